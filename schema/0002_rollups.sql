@@ -1,0 +1,55 @@
+-- Rollups: additive integers, tall. `open_*` hold days that are not closed yet and are replaced whole by partition;
+-- `released_*` are written once when a day closes. `staging_*` is where a new version of an open day is built.
+{% for family, extra, measures in [
+    ('cells', [], ['visitors', 'visits', 'pageviews', 'events', 'entries', 'exits', 'bounces', 'visit_seconds', 'engaged_ms']),
+    ('conversions', ['goal', 'currency'], ['converters', 'conversions', 'amount', 'payers']),
+    ('vitals', ['metric', 'bucket'], ['samples', 'good', 'poor', 'people']),
+] %}
+{% for state in ['open', 'staging', 'released'] %}
+CREATE TABLE IF NOT EXISTS {{ local(state ~ '_' ~ family) }}{{ on_cluster }}
+(
+    site         LowCardinality(String),
+    grain        LowCardinality(String),
+    day          Date,
+    period       DateTime('UTC'),
+    dimension    LowCardinality(String),
+    value        String,
+    by_dimension LowCardinality(String),
+    by_value     String,
+{% for column in extra %}
+    {{ column }} {{ 'Int16' if column == 'bucket' else 'LowCardinality(String)' }},
+{% endfor %}
+{% for column in measures %}
+    {{ column }} {{ 'Int64' if column == 'amount' else 'UInt64' }}{{ '' if loop.last else ',' }}
+{% endfor %}
+)
+ENGINE = {{ engine('MergeTree') }}
+PARTITION BY {{ 'toYYYYMM(day)' if state == 'released' else '(site, day)' }}
+ORDER BY (site, grain, dimension, by_dimension, day, period, value, by_value{% for column in extra %}, {{ column }}{% endfor %});
+
+{{ distributed(state ~ '_' ~ family, 'cityHash64(site)') if state != 'staging' else '' }}
+{% endfor %}
+{% endfor %}
+
+-- One row per released day, written last: a day is released if and only if it is here.
+CREATE TABLE IF NOT EXISTS {{ local('manifest') }}{{ on_cluster }}
+(
+    site         LowCardinality(String),
+    day          Date,
+    released_at  DateTime('UTC'),
+    origin       LowCardinality(String),
+    version      String,
+    preset       LowCardinality(String),
+    k            UInt32,
+    -- 0: the day's raw rows were about to expire before every spool had arrived.
+    complete     Bool,
+    -- 1: a key was lost during the day, so some visitors may be counted twice.
+    over_counted Bool,
+    rows         UInt64,
+    digest       String,
+    previous     String
+)
+ENGINE = {{ engine('MergeTree') }}
+ORDER BY (site, day);
+
+{{ distributed('manifest', 'cityHash64(site)') }}

@@ -1,0 +1,87 @@
+"""The anonymous event: what a beacon becomes, and one row of the table `events`.
+
+In: nothing. Out: the `Event` struct, whose fields are the columns of `schema/0001_events.sql` in the same order
+(a test holds one against the other). Nothing here can hold an address or an agent string.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+# A vital that the page did not report. Zero is a real value (a layout that never shifted), so it cannot stand for "none".
+NOT_MEASURED = -1.0
+# Plausible's own mark for "no scroll depth": 0–100 are real percentages.
+NO_SCROLL = 255
+
+PAGEVIEW = "pageview"
+# The tracker's report on a page being left: engaged time, scroll depth, web vitals. It is nobody's action, so it
+# neither starts a visit nor ends a bounce.
+ENGAGEMENT = "engagement"
+
+
+class Event(Struct, array_like=True, frozen=True):
+    """One anonymized event.
+
+    received: Unix seconds UTC at receipt (rounded down to the minute where `anonymization.timestamps` is "minute").
+    day: the site's local day at receipt, in days since 1970-01-01.
+    lifetime: the retention in days that held at receipt.
+    id: 0, or the keyed hash of an id the sender gave; counted once per site and day.
+    visitor: the keyed hash of rule H1; means nothing on another site or another day.
+    amount: revenue in the currency's minor units; currency "" = no revenue.
+    engaged_ms: visible and focused milliseconds since the last report. scroll: percent, 255 = not reported.
+    lcp, inp, fcp, ttfb: milliseconds; cls: unitless; -1 = not measured.
+    """
+
+    site: str
+    received: int
+    day: int
+    lifetime: int
+    id: int
+    visitor: int
+    name: str
+    interactive: bool
+    hostname: str
+    path: str
+    query: str
+    referrer: str
+    source: str
+    channel: str
+    utm_source: str
+    utm_medium: str
+    utm_campaign: str
+    utm_term: str
+    utm_content: str
+    country: str
+    region: str
+    city: str
+    device: str
+    browser: str
+    browser_version: str
+    os: str
+    os_version: str
+    screen: str
+    language: str
+    props: dict[str, str]
+    currency: str
+    amount: int
+    engaged_ms: int
+    scroll: int
+    lcp: float
+    inp: float
+    cls: float
+    fcp: float
+    ttfb: float
+    network: str
+
+
+class Count(Struct, array_like=True, frozen=True):
+    """How many beacons of a site met one outcome in one minute: one row of the table `ingest`.
+
+    minute: Unix seconds, a multiple of 60 (for `count_only`: the start of the UTC day, so that no minute is told).
+    site is "" where the beacon named a site that does not exist.
+    """
+
+    site: str
+    minute: int
+    reason: str
+    count: int

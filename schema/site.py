@@ -1,0 +1,96 @@
+"""A site: what the whole house needs to know about one website.
+
+In: the settings file's `[[sites]]` tables. Out: frozen `Site` values; the local day of a moment.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from functools import lru_cache
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from msgspec import Meta, Struct
+
+_EPOCH = dt.date(1970, 1, 1)
+
+
+class Goal(Struct, frozen=True, forbid_unknown_fields=True):
+    """What counts as a conversion: either a custom event's name or a page pattern (`*` within a folder, `**` across)."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=120, description="What dashboards call the goal.")]
+    event: Annotated[str, Meta(max_length=120, description="Reached by a custom event of this name.")] = ""
+    page: Annotated[str, Meta(max_length=500, description="Reached by a pageview of a path like this.")] = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.event) == bool(self.page):
+            raise ValueError(f"goal {self.name!r} needs exactly one of event = … and page = …")
+
+    def page_regex(self) -> str:
+        """The page pattern as an anchored RE2 expression."""
+        parts = re.split(r"(\*\*|\*)", self.page)
+        translated = ("" if not p else ".*" if p == "**" else "[^/]*" if p == "*" else re.escape(p) for p in parts)
+        return "^" + "".join(translated) + "$"
+
+
+class Site(Struct, frozen=True, forbid_unknown_fields=True):
+    """One website. The key never changes; domains are attributes and may."""
+
+    key: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$", description="The immutable name of the site.")]
+    domains: Annotated[
+        tuple[str, ...], Meta(description="Names by which beacons may call the site; the key is always one.")
+    ] = ()
+    timezone: Annotated[str, Meta(description="IANA time zone: where the site's midnight is.")] = "UTC"
+    goals: Annotated[tuple[Goal, ...], Meta(description="What counts as a conversion.")] = ()
+    release_k: Annotated[int, Meta(ge=1, le=10_000)] | None = None
+    retention_days: Annotated[int, Meta(ge=2, le=759)] | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            ZoneInfo(self.timezone)
+        except Exception:
+            raise ValueError(f"timezone {self.timezone!r} is not an IANA time zone such as 'Europe/Berlin'") from None
+        names = [goal.name for goal in self.goals]
+        if len(set(names)) != len(names):
+            raise ValueError(f"site {self.key!r} has two goals of the same name")
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every name a beacon may use for the site, lower case, without `www.`."""
+        return frozenset(name.lower().removeprefix("www.") for name in (self.key, *self.domains))
+
+
+class LocalDay(Struct, frozen=True):
+    """A site-local day: number = days since 1970-01-01; it lasts from start to end, Unix seconds, end excluded."""
+
+    number: int
+    start: int
+    end: int
+
+    @property
+    def date(self) -> dt.date:
+        return _EPOCH + dt.timedelta(days=self.number)
+
+
+@lru_cache(maxsize=4096)
+def day_bounds(timezone: str, number: int) -> LocalDay:
+    """The local day of that number, 23, 24 or 25 hours long."""
+    zone = ZoneInfo(timezone)
+    date = _EPOCH + dt.timedelta(days=number)
+    return LocalDay(number, _midnight(date, zone), _midnight(date + dt.timedelta(days=1), zone))
+
+
+def local_day(timezone: str, moment: float) -> LocalDay:
+    """The site-local day that holds the moment (Unix seconds)."""
+    date = dt.datetime.fromtimestamp(moment, ZoneInfo(timezone)).date()
+    return day_bounds(timezone, day_number(date))
+
+
+def day_number(date: dt.date) -> int:
+    """Days since 1970-01-01."""
+    return (date - _EPOCH).days
+
+
+def _midnight(date: dt.date, zone: ZoneInfo) -> int:
+    return int(dt.datetime(date.year, date.month, date.day, tzinfo=zone).timestamp())
