@@ -49,6 +49,6 @@ PARTITION BY (lifetime, toDate(received))
 ORDER BY (site, day, visitor, received, sequence)
 TTL toDate(received) + toIntervalDay(lifetime)
 SETTINGS ttl_only_drop_parts = 1, merge_with_ttl_timeout = 600, old_parts_lifetime = 60,
-    non_replicated_deduplication_window = 200000;
+    non_replicated_deduplication_window = 200000, fsync_after_insert = 1, fsync_part_directory = 1;
 
 {{ distributed('events', 'cityHash64(site, day)') }}

@@ -25,7 +25,8 @@ CREATE TABLE IF NOT EXISTS {{ local(state ~ '_' ~ family) }}{{ on_cluster }}
 )
 ENGINE = {{ engine('MergeTree') }}
 PARTITION BY {{ 'toYYYYMM(day)' if state == 'released' else '(site, day)' }}
-ORDER BY (site, grain, dimension, by_dimension, day, period, value, by_value{% for column in extra %}, {{ column }}{% endfor %});
+ORDER BY (site, grain, dimension, by_dimension, day, period, value, by_value{% for column in extra %}, {{ column }}{% endfor %})
+{{ 'SETTINGS fsync_after_insert = 1, fsync_part_directory = 1' if state == 'released' else '' }};
 
 {{ distributed(state ~ '_' ~ family, 'cityHash64(site)') if state != 'staging' else '' }}
 {% endfor %}
@@ -50,6 +51,7 @@ CREATE TABLE IF NOT EXISTS {{ local('manifest') }}{{ on_cluster }}
     previous     String
 )
 ENGINE = {{ engine('MergeTree') }}
-ORDER BY (site, day);
+ORDER BY (site, day)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 {{ distributed('manifest', 'cityHash64(site)') }}

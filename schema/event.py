@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-# A vital that the page did not report. Zero is a real value (a layout that never shifted), so it cannot stand for "none".
+# A vital that the page did not report. Zero is a real value: a layout that never shifted.
 NOT_MEASURED = -1.0
 # Plausible's own mark for "no scroll depth": 0–100 are real percentages.
 NO_SCROLL = 255

@@ -144,7 +144,8 @@ VITALS: dict[str, Vital] = {vital.name: vital for vital in _VITALS}
 VITAL_DIMENSIONS = ("", "page", "device", "country")
 
 # Histogram bucket i > 0 holds values in (GAMMA^(i-1), GAMMA^i]; its representative 2·GAMMA^i/(GAMMA+1) is within
-# 2 % of every one of them (Masson, Rim, Lee: DDSketch, VLDB 2019). Values of at most 1 (1 ms, a shift of 0.001) are bucket 0.
+# 2 % of every one of them (Masson, Rim, Lee: DDSketch, VLDB 2019). Values of at most 1 (1 ms, a shift of 0.001) are
+# bucket 0.
 RELATIVE_ERROR = 0.02
 GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
 # Carries the number of people of a vital's cell, not samples.

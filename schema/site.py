@@ -17,7 +17,7 @@ _EPOCH = dt.date(1970, 1, 1)
 
 
 class Goal(Struct, frozen=True, forbid_unknown_fields=True):
-    """What counts as a conversion: either a custom event's name or a page pattern (`*` within a folder, `**` across)."""
+    """What counts as a conversion: a custom event's name or a page pattern (`*` within a folder, `**` across)."""
 
     name: Annotated[str, Meta(min_length=1, max_length=120, description="What dashboards call the goal.")]
     event: Annotated[str, Meta(max_length=120, description="Reached by a custom event of this name.")] = ""

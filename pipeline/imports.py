@@ -1,0 +1,111 @@
+"""An import: anonymous events of past days → a table of its own → released days → nothing.
+
+In: batches of events whose keys are destroyed already or will be with the command. Out: what happened to each day.
+Promises: days that are live or released stay as they are; an interrupted import leaves nothing behind; the same
+import again changes nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import secrets
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from schema.site import Site, local_day
+from schema.store import Store
+
+from .release import release
+from .settings import SiteRules
+from .writer import COLUMNS
+
+_TABLE = re.compile(r"import_[0-9a-f]{16}")
+
+
+class ImportReport(Struct, frozen=True):
+    """released, skipped: days by ISO date; skipped ones with the reason."""
+
+    released: list[str]
+    skipped: dict[str, str]
+
+
+class Import:
+    """One run. Its table lives from `begin` to `finish` or `abandon`."""
+
+    def __init__(self, store: Store, run: str = "") -> None:
+        self.store = store
+        self.run = run or secrets.token_hex(8)
+        self.table = f"import_{self.run}"
+        if not _TABLE.fullmatch(self.table):
+            raise ValueError(f"run = {run!r}: not the name of an import")
+        self._next = 0
+
+    def begin(self) -> None:
+        """Make the table: the layout of `events`, without its TTL, because it does not outlive the command."""
+        self.store.command(
+            f"CREATE TABLE {self.table} AS {self.store.local('events')} "
+            "ENGINE = MergeTree ORDER BY (site, day, visitor)"
+        )
+
+    def add(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Store events given as lists in the order of the struct's fields."""
+        if not rows:
+            return
+        columns = [*zip(*rows, strict=True), range(self._next, self._next + len(rows))]
+        self._next += len(rows)
+        self.store.insert(self.table, COLUMNS, [list(column) for column in columns])
+
+    def finish(self, sites: Sequence[tuple[Site, SiteRules]], now: float, origin: str) -> ImportReport:
+        """Release the days that may be, drop the table."""
+        known = {site.key: (site, rules) for site, rules in sites}
+        released: list[str] = []
+        skipped: dict[str, str] = {}
+        try:
+            found: dict[str, list[dt.date]] = {}
+            for key, day in self.store.rows(f"SELECT DISTINCT site, day FROM {self.table} ORDER BY site, day"):
+                reason = self._unfit(known[key][0], day, now)
+                if reason:
+                    skipped[day.isoformat()] = reason
+                else:
+                    found.setdefault(key, []).append(day)
+            for key, days in found.items():
+                release(self.store, self.table, *_one(known[key], days), now, origin)
+                released += [day.isoformat() for day in days]
+        finally:
+            self.abandon()
+        return ImportReport(released, skipped)
+
+    def abandon(self) -> None:
+        """Drop the table and everything in it, at once."""
+        self.store.command(f"DROP TABLE IF EXISTS {self.table} SYNC")
+
+    def _unfit(self, site: Site, day: dt.date, now: float) -> str:
+        where = {"site": site.key, "day": day}
+        if self.store.rows("SELECT count() FROM manifest WHERE site = {site:String} AND day = {day:Date}", where)[0][0]:
+            return "released already"
+        if day >= local_day(site.timezone, now).date:
+            return "not over yet"
+        if self.store.rows("SELECT count() FROM events WHERE site = {site:String} AND day = {day:Date}", where)[0][0]:
+            return "collected live"
+        return ""
+
+
+def _one(known: tuple[Site, SiteRules], days: list[dt.date]) -> tuple[Site, list[dt.date], SiteRules]:
+    return known[0], days, known[1]
+
+
+def abandon_all(store: Store, older_than_s: float = 0.0) -> list[str]:
+    """Drop the tables of imports that were cut off; their names."""
+    rows = store.rows(
+        """SELECT name FROM system.tables WHERE database = currentDatabase() AND startsWith(name, 'import_')
+        AND metadata_modification_time <= toDateTime({before:UInt32})""",
+        {"before": int(time.time() - older_than_s)},
+    )
+    tables = [name for (name,) in rows if _TABLE.fullmatch(name)]
+    for table in tables:
+        store.command(f"DROP TABLE IF EXISTS {table} SYNC")
+    return tables

@@ -1,0 +1,52 @@
+"""Quarantine: the single events that ClickHouse refuses for good, kept until their lifetime ends.
+
+In: one event as stored in a spool file. Out: one small file per event, named by file and place.
+Promises: an event is on disk here before its spool file is deleted; it dies no later than its row would have.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from schema.event import Event
+
+_LIFETIME = Event.__struct_fields__.index("lifetime")
+_RECEIVED = Event.__struct_fields__.index("received")
+DAY_S = 86_400
+
+
+class Quarantine:
+    """A directory of refused events."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def put(self, name: str, row: list[Any]) -> None:
+        """Keep one event, durably. Putting it again changes nothing."""
+        path = self.directory / f"{name}.event"
+        partial = path.with_suffix(".partial")
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            os.write(descriptor, msgspec.msgpack.encode(row))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        partial.rename(path)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self.directory.glob("*.event"))
+
+    def expire(self, now: float) -> int:
+        """Delete what has outlived its lifetime; how many."""
+        expired = 0
+        for path in self.directory.glob("*.event"):
+            row = msgspec.msgpack.decode(path.read_bytes())
+            if (int(row[_RECEIVED]) // DAY_S + int(row[_LIFETIME])) * DAY_S <= now:
+                path.unlink()
+                expired += 1
+        return expired

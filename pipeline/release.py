@@ -1,0 +1,194 @@
+"""Closes days: a site-day whose events have all arrived is released once, and never changes again (rule R1).
+
+In: open days, the watermarks of every spool. Out: rows in `released_*`, then one row in `manifest`.
+Promises: a day is readable as released only once its manifest row exists; releasing it again fails.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from msgspec import Struct
+
+from schema.site import Site, day_bounds, day_number
+from schema.store import Store
+
+from .rollup import FAMILIES, ROLLING, build, clear_staging, drop_open
+from .settings import SiteRules
+
+log = structlog.get_logger("release")
+
+DAY_S = 86_400
+# Retention outranks completeness (rule X3): so long before its raw rows die, a day is released as it is.
+LAST_CALL_S = 6 * 3600
+VERSION = "1"
+
+
+class ReleasedAlready(Exception):
+    """The day has a manifest."""
+
+
+class OpenDay(Struct, frozen=True):
+    """A site-day with raw rows and no manifest. expires: when the first of its rows dies, Unix seconds."""
+
+    site: str
+    day: dt.date
+    events: int
+    expires: int
+
+
+def open_days(store: Store, since: dt.date | None = None) -> list[OpenDay]:
+    """Every open day; with `since` only those whose events were received from that UTC date on (cheap)."""
+    bound = "AND received >= toDateTime({since:Date}, 'UTC')" if since else ""
+    rows = store.rows(
+        f"""SELECT site, day, count(), toUnixTimestamp(min(toDateTime(toDate(received) + lifetime, 'UTC')))
+        FROM events WHERE (site, day) NOT IN (SELECT site, day FROM manifest) {bound}
+        GROUP BY site, day ORDER BY day, site""",
+        {"since": since} if since else {},
+    )
+    return [OpenDay(*row) for row in rows]
+
+
+def received_through(store: Store) -> int:
+    """The second through which every enrolled spool has arrived; 0 while none has reported."""
+    rows = store.rows(
+        "SELECT toUnixTimestamp(min(t)) FROM (SELECT max(received_through) AS t FROM watermarks GROUP BY spool)"
+    )
+    return int(rows[0][0]) if rows else 0
+
+
+def may_close(site: Site, open_day: OpenDay, now: float, arrived: int, grace_s: int) -> tuple[bool, bool]:
+    """(release it now, it is complete)."""
+    end = day_bounds(site.timezone, day_number(open_day.day)).end
+    if now >= end + grace_s and arrived >= end:
+        return True, True
+    return now >= max(end, open_day.expires - LAST_CALL_S), False
+
+
+def close_days(
+    store: Store,
+    sites: Sequence[tuple[Site, SiteRules]],
+    now: float,
+    grace_s: int,
+    lost_keys: frozenset[tuple[str, str]],
+) -> list[tuple[str, dt.date]]:
+    """Release every day that may close; which. lost_keys: (site, ISO day) of days that had a key lost."""
+    known = {site.key: (site, rules) for site, rules in sites}
+    arrived = received_through(store)
+    closed = []
+    for open_day in open_days(store):
+        if open_day.site not in known:
+            continue
+        site, rules = known[open_day.site]
+        due, complete = may_close(site, open_day, now, arrived, grace_s)
+        if due:
+            over_counted = (site.key, open_day.day.isoformat()) in lost_keys
+            release(store, "events", site, [open_day.day], rules, now, "live", complete, over_counted)
+            drop_open(store, site, open_day.day)
+            if not complete:
+                log.warning("day_released_incomplete", site=site.key, day=open_day.day.isoformat())
+            closed.append((site.key, open_day.day))
+    return closed
+
+
+def release(
+    store: Store,
+    source: str,
+    site: Site,
+    days: Sequence[dt.date],
+    rules: SiteRules,
+    now: float,
+    origin: str,
+    complete: bool = True,
+    over_counted: bool = False,
+) -> None:
+    """Release days together: their rows first, then all manifests in one insert, so that it is all or nothing."""
+    known = store.rows(
+        "SELECT day FROM manifest WHERE site = {site:String} AND day IN {days:Array(Date)}",
+        {"site": site.key, "days": list(days)},
+    )
+    if known:
+        raise ReleasedAlready(f"{site.key}: {known[0][0]} is released already; a released day never changes")
+    previous = _last_manifest(store, site)
+    manifests: list[dict[str, Any]] = []
+    for day in sorted(days):
+        with ROLLING:
+            _forget_unfinished(store, site, day)
+            build(store, source, site, day, rules)
+            rows, digest = _publish(store, site, day)
+            clear_staging(store, site, day)
+        manifest = {
+            "site": site.key,
+            "day": day,
+            "released_at": int(now),
+            "origin": origin,
+            "version": VERSION,
+            "preset": rules.preset,
+            "k": rules.k,
+            "complete": complete,
+            "over_counted": over_counted,
+            "rows": rows,
+            "digest": digest,
+            "previous": previous,
+        }
+        previous = manifest_digest(manifest)
+        manifests.append(manifest)
+    if manifests:
+        columns = list(manifests[0])
+        store.insert("manifest", columns, [[manifest[column] for manifest in manifests] for column in columns])
+
+
+def manifest_digest(manifest: dict[str, Any]) -> str:
+    """SHA-256 of a manifest row: what the next one of its site carries as `previous`."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _publish(store: Store, site: Site, day: dt.date) -> tuple[int, str]:
+    """Copy the staged rows to `released_*`; their number and SHA-256 over all of them in the order of their keys."""
+    digest, rows = hashlib.sha256(), 0
+    where = {"site": site.key, "day": day}
+    for family in FAMILIES:
+        mine = f"FROM staging_{family} WHERE site = {{site:String}} AND day = {{day:Date}}"
+        text = store.text(f"SELECT * {mine} ORDER BY ALL FORMAT TSV", where)
+        if text:
+            digest.update(family.encode() + b"\n" + text)
+            rows += text.count(b"\n")
+            store.command(f"INSERT INTO released_{family} SELECT * {mine}", where)
+    return rows, digest.hexdigest()
+
+
+def _forget_unfinished(store: Store, site: Site, day: dt.date) -> None:
+    """A release that was cut off left rows nobody can read yet: they go before the day is released anew."""
+    for family in FAMILIES:
+        table, mine = f"released_{family}", "site = {site:String} AND day = {day:Date}"
+        parameters = {"site": site.key, "day": day}
+        if store.rows(f"SELECT count() FROM {table} WHERE {mine}", parameters)[0][0]:
+            store.command(f"ALTER TABLE {store.local(table)} DELETE WHERE {mine}", parameters, mutations_sync=2)
+
+
+def _last_manifest(store: Store, site: Site) -> str:
+    names = (
+        "site",
+        "day",
+        "released_at",
+        "origin",
+        "version",
+        "preset",
+        "k",
+        "complete",
+        "over_counted",
+        "rows",
+        "digest",
+        "previous",
+    )
+    rows = store.rows(
+        f"""SELECT site, day, toUnixTimestamp(released_at), {", ".join(names[3:])} FROM manifest
+        WHERE site = {{site:String}} ORDER BY released_at DESC, day DESC LIMIT 1""",
+        {"site": site.key},
+    )
+    return manifest_digest(dict(zip(names, rows[0], strict=True))) if rows else ""

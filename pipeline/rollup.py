@@ -1,0 +1,245 @@
+"""Rolls one site-day up: visits → tall, folded, additive rows in the `staging_*` tables, then into place.
+
+In: raw rows of one site-day. Out: its rows in `staging_*`, and for an open day in `open_*`, swapped whole.
+Promises: recomputing gives the same rows; no cell below k visitors is written under its own name, and what is
+folded together is never one value nor fewer than k people (rule R3); no visitor number leaves `work_visits`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import threading
+from collections.abc import Callable
+
+from schema.event import ENGAGEMENT, PAGEVIEW
+from schema.metrics import GAMMA, OTHER, PEOPLE_BUCKET, VITALS, Vital
+from schema.site import Site, day_bounds, day_number
+from schema.store import Store
+
+from .settings import SiteRules
+from .visits import fill_visits
+
+FAMILIES = ("cells", "conversions", "vitals")
+# Hours are folded like the values of any dimension; this is their name while they are.
+_HOUR = "hour"
+# `work_*` and `staging_*` serve one site-day at a time.
+ROLLING = threading.Lock()
+
+
+def roll_up(store: Store, site: Site, day: dt.date, rules: SiteRules) -> None:
+    """Recompute an open day and put it in place."""
+    with ROLLING:
+        build(store, "events", site, day, rules)
+        for family in FAMILIES:
+            _replace(store, family, site, day)
+        clear_staging(store, site, day)
+
+
+def build(store: Store, source: str, site: Site, day: dt.date, rules: SiteRules) -> None:
+    """Fill `staging_*` with the folded rows of a site-day. The caller holds ROLLING."""
+    clear_staging(store, site, day)
+    try:
+        fill_visits(store, source, site, day)
+        _keep(store, rules.k)
+        parameters = {
+            "site": site.key,
+            "day": day,
+            "start": day_bounds(site.timezone, day_number(day)).start,
+            "k": rules.k,
+            "least_converters": rules.k if rules.strict else 1,
+        }
+        # A day with fewer than k visitors has no total to fold into: nothing of it is published.
+        if store.rows("SELECT count() FROM work_kept WHERE dimension = ''")[0][0]:
+            for statement in (_CELLS, _CONVERSIONS, _REVENUE, _VITAL_PEOPLE, _VITAL_SAMPLES):
+                store.command(statement, parameters)
+    finally:
+        for table in ("work_visits", "work_people", "work_kept"):
+            store.command(f"TRUNCATE TABLE {table}")
+
+
+def clear_staging(store: Store, site: Site, day: dt.date) -> None:
+    for family in FAMILIES:
+        _drop_partition(store, f"staging_{family}", site, day)
+
+
+def drop_open(store: Store, site: Site, day: dt.date) -> None:
+    """Remove a day's open rows, once its released ones are readable."""
+    for family in FAMILIES:
+        _drop_partition(store, f"open_{family}", site, day)
+
+
+def _replace(store: Store, family: str, site: Site, day: dt.date) -> None:
+    count = store.rows(
+        f"SELECT count() FROM {store.local(f'staging_{family}')} WHERE site = {{site:String}} AND day = {{day:Date}}",
+        {"site": site.key, "day": day},
+    )[0][0]
+    if not count:
+        _drop_partition(store, f"open_{family}", site, day)
+        return
+    store.command(
+        f"ALTER TABLE {store.local(f'open_{family}')} REPLACE PARTITION {_partition(site, day)} "
+        f"FROM {store.local(f'staging_{family}')}"
+    )
+
+
+def _drop_partition(store: Store, table: str, site: Site, day: dt.date) -> None:
+    store.command(f"ALTER TABLE {store.local(table)} DROP PARTITION {_partition(site, day)}")
+
+
+def _partition(site: Site, day: dt.date) -> str:
+    # A partition cannot be bound as a parameter; a key holds only [a-z0-9._-] (schema/site.py), a date only digits.
+    return f"('{site.key}', '{day.isoformat()}')"
+
+
+# -- folding -------------------------------------------------------------------------------------------------------
+
+
+def _keep(store: Store, k: int) -> None:
+    """Fill `work_kept`: every value with at least k people, less what R3 folds to keep the folded ones company."""
+    store.command("TRUNCATE TABLE work_people")
+    store.command("TRUNCATE TABLE work_kept")
+    store.command(
+        f"INSERT INTO work_people SELECT dimension, value, uniqExactIf(visitor, visits > 0) FROM ({_FACTS}) "
+        "GROUP BY dimension, value"
+    )
+    company = [dimension for dimension, hidden, people in _folded(store, k) if hidden == 1 or people < k]
+    store.command(
+        """INSERT INTO work_kept SELECT dimension, value FROM work_people WHERE people >= {k:UInt32} AND
+        (dimension, value) NOT IN (
+            SELECT dimension, argMin(value, (people, value)) FROM work_people
+            WHERE people >= {k:UInt32} AND dimension IN {company:Array(String)} GROUP BY dimension)""",
+        {"k": k, "company": company},
+    )
+
+
+def _folded(store: Store, k: int) -> list[tuple[str, int, int]]:
+    """Per dimension the number of values under k people and of the people behind them all, counted distinctly: one
+    person on six rare pages is not six people."""
+    if k == 1:
+        return []
+    return [
+        (dimension, hidden, people)
+        for dimension, hidden, people in store.rows(
+            f"""SELECT dimension, uniqExact(value), uniqExactIf(visitor, visits > 0) FROM ({_FACTS})
+            WHERE dimension != '' AND (dimension, value) IN (
+                SELECT dimension, value FROM work_people WHERE people < {{k:UInt32}} AND people > 0)
+            GROUP BY dimension""",
+            {"k": k},
+        )
+    ]
+
+
+def _facts(name_of: Callable[[str, str], str]) -> str:
+    """One row per visit, dimension and value that the visit touched. name_of(dimension, value): SQL for the value
+    to group by; grouping again by a folded value counts a visit to two folded pages once."""
+
+    def touched(dimension: str, part: str, having: str, flags: str) -> str:
+        return f"""
+        SELECT '{dimension}' AS dimension, {name_of(f"'{dimension}'", f"hit.{part}")} AS value, visitor, any(visits),
+            countIf(hit.name = '{PAGEVIEW}'), countIf(hit.name != '{ENGAGEMENT}'), {flags}, sum(hit.engaged_ms)
+        FROM work_visits ARRAY JOIN hits AS hit GROUP BY visitor, visit, value HAVING {having}"""
+
+    acted = f"any(visits) AND countIf(hit.name != '{ENGAGEMENT}') > 0"
+    entered = "max(hit.entries), max(hit.exits), max(hit.entries) * any(bounces), max(hit.entries) * any(seconds)"
+    return f"""
+        SELECT d.1 AS dimension, {name_of("d.1", "d.2")} AS value, visitor, visits, toUInt64(pageviews) AS pageviews,
+            toUInt64(events) AS events, visits AS entries, visits AS exits, bounces,
+            toUInt64(seconds) AS visit_seconds, engaged_ms
+        FROM work_visits
+        ARRAY JOIN arrayConcat(dimensions, if(visits, [('{_HOUR}', hour)], [])) AS d
+        UNION ALL {touched("page", "path", f"any(visits) = 0 OR countIf(hit.name = '{PAGEVIEW}') > 0", entered)}
+        UNION ALL {touched("hostname", "hostname", "any(visits)", entered)}
+        UNION ALL {touched("event", "name", acted, "0, 0, 0, 0")}"""
+
+
+def _kept(dimension: str, value: str) -> str:
+    return f"if(({dimension}, {value}) IN (SELECT dimension, value FROM work_kept), {value}, '{OTHER}')"
+
+
+_FACTS = _facts(lambda dimension, value: f"toString({value})")
+
+
+# -- the rows ------------------------------------------------------------------------------------------------------
+
+# The key of a row, from a fact's dimension and (folded) value.
+_KEY = f"""
+    {{site:String}}, if(dimension = '{_HOUR}', 'hour', 'day') AS grain, {{day:Date}},
+    if(dimension = '{_HOUR}' AND value != '{OTHER}', toDateTime(toUInt32OrZero(value), 'UTC'),
+       toDateTime({{start:UInt32}}, 'UTC')) AS period,
+    if(dimension = '{_HOUR}', '', dimension) AS shown,
+    if(dimension = '{_HOUR}' AND value != '{OTHER}', '', value) AS named,
+    '', ''"""
+
+_CELLS = f"""
+    INSERT INTO staging_cells
+    SELECT {_KEY}, uniqExactIf(visitor, visits > 0) AS people,
+        sum(visits), sum(pageviews), sum(events), sum(entries), sum(exits), sum(bounces), sum(visit_seconds),
+        sum(engaged_ms)
+    FROM ({_facts(_kept)})
+    GROUP BY dimension, value
+    HAVING people >= if(value = '{OTHER}', {{k:UInt32}}, 1)"""
+
+# Conversions, revenue and vitals follow the cells: where there is no cell, there is none of them.
+_HAS_CELL = """(grain, period, shown, named) IN (
+        SELECT grain, period, dimension, value FROM staging_cells WHERE site = {site:String} AND day = {day:Date})"""
+
+_CONVERTED = f"""
+    SELECT visitor, d.1 AS dimension, {_kept("d.1", "d.2")} AS value, goal, hit.currency AS currency,
+        hit.amount AS amount
+    FROM
+    (
+        SELECT visitor, hit, dimensions, hour FROM work_visits ARRAY JOIN hits AS hit WHERE notEmpty(hit.goals)
+    )
+    ARRAY JOIN hit.goals AS goal
+    ARRAY JOIN arrayConcat(dimensions, [
+        ('{_HOUR}', hour), ('page', hit.path), ('hostname', hit.hostname), ('event', hit.name)]) AS d"""
+
+_CONVERSIONS = f"""
+    INSERT INTO staging_conversions
+    SELECT {_KEY}, goal, '', uniqExact(visitor) AS converters, count(), 0, 0
+    FROM ({_CONVERTED})
+    GROUP BY dimension, value, goal
+    HAVING converters >= {{least_converters:UInt32}} AND {_HAS_CELL}"""
+
+_REVENUE = f"""
+    INSERT INTO staging_conversions
+    SELECT {_KEY}, goal, currency, 0, 0, sum(amount), uniqExact(visitor) AS people
+    FROM ({_CONVERTED})
+    WHERE currency != ''
+    GROUP BY dimension, value, goal, currency
+    HAVING people >= {{k:UInt32}} AND {_HAS_CELL}"""
+
+
+def _by_vital(of: Callable[[Vital], object]) -> str:
+    """SQL that picks a constant by the metric's name."""
+    return "transform(metric, [{}], [{}], toFloat64(0))".format(
+        ", ".join(f"'{vital.name}'" for vital in VITALS.values()),
+        ", ".join(f"toFloat64({of(vital)})" for vital in VITALS.values()),
+    )
+
+
+_MEASURED = f"""
+    SELECT visitor, d.1 AS dimension, {_kept("d.1", "d.2")} AS value, v.1 AS metric, v.2 AS sample
+    FROM (SELECT visitor, hit, device, country FROM work_visits ARRAY JOIN hits AS hit WHERE notEmpty(hit.vitals))
+    ARRAY JOIN hit.vitals AS v
+    ARRAY JOIN [('', ''), ('page', hit.path), ('device', device), ('country', country)] AS d"""
+
+_VITAL_PEOPLE = f"""
+    INSERT INTO staging_vitals
+    SELECT {_KEY}, metric, {PEOPLE_BUCKET}, 0, 0, 0, uniqExact(visitor) AS people
+    FROM ({_MEASURED})
+    GROUP BY dimension, value, metric
+    HAVING people >= {{k:UInt32}} AND {_HAS_CELL}"""
+
+_VITAL_SAMPLES = f"""
+    INSERT INTO staging_vitals
+    WITH sample * {_by_vital(lambda vital: vital.scale)} AS scaled
+    SELECT {_KEY}, metric, toInt16(if(scaled <= 1, 0, ceil(log(scaled) / {math.log(GAMMA)!r}))) AS bucket, count(),
+        countIf(sample <= toFloat32({_by_vital(lambda vital: vital.good)})),
+        countIf(sample > toFloat32({_by_vital(lambda vital: vital.poor)})), 0
+    FROM ({_MEASURED})
+    WHERE (dimension, value, metric) IN (
+        SELECT dimension, value, metric FROM staging_vitals
+        WHERE site = {{site:String}} AND day = {{day:Date}} AND bucket = {PEOPLE_BUCKET})
+    GROUP BY dimension, value, metric, bucket"""

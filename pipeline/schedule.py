@@ -1,0 +1,138 @@
+"""The periodic work of the house, as one table.
+
+In: a store, the sites and their rules. Out: open days recomputed, closed days released, expired rows gone.
+Promises: one job at a time; a job that fails is logged by its name and runs again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from schema.site import Site, local_day
+from schema.store import Store, StoreDown
+
+from .imports import abandon_all
+from .quarantine import Quarantine
+from .release import OpenDay, close_days, open_days
+from .retention import expire
+from .rollup import roll_up
+from .settings import RollupSettings, SiteRules
+
+log = structlog.get_logger("schedule")
+
+CLOSE_EVERY_S = 30
+EXPIRE_EVERY_S = 3600
+# Rolling up may take a tenth of the time, and waits at most a minute.
+_COST_FACTOR = 10
+_LONGEST_WAIT_S = 60
+# Recent rows are asked for every run; older open days (a store that was down) with the first and then every so often.
+_RECENT_DAYS = 2
+_LOOK_BACK_EVERY_S = 600
+
+
+class Pipeline:
+    """Roll up, close, expire. lost_keys(): the site-days (site, ISO day) that had a key lost."""
+
+    def __init__(
+        self,
+        store: Store,
+        sites: Sequence[tuple[Site, SiteRules]],
+        settings: RollupSettings,
+        quarantine: Quarantine | None = None,
+        lost_keys: Callable[[], frozenset[tuple[str, str]]] = frozenset,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.store = store
+        self.sites = sites
+        self.settings = settings
+        self.quarantine = quarantine
+        self.rolled_up = 0
+        self._lost_keys = lost_keys
+        self._clock = clock
+        self._sites = {site.key: (site, rules) for site, rules in sites}
+        self._seen: dict[tuple[str, dt.date], int] = {}
+        self._due = 0.0
+        self._looked_back = float("-inf")
+        self._busy = threading.Lock()
+        self._scheduler = BackgroundScheduler(
+            timezone=dt.UTC,
+            executors={"default": ThreadPoolExecutor(1)},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
+
+    def start(self) -> None:
+        """Run the table until `stop`."""
+        jobs: tuple[tuple[str, Callable[[], object], float], ...] = (
+            ("roll_up", self.roll_up, self.settings.every_s),
+            ("close", self.close, CLOSE_EVERY_S),
+            ("expire", self.expire, EXPIRE_EVERY_S),
+        )
+        for name, job, every_s in jobs:
+            self._scheduler.add_job(
+                _named(name, job), "interval", seconds=every_s, id=name, next_run_time=dt.datetime.now(dt.UTC)
+            )
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        self._scheduler.shutdown(wait=True)
+
+    def roll_up(self) -> list[tuple[str, dt.date]]:
+        """Recompute the open days that have new rows; which."""
+        if time.monotonic() < self._due:
+            return []
+        started = time.monotonic()
+        done = []
+        with self._busy:
+            for open_day in self._open_days():
+                if open_day.site in self._sites and self._seen.get((open_day.site, open_day.day)) != open_day.events:
+                    site, rules = self._sites[open_day.site]
+                    roll_up(self.store, site, open_day.day, rules)
+                    self._seen[open_day.site, open_day.day] = open_day.events
+                    done.append((open_day.site, open_day.day))
+        self.rolled_up += len(done)
+        cost = time.monotonic() - started
+        self._due = time.monotonic() + min(_LONGEST_WAIT_S, _COST_FACTOR * cost) - self.settings.every_s
+        return done
+
+    def close(self) -> list[tuple[str, dt.date]]:
+        """Release the days that are over and complete; which."""
+        with self._busy:
+            closed = close_days(self.store, self.sites, self._clock(), self.settings.grace_s, self._lost_keys())
+            for key in closed:
+                self._seen.pop(key, None)
+        return closed
+
+    def expire(self) -> int:
+        """Remove raw rows past their lifetime, wherever they are; how many."""
+        with self._busy:
+            # An import that is older than a day has no command any more.
+            abandon_all(self.store, older_than_s=86_400)
+            if self.quarantine:
+                self.quarantine.expire(self._clock())
+            return expire(self.store, self.sites, self._clock())
+
+    def _open_days(self) -> list[OpenDay]:
+        if time.monotonic() - self._looked_back >= _LOOK_BACK_EVERY_S:
+            self._looked_back = time.monotonic()
+            return open_days(self.store)
+        return open_days(self.store, local_day("UTC", self._clock()).date - dt.timedelta(days=_RECENT_DAYS))
+
+
+def _named(name: str, job: Callable[[], object]) -> Callable[[], None]:
+    def run() -> None:
+        try:
+            job()
+        except StoreDown as problem:
+            log.warning("job_postponed", job=name, problem=str(problem))
+        except Exception as problem:
+            # An exception's text may quote what it failed on, so only its type is logged.
+            log.error("job_failed", job=name, kind=type(problem).__name__)
+
+    return run

@@ -1,0 +1,61 @@
+"""The pipeline's settings: spool, rollup, release and retention. Frozen; read once by `footfall/settings.py`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+MiB = 1024 * 1024
+
+
+class SpoolSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How events wait on disk before they reach ClickHouse."""
+
+    seal_after_s: Annotated[
+        float, Meta(ge=0.1, le=60, description="Seconds until a spool file is handed to the writer.")
+    ] = 1.0
+    seal_bytes: Annotated[
+        int, Meta(ge=64 * 1024, le=1024 * MiB, description="Size at which a file is handed over earlier.")
+    ] = 8 * MiB
+    max_bytes: Annotated[
+        int, Meta(ge=MiB, description="Bytes one worker may hold; above it beacons get 503 until the store is back.")
+    ] = 8 * 1024 * MiB
+    keep_free_bytes: Annotated[
+        int, Meta(ge=0, description="Bytes of disk to leave free; below it beacons get 503.")
+    ] = 256 * MiB
+
+
+class RollupSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How often open days are recomputed and when they close."""
+
+    every_s: Annotated[float, Meta(ge=0.5, le=60, description="Seconds between recomputations of open days.")] = 2.0
+    grace_s: Annotated[
+        int, Meta(ge=15, le=6 * 3600, description="Seconds after a site's midnight until its day may close.")
+    ] = 300
+
+
+class ReleaseSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is small enough to hide."""
+
+    k: (
+        Annotated[
+            int, Meta(ge=1, le=10_000, description="Fewest visitors in a visible cell; smaller ones become (other).")
+        ]
+        | None
+    ) = None
+
+
+class RetentionSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long raw rows live. The cap, 759 days, is the 25 months of CNIL's audience-measurement sheet."""
+
+    raw_days: Annotated[int, Meta(ge=2, le=759, description="Days a raw event lives.")] | None = None
+
+
+class SiteRules(Struct, frozen=True):
+    """What rolling up one site needs, all defaults resolved. strict: conversions below k converters are hidden, too."""
+
+    k: int
+    retention_days: int
+    preset: str
+    strict: bool = False

@@ -1,0 +1,167 @@
+"""The writer: sealed spool files → the table `events`, exactly once.
+
+In: the spool directories of this host. Out: rows in `events` and `ingest`, a watermark per spool.
+Promises: a file is deleted only after every chunk of it is stored or, event by event, in quarantine; a chunk's
+deduplication token names immutable content, so sending it again after a crash stores nothing twice.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from schema.event import Count, Event
+from schema.store import RowsRefused, Store, StoreDown
+
+from .quarantine import Quarantine
+from .spool import (
+    IN_FLIGHT_S,
+    Header,
+    SpoolFileBad,
+    SpoolTaken,
+    chunks,
+    created_at,
+    lock_directory,
+    read_sealed,
+    recover,
+    set_aside,
+    spool_files,
+)
+
+log = structlog.get_logger("writer")
+
+COLUMNS = (*Event.__struct_fields__, "sequence")
+_COUNT_COLUMNS = Count.__struct_fields__
+# A dashboard may lag a beacon by seal_after_s + this + the rollup's interval.
+_POLL_S = 0.2
+_BACK_OFF_S = (0.5, 1, 2, 4, 8, 15)
+_WATERMARKS_EVERY_S = 2.0
+
+
+class Writer:
+    """Drains every spool below a directory into the store."""
+
+    def __init__(
+        self, store: Store, spools: Path, quarantine: Quarantine, host: str = "", clock: Callable[[], float] = time.time
+    ) -> None:
+        self.store = store
+        self.spools = spools
+        self.quarantine = quarantine
+        self._prefix = f"{host}/" if host else ""
+        self._clock = clock
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._failures = 0
+        self.events = 0
+        self.files = 0
+        spools.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the file in hand, then stop."""
+        self._stop.set()
+        self._thread.join()
+
+    def drain(self) -> int:
+        """Store every sealed file there is, oldest first; how many events. Raises StoreDown."""
+        self._adopt()
+        paths = [path for spool in self._directories() for path in spool_files(spool) if path.suffix == ".sealed"]
+        before = self.events
+        for path in sorted(paths, key=lambda path: (path.name, path.parent.name)):
+            self._drain_file(path)
+            if self._stop.is_set():
+                break
+        return self.events - before
+
+    def watermarks(self) -> dict[str, int]:
+        """For each spool the second through which everything received is stored."""
+        marks = {}
+        for spool in self._directories():
+            # Read the clock before the listing: a file begun after it can only hold later events.
+            now = int(self._clock())
+            oldest = min((created_at(path) for path in spool_files(spool)), default=now)
+            marks[f"{self._prefix}{spool.name}"] = min(oldest, now) - IN_FLIGHT_S
+        return marks
+
+    def publish_watermarks(self) -> None:
+        """Tell the rollups how far this host has come."""
+        marks = self.watermarks()
+        if marks:
+            self.store.insert("watermarks", ("spool", "received_through"), (list(marks), list(marks.values())))
+
+    def _run(self) -> None:
+        published = 0.0
+        while not self._stop.is_set():
+            wait: float = _POLL_S
+            try:
+                self.drain()
+                if time.monotonic() - published >= _WATERMARKS_EVERY_S:
+                    self.publish_watermarks()
+                    published = time.monotonic()
+                if self._failures:
+                    log.info("store_is_back")
+                self._failures = 0
+            except StoreDown as problem:
+                if not self._failures:
+                    log.warning("store_is_down", problem=str(problem))
+                wait = _BACK_OFF_S[min(self._failures, len(_BACK_OFF_S) - 1)]
+                self._failures += 1
+            except OSError as problem:
+                log.error("spool_unreadable", kind=type(problem).__name__)
+                wait = _BACK_OFF_S[-1]
+            self._stop.wait(wait)
+
+    def _directories(self) -> list[Path]:
+        return sorted(path for path in self.spools.iterdir() if path.is_dir())
+
+    def _adopt(self) -> None:
+        # A spool whose worker is gone (fewer --workers, a crash) has nobody to seal its open file.
+        for spool in self._directories():
+            if not any(spool.glob("*.open")):
+                continue
+            try:
+                descriptor = lock_directory(spool)
+            except SpoolTaken:
+                continue
+            try:
+                recover(spool)
+            finally:
+                os.close(descriptor)
+
+    def _drain_file(self, path: Path) -> None:
+        try:
+            header, rows, counts = read_sealed(path)
+        except SpoolFileBad:
+            set_aside(path)
+            return
+        for index, chunk in chunks(rows, header.chunk_rows):
+            self._store_rows(header, index * header.chunk_rows, chunk, f"{header.uuid}:{index}")
+        if counts:
+            columns = list(zip(*((c.site, c.minute, c.reason, c.count) for c in counts), strict=True))
+            self.store.insert("ingest", _COUNT_COLUMNS, columns, token=f"{header.uuid}:counts")
+        path.unlink()
+        self.files += 1
+        self.events += len(rows)
+
+    def _store_rows(self, header: Header, first: int, rows: Sequence[list[Any]], token: str) -> None:
+        try:
+            places = range(first, first + len(rows))
+            columns = [*zip(*rows, strict=True), [header.sequence(place) for place in places]]
+            self.store.insert("events", COLUMNS, columns, token=token)
+        except (RowsRefused, ValueError) as problem:
+            if len(rows) == 1:
+                self.quarantine.put(f"{header.uuid}-{first}", rows[0])
+                log.error("event_quarantined", kind=type(problem).__name__, spool=header.spool)
+                return
+            # Halves get tokens of their own; the cut, too, follows from the content alone.
+            half = len(rows) // 2
+            self._store_rows(header, first, rows[:half], f"{token}:{first}-{first + half}")
+            self._store_rows(header, first + half, rows[half:], f"{token}:{first + half}-{first + len(rows)}")

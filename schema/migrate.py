@@ -1,0 +1,84 @@
+"""Brings a store to the newest layout: the numbered SQL files beside this one, each applied once and recorded.
+
+In: a store. Out: the names of the files applied now. Promises: a file that was applied is never applied again, and
+one that was changed afterwards is refused, because what is in the store would no longer be what the file says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from importlib import resources
+
+import jinja2
+
+from .store import Store
+
+_CREATE = """CREATE TABLE IF NOT EXISTS {{ local('migrations') }}{{ on_cluster }}
+(name String, sha256 String, applied_at DateTime('UTC'))
+ENGINE = {{ engine('MergeTree') }} ORDER BY name;
+{{ distributed('migrations', 'rand()') }}"""
+
+
+class MigrationChanged(Exception):
+    """A file that is already applied has other content than it had then."""
+
+
+def migrations() -> dict[str, str]:
+    """Every migration's source by file name, in order."""
+    folder = resources.files("schema")
+    names = sorted(entry.name for entry in folder.iterdir() if re.fullmatch(r"\d{4}_\w+\.sql", entry.name))
+    return {name: folder.joinpath(name).read_text(encoding="utf-8") for name in names}
+
+
+def statements(source: str, cluster: str = "") -> list[str]:
+    """The statements of a migration for one server (cluster "") or for a cluster of that name."""
+    template = jinja2.Environment(autoescape=False, undefined=jinja2.StrictUndefined).from_string(source)  # noqa: S701 - SQL, not HTML
+    text = template.render(
+        on_cluster=f" ON CLUSTER '{cluster}'" if cluster else "",
+        local=lambda name: f"{name}_local" if cluster else name,
+        engine=lambda kind, *arguments: _engine(kind, arguments, cluster),
+        distributed=lambda name, key: _distributed(name, key, cluster) if cluster else "",
+    )
+    return [part for part in (_without_comments(part).strip() for part in text.split(";\n")) if part.strip(";\n ")]
+
+
+def migrate(store: Store) -> list[str]:
+    """Apply what is missing; the names of the files applied."""
+    for statement in statements(_CREATE, store.cluster):
+        store.command(statement)
+    recorded: dict[str, str] = dict(store.rows("SELECT name, sha256 FROM migrations"))
+    applied = []
+    for name, source in migrations().items():
+        digest = hashlib.sha256(source.encode()).hexdigest()
+        if name in recorded:
+            if recorded[name] != digest:
+                raise MigrationChanged(
+                    f"{name}: applied as sha256 {recorded[name][:12]}…, the file is now {digest[:12]}…; "
+                    "restore the file and put the change into a new one"
+                )
+            continue
+        for statement in statements(source, store.cluster):
+            store.command(statement)
+        store.insert("migrations", ("name", "sha256", "applied_at"), ((name,), (digest,), (int(time.time()),)))
+        applied.append(name)
+    return applied
+
+
+def _engine(kind: str, arguments: tuple[str, ...], cluster: str) -> str:
+    if not cluster:
+        return f"{kind}({', '.join(arguments)})"
+    where = ("'/clickhouse/tables/{shard}/{database}/{table}'", "'{replica}'")
+    return f"Replicated{kind}({', '.join((*where, *arguments))})"
+
+
+def _distributed(name: str, key: str, cluster: str) -> str:
+    return (
+        f"CREATE TABLE IF NOT EXISTS {name} ON CLUSTER '{cluster}' AS {name}_local\n"
+        f"ENGINE = Distributed('{cluster}', currentDatabase(), '{name}_local', {key});\n"
+    )
+
+
+def _without_comments(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))

@@ -1,0 +1,152 @@
+"""Opens ClickHouse: embedded in this process, one server, or a cluster. The only file that knows the client library.
+
+In: a DSN. Out: rows, or nothing; errors are `StoreDown` (try again later) or `RowsRefused` (never will be taken).
+Promises: one client per thread, values reach SQL only as bound parameters, and no error text carries a row.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import clickhouse_connect
+from clickhouse_connect.driver.exceptions import ClickHouseError, DataError
+
+# ClickHouse error codes that name the statement's own data: sending it again can only fail again.
+# 6 CANNOT_PARSE_TEXT, 26 CANNOT_PARSE_QUOTED_STRING, 27 CANNOT_PARSE_INPUT_ASSERTION_FAILED, 33 CANNOT_READ_ALL_DATA,
+# 38 CANNOT_PARSE_DATE, 41 CANNOT_PARSE_DATETIME, 53 TYPE_MISMATCH, 69 ARGUMENT_OUT_OF_BOUND, 70 CANNOT_CONVERT_TYPE,
+# 72 CANNOT_PARSE_NUMBER, 117 INCORRECT_DATA, 131 TOO_LARGE_STRING_SIZE, 321 VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE,
+# 349 CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN, 469 VIOLATED_CONSTRAINT.
+_REFUSED_CODES = frozenset({6, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349, 469})
+# The client's own default of 300 s would hold a thread of the pipeline for as long as the server hangs.
+_RECEIVE_TIMEOUT_S = 30
+
+Row = tuple[Any, ...]
+
+
+class StoreError(Exception):
+    """The store did not do what it was asked."""
+
+
+class StoreDown(StoreError):
+    """The store could not be reached or could not work now: the same statement may succeed later."""
+
+
+class RowsRefused(StoreError):
+    """The store, or the client on its behalf, refuses these rows for good."""
+
+
+class Store:
+    """One ClickHouse. dsn: `chdb:///directory` or `http(s)://user:password@host:8123/database`."""
+
+    def __init__(self, dsn: str, cluster: str = "") -> None:
+        self.dsn = dsn
+        self.cluster = cluster
+        self.embedded = dsn.startswith("chdb:")
+        self._clients = threading.local()
+        self._opened: list[Any] = []
+        self._lock = threading.Lock()
+        if self.embedded:
+            self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._client()
+
+    @property
+    def directory(self) -> Path:
+        """Where the embedded engine keeps its files."""
+        return Path(urlsplit(self.dsn).path)
+
+    @property
+    def name(self) -> str:
+        """The store without its password, fit for a message."""
+        parts = urlsplit(self.dsn)
+        return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+    def rows(self, sql: str, parameters: Mapping[str, Any] | None = None, **settings: Any) -> list[Row]:
+        """The rows of a SELECT. `{name:Type}` in the text is bound from parameters."""
+        result = self._run(lambda client: client.query(sql, parameters=dict(parameters or {}), settings=settings))
+        return [tuple(row) for row in result.result_rows]
+
+    def command(self, sql: str, parameters: Mapping[str, Any] | None = None, **settings: Any) -> None:
+        """Run a statement that returns nothing."""
+        self._run(lambda client: client.command(sql, parameters=dict(parameters or {}), settings=settings))
+
+    def text(self, sql: str, parameters: Mapping[str, Any] | None = None) -> bytes:
+        """The answer of a SELECT … FORMAT … as it comes."""
+        answer = self._run(lambda client: client.raw_query(sql, parameters=dict(parameters or {})))
+        return bytes(answer)
+
+    def insert(self, table: str, columns: Sequence[str], data: Sequence[Sequence[Any]], token: str = "") -> None:
+        """Insert columns of values. token: names this exact content; the same token is stored once."""
+        # The writer batches already: an asynchronous insert would answer before the rows are durable.
+        settings: dict[str, Any] = {"async_insert": 0}
+        if token:
+            settings["insert_deduplication_token"] = token
+            settings["insert_deduplicate"] = 1
+        if self.cluster:
+            settings["distributed_foreground_insert"] = 1
+        try:
+            self._run(
+                lambda client: client.insert(
+                    table, data, column_names=list(columns), column_oriented=True, settings=settings
+                )
+            )
+        except (TypeError, ValueError, OverflowError, AttributeError, struct.error) as error:
+            # Raised by the client while it packs a value that is not of its column's type.
+            raise RowsRefused(f"the client cannot pack a value ({type(error).__name__})") from None
+
+    def local(self, table: str) -> str:
+        """The name of a table's own part on the connected server: what ALTER … PARTITION needs in a cluster."""
+        return f"{table}_local" if self.cluster else table
+
+    def close(self) -> None:
+        """Close every thread's client."""
+        with self._lock:
+            for client in self._opened:
+                client.close()
+            self._opened.clear()
+        self._clients = threading.local()
+
+    def _client(self) -> Any:
+        client = getattr(self._clients, "client", None)
+        if client is None:
+            options: dict[str, Any] = {} if self.embedded else {"send_receive_timeout": _RECEIVE_TIMEOUT_S}
+            try:
+                client = clickhouse_connect.get_client(dsn=self.dsn, **options)
+            except (ClickHouseError, OSError) as error:
+                raise StoreDown(f"store.dsn: cannot open {self.name}: {_first_line(error)}") from None
+            self._clients.client = client
+            with self._lock:
+                self._opened.append(client)
+        return client
+
+    def _run(self, call: Any) -> Any:
+        try:
+            return call(self._client())
+        except DataError as error:
+            # Raised by the client before anything was sent; its text may quote a value, so only its type is told.
+            raise RowsRefused(f"the client refuses a value ({type(error).__name__})") from None
+        except ClickHouseError as error:
+            code = error_code(error)
+            if code in _REFUSED_CODES:
+                raise RowsRefused(f"ClickHouse refuses a value (code {code})") from None
+            raise StoreDown(f"{self.name}: {_first_line(error)}") from None
+        except OSError as error:
+            raise StoreDown(f"{self.name}: {_first_line(error)}") from None
+
+
+def error_code(error: Exception) -> int:
+    """The ClickHouse error code in an exception, 0 where it has none."""
+    code = getattr(error, "code", None)
+    if isinstance(code, int) and code:
+        return code
+    _, _, after = str(error).partition("Code: ")
+    digits = after[:6].partition(".")[0].strip()
+    return int(digits) if digits.isdigit() else 0
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]
