@@ -90,7 +90,7 @@ class Spool:
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
         self._file: _OpenFile | None = None
         self._last = (0, 0)
-        self._refusal = ""
+        self.refusal = ""
         self._measured = 0.0
         self._distrusted: list[Path] = []
         self._lock_fd = -1
@@ -112,8 +112,8 @@ class Spool:
 
     def append(self, events: Sequence[Event]) -> asyncio.Future[None]:
         """A future that is done once the events are on disk, or fails with SpoolRefuses."""
-        if self._refusal:
-            raise SpoolRefuses(self._refusal)
+        if self.refusal:
+            raise SpoolRefuses(self.refusal)
         assert self._loop is not None
         future: asyncio.Future[None] = self._loop.create_future()
         self._queue.put(_Group(events, (), future))
@@ -126,7 +126,7 @@ class Spool:
 
     def flush_counts(self) -> None:
         """Hand the counts so far to the spool's thread. Called on the event loop."""
-        if self._counts and not self._refusal:
+        if self._counts and not self.refusal:
             counts, self._counts = self._counts, {}
             self._queue.put(
                 _Group((), tuple(Count(site, minute, reason, n) for (site, minute, reason), n in counts.items()), None)
@@ -232,9 +232,9 @@ class Spool:
             refusal = f"less than spool.keep_free_bytes = {self.settings.keep_free_bytes} of disk is free"
         else:
             refusal = ""
-        if refusal != self._refusal:
+        if refusal != self.refusal:
             log.warning("spool_refusing" if refusal else "spool_accepting", reason=refusal, spool=self.number)
-        self._refusal = refusal
+        self.refusal = refusal
 
 
 class _Group(Struct, frozen=True):

@@ -45,6 +45,9 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
     goals: Annotated[tuple[Goal, ...], Meta(description="What counts as a conversion.")] = ()
     release_k: Annotated[int, Meta(ge=1, le=10_000)] | None = None
     retention_days: Annotated[int, Meta(ge=2, le=759)] | None = None
+    count_automated: Annotated[
+        bool, Meta(description="Count bots and headless browsers, too: for the demo site and for tests.")
+    ] = False
 
     def __post_init__(self) -> None:
         try:

@@ -1,0 +1,80 @@
+"""Whose address a request counts for, and the network that is left of it (rule A1).
+
+In: the socket's peer and the X-Forwarded-For values. Out: the client's address; an address cut to its network.
+Promises: a header is believed only as far as named proxies wrote it, and no address is cached or put in an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+# Real chains have two or three proxies. A longer one is made up, and reading it would cost time.
+MAX_HOPS = 32
+
+
+def truncate(address: str, v4_bits: int = 24, v6_bits: int = 48) -> str:
+    """The network of an address, without the prefix length; "" for what is no address."""
+    parsed = _parse(address)
+    if parsed is None:
+        return ""
+    keep = v4_bits if isinstance(parsed, IPv4Address) else v6_bits
+    host_bits = parsed.max_prefixlen - keep
+    return str(type(parsed)((int(parsed) >> host_bits) << host_bits))
+
+
+class Proxies:
+    """The proxies that may speak for a client, by CIDR."""
+
+    def __init__(self, networks: tuple[str, ...] = ()) -> None:
+        self._networks = tuple(_network(text) for text in networks)
+
+    def client(self, peer: str, forwarded_for: Sequence[str] = ()) -> str:
+        """The peer, or where the peer is a proxy of ours the rightmost forwarded address that is none."""
+        if not self._networks:
+            return peer
+        parsed = _parse(peer)
+        if parsed is None or not self._has(parsed):
+            return peer
+        nearest = parsed
+        for entry in reversed(",".join(forwarded_for).rsplit(",", MAX_HOPS)[-MAX_HOPS:]):
+            hop = _parse(_bare(entry))
+            if hop is None:
+                # Nobody can tell who wrote what stands left of garbage, so the proxy that passed it on is the client.
+                break
+            nearest = hop
+            if not self._has(hop):
+                break
+        return str(nearest)
+
+    def _has(self, address: IPv4Address | IPv6Address) -> bool:
+        return any(address in network for network in self._networks)
+
+
+def _parse(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+
+
+def _bare(entry: str) -> str:
+    """An X-Forwarded-For entry without its brackets and port."""
+    entry = entry.strip().strip('"')
+    if entry.startswith("["):
+        return entry[1:].partition("]")[0]
+    return entry.partition(":")[0] if entry.count(":") == 1 else entry
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    remedy = "name the proxy's own network in CIDR form, such as '10.0.0.0/8'"
+    try:
+        network = ip_network(text.strip())
+    except ValueError:
+        raise ValueError(f"proxies: {text!r} is not a network: {remedy}") from None
+    if isinstance(network, IPv6Network) and network.prefixlen >= 96 and network.network_address.ipv4_mapped:
+        network = IPv4Network((int(network.network_address.ipv4_mapped), network.prefixlen - 96))
+    if network.prefixlen == 0:
+        raise ValueError(f"proxies: {text!r} trusts every sender, so anyone could forge an address: {remedy}")
+    return network

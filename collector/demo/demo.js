@@ -1,0 +1,63 @@
+// The demo shop's own script: what a site's developer would write around Footfall's tracker.
+'use strict';
+
+// Events called before the tracker has loaded wait in this queue.
+window.footfall = window.footfall || function () { (window.footfall.q = window.footfall.q || []).push(arguments); };
+
+const FLAG = 'footfall_ignore';
+
+const isOff = () => {
+  try {
+    return localStorage.getItem(FLAG) === 'true';
+  } catch {
+    return false;
+  }
+};
+
+const showCounting = () => {
+  const button = document.getElementById('counting');
+  button.textContent = isOff() ? 'Turn counting on again' : 'Turn counting off in this browser';
+  document.getElementById('counting-state').textContent = isOff()
+    ? 'Counting is off: this browser sends nothing.'
+    : 'Counting is on.';
+};
+
+const toggleCounting = () => {
+  try {
+    if (isOff()) localStorage.removeItem(FLAG);
+    else localStorage.setItem(FLAG, 'true');
+    showCounting();
+  } catch {
+    document.getElementById('counting-state').textContent = 'This browser blocks storage, so the choice cannot be kept.';
+  }
+};
+
+const signUp = () => {
+  window.footfall('signup', { props: { plan: 'newsletter', place: 'home' } });
+  document.getElementById('sign-up-state').textContent = 'You are on the list. See you on Friday!';
+};
+
+// The page's content without a page load, as a single-page application does it.
+const show = async (address) => {
+  const text = await (await fetch(address)).text();
+  const next = new DOMParser().parseFromString(text, 'text/html');
+  document.title = next.title;
+  document.querySelector('main').replaceWith(next.querySelector('main'));
+  document.querySelector('nav').replaceWith(next.querySelector('nav'));
+  scrollTo(0, 0);
+};
+
+document.addEventListener('click', (event) => {
+  if (event.target.closest('#sign-up')) signUp();
+  if (event.target.closest('#counting')) toggleCounting();
+  const link = event.target.closest('a[data-soft]');
+  if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+    event.preventDefault();
+    history.pushState(null, '', link.href);
+    show(link.href);
+  }
+});
+
+addEventListener('popstate', () => show(location.href));
+
+showCounting();

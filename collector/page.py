@@ -1,0 +1,139 @@
+"""The page a beacon speaks of: its URL reduced to what the settings let through.
+
+In: the URL as the tracker sent it and the set of parameters to keep. Out: a frozen `Page`.
+Promises (rules U1, U2): a parameter that is not kept loses name and value, what is kept is scrubbed, and no error text
+holds any of the URL.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import SplitResult, urlsplit
+
+import msgspec
+
+from .scrub import is_secret, scrub
+
+# What trackers of other houses cut at too; longer URLs are made by machines.
+MAX_URL = 2000
+MAX_PATH = 500
+MAX_VALUE = 200
+# A page has at most this many parameters that anybody looks at; reading more would only cost time.
+MAX_PARAMETERS = 100
+# Stands for a page outside the web, such as an app's own "/screen".
+NO_HOST = "(none)"
+
+# Parameters that advertising networks add to a link; the first present one names the channel. Values are never kept.
+CLICK_IDS = (
+    "gclid", "gbraid", "wbraid", "gad_source", "dclid", "msclkid", "yclid", "twclid", "ttclid", "li_fat_id", "rdt_cid",
+    "epik", "sccid", "qclid", "obclid", "cjevent", "irclickid", "awc", "fbclid", "igshid",
+)  # fmt: skip
+_REFUSED_SCHEMES = frozenset(("data", "javascript", "file", "blob", "vbscript"))
+_HOST = re.compile(r"[\w.\-:]{1,253}")
+# What would end a parameter or begin another in the canonical form.
+_QUOTED = str.maketrans({"%": "%25", "&": "%26", "#": "%23", "+": "%2B"})
+
+
+class BadUrl(ValueError):
+    """The URL cannot be a page. Says why, never what."""
+
+
+class Page(msgspec.Struct, frozen=True):
+    """query: the kept parameters as a=b&c=d, sorted. ref: value of ref or source. click_id: a parameter's name."""
+
+    hostname: str
+    path: str
+    query: str = ""
+    utm_source: str = ""
+    utm_medium: str = ""
+    utm_campaign: str = ""
+    utm_term: str = ""
+    utm_content: str = ""
+    ref: str = ""
+    click_id: str = ""
+
+
+def parse_page(url: str, keep: frozenset[str], hash_mode: bool = False) -> Page:
+    """The page of a URL; `BadUrl` where there is none."""
+    parts = split_url(url)
+    path = parts.path or "/"
+    path = scrub(path if path.startswith("/") else f"/{path}").rstrip() or "/"
+    query = parts.query
+    if hash_mode and parts.fragment:
+        route, _, inner_query = parts.fragment.partition("?")
+        # "#access_token=…" is what a login page left behind, not a route.
+        if "=" not in route:
+            path += "#" + scrub(route).rstrip()
+        query = f"{query}&{inner_query}"
+    kept, names = _parameters(query, keep) if query else ({}, frozenset[str]())
+    return Page(
+        hostname=host_of(parts) or NO_HOST,
+        path=path[:MAX_PATH],
+        query="&".join(f"{name}={value.translate(_QUOTED)}" for name, value in sorted(kept.items())),
+        utm_source=kept.get("utm_source", ""),
+        utm_medium=kept.get("utm_medium", ""),
+        utm_campaign=kept.get("utm_campaign", ""),
+        utm_term=kept.get("utm_term", ""),
+        utm_content=kept.get("utm_content", ""),
+        ref=kept.get("ref", "") or kept.get("source", ""),
+        click_id=next((name for name in CLICK_IDS if name in names), ""),
+    )
+
+
+def split_url(url: str) -> SplitResult:
+    """The parts of a URL that may be a page or a referrer; `BadUrl` for every other."""
+    url = url.strip()
+    if not url:
+        raise BadUrl("url is empty")
+    if len(url) > MAX_URL:
+        raise BadUrl(f"url is longer than {MAX_URL} characters")
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise BadUrl("url cannot be parsed") from None
+    if parts.scheme in _REFUSED_SCHEMES:
+        raise BadUrl(f"url has the scheme {parts.scheme}:, which is no page")
+    # "https:/user@host" and "https:\\user@host" have no host for us, yet browsers find one.
+    if "@" in parts.netloc or (parts.scheme in ("http", "https") and not parts.netloc and "@" in parts.path):
+        raise BadUrl("url holds a user name")
+    return parts
+
+
+def host_of(parts: SplitResult) -> str:
+    """The host in lower case, without port, trailing dot and `www.`; "" if there is none."""
+    try:
+        host = (parts.hostname or "").removesuffix(".").removeprefix("www.")
+    except ValueError:
+        raise BadUrl("url cannot be parsed") from None
+    if host and not _HOST.fullmatch(host):
+        raise BadUrl("url has a host that cannot exist")
+    return host
+
+
+def _parameters(query: str, keep: frozenset[str]) -> tuple[dict[str, str], frozenset[str]]:
+    """The kept parameters, scrubbed, and the lower-case names of all that have a value."""
+    kept: dict[str, str] = {}
+    names = set()
+    for pair in query.split("&", MAX_PARAMETERS)[:MAX_PARAMETERS]:
+        name, _, value = pair.partition("=")
+        if not value:
+            continue
+        lower = name.lower()
+        names.add(lower)
+        # "source" is an older name of "ref" and kept with it.
+        known = (
+            name
+            if name in keep
+            else lower
+            if lower in keep
+            else "source"
+            if lower == "source" and "ref" in keep
+            else ""
+        )
+        if known and known not in kept and not is_secret(known):
+            # A plus is a blank, but in "anna+news@example.com" it belongs to the address.
+            text = value if "@" in value or "%40" in value else value.replace("+", " ")
+            scrubbed = scrub(text).strip()[:MAX_VALUE]
+            if scrubbed:
+                kept[known] = scrubbed
+    return kept, frozenset(names)

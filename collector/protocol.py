@@ -1,0 +1,71 @@
+"""HTTP/1.1 with limits: uvicorn's httptools protocol, which by itself takes 8 MB of headers and waits for ever.
+
+In: a connection. Out: the same protocol, closed when a request's head is larger than 16 KiB or a request is not
+complete 3 s after its first byte (a connection: after its opening).
+Promises: a slow or silent connection costs a timer, not a worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MAX_HEAD_BYTES = 16 * 1024
+RECEIVE_WITHIN_S = 3.0
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol with a cap on the head and a deadline on receiving."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._head_bytes = 0
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._start_deadline()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_deadline()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._deadline is None:
+            self._start_deadline()
+        if self._head_bytes >= 0:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES and b"\r\n\r\n" not in data[: MAX_HEAD_BYTES + 4]:
+                self._close(b"431 Request Header Fields Too Large")
+                return
+        super().data_received(data)
+
+    def on_headers_complete(self) -> None:
+        self._head_bytes = -1
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._head_bytes = 0
+        self._end_deadline()
+        super().on_message_complete()
+
+    def _start_deadline(self) -> None:
+        self._deadline = self.loop.call_later(RECEIVE_WITHIN_S, self._too_slow)
+
+    def _end_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_slow(self) -> None:
+        self._deadline = None
+        self._close(b"408 Request Timeout")
+
+    def _close(self, status: bytes) -> None:
+        self._end_deadline()
+        if not self.transport.is_closing():
+            if self.cycle is None or self.cycle.response_complete:
+                self.transport.write(b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+            self.transport.close()

@@ -1,0 +1,45 @@
+"""Every way a beacon can end: the closed list that is counted, told to the sender, and documented."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why something did not become an event; ACCEPTED if it did."""
+
+    ACCEPTED = "accepted"
+    # Refused with 400, 413, 503: the sender can mend it or try again.
+    BAD_BODY = "bad_body"
+    NO_NAME = "no_name"
+    NO_URL = "no_url"
+    NO_DOMAIN = "no_domain"
+    BAD_URL = "bad_url"
+    BAD_PROPERTY = "bad_property"
+    EMPTY_ENGAGEMENT = "empty_engagement"
+    TOO_LARGE = "too_large"
+    TOO_SLOW = "too_slow"
+    NO_KEY = "no_key"
+    SPOOL = "spool"
+    FAILED = "failed"
+    # Dropped with 202 and the reason in a header.
+    UNKNOWN_SITE = "unknown_site"
+    PREFETCH = "prefetch"
+    BOT = "bot"
+    # The visitor's own signals: answered exactly like acceptance.
+    OPTED_OUT = "opted_out"
+    GPC = "gpc"
+    COUNT_ONLY = "count_only"
+    # Lines of an access log that are not a person opening a page.
+    BAD_LINE = "bad_line"
+    NOT_GET = "not_get"
+    NOT_SUCCESS = "not_success"
+    STATIC_FILE = "static_file"
+
+    @property
+    def is_signal(self) -> bool:
+        """The outcome must look like acceptance to the page."""
+        return self in _SIGNALS
+
+
+_SIGNALS = frozenset({Reason.OPTED_OUT, Reason.GPC, Reason.COUNT_ONLY})

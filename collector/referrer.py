@@ -1,0 +1,187 @@
+"""Where a visit came from: the referring host, the name people know it by, and the kind of channel.
+
+In: the referrer a beacon names, the page with its campaign parameters, the site's own hosts. Out: a `WhereFrom`.
+Promises: of a referrer only its host passes (its scrubbed path too, where the settings keep it); a bad one is none.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from importlib import resources
+from typing import NamedTuple
+
+from .page import MAX_PATH, MAX_URL, MAX_VALUE, BadUrl, Page, host_of, split_url
+from .scrub import scrub
+
+# Hosts that a server sees in a day; a miss costs some microseconds.
+HOSTS_CACHED = 4096
+
+
+class WhereFrom(NamedTuple):
+    """referrer: host, or host and path. source: a friendly name. channel: one of `CHANNELS`. "" is none."""
+
+    referrer: str
+    source: str
+    channel: str
+
+
+class Source(NamedTuple):
+    """name: what people call it. category: search, social, video, shopping, mail, ai, chat or ""."""
+
+    name: str
+    category: str
+
+
+CHANNELS = (
+    "Direct", "Organic Search", "Paid Search", "Organic Social", "Paid Social", "Organic Video", "Paid Video",
+    "Organic Shopping", "Paid Shopping", "Email", "Display", "Referral", "Affiliates", "Audio", "SMS",
+    "Mobile Push Notifications", "Paid Other", "Cross-network", "AI Assistants",
+)  # fmt: skip
+# Click ids that only a paid advertisement carries. Facebook's and Instagram's are on every outgoing link.
+_ADVERTISER = {
+    **dict.fromkeys(("gclid", "gbraid", "wbraid", "gad_source"), Source("Google", "search")),
+    "msclkid": Source("Bing", "search"),
+    "yclid": Source("Yandex", "search"),
+    "twclid": Source("X (Twitter)", "social"),
+    "li_fat_id": Source("LinkedIn", "social"),
+    "rdt_cid": Source("Reddit", "social"),
+    "epik": Source("Pinterest", "social"),
+    "sccid": Source("Snapchat", "social"),
+    "qclid": Source("Quora", "social"),
+    "ttclid": Source("TikTok", "video"),
+}
+_AFFILIATE_CLICKS = frozenset(("cjevent", "irclickid", "awc"))
+_PAID = re.compile(r".*cp[acmv]?|ppc|retargeting|remarketing|paid.*|.*[-_ ]paid|\(?(?:gclid|msclkid)\)?")
+_PAID_CHANNELS = {
+    "search": "Paid Search",
+    "social": "Paid Social",
+    "chat": "Paid Social",
+    "video": "Paid Video",
+    "shopping": "Paid Shopping",
+}
+_ORGANIC_CHANNELS = {
+    "search": "Organic Search",
+    "social": "Organic Social",
+    "chat": "Organic Social",
+    "video": "Organic Video",
+    "shopping": "Organic Shopping",
+    "mail": "Email",
+    "ai": "AI Assistants",
+}
+# The medium that somebody gave a campaign -> its channel; the first that fits wins.
+_MEDIA = tuple(
+    (re.compile(pattern), channel)
+    for pattern, channel in (
+        (r"display|banner|expandable|interstitial|native", "Display"),
+        (r".*e[-_ ]?mail.*|newsletter.*|mailing", "Email"),
+        (r"affiliates?|partner", "Affiliates"),
+        (r"audio|podcast", "Audio"),
+        (r"sms", "SMS"),
+        (r".*push|mobile[-_ ]?notification|notification|.*\bmobile push.*", "Mobile Push Notifications"),
+        (r"(?:organic[-_ ])?social(?:[-_ ]?(?:network|media))?|sm", "Organic Social"),
+        (r".*video.*", "Organic Video"),
+        (r"organic(?:[-_ ]search)?|search", "Organic Search"),
+        (r"ai|ai[-_ ]assistant|llm", "AI Assistants"),
+        (r"referral|app|link", "Referral"),
+    )
+)
+_SHOPPING_CAMPAIGN = re.compile(r"(?:^|[^a-df-z])shop|shopping")
+# "google.*" in the table stands for google.de, google.co.uk, google.com.br, not for google.example.org.
+_COUNTRY_SUFFIX = re.compile(r"(?:com|org|net|[a-z]{2}|(?:com?|or|ne|net|org)\.[a-z]{2})")
+_LOCAL = re.compile(r"localhost|.*\.localhost|127\..*|0\.0\.0\.0|::1")
+_MESSENGER_HOSTS = frozenset(("t.me", "telegram.me", "telegram.dog", "wa.me"))
+
+
+def where_from(referrer: str, page: Page, own_hosts: frozenset[str], keep_path: bool = False) -> WhereFrom:
+    """Where the visit to the page came from."""
+    host, shown = _referring_host(referrer, page, own_hosts, keep_path)
+    advertiser = _ADVERTISER.get(page.click_id)
+    named = page.utm_source or page.ref
+    if named:
+        source = _named_source(named)
+    elif advertiser:
+        source = advertiser
+    else:
+        source = source_of(host) if host else Source("", "")
+    return WhereFrom(shown, source.name, _channel(source, page, advertiser, bool(host)))
+
+
+@lru_cache(maxsize=HOSTS_CACHED)
+def source_of(host: str) -> Source:
+    """The source a host belongs to; the host itself where the table does not know it."""
+    labels = host.split(".")
+    for start in range(len(labels)):
+        suffix = ".".join(labels[start:])
+        if "." in suffix and suffix in _TABLE:
+            return _TABLE[suffix]
+        rest = ".".join(labels[start + 1 :])
+        if _COUNTRY_SUFFIX.fullmatch(rest) and f"{labels[start]}.*" in _TABLE:
+            return _TABLE[f"{labels[start]}.*"]
+    return Source(host, "")
+
+
+def _named_source(name: str) -> Source:
+    """The source a link names itself: an alias, a host, or a name of the campaign's own."""
+    known = _TABLE.get(name.lower())
+    if known is None and "." in name:
+        known = source_of(name.lower().removeprefix("www.")[:MAX_VALUE])
+        known = known if known.category or known.name != name.lower() else None
+    return known or Source(name, "")
+
+
+def _referring_host(referrer: str, page: Page, own_hosts: frozenset[str], keep_path: bool) -> tuple[str, str]:
+    """The referring host, and what of the referrer is stored; "" where there is none that counts."""
+    if not referrer:
+        return "", ""
+    try:
+        parts = split_url(referrer.strip()[:MAX_URL])
+        host = host_of(parts)
+    except BadUrl:
+        return "", ""
+    if parts.scheme not in ("http", "https", "android-app") or _LOCAL.fullmatch(host):
+        return "", ""
+    if host == page.hostname or host in own_hosts or f"www.{host}" in own_hosts:
+        return "", ""
+    host = scrub(host)
+    if not keep_path or not host or parts.path in ("", "/"):
+        return host, host
+    path = ":handle" if host in _MESSENGER_HOSTS else scrub(parts.path).rstrip().lstrip("/")
+    return host, f"{host}/{path}"[:MAX_PATH]
+
+
+def _channel(source: Source, page: Page, advertiser: Source | None, referred: bool) -> str:
+    medium, campaign, category = page.utm_medium.lower(), page.utm_campaign.lower(), source.category
+    if not source.name and not medium and not campaign and not page.click_id:
+        return "Direct"
+    if "cross-network" in campaign:
+        return "Cross-network"
+    if _PAID.fullmatch(medium) or (advertiser and not medium):
+        if _SHOPPING_CAMPAIGN.search(campaign):
+            return "Paid Shopping"
+        # "cpm" is how display is bought; search and social ads have a known source.
+        return _PAID_CHANNELS.get(category, "Display" if medium == "cpm" else "Paid Other")
+    for pattern, channel in _MEDIA:
+        if pattern.fullmatch(medium):
+            return channel
+    if page.click_id == "dclid":
+        return "Display"
+    if page.click_id in _AFFILIATE_CLICKS:
+        return "Affiliates"
+    if category == "search" and _SHOPPING_CAMPAIGN.search(campaign):
+        return "Organic Shopping"
+    if category in _ORGANIC_CHANNELS:
+        return _ORGANIC_CHANNELS[category]
+    return "Referral" if referred or source.name else "Direct"
+
+
+def _read_table() -> dict[str, Source]:
+    table = {}
+    for line in (resources.files("collector") / "sources.tsv").read_text("utf-8").splitlines():
+        if not line.startswith("#"):
+            key, name, category = line.split("\t")
+            table[key] = Source(name, category)
+    return table
+
+
+_TABLE = _read_table()

@@ -1,0 +1,147 @@
+"""The JSON and CSV interface: the same numbers as the pages, for programs.
+
+In: HTTP requests of a signed-in browser. Out: JSON or CSV. Promises: every refusal says why, as `{"error": …}`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from schema.site import Site
+
+from .access import Accounts
+from .period import Period, date_of, parse
+from .query import BadQuery, Query
+from .report import Reports
+
+COOKIE = "footfall_session"
+# What a spreadsheet would run as a formula (OWASP, CSV Injection).
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def json(content: Any, status: int = 200) -> Response:
+    """A JSON answer."""
+    return Response(msgspec.json.encode(content), status, media_type="application/json")
+
+
+def refusal(status: int, reason: str) -> Response:
+    """Why a request got no answer."""
+    return json({"error": reason}, status)
+
+
+def query_of(site: Site, arguments: Mapping[str, str], filters: list[str], period: Period) -> Query:
+    """The query in a query string: by, filter (several), limit, metrics (comma-separated)."""
+    limit = arguments.get("limit") or "100"
+    if not limit.isascii() or not limit.isdigit():
+        raise BadQuery(f"limit={limit!r} is not a number")
+    metrics = [name for name in arguments.get("metrics", "").split(",") if name]
+    return Query.of(site.key, period.first, period.last, arguments.get("by", ""), filters, int(limit[:9]), metrics)
+
+
+def period_of(reports: Reports, site: Site, arguments: Mapping[str, str]) -> Period:
+    """The period in a query string, by the site's own calendar."""
+    today = reports.now(site).date()
+    try:
+        if not arguments.get("period") and arguments.get("from") and not arguments.get("to"):
+            first = date_of(arguments, "from", today)
+            return parse({"from": first.isoformat(), "to": max(first, today).isoformat()}, today)
+        return parse(arguments, today)
+    except ValueError as error:
+        raise BadQuery(str(error)) from None
+
+
+class Api:
+    """The endpoints below /api."""
+
+    def __init__(self, reports: Reports, accounts: Accounts, rows: int) -> None:
+        self._reports = reports
+        self._accounts = accounts
+        self._rows = rows
+
+    def routes(self) -> list[BaseRoute]:
+        """Every endpoint; none answers without a session."""
+        table: tuple[tuple[str, Callable[[Request], Response]], ...] = (
+            ("/api/sites", self.list_sites),
+            ("/api/sites/{key}/overview", self.show_overview),
+            ("/api/sites/{key}/stats", self.show_stats),
+            ("/api/sites/{key}/stats.csv", self.export_stats),
+            ("/api/sites/{key}/version", self.show_version),
+        )
+        return [Route(path, self._signed_in(endpoint), methods=["GET"]) for path, endpoint in table]
+
+    def list_sites(self, request: Request) -> Response:
+        """GET /api/sites"""
+        sites = self._reports.sites.values()
+        return json(
+            [
+                {"key": s.key, "domains": s.domains, "timezone": s.timezone, "goals": [goal.name for goal in s.goals]}
+                for s in sites
+            ]
+        )
+
+    def show_overview(self, request: Request) -> Response:
+        """GET /api/sites/{key}/overview?period="""
+        site = self._reports.sites[request.path_params["key"]]
+        period = period_of(self._reports, site, request.query_params)
+        return json(self._reports.overview(site, period, self._rows))
+
+    def show_stats(self, request: Request) -> Response:
+        """GET /api/sites/{key}/stats?from=&to=&by=&filter="""
+        return json(self._stats(request))
+
+    def export_stats(self, request: Request) -> Response:
+        """GET /api/sites/{key}/stats.csv?from=&to=&by=&filter="""
+        answer = self._stats(request)
+        name = f"{answer['site']}-{answer['by'] or 'totals'}-{answer['from']}-{answer['to']}.csv"
+        rows = answer["rows"] or [] if answer["by"] else [answer["totals"]]
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return PlainTextResponse(as_csv(rows), headers=headers, media_type="text/csv; charset=utf-8")
+
+    def show_version(self, request: Request) -> Response:
+        """GET /api/sites/{key}/version?period= changes when the numbers do."""
+        site = self._reports.sites[request.path_params["key"]]
+        return json({"version": self._reports.version(site, period_of(self._reports, site, request.query_params))})
+
+    def _stats(self, request: Request) -> dict[str, Any]:
+        site = self._reports.sites[request.path_params["key"]]
+        period = period_of(self._reports, site, request.query_params)
+        filters = request.query_params.getlist("filter")
+        return self._reports.stats(query_of(site, request.query_params, filters, period))
+
+    def _signed_in(self, endpoint: Callable[[Request], Response]) -> Callable[[Request], Response]:
+        def answer(request: Request) -> Response:
+            if self._accounts.session(request.cookies.get(COOKIE)) is None:
+                return refusal(401, "sign in first: this interface uses the session of the dashboard")
+            key = request.path_params.get("key")
+            if key is not None and key not in self._reports.sites:
+                return refusal(404, f"there is no site {key!r}")
+            return endpoint(request)
+
+        return answer
+
+
+def as_csv(rows: list[dict[str, Any]]) -> str:
+    """Rows as CSV. Text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    out = io.StringIO()
+    if rows:
+        writer = csv.writer(out)
+        writer.writerow(rows[0])
+        for row in rows:
+            writer.writerow([_csv_cell(value) for value in row.values()])
+    return out.getvalue()
+
+
+def _csv_cell(value: Any) -> Any:
+    if isinstance(value, list):
+        return " ".join(f"{item['amount']} {item['currency']}" for item in value)
+    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+        return f"'{value}"
+    return value

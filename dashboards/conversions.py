@@ -1,0 +1,70 @@
+"""Goals reached and money earned.
+
+In: a condition over the conversions rollup. Out: one `Goal` for each goal, the most reached first.
+Promises: money is never added over currencies.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct, to_builtins
+from msgspec.structs import replace
+
+from schema.store import Store
+
+from .source import rows_of
+
+
+class Revenue(Struct, frozen=True):
+    """amount is in the currency's minor units; payers are people."""
+
+    currency: str
+    amount: int
+    payers: int
+
+
+class Goal(Struct, frozen=True):
+    """converters are people, conversions are how often; conversion_rate is in percent of all visitors."""
+
+    goal: str
+    converters: int
+    conversions: int
+    conversion_rate: float | None
+    revenue: tuple[Revenue, ...] = ()
+
+    def row(self) -> dict[str, Any]:
+        """The goal as a row of `footfall stats`."""
+        return {
+            "value": self.goal,
+            "visitors": self.converters,
+            "conversions": self.conversions,
+            "conversion_rate": self.conversion_rate,
+            "revenue": to_builtins(self.revenue),
+        }
+
+
+def goals_of(store: Store, condition: str, parameters: dict[str, Any]) -> list[Goal]:
+    """The goals of the rows that meet the condition, without a rate."""
+    source = rows_of("conversions", "day", condition)
+    rows = store.rows(
+        f"SELECT goal, currency, sum(converters), sum(conversions), sum(amount), sum(payers) FROM {source} "
+        "GROUP BY goal, currency ORDER BY goal, currency",
+        parameters,
+    )
+    people: dict[str, tuple[int, int]] = {}
+    revenue: dict[str, list[Revenue]] = {}
+    for goal, currency, converters, conversions, amount, payers in rows:
+        if currency:
+            revenue.setdefault(goal, []).append(Revenue(currency, amount, payers))
+        else:
+            people[goal] = (converters, conversions)
+    goals = [Goal(goal, *counts, None, tuple(revenue.get(goal, ()))) for goal, counts in people.items()]
+    return sorted(goals, key=lambda goal: (-goal.converters, goal.goal))
+
+
+def rated(goals: list[Goal], visitors: int) -> list[Goal]:
+    """The goals with their rates. visitors: how many people could have reached them."""
+    if not visitors:
+        return goals
+    return [replace(goal, conversion_rate=round(100 * goal.converters / visitors, 1)) for goal in goals]

@@ -1,0 +1,112 @@
+"""What stored values are called on a page: countries, languages, screens, durations, money.
+
+In: a value of a dimension or a number. Out: text. Promises: a value nobody has named is shown as it is.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from schema.metrics import DIMENSIONS, OTHER
+
+# ISO 4217: the number of decimals where it is not two.
+_WITHOUT_DECIMALS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+_WITH_THREE = "BHD IQD JOD KWD LYD OMR TND"
+_DECIMALS = dict.fromkeys(_WITHOUT_DECIMALS.split(), 0) | dict.fromkeys(_WITH_THREE.split(), 3)
+_SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩", "UAH": "₴", "CHF": "CHF "}
+
+_LANGUAGE_NAMES = (
+    "ar=Arabic bg=Bulgarian bn=Bengali ca=Catalan cs=Czech da=Danish de=German el=Greek en=English es=Spanish "
+    "et=Estonian fa=Persian fi=Finnish fr=French he=Hebrew hi=Hindi hr=Croatian hu=Hungarian id=Indonesian "
+    "it=Italian ja=Japanese ko=Korean lt=Lithuanian lv=Latvian ms=Malay nb=Norwegian nl=Dutch no=Norwegian "
+    "pl=Polish pt=Portuguese ro=Romanian ru=Russian sk=Slovak sl=Slovenian sr=Serbian sv=Swedish th=Thai "
+    "tr=Turkish uk=Ukrainian ur=Urdu vi=Vietnamese zh=Chinese"
+)
+_LANGUAGES = dict(pair.split("=") for pair in _LANGUAGE_NAMES.split())
+_SCREENS = {
+    "XS": "XS · under 576 px",
+    "S": "S · 576–767 px",
+    "M": "M · 768–991 px",
+    "L": "L · 992–1439 px",
+    "XL": "XL · 1440 px and more",
+}
+_DEVICES = {"desktop": "Desktop", "mobile": "Mobile", "tablet": "Tablet", "tv": "TV"}
+
+
+def _countries() -> dict[str, str]:
+    """ISO 3166-1 from the table that tzdata ships."""
+    text = (resources.files("tzdata") / "zoneinfo" / "iso3166.tab").read_text(encoding="utf-8")
+    lines = (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
+    return dict(lines)
+
+
+COUNTRIES = _countries()
+
+
+def name_of(dimension: str, value: str) -> str:
+    """What a page calls the value of a dimension."""
+    if not value:
+        return DIMENSIONS[dimension].empty if dimension in DIMENSIONS else "(not set)"
+    if value == OTHER:
+        return "Other"
+    match dimension:
+        case "country":
+            return f"{COUNTRIES[value]} ({value})" if value in COUNTRIES else value
+        case "region":
+            country = COUNTRIES.get(value.partition("-")[0])
+            return f"{value}, {country}" if country else value
+        case "language":
+            name = _LANGUAGES.get(value.partition("-")[0].lower())
+            return f"{name} ({value})" if name else value
+        case "screen":
+            return _SCREENS.get(value, value)
+        case "device":
+            return _DEVICES.get(value, value)
+        case _:
+            return value
+
+
+def count(number: float | None) -> str:
+    """12,345; — where there is nothing to count."""
+    return "–" if number is None else f"{number:,.0f}"
+
+
+def short(number: float) -> str:
+    """A number for a tile: 9,999 then 12.3k then 4.5M."""
+    for size, sign in ((1_000_000, "M"), (10_000, "k")):
+        if number >= size:
+            return f"{number / (1_000_000 if sign == 'M' else 1000):.1f}".removesuffix(".0") + sign
+    return f"{number:,.0f}"
+
+
+def percent(number: float | None) -> str:
+    return "–" if number is None else f"{number:.0f}%" if number >= 10 or number == 0 else f"{number:.1f}%"
+
+
+def decimal(number: float | None) -> str:
+    return "–" if number is None else f"{number:.2f}".rstrip("0").rstrip(".")
+
+
+def duration(seconds: float | None) -> str:
+    """3m 07s."""
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {rest:02}s" if minutes else f"{rest}s"
+
+
+def vital(number: float, unit: str) -> str:
+    """A web vital in the unit people speak of."""
+    if unit != "ms":
+        return f"{number:.2f}"
+    return f"{number / 1000:.2f} s" if number >= 1000 else f"{number:.0f} ms"
+
+
+def money(amount: int, currency: str) -> str:
+    """Minor units as money: €1,234.50; a currency without a known sign is named: 1,234.50 SEK."""
+    decimals = _DECIMALS.get(currency, 2)
+    text = f"{abs(amount) / 10**decimals:,.{decimals}f}"
+    minus = "−" if amount < 0 else ""
+    sign = _SIGNS.get(currency)
+    return f"{minus}{sign}{text}" if sign else f"{minus}{text} {currency}"

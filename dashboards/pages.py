@@ -1,0 +1,292 @@
+"""The pages people see: sign-in, account, the list of sites, a site's dashboard and its tables in full.
+
+In: HTTP requests. Out: HTML that works without JavaScript. Promises: what came from outside is only ever text
+(autoescape); nobody sees a number without a session; a redirect never leaves this server.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode
+
+import jinja2
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from schema.metrics import DIMENSIONS, METRICS, OTHER, VITALS
+from schema.site import Site
+
+from . import cards, charts, names
+from .access import MIN_PASSWORD, AccountRefused, Accounts, TooManyFailures, User
+from .api import COOKIE, period_of
+from .period import PERIODS
+from .query import BadQuery, Query
+from .report import Reports
+from .settings import DashboardSettings
+
+HERE = Path(__file__).parent
+# A name, a password and where to go next; more is not a form of ours.
+MAX_FORM_BYTES = 16_384
+_MAX_TABLE = 500
+
+Page = Callable[[Request, User], Response]
+
+
+class Pages:
+    """The HTML endpoints."""
+
+    def __init__(
+        self, reports: Reports, accounts: Accounts, settings: DashboardSettings, collector_url: str = ""
+    ) -> None:
+        self._reports = reports
+        self._accounts = accounts
+        self._settings = settings
+        self._collector_url = collector_url.rstrip("/") or "https://YOUR-COLLECTOR"
+        self._templates = _templates()
+
+    def routes(self) -> list[BaseRoute]:
+        """Every page."""
+        return [
+            Route("/", self._signed_in(self.list_sites), methods=["GET"]),
+            Route("/sites/{key}", self._signed_in(self.show_site), methods=["GET"]),
+            Route("/sites/{key}/by/{dimension}", self._signed_in(self.show_table), methods=["GET"]),
+            Route("/sign-in", self.show_sign_in, methods=["GET"]),
+            Route("/sign-in", self.post_sign_in, methods=["POST"]),
+            Route("/sign-in/{token}", self.redeem_link, methods=["GET"]),
+            Route("/sign-out", self.post_sign_out, methods=["POST"]),
+            Route("/account", self._signed_in(self.show_account), methods=["GET"]),
+            Route("/account", self.post_account, methods=["POST"]),
+        ]
+
+    def list_sites(self, request: Request, user: User) -> Response:
+        """GET /"""
+        sites = list(self._reports.sites.values())
+        if len(sites) == 1:
+            return _to(f"/sites/{quote(sites[0].key)}")
+        return self._page("sites.html", user=user, sites=sites)
+
+    def show_site(self, request: Request, user: User) -> Response:
+        """GET /sites/{key}?period="""
+        site = self._site(request)
+        period = period_of(self._reports, site, request.query_params)
+        overview = self._reports.overview(site, period, self._settings.table_rows)
+        return self._page(
+            "dashboard.html",
+            user=user,
+            site=site,
+            sites=list(self._reports.sites.values()),
+            overview=overview,
+            period=period,
+            periods=PERIODS,
+            arguments=urlencode(period.arguments()),
+            tiles=cards.tiles(overview),
+            cards=cards.cards(overview),
+            events=cards.tab("event", overview.tables["event"], overview.totals.visitors),
+            unreached=[g.name for g in site.goals if g.name not in {goal.goal for goal in overview.goals}],
+            vitals={name: cards.vitals_by(overview.vitals, name) for name in ("", "page", "device", "country")},
+            chart=charts.draw(overview),
+            chart_width=charts.WIDTH,
+            chart_height=charts.HEIGHT,
+            refresh=self._settings.refresh_seconds,
+            collector_url=self._collector_url,
+        )
+
+    def show_table(self, request: Request, user: User) -> Response:
+        """GET /sites/{key}/by/{dimension}?period=&contains="""
+        site = self._site(request)
+        dimension = request.path_params["dimension"]
+        if dimension not in DIMENSIONS:
+            raise HTTPException(404)
+        period = period_of(self._reports, site, request.query_params)
+        contains = request.query_params.get("contains", "")
+        filters = [f"{dimension}~{contains}"] if contains else []
+        answer = self._reports.stats(Query.of(site.key, period.first, period.last, dimension, filters, _MAX_TABLE))
+        columns = [name for name in METRICS if answer["rows"] and name in answer["rows"][0]]
+        asked = {**period.arguments(), "by": dimension, "limit": str(_MAX_TABLE)}
+        return self._page(
+            "table.html",
+            user=user,
+            site=site,
+            sites=list(self._reports.sites.values()),
+            period=period,
+            periods=PERIODS,
+            arguments=urlencode(period.arguments()),
+            export=urlencode(asked | ({"filter": filters[0]} if filters else {})),
+            dimension=DIMENSIONS[dimension],
+            contains=contains,
+            answer=answer,
+            columns=columns,
+            largest=max([row["visitors"] for row in answer["rows"]], default=1) or 1,
+            limit=_MAX_TABLE,
+        )
+
+    def show_sign_in(self, request: Request) -> Response:
+        """GET /sign-in"""
+        return self._sign_in_form(local_path(request.query_params.get("next", "/")))
+
+    async def post_sign_in(self, request: Request) -> Response:
+        """POST /sign-in"""
+        form = await form_of(request)
+        return await run_in_threadpool(self._sign_in, form)
+
+    def redeem_link(self, request: Request) -> Response:
+        """GET /sign-in/{token}: signs in at once. HEAD and prefetching must not use the link up."""
+        purpose = request.headers.get("sec-purpose") or request.headers.get("purpose") or ""
+        if request.method == "HEAD" or "prefetch" in purpose:
+            return Response(status_code=204)
+        session = self._accounts.redeem(request.path_params["token"])
+        if session is None:
+            text = "A sign-in link works once, within 24 hours. Ask for a new one on the server."
+            return self.message(410, "This link no longer works", text)
+        return self._with_session(_to("/"), session)
+
+    async def post_sign_out(self, request: Request) -> Response:
+        """POST /sign-out"""
+        await run_in_threadpool(self._accounts.sign_out, request.cookies.get(COOKIE))
+        response = _to("/sign-in")
+        response.delete_cookie(COOKIE, secure=self._settings.secure_cookies, httponly=True, samesite="lax")
+        return response
+
+    def show_account(self, request: Request, user: User) -> Response:
+        """GET /account"""
+        return self._account_form(user, saved="saved" in request.query_params)
+
+    async def post_account(self, request: Request) -> Response:
+        """POST /account"""
+        form = await form_of(request)
+        return await run_in_threadpool(self._change_account, request.cookies.get(COOKIE) or "", form)
+
+    def message(self, status: int, title: str, text: str) -> HTMLResponse:
+        """A page that only says something."""
+        return self._page("message.html", status, title=title, text=text)
+
+    def _sign_in(self, form: dict[str, str]) -> Response:
+        name, next_path = form.get("name", ""), local_path(form.get("next", "/"))
+        try:
+            session = self._accounts.sign_in(name, form.get("password", ""))
+        except TooManyFailures as error:
+            response = self._sign_in_form(next_path, name, f"{str(error).capitalize()}.", 429)
+            response.headers["Retry-After"] = str(error.retry_after)
+            return response
+        if session is None:
+            return self._sign_in_form(next_path, name, "That name and password do not match.", 401)
+        return self._with_session(_to(next_path), session)
+
+    def _change_account(self, cookie: str, form: dict[str, str]) -> Response:
+        user = self._accounts.session(cookie)
+        if user is None:
+            return _to("/sign-in?next=%2Faccount")
+        try:
+            self._accounts.set_password(cookie, form.get("name", ""), form.get("password", ""), form.get("current", ""))
+        except AccountRefused as error:
+            return self._account_form(user, str(error), 400, form.get("name", ""))
+        except TooManyFailures as error:
+            return self._account_form(user, str(error), 429, form.get("name", ""))
+        return _to("/account?saved")
+
+    def _sign_in_form(self, next_path: str, name: str = "", error: str = "", status: int = 200) -> HTMLResponse:
+        has_users = self._accounts.has_users()
+        return self._page("sign_in.html", status, next=next_path, name=name, error=error, has_users=has_users)
+
+    def _account_form(
+        self, user: User, error: str = "", status: int = 200, name: str = "", saved: bool = False
+    ) -> HTMLResponse:
+        return self._page(
+            "account.html", status, user=user, name=name or user.name, error=error, saved=saved, shortest=MIN_PASSWORD
+        )
+
+    def _with_session(self, response: Response, session: str) -> Response:
+        # Lax, not Strict: a link printed in a terminal or mailed must find the browser signed in after it.
+        response.set_cookie(
+            COOKIE,
+            session,
+            max_age=self._settings.session_days * 86400,
+            secure=self._settings.secure_cookies,
+            httponly=True,
+            samesite="lax",
+        )
+        return response
+
+    def _signed_in(self, page: Page) -> Callable[[Request], Response]:
+        def answer(request: Request) -> Response:
+            user = self._accounts.session(request.cookies.get(COOKIE))
+            if user is None:
+                path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+                return _to("/sign-in" if path == "/" else f"/sign-in?{urlencode({'next': path})}")
+            return page(request, user)
+
+        return answer
+
+    def _site(self, request: Request) -> Site:
+        site = self._reports.sites.get(request.path_params["key"])
+        if site is None:
+            raise HTTPException(404)
+        return site
+
+    def _page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+        return HTMLResponse(self._templates.get_template(template).render(values), status)
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """The fields of a submitted form, of bounded size."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_FORM_BYTES:
+            raise HTTPException(413, f"a form may have {MAX_FORM_BYTES} bytes")
+    try:
+        return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20))
+    except ValueError:
+        raise BadQuery("the form cannot be read") from None
+
+
+def local_path(target: str) -> str:
+    """The target if it is a path on this server, else `/`. Browsers read `\\` as `/` and skip control characters."""
+    safe = target.startswith("/") and not target.startswith("//") and "\\" not in target and target.isprintable()
+    return target if safe else "/"
+
+
+def _to(path: str) -> RedirectResponse:
+    return RedirectResponse(path, 303)
+
+
+def _templates() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "count": names.count,
+        "percent": names.percent,
+        "money": lambda revenue: names.money(revenue.amount, revenue.currency),
+        "day": lambda date: f"{date.day} {date:%b %Y}",
+    }
+    environment.globals |= {
+        "static": _static,
+        "name_of": names.name_of,
+        "worded": cards.worded,
+        "head": cards.head,
+        "vital_value": lambda cell: names.vital(cell.p75, VITALS[cell.vital].unit),
+        "vital_label": lambda name: VITALS[name].label,
+        "thresholds": cards.thresholds,
+        "rating_sign": cards.RATING_SIGNS.__getitem__,
+        "OTHER": OTHER,
+        "user": None,
+    }
+    return environment
+
+
+@cache
+def _static(name: str) -> str:
+    """The address of a static file, with its content's digest so that it may be cached for long."""
+    return f"/static/{name}?v={hashlib.sha256((HERE / 'static' / name).read_bytes()).hexdigest()[:10]}"

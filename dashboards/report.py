@@ -1,0 +1,153 @@
+"""Answers questions about sites from the rollups.
+
+In: a `Query`, or a site and a `Period`. Out: plain dicts for `footfall stats`, an `Overview` for the page.
+Promises: the same question over released days gets the same answer; a fixed small number of statements each.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from schema.metrics import DIMENSIONS, METRICS, OTHER
+from schema.site import Site
+from schema.store import Store
+
+from . import overview
+from .conversions import goals_of, rated
+from .period import Period
+from .query import MAX_ROWS, BadQuery, Query
+from .released import Released, released_days
+from .source import rows_of, scope
+from .vitals import vitals_of
+
+# What design.md gives the preset "balanced"; the composition root hands in what is set.
+DEFAULT_K = 5
+SUM_OF_DAYS = "Visitors of several days are the sum of each day's visitors: nobody is recognized on another day."
+SUM_OF_VALUES = "One visitor may be counted under several of these values, so the totals are sums over values."
+_TOTALS = ("visitors", "visits", "pageviews", "bounce_rate", "visit_duration", "events", "views_per_visit")
+_SPLITS = {"day": "toString(day)", "hour": "toString(toUnixTimestamp(period))"}
+
+
+class Reports:
+    """The reports of all sites. release_k: the fold threshold of sites that set none. clock: Unix seconds."""
+
+    def __init__(
+        self,
+        store: Store,
+        sites: Sequence[Site],
+        release_k: int = DEFAULT_K,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._release_k = release_k
+        self._clock = clock
+        # Long-lived, because the store keeps one client for each thread. A page waits for its slowest statement only.
+        self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="report")
+        self.sites = {site.key: site for site in sites}
+
+    def site(self, key: str) -> Site:
+        """The site of that key."""
+        if key not in self.sites:
+            raise BadQuery(f"site {key!r} is not known: there are {', '.join(self.sites) or 'none'}")
+        return self.sites[key]
+
+    def now(self, site: Site) -> dt.datetime:
+        """The site's local time."""
+        return dt.datetime.fromtimestamp(self._clock(), ZoneInfo(site.timezone))
+
+    def stats(self, query: Query) -> dict[str, Any]:
+        """The answer to a question, ready for JSON."""
+        site = self.site(query.site)
+        bound = scope(query.site, query.first, query.last) | {"dimension": query.dimension}
+        released = self._released(site, query.first, query.last)
+        # Without filters the totals are the site's own: a sum over values would count some people twice.
+        whole = bound if query.filtered else bound | {"dimension": ""}
+        totals = self._cells(query, "", _TOTALS, whole)[0]
+        totals.pop("value")
+        notes = []
+        if query.first != query.last:
+            notes.append(SUM_OF_DAYS)
+        if query.filtered and DIMENSIONS[query.dimension].scope != "visit":
+            notes.append(SUM_OF_VALUES)
+        return {
+            "site": site.key,
+            "from": query.first.isoformat(),
+            "to": query.last.isoformat(),
+            "totals": totals,
+            "rows": self._rows(query, site, bound, totals["visitors"]),
+            "by": query.by,
+            "timezone": site.timezone,
+            "k": released.k,
+            "suppressed_days": [day.isoformat() for day in released.suppressed],
+            "notes": notes,
+        }
+
+    def overview(self, site: Site, period: Period, rows: int = 9) -> overview.Overview:
+        """Everything the dashboard page shows. rows: at most that many in each table."""
+        released = self._released(site, period.first, period.last)
+        return overview.read(self._store, self._pool, site, period, self.now(site), released, rows)
+
+    def version(self, site: Site, period: Period) -> str:
+        """Changes if and only if the totals of the period do."""
+        return overview.version(self._store, site, period)
+
+    def _released(self, site: Site, first: dt.date, last: dt.date) -> Released:
+        return released_days(self._store, site.key, first, last, site.release_k or self._release_k)
+
+    def _rows(self, query: Query, site: Site, bound: dict[str, Any], visitors: int) -> list[dict[str, Any]]:
+        condition, parameters = query.condition(query.by)
+        parameters |= bound
+        match query.by:
+            case "":
+                return []
+            case "goal":
+                found = goals_of(self._store, f"dimension = {{dimension:String}} AND {condition}", parameters)
+                goals = rated(found, visitors)
+                return [goal.row() for goal in goals[: query.limit]]
+            case "vital":
+                vitals = vitals_of(self._store, f"dimension = {{dimension:String}} AND {condition}", parameters)
+                return [vital.row() for vital in vitals[: query.limit]]
+            case "hour":
+                return [_at_local_hour(row, site) for row in self._cells(query, "hour", _metrics_of(query), bound)]
+            case _:
+                return self._cells(query, query.by, _metrics_of(query), bound)
+
+    def _cells(self, query: Query, by: str, metrics: Sequence[str], bound: dict[str, Any]) -> list[dict[str, Any]]:
+        """Rows of metrics, one for each value of `by`; one row where by is ""."""
+        condition, parameters = query.condition()
+        grain: Literal["day", "hour"] = "hour" if by == "hour" else "day"
+        source = rows_of("cells", grain, f"dimension = {{dimension:String}} AND {condition}")
+        # Folded hours are one row of their day; it has no hour to show.
+        key = f"if(value = '{OTHER}', value, {_SPLITS['hour']})" if by == "hour" else _SPLITS.get(by, "value")
+        tail = "" if not by else "GROUP BY key ORDER BY " + ("key" if by in _SPLITS else "sum(visitors) DESC, key")
+        sql = (
+            f"SELECT {key if by else repr('')} AS key, {', '.join(METRICS[name].sql for name in metrics)} "
+            f"FROM {source} {tail} LIMIT {{limit:UInt32}}"
+        )
+        found = self._store.rows(sql, parameters | bound | {"limit": MAX_ROWS if by in _SPLITS else query.limit})
+        return [{"value": row[0], **dict(zip(metrics, row[1:], strict=True))} for row in found]
+
+
+def _metrics_of(query: Query) -> list[str]:
+    """The metrics that mean something for the way the question splits, in the order of a table."""
+    leading = ("visitors", "visits", "pageviews")
+    fitting = [*leading, *(name for name in METRICS if name not in leading)]
+    if query.by == "page":
+        fitting.remove("views_per_visit")
+    else:
+        fitting = [name for name in fitting if name not in ("time_on_page", "exit_rate")]
+    if query.by == "event":
+        fitting = [name for name in fitting if name not in ("bounce_rate", "visit_duration", "views_per_visit")]
+    return [name for name in fitting if not query.metrics or name == "visitors" or name in query.metrics]
+
+
+def _at_local_hour(row: dict[str, Any], site: Site) -> dict[str, Any]:
+    if row["value"] == OTHER:
+        return row
+    moment = dt.datetime.fromtimestamp(int(row["value"]), ZoneInfo(site.timezone))
+    return row | {"value": moment.isoformat(timespec="minutes")}

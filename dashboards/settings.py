@@ -1,0 +1,28 @@
+"""What can be set about the dashboards.
+
+In: the settings file's `[dashboards]` table. Out: one frozen `DashboardSettings`.
+Promises: a value out of bounds is refused when the file is read, never later.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+
+class DashboardSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How the dashboards are served and who may see them."""
+
+    host: Annotated[str, Meta(min_length=1, description="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")] = 8001
+    secure_cookies: Annotated[
+        bool,
+        Meta(description="Set this where browsers reach the dashboards by HTTPS: cookies are Secure, HSTS is sent."),
+    ] = False
+    session_days: Annotated[
+        int, Meta(ge=1, le=90, description="Days until a signed-in browser must sign in again.")
+    ] = 14
+    table_rows: Annotated[int, Meta(ge=3, le=50, description="Rows of each card on the dashboard.")] = 9
+    # A page that is watched follows the open day, which is rolled up at most every 2 s.
+    refresh_seconds: Annotated[int, Meta(ge=1, le=3600, description="How often a watched page asks for news.")] = 3

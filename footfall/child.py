@@ -1,0 +1,36 @@
+"""Entry point of the child processes: `python -m footfall.child ROLE … DESCRIPTORS`, started by their parent only.
+
+In: a role, the numbers of inherited sockets, settings on standard input. Out: the role, until SIGTERM.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+from .process import set_up_logs
+from .serve import run_collector, run_engine, start_child
+
+
+def main() -> None:
+    """Run the role named on the command line."""
+    role, *arguments = sys.argv[1:]
+    set_up_logs(role)
+    settings = start_child()
+    match role, arguments:
+        case "collector", [index, descriptor]:
+            run_collector(settings, int(index), socket.socket(fileno=int(descriptor)))
+        case "engine", [descriptor]:
+            run_engine(settings, socket.socket(fileno=int(descriptor)), ("writer", "pipeline", "dashboards"))
+        case "writer", []:
+            run_engine(settings, None, ("writer",))
+        case "pipeline", []:
+            run_engine(settings, None, ("pipeline",))
+        case "dashboards", [descriptor]:
+            run_engine(settings, socket.socket(fileno=int(descriptor)), ("dashboards",))
+        case _:
+            raise SystemExit(f"footfall.child: unknown role {role!r}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""Synthetic visits, so that the first look is not empty: the same for the same seed.
+
+In: a seed, a number of days, the last day. Out: beacons with clients and times, for the collector's own steps.
+Promises: nothing here is measured from real people; addresses are from the documentation ranges (RFC 5737).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from collections.abc import Iterator
+
+from collector.beacon import Beacon
+from collector.steps import Client
+from schema.event import ENGAGEMENT, PAGEVIEW
+from schema.site import day_bounds, day_number
+
+_AGENTS = (
+    ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{} Safari/537.36", 1920),
+    ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/{} "
+     "Safari/605.1.15", 1440),
+    ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/{} "
+     "Mobile/15E148 Safari/604.1", 390),
+    ("Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{} Mobile "
+     "Safari/537.36", 412),
+    ("Mozilla/5.0 (X11; Linux x86_64; rv:{0}) Gecko/20100101 Firefox/{0}", 1680),
+    ("Mozilla/5.0 (iPad; CPU OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/{} "
+     "Mobile/15E148 Safari/604.1", 820),
+)  # fmt: skip
+_VERSIONS = ("142.0", "143.0", "144.0", "145.0")
+_PLACES = (
+    ("de-DE,de;q=0.9", "Europe/Berlin", 30),
+    ("en-US,en;q=0.9", "America/New_York", 24),
+    ("fr-FR,fr;q=0.9", "Europe/Paris", 12),
+    ("en-GB,en;q=0.9", "Europe/London", 12),
+    ("es-ES,es;q=0.9", "Europe/Madrid", 8),
+    ("nl-NL,nl;q=0.9", "Europe/Amsterdam", 6),
+    ("ja-JP,ja;q=0.9", "Asia/Tokyo", 5),
+    ("pt-BR,pt;q=0.9", "America/Sao_Paulo", 3),
+)
+_ORIGINS = (
+    ("", "", 38),
+    ("https://www.google.com/", "", 30),
+    ("https://www.bing.com/", "", 4),
+    ("https://duckduckgo.com/", "", 4),
+    ("https://news.ycombinator.com/", "", 5),
+    ("https://www.linkedin.com/", "", 4),
+    ("https://t.co/abc", "", 3),
+    ("https://chatgpt.com/", "", 3),
+    ("", "?utm_source=newsletter&utm_medium=email&utm_campaign=autumn", 6),
+    ("https://www.google.com/", "?utm_source=google&utm_medium=cpc&utm_campaign=brand", 3),
+)
+# Page → (weight as an entry, where visits go from there).
+_PAGES: dict[str, tuple[int, tuple[str, ...]]] = {
+    "/demo/": (50, ("/demo/pricing.html", "/blog/", "/docs/")),
+    "/demo/pricing.html": (14, ("/demo/thanks.html", "/demo/", "/docs/")),
+    "/blog/": (6, ("/blog/counting-feet", "/demo/")),
+    "/blog/counting-feet": (16, ("/demo/", "/demo/pricing.html", "/blog/")),
+    "/docs/": (10, ("/docs/install", "/demo/pricing.html")),
+    "/docs/install": (4, ("/docs/", "/demo/")),
+    "/demo/thanks.html": (0, ("/demo/",)),
+}
+_BUSY_HOURS = (1, 1, 1, 1, 1, 2, 3, 5, 8, 10, 11, 10, 9, 10, 11, 10, 9, 8, 8, 8, 7, 5, 3, 2)
+
+
+def visits(
+    seed: int, days: int, last: dt.date, timezone: str, per_day: int = 160
+) -> Iterator[tuple[Beacon, Client, int]]:
+    """The beacons of `days` days up to and with `last`."""
+    for back in range(days - 1, -1, -1):
+        date = last - dt.timedelta(days=back)
+        chance = random.Random(f"{seed}:{date.isoformat()}")  # noqa: S311 - must repeat, need not surprise
+        weekend = 0.6 if date.weekday() >= 5 else 1.0
+        growth = 1.0 + 0.4 * (1 - back / max(1, days))
+        start = day_bounds(timezone, day_number(date)).start
+        for _ in range(int(per_day * weekend * growth * chance.uniform(0.85, 1.15))):
+            yield from _visit(chance, start)
+
+
+def _visit(chance: random.Random, midnight: int) -> Iterator[tuple[Beacon, Client, int]]:
+    agent, width = chance.choices(_AGENTS, (30, 14, 22, 20, 8, 6))[0]
+    languages, zone, _ = chance.choices(_PLACES, [weight for *_, weight in _PLACES])[0]
+    network = chance.choice(("192.0.2", "198.51.100", "203.0.113"))
+    # Truncation leaves three networks, so variety in the agent is what keeps synthetic visitors apart.
+    version = (
+        f"{chance.choice(_VERSIONS)}.{chance.randrange(900)}.0" if "rv:" not in agent else chance.choice(_VERSIONS)
+    )
+    client = Client(f"{network}.{chance.randrange(1, 255)}", agent.format(version), languages)
+    referrer, query, _ = chance.choices(_ORIGINS, [weight for *_, weight in _ORIGINS])[0]
+    hour = chance.choices(range(24), _BUSY_HOURS)[0]
+    now = midnight + hour * 3600 + chance.randrange(3600)
+    latest = midnight + 86_000
+    path = chance.choices(list(_PAGES), [weight for weight, _ in _PAGES.values()])[0]
+    slow = chance.lognormvariate(0, 0.45) * (1.5 if width < 500 else 1.0)
+    for step in range(chance.choices((1, 2, 3, 4, 6), (46, 22, 16, 10, 6))[0]):
+        if now > latest:
+            return
+        url = f"https://demo.example{path}{query if step == 0 else ''}"
+        common = {"url": url, "domains": ("demo",), "width": width, "time_zone": zone}
+        yield Beacon(name=PAGEVIEW, referrer=referrer if step == 0 else "", **common), client, now  # type: ignore[arg-type]
+        stay = int(chance.lognormvariate(3.2, 0.9)) + 1
+        if path == "/demo/pricing.html" and chance.random() < 0.3:
+            money = {"currency": "EUR", "amount": chance.choice((900, 2900, 9900))} if chance.random() < 0.5 else {}
+            props = {"plan": chance.choice(("one", "three"))}
+            yield Beacon(name="signup", props=props, **common, **money), client, min(now + stay, latest)  # type: ignore[arg-type]
+        vitals = {}
+        if step == 0:
+            vitals = {
+                "lcp": round(1500 * slow, 1),
+                "fcp": round(800 * slow, 1),
+                "ttfb": round(260 * slow, 1),
+                "cls": round(chance.expovariate(18), 4),
+                "inp": float(round(90 * slow)),
+            }
+        engaged = int(stay * 1000 * chance.uniform(0.5, 1.0))
+        leave = Beacon(
+            name=ENGAGEMENT,
+            engaged_ms=engaged,
+            scroll=chance.randrange(20, 101),
+            vitals=vitals,
+            **common,  # type: ignore[arg-type]
+        )
+        yield leave, client, min(now + stay, latest)
+        now += stay + chance.randrange(1, 4)
+        path = chance.choice(_PAGES[path][1])

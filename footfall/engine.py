@@ -1,0 +1,295 @@
+"""What a command can ask of the house: statistics, imports, a sign-in link. Done here, or by the running instance.
+
+In: settings and a store. Out: plain values. Promises: the same answers from `Engine` (this process holds the store)
+and from `Remote` (another one does, reached over DATA/control.sock).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import http.client
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+from msgspec import structs
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from dashboards.access import Accounts
+from dashboards.query import BadQuery, Query
+from dashboards.report import Reports
+from pipeline.imports import Import, abandon_all
+from pipeline.settings import SiteRules
+from schema.migrate import migrate
+from schema.site import Site
+from schema.store import Store, StoreError
+
+from .settings import Settings
+
+_TIMEOUT_S = 600.0
+
+
+class CannotDo(Exception):
+    """The request makes no sense; the text says why."""
+
+
+class StatsRequest(msgspec.Struct, frozen=True):
+    """first, last: ISO dates, both included. filters: texts such as `page==/pricing`."""
+
+    site: str
+    first: str
+    last: str
+    by: str = ""
+    filters: tuple[str, ...] = ()
+    limit: int = 1000
+
+
+class House(Protocol):
+    """What `Engine` and `Remote` have in common."""
+
+    @property
+    def settings(self) -> Settings: ...
+    def stats(self, request: StatsRequest) -> dict[str, Any]: ...
+    def import_begin(self, site: Site) -> str: ...
+    def import_add(self, run: str, rows: list[list[Any]]) -> None: ...
+    def import_finish(self, run: str, origin: str) -> dict[str, Any]: ...
+    def import_abandon(self, run: str) -> None: ...
+    def status(self) -> dict[str, Any]: ...
+
+
+class Engine:
+    """The house, in the process that holds the store."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self._settings = settings
+        self.store = store
+        self._imports: dict[str, tuple[Import, Site]] = {}
+
+    @property
+    def settings(self) -> Settings:
+        return self._settings
+
+    def stats(self, request: StatsRequest) -> dict[str, Any]:
+        """The answer of `footfall stats`."""
+        site, rules = self._site(request.site)
+        first, last = _date(request.first), _date(request.last)
+        try:
+            query = Query.of(site.key, first, last, request.by, request.filters, request.limit)
+            return Reports(self.store, [site], rules.k).stats(query)
+        except BadQuery as problem:
+            raise CannotDo(str(problem)) from None
+
+    def import_begin(self, site: Site) -> str:
+        """Make room for an import; its name."""
+        run = Import(self.store)
+        run.begin()
+        self._imports[run.run] = (run, site)
+        return run.run
+
+    def import_add(self, run: str, rows: list[list[Any]]) -> None:
+        self._run(run)[0].add(rows)
+
+    def import_finish(self, run: str, origin: str) -> dict[str, Any]:
+        """Release what can be released, and forget the rest."""
+        imported, site = self._run(run)
+        del self._imports[run]
+        return structs.asdict(imported.finish([self._site(site.key)], time.time(), origin))
+
+    def import_abandon(self, run: str) -> None:
+        imported, _ = self._run(run)
+        del self._imports[run]
+        imported.abandon()
+
+    def status(self) -> dict[str, Any]:
+        """What `footfall check` reports of the store."""
+        last = self.store.rows("SELECT site, toString(max(received)), count() FROM events GROUP BY site ORDER BY site")
+        reasons = self.store.rows(
+            """SELECT site, reason, sum(count) FROM ingest WHERE minute >= now() - INTERVAL 1 DAY
+            GROUP BY site, reason ORDER BY site, reason"""
+        )
+        released = self.store.rows("SELECT site, count(), toString(max(day)) FROM manifest GROUP BY site ORDER BY site")
+        return {
+            "store": self.store.name,
+            "version": self.store.rows("SELECT version()")[0][0],
+            "raw": [{"site": s, "last_event": last_event, "rows": rows} for s, last_event, rows in last],
+            "released": [{"site": s, "days": days, "last": day} for s, days, day in released],
+            "last_24_hours": [{"site": s, "reason": reason, "count": n} for s, reason, n in reasons],
+        }
+
+    def _run(self, run: str) -> tuple[Import, Site]:
+        if run not in self._imports:
+            raise CannotDo(f"import {run!r} is not under way; start it again")
+        return self._imports[run]
+
+    def _site(self, name: str) -> tuple[Site, SiteRules]:
+        rules = self._settings.site_rules()
+        for site, mine in rules:
+            if name.lower().removeprefix("www.") in site.names:
+                return site, mine
+        # A site that was given as a flag to another start: what is stored of it can still be read and added to.
+        site = ad_hoc_site(name)
+        return next(
+            pair for pair in structs.replace(self._settings, sites=(site,)).site_rules() if pair[0].key == site.key
+        )
+
+
+class Remote:
+    """The house, in another process."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._settings = msgspec.json.decode(self._call("settings", None), type=Settings)
+
+    @property
+    def settings(self) -> Settings:
+        return self._settings
+
+    def stats(self, request: StatsRequest) -> dict[str, Any]:
+        return self._ask("stats", request)
+
+    def import_begin(self, site: Site) -> str:
+        return str(self._ask("import_begin", site)["run"])
+
+    def import_add(self, run: str, rows: list[list[Any]]) -> None:
+        self._ask("import_add", [run, rows])
+
+    def import_finish(self, run: str, origin: str) -> dict[str, Any]:
+        return self._ask("import_finish", [run, origin])
+
+    def import_abandon(self, run: str) -> None:
+        self._ask("import_abandon", run)
+
+    def status(self) -> dict[str, Any]:
+        return self._ask("status", None)
+
+    def _ask(self, what: str, argument: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = msgspec.json.decode(self._call(what, argument))
+        return answer
+
+    def _call(self, what: str, argument: Any) -> bytes:
+        connection = _UnixConnection(self._path)
+        try:
+            connection.request("POST", f"/{what}", msgspec.msgpack.encode(argument))
+            answer = connection.getresponse()
+            body = answer.read()
+        finally:
+            connection.close()
+        if answer.status == 400:
+            raise CannotDo(body.decode())
+        if answer.status != 200:
+            raise StoreError(f"the running instance answers {answer.status}: {body.decode()[:300]}")
+        return body
+
+
+@contextlib.contextmanager
+def opened(settings: Settings) -> Iterator[House]:
+    """The running instance of this data directory, or else the store itself."""
+    path = control_path(settings)
+    if path.exists():
+        with contextlib.suppress(ConnectionRefusedError, FileNotFoundError):
+            yield Remote(path)
+            return
+    store = Store(settings.dsn, settings.store.cluster)
+    try:
+        migrate(store)
+        if store.embedded:  # nobody else holds it, so nobody is importing
+            abandon_all(store)
+        yield Engine(settings, store)
+    finally:
+        store.close()
+
+
+def control_app(engine: Engine) -> Starlette:
+    """What the running instance answers on its socket (0600: only its own user reaches it)."""
+
+    def call(what: str, argument: Any) -> Any:
+        match what:
+            case "settings":
+                return engine.settings
+            case "stats":
+                return engine.stats(msgspec.convert(argument, StatsRequest))
+            case "import_begin":
+                return {"run": engine.import_begin(msgspec.convert(argument, Site))}
+            case "import_add":
+                engine.import_add(*argument)
+                return {}
+            case "import_finish":
+                return engine.import_finish(*argument)
+            case "import_abandon":
+                engine.import_abandon(argument)
+                return {}
+            case "status":
+                return engine.status()
+        raise CannotDo(f"{what!r} is nothing this version does")
+
+    async def answer(request: Request) -> Response:
+        argument = msgspec.msgpack.decode(await request.body())
+        try:
+            value = await run_in_threadpool(call, request.path_params["what"], argument)
+        except CannotDo as problem:
+            return Response(str(problem), 400)
+        except StoreError as problem:
+            return Response(str(problem), 503)
+        return Response(msgspec.json.encode(value), media_type="application/json")
+
+    return Starlette(routes=[Route("/{what}", answer, methods=["POST"])])
+
+
+def control_path(settings: Settings) -> Path:
+    return settings.directory / "control.sock"
+
+
+def accounts(settings: Settings) -> Accounts:
+    """The people who may sign in."""
+    return Accounts(settings.directory / "accounts.sqlite")
+
+
+def ad_hoc_site(name: str) -> Site:
+    """A site that no settings file names, with every default. Raises CannotDo for an impossible name."""
+    try:
+        return msgspec.convert({"key": name.lower().removeprefix("www.")}, Site)
+    except msgspec.ValidationError:
+        raise CannotDo(f"site {name!r}: a site is named by letters, digits, '.', '_' and '-'") from None
+
+
+def _date(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise CannotDo(f"date {text!r}: write YYYY-MM-DD") from None
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a UNIX socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=_TIMEOUT_S)
+        self._unix_path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(_TIMEOUT_S)
+        with short_path(self._unix_path) as path:
+            self.sock.connect(path)
+
+
+@contextlib.contextmanager
+def short_path(path: Path) -> Iterator[str]:
+    """The path as a UNIX socket takes it: 107 bytes at most, so a long one is spelled through its directory."""
+    if len(os.fsencode(path)) <= 107:
+        yield str(path)
+        return
+    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{descriptor}/{path.name}"
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,114 @@
+"""Imports from the command's side: lines or synthetic beacons → the collector's steps → the house.
+
+In: an access log, or a seed. Out: a summary. Promises: addresses and agents stay in this process's memory, keys are
+destroyed at its end; a cut-off import is abandoned whole.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from msgspec import Struct, field, structs
+
+from collector.access_log import lines, read_line
+from collector.beacon import Beacon
+from collector.keys import PassingKeys
+from collector.place import Places
+from collector.reason import Reason
+from collector.steps import Client, Draft, Rules, anonymize
+from schema.event import Event
+from schema.site import LocalDay, day_bounds, local_day
+
+from .engine import CannotDo, House, ad_hoc_site
+
+_BATCH = 20_000
+
+Sent = tuple[Beacon, Client, int]
+
+
+class Summary(Struct):
+    """What became of an import."""
+
+    site: str
+    lines: int = 0
+    events: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    days_released: list[str] = field(default_factory=list)
+    days_skipped: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def changed_nothing(self) -> bool:
+        return not self.days_released
+
+
+def import_access_log(
+    house: House, site: str, files: Iterable[str], places: Places, progress: Callable[[str, int], None]
+) -> Summary:
+    """Import log files given together, so that a day split between two of them is one day."""
+    rules = rules_of(house, site)
+    domain = next(iter(rules.site.domains), rules.site.key)
+
+    def sent() -> Iterable[Sent | Reason]:
+        for file in files:
+            for line in lines(file, lambda at, file=file: progress(file, at)):  # type: ignore[misc]
+                if line:
+                    yield read_line(line, domain)
+
+    return run(house, rules, sent(), places, "import")
+
+
+def run(house: House, rules: Rules, sent: Iterable[Sent | Reason], places: Places, origin: str) -> Summary:
+    """Anonymize and hand over everything, then release its days."""
+    summary, dropped, keys = Summary(rules.site.key), Counter[str](), PassingKeys()
+    name = house.import_begin(rules.site)
+    try:
+        batch: list[list[Any]] = []
+        day: LocalDay | None = None
+        for item in sent:
+            summary.lines += 1
+            if isinstance(item, Reason):
+                dropped[item] += 1
+                continue
+            beacon, client, moment = item
+            if day is None or not day.start <= moment < day.end:
+                day = local_day(rules.site.timezone, moment)
+            outcome = anonymize(Draft(beacon, client, rules, moment, day, keys, places))
+            if isinstance(outcome, Event):
+                batch.append(list(structs.astuple(outcome)))
+                summary.events += 1
+            else:
+                dropped[outcome] += 1
+            if len(batch) >= _BATCH:
+                house.import_add(name, batch)
+                batch = []
+        house.import_add(name, batch)
+        report = house.import_finish(name, origin)
+    except BaseException:
+        house.import_abandon(name)
+        raise
+    finally:
+        keys.destroy()
+    summary.dropped = {str(reason): count for reason, count in dropped.most_common()}
+    summary.days_released = list(report["released"])
+    summary.days_skipped = dict(report["skipped"])
+    return summary
+
+
+def rules_of(house: House, name: str) -> Rules:
+    """What holds for a site in the house; one that it does not know gets every default."""
+    known = house.settings.collector_rules()
+    wanted = name.lower().removeprefix("www.")
+    if wanted in known:
+        return known[wanted]
+    site = ad_hoc_site(name)
+    return structs.replace(house.settings, sites=(site,)).collector_rules()[site.key]
+
+
+def day_of(rules: Rules, number: int) -> LocalDay:
+    """A local day of the site by its number."""
+    return day_bounds(rules.site.timezone, number)
+
+
+__all__ = ["CannotDo", "Summary", "import_access_log", "rules_of", "run"]

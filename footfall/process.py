@@ -1,0 +1,78 @@
+"""How a process of the house behaves: no core dumps, logs without content, an end when its parent ends.
+
+In: nothing. Out: a hardened process. Promises: no log line carries the text or the values of an exception.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import logging
+import os
+import resource
+import signal
+import sys
+import threading
+from types import TracebackType
+
+import structlog
+
+_PR_SET_DUMPABLE = 4
+
+
+def harden() -> None:
+    """No core dump may hold an address or a key. A piped core pattern ignores the limit, so both are needed (H2)."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def set_up_logs(part: str) -> None:
+    """Structured lines on standard error; what libraries say is cut down to where and what kind."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    root = logging.getLogger()
+    root.handlers = [_Discreet(part)]
+    root.setLevel(logging.WARNING)
+    sys.excepthook = _report
+    threading.excepthook = lambda given: _report(given.exc_type, given.exc_value, given.exc_traceback)
+
+
+def end_with_parent() -> None:
+    """Ask this process to stop once standard input, the parent's pipe, is closed."""
+
+    def wait() -> None:
+        with contextlib.suppress(OSError):
+            while os.read(0, 4096):
+                pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="lifeline", daemon=True).start()
+
+
+class _Discreet(logging.Handler):
+    """Libraries' log records without their arguments and exception texts, which may quote a request."""
+
+    def __init__(self, part: str) -> None:
+        super().__init__()
+        self._log = structlog.get_logger(part)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else ""
+        text = record.msg.splitlines()[0] if isinstance(record.msg, str) and record.name.startswith("uvicorn") else ""
+        self._log.warning("library", logger=record.name, kind=kind, text=text)
+
+
+def _report(kind: type[BaseException], _: BaseException | None, traceback: TracebackType | None) -> None:
+    frames = []
+    while traceback is not None:
+        frames.append(f"{os.path.basename(traceback.tb_frame.f_code.co_filename)}:{traceback.tb_lineno}")
+        traceback = traceback.tb_next
+    structlog.get_logger("process").error("uncaught", kind=kind.__name__, at=" > ".join(frames[-6:]))

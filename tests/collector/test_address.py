@@ -1,0 +1,94 @@
+"""Rule A1: which address counts, and how little is left of it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.address import MAX_HOPS, Proxies, truncate
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("203.0.113.77", "203.0.113.0"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1::"),
+        ("::ffff:203.0.113.77", "203.0.113.0"),
+        ("fe80::1%eth0", "fe80::"),
+        ("", ""),
+        ("unix", ""),
+        ("203.0.113.999", ""),
+    ],
+)
+def test_an_address_is_cut_to_its_network(address: str, network: str) -> None:
+    assert truncate(address) == network
+
+
+def test_the_number_of_kept_bits_is_a_setting() -> None:
+    assert truncate("203.0.113.77", v4_bits=16) == "203.0.0.0"
+    assert truncate("203.0.113.77", v4_bits=32) == "203.0.113.77"
+    assert truncate("2001:db8:1:2::9", v6_bits=64) == "2001:db8:1:2::"
+    assert truncate("203.0.113.77", v4_bits=0) == "0.0.0.0"
+
+
+@given(st.ip_addresses())
+def test_cutting_twice_is_cutting_once(address: object) -> None:
+    assert truncate(truncate(str(address))) == truncate(str(address))
+
+
+@given(st.text())
+def test_no_text_makes_the_cut_fail(text: str) -> None:
+    assert isinstance(truncate(text), str)
+
+
+HOUSE = Proxies(("10.0.0.0/8", "2001:db8:ffff::/48"))
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded_for", "client"),
+    [
+        ("198.51.100.1", ["203.0.113.7"], "198.51.100.1"),
+        ("10.0.0.1", ["203.0.113.7"], "203.0.113.7"),
+        ("10.0.0.1", ["6.6.6.6, 203.0.113.7"], "203.0.113.7"),
+        ("10.0.0.1", ["203.0.113.7, 10.9.9.9"], "203.0.113.7"),
+        ("10.0.0.1", ["6.6.6.6", "203.0.113.7", "10.9.9.9"], "203.0.113.7"),
+        ("10.0.0.1", ["203.0.113.7:4711"], "203.0.113.7"),
+        ("10.0.0.1", ["[2001:db8::7]:4711"], "2001:db8::7"),
+        ("10.0.0.1", ['"[2001:db8::7]"'], "2001:db8::7"),
+        ("10.0.0.1", ["::ffff:203.0.113.7"], "203.0.113.7"),
+        ("::ffff:10.0.0.1", ["203.0.113.7"], "203.0.113.7"),
+        ("2001:db8:ffff::1", ["203.0.113.7"], "203.0.113.7"),
+        ("10.0.0.1", ["203.0.113.7, unknown"], "10.0.0.1"),
+        ("10.0.0.1", ["203.0.113.7, unknown, 10.2.2.2"], "10.2.2.2"),
+        ("10.0.0.1", ["203.0.113.7, "], "10.0.0.1"),
+        ("10.0.0.1", ["10.3.3.3, 10.2.2.2"], "10.3.3.3"),
+        ("10.0.0.1", [], "10.0.0.1"),
+        ("10.0.0.1", [""], "10.0.0.1"),
+        ("", ["203.0.113.7"], ""),
+    ],
+)
+def test_a_header_is_believed_only_as_far_as_named_proxies_wrote_it(
+    peer: str, forwarded_for: list[str], client: str
+) -> None:
+    assert HOUSE.client(peer, forwarded_for) == client
+
+
+def test_without_proxies_the_peer_is_the_client() -> None:
+    assert Proxies(()).client("10.0.0.1", ["203.0.113.7"]) == "10.0.0.1"
+
+
+def test_an_endless_chain_is_read_no_further_than_its_last_hops() -> None:
+    chain = ", ".join(["203.0.113.7", *["10.1.1.1"] * MAX_HOPS])
+    assert HOUSE.client("10.0.0.1", [chain]) == "10.1.1.1"
+
+
+@pytest.mark.parametrize("network", ["*", "0.0.0.0/0", "::/0", "::ffff:0.0.0.0/96", "10.0.0.1/8", "nonsense", ""])
+def test_a_proxy_list_that_trusts_everyone_or_nobody_known_is_refused(network: str) -> None:
+    with pytest.raises(ValueError, match="CIDR") as refused:
+        Proxies(("10.0.0.0/8", network))
+    assert repr(network) in str(refused.value)
+
+
+def test_a_mapped_network_is_the_ipv4_network_it_means() -> None:
+    assert Proxies(("::ffff:10.0.0.0/104",)).client("10.1.2.3", ["203.0.113.7"]) == "203.0.113.7"

@@ -1,0 +1,133 @@
+"""Where visits come from: host, friendly name and channel."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.page import Page, parse_page
+from collector.referrer import CHANNELS, source_of, where_from
+
+KEEP = frozenset(("utm_source", "utm_medium", "utm_campaign", "ref"))
+PLAIN = Page("example.com", "/")
+OWN = frozenset(("example.com", "shop.example.com"))
+
+
+@pytest.mark.parametrize(
+    ("referrer", "host", "source", "channel"),
+    [
+        ("", "", "", "Direct"),
+        ("https://www.google.com/", "google.com", "Google", "Organic Search"),
+        ("https://google.co.uk/search?q=secret", "google.co.uk", "Google", "Organic Search"),
+        ("https://www.google.com.br", "google.com.br", "Google", "Organic Search"),
+        ("https://google.example.org/", "google.example.org", "google.example.org", "Referral"),
+        ("https://notgoogle.com/", "notgoogle.com", "notgoogle.com", "Referral"),
+        ("https://cn.bing.com/x", "cn.bing.com", "Bing", "Organic Search"),
+        ("https://duckduckgo.com/", "duckduckgo.com", "DuckDuckGo", "Organic Search"),
+        ("https://l.facebook.com/l.php?u=x", "l.facebook.com", "Facebook", "Organic Social"),
+        ("https://m.facebook.com/", "m.facebook.com", "Facebook", "Organic Social"),
+        ("https://t.co/abc", "t.co", "X (Twitter)", "Organic Social"),
+        ("https://news.ycombinator.com/item?id=1", "news.ycombinator.com", "Hacker News", "Organic Social"),
+        ("https://www.youtube.com/watch?v=1", "youtube.com", "YouTube", "Organic Video"),
+        ("https://t.me/anna", "t.me", "Telegram", "Organic Social"),
+        ("https://mail.google.com/mail/u/0", "mail.google.com", "Gmail", "Email"),
+        ("https://chatgpt.com/", "chatgpt.com", "ChatGPT", "AI Assistants"),
+        ("https://gemini.google.com/app", "gemini.google.com", "Gemini", "AI Assistants"),
+        ("https://www.amazon.de/dp/1", "amazon.de", "Amazon", "Organic Shopping"),
+        ("https://docs.google.com/document/d/1", "docs.google.com", "Google Docs", "Referral"),
+        ("android-app://com.google.android.gm/", "com.google.android.gm", "Gmail", "Email"),
+        ("android-app://org.example.app", "org.example.app", "org.example.app", "Referral"),
+        ("http://203.0.113.7/x", ":ip", ":ip", "Referral"),
+        ("https://example.com/other", "", "", "Direct"),
+        ("https://www.example.com/other", "", "", "Direct"),
+        ("https://shop.example.com/", "", "", "Direct"),
+        ("http://localhost:3000/", "", "", "Direct"),
+        ("http://127.0.0.1/", "", "", "Direct"),
+        ("file:///home/me/x.html", "", "", "Direct"),
+        ("chrome-extension://abc/x", "", "", "Direct"),
+        ("https://anna:pw@example.net/", "", "", "Direct"),
+        ("http://[bad", "", "", "Direct"),
+        ("nonsense", "", "", "Direct"),
+    ],
+)
+def test_a_referrer_is_named_and_classed(referrer: str, host: str, source: str, channel: str) -> None:
+    assert where_from(referrer, PLAIN, OWN) == (host, source, channel)
+
+
+@pytest.mark.parametrize(
+    ("query", "referrer", "source", "channel"),
+    [
+        ("utm_source=google&utm_medium=cpc", "", "Google", "Paid Search"),
+        ("utm_source=google&utm_medium=organic", "", "Google", "Organic Search"),
+        ("utm_source=bing&utm_medium=ppc", "", "Bing", "Paid Search"),
+        ("utm_source=fb&utm_medium=paid_social", "", "Facebook", "Paid Social"),
+        ("utm_source=ig&utm_medium=social", "", "Instagram", "Organic Social"),
+        ("utm_source=youtube&utm_medium=cpv", "", "YouTube", "Paid Video"),
+        ("utm_source=amazon&utm_medium=cpc", "", "Amazon", "Paid Shopping"),
+        ("utm_source=google&utm_medium=cpc&utm_campaign=de-shopping", "", "Google", "Paid Shopping"),
+        ("utm_source=taboola&utm_medium=cpc", "", "taboola", "Paid Other"),
+        ("utm_source=adnet&utm_medium=cpm", "", "adnet", "Display"),
+        ("utm_source=adnet&utm_medium=banner", "", "adnet", "Display"),
+        ("utm_source=newsletter", "", "Newsletter", "Email"),
+        ("utm_source=May+Letter&utm_medium=email", "", "May Letter", "Email"),
+        ("utm_medium=e-mail", "", "", "Email"),
+        ("utm_source=blogger&utm_medium=affiliate", "", "blogger", "Affiliates"),
+        ("utm_source=spot&utm_medium=audio", "", "spot", "Audio"),
+        ("utm_source=crm&utm_medium=sms", "", "crm", "SMS"),
+        ("utm_source=app&utm_medium=web_push", "", "app", "Mobile Push Notifications"),
+        ("utm_source=x1&utm_medium=referral", "", "x1", "Referral"),
+        ("utm_source=google&utm_medium=x&utm_campaign=Cross-network", "", "Google", "Cross-network"),
+        ("utm_source=chatgpt.com", "", "ChatGPT", "AI Assistants"),
+        ("utm_source=my-partner.example", "", "my-partner.example", "Referral"),
+        ("ref=producthunt", "", "Product Hunt", "Organic Social"),
+        ("ref=a&utm_source=b", "", "b", "Referral"),
+        ("utm_source=newsletter", "https://www.google.com/", "Newsletter", "Email"),
+        ("gclid=1", "", "Google", "Paid Search"),
+        ("gclid=1", "https://www.google.com/", "Google", "Paid Search"),
+        ("msclkid=1", "https://www.bing.com/", "Bing", "Paid Search"),
+        ("gclid=1&utm_source=may&utm_medium=email", "", "may", "Email"),
+        ("ttclid=1", "", "TikTok", "Paid Video"),
+        ("dclid=1", "https://news.example/", "news.example", "Display"),
+        ("cjevent=1", "https://deals.example/", "deals.example", "Affiliates"),
+        ("fbclid=1", "https://l.facebook.com/", "Facebook", "Organic Social"),
+        ("utm_campaign=spring", "", "", "Direct"),
+    ],
+)
+def test_a_link_that_names_its_campaign_is_believed_first(query: str, referrer: str, source: str, channel: str) -> None:
+    page = parse_page(f"https://example.com/?{query}", KEEP, False)
+    assert where_from(referrer, page, OWN)[1:] == (source, channel)
+
+
+@pytest.mark.parametrize(
+    ("referrer", "stored"),
+    [
+        ("https://blog.example.net/a/b?q=1", "blog.example.net/a/b"),
+        ("https://blog.example.net/u/anna@example.com", "blog.example.net/u/:email"),
+        ("https://blog.example.net/", "blog.example.net"),
+        ("https://t.me/anna", "t.me/:handle"),
+        ("https://wa.me/4915112345678", "wa.me/:handle"),
+    ],
+)
+def test_where_the_path_is_kept_it_is_scrubbed(referrer: str, stored: str) -> None:
+    assert where_from(referrer, PLAIN, OWN, keep_path=True).referrer == stored
+
+
+def test_every_line_of_the_table_is_one_source_of_a_known_category() -> None:
+    lines = (resources.files("collector") / "sources.tsv").read_text("utf-8").splitlines()
+    assert lines[0].startswith("#")
+    rows = [line.split("\t") for line in lines[1:]]
+    assert {category for _, _, category in rows} == {"search", "social", "video", "shopping", "mail", "ai", "chat", ""}
+    keys = [key for key, _, _ in rows]
+    assert len(keys) == len(set(keys))
+    assert all(key == key.lower() and name for key, name, _ in rows)
+
+
+@given(st.text(max_size=100), st.text(max_size=30), st.text(max_size=30))
+def test_any_text_gets_a_known_channel(referrer: str, source: str, medium: str) -> None:
+    page = Page("example.com", "/", utm_source=source, utm_medium=medium)
+    for candidate in (referrer, f"https://{referrer}"):
+        assert where_from(candidate, page, OWN, keep_path=True).channel in CHANNELS
+    assert source_of(referrer).name or not referrer

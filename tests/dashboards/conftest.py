@@ -1,0 +1,158 @@
+"""A real store for the dashboards' tests, and hands to put rollup rows into it.
+
+In: nothing. Out: fixtures `store`, `rollups`, `client`. One engine per process: every test uses a site of its own.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from starlette.testclient import TestClient
+
+from dashboards.access import Accounts
+from dashboards.app import create_app
+from dashboards.report import Reports
+from dashboards.settings import DashboardSettings
+from schema.metrics import PEOPLE_BUCKET, VITALS, bucket_of
+from schema.migrate import migrate
+from schema.site import Goal, Site
+from schema.store import Store
+
+# A Wednesday, noon in Berlin.
+NOW = dt.datetime(2025, 6, 18, 12, 0, tzinfo=ZoneInfo("Europe/Berlin"))
+_KEY = ("site", "grain", "day", "period", "dimension", "value", "by_dimension", "by_value")
+_MEASURES = {
+    "cells": ("visitors", "visits", "pageviews", "events", "entries", "exits", "bounces", "visit_seconds", "engaged_ms"),
+    "conversions": ("goal", "currency", "converters", "conversions", "amount", "payers"),
+    "vitals": ("metric", "bucket", "samples", "good", "poor", "people"),
+}
+_names = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """To be deleted when tests/conftest.py brings a `store` of its own."""
+    opened = Store(f"chdb://{tmp_path_factory.mktemp('store')}")
+    migrate(opened)
+    yield opened
+    opened.close()
+
+
+class Rollups:
+    """Puts rows of one site into the rollup tables."""
+
+    def __init__(self, store: Store, site: Site) -> None:
+        self.store = store
+        self.site = site
+
+    def cell(self, day: dt.date, dimension: str = "", value: str = "", *, released: bool = False, **measures: int) -> None:
+        """A cell; measures left out follow from visitors, so that most tests name one number."""
+        people = measures.setdefault("visitors", 0)
+        for name, number in (("visits", people), ("pageviews", people), ("events", people), ("entries", people)):
+            measures.setdefault(name, number)
+        self._insert("cells", day, dimension, value, released, measures)
+
+    def hour(self, day: dt.date, hour: int, *, folded: bool = False, **measures: int) -> None:
+        """An hour; folded: what the day's small hours hold together."""
+        period = None if folded else dt.datetime(day.year, day.month, day.day, hour, tzinfo=self._zone)
+        self._insert("cells", day, "", "(other)" if folded else "", False, measures, "hour", period)
+
+    def goal(self, day: dt.date, goal: str, converters: int, conversions: int, **more: str) -> None:
+        measures = {"converters": converters, "conversions": conversions}
+        key = (more.get("dimension", ""), more.get("value", ""))
+        self._insert("conversions", day, *key, False, {"goal": goal, "currency": "", **measures})
+
+    def revenue(self, day: dt.date, goal: str, currency: str, amount: int, payers: int) -> None:
+        self._insert(
+            "conversions", day, "", "", False, {"goal": goal, "currency": currency, "amount": amount, "payers": payers}
+        )
+
+    def vital(
+        self, day: dt.date, metric: str, values: list[float], people: int, dimension: str = "", value: str = ""
+    ) -> None:
+        """The histogram of these values, and how many people they came from."""
+        vital = VITALS[metric]
+        for one in values:
+            counts = {"samples": 1, "good": int(one <= vital.good), "poor": int(one > vital.poor)}
+            row = {"metric": metric, "bucket": bucket_of(vital, one), **counts}
+            self._insert("vitals", day, dimension, value, False, row)
+        self._insert("vitals", day, dimension, value, False, {"metric": metric, "bucket": PEOPLE_BUCKET, "people": people})
+
+    def release(self, day: dt.date, k: int = 5, rows: int = 1) -> None:
+        columns = {"site": self.site.key, "day": day, "k": k, "rows": rows, "complete": 1}
+        self.store.insert("manifest", list(columns), [[value] for value in columns.values()])
+
+    def outcome(self, day: dt.date, reason: str, count: int) -> None:
+        minute = int(dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC).timestamp())
+        self.store.insert("ingest", ("site", "minute", "reason", "count"), ((self.site.key,), (minute,), (reason,), (count,)))
+
+    @property
+    def _zone(self) -> ZoneInfo:
+        return ZoneInfo(self.site.timezone)
+
+    def _insert(
+        self,
+        family: str,
+        day: dt.date,
+        dimension: str,
+        value: str,
+        released: bool,
+        measures: dict[str, object],
+        grain: str = "day",
+        period: dt.datetime | None = None,
+    ) -> None:
+        start = period or dt.datetime(day.year, day.month, day.day, tzinfo=self._zone)
+        key = (self.site.key, grain, day, int(start.timestamp()), dimension, value, "", "")
+        row = [*key, *(measures.get(name, "" if name in ("goal", "currency", "metric") else 0) for name in _MEASURES[family])]
+        table = f"{'released' if released else 'open'}_{family}"
+        self.store.insert(table, (*_KEY, *_MEASURES[family]), [[item] for item in row])
+
+
+@pytest.fixture
+def rollups(store: Store) -> Rollups:
+    """A fresh site without any rows."""
+    goals = (Goal("Signup", event="signup"), Goal("Purchase", event="purchase"))
+    return Rollups(store, Site(f"site{next(_names)}.example", timezone="Europe/Berlin", goals=goals))
+
+
+@pytest.fixture
+def reports(rollups: Rollups) -> Reports:
+    return Reports(rollups.store, [rollups.site], clock=NOW.timestamp)
+
+
+@pytest.fixture
+def accounts(tmp_path: Path) -> Iterator[Accounts]:
+    opened = Accounts(tmp_path / "accounts.sqlite")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def visitor(reports: Reports, accounts: Accounts) -> Iterator[TestClient]:
+    """A browser that has not signed in."""
+    app = create_app(reports, accounts, DashboardSettings(), "https://collect.example/")
+    with TestClient(app, follow_redirects=False, headers={"sec-fetch-site": "same-origin"}) as client:
+        yield client
+
+
+@pytest.fixture
+def client(visitor: TestClient, accounts: Accounts) -> TestClient:
+    """A browser that has signed in."""
+    assert visitor.get(f"/sign-in/{accounts.create_sign_in_link_token()}").status_code == 303
+    return visitor
+
+
+@pytest.fixture
+def today() -> dt.date:
+    return NOW.date()
+
+
+@pytest.fixture
+def ago() -> Callable[[int], dt.date]:
+    """The date that many days before today."""
+    return lambda days: NOW.date() - dt.timedelta(days=days)
