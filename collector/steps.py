@@ -22,7 +22,7 @@ from .page import BadUrl, Page, parse_page
 from .place import Place, Places
 from .reason import Reason
 from .referrer import WhereFrom, where_from
-from .scrub import scrub
+from .scrub import is_secret, scrub
 from .settings import Anonymization
 from .visitor import Key, event_number, visitor_number
 
@@ -162,7 +162,9 @@ def put_name_and_props(draft: Draft) -> None:
     """The page's own words, scrubbed."""
     draft.name = scrub(draft.beacon.name)
     if draft.beacon.props:
-        draft.props = {scrub(key): scrub(value) for key, value in draft.beacon.props.items()}
+        draft.props = {
+            scrub(key): ":secret" if is_secret(key) else scrub(value) for key, value in draft.beacon.props.items()
+        }
 
 
 def put_visitor(draft: Draft) -> None:
