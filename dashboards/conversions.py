@@ -40,7 +40,7 @@ class Goal(Struct, frozen=True):
             "visitors": self.converters,
             "conversions": self.conversions,
             "conversion_rate": self.conversion_rate,
-            "revenue": to_builtins(self.revenue),
+            "revenue": to_builtins(list(self.revenue)),
         }
 
 

@@ -24,5 +24,5 @@ class DashboardSettings(Struct, frozen=True, forbid_unknown_fields=True):
         int, Meta(ge=1, le=90, description="Days until a signed-in browser must sign in again.")
     ] = 14
     table_rows: Annotated[int, Meta(ge=3, le=50, description="Rows of each card on the dashboard.")] = 9
-    # A page that is watched follows the open day, which is rolled up at most every 2 s.
-    refresh_seconds: Annotated[int, Meta(ge=1, le=3600, description="How often a watched page asks for news.")] = 3
+    # A question costs milliseconds, and a beacon should be seen within 5 s of being sent.
+    refresh_seconds: Annotated[int, Meta(ge=1, le=3600, description="How often a watched page asks for news.")] = 1

@@ -20,7 +20,7 @@ from msgspec import structs
 from collector.keys import KeysOnDisk, in_ram, read_journal
 from collector.place import Places
 from pipeline.spool import SpoolTaken
-from schema.migrate import MigrationChanged, migrate
+from schema.migrate import USERS, MigrationChanged, create_users, migrate
 from schema.site import local_day
 from schema.store import Store, StoreError
 
@@ -338,19 +338,37 @@ def anonymize(load_settings: Load, as_json: bool, **given: Any) -> None:
 
 @main.command(name="migrate")
 @_common
+@click.option(
+    "--users",
+    is_flag=True,
+    help="Also make the server's least-privilege users, with passwords from FOOTFALL_WRITER_PASSWORD, "
+    "FOOTFALL_PIPELINE_PASSWORD and FOOTFALL_DASHBOARDS_PASSWORD.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def migrate_(load_settings: Load, as_json: bool) -> None:
+def migrate_(load_settings: Load, users: bool, as_json: bool) -> None:
     """Bring the store to the newest layout."""
     settings = load_settings()
+    passwords = _user_passwords() if users else {}
     store = Store(settings.dsn, settings.store.cluster)
     try:
         applied = migrate(store)
+        made = create_users(store, passwords) if users else []
     finally:
         store.close()
     if as_json:
-        click.echo(msgspec.json.encode({"applied": applied}).decode())
+        click.echo(msgspec.json.encode({"applied": applied, "users": made}).decode())
     else:
-        click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do")
+        lines = [*(f"applied {name}" for name in applied), *(f"user {name}" for name in made)]
+        click.echo("\n".join(lines) or "nothing to do")
+
+
+def _user_passwords() -> dict[str, str]:
+    """The passwords of the server's users, from the environment."""
+    variables = {user: f"{user.upper()}_PASSWORD" for user in USERS}
+    missing = [variable for variable in variables.values() if not os.environ.get(variable)]
+    if missing:
+        raise CannotDo(f"--users: {', '.join(missing)} not set; put a password for each user into the environment")
+    return {user: os.environ[variable] for user, variable in variables.items()}
 
 
 @main.group(name="import")

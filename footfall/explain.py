@@ -50,7 +50,7 @@ def stats_table(answer: dict[str, Any]) -> str:
     parts = [f"{answer['site']}, {answer['from']} to {answer['to']}", ""]
     parts.append(table(["total", "value"], [[name, _text(value)] for name, value in answer["totals"].items()]))
     if answer["rows"]:
-        columns = [name for name in answer["rows"][0] if not isinstance(answer["rows"][0][name], (list, dict))]
+        columns = list(answer["rows"][0])
         rows = [[_text(row.get(name)) for name in columns] for row in answer["rows"]]
         parts += ["", table([answer.get("by") or "value", *columns[1:]], rows)]
     parts += ["", *answer.get("notes", [])] if answer.get("notes") else []
@@ -134,4 +134,8 @@ def _text(value: Any) -> str:
         return "–"
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, list):
+        return ", ".join(_text(item) for item in value) or "–"
+    if isinstance(value, dict):
+        return " ".join(_text(item) for item in value.values())
     return str(value)

@@ -316,7 +316,7 @@ def run_engine(settings: Settings, dashboards: socket.socket | None, parts: Sequ
                 )
             ).run(sockets=[dashboards])
         else:
-            _wait_for_signal()
+            threading.Event().wait()
     finally:
         if control is not None:
             control.should_exit = True
@@ -326,13 +326,6 @@ def run_engine(settings: Settings, dashboards: socket.socket | None, parts: Sequ
         if pipeline is not None:
             pipeline.stop()
         store.close()
-
-
-def _wait_for_signal() -> None:
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
-    stopped.wait()
 
 
 def _open_patiently(open_store: Callable[[], Store]) -> Store:
@@ -374,6 +367,9 @@ def _healthy(sock: socket.socket) -> bool:
 def start_child() -> Settings:
     """What every child does first: read the settings from its parent's pipe, harden, log, end with the parent."""
     harden()
+    # uvicorn hands a signal on once it has stopped serving; as an exit it still lets everything be closed.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     size = int.from_bytes(_read_exactly(8), "big")
     settings = msgspec.json.decode(_read_exactly(size), type=Settings)
     end_with_parent()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -79,6 +79,7 @@ def close_days(
 ) -> list[tuple[str, dt.date]]:
     """Release every day that may close; which. lost_keys: (site, ISO day) of days that had a key lost."""
     known = {site.key: (site, rules) for site, rules in sites}
+    _drop_closed(store, known)
     arrived = received_through(store)
     closed = []
     for open_day in open_days(store):
@@ -89,7 +90,6 @@ def close_days(
         if due:
             over_counted = (site.key, open_day.day.isoformat()) in lost_keys
             release(store, "events", site, [open_day.day], rules, now, "live", complete, over_counted)
-            drop_open(store, site, open_day.day)
             if not complete:
                 log.warning("day_released_incomplete", site=site.key, day=open_day.day.isoformat())
             closed.append((site.key, open_day.day))
@@ -146,6 +146,15 @@ def release(
 def manifest_digest(manifest: dict[str, Any]) -> str:
     """SHA-256 of a manifest row: what the next one of its site carries as `previous`."""
     return hashlib.sha256(json.dumps(manifest, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _drop_closed(store: Store, known: Mapping[str, tuple[Site, SiteRules]]) -> None:
+    """Drop the open rows of days that an earlier run released: a question that was under way then has ended."""
+    for key, day in store.rows(
+        "SELECT DISTINCT site, day FROM open_cells WHERE (site, day) IN (SELECT site, day FROM manifest)"
+    ):
+        if key in known:
+            drop_open(store, known[key][0], day)
 
 
 def _publish(store: Store, site: Site, day: dt.date) -> tuple[int, str]:

@@ -1,13 +1,15 @@
 """Raw rows die: what ClickHouse's TTL has not removed yet, this job does, and it proves it (rule X3).
 
 In: the time. Out: partitions dropped, a record in `expiries`.
-Promises: after `expire`, no row past its lifetime is in `events`, by SELECT and by system.parts.
+Promises: after `expire`, no row past its lifetime is in `events`, by SELECT and by system.parts, not even in a part
+that no query sees any more.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import re
+import time
 from collections.abc import Sequence
 
 import structlog
@@ -20,6 +22,13 @@ from .settings import SiteRules
 log = structlog.get_logger("retention")
 
 _PARTITION = re.compile(r"\((\d+),'(\d{4}-\d\d-\d\d)'\)")
+# What schema/0001_events.sql gives a part that was replaced, against a power cut right after a merge.
+_OLD_PARTS_LIFETIME_S = 60
+# A query that still reads a replaced part keeps it; queries of ours take seconds.
+_CLEARED_WITHIN_S = 15.0
+_ASK_EVERY_S = 0.05
+# DROP PARTITION is also what deletes replaced parts of the whole table at once; nothing was received that day.
+_NO_PARTITION = "2-19700101"
 
 
 class RowsOutlived(Exception):
@@ -30,7 +39,8 @@ def expire(store: Store, sites: Sequence[tuple[Site, SiteRules]], now: float) ->
     """Remove every raw row past its lifetime; how many rows. Raises RowsOutlived if any survives."""
     today = dt.datetime.fromtimestamp(now, dt.UTC).date()
     removed = _drop_expired(store, today, now)
-    _shorten(store, sites, today)
+    replaced = _shorten(store, sites, today)
+    _clear(store, today, replaced)
     left = [partition for partition, _, _ in _expired(store, today)]
     if left:
         raise RowsOutlived(f"raw rows outlive their retention in {len(left)} partition(s): {', '.join(left)}")
@@ -40,8 +50,7 @@ def expire(store: Store, sites: Sequence[tuple[Site, SiteRules]], now: float) ->
 def _drop_expired(store: Store, today: dt.date, now: float) -> int:
     removed = 0
     for partition, identifier, rows in _expired(store, today):
-        # An identifier is ClickHouse's own hexadecimal name of a partition.
-        store.command(f"ALTER TABLE {store.local('events')} DROP PARTITION ID '{identifier}'")
+        _drop(store, identifier)
         store.insert(
             "expiries", ("at", "source", "partition", "rows"), ((int(now),), ("events",), (partition,), (rows,))
         )
@@ -50,12 +59,18 @@ def _drop_expired(store: Store, today: dt.date, now: float) -> int:
     return removed
 
 
+def _drop(store: Store, identifier: str) -> None:
+    # An identifier is ClickHouse's own name of a partition: digits and letters.
+    store.command(f"ALTER TABLE {store.local('events')} DROP PARTITION ID '{identifier}'")
+
+
 def _expired(store: Store, today: dt.date) -> list[tuple[str, str, int]]:
-    """(partition, its id, live rows) of every partition past its lifetime that has a part, active or lingering."""
+    """(partition, its id, live rows) of every partition past its lifetime that has rows in any part, active or
+    lingering. ClickHouse keeps empty parts for a while, which are no evidence of anything."""
     found = []
     for partition, identifier, rows in store.rows(
         """SELECT partition, partition_id, sumIf(rows, active) FROM system.parts
-        WHERE database = currentDatabase() AND table = {table:String} GROUP BY ALL ORDER BY partition""",
+        WHERE database = currentDatabase() AND table = {table:String} AND rows > 0 GROUP BY ALL ORDER BY partition""",
         {"table": store.local("events")},
     ):
         match = _PARTITION.fullmatch(partition)
@@ -64,11 +79,44 @@ def _expired(store: Store, today: dt.date) -> list[tuple[str, str, int]]:
     return found
 
 
-def _shorten(store: Store, sites: Sequence[tuple[Site, SiteRules]], today: dt.date) -> None:
-    """A retention that was tightened holds for rows stored before, too."""
+def _shorten(store: Store, sites: Sequence[tuple[Site, SiteRules]], today: dt.date) -> frozenset[str]:
+    """A retention that was tightened holds for rows stored before, too. The parts that still hold such rows."""
+    replaced: frozenset[str] = frozenset()
     for site, rules in sites:
         before = {"site": site.key, "first": today - dt.timedelta(days=rules.retention_days - 1)}
         late = "site = {site:String} AND received < toDateTime({first:Date}, 'UTC')"
         if store.rows(f"SELECT count() FROM events WHERE {late}", before)[0][0]:
             store.command(f"ALTER TABLE {store.local('events')} DELETE WHERE {late}", before, mutations_sync=2)
             log.info("retention_tightened", site=site.key, days=rules.retention_days)
+            replaced = _replaced(store)
+    return replaced
+
+
+def _replaced(store: Store) -> frozenset[str]:
+    """Parts with rows that no query sees any more."""
+    rows = store.rows(
+        "SELECT name FROM system.parts WHERE database = currentDatabase() AND table = {table:String} AND NOT active "
+        "AND rows > 0",
+        {"table": store.local("events")},
+    )
+    return frozenset(name for (name,) in rows)
+
+
+def _clear(store: Store, today: dt.date, replaced: frozenset[str]) -> None:
+    """Delete the parts that ClickHouse's own TTL or a tightening replaced: rows and all, they would linger."""
+
+    def lingering() -> bool:
+        return bool(_expired(store, today)) or bool(replaced & _replaced(store))
+
+    if not lingering():
+        return
+    table, until = store.local("events"), time.monotonic() + _CLEARED_WITHIN_S
+    store.command(f"ALTER TABLE {table} MODIFY SETTING old_parts_lifetime = 0")
+    try:
+        while lingering() and time.monotonic() < until:
+            for _, identifier, _ in _expired(store, today):
+                _drop(store, identifier)
+            _drop(store, _NO_PARTITION)
+            time.sleep(_ASK_EVERY_S)
+    finally:
+        store.command(f"ALTER TABLE {table} MODIFY SETTING old_parts_lifetime = {_OLD_PARTS_LIFETIME_S}")

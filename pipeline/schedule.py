@@ -29,8 +29,8 @@ log = structlog.get_logger("schedule")
 
 CLOSE_EVERY_S = 30
 EXPIRE_EVERY_S = 3600
-# Rolling up may take a tenth of the time, and waits at most a minute.
-_COST_FACTOR = 10
+# Rolling up may take a fifth of the time, and waits at most a minute.
+_COST_FACTOR = 5
 _LONGEST_WAIT_S = 60
 # Recent rows are asked for every run; older open days (a store that was down) with the first and then every so often.
 _RECENT_DAYS = 2

@@ -14,7 +14,7 @@ class SpoolSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     seal_after_s: Annotated[
         float, Meta(ge=0.1, le=60, description="Seconds until a spool file is handed to the writer.")
-    ] = 1.0
+    ] = 0.5
     seal_bytes: Annotated[
         int, Meta(ge=64 * 1024, le=1024 * MiB, description="Size at which a file is handed over earlier.")
     ] = 8 * MiB
@@ -29,7 +29,7 @@ class SpoolSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class RollupSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How often open days are recomputed and when they close."""
 
-    every_s: Annotated[float, Meta(ge=0.5, le=60, description="Seconds between recomputations of open days.")] = 2.0
+    every_s: Annotated[float, Meta(ge=0.5, le=60, description="Seconds between recomputations of open days.")] = 1.0
     grace_s: Annotated[
         int, Meta(ge=15, le=6 * 3600, description="Seconds after a site's midnight until its day may close.")
     ] = 300

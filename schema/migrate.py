@@ -2,6 +2,7 @@
 
 In: a store. Out: the names of the files applied now. Promises: a file that was applied is never applied again, and
 one that was changed afterwards is refused, because what is in the store would no longer be what the file says.
+Beside them `users.sql`, applied only when asked: users of a server, with the grants of rule A2.
 """
 
 from __future__ import annotations
@@ -9,16 +10,22 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+from collections.abc import Mapping
 from importlib import resources
+from typing import Any
 
 import jinja2
 
-from .store import Store
+from .store import Store, StoreError
 
 _CREATE = """CREATE TABLE IF NOT EXISTS {{ local('migrations') }}{{ on_cluster }}
 (name String, sha256 String, applied_at DateTime('UTC'))
 ENGINE = {{ engine('MergeTree') }} ORDER BY name;
 {{ distributed('migrations', 'rand()') }}"""
+
+
+# The users of a server; each part of the house signs in as its own.
+USERS = ("footfall_writer", "footfall_pipeline", "footfall_dashboards")
 
 
 class MigrationChanged(Exception):
@@ -32,16 +39,19 @@ def migrations() -> dict[str, str]:
     return {name: folder.joinpath(name).read_text(encoding="utf-8") for name in names}
 
 
-def statements(source: str, cluster: str = "") -> list[str]:
-    """The statements of a migration for one server (cluster "") or for a cluster of that name."""
+def statements(source: str, cluster: str = "", **values: Any) -> list[str]:
+    """The statements of a file for one server (cluster "") or for a cluster of that name. values: its variables."""
     template = jinja2.Environment(autoescape=False, undefined=jinja2.StrictUndefined).from_string(source)  # noqa: S701 - SQL, not HTML
     text = template.render(
         on_cluster=f" ON CLUSTER '{cluster}'" if cluster else "",
         local=lambda name: f"{name}_local" if cluster else name,
         engine=lambda kind, *arguments: _engine(kind, arguments, cluster),
         distributed=lambda name, key: _distributed(name, key, cluster) if cluster else "",
+        tables=lambda *names: [table for name in names for table in ([name, f"{name}_local"] if cluster else [name])],
+        **values,
     )
-    return [part for part in (_without_comments(part).strip() for part in text.split(";\n")) if part.strip(";\n ")]
+    parts = (_without_comments(part).strip().removesuffix(";") for part in text.split(";\n"))
+    return [part for part in parts if part.strip()]
 
 
 def migrate(store: Store) -> list[str]:
@@ -64,6 +74,24 @@ def migrate(store: Store) -> list[str]:
         store.insert("migrations", ("name", "sha256", "applied_at"), ((name,), (digest,), (int(time.time()),)))
         applied.append(name)
     return applied
+
+
+def user_statements(database: str, passwords: Mapping[str, str], cluster: str = "") -> list[str]:
+    """The statements that make the users of USERS. They hold the passwords' SHA-256 only."""
+    source = resources.files("schema").joinpath("users.sql").read_text(encoding="utf-8")
+    hashes = {user: hashlib.sha256(passwords[user].encode()).hexdigest() for user in USERS}
+    quoted = "`{}`".format(database.replace("\\", "\\\\").replace("`", "\\`"))
+    return statements(source, cluster, database=quoted, hashes=hashes)
+
+
+def create_users(store: Store, passwords: Mapping[str, str]) -> list[str]:
+    """Make or change the users, one password for each of USERS; their names. Raises StoreError without a server."""
+    if store.embedded:
+        raise StoreError(f"store.dsn = {store.name!r}: the embedded engine has no users; name a ClickHouse server")
+    database: str = store.rows("SELECT currentDatabase()")[0][0]
+    for statement in user_statements(database, passwords, store.cluster):
+        store.command(statement)
+    return list(USERS)
 
 
 def _engine(kind: str, arguments: tuple[str, ...], cluster: str) -> str:

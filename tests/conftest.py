@@ -32,7 +32,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 def make_event(site: str, received: int, day: dt.date, **given: Any) -> Event:
     """An event with nothing special about it but what is given."""
     plain = {name: "" for name, kind in Event.__annotations__.items() if kind == "str"}
-    plain |= {name: NOT_MEASURED for name in ("lcp", "inp", "cls", "fcp", "ttfb")}
+    plain |= dict.fromkeys(("lcp", "inp", "cls", "fcp", "ttfb"), NOT_MEASURED)
     plain |= {"id": 0, "visitor": 1, "interactive": True, "props": {}, "amount": 0, "engaged_ms": 0}
     plain |= {"scroll": NO_SCROLL, "lifetime": 30, "name": PAGEVIEW, "path": "/", "hostname": "example.com"}
     return Event(**(plain | {"site": site, "received": received, "day": day_number(day)} | given))  # type: ignore[arg-type]

@@ -1,46 +1,53 @@
-"""A real store for the dashboards' tests, and hands to put rollup rows into it.
+"""Rollup rows by hand, and browsers before and after they sign in.
 
-In: nothing. Out: fixtures `store`, `rollups`, `client`. One engine per process: every test uses a site of its own.
+In: the `store` of tests/conftest.py. Out: fixtures `rollups`, `reports`, `accounts`, `visitor`, `client`.
+Promises: every test has a site of its own, because the one store lives as long as the process.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import itertools
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from starlette.testclient import TestClient
+from starlette.exceptions import StarletteDeprecationWarning
 
 from dashboards.access import Accounts
 from dashboards.app import create_app
 from dashboards.report import Reports
 from dashboards.settings import DashboardSettings
 from schema.metrics import PEOPLE_BUCKET, VITALS, bucket_of
-from schema.migrate import migrate
 from schema.site import Goal, Site
 from schema.store import Store
 
-# A Wednesday, noon in Berlin.
-NOW = dt.datetime(2025, 6, 18, 12, 0, tzinfo=ZoneInfo("Europe/Berlin"))
+with warnings.catch_warnings():
+    # It would rather have httpx2; httpx is what the whole house is tested with.
+    warnings.simplefilter("ignore", StarletteDeprecationWarning)
+    from starlette.testclient import TestClient
+
+# A Wednesday, noon in Berlin; ahead of any real clock, so that nothing written to `ingest` is older than its TTL.
+NOW = dt.datetime(2031, 6, 18, 12, 0, tzinfo=ZoneInfo("Europe/Berlin"))
 _KEY = ("site", "grain", "day", "period", "dimension", "value", "by_dimension", "by_value")
 _MEASURES = {
-    "cells": ("visitors", "visits", "pageviews", "events", "entries", "exits", "bounces", "visit_seconds", "engaged_ms"),
+    "cells": (
+        "visitors",
+        "visits",
+        "pageviews",
+        "events",
+        "entries",
+        "exits",
+        "bounces",
+        "visit_seconds",
+        "engaged_ms",
+    ),
     "conversions": ("goal", "currency", "converters", "conversions", "amount", "payers"),
     "vitals": ("metric", "bucket", "samples", "good", "poor", "people"),
 }
 _names = itertools.count(1)
-
-
-@pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """To be deleted when tests/conftest.py brings a `store` of its own."""
-    opened = Store(f"chdb://{tmp_path_factory.mktemp('store')}")
-    migrate(opened)
-    yield opened
-    opened.close()
 
 
 class Rollups:
@@ -50,7 +57,9 @@ class Rollups:
         self.store = store
         self.site = site
 
-    def cell(self, day: dt.date, dimension: str = "", value: str = "", *, released: bool = False, **measures: int) -> None:
+    def cell(
+        self, day: dt.date, dimension: str = "", value: str = "", *, released: bool = False, **measures: int
+    ) -> None:
         """A cell; measures left out follow from visitors, so that most tests name one number."""
         people = measures.setdefault("visitors", 0)
         for name, number in (("visits", people), ("pageviews", people), ("events", people), ("entries", people)):
@@ -81,7 +90,9 @@ class Rollups:
             counts = {"samples": 1, "good": int(one <= vital.good), "poor": int(one > vital.poor)}
             row = {"metric": metric, "bucket": bucket_of(vital, one), **counts}
             self._insert("vitals", day, dimension, value, False, row)
-        self._insert("vitals", day, dimension, value, False, {"metric": metric, "bucket": PEOPLE_BUCKET, "people": people})
+        self._insert(
+            "vitals", day, dimension, value, False, {"metric": metric, "bucket": PEOPLE_BUCKET, "people": people}
+        )
 
     def release(self, day: dt.date, k: int = 5, rows: int = 1) -> None:
         columns = {"site": self.site.key, "day": day, "k": k, "rows": rows, "complete": 1}
@@ -89,7 +100,9 @@ class Rollups:
 
     def outcome(self, day: dt.date, reason: str, count: int) -> None:
         minute = int(dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC).timestamp())
-        self.store.insert("ingest", ("site", "minute", "reason", "count"), ((self.site.key,), (minute,), (reason,), (count,)))
+        self.store.insert(
+            "ingest", ("site", "minute", "reason", "count"), ((self.site.key,), (minute,), (reason,), (count,))
+        )
 
     @property
     def _zone(self) -> ZoneInfo:
@@ -108,7 +121,10 @@ class Rollups:
     ) -> None:
         start = period or dt.datetime(day.year, day.month, day.day, tzinfo=self._zone)
         key = (self.site.key, grain, day, int(start.timestamp()), dimension, value, "", "")
-        row = [*key, *(measures.get(name, "" if name in ("goal", "currency", "metric") else 0) for name in _MEASURES[family])]
+        row = [
+            *key,
+            *(measures.get(name, "" if name in ("goal", "currency", "metric") else 0) for name in _MEASURES[family]),
+        ]
         table = f"{'released' if released else 'open'}_{family}"
         self.store.insert(table, (*_KEY, *_MEASURES[family]), [[item] for item in row])
 

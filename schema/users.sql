@@ -1,0 +1,64 @@
+-- Who may do what (rule A2): three users, each with no more than its part of the house needs. Applied by
+-- `footfall migrate --users`, again and again: what was granted before and is not listed here is taken away.
+{% set families = ['cells', 'conversions', 'vitals'] %}
+
+{% for user, hash in hashes.items() %}
+CREATE USER IF NOT EXISTS {{ user }}{{ on_cluster }} IDENTIFIED WITH sha256_hash BY '{{ hash }}';
+ALTER USER {{ user }}{{ on_cluster }} IDENTIFIED WITH sha256_hash BY '{{ hash }}';
+REVOKE{{ on_cluster }} ALL ON *.* FROM {{ user }};
+{% endfor %}
+
+-- The writer of the spools: puts rows in and can read none of them back.
+{% for table in tables('events', 'ingest', 'watermarks') %}
+GRANT{{ on_cluster }} INSERT, SHOW COLUMNS ON {{ database }}.{{ table }} TO footfall_writer;
+{% endfor %}
+
+-- The pipeline: reads raw rows, writes rollups, and removes what has expired.
+{% for table in tables('events') %}
+GRANT{{ on_cluster }} SELECT, ALTER DELETE ON {{ database }}.{{ table }} TO footfall_pipeline;
+{% endfor %}
+{% for table in tables('ingest', 'watermarks') %}
+GRANT{{ on_cluster }} SELECT ON {{ database }}.{{ table }} TO footfall_pipeline;
+{% endfor %}
+{% for state in ['open', 'staging', 'released'] %}
+{% for family in families %}
+{% for table in tables(state ~ '_' ~ family) %}
+GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE ON {{ database }}.{{ table }} TO footfall_pipeline;
+{% endfor %}
+{% endfor %}
+{% endfor %}
+{% for table in tables('manifest', 'expiries') %}
+GRANT{{ on_cluster }} SELECT, INSERT ON {{ database }}.{{ table }} TO footfall_pipeline;
+{% endfor %}
+{% for table in ['work_visits', 'work_people', 'work_kept'] %}
+GRANT{{ on_cluster }} SELECT, INSERT, TRUNCATE ON {{ database }}.{{ table }} TO footfall_pipeline;
+{% endfor %}
+-- An import lives in a table of its own.
+GRANT{{ on_cluster }} CREATE TABLE, DROP TABLE, SELECT, INSERT ON {{ database }}.import_* TO footfall_pipeline;
+-- At its start it looks which migrations are applied; applying one takes the administrator's DSN.
+{% for table in tables('migrations') %}
+GRANT{{ on_cluster }} CREATE TABLE, SELECT ON {{ database }}.{{ table }} TO footfall_pipeline;
+{% endfor %}
+{% for kind in ['MergeTree', 'ReplicatedMergeTree', 'Distributed'] if on_cluster or kind == 'MergeTree' %}
+GRANT{{ on_cluster }} TABLE ENGINE ON {{ kind }} TO footfall_pipeline;
+{% endfor %}
+{% for table in ['parts', 'tables'] %}
+GRANT{{ on_cluster }} SELECT ON system.{{ table }} TO footfall_pipeline;
+{% endfor %}
+
+-- The dashboards: read what is folded already, and nothing else.
+{% for state in ['open', 'released'] %}
+{% for family in families %}
+{% for table in tables(state ~ '_' ~ family) %}
+GRANT{{ on_cluster }} SELECT ON {{ database }}.{{ table }} TO footfall_dashboards;
+{% endfor %}
+{% endfor %}
+{% endfor %}
+{% for table in tables('manifest', 'ingest') %}
+GRANT{{ on_cluster }} SELECT ON {{ database }}.{{ table }} TO footfall_dashboards;
+{% endfor %}
+-- A page takes about seven statements of some milliseconds; these bounds are for what has gone wrong.
+CREATE SETTINGS PROFILE OR REPLACE footfall_dashboards{{ on_cluster }}
+SETTINGS readonly = 1, max_execution_time = 30, max_memory_usage = 2000000000 TO footfall_dashboards;
+CREATE QUOTA OR REPLACE footfall_dashboards{{ on_cluster }} KEYED BY user_name
+FOR INTERVAL 1 minute MAX queries = 6000, execution_time = 600 TO footfall_dashboards;

@@ -1,0 +1,77 @@
+"""Real Chromium on a real house."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from tests.house import Running, running
+
+CHROMIUM = "/usr/bin/chromium"
+QUIET = (
+    *("--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One house for all browser tests."""
+    config = tmp_path_factory.mktemp("config") / "footfall.toml"
+    config.write_text(
+        '[release]\nk = 1\n[[sites]]\nkey = "shop"\ndomains = ["shop.example"]\ntimezone = "Europe/Berlin"\n'
+        'goals = [{name = "Signup", event = "signup"}]\n'
+    )
+    data: Path = tmp_path_factory.mktemp("house") / "data"
+    with running(data, "--config", str(config), sites=()) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def signed_in(browser: Browser, house: Running) -> Iterator[BrowserContext]:
+    """A browser that followed the one-time link."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto(house.told["sign_in"])
+    page.close()
+    yield context
+    context.close()
+
+
+class Watched:
+    """Pages that fail their test on any console error, dialog, or request to another origin."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+
+    def watch(self, page: Page, house: Running) -> Page:
+        own = re.compile(rf"({re.escape(house.told['collector'])}|{re.escape(house.told['dashboards'])}|data:)")
+
+        def on_console(message: ConsoleMessage) -> None:
+            if message.type in ("error", "warning"):
+                self.problems.append(f"console: {message.text}")
+
+        page.on("console", on_console)
+        page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
+        page.on("dialog", lambda dialog: (self.problems.append("dialog"), dialog.dismiss())[0])
+        page.on("request", lambda request: None if own.match(request.url) else self.problems.append(request.url))
+        return page
+
+
+@pytest.fixture
+def watched() -> Iterator[Watched]:
+    watcher = Watched()
+    yield watcher
+    assert not watcher.problems

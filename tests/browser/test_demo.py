@@ -1,0 +1,92 @@
+"""The main job in a real browser: a visit to the demo pages appears on the dashboard, without a restart."""
+
+from __future__ import annotations
+
+import time
+
+from playwright.sync_api import Browser, BrowserContext
+
+from tests.browser.conftest import Watched
+from tests.house import Running, eventually
+
+
+def _overview(signed_in: BrowserContext, house: Running, site: str) -> dict:
+    address = f"{house.told['dashboards']}/api/sites/{site}/overview?period=today"
+    return signed_in.request.get(address).json()
+
+
+def test_a_demo_visit_is_on_the_dashboard_page_within_5_seconds(
+    browser: Browser, signed_in: BrowserContext, house: Running, watched: Watched
+) -> None:
+    dashboard = watched.watch(signed_in.new_page(), house)
+    dashboard.goto(f"{house.told['dashboards']}/sites/demo?period=today")
+    before = _overview(signed_in, house, "demo")["totals"]["pageviews"]
+    context = browser.new_context()
+    visit = watched.watch(context.new_page(), house)
+    started = time.monotonic()
+    visit.goto(house.told["demo"])
+    # The page follows by itself: nobody reloads it.
+    tile = dashboard.locator(".tiles div", has_text="Pageviews").locator("b")
+    eventually(lambda: int(f"0{tile.inner_text()}".replace("–", "")) > before, 10)
+    assert time.monotonic() - started <= 5
+    context.close()
+
+
+def test_sign_up_shows_as_a_conversion_and_the_page_s_speed_as_web_vitals(
+    browser: Browser, signed_in: BrowserContext, house: Running, watched: Watched
+) -> None:
+    context = browser.new_context()
+    visit = watched.watch(context.new_page(), house)
+    visit.goto(house.told["demo"])
+    visit.click("#sign-up")
+    visit.wait_for_timeout(300)
+    visit.goto("about:blank")
+    stats = eventually(lambda: _goal(house, "Sign up"))
+    assert stats["conversions"] >= 1
+    vitals = eventually(lambda: _vitals(house))
+    assert {"lcp", "cls", "ttfb"} <= vitals
+    page = watched.watch(signed_in.new_page(), house)
+    page.goto(f"{house.told['dashboards']}/sites/demo?period=today")
+    text = page.inner_text("main")
+    assert "Sign up" in text
+    assert "LCP" in text
+    context.close()
+
+
+def test_the_page_works_without_javascript(browser: Browser, signed_in: BrowserContext, house: Running) -> None:
+    context = browser.new_context(java_script_enabled=False, storage_state=signed_in.storage_state())
+    page = context.new_page()
+    page.goto(f"{house.told['dashboards']}/sites/demo?period=7d")
+    assert page.locator("table").count() >= 3
+    page.get_by_role("link", name="30 days").click()
+    assert "period=30d" in page.url
+    context.close()
+
+
+def test_hostile_values_are_text_on_the_dashboard(signed_in: BrowserContext, house: Running, watched: Watched) -> None:
+    hostile = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+    for body in (
+        {"n": "pageview", "u": f"https://shop.example/{hostile}?utm_campaign={hostile}", "d": "shop.example"},
+        {"n": hostile, "u": "https://shop.example/'\"-->{{7*7}}", "d": "shop.example"},
+    ):
+        assert house.post(body)[0] == 202
+    page = watched.watch(signed_in.new_page(), house)
+
+    def shown() -> bool:
+        page.goto(f"{house.told['dashboards']}/sites/shop?period=today")
+        return "onerror=alert(1)" in page.inner_text("main")
+
+    eventually(shown)
+    assert page.locator("main img").count() == 0
+    assert page.locator("main script").count() == 0
+
+
+def _goal(house: Running, name: str) -> dict | None:
+    answer = house.stats("demo", "--by", "goal")
+    return next((row for row in answer["rows"] if row["value"] == name and row["conversions"]), None)
+
+
+def _vitals(house: Running) -> set[str] | None:
+    rows = house.stats("demo", "--by", "vital")["rows"]
+    names = {str(row["value"]).lower() for row in rows if row.get("people") or row.get("samples")}
+    return names if len(names) >= 3 else None

@@ -1,0 +1,127 @@
+"""Rules of dashboards/access.py: links, passwords, sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dashboards.access import AccountRefused, Accounts, TooManyFailures
+
+PASSWORD = "correct horse battery"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_750_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def accounts(tmp_path: Path, clock: Clock) -> Iterator[Accounts]:
+    opened = Accounts(tmp_path / "accounts.sqlite", session_days=14, clock=clock)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def session(accounts: Accounts) -> str:
+    session = accounts.redeem(accounts.create_sign_in_link_token())
+    assert session
+    return session
+
+
+def test_a_link_works_once_and_within_a_day(accounts: Accounts, clock: Clock) -> None:
+    token = accounts.create_sign_in_link_token()
+    assert accounts.redeem(token)
+    assert accounts.redeem(token) is None
+    late = accounts.create_sign_in_link_token()
+    clock.now += 24 * 3600
+    assert accounts.redeem(late) is None
+    assert accounts.redeem("x\ud800") is None
+
+
+def test_a_session_ends_by_time_or_by_signing_out(accounts: Accounts, clock: Clock, session: str) -> None:
+    assert accounts.session(session)
+    other = accounts.redeem(accounts.create_sign_in_link_token())
+    accounts.sign_out(other)
+    assert accounts.session(other) is None
+    clock.now += 14 * 86400
+    assert accounts.session(session) is None
+    assert accounts.session(None) is None
+
+
+def test_a_password_signs_in_and_ends_other_sessions(accounts: Accounts, session: str) -> None:
+    assert not accounts.has_users()
+    other = accounts.redeem(accounts.create_sign_in_link_token())
+    accounts.set_password(session, " ada ", PASSWORD)
+    assert accounts.has_users()
+    assert accounts.session(other) is None
+    signed_in = accounts.session(accounts.sign_in("ada", PASSWORD))
+    assert signed_in
+    assert (signed_in.name, signed_in.has_password, signed_in.by_link) == ("ada", True, False)
+    assert accounts.sign_in("ada", "wrong") is None
+    assert accounts.sign_in("nobody", PASSWORD) is None
+
+
+def test_a_new_password_needs_the_current_one_unless_a_link_was_just_used(accounts: Accounts, session: str) -> None:
+    accounts.set_password(session, "ada", PASSWORD)
+    with pytest.raises(AccountRefused, match="current password"):
+        accounts.set_password(session, "ada", "another password", "guess")
+    accounts.set_password(session, "ada", "another password", PASSWORD)
+    recovered = accounts.redeem(accounts.create_sign_in_link_token())
+    assert recovered
+    accounts.set_password(recovered, "ada", PASSWORD)
+    with pytest.raises(AccountRefused, match="current password"):
+        accounts.set_password(recovered, "ada", "a third password")
+
+
+@pytest.mark.parametrize(
+    ("name", "password"), [("ada", "short"), ("", PASSWORD), ("a\x00b", PASSWORD), ("ada", "x" * 2000)]
+)
+def test_names_and_passwords_have_bounds(accounts: Accounts, session: str, name: str, password: str) -> None:
+    with pytest.raises(AccountRefused):
+        accounts.set_password(session, name, password)
+
+
+def test_ten_failures_of_a_name_close_it_for_ten_minutes(accounts: Accounts, clock: Clock, session: str) -> None:
+    accounts.set_password(session, "ada", PASSWORD)
+    for _ in range(10):
+        assert accounts.sign_in("ada", "wrong wrong") is None
+    with pytest.raises(TooManyFailures) as caught:
+        accounts.sign_in("ada", PASSWORD)
+    assert 0 < caught.value.retry_after <= 600
+    assert accounts.sign_in("bob", PASSWORD) is None
+    clock.now += 601
+    assert accounts.sign_in("ada", PASSWORD)
+
+
+def test_a_success_does_not_count_as_a_failure(accounts: Accounts, session: str) -> None:
+    accounts.set_password(session, "ada", PASSWORD)
+    for _ in range(11):
+        assert accounts.sign_in("ada", PASSWORD)
+
+
+def test_many_names_do_not_give_many_tries(accounts: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "_verify", lambda stored, password: False)
+    for number in range(50):
+        assert accounts.sign_in(f"name{number}", "wrong") is None
+    with pytest.raises(TooManyFailures):
+        accounts.sign_in("one more", "wrong")
+
+
+def test_nothing_that_signs_in_is_in_the_file(accounts: Accounts, session: str, tmp_path: Path) -> None:
+    token = accounts.create_sign_in_link_token()
+    accounts.set_password(session, "ada", PASSWORD)
+    stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    for secret in (token, session, PASSWORD):
+        assert secret.encode() not in stored
+    assert (tmp_path / "accounts.sqlite").stat().st_mode & 0o077 == 0

@@ -1,0 +1,45 @@
+"""Rules of dashboards/names.py: how values and numbers are worded."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboards import names
+
+
+@pytest.mark.parametrize(
+    ("dimension", "value", "shown"),
+    [
+        ("country", "DE", "Germany (DE)"),
+        ("country", "ZZ", "ZZ"),
+        ("country", "", "(not set)"),
+        ("region", "DE-BE", "DE-BE, Germany"),
+        ("language", "de-AT", "German (de-AT)"),
+        ("device", "tv", "TV"),
+        ("source", "", "Direct / None"),
+        ("page", "(other)", "Other"),
+        ("page", "/x", "/x"),
+    ],
+)
+def test_values_have_names(dimension: str, value: str, shown: str) -> None:
+    assert names.name_of(dimension, value) == shown
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "shown"),
+    [
+        (123_450, "EUR", "€1,234.50"),
+        (9000, "JPY", "¥9,000"),
+        (1_234_567, "KWD", "1,234.567 KWD"),
+        (-500, "USD", "−$5.00"),
+    ],
+)
+def test_money_has_the_decimals_of_its_currency(amount: int, currency: str, shown: str) -> None:
+    assert names.money(amount, currency) == shown
+
+
+def test_numbers_are_worded() -> None:
+    assert [names.short(n) for n in (0, 9999, 34_058, 1_000_000)] == ["0", "9,999", "34.1k", "1M"]
+    assert [names.duration(s) for s in (None, 7, 187, 3720)] == ["–", "7s", "3m 07s", "1h 02m"]
+    assert [names.percent(p) for p in (None, 0, 4.25, 45.2)] == ["–", "0%", "4.2%", "45%"]
+    assert [names.vital(v, u) for v, u in ((2345, "ms"), (88, "ms"), (0.083, ""))] == ["2.35 s", "88 ms", "0.08"]

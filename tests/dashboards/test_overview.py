@@ -1,0 +1,168 @@
+"""Rules of the overview: what the dashboard page is drawn from."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from dashboards import charts
+from dashboards.overview import Figures, Overview
+from dashboards.period import Period, parse
+from dashboards.report import Reports
+from schema.metrics import DIMENSIONS, METRICS
+from schema.site import Site
+from schema.store import Store
+
+pytestmark = pytest.mark.clickhouse
+Ago = Callable[[int], dt.date]
+
+
+@pytest.fixture
+def look(reports: Reports, rollups: Any, today: dt.date) -> Callable[..., Overview]:
+    return lambda name="7d", rows=9: reports.overview(rollups.site, parse({"period": name}, today), rows)
+
+
+def test_figures_hold_every_metric_there_is() -> None:
+    assert [field.name for field in msgspec.structs.fields(Figures)] == list(METRICS)
+
+
+def test_totals_are_compared_with_the_period_before(look: Any, rollups: Any, ago: Ago) -> None:
+    rollups.cell(ago(7 + 6), visitors=10, entries=10, bounces=5, released=True)
+    rollups.release(ago(7 + 6))
+    rollups.cell(ago(8), visitors=40, entries=40, bounces=20)
+    rollups.cell(ago(1), visitors=75, entries=75, bounces=15)
+    overview = look()
+    assert (overview.totals.visitors, overview.previous.visitors) == (75, 50)
+    assert overview.change["visitors"] == 50.0
+    assert overview.change["bounce_rate"] == -30.0  # percentage points
+
+
+def test_a_period_before_the_site_was_counted_is_not_compared(look: Any, rollups: Any, ago: Ago) -> None:
+    rollups.cell(ago(8), visitors=4, released=True)
+    rollups.release(ago(8))
+    rollups.cell(ago(1), visitors=75)
+    overview = look()
+    assert overview.previous is None
+    assert set(overview.change.values()) == {None}
+
+
+def test_the_series_tells_hidden_days_from_counted_ones(look: Any, rollups: Any, ago: Ago) -> None:
+    rollups.cell(ago(5), visitors=12, released=True)
+    rollups.release(ago(5))
+    rollups.release(ago(4), rows=0)
+    rollups.cell(ago(1), visitors=20)
+    overview = look()
+    states = [(point.at.date().isoformat()[-2:], point.state, point.visitors) for point in overview.series]
+    assert states == [
+        ("12", "uncounted", 0),
+        ("13", "measured", 12),
+        ("14", "hidden", 0),
+        ("15", "hidden", 0),  # open days without rows: nobody, or too few to tell
+        ("16", "hidden", 0),
+        ("17", "measured", 20),
+        ("18", "hidden", 0),
+    ]
+    assert (overview.hidden_days, overview.released.suppressed) == (4, (ago(4),))
+
+
+def test_one_day_is_drawn_by_hours_and_hours_to_come_are_not_counted(look: Any, rollups: Any, today: dt.date) -> None:
+    rollups.cell(today, visitors=30)
+    rollups.hour(today, 9, visitors=12)
+    overview = look("today")
+    assert (overview.grain, len(overview.series), overview.folded_hours) == ("hour", 24, 0)
+    by_hour = {point.at.hour: (point.state, point.visitors) for point in overview.series}
+    assert by_hour[9] == ("measured", 12)
+    assert by_hour[10] == ("measured", 0)
+    assert by_hour[15] == ("uncounted", 0)
+
+
+def test_folded_hours_are_told_and_leave_gaps(look: Any, rollups: Any, today: dt.date) -> None:
+    rollups.cell(today, visitors=30)
+    rollups.hour(today, 0, folded=True, visitors=8)
+    rollups.hour(today, 9, visitors=12)
+    overview = look("today")
+    assert overview.folded_hours == 8
+    assert {point.at.hour: point.state for point in overview.series}[3] == "hidden"
+
+
+@pytest.mark.parametrize(("day", "hours"), [("2031-03-30", 23), ("2031-10-26", 25)])
+def test_a_day_of_clock_change_has_its_own_number_of_hours(
+    reports: Reports, rollups: Any, day: str, hours: int
+) -> None:
+    date = dt.date.fromisoformat(day)
+    overview = reports.overview(rollups.site, Period(date, date, ""))
+    assert len({point.at.timestamp() for point in overview.series}) == hours
+
+
+def test_every_dimension_has_a_table_with_its_largest_values(look: Any, rollups: Any, ago: Ago) -> None:
+    for number in range(5):
+        rollups.cell(ago(1), "page", f"/{number}", visitors=10 + number)
+    rollups.cell(ago(1), "page", "(other)", visitors=500)
+    rollups.cell(ago(1), "event", "pageview", visitors=50)
+    rollups.cell(ago(1), "event", "signup", visitors=6)
+    rollups.cell(ago(1), "utm_source", "", visitors=50)
+    rollups.cell(ago(1), visitors=50)
+    overview = look(rows=3)
+    assert set(overview.tables) == set(DIMENSIONS)
+    assert [cell.value for cell in overview.tables["page"]] == ["/4", "/3", "/2"]
+    assert [cell.value for cell in look(rows=9).tables["page"]][-1] == "(other)"
+    assert [cell.value for cell in overview.tables["event"]] == ["signup"]
+    assert overview.tables["utm_source"] == ()
+
+
+def test_goals_vitals_and_count_only_visits_are_there(look: Any, rollups: Any, ago: Ago) -> None:
+    rollups.cell(ago(1), visitors=100)
+    rollups.goal(ago(1), "Signup", 10, 12)
+    rollups.vital(ago(1), "lcp", [1000, 1100, 1200], people=6)
+    rollups.vital(ago(1), "lcp", [3000, 3100], people=5, dimension="page", value="/slow")
+    for count in (2, 4):  # the same row twice would be taken for one that is sent again
+        rollups.outcome(ago(1), "count_only", count)
+    rollups.outcome(ago(1), "accepted", 100)
+    overview = look()
+    assert [(goal.goal, goal.conversion_rate) for goal in overview.goals] == [("Signup", 10.0)]
+    assert [(cell.dimension, cell.value, cell.rating) for cell in overview.vitals] == [
+        ("", "", "good"),
+        ("page", "/slow", "needs improvement"),
+    ]
+    assert overview.count_only == 6
+
+
+def test_the_version_changes_when_the_numbers_do(look: Any, reports: Reports, rollups: Any, today: dt.date) -> None:
+    period = parse({"period": "7d"}, today)
+    empty = look().version
+    assert reports.version(rollups.site, period) == empty
+    rollups.cell(today, visitors=9)
+    filled = look().version
+    assert reports.version(rollups.site, period) == filled != empty
+
+
+def test_an_overview_asks_no_more_than_seven_statements(
+    store: Store, rollups: Any, today: dt.date, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    real = store.rows
+    monkeypatch.setattr(store, "rows", lambda sql, *rest, **more: asked.append(sql) or real(sql, *rest, **more))
+    Reports(store, [rollups.site]).overview(rollups.site, parse({"period": "today"}, today))
+    assert len(asked) <= 7
+    assert not [sql for sql in asked if " events " in sql.split("FROM")[-1]]
+
+
+def test_the_chart_breaks_at_hidden_days_and_says_itself_in_a_sentence(look: Any, rollups: Any, ago: Ago) -> None:
+    for days in (6, 5, 2, 1, 0):
+        rollups.cell(ago(days), visitors=10 * (days + 1))
+    chart = charts.draw(look())
+    assert chart.line.count("M") == 2
+    assert chart.unfinished.count("M") == 1
+    assert chart.summary == "190 visitors; most on Thu 12 Jun 2031 with 70."
+    assert [row.visitors for row in chart.rows] == [70, 60, None, None, 30, 20, 10]
+    assert [tick.text for tick in chart.up] == ["0", "20", "40", "60", "80"]
+
+
+def test_a_site_with_nobody_is_drawn_too(reports: Reports, store: Store, today: dt.date) -> None:
+    overview = reports.overview(Site("nobody.example"), parse({"period": "30d"}, today))
+    assert overview.empty
+    assert charts.draw(overview).summary == "No visitors to show for Last 30 days."

@@ -1,0 +1,258 @@
+"""Rules of the pages and the API: who is let in, what is answered, how hostile text is shown."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from dashboards.access import Accounts
+from dashboards.app import create_app
+from dashboards.pages import local_path
+from dashboards.report import Reports
+from dashboards.settings import DashboardSettings
+from schema.store import StoreDown
+
+pytestmark = pytest.mark.clickhouse
+PASSWORD = "correct horse battery"
+HOSTILE = "/<script>alert(1)</script>\"'&"
+
+
+def test_a_printed_link_signs_in_once(visitor: TestClient, accounts: Accounts, rollups: Any) -> None:
+    link = f"/sign-in/{accounts.create_sign_in_link_token()}"
+    assert visitor.head(link).status_code == 204
+    assert visitor.get(link, headers={"sec-purpose": "prefetch;prerender"}).status_code == 204
+    first = visitor.get(link)
+    assert (first.status_code, first.headers["location"]) == (303, "/")
+    cookie = first.headers["set-cookie"]
+    assert re.match(r"footfall_session=[\w-]{43}; HttpOnly; Max-Age=1209600; Path=/; SameSite=lax$", cookie)
+    assert visitor.get("/").headers["location"] == f"/sites/{rollups.site.key}"
+    visitor.cookies.clear()
+    second = visitor.get(link)
+    assert second.status_code == 410
+    assert "This link no longer works" in second.text
+
+
+def test_without_a_session_pages_lead_to_sign_in_and_the_api_says_401(visitor: TestClient, rollups: Any) -> None:
+    page = visitor.get(f"/sites/{rollups.site.key}?period=7d")
+    assert page.status_code == 303
+    assert page.headers["location"] == f"/sign-in?next=%2Fsites%2F{rollups.site.key}%3Fperiod%3D7d"
+    for path in ("/api/sites", f"/api/sites/{rollups.site.key}/stats", "/api/sites/nowhere/overview"):
+        answer = visitor.get(path)
+        assert (answer.status_code, list(answer.json())) == (401, ["error"])
+    assert visitor.get("/healthz").text == "ok\n"
+
+
+def test_a_password_signs_in_and_leads_on(client: TestClient) -> None:
+    assert client.post("/account", data={"name": "ada", "password": "short"}).status_code == 400
+    saved = client.post("/account", data={"name": "ada", "password": PASSWORD})
+    assert (saved.status_code, saved.headers["location"]) == (303, "/account?saved")
+    assert "Saved" in client.get("/account?saved").text
+    assert client.post("/sign-out").headers["location"] == "/sign-in"
+    assert client.get("/account").status_code == 303
+    wrong = client.post("/sign-in", data={"name": "ada", "password": "wrong wrong"})
+    assert wrong.status_code == 401
+    assert "do not match" in wrong.text
+    right = client.post("/sign-in", data={"name": "ada", "password": PASSWORD, "next": "/account"})
+    assert (right.status_code, right.headers["location"]) == (303, "/account")
+
+
+def test_too_many_failures_are_answered_429(client: TestClient, accounts: Accounts, monkeypatch: Any) -> None:
+    monkeypatch.setattr(accounts, "_verify", lambda stored, password: False)
+    for _ in range(10):
+        assert client.post("/sign-in", data={"name": "ada", "password": "x"}).status_code == 401
+    answer = client.post("/sign-in", data={"name": "ada", "password": "x"})
+    assert answer.status_code == 429
+    assert int(answer.headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "same-site"}, 403),
+        ({"sec-fetch-site": "same-origin"}, 303),
+        ({"origin": "http://testserver"}, 303),
+        ({"origin": "http://elsewhere.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({}, 403),
+    ],
+)
+def test_a_write_must_come_from_our_own_pages(client: TestClient, headers: dict[str, str], status: int) -> None:
+    del client.headers["sec-fetch-site"]
+    assert client.post("/sign-out", headers=headers).status_code == status
+
+
+def test_every_answer_carries_the_headers(client: TestClient, rollups: Any) -> None:
+    paths = (
+        "/",
+        f"/sites/{rollups.site.key}",
+        "/sites/nowhere",
+        "/api/sites",
+        "/healthz",
+        "/nothing",
+        "/static/nothing",
+    )
+    for path in paths:
+        headers = client.get(path).headers
+        assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+        assert "require-trusted-types-for 'script'" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cross-origin-opener-policy"] == headers["cross-origin-resource-policy"] == "same-origin"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cache-control"] == "no-store"
+        assert "strict-transport-security" not in headers
+    assert "immutable" in client.get("/static/footfall.css").headers["cache-control"]
+
+
+def test_behind_https_cookies_are_secure_and_hsts_is_sent(reports: Reports, accounts: Accounts) -> None:
+    app = create_app(reports, accounts, DashboardSettings(secure_cookies=True))
+    with TestClient(app, follow_redirects=False) as client:
+        answer = client.get(f"/sign-in/{accounts.create_sign_in_link_token()}")
+    assert "; Secure" in answer.headers["set-cookie"]
+    assert answer.headers["strict-transport-security"] == "max-age=31536000"
+
+
+def test_the_page_shows_the_numbers(client: TestClient, rollups: Any, today: dt.date) -> None:
+    rollups.cell(today, visitors=1234, pageviews=4321, entries=1000, bounces=450)
+    rollups.cell(today, "country", "DE", visitors=700)
+    rollups.cell(today, "source", "", visitors=300)
+    rollups.goal(today, "Purchase", 30, 31)
+    rollups.revenue(today, "Purchase", "EUR", 123_450, 8)
+    rollups.vital(today, "lcp", [2000, 2100], people=6)
+    rollups.outcome(today, "count_only", 7)
+    page = client.get(f"/sites/{rollups.site.key}?period=7d").text
+    for text in (
+        "1,234",
+        "4,321",
+        "45%",
+        "Germany (DE)",
+        "Direct / None",
+        "€1,234.50",
+        "2.1",
+        "7 more visits",
+        "Signup",
+    ):
+        assert text in page, text
+    assert 'src="/static/footfall.js?v=' in page
+    assert "footfall.js" not in client.get(f"/sites/{rollups.site.key}?period=yesterday").text
+
+
+def test_hostile_values_are_only_ever_text(client: TestClient, rollups: Any, today: dt.date) -> None:
+    rollups.cell(today, visitors=50)
+    for dimension in ("page", "source", "utm_campaign", "event", "country"):
+        rollups.cell(today, dimension, HOSTILE, visitors=20)
+    rollups.goal(today, HOSTILE, 9, 9)
+    rollups.vital(today, "lcp", [900], people=6, dimension="page", value=HOSTILE)
+    base = f"/sites/{rollups.site.key}"
+    for path in (base, f"{base}/by/page", f"{base}/by/page?contains=%3Cscript%3E%22"):
+        page = client.get(path).text
+        assert "<script>alert" not in page
+        assert "&lt;script&gt;" in page
+    assert " style=" not in client.get(base).text
+
+
+def test_no_page_needs_inline_code() -> None:
+    folder = Path(__file__).parents[2] / "dashboards"
+    for template in (folder / "templates").iterdir():
+        source = template.read_text()
+        assert not re.search(r"\bstyle=|\bon\w+=\"|<style|javascript:|\|\s*safe\b", source), template.name
+        assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", source)), template.name
+    assert "innerHTML" not in (folder / "static" / "footfall.js").read_text()
+
+
+def test_an_empty_site_shows_the_tag_to_paste_and_no_zero(client: TestClient, rollups: Any) -> None:
+    page = client.get(f"/sites/{rollups.site.key}").text
+    tag = f'data-domain="{rollups.site.key}" src="https://collect.example/js/script.js"&gt;&lt;/script&gt;'
+    assert tag in page
+    assert "&lt; 5</b>" in page
+
+
+def test_days_too_small_are_said_to_be(client: TestClient, rollups: Any, ago: Any) -> None:
+    rollups.cell(ago(3), visitors=20, released=True)
+    rollups.release(ago(3))
+    rollups.release(ago(2), rows=0)
+    page = client.get(f"/sites/{rollups.site.key}").text
+    assert re.search(r"1 day had fewer than 5 visitors and is not shown:\s+16 Jun 2031\.", page)
+
+
+def test_the_api_gives_what_the_page_shows(client: TestClient, rollups: Any, today: dt.date) -> None:
+    rollups.cell(today, visitors=50)
+    rollups.cell(today, "page", "/a", visitors=20)
+    rollups.cell(today, "page", "=HYPERLINK(1)", visitors=10)
+    base = f"/api/sites/{rollups.site.key}"
+    assert client.get("/api/sites").json()[0]["key"] == rollups.site.key
+    overview = client.get(f"{base}/overview?period=today").json()
+    assert overview["totals"]["visitors"] == 50
+    assert client.get(f"{base}/version?period=today").json() == {"version": overview["version"]}
+    stats = client.get(f"{base}/stats?from={today}&to={today}&by=page&filter=page~/a").json()
+    assert (stats["totals"]["visitors"], [row["value"] for row in stats["rows"]]) == (20, ["/a"])
+    answer = client.get(f"{base}/stats.csv?period=today&by=page")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert [row[:2] for row in csv.reader(io.StringIO(answer.text))] == [
+        ["value", "visitors"],
+        ["/a", "20"],
+        ["'=HYPERLINK(1)", "10"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("by=page&filter=country==DE", "not crossed"),
+        ("period=week", "is not known"),
+        ("from=soon", "YYYY-MM-DD"),
+        ("by=page&limit=many", "not a number"),
+    ],
+)
+def test_a_question_without_an_answer_is_a_400_that_explains(
+    client: TestClient, rollups: Any, query: str, told: str
+) -> None:
+    answer = client.get(f"/api/sites/{rollups.site.key}/stats?{query}")
+    assert answer.status_code == 400
+    assert told in answer.json()["error"]
+    if query.startswith("period"):
+        page = client.get(f"/sites/{rollups.site.key}?{query}")
+        assert page.status_code == 400
+        assert "That question has no answer" in page.text
+
+
+def test_a_store_that_is_down_is_a_503_without_its_inside(
+    client: TestClient, reports: Reports, monkeypatch: Any
+) -> None:
+    def down(*arguments: Any, **more: Any) -> None:
+        raise StoreDown("http://user@secret-host:8123: refused")
+
+    monkeypatch.setattr(reports, "overview", down)
+    key = next(iter(reports.sites))
+    for path in (f"/sites/{key}", f"/api/sites/{key}/overview"):
+        answer = client.get(path)
+        assert answer.status_code == 503
+        assert "store does not answer" in answer.text
+        assert "secret-host" not in answer.text
+        assert answer.headers["retry-after"] == "5"
+
+
+def test_a_form_of_any_size_is_not_read(client: TestClient) -> None:
+    assert client.post("/sign-in", data={"name": "x" * 20_000}).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("target", "safe"),
+    [
+        ("/sites/a?period=7d", "/sites/a?period=7d"),
+        ("//elsewhere.example", "/"),
+        ("/\\elsewhere.example", "/"),
+        ("https://elsewhere.example", "/"),
+        ("/\t/elsewhere.example", "/"),
+        ("", "/"),
+    ],
+)
+def test_a_redirect_never_leaves_this_server(target: str, safe: str) -> None:
+    assert local_path(target) == safe

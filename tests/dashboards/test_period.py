@@ -1,0 +1,71 @@
+"""Rules of dashboards/period.py."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+import pytest
+
+from dashboards.period import Period, between, parse
+
+TODAY = dt.date(2025, 3, 10)
+
+PERIODS = """
+today       2025-03-10 2025-03-10
+yesterday   2025-03-09 2025-03-09
+7d          2025-03-04 2025-03-10
+30d         2025-02-09 2025-03-10
+90d         2024-12-11 2025-03-10
+month       2025-03-01 2025-03-10
+last_month  2025-02-01 2025-02-28
+12mo        2024-04-01 2025-03-10
+"""
+
+
+@pytest.mark.parametrize("line", PERIODS.strip().splitlines())
+def test_each_named_period_covers_its_days(line: str) -> None:
+    name, first, last = line.split()
+    period = parse({"period": name}, TODAY)
+    assert (period.first.isoformat(), period.last.isoformat(), period.name) == (first, last, name)
+
+
+def test_from_and_to_alone_are_a_custom_period() -> None:
+    period = parse({"from": "2025-01-01", "to": "2025-01-03"}, TODAY)
+    assert (period.days, period.name, period.label) == (3, "custom", "1–3 Jan 2025")
+    assert period.arguments() == {"period": "custom", "from": "2025-01-01", "to": "2025-01-03"}
+
+
+def test_without_arguments_it_is_thirty_days() -> None:
+    assert parse({}, TODAY).days == 30
+
+
+def test_the_previous_period_is_as_long_and_right_before() -> None:
+    previous = parse({"period": "7d"}, TODAY).previous()
+    assert (previous.first, previous.last) == (dt.date(2025, 2, 25), dt.date(2025, 3, 3))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"period": "week"}, "period='week' is not known: allowed are today, "),
+        ({"from": "yesterday"}, "from='yesterday' is not a date: write it as YYYY-MM-DD"),
+        ({"from": "2025-02-02", "to": "2025-02-01"}, "from=2025-02-02 is after to=2025-02-01"),
+        ({"from": "0001-01-01", "to": "2025-02-01"}, "allowed are at most"),
+        ({"from": "2001-01-01", "to": "2025-02-01"}, "allowed are at most"),
+    ],
+)
+def test_a_refusal_names_the_argument_its_value_and_what_is_allowed(arguments: dict[str, str], told: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(told)):
+        parse(arguments, TODAY)
+
+
+def test_days_in_words_leave_out_what_is_the_same() -> None:
+    assert between(dt.date(2025, 5, 3), dt.date(2025, 5, 3)) == "3 May 2025"
+    assert between(dt.date(2025, 4, 28), dt.date(2025, 5, 3)) == "28 Apr – 3 May 2025"
+    assert between(dt.date(2024, 12, 28), dt.date(2025, 1, 3)) == "28 Dec 2024 – 3 Jan 2025"
+
+
+def test_the_day_before_the_first_possible_one_is_refused_not_wrapped() -> None:
+    with pytest.raises(ValueError, match="at most"):
+        Period(dt.date(2000, 1, 1), dt.date(2000, 1, 1), "").previous()

@@ -1,0 +1,81 @@
+"""Rules of dashboards/query.py: what may be asked, and how it becomes SQL."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from dashboards.query import BadQuery, Filter, Query
+
+DAY = dt.date(2025, 6, 1)
+
+
+def ask(by: str = "", *filters: str, **more: object) -> Query:
+    return Query.of("s", DAY, DAY, by, filters, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "parsed"),
+    [
+        ("page==/pricing", Filter("page", "==", "/pricing")),
+        ("page!=/x", Filter("page", "!=", "/x")),
+        ("page~blog", Filter("page", "~", "blog")),
+        ("page!~blog", Filter("page", "!~", "blog")),
+        ("country==DE|AT", Filter("country", "==", "DE|AT")),
+        ("page==/a==b", Filter("page", "==", "/a==b")),
+        ("source==", Filter("source", "==", "")),
+    ],
+)
+def test_a_filter_is_read_from_text(text: str, parsed: Filter) -> None:
+    assert Filter.parse(text) == parsed
+
+
+@pytest.mark.parametrize("text", ["page", "page=/x", "nothing==x", "visitors; DROP==x", "page==" + "x" * 3000])
+def test_a_filter_that_cannot_be_read_is_refused(text: str) -> None:
+    with pytest.raises(BadQuery):
+        Filter.parse(text)
+
+
+def test_two_dimensions_are_refused_with_a_way_out() -> None:
+    with pytest.raises(BadQuery, match=r"country and page are not crossed.*Ask by=page") as caught:
+        ask("page", "country==DE")
+    assert "by=day" in str(caught.value)
+    with pytest.raises(BadQuery, match="not crossed"):
+        ask("", "country==DE", "page==/")
+
+
+def test_one_dimension_goes_with_days_and_goals() -> None:
+    assert ask("day", "country==DE").dimension == "country"
+    assert ask("goal", "country==DE", "goal==Signup").dimension == "country"
+    assert ask("page", "page~blog", "page!=/blog/x").dimension == "page"
+    assert not ask("page").filtered
+
+
+@pytest.mark.parametrize(
+    ("by", "filters", "told"),
+    [
+        ("hour", ["country==DE"], "hours are kept for the whole site only"),
+        ("vital", ["source==Google"], "web vitals are not kept by source"),
+        ("page", ["goal==Signup"], "needs by=goal"),
+        ("visitor", [], "by='visitor' is not known"),
+    ],
+)
+def test_what_the_rollups_do_not_hold_is_refused(by: str, filters: list[str], told: str) -> None:
+    with pytest.raises(BadQuery, match=told):
+        ask(by, *filters)
+
+
+@pytest.mark.parametrize("more", [{"limit": 0}, {"limit": 10**6}, {"metrics": ["sum(1)"]}])
+def test_numbers_and_metrics_out_of_bounds_are_refused(more: dict[str, object]) -> None:
+    with pytest.raises(BadQuery):
+        ask("page", **more)
+
+
+def test_values_reach_sql_as_parameters_only() -> None:
+    sql, parameters = ask("page", "page==x' OR 1|y", "page~}'{").condition()
+    assert sql == (
+        "value IN {filter_0:Array(String)} AND "
+        "(positionCaseInsensitiveUTF8(value, {filter_1:String}) > 0 AND value != '(other)')"
+    )
+    assert parameters == {"filter_0": ["x' OR 1", "y"], "filter_1": "}'{"}

@@ -1,0 +1,176 @@
+"""Rules of Reports.stats: the numbers that `footfall stats` prints."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dashboards.query import BadQuery, Query
+from dashboards.report import Reports
+
+pytestmark = pytest.mark.clickhouse
+Ago = Callable[[int], dt.date]
+
+
+@pytest.fixture
+def ask(reports: Reports, rollups: Any, ago: Ago) -> Callable[..., dict[str, Any]]:
+    def stats(by: str = "", *filters: str, days: int = 7, **more: Any) -> dict[str, Any]:
+        return reports.stats(Query.of(rollups.site.key, ago(days - 1), ago(0), by, filters, **more))
+
+    return stats
+
+
+def test_the_answer_has_exactly_the_promised_shape(ask: Any, rollups: Any, ago: Ago) -> None:
+    rollups.cell(ago(1), visitors=40, visits=50, pageviews=100, entries=50, bounces=20, visit_seconds=3000)
+    rollups.cell(ago(1), "page", "/", visitors=30, pageviews=60)
+    answer = json.loads(json.dumps(ask("page")))
+    assert list(answer)[:5] == ["site", "from", "to", "totals", "rows"]
+    assert (answer["site"], answer["from"], answer["to"]) == (rollups.site.key, "2031-06-12", "2031-06-18")
+    assert list(answer["totals"])[:5] == ["visitors", "visits", "pageviews", "bounce_rate", "visit_duration"]
+    assert answer["totals"] == {
+        "visitors": 40,
+        "visits": 50,
+        "pageviews": 100,
+        "bounce_rate": 40.0,
+        "visit_duration": 60.0,
+        "events": 40,
+        "views_per_visit": 2.0,
+    }
+    assert list(answer["rows"][0])[:4] == ["value", "visitors", "visits", "pageviews"]
+
+
+def test_without_rows_counts_are_zero_and_rates_are_null(ask: Any) -> None:
+    answer = ask()
+    assert answer["totals"]["visitors"] == 0
+    assert answer["totals"]["bounce_rate"] is None
+    assert answer["rows"] == []
+
+
+def test_a_released_day_is_read_from_the_release_and_an_open_one_from_the_open_rows(
+    ask: Any, rollups: Any, ago: Ago
+) -> None:
+    rollups.cell(ago(2), visitors=10, released=True)
+    rollups.cell(ago(2), visitors=999)
+    rollups.release(ago(2))
+    rollups.cell(ago(1), visitors=20)
+    rollups.cell(ago(1), visitors=999, released=True)  # written, but its manifest is not: the release did not finish
+    assert ask()["totals"]["visitors"] == 30
+
+
+def test_rows_are_in_order_of_visitors_then_value(ask: Any, rollups: Any, ago: Ago) -> None:
+    for value, visitors in (("/b", 7), ("/a", 7), ("/c", 9)):
+        rollups.cell(ago(1), "page", value, visitors=visitors)
+    assert [row["value"] for row in ask("page")["rows"]] == ["/c", "/a", "/b"]
+    assert [row["value"] for row in ask("page", limit=1)["rows"]] == ["/c"]
+
+
+def test_with_filters_the_totals_are_those_of_the_matching_rows(ask: Any, rollups: Any, ago: Ago) -> None:
+    rollups.cell(ago(1), visitors=100)
+    for value, visitors in (("/blog/a", 10), ("/BLOG/b", 20), ("/x", 30), ("(other)", 8)):
+        rollups.cell(ago(1), "page", value, visitors=visitors)
+    assert ask("page")["totals"]["visitors"] == 100
+    assert ask("page", "page~blog")["totals"]["visitors"] == 30
+    assert ask("page", "page==/x|/blog/a")["totals"]["visitors"] == 40
+    assert ask("page", "page!=/x")["totals"]["visitors"] == 38
+    assert ask("page", "page!~blog")["totals"]["visitors"] == 30
+    assert ask("page", "page~other")["totals"]["visitors"] == 0
+    assert any("sums over values" in note for note in ask("", "page~blog")["notes"])
+
+
+def test_a_hostile_value_finds_only_itself(ask: Any, rollups: Any, ago: Ago) -> None:
+    hostile = "/x' OR '1'='1\\"
+    rollups.cell(ago(1), "page", hostile, visitors=7)
+    rollups.cell(ago(1), "page", "/other", visitors=9)
+    assert [row["value"] for row in ask("page", f"page=={hostile}")["rows"]] == [hostile]
+
+
+def test_days_come_in_order_and_can_be_filtered(ask: Any, rollups: Any, ago: Ago) -> None:
+    for days, visitors in ((2, 50), (1, 10)):
+        rollups.cell(ago(days), visitors=visitors)
+        rollups.cell(ago(days), "country", "DE", visitors=visitors - 3)
+    assert [(r["value"], r["visitors"]) for r in ask("day")["rows"]] == [("2031-06-16", 50), ("2031-06-17", 10)]
+    assert [r["visitors"] for r in ask("day", "country==DE")["rows"]] == [47, 7]
+
+
+def test_hours_are_told_in_the_sites_own_time(ask: Any, rollups: Any, today: dt.date) -> None:
+    rollups.hour(today, 9, visitors=12)
+    rollups.hour(today, 0, folded=True, visitors=6)
+    assert [(row["value"], row["visitors"]) for row in ask("hour", days=1)["rows"]] == [
+        ("(other)", 6),
+        ("2031-06-18T09:00+02:00", 12),
+    ]
+
+
+def test_goals_have_rates_and_revenue_by_currency(ask: Any, rollups: Any, ago: Ago) -> None:
+    rollups.cell(ago(1), visitors=200)
+    rollups.cell(ago(1), "country", "DE", visitors=50)
+    rollups.goal(ago(1), "Signup", 10, 12)
+    rollups.goal(ago(1), "Purchase", 30, 31)
+    rollups.goal(ago(1), "Purchase", 5, 5, dimension="country", value="DE")
+    rollups.revenue(ago(1), "Purchase", "EUR", 123_450, 8)
+    rollups.revenue(ago(1), "Purchase", "JPY", 9000, 5)
+    purchase, signup = ask("goal")["rows"]
+    assert purchase == {
+        "value": "Purchase",
+        "visitors": 30,
+        "conversions": 31,
+        "conversion_rate": 15.0,
+        "revenue": [
+            {"currency": "EUR", "amount": 123_450, "payers": 8},
+            {"currency": "JPY", "amount": 9000, "payers": 5},
+        ],
+    }
+    assert (signup["visitors"], signup["conversion_rate"], signup["revenue"]) == (10, 5.0, [])
+    assert [row["conversion_rate"] for row in ask("goal", "country==DE")["rows"]] == [10.0]
+    assert [row["value"] for row in ask("goal", "goal==Signup")["rows"]] == ["Signup"]
+
+
+def test_a_vitals_p75_is_within_two_percent_over_several_days(ask: Any, rollups: Any, ago: Ago) -> None:
+    dice = random.Random(3)
+    values = [math.exp(dice.gauss(7.6, 0.6)) for _ in range(300)]
+    rollups.vital(ago(2), "lcp", values[:120], people=60)
+    rollups.vital(ago(1), "lcp", values[120:], people=90)
+    rollups.vital(ago(1), "cls", [0.02, 0.04, 0.05, 0.3], people=5)
+    lcp, cls = ask("vital")["rows"]
+    true = sorted(values)[math.ceil(0.75 * len(values)) - 1]
+    assert lcp["p75"] == pytest.approx(true, rel=0.0201)
+    assert cls["p75"] == pytest.approx(0.05, rel=0.0201)
+    assert (lcp["visitors"], lcp["samples"], cls["visitors"]) == (150, 300, 5)
+    assert lcp["good"] == pytest.approx(100 * sum(v <= 2500 for v in values) / 300, abs=0.1)
+    assert lcp["poor"] == pytest.approx(100 * sum(v > 4000 for v in values) / 300, abs=0.1)
+    assert (cls["rating"], cls["good"], cls["poor"]) == ("good", 75.0, 25.0)
+
+
+def test_days_too_small_to_show_are_named(ask: Any, rollups: Any, ago: Ago) -> None:
+    rollups.release(ago(3), k=10, rows=0)
+    rollups.cell(ago(2), visitors=20, released=True)
+    rollups.release(ago(2), k=10)
+    answer = ask("day")
+    assert (answer["suppressed_days"], answer["k"]) == (["2031-06-15"], 10)
+    assert [row["value"] for row in answer["rows"]] == ["2031-06-16"]
+
+
+def test_several_days_are_labelled_as_a_sum_of_days(ask: Any) -> None:
+    assert any("sum of each day" in note for note in ask()["notes"])
+    assert ask(days=1)["notes"] == []
+
+
+def test_metrics_can_be_chosen(ask: Any, rollups: Any, ago: Ago) -> None:
+    rollups.cell(ago(1), "page", "/", visitors=30)
+    assert list(ask("page", metrics=["pageviews", "exit_rate"])["rows"][0]) == [
+        "value",
+        "visitors",
+        "pageviews",
+        "exit_rate",
+    ]
+
+
+def test_an_unknown_site_is_refused(reports: Reports, today: dt.date) -> None:
+    with pytest.raises(BadQuery, match="site 'nowhere' is not known"):
+        reports.stats(Query("nowhere", today, today))

@@ -1,0 +1,310 @@
+"""Folding: what k people did not do is never told apart, and what is folded together never gives one value away."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline.rollup import roll_up
+from pipeline.settings import SiteRules
+from schema.event import ENGAGEMENT, Event
+from schema.metrics import DIMENSIONS, OTHER, PEOPLE_BUCKET
+from schema.site import Goal, Site, day_bounds, day_number
+from schema.store import Store
+from tests.conftest import insert, make_event
+
+pytestmark = pytest.mark.clickhouse
+
+# Far ahead, so that no TTL takes the rows while they are looked at.
+DAY = dt.date(2041, 3, 6)
+START = day_bounds("UTC", day_number(DAY)).start
+_NUMBER = itertools.count(1)
+
+
+def new_site(*goals: Goal) -> Site:
+    return Site(f"fold-{next(_NUMBER)}", goals=goals)
+
+
+def hit(site: Site, visitor: int, at: int = 0, **given: Any) -> Event:
+    return make_event(site.key, START + at, DAY, visitor=visitor, **given)
+
+
+def rolled_up(store: Store, site: Site, events: Sequence[Event], k: int = 5, strict: bool = False) -> None:
+    insert(store, events)
+    roll_up(store, site, DAY, SiteRules(k, 30, "strict" if strict else "balanced", strict))
+
+
+def cells(store: Store, site: Site, dimension: str, grain: str = "day", what: str = "visitors") -> dict[str, int]:
+    return dict(
+        store.rows(
+            f"SELECT value, {what} FROM open_cells WHERE site = {{site:String}} AND dimension = {{d:String}} "
+            "AND grain = {grain:String}",
+            {"site": site.key, "d": dimension, "grain": grain},
+        )
+    )
+
+
+def count(store: Store, site: Site, table: str) -> int:
+    return int(store.rows(f"SELECT count() FROM {table} WHERE site = {{site:String}}", {"site": site.key})[0][0])
+
+
+@pytest.mark.parametrize(
+    ("people", "shown"),
+    [
+        # people per page (disjoint), what is shown
+        ({"/a": 5, "/b": 5}, {"/a": 5, "/b": 5}),
+        ({"/a": 9, "/b": 3, "/c": 3}, {"/a": 9, OTHER: 6}),
+        ({"/a": 9, "/b": 3, "/c": 2}, {"/a": 9, OTHER: 5}),
+        # One hidden value alone would be told by the total: the smallest visible one keeps it company.
+        ({"/a": 9, "/b": 6, "/c": 4}, {"/a": 9, OTHER: 10}),
+        # Two hidden values that together cover fewer than k.
+        ({"/a": 9, "/b": 6, "/c": 2, "/d": 2}, {"/a": 9, OTHER: 10}),
+        ({"/a": 9, "/b": 1}, {OTHER: 10}),
+        ({"/a": 2, "/b": 2, "/c": 2}, {OTHER: 6}),
+        # Of equals the first in the alphabet goes, always the same one.
+        ({"/b": 6, "/a": 6, "/c": 1}, {"/b": 6, OTHER: 7}),
+    ],
+)
+def test_values_under_k_people_become_other_and_never_alone(
+    store: Store, people: dict[str, int], shown: dict[str, int]
+) -> None:
+    site, visitors = new_site(), itertools.count(1)
+    rolled_up(store, site, [hit(site, next(visitors), path=path) for path, n in people.items() for _ in range(n)])
+    assert cells(store, site, "page") == shown
+    assert cells(store, site, "") == {"": sum(people.values())}
+
+
+def test_one_person_on_six_rare_pages_is_not_six_people(store: Store) -> None:
+    site = new_site()
+    crowd = [hit(site, visitor, path="/a") for visitor in range(1, 8)]
+    crowd += [hit(site, visitor, path="/b") for visitor in range(1, 7)]
+    wanderer = [hit(site, 99, at=i, path=f"/rare-{i}") for i in range(6)]
+    rolled_up(store, site, [*crowd, *wanderer])
+    # Six hidden values, but one person: /b goes with them, and (other) counts 6 + 1 people, not 12.
+    assert cells(store, site, "page") == {"/a": 7, OTHER: 7}
+    assert cells(store, site, "page", what="pageviews")[OTHER] == 12
+
+
+def test_visitors_of_other_are_counted_distinctly_and_visits_once(store: Store) -> None:
+    site = new_site()
+    crowd = [hit(site, visitor, path="/a") for visitor in range(1, 10)]
+    # Visitors 1 to 5 each see two rare pages in the same visit.
+    rare = [hit(site, visitor, at=10 * n, path=f"/rare-{n}-{visitor}") for visitor in range(1, 6) for n in (1, 2)]
+    rolled_up(store, site, [*crowd, *rare])
+    assert cells(store, site, "page") == {"/a": 9, OTHER: 5}
+    assert cells(store, site, "page", what="visits")[OTHER] == 5
+    assert cells(store, site, "page", what="pageviews")[OTHER] == 10
+
+
+@pytest.mark.parametrize(("people", "published"), [(1, False), (4, False), (5, True)])
+def test_a_day_under_k_people_publishes_nothing(store: Store, people: int, published: bool) -> None:
+    site = new_site(Goal("g", event="go"))
+    events = [hit(site, visitor) for visitor in range(people)]
+    events += [hit(site, visitor, name="go", currency="EUR", amount=1, at=1) for visitor in range(people)]
+    events += [hit(site, visitor, name=ENGAGEMENT, lcp=900.0, at=2) for visitor in range(people)]
+    rolled_up(store, site, events)
+    for table in ("open_cells", "open_conversions", "open_vitals"):
+        assert bool(count(store, site, table)) is published, table
+
+
+def test_a_day_that_falls_under_k_takes_its_published_rows_back(store: Store) -> None:
+    site = new_site()
+    rolled_up(store, site, [hit(site, visitor) for visitor in range(5)])
+    assert count(store, site, "open_cells")
+    roll_up(store, site, DAY, SiteRules(6, 30, "balanced"))
+    assert count(store, site, "open_cells") == 0
+
+
+def test_engagement_reports_alone_are_nobody(store: Store) -> None:
+    site = new_site()
+    rolled_up(store, site, [hit(site, visitor, name=ENGAGEMENT, engaged_ms=10) for visitor in range(9)])
+    assert count(store, site, "open_cells") == 0
+
+
+def test_hours_are_folded_like_any_dimension(store: Store) -> None:
+    site, visitors = new_site(), itertools.count(1)
+    per_hour = {0: 8, 9: 6, 13: 3, 22: 2}
+    rolled_up(store, site, [hit(site, next(visitors), at=3600 * h) for h, n in per_hour.items() for _ in range(n)])
+    rows = store.rows(
+        "SELECT toUnixTimestamp(period), value, visitors FROM open_cells WHERE site = {site:String} "
+        "AND grain = 'hour' ORDER BY ALL",
+        {"site": site.key},
+    )
+    assert rows == [(START, "", 8), (START, OTHER, 5), (START + 9 * 3600, "", 6)]
+
+
+def test_only_the_day_has_dimensions_and_only_totals_have_hours(store: Store) -> None:
+    site = new_site()
+    rolled_up(store, site, [hit(site, visitor, path="/a", country="DE") for visitor in range(6)])
+    rows = store.rows("SELECT DISTINCT grain, dimension FROM open_cells WHERE site = {s:String}", {"s": site.key})
+    assert {dimension for grain, dimension in rows if grain == "hour"} == {""}
+    assert {dimension for grain, dimension in rows if grain == "day"} == {"", *DIMENSIONS}
+
+
+def test_revenue_is_hidden_under_k_payers_but_conversions_follow_their_cell(store: Store) -> None:
+    site = new_site(Goal("buy", event="buy"))
+    events = [hit(site, visitor, country="DE" if visitor < 6 else "FR") for visitor in range(12)]
+    buyers = {"DE": range(5), "FR": range(6, 10)}
+    for country, people in buyers.items():
+        events += [hit(site, v, at=5, name="buy", country=country, currency="EUR", amount=100) for v in people]
+    rolled_up(store, site, events)
+    rows = store.rows(
+        "SELECT value, currency, converters, conversions, amount, payers FROM open_conversions WHERE "
+        "site = {site:String} AND dimension = 'country' AND grain = 'day' ORDER BY ALL",
+        {"site": site.key},
+    )
+    assert rows == [("DE", "", 5, 5, 0, 0), ("DE", "EUR", 0, 0, 500, 5), ("FR", "", 4, 4, 0, 0)]
+
+
+def test_one_payer_who_pays_five_times_is_one(store: Store) -> None:
+    site = new_site(Goal("buy", event="buy"))
+    events = [hit(site, visitor) for visitor in range(9)]
+    events += [hit(site, 1, at=i, name="buy", currency="EUR", amount=100) for i in range(5)]
+    rolled_up(store, site, events)
+    assert not store.rows(
+        "SELECT * FROM open_conversions WHERE site = {site:String} AND payers + abs(amount) > 0", {"site": site.key}
+    )
+
+
+@pytest.mark.parametrize(("strict", "converters"), [(False, {"DE": 6, "FR": 2}), (True, {"DE": 6})])
+def test_in_strict_conversions_under_k_converters_are_hidden_too(
+    store: Store, strict: bool, converters: dict[str, int]
+) -> None:
+    site = new_site(Goal("go", event="go"))
+    events = [hit(site, visitor, country="DE" if visitor < 6 else "FR") for visitor in range(12)]
+    events += [hit(site, v, at=5, name="go", country="DE" if v < 6 else "FR") for v in (*range(6), 6, 7)]
+    rolled_up(store, site, events, strict=strict)
+    shown = store.rows(
+        "SELECT value, converters FROM open_conversions WHERE site = {s:String} AND dimension = 'country'",
+        {"s": site.key},
+    )
+    assert dict(shown) == converters
+
+
+def test_vitals_are_hidden_under_k_people_who_contributed_to_them(store: Store) -> None:
+    site = new_site()
+    events = [hit(site, visitor, path="/a") for visitor in range(9)]
+    # Four people measured INP, one of them many times; six measured LCP.
+    events += [
+        hit(site, v, at=1 + i, name=ENGAGEMENT, path="/a", inp=120.0) for v in range(4) for i in range(1 + 5 * (v == 0))
+    ]
+    events += [hit(site, v, at=9, name=ENGAGEMENT, path="/a", lcp=1800.0) for v in range(6)]
+    rolled_up(store, site, events)
+    rows = store.rows(
+        "SELECT dimension, value, metric, sum(samples), sum(people) FROM open_vitals WHERE site = {site:String} "
+        "GROUP BY ALL ORDER BY ALL",
+        {"site": site.key},
+    )
+    assert rows == [
+        ("", "", "lcp", 6, 6), ("country", "", "lcp", 6, 6), ("device", "", "lcp", 6, 6), ("page", "/a", "lcp", 6, 6),
+    ]  # fmt: skip
+
+
+def test_with_k_of_one_nothing_is_folded(store: Store) -> None:
+    site = new_site(Goal("buy", event="buy"))
+    events = [hit(site, 1, path="/a"), hit(site, 2, path="/b"), hit(site, 3, path="/b")]
+    events += [hit(site, 1, at=1, name="buy", currency="EUR", amount=7), hit(site, 2, at=1, name=ENGAGEMENT, lcp=1.0)]
+    rolled_up(store, site, events, k=1)
+    assert cells(store, site, "page") == {"/a": 1, "/b": 2}
+    assert cells(store, site, "event") == {"pageview": 3, "buy": 1}
+    assert store.rows(
+        "SELECT sum(amount) FROM open_conversions WHERE site = {s:String} AND dimension = '' AND grain = 'day'",
+        {"s": site.key},
+    ) == [(7,)]
+    everything = store.rows(
+        "SELECT count() FROM open_cells WHERE site = {s:String} AND value = {other:String}",
+        {"s": site.key, "other": OTHER},
+    )
+    assert everything == [(0,)]
+
+
+def test_an_event_id_is_counted_once_a_day(store: Store) -> None:
+    site = new_site()
+    rolled_up(store, site, [hit(site, 1, id=7), hit(site, 1, id=7, at=1), hit(site, 1, id=8, at=2)], k=1)
+    assert cells(store, site, "", what="pageviews") == {"": 2}
+
+
+def test_recomputing_a_day_changes_nothing(store: Store) -> None:
+    site = new_site()
+    rolled_up(store, site, [hit(site, v % 9, at=v * 60, path=f"/{v % 4}") for v in range(60)])
+    query = "SELECT * FROM open_cells WHERE site = {site:String} ORDER BY ALL"
+    before = store.rows(query, {"site": site.key})
+    roll_up(store, site, DAY, SiteRules(5, 30, "balanced"))
+    assert before
+    assert store.rows(query, {"site": site.key}) == before
+
+
+def test_no_visitor_number_is_left_where_the_rollup_works(store: Store) -> None:
+    site = new_site()
+    rolled_up(store, site, [hit(site, visitor) for visitor in range(6)])
+    for table in ("work_visits", "work_people", "work_kept", "staging_cells", "staging_conversions", "staging_vitals"):
+        assert store.rows(f"SELECT count() FROM {table}") == [(0,)], table
+
+
+def test_a_rollup_that_fails_leaves_no_visitor_number_behind(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = new_site()
+    insert(store, [hit(site, visitor) for visitor in range(6)])
+    monkeypatch.setattr("pipeline.rollup._CELLS", "INSERT INTO no_such_table SELECT 1")
+    with pytest.raises(Exception, match="no_such_table"):
+        roll_up(store, site, DAY, SiteRules(5, 30, "balanced"))
+    assert store.rows("SELECT count() FROM work_visits") == [(0,)]
+
+
+_HITS = st.lists(
+    st.tuples(
+        st.integers(1, 14),  # visitor
+        st.sampled_from(["/a", "/b", "/c", "/d", "/e"]),
+        st.sampled_from(["DE", "FR", "US"]),
+        st.integers(0, 23),  # hour
+        st.sampled_from(["pageview", "pageview", "go", ENGAGEMENT]),
+    ),
+    min_size=1,
+    max_size=70,
+)
+
+
+@given(hits=_HITS, k=st.integers(2, 6))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_people_do_no_visible_cell_has_fewer_than_k_of_them(
+    store: Store, hits: list[tuple[int, str, str, int, str]], k: int
+) -> None:
+    site = new_site(Goal("go", event="go"))
+    events = [
+        hit(site, visitor, at=hour * 3600, path=path, country=country, name=name, lcp=900.0 if name == ENGAGEMENT else -1.0,
+            currency="EUR" if name == "go" else "", amount=5 * (name == "go"))
+        for visitor, path, country, hour, name in hits
+    ]  # fmt: skip
+    rolled_up(store, site, events, k=k)
+    here = {"s": site.key, "k": k, "people": PEOPLE_BUCKET}
+    where = "WHERE site = {s:String}"
+    small = store.rows(f"SELECT dimension, value, visitors FROM open_cells {where} AND visitors < {{k:UInt32}}", here)
+    assert small == []
+    assert (
+        store.rows(f"SELECT * FROM open_conversions {where} AND currency != '' AND payers < {{k:UInt32}}", here) == []
+    )
+    assert (
+        store.rows(f"SELECT * FROM open_vitals {where} AND bucket = {{people:Int16}} AND people < {{k:UInt32}}", here)
+        == []
+    )
+    # What is folded is never one value, and what is shown by name is what was there.
+    pages: dict[str, set[int]] = {}
+    active = {v for v, _, _, _, name in hits if name != ENGAGEMENT}
+    for visitor, path, _, _, name in hits:
+        if name == "pageview":
+            pages.setdefault(path, set()).add(visitor)
+    shown = cells(store, site, "page")
+    if len(active) < k:
+        assert shown == {}
+        return
+    named = {page for page in shown if page != OTHER}
+    assert {page: len(pages[page]) for page in named} == {page: shown[page] for page in named}
+    hidden = pages.keys() - named
+    if named and hidden:
+        assert len(hidden) >= 2
+        assert shown[OTHER] == len(set().union(*(pages[page] for page in hidden))) >= k

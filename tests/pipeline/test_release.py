@@ -1,0 +1,290 @@
+"""Rule R1: a closed day is released once, under a manifest, and nothing that happens later changes it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from pipeline import release as released
+from pipeline.release import (
+    LAST_CALL_S,
+    OpenDay,
+    ReleasedAlready,
+    close_days,
+    manifest_digest,
+    may_close,
+    open_days,
+    received_through,
+    release,
+)
+from pipeline.rollup import roll_up
+from pipeline.settings import SiteRules
+from schema.site import Goal, Site, day_bounds, day_number
+from schema.store import Store
+from tests.conftest import insert, make_event
+
+pytestmark = pytest.mark.clickhouse
+
+DAY = dt.date(2042, 5, 7)
+GRACE_S = 300
+RULES = SiteRules(2, 30, "balanced")
+FAMILIES = ("cells", "conversions", "vitals")
+_NUMBER = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def _no_spool_is_enrolled(store: Store) -> Iterator[None]:
+    store.command("TRUNCATE TABLE watermarks")
+    yield
+    store.command("TRUNCATE TABLE watermarks")
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site(f"release-{next(_NUMBER)}", goals=(Goal("buy", event="buy"),))
+
+
+def fill(store: Store, site: Site, day: dt.date = DAY, people: int = 6, **given: Any) -> int:
+    """Some visits; when the day ends."""
+    bounds = day_bounds(site.timezone, day_number(day))
+    common: dict[str, Any] = {"country": "DE", "lcp": 1200.0} | given
+    events = [
+        make_event(site.key, bounds.start + 60 * i, day, visitor=i, path=f"/{i % 2}", **common) for i in range(people)
+    ]
+    events += [
+        make_event(site.key, bounds.start + 60 * i + 5, day, visitor=i, name="buy", currency="EUR", amount=9, **common)
+        for i in range(people)
+    ]
+    insert(store, events)
+    return bounds.end
+
+
+def arrive(store: Store, **through: int) -> None:
+    """Spools report how far they have come."""
+    store.insert("watermarks", ("spool", "received_through"), (list(through), list(through.values())))
+
+
+def rows(store: Store, site: Site, state: str = "released", day: dt.date = DAY) -> list[Any]:
+    return [
+        store.rows(
+            f"SELECT * FROM {state}_{family} WHERE site = {{s:String}} AND day = {{d:Date}} ORDER BY ALL",
+            {"s": site.key, "d": day},
+        )
+        for family in FAMILIES
+    ]
+
+
+def manifests(store: Store, site: Site) -> list[dict[str, Any]]:
+    names = ("site", "day", "released_at", "origin", "version", "preset", "k", "complete", "over_counted", "rows",
+             "digest", "previous")  # fmt: skip
+    found = store.rows(
+        f"SELECT site, day, toUnixTimestamp(released_at), {', '.join(names[3:])} FROM manifest "
+        "WHERE site = {s:String} ORDER BY day",
+        {"s": site.key},
+    )
+    return [dict(zip(names, row, strict=True)) for row in found]
+
+
+def test_a_released_day_can_be_read_and_is_what_was_open(store: Store, site: Site) -> None:
+    fill(store, site)
+    roll_up(store, site, DAY, RULES)
+    before = rows(store, site, "open")
+    release(store, "events", site, [DAY], RULES, 1_000, "live")
+    assert all(before)
+    assert rows(store, site) == before
+    (manifest,) = manifests(store, site)
+    assert manifest["rows"] == sum(len(family) for family in before)
+    expected = {"origin": "live", "k": 2, "preset": "balanced", "complete": True, "over_counted": False}
+    assert {name: manifest[name] for name in expected} == expected
+    assert manifest["released_at"] == 1_000
+
+
+def test_releasing_a_day_again_fails_and_changes_nothing(store: Store, site: Site) -> None:
+    fill(store, site)
+    release(store, "events", site, [DAY], RULES, 1_000, "live")
+    before, manifest = rows(store, site), manifests(store, site)
+    fill(store, site, people=9)
+    with pytest.raises(ReleasedAlready, match=f"{site.key}: {DAY}"):
+        release(store, "events", site, [DAY], RULES, 2_000, "live")
+    assert (rows(store, site), manifests(store, site)) == (before, manifest)
+
+
+def test_one_released_day_among_several_stops_them_all(store: Store, site: Site) -> None:
+    days = [DAY, DAY + dt.timedelta(days=1)]
+    for day in days:
+        fill(store, site, day)
+    release(store, "events", site, days[:1], RULES, 1_000, "live")
+    with pytest.raises(ReleasedAlready):
+        release(store, "events", site, days, RULES, 2_000, "import")
+    assert len(manifests(store, site)) == 1
+    assert not any(rows(store, site, day=days[1]))
+
+
+def test_each_manifest_carries_the_digest_of_the_one_before(store: Store, site: Site) -> None:
+    days = [DAY + dt.timedelta(days=i) for i in range(4)]
+    for day in days:
+        fill(store, site, day)
+    release(store, "events", site, days[:1], RULES, 1_000, "live")
+    release(store, "events", site, days[1:3], RULES, 2_000, "import")
+    release(store, "events", site, days[3:], RULES, 3_000, "live", complete=False, over_counted=True)
+    chain = manifests(store, site)
+    assert [m["previous"] for m in chain] == ["", *(manifest_digest(m) for m in chain[:-1])]
+    assert (chain[3]["complete"], chain[3]["over_counted"]) == (False, True)
+
+
+def test_the_same_events_give_the_same_digest_whatever_their_order(store: Store, site: Site) -> None:
+    twin = structs.replace(site, key=site.key)
+    fill(store, site)
+    released.build(store, "events", site, DAY, RULES)
+    first = released._publish(store, site, DAY)
+    released._forget_unfinished(store, site, DAY)
+    store.command("OPTIMIZE TABLE events FINAL")
+    released.build(store, "events", twin, DAY, RULES)
+    assert released._publish(store, site, DAY) == first
+    released._forget_unfinished(store, site, DAY)
+    released.clear_staging(store, site, DAY)
+
+
+def test_another_row_gives_another_digest(store: Store, site: Site) -> None:
+    days = [DAY, DAY + dt.timedelta(days=1)]
+    fill(store, site, days[0])
+    fill(store, site, days[1], people=7)
+    release(store, "events", site, days, RULES, 1_000, "live")
+    first, second = manifests(store, site)
+    assert first["digest"] != second["digest"]
+
+
+def test_a_release_that_was_cut_off_is_cleaned_up_and_done_anew(
+    store: Store, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(store, site)
+    insert_ = store.insert
+
+    def cut_off(table: str, *given: Any, **more: Any) -> None:
+        if table == "manifest":
+            raise KeyboardInterrupt
+        insert_(table, *given, **more)
+
+    monkeypatch.setattr(store, "insert", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        release(store, "events", site, [DAY], RULES, 1_000, "live")
+    monkeypatch.undo()
+    left = rows(store, site)
+    assert any(left)
+    assert manifests(store, site) == []
+    release(store, "events", site, [DAY], RULES, 2_000, "live")
+    assert rows(store, site) == left
+    assert len(manifests(store, site)) == 1
+
+
+@pytest.mark.parametrize(
+    ("case", "after_end", "arrived_after_end", "expected"),
+    [
+        ("before midnight", -1, 0, (False, False)),
+        ("within the grace", GRACE_S - 1, 0, (False, False)),
+        ("a spool lags", GRACE_S, -1, (False, False)),
+        ("all arrived", GRACE_S, 0, (True, True)),
+        ("no spool has reported", 10 * GRACE_S, None, (False, False)),
+        ("last call", 86_400 - LAST_CALL_S, -1, (True, False)),
+        ("just before the last call", 86_400 - LAST_CALL_S - 1, -1, (False, False)),
+        ("all arrived at last call", 86_400 - LAST_CALL_S, 5, (True, True)),
+    ],
+)
+def test_a_day_closes_after_midnight_and_grace_once_every_spool_has_passed_it(
+    case: str, after_end: int, arrived_after_end: int | None, expected: tuple[bool, bool]
+) -> None:
+    site = Site("s", timezone="Europe/Berlin")
+    end = day_bounds(site.timezone, day_number(DAY)).end
+    open_day = OpenDay("s", DAY, 1, end + 86_400)
+    arrived = 0 if arrived_after_end is None else end + arrived_after_end
+    assert may_close(site, open_day, end + after_end, arrived, GRACE_S) == expected, case
+
+
+def test_a_day_whose_rows_expire_within_it_is_not_released_before_it_is_over() -> None:
+    site = Site("s")
+    bounds = day_bounds("UTC", day_number(DAY))
+    assert may_close(site, OpenDay("s", DAY, 1, bounds.start + 3600), bounds.end - 1, 0, GRACE_S) == (False, False)
+
+
+def test_the_slowest_spool_decides(store: Store, site: Site) -> None:
+    end = fill(store, site)
+    now = end + GRACE_S
+    assert close_days(store, [(site, RULES)], now, GRACE_S, frozenset()) == []
+    arrive(store, a=end + 100, b=end - 1)
+    assert received_through(store) == end - 1
+    assert close_days(store, [(site, RULES)], now, GRACE_S, frozenset()) == []
+    arrive(store, b=end)
+    assert close_days(store, [(site, RULES)], now, GRACE_S, frozenset()) == [(site.key, DAY)]
+    assert close_days(store, [(site, RULES)], now, GRACE_S, frozenset()) == []
+    assert manifests(store, site)[0]["complete"] is True
+
+
+def test_the_open_rows_of_a_released_day_are_dropped(store: Store, site: Site) -> None:
+    end = fill(store, site)
+    tomorrow = DAY + dt.timedelta(days=1)
+    fill(store, site, tomorrow)
+    for day in (DAY, tomorrow):
+        roll_up(store, site, day, RULES)
+    arrive(store, a=end)
+    close_days(store, [(site, RULES)], end + GRACE_S, GRACE_S, frozenset())
+    assert not any(rows(store, site, "open"))
+    assert all(rows(store, site))
+    assert all(rows(store, site, "open", tomorrow))
+    assert not any(rows(store, site, "staging"))
+
+
+def test_at_the_last_call_a_day_is_released_incomplete(store: Store, site: Site) -> None:
+    fill(store, site, lifetime=2)
+    # Received on DAY, lifetime 2: dies at the start of DAY + 2.
+    dies = day_bounds("UTC", day_number(DAY) + 2).start
+    arrive(store, a=1)
+    mine = [(site, RULES)]
+    assert close_days(store, mine, dies - LAST_CALL_S - 1, GRACE_S, frozenset()) == []
+    assert close_days(store, mine, dies - LAST_CALL_S, GRACE_S, frozenset()) == [(site.key, DAY)]
+    assert manifests(store, site)[0]["complete"] is False
+
+
+def test_a_day_that_had_a_key_lost_is_marked_over_counted(store: Store, site: Site) -> None:
+    end = fill(store, site)
+    arrive(store, a=end)
+    close_days(store, [(site, RULES)], end + GRACE_S, GRACE_S, frozenset({(site.key, DAY.isoformat())}))
+    assert manifests(store, site)[0]["over_counted"] is True
+
+
+def test_the_midnight_that_counts_is_the_sites_own(store: Store) -> None:
+    sites = [Site(f"release-zone-{i}", timezone=zone) for i, zone in enumerate(("Pacific/Apia", "America/St_Johns"))]
+    ends = [fill(store, site) for site in sites]
+    assert ends[0] < ends[1]
+    both = [(site, RULES) for site in sites]
+    arrive(store, a=ends[1] + 10)
+    assert close_days(store, both, ends[0] + GRACE_S, GRACE_S, frozenset()) == [(sites[0].key, DAY)]
+    assert close_days(store, both, ends[1] + GRACE_S, GRACE_S, frozenset()) == [(sites[1].key, DAY)]
+
+
+def test_days_of_sites_nobody_knows_any_more_stay_as_they_are(store: Store, site: Site) -> None:
+    end = fill(store, site)
+    arrive(store, a=end)
+    assert close_days(store, [], end + GRACE_S, GRACE_S, frozenset()) == []
+    assert site.key in {day.site for day in open_days(store)}
+
+
+def test_erasing_raw_rows_after_the_release_changes_no_release(store: Store, site: Site) -> None:
+    end = fill(store, site)
+    release(store, "events", site, [DAY], RULES, end, "live")
+    before, manifest = rows(store, site), manifests(store, site)
+    store.command(f"ALTER TABLE events DELETE WHERE site = '{site.key}' AND visitor = 1", mutations_sync=2)
+    arrive(store, a=end)
+    assert close_days(store, [(site, RULES)], end + GRACE_S, GRACE_S, frozenset()) == []
+    assert (rows(store, site), manifests(store, site)) == (before, manifest)
+
+
+def test_a_day_under_k_people_is_released_empty(store: Store, site: Site) -> None:
+    fill(store, site, people=1)
+    release(store, "events", site, [DAY], RULES, 1_000, "live")
+    assert not any(rows(store, site))
+    assert manifests(store, site)[0]["rows"] == 0

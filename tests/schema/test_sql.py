@@ -1,0 +1,88 @@
+"""Every SQL file is ClickHouse's language, for one server and for a cluster: its own parser says so."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+import pytest
+
+from schema.event import Count, Event
+from schema.migrate import USERS, create_users, migrate, migrations, statements, user_statements
+from schema.store import Store, StoreError
+
+pytestmark = pytest.mark.clickhouse
+
+PASSWORDS = {user: f"{user}-secret" for user in USERS}
+
+
+@pytest.mark.parametrize("cluster", ["", "main"], ids=["server", "cluster"])
+@pytest.mark.parametrize("name", migrations())
+def test_every_statement_of_a_migration_parses(store: Store, name: str, cluster: str) -> None:
+    found = statements(migrations()[name], cluster)
+    assert found
+    for statement in found:
+        assert store.rows("SELECT formatQuery({sql:String})", {"sql": statement})
+
+
+@pytest.mark.parametrize("cluster", ["", "main"], ids=["server", "cluster"])
+def test_every_statement_about_users_parses(store: Store, cluster: str) -> None:
+    found = user_statements("foot`fall", PASSWORDS, cluster)
+    for statement in found:
+        assert store.rows("SELECT formatQuery({sql:String})", {"sql": statement})
+        assert ("ON CLUSTER" in statement) is bool(cluster)
+
+
+def test_a_migrated_store_has_nothing_left_to_do(store: Store) -> None:
+    assert migrate(store) == []
+
+
+def test_an_event_is_a_row_of_events_in_the_order_of_its_columns(store: Store) -> None:
+    assert _columns(store, "events") == [*Event.__struct_fields__, "sequence"]
+    assert _columns(store, "ingest") == list(Count.__struct_fields__)
+
+
+def test_no_password_is_in_a_statement() -> None:
+    text = "\n".join(user_statements("footfall", PASSWORDS))
+    for user, password in PASSWORDS.items():
+        assert password not in text
+        assert f"{user} IDENTIFIED WITH sha256_hash BY '{hashlib.sha256(password.encode()).hexdigest()}'" in text
+
+
+def test_the_writer_reads_nothing_and_the_dashboards_change_nothing() -> None:
+    granted = _grants()
+    assert granted["footfall_writer"] == {
+        table: {"INSERT", "SHOW COLUMNS"} for table in ("events", "ingest", "watermarks")
+    }
+    assert all(rights == {"SELECT"} for rights in granted["footfall_dashboards"].values())
+    families = ("cells", "conversions", "vitals")
+    rollups = {f"{state}_{family}" for state in ("open", "released") for family in families}
+    assert granted["footfall_dashboards"].keys() == rollups | {"manifest", "ingest"}
+    assert "readonly = 1" in "\n".join(user_statements("footfall", PASSWORDS))
+
+
+def test_nobody_but_the_pipeline_reads_raw_rows_and_nobody_reaches_out() -> None:
+    granted = _grants()
+    assert [user for user, tables in granted.items() if "SELECT" in tables.get("events", ())] == ["footfall_pipeline"]
+    every = {right for tables in granted.values() for rights in tables.values() for right in rights}
+    assert not every & {"ALL", "FILE", "URL", "REMOTE", "S3", "SOURCES", "ACCESS MANAGEMENT"}
+
+
+def test_the_embedded_engine_has_no_users_and_says_so(store: Store) -> None:
+    with pytest.raises(StoreError, match="the embedded engine has no users"):
+        create_users(store, PASSWORDS)
+
+
+def _columns(store: Store, table: str) -> list[str]:
+    sql = "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = {table:String} ORDER BY position"
+    return [name for (name,) in store.rows(sql, {"table": table})]
+
+
+def _grants() -> dict[str, dict[str, set[str]]]:
+    """user → table of ours (or other object) → rights."""
+    granted: dict[str, dict[str, set[str]]] = {}
+    for statement in user_statements("footfall", PASSWORDS):
+        match = re.fullmatch(r"GRANT (.+) ON (?:`footfall`\.)?(\S+) TO (\w+)", statement)
+        if match:
+            granted.setdefault(match[3], {}).setdefault(match[2], set()).update(match[1].split(", "))
+    return granted
