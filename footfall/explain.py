@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from pathlib import Path
 from typing import Any
 
 from msgspec import structs
 
 from collector.beacon import Beacon
 from collector.keys import PassingKeys
-from collector.place import Places
 from collector.steps import Client, Draft, anonymize
 from schema.event import PAGEVIEW, Event
 from schema.site import Site, local_day
 
 from .engine import CannotDo
 from .intake import Summary
+from .serve import places_of
 from .settings import Settings
 
 
@@ -79,7 +78,6 @@ def before_and_after(
     """What a request would be reduced to, with a key that is forgotten at once."""
     site = Site(key="example", count_automated=True)
     rules = structs.replace(settings, sites=(site,), demo=False).collector_rules()["example"]
-    database = settings.collector.place_database
     beacon = Beacon(PAGEVIEW, url, (), referrer=referrer, width=width, time_zone=time_zone)
     now = int(time.time())
     keys = PassingKeys()
@@ -90,7 +88,7 @@ def before_and_after(
         now,
         local_day("UTC", now),
         keys,
-        Places(Path(database) if database else None),
+        places_of(settings),
     )
     outcome = anonymize(draft)
     keys.destroy()

@@ -19,9 +19,9 @@ from collector.place import Places
 from collector.reason import Reason
 from collector.steps import Client, Draft, Rules, anonymize
 from schema.event import Event
-from schema.site import LocalDay, day_bounds, local_day
+from schema.site import LocalDay, local_day
 
-from .engine import CannotDo, House, ad_hoc_site
+from .engine import House, ad_hoc_site
 
 _BATCH = 20_000
 
@@ -104,11 +104,3 @@ def rules_of(house: House, name: str) -> Rules:
         return known[wanted]
     site = ad_hoc_site(name)
     return structs.replace(house.settings, sites=(site,)).collector_rules()[site.key]
-
-
-def day_of(rules: Rules, number: int) -> LocalDay:
-    """A local day of the site by its number."""
-    return day_bounds(rules.site.timezone, number)
-
-
-__all__ = ["CannotDo", "Summary", "import_access_log", "rules_of", "run"]

@@ -212,6 +212,15 @@ def key_directory(settings: Settings) -> Path:
     return Path("/dev/shm") / f"footfall-{os.getuid()}-{mark}"  # noqa: S108 - RAM is the point; 0700, and checked
 
 
+def places_of(settings: Settings) -> Places:
+    """What places visits. Raises CannotStart where the database cannot be used."""
+    file = settings.collector.place_database
+    try:
+        return Places(Path(file) if file else None)
+    except ValueError as problem:
+        raise CannotStart(f"collector.place_database = {file!r}: {problem}") from None
+
+
 def public_url(settings: Settings, sock: socket.socket) -> str:
     """How pages reach the collector."""
     return settings.collector.public_url.rstrip("/") or url_of(sock)
@@ -230,7 +239,7 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
     """One collector worker."""
     keys = KeyFile(key_directory(settings) / "keys")
     spool = Spool(settings.directory / "spool" / f"worker-{index}", index, settings.spool)
-    places = Places(Path(settings.collector.place_database) if settings.collector.place_database else None)
+    places = places_of(settings)
     endpoint = Collector(settings.collector_rules(), spool, keys, places, Proxies(settings.collector.trusted_proxies))
 
     def ready() -> str:

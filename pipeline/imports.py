@@ -48,7 +48,8 @@ class Import:
         """Make the table: the layout of `events`, without its TTL, because it does not outlive the command."""
         self.store.command(
             f"CREATE TABLE {self.table} AS {self.store.local('events')} "
-            "ENGINE = MergeTree ORDER BY (site, day, visitor)"
+            # The embedded engine knows no time of creation, so the table carries its own.
+            f"ENGINE = MergeTree ORDER BY (site, day, visitor) COMMENT '{int(time.time())}'"
         )
 
     def add(self, rows: Sequence[Sequence[Any]]) -> None:
@@ -102,7 +103,7 @@ def abandon_all(store: Store, older_than_s: float = 0.0) -> list[str]:
     """Drop the tables of imports that were cut off; their names."""
     rows = store.rows(
         """SELECT name FROM system.tables WHERE database = currentDatabase() AND startsWith(name, 'import_')
-        AND metadata_modification_time <= toDateTime({before:UInt32})""",
+        AND toUInt32OrZero(comment) <= {before:UInt32}""",
         {"before": int(time.time() - older_than_s)},
     )
     tables = [name for (name,) in rows if _TABLE.fullmatch(name)]

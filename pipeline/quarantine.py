@@ -14,9 +14,13 @@ import msgspec
 
 from schema.event import Event
 
+from .spool import fsync_directory
+
 _LIFETIME = Event.__struct_fields__.index("lifetime")
 _RECEIVED = Event.__struct_fields__.index("received")
 DAY_S = 86_400
+# The least that a retention can be set to (pipeline/settings.py).
+SHORTEST_DAYS = 2
 
 
 class Quarantine:
@@ -31,12 +35,12 @@ class Quarantine:
         path = self.directory / f"{name}.event"
         partial = path.with_suffix(".partial")
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            os.write(descriptor, msgspec.msgpack.encode(row))
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.msgpack.encode(row))
+            file.flush()
             os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
         partial.rename(path)
+        fsync_directory(self.directory)
 
     def __len__(self) -> int:
         return sum(1 for _ in self.directory.glob("*.event"))
@@ -45,8 +49,16 @@ class Quarantine:
         """Delete what has outlived its lifetime; how many."""
         expired = 0
         for path in self.directory.glob("*.event"):
-            row = msgspec.msgpack.decode(path.read_bytes())
-            if (int(row[_RECEIVED]) // DAY_S + int(row[_LIFETIME])) * DAY_S <= now:
+            if _dies_at(path) <= now:
                 path.unlink()
                 expired += 1
         return expired
+
+
+def _dies_at(path: Path) -> float:
+    """When an event's lifetime ends. What was refused may be just that: then the shortest lifetime holds."""
+    try:
+        row = msgspec.msgpack.decode(path.read_bytes())
+        return (int(row[_RECEIVED]) // DAY_S + int(row[_LIFETIME])) * DAY_S
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, TypeError, IndexError, KeyError, OverflowError):
+        return path.stat().st_mtime // DAY_S * DAY_S + SHORTEST_DAYS * DAY_S

@@ -262,7 +262,7 @@ class _OpenFile:
         fields = {"format": FORMAT, **msgspec.structs.asdict(header)}
         self._db.executemany("INSERT INTO header VALUES (?, ?)", fields.items())
         self._db.execute("COMMIT")
-        _fsync_directory(path.parent)
+        fsync_directory(path.parent)
 
     def commit(self, events: list[Event], counts: list[Count]) -> None:
         """Make one group durable: one row, one fsync."""
@@ -350,7 +350,7 @@ def seal(path: Path) -> None:
     with open(path, "rb") as file:
         os.fsync(file.fileno())
     path.rename(path.with_suffix(".sealed"))
-    _fsync_directory(path.parent)
+    fsync_directory(path.parent)
 
 
 def set_aside(path: Path) -> None:
@@ -399,7 +399,8 @@ def _created_serial(path: Path) -> tuple[int, int]:
     return int(created), int(serial)
 
 
-def _fsync_directory(directory: Path) -> None:
+def fsync_directory(directory: Path) -> None:
+    """Make the names in a directory durable."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

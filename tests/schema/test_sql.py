@@ -74,8 +74,9 @@ def test_the_embedded_engine_has_no_users_and_says_so(store: Store) -> None:
 
 
 def _columns(store: Store, table: str) -> list[str]:
-    sql = "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = {table:String} ORDER BY position"
-    return [name for (name,) in store.rows(sql, {"table": table})]
+    where = "database = currentDatabase() AND table = {table:String}"
+    rows = store.rows(f"SELECT name FROM system.columns WHERE {where} ORDER BY position", {"table": table})
+    return [name for (name,) in rows]
 
 
 def _grants() -> dict[str, dict[str, set[str]]]:

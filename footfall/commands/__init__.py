@@ -1,0 +1,1 @@
+"""The commands of `footfall`, by what they are for."""

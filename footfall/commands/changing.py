@@ -1,0 +1,106 @@
+"""Changing what is stored: migrate, import, demo.
+
+In: files or a seed. Out: a summary.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from schema.migrate import USERS, create_users, migrate
+from schema.site import local_day
+from schema.store import Store
+
+from .. import demo, explain, intake
+from ..engine import CannotDo, opened
+from ..serve import places_of
+from .options import Load, common, json_option, prepare
+
+
+@click.command(name="migrate")
+@common
+@click.option(
+    "--users",
+    is_flag=True,
+    help="Also make the server's least-privilege users, with passwords from FOOTFALL_WRITER_PASSWORD, "
+    "FOOTFALL_PIPELINE_PASSWORD and FOOTFALL_DASHBOARDS_PASSWORD.",
+)
+@json_option
+def migrate_(load_settings: Load, users: bool, as_json: bool) -> None:
+    """Bring the store to the newest layout."""
+    settings = load_settings()
+    passwords = _user_passwords() if users else {}
+    store = Store(settings.dsn, settings.store.cluster)
+    try:
+        applied = migrate(store)
+        made = create_users(store, passwords) if users else []
+    finally:
+        store.close()
+    if as_json:
+        click.echo(msgspec.json.encode({"applied": applied, "users": made}).decode())
+    else:
+        lines = [*(f"applied {name}" for name in applied), *(f"user {name}" for name in made)]
+        click.echo("\n".join(lines) or "nothing to do")
+
+
+def _user_passwords() -> dict[str, str]:
+    """The passwords of the server's users, from the environment."""
+    variables = {user: f"{user.upper()}_PASSWORD" for user in USERS}
+    missing = [variable for variable in variables.values() if not os.environ.get(variable)]
+    if missing:
+        raise CannotDo(f"--users: {', '.join(missing)} not set; put a password for each user into the environment")
+    return {user: os.environ[variable] for user, variable in variables.items()}
+
+
+@click.group(name="import")
+def import_() -> None:
+    """Bring in past visits."""
+
+
+@import_.command(name="access-log")
+@common
+@click.argument("files", nargs=-1, required=True)
+@click.option("--site", required=True, help="The website the log is of.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def access_log(load_settings: Load, files: tuple[str, ...], site: str, as_json: bool) -> None:
+    """Import access logs in combined format (plain, .gz, or - for standard input); give a day's files together."""
+    prepare("import")
+    for file in files:
+        if file != "-" and not os.access(file, os.R_OK):
+            raise CannotDo(f"{file}: cannot be read")
+    total = sum(Path(file).stat().st_size for file in files if file != "-")
+    done: dict[str, int] = {}
+    with opened(load_settings()) as house:
+        places = places_of(house.settings)
+        with click.progressbar(length=max(1, total), label="Reading", file=sys.stderr, hidden=as_json) as bar:
+
+            def progress(file: str, at: int) -> None:
+                bar.update(at - done.get(file, 0))
+                done[file] = at
+
+            summary = intake.import_access_log(house, site, files, places, progress)
+    click.echo(msgspec.json.encode(summary).decode() if as_json else explain.import_summary(summary))
+
+
+@click.command(name="demo")
+@common
+@click.option("--days", default=30, show_default=True, help="Days up to yesterday.")
+@click.option("--seed", default=1, show_default=True, help="The same seed gives the same visits.")
+@click.option("--site", default="demo", show_default=True, help="The site to fill.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def demo_(load_settings: Load, days: int, seed: int, site: str, as_json: bool) -> None:
+    """Fill the demo site with synthetic visits, so that the first look is not empty."""
+    with opened(load_settings()) as house:
+        rules = intake.rules_of(house, site)
+        yesterday = local_day(rules.site.timezone, dt.datetime.now(dt.UTC).timestamp()).date - dt.timedelta(days=1)
+        if not as_json:
+            click.echo(f"Sending {days} days of synthetic visits to {site} …", err=True)
+        sent = demo.visits(seed, days, yesterday, rules.site.timezone)
+        summary = intake.run(house, rules, sent, places_of(house.settings), "demo")
+    click.echo(msgspec.json.encode(summary).decode() if as_json else explain.import_summary(summary))

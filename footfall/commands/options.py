@@ -1,0 +1,51 @@
+"""What every command has in common: --data, --config, --set, --json, and errors told in one line.
+
+In: a function that takes a loader of settings first. Out: a click command's body.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from collector.keys import KeysOnDisk
+from pipeline.spool import SpoolTaken
+from schema.migrate import MigrationChanged
+from schema.store import StoreError
+
+from ..engine import CannotDo
+from ..process import harden, set_up_logs
+from ..serve import CannotStart
+from ..settings import Settings, SettingsError, load
+
+_EXPECTED = (SettingsError, CannotDo, CannotStart, StoreError, MigrationChanged, KeysOnDisk, SpoolTaken)
+
+Load = Callable[..., Settings]
+
+
+def common(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--data, --config and --set; what goes wrong in an expected way ends in one line and exit code 1."""
+
+    @click.option("--data", metavar="DIR", help="Data directory (default: footfall-data).")
+    @click.option("--config", metavar="FILE", help="Settings file (default: ./footfall.toml if there is one).")
+    @click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="Set one setting; may be repeated.")
+    @functools.wraps(command)
+    def run(data: str | None, config: str | None, sets: tuple[str, ...], **arguments: Any) -> None:
+        try:
+            command(lambda flags=None: load(config, sets, {"data": data, **(flags or {})}), **arguments)
+        except _EXPECTED as problem:
+            raise click.ClickException(str(problem)) from None
+
+    return run
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def prepare(part: str) -> None:
+    """For a command that sees addresses, agents or keys: no core dump, no exception text with content."""
+    harden()
+    set_up_logs(part)

@@ -1,0 +1,179 @@
+"""Running the house: up, or its parts apart.
+
+In: flags. Out: processes, until SIGTERM or Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+import msgspec
+from msgspec import structs
+
+from ..engine import accounts
+from ..serve import CannotStart, House, listen, public_url, url_of
+from ..settings import Settings
+from .options import Load, common, prepare
+
+
+def _serving(command: Callable[..., Any]) -> Callable[..., Any]:
+    command = click.option("--host", help="Address to listen on (default: 127.0.0.1).")(command)
+    return click.option("--site", "sites", multiple=True, metavar="DOMAIN", help="A website; may be repeated.")(command)
+
+
+def _flags(sites: Sequence[str], load_settings: Load, **given: Any) -> Settings:
+    """Settings with the flags in them; --site adds to the sites of the file."""
+    settings = load_settings(given)
+    known = {name for site in settings.sites for name in site.names}
+    added = [name for name in dict.fromkeys(sites) if name.lower().removeprefix("www.") not in known]
+    if not added:
+        return settings
+    tree = msgspec.to_builtins(settings.sites)
+    new = [{"key": name.lower().removeprefix("www."), "domains": [name.lower()]} for name in added]
+    return load_settings({**given, "sites": [*tree, *new]})
+
+
+@click.command()
+@common
+@_serving
+@click.option("--port", type=int, help="Port of the collector (default: 8000).")
+@click.option("--dashboard-port", type=int, help="Port of the dashboards (default: 8001).")
+@click.option("--workers", type=int, help="Collector processes (default: 1).")
+@click.option("--json", "as_json", is_flag=True, help="Print the addresses as one JSON line.")
+def up(
+    load_settings: Load,
+    host: str | None,
+    sites: tuple[str, ...],
+    port: int | None,
+    dashboard_port: int | None,
+    workers: int | None,
+    as_json: bool,
+) -> None:
+    """Run everything on this machine, with ClickHouse embedded, until Ctrl-C or SIGTERM."""
+    flags = {"collector.host": host, "collector.port": port, "collector.workers": workers}
+    flags |= {"dashboards.host": host, "dashboards.port": dashboard_port}
+    settings = _flags(sites, load_settings, **flags)
+    prepare("up")
+    collector = listen(settings.collector.host, settings.collector.port, "collector")
+    dashboards = listen(settings.dashboards.host, settings.dashboards.port, "dashboards")
+    settings = structs.replace(
+        settings, collector=structs.replace(settings.collector, public_url=public_url(settings, collector))
+    )
+    house = House(settings, "up", with_keys=True)
+    for index in range(settings.collector.workers):
+        house.add("collector", str(index), sockets=[collector])
+    house.add("engine", sockets=[dashboards], last=True)
+
+    def ready() -> None:
+        told = {
+            "collector": settings.collector.public_url,
+            "dashboards": url_of(dashboards),
+            "demo": f"{settings.collector.public_url}/demo/" if settings.demo else None,
+            "sign_in": _sign_in_link(settings, url_of(dashboards)),
+            "data": str(settings.directory),
+            "sites": [site.key for site in settings.all_sites],
+        }
+        if as_json:
+            click.echo(msgspec.json.encode(told).decode())
+        else:
+            click.echo(_announcement(settings, told))
+        sys.stdout.flush()
+
+    house.run(ready)
+
+
+@click.command()
+@common
+@_serving
+@click.option("--port", type=int, help="Port of the collector (default: 8000).")
+@click.option("--workers", type=int, help="Collector processes (default: 1).")
+def collector(
+    load_settings: Load, host: str | None, sites: tuple[str, ...], port: int | None, workers: int | None
+) -> None:
+    """Run collector workers and the writer of their spools, against a ClickHouse server."""
+    flags = {"collector.host": host, "collector.port": port, "collector.workers": workers}
+    settings = _flags(sites, load_settings, **flags)
+    _needs_server(settings)
+    prepare("collector")
+    sock = listen(settings.collector.host, settings.collector.port, "collector")
+    house = House(settings, "collector", with_keys=True)
+    for index in range(settings.collector.workers):
+        house.add("collector", str(index), sockets=[sock])
+    house.add("writer", last=True)
+    house.run(lambda: click.echo(f"collector: {public_url(settings, sock)}"))
+
+
+@click.command()
+@common
+@click.option("--site", "sites", multiple=True, metavar="DOMAIN", help="A website; may be repeated.")
+def pipeline(load_settings: Load, sites: tuple[str, ...]) -> None:
+    """Run rollups, releases and expiry, against a ClickHouse server."""
+    settings = _flags(sites, load_settings)
+    _needs_server(settings)
+    prepare("pipeline")
+    house = House(settings, "pipeline", with_keys=False)
+    house.add("pipeline")
+    house.run(lambda: click.echo("pipeline: running"))
+
+
+@click.command()
+@common
+@_serving
+@click.option("--port", type=int, help="Port of the dashboards (default: 8001).")
+def dashboards(load_settings: Load, host: str | None, sites: tuple[str, ...], port: int | None) -> None:
+    """Run the dashboards, against a ClickHouse server."""
+    settings = _flags(sites, load_settings, **{"dashboards.host": host, "dashboards.port": port})
+    _needs_server(settings)
+    prepare("dashboards")
+    sock = listen(settings.dashboards.host, settings.dashboards.port, "dashboards")
+    house = House(settings, "dashboards", with_keys=False)
+    house.add("dashboards", sockets=[sock])
+
+    def ready() -> None:
+        click.echo(f"dashboards: {url_of(sock)}")
+        link = _sign_in_link(settings, url_of(sock))
+        if link:
+            click.echo(f"sign in once with {link}")
+
+    house.run(ready)
+
+
+def _needs_server(settings: Settings) -> None:
+    if settings.dsn.startswith("chdb:"):
+        raise CannotStart(
+            f"store.dsn = {settings.store.dsn!r}: the parts run apart only against a ClickHouse server; set "
+            "store.dsn to http(s)://user:password@host:8123/database, or run everything with `footfall up`"
+        )
+
+
+def _sign_in_link(settings: Settings, base: str) -> str | None:
+    people = accounts(settings)
+    try:
+        return None if people.has_users() else f"{base}/sign-in/{people.create_sign_in_link_token()}"
+    finally:
+        people.close()
+
+
+def _announcement(settings: Settings, told: dict[str, Any]) -> str:
+    lines = [
+        "",
+        "Footfall is running.",
+        f"  collector    {told['collector']}",
+        f"  dashboards   {told['dashboards']}",
+    ]
+    if told["demo"]:
+        lines.append(f"  demo         {told['demo']}")
+    lines.append(f"  data         {told['data']}")
+    if told["sign_in"]:
+        lines += ["", f"Sign in (this link works once): {told['sign_in']}"]
+    for site in settings.sites:
+        name = next(iter(site.domains), site.key)
+        lines += [
+            "",
+            f"Put this line into the pages of {name}:",
+            f'  <script defer data-domain="{name}" src="{told["collector"]}/js/script.js"></script>',
+        ]
+    return "\n".join([*lines, ""])

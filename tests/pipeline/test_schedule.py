@@ -1,0 +1,180 @@
+"""The table of periodic work: it recomputes what changed, survives its own failures, and tells them by kind only."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from pipeline import imports, schedule
+from pipeline.imports import Import, abandon_all
+from pipeline.quarantine import Quarantine
+from pipeline.schedule import Pipeline
+from pipeline.settings import RollupSettings, SiteRules
+from schema.site import Site, day_bounds, day_number
+from schema.store import Store, StoreDown
+from tests.conftest import insert, make_event
+
+pytestmark = pytest.mark.clickhouse
+
+DAY = dt.date(2043, 7, 8)
+NOON = day_bounds("UTC", day_number(DAY)).start + 43_200
+RULES = SiteRules(1, 30, "balanced")
+_NUMBER = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def _no_spool_is_enrolled(store: Store) -> Iterator[None]:
+    store.command("TRUNCATE TABLE watermarks")
+    yield
+    store.command("TRUNCATE TABLE watermarks")
+
+
+@pytest.fixture
+def sites() -> list[tuple[Site, SiteRules]]:
+    number = next(_NUMBER)
+    return [(Site(f"schedule-{number}-{name}"), RULES) for name in "ab"]
+
+
+def pipeline(store: Store, sites: list[tuple[Site, SiteRules]], now: float = NOON, quarantine: Quarantine | None = None) -> Pipeline:
+    # every_s above the cost of a run, so that a run right after another is not put off.
+    return Pipeline(store, sites, RollupSettings(every_s=60), quarantine, clock=lambda: now)
+
+
+def visitors(store: Store, site: Site) -> int:
+    rows = store.rows(
+        "SELECT sum(visitors) FROM open_cells WHERE site = {s:String} AND dimension = '' AND grain = 'day'",
+        {"s": site.key},
+    )
+    return int(rows[0][0])
+
+
+def test_only_days_with_new_rows_are_recomputed(store: Store, sites: list[tuple[Site, SiteRules]]) -> None:
+    (a, _), (b, _) = sites
+    worker = pipeline(store, sites)
+    insert(store, [make_event(site.key, NOON, DAY) for site in (a, b)])
+    assert sorted(worker.roll_up()) == [(a.key, DAY), (b.key, DAY)]
+    assert worker.roll_up() == []
+    insert(store, [make_event(b.key, NOON + 5, DAY, visitor=2)])
+    assert worker.roll_up() == [(b.key, DAY)]
+    assert (visitors(store, a), visitors(store, b)) == (1, 2)
+    assert worker.rolled_up == 3
+
+
+def test_an_old_open_day_is_found_by_the_first_look_back(store: Store, sites: list[tuple[Site, SiteRules]]) -> None:
+    old = DAY - dt.timedelta(days=9)
+    insert(store, [make_event(sites[0][0].key, NOON - 9 * 86_400, old)])
+    worker = pipeline(store, sites)
+    assert worker.roll_up() == [(sites[0][0].key, old)]
+
+
+def test_rows_of_unknown_sites_are_left_alone(store: Store, sites: list[tuple[Site, SiteRules]]) -> None:
+    insert(store, [make_event(sites[1][0].key, NOON, DAY)])
+    assert pipeline(store, sites[:1]).roll_up() == []
+
+
+def test_a_costly_rollup_waits_before_the_next(
+    store: Store, sites: list[tuple[Site, SiteRules]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert(store, [make_event(sites[0][0].key, NOON, DAY)])
+    monkeypatch.setattr(schedule, "roll_up", lambda *_: time.sleep(0.05))
+    worker = Pipeline(store, sites, RollupSettings(every_s=0.5), clock=lambda: NOON)
+    monkeypatch.setattr(schedule, "_COST_FACTOR", 1000)
+    assert worker.roll_up()
+    insert(store, [make_event(sites[0][0].key, NOON, DAY)])
+    assert worker.roll_up() == []
+
+
+def test_closing_releases_a_day_and_forgets_it(store: Store, sites: list[tuple[Site, SiteRules]]) -> None:
+    site, now = sites[0][0], [float(NOON)]
+    worker = Pipeline(store, sites, RollupSettings(every_s=60), clock=lambda: now[0])
+    insert(store, [make_event(site.key, NOON, DAY)])
+    worker.roll_up()
+    assert worker.close() == []
+    now[0] = day_bounds("UTC", day_number(DAY)).end + 300.0
+    store.insert("watermarks", ("spool", "received_through"), (("a",), (int(now[0]),)))
+    assert worker.close() == [(site.key, DAY)]
+    assert worker.close() == []
+    assert worker.roll_up() == []
+
+
+@pytest.mark.parametrize(
+    ("error", "logged"),
+    [
+        (ValueError("203.0.113.9 said no"), {"event": "job_failed", "job": "j", "kind": "ValueError", "log_level": "error"}),
+        (KeyError("secret"), {"event": "job_failed", "job": "j", "kind": "KeyError", "log_level": "error"}),
+        (StoreDown("chdb: away"), {"event": "job_postponed", "job": "j", "problem": "chdb: away", "log_level": "warning"}),
+    ],
+)  # fmt: skip
+def test_a_job_that_fails_is_logged_by_kind_only(error: Exception, logged: dict[str, str]) -> None:
+    def job() -> None:
+        raise error
+
+    with capture_logs() as logs:
+        schedule._named("j", job)()
+    assert logs == [logged]
+
+
+def test_a_job_that_failed_runs_again(
+    store: Store, sites: list[tuple[Site, SiteRules]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, ran, calls = Pipeline(store, sites, RollupSettings(every_s=0.5)), threading.Event(), itertools.count(1)
+
+    def roll_up() -> None:
+        if next(calls) > 1:
+            ran.set()
+        raise RuntimeError("content")
+
+    monkeypatch.setattr(worker, "roll_up", roll_up)
+    monkeypatch.setattr(worker, "close", list)
+    monkeypatch.setattr(worker, "expire", list)
+    worker.start()
+    try:
+        assert ran.wait(10)
+    finally:
+        worker.stop()
+
+
+def test_a_bad_file_in_quarantine_does_not_keep_raw_rows_alive(
+    store: Store, sites: list[tuple[Site, SiteRules]], tmp_path: Path
+) -> None:
+    site = sites[0][0]
+    old = int(time.time()) - 5 * 86_400
+    insert(store, [make_event(site.key, old, dt.date(2020, 1, 1), lifetime=2)])
+    quarantine = Quarantine(tmp_path / "quarantine")
+    (quarantine.directory / "x-0.event").write_bytes(b"\xc1 no msgpack")
+    quarantine.put("y-0", ["a", "not a time"])
+    Pipeline(store, sites, RollupSettings(), quarantine).expire()
+    assert store.rows("SELECT count() FROM events WHERE site = {s:String}", {"s": site.key}) == [(0,)]
+
+
+def test_a_running_import_is_left_alone_and_one_cut_off_is_dropped(store: Store) -> None:
+    abandoned = Import(store)
+    abandoned.begin()
+    try:
+        assert abandoned.table not in abandon_all(store, older_than_s=86_400)
+        assert abandoned.table in abandon_all(store)
+        assert store.rows("SELECT count() FROM system.tables WHERE name = {t:String}", {"t": abandoned.table}) == [(0,)]
+    finally:
+        abandoned.abandon()
+
+
+def test_abandoning_takes_only_tables_of_imports(store: Store) -> None:
+    store.command("CREATE TABLE IF NOT EXISTS import_of_mine (x UInt8) ENGINE = Memory")
+    try:
+        assert "import_of_mine" not in abandon_all(store)
+        assert store.rows("SELECT count() FROM import_of_mine") == [(0,)]
+    finally:
+        store.command("DROP TABLE import_of_mine")
+
+
+@pytest.mark.parametrize("run", ["x", "../events", "0123456789abcdeg", "0123456789abcdef0", "0; DROP TABLE events"])
+def test_an_import_has_no_name_but_sixteen_hexadecimal_digits(store: Store, run: str) -> None:
+    with pytest.raises(ValueError, match="not the name of an import"):
+        imports.Import(store, run)
