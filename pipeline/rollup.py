@@ -18,11 +18,9 @@ from schema.site import Site, day_bounds, day_number
 from schema.store import Store
 
 from .settings import SiteRules
-from .visits import fill_visits
+from .visits import HOUR, fill_visits
 
 FAMILIES = ("cells", "conversions", "vitals")
-# Hours are folded like the values of any dimension; this is their name while they are.
-_HOUR = "hour"
 # `work_*` and `staging_*` serve one site-day at a time.
 ROLLING = threading.Lock()
 
@@ -51,10 +49,15 @@ def build(store: Store, source: str, site: Site, day: dt.date, rules: SiteRules)
         }
         # A day with fewer than k visitors has no total to fold into: nothing of it is published.
         if store.rows("SELECT count() FROM work_kept WHERE dimension = ''")[0][0]:
-            for statement in (_CELLS, _CONVERSIONS, _REVENUE, _VITAL_PEOPLE, _VITAL_SAMPLES):
+            hidden = store.rows(
+                """SELECT count() FROM work_cells WHERE people > 0 AND
+                (dimension, value) NOT IN (SELECT dimension, value FROM work_kept)"""
+            )[0][0]
+            others = (_OTHERS,) if hidden else ()
+            for statement in (_CELLS, *others, _CONVERSIONS, _REVENUE, _VITAL_PEOPLE, _VITAL_SAMPLES):
                 store.command(statement, parameters)
     finally:
-        for table in ("work_visits", "work_people", "work_kept"):
+        for table in ("work_visits", "work_cells", "work_kept"):
             store.command(f"TRUNCATE TABLE {table}")
 
 
@@ -96,117 +99,133 @@ def _partition(site: Site, day: dt.date) -> str:
 
 
 def _keep(store: Store, k: int) -> None:
-    """Fill `work_kept`: every value with at least k people, less what R3 folds to keep the folded ones company."""
-    store.command("TRUNCATE TABLE work_people")
+    """Fill `work_cells` with every value's own numbers, and `work_kept` with the values that may be shown: those of at
+    least k people, less what R3 folds to keep the folded ones company."""
+    store.command("TRUNCATE TABLE work_cells")
     store.command("TRUNCATE TABLE work_kept")
     store.command(
-        f"INSERT INTO work_people SELECT dimension, value, uniqExactIf(visitor, visits > 0) FROM ({_FACTS}) "
-        "GROUP BY dimension, value"
+        f"INSERT INTO work_cells SELECT dimension, value, {_MEASURES} FROM ({_FACTS}) GROUP BY dimension, value"
     )
-    company = [dimension for dimension, hidden, people in _folded(store, k) if hidden == 1 or people < k]
+    lonely = [dimension for dimension, hidden, people in _folded(store, k) if hidden == 1 or people < k]
     store.command(
-        """INSERT INTO work_kept SELECT dimension, value FROM work_people WHERE people >= {k:UInt32} AND
+        """INSERT INTO work_kept SELECT dimension, value FROM work_cells WHERE people >= {k:UInt32} AND
         (dimension, value) NOT IN (
-            SELECT dimension, argMin(value, (people, value)) FROM work_people
-            WHERE people >= {k:UInt32} AND dimension IN {company:Array(String)} GROUP BY dimension)""",
-        {"k": k, "company": company},
+            SELECT dimension, argMin(value, (people, value)) FROM work_cells
+            WHERE people >= {k:UInt32} AND dimension IN {lonely:Array(String)} GROUP BY dimension)""",
+        {"k": k, "lonely": lonely},
     )
 
 
 def _folded(store: Store, k: int) -> list[tuple[str, int, int]]:
     """Per dimension the number of values under k people and of the people behind them all, counted distinctly: one
     person on six rare pages is not six people."""
-    if k == 1:
+    small = "SELECT dimension, value FROM work_cells WHERE people < {k:UInt32} AND people > 0"
+    if not store.rows(f"SELECT count() FROM ({small})", {"k": k})[0][0]:
         return []
-    return [
-        (dimension, hidden, people)
-        for dimension, hidden, people in store.rows(
-            f"""SELECT dimension, uniqExact(value), uniqExactIf(visitor, visits > 0) FROM ({_FACTS})
-            WHERE dimension != '' AND (dimension, value) IN (
-                SELECT dimension, value FROM work_people WHERE people < {{k:UInt32}} AND people > 0)
-            GROUP BY dimension""",
-            {"k": k},
-        )
-    ]
+    facts = _facts(lambda _, value: value, lambda dimension, value: f"({dimension}, {value}) IN ({small})")
+    rows = store.rows(
+        f"""SELECT dimension, uniqExact(value), uniqExactIf(visitor, visits > 0) FROM ({facts})
+        WHERE dimension != '' GROUP BY dimension""",
+        {"k": k},
+    )
+    return [(dimension, hidden, people) for dimension, hidden, people in rows]
 
 
-def _facts(name_of: Callable[[str, str], str]) -> str:
-    """One row per visit, dimension and value that the visit touched. name_of(dimension, value): SQL for the value
-    to group by; grouping again by a folded value counts a visit to two folded pages once."""
+def _facts(name_of: Callable[[str, str], str], if_: Callable[[str, str], str] = lambda *_: "1") -> str:
+    """One row per visit, dimension and value that the visit touched.
 
-    def touched(dimension: str, part: str, having: str, flags: str) -> str:
+    name_of, if_: SQL, from a dimension's and a value's, for the name to group by and for the values to take. Grouping
+    by a folded name counts a visit to two folded pages once.
+    """
+
+    def touched(dimension: str, part: str, having: str, entry: str = "", exit_: str = "") -> str:
+        enters = f"any({name_of(_text(dimension), entry)} = value AND pageviews > 0)" if entry else "0"
+        leaves = f"any({name_of(_text(dimension), exit_)} = value AND pageviews > 0)" if exit_ else "0"
         return f"""
-        SELECT '{dimension}' AS dimension, {name_of(f"'{dimension}'", f"hit.{part}")} AS value, visitor, any(visits),
-            countIf(hit.name = '{PAGEVIEW}'), countIf(hit.name != '{ENGAGEMENT}'), {flags}, sum(hit.engaged_ms)
-        FROM work_visits ARRAY JOIN hits AS hit GROUP BY visitor, visit, value HAVING {having}"""
+        SELECT '{dimension}' AS dimension, {name_of(_text(dimension), f"toString(hit.{part})")} AS value, visitor,
+            any(visits), countIf(hit.name = '{PAGEVIEW}'), countIf(hit.name != '{ENGAGEMENT}'),
+            {enters} AS enters, {leaves}, enters * any(bounces), enters * any(seconds), sum(hit.engaged_ms)
+        FROM work_visits ARRAY JOIN hits AS hit WHERE {if_(_text(dimension), f"toString(hit.{part})")}
+        GROUP BY visitor, visit, value HAVING {having}"""
 
     acted = f"any(visits) AND countIf(hit.name != '{ENGAGEMENT}') > 0"
-    entered = "max(hit.entries), max(hit.exits), max(hit.entries) * any(bounces), max(hit.entries) * any(seconds)"
+    seen = f"any(visits) = 0 OR countIf(hit.name = '{PAGEVIEW}') > 0"
     return f"""
         SELECT d.1 AS dimension, {name_of("d.1", "d.2")} AS value, visitor, visits, toUInt64(pageviews) AS pageviews,
             toUInt64(events) AS events, visits AS entries, visits AS exits, bounces,
             toUInt64(seconds) AS visit_seconds, engaged_ms
-        FROM work_visits
-        ARRAY JOIN arrayConcat(dimensions, if(visits, [('{_HOUR}', hour)], [])) AS d
-        UNION ALL {touched("page", "path", f"any(visits) = 0 OR countIf(hit.name = '{PAGEVIEW}') > 0", entered)}
-        UNION ALL {touched("hostname", "hostname", "any(visits)", entered)}
-        UNION ALL {touched("event", "name", acted, "0, 0, 0, 0")}"""
+        FROM work_visits ARRAY JOIN dimensions AS d WHERE {if_("d.1", "d.2")}
+        UNION ALL {touched("page", "path", seen, "entry_page", "exit_page")}
+        UNION ALL {touched("hostname", "hostname", "any(visits)", "toString(entry_host)", "toString(exit_host)")}
+        UNION ALL {touched("event", "name", acted)}"""
+
+
+def _text(word: str) -> str:
+    return f"'{word}'"
 
 
 def _kept(dimension: str, value: str) -> str:
     return f"if(({dimension}, {value}) IN (SELECT dimension, value FROM work_kept), {value}, '{OTHER}')"
 
 
-_FACTS = _facts(lambda dimension, value: f"toString({value})")
+_MEASURES = """uniqExactIf(visitor, visits > 0) AS people, sum(visits), sum(pageviews), sum(events), sum(entries),
+    sum(exits), sum(bounces), sum(visit_seconds), sum(engaged_ms)"""
+_FACTS = _facts(lambda _, value: value)
+_HIDDEN = _facts(
+    lambda *_: f"'{OTHER}'",
+    lambda dimension, value: f"({dimension}, {value}) NOT IN (SELECT dimension, value FROM work_kept)",
+)
 
 
 # -- the rows ------------------------------------------------------------------------------------------------------
 
 # The key of a row, from a fact's dimension and (folded) value.
 _KEY = f"""
-    {{site:String}}, if(dimension = '{_HOUR}', 'hour', 'day') AS grain, {{day:Date}},
-    if(dimension = '{_HOUR}' AND value != '{OTHER}', toDateTime(toUInt32OrZero(value), 'UTC'),
+    {{site:String}}, if(dimension = '{HOUR}', 'hour', 'day') AS grain, {{day:Date}},
+    if(dimension = '{HOUR}' AND value != '{OTHER}', toDateTime(toUInt32OrZero(value), 'UTC'),
        toDateTime({{start:UInt32}}, 'UTC')) AS period,
-    if(dimension = '{_HOUR}', '', dimension) AS shown,
-    if(dimension = '{_HOUR}' AND value != '{OTHER}', '', value) AS named,
+    if(dimension = '{HOUR}', '', dimension) AS shown,
+    if(dimension = '{HOUR}' AND value != '{OTHER}', '', value) AS named,
     '', ''"""
 
 _CELLS = f"""
     INSERT INTO staging_cells
-    SELECT {_KEY}, uniqExactIf(visitor, visits > 0) AS people,
-        sum(visits), sum(pageviews), sum(events), sum(entries), sum(exits), sum(bounces), sum(visit_seconds),
-        sum(engaged_ms)
-    FROM ({_facts(_kept)})
+    SELECT {_KEY}, people, visits, pageviews, events, entries, exits, bounces, visit_seconds, engaged_ms
+    FROM work_cells
+    WHERE (dimension, value) IN (SELECT dimension, value FROM work_kept)"""
+
+_OTHERS = f"""
+    INSERT INTO staging_cells
+    SELECT {_KEY}, {_MEASURES}
+    FROM ({_HIDDEN})
     GROUP BY dimension, value
-    HAVING people >= if(value = '{OTHER}', {{k:UInt32}}, 1)"""
+    HAVING people >= {{k:UInt32}}"""
 
 # Conversions, revenue and vitals follow the cells: where there is no cell, there is none of them.
 _HAS_CELL = """(grain, period, shown, named) IN (
         SELECT grain, period, dimension, value FROM staging_cells WHERE site = {site:String} AND day = {day:Date})"""
 
-_CONVERTED = f"""
+
+def _converted(if_: str) -> str:
+    return f"""
     SELECT visitor, d.1 AS dimension, {_kept("d.1", "d.2")} AS value, goal, hit.currency AS currency,
         hit.amount AS amount
-    FROM
-    (
-        SELECT visitor, hit, dimensions, hour FROM work_visits ARRAY JOIN hits AS hit WHERE notEmpty(hit.goals)
-    )
+    FROM (SELECT visitor, hit, dimensions FROM work_visits ARRAY JOIN hits AS hit WHERE notEmpty(hit.goals) AND {if_})
     ARRAY JOIN hit.goals AS goal
-    ARRAY JOIN arrayConcat(dimensions, [
-        ('{_HOUR}', hour), ('page', hit.path), ('hostname', hit.hostname), ('event', hit.name)]) AS d"""
+    ARRAY JOIN arrayConcat(dimensions, [('page', hit.path), ('hostname', hit.hostname), ('event', hit.name)]) AS d"""
+
 
 _CONVERSIONS = f"""
     INSERT INTO staging_conversions
     SELECT {_KEY}, goal, '', uniqExact(visitor) AS converters, count(), 0, 0
-    FROM ({_CONVERTED})
+    FROM ({_converted("1")})
     GROUP BY dimension, value, goal
     HAVING converters >= {{least_converters:UInt32}} AND {_HAS_CELL}"""
 
 _REVENUE = f"""
     INSERT INTO staging_conversions
     SELECT {_KEY}, goal, currency, 0, 0, sum(amount), uniqExact(visitor) AS people
-    FROM ({_CONVERTED})
-    WHERE currency != ''
+    FROM ({_converted("hit.currency != ''")})
     GROUP BY dimension, value, goal, currency
     HAVING people >= {{k:UInt32}} AND {_HAS_CELL}"""
 

@@ -6,7 +6,7 @@ CREATE TABLE IF NOT EXISTS work_visits{{ on_cluster }}
     visit      UInt32,
     -- 0: nothing but engagement reports; their time and vitals count, but nobody came.
     visits     UInt8,
-    hour       String,
+    hour       UInt32,
     seconds    UInt32,
     pageviews  UInt32,
     events     UInt32,
@@ -14,21 +14,32 @@ CREATE TABLE IF NOT EXISTS work_visits{{ on_cluster }}
     engaged_ms UInt64,
     device     LowCardinality(String),
     country    LowCardinality(String),
+    entry_page String,
+    exit_page  String,
+    entry_host LowCardinality(String),
+    exit_host  LowCardinality(String),
     dimensions Array(Tuple(LowCardinality(String), String)),
     hits       Array(Tuple(
-        name LowCardinality(String), path String, hostname LowCardinality(String),
-        entries UInt8, exits UInt8, engaged_ms UInt32,
+        name LowCardinality(String), path String, hostname LowCardinality(String), engaged_ms UInt32,
         goals Array(String), currency LowCardinality(String), amount Int64,
         vitals Array(Tuple(LowCardinality(String), Float32))))
 )
 ENGINE = Memory;
 
--- How many people each value has.
-CREATE TABLE IF NOT EXISTS work_people{{ on_cluster }}
+-- The numbers of every value, not folded yet.
+CREATE TABLE IF NOT EXISTS work_cells{{ on_cluster }}
 (
-    dimension LowCardinality(String),
-    value     String,
-    people    UInt64
+    dimension     LowCardinality(String),
+    value         String,
+    people        UInt64,
+    visits        UInt64,
+    pageviews     UInt64,
+    events        UInt64,
+    entries       UInt64,
+    exits         UInt64,
+    bounces       UInt64,
+    visit_seconds UInt64,
+    engaged_ms    UInt64
 )
 ENGINE = Memory;
 

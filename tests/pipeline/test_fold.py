@@ -243,7 +243,7 @@ def test_recomputing_a_day_changes_nothing(store: Store) -> None:
 def test_no_visitor_number_is_left_where_the_rollup_works(store: Store) -> None:
     site = new_site()
     rolled_up(store, site, [hit(site, visitor) for visitor in range(6)])
-    for table in ("work_visits", "work_people", "work_kept", "staging_cells", "staging_conversions", "staging_vitals"):
+    for table in ("work_visits", "work_cells", "work_kept", "staging_cells", "staging_conversions", "staging_vitals"):
         assert store.rows(f"SELECT count() FROM {table}") == [(0,)], table
 
 

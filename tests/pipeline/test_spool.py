@@ -1,0 +1,539 @@
+"""The spool's one promise, and everything that could break it: what was acknowledged is on disk, whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from msgspec import structs
+
+from pipeline import spool as spooling
+from pipeline.settings import SpoolSettings
+from pipeline.spool import (
+    FORMAT,
+    Header,
+    Spool,
+    SpoolFileBad,
+    SpoolRefuses,
+    SpoolTaken,
+    chunks,
+    read_sealed,
+    recover,
+    spool_files,
+)
+from schema.event import Count, Event
+from tests.conftest import make_event
+
+GOLDEN = Path(__file__).with_name("golden.sealed")
+GOLDEN_HEADER = Header(uuid="6f0f" * 8, created=1_700_000_000, serial=3, spool=5, chunk_rows=2)
+DAY = dt.date(2023, 11, 14)
+ROOT = Path(__file__).parents[2]
+T = TypeVar("T")
+
+
+def event(number: int = 1, **given: Any) -> Event:
+    return make_event("spool", 1_700_000_000 + number, DAY, **({"visitor": number} | given))
+
+
+def golden_events() -> list[Event]:
+    return [
+        event(1, path="/prices/ä", props={"plan": "three"}, currency="EUR", amount=-1250, lcp=1234.5),
+        event(2, name="engagement", interactive=False, engaged_ms=8123, scroll=71, network="192.0.2.0"),
+        event(3, visitor=2**64 - 1, id=2**63, utm_source="news"),
+    ]
+
+
+def golden_counts() -> list[Count]:
+    return [Count("spool", 1_699_999_980, "accepted", 3), Count("", 1_699_920_000, "count_only", 12)]
+
+
+def run(use: Callable[[Spool], Awaitable[T]], directory: Path, **settings: Any) -> T:
+    """Use a spool with a loop of its own; it is stopped afterwards."""
+    clock = settings.pop("clock", time.time)
+
+    async def inside() -> T:
+        spool = Spool(directory, 0, SpoolSettings(**({"seal_after_s": 60.0, "keep_free_bytes": 0} | settings)), clock)
+        spool.start()
+        try:
+            return await use(spool)
+        finally:
+            await asyncio.to_thread(spool.stop)
+
+    return asyncio.run(inside())
+
+
+def held(directory: Path) -> list[int]:
+    """The visitors of every sealed event, in the order of their sequence."""
+    found = []
+    for path in spool_files(directory):
+        assert path.suffix == ".sealed", path
+        header, rows, _ = read_sealed(path)
+        found += [(header.sequence(place), Event(*row).visitor) for place, row in enumerate(rows)]
+    assert found == sorted(found)
+    return [visitor for _, visitor in found]
+
+
+async def until(true: Callable[[], object]) -> None:
+    for _ in range(1000):
+        if true():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("it never came")
+
+
+# -- durable -------------------------------------------------------------------------------------------------------
+
+
+def test_an_event_is_on_disk_when_append_returns(tmp_path: Path) -> None:
+    copies = tmp_path / "copies"
+
+    async def use(spool: Spool) -> None:
+        for number in range(1, 4):
+            await spool.append([event(number)])
+            # What a crash at this moment would leave.
+            shutil.copytree(spool.directory, copies / str(number))
+
+    run(use, tmp_path / "s")
+    for number in range(1, 4):
+        recover(copies / str(number))
+        assert held(copies / str(number)) == list(range(1, number + 1))
+
+
+_DIE = """
+import asyncio, datetime as dt, os, sys
+from pathlib import Path
+from pipeline.settings import SpoolSettings
+from pipeline.spool import Spool
+from tests.pipeline.test_spool import event
+
+async def main():
+    spool = Spool(Path(sys.argv[1]), 0, SpoolSettings(seal_after_s=60.0, keep_free_bytes=0))
+    spool.start()
+    for number in range(1, 6):
+        await spool.append([event(number), event(number + 100)])
+    print("acknowledged", flush=True)
+    os._exit(9)
+
+asyncio.run(main())
+"""
+
+
+def python(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", script, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_a_process_that_dies_leaves_its_open_file_to_the_next_start(tmp_path: Path) -> None:
+    died = python(_DIE, str(tmp_path))
+    assert (died.returncode, died.stdout) == (9, "acknowledged\n"), died.stderr
+    assert [path.suffix for path in spool_files(tmp_path)] == [".open"]
+    run(lambda spool: spool.append([event(7)]), tmp_path)
+    assert held(tmp_path) == [1, 101, 2, 102, 3, 103, 4, 104, 5, 105, 7]
+
+
+@pytest.mark.parametrize("cut", [1, 30, 5000])
+def test_a_torn_tail_is_cut_and_earlier_groups_survive(tmp_path: Path, cut: int) -> None:
+    live, crashed = tmp_path / "s", tmp_path / "crashed"
+
+    async def use(spool: Spool) -> None:
+        for number in range(1, 9):
+            await spool.append([event(number, path="/" + "x" * 3000)])
+        shutil.copytree(spool.directory, crashed)
+
+    run(use, live)
+    (log,) = crashed.glob("*-wal")
+    with log.open("r+b") as file:
+        file.truncate(log.stat().st_size - cut)
+    recover(crashed)
+    survivors = held(crashed)
+    assert survivors == list(range(1, len(survivors) + 1))
+    assert 5 <= len(survivors) < 8
+
+
+def test_flipped_bytes_in_the_last_group_cost_no_earlier_group(tmp_path: Path) -> None:
+    live, crashed = tmp_path / "s", tmp_path / "crashed"
+
+    async def use(spool: Spool) -> None:
+        for number in range(1, 9):
+            await spool.append([event(number)])
+        shutil.copytree(spool.directory, crashed)
+
+    run(use, live)
+    (log,) = crashed.glob("*-wal")
+    with log.open("r+b") as file:
+        file.seek(-100, os.SEEK_END)
+        file.write(b"\xff" * 50)
+    recover(crashed)
+    assert held(crashed) == list(range(1, 8))
+
+
+# -- groups, sealing, order ----------------------------------------------------------------------------------------
+
+
+def test_requests_that_arrive_during_a_commit_form_the_next_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, commit = threading.Event(), spooling._OpenFile.commit
+
+    def slow(self: Any, *given: Any) -> None:
+        assert go.wait(10)
+        commit(self, *given)
+
+    monkeypatch.setattr(spooling._OpenFile, "commit", slow)
+
+    async def use(spool: Spool) -> int:
+        first = spool.append([event(1)])
+        await until(spool._queue.empty)
+        others = [spool.append([event(number)]) for number in range(2, 300)]
+        go.set()
+        await asyncio.gather(first, *others)
+        return spool.groups
+
+    assert run(use, tmp_path) == 2
+    assert held(tmp_path) == list(range(1, 300))
+
+
+def test_a_file_is_sealed_when_its_time_is_over(tmp_path: Path) -> None:
+    async def use(spool: Spool) -> None:
+        await spool.append([event(1)])
+        await until(lambda: list(tmp_path.glob("*.sealed")))
+        assert not list(tmp_path.glob("*.open"))
+
+    run(use, tmp_path, seal_after_s=0.1)
+    assert held(tmp_path) == [1]
+
+
+def test_a_file_is_sealed_when_it_is_large_enough(tmp_path: Path) -> None:
+    async def use(spool: Spool) -> None:
+        await spool.append([event(1)])
+        assert not list(tmp_path.glob("*.sealed"))
+        await spool.append([event(2, path="x" * 70_000)])
+        await until(lambda: list(tmp_path.glob("*.sealed")))
+        await spool.append([event(3)])
+
+    run(use, tmp_path, seal_bytes=64 * 1024)
+    assert len(spool_files(tmp_path)) == 2
+    assert held(tmp_path) == [1, 2, 3]
+
+
+def test_a_sealed_file_needs_no_other_file_and_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    run(lambda spool: spool.append([event(1)]), tmp_path)
+    assert {path.suffix for path in tmp_path.iterdir()} == {".sealed", ""}
+    assert [oct(path.stat().st_mode & 0o777) for path in spool_files(tmp_path)] == ["0o600"]
+
+
+@pytest.mark.parametrize("clock", [[5000, 5000, 5000], [5000, 5001, 5002], [5000, 4000, 4001], [5000] * 70])
+def test_sequences_follow_the_order_of_acknowledgement_whatever_the_clock_does(tmp_path: Path, clock: list[int]) -> None:
+    for number, now in enumerate(clock):
+        run(lambda spool, number=number: spool.append([event(number)]), tmp_path, clock=lambda now=now: float(now))
+    assert held(tmp_path) == list(range(len(clock)))
+
+
+def test_a_sequence_fits_its_column() -> None:
+    header = Header("u", 2**32 - 1, 63, 1000, 20_000)
+    assert header.sequence(2**20 - 1) < 2**64
+
+
+def test_chunks_follow_from_the_rows_alone() -> None:
+    rows = [[number] for number in range(5)]
+    assert list(chunks(rows, 2)) == [(0, rows[:2]), (1, rows[2:4]), (2, rows[4:])]
+
+
+def test_counts_ride_along(tmp_path: Path) -> None:
+    async def use(spool: Spool) -> None:
+        spool.count("a", "accepted", 60)
+        spool.count("a", "accepted", 60, 2)
+        spool.count("", "bot", 120)
+        await spool.append([event(1)])
+
+    run(use, tmp_path)
+    (path,) = spool_files(tmp_path)
+    _, rows, counts = read_sealed(path)
+    assert (len(rows), sorted(counts, key=lambda c: c.minute)) == (1, [Count("a", 60, "accepted", 3), Count("", 120, "bot", 1)])
+
+
+# -- refusals ------------------------------------------------------------------------------------------------------
+
+
+class Failing:
+    """A database connection whose commits fail."""
+
+    def __init__(self, database: Any, error: Exception) -> None:
+        self._database, self._error = database, error
+
+    def execute(self, sql: str) -> Any:
+        if sql == "COMMIT":
+            raise self._error
+        return self._database.execute(sql)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+
+@pytest.mark.parametrize(
+    "error", [sqlite3.OperationalError("disk I/O error"), OSError(28, "No space left"), sqlite3.DatabaseError("full")]
+)
+def test_a_failed_commit_is_refused_and_the_file_never_written_again(tmp_path: Path, error: Exception) -> None:
+    async def use(spool: Spool) -> None:
+        await spool.append([event(1)])
+        assert spool._file is not None
+        broken = spool._file.path
+        spool._file._db = Failing(spool._file._db, error)  # type: ignore[assignment]
+        refused = [spool.append([event(2)]), spool.append([event(3)])]
+        for future in refused:
+            with pytest.raises(SpoolRefuses, match=type(error).__name__):
+                await future
+        size = broken.stat().st_size
+        await spool.append([event(4)])
+        assert spool._file is not None
+        assert spool._file.path != broken
+        assert broken.stat().st_size == size
+
+    run(use, tmp_path)
+    recover(tmp_path)
+    assert held(tmp_path) == [1, 4]
+
+
+def test_an_event_that_cannot_be_written_down_does_not_stop_the_spool(tmp_path: Path) -> None:
+    async def use(spool: Spool) -> None:
+        await spool.append([event(1)])
+        with pytest.raises(SpoolRefuses):
+            await spool.append([event(2, path="\ud800")])
+        await spool.append([event(3)])
+
+    run(use, tmp_path)
+    recover(tmp_path)
+    assert held(tmp_path) == [1, 3]
+
+
+_FILL = """
+import asyncio, json, resource, sys
+from pathlib import Path
+from pipeline.settings import SpoolSettings
+from pipeline.spool import Spool, SpoolRefuses, read_sealed, recover, spool_files
+from tests.pipeline.test_spool import event, held
+
+async def main():
+    directory = Path(sys.argv[1])
+    spool = Spool(directory, 0, SpoolSettings(seal_after_s=60.0, keep_free_bytes=0))
+    spool.start()
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+    acknowledged, refused = [], []
+    for number in range(1, 40):
+        try:
+            await spool.append([event(number, path="x" * 30_000)])
+            acknowledged.append(number)
+        except SpoolRefuses:
+            refused.append(number)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    await spool.append([event(99)])
+    acknowledged.append(99)
+    await asyncio.to_thread(spool.stop)
+    recover(directory)
+    print(json.dumps({"acknowledged": acknowledged, "refused": refused, "held": held(directory)}))
+
+asyncio.run(main())
+"""
+
+
+def test_on_a_full_disk_events_are_refused_and_none_that_was_acknowledged_is_lost(tmp_path: Path) -> None:
+    done = python(_FILL, str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["refused"]
+    assert set(told["acknowledged"]) <= set(told["held"])
+    assert len(told["held"]) == len(set(told["held"]))
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [({"max_bytes": 1000}, "spool.max_bytes = 1000"), ({"keep_free_bytes": 10**18}, f"spool.keep_free_bytes = {10**18}")],
+)
+def test_a_spool_over_its_limit_refuses_and_says_which_setting(
+    tmp_path: Path, settings: dict[str, int], named: str
+) -> None:
+    run(lambda spool: spool.append([event(1)]), tmp_path)
+
+    async def use(spool: Spool) -> None:
+        with pytest.raises(SpoolRefuses, match=named):
+            await spool.append([event(2)])
+        spool.count("a", "spool", 60)
+
+    run(use, tmp_path, **settings)
+    assert held(tmp_path) == [1]
+
+
+def test_a_spool_that_was_drained_accepts_again(tmp_path: Path) -> None:
+    run(lambda spool: spool.append([event(1)]), tmp_path)
+
+    async def use(spool: Spool) -> None:
+        assert spool.refusal
+        for path in spool_files(tmp_path):
+            path.unlink()
+        spool._measure()
+        await spool.append([event(2)])
+
+    run(use, tmp_path, max_bytes=1000)
+    assert held(tmp_path) == [2]
+
+
+def test_a_second_owner_is_refused_and_the_first_is_unharmed(tmp_path: Path) -> None:
+    async def use(spool: Spool) -> None:
+        await spool.append([event(1)])
+        other = Spool(tmp_path, 0, SpoolSettings())
+        with pytest.raises(SpoolTaken, match="another process owns it"):
+            other.start()
+        await spool.append([event(2)])
+
+    run(use, tmp_path)
+    assert held(tmp_path) == [1, 2]
+    run(lambda spool: spool.append([event(3)]), tmp_path)  # and given back
+
+
+def test_what_is_queued_at_a_stop_is_committed_and_acknowledged(tmp_path: Path) -> None:
+    async def use(spool: Spool) -> list[asyncio.Future[None]]:
+        return [spool.append([event(number)]) for number in range(50)]
+
+    async def inside() -> None:
+        spool = Spool(tmp_path, 0, SpoolSettings(keep_free_bytes=0))
+        spool.start()
+        futures = await use(spool)
+        await asyncio.to_thread(spool.stop)
+        await asyncio.gather(*futures)
+
+    asyncio.run(inside())
+    assert held(tmp_path) == list(range(50))
+
+
+# -- files that are not what they claim to be ----------------------------------------------------------------------
+
+
+def future_format(path: Path) -> None:
+    _write(path, event(66))
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE header SET value = ? WHERE key = 'format'", (FORMAT + 1,))
+    connection.commit()
+    connection.close()
+
+
+def _write(path: Path, *events: Event, header: Header | None = None, counts: tuple[Count, ...] = ()) -> None:
+    file = spooling._OpenFile(path, header or Header("0" * 32, 1, 0, 0, 20_000))
+    file.commit(list(events), list(counts))
+    file.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "left"),
+    [
+        ("0000000001-00.open", lambda path: path.write_bytes(b"garbage" * 1000), ["0000000001-00.open.bad"]),
+        ("0000000001-00.open", lambda path: path.write_bytes(b"SQLite format 3\x00" + b"\x07" * 5000), ["0000000001-00.open.bad"]),
+        ("0000000001-00.open", Path.touch, []),
+        ("nonsense.open", lambda path: path.write_bytes(b"x"), ["nonsense.open.bad"]),
+        ("nonsense.sealed", lambda path: path.write_bytes(b"x"), ["nonsense.sealed.bad"]),
+        ("notes.txt", lambda path: path.write_bytes(b"x"), ["notes.txt"]),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_none_of_ours_does_not_stop_the_start(
+    tmp_path: Path, name: str, make: Callable[[Path], object], left: list[str]
+) -> None:
+    make(tmp_path / name)
+    run(lambda spool: spool.append([event(1)]), tmp_path)
+    assert held(tmp_path) == [1]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix not in ("", ".sealed")) == left
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda path: path.write_bytes(b"garbage" * 1000),
+        Path.touch,
+        future_format,
+        lambda path: sqlite3.connect(path).execute("CREATE TABLE header (key, value)").connection.close(),
+    ],
+    ids=["garbage", "empty", "future", "headless"],
+)
+def test_a_sealed_file_that_cannot_be_understood_says_so(tmp_path: Path, make: Callable[[Path], object]) -> None:
+    path = tmp_path / "0000000001-00.sealed"
+    make(path)
+    with pytest.raises(SpoolFileBad, match=path.name):
+        read_sealed(path)
+
+
+def test_a_sealed_file_that_cannot_be_opened_now_is_not_called_bad(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="gone"):  # as it is when no file descriptor is left
+        read_sealed(tmp_path / "gone.sealed")
+
+
+def test_a_file_of_a_future_format_left_open_is_kept_for_the_version_that_knows_it(tmp_path: Path) -> None:
+    future_format(tmp_path / "0000000001-00.open")
+    run(lambda spool: spool.append([event(1)]), tmp_path)
+    future, mine = spool_files(tmp_path)
+    with pytest.raises(SpoolFileBad):
+        read_sealed(future)
+    assert len(read_sealed(mine)[1]) == 1
+
+
+def test_a_recovery_that_must_wait_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _write(tmp_path / "0000000001-00.open", event(1))
+    recover_file, calls = spooling.recover_file, []
+
+    def at_first_not(path: Path) -> bool:
+        calls.append(path)
+        return len(calls) > 1 and recover_file(path)
+
+    monkeypatch.setattr(spooling, "recover_file", at_first_not)
+
+    async def use(spool: Spool) -> None:
+        assert list(tmp_path.glob("*.open"))
+        await asyncio.to_thread(spool._retry_distrusted)
+
+    run(use, tmp_path)
+    assert held(tmp_path) == [1]
+
+
+# -- the format on disk --------------------------------------------------------------------------------------------
+
+
+def test_the_golden_file_of_format_1_is_still_read() -> None:
+    assert FORMAT == 1
+    header, rows, counts = read_sealed(GOLDEN)
+    assert header == GOLDEN_HEADER
+    # Every field in place: the golden file was written by position, so a field that moved would show here.
+    assert [dict(zip(Event.__struct_fields__, row, strict=True)) for row in rows] == [
+        structs.asdict(each) for each in golden_events()
+    ]
+    assert counts == golden_counts()
+    assert rows[0][:8] == ["spool", 1_700_000_001, 19_675, 30, 0, 1, "pageview", True]
+    assert (rows[0][29:33], rows[1][32:34]) == ([{"plan": "three"}, "EUR", -1250, 0], [8123, 71])
+
+
+def test_the_golden_file_has_the_documented_layout() -> None:
+    connection = sqlite3.connect(f"file:{GOLDEN}?mode=ro&immutable=1", uri=True)
+    try:
+        assert dict(connection.execute("SELECT key, value FROM header")) == {
+            "format": 1, "uuid": "6f0f" * 8, "created": 1_700_000_000, "serial": 3, "spool": 5, "chunk_rows": 2,
+        }  # fmt: skip
+        assert connection.execute("SELECT n, kind, records FROM groups").fetchall() == [(1, "events", 3), (2, "counts", 2)]
+    finally:
+        connection.close()
+
+
+if __name__ == "__main__":  # by hand only: python -m tests.pipeline.test_spool, when FORMAT changes
+    draft = GOLDEN.with_suffix(".open")
+    _write(draft, *golden_events(), header=GOLDEN_HEADER, counts=tuple(golden_counts()))
+    spooling.seal(draft)
+    print(GOLDEN)
