@@ -1,0 +1,145 @@
+"""A site's day is where its own clock says it is, and goals mean what they look like."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schema.site import Goal, Site, day_bounds, day_number, local_day
+
+ZONES = ("UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu", "Pacific/Apia", "America/New_York", "Asia/Kolkata")
+
+
+def at(text: str, zone: str = "UTC") -> int:
+    return int(dt.datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp())
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "begins", "hours"),
+    [
+        ("UTC", "2026-03-29", "2026-03-29T00:00", 24),
+        ("Europe/Berlin", "2026-03-28", "2026-03-27T23:00", 24),
+        ("Europe/Berlin", "2026-03-29", "2026-03-28T23:00", 23),
+        ("Europe/Berlin", "2026-10-25", "2026-10-24T22:00", 25),
+        ("Europe/Berlin", "2026-10-26", "2026-10-25T23:00", 24),
+        ("America/St_Johns", "2026-03-08", "2026-03-08T03:30", 23),
+        ("America/St_Johns", "2026-11-01", "2026-11-01T02:30", 25),
+        ("America/St_Johns", "2026-01-01", "2026-01-01T03:30", 24),
+        ("Asia/Kathmandu", "2026-06-01", "2026-05-31T18:15", 24),
+        ("Pacific/Apia", "2026-06-01", "2026-05-31T11:00", 24),
+        ("Pacific/Apia", "2011-12-29", "2011-12-29T10:00", 24),
+        ("Pacific/Apia", "2011-12-31", "2011-12-30T10:00", 24),
+        ("America/Sao_Paulo", "2018-11-04", "2018-11-04T03:00", 23),  # midnight itself did not exist
+    ],
+)
+def test_a_day_begins_at_the_sites_midnight_and_lasts_23_24_or_25_hours(
+    zone: str, day: str, begins: str, hours: int
+) -> None:
+    bounds = day_bounds(zone, day_number(dt.date.fromisoformat(day)))
+    assert (bounds.start, bounds.end - bounds.start) == (at(begins), hours * 3600)
+    assert bounds.date.isoformat() == day
+
+
+@pytest.mark.parametrize(
+    ("zone", "moment", "day"),
+    [
+        ("Europe/Berlin", "2026-03-28T22:59:59", "2026-03-28"),
+        ("Europe/Berlin", "2026-03-28T23:00:00", "2026-03-29"),
+        ("Europe/Berlin", "2026-03-29T21:59:59", "2026-03-29"),
+        ("Europe/Berlin", "2026-03-29T22:00:00", "2026-03-30"),
+        ("Europe/Berlin", "2026-10-25T22:59:59", "2026-10-25"),
+        ("Europe/Berlin", "2026-10-25T23:00:00", "2026-10-26"),
+        ("America/St_Johns", "2027-01-01T03:29:59", "2026-12-31"),
+        ("America/St_Johns", "2027-01-01T03:30:00", "2027-01-01"),
+        ("Asia/Kathmandu", "2026-12-31T18:14:59", "2026-12-31"),
+        ("Asia/Kathmandu", "2026-12-31T18:15:00", "2027-01-01"),
+        ("Pacific/Apia", "2026-12-31T10:59:59", "2026-12-31"),
+        ("Pacific/Apia", "2026-12-31T11:00:00", "2027-01-01"),
+        ("Pacific/Apia", "2011-12-30T09:59:59", "2011-12-29"),  # the 30th did not take place
+        ("Pacific/Apia", "2011-12-30T10:00:00", "2011-12-31"),
+    ],
+)
+def test_a_moment_belongs_to_the_day_on_the_sites_clock(zone: str, moment: str, day: str) -> None:
+    assert local_day(zone, at(moment)).date.isoformat() == day
+    assert local_day(zone, at(moment) + 0.999).date.isoformat() == day
+
+
+@given(zone=st.sampled_from(ZONES), moment=st.integers(1_400_000_000, 2_200_000_000))
+def test_a_day_holds_its_moments_and_the_next_begins_where_it_ends(zone: str, moment: int) -> None:
+    day = local_day(zone, moment)
+    assert day.start <= moment < day.end
+    assert local_day(zone, day.end).start == day.end
+    assert local_day(zone, day.end - 1) == day == local_day(zone, day.start)
+
+
+@pytest.mark.parametrize(
+    ("page", "reached", "missed"),
+    [
+        ("/thanks", ["/thanks"], ["/thanks/", "/thanks2", "/a/thanks", "/thanksx"]),
+        ("/blog/*", ["/blog/", "/blog/a"], ["/blog", "/blog/a/b", "/x/blog/a"]),
+        ("/blog/**", ["/blog/", "/blog/a", "/blog/a/b"], ["/blog", "/x/blog/a"]),
+        ("/*/done", ["/a/done"], ["/a/b/done", "/done"]),
+        ("**/done", ["/done", "/a/b/done"], ["/done/"]),
+        ("/a.b+c(d)", ["/a.b+c(d)"], ["/axb+c(d)", "/a.bbc(d)"]),
+        ("/100%[x]|^$", ["/100%[x]|^$"], ["/100%x", ""]),
+    ],
+)
+def test_a_page_pattern_reaches_what_it_looks_like_and_nothing_else(
+    page: str, reached: list[str], missed: list[str]
+) -> None:
+    pattern = re.compile(Goal("g", page=page).page_regex())
+    assert [path for path in [*reached, *missed] if pattern.search(path)] == reached
+
+
+@pytest.mark.parametrize("given_", [{}, {"event": "a", "page": "/b"}, {"event": "", "page": ""}])
+def test_a_goal_is_an_event_or_a_page(given_: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="goal 'g' needs exactly one of event"):
+        Goal("g", **given_)
+
+
+@pytest.mark.parametrize("zone", ["", "Berlin", "Europe/Berlín", "../etc/passwd", "/etc/passwd", "UTC+1", "a" * 300, "\x00"])
+def test_what_is_no_time_zone_is_refused_by_name(zone: str) -> None:
+    with pytest.raises(ValueError, match="is not an IANA time zone such as"):
+        Site("a", timezone=zone)
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_a_time_zone_of_the_database_is_taken(zone: str) -> None:
+    assert Site("a", timezone=zone).timezone == zone
+
+
+@pytest.mark.parametrize("key", ["", "A", "-a", ".a", "a b", "a/b", "a'b", "ä", "a" * 101, "a;b", "a\\"])
+def test_what_cannot_be_a_key_is_refused(key: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match="key"):
+        msgspec.convert({"key": key}, Site)
+
+
+@pytest.mark.parametrize("key", ["a", "0", "example.com", "my-site_2", "a" * 100])
+def test_what_can_be_a_key_is_taken(key: str) -> None:
+    assert msgspec.convert({"key": key}, Site).key == key
+
+
+@pytest.mark.parametrize(
+    ("wrong", "match"),
+    [
+        ({"release_k": 0}, "release_k"),
+        ({"retention_days": 1}, "retention_days"),
+        ({"retention_days": 760}, "retention_days"),
+        ({"colour": "red"}, "colour"),
+        ({"goals": [{"name": "a", "event": "x"}, {"name": "a", "page": "/"}]}, "two goals of the same name"),
+        ({"goals": [{"name": ""}]}, "length >= 1"),
+    ],
+)
+def test_a_site_that_makes_no_sense_is_refused(wrong: dict[str, object], match: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=match):
+        msgspec.convert({"key": "a"} | wrong, Site)
+
+
+def test_a_site_is_known_by_its_key_and_domains_without_www_and_case() -> None:
+    assert Site("a.example", domains=("www.A.example", "WWW.b.example", "C")).names == {"a.example", "b.example", "c"}
