@@ -1,0 +1,113 @@
+"""What a day's dashboard would lack at each k: cells folded into (other), and the page views that go with them.
+
+In: the events of a site-day. Out: per dimension how many values there are, how many are folded, how many page views.
+Promises: the definitions of pipeline/visits.py and pipeline/rollup.py (a test compares the two), in memory only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct, field
+
+from schema.event import ENGAGEMENT, PAGEVIEW, Event
+
+# pipeline/visits.py says the same, and the test that compares the two would notice if it changed.
+VISIT_GAP_S = 30 * 60
+# Of these, a visit has the value of its first event; a page is counted in every visit that shows it.
+OF_VISIT = ("source", "referrer", "country", "browser", "os", "device", "language")
+DIMENSIONS = ("page", *OF_VISIT)
+
+
+class Hit(Struct, frozen=True):
+    """What folding needs of an event. values: in the order of OF_VISIT."""
+
+    visitor: int
+    received: int
+    name: str
+    path: str
+    values: tuple[str, ...]
+
+
+class Fold(Struct):
+    """Sums over days. views: page views of all values; lost: of the folded ones."""
+
+    cells: int = 0
+    folded: int = 0
+    views: int = 0
+    lost: int = 0
+
+    def add(self, other: Fold) -> None:
+        self.cells += other.cells
+        self.folded += other.folded
+        self.views += other.views
+        self.lost += other.lost
+
+
+class _Value(Struct):
+    people: set[int] = field(default_factory=set)
+    views: int = 0
+
+
+# dimension → value → who was there and what they saw
+Cells = dict[str, dict[str, _Value]]
+
+
+def hit_of(event: Event) -> Hit:
+    """The part of an event that is folded."""
+    values = (event.source, event.referrer, event.country, event.browser, event.os, event.device, event.language)
+    return Hit(event.visitor, event.received, event.name, event.path, values)
+
+
+def cells_of(hits: Iterable[Hit]) -> Cells:
+    """The cells of one site-day before folding."""
+    cells: Cells = {dimension: {} for dimension in DIMENSIONS}
+    for visit in _visits(hits):
+        opening = next((hit for hit in visit if hit.name != ENGAGEMENT), None)
+        if opening is None:  # a report on a page that was left before the gap is no visit
+            continue
+        views = [hit.path for hit in visit if hit.name == PAGEVIEW]
+        for path in views:
+            value = cells["page"].setdefault(path, _Value())
+            value.people.add(opening.visitor)
+            value.views += 1
+        for dimension, name in zip(OF_VISIT, opening.values, strict=True):
+            value = cells[dimension].setdefault(name, _Value())
+            value.people.add(opening.visitor)
+            value.views += len(views)
+    return cells
+
+
+def fold(cells: Cells, k: int) -> dict[str, Fold]:
+    """What is folded at k (rule R3: never one value alone, never fewer than k people behind (other))."""
+    everybody = {visitor for value in cells["source"].values() for visitor in value.people}
+    # With fewer than k visitors nothing of the day is shown, not even a total.
+    return {dimension: _fold(values, k, len(everybody) < k) for dimension, values in cells.items()}
+
+
+def _fold(named: Mapping[str, _Value], k: int, everything: bool) -> Fold:
+    values = [value for _, value in sorted(named.items(), key=lambda item: (len(item[1].people), item[0]))]
+    shown = [value for value in values if len(value.people) >= k]
+    folded = [value for value in values if len(value.people) < k]
+    if everything:
+        folded = list(values)
+    elif folded and (len(folded) == 1 or len({v for value in folded for v in value.people}) < k):
+        folded += shown[:1]
+    lost = sum(value.views for value in folded)
+    return Fold(len(values), len(folded), sum(value.views for value in values), lost)
+
+
+def _visits(hits: Iterable[Hit]) -> Iterable[list[Hit]]:
+    """Runs of one visitor's events with gaps of at most 30 minutes."""
+    by_visitor: dict[int, list[Hit]] = {}
+    for hit in hits:
+        by_visitor.setdefault(hit.visitor, []).append(hit)
+    for mine in by_visitor.values():
+        mine.sort(key=lambda hit: hit.received)
+        visit = [mine[0]]
+        for hit in mine[1:]:
+            if hit.received - visit[-1].received > VISIT_GAP_S:
+                yield visit
+                visit = []
+            visit.append(hit)
+        yield visit
