@@ -1,0 +1,258 @@
+"""The canary's journey: marked visitors through everything that can happen to them, then a search of what is left.
+
+In: a settings file of the operator's, a place for scratch files. Out: a `Finding` with every hit.
+Promises: it runs on a house of its own with the operator's settings, never on his data; the search proves on planted
+marks that it can find before it is believed that there is nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import os
+import random
+import tarfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from msgspec import Struct, field, structs
+
+from collector.beacon import Refused, decode
+from collector.keys import KeyKeeper, PassingKeys
+from collector.place import Places
+from collector.steps import Client, Draft, anonymize
+from pipeline.spool import CHUNK_ROWS, Header, OpenFile, seal
+from schema.event import Event
+from schema.site import local_day
+
+from ..serve import key_directory
+from ..settings import Settings, load
+from .scratch import Scratch, rows
+from .search import Marks, forms, fresh, search
+
+SITE = "canary.example"
+_DAY_S = 86_400
+_PATIENCE_S = 60.0
+
+
+class Finding(Struct):
+    """What the journey came to. hits: (mark, where); searched: bytes."""
+
+    events: int = 0
+    marks: int = 0
+    forms_planted: int = 0
+    forms_found: int = 0
+    searched: int = 0
+    phases: list[str] = field(default_factory=list)
+    hits: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def silent(self) -> bool:
+        """Nothing was found, by a search that finds what is planted."""
+        return not self.hits and self.events > 0 and self.forms_found == self.forms_planted > 0
+
+
+def run(place: Path, config: str | None, sets: Sequence[str], seed: int, tell: Callable[[str], None]) -> Finding:
+    """The whole journey below an empty directory."""
+    chance, finding = random.Random(seed), Finding()  # noqa: S311 - marks must repeat for a seed, not be secret
+    data = place / "data"
+    ours = (*sets, 'store.dsn=""', 'collector.trusted_proxies=["127.0.0.0/8"]', 'keys.directory=""')
+    arguments = [word for text in ours for word in ("--set", text)]
+    if config:
+        arguments += ["--config", config]
+    settings = load(config, ours, {"data": str(data), "sites": [{"key": SITE}]}, {})
+    everybody = [fresh(chance) for _ in range(5)]
+    finding.forms_planted, finding.forms_found = _search_finds_what_is_planted(place, everybody[0])
+
+    def phase(name: str) -> None:
+        finding.phases.append(name)
+        tell(name)
+
+    house = Scratch(data, *arguments, sites=(SITE,)).start()
+    try:
+        phase("load and bodies that cannot be read")
+        _load(house, everybody[0])
+        phase("kill -9 and restart")
+        house.kill()
+        house.start()
+        _load(house, everybody[1])
+        phase("consent withdrawn, rows erased")
+        _withdraw(house, everybody[1])
+        phase("an access log imported")
+        log = place / "outside" / "access.log.gz"
+        log.parent.mkdir()
+        write_log(everybody[2], log)
+        house.command("import", "access-log", str(log), "--site", SITE)
+        _wait_until(lambda: not list((data / "spool").glob("*/*.sealed")))
+        house.stop()
+        phase("a row that the store refuses")
+        _poison(settings, data, everybody[3])
+        house.start()
+        _wait_until(lambda: list((data / "quarantine").glob("*.event")))
+        house.stop()
+        phase("keys rotated")
+        _rotate(settings, data)
+        phase("restart and load")
+        house.start()
+        _load(house, everybody[4])
+        _wait_until(lambda: not list((data / "spool").glob("*/*.sealed")))
+    finally:
+        house.stop()
+    phase("backup")
+    _back_up(data, place / "backup.tar")
+    phase("search")
+    [[[finding.events]]] = rows(data, "SELECT count() FROM events")
+    places = [data, house.log, key_directory(settings), place / "backup.tar"]
+    finding.searched = sum(path.stat().st_size for path in _files(places))
+    finding.marks = len(marks_of(everybody))
+    hits = search(places, dump(data), marks_of(everybody))
+    if hits and all(len(form) == 4 for _, form, _ in hits):
+        # Four bytes can stand somewhere by chance: a hit counts only if marks that nobody has sent are not found, too.
+        others = marks_of([fresh(chance) for _ in everybody])
+        hits = [] if search(places, b"", others) else hits
+    finding.hits = [(mark, where) for mark, _, where in hits]
+    return finding
+
+
+def bodies(marks: Marks, site: str = SITE) -> list[bytes]:
+    """Beacons that carry the marks wherever a page may put them, and bodies that cannot be read."""
+    email, here = marks.email, f"https://{site}"
+    base: dict[str, object] = {"n": "pageview", "d": site, "tz": "Europe/Berlin"}
+    urls = (
+        f"{here}/reset/{email}",
+        f"{here}/reset/{email.replace('@', '%40')}?email={email}&utm_source={email}",
+        f"{here}/search?q={marks.secret}&token={marks.secret}#{marks.secret}",
+        f"{here}/u/@{marks.handle}",
+    )
+    referrers = (
+        f"https://twitter.com/@{marks.handle}",
+        f"https://t.me/{marks.handle}",
+        f"https://x.example/?m={email}",
+    )
+    good = [{**base, "u": url, "r": referrer} for url in urls for referrer in referrers]
+    good += [
+        {**base, "n": "signup", "u": f"{here}/", "p": {"who": email, "password": marks.secret}},
+        {**base, "n": f"mailed {email}", "u": f"{here}/"},
+        {**base, "u": f"https://{marks.handle}:{marks.secret}@{site}/"},
+        {**base, "u": f"javascript:alert('{marks.secret}')"},
+        {**base, "u": f"{here}/" + marks.secret * 400},
+        {**base, "u": f"{here}/", "id": marks.secret},
+        {**base, "u": f"{here}/", "title": marks.secret, "unknown": {"deep": [email]}},
+        {"n": "pageview", "u": f"https://{marks.secret}.example/", "d": f"{marks.secret}.example"},
+    ]
+    bad = [
+        f'{{"n":"pageview","u":"{urls[0]}'.encode(),
+        f"{email}\xff".encode("latin-1"),
+        f'{{"n":"pageview","u":["{email}"],"p":{{"{marks.secret}":{"[" * 5000}'.encode(),
+    ]
+    return [json.dumps(body).encode() for body in good] + bad
+
+
+def headers(marks: Marks, address: str) -> dict[str, str]:
+    """The request headers of a marked visitor."""
+    return {"User-Agent": marks.agent_string, "X-Forwarded-For": address, "Cookie": f"session={marks.secret}"}
+
+
+def write_log(marks: Marks, path: Path) -> None:
+    """An access log with the marks in it, good lines and bad ones."""
+    with gzip.open(path, "wt") as log:
+        for minute in range(50):
+            log.write(
+                f"{marks.address} - - [17/May/2015:10:{minute:02}:00 +0000] "
+                f'"GET /reset/{marks.email}?token={marks.secret} HTTP/1.1" 200 1 '
+                f'"https://twitter.com/@{marks.handle}" "{marks.agent_string}"\n{marks.email} is no log line\n'
+            )
+
+
+def marks_of(visitors: Iterable[Marks]) -> list[str]:
+    """Every mark of every visitor."""
+    return [str(mark) for visitor in visitors for mark in structs.astuple(visitor)]
+
+
+def dump(data: Path) -> bytes:
+    """Every column of every table of a stopped house, as text: what compression hides from a search of files."""
+    [tables] = rows(data, "SELECT name FROM system.tables WHERE database = currentDatabase()")
+    statements = [f"SELECT toString(tuple(*)) FROM {name}" for (name,) in tables]
+    return json.dumps(rows(data, *statements), ensure_ascii=False).encode()
+
+
+def _load(house: Scratch, marks: Marks) -> None:
+    for round_ in range(2):
+        for number, body in enumerate(bodies(marks)):
+            house.post(body, headers(marks, marks.address if (round_ + number) % 2 else marks.address6))
+
+
+def _withdraw(house: Scratch, marks: Marks) -> None:
+    # The events of before must have arrived, or there is nothing to erase.
+    _wait_until(lambda: not list((house.data / "spool").glob("*/*.sealed")))
+    body = {"n": "pageview", "u": f"https://{SITE}/", "d": SITE, "consent": "withdrawn"}
+    for address in (marks.address, marks.address6):
+        house.post(body, headers(marks, address))
+    _wait_until(lambda: "visitors_erased" in house.log.read_text())
+
+
+def _poison(settings: Settings, data: Path, marks: Marks) -> None:
+    """A sealed spool file with one row of a kind that no table takes: what the collector never writes."""
+    rules, now = settings.collector_rules()[SITE], int(time.time())
+    poisoned = []
+    for body in bodies(marks):
+        with contextlib.suppress(Refused):
+            beacon, client = decode(body), Client(marks.address, marks.agent_string, "de")
+            event = anonymize(Draft(beacon, client, rules, now, local_day("UTC", now), PassingKeys(), Places(None)))
+            if isinstance(event, Event) and beacon.domains == (SITE,):
+                poisoned.append(structs.replace(event, visitor=-1))
+    path = data / "spool" / "worker-0" / f"{now - 1:010d}-63.open"
+    file = OpenFile(path, Header("canary", now - 1, 63, 0, CHUNK_ROWS))
+    file.commit(poisoned, [])
+    file.close()
+    seal(path)
+
+
+def _rotate(settings: Settings, data: Path) -> None:
+    """Tomorrow: the keeper destroys today's keys."""
+    keeper = KeyKeeper(
+        key_directory(settings), data / "keys.jsonl", settings.all_sites, clock=lambda: time.time() + _DAY_S
+    )
+    keeper.turn()
+    keeper.close()
+
+
+def _back_up(data: Path, archive: Path) -> None:
+    """What docs/operators.md says: everything but the raw events, the spool, the quarantine and the keys."""
+    raw = os.readlink(data / "clickhouse" / "data" / "default" / "events").rstrip("/").rpartition("/")[2]
+
+    def without_raw(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        return None if f"/{raw}/" in f"{entry.name}/" and not entry.name.endswith(raw) else entry
+
+    with tarfile.open(archive, "w") as tar:
+        for name in ("clickhouse", "accounts.sqlite", "keys.jsonl"):
+            if (data / name).exists():
+                tar.add(data / name, name, filter=without_raw)
+
+
+def _search_finds_what_is_planted(place: Path, marks: Marks) -> tuple[int, int]:
+    """(forms planted, forms found): a search that finds nothing proves nothing until it has found something."""
+    planted = found = 0
+    file = place / "planted"
+    for mark in marks_of([marks]):
+        for form in set(forms(mark)):
+            file.write_bytes(b"\0before" + form + b"after\0")
+            planted += 1
+            found += any(hit[1] == form for hit in search([file], b"", [mark]))
+    file.unlink()
+    return planted, found
+
+
+def _wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + _PATIENCE_S
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the canary's house did not come to rest")
+        time.sleep(0.2)
+
+
+def _files(places: Iterable[Path]) -> Iterator[Path]:
+    for place in places:
+        yield from ([place] if place.is_file() else (path for path in place.rglob("*") if path.is_file()))

@@ -1,0 +1,148 @@
+"""A house to try things on: a real `footfall up` with a data directory of its own, every process known and killable.
+
+In: a data directory and arguments. Out: a running house; it can be stopped, killed and started again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:{0}.0) Gecko/20100101 Firefox/{0}.0"
+_STOP_S = 15
+
+_QUERY = """
+import json, sys
+from schema.store import Store
+store = Store(sys.argv[1])
+print(json.dumps([store.rows(sql) for sql in sys.argv[2:]], default=str))
+store.close()
+"""
+
+
+class Scratch:
+    """`footfall up` on free ports. start() may be called again after stop() or kill()."""
+
+    def __init__(self, data: Path, *arguments: str, sites: Sequence[str] = ("example.com",)) -> None:
+        self.data = data
+        self.log = data.parent / f"{data.name}.log"
+        self._arguments = arguments
+        self._sites = sites
+        self._ports: tuple[str, str] = ("0", "0")
+        self._process: subprocess.Popen[str] | None = None
+        self.told: dict[str, Any] = {}
+
+    def start(self) -> Self:
+        sites = [word for site in self._sites for word in ("--site", site)]
+        ports = ["--port", self._ports[0], "--dashboard-port", self._ports[1]]
+        with self.log.open("a") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [
+                    *(sys.executable, "-m", "footfall", "up", "--json", "--data", str(self.data)),
+                    *(*ports, *sites, *self._arguments),
+                ],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"footfall up did not start: {self.log.read_text()[-2000:]}")
+        self.told = json.loads(line)
+        # A restart keeps the ports, so that clients find it again.
+        self._ports = (self.told["collector"].rsplit(":", 1)[1], self.told["dashboards"].rsplit(":", 1)[1])
+        return self
+
+    @property
+    def port(self) -> int:
+        return int(self._ports[0])
+
+    def processes(self) -> list[int]:
+        """The parent and all its descendants."""
+        assert self._process is not None
+        found, new = [self._process.pid], [self._process.pid]
+        parents = _parents()
+        while new:
+            new = [pid for pid, parent in parents.items() if parent in new]
+            found += new
+        return found
+
+    def kill(self) -> None:
+        """SIGKILL to every process at once."""
+        for pid in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        assert self._process is not None
+        self._process.wait()
+        self._close()
+
+    def stop(self) -> int:
+        """SIGTERM to the parent; its exit code."""
+        assert self._process is not None
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        code = self._process.wait(_STOP_S)
+        self._close()
+        return code
+
+    def _close(self) -> None:
+        assert self._process is not None
+        if self._process.stdout:
+            self._process.stdout.close()
+
+    def post(self, body: bytes | dict[str, Any], headers: dict[str, str] | None = None) -> tuple[int, dict[str, str]]:
+        """One beacon on a connection of its own: (status, headers)."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            data = body if isinstance(body, bytes) else json.dumps(body).encode()
+            connection.request("POST", "/api/event", data, {"User-Agent": AGENT.format(120), **(headers or {})})
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}
+        finally:
+            connection.close()
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A `footfall` command on the same data directory."""
+        return footfall(*arguments, "--data", str(self.data))
+
+
+def footfall(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A `footfall` command."""
+    return subprocess.run(  # noqa: S603 - our own interpreter and module
+        [sys.executable, "-m", "footfall", *arguments], capture_output=True, text=True, timeout=180, check=False
+    )
+
+
+def rows(data: Path, *statements: str) -> list[list[list[Any]]]:
+    """The rows of SELECTs on a stopped house, asked in a process of their own: a process opens one engine only."""
+    done = subprocess.run(  # noqa: S603 - our own interpreter and query
+        [sys.executable, "-c", _QUERY, f"chdb://{data / 'clickhouse'}", *statements],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"the store cannot be read: {done.stderr[-2000:]}")
+    answers: list[list[list[Any]]] = json.loads(done.stdout)
+    return answers
+
+
+def _parents() -> dict[int, int]:
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                text = (entry / "stat").read_text()
+                parents[int(entry.name)] = int(text.rpartition(")")[2].split()[1])
+    return parents
