@@ -7,6 +7,7 @@ Promises: an event is on disk here before its spool file is deleted; it dies no 
 from __future__ import annotations
 
 import os
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from schema.event import Event
 from .spool import fsync_directory
 
 _LIFETIME = Event.__struct_fields__.index("lifetime")
+_WHOSE = tuple(Event.__struct_fields__.index(name) for name in ("site", "day", "visitor"))
 _RECEIVED = Event.__struct_fields__.index("received")
 DAY_S = 86_400
 # The least that a retention can be set to (pipeline/settings.py).
@@ -53,6 +55,21 @@ class Quarantine:
                 path.unlink()
                 expired += 1
         return expired
+
+    def forget(self, visitors: Container[tuple[str, int, int]]) -> int:
+        """Delete the events of visitors given as (site, day, visitor); how many."""
+        forgotten = 0
+        for path in self.directory.glob("*.event"):
+            try:
+                row = msgspec.msgpack.decode(path.read_bytes())
+                whose = tuple(row[place] for place in _WHOSE)
+                mine = whose in visitors
+            except (msgspec.MsgspecError, UnicodeDecodeError, TypeError, IndexError, KeyError):
+                continue  # what cannot be read names nobody, and dies with its lifetime
+            if mine:
+                path.unlink()
+                forgotten += 1
+        return forgotten
 
 
 def _dies_at(path: Path) -> float:

@@ -114,7 +114,7 @@ def release(
     )
     if known:
         raise ReleasedAlready(f"{site.key}: {known[0][0]} is released already; a released day never changes")
-    previous = _last_manifest(store, site)
+    number, previous = _last_manifest(store, site)
     manifests: list[dict[str, Any]] = []
     for day in sorted(days):
         with ROLLING:
@@ -122,8 +122,10 @@ def release(
             build(store, source, site, day, rules)
             rows, digest = _publish(store, site, day)
             clear_staging(store, site, day)
+        number += 1
         manifest = {
             "site": site.key,
+            "number": number,
             "day": day,
             "released_at": int(now),
             "origin": origin,
@@ -180,24 +182,15 @@ def _forget_unfinished(store: Store, site: Site, day: dt.date) -> None:
             store.command(f"ALTER TABLE {store.local(table)} DELETE WHERE {mine}", parameters, mutations_sync=2)
 
 
-def _last_manifest(store: Store, site: Site) -> str:
-    names = (
-        "site",
-        "day",
-        "released_at",
-        "origin",
-        "version",
-        "preset",
-        "k",
-        "complete",
-        "over_counted",
-        "rows",
-        "digest",
-        "previous",
-    )
+def _last_manifest(store: Store, site: Site) -> tuple[int, str]:
+    """(number, digest) of the site's last release; (0, "") before its first."""
+    others = ("origin", "version", "preset", "k", "complete", "over_counted", "rows", "digest", "previous")
     rows = store.rows(
-        f"""SELECT site, day, toUnixTimestamp(released_at), {", ".join(names[3:])} FROM manifest
-        WHERE site = {{site:String}} ORDER BY released_at DESC, day DESC LIMIT 1""",
+        f"""SELECT site, number, day, toUnixTimestamp(released_at), {", ".join(others)} FROM manifest
+        WHERE site = {{site:String}} ORDER BY number DESC LIMIT 1""",
         {"site": site.key},
     )
-    return manifest_digest(dict(zip(names, rows[0], strict=True))) if rows else ""
+    if not rows:
+        return 0, ""
+    manifest = dict(zip(("site", "number", "day", "released_at", *others), rows[0], strict=True))
+    return int(manifest["number"]), manifest_digest(manifest)

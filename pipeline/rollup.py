@@ -28,14 +28,14 @@ ROLLING = threading.Lock()
 def roll_up(store: Store, site: Site, day: dt.date, rules: SiteRules) -> None:
     """Recompute an open day and put it in place."""
     with ROLLING:
-        build(store, "events", site, day, rules)
+        build(store, "events", site, day, rules, live=True)
         for family in FAMILIES:
             _replace(store, family, site, day)
         clear_staging(store, site, day)
 
 
-def build(store: Store, source: str, site: Site, day: dt.date, rules: SiteRules) -> None:
-    """Fill `staging_*` with the folded rows of a site-day. The caller holds ROLLING."""
+def build(store: Store, source: str, site: Site, day: dt.date, rules: SiteRules, live: bool = False) -> None:
+    """Fill `staging_*` with the folded rows of a site-day. The caller holds ROLLING. live: the day is still open."""
     clear_staging(store, site, day)
     try:
         fill_visits(store, source, site, day)
@@ -47,6 +47,10 @@ def build(store: Store, source: str, site: Site, day: dt.date, rules: SiteRules)
             "k": rules.k,
             "least_converters": rules.k if rules.strict else 1,
         }
+        rounded = live and rules.strict
+        parameters |= {unit: rules.k * size if rounded else 1 for unit, size in _STEPS.items()}
+        # A histogram has few samples in each bucket: rounded down it would tell lies, so it waits for the release.
+        vitals = () if rounded else (_VITAL_PEOPLE, _VITAL_SAMPLES)
         # A day with fewer than k visitors has no total to fold into: nothing of it is published.
         if store.rows("SELECT count() FROM work_kept WHERE dimension = ''")[0][0]:
             hidden = store.rows(
@@ -54,7 +58,7 @@ def build(store: Store, source: str, site: Site, day: dt.date, rules: SiteRules)
                 (dimension, value) NOT IN (SELECT dimension, value FROM work_kept)"""
             )[0][0]
             others = (_OTHERS,) if hidden else ()
-            for statement in (_CELLS, *others, _CONVERSIONS, _REVENUE, _VITAL_PEOPLE, _VITAL_SAMPLES):
+            for statement in (_CELLS, *others, _CONVERSIONS, _REVENUE, *vitals):
                 store.command(statement, parameters)
     finally:
         for table in ("work_visits", "work_cells", "work_kept"):
@@ -69,25 +73,24 @@ def clear_staging(store: Store, site: Site, day: dt.date) -> None:
 def drop_open(store: Store, site: Site, day: dt.date) -> None:
     """Remove a day's open rows, once its released ones are readable."""
     for family in FAMILIES:
-        _drop_partition(store, f"open_{family}", site, day)
+        _drop_partition(store, store.local(f"open_{family}"), site, day)
 
 
 def _replace(store: Store, family: str, site: Site, day: dt.date) -> None:
     count = store.rows(
-        f"SELECT count() FROM {store.local(f'staging_{family}')} WHERE site = {{site:String}} AND day = {{day:Date}}",
+        f"SELECT count() FROM staging_{family} WHERE site = {{site:String}} AND day = {{day:Date}}",
         {"site": site.key, "day": day},
     )[0][0]
     if not count:
-        _drop_partition(store, f"open_{family}", site, day)
+        _drop_partition(store, store.local(f"open_{family}"), site, day)
         return
     store.command(
-        f"ALTER TABLE {store.local(f'open_{family}')} REPLACE PARTITION {_partition(site, day)} "
-        f"FROM {store.local(f'staging_{family}')}"
+        f"ALTER TABLE {store.local(f'open_{family}')} REPLACE PARTITION {_partition(site, day)} FROM staging_{family}"
     )
 
 
 def _drop_partition(store: Store, table: str, site: Site, day: dt.date) -> None:
-    store.command(f"ALTER TABLE {store.local(table)} DROP PARTITION {_partition(site, day)}")
+    store.command(f"ALTER TABLE {table} DROP PARTITION {_partition(site, day)}")
 
 
 def _partition(site: Site, day: dt.date) -> str:
@@ -168,8 +171,20 @@ def _kept(dimension: str, value: str) -> str:
     return f"if(({dimension}, {value}) IN (SELECT dimension, value FROM work_kept), {value}, '{OTHER}')"
 
 
-_MEASURES = """uniqExactIf(visitor, visits > 0) AS people, sum(visits), sum(pageviews), sum(events), sum(entries),
-    sum(exits), sum(bounces), sum(visit_seconds), sum(engaged_ms)"""
+# Rule H4: in `strict` the counts of an open day are multiples of k, and its times of k minutes, because a visit that
+# goes on for a minute longer tells as much as one visitor more. Elsewhere every step is 1.
+_STEPS = {"step": 1, "step_s": 60, "step_ms": 60_000}
+
+
+def _down(number: str, step: str = "step") -> str:
+    """SQL for the number, rounded down to a multiple of the step."""
+    return f"intDiv({number}, {{{step}:UInt32}}) * {{{step}:UInt32}}"
+
+
+_ADDED = ("visits", "pageviews", "events", "entries", "exits", "bounces", "visit_seconds", "engaged_ms")
+_STEP_OF = {"visit_seconds": "step_s", "engaged_ms": "step_ms"}
+_PEOPLE = "uniqExactIf(visitor, visits > 0) AS people"
+_MEASURES = ", ".join((_PEOPLE, *(f"sum({name})" for name in _ADDED)))
 _FACTS = _facts(lambda _, value: value)
 _HIDDEN = _facts(
     lambda *_: f"'{OTHER}'",
@@ -190,13 +205,13 @@ _KEY = f"""
 
 _CELLS = f"""
     INSERT INTO staging_cells
-    SELECT {_KEY}, people, visits, pageviews, events, entries, exits, bounces, visit_seconds, engaged_ms
+    SELECT {_KEY}, {", ".join(_down(name, _STEP_OF.get(name, "step")) for name in ("people", *_ADDED))}
     FROM work_cells
     WHERE (dimension, value) IN (SELECT dimension, value FROM work_kept)"""
 
 _OTHERS = f"""
     INSERT INTO staging_cells
-    SELECT {_KEY}, {_MEASURES}
+    SELECT {_KEY}, {_down(_PEOPLE)}, {", ".join(_down(f"sum({name})", _STEP_OF.get(name, "step")) for name in _ADDED)}
     FROM ({_HIDDEN})
     GROUP BY dimension, value
     HAVING people >= {{k:UInt32}}"""
@@ -217,14 +232,14 @@ def _converted(if_: str) -> str:
 
 _CONVERSIONS = f"""
     INSERT INTO staging_conversions
-    SELECT {_KEY}, goal, '', uniqExact(visitor) AS converters, count(), 0, 0
+    SELECT {_KEY}, goal, '', {_down("uniqExact(visitor) AS converters")}, {_down("count()")}, 0, 0
     FROM ({_converted("1")})
     GROUP BY dimension, value, goal
     HAVING converters >= {{least_converters:UInt32}} AND {_HAS_CELL}"""
 
 _REVENUE = f"""
     INSERT INTO staging_conversions
-    SELECT {_KEY}, goal, currency, 0, 0, sum(amount), uniqExact(visitor) AS people
+    SELECT {_KEY}, goal, currency, 0, 0, sum(amount), {_down("uniqExact(visitor) AS people")}
     FROM ({_converted("hit.currency != ''")})
     GROUP BY dimension, value, goal, currency
     HAVING people >= {{k:UInt32}} AND {_HAS_CELL}"""

@@ -18,6 +18,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from schema.site import Site, local_day
 from schema.store import Store, StoreDown
 
+from .erase import erase
 from .imports import abandon_all
 from .quarantine import Quarantine
 from .release import OpenDay, close_days, open_days
@@ -28,6 +29,7 @@ from .settings import RollupSettings, SiteRules
 log = structlog.get_logger("schedule")
 
 CLOSE_EVERY_S = 30
+ERASE_EVERY_S = 5
 EXPIRE_EVERY_S = 3600
 # Rolling up may take a fifth of the time, and waits at most a minute.
 _COST_FACTOR = 5
@@ -35,10 +37,11 @@ _LONGEST_WAIT_S = 60
 # Recent rows are asked for every run; older open days (a store that was down) with the first and then every so often.
 _RECENT_DAYS = 2
 _LOOK_BACK_EVERY_S = 600
+_LONGEST_ERASURE_WAIT_S = 3600
 
 
 class Pipeline:
-    """Roll up, close, expire. lost_keys(): the site-days (site, ISO day) that had a key lost."""
+    """Roll up, close, erase, expire. lost_keys(): the site-days (site, ISO day) that had a key lost."""
 
     def __init__(
         self,
@@ -60,6 +63,7 @@ class Pipeline:
         self._seen: dict[tuple[str, dt.date], int] = {}
         self._due = 0.0
         self._looked_back = float("-inf")
+        self._erase_due = 0.0
         self._busy = threading.Lock()
         self._scheduler = BackgroundScheduler(
             timezone=dt.UTC,
@@ -72,6 +76,7 @@ class Pipeline:
         jobs: tuple[tuple[str, Callable[[], object], float], ...] = (
             ("roll_up", self.roll_up, self.settings.every_s),
             ("close", self.close, CLOSE_EVERY_S),
+            ("erase", self.erase, ERASE_EVERY_S),
             ("expire", self.expire, EXPIRE_EVERY_S),
         )
         for name, job, every_s in jobs:
@@ -108,6 +113,19 @@ class Pipeline:
             for key in closed:
                 self._seen.pop(key, None)
         return closed
+
+    def erase(self) -> list[tuple[str, dt.date]]:
+        """Delete the rows of those who took their consent back; the site-days that lost some."""
+        if time.monotonic() < self._erase_due:
+            return []
+        started = time.monotonic()
+        with self._busy:
+            touched = erase(self.store, self._sites, self.quarantine)
+            for key in touched:
+                self._seen.pop(key, None)
+        # Rows are deleted by writing their neighbours anew. A day's time is promised; a twentieth of it goes into this.
+        self._erase_due = time.monotonic() + min(_LONGEST_ERASURE_WAIT_S, 20 * (time.monotonic() - started))
+        return touched
 
     def expire(self) -> int:
         """Remove raw rows past their lifetime, wherever they are; how many."""

@@ -6,7 +6,7 @@ Promises: `append` returns only after the group that holds the events is fsynced
 A spool is a directory locked for life by its owner. Its files are SQLite databases named by the second of their
 creation; `*.open` is being written, `*.sealed` never changes again. Format 1, frozen (tests/pipeline/golden.sealed):
     header(key, value)                  format, uuid, created, serial, spool, chunk_rows
-    groups(n, kind, records, body)      kind "events" | "counts"; body: msgpack list of records as arrays
+    groups(n, kind, records, body)      kind "events" | "counts" | "erasures"; body: msgpack list of records as arrays
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import contextlib
 import fcntl
 import os
 import queue
+import re
 import shutil
 import sqlite3
 import threading
@@ -23,17 +24,19 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
 from msgspec import Struct
 
-from schema.event import Count, Event
+from schema.event import Count, Erasure, Event
 
 from .settings import SpoolSettings
 
 log = structlog.get_logger("spool")
+
+_Record = TypeVar("_Record")
 
 FORMAT = 1
 # Rows of one INSERT: 20,000-row inserts with fsync made 333,000 rows/s where 64-row ones made 7,560. Written into
@@ -43,8 +46,15 @@ CHUNK_ROWS = 20_000
 IN_FLIGHT_S = 10
 # Requests that arrive during one commit form the next group; a group is bounded so that one commit stays short.
 _GROUP_LIMIT = 4096
+# Seconds and serial of a file's creation.
+_NAME = re.compile(r"\d{1,10}-\d{1,2}\.(open|sealed)")
 # Bits of `sequence`: seconds 32 | serial 6 | spool 6 | place 20.
 _PLACE_BITS, _SPOOL_BITS, _SERIAL_BITS = 20, 6, 6
+# Errors that say nothing about a file's content: no descriptors or memory left, a disk that fails.
+_PASSING = frozenset(
+    (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PERM)
+)
+_KINDS = frozenset(("events", "counts", "erasures"))
 _MEASURE_EVERY_S = 1.0
 _COUNTS_EVERY_S = 1.0
 
@@ -88,7 +98,7 @@ class Spool:
         self._clock = clock
         self._queue: queue.SimpleQueue[_Group | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
-        self._file: _OpenFile | None = None
+        self._file: OpenFile | None = None
         self._last = (0, 0)
         self.refusal = ""
         self._measured = 0.0
@@ -105,18 +115,20 @@ class Spool:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock_fd = lock_directory(self.directory)
         recover(self.directory)
+        # What could not be recovered now, on a full disk for one, is tried again with every measurement.
+        self._distrusted = [path for path in spool_files(self.directory) if path.suffix == ".open"]
         self._last = max((_created_serial(path) for path in spool_files(self.directory)), default=(0, 0))
         self._loop = asyncio.get_running_loop()
         self._measure()
         self._thread.start()
 
-    def append(self, events: Sequence[Event]) -> asyncio.Future[None]:
-        """A future that is done once the events are on disk, or fails with SpoolRefuses."""
+    def append(self, events: Sequence[Event], erasures: Sequence[Erasure] = ()) -> asyncio.Future[None]:
+        """A future that is done once all of them are on disk, or fails with SpoolRefuses."""
         if self.refusal:
             raise SpoolRefuses(self.refusal)
         assert self._loop is not None
         future: asyncio.Future[None] = self._loop.create_future()
-        self._queue.put(_Group(events, (), future))
+        self._queue.put(_Group(events, (), future, erasures))
         return future
 
     def count(self, site: str, reason: str, minute: int, number: int = 1) -> None:
@@ -175,11 +187,13 @@ class Spool:
             self._file.commit(
                 [event for group in groups for event in group.events],
                 [count for group in groups for count in group.counts],
+                [erasure for group in groups for erasure in group.erasures],
             )
             self.groups += 1
-        except (sqlite3.Error, OSError) as problem:
+        except Exception as problem:
             # After a failed write or fsync nobody knows what the disk holds: the group is refused, the file never
             # written again. What it held before stays acknowledged, so it is recovered, not deleted.
+            # Any exception, because a thread that died here would leave every later beacon without an answer.
             error = SpoolRefuses(f"the spool cannot write: {type(problem).__name__}")
             log.error("spool_write_failed", kind=type(problem).__name__, spool=self.number)
             self._distrust()
@@ -188,14 +202,14 @@ class Spool:
             with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
                 self._loop.call_soon_threadsafe(_settle, futures, error)
 
-    def _open(self) -> _OpenFile:
+    def _open(self) -> OpenFile:
         created = max(int(self._clock()), self._last[0])
         serial = self._last[1] + 1 if created == self._last[0] else 0
         if serial >= 1 << _SERIAL_BITS:
             created, serial = created + 1, 0
         self._last = (created, serial)
         header = Header(uuid.uuid4().hex, created, serial, self.number, CHUNK_ROWS)
-        return _OpenFile(self.directory / f"{created:010d}-{serial:02d}.open", header)
+        return OpenFile(self.directory / f"{created:010d}-{serial:02d}.open", header)
 
     def _seal(self) -> None:
         assert self._file is not None
@@ -241,9 +255,10 @@ class _Group(Struct, frozen=True):
     events: Sequence[Event]
     counts: Sequence[Count]
     future: Any
+    erasures: Sequence[Erasure] = ()
 
 
-class _OpenFile:
+class OpenFile:
     """The file being written."""
 
     def __init__(self, path: Path, header: Header) -> None:
@@ -264,10 +279,10 @@ class _OpenFile:
         self._db.execute("COMMIT")
         fsync_directory(path.parent)
 
-    def commit(self, events: list[Event], counts: list[Count]) -> None:
-        """Make one group durable: one row, one fsync."""
+    def commit(self, events: list[Event], counts: list[Count], erasures: Sequence[Erasure] = ()) -> None:
+        """Make one group durable: one row of each kind, one fsync."""
         rows = [(kind, len(records), msgspec.msgpack.encode(records)) for kind, records in
-                (("events", events), ("counts", counts)) if records]  # fmt: skip
+                (("events", events), ("counts", counts), ("erasures", erasures)) if records]  # fmt: skip
         if self.places + len(events) >= 1 << _PLACE_BITS:
             raise OSError("spool file is full")
         self._db.execute("BEGIN")
@@ -306,7 +321,7 @@ def lock_directory(directory: Path) -> int:
 
 def spool_files(directory: Path) -> list[Path]:
     """The open and sealed files, oldest first."""
-    return sorted(path for path in directory.iterdir() if path.suffix in (".open", ".sealed"))
+    return sorted(path for path in directory.iterdir() if _NAME.fullmatch(path.name))
 
 
 def created_at(path: Path) -> int:
@@ -316,8 +331,11 @@ def created_at(path: Path) -> int:
 
 def recover(directory: Path) -> None:
     """Seal what a crash left open. The caller owns the directory."""
-    for path in directory.glob("*.open"):
-        recover_file(path)
+    for path in list(directory.iterdir()):
+        if path.suffix in (".open", ".sealed") and not _NAME.fullmatch(path.name):
+            set_aside(path)  # nothing of ours: its place in the order of events cannot be told
+        elif path.suffix == ".open":
+            recover_file(path)
 
 
 def recover_file(path: Path) -> bool:
@@ -363,7 +381,18 @@ def set_aside(path: Path) -> None:
 
 
 def read_sealed(path: Path) -> tuple[Header, list[list[Any]], list[Count]]:
-    """A sealed file's header, events (as lists in field order) and counts. Raises SpoolFileBad."""
+    """A sealed file's header, events (as lists in field order) and counts. Raises SpoolFileBad, or OSError where the
+    file may be readable later."""
+    header, groups = _read(path)
+    return header, _records(path, groups, "events", list[Any]), _records(path, groups, "counts", Count)
+
+
+def read_erasures(path: Path) -> list[Erasure]:
+    """Whose rows a sealed file asks to delete. Raises like `read_sealed`."""
+    return _records(path, _read(path)[1], "erasures", Erasure)
+
+
+def _read(path: Path) -> tuple[Header, list[tuple[str, bytes]]]:
     try:
         connection = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)
         try:
@@ -374,18 +403,21 @@ def read_sealed(path: Path) -> tuple[Header, list[list[Any]], list[Count]]:
             groups = connection.execute("SELECT kind, body FROM groups ORDER BY n").fetchall()
         finally:
             connection.close()
-        events: list[list[Any]] = []
-        counts: list[Count] = []
-        for kind, body in groups:
-            if kind == "events":
-                events.extend(msgspec.msgpack.decode(body, type=list[list[Any]]))
-            elif kind == "counts":
-                counts.extend(msgspec.msgpack.decode(body, type=list[Count]))
-            else:
-                raise SpoolFileBad(f"{path.name}: a group of unknown kind")
     except (sqlite3.Error, msgspec.MsgspecError) as problem:
+        if getattr(problem, "sqlite_errorcode", 0) & 0xFF in _PASSING:
+            raise OSError(f"{path.name}: {type(problem).__name__}") from None
         raise SpoolFileBad(f"{path.name}: {type(problem).__name__}") from None
-    return header, events, counts
+    if any(kind not in _KINDS for kind, _ in groups):
+        raise SpoolFileBad(f"{path.name}: a group of unknown kind")
+    return header, groups
+
+
+def _records(path: Path, groups: list[tuple[str, bytes]], kind: str, record: type[_Record]) -> list[_Record]:
+    try:
+        lists = [msgspec.msgpack.decode(body, type=list[record]) for its, body in groups if its == kind]  # type: ignore[valid-type]
+    except msgspec.MsgspecError as problem:
+        raise SpoolFileBad(f"{path.name}: {type(problem).__name__}") from None
+    return [one for records in lists for one in records]
 
 
 def chunks(rows: Sequence[list[Any]], size: int) -> Iterator[tuple[int, Sequence[list[Any]]]]:

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from msgspec import structs
 
-from schema.event import Count, Event
+from schema.event import Count, Erasure, Event
 from schema.store import RowsRefused, Store, StoreDown
 
 from .quarantine import Quarantine
@@ -28,6 +29,7 @@ from .spool import (
     chunks,
     created_at,
     lock_directory,
+    read_erasures,
     read_sealed,
     recover,
     set_aside,
@@ -38,6 +40,7 @@ log = structlog.get_logger("writer")
 
 COLUMNS = (*Event.__struct_fields__, "sequence")
 _COUNT_COLUMNS = Count.__struct_fields__
+_ERASURE_COLUMNS = Erasure.__struct_fields__
 # A dashboard may lag a beacon by seal_after_s + this + the rollup's interval.
 _POLL_S = 0.2
 _BACK_OFF_S = (0.5, 1, 2, 4, 8, 15)
@@ -139,6 +142,7 @@ class Writer:
     def _drain_file(self, path: Path) -> None:
         try:
             header, rows, counts = read_sealed(path)
+            erasures = read_erasures(path)
         except SpoolFileBad:
             set_aside(path)
             return
@@ -147,6 +151,10 @@ class Writer:
         if counts:
             columns = list(zip(*((c.site, c.minute, c.reason, c.count) for c in counts), strict=True))
             self.store.insert("ingest", _COUNT_COLUMNS, columns, token=f"{header.uuid}:counts")
+        if erasures:
+            # Only a note of what is to go: other spools may still hold events that came before (pipeline/erase.py).
+            columns = list(zip(*map(structs.astuple, erasures), strict=True))
+            self.store.insert("erasures", _ERASURE_COLUMNS, columns, token=f"{header.uuid}:erasures")
         path.unlink()
         self.files += 1
         self.events += len(rows)
@@ -155,6 +163,8 @@ class Writer:
         try:
             places = range(first, first + len(rows))
             columns = [*zip(*rows, strict=True), [header.sequence(place) for place in places]]
+            if len(columns) != len(COLUMNS):
+                raise ValueError("not the fields of an event")
             self.store.insert("events", COLUMNS, columns, token=token)
         except (RowsRefused, ValueError) as problem:
             if len(rows) == 1:

@@ -1,12 +1,13 @@
 -- Rollups: additive integers, tall. `open_*` hold days that are not closed yet and are replaced whole by partition;
--- `released_*` are written once when a day closes. `staging_*` is where a new version of an open day is built.
+-- `released_*` are written once when a day closes. `staging_*` is where a new version of a day is built, on the
+-- server that the pipeline talks to, so it is neither replicated nor distributed.
 {% for family, extra, measures in [
     ('cells', [], ['visitors', 'visits', 'pageviews', 'events', 'entries', 'exits', 'bounces', 'visit_seconds', 'engaged_ms']),
     ('conversions', ['goal', 'currency'], ['converters', 'conversions', 'amount', 'payers']),
     ('vitals', ['metric', 'bucket'], ['samples', 'good', 'poor', 'people']),
 ] %}
 {% for state in ['open', 'staging', 'released'] %}
-CREATE TABLE IF NOT EXISTS {{ local(state ~ '_' ~ family) }}{{ on_cluster }}
+CREATE TABLE IF NOT EXISTS {{ 'staging_' ~ family if state == 'staging' else local(state ~ '_' ~ family) }}{{ on_cluster }}
 (
     site         LowCardinality(String),
     grain        LowCardinality(String),
@@ -23,7 +24,7 @@ CREATE TABLE IF NOT EXISTS {{ local(state ~ '_' ~ family) }}{{ on_cluster }}
     {{ column }} {{ 'Int64' if column == 'amount' else 'UInt64' }}{{ '' if loop.last else ',' }}
 {% endfor %}
 )
-ENGINE = {{ engine('MergeTree') }}
+ENGINE = {{ 'MergeTree' if state == 'staging' else engine('MergeTree') }}
 PARTITION BY {{ 'toYYYYMM(day)' if state == 'released' else '(site, day)' }}
 ORDER BY (site, grain, dimension, by_dimension, day, period, value, by_value{% for column in extra %}, {{ column }}{% endfor %})
 {{ 'SETTINGS fsync_after_insert = 1, fsync_part_directory = 1' if state == 'released' else '' }};
@@ -36,6 +37,8 @@ ORDER BY (site, grain, dimension, by_dimension, day, period, value, by_value{% f
 CREATE TABLE IF NOT EXISTS {{ local('manifest') }}{{ on_cluster }}
 (
     site         LowCardinality(String),
+    -- 1 for a site's first release, then counting: the order of the chain.
+    number       UInt32,
     day          Date,
     released_at  DateTime('UTC'),
     origin       LowCardinality(String),

@@ -74,10 +74,20 @@ class Event(Struct, array_like=True, frozen=True):
     network: str
 
 
+class Erasure(Struct, array_like=True, frozen=True):
+    """Whose rows of a day are to go, because consent was withdrawn at that second: one row of the table `erasures`."""
+
+    site: str
+    at: int
+    day: int
+    visitor: int
+
+
 class Count(Struct, array_like=True, frozen=True):
     """How many beacons of a site met one outcome in one minute: one row of the table `ingest`.
 
-    minute: Unix seconds, a multiple of 60 (for `count_only`: the start of the UTC day, so that no minute is told).
+    minute: Unix seconds, a multiple of 60 (for a visitor's signal: 00:00 UTC of the site's local date, so that no
+    minute is told).
     site is "" where the beacon named a site that does not exist.
     """
 

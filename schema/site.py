@@ -37,14 +37,14 @@ class Goal(Struct, frozen=True, forbid_unknown_fields=True):
 class Site(Struct, frozen=True, forbid_unknown_fields=True):
     """One website. The key never changes; domains are attributes and may."""
 
-    key: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$", description="The immutable name of the site.")]
+    key: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}\Z", description="The immutable name of the site.")]
     domains: Annotated[
         tuple[str, ...], Meta(description="Names by which beacons may call the site; the key is always one.")
     ] = ()
     timezone: Annotated[str, Meta(description="IANA time zone: where the site's midnight is.")] = "UTC"
     goals: Annotated[tuple[Goal, ...], Meta(description="What counts as a conversion.")] = ()
-    release_k: Annotated[int, Meta(ge=1, le=10_000)] | None = None
-    retention_days: Annotated[int, Meta(ge=2, le=759)] | None = None
+    release_k: Annotated[int, Meta(ge=1, le=10_000, description="This site's own release.k.")] | None = None
+    retention_days: Annotated[int, Meta(ge=2, le=759, description="This site's own retention.raw_days.")] | None = None
     count_automated: Annotated[
         bool, Meta(description="Count bots and headless browsers, too: for the demo site and for tests.")
     ] = False
@@ -87,7 +87,10 @@ def day_bounds(timezone: str, number: int) -> LocalDay:
 def local_day(timezone: str, moment: float) -> LocalDay:
     """The site-local day that holds the moment (Unix seconds)."""
     date = dt.datetime.fromtimestamp(moment, ZoneInfo(timezone)).date()
-    return day_bounds(timezone, day_number(date))
+    day = day_bounds(timezone, day_number(date))
+    # Where clocks went back just after midnight (Newfoundland until 2010, at 0:01), an hour of the new day is called by
+    # the old day's name a second time; a day that is over does not come back.
+    return day if moment < day.end else day_bounds(timezone, day.number + 1)
 
 
 def day_number(date: dt.date) -> int:

@@ -6,6 +6,8 @@ Promises: one client per thread, values reach SQL only as bound parameters, and 
 
 from __future__ import annotations
 
+import re
+import secrets
 import struct
 import threading
 from collections.abc import Mapping, Sequence
@@ -22,6 +24,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DataError
 # 72 CANNOT_PARSE_NUMBER, 117 INCORRECT_DATA, 131 TOO_LARGE_STRING_SIZE, 321 VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE,
 # 349 CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN, 469 VIOLATED_CONSTRAINT.
 _REFUSED_CODES = frozenset({6, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349, 469})
+# The query string of a request: the client's messages quote it, with every bound value.
+_URL_QUERY = re.compile(r"\?\S+=\S*")
 # The client's own default of 300 s would hold a thread of the pipeline for as long as the server hangs.
 _RECEIVE_TIMEOUT_S = 30
 
@@ -82,10 +86,9 @@ class Store:
     def insert(self, table: str, columns: Sequence[str], data: Sequence[Sequence[Any]], token: str = "") -> None:
         """Insert columns of values. token: names this exact content; the same token is stored once."""
         # The writer batches already: an asynchronous insert would answer before the rows are durable.
-        settings: dict[str, Any] = {"async_insert": 0}
-        if token:
-            settings["insert_deduplication_token"] = token
-            settings["insert_deduplicate"] = 1
+        settings: dict[str, Any] = {"async_insert": 0, "insert_deduplicate": 1}
+        # The client sends an insert again by itself when the connection breaks: so each has a token, its own if need be.
+        settings["insert_deduplication_token"] = token or secrets.token_hex(16)
         if self.cluster:
             settings["distributed_foreground_insert"] = 1
         try:
@@ -149,4 +152,4 @@ def error_code(error: Exception) -> int:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]
+    return _URL_QUERY.sub("", (str(error).splitlines() or [type(error).__name__])[0])[:300]

@@ -9,12 +9,16 @@ REVOKE{{ on_cluster }} ALL ON *.* FROM {{ user }};
 {% endfor %}
 
 -- The writer of the spools: puts rows in and can read none of them back.
-{% for table in tables('events', 'ingest', 'watermarks') %}
+{% for table in tables('events', 'ingest', 'watermarks', 'erasures') %}
 GRANT{{ on_cluster }} INSERT, SHOW COLUMNS ON {{ database }}.{{ table }} TO footfall_writer;
 {% endfor %}
 
 -- The pipeline: reads raw rows, writes rollups, and removes what has expired.
 {% for table in tables('events') %}
+-- ALTER SETTINGS: to have the parts that hold deleted rows removed at once, not after their usual while.
+GRANT{{ on_cluster }} SELECT, ALTER DELETE, ALTER SETTINGS ON {{ database }}.{{ table }} TO footfall_pipeline;
+{% endfor %}
+{% for table in tables('erasures') %}
 GRANT{{ on_cluster }} SELECT, ALTER DELETE ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
 {% for table in tables('ingest', 'watermarks') %}
@@ -30,7 +34,7 @@ GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE ON {{ database }}.{{ table }}
 {% for table in tables('manifest', 'expiries') %}
 GRANT{{ on_cluster }} SELECT, INSERT ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
-{% for table in ['work_visits', 'work_people', 'work_kept'] %}
+{% for table in ['work_visits', 'work_cells', 'work_kept'] %}
 GRANT{{ on_cluster }} SELECT, INSERT, TRUNCATE ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
 -- An import lives in a table of its own.

@@ -42,7 +42,9 @@ def sites() -> list[tuple[Site, SiteRules]]:
     return [(Site(f"schedule-{number}-{name}"), RULES) for name in "ab"]
 
 
-def pipeline(store: Store, sites: list[tuple[Site, SiteRules]], now: float = NOON, quarantine: Quarantine | None = None) -> Pipeline:
+def pipeline(
+    store: Store, sites: list[tuple[Site, SiteRules]], now: float = NOON, quarantine: Quarantine | None = None
+) -> Pipeline:
     # every_s above the cost of a run, so that a run right after another is not put off.
     return Pipeline(store, sites, RollupSettings(every_s=60), quarantine, clock=lambda: now)
 
@@ -107,11 +109,17 @@ def test_closing_releases_a_day_and_forgets_it(store: Store, sites: list[tuple[S
 @pytest.mark.parametrize(
     ("error", "logged"),
     [
-        (ValueError("203.0.113.9 said no"), {"event": "job_failed", "job": "j", "kind": "ValueError", "log_level": "error"}),
+        (
+            ValueError("203.0.113.9 said no"),
+            {"event": "job_failed", "job": "j", "kind": "ValueError", "log_level": "error"},
+        ),
         (KeyError("secret"), {"event": "job_failed", "job": "j", "kind": "KeyError", "log_level": "error"}),
-        (StoreDown("chdb: away"), {"event": "job_postponed", "job": "j", "problem": "chdb: away", "log_level": "warning"}),
+        (
+            StoreDown("chdb: away"),
+            {"event": "job_postponed", "job": "j", "problem": "chdb: away", "log_level": "warning"},
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_job_that_fails_is_logged_by_kind_only(error: Exception, logged: dict[str, str]) -> None:
     def job() -> None:
         raise error

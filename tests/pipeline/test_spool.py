@@ -111,6 +111,19 @@ def test_an_event_is_on_disk_when_append_returns(tmp_path: Path) -> None:
         assert held(copies / str(number)) == list(range(1, number + 1))
 
 
+def test_every_commit_is_fsynced(tmp_path: Path) -> None:
+    """What no test in one process can see, a power cut, rests on these two."""
+
+    async def use(spool: Spool) -> None:
+        await spool.append([event(1)])
+        assert spool._file is not None
+        database = spool._file._db
+        assert database.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+    run(use, tmp_path)
+
+
 _DIE = """
 import asyncio, datetime as dt, os, sys
 from pathlib import Path
@@ -186,13 +199,13 @@ def test_flipped_bytes_in_the_last_group_cost_no_earlier_group(tmp_path: Path) -
 def test_requests_that_arrive_during_a_commit_form_the_next_group(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go, commit = threading.Event(), spooling._OpenFile.commit
+    go, commit = threading.Event(), spooling.OpenFile.commit
 
     def slow(self: Any, *given: Any) -> None:
         assert go.wait(10)
         commit(self, *given)
 
-    monkeypatch.setattr(spooling._OpenFile, "commit", slow)
+    monkeypatch.setattr(spooling.OpenFile, "commit", slow)
 
     async def use(spool: Spool) -> int:
         first = spool.append([event(1)])
@@ -236,7 +249,9 @@ def test_a_sealed_file_needs_no_other_file_and_is_readable_by_its_owner_only(tmp
 
 
 @pytest.mark.parametrize("clock", [[5000, 5000, 5000], [5000, 5001, 5002], [5000, 4000, 4001], [5000] * 70])
-def test_sequences_follow_the_order_of_acknowledgement_whatever_the_clock_does(tmp_path: Path, clock: list[int]) -> None:
+def test_sequences_follow_the_order_of_acknowledgement_whatever_the_clock_does(
+    tmp_path: Path, clock: list[int]
+) -> None:
     for number, now in enumerate(clock):
         run(lambda spool, number=number: spool.append([event(number)]), tmp_path, clock=lambda now=now: float(now))
     assert held(tmp_path) == list(range(len(clock)))
@@ -262,7 +277,10 @@ def test_counts_ride_along(tmp_path: Path) -> None:
     run(use, tmp_path)
     (path,) = spool_files(tmp_path)
     _, rows, counts = read_sealed(path)
-    assert (len(rows), sorted(counts, key=lambda c: c.minute)) == (1, [Count("a", 60, "accepted", 3), Count("", 120, "bot", 1)])
+    assert (len(rows), sorted(counts, key=lambda c: c.minute)) == (
+        1,
+        [Count("a", 60, "accepted", 3), Count("", 120, "bot", 1)],
+    )
 
 
 # -- refusals ------------------------------------------------------------------------------------------------------
@@ -361,7 +379,10 @@ def test_on_a_full_disk_events_are_refused_and_none_that_was_acknowledged_is_los
 
 @pytest.mark.parametrize(
     ("settings", "named"),
-    [({"max_bytes": 1000}, "spool.max_bytes = 1000"), ({"keep_free_bytes": 10**18}, f"spool.keep_free_bytes = {10**18}")],
+    [
+        ({"max_bytes": 1000}, "spool.max_bytes = 1000"),
+        ({"keep_free_bytes": 10**18}, f"spool.keep_free_bytes = {10**18}"),
+    ],
 )
 def test_a_spool_over_its_limit_refuses_and_says_which_setting(
     tmp_path: Path, settings: dict[str, int], named: str
@@ -431,7 +452,7 @@ def future_format(path: Path) -> None:
 
 
 def _write(path: Path, *events: Event, header: Header | None = None, counts: tuple[Count, ...] = ()) -> None:
-    file = spooling._OpenFile(path, header or Header("0" * 32, 1, 0, 0, 20_000))
+    file = spooling.OpenFile(path, header or Header("0" * 32, 1, 0, 0, 20_000))
     file.commit(list(events), list(counts))
     file.close()
 
@@ -440,13 +461,17 @@ def _write(path: Path, *events: Event, header: Header | None = None, counts: tup
     ("name", "make", "left"),
     [
         ("0000000001-00.open", lambda path: path.write_bytes(b"garbage" * 1000), ["0000000001-00.open.bad"]),
-        ("0000000001-00.open", lambda path: path.write_bytes(b"SQLite format 3\x00" + b"\x07" * 5000), ["0000000001-00.open.bad"]),
+        (
+            "0000000001-00.open",
+            lambda path: path.write_bytes(b"SQLite format 3\x00" + b"\x07" * 5000),
+            ["0000000001-00.open.bad"],
+        ),
         ("0000000001-00.open", Path.touch, []),
         ("nonsense.open", lambda path: path.write_bytes(b"x"), ["nonsense.open.bad"]),
         ("nonsense.sealed", lambda path: path.write_bytes(b"x"), ["nonsense.sealed.bad"]),
         ("notes.txt", lambda path: path.write_bytes(b"x"), ["notes.txt"]),
     ],
-)  # fmt: skip
+)
 def test_a_file_that_is_none_of_ours_does_not_stop_the_start(
     tmp_path: Path, name: str, make: Callable[[Path], object], left: list[str]
 ) -> None:
@@ -527,7 +552,10 @@ def test_the_golden_file_has_the_documented_layout() -> None:
         assert dict(connection.execute("SELECT key, value FROM header")) == {
             "format": 1, "uuid": "6f0f" * 8, "created": 1_700_000_000, "serial": 3, "spool": 5, "chunk_rows": 2,
         }  # fmt: skip
-        assert connection.execute("SELECT n, kind, records FROM groups").fetchall() == [(1, "events", 3), (2, "counts", 2)]
+        assert connection.execute("SELECT n, kind, records FROM groups").fetchall() == [
+            (1, "events", 3),
+            (2, "counts", 2),
+        ]
     finally:
         connection.close()
 

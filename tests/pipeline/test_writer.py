@@ -56,13 +56,20 @@ class House:
         self.now = now
         self.writer = Writer(store, self.spools, self.quarantine, clock=lambda: self.now)
 
-    def begin(self, events: list[Event], counts: tuple[Count, ...] = (), worker: str = "0", created: int = NOON, chunk_rows: int = 3) -> Path:
+    def begin(
+        self,
+        events: list[Event],
+        counts: tuple[Count, ...] = (),
+        worker: str = "0",
+        created: int = NOON,
+        chunk_rows: int = 3,
+    ) -> Path:
         """A file as a worker that crashed leaves it."""
         folder = self.spools / worker
         folder.mkdir(exist_ok=True)
         serial = len(list(folder.glob(f"{created:010d}-*")))
         path = folder / f"{created:010d}-{serial:02d}.open"
-        file = spooling._OpenFile(path, Header(uuid.uuid4().hex, created, serial, int(worker), chunk_rows))
+        file = spooling.OpenFile(path, Header(uuid.uuid4().hex, created, serial, int(worker), chunk_rows))
         file.commit(events, list(counts))
         file.close()
         return path
@@ -99,7 +106,9 @@ def stored(store: Store, site: str) -> list[int]:
 
 
 def counted(store: Store, site: str) -> dict[str, int]:
-    return dict(store.rows("SELECT reason, sum(count) FROM ingest WHERE site = {s:String} GROUP BY reason", {"s": site}))
+    return dict(
+        store.rows("SELECT reason, sum(count) FROM ingest WHERE site = {s:String} GROUP BY reason", {"s": site})
+    )
 
 
 # -- exactly once --------------------------------------------------------------------------------------------------
@@ -115,17 +124,40 @@ def test_a_file_is_stored_in_its_order_and_then_deleted(store: Store, house: Hou
 
 
 def test_what_is_stored_is_what_was_spooled_in_every_field(store: Store, house: House, site: str) -> None:
-    texts = {name: f"{name} ä \\ ' \t" for name, kind in Event.__annotations__.items() if kind == "str" and name != "site"}
-    full = make_event(site, NOON, DAY, **texts, visitor=2**64 - 1, id=2**63, interactive=False, props={"k": "v", "": "\\N"},
-                      amount=-(2**62), engaged_ms=2**32 - 1, scroll=100, lcp=1.5, inp=0.0, cls=0.25, fcp=-1.0, ttfb=3.0)  # fmt: skip
+    texts = {
+        name: f"{name} ä \\ ' \t" for name, kind in Event.__annotations__.items() if kind == "str" and name != "site"
+    }
+    full = make_event(
+        site,
+        NOON,
+        DAY,
+        **texts,
+        visitor=2**64 - 1,
+        id=2**63,
+        interactive=False,
+        props={"k": "v", "": "\\N"},
+        amount=-(2**62),
+        engaged_ms=2**32 - 1,
+        scroll=100,
+        lcp=1.5,
+        inp=0.0,
+        cls=0.25,
+        fcp=-1.0,
+        ttfb=3.0,
+    )
     house.seal([full])
     house.writer.drain()
-    fields = [f"toUnixTimestamp({n})" if n == "received" else f"toUInt16({n})" if n == "day" else n for n in Event.__struct_fields__]
+    fields = [
+        f"toUnixTimestamp({n})" if n == "received" else f"toUInt16({n})" if n == "day" else n
+        for n in Event.__struct_fields__
+    ]
     (row,) = store.rows(f"SELECT {', '.join(fields)} FROM events WHERE site = {{s:String}}", {"s": site})
     assert dict(zip(Event.__struct_fields__, row, strict=True)) == structs.asdict(full)
 
 
-def test_the_same_file_drained_again_stores_nothing_twice(store: Store, house: House, site: str, tmp_path: Path) -> None:
+def test_the_same_file_drained_again_stores_nothing_twice(
+    store: Store, house: House, site: str, tmp_path: Path
+) -> None:
     path = house.seal(events(site, 8), (Count(site, NOON, "accepted", 8),))
     copy = shutil.copy(path, tmp_path / "copy")
     for _ in range(3):
@@ -227,7 +259,10 @@ def test_the_running_writer_comes_back_by_itself(
         assert back.wait(10)
         house.writer.stop()
     assert stored(store, site) == [0, 1, 2]
-    assert [entry["event"] for entry in logs if entry["event"].startswith("store_")] == ["store_is_down", "store_is_back"]
+    assert [entry["event"] for entry in logs if entry["event"].startswith("store_")] == [
+        "store_is_down",
+        "store_is_back",
+    ]
 
 
 # -- poison --------------------------------------------------------------------------------------------------------
@@ -314,7 +349,12 @@ def test_the_file_is_kept_until_its_poison_is_safe(
 
 @pytest.mark.parametrize(
     ("lifetime", "now", "left"),
-    [(2, NOON, 1), (2, (day_number(DAY) + 2) * DAY_S - 1, 1), (2, (day_number(DAY) + 2) * DAY_S, 0), (30, NOON + 3 * DAY_S, 1)],
+    [
+        (2, NOON, 1),
+        (2, (day_number(DAY) + 2) * DAY_S - 1, 1),
+        (2, (day_number(DAY) + 2) * DAY_S, 0),
+        (30, NOON + 3 * DAY_S, 1),
+    ],
 )
 def test_quarantine_dies_when_the_row_would_have(tmp_path: Path, lifetime: int, now: float, left: int) -> None:
     quarantine = Quarantine(tmp_path)
@@ -323,7 +363,9 @@ def test_quarantine_dies_when_the_row_would_have(tmp_path: Path, lifetime: int, 
     assert len(quarantine) == left
 
 
-@pytest.mark.parametrize("content", [b"", b"\xc1", b"\x93\x01\x02\x03", b"\xa3abc", msgspec.msgpack.encode(["s", "x", 1, "y"])])
+@pytest.mark.parametrize(
+    "content", [b"", b"\xc1", b"\x93\x01\x02\x03", b"\xa3abc", msgspec.msgpack.encode(["s", "x", 1, "y"])]
+)
 def test_quarantine_whose_lifetime_cannot_be_read_has_the_shortest(tmp_path: Path, content: bytes) -> None:
     quarantine = Quarantine(tmp_path)
     (tmp_path / "a-0.event").write_bytes(content)
@@ -393,12 +435,13 @@ def test_a_file_that_cannot_be_read_now_is_kept(house: House, site: str, monkeyp
 # -- counts and watermarks -----------------------------------------------------------------------------------------
 
 
-def test_counts_add_up_over_files(store: Store, house: House, site: str) -> None:
+def test_counts_add_up_over_files_even_where_they_are_the_same(store: Store, house: House, site: str) -> None:
     minute = NOON // 60 * 60
-    house.seal(events(site, 1), (Count(site, minute, "accepted", 3), Count(site, minute, "bot", 1)))
+    for _ in range(3):
+        house.seal(events(site, 1), (Count(site, minute, "accepted", 3), Count(site, minute, "bot", 1)))
     house.seal([], (Count(site, minute, "accepted", 4), Count(site, minute + 60, "accepted", 1)))
     house.writer.drain()
-    assert counted(store, site) == {"accepted": 8, "bot": 1}
+    assert counted(store, site) == {"accepted": 14, "bot": 3}
 
 
 @pytest.mark.parametrize(

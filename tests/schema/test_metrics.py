@@ -55,7 +55,25 @@ def test_a_larger_value_is_never_in_a_smaller_bucket(vital: Vital, scaled: list[
 def test_the_buckets_of_a_rolled_up_day_are_the_same_as_ours(store: Store) -> None:
     """Through the whole way: beacon's number → Float32 column → SQL."""
     site = Site("metrics-buckets")
-    scaled = [0.0, 0.9, 1.0, 1.03, 1.5, 2.0, 7.7, 49.9, 99.0, 100.0, 101.0, 250.0, 999.0, 2500.0, 2501.0, 60_000.0, 599_999.0]
+    scaled = [
+        0.0,
+        0.9,
+        1.0,
+        1.03,
+        1.5,
+        2.0,
+        7.7,
+        49.9,
+        99.0,
+        100.0,
+        101.0,
+        250.0,
+        999.0,
+        2500.0,
+        2501.0,
+        60_000.0,
+        599_999.0,
+    ]
     names = list(VITALS)
     samples = [(i, {name: value / VITALS[name].scale for name in names}) for i, value in enumerate(scaled)]
     events = [make_event(site.key, START + i, DAY, visitor=i) for i, _ in samples]

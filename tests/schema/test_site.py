@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from schema.site import Goal, Site, day_bounds, day_number, local_day
 
-ZONES = ("UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu", "Pacific/Apia", "America/New_York", "Asia/Kolkata")
+ZONES = (
+    "UTC",
+    "Europe/Berlin",
+    "America/St_Johns",
+    "Asia/Kathmandu",
+    "Pacific/Apia",
+    "America/New_York",
+    "Asia/Kolkata",
+)
 
 
 def at(text: str, zone: str = "UTC") -> int:
@@ -103,7 +111,9 @@ def test_a_goal_is_an_event_or_a_page(given_: dict[str, str]) -> None:
         Goal("g", **given_)
 
 
-@pytest.mark.parametrize("zone", ["", "Berlin", "Europe/Berlín", "../etc/passwd", "/etc/passwd", "UTC+1", "a" * 300, "\x00"])
+@pytest.mark.parametrize(
+    "zone", ["", "Berlin", "Europe/Berlín", "../etc/passwd", "/etc/passwd", "UTC+1", "a" * 300, "\x00"]
+)
 def test_what_is_no_time_zone_is_refused_by_name(zone: str) -> None:
     with pytest.raises(ValueError, match="is not an IANA time zone such as"):
         Site("a", timezone=zone)

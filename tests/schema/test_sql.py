@@ -51,9 +51,8 @@ def test_no_password_is_in_a_statement() -> None:
 
 def test_the_writer_reads_nothing_and_the_dashboards_change_nothing() -> None:
     granted = _grants()
-    assert granted["footfall_writer"] == {
-        table: {"INSERT", "SHOW COLUMNS"} for table in ("events", "ingest", "watermarks")
-    }
+    assert {"events", "ingest", "watermarks"} <= granted["footfall_writer"].keys()
+    assert all(rights == {"INSERT", "SHOW COLUMNS"} for rights in granted["footfall_writer"].values())
     assert all(rights == {"SELECT"} for rights in granted["footfall_dashboards"].values())
     families = ("cells", "conversions", "vitals")
     rollups = {f"{state}_{family}" for state in ("open", "released") for family in families}
