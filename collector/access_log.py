@@ -26,6 +26,10 @@ _LINE = re.compile(
     r'(?P<address>\S+) \S+ \S.*? \[(?P<time>[^\]]{20,30})\] "(?P<request>(?:[^"\\]|\\.)*)" (?P<status>\d{3}) \S+'
     r'(?: "(?P<referrer>(?:[^"\\]|\\.)*)" "(?P<agent>(?:[^"\\]|\\.)*)")?.*'
 )
+# 60 is a leap second.
+_TIME = re.compile(
+    r"(\d\d/[A-Z][a-z]{2}/\d{4}):([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60) ([+-])(\d\d)([0-5]\d)", re.ASCII
+)
 _MONTHS = {
     name: number
     for number, name in enumerate(
@@ -98,14 +102,14 @@ def _split(stream: IO[bytes], tick: Callable[[], object]) -> Iterator[str]:
 
 def _moment(text: str) -> int | None:
     """Unix seconds of `17/May/2015:10:05:03 +0000`."""
+    match = _TIME.fullmatch(text)
+    if match is None:
+        return None
+    day, hour, minute, second, sign, hours, minutes = match.groups()
+    ahead = (int(hours) * 60 + int(minutes)) * (-60 if sign == "-" else 60)
     try:
-        day, hour, minute, second = text[:20].split(":")
-        sign, offset = text[21], text[22:26]
-        if sign not in "+-":
-            return None
-        ahead = (int(offset[:2]) * 60 + int(offset[2:])) * (-60 if sign == "-" else 60)
         return _midnight(day) + int(hour) * 3600 + int(minute) * 60 + int(second) - ahead
-    except (ValueError, IndexError, KeyError):
+    except (ValueError, KeyError):
         return None
 
 

@@ -1,4 +1,4 @@
-"""The collector's web application: the endpoint, the tracker, the demo pages, health.
+"""The collector's web application: the endpoint, the tracker, visitors' rights, the demo pages, health.
 
 In: HTTP requests. Out: answers. Promises: pages and scripts come from the package, read once at start.
 """
@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from pipeline.spool import Spool
 
+from . import rights
 from .endpoint import Collector, refresh_forever
 from .keys import KeyFile
 
@@ -56,6 +57,7 @@ def create_app(collector: Collector, keys: KeyFile, spool: Spool, ready: Callabl
 
     routes = [
         Route("/api/event", collector),
+        *rights.routes(collector),
         Route("/js/script.js", _file(tracker_script(), ".js", cache=_SCRIPT_CACHE)),
         Route("/healthz", healthz),
         Route("/readyz", readyz),

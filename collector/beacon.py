@@ -24,6 +24,7 @@ MAX_PROPS = 30
 MAX_KEY = 300
 MAX_VALUE = 2000
 MAX_ID = 200
+CONSENTS = ("granted", "denied", "withdrawn")
 # An engaged time longer than this is a clock that jumped.
 _LONGEST_ENGAGEMENT_MS = 30 * 86_400_000
 # Vitals beyond these are measuring errors, not slow pages.
@@ -53,7 +54,8 @@ class Refused(Exception):
 class Beacon(Struct, frozen=True):
     """One thing that happened on a page. Texts are as sent, cut and without control characters, not yet scrubbed.
 
-    domains: the sites it is meant for. scroll: percent or 255. vitals: by name, unit as in schema/metrics.py.
+    domains: the sites it is meant for. consent: "" or one of CONSENTS. scroll: percent or 255.
+    vitals: by name, unit as in schema/metrics.py.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Beacon(Struct, frozen=True):
     width: int = 0
     time_zone: str = ""
     id: str = ""
+    consent: str = ""
 
 
 class _Wire(Struct):
@@ -101,6 +104,7 @@ class _Wire(Struct):
     # Our own additions.
     tz: Any = None
     id: Any = None
+    consent: Any = None
     lcp: Any = None
     inp: Any = None
     cls: Any = None
@@ -150,6 +154,7 @@ def decode(body: bytes) -> Beacon:
         width=_whole(wire.w if wire.w is not None else wire.screen_width, 0),
         time_zone=_first_text(wire.tz)[:64],
         id=_first_text(wire.id)[:MAX_ID],
+        consent=_consent(wire.consent),
     )
 
 
@@ -174,6 +179,14 @@ def _name(value: Any) -> str:
     if len(name) > MAX_NAME:
         raise Refused(Reason.NO_NAME, "event_name", f"should be at most {MAX_NAME} character(s)")
     return name
+
+
+def _consent(value: Any) -> str:
+    """What the page says of consent. A word we do not know may mean no, so it is refused rather than passed over."""
+    word = _first_text(value).lower() if isinstance(value, str) else ""
+    if word not in CONSENTS and value not in (None, ""):
+        raise Refused(Reason.BAD_CONSENT, "consent", f"must be one of {', '.join(CONSENTS)}")
+    return word
 
 
 def _domains(value: Any) -> tuple[str, ...]:
@@ -236,7 +249,7 @@ def _money(value: Any) -> tuple[str, int]:
     if not isinstance(currency, str) or not re.fullmatch(r"[A-Za-z]{3}", currency):
         return "", 0
     number = _number(amount)
-    if number is None:
+    if number is None or abs(number) > _MAX_AMOUNT:
         return "", 0
     minor = round(number * 10 ** _MINOR_DIGITS.get(currency.upper(), 2))
     return (currency.upper(), minor) if abs(minor) <= _MAX_AMOUNT else ("", 0)

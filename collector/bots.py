@@ -1,28 +1,37 @@
 """Which requests are machines: by the words of the agent string, and by the headers of a page fetched ahead.
 
-In: an agent string; the values of the purpose headers. Out: yes or no.
-Promises: linear time; an ordinary browser, app or phone is a person even where its name holds "bot" ("Cubot").
+In: an agent string; the values of the purpose headers. Out: the kind of machine, "" for a person; yes or no.
+Promises: linear time (RE2); an ordinary browser, app or phone is a person even where its name holds "bot" ("Cubot").
 """
 
 from __future__ import annotations
 
 import re
+from typing import Literal
+
+from crawlerdetect.providers.crawlers import data as CRAWLERS  # noqa: N812 - the package's list is lower case
+
+from .linear import Linear, NotLinear, linear
+
+Kind = Literal["", "bot", "headless", "library"]
 
 # Longer than any browser's own string; what stands behind it decides nothing.
 MAX_AGENT = 512
 
 # Matched anywhere. Each says what it is in its own name, and no browser for people carries it.
-_ANYWHERE = (
+_HEADLESS = (
+    "headless|phantomjs|slimerjs|selenium|puppeteer|playwright|webdriver|cypress|electron-fetch|prerender|rendertron|"
+    "lighthouse|pagespeed|gtmetrix|ptst|webpagetest|speedcurve|catchpoint|splash|zombie\\.js|jsdom|htmlunit|"
+    "wkhtmlto(?:pdf|image)|casperjs|testcafe|nightmare|browsershot"
+)
+_BOT = (
     # crawlers
-    "crawl|spider|slurp|scrap(?:er|y)|archiver|ia_archiver|heritrix|nutch|facebookexternalhit|facebookcatalog|"
+    "crawl|spider|slurp|scrap(?:er|y)|archiver|heritrix|nutch|facebookexternalhit|facebookcatalog|"
     "mediapartners|google-(?:read-aloud|inspection|safety|extended|structured)|apis-google|feedfetcher|bingpreview|"
     "bytespider|yandex(?:images|metrika|accessibility)|semrush|ahrefs|mj12|dataforseo|screaming frog|sitebulb|"
     # AI collectors and assistants that fetch on somebody's behalf
     "anthropic-ai|claude-(?:web|user|searchbot)|chatgpt-user|oai-search|perplexity-user|cohere-ai|diffbot|ai2bot|"
     "meta-external(?:agent|fetcher)|mistralai-user|omgili|"
-    # driven browsers
-    "headless|phantomjs|slimerjs|selenium|puppeteer|playwright|webdriver|cypress|electron-fetch|prerender|rendertron|"
-    "lighthouse|pagespeed|gtmetrix|ptst|webpagetest|speedcurve|catchpoint|"
     # monitors
     "pingdom|uptime|nagios|check_http|statuscake|site24x7|datadog|newrelic|zabbix|monitis|better ?stack|monitoring|"
     "hetrixtools|freshping|blackbox|kube-probe|healthcheck|elb-healthchecker|googlehc|"
@@ -31,7 +40,11 @@ _ANYWHERE = (
     # feed readers
     "feedly|feedbin|feedburner|newsblur|inoreader|theoldreader|tiny tiny rss|freshrss|miniflux|netnewswire|rss-?parser|"
     # scanners
-    "nmap|nikto|zgrab|masscan|sqlmap|nuclei|censys|shodan|wpscan|netcraft|qualys|expanse"
+    "nmap|nikto|zgrab|masscan|sqlmap|nuclei|censys|shodan|wpscan|netcraft|qualys|expanse|"
+    # "bot" as the end of a word, or before a version or address
+    "bots?(?:[^a-z]|$)|robot|"
+    # No browser for people tells where to read about it or whom to write to.
+    "https?://|www\\.|[a-z0-9]@[a-z0-9-]+\\.[a-z]"
 )
 # Matched as whole products ("curl/8.5"), because people's browsers may hold the letters elsewhere.
 _PRODUCTS = (
@@ -39,24 +52,60 @@ _PRODUCTS = (
     "apache-httpclient|apache-httpasyncclient|libwww-perl|lwp-[a-z]+|perl|ruby|faraday|node|node-fetch|undici|axios|got|"
     "guzzlehttp|guzzle|php|php-curl-class|symfony|httpie|postmanruntime|insomnia|k6|jmeter|vegeta|wrk|hey|siege|ab|"
     "apachebench|reqwest|hyper|dart|restsharp|winhttp|jersey|http_request2|http-client|httpclient|typhoeus|colly|"
-    "libcurl|lua-resty-http|deno|bun|tcpdf|wkhtmltopdf|wkhtmltoimage|wordpress|drupal|facebookplatform|whatsapp|snoopy|"
+    "libcurl|lua-resty-http|deno|bun|tcpdf|wordpress|drupal|facebookplatform|whatsapp|snoopy|"
     "ghost|mastodon|pleroma|akkoma|misskey|lemmy|friendica|bluesky|cardyb|nextcloud|matrix|synapse"
 )
-_MACHINE = re.compile(
-    rf"(?:{_ANYWHERE})"
-    # "bot" as the end of a word, or before a version or address; the phones of the brand Cubot are let through.
-    r"|(?<!cu)(?<!cu )bots?(?![a-z])|robot|\+https?://"
-    rf"|(?<![a-z0-9._-])(?:{_PRODUCTS})(?:/|$|-client)"
-    r"|^(?:java|ruby|perl|php|python|node|whatsapp|libwww)\b",
+# What begins neither as every browser does nor names a system that people use ("MyShop/2.1 (iPhone; iOS 17)") is a
+# program's own name.
+_BROWSER_BEGINS = re.compile(r"mozilla/|opera/|dalvik/|ucweb/|mqqbrowser/|netscape|lynx|links |w3m/|elinks")
+_SYSTEM = linear(
+    b"iphone|ipad|ipod|ios|android|windows|macintosh|mac os|darwin|linux|cros|tizen|web0s|blackberry|nokia|samsung|"
+    b"sonyericsson|lg[-/e]|mot-|midp|symbian|series[ 46]|kaios|palm|psp|playstation|nintendo|xbox|bada|brew"
 )
+_CUBOT = re.compile(r"cu ?bot")
 _LETTER = re.compile(r"[a-z]")
 _AHEAD = ("prefetch", "prerender")
 
 
-def is_bot(agent: str) -> bool:
-    """Whether the agent string is a machine's own. One without a letter is nobody's browser."""
-    agent = agent[:MAX_AGENT].lower()
-    return _LETTER.search(agent) is None or _MACHINE.search(agent) is not None
+def _list_of(patterns: list[str]) -> tuple[Linear, re.Pattern[str] | None]:
+    """A package's list as one automaton; what RE2 does not know (a look ahead) is left to the slower module."""
+    known, unknown = [], []
+    for pattern in patterns:
+        try:
+            linear(pattern.encode())
+        except NotLinear:
+            unknown.append(pattern)
+        else:
+            known.append(pattern)
+    other = re.compile("|".join(unknown), re.IGNORECASE) if unknown else None
+    return linear(f"(?i)(?:{'|'.join(known)})".encode()), other
+
+
+_HEADLESS_AGENT = linear(_HEADLESS.encode())
+_LIBRARY_AGENT = linear(
+    rf"(?:^|[^a-z0-9._-])(?:{_PRODUCTS})(?:/|$|-client)|^(?:java|ruby|perl|php|python|node|whatsapp|libwww)\b".encode()
+)
+_BOT_AGENT = linear(_BOT.encode())
+_CRAWLER, _CRAWLER_TOO = _list_of(CRAWLERS)
+
+
+def kind_of(agent: str) -> Kind:
+    """What kind of machine an agent string is of. One without a letter is nobody's browser."""
+    # Of the phones of that brand "bot" says nothing.
+    agent = _CUBOT.sub("", agent[:MAX_AGENT].lower())
+    raw = agent.encode()
+    if _LETTER.search(agent) is None:
+        return "bot"
+    if _HEADLESS_AGENT.search(raw):
+        return "headless"
+    if _BOT_AGENT.search(raw):
+        # "curl/8.5 (+https://…)" is still a library.
+        return "library" if _LIBRARY_AGENT.match(raw) else "bot"
+    if _LIBRARY_AGENT.search(raw):
+        return "library"
+    if _CRAWLER.search(raw) or (_CRAWLER_TOO is not None and _CRAWLER_TOO.search(agent)):
+        return "bot"
+    return "" if _BROWSER_BEGINS.match(agent) or _SYSTEM.search(raw) else "library"
 
 
 def prefetch(purpose: str = "", sec_purpose: str = "", x_purpose: str = "", x_moz: str = "") -> bool:

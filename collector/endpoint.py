@@ -16,16 +16,18 @@ import structlog
 from starlette.types import Receive, Scope, Send
 
 from pipeline.spool import Spool, SpoolRefuses
-from schema.event import PAGEVIEW, Event
+from schema.event import PAGEVIEW, Erasure, Event
 from schema.site import LocalDay, local_day
 
 from .address import Proxies
 from .beacon import Beacon, Refused, decode
-from .bots import prefetch
+from .datacenter import NO_DATACENTERS, Datacenters
 from .keys import NoKey
 from .place import Places
 from .reason import Reason
-from .steps import MINUTE_S, Client, Draft, KeySource, Rules, anonymize
+from .shadow import Shadow
+from .signals import client_of
+from .steps import MINUTE_S, Client, Draft, KeySource, Rules, anonymize, erasure_of
 
 log = structlog.get_logger("collector")
 
@@ -60,6 +62,8 @@ class Collector:
         places: Places,
         proxies: Proxies,
         clock: Callable[[], float] = time.time,
+        shadow: Shadow | None = None,
+        datacenters: Datacenters = NO_DATACENTERS,
     ) -> None:
         self.rules = rules
         self.spool = spool
@@ -67,6 +71,8 @@ class Collector:
         self.places = places
         self.proxies = proxies
         self._clock = clock
+        self._shadow = shadow
+        self._datacenters = datacenters
         self._days: dict[str, LocalDay] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,7 +96,7 @@ class Collector:
 
     async def _collect(self, scope: Scope, receive: Receive, send: Send) -> None:
         now = self._clock()
-        client = self._client(scope)
+        client = client_of(scope, self.proxies)
         try:
             body = await _read(scope, receive)
             beacon = decode(body)
@@ -104,6 +110,7 @@ class Collector:
             await self._refuse(send, 400, refused.reason, refused.field, refused.message)
             return
         events: list[Event] = []
+        erasures: list[Erasure] = []
         dropped: list[Reason] = []
         for domain in domains:
             try:
@@ -113,13 +120,16 @@ class Collector:
                 self._count("", Reason.NO_KEY, now)
                 await self._refuse(send, 503, Reason.NO_KEY, "request", "cannot be taken now, try again")
                 return
-            if isinstance(outcome, Event):
-                events.append(outcome)
-            else:
-                dropped.append(outcome)
-        if events:
+            match outcome:
+                case Event():
+                    events.append(outcome)
+                case Erasure():
+                    erasures.append(outcome)
+                case Reason():
+                    dropped.append(outcome)
+        if events or erasures:
             try:
-                await self.spool.append(events)
+                await self.spool.append(events, erasures)
             except SpoolRefuses:
                 self._count("", Reason.SPOOL, now)
                 await self._refuse(send, 503, Reason.SPOOL, "request", "cannot be stored now, try again")
@@ -128,45 +138,29 @@ class Collector:
                 self._count(event.site, Reason.ACCEPTED, now)
         await self._accept(send, dropped)
 
-    def _take(self, domain: str, beacon: Beacon, client: Client, now: float) -> Event | Reason:
+    async def withdraw(self, client: Client, domains: Sequence[str], width: int) -> None:
+        """Have today's rows of that client deleted, never telling whether there are any. Raises NoKey, SpoolRefuses."""
+        now = self._clock()
+        beacon = Beacon("consent", "", (), width=width, consent="withdrawn")
+        outcomes = [self._take(domain, beacon, client, now) for domain in domains]
+        erasures = [outcome for outcome in outcomes if isinstance(outcome, Erasure)]
+        if erasures:
+            await self.spool.append((), erasures)
+
+    def _take(self, domain: str, beacon: Beacon, client: Client, now: float) -> Event | Erasure | Reason:
         rules = self.rules.get(domain)
         if rules is None:
             self._count("", Reason.UNKNOWN_SITE, now)
             return Reason.UNKNOWN_SITE
-        draft = Draft(beacon, client, rules, int(now), self._day(rules, now), self.keys, self.places)
+        draft = Draft(beacon, client, rules, int(now), self._day(rules, now), self.keys, self.places, self._datacenters)
         outcome = anonymize(draft)
+        erasure = erasure_of(draft) if outcome is Reason.WITHDRAWN else None
         if isinstance(outcome, Reason) and (outcome is not Reason.COUNT_ONLY or beacon.name == PAGEVIEW):
-            self._count(rules.site.key, outcome, now)
-        return outcome
-
-    def _client(self, scope: Scope) -> Client:
-        """One pass over the headers."""
-        agent = languages = purpose = sec_purpose = x_purpose = x_moz = ""
-        forwarded: list[str] = []
-        opted_out = gpc = False
-        for name, value in scope["headers"]:
-            match name:
-                case b"user-agent":
-                    agent = value.decode("latin-1")
-                case b"accept-language":
-                    languages = value.decode("latin-1")
-                case b"x-forwarded-for":
-                    forwarded.append(value.decode("latin-1"))
-                case b"sec-gpc":
-                    gpc = gpc or value == b"1"
-                case b"dnt" | b"x-footfall-opt-out":
-                    opted_out = opted_out or value == b"1"
-                case b"purpose":
-                    purpose = value.decode("latin-1")
-                case b"sec-purpose":
-                    sec_purpose = value.decode("latin-1")
-                case b"x-purpose":
-                    x_purpose = value.decode("latin-1")
-                case b"x-moz":
-                    x_moz = value.decode("latin-1")
-        peer = scope["client"][0] if scope["client"] else ""
-        ahead = bool(purpose or sec_purpose or x_purpose or x_moz) and prefetch(purpose, sec_purpose, x_purpose, x_moz)
-        return Client(self.proxies.client(peer, forwarded), agent, languages, ahead, opted_out, gpc)
+            # Of those who asked not to be recorded a bare total per day: not even the minute is told.
+            self._count(rules.site.key, outcome, draft.day.number * _DAY_S if outcome.is_signal else now)
+        if self._shadow is not None and isinstance(outcome, Event):
+            self._shadow.see(draft)
+        return erasure or outcome
 
     def _day(self, rules: Rules, now: float) -> LocalDay:
         """The site's local day, computed once a day."""
@@ -176,9 +170,7 @@ class Collector:
         return day
 
     def _count(self, site: str, reason: Reason, now: float) -> None:
-        # A bare total per day for those who asked not to be recorded: not even the minute is told.
-        step = _DAY_S if reason is Reason.COUNT_ONLY else MINUTE_S
-        self.spool.count(site, reason, int(now) // step * step)
+        self.spool.count(site, reason, int(now) // MINUTE_S * MINUTE_S)
 
     async def _accept(self, send: Send, dropped: Sequence[Reason]) -> None:
         told = [reason for reason in dropped if not reason.is_signal]

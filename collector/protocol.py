@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEAD_BYTES = 16 * 1024
 RECEIVE_WITHIN_S = 3.0
+_HEAD_ENDS = b"\r\n\r\n"
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -36,8 +37,10 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._deadline is None:
             self._start_deadline()
         if self._head_bytes >= 0:
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES and b"\r\n\r\n" not in data[: MAX_HEAD_BYTES + 4]:
+            # A body that comes with the end of its head does not count.
+            end = data.find(_HEAD_ENDS)
+            self._head_bytes += len(data) if end < 0 else end + len(_HEAD_ENDS)
+            if self._head_bytes > MAX_HEAD_BYTES:
                 self._close(b"431 Request Header Fields Too Large")
                 return
         super().data_received(data)

@@ -16,6 +16,7 @@ class Reason(StrEnum):
     NO_DOMAIN = "no_domain"
     BAD_URL = "bad_url"
     BAD_PROPERTY = "bad_property"
+    BAD_CONSENT = "bad_consent"
     EMPTY_ENGAGEMENT = "empty_engagement"
     TOO_LARGE = "too_large"
     TOO_SLOW = "too_slow"
@@ -26,10 +27,16 @@ class Reason(StrEnum):
     UNKNOWN_SITE = "unknown_site"
     PREFETCH = "prefetch"
     BOT = "bot"
+    HEADLESS = "headless"
+    LIBRARY = "library"
+    DATACENTER = "datacenter"
+    REFERRER_SPAM = "referrer_spam"
     # The visitor's own signals: answered exactly like acceptance.
     OPTED_OUT = "opted_out"
     GPC = "gpc"
     COUNT_ONLY = "count_only"
+    DENIED = "denied"
+    WITHDRAWN = "withdrawn"
     # Lines of an access log that are not a person opening a page.
     BAD_LINE = "bad_line"
     NOT_GET = "not_get"
@@ -42,4 +49,4 @@ class Reason(StrEnum):
         return self in _SIGNALS
 
 
-_SIGNALS = frozenset({Reason.OPTED_OUT, Reason.GPC, Reason.COUNT_ONLY})
+_SIGNALS = frozenset({Reason.OPTED_OUT, Reason.GPC, Reason.COUNT_ONLY, Reason.DENIED, Reason.WITHDRAWN})

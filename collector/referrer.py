@@ -49,43 +49,37 @@ _ADVERTISER = {
     "epik": Source("Pinterest", "social"),
     "sccid": Source("Snapchat", "social"),
     "qclid": Source("Quora", "social"),
-    "ttclid": Source("TikTok", "video"),
+    "ttclid": Source("TikTok", "social"),
 }
 _AFFILIATE_CLICKS = frozenset(("cjevent", "irclickid", "awc"))
-_PAID = re.compile(r".*cp[acmv]?|ppc|retargeting|remarketing|paid.*|.*[-_ ]paid|\(?(?:gclid|msclkid)\)?")
+# The rules of the default channel group that Google publishes for Analytics 4, in its order; what we add names media
+# that it leaves unassigned. https://support.google.com/analytics/answer/9756891
+_PAID = re.compile(r".*cp.*|ppc|retargeting|remarketing|paid.*|.*[-_ ]paid|\(?(?:gclid|msclkid)\)?")
+_DISPLAY = re.compile(r"display|banner|expandable|interstitial|cpm|native")
 _PAID_CHANNELS = {
     "search": "Paid Search",
     "social": "Paid Social",
     "chat": "Paid Social",
     "video": "Paid Video",
-    "shopping": "Paid Shopping",
 }
-_ORGANIC_CHANNELS = {
-    "search": "Organic Search",
-    "social": "Organic Social",
-    "chat": "Organic Social",
-    "video": "Organic Video",
-    "shopping": "Organic Shopping",
-    "mail": "Email",
-    "ai": "AI Assistants",
-}
-# The medium that somebody gave a campaign -> its channel; the first that fits wins.
-_MEDIA = tuple(
-    (re.compile(pattern), channel)
-    for pattern, channel in (
-        (r"display|banner|expandable|interstitial|native", "Display"),
-        (r".*e[-_ ]?mail.*|newsletter.*|mailing", "Email"),
-        (r"affiliates?|partner", "Affiliates"),
-        (r"audio|podcast", "Audio"),
-        (r"sms", "SMS"),
-        (r".*push|mobile[-_ ]?notification|notification|.*\bmobile push.*", "Mobile Push Notifications"),
-        (r"(?:organic[-_ ])?social(?:[-_ ]?(?:network|media))?|sm", "Organic Social"),
-        (r".*video.*", "Organic Video"),
-        (r"organic(?:[-_ ]search)?|search", "Organic Search"),
-        (r"ai|ai[-_ ]assistant|llm", "AI Assistants"),
-        (r"referral|app|link", "Referral"),
+# (the categories of source, the medium, the channel): the first of which either fits wins.
+_UNPAID = tuple(
+    (frozenset(categories.split()), re.compile(medium), channel)
+    for categories, medium, channel in (
+        ("social chat", r"social(?:[-_ ](?:network|media))?|sm|organic[-_ ]social", "Organic Social"),
+        ("video", r".*video.*", "Organic Video"),
+        ("search", r"organic(?:[-_ ]search)?|search", "Organic Search"),
+        ("ai", r"ai|ai[-_ ]assistant|llm", "AI Assistants"),
+        ("", r"referral|app|link", "Referral"),
+        ("mail", r".*e[-_ ]?mail.*|newsletter.*|mailing", "Email"),
+        ("", r"affiliates?|partner", "Affiliates"),
+        ("", r"audio|podcast", "Audio"),
+        ("", r"sms", "SMS"),
+        ("", r".*push|.*mobile.*|.*notification.*", "Mobile Push Notifications"),
     )
 )
+# Sources that are a channel of their own.
+_CHANNEL_SOURCES = {"sms": "SMS", "firebase": "Mobile Push Notifications"}
 _SHOPPING_CAMPAIGN = re.compile(r"(?:^|[^a-df-z])shop|shopping")
 # "google.*" in the table stands for google.de, google.co.uk, google.com.br, not for google.example.org.
 _COUNTRY_SUFFIX = re.compile(r"(?:com|org|net|[a-z]{2}|(?:com?|or|ne|net|org)\.[a-z]{2})")
@@ -156,22 +150,23 @@ def _channel(source: Source, page: Page, advertiser: Source | None, referred: bo
         return "Direct"
     if "cross-network" in campaign:
         return "Cross-network"
-    if _PAID.fullmatch(medium) or (advertiser and not medium):
-        if _SHOPPING_CAMPAIGN.search(campaign):
-            return "Paid Shopping"
-        # "cpm" is how display is bought; search and social ads have a known source.
-        return _PAID_CHANNELS.get(category, "Display" if medium == "cpm" else "Paid Other")
-    for pattern, channel in _MEDIA:
-        if pattern.fullmatch(medium):
-            return channel
-    if page.click_id == "dclid":
+    paid = _PAID.fullmatch(medium) or (advertiser and not medium)
+    shopping = category == "shopping" or _SHOPPING_CAMPAIGN.search(campaign)
+    if paid and (shopping or category in _PAID_CHANNELS):
+        return "Paid Shopping" if shopping else _PAID_CHANNELS[category]
+    if _DISPLAY.fullmatch(medium) or (page.click_id == "dclid" and not medium):
         return "Display"
-    if page.click_id in _AFFILIATE_CLICKS:
+    if paid:
+        return "Paid Other"
+    if page.click_id in _AFFILIATE_CLICKS and not medium:
         return "Affiliates"
-    if category == "search" and _SHOPPING_CAMPAIGN.search(campaign):
+    if shopping:
         return "Organic Shopping"
-    if category in _ORGANIC_CHANNELS:
-        return _ORGANIC_CHANNELS[category]
+    for categories, fits, channel in _UNPAID:
+        if category in categories or fits.fullmatch(medium):
+            return channel
+    if source.name.lower() in _CHANNEL_SOURCES:
+        return _CHANNEL_SOURCES[source.name.lower()]
     return "Referral" if referred or source.name else "Direct"
 
 

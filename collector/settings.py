@@ -5,7 +5,8 @@ In: what the settings file says. Out: `Anonymization`, every value resolved.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, structs
 
@@ -13,6 +14,9 @@ UTM = ("utm_source", "utm_medium", "utm_campaign")
 MORE_UTM = (*UTM, "utm_term", "utm_content", "ref")
 
 Preset = Literal["strict", "balanced", "accurate"]
+DEFAULT_PRESET: Preset = "balanced"
+# Under French and similar law audience measurement may be exempt from consent; where it is not, a site says `required`.
+Consent = Literal["exempt", "required"]
 _Parameters = Annotated[tuple[str, ...], Meta(description="Query parameters kept; everything else is dropped.")]
 
 
@@ -30,6 +34,13 @@ class CollectorSettings(Struct, frozen=True, forbid_unknown_fields=True):
     place_database: Annotated[
         str, Meta(description="A MaxMind-format database (.mmdb) for countries; empty: the browser's time zone.")
     ] = ""
+    asn_database: Annotated[
+        str,
+        Meta(description="A MaxMind-format database (.mmdb) of AS numbers; drops hosting companies. Empty: nobody."),
+    ] = ""
+    referrer_spam: Annotated[
+        tuple[str, ...], Meta(description="More hosts whose referrals are forged, beside the built-in list.")
+    ] = ()
 
 
 class KeySettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,14 +52,33 @@ class KeySettings(Struct, frozen=True, forbid_unknown_fields=True):
     keep_keys_on_disk_where_they_can_be_recovered: Annotated[
         bool, Meta(description="Accept a key directory on a disk. Yesterday's visitors may then be recomputed from it.")
     ] = False
+    serve: Annotated[
+        str,
+        Meta(
+            pattern=r"^$|^.+:[0-9]{1,5}$",
+            description="HOST:PORT on which the day's keys are handed to enrolled collectors; empty: they are not.",
+        ),
+    ] = ""
+    from_url: Annotated[
+        str,
+        Meta(
+            pattern=r"^$|^https://[^/@]+/?$",
+            description="The collector that hands this one its keys, https://host:port; empty: it makes its own.",
+        ),
+    ] = ""
+    fingerprint: Annotated[str, Meta(description="SHA-256 of that collector's certificate.")] = ""
+    token: Annotated[str, Meta(description="What this collector shows there; `footfall keys enrol` prints it.")] = ""
+
+    def __repr__(self) -> str:
+        return "KeySettings(…)"
 
 
 class AnonymizationSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How much of a visit is kept. A preset, and single values that depart from it."""
 
-    preset: Annotated[Preset, Meta(description="strict, balanced or accurate: the values of everything below.")] = (
-        "balanced"
-    )
+    preset: (
+        Annotated[Preset, Meta(description="strict, balanced or accurate: the values of everything below.")] | None
+    ) = None
     visitor_address: (
         Annotated[
             Literal["truncated", "full"],
@@ -69,8 +99,12 @@ class AnonymizationSettings(Struct, frozen=True, forbid_unknown_fields=True):
     visitor_screen: Annotated[bool, Meta(description="The screen class is given to the visitor hash, too.")] | None = (
         None
     )
-    ipv4_bits: Annotated[int, Meta(ge=8, le=24, description="Bits of an IPv4 address that survive truncation.")] = 24
-    ipv6_bits: Annotated[int, Meta(ge=16, le=48, description="Bits of an IPv6 address that survive truncation.")] = 48
+    ipv4_bits: (
+        Annotated[int, Meta(ge=8, le=24, description="Bits of an IPv4 address that survive truncation.")] | None
+    ) = None
+    ipv6_bits: (
+        Annotated[int, Meta(ge=16, le=48, description="Bits of an IPv6 address that survive truncation.")] | None
+    ) = None
     place: (
         Annotated[
             Literal["none", "country", "region", "city"],
@@ -94,6 +128,36 @@ class AnonymizationSettings(Struct, frozen=True, forbid_unknown_fields=True):
         ]
         | None
     ) = None
+
+
+# What has a part in the visitor's number; shadow mode measures nothing else.
+_OF_THE_VISITOR = {
+    *("preset", "visitor_address", "visitor_agent", "visitor_language", "visitor_screen"),
+    *("ipv4_bits", "ipv6_bits"),
+}
+
+
+class ShadowSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings tried on live traffic, beside those in force."""
+
+    candidates: Annotated[
+        dict[str, AnonymizationSettings],
+        Meta(
+            description="Sets of [anonymization] values by name, tried in memory beside those in force; after a site's "
+            "midnight `footfall lab --shadow` shows how much each would have miscounted. Empty: off."
+        ),
+    ] = {}
+
+    def __post_init__(self) -> None:
+        for name, candidate in self.candidates.items():
+            if not re.fullmatch(r"[\w. -]{1,60}", name):
+                raise ValueError(f"candidate {name!r}: a name has up to 60 letters, digits, blanks, '.', '_' and '-'")
+            other = sorted(departures(candidate).keys() - _OF_THE_VISITOR)
+            if other:
+                raise ValueError(
+                    f"candidate {name!r}: {', '.join(other)} has no part in the visitor's number; of what is stored, "
+                    "`footfall lab` measures what it costs"
+                )
 
 
 class Anonymization(Struct, frozen=True):
@@ -137,7 +201,22 @@ PRESETS: dict[str, Anonymization] = {
 }
 
 
-def resolve(settings: AnonymizationSettings) -> Anonymization:
-    """The preset with the values that depart from it."""
-    departures = {name: value for name, value in structs.asdict(settings).items() if value is not None}
-    return structs.replace(PRESETS[settings.preset], **departures)
+def resolve(settings: AnonymizationSettings, site: AnonymizationSettings | None = None) -> Anonymization:
+    """The preset with the values that depart from it, those of a site last.
+
+    A site that names a preset of its own starts from that preset alone: what other sites' preset was loosened or
+    tightened by says nothing about this one."""
+    house = {} if site and site.preset else departures(settings)
+    preset = (site.preset if site else None) or settings.preset or DEFAULT_PRESET
+    return structs.replace(PRESETS[preset], **house | (departures(site) if site else {}))
+
+
+def departures(settings: AnonymizationSettings) -> dict[str, Any]:
+    """The single values that are set."""
+    return {name: value for name, value in structs.asdict(settings).items() if value is not None and name != "preset"}
+
+
+def changed(base: Anonymization, candidate: AnonymizationSettings) -> Anonymization:
+    """What would hold instead of `base`: the lab and shadow mode try it."""
+    start = PRESETS[candidate.preset] if candidate.preset else base
+    return structs.replace(start, **departures(candidate))

@@ -12,18 +12,21 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from schema.event import NO_SCROLL, NOT_MEASURED, Event
+from schema.event import NO_SCROLL, NOT_MEASURED, Erasure, Event
 from schema.site import LocalDay, Site
 
 from .address import truncate
 from .beacon import Beacon
+from .datacenter import NO_DATACENTERS, Datacenters
 from .device import Device, device_of, language_of, screen_class
+from .hints import NO_HINTS, Hints, refined
 from .page import BadUrl, Page, parse_page
 from .place import Place, Places
 from .reason import Reason
 from .referrer import WhereFrom, where_from
 from .scrub import is_secret, scrub
 from .settings import Anonymization
+from .spam import is_spam
 from .visitor import Key, event_number, visitor_number
 
 MINUTE_S = 60
@@ -43,8 +46,10 @@ class Client(Struct, frozen=True):
     agent: str
     languages: str = ""
     prefetch: bool = False
+    # DNT, or the opt-out flag.
     opted_out: bool = False
     gpc: bool = False
+    hints: Hints = NO_HINTS
 
     def __repr__(self) -> str:
         return "Client(…)"
@@ -58,10 +63,15 @@ class Rules(Struct, frozen=True):
     lifetime: int
     keep: frozenset[str]
     own_hosts: frozenset[str]
+    # A bare total until the page says that consent was granted.
+    needs_consent: bool = False
+    # Hosts whose referrals are forged, beside those known to us.
+    referrer_spam: frozenset[str] = frozenset()
 
 
 _NOWHERE = Place("", "", "")
-_UNKNOWN_DEVICE = Device("", "", "", "", "", False)
+_UNKNOWN_DEVICE = Device("", "", "", "", "", "")
+_REASONS = {"bot": Reason.BOT, "headless": Reason.HEADLESS, "library": Reason.LIBRARY}
 
 
 class Draft(Struct):
@@ -74,6 +84,7 @@ class Draft(Struct):
     day: LocalDay
     keys: KeySource
     places: Places
+    datacenters: Datacenters = NO_DATACENTERS
     device: Device = _UNKNOWN_DEVICE
     page: Page | None = None
     origin: WhereFrom = WhereFrom("", "", "")
@@ -96,9 +107,14 @@ def drop_prefetch(draft: Draft) -> Reason | None:
 
 
 def drop_bot(draft: Draft) -> Reason | None:
-    """No person."""
-    draft.device = device_of(draft.client.agent)
-    return Reason.BOT if draft.device.bot and not draft.rules.site.count_automated else None
+    """No person: a crawler, a driven browser or a library."""
+    draft.device = refined(device_of(draft.client.agent), draft.client.hints)
+    return None if draft.rules.site.count_automated else _REASONS.get(draft.device.bot)
+
+
+def drop_withdrawn(draft: Draft) -> Reason | None:
+    """Consent is taken back. First of the signals, because there is something to delete whatever the others say."""
+    return Reason.WITHDRAWN if draft.beacon.consent == "withdrawn" else None
 
 
 def drop_opted_out(draft: Draft) -> Reason | None:
@@ -106,11 +122,21 @@ def drop_opted_out(draft: Draft) -> Reason | None:
     return Reason.OPTED_OUT if draft.client.opted_out else None
 
 
+def drop_denied(draft: Draft) -> Reason | None:
+    """Asked, and refused."""
+    return Reason.DENIED if draft.beacon.consent == "denied" else None
+
+
 def drop_gpc(draft: Draft) -> Reason | None:
     """Global Privacy Control: nothing, or one more in a bare total."""
     if not draft.client.gpc:
         return None
     return Reason.GPC if draft.rules.anonymization.gpc == "drop" else Reason.COUNT_ONLY
+
+
+def drop_unasked(draft: Draft) -> Reason | None:
+    """Nobody has consented yet where the site needs it: one more in a bare total."""
+    return Reason.COUNT_ONLY if draft.rules.needs_consent and draft.beacon.consent != "granted" else None
 
 
 def drop_bad_url(draft: Draft) -> Reason | None:
@@ -129,10 +155,24 @@ def put_origin(draft: Draft) -> None:
     draft.origin = where_from(draft.beacon.referrer, draft.page, draft.rules.own_hosts, keep_path)
 
 
+def drop_referrer_spam(draft: Draft) -> Reason | None:
+    """A visit forged so that a host's name is read here."""
+    more = draft.rules.referrer_spam
+    forged = is_spam(draft.origin.referrer.partition("/")[0], more) or is_spam(draft.origin.source, more)
+    return Reason.REFERRER_SPAM if forged else None
+
+
 def put_network(draft: Draft) -> None:
     """The truncated address: all that any later step but the visitor's hash may see of it."""
     settings = draft.rules.anonymization
     draft.network = truncate(draft.client.address, settings.ipv4_bits, settings.ipv6_bits)
+
+
+def drop_datacenter(draft: Draft) -> Reason | None:
+    """A network in which machines stand, not people."""
+    if draft.rules.site.count_automated:
+        return None
+    return Reason.DATACENTER if draft.datacenters.hold(draft.network) else None
 
 
 def put_place(draft: Draft) -> None:
@@ -169,7 +209,8 @@ def put_name_and_props(draft: Draft) -> None:
 
 def put_visitor(draft: Draft) -> None:
     """The keyed hash of what the settings allow (rule H1)."""
-    settings, device = draft.rules.anonymization, draft.device
+    # Of the agent alone: hints are sent to one page and not to the next, and would make two visitors of one.
+    settings, device = draft.rules.anonymization, device_of(draft.client.agent)
     key = draft.keys.key(draft.rules.site.key, draft.day.number)
     whole_agent = settings.visitor_agent == "whole"
     parts = (
@@ -186,11 +227,17 @@ def put_visitor(draft: Draft) -> None:
 STEPS: tuple[Callable[[Draft], Reason | None], ...] = (
     drop_prefetch,
     drop_bot,
+    # Of several signals the most restrictive one holds.
+    drop_withdrawn,
     drop_opted_out,
+    drop_denied,
     drop_gpc,
+    drop_unasked,
     drop_bad_url,
     put_origin,
+    drop_referrer_spam,
     put_network,
+    drop_datacenter,
     put_place,
     put_language,
     put_screen,
@@ -206,6 +253,13 @@ def anonymize(draft: Draft) -> Event | Reason:
         if reason is not None:
             return reason
     return event_of(draft)
+
+
+def erasure_of(draft: Draft) -> Erasure:
+    """Whose rows of today go, for a draft that ended as withdrawn: the number its events had. Raises NoKey."""
+    for step in (put_network, put_language, put_screen, put_visitor):
+        step(draft)
+    return Erasure(draft.rules.site.key, draft.received, draft.day.number, draft.visitor)
 
 
 def event_of(draft: Draft) -> Event:

@@ -19,6 +19,7 @@ from schema.store import StoreError
 
 from .access import Accounts
 from .api import Api, refusal
+from .engineers import Compare
 from .guard import Guard
 from .pages import HERE, Pages
 from .query import BadQuery
@@ -43,10 +44,12 @@ def create_app(
     accounts: Accounts,
     settings: DashboardSettings | None = None,
     collector_url: str = "",
+    compare: Compare | None = None,
 ) -> Starlette:
-    """The dashboards. collector_url: where pages find the tracker, for the tag that a new site is shown."""
+    """The dashboards. collector_url: where pages find the tracker, for the tag that a new site is shown.
+    compare: what the engineers' page shows; without it there is none."""
     settings = settings or DashboardSettings()
-    pages = Pages(reports, accounts, settings, collector_url)
+    pages = Pages(reports, accounts, settings, collector_url, compare)
     api = Api(reports, accounts, settings.table_rows)
 
     def answer(request: Request, status: int, title: str, text: str) -> Response:

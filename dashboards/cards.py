@@ -119,7 +119,10 @@ def tiles(overview: Overview) -> list[Tile]:
     if overview.empty and overview.hidden_days:
         # Zero would be a claim: some may have come on days that are too small to tell.
         fewer = f"< {overview.released.k * overview.hidden_days}"
-        made = [replace(tile, value=fewer if n == 0 else "–", exact="") for n, tile in enumerate(made)]
+        spoken = fewer.replace("<", "fewer than")
+        made = [
+            replace(tile, value=fewer if n == 0 else "–", exact=spoken if n == 0 else "") for n, tile in enumerate(made)
+        ]
     return made
 
 

@@ -66,7 +66,8 @@ class Point(Struct, frozen=True):
 
 class Overview(Struct, frozen=True):
     """change: against the previous period, in percent; of a rate in percentage points; None where it has no base.
-    count_only: visits counted without being recorded. folded_hours: visitors in hours too small to draw.
+    count_only: page views counted without being recorded. folded_hours: visitors in hours too small to draw.
+    step: what the counts of open days are multiples of.
     hidden_days: days of fewer than k people, the open ones too."""
 
     site: str
@@ -88,12 +89,21 @@ class Overview(Struct, frozen=True):
     ongoing: bool
     empty: bool
     version: str
+    step: int
 
 
 def read(
-    store: Store, pool: Executor, site: Site, period: Period, now: dt.datetime, released: Released, rows: int
+    store: Store,
+    pool: Executor,
+    site: Site,
+    period: Period,
+    now: dt.datetime,
+    released: Released,
+    rows: int,
+    step: int = 1,
 ) -> Overview:
-    """Ask the store for all of it, several statements at once. rows: at most that many in each table."""
+    """Ask the store for all of it, several statements at once. rows: at most that many in each table. step: what
+    the counts of open days are multiples of."""
     compared = period.previous()
     hourly = period.days == 1
     bound = scope(site.key, period.first, period.last)
@@ -135,13 +145,14 @@ def read(
         tables=tables.result(),
         goals=tuple(rated(goals.result(), totals.visitors if totals else 0)),
         vitals=tuple(vitals.result()),
-        count_only=count_only.result(),
+        count_only=count_only.result() // step * step,
         folded_hours=folded.get(period.first, 0),
         hidden_days=sum(state(day) == "hidden" for day in _days_of(period)),
         released=released,
         ongoing=period.first <= now.date() <= period.last,
         empty=totals is None,
         version=_version_of(totals),
+        step=step,
     )
 
 
@@ -215,7 +226,7 @@ def _tables(store: Store, bound: dict[str, Any]) -> dict[str, tuple[Cell, ...]]:
 
 
 def _count_only(store: Store, bound: dict[str, Any]) -> int:
-    """Visits that were counted without being recorded, as a privacy signal asked."""
+    """Page views that were counted without being recorded: a privacy signal asked for that, or consent was missing."""
     found = store.rows(
         "SELECT sum(count) FROM ingest WHERE site = {site:String} AND reason = 'count_only' "
         "AND toDate(minute) BETWEEN {first:Date} AND {last:Date}",

@@ -7,7 +7,7 @@ In: HTTP requests. Out: HTML that works without JavaScript. Promises: what came 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,10 @@ from starlette.routing import BaseRoute, Route
 from schema.metrics import DIMENSIONS, METRICS, OTHER, VITALS
 from schema.site import Site
 
-from . import cards, charts, names
+from . import cards, charts, engineers, names
 from .access import MIN_PASSWORD, AccountRefused, Accounts, TooManyFailures, User
 from .api import COOKIE, period_of
+from .engineers import Compare
 from .period import PERIODS
 from .query import BadQuery, Query
 from .report import Reports
@@ -43,13 +44,20 @@ class Pages:
     """The HTML endpoints."""
 
     def __init__(
-        self, reports: Reports, accounts: Accounts, settings: DashboardSettings, collector_url: str = ""
+        self,
+        reports: Reports,
+        accounts: Accounts,
+        settings: DashboardSettings,
+        collector_url: str = "",
+        compare: Compare | None = None,
     ) -> None:
         self._reports = reports
         self._accounts = accounts
         self._settings = settings
         self._collector_url = collector_url.rstrip("/") or "https://YOUR-COLLECTOR"
+        self._compare = compare
         self._templates = _templates()
+        self._templates.globals["engineers_path"] = engineers.PATH if compare else ""
 
     def routes(self) -> list[BaseRoute]:
         """Every page."""
@@ -63,6 +71,7 @@ class Pages:
             Route("/sign-out", self.post_sign_out, methods=["POST"]),
             Route("/account", self._signed_in(self.show_account), methods=["GET"]),
             Route("/account", self.post_account, methods=["POST"]),
+            *self._engineers_routes(),
         ]
 
     def list_sites(self, request: Request, user: User) -> Response:
@@ -162,6 +171,32 @@ class Pages:
         """POST /account"""
         form = await form_of(request)
         return await run_in_threadpool(self._change_account, request.cookies.get(COOKIE) or "", form)
+
+    def _engineers_routes(self) -> list[BaseRoute]:
+        compare = self._compare
+        if compare is None:
+            return []
+
+        def show(request: Request, user: User, asked: Mapping[str, str] = engineers.EXAMPLE) -> Response:
+            form = {name: asked.get(name, "") for name in engineers.FIELDS}
+            return self._page(
+                "request.html",
+                user=user,
+                asked=form,
+                compared=compare(request.scope, form),
+                sites=list(self._reports.sites),
+                path=engineers.PATH,
+            )
+
+        async def post(request: Request) -> Response:
+            # Not by GET: what is tried out must not stand in an address, where histories and logs keep it.
+            form = await form_of(request)
+            return await run_in_threadpool(self._signed_in(lambda request, user: show(request, user, form)), request)
+
+        return [
+            Route(engineers.PATH, self._signed_in(show), methods=["GET"]),
+            Route(engineers.PATH, post, methods=["POST"]),
+        ]
 
     def message(self, status: int, title: str, text: str) -> HTMLResponse:
         """A page that only says something."""
@@ -282,6 +317,7 @@ def _templates() -> jinja2.Environment:
         "rating_sign": cards.RATING_SIGNS.__getitem__,
         "OTHER": OTHER,
         "user": None,
+        "engineers_path": "",
     }
     return environment
 

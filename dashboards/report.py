@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -28,13 +28,15 @@ from .vitals import vitals_of
 # What design.md gives the preset "balanced"; the composition root hands in what is set.
 DEFAULT_K = 5
 SUM_OF_DAYS = "Visitors of several days are the sum of each day's visitors: nobody is recognized on another day."
+ROUNDED = "Days that are still open are rounded down to multiples of {}."
 SUM_OF_VALUES = "One visitor may be counted under several of these values, so the totals are sums over values."
 _TOTALS = ("visitors", "visits", "pageviews", "bounce_rate", "visit_duration", "events", "views_per_visit")
 _SPLITS = {"day": "toString(day)", "hour": "toString(toUnixTimestamp(period))"}
 
 
 class Reports:
-    """The reports of all sites. release_k: the fold threshold of sites that set none. clock: Unix seconds."""
+    """The reports of all sites. release_k: the fold threshold of sites that set none. clock: Unix seconds.
+    rounded: sites whose open days hold multiples of k only (docs/promises.md, rule H4)."""
 
     def __init__(
         self,
@@ -42,10 +44,12 @@ class Reports:
         sites: Sequence[Site],
         release_k: int = DEFAULT_K,
         clock: Callable[[], float] = time.time,
+        rounded: Container[str] = (),
     ) -> None:
         self._store = store
         self._release_k = release_k
         self._clock = clock
+        self._rounded = rounded
         # Long-lived, because the store keeps one client for each thread. A page waits for its slowest statement only.
         self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="report")
         self.sites = {site.key: site for site in sites}
@@ -74,6 +78,8 @@ class Reports:
             notes.append(SUM_OF_DAYS)
         if query.filtered and DIMENSIONS[query.dimension].scope != "visit":
             notes.append(SUM_OF_VALUES)
+        if site.key in self._rounded and (released.through is None or query.last > released.through):
+            notes.append(ROUNDED.format(site.release_k or self._release_k))
         return {
             "site": site.key,
             "from": query.first.isoformat(),
@@ -90,7 +96,8 @@ class Reports:
     def overview(self, site: Site, period: Period, rows: int = 9) -> overview.Overview:
         """Everything the dashboard page shows. rows: at most that many in each table."""
         released = self._released(site, period.first, period.last)
-        return overview.read(self._store, self._pool, site, period, self.now(site), released, rows)
+        step = (site.release_k or self._release_k) if site.key in self._rounded else 1
+        return overview.read(self._store, self._pool, site, period, self.now(site), released, rows, step)
 
     def version(self, site: Site, period: Period) -> str:
         """Changes if and only if the totals of the period do."""

@@ -4,34 +4,6 @@
 // Events called before the tracker has loaded wait in this queue.
 window.footfall = window.footfall || function () { (window.footfall.q = window.footfall.q || []).push(arguments); };
 
-const FLAG = 'footfall_ignore';
-
-const isOff = () => {
-  try {
-    return localStorage.getItem(FLAG) === 'true';
-  } catch {
-    return false;
-  }
-};
-
-const showCounting = () => {
-  const button = document.getElementById('counting');
-  button.textContent = isOff() ? 'Turn counting on again' : 'Turn counting off in this browser';
-  document.getElementById('counting-state').textContent = isOff()
-    ? 'Counting is off: this browser sends nothing.'
-    : 'Counting is on.';
-};
-
-const toggleCounting = () => {
-  try {
-    if (isOff()) localStorage.removeItem(FLAG);
-    else localStorage.setItem(FLAG, 'true');
-    showCounting();
-  } catch {
-    document.getElementById('counting-state').textContent = 'This browser blocks storage, so the choice cannot be kept.';
-  }
-};
-
 const signUp = () => {
   window.footfall('signup', { props: { plan: 'newsletter', place: 'home' } });
   document.getElementById('sign-up-state').textContent = 'You are on the list. See you on Friday!';
@@ -49,7 +21,6 @@ const show = async (address) => {
 
 document.addEventListener('click', (event) => {
   if (event.target.closest('#sign-up')) signUp();
-  if (event.target.closest('#counting')) toggleCounting();
   const link = event.target.closest('a[data-soft]');
   if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
     event.preventDefault();
@@ -59,5 +30,3 @@ document.addEventListener('click', (event) => {
 });
 
 addEventListener('popstate', () => show(location.href));
-
-showCounting();

@@ -1,6 +1,6 @@
 /*
  * Footfall's tracker. In: a page and what its visitor does there. Out: small JSON beacons in Plausible's keys.
- * It sets no cookie and stores nothing; it reads storage only to find an opt-out; no error of it reaches the page.
+ * It sets no cookie and stores nothing but an opt-out that the visitor asks for; no error of it reaches the page.
  */
 (() => {
   'use strict';
@@ -23,7 +23,11 @@
       (setting('automated') === null && navigator.webdriver);
     const tz = safe(() => Intl.DateTimeFormat().resolvedOptions().timeZone)();
     const waiting = (stub && stub.q) || []; // events from before the first view
+    const FLAG = 'footfall_ignore';
+    const WORDS = ['granted', 'denied', 'withdrawn'];
+    const asks = setting('consent'); // "required", or what the page knows already
 
+    let consent = WORDS.includes(asks) ? asks : undefined; // kept here only: the page says it anew on every load
     let view; // URL of the page being counted; undefined until it was visible once
     let landing; // URL of the page load: web vitals belong to it
     let referrer; // known for the first view only
@@ -36,20 +40,23 @@
     let told = 0; // scroll depth last sent
     let settling = 0; // timer: after a route change the last page and its scroll position stay on screen for a moment
 
+    const optedOut = safe(() => [FLAG, 'plausible_ignore'].some((name) => localStorage.getItem(name) === 'true'));
+
     // Asked at every beacon, so that turning counting off works at once.
     const refused = () =>
       unwanted ||
       navigator.doNotTrack === '1' ||
-      safe(() => ['footfall', 'plausible'].some((whose) => localStorage.getItem(whose + '_ignore') === 'true'))();
+      optedOut();
 
     // A fragment is sent only where it is the route.
     const here = () => (byHash ? location.href : location.href.split('#')[0]);
 
     const send = (n, u, more, leaving, callback) => {
       const tell = (outcome) => callback && setTimeout(callback, 0, outcome);
-      if (refused()) return tell();
+      // After a no nothing leaves the browser but the withdrawal itself, which has rows to be deleted.
+      if (refused() || (consent && consent !== 'granted' && n !== 'consent')) return tell();
       const d = setting('domain') || undefined;
-      const body = JSON.stringify({ n, u, d, h: byHash ? 1 : undefined, tz, w: screen.width, ...more });
+      const body = JSON.stringify({ n, u, d, h: byHash ? 1 : undefined, tz, w: screen.width, consent, ...more });
       const beacon = () => navigator.sendBeacon(api, new Blob([body], { type: 'text/plain' }));
       // sendBeacon would carry the site's cookies, so it only stands in for a fetch that cannot outlive its page.
       if (leaving && !('keepalive' in Request.prototype) && safe(beacon)()) return;
@@ -136,6 +143,7 @@
     });
 
     const clicked = safe((event) => {
+      if (event.type === 'click' && event.target.closest('[data-footfall-opt-out]')) return optedOut() ? track.optIn() : track.optOut();
       const element = event.target.closest('[data-footfall-event]');
       if (!element || (event.type !== 'click' && !(event.button === 1 && element.href))) return;
       const props = {};
@@ -144,6 +152,39 @@
         if (prop) props[prop] = value;
       }
       track(element.getAttribute('data-footfall-event'), { props });
+    });
+
+    // What the visitor said to the page's own question.
+    track.consent = safe((word) => {
+      if (!WORDS.includes(word) || word === consent) return;
+      const before = consent;
+      consent = word;
+      if (word === 'withdrawn') send('consent', here());
+      // A page view that was only a number in a total until now.
+      else if (word === 'granted' && view !== undefined && (before || asks !== null)) send('pageview', view, { r: referrer });
+    });
+
+    // Buttons say what they do next: their own text, or once counting is off the attribute's.
+    const label = safe(() => {
+      const off = optedOut();
+      for (const button of document.querySelectorAll('[data-footfall-opt-out]')) {
+        const texts = (button.footfallTexts = button.footfallTexts || [button.textContent, button.getAttribute('data-footfall-opt-out')]);
+        if (texts[1]) button.textContent = texts[off ? 1 : 0];
+        else button.setAttribute('aria-pressed', String(!!off));
+      }
+    });
+
+    track.optOut = safe(() => {
+      send('consent', here(), { consent: 'withdrawn' });
+      consent = 'withdrawn'; // holds for this page even where storage is blocked
+      safe(() => localStorage.setItem(FLAG, 'true'))();
+      label();
+    });
+
+    track.optIn = safe(() => {
+      for (const name of [FLAG, 'plausible_ignore']) localStorage.removeItem(name);
+      consent = WORDS.includes(asks) ? asks : undefined;
+      label();
     });
 
     track.on = true;
@@ -174,6 +215,8 @@
     // window, before it comes to the document. A beacon at pagehide would leave without LCP, CLS and INP.
     for (const type of ['visibilitychange', 'prerenderingchange']) document.addEventListener(type, changed);
     for (const type of ['focus', 'blur']) addEventListener(type, attend);
+    if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', label);
+    else label();
     for (const type of ['click', 'auxclick']) document.addEventListener(type, clicked, true);
     for (const type of ['popstate', 'hashchange']) addEventListener(type, moved);
     addEventListener('scroll', look, { passive: true });

@@ -18,15 +18,16 @@ QUIET = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """One browser for these tests; ended with them, because its event loop would be in the way of others."""
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
         yield launched
         launched.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One house for all browser tests."""
     config = tmp_path_factory.mktemp("config") / "footfall.toml"
@@ -39,7 +40,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def signed_in(browser: Browser, house: Running) -> Iterator[BrowserContext]:
     """A browser that followed the one-time link."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})

@@ -60,12 +60,30 @@ def test_a_line_is_a_page_opened_by_somebody() -> None:
         ({"request": "GET / HTTP/1.0"}, "/", "https://example.org/from", AGENT, "83.149.9.216"),
         ({"request": "GET /"}, "/", "https://example.org/from", AGENT, "83.149.9.216"),  # HTTP/0.9
         ({"request": "GET /a b HTTP/1.1"}, "/a b", "https://example.org/from", AGENT, "83.149.9.216"),
-        ({"request": "GET //evil.example/x HTTP/1.1"}, "/evil.example/x", "https://example.org/from", AGENT, "83.149.9.216"),
-        ({"request": r"GET /say?q=\"hi\" HTTP/1.1"}, r"/say?q=\"hi\"", "https://example.org/from", AGENT, "83.149.9.216"),
-        ({"rest": r' "https://r.example/?q=\"x\"" "An \"agent\""'}, "/a?b=c", r"https://r.example/?q=\"x\"", r"An \"agent\"", "83.149.9.216"),
+        (
+            {"request": "GET //evil.example/x HTTP/1.1"},
+            "/evil.example/x",
+            "https://example.org/from",
+            AGENT,
+            "83.149.9.216",
+        ),
+        (
+            {"request": r"GET /say?q=\"hi\" HTTP/1.1"},
+            r"/say?q=\"hi\"",
+            "https://example.org/from",
+            AGENT,
+            "83.149.9.216",
+        ),
+        (
+            {"rest": r' "https://r.example/?q=\"x\"" "An \"agent\""'},
+            "/a?b=c",
+            r"https://r.example/?q=\"x\"",
+            r"An \"agent\"",
+            "83.149.9.216",
+        ),
         ({"request": "GET /v1.2/page HTTP/2.0"}, "/v1.2/page", "https://example.org/from", AGENT, "83.149.9.216"),
     ],
-)  # fmt: skip
+)
 def test_the_formats_variations_are_read(
     given_: dict[str, str], url: str, referrer: str, agent: str, address: str
 ) -> None:
@@ -91,12 +109,21 @@ def test_a_time_is_read_in_its_own_zone(time: str, moment: int) -> None:
 @pytest.mark.parametrize(
     "time",
     [
-        "32/May/2015:10:05:03 +0000", "17/Foo/2015:10:05:03 +0000", "29/Feb/2015:10:05:03 +0000",
-        "17/May/2015:10:05:03 00000", "17/May/2015 10:05:03 +0000", "17/May/2015:10:05 +0000aaa",
-        "17/May/2015:24:05:03 +0000", "17/May/2015:10:60:03 +0000", "17/May/2015:10:05:61 +0000",
-        "17/May/2015:-1:05:03 +0000", "17/May/2015:10:05:03 +00", "", "x" * 26,
+        "32/May/2015:10:05:03 +0000",
+        "17/Foo/2015:10:05:03 +0000",
+        "29/Feb/2015:10:05:03 +0000",
+        "17/May/2015:10:05:03 00000",
+        "17/May/2015 10:05:03 +0000",
+        "17/May/2015:10:05 +0000aaa",
+        "17/May/2015:24:05:03 +0000",
+        "17/May/2015:10:60:03 +0000",
+        "17/May/2015:10:05:61 +0000",
+        "17/May/2015:-1:05:03 +0000",
+        "17/May/2015:10:05:03 +00",
+        "",
+        "x" * 26,
     ],
-)  # fmt: skip
+)
 def test_a_time_that_cannot_be_makes_the_line_bad(time: str) -> None:
     assert read_line(line(time=time), "example.com") is Reason.BAD_LINE
 
@@ -128,13 +155,18 @@ def test_what_is_no_person_opening_a_page_has_a_reason(text: str, reason: Reason
     assert read_line(text, "example.com") is reason
 
 
-@given(st.text(max_size=300) | st.builds(lambda a, b, c: line(request=a, rest=f' "{b}" "{c}"'), *[st.text(max_size=60)] * 3))
+@given(
+    st.text(max_size=300)
+    | st.builds(lambda a, b, c: line(request=a, rest=f' "{b}" "{c}"'), *[st.text(max_size=60)] * 3)
+)
 def test_no_line_raises(text: str) -> None:
     outcome = read_line(text, "example.com")
     assert isinstance(outcome, (Reason, tuple))
 
 
-@pytest.mark.parametrize("text", [line(user="- " + "a " * 20_000), '"' * 60_000, "a " * 30_000, line(rest=' "' + '\\"' * 30_000)])
+@pytest.mark.parametrize(
+    "text", [line(user="- " + "a " * 20_000), '"' * 60_000, "a " * 30_000, line(rest=' "' + '\\"' * 30_000)]
+)
 def test_no_line_takes_long(text: str) -> None:
     started = dt.datetime.now(dt.UTC)
     read_line(text, "example.com")

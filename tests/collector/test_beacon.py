@@ -1,4 +1,4 @@
-"""Plausible's wire format, line by line, and the promise that whatever the bytes are, nothing but `Refused` is raised."""
+"""Plausible's wire format, line by line; and whatever the bytes are, nothing but `Refused` is raised."""
 
 from __future__ import annotations
 
@@ -34,9 +34,17 @@ def test_the_least_beacon_is_a_name_a_url_and_a_domain() -> None:
 
 def test_a_trackers_whole_beacon_is_read() -> None:
     sent = LEAST | {
-        "n": "Signup", "r": "https://news.ycombinator.com/", "h": 1, "p": {"plan": "three"}, "i": False, "v": 33,
-        "$": {"amount": "12.50", "currency": "eur"}, "w": 1440, "tz": "Europe/Berlin", "id": "e-1",
-    }  # fmt: skip
+        "n": "Signup",
+        "r": "https://news.ycombinator.com/",
+        "h": 1,
+        "p": {"plan": "three"},
+        "i": False,
+        "v": 33,
+        "$": {"amount": "12.50", "currency": "eur"},
+        "w": 1440,
+        "tz": "Europe/Berlin",
+        "id": "e-1",
+    }
     assert decode(body(sent)) == Beacon(
         name="Signup",
         url="https://example.com/a",
@@ -216,7 +224,17 @@ def test_revenue_is_minor_units_or_nothing(sent: Any, read: tuple[str, int]) -> 
 
 @pytest.mark.parametrize(
     ("sent", "read"),
-    [(0, 0), (71, 71), ("71", 71), (100, 100), (250, 100), (70.9, 70), (-1, NO_SCROLL), ("far", NO_SCROLL), ([], NO_SCROLL)],
+    [
+        (0, 0),
+        (71, 71),
+        ("71", 71),
+        (100, 100),
+        (250, 100),
+        (70.9, 70),
+        (-1, NO_SCROLL),
+        ("far", NO_SCROLL),
+        ([], NO_SCROLL),
+    ],
 )
 def test_scroll_depth_is_a_percentage_or_missing(sent: Any, read: int) -> None:
     assert decode(body(LEFT | {"sd": sent})).scroll == read
@@ -224,7 +242,16 @@ def test_scroll_depth_is_a_percentage_or_missing(sent: Any, read: int) -> None:
 
 @pytest.mark.parametrize(
     ("sent", "read"),
-    [(0, 0), (8123, 8123), ("8123", 8123), (30 * 86_400_000 - 1, 30 * 86_400_000 - 1), (30 * 86_400_000, 0), (-5, 0), ("x", 0), (1e300, 0)],
+    [
+        (0, 0),
+        (8123, 8123),
+        ("8123", 8123),
+        (30 * 86_400_000 - 1, 30 * 86_400_000 - 1),
+        (30 * 86_400_000, 0),
+        (-5, 0),
+        ("x", 0),
+        (1e300, 0),
+    ],
 )
 def test_engaged_time_is_plausible_or_nothing(sent: Any, read: int) -> None:
     assert decode(body(LEFT | {"e": sent})).engaged_ms == read
@@ -233,10 +260,13 @@ def test_engaged_time_is_plausible_or_nothing(sent: Any, read: int) -> None:
 @pytest.mark.parametrize(
     ("sent", "read"),
     [
-        ({"lcp": 1234.5, "cls": 0.02, "inp": 0, "fcp": "90", "ttfb": 600_000}, {"lcp": 1234.5, "cls": 0.02, "inp": 0.0, "fcp": 90.0, "ttfb": 600_000.0}),
+        (
+            {"lcp": 1234.5, "cls": 0.02, "inp": 0, "fcp": "90", "ttfb": 600_000},
+            {"lcp": 1234.5, "cls": 0.02, "inp": 0.0, "fcp": 90.0, "ttfb": 600_000.0},
+        ),
         ({"lcp": -1, "cls": 1001, "inp": 600_001, "fcp": "x", "ttfb": True, "sd": 1}, {}),
     ],
-)  # fmt: skip
+)
 def test_vitals_beyond_belief_are_left_out(sent: dict[str, Any], read: dict[str, float]) -> None:
     assert decode(body(LEFT | sent)).vitals == read
 
@@ -251,7 +281,9 @@ def test_one_measure_is_enough_for_an_engagement_report(field: str) -> None:
     assert decode(body(LEFT | {field: 5})).name == "engagement"
 
 
-@pytest.mark.parametrize("number", [10**18, 2**64, 2**200, 10**4299, 10**5000, -(10**5000)], ids=lambda n: f"{n.bit_length()} bits")
+@pytest.mark.parametrize(
+    "number", [10**18, 2**64, 2**200, 10**4299, 10**5000, -(10**5000)], ids=lambda n: f"{n.bit_length()} bits"
+)
 @pytest.mark.parametrize("field", ["n", "u", "d", "r", "h", "i", "w", "tz", "id", "sd", "e", "lcp", "$", "p"])
 def test_no_number_is_too_large(field: str, number: int) -> None:
     digits = sys.get_int_max_str_digits()
@@ -262,10 +294,7 @@ def test_no_number_is_too_large(field: str, number: int) -> None:
         sys.set_int_max_str_digits(digits)
     value = f'{{"a":{text},"amount":{text},"currency":"EUR"}}' if field in "$p" else text
     rest = ",".join(f'"{name}":"{each}"' for name, each in LEFT.items() if name != field)
-    try:
-        decode(f'{{{rest},"{field}":{value}}}'.encode())
-    except Refused as refused:
-        assert text not in str(refused) + refused.message
+    _ends_well(f'{{{rest},"{field}":{value}}}'.encode())
 
 
 _TREE = st.recursive(
@@ -273,8 +302,38 @@ _TREE = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=20), inner, max_size=4),
     max_leaves=8,
 )
-_NAMES = ("n", "name", "u", "url", "d", "domain", "r", "referrer", "h", "hashMode", "m", "meta", "p", "props", "$", "revenue",
-          "i", "interactive", "sd", "e", "v", "w", "screen_width", "tz", "id", "lcp", "inp", "cls", "fcp", "ttfb")  # fmt: skip
+_NAMES = (
+    "n",
+    "name",
+    "u",
+    "url",
+    "d",
+    "domain",
+    "r",
+    "referrer",
+    "h",
+    "hashMode",
+    "m",
+    "meta",
+    "p",
+    "props",
+    "$",
+    "revenue",
+    "i",
+    "interactive",
+    "sd",
+    "e",
+    "v",
+    "w",
+    "screen_width",
+    "tz",
+    "id",
+    "lcp",
+    "inp",
+    "cls",
+    "fcp",
+    "ttfb",
+)
 _MONEY = st.fixed_dictionaries({"amount": _TREE, "currency": st.sampled_from(["EUR", "JPY", "x", None])})
 
 
@@ -313,6 +372,11 @@ def test_any_json_is_a_beacon_or_refused(sent: dict[str, Any], whole: bool, mone
 @given(st.text())
 @settings(max_examples=100)
 def test_a_refusal_tells_nothing_of_what_was_sent(mark: str) -> None:
-    for sent in ({}, LEAST | {"n": None, "u": mark}, LEAST | {"d": " ", "r": mark}, LEAST | {"p": {"k": mark + "x" * 3000}}):
+    for sent in (
+        {},
+        LEAST | {"n": None, "u": mark},
+        LEAST | {"d": " ", "r": mark},
+        LEAST | {"p": {"k": mark + "x" * 3000}},
+    ):
         _, field, message = refusal(json.dumps(sent).encode())
         assert len(mark) < 4 or mark not in field + message

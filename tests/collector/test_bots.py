@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from collector.bots import is_bot, prefetch
+from collector.bots import kind_of, prefetch
 from collector.device import device_of
 
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
@@ -108,14 +108,34 @@ def test_a_machine_that_says_so_is_a_bot(agent: str) -> None:
 
 @pytest.mark.parametrize("agent", PEOPLE.strip().splitlines())
 def test_a_browser_for_people_is_no_bot(agent: str) -> None:
-    assert not device_of(agent).bot
-    assert not is_bot(agent)
+    assert device_of(agent).bot == ""
+    assert kind_of(agent) == ""
+
+
+@pytest.mark.parametrize(
+    ("agent", "kind"),
+    [
+        ("curl/8.5.0", "library"),
+        ("Go-http-client/1.1", "library"),
+        ("node-fetch/1.0 (+https://github.com/bitinn/node-fetch)", "library"),
+        ("MyShopSync/2.1", "library"),
+        ("MyShop/2.1 (iPhone; iOS 17.2)", ""),
+        ("Dalvik/2.1.0 (Linux; U; Android 14; Pixel 7)", ""),
+        (f"Mozilla/5.0 (X11; Linux x86_64) {WEBKIT} HeadlessChrome/120.0.0.0 Safari/537.36", "headless"),
+        (f"Mozilla/5.0 (X11; Linux x86_64) {WEBKIT} Chrome/98.0.4695.0 Safari/537.36 Chrome-Lighthouse", "headless"),
+        ("Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)", "bot"),
+        ("facebookexternalhit/1.1", "bot"),
+        ("Mozilla/5.0 (compatible; archive.org_bot)", "bot"),
+    ],
+)
+def test_a_machine_is_of_a_kind(agent: str, kind: str) -> None:
+    assert kind_of(agent) == kind
 
 
 @pytest.mark.parametrize("agent", ["", "-", "   ", "1.0", "()"])
 def test_an_agent_without_a_letter_is_a_bot(agent: str) -> None:
-    assert is_bot(agent)
-    assert device_of(agent).bot
+    assert kind_of(agent) == "bot"
+    assert device_of(agent).bot == "bot"
 
 
 @pytest.mark.parametrize(

@@ -126,8 +126,8 @@ def test_a_second_keeper_is_refused_and_the_first_goes_on(ram: Path, journal: Pa
     [
         (0, [0]),
         (3600, [0]),
-        (25 * 3600 - 61, [0]),
-        (25 * 3600 - 60, [0, 1]),  # tomorrow's key is there before tomorrow
+        (25 * 3600 - 601, [0]),
+        (25 * 3600 - 600, [0, 1]),  # tomorrow's key is there before tomorrow, also for who fetches it
         (25 * 3600 - 1, [0, 1]),
         (25 * 3600, [0, 1]),  # requests in flight still need the old one
         (25 * 3600 + DESTROY_AFTER_S - 1, [0, 1]),
@@ -143,7 +143,7 @@ def test_keys_are_there_before_their_day_and_gone_ten_seconds_after_it(
     for at in range(0, after + 1, 900):
         clock.now = START + at
         made.turn()
-    for at in (after - 70, after - 15, after):
+    for at in (after - 700, after - 15, after):
         clock.now = START + max(0, at)
         made.turn()
     made.close()
@@ -152,7 +152,7 @@ def test_keys_are_there_before_their_day_and_gone_ten_seconds_after_it(
 
 def test_each_site_turns_at_its_own_midnight(ram: Path, journal: Path, clock: Clock) -> None:
     made = keeper(ram, journal, clock, BERLIN, APIA)
-    clock.now = END - 61
+    clock.now = END - 601
     made.turn()
     assert held(ram) == {("berlin", DAY), ("apia", DAY + 1)}
     clock.now = END + DESTROY_AFTER_S
@@ -164,10 +164,10 @@ def test_each_site_turns_at_its_own_midnight(ram: Path, journal: Path, clock: Cl
 def test_a_key_does_not_change_during_its_day(ram: Path, journal: Path, clock: Clock) -> None:
     made = keeper(ram, journal, clock)
     made.turn()
-    key = bytes(read_keys(ram / "keys")["berlin", DAY])
+    key = bytes(read_keys(ram / "keys")["berlin", DAY].key)
     for clock.now in (START + 7200, END - 30, END + 5):
         made.turn()
-        assert bytes(read_keys(ram / "keys")["berlin", DAY]) == key
+        assert bytes(read_keys(ram / "keys")["berlin", DAY].key) == key
     made.close()
 
 
@@ -176,14 +176,14 @@ def test_keys_are_random_and_derived_from_nothing(ram: Path, journal: Path, cloc
     made = keeper(ram, journal, clock, *sites)
     made.turn()
     made.close()
-    first = [bytes(key) for key in read_keys(ram / "keys").values()]
+    first = [bytes(one.key) for one in read_keys(ram / "keys").values()]
     assert {len(key) for key in first} == {KEY_BYTES}
     assert len(set(first)) == 50
     (ram / "keys").unlink()
     again = keeper(ram, journal, clock, *sites)
     again.turn()
     again.close()
-    assert not set(first) & {bytes(key) for key in read_keys(ram / "keys").values()}
+    assert not set(first) & {bytes(one.key) for one in read_keys(ram / "keys").values()}
 
 
 def test_a_destroyed_key_is_overwritten_in_memory_and_in_no_file(
@@ -191,7 +191,7 @@ def test_a_destroyed_key_is_overwritten_in_memory_and_in_no_file(
 ) -> None:
     made = keeper(ram, journal, clock)
     made.turn()
-    key = made._keys["berlin", DAY]
+    key = made._keys["berlin", DAY].key
     text = bytes(key)
     clock.now = END + DESTROY_AFTER_S
     made.turn()
@@ -214,7 +214,7 @@ def test_the_journal_tells_what_happened_and_when_and_holds_no_key(ram: Path, jo
     made.turn()
     clock.now = END - 30
     made.turn()
-    keys = [bytes(key).hex() for key in read_keys(ram / "keys").values()]
+    keys = [bytes(one.key).hex() for one in read_keys(ram / "keys").values()]
     clock.now = END + DESTROY_AFTER_S
     made.turn()
     made.close()
@@ -238,7 +238,9 @@ def test_a_restart_within_the_day_keeps_its_key(ram: Path, journal: Path, clock:
     assert lost_days(journal) == frozenset()
 
 
-@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"\xc1"), lambda path: path.write_bytes(b"")])
+@pytest.mark.parametrize(
+    "damage", [Path.unlink, lambda path: path.write_bytes(b"\xc1"), lambda path: path.write_bytes(b"")]
+)
 def test_a_key_lost_by_a_restart_marks_its_day_and_a_new_one_is_made(
     ram: Path, journal: Path, clock: Clock, damage: object
 ) -> None:
@@ -308,7 +310,7 @@ def test_a_worker_without_a_key_collects_nothing(ram: Path) -> None:
 def test_a_worker_sees_keys_come_and_go(ram: Path, journal: Path, clock: Clock) -> None:
     made = keeper(ram, journal, clock)
     made.turn()
-    worker = KeyFile(ram / "keys")
+    worker = KeyFile(ram / "keys", clock)
     today = worker.key("berlin", DAY)
     assert len(today) == KEY_BYTES
     with pytest.raises(NoKey):
@@ -324,7 +326,7 @@ def test_a_worker_sees_keys_come_and_go(ram: Path, journal: Path, clock: Clock) 
     made.close()
     with pytest.raises(NoKey):
         worker.key("berlin", DAY)
-    assert worker.key("berlin", DAY + 1) == read_keys(ram / "keys")["berlin", DAY + 1]
+    assert worker.key("berlin", DAY + 1) == read_keys(ram / "keys")["berlin", DAY + 1].key
     # What the worker had in memory is overwritten.
     assert today == bytes(KEY_BYTES)
 
@@ -332,7 +334,7 @@ def test_a_worker_sees_keys_come_and_go(ram: Path, journal: Path, clock: Clock) 
 def test_a_key_that_just_came_is_found_without_waiting_for_the_next_look(
     ram: Path, journal: Path, clock: Clock
 ) -> None:
-    worker = KeyFile(ram / "keys")
+    worker = KeyFile(ram / "keys", clock)
     with pytest.raises(NoKey):
         worker.key("berlin", DAY)
     made = keeper(ram, journal, clock)
@@ -345,7 +347,7 @@ def test_a_file_that_is_gone_leaves_no_key(ram: Path, journal: Path, clock: Cloc
     made = keeper(ram, journal, clock)
     made.turn()
     made.close()
-    worker = KeyFile(ram / "keys")
+    worker = KeyFile(ram / "keys", clock)
     key = worker.key("berlin", DAY)
     (ram / "keys").unlink()
     worker.refresh()
@@ -360,7 +362,7 @@ def test_an_unchanged_file_is_not_read_again(
     made = keeper(ram, journal, clock)
     made.turn()
     made.close()
-    worker = KeyFile(ram / "keys")
+    worker = KeyFile(ram / "keys", clock)
     key = worker.key("berlin", DAY)
     monkeypatch.setattr(keeping, "read_keys", lambda path: pytest.fail("read again"))
     worker.refresh()

@@ -56,7 +56,7 @@ def test_a_url_becomes_a_host_and_a_readable_path(url: str, hostname: str, path:
         ("a=%00%00", frozenset("a"), ""),
     ],
 )
-def test_only_kept_parameters_remain_sorted_and_scrubbed(query: str, keep: frozenset[str], kept: str) -> None:
+def test_u1_only_kept_parameters_remain_sorted_and_scrubbed(query: str, keep: frozenset[str], kept: str) -> None:
     assert parse_page(f"https://example.com/?{query}", keep, False).query == kept
 
 
@@ -84,7 +84,7 @@ def test_source_is_another_name_of_ref() -> None:
         ("gclid=", ""), ("a=gclid", ""), ("", ""),
     ],
 )  # fmt: skip
-def test_of_a_click_id_only_the_name_remains(query: str, click_id: str) -> None:
+def test_u1_of_a_click_id_only_the_name_remains(query: str, click_id: str) -> None:
     page = parse_page(f"https://example.com/?{query}", STRICT, False)
     assert page.click_id == click_id
     assert page.query == ""
@@ -100,7 +100,7 @@ def test_of_a_click_id_only_the_name_remains(query: str, click_id: str) -> None:
         ("", "/app", ""),
     ],
 )
-def test_where_a_site_routes_by_hash_the_fragment_is_part_of_the_path(fragment: str, path: str, query: str) -> None:
+def test_u1_where_a_site_routes_by_hash_the_fragment_is_part_of_the_path(fragment: str, path: str, query: str) -> None:
     page = parse_page(f"https://example.com/app#{fragment}", STRICT, True)
     assert (page.path, page.query) == (path, query)
 

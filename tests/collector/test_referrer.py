@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import resources
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -89,7 +90,7 @@ def test_a_referrer_is_named_and_classed(referrer: str, host: str, source: str, 
         ("gclid=1", "https://www.google.com/", "Google", "Paid Search"),
         ("msclkid=1", "https://www.bing.com/", "Bing", "Paid Search"),
         ("gclid=1&utm_source=may&utm_medium=email", "", "may", "Email"),
-        ("ttclid=1", "", "TikTok", "Paid Video"),
+        ("ttclid=1", "", "TikTok", "Paid Social"),
         ("dclid=1", "https://news.example/", "news.example", "Display"),
         ("cjevent=1", "https://deals.example/", "deals.example", "Affiliates"),
         ("fbclid=1", "https://l.facebook.com/", "Facebook", "Organic Social"),
@@ -131,3 +132,26 @@ def test_any_text_gets_a_known_channel(referrer: str, source: str, medium: str) 
     for candidate in (referrer, f"https://{referrer}"):
         assert where_from(candidate, page, OWN, keep_path=True).channel in CHANNELS
     assert source_of(referrer).name or not referrer
+
+
+CHANNEL_ROWS = [
+    line.split("\t")
+    for line in (Path(__file__).parent / "corpus" / "channels.tsv").read_text("utf-8").splitlines()
+    if not line.startswith("#")
+]
+
+
+@pytest.mark.parametrize(
+    ("referrer", "query", "source", "channel"),
+    [row[1:] for row in CHANNEL_ROWS],
+    ids=[f"{row[0]}-{row[1] or row[2] or 'nothing'}" for row in CHANNEL_ROWS],
+)
+def test_the_channel_is_that_of_the_published_rules(referrer: str, query: str, source: str, channel: str) -> None:
+    page = parse_page(f"https://example.com/?{query}", KEEP, False)
+    assert where_from(referrer, page, OWN)[1:] == (source, channel)
+
+
+def test_the_table_of_channels_is_long_and_has_every_channel() -> None:
+    assert len(CHANNEL_ROWS) >= 120
+    assert {row[4] for row in CHANNEL_ROWS} == set(CHANNELS)
+    assert {row[0] for row in CHANNEL_ROWS} >= {str(rule) for rule in range(1, 19)}

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import time
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from collector.scrub import MAX_TEXT, SECRET_NAMES, is_secret, scrub
+from collector.finds import MOST
+from collector.scrub import MAX_TEXT, SECRET_NAMES, _unescaped, is_secret, scrub
+from tests.collector.corpus.make import KINDS, WRAPPED, made
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -19,18 +24,48 @@ def lines(name: str) -> list[str]:
     return [line for line in text.splitlines() if line and not line.startswith("# ")]
 
 
-def test_of_what_names_a_person_at_least_99_percent_is_found() -> None:
-    cases = [line.split("\t", 1) for line in lines("scrub_positive.txt")]
-    missed = [(kind, text, scrub(text)) for kind, text in cases if f":{kind}" not in scrub(text)]
-    assert len(cases) >= 150
+def positives() -> list[tuple[str, str, str]]:
+    """(kind, text, what may not survive of it); the older corpus does not single that out."""
+    cases = [line.split("\t") for name in ("scrub_positive.txt", "scrub_positive_made.txt") for line in lines(name)]
+    return [(case[0], case[1], case[2] if len(case) > 2 else "\0") for case in cases]
+
+
+def benign() -> list[str]:
+    return [line for name in ("benign", "benign_sites", "benign_log") for line in lines(f"scrub_{name}.txt")]
+
+
+def test_u3_of_what_names_a_person_at_least_99_percent_is_found() -> None:
+    cases = positives()
+    missed = [
+        (kind, text, scrub(text))
+        for kind, text, secret in cases
+        if f":{kind}" not in scrub(text) or secret in scrub(text)
+    ]
+    print(f"recall {1 - len(missed) / len(cases):.2%} of {len(cases)}")
+    assert len(cases) >= 500
     assert len(missed) <= 0.01 * len(cases), missed
 
 
-def test_of_ordinary_texts_at_most_1_percent_is_touched() -> None:
-    cases = lines("scrub_benign.txt")
-    touched = [(text, scrub(text)) for text in cases if scrub(text) != text]
-    assert len(cases) >= 150
+@pytest.mark.parametrize("kind", KINDS)
+def test_u2_every_kind_is_found_in_texts_nobody_tuned_for(kind: str) -> None:
+    draw, found, count = random.Random(f"{kind} 7"), 0, 300
+    for _ in range(count):
+        secret = KINDS[kind](draw)
+        scrubbed = scrub(draw.choice(WRAPPED).format(secret))
+        found += f":{kind}" in scrubbed and secret not in scrubbed
+    assert found >= 0.97 * count
+
+
+def test_u3_of_ordinary_texts_at_most_1_percent_is_touched() -> None:
+    cases = benign()
+    touched = [(text, scrub(text)) for text in cases if scrub(text) != unquote(text)]
+    print(f"touched {len(touched) / len(cases):.2%} of {len(cases)}")
+    assert len(cases) >= 500
     assert len(touched) <= 0.01 * len(cases), touched
+
+
+def test_u3_the_made_corpus_is_what_its_maker_makes() -> None:
+    assert made() == (CORPUS / "scrub_positive_made.txt").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -57,13 +92,14 @@ def test_of_ordinary_texts_at_most_1_percent_is_touched() -> None:
         ("", ""),
     ],
 )
-def test_a_text_comes_out_readable_with_placeholders(text: str, scrubbed: str) -> None:
+def test_u2_a_text_comes_out_readable_with_placeholders(text: str, scrubbed: str) -> None:
     assert scrub(text) == scrubbed
 
 
 PIECES = st.sampled_from(
     [*lines("scrub_benign.txt")]
     + [line.split("\t", 1)[1] for line in lines("scrub_positive.txt")]
+    + [line.split("\t")[1] for line in lines("scrub_positive_made.txt")]
     + ["%", "%25", "%40", "41", "@", ":", "::", "-", "+", "(", ".", "/", " ", "=", "token=", "eyJ", "tg:", "t.me/", "ﷺ"]
 )
 TEXTS = st.one_of(
@@ -80,7 +116,7 @@ TEXTS = st.one_of(
 @example("e\x00\u0301")
 @example("ﷺ" * 300)
 @example("@ab" * 900)
-def test_scrubbing_twice_is_scrubbing_once(text: str) -> None:
+def test_u3_scrubbing_twice_is_scrubbing_once(text: str) -> None:
     once = scrub(text)
     assert scrub(once) == once
     assert len(once) <= MAX_TEXT
@@ -88,7 +124,7 @@ def test_scrubbing_twice_is_scrubbing_once(text: str) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.ip_addresses(v=4), st.emails(), st.uuids(), PIECES, PIECES)
-def test_an_address_does_not_survive_its_surroundings(
+def test_u2_an_address_does_not_survive_its_surroundings(
     address: object, email: str, uuid: object, left: str, right: str
 ) -> None:
     scrubbed = scrub(f"{left}/{address}/{uuid}/{right}")
@@ -103,12 +139,37 @@ DE89 |DE89370400440532013000 |+1234567 |A1b2C3d4E5f6.|0123456789abcdef.|ﷺ|\u03
 
 
 @pytest.mark.parametrize("piece", HOSTILE.split("|"))
-def test_no_hostile_text_takes_long(piece: str) -> None:
+def test_u2_no_hostile_text_takes_long(piece: str) -> None:
     text = (piece * MAX_TEXT)[:MAX_TEXT]
-    started = time.perf_counter()
-    scrub(text)
-    # Measured: at most 3 ms. A quadratic search would take 50 ms and more.
-    assert time.perf_counter() - started < 0.04
+    # Measured at rest: at most 0.2 ms (python -m bench.scrub). What is quadratic takes 50 ms and more.
+    assert best_of(3, lambda: scrub(text)) < 0.002
+
+
+def test_u2_a_beacon_full_of_hostile_properties_takes_no_longer() -> None:
+    texts = [(piece * MAX_TEXT)[:MAX_TEXT] for piece in HOSTILE.split("|")][:30]
+    # Measured at rest: 3 ms.
+    assert best_of(3, lambda: [scrub(text) for text in texts]) < 0.02
+
+
+def best_of(times: int, action: Callable[[], object]) -> float:
+    taken = []
+    for _ in range(times):
+        started = time.perf_counter()
+        action()
+        taken.append(time.perf_counter() - started)
+    return min(taken)
+
+
+def test_u2_a_text_with_more_finds_than_a_readers_is_not_kept_at_all() -> None:
+    assert scrub(" ".join(["anna@example.com"] * MOST)) == " ".join([":email"] * MOST)
+    assert scrub(" ".join(["anna@example.com"] * (MOST + 1))) == ":scrubbed"
+
+
+@given(st.text(alphabet="abAF019%=+é_ \u20ac", max_size=60))
+@example("%")
+@example("%%41%zz=%3D=")
+def test_u2_escapes_are_read_as_the_standard_library_reads_them(text: str) -> None:
+    assert _unescaped(text) == unquote(text)
 
 
 def test_only_the_head_of_a_long_text_is_read() -> None:
@@ -118,11 +179,11 @@ def test_only_the_head_of_a_long_text_is_read() -> None:
 @pytest.mark.parametrize(
     "name", ["token", "Access_Token", "access-token", "PHPSESSID", "user", "e-mail", "api_key", "state"]
 )
-def test_a_secret_name_is_known_however_it_is_written(name: str) -> None:
+def test_u2_a_secret_name_is_known_however_it_is_written(name: str) -> None:
     assert is_secret(name)
 
 
 @pytest.mark.parametrize("name", ["utm_source", "ref", "page", "q", "color", "source", "lang"])
-def test_an_ordinary_name_is_no_secret(name: str) -> None:
+def test_u2_an_ordinary_name_is_no_secret(name: str) -> None:
     assert not is_secret(name)
     assert name not in SECRET_NAMES

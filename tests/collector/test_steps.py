@@ -12,6 +12,7 @@ from msgspec import structs
 
 from collector import steps
 from collector.beacon import Beacon
+from collector.hints import Hints
 from collector.keys import NoKey
 from collector.place import Place
 from collector.reason import Reason
@@ -85,6 +86,13 @@ def event(**given: Any) -> Event:
         ({}, {"prefetch": True}, Reason.PREFETCH),
         ({}, {"agent": BOT}, Reason.BOT),
         ({}, {"agent": ""}, Reason.BOT),
+        ({}, {"agent": "curl/8.5.0"}, Reason.LIBRARY),
+        ({}, {"agent": AGENT.replace("Chrome/", "HeadlessChrome/")}, Reason.HEADLESS),
+        ({}, {"hints": Hints('"HeadlessChrome";v="143"')}, Reason.HEADLESS),
+        ({"referrer": "https://www.semalt.com/x"}, {}, Reason.REFERRER_SPAM),
+        ({"url": "https://example.com/?utm_source=free.semalt.com"}, {}, Reason.REFERRER_SPAM),
+        ({"referrer": "https://notsemalt.com/x"}, {}, None),
+        ({"referrer": "https://semalt.com/"}, {"opted_out": True}, Reason.OPTED_OUT),
         ({}, {"opted_out": True}, Reason.OPTED_OUT),
         ({}, {"gpc": True}, Reason.COUNT_ONLY),
         ({"url": "data:text/html,x"}, {}, Reason.BAD_URL),
@@ -152,7 +160,9 @@ def test_a_put_step_never_ends_a_beacon_and_a_drop_step_only_gives_reasons() -> 
 
 
 def test_a_site_may_count_machines() -> None:
-    assert isinstance(anonymize(draft(client={"agent": BOT}, mine=rules(site=Site("demo", count_automated=True)))), Event)
+    assert isinstance(
+        anonymize(draft(client={"agent": BOT}, mine=rules(site=Site("demo", count_automated=True)))), Event
+    )
 
 
 def test_without_a_key_there_is_no_event() -> None:
@@ -181,10 +191,14 @@ _SENT: dict[str, Any] = {
         ("network", "", "", "203.0.113.0"),
         ("language", "de", "de", "de-AT"),
         ("referrer", "news.example.org", "news.example.org", "news.example.org/story"),
-        ("query", "utm_campaign=c&utm_medium=m&utm_source=s", *["ref=r&utm_campaign=c&utm_content=o&utm_medium=m&utm_source=s&utm_term=t"] * 2),
+        (
+            "query",
+            "utm_campaign=c&utm_medium=m&utm_source=s",
+            *["ref=r&utm_campaign=c&utm_content=o&utm_medium=m&utm_source=s&utm_term=t"] * 2,
+        ),
         ("utm_term", "", "t", "t"),
     ],
-)  # fmt: skip
+)
 def test_a_preset_keeps_what_its_column_says(field: str, strict: Any, balanced: Any, accurate: Any) -> None:
     kept = [getattr(event(beacon=_SENT, mine=rules(preset)), field) for preset in PRESETS]
     assert kept == [strict, balanced, accurate]
@@ -216,7 +230,10 @@ def test_a_preset_tells_visitors_apart_by_what_its_column_says(
     assert apart == [strict, balanced, accurate]
 
 
-@pytest.mark.parametrize(("preset", "k", "days", "gpc"), [("strict", 10, 2, "drop"), ("balanced", 5, 30, "count"), ("accurate", 2, 90, "count")])
+@pytest.mark.parametrize(
+    ("preset", "k", "days", "gpc"),
+    [("strict", 10, 2, "drop"), ("balanced", 5, 30, "count"), ("accurate", 2, 90, "count")],
+)
 def test_a_preset_decides_release_retention_and_gpc(preset: str, k: int, days: int, gpc: str) -> None:
     settings = PRESETS[preset]
     assert (settings.preset, settings.k, settings.raw_days, settings.gpc) == (preset, k, days, gpc)
@@ -268,12 +285,15 @@ def test_an_id_is_hashed_with_the_days_key() -> None:
     [
         ({"plan": "three"}, {"plan": "three"}),
         ({"email": "x"}, {"email": ":secret"}),
-        ({"Token": "abc", "user_id": "7", "api-key": "k"}, {"Token": ":secret", "user_id": ":secret", "api-key": ":secret"}),
+        (
+            {"Token": "abc", "user_id": "7", "api-key": "k"},
+            {"Token": ":secret", "user_id": ":secret", "api-key": ":secret"},
+        ),
         ({"note": "anna@example.org"}, {"note": ":email"}),
         ({"anna@example.org": "x"}, {":email": "x"}),
         ({"url": "/u/550e8400-e29b-41d4-a716-446655440000"}, {"url": "/u/:uuid"}),
     ],
-)  # fmt: skip
+)
 def test_properties_lose_secrets_by_name_and_persons_by_shape(props: dict[str, str], kept: dict[str, str]) -> None:
     assert event(beacon={"name": "x", "props": props}).props == kept
 
@@ -303,3 +323,48 @@ def test_drafts_do_not_share_their_properties() -> None:
     steps.put_name_and_props(first)
     steps.put_name_and_props(second)
     assert second.props == {}
+
+
+# -- machines ------------------------------------------------------------------------------------------------------
+
+
+class Hosting:
+    """Holds one network."""
+
+    def hold(self, network: str) -> bool:
+        return network == "203.0.113.0"
+
+
+@pytest.mark.parametrize(
+    ("client", "site", "reason"),
+    [
+        ({}, Site("example.com"), Reason.DATACENTER),
+        ({"address": "198.51.100.9"}, Site("example.com"), None),
+        ({"opted_out": True}, Site("example.com"), Reason.OPTED_OUT),
+        ({}, Site("example.com", count_automated=True), None),
+    ],
+)
+def test_a_network_of_machines_ends_a_beacon_after_the_signals(
+    client: dict[str, Any], site: Site, reason: Reason | None
+) -> None:
+    outcome = anonymize(draft({}, client, rules(site=site), datacenters=Hosting()))
+    assert outcome is reason if reason else isinstance(outcome, Event)
+
+
+@pytest.mark.parametrize("agent", [BOT, "curl/8.5.0", AGENT.replace("Chrome/", "HeadlessChrome/")])
+def test_a_site_may_count_machines_of_every_kind(agent: str) -> None:
+    event(client={"agent": agent}, mine=rules(site=Site("example.com", count_automated=True)))
+
+
+def test_more_hosts_may_be_named_as_spam() -> None:
+    mine = structs.replace(rules(), referrer_spam=frozenset(("forged.example",)))
+    assert anonymize(draft({"referrer": "https://a.forged.example/"}, {}, mine)) is Reason.REFERRER_SPAM
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_hints_change_the_device_and_never_the_visitor(preset: str) -> None:
+    hints = Hints('"Not/A)Brand";v="8", "Chromium";v="143", "Vivaldi";v="7"', "?0", '"macOS"')
+    plain, hinted = (event(client=more, mine=rules(preset)) for more in ({}, {"hints": hints}))
+    assert (hinted.browser, hinted.browser_version, hinted.os) == ("Vivaldi", "7", "macOS")
+    assert (plain.browser, plain.os) == ("Chrome", "Linux")
+    assert hinted.visitor == plain.visitor

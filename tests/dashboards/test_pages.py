@@ -136,7 +136,7 @@ def test_the_page_shows_the_numbers(client: TestClient, rollups: Any, today: dt.
         "Direct / None",
         "€1,234.50",
         "2.1",
-        "7 more visits",
+        "7 more page views",
         "Signup",
     ):
         assert text in page, text
@@ -171,7 +171,23 @@ def test_an_empty_site_shows_the_tag_to_paste_and_no_zero(client: TestClient, ro
     page = client.get(f"/sites/{rollups.site.key}").text
     tag = f'data-domain="{rollups.site.key}" src="https://collect.example/js/script.js"&gt;&lt;/script&gt;'
     assert tag in page
-    assert "&lt; 5</b>" in page
+    assert '<b title="fewer than 5">&lt; 5</b>' in page
+
+
+def test_h4_where_open_days_are_rounded_down_the_page_and_the_answer_say_so(
+    reports: Reports, accounts: Accounts, rollups: Any, today: dt.date
+) -> None:
+    rollups.cell(today, visitors=20)
+    rollups.outcome(today, "count_only", 17)
+    key = rollups.site.key
+    rounded = Reports(rollups.store, [rollups.site], 10, reports._clock, rounded=[key])
+    with TestClient(create_app(rounded, accounts)) as client:
+        client.get(f"/sign-in/{accounts.create_sign_in_link_token()}")
+        page = client.get(f"/sites/{key}?period=today").text
+        notes = client.get(f"/api/sites/{key}/stats?period=today").json()["notes"]
+    assert "rounded down to multiples of 10" in page
+    assert "10 more page views" in page
+    assert notes == ["Days that are still open are rounded down to multiples of 10."]
 
 
 def test_days_too_small_are_said_to_be(client: TestClient, rollups: Any, ago: Any) -> None:

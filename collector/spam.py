@@ -1,0 +1,27 @@
+"""Referrer spam: visits forged so that a host's name is read in statistics.
+
+In: the referring host or the source a link names, and more hosts from the settings. Out: yes or no.
+Promises: a host counts with its subdomains, never as a part of another word.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+
+# A host has at most 127 labels; of those that people visit, five.
+_MAX_LABELS = 8
+
+
+def is_spam(host: str, more: frozenset[str] = frozenset()) -> bool:
+    """Whether a host, or one that it is part of, is known to forge visits."""
+    labels = host.lower().split(".")[-_MAX_LABELS:]
+    suffixes = [".".join(labels[start:]) for start in range(len(labels) - 1)]
+    return any(suffix in _KNOWN or suffix in more for suffix in suffixes)
+
+
+def _read_hosts() -> frozenset[str]:
+    lines = (resources.files("collector") / "referrer_spam.tsv").read_text("utf-8").splitlines()
+    return frozenset(line for line in lines if line and not line.startswith("#"))
+
+
+_KNOWN = _read_hosts()

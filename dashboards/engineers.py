@@ -1,0 +1,39 @@
+"""The engineers' page: what would be stored of the request that asks for it, preset by preset.
+
+In: what the composition root hands in as `Compare`. Out: what the page shows. Promises: these are plain values; the
+dashboards themselves know neither presets nor addresses, and keep nothing of a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from msgspec import Struct
+from starlette.types import Scope
+
+PATH = "/engineers/request"
+# What a page of a shop may send, with things in it that must not be kept.
+EXAMPLE = {
+    "url": "https://example.com/u/anna@example.org/orders?utm_source=newsletter&utm_term=shoes&token=8c1f0d2b",
+    "referrer": "https://www.google.com/search?q=shoes",
+}
+FIELDS = ("site", "url", "referrer", "time_zone", "width")
+
+
+class Sent(Struct, frozen=True):
+    """Something that was sent, and for each field that comes of it what every column would store ("" is nothing)."""
+
+    label: str
+    value: str
+    fields: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+class Compared(Struct, frozen=True):
+    """columns: the presets, and what is set."""
+
+    columns: tuple[str, ...]
+    sent: tuple[Sent, ...]
+
+
+# From the request as it came and the form beside it.
+Compare = Callable[[Scope, Mapping[str, str]], Compared]

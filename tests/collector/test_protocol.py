@@ -1,0 +1,238 @@
+"""Raw sockets against a real server: what is too large or too slow is closed, and everybody else is served."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+from collector import protocol
+from collector.protocol import MAX_HEAD_BYTES, LimitedProtocol
+
+WITHIN_S = 0.3
+# A closed connection is seen at once; this is for a machine that is busy.
+PATIENCE_S = 5.0
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Reads the body, waits as long as the path says, answers the body's length."""
+    length = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        length += len(message.get("body", b""))
+        if not message.get("more_body"):
+            break
+    if scope["path"].startswith("/wait/"):
+        await asyncio.sleep(float(scope["path"].removeprefix("/wait/")))
+    body = str(length).encode()
+    await send(
+        {"type": "http.response.start", "status": 200, "headers": [(b"content-length", str(len(body)).encode())]}
+    )
+    await send({"type": "http.response.body", "body": body})
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    with pytest.MonkeyPatch.context() as patch, socket.create_server(("127.0.0.1", 0)) as listener:
+        patch.setattr(protocol, "RECEIVE_WITHIN_S", WITHIN_S)
+        config = uvicorn.Config(
+            app, http=LimitedProtocol, loop="uvloop", lifespan="off", log_config=None, access_log=False
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        while not server.started:
+            time.sleep(0.005)
+        yield listener.getsockname()[1]
+        server.should_exit = True
+        thread.join()
+
+
+class Connection:
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.buffered = b""
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def answer(self) -> tuple[int, bytes]:
+        """Status and body of the next answer."""
+        while b"\r\n\r\n" not in self.buffered:
+            more = self.socket.recv(65536)
+            if not more:
+                raise EOFError(self.buffered)
+            self.buffered += more
+        head, _, rest = self.buffered.partition(b"\r\n\r\n")
+        lengths = [
+            line.partition(b":")[2] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
+        ]
+        length = int(lengths[0])
+        while len(rest) < length:
+            rest += self.socket.recv(65536)
+        self.buffered = rest[length:]
+        return int(head.split(b" ")[1]), rest[:length]
+
+    def rest(self) -> bytes:
+        """Everything until the server closes."""
+        with contextlib.suppress(ConnectionResetError):
+            while more := self.socket.recv(65536):
+                self.buffered += more
+        return self.buffered
+
+    def trickle(self, piece: bytes = b"x", every_s: float = 0.02) -> float:
+        """Send a byte at a time until the server has enough; how long that took."""
+        started = time.monotonic()
+        self.socket.settimeout(every_s)
+        while time.monotonic() - started < PATIENCE_S:
+            try:
+                self.socket.sendall(piece)
+                if not self.socket.recv(65536):
+                    return time.monotonic() - started
+            except TimeoutError:
+                continue
+            except (ConnectionResetError, BrokenPipeError):
+                return time.monotonic() - started
+        raise AssertionError("the server never closed")
+
+
+@pytest.fixture
+def connection(port: int) -> Iterator[Connection]:
+    opened = Connection(port)
+    yield opened
+    opened.socket.close()
+
+
+def head(size: int = 0, length: int = 0) -> bytes:
+    """A request's head, of that size if one is given."""
+    start = f"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\nX-Fill: ".encode()
+    return start + b"x" * max(0, size - len(start) - 4) + b"\r\n\r\n"
+
+
+# -- large ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [0, 1000, MAX_HEAD_BYTES])
+def test_a_head_up_to_the_limit_is_served(connection: Connection, size: int) -> None:
+    connection.send(head(size))
+    assert connection.answer() == (200, b"0")
+
+
+@pytest.mark.parametrize("size", [MAX_HEAD_BYTES + 1, 17_000, 200_000])
+def test_a_head_over_the_limit_is_told_so_and_closed(connection: Connection, size: int) -> None:
+    with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+        connection.send(head(size))
+    assert connection.rest()[:12] in (b"HTTP/1.1 431", b"")  # "": the reset of what was unread overtook the answer
+
+
+@pytest.mark.parametrize("pieces", [[9000, 9000], [MAX_HEAD_BYTES - 10, 9000], [2000] * 9])
+def test_a_head_over_the_limit_is_closed_however_it_is_cut(connection: Connection, pieces: list[int]) -> None:
+    text, at = head(sum(pieces)), 0
+    with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+        for piece in pieces:
+            connection.send(text[at : at + piece])
+            at += piece
+            time.sleep(0.01)  # a packet of its own
+    assert b"200 OK" not in connection.rest()
+
+
+def test_an_endless_head_is_closed(connection: Connection) -> None:
+    connection.send(b"GET / HTTP/1.1\r\n")
+    assert connection.trickle(b"X-A: " + b"x" * 1000 + b"\r\n", every_s=0.001) < PATIENCE_S
+
+
+def test_the_head_is_limited_again_for_every_request_of_a_connection(connection: Connection) -> None:
+    for _ in range(3):
+        connection.send(head(9000))
+        assert connection.answer()[0] == 200
+    with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+        connection.send(head(20_000))
+    assert b"200 OK" not in connection.rest()
+
+
+@pytest.mark.parametrize("size", [1, 20_000, 60_000])
+def test_a_body_does_not_count_as_head(connection: Connection, size: int) -> None:
+    for _ in range(2):
+        connection.send(head(length=size) + b"b" * size)
+        assert connection.answer() == (200, str(size).encode())
+
+
+def test_a_head_cut_just_before_its_end_is_still_a_head(connection: Connection) -> None:
+    text = head(length=5)
+    connection.send(text[:-2])
+    time.sleep(0.02)
+    connection.send(text[-2:] + b"hello")
+    assert connection.answer() == (200, b"5")
+
+
+def test_pipelined_requests_are_all_answered(connection: Connection) -> None:
+    connection.send((head(length=3) + b"abc") * 3)
+    assert [connection.answer() for _ in range(3)] == [(200, b"3")] * 3
+
+
+# -- slow ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_silent_connection_is_closed(connection: Connection) -> None:
+    started = time.monotonic()
+    assert connection.rest().startswith(b"HTTP/1.1 408")
+    assert WITHIN_S * 0.8 <= time.monotonic() - started < PATIENCE_S
+
+
+def test_a_trickling_head_is_closed(connection: Connection) -> None:
+    connection.send(b"POST / HTTP/1.1\r\nX: ")
+    assert connection.trickle() < PATIENCE_S
+
+
+def test_a_trickling_body_is_closed(connection: Connection) -> None:
+    connection.send(head(length=10_000))
+    assert connection.trickle() < PATIENCE_S
+
+
+def test_a_body_that_stops_is_closed_without_an_answer(connection: Connection) -> None:
+    connection.send(head(length=100) + b"half")
+    assert connection.rest() == b""
+
+
+def test_an_idle_connection_that_was_served_is_kept(connection: Connection) -> None:
+    connection.send(head())
+    assert connection.answer() == (200, b"0")
+    time.sleep(WITHIN_S * 1.7)
+    connection.send(head(length=2) + b"hi")
+    assert connection.answer() == (200, b"2")
+
+
+def test_the_second_request_of_a_connection_has_a_deadline_too(connection: Connection) -> None:
+    connection.send(head())
+    assert connection.answer() == (200, b"0")
+    connection.send(b"POST / HTTP/1.1\r\nX: ")
+    assert connection.trickle() < PATIENCE_S
+
+
+def test_an_answer_may_take_longer_than_receiving_may(connection: Connection) -> None:
+    connection.send(f"GET /wait/{WITHIN_S * 1.7} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    assert connection.answer() == (200, b"0")
+
+
+def test_others_are_served_while_many_are_slow(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "RECEIVE_WITHIN_S", PATIENCE_S)
+    slow = [Connection(port) for _ in range(50)]
+    for each in slow[::2]:
+        each.send(head(length=1000) + b"x")
+    started = time.monotonic()
+    quick = Connection(port)
+    quick.send(head(length=2) + b"hi")
+    assert quick.answer() == (200, b"2")
+    assert time.monotonic() - started < PATIENCE_S / 2
+    for each in [*slow, quick]:
+        each.socket.close()
