@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import sys
 
+from .key_serving import run_key_service
 from .process import set_up_logs
 from .serve import run_collector, run_engine, start_child
 
@@ -22,6 +23,8 @@ def main() -> None:
             run_collector(settings, int(index), socket.socket(fileno=int(descriptor)))
         case "engine", [descriptor]:
             run_engine(settings, socket.socket(fileno=int(descriptor)), ("writer", "pipeline", "dashboards"))
+        case "keys", [descriptor]:
+            run_key_service(settings, socket.socket(fileno=int(descriptor)))
         case "writer", []:
             run_engine(settings, None, ("writer",))
         case "pipeline", []:

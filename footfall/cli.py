@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from .commands import changing, looking, running
+from .commands import canary, changing, keys, lab, looking, running
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,10 +21,14 @@ for command in (
     running.collector,
     running.pipeline,
     running.dashboards,
+    running.sign_in,
     looking.stats,
     looking.settings,
     looking.check,
     looking.anonymize,
+    lab.lab,
+    keys.keys,
+    canary.canary,
     changing.migrate_,
     changing.import_,
     changing.demo_,

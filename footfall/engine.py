@@ -33,7 +33,7 @@ from schema.migrate import migrate
 from schema.site import Site
 from schema.store import Store, StoreError
 
-from .settings import Settings
+from .settings import Settings, SiteSettings
 
 _TIMEOUT_S = 600.0
 
@@ -84,7 +84,8 @@ class Engine:
         first, last = _date(request.first), _date(request.last)
         try:
             query = Query.of(site.key, first, last, request.by, request.filters, request.limit)
-            return Reports(self.store, [site], rules.k).stats(query)
+            rounded = (site.key,) if rules.strict and rules.k > 1 else ()
+            return Reports(self.store, [structs.replace(site, release_k=rules.k)], rounded=rounded).stats(query)
         except BadQuery as problem:
             raise CannotDo(str(problem)) from None
 
@@ -218,7 +219,7 @@ def control_app(engine: Engine) -> Starlette:
             case "stats":
                 return engine.stats(msgspec.convert(argument, StatsRequest))
             case "import_begin":
-                return {"run": engine.import_begin(msgspec.convert(argument, Site))}
+                return {"run": engine.import_begin(msgspec.convert(argument, SiteSettings))}
             case "import_add":
                 engine.import_add(*argument)
                 return {}
@@ -250,13 +251,13 @@ def control_path(settings: Settings) -> Path:
 
 def accounts(settings: Settings) -> Accounts:
     """The people who may sign in."""
-    return Accounts(settings.directory / "accounts.sqlite")
+    return Accounts(settings.directory / "accounts.sqlite", settings.dashboards.session_days)
 
 
-def ad_hoc_site(name: str) -> Site:
+def ad_hoc_site(name: str) -> SiteSettings:
     """A site that no settings file names, with every default. Raises CannotDo for an impossible name."""
     try:
-        return msgspec.convert({"key": name.lower().removeprefix("www.")}, Site)
+        return msgspec.convert({"key": name.lower().removeprefix("www.")}, SiteSettings)
     except msgspec.ValidationError:
         raise CannotDo(f"site {name!r}: a site is named by letters, digits, '.', '_' and '-'") from None
 

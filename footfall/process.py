@@ -17,6 +17,7 @@ from types import TracebackType
 
 import structlog
 
+_PR_GET_DUMPABLE = 3
 _PR_SET_DUMPABLE = 4
 
 
@@ -25,6 +26,15 @@ def harden() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def core_dumps_off() -> bool:
+    """Whether harden() has worked here."""
+    try:
+        dumpable = ctypes.CDLL(None).prctl(_PR_GET_DUMPABLE, 0, 0, 0, 0)
+    except (OSError, AttributeError):
+        return False
+    return resource.getrlimit(resource.RLIMIT_CORE) == (0, 0) and dumpable == 0
 
 
 def set_up_logs(part: str) -> None:

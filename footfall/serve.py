@@ -27,10 +27,14 @@ import uvicorn
 
 from collector.address import Proxies
 from collector.app import create_app as collector_app
+from collector.datacenter import Datacenters
 from collector.endpoint import Collector
+from collector.key_follower import Handed, KeyFollower, fetch_keys
 from collector.keys import KeyFile, KeyKeeper, NoKey, lost_days
 from collector.place import Places
 from collector.protocol import LimitedProtocol
+from collector.shadow import Shadow
+from collector.shadow_publisher import ShadowPublisher
 from pipeline.spool import Spool
 from schema.site import local_day
 
@@ -68,12 +72,22 @@ class House:
         settings.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = _lock(settings.directory / f"{name}.lock")
         self._keeper = keeper(settings) if with_keys else None
+        self._shadow = shadow_publisher(settings) if with_keys else None
         if self._keeper:
             self._keeper.turn()
+        if self._shadow:
+            self._shadow.turn()
 
-    def add(self, role: str, *arguments: str, sockets: Sequence[socket.socket] = (), last: bool = False) -> None:
-        """A process to run. last: it stops only after all the others have."""
-        self.children.append(_Child(self.settings, role, arguments, sockets, last))
+    def add(
+        self,
+        role: str,
+        *arguments: str,
+        sockets: Sequence[socket.socket] = (),
+        last: bool = False,
+        plain: bool = True,
+    ) -> None:
+        """A process to run. last: it stops only after all the others have. plain: its sockets speak HTTP, not TLS."""
+        self.children.append(_Child(self.settings, role, arguments, sockets, last, plain))
 
     def run(self, ready: Callable[[], None]) -> None:
         """Run until SIGTERM or SIGINT, then stop in order. ready: called once, when every port answers."""
@@ -87,6 +101,8 @@ class House:
             while not self._stop.wait(0.1 if not announced else 1.0):
                 if self._keeper:
                     self._keeper.turn()
+                if self._shadow:
+                    self._shadow.turn()
                 for child in self.children:
                     child.look_after()
                 if not announced and all(child.answers() for child in self.children):
@@ -117,9 +133,16 @@ class _Child:
     """One process and its restarts."""
 
     def __init__(
-        self, settings: Settings, role: str, arguments: Sequence[str], sockets: Sequence[socket.socket], last: bool
+        self,
+        settings: Settings,
+        role: str,
+        arguments: Sequence[str],
+        sockets: Sequence[socket.socket],
+        last: bool,
+        plain: bool,
     ) -> None:
         self.last = last
+        self._plain = plain
         self._role = role
         self._arguments = arguments
         self._sockets = sockets
@@ -161,7 +184,7 @@ class _Child:
 
     def answers(self) -> bool:
         """Whether every socket of it is being served."""
-        return all(_healthy(sock) for sock in self._sockets)
+        return not self._plain or all(_healthy(sock) for sock in self._sockets)
 
     def terminate(self) -> None:
         if self._process and self._process.poll() is None:
@@ -194,13 +217,32 @@ def listen(host: str, port: int, name: str) -> socket.socket:
     return sock
 
 
-def keeper(settings: Settings) -> KeyKeeper:
-    """The one that makes the keys of this data directory."""
-    return KeyKeeper(
+def keeper(settings: Settings) -> KeyKeeper | KeyFollower:
+    """The one that makes the keys of this data directory, or fetches them where another collector makes them."""
+    place, journal, sites = key_directory(settings), key_journal(settings), settings.all_sites
+    keys = settings.keys
+    on_disk = keys.keep_keys_on_disk_where_they_can_be_recovered
+    if not keys.from_url:
+        return KeyKeeper(place, journal, sites, on_disk)
+
+    def fetch() -> list[Handed]:
+        return fetch_keys(keys.from_url, keys.token, keys.fingerprint)
+
+    return KeyFollower(place, journal, sites, fetch, on_disk)
+
+
+def key_journal(settings: Settings) -> Path:
+    """What happened to the keys, and when."""
+    return settings.directory / "keys.jsonl"
+
+
+def shadow_publisher(settings: Settings) -> ShadowPublisher:
+    """What tells of the candidates once a day is over."""
+    return ShadowPublisher(
         key_directory(settings),
-        settings.directory / "keys.jsonl",
+        settings.directory / "shadow.jsonl",
         settings.all_sites,
-        settings.keys.keep_keys_on_disk_where_they_can_be_recovered,
+        wanted=bool(settings.shadow.candidates),
     )
 
 
@@ -221,6 +263,15 @@ def places_of(settings: Settings) -> Places:
         raise CannotStart(f"collector.place_database = {file!r}: {problem}") from None
 
 
+def datacenters_of(settings: Settings) -> Datacenters:
+    """What knows the networks of hosting companies. Raises CannotStart where the database cannot be used."""
+    file = settings.collector.asn_database
+    try:
+        return Datacenters(Path(file) if file else None)
+    except ValueError as problem:
+        raise CannotStart(f"collector.asn_database = {file!r}: {problem}") from None
+
+
 def public_url(settings: Settings, sock: socket.socket) -> str:
     """How pages reach the collector."""
     return settings.collector.public_url.rstrip("/") or url_of(sock)
@@ -239,8 +290,12 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
     """One collector worker."""
     keys = KeyFile(key_directory(settings) / "keys")
     spool = Spool(settings.directory / "spool" / f"worker-{index}", index, settings.spool)
-    places = places_of(settings)
-    endpoint = Collector(settings.collector_rules(), spool, keys, places, Proxies(settings.collector.trusted_proxies))
+    places, datacenters = places_of(settings), datacenters_of(settings)
+    tried = settings.shadow.candidates
+    shadow = Shadow(key_directory(settings), index, tried) if tried else None
+    proxies = Proxies(settings.collector.trusted_proxies)
+    rules = settings.collector_rules()
+    endpoint = Collector(rules, spool, keys, places, proxies, shadow=shadow, datacenters=datacenters)
 
     def ready() -> str:
         try:
@@ -263,7 +318,13 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
         timeout_keep_alive=15,
         timeout_graceful_shutdown=3,
     )
-    uvicorn.Server(config).run(sockets=[sock])
+    if shadow is not None:
+        shadow.start()
+    try:
+        uvicorn.Server(config).run(sockets=[sock])
+    finally:
+        if shadow is not None:
+            shadow.stop()
 
 
 def run_engine(settings: Settings, dashboards: socket.socket | None, parts: Sequence[str]) -> None:
@@ -279,6 +340,7 @@ def run_engine(settings: Settings, dashboards: socket.socket | None, parts: Sequ
     from schema.store import Store
 
     from .engine import Engine, accounts, control_app, control_path, short_path
+    from .preview import comparer
 
     store = _open_patiently(lambda: Store(settings.dsn, settings.store.cluster))
     quarantine = Quarantine(settings.directory / "quarantine")
@@ -308,9 +370,12 @@ def run_engine(settings: Settings, dashboards: socket.socket | None, parts: Sequ
     try:
         if dashboards is not None:
             people = accounts(settings)
-            k = settings.release.k if settings.release.k is not None else settings.anonymity.k
             app = dashboards_app(
-                Reports(store, settings.all_sites, k), people, settings.dashboards, settings.collector.public_url
+                Reports(store, settings.reported_sites(), rounded=settings.rounded_sites()),
+                people,
+                settings.dashboards,
+                settings.collector.public_url,
+                comparer(settings, places_of(settings)),
             )
             uvicorn.Server(
                 uvicorn.Config(

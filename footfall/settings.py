@@ -17,7 +17,17 @@ import msgspec
 from msgspec import Meta, Struct, field, structs
 
 from collector.address import Proxies
-from collector.settings import Anonymization, AnonymizationSettings, CollectorSettings, KeySettings, resolve
+from collector.key_follower import bare_fingerprint
+from collector.settings import (
+    PRESETS,
+    Anonymization,
+    AnonymizationSettings,
+    CollectorSettings,
+    Consent,
+    KeySettings,
+    ShadowSettings,
+    resolve,
+)
 from collector.steps import Rules
 from dashboards.settings import DashboardSettings
 from pipeline.settings import ReleaseSettings, RetentionSettings, RollupSettings, SiteRules, SpoolSettings
@@ -25,18 +35,45 @@ from schema.site import Goal, Site
 
 DEFAULT_FILE = "footfall.toml"
 # Secrets may come from the environment, so that they need not be in a file.
-_ENVIRONMENT = {"FOOTFALL_STORE_DSN": "store.dsn", "FOOTFALL_DATA": "data"}
+_ENVIRONMENT = {
+    "FOOTFALL_STORE_DSN": "store.dsn",
+    "FOOTFALL_DATA": "data",
+    "FOOTFALL_KEYS_FROM_URL": "keys.from_url",
+    "FOOTFALL_KEYS_FINGERPRINT": "keys.fingerprint",
+    "FOOTFALL_KEYS_TOKEN": "keys.token",
+}
+# Neither listed nor quoted in an error.
+_SECRET = "keys.token"  # noqa: S105 - a name
 
-DEMO_SITE = Site(
+
+class SettingsError(Exception):
+    """The settings cannot be used."""
+
+
+class SiteSettings(Site, frozen=True, forbid_unknown_fields=True):
+    """One website, and what holds for it alone."""
+
+    consent: Annotated[
+        Consent,
+        Meta(description="exempt: counted unless refused; required: a bare total until the page says `granted`."),
+    ] = "exempt"
+    anonymization: Annotated[
+        AnonymizationSettings | None,
+        Meta(description="This site's own preset, or single values that depart from [anonymization]."),
+    ] = None
+
+    @property
+    def has_preset(self) -> bool:
+        """Whether it starts from a preset of its own."""
+        return self.anonymization is not None and self.anonymization.preset is not None
+
+
+DEMO_SITE = SiteSettings(
     key="demo",
     goals=(Goal("Sign up", event="signup"), Goal("Thank-you page", page="/demo/thanks.html")),
     release_k=1,
     count_automated=True,
 )
-
-
-class SettingsError(Exception):
-    """The settings cannot be used."""
 
 
 class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,11 +93,12 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         "footfall-data"
     )
     demo: Annotated[bool, Meta(description="Serve the demo pages and their site `demo`.")] = True
-    sites: Annotated[tuple[Site, ...], Meta(description="The websites, one [[sites]] table each.")] = ()
+    sites: Annotated[tuple[SiteSettings, ...], Meta(description="The websites, one [[sites]] table each.")] = ()
     store: StoreSettings = StoreSettings()
     collector: CollectorSettings = CollectorSettings()
     keys: KeySettings = KeySettings()
     anonymization: AnonymizationSettings = AnonymizationSettings()
+    shadow: ShadowSettings = ShadowSettings()
     spool: SpoolSettings = SpoolSettings()
     rollup: RollupSettings = RollupSettings()
     release: ReleaseSettings = ReleaseSettings()
@@ -70,10 +108,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         names: dict[str, str] = {}
-        for site in self.sites:
-            for name in site.names:
+        for index, site in enumerate(self.sites):
+            for name in sorted(site.names):
                 if name in names:
-                    raise ValueError(f"sites: {name!r} names both {names[name]!r} and {site.key!r}")
+                    # The path is what msgspec would add, and what `_explain` finds the line by.
+                    raise ValueError(f"{name!r} names both {names[name]!r} and {site.key!r} - at `$.sites[{index}]`")
                 names[name] = site.key
 
     @property
@@ -85,40 +124,49 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         return self.store.dsn or f"chdb://{self.directory / 'clickhouse'}"
 
     @property
-    def all_sites(self) -> tuple[Site, ...]:
+    def all_sites(self) -> tuple[SiteSettings, ...]:
         """The sites, and the demo if it is served."""
         demo = self.demo and all(site.key != DEMO_SITE.key for site in self.sites)
         return (*self.sites, DEMO_SITE) if demo else self.sites
 
     @property
     def anonymity(self) -> Anonymization:
+        """What holds for sites that set nothing of their own."""
         return resolve(self.anonymization)
+
+    def anonymity_of(self, site: SiteSettings) -> Anonymization:
+        """What holds for one site; k and raw_days included."""
+        mine = resolve(self.anonymization, site.anonymization)
+        # A site with a preset of its own takes that preset's k and retention, not those of the other sites.
+        k = _first(site.release_k, None if site.has_preset else self.release.k, mine.k)
+        days = _first(site.retention_days, None if site.has_preset else self.retention.raw_days, mine.raw_days)
+        return structs.replace(mine, k=k, raw_days=days)
 
     def site_rules(self) -> tuple[tuple[Site, SiteRules], ...]:
         """What the pipeline needs to know of each site."""
-        preset = self.anonymity
-        k = self.release.k if self.release.k is not None else preset.k
-        days = self.retention.raw_days if self.retention.raw_days is not None else preset.raw_days
+        resolved = ((site, self.anonymity_of(site)) for site in self.all_sites)
         return tuple(
-            (
-                site,
-                SiteRules(
-                    site.release_k if site.release_k is not None else k,
-                    site.retention_days if site.retention_days is not None else days,
-                    preset.preset,
-                    preset.preset == "strict",
-                ),
-            )
-            for site in self.all_sites
+            (site, SiteRules(mine.k, mine.raw_days, mine.preset, mine.preset == "strict")) for site, mine in resolved
         )
+
+    def reported_sites(self) -> tuple[Site, ...]:
+        """The sites as the dashboards need them: each with the k that holds for it."""
+        return tuple(structs.replace(site, release_k=rules.k) for site, rules in self.site_rules())
+
+    def rounded_sites(self) -> frozenset[str]:
+        """The sites whose open days hold multiples of k only."""
+        return frozenset(site.key for site, rules in self.site_rules() if rules.strict and rules.k > 1)
 
     def collector_rules(self) -> dict[str, Rules]:
         """What the collector needs to know of each site, by every name a beacon may use."""
-        preset = self.anonymity
         by_name = {}
-        for site, rules in self.site_rules():
-            mine = Rules(site, preset, rules.retention_days, frozenset(preset.query_parameters), site.names)
-            by_name.update(dict.fromkeys(site.names, mine))
+        for site in self.all_sites:
+            mine = self.anonymity_of(site)
+            keep = frozenset(mine.query_parameters)
+            consent = site.consent == "required"
+            spam = frozenset(host.lower() for host in self.collector.referrer_spam)
+            rules = Rules(site, mine, mine.raw_days, keep, site.names, consent, spam)
+            by_name.update(dict.fromkeys(site.names, rules))
         return by_name
 
 
@@ -155,10 +203,32 @@ def load(
         raise SettingsError(f"{file}: origins: is not a setting")
     try:
         settings = msgspec.convert(tree, Settings)
-        Proxies(settings.collector.trusted_proxies)
     except (msgspec.ValidationError, ValueError) as problem:
         raise SettingsError(_explain(str(problem), tree, text, file, origins)) from None
+    try:
+        Proxies(settings.collector.trusted_proxies)
+    except ValueError as problem:
+        where = f"{problem} - at `$.collector.trusted_proxies`"
+        raise SettingsError(_explain(where, tree, text, file, origins)) from None
+    _check_keys(settings.keys)
     return structs.replace(settings, origins=origins)
+
+
+def _check_keys(keys: KeySettings) -> None:
+    """Where keys come from must be said wholly or not at all."""
+    if not keys.from_url:
+        return
+    if keys.serve:
+        raise SettingsError(
+            f"keys.serve = {keys.serve!r}: a collector that is handed its keys (keys.from_url = {keys.from_url!r}) "
+            "hands none on; set one of the two"
+        )
+    if not keys.token:
+        raise SettingsError("keys.token is missing beside keys.from_url; `footfall keys enrol` prints both")
+    try:
+        bare_fingerprint(keys.fingerprint)
+    except ValueError as problem:
+        raise SettingsError(f"keys.fingerprint = {keys.fingerprint!r}: {problem}") from None
 
 
 def describe(settings: Settings) -> list[dict[str, str]]:
@@ -168,22 +238,61 @@ def describe(settings: Settings) -> list[dict[str, str]]:
     for name, value, kind in _fields(settings, ""):
         meaning = next((part.description for part in _metas(kind) if part.description), "")
         origin, departs = settings.origins.get(name, "default"), ""
-        if name in ("release.k", "retention.raw_days") or name.startswith("anonymization."):
+        if name == "anonymization.preset":
+            value = preset.preset
+        elif name in ("release.k", "retention.raw_days") or name.startswith("anonymization."):
             key = "k" if name == "release.k" else name.rpartition(".")[2]
             if value is None:
                 value, origin = getattr(preset, key), f"preset {preset.preset}"
-            elif key != "preset" and getattr(resolve(AnonymizationSettings(preset=preset.preset)), key) != value:
+            elif getattr(PRESETS[preset.preset], key) != value:
                 departs = preset.preset
-        rows.append(
-            {"name": name, "value": _shown(name, value), "origin": origin, "departs_from": departs, "meaning": meaning}
-        )
+        rows.append(_row(name, value, origin, departs, meaning))
+    return [*rows, *(row for site in settings.sites for row in _departures(settings, site))]
+
+
+def _departures(settings: Settings, site: SiteSettings) -> list[dict[str, str]]:
+    """The values in which a site differs from the sites that set nothing."""
+    house = settings.anonymity_of(SiteSettings(site.key))
+    mine = settings.anonymity_of(site)
+    own = site.anonymization or AnonymizationSettings()
+    given = {"k": site.release_k, "raw_days": site.retention_days}
+    annotations = {**_annotations(AnonymizationSettings), **_annotations(SiteSettings)}
+    rows = []
+    for key in ("preset", *(name for name in structs.asdict(mine) if name != "preset")):
+        value, said = getattr(mine, key), getattr(own, key, None) if key not in given else given[key]
+        if value == getattr(house, key) and said is None:
+            continue
+        name = {"k": "release_k", "raw_days": "retention_days"}.get(key, f"anonymization.{key}")
+        meaning = next(part.description for part in _metas(annotations[name.rpartition(".")[2]]) if part.description)
+        origin = f"preset {mine.preset}" if said is None else settings.origins.get("sites", "default")
+        departs = mine.preset if key != "preset" and value != getattr(PRESETS[mine.preset], key) else ""
+        rows.append(_row(f"sites.{site.key}.{name}", value, origin, departs, meaning or ""))
+    if site.consent != "exempt":
+        meaning = next(part.description for part in _metas(annotations["consent"]) if part.description)
+        origin = settings.origins.get("sites", "default")
+        rows.append(_row(f"sites.{site.key}.consent", site.consent, origin, "", meaning or ""))
     return rows
 
 
+def _row(name: str, value: Any, origin: str, departs: str, meaning: str | None) -> dict[str, str]:
+    shown = _shown(name, value)
+    return {"name": name, "value": shown, "origin": origin, "departs_from": departs, "meaning": meaning or ""}
+
+
+def _first(*values: int | None) -> int:
+    """The first that is set; the last one is."""
+    return next(value for value in values if value is not None)
+
+
 def _shown(name: str, value: Any) -> str:
-    if name == "store.dsn" and value:
-        value = re.sub(r"//([^:/@]+):[^@]*@", r"//\1:…@", value)
-    return str(msgspec.json.encode(value), "utf-8")
+    if name == _SECRET and value:
+        value = "…"
+    return _without_password(str(msgspec.json.encode(value), "utf-8"))
+
+
+def _without_password(text: str) -> str:
+    """A value as it may be shown: a DSN, under whatever name it was written, loses its password."""
+    return re.sub(r"//([^:/@\s]+):[^@\s]*@", r"//\1:…@", text)
 
 
 def _fields(part: Struct, prefix: str) -> list[tuple[str, Any, Any]]:
@@ -248,7 +357,7 @@ def _put(tree: dict[str, Any], name: str, value: Any) -> None:
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> list[str]:
     names = []
     for key, value in tree.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             names += _leaves(value, f"{prefix}{key}.")
         else:
             names.append(prefix + key)
@@ -266,20 +375,44 @@ def _explain(problem: str, tree: dict[str, Any], text: str, file: str | None, or
     else:
         message = message[:1].lower() + message[1:]
     name = path.lstrip(".")
+    steps = re.findall(r"[^.\[\]]+", name)
+    choices = _choices(msgspec.inspect.type_info(Settings), steps) if message.startswith("invalid enum") else []
+    if choices:
+        message = f"must be one of {', '.join(choices)}"
     shown = ""
     value: Any = tree
-    for step in re.findall(r"[^.\[\]]+", name):
+    for step in steps:
         try:
             value = value[int(step) if isinstance(value, (list, tuple)) else step]
-            shown = f" = {value!r}"
+            shown = f" = {_without_password(repr(value))}"
         except (KeyError, IndexError, ValueError, TypeError):
             shown = ""
             break
-    origin = origins.get(name, "")
+    if shown and (f"{_SECRET}.".startswith(f"{name}.") or (unknown and name.startswith("keys."))):
+        shown = " = …"
+    # A list that was given whole, by --set, is the origin of everything in it; one from the file has a closer line.
+    said = (origins.get(part, "") for part in (name, name.partition("[")[0]))
+    origin = next((one for one in said if one and not (file and one.startswith(f"{file}:"))), "")
     if not origin and file and name:
         origin = f"{file}:{_line(text, name)}"
     where = f"{origin or file or 'settings'}: "
     return f"{where}{name}{shown}: {message}" if name else f"{where}{message}"
+
+
+def _choices(kind: msgspec.inspect.Type, steps: Sequence[str]) -> list[str]:
+    """What a setting may be, where that is a closed list."""
+    match kind:
+        case msgspec.inspect.Metadata():
+            return _choices(kind.type, steps)
+        case msgspec.inspect.UnionType():
+            return [choice for one in kind.types for choice in _choices(one, steps)]
+        case msgspec.inspect.StructType() if steps:
+            return [choice for one in kind.fields if one.name == steps[0] for choice in _choices(one.type, steps[1:])]
+        case msgspec.inspect.VarTupleType() if steps:
+            return _choices(kind.item_type, steps[1:])
+        case msgspec.inspect.LiteralType() if not steps:
+            return [str(value) for value in kind.values]
+    return []
 
 
 def _line(text: str, name: str) -> int:
@@ -292,9 +425,12 @@ def _line(text: str, name: str) -> int:
         header = re.match(r"\s*(\[\[?)\s*([\w.\-\" ]+?)\s*\]\]?\s*(#.*)?$", line)
         if header:
             table = header[2].replace('"', "").split(".")
+            if len(table) > 1 and table[0] in counts:  # a table within the last [[…]] of that name
+                table = [table[0], str(counts[table[0]] - 1), *table[1:]]
             if header[1] == "[[":
-                index = counts.get(header[2], 0)
-                counts[header[2]] = index + 1
+                array = ".".join(table)
+                index = counts.get(array, 0)
+                counts[array] = index + 1
                 table = [*table, str(index)]
             here = table
         else:

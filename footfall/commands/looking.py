@@ -6,18 +6,21 @@ In: a question. Out: a table, or JSON.
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 import click
 import msgspec
 
+from collector.beacon import Beacon
 from collector.keys import in_ram, read_journal
+from collector.settings import PRESETS
+from collector.steps import Client
+from schema.event import PAGEVIEW
 from schema.site import local_day
 from schema.store import StoreError
 
-from .. import explain, intake
+from .. import explain, intake, preview
 from ..engine import StatsRequest, opened
-from ..serve import key_directory
+from ..serve import key_directory, places_of
 from ..settings import describe
 from .options import Load, common, json_option
 
@@ -119,8 +122,31 @@ def check(load_settings: Load, as_json: bool) -> None:
 @click.option("--language", default="", help="The Accept-Language header.")
 @click.option("--time-zone", default="", help="The browser's time zone, such as Europe/Berlin.")
 @click.option("--width", default=0, help="The screen's width.")
+@click.option("--site", default="", help="With the settings of this site.")
+@click.option(
+    "--preset",
+    "presets",
+    multiple=True,
+    type=click.Choice(list(PRESETS)),
+    help="With this preset and nothing else; several are shown side by side.",
+)
 @json_option
-def anonymize(load_settings: Load, as_json: bool, **given: Any) -> None:
+def anonymize(
+    load_settings: Load,
+    ip: str,
+    ua: str,
+    url: str,
+    referrer: str,
+    language: str,
+    time_zone: str,
+    width: int,
+    site: str,
+    presets: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Show what one request would be reduced to, field by field. Nothing is stored."""
-    answer = explain.before_and_after(load_settings(), **given)
-    click.echo(msgspec.json.encode(answer).decode() if as_json else explain.before_and_after_table(answer))
+    settings = load_settings()
+    beacon = Beacon(PAGEVIEW, url, (), referrer=referrer, width=width, time_zone=time_zone)
+    client = Client(ip, ua, language)
+    answer = preview.before_and_after(settings, places_of(settings), beacon, client, site, presets)
+    click.echo(msgspec.json.encode(answer).decode() if as_json else preview.before_and_after_table(answer))

@@ -13,7 +13,8 @@ import click
 import msgspec
 from msgspec import structs
 
-from ..engine import accounts
+from ..engine import accounts, control_path, opened
+from ..key_serving import hand_out_keys
 from ..serve import CannotStart, House, listen, public_url, url_of
 from ..settings import Settings
 from .options import Load, common, prepare
@@ -60,11 +61,14 @@ def up(
     collector = listen(settings.collector.host, settings.collector.port, "collector")
     dashboards = listen(settings.dashboards.host, settings.dashboards.port, "dashboards")
     settings = structs.replace(
-        settings, collector=structs.replace(settings.collector, public_url=public_url(settings, collector))
+        settings,
+        collector=structs.replace(settings.collector, public_url=public_url(settings, collector)),
+        dashboards=structs.replace(settings.dashboards, port=dashboards.getsockname()[1]),
     )
     house = House(settings, "up", with_keys=True)
     for index in range(settings.collector.workers):
         house.add("collector", str(index), sockets=[collector])
+    hand_out_keys(house)
     house.add("engine", sockets=[dashboards], last=True)
 
     def ready() -> None:
@@ -102,6 +106,7 @@ def collector(
     house = House(settings, "collector", with_keys=True)
     for index in range(settings.collector.workers):
         house.add("collector", str(index), sockets=[sock])
+    hand_out_keys(house)
     house.add("writer", last=True)
     house.run(lambda: click.echo(f"collector: {public_url(settings, sock)}"))
 
@@ -139,6 +144,21 @@ def dashboards(load_settings: Load, host: str | None, sites: tuple[str, ...], po
             click.echo(f"sign in once with {link}")
 
     house.run(ready)
+
+
+@click.command(name="sign-in")
+@common
+def sign_in(load_settings: Load) -> None:
+    """Print a new link that signs in once, within 24 hours: for the first time, or for a forgotten password."""
+    settings = load_settings()
+    if control_path(settings).exists():
+        with opened(settings) as house:
+            settings = house.settings
+    people = accounts(settings)
+    token = people.create_sign_in_link_token()
+    people.close()
+    host = settings.dashboards.host
+    click.echo(f"http://{'localhost' if host == '127.0.0.1' else host}:{settings.dashboards.port}/sign-in/{token}")
 
 
 def _needs_server(settings: Settings) -> None:

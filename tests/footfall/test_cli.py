@@ -31,6 +31,10 @@ COMMANDS = (
     ("stats",),
     ("demo",),
     ("anonymize",),
+    ("keys", "serve"),
+    ("keys", "enrol"),
+    ("keys", "status"),
+    ("keys", "sweep"),
 )
 
 

@@ -1,0 +1,178 @@
+"""What a request would be reduced to, before and after, for `footfall anonymize` and the dashboards' engineers' page.
+
+In: a request, settings, presets. Out: plain values and tables. Promises: computed by the collector's own steps with
+keys that are forgotten at once; nothing is stored or logged.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import structs
+from starlette.types import Scope
+
+from collector.address import Proxies
+from collector.beacon import MAX_URL, Beacon, clean
+from collector.place import Places
+from collector.reduction import COMES_FROM, Reduction, reduce
+from collector.settings import PRESETS, Anonymization, AnonymizationSettings
+from collector.signals import client_of
+from collector.steps import Client
+from dashboards.engineers import Compare, Compared, Sent
+from schema.event import PAGEVIEW
+
+from .engine import CannotDo
+from .explain import table, text_of
+from .settings import Settings, SiteSettings
+
+_WIDEST = 44
+_SIGNALS = frozenset({"sec-gpc", "dnt", "x-footfall-opt-out"})
+_HINTS = frozenset({"sec-ch-ua", "sec-ch-ua-mobile", "sec-ch-ua-platform"})
+_LABELS = {
+    "address": "Network address",
+    "agent": "Agent string",
+    "url": "URL of the page",
+    "referrer": "Referrer",
+    "language": "Accept-Language",
+    "time_zone": "Time zone",
+    "screen_width": "Screen width",
+}
+
+
+def before_and_after(
+    settings: Settings, places: Places, beacon: Beacon, client: Client, site: str = "", presets: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The answer of `footfall anonymize`: for one set of settings, or for several presets side by side."""
+    sent = _sent(beacon, client)
+    if presets:
+        columns = [_reduced(settings, places, beacon, client, site, preset) for preset in presets]
+        return {"sent": sent, "presets": [_plain(each) for _, each in columns]}
+    return {"sent": sent} | _plain(_reduced(settings, places, beacon, client, site)[1])
+
+
+def before_and_after_table(answer: Mapping[str, Any]) -> str:
+    """Field by field: what was sent, what would be stored."""
+    if "presets" in answer:
+        return _side_by_side(answer)
+    if answer["dropped"]:
+        return f"preset {answer['preset']}: nothing would be stored, reason: {answer['dropped']}"
+    lines = [f"preset {answer['preset']}"]
+    for name, value in answer["sent"].items():
+        lines += ["", f"{name}: {value or '(none)'}"]
+        lines += [f"    {field} = {_kept(answer['stored'], field)}" for field in COMES_FROM[name]]
+    return "\n".join(lines)
+
+
+def comparer(settings: Settings, places: Places) -> Compare:
+    """What the dashboards show of a request that reached them: every preset, and what is set."""
+    proxies = Proxies(settings.collector.trusted_proxies)
+
+    def compare(scope: Scope, form: Mapping[str, str]) -> Compared:
+        signalled = client_of(scope, proxies)
+        # The signals have a row of their own; the other rows show what is stored where nobody objects.
+        client = structs.replace(signalled, prefetch=False, opted_out=False, gpc=False)
+        width = form.get("width", "")
+        beacon = Beacon(
+            PAGEVIEW,
+            clean(form.get("url", "")).strip()[:MAX_URL],
+            (),
+            referrer=clean(form.get("referrer", "")).strip()[:MAX_URL],
+            time_zone=clean(form.get("time_zone", ""))[:64],
+            width=int(width) if width.isascii() and width.isdigit() and len(width) < 6 else 0,
+        )
+        site = form.get("site", "") if form.get("site") in {one.key for one in settings.all_sites} else ""
+
+        def columns(whose: Client) -> list[tuple[Anonymization, Reduction]]:
+            return [_reduced(settings, places, beacon, whose, site, preset) for preset in (*PRESETS, "")]
+
+        found = columns(client)
+
+        def told(label: str, value: str, fields: Sequence[str]) -> Sent:
+            return Sent(label, value, tuple((field, tuple(_cell(*each, field) for each in found)) for field in fields))
+
+        sent = [told(_LABELS[name], value, COMES_FROM[name]) for name, value in _sent(beacon, client).items()]
+        outcomes = tuple(each.outcome for _, each in columns(signalled))
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        said = ", ".join(f"{name}: {value}" for name, value in headers if name in _SIGNALS)
+        hints = ", ".join(f"{name}: {value}" for name, value in headers if name in _HINTS)
+        sent.insert(2, told("Client hints", hints, ("browser", "browser_version", "os", "device")))
+        return Compared(
+            (*PRESETS, f"as set ({found[-1][0].preset})"),
+            (*sent, Sent("Signals", said, (("outcome", outcomes),))),
+        )
+
+    return compare
+
+
+def _reduced(
+    settings: Settings, places: Places, beacon: Beacon, client: Client, site: str, preset: str = ""
+) -> tuple[Anonymization, Reduction]:
+    """With a site's settings, or with those of all; preset: that one and nothing else."""
+    known = {name: one for one in settings.all_sites for name in one.names}
+    wanted = site.lower().removeprefix("www.")
+    if wanted and wanted not in known:
+        raise CannotDo(f"site {site!r} is not one of the settings: {', '.join(known) or 'there are none'}")
+    # Nobody is counted, so what counts bots or needs consent for that is beside the question.
+    mine = structs.replace(known.get(wanted, SiteSettings("example")), count_automated=True, consent="exempt")
+    if preset:
+        mine = structs.replace(mine, anonymization=AnonymizationSettings(preset=preset))  # type: ignore[arg-type]
+    rules = structs.replace(settings, sites=(mine,), demo=False).collector_rules()[mine.key]
+    return rules.anonymization, reduce(beacon, client, rules, places, int(time.time()))
+
+
+def _sent(beacon: Beacon, client: Client) -> dict[str, str]:
+    """What reaches the collector, by the names of COMES_FROM."""
+    return {
+        "address": client.address,
+        "agent": client.agent,
+        "url": beacon.url,
+        "referrer": beacon.referrer,
+        "language": client.languages,
+        "time_zone": beacon.time_zone,
+        "screen_width": str(beacon.width),
+    }
+
+
+def _plain(reduction: Reduction) -> dict[str, Any]:
+    dropped = "" if reduction.stored else reduction.outcome
+    number = {"visitor": f"{reduction.visitor:016x} (another number tomorrow, and on every other site)"}
+    stored = reduction.stored | number if reduction.stored else {}
+    return {"preset": reduction.preset, "dropped": dropped, "stored": stored}
+
+
+def _kept(stored: Mapping[str, Any], field: str) -> str:
+    value = stored.get(field)
+    return text_of(value) if value not in ("", None) else "(not stored)"
+
+
+def _cell(settings: Anonymization, reduction: Reduction, field: str) -> str:
+    """What a column says of a field; "" where nothing is stored."""
+    if field == "visitor" and reduction.stored:
+        return hashed(settings)
+    value = reduction.stored.get(field, "")
+    return text_of(value) if value != "" else ""
+
+
+def hashed(settings: Anonymization) -> str:
+    """What a visitor number is made of."""
+    address = "the whole address" if settings.visitor_address == "full" else "the network"
+    agent = "the whole agent string" if settings.visitor_agent == "whole" else "browser, major version and system"
+    more = [
+        name
+        for name, given in (("language", settings.visitor_language), ("screen class", settings.visitor_screen))
+        if given
+    ]
+    return f"a number of the day, from {', '.join([address, agent, *more])}"
+
+
+def _side_by_side(answer: Mapping[str, Any]) -> str:
+    columns = answer["presets"]
+    rows = [["outcome", *(column["dropped"] or "recorded" for column in columns)]]
+    for name, value in answer["sent"].items():
+        rows.append([f"{name}: {value or '(none)'}"[:_WIDEST], *("" for _ in columns)])
+        for field in COMES_FROM[name]:
+            cells = (_kept(column["stored"], field).partition(" (another")[0] for column in columns)
+            rows.append([f"    {field}", *(cell[:_WIDEST] for cell in cells)])
+    return table(["", *(column["preset"] for column in columns)], rows)

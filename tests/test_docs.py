@@ -1,0 +1,188 @@
+"""The documents against the code: whatever can be set, called, asked or answered is told, and no link is broken."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from msgspec import structs
+
+from collector.reason import Reason
+from collector.settings import PRESETS
+from footfall.cli import main
+from footfall.settings import DEMO_SITE, Settings, describe, load
+from schema.metrics import DIMENSIONS, METRICS, OTHER, VITALS
+from schema.site import Goal
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+# A setting that is commented out: no blank after the "#"; prose has one. Lists go on in indented lines.
+SETTING = re.compile(r"^#(?=[a-z0-9_]+ = |\[\[|    \{|\])", re.MULTILINE)
+
+
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def example(tmp_path: Path) -> Path:
+    """footfall.toml with everything in it uncommented."""
+    file = tmp_path / "all.toml"
+    file.write_text(SETTING.sub("", text_of("footfall.toml")), encoding="utf-8")
+    return file
+
+
+def page_name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+# -- settings ------------------------------------------------------------------------------------------------------
+
+
+def test_every_setting_is_in_the_example_file_with_its_default(tmp_path: Path) -> None:
+    whole = load(str(example(tmp_path)), environment={})
+    assert whole.sites
+    shown = {row["name"]: row for row in describe(structs.replace(whole, sites=()))}
+    for row in describe(Settings()):
+        name = row["name"]
+        if name != "sites":
+            assert name in whole.origins, f"footfall.toml lacks {name}"
+            assert shown[name]["value"] == row["value"], f"footfall.toml has another default for {name}"
+
+
+def test_the_example_file_as_it_is_changes_nothing() -> None:
+    assert structs.replace(load(str(ROOT / "footfall.toml"), environment={}), origins={}) == Settings()
+
+
+def test_the_example_file_has_a_site_with_everything_a_site_can_have() -> None:
+    text = SETTING.sub("", text_of("footfall.toml"))
+    for name in type(DEMO_SITE).__struct_fields__:
+        assert re.search(rf"\b{name} ?=|\[sites\.{name}\]", text), f"footfall.toml's site lacks {name}"
+    for name in Goal.__struct_fields__:
+        assert f"{name} = " in text, f"footfall.toml's goals lack {name}"
+
+
+@pytest.mark.parametrize("row", describe(Settings()), ids=lambda row: row["name"])
+def test_every_setting_is_explained_with_its_default(row: dict[str, str]) -> None:
+    lines = text_of("docs/settings.md").splitlines()
+    line = next((line for line in lines if line.startswith(f"| `{row['name']}` |")), "")
+    assert line, f"docs/settings.md has no row for {row['name']}"
+    assert f"| `{row['value']}` |" in line, f"docs/settings.md has another default for {row['name']}: {line}"
+
+
+@pytest.mark.parametrize("name", [*type(DEMO_SITE).__struct_fields__, *Goal.__struct_fields__])
+def test_everything_a_site_can_have_is_explained(name: str) -> None:
+    assert f"| `{name}` |" in text_of("docs/settings.md")
+
+
+def test_the_table_of_presets_is_the_presets() -> None:
+    table = [line for line in text_of("docs/engineers.md").splitlines() if line.startswith("| `")]
+    for setting in ("raw_days", "k"):
+        name = {"k": "release.k", "raw_days": "retention.raw_days"}[setting]
+        row = next(line for line in table if line.startswith(f"| `{name}` |"))
+        cells = [cell.strip() for cell in row.split("|")[2:5]]
+        assert cells == [str(getattr(PRESETS[preset], setting)) for preset in ("strict", "balanced", "accurate")]
+    for setting in ("visitor_address", "visitor_agent", "place", "language", "referrer", "timestamps", "gpc"):
+        row = next(line for line in table if line.startswith(f"| `anonymization.{setting}`"))
+        for cell, preset in zip(row.split("|")[2:5], ("strict", "balanced", "accurate"), strict=True):
+            assert f"`{getattr(PRESETS[preset], setting)}`" in cell, f"{setting} of {preset}: {cell}"
+
+
+# -- commands ------------------------------------------------------------------------------------------------------
+
+
+def commands(group: click.Group = main, path: str = "footfall") -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{path} {name}")
+        else:
+            yield f"{path} {name}", command
+
+
+@pytest.mark.parametrize(("path", "command"), list(commands()), ids=[path for path, _ in commands()])
+def test_every_command_and_option_is_explained(path: str, command: click.Command) -> None:
+    text = text_of("docs/commands.md")
+    head = re.search(rf"^## {path}$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert head, f"docs/commands.md has no chapter {path!r}"
+    common = text.partition("\n## ")[0]
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            option = max(parameter.opts, key=len)
+            assert f"{option}`" in head[1] + common or f"{option} " in head[1] + common, f"{path} {option} is not told"
+
+
+def test_no_command_is_explained_that_does_not_exist() -> None:
+    told = set(re.findall(r"^## (footfall .+)$", text_of("docs/commands.md"), re.MULTILINE))
+    assert told == {path for path, _ in commands()}
+
+
+# -- numbers and reasons -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [*METRICS, *DIMENSIONS, *VITALS, OTHER])
+def test_every_metric_dimension_and_vital_is_defined(name: str) -> None:
+    text = text_of("docs/metrics.md")
+    assert f"`{name}`" in text
+    known = METRICS.get(name) or DIMENSIONS.get(name) or VITALS.get(name)
+    assert known is None or known.definition in text, f"docs/metrics.md defines {name} otherwise than schema/metrics.py"
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_is_explained(reason: Reason) -> None:
+    assert f"| `{reason}` |" in text_of("docs/engineers.md")
+
+
+# -- the documents themselves --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        found = (page.parent / file).resolve() if file else page
+        assert found.exists(), f"{page_name(page)} links to {target}"
+        if anchor:
+            assert anchor in anchors(found), f"{page_name(page)} links to {target}, and there is no such heading"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_every_file_that_is_named_exists(page: Path) -> None:
+    rooms = "schema|collector|pipeline|dashboards|footfall|tests|bench|deploy"
+    for name in re.findall(rf"`((?:{rooms})/[\w./-]+)`", page.read_text(encoding="utf-8")):
+        assert (ROOT / name).exists(), f"{page_name(page)} names {name}"
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of headings, as code hosts make them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_page_is_reached_from_the_index() -> None:
+    index = text_of("docs/index.md")
+    for page in DOCS.rglob("*.md"):
+        if page.name != "index.md":
+            assert f"({page.relative_to(DOCS)}" in index, f"docs/index.md does not lead to {page_name(page)}"
+
+
+def test_the_commands_of_the_readme_exist() -> None:
+    makefile, names = text_of("Makefile"), {path.partition(" ")[2] for path, _ in commands()}
+    text = text_of("README.md")
+    targets = set(re.findall(r"\bmake ([a-z]+)\b", text)) - {"anonymous"}
+    assert {"up", "test"} <= targets
+    for target in targets & {"up", "test", "lint", "bench", "clean"}:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"README.md says make {target}"
+    for command in re.findall(r"\bin/footfall ([a-z]+)", text):
+        assert command in names
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_no_page_tells_about_the_machine_it_was_written_on(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"/root\b|/work/|/home/|/opt/|pyenv", text)
