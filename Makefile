@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 CHROMIUM := /usr/bin/chromium
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint bench clean chromium
+.PHONY: help up test lint bench clean browser
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -21,7 +21,7 @@ help:
 up: $(VENV)/.installed
 	@exec $(BIN)/footfall up $(ARGS)
 
-test: $(VENV)/.installed-dev chromium
+test: $(VENV)/.installed-dev browser
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.installed-dev
@@ -59,12 +59,13 @@ $(VENV)/.installed-dev: pyproject.toml | $(BIN)/pip
 	@$(PIP) --editable '.[dev]'
 	@touch $(VENV)/.installed $@
 
-chromium:
-	@test -x $(CHROMIUM) || { \
+browser:
+	@{ test -x $(CHROMIUM) && command -v faketime >/dev/null; } || { \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			echo "Installing Chromium for the browser tests ..." && apt-get update -qq && \
-			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+			echo "Installing Chromium and faketime for the tests ..." && apt-get update -qq && \
+			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium faketime >/dev/null; \
 		else \
-			echo "The tests drive a real browser, and $(CHROMIUM) is missing: install it (Debian: apt-get install chromium)"; \
+			echo "The tests drive a real browser ($(CHROMIUM)) and a clock of their own (faketime), and one is missing:"; \
+			echo "install them (Debian: apt-get install chromium faketime)"; \
 			exit 1; \
 		fi; }

@@ -73,10 +73,7 @@ class House:
         self._lock = _lock(settings.directory / f"{name}.lock")
         self._keeper = keeper(settings) if with_keys else None
         self._shadow = shadow_publisher(settings) if with_keys else None
-        if self._keeper:
-            self._keeper.turn()
-        if self._shadow:
-            self._shadow.turn()
+        self._turn()
 
     def add(
         self,
@@ -99,10 +96,7 @@ class House:
         started = time.monotonic()
         try:
             while not self._stop.wait(0.1 if not announced else 1.0):
-                if self._keeper:
-                    self._keeper.turn()
-                if self._shadow:
-                    self._shadow.turn()
+                self._turn()
                 for child in self.children:
                     child.look_after()
                 if not announced and all(child.answers() for child in self.children):
@@ -115,6 +109,17 @@ class House:
             if self._keeper:
                 self._keeper.close()
             os.close(self._lock)
+
+    def _turn(self) -> None:
+        """Every second: keys made and destroyed; then the sketches that died with one published, or just removed."""
+        if self._keeper:
+            self._keeper.turn()
+        if self._shadow:
+            try:
+                self._shadow.turn()
+            except OSError as problem:
+                # A figure for engineers is no reason to stop counting.
+                log.error("shadow_not_published", kind=type(problem).__name__)
 
     def _on_signal(self, _: int, __: FrameType | None) -> None:
         self._stop.set()

@@ -71,8 +71,13 @@ class Store:
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None, **settings: Any) -> list[Row]:
         """The rows of a SELECT. `{name:Type}` in the text is bound from parameters."""
-        result = self._run(lambda client: client.query(sql, parameters=dict(parameters or {}), settings=settings))
-        return [tuple(row) for row in result.result_rows]
+
+        def read(client: Any) -> list[Row]:
+            # The client reads an answer as its rows are asked for: a server that goes away half-way shows only here.
+            return [*map(tuple, client.query(sql, parameters=dict(parameters or {}), settings=settings).result_rows)]
+
+        found: list[Row] = self._run(read)
+        return found
 
     def command(self, sql: str, parameters: Mapping[str, Any] | None = None, **settings: Any) -> None:
         """Run a statement that returns nothing."""

@@ -1,0 +1,97 @@
+"""The store that faults happen to: a ClickHouse server of our own over HTTP, or the one `FOOTFALL_TEST_DSN` names."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schema.migrate import migrate
+from schema.store import Store
+
+ROOT = Path(__file__).parents[2]
+
+
+class Server:
+    """A ClickHouse server. Ours takes faults; a real one skips the test that asks for one."""
+
+    def __init__(self, directory: Path) -> None:
+        self.dsn = os.environ.get("FOOTFALL_TEST_DSN", "")
+        self._process: subprocess.Popen[str] | None = None
+        self._control = 0
+        if self.dsn:
+            return
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.clickhouse_http", str(directory), "0"],
+            cwd=ROOT,
+            env={**os.environ, "TZ": "UTC"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        told = json.loads(self._process.stdout.readline())
+        self._control = told["control"]
+        self.dsn = f"http://default:@127.0.0.1:{told['port']}/default"
+
+    def fail(self, mode: str, **more: Any) -> None:
+        """From now on this goes wrong (clickhouse_http.Fault)."""
+        if not self._control:
+            pytest.skip("a real server takes no faults")
+        self._tell({"mode": mode, **more})
+
+    def calm(self) -> int:
+        """Nothing goes wrong any more; how many statements were hit."""
+        return self._tell({"mode": "none"}) if self._control else 0
+
+    def stop(self) -> None:
+        if self._process is None:
+            return
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(20)
+        self._process.stdout.close()
+
+    def _tell(self, fault: dict[str, Any]) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", self._control, timeout=10)
+        with contextlib.closing(connection):
+            connection.request("POST", "/", json.dumps(fault))
+            hits: int = json.loads(connection.getresponse().read())
+            return hits
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Started once and migrated."""
+    started = Server(tmp_path_factory.mktemp("server"))
+    first = Store(started.dsn)
+    migrate(first)
+    first.close()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def server(shared_server: Server) -> Iterator[Server]:
+    """The server, with nothing wrong before and after."""
+    shared_server.calm()
+    yield shared_server
+    shared_server.calm()
+
+
+@pytest.fixture
+def remote(server: Server) -> Iterator[Store]:
+    """The store over HTTP."""
+    opened = Store(server.dsn)
+    yield opened
+    server.calm()
+    opened.close()
