@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from .commands import canary, changing, keys, lab, looking, running
+from .commands import canary, changing, keys, lab, looking, quarantine, running
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,6 +29,7 @@ for command in (
     lab.lab,
     keys.keys,
     canary.canary,
+    quarantine.quarantine,
     changing.migrate_,
     changing.import_,
     changing.demo_,

@@ -22,6 +22,7 @@ from schema.event import Event
 from schema.site import LocalDay, local_day
 
 from .engine import House, ad_hoc_site
+from .serve import datacenters_of
 
 _BATCH = 20_000
 
@@ -62,6 +63,7 @@ def import_access_log(
 def run(house: House, rules: Rules, sent: Iterable[Sent | Reason], places: Places, origin: str) -> Summary:
     """Anonymize and hand over everything, then release its days."""
     summary, dropped, keys = Summary(rules.site.key), Counter[str](), PassingKeys()
+    datacenters = datacenters_of(house.settings)
     name = house.import_begin(rules.site)
     try:
         batch: list[list[Any]] = []
@@ -74,7 +76,7 @@ def run(house: House, rules: Rules, sent: Iterable[Sent | Reason], places: Place
             beacon, client, moment = item
             if day is None or not day.start <= moment < day.end:
                 day = local_day(rules.site.timezone, moment)
-            outcome = anonymize(Draft(beacon, client, rules, moment, day, keys, places))
+            outcome = anonymize(Draft(beacon, client, rules, moment, day, keys, places, datacenters))
             if isinstance(outcome, Event):
                 batch.append(list(structs.astuple(outcome)))
                 summary.events += 1

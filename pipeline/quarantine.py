@@ -1,21 +1,26 @@
 """Quarantine: the single events that ClickHouse refuses for good, kept until their lifetime ends.
 
-In: one event as stored in a spool file. Out: one small file per event, named by file and place.
-Promises: an event is on disk here before its spool file is deleted; it dies no later than its row would have.
+In: one event as stored in a spool file. Out: one small file per event, named by file and place; a spool file again.
+Promises: an event is on disk here before its spool file is deleted; it dies no later than its row would have;
+replayed, it is in a sealed file before it leaves here, and stored once however often that is cut off.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Container
+import re
+import time
+from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from schema.event import Event
 
-from .spool import fsync_directory
+from .spool import Header, OpenFile, fsync_directory, lock_directory, recover, seal, spool_files
 
 _LIFETIME = Event.__struct_fields__.index("lifetime")
 _WHOSE = tuple(Event.__struct_fields__.index(name) for name in ("site", "day", "visitor"))
@@ -23,6 +28,21 @@ _RECEIVED = Event.__struct_fields__.index("received")
 DAY_S = 86_400
 # The least that a retention can be set to (pipeline/settings.py).
 SHORTEST_DAYS = 2
+# The spool of what is replayed. Its directory stays: it has a watermark like every other.
+REPLAY = "replay"
+_REPLAY_NUMBER = 63
+_SERIALS = 64
+# What the columns of schema/0001_events.sql can hold.
+_BITS = {"received": 32, "day": 16, "lifetime": 16, "id": 64, "visitor": 64, "engaged_ms": 32, "scroll": 8}
+_AT_FIELD = re.compile(r"`\$\[(\d+)\]")
+
+
+class Held(Struct, frozen=True):
+    """One event in quarantine. fields: by name, as far as they are there; reason: what is wrong with it, if known."""
+
+    name: str
+    fields: dict[str, Any]
+    reason: str
 
 
 class Quarantine:
@@ -70,6 +90,110 @@ class Quarantine:
                 path.unlink()
                 forgotten += 1
         return forgotten
+
+    def held(self) -> list[Held]:
+        """Every event, by name."""
+        found = []
+        for path in sorted(self.directory.glob("*.event")):
+            try:
+                row = msgspec.msgpack.decode(path.read_bytes())
+            except FileNotFoundError:
+                continue  # it has just been forgotten, or its lifetime ended
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                row = None
+            fields = dict(zip(Event.__struct_fields__, row, strict=False)) if isinstance(row, list) else {}
+            found.append(Held(path.stem, fields, _reason(row)))
+        return found
+
+    def drop(self, names: Iterable[str]) -> int:
+        """Delete these events; how many there were."""
+        dropped = 0
+        for name in names:
+            try:
+                (self.directory / f"{name}.event").unlink()
+                dropped += 1
+            except FileNotFoundError:
+                continue
+        fsync_directory(self.directory)
+        return dropped
+
+    def replay(self, names: Iterable[str], spools: Path, now: float | None = None) -> int:
+        """Hand these events to the writer again, each in a sealed file of its own; how many there were.
+
+        A file's uuid follows from the event's name: should it be replayed twice, because a crash came between, its
+        deduplication token is the same. Raises SpoolTaken while another replay is at work."""
+        now = time.time() if now is None else now
+        self.expire(now)
+        directory = spools / REPLAY
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = lock_directory(directory)
+        try:
+            recover(directory)
+            taken = {path.stem for path in spool_files(directory)}
+            replayed = 0
+            for name in names:
+                source = self.directory / f"{name}.event"
+                try:
+                    row = msgspec.msgpack.decode(source.read_bytes())
+                except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
+                    continue  # it is gone, or nothing that a store could take
+                created, serial = _place(row, int(now), taken)
+                _seal_one(directory, Header(_uuid(name), created, serial, _REPLAY_NUMBER, 1), row)
+                source.unlink(missing_ok=True)
+                replayed += 1
+            fsync_directory(self.directory)
+            return replayed
+        finally:
+            os.close(lock)
+
+
+def _place(row: Any, now: int, taken: set[str]) -> tuple[int, int]:
+    """Second and serial of the file an event is replayed in: its own second, because a spool's watermark and the order
+    of events follow from it; an earlier one where that is full."""
+    try:
+        created = int(row[_RECEIVED])
+    except (ValueError, TypeError, IndexError, KeyError, OverflowError):
+        created = now
+    created = created if 0 < created <= now else now
+    while True:
+        for serial in range(_SERIALS):
+            stem = f"{created:010d}-{serial:02d}"
+            if stem not in taken:
+                taken.add(stem)
+                return created, serial
+        created -= 1
+
+
+def _seal_one(directory: Path, header: Header, row: Any) -> None:
+    file = OpenFile(directory / f"{header.created:010d}-{header.serial:02d}.open", header)
+    try:
+        file.commit([row], [])
+    finally:
+        file.close()
+    seal(file.path)
+
+
+def _uuid(name: str) -> str:
+    return hashlib.blake2b(f"replay {name}".encode(), digest_size=16).hexdigest()
+
+
+def _reason(row: Any) -> str:
+    """What is wrong with an event, naming the field but no value; "" where only the store knows."""
+    if not isinstance(row, list):
+        return "cannot be read"
+    if len(row) != len(Event.__struct_fields__):
+        return f"has {len(row)} fields instead of {len(Event.__struct_fields__)}"
+    try:
+        event = msgspec.convert(row, Event)
+    except msgspec.ValidationError as problem:
+        place = _AT_FIELD.search(str(problem))
+        return f"{Event.__struct_fields__[int(place[1])]}: of another type" if place else "of another type"
+    for name, bits in _BITS.items():
+        if not 0 <= getattr(event, name) < 1 << bits:
+            return f"{name}: out of range"
+    if not -(1 << 63) <= event.amount < 1 << 63:
+        return "amount: out of range"
+    return ""
 
 
 def _dies_at(path: Path) -> float:

@@ -92,7 +92,7 @@ class Store:
         """Insert columns of values. token: names this exact content; the same token is stored once."""
         # The writer batches already: an asynchronous insert would answer before the rows are durable.
         settings: dict[str, Any] = {"async_insert": 0, "insert_deduplicate": 1}
-        # The client sends an insert again by itself when the connection breaks: so each has a token, its own if need be.
+        # The client sends an insert again by itself when the connection breaks: each needs a token.
         settings["insert_deduplication_token"] = token or secrets.token_hex(16)
         if self.cluster:
             settings["distributed_foreground_insert"] = 1

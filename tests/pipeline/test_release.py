@@ -80,11 +80,11 @@ def rows(store: Store, site: Site, state: str = "released", day: dt.date = DAY) 
 
 
 def manifests(store: Store, site: Site) -> list[dict[str, Any]]:
-    names = ("site", "day", "released_at", "origin", "version", "preset", "k", "complete", "over_counted", "rows",
+    names = ("site", "number", "day", "released_at", "origin", "version", "preset", "k", "complete", "over_counted", "rows",
              "digest", "previous")  # fmt: skip
     found = store.rows(
-        f"SELECT site, day, toUnixTimestamp(released_at), {', '.join(names[3:])} FROM manifest "
-        "WHERE site = {s:String} ORDER BY day",
+        f"SELECT site, number, day, toUnixTimestamp(released_at), {', '.join(names[4:])} FROM manifest "
+        "WHERE site = {s:String} ORDER BY number",
         {"s": site.key},
     )
     return [dict(zip(names, row, strict=True)) for row in found]
