@@ -21,8 +21,8 @@ from collector.steps import Client, Draft, Rules, anonymize
 from schema.event import Event
 from schema.site import LocalDay, local_day
 
+from .databases import datacenters_of
 from .engine import House, ad_hoc_site
-from .serve import datacenters_of
 
 _BATCH = 20_000
 

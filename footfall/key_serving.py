@@ -16,7 +16,8 @@ from collector.key_service import Enrolments, Fetches, KeyService, certificate
 from collector.keys import KeyFile
 from collector.protocol import LimitedProtocol
 
-from .serve import CannotStart, House, key_directory, listen
+from .process import CannotStart
+from .serve import House, key_directory, listen
 from .settings import Settings
 
 # A collector needs one request in 20 s.

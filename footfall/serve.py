@@ -27,18 +27,17 @@ import uvicorn
 
 from collector.address import Proxies
 from collector.app import create_app as collector_app
-from collector.datacenter import Datacenters
 from collector.endpoint import Collector
 from collector.key_follower import Handed, KeyFollower, fetch_keys
 from collector.keys import KeyFile, KeyKeeper, NoKey, lost_days
-from collector.place import Places
 from collector.protocol import LimitedProtocol
 from collector.shadow import Shadow
 from collector.shadow_publisher import ShadowPublisher
 from pipeline.spool import Spool
 from schema.site import local_day
 
-from .process import end_with_parent, harden
+from .databases import datacenters_of, places_of
+from .process import CannotStart, end_with_parent, harden
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -53,10 +52,6 @@ _START_S = 60.0
 _RESTART_AFTER_S = (0.2, 1.0, 3.0, 10.0)
 # A child that lived so long is not in a restart loop.
 _STEADY_S = 60.0
-
-
-class CannotStart(Exception):
-    """Something is in the way; the text names it and the remedy."""
 
 
 # -- the parent ----------------------------------------------------------------------------------------------------
@@ -257,24 +252,6 @@ def key_directory(settings: Settings) -> Path:
         return Path(settings.keys.directory)
     mark = hashlib.sha256(str(settings.directory.resolve()).encode()).hexdigest()[:12]
     return Path("/dev/shm") / f"footfall-{os.getuid()}-{mark}"  # noqa: S108 - RAM is the point; 0700, and checked
-
-
-def places_of(settings: Settings) -> Places:
-    """What places visits. Raises CannotStart where the database cannot be used."""
-    file = settings.collector.place_database
-    try:
-        return Places(Path(file) if file else None)
-    except ValueError as problem:
-        raise CannotStart(f"collector.place_database = {file!r}: {problem}") from None
-
-
-def datacenters_of(settings: Settings) -> Datacenters:
-    """What knows the networks of hosting companies. Raises CannotStart where the database cannot be used."""
-    file = settings.collector.asn_database
-    try:
-        return Datacenters(Path(file) if file else None)
-    except ValueError as problem:
-        raise CannotStart(f"collector.asn_database = {file!r}: {problem}") from None
 
 
 def public_url(settings: Settings, sock: socket.socket) -> str:

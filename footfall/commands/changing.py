@@ -18,8 +18,8 @@ from schema.site import local_day
 from schema.store import Store
 
 from .. import demo, explain, intake
+from ..databases import places_of
 from ..engine import CannotDo, opened
-from ..serve import places_of
 from .options import Load, common, json_option, prepare
 
 

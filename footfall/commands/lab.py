@@ -22,10 +22,10 @@ from collector.settings import PRESETS
 from collector.shadow_publisher import read_shadow
 from collector.steps import Rules
 
+from ..databases import places_of
 from ..engine import CannotDo, ad_hoc_site
 from ..lab import page, report, sample, trial
 from ..lab.candidates import candidates
-from ..serve import places_of
 from ..settings import Settings
 from .options import Load, common, json_option, prepare
 

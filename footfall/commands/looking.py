@@ -19,8 +19,9 @@ from schema.site import local_day
 from schema.store import StoreError
 
 from .. import explain, intake, preview
+from ..databases import places_of
 from ..engine import StatsRequest, opened
-from ..serve import key_directory, places_of
+from ..serve import key_directory
 from ..settings import describe
 from .options import Load, common, json_option
 

@@ -17,8 +17,7 @@ from schema.migrate import MigrationChanged
 from schema.store import StoreError
 
 from ..engine import CannotDo
-from ..process import harden, set_up_logs
-from ..serve import CannotStart
+from ..process import CannotStart, harden, set_up_logs
 from ..settings import Settings, SettingsError, load
 
 _EXPECTED = (SettingsError, CannotDo, CannotStart, StoreError, MigrationChanged, KeysOnDisk, SpoolTaken)

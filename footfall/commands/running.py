@@ -15,7 +15,8 @@ from msgspec import structs
 
 from ..engine import accounts, control_path, opened
 from ..key_serving import hand_out_keys
-from ..serve import CannotStart, House, listen, public_url, url_of
+from ..process import CannotStart
+from ..serve import House, listen, public_url, url_of
 from ..settings import Settings
 from .options import Load, common, prepare
 

@@ -1,0 +1,32 @@
+"""Opens the databases of places and networks that the settings name.
+
+In: settings. Out: what places a visit, what knows hosting companies. Raises CannotStart naming setting, value, problem.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from collector.datacenter import Datacenters
+from collector.place import Places
+
+from .process import CannotStart
+from .settings import Settings
+
+
+def places_of(settings: Settings) -> Places:
+    """What places visits. Raises CannotStart where the database cannot be used."""
+    file = settings.collector.place_database
+    try:
+        return Places(Path(file) if file else None)
+    except ValueError as problem:
+        raise CannotStart(f"collector.place_database = {file!r}: {problem}") from None
+
+
+def datacenters_of(settings: Settings) -> Datacenters:
+    """What knows the networks of hosting companies. Raises CannotStart where the database cannot be used."""
+    file = settings.collector.asn_database
+    try:
+        return Datacenters(Path(file) if file else None)
+    except ValueError as problem:
+        raise CannotStart(f"collector.asn_database = {file!r}: {problem}") from None
