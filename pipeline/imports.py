@@ -48,8 +48,11 @@ class Import:
         """Make the table: the layout of `events`, without its TTL, because it does not outlive the command."""
         self.store.command(
             f"CREATE TABLE {self.table} AS {self.store.local('events')} "
+            "ENGINE = MergeTree ORDER BY (site, day, visitor) "
+            # Over HTTP the client sends an insert again after a reset.
+            "SETTINGS non_replicated_deduplication_window = 1000 "
             # The embedded engine knows no time of creation, so the table carries its own.
-            f"ENGINE = MergeTree ORDER BY (site, day, visitor) COMMENT '{int(time.time())}'"
+            f"COMMENT '{int(time.time())}'"
         )
 
     def add(self, rows: Sequence[Sequence[Any]]) -> None:

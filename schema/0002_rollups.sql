@@ -55,6 +55,6 @@ CREATE TABLE IF NOT EXISTS {{ local('manifest') }}{{ on_cluster }}
 )
 ENGINE = {{ engine('MergeTree') }}
 ORDER BY (site, day)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 1000;
 
 {{ distributed('manifest', 'cityHash64(site)') }}

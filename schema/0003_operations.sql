@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS {{ local('expiries') }}{{ on_cluster }}
     rows      UInt64
 )
 ENGINE = {{ engine('MergeTree') }}
-ORDER BY at;
+ORDER BY at
+SETTINGS non_replicated_deduplication_window = 1000;
 
 {{ distributed('expiries', 'rand()') }}
