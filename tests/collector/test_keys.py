@@ -77,28 +77,28 @@ def happened(journal: Path) -> list[tuple[str, str, str]]:
 # -- where ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_directory_on_a_disk_is_refused_with_the_setting_and_the_remedy(tmp_path: Path, clock: Clock) -> None:
+def test_h2_a_directory_on_a_disk_is_refused_with_the_setting_and_the_remedy(tmp_path: Path, clock: Clock) -> None:
     assert not in_ram(tmp_path)
     with pytest.raises(KeysOnDisk, match=r"keys.directory = .* is on a disk.*tmpfs"):
         keeper(tmp_path / "k", tmp_path / "j", clock)
     assert not (tmp_path / "k" / "keys").exists()
 
 
-def test_a_directory_on_a_disk_is_taken_where_the_setting_says_so(tmp_path: Path, clock: Clock) -> None:
+def test_h2_a_directory_on_a_disk_is_taken_where_the_setting_says_so(tmp_path: Path, clock: Clock) -> None:
     made = KeyKeeper(tmp_path / "k", tmp_path / "j", (BERLIN,), allow_disk=True, clock=clock)
     made.turn()
     assert held(tmp_path / "k") == {("berlin", DAY)}
     made.close()
 
 
-def test_a_link_from_ram_to_a_disk_is_a_disk(ram: Path, tmp_path: Path) -> None:
+def test_h2_a_link_from_ram_to_a_disk_is_a_disk(ram: Path, tmp_path: Path) -> None:
     ram.mkdir()
     (ram / "link").symlink_to(tmp_path)
     assert in_ram(ram)
     assert not in_ram(ram / "link")
 
 
-def test_keys_are_readable_by_their_owner_only(ram: Path, journal: Path, clock: Clock) -> None:
+def test_h2_keys_are_readable_by_their_owner_only(ram: Path, journal: Path, clock: Clock) -> None:
     made = keeper(ram, journal, clock)
     made.turn()
     made.close()
@@ -135,7 +135,7 @@ def test_a_second_keeper_is_refused_and_the_first_goes_on(ram: Path, journal: Pa
         (48 * 3600, [1]),
     ],
 )
-def test_keys_are_there_before_their_day_and_gone_ten_seconds_after_it(
+def test_h3_keys_are_there_before_their_day_and_gone_ten_seconds_after_it(
     ram: Path, journal: Path, after: int, days: list[int]
 ) -> None:
     clock = Clock(START)
@@ -150,7 +150,7 @@ def test_keys_are_there_before_their_day_and_gone_ten_seconds_after_it(
     assert held(ram) == {("berlin", DAY + day) for day in days}
 
 
-def test_each_site_turns_at_its_own_midnight(ram: Path, journal: Path, clock: Clock) -> None:
+def test_h3_each_site_turns_at_its_own_midnight(ram: Path, journal: Path, clock: Clock) -> None:
     made = keeper(ram, journal, clock, BERLIN, APIA)
     clock.now = END - 601
     made.turn()
@@ -171,7 +171,7 @@ def test_a_key_does_not_change_during_its_day(ram: Path, journal: Path, clock: C
     made.close()
 
 
-def test_keys_are_random_and_derived_from_nothing(ram: Path, journal: Path, clock: Clock) -> None:
+def test_h2_keys_are_random_and_derived_from_nothing(ram: Path, journal: Path, clock: Clock) -> None:
     sites = [Site(f"s{i}") for i in range(50)]
     made = keeper(ram, journal, clock, *sites)
     made.turn()
@@ -186,7 +186,7 @@ def test_keys_are_random_and_derived_from_nothing(ram: Path, journal: Path, cloc
     assert not set(first) & {bytes(one.key) for one in read_keys(ram / "keys").values()}
 
 
-def test_a_destroyed_key_is_overwritten_in_memory_and_in_no_file(
+def test_h3_a_destroyed_key_is_overwritten_in_memory_and_in_no_file(
     ram: Path, journal: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = keeper(ram, journal, clock)
@@ -209,7 +209,7 @@ def test_a_key_outlives_its_day_by_what_a_request_in_flight_needs() -> None:
 # -- the journal ---------------------------------------------------------------------------------------------------
 
 
-def test_the_journal_tells_what_happened_and_when_and_holds_no_key(ram: Path, journal: Path, clock: Clock) -> None:
+def test_h3_the_journal_tells_what_happened_and_when_and_holds_no_key(ram: Path, journal: Path, clock: Clock) -> None:
     made = keeper(ram, journal, clock)
     made.turn()
     clock.now = END - 30
@@ -241,7 +241,7 @@ def test_a_restart_within_the_day_keeps_its_key(ram: Path, journal: Path, clock:
 @pytest.mark.parametrize(
     "damage", [Path.unlink, lambda path: path.write_bytes(b"\xc1"), lambda path: path.write_bytes(b"")]
 )
-def test_a_key_lost_by_a_restart_marks_its_day_and_a_new_one_is_made(
+def test_h3_a_key_lost_by_a_restart_marks_its_day_and_a_new_one_is_made(
     ram: Path, journal: Path, clock: Clock, damage: object
 ) -> None:
     first = keeper(ram, journal, clock)
@@ -302,7 +302,7 @@ def test_a_journal_line_that_was_cut_off_is_passed_over(journal: Path) -> None:
 # -- what workers see ----------------------------------------------------------------------------------------------
 
 
-def test_a_worker_without_a_key_collects_nothing(ram: Path) -> None:
+def test_h3_a_worker_without_a_key_collects_nothing(ram: Path) -> None:
     with pytest.raises(NoKey):
         KeyFile(ram / "keys").key("berlin", DAY)
 

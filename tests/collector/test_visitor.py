@@ -19,7 +19,7 @@ def test_the_same_visitor_has_the_same_number_all_day() -> None:
     assert visitor_number(KEY, "a", PARTS) == visitor_number(bytearray(KEY), "a", iter(PARTS))
 
 
-def test_the_construction_is_keyed_blake2b_of_eight_bytes_over_length_prefixed_parts() -> None:
+def test_h1_the_construction_is_keyed_blake2b_of_eight_bytes_over_length_prefixed_parts() -> None:
     """Worked out by hand once; a change of the construction would split every visitor of the day it is deployed."""
     message = b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in ("a", *PARTS))
     expected = blake2b(message, key=KEY, digest_size=8).digest()
@@ -37,23 +37,25 @@ def test_the_construction_is_keyed_blake2b_of_eight_bytes_over_length_prefixed_p
         (("\x00\x00\x00\x01a",), ("", "a")),
     ],
 )
-def test_moving_a_character_between_parts_gives_another_visitor(one: tuple[str, ...], other: tuple[str, ...]) -> None:
+def test_h1_moving_a_character_between_parts_gives_another_visitor(
+    one: tuple[str, ...], other: tuple[str, ...]
+) -> None:
     assert visitor_number(KEY, "s", one) != visitor_number(KEY, "s", other)
 
 
 @given(*[st.lists(st.text(max_size=6), min_size=1, max_size=4)] * 2)
-def test_different_parts_are_different_visitors(one: list[str], other: list[str]) -> None:
+def test_h1_different_parts_are_different_visitors(one: list[str], other: list[str]) -> None:
     assert (visitor_number(KEY, "s", one) == visitor_number(KEY, "s", other)) == (one == other)
 
 
-def test_the_site_is_among_the_inputs_even_where_a_part_could_imitate_it() -> None:
+def test_h1_the_site_is_among_the_inputs_even_where_a_part_could_imitate_it() -> None:
     assert visitor_number(KEY, "a", ("b", "c")) != visitor_number(KEY, "b", ("a", "c"))
     # Sites that share their first 16 bytes, where BLAKE2's own `person` would be cut.
     long = "a-very-long-domain.example"
     assert visitor_number(KEY, f"{long}.one", PARTS) != visitor_number(KEY, f"{long}.two", PARTS)
 
 
-def test_one_browser_on_many_sites_and_days_has_unrelated_numbers() -> None:
+def test_h5_one_browser_on_many_sites_and_days_has_unrelated_numbers() -> None:
     """H5: no bit of one number is predicted by another. Every bit differs in about half of all pairs."""
     numbers = [visitor_number(bytes([day]) * 32, f"site-{site}", PARTS) for day in range(16) for site in range(16)]
     assert len(set(numbers)) == len(numbers)

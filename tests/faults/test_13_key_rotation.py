@@ -169,7 +169,9 @@ def recomputed(places: tuple[Path, ...], wanted: int) -> list[str]:
     return found
 
 
-def test_after_the_day_no_state_anywhere_gives_yesterdays_number_again(ram: Path, tmp_path: Path, clock: Clock) -> None:
+def test_h3_after_the_day_no_state_anywhere_gives_yesterdays_number_again(
+    ram: Path, tmp_path: Path, clock: Clock
+) -> None:
     async def night() -> tuple[int, list[str], set[int]]:
         house = Collecting(ram, tmp_path, clock, ZONE).start()
         assert await house.post(ZONE) == 202
@@ -250,7 +252,7 @@ def in_memory(process: int, wanted: bytes) -> int:
 
 
 @pytest.mark.parametrize("phase", ["create", "destroy", "start"])
-def test_a_rotation_killed_at_any_line_leaves_no_old_key_and_no_wrong_one(
+def test_h3_a_rotation_killed_at_any_line_leaves_no_old_key_and_no_wrong_one(
     ram: Path, tmp_path: Path, phase: str
 ) -> None:
     done = subprocess.run(
@@ -283,7 +285,7 @@ def site() -> Site:
     return Site(SITE, timezone=ZONE)
 
 
-def test_a_worker_lets_go_of_a_key_whose_day_is_over_even_if_nobody_writes_any_more(
+def test_h3_a_worker_lets_go_of_a_key_whose_day_is_over_even_if_nobody_writes_any_more(
     ram: Path, tmp_path: Path, clock: Clock
 ) -> None:
     keeper = KeyKeeper(ram, tmp_path / "journal", (site(),), clock=clock)
@@ -302,7 +304,7 @@ def test_a_worker_lets_go_of_a_key_whose_day_is_over_even_if_nobody_writes_any_m
 
 
 @pytest.mark.parametrize("obstacle", ["file", "journal"])
-def test_a_rotation_that_fails_stops_collection_and_goes_on_where_it_can(
+def test_h3_a_rotation_that_fails_stops_collection_and_goes_on_where_it_can(
     ram: Path, tmp_path: Path, clock: Clock, obstacle: str
 ) -> None:
     keeper = KeyKeeper(ram, tmp_path / "journal", (site(),), clock=clock)

@@ -52,10 +52,20 @@ def _leak_agent(whole: Callable[..., Any]) -> Callable[..., Any]:
     return lambda draft: structs.replace(whole(draft), browser=draft.client.agent)
 
 
+def _keep_whole_query(whole: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda url, *rest: structs.replace(whole(url, *rest), query=url.partition("?")[2])
+
+
+def _keep_whole_referrer(whole: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda sent, *rest: whole(sent, *rest)._replace(referrer=sent)
+
+
 BREAKS = {
     "names and properties are not scrubbed": (steps, "scrub", lambda _: _same, "email"),
     "secret property names are not known": (steps, "is_secret", lambda _: lambda name: False, "secret"),
     "paths are not scrubbed": (page, "scrub", lambda _: _same, "email"),
+    "query parameters are not dropped": (steps, "parse_page", _keep_whole_query, "secret"),
+    "referrers are stored whole": (steps, "where_from", _keep_whole_referrer, "handle"),
     "the address is stored whole": (steps, "event_of", _leak_network, "address"),
     "the agent is stored": (steps, "event_of", _leak_agent, "agent"),
 }

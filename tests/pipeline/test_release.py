@@ -80,10 +80,10 @@ def rows(store: Store, site: Site, state: str = "released", day: dt.date = DAY) 
 
 
 def manifests(store: Store, site: Site) -> list[dict[str, Any]]:
-    names = ("site", "number", "day", "released_at", "origin", "version", "preset", "k", "complete", "over_counted", "rows",
-             "digest", "previous")  # fmt: skip
+    others = ("origin", "version", "preset", "k", "complete", "over_counted", "rows", "digest", "previous")
+    names = ("site", "number", "day", "released_at", *others)
     found = store.rows(
-        f"SELECT site, number, day, toUnixTimestamp(released_at), {', '.join(names[4:])} FROM manifest "
+        f"SELECT site, number, day, toUnixTimestamp(released_at), {', '.join(others)} FROM manifest "
         "WHERE site = {s:String} ORDER BY number",
         {"s": site.key},
     )
