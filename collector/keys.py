@@ -108,7 +108,9 @@ class KeyFile:
 class KeyRoom:
     """The directory of the keys, locked: what is over leaves it, what is fresh enters, the journal is told of both.
 
-    A rotation that fails leaves no key in the file, so that collection stops; it is tried again at every turn."""
+    A rotation that fails leaves no key in the file, so that collection stops; it is tried again at every turn.
+    only_what_is_over: a key of a site that is not among `sites` stays until its own end, for a caller that may not know
+    every site."""
 
     def __init__(
         self,
@@ -117,8 +119,10 @@ class KeyRoom:
         sites: Sequence[Site],
         allow_disk: bool = False,
         clock: Callable[[], float] = time.time,
+        only_what_is_over: bool = False,
     ) -> None:
         self.path = directory / "keys"
+        self._only_what_is_over = only_what_is_over
         self._journal = journal
         self._sites = sites
         self._zones = {site.key: site.timezone for site in sites}
@@ -220,7 +224,7 @@ class KeyRoom:
     def _may_live(self, site_day: SiteDay, now: float) -> bool:
         site, day = site_day
         if site not in self._zones:
-            return False
+            return self._only_what_is_over and site_day in self._keys and now < self._keys[site_day].until
         return day_bounds(self._zones[site], day).start - now <= _FARTHEST_S and now < self._until(site_day)
 
     def _has_begun(self, site_day: SiteDay, now: float) -> bool:

@@ -152,7 +152,7 @@ class Pages:
             return Response(status_code=204)
         session = self._accounts.redeem(request.path_params["token"])
         if session is None:
-            text = "A sign-in link works once, within 24 hours. Ask for a new one on the server."
+            text = "A sign-in link works once, within 24 hours. `footfall sign-in` on the server prints a new one."
             return self.message(410, "This link no longer works", text)
         return self._with_session(_to("/"), session)
 

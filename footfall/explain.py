@@ -56,6 +56,8 @@ def import_summary(summary: Summary) -> str:
     if days:
         lines.append(f"{len(days)} day(s) released: {days[0]} to {days[-1]}")
     lines += [f"  {day} skipped: {reason}" for day, reason in summary.days_skipped.items()]
+    if summary.undeclared:
+        lines.append(f"{summary.site} is not in the settings: add it there, or the dashboards do not show it.")
     if summary.changed_nothing:
         lines.append("Nothing changed.")
     return "\n".join(lines)

@@ -38,6 +38,7 @@ class Summary(Struct):
     dropped: dict[str, int] = field(default_factory=dict)
     days_released: list[str] = field(default_factory=list)
     days_skipped: dict[str, str] = field(default_factory=dict)
+    undeclared: bool = False
 
     @property
     def changed_nothing(self) -> bool:
@@ -62,6 +63,7 @@ def import_access_log(
 
 def run(house: House, rules: Rules, sent: Iterable[Sent | Reason], places: Places, origin: str) -> Summary:
     """Anonymize and hand over everything, then release its days."""
+    known = rules.site.key in {site.key for site in house.settings.all_sites}
     summary, dropped, keys = Summary(rules.site.key), Counter[str](), PassingKeys()
     datacenters = datacenters_of(house.settings)
     name = house.import_begin(rules.site)
@@ -93,6 +95,7 @@ def run(house: House, rules: Rules, sent: Iterable[Sent | Reason], places: Place
     finally:
         keys.destroy()
     summary.dropped = {str(reason): count for reason, count in dropped.most_common()}
+    summary.undeclared = not known
     summary.days_released = list(report["released"])
     summary.days_skipped = dict(report["skipped"])
     return summary

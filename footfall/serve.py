@@ -41,6 +41,8 @@ from .process import CannotStart, end_with_parent, harden
 from .settings import Settings
 
 if TYPE_CHECKING:
+    from pipeline.schedule import Pipeline
+    from pipeline.writer import Writer
     from schema.store import Store
 
 log = structlog.get_logger("serve")
@@ -48,6 +50,7 @@ log = structlog.get_logger("serve")
 # The workers commit, answer and seal first; the engine then drains what they left.
 _WORKERS_STOP_S = 5.0
 _ENGINE_STOP_S = 5.0
+_FINISH_S = 1.5
 _START_S = 60.0
 _RESTART_AFTER_S = (0.2, 1.0, 3.0, 10.0)
 # A child that lived so long is not in a restart loop.
@@ -381,7 +384,21 @@ def run_engine(settings: Settings, dashboards: socket.socket | None, parts: Sequ
             writer.stop()
         if pipeline is not None:
             pipeline.stop()
+            if writer is not None:
+                _finish(writer, pipeline)
         store.close()
+
+
+def _finish(writer: Writer, pipeline: Pipeline) -> None:
+    """Store and count what the workers handed over last, as far as a moment goes; the rest waits for the next start."""
+    from schema.store import StoreError
+
+    deadline = time.monotonic() + _FINISH_S
+    with contextlib.suppress(StoreError):
+        while writer.drain() and time.monotonic() < deadline:
+            pass
+        if time.monotonic() < deadline:
+            pipeline.roll_up_last()
 
 
 def _open_patiently(open_store: Callable[[], Store]) -> Store:

@@ -393,6 +393,11 @@ def _explain(problem: str, tree: dict[str, Any], text: str, file: str | None, or
     # A list that was given whole, by --set, is the origin of everything in it; one from the file has a closer line.
     said = (origins.get(part, "") for part in (name, name.partition("[")[0]))
     origin = next((one for one in said if one and not (file and one.startswith(f"{file}:"))), "")
+    # A name that stands in no file can only have come with --set.
+    given = next(
+        (one for part, one in origins.items() if part.startswith(f"{name}.") and not one.startswith(f"{file}:")), ""
+    )
+    origin = origin or given
     if not origin and file and name:
         origin = f"{file}:{_line(text, name)}"
     where = f"{origin or file or 'settings'}: "

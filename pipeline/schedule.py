@@ -34,6 +34,8 @@ EXPIRE_EVERY_S = 3600
 # Rolling up may take a fifth of the time, and waits at most a minute.
 _COST_FACTOR = 5
 _LONGEST_WAIT_S = 60
+# A house that stops has seconds.
+_LAST_RUN_S = 1.0
 # Recent rows are asked for every run; older open days (a store that was down) with the first and then every so often.
 _RECENT_DAYS = 2
 _LOOK_BACK_EVERY_S = 600
@@ -62,6 +64,7 @@ class Pipeline:
         self._sites = {site.key: (site, rules) for site, rules in sites}
         self._seen: dict[tuple[str, dt.date], int] = {}
         self._due = 0.0
+        self._cost = 0.0
         self._looked_back = float("-inf")
         self._erase_due = 0.0
         self._busy = threading.Lock()
@@ -102,9 +105,15 @@ class Pipeline:
                     self._seen[open_day.site, open_day.day] = open_day.events
                     done.append((open_day.site, open_day.day))
         self.rolled_up += len(done)
-        cost = time.monotonic() - started
+        self._cost = cost = time.monotonic() - started
         self._due = time.monotonic() + min(_LONGEST_WAIT_S, _COST_FACTOR * cost) - self.settings.every_s
         return done
+
+    def roll_up_last(self) -> None:
+        """Once more before the end, unless it takes long: then the next start does it."""
+        if self._cost < _LAST_RUN_S:
+            self._due = 0.0
+            self.roll_up()
 
     def close(self) -> list[tuple[str, dt.date]]:
         """Release the days that are over and complete; which."""

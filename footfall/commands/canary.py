@@ -14,6 +14,7 @@ from msgspec import structs
 
 from ..canary.journey import run
 from ..engine import CannotDo
+from ..settings import SettingsError
 from .options import json_option, prepare
 
 
@@ -32,7 +33,7 @@ def canary(config: str | None, sets: tuple[str, ...], data: str | None, seed: in
     with tempfile.TemporaryDirectory(prefix="footfall-canary-", dir=data) as place:
         try:
             finding = run(Path(place), config, sets, seed, lambda name: click.echo(f"  {name}", err=True))
-        except (RuntimeError, TimeoutError, OSError) as problem:
+        except (RuntimeError, TimeoutError, OSError, SettingsError) as problem:
             raise click.ClickException(str(CannotDo(f"the canary could not fly: {problem}"))) from None
     if as_json:
         click.echo(msgspec.json.encode({**structs.asdict(finding), "silent": finding.silent}).decode())

@@ -116,7 +116,8 @@ def sweep(load_settings: Load) -> None:
         click.echo("Footfall is running and does that itself")
         return
     on_disk = settings.keys.keep_keys_on_disk_where_they_can_be_recovered
-    KeyRoom(directory, key_journal(settings), settings.all_sites, on_disk).close()
+    # Sites given as `up --site` are not in these settings, and their keys may be today's.
+    KeyRoom(directory, key_journal(settings), settings.all_sites, on_disk, only_what_is_over=True).close()
     click.echo(f"{len(list_keys(directory / 'keys'))} key(s) of days that are not over remain")
 
 

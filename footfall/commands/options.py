@@ -37,8 +37,19 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
             command(lambda flags=None: load(config, sets, {"data": data, **(flags or {})}), **arguments)
         except _EXPECTED as problem:
             raise click.ClickException(str(problem)) from None
+        except (OSError, EOFError) as problem:
+            raise click.ClickException(_of_a_file(problem)) from None
 
     return run
+
+
+def _of_a_file(problem: OSError | EOFError) -> str:
+    """What was wrong with a file: its name and the system's words, which quote nothing of its content."""
+    if isinstance(problem, OSError) and problem.filename:
+        return f"{problem.filename}: {problem.strerror}"
+    if isinstance(problem, EOFError):
+        return "a compressed file ends early: it was cut off, or is still being written"
+    return f"{type(problem).__name__}: {problem.strerror or 'cannot be used'}"
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

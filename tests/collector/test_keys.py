@@ -17,6 +17,7 @@ from collector.keys import (
     KEY_BYTES,
     KeyFile,
     KeyKeeper,
+    KeyRoom,
     KeysOnDisk,
     NoKey,
     PassingKeys,
@@ -291,6 +292,19 @@ def test_a_key_of_a_site_that_is_no_more_is_destroyed(ram: Path, journal: Path, 
     second.turn()
     second.close()
     assert held(ram) == {("berlin", DAY)}
+
+
+def test_a_sweep_that_does_not_know_a_site_leaves_its_key_until_the_day_is_over(
+    ram: Path, journal: Path, clock: Clock
+) -> None:
+    first = keeper(ram, journal, clock, BERLIN)
+    first.turn()
+    first.close()
+    KeyRoom(ram, journal, (), clock=clock, only_what_is_over=True).close()
+    assert held(ram) == {("berlin", DAY)}
+    clock.now += 2 * 86_400
+    KeyRoom(ram, journal, (), clock=clock, only_what_is_over=True).close()
+    assert held(ram) == set()
 
 
 def test_a_journal_line_that_was_cut_off_is_passed_over(journal: Path) -> None:
