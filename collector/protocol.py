@@ -45,6 +45,13 @@ class LimitedProtocol(HttpToolsProtocol):
                 return
         super().data_received(data)
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._head_bytes < 0:
+            # Fields after a chunked body: nobody here needs them, and uvicorn would gather them without end.
+            self._close(b"400 Bad Request")
+            return
+        super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         self._head_bytes = -1
         super().on_headers_complete()

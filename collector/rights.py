@@ -26,6 +26,7 @@ from .signals import client_of
 from .steps import Rules
 
 # The day from which Sec-GPC has been honoured as the Signals table says (globalprivacycontrol.github.io/gpc-spec).
+_OBJECTED = {"note": "What today's visits have left will be deleted within a day."}
 GPC_SINCE = "2026-11-22"
 _PRIVATE = {
     "cache-control": "no-store",
@@ -81,7 +82,10 @@ def routes(collector: Collector, clock: Callable[[], float] = time.time) -> list
 
     async def object_(request: Request) -> Response:
         """POST /privacy/object?site=&width= has today's rows of the sender deleted; the page sets the opt-out flag."""
-        named = _rules(collector, request.query_params.get("site", ""), request.headers.get("host", ""), any_=False)
+        asked = request.query_params.get("site", "")
+        named = _rules(collector, asked, request.headers.get("host", ""), any_=False)
+        if asked and named is None:
+            return _json(_OBJECTED, 202)
         keys = [named.site.key] if named else list(dict.fromkeys(rules.site.key for rules in collector.rules.values()))
         try:
             await collector.withdraw(
@@ -91,7 +95,7 @@ def routes(collector: Collector, clock: Callable[[], float] = time.time) -> list
             answer = _json({"errors": {"request": ["cannot be taken now, try again"]}}, 503)
             answer.headers["retry-after"] = str(RETRY_AFTER_S)
             return answer
-        return _json({"note": "What today's visits have left will be deleted within a day."}, 202)
+        return _json(_OBJECTED, 202)
 
     def show_gpc(_: Request) -> Response:
         """GET /.well-known/gpc.json"""

@@ -55,7 +55,9 @@ def set_up_logs(part: str) -> None:
     root = logging.getLogger()
     root.handlers = [_Discreet(part)]
     root.setLevel(logging.WARNING)
+    logging.captureWarnings(True)
     sys.excepthook = _report
+    sys.unraisablehook = lambda given: _report(given.exc_type, given.exc_value, given.exc_traceback)
     threading.excepthook = lambda given: _report(given.exc_type, given.exc_value, given.exc_traceback)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,8 @@ DAY_S = 86_400
 # Retention outranks completeness (rule X3): so long before its raw rows die, a day is released as it is.
 LAST_CALL_S = 6 * 3600
 VERSION = "1"
+# The check, the number in the chain and the manifest are one step: an import may release beside the day's close.
+_RELEASING = threading.Lock()
 
 
 class ReleasedAlready(Exception):
@@ -108,41 +111,42 @@ def release(
     over_counted: bool = False,
 ) -> None:
     """Release days together: their rows first, then all manifests in one insert, so that it is all or nothing."""
-    known = store.rows(
-        "SELECT day FROM manifest WHERE site = {site:String} AND day IN {days:Array(Date)}",
-        {"site": site.key, "days": list(days)},
-    )
-    if known:
-        raise ReleasedAlready(f"{site.key}: {known[0][0]} is released already; a released day never changes")
-    number, previous = _last_manifest(store, site)
-    manifests: list[dict[str, Any]] = []
-    for day in sorted(days):
-        with ROLLING:
-            _forget_unfinished(store, site, day)
-            build(store, source, site, day, rules)
-            rows, digest = _publish(store, site, day)
-            clear_staging(store, site, day)
-        number += 1
-        manifest = {
-            "site": site.key,
-            "number": number,
-            "day": day,
-            "released_at": int(now),
-            "origin": origin,
-            "version": VERSION,
-            "preset": rules.preset,
-            "k": rules.k,
-            "complete": complete,
-            "over_counted": over_counted,
-            "rows": rows,
-            "digest": digest,
-            "previous": previous,
-        }
-        previous = manifest_digest(manifest)
-        manifests.append(manifest)
-    if manifests:
-        columns = list(manifests[0])
-        store.insert("manifest", columns, [[manifest[column] for manifest in manifests] for column in columns])
+    with _RELEASING:
+        known = store.rows(
+            "SELECT day FROM manifest WHERE site = {site:String} AND day IN {days:Array(Date)}",
+            {"site": site.key, "days": list(days)},
+        )
+        if known:
+            raise ReleasedAlready(f"{site.key}: {known[0][0]} is released already; a released day never changes")
+        number, previous = _last_manifest(store, site)
+        manifests: list[dict[str, Any]] = []
+        for day in sorted(days):
+            with ROLLING:
+                _forget_unfinished(store, site, day)
+                build(store, source, site, day, rules)
+                rows, digest = _publish(store, site, day)
+                clear_staging(store, site, day)
+            number += 1
+            manifest = {
+                "site": site.key,
+                "number": number,
+                "day": day,
+                "released_at": int(now),
+                "origin": origin,
+                "version": VERSION,
+                "preset": rules.preset,
+                "k": rules.k,
+                "complete": complete,
+                "over_counted": over_counted,
+                "rows": rows,
+                "digest": digest,
+                "previous": previous,
+            }
+            previous = manifest_digest(manifest)
+            manifests.append(manifest)
+        if manifests:
+            columns = list(manifests[0])
+            store.insert("manifest", columns, [[manifest[column] for manifest in manifests] for column in columns])
 
 
 def manifest_digest(manifest: dict[str, Any]) -> str:

@@ -292,7 +292,13 @@ class OpenFile:
         self.size += sum(len(body) for _, _, body in rows)
 
     def close(self) -> None:
-        self._db.close()
+        """Move everything from the log into the file. Raises where that fails: closing alone would not tell."""
+        try:
+            busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            if busy:
+                raise OSError("the log of a spool file cannot be emptied")
+        finally:
+            self._db.close()
 
 
 def _settle(futures: list[asyncio.Future[None]], error: SpoolRefuses | None) -> None:
@@ -364,7 +370,10 @@ def recover_file(path: Path) -> bool:
 
 
 def seal(path: Path) -> None:
-    """From now on the file never changes."""
+    """From now on the file never changes. Raises OSError where a part of it is still in its log."""
+    log_file = path.with_name(f"{path.name}-wal")
+    if log_file.exists() and log_file.stat().st_size:
+        raise OSError("a spool file's log is not empty")
     with open(path, "rb") as file:
         os.fsync(file.fileno())
     path.rename(path.with_suffix(".sealed"))
@@ -407,6 +416,8 @@ def _read(path: Path) -> tuple[Header, list[tuple[str, bytes]]]:
         if getattr(problem, "sqlite_errorcode", 0) & 0xFF in _PASSING:
             raise OSError(f"{path.name}: {type(problem).__name__}") from None
         raise SpoolFileBad(f"{path.name}: {type(problem).__name__}") from None
+    if header.chunk_rows < 1:
+        raise SpoolFileBad(f"{path.name}: chunks of {header.chunk_rows} rows")
     if any(kind not in _KINDS for kind, _ in groups):
         raise SpoolFileBad(f"{path.name}: a group of unknown kind")
     return header, groups
@@ -415,7 +426,7 @@ def _read(path: Path) -> tuple[Header, list[tuple[str, bytes]]]:
 def _records(path: Path, groups: list[tuple[str, bytes]], kind: str, record: type[_Record]) -> list[_Record]:
     try:
         lists = [msgspec.msgpack.decode(body, type=list[record]) for its, body in groups if its == kind]  # type: ignore[valid-type]
-    except msgspec.MsgspecError as problem:
+    except (msgspec.MsgspecError, ValueError, TypeError) as problem:
         raise SpoolFileBad(f"{path.name}: {type(problem).__name__}") from None
     return [one for records in lists for one in records]
 

@@ -78,10 +78,16 @@ class Writer:
         self._adopt()
         paths = [path for spool in self._directories() for path in spool_files(spool) if path.suffix == ".sealed"]
         before = self.events
+        unreadable: OSError | None = None
         for path in sorted(paths, key=lambda path: (path.name, path.parent.name)):
-            self._drain_file(path)
+            try:
+                self._drain_file(path)
+            except OSError as problem:
+                unreadable = problem  # its neighbours need not wait for it
             if self._stop.is_set():
                 break
+        if unreadable is not None:
+            raise unreadable
         return self.events - before
 
     def watermarks(self) -> dict[str, int]:
@@ -119,6 +125,10 @@ class Writer:
                 self._failures += 1
             except OSError as problem:
                 log.error("spool_unreadable", kind=type(problem).__name__)
+                wait = _BACK_OFF_S[-1]
+            except Exception as problem:
+                # Whatever it is, the thread must live, or everything that follows would wait for ever.
+                log.error("drain_failed", kind=type(problem).__name__)
                 wait = _BACK_OFF_S[-1]
             self._stop.wait(wait)
 

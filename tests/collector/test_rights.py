@@ -123,7 +123,7 @@ class Forgetting:
         ("", {"host": "shop.example"}, ["shop"]),
         # A visitor cannot know which sites are counted here; each has a number of its own.
         ("", {}, ["asks", "hard", "shop"]),
-        ("?site=nowhere", {}, ["asks", "hard", "shop"]),
+        ("?site=nowhere", {}, []),
         ("?site=shop", {"dnt": "1", "sec-gpc": "1"}, ["shop"]),
     ],
 )
