@@ -230,19 +230,38 @@ def _converted(if_: str) -> str:
     ARRAY JOIN arrayConcat(dimensions, [('page', hit.path), ('hostname', hit.hostname), ('event', hit.name)]) AS d"""
 
 
+def _in_company(counted: str, within: str, least: str) -> str:
+    """Of counted rows (dimension, value, {within}, people …) those with at least that many people. Where any has fewer,
+    the smallest of the others is left out, too (R3): the total less what is shown would tell the hidden one."""
+    return f"""
+    SELECT * FROM
+    (
+        SELECT *, max(people < {least}) OVER (PARTITION BY dimension, {within}) AS lonely,
+            row_number() OVER (PARTITION BY dimension, {within}, people >= {least} ORDER BY people, value) AS place
+        FROM ({counted})
+    )
+    WHERE people >= {least} AND NOT (lonely AND place = 1)"""
+
+
+_CONVERTERS = f"""
+    SELECT dimension, value, goal, uniqExact(visitor) AS people, count() AS times
+    FROM ({_converted("1")}) GROUP BY dimension, value, goal"""
+
 _CONVERSIONS = f"""
     INSERT INTO staging_conversions
-    SELECT {_KEY}, goal, '', {_down("uniqExact(visitor) AS converters")}, {_down("count()")}, 0, 0
-    FROM ({_converted("1")})
-    GROUP BY dimension, value, goal
-    HAVING converters >= {{least_converters:UInt32}} AND {_HAS_CELL}"""
+    SELECT {_KEY}, goal, '', {_down("people")}, {_down("times")}, 0, 0
+    FROM ({_in_company(_CONVERTERS, "goal", "{least_converters:UInt32}")})
+    WHERE {_HAS_CELL}"""
+
+_PAYERS = f"""
+    SELECT dimension, value, goal, currency, uniqExact(visitor) AS people, sum(amount) AS paid
+    FROM ({_converted("hit.currency != ''")}) GROUP BY dimension, value, goal, currency"""
 
 _REVENUE = f"""
     INSERT INTO staging_conversions
-    SELECT {_KEY}, goal, currency, 0, 0, sum(amount), {_down("uniqExact(visitor) AS people")}
-    FROM ({_converted("hit.currency != ''")})
-    GROUP BY dimension, value, goal, currency
-    HAVING people >= {{k:UInt32}} AND {_HAS_CELL}"""
+    SELECT {_KEY}, goal, currency, 0, 0, paid, {_down("people")}
+    FROM ({_in_company(_PAYERS, "goal, currency", "{k:UInt32}")})
+    WHERE {_HAS_CELL}"""
 
 
 def _by_vital(of: Callable[[Vital], object]) -> str:
@@ -259,12 +278,15 @@ _MEASURED = f"""
     ARRAY JOIN hit.vitals AS v
     ARRAY JOIN [('', ''), ('page', hit.path), ('device', device), ('country', country)] AS d"""
 
+_MEASURERS = f"""
+    SELECT dimension, value, metric, uniqExact(visitor) AS people
+    FROM ({_MEASURED}) GROUP BY dimension, value, metric"""
+
 _VITAL_PEOPLE = f"""
     INSERT INTO staging_vitals
-    SELECT {_KEY}, metric, {PEOPLE_BUCKET}, 0, 0, 0, uniqExact(visitor) AS people
-    FROM ({_MEASURED})
-    GROUP BY dimension, value, metric
-    HAVING people >= {{k:UInt32}} AND {_HAS_CELL}"""
+    SELECT {_KEY}, metric, {PEOPLE_BUCKET}, 0, 0, 0, people
+    FROM ({_in_company(_MEASURERS, "metric", "{k:UInt32}")})
+    WHERE {_HAS_CELL}"""
 
 _VITAL_SAMPLES = f"""
     INSERT INTO staging_vitals

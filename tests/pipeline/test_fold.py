@@ -147,10 +147,10 @@ def test_only_the_day_has_dimensions_and_only_totals_have_hours(store: Store) ->
     assert {dimension for grain, dimension in rows if grain == "day"} == {"", *DIMENSIONS}
 
 
-def test_revenue_is_hidden_under_k_payers_but_conversions_follow_their_cell(store: Store) -> None:
+def test_r3_revenue_under_k_payers_is_hidden_in_company_but_conversions_follow_their_cell(store: Store) -> None:
     site = new_site(Goal("buy", event="buy"))
-    events = [hit(site, visitor, country="DE" if visitor < 6 else "FR") for visitor in range(12)]
-    buyers = {"DE": range(5), "FR": range(6, 10)}
+    events = [hit(site, v, country="DE" if v < 6 else "FR" if v < 12 else "US") for v in range(20)]
+    buyers = {"DE": range(5), "FR": range(6, 10), "US": range(12, 18)}
     for country, people in buyers.items():
         events += [hit(site, v, at=5, name="buy", country=country, currency="EUR", amount=100) for v in people]
     rolled_up(store, site, events)
@@ -159,7 +159,8 @@ def test_revenue_is_hidden_under_k_payers_but_conversions_follow_their_cell(stor
         "site = {site:String} AND dimension = 'country' AND grain = 'day' ORDER BY ALL",
         {"site": site.key},
     )
-    assert rows == [("DE", "", 5, 5, 0, 0), ("DE", "EUR", 0, 0, 500, 5), ("FR", "", 4, 4, 0, 0)]
+    # France has four payers. Were Germany shown beside the total, France would be the difference.
+    assert rows == [("DE", "", 5, 5, 0, 0), ("FR", "", 4, 4, 0, 0), ("US", "", 6, 6, 0, 0), ("US", "EUR", 0, 0, 600, 6)]
 
 
 def test_one_payer_who_pays_five_times_is_one(store: Store) -> None:
@@ -173,14 +174,15 @@ def test_one_payer_who_pays_five_times_is_one(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("strict", "converters"), [(False, {"DE": 6, "FR": 2}), (True, {"DE": 5})]
+    ("strict", "converters"), [(False, {"DE": 6, "FR": 2, "US": 7}), (True, {"US": 5})]
 )  # H4: a multiple of k
 def test_in_strict_conversions_under_k_converters_are_hidden_too(
     store: Store, strict: bool, converters: dict[str, int]
 ) -> None:
     site = new_site(Goal("go", event="go"))
-    events = [hit(site, visitor, country="DE" if visitor < 6 else "FR") for visitor in range(12)]
+    events = [hit(site, v, country="DE" if v < 6 else "FR" if v < 12 else "US") for v in range(20)]
     events += [hit(site, v, at=5, name="go", country="DE" if v < 6 else "FR") for v in (*range(6), 6, 7)]
+    events += [hit(site, v, at=5, name="go", country="US") for v in range(12, 19)]
     rolled_up(store, site, events, strict=strict)
     shown = store.rows(
         "SELECT value, converters FROM open_conversions WHERE site = {s:String} AND dimension = 'country'",
