@@ -16,8 +16,8 @@ BUTTON = "[data-footfall-opt-out]"
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A house of these tests' own: an objection erases the rows of its visitor's number for some seconds more, and every
-    headless browser here is that visitor."""
+    """A house of these tests' own: an objection erases the rows of its visitor's number for some seconds more, and
+    every headless browser here is that visitor."""
     with running(tmp_path_factory.mktemp("choice") / "data", "--set", "release.k=1", sites=()) as started:
         yield started
 
