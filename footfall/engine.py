@@ -81,7 +81,7 @@ class Engine:
     def stats(self, request: StatsRequest) -> dict[str, Any]:
         """The answer of `footfall stats`."""
         site, rules = self._site(request.site)
-        first, last = _date(request.first), _date(request.last)
+        first, last = iso_date(request.first), iso_date(request.last)
         try:
             query = Query.of(site.key, first, last, request.by, request.filters, request.limit)
             rounded = (site.key,) if rules.strict and rules.k > 1 else ()
@@ -262,7 +262,8 @@ def ad_hoc_site(name: str) -> SiteSettings:
         raise CannotDo(f"site {name!r}: a site is named by letters, digits, '.', '_' and '-'") from None
 
 
-def _date(text: str) -> dt.date:
+def iso_date(text: str) -> dt.date:
+    """A date as a person or a script writes it. Raises CannotDo."""
     try:
         return dt.date.fromisoformat(text)
     except ValueError:

@@ -5,19 +5,9 @@ In: the plain values a command answers with. Out: text.
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
-from .engine import CannotDo
 from .intake import Summary
-
-
-def iso_date(text: str) -> dt.date:
-    """A date, or CannotDo."""
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise CannotDo(f"date {text!r}: write YYYY-MM-DD") from None
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:

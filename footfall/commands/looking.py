@@ -20,7 +20,7 @@ from schema.store import StoreError
 
 from .. import explain, intake, preview
 from ..databases import places_of
-from ..engine import StatsRequest, opened
+from ..engine import StatsRequest, iso_date, opened
 from ..serve import key_directory
 from ..settings import describe
 from .options import Load, common, json_option
@@ -49,7 +49,7 @@ def stats(
     with opened(load_settings()) as house:
         zone = intake.rules_of(house, site).site.timezone
         last = last or local_day(zone, dt.datetime.now(dt.UTC).timestamp()).date.isoformat()
-        first = first or (explain.iso_date(last) - dt.timedelta(days=29)).isoformat()
+        first = first or (iso_date(last) - dt.timedelta(days=29)).isoformat()
         answer = house.stats(StatsRequest(site, first, last, by, filters, limit))
     click.echo(msgspec.json.encode(answer).decode() if as_json else explain.stats_table(answer))
 
