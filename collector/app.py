@@ -18,7 +18,8 @@ from starlette.routing import Route
 from pipeline.spool import Spool
 
 from . import rights
-from .endpoint import Collector, refresh_forever
+from .endpoint import Collector, Endpoint, refresh_forever
+from .formats.plausible import Plausible
 from .keys import KeyFile
 
 # Pages keep the tracker for an hour: long enough to cost nothing, short enough that an update arrives.
@@ -56,7 +57,7 @@ def create_app(collector: Collector, keys: KeyFile, spool: Spool, ready: Callabl
         return JSONResponse({"ready": not problem, "problem": problem}, status_code=503 if problem else 200)
 
     routes = [
-        Route("/api/event", collector),
+        Route("/api/event", Endpoint(collector, Plausible())),
         *rights.routes(collector),
         Route("/js/script.js", _file(tracker_script(), ".js", cache=_SCRIPT_CACHE)),
         Route("/healthz", healthz),

@@ -1,19 +1,20 @@
-"""What a page sends: a request body in Plausible's wire format → a typed `Beacon`.
+"""The typed `Beacon`: one thing that happened on a page, and how the values that a page may send are read.
 
-In: bytes of JSON, at most 64 KiB. Out: a `Beacon`, or `Refused` with the reason and the format's own error answer.
-Promises: nothing but `Refused` is raised, whatever the bytes; no message carries what was sent.
+In: single values out of a decoded body, of any type. Out: texts, numbers and maps within their limits. The formats of
+whole requests are in `formats/`. Promises: nothing but `Refused` is raised, whatever was sent; no message carries it.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from schema.event import ENGAGEMENT, NO_SCROLL
+from schema.event import NO_SCROLL
 from schema.metrics import VITALS
 
 from .reason import Reason
@@ -42,7 +43,7 @@ _MINOR_DIGITS = {
 
 
 class Refused(Exception):
-    """The beacon is malformed. field, message: the wire format's own error answer."""
+    """What was sent cannot be taken. field: what of it; message: why, and nothing of what was sent."""
 
     def __init__(self, reason: Reason, field: str, message: str) -> None:
         super().__init__(reason)
@@ -76,94 +77,13 @@ class Beacon(Struct, frozen=True):
     consent: str = ""
 
 
-class _Wire(Struct):
-    """The body as it comes; every field may be anything."""
-
-    n: Any = None
-    name: Any = None
-    u: Any = None
-    url: Any = None
-    d: Any = None
-    domain: Any = None
-    r: Any = None
-    referrer: Any = None
-    h: Any = None
-    hash_mode: Any = msgspec.field(name="hashMode", default=None)
-    m: Any = None
-    meta: Any = None
-    p: Any = None
-    props: Any = None
-    money: Any = msgspec.field(name="$", default=None)
-    revenue: Any = None
-    i: Any = None
-    interactive: Any = None
-    sd: Any = None
-    e: Any = None
-    w: Any = None
-    screen_width: Any = None
-    # Our own additions.
-    tz: Any = None
-    id: Any = None
-    consent: Any = None
-    lcp: Any = None
-    inp: Any = None
-    cls: Any = None
-    fcp: Any = None
-    ttfb: Any = None
-
-
-_DECODER = msgspec.json.Decoder(_Wire)
-
-
-def decode(body: bytes) -> Beacon:
-    """The beacon in a body. Raises Refused."""
-    try:
-        wire = _DECODER.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise Refused(Reason.BAD_BODY, "request", "Unable to parse request body as json") from None
-    name = _name(wire.n if wire.n is not None else wire.name)
-    url = _first_text(wire.u, wire.url)
-    if not url:
-        raise Refused(Reason.NO_URL, "url", "is required")
-    if len(url) > MAX_URL:
-        raise Refused(Reason.BAD_URL, "url", f"is longer than {MAX_URL} characters")
-    engaged_ms, scroll, vitals = (0, NO_SCROLL, {})
-    if name == ENGAGEMENT:
-        engaged_ms, scroll, vitals = _engaged(wire.e), _scroll(wire.sd), _vitals(wire)
-        if wire.e is None and wire.sd is None and not vitals:
-            raise Refused(
-                Reason.EMPTY_ENGAGEMENT,
-                "event_name",
-                "engagement event requires a valid integer value for at least one of 'sd' or 'e' fields",
-            )
-    currency, amount = _money(wire.money if wire.money is not None else wire.revenue)
-    interactive = wire.i if wire.i is not None else wire.interactive
-    return Beacon(
-        name=name,
-        url=url,
-        domains=_domains(wire.d if wire.d is not None else wire.domain),
-        referrer=_first_text(wire.r, wire.referrer)[:MAX_URL],
-        hash_mode=(wire.h if wire.h is not None else wire.hash_mode) in (1, True, "1", "true"),
-        interactive=interactive not in (False, 0, "false"),
-        props=_props(wire),
-        currency=currency,
-        amount=amount,
-        engaged_ms=engaged_ms,
-        scroll=scroll,
-        vitals=vitals,
-        width=_whole(wire.w if wire.w is not None else wire.screen_width, 0),
-        time_zone=_first_text(wire.tz)[:64],
-        id=_first_text(wire.id)[:MAX_ID],
-        consent=_consent(wire.consent),
-    )
-
-
 def clean(text: str) -> str:
     """The text without control characters."""
     return _CONTROLS.sub("", text) if not text.isascii() or not text.isprintable() else text
 
 
-def _first_text(*values: Any) -> str:
+def first_text(*values: Any) -> str:
+    """The first value that is a text or a whole number; "" if none is."""
     for value in values:
         if isinstance(value, str):
             return clean(value).strip()
@@ -172,8 +92,9 @@ def _first_text(*values: Any) -> str:
     return ""
 
 
-def _name(value: Any) -> str:
-    name = _first_text(value)
+def name_of(value: Any) -> str:
+    """An event's name. Raises Refused."""
+    name = first_text(value)
     if not name:
         raise Refused(Reason.NO_NAME, "event_name", "can't be blank")
     if len(name) > MAX_NAME:
@@ -181,31 +102,27 @@ def _name(value: Any) -> str:
     return name
 
 
-def _consent(value: Any) -> str:
+def consent_of(value: Any) -> str:
     """What the page says of consent. A word we do not know may mean no, so it is refused rather than passed over."""
-    word = _first_text(value).lower() if isinstance(value, str) else ""
+    word = first_text(value).lower() if isinstance(value, str) else ""
     if word not in CONSENTS and value not in (None, ""):
         raise Refused(Reason.BAD_CONSENT, "consent", f"must be one of {', '.join(CONSENTS)}")
     return word
 
 
-def _domains(value: Any) -> tuple[str, ...]:
-    """The sites named; empty where the URL's host is to decide."""
+def domains_of(value: Any) -> tuple[str, ...]:
+    """The sites named in a comma list; empty where the URL's host is to decide. Raises Refused."""
     if value is None:
         return ()
-    names = (part.strip().lower().removeprefix("www.") for part in _first_text(value).split(","))
+    names = (part.strip().lower().removeprefix("www.") for part in first_text(value).split(","))
     domains = tuple(dict.fromkeys(name for name in names if name))
     if not domains:
         raise Refused(Reason.NO_DOMAIN, "domain", "can't be blank")
     return domains[:10]
 
 
-def _props(wire: _Wire) -> dict[str, str]:
-    for value in (wire.m, wire.meta, wire.p, wire.props):
-        if value is not None:
-            break
-    else:
-        return {}
+def props_of(value: Any) -> dict[str, str]:
+    """Properties out of an object, or out of JSON text of one: the first 30, each a text. Raises Refused."""
     if isinstance(value, str):
         try:
             value = msgspec.json.decode(value)
@@ -236,7 +153,7 @@ def _prop_text(value: Any) -> str:
             return ""
 
 
-def _money(value: Any) -> tuple[str, int]:
+def money_of(value: Any) -> tuple[str, int]:
     """(currency, minor units); ("", 0) where it is absent or makes no sense: the event is kept all the same."""
     if isinstance(value, str):
         try:
@@ -248,14 +165,15 @@ def _money(value: Any) -> tuple[str, int]:
     currency, amount = value.get("currency"), value.get("amount")
     if not isinstance(currency, str) or not re.fullmatch(r"[A-Za-z]{3}", currency):
         return "", 0
-    number = _number(amount)
+    number = number_of(amount)
     if number is None or abs(number) > _MAX_AMOUNT:
         return "", 0
     minor = round(number * 10 ** _MINOR_DIGITS.get(currency.upper(), 2))
     return (currency.upper(), minor) if abs(minor) <= _MAX_AMOUNT else ("", 0)
 
 
-def _number(value: Any) -> float | None:
+def number_of(value: Any) -> float | None:
+    """A finite number, or a text of one."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
@@ -265,26 +183,39 @@ def _number(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _whole(value: Any, otherwise: int) -> int:
-    number = _number(value)
+def whole_of(value: Any, otherwise: int) -> int:
+    """A whole number, or a text of one, cut to the whole."""
+    number = number_of(value)
     return int(number) if number is not None else otherwise
 
 
-def _scroll(value: Any) -> int:
-    percent = _whole(value, -1)
+def scroll_of(value: Any) -> int:
+    """Scroll depth in percent, or 255."""
+    percent = whole_of(value, -1)
     return NO_SCROLL if percent < 0 else min(percent, 100)
 
 
-def _engaged(value: Any) -> int:
-    milliseconds = _whole(value, 0)
+def engaged_of(value: Any) -> int:
+    """Engaged milliseconds; 0 where they make no sense."""
+    milliseconds = whole_of(value, 0)
     return milliseconds if 0 <= milliseconds < _LONGEST_ENGAGEMENT_MS else 0
 
 
-def _vitals(wire: _Wire) -> dict[str, float]:
+def vitals_of(values: Iterable[tuple[str, Any]]) -> dict[str, float]:
+    """Web vitals by name, without those that are no number or cannot have been measured."""
     found = {}
-    for name, vital in VITALS.items():
-        value = _number(getattr(wire, name))
-        most = _LONGEST_VITAL_MS if vital.unit == "ms" else _LARGEST_SHIFT
-        if value is not None and 0 <= value <= most:
-            found[name] = value
+    for name, value in values:
+        number = number_of(value)
+        most = _LONGEST_VITAL_MS if VITALS[name].unit == "ms" else _LARGEST_SHIFT
+        if number is not None and 0 <= number <= most:
+            found[name] = number
     return found
+
+
+def limited(url: str) -> str:
+    """A URL that is there and not too long. Raises Refused."""
+    if not url:
+        raise Refused(Reason.NO_URL, "url", "is required")
+    if len(url) > MAX_URL:
+        raise Refused(Reason.BAD_URL, "url", f"is longer than {MAX_URL} characters")
+    return url

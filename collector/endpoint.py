@@ -1,18 +1,19 @@
-"""The ingestion endpoint: read → decode → STEPS → append → 202.
+"""The ingestion endpoint: read → decode → STEPS → append → answer.
 
-In: `POST /api/event`. Out: durable events in the spool, and an answer.
-Promises: 202 only after the events are on disk; a refusal names its reason; a visitor's signal is answered exactly
-like acceptance; no address, agent or body reaches a log or an answer.
+In: a request in one of the wire formats of `formats/`. Out: durable events in the spool, and an answer in that format.
+Promises: acceptance is said only after the events are on disk; a refusal names its reason; a visitor's signal is
+answered exactly like acceptance; no address, agent or body reaches a log or an answer.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol
 
-import msgspec
 import structlog
+from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
 from pipeline.spool import Spool, SpoolRefuses
@@ -20,7 +21,7 @@ from schema.event import PAGEVIEW, Erasure, Event
 from schema.site import LocalDay, local_day
 
 from .address import Proxies
-from .beacon import Beacon, Refused, decode
+from .beacon import Beacon, Refused
 from .datacenter import NO_DATACENTERS, Datacenters
 from .keys import NoKey
 from .place import Places
@@ -31,7 +32,6 @@ from .steps import MINUTE_S, Client, Draft, KeySource, Rules, anonymize, erasure
 
 log = structlog.get_logger("collector")
 
-MAX_BODY_BYTES = 64 * 1024
 RETRY_AFTER_S = 5
 _DAY_S = 86_400
 _CORS = (
@@ -40,19 +40,107 @@ _CORS = (
     (b"cross-origin-resource-policy", b"cross-origin"),
     (b"cache-control", b"no-store"),
 )
-_PREFLIGHT = (
-    (b"access-control-allow-methods", b"POST, OPTIONS"),
-    (b"access-control-allow-headers", b"Content-Type"),
-    (b"access-control-max-age", b"86400"),
-)
 
 
-class TooLarge(Exception):
-    """The body is over the limit."""
+# -- what a format is ----------------------------------------------------------------------------------------------
+
+
+class Incoming(Struct, frozen=True):
+    """A request as a format reads it. query: as sent. path: what the route's placeholders matched."""
+
+    client: Client
+    body: bytes
+    query: bytes
+    path: Mapping[str, str]
+    headers: Sequence[tuple[bytes, bytes]]
+    now: float
+
+    def __repr__(self) -> str:
+        return "Incoming(…)"
+
+    def header(self, name: bytes) -> str:
+        """The first header of that name (lower case), or ""."""
+        return next((value.decode("latin-1") for key, value in self.headers if key == name), "")
+
+
+class Arrival(Struct, frozen=True):
+    """A beacon and the other end it speaks for. received: Unix seconds of something earlier today, which only a
+    site's own server may say; 0 = now."""
+
+    beacon: Beacon
+    client: Client
+    received: float = 0.0
+
+    def __repr__(self) -> str:
+        return "Arrival(…)"
+
+
+# What became of one beacon: a reason for each site it was meant for, or why it was not even one.
+Outcome = tuple[Reason, ...] | Refused
+
+
+class Answer(Struct, frozen=True):
+    """What a format says. X-Footfall-Reason and the headers that every answer has are the endpoint's."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class Format(Protocol):
+    """A wire format."""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Those it takes."""
+
+    @property
+    def max_body(self) -> int:
+        """The longest body, in bytes."""
+
+    @property
+    def request_headers(self) -> str:
+        """The headers that a page of another origin may send."""
+
+    def read(self, incoming: Incoming) -> Sequence[Arrival | Refused]:
+        """The beacons of a request; a Refused in place of one of several that is malformed. Raises Refused."""
+
+    def answer(self, outcomes: Sequence[Outcome]) -> Answer:
+        """What is said once everything that can be is on disk. One outcome for each that was read."""
+
+    def refuse(self, refused: Refused) -> Answer:
+        """What is said of a request of which nothing was taken."""
+
+
+def told(outcomes: Sequence[Outcome]) -> list[Reason]:
+    """The reasons that a sender may be told, one for each beacon and site that did not become an event."""
+    return [reason for reason in _reasons(outcomes) if reason is not Reason.ACCEPTED and not reason.is_signal]
+
+
+def first_refusal(outcomes: Sequence[Outcome]) -> Refused | None:
+    """Why nothing at all was taken, where the sender can mend it."""
+    if any(isinstance(outcome, tuple) and Reason.BAD_URL not in outcome for outcome in outcomes):
+        return None
+    for outcome in outcomes:
+        if isinstance(outcome, Refused):
+            return outcome
+    return Refused(Reason.BAD_URL, "url", "is not a URL of a web page")
+
+
+def _reasons(outcomes: Sequence[Outcome]) -> Iterator[Reason]:
+    for outcome in outcomes:
+        if isinstance(outcome, Refused):
+            yield outcome.reason
+        else:
+            yield from outcome
+
+
+# -- from beacons to the spool -------------------------------------------------------------------------------------
 
 
 class Collector:
-    """The endpoint as an ASGI application. rules: by every name a beacon may call a site."""
+    """Takes beacons through the steps and into the spool. rules: by every name a beacon may call a site."""
 
     def __init__(
         self,
@@ -70,94 +158,77 @@ class Collector:
         self.keys = keys
         self.places = places
         self.proxies = proxies
-        self._clock = clock
+        self.clock = clock
         self._shadow = shadow
         self._datacenters = datacenters
         self._days: dict[str, LocalDay] = {}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] == "OPTIONS":
-            await _answer(send, 204, b"", (*_CORS, *_PREFLIGHT))
-            return
-        if scope["method"] != "POST":
-            await _answer(send, 405, b"send events with POST\n", (*_CORS, (b"allow", b"POST, OPTIONS")))
-            return
-        try:
-            await self._collect(scope, receive, send)
-        except Exception as problem:
-            # Nothing of the exception but its type and place: its text may quote what was sent.
-            frame = problem.__traceback__
-            while frame is not None and frame.tb_next is not None:
-                frame = frame.tb_next
-            where = f"{frame.tb_frame.f_code.co_name}:{frame.tb_lineno}" if frame else ""
-            log.error("beacon_failed", kind=type(problem).__name__, at=where)
-            self._count("", Reason.FAILED, self._clock())
-            await self._refuse(send, 500, Reason.FAILED, "request", "failed; the operator's log says where")
+    async def collect(self, arrivals: Sequence[Arrival | Refused], now: float) -> list[Outcome]:
+        """All or nothing: what became of each, once its event is on disk. Raises Refused where that cannot be now.
 
-    async def _collect(self, scope: Scope, receive: Receive, send: Send) -> None:
-        now = self._clock()
-        client = client_of(scope, self.proxies)
-        try:
-            body = await _read(scope, receive)
-            beacon = decode(body)
-            domains = beacon.domains or _domain_of(beacon.url)
-        except TooLarge:
-            self._count("", Reason.TOO_LARGE, now)
-            await self._refuse(send, 413, Reason.TOO_LARGE, "request", f"is larger than {MAX_BODY_BYTES} bytes")
-            return
-        except Refused as refused:
-            self._count("", refused.reason, now)
-            await self._refuse(send, 400, refused.reason, refused.field, refused.message)
-            return
+        now: when the request came, which fixes its events' time and day."""
         events: list[Event] = []
         erasures: list[Erasure] = []
-        dropped: list[Reason] = []
-        for domain in domains:
+        outcomes: list[Outcome] = []
+        for arrival in arrivals:
+            if isinstance(arrival, Refused):
+                outcomes.append(arrival)
+                continue
             try:
-                outcome = self._take(domain, beacon, client, now)
+                reasons = []
+                for domain in arrival.beacon.domains or _domain_of(arrival.beacon.url):
+                    taken = self._take(domain, arrival, now)
+                    if isinstance(taken, Event):
+                        events.append(taken)
+                        reasons.append(Reason.ACCEPTED)
+                    elif isinstance(taken, Erasure):
+                        erasures.append(taken)
+                        reasons.append(Reason.WITHDRAWN)
+                    else:
+                        reasons.append(taken)
+                outcomes.append(tuple(reasons))
+            except Refused as refused:
+                outcomes.append(refused)
             except NoKey:
                 # Fails closed (rule H3): without the day's key there is no visitor number to store.
-                self._count("", Reason.NO_KEY, now)
-                await self._refuse(send, 503, Reason.NO_KEY, "request", "cannot be taken now, try again")
-                return
-            match outcome:
-                case Event():
-                    events.append(outcome)
-                case Erasure():
-                    erasures.append(outcome)
-                case Reason():
-                    dropped.append(outcome)
+                raise Refused(Reason.NO_KEY, "request", "cannot be taken now, try again") from None
         if events or erasures:
             try:
                 await self.spool.append(events, erasures)
             except SpoolRefuses:
-                self._count("", Reason.SPOOL, now)
-                await self._refuse(send, 503, Reason.SPOOL, "request", "cannot be stored now, try again")
-                return
+                raise Refused(Reason.SPOOL, "request", "cannot be stored now, try again") from None
             for event in events:
-                self._count(event.site, Reason.ACCEPTED, now)
-        await self._accept(send, dropped)
+                self.count(event.site, Reason.ACCEPTED, now)
+        for outcome in outcomes:
+            if isinstance(outcome, Refused):
+                self.count("", outcome.reason, now)
+        return outcomes
 
     async def withdraw(self, client: Client, domains: Sequence[str], width: int) -> None:
         """Have today's rows of that client deleted, never telling whether there are any. Raises NoKey, SpoolRefuses."""
-        now = self._clock()
-        beacon = Beacon("consent", "", (), width=width, consent="withdrawn")
-        outcomes = [self._take(domain, beacon, client, now) for domain in domains]
+        now = self.clock()
+        arrival = Arrival(Beacon("consent", "", (), width=width, consent="withdrawn"), client)
+        outcomes = [self._take(domain, arrival, now) for domain in domains]
         erasures = [outcome for outcome in outcomes if isinstance(outcome, Erasure)]
         if erasures:
             await self.spool.append((), erasures)
 
-    def _take(self, domain: str, beacon: Beacon, client: Client, now: float) -> Event | Erasure | Reason:
+    def _take(self, domain: str, arrival: Arrival, now: float) -> Event | Erasure | Reason:
         rules = self.rules.get(domain)
         if rules is None:
-            self._count("", Reason.UNKNOWN_SITE, now)
+            self.count("", Reason.UNKNOWN_SITE, now)
             return Reason.UNKNOWN_SITE
-        draft = Draft(beacon, client, rules, int(now), self._day(rules, now), self.keys, self.places, self._datacenters)
+        beacon, day = arrival.beacon, self._day(rules, now)
+        received = int(arrival.received or now)
+        if not day.start <= received <= now:
+            self.count(rules.site.key, Reason.BAD_TIME, now)
+            return Reason.BAD_TIME
+        draft = Draft(beacon, arrival.client, rules, received, day, self.keys, self.places, self._datacenters)
         outcome = anonymize(draft)
         erasure = erasure_of(draft) if outcome is Reason.WITHDRAWN else None
         if isinstance(outcome, Reason) and (outcome is not Reason.COUNT_ONLY or beacon.name == PAGEVIEW):
             # Of those who asked not to be recorded a bare total per day: not even the minute is told.
-            self._count(rules.site.key, outcome, draft.day.number * _DAY_S if outcome.is_signal else now)
+            self.count(rules.site.key, outcome, draft.day.number * _DAY_S if outcome.is_signal else now)
         if self._shadow is not None and isinstance(outcome, Event):
             self._shadow.see(draft)
         return erasure or outcome
@@ -169,31 +240,82 @@ class Collector:
             day = self._days[rules.site.key] = local_day(rules.site.timezone, now)
         return day
 
-    def _count(self, site: str, reason: Reason, now: float) -> None:
+    def count(self, site: str, reason: Reason, now: float) -> None:
+        """One more outcome of that minute."""
         self.spool.count(site, reason, int(now) // MINUTE_S * MINUTE_S)
 
-    async def _accept(self, send: Send, dropped: Sequence[Reason]) -> None:
-        told = [reason for reason in dropped if not reason.is_signal]
-        headers = [*_CORS, (b"content-type", b"text/plain; charset=utf-8")]
-        if told:
-            headers.append((b"x-footfall-reason", ", ".join(dict.fromkeys(told)).encode()))
-            headers.append((b"x-plausible-dropped", str(len(told)).encode()))
-        if Reason.BAD_URL in told:
-            await self._refuse(send, 400, Reason.BAD_URL, "url", "is not a URL of a web page")
+
+# -- HTTP ----------------------------------------------------------------------------------------------------------
+
+
+class TooLarge(Exception):
+    """The body is over the limit."""
+
+
+class Endpoint:
+    """One wire format at one path, as an ASGI application."""
+
+    def __init__(self, collector: Collector, format_: Format) -> None:
+        self._collector = collector
+        self._format = format_
+        methods = ", ".join((*format_.methods, "OPTIONS")).encode()
+        self._allow = ((b"allow", methods),)
+        self._preflight = (
+            (b"access-control-allow-methods", methods),
+            (b"access-control-allow-headers", format_.request_headers.encode()),
+            (b"access-control-max-age", b"86400"),
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "OPTIONS":
+            await _send(send, Answer(204, b"", "", self._preflight), ())
             return
-        await _answer(send, 202, b"ok", headers)
+        if scope["method"] not in self._format.methods:
+            refused = Refused(Reason.BAD_METHOD, "request", f"is sent with {' or '.join(self._format.methods)}")
+            await self._refuse(send, refused, self._allow)
+            return
+        collector, now = self._collector, self._collector.clock()
+        try:
+            incoming = Incoming(
+                client_of(scope, collector.proxies),
+                await _read(scope, receive, self._format.max_body),
+                scope.get("query_string", b""),
+                scope.get("path_params", {}),
+                scope["headers"],
+                now,
+            )
+            outcomes = await collector.collect(self._format.read(incoming), now)
+            await _send(send, self._format.answer(outcomes), told(outcomes))
+        except TooLarge:
+            collector.count("", Reason.TOO_LARGE, now)
+            message = f"is larger than {self._format.max_body} bytes"
+            await self._refuse(send, Refused(Reason.TOO_LARGE, "request", message))
+        except Refused as refused:
+            collector.count("", refused.reason, now)
+            await self._refuse(send, refused)
+        except Exception as problem:
+            # Nothing of the exception but its type and place: its text may quote what was sent.
+            frame = problem.__traceback__
+            while frame is not None and frame.tb_next is not None:
+                frame = frame.tb_next
+            where = f"{frame.tb_frame.f_code.co_name}:{frame.tb_lineno}" if frame else ""
+            log.error("beacon_failed", kind=type(problem).__name__, at=where)
+            collector.count("", Reason.FAILED, now)
+            await self._refuse(send, Refused(Reason.FAILED, "request", "failed; the operator's log says where"))
 
-    async def _refuse(self, send: Send, status: int, reason: Reason, field: str, message: str) -> None:
-        headers = [*_CORS, (b"content-type", b"application/json"), (b"x-footfall-reason", reason.encode())]
-        if status == 503:
-            headers.append((b"retry-after", str(RETRY_AFTER_S).encode()))
-        await _answer(send, status, msgspec.json.encode({"errors": {field: [message]}}), headers)
+    async def _refuse(self, send: Send, refused: Refused, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        answer = self._format.refuse(refused)
+        if refused.reason.status == 503:
+            headers = (*headers, (b"retry-after", str(RETRY_AFTER_S).encode()))
+        if headers:
+            answer = Answer(answer.status, answer.body, answer.content_type, (*answer.headers, *headers))
+        await _send(send, answer, (refused.reason,))
 
 
-async def _read(scope: Scope, receive: Receive) -> bytes:
+async def _read(scope: Scope, receive: Receive, most: int) -> bytes:
     """The body. Raises TooLarge as soon as it is, or as it says it will be."""
     for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit() and int(value[:12]) > MAX_BODY_BYTES:
+        if name == b"content-length" and value.isdigit() and int(value[:12]) > most:
             raise TooLarge
         if name == b"content-encoding" and value not in (b"", b"identity"):
             raise Refused(Reason.BAD_BODY, "request", "must not be compressed")
@@ -203,7 +325,7 @@ async def _read(scope: Scope, receive: Receive) -> bytes:
         if message["type"] == "http.disconnect":
             raise Refused(Reason.TOO_SLOW, "request", "was cut off")
         body += bytes(message.get("body", b""))
-        if len(body) > MAX_BODY_BYTES:
+        if len(body) > most:
             raise TooLarge
         if not message.get("more_body"):
             return body
@@ -216,10 +338,15 @@ def _domain_of(url: str) -> tuple[str, ...]:
     return (host.removeprefix("www."),)
 
 
-async def _answer(send: Send, status: int, body: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
-    length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
-    await send({"type": "http.response.body", "body": body})
+async def _send(send: Send, answer: Answer, reasons: Sequence[Reason]) -> None:
+    headers = [*_CORS, *answer.headers]
+    if answer.content_type:
+        headers.append((b"content-type", answer.content_type.encode()))
+    if reasons:
+        headers.append((b"x-footfall-reason", ", ".join(dict.fromkeys(reasons)).encode()))
+    headers.append((b"content-length", str(len(answer.body)).encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
 
 
 def refresh_forever(keys: Callable[[], None], flush: Callable[[], None], every_s: float = 1.0) -> asyncio.Task[None]:

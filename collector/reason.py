@@ -9,7 +9,7 @@ class Reason(StrEnum):
     """Why something did not become an event; ACCEPTED if it did."""
 
     ACCEPTED = "accepted"
-    # Refused with 400, 413, 503: the sender can mend it or try again.
+    # Refused with 400, 401, 405, 413, 503: the sender can mend it or try again.
     BAD_BODY = "bad_body"
     NO_NAME = "no_name"
     NO_URL = "no_url"
@@ -18,8 +18,10 @@ class Reason(StrEnum):
     BAD_PROPERTY = "bad_property"
     BAD_CONSENT = "bad_consent"
     EMPTY_ENGAGEMENT = "empty_engagement"
+    BAD_METHOD = "bad_method"
     TOO_LARGE = "too_large"
     TOO_SLOW = "too_slow"
+    BAD_TIME = "bad_time"
     NO_KEY = "no_key"
     SPOOL = "spool"
     FAILED = "failed"
@@ -44,9 +46,22 @@ class Reason(StrEnum):
     STATIC_FILE = "static_file"
 
     @property
+    def status(self) -> int:
+        """The HTTP status of a request that was refused for it alone."""
+        return _STATUS.get(self, 400)
+
+    @property
     def is_signal(self) -> bool:
         """The outcome must look like acceptance to the page."""
         return self in _SIGNALS
 
 
 _SIGNALS = frozenset({Reason.OPTED_OUT, Reason.GPC, Reason.COUNT_ONLY, Reason.DENIED, Reason.WITHDRAWN})
+_STATUS = {
+    Reason.ACCEPTED: 202,
+    Reason.BAD_METHOD: 405,
+    Reason.TOO_LARGE: 413,
+    Reason.NO_KEY: 503,
+    Reason.SPOOL: 503,
+    Reason.FAILED: 500,
+}

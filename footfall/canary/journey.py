@@ -19,7 +19,8 @@ from pathlib import Path
 
 from msgspec import Struct, field, structs
 
-from collector.beacon import Refused, decode
+from collector.beacon import Refused
+from collector.formats.plausible import decode
 from collector.keys import KeyKeeper, PassingKeys
 from collector.place import Places
 from collector.steps import Client, Draft, anonymize

@@ -15,7 +15,8 @@ from msgspec import structs
 from structlog.testing import capture_logs
 
 from collector.address import Proxies
-from collector.endpoint import MAX_BODY_BYTES, RETRY_AFTER_S, Collector, refresh_forever
+from collector.endpoint import RETRY_AFTER_S, Collector, Endpoint, refresh_forever
+from collector.formats.plausible import Plausible
 from collector.keys import NoKey
 from collector.place import Place
 from collector.reason import Reason
@@ -119,7 +120,7 @@ class House:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        await self.collector(scope, receive, send)  # type: ignore[arg-type]
+        await Endpoint(self.collector, Plausible())(scope, receive, send)  # type: ignore[arg-type]
         start, *parts = sent
         return Answer(start["status"], start["headers"], b"".join(part.get("body", b"") for part in parts))
 
@@ -186,6 +187,24 @@ def test_an_accepted_beacon_is_stored_and_answered_with_ok(tmp_path: Path) -> No
         30,
     )
     assert event.visitor
+
+
+def test_a_list_of_beacons_is_one_request_and_a_malformed_one_takes_no_other_with_it(tmp_path: Path) -> None:
+    async def use(house: House) -> list[Answer]:
+        second = PAGEVIEW | {"u": "https://a.example/y"}
+        answers = [
+            await house.ask(json.dumps(sent).encode())
+            for sent in ([PAGEVIEW, {"n": "pageview"}, second], [{"n": ""}, {}], [], [PAGEVIEW] * 51)
+        ]
+        assert house.counted[("a.example", "accepted")] == 2
+        assert house.counted[("", "no_url")] == 1
+        return answers
+
+    mixed, wrong, none, many = run(tmp_path, use)
+    assert (mixed.status, mixed.header("x-footfall-reason")) == (202, "no_url")
+    assert (wrong.status, wrong.errors) == (400, {"event_name": ["can't be blank"]})
+    assert none.status == many.status == 400
+    assert [event.path for event in stored(tmp_path)] == ["/x", "/y"]
 
 
 def test_nothing_is_answered_before_the_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -346,7 +365,7 @@ def test_what_is_dropped_is_answered_with_202_and_the_reason(
     assert stored(tmp_path) == []
 
 
-@pytest.mark.parametrize("length", [str(MAX_BODY_BYTES + 1), "9" * 12])
+@pytest.mark.parametrize("length", [str(Plausible.max_body + 1), "9" * 12])
 def test_a_body_that_says_it_is_too_large_is_refused_unread(tmp_path: Path, length: str) -> None:
     def unread() -> Iterable[bytes]:
         pytest.fail("it was read")
@@ -370,12 +389,12 @@ def test_a_body_that_turns_out_too_large_is_refused_as_soon_as_it_is(
 
     answer = ask(tmp_path, endless(), headers)
     assert (answer.status, answer.header("x-footfall-reason")) == (413, "too_large")
-    assert len(read) == MAX_BODY_BYTES // 1024 + 1
+    assert len(read) == Plausible.max_body // 1024 + 1
 
 
 def test_a_body_of_just_the_limit_is_taken(tmp_path: Path) -> None:
     body = json.dumps(PAGEVIEW).encode()
-    assert ask(tmp_path, body + b" " * (MAX_BODY_BYTES - len(body))).status == 202
+    assert ask(tmp_path, body + b" " * (Plausible.max_body - len(body))).status == 202
 
 
 def test_a_compressed_body_is_refused(tmp_path: Path) -> None:
@@ -563,7 +582,7 @@ def test_no_answer_sets_a_cookie_or_may_be_stored(tmp_path: Path) -> None:
 
 def test_every_reason_of_a_beacon_is_counted_under_its_own_name(tmp_path: Path) -> None:
     async def use(house: House) -> None:
-        for body in (b"{", b"x" * (MAX_BODY_BYTES + 1), PAGEVIEW | {"d": "nobody"}, PAGEVIEW):
+        for body in (b"{", b"x" * (Plausible.max_body + 1), PAGEVIEW | {"d": "nobody"}, PAGEVIEW):
             await house.ask(body)
 
     run(tmp_path, use)

@@ -12,8 +12,9 @@ import pytest
 from msgspec import Struct
 
 from collector.address import Proxies
-from collector.beacon import Refused, decode
-from collector.endpoint import Collector
+from collector.beacon import Refused
+from collector.endpoint import Collector, Endpoint
+from collector.formats.plausible import Plausible, decode
 from collector.keys import PassingKeys
 from collector.place import Places
 from footfall.settings import load
@@ -64,7 +65,7 @@ def send(
         spool = Spool(directory, 0, SpoolSettings(), clock=lambda: NOW)
         spool.start()
         keys, places = PassingKeys(), Places(None)
-        endpoint = Collector(settings.collector_rules(), spool, keys, places, Proxies(()), clock=lambda: NOW)
+        collector = Collector(settings.collector_rules(), spool, keys, places, Proxies(()), clock=lambda: NOW)
         told = [(b"user-agent", AGENT.format(120).encode()), *((a.encode(), b.encode()) for a, b in headers)]
         scope = {"type": "http", "method": "POST", "headers": told, "client": ("203.0.113.9", 1)}
         messages = [{"type": "http.request", "body": body, "more_body": False}]
@@ -76,7 +77,7 @@ def send(
         async def answer(message: Any) -> None:
             answers.append(message)
 
-        await endpoint(scope, receive, answer)
+        await Endpoint(collector, Plausible())(scope, receive, answer)
         spool.stop()
         return answers
 

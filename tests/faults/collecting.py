@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from collector.address import Proxies
-from collector.endpoint import Collector
+from collector.endpoint import Collector, Endpoint
+from collector.formats.plausible import Plausible
 from collector.keys import KeyFile, KeyKeeper
 from collector.place import Places
 from collector.steps import KeySource
@@ -46,7 +47,8 @@ class Collecting:
         self.keys = KeyFile(ram / "keys", clock)
         self.spools = disk / "spool"
         self.spool = Spool(self.spools / "worker-0", 0, SpoolSettings(seal_after_s=0.05), clock=clock)
-        self.endpoint = Collector(settings.collector_rules(), self.spool, self.keys, Places(None), Proxies(()), clock)
+        self.collector = Collector(settings.collector_rules(), self.spool, self.keys, Places(None), Proxies(()), clock)
+        self.endpoint = Endpoint(self.collector, Plausible())
 
     def start(self) -> Collecting:
         self.spool.start()
@@ -62,7 +64,7 @@ class Collecting:
         self.keys.refresh()
 
     def read_keys_from(self, keys: KeySource) -> None:
-        self.endpoint.keys = keys
+        self.collector.keys = keys
 
     async def post(
         self, zone: str, address: str = "203.0.113.9", path: str = "/", gate: asyncio.Event | None = None

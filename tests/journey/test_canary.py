@@ -14,7 +14,8 @@ from msgspec import structs
 
 from collector import page, steps
 from collector.address import Proxies
-from collector.endpoint import Collector
+from collector.endpoint import Collector, Endpoint
+from collector.formats.plausible import Plausible
 from collector.keys import PassingKeys
 from collector.place import Places
 from footfall.canary.journey import SITE, bodies, headers, marks_of
@@ -92,7 +93,7 @@ async def _post(data: Path, marks: Marks) -> None:
     settings = load(sets=(f'data="{data}"', f'sites=[{{key="{SITE}"}}]'), environment={})
     spool = Spool(data / "spool", 0, SpoolSettings())
     spool.start()
-    endpoint = Collector(settings.collector_rules(), spool, PassingKeys(), Places(None), Proxies(()))
+    collector = Collector(settings.collector_rules(), spool, PassingKeys(), Places(None), Proxies(()))
     accepted = 0
     for body in bodies(marks):
         sent = [(name.lower().encode(), value.encode()) for name, value in headers(marks, "").items()]
@@ -105,7 +106,7 @@ async def _post(data: Path, marks: Marks) -> None:
         async def send(message: dict[str, Any], answers: list[dict[str, Any]] = answers) -> None:
             answers.append(message)
 
-        await endpoint(scope, receive, send)  # type: ignore[arg-type]
+        await Endpoint(collector, Plausible())(scope, receive, send)  # type: ignore[arg-type]
         assert answers[0]["status"] in (202, 400)
         accepted += answers[0]["status"] == 202
     spool.stop()

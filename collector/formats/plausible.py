@@ -1,0 +1,168 @@
+"""Plausible's wire format, `POST /api/event`, which is also our own tracker's.
+
+In: a JSON object, or our own list of up to 50 of them. Out: beacons. Beside Plausible's keys it knows `tz`, `id`,
+`consent` and the web vitals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from schema.event import ENGAGEMENT, NO_SCROLL
+from schema.metrics import VITALS
+
+from ..beacon import (
+    MAX_ID,
+    MAX_URL,
+    Beacon,
+    Refused,
+    consent_of,
+    domains_of,
+    engaged_of,
+    first_text,
+    limited,
+    money_of,
+    name_of,
+    props_of,
+    scroll_of,
+    vitals_of,
+    whole_of,
+)
+from ..endpoint import Answer, Arrival, Incoming, Outcome, first_refusal, told
+from ..reason import Reason
+
+MAX_BEACONS = 50
+
+
+class Plausible:
+    """The format, for `Endpoint`."""
+
+    methods = ("POST",)
+    max_body = 64 * 1024
+    request_headers = "Content-Type"
+
+    def read(self, incoming: Incoming) -> Sequence[Arrival | Refused]:
+        """The beacons of a request. A malformed one in a list does not take the others with it. Raises Refused."""
+        wire = _decoded(incoming.body)
+        if not isinstance(wire, list):
+            return (Arrival(_beacon(wire), incoming.client),)
+        if not 0 < len(wire) <= MAX_BEACONS:
+            raise Refused(Reason.BAD_BODY, "request", f"has none or more than {MAX_BEACONS} events")
+        found: list[Arrival | Refused] = []
+        for one in wire:
+            try:
+                found.append(Arrival(_beacon(one), incoming.client))
+            except Refused as refused:
+                found.append(refused)
+        return found
+
+    def answer(self, outcomes: Sequence[Outcome]) -> Answer:
+        """202 once anything was taken or dropped; a page that can mend its URL is told so with 400."""
+        reasons = told(outcomes)
+        refused = first_refusal(outcomes)
+        if refused:
+            return self.refuse(refused)
+        dropped = ((b"x-plausible-dropped", str(len(reasons)).encode()),) if reasons else ()
+        return Answer(202, b"ok", headers=dropped)
+
+    def refuse(self, refused: Refused) -> Answer:
+        """The reason, in the way Plausible tells it."""
+        body = msgspec.json.encode({"errors": {refused.field: [refused.message]}})
+        return Answer(refused.reason.status, body, "application/json")
+
+
+class _Wire(Struct):
+    """The body as it comes; every field may be anything."""
+
+    n: Any = None
+    name: Any = None
+    u: Any = None
+    url: Any = None
+    d: Any = None
+    domain: Any = None
+    r: Any = None
+    referrer: Any = None
+    h: Any = None
+    hash_mode: Any = msgspec.field(name="hashMode", default=None)
+    m: Any = None
+    meta: Any = None
+    p: Any = None
+    props: Any = None
+    money: Any = msgspec.field(name="$", default=None)
+    revenue: Any = None
+    i: Any = None
+    interactive: Any = None
+    sd: Any = None
+    e: Any = None
+    w: Any = None
+    screen_width: Any = None
+    # Our own additions.
+    tz: Any = None
+    id: Any = None
+    consent: Any = None
+    lcp: Any = None
+    inp: Any = None
+    cls: Any = None
+    fcp: Any = None
+    ttfb: Any = None
+
+
+_DECODER = msgspec.json.Decoder(_Wire | list[_Wire])
+
+
+def decode(body: bytes) -> Beacon:
+    """The one beacon in a body. Raises Refused."""
+    wire = _decoded(body)
+    if isinstance(wire, list):
+        raise Refused(Reason.BAD_BODY, "request", "is a list; one event was expected")
+    return _beacon(wire)
+
+
+def _decoded(body: bytes) -> _Wire | list[_Wire]:
+    try:
+        wire: _Wire | list[_Wire] = _DECODER.decode(body)
+        return wire
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise Refused(Reason.BAD_BODY, "request", "Unable to parse request body as json") from None
+
+
+def _beacon(wire: _Wire) -> Beacon:
+    name = name_of(wire.n if wire.n is not None else wire.name)
+    url = limited(first_text(wire.u, wire.url))
+    engaged_ms, scroll, vitals = (0, NO_SCROLL, {})
+    if name == ENGAGEMENT:
+        engaged_ms, scroll, vitals = (
+            engaged_of(wire.e),
+            scroll_of(wire.sd),
+            vitals_of((name, getattr(wire, name)) for name in VITALS),
+        )
+        if wire.e is None and wire.sd is None and not vitals:
+            raise Refused(
+                Reason.EMPTY_ENGAGEMENT,
+                "event_name",
+                "engagement event requires a valid integer value for at least one of 'sd' or 'e' fields",
+            )
+    currency, amount = money_of(wire.money if wire.money is not None else wire.revenue)
+    interactive = wire.i if wire.i is not None else wire.interactive
+    return Beacon(
+        name=name,
+        url=url,
+        domains=domains_of(wire.d if wire.d is not None else wire.domain),
+        referrer=first_text(wire.r, wire.referrer)[:MAX_URL],
+        hash_mode=(wire.h if wire.h is not None else wire.hash_mode) in (1, True, "1", "true"),
+        interactive=interactive not in (False, 0, "false"),
+        props=props_of(next((value for value in (wire.m, wire.meta, wire.p, wire.props) if value is not None), None)),
+        currency=currency,
+        amount=amount,
+        engaged_ms=engaged_ms,
+        scroll=scroll,
+        vitals=vitals,
+        width=whole_of(wire.w if wire.w is not None else wire.screen_width, 0),
+        time_zone=first_text(wire.tz)[:64],
+        id=first_text(wire.id)[:MAX_ID],
+        consent=consent_of(wire.consent),
+    )
