@@ -53,8 +53,28 @@ class Page(msgspec.Struct, frozen=True):
     click_id: str = ""
 
 
+# Pages whose URL passed unchanged, by it: a site has some hundreds that are asked for again and again. A URL that lost
+# anything on its way is not kept.
+PAGES_CACHED = 4096
+_pages: dict[str, Page] = {}
+
+
 def parse_page(url: str, keep: frozenset[str], hash_mode: bool = False) -> Page:
     """The page of a URL; `BadUrl` where there is none."""
+    page = _pages.get(url)
+    if page is None:
+        page = _parse_page(url, keep, hash_mode)
+        if url in (
+            f"https://{page.hostname}{page.path}",
+            f"https://www.{page.hostname}{page.path}",
+        ):  # no parameters, no fragment: the settings have no say
+            if len(_pages) >= PAGES_CACHED:
+                _pages.clear()
+            _pages[url] = page
+    return page
+
+
+def _parse_page(url: str, keep: frozenset[str], hash_mode: bool) -> Page:
     parts = split_url(url)
     path = parts.path or "/"
     path = scrub(path if path.startswith("/") else f"/{path}").rstrip() or "/"

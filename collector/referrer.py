@@ -83,12 +83,26 @@ _CHANNEL_SOURCES = {"sms": "SMS", "firebase": "Mobile Push Notifications"}
 _SHOPPING_CAMPAIGN = re.compile(r"(?:^|[^a-df-z])shop|shopping")
 # "google.*" in the table stands for google.de, google.co.uk, google.com.br, not for google.example.org.
 _COUNTRY_SUFFIX = re.compile(r"(?:com|org|net|[a-z]{2}|(?:com?|or|ne|net|org)\.[a-z]{2})")
+# Nothing in it is more than its host, which is stored anyway.
+_BARE = re.compile(r"https?://[a-z0-9.-]{1,100}/?")
 _LOCAL = re.compile(r"localhost|.*\.localhost|127\..*|0\.0\.0\.0|::1")
 _MESSENGER_HOSTS = frozenset(("t.me", "telegram.me", "telegram.dog", "wa.me"))
 
 
 def where_from(referrer: str, page: Page, own_hosts: frozenset[str], keep_path: bool = False) -> WhereFrom:
     """Where the visit to the page came from."""
+    if not page.query and not page.click_id and (not referrer or _BARE.fullmatch(referrer)):
+        return _from_bare(referrer, page.hostname, own_hosts, keep_path)
+    return _where_from(referrer, page, own_hosts, keep_path)
+
+
+@lru_cache(maxsize=HOSTS_CACHED)
+def _from_bare(referrer: str, hostname: str, own_hosts: frozenset[str], keep_path: bool) -> WhereFrom:
+    """Where a visit came from whose referrer is a host and nothing else, as most are, to a page without a campaign."""
+    return _where_from(referrer, Page(hostname, ""), own_hosts, keep_path)
+
+
+def _where_from(referrer: str, page: Page, own_hosts: frozenset[str], keep_path: bool) -> WhereFrom:
     host, shown = _referring_host(referrer, page, own_hosts, keep_path)
     advertiser = _ADVERTISER.get(page.click_id)
     named = page.utm_source or page.ref

@@ -6,6 +6,7 @@ Promises: a host counts with its subdomains, never as a part of another word.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib import resources
 
 # A host has at most 127 labels; of those that people visit, five.
@@ -14,6 +15,11 @@ _MAX_LABELS = 8
 
 def is_spam(host: str, more: frozenset[str] = frozenset()) -> bool:
     """Whether a host, or one that it is part of, is known to forge visits."""
+    return bool(host) and _is_spam(host, more)
+
+
+@lru_cache(maxsize=4096)
+def _is_spam(host: str, more: frozenset[str]) -> bool:
     labels = host.lower().split(".")[-_MAX_LABELS:]
     suffixes = [".".join(labels[start:]) for start in range(len(labels) - 1)]
     return any(suffix in _KNOWN or suffix in more for suffix in suffixes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, ip_network
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,3 +94,8 @@ def test_a_proxy_list_that_trusts_everyone_or_nobody_known_is_refused(network: s
 
 def test_a_mapped_network_is_the_ipv4_network_it_means() -> None:
     assert Proxies(("::ffff:10.0.0.0/104",)).client("10.1.2.3", ["203.0.113.7"]) == "203.0.113.7"
+
+
+@given(st.ip_addresses(v=4), st.integers(8, 24))
+def test_the_kernels_reading_of_an_ipv4_address_is_the_librarys(address: IPv4Address, bits: int) -> None:
+    assert truncate(str(address), bits) == str(ip_network((address, bits), strict=False).network_address)

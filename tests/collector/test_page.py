@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector import page as pages
 from collector.page import MAX_PATH, MAX_URL, MAX_VALUE, BadUrl, Page, parse_page
 
 STRICT = frozenset(("utm_source", "utm_medium", "utm_campaign"))
@@ -147,3 +148,27 @@ def test_any_text_is_a_page_or_a_bad_url(url: str) -> None:
     assert page.path.startswith("/")
     assert len(page.path) <= MAX_PATH
     assert len(url) <= MAX_URL
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://a.example/u/anna@example.org", "https://a.example/x?token=abc", "https://a.example/x#part",
+        "https://a.example/x?utm_source=y", "https://a.example/01794447/5559987123", "http://a.example/x",
+    ],
+)  # fmt: skip
+def test_a_url_that_lost_anything_is_not_kept_in_memory(url: str) -> None:
+    pages._pages.clear()
+    page = parse_page(url, frozenset(("utm_source",)))
+    assert parse_page(url, frozenset(("utm_source",))) == page
+    assert not pages._pages
+
+
+def test_a_url_that_passed_unchanged_is_read_once_and_their_number_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages._pages.clear()
+    monkeypatch.setattr(pages, "PAGES_CACHED", 3)
+    first = parse_page("https://www.a.example/x", frozenset())
+    assert parse_page("https://www.a.example/x", frozenset()) is first
+    for number in range(9):
+        assert parse_page(f"https://a.example/x/{number}", frozenset()).path == f"/x/{number}"
+        assert len(pages._pages) <= 3
