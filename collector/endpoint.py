@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Protocol
 
 import structlog
@@ -25,6 +26,7 @@ from .beacon import Beacon, Refused
 from .datacenter import NO_DATACENTERS, Datacenters
 from .keys import NoKey
 from .place import Places
+from .protocol import answer_at_once
 from .reason import Reason
 from .shadow import Shadow
 from .signals import client_of
@@ -339,14 +341,23 @@ def _domain_of(url: str) -> tuple[str, ...]:
 
 
 async def _send(send: Send, answer: Answer, reasons: Sequence[Reason]) -> None:
-    headers = [*_CORS, *answer.headers]
-    if answer.content_type:
-        headers.append((b"content-type", answer.content_type.encode()))
+    headers = _headers(answer.content_type, answer.headers, tuple(dict.fromkeys(reasons)), len(answer.body))
+    if not answer_at_once(send, answer.status, headers, answer.body):
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+
+@lru_cache(maxsize=256)
+def _headers(
+    content_type: str, more: tuple[tuple[bytes, bytes], ...], reasons: tuple[Reason, ...], length: int
+) -> tuple[tuple[bytes, bytes], ...]:
+    """All headers of an answer: the same few for almost every request."""
+    headers = [*_CORS, *more]
+    if content_type:
+        headers.append((b"content-type", content_type.encode()))
     if reasons:
-        headers.append((b"x-footfall-reason", ", ".join(dict.fromkeys(reasons)).encode()))
-    headers.append((b"content-length", str(len(answer.body)).encode()))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+        headers.append((b"x-footfall-reason", ", ".join(reasons).encode()))
+    return (*headers, (b"content-length", str(length).encode()))
 
 
 def refresh_forever(keys: Callable[[], None], flush: Callable[[], None], every_s: float = 1.0) -> asyncio.Task[None]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gc
 import hashlib
 import os
 import signal
@@ -305,6 +306,10 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
     )
     if shadow is not None:
         shadow.start()
+    # What is loaded now stays; what a beacon leaves behind is no cycle. Looking for some took 7 % of the time.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
     try:
         uvicorn.Server(config).run(sockets=[sock])
     finally:

@@ -34,6 +34,9 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["path"].startswith("/wait/"):
         await asyncio.sleep(float(scope["path"].removeprefix("/wait/")))
     body = str(length).encode()
+    if scope["path"] == "/once":
+        assert protocol.answer_at_once(send, 202, ((b"content-length", b"2"), (b"x-a", b"b")), b"ok")
+        return
     await send(
         {"type": "http.response.start", "status": 200, "headers": [(b"content-length", str(len(body)).encode())]}
     )
@@ -236,3 +239,31 @@ def test_others_are_served_while_many_are_slow(port: int, monkeypatch: pytest.Mo
     assert time.monotonic() - started < PATIENCE_S / 2
     for each in [*slow, quick]:
         each.socket.close()
+
+
+def test_an_answer_in_one_write_keeps_the_connection_and_the_order(connection: Connection) -> None:
+    once = b"POST /once HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+    connection.send(once)
+    assert connection.answer() == (202, b"ok")
+    connection.send(once * 2 + b"GET /wait/0.05 HTTP/1.1\r\nHost: x\r\n\r\n" + once)
+    assert [connection.answer() for _ in range(4)] == [(202, b"ok"), (202, b"ok"), (200, b"0"), (202, b"ok")]
+
+
+@pytest.mark.parametrize(
+    "close",
+    [b"POST /once HTTP/1.0\r\n\r\n", b"POST /once HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"],
+)
+def test_an_answer_in_one_write_closes_where_the_client_wants_it(close: bytes, port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as connection:
+        connection.sendall(close)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 202 Accepted\r\n")
+    assert {b"connection: close", b"x-a: b", b"content-length: 2"} <= set(head.split(b"\r\n"))
+    assert any(line.startswith(b"date: ") for line in head.split(b"\r\n"))
+    assert body == b"ok"
+
+
+def test_a_header_with_a_line_break_is_never_written() -> None:
+    with pytest.raises(ValueError, match="line break"):
+        protocol._head(202, ((b"x-a", b"b\r\nx-c: d"),))
