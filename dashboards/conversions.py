@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from schema.store import Store
 
-from .source import rows_of
+from .source import Span, rows_of
 
 
 class Revenue(Struct, frozen=True):
@@ -44,13 +44,13 @@ class Goal(Struct, frozen=True):
         }
 
 
-def goals_of(store: Store, condition: str, parameters: dict[str, Any]) -> list[Goal]:
+def goals_of(store: Store, span: Span, condition: str, parameters: dict[str, Any] | None = None) -> list[Goal]:
     """The goals of the rows that meet the condition, without a rate."""
-    source = rows_of("conversions", "day", condition)
+    source = rows_of("conversions", "day", condition, span)
     rows = store.rows(
         f"SELECT goal, currency, sum(converters), sum(conversions), sum(amount), sum(payers) FROM {source} "
         "GROUP BY goal, currency ORDER BY goal, currency",
-        parameters,
+        span.parameters | (parameters or {}),
     )
     people: dict[str, tuple[int, int]] = {}
     revenue: dict[str, list[Revenue]] = {}

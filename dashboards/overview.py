@@ -23,7 +23,7 @@ from schema.store import Store
 from .conversions import Goal, goals_of, rated
 from .period import Period
 from .released import Released
-from .source import rows_of, scope
+from .source import Span, rows_of
 from .vitals import VitalCell, vitals_of
 
 _METRICS_SQL = ", ".join(metric.sql for metric in METRICS.values())
@@ -106,14 +106,14 @@ def read(
     the counts of open days are multiples of."""
     compared = period.previous()
     hourly = period.days == 1
-    bound = scope(site.key, period.first, period.last)
+    span = released.span.part(period.first, period.last)
     kept = ", ".join(f"'{name}'" for name in VITAL_DIMENSIONS)
-    tables = pool.submit(_tables, store, bound | {"rows": rows})
-    vitals = pool.submit(vitals_of, store, f"dimension IN ({kept})", bound | {"rows": rows}, merged=False)
-    goals = pool.submit(goals_of, store, "dimension = ''", bound)
-    count_only = pool.submit(_count_only, store, bound)
-    by_hour = pool.submit(_hours, store, site, period, compared) if hourly else None
-    totals, previous, by_day = _totals_and_days(store, site, period, compared)
+    tables = pool.submit(_tables, store, span, rows)
+    vitals = pool.submit(vitals_of, store, span, f"dimension IN ({kept})", {"rows": rows}, merged=False)
+    goals = pool.submit(goals_of, store, span, "dimension = ''")
+    count_only = pool.submit(_count_only, store, span)
+    by_hour = pool.submit(_hours, store, released.span) if hourly else None
+    totals, previous, by_day = _totals_and_days(store, released.span, period.first)
     hours, folded = by_hour.result() if by_hour else ({}, {})
     counted_since = min([*filter(None, [released.since]), *(day for day in by_day)], default=now.date())
 
@@ -157,14 +157,14 @@ def read(
 
 
 def _totals_and_days(
-    store: Store, site: Site, period: Period, compared: Period
+    store: Store, span: Span, split: dt.date
 ) -> tuple[Figures | None, Figures | None, dict[dt.date, tuple[int, int, int]]]:
-    """Totals of both periods and every day of both, in one pass."""
-    source = rows_of("cells", "day", "dimension = ''")
+    """Totals of both periods and every day of both, in one pass. split: where the one ends and the other begins."""
+    source = rows_of("cells", "day", "dimension = ''", span)
     found = store.rows(
         f"SELECT day >= {{split:Date}} AS current, grouping(day), day, {_METRICS_SQL} FROM {source} "
         "GROUP BY GROUPING SETS ((current, day), (current))",
-        scope(site.key, compared.first, period.last) | {"split": period.first},
+        span.parameters | {"split": split},
     )
     totals: dict[bool, Figures] = {}
     days: dict[dt.date, tuple[int, int, int]] = {}
@@ -177,12 +177,10 @@ def _totals_and_days(
     return totals.get(True), totals.get(False), days
 
 
-def version(store: Store, site: Site, period: Period) -> str:
+def version(store: Store, span: Span) -> str:
     """Changes if and only if the totals of the period do: what a page asks to learn whether it is still right."""
-    source = rows_of("cells", "day", "dimension = ''")
-    found = store.rows(
-        f"SELECT {_METRICS_SQL} FROM {source} HAVING count() > 0", scope(site.key, period.first, period.last)
-    )
+    source = rows_of("cells", "day", "dimension = ''", span)
+    found = store.rows(f"SELECT {_METRICS_SQL} FROM {source} HAVING count() > 0", span.parameters)
     return _version_of(_figures(found[0]) if found else None)
 
 
@@ -190,15 +188,13 @@ def _version_of(totals: Figures | None) -> str:
     return hashlib.blake2b(repr(totals).encode(), digest_size=8).hexdigest()
 
 
-def _hours(
-    store: Store, site: Site, period: Period, compared: Period
-) -> tuple[dict[int, tuple[int, int, int]], dict[dt.date, int]]:
+def _hours(store: Store, span: Span) -> tuple[dict[int, tuple[int, int, int]], dict[dt.date, int]]:
     """Hours of both days, and of each day how many people its folded hours hold."""
-    source = rows_of("cells", "hour", "dimension = ''")
+    source = rows_of("cells", "hour", "dimension = ''", span)
     found = store.rows(
         "SELECT day, value, toUnixTimestamp(period) AS start, sum(visitors), sum(visits), sum(pageviews) "
         f"FROM {source} GROUP BY day, value, start",
-        scope(site.key, compared.first, period.last),
+        span.parameters,
     )
     hours = {
         int(start): (visitors, visits, pageviews)
@@ -208,15 +204,15 @@ def _hours(
     return hours, {row[0]: int(row[3]) for row in found if row[1] == OTHER}
 
 
-def _tables(store: Store, bound: dict[str, Any]) -> dict[str, tuple[Cell, ...]]:
+def _tables(store: Store, span: Span, rows: int) -> dict[str, tuple[Cell, ...]]:
     """The most visited values of every dimension in one statement. Pageviews are no custom event, and of campaigns
     only what has one is of interest."""
     shown = f"NOT (dimension = 'event' AND value = '{PAGEVIEW}') AND NOT (startsWith(dimension, 'utm_') AND value = '')"
-    source = rows_of("cells", "day", "dimension != ''")
+    source = rows_of("cells", "day", "dimension != ''", span)
     found = store.rows(
         f"SELECT dimension, value, {_METRICS_SQL} FROM {source} GROUP BY dimension, value HAVING {shown} "
         f"ORDER BY dimension, value = '{OTHER}', sum(visitors) DESC, value LIMIT {{rows:UInt32}} BY dimension",
-        bound,
+        span.parameters | {"rows": rows},
     )
     tables: dict[str, list[Cell]] = {name: [] for name in DIMENSIONS}
     for dimension, value, *metrics in found:
@@ -225,12 +221,12 @@ def _tables(store: Store, bound: dict[str, Any]) -> dict[str, tuple[Cell, ...]]:
     return {name: tuple(cells) for name, cells in tables.items()}
 
 
-def _count_only(store: Store, bound: dict[str, Any]) -> int:
+def _count_only(store: Store, span: Span) -> int:
     """Page views that were counted without being recorded: a privacy signal asked for that, or consent was missing."""
     found = store.rows(
         "SELECT sum(count) FROM ingest WHERE site = {site:String} AND reason = 'count_only' "
         "AND toDate(minute) BETWEEN {first:Date} AND {last:Date}",
-        bound,
+        span.parameters,
     )
     return int(found[0][0])
 

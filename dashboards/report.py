@@ -22,7 +22,7 @@ from .conversions import goals_of, rated
 from .period import Period
 from .query import MAX_ROWS, BadQuery, Query
 from .released import Released, released_days
-from .source import rows_of, scope
+from .source import Span, rows_of
 from .vitals import vitals_of
 
 # What design.md gives the preset "balanced"; the composition root hands in what is set.
@@ -67,11 +67,9 @@ class Reports:
     def stats(self, query: Query) -> dict[str, Any]:
         """The answer to a question, ready for JSON."""
         site = self.site(query.site)
-        bound = scope(query.site, query.first, query.last) | {"dimension": query.dimension}
         released = self._released(site, query.first, query.last)
         # Without filters the totals are the site's own: a sum over values would count some people twice.
-        whole = bound if query.filtered else bound | {"dimension": ""}
-        totals = self._cells(query, "", _TOTALS, whole)[0]
+        totals = self._cells(query, released.span, "", _TOTALS, query.dimension if query.filtered else "")[0]
         totals.pop("value")
         notes = []
         if query.first != query.last:
@@ -85,7 +83,7 @@ class Reports:
             "from": query.first.isoformat(),
             "to": query.last.isoformat(),
             "totals": totals,
-            "rows": self._rows(query, site, bound, totals["visitors"]),
+            "rows": self._rows(query, site, released.span, totals["visitors"]),
             "by": query.by,
             "timezone": site.timezone,
             "k": released.k,
@@ -95,40 +93,41 @@ class Reports:
 
     def overview(self, site: Site, period: Period, rows: int = 9) -> overview.Overview:
         """Everything the dashboard page shows. rows: at most that many in each table."""
-        released = self._released(site, period.first, period.last)
+        released = self._released(site, period.first, period.last, period.previous().first)
         step = (site.release_k or self._release_k) if site.key in self._rounded else 1
         return overview.read(self._store, self._pool, site, period, self.now(site), released, rows, step)
 
     def version(self, site: Site, period: Period) -> str:
         """Changes if and only if the totals of the period do."""
-        return overview.version(self._store, site, period)
+        return overview.version(self._store, self._released(site, period.first, period.last).span)
 
-    def _released(self, site: Site, first: dt.date, last: dt.date) -> Released:
-        return released_days(self._store, site.key, first, last, site.release_k or self._release_k)
+    def _released(self, site: Site, first: dt.date, last: dt.date, before: dt.date | None = None) -> Released:
+        return released_days(self._store, site.key, first, last, site.release_k or self._release_k, before)
 
-    def _rows(self, query: Query, site: Site, bound: dict[str, Any], visitors: int) -> list[dict[str, Any]]:
+    def _rows(self, query: Query, site: Site, span: Span, visitors: int) -> list[dict[str, Any]]:
         condition, parameters = query.condition(query.by)
-        parameters |= bound
+        parameters["dimension"] = query.dimension
         match query.by:
             case "":
                 return []
             case "goal":
-                found = goals_of(self._store, f"dimension = {{dimension:String}} AND {condition}", parameters)
+                found = goals_of(self._store, span, f"dimension = {{dimension:String}} AND {condition}", parameters)
                 goals = rated(found, visitors)
                 return [goal.row() for goal in goals[: query.limit]]
             case "vital":
-                vitals = vitals_of(self._store, f"dimension = {{dimension:String}} AND {condition}", parameters)
+                vitals = vitals_of(self._store, span, f"dimension = {{dimension:String}} AND {condition}", parameters)
                 return [vital.row() for vital in vitals[: query.limit]]
             case "hour":
-                return [_at_local_hour(row, site) for row in self._cells(query, "hour", _metrics_of(query), bound)]
+                rows = self._cells(query, span, "hour", _metrics_of(query), query.dimension)
+                return [_at_local_hour(row, site) for row in rows]
             case _:
-                return self._cells(query, query.by, _metrics_of(query), bound)
+                return self._cells(query, span, query.by, _metrics_of(query), query.dimension)
 
-    def _cells(self, query: Query, by: str, metrics: Sequence[str], bound: dict[str, Any]) -> list[dict[str, Any]]:
+    def _cells(self, query: Query, span: Span, by: str, metrics: Sequence[str], dimension: str) -> list[dict[str, Any]]:
         """Rows of metrics, one for each value of `by`; one row where by is ""."""
         condition, parameters = query.condition()
         grain: Literal["day", "hour"] = "hour" if by == "hour" else "day"
-        source = rows_of("cells", grain, f"dimension = {{dimension:String}} AND {condition}")
+        source = rows_of("cells", grain, f"dimension = {{dimension:String}} AND {condition}", span)
         # Folded hours are one row of their day; it has no hour to show.
         key = f"if(value = '{OTHER}', value, {_SPLITS['hour']})" if by == "hour" else _SPLITS.get(by, "value")
         tail = "" if not by else "GROUP BY key ORDER BY " + ("key" if by in _SPLITS else "sum(visitors) DESC, key")
@@ -136,7 +135,8 @@ class Reports:
             f"SELECT {key if by else repr('')} AS key, {', '.join(METRICS[name].sql for name in metrics)} "
             f"FROM {source} {tail} LIMIT {{limit:UInt32}}"
         )
-        found = self._store.rows(sql, parameters | bound | {"limit": MAX_ROWS if by in _SPLITS else query.limit})
+        parameters |= {"dimension": dimension, "limit": MAX_ROWS if by in _SPLITS else query.limit}
+        found = self._store.rows(sql, span.parameters | parameters)
         return [{"value": row[0], **dict(zip(metrics, row[1:], strict=True))} for row in found]
 
 

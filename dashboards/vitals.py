@@ -13,7 +13,7 @@ from msgspec import Struct
 from schema.metrics import PEOPLE_BUCKET, VITALS, value_of
 from schema.store import Store
 
-from .source import rows_of
+from .source import Span, rows_of
 
 Rating = Literal["good", "needs improvement", "poor"]
 
@@ -47,10 +47,12 @@ class VitalCell(Struct, frozen=True):
         }
 
 
-def vitals_of(store: Store, condition: str, parameters: dict[str, Any], merged: bool = True) -> list[VitalCell]:
+def vitals_of(
+    store: Store, span: Span, condition: str, parameters: dict[str, Any], merged: bool = True
+) -> list[VitalCell]:
     """The vitals of the rows that meet the condition: merged over values, or the most seen values of each dimension
     (then parameters hold `rows`). In the order of the registry."""
-    source = rows_of("vitals", "day", condition)
+    source = rows_of("vitals", "day", condition, span)
     # A quantile of bucket numbers is the bucket of the quantile, because buckets are in order of their values.
     histogram = f"bucket != {PEOPLE_BUCKET}"
     keys = "''" if merged else "dimension, value"
@@ -61,7 +63,7 @@ def vitals_of(store: Store, condition: str, parameters: dict[str, Any], merged: 
         f"FROM {source} GROUP BY metric, {keys} HAVING n > 0 ORDER BY n DESC, metric, {keys} "
         + ("" if merged else "LIMIT {rows:UInt32} BY metric, dimension")
     )
-    rows = store.rows(sql, parameters)
+    rows = store.rows(sql, span.parameters | parameters)
     cells = [_cell(*row) for row in rows if row[0] in VITALS]
     order = list(VITALS)
     return sorted(cells, key=lambda cell: order.index(cell.vital))
