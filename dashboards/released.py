@@ -36,8 +36,9 @@ def released_days(
     with the first day."""
     start = before or first
     found = store.rows(
-        "SELECT count(), groupArrayIf(day, day BETWEEN {start:Date} AND {last:Date}), min(day), max(day), maxIf(k, inside), groupArrayIf(day, inside AND rows = 0), "
-        "groupArrayIf(day, inside AND NOT complete), groupArrayIf(day, inside AND over_counted) "
+        "SELECT count(), groupArrayIf(day, day BETWEEN {start:Date} AND {last:Date}), min(day), max(day), "
+        "maxIf(k, inside), groupArrayIf(day, inside AND rows = 0), groupArrayIf(day, inside AND NOT complete), "
+        "groupArrayIf(day, inside AND over_counted) "
         "FROM (SELECT *, day BETWEEN {first:Date} AND {last:Date} AS inside FROM manifest "
         "WHERE site = {site:String} ORDER BY day)",
         {"site": site, "start": start, "first": first, "last": last},

@@ -5,8 +5,11 @@ In: a role, the numbers of inherited sockets, settings on standard input. Out: t
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
+
+import structlog
 
 from .key_serving import run_key_service
 from .process import set_up_logs
@@ -22,6 +25,7 @@ def main() -> None:
         case "collector", [index, descriptor]:
             run_collector(settings, int(index), socket.socket(fileno=int(descriptor)))
         case "engine", [descriptor]:
+            _end_with_the_engine()
             run_engine(settings, socket.socket(fileno=int(descriptor)), ("writer", "pipeline", "dashboards"))
         case "keys", [descriptor]:
             run_key_service(settings, socket.socket(fileno=int(descriptor)))
@@ -33,6 +37,19 @@ def main() -> None:
             run_engine(settings, socket.socket(fileno=int(descriptor)), ("dashboards",))
         case _:
             raise SystemExit(f"footfall.child: unknown role {role!r}")
+
+
+def _end_with_the_engine() -> None:
+    """A dead ClickHouse leaves Python alive, without a store, for minutes: end at once, and the parent starts anew."""
+    # Imported here: a collector worker shares this module, and must not pay for the ClickHouse client.
+    from schema.store import Store
+
+    def end() -> None:
+        structlog.get_logger("engine").error("engine_died")
+        # Nothing may be closed in order: that would wait for the engine. What is not stored is in the spool.
+        os._exit(1)
+
+    Store.on_death = staticmethod(end)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import fcntl
 import http.client
 import os
 import socket
@@ -15,6 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import structs
@@ -28,10 +30,11 @@ from dashboards.access import Accounts
 from dashboards.query import BadQuery, Query
 from dashboards.report import Reports
 from pipeline.imports import Import, abandon_all
+from pipeline.release import received_by_spool
 from pipeline.settings import SiteRules
 from schema.migrate import migrate
 from schema.site import Site
-from schema.store import Store, StoreError
+from schema.store import Store, StoreDown, StoreError
 
 from .settings import Settings, SiteSettings
 
@@ -67,11 +70,12 @@ class House(Protocol):
 
 
 class Engine:
-    """The house, in the process that holds the store."""
+    """The house, in the process that holds the store. live: its settings are those by which open days are folded."""
 
-    def __init__(self, settings: Settings, store: Store) -> None:
+    def __init__(self, settings: Settings, store: Store, live: bool = True) -> None:
         self._settings = settings
         self.store = store
+        self._live = live
         self._imports: dict[str, tuple[Import, Site]] = {}
 
     @property
@@ -81,6 +85,9 @@ class Engine:
     def stats(self, request: StatsRequest) -> dict[str, Any]:
         """The answer of `footfall stats`."""
         site, rules = self._site(request.site)
+        self._refuse_unknown(site)
+        if not self._live:
+            rules = structs.replace(rules, k=self._last_k(site) or rules.k)
         first, last = iso_date(request.first), iso_date(request.last)
         try:
             query = Query.of(site.key, first, last, request.by, request.filters, request.limit)
@@ -118,13 +125,29 @@ class Engine:
             GROUP BY site, reason ORDER BY site, reason"""
         )
         released = self.store.rows("SELECT site, count(), toString(max(day)) FROM manifest GROUP BY site ORDER BY site")
+        marks = received_by_spool(self.store)
         return {
             "store": self.store.name,
             "version": self.store.rows("SELECT version()")[0][0],
             "raw": [{"site": s, "last_event": last_event, "rows": rows} for s, last_event, rows in last],
             "released": [{"site": s, "days": days, "last": day} for s, days, day in released],
+            "spools": [{"spool": spool, "received_through": second} for spool, second in marks.items()],
             "last_24_hours": [{"site": s, "reason": reason, "count": n} for s, reason, n in reasons],
         }
+
+    def _refuse_unknown(self, site: Site) -> None:
+        declared = [known.key for known in self._settings.all_sites]
+        if site.key in declared:
+            return
+        stored = self.store.rows("SELECT site FROM manifest UNION DISTINCT SELECT site FROM events ORDER BY site")
+        known = list(dict.fromkeys([*declared, *(key for (key,) in stored)]))
+        if site.key not in known:
+            raise CannotDo(f"site {site.key!r} is not known: there are {', '.join(known) or 'none'}")
+
+    def _last_k(self, site: Site) -> int:
+        """The k of the site's last release; 0 before its first."""
+        rows = self.store.rows("SELECT argMax(k, number) FROM manifest WHERE site = {s:String}", {"s": site.key})
+        return int(rows[0][0])
 
     def _run(self, run: str) -> tuple[Import, Site]:
         if run not in self._imports:
@@ -192,21 +215,54 @@ class Remote:
 
 
 @contextlib.contextmanager
-def opened(settings: Settings) -> Iterator[House]:
-    """The running instance of this data directory, or else the store itself."""
+def opened(settings: Settings, make: bool = False) -> Iterator[House]:
+    """The running instance of this data directory, or else the store itself. make: also where there is none yet.
+    Raises CannotDo."""
     path = control_path(settings)
     if path.exists():
         with contextlib.suppress(ConnectionRefusedError, FileNotFoundError):
             yield Remote(path)
             return
-    store = Store(settings.dsn, settings.store.cluster)
+    store = open_store(settings, make)
     try:
         migrate(store)
         if store.embedded:  # nobody else holds it, so nobody is importing
             abandon_all(store)
-        yield Engine(settings, store)
+        yield Engine(settings, store, live=False)
     finally:
         store.close()
+
+
+def open_store(settings: Settings, make: bool = False) -> Store:
+    """The store, for this process alone if it is embedded. Raises CannotDo where a running house holds it, or, unless
+    it is to be made, where there is none."""
+    embedded, directory = settings.dsn.startswith("chdb:"), str(settings.directory)
+    if embedded and not make and not Path(urlsplit(settings.dsn).path).exists():
+        raise CannotDo(f"data = {directory!r}: there is nothing there yet; name another --data, or run `footfall up`")
+    try:
+        return Store(settings.dsn, settings.store.cluster)
+    except StoreDown:
+        if embedded and _is_running(settings):
+            raise CannotDo(
+                f"data = {directory!r}: Footfall is running there and holds the store; stop it, or try again if it "
+                "has just been started"
+            ) from None
+        raise
+
+
+def _is_running(settings: Settings) -> bool:
+    """Whether `footfall up` holds the data directory."""
+    try:
+        descriptor = os.open(settings.directory / "up.lock", os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def control_app(engine: Engine) -> Starlette:

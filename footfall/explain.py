@@ -34,23 +34,28 @@ def stats_table(answer: dict[str, Any]) -> str:
     parts += ["", *answer.get("notes", [])] if answer.get("notes") else []
     if answer.get("suppressed_days"):
         days = ", ".join(answer["suppressed_days"])
-        parts.append(f"Days with fewer than {answer['k']} visitors are not shown: {days}")
+        parts.append(f"Days with fewer than {counted(answer['k'], 'visitor')} are not shown: {days}")
     return "\n".join(parts)
 
 
 def import_summary(summary: Summary) -> str:
     """How an import ended."""
-    lines = [f"{summary.lines} lines, {summary.events} events for {summary.site}"]
+    lines = [f"{counted(summary.lines, 'line')}, {counted(summary.events, 'event')} for {summary.site}"]
     lines += [f"  {count} dropped: {reason}" for reason, count in summary.dropped.items()]
     days = summary.days_released
     if days:
-        lines.append(f"{len(days)} day(s) released: {days[0]} to {days[-1]}")
+        lines.append(f"{counted(len(days), 'day')} released: {days[0]} to {days[-1]}")
     lines += [f"  {day} skipped: {reason}" for day, reason in summary.days_skipped.items()]
     if summary.undeclared:
         lines.append(f"{summary.site} is not in the settings: add it there, or the dashboards do not show it.")
     if summary.changed_nothing:
         lines.append("Nothing changed.")
     return "\n".join(lines)
+
+
+def counted(number: int, what: str) -> str:
+    """A number of things, as one says it."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def text_of(value: Any) -> str:

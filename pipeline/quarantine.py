@@ -1,17 +1,20 @@
 """Quarantine: the single events that ClickHouse refuses for good, kept until their lifetime ends.
 
 In: one event as stored in a spool file. Out: one small file per event, named by file and place; a spool file again.
-Promises: an event is on disk here before its spool file is deleted; it dies no later than its row would have;
-replayed, it is in a sealed file before it leaves here, and stored once however often that is cut off.
+Promises: an event is on disk here before its spool file is deleted; it dies no later than its row would have, and
+within a day if it names no visitor; replayed, it is in a sealed file before it leaves here, and stored once however
+often that is cut off; erased, it is gone wherever it waits, here or in that file.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import re
 import time
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +23,23 @@ from msgspec import Struct
 
 from schema.event import Event
 
-from .spool import Header, OpenFile, fsync_directory, lock_directory, recover, seal, spool_files
+from .aside import KEPT_S
+from .spool import (
+    Header,
+    OpenFile,
+    SpoolFileBad,
+    fsync_directory,
+    lock_directory,
+    read_sealed,
+    recover,
+    seal,
+    spool_files,
+)
 
 _LIFETIME = Event.__struct_fields__.index("lifetime")
 _WHOSE = tuple(Event.__struct_fields__.index(name) for name in ("site", "day", "visitor"))
 _RECEIVED = Event.__struct_fields__.index("received")
 DAY_S = 86_400
-# The least that a retention can be set to (pipeline/settings.py).
-SHORTEST_DAYS = 2
 # The spool of what is replayed. Its directory stays: it has a watermark like every other.
 REPLAY = "replay"
 _REPLAY_NUMBER = 63
@@ -46,14 +58,27 @@ class Held(Struct, frozen=True):
 
 
 class Quarantine:
-    """A directory of refused events."""
+    """A directory of refused events. spools: where those go that are replayed; without it, `spool` beside it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, spools: Path | None = None) -> None:
         self.directory = directory
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._replayed = (spools or directory.parent / "spool") / REPLAY
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Replaying, storing what was replayed, and forgetting take turns, in whatever processes they are: or an event
+        would slip by on its way from one place to the next."""
+        self._make()
+        descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     def put(self, name: str, row: list[Any]) -> None:
         """Keep one event, durably. Putting it again changes nothing."""
+        self._make()
         path = self.directory / f"{name}.event"
         partial = path.with_suffix(".partial")
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -64,6 +89,10 @@ class Quarantine:
         partial.rename(path)
         fsync_directory(self.directory)
 
+    def _make(self) -> None:
+        # Not before it is needed: who only looks at a data directory leaves nothing in it.
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+
     def __len__(self) -> int:
         return sum(1 for _ in self.directory.glob("*.event"))
 
@@ -71,25 +100,33 @@ class Quarantine:
         """Delete what has outlived its lifetime; how many."""
         expired = 0
         for path in self.directory.glob("*.event"):
-            if _dies_at(path) <= now:
-                path.unlink()
-                expired += 1
+            with contextlib.suppress(FileNotFoundError):  # dropped or replayed meanwhile
+                if _dies_at(path) <= now:
+                    path.unlink()
+                    expired += 1
         return expired
 
     def forget(self, visitors: Container[tuple[str, int, int]]) -> int:
-        """Delete the events of visitors given as (site, day, visitor); how many."""
+        """Delete the events of visitors given as (site, day, visitor), also those that are being replayed; how many.
+        Raises SpoolTaken where that must be tried again."""
         forgotten = 0
-        for path in self.directory.glob("*.event"):
-            try:
-                row = msgspec.msgpack.decode(path.read_bytes())
-                whose = tuple(row[place] for place in _WHOSE)
-                mine = whose in visitors
-            except (msgspec.MsgspecError, UnicodeDecodeError, TypeError, IndexError, KeyError):
-                continue  # what cannot be read names nobody, and dies with its lifetime
-            if mine:
-                path.unlink()
-                forgotten += 1
+        with self.alone():
+            for path in [*self.directory.glob("*.event"), *self._waiting()]:
+                if _whose(path) in visitors:
+                    path.unlink(missing_ok=True)
+                    forgotten += 1
         return forgotten
+
+    def _waiting(self) -> list[Path]:
+        """The files of replayed events, sealed, which the writer has not stored yet."""
+        if not self._replayed.is_dir():
+            return []
+        lock = lock_directory(self._replayed)
+        try:
+            recover(self._replayed)
+        finally:
+            os.close(lock)
+        return [path for path in spool_files(self._replayed) if path.suffix == ".sealed"]
 
     def held(self) -> list[Held]:
         """Every event, by name."""
@@ -117,34 +154,47 @@ class Quarantine:
         fsync_directory(self.directory)
         return dropped
 
-    def replay(self, names: Iterable[str], spools: Path, now: float | None = None) -> int:
+    def replay(self, names: Iterable[str], now: float | None = None) -> int:
         """Hand these events to the writer again, each in a sealed file of its own; how many there were.
 
         A file's uuid follows from the event's name: should it be replayed twice, because a crash came between, its
         deduplication token is the same. Raises SpoolTaken while another replay is at work."""
         now = time.time() if now is None else now
         self.expire(now)
-        directory = spools / REPLAY
+        directory = self._replayed
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = lock_directory(directory)
-        try:
-            recover(directory)
-            taken = {path.stem for path in spool_files(directory)}
-            replayed = 0
-            for name in names:
-                source = self.directory / f"{name}.event"
-                try:
-                    row = msgspec.msgpack.decode(source.read_bytes())
-                except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
-                    continue  # it is gone, or nothing that a store could take
-                created, serial = _place(row, int(now), taken)
-                _seal_one(directory, Header(_uuid(name), created, serial, _REPLAY_NUMBER, 1), row)
-                source.unlink(missing_ok=True)
-                replayed += 1
-            fsync_directory(self.directory)
-            return replayed
-        finally:
-            os.close(lock)
+        with self.alone():
+            lock = lock_directory(directory)
+            try:
+                recover(directory)
+                taken = {path.stem for path in spool_files(directory)}
+                replayed = 0
+                for name in names:
+                    source = self.directory / f"{name}.event"
+                    try:
+                        row = msgspec.msgpack.decode(source.read_bytes())
+                    except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
+                        continue  # it is gone, or nothing that a store could take
+                    created, serial = _place(row, int(now), taken)
+                    _seal_one(directory, Header(_uuid(name), created, serial, _REPLAY_NUMBER, 1), row)
+                    source.unlink(missing_ok=True)
+                    replayed += 1
+                fsync_directory(self.directory)
+                return replayed
+            finally:
+                os.close(lock)
+
+
+def _whose(path: Path) -> tuple[Any, ...] | None:
+    """Site, day and visitor of an event in quarantine or being replayed. What cannot be read names nobody, and dies
+    with its lifetime."""
+    try:
+        row = read_sealed(path)[1][0] if path.suffix == ".sealed" else msgspec.msgpack.decode(path.read_bytes())
+        whose = tuple(row[place] for place in _WHOSE)
+        hash(whose)
+    except (OSError, SpoolFileBad, msgspec.MsgspecError, UnicodeDecodeError, TypeError, IndexError, KeyError):
+        return None
+    return whose
 
 
 def _place(row: Any, now: int, taken: set[str]) -> tuple[int, int]:
@@ -197,9 +247,14 @@ def _reason(row: Any) -> str:
 
 
 def _dies_at(path: Path) -> float:
-    """When an event's lifetime ends. What was refused may be just that: then the shortest lifetime holds."""
+    """When an event's time is over: with its lifetime; much earlier where it names no visitor, for no erasure would
+    find it."""
+    soon = path.stat().st_mtime + KEPT_S
     try:
         row = msgspec.msgpack.decode(path.read_bytes())
-        return (int(row[_RECEIVED]) // DAY_S + int(row[_LIFETIME])) * DAY_S
+        dies_at = (int(row[_RECEIVED]) // DAY_S + int(row[_LIFETIME])) * DAY_S
+        site, day, visitor = (row[place] for place in _WHOSE)
     except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, TypeError, IndexError, KeyError, OverflowError):
-        return path.stat().st_mtime // DAY_S * DAY_S + SHORTEST_DAYS * DAY_S
+        return soon
+    named = isinstance(site, str) and isinstance(day, int) and isinstance(visitor, int)
+    return dies_at if named else min(dies_at, soon)

@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -28,6 +28,8 @@ DAY_S = 86_400
 # Retention outranks completeness (rule X3): so long before its raw rows die, a day is released as it is.
 LAST_CALL_S = 6 * 3600
 VERSION = "1"
+# Clocks of several hosts may differ so much.
+AHEAD_S = 60
 # The check, the number in the chain and the manifest are one step: an import may release beside the day's close.
 _RELEASING = threading.Lock()
 
@@ -59,10 +61,21 @@ def open_days(store: Store, since: dt.date | None = None) -> list[OpenDay]:
 
 def received_through(store: Store) -> int:
     """The second through which every enrolled spool has arrived; 0 while none has reported."""
+    return min(received_by_spool(store).values(), default=0)
+
+
+def received_by_spool(store: Store) -> dict[str, int]:
+    """For every spool that has ever reported the second through which it has arrived."""
     rows = store.rows(
-        "SELECT toUnixTimestamp(min(t)) FROM (SELECT max(received_through) AS t FROM watermarks GROUP BY spool)"
+        "SELECT spool, toUnixTimestamp(max(received_through)) FROM watermarks GROUP BY spool ORDER BY spool"
     )
-    return int(rows[0][0]) if rows else 0
+    return {spool: int(second) for spool, second in rows}
+
+
+def ahead_of_time(marks: Mapping[str, int], now: float) -> list[str]:
+    """The spools that claim to have received what is yet to come: a clock ran ahead, there then or here now. Until the
+    time has caught up, an erasure may be carried out before all of its events have arrived."""
+    return [spool for spool, second in marks.items() if second > now + AHEAD_S]
 
 
 def may_close(site: Site, open_day: OpenDay, now: float, arrived: int, grace_s: int) -> tuple[bool, bool]:
@@ -79,24 +92,29 @@ def close_days(
     now: float,
     grace_s: int,
     lost_keys: frozenset[tuple[str, str]],
+    prepare: Callable[[], object] = lambda: None,
 ) -> list[tuple[str, dt.date]]:
-    """Release every day that may close; which. lost_keys: (site, ISO day) of days that had a key lost."""
+    """Release every day that may close; which. lost_keys: (site, ISO day) of days that had a key lost.
+    prepare: called before the first of them is released, if there is one."""
     known = {site.key: (site, rules) for site, rules in sites}
     _drop_closed(store, known)
     arrived = received_through(store)
-    closed = []
-    for open_day in open_days(store):
-        if open_day.site not in known:
-            continue
+    closing = [
+        (open_day, complete)
+        for open_day in open_days(store)
+        if open_day.site in known
+        for due, complete in (may_close(known[open_day.site][0], open_day, now, arrived, grace_s),)
+        if due
+    ]
+    if closing:
+        prepare()
+    for open_day, complete in closing:
         site, rules = known[open_day.site]
-        due, complete = may_close(site, open_day, now, arrived, grace_s)
-        if due:
-            over_counted = (site.key, open_day.day.isoformat()) in lost_keys
-            release(store, "events", site, [open_day.day], rules, now, "live", complete, over_counted)
-            if not complete:
-                log.warning("day_released_incomplete", site=site.key, day=open_day.day.isoformat())
-            closed.append((site.key, open_day.day))
-    return closed
+        over_counted = (site.key, open_day.day.isoformat()) in lost_keys
+        release(store, "events", site, [open_day.day], rules, now, "live", complete, over_counted)
+        if not complete:
+            log.warning("day_released_incomplete", site=site.key, day=open_day.day.isoformat())
+    return [(open_day.site, open_day.day) for open_day, _ in closing]
 
 
 def release(

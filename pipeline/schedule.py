@@ -21,7 +21,7 @@ from schema.store import Store, StoreDown
 from .erase import erase
 from .imports import abandon_all
 from .quarantine import Quarantine
-from .release import OpenDay, close_days, open_days
+from .release import OpenDay, ahead_of_time, close_days, open_days, received_by_spool
 from .retention import expire
 from .rollup import roll_up
 from .settings import RollupSettings, SiteRules
@@ -67,6 +67,7 @@ class Pipeline:
         self._cost = 0.0
         self._looked_back = float("-inf")
         self._erase_due = 0.0
+        self._ahead: list[str] = []
         self._busy = threading.Lock()
         self._scheduler = BackgroundScheduler(
             timezone=dt.UTC,
@@ -116,12 +117,20 @@ class Pipeline:
             self.roll_up()
 
     def close(self) -> list[tuple[str, dt.date]]:
-        """Release the days that are over and complete; which."""
+        """Release the days that are over and complete; which. Who took their consent back before is in none of them."""
         with self._busy:
-            closed = close_days(self.store, self.sites, self._clock(), self.settings.grace_s, self._lost_keys())
+            now, grace_s = self._clock(), self.settings.grace_s
+            self._watch_clocks(now)
+            closed = close_days(self.store, self.sites, now, grace_s, self._lost_keys(), prepare=self._erase)
             for key in closed:
                 self._seen.pop(key, None)
         return closed
+
+    def _watch_clocks(self, now: float) -> None:
+        ahead = ahead_of_time(received_by_spool(self.store), now)
+        if ahead != self._ahead:
+            log.warning("watermarks_ahead_of_the_clock" if ahead else "watermarks_in_time", spools=ahead)
+        self._ahead = ahead
 
     def erase(self) -> list[tuple[str, dt.date]]:
         """Delete the rows of those who took their consent back; the site-days that lost some."""
@@ -129,11 +138,15 @@ class Pipeline:
             return []
         started = time.monotonic()
         with self._busy:
-            touched = erase(self.store, self._sites, self.quarantine)
-            for key in touched:
-                self._seen.pop(key, None)
+            touched = self._erase()
         # Rows are deleted by writing their neighbours anew. A day's time is promised; a twentieth of it goes into this.
         self._erase_due = time.monotonic() + min(_LONGEST_ERASURE_WAIT_S, 20 * (time.monotonic() - started))
+        return touched
+
+    def _erase(self) -> list[tuple[str, dt.date]]:
+        touched = erase(self.store, self._sites, self._clock(), self.quarantine)
+        for key in touched:
+            self._seen.pop(key, None)
         return touched
 
     def expire(self) -> int:

@@ -28,10 +28,11 @@ from typing import Any, TypeVar
 
 import msgspec
 import structlog
-from msgspec import Struct
+from msgspec import Struct, field
 
 from schema.event import Count, Erasure, Event
 
+from .aside import LogOf, set_aside
 from .settings import SpoolSettings
 
 log = structlog.get_logger("spool")
@@ -44,6 +45,9 @@ FORMAT = 1
 CHUNK_ROWS = 20_000
 # Longest time between an event's receipt and its commit; also how long a visitor key outlives its day.
 IN_FLIGHT_S = 10
+# A request takes up to 3 s to arrive (collector/protocol.py); what then waits longer than this, for a disk that stalls,
+# is refused: its commit might come after a watermark that has passed its receipt.
+_LONGEST_WAIT_S = IN_FLIGHT_S - 4.0
 # Requests that arrive during one commit form the next group; a group is bounded so that one commit stays short.
 _GROUP_LIMIT = 4096
 # Seconds and serial of a file's creation.
@@ -57,6 +61,9 @@ _PASSING = frozenset(
 _KINDS = frozenset(("events", "counts", "erasures"))
 _MEASURE_EVERY_S = 1.0
 _COUNTS_EVERY_S = 1.0
+# Different counts that wait while the spool refuses; what comes then is counted by the day, not by the minute.
+_MOST_COUNTS = 10_000
+_DAY_S = 86_400
 
 
 class SpoolRefuses(Exception):
@@ -134,6 +141,8 @@ class Spool:
     def count(self, site: str, reason: str, minute: int, number: int = 1) -> None:
         """Count an outcome. Counts ride along about once a second; a crash may lose that second's."""
         key = (site, minute, reason)
+        if len(self._counts) >= _MOST_COUNTS and key not in self._counts:
+            key = (site, minute // _DAY_S * _DAY_S, reason)
         self._counts[key] = self._counts.get(key, 0) + number
 
     def flush_counts(self) -> None:
@@ -168,11 +177,18 @@ class Spool:
                     running = False
             if groups:
                 self._commit(groups)
-            if self._file and (not running or self._until_seal() <= 0 or self._file.size >= self.settings.seal_bytes):
-                self._seal()
-            if time.monotonic() - self._measured >= _MEASURE_EVERY_S:
-                self._measure()
-                self._retry_distrusted()
+            try:
+                self._tidy(running)
+            except Exception as problem:
+                # A thread that died of this would leave every later beacon without an answer.
+                log.error("spool_not_tidied", kind=type(problem).__name__, spool=self.number)
+
+    def _tidy(self, running: bool) -> None:
+        if self._file and (not running or self._until_seal() <= 0 or self._file.size >= self.settings.seal_bytes):
+            self._seal()
+        if time.monotonic() - self._measured >= _MEASURE_EVERY_S:
+            self._measure()
+            self._retry_distrusted()
 
     def _until_seal(self) -> float:
         if self._file is None:
@@ -184,6 +200,10 @@ class Spool:
         try:
             if self._file is None:
                 self._file = self._open()
+            # Only now: from here on the file's name holds the watermark back, however long the commit takes.
+            groups = self._without_the_late(groups)
+            if not groups:
+                return
             self._file.commit(
                 [event for group in groups for event in group.events],
                 [count for group in groups for count in group.counts],
@@ -197,6 +217,19 @@ class Spool:
             error = SpoolRefuses(f"the spool cannot write: {type(problem).__name__}")
             log.error("spool_write_failed", kind=type(problem).__name__, spool=self.number)
             self._distrust()
+        self._answer(groups, error)
+
+    def _without_the_late(self, groups: list[_Group]) -> list[_Group]:
+        """The groups that did not wait too long; the others are refused."""
+        since = time.monotonic() - _LONGEST_WAIT_S
+        late = [group for group in groups if group.future is not None and group.since < since]
+        if late:
+            log.error("spool_too_slow", requests=len(late), spool=self.number)
+            self._answer(late, SpoolRefuses("the disk does not keep up"))
+        # Counts belong to no request, and no watermark tells of them.
+        return [group for group in groups if group.future is None or group.since >= since]
+
+    def _answer(self, groups: list[_Group], error: SpoolRefuses | None) -> None:
         futures = [group.future for group in groups if group.future is not None]
         if futures and self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
@@ -252,10 +285,13 @@ class Spool:
 
 
 class _Group(Struct, frozen=True):
+    """What one request, or one second's counting, hands over. since: when, on the monotonic clock."""
+
     events: Sequence[Event]
     counts: Sequence[Count]
     future: Any
     erasures: Sequence[Erasure] = ()
+    since: float = field(default_factory=time.monotonic)
 
 
 class OpenFile:
@@ -339,34 +375,46 @@ def recover(directory: Path) -> None:
     """Seal what a crash left open. The caller owns the directory."""
     for path in list(directory.iterdir()):
         if path.suffix in (".open", ".sealed") and not _NAME.fullmatch(path.name):
-            set_aside(path)  # nothing of ours: its place in the order of events cannot be told
+            try:
+                set_aside(path)  # nothing of ours: its place in the order of events cannot be told
+            except OSError as problem:
+                log.warning("spool_recovery_postponed", kind=type(problem).__name__, file=path.name)
         elif path.suffix == ".open":
             recover_file(path)
 
 
 def recover_file(path: Path) -> bool:
-    """Seal one file that was left open; True once it needs no more care. Unreadable ones are set aside."""
+    """Seal one file that was left open; True once it needs no more care. Unreadable ones are set aside, and so is a
+    copy of a log that SQLite takes only in part."""
     try:
-        connection = sqlite3.connect(path, isolation_level=None)
         try:
-            tables = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'groups'").fetchone()[0]
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            connection.execute("PRAGMA journal_mode=DELETE")
-        finally:
-            connection.close()
-        if not tables:  # the crash came before the header was committed: nothing was acknowledged
-            path.unlink()
+            tables = _empty_log(path)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:
+            set_aside(path)
             return True
-        seal(path)
-    except sqlite3.OperationalError as problem:
-        log.warning("spool_recovery_postponed", kind=type(problem).__name__, file=path.name)
-        return False
-    except sqlite3.DatabaseError:
-        set_aside(path)
-    except OSError as problem:
+        if tables:
+            seal(path)
+        else:  # the crash came before the header was committed: nothing was acknowledged, or its log is set aside
+            path.unlink()
+    except (sqlite3.OperationalError, OSError) as problem:
         log.warning("spool_recovery_postponed", kind=type(problem).__name__, file=path.name)
         return False
     return True
+
+
+def _empty_log(path: Path) -> int:
+    """Move what is whole in a file's log into the file; how many tables of groups that makes."""
+    with (
+        contextlib.closing(LogOf(path)) as its_log,
+        contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection,
+    ):
+        tables = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'groups'").fetchone()[0]
+        its_log.keep_what_is_lost(connection)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.execute("PRAGMA journal_mode=DELETE")
+    return int(tables)
 
 
 def seal(path: Path) -> None:
@@ -378,15 +426,6 @@ def seal(path: Path) -> None:
         os.fsync(file.fileno())
     path.rename(path.with_suffix(".sealed"))
     fsync_directory(path.parent)
-
-
-def set_aside(path: Path) -> None:
-    """Keep an unreadable file out of the way, for a person to look at."""
-    log.error("spool_file_set_aside", file=path.name)
-    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
-        source = path.parent / name
-        if source.exists():
-            source.rename(path.parent / f"{name}.bad")
 
 
 def read_sealed(path: Path) -> tuple[Header, list[list[Any]], list[Count]]:

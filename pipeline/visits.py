@@ -10,6 +10,7 @@ import datetime as dt
 from typing import Any
 
 from schema.event import ENGAGEMENT, PAGEVIEW
+from schema.metrics import OTHER
 from schema.site import Goal, Site
 from schema.store import Store
 
@@ -17,6 +18,8 @@ from schema.store import Store
 VISIT_GAP_S = 30 * 60
 # The hour a visit starts in is counted like the value of a dimension of this name.
 HOUR = "hour"
+# What becomes of the fold's own name where a page sends it: beside the folded row, it would be a second one of its key.
+OUTSIDE_OTHER = f"“{OTHER}”"
 
 # Dimensions of a visit that are plain columns of its first event.
 _COLUMNS = (
@@ -36,7 +39,7 @@ def fill_visits(store: Store, source: str, site: Site, day: dt.date) -> None:
 def _insert(source: str, goals: str) -> str:
     columns = ", ".join(_COLUMNS)
     viewed, acted = f"name = '{PAGEVIEW}'", f"name != '{ENGAGEMENT}'"
-    opening = ", ".join(f"('{column}', argMinIf({column}, place, {acted}))" for column in _COLUMNS)
+    opening = ", ".join(f"('{column}', {_told(f'argMinIf({column}, place, {acted})')})" for column in _COLUMNS)
     # `events` is stored in the order of the windows, so both are read, not sorted: 1 M events are numbered in 0.4 s.
     return f"""
     INSERT INTO work_visits
@@ -50,16 +53,16 @@ def _insert(source: str, goals: str) -> str:
         countIf({acted}),
         pageviews = 1 AND countIf({acted} AND NOT ({viewed}) AND interactive) = 0,
         sum(engaged_ms),
-        argMin(device, place) AS first_device,
-        argMin(country, place) AS first_country,
-        argMinIf(path, place, {viewed}) AS entry_page,
-        argMaxIf(path, place, {viewed}) AS exit_page,
-        argMinIf(hostname, place, {viewed}),
-        argMaxIf(hostname, place, {viewed}),
+        {_told("argMin(device, place)")} AS first_device,
+        {_told("argMin(country, place)")} AS first_country,
+        {_told(f"argMinIf(path, place, {viewed})")} AS entry_page,
+        {_told(f"argMaxIf(path, place, {viewed})")} AS exit_page,
+        {_told(f"argMinIf(hostname, place, {viewed})")},
+        {_told(f"argMaxIf(hostname, place, {viewed})")},
         if(visits,
             [('', ''), ('{HOUR}', toString(hour)), ('entry_page', entry_page), ('exit_page', exit_page), {opening}],
             [('', '')]),
-        groupArray((name, path, hostname, engaged_ms, goals, currency, amount, vitals))
+        groupArray(({_told("name")}, {_told("path")}, {_told("hostname")}, engaged_ms, goals, currency, amount, vitals))
     FROM
     (
         SELECT *, sum(pause) OVER (PARTITION BY visitor ORDER BY received, sequence) AS visit
@@ -81,6 +84,11 @@ def _insert(source: str, goals: str) -> str:
         )
     )
     GROUP BY visitor, visit"""
+
+
+def _told(value: str) -> str:
+    """SQL for a value that a page sent, as the fold may take it."""
+    return f"if({value} = '{OTHER}', '{OUTSIDE_OTHER}', {value})"
 
 
 def _goals(goals: tuple[Goal, ...]) -> tuple[str, dict[str, Any]]:

@@ -20,7 +20,8 @@ from msgspec import structs
 from schema.event import Count, Erasure, Event
 from schema.store import RowsRefused, Store, StoreDown
 
-from .quarantine import Quarantine
+from .aside import delete_old, set_aside
+from .quarantine import REPLAY, Quarantine
 from .spool import (
     IN_FLIGHT_S,
     Header,
@@ -32,7 +33,6 @@ from .spool import (
     read_erasures,
     read_sealed,
     recover,
-    set_aside,
     spool_files,
 )
 
@@ -45,6 +45,7 @@ _ERASURE_COLUMNS = Erasure.__struct_fields__
 _POLL_S = 0.2
 _BACK_OFF_S = (0.5, 1, 2, 4, 8, 15)
 _WATERMARKS_EVERY_S = 2.0
+_SWEEP_EVERY_S = 3600.0
 
 
 class Writer:
@@ -106,11 +107,18 @@ class Writer:
         if marks:
             self.store.insert("watermarks", ("spool", "received_through"), (list(marks), list(marks.values())))
 
+    def sweep(self) -> int:
+        """Delete the unreadable files whose time is over, whether the store is there or not; how many."""
+        return sum(delete_old(spool, self._clock()) for spool in self._directories())
+
     def _run(self) -> None:
-        published = 0.0
+        published = swept = float("-inf")
         while not self._stop.is_set():
             wait: float = _POLL_S
             try:
+                if time.monotonic() - swept >= _SWEEP_EVERY_S:
+                    swept = time.monotonic()  # first: what cannot be deleted must not keep the rest from the store
+                    self.sweep()
                 self.drain()
                 if time.monotonic() - published >= _WATERMARKS_EVERY_S:
                     self.publish_watermarks()
@@ -150,6 +158,14 @@ class Writer:
                 os.close(descriptor)
 
     def _drain_file(self, path: Path) -> None:
+        if path.parent.name != REPLAY:
+            self._store_file(path)
+            return
+        with self.quarantine.alone():
+            if path.exists():  # or else its visitor has just been erased
+                self._store_file(path)
+
+    def _store_file(self, path: Path) -> None:
         try:
             header, rows, counts = read_sealed(path)
             erasures = read_erasures(path)

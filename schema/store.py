@@ -10,9 +10,9 @@ import re
 import secrets
 import struct
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import clickhouse_connect
@@ -24,6 +24,9 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DataError
 # 72 CANNOT_PARSE_NUMBER, 117 INCORRECT_DATA, 131 TOO_LARGE_STRING_SIZE, 321 VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE,
 # 349 CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN, 469 VIOLATED_CONSTRAINT.
 _REFUSED_CODES = frozenset({6, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349, 469})
+# ABORTED; with these words it is what the embedded engine answers to everything after a fatal signal in one of its
+# threads, for the minutes until it ends the process.
+_ABORTED_CODE, _FATAL = 236, "fatal error"
 # The query string of a request: the client's messages quote it, with every bound value.
 _URL_QUERY = re.compile(r"\?\S+=\S*")
 # The client's own default of 300 s would hold a thread of the pipeline for as long as the server hangs.
@@ -45,7 +48,10 @@ class RowsRefused(StoreError):
 
 
 class Store:
-    """One ClickHouse. dsn: `chdb:///directory` or `http(s)://user:password@host:8123/database`."""
+    """One ClickHouse. dsn: `chdb:///directory` or `http(s)://user:password@host:8123/database`.
+    on_death: called when the embedded engine has died within this process, which cannot open another one."""
+
+    on_death: ClassVar[Callable[[], None]] = staticmethod(lambda: None)
 
     def __init__(self, dsn: str, cluster: str = "") -> None:
         self.dsn = dsn
@@ -125,6 +131,7 @@ class Store:
             try:
                 client = clickhouse_connect.get_client(dsn=self.dsn, **options)
             except (ClickHouseError, OSError) as error:
+                self._look_for_death(error)
                 raise StoreDown(f"store.dsn: cannot open {self.name}: {_first_line(error)}") from None
             self._clients.client = client
             with self._lock:
@@ -141,9 +148,14 @@ class Store:
             code = error_code(error)
             if code in _REFUSED_CODES:
                 raise RowsRefused(f"ClickHouse refuses a value (code {code})") from None
+            self._look_for_death(error)
             raise StoreDown(f"{self.name}: {_first_line(error)}") from None
         except OSError as error:
             raise StoreDown(f"{self.name}: {_first_line(error)}") from None
+
+    def _look_for_death(self, error: Exception) -> None:
+        if self.embedded and error_code(error) == _ABORTED_CODE and _FATAL in str(error):
+            type(self).on_death()
 
 
 def error_code(error: Exception) -> int:

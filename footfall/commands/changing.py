@@ -13,13 +13,13 @@ from pathlib import Path
 import click
 import msgspec
 
+from collector.reason import Reason
 from schema.migrate import USERS, create_users, migrate
 from schema.site import local_day
-from schema.store import Store
 
 from .. import demo, explain, intake
 from ..databases import places_of
-from ..engine import CannotDo, opened
+from ..engine import CannotDo, open_store, opened
 from .options import Load, common, json_option, prepare
 
 
@@ -36,7 +36,7 @@ def migrate_(load_settings: Load, users: bool, as_json: bool) -> None:
     """Bring the store to the newest layout."""
     settings = load_settings()
     passwords = _user_passwords() if users else {}
-    store = Store(settings.dsn, settings.store.cluster)
+    store = open_store(settings, make=True)
     try:
         applied = migrate(store)
         made = create_users(store, passwords) if users else []
@@ -76,7 +76,7 @@ def access_log(load_settings: Load, files: tuple[str, ...], site: str, as_json: 
             raise CannotDo(f"{file}: cannot be read")
     total = sum(Path(file).stat().st_size for file in files if file != "-")
     done: dict[str, int] = {}
-    with opened(load_settings()) as house:
+    with opened(load_settings(), make=True) as house:
         places = places_of(house.settings)
         with click.progressbar(length=max(1, total), label="Reading", file=sys.stderr, hidden=as_json) as bar:
 
@@ -86,6 +86,8 @@ def access_log(load_settings: Load, files: tuple[str, ...], site: str, as_json: 
 
             summary = intake.import_access_log(house, site, files, places, progress)
     click.echo(msgspec.json.encode(summary).decode() if as_json else explain.import_summary(summary))
+    if summary.lines and summary.dropped.get(Reason.BAD_LINE) == summary.lines:
+        raise CannotDo(f"{', '.join(files)}: no line is in the combined log format, so there was nothing to import")
 
 
 @click.command(name="demo")
@@ -96,7 +98,7 @@ def access_log(load_settings: Load, files: tuple[str, ...], site: str, as_json: 
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def demo_(load_settings: Load, days: int, seed: int, site: str, as_json: bool) -> None:
     """Fill the demo site with synthetic visits, so that the first look is not empty."""
-    with opened(load_settings()) as house:
+    with opened(load_settings(), make=True) as house:
         rules = intake.rules_of(house, site)
         yesterday = local_day(rules.site.timezone, dt.datetime.now(dt.UTC).timestamp()).date - dt.timedelta(days=1)
         if not as_json:

@@ -6,6 +6,7 @@ In: a question. Out: a table, or JSON.
 from __future__ import annotations
 
 import datetime as dt
+import time
 
 import click
 import msgspec
@@ -14,16 +15,20 @@ from collector.beacon import Beacon
 from collector.keys import in_ram, read_journal
 from collector.settings import PRESETS
 from collector.steps import Client
+from pipeline.release import ahead_of_time
 from schema.event import PAGEVIEW
 from schema.site import local_day
 from schema.store import StoreError
 
 from .. import explain, intake, preview
 from ..databases import places_of
-from ..engine import StatsRequest, iso_date, opened
+from ..engine import CannotDo, StatsRequest, iso_date, opened
 from ..serve import key_directory
 from ..settings import describe
 from .options import Load, common, json_option
+
+# A spool reports every other second; its store may be away for a while.
+_BEHIND_S = 15 * 60
 
 
 @click.command()
@@ -80,9 +85,10 @@ def check(load_settings: Load, as_json: bool) -> None:
             status = house.status()
             settings = house.settings
         findings.append(("store", True, f"{status['store']} answers, ClickHouse {status['version']}"))
-    except StoreError as problem:
+    except (StoreError, CannotDo) as problem:
         status = {}
         findings.append(("store", False, str(problem)))
+    findings += _watermarks({row["spool"]: row["received_through"] for row in status.get("spools", [])})
     spool = settings.directory / "spool"
     waiting = sum(1 for _ in spool.glob("*/*.sealed"))
     bad = sum(1 for _ in spool.glob("*/*.bad"))
@@ -112,6 +118,17 @@ def check(load_settings: Load, as_json: bool) -> None:
             click.echo(f"     {row['site'] or '(no site)'}: {row['count']} {row['reason']} in the last 24 hours")
     if not good:
         raise SystemExit(1)
+
+
+def _watermarks(marks: dict[str, int]) -> list[tuple[str, bool, str]]:
+    """What keeps days from closing, or makes them look complete before they are."""
+    ahead = ahead_of_time(marks, time.time())
+    latest = max(marks.values(), default=0)
+    behind = [spool for spool, second in marks.items() if second < latest - _BEHIND_S]
+    findings = [("clock", not ahead, f"ahead when {', '.join(ahead)} reported" if ahead else "agrees with the spools")]
+    if behind:
+        findings.append(("spools", False, f"{', '.join(behind)} held back for long: no day closes before they report"))
+    return findings if marks else []
 
 
 @click.command()

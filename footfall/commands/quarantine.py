@@ -76,7 +76,7 @@ def replay(load_settings: Load, names: tuple[str, ...], every: bool, as_json: bo
     settings = load_settings()
     store = _of(settings)
     chosen = _chosen(store, names, every)
-    number = store.replay(chosen, settings.directory / "spool") if chosen else 0
+    number = store.replay(chosen) if chosen else 0
     if as_json:
         click.echo(msgspec.json.encode({"replayed": number, "left": len(store)}).decode())
     else:

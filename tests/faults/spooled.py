@@ -24,8 +24,8 @@ class Spooled:
     """One worker's spool without its worker."""
 
     def __init__(self, store: Any, root: Path) -> None:
-        self.spool, self.quarantine = root / "spools" / "0", Quarantine(root / "quarantine")
-        self.writer = Writer(store, root / "spools", self.quarantine, clock=lambda: NOON)
+        self.spool, self.quarantine = root / "spool" / "0", Quarantine(root / "quarantine")
+        self.writer = Writer(store, root / "spool", self.quarantine, clock=lambda: NOON)
         self.spool.mkdir(parents=True, exist_ok=True)
         self._serial = 0
 

@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,12 @@ from click.testing import CliRunner, Result
 from msgspec import structs
 
 from footfall.cli import main
+from pipeline import writer as writing
 from pipeline.quarantine import DAY_S, REPLAY, Quarantine
 from pipeline.spool import SpoolTaken, created_at, lock_directory, spool_files
 from pipeline.writer import Writer
 from schema.event import Event
+from schema.site import day_number
 from schema.store import Store
 from tests.conftest import make_event
 from tests.faults.spooled import DAY, NOON, Spooled, numbered, stored
@@ -69,7 +72,7 @@ def refused(store: Store, root: Path, site: str, number: int = 3) -> Spooled:
 def test_what_is_replayed_is_stored_once_the_store_takes_it(picky: Store, tmp_path: Path, site: str) -> None:
     house = refused(picky, tmp_path, site)
     heal(picky)
-    assert house.quarantine.replay(names(house.quarantine), house.spool.parent) == 3
+    assert house.quarantine.replay(names(house.quarantine)) == 3
     assert len(house.quarantine) == 0
     assert house.writer.drain() == 3
     assert sorted(stored(picky, site)) == [0, 1, 2]
@@ -80,11 +83,11 @@ def test_what_is_refused_again_comes_back_and_can_be_replayed_again(picky: Store
     house = refused(picky, tmp_path, site)
     kept = sorted(path.read_bytes() for path in house.quarantine.directory.iterdir())
     for _ in range(2):
-        assert house.quarantine.replay(names(house.quarantine), house.spool.parent) == 3
+        assert house.quarantine.replay(names(house.quarantine)) == 3
         house.writer.drain()
         assert sorted(path.read_bytes() for path in house.quarantine.directory.iterdir()) == kept
     heal(picky)
-    house.quarantine.replay(names(house.quarantine), house.spool.parent)
+    house.quarantine.replay(names(house.quarantine))
     house.writer.drain()
     assert sorted(stored(picky, site)) == [0, 1, 2]
 
@@ -96,7 +99,7 @@ def test_a_crash_between_sealing_and_deleting_stores_nothing_twice(picky: Store,
     heal(picky)
     for _ in range(3):
         shutil.copytree(copy, house.quarantine.directory, dirs_exist_ok=True)
-        house.quarantine.replay(names(house.quarantine), house.spool.parent)
+        house.quarantine.replay(names(house.quarantine))
         house.writer.drain()
     assert sorted(stored(picky, site)) == [0, 1, 2]
 
@@ -106,7 +109,7 @@ def test_what_is_replayed_holds_its_spools_watermark_before_its_own_second(
     picky: Store, tmp_path: Path, site: str
 ) -> None:
     house = refused(picky, tmp_path, site)
-    house.quarantine.replay(names(house.quarantine), house.spool.parent, now=NOON + 500)
+    house.quarantine.replay(names(house.quarantine), now=NOON + 500)
     files = spool_files(house.spool.parent / REPLAY)
     assert [created_at(path) for path in files] == [NOON, NOON + 1, NOON + 2]
     assert Writer(picky, house.spool.parent, house.quarantine, clock=lambda: NOON + 500).watermarks()[REPLAY] < NOON
@@ -116,7 +119,7 @@ def test_more_events_of_one_second_than_a_second_has_names_for_are_all_replayed(
     quarantine = Quarantine(tmp_path / "q")
     for number in range(70):
         quarantine.put(f"{number:032x}-0", list(structs.astuple(make_event("s", NOON, DAY, visitor=number))))
-    assert quarantine.replay(names(quarantine), tmp_path / "spool", now=NOON + 9) == 70
+    assert quarantine.replay(names(quarantine), now=NOON + 9) == 70
     assert len(spool_files(tmp_path / "spool" / REPLAY)) == 70
     assert len(quarantine) == 0
 
@@ -124,10 +127,10 @@ def test_more_events_of_one_second_than_a_second_has_names_for_are_all_replayed(
 def test_two_replays_at_once_are_refused_and_nothing_is_taken(tmp_path: Path) -> None:
     quarantine = Quarantine(tmp_path / "q")
     quarantine.put("a-0", list(structs.astuple(make_event("s", NOON, DAY))))
-    quarantine.replay([], tmp_path / "spool", now=NOON)
+    quarantine.replay([], now=NOON)
     lock = lock_directory(tmp_path / "spool" / REPLAY)
     with pytest.raises(SpoolTaken):
-        quarantine.replay(["a-0"], tmp_path / "spool", now=NOON)
+        quarantine.replay(["a-0"], now=NOON)
     assert len(quarantine) == 1
     os.close(lock)
 
@@ -135,8 +138,63 @@ def test_two_replays_at_once_are_refused_and_nothing_is_taken(tmp_path: Path) ->
 def test_what_has_outlived_its_lifetime_is_not_replayed(tmp_path: Path) -> None:
     quarantine = Quarantine(tmp_path / "q")
     quarantine.put("a-0", list(structs.astuple(make_event("s", NOON, DAY, lifetime=2))))
-    assert quarantine.replay(["a-0"], tmp_path / "spool", now=NOON + 3 * DAY_S) == 0
+    assert quarantine.replay(["a-0"], now=NOON + 3 * DAY_S) == 0
     assert len(quarantine) == 0
+
+
+@pytest.mark.clickhouse
+def test_d6_an_erasure_takes_what_is_being_replayed_too(picky: Store, tmp_path: Path, site: str) -> None:
+    house = refused(picky, tmp_path, site)
+    house.quarantine.replay(names(house.quarantine)[:2])
+    heal(picky)
+    assert house.quarantine.forget({(site, day_number(DAY), visitor) for visitor in (0, 2)}) == 2
+    assert house.writer.drain() == 1
+    assert stored(picky, site) == [1]
+    assert len(house.quarantine) == 0
+
+
+@pytest.mark.clickhouse
+def test_d6_an_erasure_takes_what_a_cut_off_replay_left(
+    picky: Store, tmp_path: Path, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = refused(picky, tmp_path, site)
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.quarantine.seal", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            house.quarantine.replay(names(house.quarantine)[:1])
+    heal(picky)
+    # Once where it was, once in the file that was not sealed yet.
+    assert house.quarantine.forget({(site, day_number(DAY), 0)}) == 2
+    house.writer.drain()
+    assert stored(picky, site) == []
+
+
+@pytest.mark.clickhouse
+def test_d6_an_erasure_waits_for_the_event_that_the_writer_has_in_hand(
+    picky: Store, tmp_path: Path, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = refused(picky, tmp_path, site, number=1)
+    house.quarantine.replay(names(house.quarantine))
+    heal(picky)
+    reading, go_on, read = threading.Event(), threading.Event(), writing.read_sealed
+
+    def slowly(path: Path) -> Any:
+        reading.set()
+        assert go_on.wait(10)
+        return read(path)
+
+    monkeypatch.setattr(writing, "read_sealed", slowly)
+    writer = threading.Thread(target=house.writer.drain)
+    writer.start()
+    assert reading.wait(10)
+    eraser = threading.Thread(target=house.quarantine.forget, args=({(site, day_number(DAY), 0)},))
+    eraser.start()
+    eraser.join(0.2)
+    assert eraser.is_alive(), "what it has not seen would be stored after the rows were deleted"
+    go_on.set()
+    writer.join(10)
+    eraser.join(10)
+    assert stored(picky, site) == [0], "stored before the erasure deletes rows, so deleted with them"
 
 
 @pytest.mark.parametrize(

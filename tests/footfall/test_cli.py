@@ -7,10 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from footfall import explain
+from footfall.commands import looking
+from footfall.intake import Summary
 from tests.house import footfall, running
 
 LOG = (
@@ -75,6 +79,66 @@ def test_a_log_is_imported_and_answered_straight_from_the_store(data: Path) -> N
     assert "not crossed" in crossed.stderr
 
 
+def test_a_house_that_is_stopped_tells_the_k_of_its_releases_and_knows_its_sites(data: Path) -> None:
+    log = data.parent / "access.log"
+    log.write_text(LOG)
+    footfall("import", "access-log", str(log), "--site", "example.com", "--data", str(data), "--set", "release.k=1")
+    # No day of these is released; the house that was there folded by 1, this command's own settings say 5.
+    asked = footfall(
+        "stats", "example.com", "--from", "2024-03-05", "--to", "2024-03-06", "--json", "--data", str(data)
+    )
+    assert json.loads(asked.stdout)["k"] == 1
+    unknown = footfall("stats", "exmaple.com", "--data", str(data))
+    assert unknown.returncode == 1
+    assert "site 'exmaple.com' is not known: there are demo, example.com" in unknown.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [("stats", "example.com"), ("check",), ("quarantine", "list"), ("settings",)], ids=" ".join
+)
+def test_who_only_looks_makes_nothing(command: tuple[str, ...], data: Path) -> None:
+    done = footfall(*command, "--data", str(data))
+    assert not data.exists()
+    if command[0] in ("stats", "check"):
+        assert done.returncode == 1
+        assert "there is nothing there yet" in done.stdout + done.stderr
+
+
+def test_an_import_without_one_good_line_fails_and_says_why(data: Path) -> None:
+    log = data.parent / "access.log"
+    log.write_text("no line\nof a log\n")
+    done = footfall("import", "access-log", str(log), "--site", "example.com", "--json", "--data", str(data))
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["dropped"] == {"bad_line": 2}
+    assert f"{log}: no line is in the combined log format" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("marks", "found"),
+    [
+        ({}, []),
+        ({"a": 0, "b": -60}, [("clock", True, "agrees with the spools")]),
+        ({"a": 0, "b": 3600}, [("clock", False, "ahead when b reported"), ("spools", False, "a ")]),
+        ({"a": 0, "old/1": -86_400}, [("clock", True, "agrees"), ("spools", False, "old/1 ")]),
+    ],
+)
+def test_check_tells_of_a_clock_that_ran_ahead_and_of_a_spool_that_holds_days_open(
+    marks: dict[str, int], found: list[tuple[str, bool, str]]
+) -> None:
+    now = int(time.time())
+    told = looking._watermarks({spool: now + second for spool, second in marks.items()})
+    assert [(name, ok) for name, ok, _ in told] == [(name, ok) for name, ok, _ in found]
+    assert all(text.startswith(start) for (_, _, text), (_, _, start) in zip(told, found, strict=True))
+
+
+@pytest.mark.parametrize(("k", "told"), [(1, "fewer than 1 visitor are"), (2, "fewer than 2 visitors are")])
+def test_one_visitor_is_not_called_visitors(k: int, told: str) -> None:
+    answer = {"site": "a", "from": "", "to": "", "totals": {}, "rows": [], "k": k, "suppressed_days": ["2024-03-01"]}
+    assert told in explain.stats_table(answer)
+    summary = explain.import_summary(Summary("a", lines=k, events=k, days_released=["2024-03-01"]))
+    assert summary.startswith("1 line, 1 event for a\n1 day released" if k == 1 else "2 lines, 2 events for a\n1 day")
+
+
 def test_a_running_house_answers_and_imports_over_its_socket_and_stops_cleanly(data: Path) -> None:
     log = data.parent / "access.log"
     log.write_text(LOG)
@@ -85,6 +149,10 @@ def test_a_running_house_answers_and_imports_over_its_socket_and_stops_cleanly(d
         assert house.stats("example.com", "--from", "2024-03-01", "--to", "2024-03-01")["totals"]["pageviews"] == 2
         check = json.loads(house.command("check", "--json").stdout)
         assert check["ok"]
+        assert [check["check"] for check in check["checks"]].count("clock") == 1
+        migrated = house.command("migrate")
+        assert migrated.returncode == 1
+        assert "Footfall is running there" in migrated.stderr
         second = footfall("up", "--data", str(data), "--port", "0", "--dashboard-port", "0")
         assert second.returncode == 1
         assert "another Footfall is running" in second.stderr

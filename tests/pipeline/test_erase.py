@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from pipeline.erase import SPAN_S, erase
+from pipeline.erase import OVERDUE_S, SPAN_S, erase
 from pipeline.quarantine import Quarantine
 from pipeline.release import release
 from pipeline.rollup import roll_up
@@ -73,7 +73,7 @@ def test_d6_the_rows_of_that_visitor_go_and_no_others(store: Store, site: Site) 
     insert(store, [make_event(site.key, NOON - 86_400, yesterday, visitor=1)])
     withdraw(store, site, 1, 2**64 - 1)
     arrive(store, a=NOON + 60)
-    assert erase(store, {site.key: (site, RULES)}) == [(site.key, DAY)]
+    assert erase(store, {site.key: (site, RULES)}, NOON) == [(site.key, DAY)]
     assert left(store, site) == [1, 2]
     assert left(store, other) == [1]
     assert waiting(store) == 0
@@ -82,14 +82,46 @@ def test_d6_the_rows_of_that_visitor_go_and_no_others(store: Store, site: Site) 
 def test_d6_an_erasure_waits_until_the_slowest_spool_has_passed_it(store: Store, site: Site) -> None:
     withdraw(store, site, 1)
     sites = {site.key: (site, RULES)}
-    assert erase(store, sites) == []
+    assert erase(store, sites, NOON) == []
     due = (NOON + 5) // SPAN_S * SPAN_S + SPAN_S
     arrive(store, a=due + 100, b=due - 1)
-    assert erase(store, sites) == []
+    assert erase(store, sites, NOON) == []
     assert left(store, site) == [1, 1, 2, 2**64 - 1]
     arrive(store, b=due)
-    assert erase(store, sites) == [(site.key, DAY)]
+    assert erase(store, sites, NOON) == [(site.key, DAY)]
     assert left(store, site) == [2, 2**64 - 1]
+
+
+def test_d6_an_erasure_is_not_held_up_for_ever_by_a_spool_that_lags(store: Store, site: Site) -> None:
+    """A host that is gone for good holds every watermark back; rows have to be gone within a day all the same."""
+    withdraw(store, site, 1)
+    sites = {site.key: (site, RULES)}
+    arrive(store, a=NOON + 900, gone=NOON - 900)
+    assert erase(store, sites, NOON + 5 + OVERDUE_S) == []
+    assert erase(store, sites, NOON + 6 + OVERDUE_S) == [(site.key, DAY)]
+    assert left(store, site) == [2, 2**64 - 1]
+    assert erase(store, sites, NOON + 60 + OVERDUE_S) == [], "nothing is left to do"
+    # It was not gone for good: what it still had is erased, too, as soon as it is there.
+    insert(store, [make_event(site.key, NOON - 1, DAY, visitor=1)])
+    assert erase(store, sites, NOON + 90 + OVERDUE_S) == [(site.key, DAY)]
+    assert left(store, site) == [2, 2**64 - 1]
+    assert waiting(store) == 1
+    arrive(store, gone=NOON + 900)
+    erase(store, sites, NOON + 99 + OVERDUE_S)
+    assert waiting(store) == 0
+
+
+def test_who_withdrew_before_the_day_closed_is_not_in_its_release(store: Store, site: Site) -> None:
+    """However much erasing has cost before: the day's release is made once."""
+    end = day_bounds("UTC", day_number(DAY)).end
+    worker = Pipeline(store, [(site, RULES)], RollupSettings(), clock=lambda: end + 300)
+    withdraw(store, site, 1, at=end - 60)
+    arrive(store, a=end + 290)
+    worker._erase_due = float("inf")
+    assert worker.erase() == [], "a twentieth of the time goes into it"
+    assert worker.close() == [(site.key, DAY)]
+    shown = "SELECT sum(visitors) FROM released_cells WHERE site = {s:String} AND dimension = '' AND grain = 'day'"
+    assert store.rows(shown, {"s": site.key}) == [(2,)]
 
 
 def test_d6_a_crash_before_the_erasures_are_emptied_only_repeats_them(
@@ -100,9 +132,9 @@ def test_d6_a_crash_before_the_erasures_are_emptied_only_repeats_them(
     with monkeypatch.context() as patch:
         patch.setattr("pipeline.erase.roll_up", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            erase(store, {site.key: (site, RULES)})
+            erase(store, {site.key: (site, RULES)}, NOON)
     assert waiting(store) == 1
-    assert erase(store, {site.key: (site, RULES)}) == [(site.key, DAY)]
+    assert erase(store, {site.key: (site, RULES)}, NOON) == [(site.key, DAY)]
     assert left(store, site) == [2, 2**64 - 1]
     assert waiting(store) == 0
 
@@ -110,7 +142,7 @@ def test_d6_a_crash_before_the_erasures_are_emptied_only_repeats_them(
 def test_d6_no_statement_that_clickhouse_keeps_holds_a_visitor_number(store: Store, site: Site) -> None:
     withdraw(store, site, 2**64 - 1)
     arrive(store, a=NOON + 60)
-    erase(store, {site.key: (site, RULES)})
+    erase(store, {site.key: (site, RULES)}, NOON)
     kept = store.rows("SELECT command FROM system.mutations WHERE table = 'events'")
     assert any("erasures" in command for (command,) in kept)
     assert not any(str(2**64 - 1) in command for (command,) in kept)
@@ -140,7 +172,7 @@ def test_r5_an_erasure_changes_no_release(store: Store, site: Site) -> None:
     before = store.rows(query, {"s": site.key})
     withdraw(store, site, 1, 2)
     arrive(store, a=NOON + 60)
-    assert erase(store, {site.key: (site, RULES)}) == []
+    assert erase(store, {site.key: (site, RULES)}, NOON) == []
     assert left(store, site) == [2**64 - 1]
     assert before
     assert store.rows(query, {"s": site.key}) == before
@@ -154,7 +186,7 @@ def test_d6_the_quarantine_forgets_them_too(store: Store, site: Site, tmp_path: 
     (tmp_path / "odd.event").write_bytes(b"\xc1")
     withdraw(store, site, 1)
     arrive(store, a=NOON + 60)
-    erase(store, {site.key: (site, RULES)}, quarantine)
+    erase(store, {site.key: (site, RULES)}, NOON, quarantine)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["odd.event", "q-2.event"]
 
 

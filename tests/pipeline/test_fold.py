@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline.rollup import roll_up
 from pipeline.settings import SiteRules
+from pipeline.visits import OUTSIDE_OTHER
 from schema.event import ENGAGEMENT, Event
 from schema.metrics import DIMENSIONS, OTHER, PEOPLE_BUCKET
 from schema.site import Goal, Site, day_bounds, day_number
@@ -321,3 +322,49 @@ def test_whatever_people_do_no_visible_cell_has_fewer_than_k_of_them(
     if named and hidden:
         assert len(hidden) >= 2
         assert shown[OTHER] == len(set().union(*(pages[page] for page in hidden))) >= k
+
+
+# What a page may send and the fold writes, by the column it arrives in and the dimension it shows in.
+_SENT = {
+    "utm_source": "utm_source",
+    "source": "source",
+    "referrer": "referrer",
+    "country": "country",
+    "hostname": "hostname",
+    "path": "page",
+    "name": "event",
+}
+
+
+@pytest.mark.parametrize("column", _SENT)
+def test_r3_a_page_that_sends_the_folds_own_name_does_not_pass_for_it(store: Store, column: str) -> None:
+    site, dimension = new_site(), _SENT[column]
+    values = {"/shown": 6, OTHER: 7, "/rare-1": 3, "/rare-2": 3}
+    visitors = itertools.count(1)
+    events = [hit(site, next(visitors), **{column: value}) for value, n in values.items() for _ in range(n)]
+    rolled_up(store, site, events)
+    assert cells(store, site, dimension) == {"/shown": 6, OUTSIDE_OTHER: 7, OTHER: 6}
+    rows = store.rows(
+        "SELECT grain, dimension, value, period, count(), min(visitors) FROM open_cells WHERE site = {s:String} "
+        "GROUP BY ALL",
+        {"s": site.key},
+    )
+    assert {number for *_, number, _ in rows} == {1}, "two rows of one key"
+    assert min(least for *_, least in rows) >= 5
+
+
+def test_r3_under_k_people_the_folds_own_name_is_folded_like_any_value(store: Store) -> None:
+    site, visitors = new_site(Goal("odd", event=OTHER)), itertools.count(1)
+    pages = {"/a": 6, OTHER: 1, "/rare-1": 3, "/rare-2": 3}
+    events = [hit(site, next(visitors), path=path) for path, n in pages.items() for _ in range(n)]
+    events += [hit(site, visitor, at=5, name=OTHER, path=OTHER, lcp=900.0) for visitor in range(1, 7)]
+    rolled_up(store, site, events)
+    # One who viewed the page of that name, and the six of the rare ones.
+    assert cells(store, site, "page") == {"/a": 6, OTHER: 7}
+    # A goal means what the page sent.
+    assert store.rows(
+        "SELECT converters FROM open_conversions WHERE site = {s:String} AND dimension = '' AND grain = 'day'",
+        {"s": site.key},
+    ) == [(6,)]
+    doubled = "SELECT dimension, value, metric, bucket FROM open_vitals WHERE site = {s:String} GROUP BY ALL "
+    assert store.rows(doubled + "HAVING count() > 1", {"s": site.key}) == []

@@ -20,6 +20,7 @@ from pipeline.settings import RollupSettings, SiteRules
 from schema.site import Site, day_bounds, day_number
 from schema.store import Store, StoreDown
 from tests.conftest import insert, make_event
+from tests.house import eventually
 
 pytestmark = pytest.mark.clickhouse
 
@@ -149,13 +150,54 @@ def test_a_job_that_failed_runs_again(
         worker.stop()
 
 
+def test_a_watermark_that_is_ahead_of_the_clock_is_told_once_and_so_is_its_end(
+    store: Store, sites: list[tuple[Site, SiteRules]]
+) -> None:
+    now = [float(NOON)]
+    worker = Pipeline(store, sites, RollupSettings(), clock=lambda: now[0])
+    store.insert("watermarks", ("spool", "received_through"), (("a", "b"), (NOON + 3600, NOON)))
+    with capture_logs() as logs:
+        for _ in range(2):
+            worker.close()
+        now[0] += 3600
+        worker.close()
+    assert [(entry["event"], entry["spools"]) for entry in logs] == [
+        ("watermarks_ahead_of_the_clock", ["a"]),
+        ("watermarks_in_time", []),
+    ]
+
+
+def test_erasing_has_its_turn_however_long_rolling_up_and_closing_take(
+    store: Store, sites: list[tuple[Site, SiteRules]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One thread does it all, first come first served, and a job waits in the queue once at most."""
+    worker, turns = Pipeline(store, sites, RollupSettings(every_s=0.05)), list[str]()
+
+    def long(name: str) -> None:
+        turns.append(name)
+        time.sleep(0.2)
+
+    for every in ("CLOSE_EVERY_S", "ERASE_EVERY_S"):
+        monkeypatch.setattr(schedule, every, 0.05)
+    for name in ("roll_up", "close"):
+        monkeypatch.setattr(worker, name, lambda name=name: long(name))
+    monkeypatch.setattr(worker, "erase", lambda: turns.append("erase"))
+    monkeypatch.setattr(worker, "expire", list)
+    worker.start()
+    try:
+        eventually(lambda: turns.count("close") >= 5)
+    finally:
+        worker.stop()
+    assert turns.count("erase") >= 4
+
+
 def test_a_bad_file_in_quarantine_does_not_keep_raw_rows_alive(
     store: Store, sites: list[tuple[Site, SiteRules]], tmp_path: Path
 ) -> None:
     site = sites[0][0]
     old = int(time.time()) - 5 * 86_400
     insert(store, [make_event(site.key, old, dt.date(2020, 1, 1), lifetime=2)])
-    quarantine = Quarantine(tmp_path / "quarantine")
+    quarantine = Quarantine(tmp_path)
     (quarantine.directory / "x-0.event").write_bytes(b"\xc1 no msgpack")
     quarantine.put("y-0", ["a", "not a time"])
     Pipeline(store, sites, RollupSettings(), quarantine).expire()

@@ -18,8 +18,12 @@ from typing import Any, TypeVar
 
 import pytest
 from msgspec import structs
+from structlog.testing import capture_logs
 
+from collector.protocol import RECEIVE_WITHIN_S
+from pipeline import aside
 from pipeline import spool as spooling
+from pipeline import writer as writing
 from pipeline.settings import SpoolSettings
 from pipeline.spool import (
     FORMAT,
@@ -189,8 +193,48 @@ def test_flipped_bytes_in_the_last_group_cost_no_earlier_group(tmp_path: Path) -
     with log.open("r+b") as file:
         file.seek(-100, os.SEEK_END)
         file.write(b"\xff" * 50)
+    damaged = log.read_bytes()
     recover(crashed)
     assert held(crashed) == list(range(1, 8))
+    # What was lost is told, and kept for a person to look at.
+    [kept] = crashed.glob("*.bad")
+    assert (kept.name, kept.read_bytes()) == (f"{log.name}.bad", damaged)
+    assert oct(kept.stat().st_mode & 0o777) == "0o600"
+
+
+@pytest.mark.parametrize("at", [0, 8, 40, 4200, 17_000])
+def test_damage_at_the_start_of_the_log_is_reported_and_a_copy_kept(tmp_path: Path, at: int) -> None:
+    live, crashed = tmp_path / "s", tmp_path / "crashed"
+
+    async def use(spool: Spool) -> None:
+        for number in range(1, 4):
+            await spool.append([event(number)])
+        shutil.copytree(spool.directory, crashed)
+
+    run(use, live)
+    (log,) = crashed.glob("*-wal")
+    with log.open("r+b") as file:
+        file.seek(at)
+        file.write(b"\xff" * 8)
+    with capture_logs() as logs:
+        recover(crashed)
+    assert held(crashed) == []
+    assert [path.name for path in crashed.glob("*.bad")] == [f"{log.name}.bad"]
+    assert [entry["event"] for entry in logs] == ["spool_groups_lost"]
+
+
+def test_a_crash_before_the_first_group_is_no_loss(tmp_path: Path) -> None:
+    """A process that died while it made the file left part of a transaction, and nothing was acknowledged."""
+    file = spooling.OpenFile(tmp_path / "0000000001-00.open", GOLDEN_HEADER)
+    crashed = shutil.copytree(tmp_path, tmp_path / "crashed")
+    file.close()
+    (log,) = crashed.glob("*-wal")
+    with log.open("r+b") as cut:
+        cut.truncate(log.stat().st_size - 4120)
+    with capture_logs() as logs:
+        recover(crashed)
+    assert logs == []
+    assert list(crashed.iterdir()) == []
 
 
 # -- groups, sealing, order ----------------------------------------------------------------------------------------
@@ -335,6 +379,42 @@ def test_an_event_that_cannot_be_written_down_does_not_stop_the_spool(tmp_path: 
     run(use, tmp_path)
     recover(tmp_path)
     assert held(tmp_path) == [1, 3]
+
+
+def test_a_group_that_waited_for_a_stalled_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its commit might come after a watermark that has passed it. What arrives afterwards is taken."""
+    stalled, go, commit = threading.Event(), threading.Event(), spooling.OpenFile.commit
+    monkeypatch.setattr(spooling, "_LONGEST_WAIT_S", 0.2)
+
+    def slow(self: Any, *given: Any) -> None:
+        stalled.set()
+        assert go.wait(10)
+        commit(self, *given)
+
+    monkeypatch.setattr(spooling.OpenFile, "commit", slow)
+
+    async def use(spool: Spool) -> None:
+        first = spool.append([event(1)])
+        await asyncio.to_thread(stalled.wait, 10)
+        late = [spool.append([event(number)]) for number in (2, 3)]
+        spool.count("a", "accepted", 60)
+        spool.flush_counts()
+        await asyncio.sleep(0.3)
+        in_time = spool.append([event(4)])
+        go.set()
+        await asyncio.gather(first, in_time)
+        for future in late:
+            with pytest.raises(SpoolRefuses, match="does not keep up"):
+                await future
+
+    run(use, tmp_path)
+    assert held(tmp_path) == [1, 4]
+    (path,) = spool_files(tmp_path)
+    assert read_sealed(path)[2] == [Count("a", 60, "accepted", 1)], "counts belong to no request"
+
+
+def test_what_waits_and_the_time_to_receive_stay_within_what_a_watermark_allows() -> None:
+    assert spooling._LONGEST_WAIT_S + RECEIVE_WITHIN_S < spooling.IN_FLIGHT_S
 
 
 _FILL = """
@@ -528,6 +608,97 @@ def test_a_recovery_that_must_wait_is_tried_again(tmp_path: Path, monkeypatch: p
 
     run(use, tmp_path)
     assert held(tmp_path) == [1]
+
+
+def test_a_file_that_cannot_be_set_aside_now_does_not_stop_the_spool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = tmp_path / "0000000001-00.open"
+    bad.write_bytes(b"garbage" * 1000)
+    full = [True]
+
+    def set_aside(path: Path) -> None:
+        if full[0]:
+            raise OSError(28, "No space left on device")
+        aside.set_aside(path)
+
+    monkeypatch.setattr(spooling, "set_aside", set_aside)
+    monkeypatch.setattr(spooling, "_MEASURE_EVERY_S", 0.01)
+
+    async def use(spool: Spool) -> None:
+        for number in range(3):
+            await spool.append([event(number)])
+            await asyncio.sleep(0.02)
+        assert spool._distrusted == [bad]
+        full[0] = False
+        await until(lambda: not spool._distrusted)
+        await spool.append([event(3)])
+
+    run(use, tmp_path, seal_after_s=0.1)
+    assert held(tmp_path) == [0, 1, 2, 3]
+    assert [path.name for path in tmp_path.glob("*.bad")] == [f"{bad.name}.bad"]
+
+
+def test_whatever_goes_wrong_beside_a_commit_the_spool_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: Spool) -> None:
+        raise RuntimeError("content")
+
+    monkeypatch.setattr(spooling, "_MEASURE_EVERY_S", 0.01)
+    monkeypatch.setattr(Spool, "_retry_distrusted", broken)
+
+    async def use(spool: Spool) -> None:
+        for number in range(3):
+            await asyncio.wait_for(spool.append([event(number)]), 5)
+            await asyncio.sleep(0.02)
+
+    with capture_logs() as logs:
+        run(use, tmp_path)
+    assert held(tmp_path) == [0, 1, 2]
+    assert {(entry["event"], entry["kind"]) for entry in logs} == {("spool_not_tidied", "RuntimeError")}
+
+
+def test_counts_that_wait_while_the_spool_refuses_do_not_fill_the_memory_and_none_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spooling, "_MOST_COUNTS", 100)
+    spool = Spool(tmp_path, 0, SpoolSettings())
+    for minute in range(3 * 1440):
+        spool.count("a", "spool", minute * 60)
+    assert len(spool._counts) == 100 + 2
+    assert sum(spool._counts.values()) == 3 * 1440
+
+
+# -- set aside -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "left"),
+    [
+        ("1700000000-00.open.bad", 0.0, True),
+        ("1700000000-00.open-wal.bad", aside.KEPT_S - 1, True),
+        ("1700000000-00.sealed.bad", aside.KEPT_S, False),
+        # Begun long ago and found damaged now: whoever is in it may have asked to be erased meanwhile.
+        (f"{1_700_000_000 - aside.KEPT_S:010d}-00.sealed.bad", aside.KEPT_S, False),
+        ("nonsense.open.bad", aside.KEPT_S - 1, True),
+        ("nonsense.open.bad", aside.KEPT_S, False),
+        # A clock that was a year ahead.
+        (f"{1_700_000_000 + 365 * 86_400:010d}-00.open.bad", -365.0 * 86_400, False),
+    ],
+)
+def test_d6_what_is_set_aside_is_gone_within_a_day(tmp_path: Path, name: str, written: float, left: bool) -> None:
+    now = 1_700_000_000 + (0 if written <= 0 else written)
+    path = tmp_path / name
+    path.write_bytes(b"x")
+    then = now - written
+    os.utime(path, (then, then))
+    (tmp_path / "1600000000-00.sealed").touch()
+    assert aside.delete_old(tmp_path, now) == (not left)
+    assert path.exists() is left
+    assert len(spool_files(tmp_path)) == 1
+
+
+def test_d6_the_hour_until_the_next_look_is_within_the_day() -> None:
+    assert aside.KEPT_S + writing._SWEEP_EVERY_S < 86_400
 
 
 # -- the format on disk --------------------------------------------------------------------------------------------

@@ -21,13 +21,15 @@ from structlog.testing import capture_logs
 
 from pipeline import spool as spooling
 from pipeline import writer as writing
-from pipeline.quarantine import DAY_S, SHORTEST_DAYS, Quarantine
+from pipeline.aside import KEPT_S
+from pipeline.quarantine import DAY_S, Quarantine
 from pipeline.spool import IN_FLIGHT_S, Header, lock_directory, spool_files
 from pipeline.writer import Writer
 from schema.event import Count, Event
 from schema.site import day_number
 from schema.store import Store, StoreDown
 from tests.conftest import make_event
+from tests.house import eventually
 
 pytestmark = pytest.mark.clickhouse
 
@@ -364,14 +366,18 @@ def test_quarantine_dies_when_the_row_would_have(tmp_path: Path, lifetime: int, 
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\xc1", b"\x93\x01\x02\x03", b"\xa3abc", msgspec.msgpack.encode(["s", "x", 1, "y"])]
+    "content",
+    [
+        *(b"", b"\xc1", b"\x93\x01\x02\x03", b"\xa3abc", msgspec.msgpack.encode(["s", "x", 1, "y"])),
+        msgspec.msgpack.encode(structs.astuple(structs.replace(make_event("s", 2**31, DAY), visitor="nobody"))),  # type: ignore[arg-type]
+    ],
 )
-def test_quarantine_whose_lifetime_cannot_be_read_has_the_shortest(tmp_path: Path, content: bytes) -> None:
+def test_d6_quarantine_that_no_erasure_can_find_has_a_day(tmp_path: Path, content: bytes) -> None:
     quarantine = Quarantine(tmp_path)
     (tmp_path / "a-0.event").write_bytes(content)
     put = time.time()
     assert quarantine.expire(put) == 0
-    assert quarantine.expire(put + SHORTEST_DAYS * DAY_S) == 1
+    assert quarantine.expire(put + KEPT_S + 1) == 1
 
 
 def test_quarantine_is_for_its_owner_only_and_putting_again_changes_nothing(tmp_path: Path) -> None:
@@ -416,6 +422,25 @@ def test_an_unreadable_sealed_file_is_set_aside_and_the_rest_is_stored(
     assert house.writer.drain() == 2
     assert stored(store, site) == [0, 1]
     assert [path.name for path in good.parent.iterdir()] == ["0000000001-00.sealed.bad"]
+
+
+def test_d6_the_running_writer_deletes_what_was_set_aside_a_day_ago_even_while_the_store_is_down(
+    store: Store, tmp_path: Path, site: str
+) -> None:
+    def away(*_: str) -> None:
+        raise StoreDown("away")
+
+    house = House(Wrapped(store, away), tmp_path)
+    kept = house.seal(events(site, 2), created=NOON)
+    old, new = (kept.with_name(f"{NOON - age:010d}-00.sealed.bad") for age in (86_400, 60))
+    for path in (old, new):
+        path.write_bytes(b"x")
+        os.utime(path, (NOON, NOON))
+    house.writer.start()
+    eventually(lambda: not old.exists())
+    house.writer.stop()
+    assert kept.exists()
+    assert new.exists()
 
 
 def test_a_file_that_cannot_be_read_now_is_kept(house: House, site: str, monkeypatch: pytest.MonkeyPatch) -> None:
