@@ -1,7 +1,8 @@
 # make up     start Footfall on this machine:  make up ARGS="--site example.com"
 # make test   run the tests (they open a real ClickHouse and a real Chromium):  make test ARGS="-k spool"
 # make lint   ruff and mypy
-# make bench  measure ingest and rollup on this machine
+# make bench  measure this machine, one table and a JSON file:  make bench ARGS="--parts ingest,drain"
+# make tracker  build the tracker's scripts from their sources, and print their sizes (needs Node.js)
 # make clean  remove what the targets above have made; data directories stay
 
 PYTHON ?= python3
@@ -11,9 +12,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 # The browser tests start exactly this file.
 CHROMIUM := /usr/bin/chromium
+TRACKER := collector/tracker
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint bench clean browser
+.PHONY: help up test lint bench clean tracker browser node
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -21,7 +23,7 @@ help:
 up: $(VENV)/.installed
 	@exec $(BIN)/footfall up $(ARGS)
 
-test: $(VENV)/.installed-dev browser
+test: $(VENV)/.installed-dev browser node
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.installed-dev
@@ -32,8 +34,13 @@ lint: $(VENV)/.installed-dev
 bench: $(VENV)/.installed
 	@$(BIN)/python -m bench $(ARGS)
 
+# The same sources give the same bytes: what is built is committed, and a test builds it again.
+tracker: $(VENV)/.installed node
+	@cd $(TRACKER) && npm run --silent build
+	@$(BIN)/python -m collector.scripts
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/results
+	rm -rf $(TRACKER)/node_modules $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # -- what the targets need: a stamp file each, so that a second `make up` installs nothing ------------------------
@@ -69,3 +76,20 @@ browser:
 			echo "install them (Debian: apt-get install chromium faketime)"; \
 			exit 1; \
 		fi; }
+
+node: $(TRACKER)/node_modules/.package-lock.json
+
+# What the lock file names, byte for byte, and no script of any package runs.
+$(TRACKER)/node_modules/.package-lock.json: $(TRACKER)/package-lock.json
+	@{ command -v node && command -v npm; } >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "Installing Node.js for the tracker ..." && apt-get update -qq && \
+			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nodejs npm >/dev/null; \
+		else \
+			echo "The tracker is built with Node.js 18 or newer and npm, and one is missing: install them"; \
+			echo "(Debian: apt-get install nodejs npm)"; \
+			exit 1; \
+		fi; }
+	@echo "Installing what the tracker is built with ..."
+	@cd $(TRACKER) && npm ci --silent
+	@touch $@

@@ -29,18 +29,37 @@ def truncate(address: str, v4_bits: int = 24, v6_bits: int = 48) -> str:
     return str(type(parsed)((int(parsed) >> host_bits) << host_bits))
 
 
+class Networks:
+    """Networks in CIDR form. Raises ValueError."""
+
+    def __init__(self, networks: Sequence[str]) -> None:
+        self._networks = tuple(network_of(text) for text in networks)
+
+    def hold(self, address: str) -> bool:
+        """Whether an address is in one of them; what is no address is in none."""
+        if not self._networks:
+            return False
+        parsed = _parse(address)
+        return parsed is not None and self.have(parsed)
+
+    def have(self, address: IPv4Address | IPv6Address) -> bool:
+        return any(address in network for network in self._networks)
+
+
 class Proxies:
     """The proxies that may speak for a client, by CIDR."""
 
     def __init__(self, networks: tuple[str, ...] = ()) -> None:
-        self._networks = tuple(_network(text) for text in networks)
+        for text in networks:
+            _check_proxy(text)
+        self._networks = Networks(networks)
 
     def client(self, peer: str, forwarded_for: Sequence[str] = ()) -> str:
         """The peer, or where the peer is a proxy of ours the rightmost forwarded address that is none."""
         if not self._networks:
             return peer
         parsed = _parse(peer)
-        if parsed is None or not self._has(parsed):
+        if parsed is None or not self._networks.have(parsed):
             return peer
         nearest = parsed
         for entry in reversed(",".join(forwarded_for).rsplit(",", MAX_HOPS)[-MAX_HOPS:]):
@@ -49,12 +68,9 @@ class Proxies:
                 # Nobody can tell who wrote what stands left of garbage, so the proxy that passed it on is the client.
                 break
             nearest = hop
-            if not self._has(hop):
+            if not self._networks.have(hop):
                 break
         return str(nearest)
-
-    def _has(self, address: IPv4Address | IPv6Address) -> bool:
-        return any(address in network for network in self._networks)
 
 
 def _parse(text: str) -> IPv4Address | IPv6Address | None:
@@ -73,14 +89,19 @@ def _bare(entry: str) -> str:
     return entry.partition(":")[0] if entry.count(":") == 1 else entry
 
 
-def _network(text: str) -> IPv4Network | IPv6Network:
-    remedy = "name the proxy's own network in CIDR form, such as '10.0.0.0/8'"
-    try:
-        network = ip_network(text.strip())
-    except ValueError:
-        raise ValueError(f"proxies: {text!r} is not a network: {remedy}") from None
+def network_of(text: str) -> IPv4Network | IPv6Network:
+    """A network in CIDR form; an IPv4 one in IPv6 clothes is IPv4. Raises ValueError."""
+    network = ip_network(text.strip())
     if isinstance(network, IPv6Network) and network.prefixlen >= 96 and network.network_address.ipv4_mapped:
         network = IPv4Network((int(network.network_address.ipv4_mapped), network.prefixlen - 96))
+    return network
+
+
+def _check_proxy(text: str) -> None:
+    remedy = "name the proxy's own network in CIDR form, such as '10.0.0.0/8'"
+    try:
+        network = network_of(text)
+    except ValueError:
+        raise ValueError(f"proxies: {text!r} is not a network: {remedy}") from None
     if network.prefixlen == 0:
         raise ValueError(f"proxies: {text!r} trusts every sender, so anyone could forge an address: {remedy}")
-    return network

@@ -7,23 +7,28 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import resources
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from pipeline.spool import Spool
 
-from . import rights
+from . import openapi, rights, scripts
 from .endpoint import Collector, Endpoint, refresh_forever
+from .formats.goatcounter import GoatCounter
+from .formats.matomo import Matomo
+from .formats.pixel import Pixel
 from .formats.plausible import Plausible
+from .formats.server import ServerEndpoint
+from .formats.umami import Umami, UmamiBatch
 from .keys import KeyFile
+from .tokens import Tokens
 
-# Pages keep the tracker for an hour: long enough to cost nothing, short enough that an update arrives.
-_SCRIPT_CACHE = "public, max-age=3600"
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -38,13 +43,19 @@ _DEMO_HEADERS = {
 }
 
 
-def create_app(collector: Collector, keys: KeyFile, spool: Spool, ready: Callable[[], str], demo: bool) -> Starlette:
+def create_app(
+    collector: Collector, keys: KeyFile, tokens: Tokens, spool: Spool, ready: Callable[[], str], demo: bool
+) -> Starlette:
     """The application. ready: "" or why no beacon can be taken now."""
+
+    def refresh() -> None:
+        keys.refresh()
+        tokens.refresh()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         spool.start()
-        beat = refresh_forever(keys.refresh, spool.flush_counts)
+        beat = refresh_forever(refresh, collector.turn)
         yield
         beat.cancel()
         spool.stop()
@@ -58,8 +69,17 @@ def create_app(collector: Collector, keys: KeyFile, spool: Spool, ready: Callabl
 
     routes = [
         Route("/api/event", Endpoint(collector, Plausible())),
+        Route("/api/send", Endpoint(collector, Umami())),
+        Route("/api/batch", Endpoint(collector, UmamiBatch())),
+        Route("/count", Endpoint(collector, GoatCounter(collector.rules))),
+        Route("/count/{site}", Endpoint(collector, GoatCounter(collector.rules))),
+        Route("/matomo.php", Endpoint(collector, Matomo())),
+        Route("/piwik.php", Endpoint(collector, Matomo())),
+        Route("/pixel.gif", Endpoint(collector, Pixel())),
+        Route("/api/events", ServerEndpoint(collector, tokens)),
         *rights.routes(collector),
-        Route("/js/script.js", _file(tracker_script(), ".js", cache=_SCRIPT_CACHE)),
+        *scripts.routes(),
+        *openapi.routes(),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
     ]
@@ -72,28 +92,30 @@ def create_app(collector: Collector, keys: KeyFile, spool: Spool, ready: Callabl
                 routes.append(Route(f"/demo/{entry.name}", page))
                 if entry.name == "index.html":
                     routes.append(Route("/demo/", page))
-    return Starlette(routes=routes, lifespan=lifespan)
+    return _App(routes=routes, lifespan=lifespan)
 
 
-def tracker_script() -> bytes:
-    """The tracker with Google's web-vitals library, in a function of its own so that no global name is taken."""
-    folder = resources.files("collector").joinpath("tracker")
-    parts = (folder.joinpath(name).read_text(encoding="utf-8") for name in ("web-vitals.iife.js", "script.js"))
-    return ("(() => {\n" + "\n".join(parts) + "\n})();\n").encode()
+class _App(Starlette):
+    """Starlette, past which a beacon goes straight to its endpoint: that answers every error itself."""
 
-
-def _file(
-    content: bytes, suffix: str, headers: dict[str, str] | None = None, cache: str = ""
-) -> Callable[[Request], Response]:
-    tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
-    fixed = {"etag": tag, **(headers or {})}
-    if cache:  # meant for other people's pages
-        fixed |= {
-            "cache-control": cache,
-            "access-control-allow-origin": "*",
-            "cross-origin-resource-policy": "cross-origin",
-            "x-content-type-options": "nosniff",
+    def __init__(
+        self, routes: list[BaseRoute], lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]]
+    ) -> None:
+        super().__init__(routes=routes, lifespan=lifespan)
+        self._endpoints = {
+            route.path: route.endpoint
+            for route in routes
+            if isinstance(route, Route) and isinstance(route.endpoint, Endpoint)
         }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self._endpoints.get(scope["path"]) if scope["type"] == "http" else None
+        await (endpoint or super().__call__)(scope, receive, send)
+
+
+def _file(content: bytes, suffix: str, headers: dict[str, str]) -> Callable[[Request], Response]:
+    tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+    fixed = {"etag": tag, **headers}
 
     async def answer(request: Request) -> Response:
         if request.headers.get("if-none-match") == tag:

@@ -59,7 +59,7 @@ class Beacon(Struct, frozen=True):
     """One thing that happened on a page. Texts are as sent, cut and without control characters, not yet scrubbed.
 
     domains: the sites it is meant for. consent: "" or one of CONSENTS. scroll: percent or 255.
-    vitals: by name, unit as in schema/metrics.py.
+    vitals: by name, unit as in schema/metrics.py. ignored: what of it was passed over, in constant words.
     """
 
     name: str
@@ -78,6 +78,7 @@ class Beacon(Struct, frozen=True):
     time_zone: str = ""
     id: str = ""
     consent: str = ""
+    ignored: tuple[str, ...] = ()
 
 
 def clean(text: str) -> str:
@@ -180,6 +181,20 @@ def money_of(value: Any) -> tuple[str, int]:
     return (currency.upper(), minor) if abs(minor) <= _MAX_AMOUNT else ("", 0)
 
 
+def ignored_in(money: Any, currency: str, props: Any, taken: dict[str, str]) -> tuple[str, ...]:
+    """What `money_of` and `props_of` passed over, in constant words."""
+    if not money and not props:
+        return ()
+    found = []
+    if money and not currency:
+        found.append("revenue ignored: no amount, or no currency of three letters")
+    if isinstance(props, dict) and len(props) > len(taken):
+        found.append("properties ignored: empty, neither text nor number nor yes or no, or more than 30")
+    elif props and not taken:
+        found.append("properties ignored: not an object")
+    return tuple(found)
+
+
 def number_of(value: Any) -> float | None:
     """A finite number, or a text of one."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
@@ -224,6 +239,6 @@ def limited(url: str) -> str:
     """A URL that is there and not too long. Raises Refused."""
     if not url:
         raise Refused(Reason.NO_URL, "url", "is required")
-    if len(url) > MAX_URL:
-        raise Refused(Reason.BAD_URL, "url", f"is longer than {MAX_URL} characters")
+    if len(url if url.isascii() else url.encode()) > MAX_URL:
+        raise Refused(Reason.BAD_URL, "url", f"is longer than {MAX_URL} bytes")
     return url

@@ -25,21 +25,32 @@ from .address import Proxies
 from .beacon import Beacon, Refused
 from .datacenter import NO_DATACENTERS, Datacenters
 from .keys import NoKey
+from .page import Page
 from .place import Places
 from .protocol import answer_at_once
 from .reason import Reason
 from .shadow import Shadow
 from .signals import client_of
-from .steps import MINUTE_S, Client, Draft, KeySource, Rules, anonymize, erasure_of
+from .steps import MINUTE_S, Client, Draft, KeySource, RateLimit, Rules, anonymize, erasure_of
+from .why import Why
 
 log = structlog.get_logger("collector")
 
 RETRY_AFTER_S = 5
+# The minute that is counted is over by then.
+_CALM_AFTER_S = 60
 _DAY_S = 86_400
+_Headers = tuple[tuple[bytes, bytes], ...]
 _CORS = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", b"X-Footfall-Reason, X-Plausible-Dropped"),
     (b"cross-origin-resource-policy", b"cross-origin"),
+    (b"cache-control", b"no-store"),
+)
+# For servers only: no browser lets a page of another origin ask, or read an answer.
+_SAME_ORIGIN = (
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
 )
 
@@ -154,6 +165,8 @@ class Collector:
         clock: Callable[[], float] = time.time,
         shadow: Shadow | None = None,
         datacenters: Datacenters = NO_DATACENTERS,
+        limit: RateLimit | None = None,
+        why: Why | None = None,
     ) -> None:
         self.rules = rules
         self.spool = spool
@@ -163,12 +176,14 @@ class Collector:
         self.clock = clock
         self._shadow = shadow
         self._datacenters = datacenters
+        self._limit = limit
+        self._why = why
         self._days: dict[str, LocalDay] = {}
 
-    async def collect(self, arrivals: Sequence[Arrival | Refused], now: float) -> list[Outcome]:
+    async def collect(self, arrivals: Sequence[Arrival | Refused], now: float, wire: str = "") -> list[Outcome]:
         """All or nothing: what became of each, once its event is on disk. Raises Refused where that cannot be now.
 
-        now: when the request came, which fixes its events' time and day."""
+        now: when the request came, which fixes its events' time and day. wire: what the format is called."""
         events: list[Event] = []
         erasures: list[Erasure] = []
         outcomes: list[Outcome] = []
@@ -179,7 +194,7 @@ class Collector:
             try:
                 reasons = []
                 for domain in arrival.beacon.domains or _domain_of(arrival.beacon.url):
-                    taken = self._take(domain, arrival, now)
+                    taken = self._take(domain, arrival, now, wire)
                     if isinstance(taken, Event):
                         events.append(taken)
                         reasons.append(Reason.ACCEPTED)
@@ -203,7 +218,7 @@ class Collector:
                 self.count(event.site, Reason.ACCEPTED, now)
         for outcome in outcomes:
             if isinstance(outcome, Refused):
-                self.count("", outcome.reason, now)
+                self.refuse(outcome, now, wire)
         return outcomes
 
     async def withdraw(self, client: Client, domains: Sequence[str], width: int) -> None:
@@ -215,25 +230,48 @@ class Collector:
         if erasures:
             await self.spool.append((), erasures)
 
-    def _take(self, domain: str, arrival: Arrival, now: float) -> Event | Erasure | Reason:
+    def _take(self, domain: str, arrival: Arrival, now: float, wire: str = "") -> Event | Erasure | Reason:
         rules = self.rules.get(domain)
         if rules is None:
-            self.count("", Reason.UNKNOWN_SITE, now)
-            return Reason.UNKNOWN_SITE
+            return self._drop("", Reason.UNKNOWN_SITE, now, wire)
         beacon, day = arrival.beacon, self._day(rules, now)
         received = int(arrival.received or now)
         if not day.start <= received <= now:
-            self.count(rules.site.key, Reason.BAD_TIME, now)
-            return Reason.BAD_TIME
-        draft = Draft(beacon, arrival.client, rules, received, day, self.keys, self.places, self._datacenters)
+            return self._drop(rules.site.key, Reason.BAD_TIME, now, wire)
+        draft = Draft(
+            beacon, arrival.client, rules, received, day, self.keys, self.places, self._datacenters, self._limit
+        )
         outcome = anonymize(draft)
         erasure = erasure_of(draft) if outcome is Reason.WITHDRAWN else None
-        if isinstance(outcome, Reason) and (outcome is not Reason.COUNT_ONLY or beacon.name == PAGEVIEW):
+        if isinstance(outcome, Event):
+            if self._why is not None:
+                self._why.changed(draft, now, wire)
+            if self._shadow is not None:
+                self._shadow.see(draft)
+        elif not outcome.is_signal:
+            self._drop(rules.site.key, outcome, now, wire, draft.page)
+        elif outcome is not Reason.COUNT_ONLY or beacon.name == PAGEVIEW:
             # Of those who asked not to be recorded a bare total per day: not even the minute is told.
-            self.count(rules.site.key, outcome, draft.day.number * _DAY_S if outcome.is_signal else now)
-        if self._shadow is not None and isinstance(outcome, Event):
-            self._shadow.see(draft)
+            self.count(rules.site.key, outcome, draft.day.number * _DAY_S)
         return erasure or outcome
+
+    def _drop(self, site: str, reason: Reason, now: float, wire: str, page: Page | None = None) -> Reason:
+        self.count(site, reason, now)
+        if self._why is not None:
+            self._why.dropped(site, reason, now, wire, page)
+        return reason
+
+    def refuse(self, refused: Refused, now: float, wire: str) -> None:
+        """One more that is not even a beacon, or cannot be taken."""
+        self.count("", refused.reason, now)
+        if self._why is not None:
+            self._why.refused(refused, now, wire)
+
+    def turn(self) -> None:
+        """Called every second: hand counts on, tell why."""
+        self.spool.flush_counts()
+        if self._why is not None:
+            self._why.turn()
 
     def _day(self, rules: Rules, now: float) -> LocalDay:
         """The site's local day, computed once a day."""
@@ -255,22 +293,27 @@ class TooLarge(Exception):
 
 
 class Endpoint:
-    """One wire format at one path, as an ASGI application."""
+    """One wire format at one path, as an ASGI application. cross_origin: pages of other origins may use it."""
 
-    def __init__(self, collector: Collector, format_: Format) -> None:
+    def __init__(self, collector: Collector, format_: Format, cross_origin: bool = True) -> None:
         self._collector = collector
         self._format = format_
+        # A format is called as its module is.
+        self._wire = type(format_).__module__.rpartition(".")[2]
+        self._always = _CORS if cross_origin else _SAME_ORIGIN
         methods = ", ".join((*format_.methods, "OPTIONS")).encode()
-        self._allow = ((b"allow", methods),)
-        self._preflight = (
-            (b"access-control-allow-methods", methods),
-            (b"access-control-allow-headers", format_.request_headers.encode()),
-            (b"access-control-max-age", b"86400"),
-        )
+        self._allow: _Headers = ((b"allow", methods),)
+        self._preflight: _Headers = self._allow
+        if cross_origin:
+            self._preflight = (
+                (b"access-control-allow-methods", methods),
+                (b"access-control-allow-headers", format_.request_headers.encode()),
+                (b"access-control-max-age", b"86400"),
+            )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "OPTIONS":
-            await _send(send, Answer(204, b"", "", self._preflight), ())
+            await self._send(send, Answer(204, b"", "", self._preflight), ())
             return
         if scope["method"] not in self._format.methods:
             refused = Refused(Reason.BAD_METHOD, "request", f"is sent with {' or '.join(self._format.methods)}")
@@ -286,14 +329,19 @@ class Endpoint:
                 scope["headers"],
                 now,
             )
-            outcomes = await collector.collect(self._format.read(incoming), now)
-            await _send(send, self._format.answer(outcomes), told(outcomes))
+            outcomes = await collector.collect(self._format.read(incoming), now, self._wire)
+            if set(_reasons(outcomes)) == {Reason.THROTTLED}:
+                # Each is counted already.
+                message = "comes from a network that sends too much; try again in a minute"
+                await self._refuse(send, Refused(Reason.THROTTLED, "request", message))
+                return
+            await self._send(send, self._format.answer(outcomes), told(outcomes))
         except TooLarge:
-            collector.count("", Reason.TOO_LARGE, now)
-            message = f"is larger than {self._format.max_body} bytes"
-            await self._refuse(send, Refused(Reason.TOO_LARGE, "request", message))
+            too_large = Refused(Reason.TOO_LARGE, "request", f"is larger than {self._format.max_body} bytes")
+            collector.refuse(too_large, now, self._wire)
+            await self._refuse(send, too_large)
         except Refused as refused:
-            collector.count("", refused.reason, now)
+            collector.refuse(refused, now, self._wire)
             await self._refuse(send, refused)
         except Exception as problem:
             # Nothing of the exception but its type and place: its text may quote what was sent.
@@ -302,16 +350,25 @@ class Endpoint:
                 frame = frame.tb_next
             where = f"{frame.tb_frame.f_code.co_name}:{frame.tb_lineno}" if frame else ""
             log.error("beacon_failed", kind=type(problem).__name__, at=where)
-            collector.count("", Reason.FAILED, now)
-            await self._refuse(send, Refused(Reason.FAILED, "request", "failed; the operator's log says where"))
+            failed = Refused(Reason.FAILED, "request", "failed; the operator's log says where")
+            collector.refuse(failed, now, self._wire)
+            await self._refuse(send, failed)
 
     async def _refuse(self, send: Send, refused: Refused, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
         answer = self._format.refuse(refused)
-        if refused.reason.status == 503:
-            headers = (*headers, (b"retry-after", str(RETRY_AFTER_S).encode()))
+        if refused.reason.status in (429, 503):
+            wait = RETRY_AFTER_S if refused.reason.status == 503 else _CALM_AFTER_S
+            headers = (*headers, (b"retry-after", str(wait).encode()))
         if headers:
             answer = Answer(answer.status, answer.body, answer.content_type, (*answer.headers, *headers))
-        await _send(send, answer, (refused.reason,))
+        await self._send(send, answer, (refused.reason,))
+
+    async def _send(self, send: Send, answer: Answer, reasons: Sequence[Reason]) -> None:
+        once = tuple(dict.fromkeys(reasons))
+        headers = _headers(self._always, answer.content_type, answer.headers, once, len(answer.body))
+        if not answer_at_once(send, answer.status, headers, answer.body):
+            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+            await send({"type": "http.response.body", "body": answer.body})
 
 
 async def _read(scope: Scope, receive: Receive, most: int) -> bytes:
@@ -340,19 +397,10 @@ def _domain_of(url: str) -> tuple[str, ...]:
     return (host.removeprefix("www."),)
 
 
-async def _send(send: Send, answer: Answer, reasons: Sequence[Reason]) -> None:
-    headers = _headers(answer.content_type, answer.headers, tuple(dict.fromkeys(reasons)), len(answer.body))
-    if not answer_at_once(send, answer.status, headers, answer.body):
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body})
-
-
 @lru_cache(maxsize=256)
-def _headers(
-    content_type: str, more: tuple[tuple[bytes, bytes], ...], reasons: tuple[Reason, ...], length: int
-) -> tuple[tuple[bytes, bytes], ...]:
+def _headers(always: _Headers, content_type: str, more: _Headers, reasons: tuple[Reason, ...], length: int) -> _Headers:
     """All headers of an answer: the same few for almost every request."""
-    headers = [*_CORS, *more]
+    headers = [*always, *more]
     if content_type:
         headers.append((b"content-type", content_type.encode()))
     if reasons:

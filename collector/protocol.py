@@ -17,6 +17,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 MAX_HEAD_BYTES = 16 * 1024
 RECEIVE_WITHIN_S = 3.0
+# Of a request that is answered before it has ended so much is still read: closed at once, the answer might be lost.
+_MOST_LEFT_BYTES = 1024 * 1024
+# Requests of one connection that wait for the answers before theirs. uvicorn reads on while they do, without end.
+_MOST_WAITING = 100
 _HEAD_ENDS = b"\r\n\r\n"
 
 
@@ -27,6 +31,8 @@ class LimitedProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._head_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
+        self._is_over = False
+        self._left_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -37,6 +43,14 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._is_over:
+            self._left_bytes += len(data)
+            if self._left_bytes > _MOST_LEFT_BYTES:
+                self.transport.close()
+            return
+        if len(self.pipeline) > _MOST_WAITING:
+            self._close(b"429 Too Many Requests")
+            return
         if self._deadline is None:
             self._start_deadline()
         if self._head_bytes >= 0:
@@ -64,6 +78,12 @@ class LimitedProtocol(HttpToolsProtocol):
         self._end_deadline()
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self.pipeline and self.cycle.more_body:
+            # Answered before its end, as too large. Its deadline goes on, and closes the connection.
+            self._is_over = True
+
     def _start_deadline(self) -> None:
         self._deadline = self.loop.call_later(RECEIVE_WITHIN_S, self._too_slow)
 
@@ -79,7 +99,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def _close(self, status: bytes) -> None:
         self._end_deadline()
         if not self.transport.is_closing():
-            if self.cycle is None or self.cycle.response_complete:
+            if not self._is_over and (self.cycle is None or self.cycle.response_complete):
                 self.transport.write(b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
             self.transport.close()
 
@@ -94,7 +114,7 @@ def answer_at_once(send: Send, status: int, headers: tuple[tuple[bytes, bytes], 
     if cycle.disconnected or cycle.response_started:
         return True
     content = [_head(status, headers), *(b"%s: %s\r\n" % header for header in cycle.default_headers)]
-    if not cycle.keep_alive:
+    if not cycle.keep_alive or cycle.more_body:
         content.append(b"connection: close\r\n")
     cycle.transport.write(b"".join((*content, b"\r\n", body)))
     cycle.response_started = cycle.response_complete = True

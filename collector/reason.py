@@ -18,14 +18,16 @@ class Reason(StrEnum):
     BAD_PROPERTY = "bad_property"
     BAD_CONSENT = "bad_consent"
     EMPTY_ENGAGEMENT = "empty_engagement"
+    NOT_AUTHORIZED = "not_authorized"
     BAD_METHOD = "bad_method"
     TOO_LARGE = "too_large"
+    THROTTLED = "throttled"
     TOO_SLOW = "too_slow"
     BAD_TIME = "bad_time"
     NO_KEY = "no_key"
     SPOOL = "spool"
     FAILED = "failed"
-    # Dropped with 202 and the reason in a header.
+    # Dropped with 202 and the reason in a header (THROTTLED, too, where others of the request are not).
     UNKNOWN_SITE = "unknown_site"
     PREFETCH = "prefetch"
     BOT = "bot"
@@ -33,6 +35,12 @@ class Reason(StrEnum):
     LIBRARY = "library"
     DATACENTER = "datacenter"
     REFERRER_SPAM = "referrer_spam"
+    HOST = "host"
+    ORIGIN = "origin"
+    PAGE = "page"
+    NETWORK = "network"
+    COUNTRY = "country"
+    NOT_KEPT = "not_kept"
     # The visitor's own signals: answered exactly like acceptance.
     OPTED_OUT = "opted_out"
     GPC = "gpc"
@@ -59,8 +67,10 @@ class Reason(StrEnum):
 _SIGNALS = frozenset({Reason.OPTED_OUT, Reason.GPC, Reason.COUNT_ONLY, Reason.DENIED, Reason.WITHDRAWN})
 _STATUS = {
     Reason.ACCEPTED: 202,
+    Reason.NOT_AUTHORIZED: 401,
     Reason.BAD_METHOD: 405,
     Reason.TOO_LARGE: 413,
+    Reason.THROTTLED: 429,
     Reason.NO_KEY: 503,
     Reason.SPOOL: 503,
     Reason.FAILED: 500,

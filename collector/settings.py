@@ -41,6 +41,15 @@ class CollectorSettings(Struct, frozen=True, forbid_unknown_fields=True):
     referrer_spam: Annotated[
         tuple[str, ...], Meta(description="More hosts whose referrals are forged, beside the built-in list.")
     ] = ()
+    rate_limit: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10**9,
+            description="Events a minute that one network (truncated) may send to one site; above it 429; "
+            "0: any number.",
+        ),
+    ] = 3000
 
 
 class KeySettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -124,7 +124,7 @@ class Shadow:
             elif whole or now - sheet.written >= _WRITE_EVERY_S or sheet.written < sheet.end <= now - 1:
                 sheet.written = now
                 try:
-                    self._write(self._path(site_day), sheet.encoded())
+                    replace_file(self._path(site_day), sheet.encoded())
                 except OSError as problem:
                     log.warning("shadow_not_written", kind=type(problem).__name__)
 
@@ -144,12 +144,14 @@ class Shadow:
     def _path(self, site_day: SiteDay) -> Path:
         return self._directory / f"shadow-{self._worker}-{site_day[1]}-{site_day[0]}"
 
-    def _write(self, path: Path, content: bytes) -> None:
-        partial = path.with_name(f"{path.name}.partial")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-        with os.fdopen(os.open(partial, flags, 0o600), "wb") as file:
-            file.write(content)
-        partial.rename(path)
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file of the key directory, whole or not at all."""
+    partial = path.with_name(f"{path.name}.partial")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    with os.fdopen(os.open(partial, flags, 0o600), "wb") as file:
+        file.write(content)
+    partial.rename(path)
 
 
 def read_saved(path: Path) -> Saved | None:

@@ -16,7 +16,7 @@ from .steps import Client
 
 def client_of(scope: Scope, proxies: Proxies) -> Client:
     """The other end of a request."""
-    agent = languages = brands = mobile = platform = purpose = sec_purpose = x_purpose = x_moz = ""
+    agent = languages = origin = brands = mobile = platform = purpose = sec_purpose = x_purpose = x_moz = ""
     forwarded: list[str] = []
     opted_out = gpc = False
     for name, value in scope["headers"]:
@@ -25,6 +25,8 @@ def client_of(scope: Scope, proxies: Proxies) -> Client:
                 agent = value.decode("latin-1")
             case b"accept-language":
                 languages = value.decode("latin-1")
+            case b"origin":
+                origin = value.decode("latin-1")
             case b"sec-ch-ua":
                 brands = value.decode("latin-1")
             case b"sec-ch-ua-mobile":
@@ -48,4 +50,4 @@ def client_of(scope: Scope, proxies: Proxies) -> Client:
     peer = scope["client"][0] if scope["client"] else ""
     ahead = bool(purpose or sec_purpose or x_purpose or x_moz) and prefetch(purpose, sec_purpose, x_purpose, x_moz)
     hints = Hints(brands, mobile, platform) if brands or mobile or platform else NO_HINTS
-    return Client(proxies.client(peer, forwarded), agent, languages, ahead, opted_out, gpc, hints)
+    return Client(proxies.client(peer, forwarded), agent, languages, ahead, opted_out, gpc, hints, origin)

@@ -19,6 +19,7 @@ from .address import truncate
 from .beacon import Beacon
 from .datacenter import NO_DATACENTERS, Datacenters
 from .device import Device, device_of, language_of, screen_class
+from .gate import OPEN, Gate
 from .hints import NO_HINTS, Hints, refined
 from .page import BadUrl, Page, parse_page
 from .place import Place, Places
@@ -27,7 +28,7 @@ from .referrer import WhereFrom, where_from
 from .scrub import is_secret, scrub
 from .settings import Anonymization
 from .spam import is_spam
-from .visitor import Key, event_number, visitor_number
+from .visitor import Key, event_number, network_number, visitor_number
 
 MINUTE_S = 60
 
@@ -37,6 +38,13 @@ class KeySource(Protocol):
 
     def key(self, site: str, day: int) -> Key:
         """The key of a site-day; raises NoKey."""
+
+
+class RateLimit(Protocol):
+    """How much a network may send."""
+
+    def admits(self, number: int) -> bool:
+        """Count one event of the network of that number; False where it is one too many."""
 
 
 class Client(Struct, frozen=True):
@@ -50,6 +58,8 @@ class Client(Struct, frozen=True):
     opted_out: bool = False
     gpc: bool = False
     hints: Hints = NO_HINTS
+    # The Origin header, "" where there is none.
+    origin: str = ""
 
     def __repr__(self) -> str:
         return "Client(…)"
@@ -67,6 +77,7 @@ class Rules(Struct, frozen=True):
     needs_consent: bool = False
     # Hosts whose referrals are forged, beside those known to us.
     referrer_spam: frozenset[str] = frozenset()
+    gate: Gate = OPEN
 
 
 _NOWHERE = Place("", "", "")
@@ -85,6 +96,7 @@ class Draft(Struct):
     keys: KeySource
     places: Places
     datacenters: Datacenters = NO_DATACENTERS
+    limit: RateLimit | None = None
     device: Device = _UNKNOWN_DEVICE
     page: Page | None = None
     origin: WhereFrom = WhereFrom("", "", "")
@@ -148,6 +160,23 @@ def drop_bad_url(draft: Draft) -> Reason | None:
     return None
 
 
+def drop_foreign_host(draft: Draft) -> Reason | None:
+    """A page that is not the site's."""
+    assert draft.page is not None
+    return None if draft.rules.gate.admits(draft.page.hostname) else Reason.HOST
+
+
+def drop_foreign_origin(draft: Draft) -> Reason | None:
+    """The browser says that a page of another site has sent it."""
+    return None if draft.rules.gate.admits_origin(draft.client.origin) else Reason.ORIGIN
+
+
+def drop_excluded_page(draft: Draft) -> Reason | None:
+    """A page that the site leaves out."""
+    assert draft.page is not None
+    return Reason.PAGE if draft.rules.gate.excludes_page(draft.page.path) else None
+
+
 def put_origin(draft: Draft) -> None:
     """Referrer, source, channel."""
     assert draft.page is not None
@@ -160,6 +189,11 @@ def drop_referrer_spam(draft: Draft) -> Reason | None:
     more = draft.rules.referrer_spam
     forged = is_spam(draft.origin.referrer.partition("/")[0], more) or is_spam(draft.origin.source, more)
     return Reason.REFERRER_SPAM if forged else None
+
+
+def drop_excluded_network(draft: Draft) -> Reason | None:
+    """A network that the site leaves out, looked for by the whole address: an office is smaller than what is kept."""
+    return Reason.NETWORK if draft.rules.gate.networks.hold(draft.client.address) else None
 
 
 def put_network(draft: Draft) -> None:
@@ -175,6 +209,14 @@ def drop_datacenter(draft: Draft) -> Reason | None:
     return Reason.DATACENTER if draft.datacenters.hold(draft.network) else None
 
 
+def drop_throttled(draft: Draft) -> Reason | None:
+    """A network that sends more than people do."""
+    if draft.limit is None:
+        return None
+    key = draft.keys.key(draft.rules.site.key, draft.day.number)
+    return None if draft.limit.admits(network_number(key, draft.network)) else Reason.THROTTLED
+
+
 def put_place(draft: Draft) -> None:
     """Country, region, city, as far as the settings go."""
     precision = draft.rules.anonymization.place
@@ -186,6 +228,11 @@ def put_place(draft: Draft) -> None:
         place.region if precision in ("region", "city") else "",
         place.city if precision == "city" else "",
     )
+
+
+def drop_excluded_country(draft: Draft) -> Reason | None:
+    """A country that the site leaves out."""
+    return Reason.COUNTRY if draft.place.country in draft.rules.gate.countries else None
 
 
 def put_language(draft: Draft) -> None:
@@ -234,11 +281,17 @@ STEPS: tuple[Callable[[Draft], Reason | None], ...] = (
     drop_gpc,
     drop_unasked,
     drop_bad_url,
+    drop_foreign_host,
+    drop_foreign_origin,
+    drop_excluded_page,
     put_origin,
     drop_referrer_spam,
+    drop_excluded_network,
     put_network,
     drop_datacenter,
+    drop_throttled,
     put_place,
+    drop_excluded_country,
     put_language,
     put_screen,
     put_name_and_props,

@@ -24,6 +24,11 @@ def event_number(key: Key, sender_id: str) -> int:
     return _keyed(key, ("id", sender_id)) or 1
 
 
+def network_number(key: Key, network: str) -> int:
+    """The number under which a network's events of this minute are summed up."""
+    return _keyed(key, ("network", network))
+
+
 def _keyed(key: Key, parts: Iterable[str]) -> int:
     message = bytearray()
     for part in parts:

@@ -19,7 +19,7 @@ from schema.store import StoreError
 
 from .access import Accounts
 from .api import Api, refusal
-from .engineers import Compare
+from .engineers import Compare, Why
 from .guard import Guard
 from .pages import HERE, Pages
 from .query import BadQuery
@@ -45,11 +45,12 @@ def create_app(
     settings: DashboardSettings | None = None,
     collector_url: str = "",
     compare: Compare | None = None,
+    why: Why | None = None,
 ) -> Starlette:
     """The dashboards. collector_url: where pages find the tracker, for the tag that a new site is shown.
-    compare: what the engineers' page shows; without it there is none."""
+    compare, why: what the engineers' pages show; without one its page is not there."""
     settings = settings or DashboardSettings()
-    pages = Pages(reports, accounts, settings, collector_url, compare)
+    pages = Pages(reports, accounts, settings, collector_url, compare, why)
     api = Api(reports, accounts, settings.table_rows)
 
     def answer(request: Request, status: int, title: str, text: str) -> Response:

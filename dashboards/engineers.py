@@ -1,17 +1,20 @@
-"""The engineers' page: what would be stored of the request that asks for it, preset by preset.
+"""The engineers' pages: what would be stored of the request that asks, preset by preset; and why events are missing.
 
-In: what the composition root hands in as `Compare`. Out: what the page shows. Promises: these are plain values; the
-dashboards themselves know neither presets nor addresses, and keep nothing of a request.
+In: what the composition root hands in as `Compare` and `Why`. Out: what the pages show. Promises: these are plain
+values; the dashboards themselves know neither presets nor addresses, and keep nothing of a request.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 
+import msgspec
 from msgspec import Struct
 from starlette.types import Scope
 
 PATH = "/engineers/request"
+WHY_PATH = "/engineers/why"
 # What a page of a shop may send, with things in it that must not be kept.
 EXAMPLE = {
     "url": "https://example.com/u/anna@example.org/orders?utm_source=newsletter&utm_term=shoes&token=8c1f0d2b",
@@ -37,3 +40,29 @@ class Compared(Struct, frozen=True):
 
 # From the request as it came and the form beside it.
 Compare = Callable[[Scope, Mapping[str, str]], Compared]
+
+
+class Missing(Struct, frozen=True):
+    """Something that did not become an event, or lost something on its way. time: Unix seconds. wire: the format."""
+
+    time: int
+    site: str
+    wire: str
+    reason: str
+    message: str
+    page: str
+
+
+class Told(Struct, frozen=True):
+    """counts: (site, reason, times) of the last 24 hours. missing: the last ones, the newest first."""
+
+    counts: tuple[tuple[str, str, int], ...]
+    missing: tuple[Missing, ...]
+
+    @property
+    def version(self) -> str:
+        """Changes when anything of it does."""
+        return sha256(msgspec.json.encode(self)).hexdigest()[:16]
+
+
+Why = Callable[[], Told]

@@ -6,6 +6,7 @@ In: HTTP requests. Out: HTML that works without JavaScript. Promises: what came 
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -25,8 +26,8 @@ from schema.site import Site
 
 from . import cards, charts, engineers, names
 from .access import MIN_PASSWORD, AccountRefused, Accounts, TooManyFailures, User
-from .api import COOKIE, period_of
-from .engineers import Compare
+from .api import COOKIE, json, period_of, refusal
+from .engineers import Compare, Why
 from .period import PERIODS
 from .query import BadQuery, Query
 from .report import Reports
@@ -50,14 +51,17 @@ class Pages:
         settings: DashboardSettings,
         collector_url: str = "",
         compare: Compare | None = None,
+        why: Why | None = None,
     ) -> None:
         self._reports = reports
         self._accounts = accounts
         self._settings = settings
         self._collector_url = collector_url.rstrip("/") or "https://YOUR-COLLECTOR"
         self._compare = compare
+        self._why = why
         self._templates = _templates()
         self._templates.globals["engineers_path"] = engineers.PATH if compare else ""
+        self._templates.globals["why_path"] = engineers.WHY_PATH if why else ""
 
     def routes(self) -> list[BaseRoute]:
         """Every page."""
@@ -72,6 +76,7 @@ class Pages:
             Route("/account", self._signed_in(self.show_account), methods=["GET"]),
             Route("/account", self.post_account, methods=["POST"]),
             *self._engineers_routes(),
+            *self._why_routes(),
         ]
 
     def list_sites(self, request: Request, user: User) -> Response:
@@ -198,6 +203,25 @@ class Pages:
             Route(engineers.PATH, post, methods=["POST"]),
         ]
 
+    def _why_routes(self) -> list[BaseRoute]:
+        why = self._why
+        if why is None:
+            return []
+
+        def show(request: Request, user: User) -> Response:
+            refresh = self._settings.refresh_seconds
+            return self._page("why.html", user=user, told=why(), path=engineers.WHY_PATH, refresh=refresh)
+
+        def show_version(request: Request) -> Response:
+            if self._accounts.session(request.cookies.get(COOKIE)) is None:
+                return refusal(401, "sign in first")
+            return json({"version": why().version})
+
+        return [
+            Route(engineers.WHY_PATH, self._signed_in(show), methods=["GET"]),
+            Route(f"{engineers.WHY_PATH}/version", show_version, methods=["GET"]),
+        ]
+
     def message(self, status: int, title: str, text: str) -> HTMLResponse:
         """A page that only says something."""
         return self._page("message.html", status, title=title, text=text)
@@ -304,6 +328,7 @@ def _templates() -> jinja2.Environment:
         "count": names.count,
         "percent": names.percent,
         "money": lambda revenue: names.money(revenue.amount, revenue.currency),
+        "clock": lambda second: f"{dt.datetime.fromtimestamp(second, dt.UTC):%H:%M:%S}",
         "day": lambda date: f"{date.day} {date:%b %Y}",
     }
     environment.globals |= {
@@ -318,6 +343,7 @@ def _templates() -> jinja2.Environment:
         "OTHER": OTHER,
         "user": None,
         "engineers_path": "",
+        "why_path": "",
     }
     return environment
 

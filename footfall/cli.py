@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from .commands import canary, changing, keys, lab, looking, quarantine, running
+from .commands import canary, changing, check, keys, lab, looking, quarantine, running, tokens, why
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -26,7 +26,9 @@ for command in (
     looking.settings,
     looking.check,
     looking.anonymize,
+    why.why,
     lab.lab,
+    tokens.token,
     keys.keys,
     canary.canary,
     quarantine.quarantine,
@@ -35,3 +37,4 @@ for command in (
     changing.demo_,
 ):
     main.add_command(command)
+looking.check.add_command(check.check_site)

@@ -31,9 +31,12 @@ from collector.app import create_app as collector_app
 from collector.endpoint import Collector
 from collector.key_follower import Handed, KeyFollower, fetch_keys
 from collector.keys import KeyFile, KeyKeeper, NoKey, lost_days
+from collector.limiter import Limiter
 from collector.protocol import LimitedProtocol
 from collector.shadow import Shadow
 from collector.shadow_publisher import ShadowPublisher
+from collector.tokens import Tokens
+from collector.why import Why, why_path
 from pipeline.spool import Spool
 from schema.site import local_day
 
@@ -240,6 +243,11 @@ def key_journal(settings: Settings) -> Path:
     return settings.directory / "keys.jsonl"
 
 
+def token_file(settings: Settings) -> Path:
+    """The digests of the tokens with which sites' own servers send events."""
+    return settings.directory / "tokens.json"
+
+
 def shadow_publisher(settings: Settings) -> ShadowPublisher:
     """What tells of the candidates once a day is over."""
     return ShadowPublisher(
@@ -281,7 +289,19 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
     shadow = Shadow(key_directory(settings), index, tried) if tried else None
     proxies = Proxies(settings.collector.trusted_proxies)
     rules = settings.collector_rules()
-    endpoint = Collector(rules, spool, keys, places, proxies, shadow=shadow, datacenters=datacenters)
+    most = settings.collector.rate_limit
+    why = Why(why_path(key_directory(settings), index))
+    endpoint = Collector(
+        rules,
+        spool,
+        keys,
+        places,
+        proxies,
+        shadow=shadow,
+        datacenters=datacenters,
+        limit=Limiter(most) if most else None,
+        why=why,
+    )
 
     def ready() -> str:
         try:
@@ -291,7 +311,7 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
             return str(problem)
         return spool.refusal
 
-    app = collector_app(endpoint, keys, spool, ready, settings.demo)
+    app = collector_app(endpoint, keys, Tokens(token_file(settings)), spool, ready, settings.demo)
     config = uvicorn.Config(
         app,
         http=LimitedProtocol,
@@ -313,6 +333,7 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
     try:
         uvicorn.Server(config).run(sockets=[sock])
     finally:
+        why.close()
         if shadow is not None:
             shadow.stop()
 
@@ -330,6 +351,7 @@ def run_engine(settings: Settings, dashboards: socket.socket | None, parts: Sequ
     from schema.store import Store
 
     from .engine import Engine, accounts, control_app, control_path, short_path
+    from .missing import teller
     from .preview import comparer
 
     store = _open_patiently(lambda: Store(settings.dsn, settings.store.cluster))
@@ -366,6 +388,7 @@ def run_engine(settings: Settings, dashboards: socket.socket | None, parts: Sequ
                 settings.dashboards,
                 settings.collector.public_url,
                 comparer(settings, places_of(settings)),
+                teller(settings, store),
             )
             uvicorn.Server(
                 uvicorn.Config(

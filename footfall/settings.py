@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta, Struct, field, structs
 
 from collector.address import Proxies
+from collector.gate import Exclusions, check_hosts, gate_of
 from collector.key_follower import bare_fingerprint
 from collector.settings import (
     PRESETS,
@@ -57,6 +58,14 @@ class SiteSettings(Site, frozen=True, forbid_unknown_fields=True):
         Consent,
         Meta(description="exempt: counted unless refused; required: a bare total until the page says `granted`."),
     ] = "exempt"
+    hosts: Annotated[
+        tuple[str, ...],
+        Meta(description="Hosts of the site's pages, such as example.com and *.example.com; empty: any host."),
+    ] = ()
+    exclude: Annotated[
+        Exclusions,
+        Meta(description="What is not counted: countries, pages (patterns as for goals) and networks (CIDR)."),
+    ] = Exclusions()
     anonymization: Annotated[
         AnonymizationSettings | None,
         Meta(description="This site's own preset, or single values that depart from [anonymization]."),
@@ -114,6 +123,15 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
                     # The path is what msgspec would add, and what `_explain` finds the line by.
                     raise ValueError(f"{name!r} names both {names[name]!r} and {site.key!r} - at `$.sites[{index}]`")
                 names[name] = site.key
+            try:
+                check_hosts(site.hosts)
+            except ValueError as problem:
+                raise ValueError(f"{problem} - at `$.sites[{index}].hosts`") from None
+            if site.exclude.countries and self.anonymity_of(site).place == "none":
+                raise ValueError(
+                    "no country is known with anonymization.place = 'none'; remove the countries, or set place = "
+                    f"'country' for this site - at `$.sites[{index}].exclude`"
+                )
 
     @property
     def directory(self) -> Path:
@@ -165,7 +183,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             keep = frozenset(mine.query_parameters)
             consent = site.consent == "required"
             spam = frozenset(host.lower() for host in self.collector.referrer_spam)
-            rules = Rules(site, mine, mine.raw_days, keep, site.names, consent, spam)
+            gate = gate_of(site.hosts, site.exclude)
+            rules = Rules(site, mine, mine.raw_days, keep, site.own_hosts, consent, spam, gate)
             by_name.update(dict.fromkeys(site.names, rules))
         return by_name
 
@@ -267,10 +286,12 @@ def _departures(settings: Settings, site: SiteSettings) -> list[dict[str, str]]:
         origin = f"preset {mine.preset}" if said is None else settings.origins.get("sites", "default")
         departs = mine.preset if key != "preset" and value != getattr(PRESETS[mine.preset], key) else ""
         rows.append(_row(f"sites.{site.key}.{name}", value, origin, departs, meaning or ""))
-    if site.consent != "exempt":
-        meaning = next(part.description for part in _metas(annotations["consent"]) if part.description)
-        origin = settings.origins.get("sites", "default")
-        rows.append(_row(f"sites.{site.key}.consent", site.consent, origin, "", meaning or ""))
+    for name in ("consent", "hosts", "exclude"):
+        given = getattr(site, name)
+        if given != getattr(SiteSettings(site.key), name):
+            meaning = next(part.description for part in _metas(annotations[name]) if part.description)
+            origin = settings.origins.get("sites", "default")
+            rows.append(_row(f"sites.{site.key}.{name}", given, origin, "", meaning or ""))
     return rows
 
 

@@ -110,8 +110,8 @@ _METRICS = (
     Metric(
         "time_on_page",
         "Time on page",
-        "Engaged (visible and focused) time divided by the visits of that page.",
-        _ratio("engaged_ms", "visits * 1000", 1, 1),
+        "Engaged (visible and focused) time divided by the visits of that page; undefined where none was reported.",
+        "if(sum(engaged_ms) = 0 OR sum(visits) = 0, NULL, round(sum(engaged_ms) / sum(visits) / 1000, 1))",
         "s",
     ),
     Metric("exit_rate", "Exit rate", "Exits divided by pageviews.", _ratio("exits", "pageviews", 100, 1), "%"),

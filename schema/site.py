@@ -29,9 +29,7 @@ class Goal(Struct, frozen=True, forbid_unknown_fields=True):
 
     def page_regex(self) -> str:
         """The page pattern as an anchored RE2 expression."""
-        parts = re.split(r"(\*\*|\*)", self.page)
-        translated = ("" if not p else ".*" if p == "**" else "[^/]*" if p == "*" else re.escape(p) for p in parts)
-        return "^" + "".join(translated) + "$"
+        return pattern_regex(self.page)
 
 
 class Site(Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,6 +38,10 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
     key: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}\Z", description="The immutable name of the site.")]
     domains: Annotated[
         tuple[str, ...], Meta(description="Names by which beacons may call the site; the key is always one.")
+    ] = ()
+    ids: Annotated[
+        tuple[str, ...],
+        Meta(description="What other trackers call the site: Umami's website id, Matomo's idsite."),
     ] = ()
     timezone: Annotated[str, Meta(description="IANA time zone: where the site's midnight is.")] = "UTC"
     goals: Annotated[tuple[Goal, ...], Meta(description="What counts as a conversion.")] = ()
@@ -59,9 +61,21 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"site {self.key!r} has two goals of the same name")
 
     @property
+    def own_hosts(self) -> frozenset[str]:
+        """The key and the domains, lower case, without `www.`: from one of them to another is no referral."""
+        return frozenset(name.lower().removeprefix("www.") for name in (self.key, *self.domains))
+
+    @property
     def names(self) -> frozenset[str]:
         """Every name a beacon may use for the site, lower case, without `www.`."""
-        return frozenset(name.lower().removeprefix("www.") for name in (self.key, *self.domains))
+        return self.own_hosts | frozenset(name.lower() for name in self.ids)
+
+
+def pattern_regex(pattern: str) -> str:
+    """A page pattern (`*` within a folder, `**` across) as an anchored RE2 expression."""
+    parts = re.split(r"(\*\*|\*)", pattern)
+    translated = ("" if not p else ".*" if p == "**" else "[^/]*" if p == "*" else re.escape(p) for p in parts)
+    return "^" + "".join(translated) + "$"
 
 
 class LocalDay(Struct, frozen=True):

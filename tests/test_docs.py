@@ -9,9 +9,11 @@ from pathlib import Path
 import click
 import pytest
 from msgspec import structs
+from starlette.routing import Route
 
 from collector.reason import Reason
 from collector.settings import PRESETS
+from dashboards.api import Api
 from footfall.cli import main
 from footfall.settings import DEMO_SITE, Settings, describe, load
 from schema.metrics import DIMENSIONS, METRICS, OTHER, VITALS
@@ -98,7 +100,7 @@ def commands(group: click.Group = main, path: str = "footfall") -> Iterator[tupl
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
             yield from commands(command, f"{path} {name}")
-        else:
+        if not isinstance(command, click.Group) or command.invoke_without_command:
             yield f"{path} {name}", command
 
 
@@ -128,6 +130,11 @@ def test_every_metric_dimension_and_vital_is_defined(name: str) -> None:
     assert f"`{name}`" in text
     known = METRICS.get(name) or DIMENSIONS.get(name) or VITALS.get(name)
     assert known is None or known.definition in text, f"docs/metrics.md defines {name} otherwise than schema/metrics.py"
+
+
+@pytest.mark.parametrize("route", Api(None, None, 1).routes(), ids=lambda route: route.path)  # type: ignore[arg-type]
+def test_every_address_of_the_json_interface_is_explained(route: Route) -> None:
+    assert f"`{route.path}`" in text_of("docs/api.md")
 
 
 @pytest.mark.parametrize("reason", Reason)

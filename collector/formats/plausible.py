@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from schema.event import ENGAGEMENT, NO_SCROLL
 from schema.metrics import VITALS
@@ -24,6 +24,7 @@ from ..beacon import (
     domains_of,
     engaged_of,
     first_text,
+    ignored_in,
     limited,
     money_of,
     name_of,
@@ -64,9 +65,9 @@ class Plausible:
         """202 once anything was taken or dropped; a page that can mend its URL is told so with 400."""
         reasons = told(outcomes)
         refused = first_refusal(outcomes)
-        if refused:
-            return self.refuse(refused)
         dropped = ((b"x-plausible-dropped", str(len(reasons)).encode()),) if reasons else ()
+        if refused:
+            return structs.replace(self.refuse(refused), headers=dropped)
         return Answer(202, b"ok", headers=dropped)
 
     def refuse(self, refused: Refused) -> Answer:
@@ -146,7 +147,10 @@ def _beacon(wire: _Wire) -> Beacon:
                 "event_name",
                 "engagement event requires a valid integer value for at least one of 'sd' or 'e' fields",
             )
-    currency, amount = money_of(wire.money if wire.money is not None else wire.revenue)
+    money = wire.money if wire.money is not None else wire.revenue
+    currency, amount = money_of(money)
+    sent = next((value for value in (wire.m, wire.meta, wire.p, wire.props) if value is not None), None)
+    props = props_of(sent)
     interactive = wire.i if wire.i is not None else wire.interactive
     return Beacon(
         name=name,
@@ -155,7 +159,7 @@ def _beacon(wire: _Wire) -> Beacon:
         referrer=first_text(wire.r, wire.referrer)[:MAX_URL],
         hash_mode=(wire.h if wire.h is not None else wire.hash_mode) in (1, True, "1", "true"),
         interactive=interactive not in (False, 0, "false"),
-        props=props_of(next((value for value in (wire.m, wire.meta, wire.p, wire.props) if value is not None), None)),
+        props=props,
         currency=currency,
         amount=amount,
         engaged_ms=engaged_ms,
@@ -165,4 +169,5 @@ def _beacon(wire: _Wire) -> Beacon:
         time_zone=first_text(wire.tz)[:64],
         id=first_text(wire.id)[:MAX_ID],
         consent=consent_of(wire.consent),
+        ignored=ignored_in(money, currency, sent, props),
     )

@@ -72,13 +72,14 @@ def run(place: Path, config: str | None, sets: Sequence[str], seed: int, tell: C
         tell(name)
 
     house = Scratch(data, *arguments, sites=(SITE,)).start()
+    token = house.command("token", "create", SITE).stdout.strip()
     try:
         phase("load and bodies that cannot be read")
-        _load(house, everybody[0])
+        _load(house, everybody[0], token)
         phase("kill -9 and restart")
         house.kill()
         house.start()
-        _load(house, everybody[1])
+        _load(house, everybody[1], token)
         phase("consent withdrawn, rows erased")
         _withdraw(house, everybody[1])
         phase("an access log imported")
@@ -97,7 +98,7 @@ def run(place: Path, config: str | None, sets: Sequence[str], seed: int, tell: C
         _rotate(settings, data)
         phase("restart and load")
         house.start()
-        _load(house, everybody[4])
+        _load(house, everybody[4], token)
         _wait_until(lambda: not list((data / "spool").glob("*/*.sealed")))
     finally:
         house.stop()
@@ -107,8 +108,9 @@ def run(place: Path, config: str | None, sets: Sequence[str], seed: int, tell: C
     [[[finding.events]]] = rows(data, "SELECT count() FROM events")
     places = [data, house.log, key_directory(settings), place / "backup.tar"]
     finding.searched = sum(path.stat().st_size for path in _files(places))
-    finding.marks = len(marks_of(everybody))
-    hits = search(places, dump(data), marks_of(everybody))
+    marks = [*marks_of(everybody), token]
+    finding.marks = len(marks)
+    hits = search(places, dump(data), marks)
     if hits and all(len(form) == 4 for _, form, _ in hits):
         # Four bytes can stand somewhere by chance: a hit counts only if marks that nobody has sent are not found, too.
         others = marks_of([fresh(chance) for _ in everybody])
@@ -151,6 +153,31 @@ def bodies(marks: Marks, site: str = SITE) -> list[bytes]:
     return [json.dumps(body).encode() for body in good] + bad
 
 
+def server_bodies(marks: Marks, site: str = SITE) -> list[bytes]:
+    """The same from a site's own server: address and agent are in the body, and sometimes where they do not belong."""
+    signals = {"do_not_track": None, "global_privacy_control": None}
+    visitors = [
+        {"address": address, "agent": marks.agent_string, "languages": "de", **signals}
+        for address in (marks.address, marks.address6, f"::ffff:{marks.address}")
+    ]
+    event = {"name": "order", "url": f"https://{site}/u/{marks.email}?token={marks.secret}", "id": marks.secret}
+    good = [
+        {**event, "referrer": f"https://t.me/{marks.handle}", "props": {"who": marks.email}, "visitor": visitor}
+        for visitor in visitors
+    ]
+    bad = [
+        {**event, "visitor": {**visitors[0], "address": marks.email}},
+        {**event, "visitor": {**visitors[0], "do_not_track": [marks.address]}},
+        {**event, "visitor": visitors[0], marks.secret: marks.address},
+        {**event, "visitor": visitors[0], "timestamp": marks.address},
+        {**event, "visitor": visitors[0], "consent": marks.email},
+        {**event, "visitor": visitors[0], "props": {marks.email: [marks.agent_string]}},
+    ]
+    return [json.dumps(body).encode() for body in (*good, *bad, {"events": good + bad})] + [
+        f'[{{"visitor":{{"address":"{marks.address}","agent":"{marks.agent_string}'.encode()
+    ]
+
+
 def headers(marks: Marks, address: str) -> dict[str, str]:
     """The request headers of a marked visitor."""
     return {"User-Agent": marks.agent_string, "X-Forwarded-For": address, "Cookie": f"session={marks.secret}"}
@@ -179,10 +206,16 @@ def dump(data: Path) -> bytes:
     return json.dumps(rows(data, *statements), ensure_ascii=False).encode()
 
 
-def _load(house: Scratch, marks: Marks) -> None:
+def _load(house: Scratch, marks: Marks, token: str) -> None:
     for round_ in range(2):
         for number, body in enumerate(bodies(marks)):
             house.post(body, headers(marks, marks.address if (round_ + number) % 2 else marks.address6))
+    first, *others = server_bodies(marks)
+    bearer = {"Authorization": f"Bearer {token}"}
+    # A worker that has just started, or a token that was just made: it looks once a second.
+    _wait_until(lambda: house.post(first, bearer, "/api/events")[0] == 202)
+    for body in others:
+        house.post(body, bearer, "/api/events")
 
 
 def _withdraw(house: Scratch, marks: Marks) -> None:

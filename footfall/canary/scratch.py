@@ -99,12 +99,14 @@ class Scratch:
         if self._process.stdout:
             self._process.stdout.close()
 
-    def post(self, body: bytes | dict[str, Any], headers: dict[str, str] | None = None) -> tuple[int, dict[str, str]]:
+    def post(
+        self, body: bytes | dict[str, Any], headers: dict[str, str] | None = None, path: str = "/api/event"
+    ) -> tuple[int, dict[str, str]]:
         """One beacon on a connection of its own: (status, headers)."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
-            connection.request("POST", "/api/event", data, {"User-Agent": AGENT.format(120), **(headers or {})})
+            connection.request("POST", path, data, {"User-Agent": AGENT.format(120), **(headers or {})})
             answer = connection.getresponse()
             answer.read()
             return answer.status, {name.lower(): value for name, value in answer.getheaders()}

@@ -73,11 +73,13 @@ def settings(load_settings: Load, as_json: bool) -> None:
         click.echo(f"{row['name']} = {row['value']}   ({row['origin']}{departs})\n    {row['meaning']}")
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @common
 @json_option
 def check(load_settings: Load, as_json: bool) -> None:
     """Check the settings, the store, the spool and the keys; exit 1 if something is wrong."""
+    if click.get_current_context().invoked_subcommand:
+        return
     settings = load_settings()
     findings: list[tuple[str, bool, str]] = [("settings", True, "are valid")]
     try:

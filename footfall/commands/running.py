@@ -63,7 +63,9 @@ def up(
     dashboards = listen(settings.dashboards.host, settings.dashboards.port, "dashboards")
     settings = structs.replace(
         settings,
-        collector=structs.replace(settings.collector, public_url=public_url(settings, collector)),
+        collector=structs.replace(
+            settings.collector, public_url=public_url(settings, collector), port=collector.getsockname()[1]
+        ),
         dashboards=structs.replace(settings.dashboards, port=dashboards.getsockname()[1]),
     )
     house = House(settings, "up", with_keys=True)

@@ -93,7 +93,7 @@ def test_every_field_has_a_short_and_a_long_name_and_the_short_one_wins(
         ({"u": ""}, Reason.NO_URL, "url", "is required"),
         ({"u": None}, Reason.NO_URL, "url", "is required"),
         ({"u": ["x"]}, Reason.NO_URL, "url", "is required"),
-        ({"u": "https://example.com/" + "x" * MAX_URL}, Reason.BAD_URL, "url", "is longer than 2000 characters"),
+        ({"u": "https://example.com/" + "x" * MAX_URL}, Reason.BAD_URL, "url", "is longer than 2000 bytes"),
         ({"n": ...}, Reason.NO_NAME, "event_name", "can't be blank"),
         ({"n": ""}, Reason.NO_NAME, "event_name", "can't be blank"),
         ({"n": " \x00 "}, Reason.NO_NAME, "event_name", "can't be blank"),

@@ -22,9 +22,9 @@ PATIENCE_S = 5.0
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Reads the body, waits as long as the path says, answers the body's length."""
+    """Reads the body, unless the answer is to be early; waits as long as the path says; answers the body's length."""
     length = 0
-    while True:
+    while scope["path"] != "/early":
         message = await receive()
         if message["type"] == "http.disconnect":
             return
@@ -267,3 +267,18 @@ def test_an_answer_in_one_write_closes_where_the_client_wants_it(close: bytes, p
 def test_a_header_with_a_line_break_is_never_written() -> None:
     with pytest.raises(ValueError, match="line break"):
         protocol._head(202, ((b"x-a", b"b\r\nx-c: d"),))
+
+
+# -- answered before the end, and asked before the answer ----------------------------------------------------------
+
+
+def test_a_connection_that_was_answered_too_early_is_closed_by_the_deadline(port: int) -> None:
+    """It may still send, so that its answer is not lost; but it is not kept."""
+    with contextlib.closing(Connection(port).socket) as raw:
+        raw.sendall(b"POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + b"x" * 1000)
+        answer = raw.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 200")
+        raw.sendall(b"y" * 1000)
+        started = time.monotonic()
+        assert raw.recv(65536) == b"", "a second answer"
+        assert time.monotonic() - started < PATIENCE_S

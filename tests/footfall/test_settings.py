@@ -276,10 +276,10 @@ def test_a_sites_own_value_wins_over_the_house_and_the_house_over_the_preset(
 
 
 def test_a_beacon_may_call_a_site_by_every_name_it_has(file: Path) -> None:
-    settings = good(file, "[[sites]]\nkey = 'a.example'\ndomains = ['www.B.example', 'c.example']")
+    settings = good(file, "[[sites]]\nkey = 'a.example'\ndomains = ['www.B.example', 'c.example']\nids = ['7']")
     rules = settings.collector_rules()
-    assert set(rules) == {"a.example", "b.example", "c.example", "demo"}
-    assert len({id(rules[name]) for name in ("a.example", "b.example", "c.example")}) == 1
+    assert set(rules) == {"a.example", "b.example", "c.example", "7", "demo"}
+    assert len({id(rules[name]) for name in ("a.example", "b.example", "c.example", "7")}) == 1
     assert rules["a.example"].own_hosts == {"a.example", "b.example", "c.example"}
 
 

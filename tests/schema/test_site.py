@@ -153,3 +153,9 @@ def test_a_site_that_makes_no_sense_is_refused(wrong: dict[str, object], match: 
 
 def test_a_site_is_known_by_its_key_and_domains_without_www_and_case() -> None:
     assert Site("a.example", domains=("www.A.example", "WWW.b.example", "C")).names == {"a.example", "b.example", "c"}
+
+
+def test_what_other_trackers_call_a_site_is_a_name_and_no_host() -> None:
+    site = Site("a.example", domains=("b.example",), ids=("94DB1CB1-74F4", "7"))
+    assert site.names == {"a.example", "b.example", "94db1cb1-74f4", "7"}
+    assert site.own_hosts == {"a.example", "b.example"}

@@ -1,0 +1,111 @@
+"""What a site lets in: the hosts of its pages, and what it leaves out by country, page and network.
+
+In: a site's settings. Out: a `Gate`, everything compiled once at start. Promises: patterns take linear time on whatever
+is sent; an empty gate lets everything in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from msgspec import Meta, Struct
+
+from schema.site import pattern_regex
+
+from .address import Networks, network_of
+from .linear import Linear, linear
+from .page import BadUrl, host_of
+
+_HOST = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+_COUNTRY = re.compile(r"[A-Z]{2}")
+
+
+class Exclusions(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is not counted on a site."""
+
+    countries: Annotated[tuple[str, ...], Meta(description="Countries by their two letters, such as DE.")] = ()
+    pages: Annotated[
+        tuple[str, ...], Meta(description="Pages by pattern, as for goals: `*` within a folder, `**` across.")
+    ] = ()
+    networks: Annotated[
+        tuple[str, ...], Meta(description="Networks in CIDR form, IPv4 and IPv6: your own office, a monitor.")
+    ] = ()
+
+    def __post_init__(self) -> None:
+        for country in self.countries:
+            if not _COUNTRY.fullmatch(country):
+                raise ValueError(f"countries: {country!r} is not a country; write its two letters, such as 'DE'")
+        for page in self.pages:
+            if not page.startswith(("/", "*")):
+                raise ValueError(f"pages: {page!r} is not a page pattern; begin with a slash, such as '/admin/**'")
+        for network in self.networks:
+            try:
+                network_of(network)
+            except ValueError:
+                raise ValueError(
+                    f"networks: {network!r} is not a network; write CIDR such as '203.0.113.0/24' or '2001:db8::/48'"
+                ) from None
+
+
+class Gate(Struct, frozen=True):
+    """hosts: exact names; domains: ends of names, from their dot on; neither: any host will do."""
+
+    hosts: frozenset[str] = frozenset()
+    domains: tuple[str, ...] = ()
+    countries: frozenset[str] = frozenset()
+    networks: Networks = Networks(())
+    pages: Linear | None = None
+
+    @property
+    def knows_hosts(self) -> bool:
+        return bool(self.hosts or self.domains)
+
+    def admits(self, host: str) -> bool:
+        """Whether pages of that host (lower case, no port, no `www.`) are the site's."""
+        return not self.knows_hosts or host in self.hosts or host.endswith(self.domains)
+
+    def admits_origin(self, origin: str) -> bool:
+        """Whether a page of that origin may send; not every sender names one."""
+        return not (origin and self.knows_hosts) or self.admits(_host_of_origin(origin))
+
+    def excludes_page(self, path: str) -> bool:
+        return self.pages is not None and self.pages.match(path.encode("utf-8", "replace")) is not None
+
+
+OPEN = Gate()
+
+
+def gate_of(hosts: Sequence[str], exclude: Exclusions) -> Gate:
+    """The gate of a site's settings."""
+    bare = [host.removeprefix("www.") for host in hosts]
+    pages = "|".join(pattern_regex(page) for page in exclude.pages)
+    return Gate(
+        frozenset(host for host in bare if not host.startswith("*.")),
+        tuple(host[1:] for host in bare if host.startswith("*.")),
+        frozenset(exclude.countries),
+        Networks(exclude.networks),
+        linear(pages.encode()) if pages else None,
+    )
+
+
+def check_hosts(hosts: Sequence[str]) -> None:
+    """Raises ValueError for what is no name of a host."""
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            raise ValueError(
+                f"{host!r} is not a host name; write 'example.com', or '*.example.com' for all below it: "
+                "small letters, no scheme, port or path, other alphabets as browsers send them (xn--…)"
+            )
+
+
+@lru_cache(maxsize=256)
+def _host_of_origin(origin: str) -> str:
+    """The host of an Origin header; "" for `null` and whatever else names none."""
+    try:
+        return host_of(urlsplit(origin))
+    except (BadUrl, ValueError):
+        return ""

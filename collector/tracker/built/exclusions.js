@@ -1,0 +1,1 @@
+(()=>{var p=(n,t)=>n.split(",").some(e=>new RegExp("^"+e.trim().replace(/[.+?^${}()|[\]\\]/g,"\\$&").replace(/\*+/g,r=>r[1]?".*":"[^/]*")+"/?$").test(t)),c=n=>{n.e.push(t=>{if(t.n=="consent")return t;let{pathname:e,hash:r}=new URL(t.u,location.href),s=e+(t.h?r:""),[i,o]=["include","exclude"].map(n.f);if(!(o&&p(String(o),s)||i&&!p(String(i),s)))return t})};P.push(c);})();

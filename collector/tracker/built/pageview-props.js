@@ -1,0 +1,1 @@
+(()=>{var s=t=>{t.e.push(p=>{if(p.n=="engagement"||p.n=="consent")return p;let e=t.f("props"),n={...typeof e=="function"?e(p.n):e};for(let{name:o,value:i}of t.c?t.c.attributes:[]){let[,r]=/^(?:data-prop|event)-(.+)/.exec(o)||[];r&&(n[r]=i)}return Object.keys(n)[0]?{...p,p:{...n,...p.p}}:p})};P.push(s);})();

@@ -1,0 +1,58 @@
+/*
+ * Plausible's own words: `plausible(name, options)`, its queue and `plausible.init(options)`, so that a page written for
+ * Plausible's script needs another host name and nothing else.
+ */
+import type { EventOptions } from '../api';
+import type { Making, Options } from '../core';
+
+interface Words {
+  (name: string, options?: EventOptions & { u?: string; meta?: EventOptions['props'] }): void;
+  q?: Parameters<Words>[];
+  o?: Options;
+  init?: (given?: Options) => void;
+}
+
+export const plausible: Making = (core) => {
+  const page = window as any as { plausible?: Words; __plausible?: unknown };
+  const preset = core._preset;
+  const before = page.plausible;
+  let started = false;
+
+  const words: Words = (name, options = {}) => {
+    const { u, meta, ...more } = options;
+    core._track(name, { props: meta, url: u, ...more });
+  };
+
+  words.init = (given = {}) => {
+    if (started) return console.warn('plausible.init() was called before: this call is ignored');
+    started = true;
+    const { customProperties, fileDownloads, transformRequest } = given;
+    const files = fileDownloads && fileDownloads.fileExtensions;
+    for (const [name, value] of [
+      ['hash', given.hashBasedRouting],
+      ['manual', given.autoCapturePageviews === false],
+      ['local', given.captureOnLocalhost],
+      ['outbound-links', given.outboundLinks],
+      ['form-submissions', given.formSubmissions],
+      ['file-downloads', fileDownloads],
+      ['file-types', files && files.join()],
+      ['api', given.endpoint],
+      ['props', customProperties],
+    ])
+      if (value) preset[name] = value;
+    if (transformRequest) core._fill.push((beacon) => transformRequest(beacon) || undefined);
+    delete preset.wait;
+    core._start();
+  };
+
+  // Its own tests set this to be counted in a driven browser.
+  if (page.__plausible) preset.automated = '';
+  page.plausible = (...given: Parameters<Words>) => {
+    // Plausible's own script, where a page runs both for a while.
+    if (before) before(...given);
+    words(...given);
+  };
+  page.plausible.init = words.init;
+  for (const call of (before && before.q) || []) words(...call);
+  if (before && before.o) words.init(before.o);
+};

@@ -1,0 +1,198 @@
+"""Checking one site: its settings, the house, the last event, and the lines to paste.
+
+In: a site of the settings. Out: findings with a remedy each, as text or JSON; exit code 1 if one is bad. Promises:
+nothing is fetched but the health of the collector on this machine.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import http.client
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import click
+import msgspec
+from msgspec import Struct
+
+from collector.gate import gate_of
+from collector.keys import in_ram
+from collector.scripts import script_of
+from schema.store import StoreError
+
+from .. import missing
+from ..engine import CannotDo, control_path, opened
+from ..serve import key_directory
+from ..settings import Settings, SiteSettings
+from .options import Load, common, json_option
+from .why import site_named
+
+OK, NOTE, BAD = "ok", "note", "BAD"
+_HERE = frozenset({"localhost", "127.0.0.1", "::1"})
+_SHOWN = 5
+
+
+class Finding(Struct, frozen=True):
+    """state: OK, NOTE, or BAD, which is what exit code 1 says. remedy: "" where there is none to take."""
+
+    check: str
+    state: str
+    finding: str
+    remedy: str = ""
+
+
+@click.command(name="site")
+@common
+@click.argument("site")
+@json_option
+def check_site(load_settings: Load, site: str, as_json: bool) -> None:
+    """Check one SITE: settings, the house, its last event. Print the lines to paste. Exit 1 if something is bad."""
+    settings = load_settings()
+    findings, status = [], {}
+    running = control_path(settings).exists()
+    try:
+        with opened(settings) as house:
+            settings, status = house.settings, house.status()
+        findings.append(Finding("store", OK, f"{status['store']} answers"))
+    except (StoreError, CannotDo) as problem:
+        remedy = "start `footfall up`, or mend store.dsn; `footfall check` tells more"
+        findings.append(Finding("store", BAD, str(problem), remedy))
+    mine = site_named(settings, site)
+    findings += [*_of_settings(settings, mine), *_of_the_house(settings, running), *_of_events(status, mine)]
+    seen = missing.entries(settings, mine.key)
+    reasons = {row["reason"]: row["count"] for row in status.get("last_24_hours", []) if row["site"] == mine.key}
+    good = all(one.state != BAD for one in findings)
+    paste = to_paste(settings, mine)
+    if as_json:
+        told: dict[str, Any] = {"ok": good, "site": mine.key, "checks": findings, "last_24_hours": reasons}
+        told["missing"] = [missing.plain(one) for one in seen]
+        click.echo(msgspec.json.encode(told | paste).decode())
+    else:
+        click.echo("\n".join(_as_text(findings, reasons, missing.lines(seen[:_SHOWN]), paste)))
+    if not good:
+        raise SystemExit(1)
+
+
+def to_paste(settings: Settings, site: SiteSettings) -> dict[str, str]:
+    """The tag for the pages, the same with its bytes pinned, and what a Content-Security-Policy has to allow."""
+    base = _public_url(settings)
+    name, script = next(iter(site.domains), site.key), script_of("script")
+    parts = urlsplit(base)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    return {
+        "tag": f'<script defer data-domain="{name}" src="{base}/js/script.js"></script>',
+        "pinned_tag": f'<script defer data-domain="{name}" src="{base}{script.path}" integrity="{script.integrity}" '
+        'crossorigin="anonymous"></script>',
+        "csp": f"script-src {origin}; connect-src {origin}",
+    }
+
+
+# -- what is looked at ---------------------------------------------------------------------------------------------
+
+
+def _of_settings(settings: Settings, site: SiteSettings) -> Iterator[Finding]:
+    mine, gate = settings.anonymity_of(site), gate_of(site.hosts, site.exclude)
+    now = dt.datetime.now(ZoneInfo(site.timezone))
+    yield Finding("time zone", OK, f"{site.timezone}, where it is {now:%Y-%m-%d %H:%M}")
+    kept = f"preset {mine.preset}, release.k {mine.k}, raw rows live {mine.raw_days} days, consent {site.consent}"
+    yield Finding("privacy", OK, kept)
+    outside = sorted(name for name in site.names if "." in name and not gate.admits(name))
+    if outside:
+        remedy = "add them to the site's hosts, if pages are served there"
+        yield Finding("hosts", NOTE, f"pages of {', '.join(outside)} are dropped: not among hosts", remedy)
+    else:
+        yield Finding("hosts", OK, ", ".join(site.hosts) or "any")
+    for goal in site.goals:
+        if goal.page and not goal.page.startswith(("/", "*")):
+            yield Finding("goal", BAD, f"{goal.name!r}: no path is like {goal.page!r}", "begin it with a slash")
+        elif goal.page and gate.excludes_page(goal.page):
+            remedy = "take it out of exclude.pages, or drop the goal"
+            yield Finding("goal", BAD, f"{goal.name!r}: {goal.page!r} is excluded and never reached", remedy)
+        else:
+            yield Finding("goal", OK, f"{goal.name!r}")
+    base = urlsplit(_public_url(settings))
+    if base.hostname in _HERE:
+        remedy = "set collector.public_url to the address by which browsers reach the collector"
+        yield Finding("public URL", NOTE, f"{base.geturl()} is reached from this machine only", remedy)
+    elif base.scheme != "https":
+        remedy = "serve the collector by HTTPS and set collector.public_url to it"
+        yield Finding("public URL", NOTE, f"{base.geturl()}: a page served by HTTPS may not load it", remedy)
+    else:
+        yield Finding("public URL", OK, base.geturl())
+
+
+def _of_the_house(settings: Settings, running: bool) -> Iterator[Finding]:
+    if not running:
+        yield Finding("running", BAD, "Footfall does not run on this data directory", "start `footfall up`")
+    else:
+        ready, problem = _ready(settings)
+        remedy = "" if ready else "the collector's log says more; `footfall check` and `footfall keys status`, too"
+        yield Finding("collector", OK if ready else BAD, "takes events" if ready else problem, remedy)
+    directory = key_directory(settings)
+    if directory.exists() and not in_ram(directory):
+        yield Finding("keys", BAD, f"{directory} is on a disk", "set keys.directory to a tmpfs")
+    elif directory.exists():
+        yield Finding("keys", OK, "in RAM")
+    waiting = sum(1 for _ in (settings.directory / "spool").glob("*/*.sealed"))
+    unreadable = sum(1 for _ in (settings.directory / "spool").glob("*/*.bad"))
+    remedy = "see docs/operators.md" if unreadable else ""
+    found = f"{waiting} file(s) waiting, {unreadable} set aside as unreadable"
+    yield Finding("spool", BAD if unreadable else OK, found, remedy)
+
+
+def _of_events(status: dict[str, Any], site: SiteSettings) -> Iterator[Finding]:
+    if not status:
+        return
+    last = next((row for row in status["raw"] if row["site"] == site.key), None)
+    today = {row["reason"]: row["count"] for row in status["last_24_hours"] if row["site"] == site.key}
+    taken = today.get("accepted", 0)
+    if taken and last:
+        yield Finding("events", OK, f"{taken} accepted in the last 24 hours, the last at {last['last_event']} UTC")
+    elif last:
+        remedy = "open a page of the site: the tag below has to be in it; `footfall why --follow` shows what comes"
+        yield Finding("events", BAD, f"none for 24 hours, the last at {last['last_event']} UTC", remedy)
+    else:
+        remedy = "paste the tag below into its pages and open one; `footfall why --follow` shows what comes"
+        yield Finding("events", BAD, "none has ever been accepted", remedy)
+    nameless = sum(row["count"] for row in status["last_24_hours"] if row["reason"] == "unknown_site")
+    if nameless:
+        remedy = "compare data-domain in the tag with the site's key and domains"
+        yield Finding("names", NOTE, f"{nameless} event(s) of 24 hours named a site that is not set up", remedy)
+
+
+def _ready(settings: Settings) -> tuple[bool, str]:
+    """Whether the collector on this machine takes events, and why not."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.collector.host, settings.collector.host)  # noqa: S104
+    connection = http.client.HTTPConnection(host, settings.collector.port, timeout=5)
+    try:
+        connection.request("GET", "/readyz")
+        told = msgspec.json.decode(connection.getresponse().read(), type=dict[str, Any])
+        return bool(told["ready"]), str(told["problem"])
+    except (OSError, http.client.HTTPException, msgspec.MsgspecError, KeyError):
+        return False, f"does not answer on {host}:{settings.collector.port}"
+    finally:
+        connection.close()
+
+
+def _public_url(settings: Settings) -> str:
+    here = f"http://{settings.collector.host}:{settings.collector.port}"
+    return settings.collector.public_url.rstrip("/") or here
+
+
+def _as_text(findings: list[Finding], reasons: dict[str, int], seen: list[str], paste: dict[str, str]) -> Iterator[str]:
+    for one in findings:
+        yield f"{one.state:4} {one.check}: {one.finding}" + (f"\n       -> {one.remedy}" if one.remedy else "")
+    if reasons:
+        yield "\nLast 24 hours:"
+        yield from (f"  {times} {reason}" for reason, times in sorted(reasons.items(), key=lambda pair: -pair[1]))
+    if seen:
+        yield "\nWhy events were missing or changed, the last of an hour (`footfall why` has more):"
+        yield from (f"  {line}" for line in seen)
+    yield "\nPut this line into the pages:"
+    yield f"  {paste['tag']}"
+    yield "or this one, whose bytes never change:"
+    yield f"  {paste['pinned_tag']}"
+    yield "If the pages have a Content-Security-Policy, it needs:"
+    yield f"  {paste['csp']}"

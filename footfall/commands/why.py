@@ -1,0 +1,74 @@
+"""Why an event is missing.
+
+In: a running house, and perhaps a site. Out: the last refusals and changes, as text or JSON.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+import click
+import msgspec
+
+from collector.why import Entry
+
+from .. import missing
+from ..engine import CannotDo, control_path, opened
+from ..serve import key_directory
+from ..settings import Settings, SiteSettings
+from .options import Load, common, json_option
+
+
+@click.command()
+@common
+@click.argument("site", default="")
+@click.option("--follow", is_flag=True, help="Go on, and print what comes until Ctrl-C.")
+@json_option
+def why(load_settings: Load, site: str, follow: bool, as_json: bool) -> None:
+    """Why events are missing: the last refusals and changes of an hour, by reason, with nothing identifying."""
+    settings = settings_in_force(load_settings())
+    if not any(key_directory(settings).glob("why-*")):
+        raise CannotDo(f"data = {str(settings.directory)!r}: no collector is running there; start `footfall up`")
+    key = site_named(settings, site).key if site else ""
+    found = missing.entries(settings, key)
+    if as_json and not follow:
+        click.echo(msgspec.json.encode([missing.plain(one) for one in found]).decode())
+        return
+    if not found and not follow:
+        click.echo("Nothing was refused, dropped or changed in the last hour.")
+    seen: Counter[Entry] = Counter()
+    while True:
+        # The newest last, where the eye is.
+        fresh = list((Counter(reversed(found)) - seen).elements())
+        if as_json:
+            for one in fresh:
+                click.echo(msgspec.json.encode(missing.plain(one)).decode())
+        else:
+            click.echo("".join(f"{line}\n" for line in missing.lines(fresh)), nl=False)
+        if not follow:
+            break
+        seen = Counter(found)
+        time.sleep(1.0)
+        found = missing.entries(settings, key)
+
+
+def site_named(settings: Settings, name: str) -> SiteSettings:
+    """The site that a beacon of that name would count for. Raises CannotDo."""
+    wanted = name.lower().removeprefix("www.")
+    found = next((site for site in settings.all_sites if wanted in site.names), None)
+    if found is None:
+        known = ", ".join(site.key for site in settings.all_sites) or "none"
+        raise CannotDo(
+            f"site {name!r} is not one of the settings: there are {known}; add it as a [[sites]] table with "
+            f"key = {wanted!r}, or start `footfall up --site {wanted}`"
+        )
+    return found
+
+
+def settings_in_force(settings: Settings) -> Settings:
+    """Those of the running house, where there is one."""
+    if control_path(settings).exists():
+        with opened(settings) as house:
+            return house.settings
+    return settings

@@ -1,0 +1,156 @@
+"""GoatCounter's wire format: every row of its table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.endpoint import Collector, Format
+from collector.formats.goatcounter import GoatCounter
+from tests.collector.formats import GOOGLEBOT, asked, blocked, takes
+
+FROM_PAGE = [("referer", "https://a.example/here")]
+AT = {"site": "a.example"}
+
+
+def goat(collector: Collector) -> Format:
+    return GoatCounter(collector.rules)
+
+
+def alone(collector: Collector) -> Format:
+    return GoatCounter({"a.example": collector.rules["a.example"]})
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "status", "reason", "path"),
+    [
+        ({}, (), 400, "no_url", None),
+        ({"p": ""}, (), 400, "no_url", None),
+        ({"p": "/foo.html", "s": "xxx"}, (), 400, "bad_body", None),
+        ({"p": "/foo.html"}, (), 200, None, "/foo.html"),
+        ({"p": "foo.html"}, (), 200, None, "/foo.html"),
+        ({"p": "/foo.html", "t": "Title", "rnd": "x", "ns": "1"}, (), 200, None, "/foo.html"),
+        ({"p": "/foo.html", "b": "0", "e": "false"}, (), 200, None, "/foo.html"),
+        ({"p": "/foo.html", "b": "150"}, (), 200, "headless", None),
+        ({"p": "/foo.html", "b": "153"}, (), 200, "headless", None),
+        ({"p": "/foo.html", "b": "100"}, (), 400, "bad_body", None),
+        ({"p": "/foo.html", "b": "1"}, (), 400, "bad_body", None),
+        ({"p": "/foo.html", "b": "x"}, (), 400, "bad_body", None),
+        ({"p": "/foo.html", "e": "perhaps"}, (), 400, "bad_body", None),
+        ({"p": "/foo.html"}, [("user-agent", GOOGLEBOT)], 200, "bot", None),
+        ({"p": "/" + "x" * 2047}, (), 200, None, "/" + "x" * 499),
+        ({"p": "/" + "x" * 2048}, (), 400, "bad_url", None),
+        ({"p": "/" + "é" * 1024}, (), 400, "bad_url", None),
+        ({"p": "/foo.html"}, [("purpose", "prefetch")], 200, "prefetch", None),
+        ({"p": "/foo.html"}, [("dnt", "1")], 200, None, None),
+        ({"p": "x" * 121, "e": "1"}, (), 400, "no_name", None),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_the_table_of_answers(
+    tmp_path: Path, query: Any, headers: Any, status: int, reason: str | None, path: str | None, method: str
+) -> None:
+    answer, events = asked(tmp_path, goat, query, b"", [*FROM_PAGE, *headers], method)
+    assert (answer.status, answer.header("x-footfall-reason")) == (status, reason)
+    assert (answer.header("x-goatcounter") is None) is (reason is None)
+    assert (len(answer.body), answer.header("content-type")) == (43, "image/gif")
+    assert answer.header("access-control-allow-origin") == "*"
+    assert answer.header("cross-origin-resource-policy") == "cross-origin"
+    assert answer.header("cache-control") == "no-store"
+    assert [event.path for event in events] == ([path] if path else [])
+
+
+def test_an_address_that_the_site_leaves_out(tmp_path: Path) -> None:
+    answer, events = asked(tmp_path, blocked(goat), {"p": "/"}, headers=FROM_PAGE)
+    assert (answer.status, len(answer.body), answer.header("x-footfall-reason"), events) == (202, 43, "network", [])
+
+
+def test_a_network_that_sends_too_much(tmp_path: Path) -> None:
+    class Full:
+        def admits(self, number: int) -> bool:
+            return False
+
+    def full(collector: Collector) -> Format:
+        collector._limit = Full()
+        return goat(collector)
+
+    answer, events = asked(tmp_path, full, {"p": "/"}, headers=FROM_PAGE)
+    assert (answer.status, len(answer.body), answer.header("x-footfall-reason"), events) == (429, 43, "throttled", [])
+
+
+def test_an_event_is_named_by_its_path(tmp_path: Path) -> None:
+    _, (event,) = asked(tmp_path, goat, {"p": "foo.html", "e": "true"}, headers=FROM_PAGE)
+    assert (event.name, event.path, event.hostname) == ("foo.html", "/here", "a.example")
+
+
+@pytest.mark.parametrize(
+    ("query", "source", "kept"),
+    [
+        ({"p": "/foo.html?utm_source=b&c=d"}, "b", "utm_source=b"),
+        ({"p": "/foo.html", "q": "ref=AAA"}, "AAA", "ref=AAA"),
+        ({"p": "/foo.html", "q": "?ref=AAA"}, "AAA", "ref=AAA"),
+        ({"p": "/foo.html?x=1", "q": "ref=AAA"}, "AAA", "ref=AAA"),
+        ({"p": "/foo.html?ref=AAA"}, "AAA", "ref=AAA"),
+        ({"p": "/foo.html", "r": "https://news.example?p=x"}, "news.example", ""),
+        ({"p": "/foo.html", "r": "example"}, "", ""),
+        ({"p": "/foo.html", "r": "https://a.example/other"}, "", ""),
+    ],
+)
+def test_where_the_visit_comes_from(tmp_path: Path, query: Any, source: str, kept: str) -> None:
+    _, (event,) = asked(tmp_path, goat, query, headers=FROM_PAGE)
+    assert (event.path, event.source, event.query) == ("/foo.html", source, kept)
+
+
+@pytest.mark.parametrize("size", ["1920", "1920,1080", "1920,1080,2", "1920.5,1080,1.25"])
+def test_the_screens_width(tmp_path: Path, size: str) -> None:
+    _, (event,) = asked(tmp_path, goat, {"p": "/", "s": size}, headers=FROM_PAGE)
+    assert event.screen == "XL"
+
+
+@pytest.mark.parametrize(
+    ("make", "path", "headers", "site", "hostname"),
+    [
+        (goat, None, [("origin", "https://www.alias.example")], "a.example", "alias.example"),
+        (goat, None, [("origin", "https://b.example:8443")], "b.example", "b.example"),
+        (goat, None, [("referer", "https://a.example/x"), ("origin", "https://b.example")], "a.example", "a.example"),
+        (goat, AT, [("origin", "https://other.example")], "a.example", "other.example"),
+        (goat, {"site": "7"}, [], "a.example", "a.example"),
+        (goat, {"site": "www.A.example"}, [], "a.example", "a.example"),
+        (alone, None, [], "a.example", "a.example"),
+        (alone, None, [("origin", "null")], "a.example", "a.example"),
+        (alone, None, [("origin", "https://other.example")], "a.example", "other.example"),
+    ],
+)
+def test_which_site_it_is(tmp_path: Path, make: Any, path: Any, headers: Any, site: str, hostname: str) -> None:
+    answer, (event,) = asked(tmp_path, make, {"p": "/"}, headers=headers, path=path)
+    assert (answer.status, event.site, event.hostname) == (200, site, hostname)
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "reason"),
+    [
+        (None, [], "no_domain"),
+        (None, [("origin", "https://other.example")], "no_domain"),
+        ({"site": "other.example"}, FROM_PAGE, "unknown_site"),
+    ],
+)
+def test_an_unknown_site_is_told(tmp_path: Path, path: Any, headers: Any, reason: str) -> None:
+    answer, events = asked(tmp_path, goat, {"p": "/"}, headers=headers, path=path)
+    assert (answer.status, answer.header("x-footfall-reason"), events) == (400, reason, [])
+    assert answer.header("x-goatcounter")
+
+
+@given(st.dictionaries(st.sampled_from(["p", "t", "r", "e", "q", "s", "b", "ns", "rnd"]), st.text()))
+def test_parameters_of_any_kind_are_read_or_refused(said: dict[str, str]) -> None:
+    query = "&".join(f"{name}={value}" for name, value in said.items()).encode("utf-8", "replace")
+    takes(GoatCounter({}), query=query, path=AT)
+    takes(GoatCounter({}), query=b"p=x&" + query, path=AT)
+
+
+@given(st.binary())
+def test_bytes_of_any_kind_are_read_or_refused(query: bytes) -> None:
+    takes(GoatCounter({}), query=query, path=AT)

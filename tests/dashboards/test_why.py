@@ -1,0 +1,99 @@
+"""The page that says why events are missing: signed in only, text is text, and it is drawn anew when something is."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+from starlette.exceptions import StarletteDeprecationWarning
+
+from collector.reason import Reason
+from collector.why import Why, why_path
+from dashboards.access import Accounts
+from dashboards.app import create_app
+from dashboards.engineers import WHY_PATH, Missing, Told
+from dashboards.report import Reports
+from footfall.missing import teller
+from footfall.settings import load
+from tests.dashboards.conftest import Rollups
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", StarletteDeprecationWarning)
+    from starlette.testclient import TestClient
+
+pytestmark = pytest.mark.clickhouse
+ONE = Missing(1_792_000_033, "shop", "plausible", "host", "the page's host is not one of the `hosts`", "evil.test/a")
+
+
+def page(reports: Reports, accounts: Accounts, why: Callable[[], Told] | None, sign_in: bool = True) -> TestClient:
+    app = create_app(reports, accounts, why=why)
+    browser = TestClient(app, follow_redirects=False, headers={"sec-fetch-site": "same-origin"})
+    if sign_in:
+        browser.get(f"/sign-in/{accounts.create_sign_in_link_token()}")
+    return browser
+
+
+def test_nobody_sees_it_without_a_session(reports: Reports, accounts: Accounts) -> None:
+    def never() -> Told:
+        raise AssertionError("read for a stranger")
+
+    stranger = page(reports, accounts, never, sign_in=False)
+    assert stranger.get(WHY_PATH).headers["location"] == "/sign-in?next=%2Fengineers%2Fwhy"
+    assert stranger.get(f"{WHY_PATH}/version").status_code == 401
+
+
+def test_without_a_function_there_is_no_page_and_no_link(reports: Reports, accounts: Accounts) -> None:
+    browser = page(reports, accounts, None)
+    assert browser.get(WHY_PATH).status_code == browser.get(f"{WHY_PATH}/version").status_code == 404
+    assert WHY_PATH not in browser.get("/account").text
+
+
+def test_it_shows_counts_and_the_last_entries_and_is_watched(reports: Reports, accounts: Accounts) -> None:
+    told = [Told((("shop", "host", 1234), ("", "bad_body", 2)), (ONE,))]
+    browser = page(reports, accounts, lambda: told[0])
+    answer = browser.get(WHY_PATH)
+    assert answer.headers["cache-control"] == "no-store"
+    for text in ("1,234", "bad_body", "(no site)", "evil.test/a", "17:47:13", "plausible", "host is not one of"):
+        assert text in answer.text, text
+    assert f'data-version="{told[0].version}" data-watch="{WHY_PATH}/version" data-refresh="1"' in answer.text
+    assert browser.get(f"{WHY_PATH}/version").json() == {"version": told[0].version}
+    assert f'<a href="{WHY_PATH}">' in browser.get("/account").text
+    before = told[0].version
+    told[0] = Told(told[0].counts, (ONE, structs.replace(ONE, time=ONE.time + 1)))
+    assert browser.get(f"{WHY_PATH}/version").json()["version"] != before
+
+
+def test_hostile_names_and_paths_are_text(reports: Reports, accounts: Accounts) -> None:
+    hostile = "<script>alert(1)</script>'\"--><img src=x onerror=alert(1)>"
+    told = Told(((hostile, hostile, 1),), (Missing(0, hostile, hostile, hostile, hostile, hostile),))
+    text = page(reports, accounts, lambda: told).get(WHY_PATH).text
+    assert "<script>alert" not in text
+    assert "<img src=x" not in text
+    assert text.count("&lt;script&gt;alert(1)") == 7
+
+
+def test_when_nothing_is_missing_it_says_so(reports: Reports, accounts: Accounts) -> None:
+    text = page(reports, accounts, lambda: Told((), ())).get(WHY_PATH).text
+    assert "Nothing was refused or dropped." in text
+
+
+def test_what_is_handed_in_reads_the_workers_and_tells_no_signal(rollups: Rollups, tmp_path: Path) -> None:
+    key, now = rollups.site.key, int(time.time())
+    sets = (f'sites=[{{key="{key}"}}]', f'keys.directory="{tmp_path}"')
+    settings = load(sets=sets, flags={"data": str(tmp_path / "data")}, environment={})
+    columns = ("site", "minute", "reason", "count")
+    for reason in ("host", "bot", "accepted", *(reason for reason in Reason if reason.is_signal)):
+        rollups.store.insert("ingest", columns, ((key,), (now // 60 * 60,), (str(reason),), (3,)))
+    old = int((dt.datetime.now(dt.UTC) - dt.timedelta(days=2)).timestamp())
+    rollups.store.insert("ingest", columns, ((key,), (old,), ("prefetch",), (9,)))
+    why = Why(why_path(tmp_path, 0))
+    why.dropped(key, Reason.HOST, now, "umami")
+    why.turn()
+    told = teller(settings, rollups.store)()
+    assert sorted((reason, times) for site, reason, times in told.counts if site == key) == [("bot", 3), ("host", 3)]
+    assert [(one.site, one.wire, one.reason, one.page) for one in told.missing] == [(key, "umami", "host", "")]
