@@ -119,7 +119,7 @@ class Format(Protocol):
     def read(self, incoming: Incoming) -> Sequence[Arrival | Refused]:
         """The beacons of a request; a Refused in place of one of several that is malformed. Raises Refused."""
 
-    def answer(self, outcomes: Sequence[Outcome]) -> Answer:
+    def answer(self, outcomes: Sequence[Outcome], incoming: Incoming) -> Answer:
         """What is said once everything that can be is on disk. One outcome for each that was read."""
 
     def refuse(self, refused: Refused) -> Answer:
@@ -335,7 +335,7 @@ class Endpoint:
                 message = "comes from a network that sends too much; try again in a minute"
                 await self._refuse(send, Refused(Reason.THROTTLED, "request", message))
                 return
-            await self._send(send, self._format.answer(outcomes), told(outcomes))
+            await self._send(send, self._format.answer(outcomes, incoming), told(outcomes))
         except TooLarge:
             too_large = Refused(Reason.TOO_LARGE, "request", f"is larger than {self._format.max_body} bytes")
             collector.refuse(too_large, now, self._wire)

@@ -62,7 +62,7 @@ class GoatCounter:
         )
         return (Arrival(beacon, incoming.client),)
 
-    def answer(self, outcomes: Sequence[Outcome]) -> Answer:
+    def answer(self, outcomes: Sequence[Outcome], incoming: Incoming) -> Answer:
         """The picture; what was dropped is told in the header."""
         (outcome,) = outcomes
         mistake = mistake_in(outcome)

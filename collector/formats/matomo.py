@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from contextvars import ContextVar
 from typing import Any
 
 import msgspec
@@ -40,20 +39,11 @@ _UTM = {"keyword": "term", "kwd": "term"}
 _DIMENSION = re.compile(r"dimension\d{1,3}")
 
 
-class _Asked(Struct, frozen=True):
-    """What kind of answer a request wants."""
-
-    bulk: bool = False
-    picture: bool = True
-
-
 class _Bulk(Struct):
     requests: list[Any]
 
 
 _DECODER = msgspec.json.Decoder(_Bulk)
-# Said in a request and needed in its answer; every request runs in a context of its own.
-_asked: ContextVar[_Asked] = ContextVar("asked")
 
 
 class Matomo:
@@ -66,32 +56,34 @@ class Matomo:
     def read(self, incoming: Incoming) -> Sequence[Arrival | Refused]:
         """The beacons; a malformed one of several takes no other with it. Raises Refused."""
         said, page = parameters(incoming.query), page_of(incoming)
-        if incoming.body.lstrip().startswith(b"{"):
-            _asked.set(_Asked(bulk=True))
+        if _is_bulk(incoming):
             return [_one_of_many(request, said, page, incoming) for request in _requests(incoming.body)]
         said = parameters(incoming.body) | said
-        _asked.set(_Asked(picture=said.get("send_image") != "0"))
         if not said:
             return ()
         read = _beacon(said, page)
         return (read if isinstance(read, Refused) else Arrival(read, incoming.client),)
 
-    def answer(self, outcomes: Sequence[Outcome]) -> Answer:
+    def answer(self, outcomes: Sequence[Outcome], incoming: Incoming) -> Answer:
         """Numbers for a list; else a picture, or nothing where none is wanted."""
-        asked = _asked.get()
         mistakes = [mistake for mistake in map(mistake_in, outcomes) if mistake]
-        if asked.bulk:
-            said = {"status": "success", "tracked": len(outcomes) - len(mistakes), "invalid": len(mistakes)}
-            return Answer(200, msgspec.json.encode(said), "application/json")
+        if _is_bulk(incoming):
+            counts = {"status": "success", "tracked": len(outcomes) - len(mistakes), "invalid": len(mistakes)}
+            return Answer(200, msgspec.json.encode(counts), "application/json")
         if mistakes:
             return self.refuse(mistakes[0])
         if not outcomes:
             return Answer(200, b"<p>Matomo's trackers send here.</p>\n", "text/html; charset=utf-8")
-        return Answer(200, GIF, GIF_TYPE) if asked.picture else Answer(204, content_type="")
+        said = parameters(incoming.body) | parameters(incoming.query)
+        return Answer(204, content_type="") if said.get("send_image") == "0" else Answer(200, GIF, GIF_TYPE)
 
     def refuse(self, refused: Refused) -> Answer:
         """What is wrong, in a line."""
         return Answer(refused.reason.status, f"{refused.field} {refused.message}\n".encode())
+
+
+def _is_bulk(incoming: Incoming) -> bool:
+    return incoming.body.lstrip().startswith(b"{")
 
 
 def _requests(body: bytes) -> list[Any]:

@@ -33,7 +33,7 @@ class Pixel:
         )
         return (Arrival(beacon, incoming.client),)
 
-    def answer(self, outcomes: Sequence[Outcome]) -> Answer:
+    def answer(self, outcomes: Sequence[Outcome], incoming: Incoming) -> Answer:
         """The picture."""
         refused = first_refusal(outcomes)
         return self.refuse(refused) if refused else Answer(200, GIF, GIF_TYPE)

@@ -61,7 +61,7 @@ class Plausible:
                 found.append(refused)
         return found
 
-    def answer(self, outcomes: Sequence[Outcome]) -> Answer:
+    def answer(self, outcomes: Sequence[Outcome], incoming: Incoming) -> Answer:
         """202 once anything was taken or dropped; a page that can mend its URL is told so with 400."""
         reasons = told(outcomes)
         refused = first_refusal(outcomes)

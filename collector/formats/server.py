@@ -221,7 +221,7 @@ class ServerEvents:
                 found.append(refused)
         return found
 
-    def answer(self, outcomes: Sequence[Outcome]) -> Answer:
+    def answer(self, outcomes: Sequence[Outcome], incoming: Incoming) -> Answer:
         """202 once anything was taken or dropped. The visitor's own signals look like acceptance."""
         accepted, dropped, refused = 0, [], []
         for index, outcome in enumerate(outcomes):

@@ -75,7 +75,7 @@ class Umami:
         """The one beacon. Raises Refused."""
         return (_read(incoming.body, incoming.client),)
 
-    def answer(self, outcomes: Sequence[Outcome]) -> Answer:
+    def answer(self, outcomes: Sequence[Outcome], incoming: Incoming) -> Answer:
         """In Umami's words: accepted, a bot, or what is wrong."""
         status, said = _said(outcomes[0])
         return Answer(status, msgspec.json.encode(said), _JSON)
@@ -103,7 +103,7 @@ class UmamiBatch(Umami):
                 found.append(refused)
         return found
 
-    def answer(self, outcomes: Sequence[Outcome]) -> Answer:
+    def answer(self, outcomes: Sequence[Outcome], incoming: Incoming) -> Answer:
         """How many were taken or dropped, and what is wrong with each of the others."""
         said = (_said(outcome) for outcome in outcomes)
         details = [{"index": index, "response": one} for index, (status, one) in enumerate(said) if status != 200]
