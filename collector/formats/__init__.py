@@ -1,1 +1,1 @@
-"""The wire formats in which beacons come in, one file each; `endpoint.Format` says what a format is."""
+"""The wire formats in which beacons come in, one file each; `format.Format` says what a format is."""

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 from schema.event import ENGAGEMENT, PAGEVIEW
 
 from ..beacon import Refused, clean, name_of, whole_of
-from ..endpoint import Incoming, Outcome
+from ..format import Incoming, Outcome
 from ..reason import Reason
 
 # One transparent pixel, 43 bytes: nothing smaller is a GIF that every browser takes.

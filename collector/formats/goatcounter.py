@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from schema.event import PAGEVIEW
 
 from ..beacon import MAX_URL, Beacon, Refused, number_of
-from ..endpoint import Answer, Arrival, Incoming, Outcome
+from ..format import Answer, Arrival, Incoming, Outcome
 from ..reason import Reason
 from ..steps import Rules
 from .foreign import GIF, GIF_TYPE, event_name, host_of, mistake_in, page_of, parameters, site_of, width_of

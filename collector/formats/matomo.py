@@ -28,7 +28,7 @@ from ..beacon import (
     vitals_of,
     whole_of,
 )
-from ..endpoint import Answer, Arrival, Incoming, Outcome
+from ..format import Answer, Arrival, Incoming, Outcome
 from ..reason import Reason
 from .foreign import GIF, GIF_TYPE, event_name, mistake_in, page_of, parameters, site_of, width_of
 

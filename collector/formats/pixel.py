@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from schema.event import PAGEVIEW
 
 from ..beacon import MAX_URL, Beacon, Refused, domains_of, limited
-from ..endpoint import Answer, Arrival, Incoming, Outcome, first_refusal
+from ..format import Answer, Arrival, Incoming, Outcome, first_refusal
 from .foreign import GIF, GIF_TYPE, page_of, parameters
 
 

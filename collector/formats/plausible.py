@@ -33,7 +33,7 @@ from ..beacon import (
     vitals_of,
     whole_of,
 )
-from ..endpoint import Answer, Arrival, Incoming, Outcome, first_refusal, told
+from ..format import Answer, Arrival, Incoming, Outcome, first_refusal, told
 from ..reason import Reason
 
 MAX_BEACONS = 50

@@ -35,7 +35,8 @@ from ..beacon import (
     props_of,
     vitals_of,
 )
-from ..endpoint import Answer, Arrival, Collector, Endpoint, Incoming, Outcome
+from ..endpoint import Collector, Endpoint
+from ..format import Answer, Arrival, Incoming, Outcome
 from ..reason import Reason
 from ..steps import Client
 from ..tokens import Tokens, bearer

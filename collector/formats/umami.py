@@ -17,7 +17,7 @@ from schema.event import ENGAGEMENT, PAGEVIEW
 from schema.metrics import VITALS
 
 from ..beacon import MAX_PROPS, MAX_URL, Beacon, Refused, first_text, limited, props_of, vitals_of
-from ..endpoint import Answer, Arrival, Incoming, Outcome
+from ..format import Answer, Arrival, Incoming, Outcome
 from ..reason import Reason
 from ..steps import Client
 from .foreign import event_name, mistake_in, site_of, width_of

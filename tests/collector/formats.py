@@ -13,7 +13,8 @@ from msgspec import structs
 
 from collector.address import Networks
 from collector.beacon import Refused
-from collector.endpoint import Arrival, Collector, Endpoint, Format, Incoming
+from collector.endpoint import Collector, Endpoint
+from collector.format import Arrival, Format, Incoming
 from collector.gate import Gate
 from collector.hints import NO_HINTS
 from collector.steps import Client

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.endpoint import Collector, Format
+from collector.endpoint import Collector
+from collector.format import Format
 from collector.formats.goatcounter import GoatCounter
 from tests.collector.formats import GOOGLEBOT, asked, blocked, takes
 

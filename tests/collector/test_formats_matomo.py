@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.endpoint import Collector, Format
+from collector.endpoint import Collector
+from collector.format import Format
 from collector.formats.matomo import MAX_BULK, Matomo
 from schema.event import NOT_MEASURED
 from tests.collector.formats import GOOGLEBOT, VALUES, asked, send, takes

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.endpoint import Collector, Format
+from collector.endpoint import Collector
+from collector.format import Format
 from collector.formats.plausible import Plausible
 from tests.collector.formats import GOOGLEBOT, VALUES, asked, takes
 from tests.collector.test_endpoint import PAGEVIEW

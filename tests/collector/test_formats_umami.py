@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.endpoint import Collector, Format
+from collector.endpoint import Collector
+from collector.format import Format
 from collector.formats.umami import MAX_BATCH, Umami, UmamiBatch
 from schema.event import NOT_MEASURED
 from tests.collector.formats import GOOGLEBOT, UUID, VALUES, asked, blocked, send, takes

@@ -20,7 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.address import Proxies
-from collector.endpoint import Collector, Endpoint, Outcome
+from collector.endpoint import Collector, Endpoint
+from collector.format import Outcome
 from collector.formats.goatcounter import GoatCounter
 from collector.formats.matomo import Matomo
 from collector.formats.pixel import Pixel
