@@ -34,13 +34,23 @@ class Networks:
 
     def __init__(self, networks: Sequence[str]) -> None:
         self._networks = tuple(network_of(text) for text in networks)
+        self._v4 = tuple(
+            (int(network.netmask), int(network.network_address))
+            for network in self._networks
+            if isinstance(network, IPv4Network)
+        )
 
     def hold(self, address: str) -> bool:
         """Whether an address is in one of them; what is no address is in none."""
         if not self._networks:
             return False
-        parsed = _parse(address)
-        return parsed is not None and self.have(parsed)
+        try:
+            # As in truncate(): almost every address, at a fifth of the time.
+            number = int.from_bytes(socket.inet_pton(socket.AF_INET, address), "big")
+        except (OSError, ValueError):
+            parsed = _parse(address)
+            return parsed is not None and self.have(parsed)
+        return any(number & mask == network for mask, network in self._v4)
 
     def have(self, address: IPv4Address | IPv6Address) -> bool:
         return any(address in network for network in self._networks)

@@ -222,6 +222,7 @@ class Endpoint:
             return
         if scope["method"] not in self._format.methods:
             refused = Refused(Reason.BAD_METHOD, "request", f"is sent with {' or '.join(self._format.methods)}")
+            self._collector.refuse(refused, self._collector.clock(), self._wire)
             await self._refuse(send, refused, self._allow)
             return
         collector, now = self._collector, self._collector.clock()

@@ -7,17 +7,17 @@ is sent; an empty gate lets everything in.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from schema.site import pattern_regex
 
 from .address import Networks, network_of
-from .linear import Linear, linear
+from .linear import linear
 from .page import BadUrl, host_of
 
 _HOST = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
@@ -58,7 +58,7 @@ class Gate(Struct, frozen=True):
     domains: tuple[str, ...] = ()
     countries: frozenset[str] = frozenset()
     networks: Networks = Networks(())
-    pages: Linear | None = None
+    pages: Callable[[str], bool] | None = None
 
     @property
     def knows_hosts(self) -> bool:
@@ -72,8 +72,12 @@ class Gate(Struct, frozen=True):
         """Whether a page of that origin may send; not every sender names one."""
         return not (origin and self.knows_hosts) or self.admits(_host_of_origin(origin))
 
+    def for_any_host(self) -> Gate:
+        """The same, but for the hosts."""
+        return structs.replace(self, hosts=frozenset(), domains=())
+
     def excludes_page(self, path: str) -> bool:
-        return self.pages is not None and self.pages.match(path.encode("utf-8", "replace")) is not None
+        return self.pages is not None and self.pages(path)
 
 
 OPEN = Gate()
@@ -82,14 +86,19 @@ OPEN = Gate()
 def gate_of(hosts: Sequence[str], exclude: Exclusions) -> Gate:
     """The gate of a site's settings."""
     bare = [host.removeprefix("www.") for host in hosts]
-    pages = "|".join(pattern_regex(page) for page in exclude.pages)
     return Gate(
         frozenset(host for host in bare if not host.startswith("*.")),
         tuple(host[1:] for host in bare if host.startswith("*.")),
         frozenset(exclude.countries),
         Networks(exclude.networks),
-        linear(pages.encode()) if pages else None,
+        _matcher(exclude.pages) if exclude.pages else None,
     )
+
+
+def _matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """Whether a path is like one of the patterns. A site has some hundreds that are asked for again and again."""
+    compiled = linear("|".join(map(pattern_regex, patterns)).encode())
+    return lru_cache(maxsize=1024)(lambda path: compiled.match(path.encode("utf-8", "replace")) is not None)
 
 
 def check_hosts(hosts: Sequence[str]) -> None:

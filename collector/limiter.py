@@ -25,17 +25,17 @@ class Limiter:
     def __init__(self, most: int, clock: Callable[[], float] = time.time) -> None:
         self._most = most
         self._clock = clock
-        self._window = 0
+        self._window = 0.0
         self._sums = _fresh()
 
     def admits(self, number: int) -> bool:
         """Count one event of the network of that number; False where it is one too many."""
-        window = int(self._clock()) // _WINDOW_S
+        window = self._clock() // _WINDOW_S
         if window != self._window:
             self._window, self._sums = window, _fresh()
         sums = self._sums
         first, second = number % _SUMS, _SUMS + number // _SUMS % _SUMS
-        if min(sums[first], sums[second]) >= self._most:
+        if sums[first] >= self._most and sums[second] >= self._most:
             return False
         sums[first] += 1
         sums[second] += 1

@@ -50,6 +50,8 @@ _MEANINGS = {
     Reason.COUNTRY: "the visitor's country is one of the site's `exclude.countries`",
     Reason.THROTTLED: "the network sent more than collector.rate_limit events in this minute",
 }
+# What is dropped for these is a person's visit: told to the minute, without its page.
+_OF_PEOPLE = frozenset((Reason.NETWORK, Reason.COUNTRY, Reason.THROTTLED))
 # What a refusal may name. A server's own mistyped field would be words of its own.
 _FIELDS = frozenset(
     (
@@ -67,7 +69,7 @@ _PLACEHOLDER = re.compile(
 
 class Entry(Struct, frozen=True, array_like=True):
     """time: Unix seconds. site: a key, "" where none was reached. wire: the format. reason: a `Reason`, or CHANGED.
-    hostname, path: the page as it would be stored, "" where the steps did not get so far."""
+    hostname, path: the page as it would be stored, "" where the steps did not get so far or a person was there."""
 
     time: int
     site: str
@@ -100,8 +102,10 @@ class Why:
         """A beacon that does not count."""
         if reason.is_signal:
             return
-        hostname, path = (page.hostname, page.path) if page else ("", "")
-        self._note(Entry(int(now), site, wire, reason, _MEANINGS.get(reason, ""), hostname, path), "")
+        hostname, path, second = (page.hostname, page.path, int(now)) if page else ("", "", int(now))
+        if reason in _OF_PEOPLE:
+            hostname, path, second = "", "", second // _MINUTE_S * _MINUTE_S
+        self._note(Entry(second, site, wire, reason, _MEANINGS.get(reason, ""), hostname, path), "")
 
     def changed(self, draft: Draft, now: float, wire: str) -> None:
         """An event that is stored, and what it has lost on its way."""
@@ -111,19 +115,9 @@ class Why:
         if self._looked_at >= _CHANGES_PER_S:
             return
         self._looked_at += 1
-        page, strict = draft.page, draft.rules.anonymization.timestamps == "minute"
-        assert page is not None
         for what in changes_of(draft):
-            # A real visitor's event: to the minute only, and where times are stored by the minute, without its page.
-            entry = Entry(
-                second // _MINUTE_S * _MINUTE_S,
-                draft.rules.site.key,
-                wire,
-                CHANGED,
-                what,
-                "" if strict else page.hostname,
-                "" if strict else page.path,
-            )
+            # A real visitor's event: to the minute, and without its page. Nobody reads here who was where.
+            entry = Entry(second // _MINUTE_S * _MINUTE_S, draft.rules.site.key, wire, CHANGED, what)
             self._note(entry, what.partition(":")[0])
 
     def turn(self) -> None:

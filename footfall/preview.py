@@ -70,7 +70,8 @@ def comparer(settings: Settings, places: Places) -> Compare:
     proxies = Proxies(settings.collector.trusted_proxies)
 
     def compare(scope: Scope, form: Mapping[str, str]) -> Compared:
-        signalled = client_of(scope, proxies)
+        # A form of ours is not a page of the site.
+        signalled = structs.replace(client_of(scope, proxies), origin="")
         # The signals have a row of their own; the other rows show what is stored where nobody objects.
         client = structs.replace(signalled, prefetch=False, opted_out=False, gpc=False)
         width = form.get("width", "")

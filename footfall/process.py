@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 from types import TracebackType
+from typing import TextIO
 
 import structlog
 
@@ -50,7 +51,7 @@ def set_up_logs(part: str) -> None:
             structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(_Forgiving(sys.stderr)),  # type: ignore[arg-type]
     )
     root = logging.getLogger()
     root.handlers = [_Discreet(part)]
@@ -71,6 +72,21 @@ def end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=wait, name="lifeline", daemon=True).start()
+
+
+class _Forgiving:
+    """Where log lines go. On a full disk a line is lost, not the thread that wrote it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 class _Discreet(logging.Handler):

@@ -292,3 +292,13 @@ def test_a_request_that_is_throttled_as_a_whole_is_answered_with_429(tmp_path: P
         assert int(answer[b"retry-after"]) == 60
     # A signal looks like acceptance, whatever the network has sent.
     assert signal == taken
+
+
+# -- what a visitor and an engineer are shown ----------------------------------------------------------------------
+
+
+def test_what_a_request_would_be_reduced_to_does_not_depend_on_where_it_is_asked() -> None:
+    gate = gate_of(["example.com"], Exclusions(pages=("/x",)))
+    assert not gate.admits("other.test")
+    assert gate.for_any_host().admits("other.test")
+    assert gate.for_any_host().excludes_page("/x")

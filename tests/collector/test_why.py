@@ -17,6 +17,7 @@ from collector.beacon import Refused
 from collector.endpoint import Collector, Endpoint
 from collector.formats.plausible import Plausible
 from collector.keys import PassingKeys
+from collector.page import parse_page
 from collector.place import Places
 from collector.reason import Reason
 from collector.steps import anonymize
@@ -27,7 +28,7 @@ from pipeline.spool import Spool
 from tests.collector.test_steps import AGENT, NOW, draft
 
 PAGE = {"n": "pageview", "u": "https://example.com/a", "d": "example.com", "tz": "Europe/Berlin"}
-SITES = 'sites=[{key="example.com", hosts=["example.com"]}, {key="hard.test", anonymization={preset="strict"}}]'
+SITES = 'sites=[{key="example.com", hosts=["example.com"]}]'
 
 
 class House:
@@ -121,8 +122,8 @@ def test_what_a_stored_event_has_lost_is_told(tmp_path: Path) -> None:
         "revenue ignored: no amount, or no currency of three letters",
         "place unknown",
     }
-    assert {(one.reason, one.hostname, one.path) for one in found} == {(CHANGED, "example.com", "/u/:email")}
-    # Somebody's visit: to the minute.
+    # Somebody's visit: to the minute, and without its page.
+    assert {(one.reason, one.hostname, one.path) for one in found} == {(CHANGED, "", "")}
     assert {one.time for one in found} == {NOW // 60 * 60}
 
 
@@ -130,10 +131,16 @@ def test_an_event_that_lost_nothing_is_not_told(tmp_path: Path) -> None:
     assert told_of(tmp_path, (PAGE | {"p": {"plan": "free"}, "$": {"currency": "EUR", "amount": 1}}, ())) == []
 
 
-def test_in_strict_no_page_of_a_visit_is_told(tmp_path: Path) -> None:
-    sent = PAGE | {"u": "https://hard.test/x?fbclid=1", "d": "hard.test"}
-    (found,) = told_of(tmp_path, (sent, ()))
-    assert (found.reason, found.hostname, found.path) == (CHANGED, "", "")
+def test_of_a_person_who_is_left_out_no_page_and_no_second_is_told(tmp_path: Path) -> None:
+    why = Why(why_path(tmp_path, 0), lambda: NOW)
+    page = parse_page("https://example.com/pricing", frozenset())
+    for reason in (Reason.NETWORK, Reason.COUNTRY, Reason.THROTTLED, Reason.BOT):
+        why.dropped("example.com", reason, NOW + 7, "plausible", page)
+    why.turn()
+    people = {one.reason: one for one in read_why(tmp_path, NOW)}
+    bot = people.pop(Reason.BOT)
+    assert (bot.path, bot.time) == ("/pricing", int(NOW) + 7)
+    assert {(one.hostname, one.path, one.time) for one in people.values()} == {("", "", int(NOW + 7) // 60 * 60)}
 
 
 def test_every_reason_that_is_told_has_its_words() -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from schema.migrate import migrate
 from schema.store import Store
+from tests.house import Running, running
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,14 +24,14 @@ ROOT = Path(__file__).parents[2]
 class Server:
     """A ClickHouse server. Ours takes faults; a real one skips the test that asks for one."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, port: int = 0) -> None:
         self.dsn = os.environ.get("FOOTFALL_TEST_DSN", "")
         self._process: subprocess.Popen[str] | None = None
         self._control = 0
         if self.dsn:
             return
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.clickhouse_http", str(directory), "0"],
+            [sys.executable, "-m", "tests.faults.clickhouse_http", str(directory), str(port)],
             cwd=ROOT,
             env={**os.environ, "TZ": "UTC"},
             stdin=subprocess.PIPE,
@@ -39,7 +40,7 @@ class Server:
         )
         assert self._process.stdout is not None
         told = json.loads(self._process.stdout.readline())
-        self._control = told["control"]
+        self._control, self.port = told["control"], int(told["port"])
         self.dsn = f"http://default:@127.0.0.1:{told['port']}/default"
 
     def fail(self, mode: str, **more: Any) -> None:
@@ -51,6 +52,12 @@ class Server:
     def calm(self) -> int:
         """Nothing goes wrong any more; how many statements were hit."""
         return self._tell({"mode": "none"}) if self._control else 0
+
+    def kill(self) -> None:
+        """SIGKILL to the server."""
+        assert self._process is not None
+        self._process.kill()
+        self.stop()
 
     def stop(self) -> None:
         if self._process is None:
@@ -95,3 +102,16 @@ def remote(server: Server) -> Iterator[Store]:
     yield opened
     server.calm()
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def raw_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A house behind proxies at 127.0.0.1 and in 10.0.0.0/8, whose site leaves some networks out; see raw.py."""
+    excluded = 'exclude={networks=["198.51.100.0/24", "127.0.0.3/32"]}'
+    arguments = (
+        f'sites=[{{key="example.com", {excluded}}}]',
+        'collector.trusted_proxies=["127.0.0.1/32","10.0.0.0/8"]',
+    )
+    sets = [word for one in arguments for word in ("--set", one)]
+    with running(tmp_path_factory.mktemp("raw") / "data", *sets, sites=()) as house:
+        yield house

@@ -18,7 +18,7 @@ RECEIVED_S = 0.2
 
 
 def test_a_house_that_is_stopped_under_load_answers_what_it_received_and_loses_nothing(data: Path) -> None:
-    with running(data, "--workers", "2") as house:
+    with running(data, "--workers", "2", "--set", "collector.rate_limit=0") as house:
         oracle = Oracle(house.port, clients=8)
         oracle.begin(1_000_000)
         eventually(lambda: len(oracle.sent) > 1500)
