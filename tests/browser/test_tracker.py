@@ -231,6 +231,11 @@ def what_happens_together_is_one_request(lab: Lab) -> Generator[None, Stored, No
         page.evaluate("for (let i = 0; i < 120; i++) footfall('many')")
         page.wait_for_timeout(200)
         page.evaluate("footfall('large', { props: { text: '\\u20ac'.repeat(600) } }); footfall('last')")
+        # More than browsers let outlive a page with anything else in flight.
+        page.evaluate(
+            "const text = 'x'.repeat(1900); const keys = [...Array(28).keys()];"
+            "footfall('huge', { props: Object.fromEntries(keys.map((key) => ['key' + key, text])) }); footfall('small')"
+        )
         page.evaluate("history.pushState(null, '', '/batch/next')")
         page.wait_for_timeout(1100)
         # What is sent while a page is left is not told of any more: the page notes it itself.
@@ -259,6 +264,8 @@ def what_happens_together_is_one_request(lab: Lab) -> Generator[None, Stored, No
         "many": 120,
         "large": 1,
         "last": 1,
+        "huge": 1,
+        "small": 1,
         "leaving": 1,
     }
 
@@ -415,17 +422,15 @@ def a_prerendered_page_counts_when_it_is_seen(lab: Lab) -> Generator[None, Store
 
 @feature
 def nothing_is_lost_when_a_page_is_closed_at_once(lab: Lab) -> Generator[None, Stored, None]:
-    address = lab.web.page("/closed/page", lab.tag())
-    with lab.visitor() as context:
-        page = context.new_page()
-        page.goto(address)
-        page.evaluate("setTimeout(() => { footfall('last word') })")
-        page.evaluate("1")
-        page.close()
-        page = context.new_page()
-        page.goto(lab.web.page("/closed/follow", lab.tag(), '<a href="/elsewhere">on</a>'))
-        page.evaluate("footfall('before the link'); document.querySelector('a').click()")
-        page.close()
+    link = '<a href="/elsewhere">on</a>'
+    for path, last in (
+        ("/closed/page", "footfall('last word')"),
+        ("/closed/follow", "footfall('before the link'); document.querySelector('a').click()"),
+    ):
+        tab = lab.tabs.open(lab.web.page(path, lab.tag(), link))
+        time.sleep(1)
+        lab.tabs.ask(tab, last)
+        lab.tabs.close(tab)
         time.sleep(0.5)
     stored = yield
     assert stored.names("closed") == ["pageview", "last word", "pageview", "before the link"]
@@ -928,6 +933,10 @@ def a_page_with_plausible_s_newer_snippet_changes_the_host(lab: Lab) -> Generato
             "plausible.init({ autoCapturePageviews: false, captureOnLocalhost: true, hashBasedRouting: true });"
             "plausible('pageview', { url: location.href + '#/said' })"
         )
+    # What a page's own function throws ends one event and nothing else.
+    throws = "{ captureOnLocalhost: true, transformRequest: (payload) => payload.n === 'bad' ? missing : payload }"
+    with lab.page("/newer/throws", tag + NEWER.replace("OPTIONS", throws)) as page:
+        page.evaluate("plausible('bad'); plausible('good')")
     # Without captureOnLocalhost nothing of this machine is counted.
     with lab.page("/newer/local", tag + NEWER.replace("OPTIONS", "")) as page:
         page.evaluate("plausible('event')")
@@ -940,6 +949,8 @@ def a_page_with_plausible_s_newer_snippet_changes_the_host(lab: Lab) -> Generato
         ("signup", "/newer/public", {"of": "signup"}),
         ("waiting", "/newer/late", {}),
         ("pageview", "/newer/late#/said", {}),
+        ("pageview", "/newer/throws", {}),
+        ("good", "/newer/throws", {}),
     ]
 
 

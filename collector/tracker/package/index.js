@@ -52,7 +52,7 @@ var create = (preset, script, api, parts, waiting2) => {
       w: screen.width,
       ...more
     };
-    for (const fill of core.f) beacon = beacon && fill(beacon);
+    for (const fill of core.f) beacon = beacon && safe(fill)(beacon);
     if (!beacon || refused()) return callback && setTimeout(callback);
     if (callback) callbacks.push(callback);
     batch.push(JSON.stringify(beacon));
@@ -69,12 +69,12 @@ var create = (preset, script, api, parts, waiting2) => {
     return url;
   };
   const leave = (hiding) => {
-    if (view) for (const tell of core.m) tell(hiding, view);
+    if (view) for (const tell of core.m) safe(tell)(hiding, view);
   };
   const enter = (options) => {
     view = event("pageview", options);
     const first = !views++;
-    for (const start of core.k) start(first, view);
+    for (const start of core.k) safe(start)(first, view);
   };
   const arrive = (from) => {
     referrer = from;

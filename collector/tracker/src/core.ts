@@ -110,7 +110,8 @@ export const create = (
       w: screen.width,
       ...more,
     };
-    for (const fill of core._fill) beacon = beacon && fill(beacon);
+    // Parts may ask the page's own functions: what one of them throws ends one beacon and nothing else.
+    for (const fill of core._fill) beacon = beacon && safe(fill)(beacon);
     if (!beacon || refused()) return callback && setTimeout(callback);
     if (callback) callbacks.push(callback);
     batch.push(JSON.stringify(beacon));
@@ -129,13 +130,13 @@ export const create = (
   };
 
   const leave = (hiding?: boolean) => {
-    if (view) for (const tell of core._leave) tell(hiding, view);
+    if (view) for (const tell of core._leave) safe(tell)(hiding, view);
   };
 
   const enter = (options?: EventOptions) => {
     view = event('pageview', options);
     const first = !views++;
-    for (const start of core._enter) start(first, view);
+    for (const start of core._enter) safe(start)(first, view);
   };
 
   const arrive = (from?: string) => {
