@@ -30,6 +30,7 @@ from .spool import (
     SpoolFileBad,
     fsync_directory,
     lock_directory,
+    make_directory,
     read_sealed,
     recover,
     seal,
@@ -91,7 +92,7 @@ class Quarantine:
 
     def _make(self) -> None:
         # Not before it is needed: who only looks at a data directory leaves nothing in it.
-        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_directory(self.directory)
 
     def __len__(self) -> int:
         return sum(1 for _ in self.directory.glob("*.event"))
@@ -162,11 +163,12 @@ class Quarantine:
         now = time.time() if now is None else now
         self.expire(now)
         directory = self._replayed
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_directory(directory)
         with self.alone():
             lock = lock_directory(directory)
             try:
                 recover(directory)
+                self._undouble()
                 taken = {path.stem for path in spool_files(directory)}
                 replayed = 0
                 for name in names:
@@ -183,6 +185,14 @@ class Quarantine:
                 return replayed
             finally:
                 os.close(lock)
+
+    def _undouble(self) -> None:
+        """A replay that was cut off before the event left here, and then refused, has put it here under a second name:
+        replayed under both it would be stored twice."""
+        names = {path.stem for path in self.directory.glob("*.event")}
+        for name in names:
+            if _put_back(name) in names:
+                (self.directory / f"{_put_back(name)}.event").unlink(missing_ok=True)
 
 
 def _whose(path: Path) -> tuple[Any, ...] | None:
@@ -225,6 +235,11 @@ def _seal_one(directory: Path, header: Header, row: Any) -> None:
 
 def _uuid(name: str) -> str:
     return hashlib.blake2b(f"replay {name}".encode(), digest_size=16).hexdigest()
+
+
+def _put_back(name: str) -> str:
+    """What the writer calls an event of this name that was replayed and refused again."""
+    return f"{_uuid(name)}-0"
 
 
 def _reason(row: Any) -> str:

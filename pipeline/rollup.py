@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from schema.event import ENGAGEMENT, PAGEVIEW
 from schema.metrics import GAMMA, OTHER, PEOPLE_BUCKET, VITALS, Vital
@@ -18,7 +18,7 @@ from schema.site import Site, day_bounds, day_number
 from schema.store import Store
 
 from .settings import SiteRules
-from .visits import HOUR, fill_visits
+from .visits import HOUR, OF_VISITS, fill_visits
 
 FAMILIES = ("cells", "conversions", "vitals")
 # `work_*` and `staging_*` serve one site-day at a time.
@@ -53,11 +53,8 @@ def build(store: Store, source: str, site: Site, day: dt.date, rules: SiteRules,
         vitals = () if rounded else (_VITAL_PEOPLE, _VITAL_SAMPLES)
         # A day with fewer than k visitors has no total to fold into: nothing of it is published.
         if store.rows("SELECT count() FROM work_kept WHERE dimension = ''")[0][0]:
-            hidden = store.rows(
-                """SELECT count() FROM work_cells WHERE people > 0 AND
-                (dimension, value) NOT IN (SELECT dimension, value FROM work_kept)"""
-            )[0][0]
-            others = (_OTHERS,) if hidden else ()
+            hiding = store.rows(f"SELECT DISTINCT dimension FROM work_cells WHERE people > 0 AND {_not_kept()}")
+            others = (_others([dimension for (dimension,) in hiding]),) if hiding else ()
             for statement in (_CELLS, *others, _CONVERSIONS, _REVENUE, *vitals):
                 store.command(statement, parameters)
     finally:
@@ -107,7 +104,7 @@ def _keep(store: Store, k: int) -> None:
     store.command("TRUNCATE TABLE work_cells")
     store.command("TRUNCATE TABLE work_kept")
     store.command(
-        f"INSERT INTO work_cells SELECT dimension, value, {_MEASURES} FROM ({_FACTS}) GROUP BY dimension, value"
+        f"INSERT INTO work_cells SELECT dimension, value, {_MEASURES} FROM ({_facts()}) GROUP BY dimension, value"
     )
     lonely = [dimension for dimension, hidden, people in _folded(store, k) if hidden == 1 or people < k]
     store.command(
@@ -122,53 +119,61 @@ def _keep(store: Store, k: int) -> None:
 def _folded(store: Store, k: int) -> list[tuple[str, int, int]]:
     """Per dimension the number of values under k people and of the people behind them all, counted distinctly: one
     person on six rare pages is not six people."""
-    small = "SELECT dimension, value FROM work_cells WHERE people < {k:UInt32} AND people > 0"
-    if not store.rows(f"SELECT count() FROM ({small})", {"k": k})[0][0]:
+    small = "FROM work_cells WHERE people < {k:UInt32} AND people > 0 AND dimension != ''"
+    hiding = [dimension for (dimension,) in store.rows(f"SELECT DISTINCT dimension {small}", {"k": k})]
+    if not hiding:
         return []
-    facts = _facts(lambda _, value: value, lambda dimension, value: f"({dimension}, {value}) IN ({small})")
-    rows = store.rows(
-        f"""SELECT dimension, uniqExact(value), uniqExactIf(visitor, visits > 0) FROM ({facts})
-        WHERE dimension != '' GROUP BY dimension""",
-        {"k": k},
-    )
-    return [(dimension, hidden, people) for dimension, hidden, people in rows]
+    return [
+        (dimension, hidden, people)
+        for dimension, hidden, people in store.rows(
+            f"""SELECT dimension, uniqExact(value), uniqExact(visitor) FROM ({_facts(hiding)})
+            WHERE visits AND (dimension, value) IN (SELECT dimension, value {small}) GROUP BY dimension""",
+            {"k": k},
+        )
+    ]
 
 
-def _facts(name_of: Callable[[str, str], str], if_: Callable[[str, str], str] = lambda *_: "1") -> str:
-    """One row per visit, dimension and value that the visit touched.
+def _facts(of: Collection[str] = (*OF_VISITS, "page", "hostname", "event")) -> str:
+    """SQL for what every visit adds to every value that it touched, in these dimensions: one row for a value of the
+    visit's own; one row of each hit for pages, host names and events, the first of which counts the visit.
 
-    name_of, if_: SQL, from a dimension's and a value's, for the name to group by and for the values to take. Grouping
-    by a folded name counts a visit to two folded pages once.
-    """
-
-    def touched(dimension: str, part: str, having: str, entry: str = "", exit_: str = "") -> str:
-        enters = f"any({name_of(_text(dimension), entry)} = value AND pageviews > 0)" if entry else "0"
-        leaves = f"any({name_of(_text(dimension), exit_)} = value AND pageviews > 0)" if exit_ else "0"
-        return f"""
-        SELECT '{dimension}' AS dimension, {name_of(_text(dimension), f"toString(hit.{part})")} AS value, visitor,
-            any(visits), countIf(hit.name = '{PAGEVIEW}'), countIf(hit.name != '{ENGAGEMENT}'),
-            {enters} AS enters, {leaves}, enters * any(bounces), enters * any(seconds), sum(hit.engaged_ms)
-        FROM work_visits ARRAY JOIN hits AS hit WHERE {if_(_text(dimension), f"toString(hit.{part})")}
-        GROUP BY visitor, visit, value HAVING {having}"""
-
-    acted = f"any(visits) AND countIf(hit.name != '{ENGAGEMENT}') > 0"
-    seen = f"any(visits) = 0 OR countIf(hit.name = '{PAGEVIEW}') > 0"
-    return f"""
-        SELECT d.1 AS dimension, {name_of("d.1", "d.2")} AS value, visitor, visits, toUInt64(pageviews) AS pageviews,
-            toUInt64(events) AS events, visits AS entries, visits AS exits, bounces,
+    visits: 0 where nothing but engagement reports came."""
+    parts = {
+        "page": _touched("page", "path", "seen OR NOT came", "entry_page", "exit_page"),
+        "hostname": _touched("hostname", "hostname", "came", "entry_host", "exit_host"),
+        "event": _touched("event", "name", f"came AND hit.name != '{ENGAGEMENT}'"),
+    }
+    parts = {dimension: part for dimension, part in parts.items() if dimension in of}
+    places = [str(place) for place, dimension in enumerate(OF_VISITS, 1) if dimension in of]
+    if places:
+        some = f"arrayMap(place -> dimensions[place], [{', '.join(places)}]) AS d WHERE came"
+        parts["visit"] = f"""
+        SELECT d.1 AS dimension, d.2 AS value, visitor, visit, again, came AS visits, toUInt64(viewed) AS pageviews,
+            toUInt64(acted) AS events, came AS entries, came AS exits, bounced AS bounces,
             toUInt64(seconds) AS visit_seconds, engaged_ms
-        FROM work_visits ARRAY JOIN dimensions AS d WHERE {if_("d.1", "d.2")}
-        UNION ALL {touched("page", "path", seen, "entry_page", "exit_page")}
-        UNION ALL {touched("hostname", "hostname", "any(visits)", "toString(entry_host)", "toString(exit_host)")}
-        UNION ALL {touched("event", "name", acted)}"""
+        FROM ({_VISITS}) ARRAY JOIN {some if len(places) < len(OF_VISITS) else "dimensions AS d"}"""
+    return " UNION ALL ".join(parts.values())
 
 
-def _text(word: str) -> str:
-    return f"'{word}'"
+def _touched(dimension: str, part: str, if_: str, entry: str = "''", exit_: str = "''") -> str:
+    """part: of a hit. if_: which hits are taken. entry, exit_: the columns of `work_visits` that say where it began and
+    ended."""
+    first = "came AND nth = 1"
+    enters, leaves = (f"({first} AND viewed > 0 AND hit.{part} = {page})" for page in (entry, exit_))
+    return f"""
+        SELECT '{dimension}' AS dimension, toString(hit.{part}) AS value, visitor, visit, again, {first} AS visits,
+            toUInt64(hit.name = '{PAGEVIEW}') AS pageviews, toUInt64(hit.name != '{ENGAGEMENT}') AS events,
+            {enters} AS entries, {leaves} AS exits, {enters} * bounced AS bounces,
+            {enters} * toUInt64(seconds) AS visit_seconds, toUInt64(hit.engaged_ms) AS engaged_ms
+        FROM ({_VISITS}) ARRAY JOIN hits AS hit, arrayEnumerateUniq(hits.{part}) AS nth, {_SEEN} AS seen WHERE {if_}"""
 
 
 def _kept(dimension: str, value: str) -> str:
     return f"if(({dimension}, {value}) IN (SELECT dimension, value FROM work_kept), {value}, '{OTHER}')"
+
+
+def _not_kept(of: str = "") -> str:
+    return f"({of}dimension, {of}value) NOT IN (SELECT dimension, value FROM work_kept)"
 
 
 # Rule H4: in `strict` the counts of an open day are multiples of k, and its times of k minutes, because a visit that
@@ -181,15 +186,20 @@ def _down(number: str, step: str = "step") -> str:
     return f"intDiv({number}, {{{step}:UInt32}}) * {{{step}:UInt32}}"
 
 
+# What can be added up over visits; people cannot.
 _ADDED = ("visits", "pageviews", "events", "entries", "exits", "bounces", "visit_seconds", "engaged_ms")
 _STEP_OF = {"visit_seconds": "step_s", "engaged_ms": "step_ms"}
-_PEOPLE = "uniqExactIf(visitor, visits > 0) AS people"
+# Whoever came only once is one person and need not be compared with the others, which is what counting people costs.
+_PEOPLE = "countIf(visits AND NOT again) + uniqExactIf(visitor, visits AND again) AS people"
+# once: surely the visitor's only row of this key.
+_ONCE = "countIf(once) + uniqExactIf(visitor, NOT once)"
 _MEASURES = ", ".join((_PEOPLE, *(f"sum({name})" for name in _ADDED)))
-_FACTS = _facts(lambda _, value: value)
-_HIDDEN = _facts(
-    lambda *_: f"'{OTHER}'",
-    lambda dimension, value: f"({dimension}, {value}) NOT IN (SELECT dimension, value FROM work_kept)",
-)
+# The numbers of a visit under names of their own. again: the visitor has other visits, too.
+_VISITS = """
+    SELECT *, visits AS came, pageviews AS viewed, events AS acted, bounces AS bounced,
+        visitor IN (SELECT visitor FROM work_visits WHERE visit > 0) AS again FROM work_visits"""
+# Of each hit, whether its page was viewed in the visit.
+_SEEN = f"arrayMap(path -> has(arrayFilter((p, n) -> n = '{PAGEVIEW}', hits.path, hits.name), path), hits.path)"
 
 
 # -- the rows ------------------------------------------------------------------------------------------------------
@@ -209,25 +219,28 @@ _CELLS = f"""
     FROM work_cells
     WHERE (dimension, value) IN (SELECT dimension, value FROM work_kept)"""
 
-_OTHERS = f"""
+
+def _others(hiding: Collection[str]) -> str:
+    """The statement for the row of everything hidden in each of these dimensions. A visit that touched two hidden
+    pages is one."""
+    added = ", ".join(f"{'max' if name == 'visits' else 'sum'}(f.{name}) AS {name}" for name in _ADDED)
+    return f"""
     INSERT INTO staging_cells
     SELECT {_KEY}, {_down(_PEOPLE)}, {", ".join(_down(f"sum({name})", _STEP_OF.get(name, "step")) for name in _ADDED)}
-    FROM ({_HIDDEN})
+    FROM
+    (
+        SELECT dimension, '{OTHER}' AS value, visitor, any(f.again) AS again, {added}
+        FROM ({_facts(hiding)}) AS f WHERE {_not_kept("f.")} GROUP BY dimension, visitor, visit
+    )
     GROUP BY dimension, value
     HAVING people >= {{k:UInt32}}"""
+
 
 # Conversions, revenue and vitals follow the cells: where there is no cell, there is none of them.
 _HAS_CELL = """(grain, period, shown, named) IN (
         SELECT grain, period, dimension, value FROM staging_cells WHERE site = {site:String} AND day = {day:Date})"""
 
-
-def _converted(if_: str) -> str:
-    return f"""
-    SELECT visitor, d.1 AS dimension, {_kept("d.1", "d.2")} AS value, goal, hit.currency AS currency,
-        hit.amount AS amount
-    FROM (SELECT visitor, hit, dimensions FROM work_visits ARRAY JOIN hits AS hit WHERE notEmpty(hit.goals) AND {if_})
-    ARRAY JOIN hit.goals AS goal
-    ARRAY JOIN arrayConcat(dimensions, [('page', hit.path), ('hostname', hit.hostname), ('event', hit.name)]) AS d"""
+_OF_HIT = "[('page', hit.path), ('hostname', hit.hostname), ('event', hit.name)]"
 
 
 def _in_company(counted: str, within: str, least: str) -> str:
@@ -243,9 +256,22 @@ def _in_company(counted: str, within: str, least: str) -> str:
     WHERE people >= {least} AND NOT (lonely AND place = 1)"""
 
 
+# In a dimension of visits a visit has one value, so it is one row however often it reached the goal.
+_CONVERTED = f"""
+    SELECT visitor, NOT again AS once, d.1 AS dimension, {_kept("d.1", "d.2")} AS value, goal,
+        countEqual(goals, goal) AS times
+    FROM (SELECT visitor, again, dimensions, arrayFlatten(hits.goals) AS goals FROM ({_VISITS}) WHERE notEmpty(goals))
+    ARRAY JOIN arrayDistinct(goals) AS goal
+    ARRAY JOIN dimensions AS d
+    UNION ALL
+    SELECT visitor, false, d.1 AS dimension, {_kept("d.1", "d.2")} AS value, goal, 1
+    FROM (SELECT visitor, hit FROM work_visits ARRAY JOIN hits AS hit WHERE notEmpty(hit.goals))
+    ARRAY JOIN hit.goals AS goal
+    ARRAY JOIN {_OF_HIT} AS d"""
+
 _CONVERTERS = f"""
-    SELECT dimension, value, goal, uniqExact(visitor) AS people, count() AS times
-    FROM ({_converted("1")}) GROUP BY dimension, value, goal"""
+    SELECT dimension, value, goal, {_ONCE} AS people, sum(times) AS times
+    FROM ({_CONVERTED}) GROUP BY dimension, value, goal"""
 
 _CONVERSIONS = f"""
     INSERT INTO staging_conversions
@@ -255,7 +281,16 @@ _CONVERSIONS = f"""
 
 _PAYERS = f"""
     SELECT dimension, value, goal, currency, uniqExact(visitor) AS people, sum(amount) AS paid
-    FROM ({_converted("hit.currency != ''")}) GROUP BY dimension, value, goal, currency"""
+    FROM
+    (
+        SELECT visitor, d.1 AS dimension, {_kept("d.1", "d.2")} AS value, goal, hit.currency AS currency,
+            hit.amount AS amount
+        FROM (SELECT visitor, hit, dimensions FROM work_visits ARRAY JOIN hits AS hit
+            WHERE notEmpty(hit.goals) AND hit.currency != '')
+        ARRAY JOIN hit.goals AS goal
+        ARRAY JOIN arrayConcat(dimensions, {_OF_HIT}) AS d
+    )
+    GROUP BY dimension, value, goal, currency"""
 
 _REVENUE = f"""
     INSERT INTO staging_conversions
@@ -272,14 +307,31 @@ def _by_vital(of: Callable[[Vital], object]) -> str:
     )
 
 
+_OF_MEASURED = "('', ''), ('device', device), ('country', country)"
+_METRICS_OF = "arrayDistinct(arrayMap(v -> v.1, {}))"
+
+# Who measured what: in the visit's own dimensions one row per visit and metric.
 _MEASURED = f"""
-    SELECT visitor, d.1 AS dimension, {_kept("d.1", "d.2")} AS value, v.1 AS metric, v.2 AS sample
-    FROM (SELECT visitor, hit, device, country FROM work_visits ARRAY JOIN hits AS hit WHERE notEmpty(hit.vitals))
-    ARRAY JOIN hit.vitals AS v
-    ARRAY JOIN [('', ''), ('page', hit.path), ('device', device), ('country', country)] AS d"""
+    SELECT visitor, NOT again AS once, dimension, value, metric
+    FROM
+    (
+        SELECT visitor, again, d.1 AS dimension, {_kept("d.1", "d.2")} AS value, metrics
+        FROM (SELECT visitor, again, device, country, {_METRICS_OF.format("arrayFlatten(hits.vitals)")} AS metrics
+            FROM ({_VISITS}) WHERE notEmpty(metrics))
+        ARRAY JOIN [{_OF_MEASURED}] AS d
+    )
+    ARRAY JOIN metrics AS metric
+    UNION ALL
+    SELECT visitor, false, 'page', value, metric
+    FROM
+    (
+        SELECT visitor, {_kept("'page'", "hit.path")} AS value, {_METRICS_OF.format("hit.vitals")} AS metrics
+        FROM work_visits ARRAY JOIN hits AS hit WHERE notEmpty(hit.vitals)
+    )
+    ARRAY JOIN metrics AS metric"""
 
 _MEASURERS = f"""
-    SELECT dimension, value, metric, uniqExact(visitor) AS people
+    SELECT dimension, value, metric, {_ONCE} AS people
     FROM ({_MEASURED}) GROUP BY dimension, value, metric"""
 
 _VITAL_PEOPLE = f"""
@@ -288,14 +340,34 @@ _VITAL_PEOPLE = f"""
     FROM ({_in_company(_MEASURERS, "metric", "{k:UInt32}")})
     WHERE {_HAS_CELL}"""
 
+# A sample's bucket is worked out once. Devices and countries are few: their samples are counted together, then split.
+_BUCKETS = f"""
+    SELECT hit.path AS path, device, country, s.1 AS metric, s.2 AS sample,
+        sample * {_by_vital(lambda vital: vital.scale)} AS scaled,
+        toInt16(if(scaled <= 1, 0, ceil(log(scaled) / {math.log(GAMMA)!r}))) AS bucket,
+        sample <= toFloat32({_by_vital(lambda vital: vital.good)}) AS good,
+        sample > toFloat32({_by_vital(lambda vital: vital.poor)}) AS poor
+    FROM (SELECT hit, device, country FROM work_visits ARRAY JOIN hits AS hit WHERE notEmpty(hit.vitals))
+    ARRAY JOIN hit.vitals AS s"""
+
+
+def _sampled(by: str, dimensions: str) -> str:
+    return f"""
+    SELECT d.1 AS dimension, {_kept("d.1", "d.2")} AS value, metric, bucket, n, g, p
+    FROM (SELECT {by}, metric, bucket, count() AS n, sum(good) AS g, sum(poor) AS p
+        FROM ({_BUCKETS}) GROUP BY {by}, metric, bucket)
+    ARRAY JOIN [{dimensions}] AS d"""
+
+
+_SAMPLES = f"""
+    SELECT dimension, value, metric, bucket, sum(n) AS samples, sum(g) AS good, sum(p) AS poor
+    FROM ({_sampled("device, country", _OF_MEASURED)} UNION ALL {_sampled("path", "('page', path)")})
+    GROUP BY dimension, value, metric, bucket"""
+
 _VITAL_SAMPLES = f"""
     INSERT INTO staging_vitals
-    WITH sample * {_by_vital(lambda vital: vital.scale)} AS scaled
-    SELECT {_KEY}, metric, toInt16(if(scaled <= 1, 0, ceil(log(scaled) / {math.log(GAMMA)!r}))) AS bucket, count(),
-        countIf(sample <= toFloat32({_by_vital(lambda vital: vital.good)})),
-        countIf(sample > toFloat32({_by_vital(lambda vital: vital.poor)})), 0
-    FROM ({_MEASURED})
+    SELECT {_KEY}, metric, bucket, samples, good, poor, 0
+    FROM ({_SAMPLES})
     WHERE (dimension, value, metric) IN (
         SELECT dimension, value, metric FROM staging_vitals
-        WHERE site = {{site:String}} AND day = {{day:Date}} AND bucket = {PEOPLE_BUCKET})
-    GROUP BY dimension, value, metric, bucket"""
+        WHERE site = {{site:String}} AND day = {{day:Date}} AND bucket = {PEOPLE_BUCKET})"""

@@ -119,7 +119,7 @@ class Spool:
 
     def start(self) -> None:
         """Lock, recover, begin. Raises SpoolTaken if the directory has an owner."""
-        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_directory(self.directory)
         self._lock_fd = lock_directory(self.directory)
         recover(self.directory)
         # What could not be recovered now, on a full disk for one, is tried again with every measurement.
@@ -236,13 +236,25 @@ class Spool:
                 self._loop.call_soon_threadsafe(_settle, futures, error)
 
     def _open(self) -> OpenFile:
+        before = self._last
         created = max(int(self._clock()), self._last[0])
         serial = self._last[1] + 1 if created == self._last[0] else 0
         if serial >= 1 << _SERIAL_BITS:
             created, serial = created + 1, 0
         self._last = (created, serial)
         header = Header(uuid.uuid4().hex, created, serial, self.number, CHUNK_ROWS)
-        return OpenFile(self.directory / f"{created:010d}-{serial:02d}.open", header)
+        path = self.directory / f"{created:010d}-{serial:02d}.open"
+        try:
+            return OpenFile(path, header)
+        except Exception:
+            # Nothing is in it yet; left where it is, its name would hold the watermark back, and names used up on a
+            # full disk would run ahead of the clock.
+            try:
+                _discard(path)
+                self._last = before
+            except OSError:
+                self._distrusted.append(path)
+            raise
 
     def _seal(self) -> None:
         assert self._file is not None
@@ -303,7 +315,14 @@ class OpenFile:
         self.size = 0
         self.places = 0
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        os.chmod(path, 0o600)
+        try:
+            self._begin(header)
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _begin(self, header: Header) -> None:
+        os.chmod(self.path, 0o600)
         # Exclusive: no shared-memory file. FULL: every commit fsyncs the log before it returns.
         for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=0"):
             self._db.execute(f"PRAGMA {pragma}")
@@ -313,7 +332,7 @@ class OpenFile:
         fields = {"format": FORMAT, **msgspec.structs.asdict(header)}
         self._db.executemany("INSERT INTO header VALUES (?, ?)", fields.items())
         self._db.execute("COMMIT")
-        fsync_directory(path.parent)
+        fsync_directory(self.path.parent)
 
     def commit(self, events: list[Event], counts: list[Count], erasures: Sequence[Erasure] = ()) -> None:
         """Make one group durable: one row of each kind, one fsync."""
@@ -397,11 +416,17 @@ def recover_file(path: Path) -> bool:
         if tables:
             seal(path)
         else:  # the crash came before the header was committed: nothing was acknowledged, or its log is set aside
-            path.unlink()
+            _discard(path)
     except (sqlite3.OperationalError, OSError) as problem:
         log.warning("spool_recovery_postponed", kind=type(problem).__name__, file=path.name)
         return False
     return True
+
+
+def _discard(path: Path) -> None:
+    """Delete a file that holds nothing, itself last."""
+    for name in (f"{path.name}-journal", f"{path.name}-wal", path.name):
+        path.with_name(name).unlink(missing_ok=True)
 
 
 def _empty_log(path: Path) -> int:
@@ -479,6 +504,14 @@ def chunks(rows: Sequence[list[Any]], size: int) -> Iterator[tuple[int, Sequence
 def _created_serial(path: Path) -> tuple[int, int]:
     created, _, serial = path.stem.partition("-")
     return int(created), int(serial)
+
+
+def make_directory(directory: Path) -> None:
+    """Make a directory of its owner's, and those above it. Their names are durable before anything is in them."""
+    if not directory.is_dir():
+        make_directory(directory.parent)
+        directory.mkdir(exist_ok=True, mode=0o700)
+        fsync_directory(directory.parent)
 
 
 def fsync_directory(directory: Path) -> None:

@@ -30,6 +30,7 @@ from .spool import (
     chunks,
     created_at,
     lock_directory,
+    make_directory,
     read_erasures,
     read_sealed,
     recover,
@@ -64,7 +65,7 @@ class Writer:
         self._failures = 0
         self.events = 0
         self.files = 0
-        spools.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_directory(spools)
 
     def start(self) -> None:
         self._thread.start()

@@ -1,0 +1,290 @@
+"""Every number of a day against plain Python that shares nothing with the rollup but the definitions."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline import visits
+from pipeline.rollup import FAMILIES, roll_up
+from pipeline.settings import SiteRules
+from schema.event import ENGAGEMENT, PAGEVIEW, Event
+from schema.metrics import OTHER, PEOPLE_BUCKET, VITAL_DIMENSIONS, VITALS, bucket_of
+from schema.site import Goal, Site, day_bounds, day_number
+from schema.store import Store
+from tests.conftest import insert, make_event
+
+pytestmark = pytest.mark.clickhouse
+
+DAY = dt.date(2041, 3, 8)
+START = day_bounds("UTC", day_number(DAY)).start
+GAP_S = 30 * 60
+OF_VISIT = ("source", "country", "device", "utm_term")
+_NUMBER = itertools.count(1)
+
+Touched = dict[str, list[int]]  # value → visits, pageviews, events, entries, exits, bounces, seconds, engaged_ms
+Table = dict[tuple[Any, ...], tuple[int, ...]]
+
+
+def visits_of(events: Sequence[Event]) -> list[list[Event]]:
+    """Runs of one visitor's events; of the same id the first that arrived. events: in the order of their arrival."""
+    known: set[int] = set()
+    mine: dict[int, list[Event]] = defaultdict(list)
+    for event in events:
+        if event.id == 0 or event.id not in known:
+            known.add(event.id)
+            mine[event.visitor].append(event)
+    found = []
+    for of_visitor in mine.values():
+        of_visitor.sort(key=lambda event: event.received)
+        found.append([of_visitor[0]])
+        for before, event in itertools.pairwise(of_visitor):
+            if event.received - before.received > GAP_S:
+                found.append([])
+            found[-1].append(event)
+    return found
+
+
+def touched(visit: Sequence[Event]) -> dict[str, Touched]:
+    """dimension → what one visit adds to each value."""
+    acted = [event for event in visit if event.name != ENGAGEMENT]
+    views = [event for event in acted if event.name == PAGEVIEW]
+    engaged = sum(event.engaged_ms for event in visit)
+    if not acted:
+        pages = {event.path for event in visit}
+        reading = {path: sum(event.engaged_ms for event in visit if event.path == path) for path in pages}
+        return {
+            "": {"": [0, 0, 0, 0, 0, 0, 0, engaged]},
+            "page": {path: [0, 0, 0, 0, 0, 0, 0, ms] for path, ms in reading.items()},
+        }
+    bounced = len(views) == 1 and not any(event.interactive for event in acted if event.name != PAGEVIEW)
+    seconds = visit[-1].received - visit[0].received
+    whole = [1, len(views), len(acted), 1, 1, int(bounced), seconds, engaged]
+    hour = str((visit[0].received) // 3600 * 3600)
+    found: dict[str, Touched] = {"": {"": whole}, "hour": {hour: whole}}
+    found["entry_page"] = {views[0].path if views else "": whole}
+    found["exit_page"] = {views[-1].path if views else "": whole}
+    for dimension in OF_VISIT:
+        found[dimension] = {getattr(acted[0], dimension): whole}
+
+    def parts(field: str, values: Collection[str], in_and_out: bool) -> Touched:
+        cells = {}
+        for value in values:
+            here = [event for event in visit if getattr(event, field) == value]
+            enters = int(in_and_out and bool(views) and getattr(views[0], field) == value)
+            leaves = int(in_and_out and bool(views) and getattr(views[-1], field) == value)
+            counts = [1, sum(e.name == PAGEVIEW for e in here), sum(e.name != ENGAGEMENT for e in here)]
+            ends = [enters, leaves, enters * bounced, enters * seconds]
+            cells[value] = [*counts, *ends, sum(event.engaged_ms for event in here)]
+        return cells
+
+    found["page"] = parts("path", {event.path for event in views}, True)
+    found["hostname"] = parts("hostname", {event.hostname for event in visit}, True)
+    found["event"] = parts("name", {event.name for event in acted}, False)
+    return found
+
+
+def kept_values(everything: Sequence[tuple[int, dict[str, Touched]]], k: int) -> dict[str, set[str]]:
+    """dimension → the values shown by name (rule R3)."""
+    people: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
+    for visitor, found in everything:
+        for dimension, cells in found.items():
+            for value, measures in cells.items():
+                if measures[0]:
+                    people[dimension][value].add(visitor)
+    kept = {}
+    for dimension, values in people.items():
+        shown = sorted((len(who), value) for value, who in values.items() if len(who) >= k)
+        small = [who for who in values.values() if len(who) < k]
+        if dimension and small and (len(small) == 1 or len(set().union(*small)) < k):
+            shown = shown[1:]
+        kept[dimension] = {value for _, value in shown}
+    return kept
+
+
+def in_company(counted: dict[tuple[Any, ...], set[int]], least: int) -> set[tuple[Any, ...]]:
+    """Keys (dimension, value, …) with enough people; where others have too few, not the smallest of them."""
+    groups: dict[tuple[Any, ...], list[tuple[int, str, tuple[Any, ...]]]] = defaultdict(list)
+    for key, who in counted.items():
+        groups[key[0], *key[2:]].append((len(who), key[1], key))
+    shown = set()
+    for of_group in groups.values():
+        enough = sorted(entry for entry in of_group if entry[0] >= least)
+        shown |= {key for *_, key in enough[len(enough) < len(of_group) :]}
+    return shown
+
+
+def expected(events: Sequence[Event], k: int) -> tuple[Table, Table, Table]:
+    """(cells, conversions, vitals): key → measures, as the tables have them."""
+    found = visits_of(events)
+    everything = [(visit[0].visitor, touched(visit)) for visit in found]
+    kept = kept_values(everything, k)
+    if not kept.get(""):
+        return {}, {}, {}
+
+    def named(dimension: str, value: str) -> str:
+        return value if value in kept.get(dimension, ()) else OTHER
+
+    people: dict[tuple[Any, ...], set[int]] = defaultdict(set)
+    sums: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0] * 8)
+    for visitor, cells in everything:
+        for dimension, values in cells.items():
+            folded: dict[str, list[int]] = {}
+            for value, measures in values.items():
+                row = folded.setdefault(named(dimension, value), [0] * 8)
+                row[:] = [max(row[0], measures[0]), *(a + b for a, b in zip(row[1:], measures[1:], strict=True))]
+            for value, row in folded.items():
+                people[dimension, value] |= {visitor} if row[0] else set()
+                sums[dimension, value] = [a + b for a, b in zip(sums[dimension, value], row, strict=True)]
+    cells = {key: (len(people[key]), *sums[key]) for key in sums if len(people[key]) >= k}
+
+    converters: dict[tuple[Any, ...], set[int]] = defaultdict(set)
+    payers: dict[tuple[Any, ...], set[int]] = defaultdict(set)
+    times: dict[tuple[Any, ...], int] = defaultdict(int)
+    paid: dict[tuple[Any, ...], int] = defaultdict(int)
+    measurers: dict[tuple[Any, ...], set[int]] = defaultdict(set)
+    samples: dict[tuple[Any, ...], list[float]] = defaultdict(list)
+    for visit, (visitor, mine) in zip(found, everything, strict=True):
+        of_visit = [(dimension, *values) for dimension, values in mine.items() if dimension not in _OF_HIT]
+        for event in visit:
+            of_hit = [("page", event.path), ("hostname", event.hostname), ("event", event.name)]
+            reached = [goal for goal, yes in (("go", event.name == "go"), ("a", _is_a(event))) if yes]
+            for (dimension, value), goal in itertools.product([*of_visit, *of_hit], reached):
+                key = (dimension, named(dimension, value), goal)
+                converters[key].add(visitor)
+                times[key] += 1
+                if event.currency:
+                    payers[*key, event.currency].add(visitor)
+                    paid[*key, event.currency] += event.amount
+            shown_by = [("", ""), ("page", event.path), ("device", visit[0].device), ("country", visit[0].country)]
+            for (dimension, value), metric in itertools.product(shown_by, VITALS):
+                if getattr(event, metric) >= 0:
+                    measurers[dimension, named(dimension, value), metric].add(visitor)
+                    samples[dimension, named(dimension, value), metric].append(getattr(event, metric))
+    conversions: Table = {}
+    for key in in_company(converters, 1):
+        conversions[*key, ""] = (len(converters[key]), times[key], 0, 0)
+    for key in in_company(payers, k):
+        conversions[key] = (0, 0, paid[key], len(payers[key]))
+    vitals: Table = {}
+    for key in in_company(measurers, k):
+        vital = VITALS[key[2]]
+        vitals[*key, PEOPLE_BUCKET] = (0, 0, 0, len(measurers[key]))
+        for bucket, of_bucket in itertools.groupby(sorted(samples[key]), lambda value: bucket_of(vital, value)):  # noqa: B023
+            taken = list(of_bucket)
+            good, poor = sum(value <= vital.good for value in taken), sum(value > vital.poor for value in taken)
+            vitals[*key, bucket] = (len(taken), good, poor, 0)
+    tables = (cells, conversions, vitals)
+    return tuple({key: row for key, row in table.items() if key[:2] in cells} for table in tables)  # type: ignore[return-value]
+
+
+_OF_HIT = ("page", "hostname", "event")
+
+
+def _is_a(event: Event) -> bool:
+    return event.name == PAGEVIEW and event.path.startswith("/a")
+
+
+def shown(store: Store, site: Site) -> tuple[Table, Table, Table]:
+    """The open day as `expected` tells it, without the dimensions that it leaves out."""
+    found = []
+    for family, keys in zip(FAMILIES, ((), ("goal", "currency"), ("metric", "bucket")), strict=True):
+        rows = store.rows(
+            f"""SELECT if(grain = 'hour', 'hour', dimension) AS dimension,
+                if(grain = 'hour' AND value = '', toString(toUnixTimestamp(period)), value) AS value,
+                {", ".join((*keys, "* EXCEPT (site, grain, day, period, dimension, value, by_dimension, by_value)"))}
+            FROM open_{family} WHERE site = {{s:String}}""",
+            {"s": site.key},
+        )
+        # The keys stand twice: in front, and among the columns.
+        width = 2 + len(keys)
+        found.append({row[:width]: row[width + len(keys) :] for row in rows if row[0] in _COMPARED})
+        assert len({row[:width] for row in rows}) == len(rows), "two rows of one key"
+    return found[0], found[1], found[2]
+
+
+_COMPARED = {"", "hour", "entry_page", "exit_page", *OF_VISIT, *_OF_HIT, *VITAL_DIMENSIONS}
+_EVENTS = st.lists(
+    st.fixed_dictionaries(
+        {
+            # Spread over all numbers there are, because the day is read in parts of them.
+            "visitor": st.integers(0, 11).map(lambda number: number * (2**64 - 1) // 11),
+            "at": st.sampled_from((0, 60, 1799, 1800, 1801, 3600, 9000, 40_000)),
+            "path": st.sampled_from(("/a", "/a/2", "/b", "/c", "/d")),
+            "hostname": st.sampled_from(("one", "one", "two", "three")),
+            "country": st.sampled_from(("DE", "FR", "")),
+            "source": st.sampled_from(("", "Google", "Bing", "Yahoo")),
+            "device": st.sampled_from(("desktop", "mobile")),
+            "utm_term": st.sampled_from(("", "", "shoe")),
+            "name": st.sampled_from((PAGEVIEW, PAGEVIEW, PAGEVIEW, "go", "rare", "rarer", ENGAGEMENT, ENGAGEMENT)),
+            "interactive": st.booleans(),
+            "id": st.sampled_from((0, 0, 0, 1, 2)),
+            "engaged_ms": st.integers(0, 9),
+            "currency": st.sampled_from(("", "EUR")),
+            "amount": st.integers(-5, 500),
+            "lcp": st.sampled_from((-1.0, 0.0, 900.0, 2500.0, 4001.0)),
+            "cls": st.sampled_from((-1.0, 0.0, 0.25, 0.5)),
+        }
+    ),
+    min_size=1,
+    max_size=60,
+)
+
+
+@given(given=_EVENTS, k=st.integers(1, 5), at_a_time=st.sampled_from((20, 200_000)))
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_day_has_exactly_the_numbers_of_the_definitions(
+    store: Store, given: list[dict[str, Any]], k: int, at_a_time: int
+) -> None:
+    site = Site(f"whole-{next(_NUMBER)}", goals=(Goal("go", event="go"), Goal("a", page="/a**")))
+    events = [make_event(site.key, START + one.pop("at"), DAY, **one) for one in map(dict, given)]
+    insert(store, events)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(visits, "_EVENTS_AT_A_TIME", at_a_time)
+        roll_up(store, site, DAY, SiteRules(k, 30, "balanced"))
+    for of_store, of_definitions in zip(shown(store, site), expected(events, k), strict=True):
+        assert of_store == of_definitions
+
+
+@pytest.mark.parametrize("field", ["path", "hostname", "name", "country"])
+def test_where_one_dimension_only_has_something_to_hide_it_is_folded_alone(store: Store, field: str) -> None:
+    site = Site(f"whole-{next(_NUMBER)}")
+    values = ["/often"] * 6 + ["/rare-1", "/rare-2", "/rare-2", "/rare-3", "/rare-3"]
+    fixed = {"path": "/", "name": PAGEVIEW}
+    events = []
+    for visitor, value in enumerate(values):
+        events.append(make_event(site.key, START, DAY, visitor=visitor, **fixed))
+        events.append(make_event(site.key, START + 9, DAY, visitor=visitor, **(fixed | {field: value})))
+    # A country is that of the visit's first event.
+    events = events[field == "country" :: 1 + (field == "country")]
+    insert(store, events)
+    roll_up(store, site, DAY, SiteRules(5, 30, "balanced"))
+    assert shown(store, site) == expected(events, 5)
+    assert {key[0] for key in shown(store, site)[0] if key[1] == OTHER} <= {
+        {"path": "page", "hostname": "hostname", "name": "event", "country": "country"}[field], "exit_page"
+    }  # fmt: skip
+
+
+def test_of_the_folded_pages_only_the_visits_that_enter_and_leave_there_are_their_entries(store: Store) -> None:
+    """However often a hidden page is touched on the way, entries add up to visits, and durations to theirs."""
+    site = Site(f"whole-{next(_NUMBER)}")
+    events = [
+        make_event(site.key, START + 10 * step, DAY, visitor=visitor, path=path)
+        for visitor in range(6)
+        for step, path in enumerate(("/home", f"/rare-{visitor}", "/home"))
+    ]
+    insert(store, events)
+    roll_up(store, site, DAY, SiteRules(5, 30, "balanced"))
+    rows = store.rows(
+        "SELECT value, visits, entries, exits, visit_seconds FROM open_cells WHERE site = {s:String} "
+        "AND dimension = 'page' ORDER BY value",
+        {"s": site.key},
+    )
+    assert rows == [(OTHER, 6, 0, 0, 0), ("/home", 6, 6, 6, 120)]
