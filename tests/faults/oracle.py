@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from footfall.canary.scratch import AGENT, Scratch
 from pipeline.spool import read_sealed, spool_files
@@ -27,13 +27,14 @@ class CollectorHouse(Scratch):
     def __init__(self, data: Path, dsn: str, *arguments: str) -> None:
         super().__init__(data, *arguments)
         self._dsn = dsn
+        self._command = [sys.executable]
 
     def start(self) -> Self:
         with self.log.open("a") as log:
             self._process = subprocess.Popen(
                 [
                     *(
-                        sys.executable,
+                        *self._command,
                         "-m",
                         "footfall",
                         "collector",
@@ -117,7 +118,7 @@ class Oracle:
                 self._number += 1
                 beacon = Beacon(f"/oracle/{self.run}/{self._number}")
                 self.sent.append(beacon)
-            body = json.dumps({"n": "pageview", "u": f"https://example.com{beacon.path}", "d": "example.com"}).encode()
+            body = json.dumps(self.body(beacon.path)).encode()
             # What got no answer may be stored or not. It is not sent again: a second copy is the house's own doing.
             try:
                 connection = connection or http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
@@ -135,6 +136,10 @@ class Oracle:
             beacon.ended = time.monotonic()
         if connection is not None:
             connection.close()
+
+    def body(self, path: str) -> dict[str, Any]:
+        """What is posted for a path."""
+        return {"n": "pageview", "u": f"https://example.com{path}", "d": "example.com"}
 
     def judge(self, paths: list[str]) -> None:
         """paths: those of this oracle that are stored. Nothing acknowledged is missing, nothing is there twice."""

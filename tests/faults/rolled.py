@@ -1,0 +1,73 @@
+"""A rollup in the embedded engine, killed at its nth statement.
+
+In: `python -m tests.faults.rolled DIR NUMBER`. Out: a JSON line: the rows that the kill before left, and those after a
+rerun. Then it is rolled up again and killed before the nth statement; exit code 0 where there is none.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from pipeline.rollup import FAMILIES, roll_up
+from pipeline.settings import SiteRules
+from schema.migrate import migrate
+from schema.site import Goal, Site
+from schema.store import Store
+from tests.conftest import insert, make_event
+from tests.faults.spooled import DAY, NOON
+
+SITE = Site("rolled", goals=(Goal("buy", event="buy"),))
+RULES = SiteRules(2, 30, "balanced")
+
+
+def fill(store: Store) -> None:
+    """A day with something in every family of rollups."""
+    events = []
+    for i in range(9):
+        common: dict[str, Any] = {"visitor": 2**63 + i, "country": ("DE", "AT", "")[i % 3]}
+        events.append(make_event(SITE.key, NOON + i, DAY, path=f"/{i % 4}", lcp=900.5 + i, **common))
+        events.append(make_event(SITE.key, NOON + 60 + i, DAY, name="buy", currency="EUR", amount=100 + i, **common))
+    insert(store, events)
+
+
+def told(store: Store) -> dict[str, list[Any]]:
+    where = {"s": SITE.key}
+    return {
+        family: store.rows(f"SELECT * FROM open_{family} WHERE site = {{s:String}} ORDER BY ALL", where)
+        for family in FAMILIES
+    }
+
+
+def main(directory: str, number: int) -> None:
+    store = Store(f"chdb://{directory}")
+    migrate(store)
+    if not store.rows("SELECT count() FROM events")[0][0]:
+        fill(store)
+    # Nobody ever sees half a day: what is there before the rerun is what was there before the kill, or the new rows.
+    before = told(store)
+    roll_up(store, SITE, DAY, RULES)
+    print(json.dumps({"before": before, "after": told(store)}, default=str), flush=True)
+    statements = itertools.count(1)
+
+    def counted(real: Callable[..., Any]) -> Callable[..., Any]:
+        def statement(*given: Any, **more: Any) -> Any:
+            if next(statements) == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(*given, **more)
+
+        return statement
+
+    for name in ("rows", "command", "insert", "text"):
+        setattr(store, name, counted(getattr(store, name)))
+    roll_up(store, SITE, DAY, RULES)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,34 @@
+"""Fault 22: a rollup is killed at any statement, engine and all: a rerun gives the rows of an undisturbed run."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import ROOT
+
+pytestmark = [pytest.mark.clickhouse, pytest.mark.timeout(300)]
+
+
+def test_a_rollup_killed_at_any_statement_gives_the_same_rows_when_it_runs_again(tmp_path: Path) -> None:
+    undisturbed = None
+    for number in itertools.count(1):
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.faults.rolled", str(tmp_path / "engine"), str(number)],
+            cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        told = json.loads(done.stdout.splitlines()[-1])
+        undisturbed = undisturbed or told["after"]
+        assert all(undisturbed.values())
+        assert told["after"] == undisturbed, number
+        assert number == 1 or told["before"] == undisturbed, number
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
+    assert number > 15
