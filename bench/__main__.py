@@ -1,140 +1,104 @@
-"""Ingest against a bare baseline, and rolling up, measured with the real parts: `python -m bench [--seconds N]`.
+"""`make bench`: measures this machine with the real parts, prints one table, and writes JSON.
 
-In: this machine. Out: a table, and bench/results/latest.json. What it does not measure is in issue 5's list: the full
-suite (drain, dashboards, growth) is not in this version.
+In: which parts, and how long. Out: the table on standard output, a file in bench/results/. docs/benchmarks.md says
+what each figure means.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
+import argparse
 import datetime as dt
 import json
-import os
-import platform
-import re
-import shutil
-import statistics
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from msgspec import structs, to_builtins
 
-from .rollup import rollup
+from . import dashboards, drain, growth, ingest, rollup
+from .figures import Figure, table
+from .machine import apart, description, tell
+from .plan import QUICK, Plan
 
-HERE = Path(__file__).parent
-CONNECTIONS = 64
-ROUNDS = 3
-AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:{0}.0) Gecko/20100101 Firefox/{0}.0"
-
-
-async def _decode_only(request: Request) -> Response:
-    json.loads(await request.body())
-    return Response(b"ok", 202)
-
-
-bare = Starlette(routes=[Route("/api/event", _decode_only, methods=["POST"])])
+RESULTS = Path(__file__).parent / "results"
+PARTS: dict[str, Callable[[Plan], list[Figure]]] = {
+    "ingest": ingest.measure,
+    "drain": drain.measure,
+    "rollup": rollup.measure,
+    "dashboards": dashboards.measure,
+    "growth": growth.measure,
+}
+# What is taken in at full speed all day must not wait for the store.
+_DRAIN_TO_INGEST = 3
 
 
-def main() -> None:
-    seconds = int(sys.argv[sys.argv.index("--seconds") + 1]) if "--seconds" in sys.argv else 5
-    result: dict[str, object] = {
-        "machine": f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}",
-        "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "client": "wrk" if shutil.which("wrk") else "asyncio",
-    }
-    rates: dict[str, list[float]] = {"footfall": [], "bare": []}
-    for _ in range(ROUNDS):  # alternating, so that a busy moment of the machine meets both
-        for name, server in (("footfall", _footfall), ("bare", _bare)):
-            with server() as port:
-                rates[name].append(_load(port, seconds))
-    ours, theirs = (statistics.median(rates[name]) for name in ("footfall", "bare"))
-    result |= {"ingest_per_s": round(ours), "bare_per_s": round(theirs), "ingest_ratio": round(ours / theirs, 2)}
-    result |= rollup()
-    for name, value in result.items():
-        print(f"{name:24} {value}")
-    (HERE / "results").mkdir(exist_ok=True)
-    (HERE / "results" / "latest.json").write_text(json.dumps(result, indent=1) + "\n")
+def main(words: Sequence[str] | None = None) -> None:
+    arguments = _arguments(words)
+    plan = QUICK if arguments.quick else Plan()
+    given = {name: getattr(arguments, name) for name in ("seconds", "seed") if getattr(arguments, name) is not None}
+    plan = structs.replace(plan, **given)
+    told = {"at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"), **description(), "seed": str(plan.seed)}
+    figures: list[Figure] = []
+    for name in arguments.parts:
+        tell(f"{name} …")
+        measure = PARTS[name]
+        figures += measure(plan) if measure is growth.measure else apart(measure, plan)
+    figures = _in_order(figures + _drain_to_ingest(figures))
+    result = {"machine": told, "plan": to_builtins(plan), "figures": [_plain(figure) for figure in figures]}
+    text = json.dumps(result, indent=1, ensure_ascii=False)
+    RESULTS.mkdir(exist_ok=True)
+    file = RESULTS / ("quick.json" if arguments.quick else f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H%M%S}.json")
+    file.write_text(text + "\n", encoding="utf-8")
+    if arguments.json:
+        print(text)
+    else:
+        print("\n".join(f"{name:12}{value}" for name, value in told.items()), table(figures), sep="\n\n")
+    tell(f"written to bench/results/{file.name}")
 
 
-@contextlib.contextmanager
-def _footfall() -> Iterator[int]:
-    """The real thing, one worker: every 202 is an event on disk. The engine beside it drains and rolls up."""
-    with tempfile.TemporaryDirectory() as data:
-        command = [sys.executable, "-m", "footfall", "up", "--data", data, "--port", "0", "--dashboard-port", "0"]
-        with _running([*command, "--workers", "1", "--site", "example.com", "--json"]) as process:
-            assert process.stdout is not None
-            told = json.loads(process.stdout.readline())
-            yield int(told["collector"].rpartition(":")[2])
+def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m bench", description="Measure Footfall on this machine.")
+    parser.add_argument("--parts", type=_parts, default=list(PARTS), help=f"some of {','.join(PARTS)} (default: all)")
+    parser.add_argument("--quick", action="store_true", help="only see that everything works: the figures mean nothing")
+    parser.add_argument("--seconds", type=float, help=f"length of each load (default: {Plan().seconds:.0f})")
+    parser.add_argument("--seed", type=int, help=f"of everything that is drawn (default: {Plan().seed})")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
+    return parser.parse_args(words)
 
 
-@contextlib.contextmanager
-def _bare() -> Iterator[int]:
-    """Starlette that decodes the same JSON and answers: no checks, no disk."""
-    command = [sys.executable, "-m", "uvicorn", "bench.__main__:bare", "--port", "8799", "--no-access-log"]
-    with _running([*command, "--http", "httptools", "--loop", "uvloop", "--log-level", "error"]):
-        time.sleep(1.5)
-        yield 8799
+def _parts(text: str) -> list[str]:
+    named = text.split(",")
+    unknown = [name for name in named if name not in PARTS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{', '.join(unknown)} is not among {', '.join(PARTS)}")
+    return [name for name in PARTS if name in named]
 
 
-@contextlib.contextmanager
-def _running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
-    with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=HERE.parent)
-        try:
-            yield process
-        finally:
-            process.terminate()
-            process.wait(20)
-            assert process.stdout is not None
-            process.stdout.close()
+def _drain_to_ingest(figures: Sequence[Figure]) -> list[Figure]:
+    """How much faster the writer is than the one worker that feeds it, where both were measured: by the clock, and by
+    what each takes of a processor."""
+    found = {(figure.part, figure.name): figure.value for figure in figures}
+    drained, taken = found.get(("drain", "usual files: events")), found.get(("ingest", "Footfall: requests"))
+    of_drain, of_ingest = (
+        found.get(("drain", "usual files: processor time")),
+        found.get(("ingest", "Footfall: processor time")),
+    )
+    if not (drained and taken and of_drain and of_ingest):
+        return []
+    name = "usual files: to one worker's ingest"
+    return [
+        Figure("drain", name, drained / taken, "×", f">= {_DRAIN_TO_INGEST}"),
+        Figure("drain", f"{name}, by processor time", of_ingest / of_drain, "×"),
+    ]
 
 
-def _beacon(number: int) -> tuple[bytes, str]:
-    body = {"n": "pageview", "u": f"https://example.com/page/{number % 500}", "d": "example.com", "w": 1440}
-    return json.dumps(body).encode(), AGENT.format(100 + number % 200)
+def _in_order(figures: Sequence[Figure]) -> list[Figure]:
+    """Those of a part together, parts as they come."""
+    parts = list(dict.fromkeys(figure.part for figure in figures if figure.part != growth.PART))
+    return sorted(figures, key=lambda figure: [*parts, growth.PART].index(figure.part))
 
 
-def _load(port: int, seconds: int) -> float:
-    """Accepted requests per second."""
-    if not shutil.which("wrk"):
-        return asyncio.run(_asyncio_load(port, seconds))
-    url = f"http://127.0.0.1:{port}/api/event"
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(HERE / "beacons.lua"), url]
-    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    if "Non-2xx" in output or "Socket errors" in output:
-        raise SystemExit(f"bench: requests failed:\n{output}")
-    found = re.search(r"Requests/sec:\s+([\d.]+)", output)
-    assert found
-    return float(found[1])
-
-
-async def _asyncio_load(port: int, seconds: int) -> float:
-    """A poor man's wrk: it takes about as much processor as the server, so only the ratio says something."""
-    end, accepted = time.monotonic() + seconds, 0
-
-    async def connection(number: int) -> None:
-        nonlocal accepted
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        while time.monotonic() < end:
-            body, agent = _beacon(number)
-            head = f"POST /api/event HTTP/1.1\r\nHost: x\r\nUser-Agent: {agent}\r\nContent-Length: {len(body)}\r\n\r\n"
-            writer.write(head.encode() + body)
-            answer = await reader.readuntil(b"\r\n\r\n")
-            await reader.readexactly(int(re.findall(rb"content-length: (\d+)", answer.lower())[0]))
-            accepted += answer.startswith(b"HTTP/1.1 202")
-            number += CONNECTIONS
-        writer.close()
-
-    await asyncio.gather(*(connection(number) for number in range(CONNECTIONS)))
-    return accepted / seconds
+def _plain(figure: Figure) -> dict[str, object]:
+    return {**to_builtins(figure), "met": figure.met}
 
 
 if __name__ == "__main__":

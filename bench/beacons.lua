@@ -1,9 +1,24 @@
--- wrk: 500 paths, 200 agents, one site. The same beacons as _beacon in bench/__main__.py.
-local number = 0
+-- wrk: sends ready requests from a file (bench/load.py), one after the other, and prints what it saw as JSON.
+local requests, number = {}, 0
+
+init = function(arguments)
+  local file = assert(io.open(arguments[1], "rb"))
+  for one in file:read("*a"):gmatch("[^%z]+") do
+    requests[#requests + 1] = one
+  end
+  file:close()
+end
+
 request = function()
-  number = number + 1
-  local agent = 100 + number % 200
-  return wrk.format("POST", "/api/event", {
-    ["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64; rv:" .. agent .. ".0) Gecko/20100101 Firefox/" .. agent .. ".0",
-  }, '{"n": "pageview", "u": "https://example.com/page/' .. number % 500 .. '", "d": "example.com", "w": 1440}')
+  number = number % #requests + 1
+  return requests[number]
+end
+
+done = function(summary, latency)
+  local errors = summary.errors
+  io.write(string.format(
+    '{"requests": %d, "seconds": %f, "p50_ms": %f, "p99_ms": %f, "failed": %d}\n',
+    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+    errors.connect + errors.read + errors.write + errors.status + errors.timeout
+  ))
 end

@@ -1,0 +1,216 @@
+"""The overview of a site over two years of released days, on the embedded engine.
+
+In: a plan. Out: milliseconds of the server for periods of every length, and bytes of a rolled-up year on disk.
+The rows are made up by SQL, straight into the tables: what is in them does not matter to how long reading takes, but
+how many there are, and of how many values, does.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from dashboards.period import Period, between
+from dashboards.report import Reports
+from schema.event import PAGEVIEW
+from schema.metrics import OTHER, PEOPLE_BUCKET, VITALS
+from schema.migrate import migrate
+from schema.site import Goal, Site
+from schema.store import Store
+
+from .disk import merge, rows_and_bytes
+from .figures import Figure, quantile
+from .machine import tell
+from .plan import Plan
+
+PART = "dashboards"
+SITE = Site("example.com", goals=(Goal("Signup", event="signup"), Goal("Purchase", event="purchase")))
+TODAY = dt.datetime.now(dt.UTC).date()
+P95_MS = 50
+_DAY = dt.timedelta(days=1)
+_TABLES = ("cells", "conversions", "vitals")
+# Of a hundred values of a day so many belong to each dimension. Two years see four times the values of a day.
+_SHARES = dict(
+    **dict.fromkeys(("entry_page", "exit_page"), 16),
+    **dict.fromkeys(("source", "country", "region"), 6),
+    **dict.fromkeys(("browser", "os"), 2),
+    **dict.fromkeys(("screen", "device", "channel", "utm_source", "event"), 1),
+    page=26,
+    referrer=8,
+    utm_campaign=4,
+    language=3,
+)
+_VALUES_OF_ALL = 4
+_BUCKETS = 30
+_GOALS = 5
+# The days before today that an engine of this month would hold in parts of their own.
+_RECENT_DAYS = 10
+
+
+def measure(plan: Plan) -> list[Figure]:
+    """Everything about the overview, and what released days take on disk."""
+    with tempfile.TemporaryDirectory(prefix="footfall-bench-") as directory:
+        store = _filled(directory, plan)
+        reports = Reports(store, [SITE])
+        figures = []
+        for days in (days for days in (1, 7, 30, 365, 730) if days <= plan.days):
+            figures.append(_timed(reports, _until(TODAY - _DAY, days), plan, f"{_days(days)}, all released"))
+            if days <= 365:
+                figures.append(_timed(reports, _until(TODAY, days), plan, f"{_days(days)}, today among them"))
+        figures += _disk(store, plan)
+        store.close()
+    return figures
+
+
+def up_to_today(plan: Plan, periods: Sequence[int]) -> list[Figure]:
+    """Periods of so many days: what growth compares."""
+    with tempfile.TemporaryDirectory(prefix="footfall-bench-") as directory:
+        store = _filled(directory, plan)
+        reports = Reports(store, [SITE])
+        figures = [_timed(reports, _until(TODAY, min(days, plan.days)), plan, _days(days)) for days in periods]
+        store.close()
+    return figures
+
+
+def _until(last: dt.date, days: int) -> Period:
+    first = last - (days - 1) * _DAY
+    return Period(first, last, between(first, last))
+
+
+def _days(number: int) -> str:
+    return "1 day" if number == 1 else f"{number} days"
+
+
+def _timed(reports: Reports, period: Period, plan: Plan, name: str) -> Figure:
+    if not reports.overview(SITE, period).totals.visitors:
+        raise SystemExit(f"bench: the overview of {period.label} is empty")
+    took, used = [], time.process_time()
+    for _ in range(plan.repeats):
+        started = time.perf_counter()
+        reports.overview(SITE, period)
+        took.append((time.perf_counter() - started) * 1e3)
+    used = (time.process_time() - used) * 1e3 / plan.repeats
+    return Figure(
+        PART, f"{name}: p95", quantile(took, 0.95), "ms", f"<= {P95_MS}",
+        f"median {statistics.median(took):.0f}, processor {used:.0f}; {plan.repeats} times",
+    )  # fmt: skip
+
+
+def _disk(store: Store, plan: Plan) -> list[Figure]:
+    tables = [f"released_{family}" for family in _TABLES]
+    merge(store, tables)
+    figures = []
+    for name, of in (("a rolled-up site-year", tables), *((f"  of that, {table}", [table]) for table in tables)):
+        rows, size = rows_and_bytes(store, of)
+        note = f"{rows / plan.days:,.0f} rows a day"
+        figures.append(Figure("disk", name, size / plan.days * 365 / 1e6, "MB", note=note))
+    return figures
+
+
+# -- the rows ------------------------------------------------------------------------------------------------------
+
+
+def _filled(directory: str, plan: Plan) -> Store:
+    """A store with released days up to yesterday, and today, open."""
+    tell(f"{plan.days} released days of {plan.cells:,} cells and {plan.vitals:,} buckets")
+    store = Store(f"chdb://{directory}")
+    migrate(store)
+    recent = [TODAY - n * _DAY for n in range(1, min(_RECENT_DAYS, plan.days) + 1)]
+    _insert(store, plan, "released", TODAY - plan.days * _DAY, plan.days - len(recent))
+    for day in reversed(recent):
+        _insert(store, plan, "released", day, 1)
+    _insert(store, plan, "open", TODAY, 1)
+    _write_manifest(store, plan)
+    return store
+
+
+def _insert(store: Store, plan: Plan, state: str, first: dt.date, days: int) -> None:
+    if days < 1:
+        return
+    given = {"site": SITE.key, "first": first, "days": days, "seed": plan.seed}
+    # One thread, so that a month is one part: what merges make of it.
+    for family, select in (("cells", _cells(plan)), ("conversions", _CONVERSIONS), ("vitals", _vitals(plan))):
+        store.command(f"INSERT INTO {state}_{family} {select}", given, max_threads=1, max_insert_threads=1)
+
+
+_EACH_DAY = "(SELECT {first:Date} + toIntervalDay(number) AS day FROM numbers({days:UInt32})) AS days"
+_KEY = "{site:String}, 'day', day, toDateTime(day, 'UTC') AS period, dimension, value, '', ''"
+
+
+def _value(dimension: str, place: str, many: int) -> str:
+    """SQL for the value in that place of a day: the same ones come again, each on one day in four."""
+    return f"concat('/', {dimension}, '/', toString({place} + {many} * (cityHash64({place}, day) % {_VALUES_OF_ALL})))"
+
+
+def _measures(place: str, *, shares: str = "") -> str:
+    """SQL for the nine measures of a cell; values in front places have more of everything."""
+    visitors = f"5 + intDiv(2000 + cityHash64({place}, day, {{seed:UInt32}}, 'v') % 400, 1 + {place}) AS visitors"
+    return (
+        f"{visitors}, visitors + intDiv(visitors, 5) AS visits, visits * 3 AS pageviews, pageviews + visits, "
+        f"visits AS entries, visits, intDiv(visits, 2), visits * 95, visits * 41000{shares}"
+    )
+
+
+def _cells(plan: Plan) -> str:
+    many = {name: max(2, plan.cells * share // 100) for name, share in _SHARES.items()}
+    listed = ", ".join(f"('{name}', {number})" for name, number in many.items())
+    branches = [f"dimension = '{name}', {_value('dimension', 'place', number)}" for name, number in many.items()]
+    value = f"multiIf(place = 0 AND dimension = 'event', '{PAGEVIEW}', place = 0, '{OTHER}', {', '.join(branches)}, '')"
+    return f"""
+    SELECT {_KEY}, {_measures("place")}
+    FROM (SELECT day, one.1 AS dimension, place, {value} AS value FROM {_EACH_DAY}
+          ARRAY JOIN [{listed}] AS one ARRAY JOIN range(one.2) AS place)
+    UNION ALL
+    SELECT {_KEY}, {_measures("0")} FROM (SELECT day, '' AS dimension, '' AS value FROM {_EACH_DAY})
+    UNION ALL
+    SELECT {{site:String}}, 'hour', day, toDateTime(day, 'UTC') + toIntervalHour(hour), '', '', '', '',
+        {_measures("10 + hour")}
+    FROM {_EACH_DAY} ARRAY JOIN range(24) AS hour"""
+
+
+_CONVERSIONS = f"""
+    SELECT {_KEY}, concat('Goal ', toString(goal)), if(paid, 'EUR', ''), if(paid, 0, 40), if(paid, 0, 55),
+        if(paid, 120000, 0), if(paid, 30, 0)
+    FROM (SELECT day, goal, place, goal = 0 AND place % 2 AS paid, if(place < 2, '', 'page') AS dimension,
+              if(place < 2, '', {_value("dimension", "intDiv(place, 2)", 10)}) AS value
+          FROM {_EACH_DAY} ARRAY JOIN range({_GOALS}) AS goal ARRAY JOIN range(20) AS place
+          WHERE goal = 0 OR place % 2 = 0)"""
+
+
+def _vitals(plan: Plan) -> str:
+    values = max(2, plan.vitals // len(VITALS) // (_BUCKETS + 1))
+    metrics = ", ".join(f"'{name}'" for name in VITALS)
+    return f"""
+    SELECT {_KEY}, metric, if(bucket = 0, {PEOPLE_BUCKET}, 140 + bucket), if(bucket = 0, 0, samples),
+        if(bucket < 20, samples, 0) * (bucket > 0), if(bucket > 25, samples, 0), if(bucket = 0, 150, 0)
+    FROM (SELECT day, place, metric, bucket,
+              1 + cityHash64(day, place, metric, bucket, {{seed:UInt32}}) % 20 AS samples,
+              multiIf(place = 0, '', place % 5 = 1, 'country', place % 5 = 2, 'device', 'page') AS dimension,
+              if(place = 0, '', {_value("dimension", "place", values)}) AS value
+          FROM {_EACH_DAY} ARRAY JOIN range({values}) AS place ARRAY JOIN [{metrics}] AS metric
+          ARRAY JOIN range({_BUCKETS + 1}) AS bucket)"""
+
+
+def _write_manifest(store: Store, plan: Plan) -> None:
+    days = [TODAY - n * _DAY for n in range(plan.days, 0, -1)]
+    many = len(days)
+    columns: dict[str, list[Any]] = {
+        "site": [SITE.key] * many,
+        "number": list(range(1, many + 1)),
+        "day": days,
+        "released_at": [int(time.time())] * many,
+        "origin": ["live"] * many,
+        "version": ["1"] * many,
+        "preset": ["balanced"] * many,
+        "k": [5] * many,
+        "complete": [True] * many,
+        "over_counted": [False] * many,
+        "rows": [plan.cells + plan.vitals] * many,
+        "digest": ["0" * 64] * many,
+        "previous": ["0" * 64] * many,
+    }
+    store.insert("manifest", list(columns), list(columns.values()))
