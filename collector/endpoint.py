@@ -40,6 +40,7 @@ RETRY_AFTER_S = 5
 _CALM_AFTER_S = 60
 _DAY_S = 86_400
 _Headers = tuple[tuple[bytes, bytes], ...]
+_Count = tuple[str, Reason, float]
 _CORS = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", b"X-Footfall-Reason, X-Plausible-Dropped"),
@@ -92,14 +93,16 @@ class Collector:
         events: list[Event] = []
         erasures: list[Erasure] = []
         outcomes: list[Outcome] = []
+        # Booked only once the request is taken: a sender who is told to try again is not counted twice.
+        counts: list[_Count] = []
         for arrival in arrivals:
             if isinstance(arrival, Refused):
                 outcomes.append(arrival)
                 continue
             try:
                 reasons = []
-                for domain in arrival.beacon.domains or _domain_of(arrival.beacon.url):
-                    taken = self._take(domain, arrival, now, wire)
+                for rules in self._meant(arrival.beacon):
+                    taken = self._take(rules, arrival, now, wire, counts)
                     if isinstance(taken, Event):
                         events.append(taken)
                         reasons.append(Reason.ACCEPTED)
@@ -116,11 +119,14 @@ class Collector:
                 raise Refused(Reason.NO_KEY, "request", "cannot be taken now, try again") from None
         if events or erasures:
             try:
-                await self.spool.append(events, erasures)
+                # One wish that is told a hundred times is one wish.
+                await self.spool.append(events, list(dict.fromkeys(erasures)))
             except SpoolRefuses:
                 raise Refused(Reason.SPOOL, "request", "cannot be stored now, try again") from None
             for event in events:
                 self.count(event.site, Reason.ACCEPTED, now)
+        for count in counts:
+            self.count(*count)
         for outcome in outcomes:
             if isinstance(outcome, Refused):
                 self.refuse(outcome, now, wire)
@@ -129,39 +135,55 @@ class Collector:
     async def withdraw(self, client: Client, domains: Sequence[str], width: int) -> None:
         """Have today's rows of that client deleted, never telling whether there are any. Raises NoKey, SpoolRefuses."""
         now = self.clock()
-        arrival = Arrival(Beacon("consent", "", (), width=width, consent="withdrawn"), client)
-        outcomes = [self._take(domain, arrival, now) for domain in domains]
+        arrival = Arrival(Beacon("consent", "", tuple(domains), width=width, consent="withdrawn"), client)
+        counts: list[_Count] = []
+        outcomes = [self._take(rules, arrival, now, "", counts) for rules in self._meant(arrival.beacon)]
         erasures = [outcome for outcome in outcomes if isinstance(outcome, Erasure)]
         if erasures:
             await self.spool.append((), erasures)
+        for count in counts:
+            self.count(*count)
 
-    def _take(self, domain: str, arrival: Arrival, now: float, wire: str = "") -> Event | Erasure | Reason:
-        rules = self.rules.get(domain)
+    def _meant(self, beacon: Beacon) -> list[Rules | None]:
+        """The sites a beacon is meant for, each once, by whatever names; None is one that does not exist."""
+        named = [self.rules.get(domain) for domain in beacon.domains or _domain_of(beacon.url)]
+        if len(named) == 1:
+            return named
+        sites = list(dict.fromkeys(rules.site.key for rules in named if rules is not None))
+        return [*(self.rules[site] for site in sites), *(None for rules in named if rules is None)]
+
+    def _take(
+        self, rules: Rules | None, arrival: Arrival, now: float, wire: str, counts: list[_Count]
+    ) -> Event | Erasure | Reason:
         if rules is None:
-            return self._drop("", Reason.UNKNOWN_SITE, now, wire)
+            return self._drop("", Reason.UNKNOWN_SITE, now, wire, counts)
         beacon, day = arrival.beacon, self._day(rules, now)
         received = int(arrival.received or now)
         if not day.start <= received <= now:
-            return self._drop(rules.site.key, Reason.BAD_TIME, now, wire)
+            return self._drop(rules.site.key, Reason.BAD_TIME, now, wire, counts)
         draft = Draft(
             beacon, arrival.client, rules, received, day, self.keys, self.places, self._datacenters, self._limit
         )
         outcome = anonymize(draft)
-        erasure = erasure_of(draft) if outcome is Reason.WITHDRAWN else None
+        # A page of somebody else's must not have a visitor's day deleted here; it is answered as if it had.
+        own = outcome is Reason.WITHDRAWN and rules.gate.admits_origin(arrival.client.origin)
+        erasure = erasure_of(draft) if own else None
         if isinstance(outcome, Event):
             if self._why is not None:
                 self._why.changed(draft, now, wire)
             if self._shadow is not None:
                 self._shadow.see(draft)
         elif not outcome.is_signal:
-            self._drop(rules.site.key, outcome, now, wire, draft.page)
+            self._drop(rules.site.key, outcome, now, wire, counts, draft.page)
         elif outcome is not Reason.COUNT_ONLY or beacon.name == PAGEVIEW:
             # Of those who asked not to be recorded a bare total per day: not even the minute is told.
-            self.count(rules.site.key, outcome, draft.day.number * _DAY_S)
+            counts.append((rules.site.key, outcome, draft.day.number * _DAY_S))
         return erasure or outcome
 
-    def _drop(self, site: str, reason: Reason, now: float, wire: str, page: Page | None = None) -> Reason:
-        self.count(site, reason, now)
+    def _drop(
+        self, site: str, reason: Reason, now: float, wire: str, counts: list[_Count], page: Page | None = None
+    ) -> Reason:
+        counts.append((site, reason, now))
         if self._why is not None:
             self._why.dropped(site, reason, now, wire, page)
         return reason
@@ -320,8 +342,12 @@ def refresh_forever(keys: Callable[[], None], flush: Callable[[], None], every_s
 
     async def run() -> None:
         while True:
-            keys()
-            flush()
+            for work in (keys, flush):
+                try:
+                    work()
+                except Exception as problem:
+                    # Were this the end of it, keys would no longer be followed and the day's end would stop collection.
+                    log.error("beat_failed", kind=type(problem).__name__)
             await asyncio.sleep(every_s)
 
     return asyncio.get_running_loop().create_task(run())

@@ -33,6 +33,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._deadline: asyncio.TimerHandle | None = None
         self._is_over = False
         self._left_bytes = 0
+        self._field_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -48,9 +49,6 @@ class LimitedProtocol(HttpToolsProtocol):
             if self._left_bytes > _MOST_LEFT_BYTES:
                 self.transport.close()
             return
-        if len(self.pipeline) > _MOST_WAITING:
-            self._close(b"429 Too Many Requests")
-            return
         if self._deadline is None:
             self._start_deadline()
         if self._head_bytes >= 0:
@@ -62,7 +60,20 @@ class LimitedProtocol(HttpToolsProtocol):
                 return
         super().data_received(data)
 
+    def on_message_begin(self) -> None:
+        # Also of a request that came in one piece with the end of another.
+        if self._deadline is None:
+            self._start_deadline()
+        self._field_bytes = 0
+        if len(self.pipeline) > _MOST_WAITING:
+            self._close(b"429 Too Many Requests")
+        super().on_message_begin()
+
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._field_bytes += len(name) + len(value)
+        if self._field_bytes > MAX_HEAD_BYTES:
+            self._close(b"431 Request Header Fields Too Large")
+            return
         if self._head_bytes < 0:
             # Fields after a chunked body: nobody here needs them, and uvicorn would gather them without end.
             self._close(b"400 Bad Request")
@@ -71,16 +82,23 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head_bytes = -1
-        super().on_headers_complete()
+        # Of a connection that is being closed nothing more is taken.
+        if not self.transport.is_closing():
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if not self.transport.is_closing():
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._head_bytes = 0
         self._end_deadline()
-        super().on_message_complete()
+        if not self.transport.is_closing():
+            super().on_message_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if not self.pipeline and self.cycle.more_body:
+        if not self.pipeline and self.cycle.response_complete and self.cycle.more_body:
             # Answered before its end, as too large. Its deadline goes on, and closes the connection.
             self._is_over = True
 

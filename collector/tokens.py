@@ -20,6 +20,8 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from pipeline.spool import fsync_directory
+
 log = structlog.get_logger("collector")
 
 # What a secret scanner, and whoever finds one in a file, knows it by.
@@ -97,6 +99,8 @@ class Tokens:
             return msgspec.json.decode(self._path.read_bytes(), type=dict[str, Token])
         except FileNotFoundError:
             return {}
+        except UnicodeDecodeError:
+            raise msgspec.DecodeError("is not UTF-8") from None
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[dict[str, Token]]:
@@ -117,6 +121,8 @@ class Tokens:
             file.flush()
             os.fsync(file.fileno())
         partial.rename(self._path)
+        # Or a power cut might bring a revoked token back.
+        fsync_directory(self._path.parent)
 
 
 def bearer(headers: Iterable[tuple[bytes, bytes]]) -> str:

@@ -26,6 +26,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from collector.reason import Reason
 from dashboards.access import Accounts
 from dashboards.query import BadQuery, Query
 from dashboards.report import Reports
@@ -121,8 +122,10 @@ class Engine:
         """What `footfall check` reports of the store."""
         last = self.store.rows("SELECT site, toString(max(received)), count() FROM events GROUP BY site ORDER BY site")
         reasons = self.store.rows(
+            # Not those of visitors' signals: a number that is looked at and grows tells the second.
             """SELECT site, reason, sum(count) FROM ingest WHERE minute >= now() - INTERVAL 1 DAY
-            GROUP BY site, reason ORDER BY site, reason"""
+            AND reason NOT IN {signals:Array(String)} GROUP BY site, reason ORDER BY site, reason""",
+            {"signals": [str(reason) for reason in Reason if reason.is_signal]},
         )
         released = self.store.rows("SELECT site, count(), toString(max(day)) FROM manifest GROUP BY site ORDER BY site")
         marks = received_by_spool(self.store)

@@ -13,6 +13,7 @@ import resource
 import signal
 import sys
 import threading
+import time
 from types import TracebackType
 from typing import TextIO
 
@@ -20,6 +21,8 @@ import structlog
 
 _PR_GET_DUMPABLE = 3
 _PR_SET_DUMPABLE = 4
+# Longer than a stop in order takes.
+_END_WITHIN_S = 10.0
 
 
 class CannotStart(Exception):
@@ -63,13 +66,16 @@ def set_up_logs(part: str) -> None:
 
 
 def end_with_parent() -> None:
-    """Ask this process to stop once standard input, the parent's pipe, is closed."""
+    """Stop this process once standard input, the parent's pipe, is closed: asked first, then not asked."""
 
     def wait() -> None:
         with contextlib.suppress(OSError):
             while os.read(0, 4096):
                 pass
         os.kill(os.getpid(), signal.SIGTERM)
+        # The parent would have killed whoever takes longer; without it nobody does, and the next start would wait.
+        time.sleep(_END_WITHIN_S)
+        os._exit(1)
 
     threading.Thread(target=wait, name="lifeline", daemon=True).start()
 

@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 from collector.address import Proxies
 from collector.endpoint import RETRY_AFTER_S, Collector, Endpoint, refresh_forever
 from collector.formats.plausible import Plausible
+from collector.gate import Exclusions, gate_of
 from collector.keys import NoKey
 from collector.place import Place
 from collector.reason import Reason
@@ -24,7 +25,7 @@ from collector.settings import PRESETS
 from collector.steps import Rules
 from pipeline import spool as spooling
 from pipeline.settings import SpoolSettings
-from pipeline.spool import Spool, read_sealed, spool_files
+from pipeline.spool import Spool, read_erasures, read_sealed, spool_files
 from schema.event import Event
 from schema.site import Site, local_day
 
@@ -602,3 +603,55 @@ def test_keys_are_followed_and_counts_handed_over_again_and_again() -> None:
         assert beats[:4] == ["keys", "flush", "keys", "flush"]
 
     asyncio.run(inside())
+
+
+def test_one_site_under_two_names_is_counted_once(tmp_path: Path) -> None:
+    assert ask(tmp_path, PAGEVIEW | {"d": "a.example,alias.example,b.example"}).status == 202
+    assert sorted(event.site for event in stored(tmp_path)) == ["a.example", "b.example"]
+
+
+def test_a_request_that_is_refused_as_a_whole_has_counted_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mixed = json.dumps([PAGEVIEW, PAGEVIEW | {"d": "nobody.example"}, PAGEVIEW | {"consent": "denied"}]).encode()
+
+    async def use(house: House) -> None:
+        monkeypatch.setattr(house.spool, "refusal", "full")
+        assert (await house.ask(mixed)).status == 503
+        assert house.counted == {("", "spool"): 1}
+        monkeypatch.setattr(house.spool, "refusal", "")
+        assert (await house.ask(mixed)).status == 202
+        assert house.counted[("a.example", "denied")] == house.counted[("", "unknown_site")] == 1
+
+    run(tmp_path, use)
+
+
+def test_a_task_that_fails_once_is_tried_again_and_does_not_end_the_others() -> None:
+    done: list[str] = []
+
+    def fails() -> None:
+        done.append("fails")
+        raise RuntimeError
+
+    async def inside() -> None:
+        beat = refresh_forever(fails, lambda: done.append("works"), every_s=0.01)
+        await asyncio.sleep(0.05)
+        beat.cancel()
+
+    with capture_logs():
+        asyncio.run(inside())
+    assert done.count("fails") >= 2
+    assert done.count("works") >= 2
+
+
+def test_a_foreign_page_deletes_nothing_and_is_answered_alike_and_a_wish_is_stored_once(tmp_path: Path) -> None:
+    async def use(house: House) -> list[Answer]:
+        rules = house.collector.rules
+        mine = structs.replace(rules["a.example"], gate=gate_of(["a.example"], Exclusions()))
+        house.collector.rules = {**rules, "a.example": mine}
+        wishes = json.dumps([PAGEVIEW | {"consent": "withdrawn"}] * 3).encode()
+        return [await house.ask(wishes, [("origin", f"https://{host}")]) for host in ("evil.example", "a.example")]
+
+    foreign, own = run(tmp_path, use)
+    assert foreign == own
+    assert len([erasure for path in spool_files(tmp_path) for erasure in read_erasures(path)]) == 1

@@ -282,3 +282,36 @@ def test_a_connection_that_was_answered_too_early_is_closed_by_the_deadline(port
         started = time.monotonic()
         assert raw.recv(65536) == b"", "a second answer"
         assert time.monotonic() - started < PATIENCE_S
+
+
+# -- one request behind another ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rest", [b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n", b"POST / HT"])
+def test_a_request_that_began_in_the_piece_of_another_has_its_own_deadline(rest: bytes, connection: Connection) -> None:
+    started = time.monotonic()
+    connection.send(head(length=0) + rest)
+    assert connection.answer() == (200, b"0")
+    connection.rest()
+    assert time.monotonic() - started < WITHIN_S * 4
+
+
+def test_a_body_that_comes_after_the_answer_to_the_request_before_it_is_served(connection: Connection) -> None:
+    connection.send(b"POST /once HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc" + head(length=5))
+    assert connection.answer() == (202, b"ok")
+    time.sleep(WITHIN_S / 4)
+    connection.send(b"12345")
+    assert connection.answer() == (200, b"5")
+
+
+def test_requests_without_end_in_one_piece_are_not_all_taken(connection: Connection) -> None:
+    with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+        connection.send(b"GET /wait/0.01 HTTP/1.1\r\nHost: x\r\n\r\n" * 3000)
+    with contextlib.suppress(ConnectionResetError):
+        assert connection.rest().count(b"HTTP/1.1") <= 110
+
+
+def test_a_large_head_in_the_piece_of_another_request_is_refused(connection: Connection) -> None:
+    with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+        connection.send(head() + head(size=60_000))
+    assert b"HTTP/1.1 200" not in connection.rest().partition(b"\r\n\r\n0")[2]

@@ -125,3 +125,15 @@ def test_no_change_is_lost_to_another_at_the_same_time(file: Path) -> None:
 def test_a_token_comes_as_a_bearer(header: str, token: str) -> None:
     assert bearer([(b"host", b"x"), (b"authorization", header.encode())]) == token
     assert bearer([]) == ""
+
+
+def test_a_file_that_is_no_text_leaves_no_token_and_raises_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.json"
+    tokens = Tokens(path)
+    _, token = tokens.create("example.com", "shop")
+    tokens.refresh()
+    assert tokens.site_of(token) == "example.com"
+    path.write_bytes(path.read_bytes().replace(b"shop", b"sh\xfcp"))
+    with capture_logs():
+        tokens.refresh()
+    assert tokens.site_of(token) == ""
