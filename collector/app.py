@@ -63,6 +63,11 @@ def create_app(
     async def healthz(_: Request) -> Response:
         return PlainTextResponse("ok\n")
 
+    async def root(_: Request) -> Response:
+        return PlainTextResponse(
+            "Pages send their beacons here (Footfall). The dashboards have an address of their own.\n"
+        )
+
     async def readyz(_: Request) -> Response:
         problem = ready()
         return JSONResponse({"ready": not problem, "problem": problem}, status_code=503 if problem else 200)
@@ -80,6 +85,7 @@ def create_app(
         *rights.routes(collector),
         *scripts.routes(),
         *openapi.routes(),
+        Route("/", root),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
     ]

@@ -28,6 +28,7 @@ from .vitals import vitals_of
 # What design.md gives the preset "balanced"; the composition root hands in what is set.
 DEFAULT_K = 5
 SUM_OF_DAYS = "Visitors of several days are the sum of each day's visitors: nobody is recognized on another day."
+TOO_FEW = "A day of fewer than {} visitors shows nothing (release.k); today may still be one."
 ROUNDED = "Days that are still open are rounded down to multiples of {}."
 SUM_OF_VALUES = "One visitor may be counted under several of these values, so the totals are sums over values."
 _TOTALS = ("visitors", "visits", "pageviews", "bounce_rate", "visit_duration", "events", "views_per_visit")
@@ -76,6 +77,8 @@ class Reports:
             notes.append(SUM_OF_DAYS)
         if query.filtered and DIMENSIONS[query.dimension].scope != "visit":
             notes.append(SUM_OF_VALUES)
+        if not totals["visitors"] and not query.filtered and released.k > 1 and query.last >= self.now(site).date():
+            notes.append(TOO_FEW.format(released.k))
         if site.key in self._rounded and (released.through is None or query.last > released.through):
             notes.append(ROUNDED.format(site.release_k or self._release_k))
         return {

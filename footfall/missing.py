@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from msgspec import structs
+
 from collector.reason import Reason
 from collector.why import Entry, read_why
 from dashboards.engineers import Missing, Told, Why
@@ -45,12 +47,19 @@ def teller(settings: Settings, store: Store) -> Why:
 
 
 def lines(found: Sequence[Entry]) -> list[str]:
-    """Entries as text, one line each."""
+    """Entries as text, one line each; those that tell the same but for the time are one, at the time of the last."""
+    alike: dict[Entry, list[int]] = {}
+    for one in found:
+        alike.setdefault(structs.replace(one, time=0), []).append(one.time)
+    told = sorted(((max(times), len(times), one) for one, times in alike.items()), key=lambda line: line[0])
+    if found and found[0].time > found[-1].time:
+        told.reverse()
     return [
-        f"{_clock(one.time)}  {one.site or '(no site)'}  {one.reason}  {one.hostname}{one.path}".rstrip()
+        f"{_clock(second)}  {one.site or '(no site)'}  {one.reason}  {one.hostname}{one.path}".rstrip()
         + (f"  {one.message}" if one.message else "")
         + (f"  [{one.wire}]" if one.wire else "")
-        for one in found
+        + (f"  x{times}" if times > 1 else "")
+        for second, times, one in told
     ]
 
 

@@ -31,6 +31,8 @@ from .why import site_named
 
 OK, NOTE, BAD = "ok", "note", "BAD"
 _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
+# Fewer events than so many times k may well be fewer than k people.
+_FEW = 20
 _SHOWN = 5
 
 
@@ -60,7 +62,8 @@ def check_site(load_settings: Load, site: str, as_json: bool) -> None:
         remedy = "start `footfall up`, or mend store.dsn; `footfall check` tells more"
         findings.append(Finding("store", BAD, str(problem), remedy))
     mine = site_named(settings, site)
-    findings += [*_of_settings(settings, mine), *_of_the_house(settings, running), *_of_events(status, mine)]
+    k = settings.anonymity_of(mine).k
+    findings += [*_of_settings(settings, mine), *_of_the_house(settings, running), *_of_events(status, mine, k)]
     seen = missing.entries(settings, mine.key)
     reasons = {row["reason"]: row["count"] for row in status.get("last_24_hours", []) if row["site"] == mine.key}
     good = all(one.state != BAD for one in findings)
@@ -142,7 +145,7 @@ def _of_the_house(settings: Settings, running: bool) -> Iterator[Finding]:
     yield Finding("spool", BAD if unreadable else OK, found, remedy)
 
 
-def _of_events(status: dict[str, Any], site: SiteSettings) -> Iterator[Finding]:
+def _of_events(status: dict[str, Any], site: SiteSettings, k: int) -> Iterator[Finding]:
     if not status:
         return
     last = next((row for row in status["raw"] if row["site"] == site.key), None)
@@ -150,11 +153,18 @@ def _of_events(status: dict[str, Any], site: SiteSettings) -> Iterator[Finding]:
     taken = today.get("accepted", 0)
     if taken and last:
         yield Finding("events", OK, f"{taken} accepted in the last 24 hours, the last at {last['last_event']} UTC")
+        if k > 1 and taken < _FEW * k:
+            remedy = f"to see single visits while trying things out: release_k = 1 for this site (now {k})"
+            yield Finding("dashboards", NOTE, f"a day is shown from {k} visitors on", remedy)
     elif last:
         remedy = "open a page of the site: the tag below has to be in it; `footfall why --follow` shows what comes"
         yield Finding("events", BAD, f"none for 24 hours, the last at {last['last_event']} UTC", remedy)
     else:
-        remedy = "paste the tag below into its pages and open one; `footfall why --follow` shows what comes"
+        remedy = (
+            "paste the tag below into its pages and open one; `footfall why --follow` shows what comes. Nothing comes "
+            "from localhost without data-local, from driven browsers, after an opt-out, with Do Not Track, or where a "
+            "policy or a blocker is in the way"
+        )
         yield Finding("events", BAD, "none has ever been accepted", remedy)
     nameless = sum(row["count"] for row in status["last_24_hours"] if row["reason"] == "unknown_site")
     if nameless:
@@ -192,7 +202,9 @@ def _as_text(findings: list[Finding], reasons: dict[str, int], seen: list[str], 
         yield from (f"  {line}" for line in seen)
     yield "\nPut this line into the pages:"
     yield f"  {paste['tag']}"
+    yield "(on pages opened from localhost or from a file: with data-local in it)"
     yield "or this one, whose bytes never change:"
     yield f"  {paste['pinned_tag']}"
     yield "If the pages have a Content-Security-Policy, it needs:"
     yield f"  {paste['csp']}"
+    yield "and for the picture that stands in where no script runs, the same address at img-src"

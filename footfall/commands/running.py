@@ -199,4 +199,6 @@ def _announcement(settings: Settings, told: dict[str, Any]) -> str:
             f"Put this line into the pages of {name}:",
             f'  <script defer data-domain="{name}" src="{told["collector"]}/js/script.js"></script>',
         ]
+    if settings.sites:
+        lines += ["", "Pages opened from localhost or from a file are counted only with data-local in that line."]
     return "\n".join([*lines, ""])

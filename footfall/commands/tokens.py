@@ -13,10 +13,11 @@ import msgspec
 
 from collector.tokens import Tokens
 
-from ..engine import CannotDo, ad_hoc_site
+from ..engine import CannotDo, ad_hoc_site, control_path
 from ..serve import token_file
 from ..settings import Settings
 from .options import Load, common, json_option
+from .why import settings_in_force, site_named
 
 
 @click.group()
@@ -32,6 +33,9 @@ def token() -> None:
 def create(load_settings: Load, site: str, name: str, as_json: bool) -> None:
     """Make a token for events of SITE and print it, once."""
     settings = load_settings()
+    if control_path(settings).exists():
+        settings = settings_in_force(settings)
+        site_named(settings, site)  # a running Footfall knows which sites there are
     known = settings.collector_rules().get(site.lower().removeprefix("www."))
     key = known.site.key if known else ad_hoc_site(site).key
     id_, made = _of(settings).create(key, name)

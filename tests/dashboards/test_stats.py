@@ -158,6 +158,12 @@ def test_days_too_small_to_show_are_named(ask: Any, rollups: Any, ago: Ago) -> N
 
 def test_several_days_are_labelled_as_a_sum_of_days(ask: Any) -> None:
     assert any("sum of each day" in note for note in ask()["notes"])
+    assert not any("sum of each day" in note for note in ask(days=1)["notes"])
+
+
+def test_a_day_with_too_few_people_to_be_shown_is_not_told_as_an_empty_one(ask: Any, rollups: Any, ago: Ago) -> None:
+    assert ask(days=1)["notes"] == ["A day of fewer than 5 visitors shows nothing (release.k); today may still be one."]
+    rollups.cell(ago(0), visitors=9)
     assert ask(days=1)["notes"] == []
 
 

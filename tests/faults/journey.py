@@ -81,7 +81,7 @@ class Journey:
         """No more trouble: what waits is stored. What became of every beacon."""
         eventually(lambda: not [*(self.data / "spool").glob("*/*.sealed"), *(self.data / "spool").glob("*/*.open")], 90)
         with suppress(AssertionError):  # told below
-            eventually(lambda: self.house.stats(SITE)["totals"]["pageviews"] == len(self._stored()), 30)
+            eventually(lambda: self.house.stats(SITE)["totals"]["pageviews"] == len(self._stored()), 90)
         counted = self.house.stats(SITE)["totals"]["pageviews"]
         code = self.house.stop()
         found = self._stored(stopped=True)

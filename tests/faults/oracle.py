@@ -43,7 +43,9 @@ class CollectorHouse(Scratch):
                         "--port",
                         self._ports[0],
                     ),
-                    *("--site", "example.com", "--set", f"store.dsn={self._dsn}", *self._arguments),
+                    # One machine sends it all.
+                    *("--site", "example.com", "--set", f"store.dsn={self._dsn}", "--set", "collector.rate_limit=0"),
+                    *self._arguments,
                 ],
                 stdout=subprocess.PIPE,
                 stderr=log,
