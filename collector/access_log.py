@@ -17,7 +17,7 @@ from typing import IO
 
 from schema.event import PAGEVIEW
 
-from .beacon import MAX_URL, Beacon, clean
+from .beacon import Beacon, clean, shortened
 from .reason import Reason
 from .steps import Client
 
@@ -69,9 +69,9 @@ def read_line(line: str, host: str) -> tuple[Beacon, Client, int] | Reason:
     agent = match["agent"] or ""
     beacon = Beacon(
         name=PAGEVIEW,
-        url=f"https://{host}{clean(target)}"[:MAX_URL],
+        url=shortened(f"https://{host}{clean(target)}"),
         domains=(),
-        referrer="" if referrer == "-" else clean(referrer)[:MAX_URL],
+        referrer="" if referrer == "-" else shortened(clean(referrer)),
     )
     return beacon, Client(match["address"], "" if agent == "-" else agent), moment
 

@@ -37,6 +37,10 @@ _LARGEST_SHIFT = 1000.0
 # C0 and C1 controls, and the marks that turn the direction of text around.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _MAX_AMOUNT = 10**15
+# A URL up to where its path begins.
+_ORIGIN = re.compile(rb"[^/?#]*//[^/?#]*(?=/)")
+# Stands for a path of which nothing is known, as in the scrubber.
+_NO_PATH = b"/:scrubbed"
 # ISO 4217 currencies whose minor unit is not a hundredth.
 _MINOR_DIGITS = {
     **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI"), 0),
@@ -242,3 +246,20 @@ def limited(url: str) -> str:
     if len(url if url.isascii() else url.encode()) > MAX_URL:
         raise Refused(Reason.BAD_URL, "url", f"is longer than {MAX_URL} bytes")
     return url
+
+
+def shortened(url: str) -> str:
+    """A URL within the limit, without the parameters or the path that do not fit; "" if not even its host does.
+
+    None of them is cut in two: half of an e-mail address is a name that the scrubber does not know for one.
+    """
+    # One byte more than may stay: it tells whether anything is cut, and whether a parameter ends there.
+    head = url[: MAX_URL + 1].encode("utf-8", "replace")[: MAX_URL + 1]
+    if len(head) <= MAX_URL:
+        return url
+    page, mark, query = head.partition(b"?")
+    if mark:
+        return (page + mark + query.rpartition(b"&")[0]).decode()
+    origin = _ORIGIN.match(head)
+    # Cut at a slash, a path would pass for another page; that it was too long is at least true.
+    return (origin[0] + _NO_PATH).decode() if origin and len(origin[0] + _NO_PATH) <= MAX_URL else ""

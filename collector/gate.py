@@ -52,7 +52,7 @@ class Exclusions(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Gate(Struct, frozen=True):
-    """hosts: exact names; domains: ends of names, from their dot on; neither: any host will do."""
+    """hosts: whole names; domains: ends of names, from their dot on; neither: any host will do."""
 
     hosts: frozenset[str] = frozenset()
     domains: tuple[str, ...] = ()
@@ -87,7 +87,8 @@ def gate_of(hosts: Sequence[str], exclude: Exclusions) -> Gate:
     """The gate of a site's settings."""
     bare = [host.removeprefix("www.") for host in hosts]
     return Gate(
-        frozenset(host for host in bare if not host.startswith("*.")),
+        # What is below a domain includes its `www.`, which by now nobody can tell from the domain itself.
+        frozenset(host.removeprefix("*.") for host in bare),
         tuple(host[1:] for host in bare if host.startswith("*.")),
         frozenset(exclude.countries),
         Networks(exclude.networks),
@@ -106,7 +107,7 @@ def check_hosts(hosts: Sequence[str]) -> None:
     for host in hosts:
         if not _HOST.fullmatch(host):
             raise ValueError(
-                f"{host!r} is not a host name; write 'example.com', or '*.example.com' for all below it: "
+                f"{host!r} is not a host name; write 'example.com', or '*.example.com' for it and all below: "
                 "small letters, no scheme, port or path, other alphabets as browsers send them (xn--…)"
             )
 

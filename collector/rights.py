@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Route
 from pipeline.spool import SpoolRefuses
 from schema.event import PAGEVIEW
 
-from .beacon import CONSENTS, MAX_URL, Beacon, clean
+from .beacon import CONSENTS, Beacon, clean, shortened
 from .endpoint import RETRY_AFTER_S, Collector
 from .keys import NoKey
 from .reduction import FIELDS, reduce
@@ -59,9 +59,9 @@ def routes(collector: Collector, clock: Callable[[], float] = time.time) -> list
         consent = asked.get("consent", "")
         beacon = Beacon(
             PAGEVIEW,
-            clean(asked.get("url", "") or f"https://{rules.site.key}/")[:MAX_URL],
+            shortened(clean(asked.get("url", "") or f"https://{rules.site.key}/")),
             (),
-            referrer=clean(asked.get("referrer", ""))[:MAX_URL],
+            referrer=shortened(clean(asked.get("referrer", ""))),
             time_zone=clean(asked.get("time_zone", ""))[:64],
             width=_width(asked.get("width", "")),
             consent=consent if consent in CONSENTS else "",

@@ -1,4 +1,4 @@
-"""What several formats of other trackers need: the picture they ask for, parameters, names, and when to say no."""
+"""What several formats need: the picture some ask for, parameters, names, where to cut, and when to say no."""
 
 from __future__ import annotations
 

@@ -10,11 +10,21 @@ from collections.abc import Mapping, Sequence
 
 from schema.event import PAGEVIEW
 
-from ..beacon import MAX_URL, Beacon, Refused, number_of
+from ..beacon import Beacon, Refused, number_of, shortened
 from ..format import Answer, Arrival, Incoming, Outcome
 from ..reason import Reason
 from ..steps import Rules
-from .foreign import GIF, GIF_TYPE, event_name, host_of, mistake_in, page_of, parameters, site_of, width_of
+from .foreign import (
+    GIF,
+    GIF_TYPE,
+    event_name,
+    host_of,
+    mistake_in,
+    page_of,
+    parameters,
+    site_of,
+    width_of,
+)
 
 MAX_PATH = 2048
 _YES = frozenset({"true", "1", "on"})
@@ -54,10 +64,10 @@ class GoatCounter:
         url = (page or origin) if is_event else _with_query(origin + "/" + path.removeprefix("/"), said.get("q", ""))
         beacon = Beacon(
             name=event_name(path) if is_event else PAGEVIEW,
-            # Of a longer one not even the path is kept in whole.
-            url=url[:MAX_URL],
+            # A path may be longer than a URL, and it is no mistake.
+            url=shortened(url),
             domains=domains,
-            referrer=said.get("r", "")[:MAX_URL],
+            referrer=shortened(said.get("r", "")),
             width=width_of(said.get("s")),
         )
         return (Arrival(beacon, incoming.client),)

@@ -17,7 +17,6 @@ from schema.event import ENGAGEMENT, PAGEVIEW
 
 from ..beacon import (
     MAX_ID,
-    MAX_URL,
     Beacon,
     Refused,
     first_text,
@@ -25,6 +24,7 @@ from ..beacon import (
     money_of,
     number_of,
     props_of,
+    shortened,
     vitals_of,
     whole_of,
 )
@@ -130,7 +130,7 @@ def _beacon(said: Mapping[str, str], page: str) -> Beacon | Refused:
         name=name,
         url=limited(_CAMPAIGN.sub(_utm, said.get("url") or page)),
         domains=domains,
-        referrer=said.get("urlref", "")[:MAX_URL],
+        referrer=shortened(said.get("urlref", "")),
         props=props_of(props),
         currency=currency,
         amount=minor,

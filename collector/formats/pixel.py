@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from schema.event import PAGEVIEW
 
-from ..beacon import MAX_URL, Beacon, Refused, domains_of, limited
+from ..beacon import Beacon, Refused, domains_of, limited, shortened
 from ..format import Answer, Arrival, Incoming, Outcome, first_refusal
 from .foreign import GIF, GIF_TYPE, page_of, parameters
 
@@ -29,7 +29,7 @@ class Pixel:
             name=PAGEVIEW,
             url=limited(said.get("u") or page_of(incoming)),
             domains=domains_of(said.get("d")),
-            referrer=said.get("r", "")[:MAX_URL],
+            referrer=shortened(said.get("r", "")),
         )
         return (Arrival(beacon, incoming.client),)
 

@@ -17,7 +17,6 @@ from schema.metrics import VITALS
 
 from ..beacon import (
     MAX_ID,
-    MAX_URL,
     Beacon,
     Refused,
     consent_of,
@@ -30,6 +29,7 @@ from ..beacon import (
     name_of,
     props_of,
     scroll_of,
+    shortened,
     vitals_of,
     whole_of,
 )
@@ -156,7 +156,7 @@ def _beacon(wire: _Wire) -> Beacon:
         name=name,
         url=url,
         domains=domains_of(wire.d if wire.d is not None else wire.domain),
-        referrer=first_text(wire.r, wire.referrer)[:MAX_URL],
+        referrer=shortened(first_text(wire.r, wire.referrer)),
         hash_mode=(wire.h if wire.h is not None else wire.hash_mode) in (1, True, "1", "true"),
         interactive=interactive not in (False, 0, "false"),
         props=props,

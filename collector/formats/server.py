@@ -33,6 +33,7 @@ from ..beacon import (
     money_of,
     name_of,
     props_of,
+    shortened,
     vitals_of,
 )
 from ..endpoint import Collector, Endpoint
@@ -332,7 +333,7 @@ def _arrival(event: ServerEvent, site: str, now: float) -> Arrival:
             name_of(event.name),
             limited(clean(event.url).strip()),
             (site,),
-            referrer=clean(event.referrer).strip()[:MAX_URL],
+            referrer=shortened(clean(event.referrer).strip()),
             hash_mode=event.hash_routing,
             interactive=event.interactive,
             props=props_of(event.props),
@@ -383,13 +384,17 @@ def _received(timestamp: dt.datetime | float | None, now: float) -> float:
 
 # -- why not -------------------------------------------------------------------------------------------------------
 
-# What msgspec says, and where. It quotes names of fields, and a word that is none of a closed list.
+# What msgspec says, and where. It quotes names of fields, and a word that is none of a closed list; a name may be made
+# to look like the end of what is said.
 _SAID = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<path>[^`]*)`)?", re.DOTALL)
-_OF_A_FIELD = re.compile(r"Object (?P<how>missing required|contains unknown) field `(?P<name>[^`]*)`", re.DOTALL)
+_OF_A_FIELD = re.compile(r"Object (?P<how>missing required|contains unknown) field `(?P<name>.*)`", re.DOTALL)
 _KNOWN_IN = {
     path: struct.__struct_fields__
     for path, struct in (("", ServerEvent), ("visitor", Visitor), ("revenue", Revenue), ("vitals", Vitals))
 }
+_PATHS = frozenset(
+    [f"{path}.{field}".lstrip(".") for path, fields in _KNOWN_IN.items() for field in fields] + ["props[...]"]
+)
 _REQUIRED = {
     "visitor": "is required: without the visitor's address and agent nobody can be counted",
     "visitor.address": "is required: the visitor's address, which is used in memory and never stored",
@@ -405,12 +410,13 @@ def _explained(problem: Exception) -> tuple[str, str]:
         return "event", "is not JSON"
     said = _SAID.fullmatch(str(problem))
     assert said is not None
-    what, path = said["what"], said["path"] or ""
+    what, path = said["what"], said["path"] if said["path"] in _PATHS else ""
     if of := _OF_A_FIELD.fullmatch(what):
         if of["how"] == "missing required":
             field = f"{path}.{of['name']}".lstrip(".")
             return field, _REQUIRED.get(field, "is required")
         # Its name is not repeated: it may be a value in the wrong place. What may be meant is ours to say.
+        path = path if path in _KNOWN_IN else ""
         known = _KNOWN_IN[path]
         near = get_close_matches(of["name"][:40].lower(), known, 1)
         remedy = f"is `{near[0]}` meant?" if near else f"it can have {', '.join(known)}"

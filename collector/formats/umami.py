@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -16,7 +17,7 @@ from msgspec import Meta, Raw, Struct
 from schema.event import ENGAGEMENT, PAGEVIEW
 from schema.metrics import VITALS
 
-from ..beacon import MAX_PROPS, MAX_URL, Beacon, Refused, first_text, limited, props_of, vitals_of
+from ..beacon import MAX_KEY, MAX_PROPS, Beacon, Refused, first_text, limited, props_of, shortened, vitals_of
 from ..format import Answer, Arrival, Incoming, Outcome
 from ..reason import Reason
 from ..steps import Client
@@ -139,7 +140,7 @@ def _read(body: bytes | Raw, client: Client) -> Arrival | Refused:
     payload, domains = decoded.payload, site_of(decoded.payload.website, "website")
     if decoded.type == "identify":
         return Refused(Reason.NOT_KEPT, "identify", "is not kept")
-    props = dict(_flat(payload.data or {}))
+    props = dict(islice(_flat(payload.data or {}), MAX_PROPS))
     if payload.tag:
         props.setdefault("tag", payload.tag)
     vitals = {}
@@ -152,7 +153,7 @@ def _read(body: bytes | Raw, client: Client) -> Arrival | Refused:
         name=name,
         url=limited(_url(payload)),
         domains=domains,
-        referrer=first_text(payload.referrer)[:MAX_URL],
+        referrer=shortened(first_text(payload.referrer)),
         props=props_of(props),
         vitals=vitals,
         width=width_of(payload.screen),
@@ -171,8 +172,11 @@ def _url(payload: _Payload) -> str:
 
 
 def _flat(data: dict[str, Any], prefix: str = "", depth: int = _DEPTH) -> Iterator[tuple[str, Any]]:
-    """{"a": {"b": 1}} as ("a.b", 1): a property is one text."""
-    for key, value in list(data.items())[:MAX_PROPS]:
+    """{"a": {"b": 1}} as ("a.b", 1): a property is one text. Raises Refused."""
+    for key, value in islice(data.items(), MAX_PROPS):
+        # Before it is copied in front of all that is below it.
+        if len(prefix) + len(key) > MAX_KEY:
+            raise Refused(Reason.BAD_PROPERTY, "data", f"has a name of more than {MAX_KEY} bytes")
         if not isinstance(value, dict):
             yield prefix + key, value
         elif depth:

@@ -89,11 +89,16 @@ def blocked(make: Callable[[Collector], Format]) -> Callable[[Collector], Format
     return of
 
 
+def incoming(body: bytes = b"", query: bytes = b"", path: dict[str, str] | None = None) -> Incoming:
+    """A request as a format is given it."""
+    client = Client("203.0.113.9", AGENT, "", False, False, False, NO_HINTS)
+    return Incoming(client, body, query, path or {}, (), NOW)
+
+
 def takes(format_: Format, body: bytes = b"", query: bytes = b"", path: dict[str, str] | None = None) -> None:
     """Whatever is sent is read as beacons, or refused: there is no third way."""
-    client = Client("203.0.113.9", AGENT, "", False, False, False, NO_HINTS)
     try:
-        found = format_.read(Incoming(client, body, query, path or {}, (), NOW))
+        found = format_.read(incoming(body, query, path))
     except Refused as refused:
         answer = format_.refuse(refused)
     else:

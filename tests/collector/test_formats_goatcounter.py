@@ -43,7 +43,10 @@ def alone(collector: Collector) -> Format:
         ({"p": "/foo.html", "b": "x"}, (), 400, "bad_body", None),
         ({"p": "/foo.html", "e": "perhaps"}, (), 400, "bad_body", None),
         ({"p": "/foo.html"}, [("user-agent", GOOGLEBOT)], 200, "bot", None),
-        ({"p": "/" + "x" * 2047}, (), 200, None, "/" + "x" * 499),
+        ({"p": "/" + "x" * 1900}, (), 200, None, "/" + "x" * 499),
+        # With the host in front too long for a URL, and still no longer than a path may be.
+        ({"p": "/" + "x" * 2047}, (), 200, None, "/:scrubbed"),
+        ({"p": "/" + "é" * 1023}, (), 200, None, "/:scrubbed"),
         ({"p": "/" + "x" * 2048}, (), 400, "bad_url", None),
         ({"p": "/" + "é" * 1024}, (), 400, "bad_url", None),
         ({"p": "/foo.html"}, [("purpose", "prefetch")], 200, "prefetch", None),
@@ -104,6 +107,30 @@ def test_an_event_is_named_by_its_path(tmp_path: Path) -> None:
 def test_where_the_visit_comes_from(tmp_path: Path, query: Any, source: str, kept: str) -> None:
     _, (event,) = asked(tmp_path, goat, query, headers=FROM_PAGE)
     assert (event.path, event.source, event.query) == ("/foo.html", source, kept)
+
+
+def test_no_cut_lays_half_an_address_bare(tmp_path: Path) -> None:
+    # The cut is right behind the name; what is left of the address is none that anybody would find.
+    for more in (
+        "utm_source=b&x={}&utm_content=anna.schmidt%40example.com",
+        "x={}&utm_content=anna.schmidt@example.com",
+    ):
+        before = len("https://a.example/a?" + more.format("").partition("schmidt")[0] + "schmidt")
+        query = {"p": "/a", "q": more.format("y" * (2000 - before))}
+        _, events = asked(tmp_path, goat, query, headers=FROM_PAGE)
+    assert [(event.path, event.query, event.utm_content) for event in events] == [
+        ("/a", "utm_source=b", ""),
+        ("/a", "", ""),
+    ]
+
+
+def test_no_cut_within_a_path_lays_half_an_address_bare(tmp_path: Path) -> None:
+    # Marks that are seen nowhere: the readable path is so short that its end is stored.
+    before = len("https://a.example/anna.schmidt")
+    hidden, rest = divmod(2000 - before, len("%C2%AD"))
+    path = "/" + "%C2%AD" * hidden + "-" * rest + "anna.schmidt%40example.com"
+    answer, (event,) = asked(tmp_path, goat, {"p": path}, headers=FROM_PAGE)
+    assert (answer.status, event.path) == (200, "/:scrubbed")
 
 
 @pytest.mark.parametrize("size", ["1920", "1920,1080", "1920,1080,2", "1920.5,1080,1.25"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.beacon import MAX_KEY, MAX_PROPS, Refused
 from collector.endpoint import Collector
 from collector.format import Format
 from collector.formats.umami import MAX_BATCH, Umami, UmamiBatch
+from collector.reason import Reason
 from schema.event import NOT_MEASURED
-from tests.collector.formats import GOOGLEBOT, UUID, VALUES, asked, blocked, send, takes
+from tests.collector.formats import GOOGLEBOT, UUID, VALUES, asked, blocked, incoming, send, takes
 from tests.collector.test_endpoint import House, run, stored
 
 PAYLOAD = {
@@ -131,6 +134,28 @@ def test_the_address_of_a_page(
 def test_an_events_data_are_its_properties(tmp_path: Path, data: Any, props: dict[str, str]) -> None:
     _, (event,) = asked(tmp_path, one, "", sent(name="sign up", data=data), method="POST")
     assert (event.name, event.props) == ("sign up", props)
+
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz0123"
+
+
+def nested(depth: int) -> Any:
+    """Thirty to the power of that many leaves."""
+    return {letter: nested(depth - 1) for letter in LETTERS} if depth else 1
+
+
+@pytest.mark.parametrize(("room", "refused"), [(0, False), (MAX_KEY - 6, False), (80_000, True)])
+def test_nested_data_take_no_more_memory_than_the_body_that_brings_them(room: int, refused: bool) -> None:
+    # Every leaf's name begins with the long one, so the copies are as many times the body as there are leaves.
+    body = json.dumps([sent(data={"K" * (room or 1): nested(3)})], separators=(",", ":")).encode()
+    assert len(body) <= UmamiBatch.max_body
+    tracemalloc.start()
+    (found,) = UmamiBatch().read(incoming(body))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20_000_000
+    outcome = found.reason if isinstance(found, Refused) else len(found.beacon.props)
+    assert outcome == (Reason.BAD_PROPERTY if refused else MAX_PROPS)
 
 
 def test_our_own_two_names_are_no_names_of_custom_events(tmp_path: Path) -> None:

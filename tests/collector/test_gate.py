@@ -50,8 +50,11 @@ def outcome(hosts: Sequence[str] = (), exclude: Exclusions = OPEN, limit: Any = 
         ("EXAMPLE.com:8443", True),
         ("shop.example.org", True),
         ("a.b.example.org", True),
-        # `*.` is for what is below, and for nothing that only ends alike.
-        ("example.org", False),
+        ("www.shop.example.org", True),
+        # `www.` is no part of a host here, so that what is below cannot be told from the domain itself.
+        ("www.example.org", True),
+        ("example.org", True),
+        # What only ends alike is not below.
         ("badexample.org", False),
         ("example.com.evil.test", False),
         ("evil.test", False),
@@ -66,6 +69,12 @@ def test_only_pages_of_the_sites_hosts_are_counted(host: str, stored: bool) -> N
 def test_a_site_without_hosts_takes_any_page_and_any_origin() -> None:
     assert outcome(beacon={"url": "https://evil.test/"}, client={"origin": "https://other.test"}) == "stored"
     assert outcome(client={"origin": "null"}) == "stored"
+
+
+def test_a_page_below_a_domain_may_send_from_its_own_origin() -> None:
+    given = {"beacon": {"url": "https://www.example.com/a"}, "client": {"origin": "https://www.example.com"}}
+    assert outcome(["*.example.com"], **given) == "stored"
+    assert outcome(["*.example.com"], client={"origin": "https://badexample.com"}) is Reason.ORIGIN
 
 
 @pytest.mark.parametrize(

@@ -413,6 +413,12 @@ def without(*path: str) -> dict[str, Any]:
         (visited(userAgent=MARK), "bad_body", "visitor", "not known: is `agent` meant?"),
         (EVENT | {f"{MARK}@x.example": 1}, "bad_body", "event", "not known: it can have name, url, visitor, id,"),
         (visited(**{MARK: 1}), "bad_body", "visitor", "not known: it can have address, agent, do_not_track,"),
+        # Names made to look like the end of what is said of them.
+        (EVENT | {f"x` - at `$.{MARK}": 1}, "bad_body", "event", "not known: it can have name, url, visitor, id,"),
+        (EVENT | {f"a`b` - at `$.{MARK}": 1}, "bad_body", "event", "not known: it can have name, url, visitor, id,"),
+        (EVENT | {"x` - at `$.name": 1}, "bad_body", "event", "not known: it can have name, url, visitor, id,"),
+        (EVENT | {f"{MARK}`": 1}, "bad_body", "event", "not known: it can have name, url, visitor, id,"),
+        (visited(**{f"a`b` - at `$.{MARK}": 1}), "bad_body", "visitor", "not known: it can have address, agent,"),
         (EVENT | {"vitals": {MARK: 1}}, "bad_body", "vitals", "not known: it can have lcp, inp, cls, fcp, ttfb"),
         (EVENT | {"revenue": {"amout": 1}}, "bad_body", "revenue", "not known: is `amount` meant?"),
         (EVENT | {"props": {MARK: [1]}}, "bad_body", "props[...]", "got `array`"),
