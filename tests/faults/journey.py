@@ -81,12 +81,19 @@ class Journey:
         """No more trouble: what waits is stored. What became of every beacon."""
         eventually(lambda: not [*(self.data / "spool").glob("*/*.sealed"), *(self.data / "spool").glob("*/*.open")], 90)
         with suppress(AssertionError):  # told below
-            eventually(lambda: self.house.stats(SITE)["totals"]["pageviews"] == len(self._stored()), 90)
+            eventually(self._all_counted, 90)
         counted = self.house.stats(SITE)["totals"]["pageviews"]
         code = self.house.stop()
-        found = self._stored(stopped=True)
+        found = self._stored()
         quarantined = [held.fields["path"] for held in Quarantine(self.data / "quarantine").held()]
         return self._judged(found, quarantined, counted, code)
+
+    def _all_counted(self) -> bool:
+        """Whether the rollup holds all that was acknowledged, and no run of it brings more."""
+        before = self.house.stats(SITE)["totals"]["pageviews"]
+        time.sleep(4)
+        now: int = self.house.stats(SITE)["totals"]["pageviews"]
+        return before == now and now >= len(self.oracle.acknowledged)
 
     def end(self) -> None:
         with suppress(ProcessLookupError, AssertionError):
@@ -112,10 +119,9 @@ class Journey:
             "troubles": dict(self.done.most_common()),
         }  # fmt: skip
 
-    def _stored(self, stopped: bool = False) -> list[tuple[str, str]]:
+    def _stored(self) -> list[tuple[str, str]]:
+        """Once the house has stopped."""
         if not self._server:
-            if not stopped:
-                return [("", "")] * self.house.stats(SITE)["totals"]["pageviews"]
             [found] = rows(self.data, _QUESTION)
             return [(path, text) for path, text in found]
         store = Store(self._server.dsn)
