@@ -37,7 +37,8 @@ def beacons(page: Page) -> list[dict[str, Any]]:
 
     def note(request: Request) -> None:
         if request.url.endswith("/api/event"):
-            sent.append(request.post_data_json)
+            body = request.post_data_json
+            sent.extend(body if isinstance(body, list) else [body])  # what happens in one moment goes together
 
     page.on("request", note)
     return sent
