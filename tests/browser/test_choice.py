@@ -99,6 +99,7 @@ def test_the_opt_out_page_keeps_the_choice_for_its_own_address(visit: Page, hous
 def test_consent_is_told_with_every_beacon_and_kept_by_the_page_alone(visit: Page, house: Running) -> None:
     sent = beacons(visit)
     visit.goto(house.told["demo"])
+    eventually(lambda: arrived(visit, sent, 1))
     visit.evaluate("footfall.consent('granted')")
     visit.click("#sign-up")
     eventually(lambda: arrived(visit, sent, 2))
