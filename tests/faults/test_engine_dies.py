@@ -13,10 +13,11 @@ import pytest
 from schema.store import Store, StoreDown
 from tests.house import eventually, running
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.clickhouse, pytest.mark.timeout(300)]
 
-# Left alone, the engine answers errors for minutes.
-WITHIN_S = 15.0
+# Left alone, the engine answers errors for about five minutes. First it writes down where it was: that takes seconds, and
+# on a busy machine many of them.
+WITHIN_S = 60.0
 BEACON = {"n": "pageview", "u": "https://example.com/", "d": "example.com"}
 SYS_TGKILL = 234
 
@@ -34,7 +35,8 @@ def test_an_engine_that_died_is_replaced_at_once_and_nothing_is_lost(data: Path)
         eventually(lambda: house.stats("example.com")["totals"]["pageviews"] == 1)
         engine = engine_of(house.processes())
         # One of ClickHouse's own threads: Python's main thread would not notice.
-        thread = sorted(int(name) for name in os.listdir(f"/proc/{engine}/task"))[3]
+        tasks = Path(f"/proc/{engine}/task")
+        thread = next(int(task.name) for task in tasks.iterdir() if (task / "comm").read_text().strip() == "BgSchPool")
         started = time.monotonic()
         assert ctypes.CDLL(None).syscall(SYS_TGKILL, engine, thread, signal.SIGSEGV) == 0
         assert house.post(BEACON)[0] == 202
