@@ -15,8 +15,8 @@ from tests.house import eventually, running
 
 pytestmark = [pytest.mark.clickhouse, pytest.mark.timeout(300)]
 
-# Left alone, the engine answers errors for about five minutes. First it writes down where it was: that takes seconds, and
-# on a busy machine many of them.
+# Left alone, the engine answers errors for about five minutes. First it writes down where it was: that takes seconds,
+# and on a busy machine many of them.
 WITHIN_S = 60.0
 BEACON = {"n": "pageview", "u": "https://example.com/", "d": "example.com"}
 SYS_TGKILL = 234
