@@ -455,10 +455,14 @@ def _lock(path: Path) -> int:
     return descriptor
 
 
+def reached_at(host: str) -> str:
+    """The address at which this machine reaches what listens on that one."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+
+
 def _healthy(sock: socket.socket) -> bool:
     host, port = sock.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=0.5) as connection:
+    with contextlib.suppress(OSError), socket.create_connection((reached_at(host), port), timeout=0.5) as connection:
         connection.settimeout(0.5)
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         return connection.recv(64).startswith(b"HTTP/1.1 200")

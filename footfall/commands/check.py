@@ -24,8 +24,9 @@ from schema.store import StoreError
 
 from .. import missing
 from ..engine import CannotDo, control_path, opened
-from ..serve import key_directory
+from ..serve import key_directory, reached_at
 from ..settings import Settings, SiteSettings
+from .looking import state_of_spools
 from .options import Load, common, json_option
 from .why import site_named
 
@@ -138,11 +139,8 @@ def _of_the_house(settings: Settings, running: bool) -> Iterator[Finding]:
         yield Finding("keys", BAD, f"{directory} is on a disk", "set keys.directory to a tmpfs")
     elif directory.exists():
         yield Finding("keys", OK, "in RAM")
-    waiting = sum(1 for _ in (settings.directory / "spool").glob("*/*.sealed"))
-    unreadable = sum(1 for _ in (settings.directory / "spool").glob("*/*.bad"))
-    remedy = "see docs/operators.md" if unreadable else ""
-    found = f"{waiting} file(s) waiting, {unreadable} set aside as unreadable"
-    yield Finding("spool", BAD if unreadable else OK, found, remedy)
+    readable, found = state_of_spools(settings)
+    yield Finding("spool", OK if readable else BAD, found, "" if readable else "see docs/operators.md")
 
 
 def _of_events(status: dict[str, Any], site: SiteSettings, k: int) -> Iterator[Finding]:
@@ -174,7 +172,7 @@ def _of_events(status: dict[str, Any], site: SiteSettings, k: int) -> Iterator[F
 
 def _ready(settings: Settings) -> tuple[bool, str]:
     """Whether the collector on this machine takes events, and why not."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.collector.host, settings.collector.host)  # noqa: S104
+    host = reached_at(settings.collector.host)
     connection = http.client.HTTPConnection(host, settings.collector.port, timeout=5)
     try:
         connection.request("GET", "/readyz")

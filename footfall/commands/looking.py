@@ -24,7 +24,7 @@ from .. import explain, intake, preview
 from ..databases import places_of
 from ..engine import CannotDo, StatsRequest, iso_date, opened
 from ..serve import key_directory
-from ..settings import describe
+from ..settings import Settings, describe
 from .options import Load, common, json_option
 
 # A spool reports every other second; its store may be away for a while.
@@ -91,10 +91,7 @@ def check(load_settings: Load, as_json: bool) -> None:
         status = {}
         findings.append(("store", False, str(problem)))
     findings += _watermarks({row["spool"]: row["received_through"] for row in status.get("spools", [])})
-    spool = settings.directory / "spool"
-    waiting = sum(1 for _ in spool.glob("*/*.sealed"))
-    bad = sum(1 for _ in spool.glob("*/*.bad"))
-    findings.append(("spool", not bad, f"{waiting} file(s) waiting, {bad} set aside as unreadable"))
+    findings.append(("spool", *state_of_spools(settings)))
     quarantined = sum(1 for _ in (settings.directory / "quarantine").glob("*.event"))
     findings.append(("quarantine", not quarantined, f"{quarantined} event(s)"))
     directory = key_directory(settings)
@@ -120,6 +117,14 @@ def check(load_settings: Load, as_json: bool) -> None:
             click.echo(f"     {row['site'] or '(no site)'}: {row['count']} {row['reason']} in the last 24 hours")
     if not good:
         raise SystemExit(1)
+
+
+def state_of_spools(settings: Settings) -> tuple[bool, str]:
+    """Whether every file of the spools can be read, and how many wait."""
+    spool = settings.directory / "spool"
+    waiting = sum(1 for _ in spool.glob("*/*.sealed"))
+    bad = sum(1 for _ in spool.glob("*/*.bad"))
+    return not bad, f"{waiting} file(s) waiting, {bad} set aside as unreadable"
 
 
 def _watermarks(marks: dict[str, int]) -> list[tuple[str, bool, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -33,8 +32,6 @@ consent('granted');
 optOut();
 console.log(Object.keys(globalThis).includes('footfall'));
 """
-
-pytestmark = pytest.mark.skipif(not shutil.which("npm"), reason="Node.js is not installed")
 
 
 def _run(folder: Path, *command: str) -> str:

@@ -167,7 +167,6 @@ def test_the_sizes_in_the_documentation_are_the_real_ones() -> None:
     assert told == pytest.approx(measured, rel=0.03, abs=8)
 
 
-@pytest.mark.skipif(not shutil.which("npm"), reason="Node.js is not installed: the build cannot be repeated")
 @pytest.mark.timeout(300)
 def test_a_rebuild_gives_the_committed_bytes(tmp_path: Path) -> None:
     sources = tmp_path / "tracker"
