@@ -40,6 +40,8 @@ from schema.store import Store, StoreDown, StoreError
 from .settings import Settings, SiteSettings
 
 _TIMEOUT_S = 600.0
+# An engine that starts anew takes seconds, after a fatal signal on a busy machine many of them.
+_STARTS_WITHIN_S = 30.0
 
 
 class CannotDo(Exception):
@@ -221,11 +223,10 @@ class Remote:
 def opened(settings: Settings, make: bool = False) -> Iterator[House]:
     """The running instance of this data directory, or else the store itself. make: also where there is none yet.
     Raises CannotDo."""
-    path = control_path(settings)
-    if path.exists():
-        with contextlib.suppress(ConnectionRefusedError, FileNotFoundError):
-            yield Remote(path)
-            return
+    running = _running(settings)
+    if running is not None:
+        yield running
+        return
     store = open_store(settings, make)
     try:
         migrate(store)
@@ -234,6 +235,24 @@ def opened(settings: Settings, make: bool = False) -> Iterator[House]:
         yield Engine(settings, store, live=False)
     finally:
         store.close()
+
+
+def _running(settings: Settings) -> Remote | None:
+    """The running instance, waited for while it starts: its engine may be on its way up, and a command that opened the
+    store before it would be in its way. Raises CannotDo where it does not come."""
+    path, deadline = control_path(settings), time.monotonic() + _STARTS_WITHIN_S
+    while True:
+        if path.exists():
+            with contextlib.suppress(ConnectionRefusedError, FileNotFoundError):
+                return Remote(path)
+        if not (settings.dsn.startswith("chdb:") and _is_running(settings)):
+            return None
+        if time.monotonic() >= deadline:
+            raise CannotDo(
+                f"data = {str(settings.directory)!r}: Footfall is running there, but its engine has not answered for "
+                f"{_STARTS_WITHIN_S:.0f} s; its log says why"
+            )
+        time.sleep(0.2)
 
 
 def open_store(settings: Settings, make: bool = False) -> Store:

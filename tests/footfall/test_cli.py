@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -11,10 +12,12 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
-from footfall import explain
+from footfall import engine, explain
 from footfall.commands import looking
 from footfall.intake import Summary
+from footfall.settings import Settings
 from tests.house import footfall, running
 
 LOG = (
@@ -159,6 +162,26 @@ def test_a_running_house_answers_and_imports_over_its_socket_and_stops_cleanly(d
         assert house.post({"n": "pageview", "u": "https://example.com/", "d": "example.com"})[0] == 202
         assert house.stop() == 0
         assert not (data / "control.sock").exists()
+
+
+def test_a_command_waits_for_an_engine_that_is_starting_and_never_opens_the_store_before_it(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = structs.replace(Settings(), data=str(data))
+    (data / "clickhouse").mkdir(parents=True)
+    monkeypatch.setattr(engine, "_STARTS_WITHIN_S", 0.5)
+    with open(data / "up.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(engine.CannotDo, match="its engine has not answered"), engine.opened(settings):
+            pass
+        assert not list((data / "clickhouse").iterdir())
+    monkeypatch.undo()
+    with running(data, "--set", "release.k=1") as house:
+        [pid] = [pid for pid in house.processes() if b"child\0engine" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        os.kill(pid, signal.SIGKILL)
+        # The socket is still there, and nobody listens; then the engine starts anew. Nobody else has the store.
+        assert house.command("stats", "example.com").returncode == 0
+        assert house.stop() == 0
 
 
 def test_up_stops_on_ctrl_c(data: Path) -> None:
