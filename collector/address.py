@@ -16,12 +16,11 @@ MAX_HOPS = 32
 
 def truncate(address: str, v4_bits: int = 24, v6_bits: int = 48) -> str:
     """The network of an address, without the prefix length; "" for what is no address."""
-    try:
-        # The kernel's own reading of dotted decimals, at a fifth of the time; what it refuses is read below.
-        packed = int.from_bytes(socket.inet_pton(socket.AF_INET, address), "big") >> (32 - v4_bits) << (32 - v4_bits)
-        return socket.inet_ntop(socket.AF_INET, packed.to_bytes(4, "big"))
-    except (OSError, ValueError):
-        parsed = _parse(address)
+    number = _v4(address)
+    if number is not None:
+        kept = number >> (32 - v4_bits) << (32 - v4_bits)
+        return socket.inet_ntop(socket.AF_INET, kept.to_bytes(4, "big"))
+    parsed = _parse(address)
     if parsed is None:
         return ""
     keep = v4_bits if isinstance(parsed, IPv4Address) else v6_bits
@@ -44,16 +43,11 @@ class Networks:
         """Whether an address is in one of them; what is no address is in none."""
         if not self._networks:
             return False
-        try:
-            # As in truncate(): almost every address, at a fifth of the time.
-            number = int.from_bytes(socket.inet_pton(socket.AF_INET, address), "big")
-        except (OSError, ValueError):
+        number = _v4(address)
+        if number is None:
             parsed = _parse(address)
-            return parsed is not None and self.have(parsed)
+            return parsed is not None and any(parsed in network for network in self._networks)
         return any(number & mask == network for mask, network in self._v4)
-
-    def have(self, address: IPv4Address | IPv6Address) -> bool:
-        return any(address in network for network in self._networks)
 
 
 class Proxies:
@@ -66,21 +60,35 @@ class Proxies:
 
     def client(self, peer: str, forwarded_for: Sequence[str] = ()) -> str:
         """The peer, or where the peer is a proxy of ours the rightmost forwarded address that is none."""
-        if not self._networks:
+        if not self._networks.hold(peer):
             return peer
-        parsed = _parse(peer)
-        if parsed is None or not self._networks.have(parsed):
-            return peer
-        nearest = parsed
+        nearest = _canonical(peer)
         for entry in reversed(",".join(forwarded_for).rsplit(",", MAX_HOPS)[-MAX_HOPS:]):
-            hop = _parse(_bare(entry))
-            if hop is None:
+            hop = _canonical(_bare(entry))
+            if not hop:
                 # Nobody can tell who wrote what stands left of garbage, so the proxy that passed it on is the client.
                 break
             nearest = hop
-            if not self._networks.have(hop):
+            if not self._networks.hold(hop):
                 break
-        return str(nearest)
+        return nearest
+
+
+def _canonical(text: str) -> str:
+    """The one spelling of an address, "" for what is none. Dotted decimals that the kernel takes are it already."""
+    if _v4(text) is not None:
+        return text
+    parsed = _parse(text)
+    return "" if parsed is None else str(parsed)
+
+
+def _v4(text: str) -> int | None:
+    """An IPv4 address as a number, by the kernel's own reading of dotted decimals: a fifth of the time. None for
+    whatever that refuses."""
+    try:
+        return int.from_bytes(socket.inet_pton(socket.AF_INET, text), "big")
+    except (OSError, ValueError):
+        return None
 
 
 def _parse(text: str) -> IPv4Address | IPv6Address | None:

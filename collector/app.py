@@ -114,6 +114,10 @@ class _App(Starlette):
             if isinstance(route, Route) and isinstance(route.endpoint, Endpoint)
         }
 
+    def at_once(self, scope: Scope) -> Endpoint | None:
+        """The endpoint of a beacon, which asks nothing of a task: LimitedProtocol begins it at once."""
+        return self._endpoints.get(scope["path"])
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = self._endpoints.get(scope["path"]) if scope["type"] == "http" else None
         await (endpoint or super().__call__)(scope, receive, send)

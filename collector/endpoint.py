@@ -22,7 +22,7 @@ from schema.site import LocalDay, local_day
 from .address import Proxies
 from .beacon import Beacon, Refused
 from .datacenter import NO_DATACENTERS, Datacenters
-from .format import Answer, Arrival, Format, Incoming, Outcome, reasons_in, told
+from .format import TAKEN, Answer, Arrival, Format, Incoming, Outcome, reasons_in, told
 from .keys import NoKey
 from .page import Page
 from .place import Places
@@ -258,7 +258,7 @@ class Endpoint:
                 now,
             )
             outcomes = await collector.collect(self._format.read(incoming), now, self._wire)
-            reasons = told(outcomes)
+            reasons = told(outcomes) if outcomes != TAKEN else ()
             if reasons and set(reasons_in(outcomes)) == {Reason.THROTTLED}:
                 # Each is counted already.
                 message = "comes from a network that sends too much; try again in a minute"
@@ -293,8 +293,7 @@ class Endpoint:
         await self._send(send, answer, (refused.reason,))
 
     async def _send(self, send: Send, answer: Answer, reasons: Sequence[Reason]) -> None:
-        once = tuple(dict.fromkeys(reasons))
-        headers = _headers(self._always, answer.content_type, answer.headers, once, len(answer.body))
+        headers = _headers(self._always, answer, tuple(dict.fromkeys(reasons)))
         if not answer_at_once(send, answer.status, headers, answer.body):
             await send({"type": "http.response.start", "status": answer.status, "headers": headers})
             await send({"type": "http.response.body", "body": answer.body})
@@ -302,11 +301,12 @@ class Endpoint:
 
 async def _read(scope: Scope, receive: Receive, most: int) -> bytes:
     """The body. Raises TooLarge as soon as it is, or as it says it will be."""
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit() and int(value[:12]) > most:
-            raise TooLarge
-        if name == b"content-encoding" and value not in (b"", b"identity"):
-            raise Refused(Reason.BAD_BODY, "request", "must not be compressed")
+    given = dict(scope["headers"])
+    length = given.get(b"content-length", b"")
+    if length.isdigit() and int(length[:12]) > most:
+        raise TooLarge
+    if given.get(b"content-encoding", b"") not in (b"", b"identity"):
+        raise Refused(Reason.BAD_BODY, "request", "must not be compressed")
     body = b""
     while True:
         message = await receive()
@@ -327,14 +327,14 @@ def _domain_of(url: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=256)
-def _headers(always: _Headers, content_type: str, more: _Headers, reasons: tuple[Reason, ...], length: int) -> _Headers:
+def _headers(always: _Headers, answer: Answer, reasons: tuple[Reason, ...]) -> _Headers:
     """All headers of an answer: the same few for almost every request."""
-    headers = [*always, *more]
-    if content_type:
-        headers.append((b"content-type", content_type.encode()))
+    headers = [*always, *answer.headers]
+    if answer.content_type:
+        headers.append((b"content-type", answer.content_type.encode()))
     if reasons:
         headers.append((b"x-footfall-reason", ", ".join(reasons).encode()))
-    return (*headers, (b"content-length", str(length).encode()))
+    return (*headers, (b"content-length", str(len(answer.body)).encode()))
 
 
 def refresh_forever(keys: Callable[[], None], flush: Callable[[], None], every_s: float = 1.0) -> asyncio.Task[None]:

@@ -47,6 +47,8 @@ class Arrival(Struct, frozen=True):
 
 # What became of one beacon: a reason for each site it was meant for, or why it was not even one.
 Outcome = tuple[Reason, ...] | Refused
+# What becomes of almost every request: one beacon, for one site, on disk.
+TAKEN: Sequence[Outcome] = [(Reason.ACCEPTED,)]
 
 
 class Answer(Struct, frozen=True):

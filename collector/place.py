@@ -58,12 +58,12 @@ class Places:
                     f"geo database {str(database)!r} is missing or is not a readable .mmdb file: download it again "
                     "(GeoLite2, DB-IP lite or ipinfo lite) or leave the setting out to use time zones"
                 ) from None
-        self._zones = _countries_of_zones()
+        self._zones = {zone: Place(country, "", "") for zone, country in _countries_of_zones().items()}
 
     def of(self, network: str, time_zone: str = "") -> Place:
         """The place of a truncated network; failing that, the country of the time zone."""
         place = self._look_up(network) if self._reader is not None and network else _NOWHERE
-        return place if place.country else Place(self._zones.get(time_zone, ""), "", "")
+        return place if place.country else self._zones.get(time_zone, _NOWHERE)
 
     def close(self) -> None:
         """Give the file back."""

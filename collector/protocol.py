@@ -8,6 +8,7 @@ Promises: a slow or silent connection costs a timer, not a worker.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
@@ -34,6 +35,10 @@ class LimitedProtocol(HttpToolsProtocol):
         self._is_over = False
         self._left_bytes = 0
         self._field_bytes = 0
+        # Between the first byte of a request and its last.
+        self._is_receiving = False
+        self._is_reading = False
+        self._begun: tuple[RequestResponseCycle, Any] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -49,8 +54,7 @@ class LimitedProtocol(HttpToolsProtocol):
             if self._left_bytes > _MOST_LEFT_BYTES:
                 self.transport.close()
             return
-        if self._deadline is None:
-            self._start_deadline()
+        self._is_receiving = True
         if self._head_bytes >= 0:
             # A body that comes with the end of its head does not count.
             end = data.find(_HEAD_ENDS)
@@ -58,12 +62,18 @@ class LimitedProtocol(HttpToolsProtocol):
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._close(b"431 Request Header Fields Too Large")
                 return
+        self._is_reading = True
         super().data_received(data)
+        self._is_reading = False
+        if self._begun is not None:
+            self._begin(*self._begun)
+        # Most requests come in one piece and need no timer.
+        if self._is_receiving and self._deadline is None:
+            self._start_deadline()
 
     def on_message_begin(self) -> None:
         # Also of a request that came in one piece with the end of another.
-        if self._deadline is None:
-            self._start_deadline()
+        self._is_receiving = True
         self._field_bytes = 0
         if len(self.pipeline) > _MOST_WAITING:
             self._close(b"429 Too Many Requests")
@@ -78,7 +88,11 @@ class LimitedProtocol(HttpToolsProtocol):
             # Fields after a chunked body: nobody here needs them, and uvicorn would gather them without end.
             self._close(b"400 Bad Request")
             return
-        super().on_header(name, value)
+        # What uvicorn does with it; handed on, eight headers cost as much as the JSON of a beacon.
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self._head_bytes = -1
@@ -92,6 +106,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._head_bytes = 0
+        self._is_receiving = False
         self._end_deadline()
         if not self.transport.is_closing():
             super().on_message_complete()
@@ -101,6 +116,22 @@ class LimitedProtocol(HttpToolsProtocol):
         if not self.pipeline and self.cycle.response_complete and self.cycle.more_body:
             # Answered before its end, as too large. Its deadline goes on, and closes the connection.
             self._is_over = True
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        at_once = getattr(app, "at_once", None)
+        endpoint = at_once(cycle.scope) if at_once is not None and self._is_reading else None
+        if endpoint is None:
+            super()._start_asgi_task(cycle, app)
+        else:
+            self._begun = (cycle, endpoint)
+
+    def _begin(self, cycle: RequestResponseCycle, endpoint: Any) -> None:
+        """Once all that came is parsed: a request that is whole needs no task that waits for the rest."""
+        self._begun = None
+        if cycle.more_body:
+            super()._start_asgi_task(cycle, endpoint)
+        else:
+            run_at_once(cycle.run_asgi(endpoint))
 
     def _start_deadline(self) -> None:
         self._deadline = self.loop.call_later(RECEIVE_WITHIN_S, self._too_slow)
@@ -120,6 +151,20 @@ class LimitedProtocol(HttpToolsProtocol):
             if not self._is_over and (self.cycle is None or self.cycle.response_complete):
                 self.transport.write(b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
             self.transport.close()
+
+
+def run_at_once(work: Coroutine[Any, None, None]) -> None:
+    """Run a coroutine up to where it waits for a future, and on once that is done.
+
+    Like a task, but begun now instead of in the next round of the loop, and without what a task is for: it has no name,
+    cannot be cancelled, and must not be asked for (`asyncio.current_task`)."""
+    try:
+        future = work.send(None)
+    except StopIteration:
+        return
+    # What tells a future that somebody waits for it, as PEP 3156's tasks do.
+    future._asyncio_future_blocking = False
+    future.add_done_callback(lambda _: run_at_once(work))
 
 
 def answer_at_once(send: Send, status: int, headers: tuple[tuple[bytes, bytes], ...], body: bytes) -> bool:

@@ -53,6 +53,9 @@ class Reason(StrEnum):
     NOT_SUCCESS = "not_success"
     STATIC_FILE = "static_file"
 
+    # Equal to its text, so it is found where that is; an enum's own is written in Python, and each event is counted.
+    __hash__ = str.__hash__
+
     @property
     def status(self) -> int:
         """The HTTP status of a request that was refused for it alone."""

@@ -6,6 +6,8 @@ hold at exactly `1`, in any one of several headers.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from starlette.types import Scope
 
 from .address import Proxies
@@ -13,41 +15,36 @@ from .bots import prefetch
 from .hints import NO_HINTS, Hints
 from .steps import Client
 
+_HINTS = frozenset((b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform"))
+_AHEAD = frozenset((b"purpose", b"sec-purpose", b"x-purpose", b"x-moz"))
+
 
 def client_of(scope: Scope, proxies: Proxies) -> Client:
     """The other end of a request."""
-    agent = languages = origin = brands = mobile = platform = purpose = sec_purpose = x_purpose = x_moz = ""
-    forwarded: list[str] = []
-    opted_out = gpc = False
-    for name, value in scope["headers"]:
-        match name:
-            case b"user-agent":
-                agent = value.decode("latin-1")
-            case b"accept-language":
-                languages = value.decode("latin-1")
-            case b"origin":
-                origin = value.decode("latin-1")
-            case b"sec-ch-ua":
-                brands = value.decode("latin-1")
-            case b"sec-ch-ua-mobile":
-                mobile = value.decode("latin-1")
-            case b"sec-ch-ua-platform":
-                platform = value.decode("latin-1")
-            case b"x-forwarded-for":
-                forwarded.append(value.decode("latin-1"))
-            case b"sec-gpc":
-                gpc = gpc or value == b"1"
-            case b"dnt" | b"x-footfall-opt-out":
-                opted_out = opted_out or value == b"1"
-            case b"purpose":
-                purpose = value.decode("latin-1")
-            case b"sec-purpose":
-                sec_purpose = value.decode("latin-1")
-            case b"x-purpose":
-                x_purpose = value.decode("latin-1")
-            case b"x-moz":
-                x_moz = value.decode("latin-1")
-    peer = scope["client"][0] if scope["client"] else ""
-    ahead = bool(purpose or sec_purpose or x_purpose or x_moz) and prefetch(purpose, sec_purpose, x_purpose, x_moz)
-    hints = Hints(brands, mobile, platform) if brands or mobile or platform else NO_HINTS
-    return Client(proxies.client(peer, forwarded), agent, languages, ahead, opted_out, gpc, hints, origin)
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    # Of several with one name the last; where all count, `_every` asks the list.
+    given = dict(headers)
+    hints, ahead = NO_HINTS, False
+    if not _HINTS.isdisjoint(given):
+        hints = Hints(*(_text(given, name) for name in (b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform")))
+    if not _AHEAD.isdisjoint(given):
+        ahead = prefetch(*(_text(given, name) for name in (b"purpose", b"sec-purpose", b"x-purpose", b"x-moz")))
+    forwarded = [value.decode("latin-1") for value in _every(headers, given, b"x-forwarded-for")]
+    return Client(
+        proxies.client(scope["client"][0] if scope["client"] else "", forwarded),
+        _text(given, b"user-agent"),
+        _text(given, b"accept-language"),
+        ahead,
+        b"1" in _every(headers, given, b"dnt") or b"1" in _every(headers, given, b"x-footfall-opt-out"),
+        b"1" in _every(headers, given, b"sec-gpc"),
+        hints,
+        _text(given, b"origin"),
+    )
+
+
+def _text(given: Mapping[bytes, bytes], name: bytes) -> str:
+    return given.get(name, b"").decode("latin-1")
+
+
+def _every(headers: Sequence[tuple[bytes, bytes]], given: Mapping[bytes, bytes], name: bytes) -> Sequence[bytes]:
+    return [value for its, value in headers if its == name] if name in given else ()

@@ -223,11 +223,11 @@ def put_place(draft: Draft) -> None:
     if precision == "none":
         return
     place = draft.places.of(draft.network, draft.beacon.time_zone)
-    draft.place = Place(
-        place.country,
-        place.region if precision in ("region", "city") else "",
-        place.city if precision == "city" else "",
-    )
+    if place.city and precision != "city":
+        place = Place(place.country, place.region, "")
+    if place.region and precision == "country":
+        place = Place(place.country, "", "")
+    draft.place = place
 
 
 def drop_excluded_country(draft: Draft) -> Reason | None:
@@ -257,12 +257,14 @@ def put_name_and_props(draft: Draft) -> None:
 def put_visitor(draft: Draft) -> None:
     """The keyed hash of what the settings allow (rule H1)."""
     # Of the agent alone: hints are sent to one page and not to the next, and would make two visitors of one.
-    settings, device = draft.rules.anonymization, device_of(draft.client.agent)
+    settings, agent = draft.rules.anonymization, draft.client.agent
     key = draft.keys.key(draft.rules.site.key, draft.day.number)
-    whole_agent = settings.visitor_agent == "whole"
+    if settings.visitor_agent != "whole":
+        device = device_of(agent)
+        agent = f"{device.browser}/{device.browser_version}/{device.os}"
     parts = (
         draft.client.address if settings.visitor_address == "full" else draft.network,
-        draft.client.agent if whole_agent else f"{device.browser}/{device.browser_version}/{device.os}",
+        agent,
         draft.language.partition("-")[0] if settings.visitor_language else "",
         draft.screen if settings.visitor_screen else "",
     )

@@ -48,7 +48,8 @@ IN_FLIGHT_S = 10
 # A request takes up to 3 s to arrive (collector/protocol.py); what then waits longer than this, for a disk that stalls,
 # is refused: its commit might come after a watermark that has passed its receipt.
 _LONGEST_WAIT_S = IN_FLIGHT_S - 4.0
-# Requests that arrive during one commit form the next group; a group is bounded so that one commit stays short.
+# What arrives during one commit forms the next group; a group is bounded so that one commit stays short: so many events
+# and what came with the last of them.
 _GROUP_LIMIT = 4096
 # Seconds and serial of a file's creation.
 _NAME = re.compile(r"\d{1,10}-\d{1,2}\.(open|sealed)")
@@ -103,7 +104,9 @@ class Spool:
         self.number = number
         self.settings = settings
         self._clock = clock
-        self._queue: queue.SimpleQueue[_Group | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Handed | None] = queue.SimpleQueue()
+        # What the requests of this turn of the loop have brought so far.
+        self._turn: _Handed | None = None
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
         self._file: OpenFile | None = None
         self._last = (0, 0)
@@ -130,13 +133,25 @@ class Spool:
         self._thread.start()
 
     def append(self, events: Sequence[Event], erasures: Sequence[Erasure] = ()) -> asyncio.Future[None]:
-        """A future that is done once all of them are on disk, or fails with SpoolRefuses."""
+        """A future that is done once all of them are on disk, or fails with SpoolRefuses.
+
+        What comes in one turn of the loop is handed over as one, because waking the spool's thread costs more than
+        encoding an event: its requests share the future, so nobody may cancel it."""
         if self.refusal:
             raise SpoolRefuses(self.refusal)
         assert self._loop is not None
-        future: asyncio.Future[None] = self._loop.create_future()
-        self._queue.put(_Group(events, (), future, erasures))
-        return future
+        if self._turn is None:
+            self._turn = _Handed([], [], (), self._loop.create_future())
+            self._loop.call_soon(self._hand_over)
+        self._turn.events.extend(events)
+        self._turn.erasures.extend(erasures)
+        assert self._turn.future is not None
+        return self._turn.future
+
+    def _hand_over(self) -> None:
+        if self._turn is not None:
+            self._queue.put(self._turn)
+            self._turn = None
 
     def count(self, site: str, reason: str, minute: int, number: int = 1) -> None:
         """Count an outcome. Counts ride along about once a second; a crash may lose that second's."""
@@ -149,12 +164,12 @@ class Spool:
         """Hand the counts so far to the spool's thread. Called on the event loop."""
         if self._counts and not self.refusal:
             counts, self._counts = self._counts, {}
-            self._queue.put(
-                _Group((), tuple(Count(site, minute, reason, n) for (site, minute, reason), n in counts.items()), None)
-            )
+            told = tuple(Count(site, minute, reason, n) for (site, minute, reason), n in counts.items())
+            self._queue.put(_Handed([], [], told, None))
 
     def stop(self) -> None:
         """Commit what is queued, seal, release the lock. Blocks."""
+        self._hand_over()
         self.flush_counts()
         self._queue.put(None)
         self._thread.join()
@@ -165,12 +180,14 @@ class Spool:
     def _run(self) -> None:
         running = True
         while running:
-            groups: list[_Group] = []
+            groups: list[_Handed] = []
+            events = 0
             with contextlib.suppress(queue.Empty):
                 item = self._queue.get(timeout=self._until_seal())
                 while item is not None:
                     groups.append(item)
-                    if len(groups) >= _GROUP_LIMIT:
+                    events += len(item.events)
+                    if events >= _GROUP_LIMIT:
                         break
                     item = self._queue.get_nowait()
                 else:
@@ -195,7 +212,7 @@ class Spool:
             return _MEASURE_EVERY_S
         return max(0.0, self._file.opened + self.settings.seal_after_s - time.monotonic())
 
-    def _commit(self, groups: list[_Group]) -> None:
+    def _commit(self, groups: list[_Handed]) -> None:
         error: SpoolRefuses | None = None
         try:
             if self._file is None:
@@ -219,7 +236,7 @@ class Spool:
             self._distrust()
         self._answer(groups, error)
 
-    def _without_the_late(self, groups: list[_Group]) -> list[_Group]:
+    def _without_the_late(self, groups: list[_Handed]) -> list[_Handed]:
         """The groups that did not wait too long; the others are refused."""
         since = time.monotonic() - _LONGEST_WAIT_S
         late = [group for group in groups if group.future is not None and group.since < since]
@@ -229,7 +246,7 @@ class Spool:
         # Counts belong to no request, and no watermark tells of them.
         return [group for group in groups if group.future is None or group.since >= since]
 
-    def _answer(self, groups: list[_Group], error: SpoolRefuses | None) -> None:
+    def _answer(self, groups: list[_Handed], error: SpoolRefuses | None) -> None:
         futures = [group.future for group in groups if group.future is not None]
         if futures and self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
@@ -296,13 +313,14 @@ class Spool:
         self.refusal = refusal
 
 
-class _Group(Struct, frozen=True):
-    """What one request, or one second's counting, hands over. since: when, on the monotonic clock."""
+class _Handed(Struct):
+    """What one turn of the loop, or one second's counting, hands over. since: when, on the monotonic clock.
+    future: whom to tell; None for counts."""
 
-    events: Sequence[Event]
+    events: list[Event]
+    erasures: list[Erasure]
     counts: Sequence[Count]
-    future: Any
-    erasures: Sequence[Erasure] = ()
+    future: asyncio.Future[None] | None
     since: float = field(default_factory=time.monotonic)
 
 

@@ -33,10 +33,11 @@ from ..beacon import (
     vitals_of,
     whole_of,
 )
-from ..format import Answer, Arrival, Incoming, Outcome, first_refusal, told
+from ..format import TAKEN, Answer, Arrival, Incoming, Outcome, first_refusal, told
 from ..reason import Reason
 
 MAX_BEACONS = 50
+_OK = Answer(202, b"ok")
 
 
 class Plausible:
@@ -63,6 +64,8 @@ class Plausible:
 
     def answer(self, outcomes: Sequence[Outcome], incoming: Incoming) -> Answer:
         """202 once anything was taken or dropped; a page that can mend its URL is told so with 400."""
+        if outcomes == TAKEN:
+            return _OK
         reasons = told(outcomes)
         refused = first_refusal(outcomes)
         dropped = ((b"x-plausible-dropped", str(len(reasons)).encode()),) if reasons else ()
@@ -147,10 +150,13 @@ def _beacon(wire: _Wire) -> Beacon:
                 "event_name",
                 "engagement event requires a valid integer value for at least one of 'sd' or 'e' fields",
             )
+    currency, amount, props, ignored = "", 0, dict[str, str](), tuple[str, ...]()
     money = wire.money if wire.money is not None else wire.revenue
-    currency, amount = money_of(money)
     sent = next((value for value in (wire.m, wire.meta, wire.p, wire.props) if value is not None), None)
-    props = props_of(sent)
+    if money is not None or sent is not None:
+        currency, amount = money_of(money)
+        props = props_of(sent)
+        ignored = ignored_in(money, currency, sent, props)
     interactive = wire.i if wire.i is not None else wire.interactive
     return Beacon(
         name=name,
@@ -169,5 +175,5 @@ def _beacon(wire: _Wire) -> Beacon:
         time_zone=first_text(wire.tz)[:64],
         id=first_text(wire.id)[:MAX_ID],
         consent=consent_of(wire.consent),
-        ignored=ignored_in(money, currency, sent, props),
+        ignored=ignored,
     )

@@ -243,9 +243,10 @@ def test_a_crash_before_the_first_group_is_no_loss(tmp_path: Path) -> None:
 def test_requests_that_arrive_during_a_commit_form_the_next_group(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go, commit = threading.Event(), spooling.OpenFile.commit
+    begun, go, commit = threading.Event(), threading.Event(), spooling.OpenFile.commit
 
     def slow(self: Any, *given: Any) -> None:
+        begun.set()
         assert go.wait(10)
         commit(self, *given)
 
@@ -253,14 +254,30 @@ def test_requests_that_arrive_during_a_commit_form_the_next_group(
 
     async def use(spool: Spool) -> int:
         first = spool.append([event(1)])
-        await until(spool._queue.empty)
-        others = [spool.append([event(number)]) for number in range(2, 300)]
+        await asyncio.to_thread(begun.wait, 10)
+        others = []
+        for number in range(2, 300):
+            others.append(spool.append([event(number)]))
+            if number % 50 == 0:
+                await asyncio.sleep(0)
         go.set()
         await asyncio.gather(first, *others)
         return spool.groups
 
     assert run(use, tmp_path) == 2
     assert held(tmp_path) == list(range(1, 300))
+
+
+def test_requests_of_one_turn_of_the_loop_are_handed_over_as_one(tmp_path: Path) -> None:
+    async def use(spool: Spool) -> tuple[bool, bool]:
+        first, second = spool.append([event(1)]), spool.append([event(2)])
+        await asyncio.sleep(0)
+        third = spool.append([event(3)])
+        await asyncio.gather(first, second, third)
+        return first is second, second is third
+
+    assert run(use, tmp_path) == (True, False)
+    assert held(tmp_path) == [1, 2, 3]
 
 
 def test_a_file_is_sealed_when_its_time_is_over(tmp_path: Path) -> None:
