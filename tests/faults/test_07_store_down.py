@@ -10,6 +10,7 @@ import pytest
 from schema.store import Store
 from tests.faults.conftest import Server
 from tests.faults.oracle import CollectorHouse, Oracle, held_bytes, resident_kib
+from tests.faults.outage import outage
 from tests.house import eventually
 
 pytestmark = pytest.mark.clickhouse
@@ -47,3 +48,11 @@ def test_while_the_store_is_down_beacons_are_acknowledged_and_all_of_them_are_st
         assert house.stop() == 0
     finally:
         house.kill()
+
+
+def test_an_outage_is_held_on_disk_and_drained_while_events_go_on_coming(tmp_path: Path) -> None:
+    """A minute of 1,000 events/s; by hand `python -m tests.faults.outage` takes four hours of them."""
+    told = outage(tmp_path, 60_000, 1000)
+    assert told["ok"], told
+    assert told["acknowledged"] > 60_000
+    assert told["growth_kib"] < FLAT_KIB
