@@ -47,7 +47,10 @@ class Networks:
         if number is None:
             parsed = _parse(address)
             return parsed is not None and any(parsed in network for network in self._networks)
-        return any(number & mask == network for mask, network in self._v4)
+        for mask, network in self._v4:  # noqa: SIM110 - twice as fast as any() of as few as there are
+            if number & mask == network:
+                return True
+        return False
 
 
 class Proxies:

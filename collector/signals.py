@@ -15,36 +15,37 @@ from .bots import prefetch
 from .hints import NO_HINTS, Hints
 from .steps import Client
 
-_HINTS = frozenset((b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform"))
-_AHEAD = frozenset((b"purpose", b"sec-purpose", b"x-purpose", b"x-moz"))
+# Most requests have none of these.
+_HINTS = (b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform")
+_AHEAD = (b"purpose", b"sec-purpose", b"x-purpose", b"x-moz")
+_OPT_OUTS = (b"dnt", b"x-footfall-opt-out")
+_GPC = (b"sec-gpc",)
+_RARE = frozenset((*_HINTS, *_AHEAD, *_OPT_OUTS, *_GPC))
 
 
 def client_of(scope: Scope, proxies: Proxies) -> Client:
     """The other end of a request."""
     headers: list[tuple[bytes, bytes]] = scope["headers"]
-    # Of several with one name the last; where all count, `_every` asks the list.
+    # Of several with one name the last; where every one counts, the list is asked.
     given = dict(headers)
-    hints, ahead = NO_HINTS, False
-    if not _HINTS.isdisjoint(given):
-        hints = Hints(*(_text(given, name) for name in (b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform")))
-    if not _AHEAD.isdisjoint(given):
-        ahead = prefetch(*(_text(given, name) for name in (b"purpose", b"sec-purpose", b"x-purpose", b"x-moz")))
-    forwarded = [value.decode("latin-1") for value in _every(headers, given, b"x-forwarded-for")]
+    forwarded: list[str] = []
+    if b"x-forwarded-for" in given:
+        forwarded = [value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"]
+    address = proxies.client(scope["client"][0] if scope["client"] else "", forwarded)
+    agent, languages, origin = _texts(given, (b"user-agent", b"accept-language", b"origin"))
+    if _RARE.isdisjoint(given):
+        return Client(address, agent, languages, origin=origin)
     return Client(
-        proxies.client(scope["client"][0] if scope["client"] else "", forwarded),
-        _text(given, b"user-agent"),
-        _text(given, b"accept-language"),
-        ahead,
-        b"1" in _every(headers, given, b"dnt") or b"1" in _every(headers, given, b"x-footfall-opt-out"),
-        b"1" in _every(headers, given, b"sec-gpc"),
-        hints,
-        _text(given, b"origin"),
+        address,
+        agent,
+        languages,
+        prefetch(*_texts(given, _AHEAD)),
+        any(name in _OPT_OUTS and value == b"1" for name, value in headers),
+        any(name in _GPC and value == b"1" for name, value in headers),
+        NO_HINTS if not any(given.get(name) for name in _HINTS) else Hints(*_texts(given, _HINTS)),
+        origin,
     )
 
 
-def _text(given: Mapping[bytes, bytes], name: bytes) -> str:
-    return given.get(name, b"").decode("latin-1")
-
-
-def _every(headers: Sequence[tuple[bytes, bytes]], given: Mapping[bytes, bytes], name: bytes) -> Sequence[bytes]:
-    return [value for its, value in headers if its == name] if name in given else ()
+def _texts(given: Mapping[bytes, bytes], names: Sequence[bytes]) -> list[str]:
+    return [given.get(name, b"").decode("latin-1") for name in names]

@@ -152,7 +152,9 @@ def _beacon(wire: _Wire) -> Beacon:
             )
     currency, amount, props, ignored = "", 0, dict[str, str](), tuple[str, ...]()
     money = wire.money if wire.money is not None else wire.revenue
-    sent = next((value for value in (wire.m, wire.meta, wire.p, wire.props) if value is not None), None)
+    sent = wire.m if wire.m is not None else wire.meta
+    if sent is None:
+        sent = wire.p if wire.p is not None else wire.props
     if money is not None or sent is not None:
         currency, amount = money_of(money)
         props = props_of(sent)
