@@ -59,7 +59,7 @@ class Refused(Exception):
         self.message = message
 
 
-class Beacon(Struct, frozen=True):
+class Beacon(Struct, frozen=True, gc=False):
     """One thing that happened on a page. Texts are as sent, cut and without control characters, not yet scrubbed.
 
     domains: the sites it is meant for. consent: "" or one of CONSENTS. scroll: percent or 255.

@@ -15,7 +15,7 @@ from .reason import Reason
 from .steps import Client
 
 
-class Incoming(Struct, frozen=True):
+class Incoming(Struct, frozen=True, gc=False):
     """A request as a format reads it. query: as sent. path: what the route's placeholders matched."""
 
     client: Client
@@ -33,7 +33,7 @@ class Incoming(Struct, frozen=True):
         return next((value.decode("latin-1") for key, value in self.headers if key == name), "")
 
 
-class Arrival(Struct, frozen=True):
+class Arrival(Struct, frozen=True, gc=False):
     """A beacon and the other end it speaks for. received: Unix seconds of something earlier today, which only a
     site's own server may say; 0 = now."""
 

@@ -131,7 +131,12 @@ class LimitedProtocol(HttpToolsProtocol):
         if cycle.more_body:
             super()._start_asgi_task(cycle, endpoint)
         else:
-            run_at_once(cycle.run_asgi(endpoint))
+            body = bytes(cycle.body)
+
+            async def receive() -> dict[str, Any]:
+                return {"type": "http.request", "body": body, "more_body": False}
+
+            run_at_once(endpoint(cycle.scope, receive, cycle.send))
 
     def _start_deadline(self) -> None:
         self._deadline = self.loop.call_later(RECEIVE_WITHIN_S, self._too_slow)

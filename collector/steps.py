@@ -47,7 +47,7 @@ class RateLimit(Protocol):
         """Count one event of the network of that number; False where it is one too many."""
 
 
-class Client(Struct, frozen=True):
+class Client(Struct, frozen=True, gc=False):
     """The other end of the request. The address and the agent live in this value, in memory, and nowhere else."""
 
     address: str
@@ -85,7 +85,7 @@ _UNKNOWN_DEVICE = Device("", "", "", "", "", "")
 _REASONS = {"bot": Reason.BOT, "headless": Reason.HEADLESS, "library": Reason.LIBRARY}
 
 
-class Draft(Struct):
+class Draft(Struct, gc=False):
     """An event in the making."""
 
     beacon: Beacon

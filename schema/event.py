@@ -19,7 +19,8 @@ PAGEVIEW = "pageview"
 ENGAGEMENT = "engagement"
 
 
-class Event(Struct, array_like=True, frozen=True):
+# No gc: it holds texts and numbers only, so there is no cycle to look for. The same holds for what it is made from.
+class Event(Struct, array_like=True, frozen=True, gc=False):
     """One anonymized event.
 
     received: Unix seconds UTC at receipt (rounded down to the minute where `anonymization.timestamps` is "minute").

@@ -79,7 +79,7 @@ class Plausible:
         return Answer(refused.reason.status, body, "application/json")
 
 
-class _Wire(Struct):
+class _Wire(Struct, gc=False):
     """The body as it comes; every field may be anything."""
 
     n: Any = None
