@@ -67,13 +67,13 @@ $(VENV)/.installed-dev: pyproject.toml | $(BIN)/pip
 	@touch $(VENV)/.installed $@
 
 browser:
-	@{ test -x $(CHROMIUM) && command -v faketime >/dev/null; } || { \
+	@{ test -x $(CHROMIUM) && command -v faketime && command -v strace; } >/dev/null || { \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			echo "Installing Chromium and faketime for the tests ..." && apt-get update -qq && \
-			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium faketime >/dev/null; \
+			echo "Installing Chromium, faketime and strace for the tests ..." && apt-get update -qq && \
+			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium faketime strace >/dev/null; \
 		else \
-			echo "The tests drive a real browser ($(CHROMIUM)) and a clock of their own (faketime), and one is missing:"; \
-			echo "install them (Debian: apt-get install chromium faketime)"; \
+			echo "The tests drive a real browser ($(CHROMIUM)), a clock of their own (faketime) and a disk that fails (strace),"; \
+			echo "and one is missing: install them (Debian: apt-get install chromium faketime strace)"; \
 			exit 1; \
 		fi; }
 
