@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from schema.event import Event
+from schema.event import Event, dies_at
 
 from .aside import KEPT_S
 from .spool import (
@@ -40,7 +40,6 @@ from .spool import (
 _LIFETIME = Event.__struct_fields__.index("lifetime")
 _WHOSE = tuple(Event.__struct_fields__.index(name) for name in ("site", "day", "visitor"))
 _RECEIVED = Event.__struct_fields__.index("received")
-DAY_S = 86_400
 # The spool of what is replayed. Its directory stays: it has a watermark like every other.
 REPLAY = "replay"
 _REPLAY_NUMBER = 63
@@ -267,9 +266,9 @@ def _dies_at(path: Path) -> float:
     soon = path.stat().st_mtime + KEPT_S
     try:
         row = msgspec.msgpack.decode(path.read_bytes())
-        dies_at = (int(row[_RECEIVED]) // DAY_S + int(row[_LIFETIME])) * DAY_S
+        end = dies_at(int(row[_RECEIVED]), int(row[_LIFETIME]))
         site, day, visitor = (row[place] for place in _WHOSE)
     except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, TypeError, IndexError, KeyError, OverflowError):
         return soon
     named = isinstance(site, str) and isinstance(day, int) and isinstance(visitor, int)
-    return dies_at if named else min(dies_at, soon)
+    return end if named else min(end, soon)

@@ -2,7 +2,8 @@
 
 In: the spool directories of this host. Out: rows in `events` and `ingest`, a watermark per spool.
 Promises: a file is deleted only after every chunk of it is stored or, event by event, in quarantine; a chunk's
-deduplication token names immutable content, so sending it again after a crash stores nothing twice.
+deduplication token names immutable content, so sending it again after a crash stores nothing twice. What has outlived
+its lifetime in a spool (the store, or the whole house, was away for days) is not stored any more (rule X3).
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
 import structlog
 from msgspec import structs
 
-from schema.event import Count, Erasure, Event
+from schema.event import Count, Erasure, Event, dies_at
 from schema.store import RowsRefused, Store, StoreDown
 
 from .aside import delete_old, set_aside
@@ -42,6 +44,10 @@ log = structlog.get_logger("writer")
 COLUMNS = (*Event.__struct_fields__, "sequence")
 _COUNT_COLUMNS = Count.__struct_fields__
 _ERASURE_COLUMNS = Erasure.__struct_fields__
+_RECEIVED, _LIFETIME = COLUMNS.index("received"), COLUMNS.index("lifetime")
+# A lifetime is two calendar days or more, and an event may be as old as its site's day when it comes: no file is older
+# than this without being looked into.
+_NONE_DIES_WITHIN_S = 22 * 3600
 # A dashboard may lag a beacon by seal_after_s + this + the rollup's interval.
 _POLL_S = 0.2
 _BACK_OFF_S = (0.5, 1, 2, 4, 8, 15)
@@ -83,7 +89,7 @@ class Writer:
         unreadable: OSError | None = None
         for path in sorted(paths, key=lambda path: (path.name, path.parent.name)):
             try:
-                self._drain_file(path)
+                self._in_turn(path, self._store_file)
             except OSError as problem:
                 unreadable = problem  # its neighbours need not wait for it
             if self._stop.is_set():
@@ -109,8 +115,13 @@ class Writer:
             self.store.insert("watermarks", ("spool", "received_through"), (list(marks), list(marks.values())))
 
     def sweep(self) -> int:
-        """Delete the unreadable files whose time is over, whether the store is there or not; how many."""
-        return sum(delete_old(spool, self._clock()) for spool in self._directories())
+        """Delete the files whose time is over, unreadable ones and those with nothing in them that is not past its
+        lifetime, whether the store is there or not; how many."""
+        swept = 0
+        for spool in self._directories():
+            swept += delete_old(spool, self._clock())
+            swept += sum(self._in_turn(path, self._delete_outlived) for path in spool_files(spool))
+        return swept
 
     def _run(self) -> None:
         published = swept = float("-inf")
@@ -158,21 +169,39 @@ class Writer:
             finally:
                 os.close(descriptor)
 
-    def _drain_file(self, path: Path) -> None:
+    def _in_turn(self, path: Path, act: Callable[[Path], bool]) -> bool:
+        """Whether it did something to the file, once nobody else is at it."""
         if path.parent.name != REPLAY:
-            self._store_file(path)
-            return
+            return act(path)
         with self.quarantine.alone():
-            if path.exists():  # or else its visitor has just been erased
-                self._store_file(path)
+            return path.exists() and act(path)  # or else its visitor has just been erased
 
-    def _store_file(self, path: Path) -> None:
+    def _delete_outlived(self, path: Path) -> bool:
+        if path.suffix != ".sealed" or self._clock() - created_at(path) < _NONE_DIES_WITHIN_S:
+            return False
+        try:
+            _, rows, _ = read_sealed(path)
+            # An erasure may be of a site whose rows live longer.
+            if any(self._alive(row[_RECEIVED], row[_LIFETIME]) for row in rows) or read_erasures(path):
+                return False
+        except (SpoolFileBad, IndexError):
+            return False  # drain() sees to it
+        path.unlink()
+        log.warning("spool_outlived", events=len(rows))
+        return True
+
+    def _alive(self, received: object, lifetime: object) -> bool:
+        if isinstance(received, int) and isinstance(lifetime, int):
+            return dies_at(received, lifetime) > self._clock()
+        return True  # the store will refuse it
+
+    def _store_file(self, path: Path) -> bool:
         try:
             header, rows, counts = read_sealed(path)
             erasures = read_erasures(path)
         except SpoolFileBad:
             set_aside(path)
-            return
+            return True
         for index, chunk in chunks(rows, header.chunk_rows):
             self._store_rows(header, index * header.chunk_rows, chunk, f"{header.uuid}:{index}")
         if counts:
@@ -185,6 +214,7 @@ class Writer:
         path.unlink()
         self.files += 1
         self.events += len(rows)
+        return True
 
     def _store_rows(self, header: Header, first: int, rows: Sequence[list[Any]], token: str) -> None:
         try:
@@ -192,7 +222,10 @@ class Writer:
             columns = [*zip(*rows, strict=True), [header.sequence(place) for place in places]]
             if len(columns) != len(COLUMNS):
                 raise ValueError("not the fields of an event")
-            self.store.insert("events", COLUMNS, columns, token=token)
+            if self._clock() - header.created >= _NONE_DIES_WITHIN_S:
+                columns = self._without_outlived(columns)
+            if columns[0]:
+                self.store.insert("events", COLUMNS, columns, token=token)
         except (RowsRefused, ValueError) as problem:
             if len(rows) == 1:
                 self.quarantine.put(f"{header.uuid}-{first}", rows[0])
@@ -202,3 +235,11 @@ class Writer:
             half = len(rows) // 2
             self._store_rows(header, first, rows[:half], f"{token}:{first}-{first + half}")
             self._store_rows(header, first + half, rows[half:], f"{token}:{first + half}-{first + len(rows)}")
+
+    def _without_outlived(self, columns: list[Sequence[Any]]) -> list[Sequence[Any]]:
+        """What dies, dies by whole partitions, which the store deduplicates one by one: a token means what it meant."""
+        alive = [self._alive(*times) for times in zip(columns[_RECEIVED], columns[_LIFETIME], strict=True)]
+        if all(alive):
+            return columns
+        log.warning("spool_outlived", events=alive.count(False))
+        return [list(compress(column, alive)) for column in columns]

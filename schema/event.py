@@ -13,6 +13,8 @@ NOT_MEASURED = -1.0
 # Plausible's own mark for "no scroll depth": 0–100 are real percentages.
 NO_SCROLL = 255
 
+DAY_S = 86_400
+
 PAGEVIEW = "pageview"
 # The tracker's report on a page being left: engaged time, scroll depth, web vitals. It is nobody's action, so it
 # neither starts a visit nor ends a bounce.
@@ -73,6 +75,11 @@ class Event(Struct, array_like=True, frozen=True, gc=False):
     fcp: float
     ttfb: float
     network: str
+
+
+def dies_at(received: int, lifetime: int) -> int:
+    """The Unix second at which an event's time is over, wherever it waits: the TTL of `schema/0001_events.sql`."""
+    return (received // DAY_S + lifetime) * DAY_S
 
 
 class Erasure(Struct, array_like=True, frozen=True):

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from footfall.canary.scratch import AGENT, Scratch, footfall, rows
 
-__all__ = ["AGENT", "Running", "eventually", "footfall", "rows", "running"]
+__all__ = ["AGENT", "Running", "another_time", "eventually", "footfall", "rows", "running"]
 
 
 class Running(Scratch):
@@ -35,6 +37,20 @@ def running(data: Path, *arguments: str, sites: Sequence[str] = ("example.com",)
         with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
             if house._process and house._process.poll() is None:
                 house.stop()
+
+
+@contextlib.contextmanager
+def another_time(offset_s: int) -> Iterator[None]:
+    """The clock of every process started meanwhile is so many seconds ahead; not that of the embedded engine. Such a
+    house has to be killed: under faketime time.sleep() is an invalid argument, which the stopping parent would meet."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+    assert library, "this test needs faketime (Debian: apt-get install faketime)"
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("LD_PRELOAD", str(library))
+        environment.setenv("FAKETIME", f"{offset_s:+d}s")
+        environment.setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        environment.setenv("NO_FAKE_STAT", "1")
+        yield
 
 
 def eventually(condition: Callable[[], Any], within_s: float = 20.0) -> Any:

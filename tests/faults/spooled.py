@@ -21,11 +21,12 @@ NOON = day_number(DAY) * 86_400 + 43_200
 
 
 class Spooled:
-    """One worker's spool without its worker."""
+    """One worker's spool without its worker. now: the writer's time."""
 
     def __init__(self, store: Any, root: Path) -> None:
+        self.now = NOON
         self.spool, self.quarantine = root / "spool" / "0", Quarantine(root / "quarantine")
-        self.writer = Writer(store, root / "spool", self.quarantine, clock=lambda: NOON)
+        self.writer = Writer(store, root / "spool", self.quarantine, clock=lambda: self.now)
         self.spool.mkdir(parents=True, exist_ok=True)
         self._serial = 0
 

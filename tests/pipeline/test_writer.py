@@ -22,10 +22,10 @@ from structlog.testing import capture_logs
 from pipeline import spool as spooling
 from pipeline import writer as writing
 from pipeline.aside import KEPT_S
-from pipeline.quarantine import DAY_S, Quarantine
+from pipeline.quarantine import Quarantine
 from pipeline.spool import IN_FLIGHT_S, Header, lock_directory, spool_files
 from pipeline.writer import Writer
-from schema.event import Count, Event
+from schema.event import DAY_S, Count, Event
 from schema.site import day_number
 from schema.store import Store, StoreDown
 from tests.conftest import make_event
