@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,13 +19,20 @@ QUIET = (
 )
 
 
-@pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    """One browser for these tests; ended with them, because its event loop would be in the way of others."""
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser. Its event loop is in the way of whoever wants one of his own in this thread."""
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
         yield launched
         launched.close()
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """One browser for these tests, ended with them."""
+    with chromium() as launched:
+        yield launched
 
 
 @pytest.fixture(scope="package")
