@@ -33,10 +33,10 @@ _PLAIN = re.compile(
     r"(?:\.(?:html?|php|aspx?|jsp|pdf|xml|txt))?"
 )
 # Control characters and invisible marks; halves of surrogate pairs fall out when encoded. ZWNJ and ZWJ stay: Persian
-# words and emoji are written with them.
+# words and emoji are written with them. The last are an alphabet nobody sees: a whole address can be written in it.
 _HIDDEN = (
     "\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
-    "\ufff9-\ufffb"
+    "\ufff9-\ufffb\U000e0000-\U000e0fff"
 )
 _INVISIBLE = re.compile(f"[{_HIDDEN}]+")
 # More accents on one letter than any language writes: putting them into order takes the square of their number.

@@ -77,6 +77,7 @@ def test_u3_the_made_corpus_is_what_its_maker_makes() -> None:
         ("/u/YW5uYUBleGFtcGxlLmNvbQ==/x", "/u/:email/x"),
         ("/u/ａｎｎａ＠example.com", "/u/:email"),
         ("/u/an\u200bna@exam\u00adple.com", "/u/:email"),
+        ("/u/me" + "".join(chr(0xE0000 + ord(letter)) for letter in "anna@example.com"), "/u/me"),
         ("https://t.me/anna", "https://t.me/:handle"),
         ("https://wa.me/4915112345678?text=hi", "https://wa.me/:phone?text=hi"),
         ("/x/550e8400-e29b-41d4-a716-446655440000/y", "/x/:uuid/y"),
