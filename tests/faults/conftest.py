@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,14 @@ from schema.store import Store
 from tests.house import Running, running
 
 ROOT = Path(__file__).parents[2]
+
+
+def may_trace() -> bool:
+    """Whether a process that is not strace's own child may be traced. A missing strace is no reason to skip."""
+    assert shutil.which("strace"), "strace is missing: install it (Debian: apt-get install strace)"
+    with subprocess.Popen(["sleep", "0.3"]) as other:
+        asked = ["strace", "-o", "/dev/null", "-p", str(other.pid)]
+        return subprocess.run(asked, capture_output=True, check=False).returncode == 0
 
 
 class Server:

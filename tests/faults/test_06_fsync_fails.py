@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import itertools
-import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -20,7 +19,7 @@ from pipeline.spool import Spool, SpoolRefuses, read_sealed, spool_files
 from schema.event import Event
 from schema.store import Store
 from tests.conftest import make_event
-from tests.faults.conftest import Server
+from tests.faults.conftest import Server, may_trace
 from tests.faults.disk import watched
 from tests.faults.oracle import CollectorHouse, Oracle
 from tests.faults.spooled import DAY, NOON
@@ -84,19 +83,11 @@ def test_whichever_sync_fails_its_group_is_refused_and_the_next_one_taken(tmp_pa
     assert hit >= EVENTS, "every commit has a sync of its own"
 
 
-def _may_trace() -> bool:
-    """Whether a process that is not strace's own child may be traced. A missing strace is no reason to skip."""
-    assert shutil.which("strace"), "strace is missing: install it (Debian: apt-get install strace)"
-    with subprocess.Popen(["sleep", "0.3"]) as other:
-        asked = ["strace", "-o", "/dev/null", "-p", str(other.pid)]
-        return subprocess.run(asked, capture_output=True, check=False).returncode == 0
-
-
 @pytest.mark.clickhouse
 def test_a_running_collector_whose_disk_fails_answers_503_until_it_works_again(
     remote: Store, server: Server, tmp_path: Path
 ) -> None:
-    if not _may_trace():
+    if not may_trace():
         pytest.skip("this machine forbids tracing a running process: it needs CAP_SYS_PTRACE, or ptrace_scope 0")
     with gone_afterwards(CollectorHouse(tmp_path / "data", server.dsn)) as house:
         oracle = Oracle(house.port)
