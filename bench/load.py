@@ -122,8 +122,9 @@ class _Paced:
 
     async def run(self, port: int, seconds: float) -> Load:
         loop = asyncio.get_running_loop()
-        for _ in range(self._connections):
-            await loop.create_connection(lambda: _Connection(self), "127.0.0.1", port)
+        opened = [
+            await loop.create_connection(lambda: _Connection(self), "127.0.0.1", port) for _ in range(self._connections)
+        ]
         started = time.perf_counter()
         self._end = started + seconds
         if self._rate:
@@ -135,6 +136,9 @@ class _Paced:
         while len(self._took) < self._sent and time.perf_counter() < self._end + 2:
             await asyncio.sleep(0.01)
         unanswered = self._sent - len(self._took) + len(self._due)
+        for transport, _ in opened:
+            transport.close()
+        await asyncio.sleep(0)  # until they are
         took = self._took or [0.0]
         return Load(
             requests=len(self._took),

@@ -1,0 +1,20 @@
+"""Fault 23: at as much load as a worker takes memory is flat: that of the worker, and within bounds the engine's.
+
+Some seconds of it. By hand `python -m tests.faults.soak --minutes 60` takes an hour.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.soak import soak
+
+pytestmark = [pytest.mark.clickhouse, pytest.mark.timeout(240)]
+
+
+def test_at_full_load_memory_is_flat(tmp_path: Path) -> None:
+    told = soak(tmp_path, 20)
+    assert told["ok"], told
+    assert sum(told["requests"]) > 10_000, told
