@@ -1,23 +1,26 @@
-"""Fault 7: the store refuses connections: beacons are acknowledged all the same, the spool grows, and drains after."""
+"""Fault 7: the store refuses connections, for an hour: beacons are acknowledged, the spool grows, and drains after."""
 
 from __future__ import annotations
 
+import secrets
 import time
 from pathlib import Path
 
 import pytest
 
-from schema.store import Store
+from pipeline.spool import IN_FLIGHT_S
+from schema.store import Store, StoreDown
 from tests.faults.conftest import Server
 from tests.faults.oracle import CollectorHouse, Oracle, held_bytes, resident_kib
 from tests.faults.outage import outage
+from tests.faults.spooled import NOON, Spooled, numbered, stored
 from tests.house import eventually
 
 pytestmark = pytest.mark.clickhouse
 
-BATCH = 800
-# An event takes some 210 bytes of the spool: what is held in memory instead would be seen.
-FLAT_KIB = 16 * 1024
+BATCH, ROUNDS = 800, 5
+# Once warm. An event takes some 210 bytes of the spool and several times that as an object; this is 437 for each.
+FLAT_KIB = 1024
 
 
 def test_while_the_store_is_down_beacons_are_acknowledged_and_all_of_them_are_stored_once_it_is_back(
@@ -29,21 +32,21 @@ def test_while_the_store_is_down_beacons_are_acknowledged_and_all_of_them_are_st
         oracle = Oracle(house.port)
         held = [held_bytes(data)]
         resident: list[list[int]] = []
-        for _ in range(3):
+        for _ in range(ROUNDS):
             assert oracle.post(BATCH) == {202: BATCH}
             time.sleep(0.7)  # the open file is sealed
             held.append(held_bytes(data))
             resident.append([resident_kib(pid) for pid in house.processes()])
         assert held == sorted(set(held))
-        assert max(after - before for before, after in zip(resident[0], resident[-1], strict=True)) < FLAT_KIB
+        assert max(after - before for before, after in zip(resident[1], resident[-1], strict=True)) < FLAT_KIB
         server.calm()
-        eventually(lambda: len(oracle.stored(remote)) == 3 * BATCH, 40)
+        eventually(lambda: len(oracle.stored(remote)) == ROUNDS * BATCH, 40)
         eventually(lambda: held_bytes(data) == 0)
         # It goes away again under a writer that is at work.
         server.fail("refuse")
         assert oracle.post(BATCH) == {202: BATCH}
         server.calm()
-        eventually(lambda: len(oracle.stored(remote)) == 4 * BATCH, 40)
+        eventually(lambda: len(oracle.stored(remote)) == (ROUNDS + 1) * BATCH, 40)
         oracle.judge(oracle.stored(remote))
         assert house.stop() == 0
     finally:
@@ -56,3 +59,21 @@ def test_an_outage_is_held_on_disk_and_drained_while_events_go_on_coming(tmp_pat
     assert told["ok"], told
     assert told["acknowledged"] > 60_000
     assert told["growth_kib"] < FLAT_KIB
+
+
+def test_an_hour_of_the_store_being_down_is_stored_in_order_and_no_day_closes_before_it(
+    remote: Store, server: Server, tmp_path: Path
+) -> None:
+    house, site = Spooled(remote, tmp_path), f"hour-{secrets.token_hex(4)}"
+    server.fail("refuse")
+    for minute in range(60):
+        house.seal(numbered(site, 2, visitor=minute))
+        house.now += 60
+        if minute % 10 == 9:  # the writer would try more often, and each time takes the client's own patience
+            with pytest.raises(StoreDown):
+                house.writer.drain()
+        assert house.writer.watermarks() == {"0": NOON - IN_FLIGHT_S}
+    server.calm()
+    assert house.writer.drain() == 120
+    assert stored(remote, site) == [minute for minute in range(60) for _ in range(2)]
+    assert house.writer.watermarks() == {"0": NOON + 3600 - IN_FLIGHT_S}
