@@ -142,6 +142,16 @@ def test_every_reason_is_explained(reason: Reason) -> None:
     assert f"| `{reason}` |" in text_of("docs/engineers.md")
 
 
+def test_every_fault_has_a_file_and_a_row() -> None:
+    rows = dict(
+        re.findall(r"^\| (\d+) \|.*`tests/faults/(test_\w+)\.py` \|$", text_of("docs/promises.md"), re.MULTILINE)
+    )
+    files = {path.stem for path in (ROOT / "tests" / "faults").glob("test_[0-9]*.py")}
+    assert [int(number) for number in rows] == list(range(1, 26))
+    assert set(rows.values()) == files
+    assert all(name.startswith(f"test_{int(number):02d}_") for number, name in rows.items())
+
+
 # -- the documents themselves --------------------------------------------------------------------------------------
 
 

@@ -20,6 +20,7 @@ from schema.store import Store
 from tests.house import Running, running
 
 ROOT = Path(__file__).parents[2]
+NO_TRACE = "this machine forbids tracing a running process: it needs CAP_SYS_PTRACE, or ptrace_scope 0"
 
 
 def may_trace() -> bool:

@@ -19,7 +19,7 @@ from pipeline.spool import Spool, SpoolRefuses, read_sealed, spool_files
 from schema.event import Event
 from schema.store import Store
 from tests.conftest import make_event
-from tests.faults.conftest import Server, may_trace
+from tests.faults.conftest import NO_TRACE, Server, may_trace
 from tests.faults.disk import watched
 from tests.faults.oracle import CollectorHouse, Oracle
 from tests.faults.spooled import DAY, NOON
@@ -88,7 +88,7 @@ def test_a_running_collector_whose_disk_fails_answers_503_until_it_works_again(
     remote: Store, server: Server, tmp_path: Path
 ) -> None:
     if not may_trace():
-        pytest.skip("this machine forbids tracing a running process: it needs CAP_SYS_PTRACE, or ptrace_scope 0")
+        pytest.skip(NO_TRACE)
     with gone_afterwards(CollectorHouse(tmp_path / "data", server.dsn)) as house:
         oracle = Oracle(house.port)
         assert accepts(oracle)
