@@ -22,9 +22,9 @@ from pipeline.settings import MiB
 from tests.faults.oracle import resident_kib
 from tests.house import Running, eventually, running
 
-STAGES = 8
+STAGES = 6
 # Caches fill, ClickHouse starts its threads, and the first rollups are made.
-WARM = 3
+WARM = 2
 # Forty thousand requests of which each leaves a hundred bytes behind would be more. The whole is what bench/ promises.
 WORKER_GROWS, WORKER_TAKES = 4 * MiB, 120 * MiB
 # It holds what a rollup of the day works on, and gives memory back late: bounded, but not flat.

@@ -85,10 +85,11 @@ def test_three_days_later_nothing_is_left_of_rows_that_live_for_two_but_what_was
         for body, headers in beacons(mark):
             assert house.post(body, headers)[0] == 202
         sealed(spool, now - 1, 60, old(visitor=-1))  # which the store refuses
-        eventually(lambda: len(Quarantine(data / "quarantine")) == 1)
+        eventually(lambda: len(Quarantine(data / "quarantine")) == 1, 60)
         (spool / f"{now - 1:010d}-61.sealed").write_text(f"no spool file: {mark()}")
-        eventually(lambda: list(spool.glob("*.bad")))
-        eventually(lambda: counted()[0]["pageviews"] == 2 * VISITORS)
+        eventually(lambda: list(spool.glob("*.bad")), 60)
+        eventually(lambda: not [*spool.glob("*.open"), *spool.glob("*.sealed")], 60)
+        eventually(lambda: counted()[0]["pageviews"] == 2 * VISITORS, 60)
         before = counted()
         house.kill()
     # While nobody is there to delete anything.
@@ -99,9 +100,9 @@ def test_three_days_later_nothing_is_left_of_rows_that_live_for_two_but_what_was
     # The embedded engine has its time from the kernel itself, so its own TTL does not come before the job.
     with another_time(3 * DAY_S), running(data, *LIVES_2_DAYS) as house:
         assert house.post({"n": "pageview", "d": "example.com", "u": f"https://example.com/{fresh}"})[0] == 202
-        eventually(lambda: "partition_expired" in house.log.read_text())
-        eventually(lambda: [path.name for path in spool.iterdir()] == ["lock"])
-        eventually(lambda: not list(data.glob("quarantine/*.event")))
+        eventually(lambda: "partition_expired" in house.log.read_text(), 60)
+        eventually(lambda: [path.name for path in spool.iterdir()] == ["lock"], 60)
+        eventually(lambda: not list(data.glob("quarantine/*.event")), 60)
         assert counted() == before
         house.kill()
     left = {text: found for text, found in files_with(data.parent, mark.all).items() if found}

@@ -15,6 +15,6 @@ pytestmark = [pytest.mark.clickhouse, pytest.mark.timeout(240)]
 
 
 def test_at_full_load_memory_is_flat(tmp_path: Path) -> None:
-    told = soak(tmp_path, 20)
+    told = soak(tmp_path, 18)
     assert told["ok"], told
     assert sum(told["requests"]) > 10_000, told
