@@ -87,11 +87,6 @@ def resident_mb(pid: int) -> float:
     return int(found[1]) * 1024 / MB
 
 
-def command_of(pid: int) -> list[str]:
-    """The words a process was started with."""
-    return Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")[:-1]
-
-
 def tell(text: str) -> None:
     """What is going on. Standard output is for the table."""
     print(f"  {text}", file=sys.stderr, flush=True)

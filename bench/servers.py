@@ -24,7 +24,7 @@ from footfall.canary.scratch import Scratch
 from pipeline.spool import spool_files
 
 from .load import SITE
-from .machine import command_of, pin
+from .machine import pin
 
 ROOT = Path(__file__).parents[1]
 _SETTINGS = (
@@ -76,9 +76,8 @@ class House(Server):
     the engine then makes of it is measured on its own, as draining and as rolling up."""
 
     def __init__(self, scratch: Scratch) -> None:
-        processes = {pid: command_of(pid) for pid in scratch.processes()}
-        super().__init__(scratch.port, [pid for pid, words in processes.items() if "collector" in words])
-        self._engines = [pid for pid, words in processes.items() if "engine" in words]
+        super().__init__(scratch.port, scratch.children("collector"))
+        self._engines = scratch.children("engine")
         self._spools = scratch.data / "spool"
         self._counted: set[Path] = set()
 

@@ -47,6 +47,9 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_deadline()
         super().connection_lost(exc)
+        # A request knows its connection, and what it brought would stay until somebody looks for such circles.
+        self.pipeline.clear()
+        self.cycle = None  # type: ignore[assignment] # as before the first request
 
     def data_received(self, data: bytes) -> None:
         if self._is_over:
@@ -113,7 +116,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if not self.pipeline and self.cycle.response_complete and self.cycle.more_body:
+        if not self.pipeline and self.cycle and self.cycle.response_complete and self.cycle.more_body:
             # Answered before its end, as too large. Its deadline goes on, and closes the connection.
             self._is_over = True
 
@@ -132,6 +135,7 @@ class LimitedProtocol(HttpToolsProtocol):
             super()._start_asgi_task(cycle, endpoint)
         else:
             body = bytes(cycle.body)
+            cycle.body.clear()
 
             async def receive() -> dict[str, Any]:
                 return {"type": "http.request", "body": body, "more_body": False}

@@ -76,6 +76,16 @@ class Scratch:
             found += new
         return found
 
+    def children(self, role: str) -> list[int]:
+        """The parent's children of that role: "collector", "engine" …"""
+        found = []
+        for pid in self.processes()[1:]:
+            with contextlib.suppress(OSError):
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+                if "footfall.child" in words and words[words.index("footfall.child") + 1] == role:
+                    found.append(pid)
+        return found
+
     def kill(self) -> None:
         """SIGKILL to every process at once."""
         for pid in self.processes():

@@ -132,14 +132,6 @@ class Journey:
 
     # -- troubles ------------------------------------------------------------------------------------------------
 
-    def _children(self, role: str) -> list[int]:
-        found = []
-        for pid in self.house.processes()[1:]:
-            with suppress(OSError):
-                if f"footfall.child\0{role}".encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
-                    found.append(pid)
-        return found
-
     def _signal(self, what: str, number: signal.Signals, pids: list[int]) -> int | None:
         """To one of them; which."""
         if not pids:
@@ -151,10 +143,10 @@ class Journey:
         return pid
 
     def _kill_a_worker(self) -> None:
-        self._signal("worker killed", signal.SIGKILL, self._children("collector"))
+        self._signal("worker killed", signal.SIGKILL, self.house.children("collector"))
 
     def _kill_the_engine(self) -> None:
-        self._signal("engine killed", signal.SIGKILL, self._children("engine"))
+        self._signal("engine killed", signal.SIGKILL, self.house.children("engine"))
 
     def _kill_all(self) -> None:
         self.house.kill()
@@ -170,7 +162,9 @@ class Journey:
         self.house.start()
 
     def _stop_somebody(self) -> None:
-        pid = self._signal("process stopped", signal.SIGSTOP, self._children("collector") + self._children("engine"))
+        pid = self._signal(
+            "process stopped", signal.SIGSTOP, self.house.children("collector") + self.house.children("engine")
+        )
         time.sleep(self._random.uniform(0.2, 3.0))
         if pid is not None:
             with suppress(ProcessLookupError):

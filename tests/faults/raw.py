@@ -7,7 +7,7 @@ import json
 import socket
 import time
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from footfall.canary.scratch import AGENT
 
@@ -102,11 +102,3 @@ def memory_of(pid: int) -> int:
     """Resident bytes of a process."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * 4096
-
-
-def worker_of(house: Any) -> int:
-    """The one collector worker of a house."""
-    (found,) = [
-        pid for pid in house.processes() if b"footfall.child\0collector" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    ]
-    return int(found)

@@ -67,13 +67,8 @@ def soak(directory: Path, seconds: float) -> dict[str, Any]:
 
 def _processes(house: Running) -> dict[str, int]:
     """The house's processes by what they do."""
-    parent, *children = house.processes()
-    found = {"parent": parent}
-    for pid in children:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        if b"footfall.child" in words:
-            found[words[words.index(b"footfall.child") + 1].decode()] = pid
-    return found
+    children = {role: pid for role in ("collector", "engine") for pid in house.children(role)}
+    return {"parent": house.processes()[0], **children}
 
 
 def main() -> None:

@@ -21,7 +21,6 @@ from pipeline.quarantine import Quarantine
 from schema.store import Store
 from tests.faults.conftest import Server
 from tests.faults.oracle import CollectorHouse, Oracle
-from tests.faults.test_25_no_descriptors import worker_of
 from tests.house import eventually
 
 pytestmark = pytest.mark.clickhouse
@@ -106,7 +105,7 @@ def test_where_a_file_may_not_grow_beacons_are_refused_until_it_may(
     with gone_afterwards(CollectorHouse(tmp_path / "data", server.dsn)) as house:
         oracle = Oracle(house.port)
         assert accepts(oracle)
-        worker = worker_of(house.processes())
+        [worker] = house.children("collector")
         for most in (0, 5_000, 30_001):
             before = resource.prlimit(worker, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
             eventually(lambda: 503 in oracle.post(40))

@@ -24,7 +24,6 @@ from tests.faults.disk import watched
 from tests.faults.oracle import CollectorHouse, Oracle
 from tests.faults.spooled import DAY, NOON
 from tests.faults.test_05_disk_full import accepts, gone_afterwards, settled
-from tests.faults.test_25_no_descriptors import worker_of
 from tests.house import eventually
 
 _VISITOR = Event.__struct_fields__.index("visitor")
@@ -94,7 +93,8 @@ def test_a_running_collector_whose_disk_fails_answers_503_until_it_works_again(
         assert accepts(oracle)
         inject = "fdatasync,fsync:error=EIO:when=3+7"
         arguments = ["-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync,fsync", "-e", f"inject={inject}"]
-        tracer = subprocess.Popen(["strace", *arguments, "-p", str(worker_of(house.processes()))])
+        [worker] = house.children("collector")
+        tracer = subprocess.Popen(["strace", *arguments, "-p", str(worker)])
         try:
             eventually(lambda: oracle.post(40)[503] > 0)
             until = time.monotonic() + 2

@@ -18,16 +18,10 @@ SITE = "example.com"
 PEOPLE = 12
 
 
-def workers(house: Running) -> list[int]:
-    return [
-        pid for pid in house.processes() if b"footfall.child\0collector" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    ]
-
-
 @contextlib.contextmanager
 def alone(house: Running, worker: int) -> Iterator[None]:
     """Only this worker is awake, so it takes what comes."""
-    others = [pid for pid in workers(house) if pid != worker]
+    others = [pid for pid in house.children("collector") if pid != worker]
     for pid in others:
         os.kill(pid, signal.SIGSTOP)
     try:
@@ -51,7 +45,7 @@ def counted(house: Running) -> tuple[int, int]:
 
 def test_an_event_that_comes_to_both_workers_and_again_after_a_restart_is_counted_once(data: Path) -> None:
     with running(data, "--workers", "2") as house:
-        for worker in workers(house):
+        for worker in house.children("collector"):
             with alone(house, worker):
                 post_all(house)
         eventually(lambda: counted(house) == (PEOPLE, PEOPLE))

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from collector.protocol import RECEIVE_WITHIN_S
-from tests.faults.raw import BEACON, Raw, asked, memory_of, request, worker_of
+from tests.faults.raw import BEACON, Raw, asked, memory_of, request
 from tests.house import Running
 
 pytestmark = pytest.mark.clickhouse
@@ -73,7 +73,7 @@ def test_others_are_served_while_hundreds_wait(raw_house: Running) -> None:
 
 
 def test_who_sends_and_never_reads_costs_no_memory(raw_house: Running) -> None:
-    worker = worker_of(raw_house)
+    [worker] = raw_house.children("collector")
     assert asked(raw_house.port, request()).status == 202
     before = memory_of(worker)
     with Raw(raw_house.port) as greedy:

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.faults.raw import BEACON, Raw, asked, memory_of, request, worker_of
+from tests.faults.raw import BEACON, Raw, asked, memory_of, request
 from tests.house import Running
 
 pytestmark = pytest.mark.clickhouse
@@ -40,7 +40,7 @@ def test_ten_megabytes_are_refused_and_the_sender_is_not_listened_to(raw_house: 
 
 
 def test_an_endless_body_is_refused_as_soon_as_it_is_over_the_limit(raw_house: Running) -> None:
-    worker = worker_of(raw_house)
+    [worker] = raw_house.children("collector")
     before, sent = memory_of(worker), 0
     with Raw(raw_house.port) as connection:
         connection.send(request(b"", "Transfer-Encoding: chunked", length=""))
@@ -70,11 +70,12 @@ def test_too_large_a_body_in_chunks_of_one_byte_is_refused(raw_house: Running) -
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "gzip, identity"])
 def test_a_compressed_body_is_refused_and_not_unpacked(raw_house: Running, encoding: str) -> None:
     bomb = gzip.compress(b"0" * 60 * MIB)
-    before = memory_of(worker_of(raw_house))
+    [worker] = raw_house.children("collector")
+    before = memory_of(worker)
     for body in (gzip.compress(BEACON), bomb[: MOST - 1]):
         answer = asked(raw_house.port, request(body, f"Content-Encoding: {encoding}"))
         assert (answer.status, answer.headers["x-footfall-reason"]) == (400, "bad_body")
-    assert memory_of(worker_of(raw_house)) - before < 8 * MIB
+    assert memory_of(worker) - before < 8 * MIB
 
 
 def test_a_length_that_promises_more_than_comes_is_closed_by_the_deadline(raw_house: Running) -> None:
@@ -98,7 +99,7 @@ def test_a_length_that_is_no_number_is_refused(raw_house: Running, length: str) 
 
 
 def test_after_all_of_it_the_memory_is_flat(raw_house: Running) -> None:
-    worker = worker_of(raw_house)
+    [worker] = raw_house.children("collector")
     body = b'{"n":"' + b"x" * (MOST - 10)
 
     def spell() -> None:

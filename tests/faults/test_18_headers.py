@@ -9,7 +9,7 @@ import contextlib
 
 import pytest
 
-from tests.faults.raw import BEACON, Raw, asked, memory_of, request, worker_of
+from tests.faults.raw import BEACON, Raw, asked, memory_of, request
 from tests.house import Running
 
 pytestmark = pytest.mark.clickhouse
@@ -31,7 +31,7 @@ SMUGGLED = b"POST /api/event HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
     ids=["many", "long", "name", "cookies", "hops"],
 )
 def test_a_header_flood_is_capped(raw_house: Running, headers: list[str]) -> None:
-    worker = worker_of(raw_house)
+    [worker] = raw_house.children("collector")
     before = memory_of(worker)
     with Raw(raw_house.port) as connection:
         with contextlib.suppress(ConnectionResetError, BrokenPipeError):

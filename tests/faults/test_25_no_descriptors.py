@@ -17,15 +17,9 @@ from tests.house import eventually, rows, running
 pytestmark = pytest.mark.clickhouse
 
 
-def worker_of(pids: list[int]) -> int:
-    """The collector worker among the processes of a house."""
-    (found,) = [pid for pid in pids if b"footfall.child\0collector" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    return found
-
-
 def test_a_worker_without_descriptors_refuses_and_recovers_and_loses_nothing(data: Path) -> None:
     with running(data) as house:
-        worker = worker_of(house.processes())
+        [worker] = house.children("collector")
         oracle = Oracle(house.port, clients=2)
         assert oracle.post(200) == {202: 200}
         kept = http.client.HTTPConnection("127.0.0.1", house.port, timeout=10)

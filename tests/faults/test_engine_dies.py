@@ -22,18 +22,12 @@ BEACON = {"n": "pageview", "u": "https://example.com/", "d": "example.com"}
 SYS_TGKILL = 234
 
 
-def engine_of(pids: list[int]) -> int:
-    """The process with the store among those of a house."""
-    [found] = [pid for pid in pids if b"footfall.child\0engine" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    return found
-
-
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the number of a system call")
 def test_an_engine_that_died_is_replaced_at_once_and_nothing_is_lost(data: Path) -> None:
     with running(data, "--set", "release.k=1") as house:
         assert house.post(BEACON)[0] == 202
         eventually(lambda: house.stats("example.com")["totals"]["pageviews"] == 1)
-        engine = engine_of(house.processes())
+        [engine] = house.children("engine")
         # One of ClickHouse's own threads: Python's main thread would not notice.
         tasks = Path(f"/proc/{engine}/task")
         thread = next(int(task.name) for task in tasks.iterdir() if (task / "comm").read_text().strip() == "BgSchPool")
