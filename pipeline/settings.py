@@ -15,6 +15,10 @@ class SpoolSettings(Struct, frozen=True, forbid_unknown_fields=True):
     seal_after_s: Annotated[
         float, Meta(ge=0.1, le=60, description="Seconds until a spool file is handed to the writer.")
     ] = 0.5
+    seal_behind_after_s: Annotated[
+        float,
+        Meta(ge=0.1, le=600, description="The same while files pile up, because the store is away: few large inserts."),
+    ] = 30.0
     seal_bytes: Annotated[
         int, Meta(ge=64 * 1024, le=1024 * MiB, description="Size at which a file is handed over earlier.")
     ] = 8 * MiB

@@ -61,6 +61,8 @@ _PASSING = frozenset(
 )
 _KINDS = frozenset(("events", "counts", "erasures"))
 _MEASURE_EVERY_S = 1.0
+# While more sealed files than these wait (the store is away, or slow), one more gains nothing by being small.
+_MOST_WAITING = 8
 _COUNTS_EVERY_S = 1.0
 # Different counts that wait while the spool refuses; what comes then is counted by the day, not by the minute.
 _MOST_COUNTS = 10_000
@@ -112,6 +114,7 @@ class Spool:
         self._last = (0, 0)
         self.refusal = ""
         self._measured = 0.0
+        self._is_behind = False
         self._distrusted: list[Path] = []
         self._lock_fd = -1
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -183,7 +186,7 @@ class Spool:
             groups: list[_Handed] = []
             events = 0
             with contextlib.suppress(queue.Empty):
-                item = self._queue.get(timeout=self._until_seal())
+                item = self._queue.get(timeout=min(self._until_seal(), _MEASURE_EVERY_S))
                 while item is not None:
                     groups.append(item)
                     events += len(item.events)
@@ -210,7 +213,9 @@ class Spool:
     def _until_seal(self) -> float:
         if self._file is None:
             return _MEASURE_EVERY_S
-        return max(0.0, self._file.opened + self.settings.seal_after_s - time.monotonic())
+        settings = self.settings
+        after = max(settings.seal_after_s, settings.seal_behind_after_s) if self._is_behind else settings.seal_after_s
+        return max(0.0, self._file.opened + after - time.monotonic())
 
     def _commit(self, groups: list[_Handed]) -> None:
         error: SpoolRefuses | None = None
@@ -298,7 +303,9 @@ class Spool:
     def _measure(self) -> None:
         self._measured = time.monotonic()
         try:
-            self.held_bytes = sum(entry.stat().st_size for entry in os.scandir(self.directory))
+            entries = list(os.scandir(self.directory))
+            self._is_behind = sum(entry.name.endswith(".sealed") for entry in entries) > _MOST_WAITING
+            self.held_bytes = sum(entry.stat().st_size for entry in entries)
             free = shutil.disk_usage(self.directory).free
         except OSError:
             return  # a file was drained between listing and asking its size

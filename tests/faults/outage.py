@@ -102,7 +102,7 @@ def outage(directory: Path, events: int, rate: float) -> dict[str, Any]:
         before = max(map(resident_kib, house.processes()))
         sender.send(events - events // 10)
         sending_s = time.monotonic() - began
-        eventually(lambda: not list((directory / "data").glob("spool/*/*.open")), 30)
+        eventually(lambda: not list((directory / "data").glob("spool/*/*.open")), 45)
         held, after = held_bytes(directory / "data"), max(map(resident_kib, house.processes()))
         server.calm()
         began = time.monotonic()

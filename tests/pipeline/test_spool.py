@@ -290,6 +290,30 @@ def test_a_file_is_sealed_when_its_time_is_over(tmp_path: Path) -> None:
     assert held(tmp_path) == [1]
 
 
+def test_while_files_pile_up_the_next_ones_are_fewer_and_larger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spooling, "_MEASURE_EVERY_S", 0.05)
+
+    async def use(spool: Spool) -> None:
+        def sealed() -> list[Path]:
+            return list(tmp_path.glob("*.sealed"))
+
+        for number in range(1, 10):
+            await spool.append([event(number)])
+            await until(lambda number=number: len(sealed()) == number)
+        await asyncio.sleep(0.2)  # it notices
+        for number in range(10, 14):
+            await spool.append([event(number)])
+            await asyncio.sleep(0.1)
+        assert len(sealed()) == 9
+        sealed()[0].unlink()  # the writer has come
+        await until(lambda: not list(tmp_path.glob("*.open")))
+        assert len(sealed()) == 9
+
+    run(use, tmp_path, seal_after_s=0.1)
+
+
 def test_a_file_is_sealed_when_it_is_large_enough(tmp_path: Path) -> None:
     async def use(spool: Spool) -> None:
         await spool.append([event(1)])
