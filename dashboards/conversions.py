@@ -46,11 +46,13 @@ class Goal(Struct, frozen=True):
 
 def goals_of(store: Store, span: Span, condition: str, parameters: dict[str, Any] | None = None) -> list[Goal]:
     """The goals of the rows that meet the condition, without a rate."""
-    source = rows_of("conversions", "day", condition, span)
+    columns = "goal, currency, converters, conversions, amount, payers"
+    source = rows_of("conversions", columns, condition, span)
     rows = store.rows(
         f"SELECT goal, currency, sum(converters), sum(conversions), sum(amount), sum(payers) FROM {source} "
         "GROUP BY goal, currency ORDER BY goal, currency",
         span.parameters | (parameters or {}),
+        **store.brief,
     )
     people: dict[str, tuple[int, int]] = {}
     revenue: dict[str, list[Revenue]] = {}

@@ -1,14 +1,15 @@
 """Everything the dashboard of one site shows about one period.
 
 In: a site, a period and the site's local time. Out: an `Overview`.
-Promises: seven statements at most (with the caller's one), however long the period.
+Promises: six statements at most (with the caller's one), however long the period; each as plain as can be, because
+planning them is most of the time that an overview of some weeks takes.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -16,17 +17,16 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from schema.event import PAGEVIEW
-from schema.metrics import DIMENSIONS, METRICS, OTHER, VITAL_DIMENSIONS
+from schema.metrics import DIMENSIONS, MEASURES, METRICS, OTHER, Measures
 from schema.site import Site
 from schema.store import Store
 
 from .conversions import Goal, goals_of, rated
 from .period import Period
 from .released import Released
-from .source import Span, rows_of
+from .source import SUMS, Span, rows_of
 from .vitals import VitalCell, vitals_of
 
-_METRICS_SQL = ", ".join(metric.sql for metric in METRICS.values())
 _DAY = dt.timedelta(days=1)
 _HOUR = dt.timedelta(hours=1)
 
@@ -107,15 +107,14 @@ def read(
     compared = period.previous()
     hourly = period.days == 1
     span = released.span.part(period.first, period.last)
-    kept = ", ".join(f"'{name}'" for name in VITAL_DIMENSIONS)
     tables = pool.submit(_tables, store, span, rows)
-    vitals = pool.submit(vitals_of, store, span, f"dimension IN ({kept})", {"rows": rows}, merged=False)
+    vitals = pool.submit(vitals_of, store, span, "true", {"rows": rows}, merged=False)
     goals = pool.submit(goals_of, store, span, "dimension = ''")
     count_only = pool.submit(_count_only, store, span)
-    by_hour = pool.submit(_hours, store, released.span) if hourly else None
-    totals, previous, by_day = _totals_and_days(store, released.span, period.first)
-    hours, folded = by_hour.result() if by_hour else ({}, {})
-    counted_since = min([*filter(None, [released.since]), *(day for day in by_day)], default=now.date())
+    by_day, hours, folded = _whole_site(store, released.span, hourly)
+    totals = _added(by_day, period)
+    previous = _added(by_day, compared)
+    counted_since = min([*filter(None, [released.since]), *by_day], default=now.date())
 
     def state(day: dt.date) -> State:
         if day in by_day:
@@ -156,68 +155,62 @@ def read(
     )
 
 
-def _totals_and_days(
-    store: Store, span: Span, split: dt.date
-) -> tuple[Figures | None, Figures | None, dict[dt.date, tuple[int, int, int]]]:
-    """Totals of both periods and every day of both, in one pass. split: where the one ends and the other begins."""
-    source = rows_of("cells", "day", "dimension = ''", span)
-    found = store.rows(
-        f"SELECT day >= {{split:Date}} AS current, grouping(day), day, {_METRICS_SQL} FROM {source} "
-        "GROUP BY GROUPING SETS ((current, day), (current))",
-        span.parameters | {"split": split},
-    )
-    totals: dict[bool, Figures] = {}
-    days: dict[dt.date, tuple[int, int, int]] = {}
-    for current, is_total, day, *metrics in found:
-        figures = _figures(metrics)
-        if is_total:
-            totals[bool(current)] = figures
+def _whole_site(
+    store: Store, span: Span, hourly: bool = False
+) -> tuple[dict[dt.date, Measures], dict[int, Measures], dict[dt.date, int]]:
+    """What each day adds up to; where `hourly`, each hour, too, by Unix second, and of each day how many people its
+    folded hours hold."""
+    measures = ", ".join(MEASURES)
+    columns = f"grain, day, period, value, {measures}"
+    source = rows_of("cells", columns, "dimension = ''", span, *(("day", "hour") if hourly else ("day",)))
+    days: dict[dt.date, Measures] = {}
+    hours: dict[int, Measures] = {}
+    folded: dict[dt.date, int] = {}
+    sql = f"SELECT grain, day, toUnixTimestamp(period), value, {measures} FROM {source}"
+    for grain, day, start, value, *row in store.rows(sql, span.parameters, **store.brief):
+        sums = Measures(*row)
+        if grain == "day":
+            days[day] = sums
+        elif value == OTHER:
+            folded[day] = sums.visitors
         else:
-            days[day] = (figures.visitors, figures.visits, figures.pageviews)
-    return totals.get(True), totals.get(False), days
+            hours[start] = sums
+    return days, hours, folded
 
 
-def version(store: Store, span: Span) -> str:
+def _added(by_day: Mapping[dt.date, Measures], period: Period) -> Figures | None:
+    """The figures of a period; None where it has no rows."""
+    found = [by_day[day] for day in _days_of(period) if day in by_day]
+    if not found:
+        return None
+    return _figures(Measures(*(sum(getattr(day, name) for day in found) for name in MEASURES)))
+
+
+def version(store: Store, span: Span, period: Period) -> str:
     """Changes if and only if the totals of the period do: what a page asks to learn whether it is still right."""
-    source = rows_of("cells", "day", "dimension = ''", span)
-    found = store.rows(f"SELECT {_METRICS_SQL} FROM {source} HAVING count() > 0", span.parameters)
-    return _version_of(_figures(found[0]) if found else None)
+    return _version_of(_added(_whole_site(store, span)[0], period))
 
 
 def _version_of(totals: Figures | None) -> str:
     return hashlib.blake2b(repr(totals).encode(), digest_size=8).hexdigest()
 
 
-def _hours(store: Store, span: Span) -> tuple[dict[int, tuple[int, int, int]], dict[dt.date, int]]:
-    """Hours of both days, and of each day how many people its folded hours hold."""
-    source = rows_of("cells", "hour", "dimension = ''", span)
-    found = store.rows(
-        "SELECT day, value, toUnixTimestamp(period) AS start, sum(visitors), sum(visits), sum(pageviews) "
-        f"FROM {source} GROUP BY day, value, start",
-        span.parameters,
-    )
-    hours = {
-        int(start): (visitors, visits, pageviews)
-        for _, value, start, visitors, visits, pageviews in found
-        if value != OTHER
-    }
-    return hours, {row[0]: int(row[3]) for row in found if row[1] == OTHER}
-
-
 def _tables(store: Store, span: Span, rows: int) -> dict[str, tuple[Cell, ...]]:
     """The most visited values of every dimension in one statement. Pageviews are no custom event, and of campaigns
-    only what has one is of interest."""
-    shown = f"NOT (dimension = 'event' AND value = '{PAGEVIEW}') AND NOT (startsWith(dimension, 'utm_') AND value = '')"
-    source = rows_of("cells", "day", "dimension != ''", span)
+    only what has one is of interest; everything folded comes last."""
+    source = rows_of("cells", f"dimension, value, {', '.join(MEASURES)}", "dimension != ''", span)
     found = store.rows(
-        f"SELECT dimension, value, {_METRICS_SQL} FROM {source} GROUP BY dimension, value HAVING {shown} "
-        f"ORDER BY dimension, value = '{OTHER}', sum(visitors) DESC, value LIMIT {{rows:UInt32}} BY dimension",
-        span.parameters | {"rows": rows},
+        f"SELECT dimension, value, {SUMS} FROM {source} GROUP BY dimension, value "
+        "ORDER BY sum(visitors) DESC, value LIMIT {limit:UInt32} BY dimension",
+        # One that is not shown and one that comes last may be among the first.
+        span.parameters | {"limit": rows + 2},
+        **store.brief,
     )
     tables: dict[str, list[Cell]] = {name: [] for name in DIMENSIONS}
-    for dimension, value, *metrics in found:
-        if dimension in tables:
-            tables[dimension].append(Cell(value=value, **dict(zip(METRICS, metrics, strict=True))))
+    for dimension, value, *measures in sorted(found, key=lambda row: bool(row[1] == OTHER)):
+        hidden = value == PAGEVIEW if dimension == "event" else value == "" and dimension.startswith("utm_")
+        if not hidden and len(tables.get(dimension, ())) < rows and dimension in tables:
+            tables[dimension].append(_cell(value, Measures(*measures)))
     return {name: tuple(cells) for name, cells in tables.items()}
 
 
@@ -227,12 +220,21 @@ def _count_only(store: Store, span: Span) -> int:
         "SELECT sum(count) FROM ingest WHERE site = {site:String} AND reason = 'count_only' "
         "AND toDate(minute) BETWEEN {first:Date} AND {last:Date}",
         span.parameters,
+        **store.brief,
     )
     return int(found[0][0])
 
 
-def _figures(metrics: Sequence[Any]) -> Figures:
-    return Figures(**dict(zip(METRICS, metrics, strict=True)))
+def _figures(sums: Measures) -> Figures:
+    return Figures(**_metrics(sums))
+
+
+def _cell(value: str, sums: Measures) -> Cell:
+    return Cell(value=value, **_metrics(sums))
+
+
+def _metrics(sums: Measures) -> dict[str, Any]:
+    return {name: metric.of(sums) for name, metric in METRICS.items()}
 
 
 def _changes(totals: Figures, previous: Figures | None) -> dict[str, float | None]:
@@ -249,9 +251,9 @@ def _changes(totals: Figures, previous: Figures | None) -> dict[str, float | Non
     return changes
 
 
-def _point(at: dt.datetime, found: tuple[int, int, int] | None, absent: State, now: dt.datetime) -> Point:
+def _point(at: dt.datetime, found: Measures | None, absent: State, now: dt.datetime) -> Point:
     if found is not None:
-        return Point(at, "measured", *found)
+        return Point(at, "measured", found.visitors, found.visits, found.pageviews)
     return Point(at, "uncounted" if at > now else absent)
 
 

@@ -7,13 +7,14 @@ Promises: the same question over released days gets the same answer; a fixed sma
 from __future__ import annotations
 
 import datetime as dt
+import threading
 import time
 from collections.abc import Callable, Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from schema.metrics import DIMENSIONS, METRICS, OTHER
+from schema.metrics import DIMENSIONS, MEASURES, METRICS, OTHER, Measures
 from schema.site import Site
 from schema.store import Store
 
@@ -22,7 +23,7 @@ from .conversions import goals_of, rated
 from .period import Period
 from .query import MAX_ROWS, BadQuery, Query
 from .released import Released, released_days
-from .source import Span, rows_of
+from .source import SUMS, Grain, Span, rows_of
 from .vitals import vitals_of
 
 # What design.md gives the preset "balanced"; the composition root hands in what is set.
@@ -32,6 +33,8 @@ TOO_FEW = "A day of fewer than {} visitors shows nothing (release.k); today may 
 ROUNDED = "Days that are still open are rounded down to multiples of {}."
 SUM_OF_VALUES = "One visitor may be counted under several of these values, so the totals are sums over values."
 _TOTALS = ("visitors", "visits", "pageviews", "bounce_rate", "visit_duration", "events", "views_per_visit")
+_POOL = 4
+_LONGEST_OPENING_S = 30
 _SPLITS = {"day": "toString(day)", "hour": "toString(toUnixTimestamp(period))"}
 
 
@@ -52,8 +55,19 @@ class Reports:
         self._clock = clock
         self._rounded = rounded
         # Long-lived, because the store keeps one client for each thread. A page waits for its slowest statement only.
-        self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="report")
+        self._pool = ThreadPoolExecutor(_POOL, thread_name_prefix="report")
         self.sites = {site.key: site for site in sites}
+
+    def warm_up(self) -> None:
+        """Open the pool's clients now: each takes tens of milliseconds, for which the first page would wait."""
+        together = threading.Barrier(_POOL)
+
+        def open_client() -> None:
+            together.wait(_LONGEST_OPENING_S)  # so that no thread takes another one's turn
+            self._store.rows("SELECT 1")
+
+        for opening in [self._pool.submit(open_client) for _ in range(_POOL)]:
+            opening.result()
 
     def site(self, key: str) -> Site:
         """The site of that key."""
@@ -102,7 +116,7 @@ class Reports:
 
     def version(self, site: Site, period: Period) -> str:
         """Changes if and only if the totals of the period do."""
-        return overview.version(self._store, self._released(site, period.first, period.last).span)
+        return overview.version(self._store, self._released(site, period.first, period.last).span, period)
 
     def _released(self, site: Site, first: dt.date, last: dt.date, before: dt.date | None = None) -> Released:
         return released_days(self._store, site.key, first, last, site.release_k or self._release_k, before)
@@ -129,18 +143,19 @@ class Reports:
     def _cells(self, query: Query, span: Span, by: str, metrics: Sequence[str], dimension: str) -> list[dict[str, Any]]:
         """Rows of metrics, one for each value of `by`; one row where by is ""."""
         condition, parameters = query.condition()
-        grain: Literal["day", "hour"] = "hour" if by == "hour" else "day"
-        source = rows_of("cells", grain, f"dimension = {{dimension:String}} AND {condition}", span)
+        columns = f"day, period, value, {', '.join(MEASURES)}"
+        grain: Grain = "hour" if by == "hour" else "day"
+        source = rows_of("cells", columns, f"dimension = {{dimension:String}} AND {condition}", span, grain)
         # Folded hours are one row of their day; it has no hour to show.
         key = f"if(value = '{OTHER}', value, {_SPLITS['hour']})" if by == "hour" else _SPLITS.get(by, "value")
         tail = "" if not by else "GROUP BY key ORDER BY " + ("key" if by in _SPLITS else "sum(visitors) DESC, key")
-        sql = (
-            f"SELECT {key if by else repr('')} AS key, {', '.join(METRICS[name].sql for name in metrics)} "
-            f"FROM {source} {tail} LIMIT {{limit:UInt32}}"
-        )
+        sql = f"SELECT {key if by else repr('')} AS key, {SUMS} FROM {source} {tail} LIMIT {{limit:UInt32}}"
         parameters |= {"dimension": dimension, "limit": MAX_ROWS if by in _SPLITS else query.limit}
-        found = self._store.rows(sql, span.parameters | parameters)
-        return [{"value": row[0], **dict(zip(metrics, row[1:], strict=True))} for row in found]
+        found = self._store.rows(sql, span.parameters | parameters, **self._store.brief)
+        return [
+            {"value": value, **{name: METRICS[name].of(sums) for name in metrics}}
+            for value, sums in ((row[0], Measures(*row[1:])) for row in found)
+        ]
 
 
 def _metrics_of(query: Query) -> list[str]:

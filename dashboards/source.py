@@ -1,6 +1,6 @@
 """Where the numbers of a day come from: the released rows if the day is released, else the open ones.
 
-In: a family of rollups, its columns, a condition and a span of days. Out: a subquery that holds every day once.
+In: a family of rollups, its columns, a condition and a span of days. Out: what to select from, every day once.
 Promises: raw rows are never named here, and every read is bound to a site and to days.
 """
 
@@ -11,13 +11,11 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-Family = Literal["cells", "conversions", "vitals"]
+from schema.metrics import MEASURES
 
-MEASURES: dict[Family, str] = {
-    "cells": "visitors, visits, pageviews, events, entries, exits, bounces, visit_seconds, engaged_ms",
-    "conversions": "goal, currency, converters, conversions, amount, payers",
-    "vitals": "metric, bucket, samples, good, poor, people",
-}
+Family = Literal["cells", "conversions", "vitals"]
+Grain = Literal["day", "hour"]
+SUMS = ", ".join(f"sum({name})" for name in MEASURES)
 
 
 class Span(Struct, frozen=True):
@@ -35,23 +33,31 @@ class Span(Struct, frozen=True):
     @property
     def parameters(self) -> dict[str, Any]:
         """What the statements over `rows_of` are bound to."""
-        return {"site": self.site, "first": self.first, "last": self.last, "released": sorted(self.released)}
+        bound: dict[str, Any] = {"site": self.site, "first": self.first, "last": self.last}
+        return bound | ({"released": sorted(self.released)} if self._mixed else {})
+
+    @property
+    def _mixed(self) -> bool:
+        return 0 < len(self.released) <= (self.last - self.first).days
 
 
-def rows_of(family: Family, grain: Literal["day", "hour"], condition: str, span: Span) -> str:
-    """The rows of one grain as a subquery over the span's parameters. by_dimension: no crossed rows.
+def rows_of(family: Family, columns: str, condition: str, span: Span, *grains: Grain) -> str:
+    """What to write after FROM, up to GROUP BY, to read these columns of the rows that meet the condition. grains: days
+    unless others are named. by_dimension: no crossed rows.
 
-    A table that can hold nothing of the span is not named: planning the statement costs more than reading the rows."""
-    columns = f"day, period, dimension, value, {MEASURES[family]}"
+    A table that can hold nothing of the span is not named, and one alone is read without a subquery: planning a
+    statement costs more than reading the rows of some weeks."""
+    among = ", ".join(f"'{grain}'" for grain in grains or ("day",))
     where = (
-        "site = {site:String} AND day BETWEEN {first:Date} AND {last:Date} "
-        f"AND grain = '{grain}' AND by_dimension = '' AND ({condition})"
+        "WHERE site = {site:String} AND day BETWEEN {first:Date} AND {last:Date} "
+        f"AND grain IN ({among}) AND by_dimension = '' AND ({condition})"
     )
-    released = f"SELECT {columns} FROM released_{family} WHERE {where}"
-    open_ = f"SELECT {columns} FROM open_{family} WHERE {where}"
     if not span.released:
-        return f"({open_})"
-    if len(span.released) == (span.last - span.first).days + 1:
-        return f"({released})"
+        return f"open_{family} {where}"
+    if not span._mixed:
+        return f"released_{family} {where}"
     listed = "{released:Array(Date)}"
-    return f"({released} AND day IN {listed} UNION ALL {open_} AND day NOT IN {listed})"
+    return (
+        f"(SELECT {columns} FROM released_{family} {where} AND day IN {listed} "
+        f"UNION ALL SELECT {columns} FROM open_{family} {where} AND day NOT IN {listed})"
+    )

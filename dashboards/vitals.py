@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from schema.metrics import PEOPLE_BUCKET, VITALS, value_of
+from schema.metrics import VITALS, value_of
 from schema.store import Store
 
 from .source import Span, rows_of
@@ -52,18 +52,19 @@ def vitals_of(
 ) -> list[VitalCell]:
     """The vitals of the rows that meet the condition: merged over values, or the most seen values of each dimension
     (then parameters hold `rows`). In the order of the registry."""
-    source = rows_of("vitals", "day", condition, span)
-    # A quantile of bucket numbers is the bucket of the quantile, because buckets are in order of their values.
-    histogram = f"bucket != {PEOPLE_BUCKET}"
+    columns = "metric, dimension, value, bucket, samples, good, poor, people"
+    source = rows_of("vitals", columns, condition, span)
     keys = "''" if merged else "dimension, value"
     key_columns = "'', ''" if merged else keys
+    # A quantile of bucket numbers is the bucket of the quantile, because buckets are in order of their values. The
+    # row that counts people has no samples, so it weighs nothing.
     sql = (
-        f"SELECT metric, {key_columns}, quantileExactWeightedIf(0.75)(bucket, samples, {histogram}), "
-        f"sumIf(samples, {histogram}) AS n, sumIf(good, {histogram}), sumIf(poor, {histogram}), sum(people) "
+        f"SELECT metric, {key_columns}, quantileExactWeighted(0.75)(bucket, samples), "
+        f"sum(samples) AS n, sum(good), sum(poor), sum(people) "
         f"FROM {source} GROUP BY metric, {keys} HAVING n > 0 ORDER BY n DESC, metric, {keys} "
         + ("" if merged else "LIMIT {rows:UInt32} BY metric, dimension")
     )
-    rows = store.rows(sql, span.parameters | parameters)
+    rows = store.rows(sql, span.parameters | parameters, **store.brief)
     cells = [_cell(*row) for row in rows if row[0] in VITALS]
     order = list(VITALS)
     return sorted(cells, key=lambda cell: order.index(cell.vital))

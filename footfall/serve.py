@@ -382,8 +382,10 @@ def run_engine(settings: Settings, dashboards: socket.socket | None, parts: Sequ
     try:
         if dashboards is not None:
             people = accounts(settings)
+            reports = Reports(store, settings.reported_sites(), rounded=settings.rounded_sites())
+            reports.warm_up()
             app = dashboards_app(
-                Reports(store, settings.reported_sites(), rounded=settings.rounded_sites()),
+                reports,
                 people,
                 settings.dashboards,
                 settings.collector.public_url,

@@ -7,6 +7,7 @@ from outside ever reaches SQL as an identifier.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from msgspec import Struct
 
@@ -53,22 +54,39 @@ DIMENSIONS: dict[str, Dimension] = {dimension.name: dimension for dimension in _
 OTHER = "(other)"
 
 
+class Measures(Struct):
+    """What is added up in a cell: the columns of the cells tables. Times are in seconds and milliseconds."""
+
+    visitors: int = 0
+    visits: int = 0
+    pageviews: int = 0
+    events: int = 0
+    entries: int = 0
+    exits: int = 0
+    bounces: int = 0
+    visit_seconds: int = 0
+    engaged_ms: int = 0
+
+
+MEASURES = Measures.__struct_fields__
+
+
 class Metric(Struct, frozen=True):
     """A number of a cell.
 
-    sql: an aggregate over the measures of the cells tables (visitors, visits, pageviews, events, entries, exits,
-    bounces, visit_seconds, engaged_ms), NULL where it is undefined. unit: "", "%", "s".
+    of: its value where the measures add up to these; None where it is undefined. unit: "", "%", "s".
     """
 
     name: str
     label: str
     definition: str
-    sql: str
+    of: Callable[[Measures], int | float | None]
     unit: str = ""
 
 
-def _ratio(upper: str, lower: str, factor: int = 1, digits: int = 2) -> str:
-    return f"if(sum({lower}) = 0, NULL, round({factor} * sum({upper}) / sum({lower}), {digits}))"
+def _ratio(upper: int, lower: int, digits: int) -> float | None:
+    # As ClickHouse rounds, which did this before: answers that were given once do not change.
+    return round(upper / lower * 10**digits) / 10**digits if lower else None
 
 
 _METRICS = (
@@ -76,45 +94,56 @@ _METRICS = (
         "visitors",
         "Visitors",
         "Distinct visitor numbers per site and day; a longer period is a sum of days.",
-        "sum(visitors)",
+        lambda sums: sums.visitors,
     ),
     Metric(
         "visits",
         "Visits",
         "Runs of one visitor's events with gaps of at most 30 minutes, within the site's local day, that hold a "
         "pageview or a custom event.",
-        "sum(visits)",
+        lambda sums: sums.visits,
     ),
-    Metric("pageviews", "Pageviews", "Events named `pageview`.", "sum(pageviews)"),
-    Metric("events", "Events", "Pageviews and custom events; engagement reports are not counted.", "sum(events)"),
+    Metric("pageviews", "Pageviews", "Events named `pageview`.", lambda sums: sums.pageviews),
+    Metric(
+        "events",
+        "Events",
+        "Pageviews and custom events; engagement reports are not counted.",
+        lambda sums: sums.events,
+    ),
     Metric(
         "views_per_visit",
         "Views per visit",
         "Pageviews divided by visits.",
-        _ratio("pageviews", "visits"),
+        lambda sums: _ratio(sums.pageviews, sums.visits, 2),
     ),
     Metric(
         "bounce_rate",
         "Bounce rate",
         "Share of visits with one pageview and no other interactive event; of a page: of the visits that enter there.",
-        _ratio("bounces", "entries", 100, 1),
+        lambda sums: _ratio(100 * sums.bounces, sums.entries, 1),
         "%",
     ),
     Metric(
         "visit_duration",
         "Visit duration",
         "Last minus first event of a visit, averaged; of a page: over the visits that enter there.",
-        _ratio("visit_seconds", "entries", 1, 1),
+        lambda sums: _ratio(sums.visit_seconds, sums.entries, 1),
         "s",
     ),
     Metric(
         "time_on_page",
         "Time on page",
         "Engaged (visible and focused) time divided by the visits of that page; undefined where none was reported.",
-        "if(sum(engaged_ms) = 0 OR sum(visits) = 0, NULL, round(sum(engaged_ms) / sum(visits) / 1000, 1))",
+        lambda sums: _ratio(sums.engaged_ms, 1000 * sums.visits, 1) if sums.engaged_ms else None,
         "s",
     ),
-    Metric("exit_rate", "Exit rate", "Exits divided by pageviews.", _ratio("exits", "pageviews", 100, 1), "%"),
+    Metric(
+        "exit_rate",
+        "Exit rate",
+        "Exits divided by pageviews.",
+        lambda sums: _ratio(100 * sums.exits, sums.pageviews, 1),
+        "%",
+    ),
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
 

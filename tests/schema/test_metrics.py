@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 from pipeline.rollup import roll_up
 from pipeline.settings import SiteRules
 from schema.event import ENGAGEMENT
-from schema.metrics import DIMENSIONS, METRICS, PEOPLE_BUCKET, RELATIVE_ERROR, VITALS, Vital, bucket_of, value_of
+from schema.metrics import (
+    DIMENSIONS,
+    MEASURES,
+    METRICS,
+    PEOPLE_BUCKET,
+    RELATIVE_ERROR,
+    VITALS,
+    Measures,
+    Vital,
+    bucket_of,
+    value_of,
+)
 from schema.site import Site, day_number
 from schema.store import Store
 from tests.conftest import insert, make_event
@@ -111,12 +122,36 @@ def test_a_value_on_a_threshold_is_good_and_one_above_poor_is_poor(store: Store)
     ) == [(4, 1, 1)]
 
 
+@pytest.mark.parametrize(
+    ("metric", "value"),
+    [
+        ("visitors", 3), ("visits", 7), ("pageviews", 30), ("events", 40),
+        ("views_per_visit", 4.29), ("bounce_rate", 33.3), ("visit_duration", 21.7), ("time_on_page", 5.7),
+        ("exit_rate", 13.3),
+    ],
+)  # fmt: skip
+def test_a_metric_follows_from_what_is_added_up(metric: str, value: float) -> None:
+    sums = Measures(3, 7, 30, 40, entries=6, exits=4, bounces=2, visit_seconds=130, engaged_ms=40_000)
+    assert METRICS[metric].of(sums) == value
+
+
+def test_over_nothing_counts_are_zero_and_everything_else_is_undefined() -> None:
+    counts = ("visitors", "visits", "pageviews", "events")
+    assert {name: metric.of(Measures()) for name, metric in METRICS.items()} == {
+        name: 0 if name in counts else None for name in METRICS
+    }
+    assert METRICS["time_on_page"].of(Measures(visits=5)) is None  # nobody reported any
+
+
 @pytest.mark.clickhouse
-@pytest.mark.parametrize("metric", METRICS.values(), ids=lambda metric: metric.name)
-def test_every_metric_is_an_aggregate_of_the_cells_and_undefined_over_nothing(store: Store, metric: object) -> None:
-    sql = metric.sql  # type: ignore[attr-defined]
-    nothing = store.rows(f"SELECT {sql} FROM open_cells WHERE site = 'nobody at all'")
-    assert nothing == [(None,)] if "NULL" in sql else nothing == [(0,)]
+@pytest.mark.parametrize("state", ["open", "released"])
+def test_measures_are_the_columns_of_a_cell_in_their_order(store: Store, state: str) -> None:
+    rows = store.rows(
+        """SELECT name FROM system.columns WHERE database = currentDatabase() AND table = {table:String}
+        AND type = 'UInt64' ORDER BY position""",
+        {"table": f"{state}_cells"},
+    )
+    assert tuple(name for (name,) in rows) == MEASURES
 
 
 def test_names_are_unique_and_definitions_are_sentences() -> None:
