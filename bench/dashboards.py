@@ -2,7 +2,7 @@
 
 In: a plan. Out: milliseconds of the server for periods of every length, and bytes of a rolled-up year on disk.
 The rows are made up by SQL, straight into the tables: what is in them does not matter to how long reading takes, but
-how many there are, and of how many values, does.
+how many there are, and of how many values, does. Sums of months are made of them by the pipeline's own job.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from typing import Any
 
 from dashboards.period import Period, between
 from dashboards.report import Reports
+from pipeline.months import sum_months
 from schema.event import PAGEVIEW
 from schema.metrics import OTHER, PEOPLE_BUCKET, VITALS
 from schema.migrate import migrate
+from schema.months import TABLES
 from schema.site import Goal, Site
 from schema.store import Store
 
@@ -32,7 +34,7 @@ SITE = Site("example.com", goals=(Goal("Signup", event="signup"), Goal("Purchase
 TODAY = dt.datetime.now(dt.UTC).date()
 P95_MS = 50
 _DAY = dt.timedelta(days=1)
-_TABLES = ("cells", "conversions", "vitals")
+_FAMILIES = ("cells", "conversions", "vitals")
 # Of a hundred values of a day so many belong to each dimension. Two years see four times the values of a day.
 _SHARES = dict(
     **dict.fromkeys(("entry_page", "exit_page"), 16),
@@ -103,10 +105,14 @@ def _timed(reports: Reports, period: Period, plan: Plan, name: str) -> Figure:
 
 
 def _disk(store: Store, plan: Plan) -> list[Figure]:
-    tables = [f"released_{family}" for family in _TABLES]
-    merge(store, tables)
+    tables = [f"released_{family}" for family in _FAMILIES]
+    merge(store, [*tables, *TABLES])
     figures = []
-    for name, of in (("a rolled-up site-year", tables), *((f"  of that, {table}", [table]) for table in tables)):
+    for name, of in (
+        ("a rolled-up site-year", tables),
+        *((f"  of that, {table}", [table]) for table in tables),
+        ("its sums by month", list(TABLES)),
+    ):
         rows, size = rows_and_bytes(store, of)
         note = f"{rows / plan.days:,.0f} rows a day"
         figures.append(Figure("disk", name, size / plan.days * 365 / 1e6, "MB", note=note))
@@ -127,6 +133,9 @@ def _filled(directory: str, plan: Plan) -> Store:
         _insert(store, plan, "released", day, 1)
     _insert(store, plan, "open", TODAY, 1)
     _write_manifest(store, plan)
+    started = time.perf_counter()
+    months = len(sum_months(store, longest_s=600))
+    tell(f"{months} months summed up in {time.perf_counter() - started:.1f} s")
     return store
 
 

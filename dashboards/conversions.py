@@ -6,12 +6,13 @@ Promises: money is never added over currencies.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct, to_builtins
 from msgspec.structs import replace
 
-from schema.store import Store
+from schema.store import Row, Store
 
 from .source import Span, rows_of
 
@@ -44,19 +45,24 @@ class Goal(Struct, frozen=True):
         }
 
 
-def goals_of(store: Store, span: Span, condition: str, parameters: dict[str, Any] | None = None) -> list[Goal]:
-    """The goals of the rows that meet the condition, without a rate."""
+def goals_of(
+    store: Store, span: Span, condition: str, parameters: dict[str, Any] | None = None, more: Iterable[Row] = ()
+) -> list[Goal]:
+    """The goals of the rows that meet the condition, without a rate. more: rows that are known already."""
     columns = "goal, currency, converters, conversions, amount, payers"
     source = rows_of("conversions", columns, condition, span)
-    rows = store.rows(
-        f"SELECT goal, currency, sum(converters), sum(conversions), sum(amount), sum(payers) FROM {source} "
-        "GROUP BY goal, currency ORDER BY goal, currency",
-        span.parameters | (parameters or {}),
-        **store.brief,
+    sql = (
+        "SELECT goal, currency, sum(converters), sum(conversions), sum(amount), sum(payers) "
+        f"FROM {source} GROUP BY goal, currency"
     )
+    rows = store.rows(sql, span.parameters | (parameters or {}), **store.brief) if source else []
+    sums: dict[tuple[str, str], tuple[int, ...]] = {}
+    for goal, currency, *counts in (*rows, *more):
+        before = sums.get((goal, currency), (0, 0, 0, 0))
+        sums[goal, currency] = tuple(map(sum, zip(before, counts, strict=True)))
     people: dict[str, tuple[int, int]] = {}
     revenue: dict[str, list[Revenue]] = {}
-    for goal, currency, converters, conversions, amount, payers in rows:
+    for (goal, currency), (converters, conversions, amount, payers) in sorted(sums.items()):
         if currency:
             revenue.setdefault(goal, []).append(Revenue(currency, amount, payers))
         else:

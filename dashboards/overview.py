@@ -1,7 +1,7 @@
 """Everything the dashboard of one site shows about one period.
 
 In: a site, a period and the site's local time. Out: an `Overview`.
-Promises: six statements at most (with the caller's one), however long the period; each as plain as can be, because
+Promises: seven statements at most (with the caller's one), however long the period; each as plain as can be, because
 planning them is most of the time that an overview of some weeks takes.
 """
 
@@ -22,6 +22,7 @@ from schema.site import Site
 from schema.store import Store
 
 from .conversions import Goal, goals_of, rated
+from .months import WORTH_ROWS, Month
 from .period import Period
 from .released import Released
 from .source import SUMS, Span, rows_of
@@ -106,12 +107,16 @@ def read(
     the counts of open days are multiples of."""
     compared = period.previous()
     hourly = period.days == 1
-    span = released.span.part(period.first, period.last)
+    span, months = _summed(released, period)
     tables = pool.submit(_tables, store, span, rows)
     vitals = pool.submit(vitals_of, store, span, "true", {"rows": rows}, merged=False)
-    goals = pool.submit(goals_of, store, span, "dimension = ''")
+    # A month's sum of them is there already.
+    by_day_only = span.less(span.elsewhere)
+    goals = pool.submit(
+        goals_of, store, by_day_only, "dimension = ''", more=[row for month in months for row in month.goals]
+    )
     count_only = pool.submit(_count_only, store, span)
-    by_day, hours, folded = _whole_site(store, released.span, hourly)
+    by_day, hours, folded = _whole_site(store, released, hourly)
     totals = _added(by_day, period)
     previous = _added(by_day, compared)
     counted_since = min([*filter(None, [released.since]), *by_day], default=now.date())
@@ -155,19 +160,30 @@ def read(
     )
 
 
+def _summed(released: Released, period: Period) -> tuple[Span, list[Month]]:
+    """The days of a period, and the months among them that are read as sums."""
+    span = released.span.part(period.first, period.last)
+    months = [month for month in released.months if month.days <= span.released]
+    if sum(month.rows for month in months) < WORTH_ROWS:
+        months = []
+    days = {day for month in months for day in month.days}
+    return span.less(days, tuple(month.made for month in months)), months
+
+
 def _whole_site(
-    store: Store, span: Span, hourly: bool = False
+    store: Store, released: Released, hourly: bool = False
 ) -> tuple[dict[dt.date, Measures], dict[int, Measures], dict[dt.date, int]]:
     """What each day adds up to; where `hourly`, each hour, too, by Unix second, and of each day how many people its
     folded hours hold."""
+    days = {day: sums for month in released.months for day, sums in month.totals.items()}
+    span = released.span.less(released.span.released & {day for month in released.months for day in month.days})
     measures = ", ".join(MEASURES)
     columns = f"grain, day, period, value, {measures}"
     source = rows_of("cells", columns, "dimension = ''", span, *(("day", "hour") if hourly else ("day",)))
-    days: dict[dt.date, Measures] = {}
     hours: dict[int, Measures] = {}
     folded: dict[dt.date, int] = {}
     sql = f"SELECT grain, day, toUnixTimestamp(period), value, {measures} FROM {source}"
-    for grain, day, start, value, *row in store.rows(sql, span.parameters, **store.brief):
+    for grain, day, start, value, *row in store.rows(sql, span.parameters, **store.brief) if source else ():
         sums = Measures(*row)
         if grain == "day":
             days[day] = sums
@@ -186,9 +202,9 @@ def _added(by_day: Mapping[dt.date, Measures], period: Period) -> Figures | None
     return _figures(Measures(*(sum(getattr(day, name) for day in found) for name in MEASURES)))
 
 
-def version(store: Store, span: Span, period: Period) -> str:
+def version(store: Store, released: Released, period: Period) -> str:
     """Changes if and only if the totals of the period do: what a page asks to learn whether it is still right."""
-    return _version_of(_added(_whole_site(store, span)[0], period))
+    return _version_of(_added(_whole_site(store, released)[0], period))
 
 
 def _version_of(totals: Figures | None) -> str:

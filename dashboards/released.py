@@ -6,11 +6,14 @@ In: a site and days. Out: `Released`. Promises: a day is called suppressed only 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 
 from msgspec import Struct
 
-from schema.store import Store
+from schema.months import MARK
+from schema.store import Row, Store
 
+from .months import Month, valid_months
 from .source import Span
 
 
@@ -18,7 +21,7 @@ class Released(Struct, frozen=True):
     """k: the largest fold threshold among the days. suppressed: days of fewer than k people. partial: days whose
     raw rows were about to expire before everything had arrived. over_counted: days on which a key was lost.
     since, through: the first and the last day of the site that is released at all. span: the days, and those before
-    them that were asked for."""
+    them that were asked for. months: those that the days touch and whose sums may be taken."""
 
     k: int
     span: Span
@@ -27,17 +30,24 @@ class Released(Struct, frozen=True):
     suppressed: tuple[dt.date, ...] = ()
     partial: tuple[dt.date, ...] = ()
     over_counted: tuple[dt.date, ...] = ()
+    months: tuple[Month, ...] = ()
 
 
 def released_days(
-    store: Store, site: str, first: dt.date, last: dt.date, k: int, before: dt.date | None = None
+    store: Store,
+    site: str,
+    first: dt.date,
+    last: dt.date,
+    k: int,
+    before: dt.date | None = None,
+    months: Callable[[], list[Row]] = list,
 ) -> Released:
     """What the manifest says of the days; k is that of days it does not hold. before: where the span begins, if not
-    with the first day."""
+    with the first day. months: asks for the months' rows."""
     start = before or first
     # Plain rows of all days there are: the engine plans an aggregate for longer than it takes to read some years.
     found = store.rows(
-        "SELECT day, k, rows, complete, over_counted FROM manifest WHERE site = {site:String}",
+        f"SELECT day, k, rows, complete, over_counted, {MARK} FROM manifest WHERE site = {{site:String}}",
         {"site": site},
         **store.brief,
     )
@@ -51,4 +61,5 @@ def released_days(
         suppressed=tuple(row[0] for row in inside if not row[2]),
         partial=tuple(row[0] for row in inside if not row[3]),
         over_counted=tuple(row[0] for row in inside if row[4]),
+        months=valid_months(months(), ((row[0], row[2], row[5]) for row in found)),
     )

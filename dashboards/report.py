@@ -20,6 +20,7 @@ from schema.store import Store
 
 from . import overview
 from .conversions import goals_of, rated
+from .months import LEAST_DAYS, read_months
 from .period import Period
 from .query import MAX_ROWS, BadQuery, Query
 from .released import Released, released_days
@@ -110,16 +111,24 @@ class Reports:
 
     def overview(self, site: Site, period: Period, rows: int = 9) -> overview.Overview:
         """Everything the dashboard page shows. rows: at most that many in each table."""
-        released = self._released(site, period.first, period.last, period.previous().first)
+        released = self._with_months(site, period, period.previous().first)
         step = (site.release_k or self._release_k) if site.key in self._rounded else 1
         return overview.read(self._store, self._pool, site, period, self.now(site), released, rows, step)
 
     def version(self, site: Site, period: Period) -> str:
         """Changes if and only if the totals of the period do."""
-        return overview.version(self._store, self._released(site, period.first, period.last).span, period)
+        return overview.version(self._store, self._with_months(site, period, period.first), period)
 
-    def _released(self, site: Site, first: dt.date, last: dt.date, before: dt.date | None = None) -> Released:
-        return released_days(self._store, site.key, first, last, site.release_k or self._release_k, before)
+    def _with_months(self, site: Site, period: Period, before: dt.date) -> Released:
+        """What is released of a period and of the days before it, with the sums of months where it is long."""
+        given = (self._store, site.key, period.first, period.last, site.release_k or self._release_k, before)
+        if period.days < LEAST_DAYS:
+            return released_days(*given)
+        months = self._pool.submit(read_months, self._store, site.key, before, period.last)
+        return released_days(*given, months.result)
+
+    def _released(self, site: Site, first: dt.date, last: dt.date) -> Released:
+        return released_days(self._store, site.key, first, last, site.release_k or self._release_k)
 
     def _rows(self, query: Query, site: Site, span: Span, visitors: int) -> list[dict[str, Any]]:
         condition, parameters = query.condition(query.by)
@@ -151,7 +160,7 @@ class Reports:
         tail = "" if not by else "GROUP BY key ORDER BY " + ("key" if by in _SPLITS else "sum(visitors) DESC, key")
         sql = f"SELECT {key if by else repr('')} AS key, {SUMS} FROM {source} {tail} LIMIT {{limit:UInt32}}"
         parameters |= {"dimension": dimension, "limit": MAX_ROWS if by in _SPLITS else query.limit}
-        found = self._store.rows(sql, span.parameters | parameters, **self._store.brief)
+        found = self._store.rows(sql, span.parameters | parameters)
         return [
             {"value": value, **{name: METRICS[name].of(sums) for name in metrics}}
             for value, sums in ((row[0], Measures(*row[1:])) for row in found)

@@ -1,4 +1,5 @@
-"""Where the numbers of a day come from: the released rows if the day is released, else the open ones.
+"""Where the numbers of a day come from: the released rows if the day is released, else the open ones; and where whole
+months are asked for, their sums.
 
 In: a family of rollups, its columns, a condition and a span of days. Out: what to select from, every day once.
 Promises: raw rows are never named here, and every read is bound to a site and to days.
@@ -7,6 +8,7 @@ Promises: raw rows are never named here, and every read is bound to a site and t
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -16,34 +18,70 @@ from schema.metrics import MEASURES
 Family = Literal["cells", "conversions", "vitals"]
 Grain = Literal["day", "hour"]
 SUMS = ", ".join(f"sum({name})" for name in MEASURES)
+_DAY = dt.timedelta(days=1)
 
 
 class Span(Struct, frozen=True):
-    """Days of one site, both ends included, and which of them are released."""
+    """Days of one site, both ends included. released: those to be read one by one from the released rows; elsewhere:
+    those that are known otherwise, among them the days of the months whose sums are read by their numbers, `made`.
+    All others are open."""
 
     site: str
     first: dt.date
     last: dt.date
     released: frozenset[dt.date]
+    elsewhere: frozenset[dt.date] = frozenset()
+    made: tuple[int, ...] = ()
 
     def part(self, first: dt.date, last: dt.date) -> Span:
-        """Some of the days."""
-        return Span(self.site, first, last, frozenset(day for day in self.released if first <= day <= last))
+        """Some of the days, each read one by one."""
+        released = self.released | self.elsewhere
+        return Span(self.site, first, last, frozenset(day for day in released if first <= day <= last))
+
+    def less(self, days: Collection[dt.date], made: tuple[int, ...] = ()) -> Span:
+        """The same without some released days. made: the numbers of their months, if those are to be read."""
+        return Span(self.site, self.first, self.last, self.released.difference(days), frozenset(days), made)
+
+    @property
+    def has_open(self) -> bool:
+        return len(self.released) + len(self.elsewhere) <= (self.last - self.first).days
 
     @property
     def parameters(self) -> dict[str, Any]:
         """What the statements over `rows_of` are bound to."""
         bound: dict[str, Any] = {"site": self.site, "first": self.first, "last": self.last}
-        return bound | ({"released": sorted(self.released)} if self._mixed else {})
+        if self.made:
+            bound |= {"month": self.first.replace(day=1), "made": list(self.made)}
+        return bound | self._among("released", self.released)[1] | self._among("closed", self._closed)[1]
 
     @property
-    def _mixed(self) -> bool:
-        return 0 < len(self.released) <= (self.last - self.first).days
+    def _closed(self) -> frozenset[dt.date]:
+        return self.released | self.elsewhere
+
+    def _among(self, name: str, days: Collection[dt.date]) -> tuple[str, dict[str, Any]]:
+        """SQL for the days being among these of the span, and what it is bound to. A run of days is told by its ends:
+        two years of dates take a while to send and to read."""
+        if len(days) == (self.last - self.first).days + 1:
+            return "true", {}
+        first, last = (min(days), max(days)) if days else (self.last, self.first)
+        if len(days) == (last - first).days + 1:
+            return f"day BETWEEN {{{name}_first:Date}} AND {{{name}_last:Date}}", {
+                f"{name}_first": first,
+                f"{name}_last": last,
+            }
+        return f"day IN {{{name}:Array(Date)}}", {name: sorted(days)}
+
+    def condition(self, state: Literal["released", "open"]) -> str:
+        """SQL for the days that are read from the rows of that state."""
+        if state == "released":
+            return self._among("released", self.released)[0]
+        return f"NOT ({self._among('closed', self._closed)[0]})" if self._closed else "true"
 
 
-def rows_of(family: Family, columns: str, condition: str, span: Span, *grains: Grain) -> str:
-    """What to write after FROM, up to GROUP BY, to read these columns of the rows that meet the condition. grains: days
-    unless others are named. by_dimension: no crossed rows.
+def rows_of(family: Family, columns: str, condition: str, span: Span, *grains: Grain, of_months: str = "") -> str:
+    """What to write after FROM, up to GROUP BY, to read these columns of the rows that meet the condition; "" where
+    there is nothing to read. grains: days unless others are named. of_months: what months have in place of the columns.
+    by_dimension: no crossed rows.
 
     A table that can hold nothing of the span is not named, and one alone is read without a subquery: planning a
     statement costs more than reading the rows of some weeks."""
@@ -52,12 +90,16 @@ def rows_of(family: Family, columns: str, condition: str, span: Span, *grains: G
         "WHERE site = {site:String} AND day BETWEEN {first:Date} AND {last:Date} "
         f"AND grain IN ({among}) AND by_dimension = '' AND ({condition})"
     )
-    if not span.released:
-        return f"open_{family} {where}"
-    if not span._mixed:
-        return f"released_{family} {where}"
-    listed = "{released:Array(Date)}"
-    return (
-        f"(SELECT {columns} FROM released_{family} {where} AND day IN {listed} "
-        f"UNION ALL SELECT {columns} FROM open_{family} {where} AND day NOT IN {listed})"
-    )
+    parts = []
+    if span.made:
+        # Months whose making is named begin within the span; the bound is for the primary key.
+        bound = "site = {site:String} AND month BETWEEN {month:Date} AND {last:Date} AND made IN {made:Array(UInt64)}"
+        parts.append((of_months or columns, f"months_{family} WHERE {bound} AND ({condition})"))
+    if span.released:
+        parts.append((columns, f"released_{family} {where} AND {span.condition('released')}"))
+    if span.has_open:
+        parts.append((columns, f"open_{family} {where} AND {span.condition('open')}"))
+    if len(parts) == 1 and not span.made:
+        return parts[0][1]
+    union = " UNION ALL ".join(f"SELECT {select} FROM {source}" for select, source in parts)
+    return f"({union})" if union else ""

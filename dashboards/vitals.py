@@ -52,14 +52,21 @@ def vitals_of(
 ) -> list[VitalCell]:
     """The vitals of the rows that meet the condition: merged over values, or the most seen values of each dimension
     (then parameters hold `rows`). In the order of the registry."""
-    columns = "metric, dimension, value, bucket, samples, good, poor, people"
-    source = rows_of("vitals", columns, condition, span)
     keys = "''" if merged else "dimension, value"
     key_columns = "'', ''" if merged else keys
     # A quantile of bucket numbers is the bucket of the quantile, because buckets are in order of their values. The
-    # row that counts people has no samples, so it weighs nothing.
+    # row that counts people has no samples, so it weighs nothing. A month has a whole histogram in one row.
+    day, rest = "bucket, samples", "samples, good, poor, people"
+    quantile = "quantileExactWeighted"
+    if span.made:
+        day, quantile = "[bucket] AS buckets, [samples] AS counts", "quantileExactWeightedArray"
+    histogram = "buckets, counts" if span.made else day
+    columns = "metric, dimension, value"
+    source = rows_of(
+        "vitals", f"{columns}, {day}, {rest}", condition, span, of_months=f"{columns}, {histogram}, {rest}"
+    )
     sql = (
-        f"SELECT metric, {key_columns}, quantileExactWeighted(0.75)(bucket, samples), "
+        f"SELECT metric, {key_columns}, {quantile}(0.75)({histogram}), "
         f"sum(samples) AS n, sum(good), sum(poor), sum(people) "
         f"FROM {source} GROUP BY metric, {keys} HAVING n > 0 ORDER BY n DESC, metric, {keys} "
         + ("" if merged else "LIMIT {rows:UInt32} BY metric, dimension")

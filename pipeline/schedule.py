@@ -20,6 +20,7 @@ from schema.store import Store, StoreDown
 
 from .erase import erase
 from .imports import abandon_all
+from .months import sum_months
 from .quarantine import Quarantine
 from .release import OpenDay, ahead_of_time, close_days, open_days, received_by_spool
 from .retention import expire
@@ -80,6 +81,7 @@ class Pipeline:
         jobs: tuple[tuple[str, Callable[[], object], float], ...] = (
             ("roll_up", self.roll_up, self.settings.every_s),
             ("close", self.close, CLOSE_EVERY_S),
+            ("sum_months", lambda: sum_months(self.store), CLOSE_EVERY_S),
             ("erase", self.erase, ERASE_EVERY_S),
             ("expire", self.expire, EXPIRE_EVERY_S),
         )

@@ -32,8 +32,11 @@ _URL_QUERY = re.compile(r"\?\S+=\S*")
 # The client's own default of 300 s would hold a thread of the pipeline for as long as the server hangs.
 _RECEIVE_TIMEOUT_S = 30
 
-# The fourth time that a statement is asked ClickHouse compiles its aggregates, which takes 0.2 s.
-_BRIEF = {"compile_aggregate_expressions": 0, "compile_expressions": 0, "compile_sort_description": 0}
+# The fourth time that a statement is asked ClickHouse compiles its aggregates, which takes 0.2 s. A page asks several
+# statements at once, so each has enough of one thread.
+_BRIEF = {
+    "compile_aggregate_expressions": 0, "compile_expressions": 0, "compile_sort_description": 0, "max_threads": 1,
+}  # fmt: skip
 
 Row = tuple[Any, ...]
 
@@ -80,8 +83,8 @@ class Store:
 
     @property
     def brief(self) -> dict[str, Any]:
-        """Settings for statements that take milliseconds. On a server the dashboards' user has them already
-        (schema/users.sql), and may not set any."""
+        """Settings for statements that take milliseconds. On a server the dashboards' user has those that matter there
+        already (schema/users.sql), and may not set any."""
         return dict(_BRIEF) if self.embedded else {}
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None, **settings: Any) -> list[Row]:

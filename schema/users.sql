@@ -31,6 +31,9 @@ GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE ON {{ database }}.{{ table }}
 {% endfor %}
 {% endfor %}
 {% endfor %}
+{% for table in tables('months', 'months_cells', 'months_vitals') %}
+GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE ON {{ database }}.{{ table }} TO footfall_pipeline;
+{% endfor %}
 {% for table in tables('manifest', 'expiries') %}
 GRANT{{ on_cluster }} SELECT, INSERT ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
@@ -58,10 +61,10 @@ GRANT{{ on_cluster }} SELECT ON {{ database }}.{{ table }} TO footfall_dashboard
 {% endfor %}
 {% endfor %}
 {% endfor %}
-{% for table in tables('manifest', 'ingest') %}
+{% for table in tables('months', 'months_cells', 'months_vitals', 'manifest', 'ingest') %}
 GRANT{{ on_cluster }} SELECT ON {{ database }}.{{ table }} TO footfall_dashboards;
 {% endfor %}
--- A page takes about six statements of some milliseconds: compiling one would take 0.2 s. The bounds are for what has
+-- A page takes about seven statements of some milliseconds: compiling one would take 0.2 s. The bounds are for what has
 -- gone wrong.
 CREATE SETTINGS PROFILE OR REPLACE footfall_dashboards{{ on_cluster }}
 SETTINGS readonly = 1, max_execution_time = 30, max_memory_usage = 2000000000,

@@ -1,4 +1,5 @@
-"""Fault 22: a rollup is killed at any statement, engine and all: a rerun gives the rows of an undisturbed run."""
+"""Fault 22: a rollup is killed at any statement, engine and all: a rerun gives the rows of an undisturbed run.
+So are the sums of months: whoever reads them meanwhile is told what the days say."""
 
 from __future__ import annotations
 
@@ -32,3 +33,19 @@ def test_a_rollup_killed_at_any_statement_gives_the_same_rows_when_it_runs_again
             break
         assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
     assert number > 15
+
+
+def test_sums_of_a_month_killed_at_any_statement_never_tell_other_than_the_days(tmp_path: Path) -> None:
+    for number in itertools.count(3):  # the first two only read
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.faults.summed", str(tmp_path / "engine"), str(number)],
+            cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        told = json.loads(done.stdout.splitlines()[-1])
+        assert told["before"] == told["after"] == told["by_days"], number
+        # A page of every day, one of each, in one or two makings: the one before is deleted by the next run.
+        assert told["rows"][1] <= 2, number
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
+    assert number > 10

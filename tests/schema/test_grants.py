@@ -19,6 +19,7 @@ from dashboards.report import Reports
 from footfall.engine import Engine, StatsRequest
 from footfall.settings import Settings, SiteSettings
 from pipeline.imports import Import, abandon_all
+from pipeline.months import sum_months
 from pipeline.quarantine import Quarantine
 from pipeline.release import close_days
 from pipeline.retention import expire
@@ -117,11 +118,15 @@ def test_the_pipeline_may_do_all_it_does(witness: Any, store: Store) -> None:
     roll_up(witness, SITE, today.date, RULES)
     # So late that the days close without the spools' say, which other tests of this process are about.
     close_days(witness, [(SITE, RULES)], now + 40 * 86_400, 300, frozenset())
+    sum_months(witness)
+    assert "INSERT" in witness.used["months_cells"]
     expire(witness, [(SITE, RULES)], now)
     imported = Import(witness)
     imported.begin()
     imported.add([list(_plain_event(today.date - dt.timedelta(days=400)))])
     imported.finish([(SITE, RULES)], now, "import")
+    for _ in range(2):  # made anew with the imported day, then the old sums are deleted
+        sum_months(witness)
     abandon_all(witness, older_than_s=86_400)
     engine = Engine(Settings(sites=(SITE,)), witness)
     engine.status()
@@ -137,7 +142,7 @@ def test_the_dashboards_may_do_all_they_do_and_read_rollups_only(witness: Any) -
     today = local_day("UTC", time.time()).date
     for first in (today, today - dt.timedelta(days=29)):
         reports.overview(SITE, Period(first, today, ""))
-    assert "released_cells" in witness.used
+    assert {"released_cells", "months"} <= witness.used.keys()
     assert_allowed(witness, "footfall_dashboards")
 
 

@@ -1,0 +1,66 @@
+"""Months whose sums may stand for their days: they are of the very releases that the manifest holds now.
+
+In: a site, days, and what the manifest says of each released day. Out: `Month`s.
+Promises: sums of other releases are never taken.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from functools import reduce
+from operator import xor
+
+from msgspec import Struct
+
+from schema.metrics import Measures
+from schema.months import GOALS, TOTALS
+from schema.store import Row, Store
+
+# A shorter period holds no month worth asking for.
+LEAST_DAYS = 28
+# One statement over months and days takes some milliseconds longer to plan, as long as reading so many rows.
+WORTH_ROWS = 150_000
+_COLUMNS = ", ".join((*(f"totals.{name}" for name in TOTALS), *(f"goals.{name}" for name in GOALS)))
+
+
+class Month(Struct, frozen=True):
+    """made: which rows of `months_cells` and `months_vitals` are this month's. days: the released ones. rows: how many
+    those have in `released_*`. totals: the whole site, by day. goals: rows of goal, currency, converters, conversions,
+    amount, payers."""
+
+    made: int
+    days: frozenset[dt.date]
+    rows: int
+    totals: dict[dt.date, Measures]
+    goals: tuple[Row, ...]
+
+
+def read_months(store: Store, site: str, first: dt.date, last: dt.date) -> list[Row]:
+    """What is stored of the months that these days touch, whatever releases it is of."""
+    return store.rows(
+        f"SELECT month, made, releases, {_COLUMNS} FROM months "
+        "WHERE site = {site:String} AND month BETWEEN {first:Date} AND {last:Date}",
+        {"site": site, "first": first.replace(day=1), "last": last},
+        **store.brief,
+    )
+
+
+def valid_months(rows: list[Row], releases: Iterable[tuple[dt.date, int, int]]) -> tuple[Month, ...]:
+    """Those of the months that are sums of exactly the releases there are. releases: of every released day its date,
+    how many rows it has, and its mark."""
+    months: dict[dt.date, list[tuple[dt.date, int, int]]] = {}
+    for release in releases:
+        months.setdefault(release[0].replace(day=1), []).append(release)
+    found = {}
+    for first, made, of, *values in rows:
+        if of == reduce(xor, (mark for _, _, mark in months.get(first, ())), 0):
+            # A month that was made anew is there twice for a while.
+            found[first] = _month(made, months[first], values)
+    return tuple(found[first] for first in sorted(found))
+
+
+def _month(made: int, releases: list[tuple[dt.date, int, int]], values: list[list[object]]) -> Month:
+    totals, goals = zip(*values[: len(TOTALS)], strict=True), zip(*values[len(TOTALS) :], strict=True)
+    days, counts, _ = zip(*releases, strict=True)
+    return Month(made, frozenset(days), sum(counts), {day: Measures(*sums) for day, *sums in totals}, tuple(goals))

@@ -1,0 +1,84 @@
+"""The sums of a month in the embedded engine, killed at the nth statement of making them.
+
+In: `python -m tests.faults.summed DIR NUMBER`. Out: a JSON line: what a reader is told by months and by days, before
+and after a run. Then one more day is released, and a run is killed before its nth statement; exit code 0 where there
+is none.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from dashboards import overview, report
+from dashboards.period import Period
+from dashboards.report import Reports
+from pipeline.months import sum_months
+from schema.migrate import migrate
+from schema.site import Site
+from schema.store import Store
+
+SITE = Site("summed")
+FIRST = dt.date(2042, 4, 1)
+WHOLE = Period(FIRST, dt.date(2042, 4, 30), "")
+
+
+def release(store: Store) -> None:
+    """One more day, as released days are: rows first, then the manifest."""
+    number = store.rows("SELECT count() FROM manifest")[0][0]
+    day = FIRST + dt.timedelta(days=number)
+    for dimension, value in (("", ""), ("page", "/"), ("page", f"/{number}")):
+        row = {"site": SITE.key, "grain": "day", "day": day, "dimension": dimension, "value": value, "visitors": 7}
+        store.insert("released_cells", list(row), [[cell] for cell in row.values()])
+    vital = {"site": SITE.key, "grain": "day", "day": day, "metric": "lcp", "bucket": 9 + number, "samples": 5}
+    store.insert("released_vitals", list(vital), [[cell] for cell in vital.values()])
+    manifest = {"site": SITE.key, "day": day, "number": number + 1, "digest": str(day), "k": 2, "rows": 4}
+    store.insert("manifest", list(manifest), [[cell] for cell in manifest.values()])
+
+
+def told(store: Store, least_days: int) -> Any:
+    """What the page of that month says, less where it was read."""
+    report.LEAST_DAYS = least_days
+    answer = Reports(store, [SITE]).overview(SITE, WHOLE)
+    return msgspec.to_builtins([answer.totals, answer.series, answer.tables, answer.vitals])
+
+
+def main(directory: str, number: int) -> None:
+    store = Store(f"chdb://{directory}")
+    migrate(store)
+    overview.WORTH_ROWS = 0
+    if not store.rows("SELECT count() FROM manifest")[0][0]:
+        release(store)
+    by_days = told(store, 10_000)
+    before = told(store, 1)
+    sum_months(store)
+    rows = store.rows("SELECT count(), uniqExact(made) FROM months_cells WHERE made IN (SELECT made FROM months)")
+    out = {"by_days": by_days, "before": before, "after": told(store, 1), "rows": rows[0]}
+    print(json.dumps(out, default=str), flush=True)
+    release(store)
+    statements = itertools.count(1)
+
+    def counted(real: Callable[..., Any]) -> Callable[..., Any]:
+        def statement(*given: Any, **more: Any) -> Any:
+            if next(statements) == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(*given, **more)
+
+        return statement
+
+    for name in ("rows", "command", "insert"):
+        setattr(store, name, counted(getattr(store, name)))
+    sum_months(store)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
