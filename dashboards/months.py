@@ -26,8 +26,8 @@ _COLUMNS = ", ".join((*(f"totals.{name}" for name in TOTALS), *(f"goals.{name}" 
 
 class Month(Struct, frozen=True):
     """made: which rows of `months_cells` and `months_vitals` are this month's. days: the released ones. rows: how many
-    those have in `released_*`. totals: the whole site, by day. goals: rows of goal, currency, converters, conversions,
-    amount, payers."""
+    those have in `released_*`. totals: the whole site, by day. goals: rows of day, goal, currency, converters,
+    conversions, amount, payers."""
 
     made: int
     days: frozenset[dt.date]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -107,14 +107,10 @@ def read(
     the counts of open days are multiples of."""
     compared = period.previous()
     hourly = period.days == 1
-    span, months = _summed(released, period)
+    span = _summed(released, period)
     tables = pool.submit(_tables, store, span, rows)
     vitals = pool.submit(vitals_of, store, span, "true", {"rows": rows}, merged=False)
-    # A month's sum of them is there already.
-    by_day_only = span.less(span.elsewhere)
-    goals = pool.submit(
-        goals_of, store, by_day_only, "dimension = ''", more=[row for month in months for row in month.goals]
-    )
+    goals = pool.submit(_goals, store, released, period)
     count_only = pool.submit(_count_only, store, span)
     by_day, hours, folded = _whole_site(store, released, hourly)
     totals = _added(by_day, period)
@@ -160,14 +156,26 @@ def read(
     )
 
 
-def _summed(released: Released, period: Period) -> tuple[Span, list[Month]]:
-    """The days of a period, and the months among them that are read as sums."""
+def _summed(released: Released, period: Period) -> Span:
+    """The days of a period, those of whole months by the numbers of their sums."""
     span = released.span.part(period.first, period.last)
     months = [month for month in released.months if month.days <= span.released]
     if sum(month.rows for month in months) < WORTH_ROWS:
         months = []
-    days = {day for month in months for day in month.days}
-    return span.less(days, tuple(month.made for month in months)), months
+    days = _days_in(months)
+    return span.less(days, tuple(month.made for month in months))
+
+
+def _goals(store: Store, released: Released, period: Period) -> list[Goal]:
+    """The goals of the whole site. Days of months are known already, also those of a month that is not whole."""
+    span = released.span.part(period.first, period.last)
+    known = [row for month in released.months for row in month.goals if period.first <= row[0] <= period.last]
+    span = span.less(span.released & _days_in(released.months))
+    return goals_of(store, span, "dimension = ''", more=[row[1:] for row in known])
+
+
+def _days_in(months: Iterable[Month]) -> frozenset[dt.date]:
+    return frozenset(day for month in months for day in month.days)
 
 
 def _whole_site(
@@ -176,7 +184,7 @@ def _whole_site(
     """What each day adds up to; where `hourly`, each hour, too, by Unix second, and of each day how many people its
     folded hours hold."""
     days = {day: sums for month in released.months for day, sums in month.totals.items()}
-    span = released.span.less(released.span.released & {day for month in released.months for day in month.days})
+    span = released.span.less(released.span.released & _days_in(released.months))
     measures = ", ".join(MEASURES)
     columns = f"grain, day, period, value, {measures}"
     source = rows_of("cells", columns, "dimension = ''", span, *(("day", "hour") if hourly else ("day",)))

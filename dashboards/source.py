@@ -18,7 +18,6 @@ from schema.metrics import MEASURES
 Family = Literal["cells", "conversions", "vitals"]
 Grain = Literal["day", "hour"]
 SUMS = ", ".join(f"sum({name})" for name in MEASURES)
-_DAY = dt.timedelta(days=1)
 
 
 class Span(Struct, frozen=True):
@@ -58,24 +57,24 @@ class Span(Struct, frozen=True):
     def _closed(self) -> frozenset[dt.date]:
         return self.released | self.elsewhere
 
-    def _among(self, name: str, days: Collection[dt.date]) -> tuple[str, dict[str, Any]]:
-        """SQL for the days being among these of the span, and what it is bound to. A run of days is told by its ends:
-        two years of dates take a while to send and to read."""
-        if len(days) == (self.last - self.first).days + 1:
-            return "true", {}
-        first, last = (min(days), max(days)) if days else (self.last, self.first)
-        if len(days) == (last - first).days + 1:
-            return f"day BETWEEN {{{name}_first:Date}} AND {{{name}_last:Date}}", {
-                f"{name}_first": first,
-                f"{name}_last": last,
-            }
-        return f"day IN {{{name}:Array(Date)}}", {name: sorted(days)}
-
     def condition(self, state: Literal["released", "open"]) -> str:
         """SQL for the days that are read from the rows of that state."""
+        within = "day BETWEEN {first:Date} AND {last:Date}"
         if state == "released":
             return self._among("released", self.released)[0]
-        return f"NOT ({self._among('closed', self._closed)[0]})" if self._closed else "true"
+        return f"{within} AND NOT ({self._among('closed', self._closed)[0]})" if self._closed else within
+
+    @staticmethod
+    def _among(name: str, days: Collection[dt.date]) -> tuple[str, dict[str, Any]]:
+        """SQL for a day being among these, and what it is bound to. A run of days is told by its ends: two years of
+        dates take a while to send and to read."""
+        if not days:
+            return "false", {}
+        first, last = min(days), max(days)
+        if len(days) == (last - first).days + 1:
+            ends = {f"{name}_first": first, f"{name}_last": last}
+            return f"day BETWEEN {{{name}_first:Date}} AND {{{name}_last:Date}}", ends
+        return f"day IN {{{name}:Array(Date)}}", {name: sorted(days)}
 
 
 def rows_of(family: Family, columns: str, condition: str, span: Span, *grains: Grain, of_months: str = "") -> str:
@@ -85,11 +84,8 @@ def rows_of(family: Family, columns: str, condition: str, span: Span, *grains: G
 
     A table that can hold nothing of the span is not named, and one alone is read without a subquery: planning a
     statement costs more than reading the rows of some weeks."""
-    among = ", ".join(f"'{grain}'" for grain in grains or ("day",))
-    where = (
-        "WHERE site = {site:String} AND day BETWEEN {first:Date} AND {last:Date} "
-        f"AND grain IN ({among}) AND by_dimension = '' AND ({condition})"
-    )
+    grained = " OR ".join(f"grain = '{grain}'" for grain in grains or ("day",))
+    where = f"WHERE site = {{site:String}} AND ({grained}) AND by_dimension = '' AND ({condition})"
     parts = []
     if span.made:
         # Months whose making is named begin within the span; the bound is for the primary key.

@@ -124,5 +124,6 @@ _VITALS = f"""
 
 _TOTALS = f"SELECT day, {_SUMS} FROM released_cells {_RELEASED} AND dimension = '' GROUP BY day ORDER BY day"
 _GOALS = f"""
-    SELECT goal, currency, sum(converters), sum(conversions), sum(amount), sum(payers)
-    FROM released_conversions {_RELEASED} AND dimension = '' GROUP BY goal, currency ORDER BY goal, currency"""
+    SELECT day, goal, currency, sum(converters), sum(conversions), sum(amount), sum(payers)
+    FROM released_conversions {_RELEASED} AND dimension = ''
+    GROUP BY day, goal, currency ORDER BY day, goal, currency"""

@@ -8,11 +8,10 @@ CREATE TABLE IF NOT EXISTS {{ local('months') }}{{ on_cluster }}
     made     UInt64,
     -- Which releases the sums are of (schema/months.py); good for as long as the manifest says the same.
     releases UInt64,
-    -- The whole site, by day.
+    -- The whole site, by day: good for parts of a month, too.
     totals   Nested(day Date, visitors UInt64, visits UInt64, pageviews UInt64, events UInt64, entries UInt64,
         exits UInt64, bounces UInt64, visit_seconds UInt64, engaged_ms UInt64),
-    -- The whole site's conversions, all days together.
-    goals    Nested(goal String, currency String, converters UInt64, conversions UInt64, amount Int64, payers UInt64)
+    goals    Nested(day Date, goal String, currency String, converters UInt64, conversions UInt64, amount Int64, payers UInt64)
 )
 ENGINE = {{ engine('MergeTree') }}
 ORDER BY (site, month, made)

@@ -22,4 +22,4 @@ TOTALS = (
     "visit_seconds",
     "engaged_ms",
 )
-GOALS = ("goal", "currency", "converters", "conversions", "amount", "payers")
+GOALS = ("day", "goal", "currency", "converters", "conversions", "amount", "payers")

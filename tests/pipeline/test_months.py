@@ -62,11 +62,12 @@ def test_a_month_holds_the_sums_of_its_released_days(store: Store, site: Site) -
     assert sum_months(store) == [(site.key, dt.date(2042, 3, 1)), (site.key, FIRST)]
     assert pages(store, site) == [("2042-03-01", "/", 4), ("2042-04-01", "/", 8)]
     mine, given = "WHERE site = {s:String} AND month = {m:Date}", {"s": site.key, "m": FIRST}
+    days = [FIRST, FIRST + dt.timedelta(days=4)]
     assert store.rows(
-        "SELECT totals.day, totals.visitors, goals.goal, goals.currency, goals.amount, goals.payers "
+        "SELECT totals.day, totals.visitors, goals.day, goals.currency, goals.converters, goals.amount "
         f"FROM months {mine}",
         given,
-    ) == [([FIRST, FIRST + dt.timedelta(days=4)], [3, 5], ["buy", "buy"], ["", "EUR"], [0, 56], [0, 8])]
+    ) == [(days, [3, 5], [days[0]] * 2 + [days[1]] * 2, ["", "EUR"] * 2, [3, 0, 5, 0], [0, 21, 0, 35])]
     assert store.rows(
         f"SELECT dimension, counts, samples, people FROM months_vitals {mine} AND metric = 'lcp' ORDER BY dimension",
         given,
