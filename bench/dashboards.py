@@ -51,6 +51,8 @@ _BUCKETS = 30
 _GOALS = 5
 # The days before today that an engine of this month would hold in parts of their own.
 _RECENT_DAYS = 10
+# Released before the longest period, so that it begins within a month: its first days are read one by one.
+_EARLIER_DAYS = 20
 
 
 def measure(plan: Plan) -> list[Figure]:
@@ -114,8 +116,8 @@ def _disk(store: Store, plan: Plan) -> list[Figure]:
         ("its sums by month", list(TABLES)),
     ):
         rows, size = rows_and_bytes(store, of)
-        note = f"{rows / plan.days:,.0f} rows a day"
-        figures.append(Figure("disk", name, size / plan.days * 365 / 1e6, "MB", note=note))
+        note = f"{rows / _released(plan):,.0f} rows a day"
+        figures.append(Figure("disk", name, size / _released(plan) * 365 / 1e6, "MB", note=note))
     return figures
 
 
@@ -124,11 +126,11 @@ def _disk(store: Store, plan: Plan) -> list[Figure]:
 
 def _filled(directory: str, plan: Plan) -> Store:
     """A store with released days up to yesterday, and today, open."""
-    tell(f"{plan.days} released days of {plan.cells:,} cells and {plan.vitals:,} buckets")
+    tell(f"{_released(plan)} released days of {plan.cells:,} cells and {plan.vitals:,} buckets")
     store = Store(f"chdb://{directory}")
     migrate(store)
     recent = [TODAY - n * _DAY for n in range(1, min(_RECENT_DAYS, plan.days) + 1)]
-    _insert(store, plan, "released", TODAY - plan.days * _DAY, plan.days - len(recent))
+    _insert(store, plan, "released", TODAY - _released(plan) * _DAY, _released(plan) - len(recent))
     for day in reversed(recent):
         _insert(store, plan, "released", day, 1)
     _insert(store, plan, "open", TODAY, 1)
@@ -137,6 +139,10 @@ def _filled(directory: str, plan: Plan) -> Store:
     months = len(sum_months(store, longest_s=600))
     tell(f"{months} months summed up in {time.perf_counter() - started:.1f} s")
     return store
+
+
+def _released(plan: Plan) -> int:
+    return plan.days + _EARLIER_DAYS
 
 
 def _insert(store: Store, plan: Plan, state: str, first: dt.date, days: int) -> None:
@@ -207,7 +213,7 @@ def _vitals(plan: Plan) -> str:
 
 
 def _write_manifest(store: Store, plan: Plan) -> None:
-    days = [TODAY - n * _DAY for n in range(plan.days, 0, -1)]
+    days = [TODAY - n * _DAY for n in range(_released(plan), 0, -1)]
     many = len(days)
     columns: dict[str, list[Any]] = {
         "site": [SITE.key] * many,
