@@ -16,6 +16,7 @@ import structlog
 from schema.site import Site, day_number
 from schema.store import Store
 
+from .kept import KeptSums
 from .quarantine import Quarantine
 from .release import received_through
 from .rollup import roll_up
@@ -33,9 +34,13 @@ _DUE = "SELECT site, day, visitor FROM erasures WHERE at < toDateTime({before:UI
 
 
 def erase(
-    store: Store, sites: Mapping[str, tuple[Site, SiteRules]], now: float, quarantine: Quarantine | None = None
+    store: Store,
+    sites: Mapping[str, tuple[Site, SiteRules]],
+    now: float,
+    quarantine: Quarantine | None = None,
+    kept: KeptSums | None = None,
 ) -> list[tuple[str, dt.date]]:
-    """Carry out every erasure that is due; the site-days that lost rows."""
+    """Carry out every erasure that is due; the site-days that lost rows. kept: sums of open days."""
     arrived = received_through(store) // SPAN_S * SPAN_S
     before = {"arrived": arrived, "before": max(arrived, int(now) - OVERDUE_S)}
     due = {(site, day_number(day), visitor) for site, day, visitor in store.rows(_DUE, before)}
@@ -63,7 +68,7 @@ def erase(
         )
     for key, day in touched:
         if key in sites:
-            roll_up(store, sites[key][0], day, sites[key][1])
+            roll_up(store, sites[key][0], day, sites[key][1], kept)
     done = store.rows(f"SELECT DISTINCT _partition_id FROM erasures WHERE {_COMPLETE}", before)
     for (partition,) in done:
         store.command(f"ALTER TABLE {store.local('erasures')} DROP PARTITION ID '{partition}'")

@@ -20,11 +20,15 @@ from schema.store import Store, StoreDown
 
 from .erase import erase
 from .imports import abandon_all
+<<<<<<< HEAD
 from .months import sum_months
+=======
+from .kept import KeptSums
+>>>>>>> 3e93cc7 (An open day is brought up to date from kept sums; independent statements of a rollup run two at a time)
 from .quarantine import Quarantine
 from .release import OpenDay, ahead_of_time, close_days, open_days, received_by_spool
 from .retention import expire
-from .rollup import roll_up
+from .rollup import ROLLING, roll_up
 from .settings import RollupSettings, SiteRules
 
 log = structlog.get_logger("schedule")
@@ -44,7 +48,8 @@ _LONGEST_ERASURE_WAIT_S = 3600
 
 
 class Pipeline:
-    """Roll up, close, erase, expire. lost_keys(): the site-days (site, ISO day) that had a key lost."""
+    """Roll up, close, erase, expire. lost_keys(): the site-days (site, ISO day) that had a key lost.
+    kept: where the sums of open days are; its own if there is none."""
 
     def __init__(
         self,
@@ -54,12 +59,14 @@ class Pipeline:
         quarantine: Quarantine | None = None,
         lost_keys: Callable[[], frozenset[tuple[str, str]]] = frozenset,
         clock: Callable[[], float] = time.time,
+        kept: KeptSums | None = None,
     ) -> None:
         self.store = store
         self.sites = sites
         self.settings = settings
         self.quarantine = quarantine
         self.rolled_up = 0
+        self._kept = kept or KeptSums()
         self._lost_keys = lost_keys
         self._clock = clock
         self._sites = {site.key: (site, rules) for site, rules in sites}
@@ -104,7 +111,7 @@ class Pipeline:
             for open_day in self._open_days():
                 if open_day.site in self._sites and self._seen.get((open_day.site, open_day.day)) != open_day.events:
                     site, rules = self._sites[open_day.site]
-                    roll_up(self.store, site, open_day.day, rules)
+                    roll_up(self.store, site, open_day.day, rules, self._kept)
                     self._seen[open_day.site, open_day.day] = open_day.events
                     done.append((open_day.site, open_day.day))
         self.rolled_up += len(done)
@@ -124,8 +131,10 @@ class Pipeline:
             now, grace_s = self._clock(), self.settings.grace_s
             self._watch_clocks(now)
             closed = close_days(self.store, self.sites, now, grace_s, self._lost_keys(), prepare=self._erase)
-            for key in closed:
-                self._seen.pop(key, None)
+            for site, day in closed:
+                self._seen.pop((site, day), None)
+                with ROLLING:
+                    self._kept.forget(self.store, site, day)
         return closed
 
     def _watch_clocks(self, now: float) -> None:
@@ -146,7 +155,7 @@ class Pipeline:
         return touched
 
     def _erase(self) -> list[tuple[str, dt.date]]:
-        touched = erase(self.store, self._sites, self._clock(), self.quarantine)
+        touched = erase(self.store, self._sites, self._clock(), self.quarantine, self._kept)
         for key in touched:
             self._seen.pop(key, None)
         return touched

@@ -37,8 +37,11 @@ GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE ON {{ database }}.{{ table }}
 {% for table in tables('manifest', 'expiries') %}
 GRANT{{ on_cluster }} SELECT, INSERT ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
-{% for table in ['work_visits', 'work_cells', 'work_kept'] %}
-GRANT{{ on_cluster }} SELECT, INSERT, TRUNCATE ON {{ database }}.{{ table }} TO footfall_pipeline;
+{% for table in ['rows', 'repeated', 'whose', 'visits', 'cells', 'conversions', 'vitals', 'values', 'passed', 'kept', 'others'] %}
+GRANT{{ on_cluster }} SELECT, INSERT, TRUNCATE ON {{ database }}.work_{{ table }} TO footfall_pipeline;
+{% endfor %}
+{% for table in ['rows', 'cells', 'conversions', 'vitals'] %}
+GRANT{{ on_cluster }} SELECT, INSERT, TRUNCATE, ALTER DELETE ON {{ database }}.sums_{{ table }} TO footfall_pipeline;
 {% endfor %}
 -- An import lives in a table of its own.
 GRANT{{ on_cluster }} CREATE TABLE, DROP TABLE, SELECT, INSERT ON {{ database }}.import_* TO footfall_pipeline;

@@ -1,7 +1,7 @@
 """What a day's dashboard would lack at each k: cells folded into (other), and the page views that go with them.
 
 In: the events of a site-day. Out: per dimension how many values there are, how many are folded, how many page views.
-Promises: the definitions of pipeline/visits.py and pipeline/rollup.py (a test compares the two), in memory only.
+Promises: the definitions of pipeline/visits.py and pipeline/fold.py (a test compares the two), in memory only.
 """
 
 from __future__ import annotations

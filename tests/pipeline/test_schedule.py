@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from pipeline import imports, schedule
 from pipeline.imports import Import, abandon_all
+from pipeline.kept import KeptSums
 from pipeline.quarantine import Quarantine
 from pipeline.schedule import Pipeline
 from pipeline.settings import RollupSettings, SiteRules
@@ -105,6 +106,19 @@ def test_closing_releases_a_day_and_forgets_it(store: Store, sites: list[tuple[S
     assert worker.close() == [(site.key, DAY)]
     assert worker.close() == []
     assert worker.roll_up() == []
+
+
+def test_the_sums_of_a_day_go_when_it_is_released(store: Store, sites: list[tuple[Site, SiteRules]]) -> None:
+    site, now = sites[0][0], [float(NOON)]
+    worker = Pipeline(store, sites, RollupSettings(every_s=60), clock=lambda: now[0], kept=KeptSums(least_rows=1))
+    insert(store, [make_event(site.key, NOON, DAY)])
+    worker.roll_up()
+    assert store.rows("SELECT count() FROM sums_rows") == [(1,)]
+    now[0] = day_bounds("UTC", day_number(DAY)).end + 300.0
+    store.insert("watermarks", ("spool", "received_through"), (("a",), (int(now[0]),)))
+    assert worker.close() == [(site.key, DAY)]
+    for table in ("cells", "conversions", "vitals", "rows"):
+        assert store.rows(f"SELECT count() FROM sums_{table}") == [(0,)], table
 
 
 @pytest.mark.parametrize(

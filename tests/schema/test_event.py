@@ -69,7 +69,13 @@ def test_a_visitor_number_stands_only_where_raw_rows_live(store: Store) -> None:
     finally:
         run.abandon()
     # Whose rows are to be deleted is noted by number, and the note goes with them (docs/promises.md, D6).
-    assert {table for (table,) in tables} - {"erasures"} == {"events", "work_visits", run.table}
+    assert {table for (table,) in tables} - {"erasures"} == {
+        "events",
+        "work_visits",
+        "work_rows",
+        "work_whose",
+        run.table,
+    }
     # Whatever it is called: 64 bits that name a person are UInt64, and rollups hold only these.
     measures = {
         *("visitors", "visits", "pageviews", "events", "entries", "exits", "bounces", "visit_seconds", "engaged_ms"),

@@ -1,0 +1,278 @@
+"""The sums of a day → its folded rows in `staging_*`.
+
+In: `work_cells`, `work_conversions`, `work_vitals`; the visits of everybody who touched something rare. Out: rows.
+Promises: no cell below k visitors is written under its own name, and what is folded together is never one value nor
+fewer than k people, counted distinctly (rule R3).
+
+`(other)` cannot be added up: one person on six rare pages is not six people. But nearly everything of it can: what is
+folded are the rare values and, where R3 wants it, the smallest of the others, whose people are known. So only those who
+touched something rare are looked at.
+"""
+
+from __future__ import annotations
+
+from schema.metrics import OTHER, PEOPLE_BUCKET
+from schema.site import day_bounds, day_number
+
+from .parallel import at_once
+from .rows import MINE, SiteDay, choose
+from .settings import SiteRules
+from .sums import ADDED, RUN, converted, measured, paid, touched
+from .visits import HOUR, raw_value
+
+
+def find_rare(of: SiteDay, k: int, ahead: bool = False) -> None:
+    """Fill `work_values`. ahead: before new rows are added. Then values that these may make rare count as rare, too (a
+    visit that goes on leaves its exit page), and the others are noted in `work_passed`."""
+    store = of.store
+    store.command("TRUNCATE TABLE work_values")
+    # Conversions and vitals may be of values that nobody came to: a page that was left, but not seen.
+    store.command(
+        f"""INSERT INTO work_values
+        SELECT dimension, value, people, multiIf(people < least, 'rare', place = 1, 'smallest', 'enough')
+        FROM
+        (
+            SELECT dimension, value, max(came) AS people,
+                if({{ahead:Bool}} AND dimension = 'exit_page', 2, 1) * {{k:UInt32}} AS least,
+                row_number() OVER (PARTITION BY dimension, people >= {{k:UInt32}} ORDER BY people, value) AS place
+            FROM
+            (
+                SELECT dimension, value, sum(people) AS came FROM {of.sums}_cells WHERE {RUN}
+                GROUP BY dimension, value HAVING came > 0
+                UNION ALL
+                SELECT dimension, value, 0 FROM {of.sums}_conversions WHERE {RUN}
+                GROUP BY dimension, value, goal, currency HAVING sum(people) > 0
+                UNION ALL
+                SELECT dimension, value, 0 FROM {of.sums}_vitals WHERE {RUN} AND bucket = {PEOPLE_BUCKET}
+                GROUP BY dimension, value, metric HAVING sum(people) > 0
+            )
+            GROUP BY dimension, value
+        )""",
+        of.named | {"k": k, "ahead": ahead},
+    )
+    if ahead:
+        store.command("INSERT INTO work_passed SELECT dimension, value FROM work_values WHERE kind != 'rare'")
+
+
+def fell(of: SiteDay) -> bool:
+    """Whether a value is rare now that was passed over."""
+    passed = "(dimension, value) IN (SELECT dimension, value FROM work_passed)"
+    return bool(of.store.rows(f"SELECT count() FROM work_values WHERE kind = 'rare' AND {passed}")[0][0])
+
+
+def choose_rare(of: SiteDay) -> None:
+    """Add all who touched a rare value to `work_whose`."""
+    columns: dict[str, list[str]] = {}
+    for (dimension,) in of.store.rows(_HIDING):
+        columns.setdefault(raw_value(dimension), []).append(f"'{dimension}'")
+    rare = "SELECT value FROM work_values WHERE kind = 'rare' AND dimension IN"
+    some = [f"{column} {of.within} ({rare} ({', '.join(those)}))" for column, those in columns.items()]
+    if some:
+        choose(of, f"{of.source} WHERE {MINE} AND ({' OR '.join(some)})")
+
+
+def fill_others(of: SiteDay) -> None:
+    """Fill `work_others`, from the visits of those in `work_whose`."""
+    if of.store.rows(_HIDING):
+        at_once(of.store, [(statement, {}) for statement in _OTHERS])
+
+
+def fold(of: SiteDay, rules: SiteRules, live: bool) -> None:
+    """Fill `staging_*`. live: the day is still open."""
+    store = of.store
+    # A day with fewer than k visitors has no total to fold into: nothing of it is published.
+    if not store.rows("SELECT count() FROM work_values WHERE dimension = '' AND kind != 'rare'")[0][0]:
+        return
+    parameters = of.named | {
+        "start": day_bounds(of.site.timezone, day_number(of.day)).start,
+        "k": rules.k,
+        "least_converters": rules.k if rules.strict else 1,
+        "lonely": _keep(of, rules.k),
+    }
+    rounded = live and rules.strict
+    parameters |= {unit: rules.k * size if rounded else 1 for unit, size in _STEPS.items()}
+    # Conversions, revenue and vitals follow the cells; of vitals the samples follow the people.
+    for statements in ((_CELLS,), (_CONVERSIONS, _REVENUE, _VITAL_PEOPLE), (_VITAL_SAMPLES,)):
+        # A histogram has few samples in each bucket: rounded down it would tell lies, so it waits for the release.
+        shown = [statement for statement in statements if not (rounded and "staging_vitals" in statement)]
+        at_once(store, [(statement.replace("{sums}", of.sums), parameters) for statement in shown])
+
+
+# -- what is shown ---------------------------------------------------------------------------------------------------
+
+
+def _keep(of: SiteDay, k: int) -> list[str]:
+    """Fill `work_kept`: the values of at least k people, less what R3 folds to keep the rare ones company; the
+    dimensions where it does."""
+    lonely = of.store.rows(
+        """SELECT dimension FROM work_values AS v
+        LEFT JOIN (SELECT dimension, people FROM work_others WHERE family = 'cells') AS o USING dimension
+        WHERE kind = 'rare' AND v.people > 0
+        GROUP BY dimension HAVING count() = 1 OR any(o.people) < {k:UInt32}""",
+        {"k": k},
+    )
+    dimensions = [dimension for (dimension,) in lonely]
+    of.store.command(
+        """INSERT INTO work_kept SELECT dimension, value FROM work_values
+        WHERE kind = 'enough' OR (kind = 'smallest' AND dimension NOT IN {lonely:Array(String)})""",
+        {"lonely": dimensions},
+    )
+    return dimensions
+
+
+# -- (other) ---------------------------------------------------------------------------------------------------------
+
+
+_HIDING = "SELECT DISTINCT dimension FROM work_values WHERE kind = 'rare' AND dimension != '' ORDER BY dimension"
+# Of a signed visit what it is now.
+_VISITS = "(SELECT * FROM work_visits WHERE sign >= 0 AND visitor IN (SELECT visitor FROM work_whose))"
+# What is compared: rare values with the smallest of the others, which may keep them company.
+_COMPARED = """
+    INNER JOIN (SELECT dimension, value, kind = 'rare' AS r FROM work_values
+        WHERE kind != 'enough' AND dimension IN (SELECT dimension FROM work_values WHERE kind = 'rare')) AS compared
+    USING (dimension, value)"""
+
+_OTHER_CELLS = f"""
+    INSERT INTO work_others
+    SELECT 'cells', dimension, '', '', countIf(rare), sum(visits), countIf(rare AND NOT smallest), sum(beside)
+    FROM
+    (
+        SELECT dimension, visitor, max(v.rare) AS rare, max(v.smallest) AS smallest,
+            countIf(v.rare) AS visits, countIf(v.rare AND NOT v.smallest) AS beside
+        FROM
+        (
+            SELECT dimension, visitor, visit, max(r) AS rare, max(NOT r) AS smallest
+            FROM ({touched(_VISITS)}) AS t {_COMPARED} GROUP BY dimension, visitor, visit
+        ) AS v
+        GROUP BY dimension, visitor
+    )
+    GROUP BY dimension HAVING countIf(rare) > 0"""
+
+
+def _other(family: str, name: str, currency: str, each: str) -> str:
+    return f"""
+    INSERT INTO work_others
+    SELECT '{family}', dimension, name, money, countIf(rare), 0, countIf(rare AND NOT smallest), 0
+    FROM
+    (
+        SELECT dimension, {name} AS name, {currency} AS money, visitor, max(r) AS rare, max(NOT r) AS smallest
+        FROM ({each}) AS t {_COMPARED} GROUP BY dimension, name, money, visitor
+    )
+    GROUP BY dimension, name, money HAVING countIf(rare) > 0"""
+
+
+_OTHERS = (
+    _OTHER_CELLS,
+    _other("conversions", "goal", "''", converted(_VISITS)),
+    _other("conversions", "goal", "currency", paid(_VISITS)),
+    _other("vitals", "metric", "''", measured(_VISITS)),
+)
+
+
+def _folded(family: str, keys: tuple[str, ...], numbers: tuple[str, ...], of: str = "", others: str = "true") -> str:
+    """SQL for a family's sums with what is not kept folded. of: which of the sums. others: which of `work_others`; the
+    first of the keys is their name."""
+    enough = "(dimension, value) IN (SELECT dimension, value FROM work_values WHERE kind != 'rare')"
+    distinct = ("people", "visits") if family == "cells" else ("people",)
+    own = (f"if({enough}, s.{name}, 0)" if name in distinct else f"s.{name}" for name in numbers)
+    other = (
+        f"if(dimension IN {{lonely:Array(String)}}, {name}_beside, {name})" if name in distinct else "0"
+        for name in numbers
+    )
+    listed = "".join(f", {key}" for key in keys)
+    named = "".join(f", {name}" for name in ("name", "currency")[: len(keys)])
+    return f"""
+    SELECT dimension, named AS value{listed}, {", ".join(f"sum(f.{name}) AS {name}" for name in numbers)}
+    FROM
+    (
+        SELECT dimension, {_NAMED} AS named{listed},
+            {", ".join(f"{sql} AS {name}" for sql, name in zip(own, numbers, strict=True))}
+        FROM {{sums}}_{family} AS s WHERE {RUN}{of and f" AND {of}"}
+        UNION ALL
+        SELECT dimension, '{OTHER}'{named}, {", ".join(other)} FROM work_others WHERE family = '{family}' AND {others}
+    ) AS f
+    GROUP BY dimension, named{listed} HAVING people > 0"""
+
+
+_NAMED = f"if((dimension, value) IN (SELECT dimension, value FROM work_kept), value, '{OTHER}')"
+
+
+# -- the rows --------------------------------------------------------------------------------------------------------
+
+# Rule H4: in `strict` the counts of an open day are multiples of k, and its times of k minutes, because a visit that
+# goes on for a minute longer tells as much as one visitor more. Elsewhere every step is 1.
+_STEPS = {"step": 1, "step_s": 60, "step_ms": 60_000}
+_STEP_OF = {"visit_seconds": "step_s", "engaged_ms": "step_ms"}
+
+
+def _down(number: str, step: str = "step") -> str:
+    """SQL for the number, rounded down to a multiple of the step."""
+    return f"intDiv({number}, {{{step}:UInt32}}) * {{{step}:UInt32}}"
+
+
+# The key of a row, from a sum's dimension and (folded) value.
+_KEY = f"""
+    {{site:String}}, if(dimension = '{HOUR}', 'hour', 'day') AS grain, {{day:Date}},
+    if(dimension = '{HOUR}' AND value != '{OTHER}', toDateTime(toUInt32OrZero(value), 'UTC'),
+       toDateTime({{start:UInt32}}, 'UTC')) AS period,
+    if(dimension = '{HOUR}', '', dimension) AS shown,
+    if(dimension = '{HOUR}' AND value != '{OTHER}', '', value) AS named,
+    '', ''"""
+
+_MEASURES = ("people", *ADDED)
+_CELLS = f"""
+    INSERT INTO staging_cells
+    SELECT {_KEY}, {", ".join(_down(name, _STEP_OF.get(name, "step")) for name in _MEASURES)}
+    FROM ({_folded("cells", (), _MEASURES)})
+    WHERE people >= {{k:UInt32}}"""
+
+# Conversions, revenue and vitals follow the cells: where there is no cell, there is none of them.
+_HAS_CELL = f"""(grain, period, shown, named) IN (
+        SELECT grain, period, dimension, value FROM staging_cells WHERE {MINE})"""
+
+
+def _in_company(counted: str, within: str, least: str) -> str:
+    """Of counted rows (dimension, value, {within}, people …) those with at least that many people. Where any has fewer,
+    the smallest of the others is left out, too (R3): the total less what is shown would tell the hidden one."""
+    return f"""
+    SELECT * FROM
+    (
+        SELECT *, max(people < {least}) OVER (PARTITION BY dimension, {within}) AS lonely,
+            row_number() OVER (PARTITION BY dimension, {within}, people >= {least} ORDER BY people, value) AS place
+        FROM ({counted})
+    )
+    WHERE people >= {least} AND NOT (lonely AND place = 1)"""
+
+
+_CONVERTERS = _folded("conversions", ("goal",), ("people", "times"), "currency = ''", "currency = ''")
+_CONVERSIONS = f"""
+    INSERT INTO staging_conversions
+    SELECT {_KEY}, goal, '', {_down("people")}, {_down("times")}, 0, 0
+    FROM ({_in_company(_CONVERTERS, "goal", "{least_converters:UInt32}")})
+    WHERE {_HAS_CELL}"""
+
+_PAYERS = _folded("conversions", ("goal", "currency"), ("people", "paid"), "currency != ''", "currency != ''")
+_REVENUE = f"""
+    INSERT INTO staging_conversions
+    SELECT {_KEY}, goal, currency, 0, 0, paid, {_down("people")}
+    FROM ({_in_company(_PAYERS, "goal, currency", "{k:UInt32}")})
+    WHERE {_HAS_CELL}"""
+
+_MEASURERS = _folded("vitals", ("metric",), ("people",), f"bucket = {PEOPLE_BUCKET}")
+_VITAL_PEOPLE = f"""
+    INSERT INTO staging_vitals
+    SELECT {_KEY}, metric, {PEOPLE_BUCKET}, 0, 0, 0, people
+    FROM ({_in_company(_MEASURERS, "metric", "{k:UInt32}")})
+    WHERE {_HAS_CELL}"""
+
+_SAMPLES = f"""
+    SELECT dimension, n AS value, metric, bucket, sum(s.samples) AS samples, sum(s.good) AS good, sum(s.poor) AS poor
+    FROM (SELECT *, {_NAMED} AS n FROM {{sums}}_vitals WHERE {RUN} AND bucket != {PEOPLE_BUCKET}) AS s
+    GROUP BY dimension, n, metric, bucket HAVING samples > 0"""
+_VITAL_SAMPLES = f"""
+    INSERT INTO staging_vitals
+    SELECT {_KEY}, metric, bucket, samples, good, poor, 0
+    FROM ({_SAMPLES})
+    WHERE (dimension, value, metric) IN (
+        SELECT dimension, value, metric FROM staging_vitals
+        WHERE {MINE} AND bucket = {PEOPLE_BUCKET})"""

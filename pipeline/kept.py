@@ -1,0 +1,97 @@
+"""The sums of big open days, kept from run to run, so that a run costs what is new and not what the day has.
+
+In: the sums of a day. Out: the same in `sums_*`, with the places of the raw rows that are in them.
+Promises: no visitor number is kept; in memory only; what a failure may have left half-written is never used again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+
+from msgspec import Struct, structs
+
+from schema.site import Site
+from schema.store import Store
+
+from .rows import SiteDay
+from .sums import KEYS, RUN, summed
+
+# A smaller day is computed whole in a fraction of a second.
+LEAST_ROWS = 50_000
+# Of all days together: about 150 MB. Those that were rolled up last stay.
+MOST_ROWS = 5_000_000
+# Patches add rows to the sums; after a tenth more raw rows they are added up.
+_ADD_UP_AFTER = 1.1
+_TABLES = ("cells", "conversions", "vitals", "rows")
+
+
+class Kept(Struct, frozen=True):
+    """What is kept of a day. site: as it was then, because its goals are in the sums. rows: raw rows in the sums.
+    added_up: how many they were when the sums were added up."""
+
+    site: Site
+    run: int
+    rows: int
+    added_up: int
+
+
+class KeptSums:
+    """Of which days there are sums. One for one pipeline, the only one to use `sums_*`; its caller holds ROLLING."""
+
+    def __init__(self, least_rows: int = LEAST_ROWS, most_rows: int = MOST_ROWS) -> None:
+        self._least, self._most = least_rows, most_rows
+        # The last used is last.
+        self._days: dict[tuple[str, dt.date], Kept] = {}
+
+    def take(self, of: SiteDay) -> Kept | None:
+        """The day's sums, if there are any that fit. They are taken: unless they are kept again, the next run finds
+        none, so nothing that fails half-way is ever built upon."""
+        kept = self._days.pop((of.site.key, of.day), None)
+        return kept if kept and kept.site == of.site else None
+
+    def begin(self, of: SiteDay, rows: int) -> SiteDay:
+        """The day with room for its sums, if they are worth keeping. rows: how many raw rows it has."""
+        self._days.pop((of.site.key, of.day), None)
+        fits = self._least <= rows <= self._most
+        while self._days and sum(kept.rows for kept in self._days.values()) > self._most - rows * fits:
+            del self._days[next(iter(self._days))]
+        self._tidy(of.store)
+        return structs.replace(of, run=secrets.randbits(63) | 1) if fits else of
+
+    def keep(self, of: SiteDay, rows: int, before: Kept | None = None) -> None:
+        """Keep the day's sums for the next run. rows: how many raw rows are in them. before: as what they were taken;
+        what is new since then is in `work_rows`."""
+        if not of.run:
+            return
+        of.store.command(
+            """INSERT INTO sums_rows SELECT {run:UInt64}, sequence,
+            (id, sequence) NOT IN (SELECT id, sequence FROM work_repeated) FROM work_rows WHERE NOT known""",
+            of.named,
+        )
+        added_up = before.added_up if before else rows
+        if rows > added_up * _ADD_UP_AFTER:
+            self._add_up(of)
+            added_up = rows
+        self._days[of.site.key, of.day] = Kept(of.site, of.run, rows, added_up)
+
+    def forget(self, store: Store, site: str, day: dt.date) -> None:
+        """Drop a day's sums, if there are any."""
+        if self._days.pop((site, day), None):
+            self._tidy(store)
+
+    def _add_up(self, of: SiteDay) -> None:
+        for family in KEYS:
+            of.store.command(f"INSERT INTO work_{family} SELECT {{run:UInt64}}, * FROM {summed(of, family)}", of.named)
+            of.store.command(f"ALTER TABLE sums_{family} DELETE WHERE {RUN}", of.named, mutations_sync=2)
+            of.store.command(f"INSERT INTO sums_{family} SELECT * FROM work_{family}")
+
+    def _tidy(self, store: Store) -> None:
+        """Drop what belongs to no day that is kept; a server outlives its pipeline, and a run may have failed."""
+        runs = [kept.run for kept in self._days.values()]
+        for table in _TABLES:
+            if runs:
+                gone = "run NOT IN {runs:Array(UInt64)}"
+                store.command(f"ALTER TABLE sums_{table} DELETE WHERE {gone}", {"runs": runs}, mutations_sync=2)
+            else:
+                store.command(f"TRUNCATE TABLE sums_{table}")
