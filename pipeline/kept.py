@@ -19,7 +19,7 @@ from .sums import KEYS, RUN, summed
 
 # A smaller day is computed whole in a fraction of a second.
 LEAST_ROWS = 50_000
-# Of all days together: about 150 MB. Those that were rolled up last stay.
+# Of all days together: about 200 MB. Those that were rolled up last stay.
 MOST_ROWS = 5_000_000
 # Patches add rows to the sums; after a tenth more raw rows they are added up.
 _ADD_UP_AFTER = 1.1

@@ -148,6 +148,20 @@ def test_an_exit_page_that_moves_on_takes_the_old_one_below_k(store: Store) -> N
     assert patched == rows(store, site)
 
 
+def test_a_value_that_nobody_expected_to_become_rare_is_looked_at_after_all(store: Store) -> None:
+    site, kept = new_site(), Witness()
+    insert(store, [*crowd(site, range(1, 20), 900), *crowd(site, range(30, 32), 900, path="/a")])
+    insert(store, crowd(site, range(10, 15), 990, path="/a"))
+    roll_up(store, site, DAY, BALANCED, kept)
+    # One of the two who entered on /a turns out to have entered elsewhere before. Of the other there is nothing new.
+    insert(store, crowd(site, range(30, 31), 300))
+    roll_up(store, site, DAY, BALANCED, kept)
+    patched = rows(store, site)
+    assert kept.patched
+    roll_up(store, site, DAY, BALANCED)
+    assert patched == rows(store, site)
+
+
 def test_nothing_new_changes_nothing(store: Store) -> None:
     site, kept = new_site(), Witness()
     insert(store, crowd(site, range(1, 9)))
