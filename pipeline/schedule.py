@@ -20,11 +20,8 @@ from schema.store import Store, StoreDown
 
 from .erase import erase
 from .imports import abandon_all
-<<<<<<< HEAD
-from .months import sum_months
-=======
 from .kept import KeptSums
->>>>>>> 3e93cc7 (An open day is brought up to date from kept sums; independent statements of a rollup run two at a time)
+from .months import sum_months
 from .quarantine import Quarantine
 from .release import OpenDay, ahead_of_time, close_days, open_days, received_by_spool
 from .retention import expire
