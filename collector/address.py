@@ -60,11 +60,14 @@ class Proxies:
         for text in networks:
             _check_proxy(text)
         self._networks = Networks(networks)
+        self._last = ""  # the proxy that spoke last: most houses have one, and it is nobody's visitor
 
     def client(self, peer: str, forwarded_for: Sequence[str] = ()) -> str:
         """The peer, or where the peer is a proxy of ours the rightmost forwarded address that is none."""
-        if not self._networks.hold(peer):
-            return peer
+        if peer != self._last or not peer:
+            if not self._networks.hold(peer):
+                return peer
+            self._last = peer
         nearest = _canonical(peer)
         for entry in reversed(",".join(forwarded_for).rsplit(",", MAX_HOPS)[-MAX_HOPS:]):
             hop = _canonical(_bare(entry))

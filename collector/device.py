@@ -163,7 +163,10 @@ def screen_class(width: int) -> str:
     """The class of a screen width in CSS pixels; "" where the width is missing or absurd."""
     if not 0 < width <= MAX_WIDTH:
         return ""
-    return next((name for limit, name in _SCREENS if width < limit), "XL")
+    for limit, name in _SCREENS:
+        if width < limit:
+            return name
+    return "XL"
 
 
 def language_of(accept_language: str, full: bool = False) -> str:

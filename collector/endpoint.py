@@ -301,18 +301,18 @@ class Endpoint:
 
 async def _read(scope: Scope, receive: Receive, most: int) -> bytes:
     """The body. Raises TooLarge as soon as it is, or as it says it will be."""
-    given = dict(scope["headers"])
-    length = given.get(b"content-length", b"")
-    if length.isdigit() and int(length[:12]) > most:
-        raise TooLarge
-    if given.get(b"content-encoding", b"") not in (b"", b"identity"):
-        raise Refused(Reason.BAD_BODY, "request", "must not be compressed")
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit() and int(value[:12]) > most:
+            raise TooLarge
+        if name == b"content-encoding" and value not in (b"", b"identity"):
+            raise Refused(Reason.BAD_BODY, "request", "must not be compressed")
     body = b""
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Refused(Reason.TOO_SLOW, "request", "was cut off")
-        body += bytes(message.get("body", b""))
+        piece: bytes = message.get("body", b"")
+        body = body + piece if body else piece
         if len(body) > most:
             raise TooLarge
         if not message.get("more_body"):

@@ -135,6 +135,7 @@ def _decoded(body: bytes) -> _Wire | list[_Wire]:
 
 
 def _beacon(wire: _Wire) -> Beacon:
+    # Nothing is read that is not there: most pages send a name, a URL, a site and a width.
     name = name_of(wire.n if wire.n is not None else wire.name)
     url = limited(first_text(wire.u, wire.url))
     engaged_ms, scroll, vitals = (0, NO_SCROLL, {})
@@ -164,9 +165,9 @@ def _beacon(wire: _Wire) -> Beacon:
         name=name,
         url=url,
         domains=domains_of(wire.d if wire.d is not None else wire.domain),
-        referrer=shortened(first_text(wire.r, wire.referrer)),
+        referrer="" if wire.r is None and wire.referrer is None else shortened(first_text(wire.r, wire.referrer)),
         hash_mode=(wire.h if wire.h is not None else wire.hash_mode) in (1, True, "1", "true"),
-        interactive=interactive not in (False, 0, "false"),
+        interactive=interactive is None or interactive not in (False, 0, "false"),
         props=props,
         currency=currency,
         amount=amount,
@@ -174,8 +175,8 @@ def _beacon(wire: _Wire) -> Beacon:
         scroll=scroll,
         vitals=vitals,
         width=whole_of(wire.w if wire.w is not None else wire.screen_width, 0),
-        time_zone=first_text(wire.tz)[:64],
-        id=first_text(wire.id)[:MAX_ID],
-        consent=consent_of(wire.consent),
+        time_zone="" if wire.tz is None else first_text(wire.tz)[:64],
+        id="" if wire.id is None else first_text(wire.id)[:MAX_ID],
+        consent="" if wire.consent is None else consent_of(wire.consent),
         ignored=ignored,
     )
