@@ -23,7 +23,6 @@ CREATE TABLE IF NOT EXISTS work_repeated{{ on_cluster }}
 )
 ENGINE = Memory;
 
--- Whose visits are looked at.
 -- Whose visits are looked at. news: who has new rows; the others touched something rare.
 CREATE TABLE IF NOT EXISTS work_whose{{ on_cluster }}
 (
