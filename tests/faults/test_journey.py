@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.clickhouse, pytest.mark.timeout(400)]
 def test_whatever_is_killed_and_whatever_fails_nothing_acknowledged_is_lost_or_doubled(
     tmp_path: Path, embedded: bool
 ) -> None:
-    told = journey(tmp_path, 20, embedded, seed=20261124)
+    told = journey(tmp_path, 30, embedded, seed=20261124)
     assert told["ok"], told
     assert told["acknowledged"] > 500
     assert sum(told["troubles"].values()) > 3
