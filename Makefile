@@ -7,6 +7,8 @@
 
 PYTHON ?= python3
 ARGS ?=
+# Test files that run side by side: most of them wait for processes of their own most of the time.
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
@@ -24,7 +26,7 @@ up: $(VENV)/.installed
 	@exec $(BIN)/footfall up $(ARGS)
 
 test: $(VENV)/.installed-dev browser node
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --durations 40 $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
