@@ -54,6 +54,8 @@ def build(
 ) -> None:
     """Fill `staging_*` with the folded rows of a site-day. The caller holds ROLLING. live: the day is still open."""
     clear_staging(store, site, day)
+    # A run that was killed left what it had in a server's memory.
+    _clear(store)
     of = SiteDay(store, source, site, day)
     try:
         fold(_patch(of, rules.k, kept) or _compute(of, rules.k, kept), rules, live)

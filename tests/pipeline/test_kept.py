@@ -236,3 +236,14 @@ def test_no_visitor_number_is_kept(store: Store) -> None:
     assert {name for _, name, kind in columns if kind == "UInt64"} == {"run", "sequence"}
     engines = store.rows("SELECT DISTINCT engine FROM system.tables WHERE startsWith(name, 'sums_')")
     assert engines == [("Memory",)]
+
+
+def test_what_a_killed_run_left_where_the_rollup_works_is_not_counted(store: Store) -> None:
+    """A server outlives its pipeline, and so do tables in its memory."""
+    site = new_site()
+    insert(store, crowd(site, range(1, 9)))
+    rollup._compute(SiteDay(store, "events", site, DAY), BALANCED.k, None)  # and is killed here
+    roll_up(store, site, DAY, BALANCED)
+    found = rows(store, site)
+    roll_up(store, site, DAY, BALANCED)
+    assert found == rows(store, site)
