@@ -103,6 +103,26 @@ def test_visitors_of_other_are_counted_distinctly_and_visits_once(store: Store) 
     assert cells(store, site, "page", what="pageviews")[OTHER] == 10
 
 
+def test_one_visit_of_sixty_thousand_pages_is_counted_like_any(store: Store) -> None:
+    """What it takes grows with its hits: with their square it took 20 GB and ended every run of that day."""
+    site, many = new_site(Goal("read", page="/read/**"), Goal("buy", event="buy")), 60_000
+    insert(store, [hit(site, visitor) for visitor in range(1, 5)])
+    store.command(
+        """INSERT INTO events (site, received, day, lifetime, visitor, name, interactive, path, currency, amount,
+            scroll, lcp, inp, cls, fcp, ttfb, sequence)
+        SELECT {site:String}, {start:UInt32} + intDiv(number, 2), {day:Date}, 30, 5,
+            multiIf(number % 10 = 9, 'buy', number % 2, 'engagement', 'pageview'), true, '/read/' || toString(number),
+            if(number % 10 = 9, 'EUR', ''), if(number % 10 = 9, 100, 0), 255, if(number % 2, 900, -1), -1, -1, -1, -1,
+            1000 + number
+        FROM numbers({many:UInt32})""",
+        {"site": site.key, "start": START, "day": DAY, "many": many},
+        max_threads=1,
+    )
+    roll_up(store, site, DAY, SiteRules(1, 30, "balanced"))
+    assert cells(store, site, "", what="pageviews") == {"": 4 + many // 2}
+    assert cells(store, site, "page", what="visits") == {"/": 4, **{f"/read/{n}": 1 for n in range(0, many, 2)}}
+
+
 @pytest.mark.parametrize(("people", "published"), [(1, False), (4, False), (5, True)])
 def test_a_day_under_k_people_publishes_nothing(store: Store, people: int, published: bool) -> None:
     site = new_site(Goal("g", event="go"))
