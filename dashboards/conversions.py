@@ -56,10 +56,10 @@ def goals_of(
         f"FROM {source} GROUP BY goal, currency"
     )
     rows = store.rows(sql, span.parameters | (parameters or {}), **store.brief) if source else []
-    sums: dict[tuple[str, str], tuple[int, ...]] = {}
+    counted: dict[tuple[str, str], list[list[int]]] = {}
     for goal, currency, *counts in (*rows, *more):
-        before = sums.get((goal, currency), (0, 0, 0, 0))
-        sums[goal, currency] = tuple(map(sum, zip(before, counts, strict=True)))
+        counted.setdefault((goal, currency), []).append(counts)
+    sums = {key: tuple(map(sum, zip(*counts, strict=True))) for key, counts in counted.items()}
     people: dict[str, tuple[int, int]] = {}
     revenue: dict[str, list[Revenue]] = {}
     for (goal, currency), (converters, conversions, amount, payers) in sorted(sums.items()):

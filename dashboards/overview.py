@@ -1,7 +1,7 @@
 """Everything the dashboard of one site shows about one period.
 
 In: a site, a period and the site's local time. Out: an `Overview`.
-Promises: seven statements at most (with the caller's one), however long the period; each as plain as can be, because
+Promises: six statements at most (with the caller's ones), however long the period; each as plain as can be, because
 planning them is most of the time that an overview of some weeks takes.
 """
 
@@ -15,6 +15,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from schema.event import PAGEVIEW
 from schema.metrics import DIMENSIONS, MEASURES, METRICS, OTHER, Measures
@@ -25,7 +26,7 @@ from .conversions import Goal, goals_of, rated
 from .months import WORTH_ROWS, Month
 from .period import Period
 from .released import Released
-from .source import SUMS, Span, rows_of
+from .source import SUMS, Grain, Span, rows_of
 from .vitals import VitalCell, vitals_of
 
 _DAY = dt.timedelta(days=1)
@@ -35,7 +36,7 @@ _HOUR = dt.timedelta(hours=1)
 State = Literal["measured", "hidden", "uncounted"]
 
 
-class Figures(Struct, frozen=True):
+class Figures(Struct, frozen=True, gc=False):
     """The metrics of one cell, as `schema.metrics` defines them; None where undefined."""
 
     visitors: int = 0
@@ -49,13 +50,13 @@ class Figures(Struct, frozen=True):
     exit_rate: float | None = None
 
 
-class Cell(Figures, frozen=True):
+class Cell(Figures, frozen=True, gc=False):
     """One value of a dimension."""
 
     value: str = ""
 
 
-class Point(Struct, frozen=True):
+class Point(Struct, frozen=True, gc=False):
     """One day or hour of the time series. at: local date, or local date and hour."""
 
     at: dt.datetime
@@ -107,12 +108,17 @@ def read(
     the counts of open days are multiples of."""
     compared = period.previous()
     hourly = period.days == 1
-    span = _summed(released, period)
-    tables = pool.submit(_tables, store, span, rows)
+    zone = ZoneInfo(site.timezone)
+    whole = _whole_months(released, period)
+    days, made = _days_in(whole), tuple(month.made for month in whole)
+    span = released.span.part(period.first, period.last).less(days, made)
     vitals = pool.submit(vitals_of, store, span, "true", {"rows": rows}, merged=False)
     goals = pool.submit(_goals, store, released, period)
     count_only = pool.submit(_count_only, store, span)
-    by_day, hours, folded = _whole_site(store, released, hourly)
+    # Of the days before the period nothing but the whole site is shown, and that is known of all months.
+    known = frozenset(day for day in _days_in(released.months) if day < period.first)
+    cells = _cells(store, released.span.less(released.span.released & (days | known), made), period.first, rows, hourly)
+    by_day, hours, folded = _whole_site(released, cells.get("", ()))
     totals = _added(by_day, period)
     previous = _added(by_day, compared)
     counted_since = min([*filter(None, [released.since]), *by_day], default=now.date())
@@ -129,7 +135,10 @@ def read(
             # An hour without a row is empty or folded; which of them is known only where nothing of the day is folded.
             absent: State = "hidden" if folded.get(days.first) else state(days.first)
             return tuple(_point(hour, hours.get(_unix(hour)), absent, now) for hour in _hours_of(days.first, site))
-        return tuple(_point(_local(day, site), by_day.get(day), state(day), now) for day in _days_of(days))
+        return tuple(
+            _point(_local(day, zone), found, "measured" if found else state(day), now)
+            for day, found in ((day, by_day.get(day)) for day in _days_of(days))
+        )
 
     comparable = previous if counted_since <= compared.first else None
     return Overview(
@@ -142,7 +151,7 @@ def read(
         change=_changes(totals or Figures(), comparable),
         series=series(period),
         previous_series=series(compared),
-        tables=tables.result(),
+        tables=_tables(cells, rows),
         goals=tuple(rated(goals.result(), totals.visitors if totals else 0)),
         vitals=tuple(vitals.result()),
         count_only=count_only.result() // step * step,
@@ -156,14 +165,11 @@ def read(
     )
 
 
-def _summed(released: Released, period: Period) -> Span:
-    """The days of a period, those of whole months by the numbers of their sums."""
-    span = released.span.part(period.first, period.last)
-    months = [month for month in released.months if month.days <= span.released]
-    if sum(month.rows for month in months) < WORTH_ROWS:
-        months = []
-    days = _days_in(months)
-    return span.less(days, tuple(month.made for month in months))
+def _whole_months(released: Released, period: Period) -> list[Month]:
+    """Those within the period whose sums are read in place of their days."""
+    days = released.span.part(period.first, period.last).released
+    months = [month for month in released.months if month.days <= days]
+    return months if sum(month.rows for month in months) >= WORTH_ROWS else []
 
 
 def _goals(store: Store, released: Released, period: Period) -> list[Goal]:
@@ -178,27 +184,52 @@ def _days_in(months: Iterable[Month]) -> frozenset[dt.date]:
     return frozenset(day for month in months for day in month.days)
 
 
-def _whole_site(
-    store: Store, released: Released, hourly: bool = False
-) -> tuple[dict[dt.date, Measures], dict[int, Measures], dict[dt.date, int]]:
-    """What each day adds up to; where `hourly`, each hour, too, by Unix second, and of each day how many people its
-    folded hours hold."""
-    days = {day: sums for month in released.months for day, sums in month.totals.items()}
-    span = released.span.less(released.span.released & _days_in(released.months))
+# A cell's value; of the whole site, what tells one day or hour from another.
+_KEY = (
+    "if(dimension = '', concat(grain, ' ', toString(day), ' ', toString(toUnixTimestamp(period)), ' ', value), value)"
+)
+
+
+def _cells(
+    store: Store, span: Span, first: dt.date, rows: int = 0, hourly: bool = False
+) -> dict[str, list[tuple[str, Measures]]]:
+    """By dimension the keys and what they add up to: the most visited values of every dimension from the first day on;
+    and of the whole site every day of the span, where `hourly` every hour, too."""
     measures = ", ".join(MEASURES)
-    columns = f"grain, day, period, value, {measures}"
-    source = rows_of("cells", columns, "dimension = ''", span, *(("day", "hour") if hourly else ("day",)))
+    condition = "dimension = '' OR day >= {shown:Date}" if rows else "dimension = ''"
+    grains: tuple[Grain, ...] = ("day", "hour") if hourly else ("day",)
+    columns, of_months = (f"dimension, {key} AS key, {measures}" for key in (_KEY, "value"))
+    source = rows_of("cells", columns, condition, span, *grains, of_months=of_months)
+    found: dict[str, list[tuple[str, Measures]]] = {}
+    if not source:
+        return found
+    key = "key" if source.startswith("(") else _KEY
+    sql = (
+        f"SELECT dimension, {key} AS k, {SUMS} FROM {source} GROUP BY dimension, k "
+        "ORDER BY sum(visitors) DESC, k LIMIT {limit:UInt32} BY dimension, if(dimension = '', k, '')"
+    )
+    # One that is not shown and one that comes last may be among the first.
+    bound = span.parameters | {"shown": first, "limit": rows + 2}
+    for dimension, value, *sums in store.rows(sql, bound, **store.brief):
+        found.setdefault(dimension, []).append((value, Measures(*sums)))
+    return found
+
+
+def _whole_site(
+    released: Released, cells: Iterable[tuple[str, Measures]]
+) -> tuple[dict[dt.date, Measures], dict[int, Measures], dict[dt.date, int]]:
+    """What each day adds up to; each hour, by Unix second; and of each day how many people its folded hours hold."""
+    days = {day: sums for month in released.months for day, sums in month.totals.items()}
     hours: dict[int, Measures] = {}
     folded: dict[dt.date, int] = {}
-    sql = f"SELECT grain, day, toUnixTimestamp(period), value, {measures} FROM {source}"
-    for grain, day, start, value, *row in store.rows(sql, span.parameters, **store.brief) if source else ():
-        sums = Measures(*row)
+    for key, sums in cells:
+        grain, day, start, value = key.split(" ", 3)
         if grain == "day":
-            days[day] = sums
+            days[dt.date.fromisoformat(day)] = sums
         elif value == OTHER:
-            folded[day] = sums.visitors
+            folded[dt.date.fromisoformat(day)] = sums.visitors
         else:
-            hours[start] = sums
+            hours[int(start)] = sums
     return days, hours, folded
 
 
@@ -207,35 +238,29 @@ def _added(by_day: Mapping[dt.date, Measures], period: Period) -> Figures | None
     found = [by_day[day] for day in _days_of(period) if day in by_day]
     if not found:
         return None
-    return _figures(Measures(*(sum(getattr(day, name) for day in found) for name in MEASURES)))
+    return _figures(Measures(*map(sum, zip(*map(astuple, found), strict=True))))
 
 
 def version(store: Store, released: Released, period: Period) -> str:
     """Changes if and only if the totals of the period do: what a page asks to learn whether it is still right."""
-    return _version_of(_added(_whole_site(store, released)[0], period))
+    span = released.span.less(released.span.released & _days_in(released.months))
+    return _version_of(_added(_whole_site(released, _cells(store, span, period.first).get("", ()))[0], period))
 
 
 def _version_of(totals: Figures | None) -> str:
     return hashlib.blake2b(repr(totals).encode(), digest_size=8).hexdigest()
 
 
-def _tables(store: Store, span: Span, rows: int) -> dict[str, tuple[Cell, ...]]:
-    """The most visited values of every dimension in one statement. Pageviews are no custom event, and of campaigns
-    only what has one is of interest; everything folded comes last."""
-    source = rows_of("cells", f"dimension, value, {', '.join(MEASURES)}", "dimension != ''", span)
-    found = store.rows(
-        f"SELECT dimension, value, {SUMS} FROM {source} GROUP BY dimension, value "
-        "ORDER BY sum(visitors) DESC, value LIMIT {limit:UInt32} BY dimension",
-        # One that is not shown and one that comes last may be among the first.
-        span.parameters | {"limit": rows + 2},
-        **store.brief,
-    )
-    tables: dict[str, list[Cell]] = {name: [] for name in DIMENSIONS}
-    for dimension, value, *measures in sorted(found, key=lambda row: bool(row[1] == OTHER)):
-        hidden = value == PAGEVIEW if dimension == "event" else value == "" and dimension.startswith("utm_")
-        if not hidden and len(tables.get(dimension, ())) < rows and dimension in tables:
-            tables[dimension].append(_cell(value, Measures(*measures)))
-    return {name: tuple(cells) for name, cells in tables.items()}
+def _tables(cells: Mapping[str, Iterable[tuple[str, Measures]]], rows: int) -> dict[str, tuple[Cell, ...]]:
+    """The table of every dimension. Pageviews are no custom event, and of campaigns only what has one is of interest;
+    everything folded comes last."""
+    tables = {}
+    for name in DIMENSIONS:
+        unwanted = PAGEVIEW if name == "event" else "" if name.startswith("utm_") else None
+        shown = [cell for cell in cells.get(name, ()) if cell[0] != unwanted]
+        shown.sort(key=lambda cell: cell[0] == OTHER)
+        tables[name] = tuple(_cell(*cell) for cell in shown[:rows])
+    return tables
 
 
 def _count_only(store: Store, span: Span) -> int:
@@ -288,12 +313,12 @@ def _days_of(period: Period) -> list[dt.date]:
 def _hours_of(day: dt.date, site: Site) -> list[dt.datetime]:
     """The hours of a local day: 23, 24 or 25."""
     zone = ZoneInfo(site.timezone)
-    start, end = (_local(date, site).astimezone(dt.UTC) for date in (day, day + _DAY))
+    start, end = (_local(date, zone).astimezone(dt.UTC) for date in (day, day + _DAY))
     return [(start + n * _HOUR).astimezone(zone) for n in range(round((end - start) / _HOUR))]
 
 
-def _local(day: dt.date, site: Site) -> dt.datetime:
-    return dt.datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(site.timezone))
+def _local(day: dt.date, zone: ZoneInfo) -> dt.datetime:
+    return dt.datetime(day.year, day.month, day.day, tzinfo=zone)
 
 
 def _unix(moment: dt.datetime) -> int:

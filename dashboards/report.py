@@ -7,6 +7,7 @@ Promises: the same question over released days gets the same answer; a fixed sma
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import threading
 import time
 from collections.abc import Callable, Container, Sequence
@@ -69,6 +70,9 @@ class Reports:
 
         for opening in [self._pool.submit(open_client) for _ in range(_POOL)]:
             opening.result()
+        # What is loaded now stays: no page need look through it for garbage.
+        gc.collect()
+        gc.freeze()
 
     def site(self, key: str) -> Site:
         """The site of that key."""

@@ -79,8 +79,8 @@ class Span(Struct, frozen=True):
 
 def rows_of(family: Family, columns: str, condition: str, span: Span, *grains: Grain, of_months: str = "") -> str:
     """What to write after FROM, up to GROUP BY, to read these columns of the rows that meet the condition; "" where
-    there is nothing to read. grains: days unless others are named. of_months: what months have in place of the columns.
-    by_dimension: no crossed rows.
+    there is nothing to read. grains: days unless others are named. of_months: what months have in place of the columns;
+    of them all rows are taken, whatever the condition. by_dimension: no crossed rows.
 
     A table that can hold nothing of the span is not named, and one alone is read without a subquery: planning a
     statement costs more than reading the rows of some weeks."""
@@ -90,7 +90,7 @@ def rows_of(family: Family, columns: str, condition: str, span: Span, *grains: G
     if span.made:
         # Months whose making is named begin within the span; the bound is for the primary key.
         bound = "site = {site:String} AND month BETWEEN {month:Date} AND {last:Date} AND made IN {made:Array(UInt64)}"
-        parts.append((of_months or columns, f"months_{family} WHERE {bound} AND ({condition})"))
+        parts.append((of_months or columns, f"months_{family} WHERE {bound}"))
     if span.released:
         parts.append((columns, f"released_{family} {where} AND {span.condition('released')}"))
     if span.has_open:

@@ -54,7 +54,7 @@ DIMENSIONS: dict[str, Dimension] = {dimension.name: dimension for dimension in _
 OTHER = "(other)"
 
 
-class Measures(Struct):
+class Measures(Struct, gc=False):
     """What is added up in a cell: the columns of the cells tables. Times are in seconds and milliseconds."""
 
     visitors: int = 0
