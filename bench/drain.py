@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from pipeline.quarantine import Quarantine
 from pipeline.settings import SpoolSettings
-from pipeline.spool import CHUNK_ROWS, Header, OpenFile, seal
+from pipeline.spool_file import CHUNK_ROWS, Header, OpenFile, seal
 from pipeline.writer import Writer
 from schema.event import Event
 from schema.migrate import migrate

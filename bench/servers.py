@@ -21,7 +21,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from footfall.canary.scratch import Scratch
-from pipeline.spool import spool_files
+from pipeline.spool_file import spool_files
 
 from .load import SITE
 from .machine import pin

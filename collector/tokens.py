@@ -20,7 +20,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from pipeline.spool import fsync_directory
+from pipeline.spool_file import fsync_directory
 
 log = structlog.get_logger("collector")
 

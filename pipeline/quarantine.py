@@ -24,7 +24,7 @@ from msgspec import Struct
 from schema.event import Event, dies_at
 
 from .aside import KEPT_S
-from .spool import (
+from .spool_file import (
     Header,
     OpenFile,
     SpoolFileBad,

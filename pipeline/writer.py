@@ -24,8 +24,8 @@ from schema.store import RowsRefused, Store, StoreDown
 
 from .aside import delete_old, set_aside
 from .quarantine import REPLAY, Quarantine
-from .spool import (
-    IN_FLIGHT_S,
+from .spool import IN_FLIGHT_S
+from .spool_file import (
     Header,
     SpoolFileBad,
     SpoolTaken,

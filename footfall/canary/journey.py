@@ -24,7 +24,7 @@ from collector.formats.plausible import decode
 from collector.keys import KeyKeeper, PassingKeys
 from collector.place import Places
 from collector.steps import Client, Draft, anonymize
-from pipeline.spool import CHUNK_ROWS, Header, OpenFile, seal
+from pipeline.spool_file import CHUNK_ROWS, Header, OpenFile, seal
 from schema.event import Event
 from schema.site import local_day
 

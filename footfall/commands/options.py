@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from collector.keys import KeysOnDisk
-from pipeline.spool import SpoolTaken
+from pipeline.spool_file import SpoolTaken
 from schema.migrate import MigrationChanged
 from schema.store import StoreError
 

@@ -23,9 +23,10 @@ from collector.place import Place
 from collector.reason import Reason
 from collector.settings import PRESETS
 from collector.steps import Rules
-from pipeline import spool as spooling
+from pipeline import spool_file
 from pipeline.settings import SpoolSettings
-from pipeline.spool import Spool, read_erasures, read_sealed, spool_files
+from pipeline.spool import Spool
+from pipeline.spool_file import read_erasures, read_sealed, spool_files
 from schema.event import Event
 from schema.site import Site, local_day
 
@@ -209,14 +210,14 @@ def test_a_list_of_beacons_is_one_request_and_a_malformed_one_takes_no_other_wit
 
 
 def test_nothing_is_answered_before_the_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    begun, go, commit = threading.Event(), threading.Event(), spooling.OpenFile.commit
+    begun, go, commit = threading.Event(), threading.Event(), spool_file.OpenFile.commit
 
     def slow(self: Any, *given: Any) -> None:
         begun.set()
         assert go.wait(10)
         commit(self, *given)
 
-    monkeypatch.setattr(spooling.OpenFile, "commit", slow)
+    monkeypatch.setattr(spool_file.OpenFile, "commit", slow)
 
     async def use(house: House) -> Answer:
         asked = asyncio.ensure_future(house.ask(PAGEVIEW))
@@ -449,7 +450,7 @@ def test_what_the_spool_refuses_is_answered_with_503_and_never_with_202(
         if how == "limit":
             house.spool.refusal = "spool.max_bytes = 1 is reached"
         else:
-            monkeypatch.setattr(spooling.OpenFile, "commit", full)
+            monkeypatch.setattr(spool_file.OpenFile, "commit", full)
         answer = await house.ask(PAGEVIEW)
         assert house.counted == {("", "spool"): 1}
         house.spool.refusal = ""
@@ -459,7 +460,7 @@ def test_what_the_spool_refuses_is_answered_with_503_and_never_with_202(
     assert (answer.status, answer.header("x-footfall-reason"), answer.header("retry-after")) == (503, "spool", "5")
     assert answer.errors == {"request": ["cannot be stored now, try again"]}
     monkeypatch.undo()
-    spooling.recover(tmp_path)
+    spool_file.recover(tmp_path)
     assert stored(tmp_path) == []
 
 

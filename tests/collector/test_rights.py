@@ -22,7 +22,8 @@ from collector.rights import routes
 from collector.scripts import tracker_script
 from footfall.settings import load
 from pipeline.settings import SpoolSettings
-from pipeline.spool import Spool, read_erasures, spool_files
+from pipeline.spool import Spool
+from pipeline.spool_file import read_erasures, spool_files
 from tests.house import AGENT
 
 with warnings.catch_warnings():

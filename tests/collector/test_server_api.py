@@ -19,7 +19,7 @@ from collector.formats.server import MAX_EVENTS, ServerEndpoint, ServerEvent, Se
 from collector.tokens import Tokens
 from footfall.canary.journey import marks_of, server_bodies
 from footfall.canary.search import fresh, search
-from pipeline.spool import read_erasures, spool_files
+from pipeline.spool_file import read_erasures, spool_files
 from schema.event import NO_SCROLL, NOT_MEASURED
 from schema.metrics import VITALS
 from schema.site import local_day

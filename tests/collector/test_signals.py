@@ -19,7 +19,8 @@ from collector.keys import PassingKeys
 from collector.place import Places
 from footfall.settings import load
 from pipeline.settings import SpoolSettings
-from pipeline.spool import Spool, read_erasures, read_sealed, spool_files
+from pipeline.spool import Spool
+from pipeline.spool_file import read_erasures, read_sealed, spool_files
 from schema.event import Erasure
 from tests.house import AGENT
 

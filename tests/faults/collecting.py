@@ -16,7 +16,8 @@ from collector.place import Places
 from collector.steps import KeySource
 from footfall.settings import load
 from pipeline.settings import SpoolSettings
-from pipeline.spool import Header, Spool, read_sealed, spool_files
+from pipeline.spool import Spool
+from pipeline.spool_file import Header, read_sealed, spool_files
 from schema.event import Event
 from schema.site import Site
 from tests.house import AGENT

@@ -22,7 +22,8 @@ from typing import Any
 from pipeline import spool as spooling
 from pipeline.quarantine import Quarantine
 from pipeline.settings import SpoolSettings
-from pipeline.spool import Spool, read_sealed
+from pipeline.spool import Spool
+from pipeline.spool_file import read_sealed
 from pipeline.writer import Writer
 from schema.event import Event
 from schema.store import Store

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.quarantine import Quarantine
-from pipeline.spool import Header, OpenFile, seal
+from pipeline.spool_file import Header, OpenFile, seal
 from pipeline.writer import Writer
 from schema.event import Count, Erasure, Event
 from schema.site import day_number

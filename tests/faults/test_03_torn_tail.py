@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from pipeline.spool import Header, OpenFile, read_sealed, recover, spool_files
+from pipeline.spool_file import Header, OpenFile, read_sealed, recover, spool_files
 from schema.event import Event
 from tests.conftest import make_event
 from tests.faults.spooled import DAY, NOON

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.spool import FORMAT
+from pipeline.spool_file import FORMAT
 from tests.faults.oracle import Oracle, spooled
 from tests.faults.spooled import Spooled, numbered
 from tests.house import eventually, rows, running

@@ -34,7 +34,8 @@ from collector.reason import Reason
 from collector.tokens import Tokens
 from footfall.settings import load
 from pipeline.settings import SpoolSettings
-from pipeline.spool import Spool, read_sealed, spool_files
+from pipeline.spool import Spool
+from pipeline.spool_file import read_sealed, spool_files
 from schema.event import Event
 
 REQUESTS = 100_000

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from pipeline.quarantine import Quarantine
-from pipeline.spool import CHUNK_ROWS, Header, OpenFile, seal
+from pipeline.spool_file import CHUNK_ROWS, Header, OpenFile, seal
 from schema.event import Event
 from schema.store import Store, StoreDown
 from tests.conftest import make_event

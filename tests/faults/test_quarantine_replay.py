@@ -21,7 +21,7 @@ from msgspec import structs
 from footfall.cli import main
 from pipeline import writer as writing
 from pipeline.quarantine import REPLAY, Quarantine
-from pipeline.spool import SpoolTaken, created_at, lock_directory, spool_files
+from pipeline.spool_file import SpoolTaken, created_at, lock_directory, spool_files
 from pipeline.writer import Writer
 from schema.event import DAY_S, Event
 from schema.site import day_number

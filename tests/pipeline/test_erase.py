@@ -17,7 +17,8 @@ from pipeline.release import release
 from pipeline.rollup import roll_up
 from pipeline.schedule import Pipeline
 from pipeline.settings import RollupSettings, SiteRules, SpoolSettings
-from pipeline.spool import Spool, read_erasures, read_sealed, spool_files
+from pipeline.spool import Spool
+from pipeline.spool_file import read_erasures, read_sealed, spool_files
 from pipeline.writer import Writer
 from schema.event import Erasure
 from schema.site import Site, day_bounds, day_number

@@ -21,22 +21,12 @@ from msgspec import structs
 from structlog.testing import capture_logs
 
 from collector.protocol import RECEIVE_WITHIN_S
-from pipeline import aside
+from pipeline import aside, spool_file
 from pipeline import spool as spooling
 from pipeline import writer as writing
 from pipeline.settings import SpoolSettings
-from pipeline.spool import (
-    FORMAT,
-    Header,
-    Spool,
-    SpoolFileBad,
-    SpoolRefuses,
-    SpoolTaken,
-    chunks,
-    read_sealed,
-    recover,
-    spool_files,
-)
+from pipeline.spool import Spool, SpoolRefuses
+from pipeline.spool_file import FORMAT, Header, SpoolFileBad, SpoolTaken, chunks, read_sealed, recover, spool_files
 from schema.event import Count, Event
 from tests.conftest import make_event
 
@@ -225,7 +215,7 @@ def test_damage_at_the_start_of_the_log_is_reported_and_a_copy_kept(tmp_path: Pa
 
 def test_a_crash_before_the_first_group_is_no_loss(tmp_path: Path) -> None:
     """A process that died while it made the file left part of a transaction, and nothing was acknowledged."""
-    file = spooling.OpenFile(tmp_path / "0000000001-00.open", GOLDEN_HEADER)
+    file = spool_file.OpenFile(tmp_path / "0000000001-00.open", GOLDEN_HEADER)
     crashed = shutil.copytree(tmp_path, tmp_path / "crashed")
     file.close()
     (log,) = crashed.glob("*-wal")
@@ -243,14 +233,14 @@ def test_a_crash_before_the_first_group_is_no_loss(tmp_path: Path) -> None:
 def test_requests_that_arrive_during_a_commit_form_the_next_group(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, go, commit = threading.Event(), threading.Event(), spooling.OpenFile.commit
+    begun, go, commit = threading.Event(), threading.Event(), spool_file.OpenFile.commit
 
     def slow(self: Any, *given: Any) -> None:
         begun.set()
         assert go.wait(10)
         commit(self, *given)
 
-    monkeypatch.setattr(spooling.OpenFile, "commit", slow)
+    monkeypatch.setattr(spool_file.OpenFile, "commit", slow)
 
     async def use(spool: Spool) -> int:
         first = spool.append([event(1)])
@@ -424,7 +414,7 @@ def test_an_event_that_cannot_be_written_down_does_not_stop_the_spool(tmp_path: 
 
 def test_a_group_that_waited_for_a_stalled_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its commit might come after a watermark that has passed it. What arrives afterwards is taken."""
-    stalled, go, commit = threading.Event(), threading.Event(), spooling.OpenFile.commit
+    stalled, go, commit = threading.Event(), threading.Event(), spool_file.OpenFile.commit
     monkeypatch.setattr(spooling, "_LONGEST_WAIT_S", 0.2)
 
     def slow(self: Any, *given: Any) -> None:
@@ -432,7 +422,7 @@ def test_a_group_that_waited_for_a_stalled_disk_is_refused(tmp_path: Path, monke
         assert go.wait(10)
         commit(self, *given)
 
-    monkeypatch.setattr(spooling.OpenFile, "commit", slow)
+    monkeypatch.setattr(spool_file.OpenFile, "commit", slow)
 
     async def use(spool: Spool) -> None:
         first = spool.append([event(1)])
@@ -462,7 +452,8 @@ _FILL = """
 import asyncio, json, resource, sys
 from pathlib import Path
 from pipeline.settings import SpoolSettings
-from pipeline.spool import Spool, SpoolRefuses, read_sealed, recover, spool_files
+from pipeline.spool import Spool, SpoolRefuses
+from pipeline.spool_file import read_sealed, recover, spool_files
 from tests.pipeline.test_spool import event, held
 
 async def main():
@@ -573,7 +564,7 @@ def future_format(path: Path) -> None:
 
 
 def _write(path: Path, *events: Event, header: Header | None = None, counts: tuple[Count, ...] = ()) -> None:
-    file = spooling.OpenFile(path, header or Header("0" * 32, 1, 0, 0, 20_000))
+    file = spool_file.OpenFile(path, header or Header("0" * 32, 1, 0, 0, 20_000))
     file.commit(list(events), list(counts))
     file.close()
 
@@ -641,7 +632,8 @@ def test_a_recovery_that_must_wait_is_tried_again(tmp_path: Path, monkeypatch: p
         calls.append(path)
         return len(calls) > 1 and recover_file(path)
 
-    monkeypatch.setattr(spooling, "recover_file", at_first_not)
+    for module in (spool_file, spooling):  # at the start, and afterwards
+        monkeypatch.setattr(module, "recover_file", at_first_not)
 
     async def use(spool: Spool) -> None:
         assert list(tmp_path.glob("*.open"))
@@ -663,7 +655,7 @@ def test_a_file_that_cannot_be_set_aside_now_does_not_stop_the_spool(
             raise OSError(28, "No space left on device")
         aside.set_aside(path)
 
-    monkeypatch.setattr(spooling, "set_aside", set_aside)
+    monkeypatch.setattr(spool_file, "set_aside", set_aside)
     monkeypatch.setattr(spooling, "_MEASURE_EVERY_S", 0.01)
 
     async def use(spool: Spool) -> None:
@@ -775,5 +767,5 @@ def test_the_golden_file_has_the_documented_layout() -> None:
 if __name__ == "__main__":  # by hand only: python -m tests.pipeline.test_spool, when FORMAT changes
     draft = GOLDEN.with_suffix(".open")
     _write(draft, *golden_events(), header=GOLDEN_HEADER, counts=tuple(golden_counts()))
-    spooling.seal(draft)
+    spool_file.seal(draft)
     print(GOLDEN)

@@ -19,11 +19,12 @@ import pytest
 from msgspec import structs
 from structlog.testing import capture_logs
 
-from pipeline import spool as spooling
+from pipeline import spool_file
 from pipeline import writer as writing
 from pipeline.aside import KEPT_S
 from pipeline.quarantine import Quarantine
-from pipeline.spool import IN_FLIGHT_S, Header, lock_directory, spool_files
+from pipeline.spool import IN_FLIGHT_S
+from pipeline.spool_file import Header, lock_directory, spool_files
 from pipeline.writer import Writer
 from schema.event import DAY_S, Count, Event
 from schema.site import day_number
@@ -71,14 +72,14 @@ class House:
         folder.mkdir(exist_ok=True)
         serial = len(list(folder.glob(f"{created:010d}-*")))
         path = folder / f"{created:010d}-{serial:02d}.open"
-        file = spooling.OpenFile(path, Header(uuid.uuid4().hex, created, serial, int(worker), chunk_rows))
+        file = spool_file.OpenFile(path, Header(uuid.uuid4().hex, created, serial, int(worker), chunk_rows))
         file.commit(events, list(counts))
         file.close()
         return path
 
     def seal(self, events: list[Event], counts: tuple[Count, ...] = (), **given: Any) -> Path:
         path = self.begin(events, counts, **given)
-        spooling.seal(path)
+        spool_file.seal(path)
         return path.with_suffix(".sealed")
 
 
@@ -211,7 +212,7 @@ def test_files_of_all_spools_are_drained_oldest_first(store: Store, tmp_path: Pa
         house.seal(events(site, 1, visitor=i), worker=worker, created=NOON + at)
         for i, (worker, at) in enumerate([("0", 2), ("1", 1), ("0", 1), ("1", 3)])
     ]
-    names = [spooling.read_sealed(made[i])[0].uuid + ":0" for i in (2, 1, 0, 3)]
+    names = [spool_file.read_sealed(made[i])[0].uuid + ":0" for i in (2, 1, 0, 3)]
     house.writer.drain()
     assert tokens == names
 

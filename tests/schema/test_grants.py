@@ -25,7 +25,7 @@ from pipeline.release import close_days
 from pipeline.retention import expire
 from pipeline.rollup import roll_up
 from pipeline.settings import SiteRules
-from pipeline.spool import created_at
+from pipeline.spool_file import created_at
 from pipeline.writer import Writer
 from schema.migrate import USERS, migrate, user_statements
 from schema.site import Goal, local_day
