@@ -210,7 +210,7 @@ class Spool:
         since = time.monotonic() - _LONGEST_WAIT_S
         late = [group for group in groups if group.future is not None and group.since < since]
         if late:
-            log.error("spool_too_slow", requests=len(late), spool=self.number)
+            log.error("spool_too_slow", events=sum(len(group.events) for group in late), spool=self.number)
             self._answer(late, SpoolRefuses("the disk does not keep up"))
         # Counts belong to no request, and no watermark tells of them.
         return [group for group in groups if group.future is None or group.since >= since]

@@ -165,11 +165,3 @@ def spooled(data: Path) -> list[str]:
 
 def held_bytes(data: Path) -> int:
     return sum(path.stat().st_size for path in (data / "spool").glob("*/*.sealed"))
-
-
-def resident_kib(pid: int) -> int:
-    """Resident memory of a process."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1])
-    raise ProcessLookupError(pid)

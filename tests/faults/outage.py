@@ -21,7 +21,8 @@ from footfall.canary.scratch import AGENT
 from schema.migrate import migrate
 from schema.store import Store
 from tests.faults.conftest import Server
-from tests.faults.oracle import CollectorHouse, held_bytes, resident_kib
+from tests.faults.oracle import CollectorHouse, held_bytes
+from tests.faults.raw import memory_of
 from tests.house import eventually
 
 # As many as a request may hold.
@@ -99,11 +100,12 @@ def outage(directory: Path, events: int, rate: float) -> dict[str, Any]:
     try:
         sender, began = Sender(house.port), time.monotonic()
         sender.send(events // 10)
-        before = max(map(resident_kib, house.processes()))
+        before = {pid: memory_of(pid) for pid in house.processes()}
         sender.send(events - events // 10)
         sending_s = time.monotonic() - began
         eventually(lambda: not list((directory / "data").glob("spool/*/*.open")), 45)
-        held, after = held_bytes(directory / "data"), max(map(resident_kib, house.processes()))
+        held = held_bytes(directory / "data")
+        growth = max(memory_of(pid) - size for pid, size in before.items())
         server.calm()
         began = time.monotonic()
         while (left := events - _count(store)) > 0:
@@ -118,7 +120,7 @@ def outage(directory: Path, events: int, rate: float) -> dict[str, Any]:
             and not sender.refused and code == 0,
             "acknowledged": sender.acknowledged, "refused": sender.refused,
             "stored": count, "stored_once": distinct, "sent_per_s": round(events / sending_s),
-            "held_mb": round(held / 1e6), "bytes_an_event": round(held / events), "growth_kib": after - before,
+            "held_mb": round(held / 1e6), "bytes_an_event": round(held / events), "growth_kib": growth // 1024,
             "drained_in_s": round(drained_s), "drained_per_s": round(sender.acknowledged / drained_s),
         }  # fmt: skip
     finally:

@@ -6,12 +6,9 @@ rerun. Then it is rolled up again and killed before the nth statement; exit code
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
-import signal
 import sys
-from collections.abc import Callable
 from typing import Any
 
 from pipeline.rollup import FAMILIES, roll_up
@@ -20,6 +17,7 @@ from schema.migrate import migrate
 from schema.site import Goal, Site
 from schema.store import Store
 from tests.conftest import insert, make_event
+from tests.faults.doomed import doom
 from tests.faults.spooled import DAY, NOON
 
 SITE = Site("rolled", goals=(Goal("buy", event="buy"),))
@@ -53,18 +51,7 @@ def main(directory: str, number: int) -> None:
     before = told(store)
     roll_up(store, SITE, DAY, RULES)
     print(json.dumps({"before": before, "after": told(store)}, default=str), flush=True)
-    statements = itertools.count(1)
-
-    def counted(real: Callable[..., Any]) -> Callable[..., Any]:
-        def statement(*given: Any, **more: Any) -> Any:
-            if next(statements) == number:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return real(*given, **more)
-
-        return statement
-
-    for name in ("rows", "command", "insert", "text"):
-        setattr(store, name, counted(getattr(store, name)))
+    doom(store, number)
     roll_up(store, SITE, DAY, RULES)
     os._exit(0)
 

@@ -19,7 +19,7 @@ from msgspec import structs
 from bench.load import Client
 from bench.plan import Plan
 from pipeline.settings import MiB
-from tests.faults.oracle import resident_kib
+from tests.faults.raw import memory_of
 from tests.house import Running, eventually, running
 
 STAGES = 6
@@ -48,7 +48,7 @@ def soak(directory: Path, seconds: float) -> dict[str, Any]:
             failed += load.failed
             eventually(lambda: len([*house.data.glob("spool/*/*.sealed")]) < 2, 60)
             for name, pid in _processes(house).items():
-                resident[name].append(resident_kib(pid) * 1024)
+                resident[name].append(memory_of(pid))
         assert _processes(house) == before, "a process died"
         code = house.stop()
     grown = {name: max(found[WARM:]) - found[WARM - 1] for name, found in resident.items()}

@@ -8,12 +8,9 @@ is none.
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 import json
 import os
-import signal
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -25,6 +22,7 @@ from pipeline.months import sum_months
 from schema.migrate import migrate
 from schema.site import Site
 from schema.store import Store
+from tests.faults.doomed import doom
 
 SITE = Site("summed")
 FIRST = dt.date(2042, 4, 1)
@@ -64,18 +62,7 @@ def main(directory: str, number: int) -> None:
     out = {"by_days": by_days, "before": before, "after": told(store, 1), "rows": rows[0]}
     print(json.dumps(out, default=str), flush=True)
     release(store)
-    statements = itertools.count(1)
-
-    def counted(real: Callable[..., Any]) -> Callable[..., Any]:
-        def statement(*given: Any, **more: Any) -> Any:
-            if next(statements) == number:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return real(*given, **more)
-
-        return statement
-
-    for name in ("rows", "command", "insert"):
-        setattr(store, name, counted(getattr(store, name)))
+    doom(store, number)
     sum_months(store)
     os._exit(0)
 

@@ -438,7 +438,9 @@ def test_a_group_that_waited_for_a_stalled_disk_is_refused(tmp_path: Path, monke
             with pytest.raises(SpoolRefuses, match="does not keep up"):
                 await future
 
-    run(use, tmp_path)
+    with capture_logs() as logs:
+        run(use, tmp_path)
+    assert [entry["events"] for entry in logs if entry["event"] == "spool_too_slow"] == [2]
     assert held(tmp_path) == [1, 4]
     (path,) = spool_files(tmp_path)
     assert read_sealed(path)[2] == [Count("a", 60, "accepted", 1)], "counts belong to no request"
