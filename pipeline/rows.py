@@ -16,6 +16,7 @@ from schema.site import Site
 from schema.store import Store
 
 MINE = "site = {site:String} AND day = {day:Date}"
+RANGE = "visitor BETWEEN {first:UInt64} AND {last:UInt64}"
 _KNOWN = "SELECT sequence FROM sums_rows WHERE run = {run:UInt64}"
 _COUNTED = f"{_KNOWN} AND counted"
 
@@ -92,12 +93,12 @@ def _repeated(of: SiteDay, known: bool) -> bool:
 
 
 def counted(of: SiteDay, known: bool) -> str:
-    """SQL that holds for the rows that are counted. Bound to MINE and to the range of visitors {first} to {last}."""
-    sequences = "SELECT sequence FROM work_rows WHERE NOT known AND visitor BETWEEN {first:UInt64} AND {last:UInt64}"
+    """SQL that holds for the rows that are counted. Bound to MINE and RANGE."""
+    sequences = f"SELECT sequence FROM work_rows WHERE NOT known AND {RANGE}"
     if known:
         sequences += f" UNION ALL {_COUNTED}"
     return (
-        f"{MINE} AND visitor BETWEEN {{first:UInt64}} AND {{last:UInt64}} AND sequence {of.within} ({sequences}) "
+        f"{MINE} AND {RANGE} AND sequence {of.within} ({sequences}) "
         f"AND (id = 0 OR (id, sequence) NOT {of.within} (SELECT id, sequence FROM work_repeated))"
     )
 

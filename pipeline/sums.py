@@ -8,13 +8,14 @@ Promises: the sums of a day are those of its visits, in however many runs they c
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from schema.event import ENGAGEMENT, PAGEVIEW
 from schema.metrics import GAMMA, PEOPLE_BUCKET, VITALS, Vital
 
 from .parallel import at_once
 from .rows import SiteDay
+from .visits import HOUR, OF_VISITS
 
 RUN = "run = {run:UInt64}"
 # What can be added up over visits; people only over visitors.
@@ -48,40 +49,11 @@ def summed(of: SiteDay, family: str) -> str:
 _VIEWED = f"arrayDistinct(arrayFilter((p, n) -> n = '{PAGEVIEW}', hits.path, hits.name))"
 _BEHIND = f"arraySlice(arrayEnumerateUniq(arrayConcat({_VIEWED}, hits.path)), 1 + length({_VIEWED}))"
 _SEEN = f"arrayMap((behind, alone) -> behind > alone, {_BEHIND}, arrayEnumerateUniq(hits.path))"
-_OF_HIT = "[('page', hit.path), ('hostname', hit.hostname), ('event', hit.name)]"
-_MEASURED_BY = "('', ''), ('device', device), ('country', country)"
-_METRICS_OF = "arrayDistinct(arrayMap(v -> v.1, {}))"
-
-
-def _facts() -> str:
-    """SQL for what every visit adds to every value that it touched: one row for a value of the visit's own; one row of
-    each hit for pages, host names and events, the first of which counts the visit.
-
-    visits: 0 where nothing but engagement reports came."""
-    parts = (
-        """
-        SELECT sign, d.1 AS dimension, d.2 AS value, visitor, again, came AS visits, toUInt64(viewed) AS pageviews,
-            toUInt64(acted) AS events, came AS entries, came AS exits, bounced AS bounces,
-            toUInt64(seconds) AS visit_seconds, engaged_ms
-        FROM work_visits ARRAY JOIN dimensions AS d""",
-        _of_hits("page", "path", "seen OR NOT came", "entry_page", "exit_page"),
-        _of_hits("hostname", "hostname", "came", "entry_host", "exit_host"),
-        _of_hits("event", "name", f"came AND hit.name != '{ENGAGEMENT}'"),
-    )
-    return " UNION ALL ".join(parts)
-
-
-def _of_hits(dimension: str, part: str, if_: str, entry: str = "''", exit_: str = "''") -> str:
-    """part: of a hit. if_: which hits are taken. entry, exit_: the columns of `work_visits` that say where it began and
-    ended."""
-    first = "came AND nth = 1"
-    enters, leaves = (f"({first} AND viewed > 0 AND hit.{part} = {page})" for page in (entry, exit_))
-    return f"""
-        SELECT sign, '{dimension}' AS dimension, toString(hit.{part}) AS value, visitor, again, {first} AS visits,
-            toUInt64(hit.name = '{PAGEVIEW}') AS pageviews, toUInt64(hit.name != '{ENGAGEMENT}') AS events,
-            {enters} AS entries, {leaves} AS exits, {enters} * bounced AS bounces,
-            {enters} * toUInt64(seconds) AS visit_seconds, toUInt64(hit.engaged_ms) AS engaged_ms
-        FROM work_visits ARRAY JOIN hits AS hit, arrayEnumerateUniq(hits.{part}) AS nth, {_SEEN} AS seen WHERE {if_}"""
+_OF_HIT = "[('page', r.path), ('hostname', toString(r.hostname)), ('event', toString(r.name))]"
+_VALUES = ", ".join(f"('{dimension}', toString({dimension}))" for dimension in OF_VISITS)
+# What a visit of nothing but engagement reports adds, it adds to the whole only.
+_OF_VISIT = f"if(came, [('', ''), {_VALUES}], [('', '')])"
+_METRICS = ", ".join(f"'{name}'" for name in VITALS)
 
 
 def touched(visits: str) -> str:
@@ -90,117 +62,188 @@ def touched(visits: str) -> str:
     SELECT visitor, visit, d.1 AS dimension, d.2 AS value
     FROM {visits}
     ARRAY JOIN arrayConcat(
-        dimensions,
+        {_OF_VISIT},
         arrayMap(p -> ('page', p), {_VIEWED}),
         arrayMap(h -> ('hostname', toString(h)), arrayDistinct(hits.hostname)),
         arrayMap(n -> ('event', toString(n)), arrayDistinct(arrayFilter(n -> n != '{ENGAGEMENT}', hits.name)))) AS d
     WHERE came"""
 
 
-def converted(visits: str = "work_visits") -> str:
-    """SQL for who reached which goal how often. once: surely the visitor's only row of this value and goal; in a
-    dimension of visits a visit has one value, so it is one row however often it reached the goal."""
+def converted(visits: str) -> str:
+    """SQL for who reached which goal by which value."""
     return f"""
-    SELECT sign, visitor, NOT again AS once, d.1 AS dimension, d.2 AS value, goal, countEqual(goals, goal) AS times
-    FROM (SELECT sign, visitor, again, dimensions, arrayFlatten(hits.goals) AS goals
-        FROM {visits} WHERE notEmpty(goals))
-    ARRAY JOIN arrayDistinct(goals) AS goal
-    ARRAY JOIN dimensions AS d
+    SELECT visitor, d.1 AS dimension, d.2 AS value, goal
+    FROM {visits} ARRAY JOIN arrayDistinct(reached.goal) AS goal ARRAY JOIN {_OF_VISIT} AS d
     UNION ALL
-    SELECT sign, visitor, false, d.1, d.2, goal, 1
-    FROM (SELECT sign, visitor, hit FROM {visits} ARRAY JOIN hits AS hit WHERE notEmpty(hit.goals))
-    ARRAY JOIN hit.goals AS goal
-    ARRAY JOIN {_OF_HIT} AS d"""
+    SELECT visitor, d.1, d.2, r.goal FROM {visits} ARRAY JOIN reached AS r ARRAY JOIN {_OF_HIT} AS d"""
 
 
-def paid(visits: str = "work_visits") -> str:
+def paid(visits: str) -> str:
     """SQL for who paid what."""
     return f"""
-    SELECT sign, visitor, d.1 AS dimension, d.2 AS value, goal, hit.currency AS currency, hit.amount AS amount
-    FROM (SELECT sign, visitor, hit, dimensions FROM {visits} ARRAY JOIN hits AS hit
-        WHERE notEmpty(hit.goals) AND hit.currency != '')
-    ARRAY JOIN hit.goals AS goal
-    ARRAY JOIN arrayConcat(dimensions, {_OF_HIT}) AS d"""
+    SELECT sign, visitor, d.1 AS dimension, d.2 AS value, r.goal AS goal, r.currency AS currency, r.amount AS amount
+    FROM {visits} ARRAY JOIN arrayFilter(one -> one.currency != '', reached) AS r
+    ARRAY JOIN arrayConcat({_OF_VISIT}, {_OF_HIT}) AS d"""
 
 
-def measured(visits: str = "work_visits") -> str:
-    """SQL for who measured what: in the visit's own dimensions one row per visit and metric."""
+def measured(visits: str) -> str:
+    """SQL for who measured what."""
     return f"""
-    SELECT sign, visitor, once, dimension, value, metric
-    FROM
-    (
-        SELECT sign, visitor, NOT again AS once, d.1 AS dimension, d.2 AS value, metrics
-        FROM (SELECT *, {_METRICS_OF.format("arrayFlatten(hits.vitals)")} AS metrics
-            FROM {visits} WHERE notEmpty(metrics))
-        ARRAY JOIN [{_MEASURED_BY}] AS d
-        UNION ALL
-        SELECT sign, visitor, false, 'page', hit.path, {_METRICS_OF.format("hit.vitals")}
-        FROM {visits} ARRAY JOIN hits AS hit WHERE notEmpty(hit.vitals)
-    )
-    ARRAY JOIN metrics AS metric"""
+    SELECT visitor, d.1 AS dimension, d.2 AS value, metric
+    FROM {visits} ARRAY JOIN measured AS m
+    ARRAY JOIN arrayFilter((name, v) -> v >= 0, [{_METRICS}], m.vitals) AS metric
+    ARRAY JOIN [('', ''), ('page', m.path), ('device', toString(first_device)), ('country', toString(first_country))]
+        AS d"""
 
 
 # -- the statements --------------------------------------------------------------------------------------------------
 
-# Whoever came only once is one person and need not be compared with the others, which is what counting people costs.
-_CELLS = f"""
-    SELECT {{run:UInt64}}, dimension, value,
-        sign * toInt64(countIf(visits AND NOT again) + uniqExactIf(visitor, visits AND again)),
-        {", ".join(f"sign * toInt64(sum(f.{name}))" for name in ADDED)}
-    FROM ({_facts()}) AS f WHERE sign != 0 GROUP BY sign, dimension, value"""
 
-_ONCE = "sign * toInt64(countIf(once) + uniqExactIf(visitor, NOT once))"
+def _people(once: str, more: str) -> str:
+    """SQL for the people of signed visits. Whoever came only once is one person and need not be compared with the
+    others, which is what counting people costs."""
+    several = (f"uniqExactIf(visitor, ({more}) AND sign {which} 0)" for which in "><")
+    return f"sumIf(sign, {once}) + {' - '.join(several)}"
 
-_CONVERSIONS = f"""
-    SELECT {{run:UInt64}}, dimension, value, goal, '', {_ONCE}, sign * toInt64(sum(times)), 0
-    FROM ({converted()}) WHERE sign != 0 GROUP BY sign, dimension, value, goal"""
+
+def _signed(*numbers: str) -> str:
+    return ", ".join("0" if number == "0" else f"sum(sign * {number})" for number in numbers)
+
+
+def _by_each(columns: Mapping[str, str], *keys: str) -> tuple[str, str]:
+    """(SELECT, GROUP BY) to count by each of these columns in one go. columns: and whose values they have."""
+    index = f"indexOf([{', '.join(f'grouping({column})' for column in columns)}], 0)"
+    dimensions = ", ".join(f"'{dimension}'" for dimension in columns.values())
+    sets = ", ".join(f"({', '.join((*keys, column))})" for column in columns)
+    # What is not grouped by is empty.
+    return f"[{dimensions}][{index}], concat({', '.join(columns)}, '')", f"GROUPING SETS ({sets})"
+
+
+_BY_VALUE, _EACH_VALUE = _by_each({value: value for value in OF_VISITS})
+_VISIT_VALUES = ", ".join("toString(hour) AS hour" if value == HOUR else value for value in OF_VISITS)
+
+_CELLS_OF_ALL = f"""
+    SELECT {{run:UInt64}}, '', '', {_people("came AND NOT again", "came AND again")},
+        {_signed("came", "viewed", "acted", "came", "came", "bounced", "seconds", "engaged_ms")}
+    FROM work_visits WHERE sign != 0"""
+_CELLS_OF_VISITS = f"""
+    SELECT {{run:UInt64}}, {_BY_VALUE}, {_people("NOT again", "again")},
+        {_signed("1", "viewed", "acted", "1", "1", "bounced", "seconds", "engaged_ms")}
+    FROM (SELECT sign, visitor, again, viewed, acted, bounced, seconds, engaged_ms, {_VISIT_VALUES}
+        FROM work_visits WHERE came AND sign != 0)
+    GROUP BY {_EACH_VALUE}"""
+
+# Where visits begin and end.
+_ENDS = {"entry_page": "page", "entry_host": "hostname", "exit_page": "page", "exit_host": "hostname"}
+_BY_END, _EACH_END = _by_each(_ENDS)
+_BEGINS = "(grouping(entry_page) = 0 OR grouping(entry_host) = 0)"
+_CELLS_OF_ENDS = f"""
+    SELECT {{run:UInt64}}, {_BY_END}, 0, 0, 0, 0, {_BEGINS} * sum(sign), (NOT {_BEGINS}) * sum(sign),
+        {_BEGINS} * sum(sign * bounced), {_BEGINS} * sum(sign * seconds), 0
+    FROM work_visits WHERE viewed > 0 AND sign != 0 GROUP BY {_EACH_END}"""
+
+
+def _cells_of_hits(dimension: str, part: str, if_: str) -> str:
+    """Of a page, a host name or an event, whose first hit in a visit counts the visit. part: of a hit. if_: which hits
+    are taken."""
+    return f"""
+    SELECT {{run:UInt64}}, '{dimension}', value, {_people("first AND NOT again", "first AND again")},
+        {_signed("first", f"(name = '{PAGEVIEW}')", f"(name != '{ENGAGEMENT}')", *"0000", "engaged")}
+    FROM
+    (
+        SELECT sign, visitor, again, value, came AND nth = 1 AS first, name, engaged
+        FROM work_visits
+        ARRAY JOIN hits.{part} AS value, hits.name AS name, hits.engaged_ms AS engaged,
+            arrayEnumerateUniq(hits.{part}) AS nth, {_SEEN if "seen" in if_ else "hits.engaged_ms"} AS seen
+        WHERE sign != 0 AND ({if_})
+    )
+    GROUP BY value"""
+
+
+_REACHING = f"""
+    SELECT sign, visitor, again, came, goal, countEqual(reached.goal, goal) AS times, {_VISIT_VALUES}
+    FROM (SELECT * FROM work_visits WHERE sign != 0 AND notEmpty(reached))
+    ARRAY JOIN arrayDistinct(reached.goal) AS goal"""
+_BY_REACHING, _EACH_REACHING = _by_each({value: value for value in OF_VISITS}, "goal")
+_CONVERSIONS_OF_ALL = f"""
+    SELECT {{run:UInt64}}, '', '', goal, '', {_people("NOT again", "again")}, {_signed("times", "0")}
+    FROM ({_REACHING}) GROUP BY goal"""
+_CONVERSIONS_OF_VISITS = f"""
+    SELECT {{run:UInt64}}, {_BY_REACHING}, goal, '', {_people("NOT again", "again")}, {_signed("times", "0")}
+    FROM ({_REACHING}) WHERE came GROUP BY {_EACH_REACHING}"""
+_BY_PART, _EACH_PART = _by_each({"path": "page", "hostname": "hostname", "name": "event"}, "goal")
+_CONVERSIONS_OF_HITS = f"""
+    SELECT {{run:UInt64}}, {_BY_PART}, goal, '', {_people("false", "true")}, {_signed("1", "0")}
+    FROM (SELECT sign, visitor, r.goal AS goal, r.path AS path, r.hostname AS hostname, r.name AS name
+        FROM work_visits ARRAY JOIN reached AS r WHERE sign != 0)
+    GROUP BY {_EACH_PART}"""
 
 _REVENUE = f"""
-    SELECT {{run:UInt64}}, dimension, value, goal, currency, sign * toInt64(uniqExact(visitor)), 0, sign * sum(amount)
-    FROM ({paid()}) WHERE sign != 0 GROUP BY sign, dimension, value, goal, currency"""
-
-_VITAL_PEOPLE = f"""
-    SELECT {{run:UInt64}}, dimension, value, metric, {PEOPLE_BUCKET}, {_ONCE}, 0, 0, 0
-    FROM ({measured()}) WHERE sign != 0 GROUP BY sign, dimension, value, metric"""
+    SELECT {{run:UInt64}}, dimension, value, goal, currency, {_people("false", "true")}, {_signed("0", "amount")}
+    FROM ({paid("work_visits")}) WHERE sign != 0 GROUP BY dimension, value, goal, currency"""
 
 
-def _by_vital(of: Callable[[Vital], object]) -> str:
-    """SQL that picks a constant by the metric's name."""
-    return "transform(metric, [{}], [{}], toFloat64(0))".format(
-        ", ".join(f"'{vital.name}'" for vital in VITALS.values()),
-        ", ".join(f"toFloat64({of(vital)})" for vital in VITALS.values()),
-    )
+def _constants(of: Callable[[Vital], object], kind: str) -> str:
+    return f"CAST([{', '.join(str(of(vital)) for vital in VITALS.values())}], 'Array({kind})')"
 
+
+_PLACES = f"range(1, {len(VITALS) + 1})"
+_METRIC = f"[{_METRICS}][vital]"
+_OWN = "[('', ''), ('device', toString(device)), ('country', toString(country))]"
 
 # A sample's bucket is worked out once. Devices and countries are few: their samples are counted together, then split.
-_BUCKETS = f"""
-    SELECT sign, hit.path AS path, device, country, s.1 AS metric, s.2 AS sample,
-        sample * {_by_vital(lambda vital: vital.scale)} AS scaled,
-        toInt16(if(scaled <= 1, 0, ceil(log(scaled) / {math.log(GAMMA)!r}))) AS bucket,
-        sample <= toFloat32({_by_vital(lambda vital: vital.good)}) AS good,
-        sample > toFloat32({_by_vital(lambda vital: vital.poor)}) AS poor
-    FROM (SELECT sign, hit, device, country FROM work_visits ARRAY JOIN hits AS hit
-        WHERE sign != 0 AND notEmpty(hit.vitals))
-    ARRAY JOIN hit.vitals AS s"""
-
-
-def _sampled(by: str, dimensions: str) -> str:
-    return f"""
-    SELECT d.1 AS dimension, d.2 AS value, metric, bucket, n, g, p
-    FROM (SELECT {by}, metric, bucket, sum(sign) AS n, sum(sign * good) AS g, sum(sign * poor) AS p
-        FROM ({_BUCKETS}) GROUP BY {by}, metric, bucket)
-    ARRAY JOIN [{dimensions}] AS d"""
-
-
 _SAMPLES = f"""
-    SELECT {{run:UInt64}}, dimension, value, metric, bucket, 0, sum(n), sum(g), sum(p)
-    FROM ({_sampled("device, country", _MEASURED_BY)} UNION ALL {_sampled("path", "('page', path)")})
-    GROUP BY dimension, value, metric, bucket"""
+    SELECT {{run:UInt64}}, d.1 AS dimension, d.2 AS value, {_METRIC}, bucket, 0, sum(n), sum(g), sum(p)
+    FROM
+    (
+        SELECT if(grouping(path) = 0, [('page', path)], {_OWN}) AS those, vital, bucket,
+            sum(sign) AS n, sum(sign * good) AS g, sum(sign * poor) AS p
+        FROM
+        (
+            SELECT sign, m.path AS path, first_device AS device, first_country AS country, vital, sample,
+                sample * {_constants(lambda vital: vital.scale, "Float64")}[vital] AS scaled,
+                toInt16(if(scaled <= 1, 0, ceil(log(scaled) / {math.log(GAMMA)!r}))) AS bucket,
+                sample <= {_constants(lambda vital: vital.good, "Float32")}[vital] AS good,
+                sample > {_constants(lambda vital: vital.poor, "Float32")}[vital] AS poor
+            FROM (SELECT sign, m, first_device, first_country FROM work_visits ARRAY JOIN measured AS m WHERE sign != 0)
+            ARRAY JOIN m.vitals AS sample, {_PLACES} AS vital
+            WHERE sample >= 0
+        )
+        GROUP BY GROUPING SETS ((vital, bucket, path), (vital, bucket, device, country))
+    )
+    ARRAY JOIN those AS d
+    GROUP BY dimension, value, vital, bucket"""
+
+# In the visit's own dimensions one row per visit and metric.
+_MEASURED = (
+    f"arrayDistinct(arrayFlatten(arrayMap(v -> arrayFilter((i, one) -> one >= 0, {_PLACES}, v), measured.vitals)))"
+)
+_VITAL_PEOPLE = f"""
+    SELECT {{run:UInt64}}, d.1 AS dimension, d.2 AS value, {_METRIC}, {PEOPLE_BUCKET},
+        {_people("NOT again", "again")}, 0, 0, 0
+    FROM (SELECT sign, visitor, again, first_device AS device, first_country AS country, vital
+        FROM work_visits ARRAY JOIN {_MEASURED} AS vital WHERE sign != 0)
+    ARRAY JOIN {_OWN} AS d
+    GROUP BY dimension, value, vital"""
+_PAGE_PEOPLE = f"""
+    SELECT {{run:UInt64}}, 'page', path, {_METRIC}, {PEOPLE_BUCKET}, {_people("false", "true")}, 0, 0, 0
+    FROM (SELECT sign, visitor, m.path AS path, m.vitals AS vitals
+        FROM work_visits ARRAY JOIN measured AS m WHERE sign != 0)
+    ARRAY JOIN arrayFilter((i, one) -> one >= 0, {_PLACES}, vitals) AS vital
+    GROUP BY path, vital"""
 
 _SELECTS = (
-    ("cells", _CELLS),
-    ("conversions", _CONVERSIONS),
+    ("cells", _CELLS_OF_VISITS),
+    ("cells", _cells_of_hits("page", "path", "seen OR NOT came")),
     ("vitals", _SAMPLES),
-    ("conversions", _REVENUE),
+    ("conversions", _CONVERSIONS_OF_VISITS),
+    ("cells", _cells_of_hits("event", "name", f"came AND name != '{ENGAGEMENT}'")),
+    ("cells", _cells_of_hits("hostname", "hostname", "came")),
+    ("conversions", _CONVERSIONS_OF_HITS),
+    ("vitals", _PAGE_PEOPLE),
     ("vitals", _VITAL_PEOPLE),
+    ("cells", _CELLS_OF_ENDS),
+    ("conversions", _REVENUE),
+    ("conversions", _CONVERSIONS_OF_ALL),
+    ("cells", _CELLS_OF_ALL),
 )
