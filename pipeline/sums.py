@@ -31,7 +31,9 @@ NUMBERS = {
 
 def add_visits(of: SiteDay) -> None:
     """Add what is in `work_visits` to the day's sums."""
-    at_once(of.store, [(f"INSERT INTO {of.sums}_{family} {select}", of.named) for family, select in _SELECTS])
+    # They are several, so each has enough of one thread.
+    alone = "SETTINGS max_threads = 1"
+    at_once(of.store, [(f"INSERT INTO {of.sums}_{family} {select} {alone}", of.named) for family, select in _SELECTS])
 
 
 def summed(of: SiteDay, family: str) -> str:
@@ -82,7 +84,8 @@ def paid(visits: str) -> str:
     """SQL for who paid what."""
     return f"""
     SELECT sign, visitor, d.1 AS dimension, d.2 AS value, r.goal AS goal, r.currency AS currency, r.amount AS amount
-    FROM {visits} ARRAY JOIN arrayFilter(one -> one.currency != '', reached) AS r
+    FROM (SELECT * FROM {visits} WHERE arrayExists(currency -> currency != '', reached.currency))
+    ARRAY JOIN arrayFilter(one -> one.currency != '', reached) AS r
     ARRAY JOIN arrayConcat({_OF_VISIT}, {_OF_HIT}) AS d"""
 
 
@@ -110,13 +113,16 @@ def _signed(*numbers: str) -> str:
     return ", ".join("0" if number == "0" else f"sum(sign * {number})" for number in numbers)
 
 
-def _by_each(columns: Mapping[str, str], *keys: str) -> tuple[str, str]:
-    """(SELECT, GROUP BY) to count by each of these columns in one go. columns: and whose values they have."""
+def _by_each(columns: Mapping[str, str], *keys: str, whole: bool = False) -> tuple[str, str]:
+    """(SELECT, GROUP BY) to count by each of these columns in one go. columns: and whose values they have. whole: and
+    by none of them, which is the dimension ""."""
     index = f"indexOf([{', '.join(f'grouping({column})' for column in columns)}], 0)"
     dimensions = ", ".join(f"'{dimension}'" for dimension in columns.values())
-    sets = ", ".join(f"({', '.join((*keys, column))})" for column in columns)
-    # What is not grouped by is empty.
-    return f"[{dimensions}][{index}], concat({', '.join(columns)}, '')", f"GROUPING SETS ({sets})"
+    sets = [(*keys, column) for column in columns] + [keys] * whole
+    grouped = ", ".join(f"({', '.join(each)})" for each in sets)
+    # What is not grouped by is empty, and so is what no index leads to.
+    selected = f"[{dimensions}][{index}], concat({', '.join(columns)}, '')"
+    return selected, f"GROUPING SETS ({grouped})"
 
 
 _BY_VALUE, _EACH_VALUE = _by_each({value: value for value in OF_VISITS})
@@ -189,42 +195,34 @@ def _constants(of: Callable[[Vital], object], kind: str) -> str:
 
 _PLACES = f"range(1, {len(VITALS) + 1})"
 _METRIC = f"[{_METRICS}][vital]"
-_OWN = "[('', ''), ('device', toString(device)), ('country', toString(country))]"
-
-# A sample's bucket is worked out once. Devices and countries are few: their samples are counted together, then split.
+_BY_MEASURED, _EACH_MEASURED = _by_each(
+    {"path": "page", "first_device": "device", "first_country": "country"}, "vital", "bucket", whole=True
+)
 _SAMPLES = f"""
-    SELECT {{run:UInt64}}, d.1 AS dimension, d.2 AS value, {_METRIC}, bucket, 0, sum(n), sum(g), sum(p)
+    SELECT {{run:UInt64}}, {_BY_MEASURED}, {_METRIC}, bucket, 0, {_signed("1", "good", "poor")}
     FROM
     (
-        SELECT if(grouping(path) = 0, [('page', path)], {_OWN}) AS those, vital, bucket,
-            sum(sign) AS n, sum(sign * good) AS g, sum(sign * poor) AS p
-        FROM
-        (
-            SELECT sign, m.path AS path, first_device AS device, first_country AS country, vital, sample,
-                sample * {_constants(lambda vital: vital.scale, "Float64")}[vital] AS scaled,
-                toInt16(if(scaled <= 1, 0, ceil(log(scaled) / {math.log(GAMMA)!r}))) AS bucket,
-                sample <= {_constants(lambda vital: vital.good, "Float32")}[vital] AS good,
-                sample > {_constants(lambda vital: vital.poor, "Float32")}[vital] AS poor
-            FROM (SELECT sign, m, first_device, first_country FROM work_visits ARRAY JOIN measured AS m WHERE sign != 0)
-            ARRAY JOIN m.vitals AS sample, {_PLACES} AS vital
-            WHERE sample >= 0
-        )
-        GROUP BY GROUPING SETS ((vital, bucket, path), (vital, bucket, device, country))
+        SELECT sign, m.path AS path, first_device, first_country, vital, sample,
+            sample * {_constants(lambda vital: vital.scale, "Float64")}[vital] AS scaled,
+            toInt16(if(scaled <= 1, 0, ceil(log(scaled) / {math.log(GAMMA)!r}))) AS bucket,
+            sample <= {_constants(lambda vital: vital.good, "Float32")}[vital] AS good,
+            sample > {_constants(lambda vital: vital.poor, "Float32")}[vital] AS poor
+        FROM (SELECT sign, m, first_device, first_country FROM work_visits ARRAY JOIN measured AS m WHERE sign != 0)
+        ARRAY JOIN m.vitals AS sample, {_PLACES} AS vital
+        WHERE sample >= 0
     )
-    ARRAY JOIN those AS d
-    GROUP BY dimension, value, vital, bucket"""
+    GROUP BY {_EACH_MEASURED}"""
 
 # In the visit's own dimensions one row per visit and metric.
 _MEASURED = (
     f"arrayDistinct(arrayFlatten(arrayMap(v -> arrayFilter((i, one) -> one >= 0, {_PLACES}, v), measured.vitals)))"
 )
+_BY_OWN, _EACH_OWN = _by_each({"first_device": "device", "first_country": "country"}, "vital", whole=True)
 _VITAL_PEOPLE = f"""
-    SELECT {{run:UInt64}}, d.1 AS dimension, d.2 AS value, {_METRIC}, {PEOPLE_BUCKET},
-        {_people("NOT again", "again")}, 0, 0, 0
-    FROM (SELECT sign, visitor, again, first_device AS device, first_country AS country, vital
+    SELECT {{run:UInt64}}, {_BY_OWN}, {_METRIC}, {PEOPLE_BUCKET}, {_people("NOT again", "again")}, 0, 0, 0
+    FROM (SELECT sign, visitor, again, first_device, first_country, vital
         FROM work_visits ARRAY JOIN {_MEASURED} AS vital WHERE sign != 0)
-    ARRAY JOIN {_OWN} AS d
-    GROUP BY dimension, value, vital"""
+    GROUP BY {_EACH_OWN}"""
 _PAGE_PEOPLE = f"""
     SELECT {{run:UInt64}}, 'page', path, {_METRIC}, {PEOPLE_BUCKET}, {_people("false", "true")}, 0, 0, 0
     FROM (SELECT sign, visitor, m.path AS path, m.vitals AS vitals
@@ -232,18 +230,19 @@ _PAGE_PEOPLE = f"""
     ARRAY JOIN arrayFilter((i, one) -> one >= 0, {_PLACES}, vitals) AS vital
     GROUP BY path, vital"""
 
+# The longest first, so that none is left to run alone.
 _SELECTS = (
-    ("cells", _CELLS_OF_VISITS),
-    ("cells", _cells_of_hits("page", "path", "seen OR NOT came")),
-    ("vitals", _SAMPLES),
     ("conversions", _CONVERSIONS_OF_VISITS),
-    ("cells", _cells_of_hits("event", "name", f"came AND name != '{ENGAGEMENT}'")),
-    ("cells", _cells_of_hits("hostname", "hostname", "came")),
-    ("conversions", _CONVERSIONS_OF_HITS),
+    ("vitals", _SAMPLES),
+    ("cells", _CELLS_OF_VISITS),
+    ("conversions", _REVENUE),
+    ("cells", _cells_of_hits("page", "path", "seen OR NOT came")),
     ("vitals", _PAGE_PEOPLE),
     ("vitals", _VITAL_PEOPLE),
-    ("cells", _CELLS_OF_ENDS),
-    ("conversions", _REVENUE),
+    ("conversions", _CONVERSIONS_OF_HITS),
+    ("cells", _cells_of_hits("hostname", "hostname", "came")),
+    ("cells", _cells_of_hits("event", "name", f"came AND name != '{ENGAGEMENT}'")),
     ("conversions", _CONVERSIONS_OF_ALL),
+    ("cells", _CELLS_OF_ENDS),
     ("cells", _CELLS_OF_ALL),
 )
