@@ -58,10 +58,10 @@ def measure(plan: Plan) -> list[Figure]:
                 client.most(each.port, _WARM_UP_S)
             house.committed()
             runs: dict[str, list[Run]] = {name: [] for name in found}
-            for number in range(plan.rounds):
+            for number in range(plan.turns):
                 for name, server in found.items():
                     if server is not None:
-                        tell(f"{name}, run {number + 1} of {plan.rounds}")
+                        tell(f"{name}, run {number + 1} of {plan.turns}")
                         runs[name].append(run(server, lambda port: client.most(port, plan.seconds)))
             figures = _compared(runs)
             half = statistics.median(run.load.rate for run in runs["Footfall"]) / 2

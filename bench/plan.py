@@ -9,12 +9,14 @@ from msgspec import Struct, structs
 
 
 class Plan(Struct, frozen=True):
-    """seconds, rounds: of each load. addresses, agents, paths: how many different ones the load has. backlog: events
-    drained. events, new_events: raw events rolled up, and those that come before the next run. days, cells, vitals:
-    the released days that dashboards read, and the rows of each. repeats: how often a question is asked."""
+    """seconds: of each load. turns: how often each server has it; rounds: how often all else is done. addresses,
+    agents, paths: how many different ones the load has. backlog: events drained. events, new_events: raw events rolled
+    up, and those that come before the next run. days, cells, vitals: the released days that dashboards read, and the
+    rows of each. repeats: how often a question is asked."""
 
     seed: int = 1
-    seconds: float = 5
+    seconds: float = 3
+    turns: int = 9
     rounds: int = 3
     connections: int = 64
     addresses: int = 5_000
@@ -30,8 +32,8 @@ class Plan(Struct, frozen=True):
 
 
 QUICK = Plan(
-    seconds=0.5, rounds=1, addresses=5_000, backlog=4_000, events=4_000, new_events=400, days=40, cells=100, vitals=300,
-    repeats=3,
+    seconds=0.5, turns=1, rounds=1, addresses=5_000, backlog=4_000, events=4_000, new_events=400, days=40, cells=100,
+    vitals=300, repeats=3,
 )  # fmt: skip
 # Ten thousand events a day is a small site; ten times that is what the plan's own rows a day belong to.
 FACTORS = (1, 10, 100)
@@ -48,6 +50,7 @@ def grown(plan: Plan, factor: int, quick: bool) -> Plan:
     return structs.replace(
         plan,
         seconds=min(plan.seconds, 3),
+        turns=1,
         rounds=1,
         addresses=5_000 * factor,
         paths=500 * factor,
