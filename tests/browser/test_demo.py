@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from playwright.sync_api import Browser, BrowserContext
 
 from tests.browser.conftest import Watched
@@ -23,7 +22,7 @@ def test_a_demo_visit_comes_to_the_open_dashboard_page_by_itself(
     context = browser.new_context()
     visit = watched.watch(context.new_page(), house)
     visit.goto(house.told["demo"])
-    # The page follows by itself: nobody reloads it. On a quiet machine it takes 0.4 to 3 s; how long is no test's matter.
+    # The page follows by itself: nobody reloads it. How long it takes is no matter of tests: 0.4 to 3 s.
     tile = dashboard.locator(".tiles div", has_text="Pageviews").locator("b")
     eventually(lambda: int(f"0{tile.inner_text()}".replace("–", "")) > before, 30)
     context.close()
