@@ -53,8 +53,8 @@ def another_time(offset_s: int) -> Iterator[None]:
         yield
 
 
-def eventually(condition: Callable[[], Any], within_s: float = 20.0) -> Any:
-    """The first true value of the condition; fails after that time."""
+def eventually(condition: Callable[[], Any], within_s: float = 60.0) -> Any:
+    """The first true value of the condition; fails after that time, which says nothing but that it will never be."""
     deadline = time.monotonic() + within_s
     while True:
         value = condition()

@@ -42,13 +42,13 @@ def test_while_the_store_is_down_beacons_are_acknowledged_and_all_of_them_are_st
         assert held == sorted(set(held))
         assert max(after - before for before, after in zip(resident[1], resident[-1], strict=True)) < FLAT_KIB
         server.calm()
-        eventually(lambda: len(oracle.stored(remote)) == ROUNDS * BATCH, 40)
+        eventually(lambda: len(oracle.stored(remote)) == ROUNDS * BATCH, 120)
         eventually(lambda: held_bytes(data) == 0)
         # It goes away again under a writer that is at work.
         server.fail("refuse")
         assert oracle.post(BATCH) == {202: BATCH}
         server.calm()
-        eventually(lambda: len(oracle.stored(remote)) == (ROUNDS + 1) * BATCH, 40)
+        eventually(lambda: len(oracle.stored(remote)) == (ROUNDS + 1) * BATCH, 120)
         oracle.judge(oracle.stored(remote))
         assert house.stop() == 0
     finally:

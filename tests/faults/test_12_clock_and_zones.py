@@ -300,7 +300,7 @@ def test_a_running_house_goes_over_midnight(data: Path) -> None:
             told = [entry for entry in read_journal(journal) if entry["day"] == yesterday]
             return [int(entry["at"]) for entry in told if entry["what"] == "destroyed"]
 
-        [at] = eventually(destroyed, 5)
+        [at] = eventually(destroyed)
         assert midnight + DESTROY_AFTER_S <= at <= midnight + DESTROY_AFTER_S + 3
         eventually(lambda: not [*data.glob("spool/*/*.open"), *data.glob("spool/*/*.sealed")])
         house.kill()

@@ -12,9 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from schema.store import Store
 from tests.faults.conftest import ROOT
 
 pytestmark = [pytest.mark.clickhouse, pytest.mark.timeout(300)]
+
+
+def test_what_is_not_killed_before_writes_to_memory_only(store: Store) -> None:
+    engines = store.rows("SELECT DISTINCT engine FROM system.tables WHERE startsWith(name, 'work_')")
+    assert engines == [("Memory",)]
 
 
 def test_a_rollup_killed_at_any_statement_gives_the_same_rows_when_it_runs_again(tmp_path: Path) -> None:
@@ -32,11 +38,11 @@ def test_a_rollup_killed_at_any_statement_gives_the_same_rows_when_it_runs_again
         if done.returncode == 0:
             break
         assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
-    assert number > 15
+    assert number > 14
 
 
 def test_sums_of_a_month_killed_at_any_statement_never_tell_other_than_the_days(tmp_path: Path) -> None:
-    for number in itertools.count(3):  # the first two only read
+    for number in itertools.count(1):
         done = subprocess.run(
             [sys.executable, "-m", "tests.faults.summed", str(tmp_path / "engine"), str(number)],
             cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
@@ -48,4 +54,4 @@ def test_sums_of_a_month_killed_at_any_statement_never_tell_other_than_the_days(
         if done.returncode == 0:
             break
         assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
-    assert number > 10
+    assert number > 4
