@@ -7,6 +7,7 @@ Promises: linear time (RE2); an ordinary browser, app or phone is a person even 
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Literal
 
 from crawlerdetect.providers.crawlers import data as CRAWLERS  # noqa: N812 - the package's list is lower case
@@ -67,10 +68,11 @@ _LETTER = re.compile(r"[a-z]")
 _AHEAD = ("prefetch", "prerender")
 
 
-def _list_of(patterns: list[str]) -> tuple[Linear, re.Pattern[str] | None]:
-    """A package's list as one automaton; what RE2 does not know (a look ahead) is left to the slower module."""
+@cache
+def _crawlers() -> tuple[Linear, re.Pattern[str] | None]:
+    """The package's list as one automaton; what RE2 does not know (a look ahead) is left to the slower module."""
     known, unknown = [], []
-    for pattern in patterns:
+    for pattern in CRAWLERS:
         try:
             linear(pattern.encode())
         except NotLinear:
@@ -86,7 +88,6 @@ _LIBRARY_AGENT = linear(
     rf"(?:^|[^a-z0-9._-])(?:{_PRODUCTS})(?:/|$|-client)|^(?:java|ruby|perl|php|python|node|whatsapp|libwww)\b".encode()
 )
 _BOT_AGENT = linear(_BOT.encode())
-_CRAWLER, _CRAWLER_TOO = _list_of(CRAWLERS)
 
 
 def kind_of(agent: str) -> Kind:
@@ -103,7 +104,8 @@ def kind_of(agent: str) -> Kind:
         return "library" if _LIBRARY_AGENT.match(raw) else "bot"
     if _LIBRARY_AGENT.search(raw):
         return "library"
-    if _CRAWLER.search(raw) or (_CRAWLER_TOO is not None and _CRAWLER_TOO.search(agent)):
+    crawler, crawler_too = _crawlers()
+    if crawler.search(raw) or (crawler_too is not None and crawler_too.search(agent)):
         return "bot"
     return "" if _BROWSER_BEGINS.match(agent) or _SYSTEM.search(raw) else "library"
 

@@ -7,7 +7,7 @@ Promises: only names of the lists below and short version numbers come out, so a
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import msgspec
 from ua_parser import Domain, Parser
@@ -113,8 +113,18 @@ _SCREENS = ((576, "XS"), (768, "S"), (992, "M"), (1440, "L"))
 
 
 # The parser's own device patterns are the slowest and name models, which would single people out.
-_PARSER = Parser(Resolver(load_builtins()))
 _WANTED = Domain.USER_AGENT | Domain.OS
+
+
+@cache
+def _parser() -> Parser:
+    # Half a second, which most commands have no use for.
+    return Parser(Resolver(load_builtins()))
+
+
+def warm_up() -> None:
+    """Read the lists of agents now, so that the first beacon need not wait for them."""
+    device_of("a program nobody knows")
 
 
 def device_of(agent: str) -> Device:
@@ -124,7 +134,7 @@ def device_of(agent: str) -> Device:
 
 @lru_cache(maxsize=AGENTS_CACHED)
 def _device_of(agent: str) -> Device:
-    parsed = _PARSER(agent, _WANTED)
+    parsed = _parser()(agent, _WANTED)
     family, version = (parsed.user_agent.family, parsed.user_agent.major) if parsed.user_agent else ("", "")
     browser = _BROWSER_NAMES.get(family, family)
     browser = browser if _BROWSERS.fullmatch(browser) else ""

@@ -5,36 +5,48 @@ In: arguments. Out: what was asked for, as a table or with --json for scripts; e
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
-from .commands import canary, changing, check, keys, lab, looking, quarantine, running, tokens, why
+# Where each command is: only the one that is asked for is loaded, because all of them take a second.
+_COMMANDS = {
+    "up": "running:up",
+    "collector": "running:collector",
+    "pipeline": "running:pipeline",
+    "dashboards": "running:dashboards",
+    "sign-in": "running:sign_in",
+    "stats": "looking:stats",
+    "settings": "looking:settings",
+    "check": "check:check",
+    "anonymize": "looking:anonymize",
+    "why": "why:why",
+    "lab": "lab:lab",
+    "token": "tokens:token",
+    "keys": "keys:keys",
+    "canary": "canary:canary",
+    "quarantine": "quarantine:quarantine",
+    "migrate": "changing:migrate_",
+    "import": "changing:import_",
+    "demo": "changing:demo_",
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Loading(click.Group):
+    """A group that loads a command when it is asked for."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        module, attribute = _COMMANDS[name].split(":")
+        command: click.Command = getattr(import_module(f"{__package__}.commands.{module}"), attribute)
+        return command
+
+
+@click.group(cls=_Loading, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="footfall")
 def main() -> None:
     """Footfall counts feet, not faces: cookieless website analytics that keeps its privacy promises provably."""
-
-
-for command in (
-    running.up,
-    running.collector,
-    running.pipeline,
-    running.dashboards,
-    running.sign_in,
-    looking.stats,
-    looking.settings,
-    looking.check,
-    looking.anonymize,
-    why.why,
-    lab.lab,
-    tokens.token,
-    keys.keys,
-    canary.canary,
-    quarantine.quarantine,
-    changing.migrate_,
-    changing.import_,
-    changing.demo_,
-):
-    main.add_command(command)
-looking.check.add_command(check.check_site)

@@ -28,6 +28,7 @@ import uvicorn
 
 from collector.address import Proxies
 from collector.app import create_app as collector_app
+from collector.device import warm_up
 from collector.endpoint import Collector
 from collector.key_follower import Handed, KeyFollower, fetch_keys
 from collector.keys import KeyFile, KeyKeeper, NoKey, lost_days
@@ -326,6 +327,7 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
     )
     if shadow is not None:
         shadow.start()
+    warm_up()
     # What is loaded now stays; what a beacon leaves behind is no cycle. Looking for some took 7 % of the time.
     gc.collect()
     gc.freeze()

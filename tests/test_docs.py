@@ -97,7 +97,10 @@ def test_the_table_of_presets_is_the_presets() -> None:
 
 
 def commands(group: click.Group = main, path: str = "footfall") -> Iterator[tuple[str, click.Command]]:
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command
         if isinstance(command, click.Group):
             yield from commands(command, f"{path} {name}")
         if not isinstance(command, click.Group) or command.invoke_without_command:

@@ -26,7 +26,7 @@ from .. import missing
 from ..engine import CannotDo, control_path, opened
 from ..serve import key_directory, reached_at
 from ..settings import Settings, SiteSettings
-from .looking import state_of_spools
+from .looking import check, state_of_spools
 from .options import Load, common, json_option
 from .why import site_named
 
@@ -46,7 +46,7 @@ class Finding(Struct, frozen=True):
     remedy: str = ""
 
 
-@click.command(name="site")
+@check.command(name="site")
 @common
 @click.argument("site")
 @json_option
