@@ -15,7 +15,7 @@ from schema.metrics import OTHER, PEOPLE_BUCKET
 from schema.site import day_bounds, day_number
 
 from .parallel import at_once
-from .rows import MINE, SiteDay, choose
+from .rows import MINE, NEW, SiteDay, choose
 from .settings import SiteRules
 from .sums import ADDED, RUN, converted, measured, paid, touched
 from .visits import HOUR, raw_value
@@ -60,15 +60,16 @@ def fell(of: SiteDay) -> bool:
     return bool(of.store.rows(f"SELECT count() FROM work_values WHERE kind = 'rare' AND {passed}")[0][0])
 
 
-def choose_rare(of: SiteDay) -> None:
-    """Add all who touched a rare value to `work_whose`."""
+def choose_rare(of: SiteDay, news: bool = False) -> None:
+    """Add all who touched a rare value to `work_whose`. news: and all who have new rows."""
     columns: dict[str, list[str]] = {}
     for (dimension,) in of.store.rows(_HIDING):
         columns.setdefault(raw_value(dimension), []).append(f"'{dimension}'")
     rare = "SELECT value FROM work_values WHERE kind = 'rare' AND dimension IN"
     some = [f"{column} {of.within} ({rare} ({', '.join(those)}))" for column, those in columns.items()]
+    some += [NEW] * news
     if some:
-        choose(of, f"{of.source} WHERE {MINE} AND ({' OR '.join(some)})")
+        choose(of, " OR ".join(some))
 
 
 def fill_others(of: SiteDay) -> None:

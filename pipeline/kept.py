@@ -1,6 +1,6 @@
 """The sums of big open days, kept from run to run, so that a run costs what is new and not what the day has.
 
-In: the sums of a day. Out: the same in `sums_*`, with the places of the raw rows that are in them.
+In: the sums of a day. Out: the same in `sums_*`, with what tells which raw rows are in them.
 Promises: no visitor number is kept; in memory only; what a failure may have left half-written is never used again.
 """
 
@@ -14,25 +14,25 @@ from msgspec import Struct, structs
 from schema.site import Site
 from schema.store import Store
 
-from .rows import SiteDay
+from .rows import Found, SiteDay, Some
 from .sums import KEYS, RUN, summed
 
 # A smaller day is computed whole in a fraction of a second.
 LEAST_ROWS = 50_000
-# Of all days together: about 200 MB. Those that were rolled up last stay.
+# Of all days together. Those that were rolled up last stay.
 MOST_ROWS = 5_000_000
 # Patches add rows to the sums; after a tenth more raw rows they are added up.
 _ADD_UP_AFTER = 1.1
-_TABLES = ("cells", "conversions", "vitals", "rows")
+_TABLES = ("cells", "conversions", "vitals", "files", "repeated")
 
 
 class Kept(Struct, frozen=True):
-    """What is kept of a day. site: as it was then, because its goals are in the sums. rows: raw rows in the sums.
+    """What is kept of a day. site: as it was then, because its goals are in the sums. rows: the raw rows in the sums.
     added_up: how many they were when the sums were added up."""
 
     site: Site
     run: int
-    rows: int
+    rows: Some
     added_up: int
 
 
@@ -54,26 +54,29 @@ class KeptSums:
         """The day with room for its sums, if they are worth keeping. rows: how many raw rows it has."""
         self._days.pop((of.site.key, of.day), None)
         fits = self._least <= rows <= self._most
-        while self._days and sum(kept.rows for kept in self._days.values()) > self._most - rows * fits:
+        while self._days and sum(kept.rows.rows for kept in self._days.values()) > self._most - rows * fits:
             del self._days[next(iter(self._days))]
         self._tidy(of.store)
         return structs.replace(of, run=secrets.randbits(63) | 1) if fits else of
 
-    def keep(self, of: SiteDay, rows: int, before: Kept | None = None) -> None:
-        """Keep the day's sums for the next run. rows: how many raw rows are in them. before: as what they were taken;
-        what is new since then is in `work_rows`."""
+    def keep(self, of: SiteDay, found: Found, before: Kept | None = None) -> None:
+        """Keep the day's sums for the next run. found: the raw rows that are in them. before: as what they were
+        taken."""
         if not of.run:
             return
         of.store.command(
-            """INSERT INTO sums_rows SELECT {run:UInt64}, sequence,
-            (id, sequence) NOT IN (SELECT id, sequence FROM work_repeated) FROM work_rows WHERE NOT known""",
+            "INSERT INTO sums_files SELECT {run:UInt64}, file, last FROM work_files WHERE last > known", of.named
+        )
+        of.store.command(
+            """INSERT INTO sums_repeated SELECT DISTINCT {run:UInt64}, id, sequence FROM work_repeated
+            WHERE (id, sequence) NOT IN (SELECT id, sequence FROM sums_repeated WHERE run = {run:UInt64})""",
             of.named,
         )
-        added_up = before.added_up if before else rows
-        if rows > added_up * _ADD_UP_AFTER:
+        added_up = before.added_up if before else found.all.rows
+        if found.all.rows > added_up * _ADD_UP_AFTER:
             self._add_up(of)
-            added_up = rows
-        self._days[of.site.key, of.day] = Kept(of.site, of.run, rows, added_up)
+            added_up = found.all.rows
+        self._days[of.site.key, of.day] = Kept(of.site, of.run, found.all, added_up)
 
     def forget(self, store: Store, site: str, day: dt.date) -> None:
         """Drop a day's sums, if there are any."""

@@ -17,7 +17,7 @@ from schema.store import Store
 
 from .fold import choose_rare, fell, fill_others, find_rare, fold
 from .kept import KeptSums
-from .rows import WITH_NEWS, SiteDay, choose, look
+from .rows import SiteDay, look
 from .settings import SiteRules
 from .sums import add_visits
 from .visits import fill_visits
@@ -26,7 +26,7 @@ FAMILIES = ("cells", "conversions", "vitals")
 # `work_*` and `staging_*` serve one site-day at a time.
 ROLLING = threading.Lock()
 _WORK = (
-    *("rows", "repeated", "whose", "visits"),
+    *("files", "repeated", "whose", "visits"),
     *FAMILIES,
     *("values", "passed", "kept", "others"),
 )
@@ -76,13 +76,13 @@ def drop_open(store: Store, site: Site, day: dt.date) -> None:
 
 def _compute(of: SiteDay, k: int, kept: KeptSums | None) -> SiteDay:
     """Have the day's sums, and know who is behind its rare values, from all of its raw rows."""
-    rows = look(of, known=False).new
+    found = look(of)
     if kept:
-        of = kept.begin(of, rows)
-    fill_visits(of, rows, known=False)
+        of = kept.begin(of, found.all.rows)
+    fill_visits(of, found.all.rows)
     add_visits(of)
     if kept:
-        kept.keep(of, rows)
+        kept.keep(of, found)
     find_rare(of, k)
     choose_rare(of)
     fill_others(of)
@@ -96,22 +96,21 @@ def _patch(of: SiteDay, k: int, kept: KeptSums | None) -> SiteDay | None:
     if not (kept and before):
         return None
     of = structs.replace(of, run=before.run)
-    found = look(of, known=True)
+    found = look(of)
     # A row that is gone may have been anybody's; one that is replaced is another visitor's.
-    if found.there != before.rows or found.replaced or found.new > before.rows * _NEW_AT_MOST:
+    if found.known != before.rows or found.replaced or found.new > before.rows.rows * _NEW_AT_MOST:
         _clear(of.store)
         return None
     # Who touched something rare is read in the same go: what becomes rare now is theirs who have new rows.
     find_rare(of, k, ahead=True)
-    choose_rare(of)
-    choose(of, WITH_NEWS, news=True)
-    fill_visits(of, found.new, known=True)
+    choose_rare(of, news=True)
+    fill_visits(of, found.new, chosen=True)
     add_visits(of)
-    kept.keep(of, before.rows + found.new, before)
+    kept.keep(of, found, before)
     find_rare(of, k)
     if fell(of):
         choose_rare(of)
-        fill_visits(of, found.new, known=True)
+        fill_visits(of, found.new, chosen=True)
     fill_others(of)
     return of
 

@@ -1,8 +1,8 @@
 """Which raw rows of a site-day are counted: those there were at one moment, and of an id the first.
 
-In: a table of raw rows, and for an open day what its kept sums have of it (`sums_rows`). Out: `work_rows`, what is new;
-`work_repeated`, what is not counted. Promises: everything that a run reads after `look` is of the same moment, however
-many rows arrive meanwhile; a row that arrives later is new to the next run.
+In: a table of raw rows, and for an open day what its kept sums have of it (`sums_files`, `sums_repeated`). Out:
+`work_files`, what is there and what is new; `work_repeated`, what is not counted. Promises: everything that a run reads
+after `look` is of the same moment, however many rows arrive meanwhile; a row that arrives later is new to the next run.
 """
 
 from __future__ import annotations
@@ -15,10 +15,16 @@ from msgspec import Struct
 from schema.site import Site
 from schema.store import Store
 
+from .spool_file import PLACE_BITS
+
 MINE = "site = {site:String} AND day = {day:Date}"
 RANGE = "visitor BETWEEN {first:UInt64} AND {last:UInt64}"
-_KNOWN = "SELECT sequence FROM sums_rows WHERE run = {run:UInt64}"
-_COUNTED = f"{_KNOWN} AND counted"
+_FILE = f"bitShiftRight(sequence, {PLACE_BITS})"
+_FILES = "(SELECT (groupArray(file), groupArray(known), groupArray(last)) FROM work_files)"
+# Of the raw row at hand, bound to nothing: whether it was there when the run began, and whether it is not in the sums.
+THERE = f"sequence <= transform({_FILE}, {_FILES}.1, {_FILES}.3, toUInt64(0))"
+NEW = f"sequence > transform({_FILE}, {_FILES}.1, {_FILES}.2, toUInt64(0))"
+_NOT_COUNTED = "SELECT id, sequence FROM sums_repeated WHERE run = {run:UInt64}"
 
 
 class SiteDay(Struct, frozen=True):
@@ -47,67 +53,80 @@ class SiteDay(Struct, frozen=True):
         return "GLOBAL IN" if self.store.cluster else "IN"
 
 
-class Found(Struct, frozen=True):
-    """there: raw rows that the sums have and that are still there. new: those that they have not. replaced: a row that
-    they count was sent again with an earlier place."""
+class Some(Struct, frozen=True):
+    """A set of raw rows: how many, and a mark that no other set has (all their places, hashed, by exclusive or)."""
 
-    there: int
-    new: int
+    rows: int
+    mark: int
+
+
+class Found(Struct, frozen=True):
+    """known: those that the sums should have, as they are now. all: with what is new. replaced: a row that the sums
+    count was sent again with an earlier place."""
+
+    known: Some
+    all: Some
     replaced: bool
 
+    @property
+    def new(self) -> int:
+        """How many rows are new."""
+        return self.all.rows - self.known.rows
 
-def look(of: SiteDay, known: bool) -> Found:
-    """See what is there, and fill `work_rows` and `work_repeated`. known: there are sums of this day."""
+
+def look(of: SiteDay) -> Found:
+    """See what is there, and fill `work_files` and `work_repeated`."""
     store = of.store
-    every = f"SELECT sequence, visitor, id FROM {of.source} WHERE {MINE}"
-    if known:
-        # One read: those that the sums have fall together into one line.
-        had = f"sequence {of.within} ({_KNOWN})"
-        select = "had, if(had, 0, sequence) AS s, if(had, 0, visitor) AS v, if(had, 0, id) AS i, count()"
-        every = f"SELECT {select} FROM (SELECT *, {had} AS had FROM ({every})) GROUP BY had, s, v, i"
-    else:
-        every = f"SELECT 0, sequence, visitor, id, 1 FROM ({every})"
-    store.command(f"INSERT INTO work_rows {every}", of.named)
-    [(there, new, ids)] = store.rows(
-        "SELECT sumIf(rows, known), sumIf(rows, NOT known), countIf(id != 0) FROM work_rows"
+    known = "(SELECT file, max(last) AS known FROM sums_files WHERE run = {run:UInt64} GROUP BY file)"
+    store.command(
+        f"""INSERT INTO work_files
+        SELECT file, known, last
+        FROM (SELECT {_FILE} AS file, max(sequence) AS last FROM {of.source} WHERE {MINE} GROUP BY file) AS f
+        ANY LEFT JOIN {known} AS k USING file""",
+        of.named,
     )
-    return Found(int(there), int(new), bool(ids) and _repeated(of, known))
+    mark = "groupBitXor(cityHash64(sequence))"
+    lines = store.rows(
+        f"""SELECT {NEW} AS new, count(), {mark}, countIf(id != 0)
+        FROM {of.source} WHERE {MINE} AND {THERE} GROUP BY new""",
+        of.named,
+    )
+    there = {bool(new): Some(rows, mark) for new, rows, mark, _ in lines}
+    had, new = there.get(False, Some(0, 0)), there.get(True, Some(0, 0))
+    replaced = any(ids for *_, ids in lines) and _repeated(of)
+    return Found(had, Some(had.rows + new.rows, had.mark ^ new.mark), replaced)
 
 
-def _repeated(of: SiteDay, known: bool) -> bool:
+def _repeated(of: SiteDay) -> bool:
     """Fill `work_repeated`. Whether one of them is counted in the sums."""
-    rows = "SELECT id, sequence FROM work_rows WHERE NOT known AND id != 0"
-    if known:
+    store, rows = of.store, f"SELECT id, sequence FROM {of.source} WHERE {MINE} AND id != 0 AND {THERE}"
+    if of.run:
         # Among all rows, because an id may come back after hours.
-        rows = f"SELECT id, sequence FROM {of.source} WHERE {MINE} AND id {of.within} (SELECT id FROM ({rows}))"
-    of.store.command(
+        rows = f"{rows} AND id {of.within} (SELECT id FROM ({rows} AND {NEW}))"
+    store.command(
         f"""INSERT INTO work_repeated SELECT id, sequence FROM ({rows}) AS every
         INNER JOIN (SELECT id, min(sequence) AS first FROM ({rows}) GROUP BY id HAVING count() > 1) AS earliest
         USING id WHERE sequence > first""",
         of.named,
     )
-    if not known:
+    if not of.run:
         return False
-    twice = "sequence IN (SELECT sequence FROM work_repeated)"
-    return bool(of.store.rows(f"SELECT count() FROM ({_COUNTED}) WHERE {twice}", of.named)[0][0])
+    counted = f"NOT ({NEW}) AND (id, sequence) NOT IN ({_NOT_COUNTED})"
+    replaced = store.rows(f"SELECT count() FROM work_repeated WHERE {counted}", of.named)[0][0]
+    store.command(f"INSERT INTO work_repeated {_NOT_COUNTED}", of.named)
+    return bool(replaced)
 
 
-def counted(of: SiteDay, known: bool) -> str:
+def counted(of: SiteDay) -> str:
     """SQL that holds for the rows that are counted. Bound to MINE and RANGE."""
-    sequences = f"SELECT sequence FROM work_rows WHERE NOT known AND {RANGE}"
-    if known:
-        sequences += f" UNION ALL {_COUNTED}"
-    return (
-        f"{MINE} AND {RANGE} AND sequence {of.within} ({sequences}) "
-        f"AND (id = 0 OR (id, sequence) NOT {of.within} (SELECT id, sequence FROM work_repeated))"
-    )
+    repeated = f"(id, sequence) {of.within} (SELECT id, sequence FROM work_repeated)"
+    return f"{MINE} AND {RANGE} AND {THERE} AND (id = 0 OR NOT ({repeated}))"
 
 
-def choose(of: SiteDay, whose: str, news: bool = False) -> None:
-    """Add the visitors of that SELECT to `work_whose`. news: they have new rows."""
+def choose(of: SiteDay, whose: str) -> None:
+    """Add the visitors who have a row for which that SQL holds to `work_whose`, with whether they have a new one."""
     of.store.command(
-        f"INSERT INTO work_whose SELECT DISTINCT visitor, {news} FROM {whose}", of.named | {"zone": of.site.timezone}
+        f"""INSERT INTO work_whose
+        SELECT visitor, max({NEW}) FROM {of.source} WHERE {MINE} AND {THERE} AND ({whose}) GROUP BY visitor""",
+        of.named | {"zone": of.site.timezone},
     )
-
-
-WITH_NEWS = "work_rows WHERE NOT known AND (id, sequence) NOT IN (SELECT id, sequence FROM work_repeated)"

@@ -13,7 +13,7 @@ from schema.metrics import OTHER, VITALS
 from schema.site import Goal
 
 from .parallel import at_once
-from .rows import MINE, RANGE, SiteDay, counted
+from .rows import MINE, NEW, RANGE, SiteDay, counted
 
 # A longer silence ends a visit.
 VISIT_GAP_S = 30 * 60
@@ -35,13 +35,13 @@ _COLUMNS = (
 OF_VISITS = (HOUR, "entry_page", "exit_page", *_COLUMNS)
 
 
-def fill_visits(of: SiteDay, rows: int, known: bool) -> None:
-    """Replace the content of `work_visits`. rows: about how many there are to read. known: there are sums of the day,
+def fill_visits(of: SiteDay, rows: int, chosen: bool = False) -> None:
+    """Replace the content of `work_visits`. rows: about how many there are to read. chosen: there are sums of the day,
     and only the visits of those in `work_whose` are wanted: where there is news, as they are and as they were."""
     of.store.command("TRUNCATE TABLE work_visits")
     goals, parameters = _goals(of.site.goals)
     parameters |= of.named | {"zone": of.site.timezone, "gap": VISIT_GAP_S}
-    statement = _insert(of, goals, known)
+    statement = _insert(of, goals, chosen)
     # Visitor numbers are hashes, and raw rows are stored by them: an equal part of the visitors is read, and is in
     # memory, at a time.
     size = -(-_VISITORS // (1 + rows // _EVENTS_AT_A_TIME))
@@ -61,17 +61,16 @@ def raw_value(dimension: str) -> str:
     return _told({"page": "path", "entry_page": "path", "exit_page": "path", "event": "name"}.get(dimension, dimension))
 
 
-def _insert(of: SiteDay, goals: str, known: bool) -> str:
+def _insert(of: SiteDay, goals: str, chosen: bool) -> str:
     viewed, acted = f"name = '{PAGEVIEW}'", f"name != '{ENGAGEMENT}'"
     parts = ", ".join(map(_told, ("name", "path", "hostname")))
     reached = f"arrayMap(goal -> (goal, {parts}, currency, amount), goals)"
-    rows, opening = f"{of.source} WHERE {counted(of, known)}", f"{of.source} WHERE {MINE} AND {RANGE} AND {acted}"
+    rows, opening = f"{of.source} WHERE {counted(of)}", f"{of.source} WHERE {MINE} AND {RANGE} AND {acted}"
     sign, by = "1", "visitor"
-    if known:
+    if chosen:
         whose = f"visitor {of.within} (SELECT visitor FROM work_whose)"
         news = f"visitor {of.within} (SELECT visitor FROM work_whose WHERE news)"
-        new = f"sequence {of.within} (SELECT sequence FROM work_rows WHERE NOT known)"
-        arrayed = f"arrayJoin(multiIf(NOT ({news}), [0], {new}, [1], [-1, 1])) AS sign"
+        arrayed = f"arrayJoin(multiIf(NOT ({news}), [0], {NEW}, [1], [-1, 1])) AS sign"
         rows, opening = f"(SELECT *, {arrayed} FROM {rows} AND {whose})", f"{opening} AND {whose}"
         sign, by = "sign", "sign, visitor"
     # What a visit has of its first event is looked up once for each: to carry fifteen columns of every event through
@@ -115,7 +114,7 @@ def _insert(of: SiteDay, goals: str, known: bool) -> str:
             FROM
             (
                 SELECT
-                    {"sign, " if known else ""}visitor, received, sequence, name, interactive, path, hostname,
+                    {"sign, " if chosen else ""}visitor, received, sequence, name, interactive, path, hostname,
                     engaged_ms, {goals} AS goals, currency, amount, device, country,
                     [{", ".join(VITALS)}] AS vitals,
                     row_number() OVER visitor_events AS place,

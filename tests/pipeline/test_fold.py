@@ -271,7 +271,7 @@ def test_no_visitor_number_is_left_where_the_rollup_works(store: Store) -> None:
     for table in (
         "work_visits",
         "work_whose",
-        "work_rows",
+        "work_files",
         "work_cells",
         "work_kept",
         "staging_cells",

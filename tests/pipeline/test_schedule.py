@@ -113,11 +113,11 @@ def test_the_sums_of_a_day_go_when_it_is_released(store: Store, sites: list[tupl
     worker = Pipeline(store, sites, RollupSettings(every_s=60), clock=lambda: now[0], kept=KeptSums(least_rows=1))
     insert(store, [make_event(site.key, NOON, DAY)])
     worker.roll_up()
-    assert store.rows("SELECT count() FROM sums_rows") == [(1,)]
+    assert store.rows("SELECT count() FROM sums_files") == [(1,)]
     now[0] = day_bounds("UTC", day_number(DAY)).end + 300.0
     store.insert("watermarks", ("spool", "received_through"), (("a",), (int(now[0]),)))
     assert worker.close() == [(site.key, DAY)]
-    for table in ("cells", "conversions", "vitals", "rows"):
+    for table in ("cells", "conversions", "vitals", "files", "repeated"):
         assert store.rows(f"SELECT count() FROM sums_{table}") == [(0,)], table
 
 

@@ -72,7 +72,6 @@ def test_a_visitor_number_stands_only_where_raw_rows_live(store: Store) -> None:
     assert {table for (table,) in tables} - {"erasures"} == {
         "events",
         "work_visits",
-        "work_rows",
         "work_whose",
         run.table,
     }
