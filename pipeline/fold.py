@@ -17,7 +17,7 @@ from schema.site import day_bounds, day_number
 from .parallel import at_once
 from .rows import MINE, NEW, SiteDay, choose
 from .settings import SiteRules
-from .sums import ADDED, RUN, converted, measured, paid, touched
+from .sums import ADDED, RUN, converted, families, measured, paid, touched
 from .visits import HOUR, raw_value
 
 
@@ -75,7 +75,7 @@ def choose_rare(of: SiteDay, news: bool = False) -> None:
 def fill_others(of: SiteDay) -> None:
     """Fill `work_others`, from the visits of those in `work_whose`."""
     if of.store.rows(_HIDING):
-        at_once(of.store, [(statement, {}) for statement in _OTHERS])
+        at_once(of.store, [(statement, {}) for family, statement in _OTHERS if family in families(of)])
 
 
 def fold(of: SiteDay, rules: SiteRules, live: bool) -> None:
@@ -93,7 +93,8 @@ def fold(of: SiteDay, rules: SiteRules, live: bool) -> None:
     rounded = live and rules.strict
     parameters |= {unit: rules.k * size if rounded else 1 for unit, size in _STEPS.items()}
     # Conversions, revenue and vitals follow the cells; of vitals the samples follow the people.
-    for statements in ((_CELLS,), (_CONVERSIONS, _REVENUE, _VITAL_PEOPLE), (_VITAL_SAMPLES,)):
+    conversions = (_CONVERSIONS, _REVENUE) if "conversions" in families(of) else ()
+    for statements in ((_CELLS,), (*conversions, _VITAL_PEOPLE), (_VITAL_SAMPLES,)):
         # A histogram has few samples in each bucket: rounded down it would tell lies, so it waits for the release.
         shown = [statement for statement in statements if not (rounded and "staging_vitals" in statement)]
         at_once(store, [(statement.replace("{sums}", of.sums), parameters) for statement in shown])
@@ -163,10 +164,10 @@ def _other(family: str, name: str, currency: str, each: str) -> str:
 
 
 _OTHERS = (
-    _OTHER_CELLS,
-    _other("conversions", "goal", "''", converted(_VISITS)),
-    _other("conversions", "goal", "currency", paid(_VISITS)),
-    _other("vitals", "metric", "''", measured(_VISITS)),
+    ("cells", _OTHER_CELLS),
+    ("conversions", _other("conversions", "goal", "''", converted(_VISITS))),
+    ("conversions", _other("conversions", "goal", "currency", paid(_VISITS))),
+    ("vitals", _other("vitals", "metric", "''", measured(_VISITS))),
 )
 
 

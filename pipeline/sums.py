@@ -8,7 +8,7 @@ Promises: the sums of a day are those of its visits, in however many runs they c
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from schema.event import ENGAGEMENT, PAGEVIEW
 from schema.metrics import GAMMA, PEOPLE_BUCKET, VITALS, Vital
@@ -29,11 +29,18 @@ NUMBERS = {
 }
 
 
+def families(of: SiteDay) -> Collection[str]:
+    """The families that have sums of that day: without goals there are no conversions, and planning a statement takes
+    longer than reading a small day."""
+    return KEYS if of.site.goals else KEYS.keys() - {"conversions"}
+
+
 def add_visits(of: SiteDay) -> None:
     """Add what is in `work_visits` to the day's sums."""
     # They are several, so each has enough of one thread.
     alone = "SETTINGS max_threads = 1"
-    at_once(of.store, [(f"INSERT INTO {of.sums}_{family} {select} {alone}", of.named) for family, select in _SELECTS])
+    selects = [(family, select) for family, select in _SELECTS if family in families(of)]
+    at_once(of.store, [(f"INSERT INTO {of.sums}_{family} {select} {alone}", of.named) for family, select in selects])
 
 
 def summed(of: SiteDay, family: str) -> str:

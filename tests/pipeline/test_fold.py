@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from msgspec import structs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -37,7 +38,8 @@ def hit(site: Site, visitor: int, at: int = 0, **given: Any) -> Event:
 
 
 def rolled_up(store: Store, site: Site, events: Sequence[Event], k: int = 5, strict: bool = False) -> None:
-    insert(store, events)
+    if events:
+        insert(store, events)
     roll_up(store, site, DAY, SiteRules(k, 30, "strict" if strict else "balanced", strict))
 
 
@@ -53,6 +55,16 @@ def cells(store: Store, site: Site, dimension: str, grain: str = "day", what: st
 
 def count(store: Store, site: Site, table: str) -> int:
     return int(store.rows(f"SELECT count() FROM {table} WHERE site = {{site:String}}", {"site": site.key})[0][0])
+
+
+def test_a_site_whose_last_goal_goes_shows_no_conversions_and_the_same_cells(store: Store) -> None:
+    site = new_site(Goal("buy", event="buy"))
+    rolled_up(store, site, [hit(site, visitor, name="buy", currency="EUR", amount=5) for visitor in range(1, 8)])
+    assert count(store, site, "open_conversions")
+    shown = cells(store, site, "event")
+    rolled_up(store, structs.replace(site, goals=()), [])
+    assert count(store, site, "open_conversions") == 0
+    assert cells(store, site, "event") == shown == {"buy": 7}
 
 
 @pytest.mark.parametrize(
