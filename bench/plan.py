@@ -28,7 +28,7 @@ class Plan(Struct, frozen=True):
     days: int = 730
     cells: int = 800
     vitals: int = 3_000
-    repeats: int = 20
+    repeats: int = 40
 
 
 QUICK = Plan(

@@ -45,19 +45,26 @@ class Goal(Struct, frozen=True):
         }
 
 
-def goals_of(
-    store: Store, span: Span, condition: str, parameters: dict[str, Any] | None = None, more: Iterable[Row] = ()
-) -> list[Goal]:
-    """The goals of the rows that meet the condition, without a rate. more: rows that are known already."""
+def goals_of(store: Store, span: Span, condition: str, parameters: dict[str, Any] | None = None) -> list[Goal]:
+    """The goals of the rows that meet the condition, without a rate."""
+    return goals_in(goal_rows(store, span, condition, parameters))
+
+
+def goal_rows(store: Store, span: Span, condition: str, parameters: dict[str, Any] | None = None) -> list[Row]:
+    """What goals and currencies add up to: rows of goal, currency, converters, conversions, amount, payers."""
     columns = "goal, currency, converters, conversions, amount, payers"
     source = rows_of("conversions", columns, condition, span)
     sql = (
         "SELECT goal, currency, sum(converters), sum(conversions), sum(amount), sum(payers) "
         f"FROM {source} GROUP BY goal, currency"
     )
-    rows = store.rows(sql, span.parameters | (parameters or {}), **store.brief) if source else []
+    return store.rows(sql, span.parameters | (parameters or {}), **store.brief) if source else []
+
+
+def goals_in(rows: Iterable[Row]) -> list[Goal]:
+    """The goals of such rows, added up, without a rate."""
     counted: dict[tuple[str, str], list[list[int]]] = {}
-    for goal, currency, *counts in (*rows, *more):
+    for goal, currency, *counts in rows:
         counted.setdefault((goal, currency), []).append(counts)
     sums = {key: tuple(map(sum, zip(*counts, strict=True))) for key, counts in counted.items()}
     people: dict[str, tuple[int, int]] = {}

@@ -7,15 +7,18 @@ Promises: sums of other releases are never taken.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
-from functools import reduce
+from collections.abc import Iterable, Sequence
+from functools import cache, reduce
 from operator import xor
+from typing import Any
 
 from msgspec import Struct
 
 from schema.metrics import Measures
 from schema.months import GOALS, TOTALS
 from schema.store import Row, Store
+
+from .remembered import Remembered
 
 # A shorter period holds no month worth asking for.
 LEAST_DAYS = 28
@@ -36,7 +39,45 @@ class Month(Struct, frozen=True):
     goals: tuple[Row, ...]
 
 
-def read_months(store: Store, site: str, first: dt.date, last: dt.date) -> list[Row]:
+def months_of(
+    store: Store,
+    remembered: Remembered,
+    site: str,
+    first: dt.date,
+    last: dt.date,
+    releases: Iterable[tuple[dt.date, int, int]],
+) -> tuple[Month, ...]:
+    """Those months touched by these days that are sums of exactly the releases there are. releases: of every released
+    day its date, how many rows it has, and its mark."""
+    touched: dict[dt.date, list[tuple[dt.date, int, int]]] = {}
+    for release in releases:
+        month = release[0].replace(day=1)
+        if first.replace(day=1) <= month <= last:
+            touched.setdefault(month, []).append(release)
+
+    @cache
+    def stored() -> list[Row]:
+        return _read(store, site, first, last)
+
+    def known(month: dt.date) -> Month | None:
+        mark = mark_of(touched[month])
+
+        def read() -> Month | None:
+            # A month that was made anew is there twice for a while.
+            made = [row for row in stored() if row[0] == month and row[2] == mark]
+            return _month(made[-1][1], touched[month], made[-1][3:]) if made else None
+
+        return remembered.get(("month", site, month, mark), read, lambda found: len(found.days) if found else 0)
+
+    return tuple(found for month in sorted(touched) if (found := known(month)))
+
+
+def mark_of(releases: Iterable[tuple[dt.date, int, int]]) -> int:
+    """What tells these releases from others."""
+    return reduce(xor, (mark for _, _, mark in releases), 0)
+
+
+def _read(store: Store, site: str, first: dt.date, last: dt.date) -> list[Row]:
     """What is stored of the months that these days touch, whatever releases it is of."""
     return store.rows(
         f"SELECT month, made, releases, {_COLUMNS} FROM months "
@@ -46,21 +87,7 @@ def read_months(store: Store, site: str, first: dt.date, last: dt.date) -> list[
     )
 
 
-def valid_months(rows: list[Row], releases: Iterable[tuple[dt.date, int, int]]) -> tuple[Month, ...]:
-    """Those of the months that are sums of exactly the releases there are. releases: of every released day its date,
-    how many rows it has, and its mark."""
-    months: dict[dt.date, list[tuple[dt.date, int, int]]] = {}
-    for release in releases:
-        months.setdefault(release[0].replace(day=1), []).append(release)
-    found = {}
-    for first, made, of, *values in rows:
-        if of == reduce(xor, (mark for _, _, mark in months.get(first, ())), 0):
-            # A month that was made anew is there twice for a while.
-            found[first] = _month(made, months[first], values)
-    return tuple(found[first] for first in sorted(found))
-
-
-def _month(made: int, releases: list[tuple[dt.date, int, int]], values: list[list[object]]) -> Month:
+def _month(made: int, releases: list[tuple[dt.date, int, int]], values: Sequence[Any]) -> Month:
     totals, goals = zip(*values[: len(TOTALS)], strict=True), zip(*values[len(TOTALS) :], strict=True)
     days, counts, _ = zip(*releases, strict=True)
     return Month(made, frozenset(days), sum(counts), {day: Measures(*sums) for day, *sums in totals}, tuple(goals))

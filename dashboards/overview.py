@@ -11,6 +11,9 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
+from functools import lru_cache
+from heapq import nsmallest
+from itertools import islice
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -22,13 +25,18 @@ from schema.metrics import DIMENSIONS, MEASURES, METRICS, OTHER, Measures
 from schema.site import Site
 from schema.store import Store
 
-from .conversions import Goal, goals_of, rated
+from .conversions import Goal, goal_rows, goals_in, rated
 from .months import WORTH_ROWS, Month
 from .period import Period
 from .released import Released
+from .remembered import Remembered
 from .source import SUMS, Grain, Span, rows_of
-from .vitals import VitalCell, vitals_of
+from .vitals import VitalCell, histograms_of, most_seen, vitals_of
 
+# Open days of more values are added up by the store: each value takes some microseconds here.
+_MOST_OPEN = 5_000
+# What a histogram counts for among what is remembered: about so many values.
+_BUCKETS = 10
 _DAY = dt.timedelta(days=1)
 _HOUR = dt.timedelta(hours=1)
 
@@ -96,6 +104,7 @@ class Overview(Struct, frozen=True):
 
 def read(
     store: Store,
+    remembered: Remembered,
     pool: Executor,
     site: Site,
     period: Period,
@@ -104,21 +113,22 @@ def read(
     rows: int,
     step: int = 1,
 ) -> Overview:
-    """Ask the store for all of it, several statements at once. rows: at most that many in each table. step: what
-    the counts of open days are multiples of."""
+    """Ask the store for what is not remembered, several statements at once. rows: at most that many in each table.
+    step: what the counts of open days are multiples of."""
     compared = period.previous()
     hourly = period.days == 1
     zone = ZoneInfo(site.timezone)
     whole = _whole_months(released, period)
     days, made = _days_in(whole), tuple(month.made for month in whole)
     span = released.span.part(period.first, period.last).less(days, made)
-    vitals = pool.submit(vitals_of, store, span, "true", {"rows": rows}, merged=False)
-    goals = pool.submit(_goals, store, released, period)
+    vitals = pool.submit(_vitals, store, remembered, span, released.mark, rows)
+    goals = pool.submit(_goals, store, remembered, released, period)
     count_only = pool.submit(_count_only, store, span)
     # Of the days before the period nothing but the whole site is shown, and that is known of all months.
     known = frozenset(day for day in _days_in(released.months) if day < period.first)
-    cells = _cells(store, released.span.less(released.span.released & (days | known), made), period.first, rows, hourly)
-    by_day, hours, folded = _whole_site(released, cells.get("", ()))
+    span = released.span.less(released.span.released & (days | known), made)
+    cells = _cells(store, remembered, span, released.mark, period.first, rows, hourly)
+    by_day, hours, folded = _whole_site(released, cells.get("", {}))
     totals = _added(by_day, period)
     previous = _added(by_day, compared)
     counted_since = min([*filter(None, [released.since]), *by_day], default=now.date())
@@ -172,12 +182,45 @@ def _whole_months(released: Released, period: Period) -> list[Month]:
     return months if sum(month.rows for month in months) >= WORTH_ROWS else []
 
 
-def _goals(store: Store, released: Released, period: Period) -> list[Goal]:
+def _goals(store: Store, remembered: Remembered, released: Released, period: Period) -> list[Goal]:
     """The goals of the whole site. Days of months are known already, also those of a month that is not whole."""
     span = released.span.part(period.first, period.last)
-    known = [row for month in released.months for row in month.goals if period.first <= row[0] <= period.last]
+    rows = [row[1:] for month in released.months for row in month.goals if period.first <= row[0] <= period.last]
     span = span.less(span.released & _days_in(released.months))
-    return goals_of(store, span, "dimension = ''", more=[row[1:] for row in known])
+    if span.has_closed:
+        closed = span.closed()
+        rows += remembered.get(
+            ("goals", closed, released.mark), lambda: goal_rows(store, closed, "dimension = ''"), len
+        )
+    if span.has_open:
+        rows += goal_rows(store, span.open(), "dimension = ''")
+    return goals_in(rows)
+
+
+def _vitals(store: Store, remembered: Remembered, span: Span, mark: int, rows: int) -> list[VitalCell]:
+    """The most seen values of each dimension. mark: which releases those of the span are."""
+
+    def read() -> list[VitalCell]:
+        return vitals_of(store, span, "true", {"rows": rows}, merged=False)
+
+    if not span.has_open:
+        return remembered.get(("vitals", span, mark, rows), read, len)
+    crowded = ("crowded histograms", span.site, span.last)
+    if crowded in remembered:
+        return read()
+    known, most = {}, remembered.most_of_one // _BUCKETS
+    if span.has_closed:
+        closed = span.closed()
+        known = remembered.get(
+            ("histograms", closed, mark),
+            lambda: histograms_of(store, closed, most),
+            lambda found: len(found) * _BUCKETS,
+        )
+    new = histograms_of(store, span.open(), most)
+    if max(len(known), len(new)) >= most:
+        remembered.get(crowded, lambda: True, int)
+        return read()
+    return most_seen(known, new, rows)
 
 
 def _days_in(months: Iterable[Month]) -> frozenset[dt.date]:
@@ -190,39 +233,103 @@ _KEY = (
 )
 
 
+# By dimension the keys and what they add up to.
+Cells = dict[str, dict[str, Measures]]
+
+
 def _cells(
-    store: Store, span: Span, first: dt.date, rows: int = 0, hourly: bool = False
-) -> dict[str, list[tuple[str, Measures]]]:
-    """By dimension the keys and what they add up to: the most visited values of every dimension from the first day on;
-    and of the whole site every day of the span, where `hourly` every hour, too."""
+    store: Store, remembered: Remembered, span: Span, mark: int, first: dt.date, rows: int = 0, hourly: bool = False
+) -> Cells:
+    """Of every dimension some more than the `rows` most visited values from the first day on; and of the whole site
+    every day of the span, where `hourly` every hour, too. mark: which releases those of the span are."""
+    # One that is not shown and one that comes last may be among the first.
+    shown = rows + 2
+    of, key = (first, bool(rows), hourly), (mark, first, rows, hourly)
+
+    def read() -> Cells:
+        return _read_cells(store, span, *of, shown)
+
+    if not span.has_open:
+        return remembered.get(("cells", span, *key), read, _many)
+    crowded = ("crowded cells", span.site, span.last)
+    if crowded in remembered:
+        return read()
+    # What is open is added in Python: planning a statement over both takes twice as long.
+    known: Cells = {}
+    if span.has_closed:
+        closed = span.closed()
+        known = remembered.get(
+            ("all cells", closed, *key),
+            lambda: _by_visitors(_read_cells(store, closed, *of, most=0, of_all=remembered.most_of_one)),
+            _many,
+        )
+    new = _read_cells(store, span.open(), *of, most=0, of_all=_MOST_OPEN)
+    if _many(known) >= remembered.most_of_one or _many(new) >= _MOST_OPEN:
+        remembered.get(crowded, lambda: True, int)
+        return read()
+    return {name: _most_visited(name, known.get(name, {}), new.get(name, {}), shown) for name in known.keys() | new}
+
+
+def _many(cells: Cells) -> int:
+    return sum(map(len, cells.values()))
+
+
+def _by_visitors(cells: Cells) -> Cells:
+    return {name: dict(sorted(values.items(), key=_place)) for name, values in cells.items()}
+
+
+def _place(cell: tuple[str, Measures]) -> tuple[int, str]:
+    return -cell[1].visitors, cell[0]
+
+
+def _most_visited(
+    dimension: str, known: dict[str, Measures], new: dict[str, Measures], most: int
+) -> dict[str, Measures]:
+    """The first of both together; of the whole site all. known: the most visited first."""
+    if not dimension:
+        return known | new  # of a day there is only one of them
+    added = {value: known[value].visitors if value in known else 0 for value in new}
+    places = [(-more.visitors - added[value], value) for value, more in new.items()]
+    # Of those that nothing is added to only the first can be among the first.
+    places += islice((_place(item) for item in known.items() if item[0] not in new), most)
+    first = [value for _, value in nsmallest(most, places)]
+    return {value: _sum([of[value] for of in (known, new) if value in of]) for value in first}
+
+
+def _read_cells(
+    store: Store, span: Span, first: dt.date, values: bool, hourly: bool, most: int, of_all: int = 0
+) -> Cells:
+    """values: those of dimensions from the first day on, too. most: of each dimension so many of the most visited; 0:
+    all, in any order. of_all: but not more than so many."""
     measures = ", ".join(MEASURES)
-    condition = "dimension = '' OR day >= {shown:Date}" if rows else "dimension = ''"
+    condition = "dimension = '' OR day >= {shown:Date}" if values else "dimension = ''"
     grains: tuple[Grain, ...] = ("day", "hour") if hourly else ("day",)
     columns, of_months = (f"dimension, {key} AS key, {measures}" for key in (_KEY, "value"))
     source = rows_of("cells", columns, condition, span, *grains, of_months=of_months)
-    found: dict[str, list[tuple[str, Measures]]] = {}
+    found: Cells = {}
     if not source:
         return found
     key = "key" if source.startswith("(") else _KEY
-    sql = (
-        f"SELECT dimension, {key} AS k, {SUMS} FROM {source} GROUP BY dimension, k "
-        "ORDER BY sum(visitors) DESC, k LIMIT {limit:UInt32} BY dimension, if(dimension = '', k, '')"
-    )
-    # One that is not shown and one that comes last may be among the first.
-    bound = span.parameters | {"shown": first, "limit": rows + 2}
-    for dimension, value, *sums in store.rows(sql, bound, **store.brief):
-        found.setdefault(dimension, []).append((value, Measures(*sums)))
+    sql = f"SELECT dimension, {key} AS k, {SUMS} FROM {source} GROUP BY dimension, k "
+    if most:
+        sql += "ORDER BY sum(visitors) DESC, k LIMIT {most:UInt32} BY dimension, if(dimension = '', k, '')"
+    else:
+        sql += "LIMIT {all:UInt32}"
+    for dimension, value, *sums in store.rows(
+        sql, span.parameters | {"shown": first, "most": most, "all": of_all}, **store.brief
+    ):
+        found.setdefault(dimension, {})[value] = Measures(*sums)
     return found
 
 
 def _whole_site(
-    released: Released, cells: Iterable[tuple[str, Measures]]
+    released: Released, cells: Mapping[str, Measures]
 ) -> tuple[dict[dt.date, Measures], dict[int, Measures], dict[dt.date, int]]:
     """What each day adds up to; each hour, by Unix second; and of each day how many people its folded hours hold."""
     days = {day: sums for month in released.months for day, sums in month.totals.items()}
     hours: dict[int, Measures] = {}
     folded: dict[dt.date, int] = {}
-    for key, sums in cells:
+    for key, sums in cells.items():
         grain, day, start, value = key.split(" ", 3)
         if grain == "day":
             days[dt.date.fromisoformat(day)] = sums
@@ -238,26 +345,31 @@ def _added(by_day: Mapping[dt.date, Measures], period: Period) -> Figures | None
     found = [by_day[day] for day in _days_of(period) if day in by_day]
     if not found:
         return None
-    return _figures(Measures(*map(sum, zip(*map(astuple, found), strict=True))))
+    return _figures(_sum(found))
 
 
-def version(store: Store, released: Released, period: Period) -> str:
+def _sum(measures: Iterable[Measures]) -> Measures:
+    return Measures(*map(sum, zip(*map(astuple, measures), strict=True)))
+
+
+def version(store: Store, remembered: Remembered, released: Released, period: Period) -> str:
     """Changes if and only if the totals of the period do: what a page asks to learn whether it is still right."""
     span = released.span.less(released.span.released & _days_in(released.months))
-    return _version_of(_added(_whole_site(released, _cells(store, span, period.first).get("", ()))[0], period))
+    cells = _cells(store, remembered, span, released.mark, period.first)
+    return _version_of(_added(_whole_site(released, cells.get("", {}))[0], period))
 
 
 def _version_of(totals: Figures | None) -> str:
     return hashlib.blake2b(repr(totals).encode(), digest_size=8).hexdigest()
 
 
-def _tables(cells: Mapping[str, Iterable[tuple[str, Measures]]], rows: int) -> dict[str, tuple[Cell, ...]]:
+def _tables(cells: Cells, rows: int) -> dict[str, tuple[Cell, ...]]:
     """The table of every dimension. Pageviews are no custom event, and of campaigns only what has one is of interest;
     everything folded comes last."""
     tables = {}
     for name in DIMENSIONS:
         unwanted = PAGEVIEW if name == "event" else "" if name.startswith("utm_") else None
-        shown = [cell for cell in cells.get(name, ()) if cell[0] != unwanted]
+        shown = [cell for cell in cells.get(name, {}).items() if cell[0] != unwanted]
         shown.sort(key=lambda cell: cell[0] == OTHER)
         tables[name] = tuple(_cell(*cell) for cell in shown[:rows])
     return tables
@@ -306,8 +418,9 @@ def _point(at: dt.datetime, found: Measures | None, absent: State, now: dt.datet
     return Point(at, "uncounted" if at > now else absent)
 
 
-def _days_of(period: Period) -> list[dt.date]:
-    return [period.first + n * _DAY for n in range(period.days)]
+@lru_cache(maxsize=64)
+def _days_of(period: Period) -> tuple[dt.date, ...]:
+    return tuple(period.first + n * _DAY for n in range(period.days))
 
 
 def _hours_of(day: dt.date, site: Site) -> list[dt.datetime]:

@@ -6,14 +6,14 @@ In: a site and days. Out: `Released`. Promises: a day is called suppressed only 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
 from schema.months import MARK
-from schema.store import Row, Store
+from schema.store import Store
 
-from .months import Month, valid_months
+from .months import Month, mark_of
 from .source import Span
 
 
@@ -21,7 +21,8 @@ class Released(Struct, frozen=True):
     """k: the largest fold threshold among the days. suppressed: days of fewer than k people. partial: days whose
     raw rows were about to expire before everything had arrived. over_counted: days on which a key was lost.
     since, through: the first and the last day of the site that is released at all. span: the days, and those before
-    them that were asked for. months: those that the days touch and whose sums may be taken."""
+    them that were asked for. mark: which releases those are. months: those that the days touch and whose sums may be
+    taken."""
 
     k: int
     span: Span
@@ -30,6 +31,7 @@ class Released(Struct, frozen=True):
     suppressed: tuple[dt.date, ...] = ()
     partial: tuple[dt.date, ...] = ()
     over_counted: tuple[dt.date, ...] = ()
+    mark: int = 0
     months: tuple[Month, ...] = ()
 
 
@@ -40,10 +42,10 @@ def released_days(
     last: dt.date,
     k: int,
     before: dt.date | None = None,
-    months: Callable[[], list[Row]] = list,
+    months: Callable[[Iterable[tuple[dt.date, int, int]]], tuple[Month, ...]] | None = None,
 ) -> Released:
     """What the manifest says of the days; k is that of days it does not hold. before: where the span begins, if not
-    with the first day. months: asks for the months' rows."""
+    with the first day. months: those of such releases (dashboards/months.py)."""
     start = before or first
     # Plain rows of all days there are: the engine plans an aggregate for longer than it takes to read some years.
     found = store.rows(
@@ -53,6 +55,7 @@ def released_days(
     )
     days = sorted(row[0] for row in found)
     inside = sorted(row for row in found if first <= row[0] <= last)
+    releases = [(row[0], row[2], row[5]) for row in found]
     return Released(
         k=max((row[1] for row in inside), default=0) or k,
         span=Span(site, start, last, frozenset(day for day in days if start <= day <= last)),
@@ -61,5 +64,6 @@ def released_days(
         suppressed=tuple(row[0] for row in inside if not row[2]),
         partial=tuple(row[0] for row in inside if not row[3]),
         over_counted=tuple(row[0] for row in inside if row[4]),
-        months=valid_months(months(), ((row[0], row[2], row[5]) for row in found)),
+        mark=mark_of(release for release in releases if start <= release[0] <= last),
+        months=months(releases) if months else (),
     )

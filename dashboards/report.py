@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,10 +22,11 @@ from schema.store import Store
 
 from . import overview
 from .conversions import goals_of, rated
-from .months import LEAST_DAYS, read_months
+from .months import LEAST_DAYS, months_of
 from .period import Period
 from .query import MAX_ROWS, BadQuery, Query
 from .released import Released, released_days
+from .remembered import Remembered
 from .source import SUMS, Grain, Span, rows_of
 from .vitals import vitals_of
 
@@ -42,7 +44,8 @@ _SPLITS = {"day": "toString(day)", "hour": "toString(toUnixTimestamp(period))"}
 
 class Reports:
     """The reports of all sites. release_k: the fold threshold of sites that set none. clock: Unix seconds.
-    rounded: sites whose open days hold multiples of k only (docs/promises.md, rule H4)."""
+    rounded: sites whose open days hold multiples of k only (docs/promises.md, rule H4). remembered: where what is read
+    of released days is remembered."""
 
     def __init__(
         self,
@@ -51,8 +54,10 @@ class Reports:
         release_k: int = DEFAULT_K,
         clock: Callable[[], float] = time.time,
         rounded: Container[str] = (),
+        remembered: Remembered | None = None,
     ) -> None:
         self._store = store
+        self._remembered = remembered or Remembered()
         self._release_k = release_k
         self._clock = clock
         self._rounded = rounded
@@ -117,19 +122,21 @@ class Reports:
         """Everything the dashboard page shows. rows: at most that many in each table."""
         released = self._with_months(site, period, period.previous().first)
         step = (site.release_k or self._release_k) if site.key in self._rounded else 1
-        return overview.read(self._store, self._pool, site, period, self.now(site), released, rows, step)
+        store, now = self._store, self.now(site)
+        return overview.read(store, self._remembered, self._pool, site, period, now, released, rows, step)
 
     def version(self, site: Site, period: Period) -> str:
         """Changes if and only if the totals of the period do."""
-        return overview.version(self._store, self._with_months(site, period, period.first), period)
+        released = self._with_months(site, period, period.first)
+        return overview.version(self._store, self._remembered, released, period)
 
     def _with_months(self, site: Site, period: Period, before: dt.date) -> Released:
         """What is released of a period and of the days before it, with the sums of months where it is long."""
         given = (self._store, site.key, period.first, period.last, site.release_k or self._release_k, before)
         if period.days < LEAST_DAYS:
             return released_days(*given)
-        months = self._pool.submit(read_months, self._store, site.key, before, period.last)
-        return released_days(*given, months.result)
+        months = partial(months_of, self._store, self._remembered, site.key, before, period.last)
+        return released_days(*given, months)
 
     def _released(self, site: Site, first: dt.date, last: dt.date) -> Released:
         return released_days(self._store, site.key, first, last, site.release_k or self._release_k)

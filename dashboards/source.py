@@ -23,7 +23,7 @@ SUMS = ", ".join(f"sum({name})" for name in MEASURES)
 class Span(Struct, frozen=True):
     """Days of one site, both ends included. released: those to be read one by one from the released rows; elsewhere:
     those that are known otherwise, among them the days of the months whose sums are read by their numbers, `made`.
-    All others are open."""
+    All others are open. ajar: they are read, too."""
 
     site: str
     first: dt.date
@@ -31,6 +31,7 @@ class Span(Struct, frozen=True):
     released: frozenset[dt.date]
     elsewhere: frozenset[dt.date] = frozenset()
     made: tuple[int, ...] = ()
+    ajar: bool = True
 
     def part(self, first: dt.date, last: dt.date) -> Span:
         """Some of the days, each read one by one."""
@@ -41,9 +42,21 @@ class Span(Struct, frozen=True):
         """The same without some released days. made: the numbers of their months, if those are to be read."""
         return Span(self.site, self.first, self.last, self.released.difference(days), frozenset(days), made)
 
+    def closed(self) -> Span:
+        """The same without the open days."""
+        return Span(self.site, self.first, self.last, self.released, self.elsewhere, self.made, ajar=False)
+
+    def open(self) -> Span:
+        """The open days alone."""
+        return Span(self.site, self.first, self.last, frozenset(), self._closed)
+
+    @property
+    def has_closed(self) -> bool:
+        return bool(self.released or self.made)
+
     @property
     def has_open(self) -> bool:
-        return len(self.released) + len(self.elsewhere) <= (self.last - self.first).days
+        return self.ajar and len(self.released) + len(self.elsewhere) <= (self.last - self.first).days
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -6,9 +6,12 @@ Promises: a percentile is within 2 % of the true one (the histogram's error), wh
 
 from __future__ import annotations
 
+import math
+from heapq import nsmallest
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from schema.metrics import VITALS, value_of
 from schema.store import Store
@@ -75,6 +78,83 @@ def vitals_of(
     cells = [_cell(*row) for row in rows if row[0] in VITALS]
     order = list(VITALS)
     return sorted(cells, key=lambda cell: order.index(cell.vital))
+
+
+class Histogram(Struct, frozen=True, gc=False):
+    """The samples of one vital and value: how many fell into which bucket (in any order, also of a bucket in parts),
+    were good and poor, and of how many people (a sum of days)."""
+
+    buckets: list[int]
+    counts: list[int]
+    samples: int
+    good: int
+    poor: int
+    people: int
+
+
+# By vital, dimension and value.
+Histograms = dict[tuple[str, str, str], Histogram]
+
+
+def histograms_of(store: Store, span: Span, most: int) -> Histograms:
+    """The whole histogram of every vital and value, not more than so many of them."""
+    columns, sums = "metric, dimension, value", "samples, good, poor, people"
+    arrays = "[bucket] AS buckets, [samples] AS counts"
+    source = rows_of(
+        "vitals", f"{columns}, {arrays}, {sums}", "true", span, of_months=f"{columns}, buckets, counts, {sums}"
+    )
+    # Of open days there are so few that adding them up takes longer than to hand them on.
+    histogram = "(groupArray(bucket), groupArray(samples))"
+    if not span.ajar:
+        histogram = f"sumMap({'buckets, counts' if source.startswith('(') else '[bucket], [samples]'})"
+    elif source.startswith("("):
+        histogram = "(groupArrayArray(buckets), groupArrayArray(counts))"
+    sql = (
+        f"SELECT {columns}, {histogram}, sum(samples), sum(good), sum(poor), sum(people) "
+        f"FROM {source} GROUP BY {columns} LIMIT {{most:UInt32}}"
+    )
+    return {
+        (metric, dimension, value): Histogram(list(buckets), list(counts), *sums)
+        for metric, dimension, value, (buckets, counts), *sums in store.rows(
+            sql, span.parameters | {"most": most}, **store.brief
+        )
+        if metric in VITALS
+    }
+
+
+def most_seen(known: Histograms, new: Histograms, rows: int) -> list[VitalCell]:
+    """What `vitals_of` tells of both together, not merged over values."""
+    found: dict[tuple[str, str], dict[str, Histogram]] = {}
+    for (metric, dimension, value), one in new.items():
+        found.setdefault((metric, dimension), {})[value] = one
+    for (metric, dimension, value), one in known.items():
+        these = found.setdefault((metric, dimension), {})
+        these[value] = _added(one, these[value]) if value in these else one
+    cells = []
+    for (metric, dimension), these in found.items():
+        seen = [item for item in these.items() if item[1].samples]
+        for value, one in nsmallest(rows, seen, lambda item: (-item[1].samples, item[0])):
+            sums = (one.samples, one.good, one.poor, one.people)
+            cells.append(_cell(metric, dimension, value, _quantile(one), *sums))
+    order = list(VITALS)
+    return sorted(cells, key=lambda cell: (order.index(cell.vital), -cell.samples, cell.dimension, cell.value))
+
+
+def _added(one: Histogram, other: Histogram) -> Histogram:
+    return Histogram(*(mine + others for mine, others in zip(astuple(one), astuple(other), strict=True)))
+
+
+def _quantile(histogram: Histogram) -> int:
+    """The bucket of the 75th percentile, as `quantileExactWeighted` finds it."""
+    counts: dict[int, int] = {}
+    for bucket, count in zip(histogram.buckets, histogram.counts, strict=True):
+        counts[bucket] = counts.get(bucket, 0) + count
+    least, so_far, found = math.ceil(histogram.samples * 0.75), 0, 0
+    for found in sorted(counts):
+        so_far += counts[found]
+        if so_far >= least:
+            break
+    return found
 
 
 def _cell(

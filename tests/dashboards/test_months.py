@@ -13,6 +13,7 @@ from dashboards import overview as overviews
 from dashboards import report
 from dashboards.overview import Overview
 from dashboards.period import Period
+from dashboards.remembered import Remembered
 from dashboards.report import Reports
 from pipeline.months import sum_months
 from schema.metrics import PEOPLE_BUCKET
@@ -33,6 +34,7 @@ def _months_are_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
 def by_day(reports: Reports, site: Site, period: Period, monkeypatch: pytest.MonkeyPatch) -> Overview:
     with monkeypatch.context() as patch:
         patch.setattr(report, "LEAST_DAYS", 10_000)
+        patch.setattr(reports, "_remembered", Remembered(0))
         return reports.overview(site, period)
 
 

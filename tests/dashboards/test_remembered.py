@@ -1,0 +1,110 @@
+"""What is remembered of released days: an overview says the same with it as without, and it stays small."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from typing import Any
+
+import pytest
+
+from dashboards import overview as overviews
+from dashboards.period import Period, parse
+from dashboards.remembered import Remembered
+from dashboards.report import Reports
+from pipeline.months import sum_months
+from schema.store import Store
+from tests.dashboards.conftest import NOW
+from tests.dashboards.test_months import DAYS, fill, shown
+
+pytestmark = pytest.mark.clickhouse
+
+
+@pytest.mark.parametrize("most", [100_000, 2_000, 160], ids=["all fits", "some fits", "little fits"])
+def test_an_overview_is_the_same_remembered_and_read(
+    store: Store, rollups: Any, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overviews, "WORTH_ROWS", 0)
+    chance = random.Random(most)
+    fill(rollups, chance)
+    sum_months(store, longest_s=60)
+    remembering, reading = (
+        Reports(store, [rollups.site], clock=NOW.timestamp, remembered=Remembered(size)) for size in (most, 0)
+    )
+    whole = Period(DAYS[0], DAYS[-1], "")
+    some = [Period(*sorted(chance.sample(DAYS, 2)), "") for _ in range(9)]
+    for period in (whole, *some, Period(DAYS[40], DAYS[40], "")):
+        expected = shown(reading.overview(rollups.site, period))
+        for _ in range(2):
+            assert shown(remembering.overview(rollups.site, period)) == expected, period
+        assert remembering.version(rollups.site, period) == expected["version"]
+    kinds = {str(key[0]) for key in remembering._remembered._answers}  # type: ignore[index]
+    assert ({"all cells", "histograms", "goals"} <= kinds, "crowded cells" in kinds) == (most > 1_000, most < 1_000)
+    assert remembering._remembered._values <= most
+
+
+def test_open_days_of_very_many_values_are_added_up_by_the_store(
+    store: Store, rollups: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overviews, "_MOST_OPEN", 20)
+    fill(rollups, random.Random(1))
+    remembering, reading = (
+        Reports(store, [rollups.site], clock=NOW.timestamp, remembered=Remembered(size)) for size in (100_000, 0)
+    )
+    period = Period(DAYS[0], DAYS[-1], "")
+    expected = shown(reading.overview(rollups.site, period))
+    for _ in range(2):
+        assert shown(remembering.overview(rollups.site, period)) == expected
+    assert ("crowded cells", rollups.site.key, DAYS[-1]) in remembering._remembered
+
+
+def test_of_released_days_nothing_is_asked_twice(
+    store: Store, rollups: Any, today: dt.date, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for ago in range(1, 80):
+        day = today - dt.timedelta(days=ago)
+        rollups.cell(day, visitors=10, released=True)
+        rollups.cell(day, "page", "/", visitors=10, released=True)
+        rollups.release(day)
+    rollups.cell(today, visitors=10)
+    sum_months(store, longest_s=60)
+    asked: list[str] = []
+    real = store.rows
+    monkeypatch.setattr(store, "rows", lambda sql, *given, **more: asked.append(sql) or real(sql, *given, **more))
+    reports = Reports(store, [rollups.site], clock=NOW.timestamp)
+
+    def tables(period: Period) -> set[str]:
+        asked.clear()
+        assert reports.overview(rollups.site, period).tables["page"][0].visitors > 0
+        assert len(asked) <= 9
+        return {word for sql in asked for word in sql.split() if word.startswith(("released_", "months", "open_"))}
+
+    month = parse({"period": "30d"}, today)
+    assert {"released_cells", "months", "open_cells"} <= tables(month)
+    assert tables(month) == {"open_cells", "open_vitals", "open_conversions"}
+    april = Period(dt.date(2031, 5, 1), dt.date(2031, 5, 31), "")
+    assert tables(april)
+    assert tables(april) == set()
+    # Another day is released: what is told of it is read.
+    rollups.cell(today, visitors=10, released=True)
+    rollups.release(today)
+    assert "released_cells" in tables(month)
+
+
+def test_what_is_remembered_stays_within_its_bound_and_the_longest_unused_goes_first() -> None:
+    remembered, read = Remembered(most=20), []
+
+    def get(key: str, size: int = 3) -> str:
+        return remembered.get(key, lambda: read.append(key) or key, lambda _: size)  # type: ignore[func-returns-value]
+
+    for key in ("a", "b", "c", "a", "d", "e", "a"):
+        assert get(key) == key
+        assert remembered._values <= 20
+    assert read == ["a", "b", "c", "d", "e"]
+    get("f")
+    assert "b" not in remembered
+    assert "a" in remembered
+    assert get("too large", size=5) == "too large"
+    assert "too large" not in remembered
+    assert remembered.get("none", lambda: None, int) is None
+    assert "none" not in remembered
