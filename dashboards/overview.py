@@ -1,8 +1,8 @@
 """Everything the dashboard of one site shows about one period.
 
 In: a site, a period and the site's local time. Out: an `Overview`.
-Promises: six statements at most (with the caller's ones), however long the period; each as plain as can be, because
-planning them is most of the time that an overview of some weeks takes.
+Promises: six statements at most (with the caller's ones), nine where nothing is remembered yet, however long the
+period; each as plain as can be, because planning them is most of the time that an overview takes.
 """
 
 from __future__ import annotations
@@ -12,29 +12,25 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from functools import lru_cache
-from heapq import nsmallest
-from itertools import islice
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
-from msgspec.structs import astuple
 
 from schema.event import PAGEVIEW
-from schema.metrics import DIMENSIONS, MEASURES, METRICS, OTHER, Measures
+from schema.metrics import DIMENSIONS, METRICS, OTHER, Measures
 from schema.site import Site
 from schema.store import Store
 
+from .cells import Cells, cells_of, summed, whole_site
 from .conversions import Goal, goal_rows, goals_in, rated
 from .months import WORTH_ROWS, Month
 from .period import Period
 from .released import Released
 from .remembered import Remembered
-from .source import SUMS, Grain, Span, rows_of
+from .source import Span
 from .vitals import VitalCell, histograms_of, most_seen, vitals_of
 
-# Open days of more values are added up by the store: each value takes some microseconds here.
-_MOST_OPEN = 5_000
 # What a histogram counts for among what is remembered: about so many values.
 _BUCKETS = 10
 _DAY = dt.timedelta(days=1)
@@ -127,8 +123,8 @@ def read(
     # Of the days before the period nothing but the whole site is shown, and that is known of all months.
     known = frozenset(day for day in _days_in(released.months) if day < period.first)
     span = released.span.less(released.span.released & (days | known), made)
-    cells = _cells(store, remembered, span, released.mark, period.first, rows, hourly)
-    by_day, hours, folded = _whole_site(released, cells.get("", {}))
+    cells = cells_of(store, remembered, span, released.mark, period.first, rows, hourly)
+    by_day, hours, folded = whole_site(released, cells.get("", {}))
     totals = _added(by_day, period)
     previous = _added(by_day, compared)
     counted_since = min([*filter(None, [released.since]), *by_day], default=now.date())
@@ -205,7 +201,7 @@ def _vitals(store: Store, remembered: Remembered, span: Span, mark: int, rows: i
 
     if not span.has_open:
         return remembered.get(("vitals", span, mark, rows), read, len)
-    crowded = ("crowded histograms", span.site, span.last)
+    crowded = ("crowded histograms", span.site, span.first, span.last)
     if crowded in remembered:
         return read()
     known, most = {}, remembered.most_of_one // _BUCKETS
@@ -227,136 +223,19 @@ def _days_in(months: Iterable[Month]) -> frozenset[dt.date]:
     return frozenset(day for month in months for day in month.days)
 
 
-# A cell's value; of the whole site, what tells one day or hour from another.
-_KEY = (
-    "if(dimension = '', concat(grain, ' ', toString(day), ' ', toString(toUnixTimestamp(period)), ' ', value), value)"
-)
-
-
-# By dimension the keys and what they add up to.
-Cells = dict[str, dict[str, Measures]]
-
-
-def _cells(
-    store: Store, remembered: Remembered, span: Span, mark: int, first: dt.date, rows: int = 0, hourly: bool = False
-) -> Cells:
-    """Of every dimension some more than the `rows` most visited values from the first day on; and of the whole site
-    every day of the span, where `hourly` every hour, too. mark: which releases those of the span are."""
-    # One that is not shown and one that comes last may be among the first.
-    shown = rows + 2
-    of, key = (first, bool(rows), hourly), (mark, first, rows, hourly)
-
-    def read() -> Cells:
-        return _read_cells(store, span, *of, shown)
-
-    if not span.has_open:
-        return remembered.get(("cells", span, *key), read, _many)
-    crowded = ("crowded cells", span.site, span.last)
-    if crowded in remembered:
-        return read()
-    # What is open is added in Python: planning a statement over both takes twice as long.
-    known: Cells = {}
-    if span.has_closed:
-        closed = span.closed()
-        known = remembered.get(
-            ("all cells", closed, *key),
-            lambda: _by_visitors(_read_cells(store, closed, *of, most=0, of_all=remembered.most_of_one)),
-            _many,
-        )
-    new = _read_cells(store, span.open(), *of, most=0, of_all=_MOST_OPEN)
-    if _many(known) >= remembered.most_of_one or _many(new) >= _MOST_OPEN:
-        remembered.get(crowded, lambda: True, int)
-        return read()
-    return {name: _most_visited(name, known.get(name, {}), new.get(name, {}), shown) for name in known.keys() | new}
-
-
-def _many(cells: Cells) -> int:
-    return sum(map(len, cells.values()))
-
-
-def _by_visitors(cells: Cells) -> Cells:
-    return {name: dict(sorted(values.items(), key=_place)) for name, values in cells.items()}
-
-
-def _place(cell: tuple[str, Measures]) -> tuple[int, str]:
-    return -cell[1].visitors, cell[0]
-
-
-def _most_visited(
-    dimension: str, known: dict[str, Measures], new: dict[str, Measures], most: int
-) -> dict[str, Measures]:
-    """The first of both together; of the whole site all. known: the most visited first."""
-    if not dimension:
-        return known | new  # of a day there is only one of them
-    added = {value: known[value].visitors if value in known else 0 for value in new}
-    places = [(-more.visitors - added[value], value) for value, more in new.items()]
-    # Of those that nothing is added to only the first can be among the first.
-    places += islice((_place(item) for item in known.items() if item[0] not in new), most)
-    first = [value for _, value in nsmallest(most, places)]
-    return {value: _sum([of[value] for of in (known, new) if value in of]) for value in first}
-
-
-def _read_cells(
-    store: Store, span: Span, first: dt.date, values: bool, hourly: bool, most: int, of_all: int = 0
-) -> Cells:
-    """values: those of dimensions from the first day on, too. most: of each dimension so many of the most visited; 0:
-    all, in any order. of_all: but not more than so many."""
-    measures = ", ".join(MEASURES)
-    condition = "dimension = '' OR day >= {shown:Date}" if values else "dimension = ''"
-    grains: tuple[Grain, ...] = ("day", "hour") if hourly else ("day",)
-    columns, of_months = (f"dimension, {key} AS key, {measures}" for key in (_KEY, "value"))
-    source = rows_of("cells", columns, condition, span, *grains, of_months=of_months)
-    found: Cells = {}
-    if not source:
-        return found
-    key = "key" if source.startswith("(") else _KEY
-    sql = f"SELECT dimension, {key} AS k, {SUMS} FROM {source} GROUP BY dimension, k "
-    if most:
-        sql += "ORDER BY sum(visitors) DESC, k LIMIT {most:UInt32} BY dimension, if(dimension = '', k, '')"
-    else:
-        sql += "LIMIT {all:UInt32}"
-    for dimension, value, *sums in store.rows(
-        sql, span.parameters | {"shown": first, "most": most, "all": of_all}, **store.brief
-    ):
-        found.setdefault(dimension, {})[value] = Measures(*sums)
-    return found
-
-
-def _whole_site(
-    released: Released, cells: Mapping[str, Measures]
-) -> tuple[dict[dt.date, Measures], dict[int, Measures], dict[dt.date, int]]:
-    """What each day adds up to; each hour, by Unix second; and of each day how many people its folded hours hold."""
-    days = {day: sums for month in released.months for day, sums in month.totals.items()}
-    hours: dict[int, Measures] = {}
-    folded: dict[dt.date, int] = {}
-    for key, sums in cells.items():
-        grain, day, start, value = key.split(" ", 3)
-        if grain == "day":
-            days[dt.date.fromisoformat(day)] = sums
-        elif value == OTHER:
-            folded[dt.date.fromisoformat(day)] = sums.visitors
-        else:
-            hours[int(start)] = sums
-    return days, hours, folded
-
-
 def _added(by_day: Mapping[dt.date, Measures], period: Period) -> Figures | None:
     """The figures of a period; None where it has no rows."""
     found = [by_day[day] for day in _days_of(period) if day in by_day]
     if not found:
         return None
-    return _figures(_sum(found))
-
-
-def _sum(measures: Iterable[Measures]) -> Measures:
-    return Measures(*map(sum, zip(*map(astuple, measures), strict=True)))
+    return _figures(summed(found))
 
 
 def version(store: Store, remembered: Remembered, released: Released, period: Period) -> str:
     """Changes if and only if the totals of the period do: what a page asks to learn whether it is still right."""
     span = released.span.less(released.span.released & _days_in(released.months))
-    cells = _cells(store, remembered, span, released.mark, period.first)
-    return _version_of(_added(_whole_site(released, cells.get("", {}))[0], period))
+    cells = cells_of(store, remembered, span, released.mark, period.first)
+    return _version_of(_added(whole_site(released, cells.get("", {}))[0], period))
 
 
 def _version_of(totals: Figures | None) -> str:

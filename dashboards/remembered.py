@@ -19,7 +19,7 @@ MOST_VALUES = 100_000
 class Remembered:
     """Answers by key. most: how many values they may have together."""
 
-    def __init__(self, most: int = MOST_VALUES) -> None:
+    def __init__(self, most: int) -> None:
         self._most = most
         # The last used is last.
         self._answers: dict[Hashable, tuple[Any, int]] = {}

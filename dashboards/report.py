@@ -26,7 +26,7 @@ from .months import LEAST_DAYS, months_of
 from .period import Period
 from .query import MAX_ROWS, BadQuery, Query
 from .released import Released, released_days
-from .remembered import Remembered
+from .remembered import MOST_VALUES, Remembered
 from .source import SUMS, Grain, Span, rows_of
 from .vitals import vitals_of
 
@@ -44,8 +44,8 @@ _SPLITS = {"day": "toString(day)", "hour": "toString(toUnixTimestamp(period))"}
 
 class Reports:
     """The reports of all sites. release_k: the fold threshold of sites that set none. clock: Unix seconds.
-    rounded: sites whose open days hold multiples of k only (docs/promises.md, rule H4). remembered: where what is read
-    of released days is remembered."""
+    rounded: sites whose open days hold multiples of k only (docs/promises.md, rule H4). remembered: where what is
+    read of released days is remembered; of a cluster nothing is."""
 
     def __init__(
         self,
@@ -57,7 +57,8 @@ class Reports:
         remembered: Remembered | None = None,
     ) -> None:
         self._store = store
-        self._remembered = remembered or Remembered()
+        # A replica may know of a release before it has its rows: an answer without them must not stay.
+        self._remembered = remembered or Remembered(0 if store.cluster else MOST_VALUES)
         self._release_k = release_k
         self._clock = clock
         self._rounded = rounded

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dashboards import cells
 from dashboards import overview as overviews
 from dashboards.period import Period, parse
 from dashboards.remembered import Remembered
@@ -46,7 +47,7 @@ def test_an_overview_is_the_same_remembered_and_read(
 def test_open_days_of_very_many_values_are_added_up_by_the_store(
     store: Store, rollups: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(overviews, "_MOST_OPEN", 20)
+    monkeypatch.setattr(cells, "_MOST_OPEN", 20)
     fill(rollups, random.Random(1))
     remembering, reading = (
         Reports(store, [rollups.site], clock=NOW.timestamp, remembered=Remembered(size)) for size in (100_000, 0)
@@ -55,7 +56,7 @@ def test_open_days_of_very_many_values_are_added_up_by_the_store(
     expected = shown(reading.overview(rollups.site, period))
     for _ in range(2):
         assert shown(remembering.overview(rollups.site, period)) == expected
-    assert ("crowded cells", rollups.site.key, DAYS[-1]) in remembering._remembered
+    assert ("crowded cells", rollups.site.key, period.previous().first, DAYS[-1]) in remembering._remembered
 
 
 def test_of_released_days_nothing_is_asked_twice(

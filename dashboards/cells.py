@@ -1,0 +1,141 @@
+"""The cells of a span: of each dimension the most visited values, of the whole site every day and hour.
+
+In: a span of days. Out: `Cells`. Promises: what released days add up to is read once and remembered; the answer is the
+same as if it was read with the rest.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from heapq import nsmallest
+from itertools import islice
+
+from msgspec.structs import astuple
+
+from schema.metrics import MEASURES, OTHER, Measures
+from schema.store import Store
+
+from .released import Released
+from .remembered import Remembered
+from .source import SUMS, Grain, Span, rows_of
+
+# Open days of more values are added up by the store: each value takes some microseconds here.
+_MOST_OPEN = 5_000
+
+# A cell's value; of the whole site, what tells one day or hour from another.
+_KEY = (
+    "if(dimension = '', concat(grain, ' ', toString(day), ' ', toString(toUnixTimestamp(period)), ' ', value), value)"
+)
+
+
+# By dimension the keys and what they add up to.
+Cells = dict[str, dict[str, Measures]]
+
+
+def cells_of(
+    store: Store, remembered: Remembered, span: Span, mark: int, first: dt.date, rows: int = 0, hourly: bool = False
+) -> Cells:
+    """Of every dimension some more than the `rows` most visited values from the first day on; and of the whole site
+    every day of the span, where `hourly` every hour, too. mark: which releases those of the span are."""
+    # One that is not shown and one that comes last may be among the first.
+    shown = rows + 2
+    of, key = (first, bool(rows), hourly), (mark, first, rows, hourly)
+
+    def read() -> Cells:
+        return _read_cells(store, span, *of, shown)
+
+    if not span.has_open:
+        return remembered.get(("cells", span, *key), read, _many)
+    crowded = ("crowded cells", span.site, span.first, span.last)
+    if crowded in remembered:
+        return read()
+    # What is open is added in Python: planning a statement over both takes twice as long.
+    known: Cells = {}
+    if span.has_closed:
+        closed = span.closed()
+        known = remembered.get(
+            ("all cells", closed, *key),
+            lambda: _by_visitors(_read_cells(store, closed, *of, most=0, of_all=remembered.most_of_one)),
+            _many,
+        )
+    new = _read_cells(store, span.open(), *of, most=0, of_all=_MOST_OPEN)
+    if _many(known) >= remembered.most_of_one or _many(new) >= _MOST_OPEN:
+        remembered.get(crowded, lambda: True, int)
+        return read()
+    return {name: _most_visited(name, known.get(name, {}), new.get(name, {}), shown) for name in known.keys() | new}
+
+
+def _many(cells: Cells) -> int:
+    return sum(map(len, cells.values()))
+
+
+def _by_visitors(cells: Cells) -> Cells:
+    return {name: dict(sorted(values.items(), key=_place)) for name, values in cells.items()}
+
+
+def _place(cell: tuple[str, Measures]) -> tuple[int, str]:
+    return -cell[1].visitors, cell[0]
+
+
+def _most_visited(
+    dimension: str, known: dict[str, Measures], new: dict[str, Measures], most: int
+) -> dict[str, Measures]:
+    """The first of both together; of the whole site all. known: the most visited first."""
+    if not dimension:
+        return known | new  # of a day there is only one of them
+    added = {value: known[value].visitors if value in known else 0 for value in new}
+    places = [(-more.visitors - added[value], value) for value, more in new.items()]
+    # Of those that nothing is added to only the first can be among the first.
+    places += islice((_place(item) for item in known.items() if item[0] not in new), most)
+    first = [value for _, value in nsmallest(most, places)]
+    return {value: summed([of[value] for of in (known, new) if value in of]) for value in first}
+
+
+def _read_cells(
+    store: Store, span: Span, first: dt.date, values: bool, hourly: bool, most: int, of_all: int = 0
+) -> Cells:
+    """values: those of dimensions from the first day on, too. most: of each dimension so many of the most visited; 0:
+    all, in any order. of_all: but not more than so many."""
+    measures = ", ".join(MEASURES)
+    condition = "dimension = '' OR day >= {shown:Date}" if values else "dimension = ''"
+    grains: tuple[Grain, ...] = ("day", "hour") if hourly else ("day",)
+    columns, of_months = (f"dimension, {key} AS key, {measures}" for key in (_KEY, "value"))
+    source = rows_of("cells", columns, condition, span, *grains, of_months=of_months)
+    found: Cells = {}
+    if not source:
+        return found
+    key = "key" if source.startswith("(") else _KEY
+    sql = f"SELECT dimension, {key} AS k, {SUMS} FROM {source} GROUP BY dimension, k "
+    if most:
+        sql += "ORDER BY sum(visitors) DESC, k LIMIT {most:UInt32} BY dimension, if(dimension = '', k, '')"
+    else:
+        sql += "LIMIT {all:UInt32}"
+    for dimension, value, *sums in store.rows(
+        sql, span.parameters | {"shown": first, "most": most, "all": of_all}, **store.brief
+    ):
+        found.setdefault(dimension, {})[value] = Measures(*sums)
+    return found
+
+
+def whole_site(
+    released: Released, cells: Mapping[str, Measures]
+) -> tuple[dict[dt.date, Measures], dict[int, Measures], dict[dt.date, int]]:
+    """What each day adds up to; each hour, by Unix second; and of each day how many people its folded hours hold."""
+    days = {day: sums for month in released.months for day, sums in month.totals.items()}
+    hours: dict[int, Measures] = {}
+    folded: dict[dt.date, int] = {}
+    for key, sums in cells.items():
+        grain, day, start, value = key.split(" ", 3)
+        if grain == "day":
+            days[dt.date.fromisoformat(day)] = sums
+        elif value == OTHER:
+            folded[dt.date.fromisoformat(day)] = sums.visitors
+        else:
+            hours[int(start)] = sums
+    return days, hours, folded
+
+
+def summed(measures: Iterable[Measures]) -> Measures:
+    """What they add up to; there is one at least."""
+    return Measures(*map(sum, zip(*map(astuple, measures), strict=True)))
