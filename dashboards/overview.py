@@ -142,8 +142,8 @@ def read(
             absent: State = "hidden" if folded.get(days.first) else state(days.first)
             return tuple(_point(hour, hours.get(_unix(hour)), absent, now) for hour in _hours_of(days.first, site))
         return tuple(
-            _point(_local(day, zone), found, "measured" if found else state(day), now)
-            for day, found in ((day, by_day.get(day)) for day in _days_of(days))
+            _point(at, found, "measured" if found else state(day), now)
+            for day, at, found in ((day, at, by_day.get(day)) for day, at in _starts_of(days, zone))
         )
 
     comparable = previous if counted_since <= compared.first else None
@@ -300,6 +300,12 @@ def _point(at: dt.datetime, found: Measures | None, absent: State, now: dt.datet
 @lru_cache(maxsize=64)
 def _days_of(period: Period) -> tuple[dt.date, ...]:
     return tuple(period.first + n * _DAY for n in range(period.days))
+
+
+@lru_cache(maxsize=64)
+def _starts_of(period: Period, zone: ZoneInfo) -> tuple[tuple[dt.date, dt.datetime], ...]:
+    """Each day and when it begins."""
+    return tuple((day, _local(day, zone)) for day in _days_of(period))
 
 
 def _hours_of(day: dt.date, site: Site) -> list[dt.datetime]:

@@ -136,7 +136,9 @@ class Reports:
         given = (self._store, site.key, period.first, period.last, site.release_k or self._release_k, before)
         if period.days < LEAST_DAYS:
             return released_days(*given)
-        months = partial(months_of, self._store, self._remembered, site.key, before, period.last)
+        # On a server sums of months may be dropped at any time, and made again under other numbers.
+        remembered = self._remembered if self._store.embedded else Remembered(0)
+        months = partial(months_of, self._store, remembered, site.key, before, period.last)
         return released_days(*given, months)
 
     def _released(self, site: Site, first: dt.date, last: dt.date) -> Released:

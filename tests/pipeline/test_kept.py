@@ -165,6 +165,15 @@ def test_a_value_that_nobody_expected_to_become_rare_is_looked_at_after_all(stor
     assert patched == rows(store, site)
 
 
+def test_two_hosts_may_give_the_same_places_to_the_events_of_two_visitors(store: Store) -> None:
+    site = new_site()
+    for country, visitors in (("DE", range(1, 9)), ("FR", range(9, 17))):
+        insert(store, crowd(site, visitors, country=country), places=itertools.count(2**21 * _FILE))
+    roll_up(store, site, DAY, BALANCED)
+    found = "SELECT value, visitors FROM open_cells WHERE site = {s:String} AND dimension = 'country' ORDER BY value"
+    assert store.rows(found, {"s": site.key}) == [("DE", 8), ("FR", 8)]
+
+
 def test_nothing_new_changes_nothing(store: Store) -> None:
     site, kept = new_site(), Witness()
     insert(store, crowd(site, range(1, 9)))
