@@ -7,7 +7,7 @@ Promises: nothing of an open day; of bounded size, the longest unused goes first
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -22,7 +22,7 @@ class Remembered:
     def __init__(self, most: int) -> None:
         self._most = most
         # The last used is last.
-        self._answers: dict[Hashable, tuple[Any, int]] = {}
+        self._answers: dict[tuple[Any, ...], tuple[Any, int]] = {}
         self._values = 0
         self._lock = threading.Lock()
 
@@ -31,10 +31,10 @@ class Remembered:
         """How many values an answer may have to be remembered."""
         return self._most // 4
 
-    def __contains__(self, key: Hashable) -> bool:
+    def __contains__(self, key: tuple[Any, ...]) -> bool:
         return key in self._answers
 
-    def get(self, key: Hashable, read: Callable[[], T], values: Callable[[Any], int]) -> T:
+    def get(self, key: tuple[Any, ...], read: Callable[[], T], values: Callable[[Any], int]) -> T:
         """The answer. values: how many values it has. None is no answer, and not remembered."""
         with self._lock:
             found = self._answers.pop(key, None)

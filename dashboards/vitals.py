@@ -107,8 +107,6 @@ def histograms_of(store: Store, span: Span, most: int) -> Histograms:
     histogram = "(groupArray(bucket), groupArray(samples))"
     if not span.ajar:
         histogram = f"sumMap({'buckets, counts' if source.startswith('(') else '[bucket], [samples]'})"
-    elif source.startswith("("):
-        histogram = "(groupArrayArray(buckets), groupArrayArray(counts))"
     sql = (
         f"SELECT {columns}, {histogram}, sum(samples), sum(good), sum(poor), sum(people) "
         f"FROM {source} GROUP BY {columns} LIMIT {{most:UInt32}}"

@@ -39,7 +39,7 @@ def test_an_overview_is_the_same_remembered_and_read(
         for _ in range(2):
             assert shown(remembering.overview(rollups.site, period)) == expected, period
         assert remembering.version(rollups.site, period) == expected["version"]
-    kinds = {str(key[0]) for key in remembering._remembered._answers}  # type: ignore[index]
+    kinds = {key[0] for key in remembering._remembered._answers}
     assert ({"all cells", "histograms", "goals"} <= kinds, "crowded cells" in kinds) == (most > 1_000, most < 1_000)
     assert remembering._remembered._values <= most
 
@@ -93,19 +93,24 @@ def test_of_released_days_nothing_is_asked_twice(
 
 
 def test_what_is_remembered_stays_within_its_bound_and_the_longest_unused_goes_first() -> None:
-    remembered, read = Remembered(most=20), []
+    remembered = Remembered(most=20)
+    read: list[str] = []
 
-    def get(key: str, size: int = 3) -> str:
-        return remembered.get(key, lambda: read.append(key) or key, lambda _: size)  # type: ignore[func-returns-value]
+    def get(name: str, size: int = 3) -> str:
+        def answer() -> str:
+            read.append(name)
+            return name
 
-    for key in ("a", "b", "c", "a", "d", "e", "a"):
-        assert get(key) == key
+        return remembered.get((name,), answer, lambda _: size)
+
+    for name in ("a", "b", "c", "a", "d", "e", "a"):
+        assert get(name) == name
         assert remembered._values <= 20
     assert read == ["a", "b", "c", "d", "e"]
     get("f")
-    assert "b" not in remembered
-    assert "a" in remembered
+    assert ("b",) not in remembered
+    assert ("a",) in remembered
     assert get("too large", size=5) == "too large"
-    assert "too large" not in remembered
-    assert remembered.get("none", lambda: None, int) is None
-    assert "none" not in remembered
+    assert ("too large",) not in remembered
+    assert remembered.get(("none",), lambda: None, int) is None
+    assert ("none",) not in remembered

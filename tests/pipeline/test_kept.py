@@ -101,7 +101,7 @@ _BATCHES = st.lists(
 
 
 @given(batches=_BATCHES, k=st.integers(1, 4), strict=st.booleans())
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_arrives_a_patched_day_has_the_rows_of_one_computed_whole(
     store: Store,
     monkeypatch: pytest.MonkeyPatch,
