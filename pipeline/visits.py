@@ -75,7 +75,7 @@ def _insert(of: SiteDay, goals: str, chosen: bool) -> str:
         rows, opening = f"(SELECT *, {arrayed} FROM {rows} AND {whose})", f"{opening} AND {whose}"
         sign, by = "sign", "sign, visitor"
     # What a visit has of its first event is looked up once for each: to carry fifteen columns of every event through
-    # windows and groups takes as long as all the rest. Its place does not tell it: two hosts may give one to two events.
+    # windows and groups takes as long as all the rest. Its place does not tell it: two hosts may give it twice.
     # `events` is stored in the order of the windows, so both are read, not sorted: 1 M events are numbered in 0.4 s.
     # Nearly every granule has some of the rows: looking for each in the index first costs more than it spares.
     return f"""
