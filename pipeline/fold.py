@@ -1,12 +1,9 @@
 """The sums of a day → its folded rows in `staging_*`.
 
-In: `work_cells`, `work_conversions`, `work_vitals`; the visits of everybody who touched something rare. Out: rows.
+In: `work_cells`, `work_conversions`, `work_vitals`; which values are rare and who is behind them (pipeline/others.py).
+Out: rows.
 Promises: no cell below k visitors is written under its own name, and what is folded together is never one value nor
 fewer than k people, counted distinctly (rule R3).
-
-`(other)` cannot be added up: one person on six rare pages is not six people. But nearly everything of it can: what is
-folded are the rare values and, where R3 wants it, the smallest of the others, whose people are known. So only those who
-touched something rare are looked at.
 """
 
 from __future__ import annotations
@@ -15,67 +12,10 @@ from schema.metrics import OTHER, PEOPLE_BUCKET
 from schema.site import day_bounds, day_number
 
 from .parallel import at_once
-from .rows import MINE, NEW, SiteDay, choose
+from .rows import MINE, SiteDay
 from .settings import SiteRules
-from .sums import ADDED, RUN, converted, families, measured, paid, touched
-from .visits import HOUR, raw_value
-
-
-def find_rare(of: SiteDay, k: int, ahead: bool = False) -> None:
-    """Fill `work_values`. ahead: before new rows are added. Then values that these may make rare count as rare, too (a
-    visit that goes on leaves its exit page), and the others are noted in `work_passed`."""
-    store = of.store
-    store.command("TRUNCATE TABLE work_values")
-    # Conversions and vitals may be of values that nobody came to: a page that was left, but not seen.
-    store.command(
-        f"""INSERT INTO work_values
-        SELECT dimension, value, people, multiIf(people < least, 'rare', place = 1, 'smallest', 'enough')
-        FROM
-        (
-            SELECT dimension, value, max(came) AS people,
-                if({{ahead:Bool}} AND dimension = 'exit_page', 2, 1) * {{k:UInt32}} AS least,
-                row_number() OVER (PARTITION BY dimension, people >= {{k:UInt32}} ORDER BY people, value) AS place
-            FROM
-            (
-                SELECT dimension, value, sum(people) AS came FROM {of.sums}_cells WHERE {RUN}
-                GROUP BY dimension, value HAVING came > 0
-                UNION ALL
-                SELECT dimension, value, 0 FROM {of.sums}_conversions WHERE {RUN}
-                GROUP BY dimension, value, goal, currency HAVING sum(people) > 0
-                UNION ALL
-                SELECT dimension, value, 0 FROM {of.sums}_vitals WHERE {RUN} AND bucket = {PEOPLE_BUCKET}
-                GROUP BY dimension, value, metric HAVING sum(people) > 0
-            )
-            GROUP BY dimension, value
-        )""",
-        of.named | {"k": k, "ahead": ahead},
-    )
-    if ahead:
-        store.command("INSERT INTO work_passed SELECT dimension, value FROM work_values WHERE kind != 'rare'")
-
-
-def fell(of: SiteDay) -> bool:
-    """Whether a value is rare now that was passed over."""
-    passed = "(dimension, value) IN (SELECT dimension, value FROM work_passed)"
-    return bool(of.store.rows(f"SELECT count() FROM work_values WHERE kind = 'rare' AND {passed}")[0][0])
-
-
-def choose_rare(of: SiteDay, news: bool = False) -> None:
-    """Add all who touched a rare value to `work_whose`. news: and all who have new rows."""
-    columns: dict[str, list[str]] = {}
-    for (dimension,) in of.store.rows(_HIDING):
-        columns.setdefault(raw_value(dimension), []).append(f"'{dimension}'")
-    rare = "SELECT value FROM work_values WHERE kind = 'rare' AND dimension IN"
-    some = [f"{column} {of.within} ({rare} ({', '.join(those)}))" for column, those in columns.items()]
-    some += [NEW] * news
-    if some:
-        choose(of, " OR ".join(some))
-
-
-def fill_others(of: SiteDay) -> None:
-    """Fill `work_others`, from the visits of those in `work_whose`."""
-    if of.store.rows(_HIDING):
-        at_once(of.store, [(statement, {}) for family, statement in _OTHERS if family in families(of)])
+from .sums import ADDED, RUN, families
+from .visits import HOUR
 
 
 def fold(of: SiteDay, rules: SiteRules, live: bool) -> None:
@@ -120,55 +60,6 @@ def _keep(of: SiteDay, k: int) -> list[str]:
         {"lonely": dimensions},
     )
     return dimensions
-
-
-# -- (other) ---------------------------------------------------------------------------------------------------------
-
-
-_HIDING = "SELECT DISTINCT dimension FROM work_values WHERE kind = 'rare' AND dimension != '' ORDER BY dimension"
-# Of a signed visit what it is now.
-_VISITS = "(SELECT * FROM work_visits WHERE sign >= 0 AND visitor IN (SELECT visitor FROM work_whose))"
-# What is compared: rare values with the smallest of the others, which may keep them company.
-_COMPARED = """
-    INNER JOIN (SELECT dimension, value, kind = 'rare' AS r FROM work_values
-        WHERE kind != 'enough' AND dimension IN (SELECT dimension FROM work_values WHERE kind = 'rare')) AS compared
-    USING (dimension, value)"""
-
-_OTHER_CELLS = f"""
-    INSERT INTO work_others
-    SELECT 'cells', dimension, '', '', countIf(rare), sum(visits), countIf(rare AND NOT smallest), sum(beside)
-    FROM
-    (
-        SELECT dimension, visitor, max(v.rare) AS rare, max(v.smallest) AS smallest,
-            countIf(v.rare) AS visits, countIf(v.rare AND NOT v.smallest) AS beside
-        FROM
-        (
-            SELECT dimension, visitor, visit, max(r) AS rare, max(NOT r) AS smallest
-            FROM ({touched(_VISITS)}) AS t {_COMPARED} GROUP BY dimension, visitor, visit
-        ) AS v
-        GROUP BY dimension, visitor
-    )
-    GROUP BY dimension HAVING countIf(rare) > 0"""
-
-
-def _other(family: str, name: str, currency: str, each: str) -> str:
-    return f"""
-    INSERT INTO work_others
-    SELECT '{family}', dimension, name, money, countIf(rare), 0, countIf(rare AND NOT smallest), 0
-    FROM
-    (
-        SELECT dimension, {name} AS name, {currency} AS money, visitor, max(r) AS rare, max(NOT r) AS smallest
-        FROM ({each}) AS t {_COMPARED} GROUP BY dimension, name, money, visitor
-    )
-    GROUP BY dimension, name, money HAVING countIf(rare) > 0"""
-
-
-_OTHERS = (
-    ("cells", _OTHER_CELLS),
-    ("conversions", _other("conversions", "goal", "''", converted(_VISITS))),
-    ("conversions", _other("conversions", "goal", "currency", paid(_VISITS))),
-    ("vitals", _other("vitals", "metric", "''", measured(_VISITS))),
-)
 
 
 def _folded(family: str, keys: tuple[str, ...], numbers: tuple[str, ...], of: str = "", others: str = "true") -> str:

@@ -1,7 +1,8 @@
 """The sums of big open days, kept from run to run, so that a run costs what is new and not what the day has.
 
 In: the sums of a day. Out: the same in `sums_*`, with what tells which raw rows are in them.
-Promises: no visitor number is kept; in memory only; what a failure may have left half-written is never used again.
+Promises: no visitor number is kept, but of those behind rare values a hash of it, whose key is in this process only; in
+memory only; what a failure may have left half-written is never used again.
 """
 
 from __future__ import annotations
@@ -15,25 +16,23 @@ from schema.site import Site
 from schema.store import Store
 
 from .rows import Found, SiteDay, Some
-from .sums import KEYS, RUN, summed
 
 # A smaller day is computed whole in a fraction of a second.
 LEAST_ROWS = 50_000
 # Of all days together. Those that were rolled up last stay.
 MOST_ROWS = 5_000_000
-# Patches add rows to the sums; after a tenth more raw rows they are added up.
-_ADD_UP_AFTER = 1.1
-_TABLES = ("cells", "conversions", "vitals", "files", "repeated")
+_TABLES = ("cells", "conversions", "vitals", "files", "repeated", "passed", "touched")
 
 
 class Kept(Struct, frozen=True):
-    """What is kept of a day. site: as it was then, because its goals are in the sums. rows: the raw rows in the sums.
-    added_up: how many they were when the sums were added up."""
+    """What is kept of a day. site: as it was then, because its goals are in the sums. key: see `SiteDay`. rows: the raw
+    rows in the sums. whole: how many they were when the day was computed whole."""
 
     site: Site
     run: int
+    key: int
     rows: Some
-    added_up: int
+    whole: int
 
 
 class KeptSums:
@@ -57,7 +56,7 @@ class KeptSums:
         while self._days and sum(kept.rows.rows for kept in self._days.values()) > self._most - rows * fits:
             del self._days[next(iter(self._days))]
         self._tidy(of.store)
-        return structs.replace(of, run=secrets.randbits(63) | 1) if fits else of
+        return structs.replace(of, run=secrets.randbits(63) | 1, key=secrets.randbits(64)) if fits else of
 
     def keep(self, of: SiteDay, found: Found, before: Kept | None = None) -> None:
         """Keep the day's sums for the next run. found: the raw rows that are in them. before: as what they were
@@ -72,22 +71,13 @@ class KeptSums:
             WHERE (id, sequence) NOT IN (SELECT id, sequence FROM sums_repeated WHERE run = {run:UInt64})""",
             of.named,
         )
-        added_up = before.added_up if before else found.all.rows
-        if found.all.rows > added_up * _ADD_UP_AFTER:
-            self._add_up(of)
-            added_up = found.all.rows
-        self._days[of.site.key, of.day] = Kept(of.site, of.run, found.all, added_up)
+        whole = before.whole if before else found.all.rows
+        self._days[of.site.key, of.day] = Kept(of.site, of.run, of.key, found.all, whole)
 
     def forget(self, store: Store, site: str, day: dt.date) -> None:
         """Drop a day's sums, if there are any."""
         if self._days.pop((site, day), None):
             self._tidy(store)
-
-    def _add_up(self, of: SiteDay) -> None:
-        for family in KEYS:
-            of.store.command(f"INSERT INTO work_{family} SELECT {{run:UInt64}}, * FROM {summed(of, family)}", of.named)
-            of.store.command(f"ALTER TABLE sums_{family} DELETE WHERE {RUN}", of.named, mutations_sync=2)
-            of.store.command(f"INSERT INTO sums_{family} SELECT * FROM work_{family}")
 
     def _tidy(self, store: Store) -> None:
         """Drop what belongs to no day that is kept; a server outlives its pipeline, and a run may have failed."""

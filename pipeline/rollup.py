@@ -15,9 +15,11 @@ from msgspec import structs
 from schema.site import Site
 from schema.store import Store
 
-from .fold import choose_rare, fell, fill_others, find_rare, fold
+from .fold import fold
 from .kept import KeptSums
-from .rows import SiteDay, look
+from .others import fell, fill_others, find_rare, notes, pass_over
+from .parallel import at_once
+from .rows import NEW, SiteDay, choose, look
 from .settings import SiteRules
 from .sums import add_visits
 from .visits import fill_visits
@@ -28,10 +30,11 @@ ROLLING = threading.Lock()
 _WORK = (
     *("files", "repeated", "whose", "visits"),
     *FAMILIES,
-    *("values", "passed", "kept", "others"),
+    *("values", "passed", "touched", "kept", "others"),
 )
-# Where more of a day is new, it is computed whole: a patch reads what it changes twice.
-_NEW_AT_MOST = 1 / 4
+# Where more of a day has come since it was computed whole, it is again: patches lengthen the sums, and of what was rare
+# then everybody is noted, however many have come.
+_NEW_AT_MOST = 1 / 10
 
 
 def roll_up(store: Store, site: Site, day: dt.date, rules: SiteRules, kept: KeptSums | None = None) -> None:
@@ -81,10 +84,11 @@ def _compute(of: SiteDay, k: int, kept: KeptSums | None) -> SiteDay:
         of = kept.begin(of, found.all.rows)
     fill_visits(of, found.all.rows)
     add_visits(of)
+    find_rare(of, k)
+    pass_over(of, k)
+    at_once(of.store, notes(of))
     if kept:
         kept.keep(of, found)
-    find_rare(of, k)
-    choose_rare(of)
     fill_others(of)
     return of
 
@@ -95,24 +99,21 @@ def _patch(of: SiteDay, k: int, kept: KeptSums | None) -> SiteDay | None:
     before = kept and kept.take(of)
     if not (kept and before):
         return None
-    of = structs.replace(of, run=before.run)
+    of = structs.replace(of, run=before.run, key=before.key)
     found = look(of)
     # A row that is gone may have been anybody's; one that is replaced is another visitor's.
-    if found.known != before.rows or found.replaced or found.new > before.rows.rows * _NEW_AT_MOST:
-        _clear(of.store)
-        return None
-    # Who touched something rare is read in the same go: what becomes rare now is theirs who have new rows.
-    find_rare(of, k, ahead=True)
-    choose_rare(of, news=True)
-    fill_visits(of, found.new, chosen=True)
-    add_visits(of)
-    kept.keep(of, found, before)
-    find_rare(of, k)
-    if fell(of):
-        choose_rare(of)
+    few = found.all.rows <= before.whole * (1 + _NEW_AT_MOST)
+    if few and found.known == before.rows and not found.replaced:
+        choose(of, NEW)
         fill_visits(of, found.new, chosen=True)
-    fill_others(of)
-    return of
+        add_visits(of, also=notes(of))
+        find_rare(of, k)
+        if not fell(of):
+            kept.keep(of, found, before)
+            fill_others(of)
+            return of
+    _clear(of.store)
+    return None
 
 
 def _clear(store: Store) -> None:

@@ -29,18 +29,19 @@ _NOT_COUNTED = "SELECT id, sequence FROM sums_repeated WHERE run = {run:UInt64}"
 
 class SiteDay(Struct, frozen=True):
     """One local day of a site in a table of raw rows. source: a table name of ours. run: whose the sums are, 0 where
-    nothing is kept of them."""
+    nothing is kept of them. key: makes of a visitor's number what is kept of it."""
 
     store: Store
     source: str
     site: Site
     day: dt.date
     run: int = 0
+    key: int = 0
 
     @property
     def named(self) -> dict[str, Any]:
-        """What MINE and {run} are bound to."""
-        return {"site": self.site.key, "day": self.day, "run": self.run}
+        """What MINE, {run} and {key} are bound to."""
+        return {"site": self.site.key, "day": self.day, "run": self.run, "key": self.key}
 
     @property
     def sums(self) -> str:
@@ -124,9 +125,9 @@ def counted(of: SiteDay) -> str:
 
 
 def choose(of: SiteDay, whose: str) -> None:
-    """Add the visitors who have a row for which that SQL holds to `work_whose`, with whether they have a new one."""
+    """Fill `work_whose` with the visitors who have a row for which that SQL holds."""
     of.store.command(
         f"""INSERT INTO work_whose
-        SELECT visitor, max({NEW}) FROM {of.source} WHERE {MINE} AND {THERE} AND ({whose}) GROUP BY visitor""",
+        SELECT DISTINCT visitor FROM {of.source} WHERE {MINE} AND {THERE} AND ({whose})""",
         of.named | {"zone": of.site.timezone},
     )

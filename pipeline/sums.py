@@ -8,12 +8,12 @@ Promises: the sums of a day are those of its visits, in however many runs they c
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from schema.event import ENGAGEMENT, PAGEVIEW
 from schema.metrics import GAMMA, PEOPLE_BUCKET, VITALS, Vital
 
-from .parallel import at_once
+from .parallel import Statement, at_once
 from .rows import SiteDay
 from .visits import HOUR, OF_VISITS
 
@@ -35,20 +35,13 @@ def families(of: SiteDay) -> Collection[str]:
     return KEYS if of.site.goals else KEYS.keys() - {"conversions"}
 
 
-def add_visits(of: SiteDay) -> None:
-    """Add what is in `work_visits` to the day's sums."""
+def add_visits(of: SiteDay, also: Sequence[Statement] = ()) -> None:
+    """Add what is in `work_visits` to the day's sums. also: what else there is to do with them."""
     # They are several, so each has enough of one thread.
     alone = "SETTINGS max_threads = 1"
     selects = [(family, select) for family, select in _SELECTS if family in families(of)]
-    at_once(of.store, [(f"INSERT INTO {of.sums}_{family} {select} {alone}", of.named) for family, select in selects])
-
-
-def summed(of: SiteDay, family: str) -> str:
-    """SQL for the sums of the day: (dimension, value, keys …, numbers …), what is gone not among them."""
-    keys = ", ".join(("dimension", "value", *KEYS[family]))
-    numbers = ", ".join(f"sum(w.{name}) AS {name}" for name in NUMBERS[family])
-    some = " OR ".join(f"{name} != 0" for name in NUMBERS[family])
-    return f"(SELECT {keys}, {numbers} FROM {of.sums}_{family} AS w WHERE {RUN} GROUP BY {keys} HAVING {some})"
+    sums = [(f"INSERT INTO {of.sums}_{family} {select} {alone}", of.named) for family, select in selects]
+    at_once(of.store, [*sums, *also])
 
 
 # -- what visits add: some are given the visits as SQL ---------------------------------------------------------------
@@ -66,9 +59,10 @@ _METRICS = ", ".join(f"'{name}'" for name in VITALS)
 
 
 def touched(visits: str) -> str:
-    """SQL for what every visit that counts as one touched, once each: (visitor, visit, dimension, value)."""
+    """SQL for what every visit that counts as one touched, once each. Like all of these: (sign, visitor, visit,
+    dimension, value, name, currency), the visit only where it matters."""
     return f"""
-    SELECT visitor, visit, d.1 AS dimension, d.2 AS value
+    SELECT sign, visitor, visit, d.1 AS dimension, d.2 AS value, '' AS name, '' AS currency
     FROM {visits}
     ARRAY JOIN arrayConcat(
         {_OF_VISIT},
@@ -81,16 +75,17 @@ def touched(visits: str) -> str:
 def converted(visits: str) -> str:
     """SQL for who reached which goal by which value."""
     return f"""
-    SELECT visitor, d.1 AS dimension, d.2 AS value, goal
+    SELECT sign, visitor, 0 AS visit, d.1 AS dimension, d.2 AS value, goal AS name, '' AS currency
     FROM {visits} ARRAY JOIN arrayDistinct(reached.goal) AS goal ARRAY JOIN {_OF_VISIT} AS d
     UNION ALL
-    SELECT visitor, d.1, d.2, r.goal FROM {visits} ARRAY JOIN reached AS r ARRAY JOIN {_OF_HIT} AS d"""
+    SELECT sign, visitor, 0, d.1, d.2, r.goal, '' FROM {visits} ARRAY JOIN reached AS r ARRAY JOIN {_OF_HIT} AS d"""
 
 
 def paid(visits: str) -> str:
     """SQL for who paid what."""
     return f"""
-    SELECT sign, visitor, d.1 AS dimension, d.2 AS value, r.goal AS goal, r.currency AS currency, r.amount AS amount
+    SELECT sign, visitor, 0 AS visit, d.1 AS dimension, d.2 AS value, r.goal AS name, r.currency AS currency,
+        r.amount AS amount
     FROM (SELECT * FROM {visits} WHERE arrayExists(currency -> currency != '', reached.currency))
     ARRAY JOIN arrayFilter(one -> one.currency != '', reached) AS r
     ARRAY JOIN arrayConcat({_OF_VISIT}, {_OF_HIT}) AS d"""
@@ -99,7 +94,7 @@ def paid(visits: str) -> str:
 def measured(visits: str) -> str:
     """SQL for who measured what."""
     return f"""
-    SELECT visitor, d.1 AS dimension, d.2 AS value, metric
+    SELECT sign, visitor, 0 AS visit, d.1 AS dimension, d.2 AS value, metric AS name, '' AS currency
     FROM {visits} ARRAY JOIN measured AS m
     ARRAY JOIN arrayFilter((name, v) -> v >= 0, [{_METRICS}], m.vitals) AS metric
     ARRAY JOIN [('', ''), ('page', m.path), ('device', toString(first_device)), ('country', toString(first_country))]
@@ -138,12 +133,12 @@ _VISIT_VALUES = ", ".join("toString(hour) AS hour" if value == HOUR else value f
 _CELLS_OF_ALL = f"""
     SELECT {{run:UInt64}}, '', '', {_people("came AND NOT again", "came AND again")},
         {_signed("came", "viewed", "acted", "came", "came", "bounced", "seconds", "engaged_ms")}
-    FROM work_visits WHERE sign != 0"""
+    FROM work_visits"""
 _CELLS_OF_VISITS = f"""
     SELECT {{run:UInt64}}, {_BY_VALUE}, {_people("NOT again", "again")},
         {_signed("1", "viewed", "acted", "1", "1", "bounced", "seconds", "engaged_ms")}
     FROM (SELECT sign, visitor, again, viewed, acted, bounced, seconds, engaged_ms, {_VISIT_VALUES}
-        FROM work_visits WHERE came AND sign != 0)
+        FROM work_visits WHERE came)
     GROUP BY {_EACH_VALUE}"""
 
 # Where visits begin and end.
@@ -153,7 +148,7 @@ _BEGINS = "(grouping(entry_page) = 0 OR grouping(entry_host) = 0)"
 _CELLS_OF_ENDS = f"""
     SELECT {{run:UInt64}}, {_BY_END}, 0, 0, 0, 0, {_BEGINS} * sum(sign), (NOT {_BEGINS}) * sum(sign),
         {_BEGINS} * sum(sign * bounced), {_BEGINS} * sum(sign * seconds), 0
-    FROM work_visits WHERE viewed > 0 AND sign != 0 GROUP BY {_EACH_END}"""
+    FROM work_visits WHERE viewed > 0 GROUP BY {_EACH_END}"""
 
 
 def _cells_of_hits(dimension: str, part: str, if_: str) -> str:
@@ -168,14 +163,14 @@ def _cells_of_hits(dimension: str, part: str, if_: str) -> str:
         FROM work_visits
         ARRAY JOIN hits.{part} AS value, hits.name AS name, hits.engaged_ms AS engaged,
             arrayEnumerateUniq(hits.{part}) AS nth, {_SEEN if "seen" in if_ else "hits.engaged_ms"} AS seen
-        WHERE sign != 0 AND ({if_})
+        WHERE {if_}
     )
     GROUP BY value"""
 
 
 _REACHING = f"""
     SELECT sign, visitor, again, came, goal, countEqual(reached.goal, goal) AS times, {_VISIT_VALUES}
-    FROM (SELECT * FROM work_visits WHERE sign != 0 AND notEmpty(reached))
+    FROM (SELECT * FROM work_visits WHERE notEmpty(reached))
     ARRAY JOIN arrayDistinct(reached.goal) AS goal"""
 _BY_REACHING, _EACH_REACHING = _by_each({value: value for value in OF_VISITS}, "goal")
 _CONVERSIONS_OF_ALL = f"""
@@ -188,12 +183,12 @@ _BY_PART, _EACH_PART = _by_each({"path": "page", "hostname": "hostname", "name":
 _CONVERSIONS_OF_HITS = f"""
     SELECT {{run:UInt64}}, {_BY_PART}, goal, '', {_people("false", "true")}, {_signed("1", "0")}
     FROM (SELECT sign, visitor, r.goal AS goal, r.path AS path, r.hostname AS hostname, r.name AS name
-        FROM work_visits ARRAY JOIN reached AS r WHERE sign != 0)
+        FROM work_visits ARRAY JOIN reached AS r)
     GROUP BY {_EACH_PART}"""
 
 _REVENUE = f"""
-    SELECT {{run:UInt64}}, dimension, value, goal, currency, {_people("false", "true")}, {_signed("0", "amount")}
-    FROM ({paid("work_visits")}) WHERE sign != 0 GROUP BY dimension, value, goal, currency"""
+    SELECT {{run:UInt64}}, dimension, value, name, currency, {_people("false", "true")}, {_signed("0", "amount")}
+    FROM ({paid("work_visits")}) GROUP BY dimension, value, name, currency"""
 
 
 def _constants(of: Callable[[Vital], object], kind: str) -> str:
@@ -214,7 +209,7 @@ _SAMPLES = f"""
             toInt16(if(scaled <= 1, 0, ceil(log(scaled) / {math.log(GAMMA)!r}))) AS bucket,
             sample <= {_constants(lambda vital: vital.good, "Float32")}[vital] AS good,
             sample > {_constants(lambda vital: vital.poor, "Float32")}[vital] AS poor
-        FROM (SELECT sign, m, first_device, first_country FROM work_visits ARRAY JOIN measured AS m WHERE sign != 0)
+        FROM (SELECT sign, m, first_device, first_country FROM work_visits ARRAY JOIN measured AS m)
         ARRAY JOIN m.vitals AS sample, {_PLACES} AS vital
         WHERE sample >= 0
     )
@@ -228,12 +223,12 @@ _BY_OWN, _EACH_OWN = _by_each({"first_device": "device", "first_country": "count
 _VITAL_PEOPLE = f"""
     SELECT {{run:UInt64}}, {_BY_OWN}, {_METRIC}, {PEOPLE_BUCKET}, {_people("NOT again", "again")}, 0, 0, 0
     FROM (SELECT sign, visitor, again, first_device, first_country, vital
-        FROM work_visits ARRAY JOIN {_MEASURED} AS vital WHERE sign != 0)
+        FROM work_visits ARRAY JOIN {_MEASURED} AS vital)
     GROUP BY {_EACH_OWN}"""
 _PAGE_PEOPLE = f"""
     SELECT {{run:UInt64}}, 'page', path, {_METRIC}, {PEOPLE_BUCKET}, {_people("false", "true")}, 0, 0, 0
     FROM (SELECT sign, visitor, m.path AS path, m.vitals AS vitals
-        FROM work_visits ARRAY JOIN measured AS m WHERE sign != 0)
+        FROM work_visits ARRAY JOIN measured AS m)
     ARRAY JOIN arrayFilter((i, one) -> one >= 0, {_PLACES}, vitals) AS vital
     GROUP BY path, vital"""
 

@@ -36,9 +36,8 @@ OF_VISITS = (HOUR, "entry_page", "exit_page", *_COLUMNS)
 
 
 def fill_visits(of: SiteDay, rows: int, chosen: bool = False) -> None:
-    """Replace the content of `work_visits`. rows: about how many there are to read. chosen: there are sums of the day,
-    and only the visits of those in `work_whose` are wanted: where there is news, as they are and as they were."""
-    of.store.command("TRUNCATE TABLE work_visits")
+    """Fill `work_visits`. rows: about how many there are to read. chosen: only the visits of those in `work_whose`, who
+    have rows that are new to the day's sums: as they are and as they were."""
     goals, parameters = _goals(of.site.goals)
     parameters |= of.named | {"zone": of.site.timezone, "gap": VISIT_GAP_S}
     statement = _insert(of, goals, chosen)
@@ -70,8 +69,7 @@ def _insert(of: SiteDay, goals: str, chosen: bool) -> str:
     sign, by = "1", "visitor"
     if chosen:
         whose = f"visitor {of.within} (SELECT visitor FROM work_whose)"
-        news = f"visitor {of.within} (SELECT visitor FROM work_whose WHERE news)"
-        arrayed = f"arrayJoin(multiIf(NOT ({news}), [0], {NEW}, [1], [-1, 1])) AS sign"
+        arrayed = f"arrayJoin(if({NEW}, [1], [-1, 1])) AS sign"
         rows, opening = f"(SELECT *, {arrayed} FROM {rows} AND {whose})", f"{opening} AND {whose}"
         sign, by = "sign", "sign, visitor"
     # What a visit has of its first event is looked up once for each: to carry fifteen columns of every event through

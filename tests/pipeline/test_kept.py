@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from pipeline import kept as keeping
 from pipeline import rollup, sums
 from pipeline.kept import Kept, KeptSums
 from pipeline.rollup import FAMILIES, roll_up
@@ -109,9 +108,7 @@ def test_whatever_arrives_a_patched_day_has_the_rows_of_one_computed_whole(
     k: int,
     strict: bool,
 ) -> None:
-    # However much is new; added up now and then.
     monkeypatch.setattr(rollup, "_NEW_AT_MOST", 1e9)
-    monkeypatch.setattr(keeping, "_ADD_UP_AFTER", 1.5)
     site, kept = new_site(), Witness()
     rules = SiteRules(k, 30, "strict" if strict else "balanced", strict)
     for batch, how in batches:
@@ -151,7 +148,7 @@ def test_an_exit_page_that_moves_on_takes_the_old_one_below_k(store: Store) -> N
     assert patched == rows(store, site)
 
 
-def test_a_value_that_nobody_expected_to_become_rare_is_looked_at_after_all(store: Store) -> None:
+def test_where_a_value_becomes_rare_that_nobody_expected_to_the_day_is_computed_whole(store: Store) -> None:
     site, kept = new_site(), Witness()
     insert(store, [*crowd(site, range(1, 20), 900), *crowd(site, range(30, 32), 900, path="/a")])
     insert(store, crowd(site, range(10, 15), 990, path="/a"))
@@ -160,7 +157,7 @@ def test_a_value_that_nobody_expected_to_become_rare_is_looked_at_after_all(stor
     insert(store, crowd(site, range(30, 31), 300))
     roll_up(store, site, DAY, BALANCED, kept)
     patched = rows(store, site)
-    assert kept.patched
+    assert not kept.patched
     roll_up(store, site, DAY, BALANCED)
     assert patched == rows(store, site)
 
@@ -238,27 +235,45 @@ def test_sums_are_kept_of_big_days_only_and_of_as_many_as_fit(store: Store) -> N
     small, first, second = new_site(), new_site(), new_site()
 
     def days() -> list[int]:
-        tables = ("cells", "conversions", "vitals", "files")
+        tables = ("cells", "conversions", "vitals", "files", "passed")
         return [store.rows(f"SELECT uniq(run) FROM sums_{table}")[0][0] for table in tables]
 
     for site, people, expected in ((first, 12, 1), (small, 1, 1), (second, 12, 1)):
         events = crowd(site, range(people), name="buy") + crowd(site, range(people), name=ENGAGEMENT, lcp=1.0)
         insert(store, events)
         roll_up(store, site, DAY, BALANCED, kept)
-        assert days() == [expected] * 4, site
+        assert days() == [expected] * 5, site
     kept.forget(store, first.key, DAY)
-    assert days() == [1] * 4
+    assert days() == [1] * 5
     kept.forget(store, second.key, DAY)
-    assert days() == [0] * 4
+    assert days() == [0] * 5
 
 
 def test_no_visitor_number_is_kept(store: Store) -> None:
     columns = store.rows(
         "SELECT table, name, type FROM system.columns WHERE database = currentDatabase() AND startsWith(table, 'sums_')"
     )
-    assert {name for _, name, kind in columns if kind == "UInt64"} == {"run", "file", "last", "id", "sequence"}
+    assert {name for _, name, kind in columns if kind == "UInt64"} == {"run", "file", "last", "id", "sequence", "who"}
     engines = store.rows("SELECT DISTINCT engine FROM system.tables WHERE startsWith(name, 'sums_')")
     assert engines == [("Memory",)]
+
+
+def test_who_is_behind_rare_values_is_kept_under_a_key_of_the_days_own(store: Store) -> None:
+    """Rule R4: what is kept of them leads back to no raw row, and to no other day."""
+    kept, behind, site = Witness(), set(), new_site()
+    for day in (DAY, DAY + dt.timedelta(days=1)):
+        events = crowd(site, range(1, 9)) + crowd(site, range(9, 10), path="/rare")
+        insert(store, [structs.replace(event, day=day) for event in events])
+        roll_up(store, site, day, BALANCED, kept)
+        run = kept._days[site.key, day].run
+        found = store.rows("SELECT DISTINCT who FROM sums_touched WHERE run = {run:UInt64}", {"run": run})
+        assert len(found) == 1
+        behind |= {who for (who,) in found}
+    assert len(behind) == 2
+    assert not behind & {v * 2**56 for v in range(1, 10)}
+    for day in (DAY, DAY + dt.timedelta(days=1)):
+        kept.forget(store, site.key, day)
+    assert store.rows("SELECT count() FROM sums_touched") == [(0,)]
 
 
 def test_what_a_killed_run_left_where_the_rollup_works_is_not_counted(store: Store) -> None:

@@ -117,7 +117,7 @@ def test_the_sums_of_a_day_go_when_it_is_released(store: Store, sites: list[tupl
     now[0] = day_bounds("UTC", day_number(DAY)).end + 300.0
     store.insert("watermarks", ("spool", "received_through"), (("a",), (int(now[0]),)))
     assert worker.close() == [(site.key, DAY)]
-    for table in ("cells", "conversions", "vitals", "files", "repeated"):
+    for table in ("cells", "conversions", "vitals", "files", "repeated", "passed", "touched"):
         assert store.rows(f"SELECT count() FROM sums_{table}") == [(0,)], table
 
 

@@ -1,0 +1,56 @@
+-- Who is behind the rare values of a day, so that `(other)` is counted without reading the day again: in `work_*` for one
+-- run, in `sums_*` of the open days that are kept. In memory only, and gone no later than the day's sums.
+DROP TABLE IF EXISTS work_passed{{ on_cluster }};
+DROP TABLE IF EXISTS work_whose{{ on_cluster }};
+DROP TABLE IF EXISTS work_others{{ on_cluster }};
+
+-- Whose visits are looked at.
+CREATE TABLE IF NOT EXISTS work_whose{{ on_cluster }}
+(
+    visitor UInt64
+)
+ENGINE = Memory;
+
+{% for place in ['work', 'sums'] %}
+-- The values that had so many people when the day was computed whole that nobody noted theirs.
+CREATE TABLE IF NOT EXISTS {{ place }}_passed{{ on_cluster }}
+(
+    run       UInt64,
+    dimension LowCardinality(String),
+    value     String
+)
+ENGINE = Memory;
+
+-- What they touched in a dimension who touched a value there that was not passed over. Several rows to be added up.
+CREATE TABLE IF NOT EXISTS {{ place }}_touched{{ on_cluster }}
+(
+    run       UInt64,
+    family    LowCardinality(String),
+    dimension LowCardinality(String),
+    value     String,
+    -- A goal or a metric, and of revenue its currency.
+    name      LowCardinality(String),
+    currency  LowCardinality(String),
+    -- Tells two visitors of the day apart and is not a visitor's number: a hash of it, with a key that is not stored.
+    who       UInt64,
+    -- Of cells only.
+    visit     UInt32,
+    times     Int64
+)
+ENGINE = Memory;
+
+{% endfor %}
+-- How many touched a rare value of a dimension, and in how many visits; and how many of them are not among those of the
+-- smallest other value. name: a goal or a metric.
+CREATE TABLE IF NOT EXISTS work_others{{ on_cluster }}
+(
+    family        LowCardinality(String),
+    dimension     LowCardinality(String),
+    name          LowCardinality(String),
+    currency      LowCardinality(String),
+    people        Int64,
+    visits        Int64,
+    people_beside Int64,
+    visits_beside Int64
+)
+ENGINE = Memory;
