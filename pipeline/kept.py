@@ -26,13 +26,15 @@ _TABLES = ("cells", "conversions", "vitals", "files", "repeated", "passed", "tou
 
 class Kept(Struct, frozen=True):
     """What is kept of a day. site: as it was then, because its goals are in the sums. key: see `SiteDay`. rows: the raw
-    rows in the sums. whole: how many they were when the day was computed whole."""
+    rows in the sums. whole: how many they were when the day was computed whole. near: dimensions of which it is noted
+    who touched what."""
 
     site: Site
     run: int
     key: int
     rows: Some
     whole: int
+    near: frozenset[str]
 
 
 class KeptSums:
@@ -58,9 +60,9 @@ class KeptSums:
         self._tidy(of.store)
         return structs.replace(of, run=secrets.randbits(63) | 1, key=secrets.randbits(64)) if fits else of
 
-    def keep(self, of: SiteDay, found: Found, before: Kept | None = None) -> None:
-        """Keep the day's sums for the next run. found: the raw rows that are in them. before: as what they were
-        taken."""
+    def keep(self, of: SiteDay, found: Found, near: frozenset[str], whole: int = 0) -> None:
+        """Keep the day's sums for the next run. found: the raw rows that are in them. whole: how many they were, if the
+        day was not computed whole now. near: see `Kept`."""
         if not of.run:
             return
         of.store.command(
@@ -71,8 +73,7 @@ class KeptSums:
             WHERE (id, sequence) NOT IN (SELECT id, sequence FROM sums_repeated WHERE run = {run:UInt64})""",
             of.named,
         )
-        whole = before.whole if before else found.all.rows
-        self._days[of.site.key, of.day] = Kept(of.site, of.run, of.key, found.all, whole)
+        self._days[of.site.key, of.day] = Kept(of.site, of.run, of.key, found.all, whole or found.all.rows, near)
 
     def forget(self, store: Store, site: str, day: dt.date) -> None:
         """Drop a day's sums, if there are any."""

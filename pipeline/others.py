@@ -9,12 +9,17 @@ they touch is noted beside the sums, signed as these are, and a run adds what is
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
+from msgspec import Struct
+
+from schema.event import ENGAGEMENT
 from schema.metrics import PEOPLE_BUCKET
 
-from .parallel import Statement, at_once
+from .parallel import at_once
 from .rows import SiteDay, choose
-from .sums import RUN, converted, families, measured, paid, touched
-from .visits import raw_value
+from .sums import METRICS, RUN, VIEWED, families
+from .visits import OF_VISITS, raw_value
 
 
 def find_rare(of: SiteDay, k: int) -> None:
@@ -45,32 +50,57 @@ def find_rare(of: SiteDay, k: int) -> None:
     )
 
 
+class Near(Struct, frozen=True):
+    """dimensions: those that have values which were not passed over. fell: one is rare that was."""
+
+    dimensions: frozenset[str]
+    fell: bool
+
+
+def look_near(of: SiteDay) -> Near:
+    """See what may have to be noted."""
+    rows = of.store.rows(
+        f"""SELECT dimension, max(NOT passed), max(passed AND kind = 'rare')
+        FROM (SELECT dimension, kind, (dimension, value) IN {_passed(of)} AS passed FROM work_values)
+        GROUP BY dimension""",
+        of.named,
+    )
+    near = frozenset(dimension for dimension, near, _ in rows if near and dimension)
+    return Near(near, any(fell for *_, fell in rows))
+
+
 def pass_over(of: SiteDay, k: int) -> None:
     """Fill `*_passed`, of a day that is computed whole: values of so many people that they will hardly become rare (a
-    visit that goes on leaves its exit page). And `work_whose`: all who touched another one."""
+    visit that goes on leaves its exit page)."""
     of.store.command(
         f"""INSERT INTO {of.sums}_passed SELECT {{run:UInt64}}, dimension, value FROM work_values
         WHERE people >= if(dimension = 'exit_page', 2, 1) * {{k:UInt32}}""",
         of.named | {"k": k},
     )
-    near = f"FROM work_values WHERE (dimension, value) NOT IN {_passed(of)} AND dimension"
+
+
+def choose_near(of: SiteDay, dimensions: Collection[str]) -> None:
+    """Fill `work_whose`: who touched a value of these that was not passed over."""
     columns: dict[str, list[str]] = {}
-    for (dimension,) in of.store.rows(f"SELECT DISTINCT dimension {near} != '' ORDER BY dimension", of.named):
+    for dimension in sorted(dimensions):
         columns.setdefault(raw_value(dimension), []).append(f"'{dimension}'")
-    some = [f"{column} {of.within} (SELECT value {near} IN ({', '.join(those)}))" for column, those in columns.items()]
+    near = f"SELECT value FROM work_values WHERE (dimension, value) NOT IN {_passed(of)} AND dimension IN"
+    some = [f"{column} {of.within} ({near} ({', '.join(those)}))" for column, those in columns.items()]
     if some:
         choose(of, " OR ".join(some))
 
 
-def fell(of: SiteDay) -> bool:
-    """Whether a value is rare now that was passed over: nobody noted who touched it."""
-    rare = f"SELECT count() FROM work_values WHERE kind = 'rare' AND (dimension, value) IN {_passed(of)}"
-    return bool(of.store.rows(rare, of.named)[0][0])
-
-
-def notes(of: SiteDay) -> list[Statement]:
-    """What adds to `*_touched` what those in `work_whose` touched by their visits."""
-    return [(_noted(of, family, each), of.named) for family, each in _TOUCHING if family in families(of)]
+def note(of: SiteDay, dimensions: Collection[str], whose: str = "") -> None:
+    """Add to `*_touched` what visits touched of these. whose: SQL for which visits, if not all."""
+    visits = f"(SELECT * FROM work_visits WHERE {whose})" if whose else "work_visits"
+    touching = (("cells", _touched), ("conversions", _converted), ("vitals", _measured))
+    statements = [
+        (_noted(of, family, touch(visits, dimensions)), of.named)
+        for family, touch in touching
+        if family in families(of)
+    ]
+    if dimensions:
+        at_once(of.store, statements)
 
 
 def fill_others(of: SiteDay) -> None:
@@ -92,20 +122,58 @@ def _noted(of: SiteDay, family: str, each: str) -> str:
         sipHash64Keyed(({{key:UInt64}}, {{run:UInt64}}), visitor), visit, sum(sign) AS times
     FROM
     (
-        SELECT *, max((dimension, value) NOT IN {_passed(of)}) OVER (PARTITION BY sign, dimension, visitor) AS near
+        SELECT *, max((dimension, value) NOT IN {_passed(of)}) OVER (PARTITION BY visitor, dimension, sign) AS near
         FROM ({each})
         WHERE dimension != ''
     )
     WHERE near GROUP BY dimension, value, name, currency, visitor, visit HAVING times != 0"""
 
 
-_VISITS = "(SELECT * FROM work_visits WHERE visitor IN (SELECT visitor FROM work_whose))"
-_TOUCHING = (
-    ("cells", touched(_VISITS)),
-    ("conversions", converted(_VISITS)),
-    ("conversions", paid(_VISITS)),
-    ("vitals", measured(_VISITS)),
-)
+# Who touched what, as SQL: (sign, visitor, visit, dimension, value, name, currency), the visit of cells only. visits:
+# of which. near: which dimensions are wanted; "" is not.
+
+
+def _pairs(values: Mapping[str, str], near: Collection[str]) -> str:
+    """(dimension, value) of those that are wanted. values: SQL, by dimension."""
+    wanted = "".join(
+        f", ('{dimension}', toString({value}))" for dimension, value in values.items() if dimension in near
+    )
+    return f"[('', ''){wanted}]"
+
+
+_OF_VISIT = {dimension: dimension for dimension in OF_VISITS}
+
+
+def _touched(visits: str, near: Collection[str]) -> str:
+    """Every visit that counts as one touched each of its values once."""
+    acted = f"arrayFilter(name -> name != '{ENGAGEMENT}', hits.name)"
+    hits = {"page": VIEWED, "hostname": "arrayDistinct(hits.hostname)", "event": f"arrayDistinct({acted})"}
+    several = (f"arrayMap(v -> ('{name}', toString(v)), {values})" for name, values in hits.items() if name in near)
+    return f"""
+        SELECT sign, visitor, visit, d.1 AS dimension, d.2 AS value, '' AS name, '' AS currency
+        FROM {visits} ARRAY JOIN arrayConcat({", ".join((_pairs(_OF_VISIT, near), *several))}) AS d WHERE came"""
+
+
+def _converted(visits: str, near: Collection[str]) -> str:
+    """Who reached which goal by which value, and who paid in which currency."""
+    hit = _pairs({"page": "r.path", "hostname": "r.hostname", "event": "r.name"}, near)
+    return f"""
+        SELECT sign, visitor, 0 AS visit, d.1 AS dimension, d.2 AS value, r.goal AS name, money AS currency
+        FROM {visits} ARRAY JOIN reached AS r
+        ARRAY JOIN arrayConcat(if(came, {_pairs(_OF_VISIT, near)}, []), {hit}) AS d
+        ARRAY JOIN if(r.currency = '', [''], ['', toString(r.currency)]) AS money"""
+
+
+def _measured(visits: str, near: Collection[str]) -> str:
+    """Who measured what."""
+    pairs = _pairs({"page": "m.path", "device": "first_device", "country": "first_country"}, near)
+    return f"""
+        SELECT sign, visitor, 0 AS visit, d.1 AS dimension, d.2 AS value, metric AS name, '' AS currency
+        FROM {visits} ARRAY JOIN measured AS m
+        ARRAY JOIN arrayFilter((name, v) -> v >= 0, [{METRICS}], m.vitals) AS metric ARRAY JOIN {pairs} AS d"""
+
+
+# -- (other) ---------------------------------------------------------------------------------------------------------
 
 # Of what was touched: rare values, and with them the smallest of the others, which may keep them company.
 _OTHERS = f"""

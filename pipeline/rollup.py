@@ -17,18 +17,17 @@ from schema.store import Store
 
 from .fold import fold
 from .kept import KeptSums
-from .others import fell, fill_others, find_rare, notes, pass_over
-from .parallel import at_once
-from .rows import NEW, SiteDay, choose, look
+from .others import choose_near, fill_others, find_rare, look_near, note, pass_over
+from .rows import SiteDay, look
 from .settings import SiteRules
 from .sums import add_visits
-from .visits import fill_visits
+from .visits import fill_changed, fill_visits
 
 FAMILIES = ("cells", "conversions", "vitals")
 # `work_*` and `staging_*` serve one site-day at a time.
 ROLLING = threading.Lock()
 _WORK = (
-    *("files", "repeated", "whose", "visits"),
+    *("files", "repeated", "events", "whose", "visits"),
     *FAMILIES,
     *("values", "passed", "touched", "kept", "others"),
 )
@@ -86,9 +85,11 @@ def _compute(of: SiteDay, k: int, kept: KeptSums | None) -> SiteDay:
     add_visits(of)
     find_rare(of, k)
     pass_over(of, k)
-    at_once(of.store, notes(of))
+    near = look_near(of).dimensions
+    choose_near(of, near)
+    note(of, near, "visitor IN (SELECT visitor FROM work_whose)")
     if kept:
-        kept.keep(of, found)
+        kept.keep(of, found, near)
     fill_others(of)
     return of
 
@@ -104,12 +105,14 @@ def _patch(of: SiteDay, k: int, kept: KeptSums | None) -> SiteDay | None:
     # A row that is gone may have been anybody's; one that is replaced is another visitor's.
     few = found.all.rows <= before.whole * (1 + _NEW_AT_MOST)
     if few and found.known == before.rows and not found.replaced:
-        choose(of, NEW)
-        fill_visits(of, found.new, chosen=True)
-        add_visits(of, also=notes(of))
+        fill_changed(of)
+        add_visits(of)
         find_rare(of, k)
-        if not fell(of):
-            kept.keep(of, found, before)
+        now = look_near(of)
+        if not now.fell:
+            near = before.near | now.dimensions
+            note(of, near)
+            kept.keep(of, found, near, before.whole)
             fill_others(of)
             return of
     _clear(of.store)

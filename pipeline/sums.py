@@ -8,12 +8,12 @@ Promises: the sums of a day are those of its visits, in however many runs they c
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 
 from schema.event import ENGAGEMENT, PAGEVIEW
 from schema.metrics import GAMMA, PEOPLE_BUCKET, VITALS, Vital
 
-from .parallel import Statement, at_once
+from .parallel import at_once
 from .rows import SiteDay
 from .visits import HOUR, OF_VISITS
 
@@ -35,73 +35,22 @@ def families(of: SiteDay) -> Collection[str]:
     return KEYS if of.site.goals else KEYS.keys() - {"conversions"}
 
 
-def add_visits(of: SiteDay, also: Sequence[Statement] = ()) -> None:
-    """Add what is in `work_visits` to the day's sums. also: what else there is to do with them."""
+def add_visits(of: SiteDay) -> None:
+    """Add what is in `work_visits` to the day's sums."""
     # They are several, so each has enough of one thread.
     alone = "SETTINGS max_threads = 1"
     selects = [(family, select) for family, select in _SELECTS if family in families(of)]
-    sums = [(f"INSERT INTO {of.sums}_{family} {select} {alone}", of.named) for family, select in selects]
-    at_once(of.store, [*sums, *also])
-
-
-# -- what visits add: some are given the visits as SQL ---------------------------------------------------------------
-
-# Of each hit, whether its page was viewed in the visit: behind all viewed pages it comes once more than among the hits
-# alone. Looking each up among the viewed ones takes the square of a visit's hits, in memory too.
-_VIEWED = f"arrayDistinct(arrayFilter((p, n) -> n = '{PAGEVIEW}', hits.path, hits.name))"
-_BEHIND = f"arraySlice(arrayEnumerateUniq(arrayConcat({_VIEWED}, hits.path)), 1 + length({_VIEWED}))"
-_SEEN = f"arrayMap((behind, alone) -> behind > alone, {_BEHIND}, arrayEnumerateUniq(hits.path))"
-_OF_HIT = "[('page', r.path), ('hostname', toString(r.hostname)), ('event', toString(r.name))]"
-_VALUES = ", ".join(f"('{dimension}', toString({dimension}))" for dimension in OF_VISITS)
-# What a visit of nothing but engagement reports adds, it adds to the whole only.
-_OF_VISIT = f"if(came, [('', ''), {_VALUES}], [('', '')])"
-_METRICS = ", ".join(f"'{name}'" for name in VITALS)
-
-
-def touched(visits: str) -> str:
-    """SQL for what every visit that counts as one touched, once each. Like all of these: (sign, visitor, visit,
-    dimension, value, name, currency), the visit only where it matters."""
-    return f"""
-    SELECT sign, visitor, visit, d.1 AS dimension, d.2 AS value, '' AS name, '' AS currency
-    FROM {visits}
-    ARRAY JOIN arrayConcat(
-        {_OF_VISIT},
-        arrayMap(p -> ('page', p), {_VIEWED}),
-        arrayMap(h -> ('hostname', toString(h)), arrayDistinct(hits.hostname)),
-        arrayMap(n -> ('event', toString(n)), arrayDistinct(arrayFilter(n -> n != '{ENGAGEMENT}', hits.name)))) AS d
-    WHERE came"""
-
-
-def converted(visits: str) -> str:
-    """SQL for who reached which goal by which value."""
-    return f"""
-    SELECT sign, visitor, 0 AS visit, d.1 AS dimension, d.2 AS value, goal AS name, '' AS currency
-    FROM {visits} ARRAY JOIN arrayDistinct(reached.goal) AS goal ARRAY JOIN {_OF_VISIT} AS d
-    UNION ALL
-    SELECT sign, visitor, 0, d.1, d.2, r.goal, '' FROM {visits} ARRAY JOIN reached AS r ARRAY JOIN {_OF_HIT} AS d"""
-
-
-def paid(visits: str) -> str:
-    """SQL for who paid what."""
-    return f"""
-    SELECT sign, visitor, 0 AS visit, d.1 AS dimension, d.2 AS value, r.goal AS name, r.currency AS currency,
-        r.amount AS amount
-    FROM (SELECT * FROM {visits} WHERE arrayExists(currency -> currency != '', reached.currency))
-    ARRAY JOIN arrayFilter(one -> one.currency != '', reached) AS r
-    ARRAY JOIN arrayConcat({_OF_VISIT}, {_OF_HIT}) AS d"""
-
-
-def measured(visits: str) -> str:
-    """SQL for who measured what."""
-    return f"""
-    SELECT sign, visitor, 0 AS visit, d.1 AS dimension, d.2 AS value, metric AS name, '' AS currency
-    FROM {visits} ARRAY JOIN measured AS m
-    ARRAY JOIN arrayFilter((name, v) -> v >= 0, [{_METRICS}], m.vitals) AS metric
-    ARRAY JOIN [('', ''), ('page', m.path), ('device', toString(first_device)), ('country', toString(first_country))]
-        AS d"""
+    at_once(of.store, [(f"INSERT INTO {of.sums}_{family} {select} {alone}", of.named) for family, select in selects])
 
 
 # -- the statements --------------------------------------------------------------------------------------------------
+
+# Of each hit, whether its page was viewed in the visit: behind all viewed pages it comes once more than among the hits
+# alone. Looking each up among the viewed ones takes the square of a visit's hits, in memory too.
+VIEWED = f"arrayDistinct(arrayFilter((p, n) -> n = '{PAGEVIEW}', hits.path, hits.name))"
+_BEHIND = f"arraySlice(arrayEnumerateUniq(arrayConcat({VIEWED}, hits.path)), 1 + length({VIEWED}))"
+_SEEN = f"arrayMap((behind, alone) -> behind > alone, {_BEHIND}, arrayEnumerateUniq(hits.path))"
+METRICS = ", ".join(f"'{name}'" for name in VITALS)
 
 
 def _people(once: str, more: str) -> str:
@@ -170,8 +119,7 @@ def _cells_of_hits(dimension: str, part: str, if_: str) -> str:
 
 _REACHING = f"""
     SELECT sign, visitor, again, came, goal, countEqual(reached.goal, goal) AS times, {_VISIT_VALUES}
-    FROM (SELECT * FROM work_visits WHERE notEmpty(reached))
-    ARRAY JOIN arrayDistinct(reached.goal) AS goal"""
+    FROM work_visits ARRAY JOIN arrayDistinct(reached.goal) AS goal"""
 _BY_REACHING, _EACH_REACHING = _by_each({value: value for value in OF_VISITS}, "goal")
 _CONVERSIONS_OF_ALL = f"""
     SELECT {{run:UInt64}}, '', '', goal, '', {_people("NOT again", "again")}, {_signed("times", "0")}
@@ -186,9 +134,15 @@ _CONVERSIONS_OF_HITS = f"""
         FROM work_visits ARRAY JOIN reached AS r)
     GROUP BY {_EACH_PART}"""
 
+# What a visit of nothing but engagement reports adds, it adds to the whole only.
+_OF_VISIT = ", ".join(f"('{value}', toString({value}))" for value in OF_VISITS)
+_OF_HIT = "[('', ''), ('page', r.path), ('hostname', toString(r.hostname)), ('event', toString(r.name))]"
 _REVENUE = f"""
-    SELECT {{run:UInt64}}, dimension, value, name, currency, {_people("false", "true")}, {_signed("0", "amount")}
-    FROM ({paid("work_visits")}) GROUP BY dimension, value, name, currency"""
+    SELECT {{run:UInt64}}, d.1 AS dimension, d.2 AS value, r.goal, r.currency,
+        {_people("false", "true")}, {_signed("0", "r.amount")}
+    FROM work_visits ARRAY JOIN arrayFilter(one -> one.currency != '', reached) AS r
+    ARRAY JOIN arrayConcat(if(came, [{_OF_VISIT}], []), {_OF_HIT}) AS d
+    GROUP BY dimension, value, r.goal, r.currency"""
 
 
 def _constants(of: Callable[[Vital], object], kind: str) -> str:
@@ -196,7 +150,7 @@ def _constants(of: Callable[[Vital], object], kind: str) -> str:
 
 
 _PLACES = f"range(1, {len(VITALS) + 1})"
-_METRIC = f"[{_METRICS}][vital]"
+_METRIC = f"[{METRICS}][vital]"
 _BY_MEASURED, _EACH_MEASURED = _by_each(
     {"path": "page", "first_device": "device", "first_country": "country"}, "vital", "bucket", whole=True
 )

@@ -13,7 +13,7 @@ from schema.metrics import OTHER, VITALS
 from schema.site import Goal
 
 from .parallel import at_once
-from .rows import MINE, NEW, RANGE, SiteDay, counted
+from .rows import MINE, NEW, RANGE, THERE, SiteDay, counted
 
 # A longer silence ends a visit.
 VISIT_GAP_S = 30 * 60
@@ -33,14 +33,20 @@ _COLUMNS = (
 
 # The dimensions of which a visit has one value, each a column of `work_visits`.
 OF_VISITS = (HOUR, "entry_page", "exit_page", *_COLUMNS)
+# What is read of a raw row.
+_READ = (
+    *("visitor", "received", "sequence", "name", "interactive", "path", "hostname", "engaged_ms", "currency", "amount"),
+    *VITALS,
+    *_COLUMNS,
+)
+_VIEWED, _ACTED = f"name = '{PAGEVIEW}'", f"name != '{ENGAGEMENT}'"
 
 
-def fill_visits(of: SiteDay, rows: int, chosen: bool = False) -> None:
-    """Fill `work_visits`. rows: about how many there are to read. chosen: only the visits of those in `work_whose`, who
-    have rows that are new to the day's sums: as they are and as they were."""
+def fill_visits(of: SiteDay, rows: int) -> None:
+    """Fill `work_visits`. rows: about how many there are to read."""
     goals, parameters = _goals(of.site.goals)
     parameters |= of.named | {"zone": of.site.timezone, "gap": VISIT_GAP_S}
-    statement = _insert(of, goals, chosen)
+    statement = _insert(goals, f"{of.source} WHERE {counted(of)}", f"{of.source} WHERE {MINE} AND {RANGE} AND {_ACTED}")
     # Visitor numbers are hashes, and raw rows are stored by them: an equal part of the visitors is read, and is in
     # memory, at a time.
     size = -(-_VISITORS // (1 + rows // _EVENTS_AT_A_TIME))
@@ -53,6 +59,24 @@ def fill_visits(of: SiteDay, rows: int, chosen: bool = False) -> None:
     )
 
 
+def fill_changed(of: SiteDay) -> None:
+    """Fill `work_visits` with the visits of those who have rows that are new to the day's sums: as they are and as they
+    were."""
+    # Nearly every granule has some of their rows, so all are read, and once is enough. Looking for each in the index
+    # first would cost more than it spares.
+    columns = ", ".join(_READ)
+    of.store.command(
+        f"""INSERT INTO work_events (new, {columns}) SELECT {NEW}, {columns} FROM {of.source}
+        WHERE {counted(of)} AND visitor {of.within} (SELECT visitor FROM {of.source} WHERE {MINE} AND {THERE} AND {NEW})
+        SETTINGS use_index_for_in_with_subqueries = 0""",
+        of.named | {"first": 0, "last": _VISITORS - 1},
+    )
+    goals, parameters = _goals(of.site.goals)
+    parameters |= of.named | {"zone": of.site.timezone, "gap": VISIT_GAP_S}
+    signed = "arrayJoin(if(new, [1], [-1, 1]))"
+    of.store.command(_insert(goals, "work_events", f"work_events WHERE {_ACTED}", signed), parameters)
+
+
 def raw_value(dimension: str) -> str:
     """SQL for the value of a dimension that a raw row alone may give to its visit."""
     if dimension == HOUR:
@@ -60,52 +84,46 @@ def raw_value(dimension: str) -> str:
     return _told({"page": "path", "entry_page": "path", "exit_page": "path", "event": "name"}.get(dimension, dimension))
 
 
-def _insert(of: SiteDay, goals: str, chosen: bool) -> str:
-    viewed, acted = f"name = '{PAGEVIEW}'", f"name != '{ENGAGEMENT}'"
+def _insert(goals: str, rows: str, opening: str, sign: str = "") -> str:
+    """SQL that makes visits. rows: of which events; opening: those of them that a visit may begin with. sign: of each
+    row, once or twice; 1 where none is given."""
     parts = ", ".join(map(_told, ("name", "path", "hostname")))
     reached = f"arrayMap(goal -> (goal, {parts}, currency, amount), goals)"
-    rows, opening = f"{of.source} WHERE {counted(of)}", f"{of.source} WHERE {MINE} AND {RANGE} AND {acted}"
     columns = ", ".join(_COLUMNS)
-    sign, by = "1", "visitor"
-    if chosen:
-        whose = f"visitor {of.within} (SELECT visitor FROM work_whose)"
-        arrayed = f"arrayJoin(if({NEW}, [1], [-1, 1])) AS sign"
-        rows, opening = f"(SELECT *, {arrayed} FROM {rows} AND {whose})", f"{opening} AND {whose}"
-        sign, by = "sign", "sign, visitor"
+    by = "sign, visitor" if sign else "visitor"
     # What a visit has of its first event is looked up once for each: to carry fifteen columns of every event through
     # windows and groups takes as long as all the rest. Its place does not tell it: two hosts may give it twice.
     # `events` is stored in the order of the windows, so both are read, not sorted: 1 M events are numbered in 0.4 s.
-    # Nearly every granule has some of the rows: looking for each in the index first costs more than it spares.
     return f"""
     INSERT INTO work_visits
     SELECT v.* EXCEPT (opened), {", ".join(_told(f"o.{column}") for column in _COLUMNS)}
     FROM
     (
         SELECT
-            {sign} AS signed,
+            {"sign" if sign else "1"} AS signed,
             visitor,
             visit,
             any(again) AS others,
-            countIf({acted}) > 0 AS came,
+            countIf({_ACTED}) > 0 AS came,
             toUnixTimestamp(toStartOfHour(toTimeZone(min(received), {{zone:String}}))) AS hour,
             if(came, dateDiff('second', min(received), max(received)), 0) AS seconds,
-            countIf({viewed}) AS viewed,
-            countIf({acted}) AS acted,
-            viewed = 1 AND countIf({acted} AND NOT ({viewed}) AND interactive) = 0 AS bounced,
+            countIf({_VIEWED}) AS viewed,
+            countIf({_ACTED}) AS acted,
+            viewed = 1 AND countIf({_ACTED} AND NOT ({_VIEWED}) AND interactive) = 0 AS bounced,
             sum(engaged_ms) AS engaged,
             {_told("argMin(device, place)")} AS first_device,
             {_told("argMin(country, place)")} AS first_country,
-            {_told(f"argMinIf(path, place, {viewed})")} AS entry_page,
-            {_told(f"argMaxIf(path, place, {viewed})")} AS exit_page,
-            {_told(f"argMinIf(hostname, place, {viewed})")} AS entry_host,
-            {_told(f"argMaxIf(hostname, place, {viewed})")} AS exit_host,
+            {_told(f"argMinIf(path, place, {_VIEWED})")} AS entry_page,
+            {_told(f"argMaxIf(path, place, {_VIEWED})")} AS exit_page,
+            {_told(f"argMinIf(hostname, place, {_VIEWED})")} AS entry_host,
+            {_told(f"argMaxIf(hostname, place, {_VIEWED})")} AS exit_host,
             groupArray({_told("name")}) AS names,
             groupArray({_told("path")}) AS paths,
             groupArray({_told("hostname")}) AS hostnames,
             groupArray(engaged_ms) AS engagements,
             groupArrayArray({reached}) AS conversions,
             groupArrayIf(({_told("path")}, vitals), arrayExists(v -> v >= 0, vitals)) AS measurements,
-            argMinIf(sequence, place, {acted}) AS opened
+            argMinIf(sequence, place, {_ACTED}) AS opened
         FROM
         (
             SELECT *, sum(pause) OVER (PARTITION BY {by} ORDER BY received, sequence) AS visit,
@@ -113,7 +131,7 @@ def _insert(of: SiteDay, goals: str, chosen: bool) -> str:
             FROM
             (
                 SELECT
-                    {"sign, " if chosen else ""}visitor, received, sequence, name, interactive, path, hostname,
+                    {f"{sign} AS sign, " if sign else ""}visitor, received, sequence, name, interactive, path, hostname,
                     engaged_ms, {goals} AS goals, currency, amount, device, country,
                     [{", ".join(VITALS)}] AS vitals,
                     row_number() OVER visitor_events AS place,
@@ -124,8 +142,7 @@ def _insert(of: SiteDay, goals: str, chosen: bool) -> str:
         )
         GROUP BY {by}, visit
     ) AS v
-    ANY LEFT JOIN (SELECT visitor, sequence AS opened, {columns} FROM {opening}) AS o USING (visitor, opened)
-    SETTINGS use_index_for_in_with_subqueries = 0"""
+    ANY LEFT JOIN (SELECT visitor, sequence AS opened, {columns} FROM {opening}) AS o USING (visitor, opened)"""
 
 
 def _told(value: str) -> str:

@@ -4,10 +4,47 @@ DROP TABLE IF EXISTS work_passed{{ on_cluster }};
 DROP TABLE IF EXISTS work_whose{{ on_cluster }};
 DROP TABLE IF EXISTS work_others{{ on_cluster }};
 
--- Whose visits are looked at.
+-- Who touched what is noted, on a day that is computed whole.
 CREATE TABLE IF NOT EXISTS work_whose{{ on_cluster }}
 (
     visitor UInt64
+)
+ENGINE = Memory;
+
+-- The raw rows of those who have new ones: what visits are made of.
+CREATE TABLE IF NOT EXISTS work_events{{ on_cluster }}
+(
+    new          Bool,
+    visitor      UInt64,
+    received     DateTime('UTC'),
+    sequence     UInt64,
+    name         LowCardinality(String),
+    interactive  Bool,
+    hostname     LowCardinality(String),
+    path         String,
+    engaged_ms   UInt32,
+    currency     LowCardinality(String),
+    amount       Int64,
+    lcp          Float32,
+    inp          Float32,
+    cls          Float32,
+    fcp          Float32,
+    ttfb         Float32,
+    source       LowCardinality(String),
+    referrer     String,
+    channel      LowCardinality(String),
+    utm_source   LowCardinality(String),
+    utm_medium   LowCardinality(String),
+    utm_campaign String,
+    utm_term     String,
+    utm_content  String,
+    country      LowCardinality(String),
+    region       LowCardinality(String),
+    device       LowCardinality(String),
+    browser      LowCardinality(String),
+    os           LowCardinality(String),
+    screen       LowCardinality(String),
+    language     LowCardinality(String)
 )
 ENGINE = Memory;
 

@@ -37,7 +37,7 @@ GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE ON {{ database }}.{{ table }}
 {% for table in tables('manifest', 'expiries') %}
 GRANT{{ on_cluster }} SELECT, INSERT ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
-{% for table in ['files', 'repeated', 'whose', 'visits', 'cells', 'conversions', 'vitals', 'values', 'passed', 'touched', 'kept', 'others'] %}
+{% for table in ['files', 'repeated', 'events', 'whose', 'visits', 'cells', 'conversions', 'vitals', 'values', 'passed', 'touched', 'kept', 'others'] %}
 GRANT{{ on_cluster }} SELECT, INSERT, TRUNCATE ON {{ database }}.work_{{ table }} TO footfall_pipeline;
 {% endfor %}
 {% for table in ['files', 'repeated', 'cells', 'conversions', 'vitals', 'passed', 'touched'] %}

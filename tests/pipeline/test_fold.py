@@ -281,8 +281,10 @@ def test_no_visitor_number_is_left_where_the_rollup_works(store: Store) -> None:
     site = new_site()
     rolled_up(store, site, [hit(site, visitor) for visitor in range(6)])
     for table in (
+        "work_events",
         "work_visits",
         "work_whose",
+        "work_touched",
         "work_files",
         "work_cells",
         "work_kept",

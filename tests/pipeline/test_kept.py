@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from pipeline import rollup, sums
-from pipeline.kept import Kept, KeptSums
+from pipeline.kept import KeptSums
 from pipeline.rollup import FAMILIES, roll_up
 from pipeline.rows import Found, SiteDay
 from pipeline.settings import SiteRules
@@ -54,9 +54,9 @@ class Witness(KeptSums):
         super().__init__(**({"least_rows": 1} | given))
         self.patched = False
 
-    def keep(self, of: SiteDay, found: Found, before: Kept | None = None) -> None:
-        self.patched = before is not None
-        super().keep(of, found, before)
+    def keep(self, of: SiteDay, found: Found, near: frozenset[str], whole: int = 0) -> None:
+        self.patched = whole > 0
+        super().keep(of, found, near, whole)
 
 
 def insert(store: Store, events: Sequence[Event], late: bool = False, places: Iterator[int] = _PLACE) -> None:

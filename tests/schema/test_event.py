@@ -71,6 +71,7 @@ def test_a_visitor_number_stands_only_where_raw_rows_live(store: Store) -> None:
     # Whose rows are to be deleted is noted by number, and the note goes with them (docs/promises.md, D6).
     assert {table for (table,) in tables} - {"erasures"} == {
         "events",
+        "work_events",
         "work_visits",
         "work_whose",
         run.table,
