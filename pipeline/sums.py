@@ -117,16 +117,15 @@ def _cells_of_hits(dimension: str, part: str, if_: str) -> str:
     GROUP BY value"""
 
 
-_REACHING = f"""
-    SELECT sign, visitor, again, came, goal, countEqual(reached.goal, goal) AS times, {_VISIT_VALUES}
-    FROM work_visits ARRAY JOIN arrayDistinct(reached.goal) AS goal"""
-_BY_REACHING, _EACH_REACHING = _by_each({value: value for value in OF_VISITS}, "goal")
+_REACHING = "sign, visitor, again, came, goal, countEqual(reached.goal, goal) AS times"
+_REACHED = "FROM work_visits ARRAY JOIN arrayDistinct(reached.goal) AS goal"
 _CONVERSIONS_OF_ALL = f"""
     SELECT {{run:UInt64}}, '', '', goal, '', {_people("NOT again", "again")}, {_signed("times", "0")}
-    FROM ({_REACHING}) GROUP BY goal"""
+    FROM (SELECT {_REACHING} {_REACHED}) GROUP BY goal"""
+_BY_REACHING, _EACH_REACHING = _by_each({value: value for value in OF_VISITS}, "goal")
 _CONVERSIONS_OF_VISITS = f"""
     SELECT {{run:UInt64}}, {_BY_REACHING}, goal, '', {_people("NOT again", "again")}, {_signed("times", "0")}
-    FROM ({_REACHING}) WHERE came GROUP BY {_EACH_REACHING}"""
+    FROM (SELECT {_REACHING}, {_VISIT_VALUES} {_REACHED}) WHERE came GROUP BY {_EACH_REACHING}"""
 _BY_PART, _EACH_PART = _by_each({"path": "page", "hostname": "hostname", "name": "event"}, "goal")
 _CONVERSIONS_OF_HITS = f"""
     SELECT {{run:UInt64}}, {_BY_PART}, goal, '', {_people("false", "true")}, {_signed("1", "0")}
@@ -140,7 +139,9 @@ _OF_HIT = "[('', ''), ('page', r.path), ('hostname', toString(r.hostname)), ('ev
 _REVENUE = f"""
     SELECT {{run:UInt64}}, d.1 AS dimension, d.2 AS value, r.goal, r.currency,
         {_people("false", "true")}, {_signed("0", "r.amount")}
-    FROM work_visits ARRAY JOIN arrayFilter(one -> one.currency != '', reached) AS r
+    FROM (SELECT sign, visitor, came, reached, {", ".join(OF_VISITS)} FROM work_visits
+        WHERE arrayExists(currency -> currency != '', reached.currency))
+    ARRAY JOIN arrayFilter(one -> one.currency != '', reached) AS r
     ARRAY JOIN arrayConcat(if(came, [{_OF_VISIT}], []), {_OF_HIT}) AS d
     GROUP BY dimension, value, r.goal, r.currency"""
 
