@@ -78,24 +78,24 @@ class Found(Struct, frozen=True):
 def look(of: SiteDay) -> Found:
     """See what is there, and fill `work_files` and `work_repeated`."""
     store = of.store
-    known = "(SELECT file, max(last) AS known FROM sums_files WHERE run = {run:UInt64} GROUP BY file)"
+    sums = "SELECT file, max(last) AS last FROM sums_files WHERE run = {run:UInt64} GROUP BY file"
     store.command(
         f"""INSERT INTO work_files
-        SELECT file, known, last
-        FROM (SELECT {_FILE} AS file, max(sequence) AS last FROM {of.source} WHERE {MINE} GROUP BY file) AS f
-        ANY LEFT JOIN {known} AS k USING file""",
+        WITH (SELECT (groupArray(file), groupArray(last)) FROM ({sums})) AS sums
+        SELECT file, any(before) AS known, max(sequence), countIf(sequence <= before), countIf(sequence > before),
+            groupBitXorIf(hash, sequence <= before), groupBitXorIf(hash, sequence > before),
+            countIf(sequence > before AND id != 0)
+        FROM (SELECT sequence, id, {_FILE} AS file, transform(file, sums.1, sums.2, toUInt64(0)) AS before,
+            cityHash64(sequence) AS hash FROM {of.source} WHERE {MINE})
+        GROUP BY file""",
         of.named,
     )
-    mark = "groupBitXor(cityHash64(sequence))"
-    lines = store.rows(
-        f"""SELECT {NEW} AS new, count(), {mark}, countIf(id != 0)
-        FROM {of.source} WHERE {MINE} AND {THERE} GROUP BY new""",
-        of.named,
+    ((known, mark, new, new_mark, ids),) = store.rows(
+        "SELECT sum(known_rows), groupBitXor(known_mark), sum(new_rows), groupBitXor(new_mark), sum(new_ids) "
+        "FROM work_files"
     )
-    there = {bool(new): Some(rows, mark) for new, rows, mark, _ in lines}
-    had, new = there.get(False, Some(0, 0)), there.get(True, Some(0, 0))
-    replaced = any(ids for *_, ids in lines) and _repeated(of)
-    return Found(had, Some(had.rows + new.rows, had.mark ^ new.mark), replaced)
+    replaced = bool(ids) and _repeated(of)
+    return Found(Some(known, mark), Some(known + new, mark ^ new_mark), replaced)
 
 
 def _repeated(of: SiteDay) -> bool:
