@@ -84,14 +84,14 @@ def look(of: SiteDay) -> Found:
         WITH (SELECT (groupArray(file), groupArray(last)) FROM ({sums})) AS sums
         SELECT file, any(before) AS known, max(sequence), countIf(sequence <= before), countIf(sequence > before),
             groupBitXorIf(hash, sequence <= before), groupBitXorIf(hash, sequence > before),
-            countIf(sequence > before AND id != 0)
+            countIf(id != 0)
         FROM (SELECT sequence, id, {_FILE} AS file, transform(file, sums.1, sums.2, toUInt64(0)) AS before,
             cityHash64(sequence) AS hash FROM {of.source} WHERE {MINE})
         GROUP BY file""",
         of.named,
     )
     ((known, mark, new, new_mark, ids),) = store.rows(
-        "SELECT sum(known_rows), groupBitXor(known_mark), sum(new_rows), groupBitXor(new_mark), sum(new_ids) "
+        "SELECT sum(known_rows), groupBitXor(known_mark), sum(new_rows), groupBitXor(new_mark), sum(ids) "
         "FROM work_files"
     )
     replaced = bool(ids) and _repeated(of)

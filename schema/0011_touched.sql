@@ -6,7 +6,7 @@ DROP TABLE IF EXISTS work_others{{ on_cluster }};
 DROP TABLE IF EXISTS work_files{{ on_cluster }};
 
 -- The files of a day's rows. known: the last place that is in the sums, 0 where there is none; last: that was there when
--- the run began. How many rows are known and new; a mark of each of these sets; how many of the new ones have an id.
+-- the run began. How many rows are known and new; a mark of each of these sets; how many have an id.
 CREATE TABLE IF NOT EXISTS work_files{{ on_cluster }}
 (
     file       UInt64,
@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS work_files{{ on_cluster }}
     new_rows   UInt64,
     known_mark UInt64,
     new_mark   UInt64,
-    new_ids    UInt64
+    ids        UInt64
 )
 ENGINE = Memory;
 

@@ -171,6 +171,17 @@ def test_two_hosts_may_give_the_same_places_to_the_events_of_two_visitors(store:
     assert store.rows(found, {"s": site.key}) == [("DE", 8), ("FR", 8)]
 
 
+def test_a_row_that_was_sent_twice_stays_uncounted_when_its_visitor_comes_again(store: Store) -> None:
+    site, kept = new_site(), Witness()
+    insert(store, [*crowd(site, range(1, 9)), *crowd(site, range(1, 2), id=7), *crowd(site, range(1, 2), 60, id=7)])
+    roll_up(store, site, DAY, BALANCED, kept)
+    insert(store, crowd(site, range(1, 2), 90))
+    roll_up(store, site, DAY, BALANCED, kept)
+    assert kept.patched
+    counted = "SELECT pageviews FROM open_cells WHERE site = {s:String} AND grain = 'day' AND dimension = ''"
+    assert store.rows(counted, {"s": site.key}) == [(8 + 1 + 1,)]
+
+
 def test_nothing_new_changes_nothing(store: Store) -> None:
     site, kept = new_site(), Witness()
     insert(store, crowd(site, range(1, 9)))
