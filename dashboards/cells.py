@@ -18,9 +18,9 @@ from schema.store import Store
 
 from .released import Released
 from .remembered import Remembered
-from .source import SUMS, Grain, Span, rows_of
+from .source import SUMS, Grain, Span, open_rows, rows_of
 
-# Open days of more values are added up by the store: each value takes some microseconds here.
+# Open days of more rows are added up by the store: each row takes some microseconds here.
 _MOST_OPEN = 5_000
 
 # A cell's value; of the whole site, what tells one day or hour from another.
@@ -59,8 +59,8 @@ def cells_of(
             lambda: _by_visitors(_read_cells(store, closed, *of, most=0, of_all=remembered.most_of_one)),
             _many,
         )
-    new = _read_cells(store, span.open(), *of, most=0, of_all=_MOST_OPEN)
-    if _many(known) >= remembered.most_of_one or _many(new) >= _MOST_OPEN:
+    new = _read_open(store, span, *of)
+    if new is None or _many(known) >= remembered.most_of_one:
         remembered.get(crowded, lambda: True, int)
         return read()
     return {name: _most_visited(name, known.get(name, {}), new.get(name, {}), shown) for name in known.keys() | new}
@@ -115,6 +115,24 @@ def _read_cells(
         sql, span.parameters | {"shown": first, "most": most, "all": of_all}, **store.brief
     ):
         found.setdefault(dimension, {})[value] = Measures(*sums)
+    return found
+
+
+def _read_open(store: Store, span: Span, first: dt.date, values: bool, hourly: bool) -> Cells | None:
+    """The same of the open days; None where there are too many rows."""
+    columns = f"dimension, value, toUnixTimestamp(period), {', '.join(MEASURES)}"
+    rows = open_rows(store, "cells", columns, span, _MOST_OPEN, "true" if values else "dimension = ''")
+    if rows is None:
+        return None
+    found: Cells = {}
+    for day, grain, dimension, value, start, *sums in rows:
+        if dimension:
+            key, wanted = value, day >= first
+        else:
+            key, wanted = f"{grain} {day} {start} {value}", True
+        if wanted and (hourly or grain == "day"):
+            of, measures = found.setdefault(dimension, {}), Measures(*sums)
+            of[key] = summed((of[key], measures)) if key in of else measures
     return found
 
 

@@ -14,7 +14,10 @@ from msgspec.structs import replace
 
 from schema.store import Row, Store
 
-from .source import Span, rows_of
+from .source import Span, open_rows, rows_of
+
+# Open days of more rows are added up by the store.
+_MOST_OPEN = 1_000
 
 
 class Revenue(Struct, frozen=True):
@@ -59,6 +62,15 @@ def goal_rows(store: Store, span: Span, condition: str, parameters: dict[str, An
         f"FROM {source} GROUP BY goal, currency"
     )
     return store.rows(sql, span.parameters | (parameters or {}), **store.brief) if source else []
+
+
+def open_goal_rows(store: Store, span: Span) -> list[Row]:
+    """Such rows of the whole site on the open days of the span."""
+    columns = "goal, currency, converters, conversions, amount, payers"
+    rows = open_rows(store, "conversions", columns, span, _MOST_OPEN, "dimension = ''")
+    if rows is None:
+        return goal_rows(store, span.open(), "dimension = ''")
+    return [row[2:] for row in rows if row[1] == "day"]
 
 
 def goals_in(rows: Iterable[Row]) -> list[Goal]:

@@ -23,7 +23,7 @@ from schema.site import Site
 from schema.store import Store
 
 from .cells import Cells, cells_of, summed, whole_site
-from .conversions import Goal, goal_rows, goals_in, rated
+from .conversions import Goal, goal_rows, goals_in, open_goal_rows, rated
 from .months import WORTH_ROWS, Month
 from .period import Period
 from .released import Released
@@ -189,7 +189,7 @@ def _goals(store: Store, remembered: Remembered, released: Released, period: Per
             ("goals", closed, released.mark), lambda: goal_rows(store, closed, "dimension = ''"), len
         )
     if span.has_open:
-        rows += goal_rows(store, span.open(), "dimension = ''")
+        rows += open_goal_rows(store, span)
     return goals_in(rows)
 
 

@@ -1,7 +1,8 @@
 """Where the numbers of a day come from: the released rows if the day is released, else the open ones; and where whole
 months are asked for, their sums.
 
-In: a family of rollups, its columns, a condition and a span of days. Out: what to select from, every day once.
+In: a family of rollups, its columns, a condition and a span of days. Out: what to select from, or the open rows
+themselves; every day once.
 Promises: raw rows are never named here, and every read is bound to a site and to days.
 """
 
@@ -14,6 +15,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from schema.metrics import MEASURES
+from schema.store import Row, Store
 
 Family = Literal["cells", "conversions", "vitals"]
 Grain = Literal["day", "hour"]
@@ -57,6 +59,10 @@ class Span(Struct, frozen=True):
     @property
     def has_open(self) -> bool:
         return self.ajar and len(self.released) + len(self.elsewhere) <= (self.last - self.first).days
+
+    def is_open(self, day: dt.date) -> bool:
+        """Whether a day within the span is an open one."""
+        return day not in self.released and day not in self.elsewhere
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -112,3 +118,21 @@ def rows_of(family: Family, columns: str, condition: str, span: Span, *grains: G
         return parts[0][1]
     union = " UNION ALL ".join(f"SELECT {select} FROM {source}" for select, source in parts)
     return f"({union})" if union else ""
+
+
+def open_rows(
+    store: Store, family: Family, columns: str, span: Span, most: int, condition: str = "true"
+) -> list[Row] | None:
+    """The open rows of the span that meet the condition as they are, each with its day and grain in front; None where
+    there are that many or more. Planning a statement takes the longer the more it is to do, so what a few rows can be
+    asked here is not asked there: as everywhere there are no crossed rows, and none of a released day."""
+    found = store.rows(
+        f"SELECT by_dimension, day, grain, {columns} FROM open_{family} "
+        f"WHERE site = {{site:String}} AND day BETWEEN {{first:Date}} AND {{last:Date}} AND ({condition}) "
+        "LIMIT {most:UInt32}",
+        {"site": span.site, "first": span.first, "last": span.last, "most": most},
+        **store.brief,
+    )
+    if len(found) >= most:
+        return None
+    return [row[1:] for row in found if not row[0] and span.is_open(row[1])]

@@ -45,8 +45,10 @@ def shown(overview: Overview) -> dict[str, Any]:
     return told  # type: ignore[no-any-return]
 
 
-def fill(rollups: Any, chance: random.Random) -> None:
-    """Half a year in which days are released, suppressed, open or not there, with values that come and go."""
+def fill(rollups: Any, chance: random.Random) -> list[dt.date]:
+    """Half a year in which days are released, suppressed, open or not there, with values that come and go. Of some
+    released days the open rows are still there, and of some there are rows that nobody asks for. The open days."""
+    opened: list[dt.date] = []
     released: list[tuple[dt.date, int]] = []
     cells: list[list[Any]] = []
     conversions: list[list[Any]] = []
@@ -73,6 +75,16 @@ def fill(rollups: Any, chance: random.Random) -> None:
                 for bucket in chance.sample(range(200), chance.randrange(6)):
                     vitals.append([*own, bucket, *(chance.randrange(1, 9) for _ in range(3)), 0])
                 vitals.append([*own, PEOPLE_BUCKET, 0, 0, 0, 7])
+        opened += [day] * (state == "open")
+        if state == "open" or chance.random() < 0.2:
+            whole = ["open", *key, "", "", "", ""]
+            crossed = ["open", *key, "", "", "country", "DE"]
+            hour = ["open", key[0], "hour", *key[2:], "", "", "", ""]
+            if state == "released":
+                cells.append([*whole, *range(500, 509)])
+                conversions.append([*whole, "Signup", "", 500, 501, 0, 0])
+            cells += [[*own, *range(600, 609)] for own in (crossed, hour)]
+            conversions += [[*own, "Signup", "", 600, 601, 0, 0] for own in (crossed, hour)]
     for family, rows in (("cells", cells), ("conversions", conversions), ("vitals", vitals)):
         names = [
             name for (name,) in rollups.store.rows(f"SELECT name FROM system.columns WHERE table = 'open_{family}'")
@@ -88,6 +100,7 @@ def fill(rollups: Any, chance: random.Random) -> None:
             [5] * len(released), [rows for _, rows in released], [1] * len(released), ["d"] * len(released),
         ],
     )  # fmt: skip
+    return opened
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -27,14 +27,15 @@ def test_an_overview_is_the_same_remembered_and_read(
 ) -> None:
     monkeypatch.setattr(overviews, "WORTH_ROWS", 0)
     chance = random.Random(most)
-    fill(rollups, chance)
+    opened = fill(rollups, chance)
+    assert len(opened) > 1
     sum_months(store, longest_s=60)
     remembering, reading = (
         Reports(store, [rollups.site], clock=NOW.timestamp, remembered=Remembered(size)) for size in (most, 0)
     )
     whole = Period(DAYS[0], DAYS[-1], "")
     some = [Period(*sorted(chance.sample(DAYS, 2)), "") for _ in range(9)]
-    for period in (whole, *some, Period(DAYS[40], DAYS[40], "")):
+    for period in (whole, *some, *(Period(day, day, "") for day in (DAYS[40], *opened[:3]))):
         expected = shown(reading.overview(rollups.site, period))
         for _ in range(2):
             assert shown(remembering.overview(rollups.site, period)) == expected, period
