@@ -150,8 +150,9 @@ def _insert(store: Store, plan: Plan, state: str, first: dt.date, days: int) -> 
     if days < 1:
         return
     given = {"site": SITE.key, "first": first, "days": days, "seed": plan.seed}
+    vitals = _vitals(plan) if state == "released" else _histograms(plan)
     # One thread, so that a month is one part: what merges make of it.
-    for family, select in (("cells", _cells(plan)), ("conversions", _CONVERSIONS), ("vitals", _vitals(plan))):
+    for family, select in (("cells", _cells(plan)), ("conversions", _CONVERSIONS), ("vitals", vitals)):
         store.command(f"INSERT INTO {state}_{family} {select}", given, max_threads=1, max_insert_threads=1)
 
 
@@ -203,14 +204,22 @@ def _vitals(plan: Plan) -> str:
     values = max(2, plan.vitals // len(VITALS) // (_BUCKETS + 1))
     metrics = ", ".join(f"'{name}'" for name in VITALS)
     return f"""
-    SELECT {_KEY}, metric, if(bucket = 0, {PEOPLE_BUCKET}, 140 + bucket), if(bucket = 0, 0, samples),
-        if(bucket < 20, samples, 0) * (bucket > 0), if(bucket > 25, samples, 0), if(bucket = 0, 150, 0)
-    FROM (SELECT day, place, metric, bucket,
-              1 + cityHash64(day, place, metric, bucket, {{seed:UInt32}}) % 20 AS samples,
+    SELECT {_KEY}, metric, if(step = 0, {PEOPLE_BUCKET}, 140 + step) AS bucket, if(step = 0, 0, many) AS samples,
+        if(step < 20, many, 0) * (step > 0) AS good, if(step > 25, many, 0) AS poor, if(step = 0, 150, 0) AS people
+    FROM (SELECT day, place, metric, step,
+              1 + cityHash64(day, place, metric, step, {{seed:UInt32}}) % 20 AS many,
               multiIf(place = 0, '', place % 5 = 1, 'country', place % 5 = 2, 'device', 'page') AS dimension,
               if(place = 0, '', {_value("dimension", "place", values)}) AS value
           FROM {_EACH_DAY} ARRAY JOIN range({values}) AS place ARRAY JOIN [{metrics}] AS metric
-          ARRAY JOIN range({_BUCKETS + 1}) AS bucket)"""
+          ARRAY JOIN range({_BUCKETS + 1}) AS step)"""
+
+
+def _histograms(plan: Plan) -> str:
+    """The same as an open day has them: whole."""
+    return f"""
+    SELECT {_KEY}, metric, (arraySort(groupArrayIf((bucket, samples), samples > 0)) AS each).1, each.2,
+        sum(samples), sum(good), sum(poor), sum(people)
+    FROM ({_vitals(plan)}) GROUP BY day, dimension, value, metric"""
 
 
 def _write_manifest(store: Store, plan: Plan) -> None:

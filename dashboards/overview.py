@@ -29,7 +29,7 @@ from .period import Period
 from .released import Released
 from .remembered import Remembered
 from .source import Span
-from .vitals import VitalCell, histograms_of, most_seen, vitals_of
+from .vitals import VitalCell, histograms_of, most_seen, open_histograms, vitals_of
 
 # What a histogram counts for among what is remembered: about so many values.
 _BUCKETS = 10
@@ -212,8 +212,8 @@ def _vitals(store: Store, remembered: Remembered, span: Span, mark: int, rows: i
             lambda: histograms_of(store, closed, most),
             lambda found: len(found) * _BUCKETS,
         )
-    new = histograms_of(store, span.open(), most)
-    if max(len(known), len(new)) >= most:
+    new = open_histograms(store, span)
+    if new is None or len(known) >= most:
         remembered.get(crowded, lambda: True, int)
         return read()
     return most_seen(known, new, rows)

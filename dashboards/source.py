@@ -96,10 +96,12 @@ class Span(Struct, frozen=True):
         return f"day IN {{{name}:Array(Date)}}", {name: sorted(days)}
 
 
-def rows_of(family: Family, columns: str, condition: str, span: Span, *grains: Grain, of_months: str = "") -> str:
+def rows_of(
+    family: Family, columns: str, condition: str, span: Span, *grains: Grain, of_open: str = "", of_months: str = ""
+) -> str:
     """What to write after FROM, up to GROUP BY, to read these columns of the rows that meet the condition; "" where
-    there is nothing to read. grains: days unless others are named. of_months: what months have in place of the columns;
-    of them all rows are taken, whatever the condition. by_dimension: no crossed rows.
+    there is nothing to read. grains: days unless others are named. of_open, of_months: what open days and months have
+    in place of the columns; of months all rows are taken, whatever the condition. by_dimension: no crossed rows.
 
     A table that can hold nothing of the span is not named, and one alone is read without a subquery: planning a
     statement costs more than reading the rows of some weeks."""
@@ -113,7 +115,7 @@ def rows_of(family: Family, columns: str, condition: str, span: Span, *grains: G
     if span.released:
         parts.append((columns, f"released_{family} {where} AND {span.condition('released')}"))
     if span.has_open:
-        parts.append((columns, f"open_{family} {where} AND {span.condition('open')}"))
+        parts.append((of_open or columns, f"open_{family} {where} AND {span.condition('open')}"))
     if len(parts) == 1 and not span.made:
         return parts[0][1]
     union = " UNION ALL ".join(f"SELECT {select} FROM {source}" for select, source in parts)

@@ -16,7 +16,13 @@ from msgspec.structs import astuple
 from schema.metrics import VITALS, value_of
 from schema.store import Store
 
-from .source import Span, rows_of
+from .source import Span, open_rows, rows_of
+
+# Open days of more histograms are added up by the store.
+_MOST_OPEN = 2_500
+_KEY = "metric, dimension, value"
+_COUNTS = "samples, good, poor, people"
+_WHOLE = f"{_KEY}, buckets, counts, {_COUNTS}"
 
 Rating = Literal["good", "needs improvement", "poor"]
 
@@ -58,16 +64,11 @@ def vitals_of(
     keys = "''" if merged else "dimension, value"
     key_columns = "'', ''" if merged else keys
     # A quantile of bucket numbers is the bucket of the quantile, because buckets are in order of their values. The
-    # row that counts people has no samples, so it weighs nothing. A month has a whole histogram in one row.
-    day, rest = "bucket, samples", "samples, good, poor, people"
-    quantile = "quantileExactWeighted"
-    if span.made:
-        day, quantile = "[bucket] AS buckets, [samples] AS counts", "quantileExactWeightedArray"
-    histogram = "buckets, counts" if span.made else day
-    columns = "metric, dimension, value"
-    source = rows_of(
-        "vitals", f"{columns}, {day}, {rest}", condition, span, of_months=f"{columns}, {histogram}, {rest}"
-    )
+    # row that counts people has no samples, so it weighs nothing.
+    histogram, quantile = "bucket, samples", "quantileExactWeighted"
+    if span.made or span.has_open:
+        histogram, quantile = "buckets, counts", "quantileExactWeightedArray"
+    source = _rows_of(span, condition)
     sql = (
         f"SELECT metric, {key_columns}, {quantile}(0.75)({histogram}), "
         f"sum(samples) AS n, sum(good), sum(poor), sum(people) "
@@ -98,26 +99,37 @@ Histograms = dict[tuple[str, str, str], Histogram]
 
 def histograms_of(store: Store, span: Span, most: int) -> Histograms:
     """The whole histogram of every vital and value, not more than so many of them."""
-    columns, sums = "metric, dimension, value", "samples, good, poor, people"
-    arrays = "[bucket] AS buckets, [samples] AS counts"
-    source = rows_of(
-        "vitals", f"{columns}, {arrays}, {sums}", "true", span, of_months=f"{columns}, buckets, counts, {sums}"
-    )
-    # Of open days there are so few that adding them up takes longer than to hand them on.
-    histogram = "(groupArray(bucket), groupArray(samples))"
-    if not span.ajar:
-        histogram = f"sumMap({'buckets, counts' if source.startswith('(') else '[bucket], [samples]'})"
+    source = _rows_of(span)
+    histogram = "buckets, counts" if span.made else "[bucket], [samples]"
     sql = (
-        f"SELECT {columns}, {histogram}, sum(samples), sum(good), sum(poor), sum(people) "
-        f"FROM {source} GROUP BY {columns} LIMIT {{most:UInt32}}"
+        f"SELECT {_KEY}, sumMap({histogram}), sum(samples), sum(good), sum(poor), sum(people) "
+        f"FROM {source} GROUP BY {_KEY} LIMIT {{most:UInt32}}"
     )
     return {
-        (metric, dimension, value): Histogram(list(buckets), list(counts), *sums)
-        for metric, dimension, value, (buckets, counts), *sums in store.rows(
+        (metric, dimension, value): Histogram(*histogram, *counts)
+        for metric, dimension, value, histogram, *counts in store.rows(
             sql, span.parameters | {"most": most}, **store.brief
         )
-        if metric in VITALS
     }
+
+
+def open_histograms(store: Store, span: Span) -> Histograms | None:
+    """The same of the open days; None where there are too many."""
+    rows = open_rows(store, "vitals", _WHOLE, span, _MOST_OPEN)
+    if rows is None:
+        return None
+    found: Histograms = {}
+    for _, grain, metric, dimension, value, *counts in rows:
+        if grain == "day":
+            key, one = (metric, dimension, value), Histogram(*counts)
+            found[key] = _added(found[key], one) if key in found else one
+    return found
+
+
+def _rows_of(span: Span, condition: str = "true") -> str:
+    """What to read vitals from: whole histograms where the span has open days or months, else rows of a bucket."""
+    buckets = f"{_KEY}, [bucket] AS buckets, [samples] AS counts, {_COUNTS}"
+    return rows_of("vitals", buckets, condition, span, of_open=_WHOLE, of_months=_WHOLE)
 
 
 def most_seen(known: Histograms, new: Histograms, rows: int) -> list[VitalCell]:
@@ -130,6 +142,8 @@ def most_seen(known: Histograms, new: Histograms, rows: int) -> list[VitalCell]:
         these[value] = _added(one, these[value]) if value in these else one
     cells = []
     for (metric, dimension), these in found.items():
+        if metric not in VITALS:
+            continue
         seen = [item for item in these.items() if item[1].samples]
         for value, one in nsmallest(rows, seen, lambda item: (-item[1].samples, item[0])):
             sums = (one.samples, one.good, one.poor, one.people)

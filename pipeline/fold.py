@@ -34,7 +34,7 @@ def fold(of: SiteDay, rules: SiteRules, live: bool) -> None:
     parameters |= {unit: rules.k * size if rounded else 1 for unit, size in _STEPS.items()}
     # Conversions, revenue and vitals follow the cells; of vitals the samples follow the people.
     conversions = (_CONVERSIONS, _REVENUE) if "conversions" in families(of) else ()
-    for statements in ((_CELLS,), (*conversions, _VITAL_PEOPLE), (_VITAL_SAMPLES,)):
+    for statements in ((_CELLS,), (*conversions, _VITALS)):
         # A histogram has few samples in each bucket: rounded down it would tell lies, so it waits for the release.
         shown = [statement for statement in statements if not (rounded and "staging_vitals" in statement)]
         at_once(store, [(statement.replace("{sums}", of.sums), parameters) for statement in shown])
@@ -152,20 +152,17 @@ _REVENUE = f"""
     WHERE {_HAS_CELL}"""
 
 _MEASURERS = _folded("vitals", ("metric",), ("people",), f"bucket = {PEOPLE_BUCKET}")
-_VITAL_PEOPLE = f"""
-    INSERT INTO staging_vitals
-    SELECT {_KEY}, metric, {PEOPLE_BUCKET}, 0, 0, 0, people
-    FROM ({_in_company(_MEASURERS, "metric", "{k:UInt32}")})
-    WHERE {_HAS_CELL}"""
-
-_SAMPLES = f"""
-    SELECT dimension, n AS value, metric, bucket, sum(s.samples) AS samples, sum(s.good) AS good, sum(s.poor) AS poor
+# Several samples of a bucket, because what is folded is of several values: next to each other once they are in order.
+_HISTOGRAMS = f"""
+    SELECT dimension, n AS value, metric, arraySort(groupArray((bucket, s.samples))) AS each,
+        arraySplit((one, before) -> one.1 != before.1, each, arrayPushFront(arrayPopBack(each), each[1])) AS alike,
+        arrayFilter(one -> one.2 > 0, arrayMap(some -> (some.1[1], arraySum(some.2)), alike)) AS histogram,
+        sum(s.samples) AS samples, sum(s.good) AS good, sum(s.poor) AS poor
     FROM (SELECT *, {_NAMED} AS n FROM {{sums}}_vitals WHERE {RUN} AND bucket != {PEOPLE_BUCKET}) AS s
-    GROUP BY dimension, n, metric, bucket HAVING samples > 0"""
-_VITAL_SAMPLES = f"""
+    GROUP BY dimension, n, metric"""
+_VITALS = f"""
     INSERT INTO staging_vitals
-    SELECT {_KEY}, metric, bucket, samples, good, poor, 0
-    FROM ({_SAMPLES})
-    WHERE (dimension, value, metric) IN (
-        SELECT dimension, value, metric FROM staging_vitals
-        WHERE {MINE} AND bucket = {PEOPLE_BUCKET})"""
+    SELECT {_KEY}, metric, histogram.1, histogram.2, samples, good, poor, people
+    FROM ({_in_company(_MEASURERS, "metric", "{k:UInt32}")}) AS measurers
+    LEFT JOIN ({_HISTOGRAMS}) AS histograms USING (dimension, value, metric)
+    WHERE {_HAS_CELL}"""

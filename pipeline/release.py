@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 from msgspec import Struct
 
+from schema.metrics import PEOPLE_BUCKET
 from schema.site import Site, day_bounds, day_number
 from schema.store import Store
 
@@ -186,13 +187,30 @@ def _publish(store: Store, site: Site, day: dt.date) -> tuple[int, str]:
     digest, rows = hashlib.sha256(), 0
     where = {"site": site.key, "day": day}
     for family in FAMILIES:
-        mine = f"FROM staging_{family} WHERE site = {{site:String}} AND day = {{day:Date}}"
-        text = store.text(f"SELECT * {mine} ORDER BY ALL FORMAT TSV", where)
+        mine = f"{staged(family, f'staging_{family}')} WHERE site = {{site:String}} AND day = {{day:Date}}"
+        text = store.text(f"SELECT * FROM ({mine}) ORDER BY ALL FORMAT TSV", where)
         if text:
             digest.update(family.encode() + b"\n" + text)
             rows += text.count(b"\n")
-            store.command(f"INSERT INTO released_{family} SELECT * {mine}", where)
+            store.command(f"INSERT INTO released_{family} {mine}", where)
     return rows, digest.hexdigest()
+
+
+def staged(family: str, table: str) -> str:
+    """SQL, up to WHERE, for the rows that are released of staged ones. A histogram is released bucket by bucket, and in
+    a row of its own how many people it is of."""
+    if family != "vitals":
+        return f"SELECT * FROM {table}"
+    # Buckets are in the order of their samples, so the good samples are the first of them and the poor ones the last.
+    good = "least(n, greatest(s.good, before) - before)"
+    poor = "least(n, greatest(s.poor, s.samples - before - n) - (s.samples - before - n))"
+    return f"""
+    SELECT s.* EXCEPT (buckets, counts, samples, good, poor, people), bucket, n AS samples,
+        toUInt64({good}) AS good, toUInt64({poor}) AS poor, if(bucket = {PEOPLE_BUCKET}, s.people, 0) AS people
+    FROM {table} AS s ARRAY JOIN
+        arrayPushFront(buckets, {PEOPLE_BUCKET}) AS bucket,
+        arrayPushFront(counts, 0) AS n,
+        arrayPushFront(arrayPopBack(arrayPushFront(arrayCumSum(counts), 0)), 0) AS before"""
 
 
 def _forget_unfinished(store: Store, site: Site, day: dt.date) -> None:

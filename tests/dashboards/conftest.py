@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -20,7 +21,7 @@ from dashboards.access import Accounts
 from dashboards.app import create_app
 from dashboards.report import Reports
 from dashboards.settings import DashboardSettings
-from schema.metrics import PEOPLE_BUCKET, VITALS, bucket_of
+from schema.metrics import VITALS, bucket_of
 from schema.site import Goal, Site
 from schema.store import Store
 
@@ -45,7 +46,7 @@ _MEASURES = {
         "engaged_ms",
     ),
     "conversions": ("goal", "currency", "converters", "conversions", "amount", "payers"),
-    "vitals": ("metric", "bucket", "samples", "good", "poor", "people"),
+    "vitals": ("metric", "buckets", "counts", "samples", "good", "poor", "people"),
 }
 _names = itertools.count(1)
 
@@ -86,13 +87,17 @@ class Rollups:
     ) -> None:
         """The histogram of these values, and how many people they came from."""
         vital = VITALS[metric]
-        for one in values:
-            counts = {"samples": 1, "good": int(one <= vital.good), "poor": int(one > vital.poor)}
-            row = {"metric": metric, "bucket": bucket_of(vital, one), **counts}
-            self._insert("vitals", day, dimension, value, False, row)
-        self._insert(
-            "vitals", day, dimension, value, False, {"metric": metric, "bucket": PEOPLE_BUCKET, "people": people}
-        )
+        counts = sorted(Counter(bucket_of(vital, one) for one in values).items())
+        row = {
+            "metric": metric,
+            "buckets": [bucket for bucket, _ in counts],
+            "counts": [count for _, count in counts],
+            "samples": len(values),
+            "good": sum(one <= vital.good for one in values),
+            "poor": sum(one > vital.poor for one in values),
+            "people": people,
+        }
+        self._insert("vitals", day, dimension, value, False, row)
 
     def release(self, day: dt.date, k: int = 5, rows: int = 1) -> None:
         columns = {"site": self.site.key, "day": day, "k": k, "rows": rows, "complete": 1}

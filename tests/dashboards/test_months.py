@@ -52,7 +52,8 @@ def fill(rollups: Any, chance: random.Random) -> list[dt.date]:
     released: list[tuple[dt.date, int]] = []
     cells: list[list[Any]] = []
     conversions: list[list[Any]] = []
-    vitals: list[list[Any]] = []
+    histograms: list[list[Any]] = []
+    buckets: list[list[Any]] = []
     for day in DAYS:
         state = chance.choices(("released", "suppressed", "open", "absent"), (12, 1, 1, 1))[0]
         if state in ("released", "suppressed"):
@@ -72,9 +73,15 @@ def fill(rollups: Any, chance: random.Random) -> list[dt.date]:
         for metric in ("lcp", "cls"):
             for dimension in chance.sample(["", "page", "device"], chance.randrange(4)):
                 own = [state, *key, dimension, dimension and f"/{chance.randrange(12)}", "", "", metric]
-                for bucket in chance.sample(range(200), chance.randrange(6)):
-                    vitals.append([*own, bucket, *(chance.randrange(1, 9) for _ in range(3)), 0])
-                vitals.append([*own, PEOPLE_BUCKET, 0, 0, 0, 7])
+                each = sorted(
+                    [bucket, *(chance.randrange(1, 9) for _ in range(3)), 0]
+                    for bucket in chance.sample(range(200), chance.randrange(6))
+                )
+                if state == "open":
+                    of_each = [[row[place] for row in each] for place in range(4)]
+                    histograms.append([*own, *of_each[:2], *map(sum, of_each[1:]), 7])
+                else:
+                    buckets += [[*own, *row] for row in (*each, [PEOPLE_BUCKET, 0, 0, 0, 7])]
         opened += [day] * (state == "open")
         if state == "open" or chance.random() < 0.2:
             whole = ["open", *key, "", "", "", ""]
@@ -83,15 +90,18 @@ def fill(rollups: Any, chance: random.Random) -> list[dt.date]:
             if state == "released":
                 cells.append([*whole, *range(500, 509)])
                 conversions.append([*whole, "Signup", "", 500, 501, 0, 0])
+                histograms.append([*whole, "lcp", [7], [500], 500, 500, 0, 500])
             cells += [[*own, *range(600, 609)] for own in (crossed, hour)]
             conversions += [[*own, "Signup", "", 600, 601, 0, 0] for own in (crossed, hour)]
+            histograms += [[*own, "lcp", [8], [600], 600, 600, 0, 600] for own in (crossed, hour)]
+    vitals = histograms + buckets
     for family, rows in (("cells", cells), ("conversions", conversions), ("vitals", vitals)):
-        names = [
-            name for (name,) in rollups.store.rows(f"SELECT name FROM system.columns WHERE table = 'open_{family}'")
-        ]
         for state in ("released", "open"):
+            table = f"{state}_{family}"
+            listed = f"SELECT name FROM system.columns WHERE table = '{table}' ORDER BY position"
+            names = [name for (name,) in rollups.store.rows(listed)]
             columns = [*zip(*(row[1:] for row in rows if row[0] == state), strict=True)]
-            rollups.store.insert(f"{state}_{family}", names, [list(column) for column in columns])
+            rollups.store.insert(table, names, [list(column) for column in columns])
     rollups.store.insert(
         "manifest",
         ("site", "number", "day", "k", "rows", "complete", "digest"),

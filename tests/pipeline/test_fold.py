@@ -16,7 +16,7 @@ from pipeline.rollup import roll_up
 from pipeline.settings import SiteRules
 from pipeline.visits import OUTSIDE_OTHER
 from schema.event import ENGAGEMENT, Event
-from schema.metrics import DIMENSIONS, OTHER, PEOPLE_BUCKET
+from schema.metrics import DIMENSIONS, OTHER
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
 from tests.conftest import insert, make_event
@@ -338,17 +338,14 @@ def test_whatever_people_do_no_visible_cell_has_fewer_than_k_of_them(
         for visitor, path, country, hour, name in hits
     ]
     rolled_up(store, site, events, k=k)
-    here = {"s": site.key, "k": k, "people": PEOPLE_BUCKET}
+    here = {"s": site.key, "k": k}
     where = "WHERE site = {s:String}"
     small = store.rows(f"SELECT dimension, value, visitors FROM open_cells {where} AND visitors < {{k:UInt32}}", here)
     assert small == []
     assert (
         store.rows(f"SELECT * FROM open_conversions {where} AND currency != '' AND payers < {{k:UInt32}}", here) == []
     )
-    assert (
-        store.rows(f"SELECT * FROM open_vitals {where} AND bucket = {{people:Int16}} AND people < {{k:UInt32}}", here)
-        == []
-    )
+    assert store.rows(f"SELECT * FROM open_vitals {where} AND people < {{k:UInt32}}", here) == []
     # What is folded is never one value, and what is shown by name is what was there.
     pages: dict[str, set[int]] = {}
     active = {v for v, _, _, _, name in hits if name != ENGAGEMENT}
@@ -409,5 +406,5 @@ def test_r3_under_k_people_the_folds_own_name_is_folded_like_any_value(store: St
         "SELECT converters FROM open_conversions WHERE site = {s:String} AND dimension = '' AND grain = 'day'",
         {"s": site.key},
     ) == [(6,)]
-    doubled = "SELECT dimension, value, metric, bucket FROM open_vitals WHERE site = {s:String} GROUP BY ALL "
+    doubled = "SELECT dimension, value, metric FROM open_vitals WHERE site = {s:String} GROUP BY ALL "
     assert store.rows(doubled + "HAVING count() > 1", {"s": site.key}) == []

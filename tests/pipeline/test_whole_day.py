@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline import visits
+from pipeline.release import staged
 from pipeline.rollup import FAMILIES, roll_up
 from pipeline.settings import SiteRules
 from schema.event import ENGAGEMENT, PAGEVIEW, Event
@@ -200,7 +201,7 @@ def shown(store: Store, site: Site) -> tuple[Table, Table, Table]:
             f"""SELECT if(grain = 'hour', 'hour', dimension) AS dimension,
                 if(grain = 'hour' AND value = '', toString(toUnixTimestamp(period)), value) AS value,
                 {", ".join((*keys, "* EXCEPT (site, grain, day, period, dimension, value, by_dimension, by_value)"))}
-            FROM open_{family} WHERE site = {{s:String}}""",
+            FROM ({staged(family, f"open_{family}")}) WHERE site = {{s:String}}""",
             {"s": site.key},
         )
         # The keys stand twice: in front, and among the columns.
@@ -251,6 +252,12 @@ def test_a_day_has_exactly_the_numbers_of_the_definitions(
         roll_up(store, site, DAY, SiteRules(k, 30, "balanced"))
     for of_store, of_definitions in zip(shown(store, site), expected(events, k), strict=True):
         assert of_store == of_definitions
+    for buckets, counts, samples in store.rows(
+        "SELECT buckets, counts, samples FROM open_vitals WHERE site = {s:String}", {"s": site.key}
+    ):
+        assert list(buckets) == sorted(set(buckets))
+        assert min(counts) > 0
+        assert sum(counts) == samples
 
 
 @pytest.mark.parametrize("field", ["path", "hostname", "name", "country"])
