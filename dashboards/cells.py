@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from heapq import nsmallest
 from itertools import islice
+from operator import add
 
 from msgspec.structs import astuple
 
@@ -89,7 +90,11 @@ def _most_visited(
     # Of those that nothing is added to only the first can be among the first.
     places += islice((_place(item) for item in known.items() if item[0] not in new), most)
     first = [value for _, value in nsmallest(most, places)]
-    return {value: summed([of[value] for of in (known, new) if value in of]) for value in first}
+    return {value: _plus(known.get(value), new.get(value)) for value in first}
+
+
+def _plus(one: Measures | None, other: Measures | None) -> Measures:
+    return Measures(*map(add, astuple(one), astuple(other))) if one and other else one or other or Measures()
 
 
 def _read_cells(
@@ -132,7 +137,7 @@ def _read_open(store: Store, span: Span, first: dt.date, values: bool, hourly: b
             key, wanted = f"{grain} {day} {start} {value}", True
         if wanted and (hourly or grain == "day"):
             of, measures = found.setdefault(dimension, {}), Measures(*sums)
-            of[key] = summed((of[key], measures)) if key in of else measures
+            of[key] = _plus(of.get(key), measures)
     return found
 
 

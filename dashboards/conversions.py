@@ -73,15 +73,19 @@ def open_goal_rows(store: Store, span: Span) -> list[Row]:
     return [row[2:] for row in rows if row[1] == "day"]
 
 
-def goals_in(rows: Iterable[Row]) -> list[Goal]:
-    """The goals of such rows, added up, without a rate."""
+def summed_rows(rows: Iterable[Row]) -> list[Row]:
+    """Such rows, each goal and currency once, in their order."""
     counted: dict[tuple[str, str], list[list[int]]] = {}
     for goal, currency, *counts in rows:
         counted.setdefault((goal, currency), []).append(counts)
-    sums = {key: tuple(map(sum, zip(*counts, strict=True))) for key, counts in counted.items()}
+    return [(*key, *map(sum, zip(*counts, strict=True))) for key, counts in sorted(counted.items())]
+
+
+def goals_in(rows: Iterable[Row]) -> list[Goal]:
+    """The goals of such rows, added up, without a rate."""
     people: dict[str, tuple[int, int]] = {}
     revenue: dict[str, list[Revenue]] = {}
-    for (goal, currency), (converters, conversions, amount, payers) in sorted(sums.items()):
+    for goal, currency, converters, conversions, amount, payers in summed_rows(rows):
         if currency:
             revenue.setdefault(goal, []).append(Revenue(currency, amount, payers))
         else:

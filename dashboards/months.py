@@ -49,11 +49,13 @@ def months_of(
 ) -> tuple[Month, ...]:
     """Those months touched by these days that are sums of exactly the releases there are. releases: of every released
     day its date, how many rows it has, and its mark."""
-    touched: dict[dt.date, list[tuple[dt.date, int, int]]] = {}
+    by_month: dict[tuple[int, int], list[tuple[dt.date, int, int]]] = {}
+    begin = first.replace(day=1)
     for release in releases:
-        month = release[0].replace(day=1)
-        if first.replace(day=1) <= month <= last:
-            touched.setdefault(month, []).append(release)
+        day = release[0]
+        if day >= begin:
+            by_month.setdefault((day.year, day.month), []).append(release)
+    touched = {month: some for key, some in by_month.items() if (month := dt.date(*key, 1)) <= last}
 
     @cache
     def stored() -> list[Row]:

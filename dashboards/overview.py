@@ -20,10 +20,10 @@ from msgspec import Struct
 from schema.event import PAGEVIEW
 from schema.metrics import DIMENSIONS, METRICS, OTHER, Measures
 from schema.site import Site
-from schema.store import Store
+from schema.store import Row, Store
 
 from .cells import Cells, cells_of, summed, whole_site
-from .conversions import Goal, goal_rows, goals_in, open_goal_rows, rated
+from .conversions import Goal, goal_rows, goals_in, open_goal_rows, rated, summed_rows
 from .months import WORTH_ROWS, Month
 from .period import Period
 from .released import Released
@@ -181,16 +181,14 @@ def _whole_months(released: Released, period: Period) -> list[Month]:
 def _goals(store: Store, remembered: Remembered, released: Released, period: Period) -> list[Goal]:
     """The goals of the whole site. Days of months are known already, also those of a month that is not whole."""
     span = released.span.part(period.first, period.last)
-    rows = [row[1:] for month in released.months for row in month.goals if period.first <= row[0] <= period.last]
-    span = span.less(span.released & _days_in(released.months))
-    if span.has_closed:
-        closed = span.closed()
-        rows += remembered.get(
-            ("goals", closed, released.mark), lambda: goal_rows(store, closed, "dimension = ''"), len
-        )
-    if span.has_open:
-        rows += open_goal_rows(store, span)
-    return goals_in(rows)
+
+    def closed() -> list[Row]:
+        rows = [row[1:] for month in released.months for row in month.goals if period.first <= row[0] <= period.last]
+        others = span.less(span.released & _days_in(released.months)).closed()
+        return summed_rows([*rows, *goal_rows(store, others, "dimension = ''")])
+
+    rows = remembered.get(("goals", span.closed(), released.mark), closed, len)
+    return goals_in([*rows, *open_goal_rows(store, span)] if span.has_open else rows)
 
 
 def _vitals(store: Store, remembered: Remembered, span: Span, mark: int, rows: int) -> list[VitalCell]:

@@ -7,7 +7,10 @@ Promises: a percentile is within 2 % of the true one (the histogram's error), wh
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from heapq import nsmallest
+from itertools import accumulate
+from operator import add, itemgetter
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -134,18 +137,17 @@ def _rows_of(span: Span, condition: str = "true") -> str:
 
 def most_seen(known: Histograms, new: Histograms, rows: int) -> list[VitalCell]:
     """What `vitals_of` tells of both together, not merged over values."""
-    found: dict[tuple[str, str], dict[str, Histogram]] = {}
-    for (metric, dimension, value), one in new.items():
-        found.setdefault((metric, dimension), {})[value] = one
-    for (metric, dimension, value), one in known.items():
-        these = found.setdefault((metric, dimension), {})
-        these[value] = _added(one, these[value]) if value in these else one
+    seen: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    for key in known.keys() | new:
+        metric, dimension, value = key
+        samples = sum(of[key].samples for of in (known, new) if key in of)
+        if samples:
+            seen.setdefault((metric, dimension), []).append((-samples, value))
     cells = []
-    for (metric, dimension), these in found.items():
-        if metric not in VITALS:
-            continue
-        seen = [item for item in these.items() if item[1].samples]
-        for value, one in nsmallest(rows, seen, lambda item: (-item[1].samples, item[0])):
+    for (metric, dimension), values in seen.items():
+        for _, value in nsmallest(rows, values):
+            both = [of[metric, dimension, value] for of in (known, new) if (metric, dimension, value) in of]
+            one = both[0] if len(both) == 1 else _added(*both)
             sums = (one.samples, one.good, one.poor, one.people)
             cells.append(_cell(metric, dimension, value, _quantile(one), *sums))
     order = list(VITALS)
@@ -153,20 +155,14 @@ def most_seen(known: Histograms, new: Histograms, rows: int) -> list[VitalCell]:
 
 
 def _added(one: Histogram, other: Histogram) -> Histogram:
-    return Histogram(*(mine + others for mine, others in zip(astuple(one), astuple(other), strict=True)))
+    return Histogram(*map(add, astuple(one), astuple(other)))
 
 
 def _quantile(histogram: Histogram) -> int:
     """The bucket of the 75th percentile, as `quantileExactWeighted` finds it."""
-    counts: dict[int, int] = {}
-    for bucket, count in zip(histogram.buckets, histogram.counts, strict=True):
-        counts[bucket] = counts.get(bucket, 0) + count
-    least, so_far, found = math.ceil(histogram.samples * 0.75), 0, 0
-    for found in sorted(counts):
-        so_far += counts[found]
-        if so_far >= least:
-            break
-    return found
+    parts = sorted(zip(histogram.buckets, histogram.counts, strict=True))
+    up_to = list(accumulate(map(itemgetter(1), parts)))
+    return parts[bisect_left(up_to, math.ceil(histogram.samples * 0.75))][0]
 
 
 def _cell(
