@@ -61,10 +61,11 @@ def measure(plan: Plan) -> list[Figure]:
         visitors = plan.events // _EVENTS_A_VISITOR
         generate(store, SITE.key, DAY, visitors)
         stored = store.rows("SELECT count() FROM events")[0][0]
-        whole, processor, statements = _fastest(store, plan)
+        whole, processor, statements = _fastest(store, plan, plan.rounds)
         kept = KeptSums(least_rows=1)
         roll_up(store, SITE, DAY, RULES, kept)
-        after, after_processor, _ = _fastest(store, plan, visitors, kept)
+        # The third run has its statements compiled, which those of the rest of the day find done.
+        after, after_processor, _ = _fastest(store, plan, 2 * plan.rounds, visitors, kept)
         peak, patched = _peak_mb(), _rows(store)
         roll_up(store, SITE, DAY, RULES)
         if patched != _rows(store):
@@ -76,23 +77,30 @@ def measure(plan: Plan) -> list[Figure]:
         Figure(PART, "a whole day, processor time", processor, "s"),
         *(Figure(PART, f"of it: into {table}", took, "s") for table, took in statements.items()),
         Figure(PART, "resident at its peak", peak, "MB", "<= 1500", "the engine and Python included"),
-        Figure(PART, "after some new events", after, "s", "<= 1", f"{plan.new_events:,} more events in the same day"),
+        Figure(
+            PART,
+            "after some new events",
+            after,
+            "s",
+            "<= 1",
+            f"{plan.new_events:,} more events in the same day, fastest of {2 * plan.rounds} runs",
+        ),
         Figure(PART, "after some new events, processor time", after_processor, "s"),
     ]
 
 
 def _fastest(
-    store: _Timed, plan: Plan, visitors: int = 0, kept: KeptSums | None = None
+    store: _Timed, plan: Plan, rounds: int, visitors: int = 0, kept: KeptSums | None = None
 ) -> tuple[float, float, dict[str, float]]:
     """(seconds, processor seconds, seconds by table) of the fastest of several runs. kept: with new events before each,
     half of them of some who are among the day's visitors, half of others."""
     runs = []
-    for number in range(plan.rounds):
+    for number in range(rounds):
         half = plan.new_events // _EVENTS_A_VISITOR // 2
         for which, first in enumerate((0, visitors) if kept else ()):
             sequence = plan.events * (2 + number * 2 + which) * 9
             generate(store, SITE.key, DAY, half, first + number * half, sequence)
-        tell(f"rolling up, run {number + 1} of {plan.rounds}")
+        tell(f"rolling up, run {number + 1} of {rounds}")
         store.took.clear()
         used, started = processor_s(os.getpid()), time.monotonic()
         roll_up(store, SITE, DAY, RULES, kept)
