@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from typing import Any
 
 from schema.store import Store
@@ -18,10 +19,15 @@ Statement = tuple[str, Mapping[str, Any]]
 
 def at_once(store: Store, statements: Sequence[Statement]) -> None:
     """Run them all; the first error, once none is running any more."""
-    if len(statements) == 1:
-        store.command(*statements[0])
+    together([partial(store.command, *statement) for statement in statements])
+
+
+def together(works: Sequence[Callable[[], None]]) -> None:
+    """The same of any work."""
+    if len(works) == 1:
+        works[0]()
         return
-    running = [_THREADS.submit(store.command, *statement) for statement in statements]
+    running = [_THREADS.submit(work) for work in works]
     wait(running)
-    for statement in running:
-        statement.result()
+    for work in running:
+        work.result()
