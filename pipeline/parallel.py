@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from functools import partial
 from typing import Any
 
 from schema.store import Store
@@ -19,15 +18,10 @@ Statement = tuple[str, Mapping[str, Any]]
 
 def at_once(store: Store, statements: Sequence[Statement]) -> None:
     """Run them all; the first error, once none is running any more."""
-    together([partial(store.command, *statement) for statement in statements])
-
-
-def together(works: Sequence[Callable[[], None]]) -> None:
-    """The same of any work."""
-    if len(works) == 1:
-        works[0]()
+    if len(statements) == 1:
+        store.command(*statements[0])
         return
-    running = [_THREADS.submit(work) for work in works]
+    running = [_THREADS.submit(store.command, *statement) for statement in statements]
     wait(running)
-    for work in running:
-        work.result()
+    for statement in running:
+        statement.result()

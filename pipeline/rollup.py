@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from functools import partial
 
 from msgspec import structs
 
@@ -19,7 +18,6 @@ from schema.store import Store
 from .fold import fold
 from .kept import KeptSums
 from .others import choose_near, fill_others, find_rare, look_near, note, pass_over
-from .parallel import together
 from .rows import SiteDay, look
 from .settings import SiteRules
 from .sums import add_visits
@@ -42,7 +40,9 @@ def roll_up(store: Store, site: Site, day: dt.date, rules: SiteRules, kept: Kept
     """Bring an open day up to date and put it in place. kept: the sums that earlier runs left and this one leaves."""
     with ROLLING:
         build(store, "events", site, day, rules, live=True, kept=kept)
-        together([partial(_put_in_place, store, family, site, day) for family in FAMILIES])
+        for family in FAMILIES:
+            _replace(store, family, site, day)
+        clear_staging(store, site, day)
 
 
 def build(
@@ -124,7 +124,7 @@ def _clear(store: Store) -> None:
         store.command(f"TRUNCATE TABLE work_{table}")
 
 
-def _put_in_place(store: Store, family: str, site: Site, day: dt.date) -> None:
+def _replace(store: Store, family: str, site: Site, day: dt.date) -> None:
     count = store.rows(
         f"SELECT count() FROM staging_{family} WHERE site = {{site:String}} AND day = {{day:Date}}",
         {"site": site.key, "day": day},
@@ -135,7 +135,6 @@ def _put_in_place(store: Store, family: str, site: Site, day: dt.date) -> None:
     store.command(
         f"ALTER TABLE {store.local(f'open_{family}')} REPLACE PARTITION {_partition(site, day)} FROM staging_{family}"
     )
-    _drop_partition(store, f"staging_{family}", site, day)
 
 
 def _drop_partition(store: Store, table: str, site: Site, day: dt.date) -> None:
