@@ -108,18 +108,15 @@ class _App(Starlette):
         self, routes: list[BaseRoute], lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]]
     ) -> None:
         super().__init__(routes=routes, lifespan=lifespan)
-        self._endpoints = {
-            route.path: route.endpoint
+        # LimitedProtocol asks them past ASGI.
+        self.endpoints = {
+            route.path.encode(): route.endpoint
             for route in routes
             if isinstance(route, Route) and isinstance(route.endpoint, Endpoint)
         }
 
-    def at_once(self, scope: Scope) -> Endpoint | None:
-        """The endpoint of a beacon, which asks nothing of a task: LimitedProtocol begins it at once."""
-        return self._endpoints.get(scope["path"])
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        endpoint = self._endpoints.get(scope["path"]) if scope["type"] == "http" else None
+        endpoint = self.endpoints.get(scope["path"].encode()) if scope["type"] == "http" else None
         await (endpoint or super().__call__)(scope, receive, send)
 
 

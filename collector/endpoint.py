@@ -26,7 +26,7 @@ from .format import TAKEN, Answer, Arrival, Format, Incoming, Outcome, reasons_i
 from .keys import NoKey
 from .page import Page
 from .place import Places
-from .protocol import answer_at_once
+from .protocol import Reply, reply_of
 from .reason import Reason
 from .shadow import Shadow
 from .signals import client_of
@@ -239,14 +239,19 @@ class Endpoint:
             )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A request that comes in pieces."""
+        reply = await self.reply(scope, receive)
+        await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+        await send({"type": "http.response.body", "body": reply.body})
+
+    async def reply(self, scope: Scope, receive: Receive) -> Reply:
+        """Take what is sent, and say so."""
         if scope["method"] == "OPTIONS":
-            await self._send(send, Answer(204, b"", "", self._preflight), ())
-            return
+            return _reply(self._always, Answer(204, b"", "", self._preflight))
         if scope["method"] not in self._format.methods:
-            refused = Refused(Reason.BAD_METHOD, "request", f"is sent with {' or '.join(self._format.methods)}")
-            self._collector.refuse(refused, self._collector.clock(), self._wire)
-            await self._refuse(send, refused, self._allow)
-            return
+            bad = Refused(Reason.BAD_METHOD, "request", f"is sent with {' or '.join(self._format.methods)}")
+            self._collector.refuse(bad, self._collector.clock(), self._wire)
+            return self._refuse(bad, self._allow)
         collector, now = self._collector, self._collector.clock()
         try:
             incoming = Incoming(
@@ -262,16 +267,15 @@ class Endpoint:
             if reasons and set(reasons_in(outcomes)) == {Reason.THROTTLED}:
                 # Each is counted already.
                 message = "comes from a network that sends too much; try again in a minute"
-                await self._refuse(send, Refused(Reason.THROTTLED, "request", message))
-                return
-            await self._send(send, self._format.answer(outcomes, incoming), reasons)
+                return self._refuse(Refused(Reason.THROTTLED, "request", message))
+            return _reply(self._always, self._format.answer(outcomes, incoming), tuple(dict.fromkeys(reasons)))
         except TooLarge:
             too_large = Refused(Reason.TOO_LARGE, "request", f"is larger than {self._format.max_body} bytes")
             collector.refuse(too_large, now, self._wire)
-            await self._refuse(send, too_large)
+            return self._refuse(too_large)
         except Refused as refused:
             collector.refuse(refused, now, self._wire)
-            await self._refuse(send, refused)
+            return self._refuse(refused)
         except Exception as problem:
             # Nothing of the exception but its type and place: its text may quote what was sent.
             frame = problem.__traceback__
@@ -281,22 +285,16 @@ class Endpoint:
             log.error("beacon_failed", kind=type(problem).__name__, at=where)
             failed = Refused(Reason.FAILED, "request", "failed; the operator's log says where")
             collector.refuse(failed, now, self._wire)
-            await self._refuse(send, failed)
+            return self._refuse(failed)
 
-    async def _refuse(self, send: Send, refused: Refused, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+    def _refuse(self, refused: Refused, headers: _Headers = ()) -> Reply:
         answer = self._format.refuse(refused)
         if refused.reason.status in (429, 503):
             wait = RETRY_AFTER_S if refused.reason.status == 503 else _CALM_AFTER_S
             headers = (*headers, (b"retry-after", str(wait).encode()))
         if headers:
             answer = Answer(answer.status, answer.body, answer.content_type, (*answer.headers, *headers))
-        await self._send(send, answer, (refused.reason,))
-
-    async def _send(self, send: Send, answer: Answer, reasons: Sequence[Reason]) -> None:
-        headers = _headers(self._always, answer, tuple(dict.fromkeys(reasons)))
-        if not answer_at_once(send, answer.status, headers, answer.body):
-            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-            await send({"type": "http.response.body", "body": answer.body})
+        return _reply(self._always, answer, (refused.reason,))
 
 
 async def _read(scope: Scope, receive: Receive, most: int) -> bytes:
@@ -327,14 +325,15 @@ def _domain_of(url: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=256)
-def _headers(always: _Headers, answer: Answer, reasons: tuple[Reason, ...]) -> _Headers:
-    """All headers of an answer: the same few for almost every request."""
+def _reply(always: _Headers, answer: Answer, reasons: tuple[Reason, ...] = ()) -> Reply:
+    """An answer with all its headers: the same few for almost every request."""
     headers = [*always, *answer.headers]
     if answer.content_type:
         headers.append((b"content-type", answer.content_type.encode()))
     if reasons:
         headers.append((b"x-footfall-reason", ", ".join(reasons).encode()))
-    return (*headers, (b"content-length", str(len(answer.body)).encode()))
+    headers.append((b"content-length", str(len(answer.body)).encode()))
+    return reply_of(answer.status, tuple(headers), answer.body)
 
 
 def refresh_forever(keys: Callable[[], None], flush: Callable[[], None], every_s: float = 1.0) -> asyncio.Task[None]:

@@ -1,19 +1,21 @@
 """HTTP/1.1 with limits: uvicorn's httptools protocol, which by itself takes 8 MB of headers and waits for ever.
 
 In: a connection. Out: the same protocol, closed when a request's head is larger than 16 KiB or a request is not
-complete 3 s after its first byte (a connection: after its opening); for an endpoint, an answer in one write.
+complete 3 s after its first byte (a connection: after its opening). A request for an endpoint that came in one piece is
+answered past ASGI, in one write.
 Promises: a slow or silent connection costs a timer, not a worker.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from functools import lru_cache
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
-from starlette.types import Send
+from msgspec import Struct
+from starlette.types import Message, Receive, Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 MAX_HEAD_BYTES = 16 * 1024
@@ -25,11 +27,67 @@ _MOST_WAITING = 100
 _HEAD_ENDS = b"\r\n\r\n"
 
 
+# -- what an endpoint is asked, and answers ------------------------------------------------------------------------
+
+
+class Reply(Struct, frozen=True):
+    """A whole answer. head: status and headers as they are written; see `reply_of`."""
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+    head: bytes
+
+
+def reply_of(status: int, headers: tuple[tuple[bytes, bytes], ...], body: bytes) -> Reply:
+    """A reply, its head made once. Raises ValueError."""
+    lines = [b"%s: %s\r\n" % header for header in headers]
+    if any(line.count(b"\r") + line.count(b"\n") > 2 for line in lines):
+        raise ValueError("a header holds a line break")
+    first = b"HTTP/1.1 %d %s\r\n" % (status, HTTPStatus(status).phrase.encode())
+    return Reply(status, headers, body, first + b"".join(lines))
+
+
+class Answering(Protocol):
+    """What can answer a request that came whole. It asks nothing of a task."""
+
+    def reply(self, scope: Scope, receive: Receive) -> Coroutine[Any, None, Reply]:
+        """The answer, once it may be given."""
+
+
+class Whole:
+    """A request that came whole: the little that an endpoint, and uvicorn's protocol, ask of uvicorn's own."""
+
+    __slots__ = ("_body", "disconnected", "endpoint", "keep_alive", "scope")
+    # It is forgotten as soon as it is answered.
+    response_complete = more_body = False
+
+    def __init__(self, endpoint: Answering, scope: Scope, body: bytes, keep_alive: bool) -> None:
+        self.endpoint = endpoint
+        self.scope = scope
+        self._body = body
+        self.keep_alive = keep_alive
+        self.disconnected = False
+
+    async def receive(self) -> Message:
+        return {"type": "http.request", "body": self._body}
+
+
+# -- the protocol --------------------------------------------------------------------------------------------------
+
+
 class LimitedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with a cap on the head and a deadline on receiving."""
+    """uvicorn's protocol with a cap on the head and a deadline on receiving.
+
+    What the application names in `endpoints`, by path, is asked for its `Reply`."""
+
+    # The request that came last, uvicorn's or a Whole; and those that wait for the answers before theirs.
+    cycle: Any
+    pipeline: deque[tuple[Any, Any]]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._endpoints: Mapping[bytes, Answering] = getattr(self.app, "endpoints", {})
         self._head_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
         self._is_over = False
@@ -37,8 +95,11 @@ class LimitedProtocol(HttpToolsProtocol):
         self._field_bytes = 0
         # Between the first byte of a request and its last.
         self._is_receiving = False
-        self._is_reading = False
-        self._begun: tuple[RequestResponseCycle, Any] | None = None
+        # Of the request that is being parsed, while it may still turn out to be whole.
+        self._endpoint: Answering | None = None
+        self._pieces: list[bytes] = []
+        self._begun: Whole | None = None
+        self._idle_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -46,10 +107,15 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_deadline()
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+        if isinstance(self.cycle, Whole):
+            self.cycle.disconnected = True
+            self.cycle = None
         super().connection_lost(exc)
         # A request knows its connection, and what it brought would stay until somebody looks for such circles.
         self.pipeline.clear()
-        self.cycle = None  # type: ignore[assignment] # as before the first request
+        self.cycle = None  # as before the first request
 
     def data_received(self, data: bytes) -> None:
         if self._is_over:
@@ -65,14 +131,22 @@ class LimitedProtocol(HttpToolsProtocol):
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._close(b"431 Request Header Fields Too Large")
                 return
-        self._is_reading = True
         super().data_received(data)
-        self._is_reading = False
+        if self._endpoint is not None:
+            # Its rest is still to come: a task of uvicorn's waits for it.
+            self._endpoint = None
+            self._leave_to_uvicorn()
+            for piece in self._pieces:
+                super().on_body(piece)
+        # Only now that all that came is parsed.
         if self._begun is not None:
-            self._begin(*self._begun)
+            request, self._begun = self._begun, None
+            self._begin(request)
         # Most requests come in one piece and need no timer.
         if self._is_receiving and self._deadline is None:
             self._start_deadline()
+
+    # -- what the parser finds -------------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
         # Also of a request that came in one piece with the end of another.
@@ -80,7 +154,9 @@ class LimitedProtocol(HttpToolsProtocol):
         self._field_bytes = 0
         if len(self.pipeline) > _MOST_WAITING:
             self._close(b"429 Too Many Requests")
-        super().on_message_begin()
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._field_bytes += len(name) + len(value)
@@ -100,47 +176,125 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._head_bytes = -1
         # Of a connection that is being closed nothing more is taken.
-        if not self.transport.is_closing():
-            super().on_headers_complete()
+        if self.transport.is_closing():
+            return
+        endpoint = self._endpoints.get(self.url.partition(b"?")[0])
+        # Answers to HEAD have no body, and whoever does not read his answers waits until he does: uvicorn knows how.
+        if (
+            endpoint is None
+            or self.flow.write_paused
+            or self.parser.get_method() == b"HEAD"
+            or self.parser.should_upgrade()
+        ):
+            self._leave_to_uvicorn()
+        else:
+            self._endpoint = endpoint
+            self._pieces = []
 
     def on_body(self, body: bytes) -> None:
-        if not self.transport.is_closing():
+        if self._endpoint is not None:
+            self._pieces.append(body)
+        elif not self.transport.is_closing():
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._head_bytes = 0
         self._is_receiving = False
         self._end_deadline()
-        if not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self._endpoint is None:
             super().on_message_complete()
+            return
+        request = self._whole(self._endpoint)
+        self._endpoint = None
+        before, self.cycle = self.cycle, request
+        if before is None or before.response_complete:
+            self._begun = request
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((request, request.endpoint))
+
+    def _whole(self, endpoint: Answering) -> Whole:
+        path, _, query = self.url.partition(b"?")
+        version = self.parser.get_http_version()
+        scope = {
+            "type": "http",
+            "http_version": version,
+            "method": self.parser.get_method().decode("ascii"),
+            "path": path.decode("ascii"),
+            "query_string": query,
+            "headers": self.headers,
+            "client": self.client,
+        }
+        keep_alive = version != "1.0" and self.parser.should_keep_alive()
+        return Whole(endpoint, scope, b"".join(self._pieces), keep_alive)
+
+    def _leave_to_uvicorn(self) -> None:
+        """Tell uvicorn of the request whose head has just ended, as if it had seen all of it."""
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers += headers
+        super().on_headers_complete()
+
+    # -- answering -------------------------------------------------------------------------------------------------
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle | Whole, app: Any) -> None:
+        if isinstance(cycle, Whole):
+            # In a round of its own: a hundred of them, one begun by the answer to the other, are too many calls deep.
+            self.loop.call_soon(self._begin, cycle)
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _begin(self, request: Whole) -> None:
+        run_at_once(request.endpoint.reply(request.scope, request.receive), lambda reply: self._answer(request, reply))
+
+    def _answer(self, request: Whole, reply: Reply) -> None:
+        if request.disconnected:
+            return
+        always = b"".join([b"%s: %s\r\n" % header for header in self.server_state.default_headers])
+        close = b"" if request.keep_alive else b"connection: close\r\n"
+        self.transport.write(b"%s%s%s\r\n%s" % (reply.head, always, close, reply.body))
+        if not request.keep_alive:
+            self.transport.close()
+        if self.cycle is request:
+            self.cycle = None
+        self.on_response_complete()
 
     def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if not self.pipeline and self.cycle and self.cycle.response_complete and self.cycle.more_body:
+        """As uvicorn does it, but for the timer of an idle connection, which is left to run: see its handler."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._look_again_in(self.timeout_keep_alive)
+        if self.cycle is not None and self.cycle.response_complete and self.cycle.more_body:
             # Answered before its end, as too large. Its deadline goes on, and closes the connection.
             self._is_over = True
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        at_once = getattr(app, "at_once", None)
-        endpoint = at_once(cycle.scope) if at_once is not None and self._is_reading else None
-        if endpoint is None:
-            super()._start_asgi_task(cycle, app)
+    # -- timers ----------------------------------------------------------------------------------------------------
+
+    def _unset_keepalive_if_required(self) -> None:
+        """Nothing: to cancel a timer and make another one for each request costs more than one that looks again."""
+
+    def timeout_keep_alive_handler(self) -> None:
+        self.timeout_keep_alive_task = None
+        if self._is_receiving or (self.cycle is not None and not self.cycle.response_complete):
+            return  # not idle; the next answer sets the timer again
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._look_again_in(left)
         else:
-            self._begun = (cycle, endpoint)
+            super().timeout_keep_alive_handler()
 
-    def _begin(self, cycle: RequestResponseCycle, endpoint: Any) -> None:
-        """Once all that came is parsed: a request that is whole needs no task that waits for the rest."""
-        self._begun = None
-        if cycle.more_body:
-            super()._start_asgi_task(cycle, endpoint)
-        else:
-            body = bytes(cycle.body)
-            cycle.body.clear()
-
-            async def receive() -> dict[str, Any]:
-                return {"type": "http.request", "body": body, "more_body": False}
-
-            run_at_once(endpoint(cycle.scope, receive, cycle.send))
+    def _look_again_in(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
     def _start_deadline(self) -> None:
         self._deadline = self.loop.call_later(RECEIVE_WITHIN_S, self._too_slow)
@@ -162,44 +316,35 @@ class LimitedProtocol(HttpToolsProtocol):
             self.transport.close()
 
 
-def run_at_once(work: Coroutine[Any, None, None]) -> None:
-    """Run a coroutine up to where it waits for a future, and on once that is done.
+# -- coroutines without tasks --------------------------------------------------------------------------------------
+
+# What goes on once a future is done. A turn of the loop shares one, which thus calls back once and not for each.
+_behind: dict[asyncio.Future[Any], list[Callable[[], None]]] = {}
+
+
+def run_at_once(work: Coroutine[Any, None, Reply], then: Callable[[Reply], None]) -> None:
+    """Run a coroutine up to where it waits for a future, and on once that is done; then, with what it returned, `then`.
 
     Like a task, but begun now instead of in the next round of the loop, and without what a task is for: it has no name,
     cannot be cancelled, and must not be asked for (`asyncio.current_task`)."""
     try:
         future = work.send(None)
-    except StopIteration:
+    except StopIteration as done:
+        then(done.value)
         return
     # What tells a future that somebody waits for it, as PEP 3156's tasks do.
     future._asyncio_future_blocking = False
-    future.add_done_callback(lambda _: run_at_once(work))
+    waiting = _behind.get(future)
+    if waiting is None:
+        waiting = _behind[future] = []
+        future.add_done_callback(_go_on)
+    waiting.append(lambda: run_at_once(work, then))
 
 
-def answer_at_once(send: Send, status: int, headers: tuple[tuple[bytes, bytes], ...], body: bytes) -> bool:
-    """Write a whole answer in one piece, if `send` is uvicorn's own; False if it is not, or cannot now.
-
-    uvicorn looks at each header of each answer and writes head and body apart: a third of what a beacon cost."""
-    cycle = getattr(send, "__self__", None)
-    if not isinstance(cycle, RequestResponseCycle) or cycle.flow.write_paused or cycle.scope["method"] == "HEAD":
-        return False
-    if cycle.disconnected or cycle.response_started:
-        return True
-    content = [_head(status, headers), *(b"%s: %s\r\n" % header for header in cycle.default_headers)]
-    if not cycle.keep_alive or cycle.more_body:
-        content.append(b"connection: close\r\n")
-    cycle.transport.write(b"".join((*content, b"\r\n", body)))
-    cycle.response_started = cycle.response_complete = True
-    cycle.message_event.set()
-    if not cycle.keep_alive:
-        cycle.transport.close()
-    cycle.on_response()
-    return True
-
-
-@lru_cache(maxsize=256)
-def _head(status: int, headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
-    lines = [b"%s: %s\r\n" % header for header in headers]
-    if any(line.count(b"\r") + line.count(b"\n") > 2 for line in lines):
-        raise ValueError("a header holds a line break")
-    return b"HTTP/1.1 %d %s\r\n" % (status, HTTPStatus(status).phrase.encode()) + b"".join(lines)
+def _go_on(future: asyncio.Future[Any]) -> None:
+    for one in _behind.pop(future):
+        try:
+            one()
+        except Exception as problem:  # of one request, and none of the others'
+            context = {"message": "a request failed", "exception": problem}
+            future.get_loop().call_exception_handler(context)

@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Raw, Struct, structs
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Scope
 
 from schema.event import ENGAGEMENT, NO_SCROLL
 
@@ -38,6 +38,7 @@ from ..beacon import (
 )
 from ..endpoint import Collector, Endpoint
 from ..format import Answer, Arrival, Incoming, Outcome
+from ..protocol import Reply
 from ..reason import Reason
 from ..steps import Client
 from ..tokens import Tokens, bearer
@@ -252,13 +253,12 @@ class ServerEndpoint(Endpoint):
         super().__init__(collector, ServerEvents(tokens), cross_origin=False)
         self._tokens = tokens
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def reply(self, scope: Scope, receive: Receive) -> Reply:
         if scope["method"] == "POST" and not self._tokens.site_of(bearer(scope["headers"])):
             refused = not_authorized()
             self._collector.refuse(refused, self._collector.clock(), self._wire)
-            await self._refuse(send, refused)
-        else:
-            await super().__call__(scope, receive, send)
+            return self._refuse(refused)
+        return await super().reply(scope, receive)
 
 
 def not_authorized() -> Refused:

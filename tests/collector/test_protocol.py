@@ -34,13 +34,22 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["path"].startswith("/wait/"):
         await asyncio.sleep(float(scope["path"].removeprefix("/wait/")))
     body = str(length).encode()
-    if scope["path"] == "/once":
-        assert protocol.answer_at_once(send, 202, ((b"content-length", b"2"), (b"x-a", b"b")), b"ok")
-        return
     await send(
         {"type": "http.response.start", "status": 200, "headers": [(b"content-length", str(len(body)).encode())]}
     )
     await send({"type": "http.response.body", "body": body})
+
+
+class Once:
+    """Answers what came whole in one write, after a turn of the loop."""
+
+    async def reply(self, scope: Scope, receive: Receive) -> protocol.Reply:
+        await asyncio.get_running_loop().run_in_executor(None, time.sleep, 0)
+        assert (await receive())["body"] in (b"", b"abc")
+        return protocol.reply_of(202, ((b"content-length", b"2"), (b"x-a", b"b")), b"ok")
+
+
+app.endpoints = {b"/once": Once()}  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +57,14 @@ def port() -> Iterator[int]:
     with pytest.MonkeyPatch.context() as patch, socket.create_server(("127.0.0.1", 0)) as listener:
         patch.setattr(protocol, "RECEIVE_WITHIN_S", WITHIN_S)
         config = uvicorn.Config(
-            app, http=LimitedProtocol, loop="uvloop", lifespan="off", log_config=None, access_log=False
+            app,
+            http=LimitedProtocol,
+            loop="uvloop",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            timeout_keep_alive=2,
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -247,6 +263,34 @@ def test_an_answer_in_one_write_keeps_the_connection_and_the_order(connection: C
     assert connection.answer() == (202, b"ok")
     connection.send(once * 2 + b"GET /wait/0.05 HTTP/1.1\r\nHost: x\r\n\r\n" + once)
     assert [connection.answer() for _ in range(4)] == [(202, b"ok"), (202, b"ok"), (200, b"0"), (202, b"ok")]
+    connection.send(once * 100)
+    assert [connection.answer() for _ in range(100)] == [(202, b"ok")] * 100
+
+
+def test_what_comes_in_pieces_is_left_to_uvicorn(connection: Connection) -> None:
+    once = b"POST /once HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"
+    for first, rest in ((once, b"abc"), (once + b"a", b"bc"), (once + b"abc" + once, b"abc")):
+        connection.send(first)
+        time.sleep(WITHIN_S / 6)
+        connection.send(rest)
+        if first.count(once) > 1:
+            assert connection.answer() == (202, b"ok")
+        assert connection.answer() == (200, b"3")
+    connection.send(once + b"abc")
+    assert connection.answer() == (202, b"ok")
+
+
+@pytest.mark.parametrize("way", [b"once", b""])
+def test_an_idle_connection_is_closed_after_its_last_answer(way: bytes, connection: Connection) -> None:
+    request = b"POST /%s HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc" % way
+    connection.send(request)
+    connection.answer()
+    time.sleep(1.2)
+    connection.send(request)
+    connection.answer()
+    answered = time.monotonic()
+    assert connection.rest() == b""
+    assert 1.9 <= time.monotonic() - answered < PATIENCE_S
 
 
 @pytest.mark.parametrize(
@@ -266,7 +310,7 @@ def test_an_answer_in_one_write_closes_where_the_client_wants_it(close: bytes, p
 
 def test_a_header_with_a_line_break_is_never_written() -> None:
     with pytest.raises(ValueError, match="line break"):
-        protocol._head(202, ((b"x-a", b"b\r\nx-c: d"),))
+        protocol.reply_of(202, ((b"x-a", b"b\r\nx-c: d"),), b"")
 
 
 # -- answered before the end, and asked before the answer ----------------------------------------------------------
