@@ -37,6 +37,8 @@ _LARGEST_SHIFT = 1000.0
 # C0 and C1 controls, and the marks that turn the direction of text around.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _MAX_AMOUNT = 10**15
+# Whole numbers below it pass through a float unchanged.
+_EXACT = 2**53
 # A URL up to where its path begins.
 _ORIGIN = re.compile(rb"[^/?#]*//[^/?#]*(?=/)")
 # Stands for a path of which nothing is known, as in the scrubber.
@@ -94,7 +96,8 @@ def first_text(*values: Any) -> str:
     """The first value that is a text or a whole number; "" if none is."""
     for value in values:
         if isinstance(value, str):
-            return clean(value).strip()
+            # Of almost every text, and there are several in a beacon, `clean` would find out the same.
+            return (value if value.isascii() and value.isprintable() else clean(value)).strip()
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)[:MAX_ID]
     return ""
@@ -212,6 +215,8 @@ def number_of(value: Any) -> float | None:
 
 def whole_of(value: Any, otherwise: int) -> int:
     """A whole number, or a text of one, cut to the whole."""
+    if type(value) is int and -_EXACT < value < _EXACT:
+        return value
     number = number_of(value)
     return int(number) if number is not None else otherwise
 

@@ -215,6 +215,9 @@ class Collector:
 # -- HTTP ----------------------------------------------------------------------------------------------------------
 
 
+_OF_A_BODY = frozenset((b"content-length", b"content-encoding"))
+
+
 class TooLarge(Exception):
     """The body is over the limit."""
 
@@ -300,6 +303,8 @@ class Endpoint:
 async def _read(scope: Scope, receive: Receive, most: int) -> bytes:
     """The body. Raises TooLarge as soon as it is, or as it says it will be."""
     for name, value in scope["headers"]:
+        if name not in _OF_A_BODY:
+            continue
         if name == b"content-length" and value.isdigit() and int(value[:12]) > most:
             raise TooLarge
         if name == b"content-encoding" and value not in (b"", b"identity"):

@@ -92,6 +92,9 @@ class LimitedProtocol(HttpToolsProtocol):
         self._deadline: asyncio.TimerHandle | None = None
         self._is_over = False
         self._left_bytes = 0
+        # Whether the fields of a head have to be added up, and how many bytes they have.
+        self._adds_up = True
+        self._is_long = False
         self._field_bytes = 0
         # Between the first byte of a request and its last.
         self._is_receiving = False
@@ -123,6 +126,11 @@ class LimitedProtocol(HttpToolsProtocol):
             if self._left_bytes > _MOST_LEFT_BYTES:
                 self.transport.close()
             return
+        # A head that is whole in a short piece cannot be too large.
+        self._is_long = len(data) > MAX_HEAD_BYTES
+        if self._is_receiving and not self._adds_up:
+            self._adds_up = True
+            self._field_bytes = sum(len(name) + len(value) for name, value in self.headers)
         self._is_receiving = True
         if self._head_bytes >= 0:
             # A body that comes with the end of its head does not count.
@@ -151,30 +159,33 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         # Also of a request that came in one piece with the end of another.
         self._is_receiving = True
+        self._adds_up = self._is_long
         self._field_bytes = 0
         if len(self.pipeline) > _MOST_WAITING:
             self._close(b"429 Too Many Requests")
         self.url = b""
         self.headers = []
-        self.expect_100_continue = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        # Called a dozen times for each request.
+        if self._adds_up and not self._may_have(name, value):
+            return
+        self.headers.append((name.lower(), value))
+
+    def _may_have(self, name: bytes, value: bytes) -> bool:
         self._field_bytes += len(name) + len(value)
         if self._field_bytes > MAX_HEAD_BYTES:
             self._close(b"431 Request Header Fields Too Large")
-            return
-        if self._head_bytes < 0:
+        elif self._head_bytes < 0:
             # Fields after a chunked body: nobody here needs them, and uvicorn would gather them without end.
             self._close(b"400 Bad Request")
-            return
-        # What uvicorn does with it; handed on, eight headers cost as much as the JSON of a beacon.
-        name = name.lower()
-        if name == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
-        self.headers.append((name, value))
+        else:
+            return True
+        return False
 
     def on_headers_complete(self) -> None:
         self._head_bytes = -1
+        self._adds_up = True
         # Of a connection that is being closed nothing more is taken.
         if self.transport.is_closing():
             return
@@ -232,10 +243,13 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _leave_to_uvicorn(self) -> None:
         """Tell uvicorn of the request whose head has just ended, as if it had seen all of it."""
-        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        url, headers = self.url, self.headers
         super().on_message_begin()
-        self.url, self.expect_100_continue = url, expects
+        self.url = url
         self.headers += headers
+        self.expect_100_continue = any(
+            name == b"expect" and value.lower() == b"100-continue" for name, value in headers
+        )
         super().on_headers_complete()
 
     # -- answering -------------------------------------------------------------------------------------------------

@@ -32,9 +32,11 @@ def client_of(scope: Scope, proxies: Proxies) -> Client:
     if b"x-forwarded-for" in given:
         forwarded = [value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"]
     address = proxies.client(scope["client"][0] if scope["client"] else "", forwarded)
-    agent, languages, origin = _texts(given, (b"user-agent", b"accept-language", b"origin"))
+    agent = given.get(b"user-agent", b"").decode("latin-1")
+    languages = given.get(b"accept-language", b"").decode("latin-1")
+    origin = given.get(b"origin", b"").decode("latin-1")
     if _RARE.isdisjoint(given):
-        return Client(address, agent, languages, origin=origin)
+        return Client(address, agent, languages, False, False, False, NO_HINTS, origin)
     return Client(
         address,
         agent,

@@ -71,9 +71,11 @@ class Spool:
         self.number = number
         self.settings = settings
         self._clock = clock
-        self._queue: queue.SimpleQueue[_Handed | None] = queue.SimpleQueue()
-        # What the requests of this turn of the loop have brought so far.
+        self._queue: queue.SimpleQueue[list[_Handed] | None] = queue.SimpleQueue()
+        # What the requests of this turn of the loop have brought so far, and the turns since the last handing over.
         self._turn: _Handed | None = None
+        self._held: list[_Handed] = []
+        self._is_committing = False
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
         self._file: OpenFile | None = None
         self._last = (0, 0)
@@ -102,23 +104,44 @@ class Spool:
     def append(self, events: Sequence[Event], erasures: Sequence[Erasure] = ()) -> asyncio.Future[None]:
         """A future that is done once all of them are on disk, or fails with SpoolRefuses.
 
-        What comes in one turn of the loop is handed over as one, because waking the spool's thread costs more than
-        encoding an event: its requests share the future, so nobody may cancel it."""
+        What comes in one turn of the loop shares the future, so nobody may cancel it."""
         if self.refusal:
             raise SpoolRefuses(self.refusal)
         assert self._loop is not None
         if self._turn is None:
             self._turn = _Handed([], [], (), self._loop.create_future())
-            self._loop.call_soon(self._hand_over)
+            self._loop.call_soon(self._end_turn)
         self._turn.events.extend(events)
         self._turn.erasures.extend(erasures)
         assert self._turn.future is not None
         return self._turn.future
 
-    def _hand_over(self) -> None:
+    def _end_turn(self) -> None:
         if self._turn is not None:
-            self._queue.put(self._turn)
+            self._held.append(self._turn)
             self._turn = None
+        if not self._is_committing or sum(len(turn.events) for turn in self._held) >= _GROUP_LIMIT:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Give the spool's thread what there is. To wake it costs more than to encode an event, and to commit as much
+        as to encode a hundred: while one group is on its way, the next one grows."""
+        self._is_committing = bool(self._held)
+        if self._held:
+            self._queue.put(self._held)
+            self._held = []
+
+    def _settle(self, futures: list[asyncio.Future[None]], error: SpoolRefuses | None) -> None:
+        for future in futures:
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+        # In the next turn they are answered, and in the one after that it is read what they ask next.
+        assert self._loop is not None
+        self._loop.call_soon(self._loop.call_soon, self._hand_over)
 
     def count(self, site: str, reason: str, minute: int, number: int = 1) -> None:
         """Count an outcome. Counts ride along about once a second; a crash may lose that second's."""
@@ -132,10 +155,11 @@ class Spool:
         if self._counts and not self.refusal:
             counts, self._counts = self._counts, {}
             told = tuple(Count(site, minute, reason, n) for (site, minute, reason), n in counts.items())
-            self._queue.put(_Handed([], [], told, None))
+            self._queue.put([_Handed([], [], told, None)])
 
     def stop(self) -> None:
         """Commit what is queued, seal, release the lock. Blocks."""
+        self._end_turn()
         self._hand_over()
         self.flush_counts()
         self._queue.put(None)
@@ -152,8 +176,8 @@ class Spool:
             with contextlib.suppress(queue.Empty):
                 item = self._queue.get(timeout=min(self._until_seal(), _MEASURE_EVERY_S))
                 while item is not None:
-                    groups.append(item)
-                    events += len(item.events)
+                    groups += item
+                    events += sum(len(turn.events) for turn in item)
                     if events >= _GROUP_LIMIT:
                         break
                     item = self._queue.get_nowait()
@@ -219,7 +243,7 @@ class Spool:
         futures = [group.future for group in groups if group.future is not None]
         if futures and self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
-                self._loop.call_soon_threadsafe(_settle, futures, error)
+                self._loop.call_soon_threadsafe(self._settle, futures, error)
 
     def _open(self) -> OpenFile:
         before = self._last
@@ -293,13 +317,3 @@ class _Handed(Struct):
     counts: Sequence[Count]
     future: asyncio.Future[None] | None
     since: float = field(default_factory=time.monotonic)
-
-
-def _settle(futures: list[asyncio.Future[None]], error: SpoolRefuses | None) -> None:
-    for future in futures:
-        if future.done():
-            continue
-        if error is None:
-            future.set_result(None)
-        else:
-            future.set_exception(error)

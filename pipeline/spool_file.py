@@ -105,9 +105,9 @@ class OpenFile:
                 (("events", events), ("counts", counts), ("erasures", erasures)) if records]  # fmt: skip
         if self.places + len(events) >= 1 << PLACE_BITS:
             raise OSError("spool file is full")
-        self._db.execute("BEGIN")
-        self._db.executemany("INSERT INTO groups (kind, records, body) VALUES (?, ?, ?)", rows)
-        self._db.execute("COMMIT")
+        # One statement is a transaction of its own: each gives the interpreter's lock away and waits for it again.
+        statement = f"INSERT INTO groups (kind, records, body) VALUES {', '.join(['(?, ?, ?)'] * len(rows))}"
+        self._db.execute(statement, [value for row in rows for value in row])
         self.places += len(events)
         self.size += sum(len(body) for _, _, body in rows)
 

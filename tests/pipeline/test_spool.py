@@ -367,10 +367,10 @@ class Failing:
     def __init__(self, database: Any, error: Exception) -> None:
         self._database, self._error = database, error
 
-    def execute(self, sql: str) -> Any:
-        if sql == "COMMIT":
+    def execute(self, sql: str, *values: Any) -> Any:
+        if sql.startswith("INSERT"):
             raise self._error
-        return self._database.execute(sql)
+        return self._database.execute(sql, *values)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._database, name)
