@@ -270,6 +270,31 @@ def test_requests_of_one_turn_of_the_loop_are_handed_over_as_one(tmp_path: Path)
     assert held(tmp_path) == [1, 2, 3]
 
 
+def test_what_grows_during_a_commit_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.spool._GROUP_LIMIT", 10)
+    go, commit = threading.Event(), spool_file.OpenFile.commit
+    sizes = []
+
+    def slow(self: Any, events: list[Event], *given: Any) -> None:
+        assert go.wait(10)
+        sizes.append(len(events))
+        commit(self, events, *given)
+
+    monkeypatch.setattr(spool_file.OpenFile, "commit", slow)
+
+    async def use(spool: Spool) -> None:
+        futures = []
+        for number in range(1, 36):
+            futures.append(spool.append([event(number)]))
+            await asyncio.sleep(0)
+        go.set()
+        await asyncio.gather(*futures)
+
+    run(use, tmp_path)
+    assert max(sizes) < 20, "one group and what was handed over while it was full"
+    assert held(tmp_path) == list(range(1, 36))
+
+
 def test_a_file_is_sealed_when_its_time_is_over(tmp_path: Path) -> None:
     async def use(spool: Spool) -> None:
         await spool.append([event(1)])
