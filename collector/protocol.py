@@ -136,7 +136,8 @@ class LimitedProtocol(HttpToolsProtocol):
             # Its rest is still to come: a task of uvicorn's waits for it.
             self._endpoint = None
             self._leave_to_uvicorn()
-            for piece in self._pieces:
+            pieces, self._pieces = self._pieces, []
+            for piece in pieces:
                 super().on_body(piece)
         # Only now that all that came is parsed.
         if self._begun is not None:
@@ -189,7 +190,6 @@ class LimitedProtocol(HttpToolsProtocol):
             self._leave_to_uvicorn()
         else:
             self._endpoint = endpoint
-            self._pieces = []
 
     def on_body(self, body: bytes) -> None:
         if self._endpoint is not None:
@@ -216,6 +216,9 @@ class LimitedProtocol(HttpToolsProtocol):
             self.pipeline.appendleft((request, request.endpoint))
 
     def _whole(self, endpoint: Answering) -> Whole:
+        # The connection keeps neither: what they say of a visitor is gone with the answer.
+        headers, self.headers = self.headers, []
+        pieces, self._pieces = self._pieces, []
         path, _, query = self.url.partition(b"?")
         version = self.parser.get_http_version()
         scope = {
@@ -224,11 +227,11 @@ class LimitedProtocol(HttpToolsProtocol):
             "method": self.parser.get_method().decode("ascii"),
             "path": path.decode("ascii"),
             "query_string": query,
-            "headers": self.headers,
+            "headers": headers,
             "client": self.client,
         }
         keep_alive = version != "1.0" and self.parser.should_keep_alive()
-        return Whole(endpoint, scope, b"".join(self._pieces), keep_alive)
+        return Whole(endpoint, scope, b"".join(pieces), keep_alive)
 
     def _leave_to_uvicorn(self) -> None:
         """Tell uvicorn of the request whose head has just ended, as if it had seen all of it."""
