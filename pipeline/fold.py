@@ -12,7 +12,7 @@ from schema.metrics import OTHER, PEOPLE_BUCKET
 from schema.site import day_bounds, day_number
 
 from .parallel import at_once
-from .rows import MINE, SiteDay
+from .rows import SiteDay
 from .settings import SiteRules
 from .sums import ADDED, RUN, families
 from .visits import HOUR
@@ -32,20 +32,19 @@ def fold(of: SiteDay, rules: SiteRules, live: bool) -> None:
     }
     rounded = live and rules.strict
     parameters |= {unit: rules.k * size if rounded else 1 for unit, size in _STEPS.items()}
-    # Conversions, revenue and vitals follow the cells; of vitals the samples follow the people.
-    conversions = (_CONVERSIONS, _REVENUE) if "conversions" in families(of) else ()
-    for statements in ((_CELLS,), (*conversions, _VITALS)):
-        # A histogram has few samples in each bucket: rounded down it would tell lies, so it waits for the release.
-        shown = [statement for statement in statements if not (rounded and "staging_vitals" in statement)]
-        at_once(store, [(statement.replace("{sums}", of.sums), parameters) for statement in shown])
+    # The longest first. A histogram has few samples in each bucket: rounded down it would tell lies, so it waits for the
+    # release.
+    of_family = {"vitals": _VITALS, "conversions": _CONVERSIONS, "cells": _CELLS}
+    shown = [family for family in of_family if family in families(of) and not (rounded and family == "vitals")]
+    at_once(store, [(of_family[family].replace("{sums}", of.sums), parameters) for family in shown])
 
 
 # -- what is shown ---------------------------------------------------------------------------------------------------
 
 
 def _keep(of: SiteDay, k: int) -> list[str]:
-    """Fill `work_kept`: the values of at least k people, less what R3 folds to keep the rare ones company; the
-    dimensions where it does."""
+    """Fill `work_kept`: the values of at least k people, less what R3 folds to keep the rare ones company, and the folded
+    row where it has as many; the dimensions where R3 does."""
     lonely = of.store.rows(
         """SELECT dimension FROM work_values AS v
         LEFT JOIN (SELECT dimension, people FROM work_others WHERE family = 'cells') AS o USING dimension
@@ -55,16 +54,19 @@ def _keep(of: SiteDay, k: int) -> list[str]:
     )
     dimensions = [dimension for (dimension,) in lonely]
     of.store.command(
-        """INSERT INTO work_kept SELECT dimension, value FROM work_values
-        WHERE kind = 'enough' OR (kind = 'smallest' AND dimension NOT IN {lonely:Array(String)})""",
-        {"lonely": dimensions},
+        f"""INSERT INTO work_kept
+        SELECT dimension, if(kind = 'smallest' AND dimension IN {{lonely:Array(String)}}, '{OTHER}', value)
+        FROM work_values WHERE kind != 'rare'
+        UNION ALL
+        SELECT dimension, '{OTHER}' FROM work_others WHERE family = 'cells' AND people >= {{k:UInt32}}""",
+        {"lonely": dimensions, "k": k},
     )
     return dimensions
 
 
-def _folded(family: str, keys: tuple[str, ...], numbers: tuple[str, ...], of: str = "", others: str = "true") -> str:
-    """SQL for a family's sums with what is not kept folded. of: which of the sums. others: which of `work_others`; the
-    first of the keys is their name."""
+def _folded(family: str, keys: tuple[str, ...], numbers: tuple[str, ...], of: str = "") -> str:
+    """SQL for a family's sums with what is not kept folded. keys: the first is the name in `work_others`. of: which of
+    the sums."""
     enough = "(dimension, value) IN (SELECT dimension, value FROM work_values WHERE kind != 'rare')"
     distinct = ("people", "visits") if family == "cells" else ("people",)
     own = (f"if({enough}, s.{name}, 0)" if name in distinct else f"s.{name}" for name in numbers)
@@ -82,7 +84,7 @@ def _folded(family: str, keys: tuple[str, ...], numbers: tuple[str, ...], of: st
             {", ".join(f"{sql} AS {name}" for sql, name in zip(own, numbers, strict=True))}
         FROM {{sums}}_{family} AS s WHERE {RUN}{of and f" AND {of}"}
         UNION ALL
-        SELECT dimension, '{OTHER}'{named}, {", ".join(other)} FROM work_others WHERE family = '{family}' AND {others}
+        SELECT dimension, '{OTHER}'{named}, {", ".join(other)} FROM work_others WHERE family = '{family}'
     ) AS f
     GROUP BY dimension, named{listed} HAVING people > 0"""
 
@@ -120,8 +122,7 @@ _CELLS = f"""
     WHERE people >= {{k:UInt32}}"""
 
 # Conversions, revenue and vitals follow the cells: where there is no cell, there is none of them.
-_HAS_CELL = f"""(grain, period, shown, named) IN (
-        SELECT grain, period, dimension, value FROM staging_cells WHERE {MINE})"""
+_HAS_CELL = "(dimension, value) IN (SELECT dimension, value FROM work_kept)"
 
 
 def _in_company(counted: str, within: str, least: str) -> str:
@@ -137,26 +138,29 @@ def _in_company(counted: str, within: str, least: str) -> str:
     WHERE people >= {least} AND NOT (lonely AND place = 1)"""
 
 
-_CONVERTERS = _folded("conversions", ("goal",), ("people", "times"), "currency = ''", "currency = ''")
+# Who reached a goal has no currency, who paid has one.
+_REACHED = "currency = ''"
+_CONVERTERS = _folded("conversions", ("goal", "currency"), ("people", "times", "paid"))
+_LEAST = f"if({_REACHED}, {{least_converters:UInt32}}, {{k:UInt32}})"
 _CONVERSIONS = f"""
     INSERT INTO staging_conversions
-    SELECT {_KEY}, goal, '', {_down("people")}, {_down("times")}, 0, 0
-    FROM ({_in_company(_CONVERTERS, "goal", "{least_converters:UInt32}")})
-    WHERE {_HAS_CELL}"""
-
-_PAYERS = _folded("conversions", ("goal", "currency"), ("people", "paid"), "currency != ''", "currency != ''")
-_REVENUE = f"""
-    INSERT INTO staging_conversions
-    SELECT {_KEY}, goal, currency, 0, 0, paid, {_down("people")}
-    FROM ({_in_company(_PAYERS, "goal, currency", "{k:UInt32}")})
+    SELECT {_KEY}, goal, currency, if({_REACHED}, {_down("people")}, 0), {_down("times")}, paid,
+        if({_REACHED}, 0, {_down("people")})
+    FROM ({_in_company(_CONVERTERS, "goal, currency", _LEAST)})
     WHERE {_HAS_CELL}"""
 
 _MEASURERS = _folded("vitals", ("metric",), ("people",), f"bucket = {PEOPLE_BUCKET}")
-# Several samples of a bucket, because what is folded is of several values: next to each other once they are in order.
+# Several rows of a bucket, because what is folded is of several values: next to each other once they are in order. Bucket
+# and samples are sorted as one number, in half the time of two. Samples may be taken away, so below zero is nearer to
+# their bucket than to the one before.
+_PLACES = 2**40
+_BUCKET = f"toInt16(bitShiftRight(one + {_PLACES // 2}, {_PLACES.bit_length() - 1}))"
 _HISTOGRAMS = f"""
-    SELECT dimension, n AS value, metric, arraySort(groupArray((bucket, s.samples))) AS each,
-        arraySplit((one, before) -> one.1 != before.1, each, arrayPushFront(arrayPopBack(each), each[1])) AS alike,
-        arrayFilter(one -> one.2 > 0, arrayMap(some -> (some.1[1], arraySum(some.2)), alike)) AS histogram,
+    SELECT dimension, n AS value, metric, arraySort(groupArray(bucket * {_PLACES} + s.samples)) AS each,
+        arrayMap(one -> {_BUCKET}, each) AS of_each,
+        arraySplit((one, b, before) -> b != before, each, of_each, arrayPushFront(arrayPopBack(of_each), -1)) AS alike,
+        arrayMap((some, b) -> (b, arraySum(some) - length(some) * b * {_PLACES}), alike, arrayCompact(of_each)) AS sums,
+        arrayFilter(one -> one.2 > 0, sums) AS histogram,
         sum(s.samples) AS samples, sum(s.good) AS good, sum(s.poor) AS poor
     FROM (SELECT *, {_NAMED} AS n FROM {{sums}}_vitals WHERE {RUN} AND bucket != {PEOPLE_BUCKET}) AS s
     GROUP BY dimension, n, metric"""

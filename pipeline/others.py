@@ -16,7 +16,7 @@ from msgspec import Struct
 from schema.event import ENGAGEMENT
 from schema.metrics import PEOPLE_BUCKET
 
-from .parallel import at_once
+from .parallel import Statement
 from .rows import SiteDay, choose
 from .sums import METRICS, RUN, VIEWED, families
 from .visits import OF_VISITS, raw_value
@@ -24,7 +24,6 @@ from .visits import OF_VISITS, raw_value
 
 def find_rare(of: SiteDay, k: int) -> None:
     """Fill `work_values`."""
-    of.store.command("TRUNCATE TABLE work_values")
     # Conversions and vitals may be of values that nobody came to: a page that was left, but not seen.
     of.store.command(
         f"""INSERT INTO work_values
@@ -90,22 +89,20 @@ def choose_near(of: SiteDay, dimensions: Collection[str]) -> None:
         choose(of, " OR ".join(some))
 
 
-def note(of: SiteDay, dimensions: Collection[str], whose: str = "") -> None:
-    """Add to `*_touched` what visits touched of these. whose: SQL for which visits, if not all."""
+def noting(of: SiteDay, dimensions: Collection[str], whose: str = "") -> list[Statement]:
+    """The statements that add to `*_touched` what visits touched of these. whose: SQL for which visits, if not all."""
     visits = f"(SELECT * FROM work_visits WHERE {whose})" if whose else "work_visits"
     touching = (("cells", _touched), ("conversions", _converted), ("vitals", _measured))
-    statements = [
+    return [
         (_noted(of, family, touch(visits, dimensions)), of.named)
         for family, touch in touching
-        if family in families(of)
+        if dimensions and family in families(of)
     ]
-    if dimensions:
-        at_once(of.store, statements)
 
 
 def fill_others(of: SiteDay) -> None:
     """Fill `work_others`."""
-    at_once(of.store, [(_OTHERS.replace("{sums}", of.sums), of.named)])
+    of.store.command(_OTHERS.replace("{sums}", of.sums), of.named)
 
 
 def _passed(of: SiteDay) -> str:

@@ -17,10 +17,11 @@ from schema.store import Store
 
 from .fold import fold
 from .kept import KeptSums
-from .others import choose_near, fill_others, find_rare, look_near, note, pass_over
-from .rows import SiteDay, look
+from .others import choose_near, fill_others, find_rare, look_near, noting, pass_over
+from .parallel import at_once
+from .rows import MINE, SiteDay, look
 from .settings import SiteRules
-from .sums import add_visits
+from .sums import adding
 from .visits import fill_changed, fill_visits
 
 FAMILIES = ("cells", "conversions", "vitals")
@@ -40,8 +41,7 @@ def roll_up(store: Store, site: Site, day: dt.date, rules: SiteRules, kept: Kept
     """Bring an open day up to date and put it in place. kept: the sums that earlier runs left and this one leaves."""
     with ROLLING:
         build(store, "events", site, day, rules, live=True, kept=kept)
-        for family in FAMILIES:
-            _replace(store, family, site, day)
+        _put_in_place(store, site, day)
         clear_staging(store, site, day)
 
 
@@ -66,14 +66,13 @@ def build(
 
 
 def clear_staging(store: Store, site: Site, day: dt.date) -> None:
-    for family in FAMILIES:
-        _drop_partition(store, f"staging_{family}", site, day)
+    at_once(store, [(_drop(f"staging_{family}", site, day), {}) for family in FAMILIES])
 
 
 def drop_open(store: Store, site: Site, day: dt.date) -> None:
     """Remove a day's open rows, once its released ones are readable."""
     for family in FAMILIES:
-        _drop_partition(store, store.local(f"open_{family}"), site, day)
+        store.command(_drop(store.local(f"open_{family}"), site, day))
 
 
 def _compute(of: SiteDay, k: int, kept: KeptSums | None) -> SiteDay:
@@ -82,12 +81,12 @@ def _compute(of: SiteDay, k: int, kept: KeptSums | None) -> SiteDay:
     if kept:
         of = kept.begin(of, found.all.rows)
     fill_visits(of, found.all.rows)
-    add_visits(of)
+    at_once(of.store, adding(of))
     find_rare(of, k)
     pass_over(of, k)
     near = look_near(of).dimensions
     choose_near(of, near)
-    note(of, near, "visitor IN (SELECT visitor FROM work_whose)")
+    at_once(of.store, noting(of, near, "visitor IN (SELECT visitor FROM work_whose)"))
     if kept:
         kept.keep(of, found, near)
     fill_others(of)
@@ -106,13 +105,13 @@ def _patch(of: SiteDay, k: int, kept: KeptSums | None) -> SiteDay | None:
     few = found.all.rows <= before.whole * (1 + _NEW_AT_MOST)
     if few and found.known == before.rows and not found.replaced:
         fill_changed(of)
-        add_visits(of)
+        at_once(of.store, [*adding(of), *noting(of, before.near)])
         find_rare(of, k)
         now = look_near(of)
         if not now.fell:
-            near = before.near | now.dimensions
-            note(of, near)
-            kept.keep(of, found, near, before.whole)
+            # Of these nobody has touched such a value before.
+            at_once(of.store, noting(of, now.dimensions - before.near))
+            kept.keep(of, found, before.near | now.dimensions, before.whole)
             fill_others(of)
             return of
     _clear(of.store)
@@ -124,21 +123,17 @@ def _clear(store: Store) -> None:
         store.command(f"TRUNCATE TABLE work_{table}")
 
 
-def _replace(store: Store, family: str, site: Site, day: dt.date) -> None:
-    count = store.rows(
-        f"SELECT count() FROM staging_{family} WHERE site = {{site:String}} AND day = {{day:Date}}",
-        {"site": site.key, "day": day},
-    )[0][0]
-    if not count:
-        _drop_partition(store, store.local(f"open_{family}"), site, day)
-        return
-    store.command(
-        f"ALTER TABLE {store.local(f'open_{family}')} REPLACE PARTITION {_partition(site, day)} FROM staging_{family}"
-    )
+def _put_in_place(store: Store, site: Site, day: dt.date) -> None:
+    counts = (f"SELECT '{family}' AS family, count() FROM staging_{family} WHERE {MINE}" for family in FAMILIES)
+    filled = dict(store.rows(" UNION ALL ".join(counts), {"site": site.key, "day": day}))
+    for family in FAMILIES:
+        table = store.local(f"open_{family}")
+        replace = f"ALTER TABLE {table} REPLACE PARTITION {_partition(site, day)} FROM staging_{family}"
+        store.command(replace if filled[family] else _drop(table, site, day))
 
 
-def _drop_partition(store: Store, table: str, site: Site, day: dt.date) -> None:
-    store.command(f"ALTER TABLE {table} DROP PARTITION {_partition(site, day)}")
+def _drop(table: str, site: Site, day: dt.date) -> str:
+    return f"ALTER TABLE {table} DROP PARTITION {_partition(site, day)}"
 
 
 def _partition(site: Site, day: dt.date) -> str:

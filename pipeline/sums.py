@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from schema.event import ENGAGEMENT, PAGEVIEW
 from schema.metrics import GAMMA, PEOPLE_BUCKET, VITALS, Vital
 
-from .parallel import at_once
+from .parallel import Statement
 from .rows import SiteDay
 from .visits import HOUR, OF_VISITS
 
@@ -35,12 +35,12 @@ def families(of: SiteDay) -> Collection[str]:
     return KEYS if of.site.goals else KEYS.keys() - {"conversions"}
 
 
-def add_visits(of: SiteDay) -> None:
-    """Add what is in `work_visits` to the day's sums."""
+def adding(of: SiteDay) -> list[Statement]:
+    """The statements that add what is in `work_visits` to the day's sums."""
     # They are several, so each has enough of one thread.
     alone = "SETTINGS max_threads = 1"
     selects = [(family, select) for family, select in _SELECTS if family in families(of)]
-    at_once(of.store, [(f"INSERT INTO {of.sums}_{family} {select} {alone}", of.named) for family, select in selects])
+    return [(f"INSERT INTO {of.sums}_{family} {select} {alone}", of.named) for family, select in selects]
 
 
 # -- the statements --------------------------------------------------------------------------------------------------
@@ -119,14 +119,11 @@ def _cells_of_hits(dimension: str, part: str, if_: str) -> str:
 
 _REACHING = "sign, visitor, again, came, goal, countEqual(reached.goal, goal) AS times"
 _REACHED = "FROM work_visits ARRAY JOIN arrayDistinct(reached.goal) AS goal"
-_CONVERSIONS_OF_ALL = f"""
-    SELECT {{run:UInt64}}, '', '', goal, '', {_people("NOT again", "again")}, {_signed("times", "0")}
-    FROM (SELECT {_REACHING} {_REACHED}) GROUP BY goal"""
 _BY_REACHING, _EACH_REACHING = _by_each({value: value for value in OF_VISITS}, "goal")
 _CONVERSIONS_OF_VISITS = f"""
     SELECT {{run:UInt64}}, {_BY_REACHING}, goal, '', {_people("NOT again", "again")}, {_signed("times", "0")}
     FROM (SELECT {_REACHING}, {_VISIT_VALUES} {_REACHED}) WHERE came GROUP BY {_EACH_REACHING}"""
-_BY_PART, _EACH_PART = _by_each({"path": "page", "hostname": "hostname", "name": "event"}, "goal")
+_BY_PART, _EACH_PART = _by_each({"path": "page", "hostname": "hostname", "name": "event"}, "goal", whole=True)
 _CONVERSIONS_OF_HITS = f"""
     SELECT {{run:UInt64}}, {_BY_PART}, goal, '', {_people("false", "true")}, {_signed("1", "0")}
     FROM (SELECT sign, visitor, r.goal AS goal, r.path AS path, r.hostname AS hostname, r.name AS name
@@ -199,7 +196,6 @@ _SELECTS = (
     ("conversions", _CONVERSIONS_OF_HITS),
     ("cells", _cells_of_hits("hostname", "hostname", "came")),
     ("cells", _cells_of_hits("event", "name", f"came AND name != '{ENGAGEMENT}'")),
-    ("conversions", _CONVERSIONS_OF_ALL),
     ("cells", _CELLS_OF_ENDS),
     ("cells", _CELLS_OF_ALL),
 )
