@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from functools import lru_cache
 from typing import Any, Literal
@@ -105,12 +105,15 @@ def read(
     site: Site,
     period: Period,
     now: dt.datetime,
-    released: Released,
+    find_released: Callable[[], Released],
     rows: int,
     step: int = 1,
 ) -> Overview:
     """Ask the store for what is not remembered, several statements at once. rows: at most that many in each table.
     step: what the counts of open days are multiples of."""
+    # It needs no releases, so it is asked beside them.
+    count_only = pool.submit(_count_only, store, site.key, period)
+    released = find_released()
     compared = period.previous()
     hourly = period.days == 1
     zone = ZoneInfo(site.timezone)
@@ -119,7 +122,6 @@ def read(
     span = released.span.part(period.first, period.last).less(days, made)
     vitals = pool.submit(_vitals, store, remembered, span, released.mark, rows)
     goals = pool.submit(_goals, store, remembered, released, period)
-    count_only = pool.submit(_count_only, store, span)
     # Of the days before the period nothing but the whole site is shown, and that is known of all months.
     known = frozenset(day for day in _days_in(released.months) if day < period.first)
     span = released.span.less(released.span.released & (days | known), made)
@@ -252,12 +254,12 @@ def _tables(cells: Cells, rows: int) -> dict[str, tuple[Cell, ...]]:
     return tables
 
 
-def _count_only(store: Store, span: Span) -> int:
+def _count_only(store: Store, site: str, period: Period) -> int:
     """Page views that were counted without being recorded: a privacy signal asked for that, or consent was missing."""
     found = store.rows(
         "SELECT sum(count) FROM ingest WHERE site = {site:String} AND reason = 'count_only' "
         "AND toDate(minute) BETWEEN {first:Date} AND {last:Date}",
-        span.parameters,
+        {"site": site, "first": period.first, "last": period.last},
         **store.brief,
     )
     return int(found[0][0])

@@ -121,7 +121,7 @@ class Reports:
 
     def overview(self, site: Site, period: Period, rows: int = 9) -> overview.Overview:
         """Everything the dashboard page shows. rows: at most that many in each table."""
-        released = self._with_months(site, period, period.previous().first)
+        released = partial(self._with_months, site, period, period.previous().first)
         step = (site.release_k or self._release_k) if site.key in self._rounded else 1
         store, now = self._store, self.now(site)
         return overview.read(store, self._remembered, self._pool, site, period, now, released, rows, step)

@@ -32,8 +32,8 @@ def fold(of: SiteDay, rules: SiteRules, live: bool) -> None:
     }
     rounded = live and rules.strict
     parameters |= {unit: rules.k * size if rounded else 1 for unit, size in _STEPS.items()}
-    # The longest first. A histogram has few samples in each bucket: rounded down it would tell lies, so it waits for the
-    # release.
+    # The longest first. A histogram has few samples in each bucket: rounded down it would tell lies, so it waits for
+    # the release.
     of_family = {"vitals": _VITALS, "conversions": _CONVERSIONS, "cells": _CELLS}
     shown = [family for family in of_family if family in families(of) and not (rounded and family == "vitals")]
     at_once(store, [(of_family[family].replace("{sums}", of.sums), parameters) for family in shown])
@@ -43,8 +43,8 @@ def fold(of: SiteDay, rules: SiteRules, live: bool) -> None:
 
 
 def _keep(of: SiteDay, k: int) -> list[str]:
-    """Fill `work_kept`: the values of at least k people, less what R3 folds to keep the rare ones company, and the folded
-    row where it has as many; the dimensions where R3 does."""
+    """Fill `work_kept`: the values of at least k people, less what R3 folds to keep the rare ones company, and the
+    folded row where it has as many. The dimensions where R3 does."""
     lonely = of.store.rows(
         """SELECT dimension FROM work_values AS v
         LEFT JOIN (SELECT dimension, people FROM work_others WHERE family = 'cells') AS o USING dimension
@@ -150,9 +150,9 @@ _CONVERSIONS = f"""
     WHERE {_HAS_CELL}"""
 
 _MEASURERS = _folded("vitals", ("metric",), ("people",), f"bucket = {PEOPLE_BUCKET}")
-# Several rows of a bucket, because what is folded is of several values: next to each other once they are in order. Bucket
-# and samples are sorted as one number, in half the time of two. Samples may be taken away, so below zero is nearer to
-# their bucket than to the one before.
+# Several rows of a bucket, because what is folded is of several values: next to each other once they are in order.
+# Bucket and samples are sorted as one number, in half the time of two; samples that are taken away are below zero, but
+# nearer to their bucket than to the one before.
 _PLACES = 2**40
 _BUCKET = f"toInt16(bitShiftRight(one + {_PLACES // 2}, {_PLACES.bit_length() - 1}))"
 _HISTOGRAMS = f"""

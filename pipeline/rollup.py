@@ -125,7 +125,7 @@ def _clear(store: Store) -> None:
 
 def _put_in_place(store: Store, site: Site, day: dt.date) -> None:
     counts = (f"SELECT '{family}' AS family, count() FROM staging_{family} WHERE {MINE}" for family in FAMILIES)
-    filled = dict(store.rows(" UNION ALL ".join(counts), {"site": site.key, "day": day}))
+    filled: dict[str, int] = dict(store.rows(" UNION ALL ".join(counts), {"site": site.key, "day": day}))
     for family in FAMILIES:
         table = store.local(f"open_{family}")
         replace = f"ALTER TABLE {table} REPLACE PARTITION {_partition(site, day)} FROM staging_{family}"
