@@ -1,7 +1,6 @@
 """The cells of a span: of each dimension the most visited values, of the whole site every day and hour.
 
-In: a span of days. Out: `Cells`. Promises: what released days add up to is read once and remembered; the answer is the
-same as if it was read with the rest.
+In: a span of days. Out: `Cells`. Promises: what released days add up to is read once and remembered.
 """
 
 from __future__ import annotations
@@ -41,30 +40,19 @@ def cells_of(
     every day of the span, where `hourly` every hour, too. mark: which releases those of the span are."""
     # One that is not shown and one that comes last may be among the first.
     shown = rows + 2
-    of, key = (first, bool(rows), hourly), (mark, first, rows, hourly)
-
-    def read() -> Cells:
-        return _read_cells(store, span, *of, shown)
-
-    if not span.has_open:
-        return remembered.get(("cells", span, *key), read, _many)
-    crowded = ("crowded cells", span.site, span.first, span.last)
-    if crowded in remembered:
-        return read()
-    # What is open is added in Python: planning a statement over both takes twice as long.
-    known: Cells = {}
-    if span.has_closed:
-        closed = span.closed()
-        known = remembered.get(
-            ("all cells", closed, *key),
-            lambda: _by_visitors(_read_cells(store, closed, *of, most=0, of_all=remembered.most_of_one)),
-            _many,
-        )
-    new = _read_open(store, span, *of)
-    if new is None or _many(known) >= remembered.most_of_one:
-        remembered.get(crowded, lambda: True, int)
-        return read()
-    return {name: _most_visited(name, known.get(name, {}), new.get(name, {}), shown) for name in known.keys() | new}
+    of = (first, bool(rows), hourly)
+    return remembered.joined(
+        "cells",
+        span,
+        (mark, first, rows, hourly),
+        read=lambda: _read_cells(store, span, *of, shown),
+        closed=lambda closed: _by_visitors(_read_cells(store, closed, *of, most=0, of_all=remembered.most_of_one)),
+        opened=lambda: _read_open(store, span, *of),
+        join=lambda known, new: {
+            name: _most_visited(name, known.get(name, {}), new.get(name, {}), shown) for name in known.keys() | new
+        },
+        values=_many,
+    )
 
 
 def _many(cells: Cells) -> int:

@@ -31,8 +31,8 @@ from .remembered import Remembered
 from .source import Span
 from .vitals import VitalCell, histograms_of, most_seen, open_histograms, vitals_of
 
-# What a histogram counts for among what is remembered: about so many values.
-_BUCKETS = 10
+# What a histogram, or what is told of one, counts for among what is remembered: about so many values.
+_VALUES = 10
 _DAY = dt.timedelta(days=1)
 _HOUR = dt.timedelta(hours=1)
 
@@ -195,28 +195,17 @@ def _goals(store: Store, remembered: Remembered, released: Released, period: Per
 
 def _vitals(store: Store, remembered: Remembered, span: Span, mark: int, rows: int) -> list[VitalCell]:
     """The most seen values of each dimension. mark: which releases those of the span are."""
-
-    def read() -> list[VitalCell]:
-        return vitals_of(store, span, "true", {"rows": rows}, merged=False)
-
-    if not span.has_open:
-        return remembered.get(("vitals", span, mark, rows), read, len)
-    crowded = ("crowded histograms", span.site, span.first, span.last)
-    if crowded in remembered:
-        return read()
-    known, most = {}, remembered.most_of_one // _BUCKETS
-    if span.has_closed:
-        closed = span.closed()
-        known = remembered.get(
-            ("histograms", closed, mark),
-            lambda: histograms_of(store, closed, most),
-            lambda found: len(found) * _BUCKETS,
-        )
-    new = open_histograms(store, span)
-    if new is None or len(known) >= most:
-        remembered.get(crowded, lambda: True, int)
-        return read()
-    return most_seen(known, new, rows)
+    most = -(-remembered.most_of_one // _VALUES)
+    return remembered.joined(
+        "vitals",
+        span,
+        (mark, rows),
+        read=lambda: vitals_of(store, span, "true", {"rows": rows}, merged=False),
+        closed=lambda closed: histograms_of(store, closed, most),
+        opened=lambda: open_histograms(store, span),
+        join=lambda known, new: most_seen(known, new, rows),
+        values=lambda found: len(found) * _VALUES,
+    )
 
 
 def _days_in(months: Iterable[Month]) -> frozenset[dt.date]:

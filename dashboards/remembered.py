@@ -1,7 +1,8 @@
 """What was read of released days, remembered in memory, because a released day never changes.
 
 In: a key that holds all that an answer depends on, and how to read it. Out: the answer, read once.
-Promises: nothing of an open day; of bounded size, the longest unused goes first.
+Promises: nothing of an open day; of bounded size, the longest unused goes first; the answer is the same as if all of it
+was read.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from .source import Span
+
 T = TypeVar("T")
+Part = TypeVar("Part", bound=dict[Any, Any])
 
 # Values of all answers together: some 50 MB. One answer may have a quarter of them.
 MOST_VALUES = 100_000
@@ -53,3 +57,33 @@ class Remembered:
                 while self._values > self._most:
                     self._values -= self._answers.pop(next(iter(self._answers)))[1]
         return answer
+
+    def joined(
+        self,
+        name: str,
+        span: Span,
+        key: tuple[Any, ...],
+        read: Callable[[], T],
+        closed: Callable[[Span], Part],
+        opened: Callable[[], Part | None],
+        join: Callable[[Part, Part], T],
+        values: Callable[[Any], int],
+    ) -> T:
+        """The answer about a span of which some days may be open. key: what it depends on but the span. read: all of
+        it, by the store. closed, opened: of these days alone, with all that `join` may need; None where it is too much.
+
+        What is open is read alone and joined in Python: planning a statement over both takes twice as long. Where that
+        would be too much, it is noted, and the store is asked for all from then on."""
+        if not span.has_open:
+            return self.get((name, span, *key), read, values)
+        crowded = (f"crowded {name}", span.site, span.first, span.last)
+        if crowded not in self:
+            known: Any = {}
+            if span.has_closed:
+                rest = span.closed()
+                known = self.get((f"all {name}", rest, *key), lambda: closed(rest), values)
+            new = opened()
+            if new is not None and values(known) < self.most_of_one:
+                return join(known, new)
+            self.get(crowded, lambda: True, int)
+        return read()

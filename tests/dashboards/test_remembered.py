@@ -41,7 +41,7 @@ def test_an_overview_is_the_same_remembered_and_read(
             assert shown(remembering.overview(rollups.site, period)) == expected, period
         assert remembering.version(rollups.site, period) == expected["version"]
     kinds = {key[0] for key in remembering._remembered._answers}
-    assert ({"all cells", "histograms", "goals"} <= kinds, "crowded cells" in kinds) == (most > 1_000, most < 1_000)
+    assert ({"all cells", "all vitals", "goals"} <= kinds, "crowded cells" in kinds) == (most > 1_000, most < 1_000)
     assert remembering._remembered._values <= most
 
 
