@@ -8,13 +8,13 @@ fewer than k people, counted distinctly (rule R3).
 
 from __future__ import annotations
 
-from schema.metrics import OTHER, PEOPLE_BUCKET
+from schema.metrics import OTHER
 from schema.site import day_bounds, day_number
 
 from .parallel import at_once
 from .rows import SiteDay
 from .settings import SiteRules
-from .sums import ADDED, RUN, families
+from .sums import ADDED, PLACES, RUN, families
 from .visits import HOUR
 
 
@@ -64,9 +64,9 @@ def _keep(of: SiteDay, k: int) -> list[str]:
     return dimensions
 
 
-def _folded(family: str, keys: tuple[str, ...], numbers: tuple[str, ...], of: str = "") -> str:
-    """SQL for a family's sums with what is not kept folded. keys: the first is the name in `work_others`. of: which of
-    the sums."""
+def _folded(family: str, keys: tuple[str, ...], numbers: tuple[str, ...], list_: str = "") -> str:
+    """SQL for a family's sums with what is not kept folded. keys: the first is the name in `work_others`. list_: a
+    column that is joined, not added up."""
     enough = "(dimension, value) IN (SELECT dimension, value FROM work_values WHERE kind != 'rare')"
     distinct = ("people", "visits") if family == "cells" else ("people",)
     own = (f"if({enough}, s.{name}, 0)" if name in distinct else f"s.{name}" for name in numbers)
@@ -76,15 +76,16 @@ def _folded(family: str, keys: tuple[str, ...], numbers: tuple[str, ...], of: st
     )
     listed = "".join(f", {key}" for key in keys)
     named = "".join(f", {name}" for name in ("name", "currency")[: len(keys)])
+    joined, own_list, no_list = (f", groupArrayArray({list_}) AS {list_}", f", {list_}", ", []") if list_ else ("",) * 3
     return f"""
-    SELECT dimension, named AS value{listed}, {", ".join(f"sum(f.{name}) AS {name}" for name in numbers)}
+    SELECT dimension, named AS value{listed}, {", ".join(f"sum(f.{name}) AS {name}" for name in numbers)}{joined}
     FROM
     (
         SELECT dimension, {_NAMED} AS named{listed},
-            {", ".join(f"{sql} AS {name}" for sql, name in zip(own, numbers, strict=True))}
-        FROM {{sums}}_{family} AS s WHERE {RUN}{of and f" AND {of}"}
+            {", ".join(f"{sql} AS {name}" for sql, name in zip(own, numbers, strict=True))}{own_list}
+        FROM {{sums}}_{family} AS s WHERE {RUN}
         UNION ALL
-        SELECT dimension, '{OTHER}'{named}, {", ".join(other)} FROM work_others WHERE family = '{family}'
+        SELECT dimension, '{OTHER}'{named}, {", ".join(other)}{no_list} FROM work_others WHERE family = '{family}'
     ) AS f
     GROUP BY dimension, named{listed} HAVING people > 0"""
 
@@ -149,24 +150,16 @@ _CONVERSIONS = f"""
     FROM ({_in_company(_CONVERTERS, "goal, currency", _LEAST)})
     WHERE {_HAS_CELL}"""
 
-_MEASURERS = _folded("vitals", ("metric",), ("people",), f"bucket = {PEOPLE_BUCKET}")
-# Several rows of a bucket, because what is folded is of several values: next to each other once they are in order.
-# Bucket and samples are sorted as one number, in half the time of two; samples that are taken away are below zero, but
-# nearer to their bucket than to the one before.
-_PLACES = 2**40
-_BUCKET = f"toInt16(bitShiftRight(one + {_PLACES // 2}, {_PLACES.bit_length() - 1}))"
-_HISTOGRAMS = f"""
-    SELECT dimension, n AS value, metric, arraySort(groupArray(bucket * {_PLACES} + s.samples)) AS each,
-        arrayMap(one -> {_BUCKET}, each) AS of_each,
+_MEASURED = _folded("vitals", ("metric",), ("people", "samples", "good", "poor"), "histogram")
+# Several parts of a bucket, because what is folded is of several values: next to each other once they are in order.
+_BUCKET = f"toInt16(bitShiftRight(one + {PLACES // 2}, {PLACES.bit_length() - 1}))"
+_IN_ORDER = f"""
+    SELECT *, arraySort(histogram) AS each, arrayMap(one -> {_BUCKET}, each) AS of_each,
         arraySplit((one, b, before) -> b != before, each, of_each, arrayPushFront(arrayPopBack(of_each), -1)) AS alike,
-        arrayMap((some, b) -> (b, arraySum(some) - length(some) * b * {_PLACES}), alike, arrayCompact(of_each)) AS sums,
-        arrayFilter(one -> one.2 > 0, sums) AS histogram,
-        sum(s.samples) AS samples, sum(s.good) AS good, sum(s.poor) AS poor
-    FROM (SELECT *, {_NAMED} AS n FROM {{sums}}_vitals WHERE {RUN} AND bucket != {PEOPLE_BUCKET}) AS s
-    GROUP BY dimension, n, metric"""
+        arrayMap((some, b) -> (b, arraySum(some) - length(some) * b * {PLACES}), alike, arrayCompact(of_each)) AS sums,
+        arrayFilter(one -> one.2 > 0, sums) AS filled
+    FROM ({_in_company(_MEASURED, "metric", "{k:UInt32}")})
+    WHERE {_HAS_CELL}"""
 _VITALS = f"""
     INSERT INTO staging_vitals
-    SELECT {_KEY}, metric, histogram.1, histogram.2, samples, good, poor, people
-    FROM ({_in_company(_MEASURERS, "metric", "{k:UInt32}")}) AS measurers
-    LEFT JOIN ({_HISTOGRAMS}) AS histograms USING (dimension, value, metric)
-    WHERE {_HAS_CELL}"""
+    SELECT {_KEY}, metric, filled.1, filled.2, samples, good, poor, people FROM ({_IN_ORDER})"""

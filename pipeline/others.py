@@ -14,7 +14,6 @@ from collections.abc import Collection, Mapping
 from msgspec import Struct
 
 from schema.event import ENGAGEMENT
-from schema.metrics import PEOPLE_BUCKET
 
 from .parallel import Statement
 from .rows import SiteDay, choose
@@ -40,7 +39,7 @@ def find_rare(of: SiteDay, k: int) -> None:
                 SELECT dimension, value, 0 FROM {of.sums}_conversions WHERE {RUN}
                 GROUP BY dimension, value, goal, currency HAVING sum(people) > 0
                 UNION ALL
-                SELECT dimension, value, 0 FROM {of.sums}_vitals WHERE {RUN} AND bucket = {PEOPLE_BUCKET}
+                SELECT dimension, value, 0 FROM {of.sums}_vitals WHERE {RUN}
                 GROUP BY dimension, value, metric HAVING sum(people) > 0
             )
             GROUP BY dimension, value
