@@ -155,7 +155,7 @@ _MEASURED = _folded("vitals", ("metric",), ("people", "samples", "good", "poor")
 _BUCKET = f"toInt16(bitShiftRight(one + {PLACES // 2}, {PLACES.bit_length() - 1}))"
 _IN_ORDER = f"""
     SELECT *, arraySort(histogram) AS each, arrayMap(one -> {_BUCKET}, each) AS of_each,
-        arraySplit((one, b, before) -> b != before, each, of_each, arrayPushFront(arrayPopBack(of_each), -1)) AS alike,
+        arraySplit((one, b, before) -> b != before, each, of_each, arrayRotateRight(of_each, 1)) AS alike,
         arrayMap((some, b) -> (b, arraySum(some) - length(some) * b * {PLACES}), alike, arrayCompact(of_each)) AS sums,
         arrayFilter(one -> one.2 > 0, sums) AS filled
     FROM ({_in_company(_MEASURED, "metric", "{k:UInt32}")})
