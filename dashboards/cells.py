@@ -44,7 +44,8 @@ def cells_of(
     return remembered.joined(
         "cells",
         span,
-        (mark, first, rows, hourly),
+        (mark, *of),
+        rows,
         read=lambda: _read_cells(store, span, *of, shown),
         closed=lambda closed: _by_visitors(_read_cells(store, closed, *of, most=0, of_all=remembered.most_of_one)),
         opened=lambda: _read_open(store, span, *of),

@@ -199,7 +199,8 @@ def _vitals(store: Store, remembered: Remembered, span: Span, mark: int, rows: i
     return remembered.joined(
         "vitals",
         span,
-        (mark, rows),
+        (mark,),
+        rows,
         read=lambda: vitals_of(store, span, "true", {"rows": rows}, merged=False),
         closed=lambda closed: histograms_of(store, closed, most),
         opened=lambda: open_histograms(store, span),

@@ -63,19 +63,21 @@ class Remembered:
         name: str,
         span: Span,
         key: tuple[Any, ...],
+        rows: int,
         read: Callable[[], T],
         closed: Callable[[Span], Part],
         opened: Callable[[], Part | None],
         join: Callable[[Part, Part], T],
         values: Callable[[Any], int],
     ) -> T:
-        """The answer about a span of which some days may be open. key: what it depends on but the span. read: all of
-        it, by the store. closed, opened: of these days alone, with all that `join` may need; None where it is too much.
+        """The answer about a span of which some days may be open. key: what it depends on but the span. rows: and how
+        many rows of it are wanted. read: all of it, by the store. closed, opened: of these days alone, with all that
+        `join` may need; None where it is too much.
 
         What is open is read alone and joined in Python: planning a statement over both takes twice as long. Where that
         would be too much, it is noted, and the store is asked for all from then on."""
         if not span.has_open:
-            return self.get((name, span, *key), read, values)
+            return self.get((name, span, *key, rows), read, values)
         crowded = (f"crowded {name}", span.site, span.first, span.last)
         if crowded not in self:
             known: Any = {}

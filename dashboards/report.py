@@ -34,7 +34,9 @@ from .vitals import vitals_of
 DEFAULT_K = 5
 SUM_OF_DAYS = "Visitors of several days are the sum of each day's visitors: nobody is recognized on another day."
 TOO_FEW = "A day of fewer than {} visitors shows nothing (release.k); today may still be one."
-ROUNDED = "Days that are still open are rounded down to multiples of {}."
+ROUNDED = (
+    "Days that are still open are rounded down to multiples of {}; their revenue and web vitals come when they close."
+)
 SUM_OF_VALUES = "One visitor may be counted under several of these values, so the totals are sums over values."
 _TOTALS = ("visitors", "visits", "pageviews", "bounce_rate", "visit_duration", "events", "views_per_visit")
 _POOL = 4

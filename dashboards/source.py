@@ -3,7 +3,7 @@ months are asked for, their sums.
 
 In: a family of rollups, its columns, a condition and a span of days. Out: what to select from, or the open rows
 themselves; every day once.
-Promises: raw rows are never named here, and every read is bound to a site and to days, or to a first one.
+Promises: raw rows are never named here, and every read is bound to a site and to days.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class Span(Struct, frozen=True):
         return self.ajar and len(self.released) + len(self.elsewhere) <= (self.last - self.first).days
 
     def is_open(self, day: dt.date) -> bool:
-        """Whether a day from the span's first on is one of its open ones."""
-        return day <= self.last and day not in self.released and day not in self.elsewhere
+        """Whether a day within the span is an open one."""
+        return day not in self.released and day not in self.elsewhere
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -127,11 +127,12 @@ def open_rows(
 ) -> list[Row] | None:
     """The open rows of the span that meet the condition as they are, each with its day and grain in front; None where
     there are that many or more. Planning a statement takes the longer the more it is to do, so what a few rows can be
-    asked here is not asked there: as everywhere there are no crossed rows, and none of a day that is not open."""
+    asked here is not asked there: as everywhere there are no crossed rows, and none of a released day."""
     found = store.rows(
         f"SELECT by_dimension, day, grain, {columns} FROM open_{family} "
-        f"PREWHERE site = {{site:String}} AND day >= {{first:Date}} AND {condition} LIMIT {{most:UInt32}}",
-        {"site": span.site, "first": span.first, "most": most},
+        f"PREWHERE site = {{site:String}} AND day BETWEEN {{first:Date}} AND {{last:Date}} AND ({condition}) "
+        "LIMIT {most:UInt32}",
+        {"site": span.site, "first": span.first, "last": span.last, "most": most},
         **store.brief,
     )
     if len(found) >= most:

@@ -3,7 +3,8 @@
 In: `work_cells`, `work_conversions`, `work_vitals`; which values are rare and who is behind them (pipeline/others.py).
 Out: rows.
 Promises: no cell below k visitors is written under its own name, and what is folded together is never one value nor
-fewer than k people, counted distinctly (rule R3).
+fewer than k people, counted distinctly (rule R3). Conversions, revenue and vitals follow the cells, and below k people
+there is no row of revenue or vitals, in `strict` none of conversions.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from schema.site import day_bounds, day_number
 from .parallel import at_once
 from .rows import SiteDay
 from .settings import SiteRules
-from .sums import ADDED, PLACES, RUN, families
+from .sums import ADDED, RUN, UNIT, families
 from .visits import HOUR
 
 
@@ -31,9 +32,10 @@ def fold(of: SiteDay, rules: SiteRules, live: bool) -> None:
         "lonely": _keep(of, rules.k),
     }
     rounded = live and rules.strict
+    parameters["rounded"] = rounded
     parameters |= {unit: rules.k * size if rounded else 1 for unit, size in _STEPS.items()}
     # The longest first. A histogram has few samples in each bucket: rounded down it would tell lies, so it waits for
-    # the release.
+    # the release. So does revenue: where everybody pays the same, it tells how many they are.
     of_family = {"vitals": _VITALS, "conversions": _CONVERSIONS, "cells": _CELLS}
     shown = [family for family in of_family if family in families(of) and not (rounded and family == "vitals")]
     at_once(store, [(of_family[family].replace("{sums}", of.sums), parameters) for family in shown])
@@ -90,7 +92,9 @@ def _folded(family: str, keys: tuple[str, ...], numbers: tuple[str, ...], list_:
     GROUP BY dimension, named{listed} HAVING people > 0"""
 
 
-_NAMED = f"if((dimension, value) IN (SELECT dimension, value FROM work_kept), value, '{OTHER}')"
+# Of a value as it came whether it keeps its name; of a folded one whether it is shown, because the folded row is there.
+_KEPT = "(dimension, value) IN (SELECT dimension, value FROM work_kept)"
+_NAMED = f"if({_KEPT}, value, '{OTHER}')"
 
 
 # -- the rows --------------------------------------------------------------------------------------------------------
@@ -123,7 +127,7 @@ _CELLS = f"""
     WHERE people >= {{k:UInt32}}"""
 
 # Conversions, revenue and vitals follow the cells: where there is no cell, there is none of them.
-_HAS_CELL = "(dimension, value) IN (SELECT dimension, value FROM work_kept)"
+_HAS_CELL = _KEPT
 
 
 def _in_company(counted: str, within: str, least: str) -> str:
@@ -145,18 +149,19 @@ _CONVERTERS = _folded("conversions", ("goal", "currency"), ("people", "times", "
 _LEAST = f"if({_REACHED}, {{least_converters:UInt32}}, {{k:UInt32}})"
 _CONVERSIONS = f"""
     INSERT INTO staging_conversions
-    SELECT {_KEY}, goal, currency, if({_REACHED}, {_down("people")}, 0), {_down("times")}, paid,
-        if({_REACHED}, 0, {_down("people")})
+    SELECT {_KEY}, goal, currency, if({_REACHED}, {_down("people")}, 0), {_down("times")},
+        paid, if({_REACHED}, 0, people)
     FROM ({_in_company(_CONVERTERS, "goal, currency", _LEAST)})
-    WHERE {_HAS_CELL}"""
+    WHERE {_HAS_CELL} AND ({_REACHED} OR NOT {{rounded:Bool}})"""
 
 _MEASURED = _folded("vitals", ("metric",), ("people", "samples", "good", "poor"), "histogram")
-# Several parts of a bucket, because what is folded is of several values: next to each other once they are in order.
-_BUCKET = f"toInt16(bitShiftRight(one + {PLACES // 2}, {PLACES.bit_length() - 1}))"
+# Several parts of a bucket, because what is folded is of several values: next to each other once they are in order. Of
+# 3 and 1 samples in bucket 5 and 2 in bucket 7, `alike` is [[5 u + 1, 5 u + 3], [7 u + 2]], `filled` [(5, 4), (7, 2)].
+_BUCKET = f"toInt16(bitShiftRight(one + {UNIT // 2}, {UNIT.bit_length() - 1}))"
 _IN_ORDER = f"""
     SELECT *, arraySort(histogram) AS each, arrayMap(one -> {_BUCKET}, each) AS of_each,
         arraySplit((one, b, before) -> b != before, each, of_each, arrayRotateRight(of_each, 1)) AS alike,
-        arrayMap((some, b) -> (b, arraySum(some) - length(some) * b * {PLACES}), alike, arrayCompact(of_each)) AS sums,
+        arrayMap((some, b) -> (b, arraySum(some) - length(some) * b * {UNIT}), alike, arrayCompact(of_each)) AS sums,
         arrayFilter(one -> one.2 > 0, sums) AS filled
     FROM ({_in_company(_MEASURED, "metric", "{k:UInt32}")})
     WHERE {_HAS_CELL}"""

@@ -20,9 +20,9 @@ from .visits import HOUR, OF_VISITS
 RUN = "run = {run:UInt64}"
 # What can be added up over visits; people only over visitors.
 ADDED = ("visits", "pageviews", "events", "entries", "exits", "bounces", "visit_seconds", "engaged_ms")
-# A bucket of a histogram is kept with its samples in one number, bucket * PLACES + samples, which is sorted in half the
+# A bucket of a histogram is kept with its samples in one number, bucket * UNIT + samples, which is sorted in half the
 # time of two. Samples that are taken away are below zero, but nearer to their bucket than to the one before.
-PLACES = 2**40
+UNIT = 2**40
 
 
 def families(of: SiteDay) -> Collection[str]:
@@ -162,7 +162,7 @@ _BUCKETS = f"""
     FROM ({_SAMPLES}) GROUP BY {_EACH_MEASURED}"""
 _HISTOGRAMS = f"""
     SELECT {{run:UInt64}}, dimension, value, metric,
-        groupArrayIf(bucket * {PLACES} + n, n != 0), 0, sum(n), sum(g), sum(p)
+        groupArrayIf(bucket * {UNIT} + n, n != 0), 0, sum(n), sum(g), sum(p)
     FROM ({_BUCKETS}) GROUP BY dimension, value, metric"""
 
 # In the visit's own dimensions one row per visit and metric.

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from dashboards.access import Accounts
 from dashboards.app import create_app
 from dashboards.pages import local_path
-from dashboards.report import Reports
+from dashboards.report import ROUNDED, Reports
 from dashboards.settings import DashboardSettings
 from schema.store import StoreDown
 
@@ -187,7 +187,7 @@ def test_h4_where_open_days_are_rounded_down_the_page_and_the_answer_say_so(
         notes = client.get(f"/api/sites/{key}/stats?period=today").json()["notes"]
     assert "rounded down to multiples of 10" in page
     assert "10 more page views" in page
-    assert notes == ["Days that are still open are rounded down to multiples of 10."]
+    assert notes == [ROUNDED.format(10)]
 
 
 def test_days_too_small_are_said_to_be(client: TestClient, rollups: Any, ago: Any) -> None:

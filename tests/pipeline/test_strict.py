@@ -73,7 +73,9 @@ def test_h4_every_count_of_an_open_day_is_a_multiple_of_k(store: Store, site: Si
         assert not any(cell[name] % step for name, step in TIMES.items()), cell
     assert conversions
     for row in conversions:
-        assert not any(row[name] % 10 for name in ("converters", "conversions", "payers")), row
+        assert not any(row[name] % 10 for name in ("converters", "conversions")), row
+        # What everybody paid, divided by the price, is how many they are.
+        assert (row["currency"], row["amount"], row["payers"]) == ("", 0, 0)
     assert rows(store, site, "open_vitals") == []
 
 
@@ -95,6 +97,7 @@ def test_h4_a_released_day_has_its_exact_numbers_and_its_vitals(store: Store, si
     total = next(cell for cell in cells if cell["dimension"] == "" and cell["grain"] == "day")
     assert (total["visitors"], total["engaged_ms"]) == (47, 47 * 61_000)
     assert rows(store, site, "released_vitals")
+    assert {row["amount"] for row in rows(store, site, "released_conversions") if row["dimension"] == ""} == {0, 4100}
 
 
 @pytest.mark.parametrize("preset", ["balanced", "accurate"])
