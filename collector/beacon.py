@@ -29,6 +29,8 @@ MAX_ID = 200
 # Ten names of 200 characters.
 _MAX_DOMAINS = 2000
 CONSENTS = ("granted", "denied", "withdrawn")
+# One report tells of no more, as long as a visit's gap: a tab left open overnight must not outweigh all who read.
+MAX_ENGAGED_MS = 30 * 60_000
 # An engaged time longer than this is a clock that jumped.
 _LONGEST_ENGAGEMENT_MS = 30 * 86_400_000
 # Vitals beyond these are measuring errors, not slow pages.
@@ -228,9 +230,9 @@ def scroll_of(value: Any) -> int:
 
 
 def engaged_of(value: Any) -> int:
-    """Engaged milliseconds; 0 where they make no sense."""
+    """Engaged milliseconds, as many as a report may tell of; 0 where they make no sense."""
     milliseconds = whole_of(value, 0)
-    return milliseconds if 0 <= milliseconds < _LONGEST_ENGAGEMENT_MS else 0
+    return min(milliseconds, MAX_ENGAGED_MS) if 0 <= milliseconds < _LONGEST_ENGAGEMENT_MS else 0
 
 
 def vitals_of(values: Iterable[tuple[str, Any]]) -> dict[str, float]:

@@ -15,7 +15,7 @@ from schema.site import Goal
 from .parallel import at_once
 from .rows import MINE, NEW, RANGE, THERE, SiteDay, counted
 
-# A longer silence ends a visit.
+# A longer silence ends a visit. A report's engaged time is none, as far back as this: older rows may tell of days.
 VISIT_GAP_S = 30 * 60
 _VISITORS = 2**64
 # Of 1 M events at once the engine takes 1.5 GB, of a fifth at a time 0.9 GB, in the same time.
@@ -135,7 +135,8 @@ def _insert(goals: str, rows: str, opening: str, sign: str = "") -> str:
                     engaged_ms, {goals} AS goals, currency, amount, device, country,
                     [{", ".join(VITALS)}] AS vitals,
                     row_number() OVER visitor_events AS place,
-                    received - lagInFrame(received, 1, received) OVER visitor_events > {{gap:UInt32}} AS pause
+                    received - lagInFrame(received, 1, received) OVER visitor_events
+                        > {{gap:UInt32}} + least(intDiv(engaged_ms, 1000), {{gap:UInt32}}) AS pause
                 FROM {rows}
                 WINDOW visitor_events AS (PARTITION BY {by} ORDER BY received, sequence)
             )

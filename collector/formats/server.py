@@ -29,6 +29,7 @@ from ..beacon import (
     Beacon,
     Refused,
     clean,
+    engaged_of,
     limited,
     money_of,
     name_of,
@@ -47,7 +48,6 @@ MAX_EVENTS = 1000
 # Two clocks are never the same: what is so little ahead of ours is now.
 _AHEAD_S = 60.0
 _MAX_MS = 600_000
-_MAX_ENGAGED_MS = 30 * 86_400_000 - 1
 
 
 # -- what is sent and answered; /openapi.json is made of these -----------------------------------------------------
@@ -150,8 +150,8 @@ class ServerEvent(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="What the visitor says of being recorded; `withdrawn` deletes what today holds of them."),
     ] = None
     engaged_ms: Annotated[
-        Annotated[int, Meta(ge=0, le=_MAX_ENGAGED_MS)] | None,
-        Meta(description="Of an `engagement`: time spent looking, in ms."),
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="Of an `engagement`: time spent looking, in ms; counted up to 30 minutes."),
     ] = None
     scroll: Annotated[
         Annotated[int, Meta(ge=0, le=100)] | None,
@@ -339,7 +339,7 @@ def _arrival(event: ServerEvent, site: str, now: float) -> Arrival:
             props=props_of(event.props),
             currency=currency,
             amount=amount,
-            engaged_ms=event.engaged_ms or 0,
+            engaged_ms=engaged_of(event.engaged_ms or 0),
             scroll=NO_SCROLL if event.scroll is None else event.scroll,
             vitals=vitals,
             width=event.visitor.screen_width,

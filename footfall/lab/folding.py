@@ -20,13 +20,14 @@ DIMENSIONS = ("page", *OF_VISIT)
 
 
 class Hit(Struct, frozen=True):
-    """What folding needs of an event. values: in the order of OF_VISIT."""
+    """What folding needs of an event. values: in the order of OF_VISIT. engaged_s: how far back a report reaches."""
 
     visitor: int
     received: int
     name: str
     path: str
     values: tuple[str, ...]
+    engaged_s: int = 0
 
 
 class Fold(Struct):
@@ -56,7 +57,8 @@ Cells = dict[str, dict[str, _Value]]
 def hit_of(event: Event) -> Hit:
     """The part of an event that is folded."""
     values = (event.source, event.referrer, event.country, event.browser, event.os, event.device, event.language)
-    return Hit(event.visitor, event.received, event.name, event.path, values)
+    engaged_s = min(event.engaged_ms // 1000, VISIT_GAP_S)
+    return Hit(event.visitor, event.received, event.name, event.path, values, engaged_s)
 
 
 def cells_of(hits: Iterable[Hit]) -> Cells:
@@ -106,7 +108,7 @@ def _visits(hits: Iterable[Hit]) -> Iterable[list[Hit]]:
         mine.sort(key=lambda hit: hit.received)
         visit = [mine[0]]
         for hit in mine[1:]:
-            if hit.received - visit[-1].received > VISIT_GAP_S:
+            if hit.received - hit.engaged_s - visit[-1].received > VISIT_GAP_S:
                 yield visit
                 visit = []
             visit.append(hit)

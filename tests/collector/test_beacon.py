@@ -247,14 +247,16 @@ def test_scroll_depth_is_a_percentage_or_missing(sent: Any, read: int) -> None:
         (0, 0),
         (8123, 8123),
         ("8123", 8123),
-        (30 * 86_400_000 - 1, 30 * 86_400_000 - 1),
+        (30 * 60_000 - 1, 30 * 60_000 - 1),
+        (36_000_000, 30 * 60_000),  # a tab left open overnight
+        (30 * 86_400_000 - 1, 30 * 60_000),
         (30 * 86_400_000, 0),
         (-5, 0),
         ("x", 0),
         (1e300, 0),
     ],
 )
-def test_engaged_time_is_plausible_or_nothing(sent: Any, read: int) -> None:
+def test_engaged_time_is_plausible_and_at_most_half_an_hour_or_nothing(sent: Any, read: int) -> None:
     assert decode(body(LEFT | {"e": sent})).engaged_ms == read
 
 
@@ -370,7 +372,8 @@ def test_any_json_is_a_beacon_or_refused(sent: dict[str, Any], whole: bool, mone
     _ends_well(json.dumps(sent, ensure_ascii=False).encode("utf-8", "surrogatepass"))
 
 
-@given(st.text())
+# A sign that no message of ours has: "doma" alone would be found in the name of a field.
+@given(st.text().map(lambda text: "☃" + text))
 @settings(max_examples=100)
 def test_a_refusal_tells_nothing_of_what_was_sent(mark: str) -> None:
     for sent in (
@@ -380,4 +383,4 @@ def test_a_refusal_tells_nothing_of_what_was_sent(mark: str) -> None:
         LEAST | {"p": {"k": mark + "x" * 3000}},
     ):
         _, field, message = refusal(json.dumps(sent).encode())
-        assert len(mark) < 4 or mark not in field + message
+        assert mark not in field + message

@@ -213,6 +213,12 @@ def test_an_engagement_is_a_report_on_a_page(tmp_path: Path) -> None:
     assert (other.engaged_ms, other.scroll, other.lcp) == (0, NO_SCROLL, NOT_MEASURED)
 
 
+@pytest.mark.parametrize("sent", [30 * 60_000, 36_000_000, 30 * 86_400_000 - 1])
+def test_a_report_tells_of_half_an_hour_at_most(tmp_path: Path, sent: int) -> None:
+    assert ask(tmp_path, EVENT | {"name": "engagement", "engaged_ms": sent}).status == 202
+    assert [one.engaged_ms for one in events_of(tmp_path)] == [30 * 60_000]
+
+
 def test_the_vitals_that_can_be_sent_are_those_that_are_counted() -> None:
     assert set(Vitals.__struct_fields__) == set(VITALS)
 

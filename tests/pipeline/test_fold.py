@@ -160,6 +160,32 @@ def test_engagement_reports_alone_are_nobody(store: Store) -> None:
     assert count(store, site, "open_cells") == 0
 
 
+@pytest.mark.parametrize(
+    ("reported_at", "engaged_s", "visits", "seconds"),
+    [
+        (2700, 1800, 1, 2700),  # a long read, told once
+        (2700, 0, 1, 0),  # a tab that was only left open
+        (3600, 1800, 1, 3600),
+        (3601, 1800, 1, 0),
+        (9000, 86_400, 1, 0),  # no report reaches back further than a gap
+    ],
+)
+def test_a_report_reaches_back_by_its_engaged_time(
+    store: Store, reported_at: int, engaged_s: int, visits: int, seconds: int
+) -> None:
+    site = new_site()
+    events = [
+        event
+        for visitor in range(6)
+        for event in (
+            hit(site, visitor, path="/long"),
+            hit(site, visitor, reported_at, path="/long", name=ENGAGEMENT, engaged_ms=engaged_s * 1000),
+        )
+    ]
+    rolled_up(store, site, events)
+    assert cells(store, site, "page", what="(visits, visit_seconds)") == {"/long": (6 * visits, 6 * seconds)}
+
+
 def test_hours_are_folded_like_any_dimension(store: Store) -> None:
     site, visitors = new_site(), itertools.count(1)
     per_hour = {0: 8, 9: 6, 13: 3, 22: 2}

@@ -47,7 +47,7 @@ def visits_of(events: Sequence[Event]) -> list[list[Event]]:
         of_visitor.sort(key=lambda event: event.received)
         found.append([of_visitor[0]])
         for before, event in itertools.pairwise(of_visitor):
-            if event.received - before.received > GAP_S:
+            if event.received - before.received - min(event.engaged_ms // 1000, GAP_S) > GAP_S:
                 found.append([])
             found[-1].append(event)
     return found
@@ -227,7 +227,7 @@ _EVENTS = st.lists(
             "name": st.sampled_from((PAGEVIEW, PAGEVIEW, PAGEVIEW, "go", "rare", "rarer", ENGAGEMENT, ENGAGEMENT)),
             "interactive": st.booleans(),
             "id": st.sampled_from((0, 0, 0, 1, 2)),
-            "engaged_ms": st.integers(0, 9),
+            "engaged_ms": st.sampled_from((0, 0, 9, 999, 1000, 600_000, 5_400_000, 40_000_000)),
             "currency": st.sampled_from(("", "EUR")),
             "amount": st.integers(-5, 500),
             "lcp": st.sampled_from((-1.0, 0.0, 900.0, 2500.0, 4001.0)),
