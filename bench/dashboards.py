@@ -18,6 +18,7 @@ from dashboards.period import Period, between
 from dashboards.report import Reports
 from pipeline.months import sum_months
 from schema.event import PAGEVIEW
+from schema.families import FAMILIES
 from schema.metrics import OTHER, PEOPLE_BUCKET, VITALS
 from schema.migrate import migrate
 from schema.months import TABLES
@@ -152,8 +153,12 @@ def _insert(store: Store, plan: Plan, state: str, first: dt.date, days: int) -> 
     given = {"site": SITE.key, "first": first, "days": days, "seed": plan.seed}
     vitals = _vitals(plan) if state == "released" else _histograms(plan)
     # One thread, so that a month is one part: what merges make of it.
+    # Each selects the columns in the order in which its family lists them.
     for family, select in (("cells", _cells(plan)), ("conversions", _CONVERSIONS), ("vitals", vitals)):
-        store.command(f"INSERT INTO {state}_{family} {select}", given, max_threads=1, max_insert_threads=1)
+        columns = ", ".join(FAMILIES[family].columns)
+        if family == "vitals" and state != "released":
+            columns = columns.replace("bucket", "buckets, counts")
+        store.command(f"INSERT INTO {state}_{family} ({columns}) {select}", given, max_threads=1, max_insert_threads=1)
 
 
 _EACH_DAY = "(SELECT {first:Date} + toIntervalDay(number) AS day FROM numbers({days:UInt32})) AS days"

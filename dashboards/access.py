@@ -92,7 +92,7 @@ class Accounts:
         token = secrets.token_urlsafe(32)
         now = self._clock()
         self._rows("DELETE FROM links WHERE expires <= ?", now)
-        self._rows("INSERT INTO links VALUES (?, ?)", _digest(token), now + LINK_LIVES_S)
+        self._rows("INSERT INTO links (digest, expires) VALUES (?, ?)", _digest(token), now + LINK_LIVES_S)
         return token
 
     def redeem(self, token: str) -> str | None:
@@ -170,7 +170,8 @@ class Accounts:
         now = self._clock()
         self._db.execute("DELETE FROM sessions WHERE expires <= ?", (now,))
         self._db.execute(
-            "INSERT INTO sessions VALUES (?, ?, ?, ?)", (_digest(token), user, now + self._session_s, by_link)
+            "INSERT INTO sessions (digest, user, expires, by_link) VALUES (?, ?, ?, ?)",
+            (_digest(token), user, now + self._session_s, by_link),
         )
         return token
 

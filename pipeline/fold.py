@@ -12,6 +12,7 @@ from __future__ import annotations
 from schema.metrics import OTHER
 from schema.site import day_bounds, day_number
 
+from .insert import insert
 from .parallel import at_once
 from .rows import SiteDay
 from .settings import SiteRules
@@ -56,7 +57,7 @@ def _keep(of: SiteDay, k: int) -> list[str]:
     )
     dimensions = [dimension for (dimension,) in lonely]
     of.store.command(
-        f"""INSERT INTO work_kept
+        f"""INSERT INTO work_kept (dimension, value)
         SELECT dimension, if(kind = 'smallest' AND dimension IN {{lonely:Array(String)}}, '{OTHER}', value)
         FROM work_values WHERE kind != 'rare'
         UNION ALL
@@ -111,18 +112,22 @@ def _down(number: str, step: str = "step") -> str:
 
 
 # The key of a row, from a sum's dimension and (folded) value.
-_KEY = f"""
-    {{site:String}}, if(dimension = '{HOUR}', 'hour', 'day') AS grain, {{day:Date}},
-    if(dimension = '{HOUR}' AND value != '{OTHER}', toDateTime(toUInt32OrZero(value), 'UTC'),
-       toDateTime({{start:UInt32}}, 'UTC')) AS period,
-    if(dimension = '{HOUR}', '', dimension) AS shown,
-    if(dimension = '{HOUR}' AND value != '{OTHER}', '', value) AS named,
-    '', ''"""
+_KEY = {
+    "site": "{site:String}",
+    "grain": f"if(dimension = '{HOUR}', 'hour', 'day')",
+    "day": "{day:Date}",
+    "period": f"""if(dimension = '{HOUR}' AND value != '{OTHER}', toDateTime(toUInt32OrZero(value), 'UTC'),
+       toDateTime({{start:UInt32}}, 'UTC'))""",
+    "dimension": f"if(dimension = '{HOUR}', '', dimension)",
+    "value": f"if(dimension = '{HOUR}' AND value != '{OTHER}', '', value)",
+    "by_dimension": "''",
+    "by_value": "''",
+}
 
 _MEASURES = ("people", *ADDED)
+_ROUNDED = {"visitors": _down("people")} | {name: _down(name, _STEP_OF.get(name, "step")) for name in ADDED}
 _CELLS = f"""
-    INSERT INTO staging_cells
-    SELECT {_KEY}, {", ".join(_down(name, _STEP_OF.get(name, "step")) for name in _MEASURES)}
+    {insert("staging_cells", _KEY | _ROUNDED)}
     FROM ({_folded("cells", (), _MEASURES)})
     WHERE people >= {{k:UInt32}}"""
 
@@ -147,10 +152,16 @@ def _in_company(counted: str, within: str, least: str) -> str:
 _REACHED = "currency = ''"
 _CONVERTERS = _folded("conversions", ("goal", "currency"), ("people", "times", "paid"))
 _LEAST = f"if({_REACHED}, {{least_converters:UInt32}}, {{k:UInt32}})"
+_REACHING = {
+    "goal": "goal",
+    "currency": "currency",
+    "converters": f"if({_REACHED}, {_down('people')}, 0)",
+    "conversions": _down("times"),
+    "amount": "paid",
+    "payers": f"if({_REACHED}, 0, people)",
+}
 _CONVERSIONS = f"""
-    INSERT INTO staging_conversions
-    SELECT {_KEY}, goal, currency, if({_REACHED}, {_down("people")}, 0), {_down("times")},
-        paid, if({_REACHED}, 0, people)
+    {insert("staging_conversions", _KEY | _REACHING)}
     FROM ({_in_company(_CONVERTERS, "goal, currency", _LEAST)})
     WHERE {_HAS_CELL} AND ({_REACHED} OR NOT {{rounded:Bool}})"""
 
@@ -165,6 +176,9 @@ _IN_ORDER = f"""
         arrayFilter(one -> one.2 > 0, sums) AS filled
     FROM ({_in_company(_MEASURED, "metric", "{k:UInt32}")})
     WHERE {_HAS_CELL}"""
+_HISTOGRAM = {name: name for name in ("metric", "samples", "good", "poor", "people")} | {
+    "buckets": "filled.1",
+    "counts": "filled.2",
+}
 _VITALS = f"""
-    INSERT INTO staging_vitals
-    SELECT {_KEY}, metric, filled.1, filled.2, samples, good, poor, people FROM ({_IN_ORDER})"""
+    {insert("staging_vitals", _KEY | _HISTOGRAM)} FROM ({_IN_ORDER})"""

@@ -66,10 +66,13 @@ class KeptSums:
         if not of.run:
             return
         of.store.command(
-            "INSERT INTO sums_files SELECT {run:UInt64}, file, last FROM work_files WHERE last > known", of.named
+            "INSERT INTO sums_files (run, file, last) "
+            "SELECT {run:UInt64}, file, last FROM work_files WHERE last > known",
+            of.named,
         )
         of.store.command(
-            """INSERT INTO sums_repeated SELECT DISTINCT {run:UInt64}, id, sequence FROM work_repeated
+            """INSERT INTO sums_repeated (run, id, sequence)
+            SELECT DISTINCT {run:UInt64}, id, sequence FROM work_repeated
             WHERE (id, sequence) NOT IN (SELECT id, sequence FROM sums_repeated WHERE run = {run:UInt64})""",
             of.named,
         )

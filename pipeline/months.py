@@ -14,9 +14,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from schema.metrics import MEASURES
+from schema.families import FAMILIES
 from schema.months import GOALS, MARK, TABLES, TOTALS
 from schema.store import Store, StoreDown
+
+from .insert import insert
 
 
 class Month(Struct, frozen=True):
@@ -98,17 +100,32 @@ _MINE = "FROM {} WHERE site = {{site:String}} AND month = {{month:Date}} AND mad
 _KEYS = (("months_cells", "dimension, value"), ("months_vitals", "dimension, value, metric"))
 _RELEASED = """
     WHERE site = {site:String} AND day IN {days:Array(Date)} AND grain = 'day' AND by_dimension = ''"""
-_KEY = "{site:String}, {month:Date}, {made:UInt64}"
-_SUMS = ", ".join(f"sum({name})" for name in MEASURES)
+_OF_MONTH = {"site": "{site:String}", "month": "{month:Date}", "made": "{made:UInt64}"}
+
+
+def _sums(family: str) -> dict[str, str]:
+    return {name: f"sum({name})" for name in FAMILIES[family].measures}
+
+
+def _selected(columns: Sequence[str], sums: dict[str, str]) -> str:
+    return ", ".join(sums.get(column, column) for column in columns)
+
 
 _CELLS = f"""
-    INSERT INTO months_cells
-    SELECT {_KEY}, dimension, value, {_SUMS} FROM released_cells {_RELEASED} AND dimension != ''
+    {insert("months_cells", _OF_MONTH | {"dimension": "dimension", "value": "value"} | _sums("cells"))}
+    FROM released_cells {_RELEASED} AND dimension != ''
     GROUP BY dimension, value"""
 
+_HISTOGRAM = {name: name for name in ("dimension", "value", "metric")} | {
+    "buckets": "histogram.1",
+    "counts": "histogram.2",
+    "samples": "n",
+    "good": "g",
+    "poor": "p",
+    "people": "many",
+}
 _VITALS = f"""
-    INSERT INTO months_vitals
-    SELECT {_KEY}, dimension, value, metric, histogram.1, histogram.2, n, g, p, many
+    {insert("months_vitals", _OF_MONTH | _HISTOGRAM)}
     FROM
     (
         SELECT dimension, value, metric, arraySort(groupArrayIf((bucket, s), s > 0)) AS histogram,
@@ -122,8 +139,10 @@ _VITALS = f"""
         GROUP BY dimension, value, metric
     )"""
 
-_TOTALS = f"SELECT day, {_SUMS} FROM released_cells {_RELEASED} AND dimension = '' GROUP BY day ORDER BY day"
+_TOTALS = f"""
+    SELECT {_selected(TOTALS, _sums("cells"))}
+    FROM released_cells {_RELEASED} AND dimension = '' GROUP BY day ORDER BY day"""
 _GOALS = f"""
-    SELECT day, goal, currency, sum(converters), sum(conversions), sum(amount), sum(payers)
+    SELECT {_selected(GOALS, _sums("conversions"))}
     FROM released_conversions {_RELEASED} AND dimension = ''
     GROUP BY day, goal, currency ORDER BY day, goal, currency"""

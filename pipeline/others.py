@@ -15,18 +15,27 @@ from msgspec import Struct
 
 from schema.event import ENGAGEMENT
 
+from .insert import insert
 from .parallel import Statement
 from .rows import SiteDay, choose
 from .sums import METRICS, RUN, VIEWED, families
 from .visits import OF_VISITS, raw_value
+
+_VALUES = {name: name for name in ("dimension", "value", "people")} | {
+    "kind": "multiIf(people < {k:UInt32}, 'rare', place = 1, 'smallest', 'enough')"
+}
+_TOUCHED = {name: name for name in ("dimension", "value", "name", "currency", "visit")} | {
+    "run": "{run:UInt64}",
+    "who": "sipHash64Keyed(({key:UInt64}, {run:UInt64}), visitor)",
+    "times": "sum(sign)",
+}
 
 
 def find_rare(of: SiteDay, k: int) -> None:
     """Fill `work_values`."""
     # Conversions and vitals may be of values that nobody came to: a page that was left, but not seen.
     of.store.command(
-        f"""INSERT INTO work_values
-        SELECT dimension, value, people, multiIf(people < {{k:UInt32}}, 'rare', place = 1, 'smallest', 'enough')
+        f"""{insert("work_values", _VALUES)}
         FROM
         (
             SELECT dimension, value, max(came) AS people,
@@ -71,7 +80,8 @@ def pass_over(of: SiteDay, k: int) -> None:
     """Fill `*_passed`, of a day that is computed whole: values of so many people that they will hardly become rare (a
     visit that goes on leaves its exit page)."""
     of.store.command(
-        f"""INSERT INTO {of.sums}_passed SELECT {{run:UInt64}}, dimension, value FROM work_values
+        f"""INSERT INTO {of.sums}_passed (run, dimension, value)
+        SELECT {{run:UInt64}}, dimension, value FROM work_values
         WHERE people >= if(dimension = 'exit_page', 2, 1) * {{k:UInt32}}""",
         of.named | {"k": k},
     )
@@ -113,16 +123,14 @@ def _noted(of: SiteDay, family: str, each: str) -> str:
     # Not only what is rare: where the smallest other value of a dimension keeps it company, those who touched both are
     # one person each.
     return f"""
-    INSERT INTO {of.sums}_touched
-    SELECT {{run:UInt64}}, '{family}', dimension, value, name, currency,
-        sipHash64Keyed(({{key:UInt64}}, {{run:UInt64}}), visitor), visit, sum(sign) AS times
+    {insert(f"{of.sums}_touched", {"family": f"'{family}'"} | _TOUCHED)}
     FROM
     (
         SELECT *, max((dimension, value) NOT IN {_passed(of)}) OVER (PARTITION BY visitor, dimension, sign) AS near
         FROM ({each})
         WHERE dimension != ''
     )
-    WHERE near GROUP BY dimension, value, name, currency, visitor, visit HAVING times != 0"""
+    WHERE near GROUP BY dimension, value, name, currency, visitor, visit HAVING sum(sign) != 0"""
 
 
 # Who touched what, as SQL: (sign, visitor, visit, dimension, value, name, currency), the visit of cells only. visits:
@@ -172,9 +180,14 @@ def _measured(visits: str, near: Collection[str]) -> str:
 # -- (other) ---------------------------------------------------------------------------------------------------------
 
 # Of what was touched: rare values, and with them the smallest of the others, which may keep them company.
+_BEHIND = {name: name for name in ("family", "dimension", "name", "currency")} | {
+    "people": "countIf(rare)",
+    "visits": "sum(visits)",
+    "people_beside": "countIf(rare AND NOT smallest)",
+    "visits_beside": "sum(beside)",
+}
 _OTHERS = f"""
-    INSERT INTO work_others
-    SELECT family, dimension, name, currency, countIf(rare), sum(visits), countIf(rare AND NOT smallest), sum(beside)
+    {insert("work_others", _BEHIND)}
     FROM
     (
         SELECT family, dimension, name, currency, who, max(v.rare) AS rare, max(v.smallest) AS smallest,

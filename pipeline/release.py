@@ -16,11 +16,13 @@ from typing import Any
 import structlog
 from msgspec import Struct
 
+from schema.families import FAMILIES
 from schema.metrics import PEOPLE_BUCKET
 from schema.site import Site, day_bounds, day_number
 from schema.store import Store
 
-from .rollup import FAMILIES, ROLLING, build, clear_staging, drop_open
+from .insert import insert
+from .rollup import ROLLING, build, clear_staging, drop_open
 from .settings import SiteRules
 
 log = structlog.get_logger("release")
@@ -187,12 +189,13 @@ def _publish(store: Store, site: Site, day: dt.date) -> tuple[int, str]:
     digest, rows = hashlib.sha256(), 0
     where = {"site": site.key, "day": day}
     for family in FAMILIES:
-        mine = f"{staged(family, f'staging_{family}')} WHERE site = {{site:String}} AND day = {{day:Date}}"
-        text = store.text(f"SELECT * FROM ({mine}) ORDER BY ALL FORMAT TSV", where)
+        mine = f"({staged(family, f'staging_{family}')} WHERE site = {{site:String}} AND day = {{day:Date}})"
+        columns = {column: column for column in FAMILIES[family].columns}
+        text = store.text(f"SELECT {', '.join(columns)} FROM {mine} ORDER BY ALL FORMAT TSV", where)
         if text:
             digest.update(family.encode() + b"\n" + text)
             rows += text.count(b"\n")
-            store.command(f"INSERT INTO released_{family} {mine}", where)
+            store.command(f"{insert(f'released_{family}', columns)} FROM {mine}", where)
     return rows, digest.hexdigest()
 
 

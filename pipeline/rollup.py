@@ -12,6 +12,7 @@ import threading
 
 from msgspec import structs
 
+from schema import families
 from schema.site import Site
 from schema.store import Store
 
@@ -24,7 +25,7 @@ from .settings import SiteRules
 from .sums import adding
 from .visits import fill_changed, fill_visits
 
-FAMILIES = ("cells", "conversions", "vitals")
+FAMILIES = tuple(families.FAMILIES)
 # `work_*` and `staging_*` serve one site-day at a time.
 ROLLING = threading.Lock()
 _WORK = (

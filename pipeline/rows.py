@@ -15,6 +15,7 @@ from msgspec import Struct
 from schema.site import Site
 from schema.store import Store
 
+from .insert import insert
 from .spool_file import PLACE_BITS
 
 MINE = "site = {site:String} AND day = {day:Date}"
@@ -25,6 +26,17 @@ _FILES = "(SELECT (groupArray(file), groupArray(known), groupArray(last)) FROM w
 THERE = f"sequence <= transform({_FILE}, {_FILES}.1, {_FILES}.3, toUInt64(0))"
 NEW = f"sequence > transform({_FILE}, {_FILES}.1, {_FILES}.2, toUInt64(0))"
 _NOT_COUNTED = "SELECT id, sequence FROM sums_repeated WHERE run = {run:UInt64}"
+
+_OF_FILE = {
+    "file": "file",
+    "known": "any(before)",
+    "last": "max(sequence)",
+    "known_rows": "countIf(sequence <= before)",
+    "new_rows": "countIf(sequence > before)",
+    "known_mark": "groupBitXorIf(hash, sequence <= before)",
+    "new_mark": "groupBitXorIf(hash, sequence > before)",
+    "ids": "countIf(id != 0)",
+}
 
 
 class SiteDay(Struct, frozen=True):
@@ -80,13 +92,11 @@ def look(of: SiteDay) -> Found:
     store = of.store
     sums = "SELECT file, max(last) AS last FROM sums_files WHERE run = {run:UInt64} GROUP BY file"
     store.command(
-        f"""INSERT INTO work_files
-        WITH (SELECT (groupArray(file), groupArray(last)) FROM ({sums})) AS sums
-        SELECT file, any(before) AS known, max(sequence), countIf(sequence <= before), countIf(sequence > before),
-            groupBitXorIf(hash, sequence <= before), groupBitXorIf(hash, sequence > before),
-            countIf(id != 0)
-        FROM (SELECT sequence, id, {_FILE} AS file, transform(file, sums.1, sums.2, toUInt64(0)) AS before,
-            cityHash64(sequence) AS hash FROM {of.source} WHERE {MINE})
+        f"""{insert("work_files", _OF_FILE)}
+        FROM (
+            WITH (SELECT (groupArray(file), groupArray(last)) FROM ({sums})) AS sums
+            SELECT sequence, id, {_FILE} AS file, transform(file, sums.1, sums.2, toUInt64(0)) AS before,
+                cityHash64(sequence) AS hash FROM {of.source} WHERE {MINE})
         GROUP BY file""",
         of.named,
     )
@@ -105,7 +115,7 @@ def _repeated(of: SiteDay) -> bool:
         # Among all rows, because an id may come back after hours.
         rows = f"{rows} AND id {of.within} (SELECT id FROM ({rows} AND {NEW}))"
     store.command(
-        f"""INSERT INTO work_repeated SELECT id, sequence FROM ({rows}) AS every
+        f"""INSERT INTO work_repeated (id, sequence) SELECT id, sequence FROM ({rows}) AS every
         INNER JOIN (SELECT id, min(sequence) AS first FROM ({rows}) GROUP BY id HAVING count() > 1) AS earliest
         USING id WHERE sequence > first""",
         of.named,
@@ -114,7 +124,7 @@ def _repeated(of: SiteDay) -> bool:
         return False
     counted = f"NOT ({NEW}) AND (id, sequence) NOT IN ({_NOT_COUNTED})"
     replaced = store.rows(f"SELECT count() FROM work_repeated WHERE {counted}", of.named)[0][0]
-    store.command(f"INSERT INTO work_repeated {_NOT_COUNTED}", of.named)
+    store.command(f"INSERT INTO work_repeated (id, sequence) {_NOT_COUNTED}", of.named)
     return bool(replaced)
 
 
@@ -127,7 +137,7 @@ def counted(of: SiteDay) -> str:
 def choose(of: SiteDay, whose: str) -> None:
     """Fill `work_whose` with the visitors who have a row for which that SQL holds."""
     of.store.command(
-        f"""INSERT INTO work_whose
+        f"""INSERT INTO work_whose (visitor)
         SELECT DISTINCT visitor FROM {of.source} WHERE {MINE} AND {THERE} AND ({whose})""",
         of.named | {"zone": of.site.timezone},
     )

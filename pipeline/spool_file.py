@@ -95,7 +95,7 @@ class OpenFile:
         self._db.execute("CREATE TABLE header (key TEXT PRIMARY KEY, value)")
         self._db.execute("CREATE TABLE groups (n INTEGER PRIMARY KEY, kind TEXT, records INTEGER, body BLOB)")
         fields = {"format": FORMAT, **msgspec.structs.asdict(header)}
-        self._db.executemany("INSERT INTO header VALUES (?, ?)", fields.items())
+        self._db.executemany("INSERT INTO header (key, value) VALUES (?, ?)", fields.items())
         self._db.execute("COMMIT")
         fsync_directory(self.path.parent)
 

@@ -11,15 +11,16 @@ import math
 from collections.abc import Callable, Collection, Mapping
 
 from schema.event import ENGAGEMENT, PAGEVIEW
-from schema.metrics import GAMMA, VITALS, Vital
+from schema.metrics import GAMMA, MEASURES, VITALS, Vital
 
+from .insert import insert
 from .parallel import Statement
 from .rows import SiteDay
 from .visits import HOUR, OF_VISITS
 
 RUN = "run = {run:UInt64}"
 # What can be added up over visits; people only over visitors.
-ADDED = ("visits", "pageviews", "events", "entries", "exits", "bounces", "visit_seconds", "engaged_ms")
+ADDED = tuple(name for name in MEASURES if name != "visitors")
 # A bucket of a histogram is kept with its samples in one number, bucket * UNIT + samples, which is sorted in half the
 # time of two. Samples that are taken away are below zero, but nearer to their bucket than to the one before.
 UNIT = 2**40
@@ -35,8 +36,12 @@ def adding(of: SiteDay) -> list[Statement]:
     """The statements that add what is in `work_visits` to the day's sums."""
     # They are several, so each has enough of one thread.
     alone = "SETTINGS max_threads = 1"
-    selects = [(family, select) for family, select in _SELECTS if family in families(of)]
-    return [(f"INSERT INTO {of.sums}_{family} {select} {alone}", of.named) for family, select in selects]
+    of_run = {"run": "{run:UInt64}"}
+    return [
+        (f"{insert(f'{of.sums}_{family}', of_run | columns)} {rows} {alone}", of.named)
+        for family, columns, rows in _SELECTS
+        if family in families(of)
+    ]
 
 
 # -- the statements --------------------------------------------------------------------------------------------------
@@ -56,52 +61,86 @@ def _people(once: str, more: str) -> str:
     return f"sumIf(sign, {once}) + {' - '.join(several)}"
 
 
-def _signed(*numbers: str) -> str:
-    return ", ".join("0" if number == "0" else f"sum(sign * {number})" for number in numbers)
+def _signed(**numbers: str) -> dict[str, str]:
+    """By column of the sums, SQL for what signed visits add to it; a column that is not named gets nothing."""
+    return {column: f"sum(sign * {number})" for column, number in numbers.items()}
 
 
-def _by_each(columns: Mapping[str, str], *keys: str, whole: bool = False) -> tuple[str, str]:
-    """(SELECT, GROUP BY) to count by each of these columns in one go. columns: and whose values they have. whole: and
-    by none of them, which is the dimension ""."""
+def _by_each(columns: Mapping[str, str], *keys: str, whole: bool = False) -> tuple[dict[str, str], str]:
+    """(columns of the sums, GROUP BY) to count by each of these columns in one go. columns: and whose values they
+    have. whole: and by none of them, which is the dimension ""."""
     index = f"indexOf([{', '.join(f'grouping({column})' for column in columns)}], 0)"
     dimensions = ", ".join(f"'{dimension}'" for dimension in columns.values())
     sets = [(*keys, column) for column in columns] + [keys] * whole
     grouped = ", ".join(f"({', '.join(each)})" for each in sets)
     # What is not grouped by is empty, and so is what no index leads to.
-    selected = f"[{dimensions}][{index}] AS dimension, concat({', '.join(columns)}, '') AS value"
+    selected = {"dimension": f"[{dimensions}][{index}]", "value": f"concat({', '.join(columns)}, '')"}
     return selected, f"GROUPING SETS ({grouped})"
 
 
 _BY_VALUE, _EACH_VALUE = _by_each({value: value for value in OF_VISITS})
 _VISIT_VALUES = ", ".join("toString(hour) AS hour" if value == HOUR else value for value in OF_VISITS)
 
-_CELLS_OF_ALL = f"""
-    SELECT {{run:UInt64}}, '', '', {_people("came AND NOT again", "came AND again")},
-        {_signed("came", "viewed", "acted", "came", "came", "bounced", "seconds", "engaged_ms")}
-    FROM work_visits"""
-_CELLS_OF_VISITS = f"""
-    SELECT {{run:UInt64}}, {_BY_VALUE}, {_people("NOT again", "again")},
-        {_signed("1", "viewed", "acted", "1", "1", "bounced", "seconds", "engaged_ms")}
+_CELLS_OF_ALL = (
+    {"dimension": "''", "value": "''", "people": _people("came AND NOT again", "came AND again")}
+    | _signed(
+        visits="came",
+        pageviews="viewed",
+        events="acted",
+        entries="came",
+        exits="came",
+        bounces="bounced",
+        visit_seconds="seconds",
+        engaged_ms="engaged_ms",
+    ),
+    "FROM work_visits",
+)
+_CELLS_OF_VISITS = (
+    {**_BY_VALUE, "people": _people("NOT again", "again")}
+    | _signed(
+        visits="1",
+        pageviews="viewed",
+        events="acted",
+        entries="1",
+        exits="1",
+        bounces="bounced",
+        visit_seconds="seconds",
+        engaged_ms="engaged_ms",
+    ),
+    f"""
     FROM (SELECT sign, visitor, again, viewed, acted, bounced, seconds, engaged_ms, {_VISIT_VALUES}
         FROM work_visits WHERE came)
-    GROUP BY {_EACH_VALUE}"""
+    GROUP BY {_EACH_VALUE}""",
+)
 
 # Where visits begin and end.
 _ENDS = {"entry_page": "page", "entry_host": "hostname", "exit_page": "page", "exit_host": "hostname"}
 _BY_END, _EACH_END = _by_each(_ENDS)
 _BEGINS = "(grouping(entry_page) = 0 OR grouping(entry_host) = 0)"
-_CELLS_OF_ENDS = f"""
-    SELECT {{run:UInt64}}, {_BY_END}, 0, 0, 0, 0, {_BEGINS} * sum(sign), (NOT {_BEGINS}) * sum(sign),
-        {_BEGINS} * sum(sign * bounced), {_BEGINS} * sum(sign * seconds), 0
-    FROM work_visits WHERE viewed > 0 GROUP BY {_EACH_END}"""
+_CELLS_OF_ENDS = (
+    {
+        **_BY_END,
+        "entries": f"{_BEGINS} * sum(sign)",
+        "exits": f"(NOT {_BEGINS}) * sum(sign)",
+        "bounces": f"{_BEGINS} * sum(sign * bounced)",
+        "visit_seconds": f"{_BEGINS} * sum(sign * seconds)",
+    },
+    f"FROM work_visits WHERE viewed > 0 GROUP BY {_EACH_END}",
+)
 
 
-def _cells_of_hits(dimension: str, part: str, if_: str) -> str:
+def _cells_of_hits(dimension: str, part: str, if_: str) -> tuple[dict[str, str], str]:
     """Of a page, a host name or an event, whose first hit in a visit counts the visit. part: of a hit. if_: which hits
     are taken."""
-    return f"""
-    SELECT {{run:UInt64}}, '{dimension}', value, {_people("first AND NOT again", "first AND again")},
-        {_signed("first", f"(name = '{PAGEVIEW}')", f"(name != '{ENGAGEMENT}')", *"0000", "engaged")}
+    return (
+        {"dimension": f"'{dimension}'", "value": "value", "people": _people("first AND NOT again", "first AND again")}
+        | _signed(
+            visits="first",
+            pageviews=f"(name = '{PAGEVIEW}')",
+            events=f"(name != '{ENGAGEMENT}')",
+            engaged_ms="engaged",
+        ),
+        f"""
     FROM
     (
         SELECT sign, visitor, again, value, came AND nth = 1 AS first, name, engaged
@@ -110,33 +149,40 @@ def _cells_of_hits(dimension: str, part: str, if_: str) -> str:
             arrayEnumerateUniq(hits.{part}) AS nth, {_SEEN if "seen" in if_ else "hits.engaged_ms"} AS seen
         WHERE {if_}
     )
-    GROUP BY value"""
+    GROUP BY value""",
+    )
 
 
 _REACHING = "sign, visitor, again, came, goal, countEqual(reached.goal, goal) AS times"
 _REACHED = "FROM work_visits ARRAY JOIN arrayDistinct(reached.goal) AS goal"
 _BY_REACHING, _EACH_REACHING = _by_each({value: value for value in OF_VISITS}, "goal")
-_CONVERSIONS_OF_VISITS = f"""
-    SELECT {{run:UInt64}}, {_BY_REACHING}, goal, '', {_people("NOT again", "again")}, {_signed("times", "0")}
-    FROM (SELECT {_REACHING}, {_VISIT_VALUES} {_REACHED}) WHERE came GROUP BY {_EACH_REACHING}"""
+_CONVERSIONS_OF_VISITS = (
+    {**_BY_REACHING, "goal": "goal", "people": _people("NOT again", "again")} | _signed(times="times"),
+    f"FROM (SELECT {_REACHING}, {_VISIT_VALUES} {_REACHED}) WHERE came GROUP BY {_EACH_REACHING}",
+)
 _BY_PART, _EACH_PART = _by_each({"path": "page", "hostname": "hostname", "name": "event"}, "goal", whole=True)
-_CONVERSIONS_OF_HITS = f"""
-    SELECT {{run:UInt64}}, {_BY_PART}, goal, '', {_people("false", "true")}, {_signed("1", "0")}
+_CONVERSIONS_OF_HITS = (
+    {**_BY_PART, "goal": "goal", "people": _people("false", "true")} | _signed(times="1"),
+    f"""
     FROM (SELECT sign, visitor, r.goal AS goal, r.path AS path, r.hostname AS hostname, r.name AS name
         FROM work_visits ARRAY JOIN reached AS r)
-    GROUP BY {_EACH_PART}"""
+    GROUP BY {_EACH_PART}""",
+)
 
 # What a visit of nothing but engagement reports adds, it adds to the whole only.
 _OF_VISIT = ", ".join(f"('{value}', toString({value}))" for value in OF_VISITS)
 _OF_HIT = "[('', ''), ('page', r.path), ('hostname', toString(r.hostname)), ('event', toString(r.name))]"
-_REVENUE = f"""
-    SELECT {{run:UInt64}}, d.1 AS dimension, d.2 AS value, r.goal, r.currency,
-        {_people("false", "true")}, {_signed("0", "r.amount")}
+_REVENUE = (
+    {"dimension": "d.1", "value": "d.2", "goal": "r.goal", "currency": "r.currency"}
+    | {"people": _people("false", "true")}
+    | _signed(paid="r.amount"),
+    f"""
     FROM (SELECT sign, visitor, came, reached, {", ".join(OF_VISITS)} FROM work_visits
         WHERE arrayExists(currency -> currency != '', reached.currency))
     ARRAY JOIN arrayFilter(one -> one.currency != '', reached) AS r
     ARRAY JOIN arrayConcat(if(came, [{_OF_VISIT}], []), {_OF_HIT}) AS d
-    GROUP BY dimension, value, r.goal, r.currency"""
+    GROUP BY d.1, d.2, r.goal, r.currency""",
+)
 
 
 def _constants(of: Callable[[Vital], object], kind: str) -> str:
@@ -158,42 +204,49 @@ _SAMPLES = f"""
     ARRAY JOIN m.vitals AS sample, {_NUMBERED} AS vital
     WHERE sample >= 0"""
 _BUCKETS = f"""
-    SELECT {_BY_MEASURED}, {_METRIC} AS metric, bucket, sum(sign) AS n, sum(sign * good) AS g, sum(sign * poor) AS p
+    SELECT {", ".join(f"{sql} AS {column}" for column, sql in _BY_MEASURED.items())}, {_METRIC} AS metric, bucket,
+        sum(sign) AS n, sum(sign * good) AS g, sum(sign * poor) AS p
     FROM ({_SAMPLES}) GROUP BY {_EACH_MEASURED}"""
-_HISTOGRAMS = f"""
-    SELECT {{run:UInt64}}, dimension, value, metric,
-        groupArrayIf(bucket * {UNIT} + n, n != 0), 0, sum(n), sum(g), sum(p)
-    FROM ({_BUCKETS}) GROUP BY dimension, value, metric"""
+_HISTOGRAMS = (
+    {"dimension": "dimension", "value": "value", "metric": "metric"}
+    | {"histogram": f"groupArrayIf(bucket * {UNIT} + n, n != 0)"}
+    | {"samples": "sum(n)", "good": "sum(g)", "poor": "sum(p)"},
+    f"FROM ({_BUCKETS}) GROUP BY dimension, value, metric",
+)
 
 # In the visit's own dimensions one row per visit and metric.
 _MEASURED = (
     f"arrayDistinct(arrayFlatten(arrayMap(v -> arrayFilter((i, one) -> one >= 0, {_NUMBERED}, v), measured.vitals)))"
 )
 _BY_OWN, _EACH_OWN = _by_each({"first_device": "device", "first_country": "country"}, "vital", whole=True)
-_VITAL_PEOPLE = f"""
-    SELECT {{run:UInt64}}, {_BY_OWN}, {_METRIC}, [], {_people("NOT again", "again")}, 0, 0, 0
+_VITAL_PEOPLE = (
+    {**_BY_OWN, "metric": _METRIC, "people": _people("NOT again", "again")},
+    f"""
     FROM (SELECT sign, visitor, again, first_device, first_country, vital
         FROM work_visits ARRAY JOIN {_MEASURED} AS vital)
-    GROUP BY {_EACH_OWN}"""
-_PAGE_PEOPLE = f"""
-    SELECT {{run:UInt64}}, 'page', path, {_METRIC}, [], {_people("false", "true")}, 0, 0, 0
+    GROUP BY {_EACH_OWN}""",
+)
+_PAGE_PEOPLE = (
+    {"dimension": "'page'", "value": "path", "metric": _METRIC, "people": _people("false", "true")},
+    f"""
     FROM (SELECT sign, visitor, m.path AS path, m.vitals AS vitals
         FROM work_visits ARRAY JOIN measured AS m)
     ARRAY JOIN arrayFilter((i, one) -> one >= 0, {_NUMBERED}, vitals) AS vital
-    GROUP BY path, vital"""
+    GROUP BY path, vital""",
+)
 
-# The longest first, so that none is left to run alone.
+# Of each its family, by column what is added, and of which rows. The longest first, so that none is left to run alone.
 _SELECTS = (
-    ("conversions", _CONVERSIONS_OF_VISITS),
-    ("vitals", _HISTOGRAMS),
-    ("cells", _CELLS_OF_VISITS),
-    ("conversions", _REVENUE),
-    ("cells", _cells_of_hits("page", "path", "seen OR NOT came")),
-    ("vitals", _PAGE_PEOPLE),
-    ("vitals", _VITAL_PEOPLE),
-    ("conversions", _CONVERSIONS_OF_HITS),
-    ("cells", _cells_of_hits("hostname", "hostname", "came")),
-    ("cells", _cells_of_hits("event", "name", f"came AND name != '{ENGAGEMENT}'")),
-    ("cells", _CELLS_OF_ENDS),
-    ("cells", _CELLS_OF_ALL),
+    ("conversions", *_CONVERSIONS_OF_VISITS),
+    ("vitals", *_HISTOGRAMS),
+    ("cells", *_CELLS_OF_VISITS),
+    ("conversions", *_REVENUE),
+    ("cells", *_cells_of_hits("page", "path", "seen OR NOT came")),
+    ("vitals", *_PAGE_PEOPLE),
+    ("vitals", *_VITAL_PEOPLE),
+    ("conversions", *_CONVERSIONS_OF_HITS),
+    ("cells", *_cells_of_hits("hostname", "hostname", "came")),
+    ("cells", *_cells_of_hits("event", "name", f"came AND name != '{ENGAGEMENT}'")),
+    ("cells", *_CELLS_OF_ENDS),
+    ("cells", *_CELLS_OF_ALL),
 )

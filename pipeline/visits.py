@@ -12,6 +12,7 @@ from schema.event import ENGAGEMENT, PAGEVIEW
 from schema.metrics import OTHER, VITALS
 from schema.site import Goal
 
+from .insert import insert
 from .parallel import at_once
 from .rows import MINE, NEW, RANGE, THERE, SiteDay, counted
 
@@ -39,6 +40,25 @@ _READ = (
     *VITALS,
     *_COLUMNS,
 )
+# The columns of `work_visits`, and what they are called where they are made: where two differ, the column's own name is
+# that of something in the raw rows.
+_VISIT = {
+    name: f"v.{name}"
+    for name in (
+        *("visitor", "visit", "came", "hour", "seconds", "viewed", "acted", "bounced", "first_device", "first_country"),
+        *("entry_page", "exit_page", "entry_host", "exit_host"),
+    )
+} | {
+    "sign": "v.signed",
+    "again": "v.others",
+    "engaged_ms": "v.engaged",
+    "hits.name": "v.names",
+    "hits.path": "v.paths",
+    "hits.hostname": "v.hostnames",
+    "hits.engaged_ms": "v.engagements",
+    "reached": "v.conversions",
+    "measured": "v.measurements",
+}
 _VIEWED, _ACTED = f"name = '{PAGEVIEW}'", f"name != '{ENGAGEMENT}'"
 
 
@@ -95,8 +115,7 @@ def _insert(goals: str, rows: str, opening: str, sign: str = "") -> str:
     # windows and groups takes as long as all the rest. Its place does not tell it: two hosts may give it twice.
     # `events` is stored in the order of the windows, so both are read, not sorted: 1 M events are numbered in 0.4 s.
     return f"""
-    INSERT INTO work_visits
-    SELECT v.* EXCEPT (opened), {", ".join(_told(f"o.{column}") for column in _COLUMNS)}
+    {insert("work_visits", _VISIT | {column: _told(f"o.{column}") for column in _COLUMNS})}
     FROM
     (
         SELECT

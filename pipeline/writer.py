@@ -205,7 +205,7 @@ class Writer:
         for index, chunk in chunks(rows, header.chunk_rows):
             self._store_rows(header, index * header.chunk_rows, chunk, f"{header.uuid}:{index}")
         if counts:
-            columns = list(zip(*((c.site, c.minute, c.reason, c.count) for c in counts), strict=True))
+            columns = list(zip(*map(structs.astuple, counts), strict=True))
             self.store.insert("ingest", _COUNT_COLUMNS, columns, token=f"{header.uuid}:counts")
         if erasures:
             # Only a note of what is to go: other spools may still hold events that came before (pipeline/erase.py).

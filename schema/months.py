@@ -5,21 +5,12 @@ In: nothing. Out: the tables' names, and SQL for a release's mark.
 
 from __future__ import annotations
 
+from .families import FAMILIES
+
 # `months` last: its row is what makes the others count.
 TABLES = ("months_cells", "months_vitals", "months")
 # One released day in 64 bits. The marks of several days are combined by XOR: another day, another release of a day
 # after a restored backup, or one day less gives another number.
 MARK = "sipHash64(day, number, digest)"
-TOTALS = (
-    "day",
-    "visitors",
-    "visits",
-    "pageviews",
-    "events",
-    "entries",
-    "exits",
-    "bounces",
-    "visit_seconds",
-    "engaged_ms",
-)
-GOALS = ("day", "goal", "currency", "converters", "conversions", "amount", "payers")
+TOTALS = ("day", *FAMILIES["cells"].measures)
+GOALS = ("day", *FAMILIES["conversions"].keys, *FAMILIES["conversions"].measures)

@@ -324,7 +324,7 @@ def test_no_visitor_number_is_left_where_the_rollup_works(store: Store) -> None:
 def test_a_rollup_that_fails_leaves_no_visitor_number_behind(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     site = new_site()
     insert(store, [hit(site, visitor) for visitor in range(6)])
-    monkeypatch.setattr("pipeline.fold._CELLS", "INSERT INTO no_such_table SELECT 1")
+    monkeypatch.setattr("pipeline.fold._CELLS", "INSERT INTO no_such_table (a) SELECT 1")
     with pytest.raises(Exception, match="no_such_table"):
         roll_up(store, site, DAY, SiteRules(5, 30, "balanced"))
     assert store.rows("SELECT count() FROM work_visits") == [(0,)]

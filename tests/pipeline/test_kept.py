@@ -242,7 +242,7 @@ def test_a_patch_that_fails_is_never_built_upon(store: Store, monkeypatch: pytes
     roll_up(store, site, DAY, BALANCED, kept)
     insert(store, crowd(site, range(9, 10)))
     with monkeypatch.context() as broken:
-        broken.setattr("pipeline.sums._SELECTS", (*sums._SELECTS, ("cells", "SELECT * FROM no_such_table")))
+        broken.setattr("pipeline.sums._SELECTS", (*sums._SELECTS, ("cells", {"people": "1"}, "FROM no_such_table")))
         with pytest.raises(StoreDown):
             roll_up(store, site, DAY, BALANCED, kept)
     roll_up(store, site, DAY, BALANCED, kept)

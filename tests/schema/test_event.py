@@ -8,10 +8,10 @@ import pytest
 
 from pipeline.imports import Import
 from pipeline.release import staged
-from pipeline.rollup import FAMILIES
 from pipeline.writer import COLUMNS
 from schema import migrate as migrating
 from schema.event import Count, Event
+from schema.families import FAMILIES
 from schema.migrate import MigrationChanged, migrate, migrations
 from schema.store import Store
 
@@ -93,6 +93,7 @@ def test_every_kept_rollup_has_the_columns_it_is_filled_from(store: Store) -> No
         assert columns(store, f"open_{name}") == columns(store, f"staging_{name}")
         filled_from = store.rows(f"DESCRIBE ({staged(name, f'staging_{name}')})")
         assert columns(store, f"released_{name}") == [(column, kind) for column, kind, *_ in filled_from]
+        assert FAMILIES[name].columns == tuple(column for column, _ in columns(store, f"released_{name}"))
 
 
 def test_a_partition_holds_one_day_of_one_lifetime_and_dies_as_a_whole(store: Store) -> None:

@@ -1,0 +1,34 @@
+"""The columns of the rollup tables, by family: the one list that pipeline, dashboards and tests name columns from.
+
+In: the measures. Out: `KEY`, `FAMILIES`. A test holds them against the tables of `schema/0002_rollups.sql`.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from .metrics import MEASURES
+
+# What every row of a rollup has: whose it is, of when, and of which value.
+KEY = ("site", "grain", "day", "period", "dimension", "value", "by_dimension", "by_value")
+
+
+class Family(Struct, frozen=True):
+    """Rows of one kind. keys: what tells them apart beside KEY; measures: what is added up."""
+
+    name: str
+    keys: tuple[str, ...]
+    measures: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Of a released row, in the order in which a release is digested."""
+        return (*KEY, *self.keys, *self.measures)
+
+
+_FAMILIES = (
+    Family("cells", (), MEASURES),
+    Family("conversions", ("goal", "currency"), ("converters", "conversions", "amount", "payers")),
+    Family("vitals", ("metric", "bucket"), ("samples", "good", "poor", "people")),
+)
+FAMILIES: dict[str, Family] = {family.name: family for family in _FAMILIES}
