@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from schema.event import NO_SCROLL
+from schema.host import site_name
 from schema.metrics import VITALS
 
 from .reason import Reason
@@ -132,7 +133,7 @@ def domains_of(value: Any) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1024)
 def _named_in(text: str) -> tuple[str, ...]:
-    names = (part.strip().lower().removeprefix("www.") for part in text.split(","))
+    names = map(site_name, text.split(","))
     domains = tuple(dict.fromkeys(name for name in names if name))
     if not domains:
         raise Refused(Reason.NO_DOMAIN, "domain", "can't be blank")

@@ -8,6 +8,7 @@ answered exactly like acceptance; no address, agent or body reaches a log or an 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -17,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from pipeline.spool import Spool, SpoolRefuses
 from schema.event import PAGEVIEW, Erasure, Event
+from schema.host import site_name
 from schema.site import LocalDay, local_day
 
 from .address import Proxies
@@ -39,6 +41,8 @@ RETRY_AFTER_S = 5
 # The minute that is counted is over by then.
 _CALM_AFTER_S = 60
 _DAY_S = 86_400
+# What ends the host and port of a URL.
+_NO_HOST = re.compile(r"[/?#\\]")
 _Headers = tuple[tuple[bytes, bytes], ...]
 _Count = tuple[str, Reason, float]
 _CORS = (
@@ -323,10 +327,10 @@ async def _read(scope: Scope, receive: Receive, most: int) -> bytes:
 
 
 def _domain_of(url: str) -> tuple[str, ...]:
-    host = url.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2].partition(":")[0].lower()
+    host = _NO_HOST.split(url.partition("://")[2], maxsplit=1)[0].rpartition("@")[2]
     if not host:
         raise Refused(Reason.NO_DOMAIN, "domain", "can't be blank")
-    return (host.removeprefix("www."),)
+    return (site_name(host),)
 
 
 @lru_cache(maxsize=256)

@@ -20,7 +20,6 @@ from .address import Networks, network_of
 from .linear import linear
 from .page import BadUrl, host_of
 
-_HOST = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 
 
@@ -61,6 +60,11 @@ class Gate(Struct, frozen=True):
     pages: Callable[[str], bool] | None = None
 
     @property
+    def names(self) -> frozenset[str]:
+        """Hosts and ends of hosts, as the referrer's own hosts are told."""
+        return self.hosts.union(self.domains)
+
+    @property
     def knows_hosts(self) -> bool:
         return bool(self.hosts or self.domains)
 
@@ -85,11 +89,10 @@ OPEN = Gate()
 
 def gate_of(hosts: Sequence[str], exclude: Exclusions) -> Gate:
     """The gate of a site's settings."""
-    bare = [host.removeprefix("www.") for host in hosts]
     return Gate(
         # What is below a domain includes its `www.`, which by now nobody can tell from the domain itself.
-        frozenset(host.removeprefix("*.") for host in bare),
-        tuple(host[1:] for host in bare if host.startswith("*.")),
+        frozenset(host.removeprefix("*.").removeprefix("www.") for host in hosts),
+        tuple(host[1:] for host in hosts if host.startswith("*.")),
         frozenset(exclude.countries),
         Networks(exclude.networks),
         _matcher(exclude.pages) if exclude.pages else None,
@@ -100,16 +103,6 @@ def _matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
     """Whether a path is like one of the patterns. A site has some hundreds that are asked for again and again."""
     compiled = linear("|".join(map(pattern_regex, patterns)).encode())
     return lru_cache(maxsize=1024)(lambda path: compiled.match(path.encode("utf-8", "replace")) is not None)
-
-
-def check_hosts(hosts: Sequence[str]) -> None:
-    """Raises ValueError for what is no name of a host."""
-    for host in hosts:
-        if not _HOST.fullmatch(host):
-            raise ValueError(
-                f"{host!r} is not a host name; write 'example.com', or '*.example.com' for it and all below: "
-                "small letters, no scheme, port or path, other alphabets as browsers send them (xn--…)"
-            )
 
 
 @lru_cache(maxsize=256)

@@ -12,6 +12,8 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
+from schema.host import ascii_host
+
 from .scrub import is_secret, scrub
 
 # What trackers of other houses cut at too; longer URLs are made by machines.
@@ -120,9 +122,10 @@ def split_url(url: str) -> SplitResult:
 
 
 def host_of(parts: SplitResult) -> str:
-    """The host in lower case, without port, trailing dot and `www.`; "" if there is none."""
+    """The host as browsers send it, without port, trailing dot and `www.`; "" if there is none."""
     try:
-        host = (parts.hostname or "").removesuffix(".").removeprefix("www.")
+        host = parts.hostname or ""
+        host = (host if host.isascii() else ascii_host(host)).removesuffix(".").removeprefix("www.")
     except ValueError:
         raise BadUrl("url cannot be parsed") from None
     if host and not _HOST.fullmatch(host):

@@ -149,13 +149,25 @@ def _referring_host(referrer: str, page: Page, own_hosts: frozenset[str], keep_p
         return "", ""
     if parts.scheme not in ("http", "https", "android-app") or _LOCAL.fullmatch(host):
         return "", ""
-    if host == page.hostname or host in own_hosts or f"www.{host}" in own_hosts:
+    if host == page.hostname or _is_one_of(host, own_hosts):
         return "", ""
     host = scrub(host)
     if not keep_path or not host or parts.path in ("", "/"):
         return host, host
     path = ":handle" if host in _MESSENGER_HOSTS else scrub(parts.path).rstrip().lstrip("/")
     return host, f"{host}/{path}"[:MAX_PATH]
+
+
+def _is_one_of(host: str, hosts: frozenset[str]) -> bool:
+    """Whether a host is among hosts, of which `.example.com` is all that is below example.com."""
+    if host in hosts:
+        return True
+    dot = host.find(".")
+    while dot >= 0:
+        if host[dot:] in hosts:
+            return True
+        dot = host.find(".", dot + 1)
+    return False
 
 
 def _channel(source: Source, page: Page, advertiser: Source | None, referred: bool) -> str:

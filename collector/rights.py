@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Route
 
 from pipeline.spool import SpoolRefuses
 from schema.event import PAGEVIEW
+from schema.host import site_name
 
 from .beacon import CONSENTS, Beacon, clean, shortened
 from .endpoint import RETRY_AFTER_S, Collector
@@ -121,8 +122,8 @@ def _width(text: str) -> int:
 def _rules(collector: Collector, site: str, host: str, any_: bool = True) -> Rules | None:
     """The site that was named; failing that, the one whose host the request came to, or any: the first there is."""
     if site:
-        return collector.rules.get(site.lower().removeprefix("www."))
-    mine = collector.rules.get(host.partition(":")[0].lower().removeprefix("www."))
+        return collector.rules.get(site_name(site))
+    mine = collector.rules.get(site_name(host))
     return mine or (next(iter(collector.rules.values()), None) if any_ else None)
 
 

@@ -10,6 +10,9 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, structs
 
+from schema.host import host_name, site_name
+from schema.site import each_of
+
 UTM = ("utm_source", "utm_medium", "utm_campaign")
 MORE_UTM = (*UTM, "utm_term", "utm_content", "ref")
 
@@ -50,6 +53,11 @@ class CollectorSettings(Struct, frozen=True, forbid_unknown_fields=True):
             "0: any number.",
         ),
     ] = 3000
+
+    def __post_init__(self) -> None:
+        # A host's subdomains count anyway, and `www.` counts for nothing.
+        spam = each_of("referrer_spam", self.referrer_spam, lambda host: site_name(host_name(host.removeprefix("*."))))
+        structs.force_setattr(self, "referrer_spam", spam)
 
 
 class KeySettings(Struct, frozen=True, forbid_unknown_fields=True):

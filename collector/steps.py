@@ -72,6 +72,7 @@ class Rules(Struct, frozen=True):
     anonymization: Anonymization
     lifetime: int
     keep: frozenset[str]
+    # From these no visit is referred: the site's names and what `hosts` admit; `.example.com` is all below it.
     own_hosts: frozenset[str]
     # A bare total until the page says that consent was granted.
     needs_consent: bool = False

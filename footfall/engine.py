@@ -33,6 +33,7 @@ from dashboards.report import Reports
 from pipeline.imports import Import, abandon_all
 from pipeline.release import received_by_spool
 from pipeline.settings import SiteRules
+from schema.host import site_name
 from schema.migrate import migrate
 from schema.site import Site
 from schema.store import Store, StoreDown, StoreError
@@ -162,7 +163,7 @@ class Engine:
     def _site(self, name: str) -> tuple[Site, SiteRules]:
         rules = self._settings.site_rules()
         for site, mine in rules:
-            if name.lower().removeprefix("www.") in site.names:
+            if site_name(name) in site.names:
                 return site, mine
         # A site that was given as a flag to another start: what is stored of it can still be read and added to.
         site = ad_hoc_site(name)
@@ -335,7 +336,7 @@ def accounts(settings: Settings) -> Accounts:
 def ad_hoc_site(name: str) -> SiteSettings:
     """A site that no settings file names, with every default. Raises CannotDo for an impossible name."""
     try:
-        return msgspec.convert({"key": name.lower().removeprefix("www.")}, SiteSettings)
+        return msgspec.convert({"key": site_name(name)}, SiteSettings)
     except msgspec.ValidationError:
         raise CannotDo(f"site {name!r}: a site is named by letters, digits, '.', '_' and '-'") from None
 

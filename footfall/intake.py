@@ -19,6 +19,7 @@ from collector.place import Places
 from collector.reason import Reason
 from collector.steps import Client, Draft, Rules, anonymize
 from schema.event import Event
+from schema.host import site_name
 from schema.site import LocalDay, local_day
 
 from .databases import datacenters_of
@@ -104,7 +105,7 @@ def run(house: House, rules: Rules, sent: Iterable[Sent | Reason], places: Place
 def rules_of(house: House, name: str) -> Rules:
     """What holds for a site in the house; one that it does not know gets every default."""
     known = house.settings.collector_rules()
-    wanted = name.lower().removeprefix("www.")
+    wanted = site_name(name)
     if wanted in known:
         return known[wanted]
     site = ad_hoc_site(name)

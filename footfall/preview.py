@@ -111,12 +111,12 @@ def _reduced(
     settings: Settings, places: Places, beacon: Beacon, client: Client, site: str, preset: str = ""
 ) -> tuple[Anonymization, Reduction]:
     """With a site's settings, or with those of all; preset: that one and nothing else."""
-    known = {name: one for one in settings.all_sites for name in one.names}
-    wanted = site.lower().removeprefix("www.")
-    if wanted and wanted not in known:
-        raise CannotDo(f"site {site!r} is not one of the settings: {', '.join(known) or 'there are none'}")
+    known = settings.site_called(site)
+    if site and known is None:
+        names = ", ".join(one.key for one in settings.all_sites)
+        raise CannotDo(f"site {site!r} is not one of the settings: {names or 'there are none'}")
     # Nobody is counted, so what counts bots or needs consent for that is beside the question.
-    mine = structs.replace(known.get(wanted, SiteSettings("example")), count_automated=True, consent="exempt")
+    mine = structs.replace(known or SiteSettings("example"), count_automated=True, consent="exempt")
     if preset:
         mine = structs.replace(mine, anonymization=AnonymizationSettings(preset=preset))  # type: ignore[arg-type]
     rules = structs.replace(settings, sites=(mine,), demo=False).collector_rules()[mine.key]

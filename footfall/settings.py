@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta, Struct, field, structs
 
 from collector.address import Proxies
-from collector.gate import Exclusions, check_hosts, gate_of
+from collector.gate import Exclusions, gate_of
 from collector.key_follower import bare_fingerprint
 from collector.settings import (
     PRESETS,
@@ -32,7 +32,8 @@ from collector.settings import (
 from collector.steps import Rules
 from dashboards.settings import DashboardSettings
 from pipeline.settings import ReleaseSettings, RetentionSettings, RollupSettings, SiteRules, SpoolSettings
-from schema.site import Goal, Site
+from schema.host import host_pattern, site_name
+from schema.site import Goal, Site, each_of
 
 DEFAULT_FILE = "footfall.toml"
 # Secrets may come from the environment, so that they need not be in a file.
@@ -70,6 +71,10 @@ class SiteSettings(Site, frozen=True, forbid_unknown_fields=True):
         AnonymizationSettings | None,
         Meta(description="This site's own preset, or single values that depart from [anonymization]."),
     ] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        structs.force_setattr(self, "hosts", each_of("hosts", self.hosts, host_pattern))
 
     @property
     def has_preset(self) -> bool:
@@ -123,10 +128,6 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
                     # The path is what msgspec would add, and what `_explain` finds the line by.
                     raise ValueError(f"{name!r} names both {names[name]!r} and {site.key!r} - at `$.sites[{index}]`")
                 names[name] = site.key
-            try:
-                check_hosts(site.hosts)
-            except ValueError as problem:
-                raise ValueError(f"{problem} - at `$.sites[{index}].hosts`") from None
             if site.exclude.countries and self.anonymity_of(site).place == "none":
                 raise ValueError(
                     "no country is known with anonymization.place = 'none'; remove the countries, or set place = "
@@ -160,6 +161,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         days = _first(site.retention_days, None if site.has_preset else self.retention.raw_days, mine.raw_days)
         return structs.replace(mine, k=k, raw_days=days)
 
+    def site_called(self, name: str) -> SiteSettings | None:
+        """The site that a beacon of that name would count for."""
+        wanted = site_name(name)
+        return next((site for site in self.all_sites if wanted in site.names), None)
+
     def site_rules(self) -> tuple[tuple[Site, SiteRules], ...]:
         """What the pipeline needs to know of each site."""
         resolved = ((site, self.anonymity_of(site)) for site in self.all_sites)
@@ -182,9 +188,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             mine = self.anonymity_of(site)
             keep = frozenset(mine.query_parameters)
             consent = site.consent == "required"
-            spam = frozenset(host.lower() for host in self.collector.referrer_spam)
+            spam = frozenset(self.collector.referrer_spam)
             gate = gate_of(site.hosts, site.exclude)
-            rules = Rules(site, mine, mine.raw_days, keep, site.own_hosts, consent, spam, gate)
+            rules = Rules(site, mine, mine.raw_days, keep, site.own_hosts | gate.names, consent, spam, gate)
             by_name.update(dict.fromkeys(site.names, rules))
         return by_name
 
@@ -387,8 +393,9 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> list[str]:
 
 def _explain(problem: str, tree: dict[str, Any], text: str, file: str | None, origins: Mapping[str, str]) -> str:
     """msgspec's message, which ends in the path of the value, as file, line, name, value and what is allowed."""
-    message, _, path = problem.partition(" - at `$")
-    path = path.rstrip("`")
+    # A struct's own check may say which of its fields it means: the path within it comes first.
+    message, *paths = problem.split(" - at `$")
+    path = "".join(part.rstrip("`") for part in reversed(paths))
     unknown = re.search(r"unknown field `([^`]+)`", message)
     if unknown:
         path += f".{unknown[1]}"

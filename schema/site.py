@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
+
+from .host import host_name, site_name
 
 _EPOCH = dt.date(1970, 1, 1)
+_KEY = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
 
 class Goal(Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,7 +39,7 @@ class Goal(Struct, frozen=True, forbid_unknown_fields=True):
 class Site(Struct, frozen=True, forbid_unknown_fields=True):
     """One website. The key never changes; domains are attributes and may."""
 
-    key: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}\Z", description="The immutable name of the site.")]
+    key: Annotated[str, Meta(description="The immutable name of the site.")]
     domains: Annotated[
         tuple[str, ...], Meta(description="Names by which beacons may call the site; the key is always one.")
     ] = ()
@@ -52,6 +56,15 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
     ] = False
 
     def __post_init__(self) -> None:
+        if not _KEY.fullmatch(self.key):
+            likely = site_name(self.key)
+            remedy = (
+                f"write {likely!r}, as browsers send it" if _KEY.fullmatch(likely) else "write such as 'example.com'"
+            )
+            raise ValueError(
+                f"a key has up to 100 small letters, digits, '.', '_' and '-' ({self.key!r}): {remedy} - at `$.key`"
+            )
+        structs.force_setattr(self, "domains", each_of("domains", self.domains, host_name))
         try:
             ZoneInfo(self.timezone)
         except Exception:
@@ -62,13 +75,24 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def own_hosts(self) -> frozenset[str]:
-        """The key and the domains, lower case, without `www.`: from one of them to another is no referral."""
-        return frozenset(name.lower().removeprefix("www.") for name in (self.key, *self.domains))
+        """The key and the domains, without `www.`: from one of them to another is no referral."""
+        return frozenset(map(site_name, (self.key, *self.domains)))
 
     @property
     def names(self) -> frozenset[str]:
-        """Every name a beacon may use for the site, lower case, without `www.`."""
-        return self.own_hosts | frozenset(name.lower() for name in self.ids)
+        """What `site_name` makes of every name that a beacon may use for the site; and the key as it is."""
+        return self.own_hosts | frozenset((self.key, *map(site_name, self.ids)))
+
+
+def each_of(field: str, names: Sequence[str], turn: Callable[[str], str]) -> tuple[str, ...]:
+    """A list of the settings, turned. Raises ValueError with the place of what cannot be, as msgspec tells places."""
+    turned = []
+    for index, name in enumerate(names):
+        try:
+            turned.append(turn(name))
+        except ValueError as problem:
+            raise ValueError(f"{problem} - at `$.{field}[{index}]`") from None
+    return tuple(turned)
 
 
 def pattern_regex(pattern: str) -> str:

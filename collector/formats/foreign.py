@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from schema.event import ENGAGEMENT, PAGEVIEW
+from schema.host import site_name
 
 from ..beacon import Refused, clean, name_of, whole_of
 from ..format import Incoming, Outcome
@@ -36,7 +37,7 @@ def parameters(text: bytes) -> dict[str, str]:
 
 def site_of(value: str | None, field: str) -> tuple[str, ...]:
     """The one site that is named. Raises Refused."""
-    name = clean(value or "").strip().lower().removeprefix("www.")
+    name = site_name(clean(value or ""))
     if not name:
         raise Refused(Reason.NO_DOMAIN, field, "is required")
     return (name,)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from schema.event import PAGEVIEW
+from schema.host import site_name
 
 from ..beacon import Beacon, Refused, number_of, shortened
 from ..format import Answer, Arrival, Incoming, Outcome
@@ -91,8 +92,8 @@ class GoatCounter:
         """The site in the path, or the one of the page's host, or the only one there is."""
         if "site" in incoming.path:
             return site_of(incoming.path["site"], "site")
-        name = host.lower().removeprefix("www.")
-        known = next((one for one in (name, name.partition(":")[0]) if one in self._rules), self._only)
+        name = site_name(host)
+        known = name if name in self._rules else self._only
         if not known:
             raise Refused(Reason.NO_DOMAIN, "site", "is not told by the page's host: use /count/SITE")
         return (known,)

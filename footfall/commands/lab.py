@@ -21,6 +21,7 @@ from collector.reason import Reason
 from collector.settings import PRESETS
 from collector.shadow_publisher import read_shadow
 from collector.steps import Rules
+from schema.host import site_name
 
 from ..databases import places_of
 from ..engine import CannotDo, ad_hoc_site
@@ -87,7 +88,7 @@ def _rules(settings: Settings, name: str | None) -> Rules:
     known = settings.collector_rules()
     if name is None:
         name = settings.sites[0].key if len(settings.sites) == 1 else "lab.invalid"
-    wanted = name.lower().removeprefix("www.")
+    wanted = site_name(name)
     if wanted in known:
         return known[wanted]
     site = ad_hoc_site(name)

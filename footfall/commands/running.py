@@ -13,6 +13,8 @@ import click
 import msgspec
 from msgspec import structs
 
+from schema.host import bare_host, site_name
+
 from ..engine import accounts, control_path, opened
 from ..key_serving import hand_out_keys
 from ..process import CannotStart
@@ -30,11 +32,11 @@ def _flags(sites: Sequence[str], load_settings: Load, **given: Any) -> Settings:
     """Settings with the flags in them; --site adds to the sites of the file."""
     settings = load_settings(given)
     known = {name for site in settings.sites for name in site.names}
-    added = [name for name in dict.fromkeys(sites) if name.lower().removeprefix("www.") not in known]
+    added = [name for name in dict.fromkeys(sites) if site_name(name) not in known]
     if not added:
         return settings
     tree = msgspec.to_builtins(settings.sites)
-    new = [{"key": name.lower().removeprefix("www."), "domains": [name.lower()]} for name in added]
+    new = [{"key": site_name(name), "domains": [bare_host(name)]} for name in added]
     return load_settings({**given, "sites": [*tree, *new]})
 
 

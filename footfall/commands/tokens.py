@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from collector.tokens import Tokens
+from schema.host import site_name
 
 from ..engine import CannotDo, ad_hoc_site, control_path
 from ..serve import token_file
@@ -36,7 +37,7 @@ def create(load_settings: Load, site: str, name: str, as_json: bool) -> None:
     if control_path(settings).exists():
         settings = settings_in_force(settings)
         site_named(settings, site)  # a running Footfall knows which sites there are
-    known = settings.collector_rules().get(site.lower().removeprefix("www."))
+    known = settings.collector_rules().get(site_name(site))
     key = known.site.key if known else ad_hoc_site(site).key
     id_, made = _of(settings).create(key, name)
     click.echo(msgspec.json.encode({"id": id_, "site": key, "name": name, "token": made}).decode() if as_json else made)

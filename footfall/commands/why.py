@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from collector.why import Entry
+from schema.host import site_name
 
 from .. import missing
 from ..engine import CannotDo, control_path, opened
@@ -55,9 +56,9 @@ def why(load_settings: Load, site: str, follow: bool, as_json: bool) -> None:
 
 def site_named(settings: Settings, name: str) -> SiteSettings:
     """The site that a beacon of that name would count for. Raises CannotDo."""
-    wanted = name.lower().removeprefix("www.")
-    found = next((site for site in settings.all_sites if wanted in site.names), None)
+    found = settings.site_called(name)
     if found is None:
+        wanted = site_name(name)
         known = ", ".join(site.key for site in settings.all_sites) or "none"
         raise CannotDo(
             f"site {name!r} is not one of the settings: there are {known}; add it as a [[sites]] table with "

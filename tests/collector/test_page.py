@@ -23,7 +23,7 @@ BALANCED = STRICT | {"utm_term", "utm_content", "ref"}
         ("https://example.com/a%20%20", "example.com", "/a"),
         ("https://example.com/a;jsessionid=1A2B", "example.com", "/a;jsessionid=:secret"),
         ("https://example.com/u/anna%40example.org/edit", "example.com", "/u/:email/edit"),
-        ("https://bücher.example/x", "bücher.example", "/x"),
+        ("https://bücher.example/x", "xn--bcher-kva.example", "/x"),
         ("//example.com/x", "example.com", "/x"),
         ("/just/a/path", "(none)", "/just/a/path"),
         ("start", "(none)", "/start"),

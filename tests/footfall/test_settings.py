@@ -61,7 +61,11 @@ def rows(settings: Settings) -> dict[str, dict[str, str]]:
         ("[release]\nkk = 5", 2, "release.kk = 5: is not a setting; `footfall settings` lists them all"),
         ("\n[colour]\nx = 1", 2, "colour = {'x': 1}: is not a setting; `footfall settings` lists them all"),
         # Sites.
-        ("[[sites]]\nkey = 'a'\n[[sites]]\nkey = 'B'", 4, "sites[1].key = 'B': expected `str` matching regex"),
+        (
+            "[[sites]]\nkey = 'a'\n[[sites]]\nkey = 'B'",
+            4,
+            "sites[1].key = 'B': a key has up to 100 small letters, digits, '.', '_' and '-' ('B'): write 'b'",
+        ),
         (
             "demo = false\n\n[[sites]]\ndomains = ['a']",
             3,
@@ -116,7 +120,7 @@ def test_a_wrong_value_names_file_line_setting_value_and_what_is_allowed(
         ({"sets": ["data=x", "data.k=5"]}, "data.k: data is not a table of settings"),
         ({"sets": ["anonymization.preset=lax"]}, "--set: anonymization.preset = 'lax': must be one of"),
         ({"sets": ['collector.trusted_proxies=["*"]']}, "--set: collector.trusted_proxies = ['*']: proxies: '*'"),
-        ({"sets": ['sites=[{key="A"}]']}, "--set: sites[0].key = 'A': expected `str` matching"),
+        ({"sets": ['sites=[{key="A"}]']}, "--set: sites[0].key = 'A': a key has up to 100 small letters"),
         ({"flags": {"collector.port": 99999}}, "command line: collector.port = 99999: expected `int` <= 65535"),
     ],
 )

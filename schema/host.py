@@ -1,0 +1,107 @@
+"""Names of hosts, in the one spelling in which browsers send them.
+
+In: a name as people write it: any case and alphabet, with a trailing dot, perhaps with a scheme or a port. Out: lower
+case and ASCII (IDNA by UTS #46, as the URL standard has it), or a ValueError that says what to write instead.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from ipaddress import IPv6Address
+
+_LABEL = "[a-z0-9_-]{1,63}"
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_MAX_NAME = 253
+# Nothing of it needs a closer look.
+_PLAIN = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
+_SCHEME = re.compile(r"https?://", re.IGNORECASE)
+_PORT = re.compile(r"(?<=.):\d{1,5}\Z", re.ASCII)
+
+
+def host_name(text: str) -> str:
+    """A host out of the settings. Raises ValueError, with the remedy, for what no browser sends as one."""
+    try:
+        name = ascii_host(text.strip())
+    except ValueError:
+        name = ""
+    if _NAME.fullmatch(name) and len(name) <= _MAX_NAME and all(map(_is_decodable, name.split("."))):
+        return name
+    if ":" in name:
+        try:
+            return _v6(name)
+        except ValueError:
+            pass
+    rest = _without_scheme(text).partition("/")[0]
+    likely = bare_host(rest)
+    write = f"write {likely!r}, without scheme, port and path" if likely != name and _NAME.fullmatch(likely) else ""
+    raise ValueError(f"{text!r} is not a host name; {write or 'write one such as example.com, without anything else'}")
+
+
+def host_pattern(text: str) -> str:
+    """A host, or `*.` and one: it and all below. Raises ValueError."""
+    star = "*." if text.strip().startswith("*.") else ""
+    try:
+        return star + host_name(text.strip().removeprefix(star))
+    except ValueError as problem:
+        remedy = str(problem).partition("; ")[2]
+        raise ValueError(f"{text!r} is not a host name; {remedy}; '*.example.com' is it and all below") from None
+
+
+@lru_cache(maxsize=1024)
+def site_name(text: str) -> str:
+    """The name under which a site is looked up that a beacon or a person calls so. What is no host stays as it is."""
+    return bare_host(text).removeprefix("www.")
+
+
+def bare_host(text: str) -> str:
+    """The host, without scheme, port and a slash at the end; what is no host stays as it is, in lower case."""
+    name = text.strip()
+    if not _PLAIN.fullmatch(name):
+        name = _without_scheme(name).rstrip("/")
+        port = _PORT.search(name)
+        # What a tracker of others calls a site may have a colon in it; an address without brackets has several.
+        if port and (name.startswith(("[", "localhost:")) or ("." in name and name.count(":") == 1)):
+            name = name[: port.start()]
+    try:
+        return ascii_host(name)
+    except ValueError:
+        return name.lower()
+
+
+@lru_cache(maxsize=1024)
+def ascii_host(text: str) -> str:
+    """The host of a URL in lower case and ASCII, without trailing dot and brackets. Raises ValueError."""
+    if text.isascii():
+        name = text.lower()
+    elif len(text) > _MAX_NAME:
+        raise ValueError("no host is as long")
+    else:
+        # Ten milliseconds, for what most houses never see.
+        from idna import uts46_remap
+
+        # Of IDNA's rules only the mapping: browsers let pass what registries do not, emoji and underscores among it.
+        labels = uts46_remap(text, std3_rules=False).split(".")
+        name = ".".join(label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels)
+    if name.startswith("[") and name.endswith("]"):
+        return _v6(name[1:-1])
+    return name.removesuffix(".")
+
+
+def _without_scheme(text: str) -> str:
+    return _SCHEME.sub("", text.strip(), count=1)
+
+
+def _v6(text: str) -> str:
+    if "%" in text:
+        raise ValueError("an address with a zone is no host")
+    return str(IPv6Address(text))
+
+
+def _is_decodable(label: str) -> bool:
+    if not label.startswith("xn--"):
+        return True
+    try:
+        return bool(label[4:].encode().decode("punycode"))
+    except UnicodeError:
+        return False
