@@ -1,14 +1,18 @@
 """The collector's web application: the endpoint, the tracker, visitors' rights, the demo pages, health.
 
-In: HTTP requests. Out: answers. Promises: pages and scripts come from the package, read once at start.
+In: HTTP requests, also those that a proxy hands on with the path of the collector's public address in front. Out:
+answers. Promises: pages and scripts come from the package, read once at start; no path that takes beacons is answered
+with a redirect, because a browser follows none for a beacon that a page of another origin has sent.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import resources
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -35,6 +39,7 @@ _TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+_SLASHES = re.compile("/{2,}")
 _DEMO_HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; "
     "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -44,9 +49,15 @@ _DEMO_HEADERS = {
 
 
 def create_app(
-    collector: Collector, keys: KeyFile, tokens: Tokens, spool: Spool, ready: Callable[[], str], demo: bool
+    collector: Collector,
+    keys: KeyFile,
+    tokens: Tokens,
+    spool: Spool,
+    ready: Callable[[], str],
+    demo: bool,
+    public_url: str = "",
 ) -> Starlette:
-    """The application. ready: "" or why no beacon can be taken now."""
+    """The application. ready: "" or why no beacon can be taken now. public_url: how pages reach it."""
 
     def refresh() -> None:
         keys.refresh()
@@ -85,6 +96,8 @@ def create_app(
         *rights.routes(collector),
         *scripts.routes(),
         *openapi.routes(),
+        # Its addresses are relative.
+        Route("/opt-out/", _moved("../opt-out")),
         Route("/", root),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
@@ -97,27 +110,53 @@ def create_app(
                 page = _file(entry.read_bytes(), suffix, _DEMO_HEADERS)
                 routes.append(Route(f"/demo/{entry.name}", page))
                 if entry.name == "index.html":
-                    routes.append(Route("/demo/", page))
-    return _App(routes=routes, lifespan=lifespan)
+                    routes += [Route("/demo/", page), Route("/demo", _moved("demo/"))]
+    return _App(routes, lifespan, urlsplit(public_url).path.rstrip("/"))
 
 
 class _App(Starlette):
     """Starlette, past which a beacon goes straight to its endpoint: that answers every error itself."""
 
     def __init__(
-        self, routes: list[BaseRoute], lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]]
+        self,
+        routes: list[BaseRoute],
+        lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]],
+        prefix: str,
     ) -> None:
         super().__init__(routes=routes, lifespan=lifespan)
+        self.router.redirect_slashes = False
+        self._prefix = prefix
         # LimitedProtocol asks them past ASGI.
         self.endpoints = {
-            route.path.encode(): route.endpoint
+            f"{before}{route.path}{after}".encode(): route.endpoint
             for route in routes
             if isinstance(route, Route) and isinstance(route.endpoint, Endpoint)
+            for before in {"", prefix}
+            for after in ("", "/")
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        endpoint = self.endpoints.get(scope["path"].encode()) if scope["type"] == "http" else None
-        await (endpoint or super().__call__)(scope, receive, send)
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        path: str = scope["path"]
+        if self._prefix and path.startswith(f"{self._prefix}/"):
+            path = path.removeprefix(self._prefix)
+        # "//api/event" is what an address that ends with a slash makes of it.
+        direct = _SLASHES.sub("/", path).rstrip("/")
+        endpoint = self.endpoints.get(direct.encode())
+        if direct.startswith("/count/"):
+            path = direct
+        await (endpoint or super().__call__)({**scope, "path": path}, receive, send)
+
+
+def _moved(to: str) -> Callable[[Request], Awaitable[Response]]:
+    """A redirect that holds beneath whatever address the collector is reached by."""
+
+    async def answer(_: Request) -> Response:
+        return Response(status_code=308, headers={"location": to})
+
+    return answer
 
 
 def _file(content: bytes, suffix: str, headers: dict[str, str]) -> Callable[[Request], Response]:

@@ -46,11 +46,13 @@ _NO_HOST = re.compile(r"[/?#\\]")
 _Headers = tuple[tuple[bytes, bytes], ...]
 _Count = tuple[str, Reason, float]
 _CORS = (
-    (b"access-control-allow-origin", b"*"),
+    (b"vary", b"origin"),
     (b"access-control-expose-headers", b"X-Footfall-Reason, X-Plausible-Dropped"),
     (b"cross-origin-resource-policy", b"cross-origin"),
     (b"cache-control", b"no-store"),
 )
+# What an Origin header looks like. Another one is not repeated.
+_ORIGIN = re.compile(rb"null|[a-z][a-z0-9+.-]{0,30}://[\w.:\[\]-]{1,260}")
 # For servers only: no browser lets a page of another origin ask, or read an answer.
 _SAME_ORIGIN = (
     (b"cross-origin-resource-policy", b"same-origin"),
@@ -234,7 +236,7 @@ class Endpoint:
         self._format = format_
         # A format is called as its module is.
         self._wire = type(format_).__module__.rpartition(".")[2]
-        self._always = _CORS if cross_origin else _SAME_ORIGIN
+        self._cross_origin = cross_origin
         methods = ", ".join((*format_.methods, "OPTIONS")).encode()
         self._allow: _Headers = ((b"allow", methods),)
         self._preflight: _Headers = self._allow
@@ -254,11 +256,11 @@ class Endpoint:
     async def reply(self, scope: Scope, receive: Receive) -> Reply:
         """Take what is sent, and say so."""
         if scope["method"] == "OPTIONS":
-            return _reply(self._always, Answer(204, b"", "", self._preflight))
+            return _reply(self._always(scope), Answer(204, b"", "", self._preflight))
         if scope["method"] not in self._format.methods:
             bad = Refused(Reason.BAD_METHOD, "request", f"is sent with {' or '.join(self._format.methods)}")
             self._collector.refuse(bad, self._collector.clock(), self._wire)
-            return self._refuse(bad, self._allow)
+            return self._refuse(scope, bad, self._allow)
         collector, now = self._collector, self._collector.clock()
         try:
             incoming = Incoming(
@@ -274,15 +276,15 @@ class Endpoint:
             if reasons and set(reasons_in(outcomes)) == {Reason.THROTTLED}:
                 # Each is counted already.
                 message = "comes from a network that sends too much; try again in a minute"
-                return self._refuse(Refused(Reason.THROTTLED, "request", message))
-            return _reply(self._always, self._format.answer(outcomes, incoming), tuple(dict.fromkeys(reasons)))
+                return self._refuse(scope, Refused(Reason.THROTTLED, "request", message))
+            return _reply(self._always(scope), self._format.answer(outcomes, incoming), tuple(dict.fromkeys(reasons)))
         except TooLarge:
             too_large = Refused(Reason.TOO_LARGE, "request", f"is larger than {self._format.max_body} bytes")
             collector.refuse(too_large, now, self._wire)
-            return self._refuse(too_large)
+            return self._refuse(scope, too_large)
         except Refused as refused:
             collector.refuse(refused, now, self._wire)
-            return self._refuse(refused)
+            return self._refuse(scope, refused)
         except Exception as problem:
             # Nothing of the exception but its type and place: its text may quote what was sent.
             frame = problem.__traceback__
@@ -292,16 +294,25 @@ class Endpoint:
             log.error("beacon_failed", kind=type(problem).__name__, at=where)
             failed = Refused(Reason.FAILED, "request", "failed; the operator's log says where")
             collector.refuse(failed, now, self._wire)
-            return self._refuse(failed)
+            return self._refuse(scope, failed)
 
-    def _refuse(self, refused: Refused, headers: _Headers = ()) -> Reply:
+    def _always(self, scope: Scope) -> _Headers:
+        """The headers that every answer to that request has."""
+        if not self._cross_origin:
+            return _SAME_ORIGIN
+        for name, value in scope["headers"]:
+            if name == b"origin":
+                return _cors_for(value)
+        return _cors_for(b"")
+
+    def _refuse(self, scope: Scope, refused: Refused, headers: _Headers = ()) -> Reply:
         answer = self._format.refuse(refused)
         if refused.reason.status in (429, 503):
             wait = RETRY_AFTER_S if refused.reason.status == 503 else _CALM_AFTER_S
             headers = (*headers, (b"retry-after", str(wait).encode()))
         if headers:
             answer = Answer(answer.status, answer.body, answer.content_type, (*answer.headers, *headers))
-        return _reply(self._always, answer, (refused.reason,))
+        return _reply(self._always(scope), answer, (refused.reason,))
 
 
 async def _read(scope: Scope, receive: Receive, most: int) -> bytes:
@@ -333,7 +344,20 @@ def _domain_of(url: str) -> tuple[str, ...]:
     return (site_name(host),)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
+def _cors_for(origin: bytes) -> _Headers:
+    """What lets a page of that origin send, and read the answer.
+
+    A JSON body sent by `navigator.sendBeacon` comes with credentials, and browsers then refuse the wildcard. That the
+    answer may be read with them gives nothing away: no cookie is ever read, and an answer tells of nothing but what was
+    sent with the request."""
+    if not _ORIGIN.fullmatch(origin):
+        return ((b"access-control-allow-origin", b"*"), *_CORS)
+    mine = ((b"access-control-allow-origin", origin), (b"access-control-allow-credentials", b"true"))
+    return (*mine, *_CORS)
+
+
+@lru_cache(maxsize=1024)
 def _reply(always: _Headers, answer: Answer, reasons: tuple[Reason, ...] = ()) -> Reply:
     """An answer with all its headers: the same few for almost every request."""
     headers = [*always, *answer.headers]

@@ -29,7 +29,9 @@ class CollectorSettings(Struct, frozen=True, forbid_unknown_fields=True):
     host: Annotated[str, Meta(description="Address the collector listens on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="Port the collector listens on; 0 takes a free one.")] = 8000
     workers: Annotated[int, Meta(ge=1, le=64, description="Collector processes; each has its own spool.")] = 1
-    public_url: Annotated[str, Meta(description="How pages reach the collector; empty: http://host:port.")] = ""
+    public_url: Annotated[
+        str, Meta(description="How pages reach the collector, with a path if it has one; empty: http://host:port.")
+    ] = ""
     trusted_proxies: Annotated[
         tuple[str, ...],
         Meta(description="Networks (CIDR) of proxies whose X-Forwarded-For is believed. `*` is refused."),

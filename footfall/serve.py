@@ -312,7 +312,8 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
             return str(problem)
         return spool.refusal
 
-    app = collector_app(endpoint, keys, Tokens(token_file(settings)), spool, ready, settings.demo)
+    public = settings.collector.public_url
+    app = collector_app(endpoint, keys, Tokens(token_file(settings)), spool, ready, settings.demo, public)
     config = uvicorn.Config(
         app,
         http=LimitedProtocol,

@@ -17,7 +17,7 @@ button.addEventListener('click', () => {
     localStorage.removeItem(FLAG);
   } else {
     localStorage.setItem(FLAG, 'true');
-    fetch(`/privacy/object?width=${screen.width}`, { method: 'POST', keepalive: true });
+    fetch(`privacy/object?width=${screen.width}`, { method: 'POST', keepalive: true });
   }
   show();
 });

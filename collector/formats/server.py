@@ -257,7 +257,7 @@ class ServerEndpoint(Endpoint):
         if scope["method"] == "POST" and not self._tokens.site_of(bearer(scope["headers"])):
             refused = not_authorized()
             self._collector.refuse(refused, self._collector.clock(), self._wire)
-            return self._refuse(refused)
+            return self._refuse(scope, refused)
         return await super().reply(scope, receive)
 
 

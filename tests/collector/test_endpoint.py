@@ -174,6 +174,7 @@ def test_an_accepted_beacon_is_stored_and_answered_with_ok(tmp_path: Path) -> No
     assert (answer.status, answer.body) == (202, b"ok")
     assert {name.decode(): value.decode() for name, value in answer.headers} == {
         "access-control-allow-origin": "*",
+        "vary": "origin",
         "access-control-expose-headers": "X-Footfall-Reason, X-Plausible-Dropped",
         "cross-origin-resource-policy": "cross-origin",
         "cache-control": "no-store",
@@ -557,14 +558,32 @@ def test_a_signal_for_one_site_hides_no_refusal_of_another(tmp_path: Path) -> No
 # -- the rest ------------------------------------------------------------------------------------------------------
 
 
-def test_a_preflight_is_answered_for_every_origin(tmp_path: Path) -> None:
-    answer = ask(
-        tmp_path, b"", [("origin", "https://x.example"), ("access-control-request-method", "POST")], method="OPTIONS"
-    )
+@pytest.mark.parametrize(
+    "origin",
+    ["https://x.example", "http://localhost:8080", "https://[::1]:8443", "capacitor://localhost", "null"],
+)
+def test_a_preflight_is_answered_for_every_origin_with_credentials_too(tmp_path: Path, origin: str) -> None:
+    answer = ask(tmp_path, b"", [("origin", origin), ("access-control-request-method", "POST")], method="OPTIONS")
     assert (answer.status, answer.body) == (204, b"")
-    assert answer.header("access-control-allow-origin") == "*"
+    assert answer.header("access-control-allow-origin") == origin
+    assert answer.header("access-control-allow-credentials") == "true"
+    assert answer.header("vary") == "origin"
     assert answer.header("access-control-allow-methods") == "POST, OPTIONS"
     assert answer.header("access-control-allow-headers") == "Content-Type"
+
+
+@pytest.mark.parametrize("body", [PAGEVIEW, PAGEVIEW | {"d": "nobody"}, b"{", b"x" * 100_000])
+def test_the_answer_itself_may_be_read_by_the_page_that_sent_it(tmp_path: Path, body: Any) -> None:
+    answer = ask(tmp_path, body, [("origin", "https://a.example")])
+    assert answer.header("access-control-allow-origin") == "https://a.example"
+    assert answer.header("access-control-allow-credentials") == "true"
+    assert answer.header("vary") == "origin"
+
+
+@pytest.mark.parametrize("origin", ["", "a.example", "https://a.example https://b.example", "https://a.example/x", "*"])
+def test_what_is_no_origin_is_not_repeated(tmp_path: Path, origin: str) -> None:
+    answer = ask(tmp_path, PAGEVIEW, [("origin", origin)])
+    assert answer.header("access-control-allow-origin") == "*"
     assert answer.header("access-control-allow-credentials") is None
 
 
@@ -654,5 +673,9 @@ def test_a_foreign_page_deletes_nothing_and_is_answered_alike_and_a_wish_is_stor
         return [await house.ask(wishes, [("origin", f"https://{host}")]) for host in ("evil.example", "a.example")]
 
     foreign, own = run(tmp_path, use)
-    assert foreign == own
+    assert (foreign.status, foreign.body) == (own.status, own.body)
+    # Each is told its own origin, and nothing else differs.
+    assert set(foreign.headers) ^ set(own.headers) == {
+        (b"access-control-allow-origin", f"https://{host}".encode()) for host in ("evil.example", "a.example")
+    }
     assert len([erasure for path in spool_files(tmp_path) for erasure in read_erasures(path)]) == 1
