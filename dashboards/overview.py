@@ -72,8 +72,8 @@ class Point(Struct, frozen=True, gc=False):
 
 class Overview(Struct, frozen=True):
     """change: against the previous period, in percent; of a rate in percentage points; None where it has no base.
-    count_only: page views counted without being recorded. folded_hours: visitors in hours too small to draw.
-    step: what the counts of open days are multiples of.
+    count_only: page views counted without being recorded, of closed days. folded_hours: visitors in hours too small to
+    draw. step: what the counts of open days are multiples of.
     hidden_days: days of fewer than k people, the open ones too."""
 
     site: str
@@ -162,7 +162,7 @@ def read(
         tables=_tables(cells, rows),
         goals=tuple(rated(goals.result(), totals.visitors if totals else 0)),
         vitals=tuple(vitals.result()),
-        count_only=count_only.result() // step * step,
+        count_only=_closed_alone(count_only.result(), released, now.date()) // step * step,
         folded_hours=folded.get(period.first, 0),
         hidden_days=sum(state(day) == "hidden" for day in _days_of(period)),
         released=released,
@@ -244,15 +244,22 @@ def _tables(cells: Cells, rows: int) -> dict[str, tuple[Cell, ...]]:
     return tables
 
 
-def _count_only(store: Store, site: str, period: Period) -> int:
-    """Page views that were counted without being recorded: a privacy signal asked for that, or consent was missing."""
-    found = store.rows(
-        "SELECT sum(count) FROM ingest WHERE site = {site:String} AND reason = 'count_only' "
-        "AND toDate(minute) BETWEEN {first:Date} AND {last:Date}",
+def _count_only(store: Store, site: str, period: Period) -> list[Row]:
+    """By day the page views that were counted without being recorded: a privacy signal asked for that, or consent was
+    missing."""
+    return store.rows(
+        "SELECT toDate(minute) AS day, sum(count) FROM ingest WHERE site = {site:String} AND reason = 'count_only' "
+        "AND toDate(minute) BETWEEN {first:Date} AND {last:Date} GROUP BY day",
         {"site": site, "first": period.first, "last": period.last},
         **store.brief,
     )
-    return int(found[0][0])
+
+
+def _closed_alone(counts: Iterable[Row], released: Released, today: dt.date) -> int:
+    """What such counts of closed days add up to: one that still grows would tell the second of each page view of the
+    one who asked not to be recorded. A day of nobody else is never released; it is closed once the next one is over."""
+    closed = released.span.released
+    return sum(int(count) for day, count in counts if day in closed or day < today - _DAY)
 
 
 def _figures(sums: Measures) -> Figures:

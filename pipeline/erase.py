@@ -1,6 +1,7 @@
 """Deletes the rows of visitors who took their consent back (rule D6), once everything they sent before has arrived.
 
-In: the table `erasures`, which the writers fill. Out: rows gone from `events`, their open days recomputed.
+In: the table `erasures`, which the writers fill. Out: rows gone from `events`; what is shown of their open days follows
+with its next version.
 Promises: an erasure stays until every enrolled spool has passed its second, or events still queued would bring the
 rows back; where one lags too long, it is carried out all the same, and again on what arrives later; no statement holds
 a visitor number; done again after a crash it changes nothing; releases stay (rule R5).
@@ -19,7 +20,7 @@ from schema.store import Store
 from .kept import KeptSums
 from .quarantine import Quarantine
 from .release import received_through
-from .rollup import roll_up
+from .rollup import ROLLING, roll_up
 from .settings import SiteRules
 
 log = structlog.get_logger("erase")
@@ -67,8 +68,15 @@ def erase(
             allow_nondeterministic_mutations=1,
         )
     for key, day in touched:
-        if key in sites:
-            roll_up(store, sites[key][0], day, sites[key][1], kept)
+        if key not in sites:
+            continue
+        site, rules = sites[key]
+        if rules.k == 1:
+            roll_up(store, site, day, rules, kept)
+        elif kept:
+            # What is shown stays until enough others have come: a row that goes alone would tell whose it was.
+            with ROLLING:
+                kept.forget(store, key, day)
     done = store.rows(f"SELECT DISTINCT _partition_id FROM erasures WHERE {_COMPLETE}", before)
     for (partition,) in done:
         store.command(f"ALTER TABLE {store.local('erasures')} DROP PARTITION ID '{partition}'")

@@ -4,7 +4,7 @@ In: `work_cells`, `work_conversions`, `work_vitals`; which values are rare and w
 Out: rows.
 Promises: no cell below k visitors is written under its own name, and what is folded together is never one value nor
 fewer than k people, counted distinctly (rule R3). Conversions, revenue and vitals follow the cells, and below k people
-there is no row of revenue or vitals, in `strict` none of conversions.
+there is no row of them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ def fold(of: SiteDay, rules: SiteRules, live: bool) -> None:
     parameters = of.named | {
         "start": day_bounds(of.site.timezone, day_number(of.day)).start,
         "k": rules.k,
-        "least_converters": rules.k if rules.strict else 1,
         "lonely": _keep(of, rules.k),
     }
     rounded = live and rules.strict
@@ -135,9 +134,10 @@ _CELLS = f"""
 _HAS_CELL = _KEPT
 
 
-def _in_company(counted: str, within: str, least: str) -> str:
-    """Of counted rows (dimension, value, {within}, people …) those with at least that many people. Where any has fewer,
-    the smallest of the others is left out, too (R3): the total less what is shown would tell the hidden one."""
+def _in_company(counted: str, within: str) -> str:
+    """Of counted rows (dimension, value, {within}, people …) those with at least k people. Where any has fewer, the
+    smallest of the others is left out, too (R3): the total less what is shown would tell the hidden one."""
+    least = "{k:UInt32}"
     return f"""
     SELECT * FROM
     (
@@ -151,7 +151,6 @@ def _in_company(counted: str, within: str, least: str) -> str:
 # Who reached a goal has no currency, who paid has one.
 _REACHED = "currency = ''"
 _CONVERTERS = _folded("conversions", ("goal", "currency"), ("people", "times", "paid"))
-_LEAST = f"if({_REACHED}, {{least_converters:UInt32}}, {{k:UInt32}})"
 _REACHING = {
     "goal": "goal",
     "currency": "currency",
@@ -162,7 +161,7 @@ _REACHING = {
 }
 _CONVERSIONS = f"""
     {insert("staging_conversions", _KEY | _REACHING)}
-    FROM ({_in_company(_CONVERTERS, "goal, currency", _LEAST)})
+    FROM ({_in_company(_CONVERTERS, "goal, currency")})
     WHERE {_HAS_CELL} AND ({_REACHED} OR NOT {{rounded:Bool}})"""
 
 _MEASURED = _folded("vitals", ("metric",), ("people", "samples", "good", "poor"), "histogram")
@@ -174,7 +173,7 @@ _IN_ORDER = f"""
         arraySplit((one, b, before) -> b != before, each, of_each, arrayRotateRight(of_each, 1)) AS alike,
         arrayMap((some, b) -> (b, arraySum(some) - length(some) * b * {UNIT}), alike, arrayCompact(of_each)) AS sums,
         arrayFilter(one -> one.2 > 0, sums) AS filled
-    FROM ({_in_company(_MEASURED, "metric", "{k:UInt32}")})
+    FROM ({_in_company(_MEASURED, "metric")})
     WHERE {_HAS_CELL}"""
 _HISTOGRAM = {name: name for name in ("metric", "samples", "good", "poor", "people")} | {
     "buckets": "filled.1",

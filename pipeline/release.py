@@ -102,9 +102,11 @@ def close_days(
     known = {site.key: (site, rules) for site, rules in sites}
     _drop_closed(store, known)
     arrived = received_through(store)
+    still_open = open_days(store)
+    _drop_abandoned(store, known, still_open, now, arrived, grace_s)
     closing = [
         (open_day, complete)
-        for open_day in open_days(store)
+        for open_day in still_open
         if open_day.site in known
         for due, complete in (may_close(known[open_day.site][0], open_day, now, arrived, grace_s),)
         if due
@@ -181,6 +183,25 @@ def _drop_closed(store: Store, known: Mapping[str, tuple[Site, SiteRules]]) -> N
         "SELECT DISTINCT site, day FROM open_cells WHERE (site, day) IN (SELECT site, day FROM manifest)"
     ):
         if key in known:
+            drop_open(store, known[key][0], day)
+
+
+def _drop_abandoned(
+    store: Store,
+    known: Mapping[str, tuple[Site, SiteRules]],
+    still_open: Sequence[OpenDay],
+    now: float,
+    arrived: int,
+    grace_s: int,
+) -> None:
+    """Drop the open rows of days that are over and of which everybody was erased: nobody will ever release them."""
+    there = {(open_day.site, open_day.day) for open_day in still_open}
+    for key, day in store.rows("SELECT DISTINCT site, day FROM open_cells"):
+        if (key, day) in there or key not in known:
+            continue
+        end = day_bounds(known[key][0].timezone, day_number(day)).end
+        # What the manifest names goes by `_drop_closed`.
+        if now >= end + grace_s and arrived >= end:
             drop_open(store, known[key][0], day)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+from collections.abc import Mapping
 
 from msgspec import structs
 
@@ -20,8 +21,9 @@ from .fold import fold
 from .kept import KeptSums
 from .others import choose_near, fill_others, find_rare, look_near, noting, pass_over
 from .parallel import at_once
-from .rows import MINE, SiteDay, look
+from .rows import MINE, Found, SiteDay, look
 from .settings import SiteRules
+from .shown import remember, shown
 from .sums import adding
 from .visits import fill_changed, fill_visits
 
@@ -41,8 +43,8 @@ _NEW_AT_MOST = 1 / 10
 def roll_up(store: Store, site: Site, day: dt.date, rules: SiteRules, kept: KeptSums | None = None) -> None:
     """Bring an open day up to date and put it in place. kept: the sums that earlier runs left and this one leaves."""
     with ROLLING:
-        build(store, "events", site, day, rules, live=True, kept=kept)
-        _put_in_place(store, site, day)
+        found = build(store, "events", site, day, rules, live=True, kept=kept)
+        _put_in_place(store, site, day, rules, found.through)
         clear_staging(store, site, day)
 
 
@@ -54,14 +56,17 @@ def build(
     rules: SiteRules,
     live: bool = False,
     kept: KeptSums | None = None,
-) -> None:
-    """Fill `staging_*` with the folded rows of a site-day. The caller holds ROLLING. live: the day is still open."""
+) -> Found:
+    """Fill `staging_*` with the folded rows of a site-day; of which raw rows. The caller holds ROLLING. live: the day
+    is still open."""
     clear_staging(store, site, day)
     # A run that was killed left what it had in a server's memory.
     _clear(store)
     of = SiteDay(store, source, site, day)
     try:
-        fold(_patch(of, rules.k, kept) or _compute(of, rules.k, kept), rules, live)
+        of, found = _patch(of, rules.k, kept) or _compute(of, rules.k, kept)
+        fold(of, rules, live)
+        return found
     finally:
         _clear(store)
 
@@ -72,11 +77,11 @@ def clear_staging(store: Store, site: Site, day: dt.date) -> None:
 
 def drop_open(store: Store, site: Site, day: dt.date) -> None:
     """Remove a day's open rows, once its released ones are readable."""
-    for family in FAMILIES:
-        store.command(_drop(store.local(f"open_{family}"), site, day))
+    for table in (*(f"open_{family}" for family in FAMILIES), "open_through"):
+        store.command(_drop(store.local(table), site, day))
 
 
-def _compute(of: SiteDay, k: int, kept: KeptSums | None) -> SiteDay:
+def _compute(of: SiteDay, k: int, kept: KeptSums | None) -> tuple[SiteDay, Found]:
     """Have the day's sums, and know who is behind its rare values, from all of its raw rows."""
     found = look(of)
     if kept:
@@ -91,10 +96,10 @@ def _compute(of: SiteDay, k: int, kept: KeptSums | None) -> SiteDay:
     if kept:
         kept.keep(of, found, near)
     fill_others(of)
-    return of
+    return of, found
 
 
-def _patch(of: SiteDay, k: int, kept: KeptSums | None) -> SiteDay | None:
+def _patch(of: SiteDay, k: int, kept: KeptSums | None) -> tuple[SiteDay, Found] | None:
     """The same from the sums of the last run: less what the visitors with new rows were in them, and what they are now.
     None where that cannot be told, and nothing is left behind."""
     before = kept and kept.take(of)
@@ -114,7 +119,7 @@ def _patch(of: SiteDay, k: int, kept: KeptSums | None) -> SiteDay | None:
             at_once(of.store, noting(of, now.dimensions - before.near))
             kept.keep(of, found, before.near | now.dimensions, before.whole)
             fill_others(of)
-            return of
+            return of, found
     _clear(of.store)
     return None
 
@@ -124,9 +129,12 @@ def _clear(store: Store) -> None:
         store.command(f"TRUNCATE TABLE work_{table}")
 
 
-def _put_in_place(store: Store, site: Site, day: dt.date) -> None:
+def _put_in_place(store: Store, site: Site, day: dt.date, rules: SiteRules, through: Mapping[int, int]) -> None:
     counts = (f"SELECT '{family}' AS family, count() FROM staging_{family} WHERE {MINE}" for family in FAMILIES)
     filled: dict[str, int] = dict(store.rows(" UNION ALL ".join(counts), {"site": site.key, "day": day}))
+    # Where nothing is shown, nor was before, the first to be shown need not be k people more.
+    if any(filled.values()) or shown(store, site, day):
+        remember(store, site, day, rules, through)
     for family in FAMILIES:
         table = store.local(f"open_{family}")
         replace = f"ALTER TABLE {table} REPLACE PARTITION {_partition(site, day)} FROM staging_{family}"

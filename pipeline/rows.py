@@ -16,11 +16,14 @@ from schema.site import Site
 from schema.store import Store
 
 from .insert import insert
-from .spool_file import PLACE_BITS
+from .spool_file import PLACE_BITS, SPOOL_BITS
 
 MINE = "site = {site:String} AND day = {day:Date}"
 RANGE = "visitor BETWEEN {first:UInt64} AND {last:UInt64}"
 _FILE = f"bitShiftRight(sequence, {PLACE_BITS})"
+# Which spool a raw row came by; of one spool the places only grow.
+SPOOL = f"toUInt8(bitAnd({_FILE}, {2**SPOOL_BITS - 1}))"
+_SPOOL_OF_FILE = f"toUInt8(bitAnd(file, {2**SPOOL_BITS - 1}))"
 _FILES = "(SELECT (groupArray(file), groupArray(known), groupArray(last)) FROM work_files)"
 # Of the raw row at hand, bound to nothing: whether it was there when the run began, and whether it is not in the sums.
 THERE = f"sequence <= transform({_FILE}, {_FILES}.1, {_FILES}.3, toUInt64(0))"
@@ -75,11 +78,12 @@ class Some(Struct, frozen=True):
 
 class Found(Struct, frozen=True):
     """known: those that the sums should have, as they are now. all: with what is new. replaced: a row that the sums
-    count was sent again with an earlier place."""
+    count was sent again with an earlier place. through: of each spool the last place among all."""
 
     known: Some
     all: Some
     replaced: bool
+    through: dict[int, int]
 
     @property
     def new(self) -> int:
@@ -100,12 +104,13 @@ def look(of: SiteDay) -> Found:
         GROUP BY file""",
         of.named,
     )
-    ((known, mark, new, new_mark, ids),) = store.rows(
-        "SELECT sum(known_rows), groupBitXor(known_mark), sum(new_rows), groupBitXor(new_mark), sum(ids) "
-        "FROM work_files"
+    ((known, mark, new, new_mark, ids, (spools, places)),) = store.rows(
+        "SELECT sum(known_rows), groupBitXor(known_mark), sum(new_rows), groupBitXor(new_mark), sum(ids), "
+        f"maxMap([{_SPOOL_OF_FILE}], [last]) FROM work_files"
     )
     replaced = bool(ids) and _repeated(of)
-    return Found(Some(known, mark), Some(known + new, mark ^ new_mark), replaced)
+    through = dict(zip(spools, places, strict=True))
+    return Found(Some(known, mark), Some(known + new, mark ^ new_mark), replaced, through)
 
 
 def _repeated(of: SiteDay) -> bool:

@@ -27,6 +27,7 @@ from .release import OpenDay, ahead_of_time, close_days, open_days, received_by_
 from .retention import expire
 from .rollup import ROLLING, roll_up
 from .settings import RollupSettings, SiteRules
+from .shown import may_show
 
 log = structlog.get_logger("schedule")
 
@@ -99,7 +100,7 @@ class Pipeline:
         self._scheduler.shutdown(wait=True)
 
     def roll_up(self) -> list[tuple[str, dt.date]]:
-        """Recompute the open days that have new rows; which."""
+        """Recompute the open days that have new rows, of enough people to be shown; which."""
         if time.monotonic() < self._due:
             return []
         started = time.monotonic()
@@ -108,9 +109,10 @@ class Pipeline:
             for open_day in self._open_days():
                 if open_day.site in self._sites and self._seen.get((open_day.site, open_day.day)) != open_day.events:
                     site, rules = self._sites[open_day.site]
-                    roll_up(self.store, site, open_day.day, rules, self._kept)
+                    if may_show(self.store, site, open_day.day, rules):
+                        roll_up(self.store, site, open_day.day, rules, self._kept)
+                        done.append((open_day.site, open_day.day))
                     self._seen[open_day.site, open_day.day] = open_day.events
-                    done.append((open_day.site, open_day.day))
         self.rolled_up += len(done)
         self._cost = cost = time.monotonic() - started
         self._due = time.monotonic() + min(_LONGEST_WAIT_S, _COST_FACTOR * cost) - self.settings.every_s

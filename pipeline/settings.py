@@ -57,7 +57,7 @@ class RetentionSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SiteRules(Struct, frozen=True):
-    """What rolling up one site needs, all defaults resolved. strict: conversions below k converters are hidden, too."""
+    """What rolling up one site needs, all defaults resolved. strict: open days are rounded down (rule H4)."""
 
     k: int
     retention_days: int

@@ -40,7 +40,7 @@ CHUNK_ROWS = 20_000
 # Seconds and serial of a file's creation.
 _NAME = re.compile(r"\d{1,10}-\d{1,2}\.(open|sealed)")
 # Bits of `sequence`: seconds 32 | serial 6 | spool 6 | place 20.
-PLACE_BITS, _SPOOL_BITS, SERIAL_BITS = 20, 6, 6
+PLACE_BITS, SPOOL_BITS, SERIAL_BITS = 20, 6, 6
 # Errors that say nothing about a file's content: no descriptors or memory left, a disk that fails.
 _PASSING = frozenset(
     (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PERM)
@@ -67,7 +67,7 @@ class Header(Struct, frozen=True):
 
     def sequence(self, place: int) -> int:
         """Orders events across files: by second of the file, serial, spool, place in the file."""
-        upper = (self.created << SERIAL_BITS | self.serial) << _SPOOL_BITS | self.spool % (1 << _SPOOL_BITS)
+        upper = (self.created << SERIAL_BITS | self.serial) << SPOOL_BITS | self.spool % (1 << SPOOL_BITS)
         return upper << PLACE_BITS | place
 
 

@@ -31,7 +31,7 @@ GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE ON {{ database }}.{{ table }}
 {% endfor %}
 {% endfor %}
 {% endfor %}
-{% for table in tables('months', 'months_cells', 'months_vitals') %}
+{% for table in tables('open_through', 'months', 'months_cells', 'months_vitals') %}
 GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
 {% for table in tables('manifest', 'expiries') %}

@@ -1,0 +1,71 @@
+"""A house for attackers: what they can do is have visits counted and look at what everybody may see who is signed in.
+
+The store, the pipeline and the reports are the real ones; events go in as the writer puts them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from typing import Any
+
+from msgspec import to_builtins
+
+from dashboards.period import Period
+from dashboards.query import Query
+from dashboards.report import Reports
+from pipeline.release import release
+from pipeline.schedule import Pipeline
+from pipeline.settings import RollupSettings, SiteRules
+from schema.site import Goal, Site, day_bounds, day_number
+from schema.store import Store
+from tests.conftest import insert, make_event
+
+DAY = dt.date(2046, 2, 3)
+NOON = day_bounds("UTC", day_number(DAY)).start + 43_200
+_NUMBER = itertools.count(1)
+
+
+class House:
+    """One site. k: the rule that attackers are up against; 1 switches it off."""
+
+    def __init__(self, store: Store, k: int) -> None:
+        self.store = store
+        goals = (Goal("Sign up", event="signup"), Goal("Buy", event="purchase"))
+        self.site = Site(f"attacked-{next(_NUMBER)}", goals=goals, release_k=k)
+        self.rules = SiteRules(k, 30, "balanced")
+        self._pipeline = Pipeline(
+            store, [(self.site, self.rules)], RollupSettings(every_s=60), clock=lambda: NOON + 7200
+        )
+        self._reports = Reports(store, [self.site], clock=lambda: NOON + 7200)
+
+    def visit(self, visitor: int, path: str = "/", at: int = 0, **given: Any) -> None:
+        """Have an event counted."""
+        insert(self.store, [make_event(self.site.key, NOON + at, DAY, visitor=visitor, path=path, **given)])
+
+    def count_only(self) -> None:
+        """Have a page view counted of somebody who asked not to be recorded."""
+        midnight = day_number(DAY) * 86_400
+        columns = ("site", "minute", "reason", "count")
+        self.store.insert("ingest", columns, ((self.site.key,), (midnight,), ("count_only",), (1,)))
+
+    def settle(self) -> None:
+        """Let the periodic work have its turn."""
+        self._pipeline.roll_up()
+
+    def release(self) -> None:
+        """Let the day be over."""
+        release(self.store, "events", self.site, [DAY], self.rules, NOON + 86_400, "live")
+
+    def overview(self) -> dict[str, Any]:
+        """What the page of the site shows."""
+        shown: dict[str, Any] = to_builtins(self._reports.overview(self.site, Period(DAY, DAY, ""), rows=100))
+        return shown
+
+    def stats(self, by: str = "", *filters: str) -> dict[str, Any]:
+        """What the interface answers."""
+        return self._reports.stats(Query.of(self.site.key, DAY, DAY, by, filters))
+
+    def rows(self, by: str, *filters: str) -> dict[str, dict[str, Any]]:
+        """The rows of an answer by their value."""
+        return {row["value"]: row for row in self.stats(by, *filters)["rows"]}

@@ -1,0 +1,47 @@
+"""Who knows that few have signed up: does a goal tell that it was one, and of which country he is?"""
+
+from __future__ import annotations
+
+import pytest
+
+from schema.store import Store
+
+from .house import House
+
+pytestmark = pytest.mark.clickhouse
+
+
+def signed_up(store: Store, k: int, people: int) -> House:
+    """A day of fourteen, of whom so many sign up; the last of them is from France."""
+    house = House(store, k)
+    for visitor in range(14):
+        country = "FR" if visitor >= 8 else "DE"
+        house.visit(visitor, at=visitor, country=country)
+        if 8 - people < visitor <= 8:
+            house.visit(visitor, at=visitor + 60, name="signup", country=country)
+    return house
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_goal_of_fewer_than_k_is_nowhere(store: Store, closed: bool) -> None:
+    house = signed_up(store, k=5, people=1)
+    house.release() if closed else house.settle()
+    assert house.stats()["totals"]["visitors"] == 14
+    assert house.rows("goal") == {}
+    assert not house.overview()["goals"]
+    for filter_ in ("country==FR", "country==DE", "page==/", "event==signup", "event==(other)"):
+        assert house.rows("goal", filter_) == {}, filter_
+
+
+def test_the_same_goal_names_him_where_nothing_is_hidden(store: Store) -> None:
+    house = signed_up(store, k=1, people=1)
+    house.settle()
+    assert house.rows("goal", "country==FR")["Sign up"]["visitors"] == 1
+
+
+def test_nor_does_the_whole_less_the_other_countries(store: Store) -> None:
+    """Six have signed up: that is shown. Five of them are Germans; were that shown, too, one is from France."""
+    house = signed_up(store, k=5, people=6)
+    house.settle()
+    assert house.rows("goal")["Sign up"]["visitors"] == 6
+    assert house.rows("goal", "country==DE") == house.rows("goal", "country==FR") == {}

@@ -1,0 +1,106 @@
+"""Who looks again and again and writes down what has changed: does he get the row about one person?"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from schema.store import Store
+
+from .house import House
+
+pytestmark = pytest.mark.clickhouse
+
+K = 5
+DIMENSIONS = ("entry_page", "source", "country", "language", "screen", "browser", "os")
+_VALUES = {
+    "path": ("/", "/pricing", "/clinic/hiv", "/clinic/debts"),
+    "source": ("Google", "Facebook", ""),
+    "country": ("DE", "GB", "US"),
+    "language": ("de", "en", "fr"),
+    "screen": ("S", "M", "XL"),
+    "browser": ("Chrome", "Firefox", "Safari"),
+    "os": ("Windows", "Linux", "macOS"),
+}
+Person = dict[str, str]
+
+
+def somebody(chance: random.Random) -> Person:
+    return {name: chance.choice(values) for name, values in _VALUES.items()}
+
+
+def differences(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, ...] | None:
+    """Of each dimension the value that one visitor more has; None where other than one came."""
+    if after["totals"]["visitors"] - before["totals"]["visitors"] != 1:
+        return None
+    row = []
+    for dimension in DIMENSIONS:
+        had = {cell["value"]: cell["visitors"] for cell in before["tables"][dimension]}
+        more = [c["value"] for c in after["tables"][dimension] if c["visitors"] - had.get(c["value"], 0) == 1]
+        row.append(more[0] if len(more) == 1 else "?")
+    return tuple(row)
+
+
+def rebuilt(store: Store, k: int) -> tuple[int, list[int]]:
+    """How many of twelve people are known by all their attributes, after the morning in which every value had many; and
+    by how many visitors what is shown went up each time."""
+    chance, house = random.Random(7), House(store, k)
+    for visitor in range(90):
+        house.visit(visitor, at=visitor, **somebody(chance))
+    house.settle()
+    before, people, known, steps = house.overview(), [], [], []
+    for visitor in range(1000, 1012):
+        person = somebody(chance)
+        people.append(tuple(person.values()))
+        house.visit(visitor, at=1000 + visitor, **person)
+        house.settle()
+        after = house.overview()
+        row = differences(before, after)
+        known += [row] if row else []
+        steps.append(after["totals"]["visitors"] - before["totals"]["visitors"])
+        before = after
+    return sum(row in people for row in known), [step for step in steps if step]
+
+
+def test_a_poller_rebuilds_nobody(store: Store) -> None:
+    found, steps = rebuilt(store, K)
+    assert found == 0
+    assert steps == [5, 5]
+
+
+def test_the_same_poller_rebuilds_everybody_where_each_is_shown_at_once(store: Store) -> None:
+    found, steps = rebuilt(store, 1)
+    assert found == 12
+    assert steps == [1] * 12
+
+
+@pytest.mark.parametrize("looked", ["series", "version", "folded_hours", "vitals", "goals"])
+def test_nothing_else_on_the_page_tells_that_one_came(store: Store, looked: str) -> None:
+    house = House(store, K)
+    for visitor in range(9):
+        house.visit(visitor, at=visitor, lcp=900.0)
+    house.settle()
+    splits = ("", "day", "hour", "goal", "vital", "event")
+    before, answers = house.overview(), [house.stats(by) for by in splits]
+    house.visit(100, at=3600, name="purchase", currency="EUR", amount=100, lcp=900.0)
+    house.settle()
+    assert house.overview()[looked] == before[looked]
+    assert [house.stats(by) for by in splits] == answers
+    assert answers[0]["totals"]["events"] == 9
+
+
+def test_who_asked_not_to_be_recorded_is_not_told_by_the_second(store: Store) -> None:
+    """Each of his page views is one in a bare total."""
+    house = House(store, K)
+    seen = []
+    for _ in range(4):
+        house.count_only()
+        house.settle()
+        seen.append(house.overview()["count_only"])
+    assert seen == [0, 0, 0, 0]
+    # What he would see if the total was not of closed days only.
+    house.visit(1)
+    house.release()
+    assert house.overview()["count_only"] == 4
