@@ -17,7 +17,7 @@ from typing import IO
 
 from schema.event import PAGEVIEW
 
-from .beacon import Beacon, clean, shortened
+from .beacon import Beacon, bounded, clean
 from .reason import Reason
 from .steps import Client
 
@@ -69,9 +69,9 @@ def read_line(line: str, host: str) -> tuple[Beacon, Client, int] | Reason:
     agent = match["agent"] or ""
     beacon = Beacon(
         name=PAGEVIEW,
-        url=shortened(f"https://{host}{clean(target)}"),
+        url=bounded(f"https://{host}{clean(target)}"),
         domains=(),
-        referrer="" if referrer == "-" else shortened(clean(referrer)),
+        referrer="" if referrer == "-" else bounded(clean(referrer)),
     )
     return beacon, Client(match["address"], "" if agent == "-" else agent), moment
 

@@ -19,16 +19,20 @@ from schema.event import NO_SCROLL
 from schema.host import site_name
 from schema.metrics import VITALS
 
+from .cut import cut
 from .reason import Reason
 
 MAX_NAME = 120
-MAX_URL = 2000
+# What is read of a URL, in characters; what is kept of it is far less (page.py), and what is thrown away may be long.
+MAX_URL = 65_536
 MAX_PROPS = 30
 MAX_KEY = 300
 MAX_VALUE = 2000
 MAX_ID = 200
 # Ten names of 200 characters.
 _MAX_DOMAINS = 2000
+# They count as letters, or as signs, and nobody sees them: fillers of Korean syllables, and Braille without a dot.
+_BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800\u0020")
 CONSENTS = ("granted", "denied", "withdrawn")
 # One report tells of no more, as long as a visit's gap: a tab left open overnight must not outweigh all who read.
 MAX_ENGAGED_MS = 30 * 60_000
@@ -39,19 +43,10 @@ _LONGEST_VITAL_MS = 600_000.0
 _LARGEST_SHIFT = 1000.0
 # C0 and C1 controls, and the marks that turn the direction of text around.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_MAX_AMOUNT = 10**15
+# A URL with all of its host, or a path without one.
+_ORIGIN = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#\\]*[/?#\\]|/[^/])")
 # Whole numbers below it pass through a float unchanged.
 _EXACT = 2**53
-# A URL up to where its path begins.
-_ORIGIN = re.compile(rb"[^/?#]*//[^/?#]*(?=/)")
-# Stands for a path of which nothing is known, as in the scrubber.
-_NO_PATH = b"/:scrubbed"
-# ISO 4217 currencies whose minor unit is not a hundredth.
-_MINOR_DIGITS = {
-    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI"), 0),
-    **dict.fromkeys(("VND", "VUV", "XAF", "XOF", "XPF"), 0),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-}
 
 
 class Refused(Exception):
@@ -95,6 +90,14 @@ def clean(text: str) -> str:
     return _CONTROLS.sub("", text) if not text.isascii() or not text.isprintable() else text
 
 
+def visible(text: str) -> str:
+    """A name as it is read, "" where nothing of it can be seen."""
+    if text.isascii():
+        return clean(text).strip()
+    text = clean(text).strip()
+    return text if any(letter.isprintable() and letter not in _BLANK_LETTERS for letter in text) else ""
+
+
 def first_text(*values: Any) -> str:
     """The first value that is a text or a whole number; "" if none is."""
     for value in values:
@@ -106,13 +109,15 @@ def first_text(*values: Any) -> str:
     return ""
 
 
-def name_of(value: Any) -> str:
-    """An event's name. Raises Refused."""
-    name = first_text(value)
+def name_of(value: Any, limit: int | None = MAX_NAME) -> str:
+    """An event's name; without a limit as much of it as the scrubber reads. Raises Refused."""
+    name = visible(first_text(value))
     if not name:
         raise Refused(Reason.NO_NAME, "event_name", "can't be blank")
-    if len(name) > MAX_NAME:
-        raise Refused(Reason.NO_NAME, "event_name", f"should be at most {MAX_NAME} character(s)")
+    if limit is None:
+        return cut(name, MAX_VALUE)
+    if len(name) > limit:
+        raise Refused(Reason.NO_NAME, "event_name", f"should be at most {limit} character(s)")
     return name
 
 
@@ -140,8 +145,10 @@ def _named_in(text: str) -> tuple[str, ...]:
     return domains[:10]
 
 
-def props_of(value: Any) -> dict[str, str]:
-    """Properties out of an object, or out of JSON text of one: the first 30, each a text. Raises Refused."""
+def props_of(value: Any, foreign: bool = False) -> dict[str, str]:
+    """Properties out of an object, or out of JSON text of one: the first 30, each a text that loses what is over its
+    limit. A name that is blank or too long is refused; foreign: left out, for nobody can mend another's tracker.
+    Raises Refused."""
     if isinstance(value, str):
         try:
             value = msgspec.json.decode(value)
@@ -154,9 +161,11 @@ def props_of(value: Any) -> dict[str, str]:
         text = _prop_text(raw)
         if not text:
             continue
-        if len(key.encode()) > MAX_KEY or len(text.encode()) > MAX_VALUE:
-            raise Refused(Reason.BAD_PROPERTY, "props", f"keys up to {MAX_KEY} and values up to {MAX_VALUE} bytes")
-        props[clean(key)] = text
+        name = visible(key)
+        if name and len(key.encode()) <= MAX_KEY:
+            props[name] = cut(text, MAX_VALUE)
+        elif not foreign:
+            raise Refused(Reason.BAD_PROPERTY, "props", f"names must not be blank, nor longer than {MAX_KEY} bytes")
     return props
 
 
@@ -172,32 +181,13 @@ def _prop_text(value: Any) -> str:
             return ""
 
 
-def money_of(value: Any) -> tuple[str, int]:
-    """(currency, minor units); ("", 0) where it is absent or makes no sense: the event is kept all the same."""
-    if isinstance(value, str):
-        try:
-            value = msgspec.json.decode(value)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return "", 0
-    if not isinstance(value, dict):
-        return "", 0
-    currency, amount = value.get("currency"), value.get("amount")
-    if not isinstance(currency, str) or not re.fullmatch(r"[A-Za-z]{3}", currency):
-        return "", 0
-    number = number_of(amount)
-    if number is None or abs(number) > _MAX_AMOUNT:
-        return "", 0
-    minor = round(number * 10 ** _MINOR_DIGITS.get(currency.upper(), 2))
-    return (currency.upper(), minor) if abs(minor) <= _MAX_AMOUNT else ("", 0)
-
-
 def ignored_in(money: Any, currency: str, props: Any, taken: dict[str, str]) -> tuple[str, ...]:
     """What `money_of` and `props_of` passed over, in constant words."""
     if not money and not props:
         return ()
     found = []
     if money and not currency:
-        found.append("revenue ignored: no amount, or no currency of three letters")
+        found.append("revenue ignored: no amount, or no currency of ISO 4217")
     if isinstance(props, dict) and len(props) > len(taken):
         found.append("properties ignored: empty, neither text nor number nor yes or no, or more than 30")
     elif props and not taken:
@@ -247,27 +237,21 @@ def vitals_of(values: Iterable[tuple[str, Any]]) -> dict[str, float]:
     return found
 
 
-def limited(url: str) -> str:
-    """A URL that is there and not too long. Raises Refused."""
+def url_of(*values: Any) -> str:
+    """A page's URL, as much of it as is read. Raises Refused where there is none."""
+    url = bounded(first_text(*values))
     if not url:
         raise Refused(Reason.NO_URL, "url", "is required")
-    if len(url if url.isascii() else url.encode()) > MAX_URL:
-        raise Refused(Reason.BAD_URL, "url", f"is longer than {MAX_URL} bytes")
     return url
 
 
-def shortened(url: str) -> str:
-    """A URL within the limit, without the parameters or the path that do not fit; "" if not even its host does.
-
-    None of them is cut in two: half of an e-mail address is a name that the scrubber does not know for one.
-    """
-    # One byte more than may stay: it tells whether anything is cut, and whether a parameter ends there.
-    head = url[: MAX_URL + 1].encode("utf-8", "replace")[: MAX_URL + 1]
-    if len(head) <= MAX_URL:
+def bounded(url: str) -> str:
+    """As much of a URL as is read, without the parameter that the limit falls into."""
+    if len(url) <= MAX_URL:
         return url
-    page, mark, query = head.partition(b"?")
-    if mark:
-        return (page + mark + query.rpartition(b"&")[0]).decode()
-    origin = _ORIGIN.match(head)
-    # Cut at a slash, a path would pass for another page; that it was too long is at least true.
-    return (origin[0] + _NO_PATH).decode() if origin and len(origin[0] + _NO_PATH) <= MAX_URL else ""
+    if _ORIGIN.match(url, 0, MAX_URL) is None:
+        # Half a user name would pass for a host.
+        return ""
+    page, mark, query = url[:MAX_URL].partition("?")
+    # Of a path it matters nothing: far less is kept.
+    return page + mark + query.rpartition("&")[0] if mark else page.partition("#")[0]

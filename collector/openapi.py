@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from schema.metrics import VITALS
 
-from .beacon import CONSENTS, MAX_NAME, MAX_PROPS, MAX_URL
+from .beacon import CONSENTS, MAX_NAME, MAX_PROPS
 from .endpoint import RETRY_AFTER_S
 from .formats import plausible
 from .formats.server import MAX_EVENTS, Batch, Result, ServerEvent, ServerEvents
@@ -250,7 +250,7 @@ def _page_event() -> _Json:
             "maxLength": MAX_NAME,
             "description": "`pageview`, `engagement` or a name of your own.",
         },
-        ("u", "url"): {"type": "string", "maxLength": MAX_URL, "description": "The page's whole URL."},
+        ("u", "url"): {"type": "string", "description": "The page's whole URL."},
         ("d", "domain"): {
             "type": "string",
             "description": "The site, or several between commas; without it the URL's host.",

@@ -14,14 +14,14 @@ import msgspec
 
 from schema.host import ascii_host
 
-from .scrub import is_secret, scrub
+from .cut import cut
+from .percent import decoded
+from .scrub import MAX_TEXT, is_secret, scrub
 
-# What trackers of other houses cut at too; longer URLs are made by machines.
-MAX_URL = 2000
 MAX_PATH = 500
 MAX_VALUE = 200
-# A page has at most this many parameters that anybody looks at; reading more would only cost time.
-MAX_PARAMETERS = 100
+# Advertising links carry some dozens, and the ones that are kept may be the last; reading more would only cost time.
+MAX_PARAMETERS = 1000
 # Stands for a page outside the web, such as an app's own "/screen".
 NO_HOST = "(none)"
 
@@ -32,6 +32,12 @@ CLICK_IDS = (
 )  # fmt: skip
 _REFUSED_SCHEMES = frozenset(("data", "javascript", "file", "blob", "vbscript"))
 _HOST = re.compile(r"[\w.\-:]{1,253}")
+_SLASHES = re.compile("//+")
+# An at sign, as it is or encoded once or more.
+_AT = re.compile("@|%(?:25)*40")
+_LONGEST_PART = 3 * MAX_TEXT + 60
+# A letter at the end of which not all escapes are there, or perhaps not.
+_HALF_LETTER = re.compile(r"(?:%[c-fC-F][0-9a-fA-F](?:%[89abAB][0-9a-fA-F]){0,3})?(?:%[0-9a-fA-F]?)?\Z")
 # What would end a parameter or begin another in the canonical form.
 _QUOTED = str.maketrans({"%": "%25", "&": "%26", "#": "%23", "+": "%2B"})
 
@@ -56,36 +62,38 @@ class Page(msgspec.Struct, frozen=True):
 
 
 # Pages whose URL passed unchanged, by it: a site has some hundreds that are asked for again and again. A URL that lost
-# anything on its way is not kept.
+# anything on its way is not kept. The second holds those of sites that strip the slash at the end.
 PAGES_CACHED = 4096
-_pages: dict[str, Page] = {}
+_pages: tuple[dict[str, Page], dict[str, Page]] = ({}, {})
 
 
-def parse_page(url: str, keep: frozenset[str], hash_mode: bool = False) -> Page:
-    """The page of a URL; `BadUrl` where there is none."""
-    page = _pages.get(url)
+def parse_page(url: str, keep: frozenset[str], hash_mode: bool = False, strip_slash: bool = False) -> Page:
+    """The page of a URL; `BadUrl` where there is none. strip_slash: "/a/" is the page "/a"."""
+    pages = _pages[strip_slash]
+    page = pages.get(url)
     if page is None:
-        page = _parse_page(url, keep, hash_mode)
-        if url in (
+        page = _parse_page(url, keep, hash_mode, strip_slash)
+        plain = url.removesuffix("/") if strip_slash and page.path != "/" else url
+        if plain in (
             f"https://{page.hostname}{page.path}",
             f"https://www.{page.hostname}{page.path}",
         ):  # no parameters, no fragment: the settings have no say
-            if len(_pages) >= PAGES_CACHED:
-                _pages.clear()
-            _pages[url] = page
+            if len(pages) >= PAGES_CACHED:
+                pages.clear()
+            pages[url] = page
     return page
 
 
-def _parse_page(url: str, keep: frozenset[str], hash_mode: bool) -> Page:
+def _parse_page(url: str, keep: frozenset[str], hash_mode: bool, strip_slash: bool) -> Page:
     parts = split_url(url)
-    path = parts.path or "/"
-    path = scrub(path if path.startswith("/") else f"/{path}").rstrip() or "/"
+    path = _path_of(parts.path, strip_slash)
     query = parts.query
     if hash_mode and parts.fragment:
         route, _, inner_query = parts.fragment.partition("?")
         # "#access_token=…" is what a login page left behind, not a route.
         if "=" not in route:
-            path += "#" + scrub(route).rstrip()
+            route = _SLASHES.sub("/", part_of(route))
+            path += "#" + (route.rstrip("/") if strip_slash else route)
         query = f"{query}&{inner_query}"
     kept, names = _parameters(query, keep) if query else ({}, frozenset[str]())
     return Page(
@@ -102,13 +110,27 @@ def _parse_page(url: str, keep: frozenset[str], hash_mode: bool) -> Page:
     )
 
 
+def _path_of(path: str, strip_slash: bool) -> str:
+    """A path as it is stored: readable, scrubbed, and never with two slashes in a row."""
+    path = path if path.startswith("/") else f"/{path}"
+    # A slash may be encoded, and stand beside another.
+    path = _SLASHES.sub("/", part_of(_SLASHES.sub("/", path))) or "/"
+    return (path.rstrip("/") or "/") if strip_slash else path
+
+
+def part_of(text: str) -> str:
+    """A part of a URL, decoded once and scrubbed; of one that is longer than the scrubber reads, its first words."""
+    # An escape is three characters for a byte, a letter four bytes at most: enough is left to be cut at a word's end.
+    if len(text) > _LONGEST_PART:
+        text = _HALF_LETTER.sub("", text[:_LONGEST_PART])
+    return scrub(cut(decoded(text), MAX_TEXT)).strip()
+
+
 def split_url(url: str) -> SplitResult:
     """The parts of a URL that may be a page or a referrer; `BadUrl` for every other."""
     url = url.strip()
     if not url:
         raise BadUrl("url is empty")
-    if len(url) > MAX_URL:
-        raise BadUrl(f"url is longer than {MAX_URL} characters")
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -155,8 +177,8 @@ def _parameters(query: str, keep: frozenset[str]) -> tuple[dict[str, str], froze
         )
         if known and known not in kept and not is_secret(known):
             # A plus is a blank, but in "anna+news@example.com" it belongs to the address.
-            text = value if "@" in value or "%40" in value else value.replace("+", " ")
-            scrubbed = scrub(text).strip()[:MAX_VALUE]
+            text = value if _AT.search(value) else value.replace("+", " ")
+            scrubbed = part_of(text)[:MAX_VALUE]
             if scrubbed:
                 kept[known] = scrubbed
     return kept, frozenset(names)

@@ -11,7 +11,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import NamedTuple
 
-from .page import MAX_PATH, MAX_URL, MAX_VALUE, BadUrl, Page, host_of, split_url
+from .page import MAX_PATH, MAX_VALUE, BadUrl, Page, host_of, part_of, split_url
 from .scrub import scrub
 
 # Hosts that a server sees in a day; a miss costs some microseconds.
@@ -143,7 +143,7 @@ def _referring_host(referrer: str, page: Page, own_hosts: frozenset[str], keep_p
     if not referrer:
         return "", ""
     try:
-        parts = split_url(referrer.strip()[:MAX_URL])
+        parts = split_url(referrer.strip())
         host = host_of(parts)
     except BadUrl:
         return "", ""
@@ -154,7 +154,7 @@ def _referring_host(referrer: str, page: Page, own_hosts: frozenset[str], keep_p
     host = scrub(host)
     if not keep_path or not host or parts.path in ("", "/"):
         return host, host
-    path = ":handle" if host in _MESSENGER_HOSTS else scrub(parts.path).rstrip().lstrip("/")
+    path = ":handle" if host in _MESSENGER_HOSTS else part_of(parts.path).lstrip("/")
     return host, f"{host}/{path}"[:MAX_PATH]
 
 

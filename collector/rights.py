@@ -20,7 +20,7 @@ from pipeline.spool import SpoolRefuses
 from schema.event import PAGEVIEW
 from schema.host import site_name
 
-from .beacon import CONSENTS, Beacon, clean, shortened
+from .beacon import CONSENTS, Beacon, bounded, clean
 from .endpoint import RETRY_AFTER_S, Collector
 from .keys import NoKey
 from .reduction import FIELDS, reduce
@@ -60,9 +60,9 @@ def routes(collector: Collector, clock: Callable[[], float] = time.time) -> list
         consent = asked.get("consent", "")
         beacon = Beacon(
             PAGEVIEW,
-            shortened(clean(asked.get("url", "") or f"https://{rules.site.key}/")),
+            bounded(clean(asked.get("url", "") or f"https://{rules.site.key}/")),
             (),
-            referrer=shortened(clean(asked.get("referrer", ""))),
+            referrer=bounded(clean(asked.get("referrer", ""))),
             time_zone=clean(asked.get("time_zone", ""))[:64],
             width=_width(asked.get("width", "")),
             consent=consent if consent in CONSENTS else "",

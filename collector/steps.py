@@ -16,7 +16,7 @@ from schema.event import NO_SCROLL, NOT_MEASURED, Erasure, Event
 from schema.site import LocalDay, Site
 
 from .address import truncate
-from .beacon import Beacon
+from .beacon import MAX_NAME, Beacon
 from .datacenter import NO_DATACENTERS, Datacenters
 from .device import Device, device_of, language_of, screen_class
 from .gate import OPEN, Gate
@@ -155,7 +155,9 @@ def drop_unasked(draft: Draft) -> Reason | None:
 def drop_bad_url(draft: Draft) -> Reason | None:
     """A URL that names no page."""
     try:
-        draft.page = parse_page(draft.beacon.url, draft.rules.keep, draft.beacon.hash_mode)
+        draft.page = parse_page(
+            draft.beacon.url, draft.rules.keep, draft.beacon.hash_mode, draft.rules.site.trailing_slash == "strip"
+        )
     except BadUrl:
         return Reason.BAD_URL
     return None
@@ -248,10 +250,13 @@ def put_screen(draft: Draft) -> None:
 
 def put_name_and_props(draft: Draft) -> None:
     """The page's own words, scrubbed."""
-    draft.name = scrub(draft.beacon.name)
+    # Cut here and not before: half of an address is nothing that the scrubber finds.
+    draft.name = scrub(draft.beacon.name)[:MAX_NAME]
     if draft.beacon.props:
         draft.props = {
-            scrub(key): ":secret" if is_secret(key) else scrub(value) for key, value in draft.beacon.props.items()
+            name: ":secret" if is_secret(key) else scrub(value)
+            for key, value in draft.beacon.props.items()
+            if (name := scrub(key))
         }
 
 

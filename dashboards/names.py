@@ -7,12 +7,9 @@ from __future__ import annotations
 
 from importlib import resources
 
+from schema.currency import DECIMALS
 from schema.metrics import DIMENSIONS, OTHER
 
-# ISO 4217: the number of decimals where it is not two.
-_WITHOUT_DECIMALS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
-_WITH_THREE = "BHD IQD JOD KWD LYD OMR TND"
-_DECIMALS = dict.fromkeys(_WITHOUT_DECIMALS.split(), 0) | dict.fromkeys(_WITH_THREE.split(), 3)
 _SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩", "UAH": "₴", "CHF": "CHF "}
 
 _LANGUAGE_NAMES = (
@@ -105,7 +102,7 @@ def vital(number: float, unit: str) -> str:
 
 def money(amount: int, currency: str) -> str:
     """Minor units as money: €1,234.50; a currency without a known sign is named: 1,234.50 SEK."""
-    decimals = _DECIMALS.get(currency, 2)
+    decimals = DECIMALS.get(currency, 2)
     text = f"{abs(amount) / 10**decimals:,.{decimals}f}"
     minus = "−" if amount < 0 else ""
     sign = _SIGNS.get(currency)

@@ -14,7 +14,7 @@ from msgspec import structs
 from starlette.types import Scope
 
 from collector.address import Proxies
-from collector.beacon import Beacon, clean, shortened
+from collector.beacon import Beacon, bounded, clean
 from collector.place import Places
 from collector.reduction import COMES_FROM, Reduction, reduce
 from collector.settings import PRESETS, Anonymization, AnonymizationSettings
@@ -77,9 +77,9 @@ def comparer(settings: Settings, places: Places) -> Compare:
         width = form.get("width", "")
         beacon = Beacon(
             PAGEVIEW,
-            shortened(clean(form.get("url", "")).strip()),
+            bounded(clean(form.get("url", "")).strip()),
             (),
-            referrer=shortened(clean(form.get("referrer", "")).strip()),
+            referrer=bounded(clean(form.get("referrer", "")).strip()),
             time_zone=clean(form.get("time_zone", ""))[:64],
             width=int(width) if width.isascii() and width.isdigit() and len(width) < 6 else 0,
         )

@@ -9,7 +9,7 @@ import datetime as dt
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct, structs
@@ -51,6 +51,10 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
     goals: Annotated[tuple[Goal, ...], Meta(description="What counts as a conversion.")] = ()
     release_k: Annotated[int, Meta(ge=1, le=10_000, description="This site's own release.k.")] | None = None
     retention_days: Annotated[int, Meta(ge=2, le=759, description="This site's own retention.raw_days.")] | None = None
+    trailing_slash: Annotated[
+        Literal["keep", "strip"],
+        Meta(description="strip: /about/ is the page /about. Double slashes are always one."),
+    ] = "keep"
     count_automated: Annotated[
         bool, Meta(description="Count bots and headless browsers, too: for the demo site and for tests.")
     ] = False
@@ -96,10 +100,13 @@ def each_of(field: str, names: Sequence[str], turn: Callable[[str], str]) -> tup
 
 
 def pattern_regex(pattern: str) -> str:
-    """A page pattern (`*` within a folder, `**` across) as an anchored RE2 expression."""
-    parts = re.split(r"(\*\*|\*)", pattern)
+    """A page pattern (`*` within a folder, `**` across) as an anchored RE2 expression. A slash at the end of the path
+    makes no difference, nor does one at the end of the pattern: whether it is stored is a setting of the site."""
+    bare = pattern.rstrip("/")
+    parts = re.split(r"(\*\*|\*)", bare.removesuffix("/**"))
     translated = ("" if not p else ".*" if p == "**" else "[^/]*" if p == "*" else re.escape(p) for p in parts)
-    return "^" + "".join(translated) + "$"
+    end = "(?:/.*)?" if bare.endswith("/**") else "/?" if bare else "/"
+    return "^" + "".join(translated) + end + "$"
 
 
 class LocalDay(Struct, frozen=True):

@@ -44,8 +44,9 @@ def site_of(value: str | None, field: str) -> tuple[str, ...]:
 
 
 def event_name(value: Any) -> str:
-    """The name of a custom event. Two names are ours, for what is no custom event. Raises Refused."""
-    name = name_of(value)
+    """The name of a custom event, which the steps cut. Two names are ours, for what is no custom event. Raises
+    Refused."""
+    name = name_of(value, limit=None)
     return name.capitalize() if name in (PAGEVIEW, ENGAGEMENT) else name
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from schema.event import PAGEVIEW
 from schema.host import site_name
 
-from ..beacon import Beacon, Refused, number_of, shortened
+from ..beacon import Beacon, Refused, bounded, number_of
 from ..format import Answer, Arrival, Incoming, Outcome
 from ..reason import Reason
 from ..steps import Rules
@@ -27,7 +27,6 @@ from .foreign import (
     width_of,
 )
 
-MAX_PATH = 2048
 _YES = frozenset({"true", "1", "on"})
 _NO = frozenset({"false", "0", "off", ""})
 # What the script finds a driven browser by.
@@ -54,8 +53,6 @@ class GoatCounter:
         path, page = said.get("p", ""), page_of(incoming)
         if not path:
             raise Refused(Reason.NO_URL, "p", "is required")
-        if len(path.encode()) > MAX_PATH:
-            raise Refused(Reason.BAD_URL, "p", f"is longer than {MAX_PATH} bytes")
         if said.get("s") and number_of(said["s"].partition(",")[0]) is None:
             raise Refused(Reason.BAD_BODY, "s", "is not a width, or width,height,scale")
         is_event, domains = _is_event(said.get("e", "")), self._site(incoming, host_of(page))
@@ -65,10 +62,9 @@ class GoatCounter:
         url = (page or origin) if is_event else _with_query(origin + "/" + path.removeprefix("/"), said.get("q", ""))
         beacon = Beacon(
             name=event_name(path) if is_event else PAGEVIEW,
-            # A path may be longer than a URL, and it is no mistake.
-            url=shortened(url),
+            url=bounded(url),
             domains=domains,
-            referrer=shortened(said.get("r", "")),
+            referrer=bounded(said.get("r", "")),
             width=width_of(said.get("s")),
         )
         return (Arrival(beacon, incoming.client),)

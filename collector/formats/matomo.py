@@ -19,16 +19,16 @@ from ..beacon import (
     MAX_ID,
     Beacon,
     Refused,
+    bounded,
     first_text,
-    limited,
-    money_of,
     number_of,
     props_of,
-    shortened,
+    url_of,
     vitals_of,
     whole_of,
 )
 from ..format import Answer, Arrival, Incoming, Outcome
+from ..money import money_of
 from ..reason import Reason
 from .foreign import GIF, GIF_TYPE, event_name, mistake_in, page_of, parameters, site_of, width_of
 
@@ -128,10 +128,10 @@ def _beacon(said: Mapping[str, str], page: str) -> Beacon | Refused:
     currency, minor = money_of({"currency": said.get("currency"), "amount": amount})
     return Beacon(
         name=name,
-        url=limited(_CAMPAIGN.sub(_utm, said.get("url") or page)),
+        url=url_of(_CAMPAIGN.sub(_utm, said.get("url") or page)),
         domains=domains,
-        referrer=shortened(said.get("urlref", "")),
-        props=props_of(props),
+        referrer=bounded(said.get("urlref", "")),
+        props=props_of(props, foreign=True),
         currency=currency,
         amount=minor,
         vitals=_vitals(said),

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from schema.event import PAGEVIEW
 
-from ..beacon import Beacon, Refused, domains_of, limited, shortened
+from ..beacon import Beacon, Refused, bounded, domains_of, url_of
 from ..format import Answer, Arrival, Incoming, Outcome, first_refusal
 from .foreign import GIF, GIF_TYPE, page_of, parameters
 
@@ -27,9 +27,9 @@ class Pixel:
         said = parameters(incoming.query)
         beacon = Beacon(
             name=PAGEVIEW,
-            url=limited(said.get("u") or page_of(incoming)),
+            url=url_of(said.get("u") or page_of(incoming)),
             domains=domains_of(said.get("d")),
-            referrer=shortened(said.get("r", "")),
+            referrer=bounded(said.get("r", "")),
         )
         return (Arrival(beacon, incoming.client),)
 

@@ -19,21 +19,21 @@ from ..beacon import (
     MAX_ID,
     Beacon,
     Refused,
+    bounded,
     consent_of,
     domains_of,
     engaged_of,
     first_text,
     ignored_in,
-    limited,
-    money_of,
     name_of,
     props_of,
     scroll_of,
-    shortened,
+    url_of,
     vitals_of,
     whole_of,
 )
 from ..format import TAKEN, Answer, Arrival, Incoming, Outcome, first_refusal, told
+from ..money import money_of
 from ..reason import Reason
 
 MAX_BEACONS = 50
@@ -137,7 +137,7 @@ def _decoded(body: bytes) -> _Wire | list[_Wire]:
 def _beacon(wire: _Wire) -> Beacon:
     # Nothing is read that is not there: most pages send a name, a URL, a site and a width.
     name = name_of(wire.n if wire.n is not None else wire.name)
-    url = limited(first_text(wire.u, wire.url))
+    url = url_of(wire.u, wire.url)
     engaged_ms, scroll, vitals = (0, NO_SCROLL, {})
     if name == ENGAGEMENT:
         engaged_ms, scroll, vitals = (
@@ -166,7 +166,7 @@ def _beacon(wire: _Wire) -> Beacon:
         name,
         url,
         domains_of(wire.d if wire.d is not None else wire.domain),
-        "" if wire.r is None and wire.referrer is None else shortened(first_text(wire.r, wire.referrer)),
+        "" if wire.r is None and wire.referrer is None else bounded(first_text(wire.r, wire.referrer)),
         (wire.h if wire.h is not None else wire.hash_mode) in (1, True, "1", "true"),
         interactive is None or interactive not in (False, 0, "false"),
         props,

@@ -25,20 +25,20 @@ from ..beacon import (
     MAX_ID,
     MAX_NAME,
     MAX_PROPS,
-    MAX_URL,
     Beacon,
     Refused,
+    bounded,
     clean,
     engaged_of,
-    limited,
-    money_of,
+    first_text,
     name_of,
     props_of,
-    shortened,
+    url_of,
     vitals_of,
 )
 from ..endpoint import Collector, Endpoint
 from ..format import Answer, Arrival, Incoming, Outcome
+from ..money import money_of
 from ..protocol import Reply
 from ..reason import Reason
 from ..steps import Client
@@ -120,7 +120,12 @@ class ServerEvent(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ]
     url: Annotated[
-        str, Meta(min_length=1, max_length=MAX_URL, description="The page on which it happened, as a whole URL.")
+        str,
+        Meta(
+            min_length=1,
+            description="The page on which it happened, as a whole URL. Of a long one the parameters that are not kept "
+            "cost nothing, and a path loses what is over 500 characters.",
+        ),
     ]
     visitor: Visitor
     id: Annotated[
@@ -321,7 +326,7 @@ def _arrival(event: ServerEvent, site: str, now: float) -> Arrival:
     """The beacon of an event, and the visitor it is of. Raises Refused."""
     currency, amount = money_of(structs.asdict(event.revenue)) if event.revenue else ("", 0)
     if event.revenue and not currency:
-        raise Refused(Reason.BAD_BODY, "revenue", "is no amount of money that can be counted")
+        raise Refused(Reason.BAD_BODY, "revenue", "is no amount in a currency of ISO 4217 that can be counted")
     vitals = vitals_of((name, value) for name, value in structs.asdict(event.vitals or Vitals()).items())
     reports = event.engaged_ms is not None or event.scroll is not None or bool(vitals)
     if event.name == ENGAGEMENT and not reports:
@@ -331,9 +336,9 @@ def _arrival(event: ServerEvent, site: str, now: float) -> Arrival:
     try:
         beacon = Beacon(
             name_of(event.name),
-            limited(clean(event.url).strip()),
+            url_of(event.url),
             (site,),
-            referrer=shortened(clean(event.referrer).strip()),
+            referrer=bounded(first_text(event.referrer)),
             hash_mode=event.hash_routing,
             interactive=event.interactive,
             props=props_of(event.props),

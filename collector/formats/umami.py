@@ -17,7 +17,7 @@ from msgspec import Meta, Raw, Struct
 from schema.event import ENGAGEMENT, PAGEVIEW
 from schema.metrics import VITALS
 
-from ..beacon import MAX_KEY, MAX_PROPS, Beacon, Refused, first_text, limited, props_of, shortened, vitals_of
+from ..beacon import MAX_KEY, MAX_PROPS, Beacon, Refused, bounded, first_text, props_of, url_of, vitals_of
 from ..format import Answer, Arrival, Incoming, Outcome
 from ..reason import Reason
 from ..steps import Client
@@ -34,8 +34,9 @@ _BLOCKED = 403
 # How deep an event's data may be nested.
 _DEPTH = 5
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
-# Older trackers encode what the browser had encoded already.
-_TWICE_ENCODED = re.compile(r"%25(?=[0-9A-Fa-f]{2})")
+# Older trackers encode what the browser had encoded already: a blank, and letters beyond ASCII, of two bytes at least.
+# Any other %25 is a percent sign of the page's own.
+_TWICE_ENCODED = re.compile(r"(?:%25[C-Fc-f][0-9A-Fa-f](?:%25[89ABab][0-9A-Fa-f]){1,3})+|%2520")
 
 
 class _Payload(Struct):
@@ -151,10 +152,10 @@ def _read(body: bytes | Raw, client: Client) -> Arrival | Refused:
             raise Refused(Reason.EMPTY_ENGAGEMENT, "performance", "has no value that can have been measured")
     beacon = Beacon(
         name=name,
-        url=limited(_url(payload)),
+        url=url_of(_url(payload)),
         domains=domains,
-        referrer=shortened(first_text(payload.referrer)),
-        props=props_of(props),
+        referrer=bounded(first_text(payload.referrer)),
+        props=props_of(props, foreign=True),
         vitals=vitals,
         width=width_of(payload.screen),
     )
@@ -163,20 +164,21 @@ def _read(body: bytes | Raw, client: Client) -> Arrival | Refused:
 
 def _url(payload: _Payload) -> str:
     """The page's URL; of one that is a path the host is told apart from it, or not at all."""
-    url = _TWICE_ENCODED.sub("%", first_text(payload.url))
+    url = _TWICE_ENCODED.sub(lambda twice: twice[0].replace("%25", "%"), first_text(payload.url))
     if _SCHEME.match(url):
         return url
     path = url if url.startswith(("/", "?", "#")) else f"/{url}"
     host = first_text(payload.hostname)
-    return f"https://{host}{path}" if host else path
+    # Without a host a path that begins with two slashes would pass for one.
+    return f"https://{host}{path}" if host else "/" + path.lstrip("/") if path.startswith("//") else path
 
 
 def _flat(data: dict[str, Any], prefix: str = "", depth: int = _DEPTH) -> Iterator[tuple[str, Any]]:
-    """{"a": {"b": 1}} as ("a.b", 1): a property is one text. Raises Refused."""
+    """{"a": {"b": 1}} as ("a.b", 1): a property is one text. One whose name is too long is left out."""
     for key, value in islice(data.items(), MAX_PROPS):
         # Before it is copied in front of all that is below it.
         if len(prefix) + len(key) > MAX_KEY:
-            raise Refused(Reason.BAD_PROPERTY, "data", f"has a name of more than {MAX_KEY} bytes")
+            continue
         if not isinstance(value, dict):
             yield prefix + key, value
         elif depth:

@@ -173,14 +173,9 @@ def test_no_line_takes_long(text: str) -> None:
     assert dt.datetime.now(dt.UTC) - started < dt.timedelta(seconds=1)
 
 
-def test_control_characters_are_left_out_and_long_urls_cut() -> None:
+def test_control_characters_are_left_out() -> None:
     url, *_ = read(line(request="GET /a\x1b[31mxxx HTTP/1.1"))
     assert url == "https://example.com/a[31mxxx"
-    # Not through the middle of what might be somebody's name.
-    url, *_ = read(line(request=f"GET /a?x={'x' * 1960}&to=anna.schmidt@example.com HTTP/1.1"))
-    assert url == f"https://example.com/a?x={'x' * 1960}"
-    url, *_ = read(line(request=f"GET /{'x' * 1975}anna.schmidt@example.com HTTP/1.1"))
-    assert url == "https://example.com/:scrubbed"
 
 
 # -- files ---------------------------------------------------------------------------------------------------------

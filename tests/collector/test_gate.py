@@ -126,8 +126,9 @@ def test_networks_are_left_out_by_the_whole_address(address: str, stored: bool) 
 @pytest.mark.parametrize(
     ("path", "stored"),
     [
-        ("/admin", True),
+        ("/admin", False),
         ("/admin/", False),
+        ("/admins", True),
         ("/admin/users/7", False),
         ("/draft/a", False),
         ("/draft/a/b", True),

@@ -368,3 +368,42 @@ def test_hints_change_the_device_and_never_the_visitor(preset: str) -> None:
     assert (hinted.browser, hinted.browser_version, hinted.os) == ("Vivaldi", "7", "macOS")
     assert (plain.browser, plain.os) == ("Chrome", "Linux")
     assert hinted.visitor == plain.visitor
+
+
+# -- nothing valid is lost -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["Save 20%", "50% off", "100%", "100% cotton, 5% elastane"])
+def test_a_percent_sign_in_a_name_and_a_property_is_text(text: str) -> None:
+    found = event(beacon={"name": text, "props": {text: text}})
+    assert (found.name, found.props) == (text, {text: text})
+
+
+def test_an_advertisement_with_a_long_click_id_keeps_its_channel() -> None:
+    long = "x" * 2500
+    found = event(
+        beacon={
+            "url": f"https://example.com/landing?utm_source=google&utm_medium=cpc&gclid={long}",
+            "referrer": f"https://www.google.com/search?q={long}",
+        }
+    )
+    assert (found.path, found.source, found.channel) == ("/landing", "Google", "Paid Search")
+    assert found.referrer == "google.com"
+
+
+def test_a_property_whose_name_nobody_can_read_is_left_out() -> None:
+    assert event(beacon={"props": {"\u034f": "x", "a": "y"}}).props == {"a": "y"}
+
+
+def test_a_long_name_is_cut_when_it_is_scrubbed() -> None:
+    name = "a " * 55 + "anna.schmidt@example.com"
+    assert event(beacon={"name": name}).name == "a " * 55 + ":email"
+
+
+def test_a_site_may_strip_the_slash_at_the_end() -> None:
+    stripping = rules(site=Site("example.com", trailing_slash="strip"))
+    for path in ("/about", "/about/", "//about", "/about//"):
+        found = event(beacon={"url": f"https://example.com{path}"}, mine=stripping)
+        assert found.path == "/about"
+        kept = event(beacon={"url": f"https://example.com{path}"})
+        assert kept.path == ("/about/" if path.endswith("/") else "/about")

@@ -119,7 +119,7 @@ def test_what_a_stored_event_has_lost_is_told(tmp_path: Path) -> None:
         "path replaced by :email",
         "property replaced by :secret",
         "properties ignored: empty, neither text nor number nor yes or no, or more than 30",
-        "revenue ignored: no amount, or no currency of three letters",
+        "revenue ignored: no amount, or no currency of ISO 4217",
         "place unknown",
     }
     # Somebody's visit: to the minute, and without its page.
