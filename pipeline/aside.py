@@ -27,14 +27,15 @@ _BEGUN = re.compile(r"(\d{1,10})-\d{1,2}\.")
 _LOG_HEADER, _FRAME_HEADER, _PAGE = 32, 24, 4096
 
 
-def set_aside(path: Path) -> None:
-    """Keep an unreadable file out of the way. Raises OSError; done again it goes on where it stopped."""
+def set_aside(path: Path, reason: str) -> None:
+    """Keep an unreadable file out of the way. reason: names no content. Raises OSError; done again it goes on where it
+    stopped."""
     # The file itself comes last: as long as it has its name, somebody looks after what belongs to it.
     for name in (f"{path.name}-wal", f"{path.name}-shm", path.name):
         source = path.parent / name
         if source.exists():
             source.rename(path.parent / f"{name}.bad")
-    log.error("spool_file_set_aside", file=path.name)
+    log.error("spool_file_set_aside", file=path.name, reason=reason)
 
 
 def delete_old(directory: Path, now: float) -> int:

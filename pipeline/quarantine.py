@@ -1,6 +1,7 @@
 """Quarantine: the single events that ClickHouse refuses for good, kept until their lifetime ends.
 
-In: one event as stored in a spool file. Out: one small file per event, named by file and place; a spool file again.
+In: one event as stored in a spool file. Out: one small file per event, named by file and place, with the names of its
+fields beside their values; a spool file again.
 Promises: an event is on disk here before its spool file is deleted; it dies no later than its row would have, and
 within a day if it names no visitor; replayed, it is in a sealed file before it leaves here, and stored once however
 often that is cut off; erased, it is gone wherever it waits, here or in that file.
@@ -24,6 +25,7 @@ from msgspec import Struct
 from schema.event import Event, dies_at
 
 from .aside import KEPT_S
+from .layout import FIELDS, FIELDS_1, LayoutUnknown, arranged, by_name
 from .spool_file import (
     Header,
     OpenFile,
@@ -37,9 +39,8 @@ from .spool_file import (
     spool_files,
 )
 
-_LIFETIME = Event.__struct_fields__.index("lifetime")
-_WHOSE = tuple(Event.__struct_fields__.index(name) for name in ("site", "day", "visitor"))
-_RECEIVED = Event.__struct_fields__.index("received")
+_FIELDS = FIELDS["events"]
+_WHOSE = ("site", "day", "visitor")
 # The spool of what is replayed. Its directory stays: it has a watermark like every other.
 REPLAY = "replay"
 _REPLAY_NUMBER = 63
@@ -47,6 +48,18 @@ _SERIALS = 64
 # What the columns of schema/0001_events.sql can hold.
 _BITS = {"received": 32, "day": 16, "lifetime": 16, "id": 64, "visitor": 64, "engaged_ms": 32, "scroll": 8}
 _AT_FIELD = re.compile(r"`\$\[(\d+)\]")
+
+
+class Kept(Struct, frozen=True):
+    """What a file holds. row: the values of `fields`, if it is as it should be."""
+
+    fields: tuple[str, ...]
+    row: Any
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """The fields by name, as far as they are there."""
+        return by_name(self.fields, self.row)
 
 
 class Held(Struct, frozen=True):
@@ -77,13 +90,13 @@ class Quarantine:
             os.close(descriptor)
 
     def put(self, name: str, row: list[Any]) -> None:
-        """Keep one event, durably. Putting it again changes nothing."""
+        """Keep one event, a list in the order of its struct, durably. Putting it again changes nothing."""
         self._make()
         path = self.directory / f"{name}.event"
         partial = path.with_suffix(".partial")
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.msgpack.encode(row))
+            file.write(msgspec.msgpack.encode(Kept(_FIELDS, row)))
             file.flush()
             os.fsync(descriptor)
         partial.rename(path)
@@ -133,13 +146,12 @@ class Quarantine:
         found = []
         for path in sorted(self.directory.glob("*.event")):
             try:
-                row = msgspec.msgpack.decode(path.read_bytes())
+                kept = _read(path)
             except FileNotFoundError:
                 continue  # it has just been forgotten, or its lifetime ended
-            except (msgspec.MsgspecError, UnicodeDecodeError):
-                row = None
-            fields = dict(zip(Event.__struct_fields__, row, strict=False)) if isinstance(row, list) else {}
-            found.append(Held(path.stem, fields, _reason(row)))
+            except msgspec.MsgspecError:
+                kept = Kept((), None)
+            found.append(Held(path.stem, kept.named, _reason(kept)))
         return found
 
     def drop(self, names: Iterable[str]) -> int:
@@ -173,10 +185,11 @@ class Quarantine:
                 for name in names:
                     source = self.directory / f"{name}.event"
                     try:
-                        row = msgspec.msgpack.decode(source.read_bytes())
-                    except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
+                        kept = _read(source)
+                        row = _arranged(kept)
+                    except (FileNotFoundError, msgspec.MsgspecError, LayoutUnknown):
                         continue  # it is gone, or nothing that a store could take
-                    created, serial = _place(row, int(now), taken)
+                    created, serial = _place(kept.named, int(now), taken)
                     _seal_one(directory, Header(_uuid(name), created, serial, _REPLAY_NUMBER, 1), row)
                     source.unlink(missing_ok=True)
                     replayed += 1
@@ -198,20 +211,38 @@ def _whose(path: Path) -> tuple[Any, ...] | None:
     """Site, day and visitor of an event in quarantine or being replayed. What cannot be read names nobody, and dies
     with its lifetime."""
     try:
-        row = read_sealed(path)[1][0] if path.suffix == ".sealed" else msgspec.msgpack.decode(path.read_bytes())
-        whose = tuple(row[place] for place in _WHOSE)
+        named = by_name(_FIELDS, read_sealed(path)[1][0]) if path.suffix == ".sealed" else _read(path).named
+        whose = tuple(named[field] for field in _WHOSE)
         hash(whose)
-    except (OSError, SpoolFileBad, msgspec.MsgspecError, UnicodeDecodeError, TypeError, IndexError, KeyError):
+    except (OSError, SpoolFileBad, msgspec.MsgspecError, TypeError, IndexError, KeyError):
         return None
     return whose
 
 
-def _place(row: Any, now: int, taken: set[str]) -> tuple[int, int]:
+def _read(path: Path) -> Kept:
+    """What a file holds. Raises FileNotFoundError or msgspec.MsgspecError."""
+    try:
+        found = msgspec.msgpack.decode(path.read_bytes())
+    except UnicodeDecodeError:
+        raise msgspec.DecodeError("is not UTF-8") from None
+    # Until the names were kept, too, a file was the bare list.
+    return Kept(FIELDS_1["events"], found) if isinstance(found, list) else msgspec.convert(found, Kept)
+
+
+def _arranged(kept: Kept) -> list[Any]:
+    """The event in the order of its struct. Raises LayoutUnknown."""
+    arrange = arranged("events", kept.fields)
+    if not isinstance(kept.row, list):
+        raise LayoutUnknown("events are lists")
+    return arrange(kept.row) if arrange else kept.row
+
+
+def _place(named: dict[str, Any], now: int, taken: set[str]) -> tuple[int, int]:
     """Second and serial of the file an event is replayed in: its own second, because a spool's watermark and the order
     of events follow from it; an earlier one where that is full."""
     try:
-        created = int(row[_RECEIVED])
-    except (ValueError, TypeError, IndexError, KeyError, OverflowError):
+        created = int(named["received"])
+    except (ValueError, TypeError, KeyError, OverflowError):
         created = now
     created = created if 0 < created <= now else now
     while True:
@@ -241,17 +272,21 @@ def _put_back(name: str) -> str:
     return f"{_uuid(name)}-0"
 
 
-def _reason(row: Any) -> str:
+def _reason(kept: Kept) -> str:
     """What is wrong with an event, naming the field but no value; "" where only the store knows."""
-    if not isinstance(row, list):
+    if not isinstance(kept.row, list):
         return "cannot be read"
-    if len(row) != len(Event.__struct_fields__):
-        return f"has {len(row)} fields instead of {len(Event.__struct_fields__)}"
+    if len(kept.row) != len(kept.fields):
+        return f"has {len(kept.row)} fields instead of {len(kept.fields)}"
+    try:
+        row = _arranged(kept)
+    except LayoutUnknown as problem:
+        return str(problem)
     try:
         event = msgspec.convert(row, Event)
     except msgspec.ValidationError as problem:
         place = _AT_FIELD.search(str(problem))
-        return f"{Event.__struct_fields__[int(place[1])]}: of another type" if place else "of another type"
+        return f"{_FIELDS[int(place[1])]}: of another type" if place else "of another type"
     for name, bits in _BITS.items():
         if not 0 <= getattr(event, name) < 1 << bits:
             return f"{name}: out of range"
@@ -265,10 +300,10 @@ def _dies_at(path: Path) -> float:
     find it."""
     soon = path.stat().st_mtime + KEPT_S
     try:
-        row = msgspec.msgpack.decode(path.read_bytes())
-        end = dies_at(int(row[_RECEIVED]), int(row[_LIFETIME]))
-        site, day, visitor = (row[place] for place in _WHOSE)
-    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, TypeError, IndexError, KeyError, OverflowError):
+        fields = _read(path).named
+        end = dies_at(int(fields["received"]), int(fields["lifetime"]))
+        site, day, visitor = (fields[field] for field in _WHOSE)
+    except (msgspec.MsgspecError, ValueError, TypeError, KeyError, OverflowError):
         return soon
     named = isinstance(site, str) and isinstance(day, int) and isinstance(visitor, int)
     return end if named else min(end, soon)

@@ -4,9 +4,11 @@ In: groups of records. Out: sealed files, and what is in them.
 Promises: a group is on disk when `commit` returns; what a crash left open is sealed with every group that was whole.
 
 A spool is a directory locked for life by its owner. Its files are SQLite databases named by the second of their
-creation; `*.open` is being written, `*.sealed` never changes again. Format 1, frozen (tests/pipeline/golden.sealed):
-    header(key, value)                  format, uuid, created, serial, spool, chunk_rows
+creation; `*.open` is being written, `*.sealed` never changes again. Format 2 (tests/pipeline/golden-2.sealed):
+    header(key, value)                  format, uuid, created, serial, spool, chunk_rows; events_fields, counts_fields,
+                                        erasures_fields: JSON lists of the names of a record's fields
     groups(n, kind, records, body)      kind "events" | "counts" | "erasures"; body: msgpack list of records as arrays
+Format 1 (tests/pipeline/golden.sealed) is still read: it names no fields, they are those of `layout.FIELDS_1`.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import os
 import re
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,12 +30,16 @@ from msgspec import Struct
 from schema.event import Count, Erasure, Event
 
 from .aside import LogOf, set_aside
+from .layout import FIELDS, FIELDS_1, RECORDS, LayoutUnknown, arranged
 
 log = structlog.get_logger("spool")
 
 _Record = TypeVar("_Record")
+# By kind the names of its fields.
+_Layout = Mapping[str, Sequence[str]]
 
-FORMAT = 1
+FORMAT = 2
+_UNNAMED_FORMAT = 1
 # Rows of one INSERT: 20,000-row inserts with fsync made 333,000 rows/s where 64-row ones made 7,560. Written into
 # each file's header, so that a chunk (and its deduplication token) means the same rows for ever.
 CHUNK_ROWS = 20_000
@@ -45,7 +51,7 @@ PLACE_BITS, SPOOL_BITS, SERIAL_BITS = 20, 6, 6
 _PASSING = frozenset(
     (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PERM)
 )
-_KINDS = frozenset(("events", "counts", "erasures"))
+_NAMES = {f"{kind}_fields": msgspec.json.encode(names).decode() for kind, names in FIELDS.items()}
 
 
 class SpoolTaken(Exception):
@@ -94,7 +100,7 @@ class OpenFile:
         self._db.execute("BEGIN")
         self._db.execute("CREATE TABLE header (key TEXT PRIMARY KEY, value)")
         self._db.execute("CREATE TABLE groups (n INTEGER PRIMARY KEY, kind TEXT, records INTEGER, body BLOB)")
-        fields = {"format": FORMAT, **msgspec.structs.asdict(header)}
+        fields = {"format": FORMAT, **msgspec.structs.asdict(header), **_NAMES}
         self._db.executemany("INSERT INTO header (key, value) VALUES (?, ?)", fields.items())
         self._db.execute("COMMIT")
         fsync_directory(self.path.parent)
@@ -147,7 +153,7 @@ def recover(directory: Path) -> None:
     for path in list(directory.iterdir()):
         if path.suffix in (".open", ".sealed") and not _NAME.fullmatch(path.name):
             try:
-                set_aside(path)  # nothing of ours: its place in the order of events cannot be told
+                set_aside(path, "its name tells no place in the order of events")
             except OSError as problem:
                 log.warning("spool_recovery_postponed", kind=type(problem).__name__, file=path.name)
         elif path.suffix == ".open":
@@ -162,8 +168,8 @@ def recover_file(path: Path) -> bool:
             tables = _empty_log(path)
         except sqlite3.OperationalError:
             raise
-        except sqlite3.DatabaseError:
-            set_aside(path)
+        except sqlite3.DatabaseError as problem:
+            set_aside(path, type(problem).__name__)
             return True
         if tables:
             seal(path)
@@ -208,43 +214,67 @@ def seal(path: Path) -> None:
 def read_sealed(path: Path) -> tuple[Header, list[list[Any]], list[Count]]:
     """A sealed file's header, events (as lists in field order) and counts. Raises SpoolFileBad, or OSError where the
     file may be readable later."""
-    header, groups = _read(path)
-    return header, _records(path, groups, "events", list[Any]), _records(path, groups, "counts", Count)
+    header, layout, groups = _read(path)
+    rows, counts = (_rows(path, layout, groups, kind) for kind in ("events", "counts"))
+    return header, rows, _typed(path, counts, Count)
 
 
 def read_erasures(path: Path) -> list[Erasure]:
     """Whose rows a sealed file asks to delete. Raises like `read_sealed`."""
-    return _records(path, _read(path)[1], "erasures", Erasure)
+    _, layout, groups = _read(path)
+    return _typed(path, _rows(path, layout, groups, "erasures"), Erasure)
 
 
-def _read(path: Path) -> tuple[Header, list[tuple[str, bytes]]]:
+def _read(path: Path) -> tuple[Header, _Layout, list[tuple[str, bytes]]]:
     try:
         connection = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)
         try:
             fields = dict(connection.execute("SELECT key, value FROM header"))
-            if fields.pop("format", None) != FORMAT:
-                raise SpoolFileBad(f"{path.name}: not of format {FORMAT}")
+            written_as = fields.pop("format", None)
+            if written_as not in (_UNNAMED_FORMAT, FORMAT):
+                raise SpoolFileBad(f"{path.name}: of format {written_as!r:.20}, which this version does not read")
             header = msgspec.convert(fields, Header)
+            layout = FIELDS_1 if written_as == _UNNAMED_FORMAT else _named(fields)
             groups = connection.execute("SELECT kind, body FROM groups ORDER BY n").fetchall()
         finally:
             connection.close()
-    except (sqlite3.Error, msgspec.MsgspecError) as problem:
+    except (sqlite3.Error, msgspec.MsgspecError, TypeError) as problem:
         if getattr(problem, "sqlite_errorcode", 0) & 0xFF in _PASSING:
             raise OSError(f"{path.name}: {type(problem).__name__}") from None
         raise SpoolFileBad(f"{path.name}: {type(problem).__name__}") from None
     if header.chunk_rows < 1:
         raise SpoolFileBad(f"{path.name}: chunks of {header.chunk_rows} rows")
-    if any(kind not in _KINDS for kind, _ in groups):
+    if any(kind not in layout for kind, _ in groups):
         raise SpoolFileBad(f"{path.name}: a group of unknown kind")
-    return header, groups
+    return header, layout, groups
 
 
-def _records(path: Path, groups: list[tuple[str, bytes]], kind: str, record: type[_Record]) -> list[_Record]:
+def _named(fields: Mapping[str, Any]) -> _Layout:
+    """The names in a header, of the kinds that this version knows."""
+    named = {kind: fields.get(f"{kind}_fields") for kind in RECORDS}
+    return {kind: msgspec.json.decode(names, type=list[str]) for kind, names in named.items() if names is not None}
+
+
+def _rows(path: Path, layout: _Layout, groups: list[tuple[str, bytes]], kind: str) -> list[list[Any]]:
+    """Every record of a kind, as a list in the order of this version's fields."""
+    bodies = [body for its, body in groups if its == kind]
+    if not bodies:
+        return []
     try:
-        lists = [msgspec.msgpack.decode(body, type=list[record]) for its, body in groups if its == kind]  # type: ignore[valid-type]
+        arrange = arranged(kind, layout[kind])
+        rows = [row for body in bodies for row in msgspec.msgpack.decode(body, type=list[list[Any]])]
+    except LayoutUnknown as problem:
+        raise SpoolFileBad(f"{path.name}: {problem}") from None
     except (msgspec.MsgspecError, ValueError, TypeError) as problem:
         raise SpoolFileBad(f"{path.name}: {type(problem).__name__}") from None
-    return [one for records in lists for one in records]
+    return rows if arrange is None else [arrange(row) for row in rows]
+
+
+def _typed(path: Path, rows: list[list[Any]], record: type[_Record]) -> list[_Record]:
+    try:
+        return msgspec.convert(rows, list[record])  # type: ignore[valid-type]
+    except (msgspec.MsgspecError, ValueError, TypeError) as problem:
+        raise SpoolFileBad(f"{path.name}: {type(problem).__name__}") from None
 
 
 def chunks(rows: Sequence[list[Any]], size: int) -> Iterator[tuple[int, Sequence[list[Any]]]]:

@@ -199,8 +199,8 @@ class Writer:
         try:
             header, rows, counts = read_sealed(path)
             erasures = read_erasures(path)
-        except SpoolFileBad:
-            set_aside(path)
+        except SpoolFileBad as problem:
+            set_aside(path, str(problem))
             return True
         for index, chunk in chunks(rows, header.chunk_rows):
             self._store_rows(header, index * header.chunk_rows, chunk, f"{header.uuid}:{index}")

@@ -54,7 +54,7 @@ def test_a_poison_row_is_quarantined_alone_and_its_neighbours_are_stored(
     house.writer.drain()
     assert stored(picky, site) == [i for i in range(7) if i != place]
     (kept,) = house.quarantine.directory.glob("*.event")
-    assert Event(*msgspec.msgpack.decode(kept.read_bytes())) == rows[place]
+    assert Event(**dict(zip(*msgspec.msgpack.decode(kept.read_bytes()).values(), strict=True))) == rows[place]
     assert not path.exists()
 
 

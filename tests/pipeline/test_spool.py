@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from msgspec import structs
 from structlog.testing import capture_logs
 
 from collector.protocol import RECEIVE_WITHIN_S
@@ -30,8 +29,6 @@ from pipeline.spool_file import FORMAT, Header, SpoolFileBad, SpoolTaken, chunks
 from schema.event import Count, Event
 from tests.conftest import make_event
 
-GOLDEN = Path(__file__).with_name("golden.sealed")
-GOLDEN_HEADER = Header(uuid="6f0f" * 8, created=1_700_000_000, serial=3, spool=5, chunk_rows=2)
 DAY = dt.date(2023, 11, 14)
 ROOT = Path(__file__).parents[2]
 T = TypeVar("T")
@@ -39,18 +36,6 @@ T = TypeVar("T")
 
 def event(number: int = 1, **given: Any) -> Event:
     return make_event("spool", 1_700_000_000 + number, DAY, **({"visitor": number} | given))
-
-
-def golden_events() -> list[Event]:
-    return [
-        event(1, path="/prices/ä", props={"plan": "three"}, currency="EUR", amount=-1250, lcp=1234.5),
-        event(2, name="engagement", interactive=False, engaged_ms=8123, scroll=71, network="192.0.2.0"),
-        event(3, visitor=2**64 - 1, id=2**63, utm_source="news"),
-    ]
-
-
-def golden_counts() -> list[Count]:
-    return [Count("spool", 1_699_999_980, "accepted", 3), Count("", 1_699_920_000, "count_only", 12)]
 
 
 def run(use: Callable[[Spool], Awaitable[T]], directory: Path, **settings: Any) -> T:
@@ -215,7 +200,7 @@ def test_damage_at_the_start_of_the_log_is_reported_and_a_copy_kept(tmp_path: Pa
 
 def test_a_crash_before_the_first_group_is_no_loss(tmp_path: Path) -> None:
     """A process that died while it made the file left part of a transaction, and nothing was acknowledged."""
-    file = spool_file.OpenFile(tmp_path / "0000000001-00.open", GOLDEN_HEADER)
+    file = spool_file.OpenFile(tmp_path / "0000000001-00.open", Header("0" * 32, 1, 0, 0, 2))
     crashed = shutil.copytree(tmp_path, tmp_path / "crashed")
     file.close()
     (log,) = crashed.glob("*-wal")
@@ -677,10 +662,10 @@ def test_a_file_that_cannot_be_set_aside_now_does_not_stop_the_spool(
     bad.write_bytes(b"garbage" * 1000)
     full = [True]
 
-    def set_aside(path: Path) -> None:
+    def set_aside(path: Path, reason: str) -> None:
         if full[0]:
             raise OSError(28, "No space left on device")
-        aside.set_aside(path)
+        aside.set_aside(path, reason)
 
     monkeypatch.setattr(spool_file, "set_aside", set_aside)
     monkeypatch.setattr(spooling, "_MEASURE_EVERY_S", 0.01)
@@ -759,40 +744,3 @@ def test_d6_what_is_set_aside_is_gone_within_a_day(tmp_path: Path, name: str, wr
 
 def test_d6_the_hour_until_the_next_look_is_within_the_day() -> None:
     assert aside.KEPT_S + writing._SWEEP_EVERY_S < 86_400
-
-
-# -- the format on disk --------------------------------------------------------------------------------------------
-
-
-def test_the_golden_file_of_format_1_is_still_read() -> None:
-    assert FORMAT == 1
-    header, rows, counts = read_sealed(GOLDEN)
-    assert header == GOLDEN_HEADER
-    # Every field in place: the golden file was written by position, so a field that moved would show here.
-    assert [dict(zip(Event.__struct_fields__, row, strict=True)) for row in rows] == [
-        structs.asdict(each) for each in golden_events()
-    ]
-    assert counts == golden_counts()
-    assert rows[0][:8] == ["spool", 1_700_000_001, 19_675, 30, 0, 1, "pageview", True]
-    assert (rows[0][29:33], rows[1][32:34]) == ([{"plan": "three"}, "EUR", -1250, 0], [8123, 71])
-
-
-def test_the_golden_file_has_the_documented_layout() -> None:
-    connection = sqlite3.connect(f"file:{GOLDEN}?mode=ro&immutable=1", uri=True)
-    try:
-        assert dict(connection.execute("SELECT key, value FROM header")) == {
-            "format": 1, "uuid": "6f0f" * 8, "created": 1_700_000_000, "serial": 3, "spool": 5, "chunk_rows": 2,
-        }  # fmt: skip
-        assert connection.execute("SELECT n, kind, records FROM groups").fetchall() == [
-            (1, "events", 3),
-            (2, "counts", 2),
-        ]
-    finally:
-        connection.close()
-
-
-if __name__ == "__main__":  # by hand only: python -m tests.pipeline.test_spool, when FORMAT changes
-    draft = GOLDEN.with_suffix(".open")
-    _write(draft, *golden_events(), header=GOLDEN_HEADER, counts=tuple(golden_counts()))
-    spool_file.seal(draft)
-    print(GOLDEN)

@@ -297,7 +297,7 @@ def test_a_poison_row_is_quarantined_alone_and_its_neighbours_are_stored(
         house.writer.drain()
     assert stored(store, site) == [i for i in range(7) if i != place]
     (kept,) = house.quarantine.directory.glob("*.event")
-    assert Event(*msgspec.msgpack.decode(kept.read_bytes())) == rows[place]
+    assert Event(**dict(zip(*msgspec.msgpack.decode(kept.read_bytes()).values(), strict=True))) == rows[place]
     assert not path.exists()
     # The log says that, not what.
     assert not [entry for entry in logs if "writer-" in str(entry)]
@@ -423,6 +423,22 @@ def test_an_unreadable_sealed_file_is_set_aside_and_the_rest_is_stored(
     assert house.writer.drain() == 2
     assert stored(store, site) == [0, 1]
     assert [path.name for path in good.parent.iterdir()] == ["0000000001-00.sealed.bad"]
+
+
+def test_a_file_of_a_later_version_is_set_aside_and_the_log_names_the_field(
+    store: Store, house: House, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [*Event.__struct_fields__, "mood"]
+    monkeypatch.setitem(spool_file._NAMES, "events_fields", msgspec.json.encode(names).decode())  # type: ignore[index]
+    later = house.seal(events(site, 1))
+    monkeypatch.undo()
+    house.seal(events(site, 2))
+    with capture_logs() as logs:
+        assert house.writer.drain() == 2
+    assert later.with_name(f"{later.name}.bad").exists()
+    assert len(house.quarantine) == 0
+    (told,) = [entry for entry in logs if entry["event"] == "spool_file_set_aside"]
+    assert "'mood', which this version does not know" in told["reason"]
 
 
 def test_d6_the_running_writer_deletes_what_was_set_aside_a_day_ago_even_while_the_store_is_down(
