@@ -67,7 +67,7 @@ _PLACEHOLDER = re.compile(
 )
 
 
-class Entry(Struct, frozen=True, array_like=True):
+class Entry(Struct, frozen=True):
     """time: Unix seconds. site: a key, "" where none was reached. wire: the format. reason: a `Reason`, or CHANGED.
     hostname, path: the page as it would be stored, "" where the steps did not get so far or a person was there."""
 

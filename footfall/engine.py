@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
-from msgspec import structs
+from msgspec import Struct, structs
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -30,9 +30,11 @@ from collector.reason import Reason
 from dashboards.access import Accounts
 from dashboards.query import BadQuery, Query
 from dashboards.report import Reports
-from pipeline.imports import Import, abandon_all
+from pipeline.imports import Batch, Import, abandon_all
+from pipeline.layout import LayoutUnknown
 from pipeline.release import received_by_spool
 from pipeline.settings import SiteRules
+from schema.event import Event
 from schema.host import site_name
 from schema.migrate import migrate
 from schema.site import Site
@@ -49,7 +51,7 @@ class CannotDo(Exception):
     """The request makes no sense; the text says why."""
 
 
-class StatsRequest(msgspec.Struct, frozen=True):
+class StatsRequest(Struct, frozen=True):
     """first, last: ISO dates, both included. filters: texts such as `page==/pricing`."""
 
     site: str
@@ -58,6 +60,13 @@ class StatsRequest(msgspec.Struct, frozen=True):
     by: str = ""
     filters: tuple[str, ...] = ()
     limit: int = 1000
+
+
+class _ImportEnd(Struct, frozen=True):
+    """That everything of an import has been handed over."""
+
+    run: str
+    origin: str
 
 
 class House(Protocol):
@@ -190,10 +199,10 @@ class Remote:
         return str(self._ask("import_begin", site)["run"])
 
     def import_add(self, run: str, rows: list[list[Any]]) -> None:
-        self._ask("import_add", [run, rows])
+        self._ask("import_add", Batch(run, Event.__struct_fields__, rows))
 
     def import_finish(self, run: str, origin: str) -> dict[str, Any]:
-        return self._ask("import_finish", [run, origin])
+        return self._ask("import_finish", _ImportEnd(run, origin))
 
     def import_abandon(self, run: str) -> None:
         self._ask("import_abandon", run)
@@ -300,10 +309,12 @@ def control_app(engine: Engine) -> Starlette:
             case "import_begin":
                 return {"run": engine.import_begin(msgspec.convert(argument, SiteSettings))}
             case "import_add":
-                engine.import_add(*argument)
+                batch = msgspec.convert(argument, Batch)
+                engine.import_add(batch.run, batch.in_order())
                 return {}
             case "import_finish":
-                return engine.import_finish(*argument)
+                end = msgspec.convert(argument, _ImportEnd)
+                return engine.import_finish(end.run, end.origin)
             case "import_abandon":
                 engine.import_abandon(argument)
                 return {}
@@ -317,6 +328,10 @@ def control_app(engine: Engine) -> Starlette:
             value = await run_in_threadpool(call, request.path_params["what"], argument)
         except CannotDo as problem:
             return Response(str(problem), 400)
+        except (msgspec.ValidationError, LayoutUnknown) as problem:
+            # Neither names a value: the one a place in the argument, the other a field.
+            what = f"{request.path_params['what']}: {problem}"
+            return Response(f"{what}; use the command of the version that is running, or restart Footfall", 400)
         except StoreError as problem:
             return Response(str(problem), 503)
         return Response(msgspec.json.encode(value), media_type="application/json")

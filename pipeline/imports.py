@@ -19,6 +19,7 @@ from msgspec import Struct
 from schema.site import Site, local_day
 from schema.store import Store
 
+from .layout import arranged
 from .release import release
 from .settings import SiteRules
 from .writer import COLUMNS
@@ -31,6 +32,19 @@ class ImportReport(Struct, frozen=True):
 
     released: list[str]
     skipped: dict[str, str]
+
+
+class Batch(Struct, frozen=True):
+    """Events from another process, which may be of another version: lists of these fields."""
+
+    run: str
+    fields: tuple[str, ...]
+    rows: list[list[Any]]
+
+    def in_order(self) -> list[list[Any]]:
+        """The same in the order of the struct. Raises LayoutUnknown."""
+        arrange = arranged("events", self.fields)
+        return self.rows if arrange is None else [arrange(row) for row in self.rows]
 
 
 class Import:

@@ -1,0 +1,78 @@
+"""What a command tells the running house: by name, because the two may be of different versions for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from msgspec import structs
+
+from footfall.engine import Engine, control_app
+from footfall.settings import SiteSettings, load
+from schema.event import Event
+from schema.store import Store
+from tests.conftest import make_event
+
+pytestmark = pytest.mark.clickhouse
+
+SITE = SiteSettings("control.example")
+DAY = dt.date(2024, 3, 1)
+EVENT = make_event(SITE.key, 1_709_290_000, DAY, path="/prices", query="a=b", utm_term="shoe", region="DE-BY")
+
+
+class Control:
+    """The house, asked as another process does. run: an import that has begun."""
+
+    def __init__(self, store: Store) -> None:
+        self._app = control_app(Engine(load(sets=("release.k=1",), environment={}), store))
+        self._store = store
+        self.run = self.ask("import_begin", SITE)[1]["run"]
+
+    def ask(self, what: str, argument: Any) -> tuple[int, Any]:
+        async def post() -> httpx.Response:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(self._app), base_url="http://control") as client:
+                return await client.post(f"/{what}", content=msgspec.msgpack.encode(argument))
+
+        answer = asyncio.run(post())
+        return answer.status_code, answer.json() if answer.status_code == 200 else answer.text
+
+    def stored(self) -> list[tuple[Any, ...]]:
+        return self._store.rows(f"SELECT site, path, query, utm_term, region FROM import_{self.run}")
+
+
+@pytest.fixture
+def control(store: Store) -> Iterator[Control]:
+    made = Control(store)
+    yield made
+    made.ask("import_abandon", made.run)
+
+
+def test_events_of_an_import_find_their_columns_by_name(control: Control) -> None:
+    names = [*reversed(Event.__struct_fields__)]
+    row = [structs.asdict(EVENT)[name] for name in names]
+    assert control.ask("import_add", {"run": control.run, "fields": names, "rows": [row]}) == (200, {})
+    assert control.stored() == [(SITE.key, "/prices", "a=b", "shoe", "DE-BY")]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda batch: batch | {"fields": [*batch["fields"][:-1], "mood"]}, "mood"),
+        (lambda batch: batch | {"fields": batch["fields"][1:]}, "site"),
+        (lambda batch: [batch["run"], batch["rows"]], "object"),
+    ],
+    ids=["a field more", "a field less", "without names"],
+)
+def test_events_of_another_version_are_refused_with_what_to_do(control: Control, change: Any, named: str) -> None:
+    batch = {"run": control.run, "fields": Event.__struct_fields__, "rows": [structs.astuple(EVENT)]}
+    status, told = control.ask("import_add", change(batch))
+    assert status == 400
+    assert named in told
+    assert "use the command of the version that is running" in told
+    assert "shoe" not in told
+    assert control.stored() == []
