@@ -67,6 +67,10 @@ class Proxies:
         # The proxy that spoke last, and its one spelling: most houses have one, and it is nobody's visitor.
         self._last = self._last_address = ""
 
+    def hold(self, address: str) -> bool:
+        """Whether it is the address of one of them."""
+        return self._networks.hold(address)
+
     def client(self, peer: str, forwarded_for: Sequence[str] = ()) -> str:
         """The peer, or where the peer is a proxy of ours the rightmost forwarded address that is none."""
         if peer != self._last or not peer:

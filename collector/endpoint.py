@@ -2,7 +2,7 @@
 
 In: a request in one of the wire formats of `formats/`. Out: durable events in the spool, and an answer in that format.
 Promises: acceptance is said only after the events are on disk; a refusal names its reason; a visitor's signal is
-answered exactly like acceptance; no address, agent or body reaches a log or an answer.
+answered exactly like acceptance, and as late; no address, agent or body reaches a log or an answer.
 """
 
 from __future__ import annotations
@@ -26,20 +26,23 @@ from .beacon import Beacon, Refused
 from .datacenter import NO_DATACENTERS, Datacenters
 from .format import TAKEN, Answer, Arrival, Format, Incoming, Outcome, reasons_in, told
 from .keys import NoKey
+from .new_visitors import NewVisitors
+from .own_pages import OwnPages
 from .page import Page
 from .place import Places
 from .protocol import Reply, reply_of
 from .reason import Reason
 from .shadow import Shadow
 from .signals import client_of
-from .steps import MINUTE_S, Client, Draft, KeySource, RateLimit, Rules, anonymize, erasure_of
+from .steps import MINUTE_S, Client, Draft, KeySource, RateLimit, Rules, anonymize, drop_bad_url, erasure_of
+from .visitor import network_number
 from .why import Why
 
 log = structlog.get_logger("collector")
 
 RETRY_AFTER_S = 5
 # The minute that is counted is over by then.
-_CALM_AFTER_S = 60
+CALM_AFTER_S = 60
 _DAY_S = 86_400
 # What ends the host and port of a URL.
 _NO_HOST = re.compile(r"[/?#\\]")
@@ -64,6 +67,10 @@ _SAME_ORIGIN = (
 # -- from beacons to the spool -------------------------------------------------------------------------------------
 
 
+class TooManyObjections(Exception):
+    """One network asks for more of today to be deleted than people there can want."""
+
+
 class Collector:
     """Takes beacons through the steps and into the spool. rules: by every name a beacon may call a site."""
 
@@ -79,6 +86,9 @@ class Collector:
         datacenters: Datacenters = NO_DATACENTERS,
         limit: RateLimit | None = None,
         why: Why | None = None,
+        new_visitors: NewVisitors | None = None,
+        objections: RateLimit | None = None,
+        public_url: str = "",
     ) -> None:
         self.rules = rules
         self.spool = spool
@@ -90,6 +100,9 @@ class Collector:
         self._datacenters = datacenters
         self._limit = limit
         self._why = why
+        self._new_visitors = new_visitors
+        self._objections = objections
+        self.own_pages = OwnPages(public_url, lambda page: any(one.gate.knows_origin(page) for one in rules.values()))
         self._days: dict[str, LocalDay] = {}
 
     async def collect(self, arrivals: Sequence[Arrival | Refused], now: float, wire: str = "") -> list[Outcome]:
@@ -101,14 +114,19 @@ class Collector:
         outcomes: list[Outcome] = []
         # Booked only once the request is taken: a sender who is told to try again is not counted twice.
         counts: list[_Count] = []
+        silent = False
         for arrival in arrivals:
             if isinstance(arrival, Refused):
                 outcomes.append(arrival)
                 continue
             try:
                 reasons = []
-                for rules in self._meant(arrival.beacon):
-                    taken = self._take(rules, arrival, now, wire, counts)
+                meant = self._meant(arrival.beacon)
+                vouched = len(meant) > 1 and any(
+                    rules is not None and rules.gate.knows_origin(arrival.client.origin) for rules in meant
+                )
+                for rules in meant:
+                    taken = self._take(rules, arrival, now, wire, counts, vouched)
                     if isinstance(taken, Event):
                         events.append(taken)
                         reasons.append(Reason.ACCEPTED)
@@ -116,14 +134,20 @@ class Collector:
                         erasures.append(taken)
                         reasons.append(Reason.WITHDRAWN)
                     else:
+                        silent = silent or taken.is_silent
                         reasons.append(taken)
                 outcomes.append(tuple(reasons))
             except Refused as refused:
                 outcomes.append(refused)
+            except TooManyObjections:
+                # Whoever wants to be forgotten must not be told that he is, so nothing else of the request is taken.
+                message = "comes from a network that objects too often; try again in a minute"
+                raise Refused(Reason.THROTTLED, "request", message) from None
             except NoKey:
                 # Fails closed (rule H3): without the day's key there is no visitor number to store.
                 raise Refused(Reason.NO_KEY, "request", "cannot be taken now, try again") from None
-        if events or erasures:
+        if events or erasures or silent:
+            # What must look like acceptance waits for the disk as long, and is refused where that would be.
             try:
                 # One wish that is told a hundred times is one wish.
                 await self.spool.append(events, list(dict.fromkeys(erasures)))
@@ -139,16 +163,18 @@ class Collector:
         return outcomes
 
     async def withdraw(self, client: Client, domains: Sequence[str], width: int) -> None:
-        """Have today's rows of that client deleted, never telling whether there are any. Raises NoKey, SpoolRefuses."""
+        """Have today's rows of that client deleted, never telling whether there are any; whether the wish may come from
+        there has been asked. Raises NoKey, SpoolRefuses, TooManyObjections."""
         now = self.clock()
-        arrival = Arrival(Beacon("consent", "", tuple(domains), width=width, consent="withdrawn"), client)
-        counts: list[_Count] = []
-        outcomes = [self._take(rules, arrival, now, "", counts) for rules in self._meant(arrival.beacon)]
-        erasures = [outcome for outcome in outcomes if isinstance(outcome, Erasure)]
+        beacon = Beacon("consent", "", tuple(domains), width=width, consent="withdrawn")
+        erasures = []
+        for rules in self._meant(beacon):
+            if rules is not None:
+                erasures.append(self._forget(self._draft(rules, Arrival(beacon, client), int(now), now)))
         if erasures:
             await self.spool.append((), erasures)
-        for count in counts:
-            self.count(*count)
+        for erasure in erasures:
+            self.count(erasure.site, Reason.WITHDRAWN, erasure.day * _DAY_S)
 
     def _meant(self, beacon: Beacon) -> list[Rules | None]:
         """The sites a beacon is meant for, each once, by whatever names; None is one that does not exist."""
@@ -159,7 +185,7 @@ class Collector:
         return [*(self.rules[site] for site in sites), *(None for rules in named if rules is None)]
 
     def _take(
-        self, rules: Rules | None, arrival: Arrival, now: float, wire: str, counts: list[_Count]
+        self, rules: Rules | None, arrival: Arrival, now: float, wire: str, counts: list[_Count], vouched: bool = False
     ) -> Event | Erasure | Reason:
         if rules is None:
             return self._drop("", Reason.UNKNOWN_SITE, now, wire, counts)
@@ -167,13 +193,12 @@ class Collector:
         received = int(arrival.received or now)
         if not day.start <= received <= now:
             return self._drop(rules.site.key, Reason.BAD_TIME, now, wire, counts)
-        draft = Draft(
-            beacon, arrival.client, rules, received, day, self.keys, self.places, self._datacenters, self._limit
-        )
+        draft = self._draft(rules, arrival, received, now, vouched)
         outcome = anonymize(draft)
-        # A page of somebody else's must not have a visitor's day deleted here; it is answered as if it had.
-        own = outcome is Reason.WITHDRAWN and rules.gate.admits_origin(arrival.client.origin)
-        erasure = erasure_of(draft) if own else None
+        erasure = self._forget(draft, arrival.by_token) if outcome is Reason.WITHDRAWN else None
+        if outcome is Reason.ORIGIN:
+            # Nobody has looked at the page yet; who mends the settings has to know its host.
+            drop_bad_url(draft)
         if isinstance(outcome, Event):
             if self._why is not None:
                 self._why.changed(draft, now, wire)
@@ -185,6 +210,30 @@ class Collector:
             # Of those who asked not to be recorded a bare total per day: not even the minute is told.
             counts.append((rules.site.key, outcome, draft.day.number * _DAY_S))
         return erasure or outcome
+
+    def _draft(self, rules: Rules, arrival: Arrival, received: int, now: float, vouched: bool = False) -> Draft:
+        return Draft(
+            arrival.beacon,
+            arrival.client,
+            rules,
+            received,
+            self._day(rules, now),
+            self.keys,
+            self.places,
+            self._datacenters,
+            self._limit,
+            vouched,
+            None if arrival.by_token else self._new_visitors,
+        )
+
+    def _forget(self, draft: Draft, by_token: bool = False) -> Erasure:
+        """The wish to be forgotten. Raises NoKey, TooManyObjections."""
+        erasure = erasure_of(draft)
+        if self._objections is not None and not by_token and not self.proxies.hold(draft.client.address):
+            key = self.keys.key(draft.rules.site.key, draft.day.number)
+            if not self._objections.admits(network_number(key, draft.network)):
+                raise TooManyObjections
+        return erasure
 
     def _drop(
         self, site: str, reason: Reason, now: float, wire: str, counts: list[_Count], page: Page | None = None
@@ -308,7 +357,7 @@ class Endpoint:
     def _refuse(self, scope: Scope, refused: Refused, headers: _Headers = ()) -> Reply:
         answer = self._format.refuse(refused)
         if refused.reason.status in (429, 503):
-            wait = RETRY_AFTER_S if refused.reason.status == 503 else _CALM_AFTER_S
+            wait = RETRY_AFTER_S if refused.reason.status == 503 else CALM_AFTER_S
             headers = (*headers, (b"retry-after", str(wait).encode()))
         if headers:
             answer = Answer(answer.status, answer.body, answer.content_type, (*answer.headers, *headers))

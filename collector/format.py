@@ -35,11 +35,12 @@ class Incoming(Struct, frozen=True, gc=False):
 
 class Arrival(Struct, frozen=True, gc=False):
     """A beacon and the other end it speaks for. received: Unix seconds of something earlier today, which only a
-    site's own server may say; 0 = now."""
+    site's own server may say; 0 = now. by_token: it is such a server that says so."""
 
     beacon: Beacon
     client: Client
     received: float = 0.0
+    by_token: bool = False
 
     def __repr__(self) -> str:
         return "Arrival(…)"
@@ -87,7 +88,7 @@ class Format(Protocol):
 
 def told(outcomes: Sequence[Outcome]) -> list[Reason]:
     """The reasons that a sender may be told, one for each beacon and site that did not become an event."""
-    return [reason for reason in reasons_in(outcomes) if reason is not Reason.ACCEPTED and not reason.is_signal]
+    return [reason for reason in reasons_in(outcomes) if reason is not Reason.ACCEPTED and not reason.is_silent]
 
 
 def first_refusal(outcomes: Sequence[Outcome]) -> Refused | None:

@@ -27,7 +27,8 @@ class Reason(StrEnum):
     NO_KEY = "no_key"
     SPOOL = "spool"
     FAILED = "failed"
-    # Dropped with 202 and the reason in a header (THROTTLED, too, where others of the request are not).
+    # Dropped with 202, and the reason in a header unless it is silent (THROTTLED, too, where others of the request are
+    # not).
     UNKNOWN_SITE = "unknown_site"
     PREFETCH = "prefetch"
     BOT = "bot"
@@ -40,8 +41,9 @@ class Reason(StrEnum):
     PAGE = "page"
     NETWORK = "network"
     COUNTRY = "country"
+    NEW_VISITORS = "new_visitors"
     NOT_KEPT = "not_kept"
-    # The visitor's own signals: answered exactly like acceptance.
+    # The visitor's own signals: silent, all of them.
     OPTED_OUT = "opted_out"
     GPC = "gpc"
     COUNT_ONLY = "count_only"
@@ -63,11 +65,18 @@ class Reason(StrEnum):
 
     @property
     def is_signal(self) -> bool:
-        """The outcome must look like acceptance to the page."""
+        """The visitor has asked for it."""
         return self in _SIGNALS
+
+    @property
+    def is_silent(self) -> bool:
+        """It tells who somebody is, so the outcome must look like acceptance to whoever has sent it."""
+        return self in _SILENT
 
 
 _SIGNALS = frozenset({Reason.OPTED_OUT, Reason.GPC, Reason.COUNT_ONLY, Reason.DENIED, Reason.WITHDRAWN})
+# Who asks with another's address and browser would learn of that person, or of his network.
+_SILENT = _SIGNALS | {Reason.NETWORK, Reason.COUNTRY, Reason.DATACENTER, Reason.NEW_VISITORS}
 _STATUS = {
     Reason.ACCEPTED: 202,
     Reason.NOT_AUTHORIZED: 401,

@@ -21,13 +21,14 @@ from schema.event import PAGEVIEW
 from schema.host import site_name
 
 from .beacon import CONSENTS, Beacon, bounded, clean
-from .endpoint import RETRY_AFTER_S, Collector
+from .endpoint import CALM_AFTER_S, RETRY_AFTER_S, Collector, TooManyObjections
 from .keys import NoKey
 from .reduction import FIELDS, reduce
 from .signals import client_of
 from .steps import Rules
 
 # The day from which Sec-GPC has been honoured as the Signals table says (globalprivacycontrol.github.io/gpc-spec).
+_FOREIGN = "comes from a page of another address; objections are taken from the collector's own page /opt-out"
 _OBJECTED = {"note": "What today's visits have left will be deleted within a day."}
 GPC_SINCE = "2026-11-22"
 _PRIVATE = {
@@ -86,6 +87,8 @@ def routes(collector: Collector, clock: Callable[[], float] = time.time) -> list
 
     async def object_(request: Request) -> Response:
         """POST /privacy/object?site=&width= has today's rows of the sender deleted; the page sets the opt-out flag."""
+        if not collector.own_pages.ask(request.headers):
+            return _json({"errors": {"request": [_FOREIGN]}}, 403)
         asked = request.query_params.get("site", "")
         named = _rules(collector, asked, request.headers.get("host", ""), any_=False)
         if asked and named is None:
@@ -96,9 +99,10 @@ def routes(collector: Collector, clock: Callable[[], float] = time.time) -> list
                 client_of(request.scope, collector.proxies), keys, _width(request.query_params.get("width", ""))
             )
         except (NoKey, SpoolRefuses):
-            answer = _json({"errors": {"request": ["cannot be taken now, try again"]}}, 503)
-            answer.headers["retry-after"] = str(RETRY_AFTER_S)
-            return answer
+            return _later(503, "cannot be taken now, try again", RETRY_AFTER_S)
+        except TooManyObjections:
+            # Not 202: a wish that is dropped must not pass for granted.
+            return _later(429, "comes from a network that objects too often; try again in a minute", CALM_AFTER_S)
         return _json(_OBJECTED, 202)
 
     def show_gpc(_: Request) -> Response:
@@ -125,6 +129,12 @@ def _rules(collector: Collector, site: str, host: str, any_: bool = True) -> Rul
         return collector.rules.get(site_name(site))
     mine = collector.rules.get(site_name(host))
     return mine or (next(iter(collector.rules.values()), None) if any_ else None)
+
+
+def _later(status: int, message: str, wait_s: int) -> Response:
+    answer = _json({"errors": {"request": [message]}}, status)
+    answer.headers["retry-after"] = str(wait_s)
+    return answer
 
 
 def _json(content: object, status: int = 200) -> Response:

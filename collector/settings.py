@@ -55,6 +55,24 @@ class CollectorSettings(Struct, frozen=True, forbid_unknown_fields=True):
             "0: any number.",
         ),
     ] = 3000
+    new_visitors_limit: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10**9,
+            description="Visitors not seen before on that day that one network (truncated) may bring to one site in a "
+            "minute; those above it are dropped. 0, or with rate_limit = 0: any number.",
+        ),
+    ] = 100
+    objections_limit: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10**9,
+            description="Objections and withdrawals a minute that one network (truncated) may send to one site; above "
+            "it 429. 0: any number.",
+        ),
+    ] = 20
 
     def __post_init__(self) -> None:
         # A host's subdomains count anyway, and `www.` counts for nothing.

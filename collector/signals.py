@@ -6,6 +6,7 @@ hold at exactly `1`, in any one of several headers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from starlette.types import Scope
@@ -20,6 +21,8 @@ _HINTS = (b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform")
 _AHEAD = (b"purpose", b"sec-purpose", b"x-purpose", b"x-moz")
 _OPT_OUTS = (b"dnt", b"x-footfall-opt-out")
 _GPC = (b"sec-gpc",)
+# What browsers themselves say of an origin that is none, or that they keep to themselves.
+HIDDEN = "null"
 _RARE = frozenset((*_HINTS, *_AHEAD, *_OPT_OUTS, *_GPC))
 
 
@@ -34,7 +37,7 @@ def client_of(scope: Scope, proxies: Proxies) -> Client:
     address = proxies.client(scope["client"][0] if scope["client"] else "", forwarded)
     agent = given.get(b"user-agent", b"").decode("latin-1")
     languages = given.get(b"accept-language", b"").decode("latin-1")
-    origin = given.get(b"origin", b"").decode("latin-1")
+    origin = given[b"origin"].decode("latin-1") if b"origin" in given else _asking_page(given, scope.get("method", ""))
     if _RARE.isdisjoint(given):
         return Client(address, agent, languages, False, False, False, NO_HINTS, origin)
     return Client(
@@ -47,6 +50,19 @@ def client_of(scope: Scope, proxies: Proxies) -> Client:
         NO_HINTS if not any(given.get(name) for name in _HINTS) else Hints(*_texts(given, _HINTS)),
         origin,
     )
+
+
+def _asking_page(given: Mapping[bytes, bytes], method: str) -> str:
+    """The origin of the page that asks, where the browser does not say it outright: every POST of a page names its
+    origin, a picture's request says no more than how near the page is, and the page's address unless that hides it."""
+    near = given.get(b"sec-fetch-site", b"")
+    if near in (b"same-origin", b"none") or not (near or method == "GET"):
+        return ""
+    scheme, found, rest = given.get(b"referer", b"").decode("latin-1").partition("://")
+    if found:
+        return f"{scheme}://{re.split('[/?#]', rest, maxsplit=1)[0]}"
+    # A page of somebody else's that does not say which: hiding its address must not open the gate.
+    return HIDDEN if near == b"cross-site" else ""
 
 
 def _texts(given: Mapping[bytes, bytes], names: Sequence[bytes]) -> list[str]:

@@ -21,6 +21,7 @@ from .datacenter import NO_DATACENTERS, Datacenters
 from .device import Device, device_of, language_of, screen_class
 from .gate import OPEN, Gate
 from .hints import NO_HINTS, Hints, refined
+from .new_visitors import NewVisitors
 from .page import BadUrl, Page, parse_page
 from .place import Place, Places
 from .reason import Reason
@@ -58,7 +59,7 @@ class Client(Struct, frozen=True, gc=False):
     opted_out: bool = False
     gpc: bool = False
     hints: Hints = NO_HINTS
-    # The Origin header, "" where there is none.
+    # The origin of the page that asks, as the browser tells it; "" where no browser tells any.
     origin: str = ""
 
     def __repr__(self) -> str:
@@ -98,6 +99,9 @@ class Draft(Struct, gc=False):
     places: Places
     datacenters: Datacenters = NO_DATACENTERS
     limit: RateLimit | None = None
+    # Of several sites that the beacon is meant for, one is the page's own.
+    vouched: bool = False
+    new_visitors: NewVisitors | None = None
     device: Device = _UNKNOWN_DEVICE
     page: Page | None = None
     origin: WhereFrom = WhereFrom("", "", "")
@@ -170,8 +174,12 @@ def drop_foreign_host(draft: Draft) -> Reason | None:
 
 
 def drop_foreign_origin(draft: Draft) -> Reason | None:
-    """The browser says that a page of another site has sent it."""
-    return None if draft.rules.gate.admits_origin(draft.client.origin) else Reason.ORIGIN
+    """The browser says that a page of another site has sent it: nothing of such a one counts, not even a signal."""
+    gate = draft.rules.gate
+    if gate.admits_origin(draft.client.origin):
+        return None
+    # Hosts that are named hold for their site whatever others say.
+    return None if draft.vouched and not gate.knows_hosts else Reason.ORIGIN
 
 
 def drop_excluded_page(draft: Draft) -> Reason | None:
@@ -279,7 +287,19 @@ def put_visitor(draft: Draft) -> None:
         draft.id = event_number(key, draft.beacon.id)
 
 
+def drop_new_visitor(draft: Draft) -> Reason | None:
+    """A visitor whom nobody has seen today, of a network that brings more of them than people could be. Said to nobody:
+    the answer would tell a neighbour who has been here and who has not."""
+    new_visitors = draft.new_visitors
+    if new_visitors is None or new_visitors.know(draft.visitor):
+        return None
+    key = draft.keys.key(draft.rules.site.key, draft.day.number)
+    admitted = new_visitors.admit(draft.visitor, network_number(key, draft.network), draft.client.address)
+    return None if admitted else Reason.NEW_VISITORS
+
+
 STEPS: tuple[Callable[[Draft], Reason | None], ...] = (
+    drop_foreign_origin,
     drop_prefetch,
     drop_bot,
     # Of several signals the most restrictive one holds.
@@ -290,7 +310,6 @@ STEPS: tuple[Callable[[Draft], Reason | None], ...] = (
     drop_unasked,
     drop_bad_url,
     drop_foreign_host,
-    drop_foreign_origin,
     drop_excluded_page,
     put_origin,
     drop_referrer_spam,
@@ -304,6 +323,7 @@ STEPS: tuple[Callable[[Draft], Reason | None], ...] = (
     put_screen,
     put_name_and_props,
     put_visitor,
+    drop_new_visitor,
 )
 
 

@@ -1,8 +1,9 @@
 """Why an event is missing: the last refusals and changes of a worker, by reason, in RAM for an hour.
 
 In: what became of beacons. Out: `Entry`s in a file of the key directory, for `footfall why` and the engineers' page.
-Promises: constant words, and what would be stored of the page; nothing of an address, an agent or what was sent; not a
-trace of a visitor's signal; never on a disk; what accepted events lost is looked at for a few of them each second.
+Promises: constant words, and of the page no more than the settings are about; nothing of an address, an agent or what
+was sent; not a trace of a visitor's signal, nor of whoever is left out for who he is; no time closer than a minute;
+never on a disk; what accepted events lost is looked at for a few of them each second.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from .steps import Draft
 log = structlog.get_logger("why")
 
 CHANGED = "changed"
-# Of every kind the last few, so that a flood of one reason does not push the others out: 256 at most.
-EACH = 8
+# Of every kind the last few, so that a flood of one reason does not push the others out: 512 at most.
+EACH = 16
 KINDS = 32
 _CHANGES_PER_S = 5
 _LIVES_S = 3600
@@ -41,17 +42,16 @@ _MEANINGS = {
     Reason.BOT: "the agent string is a crawler's, a monitor's or a preview's, or there is none",
     Reason.HEADLESS: "the agent string, or the browser's hints, are those of a driven browser",
     Reason.LIBRARY: "the agent string is a program's that fetches by itself",
-    Reason.DATACENTER: "the network belongs to a hosting company (collector.asn_database)",
     Reason.REFERRER_SPAM: "the referrer, or the source the link names, is known to forge visits",
     Reason.HOST: "the page's host is not one of the site's `hosts`",
-    Reason.ORIGIN: "the Origin header names a host that is not one of the site's `hosts`",
+    Reason.ORIGIN: "a page of a host sent it that is not one of the site's `hosts`; without any, of its own names",
     Reason.PAGE: "the page is one of the site's `exclude.pages`",
-    Reason.NETWORK: "the visitor's network is one of the site's `exclude.networks`",
-    Reason.COUNTRY: "the visitor's country is one of the site's `exclude.countries`",
     Reason.THROTTLED: "the network sent more than collector.rate_limit events in this minute",
 }
-# What is dropped for these is a person's visit: told to the minute, without its page.
-_OF_PEOPLE = frozenset((Reason.NETWORK, Reason.COUNTRY, Reason.THROTTLED))
+# No person has looked at these pages.
+OF_MACHINES = frozenset((Reason.BOT, Reason.HEADLESS, Reason.LIBRARY))
+# A person may have, and all that has to be mended is a host's name. Of other visits not even that is told.
+OF_HOSTS = frozenset((Reason.HOST, Reason.ORIGIN))
 # What a refusal may name. A server's own mistyped field would be words of its own.
 _FIELDS = frozenset(
     (
@@ -68,8 +68,8 @@ _PLACEHOLDER = re.compile(
 
 
 class Entry(Struct, frozen=True):
-    """time: Unix seconds. site: a key, "" where none was reached. wire: the format. reason: a `Reason`, or CHANGED.
-    hostname, path: the page as it would be stored, "" where the steps did not get so far or a person was there."""
+    """time: Unix seconds of a whole minute. site: a key, "" where none was reached. wire: the format. reason: a
+    `Reason`, or CHANGED. hostname, path: the page as it would be stored, as far as the reason is about it."""
 
     time: int
     site: str
@@ -92,20 +92,19 @@ class Why:
 
     def refused(self, refused: Refused, now: float, wire: str) -> None:
         """A request, or a beacon of it, that could not be taken."""
-        if refused.reason.is_signal:
+        if refused.reason.is_silent:
             return
         known = _FIELDS.issuperset(part for part in re.split(r"[.\[\]0-9]+", refused.field) if part)
         message = f"{refused.field if known else 'a field'} {refused.message}"
-        self._note(Entry(int(now), "", wire, refused.reason, message), "")
+        self._note(Entry(_minute(now), "", wire, refused.reason, message), "")
 
     def dropped(self, site: str, reason: Reason, now: float, wire: str, page: Page | None = None) -> None:
         """A beacon that does not count."""
-        if reason.is_signal:
+        if reason.is_silent:
             return
-        hostname, path, second = (page.hostname, page.path, int(now)) if page else ("", "", int(now))
-        if reason in _OF_PEOPLE:
-            hostname, path, second = "", "", second // _MINUTE_S * _MINUTE_S
-        self._note(Entry(second, site, wire, reason, _MEANINGS.get(reason, ""), hostname, path), "")
+        hostname = page.hostname if page and (reason in OF_HOSTS or reason in OF_MACHINES) else ""
+        path = page.path if page and reason in OF_MACHINES else ""
+        self._note(Entry(_minute(now), site, wire, reason, _MEANINGS.get(reason, ""), hostname, path), "")
 
     def changed(self, draft: Draft, now: float, wire: str) -> None:
         """An event that is stored, and what it has lost on its way."""
@@ -116,9 +115,8 @@ class Why:
             return
         self._looked_at += 1
         for what in changes_of(draft):
-            # A real visitor's event: to the minute, and without its page. Nobody reads here who was where.
-            entry = Entry(second // _MINUTE_S * _MINUTE_S, draft.rules.site.key, wire, CHANGED, what)
-            self._note(entry, what.partition(":")[0])
+            # A real visitor's event, without its page: nobody reads here who was where.
+            self._note(Entry(_minute(now), draft.rules.site.key, wire, CHANGED, what), what.partition(":")[0])
 
     def turn(self) -> None:
         """Forget what is old, and write what is new. Called every second; does not raise."""
@@ -185,6 +183,10 @@ def read_why(directory: Path, now: float) -> list[Entry]:
 def why_path(directory: Path, worker: int) -> Path:
     """Where a worker tells it."""
     return directory / f"why-{worker}"
+
+
+def _minute(now: float) -> int:
+    return int(now) // _MINUTE_S * _MINUTE_S
 
 
 def _replaced(what: str, text: str) -> Iterator[str]:

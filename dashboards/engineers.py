@@ -43,9 +43,9 @@ Compare = Callable[[Scope, Mapping[str, str]], Compared]
 
 
 class Missing(Struct, frozen=True):
-    """Something that did not become an event, or lost something on its way. time: Unix seconds. wire: the format."""
+    """What did not become an event in the last hour. often: in words. wire: the format."""
 
-    time: int
+    often: str
     site: str
     wire: str
     reason: str
@@ -54,9 +54,9 @@ class Missing(Struct, frozen=True):
 
 
 class Told(Struct, frozen=True):
-    """counts: (site, reason, times) of the last 24 hours. missing: the last ones, the newest first."""
+    """counts: (site, reason, how often in words) of the last 24 hours."""
 
-    counts: tuple[tuple[str, str, int], ...]
+    counts: tuple[tuple[str, str, str], ...]
     missing: tuple[Missing, ...]
 
     @property

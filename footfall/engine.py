@@ -26,7 +26,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from collector.reason import Reason
 from dashboards.access import Accounts
 from dashboards.query import BadQuery, Query
 from dashboards.report import Reports
@@ -40,6 +39,8 @@ from schema.migrate import migrate
 from schema.site import Site
 from schema.store import Store, StoreDown, StoreError
 
+from .foreign_pages import foreign_pages
+from .outcomes import outcomes
 from .settings import Settings, SiteSettings
 
 _TIMEOUT_S = 600.0
@@ -133,12 +134,6 @@ class Engine:
     def status(self) -> dict[str, Any]:
         """What `footfall check` reports of the store."""
         last = self.store.rows("SELECT site, toString(max(received)), count() FROM events GROUP BY site ORDER BY site")
-        reasons = self.store.rows(
-            # Not those of visitors' signals: a number that is looked at and grows tells the second.
-            """SELECT site, reason, sum(count) FROM ingest WHERE minute >= now() - INTERVAL 1 DAY
-            AND reason NOT IN {signals:Array(String)} GROUP BY site, reason ORDER BY site, reason""",
-            {"signals": [str(reason) for reason in Reason if reason.is_signal]},
-        )
         released = self.store.rows("SELECT site, count(), toString(max(day)) FROM manifest GROUP BY site ORDER BY site")
         marks = received_by_spool(self.store)
         return {
@@ -147,7 +142,8 @@ class Engine:
             "raw": [{"site": s, "last_event": last_event, "rows": rows} for s, last_event, rows in last],
             "released": [{"site": s, "days": days, "last": day} for s, days, day in released],
             "spools": [{"spool": spool, "received_through": second} for spool, second in marks.items()],
-            "last_24_hours": [{"site": s, "reason": reason, "count": n} for s, reason, n in reasons],
+            "last_24_hours": [{"site": s, "reason": reason, "count": n} for s, reason, n in outcomes(self.store)],
+            "foreign_pages": [structs.asdict(one) for one in foreign_pages(self.store, self._settings)],
         }
 
     def _refuse_unknown(self, site: Site) -> None:

@@ -1,26 +1,33 @@
 """Why an event is missing: what the workers tell, and how often it was so.
 
 In: settings, and a store for the numbers. Out: plain values for commands and dashboards.
-Promises: nothing of a visitor's signal, not even that there was one: a number that grows tells the second.
+Promises: nothing of a visitor's signal, not even that there was one: a number that grows tells the second. What the
+dashboards show has no time and no number but a coarse one, and nothing of what people did.
 """
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec import structs
 
 from collector.reason import Reason
-from collector.why import Entry, read_why
+from collector.why import CHANGED, Entry, read_why
 from dashboards.engineers import Missing, Told, Why
 from schema.store import Store
 
+from .outcomes import outcomes
 from .serve import key_directory
 from .settings import Settings
 
-_UNTOLD = tuple(reason for reason in Reason if reason.is_signal or reason is Reason.ACCEPTED)
+# Dropped or changed for no fault of the page's or the settings': somebody's visit, and nothing to mend.
+_OF_PEOPLE = frozenset((CHANGED, Reason.PREFETCH, Reason.PAGE, Reason.REFERRER_SPAM, Reason.THROTTLED))
+# Numbers are told to so many.
+_COARSE = 10
+_MOST = 200
 
 
 def entries(settings: Settings, site: str = "", clock: Callable[[], float] = time.time) -> list[Entry]:
@@ -32,18 +39,24 @@ def teller(settings: Settings, store: Store) -> Why:
     """What the engineers' page shows."""
 
     def told() -> Told:
-        counts = store.rows(
-            """SELECT site, reason, sum(count) AS times FROM ingest
-            WHERE minute >= now() - INTERVAL 1 DAY AND reason NOT IN {untold:Array(String)}
-            GROUP BY site, reason ORDER BY times DESC, site, reason LIMIT 200""",
-            {"untold": [str(reason) for reason in _UNTOLD]},
-        )
+        dropped = [one for one in outcomes(store) if one[1] != Reason.ACCEPTED]
+        # By the number that is shown: an order by the true one would tell that.
+        dropped.sort(key=lambda one: (-(one[2] // _COARSE), one[0], one[1]))
+        alike = Counter(structs.replace(one, time=0) for one in entries(settings) if one.reason not in _OF_PEOPLE)
         return Told(
-            tuple((site, reason, int(times)) for site, reason, times in counts),
-            tuple(Missing(e.time, e.site, e.wire, e.reason, e.message, e.hostname + e.path) for e in entries(settings)),
+            tuple((site, reason, coarsely(times)) for site, reason, times in dropped[:_MOST]),
+            tuple(
+                Missing(coarsely(times), one.site, one.wire, one.reason, one.message, one.hostname + one.path)
+                for one, times in sorted(alike.items(), key=lambda pair: structs.astuple(pair[0]))
+            ),
         )
 
     return told
+
+
+def coarsely(times: int) -> str:
+    """A number that one more does not change, but for one in ten."""
+    return f"{times // _COARSE * _COARSE:,} or more" if times >= _COARSE else f"fewer than {_COARSE}"
 
 
 def lines(found: Sequence[Entry]) -> list[str]:

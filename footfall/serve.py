@@ -33,6 +33,7 @@ from collector.endpoint import Collector
 from collector.key_follower import Handed, KeyFollower, fetch_keys
 from collector.keys import KeyFile, KeyKeeper, NoKey, lost_days
 from collector.limiter import Limiter
+from collector.new_visitors import NewVisitors
 from collector.protocol import LimitedProtocol
 from collector.shadow import Shadow
 from collector.shadow_publisher import ShadowPublisher
@@ -290,7 +291,8 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
     shadow = Shadow(key_directory(settings), index, tried) if tried else None
     proxies = Proxies(settings.collector.trusted_proxies)
     rules = settings.collector_rules()
-    most = settings.collector.rate_limit
+    most, new = settings.collector.rate_limit, settings.collector.new_visitors_limit
+    objections = settings.collector.objections_limit
     why = Why(why_path(key_directory(settings), index))
     endpoint = Collector(
         rules,
@@ -302,6 +304,9 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
         datacenters=datacenters,
         limit=Limiter(most) if most else None,
         why=why,
+        new_visitors=NewVisitors(new, proxies.hold) if new and most else None,
+        objections=Limiter(objections) if objections else None,
+        public_url=settings.collector.public_url,
     )
 
     def ready() -> str:

@@ -61,7 +61,11 @@ class SiteSettings(Site, frozen=True, forbid_unknown_fields=True):
     ] = "exempt"
     hosts: Annotated[
         tuple[str, ...],
-        Meta(description="Hosts of the site's pages, such as example.com and *.example.com; empty: any host."),
+        Meta(
+            description="Hosts of the site's pages, such as example.com and *.example.com. Pages of others neither "
+            "count nor send. Empty: pages of any host count, sent from the site's key, domains, what is below them "
+            "and localhost."
+        ),
     ] = ()
     exclude: Annotated[
         Exclusions,
@@ -189,7 +193,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             keep = frozenset(mine.query_parameters)
             consent = site.consent == "required"
             spam = frozenset(self.collector.referrer_spam)
-            gate = gate_of(site.hosts, site.exclude)
+            gate = gate_of(site.hosts, site.exclude, site.own_hosts)
+            if site is DEMO_SITE:
+                # Its pages are on the collector's own address, whatever that is called.
+                gate = gate.for_any_host()
             rules = Rules(site, mine, mine.raw_days, keep, site.own_hosts | gate.names, consent, spam, gate)
             by_name.update(dict.fromkeys(site.names, rules))
         return by_name

@@ -76,9 +76,8 @@ class GoatCounter:
         if mistake:
             return self.refuse(mistake)
         reasons = (outcome.reason,) if isinstance(outcome, Refused) else outcome
-        dropped = [reason for reason in reasons if reason is not Reason.ACCEPTED and not reason.is_signal]
-        # An address on the site's list is answered otherwise than what else is not counted.
-        return _picture(202 if Reason.NETWORK in dropped else 200, f"not counted: {dropped[0]}" if dropped else "")
+        dropped = [reason for reason in reasons if reason is not Reason.ACCEPTED and not reason.is_silent]
+        return _picture(200, f"not counted: {dropped[0]}" if dropped else "")
 
     def refuse(self, refused: Refused) -> Answer:
         """The picture, and in the header what is wrong."""

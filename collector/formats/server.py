@@ -178,7 +178,7 @@ class Dropped(Struct, frozen=True):
     """An event that was understood, and that counts nobody."""
 
     index: Annotated[int, Meta(description="Which of the events that were sent, from 0.")]
-    reason: Annotated[str, Meta(description="Such as `bot`, `library`, `datacenter`, `referrer_spam`, `unknown_site`.")]
+    reason: Annotated[str, Meta(description="Such as `bot`, `library`, `host`, `referrer_spam`, `unknown_site`.")]
 
 
 class NotTaken(Struct, frozen=True, omit_defaults=True):
@@ -197,7 +197,10 @@ class Result(Struct, frozen=True):
 
     accepted: Annotated[
         int,
-        Meta(description="Events that are on disk, and those whose visitor asked not to be recorded: no answer tells."),
+        Meta(
+            description="Events that are on disk, those whose visitor asked not to be recorded, and those dropped for "
+            "who the visitor is (network, country): no answer tells."
+        ),
     ]
     dropped: list[Dropped]
     refused: list[NotTaken]
@@ -230,7 +233,7 @@ class ServerEvents:
         return found
 
     def answer(self, outcomes: Sequence[Outcome], incoming: Incoming) -> Answer:
-        """202 once anything was taken or dropped. The visitor's own signals look like acceptance."""
+        """202 once anything was taken or dropped. What tells who the visitor is looks like acceptance."""
         accepted, dropped, refused = 0, [], []
         for index, outcome in enumerate(outcomes):
             for reason in (outcome,) if isinstance(outcome, Refused) else outcome:
@@ -238,7 +241,7 @@ class ServerEvents:
                     refused.append(NotTaken(reason.reason, reason.field, reason.message, index))
                 elif reason in _CAN_BE_MENDED:
                     refused.append(NotTaken(reason, *_CAN_BE_MENDED[reason], index))
-                elif reason is Reason.ACCEPTED or reason.is_signal:
+                elif reason is Reason.ACCEPTED or reason.is_silent:
                     accepted += 1
                 else:
                     dropped.append(Dropped(index, reason))
@@ -356,7 +359,7 @@ def _arrival(event: ServerEvent, site: str, now: float) -> Arrival:
         # A page's own name for it is another one.
         field = "name" if refused.reason is Reason.NO_NAME else refused.field
         raise Refused(refused.reason, field, refused.message) from None
-    return Arrival(beacon, _client_of(event.visitor), _received(event.timestamp, now))
+    return Arrival(beacon, _client_of(event.visitor), _received(event.timestamp, now), by_token=True)
 
 
 def _client_of(visitor: Visitor) -> Client:

@@ -30,7 +30,6 @@ _NOBODY = "00000000-0000-0000-0000-000000000000"
 _ACCEPTED = {"cache": "footfall", "sessionId": _NOBODY, "visitId": _NOBODY}
 _DROPPED = {"beep": "boop"}
 # What an address on the site's list is answered with.
-_BLOCKED = 403
 # How deep an event's data may be nested.
 _DEPTH = 5
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
@@ -118,9 +117,7 @@ def _said(outcome: Outcome) -> tuple[int, dict[str, Any]]:
     mistake = mistake_in(outcome)
     if mistake:
         return mistake.reason.status, _wrong(mistake)
-    if not isinstance(outcome, Refused) and Reason.NETWORK in outcome:
-        return _BLOCKED, {"error": {"status": _BLOCKED, "message": "address is not counted"}}
-    if isinstance(outcome, Refused) or all(reason is Reason.ACCEPTED or reason.is_signal for reason in outcome):
+    if isinstance(outcome, Refused) or all(reason is Reason.ACCEPTED or reason.is_silent for reason in outcome):
         return 200, _ACCEPTED
     return 200, _DROPPED
 

@@ -107,7 +107,8 @@ def _of_settings(settings: Settings, site: SiteSettings) -> Iterator[Finding]:
         remedy = "add them to the site's hosts, if pages are served there"
         yield Finding("hosts", NOTE, f"pages of {', '.join(outside)} are dropped: not among hosts", remedy)
     else:
-        yield Finding("hosts", OK, ", ".join(site.hosts) or "any")
+        senders = f"any; pages of {', '.join(sorted(site.own_hosts))}, of what is below, and of localhost may send"
+        yield Finding("hosts", OK, ", ".join(site.hosts) or senders)
     for goal in site.goals:
         if goal.page and not goal.page.startswith(("/", "*")):
             yield Finding("goal", BAD, f"{goal.name!r}: no path is like {goal.page!r}", "begin it with a slash")
@@ -164,10 +165,30 @@ def _of_events(status: dict[str, Any], site: SiteSettings, k: int) -> Iterator[F
             "policy or a blocker is in the way"
         )
         yield Finding("events", BAD, "none has ever been accepted", remedy)
+    yield from _of_senders(status, site, today)
     nameless = sum(row["count"] for row in status["last_24_hours"] if row["reason"] == "unknown_site")
     if nameless:
         remedy = "compare data-domain in the tag with the site's key and domains"
         yield Finding("names", NOTE, f"{nameless} event(s) of 24 hours named a site that is not set up", remedy)
+
+
+def _of_senders(status: dict[str, Any], site: SiteSettings, today: dict[str, int]) -> Iterator[Finding]:
+    """Who is, or from now on would be, refused for where he sends from."""
+    foreign = [page for page in status.get("foreign_pages", []) if page["site"] == site.key]
+    if foreign:
+        named = ", ".join(f"{page['host']} ({page['events']})" for page in foreign[:_SHOWN] if page["host"])
+        events = sum(page["events"] for page in foreign)
+        finding = f"{events} event(s) of 24 hours are of pages whose browsers may not send any more"
+        remedy = "if these pages are the site's, name their hosts in its `domains`, or with all others in its `hosts`"
+        state = BAD if events >= today.get("accepted", 0) else NOTE
+        yield Finding("senders", state, finding + (f": {named}" if named else ""), remedy)
+    if today.get("origin"):
+        finding = f"{today['origin']} event(s) of 24 hours were sent by pages of other sites, and refused"
+        yield Finding("senders", NOTE, finding, f"`footfall why {site.key}` names the hosts; see the site's `hosts`")
+    if today.get("new_visitors"):
+        finding = f"{today['new_visitors']} event(s) of yesterday (UTC) were of too many new visitors of one network"
+        remedy = "a proxy in front is to be named in collector.trusted_proxies; else see collector.new_visitors_limit"
+        yield Finding("new visitors", NOTE, finding, remedy)
 
 
 def _ready(settings: Settings) -> tuple[bool, str]:

@@ -66,9 +66,8 @@ def test_only_pages_of_the_sites_hosts_are_counted(host: str, stored: bool) -> N
     assert found == ("stored" if stored else Reason.HOST)
 
 
-def test_a_site_without_hosts_takes_any_page_and_any_origin() -> None:
-    assert outcome(beacon={"url": "https://evil.test/"}, client={"origin": "https://other.test"}) == "stored"
-    assert outcome(client={"origin": "null"}) == "stored"
+def test_a_site_without_hosts_takes_any_page() -> None:
+    assert outcome(beacon={"url": "https://evil.test/"}) == "stored"
 
 
 def test_a_page_below_a_domain_may_send_from_its_own_origin() -> None:
@@ -149,17 +148,25 @@ def test_a_country_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("signal", [{"opted_out": True}, {"gpc": True}])
-def test_a_signal_is_decided_before_anything_of_the_gate(signal: dict[str, bool]) -> None:
+def test_a_signal_is_decided_before_anything_of_the_gate_but_the_origin(signal: dict[str, bool]) -> None:
     exclude = Exclusions(("DE",), ("/**",), ("203.0.113.0/24",))
-    client = {"origin": "null"} | signal
-    found = outcome(["other.test"], exclude, limit=Limiter(0, lambda: NOW), client=client)
+    found = outcome(["other.test"], exclude, limit=Limiter(0, lambda: NOW), client=signal)
     assert found.is_signal
+
+
+@pytest.mark.parametrize("signal", [{}, {"opted_out": True}, {"gpc": True}, {"prefetch": True}, {"agent": "curl/8"}])
+def test_to_a_foreign_page_every_visitor_is_the_same(signal: dict[str, Any]) -> None:
+    """It sends nothing, not even one more for a bare total, and reads from no answer what its visitor asked for."""
+    assert outcome(["other.test"], client={"origin": "https://evil.test"} | signal) is Reason.ORIGIN
 
 
 def test_the_gate_stands_after_the_signals_and_before_what_is_stored() -> None:
     names = [step.__name__ for step in STEPS]
-    gate = [names.index(name) for name in names if "foreign" in name or "excluded" in name or name == "drop_throttled"]
-    assert len(gate) == 6
+    assert names[0] == "drop_foreign_origin"
+    gate = [
+        names.index(name) for name in names[1:] if "foreign" in name or "excluded" in name or name == "drop_throttled"
+    ]
+    assert len(gate) == 5
     assert names.index("drop_unasked") < min(gate)
     assert max(gate) < names.index("put_visitor")
 
@@ -310,5 +317,7 @@ def test_a_request_that_is_throttled_as_a_whole_is_answered_with_429(tmp_path: P
 def test_what_a_request_would_be_reduced_to_does_not_depend_on_where_it_is_asked() -> None:
     gate = gate_of(["example.com"], Exclusions(pages=("/x",)))
     assert not gate.admits("other.test")
+    assert not gate.admits_origin("https://other.test")
+    assert gate.for_any_host().admits_origin("https://other.test")
     assert gate.for_any_host().admits("other.test")
     assert gate.for_any_host().excludes_page("/x")

@@ -21,7 +21,19 @@ from collector.page import parse_page
 from collector.place import Places
 from collector.reason import Reason
 from collector.steps import anonymize
-from collector.why import _MEANINGS, CHANGED, EACH, KINDS, Entry, Why, changes_of, read_why, why_path
+from collector.why import (
+    _MEANINGS,
+    CHANGED,
+    EACH,
+    KINDS,
+    OF_HOSTS,
+    OF_MACHINES,
+    Entry,
+    Why,
+    changes_of,
+    read_why,
+    why_path,
+)
 from footfall.settings import load
 from pipeline.settings import SpoolSettings
 from pipeline.spool import Spool
@@ -96,13 +108,13 @@ def test_a_refusal_is_told_by_its_reason_in_constant_words(tmp_path: Path) -> No
         ("", "bad_body", "", ""),
         ("", "no_name", "", ""),
         ("", "unknown_site", "", ""),
-        # As it would be stored.
-        ("example.com", "host", "evil.test", "/u/:email"),
-        ("example.com", "origin", "example.com", "/a"),
+        # What has to be mended is the host: who was where on it is nobody's business.
+        ("example.com", "host", "evil.test", ""),
+        ("example.com", "origin", "example.com", ""),
         ("example.com", "bad_url", "", ""),
     }
     assert {one.wire for one in found} == {"plausible"}
-    assert {one.time for one in found} == {NOW}
+    assert {one.time for one in found} == {NOW // 60 * 60}
     assert all(one.message for one in found)
 
 
@@ -131,16 +143,25 @@ def test_an_event_that_lost_nothing_is_not_told(tmp_path: Path) -> None:
     assert told_of(tmp_path, (PAGE | {"p": {"plan": "free"}, "$": {"currency": "EUR", "amount": 1}}, ())) == []
 
 
-def test_of_a_person_who_is_left_out_no_page_and_no_second_is_told(tmp_path: Path) -> None:
+def test_only_a_machine_has_a_page_and_nobody_a_second(tmp_path: Path) -> None:
     why = Why(why_path(tmp_path, 0), lambda: NOW)
     page = parse_page("https://example.com/pricing", frozenset())
-    for reason in (Reason.NETWORK, Reason.COUNTRY, Reason.THROTTLED, Reason.BOT):
+    for reason in Reason:
         why.dropped("example.com", reason, NOW + 7, "plausible", page)
     why.turn()
-    people = {one.reason: one for one in read_why(tmp_path, NOW)}
-    bot = people.pop(Reason.BOT)
-    assert (bot.path, bot.time) == ("/pricing", int(NOW) + 7)
-    assert {(one.hostname, one.path, one.time) for one in people.values()} == {("", "", int(NOW + 7) // 60 * 60)}
+    found = {one.reason: one for one in read_why(tmp_path, NOW)}
+    assert {reason for reason, one in found.items() if one.path} == OF_MACHINES
+    assert {reason for reason, one in found.items() if one.hostname} == OF_MACHINES | OF_HOSTS
+    assert {one.time for one in found.values()} == {int(NOW + 7) // 60 * 60}
+
+
+def test_of_whoever_is_left_out_for_who_he_is_there_is_no_trace(tmp_path: Path) -> None:
+    why = Why(why_path(tmp_path, 0), lambda: NOW)
+    page = parse_page("https://example.com/pricing", frozenset())
+    for reason in (Reason.NETWORK, Reason.COUNTRY, Reason.DATACENTER, Reason.NEW_VISITORS):
+        why.dropped("example.com", reason, NOW, "plausible", page)
+    why.turn()
+    assert read_why(tmp_path, NOW) == []
 
 
 def test_every_reason_that_is_told_has_its_words() -> None:
@@ -150,7 +171,7 @@ def test_every_reason_that_is_told_has_its_words() -> None:
         *(Reason.NO_KEY, Reason.SPOOL, Reason.FAILED, Reason.NOT_AUTHORIZED, Reason.NOT_KEPT),
         *(Reason.BAD_LINE, Reason.NOT_GET, Reason.NOT_SUCCESS, Reason.STATIC_FILE),
     }
-    assert {reason for reason in Reason if not reason.is_signal} == by_refusal | _MEANINGS.keys()
+    assert {reason for reason in Reason if not reason.is_silent} == by_refusal | _MEANINGS.keys()
 
 
 # -- what is not ---------------------------------------------------------------------------------------------------
@@ -165,13 +186,23 @@ def test_every_reason_that_is_told_has_its_words() -> None:
         ([], {"consent": "denied"}),
         ([], {"consent": "withdrawn"}),
         # Even where it would have ended for another reason, or lost something.
-        ([(b"dnt", b"1"), (b"origin", b"null")], {"u": "https://evil.test/?fbclid=1"}),
+        ([(b"dnt", b"1")], {"u": "https://evil.test/?fbclid=1"}),
         ([(b"sec-gpc", b"1")], {"u": "data:x"}),
     ],
 )
 def test_of_a_signal_there_is_no_trace(headers: Any, more: dict[str, str], tmp_path: Path) -> None:
     assert told_of(tmp_path, (PAGE | more, headers)) == []
     assert msgspec.msgpack.decode(why_path(tmp_path, 0).read_bytes()) == []
+
+
+@pytest.mark.parametrize("signal", [(b"dnt", b"1"), (b"sec-gpc", b"1")])
+def test_a_foreign_page_is_told_of_alike_whatever_its_visitor_has_asked_for(signal: Any, tmp_path: Path) -> None:
+    foreign = (b"origin", b"https://evil.test")
+    without, with_ = (
+        told_of(tmp_path / name, (PAGE, more)) for name, more in (("a", [foreign]), ("b", [foreign, signal]))
+    )
+    assert [one.reason for one in without] == ["origin"]
+    assert with_ == without
 
 
 def test_nothing_identifying_reaches_the_file(tmp_path: Path) -> None:

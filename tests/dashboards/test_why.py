@@ -12,13 +12,15 @@ import pytest
 from msgspec import structs
 from starlette.exceptions import StarletteDeprecationWarning
 
+from collector.page import parse_page
 from collector.reason import Reason
-from collector.why import Why, why_path
+from collector.why import OF_HOSTS, OF_MACHINES, Why, why_path
 from dashboards.access import Accounts
 from dashboards.app import create_app
 from dashboards.engineers import WHY_PATH, Missing, Told
 from dashboards.report import Reports
 from footfall.missing import teller
+from footfall.outcomes import outcomes
 from footfall.settings import load
 from tests.dashboards.conftest import Rollups
 
@@ -27,7 +29,7 @@ with warnings.catch_warnings():
     from starlette.testclient import TestClient
 
 pytestmark = pytest.mark.clickhouse
-ONE = Missing(1_792_000_033, "shop", "plausible", "host", "the page's host is not one of the `hosts`", "evil.test/a")
+ONE = Missing("20 or more", "shop", "plausible", "host", "the page's host is not one of the `hosts`", "evil.test/a")
 
 
 def page(reports: Reports, accounts: Accounts, why: Callable[[], Told] | None, sign_in: bool = True) -> TestClient:
@@ -54,27 +56,27 @@ def test_without_a_function_there_is_no_page_and_no_link(reports: Reports, accou
 
 
 def test_it_shows_counts_and_the_last_entries_and_is_watched(reports: Reports, accounts: Accounts) -> None:
-    told = [Told((("shop", "host", 1234), ("", "bad_body", 2)), (ONE,))]
+    told = [Told((("shop", "host", "1,230 or more"), ("", "bad_body", "fewer than 10")), (ONE,))]
     browser = page(reports, accounts, lambda: told[0])
     answer = browser.get(WHY_PATH)
     assert answer.headers["cache-control"] == "no-store"
-    for text in ("1,234", "bad_body", "(no site)", "evil.test/a", "17:47:13", "plausible", "host is not one of"):
+    for text in ("1,230", "bad_body", "(no site)", "evil.test/a", "20 or more", "plausible", "host is not one of"):
         assert text in answer.text, text
     assert f'data-version="{told[0].version}" data-watch="{WHY_PATH}/version" data-refresh="1"' in answer.text
     assert browser.get(f"{WHY_PATH}/version").json() == {"version": told[0].version}
     assert f'<a href="{WHY_PATH}">' in browser.get("/account").text
     before = told[0].version
-    told[0] = Told(told[0].counts, (ONE, structs.replace(ONE, time=ONE.time + 1)))
+    told[0] = Told(told[0].counts, (ONE, structs.replace(ONE, often="30 or more")))
     assert browser.get(f"{WHY_PATH}/version").json()["version"] != before
 
 
 def test_hostile_names_and_paths_are_text(reports: Reports, accounts: Accounts) -> None:
     hostile = "<script>alert(1)</script>'\"--><img src=x onerror=alert(1)>"
-    told = Told(((hostile, hostile, 1),), (Missing(0, hostile, hostile, hostile, hostile, hostile),))
+    told = Told(((hostile, hostile, hostile),), (Missing(hostile, hostile, hostile, hostile, hostile, hostile),))
     text = page(reports, accounts, lambda: told).get(WHY_PATH).text
     assert "<script>alert" not in text
     assert "<img src=x" not in text
-    assert text.count("&lt;script&gt;alert(1)") == 7
+    assert text.count("&lt;script&gt;alert(1)") == 9
 
 
 def test_when_nothing_is_missing_it_says_so(reports: Reports, accounts: Accounts) -> None:
@@ -87,7 +89,7 @@ def test_what_is_handed_in_reads_the_workers_and_tells_no_signal(rollups: Rollup
     sets = (f'sites=[{{key="{key}"}}]', f'keys.directory="{tmp_path}"')
     settings = load(sets=sets, flags={"data": str(tmp_path / "data")}, environment={})
     columns = ("site", "minute", "reason", "count")
-    for reason in ("host", "bot", "accepted", *(reason for reason in Reason if reason.is_signal)):
+    for reason in ("host", "bot", "accepted", *(reason for reason in Reason if reason.is_silent)):
         rollups.store.insert("ingest", columns, ((key,), (now // 60 * 60,), (str(reason),), (3,)))
     old = int((dt.datetime.now(dt.UTC) - dt.timedelta(days=2)).timestamp())
     rollups.store.insert("ingest", columns, ((key,), (old,), ("prefetch",), (9,)))
@@ -95,5 +97,44 @@ def test_what_is_handed_in_reads_the_workers_and_tells_no_signal(rollups: Rollup
     why.dropped(key, Reason.HOST, now, "umami")
     why.turn()
     told = teller(settings, rollups.store)()
-    assert sorted((reason, times) for site, reason, times in told.counts if site == key) == [("bot", 3), ("host", 3)]
+    assert sorted((reason, times) for site, reason, times in told.counts if site == key) == [
+        ("bot", "fewer than 10"),
+        ("host", "fewer than 10"),
+    ]
     assert [(one.site, one.wire, one.reason, one.page) for one in told.missing] == [(key, "umami", "host", "")]
+
+
+def test_one_more_visit_changes_nothing_that_is_shown(rollups: Rollups, tmp_path: Path) -> None:
+    """Who can make a visit, or knows when his victim makes one, must not read it from the page."""
+    key, now = rollups.site.key, int(time.time())
+    sets = (f'sites=[{{key="{key}"}}]', f'keys.directory="{tmp_path}"')
+    settings = load(sets=sets, flags={"data": str(tmp_path / "data")}, environment={})
+    why, page = Why(why_path(tmp_path, 0)), parse_page(f"https://{key}/salaries", frozenset())
+    for _ in range(11):
+        why.dropped(key, Reason.HOST, now, "umami", page)
+        rollups.store.insert("ingest", ("site", "minute", "reason", "count"), ((key,), (now,), ("host",), (1,)))
+    why.turn()
+    before = teller(settings, rollups.store)()
+    people = [reason for reason in Reason if reason not in OF_MACHINES | OF_HOSTS]
+    for reason in (Reason.HOST, *people):
+        why.dropped(key, reason, now, "umami", page)
+        if reason.is_silent or reason is Reason.HOST:
+            rollups.store.insert(
+                "ingest", ("site", "minute", "reason", "count"), ((key,), (now,), (str(reason),), (1,))
+            )
+    why.turn()
+    after = teller(settings, rollups.store)()
+    assert after.counts == before.counts
+    assert not any("salaries" in one.page for one in after.missing)
+    shown = {one.reason for one in after.missing}
+    assert not shown & {"changed", "prefetch", "page", "network", "country", "datacenter", "new_visitors", "throttled"}
+    assert [one.often for one in after.missing if one.reason == "host"] == ["10 or more"]
+
+
+def test_what_is_dropped_for_who_somebody_is_is_counted_when_the_day_is_over(rollups: Rollups, tmp_path: Path) -> None:
+    key = rollups.site.key
+    yesterday = dt.datetime.now(dt.UTC).replace(hour=12, minute=0, second=0) - dt.timedelta(days=1)
+    columns = ("site", "minute", "reason", "count")
+    rollups.store.insert("ingest", columns, ((key,), (int(yesterday.timestamp()),), ("network",), (25,)))
+    told = [one for one in outcomes(rollups.store) if one[0] == key and one[1] == "network"]
+    assert told == [(key, "network", 25)]

@@ -30,6 +30,11 @@ goals = [{ name = "Docs", page = "/docs/**" }]
 key = "wrong.test"
 goals = [{ name = "Never", page = "thanks" }, { name = "Hidden", page = "/admin/x" }]
 exclude = { pages = ["/admin/**"] }
+[[sites]]
+key = "moved.test"
+release_k = 1
+[[sites]]
+key = "few.test"
 """
 
 
@@ -41,10 +46,15 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield started
 
 
-def post(house: Running, **more: Any) -> str | None:
+def post(house: Running, origin: str = "", **more: Any) -> str | None:
     connection = http.client.HTTPConnection("127.0.0.1", house.port, timeout=10)
     beacon = {"n": "pageview", "u": "https://example.com/a?fbclid=1", "d": "example.com", "tz": "Europe/Berlin"} | more
-    connection.request("POST", "/api/event", json.dumps(beacon), {"User-Agent": AGENT.format(140)})
+    connection.request(
+        "POST",
+        "/api/event",
+        json.dumps(beacon),
+        {"User-Agent": AGENT.format(140)} | ({"Origin": origin} if origin else {}),
+    )
     answer = connection.getresponse()
     answer.read()
     connection.close()
@@ -112,8 +122,31 @@ def test_a_site_that_is_not_set_up_is_refused_with_a_remedy(house: Running) -> N
     for command in (("check", "site", "nobody.test"), ("why", "nobody.test")):
         done = house.command(*command)
         assert done.returncode == 1
-        assert "site 'nobody.test' is not one of the settings: there are example.com, wrong.test" in done.stderr
+        assert "site 'nobody.test' is not one of the settings: there are example.com, wrong.test," in done.stderr
         assert "key = 'nobody.test'" in done.stderr
+
+
+def test_pages_that_may_not_send_any_more_are_counted_and_named_from_k_visitors_on(house: Running) -> None:
+    """What was counted before Footfall or the site's settings changed; here of a sender that names no origin."""
+    for site in ("moved.test", "few.test"):
+        assert post(house, d=site, u="https://elsewhere.test/salaries") is None
+        assert post(house, d=site, u=f"https://shop.{site}/") is None
+    assert post(house, d="few.test", u="https://few.test/", origin="https://evil.test") == "origin"
+
+    def senders(site: str, least: int) -> Any:
+        _, told = checked(house, site)
+        found = [one for one in told["checks"] if one["check"] == "senders"]
+        return found if len(found) >= least else None
+
+    (moved,) = eventually(lambda: senders("moved.test", 1))
+    assert (moved["state"], moved["finding"].partition(" ")[0]) == ("note", "1")
+    assert "elsewhere.test (1)" in moved["finding"]
+    assert "`hosts`" in moved["remedy"]
+    few, refused = eventually(lambda: senders("few.test", 2))
+    assert "elsewhere" not in few["finding"]
+    assert refused["finding"].startswith("1 event(s) of 24 hours were sent by pages of other sites")
+    assert "salaries" not in house.command("check", "site", "moved.test", "--json").stdout
+    assert not senders("example.com", 1)
 
 
 def test_why_tells_the_last_refusals_of_a_site(house: Running) -> None:
@@ -125,11 +158,11 @@ def test_why_tells_the_last_refusals_of_a_site(house: Running) -> None:
         return found if {"host", "page"} <= {one["reason"] for one in found} else None
 
     found = eventually(told)
-    assert ("evil.test", "/u/:email") in {(one["hostname"], one["path"]) for one in found}
+    assert ("evil.test", "") in {(one["hostname"], one["path"]) for one in found}
     mine = json.loads(house.command("why", "wrong.test", "--json").stdout)
     assert {one["site"] for one in mine} <= {"wrong.test", ""}
     text = house.command("why", "wrong.test").stdout
-    assert "wrong.test  page  wrong.test/admin/7  the page is one of the site's `exclude.pages`  [plausible]" in text
+    assert "wrong.test  page  the page is one of the site's `exclude.pages`  [plausible]" in text
 
 
 def test_why_follows(house: Running) -> None:
