@@ -35,12 +35,13 @@ _SHARE = 0.45
 _HEAD = 64
 
 
-def looks_random(words: list[str]) -> bool:
-    """Whether too many neighbours in the words are no pair of a reader's language."""
+def looks_random(words: list[str], least: int = 10, share: float = _SHARE) -> bool:
+    """Whether too many neighbours in the words are no pair of a reader's language. least: with fewer pairs no one can
+    tell. share: how many are too many."""
     pairs = fine = 0
     for word in words:
         word = word[:_HEAD]
         if len(word) > 1:
             pairs += len(word) - 1
             fine += sum(map(_FINE.__contains__, map(add, word, word[1:])))
-    return pairs >= 10 and pairs - fine > _SHARE * pairs
+    return pairs >= least and pairs - fine > share * pairs

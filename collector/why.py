@@ -19,6 +19,7 @@ import structlog
 from msgspec import Struct
 
 from .beacon import Refused
+from .finds import PLACEHOLDERS
 from .page import Page
 from .reason import Reason
 from .shadow import replace_file
@@ -62,9 +63,7 @@ _FIELDS = frozenset(
         *("idsite", "identify", "performance", "requests", "rec", "site"),
     )
 )
-_PLACEHOLDER = re.compile(
-    r":(?:coordinates|secret|email|handle|phone|jwt|hex|ip|uuid|iban|card|token|encoded|scrubbed)(?![a-z])"
-)
+_PLACEHOLDER = re.compile(rf":(?:{'|'.join(PLACEHOLDERS)})(?![a-z])")
 
 
 class Entry(Struct, frozen=True):

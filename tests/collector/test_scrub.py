@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import sys
 import time
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
@@ -13,8 +15,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from collector.finds import MOST
-from collector.scrub import MAX_TEXT, SECRET_NAMES, _unescaped, is_secret, scrub
+from collector.folded import folded
+from collector.percent import decoded
+from collector.scrub import MAX_TEXT, SECRET_NAMES, is_secret, scrub
 from tests.collector.corpus.make import KINDS, WRAPPED, made
+from tests.collector.corpus.unseen import KINDS as UNSEEN
+from tests.collector.corpus.unseen import cases, left_of
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -31,7 +37,8 @@ def positives() -> list[tuple[str, str, str]]:
 
 
 def benign() -> list[str]:
-    return [line for name in ("benign", "benign_sites", "benign_log") for line in lines(f"scrub_{name}.txt")]
+    names = ("benign", "benign_sites", "benign_log", "benign_blind", "benign_second")
+    return [line for name in names for line in lines(f"scrub_{name}.txt")]
 
 
 def test_u3_of_what_names_a_person_at_least_99_percent_is_found() -> None:
@@ -58,7 +65,7 @@ def test_u2_every_kind_is_found_in_texts_nobody_tuned_for(kind: str) -> None:
 
 def test_u3_of_ordinary_texts_at_most_1_percent_is_touched() -> None:
     cases = benign()
-    touched = [(text, scrub(text)) for text in cases if scrub(text) != unquote(text)]
+    touched = [(text, scrub(text)) for text in cases if scrub(text) != text]
     print(f"touched {len(touched) / len(cases):.2%} of {len(cases)}")
     assert len(cases) >= 500
     assert len(touched) <= 0.01 * len(cases), touched
@@ -84,12 +91,28 @@ def test_u3_the_made_corpus_is_what_its_maker_makes() -> None:
         ("http://203.0.113.7:8080/a", "http://:ip:8080/a"),
         ("/tel/+49 30 1234567/x", "/tel/:phone/x"),
         ("/a?token=abc&page=2", "/a?token=:secret&page=2"),
-        ("/caf%C3%A9", "/café"),
-        ("/a%20b", "/a b"),
-        ("/100%25", "/100%"),
         ("/a\x00b\x1fc\x7f", "/abc"),
-        ("/%00%0A", "/"),
-        ("/b%FFc", "/b\ufffdc"),
+        ("/u/anna&#64;example.com", "/u/:email"),
+        ("/u/anna&commat;example&period;com", "/u/:email"),
+        ("mail anna\\u0040example.com", "mail :email"),
+        ("mail anna\\x40example.com", "mail :email"),
+        ("anna+news%2540example.com", ":email"),
+        ("anna%26%2364%3Bexample.com", ":email"),
+        ("ａｎｎａ＠ｅｘａｍｐｌｅ。ｃｏｍ", ":email"),
+        ("anna@example｡com", ":email"),
+        ("+49 30–1234–5678", ":phone"),
+        ("٠٣٠ ١٢٣٤٥٦٧٨", ":phone"),
+        ("0️⃣3️⃣0️⃣ 1️⃣2️⃣3️⃣4️⃣5️⃣6️⃣7️⃣", ":phone"),
+        ("@anna@social.example", ":handle"),
+        ("anna [at] example (dot) com", ":email"),
+        ("/card/4111_1111_1111_1111", "/card/:card"),
+        ("DE89_3704_0044_0532_0130_00", ":iban"),
+        ("/wallet/0x52908400098527886E0F7030069857D2E4169EE7", "/wallet/:hex"),
+        ("/mac/00-1A-2B-3C-4D-5E", "/mac/:hex"),
+        ("/mac/001a.2b3c.4d5e", "/mac/:hex"),
+        ("/c/cus_9s6XKzkNRiz8i3", "/c/:token"),
+        ('{"email": "anna", "size": "42"}', '{"email": ":secret", "size": "42"}'),
+        ("52°31'12\"N 13°24'18\"E", ":coordinates"),
         ("", ""),
     ],
 )
@@ -170,7 +193,8 @@ def test_u2_a_text_with_more_finds_than_a_readers_is_not_kept_at_all() -> None:
 @example("%")
 @example("%%41%zz=%3D=")
 def test_u2_escapes_are_read_as_the_standard_library_reads_them(text: str) -> None:
-    assert _unescaped(text) == unquote(text)
+    # Where it gives up, older pages' letters are read.
+    assert decoded(text) == unquote(text) or "\ufffd" in unquote(text)
 
 
 def test_only_the_head_of_a_long_text_is_read() -> None:
@@ -188,3 +212,76 @@ def test_u2_a_secret_name_is_known_however_it_is_written(name: str) -> None:
 def test_u2_an_ordinary_name_is_no_secret(name: str) -> None:
     assert not is_secret(name)
     assert name not in SECRET_NAMES
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Save 20%", "100%25", "100%25 cotton", "/caf%C3%A9", "/a%20b", "50%25+off", "AT&amp;T", "Tom &amp; Jerry",
+        "C:\\users\\x",
+        "Preis：５０％", "第3章。はじめに", "12–14 Uhr", "٢٠٢٦", "ﷺ",
+    ],
+)  # fmt: skip
+def test_u2_a_text_in_which_nothing_is_found_stays_as_it_was_sent(text: str) -> None:
+    assert scrub(text) == text
+
+
+def test_u2_every_digit_and_every_dash_of_unicode_is_read_as_one() -> None:
+    every = list(map(chr, range(0x80, sys.maxunicode + 1)))
+    for digit in (letter for letter in every if unicodedata.category(letter) == "Nd"):
+        assert folded(digit)[0] == str(unicodedata.decimal(digit)), ascii(digit)
+    for dash in (letter for letter in every if unicodedata.category(letter) == "Pd"):
+        assert folded(dash)[0] == "-", ascii(dash)
+
+
+@pytest.mark.parametrize("kind", UNSEEN)
+def test_u3_of_each_kind_at_least_95_percent_is_found_as_people_write_it(kind: str) -> None:
+    # An even seed was used to mend the rules, an odd one never.
+    for seed in (2, 7):
+        drawn = cases(kind, seed)
+        missed = [(case.text, scrub(case.text)) for case in drawn if left_of(case)]
+        assert len(missed) <= 0.05 * len(drawn), missed
+
+
+@pytest.mark.parametrize(
+    ("path", "scrubbed"),
+    [
+        ("/reset/k3j9x2", "/reset/:secret"), ("/invite/XKCD-12AB-99QZ", "/invite/:secret"),
+        ("/verify/482913", "/verify/:secret"),
+        ("/magic/Zk9fQ2ab/", "/magic/:secret/"), ("/session/abc9def0", "/session/:secret"),
+        ("/activate/9f8e7d", "/activate/:secret"),
+        ("/unsubscribe/a8Kd02", "/unsubscribe/:secret"), ("/token/qzxvkwpj", "/token/:secret"),
+        ("/reset-password/en/k3j9x2", "/reset-password/en/:secret"),
+        ("/reset/MTIz/c4k9-91b2", "/reset/:secret/:secret"),
+        ("/users/verify-email/8h2k9d.html", "/users/verify-email/:secret"),
+    ],
+)  # fmt: skip
+def test_u2_the_folder_behind_one_that_says_so_is_a_code_if_it_looks_like_one(path: str, scrubbed: str) -> None:
+    assert scrub(path) == scrubbed
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "user[email]", "customer_email", "customerEmail", "x-token", "passwort", "contraseña", "mot_de_passe",
+        "user[id]",
+        "password_confirmation", "userID", "X-Amz-Signature", "laravel_session", "email2", "billing.phone",
+        "Vorname", "hasło", "密码",
+        "user[first_name]", "reset_code", "apiKey", "client_ip",
+    ],
+)  # fmt: skip
+def test_u2_a_name_is_read_by_its_last_part(name: str) -> None:
+    assert is_secret(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sort_key", "keyword", "token_type", "country_code", "error_code", "new_user", "is_mobile", "hotel",
+        "monkey", "hotmail",
+        "boarding_pass", "email_type", "utm_content", "gift_card", "last_login", "public_key", "screen_name",
+        "user_type", "promo_code",
+    ],
+)  # fmt: skip
+def test_u2_a_name_that_only_holds_such_a_word_is_no_secret(name: str) -> None:
+    assert not is_secret(name)
