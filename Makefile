@@ -3,6 +3,7 @@
 # make lint   ruff and mypy
 # make bench  measure this machine, one table and a JSON file:  make bench ARGS="--parts ingest,drain"
 # make tracker  build the tracker's scripts from their sources, and print their sizes (needs Node.js)
+# make lists  make the tables that come from others' lists anew, from a folder with those lists:  make lists LISTS=folder
 # make clean  remove what the targets above have made; data directories stay
 
 PYTHON ?= python3
@@ -18,7 +19,7 @@ CHROMIUM := /usr/bin/chromium
 TRACKER := collector/tracker
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint bench clean tracker browser node
+.PHONY: help up test lint bench clean tracker lists browser node
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -41,6 +42,10 @@ bench: $(VENV)/.installed
 tracker: $(VENV)/.installed node
 	@cd $(TRACKER) && npm run --silent build
 	@$(BIN)/python -m collector.scripts
+
+lists: $(VENV)/.installed-dev
+	@test -n "$(LISTS)" || { echo "Say where the lists are: make lists LISTS=folder (collector/lists.py names them)"; exit 1; }
+	@$(BIN)/python -m collector.lists "$(LISTS)"
 
 clean:
 	rm -rf $(TRACKER)/node_modules $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/results

@@ -63,5 +63,7 @@ def _number_of(record: dict[str, Any]) -> int:
 
 
 def _read_numbers() -> frozenset[int]:
-    lines = (resources.files("collector") / "datacenters.tsv").read_text("utf-8").splitlines()
+    """Our own table, and the one of others (lists.py)."""
+    tables = (resources.files("collector") / name for name in ("datacenters.tsv", "datacenters_bad_asn.tsv"))
+    lines = (line for table in tables for line in table.read_text("utf-8").splitlines())
     return frozenset(int(line.partition("\t")[0]) for line in lines if line and not line.startswith("#"))

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from importlib import resources
 from typing import NamedTuple
 
-from .page import MAX_PATH, MAX_VALUE, BadUrl, Page, host_of, part_of, split_url
+from .page import MAX_PATH, BadUrl, Page, host_of, part_of, split_url
 from .scrub import scrub
-
-# Hosts that a server sees in a day; a miss costs some microseconds.
-HOSTS_CACHED = 4096
+from .sources import HOSTS_CACHED, NO_SOURCE, Source, named_source, source_at, source_of
 
 
 class WhereFrom(NamedTuple):
@@ -24,13 +21,6 @@ class WhereFrom(NamedTuple):
     referrer: str
     source: str
     channel: str
-
-
-class Source(NamedTuple):
-    """name: what people call it. category: search, social, video, shopping, mail, ai, chat or ""."""
-
-    name: str
-    category: str
 
 
 CHANNELS = (
@@ -54,8 +44,22 @@ _ADVERTISER = {
 _AFFILIATE_CLICKS = frozenset(("cjevent", "irclickid", "awc"))
 # The rules of the default channel group that Google publishes for Analytics 4, in its order; what we add names media
 # that it leaves unassigned. https://support.google.com/analytics/answer/9756891
-_PAID = re.compile(r".*cp.*|ppc|retargeting|remarketing|paid.*|.*[-_ ]paid|\(?(?:gclid|msclkid)\)?")
-_DISPLAY = re.compile(r"display|banner|expandable|interstitial|cpm|native")
+_PAID = re.compile(
+    r".*cp.*|ppc|sem|sea|retargeting|remarketing|paid.*|.*[-_ ]paid|ads?|.*[-_ ]ads?|ads?[-_ ].*|advert.*|sponsored.*|"
+    r"promoted.*|p-?max|performance[-_ ]max|\(?(?:gclid|msclkid)\)?"
+)
+# What a link of a network has, whether it is paid for or not.
+_ANY_MEDIUM = re.compile(r"|organic.*|social.*|search|video|app|mobile|feed|stor(?:y|ies)|reels?|post")
+_PAID_MEDIA = tuple(
+    (re.compile(fits), channel)
+    for fits, channel in (
+        (r"paid[-_ ]?search.*|sem|sea|search[-_ ](?:ads?|paid|cpc)", "Paid Search"),
+        (r"paid[-_ ]?social.*|social[-_ ](?:ads?|paid|cpc)", "Paid Social"),
+        (r"paid[-_ ]?video.*|video[-_ ](?:ads?|paid)", "Paid Video"),
+        (r"paid[-_ ]?shopping.*|shopping[-_ ](?:ads?|paid)", "Paid Shopping"),
+    )
+)
+_DISPLAY = re.compile(r"display(?:[-_ ]ads?)?|banner(?:[-_ ]ads?)?|expandable|interstitial|cpm|native|programmatic|gdn")
 _PAID_CHANNELS = {
     "search": "Paid Search",
     "social": "Paid Social",
@@ -81,8 +85,6 @@ _UNPAID = tuple(
 # Sources that are a channel of their own.
 _CHANNEL_SOURCES = {"sms": "SMS", "firebase": "Mobile Push Notifications"}
 _SHOPPING_CAMPAIGN = re.compile(r"(?:^|[^a-df-z])shop|shopping")
-# "google.*" in the table stands for google.de, google.co.uk, google.com.br, not for google.example.org.
-_COUNTRY_SUFFIX = re.compile(r"(?:com|org|net|[a-z]{2}|(?:com?|or|ne|net|org)\.[a-z]{2})")
 # Nothing in it is more than its host, which is stored anyway.
 _BARE = re.compile(r"https?://[a-z0-9.-]{1,100}/?")
 _LOCAL = re.compile(r"localhost|.*\.localhost|127\..*|0\.0\.0\.0|::1")
@@ -103,59 +105,39 @@ def _from_bare(referrer: str, hostname: str, own_hosts: frozenset[str], keep_pat
 
 
 def _where_from(referrer: str, page: Page, own_hosts: frozenset[str], keep_path: bool) -> WhereFrom:
-    host, shown = _referring_host(referrer, page, own_hosts, keep_path)
+    host, path, shown = _referring_host(referrer, page, own_hosts, keep_path)
     advertiser = _ADVERTISER.get(page.click_id)
     named = page.utm_source or page.ref
+    paid = False
     if named:
-        source = _named_source(named)
+        source, paid = named_source(named)
     elif advertiser:
         source = advertiser
     else:
-        source = source_of(host) if host else Source("", "")
-    return WhereFrom(shown, source.name, _channel(source, page, advertiser, bool(host)))
+        source = source_at(host, path) if host else NO_SOURCE
+    return WhereFrom(shown, source.name, _channel(source, page, paid or advertiser is not None, bool(host)))
 
 
-@lru_cache(maxsize=HOSTS_CACHED)
-def source_of(host: str) -> Source:
-    """The source a host belongs to; the host itself where the table does not know it."""
-    labels = host.split(".")
-    for start in range(len(labels)):
-        suffix = ".".join(labels[start:])
-        if "." in suffix and suffix in _TABLE:
-            return _TABLE[suffix]
-        rest = ".".join(labels[start + 1 :])
-        if _COUNTRY_SUFFIX.fullmatch(rest) and f"{labels[start]}.*" in _TABLE:
-            return _TABLE[f"{labels[start]}.*"]
-    return Source(host, "")
-
-
-def _named_source(name: str) -> Source:
-    """The source a link names itself: an alias, a host, or a name of the campaign's own."""
-    known = _TABLE.get(name.lower())
-    if known is None and "." in name:
-        known = source_of(name.lower().removeprefix("www.")[:MAX_VALUE])
-        known = known if known.category or known.name != name.lower() else None
-    return known or Source(name, "")
-
-
-def _referring_host(referrer: str, page: Page, own_hosts: frozenset[str], keep_path: bool) -> tuple[str, str]:
-    """The referring host, and what of the referrer is stored; "" where there is none that counts."""
+def _referring_host(referrer: str, page: Page, own_hosts: frozenset[str], keep_path: bool) -> tuple[str, str, str]:
+    """The referring host, the path beneath it, and what of both is stored; "" where there is none that counts."""
     if not referrer:
-        return "", ""
+        return "", "", ""
     try:
         parts = split_url(referrer.strip())
         host = host_of(parts)
     except BadUrl:
-        return "", ""
+        return "", "", ""
     if parts.scheme not in ("http", "https", "android-app") or _LOCAL.fullmatch(host):
-        return "", ""
+        return "", "", ""
     if host == page.hostname or _is_one_of(host, own_hosts):
-        return "", ""
-    host = scrub(host)
-    if not keep_path or not host or parts.path in ("", "/"):
-        return host, host
+        return "", "", ""
+    # The name of a service in the dark web looks like a token.
+    host = host if source_of(host).name != host else scrub(host)
+    # "/@anna/1234" is what somebody wrote, and nobody else.
+    if not keep_path or not host or parts.path in ("", "/") or parts.path.startswith(("/@", "/%40")):
+        return host, parts.path, host
     path = ":handle" if host in _MESSENGER_HOSTS else part_of(parts.path).lstrip("/")
-    return host, f"{host}/{path}"[:MAX_PATH]
+    return host, parts.path, f"{host}/{path}"[:MAX_PATH]
 
 
 def _is_one_of(host: str, hosts: frozenset[str]) -> bool:
@@ -170,20 +152,21 @@ def _is_one_of(host: str, hosts: frozenset[str]) -> bool:
     return False
 
 
-def _channel(source: Source, page: Page, advertiser: Source | None, referred: bool) -> str:
+def _channel(source: Source, page: Page, advertised: bool, referred: bool) -> str:
     medium, campaign, category = page.utm_medium.lower(), page.utm_campaign.lower(), source.category
     if not source.name and not medium and not campaign and not page.click_id:
         return "Direct"
     if "cross-network" in campaign:
         return "Cross-network"
-    paid = _PAID.fullmatch(medium) or (advertiser and not medium)
+    # An advertiser's click id, or a source that says "ads", holds against a medium that any link of that network has.
+    paid = _PAID.fullmatch(medium) or (advertised and _ANY_MEDIUM.fullmatch(medium))
     shopping = category == "shopping" or _SHOPPING_CAMPAIGN.search(campaign)
     if paid and (shopping or category in _PAID_CHANNELS):
         return "Paid Shopping" if shopping else _PAID_CHANNELS[category]
-    if _DISPLAY.fullmatch(medium) or (page.click_id == "dclid" and not medium):
+    if _DISPLAY.fullmatch(medium) or (not medium and (page.click_id == "dclid" or category == "ads")):
         return "Display"
     if paid:
-        return "Paid Other"
+        return next((channel for fits, channel in _PAID_MEDIA if fits.fullmatch(medium)), "Paid Other")
     if page.click_id in _AFFILIATE_CLICKS and not medium:
         return "Affiliates"
     if shopping:
@@ -194,15 +177,3 @@ def _channel(source: Source, page: Page, advertiser: Source | None, referred: bo
     if source.name.lower() in _CHANNEL_SOURCES:
         return _CHANNEL_SOURCES[source.name.lower()]
     return "Referral" if referred or source.name else "Direct"
-
-
-def _read_table() -> dict[str, Source]:
-    table = {}
-    for line in (resources.files("collector") / "sources.tsv").read_text("utf-8").splitlines():
-        if not line.startswith("#"):
-            key, name, category = line.split("\t")
-            table[key] = Source(name, category)
-    return table
-
-
-_TABLE = _read_table()

@@ -31,6 +31,10 @@ def database(directory: Path, record: Any) -> Path:
         ({"asn": 14061}, True),
         ({"as_number": "14061"}, True),
         ({"autonomous_system_number": 3320}, False),
+        ({"autonomous_system_number": 8075}, True),
+        ({"autonomous_system_number": 396982}, True),
+        # In others' list of hosting companies, and yet people browse through them: a cable network, VPNs, a bank.
+        *(({"autonomous_system_number": number}, False) for number in (36290, 9009, 212238, 327784, 6939)),
         ({"asn": "AS"}, False),
         ({"asn": "nonsense"}, False),
         ({"other": 24940}, False),
@@ -68,6 +72,8 @@ def test_a_bad_database_is_named(content: bytes | None, tmp_path: Path) -> None:
         ("www.Semalt.com", True),
         ("a.b.buttons-for-website.com", True),
         ("notsemalt.com", False),
+        ("0-0.fr", True),
+        ("WWW.DARODAR.COM", True),
         ("semalt.com.example.org", False),
         ("google.com", False),
         ("com", False),
@@ -79,7 +85,15 @@ def test_a_host_that_forges_visits_is_known_with_its_subdomains(host: str, spam:
     assert is_spam(host) is spam
 
 
-@pytest.mark.parametrize(("name", "least"), [("datacenters.tsv", 40), ("referrer_spam.tsv", 60)])
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [
+        ("datacenters.tsv", 8),
+        ("datacenters_bad_asn.tsv", 600),
+        ("referrer_spam.tsv", 2300),
+        ("sources_matomo.tsv", 800),
+    ],
+)
 def test_a_table_says_where_it_is_from_and_names_nobody_twice(name: str, least: int) -> None:
     lines = (resources.files("collector") / name).read_text("utf-8").splitlines()
     keys = [line.partition("\t")[0] for line in lines if not line.startswith("#")]

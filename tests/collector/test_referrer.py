@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.page import Page, parse_page
-from collector.referrer import CHANNELS, source_of, where_from
+from collector.referrer import CHANNELS, where_from
+from collector.sources import source_of
 
 KEEP = frozenset(("utm_source", "utm_medium", "utm_campaign", "ref"))
 PLAIN = Page("example.com", "/")
@@ -120,7 +121,7 @@ def test_every_line_of_the_table_is_one_source_of_a_known_category() -> None:
     lines = (resources.files("collector") / "sources.tsv").read_text("utf-8").splitlines()
     assert lines[0].startswith("#")
     rows = [line.split("\t") for line in lines[1:]]
-    assert {category for _, _, category in rows} == {"search", "social", "video", "shopping", "mail", "ai", "chat", ""}
+    assert {each for _, _, each in rows} == {"search", "social", "video", "shopping", "mail", "ai", "chat", "ads", ""}
     keys = [key for key, _, _ in rows]
     assert len(keys) == len(set(keys))
     assert all(key == key.lower() and name for key, name, _ in rows)
@@ -155,3 +156,143 @@ def test_the_table_of_channels_is_long_and_has_every_channel() -> None:
     assert len(CHANNEL_ROWS) >= 120
     assert {row[4] for row in CHANNEL_ROWS} == set(CHANNELS)
     assert {row[0] for row in CHANNEL_ROWS} >= {str(rule) for rule in range(1, 19)}
+
+
+@pytest.mark.parametrize(
+    ("referrer", "source", "channel"),
+    [
+        ("https://copilot.com/", "Copilot", "AI Assistants"),
+        ("https://m365.cloud.microsoft/chat", "Copilot", "AI Assistants"),
+        ("https://www.kimi.com/", "Kimi", "AI Assistants"),
+        ("https://x.com/i/grok", "Grok", "AI Assistants"),
+        ("https://x.com/i/grokking", "X (Twitter)", "Organic Social"),
+        ("https://safeframe.googlesyndication.com/", "Google Ads", "Display"),
+        ("https://1234.safeframe.googlesyndication.com/x", "Google Ads", "Display"),
+        ("https://syndicatedsearch.goog/", "Google", "Organic Search"),
+        ("https://google.cat/", "Google", "Organic Search"),
+        ("https://www.google.com.sg/", "Google", "Organic Search"),
+        ("https://images.google.de/", "Google Images", "Organic Search"),
+        ("https://www.google.de/imgres?imgurl=x", "Google Images", "Organic Search"),
+        ("https://google.example.com/", "google.example.com", "Referral"),
+        ("https://suche.web.de/", "WEB.DE", "Organic Search"),
+        ("https://suche.gmx.net/", "GMX", "Organic Search"),
+        ("https://go.mail.ru/search", "Mail.ru", "Organic Search"),
+        ("https://deref-gmx.net/mail/client/x", "GMX", "Email"),
+        ("https://deref-web.de/", "WEB.DE", "Email"),
+        ("https://e.mail.ru/", "Mail.ru", "Email"),
+        ("https://mail.google.com/", "Gmail", "Email"),
+        ("https://outlook.cloud.microsoft/mail/", "Outlook", "Email"),
+        ("https://eur01.safelinks.protection.outlook.com/", "Outlook", "Email"),
+        ("https://webmail.example.org/", "webmail.example.org", "Email"),
+        ("https://mail.example.co.uk/", "mail.example.co.uk", "Email"),
+        ("https://webmail.com/", "webmail.com", "Referral"),
+        ("https://mstdn.social/@anna/1", "Mastodon", "Organic Social"),
+        ("https://hachyderm.io/", "Mastodon", "Organic Social"),
+        ("https://mastodon.example.org/", "Mastodon", "Organic Social"),
+        ("https://www.temu.com/", "Temu", "Organic Shopping"),
+        ("https://www.kleinanzeigen.de/", "Kleinanzeigen", "Organic Shopping"),
+        ("https://allegro.pl/", "Allegro", "Organic Shopping"),
+        ("android-app://com.google.android.apps.bard/", "Gemini", "AI Assistants"),
+        ("android-app://com.openai.chatgpt/", "ChatGPT", "AI Assistants"),
+        ("android-app://com.discord/", "Discord", "Organic Social"),
+        ("android-app://com.snapchat.android/", "Snapchat", "Organic Social"),
+        ("android-app://com.google.android.apps.searchlite/", "Google", "Organic Search"),
+        ("android-app://com.google.android.googlequicksearchbox/https/www.google.com", "Google", "Organic Search"),
+        ("android-app://com.google.android.apps.magazines/", "Google News", "Referral"),
+        ("android-app://com.microsoft.teams/", "Microsoft Teams", "Organic Social"),
+        ("android-app://com.yahoo.mobile.client.android.mail/", "Yahoo! Mail", "Email"),
+        ("android-app://org.joinmastodon.android/", "Mastodon", "Organic Social"),
+        (
+            "https://duckduckgogg42xjoc72x3sjasowoarfbgcmvfimaftt6twagswzczad.onion/",
+            "DuckDuckGo",
+            "Organic Search",
+        ),
+    ],
+)
+def test_a_source_is_called_as_people_call_it(referrer: str, source: str, channel: str) -> None:
+    assert where_from(referrer, PLAIN, OWN)[1:] == (source, channel)
+
+
+@pytest.mark.parametrize(
+    ("named", "source", "channel"),
+    [
+        ("facebook-ads", "Facebook", "Paid Social"),
+        ("Facebook Ads", "Facebook", "Paid Social"),
+        ("facebookads", "Facebook", "Paid Social"),
+        ("fb_ads", "Facebook", "Paid Social"),
+        ("meta-ads", "Facebook", "Paid Social"),
+        ("ig-ads", "Instagram", "Paid Social"),
+        ("google_ads", "Google", "Paid Search"),
+        ("GoogleAds", "Google", "Paid Search"),
+        ("google.ads", "Google", "Paid Search"),
+        ("adwords", "Google", "Paid Search"),
+        ("google_pmax", "Google", "Paid Search"),
+        ("bing-ads", "Bing", "Paid Search"),
+        ("microsoft_ads", "Bing", "Paid Search"),
+        ("yandex.direct", "Yandex", "Paid Search"),
+        ("yt-ads", "YouTube", "Paid Video"),
+        ("linkedin_ads", "LinkedIn", "Paid Social"),
+        ("tiktok-ads", "TikTok", "Paid Social"),
+        ("x-ads", "X (Twitter)", "Paid Social"),
+        ("reddit-ads", "Reddit", "Paid Social"),
+        ("snapchat_ads", "Snapchat", "Paid Social"),
+        ("pinterest-ads", "Pinterest", "Paid Social"),
+        ("amazon-ads", "Amazon", "Paid Shopping"),
+        ("paid-instagram", "Instagram", "Paid Social"),
+        ("some-ads", "some-ads", "Paid Other"),
+        # Nothing of advertising in them.
+        ("meta", "Facebook", "Organic Social"),
+        ("instagram_stories", "Instagram", "Organic Social"),
+        ("fb-page", "Facebook", "Organic Social"),
+        ("reads", "reads", "Referral"),
+        ("downloads", "downloads", "Referral"),
+        ("threads", "Threads", "Organic Social"),
+        ("facebook-fans", "facebook-fans", "Referral"),
+    ],
+)
+def test_the_everyday_name_of_an_advertisement_keeps_its_channel(named: str, source: str, channel: str) -> None:
+    page = parse_page(f"https://example.com/?utm_source={named.replace(' ', '+')}", KEEP)
+    assert where_from("", page, OWN)[1:] == (source, channel)
+    if channel.startswith("Paid"):
+        for medium in ("cpc", "ppc", "paid", "paid_social", "ads", "social", "retargeting"):
+            page = parse_page(f"https://example.com/?utm_source={named.replace(' ', '+')}&utm_medium={medium}", KEEP)
+            assert where_from("https://www.google.com/", page, OWN).channel.startswith("Paid"), medium
+        page = parse_page(f"https://example.com/?utm_source={named.replace(' ', '+')}&utm_medium=email", KEEP)
+        assert not where_from("", page, OWN).channel.startswith("Paid")
+
+
+@pytest.mark.parametrize(
+    ("query", "channel"),
+    [
+        ("utm_source=google&utm_medium=organic&gclid=1", "Paid Search"),
+        ("utm_source=tiktok&utm_medium=social&ttclid=1", "Paid Social"),
+        ("utm_source=facebook&utm_medium=social&fbclid=1", "Organic Social"),
+        ("utm_source=chatgpt.com&utm_medium=cpc", "Paid Other"),
+        ("utm_source=partner&utm_medium=paid_social", "Paid Social"),
+        ("utm_source=partner&utm_medium=paid-search", "Paid Search"),
+        ("utm_source=partner&utm_medium=sea", "Paid Search"),
+        ("utm_source=partner&utm_medium=sponsored", "Paid Other"),
+        ("utm_source=partner&utm_medium=programmatic", "Display"),
+        ("utm_source=partner&utm_medium=display-ads", "Display"),
+        ("utm_source=newsletter&utm_medium=cpc", "Paid Other"),
+    ],
+)
+def test_what_is_paid_for_wins_over_what_is_not(query: str, channel: str) -> None:
+    assert (
+        where_from("https://www.google.com/", parse_page(f"https://example.com/?{query}", KEEP), OWN).channel == channel
+    )
+
+
+def test_what_somebody_wrote_on_a_social_network_is_not_kept_as_a_path() -> None:
+    for path in ("/@anna", "/@anna/1234", "/%40anna/1234"):
+        assert where_from(f"https://fosstodon.org{path}", PLAIN, OWN, keep_path=True).referrer == "fosstodon.org"
+
+
+def test_every_host_of_the_tables_is_called_by_a_name_in_them() -> None:
+    texts = [(resources.files("collector") / name).read_text("utf-8") for name in ("sources.tsv", "sources_matomo.tsv")]
+    rows = [line.split("\t") for text in texts for line in text.splitlines() if not line.startswith("#")]
+    names = {name for _, name, _ in rows}
+    hosts = [key.removeprefix("*.").replace(".*", ".de") for key, _, _ in rows if "." in key and " " not in key]
+    assert len(hosts) > 1200
+    for host in hosts:
+        assert where_from(f"https://{host}", PLAIN, OWN).source in names, host
