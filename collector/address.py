@@ -1,7 +1,8 @@
 """Whose address a request counts for, and the network that is left of it (rule A1).
 
-In: the socket's peer and the X-Forwarded-For values. Out: the client's address; an address cut to its network.
-Promises: a header is believed only as far as named proxies wrote it, and no address is cached or put in an error.
+In: the socket's peer and what a proxy's header says. Out: the client's address, "" where nobody can tell it; an address
+cut to its network. Promises: a header is believed only as far as named proxies wrote it, what cannot be read is nobody
+and not somebody whom all share, and no address is cached or put in an error.
 """
 
 from __future__ import annotations
@@ -12,6 +13,14 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 # Real chains have two or three proxies. A longer one is made up, and reading it would cost time.
 MAX_HOPS = 32
+DEFAULT_HEADER = "X-Forwarded-For"
+# What names the peer of a socket that has no addresses.
+UNIX = "unix"
+# Addresses of IPv4 in the clothes of IPv6, as translators write them (RFC 6052): a /48 of them is everybody.
+_NAT64 = IPv6Network("64:ff9b::/96")
+_V4_BITS = (1 << 32) - 1
+# The whole of it begins with nothing but noughts, and some who do are somebody.
+_ZEROS = frozenset(("0.0.0.0", "::"))  # noqa: S104 - compared, not bound
 
 
 def truncate(address: str, v4_bits: int = 24, v6_bits: int = 48) -> str:
@@ -21,11 +30,22 @@ def truncate(address: str, v4_bits: int = 24, v6_bits: int = 48) -> str:
         kept = number >> (32 - v4_bits) << (32 - v4_bits)
         return socket.inet_ntop(socket.AF_INET, kept.to_bytes(4, "big"))
     parsed = _parse(address)
+    if isinstance(parsed, IPv6Address):
+        parsed = _translated(parsed)
     if parsed is None:
         return ""
     keep = v4_bits if isinstance(parsed, IPv4Address) else v6_bits
     host_bits = parsed.max_prefixlen - keep
     return str(type(parsed)((int(parsed) >> host_bits) << host_bits))
+
+
+def is_nobodys(address: str, network: str) -> bool:
+    """Whether no one can have the address, of which that is the network: it cannot be read, or is the unspecified
+    one, which a proxy or a log writes in place of what it keeps to itself."""
+    if network in _ZEROS:
+        parsed = _parse(address)
+        return parsed is None or parsed.is_unspecified
+    return not network
 
 
 class Networks:
@@ -58,12 +78,17 @@ class Networks:
 
 
 class Proxies:
-    """The proxies that may speak for a client, by CIDR."""
+    """The proxies that may speak for a client, by CIDR (or UNIX), and the header in which they do."""
 
-    def __init__(self, networks: tuple[str, ...] = ()) -> None:
+    def __init__(self, networks: Sequence[str] = (), header: str = DEFAULT_HEADER) -> None:
         for text in networks:
-            _check_proxy(text)
-        self._networks = Networks(networks)
+            if text != UNIX:
+                _check_proxy(text)
+        self._networks = Networks([text for text in networks if text != UNIX])
+        self._unix = UNIX in networks
+        # Header names come in lower case.
+        self.header_name, self.header = header, header.lower().encode()
+        self._read = _for_of if self.header == b"forwarded" else _bare
         # The proxy that spoke last, and its one spelling: most houses have one, and it is nobody's visitor.
         self._last = self._last_address = ""
 
@@ -71,30 +96,48 @@ class Proxies:
         """Whether it is the address of one of them."""
         return self._networks.hold(address)
 
-    def client(self, peer: str, forwarded_for: Sequence[str] = ()) -> str:
-        """The peer, or where the peer is a proxy of ours the rightmost forwarded address that is none."""
-        if peer != self._last or not peer:
-            if not self._networks.hold(peer):
-                return peer
-            self._last, self._last_address = peer, _canonical(peer)
-        nearest = self._last_address
-        for entry in reversed(",".join(forwarded_for).rsplit(",", MAX_HOPS)[-MAX_HOPS:]):
+    def trust(self, peer: str) -> bool:
+        """Whether the peer is one of them; "" is that of a Unix socket."""
+        if not peer:
+            return self._unix
+        if peer == self._last:
+            return True
+        if not self._networks.hold(peer):
+            return False
+        self._last, self._last_address = peer, _canonical(peer)
+        return True
+
+    def client(self, peer: str, told: Sequence[str] = ()) -> str:
+        """The peer, or where the peer is a proxy of ours the rightmost address it tells that is none; "" where what it
+        tells is no address. told: the header's values, in their order."""
+        return self.behind(peer, told) if self.trust(peer) else spelled(peer)
+
+    def behind(self, peer: str, told: Sequence[str] = ()) -> str:
+        """The same for a peer that is known to be one of them."""
+        nearest = self._last_address if peer else ""
+        chain = ",".join(told)
+        if not chain or chain.isspace():
+            return nearest
+        for entry in reversed(chain.rsplit(",", MAX_HOPS)[-MAX_HOPS:]):
             entry = entry.strip()
-            # Of the two ways to read an entry this is that of almost every one.
+            # Of the ways to read an entry this is that of almost every one.
             number = _v4(entry)
             if number is not None:
                 nearest = entry
                 if not self._networks.hold_v4(number):
                     break
                 continue
-            hop = _canonical(_bare(entry))
-            if not hop:
-                # Nobody can tell who wrote what stands left of garbage, so the proxy that passed it on is the client.
-                break
-            nearest = hop
-            if not self._networks.hold(hop):
+            nearest = _canonical(self._read(entry))
+            # Nobody can tell who wrote what stands left of garbage, and whoever is behind the proxy that passed it on
+            # would be one with all others who are.
+            if not nearest or not self._networks.hold(nearest):
                 break
         return nearest
+
+
+def spelled(peer: str) -> str:
+    """A peer's address in its one spelling, as far as a socket has more than one for it."""
+    return _canonical(peer) if ":" in peer else peer
 
 
 def _canonical(text: str) -> str:
@@ -122,12 +165,31 @@ def _parse(text: str) -> IPv4Address | IPv6Address | None:
     return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
 
 
+def _translated(address: IPv6Address) -> IPv4Address | IPv6Address:
+    """The IPv4 address that a translator or a 6to4 gateway wrote as an IPv6 one. Of use for cutting only: who speaks
+    for whom is not told by an address that anybody may write into another."""
+    if address in _NAT64:
+        return IPv4Address(int(address) & _V4_BITS)
+    return address.sixtofour or (address.teredo[1] if address.teredo else address)
+
+
+def _for_of(entry: str) -> str:
+    """The node of an element of `Forwarded` (RFC 7239), "" where it names none or hides it (`unknown`, `_hidden`).
+
+    An element ends at any comma, also one in quotes: no address has one, and whoever opened a quote that is not closed
+    would swallow what the proxy wrote after it."""
+    pairs = (pair.partition("=") for pair in entry.split(";"))
+    nodes = [value for name, _, value in pairs if name.strip().lower() == "for"]
+    return _bare(nodes[0]) if len(nodes) == 1 else ""
+
+
 def _bare(entry: str) -> str:
-    """An X-Forwarded-For entry without its brackets and port."""
+    """An entry without its quotes, brackets and port."""
     entry = entry.strip().strip('"')
     if entry.startswith("["):
         return entry[1:].partition("]")[0]
-    return entry.partition(":")[0] if entry.count(":") == 1 else entry
+    # Eight colons are an IPv6 address in full with a port and without brackets.
+    return entry.rpartition(":")[0] if entry.count(":") in (1, 8) and "::" not in entry else entry
 
 
 def network_of(text: str) -> IPv4Network | IPv6Network:

@@ -33,6 +33,7 @@ from .place import Places
 from .protocol import Reply, reply_of
 from .reason import Reason
 from .shadow import Shadow
+from .sharing import Sharing
 from .signals import client_of
 from .steps import MINUTE_S, Client, Draft, KeySource, RateLimit, Rules, anonymize, drop_bad_url, erasure_of
 from .visitor import network_number
@@ -89,6 +90,7 @@ class Collector:
         new_visitors: NewVisitors | None = None,
         objections: RateLimit | None = None,
         public_url: str = "",
+        sharing: Sharing | None = None,
     ) -> None:
         self.rules = rules
         self.spool = spool
@@ -103,6 +105,7 @@ class Collector:
         self._new_visitors = new_visitors
         self._objections = objections
         self.own_pages = OwnPages(public_url, lambda page: any(one.gate.knows_origin(page) for one in rules.values()))
+        self._sharing = sharing
         self._days: dict[str, LocalDay] = {}
 
     async def collect(self, arrivals: Sequence[Arrival | Refused], now: float, wire: str = "") -> list[Outcome]:
@@ -170,7 +173,8 @@ class Collector:
         erasures = []
         for rules in self._meant(beacon):
             if rules is not None:
-                erasures.append(self._forget(self._draft(rules, Arrival(beacon, client), int(now), now)))
+                erasure = self._forget(self._draft(rules, Arrival(beacon, client), int(now), now))
+                erasures += [erasure] if erasure else []
         if erasures:
             await self.spool.append((), erasures)
         for erasure in erasures:
@@ -202,6 +206,8 @@ class Collector:
         if isinstance(outcome, Event):
             if self._why is not None:
                 self._why.changed(draft, now, wire)
+            if self._sharing is not None:
+                self._sharing.accepted(rules.site.key, arrival.client.unbelieved)
             if self._shadow is not None:
                 self._shadow.see(draft)
         elif not outcome.is_signal:
@@ -226,8 +232,8 @@ class Collector:
             None if arrival.by_token else self._new_visitors,
         )
 
-    def _forget(self, draft: Draft, by_token: bool = False) -> Erasure:
-        """The wish to be forgotten. Raises NoKey, TooManyObjections."""
+    def _forget(self, draft: Draft, by_token: bool = False) -> Erasure | None:
+        """The wish to be forgotten; None of whom nothing can be known. Raises NoKey, TooManyObjections."""
         erasure = erasure_of(draft)
         if self._objections is not None and not by_token and not self.proxies.hold(draft.client.address):
             key = self.keys.key(draft.rules.site.key, draft.day.number)
@@ -254,6 +260,8 @@ class Collector:
         self.spool.flush_counts()
         if self._why is not None:
             self._why.turn()
+        if self._sharing is not None:
+            self._sharing.turn()
 
     def _day(self, rules: Rules, now: float) -> LocalDay:
         """The site's local day, computed once a day."""

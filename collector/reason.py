@@ -34,6 +34,7 @@ class Reason(StrEnum):
     BOT = "bot"
     HEADLESS = "headless"
     LIBRARY = "library"
+    NO_ADDRESS = "no_address"
     DATACENTER = "datacenter"
     REFERRER_SPAM = "referrer_spam"
     HOST = "host"

@@ -13,6 +13,8 @@ from msgspec import Meta, Struct, structs
 from schema.host import host_name, site_name
 from schema.site import each_of
 
+from .address import DEFAULT_HEADER, Proxies
+
 UTM = ("utm_source", "utm_medium", "utm_campaign")
 MORE_UTM = (*UTM, "utm_term", "utm_content", "ref")
 
@@ -34,8 +36,20 @@ class CollectorSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
     trusted_proxies: Annotated[
         tuple[str, ...],
-        Meta(description="Networks (CIDR) of proxies whose X-Forwarded-For is believed. `*` is refused."),
+        Meta(
+            description="Networks (CIDR) of proxies whose `address_header` is believed; `unix`: whoever comes by "
+            "a Unix socket. `*` is refused."
+        ),
     ] = ()
+    address_header: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9-]+\Z",
+            max_length=100,
+            description="The header in which those proxies pass on the visitor's address: X-Forwarded-For, Forwarded, "
+            "X-Real-IP, CF-Connecting-IP …",
+        ),
+    ] = DEFAULT_HEADER
     place_database: Annotated[
         str, Meta(description="A MaxMind-format database (.mmdb) for countries; empty: the browser's time zone.")
     ] = ""
@@ -75,9 +89,17 @@ class CollectorSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 20
 
     def __post_init__(self) -> None:
+        try:
+            self.proxies()
+        except ValueError as problem:
+            raise ValueError(f"{problem} - at `$.trusted_proxies`") from None
         # A host's subdomains count anyway, and `www.` counts for nothing.
         spam = each_of("referrer_spam", self.referrer_spam, lambda host: site_name(host_name(host.removeprefix("*."))))
         structs.force_setattr(self, "referrer_spam", spam)
+
+    def proxies(self) -> Proxies:
+        """Who may speak for a visitor, and how."""
+        return Proxies(self.trusted_proxies, self.address_header)
 
 
 class KeySettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 
 from starlette.types import Scope
 
-from .address import Proxies
+from .address import Proxies, spelled
 from .bots import prefetch
 from .hints import NO_HINTS, Hints
 from .steps import Client
+from .unbelieved import FORWARDING, unbelieved
 
 # Most requests have none of these.
 _HINTS = (b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform")
@@ -31,15 +32,21 @@ def client_of(scope: Scope, proxies: Proxies) -> Client:
     headers: list[tuple[bytes, bytes]] = scope["headers"]
     # Of several with one name the last; where every one counts, the list is asked.
     given = dict(headers)
-    forwarded: list[str] = []
-    if b"x-forwarded-for" in given:
-        forwarded = [value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"]
-    address = proxies.client(scope["client"][0] if scope["client"] else "", forwarded)
+    # A Unix socket has no addresses.
+    peer, header, doubt = scope["client"][0] if scope["client"] else "", proxies.header, None
+    if not proxies.trust(peer):
+        address = spelled(peer)
+        if header in given or not FORWARDING.isdisjoint(given):
+            doubt = unbelieved(peer, given, proxies, named=False)
+    elif given.get(header):
+        address = proxies.behind(peer, [value.decode("latin-1") for name, value in headers if name == header])
+    else:
+        address, doubt = proxies.behind(peer), unbelieved(peer, given, proxies, named=True)
     agent = given.get(b"user-agent", b"").decode("latin-1")
     languages = given.get(b"accept-language", b"").decode("latin-1")
     origin = given[b"origin"].decode("latin-1") if b"origin" in given else _asking_page(given, scope.get("method", ""))
     if _RARE.isdisjoint(given):
-        return Client(address, agent, languages, False, False, False, NO_HINTS, origin)
+        return Client(address, agent, languages, False, False, False, NO_HINTS, origin, doubt)
     return Client(
         address,
         agent,
@@ -49,6 +56,7 @@ def client_of(scope: Scope, proxies: Proxies) -> Client:
         any(name in _GPC and value == b"1" for name, value in headers),
         NO_HINTS if not any(given.get(name) for name in _HINTS) else Hints(*_texts(given, _HINTS)),
         origin,
+        doubt,
     )
 
 

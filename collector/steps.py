@@ -15,7 +15,7 @@ from msgspec import Struct
 from schema.event import NO_SCROLL, NOT_MEASURED, Erasure, Event
 from schema.site import LocalDay, Site
 
-from .address import truncate
+from .address import is_nobodys, truncate
 from .beacon import MAX_NAME, Beacon
 from .datacenter import NO_DATACENTERS, Datacenters
 from .device import Device, device_of, language_of, screen_class
@@ -29,6 +29,7 @@ from .referrer import WhereFrom, where_from
 from .scrub import is_secret, scrub
 from .settings import Anonymization
 from .spam import is_spam
+from .unbelieved import Unbelieved
 from .visitor import Key, event_number, network_number, visitor_number
 
 MINUTE_S = 60
@@ -61,6 +62,8 @@ class Client(Struct, frozen=True, gc=False):
     hints: Hints = NO_HINTS
     # The origin of the page that asks, as the browser tells it; "" where no browser tells any.
     origin: str = ""
+    # Set where the address may be that of a proxy, behind which all are one.
+    unbelieved: Unbelieved | None = None
 
     def __repr__(self) -> str:
         return "Client(…)"
@@ -213,6 +216,11 @@ def put_network(draft: Draft) -> None:
     draft.network = truncate(draft.client.address, settings.ipv4_bits, settings.ipv6_bits)
 
 
+def drop_no_address(draft: Draft) -> Reason | None:
+    """Nobody's address: all who have none would be one visitor."""
+    return Reason.NO_ADDRESS if is_nobodys(draft.client.address, draft.network) else None
+
+
 def drop_datacenter(draft: Draft) -> Reason | None:
     """A network in which machines stand, not people."""
     if draft.rules.site.count_automated:
@@ -315,6 +323,7 @@ STEPS: tuple[Callable[[Draft], Reason | None], ...] = (
     drop_referrer_spam,
     drop_excluded_network,
     put_network,
+    drop_no_address,
     drop_datacenter,
     drop_throttled,
     put_place,
@@ -336,9 +345,13 @@ def anonymize(draft: Draft) -> Event | Reason:
     return event_of(draft)
 
 
-def erasure_of(draft: Draft) -> Erasure:
-    """Whose rows of today go, for a draft that ended as withdrawn: the number its events had. Raises NoKey."""
-    for step in (put_network, put_language, put_screen, put_visitor):
+def erasure_of(draft: Draft) -> Erasure | None:
+    """Whose rows of today go, for a draft that ended as withdrawn: the number its events had. None where it cannot have
+    had any. Raises NoKey."""
+    put_network(draft)
+    if drop_no_address(draft):
+        return None
+    for step in (put_language, put_screen, put_visitor):
         step(draft)
     return Erasure(draft.rules.site.key, draft.received, draft.day.number, draft.visitor)
 

@@ -43,6 +43,8 @@ _MEANINGS = {
     Reason.BOT: "the agent string is a crawler's, a monitor's or a preview's, or there is none",
     Reason.HEADLESS: "the agent string, or the browser's hints, are those of a driven browser",
     Reason.LIBRARY: "the agent string is a program's that fetches by itself",
+    Reason.NO_ADDRESS: "the visitor has no address that can be read: the connection has none, or what a proxy of "
+    "collector.trusted_proxies passed on is none",
     Reason.REFERRER_SPAM: "the referrer, or the source the link names, is known to forge visits",
     Reason.HOST: "the page's host is not one of the site's `hosts`",
     Reason.ORIGIN: "a page of a host sent it that is not one of the site's `hosts`; without any, of its own names",

@@ -15,6 +15,7 @@ from typing import Any
 from msgspec import structs
 
 from collector.reason import Reason
+from collector.sharing import Shared, case_of, finding_of, read_sharing, remedy_of
 from collector.why import CHANGED, Entry, read_why
 from dashboards.engineers import Missing, Told, Why
 from schema.store import Store
@@ -23,8 +24,10 @@ from .outcomes import outcomes
 from .serve import key_directory
 from .settings import Settings
 
+# Beside a `Reason`: what is not missing, but counted as one visitor.
+ONE_ADDRESS = "one_address"
 # Dropped or changed for no fault of the page's or the settings': somebody's visit, and nothing to mend.
-_OF_PEOPLE = frozenset((CHANGED, Reason.PREFETCH, Reason.PAGE, Reason.REFERRER_SPAM, Reason.THROTTLED))
+_OF_PEOPLE = frozenset((CHANGED, ONE_ADDRESS, Reason.PREFETCH, Reason.PAGE, Reason.REFERRER_SPAM, Reason.THROTTLED))
 # Numbers are told to so many.
 _COARSE = 10
 _MOST = 200
@@ -32,7 +35,20 @@ _MOST = 200
 
 def entries(settings: Settings, site: str = "", clock: Callable[[], float] = time.time) -> list[Entry]:
     """The last refusals and changes, the newest first; of one site, and of what did not get as far as a site."""
-    return [one for one in read_why(key_directory(settings), clock()) if not site or one.site in (site, "")]
+    found = [one for one in read_why(key_directory(settings), clock()) if not site or one.site in (site, "")]
+    shared = [
+        Entry(one.last, one.site, "", ONE_ADDRESS, f"{finding}: {remedy}")
+        for one, finding, remedy in sharing(settings, clock)
+        if one.is_certain and (not site or one.site == site)
+    ]
+    return sorted([*shared, *found], key=lambda one: one.time, reverse=True)
+
+
+def sharing(settings: Settings, clock: Callable[[], float] = time.time) -> list[tuple[Shared, str, str]]:
+    """Behind which proxies all are one visitor, by site: with what is the case, and what to do."""
+    header = settings.collector.address_header
+    found = read_sharing(key_directory(settings), clock())
+    return [(one, finding_of(one, header), remedy_of(one, header)) for one in found]
 
 
 def teller(settings: Settings, store: Store) -> Why:
@@ -43,9 +59,18 @@ def teller(settings: Settings, store: Store) -> Why:
         # By the number that is shown: an order by the true one would tell that.
         dropped.sort(key=lambda one: (-(one[2] // _COARSE), one[0], one[1]))
         alike = Counter(structs.replace(one, time=0) for one in entries(settings) if one.reason not in _OF_PEOPLE)
+        header = settings.collector.address_header
+        shared = [one for one, _, _ in sharing(settings) if one.is_certain]
         return Told(
             tuple((site, reason, coarsely(times)) for site, reason, times in dropped[:_MOST]),
             tuple(
+                Missing(
+                    *(coarsely(one.count), one.site, "", ONE_ADDRESS),
+                    *(f"events {case_of(one, header)}: {remedy_of(one, header)}", ""),
+                )
+                for one in shared
+            )
+            + tuple(
                 Missing(coarsely(times), one.site, one.wire, one.reason, one.message, one.hostname + one.path)
                 for one, times in sorted(alike.items(), key=lambda pair: structs.astuple(pair[0]))
             ),

@@ -13,7 +13,6 @@ from typing import Any
 from msgspec import structs
 from starlette.types import Scope
 
-from collector.address import Proxies
 from collector.beacon import Beacon, bounded, clean
 from collector.place import Places
 from collector.reduction import COMES_FROM, Reduction, reduce
@@ -67,7 +66,7 @@ def before_and_after_table(answer: Mapping[str, Any]) -> str:
 
 def comparer(settings: Settings, places: Places) -> Compare:
     """What the dashboards show of a request that reached them: every preset, and what is set."""
-    proxies = Proxies(settings.collector.trusted_proxies)
+    proxies = settings.collector.proxies()
 
     def compare(scope: Scope, form: Mapping[str, str]) -> Compared:
         # A form of ours is not a page of the site.

@@ -26,7 +26,6 @@ import msgspec
 import structlog
 import uvicorn
 
-from collector.address import Proxies
 from collector.app import create_app as collector_app
 from collector.device import warm_up
 from collector.endpoint import Collector
@@ -37,6 +36,7 @@ from collector.new_visitors import NewVisitors
 from collector.protocol import LimitedProtocol
 from collector.shadow import Shadow
 from collector.shadow_publisher import ShadowPublisher
+from collector.sharing import Sharing, sharing_path
 from collector.tokens import Tokens
 from collector.why import Why, why_path
 from pipeline.spool import Spool
@@ -289,11 +289,12 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
     places, datacenters = places_of(settings), datacenters_of(settings)
     tried = settings.shadow.candidates
     shadow = Shadow(key_directory(settings), index, tried) if tried else None
-    proxies = Proxies(settings.collector.trusted_proxies)
+    proxies = settings.collector.proxies()
     rules = settings.collector_rules()
     most, new = settings.collector.rate_limit, settings.collector.new_visitors_limit
     objections = settings.collector.objections_limit
     why = Why(why_path(key_directory(settings), index))
+    sharing = Sharing(sharing_path(key_directory(settings), index), settings.collector.address_header)
     endpoint = Collector(
         rules,
         spool,
@@ -307,6 +308,7 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
         new_visitors=NewVisitors(new, proxies.hold) if new and most else None,
         objections=Limiter(objections) if objections else None,
         public_url=settings.collector.public_url,
+        sharing=sharing,
     )
 
     def ready() -> str:
@@ -342,6 +344,7 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
         uvicorn.Server(config).run(sockets=[sock])
     finally:
         why.close()
+        sharing.close()
         if shadow is not None:
             shadow.stop()
 

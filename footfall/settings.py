@@ -16,7 +16,6 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct, field, structs
 
-from collector.address import Proxies
 from collector.gate import Exclusions, gate_of
 from collector.key_follower import bare_fingerprint
 from collector.settings import (
@@ -237,11 +236,6 @@ def load(
         settings = msgspec.convert(tree, Settings)
     except (msgspec.ValidationError, ValueError) as problem:
         raise SettingsError(_explain(str(problem), tree, text, file, origins)) from None
-    try:
-        Proxies(settings.collector.trusted_proxies)
-    except ValueError as problem:
-        where = f"{problem} - at `$.collector.trusted_proxies`"
-        raise SettingsError(_explain(where, tree, text, file, origins)) from None
     _check_keys(settings.keys)
     return structs.replace(settings, origins=origins)
 

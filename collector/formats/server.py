@@ -365,8 +365,10 @@ def _arrival(event: ServerEvent, site: str, now: float) -> Arrival:
 def _client_of(visitor: Visitor) -> Client:
     try:
         address = ip_address(visitor.address.strip().partition("%")[0])
+        if address.is_unspecified:
+            raise ValueError("nobody's")
     except ValueError:
-        raise Refused(Reason.BAD_BODY, "visitor.address", "is no IPv4 or IPv6 address") from None
+        raise Refused(Reason.BAD_BODY, "visitor.address", "is no IPv4 or IPv6 address of anybody") from None
     # As a socket would tell it, so that the same visitor's own beacons have the same number.
     whole = str(address.ipv4_mapped or address) if isinstance(address, IPv6Address) else str(address)
     return Client(

@@ -65,6 +65,7 @@ def check_site(load_settings: Load, site: str, as_json: bool) -> None:
     mine = site_named(settings, site)
     k = settings.anonymity_of(mine).k
     findings += [*_of_settings(settings, mine), *_of_the_house(settings, running), *_of_events(status, mine, k)]
+    findings += _of_addresses(settings, mine)
     seen = missing.entries(settings, mine.key)
     reasons = {row["reason"]: row["count"] for row in status.get("last_24_hours", []) if row["site"] == mine.key}
     good = all(one.state != BAD for one in findings)
@@ -142,6 +143,12 @@ def _of_the_house(settings: Settings, running: bool) -> Iterator[Finding]:
         yield Finding("keys", OK, "in RAM")
     readable, found = state_of_spools(settings)
     yield Finding("spool", OK if readable else BAD, found, "" if readable else "see docs/operators.md")
+
+
+def _of_addresses(settings: Settings, site: SiteSettings) -> Iterator[Finding]:
+    for one, finding, remedy in missing.sharing(settings):
+        if one.site == site.key and (one.is_certain or one.peer == "named"):
+            yield Finding("addresses", BAD if one.is_certain else NOTE, finding, remedy)
 
 
 def _of_events(status: dict[str, Any], site: SiteSettings, k: int) -> Iterator[Finding]:

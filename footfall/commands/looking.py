@@ -14,6 +14,7 @@ import msgspec
 from collector.beacon import Beacon
 from collector.keys import in_ram, read_journal
 from collector.settings import PRESETS
+from collector.sharing import finding_of, read_sharing, remedy_of, summed
 from collector.steps import Client
 from pipeline.release import ahead_of_time
 from schema.event import PAGEVIEW
@@ -92,6 +93,7 @@ def check(load_settings: Load, as_json: bool) -> None:
         findings.append(("store", False, str(problem)))
     findings += _watermarks({row["spool"]: row["received_through"] for row in status.get("spools", [])})
     findings.append(("spool", *state_of_spools(settings)))
+    findings += _addresses(settings)
     quarantined = sum(1 for _ in (settings.directory / "quarantine").glob("*.event"))
     findings.append(("quarantine", not quarantined, f"{quarantined} event(s)"))
     directory = key_directory(settings)
@@ -125,6 +127,13 @@ def state_of_spools(settings: Settings) -> tuple[bool, str]:
     waiting = sum(1 for _ in spool.glob("*/*.sealed"))
     bad = sum(1 for _ in spool.glob("*/*.bad"))
     return not bad, f"{waiting} file(s) waiting, {bad} set aside as unreadable"
+
+
+def _addresses(settings: Settings) -> list[tuple[str, bool, str]]:
+    """Behind which proxies all are one visitor."""
+    header = settings.collector.address_header
+    certain = [one for one in summed(read_sharing(key_directory(settings), time.time())) if one.is_certain]
+    return [("addresses", False, f"{finding_of(one, header)}: {remedy_of(one, header)}") for one in certain]
 
 
 def _watermarks(marks: dict[str, int]) -> list[tuple[str, bool, str]]:

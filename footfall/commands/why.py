@@ -39,9 +39,10 @@ def why(load_settings: Load, site: str, follow: bool, as_json: bool) -> None:
     if not found and not follow:
         click.echo("Nothing was refused, dropped or changed in the last hour.")
     seen: Counter[Entry] = Counter()
+    shared: set[tuple[str, str]] = set()
     while True:
         # The newest last, where the eye is.
-        fresh = list((Counter(reversed(found)) - seen).elements())
+        fresh = [one for one in (Counter(reversed(found)) - seen).elements() if _is_news(one, shared)]
         if as_json:
             for one in fresh:
                 click.echo(msgspec.json.encode(missing.plain(one)).decode())
@@ -52,6 +53,16 @@ def why(load_settings: Load, site: str, follow: bool, as_json: bool) -> None:
         seen = Counter(found)
         time.sleep(1.0)
         found = missing.entries(settings, key)
+
+
+def _is_news(one: Entry, shared: set[tuple[str, str]]) -> bool:
+    """Of what only grows, the first is news. shared: what has been told of that."""
+    if one.reason != missing.ONE_ADDRESS:
+        return True
+    told = (one.site, one.message.partition(" ")[2])
+    is_news = told not in shared
+    shared.add(told)
+    return is_news
 
 
 def site_named(settings: Settings, name: str) -> SiteSettings:

@@ -141,7 +141,8 @@ def test_d2_an_objection_is_answered_the_same_and_durable_before_it_is(
         yield
         spool.stop()
 
-    with TestClient(Starlette(routes=routes(collector), lifespan=lifespan), headers=BROWSER) as asking:
+    app = Starlette(routes=routes(collector), lifespan=lifespan)
+    with TestClient(app, headers=BROWSER, client=("203.0.113.9", 1)) as asking:
         answers = [asking.post(f"/privacy/object{query}", headers=headers) for _ in range(2)]
         assert [answer.status_code for answer in answers] == [202, 202]
         assert answers[0].content == answers[1].content
@@ -159,7 +160,8 @@ def test_d2_without_a_key_or_a_disk_the_objection_is_not_acknowledged(tmp_path: 
     settings = load(sets=(SITES, "demo=false"), environment={})
     spool = Spool(tmp_path, 0, SpoolSettings())
     collector = Collector(settings.collector_rules(), spool, Gone(), Places(None), Proxies(()))
-    answer = TestClient(Starlette(routes=routes(collector)), headers=BROWSER).post("/privacy/object?site=shop")
+    asking = TestClient(Starlette(routes=routes(collector)), headers=BROWSER, client=("203.0.113.9", 1))
+    answer = asking.post("/privacy/object?site=shop")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
 
 
