@@ -140,6 +140,12 @@ def spelled(peer: str) -> str:
     return _canonical(peer) if ":" in peer else peer
 
 
+def written_address(entry: str) -> str:
+    """The one spelling of an address that stands alone, with a port or in brackets; "" for what is none."""
+    # Almost every one is in that spelling already.
+    return entry if _v4(entry) is not None else _canonical(_bare(entry))
+
+
 def _canonical(text: str) -> str:
     """The one spelling of an address, "" for what is none. Dotted decimals that the kernel takes are it already."""
     if _v4(text) is not None:

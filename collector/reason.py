@@ -54,6 +54,7 @@ class Reason(StrEnum):
     BAD_LINE = "bad_line"
     NOT_GET = "not_get"
     NOT_SUCCESS = "not_success"
+    REDIRECT = "redirect"
     STATIC_FILE = "static_file"
 
     # Equal to its text, so it is found where that is; an enum's own is written in Python, and each event is counted.

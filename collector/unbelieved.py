@@ -38,13 +38,18 @@ class Unbelieved(NamedTuple):
     header: str
 
 
+def peer_class(address: str) -> str:
+    """Whose address it is: that of a "loopback" interface, of a "private" network (or a Unix socket: ""), a "public" one."""
+    return "loopback" if _LOOPBACK.hold(address) else "private" if not address or _PRIVATE.hold(address) else "public"
+
+
 def unbelieved(peer: str, given: Mapping[bytes, bytes], proxies: Proxies, named: bool) -> Unbelieved:
     """What of a request's headers is not believed: those of a peer that is not named, or all but the one that is set of
     one that is. given: by name, in lower case."""
     if named:
         kind = "named"
     else:
-        kind = "loopback" if _LOOPBACK.hold(peer) else "private" if not peer or _PRIVATE.hold(peer) else "public"
+        kind = peer_class(peer)
         if proxies.header in given:
             return Unbelieved(kind, proxies.header_name)
     others = (name for header, name in _HEADERS.items() if header in given and header != proxies.header)

@@ -41,6 +41,7 @@ def stats_table(answer: dict[str, Any]) -> str:
 def import_summary(summary: Summary) -> str:
     """How an import ended."""
     lines = [f"{counted(summary.lines, 'line')}, {counted(summary.events, 'event')} for {summary.site}"]
+    lines += [f"  {name}: {form}" for name, form in summary.formats.items()]
     lines += [f"  {count} dropped: {reason}" for reason, count in summary.dropped.items()]
     days = summary.days_released
     if days:

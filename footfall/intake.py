@@ -1,7 +1,7 @@
-"""Imports from the command's side: lines or synthetic beacons → the collector's steps → the house.
+"""Imports from the command's side: beacons of lines or synthetic ones → the collector's steps → the house.
 
-In: an access log, or a seed. Out: a summary. Promises: addresses and agents stay in this process's memory, keys are
-destroyed at its end; a cut-off import is abandoned whole.
+In: beacons with clients and times. Out: a summary. Promises: addresses and agents stay in this process's memory, keys
+are destroyed at its end; a cut-off import is abandoned whole.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any
 
 from msgspec import Struct, field, structs
 
-from collector.access_log import lines, read_line
 from collector.beacon import Beacon
 from collector.keys import PassingKeys
 from collector.place import Places
@@ -40,31 +39,24 @@ class Summary(Struct):
     days_released: list[str] = field(default_factory=list)
     days_skipped: dict[str, str] = field(default_factory=dict)
     undeclared: bool = False
+    # By file.
+    formats: dict[str, str] = field(default_factory=dict)
 
     @property
     def changed_nothing(self) -> bool:
         return not self.days_released
 
 
-def import_access_log(
-    house: House, site: str, files: Iterable[str], places: Places, progress: Callable[[str, int], None]
+def run(
+    house: House,
+    rules: Rules,
+    sent: Iterable[Sent | Reason],
+    places: Places,
+    origin: str,
+    counted: Callable[[Client], object] = lambda _: None,
 ) -> Summary:
-    """Import log files given together, so that a day split between two of them is one day."""
-    rules = rules_of(house, site)
-    domain = next(iter(rules.site.domains), rules.site.key)
-
-    def sent() -> Iterable[Sent | Reason]:
-        for file in files:
-            for line in lines(file, lambda at, file=file: progress(file, at)):  # type: ignore[misc]
-                if line:
-                    yield read_line(line, domain)
-
-    return run(house, rules, sent(), places, "import")
-
-
-def run(house: House, rules: Rules, sent: Iterable[Sent | Reason], places: Places, origin: str) -> Summary:
-    """Anonymize and hand over everything, then release its days."""
-    known = rules.site.key in {site.key for site in house.settings.all_sites}
+    """Anonymize and hand over everything, then release its days. counted: told the client of every event."""
+    known = is_declared(house, rules)
     summary, dropped, keys = Summary(rules.site.key), Counter[str](), PassingKeys()
     datacenters = datacenters_of(house.settings)
     name = house.import_begin(rules.site)
@@ -83,6 +75,7 @@ def run(house: House, rules: Rules, sent: Iterable[Sent | Reason], places: Place
             if isinstance(outcome, Event):
                 batch.append(list(structs.astuple(outcome)))
                 summary.events += 1
+                counted(client)
             else:
                 dropped[outcome] += 1
             if len(batch) >= _BATCH:
@@ -100,6 +93,11 @@ def run(house: House, rules: Rules, sent: Iterable[Sent | Reason], places: Place
     summary.days_released = list(report["released"])
     summary.days_skipped = dict(report["skipped"])
     return summary
+
+
+def is_declared(house: House, rules: Rules) -> bool:
+    """Whether the house's settings know the site."""
+    return rules.site.key in {site.key for site in house.settings.all_sites}
 
 
 def rules_of(house: House, name: str) -> Rules:

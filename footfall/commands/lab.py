@@ -16,7 +16,9 @@ import click
 import msgspec
 from msgspec import structs
 
-from collector.access_log import lines, read_line
+from collector.access_log.lines import STDIN
+from collector.access_log.reader import Log, Reading
+from collector.address import Proxies
 from collector.reason import Reason
 from collector.settings import PRESETS
 from collector.shadow_publisher import read_shadow
@@ -36,7 +38,10 @@ _LINES_TRIED = 1000
 
 @click.command(name="lab")
 @common
-@click.option("--log", "files", multiple=True, metavar="FILE", help="An access log (plain, .gz, -); may be repeated.")
+@click.option(
+    "--log", "files", multiple=True, metavar="FILE", help="An access log (also compressed, or -); may be repeated."
+)
+@click.option("--format", "log_format", default="", metavar="TEXT", help="The log's format, as the server's settings.")
 @click.option("--sample", "synthetic", is_flag=True, help="Measure a week of synthetic visits instead of a log.")
 @click.option("--shadow", is_flag=True, help="Show what shadow mode has found out on live traffic.")
 @click.option("--site", help="The site whose settings and time zone hold (default: the only one, or none).")
@@ -50,6 +55,7 @@ _LINES_TRIED = 1000
 def lab(
     load_settings: Load,
     files: tuple[str, ...],
+    log_format: str,
     synthetic: bool,
     shadow: bool,
     site: str | None,
@@ -70,7 +76,11 @@ def lab(
         return
     rules = _rules(settings, site)
     chosen = candidates(rules.anonymization, list(dict.fromkeys(presets)), texts)
-    sent: Iterable[trial.Sent | Reason] = sample.beacons(rules.site.timezone) if synthetic else _requests(files, rules)
+    proxies = Proxies(settings.collector.trusted_proxies)
+    reading = Reading(rules, rules.site in settings.sites, proxies, format=log_format)
+    sent: Iterable[trial.Sent | Reason] = (
+        sample.beacons(rules.site.timezone) if synthetic else _requests(files, reading)
+    )
     places = places_of(settings)
     try:
         experiment = trial.run(sent, chosen, rules, places, sorted(set(ks)) or (2, 5, 10))
@@ -95,26 +105,20 @@ def _rules(settings: Settings, name: str | None) -> Rules:
     return structs.replace(settings, sites=(site,)).collector_rules()[site.key]
 
 
-def _requests(files: Sequence[str], rules: Rules) -> Iterator[trial.Sent | Reason]:
+def _requests(files: Sequence[str], reading: Reading) -> Iterator[trial.Sent | Reason]:
     """What the lines ask for, file by file, the oldest first: a shell lists access.log before access.log.1."""
     for file in files:
-        if file != "-" and not os.access(file, os.R_OK):
+        if file != STDIN and not os.access(file, os.R_OK):
             raise CannotDo(f"{file}: cannot be read")
-    host = next(iter(rules.site.domains), rules.site.key)
-    for file in files if len(files) == 1 else sorted(files, key=lambda file: _begin(file, host)):
-        for line in lines(file, lambda _: None):
-            if line:
-                yield read_line(line, host)
+    for file in files if len(files) == 1 else sorted(files, key=lambda file: _begin(file, reading)):
+        yield from Log(file, reading)
 
 
-def _begin(file: str, host: str) -> int:
-    if file == "-":
+def _begin(file: str, reading: Reading) -> int:
+    if file == STDIN:
         raise CannotDo("--log -: standard input is read alone, without other files")
-    for line in itertools.islice(lines(file, lambda _: None), _LINES_TRIED):
-        read = read_line(line, host)
-        if not isinstance(read, Reason):
-            return read[2]
-    return 0
+    read = itertools.islice(Log(file, reading), _LINES_TRIED)
+    return next((outcome[2] for outcome in read if not isinstance(outcome, Reason)), 0)
 
 
 def _source(files: Sequence[str]) -> str:

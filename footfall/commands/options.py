@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from collector.access_log.unreadable import Unreadable
 from collector.keys import KeysOnDisk
 from pipeline.spool_file import SpoolTaken
 from schema.migrate import MigrationChanged
@@ -20,7 +21,7 @@ from ..engine import CannotDo
 from ..process import CannotStart, harden, set_up_logs
 from ..settings import Settings, SettingsError, load
 
-_EXPECTED = (SettingsError, CannotDo, CannotStart, StoreError, MigrationChanged, KeysOnDisk, SpoolTaken)
+_EXPECTED = (SettingsError, CannotDo, CannotStart, StoreError, MigrationChanged, KeysOnDisk, SpoolTaken, Unreadable)
 
 Load = Callable[..., Settings]
 

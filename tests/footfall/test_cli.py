@@ -112,8 +112,9 @@ def test_an_import_without_one_good_line_fails_and_says_why(data: Path) -> None:
     log.write_text("no line\nof a log\n")
     done = footfall("import", "access-log", str(log), "--site", "example.com", "--json", "--data", str(data))
     assert done.returncode == 1
-    assert json.loads(done.stdout)["dropped"] == {"bad_line": 2}
-    assert f"{log}: no line is in the combined log format" in done.stderr
+    assert done.stdout == ""
+    assert f"{log}: line 1 is of no format that is known" in done.stderr
+    assert "--format" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from msgspec import structs
 from pycanon import anonymity
 from pycanon.anonymity.utils.aux_anonymity import get_equiv_class
 
-from collector.access_log import read_line
+from collector.access_log.reader import Reading, reader_of
 from collector.beacon import Beacon
 from collector.keys import PassingKeys
 from collector.place import Places
@@ -78,9 +78,12 @@ def rules() -> Rules:
     return Settings(sites=(SiteSettings(HOST),)).collector_rules()[HOST]
 
 
+READER = reader_of(log_lines(10), Reading(rules()))
+
+
 def trial(lines: list[str], *texts: str, ks: tuple[int, ...] = (2, 5, 10)) -> Any:
     chosen = candidates(rules().anonymization, [], texts)
-    return run((read_line(line, HOST) for line in lines), chosen, rules(), Places(), ks)
+    return run((READER.read(line) for line in lines), chosen, rules(), Places(), ks)
 
 
 def bits_of(sizes: Iterable[int]) -> float:
@@ -94,7 +97,7 @@ def events_of(lines: list[str], preset: str) -> list[tuple[str, Event]]:
     settings, keys, found = PRESETS[preset], PassingKeys(), []
     mine = structs.replace(rules(), anonymization=settings, keep=frozenset(settings.query_parameters))
     for line in lines:
-        read = read_line(line, HOST)
+        read = READER.read(line)
         if not isinstance(read, Reason):
             beacon, client, moment = read
             event = anonymize(Draft(beacon, client, mine, moment, local_day("UTC", moment), keys, Places()))

@@ -20,7 +20,8 @@ from msgspec import Struct
 from collector.device import device_of
 from collector.place import Places
 from footfall.engine import Engine
-from footfall.intake import Summary, import_access_log
+from footfall.intake import Summary
+from footfall.log_import import import_access_log
 from footfall.settings import load
 from schema.store import Store
 

@@ -1,0 +1,40 @@
+"""Whose address a line counts for: what the server wrote for the client, read by rule A1.
+
+In: the field of the client, the field with forwarded addresses, the proxies that are believed. Out: an address in its
+one spelling, "" where there is none. Promises: a forwarded address is believed only of a named proxy; what is no
+address becomes no visitor.
+"""
+
+from __future__ import annotations
+
+from ..address import Proxies, written_address
+from ..unbelieved import peer_class
+
+_NONE = ("", "-")
+# What nginx calls the peer of a socket that has no addresses.
+_UNIX = "unix:"
+
+
+def client_of(field: str, forwarded: str, proxies: Proxies) -> str:
+    """The visitor's address: `address`, `address:port`, `[IPv6]`, `[IPv6]:port`, or a list `client, proxy, …`."""
+    if "," in field:
+        return _of_list(field, proxies)
+    peer = written_address(field)
+    if not (peer or field == _UNIX) or forwarded in _NONE:
+        return peer
+    return proxies.client(peer, (forwarded,))
+
+
+def _of_list(field: str, proxies: Proxies) -> str:
+    """A server that logs X-Forwarded-For for the client tells no peer, so the nearest address that can be a visitor's
+    is his: what stands left of it anybody may have made up. In a house of private addresses only, the first."""
+    first = ""
+    for entry in reversed(field.split(",")):
+        address = written_address(entry)
+        if not address:
+            # Nobody can tell who wrote what stands left of garbage.
+            return ""
+        if peer_class(address) == "public" and not proxies.hold(address):
+            return address
+        first = address
+    return first

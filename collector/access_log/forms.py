@@ -1,0 +1,60 @@
+"""How a line's fields are told apart: a `Form` takes a line to an `Entry`.
+
+In: nothing. Out: the types, and the form that is made of a regular expression with a group for each field.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from .moments import moment_of
+
+
+class Entry(Struct, gc=False):
+    """The fields of a line as they stand there, "" for those it lacks."""
+
+    client: str = ""
+    time: str = ""
+    request: str = ""
+    status: str = ""
+    referrer: str = ""
+    agent: str = ""
+    host: str = ""
+    # An address or several that somebody before the server claims the client has.
+    forwarded: str = ""
+
+    def __repr__(self) -> str:
+        return "Entry(…)"
+
+
+class Form(Struct, frozen=True):
+    """name: what people call it. agent: whether it has a field for the browser string. escaped: whether fields hold
+    backslash escapes still. moment: how its time is read."""
+
+    name: str
+    parse: Callable[[str], Entry | None]
+    agent: bool = True
+    escaped: bool = True
+    moment: Callable[[str, ZoneInfo], int | None] = moment_of
+
+
+def of_pattern(pattern: re.Pattern[str]) -> Callable[[str], Entry | None]:
+    """Entries by a pattern whose groups are named like an entry's fields."""
+    fullmatch = pattern.fullmatch
+
+    def parse(line: str) -> Entry | None:
+        match = fullmatch(line)
+        return Entry(**match.groupdict("")) if match else None
+
+    return parse
+
+
+# The content of a quoted field; a quote inside is escaped. Possessive, so that no line takes long.
+QUOTED = r'[^"\\]*+(?:\\.[^"\\]*+)*+'
+# An address, or a list of them.
+CLIENT = r"[^\s,]++(?:, *[^\s,]++)*+"
+HOST = r"\[[0-9A-Fa-f:.]++\](?::\d++)?|[\w*-][\w.*-]*+(?::\d{1,5})?"

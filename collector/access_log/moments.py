@@ -1,0 +1,90 @@
+"""The time of a line, in whichever way a server writes it.
+
+In: a text. Out: Unix seconds, None for what is no time. Promises: never raises; a time that names no zone is of the
+zone it is told.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+# 17/May/2015:10:05:03 +0000, of Apache's %t and nginx's $time_local. 60 is a leap second.
+_COMMON = re.compile(
+    r"(\d\d/[A-Z][a-z]{2}/\d{4}):([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.\d+)? ([+-])(\d\d)([0-5]\d)", re.ASCII
+)
+_ISO = re.compile(
+    r"(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d):(\d\d):([0-5]\d|60)(?:[.,]\d+)? ?(Z|UTC|[+-]\d\d:?\d\d)?", re.ASCII
+)
+_EPOCH = re.compile(r"(\d{9,19})(?:\.\d+)?", re.ASCII)
+_MONTHS = {
+    name: number
+    for number, name in enumerate(
+        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), start=1
+    )
+}
+# What `strftime` knows and `strptime` does not.
+_SHORT = {"%T": "%H:%M:%S", "%R": "%H:%M", "%F": "%Y-%m-%d", "%D": "%m/%d/%y", "%e": "%d", "%h": "%b"}
+
+
+def moment_of(text: str, zone: ZoneInfo) -> int | None:
+    """Unix seconds of a time in the common format, in ISO 8601, or in seconds, milli-, micro- or nanoseconds."""
+    common = _COMMON.fullmatch(text)
+    if common is not None:
+        return _of_common(common)
+    iso = _ISO.fullmatch(text)
+    if iso is not None:
+        return _of_iso(iso, zone)
+    epoch = _EPOCH.fullmatch(text)
+    return int(epoch[1]) // _unit(len(epoch[1])) if epoch else None
+
+
+def moment_like(text: str, pattern: str, zone: ZoneInfo) -> int | None:
+    """Unix seconds of a time written by `strftime` with that pattern."""
+    for short, whole in _SHORT.items():
+        pattern = pattern.replace(short, whole)
+    try:
+        moment = dt.datetime.strptime(text, pattern)  # noqa: DTZ007 - the zone follows
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp())
+    except (ValueError, OverflowError):
+        return None
+
+
+def _of_common(match: re.Match[str]) -> int | None:
+    day, hour, minute, second, sign, hours, minutes = match.groups()
+    ahead = (int(hours) * 60 + int(minutes)) * (-60 if sign == "-" else 60)
+    try:
+        return _midnight(day) + int(hour) * 3600 + int(minute) * 60 + int(second) - ahead
+    except (ValueError, KeyError):
+        return None
+
+
+@lru_cache(maxsize=64)
+def _midnight(day: str) -> int:
+    number, month, year = day.split("/")
+    return int(dt.datetime(int(year), _MONTHS[month], int(number), tzinfo=dt.UTC).timestamp())
+
+
+def _of_iso(match: re.Match[str], zone: ZoneInfo) -> int | None:
+    year, month, day, hour, minute, second, offset = match.groups()
+    try:
+        date = dt.date(int(year), int(month), int(day))
+        time = dt.time(int(hour), int(minute), tzinfo=_zone(offset) if offset else zone)
+        return int(dt.datetime.combine(date, time).timestamp()) + int(second)
+    except (ValueError, OverflowError):
+        return None
+
+
+@lru_cache(maxsize=64)
+def _zone(offset: str) -> dt.timezone:
+    if offset in ("Z", "UTC"):
+        return dt.UTC
+    ahead = dt.timedelta(hours=int(offset[1:3]), minutes=int(offset[-2:]))
+    return dt.timezone(-ahead if offset[0] == "-" else ahead)
+
+
+def _unit(digits: int) -> int:
+    """How many there are of these in a second: of the years since 2001, seconds have ten digits."""
+    return 1 if digits <= 11 else 1000 if digits <= 14 else 1_000_000 if digits <= 17 else 1_000_000_000

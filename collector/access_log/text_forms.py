@@ -1,0 +1,42 @@
+"""The forms of text that are recognized by themselves: combined and common, with a virtual host before or
+X-Forwarded-For behind, and with fields of one's own between and after.
+
+In: nothing. Out: `TEXT_FORMS`, by name.
+"""
+
+from __future__ import annotations
+
+import re
+
+from .forms import CLIENT, HOST, QUOTED, Form, of_pattern
+
+# Identity and user: the user may hold blanks or be missing, and Jetty writes two blanks.
+_HEAD = (
+    rf"(?P<client>{CLIENT}) +\S++ +(?:\S.*? +)?\[(?P<time>[^\]]{{20,36}})\]"
+    rf' +"(?P<request>{QUOTED})" +(?P<status>\d{{3}}) +\S++'
+)
+_VHOST = rf"(?P<host>{HOST}) +"
+# A request's time, say, between the bytes and the referrer.
+_BETWEEN = r'(?: +[^\s"]\S*+)*+'
+_TAIL = rf'{_BETWEEN} +"(?P<referrer>{QUOTED})" +"(?P<agent>{QUOTED})"'
+_FORWARDED = rf' +"(?P<forwarded>{QUOTED})"'
+_REST = r"(?: .*)?"
+
+
+def _form(name: str, *parts: str) -> Form:
+    return Form(name, of_pattern(re.compile("".join((*parts, _REST)), re.DOTALL)), agent=_TAIL in parts)
+
+
+# In the order in which they are tried. Those with a host first: where the second field is an address, too, the first
+# one is no visitor's.
+TEXT_FORMS = {
+    form.name: form
+    for form in (
+        _form("vhost_main", _VHOST, _HEAD, _TAIL, _FORWARDED),
+        _form("vhost_combined", _VHOST, _HEAD, _TAIL),
+        _form("vhost_common", _VHOST, _HEAD),
+        _form("main", _HEAD, _TAIL, _FORWARDED),
+        _form("combined", _HEAD, _TAIL),
+        _form("common", _HEAD),
+    )
+}

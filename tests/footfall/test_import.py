@@ -1,0 +1,140 @@
+"""`footfall import access-log` as a user types it: six people in a log are six visitors, or nothing is released."""
+
+from __future__ import annotations
+
+import json
+import lzma
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from footfall.cli import main
+
+AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:142.0) Gecko/20100101 Firefox/142.0"
+DAY = "2025-10-14"
+Made = Callable[[int], str]
+
+
+def line(number: int, first: str = "{}", request: str = "/p{}", status: int = 200, tail: str = ' "-" "{}"') -> str:
+    """What one of six people, each of his own network, opens."""
+    who = first.format(f"198.51.{number}.7")
+    time = f"14/Oct/2025:10:0{number}:00 +0200"
+    return f'{who} - - [{time}] "GET {request.format(number)} HTTP/1.1" {status} 512{tail.format(AGENT)}\n'
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    done = CliRunner().invoke(main, list(arguments))
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.stdout, done.stderr
+
+
+def imported(data: Path, text: str | bytes, *options: str) -> tuple[int, dict[str, Any], str]:
+    """(exit code, summary, what was said) of an import."""
+    log = data.parent / "access.log"
+    log.write_bytes(text.encode() if isinstance(text, str) else text)
+    code, out, told = run("import", "access-log", str(log), "--site", "x.test", "--json", "--set", "release.k=1",
+                          "--data", str(data), *options)  # fmt: skip
+    return code, json.loads(out) if out else {}, told
+
+
+def stats(data: Path, by: str = "page") -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(
+        run("stats", "x.test", "--from", DAY, "--to", DAY, "--by", by, "--json", "--data", str(data))[1]
+    )
+    return answer
+
+
+def totals(data: Path) -> tuple[int, int, int, float]:
+    found = stats(data)["totals"]
+    return found["visitors"], found["visits"], found["pageviews"], found["bounce_rate"]
+
+
+def log_of(made: Made) -> str:
+    return "".join(made(number) for number in range(1, 7))
+
+
+SIX: dict[str, Made] = {
+    "a virtual host first": lambda n: line(n, "shop.example {}"),
+    "a virtual host with a port": lambda n: line(n, "shop.example:443 {}"),
+    "a list with the proxy last": lambda n: line(n, "{}, 10.0.0.5"),
+    "a port behind the address": lambda n: line(n, "{}:5123"),
+    "a container's time before the line": lambda n: line(n, "2025-10-14T08:00:00.0Z {}"),
+    "double blanks": lambda n: line(n).replace("- - ", "-  -  "),
+    "a field between the usual ones": lambda n: line(n).replace("512", f"512 0.00{n}"),
+}
+
+
+@pytest.mark.parametrize("kind", SIX)
+def test_six_people_are_six_visitors(kind: str, data: Path) -> None:
+    code, summary, told = imported(data, log_of(SIX[kind]))
+    assert code == 0, told
+    assert (summary["events"], summary["days_released"]) == (6, [DAY])
+    assert list(summary["formats"]) == [str(data.parent / "access.log")]
+    assert totals(data) == (6, 6, 6, 100.0)
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (lambda n: line(n, f"host{n}.isp.example"), "stands a name or nothing, as in 6 of 6 page views (no_address)"),
+        (lambda n: line(n, "10.0.0.5"), "all 6 page views come from one private address"),
+        (lambda n: line(n, "10.0.0.5", tail=f' "-" "{{}}" "198.51.{n}.7"'), "collector.trusted_proxies"),
+        (lambda n: line(n, tail=""), "no browser string"),
+        (lambda n: line(n) if n < 5 else "something else\n", "2 of 6 lines are not in the format of the others"),
+        (lambda n: line(n, ("a.example {}", "b.example {}")[n % 2]), "several hosts (b.example, a.example)"),
+        (lambda n: "something else\n", "line 1 is of no format that is known"),
+    ],
+)  # fmt: skip
+def test_a_log_in_which_nobody_can_be_told_from_anybody_is_refused_before_a_day_is_released(
+    made: Made, told: str, data: Path
+) -> None:
+    code, summary, said = imported(data, log_of(made))
+    assert (code, summary) == (1, {})
+    assert told in said
+    assert "10.0.0.5" not in said
+    assert "Mozilla" not in said
+    # The day is as free as before.
+    code, summary, said = imported(data, log_of(line))
+    assert (code, summary.get("days_released")) == (0, [DAY]), said
+
+
+def test_what_looks_wrong_may_be_accepted(data: Path) -> None:
+    text = log_of(lambda n: line(n, "10.0.0.5") if n < 5 else "something else\n")
+    code, summary, told = imported(data, text, "--accept-one-address", "--accept-unreadable")
+    assert (code, summary["dropped"]) == (0, {"bad_line": 2}), told
+    assert totals(data)[0] == 1
+
+
+def test_forwarded_addresses_of_a_named_proxy_are_the_visitors(data: Path) -> None:
+    text = log_of(lambda n: line(n, "10.0.0.5", tail=f' "-" "{{}}" "198.51.{n}.7"'))
+    assert imported(data, text, "--set", 'collector.trusted_proxies=["10.0.0.0/8"]')[0] == 0
+    assert totals(data) == (6, 6, 6, 100.0)
+
+
+def test_a_redirect_is_no_page_view(data: Path) -> None:
+    text = log_of(lambda n: line(n, request="/about", status=301) + line(n, request="/about/"))
+    code, summary, _ = imported(data, text)
+    assert (code, summary["dropped"]) == (0, {"redirect": 6})
+    assert totals(data) == (6, 6, 6, 100.0)
+    other = data.parent / "other"
+    assert imported(other, text, "--redirects")[1]["events"] == 12
+
+
+def test_one_page_is_one_page_however_its_name_is_written(data: Path) -> None:
+    written = (r"/caf\xc3\xa9", r"/caf\xC3\xA9", "/caf%C3%A9", "/café", "http://shop.example/caf%C3%A9", r"/caf\xe9")
+    code, _, told = imported(data, log_of(lambda n: line(n, request=written[n - 1])))
+    assert code == 0, told
+    assert {row["value"]: row["pageviews"] for row in stats(data)["rows"]} == {"/café": 6}
+
+
+def test_a_format_string_says_where_fields_stand_and_compressed_logs_are_read(data: Path) -> None:
+    text = log_of(lambda n: line(n).replace("512", f'512 "0.00{n}"'))
+    assert imported(data, text)[0] == 1
+    written = '$remote_addr - - [$time_local] "$request" $status $bytes_sent "$request_time" "$http_referer" '
+    written += '"$http_user_agent"'
+    code, summary, told = imported(data, lzma.compress(text.encode()), "--format", written)
+    assert (code, summary.get("events")) == (0, 6), told
+    assert totals(data) == (6, 6, 6, 100.0)
