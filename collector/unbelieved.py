@@ -39,7 +39,7 @@ class Unbelieved(NamedTuple):
 
 
 def peer_class(address: str) -> str:
-    """Whose address it is: that of a "loopback" interface, of a "private" network (or a Unix socket: ""), a "public" one."""
+    """Which kind of address it is: "loopback", "private" (as a Unix socket's, which is ""), or "public"."""
     return "loopback" if _LOOPBACK.hold(address) else "private" if not address or _PRIVATE.hold(address) else "public"
 
 

@@ -12,7 +12,7 @@ from ..unbelieved import peer_class
 
 _NONE = ("", "-")
 # What nginx calls the peer of a socket that has no addresses.
-_UNIX = "unix:"
+UNIX_PEER = "unix:"
 
 
 def client_of(field: str, forwarded: str, proxies: Proxies) -> str:
@@ -20,7 +20,7 @@ def client_of(field: str, forwarded: str, proxies: Proxies) -> str:
     if "," in field:
         return _of_list(field, proxies)
     peer = written_address(field)
-    if not (peer or field == _UNIX) or forwarded in _NONE:
+    if not (peer or field == UNIX_PEER) or forwarded in _NONE:
         return peer
     return proxies.client(peer, (forwarded,))
 

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from ..address import written_address
+from .client_field import UNIX_PEER
 from .format_strings import form_of
 from .forms import Entry, Form
 from .json_lines import json_form
@@ -32,6 +33,8 @@ NO_AGENT = (
     f"line, {REMEDY}"
 )
 _NAME = re.compile(r"-|[\w-]+(\.[\w-]+)*")
+# What stands for no forwarded address.
+_UNTOLD = ("-", "unknown")
 _TIME_ZONE = ZoneInfo("UTC")
 
 
@@ -92,21 +95,20 @@ def _tried(prefix: Prefix, sample: Sequence[str], fixed: Form | None) -> Iterabl
 
 
 def _is_good(form: Form, entry: Entry) -> bool:
-    client = entry.client.rpartition(",")[2]
+    # Where it is not said which field is which, an address further on does not make the first one a client.
+    is_told = entry.client == UNIX_PEER or form.name in ("JSON", "--format")
     return (
-        bool(
-            written_address(client)
-            or (form.name in ("JSON", "--format") and written_address(entry.forwarded.rpartition(",")[2]))
-        )
+        (_is_addressed(entry.client.rpartition(",")[2]) or (is_told and _is_addressed(entry.forwarded)))
         and form.moment(entry.time, _TIME_ZONE) is not None
         # A number before the address is no host.
-        and (not entry.host or any(letter.isalpha() for letter in entry.host) or bool(written_address(entry.host)))
-        and (not form.name.endswith("main") or _is_forwarded(entry.forwarded))
+        and (not entry.host or any(letter.isalpha() for letter in entry.host) or _is_addressed(entry.host))
+        and (not form.name.endswith("main") or entry.forwarded in _UNTOLD or _is_addressed(entry.forwarded))
     )
 
 
-def _is_forwarded(field: str) -> bool:
-    return field in ("-", "unknown") or any(written_address(part) for part in field.split(","))
+def _is_addressed(field: str) -> bool:
+    """Whether an address is in the field."""
+    return any(map(written_address, field.split(",")))
 
 
 def _best(found: list[_Found]) -> _Found | None:

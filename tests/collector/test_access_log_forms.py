@@ -55,6 +55,7 @@ def test_a_proxy_that_is_named_is_left_out_of_a_list() -> None:
         ("10.0.0.5", ADDRESS, ADDRESS),
         ("10.0.0.5", f"{OTHER}, {ADDRESS}, 10.0.0.9", ADDRESS),
         ("10.0.0.5", "-", "10.0.0.5"),
+        ("10.0.0.5", "unknown, 10.0.0.9", ""),
         (OTHER, ADDRESS, OTHER),  # nobody has named this one
     ],
 )
@@ -62,8 +63,17 @@ def test_forwarded_addresses_behind_the_agent_are_believed_of_named_proxies(
     peer: str, forwarded: str, address: str
 ) -> None:
     text = f'{line(address=peer)} "{forwarded}"'
-    assert read(text, proxies=("10.0.0.0/8",))[2].address == address
+    if address:
+        assert read(text, proxies=("10.0.0.0/8",))[2].address == address
+    else:
+        assert reader([text], proxies=("10.0.0.0/8",)).read(text) is Reason.NO_ADDRESS
     assert read(text)[2].address == peer
+
+
+def test_a_unix_socket_has_no_address_but_a_named_one_tells_them() -> None:
+    text = f'{line(address="unix:")} "{ADDRESS}"'
+    assert read(text, proxies=("unix",))[2].address == ADDRESS
+    assert reader([text]).read(text) is Reason.NO_ADDRESS
 
 
 def test_a_number_behind_the_agent_is_no_forwarded_address() -> None:
