@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, structs
 
-from schema.host import host_name, site_name
-from schema.site import each_of
+from schema.host import host_name, listening_host, site_name, web_address
+from schema.site import each_of, turned
 
 from .address import DEFAULT_HEADER, Proxies
 
@@ -89,6 +89,8 @@ class CollectorSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 20
 
     def __post_init__(self) -> None:
+        structs.force_setattr(self, "host", turned("host", self.host, listening_host))
+        structs.force_setattr(self, "public_url", turned("public_url", self.public_url, web_address))
         try:
             self.proxies()
         except ValueError as problem:

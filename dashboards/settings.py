@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
+
+from schema.host import listening_host
+from schema.site import turned
 
 
 class DashboardSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,3 +29,6 @@ class DashboardSettings(Struct, frozen=True, forbid_unknown_fields=True):
     table_rows: Annotated[int, Meta(ge=3, le=50, description="Rows of each card on the dashboard.")] = 9
     # A question costs milliseconds, and a beacon should be seen within 5 s of being sent.
     refresh_seconds: Annotated[int, Meta(ge=1, le=3600, description="How often a watched page asks for news.")] = 1
+
+    def __post_init__(self) -> None:
+        structs.force_setattr(self, "host", turned("host", self.host, listening_host))

@@ -15,9 +15,11 @@ import uvicorn
 from collector.key_service import Enrolments, Fetches, KeyService, certificate
 from collector.keys import KeyFile
 from collector.protocol import LimitedProtocol
+from schema.host import listening_host
 
+from .listening import listen
 from .process import CannotStart
-from .serve import House, key_directory, listen
+from .serve import House, key_directory
 from .settings import Settings
 
 # A collector needs one request in 20 s.
@@ -45,7 +47,10 @@ def listen_address(settings: Settings) -> tuple[str, int]:
     host, _, port = settings.keys.serve.rpartition(":")
     if not port or int(port) > 65_535:
         raise CannotStart(f"keys.serve = {settings.keys.serve!r}: write HOST:PORT, with a port up to 65535")
-    return host.strip("[]"), int(port)
+    try:
+        return listening_host(host), int(port)
+    except ValueError as problem:
+        raise CannotStart(f"keys.serve = {settings.keys.serve!r}: {problem}") from None
 
 
 def certificate_file(settings: Settings) -> Path:

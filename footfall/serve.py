@@ -43,6 +43,7 @@ from pipeline.spool import Spool
 from schema.site import local_day
 
 from .databases import datacenters_of, places_of
+from .listening import answers, url_of
 from .process import CannotStart, end_with_parent, harden
 from .settings import Settings
 
@@ -193,7 +194,7 @@ class _Child:
 
     def answers(self) -> bool:
         """Whether every socket of it is being served."""
-        return not self._plain or all(_healthy(sock) for sock in self._sockets)
+        return not self._plain or all(answers(sock) for sock in self._sockets)
 
     def terminate(self) -> None:
         if self._process and self._process.poll() is None:
@@ -208,22 +209,6 @@ class _Child:
             log.error("process_killed", role=self._role)
             self._process.kill()
             self._process.wait()
-
-
-def listen(host: str, port: int, name: str) -> socket.socket:
-    """A listening socket. Raises CannotStart naming the setting."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((host, port))
-    except OSError as problem:
-        sock.close()
-        raise CannotStart(
-            f"{name}.port = {port}: cannot listen on {host}:{port}: {problem.strerror}; choose another port"
-        ) from None
-    sock.listen(1024)
-    return sock
 
 
 def keeper(settings: Settings) -> KeyKeeper | KeyFollower:
@@ -271,12 +256,6 @@ def key_directory(settings: Settings) -> Path:
 def public_url(settings: Settings, sock: socket.socket) -> str:
     """How pages reach the collector."""
     return settings.collector.public_url.rstrip("/") or url_of(sock)
-
-
-def url_of(sock: socket.socket) -> str:
-    host, port = sock.getsockname()[:2]
-    host = "localhost" if host in ("127.0.0.1", "::1", "0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
-    return f"http://{host}:{port}"
 
 
 # -- the children --------------------------------------------------------------------------------------------------
@@ -466,20 +445,6 @@ def _lock(path: Path) -> int:
             f"data = {str(path.parent)!r}: another Footfall is running there; stop it or choose another --data"
         ) from None
     return descriptor
-
-
-def reached_at(host: str) -> str:
-    """The address at which this machine reaches what listens on that one."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-
-
-def _healthy(sock: socket.socket) -> bool:
-    host, port = sock.getsockname()[:2]
-    with contextlib.suppress(OSError), socket.create_connection((reached_at(host), port), timeout=0.5) as connection:
-        connection.settimeout(0.5)
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        return connection.recv(64).startswith(b"HTTP/1.1 200")
-    return False
 
 
 def start_child() -> Settings:

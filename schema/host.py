@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from ipaddress import IPv6Address
+from urllib.parse import urlsplit
 
 _LABEL = "[a-z0-9_-]{1,63}"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
@@ -86,6 +87,47 @@ def ascii_host(text: str) -> str:
     if name.startswith("[") and name.endswith("]"):
         return _v6(name[1:-1])
     return name.removesuffix(".")
+
+
+def listening_host(text: str) -> str:
+    """An address or a name to listen on, as a socket takes it. Raises ValueError."""
+    host = text.strip()
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    try:
+        # Here, unlike in a URL, a zone has a meaning: fe80::1%eth0.
+        return str(IPv6Address(host)) if ":" in host else host_name(host)
+    except ValueError:
+        alone = bare_host(_without_scheme(text).partition("/")[0])
+        try:
+            write = f"write {host_name(alone)!r} alone"
+        except ValueError:
+            write = "write one such as '127.0.0.1'"
+        raise ValueError(
+            f"{text!r} is no address to listen on; {write}, without scheme and path; its port is told apart"
+        ) from None
+
+
+def in_url(host: str) -> str:
+    """A host as it stands in a URL."""
+    return f"[{host}]" if ":" in host else host
+
+
+def web_address(text: str) -> str:
+    """An http(s) URL out of the settings, its host as browsers send it; "" stays. Raises ValueError."""
+    if not text.strip():
+        return ""
+    try:
+        parts = urlsplit(text.strip())
+        host, port = host_name(parts.hostname or ""), "" if parts.port is None else f":{parts.port}"
+        if parts.scheme not in ("http", "https") or "@" in parts.netloc or parts.query or parts.fragment:
+            raise ValueError
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is not the address of a website: write one such as 'https://stats.example.com', with a port or "
+            "a path if it has one"
+        ) from None
+    return f"{parts.scheme}://{in_url(host)}{port}{parts.path}"
 
 
 def _without_scheme(text: str) -> str:

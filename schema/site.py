@@ -90,13 +90,15 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
 
 def each_of(field: str, names: Sequence[str], turn: Callable[[str], str]) -> tuple[str, ...]:
     """A list of the settings, turned. Raises ValueError with the place of what cannot be, as msgspec tells places."""
-    turned = []
-    for index, name in enumerate(names):
-        try:
-            turned.append(turn(name))
-        except ValueError as problem:
-            raise ValueError(f"{problem} - at `$.{field}[{index}]`") from None
-    return tuple(turned)
+    return tuple(turned(f"{field}[{index}]", name, turn) for index, name in enumerate(names))
+
+
+def turned(field: str, text: str, turn: Callable[[str], str]) -> str:
+    """The same of one value."""
+    try:
+        return turn(text)
+    except ValueError as problem:
+        raise ValueError(f"{problem} - at `$.{field}`") from None
 
 
 def pattern_regex(pattern: str) -> str:

@@ -20,11 +20,13 @@ from msgspec import Struct
 from collector.gate import gate_of
 from collector.keys import in_ram
 from collector.scripts import script_of
+from schema.host import in_url
 from schema.store import StoreError
 
 from .. import missing
 from ..engine import CannotDo, control_path, opened
-from ..serve import key_directory, reached_at
+from ..listening import reached_at, url_at
+from ..serve import key_directory
 from ..settings import Settings, SiteSettings
 from .looking import check, state_of_spools
 from .options import Load, common, json_option
@@ -207,14 +209,13 @@ def _ready(settings: Settings) -> tuple[bool, str]:
         told = msgspec.json.decode(connection.getresponse().read(), type=dict[str, Any])
         return bool(told["ready"]), str(told["problem"])
     except (OSError, http.client.HTTPException, msgspec.MsgspecError, KeyError):
-        return False, f"does not answer on {host}:{settings.collector.port}"
+        return False, f"does not answer on {in_url(host)}:{settings.collector.port}"
     finally:
         connection.close()
 
 
 def _public_url(settings: Settings) -> str:
-    here = f"http://{settings.collector.host}:{settings.collector.port}"
-    return settings.collector.public_url.rstrip("/") or here
+    return settings.collector.public_url.rstrip("/") or url_at(settings.collector.host, settings.collector.port)
 
 
 def _as_text(findings: list[Finding], reasons: dict[str, int], seen: list[str], paste: dict[str, str]) -> Iterator[str]:

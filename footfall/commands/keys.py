@@ -16,11 +16,13 @@ import msgspec
 
 from collector.key_service import AlreadyEnrolled, certificate, read_fetches
 from collector.keys import KeyRoom, in_ram, iso_day, keeper_of, list_keys, read_journal
+from schema.host import in_url
 
 from ..engine import CannotDo
 from ..key_serving import certificate_file, enrolments, fetches_file, hand_out_keys, listen_address
+from ..listening import url_of
 from ..process import core_dumps_off
-from ..serve import House, key_directory, key_journal, url_of
+from ..serve import House, key_directory, key_journal
 from ..settings import Settings
 from .options import Load, common, json_option, prepare
 
@@ -128,7 +130,7 @@ def _own_url(settings: Settings) -> str:
         )
     host, port = listen_address(settings)
     host = socket.gethostname() if host in _EVERYWHERE else host
-    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+    return f"https://{in_url(host)}:{port}"
 
 
 def _status(settings: Settings) -> dict[str, Any]:

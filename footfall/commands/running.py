@@ -17,8 +17,9 @@ from schema.host import bare_host, site_name
 
 from ..engine import accounts, control_path, opened
 from ..key_serving import hand_out_keys
+from ..listening import listen, url_at, url_of
 from ..process import CannotStart
-from ..serve import House, listen, public_url, url_of
+from ..serve import House, public_url
 from ..settings import Settings
 from .options import Load, common, prepare
 
@@ -162,8 +163,7 @@ def sign_in(load_settings: Load) -> None:
     people = accounts(settings)
     token = people.create_sign_in_link_token()
     people.close()
-    host = settings.dashboards.host
-    click.echo(f"http://{'localhost' if host == '127.0.0.1' else host}:{settings.dashboards.port}/sign-in/{token}")
+    click.echo(f"{url_at(settings.dashboards.host, settings.dashboards.port)}/sign-in/{token}")
 
 
 def _needs_server(settings: Settings) -> None:
