@@ -56,12 +56,16 @@ _PRODUCTS = (
     "libcurl|lua-resty-http|deno|bun|tcpdf|wordpress|drupal|facebookplatform|whatsapp|snoopy|"
     "ghost|mastodon|pleroma|akkoma|misskey|lemmy|friendica|bluesky|cardyb|nextcloud|matrix|synapse"
 )
+# A note behind the browser's own, in which somebody else gives a name: "… Safari/537.36 (compatible; Fetcher/1.0)".
+_NOTE = linear(rb"\).*\(compatible; ")
 # What begins neither as every browser does nor names a system that people use ("MyShop/2.1 (iPhone; iOS 17)") is a
 # program's own name.
 _BROWSER_BEGINS = re.compile(r"mozilla/|opera/|dalvik/|ucweb/|mqqbrowser/|netscape|lynx|links |w3m/|elinks")
 _SYSTEM = linear(
     b"iphone|ipad|ipod|ios|android|windows|macintosh|mac os|darwin|linux|cros|tizen|web0s|blackberry|nokia|samsung|"
-    b"sonyericsson|lg[-/e]|mot-|midp|symbian|series[ 46]|kaios|palm|psp|playstation|nintendo|xbox|bada|brew"
+    b"sonyericsson|lg[-/e]|mot-|midp|symbian|series[ 46]|kaios|palm|psp|playstation|nintendo|xbox|bada|brew|"
+    b"x11|bsd|sunos|solaris|haiku|harmony|fuchsia|sailfish|hbbtv|smart-?tv|netcast|roku|wii|kindle|playbook|webos|"
+    b"meego|maemo|mobile;|tablet;|phone;|os/2|beos|amiga|risc ?os|mac_powerpc|win9|win32|winnt|opera mini|adr "
 )
 _CUBOT = re.compile(r"cu ?bot")
 _LETTER = re.compile(r"[a-z]")
@@ -105,9 +109,12 @@ def kind_of(agent: str) -> Kind:
     if _LIBRARY_AGENT.search(raw):
         return "library"
     crawler, crawler_too = _crawlers()
-    if crawler.search(raw) or (crawler_too is not None and crawler_too.search(agent)):
+    if crawler.search(raw) or (crawler_too is not None and crawler_too.search(agent)) or _NOTE.search(raw):
         return "bot"
-    return "" if _BROWSER_BEGINS.match(agent) or _SYSTEM.search(raw) else "library"
+    if _SYSTEM.search(raw):
+        return ""
+    # Browsers for people say on what they run: "Mozilla/5.0" alone, and "Mozilla/5.0 (compatible; X/1.0)", are none.
+    return "bot" if agent.startswith("mozilla/") else "" if _BROWSER_BEGINS.match(agent) else "library"
 
 
 def prefetch(purpose: str = "", sec_purpose: str = "", x_purpose: str = "", x_moz: str = "") -> bool:

@@ -92,7 +92,8 @@ def _refined(device: Device, hints: Hints) -> Device:
     if brand and major and device.browser in _REFINED:
         device = structs.replace(device, browser=brand, browser_version=major)
     system = _SYSTEMS.get(hints.platform.strip().strip('"'), "")
-    if system and system != device.os:
+    # What says that it is a television or a console knows its system.
+    if system and system != device.os and device.device != "tv":
         device = structs.replace(device, os=system, os_version="")
     return structs.replace(device, device=_class(device.device, hints.mobile.strip(), system))
 

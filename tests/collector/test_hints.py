@@ -59,7 +59,9 @@ def test_the_brand_is_refined(device: Device, brands: str, browser: str) -> None
         (ANDROID, "", "", "Android 10", "mobile"),
         (CHROME, "yes", '"Amiga"', "Windows 10", "desktop"),
         (CHROME, "?1" * 200, '"Android"', "Windows 10", "desktop"),
-        (Device("Chrome", "87", "webOS", "", "tv", ""), "?0", '"Linux"', "Linux", "tv"),
+        # A television says what runs on it in its agent; hints tell what that is made of.
+        (Device("Chrome", "87", "webOS", "", "tv", ""), "?0", '"Linux"', "webOS", "tv"),
+        (Device("Edge", "44", "Xbox", "", "tv", ""), "?0", '"Windows"', "Xbox", "tv"),
     ],
 )
 def test_system_and_class_are_refined(device: Device, mobile: str, platform: str, system: str, kind: str) -> None:
