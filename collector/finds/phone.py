@@ -41,7 +41,12 @@ _DATE_SHAPE = re.compile(
     r"\d{1,2}([ .-])\d{1,2}\2(?:19|20)\d\d)(?!\d)",
     re.ASCII,
 )
-_YEAR = re.compile(r"(?:19|20)\d\d")
+_YEAR = re.compile(r"19\d\d|20[0-4]\d")
+# Numbers in which a group that looks like a year is none.
+_WITHOUT_YEAR = frozenset(((3, 4, 4), (2, 3, 4), (2, 4, 4), (1, 3, 4), (4, 3, 3)))
+# "3.14159265", "59.359726" seconds.
+_DECIMAL = re.compile(r"\d{1,3}\.\d+")
+_OF_A_DESK = re.compile(r"\s?[xe#].*$")
 _NOT_DIGIT = re.compile(r"[^0-9]+")
 # Digits in a row with a country's code and no plus sign, as messengers have them: what that country's numbers are.
 _WITH_COUNTRY = re.compile(
@@ -65,24 +70,26 @@ _SHAPES = frozenset(
     tuple(map(int, shape))
     for shape in words(
         """
-        334 1334 333 3222 3322 2322 2324 344 244 234 254 154 13322 1373 137 12222 2344 3344 224 2333 1344 3332 323
+        334 1334 333 324 3222 3322 2322 2324 344 244 234 254 154 13322 1373 137 12222 2344 3344 2333 1344 3332 323
         """
     )
 )
 _SPACED_SHAPES = _SHAPES | frozenset(
     tuple(map(int, shape))
-    for shape in words("2222 44 55 2233 332 233 36 35 37 45 46 342 343 433 3223 2223 32222 43 432 26 27")
+    for shape in words(
+        "224 134 14222 126 2222 44 55 2233 332 233 36 35 37 45 46 342 343 433 3223 2223 32222 43 432 26 27"
+    )
 )
 
 
 def _number(raw: bytes, start: int, stop: int) -> bytes:
-    text = raw[start:stop].replace(b"_", b"-").decode()
+    text = _OF_A_DESK.sub("", raw[start:stop].replace(b"_", b"-").decode())
     # "030 - 1234567" is one number, "0171 1234567 - 0172 7654321" are two.
     if len(_NOT_DIGIT.sub("", text)) > 15 and " - " in text:
         middle = start + text.index(" - ")
         return _number(raw, start, middle) + raw[middle : middle + 3] + _number(raw, middle + 3, stop)
     if text[0] == "(" and ")" not in text:
-        return b"(" + _number(raw, start + 1, stop)
+        return raw[start : start + 1] + _number(raw, start + 1, stop)
     digits = _NOT_DIGIT.sub("", text)
     if not 8 <= len(digits) <= 19:
         return raw[start:stop]
@@ -154,7 +161,7 @@ def _is_plain_phone(digits: str, of_a_thing: bool) -> bool:
 
 def _is_grouped_phone(text: str, digits: str, groups: list[str], sizes: tuple[int, ...]) -> bool:
     """Digits in groups, as people write telephone numbers, and no date or range of years."""
-    if _DATE_SHAPE.match(text) or any(_DATE.fullmatch(group) for group in groups):
+    if _DECIMAL.fullmatch(text) or _DATE_SHAPE.match(text) or any(_DATE.fullmatch(group) for group in groups):
         return False
     count = len(digits)
     if sizes[-3:] == (3, 3, 4) and count <= 13:
@@ -164,19 +171,18 @@ def _is_grouped_phone(text: str, digits: str, groups: list[str], sizes: tuple[in
             return 10 <= count <= 16 and sizes[0] >= 2
         # In pairs it is French with five of them, with four a time table. "0028-0836" is a periodical.
         if set(sizes) == {2}:
-            return len(sizes) == 5
+            return len(sizes) == 5 or (len(sizes) == 4 and " " in text)
         return 8 <= count <= 13 and 2 <= sizes[0] <= 6 and (sizes != (4, 4) or " " in text)
-    if sizes == (3, 4, 4) and digits[0] == "1":
-        return True
-    if any(_YEAR.fullmatch(group) for group in groups):
+    if sizes not in _WITHOUT_YEAR and any(map(_YEAR.fullmatch, groups)):
         return False
     if " " in text:
         # Groups of three behind a shorter one are a large number; so is what ends in zeros.
         thousands = set(sizes[1:]) == {3} and (sizes[0] < 3 or len(sizes) > 3 or groups[-1] == "000")
         return not thousands and sizes in _SPACED_SHAPES
     if sizes == (3, 7) or sizes == (3, 6):
-        return digits[0] == "3"
-    if sizes == (5, 5):
+        return digits[0] in "36789"
+    if sizes == (5, 5) or (sizes == (4, 4) and "-" in text):
+        # Periodicals begin with smaller ones.
         return digits[0] in "6789"
     return sizes in _SHAPES
 
@@ -187,12 +193,18 @@ def _with_slash(raw: bytes, start: int, stop: int) -> bytes:
     return raw[start:stop] if in_folders else b":phone"
 
 
+# The number of a desk behind that of its house.
+_EXTENSION = rb"(?:\s?(?:x|ext\.?|#)\s?[0-9]{1,6})?"
 _BEFORE = rb"(?:^|[^0-9A-Za-z.,]|[^0-9][.,])"
 PHONE_RULES = (
-    Rule(everywhere, linear(rb"%s(0[1-9][0-9]{1,4} ?/ ?[0-9](?:[ -]?[0-9]){4,8})\b" % _BEFORE), _with_slash),
     Rule(
         everywhere,
-        linear(rb"%s((?:\+ ?|\(\+? ?)?[0-9](?:[ ().\-]{0,3}[0-9]){7,29})\b" % _BEFORE),
+        linear(rb"%s((?:0[1-9][0-9]{1,4} ?|\(0[0-9]{1,4}\) ?[0-9]{0,4} ?)/ ?[0-9](?:[ -]?[0-9]){4,8})\b" % _BEFORE),
+        _with_slash,
+    ),
+    Rule(
+        everywhere,
+        linear(rb"%s((?:\+ ?|\(\+? ?)?[0-9](?:[ ().\-]{0,3}[0-9]){7,29}%s)\b" % (_BEFORE, _EXTENSION)),
         _number,
         underscores=b"-",
     ),
