@@ -47,7 +47,8 @@ class BadUrl(ValueError):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """query: the kept parameters as a=b&c=d, sorted. ref: value of ref or source. click_id: a parameter's name."""
+    """hostname: as it was sent, to be compared with a site's own; what is stored of it is `scrub_host`'s.
+    query: the kept parameters as a=b&c=d, sorted. ref: value of ref or source. click_id: a parameter's name."""
 
     hostname: str
     path: str

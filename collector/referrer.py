@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from .page import MAX_PATH, BadUrl, Page, host_of, part_of, split_url
-from .scrub import scrub
+from .scrub import scrub, scrub_host
 from .sources import HOSTS_CACHED, NO_SOURCE, Source, named_source, source_at, source_of
 
 
@@ -132,12 +132,17 @@ def _referring_host(referrer: str, page: Page, own_hosts: frozenset[str], keep_p
     if host == page.hostname or _is_one_of(host, own_hosts):
         return "", "", ""
     # The name of a service in the dark web looks like a token.
-    host = host if source_of(host).name != host else scrub(host)
+    host = host if source_of(host).name != host else _scrubbed(host)
     # "/@anna/1234" is what somebody wrote, and nobody else.
     if not keep_path or not host or parts.path in ("", "/") or parts.path.startswith(("/@", "/%40")):
         return host, parts.path, host
     path = ":handle" if host in _MESSENGER_HOSTS else part_of(parts.path).lstrip("/")
     return host, parts.path, f"{host}/{path}"[:MAX_PATH]
+
+
+def _scrubbed(host: str) -> str:
+    # Of a page's own host an address is the server's; here it may be somebody's at home.
+    return scrub(host) if host[-1:].isdigit() or ":" in host else scrub_host(host)
 
 
 def _is_one_of(host: str, hosts: frozenset[str]) -> bool:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 
-from .finds import TooMany, may_be_code, replaced
+from .finds import LONGEST_WORD, TooMany, may_be_code, replaced
 from .finds.names import SECRET_NAMES, is_secret
 from .folded import MAX_TEXT, folded, head, visible
 
-__all__ = ["MAX_TEXT", "SECRET_NAMES", "is_secret", "scrub"]
+__all__ = ["MAX_TEXT", "SECRET_NAMES", "is_secret", "scrub", "scrub_host"]
 
 # A replacement may lay bare another find. Two rounds settle all but made-up texts; those become one placeholder.
 _MAX_ROUNDS = 4
@@ -27,11 +27,18 @@ _PLAIN = re.compile(
     r"(?:\.(?:html?|php|aspx?|jsp|pdf|xml|txt))?"
 )
 
+# Names of hosts as most are: nothing is found in them. "203-0-113-7.dsl.example" is not among them.
+_PLAIN_HOST = re.compile(r"(?:[a-z]++[0-9]{0,3}(?=[-.]|$)|[-.]|[0-9]{1,4}(?=\.|$))*+")
+# Providers put their customers' addresses into names.
+_ADDRESS_LABEL = re.compile(r"(?:.*[a-z][-_]?)?(?:(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])[-_]){3}[0-9]{1,3}(?:[-_].*)?")
+# An address is its own end: the name of a host never ends in digits.
+_ADDRESS = re.compile(r".*(?:\.[0-9]+|:.*)")
+
 
 def scrub(text: str) -> str:
     """The text without what could name a person."""
     text = text[:MAX_TEXT]
-    if _PLAIN.fullmatch(text) and not may_be_code(text):
+    if len(text) < LONGEST_WORD and _PLAIN.fullmatch(text) and not may_be_code(text):
         return text
     text = visible(text)
     looked_at = 0
@@ -47,3 +54,17 @@ def scrub(text: str) -> str:
     except TooMany:
         pass
     return _UNSETTLED
+
+
+def scrub_host(host: str) -> str:
+    """The name of a host without what could name a person, label by label; a server's address stays."""
+    if _PLAIN_HOST.fullmatch(host) or _ADDRESS.fullmatch(host):
+        return host
+    return ".".join(map(_scrub_label, host.split(".")))
+
+
+def _scrub_label(label: str) -> str:
+    if label.startswith("xn--"):
+        # Another alphabet's letters in ASCII look like a token.
+        return label
+    return ":ip" if _ADDRESS_LABEL.fullmatch(label) else scrub(label)

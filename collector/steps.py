@@ -26,7 +26,7 @@ from .page import BadUrl, Page, parse_page
 from .place import Place, Places
 from .reason import Reason
 from .referrer import WhereFrom, where_from
-from .scrub import is_secret, scrub
+from .scrub import is_secret, scrub, scrub_host
 from .settings import Anonymization
 from .spam import is_spam
 from .unbelieved import Unbelieved
@@ -371,7 +371,7 @@ def event_of(draft: Draft) -> Event:
         draft.visitor,
         draft.name,
         beacon.interactive,
-        page.hostname,
+        scrub_host(page.hostname),
         page.path,
         page.query,
         draft.origin.referrer,

@@ -22,6 +22,7 @@ from .beacon import Refused
 from .finds import PLACEHOLDERS
 from .page import Page
 from .reason import Reason
+from .scrub import scrub_host
 from .shadow import replace_file
 from .steps import Draft
 
@@ -103,7 +104,7 @@ class Why:
         """A beacon that does not count."""
         if reason.is_silent:
             return
-        hostname = page.hostname if page and (reason in OF_HOSTS or reason in OF_MACHINES) else ""
+        hostname = scrub_host(page.hostname) if page and (reason in OF_HOSTS or reason in OF_MACHINES) else ""
         path = page.path if page and reason in OF_MACHINES else ""
         self._note(Entry(_minute(now), site, wire, reason, _MEANINGS.get(reason, ""), hostname, path), "")
 

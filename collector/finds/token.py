@@ -115,7 +115,11 @@ _RESTLESS = b"|".join(b"[a-z_-]{%d}[0-9A-Z][0-9A-Za-z_-]{%d,}" % (n, 11 - n) for
     b"|[a-z_-]{11,}[0-9A-Z][0-9A-Za-z_-]*"
 )
 
+# No language has a word of that many letters: the longest place names have 60 to 90.
+LONGEST_WORD = 100
+
 TOKEN_RULES = (
+    Rule(lambda raw: len(raw) >= LONGEST_WORD, linear(b"[A-Za-z]{%d,}" % LONGEST_WORD), always(b":token")),
     Rule(lambda raw: b"eyJ" in raw, linear(rb"(?:^|[^%s-])(eyJ[\w-]{5,}(?:\.[\w-]*){1,4})" % WORD), always(b":jwt")),
     # Keys whose issuers give them a shape of their own; there are capitals in all of them.
     Rule(

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from collector.finds import MOST
 from collector.folded import folded
 from collector.percent import decoded
-from collector.scrub import MAX_TEXT, SECRET_NAMES, is_secret, scrub
+from collector.scrub import MAX_TEXT, SECRET_NAMES, is_secret, scrub, scrub_host
 from tests.collector.corpus.make import KINDS, WRAPPED, made
 from tests.collector.corpus.unseen import KINDS as UNSEEN
 from tests.collector.corpus.unseen import cases, left_of
@@ -113,6 +113,7 @@ def test_u3_the_made_corpus_is_what_its_maker_makes() -> None:
         ("/c/cus_9s6XKzkNRiz8i3", "/c/:token"),
         ('{"email": "anna", "size": "42"}', '{"email": ":secret", "size": "42"}'),
         ("52°31'12\"N 13°24'18\"E", ":coordinates"),
+        ("/" + "ukeosrjlnunkma" * 9, "/:token"),
         ("", ""),
     ],
 )
@@ -285,3 +286,28 @@ def test_u2_a_name_is_read_by_its_last_part(name: str) -> None:
 )  # fmt: skip
 def test_u2_a_name_that_only_holds_such_a_word_is_no_secret(name: str) -> None:
     assert not is_secret(name)
+
+
+@pytest.mark.parametrize(
+    ("host", "scrubbed"),
+    [
+        ("550e8400-e29b-41d4-a716-446655440000.preview.example.com", ":uuid.preview.example.com"),
+        ("5f3c8b1e2d4f6a7b8c9d0e1f--shop.example.com", ":hex--shop.example.com"),
+        ("x4kq9zvw2jr7tgb5hd1m.example.com", ":token.example.com"),
+        ("4915112345679.example.com", ":phone.example.com"),
+        ("203-0-113-7.dsl.example.net", ":ip.dsl.example.net"),
+        ("ip-203-0-113-7.example.net", ":ip.example.net"),
+        ("shop.example.com", "shop.example.com"),
+        ("anna-meier-1985.example.com", "anna-meier-1985.example.com"),
+        ("www2.shop-24.example.co.uk", "www2.shop-24.example.co.uk"),
+        ("d1234abcd5678.cloudfront.example", "d1234abcd5678.cloudfront.example"),
+        ("xn--12cl1ca3bb0a8be4d1b1c2a4f.example", "xn--12cl1ca3bb0a8be4d1b1c2a4f.example"),
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("(none)", "(none)"),
+        ("localhost", "localhost"),
+    ],
+)
+def test_u2_the_name_of_a_host_is_scrubbed_label_by_label(host: str, scrubbed: str) -> None:
+    assert scrub_host(host) == scrubbed
+    assert scrub_host(scrubbed) == scrubbed

@@ -407,3 +407,29 @@ def test_a_site_may_strip_the_slash_at_the_end() -> None:
         assert found.path == "/about"
         kept = event(beacon={"url": f"https://example.com{path}"})
         assert kept.path == ("/about/" if path.endswith("/") else "/about")
+
+
+def test_u2_a_name_in_the_hosts_of_a_page_and_of_a_referrer_is_not_stored() -> None:
+    mark = "550e8400-e29b-41d4-a716-446655440000"
+    stored = event(
+        beacon={
+            "url": f"https://{mark}.example.com/a",
+            "referrer": f"https://{mark}.example.org/",
+            "props": {"next": f"https://{mark}.example.net/"},
+        }
+    )
+    assert stored.hostname == ":uuid.example.com"
+    assert stored.referrer == ":uuid.example.org"
+    assert stored.props == {"next": "https://:uuid.example.net/"}
+
+
+def test_u2_where_nothing_is_found_names_and_properties_stay_as_they_were_sent() -> None:
+    stored = event(beacon={"name": "Save 20%25", "props": {"off": "50%25", "title": "Preis：５０％"}})
+    assert stored.name == "Save 20%25"
+    assert stored.props == {"off": "50%25", "title": "Preis：５０％"}
+
+
+def test_u2_a_property_is_secret_by_the_last_part_of_its_name() -> None:
+    props = {"user[email]": "anna", "customerPhone": "x", "sort_key": "price"}
+    stored = event(beacon={"props": props})
+    assert stored.props == {"user[email]": ":secret", "customerPhone": ":secret", "sort_key": "price"}

@@ -118,6 +118,11 @@ def test_a_refusal_is_told_by_its_reason_in_constant_words(tmp_path: Path) -> No
     assert all(one.message for one in found)
 
 
+def test_a_host_that_names_somebody_is_not_told(tmp_path: Path) -> None:
+    found = told_of(tmp_path, (PAGE | {"u": "https://550e8400-e29b-41d4-a716-446655440000.evil.test/"}, ()))
+    assert {one.hostname for one in found} == {":uuid.evil.test"}
+
+
 def test_what_a_stored_event_has_lost_is_told(tmp_path: Path) -> None:
     lossy = PAGE | {
         "u": "https://example.com/u/anna@example.org?utm_source=x&fbclid=1&gclid=2",
