@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from ..linear import linear
-from .rule import Rule, everywhere, words
+from .rule import Rule, everywhere, word_follows, words
 
 _TELEPHONE = re.compile(
     r"(?:^|[/=:?&. (,;\"'])(?:tel|telephone|telefon[oe]?|t.l.phone|phone|mobile|mobil|m.vil|handy|fax|cell|call|callto|"
@@ -47,6 +47,9 @@ _WITHOUT_YEAR = frozenset(((3, 4, 4), (2, 3, 4), (2, 4, 4), (1, 3, 4), (4, 3, 3)
 # "3.14159265", "59.359726" seconds.
 _DECIMAL = re.compile(r"\d{1,3}\.\d+")
 _OF_A_DESK = re.compile(r"\s?[xe#].*$")
+_FIRST_GROUP = re.compile(rb"[+(]*+[0-9]++[^0-9]++")
+_ALL_BUT_THE_LAST_GROUP = re.compile(rb"(.*[0-9])[^0-9]+[0-9]+")
+_IN_A_DECIMAL = re.compile(rb"[0-9][.,]$")
 _NOT_DIGIT = re.compile(r"[^0-9]+")
 # Digits in a row with a country's code and no plus sign, as messengers have them: what that country's numbers are.
 _WITH_COUNTRY = re.compile(
@@ -83,6 +86,11 @@ _SPACED_SHAPES = _SHAPES | frozenset(
 
 
 def _number(raw: bytes, start: int, stop: int) -> bytes:
+    if raw[start - 1 : start].isalnum() or _IN_A_DECIMAL.search(raw[max(0, start - 2) : start]):
+        # "iPhone15 0171 1234567": the digits of a word are none of the number's.
+        return _without(_FIRST_GROUP.match(raw, start, stop), raw, start, stop)
+    if word_follows(raw, stop):
+        return _without(_ALL_BUT_THE_LAST_GROUP.match(raw, start, stop), raw, start, stop)
     text = _OF_A_DESK.sub("", raw[start:stop].replace(b"_", b"-").decode())
     # "030 - 1234567" is one number, "0171 1234567 - 0172 7654321" are two.
     if len(_NOT_DIGIT.sub("", text)) > 15 and " - " in text:
@@ -99,6 +107,15 @@ def _number(raw: bytes, start: int, stop: int) -> bytes:
     if len(digits) >= 13 and _is_card(text, digits, groups):
         return b":card"
     return b":phone" if _is_phone(text, digits, groups, before, after) else raw[start:stop]
+
+
+def _without(group: re.Match[bytes] | None, raw: bytes, start: int, stop: int) -> bytes:
+    """The candidate judged without its first or its last digits."""
+    if group is None:
+        return raw[start:stop]
+    if group.re is _FIRST_GROUP:
+        return group[0] + _number(raw, group.end(), stop)
+    return _number(raw, start, group.end(1)) + raw[group.end(1) : stop]
 
 
 def _is_phone(text: str, digits: str, groups: list[str], before: str, after: str) -> bool:
@@ -194,7 +211,7 @@ def _with_slash(raw: bytes, start: int, stop: int) -> bytes:
 
 
 # The number of a desk behind that of its house.
-_EXTENSION = rb"(?:\s?(?:x|ext\.?|#)\s?[0-9]{1,6})?"
+_EXTENSION = re.compile(rb"(?:\s?(?:x|ext\.?|#)\s?[0-9]{1,6}(?![0-9A-Za-z]))?")
 _BEFORE = rb"(?:^|[^0-9A-Za-z.,]|[^0-9][.,])"
 PHONE_RULES = (
     Rule(
@@ -204,8 +221,9 @@ PHONE_RULES = (
     ),
     Rule(
         everywhere,
-        linear(rb"%s((?:\+ ?|\(\+? ?)?[0-9](?:[ ().\-]{0,3}[0-9]){7,29}%s)\b" % (_BEFORE, _EXTENSION)),
+        linear(rb"(?:\+ ?|\(\+? ?)?[0-9](?:[ ().\-]{0,3}[0-9]){7,29}"),
         _number,
+        _EXTENSION,
         underscores=b"-",
     ),
 )
