@@ -38,6 +38,7 @@ ROUNDED = (
     "Days that are still open are rounded down to multiples of {}; their revenue and web vitals come when they close."
 )
 SUM_OF_VALUES = "One visitor may be counted under several of these values, so the totals are sums over values."
+TOO_FEW_BEHIND = "A rate or a time is left out where fewer than {} people contributed to it, and where it would follow."
 _TOTALS = ("visitors", "visits", "pageviews", "bounce_rate", "visit_duration", "events", "views_per_visit")
 _POOL = 4
 _LONGEST_OPENING_S = 30
@@ -108,12 +109,15 @@ class Reports:
             notes.append(TOO_FEW.format(released.k))
         if site.key in self._rounded and (released.through is None or query.last > released.through):
             notes.append(ROUNDED.format(site.release_k or self._release_k))
+        rows = self._rows(query, site, released.span, totals["visitors"])
+        if released.k > 1 and any(value is None for row in rows for value in row.values()):
+            notes.append(TOO_FEW_BEHIND.format(released.k))
         return {
             "site": site.key,
             "from": query.first.isoformat(),
             "to": query.last.isoformat(),
             "totals": totals,
-            "rows": self._rows(query, site, released.span, totals["visitors"]),
+            "rows": rows,
             "by": query.by,
             "timezone": site.timezone,
             "k": released.k,

@@ -4,7 +4,7 @@ In: `work_cells`, `work_conversions`, `work_vitals`; which values are rare and w
 Out: rows.
 Promises: no cell below k visitors is written under its own name, and what is folded together is never one value nor
 fewer than k people, counted distinctly (rule R3). Conversions, revenue and vitals follow the cells, and below k people
-there is no row of them.
+there is no row of them. A measure to which fewer than k people contributed is not among a cell's (rule N1).
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ def fold(of: SiteDay, rules: SiteRules, live: bool) -> None:
         "k": rules.k,
         "lonely": _keep(of, rules.k),
     }
+    store.command(_CONTRIBUTED.replace("{sums}", of.sums), parameters)
     rounded = live and rules.strict
     parameters["rounded"] = rounded
     parameters |= {unit: rules.k * size if rounded else 1 for unit, size in _STEPS.items()}
@@ -124,7 +125,32 @@ _KEY = {
 }
 
 _MEASURES = ("people", *ADDED)
-_ROUNDED = {"visitors": _down("people")} | {name: _down(name, _STEP_OF.get(name, "step")) for name in ADDED}
+
+
+def _if_by(kind: str, number: str, less: str = "0", of: str = "true") -> str:
+    """SQL for the number where at least k people contributed to it, else for a lesser one (rule N1). of: the dimensions
+    in which not everybody does."""
+    enough = f"(dimension, value, '{kind}') IN (SELECT dimension, value, kind FROM work_contributed)"
+    return f"if({{k:UInt32}} = 1 OR NOT ({of}) OR {enough}, {number}, {less})"
+
+
+# Here not everybody who is counted enters or leaves.
+_IN_PART = "dimension IN ('page', 'hostname', 'event')"
+# A measure that is left out is left out of the day, and so is what it is divided by: sums of days stay sums.
+_SHOWN = {
+    "visitors": "people",
+    "visits": "visits",
+    "pageviews": "pageviews",
+    "events": _if_by("actor", "events", "pageviews", "dimension != 'event'"),
+    "entries": _if_by("entrant", "entries", of=_IN_PART),
+    "exits": _if_by("leaver", "exits", of=_IN_PART),
+    "bounces": _if_by("entrant", "bounces", of=_IN_PART),
+    "visit_seconds": _if_by("entrant", "visit_seconds", of=_IN_PART),
+    "engaged_ms": _if_by("reporter", "engaged_ms"),
+    "exit_views": _if_by("leaver", "pageviews", of=_IN_PART),
+    "timed_visits": _if_by("reporter", "visits"),
+}
+_ROUNDED = {name: _down(sql, _STEP_OF.get(name, "step")) for name, sql in _SHOWN.items()}
 _CELLS = f"""
     {insert("staging_cells", _KEY | _ROUNDED)}
     FROM ({_folded("cells", (), _MEASURES)})
@@ -147,6 +173,11 @@ def _in_company(counted: str, within: str) -> str:
     )
     WHERE people >= {least} AND NOT (lonely AND place = 1)"""
 
+
+_CONTRIBUTORS = _folded("contributors", ("kind",), ("people",))
+_CONTRIBUTED = f"""
+    {insert("work_contributed", {name: name for name in ("dimension", "value", "kind")})}
+    FROM ({_in_company(_CONTRIBUTORS, "kind")})"""
 
 # Who reached a goal has no currency, who paid has one.
 _REACHED = "currency = ''"

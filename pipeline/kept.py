@@ -21,7 +21,7 @@ from .rows import Found, SiteDay, Some
 LEAST_ROWS = 50_000
 # Of all days together. Those that were rolled up last stay.
 MOST_ROWS = 5_000_000
-_TABLES = ("cells", "conversions", "vitals", "files", "repeated", "passed", "touched")
+_TABLES = ("cells", "conversions", "vitals", "contributors", "files", "repeated", "passed", "touched")
 
 
 class Kept(Struct, frozen=True):

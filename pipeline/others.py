@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from schema.event import ENGAGEMENT
 
+from .contributors import HITS, KINDS_OF_HIT, KINDS_OF_VISIT
 from .insert import insert
 from .parallel import Statement
 from .rows import SiteDay, choose
@@ -33,7 +34,7 @@ _TOUCHED = {name: name for name in ("dimension", "value", "name", "currency", "v
 
 def find_rare(of: SiteDay, k: int) -> None:
     """Fill `work_values`."""
-    # Conversions and vitals may be of values that nobody came to: a page that was left, but not seen.
+    # Conversions, vitals and reports may be of values that nobody came to: a page that was left, but not seen.
     of.store.command(
         f"""{insert("work_values", _VALUES)}
         FROM
@@ -50,6 +51,9 @@ def find_rare(of: SiteDay, k: int) -> None:
                 UNION ALL
                 SELECT dimension, value, 0 FROM {of.sums}_vitals WHERE {RUN}
                 GROUP BY dimension, value, metric HAVING sum(people) > 0
+                UNION ALL
+                SELECT dimension, value, 0 FROM {of.sums}_contributors WHERE {RUN}
+                GROUP BY dimension, value, kind HAVING sum(people) > 0
             )
             GROUP BY dimension, value
         )""",
@@ -101,11 +105,11 @@ def choose_near(of: SiteDay, dimensions: Collection[str]) -> None:
 def noting(of: SiteDay, dimensions: Collection[str], whose: str = "") -> list[Statement]:
     """The statements that add to `*_touched` what visits touched of these. whose: SQL for which visits, if not all."""
     visits = f"(SELECT * FROM work_visits WHERE {whose})" if whose else "work_visits"
-    touching = (("cells", _touched), ("conversions", _converted), ("vitals", _measured))
+    touching = (("cells", _touched), ("contributors", _contributed), ("conversions", _converted), ("vitals", _measured))
     return [
         (_noted(of, family, touch(visits, dimensions)), of.named)
         for family, touch in touching
-        if dimensions and family in families(of)
+        if dimensions and family in (*families(of), "contributors")
     ]
 
 
@@ -175,6 +179,25 @@ def _measured(visits: str, near: Collection[str]) -> str:
         SELECT sign, visitor, 0 AS visit, d.1 AS dimension, d.2 AS value, metric AS name, '' AS currency
         FROM {visits} ARRAY JOIN measured AS m
         ARRAY JOIN arrayFilter((name, v) -> v >= 0, [{METRICS}], m.vitals) AS metric ARRAY JOIN {pairs} AS d"""
+
+
+def _contributed(visits: str, near: Collection[str]) -> str:
+    """Who contributed to what."""
+    ends = (("page", "entry_page", "entrant"), ("hostname", "entry_host", "entrant"),
+            ("page", "exit_page", "leaver"), ("hostname", "exit_host", "leaver"))  # fmt: skip
+    of_ends = "".join(f", ('{name}', toString({end}), '{kind}')" for name, end, kind in ends if name in near)
+    of_hit = _pairs({"page": "path", "hostname": "hostname"}, near)
+    return f"""
+        SELECT sign, visitor, 0 AS visit, d.1 AS dimension, d.2 AS value, kind AS name, '' AS currency
+        FROM {visits} ARRAY JOIN {KINDS_OF_VISIT} AS kind ARRAY JOIN {_pairs(_OF_VISIT, near)} AS d WHERE came
+        UNION ALL
+        SELECT sign, visitor, 0, d.1, d.2, d.3, ''
+        FROM {visits} ARRAY JOIN [('', '', ''){of_ends}] AS d WHERE viewed > 0
+        UNION ALL
+        SELECT sign, visitor, 0, d.1, d.2, kind, ''
+        FROM (SELECT sign, visitor, came, path, hostname, seen, arrayJoin({KINDS_OF_HIT}) AS kind
+            FROM {visits} ARRAY JOIN {HITS})
+        ARRAY JOIN {of_hit} AS d WHERE if(d.1 = 'page', seen OR NOT came, came)"""
 
 
 # -- (other) ---------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from schema import families
 from schema.site import Site
 from schema.store import Store
 
+from .contributors import adding_contributors
 from .fold import fold
 from .kept import KeptSums
 from .others import choose_near, fill_others, find_rare, look_near, noting, pass_over
@@ -33,6 +34,7 @@ ROLLING = threading.Lock()
 _WORK = (
     *("files", "repeated", "events", "whose", "visits"),
     *FAMILIES,
+    *("contributors", "contributed"),
     *("values", "passed", "touched", "kept", "others"),
 )
 # Where more of a day has come since it was computed whole, it is again: patches lengthen the sums, and of what was rare
@@ -87,7 +89,7 @@ def _compute(of: SiteDay, k: int, kept: KeptSums | None) -> tuple[SiteDay, Found
     if kept:
         of = kept.begin(of, found.all.rows)
     fill_visits(of, found.all.rows)
-    at_once(of.store, adding(of))
+    at_once(of.store, [*adding(of), *adding_contributors(of)])
     find_rare(of, k)
     pass_over(of, k)
     near = look_near(of).dimensions
@@ -111,7 +113,7 @@ def _patch(of: SiteDay, k: int, kept: KeptSums | None) -> tuple[SiteDay, Found] 
     few = found.all.rows <= before.whole * (1 + _NEW_AT_MOST)
     if few and found.known == before.rows and not found.replaced:
         fill_changed(of)
-        at_once(of.store, [*adding(of), *noting(of, before.near)])
+        at_once(of.store, [*adding(of), *adding_contributors(of), *noting(of, before.near)])
         find_rare(of, k)
         now = look_near(of)
         if not now.fell:

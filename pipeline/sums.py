@@ -19,8 +19,8 @@ from .rows import SiteDay
 from .visits import HOUR, OF_VISITS
 
 RUN = "run = {run:UInt64}"
-# What can be added up over visits; people only over visitors.
-ADDED = tuple(name for name in MEASURES if name != "visitors")
+# What can be added up over visits; people only over visitors, and what rates are divided by is known in the end only.
+ADDED = tuple(name for name in MEASURES if name not in ("visitors", "exit_views", "timed_visits"))
 # A bucket of a histogram is kept with its samples in one number, bucket * UNIT + samples, which is sorted in half the
 # time of two. Samples that are taken away are below zero, but nearer to their bucket than to the one before.
 UNIT = 2**40
@@ -34,14 +34,14 @@ def families(of: SiteDay) -> Collection[str]:
 
 def adding(of: SiteDay) -> list[Statement]:
     """The statements that add what is in `work_visits` to the day's sums."""
+    return [adding_of(of, *select) for select in _SELECTS if select[0] in families(of)]
+
+
+def adding_of(of: SiteDay, family: str, columns: Mapping[str, str], rows: str) -> Statement:
+    """One such statement. columns: SQL for what is added to each. rows: of which rows, from FROM on."""
     # They are several, so each has enough of one thread.
     alone = "SETTINGS max_threads = 1"
-    of_run = {"run": "{run:UInt64}"}
-    return [
-        (f"{insert(f'{of.sums}_{family}', of_run | columns)} {rows} {alone}", of.named)
-        for family, columns, rows in _SELECTS
-        if family in families(of)
-    ]
+    return f"{insert(f'{of.sums}_{family}', {'run': '{run:UInt64}', **columns})} {rows} {alone}", of.named
 
 
 # -- the statements --------------------------------------------------------------------------------------------------
@@ -50,11 +50,11 @@ def adding(of: SiteDay) -> list[Statement]:
 # alone. Looking each up among the viewed ones takes the square of a visit's hits, in memory too.
 VIEWED = f"arrayDistinct(arrayFilter((p, n) -> n = '{PAGEVIEW}', hits.path, hits.name))"
 _BEHIND = f"arraySlice(arrayEnumerateUniq(arrayConcat({VIEWED}, hits.path)), 1 + length({VIEWED}))"
-_SEEN = f"arrayMap((behind, alone) -> behind > alone, {_BEHIND}, arrayEnumerateUniq(hits.path))"
+SEEN = f"arrayMap((behind, alone) -> behind > alone, {_BEHIND}, arrayEnumerateUniq(hits.path))"
 METRICS = ", ".join(f"'{name}'" for name in VITALS)
 
 
-def _people(once: str, more: str) -> str:
+def count_people(once: str, more: str) -> str:
     """SQL for the people of signed visits. Whoever came only once is one person and need not be compared with the
     others, which is what counting people costs."""
     several = (f"uniqExactIf(visitor, ({more}) AND sign {which} 0)" for which in "><")
@@ -66,7 +66,7 @@ def _signed(**numbers: str) -> dict[str, str]:
     return {column: f"sum(sign * {number})" for column, number in numbers.items()}
 
 
-def _by_each(columns: Mapping[str, str], *keys: str, whole: bool = False) -> tuple[dict[str, str], str]:
+def by_each(columns: Mapping[str, str], *keys: str, whole: bool = False) -> tuple[dict[str, str], str]:
     """(columns of the sums, GROUP BY) to count by each of these columns in one go. columns: and whose values they
     have. whole: and by none of them, which is the dimension ""."""
     index = f"indexOf([{', '.join(f'grouping({column})' for column in columns)}], 0)"
@@ -78,11 +78,11 @@ def _by_each(columns: Mapping[str, str], *keys: str, whole: bool = False) -> tup
     return selected, f"GROUPING SETS ({grouped})"
 
 
-_BY_VALUE, _EACH_VALUE = _by_each({value: value for value in OF_VISITS})
-_VISIT_VALUES = ", ".join("toString(hour) AS hour" if value == HOUR else value for value in OF_VISITS)
+_BY_VALUE, _EACH_VALUE = by_each({value: value for value in OF_VISITS})
+VISIT_VALUES = ", ".join("toString(hour) AS hour" if value == HOUR else value for value in OF_VISITS)
 
 _CELLS_OF_ALL = (
-    {"dimension": "''", "value": "''", "people": _people("came AND NOT again", "came AND again")}
+    {"dimension": "''", "value": "''", "people": count_people("came AND NOT again", "came AND again")}
     | _signed(
         visits="came",
         pageviews="viewed",
@@ -96,7 +96,7 @@ _CELLS_OF_ALL = (
     "FROM work_visits",
 )
 _CELLS_OF_VISITS = (
-    {**_BY_VALUE, "people": _people("NOT again", "again")}
+    {**_BY_VALUE, "people": count_people("NOT again", "again")}
     | _signed(
         visits="1",
         pageviews="viewed",
@@ -108,24 +108,24 @@ _CELLS_OF_VISITS = (
         engaged_ms="engaged_ms",
     ),
     f"""
-    FROM (SELECT sign, visitor, again, viewed, acted, bounced, seconds, engaged_ms, {_VISIT_VALUES}
+    FROM (SELECT sign, visitor, again, viewed, acted, bounced, seconds, engaged_ms, {VISIT_VALUES}
         FROM work_visits WHERE came)
     GROUP BY {_EACH_VALUE}""",
 )
 
 # Where visits begin and end.
 _ENDS = {"entry_page": "page", "entry_host": "hostname", "exit_page": "page", "exit_host": "hostname"}
-_BY_END, _EACH_END = _by_each(_ENDS)
-_BEGINS = "(grouping(entry_page) = 0 OR grouping(entry_host) = 0)"
+BY_END, EACH_END = by_each(_ENDS)
+BEGINS = "(grouping(entry_page) = 0 OR grouping(entry_host) = 0)"
 _CELLS_OF_ENDS = (
     {
-        **_BY_END,
-        "entries": f"{_BEGINS} * sum(sign)",
-        "exits": f"(NOT {_BEGINS}) * sum(sign)",
-        "bounces": f"{_BEGINS} * sum(sign * bounced)",
-        "visit_seconds": f"{_BEGINS} * sum(sign * seconds)",
+        **BY_END,
+        "entries": f"{BEGINS} * sum(sign)",
+        "exits": f"(NOT {BEGINS}) * sum(sign)",
+        "bounces": f"{BEGINS} * sum(sign * bounced)",
+        "visit_seconds": f"{BEGINS} * sum(sign * seconds)",
     },
-    f"FROM work_visits WHERE viewed > 0 GROUP BY {_EACH_END}",
+    f"FROM work_visits WHERE viewed > 0 GROUP BY {EACH_END}",
 )
 
 
@@ -133,7 +133,11 @@ def _cells_of_hits(dimension: str, part: str, if_: str) -> tuple[dict[str, str],
     """Of a page, a host name or an event, whose first hit in a visit counts the visit. part: of a hit. if_: which hits
     are taken."""
     return (
-        {"dimension": f"'{dimension}'", "value": "value", "people": _people("first AND NOT again", "first AND again")}
+        {
+            "dimension": f"'{dimension}'",
+            "value": "value",
+            "people": count_people("first AND NOT again", "first AND again"),
+        }
         | _signed(
             visits="first",
             pageviews=f"(name = '{PAGEVIEW}')",
@@ -146,7 +150,7 @@ def _cells_of_hits(dimension: str, part: str, if_: str) -> tuple[dict[str, str],
         SELECT sign, visitor, again, value, came AND nth = 1 AS first, name, engaged
         FROM work_visits
         ARRAY JOIN hits.{part} AS value, hits.name AS name, hits.engaged_ms AS engaged,
-            arrayEnumerateUniq(hits.{part}) AS nth, {_SEEN if "seen" in if_ else "hits.engaged_ms"} AS seen
+            arrayEnumerateUniq(hits.{part}) AS nth, {SEEN if "seen" in if_ else "hits.engaged_ms"} AS seen
         WHERE {if_}
     )
     GROUP BY value""",
@@ -155,14 +159,14 @@ def _cells_of_hits(dimension: str, part: str, if_: str) -> tuple[dict[str, str],
 
 _REACHING = "sign, visitor, again, came, goal, countEqual(reached.goal, goal) AS times"
 _REACHED = "FROM work_visits ARRAY JOIN arrayDistinct(reached.goal) AS goal"
-_BY_REACHING, _EACH_REACHING = _by_each({value: value for value in OF_VISITS}, "goal")
+_BY_REACHING, _EACH_REACHING = by_each({value: value for value in OF_VISITS}, "goal")
 _CONVERSIONS_OF_VISITS = (
-    {**_BY_REACHING, "goal": "goal", "people": _people("NOT again", "again")} | _signed(times="times"),
-    f"FROM (SELECT {_REACHING}, {_VISIT_VALUES} {_REACHED}) WHERE came GROUP BY {_EACH_REACHING}",
+    {**_BY_REACHING, "goal": "goal", "people": count_people("NOT again", "again")} | _signed(times="times"),
+    f"FROM (SELECT {_REACHING}, {VISIT_VALUES} {_REACHED}) WHERE came GROUP BY {_EACH_REACHING}",
 )
-_BY_PART, _EACH_PART = _by_each({"path": "page", "hostname": "hostname", "name": "event"}, "goal", whole=True)
+_BY_PART, _EACH_PART = by_each({"path": "page", "hostname": "hostname", "name": "event"}, "goal", whole=True)
 _CONVERSIONS_OF_HITS = (
-    {**_BY_PART, "goal": "goal", "people": _people("false", "true")} | _signed(times="1"),
+    {**_BY_PART, "goal": "goal", "people": count_people("false", "true")} | _signed(times="1"),
     f"""
     FROM (SELECT sign, visitor, r.goal AS goal, r.path AS path, r.hostname AS hostname, r.name AS name
         FROM work_visits ARRAY JOIN reached AS r)
@@ -174,7 +178,7 @@ _OF_VISIT = ", ".join(f"('{value}', toString({value}))" for value in OF_VISITS)
 _OF_HIT = "[('', ''), ('page', r.path), ('hostname', toString(r.hostname)), ('event', toString(r.name))]"
 _REVENUE = (
     {"dimension": "d.1", "value": "d.2", "goal": "r.goal", "currency": "r.currency"}
-    | {"people": _people("false", "true")}
+    | {"people": count_people("false", "true")}
     | _signed(paid="r.amount"),
     f"""
     FROM (SELECT sign, visitor, came, reached, {", ".join(OF_VISITS)} FROM work_visits
@@ -191,7 +195,7 @@ def _constants(of: Callable[[Vital], object], kind: str) -> str:
 
 _NUMBERED = f"range(1, {len(VITALS) + 1})"
 _METRIC = f"[{METRICS}][vital]"
-_BY_MEASURED, _EACH_MEASURED = _by_each(
+_BY_MEASURED, _EACH_MEASURED = by_each(
     {"path": "page", "first_device": "device", "first_country": "country"}, "vital", "bucket", whole=True
 )
 _SAMPLES = f"""
@@ -218,16 +222,16 @@ _HISTOGRAMS = (
 _MEASURED = (
     f"arrayDistinct(arrayFlatten(arrayMap(v -> arrayFilter((i, one) -> one >= 0, {_NUMBERED}, v), measured.vitals)))"
 )
-_BY_OWN, _EACH_OWN = _by_each({"first_device": "device", "first_country": "country"}, "vital", whole=True)
+_BY_OWN, _EACH_OWN = by_each({"first_device": "device", "first_country": "country"}, "vital", whole=True)
 _VITAL_PEOPLE = (
-    {**_BY_OWN, "metric": _METRIC, "people": _people("NOT again", "again")},
+    {**_BY_OWN, "metric": _METRIC, "people": count_people("NOT again", "again")},
     f"""
     FROM (SELECT sign, visitor, again, first_device, first_country, vital
         FROM work_visits ARRAY JOIN {_MEASURED} AS vital)
     GROUP BY {_EACH_OWN}""",
 )
 _PAGE_PEOPLE = (
-    {"dimension": "'page'", "value": "path", "metric": _METRIC, "people": _people("false", "true")},
+    {"dimension": "'page'", "value": "path", "metric": _METRIC, "people": count_people("false", "true")},
     f"""
     FROM (SELECT sign, visitor, m.path AS path, m.vitals AS vitals
         FROM work_visits ARRAY JOIN measured AS m)

@@ -55,7 +55,9 @@ OTHER = "(other)"
 
 
 class Measures(Struct, gc=False):
-    """What is added up in a cell: the columns of the cells tables. Times are in seconds and milliseconds."""
+    """What is added up in a cell: the columns of the cells tables. Times are in seconds and milliseconds. exit_views,
+    timed_visits: page views and visits of the days on which exits and engaged time are known, because at least k people
+    contributed to them (rule N1)."""
 
     visitors: int = 0
     visits: int = 0
@@ -66,6 +68,8 @@ class Measures(Struct, gc=False):
     bounces: int = 0
     visit_seconds: int = 0
     engaged_ms: int = 0
+    exit_views: int = 0
+    timed_visits: int = 0
 
 
 MEASURES = Measures.__struct_fields__
@@ -134,14 +138,14 @@ _METRICS = (
         "time_on_page",
         "Time on page",
         "Engaged (visible and focused) time divided by the visits of that page; undefined where none was reported.",
-        lambda sums: _ratio(sums.engaged_ms, 1000 * sums.visits, 1) if sums.engaged_ms else None,
+        lambda sums: _ratio(sums.engaged_ms, 1000 * sums.timed_visits, 1) if sums.engaged_ms else None,
         "s",
     ),
     Metric(
         "exit_rate",
         "Exit rate",
         "Exits divided by pageviews.",
-        lambda sums: _ratio(100 * sums.exits, sums.pageviews, 1),
+        lambda sums: _ratio(100 * sums.exits, sums.exit_views, 1),
         "%",
     ),
 )

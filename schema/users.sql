@@ -37,10 +37,11 @@ GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE ON {{ database }}.{{ table }}
 {% for table in tables('manifest', 'expiries') %}
 GRANT{{ on_cluster }} SELECT, INSERT ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
-{% for table in ['files', 'repeated', 'events', 'whose', 'visits', 'cells', 'conversions', 'vitals', 'values', 'passed', 'touched', 'kept', 'others'] %}
+{% for table in ['files', 'repeated', 'events', 'whose', 'visits', 'cells', 'conversions', 'vitals', 'values', 'passed', 'touched', 'kept', 'others',
+    'contributors', 'contributed'] %}
 GRANT{{ on_cluster }} SELECT, INSERT, TRUNCATE ON {{ database }}.work_{{ table }} TO footfall_pipeline;
 {% endfor %}
-{% for table in ['files', 'repeated', 'cells', 'conversions', 'vitals', 'passed', 'touched'] %}
+{% for table in ['files', 'repeated', 'cells', 'conversions', 'vitals', 'contributors', 'passed', 'touched'] %}
 GRANT{{ on_cluster }} SELECT, INSERT, TRUNCATE, ALTER DELETE ON {{ database }}.sums_{{ table }} TO footfall_pipeline;
 {% endfor %}
 -- An import lives in a table of its own.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import pytest
@@ -122,6 +122,41 @@ def in_company(counted: dict[tuple[Any, ...], set[int]], least: int) -> set[tupl
     return shown
 
 
+# The place of a measure in `Touched`, by who contributes to it.
+_BY = {"entrant": 3, "leaver": 4, "reporter": 7}
+
+
+def contributions(
+    everything: Sequence[tuple[int, dict[str, Touched]]], named: Callable[[str, str], str], k: int
+) -> set[tuple[Any, ...]]:
+    """(dimension, value, kind) of measures that enough people contributed to (rule N1)."""
+    who: dict[tuple[Any, ...], set[int]] = defaultdict(set)
+    for visitor, found in everything:
+        for dimension, values in found.items():
+            for value, measures in values.items():
+                # The time of an event other than a report is told nowhere.
+                kinds = [kind for kind, place in _BY.items() if measures[place] and dimension != "event"]
+                kinds += ["actor"] if measures[2] > measures[1] else []
+                for kind in kinds:
+                    who[dimension, named(dimension, value), kind].add(visitor)
+    # Where everybody who is counted enters, leaves and acts, the cell has enough of them.
+    everybody = {key for key in who if key[2] in _OF_EVERYBODY.get(key[0], ("entrant", "leaver"))}
+    return in_company({key: people for key, people in who.items() if key not in everybody}, k) | everybody
+
+
+_OF_EVERYBODY: dict[str, tuple[str, ...]] = {"page": (), "hostname": (), "event": ("actor",)}
+
+
+def contributed_to(key: tuple[Any, ...], row: Sequence[int], contributed: set[tuple[Any, ...]], k: int) -> list[int]:
+    """The measures of a cell as they are shown."""
+    visits, views, events, entries, exits, bounces, seconds, engaged = row
+    enters, leaves, reports, acts = (k == 1 or (*key, kind) in contributed for kind in (*_BY, "actor"))
+    return [
+        *(visits, views, events if acts else views, entries * enters, exits * leaves, bounces * enters),
+        *(seconds * enters, engaged * reports, views * leaves, visits * reports),
+    ]
+
+
 def expected(events: Sequence[Event], k: int) -> tuple[Table, Table, Table]:
     """(cells, conversions, vitals): key → measures, as the tables have them."""
     found = visits_of(events)
@@ -144,7 +179,12 @@ def expected(events: Sequence[Event], k: int) -> tuple[Table, Table, Table]:
             for value, row in folded.items():
                 people[dimension, value] |= {visitor} if row[0] else set()
                 sums[dimension, value] = [a + b for a, b in zip(sums[dimension, value], row, strict=True)]
-    cells = {key: (len(people[key]), *sums[key]) for key in sums if len(people[key]) >= k}
+    contributed = contributions(everything, named, k)
+    cells = {
+        key: (len(people[key]), *contributed_to(key, sums[key], contributed, k))
+        for key in sums
+        if len(people[key]) >= k
+    }
 
     converters: dict[tuple[Any, ...], set[int]] = defaultdict(set)
     payers: dict[tuple[Any, ...], set[int]] = defaultdict(set)
@@ -170,7 +210,7 @@ def expected(events: Sequence[Event], k: int) -> tuple[Table, Table, Table]:
                     measurers[dimension, named(dimension, value), metric].add(visitor)
                     samples[dimension, named(dimension, value), metric].append(getattr(event, metric))
     conversions: Table = {}
-    for key in in_company(converters, 1):
+    for key in in_company(converters, k):
         conversions[*key, ""] = (len(converters[key]), times[key], 0, 0)
     for key in in_company(payers, k):
         conversions[key] = (0, 0, paid[key], len(payers[key]))

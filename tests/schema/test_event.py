@@ -12,6 +12,7 @@ from pipeline.writer import COLUMNS
 from schema import migrate as migrating
 from schema.event import Count, Event
 from schema.families import FAMILIES
+from schema.metrics import MEASURES
 from schema.migrate import MigrationChanged, migrate, migrations
 from schema.store import Store
 
@@ -79,7 +80,7 @@ def test_a_visitor_number_stands_only_where_raw_rows_live(store: Store) -> None:
     }
     # Whatever it is called: 64 bits that name a person are UInt64, and rollups hold only these.
     measures = {
-        *("visitors", "visits", "pageviews", "events", "entries", "exits", "bounces", "visit_seconds", "engaged_ms"),
+        *MEASURES,
         *("converters", "conversions", "payers", "samples", "good", "poor", "people", "counts"),
     }
     for name in FAMILIES:

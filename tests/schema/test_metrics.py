@@ -9,6 +9,7 @@ import struct
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import astuple
 
 from pipeline.release import staged
 from pipeline.rollup import roll_up
@@ -133,6 +134,7 @@ def test_a_value_on_a_threshold_is_good_and_one_above_poor_is_poor(store: Store)
 )  # fmt: skip
 def test_a_metric_follows_from_what_is_added_up(metric: str, value: float) -> None:
     sums = Measures(3, 7, 30, 40, entries=6, exits=4, bounces=2, visit_seconds=130, engaged_ms=40_000)
+    sums.exit_views, sums.timed_visits = sums.pageviews, sums.visits
     assert METRICS[metric].of(sums) == value
 
 
@@ -142,6 +144,17 @@ def test_over_nothing_counts_are_zero_and_everything_else_is_undefined() -> None
         name: 0 if name in counts else None for name in METRICS
     }
     assert METRICS["time_on_page"].of(Measures(visits=5)) is None  # nobody reported any
+
+
+def test_n1_what_too_few_contributed_to_is_undefined_and_not_in_the_rate_of_other_days() -> None:
+    known, unknown = (
+        Measures(9, 9, 20, exits=5, engaged_ms=9000, exit_views=20, timed_visits=9),
+        Measures(9, 9, 20),
+    )
+    both = Measures(*(a + b for a, b in zip(astuple(known), astuple(unknown), strict=True)))
+    for name, rate in (("exit_rate", 25.0), ("time_on_page", 1.0)):
+        assert METRICS[name].of(unknown) is None
+        assert METRICS[name].of(known) == METRICS[name].of(both) == rate
 
 
 @pytest.mark.clickhouse
