@@ -16,7 +16,7 @@ from dashboards.period import Period
 from dashboards.remembered import Remembered
 from dashboards.report import Reports
 from pipeline.months import sum_months
-from schema.metrics import PEOPLE_BUCKET
+from schema.metrics import MEASURES, PEOPLE_BUCKET
 from schema.site import Site
 from schema.store import Store
 
@@ -65,7 +65,7 @@ def fill(rollups: Any, chance: random.Random) -> list[dt.date]:
             for value in chance.sample(range(values), 1 + chance.randrange(values)):
                 name = "" if value == 0 and dimension in ("", "utm_source") else f"/{value}"
                 name = "(other)" if value == 1 else "pageview" if (dimension, value) == ("event", 2) else name
-                cells.append([state, *key, dimension, name, "", "", *(chance.randrange(1, 90) for _ in range(9))])
+                cells.append([state, *key, dimension, name, "", "", *(chance.randrange(1, 90) for _ in MEASURES)])
         for goal, currency in (("Signup", ""), ("Purchase", ""), ("Purchase", "EUR")):
             for dimension in chance.sample(["", "page"], chance.randrange(3)):
                 counts = [chance.randrange(9) for _ in range(4)]
@@ -88,10 +88,10 @@ def fill(rollups: Any, chance: random.Random) -> list[dt.date]:
             crossed = ["open", *key, "", "", "country", "DE"]
             hour = ["open", key[0], "hour", *key[2:], "", "", "", ""]
             if state == "released":
-                cells.append([*whole, *range(500, 509)])
+                cells.append([*whole, *range(500, 500 + len(MEASURES))])
                 conversions.append([*whole, "Signup", "", 500, 501, 0, 0])
                 histograms.append([*whole, "lcp", [7], [500], 500, 500, 0, 500])
-            cells += [[*own, *range(600, 609)] for own in (crossed, hour)]
+            cells += [[*own, *range(600, 600 + len(MEASURES))] for own in (crossed, hour)]
             conversions += [[*own, "Signup", "", 600, 601, 0, 0] for own in (crossed, hour)]
             histograms += [[*own, "lcp", [8], [600], 600, 600, 0, 600] for own in (crossed, hour)]
     vitals = histograms + buckets
