@@ -34,8 +34,17 @@ class NewVisitors:
 
     def know(self, visitor: int) -> bool:
         """Whether that visitor has been let in."""
-        bits = _bits_of(visitor)
-        return _all_in(self._seen, bits) or _all_in(self._before, bits)
+        # Asked of every event, and almost always answered by the first of the two.
+        seen = self._seen
+        first, second, third = visitor & _MASK, visitor >> 20 & _MASK, visitor >> 40 & _MASK
+        if (
+            seen[first >> 3] >> (first & 7) & 1
+            and seen[second >> 3] >> (second & 7) & 1
+            and seen[third >> 3] >> (third & 7) & 1
+        ):
+            return True
+        before = self._before
+        return all(before[bit >> 3] >> (bit & 7) & 1 for bit in (first, second, third))
 
     def admit(self, visitor: int, network: int, address: str) -> bool:
         """Let a new visitor of that network in; False where he is one too many. The address is not kept."""
@@ -44,20 +53,6 @@ class NewVisitors:
         turn = self._clock() // _TURN_S
         if turn != self._turn:
             self._turn, self._seen, self._before = turn, bytearray(_BYTES), self._seen
-        for bit in _bits_of(visitor):
+        for bit in (visitor & _MASK, visitor >> 20 & _MASK, visitor >> 40 & _MASK):
             self._seen[bit >> 3] |= 1 << (bit & 7)
         return True
-
-
-def _bits_of(visitor: int) -> tuple[int, int, int]:
-    """Three of the bits, by parts of a number that is as good as random."""
-    return visitor & _MASK, visitor >> 20 & _MASK, visitor >> 40 & _MASK
-
-
-def _all_in(seen: bytearray, bits: tuple[int, int, int]) -> bool:
-    first, second, third = bits
-    return bool(
-        seen[first >> 3] >> (first & 7) & 1
-        and seen[second >> 3] >> (second & 7) & 1
-        and seen[third >> 3] >> (third & 7) & 1
-    )

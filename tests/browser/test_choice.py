@@ -96,6 +96,37 @@ def test_the_opt_out_page_keeps_the_choice_for_its_own_address(visit: Page, hous
     assert flag(visit) is None
 
 
+def test_the_opt_out_page_deletes_on_a_site_with_hosts_and_says_when_it_could_not(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """It said that it had, and its wish was dropped for the page it came from."""
+    data = tmp_path_factory.mktemp("hosts") / "data"
+    sites = 'sites=[{key="shop.example", hosts=["shop.example"], count_automated=true}]'
+    with running(data, "--set", sites, "--set", "release.k=1", "--set", "demo=false", sites=()) as house:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(f"{house.told['collector']}/opt-out")
+        agent, languages = page.evaluate("[navigator.userAgent, navigator.languages.join()]")
+        beacon = {"n": "pageview", "u": "https://shop.example/", "d": "shop.example"}
+        mine = {"User-Agent": agent, "Accept-Language": languages}
+        assert house.post(beacon, mine)[0] == 202
+        assert house.post(beacon, {"Accept-Language": "fr"})[0] == 202
+        eventually(lambda: house.stats("shop.example")["totals"]["visitors"] == 2)
+        with page.expect_response("**/privacy/object*") as told:
+            page.click("#choice")
+        assert told.value.status == 202
+        eventually(lambda: house.stats("shop.example")["totals"]["visitors"] == 1, 90)
+        assert page.inner_text("#state") == "This browser is not counted on this address."
+        page.route("**/privacy/object*", lambda route: route.fulfill(status=429, body="{}"))
+        page.click("#choice")
+        page.click("#choice")
+        eventually(lambda: page.wait_for_timeout(50) or "could not be deleted" in page.inner_text("#state"))
+        context.close()
+        # No other page's script gets that far.
+        foreign = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"} | mine
+        assert house.post(b"", foreign, "/privacy/object")[0] == 403
+
+
 def test_consent_is_told_with_every_beacon_and_kept_by_the_page_alone(visit: Page, house: Running) -> None:
     sent = beacons(visit)
     visit.goto(house.told["demo"])

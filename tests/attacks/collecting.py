@@ -1,0 +1,104 @@
+"""A collector for attackers: what they can do is send requests; what they have done is what is on its disk."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import StarletteDeprecationWarning
+from starlette.routing import Route
+
+from collector.address import Proxies
+from collector.endpoint import Collector, Endpoint
+from collector.formats.pixel import Pixel
+from collector.formats.plausible import Plausible
+from collector.keys import PassingKeys
+from collector.limiter import Limiter
+from collector.new_visitors import NewVisitors
+from collector.place import Places
+from collector.rights import routes
+from footfall.settings import load
+from pipeline.settings import SpoolSettings
+from pipeline.spool import Spool
+from pipeline.spool_file import read_erasures, read_sealed, spool_files
+from schema.event import Event
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", StarletteDeprecationWarning)
+    from starlette.testclient import TestClient
+
+NOW = 1_900_000_000.0
+ATTACKER, EVIL = "203.0.113.66", "https://evil.example"
+HERE = "http://stats.example"
+# What a browser says for a page of somebody else's, which that page cannot change.
+FOREIGN = {"origin": EVIL, "referer": f"{EVIL}/", "sec-fetch-site": "cross-site"}
+
+
+class Attacked:
+    """A collector of the sites shop.example, which names its hosts, and blog.example, which does not.
+
+    limits: those that hold by default; without them anybody may send and object as often as he likes."""
+
+    def __init__(self, directory: Path, limits: bool = True) -> None:
+        sites = 'sites=[{key="shop.example", hosts=["shop.example"]}, {key="blog.example"}]'
+        settings = load(sets=(sites, "demo=false"), environment={})
+        self._directory = directory
+        self.spool = Spool(directory, 0, SpoolSettings(seal_after_s=60), clock=lambda: NOW)
+        proxies, usual = Proxies(()), settings.collector
+        self.collector = Collector(
+            settings.collector_rules(),
+            self.spool,
+            PassingKeys(),
+            Places(None),
+            proxies,
+            clock=lambda: NOW,
+            limit=Limiter(usual.rate_limit, lambda: NOW),
+            new_visitors=NewVisitors(usual.new_visitors_limit, proxies.hold, lambda: NOW) if limits else None,
+            objections=Limiter(usual.objections_limit, lambda: NOW) if limits else None,
+        )
+
+    @contextmanager
+    def open(self, address: str = ATTACKER) -> Iterator[TestClient]:
+        """A connection from that address."""
+
+        @asynccontextmanager
+        async def lifespan(_: Starlette) -> AsyncIterator[None]:
+            self.spool.start()
+            yield
+            self.spool.stop()
+
+        formats = {"/api/event": Plausible(), "/pixel.gif": Pixel()}
+        found = [Route(path, Endpoint(self.collector, format_)) for path, format_ in formats.items()]
+        app = Starlette(routes=[*found, *routes(self.collector)], lifespan=lifespan)
+        with TestClient(app, base_url=HERE, client=(address, 1), headers={"accept-language": "en"}) as client:
+            yield client
+
+    @property
+    def stored(self) -> list[Event]:
+        """The events on the disk."""
+        return [Event(*row) for path in spool_files(self._directory) for row in read_sealed(path)[1]]
+
+    @property
+    def erased(self) -> set[tuple[str, int]]:
+        """Whose day will be deleted: site and visitor."""
+        wishes = (wish for path in spool_files(self._directory) for wish in read_erasures(path))
+        return {(wish.site, wish.visitor) for wish in wishes}
+
+
+def browser(number: int) -> dict[str, str]:
+    """One of many browsers."""
+    version = f"{100 + number % 40}.0.{1000 + number}.{number % 200}"
+    system = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
+    return {"user-agent": f"{system} Chrome/{version} Safari/537.36"}
+
+
+def visit(client: TestClient, site: str, who: dict[str, str], page: dict[str, str] | None = None) -> Any:
+    """A page view as the tracker tells it. page: what the browser adds of the page that it is on."""
+    beacon = {"n": "pageview", "u": f"https://{site}/", "d": site}
+    return client.post(
+        "/api/event", json=beacon, headers=who | (page if page is not None else {"origin": f"https://{site}"})
+    )
