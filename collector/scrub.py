@@ -1,7 +1,7 @@
 """Rule U2: what could name a person is taken out of a text before anything else sees it.
 
 In: a path, a kept parameter's value, a host, a referrer, an event's name, a property's value, decoded as their place
-asks for. Out: the text as it was sent, with typed placeholders such as `:email` where something was found.
+asks for. Out: the text as it was sent, with typed placeholders such as `:email` in the place of what was found.
 Promises: finds are looked for as `folded` reads the text; linear time; scrub(scrub(x)) == scrub(x).
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from .aligned import aligned
 from .finds import LONGEST_WORD, TooMany, may_be_code, replaced
 from .finds.names import SECRET_NAMES, is_secret
 from .folded import MAX_TEXT, folded, head, visible
@@ -50,7 +51,8 @@ def scrub(text: str) -> str:
             # What has no room in the form that is looked at is not kept unseen.
             if again == raw and whole:
                 return text
-            text = visible(head(again.decode("utf-8", "ignore")))
+            clean = head(again.decode("utf-8", "ignore"))
+            text = visible((aligned(text, seen, clean) if whole and seen != text else None) or clean)
     except TooMany:
         pass
     return _UNSETTLED

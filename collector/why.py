@@ -19,7 +19,7 @@ import structlog
 from msgspec import Struct
 
 from .beacon import Refused
-from .finds import PLACEHOLDERS
+from .finds import PLACEHOLDER
 from .page import Page
 from .reason import Reason
 from .scrub import scrub_host
@@ -66,7 +66,6 @@ _FIELDS = frozenset(
         *("idsite", "identify", "performance", "requests", "rec", "site"),
     )
 )
-_PLACEHOLDER = re.compile(rf":(?:{'|'.join(PLACEHOLDERS)})(?![a-z])")
 
 
 class Entry(Struct, frozen=True):
@@ -193,5 +192,5 @@ def _minute(now: float) -> int:
 
 def _replaced(what: str, text: str) -> Iterator[str]:
     if ":" in text:
-        for placeholder in dict.fromkeys(_PLACEHOLDER.findall(text)):
+        for placeholder in dict.fromkeys(PLACEHOLDER.findall(text)):
             yield f"{what} replaced by {placeholder}"

@@ -15,10 +15,10 @@ from .names import NAME_RULES
 from .people import MESSENGER_RULES, PEOPLE_RULES
 from .phone import PHONE_RULES
 from .place import PLACE_RULES
-from .rule import MOST, PLACEHOLDERS, Rule, TooMany, judged, many_digits
+from .rule import MOST, PLACEHOLDER, Rule, TooMany, judged, many_digits
 from .token import LONGEST_WORD, TOKEN_RULES
 
-__all__ = ["LONGEST_WORD", "MOST", "PLACEHOLDERS", "TooMany", "may_be_code", "replaced"]
+__all__ = ["LONGEST_WORD", "MOST", "PLACEHOLDER", "TooMany", "may_be_code", "replaced"]
 
 # In this order: a placeholder left by one kind is nothing to the next. Before the rules of a kind, whether there can be
 # anything for them in the text: most paths pass by most kinds.

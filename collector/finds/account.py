@@ -19,7 +19,7 @@ _IBAN_LENGTHS = {
 }  # fmt: skip
 
 _IBAN_DIGITS = str.maketrans({chr(ord("A") + place): str(10 + place) for place in range(26)})
-_SEPARATORS = str.maketrans("", "", " -_./")
+_SEPARATORS = str.maketrans("", "", " -_./:+")
 
 
 def _iban(raw: bytes, start: int, stop: int) -> bytes:
@@ -28,7 +28,7 @@ def _iban(raw: bytes, start: int, stop: int) -> bytes:
     # Words may follow it, and be taken for its last groups.
     end = seen = 0
     while seen < length and end < len(text):
-        seen += text[end] not in " -_./"
+        seen += text[end] not in " -_./:+"
         end += 1
     if seen < length or text[end : end + 1].isalnum() or (end == len(text) and word_follows(raw, stop)):
         return raw[start:stop]
@@ -42,7 +42,7 @@ ACCOUNT_RULES = (
     Rule(
         everywhere,
         linear(
-            rb"(?i)(?:^|[^0-9a-z]|[^a-z]iban)((?:%s)[ _-]?[0-9]{2}(?:[ ._/-]{0,2}[0-9a-z]){11,30})"
+            rb"(?i)(?:^|[^0-9a-z]|[^a-z]iban)((?:%s)[ _-]?[0-9]{2}(?:[ ._/:+-]{0,2}[0-9a-z]){11,30})"
             % "|".join(sorted(_IBAN_LENGTHS)).encode()
         ),
         _iban,

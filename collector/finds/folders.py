@@ -42,6 +42,8 @@ _KNOWN = re.compile(
 )
 # As many characters in each group, and digits in all: "qh00-lvc4"; of capitals digits in one are enough.
 _GROUPS = re.compile(r"[0-9A-Za-z]{4,8}(?:-[0-9A-Za-z]{4,8}){1,7}")
+# "QWERTY-12345"
+_LONG_NUMBER = re.compile(r"-(?!(?:19|20)[0-9]{2}(?![0-9]))[0-9]{4,}")
 _DIGIT = re.compile("[0-9]")
 
 
@@ -72,6 +74,8 @@ def looks_like_code(folder: str, numbers: bool = True) -> bool:
         return True
     if folder.isdigit():
         return numbers and not _YEAR.fullmatch(folder) and not _DATE.fullmatch(folder)
+    if numbers and folder.isupper() and _LONG_NUMBER.search(folder):
+        return True
     return any(_is_code(word, numbers) for word in _BETWEEN.split(folder))
 
 
@@ -95,7 +99,8 @@ def _is_code(word: str, numbers: bool) -> bool:
     pair = _WORD_AND_NUMBER.fullmatch(word)
     if pair:
         letters = pair[1] or pair[4]
-        return len(letters) >= 4 and _letters_are_code(letters)
+        ordinary = letters.islower() or letters.isupper() or letters.istitle()
+        return (len(letters) >= 4 or not ordinary) and _letters_are_code(letters)
     # "s12345" is a number, too.
     return changes(word) > 1 or (len(word) >= 6 and (numbers or not word[1:].isdigit()))
 

@@ -70,7 +70,9 @@ def _has_at(raw: bytes) -> bool:
 _TO_THE_QUERY = re.compile(rb"[^?#&\s]*+")
 
 PEOPLE_RULES = (
-    Rule(_has_at, linear(rb"@?[.+'~!$*^`{|}%s-]+@[%s-]+(?:\.[%s-]+)+" % (WORD, WORD, WORD)), _email),
+    Rule(
+        _has_at, linear(rb"(?:\"[^\"]{1,64}\"|@?[.+'~!$*^`{|}%s-]+)@[%s-]+(?:\.[%s-]+)+" % (WORD, WORD, WORD)), _email
+    ),
     # "anna [at] example (dot) com"
     Rule(
         lambda raw: b"]" in raw or b")" in raw,

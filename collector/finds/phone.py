@@ -86,18 +86,30 @@ _SPACED_SHAPES = _SHAPES | frozenset(
 
 
 def _number(raw: bytes, start: int, stop: int) -> bytes:
+    """The candidate without the digits of words before and after it: "iPhone15 0171 1234567 2nd"."""
+    first, last = start, stop
     if raw[start - 1 : start].isalnum() or _IN_A_DECIMAL.search(raw[max(0, start - 2) : start]):
-        # "iPhone15 0171 1234567": the digits of a word are none of the number's.
-        return _without(_FIRST_GROUP.match(raw, start, stop), raw, start, stop)
+        group = _FIRST_GROUP.match(raw, start, stop)
+        first = group.end() if group else stop
     if word_follows(raw, stop):
-        return _without(_ALL_BUT_THE_LAST_GROUP.match(raw, start, stop), raw, start, stop)
+        group = _ALL_BUT_THE_LAST_GROUP.match(raw, first, stop)
+        last = group.end(1) if group else first
+    return raw[start:first] + _number_alone(raw, first, last) + raw[last:stop] if first < last else raw[start:stop]
+
+
+def _number_alone(raw: bytes, start: int, stop: int) -> bytes:
     text = _OF_A_DESK.sub("", raw[start:stop].replace(b"_", b"-").decode())
     # "030 - 1234567" is one number, "0171 1234567 - 0172 7654321" are two.
     if len(_NOT_DIGIT.sub("", text)) > 15 and " - " in text:
         middle = start + text.index(" - ")
-        return _number(raw, start, middle) + raw[middle : middle + 3] + _number(raw, middle + 3, stop)
+        return _number_alone(raw, start, middle) + raw[middle : middle + 3] + _number_alone(raw, middle + 3, stop)
+    opened = text.find("(", max(1, text.rfind(")")))
+    if opened > 0:
+        # "030 1234567 (9-12 h)"
+        end = start + len(text[:opened].rstrip(" .-"))
+        return _number_alone(raw, start, end) + raw[end:stop]
     if text[0] == "(" and ")" not in text:
-        return raw[start : start + 1] + _number(raw, start + 1, stop)
+        return b"(" + _number_alone(raw, start + 1, stop)
     digits = _NOT_DIGIT.sub("", text)
     if not 8 <= len(digits) <= 19:
         return raw[start:stop]
@@ -107,15 +119,6 @@ def _number(raw: bytes, start: int, stop: int) -> bytes:
     if len(digits) >= 13 and _is_card(text, digits, groups):
         return b":card"
     return b":phone" if _is_phone(text, digits, groups, before, after) else raw[start:stop]
-
-
-def _without(group: re.Match[bytes] | None, raw: bytes, start: int, stop: int) -> bytes:
-    """The candidate judged without its first or its last digits."""
-    if group is None:
-        return raw[start:stop]
-    if group.re is _FIRST_GROUP:
-        return group[0] + _number(raw, group.end(), stop)
-    return _number(raw, start, group.end(1)) + raw[group.end(1) : stop]
 
 
 def _is_phone(text: str, digits: str, groups: list[str], before: str, after: str) -> bool:
@@ -197,11 +200,12 @@ def _is_grouped_phone(text: str, digits: str, groups: list[str], sizes: tuple[in
         thousands = set(sizes[1:]) == {3} and (sizes[0] < 3 or len(sizes) > 3 or groups[-1] == "000")
         return not thousands and sizes in _SPACED_SHAPES
     if sizes == (3, 7) or sizes == (3, 6):
-        return digits[0] in "36789"
+        return digits[0] == "3" or (digits[0] in "6789" and sizes[1] == 7)
     if sizes == (5, 5) or (sizes == (4, 4) and "-" in text):
         # Periodicals begin with smaller ones.
         return digits[0] in "6789"
-    return sizes in _SHAPES
+    # "100-200-300" is a scale.
+    return sizes in _SHAPES and not all(group.endswith("0") for group in groups)
 
 
 def _with_slash(raw: bytes, start: int, stop: int) -> bytes:
@@ -213,7 +217,17 @@ def _with_slash(raw: bytes, start: int, stop: int) -> bytes:
 # The number of a desk behind that of its house.
 _EXTENSION = re.compile(rb"(?:\s?(?:x|ext\.?|#)\s?[0-9]{1,6}(?![0-9A-Za-z]))?")
 _BEFORE = rb"(?:^|[^0-9A-Za-z.,]|[^0-9][.,])"
+
+
+def _card_in_folders(raw: bytes, start: int, stop: int) -> bytes:
+    groups = re.findall("[0-9]{4}", raw[start:stop].decode())
+    card = not _YEAR.fullmatch(groups[0]) and _is_card("".join(groups), "".join(groups), groups)
+    return b":card" if card and not word_follows(raw, stop) else raw[start:stop]
+
+
 PHONE_RULES = (
+    # Cards with what parts folders, times or words of a query.
+    Rule(everywhere, linear(rb"(?:^|[^0-9A-Za-z.,])((?:[0-9]{4}[/:+|,]){3}[0-9]{4})"), _card_in_folders),
     Rule(
         everywhere,
         linear(rb"%s((?:0[1-9][0-9]{1,4} ?|\(0[0-9]{1,4}\) ?[0-9]{0,4} ?)/ ?[0-9](?:[ -]?[0-9]){4,8})\b" % _BEFORE),

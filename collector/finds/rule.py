@@ -18,6 +18,7 @@ PLACEHOLDERS = (
     "scrubbed",
 )  # fmt: skip
 
+PLACEHOLDER = re.compile(f":(?:{'|'.join(PLACEHOLDERS)})(?![a-z])")
 # What is looked at in one text. A judge costs a few microseconds; a reader's text has a handful of candidates.
 MOST = 16
 # What counts as part of a word.

@@ -12,6 +12,8 @@ from .rule import WORD, Rule, always, everywhere, words
 _DATE = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])?(?:[0-5]\d){0,2}\d{0,3}")
 _EMAIL_BYTES = re.compile(rb"[\w.+\x80-\xff-]@[\w\x80-\xff-]+\.[A-Za-z]{2,}")
 _HEX = re.compile(r"(?:0[xX])?[0-9A-Fa-f]{16,}")
+# More numbers within one word than the name of any product has.
+_NUMBERS = re.compile("[0-9]+")
 _ALNUM = re.compile(r"[0-9A-Za-z]+")
 _SEPARATOR = re.compile(r"[-_=]+")
 # One in a hundred random ones holds that between its marks.
@@ -56,7 +58,7 @@ def _kind_of(word: str) -> str:
     # Digits alone are a number; the rules for cards and telephones have seen it.
     if _HEX.fullmatch(word) and not (len(word) < 20 and word.isdigit()):
         return ":hex"
-    return ":token" if len(word) >= 20 and looks_random([word]) else ""
+    return ":token" if len(word) >= 20 and (len(_NUMBERS.findall(word)) > 3 or looks_random([word])) else ""
 
 
 def _is_encoded_email(run: str) -> bool:
@@ -74,7 +76,7 @@ _PREFIXES = words(
     gho ghp ghr ghs ghu glpat grp guest hook id in int inv invite ip key lead li link live mem member msg obj
     ord order org pat pay payout person pi pk pm po price prod profile prs pt pub py re req rk sec secret seg
     seti sess session sid sig sk skt src sub subs task team tenant test tkn tok token tr trx txn txr uid user
-    usr vs wh whk whsec ws
+    u usr vs wh whk whsec ws
     """
 )
 _KNOWN_LENGTH, _OTHER_LENGTH = 8, 12
@@ -95,7 +97,7 @@ def is_mixed(letters: str) -> bool:
 
 def _prefixed(raw: bytes, start: int, stop: int) -> bytes:
     text = raw[start:stop].decode()
-    prefix, _, random = text.rpartition("_")
+    prefix, _, random = text.replace("-", "_").rpartition("_")
     known = prefix.rpartition("_")[2].lower() in _PREFIXES
     if _HEX.fullmatch(random) or raw[stop : stop + 1] in (b"_", b"-") or not (known or prefix.islower()):
         # The next rule's.
@@ -132,9 +134,10 @@ TOKEN_RULES = (
         always(b":token"),
     ),
     Rule(
-        lambda raw: b"_" in raw,
+        lambda raw: b"_" in raw or b"-" in raw,
         linear(
-            rb"(?:^|[^0-9A-Za-z_-])((?:[A-Za-z][A-Za-z0-9]{0,11}_){1,3}[A-Za-z]*(?:[0-9]|[a-z][A-Z])[0-9A-Za-z]*)",
+            rb"(?:^|[^0-9A-Za-z_-])((?:[A-Za-z][A-Za-z0-9]{0,11}_){1,3}[A-Za-z]*(?:[0-9]|[a-z][A-Z])[0-9A-Za-z]*"
+            rb"|(?:acct|cus|cust|inv|ord|org|pay|req|ses|sess|sub|tok|txn|user|usr)-[A-Za-z]*[0-9][0-9A-Za-z]*)",
         ),
         _prefixed,
         most=128,

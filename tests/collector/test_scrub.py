@@ -179,9 +179,10 @@ def test_u2_a_beacon_full_of_hostile_properties_takes_no_longer() -> None:
 def best_of(times: int, action: Callable[[], object]) -> float:
     taken = []
     for _ in range(times):
-        started = time.perf_counter()
+        # Of this thread alone: what else the machine does is no fault of the scrubber's.
+        started = time.thread_time()
         action()
-        taken.append(time.perf_counter() - started)
+        taken.append(time.thread_time() - started)
     return min(taken)
 
 
@@ -311,3 +312,20 @@ def test_u2_a_name_that_only_holds_such_a_word_is_no_secret(name: str) -> None:
 def test_u2_the_name_of_a_host_is_scrubbed_label_by_label(host: str, scrubbed: str) -> None:
     assert scrub_host(host) == scrubbed
     assert scrub_host(scrubbed) == scrubbed
+
+
+@pytest.mark.parametrize(
+    ("text", "scrubbed"),
+    [
+        ("Save 20%25 – anna@example.com – 50%", "Save 20%25 – :email – 50%"),
+        ("お問い合わせ：anna＠example。com、本日", "お問い合わせ：:email、本日"),
+        ("Müller & Söhne: +49 30–1234–5678 (9–12 Uhr)", "Müller & Söhne: :phone (9–12 Uhr)"),
+        ("AT&amp;T, anna&#64;example.com", "AT&amp;T, :email"),
+        ("/caf%C3%A9/anna%2540example.com/100%25", "/caf%C3%A9/:email/100%25"),
+        ("٢٠٢٦ anna@example.com x\\u0041", "٢٠٢٦ :email x\\u0041"),
+        ("½ für anna@example.com, ½ für li@example.com", "½ für :email, ½ für :email"),
+        ("#anna@example.com – :email", "#:email – :email"),
+    ],
+)
+def test_u2_what_stands_around_a_find_stays_as_it_was_sent(text: str, scrubbed: str) -> None:
+    assert scrub(text) == scrubbed

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import quote
 
-from collector.finds import PLACEHOLDERS
+from collector.finds import PLACEHOLDER
+from collector.folded import folded
 from collector.scrub import scrub
 
 from .make import DOMAINS, FIRST, LAST
@@ -292,16 +293,16 @@ KINDS: dict[str, Callable[[random.Random], str]] = {
 }  # fmt: skip
 
 
-_FOUND = re.compile(f":(?:{'|'.join(PLACEHOLDERS)})(?![a-z])")
 # What a link to a messenger, a library's name for the kind, or a port may leave: nothing of a person.
 _FRAMES = frozenset(["https", "t", "me", "tg", "resolve", "domain", "15z", "8080", "urn", "uuid", "geo"])
 
 
 def left_of(case: Case) -> bool:
     """Whether anything is left of what must not be: no placeholder, or a word more than stood around it."""
-    scrubbed = scrub(case.text)
-    if not _FOUND.search(scrubbed):
+    # As it is read: what stands around a find is still escaped, where it was.
+    scrubbed = folded(scrub(case.text))[0]
+    if not PLACEHOLDER.search(scrubbed):
         return True
     around = Counter(re.findall(r"\w+", f"{case.before} {case.after}"))
-    left = Counter(re.findall(r"\w+", _FOUND.sub(" ", scrubbed))) - around
+    left = Counter(re.findall(r"\w+", PLACEHOLDER.sub(" ", scrubbed))) - around
     return any(word not in _FRAMES and not (case.kind == "id" and len(word) < 8) for word in left)
