@@ -24,6 +24,7 @@ from schema.event import ENGAGEMENT, PAGEVIEW, Event
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store, StoreDown
 from tests.conftest import make_event
+from tests.pipeline.test_whole_day import of_each_its_own
 
 pytestmark = [pytest.mark.clickhouse, pytest.mark.timeout(600)]
 
@@ -85,12 +86,14 @@ def _events(draw: st.DrawFn) -> dict[str, Any]:
         "interactive": draw(st.booleans()),
         "id": draw(st.sampled_from([0, 0, 0, 1, 2, 3])),
     }
+    given = of_each_its_own(draw(st.integers(0, 11))) | given
     if name == "buy":
         given |= {"currency": draw(st.sampled_from(["EUR", "USD", ""])), "amount": draw(st.integers(-5, 500))}
     if name == ENGAGEMENT:
         given["engaged_ms"] = draw(st.sampled_from([0, 90_000, 1_200_000]))
         given["lcp"] = draw(st.sampled_from([-1.0, 900.0, 3000.0]))
         given["cls"] = draw(st.sampled_from([-1.0, 0.0, 0.3]))
+        given |= draw(st.sampled_from([{}, {"inp": 90.0, "fcp": 700.0, "ttfb": 50.0}, {"fcp": 3500.0, "ttfb": 900.0}]))
     return given
 
 

@@ -17,7 +17,7 @@ from pipeline.release import staged
 from pipeline.rollup import FAMILIES, roll_up
 from pipeline.settings import SiteRules
 from schema.event import ENGAGEMENT, PAGEVIEW, Event
-from schema.metrics import OTHER, PEOPLE_BUCKET, VITAL_DIMENSIONS, VITALS, bucket_of
+from schema.metrics import DIMENSIONS, OTHER, PEOPLE_BUCKET, VITALS, bucket_of
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
 from tests.conftest import insert, make_event
@@ -27,7 +27,10 @@ pytestmark = pytest.mark.clickhouse
 DAY = dt.date(2041, 3, 8)
 START = day_bounds("UTC", day_number(DAY)).start
 GAP_S = 30 * 60
-OF_VISIT = ("source", "country", "device", "utm_term")
+# Every dimension of which a visit has one value, and that of its first event.
+OF_VISIT = tuple(
+    name for name, one in DIMENSIONS.items() if one.scope == "visit" and name not in ("entry_page", "exit_page")
+)
 _NUMBER = itertools.count(1)
 
 Touched = dict[str, list[int]]  # value → visits, pageviews, events, entries, exits, bounces, seconds, engaged_ms
@@ -233,25 +236,40 @@ def _is_a(event: Event) -> bool:
     return event.name == PAGEVIEW and event.path.startswith("/a")
 
 
-def shown(store: Store, site: Site) -> tuple[Table, Table, Table]:
-    """The open day as `expected` tells it, without the dimensions that it leaves out."""
+def shown(store: Store, site: Site, state: str = "open") -> tuple[Table, Table, Table]:
+    """The day as `expected` tells it."""
     found = []
     for family, keys in zip(FAMILIES, ((), ("goal", "currency"), ("metric", "bucket")), strict=True):
         rows = store.rows(
             f"""SELECT if(grain = 'hour', 'hour', dimension) AS dimension,
                 if(grain = 'hour' AND value = '', toString(toUnixTimestamp(period)), value) AS value,
                 {", ".join((*keys, "* EXCEPT (site, grain, day, period, dimension, value, by_dimension, by_value)"))}
-            FROM ({staged(family, f"open_{family}")}) WHERE site = {{s:String}}""",
+            FROM ({staged(family, f"open_{family}") if state == "open" else f"SELECT * FROM {state}_{family}"})
+            WHERE site = {{s:String}}""",
             {"s": site.key},
         )
         # The keys stand twice: in front, and among the columns.
         width = 2 + len(keys)
-        found.append({row[:width]: row[width + len(keys) :] for row in rows if row[0] in _COMPARED})
+        found.append({row[:width]: row[width + len(keys) :] for row in rows})
         assert len({row[:width] for row in rows}) == len(rows), "two rows of one key"
     return found[0], found[1], found[2]
 
 
-_COMPARED = {"", "hour", "entry_page", "exit_page", *OF_VISIT, *_OF_HIT, *VITAL_DIMENSIONS}
+def of_each_its_own(mix: int) -> dict[str, str]:
+    """A value of its own name for every dimension that a test has none for; some are empty."""
+    return {
+        name: f"{name}-{part}" if part or number % 4 else ""
+        for number, name in enumerate(OF_VISIT)
+        for part in (mix * (number + 3) // 2 % (2 + number % 3),)
+    }
+
+
+def an_event(site: Site, at: int, mix: int, measured: tuple[float, ...], **given: Any) -> Event:
+    return make_event(
+        site.key, START + at, DAY, **of_each_its_own(mix) | dict(zip(VITALS, measured, strict=True)) | given
+    )
+
+
 _EVENTS = st.lists(
     st.fixed_dictionaries(
         {
@@ -270,8 +288,17 @@ _EVENTS = st.lists(
             "engaged_ms": st.sampled_from((0, 0, 9, 999, 1000, 600_000, 5_400_000, 40_000_000)),
             "currency": st.sampled_from(("", "EUR")),
             "amount": st.integers(-5, 500),
-            "lcp": st.sampled_from((-1.0, 0.0, 900.0, 2500.0, 4001.0)),
-            "cls": st.sampled_from((-1.0, 0.0, 0.25, 0.5)),
+            "mix": st.integers(0, 11),
+            # In the order of VITALS.
+            "measured": st.sampled_from(
+                (
+                    (-1.0, -1.0, -1.0, -1.0, -1.0),
+                    (0.0, 40.0, 0.0, 100.0, 30.0),
+                    (900.0, 201.0, 0.25, -1.0, 801.0),
+                    (2500.0, -1.0, -1.0, 3001.0, -1.0),
+                    (4001.0, 501.0, 0.5, 1801.0, 1801.0),
+                )
+            ),
         }
     ),
     min_size=1,
@@ -285,7 +312,7 @@ def test_a_day_has_exactly_the_numbers_of_the_definitions(
     store: Store, given: list[dict[str, Any]], k: int, at_a_time: int
 ) -> None:
     site = Site(f"whole-{next(_NUMBER)}", goals=(Goal("go", event="go"), Goal("a", page="/a**")))
-    events = [make_event(site.key, START + one.pop("at"), DAY, **one) for one in map(dict, given)]
+    events = [an_event(site, **one) for one in given]
     insert(store, events)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(visits, "_EVENTS_AT_A_TIME", at_a_time)
