@@ -45,6 +45,14 @@ _TABLE = (
     (r"LibreWolf", r"LibreWolf/(\d{1,3})", "LibreWolf"),
     (r"\bFloorp/", r"\bFloorp/(\d{1,3})", "Floorp"),
     (r"\bZen/\d", r"\bZen/(\d{1,3})", "Zen"),
+    # ua-parser does not know it where "(lite)" stands behind it.
+    (r"YaBrowser/[\d.]{1,20} \(", r"YaBrowser/(\d{1,3})", "Yandex Browser"),
+    (r"BingSapphire/", r"BingSapphire/(\d{1,3})", "Bing App"),
+    (r"YJApp-", r"$^()", "Yahoo! Japan"),
+    (r"MZBrowser/", r"MZBrowser/(\d{1,3})", "Meizu Browser"),
+    (r"Sleipnir/", r"Sleipnir/(\d{1,3})", "Sleipnir"),
+    (r"PicoBrowser/", r"PicoBrowser/(\d{1,3})", "Pico Browser"),
+    (r"pr\(UCBrowser/", r"UCBrowser/(\d{1,3})", "UC Browser"),
     # What it calls itself since it is made of Chromium; the last number is the product's.
     (r"\bOPR/\d{1,3}\.\d\.2254", r"OPR/(\d{1,3})", "Opera Mini"),
     (r"QIHU|\b360(?:SE|EE)\b|QihooBrowser", r"QihooBrowser/(\d{1,3})", "360 Secure Browser"),

@@ -32,7 +32,7 @@ _BOT = (
     "bytespider|yandex(?:images|metrika|accessibility)|semrush|ahrefs|mj12|dataforseo|screaming frog|sitebulb|"
     # AI collectors and assistants that fetch on somebody's behalf
     "anthropic-ai|claude-(?:web|user|searchbot)|chatgpt-user|oai-search|perplexity-user|cohere-ai|diffbot|ai2bot|"
-    "meta-external(?:agent|fetcher)|mistralai-user|omgili|"
+    "meta-external(?:agent|fetcher)|[a-z]-user/[0-9]|omgili|"
     # monitors
     "pingdom|uptime|nagios|check_http|statuscake|site24x7|datadog|newrelic|zabbix|monitis|better ?stack|monitoring|"
     "hetrixtools|freshping|blackbox|kube-probe|healthcheck|elb-healthchecker|googlehc|"
@@ -57,7 +57,7 @@ _PRODUCTS = (
     "ghost|mastodon|pleroma|akkoma|misskey|lemmy|friendica|bluesky|cardyb|nextcloud|matrix|synapse"
 )
 # A note behind the browser's own, in which somebody else gives a name: "… Safari/537.36 (compatible; Fetcher/1.0)".
-_NOTE = linear(rb"\).*\(compatible; ")
+_NOTE = linear(rb"\).*\(compatible; |\(.*; compatible; ")
 # What begins neither as every browser does nor names a system that people use ("MyShop/2.1 (iPhone; iOS 17)") is a
 # program's own name.
 _BROWSER_BEGINS = re.compile(r"mozilla/|opera/|dalvik/|ucweb/|mqqbrowser/|netscape|lynx|links |w3m/|elinks")
@@ -65,9 +65,11 @@ _SYSTEM = linear(
     b"iphone|ipad|ipod|ios|android|windows|macintosh|mac os|darwin|linux|cros|tizen|web0s|blackberry|nokia|samsung|"
     b"sonyericsson|lg[-/e]|mot-|midp|symbian|series[ 46]|kaios|palm|psp|playstation|nintendo|xbox|bada|brew|"
     b"x11|bsd|sunos|solaris|haiku|harmony|fuchsia|sailfish|hbbtv|smart-?tv|netcast|roku|wii|kindle|playbook|webos|"
-    b"meego|maemo|mobile;|tablet;|phone;|os/2|beos|amiga|risc ?os|mac_powerpc|win9|win32|winnt|opera mini|adr "
+    b"meego|maemo|mobile;|tablet;|phone;|os/2|beos|amiga|risc ?os|mac_powerpc|win9|win32|winnt|opera mini|adr |"
+    b"\\(ps3\\)|up\\.browser|docomo|willcom|mobilephone|netfront|maui|obigo|teleca|polaris|\\(rex;|sagem|iph[0-9]"
 )
-_CUBOT = re.compile(r"cu ?bot")
+# Names of phones, tablets, speakers and televisions, in which those letters say nothing.
+_CUBOT = re.compile(r"cu ?bot|\b(?:m|power) bot\b|yandex(?:module|station)\w*|octopus-core|; spider [0-9]")
 _LETTER = re.compile(r"[a-z]")
 _AHEAD = ("prefetch", "prerender")
 
@@ -96,7 +98,6 @@ _BOT_AGENT = linear(_BOT.encode())
 
 def kind_of(agent: str) -> Kind:
     """What kind of machine an agent string is of. One without a letter is nobody's browser."""
-    # Of the phones of that brand "bot" says nothing.
     agent = _CUBOT.sub("", agent[:MAX_AGENT].lower())
     raw = agent.encode()
     if _LETTER.search(agent) is None:

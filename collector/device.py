@@ -99,14 +99,14 @@ _SYSTEMS = re.compile(
     "OpenBSD|NetBSD|Solaris|Tizen|webOS|KaiOS|Firefox OS|HarmonyOS|Fuchsia|BlackBerry OS|Symbian OS|Bada|MeeGo|Maemo"
 )
 _ENGINE = re.compile(r"(Chrome|Firefox)/([0-9]{1,3})\.")
-_KERNEL = re.compile(r"Android ([0-9]{1,3})|\bLinux (?:x86_64|i686|arm|aarch64)")
+_KERNEL = re.compile(r"Andr[o0]id ([0-9]{1,3})|\bLinux (?:x86_64|i686|arm|aarch64)")
 # The text of each group is the version, if there is one.
 _OTHER_SYSTEMS = re.compile(
     r"(?:OpenHarmony|HarmonyOS)[ /]?(?P<harmony>[0-9]{0,2})|\bAdr (?P<android>[0-9]{1,2})|Web0S(?P<webos>)|"
     r"(?i:playstation) (?P<playstation>[345]|Vita)\b|Xbox(?P<xbox>)|Nintendo (?:Switch|WiiU?|3DS)(?P<nintendo>)|"
-    r"SailfishBrowser(?P<sailfish>)"
+    r"SailfishBrowser(?P<sailfish>)|^dv\(iP.{1,60};ov\((?P<ios>[0-9]{1,2})"
 )
-_MAY_BE_OTHER = linear(rb"Harmony|\bAdr |Web0S|(?i:playstation) |Xbox|Nintendo |SailfishBrowser")
+_MAY_BE_OTHER = linear(rb"Harmony|\bAdr |Web0S|(?i:playstation) |Xbox|Nintendo |SailfishBrowser|^dv\(iP")
 _OTHER_NAMES = {
     "harmony": "HarmonyOS",
     "android": "Android",
@@ -115,17 +115,25 @@ _OTHER_NAMES = {
     "xbox": "Xbox",
     "nintendo": "Nintendo",
     "sailfish": "Sailfish OS",
+    "ios": "iOS",
 }
 _ASKS_FOR_A_COMPUTERS_PAGES = re.compile(r"CriOS/|FxiOS/|EdgiOS/|OPT/|GSA/|DuckDuckGo/|\bMobile/[0-9A-Z]")
 _VERSION = re.compile(r"[0-9]{1,3}|XP|Vista|ME|NT|CE|RT|2000")
 _TV = linear(
     rb"smart-?tv|hbbtv|apple ?tv|google ?tv|android ?tv|\btv\b|bravia|roku|web0s|netcast|viera|aquos|crkey|"
-    rb"\baft[a-z]{1,3}\b|playstation [345]|xbox|nintendo (?:switch|wii)"
+    rb"\baft[a-z][a-z0-9]{0,8}\b|playstation [345]|\(ps3\)|xbox|nintendo (?:switch|wii)|\bomi/|nettv|ce-html|"
+    rb"vidaa|_tv_|\bstb\b|wv-atv|andr0id|tv-?box|mibox|(?:smart|android|tv) box|set-?top"
 )
-_TABLET = linear(b"ipad|tablet|playbook|kindle|xoom|galaxy tab")
+# Tablets by their makers' names for them, where they call themselves mobile. The last are Huawei's without a telephone.
+_TABLET = linear(
+    rb"ipad|tablet|playbook|kindle|xoom|galaxy tab|\bsm-[txp][0-9]|\bgt-p[0-9]|/apad|(?:media|mate|note|think)pad|"
+    rb"\b(?:mi|honor|redmi) pad|lenovo (?:yoga )?(?:tab|tb)|\btb-?[0-9x][0-9]*[a-z]?|\btab[ _-]?[a-z]?[0-9]|[ _-]tab\b|"
+    rb"\bkf[a-z]{2,5}\b|nexus (?:7|9|10)\b|pixel c\b|\b[a-z]{3,4}[0-9]?-w[0-9]{2}(?:hn)?\b"
+)
+# The page within an app of a telephone says "wv", and "Mobile" where it says "Safari".
 _MOBILE = linear(
     rb"mobile|mobi\b|iphone|ipod|windows phone|windows ce|blackberry|bb10|opera mini|symbian|series ?[46]0|midp|j2me|"
-    rb"nokia|kaios|nintendo 3ds|maemo|dalvik|phone;|smartphone|playstation vita|fban|\bwv\b"
+    rb"nokia|kaios|maemo|dalvik|phone;|smartphone|playstation vita|fban|nintendo 3ds|iph[0-9]|\bwv\).*chrome/[0-9.]+$"
 )
 _DESKTOP = frozenset(("Windows", "macOS", "Linux", "Chrome OS", "FreeBSD", "OpenBSD", "NetBSD", "Solaris"))
 _LANGUAGE = re.compile(r"([a-z]{2,3})(?:-([a-z]{4}))?(?:-([a-z]{2}|[0-9]{3}))?(?![^-])", re.IGNORECASE)
@@ -194,8 +202,10 @@ def _system_of(agent: str, parsed: OS | None) -> tuple[str, str | None]:
 
 def _console_of(agent: str) -> tuple[str, str | None] | None:
     """A system that ua-parser does not know, or takes for another one."""
-    # Almost no agent is of one, which RE2 finds out in a quarter of the time.
-    found = _OTHER_SYSTEMS.search(agent) if _MAY_BE_OTHER.search(agent.encode("utf-8", "replace")) else None
+    # Almost no agent is of one, which RE2 finds out in a quarter of the time. Windows Phone says "Xbox" too.
+    if _MAY_BE_OTHER.search(agent.encode("utf-8", "replace")) is None or "Windows Phone" in agent:
+        return None
+    found = _OTHER_SYSTEMS.search(agent)
     return (_OTHER_NAMES[found.lastgroup or ""], found[found.lastgroup or ""]) if found else None
 
 
@@ -204,6 +214,9 @@ def _major(version: str | None) -> str:
 
 
 def _class_of(agent: bytes, system: str) -> str:
+    # It says "Xbox" too.
+    if b"windows phone" in agent:
+        return "mobile"
     if _TV.search(agent):
         return "tv"
     if _TABLET.search(agent):
@@ -213,7 +226,7 @@ def _class_of(agent: bytes, system: str) -> str:
     if system == "iOS":
         return "tablet"
     # On Android a browser that does not call itself mobile runs on a tablet.
-    if system == "Android":
+    if system in ("Android", "HarmonyOS"):
         return "tablet"
     return "desktop" if system in _DESKTOP else ""
 
