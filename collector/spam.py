@@ -9,6 +9,8 @@ from __future__ import annotations
 from functools import lru_cache
 from importlib import resources
 
+from schema.host import bare_host
+
 # A host has at most 127 labels; of those that people visit, five.
 _MAX_LABELS = 8
 
@@ -20,7 +22,8 @@ def is_spam(host: str, more: frozenset[str] = frozenset()) -> bool:
 
 @lru_cache(maxsize=4096)
 def _is_spam(host: str, more: frozenset[str]) -> bool:
-    labels = host.lower().split(".")[-_MAX_LABELS:]
+    # The source that a link names may be in any alphabet.
+    labels = bare_host(host).split(".")[-_MAX_LABELS:]
     suffixes = [".".join(labels[start:]) for start in range(len(labels) - 1)]
     return any(suffix in _KNOWN or suffix in more for suffix in suffixes)
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from schema.host import ascii_host
 from schema.metrics import DIMENSIONS, METRICS, OTHER, VITAL_DIMENSIONS
 
 from .period import Period
@@ -27,6 +28,10 @@ ALTERNATIVES = "|"
 
 Operator = Literal["==", "!=", "~", "!~"]
 _FILTER = re.compile(r"(?P<name>[a-z_]+)(?P<operator>==|!=|!~|~)(?P<value>.*)", re.DOTALL)
+
+
+# Dimensions whose values are hosts, a referrer's perhaps with its path.
+_HOSTS = frozenset(("hostname", "referrer"))
 
 
 class BadQuery(ValueError):
@@ -54,6 +59,9 @@ class Filter(Struct, frozen=True):
             raise BadQuery(f"filter {text!r}: there is no dimension {name!r}; there are {', '.join(DIMENSIONS)}")
         if len(value) > MAX_VALUE:
             raise BadQuery(f"filter on {name}: its value has {len(value)} characters, at most {MAX_VALUE} are allowed")
+        # A part of a name is looked for in any case, and may end in a dot.
+        if name in _HOSTS and (operator in ("==", "!=") or not value.isascii()):
+            value = ALTERNATIVES.join(map(_as_stored, value.split(ALTERNATIVES)))
         return cls(name, operator, value)  # type: ignore[arg-type]  # the expression admits these operators only
 
     def sql(self, column: str, name: str) -> tuple[str, dict[str, Any]]:
@@ -64,6 +72,15 @@ class Filter(Struct, frozen=True):
         found = f"positionCaseInsensitiveUTF8({column}, {{{name}:String}})"
         # A folded row says nothing of what it holds, so it neither contains nor lacks a text.
         return f"({found} {'> 0' if self.operator == '~' else '= 0'} AND {column} != '{OTHER}')", {name: self.value}
+
+
+def _as_stored(text: str) -> str:
+    """A host, in any case and alphabet, as browsers send it."""
+    host, slash, path = text.partition("/")
+    try:
+        return ascii_host(host) + slash + path
+    except ValueError:
+        return text
 
 
 class Query(Struct, frozen=True):

@@ -25,6 +25,13 @@ def ask(by: str = "", *filters: str, **more: object) -> Query:
         ("country==DE|AT", Filter("country", "==", "DE|AT")),
         ("page==/a==b", Filter("page", "==", "/a==b")),
         ("source==", Filter("source", "==", "")),
+        ("hostname==(none)", Filter("hostname", "==", "(none)")),
+        # Hosts are stored as browsers send them.
+        ("hostname==Shop.München.de|Example.com.", Filter("hostname", "==", "shop.xn--mnchen-3ya.de|example.com")),
+        ("referrer!=München.de/A", Filter("referrer", "!=", "xn--mnchen-3ya.de/A")),
+        ("hostname~münchen.de", Filter("hostname", "~", "xn--mnchen-3ya.de")),
+        ("hostname~shop.", Filter("hostname", "~", "shop.")),
+        ("page==/Größe", Filter("page", "==", "/Größe")),
     ],
 )
 def test_a_filter_is_read_from_text(text: str, parsed: Filter) -> None:

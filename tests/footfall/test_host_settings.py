@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from collector.beacon import domains_of
 from collector.endpoint import _domain_of
 from collector.formats.foreign import site_of
+from collector.spam import is_spam
 from footfall.cli import main
 from footfall.commands.running import _flags
 from footfall.settings import Settings, SettingsError, load
@@ -47,6 +48,12 @@ def test_every_list_of_hosts_is_turned_into_what_browsers_send() -> None:
         assert gate.admits(host)
     # What was turned is not turned again: a child process reads it anew.
     assert settings(f'key="m", domains=["{IDN}"], hosts=["*.{IDN}"]').sites[0].hosts == (f"*.{IDN}",)
+
+
+@pytest.mark.parametrize("source", ["späm.example", "xn--spm-rla.example", "a.SPÄM.example"])
+def test_spam_of_the_settings_is_known_in_every_spelling(source: str) -> None:
+    rules = settings('key="a"', 'collector.referrer_spam=["späm.example"]').collector_rules()["a"]
+    assert is_spam(source, rules.referrer_spam)
 
 
 def test_below_www_is_below_www_alone() -> None:
