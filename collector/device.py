@@ -99,14 +99,14 @@ _SYSTEMS = re.compile(
     "OpenBSD|NetBSD|Solaris|Tizen|webOS|KaiOS|Firefox OS|HarmonyOS|Fuchsia|BlackBerry OS|Symbian OS|Bada|MeeGo|Maemo"
 )
 _ENGINE = re.compile(r"(Chrome|Firefox)/([0-9]{1,3})\.")
-_KERNEL = re.compile(r"Andr[o0]id ([0-9]{1,3})|\bLinux (?:x86_64|i686|arm|aarch64)")
+_KERNEL = re.compile(r"Android ([0-9]{1,3})|\bLinux (?:x86_64|i686|arm|aarch64)")
 # The text of each group is the version, if there is one.
 _OTHER_SYSTEMS = re.compile(
-    r"(?:OpenHarmony|HarmonyOS)[ /]?(?P<harmony>[0-9]{0,2})|\bAdr (?P<android>[0-9]{1,2})|Web0S(?P<webos>)|"
+    r"(?:OpenHarmony|HarmonyOS)[ /]?(?P<harmony>[0-9]{0,2})|(?:\bAdr|Andr0id) (?P<android>[0-9]{1,2})|Web0S(?P<webos>)|"
     r"(?i:playstation) (?P<playstation>[345]|Vita)\b|Xbox(?P<xbox>)|Nintendo (?:Switch|WiiU?|3DS)(?P<nintendo>)|"
     r"SailfishBrowser(?P<sailfish>)|^dv\(iP.{1,60};ov\((?P<ios>[0-9]{1,2})"
 )
-_MAY_BE_OTHER = linear(rb"Harmony|\bAdr |Web0S|(?i:playstation) |Xbox|Nintendo |SailfishBrowser|^dv\(iP")
+_MAY_BE_OTHER = linear(rb"Harmony|\bAdr |Andr0id |Web0S|(?i:playstation) |Xbox|Nintendo |SailfishBrowser|^dv\(iP")
 _OTHER_NAMES = {
     "harmony": "HarmonyOS",
     "android": "Android",

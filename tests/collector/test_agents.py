@@ -98,6 +98,7 @@ SYSTEMS = {
     ("Android", "HarmonyOS"): "it says both, so that pages for Android work",
     ("Other", "HarmonyOS"): OWN,
     ("Other", "Android"): "written Adr by UC Browser",
+    ("Linux", "Android"): "written Andr0id by televisions",
     ("Other", "iOS"): "written dv(iPh…) by UC Browser",
     ("Other", "Nintendo"): OWN,
     ("Other", "PlayStation"): OWN,
