@@ -30,10 +30,14 @@ NO_SOURCE = Source("", "")
 
 # "google.*" in the tables stands for google.de, google.co.uk, google.com.br and google.cat, not for google.example.org.
 _COUNTRY_SUFFIX = re.compile(r"(?:[a-z]{2,3}|info|(?:com?|or|ne|net|org)\.[a-z]{2})")
-# A host whose first label is one of these is somebody's own web mail, or a server of Mastodon.
+# A host whose first label is one of these is somebody's own web mail (which has no other name than the host), server of
+# Mastodon or search engine.
 _FIRST_LABELS = {
-    **dict.fromkeys(("mail", "webmail", "email", "owa", "roundcube", "zimbra", "horde", "rainloop", "sogo"), "mail"),
-    **dict.fromkeys(("mastodon", "mstdn"), "social"),
+    **dict.fromkeys(
+        ("mail", "webmail", "email", "owa", "roundcube", "zimbra", "horde", "rainloop", "sogo"), Source("", "mail")
+    ),
+    **dict.fromkeys(("mastodon", "mstdn"), Source("Mastodon", "social")),
+    **dict.fromkeys(("searx", "searxng"), Source("SearXNG", "search")),
 }
 # "facebook-ads", "google_cpc", "paid.instagram": what stands beside the name of a network.
 _AD_WORDS = (
@@ -59,8 +63,8 @@ def source_of(host: str) -> Source:
             return known
     label, _, rest = host.partition(".")
     if "." in rest and label in _FIRST_LABELS:
-        category = _FIRST_LABELS[label]
-        return Source(host, category) if category == "mail" else Source("Mastodon", category)
+        known = _FIRST_LABELS[label]
+        return known if known.name else Source(host, known.category)
     return Source(host, "")
 
 
