@@ -35,6 +35,7 @@ _HOST = re.compile(r"[\w.\-:]{1,253}")
 _SLASHES = re.compile("//+")
 # An at sign, as it is or encoded once or more.
 _AT = re.compile("@|%(?:25)*40")
+_CALLS = re.compile(r"\+[0-9]")
 _LONGEST_PART = 3 * MAX_TEXT + 60
 # A letter at the end of which not all escapes are there, or perhaps not.
 _HALF_LETTER = re.compile(r"(?:%[c-fC-F][0-9a-fA-F](?:%[89abAB][0-9a-fA-F]){0,3})?(?:%[0-9a-fA-F]?)?\Z")
@@ -156,6 +157,13 @@ def host_of(parts: SplitResult) -> str:
     return host
 
 
+def _with_blanks(value: str) -> str:
+    """A plus is a blank, but in "anna+news@example.com" it belongs to the address, before "49+30+1" to the number."""
+    if "+" not in value or _AT.search(value):
+        return value
+    return value[0] + value[1:].replace("+", " ") if _CALLS.match(value) else value.replace("+", " ")
+
+
 def _parameters(query: str, keep: frozenset[str]) -> tuple[dict[str, str], frozenset[str]]:
     """The kept parameters, scrubbed, and the lower-case names of all that have a value."""
     kept: dict[str, str] = {}
@@ -177,9 +185,7 @@ def _parameters(query: str, keep: frozenset[str]) -> tuple[dict[str, str], froze
             else ""
         )
         if known and known not in kept and not is_secret(known):
-            # A plus is a blank, but in "anna+news@example.com" it belongs to the address.
-            text = value if _AT.search(value) else value.replace("+", " ")
-            scrubbed = part_of(text)[:MAX_VALUE]
+            scrubbed = part_of(_with_blanks(value))[:MAX_VALUE]
             if scrubbed:
                 kept[known] = scrubbed
     return kept, frozenset(names)

@@ -27,6 +27,8 @@ _SCOPES = words(
     vueuse wagmi webassemblyjs wordpress xstate yarnpkg zag-js zxing
     """
 )
+# "/maps/@48.1,11.5,12"
+_NUMBER = re.compile(r"[0-9]+\.[0-9]+")
 # Before the scope of a package that is not in the list.
 _REGISTRY = re.compile(
     rb"(?:^|[^a-z])(?:npm|npmx?|packages?|node_modules|yarn|pnpm|unpkg\.com|jsdelivr\.net|jsr|esm\.sh|skypack\.dev|install|"
@@ -55,7 +57,7 @@ def _email(raw: bytes, start: int, stop: int) -> bytes:
 
 def _handle(raw: bytes, start: int, stop: int) -> bytes:
     name = raw[start + 1 : stop].decode("utf-8", "ignore").lower()
-    if name in _AT_WORDS:
+    if name in _AT_WORDS or _NUMBER.fullmatch(name):
         return raw[start:stop]
     scope = raw[stop : stop + 1] == b"/" and raw[stop + 1 : stop + 2].isalnum()
     if scope and (name in _SCOPES or _REGISTRY.search(raw[max(0, start - 24) : start].lower())):

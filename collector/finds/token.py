@@ -120,8 +120,14 @@ _RESTLESS = b"|".join(b"[a-z_-]{%d}[0-9A-Z][0-9A-Za-z_-]{%d,}" % (n, 11 - n) for
 # No language has a word of that many letters: the longest place names have 60 to 90.
 LONGEST_WORD = 100
 
+
+def _endless(raw: bytes, start: int, stop: int) -> bytes:
+    # "Aaaaaargh" says nothing of anybody.
+    return b":token" if len(set(raw[start:stop].lower())) > 3 else raw[start:stop]
+
+
 TOKEN_RULES = (
-    Rule(lambda raw: len(raw) >= LONGEST_WORD, linear(b"[A-Za-z]{%d,}" % LONGEST_WORD), always(b":token")),
+    Rule(lambda raw: len(raw) >= LONGEST_WORD, linear(b"[A-Za-z]{%d,}" % LONGEST_WORD), _endless),
     Rule(lambda raw: b"eyJ" in raw, linear(rb"(?:^|[^%s-])(eyJ[\w-]{5,}(?:\.[\w-]*){1,4})" % WORD), always(b":jwt")),
     # Keys whose issuers give them a shape of their own; there are capitals in all of them.
     Rule(

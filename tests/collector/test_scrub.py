@@ -37,7 +37,7 @@ def positives() -> list[tuple[str, str, str]]:
 
 
 def benign() -> list[str]:
-    names = ("benign", "benign_sites", "benign_log", "benign_blind", "benign_second")
+    names = ("benign", "benign_sites", "benign_log", "benign_blind", "benign_second", "benign_third")
     return [line for name in names for line in lines(f"scrub_{name}.txt")]
 
 
@@ -114,6 +114,7 @@ def test_u3_the_made_corpus_is_what_its_maker_makes() -> None:
         ('{"email": "anna", "size": "42"}', '{"email": ":secret", "size": "42"}'),
         ("52°31'12\"N 13°24'18\"E", ":coordinates"),
         ("/" + "ukeosrjlnunkma" * 9, "/:token"),
+        ("/" + "x" * 300, "/" + "x" * 300),
         ("", ""),
     ],
 )
