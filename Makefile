@@ -74,14 +74,18 @@ $(VENV)/.installed-dev: pyproject.toml | $(BIN)/pip
 	@$(PIP) --editable '.[dev]'
 	@touch $(VENV)/.installed $@
 
+# Beside Chromium: two other engines for the tracker's core journeys, a display for one of them, a proxy, a clock, a disk.
+TESTED_WITH := chromium faketime strace firefox-esr webkit2gtk-driver xvfb nginx-light
+
 browser:
-	@{ test -x $(CHROMIUM) && command -v faketime && command -v strace; } >/dev/null || { \
+	@{ test -x $(CHROMIUM) && command -v faketime && command -v strace && test -x /usr/bin/firefox-esr && \
+		test -x /usr/bin/WebKitWebDriver && command -v Xvfb && test -x /usr/sbin/nginx; } >/dev/null || { \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			echo "Installing Chromium, faketime and strace for the tests ..." && apt-get update -qq && \
-			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium faketime strace >/dev/null; \
+			echo "Installing what the tests run with ($(TESTED_WITH)) ..." && apt-get update -qq && \
+			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(TESTED_WITH) >/dev/null; \
 		else \
-			echo "The tests drive a real browser ($(CHROMIUM)), a clock of their own (faketime) and a disk that fails (strace),"; \
-			echo "and one is missing: install them (Debian: apt-get install chromium faketime strace)"; \
+			echo "The tests drive real browsers (Chromium, Firefox, WebKit), a proxy (nginx), a clock of their own (faketime) and a"; \
+			echo "disk that fails (strace), and one is missing: install them (Debian: apt-get install $(TESTED_WITH))"; \
 			exit 1; \
 		fi; }
 

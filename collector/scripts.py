@@ -43,6 +43,8 @@ PARTS = (
 PRESETS = ("hash", "manual", "local")
 # One listener for all that people do, for the parts that read it.
 _ACTS = "acts"
+# What finds the tag of a script that runs as a module: in every script but the bare core.
+_MODULE = "module"
 _ACTING = frozenset(("tagged-events", "revenue", "outbound-links", "file-downloads", "form-submissions"))
 # In a script that holds everything these wait for their attribute; named in the address, they are on.
 _ASKED_FOR = frozenset(("404", "outbound-links", "file-downloads", "form-submissions"))
@@ -131,13 +133,19 @@ def _script(kind: str, named: frozenset[str]) -> Script:
 
 
 def _composed(parts: frozenset[str], presets: frozenset[str]) -> bytes:
-    """One function of its own, in which the pieces find the presets as O and put the parts into P."""
+    """One function of its own, in which the pieces find the presets as O and the tag as S, and put the parts into P."""
     pieces = [name for name in PARTS if name in parts]
     if _ACTING & parts:
         pieces.insert(0, _ACTS)
+    if pieces:
+        pieces.insert(0, _MODULE)
+    return _joined(pieces, presets)
+
+
+def _joined(pieces: Sequence[str], presets: frozenset[str]) -> bytes:
     given = json.dumps(dict.fromkeys(sorted(presets), ""), separators=(",", ":"))
     body = "".join(map(_piece, (*pieces, "core")))
-    return f"(()=>{{let O={given},P=[];{body}}})();\n".encode()
+    return f"(()=>{{let O={given},P=[],S=document.currentScript;{body}}})();\n".encode()
 
 
 @cache
@@ -186,11 +194,14 @@ def sizes() -> list[tuple[str, int, int]]:
     """(name, bytes, gzipped bytes) of the core, of what each part adds to it, and of whole scripts."""
     core = _script("script", frozenset(("core",)))
     table = [("core", len(core.content), len(core.zipped))]
+    # What the first part brings along; then what each adds to that.
+    content = _joined((_MODULE,), frozenset())
+    first = len(content), len(gzip.compress(content, 9, mtime=0))
+    table.append((f"+ {_MODULE}", first[0] - len(core.content), first[1] - len(core.zipped)))
     for part in PARTS:
         # Where a part needs the listener, that is part of its price.
         with_part = _script("script", frozenset(("core", part)))
-        more = len(with_part.content) - len(core.content), len(with_part.zipped) - len(core.zipped)
-        table.append((f"+ {part}", *more))
+        table.append((f"+ {part}", len(with_part.content) - first[0], len(with_part.zipped) - first[1]))
     for name in ("script", "plausible", "pa-XXXX"):
         script = script_of(name)
         table.append((f"/js/{name}.js", len(script.content), len(script.zipped)))

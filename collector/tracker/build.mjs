@@ -9,7 +9,7 @@ import { build } from 'esbuild';
 const here = dirname(fileURLToPath(import.meta.url));
 const into = process.argv[2] || here;
 const PARTS = {
-  consent: 'consent', 'opt-out': 'optOut', exclusions: 'exclusions', engagement: 'engagement', vitals: 'vitals',
+  module: '', consent: 'consent', 'opt-out': 'optOut', exclusions: 'exclusions', engagement: 'engagement', vitals: 'vitals',
   'pageview-props': 'pageviewProps', 404: 'notFound', acts: 'acts', 'tagged-events': 'taggedEvents',
   revenue: 'revenue', 'outbound-links': 'outboundLinks', 'file-downloads': 'fileDownloads',
   'form-submissions': 'formSubmissions', plausible: 'plausible',
@@ -26,7 +26,10 @@ const pieces = {
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^part:/ }, ({ path }) => ({ path: path.slice(5), namespace: 'part' }));
     onLoad({ filter: /.*/, namespace: 'part' }, ({ path }) => ({
-      contents: `import { ${PARTS[path]} } from './src/parts/${path}'; P.push(${PARTS[path]});`,
+      // What exports no part is nothing but its own lines.
+      contents: PARTS[path]
+        ? `import { ${PARTS[path]} } from './src/parts/${path}'; P.push(${PARTS[path]});`
+        : `import './src/parts/${path}';`,
       resolveDir: here,
     }));
   },

@@ -29,22 +29,23 @@ BUILT = TRACKER / "built"
 # The core's is a promise; the others are a little above what they were when this was written.
 LIMITS = {
     "core": 1300,
+    "+ module": 150,
     "+ consent": 260,
     "+ opt-out": 370,
     "+ exclusions": 240,
-    "+ engagement": 340,
+    "+ engagement": 510,
     "+ vitals": 3600,
-    "+ pageview-props": 200,
+    "+ pageview-props": 250,
     "+ 404": 140,
-    "+ tagged-events": 430,
+    "+ tagged-events": 510,
     "+ revenue": 190,
     "+ outbound-links": 240,
     "+ file-downloads": 400,
     "+ form-submissions": 220,
-    "+ plausible": 430,
-    "/js/script.js": 7300,
-    "/js/plausible.js": 2100,
-    "/js/pa-XXXX.js": 7300,
+    "+ plausible": 500,
+    "/js/script.js": 7700,
+    "/js/plausible.js": 2450,
+    "/js/pa-XXXX.js": 7700,
 }
 
 
@@ -61,7 +62,7 @@ def test_the_same_parts_in_any_order_are_the_same_script() -> None:
 
 
 def test_every_part_is_a_piece_and_makes_a_script_of_its_own() -> None:
-    assert {file.stem for file in BUILT.iterdir()} == {*PARTS, "core", "acts"}
+    assert {file.stem for file in BUILT.iterdir()} == {*PARTS, "core", "acts", "module"}
     contents = {script_of(f"script.core.{name}").content for name in (*PARTS, *PRESETS)}
     assert len(contents) == len(PARTS) + len(PRESETS)
     assert script_of("script.core").content not in contents
@@ -73,7 +74,9 @@ def test_the_script_without_parts_holds_them_all() -> None:
         assert BUILT.joinpath(f"{name}.js").read_text().strip() in whole
 
 
-@pytest.mark.parametrize("name", ["script.none", "script.core.Vitals", "analytics", "script..", "pa-", "script.acts"])
+@pytest.mark.parametrize(
+    "name", ["script.none", "script.core.Vitals", "analytics", "script..", "pa-", "script.acts", "script.module"]
+)
 def test_an_unknown_script_names_the_parts_that_exist(client: TestClient, name: str) -> None:
     with pytest.raises(UnknownPart):
         script_of(name)

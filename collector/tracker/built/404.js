@@ -1,1 +1,1 @@
-(()=>{var a=n=>{n.o.push(i=>{let o=n.f("404");if(!i||o==null)return;let[t]=performance.getEntriesByType("navigation");(o=="page"||t&&t.responseStatus==404)&&n.l("404",{props:{path:location.pathname}})})};P.push(a);})();
+(()=>{var a=n=>{n.a.push(i=>{let o=n.f("404");if(!i||o==null)return;let[t]=performance.getEntriesByType("navigation");(o=="page"||t&&t.responseStatus==404)&&n.c("404",{props:{path:location.pathname}})})};P.push(a);})();

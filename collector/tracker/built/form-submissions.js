@@ -1,1 +1,1 @@
-(()=>{var s=t=>{t.m.push(o=>{if(o.type!="submit"||t.f("form-submissions")==null)return;let i=o.target.getAttribute("action")||"";return t.l("Form: Submission",{props:{path:new URL(i,location.href).pathname}}),!0})};P.push(s);})();
+(()=>{var s=t=>{t.m.push(o=>{if(o.type!="submit"||t.f("form-submissions")==null)return;let i=o.target.getAttribute("action")||"";return t.c("Form: Submission",{props:{path:new URL(i,location.href).pathname}}),!0})};P.push(s);})();

@@ -1,1 +1,1 @@
-(()=>{var n=o=>{o.m.push(u=>{let t=o.f("outbound-links")!=null&&o.y(u);if(!(!t||!/^http/.test(t.protocol)||t.host==location.host))return o.l("Outbound Link: Click",{props:{url:t.origin+t.pathname}}),!0})};P.push(n);})();
+(()=>{var n=o=>{o.m.push(u=>{let t=o.f("outbound-links")!=null&&o.y(u);if(!(!t||!/^http/.test(t.protocol)||t.host==location.host))return o.c("Outbound Link: Click",{props:{url:t.origin+t.pathname}}),!0})};P.push(n);})();

@@ -42,7 +42,7 @@ export interface Beacon {
     /** url */ u: string;
     /** domain */ d?: string;
     /** referrer */ r?: string;
-    /** the fragment is the route */ h?: true;
+    /** the fragment is the route */ h?: boolean;
     /** props */ p?: Record<string, unknown>;
     /** revenue */ $?: {
         currency: string;

@@ -5,6 +5,7 @@ var FULL = 2400;
 var KEPT_ALIVE = 2e4;
 var create = (preset, script, api, parts, waiting2) => {
   let view;
+  let route;
   let views = -2;
   let referrer;
   let batch = [];
@@ -18,8 +19,9 @@ var create = (preset, script, api, parts, waiting2) => {
   });
   const option = (name) => preset[name] ?? script?.getAttribute("data-" + name);
   const has = (name) => option(name) != null;
-  const refused = () => navigator.doNotTrack == 1 || !has("local") && /^(localhost|127\..+|\[::1]|)$/.test(location.hostname) || !has("automated") && (navigator.webdriver || window.Cypress) || safe(() => /true/.test(localStorage.footfall_ignore + localStorage.plausible_ignore))();
+  const refused = () => navigator.doNotTrack == 1 || !has("local") && /^(localhost|127\..+|\[::1]|)$/.test(location.hostname) || !has("automated") && navigator.webdriver || safe(() => /true/.test(localStorage.footfall_ignore + localStorage.plausible_ignore))();
   const here = () => location.href.split(has("hash") ? "\n" : "#")[0];
+  const look = () => route = here().replace(/\?[^#]*/g, "");
   const flush = async (leaving) => {
     if (!batch[0]) return;
     const body = batch[1] ? `[${batch}]` : batch[0];
@@ -39,27 +41,30 @@ var create = (preset, script, api, parts, waiting2) => {
       outcome = { error };
     }
     flying -= body.length;
-    for (const callback of tell) callback(outcome);
+    for (const callback of tell) safe(callback)(outcome);
   };
   const send = (n, u, more, callback) => {
     let beacon = {
       n,
       u,
-      d: option("domain") || void 0,
-      h: has("hash") || void 0,
+      // The page's host, also where the event has an address of its own.
+      d: option("domain") || location.hostname,
+      h: has("hash"),
       // Intl reads in a language first, which takes ten times as long as the rest of this script.
-      tz: window.Temporal?.Now.timeZoneId() ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
+      tz: self.Temporal?.Now.timeZoneId() ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
       w: screen.width,
       ...more
     };
     for (const fill of core.f) beacon = beacon && safe(fill)(beacon);
-    if (!beacon || refused()) return callback && setTimeout(callback);
-    if (callback) callbacks.push(callback);
+    if (!beacon || refused()) return setTimeout(safe(callback));
+    callbacks.push(callback);
     batch.push(JSON.stringify(beacon));
     if (`${batch}`.length > FULL) flush();
     else if (!batch[1]) setTimeout(flush, GATHERING_MS);
   };
-  const event = (name, options = {}, url = options.url || here()) => {
+  const event = (name, options) => {
+    options ||= {};
+    const url = options.url || here();
     send(
       name,
       url,
@@ -73,20 +78,20 @@ var create = (preset, script, api, parts, waiting2) => {
   };
   const enter = (options) => {
     view = event("pageview", options);
-    const first = !views++;
-    for (const start of core.k) safe(start)(first, view);
+    for (const start of core.k) safe(start)(!views, view);
+    views++;
   };
   const arrive = (from) => {
     referrer = from;
+    look();
     if (!has("manual")) enter();
   };
-  const moved = safe(() => {
-    if (views < 0 || here() == view) return;
+  const moved = safe((event2) => {
+    if (route == look() || event2?.navigationType == "replace" || views < 0) return;
     leave();
     arrive();
   });
   const track2 = safe((name, options) => {
-    if (!name) return;
     if (views < 0) waiting2.push([name, options]);
     else if (name == "pageview") {
       leave();
@@ -100,11 +105,11 @@ var create = (preset, script, api, parts, waiting2) => {
     for (const call of waiting2) track2(...call);
   };
   const changed = () => {
-    if (document.visibilityState != "visible") {
+    if (document.hidden) {
       begin();
       leave(true);
       flush(true);
-    } else if (views < -1 && !has("wait")) {
+    } else if (views < -1) {
       views = -1;
       (window.requestIdleCallback || setTimeout)(safe(begin), { timeout: PATIENCE_MS });
     }
@@ -113,13 +118,13 @@ var create = (preset, script, api, parts, waiting2) => {
     for (const type of types.split(" ")) target.addEventListener(type, safe(listener), capture);
   };
   const core = {
-    s: preset,
+    t: preset,
     l: script,
-    b: track2,
-    a: option,
+    c: track2,
+    b: option,
     j: send,
-    c: on,
-    t: safe(changed),
+    a: on,
+    q: changed,
     f: [],
     k: [],
     m: []
@@ -129,21 +134,16 @@ var create = (preset, script, api, parts, waiting2) => {
     views = 0;
     arrive();
   });
-  on(window, "visibilitychange pagehide", changed);
-  const { navigation } = window;
-  if (navigation) on(navigation, "currententrychange", moved);
-  else {
-    on(window, "popstate hashchange", moved);
-    for (const name of ["pushState", "replaceState"]) {
-      const original = history[name];
-      history[name] = (...given) => {
-        original.apply(history, given);
-        moved();
-      };
-    }
-  }
+  on(window, "visibilitychange pagehide", () => core.q());
+  on(window.navigation || window, "currententrychange popstate hashchange", moved);
+  const wrap = (name, then) => {
+    const original = history[name].bind(history);
+    history[name] = (...given) => then(original(...given));
+  };
+  wrap("pushState", moved);
+  wrap("replaceState", look);
   for (const part of parts) safe(part)(core);
-  core.t();
+  core.q();
   track2.on = true;
   return track2;
 };
@@ -151,27 +151,27 @@ var create = (preset, script, api, parts, waiting2) => {
 // src/parts/404.ts
 var notFound = (core) => {
   core.k.push((fresh) => {
-    const says = core.a("404");
+    const says = core.b("404");
     if (!fresh || says == null) return;
     const [loading] = performance.getEntriesByType("navigation");
     if (says == "page" || loading && loading.responseStatus == 404)
-      core.b("404", { props: { path: location.pathname } });
+      core.c("404", { props: { path: location.pathname } });
   });
 };
 
 // src/parts/acts.ts
 var acts = (core) => {
   core.g = [];
-  core.q = [];
+  core.s = [];
   core.o = (event) => (event.type == "click" || event.button == 1) && event.type != "submit" && event.target.closest("a");
-  core.c(document, "click auxclick submit", (event) => core.g.some((act) => act(event)), true);
+  core.a(document, "click auxclick submit", (event) => core.g.some((act) => act(event)), true);
 };
 
 // src/parts/consent.ts
 var WORDS = ["granted", "denied", "withdrawn"];
 var MOST_HELD = 200;
 var consent = (core) => {
-  let word = core.a("consent");
+  let word = core.b("consent");
   const asks = word != null;
   const queues = word == "queue";
   if (!WORDS.includes(word)) word = void 0;
@@ -184,7 +184,7 @@ var consent = (core) => {
     if (!word && held.length < MOST_HELD) held.push(beacon);
   });
   const again = (beacon) => core.j(beacon.n, beacon.u, { ...beacon, consent: word });
-  core.b.consent = (said) => {
+  core.c.consent = (said) => {
     if (!WORDS.includes(said) || said == word) return;
     const before = word;
     word = said;
@@ -197,9 +197,17 @@ var consent = (core) => {
 // src/parts/engagement.ts
 var SETTLING_MS = 300;
 var WORTH_MS = 1e3;
+var BEAT_MS = 6e4;
+var PATIENCE_MS2 = 5 * BEAT_MS;
+var REPORT_MS = 10 * BEAT_MS;
+var MOST_MS = 60 * BEAT_MS;
 var engagement = (core) => {
   let engaged = 0;
+  let left = 0;
   let since = 0;
+  let acted = 0;
+  let reported = 0;
+  let viewed;
   let seen = 0;
   let height = 0;
   let told = 0;
@@ -207,16 +215,39 @@ var engagement = (core) => {
   let observer;
   const attend = () => {
     const now = performance.now();
-    if (since) engaged += now - since;
+    if (since) {
+      const more = Math.min(left, Math.max(0, Math.min(now, acted + PATIENCE_MS2) - since));
+      engaged += more;
+      left -= more;
+    }
     since = document.visibilityState == "visible" && document.hasFocus() ? now : 0;
+    return now;
+  };
+  const act = () => {
+    if (performance.now() - acted > PATIENCE_MS2) attend();
+    acted = performance.now();
   };
   const look = () => {
     if (settling) return;
     height = Math.max(document.documentElement.scrollHeight, document.body.scrollHeight);
     seen = Math.max(seen, scrollY + innerHeight);
   };
-  core.k.push(() => {
-    attend();
+  const report = (view) => {
+    const sd = height ? Math.min(100, Math.round(seen / height * 100)) : 0;
+    if (engaged < WORTH_MS && sd <= told) return;
+    core.j("engagement", view, { e: Math.round(engaged), sd: height ? sd : void 0 });
+    engaged = 0;
+    told = Math.max(told, sd);
+    reported = performance.now();
+  };
+  core.k.push((_, view) => {
+    if (!viewed)
+      setInterval(() => {
+        if (attend() - reported >= REPORT_MS) report(viewed);
+      }, BEAT_MS);
+    viewed = view;
+    reported = acted = attend();
+    left = MOST_MS;
     engaged = seen = height = told = 0;
     clearTimeout(settling);
     settling = setTimeout(() => {
@@ -233,15 +264,13 @@ var engagement = (core) => {
       settling = 0;
       look();
     }
-    const sd = height ? Math.min(100, Math.round(seen / height * 100)) : 0;
-    if (engaged < WORTH_MS && sd <= told) return;
-    core.j("engagement", view, { e: Math.round(engaged), sd: height ? sd : void 0 });
-    engaged = 0;
-    told = Math.max(told, sd);
+    report(view);
   });
-  core.c(window, "focus blur", attend);
-  core.c(document, "visibilitychange", attend);
-  core.c(document, "scroll", look);
+  core.a(window, "blur", attend);
+  core.a(window, "focus", () => acted = attend());
+  core.a(document, "visibilitychange", () => acted = attend());
+  core.a(document, "scroll", () => (act(), look()));
+  core.a(window, "pointermove pointerdown keydown wheel touchstart", act, true);
 };
 
 // src/parts/exclusions.ts
@@ -255,7 +284,7 @@ var exclusions = (core) => {
     if (beacon.n == "consent") return beacon;
     const { pathname, hash } = new URL(beacon.u, location.href);
     const path = pathname + (beacon.h ? hash : "");
-    const [only, not] = ["include", "exclude"].map(core.a);
+    const [only, not] = ["include", "exclude"].map(core.b);
     if (not && matches(String(not), path) || only && !matches(String(only), path)) return;
     return beacon;
   });
@@ -265,16 +294,16 @@ var exclusions = (core) => {
 var TYPES = "pdf,xlsx,docx,txt,rtf,csv,exe,key,pps,ppt,pptx,7z,pkg,rar,gz,zip,avi,mov,mp4,mpeg,wmv,midi,mp3,wav,wma,dmg";
 var fileDownloads = (core) => {
   core.g.push((event) => {
-    const link = core.a("file-downloads") != null && core.o(event);
+    const link = core.b("file-downloads") != null && core.o(event);
     if (!link) return;
     const path = link.pathname;
     const [only, more] = ["file-types", "add-file-types"].map(
-      (name) => core.a(name) || core.l && core.l.getAttribute(name) || ""
+      (name) => core.b(name) || core.l && core.l.getAttribute(name) || ""
     );
     const types = (only || TYPES) + "," + more;
     const type = path.includes(".") && path.split(".").pop().toLowerCase();
     if (!type || !types.toLowerCase().split(/[\s,]+/).includes(type)) return;
-    core.b("File Download", { props: { url: link.origin + path } });
+    core.c("File Download", { props: { url: link.origin + path } });
     return true;
   });
 };
@@ -282,9 +311,9 @@ var fileDownloads = (core) => {
 // src/parts/form-submissions.ts
 var formSubmissions = (core) => {
   core.g.push((event) => {
-    if (event.type != "submit" || core.a("form-submissions") == null) return;
+    if (event.type != "submit" || core.b("form-submissions") == null) return;
     const action = event.target.getAttribute("action") || "";
-    core.b("Form: Submission", { props: { path: new URL(action, location.href).pathname } });
+    core.c("Form: Submission", { props: { path: new URL(action, location.href).pathname } });
     return true;
   });
 };
@@ -293,7 +322,7 @@ var formSubmissions = (core) => {
 var FLAG = "footfall_ignore";
 var BUTTON = "[data-footfall-opt-out]";
 var optOut = (core) => {
-  const track2 = core.b;
+  const track2 = core.c;
   let off = false;
   const stored = (work) => {
     try {
@@ -321,40 +350,50 @@ var optOut = (core) => {
     stored((storage) => [FLAG, "plausible_ignore"].forEach((name) => storage.removeItem(name)));
     label();
   };
-  core.c(document, "click", ({ target }) => {
+  core.a(document, "click", ({ target }) => {
     if (target.closest(BUTTON)) (isOff() ? track2.optIn : track2.optOut)();
   }, true);
-  if (document.readyState == "loading") core.c(document, "DOMContentLoaded", label);
+  if (document.readyState == "loading") core.a(document, "DOMContentLoaded", label);
   else label();
 };
 
 // src/parts/outbound-links.ts
 var outboundLinks = (core) => {
   core.g.push((event) => {
-    const link = core.a("outbound-links") != null && core.o(event);
+    const link = core.b("outbound-links") != null && core.o(event);
     if (!link || !/^http/.test(link.protocol) || link.host == location.host) return;
-    core.b("Outbound Link: Click", { props: { url: link.origin + link.pathname } });
+    core.c("Outbound Link: Click", { props: { url: link.origin + link.pathname } });
     return true;
   });
 };
 
 // src/parts/pageview-props.ts
+var plain = (given) => typeof given == "object" && !Array.isArray(given) ? given : {};
 var pageviewProps = (core) => {
+  let viewed = {};
   core.f.push((beacon) => {
-    if (beacon.n == "engagement" || beacon.n == "consent") return beacon;
-    const given = core.a("props");
-    const props = { ...typeof given == "function" ? given(beacon.n) : given };
+    if (beacon.n == "consent") return beacon;
+    if (beacon.n == "engagement") return beacon.u == viewed.u ? { ...beacon, p: viewed.p } : beacon;
+    let given = core.b("props");
+    try {
+      if (typeof given == "function") given = given(beacon.n);
+    } catch {
+      given = 0;
+    }
+    const props = { ...plain(given) };
     for (const { name, value } of core.l ? core.l.attributes : []) {
       const [, prop] = /^(?:data-prop|event)-(.+)/.exec(name) || [];
       if (prop) props[prop] = value;
     }
-    return Object.keys(props)[0] ? { ...beacon, p: { ...props, ...beacon.p } } : beacon;
+    if (Object.keys(props)[0]) beacon = { ...beacon, p: { ...props, ...plain(beacon.p) } };
+    if (beacon.n == "pageview") viewed = beacon;
+    return beacon;
   });
 };
 
 // src/parts/revenue.ts
 var revenue = (core) => {
-  core.q.push(({ "revenue-amount": amount, "revenue-currency": currency }, options) => {
+  core.s.push(({ "revenue-amount": amount, "revenue-currency": currency }, options) => {
     if (amount && currency) options.revenue = { amount, currency };
   });
 };
@@ -375,16 +414,22 @@ var read = (element) => {
 };
 var taggedEvents = (core) => {
   core.g.push((event) => {
-    const element = event.target.closest(TAGGED);
+    const target = event.target;
+    const element = target.closest(TAGGED);
     if (!element) return;
-    const form = element.tagName == "FORM";
-    if (form != (event.type == "submit") || event.type == "auxclick" && !core.o(event)) return;
+    const link = core.o(event);
+    const form = element.matches("form") || !!element.querySelector("form");
+    if (form != (event.type == "submit") || event.type == "auxclick" && !link) return;
+    const control = target.closest("label")?.control;
+    if (control && control != target && element.contains(control)) return;
     const props = {};
     const options = { props };
     const { "event-name": name, ...tags } = read(element);
+    if (link && /^http/.test(link.protocol) && !element.hasAttribute("data-footfall-event"))
+      props.url = link.origin + link.pathname;
     for (const key in tags) if (!key.indexOf("event-")) props[key.slice(6)] = tags[key];
-    for (const more of core.q) more(tags, options);
-    core.b(name, options);
+    for (const more of core.s) more(tags, options);
+    core.c(name, options);
     return true;
   });
 };
@@ -420,7 +465,7 @@ var vitals = (core) => {
   core.m.push((hiding) => {
     if (hiding && landing && Object.keys(latest)[0]) core.j("engagement", landing, { e: 0 });
   });
-  core.c(
+  core.a(
     window,
     "pageshow",
     ({ persisted }) => {
@@ -432,7 +477,7 @@ var vitals = (core) => {
 
 // src/index.ts
 var acting = (part, name) => (core) => {
-  if (name) core.s[name] = "";
+  if (name) core.t[name] = "";
   if (!core.g) acts(core);
   part(core);
 };

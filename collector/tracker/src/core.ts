@@ -50,6 +50,7 @@ export const create = (
   waiting: Call[],
 ): Track => {
   let view: string | undefined;
+  let route: string; // the address as it tells one page from another
   let views = -2; // since the page was loaded or came back; -1: it is about to begin; -2: it was never visible
   let referrer: string | undefined; // known for the first view only
   let batch: string[] = []; // beacons as JSON
@@ -70,11 +71,13 @@ export const create = (
   const refused = () =>
     (navigator.doNotTrack as any) == 1 ||
     (!has('local') && /^(localhost|127\..+|\[::1]|)$/.test(location.hostname)) ||
-    (!has('automated') && (navigator.webdriver || (window as any).Cypress)) ||
+    (!has('automated') && navigator.webdriver) ||
     safe(() => /true/.test(localStorage.footfall_ignore + localStorage.plausible_ignore))();
 
   // A fragment is sent only where it is the route. No address holds a line's end.
   const here = () => location.href.split(has('hash') ? '\n' : '#')[0];
+  // What tells one page from another is what is stored of every address: a query is state of the same page.
+  const look = () => (route = here().replace(/\?[^#]*/g, ''));
 
   const flush = async (leaving?: boolean) => {
     if (!batch[0]) return;
@@ -96,30 +99,33 @@ export const create = (
       outcome = { error };
     }
     flying -= body.length;
-    for (const callback of tell) callback(outcome);
+    for (const callback of tell) safe(callback)(outcome);
   };
 
   const send: Core['_send'] = (n, u, more, callback) => {
     let beacon: Beacon | undefined = {
       n,
       u,
-      d: option('domain') || undefined,
-      h: has('hash') || undefined,
+      // The page's host, also where the event has an address of its own.
+      d: option('domain') || location.hostname,
+      h: has('hash'),
       // Intl reads in a language first, which takes ten times as long as the rest of this script.
-      tz: (window as any).Temporal?.Now.timeZoneId() ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
+      tz: (self as any).Temporal?.Now.timeZoneId() ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
       w: screen.width,
       ...more,
     };
     // Parts may ask the page's own functions: what one of them throws ends one beacon and nothing else.
     for (const fill of core._fill) beacon = beacon && safe(fill)(beacon);
-    if (!beacon || refused()) return callback && setTimeout(callback);
-    if (callback) callbacks.push(callback);
+    if (!beacon || refused()) return setTimeout(safe(callback!));
+    callbacks.push(callback!); // or nothing, which is safe to call
     batch.push(JSON.stringify(beacon));
     if (`${batch}`.length > FULL) flush();
     else if (!batch[1]) setTimeout(flush, GATHERING_MS);
   };
 
-  const event = (name: string, options: EventOptions = {}, url = options.url || here()) => {
+  const event = (name: string, options?: EventOptions | null) => {
+    options ||= {};
+    const url = options.url || here();
     send(
       name,
       url,
@@ -135,23 +141,24 @@ export const create = (
 
   const enter = (options?: EventOptions) => {
     view = event('pageview', options);
-    const first = !views++;
-    for (const start of core._enter) safe(start)(first, view);
+    for (const start of core._enter) safe(start)(!views, view);
+    views++;
   };
 
   const arrive = (from?: string) => {
     referrer = from;
+    look();
     if (!has('manual')) enter();
   };
 
-  const moved = safe(() => {
-    if (views < 0 || here() == view) return;
+  // An entry that is replaced is the same page, said otherwise: a map that is moved, a search as it is typed.
+  const moved = safe((event?: any) => {
+    if (route == look() || event?.navigationType == 'replace' || views < 0) return;
     leave();
     arrive();
   });
 
   const track: Track = safe((name, options) => {
-    if (!name) return;
     if (views < 0) waiting.push([name, options]);
     else if (name == 'pageview') {
       leave();
@@ -169,11 +176,11 @@ export const create = (
   // A prerendered page, or a tab opened in the background, counts when it is first seen. It begins when the page has
   // nothing better to do: asking for the time zone, the storage and the network may take milliseconds the first time.
   const changed = () => {
-    if (document.visibilityState != 'visible') {
+    if (document.hidden) {
       begin();
       leave(true);
       flush(true);
-    } else if (views < -1 && !has('wait')) {
+    } else if (views < -1) {
       views = -1;
       // A timer of no length where there is no such thing as idling.
       (window.requestIdleCallback || setTimeout)(safe(begin), { timeout: PATIENCE_MS } as any);
@@ -191,7 +198,7 @@ export const create = (
     _option: option,
     _send: send,
     _on: on,
-    _start: safe(changed),
+    _start: changed,
     _fill: [],
     _enter: [],
     _leave: [],
@@ -204,19 +211,14 @@ export const create = (
   });
   // Leaving is read from visibilitychange: browsers fire it after pagehide, and web-vitals reports in it, at the window,
   // before it comes to the document. A page that is hidden already has only pagehide.
-  on(window, 'visibilitychange pagehide', changed);
-  const { navigation } = window as any;
-  if (navigation) on(navigation, 'currententrychange', moved);
-  else {
-    on(window, 'popstate hashchange', moved);
-    for (const name of ['pushState', 'replaceState'] as const) {
-      const original = history[name];
-      history[name] = (...given) => {
-        original.apply(history, given);
-        moved();
-      };
-    }
-  }
+  on(window, 'visibilitychange pagehide', () => core._start());
+  on((window as any).navigation || window, 'currententrychange popstate hashchange', moved);
+  const wrap = (name: 'pushState' | 'replaceState', then: any) => {
+    const original = history[name].bind(history);
+    history[name] = (...given) => then(original(...given));
+  };
+  wrap('pushState', moved);
+  wrap('replaceState', look);
   for (const part of parts) safe(part)(core);
   core._start();
   track.on = true;

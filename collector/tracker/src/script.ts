@@ -3,11 +3,11 @@ import { type Call, create, type Making, type Options } from './core';
 
 declare const P: Making[];
 declare const O: Options;
+declare const S: HTMLScriptElement;
 
 try {
-  const script = document.currentScript as HTMLScriptElement | null;
   const page = window as any;
-  const stub: { on?: boolean; q?: Call[] } | undefined = page.footfall;
-  // Included twice: counted once.
-  if (script && !stub?.on)    page.footfall = create(O, script, new URL('/api/event', script.src || (location as any)), P, stub?.q || []);
+  const stub: { on?: boolean; q?: Call[] } = page.footfall || 0;
+  // Included twice: counted once. Beacons go where the script is from, beneath the same path: it is in a folder there.
+  if (!stub.on) page.footfall = create(O, S, new URL('../api/event', S.src || origin), P, stub.q || []);
 } catch {}

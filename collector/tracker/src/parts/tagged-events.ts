@@ -24,14 +24,22 @@ const read = (element: Element) => {
 
 export const taggedEvents: Making = (core) => {
   core._acts.push((event) => {
-    const element = (event.target as Element).closest(TAGGED);
+    const target = event.target as Element;
+    const element = target.closest(TAGGED);
     if (!element) return;
-    // A form is an event when it is sent, everything else when it is pressed; the middle button only opens links.
-    const form = element.tagName == 'FORM';
-    if (form != (event.type == 'submit') || (event.type == 'auxclick' && !core._link(event))) return;
+    const link = core._link(event);
+    // A form, or what has one in it, is an event when it is sent, by whatever key; everything else when it is pressed.
+    const form = element.matches('form') || !!element.querySelector('form');
+    if (form != (event.type == 'submit') || (event.type == 'auxclick' && !link)) return;
+    // The browser presses what a label is for, too.
+    const control = target.closest('label')?.control;
+    if (control && control != target && element.contains(control)) return;
     const props: Record<string, string> = {};
     const options: EventOptions = { props };
     const { 'event-name': name, ...tags } = read(element);
+    // Plausible's script tells where a tagged link leads.
+    if (link && /^http/.test(link.protocol) && !element.hasAttribute('data-footfall-event'))
+      props.url = link.origin + link.pathname;
     for (const key in tags) if (!key.indexOf('event-')) props[key.slice(6)] = tags[key];
     for (const more of core._tags) more(tags, options);
     core._track(name, options);

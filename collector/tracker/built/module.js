@@ -1,0 +1,1 @@
+(()=>{S||=document.querySelector('script[type=module]:is([data-domain],[src*="/js/script."],[src*="/js/p"])');S||console.warn("footfall: nothing is counted, no tag of its own found: use <script defer src=…>");})();

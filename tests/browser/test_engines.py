@@ -1,0 +1,147 @@
+"""The tracker's core journeys in real Firefox and WebKit, judged by what is stored of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from tests.browser.engines import Engine, firefox, webkit
+from tests.browser.pages import Website, website
+from tests.browser.test_tracker import COLUMNS, Stored
+from tests.house import Running, rows, running
+
+CONFIG = """
+[release]
+k = 1
+[[sites]]
+key = "lab"
+count_automated = true
+[[sites]]
+key = "quits"
+count_automated = true
+"""
+# Longer than the tracker gathers what happens, and than it waits for a page that has nothing better to do.
+PAUSE_S = 0.8
+ENGINES = ("firefox", "webkit")
+# The agent of each engine, or what went wrong in it; and the rows.
+Journey = tuple[dict[str, str | Exception], Stored]
+
+
+def _started(name: str, room: Path) -> AbstractContextManager[Engine]:
+    return firefox(room) if name == "firefox" else webkit()
+
+
+def _tag(house: Running, site: str) -> str:
+    source = f"{house.told['collector']}/js/script.js"
+    return f'<script defer data-domain="{site}" data-local data-automated src="{source}"></script>'
+
+
+def _visit(engine: Engine, name: str, house: Running, web: Website) -> None:
+    """Load, navigate by the History API, act, read, leave."""
+    button = '<button data-footfall-event="choose" data-footfall-prop-plan="pro">Choose</button>'
+    engine.open(web.page(f"/{name}/a", _tag(house, "lab"), button) + "?utm_source=letter")
+    time.sleep(PAUSE_S)
+    for step in (f"pushState(null, '', '/{name}/b')", "replaceState(null, '', '?q=a')", "pushState(null, '', '?q=ab')"):
+        engine.ask(f"history.{step}")
+    engine.ask("footfall('signup', { props: { plan: 'pro' }, revenue: { currency: 'EUR', amount: 9.5 } })")
+    engine.press("button")
+    time.sleep(1.2)
+    engine.ask("history.back()")
+    engine.ask("history.go(-1)")
+    time.sleep(PAUSE_S)
+    engine.open("about:blank")
+    time.sleep(PAUSE_S)
+
+
+def _opt_out(engine: Engine, name: str, house: Running, web: Website) -> None:
+    """Say no by the page's button: nothing follows, on the next page neither."""
+    button = '<button data-footfall-opt-out="Count me">Do not count me</button>'
+    engine.open(web.page(f"/{name}/out", _tag(house, "quits"), button))
+    time.sleep(PAUSE_S)
+    engine.press("button")
+    assert engine.ask("document.querySelector('button').textContent") == "Count me"
+    engine.ask("footfall('while out')")
+    engine.open(web.page(f"/{name}/out/next", _tag(house, "quits")))
+    time.sleep(PAUSE_S)
+    engine.ask("footfall('still out')")
+    assert engine.ask("localStorage.footfall_ignore") == "true"
+    engine.ask("footfall.optIn()")
+    assert engine.ask("localStorage.length") == 0
+    engine.open("about:blank")
+    time.sleep(PAUSE_S)
+
+
+@pytest.fixture(scope="module")
+def journey(tmp_path_factory: pytest.TempPathFactory) -> Journey:
+    """Both engines on one house, which is stopped before its rows are read."""
+    room = tmp_path_factory.mktemp("engines")
+    (room / "footfall.toml").write_text(CONFIG)
+    driven: dict[str, str | Exception] = {}
+    with running(room / "data", "--config", str(room / "footfall.toml"), sites=()) as house, website() as web:
+        for name in ENGINES:
+            profile = room / name
+            profile.mkdir()
+            try:
+                with _started(name, profile) as engine:
+                    driven[name] = str(engine.ask("navigator.userAgent"))
+                    _visit(engine, name, house, web)
+                    _opt_out(engine, name, house, web)
+            except Exception as problem:
+                driven[name] = problem
+        house.stop()
+        (found,) = rows(house.data, f"SELECT {', '.join(COLUMNS)} FROM events ORDER BY received, sequence")
+    return driven, Stored([dict(zip(COLUMNS, row, strict=True)) for row in found])
+
+
+@pytest.fixture
+def stored(journey: Journey) -> Callable[[str], Stored]:
+    def of(name: str) -> Stored:
+        went = journey[0][name]
+        if isinstance(went, Exception):
+            raise went
+        return journey[1]
+
+    return of
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("name", "mark"), [("firefox", "Firefox/"), ("webkit", "AppleWebKit/")])
+def test_it_is_the_engine_that_its_name_says(journey: Journey, name: str, mark: str) -> None:
+    agent = journey[0][name]
+    assert not isinstance(agent, Exception), agent
+    assert mark in agent
+    assert "Chrom" not in agent
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", ENGINES)
+class TestIn:
+    def test_a_load_and_its_routes_are_views_and_a_query_is_none(
+        self, stored: Callable[..., Stored], name: str
+    ) -> None:
+        views = stored(name)(name, "pageview")
+        assert [row["path"] for row in views] == [f"/{name}/a", f"/{name}/b", f"/{name}/a"]
+        assert [row["utm_source"] for row in views] == ["letter", "", "letter"]
+        assert views[0]["screen"]
+
+    def test_events_are_stored_with_what_they_carry(self, stored: Callable[..., Stored], name: str) -> None:
+        signup, choose = (row for row in stored(name)(name) if row["name"] not in ("pageview", "engagement"))
+        assert (signup["name"], signup["props"], signup["amount"]) == ("signup", {"plan": "pro"}, 950)
+        assert (choose["name"], choose["props"], choose["path"]) == ("choose", {"plan": "pro"}, f"/{name}/b")
+
+    def test_leaving_tells_attention_and_the_speed_of_the_load(self, stored: Callable[..., Stored], name: str) -> None:
+        reports = stored(name)(name, "engagement")
+        engaged = {row["path"]: row["engaged_ms"] for row in reports if row["engaged_ms"]}
+        assert 1000 <= engaged[f"/{name}/b"] <= 20_000
+        (measured,) = (row for row in reports if row["ttfb"] >= 0)
+        assert measured["path"] == f"/{name}/a"
+        assert measured["fcp"] >= measured["ttfb"]
+
+    def test_after_an_opt_out_nothing_is_stored(self, stored: Callable[..., Stored], name: str) -> None:
+        # The view before the word may be gone already: that is what it asks for.
+        assert set(stored(name).names(name, "quits")) <= {"pageview"}
+        assert f"/{name}/out/next" not in stored(name).views(name, "quits")
