@@ -18,7 +18,7 @@ from dashboards.period import Period, between
 from dashboards.report import Reports
 from pipeline.months import sum_months
 from schema.event import PAGEVIEW
-from schema.families import FAMILIES
+from schema.families import KEY
 from schema.metrics import OTHER, PEOPLE_BUCKET, VITALS
 from schema.migrate import migrate
 from schema.months import TABLES
@@ -153,11 +153,13 @@ def _insert(store: Store, plan: Plan, state: str, first: dt.date, days: int) -> 
     given = {"site": SITE.key, "first": first, "days": days, "seed": plan.seed}
     vitals = _vitals(plan) if state == "released" else _histograms(plan)
     # One thread, so that a month is one part: what merges make of it.
-    # Each selects the columns in the order in which its family lists them.
-    for family, select in (("cells", _cells(plan)), ("conversions", _CONVERSIONS), ("vitals", vitals)):
-        columns = ", ".join(FAMILIES[family].columns)
-        if family == "vitals" and state != "released":
-            columns = columns.replace("bucket", "buckets, counts")
+    of_buckets = "bucket" if state == "released" else "buckets, counts"
+    for family, own, select in (
+        ("cells", ", ".join(_MEASURES), _cells(plan)),
+        ("conversions", "goal, currency, converters, conversions, amount, payers", _CONVERSIONS),
+        ("vitals", f"metric, {of_buckets}, samples, good, poor, people", vitals),
+    ):
+        columns = f"{', '.join(KEY)}, {own}"
         store.command(f"INSERT INTO {state}_{family} ({columns}) {select}", given, max_threads=1, max_insert_threads=1)
 
 
@@ -170,13 +172,24 @@ def _value(dimension: str, place: str, many: int) -> str:
     return f"concat('/', {dimension}, '/', toString({place} + {many} * (cityHash64({place}, day) % {_VALUES_OF_ALL})))"
 
 
-def _measures(place: str, *, shares: str = "") -> str:
-    """SQL for the nine measures of a cell; values in front places have more of everything."""
+# By measure of a cell; those that are not here have their defaults.
+_MEASURES = {
+    "visitors": "visitors",
+    "visits": "visitors + intDiv(visitors, 5) AS visits",
+    "pageviews": "visits * 3 AS pageviews",
+    "events": "pageviews + visits",
+    "entries": "visits AS entries",
+    "exits": "visits",
+    "bounces": "intDiv(visits, 2)",
+    "visit_seconds": "visits * 95",
+    "engaged_ms": "visits * 41000",
+}
+
+
+def _measures(place: str) -> str:
+    """SQL for the measures of a cell; values in front places have more of everything."""
     visitors = f"5 + intDiv(2000 + cityHash64({place}, day, {{seed:UInt32}}, 'v') % 400, 1 + {place}) AS visitors"
-    return (
-        f"{visitors}, visitors + intDiv(visitors, 5) AS visits, visits * 3 AS pageviews, pageviews + visits, "
-        f"visits AS entries, visits, intDiv(visits, 2), visits * 95, visits * 41000{shares}"
-    )
+    return ", ".join((_MEASURES | {"visitors": visitors}).values())
 
 
 def _cells(plan: Plan) -> str:

@@ -124,6 +124,23 @@ def test_more_events_of_one_second_than_a_second_has_names_for_are_all_replayed(
     assert len(quarantine) == 0
 
 
+def test_an_event_of_a_later_version_stays_for_it_and_says_so(tmp_path: Path) -> None:
+    quarantine = Quarantine(tmp_path / "q")
+    quarantine.put("a-0", list(structs.astuple(make_event("s", NOON, DAY, visitor=7))))
+    file = tmp_path / "q" / "a-0.event"
+    kept = msgspec.msgpack.decode(file.read_bytes())
+    later = {"fields": ["mood", *kept["fields"]], "row": ["fine", *kept["row"]]}
+    file.write_bytes(msgspec.msgpack.encode(later))
+    (held,) = quarantine.held()
+    assert "'mood', which this version does not know" in held.reason
+    assert (held.fields["site"], held.fields["visitor"], held.fields["mood"]) == ("s", 7, "fine")
+    assert quarantine.replay(["a-0"], now=NOON) == 0
+    # It is found by whoever objects, and dies with its lifetime.
+    assert quarantine.forget({("s", day_number(DAY), 7)}) == 1
+    file.write_bytes(msgspec.msgpack.encode(later))
+    assert (quarantine.expire(NOON + 29 * DAY_S), quarantine.expire(NOON + 31 * DAY_S)) == (0, 1)
+
+
 def test_two_replays_at_once_are_refused_and_nothing_is_taken(tmp_path: Path) -> None:
     quarantine = Quarantine(tmp_path / "q")
     quarantine.put("a-0", list(structs.astuple(make_event("s", NOON, DAY))))
