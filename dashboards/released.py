@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
+from schema.manifest import standing
 from schema.months import MARK
 from schema.store import Store
 
@@ -48,11 +49,13 @@ def released_days(
     with the first day. months: those of such releases (dashboards/months.py)."""
     start = before or first
     # Plain rows of all days there are: the engine plans an aggregate for longer than it takes to read some years.
-    found = store.rows(
-        f"SELECT day, k, rows, complete, over_counted, {MARK} FROM manifest WHERE site = {{site:String}}",
+    entries = store.rows(
+        f"""SELECT day, k, rows, complete, over_counted, {MARK}, number, origin FROM manifest
+        WHERE site = {{site:String}}""",
         {"site": site},
         **store.brief,
     )
+    found = standing(entries, day=0, number=6, origin=7)
     days = sorted(row[0] for row in found)
     inside = sorted(row for row in found if first <= row[0] <= last)
     releases = [(row[0], row[2], row[5]) for row in found]

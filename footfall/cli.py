@@ -27,7 +27,7 @@ _COMMANDS = {
     "canary": "canary:canary",
     "quarantine": "quarantine:quarantine",
     "migrate": "changing:migrate_",
-    "import": "changing:import_",
+    "import": "importing:import_",
     "demo": "changing:demo_",
 }
 

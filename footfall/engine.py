@@ -9,9 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import fcntl
-import http.client
 import os
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,8 +31,10 @@ from pipeline.imports import Batch, Import, abandon_all
 from pipeline.layout import LayoutUnknown
 from pipeline.release import received_by_spool
 from pipeline.settings import SiteRules
+from pipeline.undo import runs, undo
 from schema.event import Event
 from schema.host import site_name
+from schema.manifest import RELEASED_DAYS
 from schema.migrate import migrate
 from schema.site import Site
 from schema.store import Store, StoreDown, StoreError
@@ -42,8 +42,8 @@ from schema.store import Store, StoreDown, StoreError
 from .foreign_pages import foreign_pages
 from .outcomes import outcomes
 from .settings import Settings, SiteSettings
+from .unix_http import UnixConnection
 
-_TIMEOUT_S = 600.0
 # An engine that starts anew takes seconds, after a fatal signal on a busy machine many of them.
 _STARTS_WITHIN_S = 30.0
 
@@ -79,7 +79,10 @@ class House(Protocol):
     def import_begin(self, site: Site) -> str: ...
     def import_add(self, run: str, rows: list[list[Any]]) -> None: ...
     def import_finish(self, run: str, origin: str) -> dict[str, Any]: ...
+    def import_preview(self, run: str) -> dict[str, Any]: ...
     def import_abandon(self, run: str) -> None: ...
+    def import_runs(self) -> list[dict[str, Any]]: ...
+    def import_undo(self, run: str) -> dict[str, Any]: ...
     def status(self) -> dict[str, Any]: ...
 
 
@@ -126,6 +129,26 @@ class Engine:
         del self._imports[run]
         return structs.asdict(imported.finish([self._site(site.key)], time.time(), origin))
 
+    def import_preview(self, run: str) -> dict[str, Any]:
+        """What `import_finish` would release; forget all of it."""
+        imported, site = self._run(run)
+        del self._imports[run]
+        told, skipped = imported.preview([self._site(site.key)], time.time())
+        answer: dict[str, Any] = msgspec.to_builtins(told)
+        return answer | {"skipped": skipped}
+
+    def import_runs(self) -> list[dict[str, Any]]:
+        """Every import that has released days."""
+        return [msgspec.to_builtins(run) for run in runs(self.store)]
+
+    def import_undo(self, run: str) -> dict[str, Any]:
+        """Take an import back. Raises CannotDo where there is none of that name."""
+        undone = undo(self.store, run, time.time())
+        if undone is None:
+            raise CannotDo(f"import {run!r} is not known; `footfall import list` tells the names")
+        answer: dict[str, Any] = msgspec.to_builtins(undone)
+        return answer
+
     def import_abandon(self, run: str) -> None:
         imported, _ = self._run(run)
         del self._imports[run]
@@ -134,7 +157,9 @@ class Engine:
     def status(self) -> dict[str, Any]:
         """What `footfall check` reports of the store."""
         last = self.store.rows("SELECT site, toString(max(received)), count() FROM events GROUP BY site ORDER BY site")
-        released = self.store.rows("SELECT site, count(), toString(max(day)) FROM manifest GROUP BY site ORDER BY site")
+        released = self.store.rows(
+            f"SELECT site, count(), toString(max(day)) FROM {RELEASED_DAYS} GROUP BY site ORDER BY site"
+        )
         marks = received_by_spool(self.store)
         return {
             "store": self.store.name,
@@ -200,8 +225,17 @@ class Remote:
     def import_finish(self, run: str, origin: str) -> dict[str, Any]:
         return self._ask("import_finish", _ImportEnd(run, origin))
 
+    def import_preview(self, run: str) -> dict[str, Any]:
+        return self._ask("import_preview", run)
+
     def import_abandon(self, run: str) -> None:
         self._ask("import_abandon", run)
+
+    def import_runs(self) -> list[dict[str, Any]]:
+        return list(self._ask("import_runs", None)["runs"])
+
+    def import_undo(self, run: str) -> dict[str, Any]:
+        return self._ask("import_undo", run)
 
     def status(self) -> dict[str, Any]:
         return self._ask("status", None)
@@ -211,7 +245,7 @@ class Remote:
         return answer
 
     def _call(self, what: str, argument: Any) -> bytes:
-        connection = _UnixConnection(self._path)
+        connection = UnixConnection(self._path)
         try:
             connection.request("POST", f"/{what}", msgspec.msgpack.encode(argument))
             answer = connection.getresponse()
@@ -311,6 +345,12 @@ def control_app(engine: Engine) -> Starlette:
             case "import_finish":
                 end = msgspec.convert(argument, _ImportEnd)
                 return engine.import_finish(end.run, end.origin)
+            case "import_preview":
+                return engine.import_preview(argument)
+            case "import_runs":
+                return {"runs": engine.import_runs()}
+            case "import_undo":
+                return engine.import_undo(argument)
             case "import_abandon":
                 engine.import_abandon(argument)
                 return {}
@@ -358,30 +398,3 @@ def iso_date(text: str) -> dt.date:
         return dt.date.fromisoformat(text)
     except ValueError:
         raise CannotDo(f"date {text!r}: write YYYY-MM-DD") from None
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over a UNIX socket."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=_TIMEOUT_S)
-        self._unix_path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(_TIMEOUT_S)
-        with short_path(self._unix_path) as path:
-            self.sock.connect(path)
-
-
-@contextlib.contextmanager
-def short_path(path: Path) -> Iterator[str]:
-    """The path as a UNIX socket takes it: 107 bytes at most, so a long one is spelled through its directory."""
-    if len(os.fsencode(path)) <= 107:
-        yield str(path)
-        return
-    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{descriptor}/{path.name}"
-    finally:
-        os.close(descriptor)

@@ -5,6 +5,7 @@ In: the plain values a command answers with. Out: text.
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from .intake import Summary
@@ -46,12 +47,40 @@ def import_summary(summary: Summary) -> str:
     days = summary.days_released
     if days:
         lines.append(f"{counted(len(days), 'day')} released: {days[0]} to {days[-1]}")
+    if summary.run:
+        lines.append(f"To take it back: footfall import undo {summary.run}")
     lines += [f"  {day} skipped: {reason}" for day, reason in summary.days_skipped.items()]
     if summary.undeclared:
         lines.append(f"{summary.site} is not in the settings: add it there, or the dashboards do not show it.")
+    if summary.preview is not None:
+        lines += ["", _preview(summary.preview), ""]
     if summary.changed_nothing:
         lines.append("Nothing changed.")
     return "\n".join(lines)
+
+
+def _preview(told: dict[str, Any]) -> str:
+    """What an import would release."""
+    columns = ("day", "visitors", "visits", "pageviews")
+    rows = [[text_of(day[column]) for column in columns] for day in told["days"]]
+    parts = [table(["would be released", *columns[1:]], rows)] if rows else ["No day would be released."]
+    if told["pages"]:
+        parts += ["", table(["page", "pageviews"], [[page, str(views)] for page, views in told["pages"].items()])]
+    return "\n".join(parts)
+
+
+def import_runs(runs: list[dict[str, Any]]) -> str:
+    """The imports there are."""
+    rows = [
+        [run["run"], run["site"], run["made_by"], date_of(run["released_at"]), str(len(run["days"])), run["days"][0],
+         run["days"][-1], date_of(run["undone"]) if run["undone"] else "–"]
+        for run in runs
+    ]  # fmt: skip
+    return table(["run", "site", "by", "imported", "days", "first", "last", "taken back"], rows)
+
+
+def date_of(moment: int) -> str:
+    return dt.datetime.fromtimestamp(moment, dt.UTC).date().isoformat()
 
 
 def counted(number: int, what: str) -> str:

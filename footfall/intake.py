@@ -41,6 +41,10 @@ class Summary(Struct):
     undeclared: bool = False
     # By file.
     formats: dict[str, str] = field(default_factory=dict)
+    # What takes it back, "" where nothing was released.
+    run: str = ""
+    # What would have been released, of a dry run.
+    preview: dict[str, Any] | None = None
 
     @property
     def changed_nothing(self) -> bool:
@@ -54,8 +58,10 @@ def run(
     places: Places,
     origin: str,
     counted: Callable[[Client], object] = lambda _: None,
+    dry: bool = False,
 ) -> Summary:
-    """Anonymize and hand over everything, then release its days. counted: told the client of every event."""
+    """Anonymize and hand over everything, then release its days. counted: told the client of every event. dry: tell
+    what would be released instead."""
     known = is_declared(house, rules)
     summary, dropped, keys = Summary(rules.site.key), Counter[str](), PassingKeys()
     datacenters = datacenters_of(house.settings)
@@ -82,7 +88,7 @@ def run(
                 house.import_add(name, batch)
                 batch = []
         house.import_add(name, batch)
-        report = house.import_finish(name, origin)
+        report = house.import_preview(name) if dry else house.import_finish(name, origin)
     except BaseException:
         house.import_abandon(name)
         raise
@@ -90,8 +96,13 @@ def run(
         keys.destroy()
     summary.dropped = {str(reason): count for reason, count in dropped.most_common()}
     summary.undeclared = not known
-    summary.days_released = list(report["released"])
     summary.days_skipped = dict(report["skipped"])
+    if dry:
+        summary.preview = {"days": report["days"], "pages": report["pages"]}
+    else:
+        summary.days_released = list(report["released"])
+    if summary.days_released:
+        summary.run = name
     return summary
 
 

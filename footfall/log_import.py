@@ -22,12 +22,13 @@ from .intake import Sent, Summary, is_declared, rules_of, run
 
 class LogOptions(Struct, frozen=True):
     """How access logs are read. format: a format string. redirects: count them, too. accept_…: what a log may be,
-    though it looks wrong."""
+    though it looks wrong. dry: release nothing."""
 
     format: str = ""
     redirects: bool = False
     accept_one_address: bool = False
     accept_unreadable: bool = False
+    dry: bool = False
 
 
 _USUAL = LogOptions()
@@ -61,6 +62,6 @@ def import_access_log(
         if problem:
             raise CannotDo(f"{problem}; nothing was released")
 
-    summary = run(house, rules, sent(), places, "import", crowd.add)
+    summary = run(house, rules, sent(), places, "import", crowd.add, options.dry)
     summary.formats = {log.name: log.format for log in logs if log.format}
     return summary

@@ -340,9 +340,10 @@ def run_engine(settings: Settings, dashboards: socket.socket | None, parts: Sequ
     from schema.migrate import migrate
     from schema.store import Store
 
-    from .engine import Engine, accounts, control_app, control_path, short_path
+    from .engine import Engine, accounts, control_app, control_path
     from .missing import teller
     from .preview import comparer
+    from .unix_http import short_path
 
     store = _open_patiently(lambda: Store(settings.dsn, settings.store.cluster))
     quarantine = Quarantine(settings.directory / "quarantine")

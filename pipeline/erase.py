@@ -14,6 +14,7 @@ from collections.abc import Mapping
 
 import structlog
 
+from schema.manifest import RELEASED_DAYS
 from schema.site import Site, day_number
 from schema.store import Store
 
@@ -54,7 +55,7 @@ def erase(
     touched = store.rows(
         f"""SELECT DISTINCT site, day FROM
         (SELECT site, day FROM erasures WHERE {_COMPLETE} UNION ALL SELECT site, day FROM events WHERE {mine})
-        WHERE (site, day) NOT IN (SELECT site, day FROM manifest) ORDER BY site, day""",
+        WHERE (site, day) NOT IN {RELEASED_DAYS} ORDER BY site, day""",
         before,
     )
     # Only the partitions that hold such rows are written anew. A partition's id is ClickHouse's own, without quotes.

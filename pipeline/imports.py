@@ -11,19 +11,22 @@ import datetime as dt
 import re
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
+from schema.manifest import RELEASED_DAYS, origin_of
 from schema.site import Site, local_day
 from schema.store import Store
 
+from .import_preview import Preview, preview
 from .layout import arranged
 from .release import release
 from .settings import SiteRules
 from .writer import COLUMNS
 
+_RELEASED = f"SELECT count() FROM {RELEASED_DAYS} WHERE site = {{site:String}} AND day = {{day:Date}}"
 _TABLE = re.compile(r"import_[0-9a-f]{16}")
 
 
@@ -77,33 +80,49 @@ class Import:
         self._next += len(rows)
         self.store.insert(self.table, COLUMNS, [list(column) for column in columns])
 
-    def finish(self, sites: Sequence[tuple[Site, SiteRules]], now: float, origin: str) -> ImportReport:
-        """Release the days that may be, drop the table."""
+    def finish(self, sites: Sequence[tuple[Site, SiteRules]], now: float, made_by: str) -> ImportReport:
+        """Release the days that may be, drop the table. made_by: what imports."""
         known = {site.key: (site, rules) for site, rules in sites}
         released: list[str] = []
-        skipped: dict[str, str] = {}
         try:
-            found: dict[str, list[dt.date]] = {}
-            for key, day in self.store.rows(f"SELECT DISTINCT site, day FROM {self.table} ORDER BY site, day"):
-                reason = self._unfit(known[key][0], day, now)
-                if reason:
-                    skipped[day.isoformat()] = reason
-                else:
-                    found.setdefault(key, []).append(day)
+            found, skipped = self._days(known, now)
             for key, days in found.items():
-                release(self.store, self.table, *_one(known[key], days), now, origin)
+                release(self.store, self.table, *_one(known[key], days), now, origin_of(made_by, self.run))
                 released += [day.isoformat() for day in days]
         finally:
             self.abandon()
         return ImportReport(released, skipped)
 
+    def preview(self, sites: Sequence[tuple[Site, SiteRules]], now: float) -> tuple[Preview, dict[str, str]]:
+        """What `finish` would release, and which days it would skip; drop the table."""
+        known = {site.key: (site, rules) for site, rules in sites}
+        try:
+            found, skipped = self._days(known, now)
+            return preview(self.store, self.table, found, known), skipped
+        finally:
+            self.abandon()
+
     def abandon(self) -> None:
         """Drop the table and everything in it, at once."""
         self.store.command(f"DROP TABLE IF EXISTS {self.table} SYNC")
 
+    def _days(
+        self, known: Mapping[str, tuple[Site, SiteRules]], now: float
+    ) -> tuple[dict[str, list[dt.date]], dict[str, str]]:
+        """(the days that may be released, by site; why others may not)."""
+        found: dict[str, list[dt.date]] = {}
+        skipped: dict[str, str] = {}
+        for key, day in self.store.rows(f"SELECT DISTINCT site, day FROM {self.table} ORDER BY site, day"):
+            reason = self._unfit(known[key][0], day, now)
+            if reason:
+                skipped[day.isoformat()] = reason
+            else:
+                found.setdefault(key, []).append(day)
+        return found, skipped
+
     def _unfit(self, site: Site, day: dt.date, now: float) -> str:
         where = {"site": site.key, "day": day}
-        if self.store.rows("SELECT count() FROM manifest WHERE site = {site:String} AND day = {day:Date}", where)[0][0]:
+        if self.store.rows(_RELEASED, where)[0][0]:
             return "released already"
         if day >= local_day(site.timezone, now).date:
             return "not over yet"

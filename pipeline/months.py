@@ -15,6 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from schema.families import FAMILIES
+from schema.manifest import STANDING
 from schema.months import GOALS, MARK, TABLES, TOTALS
 from schema.store import Store, StoreDown
 
@@ -35,7 +36,7 @@ def sum_months(store: Store, longest_s: float = 5) -> list[tuple[str, dt.date]]:
     begin no other month after so long, because other work waits; the next run goes on."""
     until = time.monotonic() + longest_s
     found = store.rows(
-        f"SELECT site, toStartOfMonth(day) AS month, groupArray(day), groupBitXor({MARK}) FROM manifest "
+        f"SELECT site, toStartOfMonth(day) AS month, groupArray(day), groupBitXor({MARK}) FROM {STANDING} "
         "GROUP BY site, month ORDER BY site, month"
     )
     months = [Month(site, first, tuple(days), releases) for site, first, days, releases in found]
@@ -44,6 +45,9 @@ def sum_months(store: Store, longest_s: float = 5) -> list[tuple[str, dt.date]]:
     good = {number for number, _ in newest.values()}
     # Those that were made anew by an earlier run: a question that was under way then has ended.
     _forget(store, {number for _, _, number, _ in made} - good)
+    # Of no released day any more: an import was taken back.
+    there = {(month.site, month.first) for month in months}
+    _forget(store, {number for key, (number, _) in newest.items() if key not in there})
     due = [month for month in months if newest.get((month.site, month.first), (0, None))[1] != month.releases]
     if due:
         _forget(store, _unfinished(store) - good)

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import json
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import structlog
 from msgspec import Struct
 
 from schema.families import FAMILIES
+from schema.manifest import RELEASED_DAYS
 from schema.metrics import PEOPLE_BUCKET
 from schema.site import Site, day_bounds, day_number
 from schema.store import Store
 
 from .insert import insert
+from .manifest import RELEASING, Entry, append
 from .rollup import ROLLING, build, clear_staging, drop_open
 from .settings import SiteRules
 
@@ -30,12 +29,8 @@ log = structlog.get_logger("release")
 DAY_S = 86_400
 # Retention outranks completeness (rule X3): so long before its raw rows die, a day is released as it is.
 LAST_CALL_S = 6 * 3600
-# Of the columns that are digested: those of version 1 end with engaged_ms.
-VERSION = "2"
 # Clocks of several hosts may differ so much.
 AHEAD_S = 60
-# The check, the number in the chain and the manifest are one step: an import may release beside the day's close.
-_RELEASING = threading.Lock()
 
 
 class ReleasedAlready(Exception):
@@ -56,7 +51,7 @@ def open_days(store: Store, since: dt.date | None = None) -> list[OpenDay]:
     bound = "AND received >= toDateTime({since:Date}, 'UTC')" if since else ""
     rows = store.rows(
         f"""SELECT site, day, count(), toUnixTimestamp(min(toDateTime(toDate(received) + lifetime, 'UTC')))
-        FROM events WHERE (site, day) NOT IN (SELECT site, day FROM manifest) {bound}
+        FROM events WHERE (site, day) NOT IN {RELEASED_DAYS} {bound}
         GROUP BY site, day ORDER BY day, site""",
         {"since": since} if since else {},
     )
@@ -135,54 +130,29 @@ def release(
     over_counted: bool = False,
 ) -> None:
     """Release days together: their rows first, then all manifests in one insert, so that it is all or nothing."""
-    with _RELEASING:
+    with RELEASING:
         known = store.rows(
-            "SELECT day FROM manifest WHERE site = {site:String} AND day IN {days:Array(Date)}",
+            f"SELECT day FROM {RELEASED_DAYS} WHERE site = {{site:String}} AND day IN {{days:Array(Date)}}",
             {"site": site.key, "days": list(days)},
         )
         if known:
             raise ReleasedAlready(f"{site.key}: {known[0][0]} is released already; a released day never changes")
-        number, previous = _last_manifest(store, site)
-        manifests: list[dict[str, Any]] = []
+        entries = []
         for day in sorted(days):
             with ROLLING:
                 _forget_unfinished(store, site, day)
                 build(store, source, site, day, rules)
                 rows, digest = _publish(store, site, day)
                 clear_staging(store, site, day)
-            number += 1
-            manifest = {
-                "site": site.key,
-                "number": number,
-                "day": day,
-                "released_at": int(now),
-                "origin": origin,
-                "version": VERSION,
-                "preset": rules.preset,
-                "k": rules.k,
-                "complete": complete,
-                "over_counted": over_counted,
-                "rows": rows,
-                "digest": digest,
-                "previous": previous,
-            }
-            previous = manifest_digest(manifest)
-            manifests.append(manifest)
-        if manifests:
-            columns = list(manifests[0])
-            store.insert("manifest", columns, [[manifest[column] for manifest in manifests] for column in columns])
-
-
-def manifest_digest(manifest: dict[str, Any]) -> str:
-    """SHA-256 of a manifest row: what the next one of its site carries as `previous`."""
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True, default=str).encode()).hexdigest()
+            entries.append(
+                Entry(site.key, 0, day, int(now), origin, rules.preset, rules.k, complete, over_counted, rows, digest)
+            )
+        append(store, entries)
 
 
 def _drop_closed(store: Store, known: Mapping[str, tuple[Site, SiteRules]]) -> None:
     """Drop the open rows of days that an earlier run released: a question that was under way then has ended."""
-    for key, day in store.rows(
-        "SELECT DISTINCT site, day FROM open_cells WHERE (site, day) IN (SELECT site, day FROM manifest)"
-    ):
+    for key, day in store.rows(f"SELECT DISTINCT site, day FROM open_cells WHERE (site, day) IN {RELEASED_DAYS}"):
         if key in known:
             drop_open(store, known[key][0], day)
 
@@ -245,17 +215,3 @@ def _forget_unfinished(store: Store, site: Site, day: dt.date) -> None:
         parameters = {"site": site.key, "day": day}
         if store.rows(f"SELECT count() FROM {table} WHERE {mine}", parameters)[0][0]:
             store.command(f"ALTER TABLE {store.local(table)} DELETE WHERE {mine}", parameters, mutations_sync=2)
-
-
-def _last_manifest(store: Store, site: Site) -> tuple[int, str]:
-    """(number, digest) of the site's last release; (0, "") before its first."""
-    others = ("origin", "version", "preset", "k", "complete", "over_counted", "rows", "digest", "previous")
-    rows = store.rows(
-        f"""SELECT site, number, day, toUnixTimestamp(released_at), {", ".join(others)} FROM manifest
-        WHERE site = {{site:String}} ORDER BY number DESC LIMIT 1""",
-        {"site": site.key},
-    )
-    if not rows:
-        return 0, ""
-    manifest = dict(zip(("site", "number", "day", "released_at", *others), rows[0], strict=True))
-    return int(manifest["number"]), manifest_digest(manifest)

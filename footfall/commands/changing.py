@@ -7,22 +7,17 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import sys
-from pathlib import Path
 
 import click
 import msgspec
 
-from collector.access_log.lines import STDIN
-from collector.reason import Reason
 from schema.migrate import USERS, create_users, migrate
 from schema.site import local_day
 
 from .. import demo, explain, intake
 from ..databases import places_of
 from ..engine import CannotDo, open_store, opened
-from ..log_import import LogOptions, import_access_log
-from .options import Load, common, json_option, prepare
+from .options import Load, common, json_option
 
 
 @click.command(name="migrate")
@@ -58,58 +53,6 @@ def _user_passwords() -> dict[str, str]:
     if missing:
         raise CannotDo(f"--users: {', '.join(missing)} not set; put a password for each user into the environment")
     return {user: os.environ[variable] for user, variable in variables.items()}
-
-
-@click.group(name="import")
-def import_() -> None:
-    """Bring in past visits."""
-
-
-@import_.command(name="access-log")
-@common
-@click.argument("files", nargs=-1, required=True)
-@click.option("--site", required=True, help="The website the log is of.")
-@click.option(
-    "--format",
-    "log_format",
-    default="",
-    metavar="TEXT",
-    help="The log's format where it is not recognized: Apache's LogFormat or nginx's log_format.",
-)
-@click.option("--redirects", is_flag=True, help="Count answers that send the browser elsewhere as page views, too.")
-@click.option("--accept-one-address", is_flag=True, help="Import a log though all of it comes from one address.")
-@click.option("--accept-unreadable", is_flag=True, help="Import a log though many of its lines cannot be read.")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-def access_log(
-    load_settings: Load,
-    files: tuple[str, ...],
-    site: str,
-    log_format: str,
-    redirects: bool,
-    accept_one_address: bool,
-    accept_unreadable: bool,
-    as_json: bool,
-) -> None:
-    """Import access logs (also compressed, or - for standard input); give a day's files together."""
-    prepare("import")
-    for file in files:
-        if file != STDIN and not os.access(file, os.R_OK):
-            raise CannotDo(f"{file}: cannot be read")
-    total = sum(Path(file).stat().st_size for file in files if file != STDIN)
-    done: dict[str, int] = {}
-    options = LogOptions(log_format, redirects, accept_one_address, accept_unreadable)
-    with opened(load_settings(), make=True) as house:
-        places = places_of(house.settings)
-        with click.progressbar(length=max(1, total), label="Reading", file=sys.stderr, hidden=as_json) as bar:
-
-            def progress(file: str, at: int) -> None:
-                bar.update(at - done.get(file, 0))
-                done[file] = at
-
-            summary = import_access_log(house, site, files, places, progress, options)
-    click.echo(msgspec.json.encode(summary).decode() if as_json else explain.import_summary(summary))
-    if summary.lines and summary.dropped.get(Reason.BAD_LINE) == summary.lines:
-        raise CannotDo(f"{', '.join(files)}: no line could be read, so there was nothing to import")
 
 
 @click.command(name="demo")

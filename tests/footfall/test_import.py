@@ -138,3 +138,24 @@ def test_a_format_string_says_where_fields_stand_and_compressed_logs_are_read(da
     code, summary, told = imported(data, lzma.compress(text.encode()), "--format", written)
     assert (code, summary.get("events")) == (0, 6), told
     assert totals(data) == (6, 6, 6, 100.0)
+
+
+def test_an_import_may_be_looked_at_before_and_taken_back_after(data: Path) -> None:
+    text = log_of(line)
+    code, summary, told = imported(data, text, "--dry-run")
+    assert code == 0, told
+    assert (summary["days_released"], summary["run"]) == ([], "")
+    assert summary["preview"]["days"] == [{"day": DAY, "visitors": 6, "visits": 6, "pageviews": 6}]
+    assert summary["preview"]["pages"] == {f"/p{number}": 1 for number in range(1, 7)}
+    made = imported(data, text)[1]["run"]
+    assert imported(data, text)[1]["days_skipped"] == {DAY: "released already"}
+    assert run("import", "undo", made, "--data", str(data))[0] == 0
+    assert totals(data)[0] == 0
+    assert imported(data, text)[1]["days_released"] == [DAY]
+    listed = json.loads(run("import", "list", "--json", "--data", str(data))[1])
+    assert [(one["site"], one["days"], bool(one["undone"])) for one in listed] == [
+        ("x.test", [DAY], True), ("x.test", [DAY], False),
+    ]  # fmt: skip
+    code, _, told = run("import", "undo", "nonsense", "--data", str(data))
+    assert code == 1
+    assert "import 'nonsense' is not known; `footfall import list` tells the names" in told

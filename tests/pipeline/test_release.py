@@ -11,12 +11,12 @@ import pytest
 from msgspec import structs
 
 from pipeline import release as released
+from pipeline.manifest import manifest_digest
 from pipeline.release import (
     LAST_CALL_S,
     OpenDay,
     ReleasedAlready,
     close_days,
-    manifest_digest,
     may_close,
     open_days,
     received_through,

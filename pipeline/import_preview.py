@@ -1,0 +1,63 @@
+"""What an import would release, told instead of released.
+
+In: the table of an import, days. Out: `Preview`. Promises: by the rules of a release, so nothing is told that a release
+would hide; nothing is left behind.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from schema.site import Site
+from schema.store import Store
+
+from .rollup import ROLLING, build, clear_staging
+from .settings import SiteRules
+
+_MOST_PAGES = 10
+
+
+class PreviewDay(Struct, frozen=True):
+    """visitors, visits, pageviews: None where fewer than k people came, so that the day would be hidden."""
+
+    day: str
+    visitors: int | None = None
+    visits: int | None = None
+    pageviews: int | None = None
+
+
+class Preview(Struct, frozen=True):
+    """pages: page views by page, the most viewed ones, as far as they would be shown."""
+
+    days: list[PreviewDay]
+    pages: dict[str, int]
+
+
+def preview(
+    store: Store, table: str, days: Mapping[str, Sequence[dt.date]], sites: Mapping[str, tuple[Site, SiteRules]]
+) -> Preview:
+    """What releasing these days, by site, would show."""
+    told: list[PreviewDay] = []
+    pages: Counter[str] = Counter()
+    for key, dates in days.items():
+        site, rules = sites[key]
+        for day in dates:
+            with ROLLING:
+                build(store, table, site, day, rules)
+                rows = store.rows(
+                    """SELECT dimension, value, visitors, visits, pageviews FROM staging_cells
+                    WHERE site = {site:String} AND day = {day:Date} AND grain = 'day' AND by_dimension = ''
+                        AND dimension IN ('', 'page')""",
+                    {"site": site.key, "day": day},
+                )
+                clear_staging(store, site, day)
+            total = next((row[2:] for row in rows if not row[0]), (None, None, None))
+            told.append(PreviewDay(day.isoformat(), *total))
+            for dimension, value, _, _, views in rows:
+                if dimension and views:
+                    pages[value] += views
+    return Preview(told, dict(pages.most_common(_MOST_PAGES)))

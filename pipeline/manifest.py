@@ -1,0 +1,75 @@
+"""The manifest: a chain of entries per site, each with the digest of the one before; what makes a release readable.
+
+In: what was released or is taken back. Out: rows in `manifest`. Promises: an entry is never changed or removed; the
+numbers of a site's entries follow one another, also where an import releases beside the day's close.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct, structs
+
+from schema.store import Store
+
+# What an entry says is checked, and its number taken, in one step with writing it.
+RELEASING = threading.Lock()
+# Of the columns that are digested: those of version 1 end with engaged_ms.
+VERSION = "2"
+
+
+class Entry(Struct, frozen=True):
+    """A row of `manifest`."""
+
+    site: str
+    number: int
+    day: dt.date
+    released_at: int
+    origin: str
+    preset: str
+    k: int
+    complete: bool = True
+    over_counted: bool = False
+    rows: int = 0
+    digest: str = ""
+    previous: str = ""
+    version: str = VERSION
+
+
+_COLUMNS = Entry.__struct_fields__
+
+
+def read_entries(store: Store, site: str, rest: str = "") -> list[Entry]:
+    """A site's entries, the first one first. rest: SQL after WHERE site = …"""
+    columns = ", ".join("toUnixTimestamp(released_at)" if name == "released_at" else name for name in _COLUMNS)
+    rows = store.rows(
+        f"SELECT {columns} FROM manifest WHERE site = {{site:String}} {rest or 'ORDER BY number'}", {"site": site}
+    )
+    return [Entry(*row) for row in rows]
+
+
+def append(store: Store, entries: Sequence[Entry]) -> None:
+    """Write entries of one site behind its last one, together or not at all. Their `number` and `previous` are given
+    here. The caller holds RELEASING."""
+    if not entries:
+        return
+    last = read_entries(store, entries[0].site, "ORDER BY number DESC LIMIT 1")
+    number, previous = (last[0].number, manifest_digest(structs.asdict(last[0]))) if last else (0, "")
+    columns: list[list[Any]] = [[] for _ in _COLUMNS]
+    for entry in entries:
+        number += 1
+        entry = structs.replace(entry, number=number, previous=previous)
+        previous = manifest_digest(structs.asdict(entry))
+        for column, value in zip(columns, structs.astuple(entry), strict=True):
+            column.append(value)
+    store.insert("manifest", _COLUMNS, columns)
+
+
+def manifest_digest(manifest: dict[str, Any]) -> str:
+    """SHA-256 of a manifest row: what the next one of its site carries as `previous`."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True, default=str).encode()).hexdigest()

@@ -1,0 +1,48 @@
+"""What the manifest says: which days are released, and by which entry.
+
+In: nothing. Out: SQL and a filter for rows that were read, both by one rule: of each site-day the last entry holds, and
+one that takes an import back leaves the day as if it had never been released.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+# An entry's origin is `live`, or what made an import and its run, or this and the run that is taken back.
+UNDO = "undo"
+
+# (site, day, number, digest) of the entries that hold.
+STANDING = f"""(
+    SELECT site, day, last.1 AS number, last.2 AS digest
+    FROM (SELECT site, day, argMax((number, digest, origin), number) AS last FROM manifest GROUP BY site, day)
+    WHERE NOT startsWith(last.3, '{UNDO}:')
+)"""
+RELEASED_DAYS = f"(SELECT site, day FROM {STANDING})"
+
+
+def origin_of(made_by: str, run: str) -> str:
+    """The origin of an import's entries."""
+    return f"{made_by}:{run}"
+
+
+def is_undo(origin: str) -> bool:
+    """Whether an entry takes its day back."""
+    return origin.startswith(f"{UNDO}:")
+
+
+Row = TypeVar("Row", bound=Sequence[Any])
+
+
+def standing(entries: Iterable[Row], day: int, number: int, origin: int) -> list[Row]:
+    """Those of one site's entries that hold. day, number, origin: where in an entry these are."""
+    entries = list(entries)
+    touched = {entry[day] for entry in entries if is_undo(entry[origin])}
+    if not touched:
+        return entries
+    last = {entry[day]: entry for entry in sorted(entries, key=lambda entry: entry[number]) if entry[day] in touched}
+    return [
+        entry
+        for entry in entries
+        if entry[day] not in touched or (entry is last[entry[day]] and not is_undo(entry[origin]))
+    ]
