@@ -27,6 +27,9 @@ _MOST_UNITS = 64
 
 def aligned(text: str, seen: str, clean: str) -> str | None:
     """The text with the placeholders that `clean` has and `seen`, the folded text, has not."""
+    marks = text.count("%") + text.count("&") + text.count("\\")
+    if marks > _MOST_UNITS or len(text.encode()) - len(text) > 2 * _MOST_UNITS:
+        return None
     ends = _ends(text, seen)
     if ends is None:
         return None

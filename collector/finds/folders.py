@@ -111,4 +111,4 @@ def _letters_are_code(word: str) -> bool:
     return is_mixed(word) or looks_random([word], 5, 0.6)
 
 
-FOLDER_RULES = (Rule(everywhere, _FOLDER, _behind, most=128),)
+FOLDER_RULES = (Rule(everywhere, _FOLDER, _behind, most=32),)

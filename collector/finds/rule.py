@@ -31,8 +31,9 @@ Judge = Callable[[bytes, int, int], bytes]
 
 class Rule(Struct, frozen=True):
     """applies: whether to search at all. rest: what more of the text goes with a candidate. most: candidates that are
-    looked at, where it is not MOST: what a judge passes over at once costs little. underscores: what they are to the
-    pattern; to RE2's \\b an underscore is a letter, but a number may stand between two, and have some inside."""
+    looked at, where it is not MOST: what a judge passes over at once costs little; of finds there are MOST all the
+    same. underscores: what they are to the pattern; to RE2's \\b an underscore is a letter, but a number may stand
+    between two, and have some inside."""
 
     applies: Callable[[bytes], object]
     pattern: Linear
@@ -57,7 +58,7 @@ def judged(raw: bytes, rule: Rule) -> tuple[bytes, int]:
     # may stand before it there is no group.
     seen = raw if rule.underscores == b"_" else raw.replace(b"_", rule.underscores)
     pieces: list[bytes] = []
-    end, group, looked_at = 0, rule.group, 0
+    end, group, looked_at, replaced = 0, rule.group, 0, 0
     for found in rule.pattern.finditer(seen):
         looked_at += 1
         if looked_at > rule.most:
@@ -67,7 +68,11 @@ def judged(raw: bytes, rule: Rule) -> tuple[bytes, int]:
             continue
         more = rule.rest.match(raw, stop) if rule.rest else None
         stop = more.end() if more else stop
-        pieces += (raw[end:start], rule.judge(raw, start, stop))
+        piece = rule.judge(raw, start, stop)
+        replaced += piece != raw[start:stop]
+        if replaced > MOST:
+            raise TooMany
+        pieces += (raw[end:start], piece)
         end = stop
     return (b"".join(pieces) + raw[end:] if pieces else raw), looked_at
 

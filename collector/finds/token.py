@@ -146,7 +146,7 @@ TOKEN_RULES = (
             rb"|(?:acct|cus|cust|inv|ord|org|pay|req|ses|sess|sub|tok|txn|user|usr)-[A-Za-z]*[0-9][0-9A-Za-z]*)",
         ),
         _prefixed,
-        most=128,
+        most=64,
     ),
     Rule(everywhere, linear(rb"(?:%s)={0,2}" % _RESTLESS), _run),
 )
