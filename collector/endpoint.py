@@ -129,7 +129,7 @@ class Collector:
                     rules is not None and rules.gate.knows_origin(arrival.client.origin) for rules in meant
                 )
                 for rules in meant:
-                    taken = self._take(rules, arrival, now, wire, counts, vouched)
+                    taken = self._take(rules, arrival, now, wire, counts, vouched, erasures)
                     if isinstance(taken, Event):
                         events.append(taken)
                         reasons.append(Reason.ACCEPTED)
@@ -189,7 +189,14 @@ class Collector:
         return [*(self.rules[site] for site in sites), *(None for rules in named if rules is None)]
 
     def _take(
-        self, rules: Rules | None, arrival: Arrival, now: float, wire: str, counts: list[_Count], vouched: bool = False
+        self,
+        rules: Rules | None,
+        arrival: Arrival,
+        now: float,
+        wire: str,
+        counts: list[_Count],
+        vouched: bool,
+        told: Sequence[Erasure],
     ) -> Event | Erasure | Reason:
         if rules is None:
             return self._drop("", Reason.UNKNOWN_SITE, now, wire, counts)
@@ -199,7 +206,7 @@ class Collector:
             return self._drop(rules.site.key, Reason.BAD_TIME, now, wire, counts)
         draft = self._draft(rules, arrival, received, now, vouched)
         outcome = anonymize(draft)
-        erasure = self._forget(draft, arrival.by_token) if outcome is Reason.WITHDRAWN else None
+        erasure = self._forget(draft, arrival.by_token, told) if outcome is Reason.WITHDRAWN else None
         if outcome is Reason.ORIGIN:
             # Nobody has looked at the page yet; who mends the settings has to know its host.
             drop_bad_url(draft)
@@ -232,10 +239,13 @@ class Collector:
             None if arrival.by_token else self._new_visitors,
         )
 
-    def _forget(self, draft: Draft, by_token: bool = False) -> Erasure | None:
-        """The wish to be forgotten; None of whom nothing can be known. Raises NoKey, TooManyObjections."""
+    def _forget(self, draft: Draft, by_token: bool = False, told: Sequence[Erasure] = ()) -> Erasure | None:
+        """The wish to be forgotten; None of whom nothing can be known. told: those of the same request.
+        Raises NoKey, TooManyObjections."""
         erasure = erasure_of(draft)
-        if self._objections is not None and not by_token and not self.proxies.hold(draft.client.address):
+        if erasure in told or by_token or self.proxies.hold(draft.client.address):
+            return erasure
+        if self._objections is not None:
             key = self.keys.key(draft.rules.site.key, draft.day.number)
             if not self._objections.admits(network_number(key, draft.network)):
                 raise TooManyObjections

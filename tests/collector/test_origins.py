@@ -201,6 +201,15 @@ def test_withdrawals_of_one_network_have_a_limit_and_nothing_of_what_is_over_it_
     assert len(stored(tmp_path)) == 1
 
 
+def test_a_wish_that_one_request_tells_often_counts_once(tmp_path: Path) -> None:
+    async def use(house: House) -> list[int]:
+        house.collector._objections = Limiter(2, lambda: 0.0)
+        often = json.dumps([PAGEVIEW | {"consent": "withdrawn"}] * 50).encode()
+        return [(await house.ask(often)).status for _ in range(3)]
+
+    assert run(tmp_path, use) == [202, 202, 429]
+
+
 def test_a_gate_of_its_own_names_is_made_of_what_is_given() -> None:
     gate = gate_of([], Exclusions(), {"a.example"})
     assert gate.admits("evil.test")
