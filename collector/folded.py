@@ -61,8 +61,11 @@ _IS_ALIKE = re.compile(
     "[" + "".join(re.escape(mark) for mark in _ALIKE if mark < "\U00010000") + "\U00010000-\U0010ffff]"
 )
 # Between letters and digits of ASCII also a middle dot, and the long vowel of Katakana, which Japanese keyboards give
-# for a dash.
-_BETWEEN = re.compile(r"(?<=[0-9A-Za-z])(?:(\u30fc)|[\u00b7\u2022\u2219\u22c5\u2027\u30fb])(?=[0-9A-Za-z])")
+# for a dash and a minus.
+_BETWEEN = re.compile(
+    r"(?:(?<=[0-9A-Za-z])|(?<![\w\u30fb]))(\u30fc)(?=[0-9A-Za-z])"
+    r"|(?<=[0-9A-Za-z])[\u00b7\u2022\u2219\u22c5\u2027\u30fb](?=[0-9A-Za-z])"
+)
 _MAY_STAND_BETWEEN = re.compile("[\u30fc\u00b7\u2022\u2219\u22c5\u2027\u30fb]")
 
 

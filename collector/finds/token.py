@@ -39,7 +39,7 @@ def _run(raw: bytes, start: int, stop: int) -> bytes:
     kinds = [_kind_of(word) for word in words] if max(map(len, words)) >= 16 else []
     if any(kinds):
         # What stands beside a token is a part of it, unless it is a word or a number ("file-0123456789abcdef").
-        if all(kind or _TITLE.fullmatch(word) or not word for kind, word in zip(kinds, words, strict=True)):
+        if all(kind or _stands_alone(word, kinds) for kind, word in zip(kinds, words, strict=True)):
             found = iter(words)
             return _ALNUM.sub(
                 lambda match: _kind_of(next(word for word in found if word)) or match[0], run.rstrip("=")
@@ -49,6 +49,11 @@ def _run(raw: bytes, start: int, stop: int) -> bytes:
     if len(words) > 1 and len(run) >= 20 and not _PLAIN_WORD.search(run) and looks_random(words[:_MOST_WORDS]):
         return b":token"
     return raw[start:stop]
+
+
+def _stands_alone(word: str, kinds: list[str]) -> bool:
+    # Base64url has short words between its own marks.
+    return not word or (_TITLE.fullmatch(word) is not None and (len(word) > 2 or ":token" not in kinds))
 
 
 def _kind_of(word: str) -> str:

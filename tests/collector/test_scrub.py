@@ -239,8 +239,8 @@ def test_u2_every_digit_and_every_dash_of_unicode_is_read_as_one() -> None:
 
 @pytest.mark.parametrize("kind", UNSEEN)
 def test_u3_of_each_kind_at_least_95_percent_is_found_as_people_write_it(kind: str) -> None:
-    # An even seed was used to mend the rules, an odd one never.
-    for seed in (2, 7):
+    # The first was used to mend the rules, the second never.
+    for seed in (2, 13):
         drawn = cases(kind, seed)
         missed = [(case.text, scrub(case.text)) for case in drawn if left_of(case)]
         assert len(missed) <= 0.05 * len(drawn), missed

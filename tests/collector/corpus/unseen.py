@@ -1,7 +1,7 @@
 """Draws what must be found (rule U2) as people and programs of many countries write it, in many disguises.
 
-In: a seed. Out: `Case`s. Promises: written before the rules were run on any of it; even seeds were used to mend the
-rules, odd ones only to report; made-up people, reserved domains and documentation networks.
+In: a seed. Out: `Case`s. Promises: written before the rules were run on any of it; seeds 2, 7 and 11 were used to
+mend the rules, all others only to report; made-up people, reserved domains and documentation networks.
 """
 
 from __future__ import annotations
