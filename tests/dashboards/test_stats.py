@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dashboards.query import BadQuery, Query
-from dashboards.report import Reports
+from dashboards.report import TOO_FEW_BEHIND, Reports
 
 pytestmark = pytest.mark.clickhouse
 Ago = Callable[[int], dt.date]
@@ -43,6 +43,23 @@ def test_the_answer_has_exactly_the_promised_shape(ask: Any, rollups: Any, ago: 
         "views_per_visit": 2.0,
     }
     assert list(answer["rows"][0])[:4] == ["value", "visitors", "visits", "pageviews"]
+
+
+def test_n1_a_day_released_before_contributors_were_counted_has_the_rates_that_it_had(
+    ask: Any, rollups: Any, ago: Ago
+) -> None:
+    """Its rows have nothing in the columns that came later: those follow from what is there."""
+    rollups.cell(ago(1), "page", "/", visitors=30, visits=40, pageviews=60, exits=15, engaged_ms=80_000, released=True)
+    rollups.release(ago(1))
+    ((row,),) = [ask("page")["rows"]]
+    assert (row["exit_rate"], row["time_on_page"]) == (25.0, 2.0)
+
+
+def test_n1_what_is_left_out_is_null_and_the_answer_says_why(ask: Any, rollups: Any, ago: Ago) -> None:
+    rollups.cell(ago(1), "page", "/", visitors=30, entries=0, exit_views=0, timed_visits=0)
+    answer = ask("page")
+    assert [answer["rows"][0][name] for name in ("bounce_rate", "visit_duration", "exit_rate")] == [None] * 3
+    assert TOO_FEW_BEHIND.format(5) in answer["notes"]
 
 
 def test_without_rows_counts_are_zero_and_rates_are_null(ask: Any) -> None:
