@@ -19,7 +19,7 @@ from schema.store import Store
 
 # What an entry says is checked, and its number taken, in one step with writing it.
 RELEASING = threading.Lock()
-# Of the columns that are digested: those of version 1 end with engaged_ms.
+# Tells which columns are digested (schema/families.py).
 VERSION = "2"
 
 

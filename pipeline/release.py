@@ -20,7 +20,7 @@ from schema.site import Site, day_bounds, day_number
 from schema.store import Store
 
 from .insert import insert
-from .manifest import RELEASING, Entry, append
+from .manifest import RELEASING, VERSION, Entry, append
 from .rollup import ROLLING, build, clear_staging, drop_open
 from .settings import SiteRules
 
@@ -183,7 +183,8 @@ def _publish(store: Store, site: Site, day: dt.date) -> tuple[int, str]:
     for family in FAMILIES:
         mine = f"({staged(family, f'staging_{family}')} WHERE site = {{site:String}} AND day = {{day:Date}})"
         columns = {column: column for column in FAMILIES[family].columns}
-        text = store.text(f"SELECT {', '.join(columns)} FROM {mine} ORDER BY ALL FORMAT TSV", where)
+        digested = ", ".join(FAMILIES[family].digested(VERSION))
+        text = store.text(f"SELECT {digested} FROM {mine} ORDER BY ALL FORMAT TSV", where)
         if text:
             digest.update(family.encode() + b"\n" + text)
             rows += text.count(b"\n")

@@ -22,8 +22,15 @@ class Family(Struct, frozen=True):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Of a released row, in the order in which a release is digested."""
+        """Of a released row."""
         return (*KEY, *self.keys, *self.measures)
+
+    def digested(self, version: str) -> tuple[str, ...]:
+        """Those that the digest of a release of that version is made of, in their order."""
+        return tuple(column for column in self.columns if version != "1" or column not in _SINCE_VERSION_2)
+
+
+_SINCE_VERSION_2 = ("exit_views", "timed_visits")
 
 
 _FAMILIES = (
