@@ -17,6 +17,8 @@ from typing import NamedTuple
 # Hosts that a server sees in a day; a miss costs some microseconds.
 HOSTS_CACHED = 4096
 _LONGEST_NAME = 200
+# A host has at most 127 labels; of those that people visit, five.
+_MAX_LABELS = 8
 
 
 class Source(NamedTuple):
@@ -103,13 +105,14 @@ def named_source(name: str) -> tuple[Source, bool]:
 
 def _keys(host: str) -> Iterator[tuple[str, bool]]:
     """What a host may be called in the tables, the longest first, and whether that is the whole of it."""
-    labels = host.split(".")
+    every = host.split(".")
+    labels = every[-_MAX_LABELS:]
     countries = [end for end in (1, 2) if _COUNTRY_SUFFIX.fullmatch(".".join(labels[-end:]))]
     for start in range(len(labels) - 1):
-        yield ".".join(labels[start:]), start == 0
+        yield ".".join(labels[start:]), start == 0 and labels == every
         for end in countries:
             if start < len(labels) - end:
-                yield ".".join((*labels[start:-end], "*")), start == 0
+                yield ".".join((*labels[start:-end], "*")), start == 0 and labels == every
 
 
 def _rows(name: str) -> Iterator[tuple[str, Source]]:

@@ -43,10 +43,10 @@ def alone(collector: Collector) -> Format:
         ({"p": "/foo.html", "b": "x"}, (), 400, "bad_body", None),
         ({"p": "/foo.html", "e": "perhaps"}, (), 400, "bad_body", None),
         ({"p": "/foo.html"}, [("user-agent", GOOGLEBOT)], 200, "bot", None),
-        ({"p": "/" + "x" * 1900}, (), 200, None, "/" + "x" * 499),
+        ({"p": "/" + "ab/" * 600}, (), 200, None, "/" + "ab/" * 166 + "a"),
         # GoatCounter refuses what is longer than 2,048 bytes.
-        ({"p": "/" + "x" * 2048}, (), 200, None, "/" + "x" * 499),
-        ({"p": "/" + "é" * 5000}, (), 200, None, "/" + "é" * 499),
+        ({"p": "/" + "ab/" * 700}, (), 200, None, "/" + "ab/" * 166 + "a"),
+        ({"p": "/" + "éa/" * 2000}, (), 200, None, "/" + "éa/" * 166 + "é"),
         ({"p": "/foo.html"}, [("purpose", "prefetch")], 200, "prefetch", None),
         ({"p": "/foo.html"}, [("dnt", "1")], 200, None, None),
         ({"p": " ", "e": "1"}, (), 400, "no_url", None),
@@ -110,8 +110,8 @@ def test_where_the_visit_comes_from(tmp_path: Path, query: Any, source: str, kep
 
 def test_an_events_name_loses_what_is_over_its_limit(tmp_path: Path) -> None:
     for name, kept in (
-        ("x" * 121, "x" * 120),
-        ("é" * 300, "é" * 120),
+        ("no " * 50, "no " * 40),
+        ("né " * 50, "né " * 40),
         ("a " * 55 + "anna@example.com", "a " * 55 + ":email"),
         ("a " * 58 + "anna@example.com", "a " * 58 + ":ema"),
     ):

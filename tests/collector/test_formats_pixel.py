@@ -37,7 +37,13 @@ def pixel(_: Collector) -> Format:
         ({"d": "other.example"}, HERE, 200, "unknown_site", []),
         ({"d": "a.example"}, (), 400, "no_url", []),
         ({"d": ""}, HERE, 400, "no_domain", []),
-        ({"d": "a.example", "u": "https://a.example/" + "x" * 2000}, (), 200, None, [("a.example", "/" + "x" * 499)]),
+        (
+            {"d": "a.example", "u": "https://a.example/" + "ab/" * 700},
+            (),
+            200,
+            None,
+            [("a.example", "/" + "ab/" * 166 + "a")],
+        ),
         ({"d": "a.example", "u": "data:x"}, (), 400, "bad_url", []),
     ],
 )
