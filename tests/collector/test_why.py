@@ -174,7 +174,7 @@ def test_every_reason_that_is_told_has_its_words() -> None:
         *(Reason.ACCEPTED, Reason.BAD_BODY, Reason.NO_NAME, Reason.NO_URL, Reason.NO_DOMAIN, Reason.BAD_PROPERTY),
         *(Reason.BAD_CONSENT, Reason.EMPTY_ENGAGEMENT, Reason.BAD_METHOD, Reason.TOO_LARGE, Reason.TOO_SLOW),
         *(Reason.NO_KEY, Reason.SPOOL, Reason.FAILED, Reason.NOT_AUTHORIZED, Reason.NOT_KEPT),
-        *(Reason.BAD_LINE, Reason.NOT_GET, Reason.NOT_SUCCESS, Reason.STATIC_FILE),
+        *(Reason.REDIRECT, Reason.BAD_LINE, Reason.NOT_GET, Reason.NOT_SUCCESS, Reason.STATIC_FILE),
     }
     assert {reason for reason in Reason if not reason.is_silent} == by_refusal | _MEANINGS.keys()
 
