@@ -48,7 +48,8 @@ _MEANINGS = {
     "collector.trusted_proxies passed on is none",
     Reason.REFERRER_SPAM: "the referrer, or the source the link names, is known to forge visits",
     Reason.HOST: "the page's host is not one of the site's `hosts`",
-    Reason.ORIGIN: "a page of a host sent it that is not one of the site's `hosts`; without any, of its own names",
+    Reason.ORIGIN: "the page that sent it is on none of the site's `hosts`; without any, on none of its own names; or "
+    "on no host, as one opened from a file",
     Reason.PAGE: "the page is one of the site's `exclude.pages`",
     Reason.THROTTLED: "the network sent more than collector.rate_limit events in this minute",
 }

@@ -193,7 +193,7 @@ def _of_senders(status: dict[str, Any], site: SiteSettings, today: dict[str, int
         yield Finding("senders", state, finding + (f": {named}" if named else ""), remedy)
     if today.get("origin"):
         finding = f"{today['origin']} event(s) of 24 hours were sent by pages of other sites, and refused"
-        yield Finding("senders", NOTE, finding, f"`footfall why {site.key}` names the hosts; see the site's `hosts`")
+        yield Finding("senders", NOTE, finding, f"`footfall why {site.key}` names their hosts; see the site's `hosts`")
     if today.get("new_visitors"):
         finding = f"{today['new_visitors']} event(s) of yesterday (UTC) were of too many new visitors of one network"
         remedy = "a proxy in front is to be named in collector.trusted_proxies; else see collector.new_visitors_limit"
@@ -229,7 +229,7 @@ def _as_text(findings: list[Finding], reasons: dict[str, int], seen: list[str], 
         yield from (f"  {line}" for line in seen)
     yield "\nPut this line into the pages:"
     yield f"  {paste['tag']}"
-    yield "(on pages opened from localhost or from a file: with data-local in it)"
+    yield "(on pages opened from localhost: with data-local in it; those opened from a file are not counted)"
     yield "or this one, whose bytes never change:"
     yield f"  {paste['pinned_tag']}"
     yield "If the pages have a Content-Security-Policy, it needs:"

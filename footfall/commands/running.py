@@ -202,5 +202,5 @@ def _announcement(settings: Settings, told: dict[str, Any]) -> str:
             f'  <script defer data-domain="{name}" src="{told["collector"]}/js/script.js"></script>',
         ]
     if settings.sites:
-        lines += ["", "Pages opened from localhost or from a file are counted only with data-local in that line."]
+        lines += ["", "Pages on localhost are counted only with data-local in that line, those from a file not at all."]
     return "\n".join([*lines, ""])
