@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-_PORTS = {"http": ":80", "https": ":443"}
+from schema.host import authority
 
 
 class OwnPages:
@@ -18,7 +18,7 @@ class OwnPages:
     sites', whose servers may pass the collector on under their own names."""
 
     def __init__(self, public_url: str, known: Callable[[str], bool]) -> None:
-        self._public = _place(public_url)
+        self._public = authority(public_url)
         self._known = known
 
     def ask(self, headers: Mapping[str, str]) -> bool:
@@ -31,7 +31,7 @@ class OwnPages:
         page = headers.get("origin") or headers.get("referer")
         if page is None:
             return True
-        place = _place(page)
+        place = authority(page)
         if not place:
             return False
         return place == self._public or (place == headers.get("host", "").lower() and self._may_be_called(place, page))
@@ -44,11 +44,3 @@ class OwnPages:
             return bool(ip_address((urlsplit(f"//{place}").hostname or "").partition("%")[0]))
         except ValueError:
             return self._known("://".join((page.partition("://")[0], place)))
-
-
-def _place(url: str) -> str:
-    """Host and port of a URL, as a Host header has them; "" for what is none of the web."""
-    scheme, found, rest = url.lower().partition("://")
-    if not found or scheme not in _PORTS:
-        return ""
-    return rest.partition("/")[0].partition("?")[0].partition("#")[0].removesuffix(_PORTS[scheme])

@@ -21,6 +21,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from msgspec import Struct
 
+from .forms import token_of
+
 LINK_LIVES_S = 24 * 3600
 FAILURE_WINDOW_S = 600
 # Of one name; far more than fingers slip, far fewer than a guess needs.
@@ -53,12 +55,14 @@ class AccountRefused(ValueError):
 
 
 class User(Struct, frozen=True):
-    """Somebody who is signed in. by_link: by a one-time link, so that a forgotten password can be replaced."""
+    """Somebody who is signed in. by_link: by a one-time link, so that a forgotten password can be replaced.
+    form_token: what the forms shown to this session carry."""
 
     id: int
     name: str
     has_password: bool
     by_link: bool
+    form_token: str
 
 
 class Accounts:
@@ -130,7 +134,9 @@ class Accounts:
             _digest(cookie),
             self._clock(),
         )
-        return User(rows[0][0], rows[0][1], bool(rows[0][2]), bool(rows[0][3])) if rows else None
+        if not rows:
+            return None
+        return User(rows[0][0], rows[0][1], bool(rows[0][2]), bool(rows[0][3]), token_of(cookie))
 
     def set_password(self, session: str, name: str, password: str, current: str = "") -> None:
         """Give the session's user a name and a password, and end the user's other sessions.

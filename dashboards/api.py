@@ -18,11 +18,13 @@ from starlette.routing import BaseRoute, Route
 from schema.site import Site
 
 from .access import Accounts
+from .forms import SESSION_COOKIE
 from .period import Period, date_of, parse
 from .query import BadQuery, Query
 from .report import Reports
 
-COOKIE = "footfall_session"
+# Without it Excel reads a file in the code page of its machine; others skip it (Unicode, 23.8: UTF-8 signature).
+_UTF_8 = "\N{ZERO WIDTH NO-BREAK SPACE}"
 # What a spreadsheet would run as a formula (OWASP, CSV Injection).
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -103,7 +105,7 @@ class Api:
         name = f"{answer['site']}-{answer['by'] or 'totals'}-{answer['from']}-{answer['to']}.csv"
         rows = answer["rows"] or [] if answer["by"] else [answer["totals"]]
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return PlainTextResponse(as_csv(rows), headers=headers, media_type="text/csv; charset=utf-8")
+        return PlainTextResponse(_UTF_8 + as_csv(rows), headers=headers, media_type="text/csv; charset=utf-8")
 
     def show_version(self, request: Request) -> Response:
         """GET /api/sites/{key}/version?period= changes when the numbers do."""
@@ -118,7 +120,7 @@ class Api:
 
     def _signed_in(self, endpoint: Callable[[Request], Response]) -> Callable[[Request], Response]:
         def answer(request: Request) -> Response:
-            if self._accounts.session(request.cookies.get(COOKIE)) is None:
+            if self._accounts.session(request.cookies.get(SESSION_COOKIE)) is None:
                 return refusal(401, "sign in first: this interface uses the session of the dashboard")
             key = request.path_params.get("key")
             if key is not None and key not in self._reports.sites:

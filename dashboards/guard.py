@@ -1,16 +1,28 @@
 """What every answer of the dashboards carries, and which requests are not let in.
 
-Why: privacy.md A3 and A4. A write must come from our own pages: browsers say so in Sec-Fetch-Site, older ones in
-Origin (OWASP, Cross-Site Request Forgery Prevention). In: any ASGI app. Out: the same app, hardened.
+Why: privacy.md A3 and A4. A write must come from our own pages. Browsers say so in Sec-Fetch-Site, but only to
+trustworthy addresses (Fetch Metadata, W3C): not by plain HTTP, unless to localhost. There they say it in Origin, and
+send `Origin: null` with a form of a page with `Referrer-Policy: no-referrer`, even to itself (Fetch, "append a request
+Origin header"); hence `same-origin`, which tells other sites as little. A proxy may still drop the port of Host, or
+write a policy of its own: what is of no known origin needs the token of its form (`forms`), what is of another origin
+never passes (OWASP, Cross-Site Request Forgery Prevention). In: any ASGI app. Out: the same app, hardened.
 """
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import re
+from typing import Literal
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from schema.host import authority
+
+from .forms import body_of, fields_of, is_proven
+from .query import BadQuery
 
 _POLICY = "; ".join(
     (
@@ -30,10 +42,17 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), gyroscope=(), microphone=(), payment=(), usb=()",
 }
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_PORT = re.compile(r":\d+\Z", re.ASCII)
+_REFUSAL = (
+    "403: this request did not come from a page of this dashboard. Open the page anew and try again; behind a proxy, "
+    "let it pass on the Host header with its port.\n"
+)
+
+Asked = Literal["by us", "by others", "by somebody"]
 
 
 class Guard:
@@ -61,10 +80,13 @@ class Guard:
                     headers["Strict-Transport-Security"] = "max-age=31536000"
             await send(message)
 
-        if scope["method"] not in _SAFE_METHODS and not from_our_pages(Headers(scope=scope)):
-            refusal = PlainTextResponse("403: this request did not come from a page of this dashboard\n", 403)
-            await refusal(scope, receive, send_guarded)
-            return
+        if scope["method"] not in _SAFE_METHODS:
+            asked = who_asks(Headers(scope=scope))
+            if asked == "by somebody":
+                asked, receive = await _look_for_token(scope, receive)
+            if asked != "by us":
+                await PlainTextResponse(_REFUSAL, 403)(scope, receive, send_guarded)
+                return
         try:
             await self._app(scope, receive, send_guarded)
         except Exception:
@@ -75,13 +97,32 @@ class Guard:
             raise
 
 
-def from_our_pages(headers: Headers) -> bool:
-    """Whether a browser says that our own page (or the address bar) makes the request."""
+def who_asks(headers: Headers) -> Asked:
+    """Whose page makes the request, as far as the browser says: ours (or the address bar), another, or any."""
     site = headers.get("sec-fetch-site")
     if site is not None:
-        return site in ("same-origin", "none")
-    origin = headers.get("origin", "")
+        return "by us" if site in ("same-origin", "none") else "by others"
+    origin = headers.get("origin") or "null"
+    if origin == "null":
+        return "by somebody"
+    page, host = authority(origin), headers.get("host", "").lower()
+    if page and page == authority(f"{origin.partition(':')[0]}://{host}"):
+        return "by us"
+    # A proxy that passes on the name alone, as nginx's $host is: of another port's page it looks the same.
+    return "by somebody" if page and _PORT.sub("", page) == host else "by others"
+
+
+async def _look_for_token(scope: Scope, receive: Receive) -> tuple[Asked, Receive]:
+    """Whether the form in the request proves that it is ours; and the request to be read once more."""
+    request = Request(scope, receive)
     try:
-        return bool(origin) and urlsplit(origin).netloc == headers.get("host")
-    except ValueError:  # an Origin that is none
-        return False
+        body = await body_of(request)
+        proven = is_proven(fields_of(body), request.cookies)
+    except (HTTPException, BadQuery, ClientDisconnect):
+        return "by others", receive
+    unread = [body]
+
+    async def read_again() -> Message:
+        return {"type": "http.request", "body": unread.pop(), "more_body": False} if unread else await receive()
+
+    return "by us" if proven else "by others", read_again

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import secrets
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import quote, urlencode
 
 import jinja2
 from starlette.concurrency import run_in_threadpool
@@ -26,16 +27,15 @@ from schema.site import Site
 
 from . import cards, charts, engineers, names
 from .access import MIN_PASSWORD, AccountRefused, Accounts, TooManyFailures, User
-from .api import COOKIE, json, period_of, refusal
+from .api import json, period_of, refusal
 from .engineers import Compare, Why
+from .forms import FORM_COOKIE, SESSION_COOKIE, TOKEN, form_of, token_of
 from .period import PERIODS
-from .query import BadQuery, Query
+from .query import Query
 from .report import Reports
 from .settings import DashboardSettings
 
 HERE = Path(__file__).parent
-# A name, a password and where to go next; more is not a form of ours.
-MAX_FORM_BYTES = 16_384
 _MAX_TABLE = 500
 
 Page = Callable[[Request, User], Response]
@@ -143,12 +143,12 @@ class Pages:
 
     def show_sign_in(self, request: Request) -> Response:
         """GET /sign-in"""
-        return self._sign_in_form(local_path(request.query_params.get("next", "/")))
+        return self._sign_in_form(request, local_path(request.query_params.get("next", "/")))
 
     async def post_sign_in(self, request: Request) -> Response:
         """POST /sign-in"""
         form = await form_of(request)
-        return await run_in_threadpool(self._sign_in, form)
+        return await run_in_threadpool(self._sign_in, request, form)
 
     def redeem_link(self, request: Request) -> Response:
         """GET /sign-in/{token}: signs in at once. HEAD and prefetching must not use the link up."""
@@ -163,9 +163,9 @@ class Pages:
 
     async def post_sign_out(self, request: Request) -> Response:
         """POST /sign-out"""
-        await run_in_threadpool(self._accounts.sign_out, request.cookies.get(COOKIE))
+        await run_in_threadpool(self._accounts.sign_out, request.cookies.get(SESSION_COOKIE))
         response = _to("/sign-in")
-        response.delete_cookie(COOKIE, secure=self._settings.secure_cookies, httponly=True, samesite="lax")
+        response.delete_cookie(SESSION_COOKIE, secure=self._settings.secure_cookies, httponly=True, samesite="lax")
         return response
 
     def show_account(self, request: Request, user: User) -> Response:
@@ -175,7 +175,7 @@ class Pages:
     async def post_account(self, request: Request) -> Response:
         """POST /account"""
         form = await form_of(request)
-        return await run_in_threadpool(self._change_account, request.cookies.get(COOKIE) or "", form)
+        return await run_in_threadpool(self._change_account, request.cookies.get(SESSION_COOKIE) or "", form)
 
     def _engineers_routes(self) -> list[BaseRoute]:
         compare = self._compare
@@ -213,7 +213,7 @@ class Pages:
             return self._page("why.html", user=user, told=why(), path=engineers.WHY_PATH, refresh=refresh)
 
         def show_version(request: Request) -> Response:
-            if self._accounts.session(request.cookies.get(COOKIE)) is None:
+            if self._accounts.session(request.cookies.get(SESSION_COOKIE)) is None:
                 return refusal(401, "sign in first")
             return json({"version": why().version})
 
@@ -226,16 +226,16 @@ class Pages:
         """A page that only says something."""
         return self._page("message.html", status, title=title, text=text)
 
-    def _sign_in(self, form: dict[str, str]) -> Response:
+    def _sign_in(self, request: Request, form: dict[str, str]) -> Response:
         name, next_path = form.get("name", ""), local_path(form.get("next", "/"))
         try:
             session = self._accounts.sign_in(name, form.get("password", ""))
         except TooManyFailures as error:
-            response = self._sign_in_form(next_path, name, f"{str(error).capitalize()}.", 429)
+            response = self._sign_in_form(request, next_path, name, f"{str(error).capitalize()}.", 429)
             response.headers["Retry-After"] = str(error.retry_after)
             return response
         if session is None:
-            return self._sign_in_form(next_path, name, "That name and password do not match.", 401)
+            return self._sign_in_form(request, next_path, name, "That name and password do not match.", 401)
         return self._with_session(_to(next_path), session)
 
     def _change_account(self, cookie: str, form: dict[str, str]) -> Response:
@@ -250,9 +250,23 @@ class Pages:
             return self._account_form(user, str(error), 429, form.get("name", ""))
         return _to("/account?saved")
 
-    def _sign_in_form(self, next_path: str, name: str = "", error: str = "", status: int = 200) -> HTMLResponse:
-        has_users = self._accounts.has_users()
-        return self._page("sign_in.html", status, next=next_path, name=name, error=error, has_users=has_users)
+    def _sign_in_form(
+        self, request: Request, next_path: str, name: str = "", error: str = "", status: int = 200
+    ) -> HTMLResponse:
+        bound = request.cookies.get(SESSION_COOKIE) or request.cookies.get(FORM_COOKIE)
+        fresh = None if bound else secrets.token_urlsafe(32)
+        response = self._page(
+            "sign_in.html",
+            status,
+            next=next_path,
+            name=name,
+            error=error,
+            has_users=self._accounts.has_users(),
+            form_token=token_of(bound or fresh or ""),
+        )
+        if fresh:
+            self._set_cookie(response, FORM_COOKIE, fresh)
+        return response
 
     def _account_form(
         self, user: User, error: str = "", status: int = 200, name: str = "", saved: bool = False
@@ -262,20 +276,17 @@ class Pages:
         )
 
     def _with_session(self, response: Response, session: str) -> Response:
-        # Lax, not Strict: a link printed in a terminal or mailed must find the browser signed in after it.
-        response.set_cookie(
-            COOKIE,
-            session,
-            max_age=self._settings.session_days * 86400,
-            secure=self._settings.secure_cookies,
-            httponly=True,
-            samesite="lax",
-        )
+        self._set_cookie(response, SESSION_COOKIE, session, self._settings.session_days * 86400)
         return response
+
+    def _set_cookie(self, response: Response, name: str, value: str, max_age: int | None = None) -> None:
+        # Lax, not Strict: a link printed in a terminal or mailed must find the browser signed in after it.
+        secure = self._settings.secure_cookies
+        response.set_cookie(name, value, max_age=max_age, secure=secure, httponly=True, samesite="lax")
 
     def _signed_in(self, page: Page) -> Callable[[Request], Response]:
         def answer(request: Request) -> Response:
-            user = self._accounts.session(request.cookies.get(COOKIE))
+            user = self._accounts.session(request.cookies.get(SESSION_COOKIE))
             if user is None:
                 path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
                 return _to("/sign-in" if path == "/" else f"/sign-in?{urlencode({'next': path})}")
@@ -291,19 +302,6 @@ class Pages:
 
     def _page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         return HTMLResponse(self._templates.get_template(template).render(values), status)
-
-
-async def form_of(request: Request) -> dict[str, str]:
-    """The fields of a submitted form, of bounded size."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_FORM_BYTES:
-            raise HTTPException(413, f"a form may have {MAX_FORM_BYTES} bytes")
-    try:
-        return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20))
-    except ValueError:
-        raise BadQuery("the form cannot be read") from None
 
 
 def local_path(target: str) -> str:
@@ -333,6 +331,7 @@ def _templates() -> jinja2.Environment:
     }
     environment.globals |= {
         "static": _static,
+        "TOKEN": TOKEN,
         "name_of": names.name_of,
         "worded": cards.worded,
         "head": cards.head,

@@ -18,6 +18,7 @@ _MAX_NAME = 253
 _PLAIN = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _PORT = re.compile(r"(?<=.):\d{1,5}\Z", re.ASCII)
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 def host_name(text: str) -> str:
@@ -128,6 +129,14 @@ def web_address(text: str) -> str:
             "a path if it has one"
         ) from None
     return f"{parts.scheme}://{in_url(host)}{port}{parts.path}"
+
+
+def authority(url: str) -> str:
+    """Host and port of a URL or an Origin, as a Host header has them; "" for what is none of the web."""
+    scheme, found, rest = url.lower().partition("://")
+    if not found or scheme not in _DEFAULT_PORTS:
+        return ""
+    return rest.partition("/")[0].partition("?")[0].partition("#")[0].removesuffix(_DEFAULT_PORTS[scheme])
 
 
 def _without_scheme(text: str) -> str:

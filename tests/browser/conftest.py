@@ -20,10 +20,10 @@ QUIET = (
 
 
 @contextlib.contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium(*arguments: str) -> Iterator[Browser]:
     """A browser. Its event loop is in the way of whoever wants one of his own in this thread."""
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *arguments])
         yield launched
         launched.close()
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
-import subprocess
 import time
 from collections.abc import Iterator
 
@@ -13,16 +11,10 @@ from msgspec import Struct
 from playwright.sync_api import Browser, Response
 
 from tests.browser.pages import Website, website
-from tests.house import Running, eventually, rows, running
+from tests.browser.proxy import free_port, nginx
+from tests.house import Running, rows, running
 
-NGINX = "/usr/sbin/nginx"
-CONFIG = """
-daemon off; user root; worker_processes 1; pid {room}/pid; error_log {room}/error.log;
-events {{ worker_connections 64; }}
-http {{
-    access_log off;
-    client_body_temp_path {room}/body; proxy_temp_path {room}/proxy; fastcgi_temp_path {room}/fastcgi;
-    uwsgi_temp_path {room}/uwsgi; scgi_temp_path {room}/scgi;
+SERVER = """
     server {{
         listen 127.0.0.1:{port};
         proxy_set_header Host $http_host;
@@ -31,7 +23,6 @@ http {{
         location /handed-on/ {{ proxy_pass http://127.0.0.1:{collector}; }}
         location /taken-away/ {{ proxy_pass http://127.0.0.1:{collector}/; }}
     }}
-}}
 """
 
 
@@ -43,22 +34,10 @@ class Proxied(Struct):
     origin: str
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 @pytest.fixture(scope="module")
 def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
     room = tmp_path_factory.mktemp("proxied")
-    port, collector = _free_port(), _free_port()
+    port, collector = free_port(), free_port()
     origin = f"http://localhost:{port}"
     (room / "footfall.toml").write_text(
         f'[collector]\npublic_url = "{origin}/handed-on"\ntrusted_proxies = ["127.0.0.1/32"]\n'
@@ -67,15 +46,8 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
     arguments = ("--config", str(room / "footfall.toml"), "--port", str(collector))
     with running(room / "data", *arguments, sites=()) as house, website() as web:
         site = web.origin.replace("localhost", "127.0.0.1")
-        (room / "nginx.conf").write_text(CONFIG.format(room=room, port=port, collector=collector, site=site))
-        with subprocess.Popen(
-            [NGINX, "-p", str(room), "-c", str(room / "nginx.conf")], stderr=subprocess.DEVNULL
-        ) as proxy:
-            try:
-                eventually(lambda: _listens(port), 20)
-                yield Proxied(house, web, origin)
-            finally:
-                proxy.terminate()
+        with nginx(room, SERVER.format(port=port, collector=collector, site=site), port):
+            yield Proxied(house, web, origin)
 
 
 @pytest.mark.timeout(180)

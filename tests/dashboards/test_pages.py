@@ -78,15 +78,88 @@ def test_too_many_failures_are_answered_429(client: TestClient, accounts: Accoun
         ({"sec-fetch-site": "cross-site"}, 403),
         ({"sec-fetch-site": "same-site"}, 403),
         ({"sec-fetch-site": "same-origin"}, 303),
+        ({"sec-fetch-site": "cross-site", "origin": "http://testserver"}, 403),
         ({"origin": "http://testserver"}, 303),
+        ({"origin": "http://testserver", "host": "testserver:80"}, 303),
+        ({"origin": "https://testserver", "host": "testserver:443"}, 303),
+        ({"origin": "http://TestServer"}, 303),
+        ({"origin": "http://testserver:8131", "host": "testserver:8131"}, 303),
+        ({"origin": "http://[::1]:8131", "host": "[::1]:8131"}, 303),
         ({"origin": "http://elsewhere.example"}, 403),
+        ({"origin": "http://testserver.elsewhere.example"}, 403),
+        ({"origin": "http://elsewhere.example/testserver"}, 403),
+        ({"origin": "http://testserver@elsewhere.example"}, 403),
+        ({"origin": "file://testserver"}, 403),
         ({"origin": "null"}, 403),
+        ({"origin": "http://testserver:8131"}, 403),
         ({}, 403),
     ],
 )
 def test_a_write_must_come_from_our_own_pages(client: TestClient, headers: dict[str, str], status: int) -> None:
     del client.headers["sec-fetch-site"]
     assert client.post("/sign-out", headers=headers).status_code == status
+
+
+def token_in(page: str) -> str:
+    found = re.search(r'name="form_token" value="([0-9a-f]{64})"', page)
+    assert found
+    return found.group(1)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"origin": "null"}, 303),
+        ({}, 303),
+        # As a proxy passes it on that drops the port of Host.
+        ({"origin": "http://testserver:8131"}, 303),
+        # Another origin never passes, whatever it has found out.
+        ({"origin": "http://elsewhere.example"}, 403),
+        ({"origin": "http://testserver:8131", "host": "testserver:8132"}, 403),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "same-site", "origin": "null"}, 403),
+    ],
+)
+def test_a_write_of_no_known_origin_needs_the_token_of_its_form(
+    client: TestClient, headers: dict[str, str], status: int
+) -> None:
+    token = token_in(client.get("/account").text)
+    del client.headers["sec-fetch-site"]
+    for wrong in ("", token[:-1], "0" * 64, "é"):
+        assert client.post("/sign-out", headers=headers, data={"form_token": wrong}).status_code == 403
+    assert client.post("/sign-out", headers=headers, data={"form_token": token}).status_code == status
+    assert client.get("/account").status_code == (303 if status == 303 else 200)
+
+
+def test_a_token_holds_for_the_browser_alone_that_it_was_shown_to(client: TestClient, accounts: Accounts) -> None:
+    client.post("/account", data={"name": "ada", "password": PASSWORD})
+    theirs = token_in(client.get("/account").text)
+    client.cookies.clear()
+    form = client.get("/sign-in")
+    mine = token_in(form.text)
+    assert re.match(r"footfall_form=[\w-]{43}; HttpOnly; Path=/; SameSite=lax$", form.headers["set-cookie"])
+    # A second tab has the same one, and no other cookie.
+    again = client.get("/sign-in")
+    assert (token_in(again.text), "set-cookie" in again.headers) == (mine, False)
+    del client.headers["sec-fetch-site"]
+
+    def sign_in(token: str) -> int:
+        filled = {"name": "ada", "password": PASSWORD, "form_token": token}
+        return client.post("/sign-in", headers={"origin": "null"}, data=filled).status_code
+
+    assert (sign_in(theirs), sign_in(mine)) == (403, 303)
+    # A tab that was opened before still works.
+    assert sign_in(mine) == 303
+    client.cookies.clear()
+    assert sign_in(mine) == 403
+
+
+def test_a_body_that_is_no_form_proves_nothing(client: TestClient) -> None:
+    token = token_in(client.get("/account").text)
+    del client.headers["sec-fetch-site"]
+    for body in (f"form_token={token}&name={'x' * 20_000}", f"form_token={token}&é", "&".join(["form_token=a"] * 30)):
+        answer = client.post("/sign-out", headers={"origin": "null"}, content=body.encode())
+        assert (answer.status_code, answer.headers["referrer-policy"]) == (403, "same-origin")
 
 
 def test_every_answer_carries_the_headers(client: TestClient, rollups: Any) -> None:
@@ -105,7 +178,7 @@ def test_every_answer_carries_the_headers(client: TestClient, rollups: Any) -> N
         assert "require-trusted-types-for 'script'" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["cross-origin-opener-policy"] == headers["cross-origin-resource-policy"] == "same-origin"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
         assert headers["cache-control"] == "no-store"
         assert "strict-transport-security" not in headers
     assert "immutable" in client.get("/static/footfall.css").headers["cache-control"]
@@ -211,7 +284,9 @@ def test_the_api_gives_what_the_page_shows(client: TestClient, rollups: Any, tod
     assert (stats["totals"]["visitors"], [row["value"] for row in stats["rows"]]) == (20, ["/a"])
     answer = client.get(f"{base}/stats.csv?period=today&by=page")
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-    assert [row[:2] for row in csv.reader(io.StringIO(answer.text))] == [
+    # Or Excel shows é as Ã©.
+    assert answer.content.startswith(b"\xef\xbb\xbfvalue,")
+    assert [row[:2] for row in csv.reader(io.StringIO(answer.content.decode("utf-8-sig")))] == [
         ["value", "visitors"],
         ["/a", "20"],
         ["'=HYPERLINK(1)", "10"],

@@ -173,6 +173,8 @@ def test_a_wrong_password_takes_as_long_whether_or_not_the_name_exists(tmp_path:
 
 def test_guessing_is_told_nothing_and_stopped(house: Running, session: BrowserContext) -> None:
     with httpx.Client(base_url=house.told["dashboards"], headers=OURS) as guesser:
+        # As in a browser: the form comes first, and with it the cookie that its token is bound to.
+        guesser.get("/sign-in")
 
         def guess(name: str, password: str = "wrong wrong wrong") -> httpx.Response:
             answer = guesser.post("/sign-in", data={"name": name, "password": password})

@@ -1,0 +1,59 @@
+"""Submitted forms: read up to a bound, and the token by which a form proves that one of our own pages showed it.
+
+Why: where neither Sec-Fetch-Site nor Origin says whose page a write is from, a token bound to the browser's session
+does (OWASP, Cross-Site Request Forgery Prevention: Signed Double-Submit Cookie). In: a request. Out: its fields.
+Promises: a token tells nothing about the session, which alone is what it is made of; so it holds across restarts.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from .query import BadQuery
+
+# A name, a password and where to go next; more is not a form of ours.
+MAX_FORM_BYTES = 16_384
+TOKEN = "form_token"  # noqa: S105 - a field's name
+SESSION_COOKIE = "footfall_session"
+# What the sign-in form is bound to, before there is a session.
+FORM_COOKIE = "footfall_form"
+
+
+async def body_of(request: Request) -> bytes:
+    """The bytes of a submitted form. Raises HTTPException for too many."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_FORM_BYTES:
+            raise HTTPException(413, f"a form may have {MAX_FORM_BYTES} bytes")
+    return body
+
+
+def fields_of(body: bytes) -> dict[str, str]:
+    """Its fields. Raises BadQuery."""
+    try:
+        return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20))
+    except ValueError:
+        raise BadQuery("the form cannot be read") from None
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """The fields of a submitted form, of bounded size."""
+    return fields_of(await body_of(request))
+
+
+def token_of(cookie: str) -> str:
+    """The token of the forms that are shown to the browser with that cookie."""
+    return hmac.new(cookie.encode("utf-8", "surrogatepass"), b"footfall form", "sha256").hexdigest()
+
+
+def is_proven(form: Mapping[str, str], cookies: Mapping[str, str]) -> bool:
+    """Whether the form was shown to this browser: also before it signed in in another tab."""
+    given = form.get(TOKEN, "").encode()
+    bound = [cookies[name] for name in (SESSION_COOKIE, FORM_COOKIE) if cookies.get(name)]
+    return any(hmac.compare_digest(given, token_of(cookie).encode()) for cookie in bound)
