@@ -23,7 +23,7 @@ from starlette.types import Receive, Scope, Send
 from pipeline.spool import Spool
 
 from . import openapi, rights, scripts
-from .endpoint import Collector, Endpoint, refresh_forever
+from .endpoint import Endpoint, refresh_forever
 from .formats.goatcounter import GoatCounter
 from .formats.matomo import Matomo
 from .formats.pixel import Pixel
@@ -31,6 +31,7 @@ from .formats.plausible import Plausible
 from .formats.server import ServerEndpoint
 from .formats.umami import Umami, UmamiBatch
 from .keys import KeyFile
+from .service import Collector
 from .tokens import Tokens
 
 _TYPES = {

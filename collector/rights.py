@@ -21,9 +21,10 @@ from schema.event import PAGEVIEW
 from schema.host import site_name
 
 from .beacon import CONSENTS, Beacon, bounded, clean
-from .endpoint import CALM_AFTER_S, RETRY_AFTER_S, Collector, TooManyObjections
+from .endpoint import CALM_AFTER_S, RETRY_AFTER_S
 from .keys import NoKey
 from .reduction import FIELDS, reduce
+from .service import Collector, TooManyObjections
 from .signals import client_of
 from .steps import Rules
 

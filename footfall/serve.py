@@ -28,12 +28,12 @@ import uvicorn
 
 from collector.app import create_app as collector_app
 from collector.device import warm_up
-from collector.endpoint import Collector
 from collector.key_follower import Handed, KeyFollower, fetch_keys
 from collector.keys import KeyFile, KeyKeeper, NoKey, lost_days
 from collector.limiter import Limiter
 from collector.new_visitors import NewVisitors
 from collector.protocol import LimitedProtocol
+from collector.service import Collector
 from collector.shadow import Shadow
 from collector.shadow_publisher import ShadowPublisher
 from collector.sharing import Sharing, sharing_path

@@ -36,11 +36,12 @@ from ..beacon import (
     url_of,
     vitals_of,
 )
-from ..endpoint import Collector, Endpoint
+from ..endpoint import Endpoint
 from ..format import Answer, Arrival, Incoming, Outcome
 from ..money import money_of
 from ..protocol import Reply
 from ..reason import Reason
+from ..service import Collector
 from ..steps import Client
 from ..tokens import Tokens, bearer
 

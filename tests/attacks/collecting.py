@@ -13,7 +13,7 @@ from starlette.exceptions import StarletteDeprecationWarning
 from starlette.routing import Route
 
 from collector.address import Proxies
-from collector.endpoint import Collector, Endpoint
+from collector.endpoint import Endpoint
 from collector.formats.pixel import Pixel
 from collector.formats.plausible import Plausible
 from collector.keys import PassingKeys
@@ -21,6 +21,7 @@ from collector.limiter import Limiter
 from collector.new_visitors import NewVisitors
 from collector.place import Places
 from collector.rights import routes
+from collector.service import Collector
 from footfall.settings import load
 from pipeline.settings import SpoolSettings
 from pipeline.spool import Spool

@@ -13,10 +13,11 @@ from msgspec import structs
 
 from collector.address import Networks
 from collector.beacon import Refused
-from collector.endpoint import Collector, Endpoint
+from collector.endpoint import Endpoint
 from collector.format import Arrival, Format, Incoming
 from collector.gate import Gate
 from collector.hints import NO_HINTS
+from collector.service import Collector
 from collector.steps import Client
 from schema.event import Event
 from tests.collector.test_endpoint import AGENT, NOW, Answer, House, run, stored

@@ -15,12 +15,13 @@ from msgspec import structs
 from structlog.testing import capture_logs
 
 from collector.address import Proxies
-from collector.endpoint import RETRY_AFTER_S, Collector, Endpoint, refresh_forever
+from collector.endpoint import RETRY_AFTER_S, Endpoint, refresh_forever
 from collector.formats.plausible import Plausible
 from collector.gate import Exclusions, gate_of
 from collector.keys import NoKey
 from collector.place import Place
 from collector.reason import Reason
+from collector.service import Collector
 from collector.settings import PRESETS
 from collector.steps import Rules
 from pipeline import spool_file

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.endpoint import Collector
 from collector.format import Format
 from collector.formats.plausible import Plausible
+from collector.service import Collector
 from tests.collector.formats import GOOGLEBOT, VALUES, asked, takes
 from tests.collector.test_endpoint import PAGEVIEW
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.beacon import MAX_KEY, MAX_PROPS
-from collector.endpoint import Collector
 from collector.format import Arrival, Format
 from collector.formats.umami import MAX_BATCH, Umami, UmamiBatch
+from collector.service import Collector
 from schema.event import NOT_MEASURED
 from tests.collector.formats import GOOGLEBOT, UUID, VALUES, asked, blocked, incoming, send, takes
 from tests.collector.test_endpoint import House, run, stored

@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 
 from collector.address import Proxies
-from collector.endpoint import Collector, Endpoint
+from collector.endpoint import Endpoint
 from collector.formats.plausible import Plausible
 from collector.gate import Exclusions, gate_of
 from collector.keys import PassingKeys
 from collector.limiter import Limiter
 from collector.place import Places
 from collector.reason import Reason
+from collector.service import Collector
 from collector.steps import STEPS, anonymize
 from footfall.settings import SettingsError, load
 from pipeline.settings import SpoolSettings

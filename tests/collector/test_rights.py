@@ -15,11 +15,11 @@ from starlette.applications import Starlette
 from starlette.exceptions import StarletteDeprecationWarning
 
 from collector.address import Proxies
-from collector.endpoint import Collector
 from collector.keys import NoKey
 from collector.place import Places
 from collector.rights import routes
 from collector.scripts import tracker_script
+from collector.service import Collector
 from footfall.settings import load
 from pipeline.settings import SpoolSettings
 from pipeline.spool import Spool

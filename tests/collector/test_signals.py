@@ -13,10 +13,11 @@ from msgspec import Struct
 
 from collector.address import Proxies
 from collector.beacon import Refused
-from collector.endpoint import Collector, Endpoint
+from collector.endpoint import Endpoint
 from collector.formats.plausible import Plausible, decode
 from collector.keys import PassingKeys
 from collector.place import Places
+from collector.service import Collector
 from footfall.settings import load
 from pipeline.settings import SpoolSettings
 from pipeline.spool import Spool

@@ -10,7 +10,6 @@ import pytest
 from msgspec import structs
 
 from collector.address import Networks
-from collector.endpoint import Collector
 from collector.format import Format
 from collector.formats.goatcounter import GoatCounter
 from collector.formats.matomo import Matomo
@@ -22,6 +21,7 @@ from collector.gate import Gate
 from collector.new_visitors import NewVisitors
 from collector.place import Place
 from collector.reason import Reason
+from collector.service import Collector
 from collector.tokens import Tokens
 from tests.collector.formats import send
 from tests.collector.test_endpoint import AGENT, Answer, House, run, stored

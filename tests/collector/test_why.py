@@ -14,12 +14,13 @@ import pytest
 
 from collector.address import Proxies
 from collector.beacon import Refused
-from collector.endpoint import Collector, Endpoint
+from collector.endpoint import Endpoint
 from collector.formats.plausible import Plausible
 from collector.keys import PassingKeys
 from collector.page import parse_page
 from collector.place import Places
 from collector.reason import Reason
+from collector.service import Collector
 from collector.steps import anonymize
 from collector.why import (
     _MEANINGS,

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from collector.address import Proxies
-from collector.endpoint import Collector, Endpoint
+from collector.endpoint import Endpoint
 from collector.formats.plausible import Plausible
 from collector.keys import KeyFile, KeyKeeper
 from collector.place import Places
+from collector.service import Collector
 from collector.steps import KeySource
 from footfall.settings import load
 from pipeline.settings import SpoolSettings

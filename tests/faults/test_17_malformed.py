@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.address import Proxies
-from collector.endpoint import Collector, Endpoint
+from collector.endpoint import Endpoint
 from collector.format import Outcome
 from collector.formats.goatcounter import GoatCounter
 from collector.formats.matomo import Matomo
@@ -31,6 +31,7 @@ from collector.formats.umami import Umami, UmamiBatch
 from collector.keys import PassingKeys
 from collector.place import Places
 from collector.reason import Reason
+from collector.service import Collector
 from collector.tokens import Tokens
 from footfall.settings import load
 from pipeline.settings import SpoolSettings

@@ -14,10 +14,11 @@ from msgspec import structs
 
 from collector import page, steps
 from collector.address import Proxies
-from collector.endpoint import Collector, Endpoint
+from collector.endpoint import Endpoint
 from collector.formats.plausible import Plausible
 from collector.keys import PassingKeys
 from collector.place import Places
+from collector.service import Collector
 from footfall.canary.journey import SITE, bodies, headers, marks_of
 from footfall.canary.search import Marks, fresh, search
 from footfall.settings import load
