@@ -32,6 +32,8 @@ CLICK_IDS = (
 )  # fmt: skip
 _REFUSED_SCHEMES = frozenset(("data", "javascript", "file", "blob", "vbscript"))
 _HOST = re.compile(r"[\w.\-:]{1,253}")
+# What Java servers add to every address of whom they gave no cookie.
+_SESSION = re.compile(r";jsessionid=[^/;]*", re.IGNORECASE)
 _SLASHES = re.compile("//+")
 # An at sign, as it is or encoded once or more.
 _AT = re.compile("@|%(?:25)*40")
@@ -115,6 +117,8 @@ def _parse_page(url: str, keep: frozenset[str], hash_mode: bool, strip_slash: bo
 def _path_of(path: str, strip_slash: bool) -> str:
     """A path as it is stored: readable, scrubbed, and never with two slashes in a row."""
     path = path if path.startswith("/") else f"/{path}"
+    if ";" in path:
+        path = _SESSION.sub("", path)
     # A slash may be encoded, and stand beside another.
     path = _SLASHES.sub("/", part_of(_SLASHES.sub("/", path))) or "/"
     return (path.rstrip("/") or "/") if strip_slash else path

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 
 from collector.access_log.reader import Log, Reading
-from collector.access_log.verdict import Crowd, unreadable, without_agents
+from collector.access_log.verdict import Crowd, behind_proxies, of_other_hosts, unreadable, without_agents
 from collector.address import Proxies
 from collector.place import Places
 from collector.reason import Reason
@@ -58,7 +58,9 @@ def import_access_log(
             problem = without_agents(log) or ("" if options.accept_unreadable else unreadable(log))
             if problem:
                 raise CannotDo(f"{problem}; nothing was released")
-        problem = "" if options.accept_one_address else crowd.problem()
+        problem = of_other_hosts(logs)
+        if not problem and not options.accept_one_address:
+            problem = crowd.problem() or next(filter(None, map(behind_proxies, logs)), "")
         if problem:
             raise CannotDo(f"{problem}; nothing was released")
 

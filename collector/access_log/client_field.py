@@ -7,16 +7,48 @@ address becomes no visitor.
 
 from __future__ import annotations
 
-from ..address import Proxies, written_address
+from ..address import Proxies, is_nobodys, truncate, written_address
 from ..unbelieved import peer_class
 
 _NONE = ("", "-")
+_MOST_CLAIMS = 10_000
 # What nginx calls the peer of a socket that has no addresses.
 UNIX_PEER = "unix:"
 
 
 def client_of(field: str, forwarded: str, proxies: Proxies) -> str:
     """The visitor's address: `address`, `address:port`, `[IPv6]`, `[IPv6]:port`, or a list `client, proxy, …`."""
+    address = _client(field, forwarded, proxies)
+    # Some servers write 0.0.0.0 for everybody.
+    return "" if is_nobodys(address, truncate(address)) else address
+
+
+class Claims:
+    """Forwarded addresses that are not believed: how many page views have one, and whether those would tell more
+    visitors apart than the addresses that are believed. Only hashes are held, and no more than some."""
+
+    def __init__(self) -> None:
+        self.views = 0
+        self._claimed: set[int] = set()
+        self._believed: set[int] = set()
+
+    def add(self, field: str, forwarded: str, client: str) -> None:
+        """The fields of a page view, and the client that was made of them."""
+        told = field if "," in field else forwarded
+        if told in _NONE or (first := written_address(told.partition(",")[0])) in ("", client):
+            return
+        self.views += 1
+        if self.views <= _MOST_CLAIMS:
+            self._claimed.add(hash(first))
+            self._believed.add(hash(client))
+
+    @property
+    def tell_more(self) -> bool:
+        """Whether there are more claimed addresses than believed ones: as behind a proxy that nobody named."""
+        return len(self._claimed) > len(self._believed)
+
+
+def _client(field: str, forwarded: str, proxies: Proxies) -> str:
     if "," in field:
         return _of_list(field, proxies)
     peer = written_address(field)

@@ -22,42 +22,51 @@ _KEYS = {
         *("request.client_ip", "request.remote_ip", "clienthost", "remote_addr", "client_ip", "remote_ip", "clientip"),
         *("client", "ip", "client_addr", "client_address", "clientaddr", "remote_address", "source.ip", "client.ip"),
         *("client.address", "request.remote_addr", "remote_host", "remotehost", "addr", "peer", "remoteaddr"),
+        *("httprequest.remoteip", "req.remoteaddress", "downstream_remote_address"),
     ),
     "time": (
         *("time_iso8601", "time_local", "startutc", "ts", "@timestamp", "timestamp", "time", "msec", "datetime"),
         "date",
         *("time_unix", "start_time", "startlocal", "local_time", "event_time", "request_timestamp"),
+        "edgestarttimestamp",
     ),
     "status": (
         *("status", "downstreamstatus", "status_code", "statuscode", "response_status", "http.response.status_code"),
         *("response.status", "response_code", "http_status", "responsestatus", "code"),
+        *("http.status_code", "http.status", "res.statuscode", "httprequest.status", "edgeresponsestatus"),
     ),
     "line": ("request", "request_line", "requestline", "http_request", "first_line"),
     "method": (
         *("request_method", "requestmethod", "method", "request.method", "http.request.method", "http_method", "verb"),
-        *("http.method", "req.method"),
+        *("http.method", "req.method", "httprequest.requestmethod", "clientrequestmethod"),
     ),
     "target": (
         *("request_uri", "requesturi", "requestpath", "request.uri", "url.original", "uri", "url", "request_url"),
         *("request.url", "url.path", "request_path", "path", "document_uri", "http.url", "req.url"),
+        *("http.uri", "http.target", "http.path", "httprequest.requesturl", "clientrequesturi", "clientrequestpath"),
     ),
     "query": ("args", "query_string", "query", "url.query", "querystring"),
     "referrer": (
         *("http_referer", "http_referrer", "referer", "referrer", "request_referer", "request.headers.referer"),
-        *("http.request.referrer", "headers.referer", "request_headers_referer", "httpreferer"),
+        *("http.request.referrer", "headers.referer", "request_headers_referer", "httpreferer", "http.referer"),
+        *("req.headers.referer", "httprequest.referer", "clientrequestreferer"),
     ),
     "agent": (
         *("http_user_agent", "user_agent", "agent", "ua", "useragent", "request_user_agent", "user_agent.original"),
         *("request.headers.user_agent", "headers.user_agent", "httpuseragent", "http_useragent", "request_useragent"),
+        *("http.user_agent", "http.useragent", "req.headers.user_agent", "httprequest.useragent"),
+        "clientrequestuseragent",
     ),
     "host": (
         *("http_host", "server_name", "vhost", "requesthost", "request.host", "url.domain", "virtual_host", "host"),
         *("requestaddr", "domain", "servername", "request_host"),
+        *("authority", "req.headers.host", "clientrequesthost"),
     ),
     "forwarded": (
         *("http_x_forwarded_for", "x_forwarded_for", "xff", "request_x_forwarded_for", "forwarded_for"),
         *("request.headers.x_forwarded_for", "headers.x_forwarded_for", "http_x_real_ip", "x_real_ip"),
         *("http_cf_connecting_ip", "cf_connecting_ip", "request.headers.cf_connecting_ip", "xforwardedfor"),
+        "req.headers.x_forwarded_for",
     ),
 }
 # Servers that read forwarded addresses themselves, and write whom they believe.

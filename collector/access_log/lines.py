@@ -1,12 +1,13 @@
 """The lines of a log: a file, plain or compressed, or standard input.
 
 In: a path. Out: lines of text, without their ends. Promises: memory stays flat, however long a line is; no byte is lost
-for being of another alphabet: what is not UTF-8 is read as Latin-1, line by line.
+for being of another alphabet: what is not UTF-8 is read as Latin-1, line by line. Comments are empty lines.
 """
 
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,12 +16,15 @@ from typing import IO, Any
 from .compression import decompressed
 
 STDIN = "-"
-# A longer line is no log line; it is read in pieces so that it cannot fill the memory.
+# A longer line is no log line; what is longer is left out, so that it cannot fill the memory.
 MAX_LINE = 64 * 1024
 # Where a log was copied and emptied under a server that went on writing, the gap is filled with zero bytes; some shells
 # write two bytes a character, the other one zero, and mark the beginning.
 _GAP = b"\x00"
 _MARKS = (b"\xef\xbb\xbf", b"\xff\xfe")
+# What terminals take for colours: servers write this byte as \x1b, so it is of whoever showed the log.
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[mK]")
+_COMMENT = "#"
 
 
 def lines(path: str, progress: Callable[[int], None]) -> Iterator[str]:
@@ -35,8 +39,11 @@ def lines(path: str, progress: Callable[[int], None]) -> Iterator[str]:
 
 
 def _split(stream: IO[bytes], tick: Callable[[], object]) -> Iterator[str]:
-    number, begun = 0, b""
+    number, begun, is_rest = 0, b"", False
     while line := stream.readline(MAX_LINE):
+        if is_rest:
+            is_rest = not line.endswith(b"\n")
+            continue
         number += 1
         if number % 1000 == 0:
             tick()
@@ -48,6 +55,7 @@ def _split(stream: IO[bytes], tick: Callable[[], object]) -> Iterator[str]:
             begun = line if not line.endswith(b"\n") and len(line) < MAX_LINE else b""
             if begun:
                 continue
+        is_rest = bool(line) and not line.endswith(b"\n")
         yield _text(line)
     if begun:
         yield _text(begun)
@@ -59,4 +67,6 @@ def _text(line: bytes) -> str:
         text = line.decode()
     except UnicodeDecodeError:
         text = line.decode("latin-1")
-    return text.rstrip("\r\n")
+    if "\x1b" in text:
+        text = _COLOUR.sub("", text)
+    return "" if text.startswith(_COMMENT) else text.rstrip("\r\n")

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 # 17/May/2015:10:05:03 +0000, of Apache's %t and nginx's $time_local. 60 is a leap second.
 _COMMON = re.compile(
-    r"(\d\d/[A-Z][a-z]{2}/\d{4}):([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.\d+)? ([+-])(\d\d)([0-5]\d)", re.ASCII
+    r"(\d\d/[A-Z][a-z]{2}/\d{4}):([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.\d+)? ([+-])(\d\d):?([0-5]\d)", re.ASCII
 )
 _ISO = re.compile(
     r"(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d):(\d\d):([0-5]\d|60)(?:[.,]\d+)? ?(Z|UTC|[+-]\d\d:?\d\d)?", re.ASCII

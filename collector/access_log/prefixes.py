@@ -16,7 +16,6 @@ _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"
 _TAG = r"(?:\S+ )?[^\s:\[]+(?:\[[^\]\s]*\])?: ?"
 # `[name key="value" …]` of RFC 5424.
 _STRUCTURED = r'\[[^\]"]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^\]"]*+)*+\]'
-_COLOUR = r"(?:\x1b\[[0-9;]*m)*"
 _JSON_KEYS = ("log", "message", "MESSAGE", "msg", "line")
 
 
@@ -56,7 +55,7 @@ PREFIXES = (
     Prefix("", lambda line: line),
     _of_pattern("kubernetes", rf"{_ISO} (?:stdout|stderr) [FP] "),
     _of_pattern("docker", rf"{_ISO} +"),
-    _of_pattern("compose", rf"(?:{_ISO} )?{_COLOUR}[\w.@-]+ +\| ?{_COLOUR} ?(?:{_ISO} +)?"),
+    _of_pattern("compose", rf"(?:{_ISO} )?[\w.@-]+ +\|  ?(?:{_ISO} +)?"),
     _of_pattern("kubectl", rf"\[[\w./-]+\] (?:{_ISO} )?"),
     _of_pattern(
         "syslog",

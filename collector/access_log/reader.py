@@ -16,14 +16,14 @@ from msgspec import Struct
 
 from schema.event import PAGEVIEW
 
-from ..address import Proxies
+from ..address import Proxies, written_address
 from ..beacon import Beacon, bounded, clean
 from ..reason import Reason
 from ..steps import Client, Rules
-from .client_field import client_of
+from .client_field import Claims, client_of
 from .escapes import unescaped
 from .lines import STDIN, lines
-from .recognize import LONGEST_SAMPLE, Format, recognize
+from .recognize import LONGEST_SAMPLE, REMEDY, Format, recognize
 from .requests import host_of, split_request, split_target
 from .static_files import may_be_page
 from .unreadable import Unreadable
@@ -31,6 +31,8 @@ from .unreadable import Unreadable
 Sent: TypeAlias = tuple[Beacon, Client, int]
 
 _REDIRECTS = frozenset(("301", "302", "303", "307", "308"))
+# Successes that show no page: the browser stays where it is.
+_NO_PAGE = frozenset(("204", "205"))
 # A host that this share of the lines name is the server's own; others are what strangers ask for.
 _OWN_SHARE = 0.1
 _MOST_NAMED = 5
@@ -74,6 +76,9 @@ class Log:
         self.lines = 0
         self.bad = 0
         self.without_address = 0
+        self.other_hosts = 0
+        # Rotation may begin and end a log within a line.
+        self.begins_cut = self.ends_cut = False
         self.first_bad = (0, "")
         self.with_agent = self.without_agent = 0
         self._all = lines(path, progress)
@@ -105,6 +110,9 @@ class Log:
                 continue
             self.lines += 1
             outcome = read(line)
+            self.ends_cut = outcome is Reason.BAD_LINE
+            if self.lines == 1:
+                self.begins_cut = self.ends_cut
             if not isinstance(outcome, Reason):
                 self.with_agent += bool(outcome[1].agent)
                 self.without_agent += not outcome[1].agent
@@ -113,6 +121,8 @@ class Log:
                     self.first_bad = (number, line)
                 self.bad += outcome is Reason.BAD_LINE
                 self.without_address += outcome is Reason.NO_ADDRESS
+            elif outcome is Reason.HOST:
+                self.other_hosts += 1
             yield outcome
 
 
@@ -130,6 +140,7 @@ class LineReader:
         self._host = reading.host
         self._own = reading.is_own
         self._admits = admits
+        self.claims = Claims()
 
     def read(self, line: str) -> Sent | Reason:
         """(beacon, client, Unix seconds) of a line."""
@@ -144,7 +155,7 @@ class LineReader:
             if not self._redirects:
                 return Reason.REDIRECT
         # Nothing has changed since this person last opened the page: he opens it again.
-        elif status[:1] != "2" and status != "304":
+        elif (status[:1] != "2" and status != "304") or status in _NO_PAGE:
             # What is no request at all (a TLS handshake, a scan) has been answered so.
             return Reason.NOT_SUCCESS if status.isdecimal() and len(status) == 3 else Reason.BAD_LINE
         method, target = split_request(entry.request)
@@ -161,6 +172,7 @@ class LineReader:
         address = client_of(entry.client, entry.forwarded, self._proxies)
         if not address:
             return Reason.NO_ADDRESS
+        self.claims.add(entry.client, entry.forwarded, address)
         if not host or not self._own(host):
             host = self._host
         beacon = Beacon(
@@ -192,10 +204,13 @@ def _admission(format_: Format, sample: Sequence[str], reading: Reading) -> Call
     if any(map(reading.is_own, hosts)):
         return reading.is_own
     often = [host for host, count in hosts.most_common() if count >= _OWN_SHARE * seen]
-    if len(often) > 1:
-        names = ", ".join(clean(host)[:60] for host in often[:_MOST_NAMED])
+    if len(often) > 1 or (not often and 2 * hosts.total() > seen):
+        # A visitor's address may stand where another format has the host.
+        named = [host for host in hosts if not written_address(host)]
+        names = ", ".join(clean(host)[:60] for host in named[:_MOST_NAMED])
         raise Unreadable(
-            f"its lines are of several hosts ({names}), none of them {reading.rules.site.key}: name the site by its "
-            "host (--site), or its hosts in the settings (`hosts`)"
+            f"its lines are of several hosts ({names or 'addresses, all of them'}), none of them "
+            f"{reading.rules.site.key}: name the site by its host (--site), or its hosts in the settings (`hosts`); "
+            f"where a line does not begin with the host, {REMEDY}"
         )
     return often[:1].__contains__

@@ -7,11 +7,14 @@ Promises: no address, no browser string, no page is in the text.
 from __future__ import annotations
 
 import re
+from zoneinfo import ZoneInfo
 
 from ..address import written_address
 from .json_lines import key_names
+from .moments import moment_of
 
 _MOST = 12
+_ANY_ZONE = ZoneInfo("UTC")
 _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|\[[^\]\[]*+\]|\S+')
 _REQUEST = re.compile(r'"[A-Z]+ \S.*"')
 _KINDS = (
@@ -34,15 +37,20 @@ def diagnosis(line: str) -> str:
         if not names:
             return "it begins like JSON, but is no JSON object"
         return f"no keys for address, time, request and status among {', '.join(names[:_MOST])}"
-    kinds = [_kind(token) for token in _TOKEN.findall(line[:2000])]
-    return f"{_missing(kinds)}; its fields are: {' '.join(kinds[:_MOST]) or 'none'}"
+    tokens = _TOKEN.findall(line[:2000])
+    kinds = list(map(_kind, tokens))
+    times = [token[1:-1] for token, kind in zip(tokens, kinds, strict=True) if kind == "[time]"]
+    is_told = bool(times) and moment_of(times[0], _ANY_ZONE) is not None
+    return f"{_missing(kinds, is_told)}; its fields are: {' '.join(kinds[:_MOST]) or 'none'}"
 
 
-def _missing(kinds: list[str]) -> str:
+def _missing(kinds: list[str], time_is_told: bool) -> str:
     if not kinds:
         return "it is empty"
     if "[time]" not in kinds:
         return "no field is a time in brackets, such as [14/Oct/2025:10:01:00 +0200]"
+    if not time_is_told:
+        return "the time in brackets is in no form that is known, such as [14/Oct/2025:10:01:00 +0200]"
     if '"request"' not in kinds:
         return 'no field is a quoted request, such as "GET /about HTTP/1.1"'
     if kinds[0] == "address":

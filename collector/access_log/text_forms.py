@@ -10,12 +10,16 @@ import re
 
 from .forms import CLIENT, HOST, QUOTED, Form, of_pattern
 
-# Identity and user: the user may hold blanks or be missing, and Jetty writes two blanks.
-_HEAD = (
-    rf"(?P<client>{CLIENT}) +\S++ +(?:\S.*? +)?\[(?P<time>[^\]]{{20,36}})\]"
+# Lighttpd writes the host in place of the identity.
+_IDENTITY = r"(?:(?P<host>(?![\d.]+ )[\w-]++(?:\.[\w-]++)++(?::\d{1,5})?)|\S++)"
+# The user may hold blanks or be missing, and Jetty writes two blanks.
+_REQUEST = (
+    r" +(?:\S.*? +)?\[(?P<time>[^\]]{20,36})\]"
     rf' +"(?P<request>{QUOTED})" +(?P<status>\d{{3}}) +\S++'
 )
-_VHOST = rf"(?P<host>{HOST}) +"
+_HEAD = rf"(?P<client>{CLIENT}) +{_IDENTITY}{_REQUEST}"
+# With nothing for the client it is the same line without a host.
+_VHOST_HEAD = rf"(?P<host>{HOST}) +(?!- )(?P<client>{CLIENT}) +\S++{_REQUEST}"
 # A request's time, say, between the bytes and the referrer.
 _BETWEEN = r'(?: +[^\s"]\S*+)*+'
 _TAIL = rf'{_BETWEEN} +"(?P<referrer>{QUOTED})" +"(?P<agent>{QUOTED})"'
@@ -32,9 +36,9 @@ def _form(name: str, *parts: str) -> Form:
 TEXT_FORMS = {
     form.name: form
     for form in (
-        _form("vhost_main", _VHOST, _HEAD, _TAIL, _FORWARDED),
-        _form("vhost_combined", _VHOST, _HEAD, _TAIL),
-        _form("vhost_common", _VHOST, _HEAD),
+        _form("vhost_main", _VHOST_HEAD, _TAIL, _FORWARDED),
+        _form("vhost_combined", _VHOST_HEAD, _TAIL),
+        _form("vhost_common", _VHOST_HEAD),
         _form("main", _HEAD, _TAIL, _FORWARDED),
         _form("combined", _HEAD, _TAIL),
         _form("common", _HEAD),

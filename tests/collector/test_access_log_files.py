@@ -91,9 +91,14 @@ def test_an_empty_file_has_no_lines(tmp_path: Path) -> None:
     assert read(tmp_path / "a") == []
 
 
-def test_an_endless_line_is_read_in_pieces(tmp_path: Path) -> None:
+def test_of_an_endless_line_the_beginning_is_read(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"x" * (3 * MAX_LINE) + b"\nlast\n")
-    assert [len(text) for text in read(tmp_path / "a")] == [MAX_LINE] * 3 + [0, 4]
+    assert [len(text) for text in read(tmp_path / "a")] == [MAX_LINE, 4]
+
+
+def test_colours_of_a_terminal_and_comments_are_no_part_of_a_log(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("#Fields: date time\n\x1b[36mweb-1  | \x1b[0mone\n\x1b[1;32mtwo\x1b[0m\n/#3\n")
+    assert read(tmp_path / "a") == ["", "web-1  | one", "two", "/#3"]
 
 
 @pytest.mark.parametrize("gap", [1, 1000, MAX_LINE - 2, MAX_LINE, 3 * MAX_LINE + 17])

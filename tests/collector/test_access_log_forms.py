@@ -39,7 +39,9 @@ def test_the_clients_address_is_found_however_it_is_written(field: str, address:
     assert read(line(address=field))[2].address == address
 
 
-@pytest.mark.parametrize("field", ["unknown, 10.0.0.5", "-", "host.example", "unix:", "a,b", ",", "1.2.3"])
+@pytest.mark.parametrize(
+    "field", ["unknown, 10.0.0.5", "-", "0.0.0.0", "::", "0.0.0.0:80", "host.example", "unix:", "a,b", ",", "1.2.3"]
+)
 def test_what_is_no_address_is_no_visitor(field: str) -> None:
     assert reader().read(line(address=field)) in (Reason.NO_ADDRESS, Reason.BAD_LINE)
 
@@ -104,7 +106,7 @@ def test_a_format_is_recognized_by_its_first_lines(text: str, name: str) -> None
 def test_a_format_is_held_for_the_whole_log() -> None:
     held = reader([line()] * 3)
     assert held.read(f"shop.example {line()}") is Reason.NO_ADDRESS
-    assert reader([f"example.com {line()}"]).read(line()) is Reason.HOST
+    assert reader([f"example.com {line()}"]).read(line()) is Reason.BAD_LINE
 
 
 # -- hosts ---------------------------------------------------------------------------------------------------------
@@ -118,6 +120,22 @@ def test_lines_of_the_sites_hosts_count(host: str) -> None:
 @pytest.mark.parametrize("host", ["shop.example", "example.com.evil.test", "notexample.com", "default"])
 def test_lines_of_other_hosts_do_not(host: str) -> None:
     assert reader([f"example.com {line()}"]).read(f"{host} {line()}") is Reason.HOST
+
+
+def test_lighttpd_writes_the_host_behind_the_client() -> None:
+    assert not isinstance(reader([line(user="example.com -")]).read(line(user="www.example.com -")), Reason)
+    assert reader([line()]).read(line(user="shop.example -")) is Reason.HOST
+    assert reader([line()]).read(line(user="3com.example:443 -")) is Reason.HOST
+    # An address there is whatever it is, and a name without a dot is that of a person.
+    assert not isinstance(reader([line()]).read(line(user="10.0.0.5 -")), Reason)
+    assert not isinstance(reader([line()]).read(line(user="frank -")), Reason)
+
+
+def test_a_log_of_many_hosts_or_with_addresses_in_their_place_is_refused_and_none_is_told() -> None:
+    for several in ([f"h{i}.example {line()}" for i in range(30)], [f"198.51.{i}.9 {line()}" for i in range(30)]):
+        with pytest.raises(Unreadable, match="several hosts") as told:
+            reader(several, declared=False)
+        assert "198.51" not in str(told.value)
 
 
 def test_a_site_with_hosts_counts_those_and_gives_its_pages_one_of_them() -> None:
@@ -160,7 +178,6 @@ CARRIED = [
     ("2025-10-14T08:01:00.123456789Z stdout F ", "kubernetes"),
     ("web-1  | ", "compose"),
     ("web_1 | 2025-10-14T08:01:00.1Z ", "compose"),
-    ("\x1b[36mweb-1  |\x1b[0m ", "compose"),
     ("web.1.x2@node    | ", "compose"),
     ("[pod/web-1/nginx] ", "kubectl"),
 ]

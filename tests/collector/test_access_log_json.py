@@ -50,6 +50,51 @@ TRAEFIK = {
     "request_Referer": FROM,
     "time": "2015-05-17T10:05:04Z",
 }
+PINO = {
+    "time": NOON * 1000 + 1,
+    "req": {
+        "method": "GET",
+        "url": "/a?b=c",
+        "headers": {"host": "example.com", "user-agent": AGENT, "referer": FROM},
+        "remoteAddress": ADDRESS,
+        "remotePort": 5123,
+    },
+    "res": {"statusCode": 200},
+    "msg": "request completed",
+}
+GOOGLE = {
+    "httpRequest": {
+        "requestMethod": "GET",
+        "requestUrl": "https://example.com/a?b=c",
+        "status": 200,
+        "userAgent": AGENT,
+        "remoteIp": ADDRESS,
+        "referer": FROM,
+        "serverIp": "10.0.0.5",
+    },
+    "timestamp": "2015-05-17T10:05:03.123Z",
+}
+CLOUDFLARE = {
+    "ClientIP": ADDRESS,
+    "ClientRequestHost": "example.com",
+    "ClientRequestMethod": "GET",
+    "ClientRequestURI": "/a?b=c",
+    "ClientRequestReferer": FROM,
+    "ClientRequestUserAgent": AGENT,
+    "EdgeResponseStatus": 200,
+    "EdgeStartTimestamp": "2015-05-17T10:05:03Z",
+}
+ENVOY = {
+    "authority": "example.com",
+    "downstream_remote_address": f"{ADDRESS}:5123",
+    "method": "GET",
+    "path": "/a?b=c",
+    "response_code": 200,
+    "start_time": "2015-05-17T10:05:03.123Z",
+    "user_agent": AGENT,
+    "referer": FROM,
+    "x_forwarded_for": ADDRESS,
+}
 ELASTIC = {
     "@timestamp": "2015-05-17T12:05:03.000+02:00",
     "source": {"ip": ADDRESS},
@@ -80,6 +125,10 @@ def without(given: dict[str, Any], *keys: str, **more: Any) -> dict[str, Any]:
         without(CADDY, "ts", ts="2015/05/17 10:05:03.000"),
         TRAEFIK,
         ELASTIC,
+        PINO,
+        GOOGLE,
+        CLOUDFLARE,
+        ENVOY,
     ],
 )
 def test_each_names_its_fields_as_its_server_does(given: dict[str, Any]) -> None:
