@@ -10,23 +10,16 @@ from __future__ import annotations
 import re
 
 from .aligned import aligned
-from .finds import LONGEST_WORD, TooMany, may_be_code, replaced
+from .finds import TooMany, replaced
 from .finds.names import SECRET_NAMES, is_secret
 from .folded import MAX_TEXT, folded, head, visible
+from .plain import is_plain
 
 __all__ = ["MAX_TEXT", "SECRET_NAMES", "is_secret", "scrub", "scrub_host"]
 
 # A replacement may lay bare another find. Two rounds settle all but made-up texts; those become one placeholder.
 _MAX_ROUNDS = 4
 _UNSETTLED = ":scrubbed"
-
-# Words, short numbers between words, and numbers that are a whole folder of at most seven digits: the text of almost
-# every path. Nothing below looks for that, so it returns at once; but words may be a code behind "/invite/".
-_PLAIN = re.compile(
-    r"(?:[a-z \-_]++|/(?!0[1-9][0-9]{1,4}/[0-9]{5})[0-9]{1,7}(?=/|$)|/|[A-Z](?=[a-z])|"
-    r"(?<=[a-z]-)[0-9]{1,4}(?=-[a-z]|/|$))*+"
-    r"(?:\.(?:html?|php|aspx?|jsp|pdf|xml|txt))?"
-)
 
 # Names of hosts as most are: nothing is found in them. "203-0-113-7.dsl.example" is not among them.
 _PLAIN_HOST = re.compile(r"(?:[a-z]++[0-9]{0,3}(?=[-.]|$)|[-.]|[0-9]{1,4}(?=\.|$))*+")
@@ -39,7 +32,7 @@ _ADDRESS = re.compile(r".*(?:\.[0-9]+|:.*)")
 def scrub(text: str) -> str:
     """The text without what could name a person."""
     text = text[:MAX_TEXT]
-    if len(text) < LONGEST_WORD and _PLAIN.fullmatch(text) and not may_be_code(text):
+    if is_plain(text):
         return text
     text = visible(text)
     looked_at = 0

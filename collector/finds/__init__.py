@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .account import ACCOUNT_RULES
-from .folders import FOLDER_RULES, may_be_code
+from .folders import FOLDER_RULES
 from .machine import MACHINE_RULES
 from .names import NAME_RULES
 from .people import MESSENGER_RULES, PEOPLE_RULES
@@ -18,12 +18,12 @@ from .place import PLACE_RULES
 from .rule import MOST, PLACEHOLDER, Rule, TooMany, judged, many_digits
 from .token import LONGEST_WORD, TOKEN_RULES
 
-__all__ = ["LONGEST_WORD", "MOST", "PLACEHOLDER", "TooMany", "may_be_code", "replaced"]
+__all__ = ["LONGEST_WORD", "MOST", "PLACEHOLDER", "TooMany", "replaced"]
 
 # In this order: a placeholder left by one kind is nothing to the next. Before the rules of a kind, whether there can be
 # anything for them in the text: most paths pass by most kinds.
 _KINDS: tuple[tuple[Callable[[bytes], object], tuple[Rule, ...]], ...] = (
-    (lambda raw: b"." in raw or b"," in raw or b"'" in raw, PLACE_RULES),
+    (lambda raw: (b"." in raw or b"," in raw or b"'" in raw) and (many_digits(raw) or b"\xc2\xb0" in raw), PLACE_RULES),
     (lambda raw: b"=" in raw or b'"' in raw, NAME_RULES),
     (lambda raw: b"@" in raw or b"(" in raw or b"[" in raw, PEOPLE_RULES),
     (lambda raw: b":" in raw or b"." in raw, MESSENGER_RULES),

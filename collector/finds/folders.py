@@ -22,14 +22,8 @@ _SAYING = (
 # The folder, and the one or two behind it.
 _BEHIND = rb"[^/?#&;=\s:][^/?#&;=\s]*"
 _FOLDER = linear(rb"(?i)(?:^|[/#=])[a-z_.-]{0,24}(?:%s)[a-z_.-]{0,24}/{1,2}(%s(?:/%s)?)" % (_SAYING, _BEHIND, _BEHIND))
-# The same where the text is nothing but words, which are not looked at otherwise.
-_MAY_BE_CODE = linear(rb"(?i)(?:%s)[a-z_-]{0,24}/(?:[a-z-]{6,}|[0-9]{4,})(?:[/.]|$)" % _SAYING)
-
-
-def may_be_code(text: str) -> bool:
-    """Whether a text of words may hold a code."""
-    return "/" in text and _MAY_BE_CODE.search(text.encode("utf-8", "ignore")) is not None
-
+# Whether there can be such a folder; most texts have none.
+MAY_BE_CODE = linear(rb"(?i)(?:%s)[a-z_.-]{0,24}/{1,2}%s" % (_SAYING, _BEHIND[: _BEHIND.index(b"]") + 1]))
 
 _ENDING = re.compile(r"\.(?:html?|php|aspx?|jsp|do)$")
 _BETWEEN = re.compile(r"[-_.~+,:|!()]+")
@@ -45,12 +39,15 @@ _GROUPS = re.compile(r"[0-9A-Za-z]{4,8}(?:-[0-9A-Za-z]{4,8}){1,7}")
 # "QWERTY-12345"
 _LONG_NUMBER = re.compile(r"-(?!(?:19|20)[0-9]{2}(?![0-9]))[0-9]{4,}")
 _DIGIT = re.compile("[0-9]")
+# What is sent to a telephone has six digits; sessions of a conference and cards of a game have fewer.
+_LONG_CODE = re.compile("[0-9]{6,}")
 
 
 def _behind(raw: bytes, start: int, stop: int) -> bytes:
     folders = raw[start:stop].decode("utf-8", "ignore").split("/")
     numbers = _says_number(raw, start)
     codes = [looks_like_code(folder, numbers) for folder in folders]
+    codes[0] = codes[0] or (_LONG_CODE.fullmatch(folders[0]) is not None and not _DATE.fullmatch(folders[0]))
     if len(folders) == 2 and codes[1] and not codes[0] and not folders[0].islower():
         # "/reset/MTIz/c4k9-…": whose it is goes with it.
         codes[0] = True
@@ -60,7 +57,7 @@ def _behind(raw: bytes, start: int, stop: int) -> bytes:
 
 
 def _says_number(raw: bytes, start: int) -> bool:
-    """Whether digits alone may be a code there: sessions of a conference have numbers, tokens and cards, too."""
+    """Whether any digits may be a code there: sessions of a conference have numbers, tokens and cards, too."""
     folder = raw[:start].rstrip(b"/").rpartition(b"/")[2].lower()
     return not any(word in folder for word in (b"session", b"token", b"magic", b"join", b"accept"))
 

@@ -41,6 +41,10 @@ def _colons(raw: bytes, start: int, stop: int) -> bytes:
     return b":ip"
 
 
+def _in_a_name(raw: bytes, start: int, stop: int) -> bytes:
+    return raw[start:stop] if re.match(rb"[-_]?[0-9A-Za-z]", raw[stop : stop + 2]) else b":ip"
+
+
 def _card_address(raw: bytes, start: int, stop: int) -> bytes:
     # Without a letter it may be a date and time, as backups have them.
     text = raw[start:stop]
@@ -72,11 +76,21 @@ MACHINE_RULES = (
         linear(rb"(?i)(?:^|[^0-9a-z])([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12})"),
         _uuid,
     ),
+    # As providers name the hosts of their customers.
+    Rule(
+        lambda raw: raw.count(b"-") + raw.count(b"_") > 2,
+        linear(
+            rb"(?i)(?:^|[^a-z])(?:ip|ipv4|host|dsl|adsl|vdsl|dhcp|static|dynamic|dyn|pool|cpe|ec2|ppp|cable|client|addr)"
+            rb"[-_.]?((?:%s[-_]){3}%s)" % (_OCTET, _OCTET)
+        ),
+        _in_a_name,
+    ),
     # Of a network card, or of eight bytes: pairs with dashes, fours with dots.
     Rule(
         lambda raw: raw.count(b".") > 1 or raw.count(b"-") + raw.count(b"_") + raw.count(b" ") > 4,
         linear(
-            rb"(?i)(?:^|[^0-9a-z._-])((?:[0-9a-f]{2}[-_ .]){5}[0-9a-f]{2}(?:[-_ .][0-9a-f]{2}){0,2}"
+            rb"(?i)(?:^|[^0-9a-z._-]|[g-z][-_.]|[0-9a-z]{3}[-_.])"
+            rb"((?:[0-9a-f]{2}[-_ .]){5}[0-9a-f]{2}(?:[-_ .][0-9a-f]{2}){0,2}"
             rb"|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}(?:\.[0-9a-f]{4})?)"
         ),
         _card_address,

@@ -38,7 +38,9 @@ _LAST = words(
     voornaam achternaam imie nazwisko jmeno prijmeni etunimi sukunimi fornavn etternavn efternavn fornamn
     efternamn prenume vezeteknev keresztnev birthday birthdate dateofbirth dob geburtsdatum geburtstag
     fechanacimiento datenaissance ssn iban card cardnumber creditcard creditcardnumber cvv cvc cvv2
-    passportnumber socialsecuritynumber taxid steuernummer nationalid personnummer dni nif codicefiscale pesel
+    passportnumber passport guestname contactname customername clientname patientname visitorname membername
+    ordername bookingname orderkey bookingcode
+    socialsecuritynumber taxid steuernummer nationalid personnummer dni nif codicefiscale pesel
     bsn пароль токен почта телефон имя фамилия логин 密码 密碼 邮箱 電話 电话 手机 姓名
     パスワード メール メールアドレス 電話番号 氏名 비밀번호 이메일
     전화번호 이름 κωδικος סיסמה
@@ -49,6 +51,7 @@ _WHOLE = words(
     """
     code key state hash checksum pin pass reset invite invitation verification verify confirm confirmation magic
     mobile tel handy login ticket saml lon address street cfid cftoken clave
+    adresse direccion indirizzo endereco naam
     """
 )
 # Names that a last part would make a secret of, and that are none.

@@ -46,11 +46,16 @@ _YEAR = re.compile(r"19\d\d|20[0-4]\d")
 _WITHOUT_YEAR = frozenset(((3, 4, 4), (2, 3, 4), (2, 4, 4), (1, 3, 4), (4, 3, 3)))
 # "3.14159265", "59.359726" seconds.
 _DECIMAL = re.compile(r"\d{1,3}\.\d+")
+# "S0140-6736(20)30183-5", as publishers number what they print.
+_ARTICLE = re.compile(r"[1-9][0-9]{3,}\(")
 _OF_A_DESK = re.compile(r"\s?[xe#].*$")
 _FIRST_GROUP = re.compile(rb"[+(]*+[0-9]++[^0-9]++")
 _ALL_BUT_THE_LAST_GROUP = re.compile(rb"(.*[0-9])[^0-9]+[0-9]+")
 _IN_A_DECIMAL = re.compile(rb"[0-9][.,]$")
 _NOT_DIGIT = re.compile(r"[^0-9]+")
+_SPACED_CARD = re.compile("(?:[0-9]{4} - ){3}[0-9]{4}")
+# Of 13 and 14 digits: the last group is short. They begin as the issuers' numbers do that are so long.
+_IN_FOURS = re.compile("(?:4[0-9]{3}|3[0689][0-9]{2})-[0-9]{4}-[0-9]{4}-[0-9]{1,2}")
 # Digits in a row with a country's code and no plus sign, as messengers have them: what that country's numbers are.
 _WITH_COUNTRY = re.compile(
     r"1[2-9]\d\d[2-9]\d{6}|7[3-9]\d{9}|2(?:0|12)[0-9]\d{8,9}|27[6-8]\d{8}|23[0-9][1-9]\d{7,9}|25[0-9][17]\d{8}|30[26]\d{9}|"
@@ -100,7 +105,7 @@ def _number(raw: bytes, start: int, stop: int) -> bytes:
 def _number_alone(raw: bytes, start: int, stop: int) -> bytes:
     text = _OF_A_DESK.sub("", raw[start:stop].replace(b"_", b"-").decode())
     # "030 - 1234567" is one number, "0171 1234567 - 0172 7654321" are two.
-    if len(_NOT_DIGIT.sub("", text)) > 15 and " - " in text:
+    if len(_NOT_DIGIT.sub("", text)) > 15 and " - " in text and not _SPACED_CARD.fullmatch(text):
         middle = start + text.index(" - ")
         return _number_alone(raw, start, middle) + raw[middle : middle + 3] + _number_alone(raw, middle + 3, stop)
     opened = text.find("(", max(1, text.rfind(")")))
@@ -128,6 +133,8 @@ def _is_phone(text: str, digits: str, groups: list[str], before: str, after: str
         return True
     if "(" in text:
         # "(030) 12345", "8 (495) 123", not "12(34)567890".
+        if _ARTICLE.match(text):
+            return False
         inside = text[text.index("(") + 1 :].partition(")")[0]
         return len(_NOT_DIGIT.sub("", inside)) <= 5 and text.index("(") <= 5 and len(digits) <= 15
     if text == digits:
@@ -156,7 +163,7 @@ def _is_card(text: str, digits: str, groups: list[str]) -> bool:
     if (
         text[0] in "+(0"
         or (len(digits) == 13 and digits.startswith(("1", "978", "979")))
-        or min(map(len, groups)) < 3
+        or (min(map(len, groups)) < 3 and not _IN_FOURS.fullmatch("-".join(groups)))
         or _DATE.fullmatch(digits)
     ):
         return False
@@ -220,17 +227,26 @@ _BEFORE = rb"(?:^|[^0-9A-Za-z.,]|[^0-9][.,])"
 
 
 def _card_in_folders(raw: bytes, start: int, stop: int) -> bytes:
-    groups = re.findall("[0-9]{4}", raw[start:stop].decode())
+    groups = re.findall("[0-9]+", raw[start:stop].decode())
     card = not _YEAR.fullmatch(groups[0]) and _is_card("".join(groups), "".join(groups), groups)
     return b":card" if card and not word_follows(raw, stop) else raw[start:stop]
 
 
 PHONE_RULES = (
     # Cards with what parts folders, times or words of a query.
-    Rule(everywhere, linear(rb"(?:^|[^0-9A-Za-z.,])((?:[0-9]{4}[/:+|,]){3}[0-9]{4})"), _card_in_folders),
     Rule(
         everywhere,
-        linear(rb"%s((?:0[1-9][0-9]{1,4} ?|\(0[0-9]{1,4}\) ?[0-9]{0,4} ?)/ ?[0-9](?:[ -]?[0-9]){4,8})\b" % _BEFORE),
+        linear(
+            rb"(?:^|[^0-9A-Za-z.,])([0-9]{4}[/:+|,](?:[0-9]{4}[/:+|,][0-9]{4}[/:+|,][0-9]{1,4}|[0-9]{6}[/:+|,][0-9]{4,5}))"
+        ),
+        _card_in_folders,
+    ),
+    Rule(
+        everywhere,
+        linear(
+            rb"%s((?:0[1-9][0-9]{1,4} ?|\(0[0-9]{1,4}\) ?[0-9]{0,4} ?"
+            rb"|(?:\+ ?|00)[1-9][0-9]{0,2}[ -]?(?:\(0\) ?)?[1-9][0-9]{0,4} ?)/ ?[0-9](?:[ -]?[0-9]){4,8})\b" % _BEFORE
+        ),
         _with_slash,
     ),
     Rule(

@@ -17,6 +17,9 @@ _NUMBERS = re.compile("[0-9]+")
 _ALNUM = re.compile(r"[0-9A-Za-z]+")
 _SEPARATOR = re.compile(r"[-_=]+")
 # One in a hundred random ones holds that between its marks.
+# "share-zMlxajX6-tb6JBPb": a word may say what the token is of, which is then of small and of capital letters.
+_BOTH_CASES = re.compile("[a-z].*[A-Z]|[A-Z].*[a-z]")
+_SAID_BEFORE = re.compile(r"(?:[A-Z]?[a-z]{3,15}[-_])+")
 _PLAIN_WORD = re.compile(r"(?<![0-9A-Za-z])[A-Z]?[a-z]{5,}(?![0-9A-Za-z])")
 # A longer one is no title.
 _LONGEST_RUN = 128
@@ -46,8 +49,17 @@ def _run(raw: bytes, start: int, stop: int) -> bytes:
             ).encode()
         return b":token"
     # Random text that holds "-" or "_" itself: no word of it is one.
-    if len(words) > 1 and len(run) >= 20 and not _PLAIN_WORD.search(run) and looks_random(words[:_MOST_WORDS]):
-        return b":token"
+    said = _SAID_BEFORE.match(run)
+    begin = said.end() if said else 0
+    drawn = _SEPARATOR.split(run[begin:])
+    if (
+        len(drawn) > 1
+        and len(run) - begin >= 20
+        and not _PLAIN_WORD.search(run, begin)
+        and (not begin or _BOTH_CASES.search(run, begin))
+        and looks_random(drawn[:_MOST_WORDS])
+    ):
+        return raw[start : start + begin] + b":token"
     return raw[start:stop]
 
 

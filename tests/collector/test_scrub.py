@@ -37,7 +37,7 @@ def positives() -> list[tuple[str, str, str]]:
 
 
 def benign() -> list[str]:
-    names = ("benign", "benign_sites", "benign_log", "benign_blind", "benign_second", "benign_third")
+    names = ("benign", "benign_sites", "benign_log", "benign_blind", "benign_second", "benign_third", "benign_fourth")
     return [line for name in names for line in lines(f"scrub_{name}.txt")]
 
 
@@ -110,6 +110,24 @@ def test_u3_the_made_corpus_is_what_its_maker_makes() -> None:
         ("/wallet/0x52908400098527886E0F7030069857D2E4169EE7", "/wallet/:hex"),
         ("/mac/00-1A-2B-3C-4D-5E", "/mac/:hex"),
         ("/mac/001a.2b3c.4d5e", "/mac/:hex"),
+        ("/mac/dev-3b_72_af_65_8c_cf", "/mac/dev-:hex"),
+        ("sensor-3b-72-af-65-8c-cf", "sensor-:hex"),
+        ("ip-203-0-113-77.compute.internal", "ip-:ip.compute.internal"),
+        ("static-10-0-0-1", "static-:ip"),
+        ("+49(0)171/3920481", ":phone"),
+        ("0049 30/901820", ":phone"),
+        ("4111 - 1111 - 1111 - 1111", ":card"),
+        ("3782/822463/10005", ":card"),
+        ("/pay/4222_2222_2222_2", "/pay/:card"),
+        ("/6011/1111/1111/1117", "/:card"),
+        ("/article/S0140-6736(20)30183-5/fulltext", "/article/S0140-6736(20)30183-5/fulltext"),
+        ("/s/share-zMlxajX6-tb6JBPbVBgB7Q", "/s/share-:token"),
+        ("/token/485988", "/token/:secret"),
+        ("/sessions/837600874", "/sessions/:secret"),
+        ("/sessions/20261128", "/sessions/20261128"),
+        ("/sessions/4711", "/sessions/4711"),
+        ("/reset/de/xkqzjwvb", "/reset/de/:secret"),
+        ("/reset/de/page", "/reset/de/page"),
         ("/c/cus_9s6XKzkNRiz8i3", "/c/:token"),
         ('{"email": "anna", "size": "42"}', '{"email": ":secret", "size": "42"}'),
         ("52°31'12\"N 13°24'18\"E", ":coordinates"),
