@@ -6,6 +6,7 @@ are destroyed at its end; a cut-off import is abandoned whole.
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -22,7 +23,8 @@ from schema.host import site_name
 from schema.site import LocalDay, local_day
 
 from .databases import datacenters_of
-from .engine import House, ad_hoc_site
+from .engine import CannotDo, House, ad_hoc_site
+from .settings import Settings
 
 _BATCH = 20_000
 
@@ -90,7 +92,9 @@ def run(
         house.import_add(name, batch)
         report = house.import_preview(name) if dry else house.import_finish(name, origin)
     except BaseException:
-        house.import_abandon(name)
+        # What failed while it was being released is gone already; that must not stand in the place of why.
+        with contextlib.suppress(CannotDo):
+            house.import_abandon(name)
         raise
     finally:
         keys.destroy()
@@ -111,11 +115,11 @@ def is_declared(house: House, rules: Rules) -> bool:
     return rules.site.key in {site.key for site in house.settings.all_sites}
 
 
-def rules_of(house: House, name: str) -> Rules:
-    """What holds for a site in the house; one that it does not know gets every default."""
-    known = house.settings.collector_rules()
+def rules_of(settings: Settings, name: str) -> Rules:
+    """What holds for a site; one that the settings do not know gets every default."""
+    known = settings.collector_rules()
     wanted = site_name(name)
     if wanted in known:
         return known[wanted]
     site = ad_hoc_site(name)
-    return structs.replace(house.settings, sites=(site,)).collector_rules()[site.key]
+    return structs.replace(settings, sites=(site,)).collector_rules()[site.key]

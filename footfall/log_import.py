@@ -6,10 +6,12 @@ refused before a day of it is released.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
+from collector.access_log.lines import STDIN
 from collector.access_log.reader import Log, Reading
 from collector.access_log.verdict import Crowd, behind_proxies, of_other_hosts, unreadable, without_agents
 from collector.address import Proxies
@@ -34,6 +36,13 @@ class LogOptions(Struct, frozen=True):
 _USUAL = LogOptions()
 
 
+def check_readable(files: Iterable[str]) -> None:
+    """Raises CannotDo for a file that cannot be read. None is opened: a pipe can be opened only once."""
+    for file in files:
+        if file != STDIN and not os.access(file, os.R_OK):
+            raise CannotDo(f"{file}: {'may not be read' if os.path.exists(file) else 'there is no such file'}")
+
+
 def import_access_log(
     house: House,
     site: str,
@@ -44,7 +53,7 @@ def import_access_log(
 ) -> Summary:
     """Import log files given together, so that a day split between two of them is one day. Raises Unreadable, and
     CannotDo where a log cannot be what it seems; then nothing is released."""
-    rules = rules_of(house, site)
+    rules = rules_of(house.settings, site)
     proxies = Proxies(house.settings.collector.trusted_proxies)
     reading = Reading(rules, is_declared(house, rules), proxies, options.redirects, options.format)
     logs: list[Log] = []

@@ -64,7 +64,7 @@ def _user_passwords() -> dict[str, str]:
 def demo_(load_settings: Load, days: int, seed: int, site: str, as_json: bool) -> None:
     """Fill the demo site with synthetic visits, so that the first look is not empty."""
     with opened(load_settings(), make=True) as house:
-        rules = intake.rules_of(house, site)
+        rules = intake.rules_of(house.settings, site)
         yesterday = local_day(rules.site.timezone, dt.datetime.now(dt.UTC).timestamp()).date - dt.timedelta(days=1)
         if not as_json:
             click.echo(f"Sending {days} days of synthetic visits to {site} …", err=True)

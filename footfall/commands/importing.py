@@ -5,7 +5,6 @@ In: files, or the name of a run. Out: a summary.
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from collector.reason import Reason
 from .. import explain
 from ..databases import places_of
 from ..engine import CannotDo, opened
-from ..log_import import LogOptions, import_access_log
+from ..log_import import LogOptions, check_readable, import_access_log
 from .options import Load, common, json_option, prepare
 
 
@@ -56,9 +55,7 @@ def access_log(
 ) -> None:
     """Import access logs (also compressed, or - for standard input); give a day's files together."""
     prepare("import")
-    for file in files:
-        if file != STDIN and not os.access(file, os.R_OK):
-            raise CannotDo(f"{file}: cannot be read")
+    check_readable(files)
     total = sum(Path(file).stat().st_size for file in files if file != STDIN)
     done: dict[str, int] = {}
     options = LogOptions(log_format, redirects, accept_one_address, accept_unreadable, dry_run)

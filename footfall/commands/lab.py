@@ -7,14 +7,12 @@ is kept.
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
-from msgspec import structs
 
 from collector.access_log.lines import STDIN
 from collector.access_log.reader import Log, Reading
@@ -22,18 +20,20 @@ from collector.address import Proxies
 from collector.reason import Reason
 from collector.settings import PRESETS
 from collector.shadow_publisher import read_shadow
-from collector.steps import Rules
-from schema.host import site_name
 
 from ..databases import places_of
-from ..engine import CannotDo, ad_hoc_site
+from ..engine import CannotDo
+from ..intake import rules_of
 from ..lab import page, report, sample, trial
 from ..lab.candidates import candidates
+from ..log_import import check_readable
 from ..settings import Settings
 from .options import Load, common, json_option, prepare
 
 # A log's first line that can be read tells where the file belongs; one that starts with so much else is no log.
 _LINES_TRIED = 1000
+# What a log is called of which no site is named.
+_NO_SITE = "lab.invalid"
 
 
 @click.command(name="lab")
@@ -74,7 +74,7 @@ def lab(
         entries = _published(settings, site)
         click.echo(msgspec.json.encode(entries).decode() if as_json else report.shadow_text(entries))
         return
-    rules = _rules(settings, site)
+    rules = rules_of(settings, site or (settings.sites[0].key if len(settings.sites) == 1 else _NO_SITE))
     chosen = candidates(rules.anonymization, list(dict.fromkeys(presets)), texts)
     proxies = Proxies(settings.collector.trusted_proxies)
     reading = Reading(rules, rules.site in settings.sites, proxies, format=log_format)
@@ -93,23 +93,9 @@ def lab(
     click.echo(msgspec.json.encode(report.plain(experiment)).decode() if as_json else report.text_of(experiment))
 
 
-def _rules(settings: Settings, name: str | None) -> Rules:
-    """What holds for the site; one that the settings do not know gets every default."""
-    known = settings.collector_rules()
-    if name is None:
-        name = settings.sites[0].key if len(settings.sites) == 1 else "lab.invalid"
-    wanted = site_name(name)
-    if wanted in known:
-        return known[wanted]
-    site = ad_hoc_site(name)
-    return structs.replace(settings, sites=(site,)).collector_rules()[site.key]
-
-
 def _requests(files: Sequence[str], reading: Reading) -> Iterator[trial.Sent | Reason]:
     """What the lines ask for, file by file, the oldest first: a shell lists access.log before access.log.1."""
-    for file in files:
-        if file != STDIN and not os.access(file, os.R_OK):
-            raise CannotDo(f"{file}: cannot be read")
+    check_readable(files)
     for file in files if len(files) == 1 else sorted(files, key=lambda file: _begin(file, reading)):
         yield from Log(file, reading)
 

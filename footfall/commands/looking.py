@@ -53,7 +53,7 @@ def stats(
 ) -> None:
     """Statistics of SITE, from the running instance or straight from the store."""
     with opened(load_settings()) as house:
-        zone = intake.rules_of(house, site).site.timezone
+        zone = intake.rules_of(house.settings, site).site.timezone
         last = last or local_day(zone, dt.datetime.now(dt.UTC).timestamp()).date.isoformat()
         first = first or (iso_date(last) - dt.timedelta(days=29)).isoformat()
         answer = house.stats(StatsRequest(site, first, last, by, filters, limit))

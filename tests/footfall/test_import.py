@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from footfall.cli import main
+from schema.store import StoreError
 
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:142.0) Gecko/20100101 Firefox/142.0"
 DAY = "2025-10-14"
@@ -54,6 +55,24 @@ def totals(data: Path) -> tuple[int, int, int, float]:
 
 def log_of(made: Made) -> str:
     return "".join(made(number) for number in range(1, 7))
+
+
+def test_a_file_that_cannot_be_read_is_named_with_the_reason(tmp_path: Path) -> None:
+    for command in (("import", "access-log", "--site", "x.test"), ("lab", "--log")):
+        missing = str(tmp_path / "no.log")
+        code, _, told = run(*command, missing, "--data", str(tmp_path / "data"))
+        assert (code, told) == (1, f"Error: {missing}: there is no such file\n")
+    assert not (tmp_path / "data" / "clickhouse").exists()
+
+
+def test_what_fails_while_days_are_released_is_what_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> None:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr("pipeline.imports.release", failing)
+    code, summary, told = imported(tmp_path / "data", log_of(line))
+    assert (code, summary) == (1, {})
+    assert "the disk is full" in told
 
 
 SIX: dict[str, Made] = {
