@@ -65,7 +65,7 @@ _NEEDED = (
     (("status",), "the status", "%>s", "$status"),
     (("agent",), "the browser string", "%{User-Agent}i", "$http_user_agent"),
 )
-_COMMON_TIME = r"\d\d/[A-Za-z]{3}/\d{4}:\d\d:\d\d:\d\d(?:\.\d+)? [+-]\d{4}"
+_COMMON_TIME = r"\d\d/[A-Za-z]{3}/\d{4}:\d\d:\d\d:\d\d(?:\.\d+)?(?: [+-]\d\d:?\d\d)?"
 _STRFTIME = {
     **dict.fromkeys("dHIMSmyjUWVgCke", r" ?\d{1,3}"),
     **dict.fromkeys("YG", r"\d{4}"),
@@ -97,6 +97,8 @@ _Part = str | _Field
 
 def form_of(text: str) -> Form:
     """The form that a format string describes. Raises Unreadable for what describes none."""
+    # Tomcat's settings are XML.
+    text = text.replace("&quot;", '"')
     nginx = _NGINX_DIRECTIVE.fullmatch(text)
     apache = _APACHE_DIRECTIVE.fullmatch(text)
     if apache or (_APACHE.search(text) and not _NGINX.search(text)):

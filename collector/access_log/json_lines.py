@@ -69,8 +69,6 @@ _KEYS = {
         "req.headers.x_forwarded_for",
     ),
 }
-# Servers that read forwarded addresses themselves, and write whom they believe.
-_RESOLVED = ("request.client_ip",)
 _HEX = re.compile(r"(?:\\x[0-9A-Fa-f]{2})+")
 
 
@@ -85,8 +83,6 @@ def json_form(sample: Sequence[str]) -> Form | None:
     at = {field: found[0] for field, found in held.items() if found}
     if not {"client", "time", "status"} <= at.keys() or not ("line" in at or {"method", "target"} <= at.keys()):
         return None
-    if any(paths.get(name) == at["client"] for name in _RESOLVED):
-        at.pop("forwarded", None)
 
     def parse(line: str) -> Entry | None:
         value = _decoded(line)

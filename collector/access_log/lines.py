@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from .compression import decompressed
+from .unreadable import Unreadable
 
 STDIN = "-"
 # A longer line is no log line; what is longer is left out, so that it cannot fill the memory.
@@ -25,6 +26,7 @@ _MARKS = (b"\xef\xbb\xbf", b"\xff\xfe")
 # What terminals take for colours: servers write this byte as \x1b, so it is of whoever showed the log.
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[mK]")
 _COMMENT = "#"
+_CR_REMEDY = "tr '\\r' '\\n' < FILE | footfall import access-log - …"
 
 
 def lines(path: str, progress: Callable[[int], None]) -> Iterator[str]:
@@ -32,13 +34,13 @@ def lines(path: str, progress: Callable[[int], None]) -> Iterator[str]:
     if path == STDIN:
         stdin: Any = sys.stdin.buffer
         raw = stdin if hasattr(stdin, "peek") else io.BufferedReader(stdin)
-        yield from _split(decompressed(raw, "standard input"), lambda: None)
+        yield from _split(decompressed(raw, "standard input"), "standard input", lambda: None)
         return
     with Path(path).open("rb") as file:
-        yield from _split(decompressed(file, path), lambda: progress(file.tell()))
+        yield from _split(decompressed(file, path), path, lambda: progress(file.tell()))
 
 
-def _split(stream: IO[bytes], tick: Callable[[], object]) -> Iterator[str]:
+def _split(stream: IO[bytes], name: str, tick: Callable[[], object]) -> Iterator[str]:
     number, begun, is_rest = 0, b"", False
     while line := stream.readline(MAX_LINE):
         if is_rest:
@@ -49,6 +51,9 @@ def _split(stream: IO[bytes], tick: Callable[[], object]) -> Iterator[str]:
             tick()
         if number == 1:
             line = next((line[len(mark) :] for mark in _MARKS if line.startswith(mark)), line)
+            # All of it would be one line.
+            if b"\r" in line.strip() and _GAP not in line:
+                raise Unreadable(f"{name}: its lines end in carriage returns alone; {_CR_REMEDY}")
         if begun or _GAP in line:
             line = begun + line.replace(_GAP, b"")
             # A gap may be longer than a piece: what begins behind it ends in the next one.

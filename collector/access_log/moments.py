@@ -11,9 +11,10 @@ import re
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-# 17/May/2015:10:05:03 +0000, of Apache's %t and nginx's $time_local. 60 is a leap second.
+# 17/May/2015:10:05:03 +0000, of Apache's %t and nginx's $time_local; HAProxy's has no zone. 60 is a leap second.
 _COMMON = re.compile(
-    r"(\d\d/[A-Z][a-z]{2}/\d{4}):([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.\d+)? ([+-])(\d\d):?([0-5]\d)", re.ASCII
+    r"(\d\d/[A-Z][a-z]{2}/\d{4}):([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.\d+)?(?: ([+-])(\d\d):?([0-5]\d))?",
+    re.ASCII,
 )
 _ISO = re.compile(
     r"(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d):(\d\d):([0-5]\d|60)(?:[.,]\d+)? ?(Z|UTC|[+-]\d\d:?\d\d)?", re.ASCII
@@ -33,7 +34,7 @@ def moment_of(text: str, zone: ZoneInfo) -> int | None:
     """Unix seconds of a time in the common format, in ISO 8601, or in seconds, milli-, micro- or nanoseconds."""
     common = _COMMON.fullmatch(text)
     if common is not None:
-        return _of_common(common)
+        return _of_common(common, zone)
     iso = _ISO.fullmatch(text)
     if iso is not None:
         return _of_iso(iso, zone)
@@ -52,12 +53,14 @@ def moment_like(text: str, pattern: str, zone: ZoneInfo) -> int | None:
         return None
 
 
-def _of_common(match: re.Match[str]) -> int | None:
+def _of_common(match: re.Match[str], zone: ZoneInfo) -> int | None:
     day, hour, minute, second, sign, hours, minutes = match.groups()
-    ahead = (int(hours) * 60 + int(minutes)) * (-60 if sign == "-" else 60)
     try:
-        return _midnight(day) + int(hour) * 3600 + int(minute) * 60 + int(second) - ahead
-    except (ValueError, KeyError):
+        told = _midnight(day) + int(hour) * 3600 + int(minute) * 60 + int(second)
+        if sign is None:
+            return int(dt.datetime.fromtimestamp(told, dt.UTC).replace(tzinfo=zone).timestamp())
+        return told - (int(hours) * 60 + int(minutes)) * (-60 if sign == "-" else 60)
+    except (ValueError, KeyError, OverflowError):
         return None
 
 

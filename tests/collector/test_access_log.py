@@ -71,6 +71,8 @@ def test_the_formats_variations_are_read(
     [
         ("17/May/2015:10:05:03 +0000", NOON),
         ("17/May/2015:12:05:03 +0200", NOON),
+        # Without one it is of the site's.
+        ("17/May/2015:10:05:03", NOON),
         ("17/May/2015:07:35:03 -0230", NOON),
         ("17/May/2015:15:50:03 +05:45", NOON),
         ("18/May/2015:00:05:03 +1400", NOON),

@@ -96,6 +96,14 @@ def test_of_an_endless_line_the_beginning_is_read(tmp_path: Path) -> None:
     assert [len(text) for text in read(tmp_path / "a")] == [MAX_LINE, 4]
 
 
+def test_lines_that_end_in_carriage_returns_alone_are_refused_and_two_of_them_are_one_end(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"one\rtwo\r")
+    with pytest.raises(Unreadable, match="end in carriage returns alone"):
+        read(tmp_path / "a")
+    (tmp_path / "a").write_bytes(b"one\r\r\ntwo\r\n")
+    assert read(tmp_path / "a") == ["one", "two"]
+
+
 def test_colours_of_a_terminal_and_comments_are_no_part_of_a_log(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("#Fields: date time\n\x1b[36mweb-1  | \x1b[0mone\n\x1b[1;32mtwo\x1b[0m\n/#3\n")
     assert read(tmp_path / "a") == ["", "web-1  | one", "two", "/#3"]

@@ -146,6 +146,12 @@ def test_forwarded_addresses_are_believed_of_named_proxies() -> None:
     given = json.dumps(without(NGINX, "remote_addr", remote_addr="10.0.0.5", http_x_forwarded_for=ADDRESS))
     assert read(given)[2].address == "10.0.0.5"
     assert read(given, proxies=("10.0.0.0/8",))[2].address == ADDRESS
+    # Caddy was not told of a proxy that is told here.
+    request = CADDY["request"] | {
+        "client_ip": "10.0.0.5",
+        "headers": {"User-Agent": AGENT, "X-Forwarded-For": [ADDRESS]},
+    }
+    assert read(json.dumps(CADDY | {"request": request}), proxies=("10.0.0.0/8",))[2].address == ADDRESS
 
 
 def test_hex_escapes_that_no_json_has_are_read_all_the_same() -> None:
