@@ -140,6 +140,7 @@ def host_of_origin(origin: str) -> str:
     """The host of an origin of the web; "" for `null` and whatever else names none."""
     try:
         parts = urlsplit(origin)
-        return host_of(parts) if parts.scheme in ("http", "https") else ""
+        # No browser names a user; what does was not written by one.
+        return host_of(parts) if parts.scheme in ("http", "https") and "@" not in parts.netloc else ""
     except (BadUrl, ValueError):
         return ""

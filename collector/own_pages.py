@@ -6,11 +6,16 @@ sends none of these headers is no browser, and nobody's page makes it ask.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from starlette.datastructures import Headers
+
 from schema.host import authority
+
+# A request that says two different things of one of these says nothing that can be believed.
+_WHO_ASKS = ("sec-fetch-site", "origin", "referer", "host")
 
 
 class OwnPages:
@@ -21,8 +26,10 @@ class OwnPages:
         self._public = authority(public_url)
         self._known = known
 
-    def ask(self, headers: Mapping[str, str]) -> bool:
+    def ask(self, headers: Headers) -> bool:
         """Whether one of them asks."""
+        if any(len(set(headers.getlist(name))) > 1 for name in _WHO_ASKS):
+            return False
         near = headers.get("sec-fetch-site")
         if near is not None:
             # The browser's own word, which it gives to trustworthy addresses only: a name that was pointed at this

@@ -24,6 +24,7 @@ _OPT_OUTS = (b"dnt", b"x-footfall-opt-out")
 _GPC = (b"sec-gpc",)
 # What browsers themselves say of an origin that is none, or that they keep to themselves.
 HIDDEN = "null"
+_WHO_ASKS = (b"origin", b"sec-fetch-site", b"referer")
 _RARE = frozenset((*_HINTS, *_AHEAD, *_OPT_OUTS, *_GPC))
 
 
@@ -44,7 +45,12 @@ def client_of(scope: Scope, proxies: Proxies) -> Client:
         address, doubt = proxies.behind(peer), unbelieved(peer, given, proxies, named=True)
     agent = given.get(b"user-agent", b"").decode("latin-1")
     languages = given.get(b"accept-language", b"").decode("latin-1")
-    origin = given[b"origin"].decode("latin-1") if b"origin" in given else _asking_page(given, scope.get("method", ""))
+    if len(given) < len(headers) and _told_twice(headers):
+        origin = HIDDEN
+    elif b"origin" in given:
+        origin = given[b"origin"].decode("latin-1")
+    else:
+        origin = _asking_page(given, scope.get("method", ""))
     if _RARE.isdisjoint(given):
         return Client(address, agent, languages, False, False, False, NO_HINTS, origin, doubt)
     return Client(
@@ -58,6 +64,11 @@ def client_of(scope: Scope, proxies: Proxies) -> Client:
         origin,
         doubt,
     )
+
+
+def _told_twice(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Whether the page that asks is said to be two: nobody can tell which of them a browser wrote."""
+    return any(len({value for name, value in headers if name == about}) > 1 for about in _WHO_ASKS)
 
 
 def _asking_page(given: Mapping[bytes, bytes], method: str) -> str:

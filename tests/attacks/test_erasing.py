@@ -54,6 +54,26 @@ def by_a_page(directory: Path, says: dict[str, str]) -> int:
     return len(attacked.erased & day_of(attacked))
 
 
+TWICE = [
+    [("origin", HERE), ("origin", EVIL)],
+    [("origin", EVIL), ("origin", HERE)],
+    [("origin", EVIL), ("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")],
+    [("origin", EVIL), ("host", "evil.example"), ("host", "stats.example")],
+]
+
+
+@pytest.mark.parametrize("says", TWICE)
+def test_a_request_that_says_two_things_of_its_page_deletes_nothing(
+    says: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    attacked = Attacked(tmp_path)
+    with attacked.open() as he:
+        assert he.post("/privacy/object", headers=[*browser(1).items(), *says]).status_code == 403
+        wish = {"n": "consent", "u": "https://shop.example/", "d": "shop.example", "consent": "withdrawn"}
+        he.post("/api/event", json=wish, headers=[*browser(1).items(), *says])
+    assert attacked.erased == set()
+
+
 @pytest.mark.parametrize("says", FOREIGN_PAGES)
 def test_a_foreign_page_deletes_nothing_of_its_visitors(says: dict[str, str], tmp_path: Path) -> None:
     assert by_a_page(tmp_path, says) == 0

@@ -54,6 +54,7 @@ def asked(directory: Path, headers: Headers, **more: Any) -> Answer:
         ("http://127.8.9.10", True),
         ("http://[::1]:5173", True),
         ("https://evil.test", False),
+        ("https://evil.test@a.example", False),
         ("https://a.example.evil.test", False),
         ("https://eviltha.example", False),
         ("https://nota.example", False),
@@ -166,6 +167,12 @@ MINE, EVIL = ("referer", "https://a.example/page?q=1"), ("referer", "https://evi
         ("POST", [OWN, MINE, ("origin", "null")], "null"),
         ("GET", [("referer", "https://evil.test?@a.example/")], "https://evil.test"),
         ("GET", [("referer", "https://evil.test#a.example")], "https://evil.test"),
+        # Nobody can tell which of two a browser wrote.
+        ("POST", [("origin", "https://evil.test"), ("origin", "https://a.example")], "null"),
+        ("POST", [("origin", "https://a.example"), ("origin", "https://evil.test")], "null"),
+        ("GET", [CROSS, OWN], "null"),
+        ("GET", [EVIL, MINE], "null"),
+        ("POST", [("origin", "https://a.example")] * 2, "https://a.example"),
     ],
 )
 def test_the_page_that_asks_is_what_the_browser_says_of_it(method: str, headers: Any, sent_by: str) -> None:
