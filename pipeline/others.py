@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 
-from schema.event import ENGAGEMENT
+from schema.event import ENGAGEMENT, PAGEVIEW
 
 from .contributors import HITS, KINDS_OF_HIT, KINDS_OF_VISIT
 from .insert import insert
@@ -22,8 +22,10 @@ from .rows import SiteDay, choose
 from .sums import METRICS, RUN, VIEWED, families
 from .visits import OF_VISITS, raw_value
 
+# No company for a rare event: how many page views there were is known, and what the folded row has more is his.
+_KNOWN = f"(dimension = 'event' AND value = '{PAGEVIEW}')"
 _VALUES = {name: name for name in ("dimension", "value", "people")} | {
-    "kind": "multiIf(people < {k:UInt32}, 'rare', place = 1, 'smallest', 'enough')"
+    "kind": f"multiIf(people < {{k:UInt32}}, 'rare', place = 1 AND NOT {_KNOWN}, 'smallest', 'enough')"
 }
 _TOUCHED = {name: name for name in ("dimension", "value", "name", "currency", "visit")} | {
     "run": "{run:UInt64}",
@@ -40,7 +42,8 @@ def find_rare(of: SiteDay, k: int) -> None:
         FROM
         (
             SELECT dimension, value, max(came) AS people,
-                row_number() OVER (PARTITION BY dimension, people >= {{k:UInt32}} ORDER BY people, value) AS place
+                row_number() OVER
+                    (PARTITION BY dimension, people >= {{k:UInt32}} ORDER BY {_KNOWN}, people, value) AS place
             FROM
             (
                 SELECT dimension, value, sum(people) AS came FROM {of.sums}_cells WHERE {RUN}

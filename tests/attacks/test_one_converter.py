@@ -45,3 +45,20 @@ def test_nor_does_the_whole_less_the_other_countries(store: Store) -> None:
     house.settle()
     assert house.rows("goal")["Sign up"]["visitors"] == 6
     assert house.rows("goal", "country==DE") == house.rows("goal", "country==FR") == {}
+
+
+@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize("buyers", [0, 14])
+def test_nor_does_a_folded_row_that_has_more_events_than_page_views(store: Store, buyers: int, closed: bool) -> None:
+    """How many page views there were is known, so they are no company for a single sign-up."""
+    house = signed_up(store, k=5, people=1)
+    for visitor in range(buyers):
+        house.visit(visitor, at=90 + visitor, name="purchase")
+        house.visit(visitor, at=120 + visitor, name="purchase")
+    house.release() if closed else house.settle()
+    rows, whole = house.rows("event"), house.stats()["totals"]
+    assert rows["pageview"]["events"] == rows["pageview"]["pageviews"] == 14
+    assert {name: row["events"] for name, row in rows.items() if name != "pageview"} == (
+        {"(other)": 29} if buyers else {}
+    )
+    assert whole["events"] == (43 if buyers else 14)

@@ -107,9 +107,9 @@ def kept_values(everything: Sequence[tuple[int, dict[str, Touched]]], k: int) ->
     for dimension, values in people.items():
         shown = sorted((len(who), value) for value, who in values.items() if len(who) >= k)
         small = [who for who in values.values() if len(who) < k]
-        if dimension and small and (len(small) == 1 or len(set().union(*small)) < k):
-            shown = shown[1:]
-        kept[dimension] = {value for _, value in shown}
+        company = [value for _, value in shown if (dimension, value) != ("event", PAGEVIEW)]
+        lonely = dimension and small and (len(small) == 1 or len(set().union(*small)) < k)
+        kept[dimension] = {value for _, value in shown} - set(company[:1] if lonely else ())
     return kept
 
 
