@@ -7,6 +7,7 @@ case and ASCII (IDNA by UTS #46, as the URL standard has it), or a ValueError th
 from __future__ import annotations
 
 import re
+import socket
 from functools import lru_cache
 from ipaddress import IPv6Address
 from urllib.parse import urlsplit
@@ -14,6 +15,8 @@ from urllib.parse import urlsplit
 _LABEL = "[a-z0-9_-]{1,63}"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _MAX_NAME = 253
+# Browsers take a name whose last part is a number for an address of IPv4, however it is written, or for none.
+_NUMBERS = re.compile(r"(?:.*\.)?(?:\d+|0x[0-9a-f]*)")
 # Nothing of it needs a closer look.
 _PLAIN = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
@@ -27,8 +30,9 @@ def host_name(text: str) -> str:
         name = ascii_host(text.strip())
     except ValueError:
         name = ""
-    if _NAME.fullmatch(name) and len(name) <= _MAX_NAME and all(map(_is_decodable, name.split("."))):
-        return name
+    sent = _of_numbers(name)
+    if _NAME.fullmatch(sent) and len(sent) <= _MAX_NAME and all(map(_is_decodable, sent.split("."))):
+        return sent
     if ":" in name:
         try:
             return _v6(name)
@@ -141,6 +145,16 @@ def authority(url: str) -> str:
 
 def _without_scheme(text: str) -> str:
     return _SCHEME.sub("", text.strip(), count=1)
+
+
+def _of_numbers(name: str) -> str:
+    """The address that a browser makes of a name of numbers, "" where it makes none; every other name as it is."""
+    if not _NUMBERS.fullmatch(name):
+        return name
+    try:
+        return socket.inet_ntoa(socket.inet_aton(name))
+    except OSError:
+        return ""
 
 
 def _v6(text: str) -> str:
