@@ -62,14 +62,20 @@ _NOTE = linear(rb"\).*\(compatible; |\(.*; compatible; ")
 # program's own name.
 _BROWSER_BEGINS = re.compile(r"mozilla/|opera/|dalvik/|ucweb/|mqqbrowser/|netscape|lynx|links |w3m/|elinks")
 _SYSTEM = linear(
-    b"iphone|ipad|ipod|ios|android|windows|macintosh|mac os|darwin|linux|cros|tizen|web0s|blackberry|nokia|samsung|"
-    b"sonyericsson|lg[-/e]|mot-|midp|symbian|series[ 46]|kaios|palm|psp|playstation|nintendo|xbox|bada|brew|"
+    b"iphone|ipad|ipod|ios|android|bb10|windows|macintosh|mac os|darwin|linux|cros|tizen|web0s|blackberry|nokia|"
+    b"samsung|sonyericsson|lg[-/e]|mot-|midp|symbian|series[ 46]|kaios|palm|psp|playstation|nintendo|xbox|bada|brew|"
     b"x11|bsd|sunos|solaris|haiku|harmony|fuchsia|sailfish|hbbtv|smart-?tv|netcast|roku|wii|kindle|playbook|webos|"
     b"meego|maemo|mobile;|tablet;|phone;|os/2|beos|amiga|risc ?os|mac_powerpc|win9|win32|winnt|opera mini|adr |"
     b"\\(ps3\\)|up\\.browser|docomo|willcom|mobilephone|netfront|maui|obigo|teleca|polaris|\\(rex;|sagem|iph[0-9]"
 )
 # Names of phones, tablets, speakers and televisions, in which those letters say nothing.
 _CUBOT = re.compile(r"cu ?bot|\b(?:m|power) bot\b|yandex(?:module|station)\w*|octopus-core|; spider [0-9]")
+# Apps in which people read pages, where servers that fetch them have the same name. Their pages say on what they run.
+_APP = re.compile(
+    r"(?<= )(?:whatsapp|slack|mattermost|feedly|inoreader|newsblur|outlook-(?:ios|android)|bluesky|mastodon|"
+    r"nextcloud-talk|netnewswire|skype)/[0-9][0-9.]*"
+)
+_PAGE_OF_AN_APP = linear(rb"^mozilla/5\.0 \(.*(?:; wv\)|applewebkit/.*(?:mobile/|mobile safari/|electron/))")
 _LETTER = re.compile(r"[a-z]")
 _AHEAD = ("prefetch", "prerender")
 
@@ -99,6 +105,8 @@ _BOT_AGENT = linear(_BOT.encode())
 def kind_of(agent: str) -> Kind:
     """What kind of machine an agent string is of. One without a letter is nobody's browser."""
     agent = _CUBOT.sub("", agent[:MAX_AGENT].lower())
+    if _PAGE_OF_AN_APP.search(agent.encode()):
+        agent = _APP.sub("", agent)
     raw = agent.encode()
     if _LETTER.search(agent) is None:
         return "bot"

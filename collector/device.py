@@ -126,7 +126,7 @@ _TV = linear(
 )
 # Tablets by their makers' names for them, where they call themselves mobile. The last are Huawei's without a telephone.
 _TABLET = linear(
-    rb"ipad|tablet|playbook|kindle|xoom|galaxy tab|\bsm-[txp][0-9]|\bgt-p[0-9]|/apad|(?:media|mate|note|think)pad|"
+    rb"\bipad|tablet|playbook|kindle|xoom|galaxy tab|\bsm-[txp][0-9]|\bgt-p[0-9]|/apad|(?:media|mate|note|think)pad|"
     rb"\b(?:mi|honor|redmi) pad|lenovo (?:yoga )?(?:tab|tb)|\btb-?[0-9x][0-9]*[a-z]?|\btab[ _-]?[a-z]?[0-9]|[ _-]tab\b|"
     rb"\bkf[a-z]{2,5}\b|nexus (?:7|9|10)\b|pixel c\b|\b[a-z]{3,4}[0-9]?-w[0-9]{2}(?:hn)?\b"
 )

@@ -76,7 +76,7 @@ _UNPAID = tuple(
         ("ai", r"ai|ai[-_ ]assistant|llm", "AI Assistants"),
         ("", r"referral|app|link", "Referral"),
         ("mail", r".*e[-_ ]?mail.*|newsletter.*|mailing", "Email"),
-        ("", r"affiliates?|partner", "Affiliates"),
+        ("", r"aff(?:iliate)?s?|partner", "Affiliates"),
         ("", r"audio|podcast", "Audio"),
         ("", r"sms", "SMS"),
         ("", r".*push|.*mobile.*|.*notification.*", "Mobile Push Notifications"),

@@ -53,6 +53,8 @@ _OTHER_WORDS = (
 _ADVERTISING = frozenset(_AD_WORDS.split())
 _BESIDE = _ADVERTISING.union(_OTHER_WORDS.split())
 _BETWEEN = re.compile(r"[-_ .:/|+]+")
+# Some give the whole address of where the link stands.
+_ADDRESS = re.compile(r"https?://([a-z0-9.-]{1,253})(?::[0-9]{1,5})?(?:[/?#].*)?")
 _GLUED = re.compile(r"([a-z0-9]{1,40}?)(?:ads?|adwords)")
 
 
@@ -85,6 +87,9 @@ def named_source(name: str) -> tuple[Source, bool]:
     """The source a link names itself (an alias, a host, or a name of the campaign's own), and whether it says that it
     is advertising."""
     lower = name.lower()
+    address = _ADDRESS.fullmatch(lower)
+    if address:
+        name = lower = address[1].removeprefix("www.")
     words = [word for word in _BETWEEN.split(lower) if word]
     for alias in (lower, "-".join(words)):
         if alias in _ALIASES:

@@ -86,6 +86,16 @@ BROWSERS = {
     ("Other", "Nintendo Browser"): OWN,
     ("Safari", "PlayStation"): OWN,
     ("Safari", "Tizen Browser"): OWN,
+    ("Chrome Mobile", "Vivaldi"): OWN,
+    ("Chrome Mobile WebView", "Bluesky"): APP,
+    ("Chrome Mobile WebView", "Discord"): APP,
+    ("Chrome Mobile WebView", "Microsoft Teams"): APP,
+    ("Chrome Mobile WebView", "Shopee"): APP,
+    ("Chrome Mobile WebView", "VK"): APP,
+    ("Crosswalk", "Whale"): OWN,
+    ("Electron", "Slack"): APP,
+    ("Mobile Safari UI/WKWebView", "AliExpress"): APP,
+    ("Mobile Safari UI/WKWebView", "Outlook"): APP,
     ("Apple Mail", "Safari"): LIKE,
 }
 SYSTEMS = {
