@@ -193,7 +193,8 @@ def _of_senders(status: dict[str, Any], site: SiteSettings, today: dict[str, int
         yield Finding("senders", state, finding + (f": {named}" if named else ""), remedy)
     if today.get("origin"):
         finding = f"{today['origin']} event(s) of 24 hours were sent by pages of other sites, and refused"
-        yield Finding("senders", NOTE, finding, f"`footfall why {site.key}` names their hosts; see the site's `hosts`")
+        remedy = f"`footfall why {site.key}` names the hosts in their URLs; see the site's `hosts`"
+        yield Finding("senders", NOTE, finding, remedy)
     if today.get("new_visitors"):
         finding = f"{today['new_visitors']} event(s) of yesterday (UTC) were of too many new visitors of one network"
         remedy = "a proxy in front is to be named in collector.trusted_proxies; else see collector.new_visitors_limit"
