@@ -15,6 +15,8 @@ from footfall.settings import Settings, SiteSettings
 NOON = int(dt.datetime(2015, 5, 17, 10, 5, 3, tzinfo=dt.UTC).timestamp())
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:142.0) Gecko/20100101 Firefox/142.0"
 ADDRESS = "198.51.100.7"
+# Of processor time. A few lines as long as any take some milliseconds; if it grows with their square, many seconds.
+LONG_S = 1.0
 
 
 def line(
