@@ -19,6 +19,7 @@ from schema.store import StoreError
 
 from .access import Accounts
 from .api import Api, refusal
+from .base_path import BasePath
 from .engineers import Compare, Why
 from .guard import Guard
 from .pages import HERE, Pages
@@ -73,20 +74,25 @@ def create_app(
         response.headers.update(error.headers or {})
         return response
 
-    return Starlette(
+    app = Starlette(
         routes=[
             *pages.routes(),
             *api.routes(),
             Route("/healthz", _alive, methods=["GET"]),
             Mount("/static", _CachedFiles(directory=HERE / "static")),
         ],
-        middleware=[Middleware(Guard, https=settings.secure_cookies)],
+        middleware=[
+            Middleware(Guard, https=settings.secure_cookies, public_url=settings.public_url),
+            Middleware(BasePath, base=settings.base),
+        ],
         exception_handlers={
             BadQuery: refuse_query,
             StoreError: say_store_is_down,
             HTTPException: say_http_error,
         },
     )
+    app.router.redirect_slashes = False
+    return app
 
 
 async def _alive(request: Request) -> Response:

@@ -49,18 +49,20 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _PORT = re.compile(r":\d+\Z", re.ASCII)
 _REFUSAL = (
     "403: this request did not come from a page of this dashboard. Open the page anew and try again; behind a proxy, "
-    "let it pass on the Host header with its port.\n"
+    "let it pass on the Host header with its port, or set dashboards.public_url.\n"
 )
 
 Asked = Literal["by us", "by others", "by somebody"]
 
 
 class Guard:
-    """Middleware. https: whether browsers reach us by TLS, so that they may be told to insist on it."""
+    """Middleware. https: whether browsers reach us by TLS, so that they may be told to insist on it. public_url: how
+    they reach us, "" where nobody has said."""
 
-    def __init__(self, app: ASGIApp, https: bool = False) -> None:
+    def __init__(self, app: ASGIApp, https: bool = False, public_url: str = "") -> None:
         self._app = app
         self._https = https
+        self._public = f"{public_url.partition('://')[0]}://{authority(public_url)}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse writes from elsewhere; add the headers to whatever is answered."""
@@ -81,7 +83,7 @@ class Guard:
             await send(message)
 
         if scope["method"] not in _SAFE_METHODS:
-            asked = who_asks(Headers(scope=scope))
+            asked = who_asks(Headers(scope=scope), self._public)
             if asked == "by somebody":
                 asked, receive = await _look_for_token(scope, receive)
             if asked != "by us":
@@ -97,8 +99,9 @@ class Guard:
             raise
 
 
-def who_asks(headers: Headers) -> Asked:
-    """Whose page makes the request, as far as the browser says: ours (or the address bar), another, or any."""
+def who_asks(headers: Headers, public: str = "") -> Asked:
+    """Whose page makes the request, as far as the browser says: ours (or the address bar), another, or any.
+    public: the origin of our pages, whatever a proxy makes of Host."""
     site = headers.get("sec-fetch-site")
     if site is not None:
         return "by us" if site in ("same-origin", "none") else "by others"
@@ -106,7 +109,7 @@ def who_asks(headers: Headers) -> Asked:
     if origin == "null":
         return "by somebody"
     page, host = authority(origin), headers.get("host", "").lower()
-    if page and page == authority(f"{origin.partition(':')[0]}://{host}"):
+    if page and (origin.lower() == public or page == authority(f"{origin.partition(':')[0]}://{host}")):
         return "by us"
     # A proxy that passes on the name alone, as nginx's $host is: of another port's page it looks the same.
     return "by somebody" if page and _PORT.sub("", page) == host else "by others"

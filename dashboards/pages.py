@@ -59,9 +59,10 @@ class Pages:
         self._collector_url = collector_url.rstrip("/") or "https://YOUR-COLLECTOR"
         self._compare = compare
         self._why = why
-        self._templates = _templates()
-        self._templates.globals["engineers_path"] = engineers.PATH if compare else ""
-        self._templates.globals["why_path"] = engineers.WHY_PATH if why else ""
+        self._base = settings.base
+        self._templates = _templates(self._base)
+        self._templates.globals["engineers_path"] = self._base + engineers.PATH if compare else ""
+        self._templates.globals["why_path"] = self._base + engineers.WHY_PATH if why else ""
 
     def routes(self) -> list[BaseRoute]:
         """Every page."""
@@ -83,7 +84,7 @@ class Pages:
         """GET /"""
         sites = list(self._reports.sites.values())
         if len(sites) == 1:
-            return _to(f"/sites/{quote(sites[0].key)}")
+            return self._to(f"/sites/{quote(sites[0].key)}")
         return self._page("sites.html", user=user, sites=sites)
 
     def show_site(self, request: Request, user: User) -> Response:
@@ -159,13 +160,14 @@ class Pages:
         if session is None:
             text = "A sign-in link works once, within 24 hours. `footfall sign-in` on the server prints a new one."
             return self.message(410, "This link no longer works", text)
-        return self._with_session(_to("/"), session)
+        return self._with_session(self._to("/"), session)
 
     async def post_sign_out(self, request: Request) -> Response:
         """POST /sign-out"""
         await run_in_threadpool(self._accounts.sign_out, request.cookies.get(SESSION_COOKIE))
-        response = _to("/sign-in")
-        response.delete_cookie(SESSION_COOKIE, secure=self._settings.secure_cookies, httponly=True, samesite="lax")
+        response = self._to("/sign-in")
+        secure = self._settings.secure_cookies
+        response.delete_cookie(SESSION_COOKIE, path=self._base or "/", secure=secure, httponly=True, samesite="lax")
         return response
 
     def show_account(self, request: Request, user: User) -> Response:
@@ -190,7 +192,7 @@ class Pages:
                 asked=form,
                 compared=compare(request.scope, form),
                 sites=list(self._reports.sites),
-                path=engineers.PATH,
+                path=self._base + engineers.PATH,
             )
 
         async def post(request: Request) -> Response:
@@ -210,7 +212,7 @@ class Pages:
 
         def show(request: Request, user: User) -> Response:
             refresh = self._settings.refresh_seconds
-            return self._page("why.html", user=user, told=why(), path=engineers.WHY_PATH, refresh=refresh)
+            return self._page("why.html", user=user, told=why(), path=self._base + engineers.WHY_PATH, refresh=refresh)
 
         def show_version(request: Request) -> Response:
             if self._accounts.session(request.cookies.get(SESSION_COOKIE)) is None:
@@ -236,19 +238,19 @@ class Pages:
             return response
         if session is None:
             return self._sign_in_form(request, next_path, name, "That name and password do not match.", 401)
-        return self._with_session(_to(next_path), session)
+        return self._with_session(self._to(next_path), session)
 
     def _change_account(self, cookie: str, form: dict[str, str]) -> Response:
         user = self._accounts.session(cookie)
         if user is None:
-            return _to("/sign-in?next=%2Faccount")
+            return self._to("/sign-in?next=%2Faccount")
         try:
             self._accounts.set_password(cookie, form.get("name", ""), form.get("password", ""), form.get("current", ""))
         except AccountRefused as error:
             return self._account_form(user, str(error), 400, form.get("name", ""))
         except TooManyFailures as error:
             return self._account_form(user, str(error), 429, form.get("name", ""))
-        return _to("/account?saved")
+        return self._to("/account?saved")
 
     def _sign_in_form(
         self, request: Request, next_path: str, name: str = "", error: str = "", status: int = 200
@@ -275,6 +277,9 @@ class Pages:
             "account.html", status, user=user, name=name or user.name, error=error, saved=saved, shortest=MIN_PASSWORD
         )
 
+    def _to(self, path: str) -> RedirectResponse:
+        return RedirectResponse(self._base + path, 303)
+
     def _with_session(self, response: Response, session: str) -> Response:
         self._set_cookie(response, SESSION_COOKIE, session, self._settings.session_days * 86400)
         return response
@@ -282,14 +287,16 @@ class Pages:
     def _set_cookie(self, response: Response, name: str, value: str, max_age: int | None = None) -> None:
         # Lax, not Strict: a link printed in a terminal or mailed must find the browser signed in after it.
         secure = self._settings.secure_cookies
-        response.set_cookie(name, value, max_age=max_age, secure=secure, httponly=True, samesite="lax")
+        response.set_cookie(
+            name, value, max_age=max_age, path=self._base or "/", secure=secure, httponly=True, samesite="lax"
+        )
 
     def _signed_in(self, page: Page) -> Callable[[Request], Response]:
         def answer(request: Request) -> Response:
             user = self._accounts.session(request.cookies.get(SESSION_COOKIE))
             if user is None:
                 path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-                return _to("/sign-in" if path == "/" else f"/sign-in?{urlencode({'next': path})}")
+                return self._to("/sign-in" if path == "/" else f"/sign-in?{urlencode({'next': path})}")
             return page(request, user)
 
         return answer
@@ -310,11 +317,7 @@ def local_path(target: str) -> str:
     return target if safe else "/"
 
 
-def _to(path: str) -> RedirectResponse:
-    return RedirectResponse(path, 303)
-
-
-def _templates() -> jinja2.Environment:
+def _templates(base: str) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE / "templates"),
         autoescape=True,
@@ -330,7 +333,8 @@ def _templates() -> jinja2.Environment:
         "day": lambda date: f"{date.day} {date:%b %Y}",
     }
     environment.globals |= {
-        "static": _static,
+        "base": base,
+        "static": lambda name: base + _static(name),
         "TOKEN": TOKEN,
         "name_of": names.name_of,
         "worded": cards.worded,

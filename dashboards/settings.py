@@ -7,11 +7,15 @@ Promises: a value out of bounds is refused when the file is read, never later.
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct, structs
 
-from schema.host import listening_host
+from schema.host import listening_host, web_address
 from schema.site import turned
+
+# What our own addresses begin with: below a path of that name nobody could tell whether a proxy has taken it away.
+OUR_PATHS = ("account", "api", "engineers", "healthz", "sign-in", "sign-out", "sites", "static")
 
 
 class DashboardSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -19,6 +23,9 @@ class DashboardSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     host: Annotated[str, Meta(min_length=1, description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")] = 8001
+    public_url: Annotated[
+        str, Meta(description="How people reach the dashboards, with a path if it has one; empty: http://host:port.")
+    ] = ""
     secure_cookies: Annotated[
         bool,
         Meta(description="Set this where browsers reach the dashboards by HTTPS: cookies are Secure, HSTS is sent."),
@@ -32,3 +39,17 @@ class DashboardSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         structs.force_setattr(self, "host", turned("host", self.host, listening_host))
+        structs.force_setattr(self, "public_url", turned("public_url", self.public_url, _public_url))
+
+    @property
+    def base(self) -> str:
+        """The path beneath which they are, without a slash at the end; "" is the whole of a host."""
+        return urlsplit(self.public_url).path
+
+
+def _public_url(text: str) -> str:
+    url = web_address(text).rstrip("/")
+    first = urlsplit(url).path.split("/")[1:2]
+    if first and first[0] in OUR_PATHS:
+        raise ValueError(f"{text!r} begins like the dashboards' own paths; write another one than {first[0]!r}")
+    return url

@@ -10,7 +10,7 @@ import re
 import socket
 from functools import lru_cache
 from ipaddress import IPv6Address
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 _LABEL = "[a-z0-9_-]{1,63}"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
@@ -21,6 +21,9 @@ _NUMBERS = re.compile(r"(?:.*\.)?(?:\d+|0x[0-9a-f]*)")
 _PLAIN = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _PORT = re.compile(r"(?<=.):\d{1,5}\Z", re.ASCII)
+# Nothing that would mean something else in a header, in HTML or in a cookie; "//" would name another host.
+_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))(?:[A-Za-z0-9._~+=:@-]|%[0-9A-Fa-f]{2})+)*/?")
+_ASCII = "".join(map(chr, range(128)))
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -125,14 +128,17 @@ def web_address(text: str) -> str:
     try:
         parts = urlsplit(text.strip())
         host, port = host_name(parts.hostname or ""), "" if parts.port is None else f":{parts.port}"
+        path = quote(parts.path, safe=_ASCII)
         if parts.scheme not in ("http", "https") or "@" in parts.netloc or parts.query or parts.fragment:
+            raise ValueError
+        if not _PATH.fullmatch(path):
             raise ValueError
     except ValueError:
         raise ValueError(
             f"{text!r} is not the address of a website: write one such as 'https://stats.example.com', with a port or "
             "a path if it has one"
         ) from None
-    return f"{parts.scheme}://{in_url(host)}{port}{parts.path}"
+    return f"{parts.scheme}://{in_url(host)}{port}{path}"
 
 
 def authority(url: str) -> str:

@@ -59,7 +59,9 @@ def run(place: Path, config: str | None, sets: Sequence[str], seed: int, tell: C
     """The whole journey below an empty directory."""
     chance, finding = random.Random(seed), Finding()  # noqa: S311 - marks must repeat for a seed, not be secret
     data = place / "data"
-    ours = (*sets, 'store.dsn=""', 'collector.trusted_proxies=["127.0.0.0/8"]', 'keys.directory=""')
+    # Behind the public addresses is another house.
+    here = ('collector.public_url=""', 'dashboards.public_url=""')
+    ours = (*sets, *here, 'store.dsn=""', 'collector.trusted_proxies=["127.0.0.0/8"]', 'keys.directory=""')
     arguments = [word for text in ours for word in ("--set", text)]
     if config:
         arguments += ["--config", config]

@@ -80,9 +80,9 @@ def up(
     def ready() -> None:
         told = {
             "collector": settings.collector.public_url,
-            "dashboards": url_of(dashboards),
+            "dashboards": settings.dashboards.public_url or url_of(dashboards),
             "demo": f"{settings.collector.public_url}/demo/" if settings.demo else None,
-            "sign_in": _sign_in_link(settings, url_of(dashboards)),
+            "sign_in": _sign_in_link(settings, settings.dashboards.public_url or url_of(dashboards)),
             "data": str(settings.directory),
             "sites": [site.key for site in settings.all_sites],
         }
@@ -144,8 +144,9 @@ def dashboards(load_settings: Load, host: str | None, sites: tuple[str, ...], po
     house.add("dashboards", sockets=[sock])
 
     def ready() -> None:
-        click.echo(f"dashboards: {url_of(sock)}")
-        link = _sign_in_link(settings, url_of(sock))
+        url = settings.dashboards.public_url or url_of(sock)
+        click.echo(f"dashboards: {url}")
+        link = _sign_in_link(settings, url)
         if link:
             click.echo(f"sign in once with {link}")
 
@@ -163,7 +164,8 @@ def sign_in(load_settings: Load) -> None:
     people = accounts(settings)
     token = people.create_sign_in_link_token()
     people.close()
-    click.echo(f"{url_at(settings.dashboards.host, settings.dashboards.port)}/sign-in/{token}")
+    mine = settings.dashboards
+    click.echo(f"{mine.public_url or url_at(mine.host, mine.port)}/sign-in/{token}")
 
 
 def _needs_server(settings: Settings) -> None:

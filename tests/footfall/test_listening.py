@@ -112,11 +112,14 @@ def test_an_address_of_another_machine_is_refused_by_the_name_of_its_setting(hos
         ("https://Stats.Example.com/", "https://stats.example.com/"),
         ("https://zähler.example/stats", "https://xn--zhler-gra.example/stats"),
         ("https://www.example.com:8443/stats", "https://www.example.com:8443/stats"),
+        ("https://www.example.com/zähler", "https://www.example.com/z%C3%A4hler"),
+        ("https://www.example.com/z%C3%A4hler/~me", "https://www.example.com/z%C3%A4hler/~me"),
     ],
 )
 def test_the_public_url_is_what_browsers_send(written: str, sent: str) -> None:
     assert web_address(written) == sent
     assert settings(f'collector.public_url="{written}"').collector.public_url == sent
+    assert settings(f'dashboards.public_url="{written}"').dashboards.public_url == sent.rstrip("/")
 
 
 @pytest.mark.parametrize(
@@ -124,13 +127,32 @@ def test_the_public_url_is_what_browsers_send(written: str, sent: str) -> None:
     [
         *("stats.example.com", "//stats.example.com", "ftp://stats.example.com", "https://", "https://u:p@a.test"),
         *("https://a.test?x=1", "https://a.test#x", "https://a.test:99999", "https://two words.test", "/stats"),
+        *(
+            "https://a.test//stats",
+            "https://a.test/a//b",
+            "https://a.test/../b",
+            "https://a.test/a/..",
+            "https://a.test/.",
+        ),
+        *(
+            "https://a.test/a b",
+            "https://a.test/a;b",
+            "https://a.test/'a'",
+            "https://a.test/<a>",
+            "https://a.test/100%",
+        ),
     ],
 )
-def test_a_public_url_that_leads_nowhere_is_refused(written: str) -> None:
-    with pytest.raises(
-        SettingsError, match=r"collector\.public_url = .*write one such as 'https://stats\.example\.com'"
-    ):
-        settings(f'collector.public_url="{written}"')
+@pytest.mark.parametrize("part", ["collector", "dashboards"])
+def test_a_public_url_that_leads_nowhere_is_refused(written: str, part: str) -> None:
+    with pytest.raises(SettingsError, match=rf"{part}\.public_url = .*write one such as 'https://stats\.example\.com'"):
+        settings(f'{part}.public_url="{written}"')
+
+
+def test_the_dashboards_are_not_beneath_a_path_that_is_one_of_their_own() -> None:
+    with pytest.raises(SettingsError, match=r"dashboards\.public_url = .*write another one than 'sites'"):
+        settings('dashboards.public_url="https://example.com/sites"')
+    assert settings('dashboards.public_url="https://example.com/stats/sites"').dashboards.base == "/stats/sites"
 
 
 @pytest.mark.clickhouse
