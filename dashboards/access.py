@@ -2,7 +2,8 @@
 
 Why: the numbers are aggregates, but they are the operator's (privacy.md A4; OWASP Authentication and Session
 Management cheat sheets). In: a SQLite file. Out: `User`, and session values for a cookie.
-Promises: only digests of tokens and argon2 hashes of passwords are stored; no address is stored or looked at.
+Promises: only digests of tokens and argon2 hashes of passwords are stored; no address is stored or looked at. Failures
+are counted by network and name, so that no stranger shuts anybody out; a keyed digest of both is in memory for minutes.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -25,10 +26,13 @@ from .forms import token_of
 
 LINK_LIVES_S = 24 * 3600
 FAILURE_WINDOW_S = 600
-# Of one name; far more than fingers slip, far fewer than a guess needs.
+# Of one name from one network; far more than fingers slip, far fewer than a guess needs.
 FAILURES_OF_A_NAME = 10
-# Of all names together, so that many names do not give many tries. A one-time link still works meanwhile.
-FAILURES_OF_ALL = 50
+# Of all names together from one network, so that many names do not give many tries. A one-time link still works.
+FAILURES_OF_A_NETWORK = 50
+# Passwords that wait for being looked at: however many networks guess, they get no more than one look after another.
+MAX_WAITING = 8
+_BUSY_S = 10
 MIN_PASSWORD = 10
 MAX_PASSWORD = 1024
 MAX_NAME = 100
@@ -65,6 +69,14 @@ class User(Struct, frozen=True):
     form_token: str
 
 
+class _Attempt(NamedTuple):
+    """One that has not succeeded."""
+
+    at: float
+    network: bytes
+    name: bytes
+
+
 class Accounts:
     """All accounts, in one SQLite file that only its owner can read. clock: Unix seconds."""
 
@@ -78,9 +90,11 @@ class Accounts:
         self._hasher = PasswordHasher()
         # argon2 takes 64 MiB a time: one at a time bounds what a flood of attempts can hold.
         self._hashing = threading.Lock()
+        self._waiting = threading.BoundedSemaphore(MAX_WAITING)
         # Verified for unknown names, so that an answer takes as long whether or not the name exists.
         self._dummy = self._hasher.hash(secrets.token_urlsafe())
-        self._failures: deque[tuple[float, bytes]] = deque()
+        self._failures: deque[_Attempt] = deque()
+        self._secret = secrets.token_bytes(32)
 
     def close(self) -> None:
         """Close the file."""
@@ -112,10 +126,19 @@ class Accounts:
             user = found or self._db.execute("INSERT INTO users (name) VALUES (NULL)").lastrowid
             return self._open_session(user, by_link=True)
 
-    def sign_in(self, name: str, password: str) -> str | None:
-        """The session of that name and password; None if they do not match. Raises TooManyFailures."""
+    def sign_in(self, name: str, password: str, network: str = "") -> str | None:
+        """The session of that name and password; None if they do not match. network: who tries, as far as it is told.
+        Raises TooManyFailures."""
+        if not self._waiting.acquire(blocking=False):
+            raise TooManyFailures(_BUSY_S)
+        try:
+            return self._sign_in(name, password, network)
+        finally:
+            self._waiting.release()
+
+    def _sign_in(self, name: str, password: str, network: str) -> str | None:
         # The attempt counts from its start: many at once must not all pass before the first has failed.
-        attempt = self._begin_attempt(name)
+        attempt = self._begin_attempt(name, f"network {network}")
         rows = self._rows("SELECT id, password FROM users WHERE name = ? AND password IS NOT NULL", name)
         user, stored = rows[0] if rows else (0, self._dummy)
         if not self._verify(stored, password) or not rows:
@@ -151,7 +174,8 @@ class Accounts:
         if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
             raise AccountRefused(f"the password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters")
         if user.has_password and not user.by_link:
-            attempt = self._begin_attempt(user.name)
+            # Whoever is signed in is not shut out by others either.
+            attempt = self._begin_attempt(user.name, f"user {user.id}")
             if not self._verify(self._rows("SELECT password FROM users WHERE id = ?", user.id)[0][0], current):
                 raise AccountRefused("the current password is not right")
             with self._lock:
@@ -181,19 +205,22 @@ class Accounts:
         )
         return token
 
-    def _begin_attempt(self, name: str) -> tuple[float, bytes]:
+    def _begin_attempt(self, name: str, network: str) -> _Attempt:
         now = self._clock()
-        digest = _digest(name)
+        attempt = _Attempt(now, self._keyed(network), self._keyed(name))
         with self._lock:
-            while self._failures and self._failures[0][0] <= now - FAILURE_WINDOW_S:
+            while self._failures and self._failures[0].at <= now - FAILURE_WINDOW_S:
                 self._failures.popleft()
-            same = [at for at, other in self._failures if other == digest]
-            if len(same) >= FAILURES_OF_A_NAME or len(self._failures) >= FAILURES_OF_ALL:
-                oldest = same[0] if len(same) >= FAILURES_OF_A_NAME else self._failures[0][0]
-                raise TooManyFailures(max(1, round(oldest + FAILURE_WINDOW_S - now)))
-            attempt = (now, digest)
+            near = [other for other in self._failures if other.network == attempt.network]
+            same = [other for other in near if other.name == attempt.name]
+            for failed, most in ((same, FAILURES_OF_A_NAME), (near, FAILURES_OF_A_NETWORK)):
+                if len(failed) >= most:
+                    raise TooManyFailures(max(1, round(failed[-most].at + FAILURE_WINDOW_S - now)))
             self._failures.append(attempt)
             return attempt
+
+    def _keyed(self, text: str) -> bytes:
+        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._secret, digest_size=16).digest()
 
     def _verify(self, stored: str, password: str) -> bool:
         with self._hashing:

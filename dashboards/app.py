@@ -22,7 +22,7 @@ from .api import Api, refusal
 from .base_path import BasePath
 from .engineers import Compare, Why
 from .guard import Guard
-from .pages import HERE, Pages
+from .pages import HERE, NetworkOf, Pages
 from .query import BadQuery
 from .report import Reports
 from .settings import DashboardSettings
@@ -47,11 +47,13 @@ def create_app(
     collector_url: str = "",
     compare: Compare | None = None,
     why: Why | None = None,
+    network_of: NetworkOf = lambda _: "",
 ) -> Starlette:
     """The dashboards. collector_url: where pages find the tracker, for the tag that a new site is shown.
-    compare, why: what the engineers' pages show; without one its page is not there."""
+    compare, why: what the engineers' pages show; without one its page is not there.
+    network_of: by whose answer failures to sign in are counted; without it everybody is of one network."""
     settings = settings or DashboardSettings()
-    pages = Pages(reports, accounts, settings, collector_url, compare, why)
+    pages = Pages(reports, accounts, settings, collector_url, compare, why, network_of)
     api = Api(reports, accounts, settings.table_rows)
 
     def answer(request: Request, status: int, title: str, text: str) -> Response:

@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Scope
 
 from schema.metrics import DIMENSIONS, METRICS, OTHER, VITALS
 from schema.site import Site
@@ -39,6 +40,8 @@ HERE = Path(__file__).parent
 _MAX_TABLE = 500
 
 Page = Callable[[Request, User], Response]
+# From which network a request comes, coarsely, as only the composition root can tell.
+NetworkOf = Callable[[Scope], str]
 
 
 class Pages:
@@ -52,6 +55,7 @@ class Pages:
         collector_url: str = "",
         compare: Compare | None = None,
         why: Why | None = None,
+        network_of: NetworkOf = lambda _: "",
     ) -> None:
         self._reports = reports
         self._accounts = accounts
@@ -59,6 +63,7 @@ class Pages:
         self._collector_url = collector_url.rstrip("/") or "https://YOUR-COLLECTOR"
         self._compare = compare
         self._why = why
+        self._network_of = network_of
         self._base = settings.base
         self._templates = _templates(self._base)
         self._templates.globals["engineers_path"] = self._base + engineers.PATH if compare else ""
@@ -231,7 +236,7 @@ class Pages:
     def _sign_in(self, request: Request, form: dict[str, str]) -> Response:
         name, next_path = form.get("name", ""), local_path(form.get("next", "/"))
         try:
-            session = self._accounts.sign_in(name, form.get("password", ""))
+            session = self._accounts.sign_in(name, form.get("password", ""), self._network_of(request.scope))
         except TooManyFailures as error:
             response = self._sign_in_form(request, next_path, name, f"{str(error).capitalize()}.", 429)
             response.headers["Retry-After"] = str(error.retry_after)

@@ -342,6 +342,7 @@ def run_engine(settings: Settings, dashboards: socket.socket | None, parts: Sequ
 
     from .engine import Engine, accounts, control_app, control_path
     from .missing import teller
+    from .networks import networks
     from .preview import comparer
     from .unix_http import short_path
 
@@ -382,6 +383,7 @@ def run_engine(settings: Settings, dashboards: socket.socket | None, parts: Sequ
                 settings.collector.public_url,
                 comparer(settings, places_of(settings)),
                 teller(settings, store),
+                networks(settings),
             )
             uvicorn.Server(
                 uvicorn.Config(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from dashboards.access import AccountRefused, Accounts, TooManyFailures
+from dashboards.access import MAX_WAITING, AccountRefused, Accounts, TooManyFailures
 
 PASSWORD = "correct horse battery"
 
@@ -92,16 +95,53 @@ def test_names_and_passwords_have_bounds(accounts: Accounts, session: str, name:
         accounts.set_password(session, name, password)
 
 
-def test_ten_failures_of_a_name_close_it_for_ten_minutes(accounts: Accounts, clock: Clock, session: str) -> None:
+def test_ten_failures_of_a_name_close_it_for_their_network_for_ten_minutes(
+    accounts: Accounts, clock: Clock, session: str
+) -> None:
     accounts.set_password(session, "ada", PASSWORD)
     for _ in range(10):
-        assert accounts.sign_in("ada", "wrong wrong") is None
+        assert accounts.sign_in("ada", "wrong wrong", "203.0.113.0") is None
     with pytest.raises(TooManyFailures) as caught:
-        accounts.sign_in("ada", PASSWORD)
+        accounts.sign_in("ada", PASSWORD, "203.0.113.0")
     assert 0 < caught.value.retry_after <= 600
-    assert accounts.sign_in("bob", PASSWORD) is None
+    assert accounts.sign_in("bob", PASSWORD, "203.0.113.0") is None
     clock.now += 601
-    assert accounts.sign_in("ada", PASSWORD)
+    assert accounts.sign_in("ada", PASSWORD, "203.0.113.0")
+
+
+def test_a_stranger_shuts_nobody_out(accounts: Accounts, session: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts.set_password(session, "ada", PASSWORD)
+    with monkeypatch.context() as quick:
+        quick.setattr(accounts, "_verify", lambda stored, password: False)
+        for number in range(300):
+            accounts.sign_in("ada" if number % 2 else f"name{number}", "wrong", f"198.51.{number // 10}.0")
+        for _ in range(10):
+            accounts.sign_in("ada", "wrong", "198.51.100.0")
+        with pytest.raises(TooManyFailures):
+            accounts.sign_in("ada", "wrong", "198.51.100.0")
+    assert accounts.sign_in("ada", PASSWORD, "203.0.113.0")
+    # Nor out of his own account, nor by the name of a network.
+    accounts.set_password(session, "ada", PASSWORD, PASSWORD)
+    assert accounts.redeem(accounts.create_sign_in_link_token())
+
+
+def test_passwords_are_looked_at_one_after_another_and_few_wait(
+    accounts: Accounts, session: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts.set_password(session, "ada", PASSWORD)
+    gate = threading.Event()
+    verify = accounts._verify
+    monkeypatch.setattr(accounts, "_verify", lambda *given: gate.wait(20) and verify(*given))
+    with ThreadPoolExecutor(MAX_WAITING) as pool:
+        guesses = [pool.submit(accounts.sign_in, "ada", "wrong", f"198.51.{n}.0") for n in range(MAX_WAITING)]
+        while accounts._waiting._value:
+            time.sleep(0.01)
+        with pytest.raises(TooManyFailures) as caught:
+            accounts.sign_in("ada", PASSWORD, "203.0.113.0")
+        gate.set()
+        assert [guess.result() for guess in guesses] == [None] * MAX_WAITING
+    assert caught.value.retry_after <= 60
+    assert accounts.sign_in("ada", PASSWORD, "203.0.113.0")
 
 
 def test_a_success_does_not_count_as_a_failure(accounts: Accounts, session: str) -> None:
@@ -113,9 +153,9 @@ def test_a_success_does_not_count_as_a_failure(accounts: Accounts, session: str)
 def test_many_names_do_not_give_many_tries(accounts: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accounts, "_verify", lambda stored, password: False)
     for number in range(50):
-        assert accounts.sign_in(f"name{number}", "wrong") is None
+        assert accounts.sign_in(f"name{number}", "wrong", "203.0.113.0") is None
     with pytest.raises(TooManyFailures):
-        accounts.sign_in("one more", "wrong")
+        accounts.sign_in("one more", "wrong", "203.0.113.0")
 
 
 def test_nothing_that_signs_in_is_in_the_file(accounts: Accounts, session: str, tmp_path: Path) -> None:

@@ -28,7 +28,8 @@ OURS = {"sec-fetch-site": "same-origin"}
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(tmp_path_factory.mktemp("house") / "data") as started:
+    proxy = ("--set", 'collector.trusted_proxies=["127.0.0.1/32"]')
+    with running(tmp_path_factory.mktemp("house") / "data", *proxy) as started:
         yield started
 
 
@@ -171,8 +172,9 @@ def test_a_wrong_password_takes_as_long_whether_or_not_the_name_exists(tmp_path:
     assert 0 < slower < 16
 
 
-def test_guessing_is_told_nothing_and_stopped(house: Running, session: BrowserContext) -> None:
-    with httpx.Client(base_url=house.told["dashboards"], headers=OURS) as guesser:
+def test_guessing_is_told_nothing_and_stopped_and_shuts_nobody_out(house: Running, session: BrowserContext) -> None:
+    far, near = ({"x-forwarded-for": address} for address in ("198.51.100.7", "203.0.113.5"))
+    with httpx.Client(base_url=house.told["dashboards"], headers=OURS | far) as guesser:
         # As in a browser: the form comes first, and with it the cookie that its token is bound to.
         guesser.get("/sign-in")
 
@@ -190,6 +192,11 @@ def test_guessing_is_told_nothing_and_stopped(house: Running, session: BrowserCo
             closed = guess(name, password)
             assert closed.status_code == 429
             assert 0 < int(closed.headers["retry-after"]) <= FAILURE_WINDOW_S
+        # Another machine of his network is no other network; a header that he writes himself makes none.
+        for told in ("198.51.100.99", "203.0.113.5, 198.51.100.7"):
+            assert guesser.post("/sign-in", data={"name": NAME}, headers={"x-forwarded-for": told}).status_code == 429
+    with httpx.Client(base_url=house.told["dashboards"], headers=OURS | near) as owner:
+        assert owner.post("/sign-in", data={"name": NAME, "password": PASSWORD}).status_code == 303
     # Who is in stays in, and the operator has a way in.
     assert signed_in(session, house)
     link = next(word for word in house.command("sign-in").stdout.split() if word.startswith("http"))
