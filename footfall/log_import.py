@@ -37,10 +37,16 @@ _USUAL = LogOptions()
 
 
 def check_readable(files: Iterable[str]) -> None:
-    """Raises CannotDo for a file that cannot be read. None is opened: a pipe can be opened only once."""
+    """Raises CannotDo for a file that cannot be read, or is given twice, as `access.log access.log*` does: its page
+    views would be twice as many. None is opened: a pipe can be opened only once."""
+    seen: set[tuple[int, int]] = set()
     for file in files:
         if file != STDIN and not os.access(file, os.R_OK):
             raise CannotDo(f"{file}: {'may not be read' if os.path.exists(file) else 'there is no such file'}")
+        found = (0, 0) if file == STDIN else (os.stat(file).st_dev, os.stat(file).st_ino)
+        if found in seen:
+            raise CannotDo(f"{file}: is given twice; name each file once")
+        seen.add(found)
 
 
 def import_access_log(

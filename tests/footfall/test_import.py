@@ -168,6 +168,13 @@ def test_a_format_string_says_where_fields_stand_and_compressed_logs_are_read(da
     assert totals(data) == (6, 6, 6, 100.0)
 
 
+def test_a_file_is_given_once(data: Path) -> None:
+    (data.parent / "access.log").write_text(log_of(line))
+    (data.parent / "link.log").symlink_to("access.log")
+    code, _, told = imported(data, log_of(line), str(data.parent / "link.log"))
+    assert (code, "link.log: is given twice" in told) == (1, True)
+
+
 def test_an_import_may_be_looked_at_before_and_taken_back_after(data: Path) -> None:
     text = log_of(line)
     code, summary, told = imported(data, text, "--dry-run")
