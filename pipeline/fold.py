@@ -136,12 +136,14 @@ def _if_by(kind: str, number: str, less: str = "0", of: str = "true") -> str:
 
 # Here not everybody who is counted enters or leaves.
 _IN_PART = "dimension IN ('page', 'hostname', 'event')"
+# Of an event all have done it who are counted. Folded with page views it would be what the row has more than these.
+_AND_VIEWED = f"dimension != 'event' OR (value = '{OTHER}' AND pageviews > 0)"
 # A measure that is left out is left out of the day, and so is what it is divided by: sums of days stay sums.
 _SHOWN = {
     "visitors": "people",
     "visits": "visits",
     "pageviews": "pageviews",
-    "events": _if_by("actor", "events", "pageviews", "dimension != 'event'"),
+    "events": _if_by("actor", "events", "pageviews", _AND_VIEWED),
     "entries": _if_by("entrant", "entries", of=_IN_PART),
     "exits": _if_by("leaver", "exits", of=_IN_PART),
     "bounces": _if_by("entrant", "bounces", of=_IN_PART),

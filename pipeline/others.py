@@ -22,10 +22,10 @@ from .rows import SiteDay, choose
 from .sums import METRICS, RUN, VIEWED, families
 from .visits import OF_VISITS, raw_value
 
-# No company for a rare event: how many page views there were is known, and what the folded row has more is his.
+# How many there were is known, so they are the last to keep a rare event company.
 _KNOWN = f"(dimension = 'event' AND value = '{PAGEVIEW}')"
 _VALUES = {name: name for name in ("dimension", "value", "people")} | {
-    "kind": f"multiIf(people < {{k:UInt32}}, 'rare', place = 1 AND NOT {_KNOWN}, 'smallest', 'enough')"
+    "kind": "multiIf(people < {k:UInt32}, 'rare', place = 1, 'smallest', 'enough')"
 }
 _TOUCHED = {name: name for name in ("dimension", "value", "name", "currency", "visit")} | {
     "run": "{run:UInt64}",

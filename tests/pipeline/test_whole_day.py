@@ -105,11 +105,12 @@ def kept_values(everything: Sequence[tuple[int, dict[str, Touched]]], k: int) ->
                     people[dimension][value].add(visitor)
     kept = {}
     for dimension, values in people.items():
-        shown = sorted((len(who), value) for value, who in values.items() if len(who) >= k)
+        known = PAGEVIEW if dimension == "event" else None
+        shown = sorted((value == known, len(who), value) for value, who in values.items() if len(who) >= k)
         small = [who for who in values.values() if len(who) < k]
-        company = [value for _, value in shown if (dimension, value) != ("event", PAGEVIEW)]
-        lonely = dimension and small and (len(small) == 1 or len(set().union(*small)) < k)
-        kept[dimension] = {value for _, value in shown} - set(company[:1] if lonely else ())
+        if dimension and small and (len(small) == 1 or len(set().union(*small)) < k):
+            shown = shown[1:]
+        kept[dimension] = {value for *_, value in shown}
     return kept
 
 
@@ -154,6 +155,7 @@ def contributed_to(key: tuple[Any, ...], row: Sequence[int], contributed: set[tu
     """The measures of a cell as they are shown."""
     visits, views, events, entries, exits, bounces, seconds, engaged = row
     enters, leaves, reports, acts = (k == 1 or (*key, kind) in contributed for kind in (*_BY, "actor"))
+    acts = acts and (k == 1 or key[:2] != ("event", OTHER) or not views)
     return [
         *(visits, views, events if acts else views, entries * enters, exits * leaves, bounces * enters),
         *(seconds * enters, engaged * reports, views * leaves, visits * reports),
