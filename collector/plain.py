@@ -41,7 +41,8 @@ _PLAIN = linear(rb"^(?:%s)?(?:(?:[/ .,!?+|>;*~]|: )+(?:%s))*[/ .,!?+|>;*~]*$" % 
 # What of it may be found all the same: addresses of a network or of its card, identifiers with a prefix, messengers.
 _MAY_BE_FOUND = linear(
     rb"(?i)(?:[0-9a-f]{2}[-_ .]){5}[0-9a-f]{2}|[0-9][-_.][0-9]{1,3}[-_.][0-9]{1,3}[-_.][0-9]|(?:[0-9a-f]{4}\.){2}|"
-    rb"(?:^|[^0-9a-z])(?:acct|cus|cust|inv|ord|org|pay|req|sess?|sub|tok|txn|use?r)-[a-z]*[0-9]|\.(?:me|dog)/|xox|xapp|glpat|(?:^|[^a-z])sk-"
+    rb"(?:[0-9a-f]{4}[-_]){3}[0-9a-f]{4}|\.(?:me|dog)/|xox|xapp|glpat|(?:^|[^a-z])sk-|"
+    rb"(?:^|[^0-9a-z])(?:acct|cus|cust|inv|ord|org|pay|req|sess?|sub|tok|txn|use?r)-[a-z]*[0-9]"
 )
 # "/2024/05/17/news", "/blog/2024-05-17-release"
 _DATE = re.compile(rb"(?:^|/|[a-z]-)(?:19|20)[0-9]{2}([-/])[01][0-9]\1[0-3][0-9](?=/|$|-[a-z])")

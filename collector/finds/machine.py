@@ -54,6 +54,13 @@ def _card_address(raw: bytes, start: int, stop: int) -> bytes:
     return b":hex" if letters and same and not longer else text
 
 
+def _in_fours(raw: bytes, start: int, stop: int) -> bytes:
+    # Years and words ("cafe") stand in fours, too: not with letters and digits in one.
+    groups = re.findall(rb"[0-9A-Fa-f]{4}", raw[start:stop])
+    mixed = sum(not group.isdigit() and not group.isalpha() for group in groups)
+    return raw[start:stop] if mixed < 2 or word_follows(raw, stop) else b":hex"
+
+
 def _uuid(raw: bytes, start: int, stop: int) -> bytes:
     return raw[start:stop] if word_follows(raw, stop) else b":uuid"
 
@@ -75,6 +82,12 @@ MACHINE_RULES = (
         lambda raw: raw.count(b"-") + raw.count(b"_") > 3,
         linear(rb"(?i)(?:^|[^0-9a-z])([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12})"),
         _uuid,
+    ),
+    # As fingerprints and licences are written: "3cac-82f8-a783-63fb".
+    Rule(
+        lambda raw: raw.count(b"-") + raw.count(b"_") > 2,
+        linear(rb"(?i)(?:^|[^0-9a-z])([0-9a-f]{4}(?:(?:-[0-9a-f]{4}){3,}|(?:_[0-9a-f]{4}){3,}))"),
+        _in_fours,
     ),
     # As providers name the hosts of their customers.
     Rule(
