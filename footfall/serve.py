@@ -44,6 +44,7 @@ from schema.site import local_day
 
 from .databases import datacenters_of, places_of
 from .listening import answers, url_of
+from .paths import with_absolute_paths
 from .process import CannotStart, end_with_parent, harden
 from .settings import Settings
 
@@ -71,7 +72,8 @@ class House:
     """The parent of the processes: holds the data directory and the keys, starts and stops children."""
 
     def __init__(self, settings: Settings, name: str, with_keys: bool) -> None:
-        self.settings = settings
+        # Commands that ask for them may have been given in another directory.
+        self.settings = settings = with_absolute_paths(settings)
         self.children: list[_Child] = []
         self._stop = threading.Event()
         settings.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
