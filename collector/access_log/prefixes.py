@@ -13,7 +13,7 @@ from msgspec import Struct
 
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"
 # `host program[pid]: `, also without the host.
-_TAG = r"(?:\S+ )?[^\s:\[]+(?:\[[^\]\s]*\])?: ?"
+_TAG = r"(?:\S+ )?[^\s:\[]+(?:\[[^\]\s]*\])?: *"
 # `[name key="value" …]` of RFC 5424.
 _STRUCTURED = r'\[[^\]"]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^\]"]*+)*+\]'
 _JSON_KEYS = ("log", "message", "MESSAGE", "msg", "line")
@@ -61,7 +61,7 @@ PREFIXES = (
         "syslog",
         rf"(?:\d+ )?<\d{{1,3}}>1 (?:{_ISO}|-) \S+ \S+ \S+ \S+ (?:-|(?:{_STRUCTURED})+) ?(?:\ufeff|ï»¿)?",
     ),
-    _of_pattern("syslog", rf"(?:<\d{{1,3}}>)?[A-Z][a-z]{{2}} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)? {_TAG}"),
+    _of_pattern("syslog", rf"(?:<\d{{1,3}}>)?[A-Z][a-z]{{2}} [ \d]\d (?:\d{{4}} )?\d\d:\d\d:\d\d(?:\.\d+)? {_TAG}"),
     _of_pattern("syslog", rf"(?:<\d{{1,3}}>)?{_ISO} {_TAG}"),
     _of_pattern("journal", rf"[A-Z][a-z]{{2}} \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? \S+ {_TAG}"),
     _of_pattern("journal", rf"\d{{9,11}}\.\d+ {_TAG}"),

@@ -7,7 +7,7 @@ person opening a page. Promises: a bad line is counted, never fatal; addresses a
 from __future__ import annotations
 
 import itertools
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
@@ -173,7 +173,8 @@ class LineReader:
         if not address:
             return Reason.NO_ADDRESS
         self.claims.add(entry.client, entry.forwarded, address)
-        if not host or not self._own(host):
+        # nginx's name of a server may be a pattern.
+        if not host or "*" in host or not self._own(host):
             host = self._host
         beacon = Beacon(
             name=PAGEVIEW,
@@ -195,22 +196,22 @@ def _admission(format_: Format, sample: Sequence[str], reading: Reading) -> Call
     then the log's only host is its."""
     if reading.rules.gate.knows_hosts or (reading.declared and reading.own_hosts):
         return reading.is_own
-    hosts, seen = Counter[str](), 0
+    hosts, clients, seen = Counter[str](), defaultdict[str, set[str]](set), 0
     for entry in filter(None, map(format_.entry, sample)):
         seen += 1
         host = split_target(split_request(entry.request)[1])[0] or host_of(entry.host)
         if host:
             hosts[host] += 1
+            clients[host].add(entry.client)
     if any(map(reading.is_own, hosts)):
         return reading.is_own
     often = [host for host, count in hosts.most_common() if count >= _OWN_SHARE * seen]
     if len(often) > 1 or (not often and 2 * hosts.total() > seen):
-        # A visitor's address may stand where another format has the host.
-        named = [host for host in hosts if not written_address(host)]
-        names = ", ".join(clean(host)[:60] for host in named[:_MOST_NAMED])
+        # Where another format has the host a visitor's address or name may stand: what several have is none.
+        named = [host for host, _ in hosts.most_common() if len(clients[host]) > 1 and not written_address(host)]
+        names = f" ({', '.join(clean(host)[:60] for host in named[:_MOST_NAMED])})" if named else ""
         raise Unreadable(
-            f"its lines are of several hosts ({names or 'addresses, all of them'}), none of them "
-            f"{reading.rules.site.key}: name the site by its host (--site), or its hosts in the settings (`hosts`); "
-            f"where a line does not begin with the host, {REMEDY}"
+            f"its lines are of several hosts{names}, none of them {reading.rules.site.key}: name the site by its host "
+            f"(--site), or its hosts in the settings (`hosts`); where a line does not begin with the host, {REMEDY}"
         )
     return often[:1].__contains__

@@ -9,7 +9,7 @@ import re
 
 from schema.host import site_name
 
-_PROTOCOL = re.compile(r" HTTP/[\d.]*\Z")
+_PROTOCOL = re.compile(r" HTTP/[\d.]*\Z", re.IGNORECASE)
 _ABSOLUTE = re.compile(r"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 
 

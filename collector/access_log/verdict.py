@@ -45,7 +45,7 @@ class Crowd:
         self._agents: set[str] = set()
         self._network = ""
         self._few: set[str] = set()
-        self._are_few = True
+        self._is_one_network = True
 
     def __repr__(self) -> str:
         return "Crowd(…)"
@@ -54,11 +54,12 @@ class Crowd:
         self.views += 1
         if len(self._agents) < 2:
             self._agents.add(client.agent)
-        if self._are_few and client.address not in self._few:
+        if self._is_one_network and client.address not in self._few:
             network = truncate(client.address)
             self._network = self._network or network
-            self._few.add(client.address)
-            self._are_few = network == self._network and len(self._few) <= _FEW_ADDRESSES
+            self._is_one_network = network == self._network
+            if len(self._few) <= _FEW_ADDRESSES:
+                self._few.add(client.address)
         if client.address == self._leader:
             self._lead += 1
         elif self._lead:
@@ -85,12 +86,16 @@ class Crowd:
 
     def _of_a_few(self, kind: str) -> str:
         """Why these would be one visitor, though there are several addresses."""
-        is_one = kind != "public" and self._are_few and len(self._few) > 1
-        if not is_one or self.views < _FEW_PRIVATE_SHARED:
+        if kind == "public" or not self._is_one_network or self.views < _FEW_PRIVATE_SHARED or len(self._few) < 2:
             return ""
+        # Whoever has the same browser in the same network is the same visitor.
+        are_few = len(self._few) <= _FEW_ADDRESSES
+        if not are_few and len(self._agents) > 1:
+            return ""
+        how_many = f"{len(self._few)} {kind} addresses of one network" if are_few else f"one {kind} network and browser"
         return (
-            f"all {self.views} page views come from {len(self._few)} {kind} addresses of one network, proxies': all "
-            f"visitors would be one; {_ONE_ADDRESS_REMEDY}"
+            f"all {self.views} page views come from {how_many}, proxies': all visitors would be one; "
+            f"{_ONE_ADDRESS_REMEDY}"
         )
 
 

@@ -133,10 +133,16 @@ def test_lighttpd_writes_the_host_behind_the_client() -> None:
 
 
 def test_a_log_of_many_hosts_or_with_addresses_in_their_place_is_refused_and_none_is_told() -> None:
-    for several in ([f"h{i}.example {line()}" for i in range(30)], [f"198.51.{i}.9 {line()}" for i in range(30)]):
-        with pytest.raises(Unreadable, match="several hosts") as told:
+    for first in ("h{}.example", "198.51.{}.9", "h{}.isp.example"):
+        several = [f"{first.format(i % 40)} {line()}" for i in range(60)]
+        with pytest.raises(Unreadable, match=r"several hosts, none of them example\.com") as told:
             reader(several, declared=False)
         assert "198.51" not in str(told.value)
+        assert "isp.example" not in str(told.value)
+
+
+def test_a_pattern_for_the_host_is_the_sites() -> None:
+    assert read(f"*.example.com {line()}")[0] == "https://example.com/a?b=c"
 
 
 def test_a_site_with_hosts_counts_those_and_gives_its_pages_one_of_them() -> None:
@@ -151,7 +157,7 @@ def test_the_only_host_of_a_log_is_that_of_a_site_that_no_settings_describe() ->
     sample = [f"shop.example {line()}"] * 20
     assert read(sample[0], sample, declared=False)[0] == "https://example.com/a?b=c"
     assert reader(sample, declared=False).read(f"other.example {line()}") is Reason.HOST
-    several = [f"shop.example {line()}", f"other.example {line()}"]
+    several = [f"{host} {line(address=one)}" for one in (ADDRESS, OTHER) for host in ("shop.example", "other.example")]
     with pytest.raises(Unreadable, match=r"several hosts \(shop\.example, other\.example\), none of them example\.com"):
         reader(several, declared=False)
     assert reader([*several, f"example.com {line()}"], declared=False).read(several[0]) is Reason.HOST
@@ -169,6 +175,7 @@ CARRIED = [
     ("Oct 14 10:01:00 web nginx[123]: ", "syslog"),
     ("Oct  4 10:01:00 web nginx_access: ", "syslog"),
     ("Oct 14 10:01:00 nginx: ", "syslog"),
+    ("Oct 14 2025 10:01:00 web nginx:  ", "syslog"),
     ("<190>1 2025-10-14T10:01:00.003Z web nginx 12 - - ", "syslog"),
     ('<190>1 2025-10-14T10:01:00.003+02:00 web nginx 12 id [a@1 b="c]\\"d"][e f="g"] \ufeff', "syslog"),
     ("2025-10-14T10:01:00.123456+02:00 web nginx: ", "syslog"),

@@ -55,7 +55,9 @@ def test_a_few_addresses_of_one_private_network_are_those_of_several_proxies() -
     several = [(f"10.0.0.{number}", AGENT, 2) for number in range(3)]
     assert "all 6 page views come from 3 private addresses of one network" in crowd(*several).problem()
     assert crowd(*several[:2]).problem() == ""
-    assert crowd(*several, ("10.0.0.9", AGENT, 1)).problem() == ""
+    assert "from one private network and browser" in crowd(*several, ("10.0.0.9", AGENT, 1)).problem()
+    assert crowd(*several, ("10.0.0.9", AGENT + "2", 1)).problem() == ""
+    assert crowd(*several, ("10.0.1.9", AGENT, 1)).problem() == ""
 
 
 def forwarded(first: str, peer: str, *more: str) -> str:
