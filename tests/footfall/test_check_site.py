@@ -118,12 +118,6 @@ def test_the_lines_to_paste_are_those_of_the_running_collector(house: Running) -
     assert all(told[name] in text for name in ("tag", "pinned_tag", "csp"))
 
 
-def test_a_page_opened_from_a_file_is_refused_and_all_that_is_printed_says_so(house: Running) -> None:
-    assert post(house, origin="null", d="moved.test") == "origin"
-    eventually(lambda: "as one opened from a file" in house.command("why", "moved.test").stdout)
-    assert "those opened from a file are not counted" in house.command("check", "site", "moved.test").stdout
-
-
 def test_a_site_that_is_not_set_up_is_refused_with_a_remedy(house: Running) -> None:
     for command in (("check", "site", "nobody.test"), ("why", "nobody.test")):
         done = house.command(*command)
@@ -153,6 +147,12 @@ def test_pages_that_may_not_send_any_more_are_counted_and_named_from_k_visitors_
     assert refused["finding"].startswith("1 event(s) of 24 hours were sent by pages of other sites")
     assert "salaries" not in house.command("check", "site", "moved.test", "--json").stdout
     assert not senders("example.com", 1)
+
+
+def test_a_page_opened_from_a_file_is_refused_and_all_that_is_printed_says_so(house: Running) -> None:
+    assert post(house, origin="null", d="moved.test") == "origin"
+    eventually(lambda: "as one opened from a file" in house.command("why", "moved.test").stdout)
+    assert "those opened from a file are not counted" in house.command("check", "site", "moved.test").stdout
 
 
 def test_why_tells_the_last_refusals_of_a_site(house: Running) -> None:
