@@ -47,13 +47,17 @@ def _behind(raw: bytes, start: int, stop: int) -> bytes:
     folders = raw[start:stop].decode("utf-8", "ignore").split("/")
     numbers = _says_number(raw, start)
     codes = [looks_like_code(folder, numbers) for folder in folders]
-    codes[0] = codes[0] or (_LONG_CODE.fullmatch(folders[0]) is not None and not _DATE.fullmatch(folders[0]))
+    codes[0] = codes[0] or _is_long_code(_ENDING.sub("", folders[0]))
     if len(folders) == 2 and codes[1] and not codes[0] and not folders[0].islower():
         # "/reset/MTIz/c4k9-…": whose it is goes with it.
         codes[0] = True
     if not any(codes):
         return raw[start:stop]
     return "/".join(":secret" if code else folder for folder, code in zip(folders, codes, strict=True)).encode()
+
+
+def _is_long_code(folder: str) -> bool:
+    return _LONG_CODE.fullmatch(folder) is not None and not _DATE.fullmatch(folder)
 
 
 def _says_number(raw: bytes, start: int) -> bool:

@@ -130,6 +130,7 @@ def test_u3_the_made_corpus_is_what_its_maker_makes() -> None:
         ("/sessions/837600874", "/sessions/:secret"),
         ("/sessions/20261128", "/sessions/20261128"),
         ("/sessions/4711", "/sessions/4711"),
+        ("/token/485988.html", "/token/:secret"),
         ("/reset/de/xkqzjwvb", "/reset/de/:secret"),
         ("/reset/de/page", "/reset/de/page"),
         ("/c/cus_9s6XKzkNRiz8i3", "/c/:token"),
