@@ -12,11 +12,18 @@ import pytest
 from click.testing import CliRunner
 
 from footfall.cli import main
-from schema.store import StoreError
+from schema.store import Store, StoreError
 
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:142.0) Gecko/20100101 Firefox/142.0"
 DAY = "2025-10-14"
 Made = Callable[[int], str]
+
+
+@pytest.fixture(autouse=True)
+def _no_other_engine(store: Store) -> None:
+    """A process has one engine, and these commands open their own: the one of other files, which opens again when it is
+    next asked, is closed before."""
+    store.close()
 
 
 def line(number: int, first: str = "{}", request: str = "/p{}", status: int = 200, tail: str = ' "-" "{}"') -> str:
