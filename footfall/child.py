@@ -13,7 +13,7 @@ import structlog
 
 from .key_serving import run_key_service
 from .process import set_up_logs
-from .serve import run_collector, run_engine, start_child
+from .roles import run_collector, run_engine, start_child
 
 
 def main() -> None:

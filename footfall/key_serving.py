@@ -18,8 +18,9 @@ from collector.protocol import LimitedProtocol
 from schema.host import listening_host
 
 from .listening import listen
+from .paths import key_directory
 from .process import CannotStart
-from .serve import House, key_directory
+from .serve import House
 from .settings import Settings
 
 # A collector needs one request in 20 s.

@@ -21,7 +21,7 @@ from dashboards.engineers import Missing, Told, Why
 from schema.store import Store
 
 from .outcomes import outcomes
-from .serve import key_directory
+from .paths import key_directory
 from .settings import Settings
 
 # Beside a `Reason`: what is not missing, but counted as one visitor.

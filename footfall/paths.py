@@ -1,11 +1,13 @@
-"""Paths of the settings, absolute: what is relative means another file to a process that was started elsewhere.
+"""Where things are that several processes and commands share, whatever directory each was started in.
 
-In: settings as they were written. Out: the same for processes of any directory: children, and commands that ask a
-running house for its settings.
+In: settings. Out: paths; the same settings with every path absolute, for children, and for commands that ask a running
+house for its settings.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
 from pathlib import Path
 
 from msgspec import structs
@@ -28,3 +30,21 @@ def with_absolute_paths(settings: Settings) -> Settings:
 
 def _absolute(path: str) -> str:
     return str(Path(path).absolute()) if path else ""
+
+
+def key_directory(settings: Settings) -> Path:
+    """Where the keys are: as set, or a directory of our own in RAM for each data directory and user."""
+    if settings.keys.directory:
+        return Path(settings.keys.directory)
+    mark = hashlib.sha256(str(settings.directory.resolve()).encode()).hexdigest()[:12]
+    return Path("/dev/shm") / f"footfall-{os.getuid()}-{mark}"  # noqa: S108 - RAM is the point; 0700, and checked
+
+
+def key_journal(settings: Settings) -> Path:
+    """What happened to the keys, and when."""
+    return settings.directory / "keys.jsonl"
+
+
+def token_file(settings: Settings) -> Path:
+    """The digests of the tokens with which sites' own servers send events."""
+    return settings.directory / "tokens.json"

@@ -26,7 +26,7 @@ from schema.store import StoreError
 from .. import missing
 from ..engine import CannotDo, control_path, opened
 from ..listening import reached_at, url_at
-from ..serve import key_directory
+from ..paths import key_directory
 from ..settings import Settings, SiteSettings
 from .looking import check, state_of_spools
 from .options import Load, common, json_option

@@ -21,8 +21,9 @@ from schema.host import in_url
 from ..engine import CannotDo
 from ..key_serving import certificate_file, enrolments, fetches_file, hand_out_keys, listen_address
 from ..listening import url_of
+from ..paths import key_directory, key_journal
 from ..process import core_dumps_off
-from ..serve import House, key_directory, key_journal
+from ..serve import House
 from ..settings import Settings
 from .options import Load, common, json_option, prepare
 

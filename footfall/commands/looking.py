@@ -24,7 +24,7 @@ from schema.store import StoreError
 from .. import explain, intake, preview
 from ..databases import places_of
 from ..engine import CannotDo, StatsRequest, iso_date, opened
-from ..serve import key_directory
+from ..paths import key_directory, key_journal
 from ..settings import Settings, describe
 from .options import Load, common, json_option
 
@@ -101,7 +101,7 @@ def check(load_settings: Load, as_json: bool) -> None:
     findings.append(
         ("keys", not there or in_ram(directory), f"{directory} {'exists' if there else 'is made at start'}")
     )
-    journal = read_journal(settings.directory / "keys.jsonl")
+    journal = read_journal(key_journal(settings))
     destroyed = [entry for entry in journal if entry["what"] == "destroyed"]
     if destroyed:
         last = destroyed[-1]

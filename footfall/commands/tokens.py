@@ -15,7 +15,7 @@ from collector.tokens import Tokens
 from schema.host import site_name
 
 from ..engine import CannotDo, ad_hoc_site, control_path
-from ..serve import token_file
+from ..paths import token_file
 from ..settings import Settings
 from .options import Load, common, json_option
 from .why import settings_in_force, site_named

@@ -16,7 +16,7 @@ from schema.host import site_name
 
 from .. import missing
 from ..engine import CannotDo, control_path, opened
-from ..serve import key_directory
+from ..paths import key_directory
 from ..settings import Settings, SiteSettings
 from .options import Load, common, json_option
 

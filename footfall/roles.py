@@ -1,0 +1,251 @@
+"""Composition root of each child process: settings → keys, spool, store → what runs until SIGTERM.
+
+In: settings, inherited sockets. Out: a running part. Promises: a child ends when its parent does; stopping commits and
+answers what was received, seals and drains.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+import uvicorn
+
+from collector.app import create_app as collector_app
+from collector.device import warm_up
+from collector.keys import KeyFile, NoKey, lost_days
+from collector.limiter import Limiter
+from collector.new_visitors import NewVisitors
+from collector.protocol import LimitedProtocol
+from collector.service import Collector
+from collector.shadow import Shadow
+from collector.sharing import Sharing, sharing_path
+from collector.tokens import Tokens
+from collector.why import Why, why_path
+from pipeline.spool import Spool
+from schema.site import local_day
+
+from .databases import datacenters_of, places_of
+from .paths import key_directory, key_journal, token_file
+from .process import end_with_parent, harden
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from pipeline.schedule import Pipeline
+    from pipeline.writer import Writer
+    from schema.store import Store
+
+log = structlog.get_logger("serve")
+
+# For what the workers left, once they have stopped.
+_FINISH_S = 1.5
+_STORE_UP_WITHIN_S = 60.0
+
+
+def start_child() -> Settings:
+    """What every child does first: read the settings from its parent's pipe, harden, log, end with the parent."""
+    harden()
+    # uvicorn hands a signal on once it has stopped serving; as an exit it still lets everything be closed.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+    size = int.from_bytes(_read_exactly(8), "big")
+    settings = msgspec.json.decode(_read_exactly(size), type=Settings)
+    end_with_parent()
+    return settings
+
+
+def _read_exactly(size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        piece = os.read(0, size - len(data))
+        if not piece:
+            raise SystemExit("footfall: a child process is started by `footfall up`, not by hand")
+        data += piece
+    return data
+
+
+def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
+    """One collector worker."""
+    keys = KeyFile(key_directory(settings) / "keys")
+    spool = Spool(settings.directory / "spool" / f"worker-{index}", index, settings.spool)
+    places, datacenters = places_of(settings), datacenters_of(settings)
+    tried = settings.shadow.candidates
+    shadow = Shadow(key_directory(settings), index, tried) if tried else None
+    proxies = settings.collector.proxies()
+    rules = settings.collector_rules()
+    most, new = settings.collector.rate_limit, settings.collector.new_visitors_limit
+    objections = settings.collector.objections_limit
+    why = Why(why_path(key_directory(settings), index))
+    sharing = Sharing(sharing_path(key_directory(settings), index), settings.collector.address_header)
+    endpoint = Collector(
+        rules,
+        spool,
+        keys,
+        places,
+        proxies,
+        shadow=shadow,
+        datacenters=datacenters,
+        limit=Limiter(most) if most else None,
+        why=why,
+        new_visitors=NewVisitors(new, proxies.hold) if new and most else None,
+        objections=Limiter(objections) if objections else None,
+        public_url=settings.collector.public_url,
+        sharing=sharing,
+    )
+
+    def ready() -> str:
+        try:
+            for site in settings.all_sites:
+                keys.key(site.key, local_day(site.timezone, time.time()).number)
+        except NoKey as problem:
+            return str(problem)
+        return spool.refusal
+
+    public = settings.collector.public_url
+    app = collector_app(endpoint, keys, Tokens(token_file(settings)), spool, ready, settings.demo, public)
+    config = uvicorn.Config(
+        app,
+        http=LimitedProtocol,
+        loop="uvloop",
+        lifespan="on",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        log_config=None,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=3,
+    )
+    if shadow is not None:
+        shadow.start()
+    warm_up()
+    # What is loaded now stays; what a beacon leaves behind is no cycle. Looking for some took 7 % of the time.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    try:
+        uvicorn.Server(config).run(sockets=[sock])
+    finally:
+        why.close()
+        sharing.close()
+        if shadow is not None:
+            shadow.stop()
+
+
+def run_engine(settings: Settings, dashboards: socket.socket | None, parts: Sequence[str]) -> None:
+    """The process that holds the store. parts: of "writer", "pipeline", "dashboards"."""
+    # Imported here: a collector worker shares this module, and must not pay for the ClickHouse client.
+    from dashboards.app import create_app as dashboards_app
+    from dashboards.report import Reports
+    from pipeline.imports import abandon_all
+    from pipeline.quarantine import Quarantine
+    from pipeline.schedule import Pipeline
+    from pipeline.writer import Writer
+    from schema.migrate import migrate
+    from schema.store import Store
+
+    from .engine import Engine, accounts, control_app, control_path
+    from .missing import teller
+    from .networks import networks
+    from .preview import comparer
+    from .unix_http import short_path
+
+    store = _open_patiently(lambda: Store(settings.dsn, settings.store.cluster))
+    quarantine = Quarantine(settings.directory / "quarantine")
+    writer = pipeline = control = None
+    if "pipeline" in parts:
+        migrate(store)
+        if store.embedded:
+            abandon_all(store)
+    if "writer" in parts:
+        writer = Writer(store, settings.directory / "spool", quarantine, "" if store.embedded else socket.gethostname())
+        writer.start()
+    if "pipeline" in parts:
+        journal = key_journal(settings)
+        pipeline = Pipeline(store, settings.site_rules(), settings.rollup, quarantine, lambda: lost_days(journal))
+        pipeline.start()
+        path = control_path(settings)
+        path.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        before = os.umask(0o177)
+        with short_path(path) as short:
+            listener.bind(short)
+        os.umask(before)
+        control = uvicorn.Server(
+            uvicorn.Config(control_app(Engine(settings, store)), log_config=None, access_log=False, lifespan="off")
+        )
+        threading.Thread(target=control.run, args=([listener],), name="control", daemon=True).start()
+    try:
+        if dashboards is not None:
+            people = accounts(settings)
+            reports = Reports(store, settings.reported_sites(), rounded=settings.rounded_sites())
+            reports.warm_up()
+            app = dashboards_app(
+                reports,
+                people,
+                settings.dashboards,
+                settings.collector.public_url,
+                comparer(settings, places_of(settings)),
+                teller(settings, store),
+                networks(settings),
+            )
+            uvicorn.Server(
+                uvicorn.Config(
+                    app,
+                    http=LimitedProtocol,
+                    access_log=False,
+                    proxy_headers=False,
+                    server_header=False,
+                    log_config=None,
+                    lifespan="off",
+                    timeout_graceful_shutdown=2,
+                )
+            ).run(sockets=[dashboards])
+        else:
+            threading.Event().wait()
+    finally:
+        if control is not None:
+            control.should_exit = True
+            control_path(settings).unlink(missing_ok=True)
+        if writer is not None:
+            writer.stop()
+        if pipeline is not None:
+            pipeline.stop()
+            if writer is not None:
+                _finish(writer, pipeline)
+        store.close()
+
+
+def _finish(writer: Writer, pipeline: Pipeline) -> None:
+    """Store and count what the workers handed over last, as far as a moment goes; the rest waits for the next start."""
+    from schema.store import StoreError
+
+    deadline = time.monotonic() + _FINISH_S
+    with contextlib.suppress(StoreError):
+        while writer.drain() and time.monotonic() < deadline:
+            pass
+        if time.monotonic() < deadline:
+            pipeline.roll_up_last()
+
+
+def _open_patiently(open_store: Callable[[], Store]) -> Store:
+    from schema.store import StoreDown
+
+    deadline = time.monotonic() + _STORE_UP_WITHIN_S
+    while True:
+        try:
+            return open_store()
+        except StoreDown as problem:
+            if time.monotonic() > deadline:
+                raise
+            log.warning("store_is_down", problem=str(problem))
+            time.sleep(1.0)
