@@ -133,10 +133,11 @@ def test_pages_that_may_not_send_any_more_are_counted_and_named_from_k_visitors_
         assert post(house, d=site, u=f"https://shop.{site}/") is None
     assert post(house, d="few.test", u="https://few.test/", origin="https://evil.test") == "origin"
 
-    def senders(site: str, least: int) -> Any:
+    def senders(site: str, least: int, accepted: int = 2) -> Any:
         _, told = checked(house, site)
         found = [one for one in told["checks"] if one["check"] == "senders"]
-        return found if len(found) >= least else None
+        # Rows and counts come by files of their own: until both are there, one may seem to be of all.
+        return found if len(found) >= least and told["last_24_hours"].get("accepted", 0) >= accepted else None
 
     (moved,) = eventually(lambda: senders("moved.test", 1))
     assert (moved["state"], moved["finding"].partition(" ")[0]) == ("note", "1")
@@ -146,7 +147,7 @@ def test_pages_that_may_not_send_any_more_are_counted_and_named_from_k_visitors_
     assert "elsewhere" not in few["finding"]
     assert refused["finding"].startswith("1 event(s) of 24 hours were sent by pages of other sites")
     assert "salaries" not in house.command("check", "site", "moved.test", "--json").stdout
-    assert not senders("example.com", 1)
+    assert senders("example.com", 0, accepted=0) == []
 
 
 def test_a_page_opened_from_a_file_is_refused_and_all_that_is_printed_says_so(house: Running) -> None:
