@@ -34,6 +34,9 @@ class Tabs:
         os.close(theirs_in)
         os.close(theirs_out)
         self._out, self._in, self._rest = ours_out, ours_in, b""
+        # Not select(): descriptors may have numbers over 1,023 where other tests have opened many engines.
+        self._coming = select.poll()
+        self._coming.register(ours_in, select.POLLIN)
         self._numbers = itertools.count(1)
 
     def send(self, method: str, session: str = "", **parameters: Any) -> dict[str, Any]:
@@ -77,7 +80,7 @@ class Tabs:
 
     def _read(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
-            if not select.select([self._in], [], [], 20)[0]:
+            if not self._coming.poll(20_000):
                 raise TimeoutError("the browser does not answer")
             read = os.read(self._in, 1 << 16)
             if not read:
