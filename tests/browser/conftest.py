@@ -30,8 +30,9 @@ def chromium(*arguments: str) -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """One browser for these tests, ended with them."""
-    with chromium() as launched:
+    """One browser for these tests, ended with them: a second one would want an event loop of its own in this thread. It
+    knows this machine as a neighbour in a local network, too."""
+    with chromium("--host-resolver-rules=MAP stats.lan 127.0.0.1") as launched:
         yield launched
 
 

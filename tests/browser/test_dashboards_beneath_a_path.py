@@ -12,7 +12,6 @@ import pytest
 from msgspec import Struct
 from playwright.sync_api import Browser, Response
 
-from tests.browser.conftest import chromium
 from tests.browser.proxy import free_port, nginx
 from tests.house import Running, running
 
@@ -34,12 +33,6 @@ class Proxied(Struct):
 
     house: Running
     bases: dict[str, str]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium("--host-resolver-rules=MAP stats.lan 127.0.0.1") as launched:
-        yield launched
 
 
 @pytest.fixture(scope="module")

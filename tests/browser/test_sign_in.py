@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Request
 
-from tests.browser.conftest import chromium
 from tests.browser.proxy import free_port, nginx
 from tests.house import Running, running
 
@@ -43,12 +42,6 @@ SERVERS = """
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with running(tmp_path_factory.mktemp("house") / "data") as started:
         yield started
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium("--host-resolver-rules=MAP stats.lan 127.0.0.1") as launched:
-        yield launched
 
 
 @pytest.fixture(scope="module")
