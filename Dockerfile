@@ -2,13 +2,15 @@
 # apart. See docs/operators.md.
 FROM python:3.12-slim AS build
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml setup.py README.md LICENSE ./
 COPY schema schema
 COPY pipeline pipeline
 COPY collector collector
 COPY dashboards dashboards
 COPY footfall footfall
-RUN python -m venv /opt/footfall && /opt/footfall/bin/pip install --no-cache-dir --quiet . \
+# What `footfall --version` tells: docker build --build-arg COMMIT=$(git rev-parse --short=12 HEAD) …
+ARG COMMIT=unknown
+RUN python -m venv /opt/footfall && FOOTFALL_COMMIT=$COMMIT /opt/footfall/bin/pip install --no-cache-dir --quiet . \
     && /opt/footfall/bin/pip uninstall --yes --quiet pip
 
 FROM python:3.12-slim

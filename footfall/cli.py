@@ -46,7 +46,18 @@ class _Loading(click.Group):
         return command
 
 
+def _tell_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        # Imported here: only who asks for it waits for git.
+        from .version import described
+
+        click.echo(f"footfall {described()}")
+        context.exit()
+
+
 @click.group(cls=_Loading, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="footfall")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_tell_version, help="Version, commit."
+)
 def main() -> None:
     """Footfall counts feet, not faces: cookieless website analytics that keeps its privacy promises provably."""

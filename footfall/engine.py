@@ -42,6 +42,7 @@ from schema.store import Store, StoreDown, StoreError
 from .foreign_pages import foreign_pages
 from .outcomes import outcomes
 from .settings import Settings, SiteSettings
+from .stamp import refuse_newer, write_stamp
 from .unix_http import UnixConnection
 
 # An engine that starts anew takes seconds, after a fatal signal on a busy machine many of them.
@@ -263,6 +264,7 @@ class Remote:
 def opened(settings: Settings, make: bool = False) -> Iterator[House]:
     """The running instance of this data directory, or else the store itself. make: also where there is none yet.
     Raises CannotDo."""
+    refuse_newer(settings.directory)
     running = _running(settings)
     if running is not None:
         yield running
@@ -270,6 +272,8 @@ def opened(settings: Settings, make: bool = False) -> Iterator[House]:
     store = open_store(settings, make)
     try:
         migrate(store)
+        if settings.directory.is_dir():
+            write_stamp(settings.directory)
         if store.embedded:  # nobody else holds it, so nobody is importing
             abandon_all(store)
         yield Engine(settings, store, live=False)
@@ -297,7 +301,8 @@ def _running(settings: Settings) -> Remote | None:
 
 def open_store(settings: Settings, make: bool = False) -> Store:
     """The store, for this process alone if it is embedded. Raises CannotDo where a running house holds it, or, unless
-    it is to be made, where there is none."""
+    it is to be made, where there is none, and WrittenByNewer."""
+    refuse_newer(settings.directory)
     embedded, directory = settings.dsn.startswith("chdb:"), str(settings.directory)
     if embedded and not make and not Path(urlsplit(settings.dsn).path).exists():
         raise CannotDo(f"data = {directory!r}: there is nothing there yet; name another --data, or run `footfall up`")
@@ -380,7 +385,8 @@ def control_path(settings: Settings) -> Path:
 
 
 def accounts(settings: Settings) -> Accounts:
-    """The people who may sign in."""
+    """The people who may sign in. Raises WrittenByNewer."""
+    refuse_newer(settings.directory)
     return Accounts(settings.directory / "accounts.sqlite", settings.dashboards.session_days)
 
 

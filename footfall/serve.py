@@ -29,6 +29,7 @@ from .listening import answers, url_of
 from .paths import key_directory, key_journal, with_absolute_paths
 from .process import CannotStart
 from .settings import Settings
+from .stamp import refuse_newer, write_stamp
 
 log = structlog.get_logger("serve")
 
@@ -51,6 +52,8 @@ class House:
         self._stop = threading.Event()
         settings.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = _lock(settings.directory / f"{name}.lock")
+        refuse_newer(settings.directory)
+        write_stamp(settings.directory)
         self._keeper = keeper(settings) if with_keys else None
         self._shadow = shadow_publisher(settings) if with_keys else None
         self._turn()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from typing import Any
 
@@ -28,6 +28,13 @@ ENGINE = {{ engine('MergeTree') }} ORDER BY name;
 USERS = ("footfall_writer", "footfall_pipeline", "footfall_dashboards")
 
 
+class WrittenByNewer(Exception):
+    """Data that a later version has written, which this one would misread."""
+
+    def __init__(self, what: str, by: str) -> None:
+        super().__init__(f"{what}: written by a newer Footfall ({by}): install it again or restore a backup")
+
+
 class MigrationChanged(Exception):
     """A file that is already applied has other content than it had then."""
 
@@ -37,6 +44,11 @@ def migrations() -> dict[str, str]:
     folder = resources.files("schema")
     names = sorted(entry.name for entry in folder.iterdir() if re.fullmatch(r"\d{4}_\w+\.sql", entry.name))
     return {name: folder.joinpath(name).read_text(encoding="utf-8") for name in names}
+
+
+def last_migration() -> int:
+    """The number of the last migration that this program knows."""
+    return int(max(migrations())[:4])
 
 
 def statements(source: str, cluster: str = "", **values: Any) -> list[str]:
@@ -55,12 +67,14 @@ def statements(source: str, cluster: str = "", **values: Any) -> list[str]:
 
 
 def migrate(store: Store) -> list[str]:
-    """Apply what is missing; the names of the files applied."""
+    """Apply what is missing; the names of the files applied. Raises WrittenByNewer, MigrationChanged."""
     for statement in statements(_CREATE, store.cluster):
         store.command(statement)
     recorded: dict[str, str] = dict(store.rows("SELECT name, sha256 FROM migrations"))
+    known = migrations()
+    refuse_newer_store(store, recorded, known)
     applied = []
-    for name, source in migrations().items():
+    for name, source in known.items():
         digest = hashlib.sha256(source.encode()).hexdigest()
         if name in recorded:
             if recorded[name] != digest:
@@ -74,6 +88,15 @@ def migrate(store: Store) -> list[str]:
         store.insert("migrations", ("name", "sha256", "applied_at"), ((name,), (digest,), (int(time.time()),)))
         applied.append(name)
     return applied
+
+
+def refuse_newer_store(store: Store, recorded: Iterable[str], known: Iterable[str]) -> None:
+    """Raise WrittenByNewer if migrations were applied that this program does not know."""
+    unknown = sorted(set(recorded) - set(known))
+    if unknown:
+        raise WrittenByNewer(
+            f"store.dsn = {store.name!r}", f"it has {', '.join(unknown[:3])}, this one knows {max(known)}"
+        )
 
 
 def user_statements(database: str, passwords: Mapping[str, str], cluster: str = "") -> list[str]:

@@ -17,6 +17,7 @@ from schema.site import local_day
 from .. import demo, explain, intake
 from ..databases import places_of
 from ..engine import CannotDo, open_store, opened
+from ..stamp import write_stamp
 from .options import Load, common, json_option
 
 
@@ -36,6 +37,8 @@ def migrate_(load_settings: Load, users: bool, as_json: bool) -> None:
     store = open_store(settings, make=True)
     try:
         applied = migrate(store)
+        if settings.directory.is_dir():
+            write_stamp(settings.directory)
         made = create_users(store, passwords) if users else []
     finally:
         store.close()

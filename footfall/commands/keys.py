@@ -25,6 +25,7 @@ from ..paths import key_directory, key_journal
 from ..process import core_dumps_off
 from ..serve import House
 from ..settings import Settings
+from ..stamp import refuse_newer
 from .options import Load, common, json_option, prepare
 
 _EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - compared, not bound
@@ -60,6 +61,7 @@ def serve(load_settings: Load, serve: str | None) -> None:
 def enrol(load_settings: Load, name: str | None, url: str | None, revoke: str | None, as_json: bool) -> None:
     """Let another collector fetch the keys made here. Prints one line of settings for it, once."""
     settings = load_settings()
+    refuse_newer(settings.directory)
     if (name is None) == (revoke is None):
         raise CannotDo("give either --name NAME, to enrol a collector, or --revoke NAME")
     if revoke is not None:
@@ -96,7 +98,9 @@ def enrol(load_settings: Load, name: str | None, url: str | None, revoke: str | 
 def status(load_settings: Load, as_json: bool) -> None:
     """Which keys exist, what happened to earlier ones, who is enrolled; exit 1 if something is wrong."""
     prepare("keys")
-    told = _status(load_settings())
+    settings = load_settings()
+    refuse_newer(settings.directory)
+    told = _status(settings)
     if as_json:
         click.echo(msgspec.json.encode(told).decode())
     else:

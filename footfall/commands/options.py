@@ -14,14 +14,26 @@ import click
 from collector.access_log.unreadable import Unreadable
 from collector.keys import KeysOnDisk
 from pipeline.spool_file import SpoolTaken
-from schema.migrate import MigrationChanged
+from schema.migrate import MigrationChanged, WrittenByNewer
 from schema.store import StoreError
 
 from ..engine import CannotDo
 from ..process import CannotStart, harden, set_up_logs
 from ..settings import Settings, SettingsError, load
+from ..stamp import StampUnreadable
 
-_EXPECTED = (SettingsError, CannotDo, CannotStart, StoreError, MigrationChanged, KeysOnDisk, SpoolTaken, Unreadable)
+_EXPECTED = (
+    SettingsError,
+    CannotDo,
+    CannotStart,
+    StoreError,
+    MigrationChanged,
+    WrittenByNewer,
+    StampUnreadable,
+    KeysOnDisk,
+    SpoolTaken,
+    Unreadable,
+)
 
 Load = Callable[..., Settings]
 

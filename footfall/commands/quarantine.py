@@ -17,6 +17,7 @@ from pipeline.quarantine import Held, Quarantine
 
 from ..engine import CannotDo
 from ..settings import Settings
+from ..stamp import refuse_newer
 from .options import Load, common, json_option
 
 _Command = Callable[..., Any]
@@ -102,6 +103,7 @@ def drop(load_settings: Load, names: tuple[str, ...], every: bool, yes: bool, as
 
 
 def _of(settings: Settings) -> Quarantine:
+    refuse_newer(settings.directory)
     return Quarantine(settings.directory / "quarantine")
 
 

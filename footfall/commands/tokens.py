@@ -17,6 +17,7 @@ from schema.host import site_name
 from ..engine import CannotDo, ad_hoc_site, control_path
 from ..paths import token_file
 from ..settings import Settings
+from ..stamp import refuse_newer
 from .options import Load, common, json_option
 from .why import settings_in_force, site_named
 
@@ -76,6 +77,7 @@ def revoke(load_settings: Load, id_: str, as_json: bool) -> None:
 
 
 def _of(settings: Settings) -> Tokens:
+    refuse_newer(settings.directory)
     return Tokens(token_file(settings))
 
 

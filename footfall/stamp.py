@@ -1,0 +1,83 @@
+"""The stamp of a data directory: which program wrote there last, and in which formats.
+
+In: a data directory. Out: nothing, or a refusal. Promises: what a newer Footfall has written is refused before anything
+is opened; a directory without a stamp is an older one; the stamp is whole or not there. (A single spool file of a newer
+format in a directory without a newer stamp is set aside by the writer, and does not keep the house from starting.)
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from pipeline.spool_file import FORMAT, fsync_directory
+from schema.migrate import WrittenByNewer, last_migration
+
+from .version import PROGRAM, commit, release_of
+
+NAME = "stamp.json"
+
+
+class StampUnreadable(Exception):
+    """There is a stamp that nobody can read."""
+
+
+class Stamp(Struct, frozen=True):
+    """migration: number of the last one that the program knows. spool: format of the spool files that it writes."""
+
+    program: str
+    commit: str
+    migration: int
+    spool: int
+
+
+def stamp_of_this() -> Stamp:
+    """What this program stamps."""
+    return Stamp(PROGRAM, commit(), last_migration(), FORMAT)
+
+
+def read_stamp(directory: Path) -> Stamp | None:
+    """The stamp of a data directory, None if it has none. Raises StampUnreadable."""
+    path = directory / NAME
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Stamp)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as problem:
+        raise StampUnreadable(
+            f"{path}: is no stamp that can be read ({type(problem).__name__}); if no newer Footfall ever ran there, "
+            "delete that file, or else restore a backup"
+        ) from None
+
+
+def refuse_newer(directory: Path) -> None:
+    """Raise WrittenByNewer where a newer Footfall has written into it, StampUnreadable if nobody can tell."""
+    stamp, mine = read_stamp(directory), stamp_of_this()
+    where = f"data = {str(directory)!r}"
+    if stamp is not None:
+        newer = []
+        if release_of(stamp.program) > release_of(mine.program):
+            newer.append(f"version {stamp.program}, this is {mine.program}")
+        if stamp.migration > mine.migration:
+            newer.append(f"migrations up to {stamp.migration:04}, this one knows {mine.migration:04}")
+        if stamp.spool > mine.spool:
+            newer.append(f"spool format {stamp.spool}, this one reads {mine.spool}")
+        if newer:
+            raise WrittenByNewer(where, f"{stamp.program}, commit {stamp.commit}: {'; '.join(newer)}")
+
+
+def write_stamp(directory: Path) -> None:
+    """Say that this program writes here from now on."""
+    if read_stamp(directory) == stamp_of_this():
+        return
+    path = directory / NAME
+    partial = path.with_suffix(".partial")
+    with open(partial, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(msgspec.json.format(msgspec.json.encode(stamp_of_this())) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    partial.rename(path)
+    fsync_directory(directory)
