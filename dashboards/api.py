@@ -55,7 +55,8 @@ def period_of(reports: Reports, site: Site, arguments: Mapping[str, str]) -> Per
         if not arguments.get("period") and arguments.get("from") and not arguments.get("to"):
             first = date_of(arguments, "from", today)
             return parse({"from": first.isoformat(), "to": max(first, today).isoformat()}, today)
-        return parse(arguments, today)
+        asked = any(arguments.get(name) for name in ("period", "from", "to"))
+        return parse(arguments, today, "30d" if asked else reports.default_period(site))
     except ValueError as error:
         raise BadQuery(str(error)) from None
 

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from schema.metrics import DIMENSIONS, METRICS, OTHER, VITALS
 
 from . import names
-from .overview import Cell, Overview
+from .overview import Overview
 from .vitals import VitalCell
 
 # Where less is better, a rise is drawn as bad news.
@@ -70,16 +69,23 @@ _HEADS = {
     "exit_rate": "Exit rate",
     _SHARE: "Share",
 }
-RATING_SIGNS = {"good": "●", "needs improvement": "▲", "poor": "■"}
+# Not ▲, which says that a number has risen.
+RATING_SIGNS = {"good": "●", "needs improvement": "◆", "poor": "■"}
+# What is empty without this is no value.
+_EMPTY_BECAUSE = {
+    "region": "Regions need a place database on the server (collector.place_database).",
+    "country": "Countries come from a place database (collector.place_database) or from the browser's time zone.",
+}
 
 
 class Tile(Struct, frozen=True):
-    """A big number. trend: good, bad or even; change is worded, "" where there is nothing to compare with."""
+    """A big number. spelled: the number in words, where the sign before it needs some, else "". trend: good, bad, or
+    even where it is neither; change is worded, "" where there is nothing to compare with."""
 
     label: str
     definition: str
     value: str
-    exact: str
+    spelled: str
     change: str
     trend: str
     spoken: str
@@ -96,13 +102,14 @@ class Line(Struct, frozen=True):
 
 
 class Tab(Struct, frozen=True):
-    """A table of one dimension."""
+    """A table of one dimension. instead: what is said where there is no table to show."""
 
     dimension: str
     title: str
     head: str
     columns: tuple[str, ...]
     lines: tuple[Line, ...]
+    instead: str = ""
 
 
 class Card(Struct, frozen=True):
@@ -115,30 +122,22 @@ class Card(Struct, frozen=True):
 
 def tiles(overview: Overview) -> list[Tile]:
     """The big numbers, each with its change."""
-    made = [_tile(name, getattr(overview.totals, name), overview.change[name]) for name in _TILES]
-    if overview.empty and overview.hidden_days:
-        # Zero would be a claim: some may have come on days that are too small to tell.
-        fewer = f"< {overview.released.k * overview.hidden_days}"
-        spoken = fewer.replace("<", "fewer than")
-        made = [
-            replace(tile, value=fewer if n == 0 else "–", exact=spoken if n == 0 else "") for n, tile in enumerate(made)
-        ]
-    return made
+    return [_tile(name, overview) for name in _TILES]
 
 
 def cards(overview: Overview) -> list[Card]:
     """The cards, without those nothing can be said in."""
-    visitors = overview.totals.visitors
     made = [
-        Card(title, title.lower(), tuple(tab(name, overview.tables[name], visitors) for name in dimensions))
-        for title, dimensions in _CARDS
+        Card(title, title.lower(), tuple(tab(name, overview) for name in dimensions)) for title, dimensions in _CARDS
     ]
     return [card for card in made if any(tab.lines for tab in card.tabs) or card.slug in ("sources", "pages")]
 
 
-def tab(dimension: str, cells: Sequence[Cell], visitors: int) -> Tab:
+def tab(dimension: str, overview: Overview) -> Tab:
     """A table of one dimension; bars are relative to its largest value."""
+    cells, visitors = overview.tables[dimension], overview.totals.visitors
     columns = _COLUMNS.get(dimension, ("visitors", _SHARE))
+    instead = no_table(dimension, [cell.value for cell in cells], overview.released.k)
     largest = max([cell.visitors for cell in cells], default=0) or 1
     lines = tuple(
         Line(
@@ -148,9 +147,24 @@ def tab(dimension: str, cells: Sequence[Cell], visitors: int) -> Tab:
             tuple(_number(column, cell, visitors) for column in columns),
             cell.value == OTHER,
         )
-        for cell in cells
+        for cell in ([] if instead else cells)
     )
-    return Tab(dimension, _TABS[dimension], DIMENSIONS[dimension].label, tuple(head(c) for c in columns), lines)
+    heads = tuple(head(column) for column in columns)
+    return Tab(dimension, _TABS[dimension], DIMENSIONS[dimension].label, heads, lines, instead)
+
+
+def no_table(dimension: str, values: Sequence[str], k: int) -> str:
+    """Why there is no table of these values of a dimension; "" where it tells something."""
+    about = DIMENSIONS[dimension]
+    few = f", or on each day fewer than {k} visitors" if k > 1 else ""
+    if not values:
+        return f"Nobody with a {about.label} came{few}."
+    if all(value == OTHER for value in values):
+        return f"No value of {about.label} had {k} visitors on a day, so none is shown by its name."
+    # “Direct” says something, “(not set)” does not.
+    if about.empty == "(not set)" and not any(value for value in values if value != OTHER):
+        return f"No {about.label.lower()} is known of these visits{few}. {_EMPTY_BECAUSE.get(dimension, '')}".strip()
+    return ""
 
 
 def head(column: str) -> str:
@@ -186,23 +200,41 @@ def thresholds(name: str) -> str:
     return f"{vital.definition} Good up to {good}, poor above {poor}."
 
 
-def _tile(name: str, value: float | None, change: float | None) -> Tile:
-    metric = METRICS[name]
-    shown = worded(name, value)
+def _tile(name: str, overview: Overview) -> Tile:
+    metric, comparison = METRICS[name], overview.comparison
+    value, spelled = _told(name, overview)
+    change = comparison.change[name]
     text, trend, spoken = "", "even", "nothing to compare with"
     if change is not None:
-        amount = f"{abs(change):,.0f}" if abs(change) >= 10 else f"{abs(change):.1f}".removesuffix(".0")
-        unit = " pts" if metric.unit == "%" else "%"
+        amount = names.change(abs(change))[1:]
+        unit, spoken_unit = (" pts", "points") if metric.unit == "%" else ("%", "percent")
         if amount == "0":
-            text, spoken = "no change", "no change"
+            text = spoken = "no change"
         else:
             rises = change > 0
             text = f"{'▲' if rises else '▼'} {amount}{unit}"
-            trend = "good" if rises != (name in _LESS_IS_BETTER) else "bad"
-            spoken = f"{'up' if rises else 'down'} {amount} {'points' if unit == ' pts' else 'percent'}"
-    is_count = not metric.unit and name != "views_per_visit"
-    tile_value = names.short(value) if is_count and value is not None else shown
-    return Tile(metric.label, metric.definition, tile_value, shown, text, trend, spoken)
+            if name not in comparison.small:
+                trend = "good" if rises != (name in _LESS_IS_BETTER) else "bad"
+            spoken = f"{'up' if rises else 'down'} {amount} {spoken_unit}"
+        if comparison.days != comparison.previous_days:
+            text += " a day"
+    return Tile(metric.label, metric.definition, value, spelled, text, trend, spoken)
+
+
+def _told(name: str, overview: Overview) -> tuple[str, str]:
+    """The number, and how it is said where there is a sign before it."""
+    k, number = overview.released.k, getattr(overview.totals, name)
+    is_count = isinstance(number, int)
+    if not overview.empty:
+        # Of days that are too small to tell some more came.
+        at_least = is_count and bool(overview.released.suppressed)
+        shown = worded(name, number)
+        return (f"≥ {shown}", f"at least {shown}") if at_least else (shown, "")
+    # Zero would be a claim: some may have come on days that are too small to tell.
+    if overview.hidden_days and k > 1:
+        most = k * overview.hidden_days - overview.hidden_days + 1
+        return (f"< {most}", f"fewer than {most}") if name == "visitors" else ("–", "")
+    return ("0" if is_count and overview.hidden_days else "–"), ""
 
 
 def _number(column: str, cell: Any, visitors: int) -> str:

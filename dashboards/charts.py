@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from . import names
+from .comparison import Comparison
 from .overview import Overview, Point
 
 HEIGHT = 220
@@ -42,21 +44,24 @@ class Tick(Struct, frozen=True):
 
 
 class Row(Struct, frozen=True):
-    """One line of the table alternative; None where it is hidden or not yet."""
+    """One line of the table alternative; None where there is no number, and then gap says why."""
 
     label: str
     visitors: int | None
     pageviews: int | None
     previous: int | None
+    gap: str
 
 
 class Chart(Struct, frozen=True):
-    """Everything the template draws. Paths are in grid units (WIDTH × HEIGHT)."""
+    """Everything the template draws. Paths are in grid units (WIDTH × HEIGHT). dots: (x in percent, y in pixels) of
+    points that have no neighbour to draw a line to."""
 
     line: str
     unfinished: str
     area: str
     previous: str
+    dots: tuple[tuple[float, float], ...]
     marks: tuple[Mark, ...]
     across: tuple[Tick, ...]
     up: tuple[Tick, ...]
@@ -67,24 +72,27 @@ class Chart(Struct, frozen=True):
 def draw(overview: Overview) -> Chart:
     """The visitors of the period, the period before in a lighter line."""
     points, before = overview.series, overview.previous_series[: len(overview.series)]
+    if overview.comparison.previous is None:
+        before = ()
     hourly = overview.grain == "hour"
     shown = [p.visitors for p in (*points, *before) if p.state == "measured"]
     top = _round_up(max(shown, default=0))
     xs = [_x(n, len(points)) for n in range(len(points))]
-    known = [n for n, point in enumerate(points) if point.state != "uncounted"]
+    known = [n for n, point in enumerate(points) if point.state != "future"]
     # The open day or hour is still counting: its end of the line is drawn dashed.
     last = known[-1] if known and overview.ongoing else -1
-    finished = [p if n != last else Point(p.at, "uncounted") for n, p in enumerate(points)]
+    finished = [p if n != last else Point(p.at, "future") for n, p in enumerate(points)]
     tail = [n for n in (last - 1, last) if n >= 0 and points[n].state == "measured"] if last >= 0 else []
     return Chart(
         line=_line(finished, xs, top),
         unfinished=_path([(xs[n], _y(points[n].visitors, top)) for n in tail]) if len(tail) == 2 else "",
         area=_area(points, xs, top),
         previous=_line(before, xs, top),
-        marks=tuple(_mark(n, points, before, xs, top, hourly) for n in range(len(points))),
+        dots=tuple((xs[run[0]], _y(points[run[0]].visitors, top)) for run in _runs(points) if len(run) == 1),
+        marks=tuple(_mark(n, points, before, xs, top, overview) for n in range(len(points))),
         across=_across(points, hourly),
         up=tuple(Tick(_y(v, top), f"{v:,}") for v in (top * n // _GRID_LINES for n in range(_GRID_LINES + 1))),
-        rows=tuple(_row(n, points, before, hourly) for n in range(len(points))),
+        rows=tuple(_row(n, points, before, overview) for n in range(len(points))),
         summary=_summary(overview, hourly),
     )
 
@@ -140,19 +148,28 @@ def _area(points: Sequence[Point], xs: Sequence[float], top: int) -> str:
     return "".join(paths)
 
 
+def _gap(point: Point, overview: Overview) -> str:
+    """Why there is no number."""
+    k, one = overview.released.k, "hour" if overview.grain == "hour" else "day"
+    return {
+        "measured": "",
+        "hidden": f"not shown: fewer than {k} visitors",
+        "open": f"not counted yet, or fewer than {k} visitors",
+        "absent": "no data: nobody came, or nothing was collected",
+        "before": "before the first day of data",
+        "future": f"this {one} is yet to come",
+    }[point.state]
+
+
 def _mark(
-    n: int, points: Sequence[Point], before: Sequence[Point], xs: Sequence[float], top: int, hourly: bool
+    n: int, points: Sequence[Point], before: Sequence[Point], xs: Sequence[float], top: int, overview: Overview
 ) -> Mark:
-    point = points[n]
+    point, hourly = points[n], overview.grain == "hour"
     step = 100 / max(1, len(points) - 1)
     left = max(0.0, xs[n] - step / 2)
-    text = {
-        "measured": f"{point.visitors:,} visitor{'' if point.visitors == 1 else 's'}",
-        "hidden": "too few visitors to show",
-        "uncounted": "not counted",
-    }[point.state]
+    text = _gap(point, overview) or names.counted(point.visitors, "visitor")
     if n < len(before) and before[n].state == "measured":
-        text += f" · {before[n].visitors:,} before"
+        text += f" · {before[n].visitors:,} {'on' if hourly else 'before, on'} {label_of(before[n].at, False)}"
     return Mark(
         x=xs[n],
         y=_y(point.visitors, top),
@@ -176,15 +193,16 @@ def _across(points: Sequence[Point], hourly: bool) -> tuple[Tick, ...]:
     return tuple(ticks)
 
 
-def _row(n: int, points: Sequence[Point], before: Sequence[Point], hourly: bool) -> Row:
+def _row(n: int, points: Sequence[Point], before: Sequence[Point], overview: Overview) -> Row:
     point = points[n]
     measured = point.state == "measured"
     earlier = before[n].visitors if n < len(before) and before[n].state == "measured" else None
     return Row(
-        label_of(point.at, hourly),
+        label_of(point.at, overview.grain == "hour"),
         point.visitors if measured else None,
         point.pageviews if measured else None,
         earlier,
+        _gap(point, overview),
     )
 
 
@@ -194,7 +212,17 @@ def _summary(overview: Overview, hourly: bool) -> str:
     if not measured or overview.empty:
         return f"No visitors to show for {overview.period.label}."
     peak = max(measured, key=lambda point: point.visitors)
-    change = overview.change.get("visitors")
-    trend = "" if change is None else f", {change:+g} % against {overview.compared.label}"
+    comparison = overview.comparison
+    change = comparison.change["visitors"]
+    trend = "" if change is None else f", {names.change(change)}% against {compared_with(comparison)}"
     where = f"{'in the hour from' if hourly else 'on'} {label_of(peak.at, hourly)}"
-    return f"{overview.totals.visitors:,} visitors{trend}; most {where} with {peak.visitors:,}."
+    most = "" if len(measured) == 1 else f"; most {where} with {peak.visitors:,}"
+    return f"{names.counted(overview.totals.visitors, 'visitor')}{trend}{most}."
+
+
+def compared_with(comparison: Comparison) -> str:
+    """The earlier days in words."""
+    days = comparison.period
+    if comparison.until:
+        return f"{days.first:%A}, {days.label}, until {comparison.until}"
+    return f"{days.first:%A}, {days.label}" if days.days == 1 else days.label

@@ -37,7 +37,8 @@ def _countries() -> dict[str, str]:
     return dict(lines)
 
 
-COUNTRIES = _countries()
+# What tzdata calls otherwise than people do.
+COUNTRIES = _countries() | {"GB": "United Kingdom"}
 
 
 def name_of(dimension: str, value: str) -> str:
@@ -48,7 +49,7 @@ def name_of(dimension: str, value: str) -> str:
         return "Other"
     match dimension:
         case "country":
-            return f"{COUNTRIES[value]} ({value})" if value in COUNTRIES else value
+            return COUNTRIES.get(value, value)
         case "region":
             country = COUNTRIES.get(value.partition("-")[0])
             return f"{value}, {country}" if country else value
@@ -68,16 +69,25 @@ def count(number: float | None) -> str:
     return "–" if number is None else f"{number:,.0f}"
 
 
-def short(number: float) -> str:
-    """A number for a tile: 9,999 then 12.3k then 4.5M."""
-    for size, sign in ((1_000_000, "M"), (10_000, "k")):
-        if number >= size:
-            return f"{number / (1_000_000 if sign == 'M' else 1000):.1f}".removesuffix(".0") + sign
-    return f"{number:,.0f}"
+def counted(number: int, what: str) -> str:
+    """1 visitor, 12,345 visitors."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def percent(number: float | None) -> str:
-    return "–" if number is None else f"{number:.0f}%" if number >= 10 or number == 0 else f"{number:.1f}%"
+    """The one spelling of percent: 45%, 4.2%, <0.1%."""
+    if number is None:
+        return "–"
+    return "<0.1%" if 0 < number < 0.05 else f"{_rounded(number)}%"
+
+
+def change(number: float) -> str:
+    """A change with its sign and without a unit: +45, −4.2."""
+    return f"{'−' if number < 0 else '+'}{_rounded(abs(number))}"
+
+
+def _rounded(number: float) -> str:
+    return f"{number:,.0f}" if number >= 9.95 else f"{number:.1f}".removesuffix(".0")
 
 
 def decimal(number: float | None) -> str:

@@ -12,18 +12,20 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from schema.event import PAGEVIEW
-from schema.metrics import DIMENSIONS, METRICS, OTHER, Measures
+from schema.metrics import DIMENSIONS, OTHER, Measures
 from schema.site import Site
 from schema.store import Row, Store
 
 from .cells import Cells, cells_of, summed, whole_site
+from .comparison import Comparison, Hour, Known, compare_days, compare_hours, nothing_compared
 from .conversions import Goal, goal_rows, goals_in, open_goal_rows, rated, summed_rows
+from .figures import Cell, Figures, cell_of, figures_of
 from .months import WORTH_ROWS, Month
 from .period import Period
 from .released import Released
@@ -36,28 +38,10 @@ _VALUES = 10
 _DAY = dt.timedelta(days=1)
 _HOUR = dt.timedelta(hours=1)
 
-# measured: a number. hidden: fewer than k people. uncounted: not yet, or before the site was counted.
-State = Literal["measured", "hidden", "uncounted"]
-
-
-class Figures(Struct, frozen=True, gc=False):
-    """The metrics of one cell, as `schema.metrics` defines them; None where undefined."""
-
-    visitors: int = 0
-    visits: int = 0
-    pageviews: int = 0
-    events: int = 0
-    views_per_visit: float | None = None
-    bounce_rate: float | None = None
-    visit_duration: float | None = None
-    time_on_page: float | None = None
-    exit_rate: float | None = None
-
-
-class Cell(Figures, frozen=True, gc=False):
-    """One value of a dimension."""
-
-    value: str = ""
+# measured: a number. hidden: fewer than k people. open: the day is not closed, and shows nothing yet: nobody, or fewer
+# than k. absent: closed, and nothing is there: nobody came, or nothing was collected. before: of the site's first day.
+# future: yet to come.
+State = Literal["measured", "hidden", "open", "absent", "before", "future"]
 
 
 class Point(Struct, frozen=True, gc=False):
@@ -71,18 +55,17 @@ class Point(Struct, frozen=True, gc=False):
 
 
 class Overview(Struct, frozen=True):
-    """change: against the previous period, in percent; of a rate in percentage points; None where it has no base.
-    count_only: page views counted without being recorded, of closed days. folded_hours: visitors in hours too small to
-    draw. step: what the counts of open days are multiples of.
-    hidden_days: days of fewer than k people, the open ones too."""
+    """full: the days of the period that are over, None where none is. since, until: the first and the last day of the
+    site that has data, as far as is known. data_days: how many days of the period have data. hidden_days: how many have
+    fewer than k people, the open ones too. count_only: page views counted without being recorded, of closed days.
+    folded_hours: visitors in hours too small to draw. step: what the counts of open days are multiples of."""
 
     site: str
     period: Period
-    compared: Period
+    full: Period | None
+    comparison: Comparison
     grain: Literal["day", "hour"]
     totals: Figures
-    previous: Figures | None
-    change: dict[str, float | None]
     series: tuple[Point, ...]
     previous_series: tuple[Point, ...]
     tables: dict[str, tuple[Cell, ...]]
@@ -91,6 +74,9 @@ class Overview(Struct, frozen=True):
     count_only: int
     folded_hours: int
     hidden_days: int
+    data_days: int
+    since: dt.date | None
+    until: dt.date | None
     released: Released
     ongoing: bool
     empty: bool
@@ -114,7 +100,8 @@ def read(
     # It needs no releases, so it is asked beside them.
     count_only = pool.submit(_count_only, store, site.key, period)
     released = find_released()
-    compared = period.previous()
+    today = now.date()
+    full, compared = period.full_days(today), period.previous(today)
     hourly = period.days == 1
     zone = ZoneInfo(site.timezone)
     whole = _whole_months(released, period)
@@ -123,50 +110,71 @@ def read(
     vitals = pool.submit(_vitals, store, remembered, span, released.mark, rows)
     goals = pool.submit(_goals, store, remembered, released, period)
     # Of the days before the period nothing but the whole site is shown, and that is known of all months.
-    known = frozenset(day for day in _days_in(released.months) if day < period.first)
-    span = released.span.less(released.span.released & (days | known), made)
+    before = frozenset(day for day in _days_in(released.months) if day < period.first)
+    span = released.span.less(released.span.released & (days | before), made)
     cells = cells_of(store, remembered, span, released.mark, period.first, rows, hourly)
-    by_day, hours, folded = whole_site(released, cells.get("", {}))
+    by_day, by_hour, folded = whole_site(released, cells.get("", {}))
     totals = _added(by_day, period)
-    previous = _added(by_day, compared)
-    counted_since = min([*filter(None, [released.since]), *by_day], default=now.date())
+    since = min([*filter(None, [released.since]), *by_day], default=None)
+    known = Known(by_day, released.small, released.odd, since, released.k)
 
     def state(day: dt.date) -> State:
         if day in by_day:
             return "measured"
-        is_open = released.through is None or day > released.through
-        too_few = counted_since <= day <= now.date() and (is_open or day in released.suppressed)
-        return "hidden" if too_few else "uncounted"
+        if day > today:
+            return "future"
+        if released.through is None or day > released.through:
+            return "open" if day >= (since or today) else "before"
+        if day in released.small:
+            return "hidden"
+        return "before" if since is None or day < since else "absent"
+
+    def hours(day: dt.date) -> list[Point]:
+        # An hour without a row is empty or folded; which of them is known only where nothing of the day is folded.
+        absent: State = "hidden" if folded.get(day) else state(day)
+        return [_point(hour, by_hour.get(_unix(hour)), absent, now) for hour in _hours_of(day, site)]
 
     def series(days: Period) -> tuple[Point, ...]:
         if hourly:
-            # An hour without a row is empty or folded; which of them is known only where nothing of the day is folded.
-            absent: State = "hidden" if folded.get(days.first) else state(days.first)
-            return tuple(_point(hour, hours.get(_unix(hour)), absent, now) for hour in _hours_of(days.first, site))
+            return tuple(hours(days.first))
         return tuple(
             _point(at, found, "measured" if found else state(day), now)
             for day, at, found in ((day, at, by_day.get(day)) for day, at in _starts_of(days, zone))
         )
 
-    comparable = previous if counted_since <= compared.first else None
+    def known_hours(day: dt.date) -> list[Hour]:
+        points = ((point, by_hour.get(_unix(point.at), Measures())) for point in hours(day))
+        return [(point.at.hour, sums if point.state == "measured" else None) for point, sums in points]
+
+    if full:
+        comparison = compare_days(full, compared, known)
+    elif period.first > today:
+        comparison = nothing_compared(compared, "these days are yet to come")
+    elif not known.has(compared.first):
+        comparison = nothing_compared(compared, f"there is no data of {compared.label}")
+    else:
+        both = known_hours(today), known_hours(compared.first)
+        comparison = compare_hours(compared, now, *both, step > 1, released.k)
     return Overview(
         site=site.key,
         period=period,
-        compared=compared,
+        full=full,
+        comparison=comparison,
         grain="hour" if hourly else "day",
         totals=totals or Figures(),
-        previous=comparable,
-        change=_changes(totals or Figures(), comparable),
         series=series(period),
         previous_series=series(compared),
         tables=_tables(cells, rows),
         goals=tuple(rated(goals.result(), totals.visitors if totals else 0)),
         vitals=tuple(vitals.result()),
-        count_only=_closed_alone(count_only.result(), released, now.date()) // step * step,
-        folded_hours=folded.get(period.first, 0),
-        hidden_days=sum(state(day) == "hidden" for day in _days_of(period)),
+        count_only=_closed_alone(count_only.result(), released, today) // step * step,
+        folded_hours=folded.get(period.first, 0) if hourly else 0,
+        hidden_days=sum(state(day) in ("hidden", "open") for day in _days_of(period)),
+        data_days=sum(state(day) == "measured" for day in _days_of(period)),
+        since=since,
+        until=max([*filter(None, [released.through]), *by_day], default=None),
         released=released,
-        ongoing=period.first <= now.date() <= period.last,
+        ongoing=period.first <= today <= period.last,
         empty=totals is None,
         version=_version_of(totals),
         step=step,
@@ -218,7 +226,7 @@ def _added(by_day: Mapping[dt.date, Measures], period: Period) -> Figures | None
     found = [by_day[day] for day in _days_of(period) if day in by_day]
     if not found:
         return None
-    return _figures(summed(found))
+    return figures_of(summed(found))
 
 
 def version(store: Store, remembered: Remembered, released: Released, period: Period) -> str:
@@ -240,7 +248,7 @@ def _tables(cells: Cells, rows: int) -> dict[str, tuple[Cell, ...]]:
         unwanted = PAGEVIEW if name == "event" else "" if name.startswith("utm_") else None
         shown = [cell for cell in cells.get(name, {}).items() if cell[0] != unwanted]
         shown.sort(key=lambda cell: cell[0] == OTHER)
-        tables[name] = tuple(_cell(*cell) for cell in shown[:rows])
+        tables[name] = tuple(cell_of(*cell) for cell in shown[:rows])
     return tables
 
 
@@ -262,36 +270,10 @@ def _closed_alone(counts: Iterable[Row], released: Released, today: dt.date) -> 
     return sum(int(count) for day, count in counts if day in closed or day < today - _DAY)
 
 
-def _figures(sums: Measures) -> Figures:
-    return Figures(**_metrics(sums))
-
-
-def _cell(value: str, sums: Measures) -> Cell:
-    return Cell(value=value, **_metrics(sums))
-
-
-def _metrics(sums: Measures) -> dict[str, Any]:
-    return {name: metric.of(sums) for name, metric in METRICS.items()}
-
-
-def _changes(totals: Figures, previous: Figures | None) -> dict[str, float | None]:
-    changes: dict[str, float | None] = {}
-    for name, metric in METRICS.items():
-        after = getattr(totals, name)
-        before = getattr(previous, name) if previous else None
-        if after is None or before is None:
-            changes[name] = None
-        elif metric.unit == "%":
-            changes[name] = round(after - before, 1)
-        else:
-            changes[name] = round(100 * (after - before) / before, 1) if before else None
-    return changes
-
-
 def _point(at: dt.datetime, found: Measures | None, absent: State, now: dt.datetime) -> Point:
     if found is not None:
         return Point(at, "measured", found.visitors, found.visits, found.pageviews)
-    return Point(at, "uncounted" if at > now else absent)
+    return Point(at, "future" if at > now else absent)
 
 
 @lru_cache(maxsize=64)

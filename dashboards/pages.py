@@ -108,7 +108,8 @@ class Pages:
             arguments=urlencode(period.arguments()),
             tiles=cards.tiles(overview),
             cards=cards.cards(overview),
-            events=cards.tab("event", overview.tables["event"], overview.totals.visitors),
+            compared_with=charts.compared_with(overview.comparison),
+            events=cards.tab("event", overview),
             unreached=[g.name for g in site.goals if g.name not in {goal.goal for goal in overview.goals}],
             vitals={name: cards.vitals_by(overview.vitals, name) for name in ("", "page", "device", "country")},
             chart=charts.draw(overview),
@@ -332,6 +333,7 @@ def _templates(base: str) -> jinja2.Environment:
     )
     environment.filters |= {
         "count": names.count,
+        "counted": names.counted,
         "percent": names.percent,
         "money": lambda revenue: names.money(revenue.amount, revenue.currency),
         "clock": lambda second: f"{dt.datetime.fromtimestamp(second, dt.UTC):%H:%M:%S}",

@@ -35,14 +35,36 @@ class Period(Struct, frozen=True):
             )
 
     @property
+    def dates(self) -> str:
+        return between(self.first, self.last)
+
+    @property
     def days(self) -> int:
         return (self.last - self.first).days + 1
 
-    def previous(self) -> Period:
-        """As many days, right before."""
-        first = self.first - self.days * _DAY
-        last = self.first - _DAY
+    def full_days(self, today: dt.date) -> Period | None:
+        """The days of it that are over; None where none is."""
+        last = min(self.last, today - _DAY)
+        return Period(self.first, last, between(self.first, last)) if last >= self.first else None
+
+    def previous(self, today: dt.date) -> Period:
+        """What its full days are compared with; today, with an earlier day (docs/decisions/0022). Whole months with as
+        many whole months; else as many days, a whole number of weeks before, so that a Sunday meets a Sunday."""
+        full = self.full_days(today) or Period(self.first, self.first, "")
+        if full.whole_months:
+            last = full.first - _DAY
+            first = _months_before(full.first, full.whole_months)
+        else:
+            back = -(-full.days // 7) * 7 * _DAY
+            first, last = full.first - back, full.last - back
         return Period(first, last, between(first, last))
+
+    @property
+    def whole_months(self) -> int:
+        """How many calendar months it is; 0 where it is not some of them, whole."""
+        if self.first.day > 1 or (self.last + _DAY).day > 1:
+            return 0
+        return (self.last.year - self.first.year) * 12 + self.last.month - self.first.month + 1
 
     def arguments(self) -> dict[str, str]:
         """The query arguments that ask for this period again."""
@@ -85,8 +107,9 @@ def between(first: dt.date, last: dt.date) -> str:
     return f"{first.day} {first:%b}{'' if first.year == last.year else f' {first.year}'} – {end}"
 
 
-def _back(days: int) -> Callable[[dt.date], tuple[dt.date, dt.date]]:
-    return lambda today: (today - (days - 1) * _DAY, today)
+def _full(days: int) -> Callable[[dt.date], tuple[dt.date, dt.date]]:
+    """So many days without today: a day that is not over is no day to compare."""
+    return lambda today: (today - days * _DAY, today - _DAY)
 
 
 def _last_month(today: dt.date) -> tuple[dt.date, dt.date]:
@@ -96,16 +119,22 @@ def _last_month(today: dt.date) -> tuple[dt.date, dt.date]:
 
 def _twelve_months(today: dt.date) -> tuple[dt.date, dt.date]:
     """This month and the eleven before it."""
-    months = today.year * 12 + today.month - 1 - 11
-    return dt.date(months // 12, months % 12 + 1, 1), today
+    return _months_before(today.replace(day=1), 11), today
+
+
+def _months_before(first: dt.date, months: int) -> dt.date:
+    """The first day of the month so many months before."""
+    number = first.year * 12 + first.month - 1 - months
+    return dt.date(number // 12, number % 12 + 1, 1)
 
 
 PERIODS: dict[str, tuple[str, Callable[[dt.date], tuple[dt.date, dt.date]]]] = {
-    "today": ("Today", _back(1)),
+    "today": ("Today", lambda today: (today, today)),
     "yesterday": ("Yesterday", lambda today: (today - _DAY, today - _DAY)),
-    "7d": ("Last 7 days", _back(7)),
-    "30d": ("Last 30 days", _back(30)),
-    "90d": ("Last 90 days", _back(90)),
+    "7d": ("Last 7 days", _full(7)),
+    "28d": ("Last 28 days", _full(28)),
+    "30d": ("Last 30 days", _full(30)),
+    "90d": ("Last 90 days", _full(90)),
     "month": ("This month", lambda today: (today.replace(day=1), today)),
     "last_month": ("Last month", _last_month),
     "12mo": ("Last 12 months", _twelve_months),

@@ -23,7 +23,8 @@ class Released(Struct, frozen=True):
     raw rows were about to expire before everything had arrived. over_counted: days on which a key was lost.
     since, through: the first and the last day of the site that is released at all. span: the days, and those before
     them that were asked for. mark: which releases those are. months: those that the days touch and whose sums may be
-    taken."""
+    taken. small, odd: of all days of the span those of fewer than k people, and those that are partial or
+    over-counted."""
 
     k: int
     span: Span
@@ -34,6 +35,8 @@ class Released(Struct, frozen=True):
     over_counted: tuple[dt.date, ...] = ()
     mark: int = 0
     months: tuple[Month, ...] = ()
+    small: frozenset[dt.date] = frozenset()
+    odd: frozenset[dt.date] = frozenset()
 
 
 def released_days(
@@ -57,7 +60,8 @@ def released_days(
     )
     found = standing(entries, day=0, number=6, origin=7)
     days = sorted(row[0] for row in found)
-    inside = sorted(row for row in found if first <= row[0] <= last)
+    spanned = [row for row in found if start <= row[0] <= last]
+    inside = sorted(row for row in spanned if first <= row[0])
     releases = [(row[0], row[2], row[5]) for row in found]
     return Released(
         k=max((row[1] for row in inside), default=0) or k,
@@ -69,4 +73,6 @@ def released_days(
         over_counted=tuple(row[0] for row in inside if row[4]),
         mark=mark_of(release for release in releases if start <= release[0] <= last),
         months=months(releases) if months else (),
+        small=frozenset(row[0] for row in spanned if not row[2]),
+        odd=frozenset(row[0] for row in spanned if not row[3] or row[4]),
     )

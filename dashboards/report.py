@@ -93,6 +93,14 @@ class Reports:
         """The site's local time."""
         return dt.datetime.fromtimestamp(self._clock(), ZoneInfo(site.timezone))
 
+    def default_period(self, site: Site) -> str:
+        """What is shown where nothing is asked for: today, until there are full days."""
+        today = self.now(site).date()
+        earlier = "SELECT 1 FROM {} WHERE site = {{site:String}} AND day < {{today:Date}} LIMIT 1"
+        given = {"site": site.key, "today": today}
+        known = any(self._store.rows(earlier.format(table), given) for table in ("manifest", "open_cells"))
+        return "30d" if known else "today"
+
     def stats(self, query: Query) -> dict[str, Any]:
         """The answer to a question, ready for JSON."""
         site = self.site(query.site)
@@ -127,9 +135,13 @@ class Reports:
 
     def overview(self, site: Site, period: Period, rows: int = 9) -> overview.Overview:
         """Everything the dashboard page shows. rows: at most that many in each table."""
-        released = partial(self._with_months, site, period, period.previous().first)
-        step = (site.release_k or self._release_k) if site.key in self._rounded else 1
         store, now = self._store, self.now(site)
+        try:
+            before = period.previous(now.date()).first
+        except ValueError as error:
+            raise BadQuery(f"there are no days to compare with: {error}") from None
+        released = partial(self._with_months, site, period, before)
+        step = (site.release_k or self._release_k) if site.key in self._rounded else 1
         return overview.read(store, self._remembered, self._pool, site, period, now, released, rows, step)
 
     def version(self, site: Site, period: Period) -> str:

@@ -10,7 +10,8 @@ from dashboards import names
 @pytest.mark.parametrize(
     ("dimension", "value", "shown"),
     [
-        ("country", "DE", "Germany (DE)"),
+        ("country", "DE", "Germany"),
+        ("country", "GB", "United Kingdom"),
         ("country", "ZZ", "ZZ"),
         ("country", "", "(not set)"),
         ("region", "DE-BE", "DE-BE, Germany"),
@@ -39,7 +40,8 @@ def test_money_has_the_decimals_of_its_currency(amount: int, currency: str, show
 
 
 def test_numbers_are_worded() -> None:
-    assert [names.short(n) for n in (0, 9999, 34_058, 1_000_000)] == ["0", "9,999", "34.1k", "1M"]
+    assert [names.counted(n, "visitor") for n in (0, 1, 34_058)] == ["0 visitors", "1 visitor", "34,058 visitors"]
+    assert [names.change(n) for n in (0.04, -4.25, 45.2, 1234.0)] == ["+0", "−4.2", "+45", "+1,234"]
     assert [names.duration(s) for s in (None, 7, 187, 3720)] == ["–", "7s", "3m 07s", "1h 02m"]
-    assert [names.percent(p) for p in (None, 0, 4.25, 45.2)] == ["–", "0%", "4.2%", "45%"]
+    assert [names.percent(p) for p in (None, 0, 0.01, 4.25, 9.97, 45.2)] == ["–", "0%", "<0.1%", "4.2%", "10%", "45%"]
     assert [names.vital(v, u) for v, u in ((2345, "ms"), (88, "ms"), (0.083, ""))] == ["2.35 s", "88 ms", "0.08"]

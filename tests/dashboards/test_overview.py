@@ -30,27 +30,9 @@ def test_figures_hold_every_metric_there_is() -> None:
     assert [field.name for field in msgspec.structs.fields(Figures)] == list(METRICS)
 
 
-def test_totals_are_compared_with_the_period_before(look: Any, rollups: Any, ago: Ago) -> None:
-    rollups.cell(ago(7 + 6), visitors=10, entries=10, bounces=5, released=True)
-    rollups.release(ago(7 + 6))
-    rollups.cell(ago(8), visitors=40, entries=40, bounces=20)
-    rollups.cell(ago(1), visitors=75, entries=75, bounces=15)
-    overview = look()
-    assert (overview.totals.visitors, overview.previous.visitors) == (75, 50)
-    assert overview.change["visitors"] == 50.0
-    assert overview.change["bounce_rate"] == -30.0  # percentage points
-
-
-def test_a_period_before_the_site_was_counted_is_not_compared(look: Any, rollups: Any, ago: Ago) -> None:
-    rollups.cell(ago(8), visitors=4, released=True)
-    rollups.release(ago(8))
-    rollups.cell(ago(1), visitors=75)
-    overview = look()
-    assert overview.previous is None
-    assert set(overview.change.values()) == {None}
-
-
 def test_the_series_tells_hidden_days_from_counted_ones(look: Any, rollups: Any, ago: Ago) -> None:
+    rollups.cell(ago(9), visitors=12, released=True)
+    rollups.release(ago(9))
     rollups.cell(ago(5), visitors=12, released=True)
     rollups.release(ago(5))
     rollups.release(ago(4), rows=0)
@@ -58,15 +40,24 @@ def test_the_series_tells_hidden_days_from_counted_ones(look: Any, rollups: Any,
     overview = look()
     states = [(point.at.date().isoformat()[-2:], point.state, point.visitors) for point in overview.series]
     assert states == [
-        ("12", "uncounted", 0),
+        ("11", "absent", 0),
+        ("12", "absent", 0),
         ("13", "measured", 12),
         ("14", "hidden", 0),
-        ("15", "hidden", 0),  # open days without rows: nobody, or too few to tell
-        ("16", "hidden", 0),
+        ("15", "open", 0),  # open days without rows: nobody, or too few to tell
+        ("16", "open", 0),
         ("17", "measured", 20),
-        ("18", "hidden", 0),
     ]
-    assert (overview.hidden_days, overview.released.suppressed) == (4, (ago(4),))
+    assert (overview.hidden_days, overview.data_days) == (3, 2)
+    assert overview.released.suppressed == (ago(4),)
+    texts = [mark.text for mark in charts.draw(overview).marks]
+    assert texts == [
+        *["no data: nobody came, or nothing was collected"] * 2,
+        "12 visitors",
+        "not shown: fewer than 5 visitors",
+        *["not counted yet, or fewer than 5 visitors"] * 2,
+        "20 visitors",
+    ]
 
 
 def test_one_day_is_drawn_by_hours_and_hours_to_come_are_not_counted(look: Any, rollups: Any, today: dt.date) -> None:
@@ -77,7 +68,7 @@ def test_one_day_is_drawn_by_hours_and_hours_to_come_are_not_counted(look: Any, 
     by_hour = {point.at.hour: (point.state, point.visitors) for point in overview.series}
     assert by_hour[9] == ("measured", 12)
     assert by_hour[10] == ("measured", 0)
-    assert by_hour[15] == ("uncounted", 0)
+    assert by_hour[15] == ("future", 0)
 
 
 def test_folded_hours_are_told_and_leave_gaps(look: Any, rollups: Any, today: dt.date) -> None:
@@ -142,11 +133,11 @@ def test_n8_who_was_counted_only_is_told_of_closed_days(look: Any, rollups: Any,
 
 
 def test_the_version_changes_when_the_numbers_do(look: Any, reports: Reports, rollups: Any, today: dt.date) -> None:
-    period = parse({"period": "7d"}, today)
-    empty = look().version
+    period = parse({"period": "today"}, today)
+    empty = look("today").version
     assert reports.version(rollups.site, period) == empty
     rollups.cell(today, visitors=9)
-    filled = look().version
+    filled = look("today").version
     assert reports.version(rollups.site, period) == filled != empty
 
 
@@ -179,15 +170,38 @@ def test_after_the_warm_up_a_page_opens_no_client(
     assert opened == []
 
 
-def test_the_chart_breaks_at_hidden_days_and_says_itself_in_a_sentence(look: Any, rollups: Any, ago: Ago) -> None:
+def test_the_chart_breaks_at_hidden_days_and_says_itself_in_a_sentence(
+    reports: Reports, rollups: Any, ago: Ago
+) -> None:
     for days in (6, 5, 2, 1, 0):
         rollups.cell(ago(days), visitors=10 * (days + 1))
-    chart = charts.draw(look())
+    chart = charts.draw(reports.overview(rollups.site, Period(ago(6), ago(0), "")))
     assert chart.line.count("M") == 2
     assert chart.unfinished.count("M") == 1
     assert chart.summary == "190 visitors; most on Thu 12 Jun 2031 with 70."
+    assert (chart.previous, chart.dots) == ("", ())
     assert [row.visitors for row in chart.rows] == [70, 60, None, None, 30, 20, 10]
     assert [tick.text for tick in chart.up] == ["0", "20", "40", "60", "80"]
+
+
+def test_a_first_day_is_a_dot(reports: Reports, rollups: Any, ago: Ago) -> None:
+    """A line needs two points; with one of them the chart was empty."""
+    rollups.cell(ago(0), visitors=7)
+    rollups.hour(ago(0), 9, visitors=7)
+    for period in (Period(ago(6), ago(0), ""), parse({"period": "month"}, ago(0))):
+        chart = charts.draw(reports.overview(rollups.site, period))
+        assert [x for x, _ in chart.dots] == [100.0]
+        assert (chart.unfinished, chart.previous) == ("", "")
+        assert chart.summary == "7 visitors."
+        assert chart.marks[0].text == "before the first day of data"
+
+
+def test_a_site_opens_on_today_until_it_has_a_full_day(reports: Reports, rollups: Any, ago: Ago) -> None:
+    assert reports.default_period(rollups.site) == "today"
+    rollups.cell(ago(0), visitors=7)
+    assert reports.default_period(rollups.site) == "today"
+    rollups.cell(ago(1), visitors=7)
+    assert reports.default_period(rollups.site) == "30d"
 
 
 def test_a_site_with_nobody_is_drawn_too(reports: Reports, store: Store, today: dt.date) -> None:

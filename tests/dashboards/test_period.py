@@ -14,9 +14,10 @@ TODAY = dt.date(2025, 3, 10)
 PERIODS = """
 today       2025-03-10 2025-03-10
 yesterday   2025-03-09 2025-03-09
-7d          2025-03-04 2025-03-10
-30d         2025-02-09 2025-03-10
-90d         2024-12-11 2025-03-10
+7d          2025-03-03 2025-03-09
+28d         2025-02-10 2025-03-09
+30d         2025-02-08 2025-03-09
+90d         2024-12-10 2025-03-09
 month       2025-03-01 2025-03-10
 last_month  2025-02-01 2025-02-28
 12mo        2024-04-01 2025-03-10
@@ -40,9 +41,28 @@ def test_without_arguments_it_is_thirty_days() -> None:
     assert parse({}, TODAY).days == 30
 
 
-def test_the_previous_period_is_as_long_and_right_before() -> None:
-    previous = parse({"period": "7d"}, TODAY).previous()
-    assert (previous.first, previous.last) == (dt.date(2025, 2, 25), dt.date(2025, 3, 3))
+@pytest.mark.parametrize(
+    ("arguments", "first", "last"),
+    [
+        ({"period": "7d"}, "2025-02-24", "2025-03-02"),
+        ({"period": "28d"}, "2025-01-13", "2025-02-09"),
+        # Five weeks: thirty days would put a Sunday beside a Friday.
+        ({"period": "30d"}, "2025-01-04", "2025-02-02"),
+        ({"period": "yesterday"}, "2025-03-02", "2025-03-02"),
+        ({"period": "today"}, "2025-03-03", "2025-03-03"),
+        # The nine days of March that are over.
+        ({"period": "month"}, "2025-02-15", "2025-02-23"),
+        ({"period": "last_month"}, "2025-01-01", "2025-01-31"),
+        ({"from": "2025-01-01", "to": "2025-02-28"}, "2024-11-01", "2024-12-31"),
+        ({"from": "2025-02-28", "to": "2025-02-28"}, "2025-02-21", "2025-02-21"),
+        ({"from": "2025-03-01", "to": "2025-03-31"}, "2025-02-15", "2025-02-23"),
+    ],
+)
+def test_a_period_is_compared_with_the_same_weekdays_and_a_month_with_a_month(
+    arguments: dict[str, str], first: str, last: str
+) -> None:
+    previous = parse(arguments, TODAY).previous(TODAY)
+    assert (previous.first.isoformat(), previous.last.isoformat()) == (first, last)
 
 
 @pytest.mark.parametrize(
@@ -68,4 +88,4 @@ def test_days_in_words_leave_out_what_is_the_same() -> None:
 
 def test_the_day_before_the_first_possible_one_is_refused_not_wrapped() -> None:
     with pytest.raises(ValueError, match="at most"):
-        Period(dt.date(2000, 1, 1), dt.date(2000, 1, 1), "").previous()
+        Period(dt.date(2000, 1, 1), dt.date(2000, 1, 1), "").previous(TODAY)

@@ -1,0 +1,177 @@
+"""Compares a period with an earlier one, like with like (docs/decisions/0022-comparisons.md).
+
+In: what each day, and of today each hour, adds up to, and which days are known. Out: a `Comparison`.
+Promises: a day without data is never taken for zero; where there is no fair base there is no change, and the reason.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct, field
+
+from schema.metrics import METRICS, Measures
+
+from .cells import summed
+from .figures import Figures, figures_of
+from .period import Period
+
+# Days of fewer than k visitors count as none. They may be so much of what is compared, at most.
+_MOST_HIDDEN = 0.02
+# What is neither good nor bad: a smaller change in percent, or in percentage points.
+SMALL_PERCENT, SMALL_POINTS = 5.0, 2.0
+
+# An hour of a day: its local hour, and what it adds up to; None where that is not known.
+Hour = tuple[int, Measures | None]
+
+
+class Comparison(Struct, frozen=True):
+    """period: the earlier days. of: how many days could be compared; days, previous_days: how many are, here and
+    there. until: of today, the local hour up to which both days are compared. current, previous: the figures of just
+    those days or hours; None where nothing is compared. change: from previous to current in percent, of a rate in
+    percentage points; of whole months, of the averages a day. None where it has no base. small: which changes are too
+    small to be good or bad. why: why fewer days or nothing is compared."""
+
+    period: Period
+    of: int = 0
+    days: int = 0
+    previous_days: int = 0
+    until: str = ""
+    current: Figures | None = None
+    previous: Figures | None = None
+    change: dict[str, float | None] = field(default_factory=lambda: dict.fromkeys(METRICS))
+    small: tuple[str, ...] = ()
+    why: str = ""
+
+
+class Known(Struct, frozen=True):
+    """What is known of days. by_day: those that have data. small: those of fewer than k people. odd: those whose data
+    is not all there, or counted twice. since: the first day of the site."""
+
+    by_day: Mapping[dt.date, Measures]
+    small: frozenset[dt.date]
+    odd: frozenset[dt.date]
+    since: dt.date | None
+    k: int
+
+    def has(self, day: dt.date) -> bool:
+        return (day in self.by_day or day in self.small) and day not in self.odd
+
+
+def compare_days(full: Period, before: Period, known: Known) -> Comparison:
+    """Full days: of whole months those that have data, averaged; else day by day, both of a pair having data."""
+    days, earlier = _days(full), _days(before)
+    if full.whole_months:
+        of = max(len(days), len(earlier))
+        days, earlier = [day for day in days if known.has(day)], [day for day in earlier if known.has(day)]
+    else:
+        of = len(days)
+        pairs = [pair for pair in zip(days, earlier, strict=True) if all(map(known.has, pair))]
+        days, earlier = [day for day, _ in pairs], [day for _, day in pairs]
+    made = Comparison(before, of, len(days), len(earlier))
+    if known.since is None or before.last < known.since:
+        return _without(made, "there is no data of earlier days")
+    if 2 * min(len(days), len(earlier)) < of:
+        return _without(made, f"only {min(len(days), len(earlier))} of {of} days have data in both periods")
+    why = "" if len(days) == len(earlier) == of or full.whole_months else "the other days have no data"
+    if full.whole_months and min(len(days), len(earlier)) < of - 3:
+        why = "days without data are left out of the averages"
+    return _compared(made, _sum(known, days), _sum(known, earlier), why, [*days, *earlier], known)
+
+
+def compare_hours(
+    before: Period, now: dt.datetime, hours: Sequence[Hour], earlier: Sequence[Hour], coarse: bool, k: int
+) -> Comparison:
+    """Today until the last full hour, with the same hours of an earlier day. coarse: what is shown of today is
+    rounded."""
+    made = Comparison(before, of=1, until=f"{now.hour:02}:00")
+    both = [[sums for hour, sums in some if hour < now.hour] for some in (hours, earlier)]
+    if coarse:
+        return _without(made, "open days are rounded down, closed ones are not")
+    if not now.hour:
+        return _without(made, "the day has just begun")
+    for told, which in zip(both, ("today", "that day"), strict=True):
+        if any(sums is None for sums in told):
+            return _without(
+                made, f"{which} has hours of fewer than {k} visitors before {made.until}, which are not shown"
+            )
+    current, previous = (summed(sums for sums in told if sums) for told in both)
+    done = Comparison(before, 1, 1, 1, made.until)
+    return _changed(done, current, previous, "")
+
+
+def nothing_compared(before: Period, why: str) -> Comparison:
+    return Comparison(before, why=why)
+
+
+def _compared(
+    made: Comparison, current: Measures, previous: Measures, why: str, days: Iterable[dt.date], known: Known
+) -> Comparison:
+    hidden = sum(day in known.small and day not in known.by_day for day in days)
+    if hidden * (known.k - 1) > _MOST_HIDDEN * min(current.visitors, previous.visitors):
+        many = "a day" if hidden == 1 else f"{hidden} days"
+        return _without(made, f"{many} of fewer than {known.k} visitors would weigh too much")
+    return _changed(made, current, previous, why)
+
+
+def _changed(made: Comparison, sums: Measures, sums_before: Measures, why: str) -> Comparison:
+    current, previous = figures_of(sums), figures_of(sums_before)
+    weight = made.days / made.previous_days
+    change = {name: _change(name, current, previous, weight) for name in METRICS}
+    return Comparison(
+        made.period,
+        made.of,
+        made.days,
+        made.previous_days,
+        made.until,
+        current,
+        previous,
+        change,
+        tuple(name for name, number in change.items() if _is_small(name, number, current, previous)),
+        why,
+    )
+
+
+def _without(made: Comparison, why: str) -> Comparison:
+    return Comparison(made.period, made.of, made.days, made.previous_days, made.until, why=why)
+
+
+def _change(name: str, current: Figures, previous: Figures, weight: float) -> float | None:
+    after: float | None = getattr(current, name)
+    before: float | None = getattr(previous, name)
+    if after is None or before is None:
+        return None
+    if METRICS[name].unit == "%":
+        return round(after - before, 1)
+    if not before:
+        return None
+    # Averages a day are compared, which is the same where the days are as many.
+    return round(100 * (after / (before * weight if _is_count(name) else before) - 1), 1)
+
+
+def _is_count(name: str) -> bool:
+    return isinstance(getattr(Figures(), name), int)
+
+
+def _is_small(name: str, change: float | None, current: Figures, previous: Figures) -> bool:
+    """Below a stated bound, or what chance alone brings about in one of twenty cases (two standard errors, each visitor
+    and each visit coming or bouncing by himself)."""
+    if change is None:
+        return False
+    if METRICS[name].unit == "%":
+        a, b = getattr(current, name) / 100, getattr(previous, name) / 100
+        variance = a * (1 - a) / max(current.visits, 1) + b * (1 - b) / max(previous.visits, 1)
+        return abs(change) < max(SMALL_POINTS, 200 * math.sqrt(variance))
+    a, b = (current.visitors, previous.visitors) if _is_count(name) else (current.visits, previous.visits)
+    by_chance = 200 * math.sqrt(1 / a + 1 / b) if a and b else math.inf
+    return abs(change) < max(SMALL_PERCENT, by_chance)
+
+
+def _days(period: Period) -> list[dt.date]:
+    return [period.first + dt.timedelta(days=n) for n in range(period.days)]
+
+
+def _sum(known: Known, days: Iterable[dt.date]) -> Measures:
+    return summed([known.by_day.get(day, Measures()) for day in days])
