@@ -1,11 +1,13 @@
 """A ClickHouse server for tests: its HTTP protocol on loopback, from the embedded engine, with faults on command.
 
 In: `python -m tests.faults.clickhouse_http DIR PORT`, a process of its own because a process opens one engine. Out: one
-JSON line with its ports. Promises: what is answered is what the engine says; a fault is what was asked for, no other.
+JSON line with its ports. Promises: what is answered is what the engine says; a fault is what was asked for, no other;
+users may what they were granted (clickhouse_users.py).
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import email
 import email.policy
@@ -28,6 +30,8 @@ import chdb
 from clickhouse_connect.driver.compression import comp_map, get_compressor
 from msgspec import Struct
 
+from .clickhouse_users import ADMIN, Users
+
 # What the HTTP interface takes for itself; every other parameter is a setting of the engine.
 _TRANSPORT = frozenset(
     (
@@ -43,6 +47,8 @@ _CODE = re.compile(r"Code: (\d+)")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 # UNKNOWN_IDENTIFIER, UNKNOWN_TABLE, UNKNOWN_DATABASE: the server's own choice of status.
 _NOT_FOUND = frozenset((47, 60, 81))
+# READONLY, ACCESS_DENIED.
+_FORBIDDEN = frozenset((164, 497))
 _PIECE = 64 * 1024
 FAULTS = ("none", "refuse", "hang", "error", "reset", "cut", "slow")
 
@@ -66,7 +72,13 @@ class Endpoint:
 
     def __init__(self, directory: str, port: int) -> None:
         self.directory = directory
-        self.keep_open = chdb.connect(directory)
+        beside = Path(f"{directory}-users")
+        beside.mkdir(exist_ok=True)
+        self.users = Users(beside)
+        self._opened_as = directory + self.users.options
+        self.keep_open = chdb.connect(self._opened_as)
+        # What somebody was refused for want of a right.
+        self.refused: list[str] = []
         self.timezone = bytes(self.keep_open.query("SELECT timezone()", "TSV").bytes()).decode().strip()
         self.fault = Fault()
         self.hits = 0
@@ -132,10 +144,12 @@ class Endpoint:
             self.hits += 1
             return fault
 
-    def run(self, statement: bytes, parameters: Mapping[str, str]) -> bytes:
+    def run(self, statement: bytes, parameters: Mapping[str, str], user: str = ADMIN, password: str = "") -> bytes:
         """What the engine answers. Raises what it raises."""
-        handle = chdb.connect(self.directory)
+        handle = chdb.connect(self._opened_as)
         try:
+            for each in self.users.becoming(user, password):
+                handle.query(each, "TSV")
             if parameters.get("database"):
                 handle.query(f"USE {_quoted(parameters['database'], '`')}", "TSV")
             settings = [
@@ -148,6 +162,9 @@ class Endpoint:
             insert = _INSERT.match(statement)
             if insert:
                 return self._insert(handle, insert[1].decode(), insert[2].decode(), statement[insert.end() :])
+            self.users.look(user, statement.decode())
+            if self.users.take(user, statement.decode()):
+                return bytes(handle.query(f"SELECT formatQuery({_quoted(statement.decode())}) FORMAT Null").bytes())
             bound = {name[6:]: value for name, value in parameters.items() if name.startswith("param_")}
             return bytes(handle.query(statement.decode(), "TabSeparated", params=bound).bytes())
         finally:
@@ -202,11 +219,16 @@ class _Handler(BaseHTTPRequestHandler):
             self._run(statement, parameters, fault)
 
     def _run(self, statement: bytes, parameters: Mapping[str, str], fault: Fault) -> None:
+        _, _, given = self.headers.get("Authorization", "").partition("Basic ")
+        user, _, password = base64.b64decode(given).decode().partition(":")
         try:
-            answer = self.server.run(statement, parameters)
+            answer = self.server.run(statement, parameters, user or ADMIN, password)
         except Exception as problem:
             found = _CODE.search(str(problem))
-            self._fail(str(problem), int(found[1]) if found else 1002)
+            code = int(found[1]) if found else 1002
+            if code in _FORBIDDEN:
+                self.server.refused.append(f"{user}: {statement[:300].decode(errors='replace')}: {problem}")
+            self._fail(str(problem), code)
             return
         if fault.mode == "reset":
             self._reset()
@@ -309,12 +331,20 @@ def _quoted(text: str, quote: str = "'") -> str:
 
 
 def _control(endpoint: Endpoint) -> ThreadingHTTPServer:
-    """Where a fault is set: POST the fields of `Fault`; the answer is how many statements the last one hit."""
+    """Where a fault is set: POST the fields of `Fault`; the answer is how many statements the last one hit. GET: what
+    was refused for want of a right since the last time."""
 
     class Control(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            refused, endpoint.refused = endpoint.refused, []
+            self._answer(refused)
+
         def do_POST(self) -> None:
             given = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            answer = json.dumps(endpoint.set(Fault(**given))).encode()
+            self._answer(endpoint.set(Fault(**given)))
+
+        def _answer(self, value: Any) -> None:
+            answer = json.dumps(value).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()

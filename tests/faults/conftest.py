@@ -63,6 +63,18 @@ class Server:
         """Nothing goes wrong any more; how many statements were hit."""
         return self._tell({"mode": "none"}) if self._control else 0
 
+    def dsn_of(self, user: str, password: str = "", database: str = "footfall") -> str:
+        """Where that user signs in."""
+        return f"http://{user}:{password}@127.0.0.1:{self.port}/{database}"
+
+    def refused(self) -> list[str]:
+        """What anybody was refused for want of a right, since the last time."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._control, timeout=10)
+        with contextlib.closing(connection):
+            connection.request("GET", "/")
+            answer: list[str] = json.loads(connection.getresponse().read())
+            return answer
+
     def kill(self) -> None:
         """SIGKILL to the server."""
         assert self._process is not None
