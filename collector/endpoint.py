@@ -15,6 +15,8 @@ from functools import lru_cache
 import structlog
 from starlette.types import Receive, Scope, Send
 
+from schema.lasting import Lasting, kind_and_place
+
 from .beacon import Refused
 from .format import TAKEN, Answer, Format, Incoming, reasons_in, told
 from .protocol import Reply, reply_of
@@ -186,6 +188,8 @@ def _reply(always: _Headers, answer: Answer, reasons: tuple[Reason, ...] = ()) -
 def refresh_forever(keys: Callable[[], None], flush: Callable[[], None], every_s: float = 1.0) -> asyncio.Task[None]:
     """Once a second: follow the key file, hand counts to the spool."""
 
+    failing = Lasting(log, "beat_failed", "beat_goes_on")
+
     async def run() -> None:
         while True:
             for work in (keys, flush):
@@ -193,7 +197,7 @@ def refresh_forever(keys: Callable[[], None], flush: Callable[[], None], every_s
                     work()
                 except Exception as problem:
                     # Were this the end of it, keys would no longer be followed and the day's end would stop collection.
-                    log.error("beat_failed", kind=type(problem).__name__)
+                    failing.is_so(work.__qualname__ if hasattr(work, "__qualname__") else "", **kind_and_place(problem))
             await asyncio.sleep(every_s)
 
     return asyncio.get_running_loop().create_task(run())

@@ -21,6 +21,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from schema.lasting import Lasting
 from schema.site import Site, day_bounds
 
 from .keys import KEY_BYTES, KeyRoom, SiteDay, wipe
@@ -72,7 +73,7 @@ class KeyFollower(KeyRoom):
         self._closing = threading.Event()
         # Apart from the turns: a holder that does not answer must not hold up a destruction.
         self._thread = threading.Thread(target=self._run, name="keys", daemon=True)
-        self._problem = ""
+        self._silent = Lasting(log, "keys_not_fetched", "keys_fetched_again")
         self._other_zone: set[str] = set()
 
     def turn(self) -> None:
@@ -100,9 +101,9 @@ class KeyFollower(KeyRoom):
         try:
             arrived = self._fetch()
         except CannotFetch as problem:
-            self._tell(str(problem))
+            self._silent.is_so(str(problem), problem=str(problem))
             return False
-        self._tell("")
+        self._silent.is_over()
         with self._arriving:
             self._arrived = arrived
         return True
@@ -130,14 +131,6 @@ class KeyFollower(KeyRoom):
                 log.error("key_of_another_time_zone", site=handed.site, ours=zone)
             return False
         return self._clock() < day.end
-
-    def _tell(self, problem: str) -> None:
-        if problem != self._problem:
-            if problem:
-                log.error("keys_not_fetched", problem=problem)
-            else:
-                log.info("keys_fetched_again")
-            self._problem = problem
 
 
 def fetch_keys(url: str, token: str, fingerprint: str) -> list[Handed]:

@@ -130,12 +130,16 @@ class KeyService:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._keys = keys
-        self._zones = {site.key: site.timezone for site in sites}
+        self.follow(sites)
         self._enrolments = enrolments
         self._fetches = fetches
         self._clock = clock
         self._budget = _Budget()
         self._told = 0.0
+
+    def follow(self, sites: Sequence[Site]) -> None:
+        """Hand out the keys of these sites."""
+        self._zones = {site.key: site.timezone for site in sites}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

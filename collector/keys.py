@@ -22,6 +22,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from schema.lasting import Lasting, kind_and_place
 from schema.site import Site, day_bounds, day_number, local_day
 
 log = structlog.get_logger("keys")
@@ -138,8 +139,13 @@ class KeyRoom:
         self._written: _Version | None = None
         self._to_note: list[SiteDay] = []
         self._ended: set[SiteDay] = set()
-        self._failing = False
+        self._failing = Lasting(log, "keys_not_written", "keys_written_again")
         self._take_stock()
+
+    def follow(self, sites: Sequence[Site]) -> None:
+        """Keep the keys of these sites from the next turn on; those of others go with it."""
+        self._sites = sites
+        self._zones = {site.key: site.timezone for site in sites}
 
     def sweep(self) -> None:
         """Destroy what is over; create nothing."""
@@ -207,9 +213,7 @@ class KeyRoom:
                 self._unlock()
                 self._lock_fd = _own(self.path.parent, self._allow_disk)
             self._written = write_keys(self.path, self._keys)
-            if self._failing:
-                log.info("keys_written_again")
-            self._failing = False
+            self._failing.is_over()
         except (OSError, KeysOnDisk) as problem:
             self._written = None
             self._fail(problem, "file")
@@ -217,9 +221,7 @@ class KeyRoom:
         return True
 
     def _fail(self, problem: Exception, what: str) -> None:
-        if not self._failing:
-            log.error("keys_not_written", what=what, kind=type(problem).__name__)
-        self._failing = True
+        self._failing.is_so(what, what=what, **kind_and_place(problem))
 
     def _may_live(self, site_day: SiteDay, now: float) -> bool:
         site, day = site_day

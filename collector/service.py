@@ -47,7 +47,7 @@ class Collector:
 
     def __init__(
         self,
-        rules: Mapping[str, Rules],
+        rules: dict[str, Rules],
         spool: Spool,
         keys: KeySource,
         places: Places,
@@ -77,6 +77,7 @@ class Collector:
         self.own_pages = OwnPages(public_url, lambda page: any(one.gate.knows_origin(page) for one in rules.values()))
         self._sharing = sharing
         self._days: dict[str, LocalDay] = {}
+        self._next: Mapping[str, Rules] | None = None
 
     async def collect(self, arrivals: Sequence[Arrival | Refused], now: float, wire: str = "") -> list[Outcome]:
         """All or nothing: what became of each, once its event is on disk. Raises Refused where that cannot be now.
@@ -235,8 +236,23 @@ class Collector:
         if self._why is not None:
             self._why.refused(refused, now, wire)
 
+    def follow(self, rules: Mapping[str, Rules]) -> None:
+        """Go by these rules from the next turn on. Called in any thread."""
+        self._next = rules
+
+    @property
+    def follows(self) -> bool:
+        """Whether it goes by the rules it was told last."""
+        return self._next is None
+
     def turn(self) -> None:
-        """Called every second: hand counts on, tell why."""
+        """Called every second: take on new rules, hand counts on, tell why."""
+        if self._next is not None:
+            # In place, between two requests: formats and pages hold the same table.
+            self.rules.clear()
+            self.rules.update(self._next)
+            self._days.clear()
+            self._next = None
         self.spool.flush_counts()
         if self._why is not None:
             self._why.turn()

@@ -19,6 +19,7 @@ import structlog
 from msgspec import Struct, structs
 
 from schema.event import ENGAGEMENT
+from schema.lasting import Lasting, kind_and_place
 from schema.site import LocalDay
 
 from .keys import DESTROY_AFTER_S, NoKey
@@ -75,6 +76,7 @@ class Shadow:
         candidates: Mapping[str, AnonymizationSettings],
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._failing = Lasting(log, "shadow_not_written", "shadow_written_again", "warning")
         self._directory = directory
         self._worker = worker
         self._candidates = candidates
@@ -125,8 +127,9 @@ class Shadow:
                 sheet.written = now
                 try:
                     replace_file(self._path(site_day), sheet.encoded())
+                    self._failing.is_over()
                 except OSError as problem:
-                    log.warning("shadow_not_written", kind=type(problem).__name__)
+                    self._failing.is_so(**kind_and_place(problem))
 
     def _run(self) -> None:
         while not self._stop.wait(1.0):

@@ -42,9 +42,14 @@ class ShadowPublisher:
     ) -> None:
         self._directory = directory
         self._journal = journal
-        self._zones = {site.key: site.timezone for site in sites} if wanted else {}
+        self._wanted = wanted
+        self.follow(sites)
         self._clock = clock
         self._swept = False
+
+    def follow(self, sites: Sequence[Site]) -> None:
+        """Publish what was measured of these sites."""
+        self._zones = {site.key: site.timezone for site in sites} if self._wanted else {}
 
     def turn(self) -> None:
         """Publish and remove what is over. Called every second, after the keys' own turn."""

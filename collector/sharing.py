@@ -16,6 +16,8 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from schema.lasting import Lasting, kind_and_place
+
 from .shadow import replace_file
 from .unbelieved import Unbelieved
 
@@ -50,6 +52,7 @@ class Sharing:
     """What one worker tells."""
 
     def __init__(self, path: Path, header: str, clock: Callable[[], float] = time.time) -> None:
+        self._failing = Lasting(log, "sharing_not_written", "sharing_written_again", "warning")
         self._path = path
         self._header = header
         self._clock = clock
@@ -79,8 +82,9 @@ class Sharing:
         try:
             replace_file(self._path, msgspec.msgpack.encode(shared))
             self._written = shared
+            self._failing.is_over()
         except OSError as problem:
-            log.warning("sharing_not_written", kind=type(problem).__name__)
+            self._failing.is_so(**kind_and_place(problem))
         for one in summed(shared):
             kind = (one.peer, one.header)
             if one.is_certain and self._logged.get(kind, 0.0) <= now - _HOUR_S:

@@ -18,6 +18,8 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from schema.lasting import Lasting, kind_and_place
+
 from .beacon import Refused
 from .finds import PLACEHOLDER
 from .page import Page
@@ -86,6 +88,7 @@ class Why:
     """What one worker tells."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+        self._failing = Lasting(log, "why_not_written", "why_written_again", "warning")
         self._path = path
         self._clock = clock
         self._kinds: OrderedDict[tuple[str, str, str], deque[Entry]] = OrderedDict()
@@ -134,8 +137,9 @@ class Why:
         try:
             replace_file(self._path, msgspec.msgpack.encode([entry for kind in self._kinds.values() for entry in kind]))
             self._unwritten = False
+            self._failing.is_over()
         except OSError as problem:
-            log.warning("why_not_written", kind=type(problem).__name__)
+            self._failing.is_so(**kind_and_place(problem))
 
     def close(self) -> None:
         """Leave nothing behind."""

@@ -69,6 +69,13 @@ class Reports:
         self._pool = ThreadPoolExecutor(_POOL, thread_name_prefix="report")
         self.sites = {site.key: site for site in sites}
 
+    def follow(self, sites: Sequence[Site], rounded: Container[str]) -> None:
+        """Answer about these sites from now on."""
+        # Whoever asks in between is told less, not more.
+        self._rounded = frozenset((*self.sites, *(site.key for site in sites)))
+        self.sites = {site.key: site for site in sites}
+        self._rounded = rounded
+
     def warm_up(self) -> None:
         """Open the pool's clients now: each takes tens of milliseconds, for which the first page would wait."""
         together = threading.Barrier(_POOL)

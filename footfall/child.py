@@ -8,12 +8,15 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from collections.abc import Sequence
 
 import structlog
 
 from .key_serving import run_key_service
+from .line import Word, say
 from .process import set_up_logs
 from .roles import run_collector, run_engine, start_child
+from .settings import Settings
 
 
 def main() -> None:
@@ -21,6 +24,14 @@ def main() -> None:
     role, *arguments = sys.argv[1:]
     set_up_logs(role)
     settings = start_child()
+    try:
+        _run(role, arguments, settings)
+    except Exception as problem:
+        _tell_parent(problem)
+        raise
+
+
+def _run(role: str, arguments: Sequence[str], settings: Settings) -> None:
     match role, arguments:
         case "collector", [index, descriptor]:
             run_collector(settings, int(index), socket.socket(fileno=int(descriptor)))
@@ -37,6 +48,17 @@ def main() -> None:
             run_engine(settings, socket.socket(fileno=int(descriptor)), ("dashboards",))
         case _:
             raise SystemExit(f"footfall.child: unknown role {role!r}")
+
+
+def _tell_parent(problem: Exception) -> None:
+    """Have the parent say what is in the way, where that can be said, and end as quietly."""
+    # Imported here: a worker that has nothing to tell must not pay for the ClickHouse client.
+    from .expected import line_of, may_pass
+
+    line = line_of(problem)
+    if line:
+        say(Word(line, final=not may_pass(problem)))
+        raise SystemExit(1)
 
 
 def _end_with_the_engine() -> None:

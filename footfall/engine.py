@@ -10,6 +10,7 @@ import contextlib
 import datetime as dt
 import fcntl
 import os
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,6 +100,10 @@ class Engine:
     @property
     def settings(self) -> Settings:
         return self._settings
+
+    def follow(self, settings: Settings) -> None:
+        """Go by other settings from now on."""
+        self._settings = settings
 
     def stats(self, request: StatsRequest) -> dict[str, Any]:
         """The answer of `footfall stats`."""
@@ -385,9 +390,17 @@ def control_path(settings: Settings) -> Path:
 
 
 def accounts(settings: Settings) -> Accounts:
-    """The people who may sign in. Raises WrittenByNewer."""
+    """The people who may sign in. Raises WrittenByNewer, CannotDo."""
     refuse_newer(settings.directory)
-    return Accounts(settings.directory / "accounts.sqlite", settings.dashboards.session_days)
+    path = settings.directory / "accounts.sqlite"
+    try:
+        return Accounts(path, settings.dashboards.session_days)
+    except sqlite3.OperationalError as problem:
+        raise CannotDo(f"{path}: cannot be opened: {problem}; give this user the rights, or make room") from None
+    except sqlite3.DatabaseError as problem:
+        raise CannotDo(
+            f"{path}: cannot be read: {problem}; restore it from a backup, or move it away: accounts are then made anew"
+        ) from None
 
 
 def ad_hoc_site(name: str) -> SiteSettings:

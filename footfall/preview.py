@@ -7,7 +7,7 @@ keys that are forgotten at once; nothing is stored or logged.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import structs
@@ -64,11 +64,13 @@ def before_and_after_table(answer: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def comparer(settings: Settings, places: Places) -> Compare:
-    """What the dashboards show of a request that reached them: every preset, and what is set."""
-    proxies = settings.collector.proxies()
+def comparer(in_force: Callable[[], Settings], places: Places) -> Compare:
+    """What the dashboards show of a request that reached them: every preset, and what is set. in_force: the settings,
+    whose sites may change."""
+    proxies = in_force().collector.proxies()
 
     def compare(scope: Scope, form: Mapping[str, str]) -> Compared:
+        settings = in_force()
         # A form of ours is not a page of the site.
         signalled = structs.replace(client_of(scope, proxies), origin="")
         # The signals have a row of their own; the other rows show what is stored where nobody objects.

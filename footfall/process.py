@@ -19,6 +19,9 @@ from typing import TextIO
 
 import structlog
 
+from schema.lasting import AGAIN_AFTER_S, kind_and_place, places
+
+_NEVER = logging.CRITICAL + 1
 _PR_GET_DUMPABLE = 3
 _PR_SET_DUMPABLE = 4
 # Longer than a stop in order takes.
@@ -59,27 +62,22 @@ def set_up_logs(part: str) -> None:
     root = logging.getLogger()
     root.handlers = [_Discreet(part)]
     root.setLevel(logging.WARNING)
-    # A job that is still running when its next turn comes skips it, as it should: that is no warning.
-    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
+    # A job that is still running when its next turn comes skips it, as it should: that is no warning. What the client
+    # of the store meets ends as an exception of it, which is told once (schema/store.py).
+    for name, level in (("apscheduler.scheduler", logging.ERROR), ("urllib3", _NEVER), ("clickhouse_connect", _NEVER)):
+        logging.getLogger(name).setLevel(level)
     logging.captureWarnings(True)
     sys.excepthook = _report
     sys.unraisablehook = lambda given: _report(given.exc_type, given.exc_value, given.exc_traceback)
     threading.excepthook = lambda given: _report(given.exc_type, given.exc_value, given.exc_traceback)
 
 
-def end_with_parent() -> None:
-    """Stop this process once standard input, the parent's pipe, is closed: asked first, then not asked."""
-
-    def wait() -> None:
-        with contextlib.suppress(OSError):
-            while os.read(0, 4096):
-                pass
-        os.kill(os.getpid(), signal.SIGTERM)
-        # The parent would have killed whoever takes longer; without it nobody does, and the next start would wait.
-        time.sleep(_END_WITHIN_S)
-        os._exit(1)
-
-    threading.Thread(target=wait, name="lifeline", daemon=True).start()
+def end_soon() -> None:
+    """Stop this process, whose parent is gone: asked first, then not asked."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    # The parent would have killed whoever takes longer; without it nobody does, and the next start would wait.
+    time.sleep(_END_WITHIN_S)
+    os._exit(1)
 
 
 class _Forgiving:
@@ -98,21 +96,30 @@ class _Forgiving:
 
 
 class _Discreet(logging.Handler):
-    """Libraries' log records without their arguments and exception texts, which may quote a request."""
+    """Libraries' log records without their arguments and exception texts, which may quote a request: which library, at
+    which line. The same one is told again only after a while, because anybody can provoke some."""
 
     def __init__(self, part: str) -> None:
         super().__init__()
         self._log = structlog.get_logger(part)
+        self._told: dict[tuple[str, str, str], float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else ""
-        text = record.msg.splitlines()[0] if isinstance(record.msg, str) and record.name.startswith("uvicorn") else ""
-        self._log.warning("library", logger=record.name, kind=kind, text=text)
+        at = f"{record.filename}:{record.lineno}"
+        now, key = time.monotonic(), (record.name, at, kind)
+        if now - self._told.get(key, float("-inf")) < AGAIN_AFTER_S:
+            return
+        self._told[key] = now
+        told = {"logger": record.name, "at": at}
+        if kind:
+            told["kind"] = kind
+        if isinstance(record.msg, str) and record.msg and record.name.startswith("uvicorn"):
+            told["text"] = record.msg.splitlines()[0]
+        self._log.warning("library", **told)
 
 
-def _report(kind: type[BaseException], _: BaseException | None, traceback: TracebackType | None) -> None:
-    frames = []
-    while traceback is not None:
-        frames.append(f"{os.path.basename(traceback.tb_frame.f_code.co_filename)}:{traceback.tb_lineno}")
-        traceback = traceback.tb_next
-    structlog.get_logger("process").error("uncaught", kind=kind.__name__, at=" > ".join(frames[-6:]))
+def _report(kind: type[BaseException], problem: BaseException | None, traceback: TracebackType | None) -> None:
+    told = kind_and_place(problem) if problem is not None else {}
+    told |= {"kind": kind.__name__, "at": places(traceback, 6)}
+    structlog.get_logger("process").error("uncaught", **told)

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import logging
 import os
 import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
 import structlog
 import uvicorn
+from starlette.applications import Starlette
 
 from collector.app import create_app as collector_app
 from collector.device import warm_up
@@ -33,11 +34,13 @@ from collector.sharing import Sharing, sharing_path
 from collector.tokens import Tokens
 from collector.why import Why, why_path
 from pipeline.spool import Spool
+from schema.lasting import Lasting, kind_and_place
 from schema.site import local_day
 
 from .databases import datacenters_of, places_of
+from .line import Word, followers, read, say
 from .paths import key_directory, key_journal, token_file
-from .process import end_with_parent, harden
+from .process import end_soon, harden
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -49,29 +52,34 @@ log = structlog.get_logger("serve")
 
 # For what the workers left, once they have stopped.
 _FINISH_S = 1.5
-_STORE_UP_WITHIN_S = 60.0
 
 
 def start_child() -> Settings:
-    """What every child does first: read the settings from its parent's pipe, harden, log, end with the parent."""
+    """What every child does first: read the settings from its parent's line, harden, end with the parent."""
     harden()
     # uvicorn hands a signal on once it has stopped serving; as an exit it still lets everything be closed.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
-    size = int.from_bytes(_read_exactly(8), "big")
-    settings = msgspec.json.decode(_read_exactly(size), type=Settings)
-    end_with_parent()
+    settings = read(Settings)
+    if settings is None:
+        raise SystemExit("footfall: a child process is started by `footfall up`, not by hand")
+    threading.Thread(target=_follow_parent, name="lifeline", daemon=True).start()
     return settings
 
 
-def _read_exactly(size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        piece = os.read(0, size - len(data))
-        if not piece:
-            raise SystemExit("footfall: a child process is started by `footfall up`, not by hand")
-        data += piece
-    return data
+def _follow_parent() -> None:
+    """Take on what the parent sends, until it ends."""
+    number = 1
+    while (settings := read(Settings)) is not None:
+        number += 1
+        try:
+            for follow in followers:
+                follow(settings)
+        except Exception as problem:
+            log.error("settings_not_followed", **kind_and_place(problem))
+            continue
+        say(Word(applied=number))
+    end_soon()
 
 
 def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
@@ -103,9 +111,18 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
         sharing=sharing,
     )
 
+    current = settings
+
+    def follow(given: Settings) -> None:
+        nonlocal current
+        endpoint.follow(given.collector_rules())
+        while not endpoint.follows:
+            time.sleep(0.05)
+        current = given
+
     def ready() -> str:
         try:
-            for site in settings.all_sites:
+            for site in current.all_sites:
                 keys.key(site.key, local_day(site.timezone, time.time()).number)
         except NoKey as problem:
             return str(problem)
@@ -113,6 +130,7 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
 
     public = settings.collector.public_url
     app = collector_app(endpoint, keys, Tokens(token_file(settings)), spool, ready, settings.demo, public)
+    failed = _opening_failures(app)
     config = uvicorn.Config(
         app,
         http=LimitedProtocol,
@@ -125,6 +143,7 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
         timeout_keep_alive=15,
         timeout_graceful_shutdown=3,
     )
+    followers.append(follow)
     if shadow is not None:
         shadow.start()
     warm_up()
@@ -134,11 +153,39 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
     gc.set_threshold(50_000, 20, 50)
     try:
         uvicorn.Server(config).run(sockets=[sock])
+    except SystemExit:
+        # uvicorn has logged what the application's opening raised, and ends.
+        if failed:
+            raise failed[0] from None
+        raise
     finally:
         why.close()
         sharing.close()
         if shadow is not None:
             shadow.stop()
+
+
+def _opening_failures(app: Starlette) -> list[Exception]:
+    """Where what the application's opening raises will be found: uvicorn keeps it to itself."""
+    opened, failed = app.router.lifespan_context, list[Exception]()
+
+    @contextlib.asynccontextmanager
+    async def opening(given: Starlette) -> AsyncIterator[None]:
+        context = opened(given)
+        try:
+            await context.__aenter__()
+        except Exception as problem:
+            failed.append(problem)
+            # What it would say is said by the parent, once.
+            logging.getLogger("uvicorn.error").disabled = True
+            raise
+        try:
+            yield
+        finally:
+            await context.__aexit__(None, None, None)
+
+    app.router.lifespan_context = opening
+    return failed
 
 
 def run_engine(settings: Settings, dashboards: socket.socket | None, parts: Sequence[str]) -> None:
@@ -166,12 +213,15 @@ def run_engine(settings: Settings, dashboards: socket.socket | None, parts: Sequ
         migrate(store)
         if store.embedded:
             abandon_all(store)
+    engine = Engine(settings, store)
+    followers.append(engine.follow)
     if "writer" in parts:
         writer = Writer(store, settings.directory / "spool", quarantine, "" if store.embedded else socket.gethostname())
         writer.start()
     if "pipeline" in parts:
         journal = key_journal(settings)
         pipeline = Pipeline(store, settings.site_rules(), settings.rollup, quarantine, lambda: lost_days(journal))
+        followers.append(lambda given: pipeline.follow(given.site_rules()))
         pipeline.start()
         path = control_path(settings)
         path.unlink(missing_ok=True)
@@ -180,21 +230,20 @@ def run_engine(settings: Settings, dashboards: socket.socket | None, parts: Sequ
         with short_path(path) as short:
             listener.bind(short)
         os.umask(before)
-        control = uvicorn.Server(
-            uvicorn.Config(control_app(Engine(settings, store)), log_config=None, access_log=False, lifespan="off")
-        )
+        control = uvicorn.Server(uvicorn.Config(control_app(engine), log_config=None, access_log=False, lifespan="off"))
         threading.Thread(target=control.run, args=([listener],), name="control", daemon=True).start()
     try:
         if dashboards is not None:
             people = accounts(settings)
             reports = Reports(store, settings.reported_sites(), rounded=settings.rounded_sites())
+            followers.append(lambda given: reports.follow(given.reported_sites(), given.rounded_sites()))
             reports.warm_up()
             app = dashboards_app(
                 reports,
                 people,
                 settings.dashboards,
                 settings.collector.public_url,
-                comparer(settings, places_of(settings)),
+                comparer(lambda: engine.settings, places_of(settings)),
                 teller(settings, store),
                 networks(settings),
             )
@@ -238,14 +287,21 @@ def _finish(writer: Writer, pipeline: Pipeline) -> None:
 
 
 def _open_patiently(open_store: Callable[[], Store]) -> Store:
-    from schema.store import StoreDown
+    """The store, waited for as long as it takes: meanwhile beacons are accepted. Raises StoreRefuses."""
+    from schema.store import StoreDown, StoreRefuses
 
-    deadline = time.monotonic() + _STORE_UP_WITHIN_S
+    refused = Lasting(log, "store_is_down", "store_is_back", "warning")
     while True:
         try:
-            return open_store()
+            store = open_store()
+        except StoreRefuses:
+            raise
         except StoreDown as problem:
-            if time.monotonic() > deadline:
-                raise
-            log.warning("store_is_down", problem=str(problem))
+            if not problem.told:
+                refused.is_so(problem=str(problem))
+            say(Word(str(problem), waits=True))
             time.sleep(1.0)
+        else:
+            refused.is_over()
+            say(Word())
+            return store

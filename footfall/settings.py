@@ -257,6 +257,12 @@ def _check_keys(keys: KeySettings) -> None:
         raise SettingsError(f"keys.fingerprint = {keys.fingerprint!r}: {problem}") from None
 
 
+def needs_restart(running: Settings, wanted: Settings) -> list[str]:
+    """The names of the settings that differ and are read only at a start: all but those of the sites."""
+    values = {name: value for name, value, _ in _fields(running, "")}
+    return [name for name, value, _ in _fields(wanted, "") if name != "sites" and values.get(name) != value]
+
+
 def describe(settings: Settings) -> list[dict[str, str]]:
     """Every setting: name, value, where it comes from, what it means, and the preset it departs from."""
     preset = settings.anonymity

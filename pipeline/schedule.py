@@ -15,6 +15,7 @@ import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from schema.lasting import Lasting, kind_and_place
 from schema.site import Site, local_day
 from schema.store import Store, StoreDown
 
@@ -99,6 +100,14 @@ class Pipeline:
     def stop(self) -> None:
         self._scheduler.shutdown(wait=True)
 
+    def follow(self, sites: Sequence[tuple[Site, SiteRules]]) -> None:
+        """Work by these sites and rules from now on: every open day is looked at anew."""
+        with self._busy:
+            self.sites = sites
+            self._sites = {site.key: (site, rules) for site, rules in sites}
+            self._seen.clear()
+            self._looked_back = float("-inf")
+
     def roll_up(self) -> list[tuple[str, dt.date]]:
         """Recompute the open days that have new rows, of enough people to be shown; which."""
         if time.monotonic() < self._due:
@@ -176,13 +185,21 @@ class Pipeline:
 
 
 def _named(name: str, job: Callable[[], object]) -> Callable[[], None]:
+    postponed = Lasting(log, "job_postponed", "job_goes_on", "warning")
+    failed = Lasting(log, "job_failed", "job_works_again")
+
     def run() -> None:
         try:
             job()
         except StoreDown as problem:
-            log.warning("job_postponed", job=name, problem=str(problem))
+            if not problem.told:
+                postponed.is_so(job=name, problem=str(problem))
         except Exception as problem:
-            # An exception's text may quote what it failed on, so only its type is logged.
-            log.error("job_failed", job=name, kind=type(problem).__name__)
+            # An exception's text may quote what it failed on.
+            told = kind_and_place(problem)
+            failed.is_so(str(told), job=name, **told)
+        else:
+            postponed.is_over(job=name)
+            failed.is_over(job=name)
 
     return run

@@ -22,6 +22,7 @@ import structlog
 from msgspec import Struct, field
 
 from schema.event import Count, Erasure, Event
+from schema.lasting import Lasting, kind_and_place
 
 from .settings import SpoolSettings
 from .spool_file import (
@@ -86,6 +87,11 @@ class Spool:
         self._lock_fd = -1
         self._loop: asyncio.AbstractEventLoop | None = None
         self._counts: dict[tuple[str, int, str], int] = {}
+        self._refusing = Lasting(log, "spool_refusing", "spool_accepting", "warning")
+        self._unwritable = Lasting(log, "spool_write_failed", "spool_writes_again")
+        self._slow = Lasting(log, "spool_too_slow", "spool_in_time")
+        self._unsealed = Lasting(log, "spool_seal_failed", "spool_seals_again")
+        self._untidy = Lasting(log, "spool_not_tidied", "spool_tidied")
         self.groups = 0
         self.held_bytes = 0
 
@@ -187,9 +193,10 @@ class Spool:
                 self._commit(groups)
             try:
                 self._tidy(running)
+                self._untidy.is_over(spool=self.number)
             except Exception as problem:
                 # A thread that died of this would leave every later beacon without an answer.
-                log.error("spool_not_tidied", kind=type(problem).__name__, spool=self.number)
+                self._untidy.is_so(type(problem).__name__, spool=self.number, **kind_and_place(problem))
 
     def _tidy(self, running: bool) -> None:
         if self._file and (not running or self._until_seal() <= 0 or self._file.size >= self.settings.seal_bytes):
@@ -225,8 +232,10 @@ class Spool:
             # written again. What it held before stays acknowledged, so it is recovered, not deleted.
             # Any exception, because a thread that died here would leave every later beacon without an answer.
             error = SpoolRefuses(f"the spool cannot write: {type(problem).__name__}")
-            log.error("spool_write_failed", kind=type(problem).__name__, spool=self.number)
+            self._unwritable.is_so(type(problem).__name__, spool=self.number, **kind_and_place(problem))
             self._distrust()
+        else:
+            self._unwritable.is_over(spool=self.number)
         self._answer(groups, error)
 
     def _without_the_late(self, groups: list[_Handed]) -> list[_Handed]:
@@ -234,8 +243,10 @@ class Spool:
         since = time.monotonic() - _LONGEST_WAIT_S
         late = [group for group in groups if group.future is not None and group.since < since]
         if late:
-            log.error("spool_too_slow", events=sum(len(group.events) for group in late), spool=self.number)
+            self._slow.is_so(spool=self.number)
             self._answer(late, SpoolRefuses("the disk does not keep up"))
+        else:
+            self._slow.is_over(spool=self.number)
         # Counts belong to no request, and no watermark tells of them.
         return [group for group in groups if group.future is None or group.since >= since]
 
@@ -272,8 +283,9 @@ class Spool:
         try:
             file.close()
             seal(file.path)
+            self._unsealed.is_over(spool=self.number)
         except (sqlite3.Error, OSError) as problem:
-            log.error("spool_seal_failed", kind=type(problem).__name__, spool=self.number)
+            self._unsealed.is_so(type(problem).__name__, spool=self.number, **kind_and_place(problem))
             self._distrusted.append(file.path)
 
     def _distrust(self) -> None:
@@ -303,8 +315,10 @@ class Spool:
             refusal = f"less than spool.keep_free_bytes = {self.settings.keep_free_bytes} of disk is free"
         else:
             refusal = ""
-        if refusal != self.refusal:
-            log.warning("spool_refusing" if refusal else "spool_accepting", reason=refusal, spool=self.number)
+        if refusal:
+            self._refusing.is_so(refusal, reason=refusal, spool=self.number)
+        else:
+            self._refusing.is_over(spool=self.number)
         self.refusal = refusal
 
 

@@ -20,6 +20,7 @@ import structlog
 from msgspec import structs
 
 from schema.event import Count, Erasure, Event, dies_at
+from schema.lasting import Lasting, kind_and_place
 from schema.store import RowsRefused, Store, StoreDown
 
 from .aside import delete_old, set_aside
@@ -69,6 +70,9 @@ class Writer:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._failures = 0
+        # Where nobody answers, the store says so itself.
+        self._refused = Lasting(log, "store_is_down", "store_is_back", "warning")
+        self._failing = Lasting(log, "drain_failed", "drains_again")
         self.events = 0
         self.files = 0
         make_directory(spools)
@@ -135,20 +139,20 @@ class Writer:
                 if time.monotonic() - published >= _WATERMARKS_EVERY_S:
                     self.publish_watermarks()
                     published = time.monotonic()
-                if self._failures:
-                    log.info("store_is_back")
                 self._failures = 0
+                self._refused.is_over()
+                self._failing.is_over()
             except StoreDown as problem:
-                if not self._failures:
-                    log.warning("store_is_down", problem=str(problem))
+                if not problem.told:
+                    self._refused.is_so(problem=str(problem))
                 wait = _BACK_OFF_S[min(self._failures, len(_BACK_OFF_S) - 1)]
                 self._failures += 1
             except OSError as problem:
-                log.error("spool_unreadable", kind=type(problem).__name__)
+                self._failing.is_so(str(problem.errno), why="spool unreadable", **kind_and_place(problem))
                 wait = _BACK_OFF_S[-1]
             except Exception as problem:
                 # Whatever it is, the thread must live, or everything that follows would wait for ever.
-                log.error("drain_failed", kind=type(problem).__name__)
+                self._failing.is_so(type(problem).__name__, **kind_and_place(problem))
                 wait = _BACK_OFF_S[-1]
             self._stop.wait(wait)
 

@@ -16,7 +16,12 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import clickhouse_connect
+import structlog
 from clickhouse_connect.driver.exceptions import ClickHouseError, DataError
+
+from .lasting import Lasting
+
+log = structlog.get_logger("store")
 
 # ClickHouse error codes that name the statement's own data: sending it again can only fail again.
 # 6 CANNOT_PARSE_TEXT, 26 CANNOT_PARSE_QUOTED_STRING, 27 CANNOT_PARSE_INPUT_ASSERTION_FAILED, 33 CANNOT_READ_ALL_DATA,
@@ -27,8 +32,12 @@ _REFUSED_CODES = frozenset({6, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 131, 321
 # ABORTED; with these words it is what the embedded engine answers to everything after a fatal signal in one of its
 # threads, for the minutes until it ends the process.
 _ABORTED_CODE, _FATAL = 236, "fatal error"
+# 81 UNKNOWN_DATABASE, 192 UNKNOWN_USER, 193 WRONG_PASSWORD, 194 REQUIRED_PASSWORD, 195 IP_ADDRESS_NOT_ALLOWED,
+# 291 DATABASE_ACCESS_DENIED, 497 ACCESS_DENIED, 516 AUTHENTICATION_FAILED.
+_NOT_FOR_US_CODES = frozenset({81, 192, 193, 194, 195, 291, 497, 516})
 # The query string of a request: the client's messages quote it, with every bound value.
 _URL_QUERY = re.compile(r"\?\S+=\S*")
+_OF_THE_SYSTEM = re.compile(r"\[Errno -?\d+\] ([^\"')]{1,80})|timed out")
 # The client's own default of 300 s would hold a thread of the pipeline for as long as the server hangs.
 _RECEIVE_TIMEOUT_S = 30
 
@@ -46,7 +55,16 @@ class StoreError(Exception):
 
 
 class StoreDown(StoreError):
-    """The store could not be reached or could not work now: the same statement may succeed later."""
+    """The store could not be reached or could not work now: the same statement may succeed later.
+    told: the log has it already."""
+
+    def __init__(self, text: str, told: bool = False) -> None:
+        super().__init__(text)
+        self.told = told
+
+
+class StoreRefuses(StoreDown):
+    """The store is there and refuses whoever asks: another user, password, database or grant is needed."""
 
 
 class RowsRefused(StoreError):
@@ -58,11 +76,14 @@ class Store:
     on_death: called when the embedded engine has died within this process, which cannot open another one."""
 
     on_death: ClassVar[Callable[[], None]] = staticmethod(lambda: None)
+    _AWAY: ClassVar[dict[str, Lasting]] = {}
 
     def __init__(self, dsn: str, cluster: str = "") -> None:
         self.dsn = dsn
         self.cluster = cluster
         self.embedded = dsn.startswith("chdb:")
+        # Shared: who waits for a store opens it anew each time.
+        self._away = self._AWAY.setdefault(self.name, Lasting(log, "store_is_down", "store_is_back", "warning"))
         self._clients = threading.local()
         self._opened: list[Any] = []
         self._lock = threading.Lock()
@@ -77,9 +98,8 @@ class Store:
 
     @property
     def name(self) -> str:
-        """The store without its password, fit for a message."""
-        parts = urlsplit(self.dsn)
-        return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
+        """The store without its password."""
+        return name_of(self.dsn)
 
     @property
     def brief(self) -> dict[str, Any]:
@@ -145,7 +165,7 @@ class Store:
                 client = clickhouse_connect.get_client(dsn=self.dsn, **options)
             except (ClickHouseError, OSError) as error:
                 self._look_for_death(error)
-                raise StoreDown(f"store.dsn: cannot open {self.name}: {_first_line(error)}") from None
+                raise self._down(error, f"store.dsn: cannot open {self.name}") from None
             self._clients.client = client
             with self._lock:
                 self._opened.append(client)
@@ -153,7 +173,7 @@ class Store:
 
     def _run(self, call: Any) -> Any:
         try:
-            return call(self._client())
+            answer = call(self._client())
         except DataError as error:
             # Raised by the client before anything was sent; its text may quote a value, so only its type is told.
             raise RowsRefused(f"the client refuses a value ({type(error).__name__})") from None
@@ -162,13 +182,31 @@ class Store:
             if code in _REFUSED_CODES:
                 raise RowsRefused(f"ClickHouse refuses a value (code {code})") from None
             self._look_for_death(error)
-            raise StoreDown(f"{self.name}: {_first_line(error)}") from None
+            raise self._down(error, self.name) from None
         except OSError as error:
-            raise StoreDown(f"{self.name}: {_first_line(error)}") from None
+            raise self._down(error, self.name) from None
+        self._away.is_over(store=self.name)
+        return answer
+
+    def _down(self, error: Exception, what: str) -> StoreDown:
+        """What is raised for it. That there is nobody to ask is told here, once for all who ask."""
+        text, code = f"{what}: {_first_line(error)}", error_code(error)
+        if code in _NOT_FOR_US_CODES:
+            return StoreRefuses(text)
+        if code:
+            return StoreDown(text)
+        self._away.is_so(store=self.name, problem=_first_line(error))
+        return StoreDown(text, told=True)
 
     def _look_for_death(self, error: Exception) -> None:
         if self.embedded and error_code(error) == _ABORTED_CODE and _FATAL in str(error):
             type(self).on_death()
+
+
+def name_of(dsn: str) -> str:
+    """A store without its password, fit for a message."""
+    parts = urlsplit(dsn)
+    return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
 
 
 def error_code(error: Exception) -> int:
@@ -182,4 +220,8 @@ def error_code(error: Exception) -> int:
 
 
 def _first_line(error: Exception) -> str:
+    # The client wraps what the system says into a page of its own words.
+    system = _OF_THE_SYSTEM.search(str(error))
+    if system and not error_code(error):
+        return system[1] or "timed out"
     return _URL_QUERY.sub("", (str(error).splitlines() or [type(error).__name__])[0])[:300]

@@ -44,8 +44,6 @@ class GoatCounter:
 
     def __init__(self, rules: Mapping[str, Rules]) -> None:
         self._rules = rules
-        keys = {one.site.key for one in rules.values()} - {_DEMO}
-        self._only = keys.pop() if len(keys) == 1 else ""
 
     def read(self, incoming: Incoming) -> Sequence[Arrival | Refused]:
         """The one beacon. Raises Refused."""
@@ -88,10 +86,14 @@ class GoatCounter:
         if "site" in incoming.path:
             return site_of(incoming.path["site"], "site")
         name = site_name(host)
-        known = name if name in self._rules else self._only
+        known = name if name in self._rules else self._only()
         if not known:
             raise Refused(Reason.NO_DOMAIN, "site", "is not told by the page's host: use /count/SITE")
         return (known,)
+
+    def _only(self) -> str:
+        keys = {one.site.key for one in self._rules.values()} - {_DEMO}
+        return keys.pop() if len(keys) == 1 else ""
 
     def _key(self, name: str) -> str:
         """What stands for the host of a page that does not tell its own."""

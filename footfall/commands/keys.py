@@ -49,7 +49,10 @@ def serve(load_settings: Load, serve: str | None) -> None:
     house = House(settings, "keys", with_keys=True)
     sock = hand_out_keys(house)
     assert sock is not None
-    house.run(lambda: click.echo(f"keys: {url_of(sock).replace('http:', 'https:')}"))
+    house.run(
+        lambda: click.echo(f"keys: {url_of(sock).replace('http:', 'https:')}"),
+        lambda: load_settings({"keys.serve": serve}),
+    )
 
 
 @keys.command()

@@ -64,13 +64,20 @@ def up(
     prepare("up")
     collector = listen(settings.collector.host, settings.collector.port, "collector")
     dashboards = listen(settings.dashboards.host, settings.dashboards.port, "dashboards")
-    settings = structs.replace(
-        settings,
-        collector=structs.replace(
-            settings.collector, public_url=public_url(settings, collector), port=collector.getsockname()[1]
-        ),
-        dashboards=structs.replace(settings.dashboards, port=dashboards.getsockname()[1]),
-    )
+
+    def with_places(given: Settings) -> Settings:
+        """With the ports that port 0 became, and how pages reach them."""
+        own_port, shown_port = (
+            sock.getsockname()[1] if part.port == 0 else part.port
+            for part, sock in ((given.collector, collector), (given.dashboards, dashboards))
+        )
+        return structs.replace(
+            given,
+            collector=structs.replace(given.collector, public_url=public_url(given, collector), port=own_port),
+            dashboards=structs.replace(given.dashboards, port=shown_port),
+        )
+
+    settings = with_places(settings)
     house = House(settings, "up", with_keys=True)
     for index in range(settings.collector.workers):
         house.add("collector", str(index), sockets=[collector])
@@ -92,7 +99,7 @@ def up(
             click.echo(_announcement(settings, told))
         sys.stdout.flush()
 
-    house.run(ready)
+    house.run(ready, lambda: with_places(_flags(sites, load_settings, **flags)))
 
 
 @click.command()
@@ -114,7 +121,10 @@ def collector(
         house.add("collector", str(index), sockets=[sock])
     hand_out_keys(house)
     house.add("writer", last=True)
-    house.run(lambda: click.echo(f"collector: {public_url(settings, sock)}"))
+    house.run(
+        lambda: click.echo(f"collector: {public_url(settings, sock)}"),
+        lambda: _flags(sites, load_settings, **flags),
+    )
 
 
 @click.command()
@@ -127,7 +137,7 @@ def pipeline(load_settings: Load, sites: tuple[str, ...]) -> None:
     prepare("pipeline")
     house = House(settings, "pipeline", with_keys=False)
     house.add("pipeline")
-    house.run(lambda: click.echo("pipeline: running"))
+    house.run(lambda: click.echo("pipeline: running"), lambda: _flags(sites, load_settings))
 
 
 @click.command()
@@ -136,7 +146,8 @@ def pipeline(load_settings: Load, sites: tuple[str, ...]) -> None:
 @click.option("--port", type=int, help="Port of the dashboards (default: 8001).")
 def dashboards(load_settings: Load, host: str | None, sites: tuple[str, ...], port: int | None) -> None:
     """Run the dashboards, against a ClickHouse server."""
-    settings = _flags(sites, load_settings, **{"dashboards.host": host, "dashboards.port": port})
+    flags = {"dashboards.host": host, "dashboards.port": port}
+    settings = _flags(sites, load_settings, **flags)
     _needs_server(settings)
     prepare("dashboards")
     sock = listen(settings.dashboards.host, settings.dashboards.port, "dashboards")
@@ -150,7 +161,7 @@ def dashboards(load_settings: Load, host: str | None, sites: tuple[str, ...], po
         if link:
             click.echo(f"sign in once with {link}")
 
-    house.run(ready)
+    house.run(ready, lambda: _flags(sites, load_settings, **flags))
 
 
 @click.command(name="sign-in")

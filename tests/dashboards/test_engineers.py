@@ -37,7 +37,7 @@ def page(reports: Reports, accounts: Accounts, compare: Any) -> TestClient:
 def engineer(reports: Reports, accounts: Accounts) -> Iterator[TestClient]:
     """Signed in, at a page that compares with the real presets."""
     settings = load(sets=('sites=[{key="shop", anonymization={referrer="path"}}]',), environment={})
-    with page(reports, accounts, comparer(settings, Places(None))) as browser:
+    with page(reports, accounts, comparer(lambda: settings, Places(None))) as browser:
         browser.get(f"/sign-in/{accounts.create_sign_in_link_token()}")
         yield browser
 

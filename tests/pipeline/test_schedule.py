@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -128,6 +129,10 @@ def test_the_sums_of_a_day_go_when_it_is_released(store: Store, sites: list[tupl
             ValueError("203.0.113.9 said no"),
             {"event": "job_failed", "job": "j", "kind": "ValueError", "log_level": "error"},
         ),
+        (
+            OSError(28, "No space left on device", "/data/203.0.113.9"),
+            {"event": "job_failed", "job": "j", "kind": "OSError", "errno": 28, "log_level": "error"},
+        ),
         (KeyError("secret"), {"event": "job_failed", "job": "j", "kind": "KeyError", "log_level": "error"}),
         (
             StoreDown("chdb: away"),
@@ -135,13 +140,29 @@ def test_the_sums_of_a_day_go_when_it_is_released(store: Store, sites: list[tupl
         ),
     ],
 )
-def test_a_job_that_fails_is_logged_by_kind_only(error: Exception, logged: dict[str, str]) -> None:
-    def job() -> None:
-        raise error
+def test_a_job_that_fails_is_logged_by_kind_errno_and_place_and_only_once(
+    error: Exception, logged: dict[str, Any]
+) -> None:
+    failing = [True]
 
+    def job() -> None:
+        if failing[0]:
+            raise error
+
+    run = schedule._named("j", job)
     with capture_logs() as logs:
-        schedule._named("j", job)()
-    assert logs == [logged]
+        for _ in range(3):
+            run()
+    (told,) = logs
+    assert told.pop("at", "test_schedule.py:0").startswith("test_schedule.py:")
+    assert told == logged
+    failing[0] = False
+    with capture_logs() as logs:
+        run()
+        run()
+    assert [(entry["event"], entry["job"]) for entry in logs] == [
+        ("job_goes_on" if isinstance(error, StoreDown) else "job_works_again", "j")
+    ]
 
 
 def test_a_job_that_failed_runs_again(

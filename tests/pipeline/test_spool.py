@@ -450,7 +450,8 @@ def test_a_group_that_waited_for_a_stalled_disk_is_refused(tmp_path: Path, monke
 
     with capture_logs() as logs:
         run(use, tmp_path)
-    assert [entry["events"] for entry in logs if entry["event"] == "spool_too_slow"] == [2]
+    # How many came in that moment is nobody's business.
+    assert [set(entry) for entry in logs if entry["event"] == "spool_too_slow"] == [{"event", "log_level", "spool"}]
     assert held(tmp_path) == [1, 4]
     (path,) = spool_files(tmp_path)
     assert read_sealed(path)[2] == [Count("a", 60, "accepted", 1)], "counts belong to no request"
@@ -699,7 +700,9 @@ def test_whatever_goes_wrong_beside_a_commit_the_spool_goes_on(tmp_path: Path, m
     with capture_logs() as logs:
         run(use, tmp_path)
     assert held(tmp_path) == [0, 1, 2]
-    assert {(entry["event"], entry["kind"]) for entry in logs} == {("spool_not_tidied", "RuntimeError")}
+    told = [(entry["event"], entry.get("kind")) for entry in logs]
+    assert ("spool_not_tidied", "RuntimeError") in told
+    assert {event for event, _ in told} <= {"spool_not_tidied", "spool_tidied"}
 
 
 def test_counts_that_wait_while_the_spool_refuses_do_not_fill_the_memory_and_none_is_lost(
