@@ -351,6 +351,7 @@ def _templates(base: str) -> jinja2.Environment:
         "thresholds": cards.thresholds,
         "rating_sign": cards.RATING_SIGNS.__getitem__,
         "OTHER": OTHER,
+        "METRICS": METRICS,
         "user": None,
         "engineers_path": "",
         "why_path": "",

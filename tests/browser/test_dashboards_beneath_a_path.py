@@ -69,6 +69,7 @@ def test_everything_works_beneath_the_path_and_nothing_is_looked_for_outside(
     page.fill("[name=password]", PASSWORD)
     page.click("main button")
     assert page.url == f"{base}/account?saved"
+    page.click(".opens.who")
     page.click("text=Sign out")
     assert page.url == f"{base}/sign-in"
     page.goto(f"{base}/sites/one.example?period=today")
@@ -99,6 +100,7 @@ def test_everything_works_beneath_the_path_and_nothing_is_looked_for_outside(
             todo += map(html.unescape, re.findall(r'(?:href|src)="([^"#][^"]*)"', text))
     kinds = ("/by/page", "/stats.csv", "/account", "/engineers/request", "/engineers/why", ".css", ".js", ".svg")
     assert all(any(path.endswith(kind) for path in seen) for kind in kinds), seen
+    page.click(".opens.who")
     page.click("text=What is stored")
     page.click("main button")
     assert page.url == f"{base}/engineers/request"

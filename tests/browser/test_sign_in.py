@@ -89,6 +89,7 @@ def test_every_form_of_ours_works(browser: Browser, house: Running, ways: dict[s
     page.fill("[name=url]", "https://example.com/u/anna@example.org")
     page.click("main button")
     assert page.locator("td", has_text="/u/:email").count() >= 3
+    page.click(".opens.who")
     page.click("text=Sign out")
     assert page.url == f"{base}/sign-in"
     page.fill("[name=name]", NAME)

@@ -240,6 +240,12 @@ def test_no_page_needs_inline_code() -> None:
     assert "innerHTML" not in (folder / "static" / "footfall.js").read_text()
 
 
+def test_no_fact_stands_in_a_title_alone() -> None:
+    """A title shows to a mouse only: not to a finger, a keyboard, or on paper."""
+    for template in (Path(__file__).parents[2] / "dashboards" / "templates").iterdir():
+        assert not re.search(r"\stitle=", template.read_text()), template.name
+
+
 def test_an_empty_site_shows_the_tag_to_paste_and_no_zero(client: TestClient, rollups: Any) -> None:
     page = client.get(f"/sites/{rollups.site.key}").text
     tag = f'data-domain="{rollups.site.key}" src="https://collect.example/js/script.js"&gt;&lt;/script&gt;'

@@ -1,0 +1,117 @@
+"""The dashboards over rollup rows made by hand, with every card filled, served to a real browser.
+
+In: a store. Out: `served`, the address and a sign-in link. Promises: one process, one engine, a port of its own; the
+clock stands still, so that pages are the same from run to run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+from msgspec import Struct
+from starlette.applications import Starlette
+
+from dashboards.access import Accounts
+from dashboards.app import create_app
+from dashboards.engineers import Compared, Missing, Sent, Told
+from dashboards.report import Reports
+from dashboards.settings import DashboardSettings
+from schema.site import Goal, Site
+from schema.store import Store
+from tests.dashboards.conftest import NOW, Rollups
+
+GOALS = (Goal("Signup", event="signup"), Goal("Purchase", event="purchase"), Goal("Never", event="never"))
+LONG = "/a/path/of/many/words/that-fits-into-no-column-of-a-telephone/whatever-is-done-about-it"
+VALUES = {
+    "source": ("", "Google", "Mastodon", "A newsletter with a rather long name indeed"),
+    "channel": ("Direct", "Organic Search"),
+    "referrer": ("google.com", "mastodon.example/deep/page"),
+    "page": ("/", "/pricing", LONG),
+    "entry_page": ("/", LONG),
+    "exit_page": ("/thanks",),
+    "hostname": ("shop.example",),
+    "country": ("DE", "AT", "GB", "(other)"),
+    "region": ("DE-BE",),
+    "language": ("de", "en"),
+    "utm_campaign": ("summer",),
+    "device": ("desktop", "mobile"),
+    "browser": ("Firefox", "Chrome"),
+    "os": ("Linux",),
+    "screen": ("1440",),
+    "event": ("signup", "file_download"),
+}
+MISSING = Missing("20 or more", "shop.example", "plausible", "host", "the host is not one of the site's", "evil.test/a")
+
+
+class Served(Struct, frozen=True):
+    """base: the address. The rest is for tests that change what is shown."""
+
+    base: str
+    app: Starlette
+    accounts: Accounts
+    reports: Reports
+    rollups: Rollups
+
+    def link(self) -> str:
+        return f"{self.base}/sign-in/{self.accounts.create_sign_in_link_token()}"
+
+
+def fill(rollups: Rollups, days: int = 40) -> None:
+    """Rows for every card, of so many days up to today."""
+    today = NOW.date()
+    for back in range(days, -1, -1):
+        day = today - dt.timedelta(days=back)
+        people = 1200 + 37 * (back % 7)
+        released = back > 0
+        rollups.cell(day, visitors=people, pageviews=3 * people, bounces=people // 3, released=released)
+        for dimension, values in VALUES.items():
+            for rank, value in enumerate(values):
+                rollups.cell(day, dimension, value, visitors=people // (rank + 2), released=released)
+        if released:
+            rollups.release(day)
+    rollups.goal(today, "Purchase", 30, 31)
+    rollups.revenue(today, "Purchase", "EUR", 123_450, 8)
+    for metric, values in (("lcp", [2000, 3000, 5000]), ("inp", [100, 300, 700]), ("cls", [0.05, 0.2, 0.4])):
+        rollups.vital(today, metric, values, people=30)
+        for dimension, value in (("page", LONG), ("device", "mobile"), ("country", "DE")):
+            rollups.vital(today, metric, values, people=20, dimension=dimension, value=value)
+    rollups.outcome(today - dt.timedelta(days=2), "count_only", 7)
+
+
+@contextlib.contextmanager
+def served(store: Store, room: Path, refresh_seconds: int = 1) -> Iterator[Served]:
+    """Two sites, one of them without anything; an engineer's pages; a server in a thread."""
+    full = Rollups(store, Site("shop.example", ("shop.example",), timezone="Europe/Berlin", goals=GOALS))
+    fill(full)
+    empty = Site("empty.example", ("empty.example",), timezone="UTC")
+    accounts = Accounts(room / "accounts.sqlite")
+    reports = Reports(store, [full.site, empty], clock=NOW.timestamp)
+    shown = Compared(("strict", "balanced"), (Sent("URL", "https://example.com/u/anna", (("page", ("", "/u/a")),)),))
+    told = Told((("shop.example", "host", "fewer than 10"),), (MISSING,))
+    app = create_app(
+        reports,
+        accounts,
+        DashboardSettings(refresh_seconds=refresh_seconds),
+        "https://collect.example",
+        compare=lambda scope, asked: shown,
+        why=lambda: told,
+    )
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        try:
+            yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", app, accounts, reports, full)
+        finally:
+            server.should_exit = True
+            thread.join()
+            accounts.close()

@@ -1,0 +1,165 @@
+"""Every page with axe-core and by hand: both themes, a desk and a telephone, by keyboard, and without JavaScript.
+
+axe-core is a development package beside the tracker's (collector/tracker/package.json); no page ever loads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState
+from starlette.routing import Route
+
+from schema.store import Store
+from tests.browser.served import Served, served
+
+pytestmark = [pytest.mark.clickhouse, pytest.mark.timeout(300)]
+AXE = Path(__file__).parents[2] / "collector/tracker/node_modules/axe-core/axe.min.js"
+SITE = "/sites/shop.example"
+# Every page that people see: its route, what is opened, and with which status.
+PAGES = (
+    ("/", "/", 200),
+    ("/sites/{key}", f"{SITE}?period=30d", 200),
+    ("/sites/{key}", f"{SITE}?period=today", 200),
+    ("/sites/{key}", f"{SITE}?from=2031-06-01&to=2031-06-08", 200),
+    ("/sites/{key}", "/sites/empty.example", 200),
+    ("/sites/{key}", "/sites/nowhere", 404),
+    ("/sites/{key}", f"{SITE}?period=week", 400),
+    ("/sites/{key}/by/{dimension}", f"{SITE}/by/page", 200),
+    ("/sites/{key}/by/{dimension}", f"{SITE}/by/event?period=today", 200),
+    ("/sites/{key}/by/{dimension}", f"{SITE}/by/page?contains=nothing", 200),
+    ("/sites/{key}/by/{dimension}", f"{SITE}/by/colour", 404),
+    ("/sign-in/{token}", "/sign-in/used", 410),
+    ("/account", "/account", 200),
+    ("/engineers/request", "/engineers/request", 200),
+    ("/engineers/why", "/engineers/why", 200),
+    ("", "/nothing", 404),
+)
+RULES = """async () => (await axe.run(document, {rules: {"target-size": {enabled: true}}})).violations.map(
+  (found) => [found.id, found.nodes.length, found.nodes[0].html.slice(0, 200)])"""
+
+
+@pytest.fixture(scope="module")
+def house(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(store, tmp_path_factory.mktemp("served")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def session(browser: Browser, house: Served) -> StorageState:
+    context = browser.new_context()
+    context.new_page().goto(house.link())
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+def violations(page: Page) -> list[Any]:
+    """What axe finds, and whether the page is wider than the screen."""
+    page.add_script_tag(path=AXE)
+    found: list[Any] = page.evaluate(RULES)
+    wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    return found + ([["wider than the screen by", wide]] if wide > 0 else [])
+
+
+def opened(browser: Browser, session: StorageState | None, **more: Any) -> BrowserContext:
+    context = browser.new_context(storage_state=session, **more)
+    context.set_default_timeout(30_000)
+    return context
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_page(
+    browser: Browser, house: Served, session: StorageState, theme: str, width: int
+) -> None:
+    looks = {"color_scheme": theme, "viewport": {"width": width, "height": 800}, "bypass_csp": True}
+    context = opened(browser, session, **looks)
+    page = context.new_page()
+    found = {}
+    for _, path, status in PAGES:
+        answer = page.goto(house.base + path)
+        assert answer is not None
+        assert answer.status == status, path
+        found[path] = violations(page)
+    # With a menu and a definition open, too.
+    page.goto(house.base + SITE)
+    if width < 860:
+        page.click(".opens.period")
+        found["periods"] = violations(page)
+    page.keyboard.press("Escape")
+    page.click(".tiles .defined >> nth=0")
+    found["definition"] = violations(page)
+    context.close()
+    stranger = opened(browser, None, **looks)
+    page = stranger.new_page()
+    page.goto(f"{house.base}/sign-in")
+    found["/sign-in"] = violations(page)
+    stranger.close()
+    assert {path: list_ for path, list_ in found.items() if list_} == {}
+
+
+def test_every_page_is_walked(house: Served) -> None:
+    shown = {route.path for route in house.app.routes if isinstance(route, Route) and "GET" in (route.methods or ())}
+    pages = {path for path in shown if not path.startswith("/api/") and not path.endswith(("/version", "/healthz"))}
+    assert pages - {"/sign-in"} == {route for route, _, _ in PAGES} - {""}
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_menus_and_definitions_open_by_keyboard_and_close_by_escape_and_by_a_click_elsewhere(
+    browser: Browser, house: Served, session: StorageState, scripts: bool
+) -> None:
+    context = opened(browser, session, java_script_enabled=scripts, viewport={"width": 375, "height": 800})
+    page = context.new_page()
+    page.goto(f"{house.base}{SITE}?period=today")
+    for button, shown in (
+        (".opens.site", "#menu-sites"),
+        (".opens.who", "#menu-more"),
+        (".opens.period", "#menu-periods"),
+        (".tiles .defined >> nth=0", "#about-1"),
+        (".vitals .defined >> nth=0", "#about-lcp"),
+    ):
+        assert page.locator(shown).is_hidden()
+        page.focus(button)
+        page.keyboard.press("Enter")
+        page.locator(shown).wait_for()
+        page.keyboard.press("Escape")
+        page.locator(shown).wait_for(state="hidden")
+        page.click(button)
+        page.locator(shown).wait_for()
+        page.mouse.click(3, 790)
+        page.locator(shown).wait_for(state="hidden")
+    page.click(".opens.who")
+    page.click("#menu-more >> text=What is missing")
+    assert page.url.endswith("/engineers/why")
+    page.goto(f"{house.base}{SITE}?period=today")
+    page.click(".opens.period")
+    page.click("#menu-periods >> text=90 days")
+    assert page.url.endswith("period=90d")
+    context.close()
+
+
+def test_on_a_telephone_the_header_is_one_line_and_the_chosen_period_in_sight(
+    browser: Browser, house: Served, session: StorageState
+) -> None:
+    context = opened(browser, session, viewport={"width": 375, "height": 800})
+    page = context.new_page()
+    for path in (f"{SITE}?period=12mo", f"{SITE}/by/event?period=12mo"):
+        page.goto(house.base + path)
+        header, chosen = page.locator(".top").bounding_box(), page.locator(".opens.period").bounding_box()
+        assert header
+        assert header["height"] <= 64
+        assert chosen
+        assert "Last 12 months" in page.inner_text(".opens.period")
+        assert chosen["x"] >= 0
+        assert chosen["x"] + chosen["width"] <= 375
+        assert chosen["height"] >= 44
+    # A row's name and its first two numbers are on the screen.
+    for column in (1, 2):
+        cell = page.locator(f".scroll tbody tr >> nth=0 >> td >> nth={column - 1}").bounding_box()
+        assert cell
+        assert cell["x"] + cell["width"] <= 375
+    context.close()
