@@ -163,7 +163,8 @@ def _is_small(name: str, change: float | None, current: Figures, previous: Figur
     if METRICS[name].unit == "%":
         a, b = getattr(current, name) / 100, getattr(previous, name) / 100
         variance = a * (1 - a) / max(current.visits, 1) + b * (1 - b) / max(previous.visits, 1)
-        return abs(change) < max(SMALL_POINTS, 200 * math.sqrt(variance))
+        # Damaged rows may have more bounces than visits.
+        return abs(change) < max(SMALL_POINTS, 200 * math.sqrt(max(variance, 0)))
     a, b = (current.visitors, previous.visitors) if _is_count(name) else (current.visits, previous.visits)
     by_chance = 200 * math.sqrt(1 / a + 1 / b) if a and b else math.inf
     return abs(change) < max(SMALL_PERCENT, by_chance)
