@@ -22,6 +22,7 @@ from .forms import SESSION_COOKIE
 from .period import Period, date_of, parse
 from .query import BadQuery, Query
 from .report import Reports
+from .tables import flat
 
 # Without it Excel reads a file in the code page of its machine; others skip it (Unicode, 23.8: UTF-8 signature).
 _UTF_8 = "\N{ZERO WIDTH NO-BREAK SPACE}"
@@ -134,17 +135,16 @@ class Api:
 def as_csv(rows: list[dict[str, Any]]) -> str:
     """Rows as CSV. Text that a spreadsheet would take for a formula gets an apostrophe before it."""
     out = io.StringIO()
-    if rows:
+    table = flat(rows)
+    if table:
         writer = csv.writer(out)
-        writer.writerow(rows[0])
-        for row in rows:
+        writer.writerow(table[0])
+        for row in table:
             writer.writerow([_csv_cell(value) for value in row.values()])
     return out.getvalue()
 
 
 def _csv_cell(value: Any) -> Any:
-    if isinstance(value, list):
-        return " ".join(f"{item['amount']} {item['currency']}" for item in value)
     if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
         return f"'{value}"
     return value

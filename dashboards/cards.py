@@ -6,13 +6,14 @@ In: an `Overview`. Out: small values a template walks through. Promises: no numb
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from msgspec import Struct
 
 from schema.metrics import DIMENSIONS, METRICS, OTHER, VITALS
 
 from . import names
+from .conversions import Revenue
+from .figures import Cell
 from .overview import Overview
 from .vitals import VitalCell
 
@@ -92,13 +93,15 @@ class Tile(Struct, frozen=True):
 
 
 class Line(Struct, frozen=True):
-    """A row of a table: what it is called, the length of its bar in percent, its numbers."""
+    """A row of a table: what it is called, the length of its bar in percent, its numbers. least: why they may be more;
+    "" where they are exact."""
 
     value: str
     name: str
     bar: float
     numbers: tuple[str, ...]
     folded: bool
+    least: str = ""
 
 
 class Tab(Struct, frozen=True):
@@ -146,6 +149,7 @@ def tab(dimension: str, overview: Overview) -> Tab:
             round(100 * cell.visitors / largest, 1),
             tuple(_number(column, cell, visitors) for column in columns),
             cell.value == OTHER,
+            not_shown(cell.not_shown_days, cell.of_days),
         )
         for cell in ([] if instead else cells)
     )
@@ -237,7 +241,27 @@ def _told(name: str, overview: Overview) -> tuple[str, str]:
     return ("0" if is_count and overview.hidden_days else "–"), ""
 
 
-def _number(column: str, cell: Any, visitors: int) -> str:
+def not_shown(days: int, of: int) -> str:
+    """On how many days a value or a goal is not shown; "" where on all."""
+    return f"not shown on {days} of {names.counted(of, 'day')}: few or none" if days else ""
+
+
+def told_as(text: str, certainty: str) -> str:
+    """A number that may be more begins with ≥."""
+    return f"≥ {text}" if certainty == "at least" and text != "–" else text
+
+
+def of_orders(revenue: Revenue) -> str:
+    """What a sum that may not be the whole is from; "" where it is the whole."""
+    if revenue.certainty == "exact":
+        return ""
+    if revenue.orders is not None:
+        return f"from {revenue.orders:,} of {names.counted(revenue.of_orders, 'order')}"
+    return f"from {revenue.payers:,} of {names.counted(revenue.of_payers, 'buyer')}"
+
+
+def _number(column: str, cell: Cell, visitors: int) -> str:
     if column == _SHARE:
         return names.percent(100 * cell.visitors / visitors if visitors else None)
-    return worded(column, getattr(cell, column))
+    text = worded(column, getattr(cell, column))
+    return told_as(text, cell.certainty) if isinstance(getattr(cell, column), int) else text

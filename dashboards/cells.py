@@ -29,8 +29,14 @@ _KEY = (
 )
 
 
+class Sums(Measures, gc=False):
+    """What some days add up to. days: how many have a row."""
+
+    days: int = 0
+
+
 # By dimension the keys and what they add up to.
-Cells = dict[str, dict[str, Measures]]
+Cells = dict[str, dict[str, Sums]]
 
 
 def cells_of(
@@ -64,26 +70,25 @@ def _by_visitors(cells: Cells) -> Cells:
     return {name: dict(sorted(values.items(), key=_place)) for name, values in cells.items()}
 
 
-def _place(cell: tuple[str, Measures]) -> tuple[int, str]:
-    return -cell[1].visitors, cell[0]
+def _place(cell: tuple[str, Sums]) -> tuple[bool, int, str]:
+    # What is folded is always wanted, however little it is.
+    return cell[0] != OTHER, -cell[1].visitors, cell[0]
 
 
-def _most_visited(
-    dimension: str, known: dict[str, Measures], new: dict[str, Measures], most: int
-) -> dict[str, Measures]:
+def _most_visited(dimension: str, known: dict[str, Sums], new: dict[str, Sums], most: int) -> dict[str, Sums]:
     """The first of both together; of the whole site all. known: the most visited first."""
     if not dimension:
         return known | new  # of a day there is only one of them
     added = {value: known[value].visitors if value in known else 0 for value in new}
-    places = [(-more.visitors - added[value], value) for value, more in new.items()]
+    places = [(value != OTHER, -more.visitors - added[value], value) for value, more in new.items()]
     # Of those that nothing is added to only the first can be among the first.
     places += islice((_place(item) for item in known.items() if item[0] not in new), most)
-    first = [value for _, value in nsmallest(most, places)]
+    first = [value for *_, value in nsmallest(most, places)]
     return {value: _plus(known.get(value), new.get(value)) for value in first}
 
 
-def _plus(one: Measures | None, other: Measures | None) -> Measures:
-    return Measures(*map(add, astuple(one), astuple(other))) if one and other else one or other or Measures()
+def _plus(one: Sums | None, other: Sums | None) -> Sums:
+    return Sums(*map(add, astuple(one), astuple(other))) if one and other else one or other or Sums()
 
 
 def _read_cells(
@@ -94,21 +99,24 @@ def _read_cells(
     measures = ", ".join(MEASURES)
     condition = "dimension = '' OR day >= {shown:Date}" if values else "dimension = ''"
     grains: tuple[Grain, ...] = ("day", "hour") if hourly else ("day",)
-    columns, of_months = (f"dimension, {key} AS key, {measures}" for key in (_KEY, "value"))
+    columns, of_months = (
+        f"dimension, {key} AS key, {measures}, {days} AS days" for key, days in ((_KEY, "1"), ("value", "days"))
+    )
     source = rows_of("cells", columns, condition, span, *grains, of_months=of_months)
     found: Cells = {}
     if not source:
         return found
-    key = "key" if source.startswith("(") else _KEY
-    sql = f"SELECT dimension, {key} AS k, {SUMS} FROM {source} GROUP BY dimension, k "
+    key, days = ("key", "sum(days)") if source.startswith("(") else (_KEY, "count()")
+    sql = f"SELECT dimension, {key} AS k, {SUMS}, {days} FROM {source} GROUP BY dimension, k "
     if most:
-        sql += "ORDER BY sum(visitors) DESC, k LIMIT {most:UInt32} BY dimension, if(dimension = '', k, '')"
+        sql += f"ORDER BY k = '{OTHER}' DESC, sum(visitors) DESC, k "
+        sql += "LIMIT {most:UInt32} BY dimension, if(dimension = '', k, '')"
     else:
         sql += "LIMIT {all:UInt32}"
     for dimension, value, *sums in store.rows(
         sql, span.parameters | {"shown": first, "most": most, "all": of_all}, **store.brief
     ):
-        found.setdefault(dimension, {})[value] = Measures(*sums)
+        found.setdefault(dimension, {})[value] = Sums(*sums)
     return found
 
 
@@ -125,7 +133,7 @@ def _read_open(store: Store, span: Span, first: dt.date, values: bool, hourly: b
         else:
             key, wanted = f"{grain} {day} {start} {value}", True
         if wanted and (hourly or grain == "day"):
-            of, measures = found.setdefault(dimension, {}), Measures(*sums)
+            of, measures = found.setdefault(dimension, {}), Sums(*(*sums, 1))
             of[key] = _plus(of.get(key), measures)
     return found
 
@@ -150,4 +158,4 @@ def whole_site(
 
 def summed(measures: Iterable[Measures]) -> Measures:
     """What they add up to; there is one at least."""
-    return Measures(*map(sum, zip(*map(astuple, measures), strict=True)))
+    return Measures(*map(sum, zip(*(astuple(one)[: len(MEASURES)] for one in measures), strict=True)))

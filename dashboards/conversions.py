@@ -1,19 +1,24 @@
 """Goals reached and money earned.
 
 In: a condition over the conversions rollup. Out: one `Goal` for each goal, the most reached first.
-Promises: money is never added over currencies.
+Promises: money is never added over currencies; a sum that may not be the whole says so, and of how many it is, out of
+numbers alone that are published anyway.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
-from msgspec import Struct, to_builtins
+from msgspec import Struct, field, to_builtins
 from msgspec.structs import replace
 
+from schema.currency import DECIMALS
 from schema.store import Row, Store
 
+from .figures import Certainty
 from .source import Span, open_rows, rows_of
 
 # Open days of more rows are added up by the store.
@@ -21,21 +26,31 @@ _MOST_OPEN = 1_000
 
 
 class Revenue(Struct, frozen=True):
-    """amount is in the currency's minor units; payers are people."""
+    """amount is in the currency's minor units, value the same as a decimal number. payers are people; of_payers: how
+    many reached the goal. orders: how many orders it is from, None where that is not known; of_orders: of how many."""
 
     currency: str
     amount: int
+    value: str
     payers: int
+    of_payers: int
+    orders: int | None
+    of_orders: int
+    certainty: Certainty
 
 
 class Goal(Struct, frozen=True):
-    """converters are people, conversions are how often; conversion_rate is in percent of all visitors."""
+    """converters are people, conversions are how often; conversion_rate is in percent of all visitors. not_shown_days:
+    on how many days, of_days of which there is data, few or none reached it."""
 
     goal: str
     converters: int
     conversions: int
     conversion_rate: float | None
     revenue: tuple[Revenue, ...] = ()
+    certainty: Certainty = "exact"
+    not_shown_days: int = 0
+    of_days: int = 0
 
     def row(self) -> dict[str, Any]:
         """The goal as a row of `footfall stats`."""
@@ -45,21 +60,20 @@ class Goal(Struct, frozen=True):
             "conversions": self.conversions,
             "conversion_rate": self.conversion_rate,
             "revenue": to_builtins(list(self.revenue)),
+            "certainty": self.certainty,
+            "not_shown_days": self.not_shown_days,
+            "of_days": self.of_days,
         }
 
 
-def goals_of(store: Store, span: Span, condition: str, parameters: dict[str, Any] | None = None) -> list[Goal]:
-    """The goals of the rows that meet the condition, without a rate."""
-    return goals_in(goal_rows(store, span, condition, parameters))
-
-
 def goal_rows(store: Store, span: Span, condition: str, parameters: dict[str, Any] | None = None) -> list[Row]:
-    """What goals and currencies add up to: rows of goal, currency, converters, conversions, amount, payers."""
-    columns = "goal, currency, converters, conversions, amount, payers"
+    """What each goal and currency is on each day: rows of day, goal, currency, converters, conversions, amount,
+    payers."""
+    columns = "day, goal, currency, converters, conversions, amount, payers"
     source = rows_of("conversions", columns, condition, span)
     sql = (
-        "SELECT goal, currency, sum(converters), sum(conversions), sum(amount), sum(payers) "
-        f"FROM {source} GROUP BY goal, currency"
+        "SELECT day, goal, currency, sum(converters), sum(conversions), sum(amount), sum(payers) "
+        f"FROM {source} GROUP BY day, goal, currency"
     )
     return store.rows(sql, span.parameters | (parameters or {}), **store.brief) if source else []
 
@@ -70,28 +84,56 @@ def open_goal_rows(store: Store, span: Span) -> list[Row]:
     rows = open_rows(store, "conversions", columns, span, _MOST_OPEN, "dimension = ''")
     if rows is None:
         return goal_rows(store, span.open(), "dimension = ''")
-    return [row[2:] for row in rows if row[1] == "day"]
+    return [(row[0], *row[2:]) for row in rows if row[1] == "day"]
 
 
-def summed_rows(rows: Iterable[Row]) -> list[Row]:
-    """Such rows, each goal and currency once, in their order."""
-    counted: dict[tuple[str, str], list[list[int]]] = {}
-    for goal, currency, *counts in rows:
-        counted.setdefault((goal, currency), []).append(counts)
-    return [(*key, *map(sum, zip(*counts, strict=True))) for key, counts in sorted(counted.items())]
+class _Day(Struct):
+    """A goal on one day. paid: by currency how much, and by how many people."""
+
+    converters: int = 0
+    conversions: int = 0
+    paid: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
-def goals_in(rows: Iterable[Row]) -> list[Goal]:
-    """The goals of such rows, added up, without a rate."""
-    people: dict[str, tuple[int, int]] = {}
-    revenue: dict[str, list[Revenue]] = {}
-    for goal, currency, converters, conversions, amount, payers in summed_rows(rows):
+def goals_in(rows: Iterable[Row], k: int, of_days: int, in_part: bool = False) -> list[Goal]:
+    """The goals of such rows, added up, without a rate. of_days: how many days have data. in_part: rows of values, of
+    which some may be hidden on every day."""
+    by_goal: dict[str, dict[dt.date, _Day]] = {}
+    for day, goal, currency, converters, conversions, amount, payers in rows:
+        of_day = by_goal.setdefault(goal, {}).setdefault(day, _Day())
         if currency:
-            revenue.setdefault(goal, []).append(Revenue(currency, amount, payers))
+            of_day.paid[currency] = (amount, payers)
         else:
-            people[goal] = (converters, conversions)
-    goals = [Goal(goal, *counts, None, tuple(revenue.get(goal, ()))) for goal, counts in people.items()]
+            of_day.converters, of_day.conversions = converters, conversions
+    goals = [_goal(goal, list(days.values()), k, of_days, in_part) for goal, days in by_goal.items()]
     return sorted(goals, key=lambda goal: (-goal.converters, goal.goal))
+
+
+def _goal(name: str, days: list[_Day], k: int, of_days: int, in_part: bool) -> Goal:
+    shown = sum(day.converters > 0 for day in days)
+    # Where everything is shown, a day without the goal is one on which nobody reached it.
+    missing = max(0, of_days - shown) if k > 1 else 0
+    certainty: Certainty = "at least" if missing or (in_part and k > 1) else "exact"
+    converters, conversions = sum(day.converters for day in days), sum(day.conversions for day in days)
+    revenue = []
+    for currency in sorted({currency for day in days for currency in day.paid}):
+        paying = [day for day in days if currency in day.paid]
+        amount, payers = map(sum, zip(*(day.paid[currency] for day in paying), strict=True))
+        # How many orders an amount is from is told of days on which all who ordered paid, and in this currency. Counted
+        # elsewhere it would tell, subtracted, what fewer than k others did.
+        alone = all(len(day.paid) == 1 and day.paid[currency][1] == day.converters for day in paying)
+        orders = sum(day.conversions for day in paying) if alone else None
+        whole = k == 1 or (certainty == "exact" and orders == conversions)
+        value = decimal_of(amount, currency)
+        sure: Certainty = "exact" if whole else "at least"
+        revenue.append(Revenue(currency, amount, value, payers, converters, orders, conversions, sure))
+    return Goal(name, converters, conversions, None, tuple(revenue), certainty, missing, of_days)
+
+
+def decimal_of(amount: int, currency: str) -> str:
+    """Minor units as a decimal number: 412050 is 4120.50 of pounds and 412050 of yen."""
+    decimals = DECIMALS.get(currency, 2)
+    return f"{Decimal(amount).scaleb(-decimals):.{decimals}f}"
 
 
 def rated(goals: list[Goal], visitors: int) -> list[Goal]:

@@ -24,8 +24,8 @@ from schema.store import Row, Store
 
 from .cells import Cells, cells_of, summed, whole_site
 from .comparison import Comparison, Hour, Known, compare_days, compare_hours, nothing_compared
-from .conversions import Goal, goal_rows, goals_in, open_goal_rows, rated, summed_rows
-from .figures import Cell, Figures, cell_of, figures_of
+from .conversions import Goal, goal_rows, goals_in, open_goal_rows, rated
+from .figures import Cell, Coverage, Figures, cell_of, figures_of
 from .months import WORTH_ROWS, Month
 from .period import Period
 from .released import Released
@@ -155,6 +155,10 @@ def read(
     else:
         both = known_hours(today), known_hours(compared.first)
         comparison = compare_hours(compared, now, *both, step > 1, released.k)
+    states = [state(day) for day in _days_of(period)]
+    data_days = states.count("measured")
+    small = len(released.suppressed)
+    reached = goals_in(goals.result(), released.k, data_days + small)
     return Overview(
         site=site.key,
         period=period,
@@ -164,13 +168,13 @@ def read(
         totals=totals or Figures(),
         series=series(period),
         previous_series=series(compared),
-        tables=_tables(cells, rows),
-        goals=tuple(rated(goals.result(), totals.visitors if totals else 0)),
+        tables=_tables(cells, rows, data_days + small, released.k),
+        goals=tuple(rated(reached, totals.visitors if totals else 0)),
         vitals=tuple(vitals.result()),
         count_only=_closed_alone(count_only.result(), released, today) // step * step,
         folded_hours=folded.get(period.first, 0) if hourly else 0,
-        hidden_days=sum(state(day) in ("hidden", "open") for day in _days_of(period)),
-        data_days=sum(state(day) == "measured" for day in _days_of(period)),
+        hidden_days=states.count("hidden") + states.count("open"),
+        data_days=data_days,
         since=since,
         until=max([*filter(None, [released.through]), *by_day], default=None),
         released=released,
@@ -188,17 +192,17 @@ def _whole_months(released: Released, period: Period) -> list[Month]:
     return months if sum(month.rows for month in months) >= WORTH_ROWS else []
 
 
-def _goals(store: Store, remembered: Remembered, released: Released, period: Period) -> list[Goal]:
-    """The goals of the whole site. Days of months are known already, also those of a month that is not whole."""
+def _goals(store: Store, remembered: Remembered, released: Released, period: Period) -> list[Row]:
+    """What `goal_rows` tells of the whole site. Days of months are known already, also of one that is not whole."""
     span = released.span.part(period.first, period.last)
 
     def closed() -> list[Row]:
-        rows = [row[1:] for month in released.months for row in month.goals if period.first <= row[0] <= period.last]
+        rows = [row for month in released.months for row in month.goals if period.first <= row[0] <= period.last]
         others = span.less(span.released & _days_in(released.months)).closed()
-        return summed_rows([*rows, *goal_rows(store, others, "dimension = ''")])
+        return [*rows, *goal_rows(store, others, "dimension = ''")]
 
     rows = remembered.get(("goals", span.closed(), released.mark), closed, len)
-    return goals_in([*rows, *open_goal_rows(store, span)] if span.has_open else rows)
+    return [*rows, *open_goal_rows(store, span)] if span.has_open else rows
 
 
 def _vitals(store: Store, remembered: Remembered, span: Span, mark: int, rows: int) -> list[VitalCell]:
@@ -240,15 +244,19 @@ def _version_of(totals: Figures | None) -> str:
     return hashlib.blake2b(repr(totals).encode(), digest_size=8).hexdigest()
 
 
-def _tables(cells: Cells, rows: int) -> dict[str, tuple[Cell, ...]]:
+def _tables(cells: Cells, rows: int, days: int, k: int) -> dict[str, tuple[Cell, ...]]:
     """The table of every dimension. Pageviews are no custom event, and of campaigns only what has one is of interest;
-    everything folded comes last."""
+    everything folded comes last, beside the rows. days: how many have data, also too little to show."""
     tables = {}
     for name in DIMENSIONS:
         unwanted = PAGEVIEW if name == "event" else "" if name.startswith("utm_") else None
-        shown = [cell for cell in cells.get(name, {}).items() if cell[0] != unwanted]
-        shown.sort(key=lambda cell: cell[0] == OTHER)
-        tables[name] = tuple(cell_of(*cell) for cell in shown[:rows])
+        found = cells.get(name, {})
+        # A value that is there on every day tells that something of the dimension is.
+        most = max([sums.days for sums in found.values()], default=0)
+        coverage = Coverage(days, days - most, OTHER in found) if k > 1 else Coverage(days, 0, False)
+        named = [value for value in found if value not in (unwanted, OTHER)][:rows]
+        shown = [*named, OTHER] if OTHER in found else named
+        tables[name] = tuple(cell_of(value, found[value], found[value].days, coverage) for value in shown)
     return tables
 
 

@@ -21,7 +21,8 @@ from schema.site import Site
 from schema.store import Store
 
 from . import overview
-from .conversions import goals_of, rated
+from .conversions import goal_rows, goals_in, rated
+from .figures import Coverage
 from .months import LEAST_DAYS, months_of
 from .period import Period
 from .query import MAX_ROWS, BadQuery, Query
@@ -39,6 +40,7 @@ ROUNDED = (
 )
 SUM_OF_VALUES = "One visitor may be counted under several of these values, so the totals are sums over values."
 TOO_FEW_BEHIND = "A rate or a time is left out where fewer than {} people contributed to it, and where it would follow."
+AT_LEAST = "“At least”: on days on which a value is not shown few or none came (not_shown_days of of_days)."
 _TOTALS = ("visitors", "visits", "pageviews", "bounce_rate", "visit_duration", "events", "views_per_visit")
 _POOL = 4
 _LONGEST_OPENING_S = 30
@@ -124,7 +126,12 @@ class Reports:
             notes.append(TOO_FEW.format(released.k))
         if site.key in self._rounded and (released.through is None or query.last > released.through):
             notes.append(ROUNDED.format(site.release_k or self._release_k))
-        rows = self._rows(query, site, released.span, totals["visitors"])
+        coverage = self._coverage(query, released)
+        rows = self._rows(query, site, released.span, totals["visitors"], released.k, coverage)
+        # Of filtered values some may be hidden on any day.
+        at_least = bool(released.suppressed) or (query.filtered and bool(coverage.missing or coverage.folded))
+        if at_least or any(row.get("certainty") == "at least" for row in rows):
+            notes.append(AT_LEAST)
         if released.k > 1 and any(value is None for row in rows for value in row.values()):
             notes.append(TOO_FEW_BEHIND.format(released.k))
         return {
@@ -136,6 +143,8 @@ class Reports:
             "by": query.by,
             "timezone": site.timezone,
             "k": released.k,
+            "certainty": "at least" if at_least else "exact",
+            "of_days": coverage.days,
             "suppressed_days": [day.isoformat() for day in released.suppressed],
             "notes": notes,
         }
@@ -169,15 +178,29 @@ class Reports:
     def _released(self, site: Site, first: dt.date, last: dt.date) -> Released:
         return released_days(self._store, site.key, first, last, site.release_k or self._release_k)
 
-    def _rows(self, query: Query, site: Site, span: Span, visitors: int) -> list[dict[str, Any]]:
+    def _coverage(self, query: Query, released: Released) -> Coverage:
+        """On how many days there is anything, and anything of the dimension that is asked for."""
+        columns = "dimension, value"
+        source = rows_of("cells", columns, "dimension IN ('', {dimension:String})", released.span)
+        sql = f"SELECT dimension, max(n), max(value = '{OTHER}') FROM (SELECT {columns}, count() AS n FROM {source} "
+        bound = released.span.parameters | {"dimension": query.dimension}
+        found = {row[0]: row[1:] for row in self._store.rows(f"{sql} GROUP BY {columns}) GROUP BY dimension", bound)}
+        small = len(released.suppressed)
+        days = small + int(found.get("", (0, 0))[0])
+        shown, folded = found.get(query.dimension, (0, 0))
+        return Coverage(days, days - shown, bool(folded)) if released.k > 1 else Coverage(days, 0, False)
+
+    def _rows(
+        self, query: Query, site: Site, span: Span, visitors: int, k: int, coverage: Coverage
+    ) -> list[dict[str, Any]]:
         condition, parameters = query.condition(query.by)
         parameters["dimension"] = query.dimension
         match query.by:
             case "":
                 return []
             case "goal":
-                found = goals_of(self._store, span, f"dimension = {{dimension:String}} AND {condition}", parameters)
-                goals = rated(found, visitors)
+                found = goal_rows(self._store, span, f"dimension = {{dimension:String}} AND {condition}", parameters)
+                goals = rated(goals_in(found, k, coverage.days, in_part=query.filtered), visitors)
                 return [goal.row() for goal in goals[: query.limit]]
             case "vital":
                 vitals = vitals_of(self._store, span, f"dimension = {{dimension:String}} AND {condition}", parameters)
@@ -186,24 +209,43 @@ class Reports:
                 rows = self._cells(query, span, "hour", _metrics_of(query), query.dimension)
                 return [_at_local_hour(row, site) for row in rows]
             case _:
-                return self._cells(query, span, query.by, _metrics_of(query), query.dimension)
+                return self._cells(query, span, query.by, _metrics_of(query), query.dimension, coverage)
 
-    def _cells(self, query: Query, span: Span, by: str, metrics: Sequence[str], dimension: str) -> list[dict[str, Any]]:
-        """Rows of metrics, one for each value of `by`; one row where by is ""."""
+    def _cells(
+        self,
+        query: Query,
+        span: Span,
+        by: str,
+        metrics: Sequence[str],
+        dimension: str,
+        coverage: Coverage | None = None,
+    ) -> list[dict[str, Any]]:
+        """Rows of metrics, one for each value of `by`, what is folded last and besides; one row where by is ""."""
         condition, parameters = query.condition()
         columns = f"day, period, value, {', '.join(MEASURES)}"
         grain: Grain = "hour" if by == "hour" else "day"
         source = rows_of("cells", columns, f"dimension = {{dimension:String}} AND {condition}", span, grain)
         # Folded hours are one row of their day; it has no hour to show.
         key = f"if(value = '{OTHER}', value, {_SPLITS['hour']})" if by == "hour" else _SPLITS.get(by, "value")
-        tail = "" if not by else "GROUP BY key ORDER BY " + ("key" if by in _SPLITS else "sum(visitors) DESC, key")
-        sql = f"SELECT {key if by else repr('')} AS key, {SUMS} FROM {source} {tail} LIMIT {{limit:UInt32}}"
-        parameters |= {"dimension": dimension, "limit": MAX_ROWS if by in _SPLITS else query.limit}
+        # However little it is, it is not cut.
+        most_visited = f"key = '{OTHER}' DESC, sum(visitors) DESC, key"
+        tail = "" if not by else "GROUP BY key ORDER BY " + ("key" if by in _SPLITS else most_visited)
+        sql = f"SELECT {key if by else repr('')} AS key, {SUMS}, count() FROM {source} {tail} LIMIT {{limit:UInt32}}"
+        parameters |= {"dimension": dimension, "limit": MAX_ROWS if by in _SPLITS else query.limit + 1}
         found = self._store.rows(sql, span.parameters | parameters)
+        if by in DIMENSIONS:
+            named = [row for row in found if row[0] != OTHER][: query.limit]
+            found = [*named, *(row for row in found if row[0] == OTHER)]
         return [
-            {"value": value, **{name: METRICS[name].of(sums) for name in metrics}}
-            for value, sums in ((row[0], Measures(*row[1:])) for row in found)
+            {"value": value, **{name: METRICS[name].of(Measures(*sums)) for name in metrics}}
+            | (_certainty(coverage, value, days) if coverage and by in DIMENSIONS else {})
+            for value, *sums, days in found
         ]
+
+
+def _certainty(coverage: Coverage, value: str, days: int) -> dict[str, Any]:
+    missing = coverage.not_shown(value, days)
+    return {"certainty": coverage.certainty(missing), "not_shown_days": missing, "of_days": coverage.days}
 
 
 def _metrics_of(query: Query) -> list[str]:

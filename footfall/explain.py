@@ -8,6 +8,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from dashboards.tables import flat
+
 from .intake import Summary
 
 
@@ -29,8 +31,9 @@ def stats_table(answer: dict[str, Any]) -> str:
     parts = [f"{answer['site']}, {answer['from']} to {answer['to']}", ""]
     parts.append(table(["total", "value"], [[name, text_of(value)] for name, value in answer["totals"].items()]))
     if answer["rows"]:
-        columns = list(answer["rows"][0])
-        rows = [[text_of(row.get(name)) for name in columns] for row in answer["rows"]]
+        told = flat(answer["rows"])
+        columns = list(told[0])
+        rows = [[text_of(row.get(name)) for name in columns] for row in told]
         parts += ["", table([answer.get("by") or "value", *columns[1:]], rows)]
     parts += ["", *answer.get("notes", [])] if answer.get("notes") else []
     if answer.get("suppressed_days"):

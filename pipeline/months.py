@@ -115,8 +115,9 @@ def _selected(columns: Sequence[str], sums: dict[str, str]) -> str:
     return ", ".join(sums.get(column, column) for column in columns)
 
 
+_OF_VALUE = {"dimension": "dimension", "value": "value", "days": "count()"}
 _CELLS = f"""
-    {insert("months_cells", _OF_MONTH | {"dimension": "dimension", "value": "value"} | _sums("cells"))}
+    {insert("months_cells", _OF_MONTH | _OF_VALUE | _sums("cells"))}
     FROM released_cells {_RELEASED} AND dimension != ''
     GROUP BY dimension, value"""
 

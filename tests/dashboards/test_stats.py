@@ -133,15 +133,19 @@ def test_goals_have_rates_and_revenue_by_currency(ask: Any, rollups: Any, ago: A
     rollups.revenue(ago(1), "Purchase", "EUR", 123_450, 8)
     rollups.revenue(ago(1), "Purchase", "JPY", 9000, 5)
     purchase, signup = ask("goal")["rows"]
+    of = {"of_payers": 30, "orders": None, "of_orders": 31, "certainty": "at least"}
     assert purchase == {
         "value": "Purchase",
         "visitors": 30,
         "conversions": 31,
         "conversion_rate": 15.0,
         "revenue": [
-            {"currency": "EUR", "amount": 123_450, "payers": 8},
-            {"currency": "JPY", "amount": 9000, "payers": 5},
+            {"currency": "EUR", "amount": 123_450, "value": "1234.50", "payers": 8, **of},
+            {"currency": "JPY", "amount": 9000, "value": "9000", "payers": 5, **of},
         ],
+        "certainty": "exact",
+        "not_shown_days": 0,
+        "of_days": 1,
     }
     assert (signup["visitors"], signup["conversion_rate"], signup["revenue"]) == (10, 5.0, [])
     assert [row["conversion_rate"] for row in ask("goal", "country==DE")["rows"]] == [10.0]
@@ -191,6 +195,9 @@ def test_metrics_can_be_chosen(ask: Any, rollups: Any, ago: Ago) -> None:
         "visitors",
         "pageviews",
         "exit_rate",
+        "certainty",
+        "not_shown_days",
+        "of_days",
     ]
 
 
