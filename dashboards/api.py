@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Route
 from schema.site import Site
 
 from .access import Accounts
+from .arguments import PERIOD, refuse_unknown
 from .forms import SESSION_COOKIE
 from .period import Period, date_of, parse
 from .query import BadQuery, Query
@@ -72,14 +73,15 @@ class Api:
 
     def routes(self) -> list[BaseRoute]:
         """Every endpoint; none answers without a session."""
-        table: tuple[tuple[str, Callable[[Request], Response]], ...] = (
-            ("/api/sites", self.list_sites),
-            ("/api/sites/{key}/overview", self.show_overview),
-            ("/api/sites/{key}/stats", self.show_stats),
-            ("/api/sites/{key}/stats.csv", self.export_stats),
-            ("/api/sites/{key}/version", self.show_version),
+        question = (*PERIOD, "by", "filter", "limit", "metrics")
+        table: tuple[tuple[str, Callable[[Request], Response], tuple[str, ...]], ...] = (
+            ("/api/sites", self.list_sites, ()),
+            ("/api/sites/{key}/overview", self.show_overview, PERIOD),
+            ("/api/sites/{key}/stats", self.show_stats, question),
+            ("/api/sites/{key}/stats.csv", self.export_stats, question),
+            ("/api/sites/{key}/version", self.show_version, PERIOD),
         )
-        return [Route(path, self._signed_in(endpoint), methods=["GET"]) for path, endpoint in table]
+        return [Route(path, self._signed_in(endpoint, takes), methods=["GET"]) for path, endpoint, takes in table]
 
     def list_sites(self, request: Request) -> Response:
         """GET /api/sites"""
@@ -120,13 +122,16 @@ class Api:
         filters = request.query_params.getlist("filter")
         return self._reports.stats(query_of(site, request.query_params, filters, period))
 
-    def _signed_in(self, endpoint: Callable[[Request], Response]) -> Callable[[Request], Response]:
+    def _signed_in(
+        self, endpoint: Callable[[Request], Response], takes: tuple[str, ...]
+    ) -> Callable[[Request], Response]:
         def answer(request: Request) -> Response:
             if self._accounts.session(request.cookies.get(SESSION_COOKIE)) is None:
                 return refusal(401, "sign in first: this interface uses the session of the dashboard")
             key = request.path_params.get("key")
             if key is not None and key not in self._reports.sites:
                 return refusal(404, f"there is no site {key!r}")
+            refuse_unknown(request.query_params, takes)
             return endpoint(request)
 
         return answer

@@ -8,6 +8,7 @@ Promises: a token tells nothing about the session, which alone is what it is mad
 from __future__ import annotations
 
 import hmac
+import secrets
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
@@ -22,6 +23,7 @@ TOKEN = "form_token"  # noqa: S105 - a field's name
 SESSION_COOKIE = "footfall_session"
 # What the sign-in form is bound to, before there is a session.
 FORM_COOKIE = "footfall_form"
+_DIGEST = 32
 
 
 async def body_of(request: Request) -> bytes:
@@ -48,12 +50,32 @@ async def form_of(request: Request) -> dict[str, str]:
 
 
 def token_of(cookie: str) -> str:
-    """The token of the forms that are shown to the browser with that cookie."""
-    return hmac.new(cookie.encode("utf-8", "surrogatepass"), b"footfall form", "sha256").hexdigest()
+    """A token for the forms that are shown to the browser with that cookie. It is another one every time, and proves
+    the same: what stays the same could be read from the length of compressed pages (`compress`)."""
+    mask = secrets.token_bytes(_DIGEST)
+    return (mask + _xor(mask, _proof_of(cookie))).hex()
 
 
 def is_proven(form: Mapping[str, str], cookies: Mapping[str, str]) -> bool:
     """Whether the form was shown to this browser: also before it signed in in another tab."""
-    given = form.get(TOKEN, "").encode()
+    try:
+        token = bytes.fromhex(form.get(TOKEN, ""))
+    except ValueError:
+        return False
+    given = _xor(token[:_DIGEST], token[_DIGEST:])
     bound = [cookies[name] for name in (SESSION_COOKIE, FORM_COOKIE) if cookies.get(name)]
-    return any(hmac.compare_digest(given, token_of(cookie).encode()) for cookie in bound)
+    return len(token) == 2 * _DIGEST and any(hmac.compare_digest(given, _proof_of(cookie)) for cookie in bound)
+
+
+def _proof_of(cookie: str) -> bytes:
+    return hmac.digest(cookie.encode("utf-8", "surrogatepass"), b"footfall form", "sha256")
+
+
+def _xor(one: bytes, other: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(one, other, strict=False))
+
+
+def local_path(target: str) -> str:
+    """The target if it is a path on this server, else `/`. Browsers read `\\` as `/` and skip control characters."""
+    safe = target.startswith("/") and not target.startswith("//") and "\\" not in target and target.isprintable()
+    return target if safe else "/"

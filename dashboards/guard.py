@@ -13,15 +13,16 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from schema.host import authority
 
 from .forms import body_of, fields_of, is_proven
+from .problems import Problems
 from .query import BadQuery
 
 _POLICY = "; ".join(
@@ -47,20 +48,17 @@ _HEADERS = {
 }
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _PORT = re.compile(r":\d+\Z", re.ASCII)
-_REFUSAL = (
-    "403: this request did not come from a page of this dashboard. Open the page anew and try again; behind a proxy, "
-    "let it pass on the Host header with its port, or set dashboards.public_url.\n"
-)
 
 Asked = Literal["by us", "by others", "by somebody"]
 
 
 class Guard:
-    """Middleware. https: whether browsers reach us by TLS, so that they may be told to insist on it. public_url: how
-    they reach us, "" where nobody has said."""
+    """Middleware. problems: how a refusal and a defect are answered. https: whether browsers reach us by TLS, so that
+    they may be told to insist on it. public_url: how they reach us, "" where nobody has said."""
 
-    def __init__(self, app: ASGIApp, https: bool = False, public_url: str = "") -> None:
+    def __init__(self, app: ASGIApp, problems: Problems, https: bool = False, public_url: str = "") -> None:
         self._app = app
+        self._problems = problems
         self._https = https
         self._public = f"{public_url.partition('://')[0]}://{authority(public_url)}"
 
@@ -87,14 +85,15 @@ class Guard:
             if asked == "by somebody":
                 asked, receive = await _look_for_token(scope, receive)
             if asked != "by us":
-                await PlainTextResponse(_REFUSAL, 403)(scope, receive, send_guarded)
+                refusal = await run_in_threadpool(self._problems.forbid, Request(scope))
+                await refusal(scope, receive, send_guarded)
                 return
         try:
             await self._app(scope, receive, send_guarded)
         except Exception:
             # Starlette's own answer to a defect is made outside of every middleware and would lack the headers.
             if not started:
-                answer = PlainTextResponse("500: something is wrong here; it was logged\n", 500)
+                answer = await run_in_threadpool(self._problems.say_broken, Request(scope))
                 await answer(scope, receive, send_guarded)
             raise
 

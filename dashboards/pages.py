@@ -29,15 +29,18 @@ from schema.site import Site
 from . import cards, charts, engineers, names
 from .access import MIN_PASSWORD, AccountRefused, Accounts, TooManyFailures, User
 from .api import json, period_of, refusal
+from .arguments import PERIOD, refuse_unknown
 from .engineers import Compare, Why
-from .forms import FORM_COOKIE, SESSION_COOKIE, TOKEN, form_of, token_of
+from .forms import FORM_COOKIE, SESSION_COOKIE, TOKEN, form_of, local_path, token_of
 from .period import PERIODS
+from .problems import Problems
 from .query import Query
 from .report import Reports
 from .settings import DashboardSettings
 
 HERE = Path(__file__).parent
 _MAX_TABLE = 500
+_OF_TABLES = (*PERIOD, "contains")
 
 Page = Callable[[Request, User], Response]
 # From which network a request comes, coarsely, as only the composition root can tell.
@@ -65,6 +68,7 @@ class Pages:
         self._why = why
         self._network_of = network_of
         self._base = settings.base
+        self.problems = Problems(self._page, reports, accounts, self._base)
         self._templates = _templates(self._base)
         self._templates.globals["engineers_path"] = self._base + engineers.PATH if compare else ""
         self._templates.globals["why_path"] = self._base + engineers.WHY_PATH if why else ""
@@ -73,13 +77,13 @@ class Pages:
         """Every page."""
         return [
             Route("/", self._signed_in(self.list_sites), methods=["GET"]),
-            Route("/sites/{key}", self._signed_in(self.show_site), methods=["GET"]),
-            Route("/sites/{key}/by/{dimension}", self._signed_in(self.show_table), methods=["GET"]),
+            Route("/sites/{key}", self._signed_in(self.show_site, *PERIOD), methods=["GET"]),
+            Route("/sites/{key}/by/{dimension}", self._signed_in(self.show_table, *_OF_TABLES), methods=["GET"]),
             Route("/sign-in", self.show_sign_in, methods=["GET"]),
             Route("/sign-in", self.post_sign_in, methods=["POST"]),
             Route("/sign-in/{token}", self.redeem_link, methods=["GET"]),
             Route("/sign-out", self.post_sign_out, methods=["POST"]),
-            Route("/account", self._signed_in(self.show_account), methods=["GET"]),
+            Route("/account", self._signed_in(self.show_account, "saved"), methods=["GET"]),
             Route("/account", self.post_account, methods=["POST"]),
             *self._engineers_routes(),
             *self._why_routes(),
@@ -124,7 +128,7 @@ class Pages:
         site = self._site(request)
         dimension = request.path_params["dimension"]
         if dimension not in DIMENSIONS:
-            raise HTTPException(404)
+            raise HTTPException(404, f"there is no table by {dimension!r}; there are {', '.join(DIMENSIONS)}")
         period = period_of(self._reports, site, request.query_params)
         contains = request.query_params.get("contains", "")
         filters = [f"{dimension}~{contains}"] if contains else []
@@ -152,7 +156,8 @@ class Pages:
         )
 
     def show_sign_in(self, request: Request) -> Response:
-        """GET /sign-in"""
+        """GET /sign-in?next="""
+        refuse_unknown(request.query_params, ("next",), from_links=True)
         return self._sign_in_form(request, local_path(request.query_params.get("next", "/")))
 
     async def post_sign_in(self, request: Request) -> Response:
@@ -165,10 +170,11 @@ class Pages:
         purpose = request.headers.get("sec-purpose") or request.headers.get("purpose") or ""
         if request.method == "HEAD" or "prefetch" in purpose:
             return Response(status_code=204)
+        refuse_unknown(request.query_params, (), from_links=True)
         session = self._accounts.redeem(request.path_params["token"])
         if session is None:
             text = "A sign-in link works once, within 24 hours. `footfall sign-in` on the server prints a new one."
-            return self.message(410, "This link no longer works", text)
+            return self.problems.answer(request, 410, "This link no longer works", text)
         return self._with_session(self._to("/"), session)
 
     async def post_sign_out(self, request: Request) -> Response:
@@ -226,16 +232,13 @@ class Pages:
         def show_version(request: Request) -> Response:
             if self._accounts.session(request.cookies.get(SESSION_COOKIE)) is None:
                 return refusal(401, "sign in first")
+            refuse_unknown(request.query_params, ())
             return json({"version": why().version})
 
         return [
             Route(engineers.WHY_PATH, self._signed_in(show), methods=["GET"]),
             Route(f"{engineers.WHY_PATH}/version", show_version, methods=["GET"]),
         ]
-
-    def message(self, status: int, title: str, text: str) -> HTMLResponse:
-        """A page that only says something."""
-        return self._page("message.html", status, title=title, text=text)
 
     def _sign_in(self, request: Request, form: dict[str, str]) -> Response:
         name, next_path = form.get("name", ""), local_path(form.get("next", "/"))
@@ -300,12 +303,15 @@ class Pages:
             name, value, max_age=max_age, path=self._base or "/", secure=secure, httponly=True, samesite="lax"
         )
 
-    def _signed_in(self, page: Page) -> Callable[[Request], Response]:
+    def _signed_in(self, page: Page, *arguments: str) -> Callable[[Request], Response]:
+        """The page for those who are signed in; arguments: what may stand in its address."""
+
         def answer(request: Request) -> Response:
             user = self._accounts.session(request.cookies.get(SESSION_COOKIE))
             if user is None:
                 path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
                 return self._to("/sign-in" if path == "/" else f"/sign-in?{urlencode({'next': path})}")
+            refuse_unknown(request.query_params, arguments, from_links=True)
             return page(request, user)
 
         return answer
@@ -313,17 +319,11 @@ class Pages:
     def _site(self, request: Request) -> Site:
         site = self._reports.sites.get(request.path_params["key"])
         if site is None:
-            raise HTTPException(404)
+            raise HTTPException(404, f"there is no site {request.path_params['key']!r}")
         return site
 
     def _page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         return HTMLResponse(self._templates.get_template(template).render(values), status)
-
-
-def local_path(target: str) -> str:
-    """The target if it is a path on this server, else `/`. Browsers read `\\` as `/` and skip control characters."""
-    safe = target.startswith("/") and not target.startswith("//") and "\\" not in target and target.isprintable()
-    return target if safe else "/"
 
 
 def _templates(base: str) -> jinja2.Environment:
@@ -359,6 +359,8 @@ def _templates(base: str) -> jinja2.Environment:
         "OTHER": OTHER,
         "METRICS": METRICS,
         "user": None,
+        "site": None,
+        "sites": (),
         "engineers_path": "",
         "why_path": "",
     }

@@ -79,6 +79,8 @@ def parse(arguments: Mapping[str, str], today: dt.date, default: str = "30d") ->
     if name == "custom":
         first, last = date_of(arguments, "from", today), date_of(arguments, "to", today)
         return Period(first, last, between(first, last))
+    if name in PERIODS and (arguments.get("from") or arguments.get("to")):
+        raise ValueError(f"period={name} has its own days: leave out from and to, or ask for period=custom")
     if name not in PERIODS:
         raise ValueError(f"period={name!r} is not known: allowed are {', '.join((*PERIODS, 'custom'))}")
     label, days = PERIODS[name]

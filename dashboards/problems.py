@@ -1,0 +1,127 @@
+"""Answers that say what is in the way: a page with the navigation people came with, JSON for programs.
+
+In: a request and an error. Out: a response with the right status, its reason and a remedy. Promises: no error tells
+about the inside; the site and the period stay within reach; nobody who is not signed in is told which sites there are.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import sqlite3
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote, unquote, urlencode
+
+from msgspec import structs
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from schema.metrics import DIMENSIONS
+from schema.site import Site
+from schema.store import StoreError
+
+from .access import Accounts
+from .api import refusal
+from .arguments import PERIOD
+from .forms import SESSION_COOKIE, local_path
+from .period import PERIODS, Period, parse
+from .query import BadQuery
+from .report import Reports
+
+_SAID = {
+    404: ("There is nothing here", "No page has this address. It may be mistyped, or of something that has gone."),
+    405: ("That is not how this page is used", "This address does not take what was sent. Open it anew, or go back."),
+    413: ("That is too much", "What was sent is larger than any form of ours. Send less."),
+}
+_FORBIDDEN = (
+    "This request did not come from a page of this dashboard. Open the page anew and try again; behind a proxy, "
+    "let it pass on the Host header with its port, or set dashboards.public_url."
+)
+_BROKEN = "Something is wrong here; it was logged. Try again; if it stays so, the log on the server says what it is."
+_STORE_DOWN = "The store does not answer. Try again in a moment; `footfall check` on the server says what it has."
+_SITE = re.compile(r"/sites/([^/]+)(?:/by/([^/]+))?")
+
+Render = Callable[..., Response]
+
+
+class Problems:
+    """render: makes a page of a template, a status and values."""
+
+    def __init__(self, render: Render, reports: Reports, accounts: Accounts, base: str) -> None:
+        self._render = render
+        self._reports = reports
+        self._accounts = accounts
+        self._base = base
+
+    def handlers(self) -> Mapping[Any, Callable[[Request, Exception], Response]]:
+        """For Starlette: which error is answered how."""
+        return {BadQuery: self.refuse_query, StoreError: self.say_store_is_down, HTTPException: self.say_http_error}
+
+    def refuse_query(self, request: Request, error: Exception) -> Response:
+        return self.answer(request, 400, "That question has no answer", str(error))
+
+    def say_store_is_down(self, request: Request, error: Exception) -> Response:
+        response = self.answer(request, 503, "The store does not answer", _STORE_DOWN)
+        response.headers["Retry-After"] = "5"
+        return response
+
+    def say_http_error(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        title, text = _SAID.get(error.status_code, (error.detail, error.detail))
+        own = error.detail not in ("Not Found", "Method Not Allowed")
+        response = self.answer(request, error.status_code, title, error.detail if own else text)
+        response.headers.update(error.headers or {})
+        return response
+
+    def forbid(self, request: Request) -> Response:
+        """A write that may be another website's."""
+        return self.answer(request, 403, "That did not come from here", _FORBIDDEN)
+
+    def say_broken(self, request: Request) -> Response:
+        """A defect of ours."""
+        return self.answer(request, 500, "Something is wrong here", _BROKEN)
+
+    def answer(self, request: Request, status: int, title: str, text: str) -> Response:
+        """The problem, as whoever asked can read it."""
+        path: str = request.scope["path"]
+        if f"{path}/".startswith("/api/"):
+            return refusal(status, text)
+        said = text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")
+        values: dict[str, Any] = {"title": title, "text": said, "code": status, "again": ""}
+        if request.method == "GET" and status >= 500:
+            query = request.scope["query_string"].decode("latin-1")
+            again = local_path(quote(path) + (f"?{query}" if query else ""))
+            values["again"] = f"{self._base}{again}"
+        return self._render("message.html", status, **values, **self._navigation(request))
+
+    def _navigation(self, request: Request) -> dict[str, Any]:
+        """What leads on from here: nothing, for those who are not signed in."""
+        try:
+            user = self._accounts.session(request.cookies.get(SESSION_COOKIE))
+        except sqlite3.Error:
+            user = None
+        if user is None:
+            return {}
+        sites = list(self._reports.sites.values())
+        match = _SITE.match(request.scope["path"])
+        site = self._reports.sites.get(unquote(match[1])) if match else None
+        if match is None or site is None:
+            return {"user": user, "sites": sites}
+        table = f"/by/{match[2]}" if match[2] in DIMENSIONS else ""
+        period, arguments = self._period(request, site)
+        path = f"{self._base}/sites/{quote(site.key)}{table}"
+        known = {"site": site, "sites": sites, "path": path, "arguments": arguments}
+        return {"user": user, "period": period, "periods": PERIODS, **known}
+
+    def _period(self, request: Request, site: Site) -> tuple[Period, str]:
+        """The period that was asked for, and the arguments that ask for it again; none where it makes no sense."""
+        today = self._reports.now(site).date()
+        given = {name: value for name, value in request.query_params.items() if name in PERIOD}
+        try:
+            period = parse(given, today)
+            return period, urlencode(period.arguments()) if given else ""
+        except ValueError:
+            first = today - dt.timedelta(days=6)
+            return structs.replace(Period(first, today, "Choose a period"), name="none"), ""
