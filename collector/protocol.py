@@ -73,6 +73,22 @@ class Whole:
         return {"type": "http.request", "body": self._body}
 
 
+class _Forgiving:
+    """The transport as uvicorn's request sees it: an answer to a client that is gone goes nowhere and raises nothing."""
+
+    __slots__ = ("_transport",)
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+
+    def write(self, data: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 # -- the protocol --------------------------------------------------------------------------------------------------
 
 
@@ -253,7 +269,11 @@ class LimitedProtocol(HttpToolsProtocol):
         self.expect_100_continue = any(
             name == b"expect" and value.lower() == b"100-continue" for name, value in headers
         )
+        before = self.cycle
         super().on_headers_complete()
+        if self.cycle is not before and isinstance(self.cycle, RequestResponseCycle):
+            # It begins in the next round of the loop; or later, if it waits for others.
+            self.cycle.transport = _Forgiving(self.transport)  # type: ignore[assignment]
 
     # -- answering -------------------------------------------------------------------------------------------------
 
@@ -268,7 +288,8 @@ class LimitedProtocol(HttpToolsProtocol):
         run_at_once(request.endpoint.reply(request.scope, request.receive), lambda reply: self._answer(request, reply))
 
     def _answer(self, request: Whole, reply: Reply) -> None:
-        if request.disconnected:
+        # Killed clients are known by their transport before the protocol is told that the connection is lost.
+        if request.disconnected or self.transport.is_closing():
             return
         always = b"".join([b"%s: %s\r\n" % header for header in self.server_state.default_headers])
         close = b"" if request.keep_alive else b"connection: close\r\n"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -359,3 +361,32 @@ def test_a_large_head_in_the_piece_of_another_request_is_refused(connection: Con
     with contextlib.suppress(ConnectionResetError, BrokenPipeError):
         connection.send(head() + head(size=60_000))
     assert b"HTTP/1.1 200" not in connection.rest().partition(b"\r\n\r\n0")[2]
+
+
+def test_pipelined_requests_of_a_client_that_is_killed_raise_nothing(
+    port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    once = b"POST /once HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+    whole = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    late = b"GET /wait/0.001 HTTP/1.1\r\nHost: x\r\n\r\n"
+    for requests in (
+        once * 90,
+        whole * 90,
+        (once + whole) * 45,
+        (late + once) * 45,
+        late * 90,
+        once * 400,
+        whole * 400,
+    ):
+        for wait in (0.0, 0.001, 0.003, 0.01, 0.03):
+            with socket.create_connection(("127.0.0.1", port)) as killed:
+                # Closed so, what is on its way is thrown away and the other side is told by RST.
+                killed.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                with contextlib.suppress(OSError):
+                    killed.sendall(requests)
+                time.sleep(wait)
+    other = Connection(port)
+    other.send(whole)
+    assert other.answer() == (200, b"0")
+    other.socket.close()
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
