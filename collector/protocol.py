@@ -74,7 +74,7 @@ class Whole:
 
 
 class _Forgiving:
-    """The transport as uvicorn's request sees it: an answer to a client that is gone goes nowhere and raises nothing."""
+    """The transport as uvicorn's request sees it: an answer to a client that is gone goes nowhere, without a sound."""
 
     __slots__ = ("_transport",)
 
