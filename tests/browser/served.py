@@ -86,9 +86,10 @@ def fill(rollups: Rollups, days: int = 40) -> None:
 
 
 @contextlib.contextmanager
-def served(store: Store, room: Path, refresh_seconds: int = 1) -> Iterator[Served]:
-    """Two sites, one of them without anything; an engineer's pages; a server in a thread."""
-    full = Rollups(store, Site("shop.example", ("shop.example",), timezone="Europe/Berlin", goals=GOALS))
+def served(store: Store, room: Path, key: str = "shop.example") -> Iterator[Served]:
+    """Two sites, one of them without anything; an engineer's pages; a server in a thread. key: the site with numbers;
+    one store lives as long as the process, so each file takes its own."""
+    full = Rollups(store, Site(key, (key,), timezone="Europe/Berlin", goals=GOALS))
     fill(full)
     empty = Site("empty.example", ("empty.example",), timezone="UTC")
     accounts = Accounts(room / "accounts.sqlite")
@@ -98,7 +99,7 @@ def served(store: Store, room: Path, refresh_seconds: int = 1) -> Iterator[Serve
     app = create_app(
         reports,
         accounts,
-        DashboardSettings(refresh_seconds=refresh_seconds),
+        DashboardSettings(refresh_seconds=1),
         "https://collect.example",
         compare=lambda scope, asked: shown,
         why=lambda: told,
