@@ -44,8 +44,6 @@ class CollectorSettings(Struct, frozen=True, forbid_unknown_fields=True):
     address_header: Annotated[
         str,
         Meta(
-            pattern=r"^[A-Za-z0-9-]+\Z",
-            max_length=100,
             description="The header in which those proxies pass on the visitor's address: X-Forwarded-For, Forwarded, "
             "X-Real-IP, CF-Connecting-IP …",
         ),
@@ -90,6 +88,8 @@ class CollectorSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         structs.force_setattr(self, "host", turned("host", self.host, listening_host))
+        if not re.fullmatch(r"[A-Za-z0-9-]{1,100}", self.address_header):
+            raise ValueError("is no name of a header; write one such as 'X-Forwarded-For' - at `$.address_header`")
         structs.force_setattr(self, "public_url", turned("public_url", self.public_url, web_address))
         try:
             self.proxies()
@@ -116,22 +116,33 @@ class KeySettings(Struct, frozen=True, forbid_unknown_fields=True):
     serve: Annotated[
         str,
         Meta(
-            pattern=r"^$|^.+:[0-9]{1,5}$",
             description="HOST:PORT on which the day's keys are handed to enrolled collectors; empty: they are not.",
         ),
     ] = ""
     from_url: Annotated[
         str,
         Meta(
-            pattern=r"^$|^https://[^/@]+/?$",
             description="The collector that hands this one its keys, https://host:port; empty: it makes its own.",
         ),
     ] = ""
     fingerprint: Annotated[str, Meta(description="SHA-256 of that collector's certificate.")] = ""
     token: Annotated[str, Meta(description="What this collector shows there; `footfall keys enrol` prints it.")] = ""
 
+    def __post_init__(self) -> None:
+        port = re.fullmatch(r".+:([0-9]{1,5})", self.serve)
+        if self.serve and not (port and int(port[1]) <= 65_535):
+            raise ValueError("is no HOST:PORT, with a port up to 65535; write such as '0.0.0.0:8443' - at `$.serve`")
+        structs.force_setattr(self, "from_url", turned("from_url", self.from_url, _holder))
+
     def __repr__(self) -> str:
         return "KeySettings(…)"
+
+
+def _holder(text: str) -> str:
+    url = web_address(text).rstrip("/")
+    if url and (not url.startswith("https://") or url.count("/") > 2):
+        raise ValueError("keys are fetched by HTTPS from a host without a path; write such as 'https://host:8443'")
+    return url
 
 
 class AnonymizationSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -25,9 +25,9 @@ from msgspec import structs
 from collector.key_follower import Handed, KeyFollower, fetch_keys
 from collector.keys import KeyKeeper
 from collector.shadow_publisher import ShadowPublisher
+from schema.dsn import name_of
 from schema.lasting import Lasting, kind_and_place
 from schema.site import Site
-from schema.store import name_of
 
 from .expected import line_of
 from .line import Ear

@@ -6,10 +6,11 @@ Promises: an error names the file, the line, the setting, its value and what is 
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,8 +32,9 @@ from collector.settings import (
 from collector.steps import Rules
 from dashboards.settings import DashboardSettings
 from pipeline.settings import ReleaseSettings, RetentionSettings, RollupSettings, SiteRules, SpoolSettings
+from schema.dsn import checked
 from schema.host import host_pattern, site_name
-from schema.site import Goal, Site, each_of
+from schema.site import Goal, Site, each_of, turned
 
 DEFAULT_FILE = "footfall.toml"
 # Secrets may come from the environment, so that they need not be in a file.
@@ -102,6 +104,11 @@ class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
     cluster: Annotated[str, Meta(description="Name of the ClickHouse cluster, if it is one.")] = ""
 
+    def __post_init__(self) -> None:
+        structs.force_setattr(self, "dsn", turned("dsn", self.dsn, checked))
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{0,100}", self.cluster):
+            raise ValueError("is no name of a cluster: letters, digits, '.', '_' and '-' - at `$.cluster`")
+
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that can be set."""
@@ -124,6 +131,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     origins: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not self.data.strip():
+            raise ValueError("names no directory; write one such as '/var/lib/footfall' - at `$.data`")
         names: dict[str, str] = {}
         for index, site in enumerate(self.sites):
             for name in sorted(site.names):
@@ -222,7 +231,7 @@ def load(
             origins[name] = f"environment {variable}"
     for given in sets:
         name, equals, value = given.partition("=")
-        if not equals:
+        if not equals or not name.strip():
             raise SettingsError(f"--set {given!r}: write name=value, such as --set release.k=5")
         _put(tree, name.strip(), _value(value.strip()))
         origins[name.strip()] = "--set"
@@ -232,6 +241,9 @@ def load(
             origins[name] = "command line"
     if "origins" in tree:
         raise SettingsError(f"{file}: origins: is not a setting")
+    for name, value in _texts(tree):
+        if "\0" in value:
+            raise SettingsError(f"{file or 'settings'}: {name}: holds a NUL character, which no path and no name can")
     try:
         settings = msgspec.convert(tree, Settings)
     except (msgspec.ValidationError, ValueError) as problem:
@@ -326,7 +338,9 @@ def _shown(name: str, value: Any) -> str:
 
 def _without_password(text: str) -> str:
     """A value as it may be shown: a DSN, under whatever name it was written, loses its password."""
-    return re.sub(r"//([^:/@\s]+):[^@\s]*@", r"//\1:…@", text)
+    # Up to the last "@": one may be in the password. Without a scheme it is a DSN that has forgotten its own.
+    begins = "//" if "//" in text else r"(?:^|(?<=['\"]))"
+    return re.sub(rf"({begins}[^:/@\s'\"]*):[^\s'\"]*@", r"\1:…@", text)
 
 
 def _fields(part: Struct, prefix: str) -> list[tuple[str, Any, Any]]:
@@ -360,11 +374,13 @@ def _metas(kind: Any) -> list[Meta]:
 
 def _read(file: str) -> tuple[str, dict[str, Any]]:
     try:
-        text = Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
-        raise SettingsError(
-            f"{file}: cannot be read: {type(problem).__name__}; name a TOML file with --config"
-        ) from None
+        # Some editors begin a file with a mark of its encoding, which TOML does not know.
+        text = Path(file).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise SettingsError(f"{file}: is not text in UTF-8; save it so in your editor") from None
+    except (OSError, ValueError) as problem:
+        words = getattr(problem, "strerror", None) or "is no name of a file"
+        raise SettingsError(f"{file}: cannot be read: {words}; name a TOML file with --config") from None
     try:
         return text, tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
@@ -398,6 +414,18 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> list[str]:
     return names
 
 
+def _texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in the settings, with its place."""
+    if isinstance(value, str):
+        yield name, value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _texts(inner, f"{name}.{key}".lstrip("."))
+    elif isinstance(value, (list, tuple)):
+        for index, inner in enumerate(value):
+            yield from _texts(inner, f"{name}[{index}]")
+
+
 def _explain(problem: str, tree: dict[str, Any], text: str, file: str | None, origins: Mapping[str, str]) -> str:
     """msgspec's message, which ends in the path of the value, as file, line, name, value and what is allowed."""
     # A struct's own check may say which of its fields it means: the path within it comes first.
@@ -406,7 +434,7 @@ def _explain(problem: str, tree: dict[str, Any], text: str, file: str | None, or
     unknown = re.search(r"unknown field `([^`]+)`", message)
     if unknown:
         path += f".{unknown[1]}"
-        message = "is not a setting; `footfall settings` lists them all"
+        message = f"is not a setting; {_alike(unknown[1])}`footfall settings` lists them all"
     else:
         message = message[:1].lower() + message[1:]
     name = path.lstrip(".")
@@ -437,6 +465,14 @@ def _explain(problem: str, tree: dict[str, Any], text: str, file: str | None, or
         origin = f"{file}:{_line(text, name)}"
     where = f"{origin or file or 'settings'}: "
     return f"{where}{name}{shown}: {message}" if name else f"{where}{message}"
+
+
+def _alike(name: str) -> str:
+    """What was probably meant, where that can be told."""
+    known = {part for whole, _, _ in _fields(Settings(), "") for part in whole.split(".")}
+    known |= {*_annotations(SiteSettings), *_annotations(Goal)}
+    found = difflib.get_close_matches(name.lower(), known, 1, 0.8)
+    return f"did you mean {found[0]!r}? " if found else ""
 
 
 def _choices(kind: msgspec.inspect.Type, steps: Sequence[str]) -> list[str]:

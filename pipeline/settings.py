@@ -7,6 +7,8 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 MiB = 1024 * 1024
+# 16 TiB: more is a slip of the pen, and would refuse every beacon, or fill any disk.
+MOST_BYTES = 16 * 1024 * 1024 * MiB
 
 
 class SpoolSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -23,10 +25,15 @@ class SpoolSettings(Struct, frozen=True, forbid_unknown_fields=True):
         int, Meta(ge=64 * 1024, le=1024 * MiB, description="Size at which a file is handed over earlier.")
     ] = 8 * MiB
     max_bytes: Annotated[
-        int, Meta(ge=MiB, description="Bytes one worker may hold; above it beacons get 503 until the store is back.")
+        int,
+        Meta(
+            ge=MiB,
+            le=MOST_BYTES,
+            description="Bytes one worker may hold; above it beacons get 503 until the store is back.",
+        ),
     ] = 8 * 1024 * MiB
     keep_free_bytes: Annotated[
-        int, Meta(ge=0, description="Bytes of disk to leave free; below it beacons get 503.")
+        int, Meta(ge=0, le=MOST_BYTES, description="Bytes of disk to leave free; below it beacons get 503.")
     ] = 256 * MiB
 
 

@@ -19,6 +19,7 @@ import clickhouse_connect
 import structlog
 from clickhouse_connect.driver.exceptions import ClickHouseError, DataError
 
+from .dsn import name_of
 from .lasting import Lasting
 
 log = structlog.get_logger("store")
@@ -201,12 +202,6 @@ class Store:
     def _look_for_death(self, error: Exception) -> None:
         if self.embedded and error_code(error) == _ABORTED_CODE and _FATAL in str(error):
             type(self).on_death()
-
-
-def name_of(dsn: str) -> str:
-    """A store without its password, fit for a message."""
-    parts = urlsplit(dsn)
-    return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
 
 
 def error_code(error: Exception) -> int:

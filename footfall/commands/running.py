@@ -23,6 +23,9 @@ from ..serve import House, public_url
 from ..settings import Settings
 from .options import Load, common, prepare
 
+# More would push what has to be seen off the screen.
+_SNIPPETS = 3
+
 
 def _serving(command: Callable[..., Any]) -> Callable[..., Any]:
     command = click.option("--host", help="Address to listen on (default: 127.0.0.1).")(command)
@@ -205,9 +208,7 @@ def _announcement(settings: Settings, told: dict[str, Any]) -> str:
     if told["demo"]:
         lines.append(f"  demo         {told['demo']}")
     lines.append(f"  data         {told['data']}")
-    if told["sign_in"]:
-        lines += ["", f"Sign in (this link works once): {told['sign_in']}"]
-    for site in settings.sites:
+    for site in settings.sites[:_SNIPPETS]:
         name = next(iter(site.domains), site.key)
         lines += [
             "",
@@ -216,4 +217,11 @@ def _announcement(settings: Settings, told: dict[str, Any]) -> str:
         ]
     if settings.sites:
         lines += ["", "Pages on localhost are counted only with data-local in that line, those from a file not at all."]
+    more = settings.sites[_SNIPPETS:]
+    if more:
+        one = more[0].key
+        lines += ["", f"… and {len(more)} more sites: `footfall check site {one}` prints the line of one."]
+    # Last, where the eye is.
+    if told["sign_in"]:
+        lines += ["", f"Sign in (this link works once): {told['sign_in']}"]
     return "\n".join([*lines, ""])

@@ -137,8 +137,8 @@ def test_the_last_origin_of_a_value_is_the_one_that_is_named(file: Path) -> None
     ("content", "message"),
     [
         (b"x = [", "is not TOML: "),
-        (b"\xff\xfe", "cannot be read: UnicodeDecodeError"),
-        (None, "cannot be read: FileNotFoundError"),
+        (b"\xff\xfe", "is not text in UTF-8; save it so"),
+        (None, "cannot be read: No such file or directory"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named_with_the_reason(file: Path, content: bytes | None, message: str) -> None:
