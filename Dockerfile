@@ -2,7 +2,9 @@
 # apart. See docs/operators.md.
 FROM python:3.12-slim AS build
 WORKDIR /src
-COPY pyproject.toml setup.py README.md LICENSE ./
+COPY pyproject.toml setup.py README.md LICENSE requirements.lock ./
+# What the lock names, byte for byte, and nothing else.
+RUN python -m venv /opt/footfall && /opt/footfall/bin/pip install --no-cache-dir --quiet --require-hashes --requirement requirements.lock
 COPY schema schema
 COPY pipeline pipeline
 COPY collector collector
@@ -10,8 +12,8 @@ COPY dashboards dashboards
 COPY footfall footfall
 # What `footfall --version` tells: docker build --build-arg COMMIT=$(git rev-parse --short=12 HEAD) …
 ARG COMMIT=unknown
-RUN python -m venv /opt/footfall && FOOTFALL_COMMIT=$COMMIT /opt/footfall/bin/pip install --no-cache-dir --quiet . \
-    && /opt/footfall/bin/pip uninstall --yes --quiet pip
+RUN FOOTFALL_COMMIT=$COMMIT /opt/footfall/bin/pip install --no-cache-dir --quiet --no-deps --no-build-isolation . \
+    && /opt/footfall/bin/pip uninstall --yes --quiet setuptools pip
 
 FROM python:3.12-slim
 RUN useradd --system --uid 10001 --user-group --home-dir /data --shell /usr/sbin/nologin footfall \

@@ -4,6 +4,7 @@
 # make bench  measure this machine, one table and a JSON file:  make bench ARGS="--parts ingest,drain"
 # make tracker  build the tracker's scripts from their sources, and print their sizes (needs Node.js)
 # make lists  make the tables that come from others' lists anew, from a folder with those lists:  make lists LISTS=folder
+# make lock   pin what is installed, with hashes, for Python 3.11 and newer:  make lock ARGS=--upgrade takes newer versions
 # make clean  remove what the targets above have made; data directories stay
 
 PYTHON ?= python3
@@ -19,7 +20,7 @@ CHROMIUM := /usr/bin/chromium
 TRACKER := collector/tracker
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint bench clean tracker lists browser node
+.PHONY: help up test lint bench lock clean tracker lists browser node
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -47,6 +48,15 @@ lists: $(VENV)/.installed-dev
 	@test -n "$(LISTS)" || { echo "Say where the lists are: make lists LISTS=folder (collector/lists.py names them)"; exit 1; }
 	@$(BIN)/python -m collector.lists "$(LISTS)"
 
+# One lock for every Python and processor. The setuptools in it builds this package itself, without fetching another.
+LOCKED := uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-annotate --no-header $(ARGS)
+
+lock: | $(BIN)/pip
+	@$(PIP) 'uv>=0.9,<1'
+	@sed -n 's/^requires = \["\(.*\)"\]/\1/p' pyproject.toml | $(BIN)/$(LOCKED) --extra dev --output-file requirements-dev.lock pyproject.toml -
+	@sed -n 's/^requires = \["\(.*\)"\]/\1/p' pyproject.toml | $(BIN)/$(LOCKED) --constraint requirements-dev.lock --output-file requirements.lock \
+		pyproject.toml -
+
 clean:
 	rm -rf $(TRACKER)/node_modules $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -64,14 +74,19 @@ $(BIN)/pip:
 	@echo "Making a virtual environment in $(VENV) ..."
 	@$(PYTHON) -m venv --clear $(VENV)
 
-$(VENV)/.installed: pyproject.toml | $(BIN)/pip
+# What the lock names, byte for byte, then this package by what is there already.
+EDITABLE := --no-deps --no-build-isolation --editable .
+
+$(VENV)/.installed: pyproject.toml requirements.lock | $(BIN)/pip
 	@echo "Installing Footfall and what it needs (a few minutes the first time) ..."
-	@$(PIP) --editable .
+	@$(PIP) --require-hashes --requirement requirements.lock
+	@$(PIP) $(EDITABLE)
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml | $(BIN)/pip
+$(VENV)/.installed-dev: pyproject.toml requirements-dev.lock | $(BIN)/pip
 	@echo "Installing Footfall with its development tools ..."
-	@$(PIP) --editable '.[dev]'
+	@$(PIP) --require-hashes --requirement requirements-dev.lock
+	@$(PIP) $(EDITABLE)
 	@touch $(VENV)/.installed $@
 
 # Beside Chromium: two other engines for the tracker's core journeys, a display for one of them, a proxy, a clock, a disk.
