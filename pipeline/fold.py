@@ -47,7 +47,8 @@ def fold(of: SiteDay, rules: SiteRules, live: bool) -> None:
 
 def _keep(of: SiteDay, k: int) -> list[str]:
     """Fill `work_kept`: the values of at least k people, less what R3 folds to keep the rare ones company, and the
-    folded row where it has as many. The dimensions where R3 does."""
+    folded row where it has as many. The dimensions where R3 does. Where only the empty value could keep them company
+    the dimension shows nothing: "no campaign" is not among the rare campaigns, and alone it would tell of them."""
     lonely = of.store.rows(
         """SELECT dimension FROM work_values AS v
         LEFT JOIN (SELECT dimension, people FROM work_others WHERE family = 'cells') AS o USING dimension
@@ -56,12 +57,17 @@ def _keep(of: SiteDay, k: int) -> list[str]:
         {"k": k},
     )
     dimensions = [dimension for (dimension,) in lonely]
+    nothing = (
+        "(SELECT dimension FROM work_values "
+        "WHERE kind = 'smallest' AND value = '' AND dimension IN {lonely:Array(String)})"
+    )
     of.store.command(
         f"""INSERT INTO work_kept (dimension, value)
         SELECT dimension, if(kind = 'smallest' AND dimension IN {{lonely:Array(String)}}, '{OTHER}', value)
-        FROM work_values WHERE kind != 'rare'
+        FROM work_values WHERE kind != 'rare' AND dimension NOT IN {nothing}
         UNION ALL
-        SELECT dimension, '{OTHER}' FROM work_others WHERE family = 'cells' AND people >= {{k:UInt32}}""",
+        SELECT dimension, '{OTHER}' FROM work_others
+        WHERE family = 'cells' AND people >= {{k:UInt32}} AND dimension NOT IN {nothing}""",
         {"lonely": dimensions, "k": k},
     )
     return dimensions
@@ -156,7 +162,7 @@ _ROUNDED = {name: _down(sql, _STEP_OF.get(name, "step")) for name, sql in _SHOWN
 _CELLS = f"""
     {insert("staging_cells", _KEY | _ROUNDED)}
     FROM ({_folded("cells", (), _MEASURES)})
-    WHERE people >= {{k:UInt32}}"""
+    WHERE people >= {{k:UInt32}} AND {_KEPT}"""
 
 # Conversions, revenue and vitals follow the cells: where there is no cell, there is none of them.
 _HAS_CELL = _KEPT

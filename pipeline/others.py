@@ -22,8 +22,9 @@ from .rows import SiteDay, choose
 from .sums import METRICS, RUN, VIEWED, families
 from .visits import OF_VISITS, raw_value
 
-# How many there were is known, so they are the last to keep a rare event company.
-_KNOWN = f"(dimension = 'event' AND value = '{PAGEVIEW}')"
+# The last to keep a rare value company: how many page views there were is known, and who has no campaign or came
+# directly is no rare campaign or source.
+_KNOWN = f"(value = '' OR dimension = 'event' AND value = '{PAGEVIEW}')"
 _VALUES = {name: name for name in ("dimension", "value", "people")} | {
     "kind": "multiIf(people < {k:UInt32}, 'rare', place = 1, 'smallest', 'enough')"
 }

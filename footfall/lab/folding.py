@@ -89,12 +89,14 @@ def fold(cells: Cells, k: int) -> dict[str, Fold]:
 
 def _fold(named: Mapping[str, _Value], k: int, everything: bool) -> Fold:
     values = [value for _, value in sorted(named.items(), key=lambda item: (len(item[1].people), item[0]))]
+    # The empty value is the last to go with the rare ones; where there is no other, nothing is shown.
+    values.sort(key=lambda value: value is named.get(""))
     shown = [value for value in values if len(value.people) >= k]
     folded = [value for value in values if len(value.people) < k]
     if everything:
         folded = list(values)
     elif folded and (len(folded) == 1 or len({v for value in folded for v in value.people}) < k):
-        folded += shown[:1]
+        folded = list(values) if shown[:1] == [named.get("")] else folded + shown[:1]
     lost = sum(value.views for value in folded)
     return Fold(len(values), len(folded), sum(value.views for value in values), lost)
 

@@ -15,7 +15,7 @@ from msgspec import structs
 from pipeline.rollup import roll_up
 from pipeline.settings import SiteRules
 from pipeline.visits import OUTSIDE_OTHER
-from schema.event import ENGAGEMENT, Event
+from schema.event import ENGAGEMENT, PAGEVIEW, Event
 from schema.metrics import DIMENSIONS, OTHER
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
@@ -90,6 +90,35 @@ def test_values_under_k_people_become_other_and_never_alone(
     site, visitors = new_site(), itertools.count(1)
     rolled_up(store, site, [hit(site, next(visitors), path=path) for path, n in people.items() for _ in range(n)])
     assert cells(store, site, "page") == shown
+    assert cells(store, site, "") == {"": sum(people.values())}
+
+
+@pytest.mark.parametrize(
+    ("people", "shown"),
+    [
+        # Nobody's campaign is no rare campaign: the smallest other one keeps /c company.
+        ({"": 950, "/a": 9, "/b": 6, "/c": 4}, {"": 950, "/a": 9, OTHER: 10}),
+        ({"": 5, "/a": 9, "/c": 4}, {"": 5, OTHER: 13}),
+        ({"": 950, "/c": 3, "/d": 3}, {"": 950, OTHER: 6}),
+        # Where there is no other, nothing is told: 950 of 953 would tell of three.
+        ({"": 950, "/c": 3}, {}),
+        ({"": 950, "/a": 9}, {"": 950, "/a": 9}),
+        ({"": 2, "/a": 9}, {OTHER: 11}),
+    ],
+)
+def test_no_campaign_is_never_among_the_other_campaigns(
+    store: Store, people: dict[str, int], shown: dict[str, int]
+) -> None:
+    site, visitors = new_site(Goal("go", event=PAGEVIEW)), itertools.count(1)
+    events = [hit(site, next(visitors), utm_campaign=name) for name, n in people.items() for _ in range(n)]
+    rolled_up(store, site, events)
+    assert cells(store, site, "utm_campaign") == shown
+    # Conversions follow the cells.
+    rows = store.rows(
+        "SELECT value, converters FROM open_conversions WHERE site = {s:String} AND dimension = 'utm_campaign'",
+        {"s": site.key},
+    )
+    assert dict(rows) == shown
     assert cells(store, site, "") == {"": sum(people.values())}
 
 

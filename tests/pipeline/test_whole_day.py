@@ -106,9 +106,12 @@ def kept_values(everything: Sequence[tuple[int, dict[str, Touched]]], k: int) ->
     kept = {}
     for dimension, values in people.items():
         known = PAGEVIEW if dimension == "event" else None
-        shown = sorted((value == known, len(who), value) for value, who in values.items() if len(who) >= k)
+        shown = sorted((value in ("", known), len(who), value) for value, who in values.items() if len(who) >= k)
         small = [who for who in values.values() if len(who) < k]
         if dimension and small and (len(small) == 1 or len(set().union(*small)) < k):
+            # Who has no campaign is no rare campaign: alone with these he is not shown, and neither are they.
+            if shown and not shown[0][2]:
+                continue
             shown = shown[1:]
         kept[dimension] = {value for *_, value in shown}
     return kept
@@ -188,7 +191,7 @@ def expected(events: Sequence[Event], k: int) -> tuple[Table, Table, Table]:
     cells = {
         key: (len(people[key]), *contributed_to(key, sums[key], contributed, k))
         for key in sums
-        if len(people[key]) >= k
+        if len(people[key]) >= k and key[0] in kept
     }
 
     converters: dict[tuple[Any, ...], set[int]] = defaultdict(set)
