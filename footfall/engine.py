@@ -28,6 +28,7 @@ from starlette.routing import Route
 from dashboards.access import Accounts
 from dashboards.query import BadQuery, Query
 from dashboards.report import Reports
+from pipeline.former import once_set_up
 from pipeline.imports import Batch, Import, abandon_all
 from pipeline.layout import LayoutUnknown
 from pipeline.release import received_by_spool
@@ -42,6 +43,7 @@ from schema.store import Store, StoreDown, StoreError
 
 from .foreign_pages import foreign_pages
 from .outcomes import outcomes
+from .paths import former_sites
 from .settings import Settings, SiteSettings
 from .stamp import refuse_newer, write_stamp
 from .unix_http import UnixConnection
@@ -201,11 +203,9 @@ class Engine:
         for site, mine in rules:
             if site_name(name) in site.names:
                 return site, mine
-        # A site that was given as a flag to another start: what is stored of it can still be read and added to.
-        site = ad_hoc_site(name)
-        return next(
-            pair for pair in structs.replace(self._settings, sites=(site,)).site_rules() if pair[0].key == site.key
-        )
+        # Removed, or given as a flag to another start: what is stored of it can still be read and added to.
+        alone = ad_hoc_site(name)
+        return once_set_up(former_sites(self._settings), alone.key) or (alone, self._settings.rules_of(alone))
 
 
 class Remote:

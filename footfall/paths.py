@@ -48,3 +48,8 @@ def key_journal(settings: Settings) -> Path:
 def token_file(settings: Settings) -> Path:
     """The digests of the tokens with which sites' own servers send events."""
     return settings.directory / "tokens.json"
+
+
+def former_sites(settings: Settings) -> Path:
+    """Which sites were ever set up here, and the rules that held for them last."""
+    return settings.directory / "sites.json"

@@ -204,6 +204,7 @@ def run_engine(settings: Settings, dashboards: socket.socket | None, parts: Sequ
     from .missing import teller
     from .networks import networks
     from .preview import comparer
+    from .sites import sites_with_data
     from .unix_http import short_path
 
     store = _open_patiently(lambda: Store(settings.dsn, settings.store.cluster))
@@ -220,8 +221,10 @@ def run_engine(settings: Settings, dashboards: socket.socket | None, parts: Sequ
         writer.start()
     if "pipeline" in parts:
         journal = key_journal(settings)
-        pipeline = Pipeline(store, settings.site_rules(), settings.rollup, quarantine, lambda: lost_days(journal))
-        followers.append(lambda given: pipeline.follow(given.site_rules()))
+        pipeline = Pipeline(
+            store, sites_with_data(settings, store), settings.rollup, quarantine, lambda: lost_days(journal)
+        )
+        followers.append(lambda given: pipeline.follow(sites_with_data(given, store)))
         pipeline.start()
         path = control_path(settings)
         path.unlink(missing_ok=True)

@@ -180,10 +180,12 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
     def site_rules(self) -> tuple[tuple[Site, SiteRules], ...]:
         """What the pipeline needs to know of each site."""
-        resolved = ((site, self.anonymity_of(site)) for site in self.all_sites)
-        return tuple(
-            (site, SiteRules(mine.k, mine.raw_days, mine.preset, mine.preset == "strict")) for site, mine in resolved
-        )
+        return tuple((site, self.rules_of(site)) for site in self.all_sites)
+
+    def rules_of(self, site: SiteSettings) -> SiteRules:
+        """What the pipeline needs to know of one site, also of one that is not among these."""
+        mine = self.anonymity_of(site)
+        return SiteRules(mine.k, mine.raw_days, mine.preset, mine.preset == "strict")
 
     def reported_sites(self) -> tuple[Site, ...]:
         """The sites as the dashboards need them: each with the k that holds for it."""

@@ -1,0 +1,41 @@
+"""Which sites the house works for: those of the settings, those that were set up once, and those that only have data.
+
+In: settings and a store. Out: sites with their rules. Promises: no day of a site stays open for ever; a start says
+which sites with data stand in no settings, and what to do.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from pipeline.former import with_former
+from pipeline.settings import SiteRules
+from schema.site import Site
+from schema.store import Store
+from schema.undeclared import undeclared
+
+from .paths import former_sites
+from .settings import Settings, SiteSettings
+
+log = structlog.get_logger("sites")
+
+_NAMED = 5
+
+
+def sites_with_data(settings: Settings, store: Store) -> list[tuple[Site, SiteRules]]:
+    """Every site whose days the pipeline has to close. What is known of a site by its data alone goes by the rules of
+    sites that set nothing, in UTC."""
+    sites = with_former(former_sites(settings), settings.site_rules())
+    declared = {site.key for site in settings.all_sites}
+    others = undeclared(store, declared)
+    if others:
+        named = [one.site for one in others]
+        log.warning(
+            "sites_undeclared",
+            count=len(named),
+            sites=named[:_NAMED],
+            remedy="`footfall site list` tells of each: add it to footfall.toml, or `footfall site remove` deletes it",
+        )
+    known = {site.key for site, _ in sites}
+    alone = [SiteSettings(one.site) for one in others if one.site not in known]
+    return [*sites, *((site, settings.rules_of(site)) for site in alone)]

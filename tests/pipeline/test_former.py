@@ -1,0 +1,119 @@
+"""A site that was taken out of the settings: its open day closes by the rules that held for it, and it is told of."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from structlog.testing import capture_logs
+
+from footfall.paths import former_sites
+from footfall.settings import Settings, SiteSettings
+from footfall.sites import sites_with_data
+from pipeline.former import forget, once_set_up, with_former
+from pipeline.release import close_days
+from pipeline.settings import SiteRules
+from schema.site import Goal, Site, day_bounds, day_number
+from schema.store import Store
+from schema.undeclared import undeclared
+from tests.conftest import insert, make_event
+
+pytestmark = pytest.mark.clickhouse
+
+DAY = dt.date(2044, 3, 9)
+_NUMBER = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def _no_spool_is_enrolled(store: Store) -> Iterator[None]:
+    store.command("TRUNCATE TABLE watermarks")
+    yield
+    store.command("TRUNCATE TABLE watermarks")
+
+
+@pytest.fixture
+def key() -> str:
+    return f"former-{next(_NUMBER)}.example"
+
+
+def with_visitors(store: Store, key: str, zone: str, people: int) -> None:
+    start = day_bounds(zone, day_number(DAY)).start
+    insert(store, [make_event(key, start + 60 * n, DAY, visitor=n + 1) for n in range(people)])
+
+
+def arrived(store: Store, second: int) -> None:
+    store.insert("watermarks", ("spool", "received_through"), (("a",), (second,)))
+
+
+def test_an_open_day_of_a_removed_site_closes_in_its_own_time_zone_and_by_its_own_k(
+    store: Store, key: str, tmp_path: Path
+) -> None:
+    zone = "Asia/Kolkata"
+    site = SiteSettings(key, timezone=zone, release_k=3, goals=(Goal("Home", page="/"),))
+    house = Settings(data=str(tmp_path), demo=False, sites=(site,))
+    sites_with_data(house, store)
+    with_visitors(store, key, zone, 4)
+    removed = Settings(data=str(tmp_path), demo=False)
+    with capture_logs() as lines:
+        sites = sites_with_data(removed, store)
+    (told,) = [line for line in lines if line["event"] == "sites_undeclared"]
+    assert key in told["sites"]
+    assert "site remove" in told["remedy"]
+    end = day_bounds(zone, day_number(DAY)).end
+    arrived(store, end + 1_000)
+    mine = [pair for pair in sites if pair[0].key == key]
+    assert close_days(store, mine, end - 1, 15, frozenset()) == []
+    assert close_days(store, mine, end + 15, 15, frozenset()) == [(key, DAY)]
+    assert store.rows("SELECT k, complete FROM manifest WHERE site = {s:String}", {"s": key}) == [(3, True)]
+    goals = store.rows("SELECT DISTINCT goal FROM released_conversions WHERE site = {s:String}", {"s": key})
+    assert goals == [("Home",)]
+
+
+def test_a_site_that_is_known_by_its_data_alone_closes_by_the_rules_of_sites_that_set_nothing(
+    store: Store, key: str, tmp_path: Path
+) -> None:
+    with_visitors(store, key, "UTC", 6)
+    sites = {site.key: rules for site, rules in sites_with_data(Settings(data=str(tmp_path), demo=False), store)}
+    assert sites[key] == Settings(demo=False).rules_of(SiteSettings(key))
+
+
+def test_undeclared_sites_are_told_with_their_days_and_no_number_of_people(store: Store, key: str) -> None:
+    with_visitors(store, key, "UTC", 6)
+    (mine,) = [one for one in undeclared(store, ()) if one.site == key]
+    assert (mine.released, mine.open, mine.first, mine.last) == (0, 1, DAY, DAY)
+    assert key not in [one.site for one in undeclared(store, (key,))]
+    assert key not in [one.site for one in undeclared(store, (), raw=False)], "what the dashboards may read has none"
+    store.insert("open_cells", ("site", "grain", "day", "visitors"), ((key,), ("day",), (DAY,), (6,)))
+    assert key in [one.site for one in undeclared(store, (), raw=False)]
+    arrived(store, day_bounds("UTC", day_number(DAY)).end)
+    close_days(store, [(Site(key), SiteRules(5, 30, "balanced"))], 4_000_000_000, 15, frozenset())
+    (mine,) = [one for one in undeclared(store, (), raw=False) if one.site == key]
+    assert (mine.released, mine.open) == (1, 0)
+
+
+def test_what_is_remembered_follows_the_settings_and_survives_a_damaged_entry(tmp_path: Path) -> None:
+    path, rules = tmp_path / "sites.json", SiteRules(5, 30, "balanced")
+    first, second = Site("a.example", timezone="Europe/Paris"), Site("b.example")
+    with_former(path, [(first, rules), (second, rules)])
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert with_former(path, [(second, rules)]) == [(second, rules), (first, rules)]
+    moved = Site("b.example", timezone="Asia/Tokyo")
+    with_former(path, [(moved, SiteRules(9, 30, "balanced"))])
+    assert once_set_up(path, "b.example") == (moved, SiteRules(9, 30, "balanced"))
+    tree = msgspec.json.decode(path.read_bytes())
+    tree["a.example"]["site"]["timezone"] = "Nowhere/Land"
+    path.write_bytes(msgspec.json.encode(tree))
+    assert once_set_up(path, "a.example") is None
+    assert once_set_up(path, "b.example") == (moved, SiteRules(9, 30, "balanced"))
+    path.write_bytes(b"{")
+    assert with_former(path, [(second, rules)]) == [(second, rules)]
+    forget(path, "b.example")
+    assert once_set_up(path, "b.example") is None
+
+
+def test_the_file_is_beside_the_data(tmp_path: Path) -> None:
+    assert former_sites(Settings(data=str(tmp_path))) == tmp_path / "sites.json"
