@@ -52,6 +52,8 @@ log = structlog.get_logger("serve")
 
 # For what the workers left, once they have stopped.
 _FINISH_S = 1.5
+# A statement of the dashboards takes milliseconds; of a silent store they say so soon.
+_PAGE_PATIENCE_S = 4.0
 
 
 def start_child() -> Settings:
@@ -207,7 +209,9 @@ def run_engine(settings: Settings, dashboards: socket.socket | None, parts: Sequ
     from .sites import sites_with_data
     from .unix_http import short_path
 
-    store = _open_patiently(lambda: Store(settings.dsn, settings.store.cluster))
+    # Somebody waits for a page, and nobody for the pipeline.
+    alone = _PAGE_PATIENCE_S if tuple(parts) == ("dashboards",) else 0.0
+    store = _open_patiently(lambda: Store(settings.dsn, settings.store.cluster, alone))
     quarantine = Quarantine(settings.directory / "quarantine")
     writer = pipeline = control = None
     if "pipeline" in parts:
@@ -235,10 +239,13 @@ def run_engine(settings: Settings, dashboards: socket.socket | None, parts: Sequ
         os.umask(before)
         control = uvicorn.Server(uvicorn.Config(control_app(engine), log_config=None, access_log=False, lifespan="off"))
         threading.Thread(target=control.run, args=([listener],), name="control", daemon=True).start()
+    reading = store
     try:
         if dashboards is not None:
             people = accounts(settings)
-            reports = Reports(store, settings.reported_sites(), rounded=settings.rounded_sites())
+            if not (alone or store.embedded):
+                reading = Store(settings.dsn, settings.store.cluster, _PAGE_PATIENCE_S)
+            reports = Reports(reading, settings.reported_sites(), rounded=settings.rounded_sites())
             followers.append(lambda given: reports.follow(given.reported_sites(), given.rounded_sites()))
             reports.warm_up()
             app = dashboards_app(
@@ -247,7 +254,7 @@ def run_engine(settings: Settings, dashboards: socket.socket | None, parts: Sequ
                 settings.dashboards,
                 settings.collector.public_url,
                 comparer(lambda: engine.settings, places_of(settings)),
-                teller(settings, store),
+                teller(settings, reading),
                 networks(settings),
             )
             uvicorn.Server(
@@ -274,6 +281,8 @@ def run_engine(settings: Settings, dashboards: socket.socket | None, parts: Sequ
             pipeline.stop()
             if writer is not None:
                 _finish(writer, pipeline)
+        if reading is not store:
+            reading.close()
         store.close()
 
 

@@ -10,6 +10,7 @@ import re
 import secrets
 import struct
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -74,13 +75,16 @@ class RowsRefused(StoreError):
 
 class Store:
     """One ClickHouse. dsn: `chdb:///directory` or `http(s)://user:password@host:8123/database`.
+    patience_s: of a server, how long somebody waits for a statement; while it is silent, others are told at once.
     on_death: called when the embedded engine has died within this process, which cannot open another one."""
 
     on_death: ClassVar[Callable[[], None]] = staticmethod(lambda: None)
     _AWAY: ClassVar[dict[str, Lasting]] = {}
 
-    def __init__(self, dsn: str, cluster: str = "") -> None:
+    def __init__(self, dsn: str, cluster: str = "", patience_s: float = 0.0) -> None:
         self.dsn = dsn
+        self._patience_s = patience_s
+        self._silent_until = 0.0
         self.cluster = cluster
         self.embedded = dsn.startswith("chdb:")
         # Shared: who waits for a store opens it anew each time.
@@ -159,9 +163,11 @@ class Store:
     def _client(self) -> Any:
         client = getattr(self._clients, "client", None)
         if client is None:
-            options: dict[str, Any] = (
-                {"settings": _NOT_COMPILED} if self.embedded else {"send_receive_timeout": _RECEIVE_TIMEOUT_S}
-            )
+            options: dict[str, Any] = {"send_receive_timeout": _RECEIVE_TIMEOUT_S}
+            if self.embedded:
+                options = {"settings": _NOT_COMPILED}
+            elif self._patience_s:
+                options = {"send_receive_timeout": self._patience_s, "connect_timeout": 2, "query_retries": 0}
             try:
                 client = clickhouse_connect.get_client(dsn=self.dsn, **options)
             except (ClickHouseError, OSError) as error:
@@ -173,6 +179,8 @@ class Store:
         return client
 
     def _run(self, call: Any) -> Any:
+        if time.monotonic() < self._silent_until:
+            raise StoreDown(f"{self.name}: did not answer a moment ago", told=True)
         try:
             answer = call(self._client())
         except DataError as error:
@@ -196,6 +204,8 @@ class Store:
             return StoreRefuses(text)
         if code:
             return StoreDown(text)
+        if self._patience_s and "timed out" in str(error):
+            self._silent_until = time.monotonic() + self._patience_s
         self._away.is_so(store=self.name, problem=_first_line(error))
         return StoreDown(text, told=True)
 
