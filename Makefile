@@ -89,18 +89,20 @@ $(VENV)/.installed-dev: pyproject.toml requirements-dev.lock | $(BIN)/pip
 	@$(PIP) $(EDITABLE)
 	@touch $(VENV)/.installed $@
 
-# Beside Chromium: two other engines for the tracker's core journeys, a display for one of them, a proxy, a clock, a disk.
-TESTED_WITH := chromium faketime strace firefox-esr webkit2gtk-driver xvfb nginx-light
+# Beside Chromium: two other engines for the tracker's core journeys, a display for one of them, a proxy, a clock, a disk,
+# and what a cluster's tables are made with.
+TESTED_WITH := chromium faketime strace firefox-esr webkit2gtk-driver xvfb nginx-light zookeeper
 
 browser:
 	@{ test -x $(CHROMIUM) && command -v faketime && command -v strace && test -x /usr/bin/firefox-esr && \
-		test -x /usr/bin/WebKitWebDriver && command -v Xvfb && test -x /usr/sbin/nginx; } >/dev/null || { \
+		test -x /usr/bin/WebKitWebDriver && command -v Xvfb && test -x /usr/sbin/nginx && \
+		test -e /usr/share/java/zookeeper.jar && command -v java; } >/dev/null || { \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			echo "Installing what the tests run with ($(TESTED_WITH)) ..." && apt-get update -qq && \
 			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(TESTED_WITH) >/dev/null; \
 		else \
-			echo "The tests drive real browsers (Chromium, Firefox, WebKit), a proxy (nginx), a clock of their own (faketime) and a"; \
-			echo "disk that fails (strace), and one is missing: install them (Debian: apt-get install $(TESTED_WITH))"; \
+			echo "The tests drive real browsers (Chromium, Firefox, WebKit), a proxy (nginx), a clock of their own (faketime), a"; \
+			echo "disk that fails (strace) and ZooKeeper, and one is missing: install them (Debian: apt-get install $(TESTED_WITH))"; \
 			exit 1; \
 		fi; }
 
