@@ -64,6 +64,11 @@ def name_of(dimension: str, value: str) -> str:
             return value
 
 
+def countries_named(text: str) -> list[str]:
+    """The codes of the countries whose name contains the text, as people look for them."""
+    return [code for code, name in COUNTRIES.items() if text.casefold() in name.casefold()]
+
+
 def count(number: float | None) -> str:
     """12,345; — where there is nothing to count."""
     return "–" if number is None else f"{number:,.0f}"

@@ -132,6 +132,9 @@ class Pages:
         period = period_of(self._reports, site, request.query_params)
         contains = request.query_params.get("contains", "")
         filters = [f"{dimension}~{contains}"] if contains else []
+        # The page shows names, the store has codes.
+        if contains and dimension == "country" and (codes := names.countries_named(contains)):
+            filters = [f"country=={'|'.join(codes)}"]
         answer = self._reports.stats(Query.of(site.key, period.first, period.last, dimension, filters, _MAX_TABLE))
         columns = [name for name in METRICS if answer["rows"] and name in answer["rows"][0]]
         asked = {**period.arguments(), "by": dimension, "limit": str(_MAX_TABLE)}

@@ -354,3 +354,11 @@ def test_a_form_of_any_size_is_not_read(client: TestClient) -> None:
 )
 def test_a_redirect_never_leaves_this_server(target: str, safe: str) -> None:
     assert local_path(target) == safe
+
+
+def test_a_country_is_found_by_the_name_that_the_page_shows(client: TestClient, rollups: Any, today: dt.date) -> None:
+    rollups.cell(today, visitors=90)
+    for code in ("GB", "DE"):
+        rollups.cell(today, "country", code, visitors=40)
+    page = client.get(f"/sites/{rollups.site.key}/by/country?period=today&contains=united+k").text
+    assert ("<span>United Kingdom</span>" in page, "<span>Germany</span>" in page) == (True, False)
