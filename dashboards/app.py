@@ -6,6 +6,8 @@ Promises: every answer, also an error, carries the headers of `guard`; no error 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -43,12 +45,14 @@ def create_app(
     compare: Compare | None = None,
     why: Why | None = None,
     network_of: NetworkOf = lambda _: "",
+    undeclared: Callable[[], Sequence[str]] = tuple,
 ) -> Starlette:
     """The dashboards. collector_url: where pages find the tracker, for the tag that a new site is shown.
     compare, why: what the engineers' pages show; without one its page is not there.
-    network_of: by whose answer failures to sign in are counted; without it everybody is of one network."""
+    network_of: by whose answer failures to sign in are counted; without it everybody is of one network.
+    undeclared: the sites that have data and are in no settings."""
     settings = settings or DashboardSettings()
-    pages = Pages(reports, accounts, settings, collector_url, compare, why, network_of)
+    pages = Pages(reports, accounts, settings, collector_url, compare, why, network_of, undeclared)
     api = Api(reports, accounts, settings.table_rows)
 
     app = Starlette(

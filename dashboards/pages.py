@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,7 @@ class Pages:
         compare: Compare | None = None,
         why: Why | None = None,
         network_of: NetworkOf = lambda _: "",
+        undeclared: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._reports = reports
         self._accounts = accounts
@@ -67,6 +68,7 @@ class Pages:
         self._compare = compare
         self._why = why
         self._network_of = network_of
+        self._undeclared = undeclared
         self._base = settings.base
         self.problems = Problems(self._page, reports, accounts, self._base)
         self._templates = _templates(self._base)
@@ -92,9 +94,10 @@ class Pages:
     def list_sites(self, request: Request, user: User) -> Response:
         """GET /"""
         sites = list(self._reports.sites.values())
-        if len(sites) == 1:
+        undeclared = list(self._undeclared())
+        if len(sites) == 1 and not undeclared:
             return self._to(f"/sites/{quote(sites[0].key)}")
-        return self._page("sites.html", user=user, sites=sites)
+        return self._page("sites.html", user=user, sites=sites, undeclared=undeclared)
 
     def show_site(self, request: Request, user: User) -> Response:
         """GET /sites/{key}?period="""

@@ -206,7 +206,7 @@ def run_engine(settings: Settings, dashboards: socket.socket | None, parts: Sequ
     from .missing import teller
     from .networks import networks
     from .preview import comparer
-    from .sites import sites_with_data
+    from .sites import sites_with_data, undeclared_shown
     from .unix_http import short_path
 
     # Somebody waits for a page, and nobody for the pipeline.
@@ -256,6 +256,7 @@ def run_engine(settings: Settings, dashboards: socket.socket | None, parts: Sequ
                 comparer(lambda: engine.settings, places_of(settings)),
                 teller(settings, reading),
                 networks(settings),
+                lambda: [one.site for one in undeclared_shown(engine.settings, reading)],
             )
             uvicorn.Server(
                 uvicorn.Config(

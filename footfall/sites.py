@@ -12,7 +12,7 @@ from pipeline.former import with_former
 from pipeline.settings import SiteRules
 from schema.site import Site
 from schema.store import Store
-from schema.undeclared import undeclared
+from schema.undeclared import Undeclared, undeclared
 
 from .paths import former_sites
 from .settings import Settings, SiteSettings
@@ -39,3 +39,9 @@ def sites_with_data(settings: Settings, store: Store) -> list[tuple[Site, SiteRu
     known = {site.key for site, _ in sites}
     alone = [SiteSettings(one.site) for one in others if one.site not in known]
     return [*sites, *((site, settings.rules_of(site)) for site in alone)]
+
+
+def undeclared_shown(settings: Settings, store: Store) -> list[Undeclared]:
+    """What pages tell of sites that are not in the settings: those of which a day is released, or an open one is shown.
+    A site on which fewer than k people came is not among them."""
+    return undeclared(store, {site.key for site in settings.all_sites}, raw=False)
