@@ -57,17 +57,25 @@ def create_app(
     ready: Callable[[], str],
     demo: bool,
     public_url: str = "",
+    alive: Callable[[], None] = lambda: None,
 ) -> Starlette:
-    """The application. ready: "" or why no beacon can be taken now. public_url: how pages reach it."""
+    """The application. ready: "" or why no beacon can be taken now. public_url: how pages reach it.
+    alive: called every second, as long as requests are."""
 
     def refresh() -> None:
         keys.refresh()
         tokens.refresh()
 
+    def turn() -> None:
+        try:
+            collector.turn()
+        finally:
+            alive()
+
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         spool.start()
-        beat = refresh_forever(refresh, collector.turn)
+        beat = refresh_forever(refresh, turn)
         yield
         beat.cancel()
         spool.stop()

@@ -140,6 +140,8 @@ class KeyRoom:
         self._to_note: list[SiteDay] = []
         self._ended: set[SiteDay] = set()
         self._failing = Lasting(log, "keys_not_written", "keys_written_again")
+        # How often the file was gone, or another than the one we wrote.
+        self.disturbed = 0
         self._take_stock()
 
     def follow(self, sites: Sequence[Site]) -> None:
@@ -172,7 +174,9 @@ class KeyRoom:
         self._to_note += over
         taken = self._take(fresh, how, now)
         empty = True
-        if over or taken or self._written is None or _version_of(self.path) != self._written:
+        is_another = self._written is not None and _version_of(self.path) != self._written
+        self.disturbed += is_another
+        if over or taken or self._written is None or is_another:
             empty = self._put()
         # Destruction is told only once the file has it, too; a kill in between is told at the next start.
         if self._to_note and empty:

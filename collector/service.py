@@ -61,6 +61,7 @@ class Collector:
         objections: RateLimit | None = None,
         public_url: str = "",
         sharing: Sharing | None = None,
+        on_refusal: Callable[[Reason], None] = lambda _: None,
     ) -> None:
         self.rules = rules
         self.spool = spool
@@ -76,6 +77,7 @@ class Collector:
         self._objections = objections
         self.own_pages = OwnPages(public_url, lambda page: any(one.gate.knows_origin(page) for one in rules.values()))
         self._sharing = sharing
+        self._on_refusal = on_refusal
         self._days: dict[str, LocalDay] = {}
         self._next: Mapping[str, Rules] | None = None
 
@@ -233,6 +235,7 @@ class Collector:
     def refuse(self, refused: Refused, now: float, wire: str) -> None:
         """One more that is not even a beacon, or cannot be taken."""
         self.count("", refused.reason, now)
+        self._on_refusal(refused.reason)
         if self._why is not None:
             self._why.refused(refused, now, wire)
 

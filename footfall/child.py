@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 import structlog
 
-from .key_serving import run_key_service
 from .line import Word, say
 from .process import set_up_logs
 from .roles import run_collector, run_engine, start_child
@@ -37,15 +36,18 @@ def _run(role: str, arguments: Sequence[str], settings: Settings) -> None:
             run_collector(settings, int(index), socket.socket(fileno=int(descriptor)))
         case "engine", [descriptor]:
             _end_with_the_engine()
-            run_engine(settings, socket.socket(fileno=int(descriptor)), ("writer", "pipeline", "dashboards"))
+            run_engine(settings, role, socket.socket(fileno=int(descriptor)), ("writer", "pipeline", "dashboards"))
         case "keys", [descriptor]:
+            # Imported here: with it comes what only a parent needs, the ClickHouse client among it.
+            from .key_serving import run_key_service
+
             run_key_service(settings, socket.socket(fileno=int(descriptor)))
         case "writer", []:
-            run_engine(settings, None, ("writer",))
+            run_engine(settings, role, None, ("writer",))
         case "pipeline", []:
-            run_engine(settings, None, ("pipeline",))
+            run_engine(settings, role, None, ("pipeline",))
         case "dashboards", [descriptor]:
-            run_engine(settings, socket.socket(fileno=int(descriptor)), ("dashboards",))
+            run_engine(settings, role, socket.socket(fileno=int(descriptor)), ("dashboards",))
         case _:
             raise SystemExit(f"footfall.child: unknown role {role!r}")
 

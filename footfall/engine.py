@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import fcntl
-import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -37,16 +35,19 @@ from pipeline.undo import runs, undo
 from schema.event import Event
 from schema.host import site_name
 from schema.manifest import RELEASED_DAYS
-from schema.migrate import migrate
+from schema.migrate import migrate, pending
 from schema.site import Site
 from schema.store import Store, StoreDown, StoreError
 
 from .foreign_pages import foreign_pages
+from .health.finding import Finding
+from .health.stored import of_store
+from .locks import is_held
 from .outcomes import outcomes
 from .paths import former_sites
 from .settings import Settings, SiteSettings
 from .stamp import refuse_newer, write_stamp
-from .unix_http import UnixConnection
+from .unix_http import PATIENT_S, UnixConnection
 
 # An engine that starts anew takes seconds, after a fatal signal on a busy machine many of them.
 _STARTS_WITHIN_S = 30.0
@@ -179,6 +180,10 @@ class Engine:
             "foreign_pages": [structs.asdict(one) for one in foreign_pages(self.store, self._settings)],
         }
 
+    def health(self) -> list[Finding]:
+        """What the store tells of the house."""
+        return of_store(self.store, self._settings.site_rules(), self._settings.rollup.grace_s, time.time())
+
     def _refuse_unknown(self, site: Site) -> None:
         declared = [known.key for known in self._settings.all_sites]
         if site.key in declared:
@@ -211,8 +216,9 @@ class Engine:
 class Remote:
     """The house, in another process."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, timeout_s: float = PATIENT_S) -> None:
         self._path = path
+        self._timeout_s = timeout_s
         self._settings = msgspec.json.decode(self._call("settings", None), type=Settings)
 
     @property
@@ -246,12 +252,15 @@ class Remote:
     def status(self) -> dict[str, Any]:
         return self._ask("status", None)
 
+    def health(self) -> list[Finding]:
+        return msgspec.json.decode(self._call("health", None), type=list[Finding])
+
     def _ask(self, what: str, argument: Any) -> dict[str, Any]:
         answer: dict[str, Any] = msgspec.json.decode(self._call(what, argument))
         return answer
 
     def _call(self, what: str, argument: Any) -> bytes:
-        connection = UnixConnection(self._path)
+        connection = UnixConnection(self._path, self._timeout_s)
         try:
             connection.request("POST", f"/{what}", msgspec.msgpack.encode(argument))
             answer = connection.getresponse()
@@ -267,8 +276,8 @@ class Remote:
 
 @contextlib.contextmanager
 def opened(settings: Settings, make: bool = False) -> Iterator[House]:
-    """The running instance of this data directory, or else the store itself. make: also where there is none yet.
-    Raises CannotDo."""
+    """The running instance of this data directory, or else the store itself. make: also where there is none yet, or
+    only one of an older version; who only looks changes nothing. Raises CannotDo."""
     refuse_newer(settings.directory)
     running = _running(settings)
     if running is not None:
@@ -276,11 +285,14 @@ def opened(settings: Settings, make: bool = False) -> Iterator[House]:
         return
     store = open_store(settings, make)
     try:
-        migrate(store)
-        if settings.directory.is_dir():
-            write_stamp(settings.directory)
-        if store.embedded:  # nobody else holds it, so nobody is importing
-            abandon_all(store)
+        if make:
+            migrate(store)
+            if settings.directory.is_dir():
+                write_stamp(settings.directory)
+            if store.embedded:  # nobody else holds it, so nobody is importing
+                abandon_all(store)
+        else:
+            refuse_older(settings, store)
         yield Engine(settings, store, live=False)
     finally:
         store.close()
@@ -294,7 +306,7 @@ def _running(settings: Settings) -> Remote | None:
         if path.exists():
             with contextlib.suppress(ConnectionRefusedError, FileNotFoundError):
                 return Remote(path)
-        if not (settings.dsn.startswith("chdb:") and _is_running(settings)):
+        if not (settings.dsn.startswith("chdb:") and is_held(settings.directory, "up")):
             return None
         if time.monotonic() >= deadline:
             raise CannotDo(
@@ -302,6 +314,16 @@ def _running(settings: Settings) -> Remote | None:
                 f"{_STARTS_WITHIN_S:.0f} s; its log says why"
             )
         time.sleep(0.2)
+
+
+def refuse_older(settings: Settings, store: Store) -> None:
+    """Raises CannotDo where the store waits for migrations."""
+    waiting = pending(store)
+    if waiting:
+        raise CannotDo(
+            f"data = {str(settings.directory)!r}: the store is of an older Footfall, {waiting[0]} is not applied; "
+            "start `footfall up` once, or run `footfall migrate`"
+        )
 
 
 def open_store(settings: Settings, make: bool = False) -> Store:
@@ -314,27 +336,12 @@ def open_store(settings: Settings, make: bool = False) -> Store:
     try:
         return Store(settings.dsn, settings.store.cluster)
     except StoreDown:
-        if embedded and _is_running(settings):
+        if embedded and is_held(settings.directory, "up"):
             raise CannotDo(
                 f"data = {directory!r}: Footfall is running there and holds the store; stop it, or try again if it "
                 "has just been started"
             ) from None
         raise
-
-
-def _is_running(settings: Settings) -> bool:
-    """Whether `footfall up` holds the data directory."""
-    try:
-        descriptor = os.open(settings.directory / "up.lock", os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def control_app(engine: Engine) -> Starlette:
@@ -366,6 +373,8 @@ def control_app(engine: Engine) -> Starlette:
                 return {}
             case "status":
                 return engine.status()
+            case "health":
+                return engine.health()
         raise CannotDo(f"{what!r} is nothing this version does")
 
     async def answer(request: Request) -> Response:

@@ -17,6 +17,7 @@ from collector.keys import KeyFile
 from collector.protocol import LimitedProtocol
 from schema.host import listening_host
 
+from .health.signs import Signs
 from .line import followers
 from .listening import listen
 from .paths import key_directory
@@ -73,6 +74,7 @@ def fetches_file(settings: Settings) -> Path:
 def run_key_service(settings: Settings, sock: socket.socket) -> None:
     """The process itself."""
     keys = KeyFile(key_directory(settings) / "keys")
+    Signs(settings, "keys").start()
     service = KeyService(keys, settings.all_sites, enrolments(settings), Fetches(fetches_file(settings)))
     followers.append(lambda given: service.follow(given.all_sites))
     key_server(service, certificate_file(settings)).run(sockets=[sock])

@@ -14,6 +14,8 @@ from msgspec import structs
 
 from .settings import Settings
 
+_RAM = Path("/dev/shm")  # noqa: S108 - RAM is the point; directories are 0700, and checked
+
 
 def with_absolute_paths(settings: Settings) -> Settings:
     """The settings, every path in them seen from the directory of this process."""
@@ -36,8 +38,26 @@ def key_directory(settings: Settings) -> Path:
     """Where the keys are: as set, or a directory of our own in RAM for each data directory and user."""
     if settings.keys.directory:
         return Path(settings.keys.directory)
-    mark = hashlib.sha256(str(settings.directory.resolve()).encode()).hexdigest()[:12]
-    return Path("/dev/shm") / f"footfall-{os.getuid()}-{mark}"  # noqa: S108 - RAM is the point; 0700, and checked
+    return _RAM / f"footfall-{os.getuid()}-{_mark(settings)}"
+
+
+def ram_directory(settings: Settings) -> Path:
+    """Where processes tell how they are: a directory of the data directory's owner in RAM, so that who looks as another
+    user (root) finds the same. It is not that of the keys, which may be gone. Where there is no such RAM, or somebody
+    else has taken the name, it is below the data directory."""
+    try:
+        owner = settings.directory.stat().st_uid
+    except OSError:
+        owner = os.getuid()
+    path = _RAM / f"footfall-{owner}-{_mark(settings)}-health"
+    try:
+        return path if path.lstat().st_uid == owner else settings.directory / "health"
+    except OSError:
+        return path if os.access(_RAM, os.W_OK) else settings.directory / "health"
+
+
+def _mark(settings: Settings) -> str:
+    return hashlib.sha256(str(settings.directory.resolve()).encode()).hexdigest()[:12]
 
 
 def key_journal(settings: Settings) -> Path:

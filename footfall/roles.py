@@ -38,6 +38,8 @@ from schema.lasting import Lasting, kind_and_place
 from schema.site import local_day
 
 from .databases import datacenters_of, places_of
+from .health.refusals import Refusals
+from .health.signs import Sign, Signs, sign_before
 from .line import Word, followers, read, say
 from .paths import key_directory, key_journal, token_file
 from .process import end_soon, harden
@@ -97,6 +99,7 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
     objections = settings.collector.objections_limit
     why = Why(why_path(key_directory(settings), index))
     sharing = Sharing(sharing_path(key_directory(settings), index), settings.collector.address_header)
+    refusals = _refusals(settings, f"collector-{index}")
     endpoint = Collector(
         rules,
         spool,
@@ -111,6 +114,7 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
         objections=Limiter(objections) if objections else None,
         public_url=settings.collector.public_url,
         sharing=sharing,
+        on_refusal=refusals,
     )
 
     current = settings
@@ -130,8 +134,13 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
             return str(problem)
         return spool.refusal
 
+    def tell(sign: Sign) -> None:
+        sign.problem, sign.refused, sign.day = ready(), refusals.told(), _today()
+
+    signs = Signs(settings, f"collector-{index}", tell)
     public = settings.collector.public_url
-    app = collector_app(endpoint, keys, Tokens(token_file(settings)), spool, ready, settings.demo, public)
+    tokens = Tokens(token_file(settings))
+    app = collector_app(endpoint, keys, tokens, spool, ready, settings.demo, public, signs.turn)
     failed = _opening_failures(app)
     config = uvicorn.Config(
         app,
@@ -190,12 +199,22 @@ def _opening_failures(app: Starlette) -> list[Exception]:
     return failed
 
 
-def run_engine(settings: Settings, dashboards: socket.socket | None, parts: Sequence[str]) -> None:
-    """The process that holds the store. parts: of "writer", "pipeline", "dashboards"."""
+def _refusals(settings: Settings, name: str) -> Refusals:
+    before = sign_before(settings, name)
+    return Refusals(before.refused if before is not None and before.day == _today() else {})
+
+
+def _today() -> int:
+    return int(time.time()) // 86_400
+
+
+def run_engine(settings: Settings, name: str, dashboards: socket.socket | None, parts: Sequence[str]) -> None:
+    """The process that holds the store. name: what it is called. parts: of "writer", "pipeline", "dashboards"."""
     # Imported here: a collector worker shares this module, and must not pay for the ClickHouse client.
     from dashboards.app import create_app as dashboards_app
     from dashboards.report import Reports
     from pipeline.imports import abandon_all
+    from pipeline.jobs import Jobs
     from pipeline.quarantine import Quarantine
     from pipeline.schedule import Pipeline
     from pipeline.writer import Writer
@@ -209,6 +228,13 @@ def run_engine(settings: Settings, dashboards: socket.socket | None, parts: Sequ
     from .sites import sites_with_data, undeclared_shown
     from .unix_http import short_path
 
+    jobs = Jobs()
+
+    def tell(sign: Sign) -> None:
+        sign.jobs = jobs.states()
+
+    signs = Signs(settings, name, tell)
+    signs.start()
     # Somebody waits for a page, and nobody for the pipeline.
     alone = _PAGE_PATIENCE_S if tuple(parts) == ("dashboards",) else 0.0
     store = _open_patiently(lambda: Store(settings.dsn, settings.store.cluster, alone))
@@ -221,12 +247,18 @@ def run_engine(settings: Settings, dashboards: socket.socket | None, parts: Sequ
     engine = Engine(settings, store)
     followers.append(engine.follow)
     if "writer" in parts:
-        writer = Writer(store, settings.directory / "spool", quarantine, "" if store.embedded else socket.gethostname())
+        host = "" if store.embedded else socket.gethostname()
+        writer = Writer(store, settings.directory / "spool", quarantine, host, jobs=jobs)
         writer.start()
     if "pipeline" in parts:
         journal = key_journal(settings)
         pipeline = Pipeline(
-            store, sites_with_data(settings, store), settings.rollup, quarantine, lambda: lost_days(journal)
+            store,
+            sites_with_data(settings, store),
+            settings.rollup,
+            quarantine,
+            lambda: lost_days(journal),
+            jobs=jobs,
         )
         followers.append(lambda given: pipeline.follow(sites_with_data(given, store)))
         pipeline.start()
@@ -273,6 +305,7 @@ def run_engine(settings: Settings, dashboards: socket.socket | None, parts: Sequ
         else:
             threading.Event().wait()
     finally:
+        signs.stop()
         if control is not None:
             control.should_exit = True
             control_path(settings).unlink(missing_ok=True)

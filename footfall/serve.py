@@ -7,7 +7,6 @@ stopped in order, in at most 10 s.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import signal
 import socket
@@ -16,7 +15,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from types import FrameType
 
 import structlog
@@ -30,8 +28,11 @@ from schema.lasting import Lasting, kind_and_place
 from schema.site import Site
 
 from .expected import line_of
+from .health.parent import ParentSign
+from .health.signs import Child, place_of
 from .line import Ear
 from .listening import answers, url_of
+from .locks import take
 from .paths import key_directory, key_journal, with_absolute_paths
 from .process import CannotStart
 from .settings import Settings, needs_restart
@@ -46,6 +47,8 @@ _ENGINE_STOP_S = 5.0
 _START_S = 60.0
 _FOLLOWS_WITHIN_S = 5.0
 _RESTART_AFTER_S = (0.2, 1.0, 3.0, 10.0)
+# Restarts are told of for so long.
+_REMEMBERED_S = 3600.0
 # A child that lived so long is not in a restart loop.
 _STEADY_S = 60.0
 
@@ -62,10 +65,12 @@ class House:
         self._reload_asked = False
         self._unpublished = Lasting(log, "shadow_not_published", "shadow_published_again")
         settings.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = _lock(settings.directory / f"{name}.lock")
+        self._lock = take(settings.directory, name, place_of(settings))
         refuse_newer(settings.directory)
         write_stamp(settings.directory)
         self._keeper = keeper(settings) if with_keys else None
+        self._sign = ParentSign(settings, name, self._keeper)
+        self._sign.turn([])
         self._shadow = shadow_publisher(settings) if with_keys else None
         self._turn()
 
@@ -79,6 +84,7 @@ class House:
     ) -> None:
         """A process to run. last: it stops only after all the others have. plain: its sockets speak HTTP, not TLS."""
         self.children.append(_Child(self.settings, role, arguments, sockets, last, plain))
+        self._sign.watch(role, sockets if plain else ())
 
     def run(self, ready: Callable[[], None], reload: Callable[[], Settings] | None = None) -> None:
         """Run until SIGTERM or SIGINT, then stop in order. ready: called once, when every port answers.
@@ -107,6 +113,7 @@ class House:
                 if self._reload_asked and reload is not None and announced:
                     self._reload_asked = False
                     self._follow(reload)
+                self._sign.turn([child.state() for child in self.children])
                 if not announced and all(child.answers() for child in self.children):
                     announced = True
                     # Who closes the terminal that it is told to does not mean to end it.
@@ -117,6 +124,7 @@ class House:
             log.info("stops", part=self._name)
         finally:
             self._stop_children()
+            self._sign.forget([child.state() for child in self.children])
             if self._keeper:
                 self._keeper.close()
             os.close(self._lock)
@@ -218,6 +226,16 @@ class _Child:
         self._failures = 0
         self._started = 0.0
         self._again_at = 0.0
+        self._restarts: list[float] = []
+
+    def state(self) -> Child:
+        """How it is, for whoever asks."""
+        since = time.monotonic() - _REMEMBERED_S
+        self._restarts = [moment for moment in self._restarts if moment >= since]
+        process = self._process
+        is_alive = process is not None and process.poll() is None
+        name = "-".join((self._role, *self._arguments))
+        return Child(name, process.pid if process else 0, self._started, is_alive, list(self._restarts))
 
     def start(self) -> None:
         descriptors = [sock.fileno() for sock in self._sockets]
@@ -279,6 +297,7 @@ class _Child:
             self._ends.is_so(f"{code} {self.problem}", role=self._role, code=code, again_in_s=wait, **told)
         elif now >= self._again_at:
             self._again_at = 0.0
+            self._restarts.append(now)
             self.start()
 
     def answers(self) -> bool:
@@ -327,15 +346,3 @@ def shadow_publisher(settings: Settings) -> ShadowPublisher:
 def public_url(settings: Settings, sock: socket.socket) -> str:
     """How pages reach the collector."""
     return settings.collector.public_url.rstrip("/") or url_of(sock)
-
-
-def _lock(path: Path) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise CannotStart(
-            f"data = {str(path.parent)!r}: another Footfall is running there; stop it or choose another --data"
-        ) from None
-    return descriptor

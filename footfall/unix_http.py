@@ -12,19 +12,20 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-_TIMEOUT_S = 600.0
+# An import may take its time.
+PATIENT_S = 600.0
 
 
 class UnixConnection(http.client.HTTPConnection):
     """HTTP over a UNIX socket."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=_TIMEOUT_S)
+    def __init__(self, path: Path, timeout_s: float = PATIENT_S) -> None:
+        super().__init__("localhost", timeout=timeout_s)
         self._unix_path = path
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(_TIMEOUT_S)
+        self.sock.settimeout(self.timeout)
         with short_path(self._unix_path) as path:
             self.sock.connect(path)
 

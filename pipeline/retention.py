@@ -11,6 +11,7 @@ import datetime as dt
 import re
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import structlog
 
@@ -21,6 +22,7 @@ from .settings import SiteRules
 
 log = structlog.get_logger("retention")
 
+_LATE = "site = {site:String} AND received < toDateTime({first:Date}, 'UTC')"
 _PARTITION = re.compile(r"\((\d+),'(\d{4}-\d\d-\d\d)'\)")
 # What schema/0001_events.sql gives a part that was replaced, against a power cut right after a merge.
 _OLD_PARTS_LIFETIME_S = 60
@@ -29,6 +31,10 @@ _CLEARED_WITHIN_S = 15.0
 _ASK_EVERY_S = 0.05
 # DROP PARTITION is also what deletes replaced parts of the whole table at once; nothing was received that day.
 _NO_PARTITION = "2-19700101"
+
+
+# The job that removes expired rows runs every hour.
+OVERDUE_S = 2 * 3600
 
 
 class RowsOutlived(Exception):
@@ -45,6 +51,13 @@ def expire(store: Store, sites: Sequence[tuple[Site, SiteRules]], now: float) ->
     if left:
         raise RowsOutlived(f"raw rows outlive their retention in {len(left)} partition(s): {', '.join(left)}")
     return removed
+
+
+def overdue(store: Store, sites: Sequence[tuple[Site, SiteRules]], now: float) -> list[str]:
+    """What holds raw rows that should have been removed by now: partitions, and sites whose retention was tightened."""
+    day = dt.datetime.fromtimestamp(now - OVERDUE_S, dt.UTC).date()
+    found = [f"partition {partition}" for partition, _, _ in _expired(store, day)]
+    return found + [f"site {site.key}" for site, rules in sites if _outlived(store, site, rules, day)]
 
 
 def _drop_expired(store: Store, today: dt.date, now: float) -> int:
@@ -83,13 +96,21 @@ def _shorten(store: Store, sites: Sequence[tuple[Site, SiteRules]], today: dt.da
     """A retention that was tightened holds for rows stored before, too. The parts that still hold such rows."""
     replaced: frozenset[str] = frozenset()
     for site, rules in sites:
-        before = {"site": site.key, "first": today - dt.timedelta(days=rules.retention_days - 1)}
-        late = "site = {site:String} AND received < toDateTime({first:Date}, 'UTC')"
-        if store.rows(f"SELECT count() FROM events WHERE {late}", before)[0][0]:
-            store.command(f"ALTER TABLE {store.local('events')} DELETE WHERE {late}", before, mutations_sync=2)
+        if _outlived(store, site, rules, today):
+            before = _before(site, rules, today)
+            store.command(f"ALTER TABLE {store.local('events')} DELETE WHERE {_LATE}", before, mutations_sync=2)
             log.info("retention_tightened", site=site.key, days=rules.retention_days)
             replaced = _replaced(store)
     return replaced
+
+
+def _outlived(store: Store, site: Site, rules: SiteRules, today: dt.date) -> bool:
+    """Whether rows of a site are older than what it keeps now."""
+    return bool(store.rows(f"SELECT count() FROM events WHERE {_LATE}", _before(site, rules, today))[0][0])
+
+
+def _before(site: Site, rules: SiteRules, today: dt.date) -> dict[str, Any]:
+    return {"site": site.key, "first": today - dt.timedelta(days=rules.retention_days - 1)}
 
 
 def _replaced(store: Store) -> frozenset[str]:

@@ -21,6 +21,7 @@ from schema.store import Store, StoreDown
 
 from .erase import erase
 from .imports import abandon_all
+from .jobs import Jobs
 from .kept import KeptSums
 from .months import sum_months
 from .quarantine import Quarantine
@@ -48,7 +49,7 @@ _LONGEST_ERASURE_WAIT_S = 3600
 
 class Pipeline:
     """Roll up, close, erase, expire. lost_keys(): the site-days (site, ISO day) that had a key lost.
-    kept: where the sums of open days are; its own if there is none."""
+    kept: where the sums of open days are; its own if there is none. jobs: told how each job fares."""
 
     def __init__(
         self,
@@ -59,8 +60,10 @@ class Pipeline:
         lost_keys: Callable[[], frozenset[tuple[str, str]]] = frozenset,
         clock: Callable[[], float] = time.time,
         kept: KeptSums | None = None,
+        jobs: Jobs | None = None,
     ) -> None:
         self.store = store
+        self.jobs = jobs or Jobs()
         self.sites = sites
         self.settings = settings
         self.quarantine = quarantine
@@ -92,9 +95,9 @@ class Pipeline:
             ("expire", self.expire, EXPIRE_EVERY_S),
         )
         for name, job, every_s in jobs:
-            self._scheduler.add_job(
-                _named(name, job), "interval", seconds=every_s, id=name, next_run_time=dt.datetime.now(dt.UTC)
-            )
+            self.jobs.add(name)
+            run = _named(name, job, self.jobs)
+            self._scheduler.add_job(run, "interval", seconds=every_s, id=name, next_run_time=dt.datetime.now(dt.UTC))
         self._scheduler.start()
 
     def stop(self) -> None:
@@ -184,13 +187,14 @@ class Pipeline:
         return open_days(self.store, local_day("UTC", self._clock()).date - dt.timedelta(days=_RECENT_DAYS))
 
 
-def _named(name: str, job: Callable[[], object]) -> Callable[[], None]:
+def _named(name: str, job: Callable[[], object], jobs: Jobs) -> Callable[[], None]:
     postponed = Lasting(log, "job_postponed", "job_goes_on", "warning")
     failed = Lasting(log, "job_failed", "job_works_again")
 
     def run() -> None:
         try:
-            job()
+            with jobs.run(name):
+                job()
         except StoreDown as problem:
             if not problem.told:
                 postponed.is_so(job=name, problem=str(problem))

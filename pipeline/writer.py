@@ -24,6 +24,7 @@ from schema.lasting import Lasting, kind_and_place
 from schema.store import RowsRefused, Store, StoreDown
 
 from .aside import delete_old, set_aside
+from .jobs import Jobs
 from .quarantine import REPLAY, Quarantine
 from .spool import IN_FLIGHT_S
 from .spool_file import (
@@ -60,9 +61,16 @@ class Writer:
     """Drains every spool below a directory into the store."""
 
     def __init__(
-        self, store: Store, spools: Path, quarantine: Quarantine, host: str = "", clock: Callable[[], float] = time.time
+        self,
+        store: Store,
+        spools: Path,
+        quarantine: Quarantine,
+        host: str = "",
+        clock: Callable[[], float] = time.time,
+        jobs: Jobs | None = None,
     ) -> None:
         self.store = store
+        self.jobs = jobs or Jobs()
         self.spools = spools
         self.quarantine = quarantine
         self._prefix = f"{host}/" if host else ""
@@ -135,10 +143,11 @@ class Writer:
                 if time.monotonic() - swept >= _SWEEP_EVERY_S:
                     swept = time.monotonic()  # first: what cannot be deleted must not keep the rest from the store
                     self.sweep()
-                self.drain()
-                if time.monotonic() - published >= _WATERMARKS_EVERY_S:
-                    self.publish_watermarks()
-                    published = time.monotonic()
+                with self.jobs.run("drain"):
+                    self.drain()
+                    if time.monotonic() - published >= _WATERMARKS_EVERY_S:
+                        self.publish_watermarks()
+                        published = time.monotonic()
                 self._failures = 0
                 self._refused.is_over()
                 self._failing.is_over()

@@ -99,6 +99,18 @@ def refuse_newer_store(store: Store, recorded: Iterable[str], known: Iterable[st
         )
 
 
+def pending(store: Store) -> list[str]:
+    """The files that are not applied, of a store that may be looked into; changes nothing. Of a store that does not
+    tell, as a server does not tell the dashboards, it is known of none. Raises WrittenByNewer."""
+    try:
+        recorded = {name for (name,) in store.rows("SELECT name FROM migrations")}
+    except StoreError:
+        return []
+    known = migrations()
+    refuse_newer_store(store, recorded, known)
+    return [name for name in known if name not in recorded]
+
+
 def user_statements(database: str, passwords: Mapping[str, str], cluster: str = "") -> list[str]:
     """The statements that make the users of USERS. They hold the passwords' SHA-256 only."""
     source = resources.files("schema").joinpath("users.sql").read_text(encoding="utf-8")

@@ -1,13 +1,12 @@
-"""Checking one site: its settings, the house, the last event, and the lines to paste.
+"""Checking the house; and one site: its settings, the last event, and the lines to paste.
 
-In: a site of the settings. Out: findings with a remedy each, as text or JSON; exit code 1 if one is bad. Promises:
-nothing is fetched but the health of the collector on this machine.
+In: a data directory, or a site of the settings. Out: findings with a remedy each, as text or JSON; exit code 1 if one
+is bad, 2 if one is a warning. Promises: nothing is fetched but what listens on this machine; nothing is changed.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import http.client
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,37 +14,54 @@ from zoneinfo import ZoneInfo
 
 import click
 import msgspec
-from msgspec import Struct
+from msgspec import structs
 
 from collector.gate import gate_of
-from collector.keys import in_ram
 from collector.scripts import script_of
-from schema.host import in_url
-from schema.store import StoreError
 
 from .. import missing
-from ..engine import CannotDo, control_path, opened
-from ..listening import reached_at, url_at
-from ..paths import key_directory
+from ..health.finding import BAD, EXIT_CODES, NOTE, OK, WARNING, Finding, as_lines, as_one_line, worst
+from ..health.look import look
+from ..listening import url_at
 from ..settings import Settings, SiteSettings
-from .looking import check, state_of_spools
 from .options import Load, common, json_option
 from .why import site_named
 
-OK, NOTE, BAD = "ok", "note", "BAD"
+# What of the house a site depends on.
+_OF_THE_HOUSE = frozenset({"store", "running", "process", "worker", "answers", "keys", "spool"})
 _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 # Fewer events than so many times k may well be fewer than k people.
 _FEW = 20
 _SHOWN = 5
 
 
-class Finding(Struct, frozen=True):
-    """state: OK, NOTE, or BAD, which is what exit code 1 says. remedy: "" where there is none to take."""
-
-    check: str
-    state: str
-    finding: str
-    remedy: str = ""
+@click.group(invoke_without_command=True)
+@common
+@click.option("--line", "as_line", is_flag=True, help="Print one line, for a monitor.")
+@click.option("--only-bad", is_flag=True, help="Exit with 0 where there are warnings only.")
+@json_option
+def check(load_settings: Load, as_line: bool, only_bad: bool, as_json: bool) -> None:
+    """Check the house: processes, jobs, store, disk, spool, keys. Exit 0 if all is well, 1 if something is bad, 2 if
+    there is a warning."""
+    if click.get_current_context().invoked_subcommand:
+        return
+    looked = look(load_settings())
+    findings, status = [Finding("settings", OK, "are valid"), *looked.findings], looked.status
+    state = worst(findings)
+    if as_json:
+        checks = [{"ok": one.state in (OK, NOTE), **structs.asdict(one)} for one in findings]
+        told = {"ok": state == OK, "state": state, "checks": checks, "status": status}
+        click.echo(msgspec.json.encode(told).decode())
+    elif as_line:
+        click.echo(as_one_line(findings))
+    else:
+        click.echo("\n".join(as_lines(findings)))
+        for row in status.get("raw", []):
+            click.echo(f"     {row['site']}: {row['rows']} raw events, the last at {row['last_event']} UTC")
+        for row in status.get("last_24_hours", []):
+            click.echo(f"     {row['site'] or '(no site)'}: {row['count']} {row['reason']} in the last 24 hours")
+    if state == BAD or (state == WARNING and not only_bad):
+        raise SystemExit(EXIT_CODES[state])
 
 
 @check.command(name="site")
@@ -53,33 +69,33 @@ class Finding(Struct, frozen=True):
 @click.argument("site")
 @json_option
 def check_site(load_settings: Load, site: str, as_json: bool) -> None:
-    """Check one SITE: settings, the house, its last event. Print the lines to paste. Exit 1 if something is bad."""
-    settings = load_settings()
-    findings, status = [], {}
-    running = control_path(settings).exists()
-    try:
-        with opened(settings) as house:
-            settings, status = house.settings, house.status()
-        findings.append(Finding("store", OK, f"{status['store']} answers"))
-    except (StoreError, CannotDo) as problem:
-        remedy = "start `footfall up`, or mend store.dsn; `footfall check` tells more"
-        findings.append(Finding("store", BAD, str(problem), remedy))
+    """Check one SITE: settings, the house, its last event. Print the lines to paste. Exit 1 if something is bad, 2 if
+    there is a warning."""
+    looked = look(load_settings())
+    settings, status = looked.settings, looked.status
+    findings = [one for one in looked.findings if one.check in _OF_THE_HOUSE]
     mine = site_named(settings, site)
     k = settings.anonymity_of(mine).k
-    findings += [*_of_settings(settings, mine), *_of_the_house(settings, running), *_of_events(status, mine, k)]
+    findings += [*_of_settings(settings, mine), *_of_events(status, mine, k)]
     findings += _of_addresses(settings, mine)
     seen = missing.entries(settings, mine.key)
     reasons = {row["reason"]: row["count"] for row in status.get("last_24_hours", []) if row["site"] == mine.key}
-    good = all(one.state != BAD for one in findings)
+    state = worst(findings)
     paste = to_paste(settings, mine)
     if as_json:
-        told: dict[str, Any] = {"ok": good, "site": mine.key, "checks": findings, "last_24_hours": reasons}
+        told: dict[str, Any] = {
+            "ok": state == OK,
+            "state": state,
+            "site": mine.key,
+            "checks": findings,
+            "last_24_hours": reasons,
+        }
         told["missing"] = [missing.plain(one) for one in seen]
         click.echo(msgspec.json.encode(told | paste).decode())
     else:
         click.echo("\n".join(_as_text(findings, reasons, missing.lines(seen[:_SHOWN]), paste)))
-    if not good:
-        raise SystemExit(1)
+    if state != OK:
+        raise SystemExit(EXIT_CODES[state])
 
 
 def to_paste(settings: Settings, site: SiteSettings) -> dict[str, str]:
@@ -129,22 +145,6 @@ def _of_settings(settings: Settings, site: SiteSettings) -> Iterator[Finding]:
         yield Finding("public URL", NOTE, f"{base.geturl()}: a page served by HTTPS may not load it", remedy)
     else:
         yield Finding("public URL", OK, base.geturl())
-
-
-def _of_the_house(settings: Settings, running: bool) -> Iterator[Finding]:
-    if not running:
-        yield Finding("running", BAD, "Footfall does not run on this data directory", "start `footfall up`")
-    else:
-        ready, problem = _ready(settings)
-        remedy = "" if ready else "the collector's log says more; `footfall check` and `footfall keys status`, too"
-        yield Finding("collector", OK if ready else BAD, "takes events" if ready else problem, remedy)
-    directory = key_directory(settings)
-    if directory.exists() and not in_ram(directory):
-        yield Finding("keys", BAD, f"{directory} is on a disk", "set keys.directory to a tmpfs")
-    elif directory.exists():
-        yield Finding("keys", OK, "in RAM")
-    readable, found = state_of_spools(settings)
-    yield Finding("spool", OK if readable else BAD, found, "" if readable else "see docs/operators.md")
 
 
 def _of_addresses(settings: Settings, site: SiteSettings) -> Iterator[Finding]:
@@ -201,27 +201,12 @@ def _of_senders(status: dict[str, Any], site: SiteSettings, today: dict[str, int
         yield Finding("new visitors", NOTE, finding, remedy)
 
 
-def _ready(settings: Settings) -> tuple[bool, str]:
-    """Whether the collector on this machine takes events, and why not."""
-    host = reached_at(settings.collector.host)
-    connection = http.client.HTTPConnection(host, settings.collector.port, timeout=5)
-    try:
-        connection.request("GET", "/readyz")
-        told = msgspec.json.decode(connection.getresponse().read(), type=dict[str, Any])
-        return bool(told["ready"]), str(told["problem"])
-    except (OSError, http.client.HTTPException, msgspec.MsgspecError, KeyError):
-        return False, f"does not answer on {in_url(host)}:{settings.collector.port}"
-    finally:
-        connection.close()
-
-
 def _public_url(settings: Settings) -> str:
     return settings.collector.public_url.rstrip("/") or url_at(settings.collector.host, settings.collector.port)
 
 
 def _as_text(findings: list[Finding], reasons: dict[str, int], seen: list[str], paste: dict[str, str]) -> Iterator[str]:
-    for one in findings:
-        yield f"{one.state:4} {one.check}: {one.finding}" + (f"\n       -> {one.remedy}" if one.remedy else "")
+    yield from as_lines(findings)
     if reasons:
         yield "\nLast 24 hours:"
         yield from (f"  {times} {reason}" for reason, times in sorted(reasons.items(), key=lambda pair: -pair[1]))

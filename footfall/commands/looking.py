@@ -6,30 +6,21 @@ In: a question. Out: a table, or JSON.
 from __future__ import annotations
 
 import datetime as dt
-import time
 
 import click
 import msgspec
 
 from collector.beacon import Beacon
-from collector.keys import in_ram, read_journal
 from collector.settings import PRESETS
-from collector.sharing import finding_of, read_sharing, remedy_of, summed
 from collector.steps import Client
-from pipeline.release import ahead_of_time
 from schema.event import PAGEVIEW
 from schema.site import local_day
-from schema.store import StoreError
 
 from .. import explain, intake, preview
 from ..databases import places_of
-from ..engine import CannotDo, StatsRequest, iso_date, opened
-from ..paths import key_directory, key_journal
-from ..settings import Settings, describe
+from ..engine import StatsRequest, iso_date, opened
+from ..settings import describe
 from .options import Load, common, json_option
-
-# A spool reports every other second; its store may be away for a while.
-_BEHIND_S = 15 * 60
 
 
 @click.command()
@@ -72,79 +63,6 @@ def settings(load_settings: Load, as_json: bool) -> None:
     for row in rows:
         departs = f", departs from {row['departs_from']}" if row["departs_from"] else ""
         click.echo(f"{row['name']} = {row['value']}   ({row['origin']}{departs})\n    {row['meaning']}")
-
-
-@click.group(invoke_without_command=True)
-@common
-@json_option
-def check(load_settings: Load, as_json: bool) -> None:
-    """Check the settings, the store, the spool and the keys; exit 1 if something is wrong."""
-    if click.get_current_context().invoked_subcommand:
-        return
-    settings = load_settings()
-    findings: list[tuple[str, bool, str]] = [("settings", True, "are valid")]
-    try:
-        with opened(settings) as house:
-            status = house.status()
-            settings = house.settings
-        findings.append(("store", True, f"{status['store']} answers, ClickHouse {status['version']}"))
-    except (StoreError, CannotDo) as problem:
-        status = {}
-        findings.append(("store", False, str(problem)))
-    findings += _watermarks({row["spool"]: row["received_through"] for row in status.get("spools", [])})
-    findings.append(("spool", *state_of_spools(settings)))
-    findings += _addresses(settings)
-    quarantined = sum(1 for _ in (settings.directory / "quarantine").glob("*.event"))
-    findings.append(("quarantine", not quarantined, f"{quarantined} event(s)"))
-    directory = key_directory(settings)
-    there = directory.exists()
-    findings.append(
-        ("keys", not there or in_ram(directory), f"{directory} {'exists' if there else 'is made at start'}")
-    )
-    journal = read_journal(key_journal(settings))
-    destroyed = [entry for entry in journal if entry["what"] == "destroyed"]
-    if destroyed:
-        last = destroyed[-1]
-        findings.append(("last key destroyed", True, f"{last['site']} {last['day']}"))
-    good = all(ok for _, ok, _ in findings)
-    if as_json:
-        checks = [{"check": name, "ok": ok, "finding": text} for name, ok, text in findings]
-        click.echo(msgspec.json.encode({"ok": good, "checks": checks, "status": status}).decode())
-    else:
-        for name, ok, text in findings:
-            click.echo(f"{'ok ' if ok else 'BAD'}  {name}: {text}")
-        for row in status.get("raw", []):
-            click.echo(f"     {row['site']}: {row['rows']} raw events, the last at {row['last_event']} UTC")
-        for row in status.get("last_24_hours", []):
-            click.echo(f"     {row['site'] or '(no site)'}: {row['count']} {row['reason']} in the last 24 hours")
-    if not good:
-        raise SystemExit(1)
-
-
-def state_of_spools(settings: Settings) -> tuple[bool, str]:
-    """Whether every file of the spools can be read, and how many wait."""
-    spool = settings.directory / "spool"
-    waiting = sum(1 for _ in spool.glob("*/*.sealed"))
-    bad = sum(1 for _ in spool.glob("*/*.bad"))
-    return not bad, f"{waiting} file(s) waiting, {bad} set aside as unreadable"
-
-
-def _addresses(settings: Settings) -> list[tuple[str, bool, str]]:
-    """Behind which proxies all are one visitor."""
-    header = settings.collector.address_header
-    certain = [one for one in summed(read_sharing(key_directory(settings), time.time())) if one.is_certain]
-    return [("addresses", False, f"{finding_of(one, header)}: {remedy_of(one, header)}") for one in certain]
-
-
-def _watermarks(marks: dict[str, int]) -> list[tuple[str, bool, str]]:
-    """What keeps days from closing, or makes them look complete before they are."""
-    ahead = ahead_of_time(marks, time.time())
-    latest = max(marks.values(), default=0)
-    behind = [spool for spool, second in marks.items() if second < latest - _BEHIND_S]
-    findings = [("clock", not ahead, f"ahead when {', '.join(ahead)} reported" if ahead else "agrees with the spools")]
-    if behind:
-        findings.append(("spools", False, f"{', '.join(behind)} held back for long: no day closes before they report"))
-    return findings if marks else []
 
 
 @click.command()

@@ -56,7 +56,7 @@ def test_a_proxy_that_is_not_named_is_told_by_check(unnamed: Running) -> None:
     code, (found,) = eventually(told)
     assert (code, found["ok"]) == (1, False)
     assert found["finding"].startswith("6 events of the last hour came from a loopback peer with X-Forwarded-For")
-    assert "name the proxy in collector.trusted_proxies" in found["finding"]
+    assert "name the proxy in collector.trusted_proxies" in found["remedy"]
 
 
 def test_a_proxy_that_is_not_named_is_told_of_the_site_by_check_site_and_why(unnamed: Running) -> None:

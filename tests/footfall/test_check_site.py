@@ -75,7 +75,7 @@ def findings(told: dict[str, Any], state: str) -> dict[str, dict[str, str]]:
 def test_a_site_without_events_is_told_what_to_paste(house: Running) -> None:
     code, told = checked(house, "wrong.test")
     assert (code, told["ok"]) == (1, False)
-    bad = [one for one in told["checks"] if one["state"] == "BAD"]
+    bad = [one for one in told["checks"] if one["state"] == "bad"]
     assert all(one["remedy"] for one in bad)
     text = " ".join(one["finding"] for one in bad)
     assert "none has ever been accepted" in text
@@ -93,9 +93,20 @@ def test_a_site_that_counts_is_well_and_its_numbers_are_told(house: Running) -> 
 
     told = eventually(well, 60)
     assert (told["ok"], told["site"]) == (True, "example.com")
-    assert findings(told, "BAD") == {}
+    assert findings(told, "bad") == {}
     ok = findings(told, "ok")
-    assert {"store", "collector", "keys", "spool", "events", "time zone", "privacy", "goal"} <= ok.keys()
+    assert {
+        "store",
+        "running",
+        "worker",
+        "answers",
+        "keys",
+        "spool",
+        "events",
+        "time zone",
+        "privacy",
+        "goal",
+    } <= ok.keys()
     assert "Europe/Berlin" in ok["time zone"]["finding"]
     notes = findings(told, "note")
     assert "shop.example.com" in notes["hosts"]["finding"]

@@ -15,7 +15,7 @@ import pytest
 from msgspec import structs
 
 from footfall import engine, explain
-from footfall.commands import looking
+from footfall.health.stored import of_watermarks
 from footfall.intake import Summary
 from footfall.settings import Settings
 from tests.house import footfall, running
@@ -121,18 +121,20 @@ def test_an_import_without_one_good_line_fails_and_says_why(data: Path) -> None:
     ("marks", "found"),
     [
         ({}, []),
-        ({"a": 0, "b": -60}, [("clock", True, "agrees with the spools")]),
-        ({"a": 0, "b": 3600}, [("clock", False, "ahead when b reported"), ("spools", False, "a ")]),
-        ({"a": 0, "old/1": -86_400}, [("clock", True, "agrees"), ("spools", False, "old/1 ")]),
+        ({"a": 0, "b": -60}, [("clock", "ok", "agrees with the spools")]),
+        ({"a": 0, "b": 3600}, [("clock", "bad", "ahead when b reported"), ("spools", "bad", "a ")]),
+        ({"a": 0, "old/1": -86_400}, [("clock", "ok", "agrees"), ("spools", "bad", "old/1 ")]),
+        ({"a": -7200, "b": -7200}, [("clock", "ok", "agrees"), ("spools", "bad", "none has reported since ")]),
     ],
 )
 def test_check_tells_of_a_clock_that_ran_ahead_and_of_a_spool_that_holds_days_open(
-    marks: dict[str, int], found: list[tuple[str, bool, str]]
+    marks: dict[str, int], found: list[tuple[str, str, str]]
 ) -> None:
     now = int(time.time())
-    told = looking._watermarks({spool: now + second for spool, second in marks.items()})
-    assert [(name, ok) for name, ok, _ in told] == [(name, ok) for name, ok, _ in found]
-    assert all(text.startswith(start) for (_, _, text), (_, _, start) in zip(told, found, strict=True))
+    told = of_watermarks({spool: now + second for spool, second in marks.items()})
+    assert [(one.check, one.state) for one in told] == [(name, state) for name, state, _ in found]
+    assert all(one.finding.startswith(start) for one, (_, _, start) in zip(told, found, strict=True))
+    assert all(one.remedy for one in told if one.state == "bad")
 
 
 @pytest.mark.parametrize(("k", "told"), [(1, "fewer than 1 visitor are"), (2, "fewer than 2 visitors are")])

@@ -163,7 +163,7 @@ def test_a_house_listens_on_every_address_written_in_brackets(tmp_path: Path) ->
             with urllib.request.urlopen(f"http://{address}:{house.port}/healthz") as answer:
                 assert answer.status == 200
         told = json.loads(house.command("check", "site", "example.com", "--json").stdout)
-        assert ("collector", "ok") in {(one["check"], one["state"]) for one in told["checks"]}
+        assert ("answers", "ok") in {(one["check"], one["state"]) for one in told["checks"]}
 
 
 def test_a_url_as_host_is_refused_before_anything_starts(tmp_path: Path) -> None:

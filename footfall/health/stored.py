@@ -1,0 +1,131 @@
+"""What the store tells of the house: days that wait, rows that should be gone, spools that hold back, strange sites.
+
+In: a store of which the pipeline's rights are had, the sites, the time. Out: findings. Promises: only SELECTs, and
+nothing of a number of rows or of people.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+from pipeline.erase import OVERDUE_S
+from pipeline.release import OpenDay, ahead_of_time, open_days, received_by_spool
+from pipeline.retention import overdue
+from pipeline.settings import SiteRules
+from schema.site import Site, day_bounds, day_number
+from schema.store import Store
+
+from .finding import BAD, OK, WARNING, Finding
+
+# A spool reports every other second; its store may be away for a while.
+_BEHIND_S = 15 * 60
+# Days are looked at every half minute, and a busy machine takes its time.
+_RELEASED_WITHIN_S = 15 * 60
+_SHOWN = 5
+
+
+def of_store(store: Store, sites: Sequence[tuple[Site, SiteRules]], grace_s: int, now: float) -> list[Finding]:
+    """Everything the store tells. Raises StoreError."""
+    version = store.rows("SELECT version()")[0][0]
+    marks, still_open = received_by_spool(store), open_days(store)
+    return [
+        Finding("store", OK, f"{store.name} answers, ClickHouse {version}"),
+        *of_watermarks(marks, now),
+        *of_days([site for site, _ in sites], still_open, marks, grace_s, now),
+        *of_expiry(store, sites, now),
+        *of_erasures(store, now),
+        *of_sites(store, [site for site, _ in sites], still_open),
+    ]
+
+
+def of_watermarks(marks: Mapping[str, int], now: float | None = None) -> list[Finding]:
+    """What keeps days from closing, or makes them look complete before they are."""
+    now = time.time() if now is None else now
+    if not marks:
+        return []
+    ahead = ahead_of_time(marks, now)
+    if ahead:
+        remedy = "keep clocks in step (NTP): until the time has caught up, a withdrawal may be carried out too early"
+        found = [Finding("clock", BAD, f"ahead when {', '.join(ahead)} reported", remedy)]
+    else:
+        found = [Finding("clock", OK, "agrees with the spools")]
+    latest = max(marks.values())
+    behind = [spool for spool, second in marks.items() if second < latest - _BEHIND_S]
+    if behind:
+        text = f"{', '.join(behind[:_SHOWN])} held back for long: no day closes before they report"
+        found.append(Finding("spools", BAD, text, "bring the host back, or forget its spools: see docs/operators.md"))
+    elif latest < now - _BEHIND_S:
+        text = f"none has reported since {_clock(latest)} UTC: no day closes"
+        found.append(Finding("spools", BAD, text, "no writer reaches the store: look at the hosts of the collectors"))
+    return found
+
+
+def of_days(
+    sites: Sequence[Site], still_open: Sequence[OpenDay], marks: Mapping[str, int], grace_s: int, now: float
+) -> Iterator[Finding]:
+    """Which days should be released and are not, and why."""
+    zones = {site.key: site.timezone for site in sites}
+    late, waits = [], set()
+    for one in still_open:
+        if one.site not in zones:
+            continue
+        end = day_bounds(zones[one.site], day_number(one.day)).end
+        if now < end + grace_s + _RELEASED_WITHIN_S:
+            continue
+        late.append(f"{one.site} {one.day}")
+        waits |= {spool for spool, second in marks.items() if second < end}
+        waits |= set() if marks else {"any spool"}
+    if not late:
+        yield Finding("days", OK, "every day that is over is released")
+        return
+    more = f" and {len(late) - _SHOWN} more" if len(late) > _SHOWN else ""
+    found = f"should be released and are not: {', '.join(late[:_SHOWN])}{more}"
+    if waits:
+        remedy = "bring the host back, or forget its spools (docs/operators.md); else they are released incomplete"
+        yield Finding("days", BAD, f"{found}; they wait for {', '.join(sorted(waits)[:_SHOWN])}", remedy)
+    else:
+        yield Finding("days", BAD, found, "nothing holds them back: see what is said of the job that releases them")
+
+
+def of_expiry(store: Store, sites: Sequence[tuple[Site, SiteRules]], now: float) -> Iterator[Finding]:
+    """Whether raw rows live longer than was promised."""
+    found = overdue(store, sites, now)
+    if found:
+        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        text = f"raw rows have outlived their lifetime: {', '.join(found[:_SHOWN])}{more}"
+        yield Finding("expiry", BAD, text, "see what is said of the job that removes them; a restart runs it at once")
+    else:
+        yield Finding("expiry", OK, "no raw row has outlived its lifetime")
+
+
+def of_erasures(store: Store, now: float) -> Iterator[Finding]:
+    """Whether somebody who took the consent back waits for longer than promised. How many is told to nobody."""
+    # An hour later, because it is looked at again after what was carried out in time.
+    late = {"before": int(now) - 2 * OVERDUE_S}
+    if store.rows("SELECT count() > 0 FROM erasures WHERE at < toDateTime({before:UInt32}, 'UTC')", late)[0][0]:
+        remedy = "a spool has not reported for that long: bring its host back or forget it (docs/operators.md)"
+        yield Finding("erasures", WARNING, "withdrawals of consent wait for spools for more than a day", remedy)
+    else:
+        yield Finding("erasures", OK, "none waits for longer than promised")
+
+
+def of_sites(store: Store, sites: Sequence[Site], still_open: Sequence[OpenDay]) -> Iterator[Finding]:
+    """Sites of which there is something, and which are in no settings."""
+    known = {site.key for site in sites}
+    stranded = sorted({one.site for one in still_open} - known)
+    released = sorted({site for (site,) in store.rows("SELECT DISTINCT site FROM manifest")} - known - {*stranded})
+    remedy = "name them in the settings again"
+    if stranded:
+        text = f"in no settings, and their open days are never released: {', '.join(stranded[:_SHOWN])}"
+        yield Finding("sites", BAD, text, remedy)
+    if released:
+        text = f"released days of sites that are in no settings, and shown to nobody: {', '.join(released[:_SHOWN])}"
+        yield Finding("sites", WARNING, text, remedy)
+    if not stranded and not released:
+        yield Finding("sites", OK, "all that have data are in the settings")
+
+
+def _clock(second: int) -> str:
+    return f"{dt.datetime.fromtimestamp(second, dt.UTC):%Y-%m-%d %H:%M}"
