@@ -26,6 +26,7 @@ _COMMANDS = {
     "keys": "keys:keys",
     "canary": "canary:canary",
     "quarantine": "quarantine:quarantine",
+    "spools": "spools:spools",
     "migrate": "changing:migrate_",
     "import": "importing:import_",
     "demo": "changing:demo_",

@@ -26,7 +26,9 @@ from starlette.routing import Route
 from dashboards.access import Accounts
 from dashboards.query import BadQuery, Query
 from dashboards.report import Reports
-from pipeline.former import once_set_up
+from pipeline.enrolled import Enrolled, enrolled, named
+from pipeline.enrolled import forget as forget_spools
+from pipeline.former import once_set_up, with_former
 from pipeline.imports import Batch, Import, abandon_all
 from pipeline.layout import LayoutUnknown
 from pipeline.release import received_by_spool
@@ -89,6 +91,9 @@ class House(Protocol):
     def import_runs(self) -> list[dict[str, Any]]: ...
     def import_undo(self, run: str) -> dict[str, Any]: ...
     def status(self) -> dict[str, Any]: ...
+    def spools(self) -> list[dict[str, Any]]: ...
+    def spools_of(self, host: str) -> list[dict[str, Any]]: ...
+    def spools_forget(self, spools: list[str]) -> None: ...
 
 
 class Engine:
@@ -184,6 +189,19 @@ class Engine:
         """What the store tells of the house."""
         return of_store(self.store, self._settings.site_rules(), self._settings.rollup.grace_s, time.time())
 
+    def spools(self) -> list[dict[str, Any]]:
+        """Every spool that days wait for."""
+        sites = [site for site, _ in with_former(former_sites(self._settings), self._settings.site_rules())]
+        return [structs.asdict(one) for one in enrolled(self.store, sites, time.time())]
+
+    def spools_of(self, host: str) -> list[dict[str, Any]]:
+        """Those that may be forgotten with a host. Raises CannotDo."""
+        return spools_of(self.spools(), host)
+
+    def spools_forget(self, spools: list[str]) -> None:
+        """Wait for these no longer."""
+        forget_spools(self.store, spools)
+
     def _refuse_unknown(self, site: Site) -> None:
         declared = [known.key for known in self._settings.all_sites]
         if site.key in declared:
@@ -255,6 +273,15 @@ class Remote:
     def health(self) -> list[Finding]:
         return msgspec.json.decode(self._call("health", None), type=list[Finding])
 
+    def spools(self) -> list[dict[str, Any]]:
+        return list(self._ask("spools", None)["spools"])
+
+    def spools_of(self, host: str) -> list[dict[str, Any]]:
+        return spools_of(self.spools(), host)
+
+    def spools_forget(self, spools: list[str]) -> None:
+        self._ask("spools_forget", spools)
+
     def _ask(self, what: str, argument: Any) -> dict[str, Any]:
         answer: dict[str, Any] = msgspec.json.decode(self._call(what, argument))
         return answer
@@ -294,6 +321,27 @@ def opened(settings: Settings, make: bool = False) -> Iterator[House]:
         else:
             refuse_older(settings, store)
         yield Engine(settings, store, live=False)
+    finally:
+        store.close()
+
+
+@contextlib.contextmanager
+def opened_for_changes(settings: Settings) -> Iterator[House]:
+    """The same for what only an administrator of a server may do: not by the running part, whose user may not, but by
+    the user that this command's own `store.dsn` names."""
+    if settings.dsn.startswith("chdb:"):
+        with opened(settings) as house:
+            yield house
+        return
+    store = open_store(settings)
+    try:
+        yield Engine(settings, store, live=False)
+    except StoreError as problem:
+        if "ACCESS_DENIED" in str(problem) or "privileges" in str(problem):
+            raise CannotDo(
+                f"{store.name}: its user may not do that; give the DSN of an administrator in FOOTFALL_STORE_DSN"
+            ) from None
+        raise
     finally:
         store.close()
 
@@ -375,6 +423,11 @@ def control_app(engine: Engine) -> Starlette:
                 return engine.status()
             case "health":
                 return engine.health()
+            case "spools":
+                return {"spools": engine.spools()}
+            case "spools_forget":
+                engine.spools_forget(msgspec.convert(argument, list[str]))
+                return {}
         raise CannotDo(f"{what!r} is nothing this version does")
 
     async def answer(request: Request) -> Response:
@@ -410,6 +463,18 @@ def accounts(settings: Settings) -> Accounts:
         raise CannotDo(
             f"{path}: cannot be read: {problem}; restore it from a backup, or move it away: accounts are then made anew"
         ) from None
+
+
+def spools_of(found: list[dict[str, Any]], host: str) -> list[dict[str, Any]]:
+    """Those of a host, none of which reports. Raises CannotDo."""
+    mine = [structs.asdict(one) for one in named([Enrolled(**one) for one in found], host)]
+    if not mine:
+        there = ", ".join(one["spool"] for one in found) or "none"
+        raise CannotDo(f"host {host!r}: no spool of it has ever reported; there are {there}")
+    reporting = [one["spool"] for one in mine if one["reports"]]
+    if reporting:
+        raise CannotDo(f"host {host!r}: {', '.join(reporting)} has reported within a minute; stop its collector first")
+    return mine
 
 
 def ad_hoc_site(name: str) -> SiteSettings:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import functools
 import sqlite3
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import click
 
+from ..engine import CannotDo
 from ..expected import EXPECTED, line_of
 from ..process import harden, set_up_logs
 from ..settings import Settings, load
@@ -33,6 +35,17 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
             raise click.ClickException(line_of(problem)) from None
 
     return run
+
+
+def agreed(yes: bool, what: str) -> None:
+    """Go on only if that is wanted. yes: it was said already. Raises CannotDo if not, or if nobody can be asked."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise CannotDo(f"{what} Say --yes to do it")
+    click.echo(what, err=True)
+    if not click.confirm("Do it?", err=True):
+        raise CannotDo("nothing was changed")
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
