@@ -55,7 +55,7 @@ def of_watermarks(marks: Mapping[str, int], now: float | None = None) -> list[Fi
     behind = [spool for spool, second in marks.items() if second < latest - _BEHIND_S]
     if behind:
         text = f"{', '.join(behind[:_SHOWN])} held back for long: no day closes before they report"
-        found.append(Finding("spools", BAD, text, "bring the host back, or forget its spools: see docs/operators.md"))
+        found.append(Finding("spools", BAD, text, "bring the host back, or `footfall spools forget HOST`"))
     elif latest < now - _BEHIND_S:
         text = f"none has reported since {_clock(latest)} UTC: no day closes"
         found.append(Finding("spools", BAD, text, "no writer reaches the store: look at the hosts of the collectors"))
@@ -83,7 +83,7 @@ def of_days(
     more = f" and {len(late) - _SHOWN} more" if len(late) > _SHOWN else ""
     found = f"should be released and are not: {', '.join(late[:_SHOWN])}{more}"
     if waits:
-        remedy = "bring the host back, or forget its spools (docs/operators.md); else they are released incomplete"
+        remedy = "bring the host back, or `footfall spools forget HOST`; else they are released incomplete"
         yield Finding("days", BAD, f"{found}; they wait for {', '.join(sorted(waits)[:_SHOWN])}", remedy)
     else:
         yield Finding("days", BAD, found, "nothing holds them back: see what is said of the job that releases them")
@@ -105,7 +105,7 @@ def of_erasures(store: Store, now: float) -> Iterator[Finding]:
     # An hour later, because it is looked at again after what was carried out in time.
     late = {"before": int(now) - 2 * OVERDUE_S}
     if store.rows("SELECT count() > 0 FROM erasures WHERE at < toDateTime({before:UInt32}, 'UTC')", late)[0][0]:
-        remedy = "a spool has not reported for that long: bring its host back or forget it (docs/operators.md)"
+        remedy = "a spool has not reported for that long: bring its host back or `footfall spools forget HOST`"
         yield Finding("erasures", WARNING, "withdrawals of consent wait for spools for more than a day", remedy)
     else:
         yield Finding("erasures", OK, "none waits for longer than promised")
