@@ -214,7 +214,10 @@ def _summary(overview: Overview, hourly: bool) -> str:
     peak = max(measured, key=lambda point: point.visitors)
     comparison = overview.comparison
     change = comparison.change["visitors"]
-    trend = "" if change is None else f", {names.change(change)}% against {compared_with(comparison)}"
+    trend = ""
+    if change is not None:
+        amount = f"{names.change(change)}%" if change else "no change"
+        trend = f", {amount} against {compared_with(comparison)}"
     where = f"{'in the hour from' if hourly else 'on'} {label_of(peak.at, hourly)}"
     most = "" if len(measured) == 1 else f"; most {where} with {peak.visitors:,}"
     return f"{names.counted(overview.totals.visitors, 'visitor')}{trend}{most}."

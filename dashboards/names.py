@@ -5,6 +5,7 @@ In: a value of a dimension or a number. Out: text. Promises: a value nobody has 
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 
 from schema.currency import DECIMALS
@@ -106,6 +107,12 @@ def duration(seconds: float | None) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {rest:02}s" if minutes else f"{rest}s"
+
+
+def sentence(text: str) -> str:
+    """What an error says, as a sentence. An argument's name is not written in capitals, nor is anything made small."""
+    begun = text if re.match(r"\w+=", text) else text[:1].upper() + text[1:]
+    return begun if begun.endswith((".", "?")) else f"{begun}."
 
 
 def vital(number: float, unit: str) -> str:

@@ -251,7 +251,7 @@ class Pages:
         try:
             session = self._accounts.sign_in(name, form.get("password", ""), self._network_of(request.scope))
         except TooManyFailures as error:
-            response = self._sign_in_form(request, next_path, name, f"{str(error).capitalize()}.", 429)
+            response = self._sign_in_form(request, next_path, name, str(error), 429)
             response.headers["Retry-After"] = str(error.retry_after)
             return response
         if session is None:
@@ -267,7 +267,9 @@ class Pages:
         except AccountRefused as error:
             return self._account_form(user, str(error), 400, form.get("name", ""))
         except TooManyFailures as error:
-            return self._account_form(user, str(error), 429, form.get("name", ""))
+            response = self._account_form(user, str(error), 429, form.get("name", ""))
+            response.headers["Retry-After"] = str(error.retry_after)
+            return response
         return self._to("/account?saved")
 
     def _sign_in_form(
@@ -342,6 +344,7 @@ def _templates(base: str) -> jinja2.Environment:
     )
     environment.filters |= {
         "count": names.count,
+        "sentence": names.sentence,
         "counted": names.counted,
         "percent": names.percent,
         "money": lambda revenue: names.money(revenue.amount, revenue.currency),

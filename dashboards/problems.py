@@ -22,6 +22,7 @@ from schema.metrics import DIMENSIONS
 from schema.site import Site
 from schema.store import StoreError
 
+from . import names
 from .access import Accounts
 from .api import refusal
 from .arguments import PERIOD
@@ -88,8 +89,7 @@ class Problems:
         path: str = request.scope["path"]
         if f"{path}/".startswith("/api/"):
             return refusal(status, text)
-        said = text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")
-        values: dict[str, Any] = {"title": title, "text": said, "code": status, "again": ""}
+        values: dict[str, Any] = {"title": title, "text": names.sentence(text), "code": status, "again": ""}
         if request.method == "GET" and status >= 500:
             query = request.scope["query_string"].decode("latin-1")
             again = local_path(quote(path) + (f"?{query}" if query else ""))

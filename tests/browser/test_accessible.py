@@ -45,6 +45,10 @@ RULES = """async () => (await axe.run(document, {rules: {"target-size": {enabled
 @pytest.fixture(scope="module")
 def house(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with served(store, tmp_path_factory.mktemp("served")) as started:
+        # Or the page to sign in at would have no form.
+        first = started.accounts.redeem(started.accounts.create_sign_in_link_token())
+        assert first
+        started.accounts.set_password(first, "ada", "correct horse battery")
         yield started
 
 
@@ -98,6 +102,11 @@ def test_axe_finds_nothing_on_any_page(
     page = stranger.new_page()
     page.goto(f"{house.base}/sign-in")
     found["/sign-in"] = violations(page)
+    page.fill("[name=name]", "ada")
+    page.fill("[name=password]", "a wrong password")
+    page.click("main button")
+    assert "do not match" in page.inner_text("[role=alert]")
+    found["/sign-in refused"] = violations(page)
     stranger.close()
     assert {path: list_ for path, list_ in found.items() if list_} == {}
 

@@ -56,6 +56,7 @@ def test_a_day_without_data_is_no_zero(compare: Any, client: TestClient, rollups
     assert (found.days, found.of, found.why) == (6, 7, "the other days have no data")
     page = client.get(f"/sites/{rollups.site.key}?period=7d").text
     assert "(6 of 7 days: the other days have no data)" in page
+    assert "6,500 visitors, no change against 4–10 Jun 2031" in page
     assert ">6,500</b>" in page  # the number itself is of all days
     overview = client.get(f"/api/sites/{rollups.site.key}/overview?period=7d").json()
     assert overview["comparison"]["change"]["visitors"] == 0.0

@@ -45,3 +45,15 @@ def test_numbers_are_worded() -> None:
     assert [names.duration(s) for s in (None, 7, 187, 3720)] == ["–", "7s", "3m 07s", "1h 02m"]
     assert [names.percent(p) for p in (None, 0, 0.01, 4.25, 9.97, 45.2)] == ["–", "0%", "<0.1%", "4.2%", "10%", "45%"]
     assert [names.vital(v, u) for v, u in ((2345, "ms"), (88, "ms"), (0.083, ""))] == ["2.35 s", "88 ms", "0.08"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("the name 'Ada' is taken", "The name 'Ada' is taken."),
+        ("period='week' is not known", "period='week' is not known."),
+        ("Try again.", "Try again."),
+    ],
+)
+def test_an_error_is_told_as_a_sentence_and_names_stay_as_they_are(text: str, said: str) -> None:
+    assert names.sentence(text) == said
