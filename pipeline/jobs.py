@@ -14,6 +14,8 @@ from contextlib import contextmanager
 
 from msgspec import Struct, structs
 
+from schema.lasting import kind_and_place
+
 _WINDOW_S = 1800.0
 
 
@@ -98,12 +100,7 @@ def reason_of(problem: Exception) -> str:
 
     if isinstance(problem, StoreError):
         return f"{type(problem).__name__}: {problem}"
-    traceback = problem.__traceback__
-    while traceback is not None and traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    where = ""
-    if traceback is not None:
-        name = traceback.tb_frame.f_code.co_filename.rpartition("/")[2]
-        where = f" at {name}:{traceback.tb_lineno}"
-    number = f" {problem.errno}" if isinstance(problem, OSError) and problem.errno else ""
-    return f"{type(problem).__name__}{number}{where}"
+    told = kind_and_place(problem)
+    return " ".join(
+        filter(None, (told["kind"], str(told.get("errno", "")), f"at {told['at']}" if "at" in told else ""))
+    )

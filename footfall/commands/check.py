@@ -24,7 +24,8 @@ from ..health.finding import BAD, EXIT_CODES, NOTE, OK, WARNING, Finding, as_lin
 from ..health.look import look
 from ..listening import url_at
 from ..settings import Settings, SiteSettings
-from .options import Load, common, json_option
+from ..stamp import refuse_newer
+from .options import Load, common, json_option, prepare
 from .why import site_named
 
 # What of the house a site depends on.
@@ -45,6 +46,8 @@ def check(load_settings: Load, as_line: bool, only_bad: bool, as_json: bool) -> 
     there is a warning."""
     if click.get_current_context().invoked_subcommand:
         return
+    # What libraries and the store would log belongs on standard error, and without content.
+    prepare("check")
     looked = look(load_settings())
     findings, status = [Finding("settings", OK, "are valid"), *looked.findings], looked.status
     state = worst(findings)
@@ -71,7 +74,10 @@ def check(load_settings: Load, as_line: bool, only_bad: bool, as_json: bool) -> 
 def check_site(load_settings: Load, site: str, as_json: bool) -> None:
     """Check one SITE: settings, the house, its last event. Print the lines to paste. Exit 1 if something is bad, 2 if
     there is a warning."""
-    looked = look(load_settings())
+    prepare("check")
+    given = load_settings()
+    refuse_newer(given.directory)
+    looked = look(given)
     settings, status = looked.settings, looked.status
     findings = [one for one in looked.findings if one.check in _OF_THE_HOUSE]
     mine = site_named(settings, site)

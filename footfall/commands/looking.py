@@ -20,7 +20,7 @@ from .. import explain, intake, preview
 from ..databases import places_of
 from ..engine import StatsRequest, iso_date, opened
 from ..settings import describe
-from .options import Load, common, json_option
+from .options import Load, common, json_option, prepare
 
 
 @click.command()
@@ -43,6 +43,7 @@ def stats(
     as_json: bool,
 ) -> None:
     """Statistics of SITE, from the running instance or straight from the store."""
+    prepare("stats")
     with opened(load_settings()) as house:
         zone = intake.rules_of(house.settings, site).site.timezone
         last = last or local_day(zone, dt.datetime.now(dt.UTC).timestamp()).date.isoformat()

@@ -11,9 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipeline.jobs import JobState
-from schema.host import in_url
 
-from ..listening import reached_at
+from ..listening import reached_at, url_at
 from ..locks import PARTS, is_held, note_of
 from ..settings import Settings
 from ..version import described
@@ -164,7 +163,7 @@ def of_answers(signs: Mapping[str, Sign], now: float) -> Iterator[Finding]:
         if not parent.is_fresh(now):
             continue
         for role, (host, port) in parent.addresses.items():
-            where = f"{in_url(reached_at(host))}:{port}"
+            where = url_at(host, port)
             if _answers(reached_at(host), port):
                 yield Finding("answers", OK, f"{role} answers on {where}")
             else:

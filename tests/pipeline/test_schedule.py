@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 
 from pipeline import imports, schedule
 from pipeline.imports import Import, abandon_all
+from pipeline.jobs import Jobs
 from pipeline.kept import KeptSums
 from pipeline.quarantine import Quarantine
 from pipeline.schedule import Pipeline
@@ -149,7 +150,7 @@ def test_a_job_that_fails_is_logged_by_kind_errno_and_place_and_only_once(
         if failing[0]:
             raise error
 
-    run = schedule._named("j", job)
+    run = schedule._named("j", job, Jobs())
     with capture_logs() as logs:
         for _ in range(3):
             run()
