@@ -28,6 +28,8 @@ _COMMANDS = {
     "quarantine": "quarantine:quarantine",
     "spools": "spools:spools",
     "migrate": "changing:migrate_",
+    "backup": "backing:backup",
+    "restore": "backing:restore",
     "import": "importing:import_",
     "demo": "changing:demo_",
 }

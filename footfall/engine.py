@@ -90,6 +90,7 @@ class House(Protocol):
     def import_abandon(self, run: str) -> None: ...
     def import_runs(self) -> list[dict[str, Any]]: ...
     def import_undo(self, run: str) -> dict[str, Any]: ...
+    def backup(self, path: str) -> dict[str, Any]: ...
     def status(self) -> dict[str, Any]: ...
     def spools(self) -> list[dict[str, Any]]: ...
     def spools_of(self, host: str) -> list[dict[str, Any]]: ...
@@ -167,6 +168,12 @@ class Engine:
         imported, _ = self._run(run)
         del self._imports[run]
         imported.abandon()
+
+    def backup(self, path: str) -> dict[str, Any]:
+        """Write a backup into a new file, by its whole path."""
+        from .backup.making import make, plain  # which needs what is here
+
+        return plain(make(self._settings, self.store, Path(path)), Path(path))
 
     def status(self) -> dict[str, Any]:
         """What `footfall check` reports of the store."""
@@ -266,6 +273,9 @@ class Remote:
 
     def import_undo(self, run: str) -> dict[str, Any]:
         return self._ask("import_undo", run)
+
+    def backup(self, path: str) -> dict[str, Any]:
+        return self._ask("backup", path)
 
     def status(self) -> dict[str, Any]:
         return self._ask("status", None)
@@ -419,6 +429,8 @@ def control_app(engine: Engine) -> Starlette:
             case "import_abandon":
                 engine.import_abandon(argument)
                 return {}
+            case "backup":
+                return engine.backup(argument)
             case "status":
                 return engine.status()
             case "health":

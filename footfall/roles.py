@@ -221,6 +221,7 @@ def run_engine(settings: Settings, name: str, dashboards: socket.socket | None, 
     from schema.migrate import migrate
     from schema.store import Store
 
+    from .backup.restoring import restored
     from .engine import Engine, accounts, control_app, control_path
     from .missing import teller
     from .networks import networks
@@ -252,6 +253,7 @@ def run_engine(settings: Settings, name: str, dashboards: socket.socket | None, 
         writer.start()
     if "pipeline" in parts:
         journal = key_journal(settings)
+        backup = restored(settings.directory)
         pipeline = Pipeline(
             store,
             sites_with_data(settings, store),
@@ -259,6 +261,7 @@ def run_engine(settings: Settings, name: str, dashboards: socket.socket | None, 
             quarantine,
             lambda: lost_days(journal),
             jobs=jobs,
+            whole_since=backup.at if backup else 0.0,
         )
         followers.append(lambda given: pipeline.follow(sites_with_data(given, store)))
         pipeline.start()

@@ -55,18 +55,22 @@ def read_stamp(directory: Path) -> Stamp | None:
 
 def refuse_newer(directory: Path) -> None:
     """Raise WrittenByNewer where a newer Footfall has written into it, StampUnreadable if nobody can tell."""
-    stamp, mine = read_stamp(directory), stamp_of_this()
-    where = f"data = {str(directory)!r}"
+    stamp = read_stamp(directory)
     if stamp is not None:
-        newer = []
-        if release_of(stamp.program) > release_of(mine.program):
-            newer.append(f"version {stamp.program}, this is {mine.program}")
-        if stamp.migration > mine.migration:
-            newer.append(f"migrations up to {stamp.migration:04}, this one knows {mine.migration:04}")
-        if stamp.spool > mine.spool:
-            newer.append(f"spool format {stamp.spool}, this one reads {mine.spool}")
-        if newer:
-            raise WrittenByNewer(where, f"{stamp.program}, commit {stamp.commit}: {'; '.join(newer)}")
+        refuse_newer_stamp(stamp, f"data = {str(directory)!r}")
+
+
+def refuse_newer_stamp(stamp: Stamp, where: str) -> None:
+    """Raise WrittenByNewer where the stamp is a newer Footfall's. where: what bears it."""
+    mine, newer = stamp_of_this(), []
+    if release_of(stamp.program) > release_of(mine.program):
+        newer.append(f"version {stamp.program}, this is {mine.program}")
+    if stamp.migration > mine.migration:
+        newer.append(f"migrations up to {stamp.migration:04}, this one knows {mine.migration:04}")
+    if stamp.spool > mine.spool:
+        newer.append(f"spool format {stamp.spool}, this one reads {mine.spool}")
+    if newer:
+        raise WrittenByNewer(where, f"{stamp.program}, commit {stamp.commit}: {'; '.join(newer)}")
 
 
 def write_stamp(directory: Path) -> None:

@@ -41,12 +41,12 @@ class Entry(Struct, frozen=True):
     version: str = VERSION
 
 
-_COLUMNS = Entry.__struct_fields__
+COLUMNS = Entry.__struct_fields__
 
 
 def read_entries(store: Store, site: str, rest: str = "") -> list[Entry]:
     """A site's entries, the first one first. rest: SQL after WHERE site = …"""
-    columns = ", ".join("toUnixTimestamp(released_at)" if name == "released_at" else name for name in _COLUMNS)
+    columns = ", ".join("toUnixTimestamp(released_at)" if name == "released_at" else name for name in COLUMNS)
     rows = store.rows(
         f"SELECT {columns} FROM manifest WHERE site = {{site:String}} {rest or 'ORDER BY number'}", {"site": site}
     )
@@ -60,14 +60,14 @@ def append(store: Store, entries: Sequence[Entry]) -> None:
         return
     last = read_entries(store, entries[0].site, "ORDER BY number DESC LIMIT 1")
     number, previous = (last[0].number, manifest_digest(structs.asdict(last[0]))) if last else (0, "")
-    columns: list[list[Any]] = [[] for _ in _COLUMNS]
+    columns: list[list[Any]] = [[] for _ in COLUMNS]
     for entry in entries:
         number += 1
         entry = structs.replace(entry, number=number, previous=previous)
         previous = manifest_digest(structs.asdict(entry))
         for column, value in zip(columns, structs.astuple(entry), strict=True):
             column.append(value)
-    store.insert("manifest", _COLUMNS, columns)
+    store.insert("manifest", COLUMNS, columns)
 
 
 def manifest_digest(manifest: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 
 import structlog
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from schema.families import FAMILIES
 from schema.manifest import RELEASED_DAYS
@@ -77,11 +77,13 @@ def ahead_of_time(marks: Mapping[str, int], now: float) -> list[str]:
     return [spool for spool, second in marks.items() if second > now + AHEAD_S]
 
 
-def may_close(site: Site, open_day: OpenDay, now: float, arrived: int, grace_s: int) -> tuple[bool, bool]:
-    """(release it now, it is complete)."""
-    end = day_bounds(site.timezone, day_number(open_day.day)).end
+def may_close(
+    site: Site, open_day: OpenDay, now: float, arrived: int, grace_s: int, whole_since: float = 0.0
+) -> tuple[bool, bool]:
+    """(release it now, it is complete). whole_since: what came before that second may be missing."""
+    start, end = structs.astuple(day_bounds(site.timezone, day_number(open_day.day)))[1:]
     if now >= end + grace_s and arrived >= end:
-        return True, True
+        return True, start >= whole_since
     return now >= max(end, open_day.expires - LAST_CALL_S), False
 
 
@@ -92,9 +94,11 @@ def close_days(
     grace_s: int,
     lost_keys: frozenset[tuple[str, str]],
     prepare: Callable[[], object] = lambda: None,
+    whole_since: float = 0.0,
 ) -> list[tuple[str, dt.date]]:
     """Release every day that may close; which. lost_keys: (site, ISO day) of days that had a key lost.
-    prepare: called before the first of them is released, if there is one."""
+    prepare: called before the first of them is released, if there is one. whole_since: when the house was restored
+    from a backup, Unix seconds; days that began before it are released as incomplete."""
     known = {site.key: (site, rules) for site, rules in sites}
     _drop_closed(store, known)
     arrived = received_through(store)
@@ -104,7 +108,7 @@ def close_days(
         (open_day, complete)
         for open_day in still_open
         if open_day.site in known
-        for due, complete in (may_close(known[open_day.site][0], open_day, now, arrived, grace_s),)
+        for due, complete in (may_close(known[open_day.site][0], open_day, now, arrived, grace_s, whole_since),)
         if due
     ]
     if closing:

@@ -49,7 +49,8 @@ _LONGEST_ERASURE_WAIT_S = 3600
 
 class Pipeline:
     """Roll up, close, erase, expire. lost_keys(): the site-days (site, ISO day) that had a key lost.
-    kept: where the sums of open days are; its own if there is none. jobs: told how each job fares."""
+    kept: where the sums of open days are; its own if there is none. jobs: told how each job fares. whole_since: see
+    `close_days`."""
 
     def __init__(
         self,
@@ -61,6 +62,7 @@ class Pipeline:
         clock: Callable[[], float] = time.time,
         kept: KeptSums | None = None,
         jobs: Jobs | None = None,
+        whole_since: float = 0.0,
     ) -> None:
         self.store = store
         self.jobs = jobs or Jobs()
@@ -70,6 +72,7 @@ class Pipeline:
         self.rolled_up = 0
         self._kept = kept or KeptSums()
         self._lost_keys = lost_keys
+        self._whole_since = whole_since
         self._clock = clock
         self._sites = {site.key: (site, rules) for site, rules in sites}
         self._seen: dict[tuple[str, dt.date], int] = {}
@@ -141,7 +144,8 @@ class Pipeline:
         with self._busy:
             now, grace_s = self._clock(), self.settings.grace_s
             self._watch_clocks(now)
-            closed = close_days(self.store, self.sites, now, grace_s, self._lost_keys(), prepare=self._erase)
+            lost, since = self._lost_keys(), self._whole_since
+            closed = close_days(self.store, self.sites, now, grace_s, lost, self._erase, since)
             for site, day in closed:
                 self._seen.pop((site, day), None)
                 with ROLLING:

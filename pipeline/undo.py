@@ -11,10 +11,11 @@ import datetime as dt
 
 from msgspec import Struct
 
-from schema.manifest import UNDO, is_undo, origin_of, standing
+from schema.manifest import UNDO, is_undo, origin_of
 from schema.months import TABLES
 from schema.store import Store
 
+from .copying import ROWS_STAY, holding
 from .manifest import RELEASING, Entry, append, read_entries
 from .rollup import FAMILIES
 
@@ -59,10 +60,10 @@ def undo(store: Store, run: str, now: float) -> Undone | None:
     found = next((one for one in runs(store) if one.run == run), None)
     if found is None:
         return None
-    with RELEASING:
+    with ROWS_STAY, RELEASING:
         entries = read_entries(store, found.site)
         origin = origin_of(found.made_by, run)
-        mine = [entry for entry in _standing(entries) if entry.origin == origin]
+        mine = [entry for entry in holding(entries) if entry.origin == origin]
         append(store, [_taking_back(entry, run, now) for entry in mine])
         days = tuple(sorted(entry.day for entry in mine)) or _left(entries, run)
         _forget(store, found.site, days)
@@ -72,11 +73,6 @@ def undo(store: Store, run: str, now: float) -> Undone | None:
 def _taking_back(entry: Entry, run: str, now: float) -> Entry:
     """Of the same day, k and preset, with no rows."""
     return Entry(entry.site, 0, entry.day, int(now), origin_of(UNDO, run), entry.preset, entry.k)
-
-
-def _standing(entries: list[Entry]) -> list[Entry]:
-    rows = [(entry.day, entry.number, entry.origin, entry) for entry in entries]
-    return [row[3] for row in standing(rows, day=0, number=1, origin=2)]
 
 
 def _left(entries: list[Entry], run: str) -> tuple[dt.date, ...]:

@@ -148,6 +148,17 @@ class Store:
             # Raised by the client while it packs a value that is not of its column's type.
             raise RowsRefused(f"the client cannot pack a value ({type(error).__name__})") from None
 
+    def insert_text(self, table: str, columns: Sequence[str], text: bytes) -> None:
+        """Insert rows that `text` gave as TSV."""
+        settings: dict[str, Any] = {"async_insert": 0, "insert_deduplication_token": secrets.token_hex(16)}
+        if self.cluster:
+            settings["distributed_foreground_insert"] = 1
+        self._run(
+            lambda client: client.raw_insert(
+                table, column_names=list(columns), insert_block=text, fmt="TSV", settings=settings
+            )
+        )
+
     def local(self, table: str) -> str:
         """The name of a table's own part on the connected server: what ALTER … PARTITION needs in a cluster."""
         return f"{table}_local" if self.cluster else table

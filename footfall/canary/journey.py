@@ -10,10 +10,9 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
-import os
 import random
-import tarfile
 import time
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -101,14 +100,14 @@ def run(place: Path, config: str | None, sets: Sequence[str], seed: int, tell: C
         phase("restart and load")
         house.start()
         _load(house, everybody[4], token)
+        phase("backup")
+        _back_up(house, place / "backup.zip", place / "backup")
         _wait_until(lambda: not list((data / "spool").glob("*/*.sealed")))
     finally:
         house.stop()
-    phase("backup")
-    _back_up(data, place / "backup.tar")
     phase("search")
     [[[finding.events]]] = rows(data, "SELECT count() FROM events")
-    places = [data, house.log, key_directory(settings), place / "backup.tar"]
+    places = [data, house.log, key_directory(settings), place / "backup.zip", place / "backup"]
     finding.searched = sum(path.stat().st_size for path in _files(places))
     marks = [*marks_of(everybody), token]
     finding.marks = len(marks)
@@ -266,17 +265,13 @@ def _rotate(settings: Settings, data: Path) -> None:
     keeper.close()
 
 
-def _back_up(data: Path, archive: Path) -> None:
-    """What docs/operators.md says: everything but the raw events, the spool, the quarantine and the keys."""
-    raw = os.readlink(data / "clickhouse" / "data" / "default" / "events").rstrip("/").rpartition("/")[2]
-
-    def without_raw(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
-        return None if f"/{raw}/" in f"{entry.name}/" and not entry.name.endswith(raw) else entry
-
-    with tarfile.open(archive, "w") as tar:
-        for name in ("clickhouse", "accounts.sqlite", "keys.jsonl"):
-            if (data / name).exists():
-                tar.add(data / name, name, filter=without_raw)
+def _back_up(house: Scratch, file: Path, unpacked: Path) -> None:
+    """A backup of the running house, and what is in it as it was before it was packed."""
+    done = house.command("backup", str(file))
+    if done.returncode:
+        raise RuntimeError(f"the backup failed: {done.stderr}")
+    with zipfile.ZipFile(file) as archive:
+        archive.extractall(unpacked)
 
 
 def _search_finds_what_is_planted(place: Path, marks: Marks) -> tuple[int, int]:

@@ -117,3 +117,18 @@ def test_what_is_remembered_follows_the_settings_and_survives_a_damaged_entry(tm
 
 def test_the_file_is_beside_the_data(tmp_path: Path) -> None:
     assert former_sites(Settings(data=str(tmp_path))) == tmp_path / "sites.json"
+
+
+def test_a_day_that_began_before_the_house_was_restored_is_released_as_incomplete(store: Store, key: str) -> None:
+    bounds = day_bounds("UTC", day_number(DAY))
+    site, rules = Site(key), SiteRules(5, 30, "balanced")
+    after = DAY + dt.timedelta(days=1)
+    for day in (DAY, after):
+        start = day_bounds("UTC", day_number(day)).start
+        insert(store, [make_event(key, start + 60 * n, day, visitor=n + 1) for n in range(6)])
+    arrived(store, bounds.end + 86_400)
+    restored = bounds.start + 3_600.0
+    closed = close_days(store, [(site, rules)], bounds.end + 86_415, 15, frozenset(), whole_since=restored)
+    assert closed == [(key, DAY), (key, after)]
+    found = store.rows("SELECT day, complete FROM manifest WHERE site = {s:String} ORDER BY day", {"s": key})
+    assert found == [(DAY, False), (after, True)]

@@ -1,0 +1,82 @@
+"""What goes into a backup: what is released, its manifest, and who may look at it.
+
+In: settings and an open store. Out: one file. Promises: no raw row, no open day, no visit, no spool, no key, no secret
+of the settings and no session is in it; what is released while it is made is in it whole or not at all.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pipeline.copying import Snapshot, months_of, rows_of, snapshot
+from pipeline.release import open_days
+from schema.store import Store
+
+from ..paths import former_sites, key_journal, token_file
+from ..settings import Settings, describe
+from ..stamp import stamp_of_this
+from .archive import FORMAT, Contents, OpenDay, write
+
+ACCOUNTS, TOKENS, JOURNAL, SITES = "accounts.sqlite", "tokens.json", "keys.jsonl", "sites.json"
+
+
+def make(settings: Settings, store: Store, path: Path) -> Contents:
+    """Write a backup of the house into a new file."""
+    with snapshot(store) as taken:
+        waiting = [OpenDay(one.site, one.day.isoformat()) for one in open_days(store)]
+        days = {site: len(entries) for site, entries in taken.days.items()}
+        contents = Contents(FORMAT, int(time.time()), stamp_of_this(), days, waiting)
+        return write(path, contents, _members(settings, store, taken))
+
+
+def _members(settings: Settings, store: Store, taken: Snapshot) -> Iterator[tuple[str, bytes]]:
+    yield "settings.json", msgspec.json.format(msgspec.json.encode(describe(settings)))
+    yield "migrations.json", msgspec.json.encode(store.rows("SELECT name, sha256 FROM migrations ORDER BY name"))
+    accounts = settings.directory / ACCOUNTS
+    if accounts.exists():
+        yield ACCOUNTS, people(accounts)
+    files = ((TOKENS, token_file(settings)), (JOURNAL, key_journal(settings)), (SITES, former_sites(settings)))
+    for name, path in files:
+        if path.exists():
+            yield name, path.read_bytes()
+    for number, (site, entries) in enumerate(taken.entries.items()):
+        # A site's key is safe as a name, but a file system's limits are not ours: members go by number.
+        yield f"manifest/{number:04}.json", msgspec.json.encode(entries)
+        for month, mine in months_of(taken.days[site]).items():
+            for part in rows_of(store, site, month, mine):
+                yield f"released/{number:04}/{month:%Y-%m}/{part.family}.tsv", part.text
+
+
+def people(accounts: Path) -> bytes:
+    """The accounts without sessions and links: whoever finds the copy is signed in nowhere."""
+    with tempfile.TemporaryDirectory(dir=accounts.parent) as folder:
+        copy = Path(folder) / ACCOUNTS
+        with closing(sqlite3.connect(accounts)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+            for table in ("sessions", "links"):
+                target.execute(f"DELETE FROM {table}")
+            target.commit()
+            # What was deleted is still in the file's pages until it is written anew.
+            target.execute("PRAGMA journal_mode = DELETE")
+            target.execute("VACUUM")
+        return copy.read_bytes()
+
+
+def plain(contents: Contents, path: Path) -> dict[str, Any]:
+    """What a command tells of a backup."""
+    return {
+        "file": str(path),
+        "bytes": path.stat().st_size,
+        "made_at": contents.made_at,
+        "days": contents.days,
+        "open_days": [msgspec.to_builtins(day) for day in contents.open_days],
+        "members": len(contents.members),
+    }

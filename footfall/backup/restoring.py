@@ -1,0 +1,148 @@
+"""A new house out of a backup.
+
+In: a file, the settings of a house that has nothing yet. Out: a store with every released day, accounts, tokens, the
+key journal. Promises: everything is checked, digest by digest, before the house may use it; a refusal leaves nothing
+behind; a day that was open, or that began before the restore, is never released as if it were whole.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from pipeline.copying import (
+    ManifestBroken,
+    Part,
+    check_chain,
+    check_rows,
+    holding,
+    months_of,
+    put_back,
+    put_back_entries,
+)
+from pipeline.manifest import Entry
+from schema.families import FAMILIES
+from schema.migrate import migrate
+from schema.store import RowsRefused, Store
+
+from ..engine import CannotDo, open_store
+from ..paths import former_sites, key_journal, token_file
+from ..settings import Settings
+from ..stamp import write_stamp
+from .archive import Archive, Contents
+from .making import ACCOUNTS, JOURNAL, SITES, TOKENS
+
+_RESTORED = "restored.json"
+_TABLES = ("manifest", *(f"released_{family}" for family in FAMILIES))
+
+
+class Restored(Struct, frozen=True):
+    """at, made_at: when the house was restored and when its backup was made, Unix seconds. open_days: those that were
+    open then, as (site, ISO day)."""
+
+    at: int
+    made_at: int
+    open_days: list[tuple[str, str]]
+
+
+def restored(directory: Path) -> Restored | None:
+    """What a data directory was restored from, if it was."""
+    try:
+        return msgspec.json.decode((directory / _RESTORED).read_bytes(), type=Restored)
+    except FileNotFoundError:
+        return None
+
+
+def restore(settings: Settings, path: Path, progress: Callable[[int, int], None] = lambda done, of: None) -> Contents:
+    """Make a house of a backup. Raises CannotDo; then nothing is left behind."""
+    archive = Archive(path)
+    try:
+        archive.check()
+        directory = settings.directory
+        if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+            raise CannotDo(f"data = {str(directory)!r}: is not empty; restore into a directory that is new")
+        made_directory = not directory.exists()
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            _fill(settings, archive, progress)
+        except BaseException:
+            for left in directory.iterdir():
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+            if made_directory:
+                directory.rmdir()
+            raise
+        return archive.contents
+    finally:
+        archive.close()
+
+
+def _fill(settings: Settings, archive: Archive, progress: Callable[[int, int], None]) -> None:
+    store = open_store(settings, make=True)
+    try:
+        migrate(store)
+        _refuse_full(store)
+        try:
+            _put_back(store, archive, progress)
+        except BaseException as problem:
+            if not store.embedded:  # whose files go with the directory
+                for table in _TABLES:
+                    store.command(f"TRUNCATE TABLE {store.local(table)}")
+            if isinstance(problem, (ManifestBroken, RowsRefused)):
+                raise CannotDo(f"{archive.path}: {problem}; take another backup") from None
+            raise
+    finally:
+        store.close()
+    files = (
+        (ACCOUNTS, settings.directory / ACCOUNTS),
+        (TOKENS, token_file(settings)),
+        (JOURNAL, key_journal(settings)),
+        (SITES, former_sites(settings)),
+    )
+    for name, place in files:
+        if name in archive.contents.members:
+            _write(place, archive.read(name))
+    contents = archive.contents
+    told = Restored(int(time.time()), contents.made_at, [(one.site, one.day) for one in contents.open_days])
+    _write(settings.directory / _RESTORED, msgspec.json.encode(told))
+    write_stamp(settings.directory)
+
+
+def _put_back(store: Store, archive: Archive, progress: Callable[[int, int], None]) -> None:
+    """Rows first, then the site's entries, which make them readable."""
+    done, of = 0, len(archive.contents.members)
+    for name, data in archive.below("manifest"):
+        try:
+            entries = msgspec.json.decode(data, type=list[Entry])
+        except msgspec.MsgspecError:
+            raise CannotDo(f"{archive.path}: {name} cannot be read; take another backup") from None
+        check_chain(entries)
+        number = name.removeprefix("manifest/").removesuffix(".json")
+        for month, mine in months_of(holding(entries)).items():
+            for family in FAMILIES:
+                member = f"released/{number}/{month:%Y-%m}/{family}.tsv"
+                if member in archive.contents.members:
+                    put_back(store, Part(family, entries[0].site, month, archive.read(member)))
+                    done += 1
+                    progress(done, of)
+            check_rows(store, entries[0].site, mine)
+        if entries:
+            put_back_entries(store, entries)
+
+
+def _refuse_full(store: Store) -> None:
+    for table in ("events", *_TABLES):
+        if store.rows(f"SELECT 1 FROM {table} LIMIT 1"):
+            raise CannotDo(f"store.dsn = {store.name}: {table} has rows; restore into a database that is new")
+
+
+def _write(path: Path, data: bytes) -> None:
+    with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,139 @@
+"""Released days as text, out of a store and into another one, checked against their manifest.
+
+In: a store. Out: entries of the manifest and rows of the released days, in parts small enough for memory; or a store
+that holds them again. Promises: only days whose entry stands are copied, each whole; while a copy is under way no
+import is taken back and no site deleted; what does not match its manifest is refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import hashlib
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from msgspec import Struct, structs
+
+from schema.families import FAMILIES
+from schema.manifest import standing
+from schema.store import Store
+
+from .manifest import COLUMNS, RELEASING, Entry, manifest_digest, read_entries
+
+# Held while rows of released days must not go: by whoever copies them, and by whoever deletes some.
+ROWS_STAY = threading.Lock()
+
+
+class ManifestBroken(Exception):
+    """A chain of entries, or rows, are not what they were when they were released."""
+
+
+class Snapshot(Struct, frozen=True):
+    """Every site's entries at one moment."""
+
+    entries: dict[str, list[Entry]]
+
+    @property
+    def days(self) -> dict[str, list[Entry]]:
+        """Of each site the entries that hold, by day."""
+        return {site: holding(entries) for site, entries in self.entries.items()}
+
+
+class Part(Struct, frozen=True):
+    """Rows of one family, site and month, as tab-separated text."""
+
+    family: str
+    site: str
+    month: dt.date
+    text: bytes
+
+
+@contextlib.contextmanager
+def snapshot(store: Store, site: str = "") -> Iterator[Snapshot]:
+    """What is released now, of one site or of all; it stays readable until the end of the context."""
+    with ROWS_STAY:
+        with RELEASING:
+            sites = [site] if site else [key for (key,) in store.rows("SELECT DISTINCT site FROM manifest")]
+            taken = Snapshot({key: read_entries(store, key) for key in sorted(sites)})
+        yield taken
+
+
+def holding(entries: Iterable[Entry]) -> list[Entry]:
+    """Those of one site's entries that hold, by day."""
+    rows = [(entry.day, entry.number, entry.origin, entry) for entry in entries]
+    return sorted((row[3] for row in standing(rows, day=0, number=1, origin=2)), key=lambda entry: entry.day)
+
+
+def months_of(entries: Iterable[Entry]) -> dict[dt.date, list[Entry]]:
+    """Entries by the month of their day."""
+    found: dict[dt.date, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        found[entry.day.replace(day=1)].append(entry)
+    return dict(sorted(found.items()))
+
+
+def rows_of(store: Store, site: str, month: dt.date, entries: Sequence[Entry], heading: bool = False) -> Iterator[Part]:
+    """The rows of one site's released days of a month, family by family. heading: with a line of the columns' names."""
+    for family, kind in FAMILIES.items():
+        text = store.text(
+            f"SELECT {', '.join(kind.columns)} FROM released_{family} "
+            f"WHERE site = {{site:String}} AND day IN {{days:Array(Date)}} ORDER BY ALL FORMAT "
+            f"{'CSVWithNames' if heading else 'TSV'}",
+            {"site": site, "days": [entry.day for entry in entries]},
+        )
+        if text:
+            yield Part(family, site, month, text)
+
+
+def put_back(store: Store, part: Part) -> None:
+    """Insert a part's rows."""
+    store.insert_text(f"released_{part.family}", FAMILIES[part.family].columns, part.text)
+
+
+def put_back_entries(store: Store, entries: Sequence[Entry]) -> None:
+    """Insert one site's entries as they are: from then on the rows are readable."""
+    store.insert("manifest", COLUMNS, [list(column) for column in zip(*map(structs.astuple, entries), strict=True)])
+
+
+def check_chain(entries: Sequence[Entry]) -> None:
+    """Raise ManifestBroken where one site's entries do not follow one another."""
+    previous = ""
+    for number, entry in enumerate(entries, start=1):
+        if entry.number != number or entry.previous != previous:
+            raise ManifestBroken(f"{entry.site}: entry {number} of the manifest does not follow the one before it")
+        previous = manifest_digest(structs.asdict(entry))
+
+
+def check_rows(store: Store, site: str, entries: Sequence[Entry]) -> None:
+    """Raise ManifestBroken where the rows of a month's days are not those of their entries."""
+    for version in {entry.version for entry in entries}:
+        mine = [entry for entry in entries if entry.version == version]
+        digests, counts = _digests(store, site, [entry.day for entry in mine], version)
+        for entry in mine:
+            if (digests[entry.day].hexdigest(), counts[entry.day]) != (entry.digest, entry.rows):
+                raise ManifestBroken(f"{site}, {entry.day}: its rows are not those that were released")
+
+
+def _digests(
+    store: Store, site: str, days: Sequence[dt.date], version: str
+) -> tuple[Mapping[dt.date, hashlib._Hash], Mapping[dt.date, int]]:
+    """By day what pipeline/release.py makes of the rows it publishes, and how many these are."""
+    digests = {day: hashlib.sha256() for day in days}
+    counts = dict.fromkeys(days, 0)
+    for family, kind in FAMILIES.items():
+        columns = ", ".join(kind.digested(version))
+        text = store.text(
+            f"SELECT day AS of, {columns} FROM released_{family} WHERE site = {{site:String}} "
+            f"AND day IN {{days:Array(Date)}} ORDER BY of, {columns} FORMAT TSV",
+            {"site": site, "days": list(days)},
+        )
+        lines: dict[dt.date, list[bytes]] = defaultdict(list)
+        for line in text.splitlines(keepends=True):
+            date, _, row = line.partition(b"\t")
+            lines[dt.date.fromisoformat(date.decode())].append(row)
+        for of, rows in lines.items():
+            digests[of].update(family.encode() + b"\n" + b"".join(rows))
+            counts[of] += len(rows)
+    return digests, counts
