@@ -20,7 +20,7 @@ from .access import Accounts
 from .api import Api
 from .base_path import BasePath
 from .compress import Compress
-from .engineers import Compare, Why
+from .engineers import Compare, Health, Why
 from .guard import Guard
 from .pages import HERE, NetworkOf, Pages
 from .report import Reports
@@ -46,13 +46,14 @@ def create_app(
     why: Why | None = None,
     network_of: NetworkOf = lambda _: "",
     undeclared: Callable[[], Sequence[str]] = tuple,
+    health: Health | None = None,
 ) -> Starlette:
     """The dashboards. collector_url: where pages find the tracker, for the tag that a new site is shown.
-    compare, why: what the engineers' pages show; without one its page is not there.
+    compare, why, health: what the engineers' pages show; without one its page is not there.
     network_of: by whose answer failures to sign in are counted; without it everybody is of one network.
     undeclared: the sites that have data and are in no settings."""
     settings = settings or DashboardSettings()
-    pages = Pages(reports, accounts, settings, collector_url, compare, why, network_of, undeclared)
+    pages = Pages(reports, accounts, settings, collector_url, compare, why, network_of, undeclared, health)
     api = Api(reports, accounts, settings.table_rows)
 
     app = Starlette(

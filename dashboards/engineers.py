@@ -1,12 +1,13 @@
-"""The engineers' pages: what would be stored of the request that asks, preset by preset; and why events are missing.
+"""The engineers' pages: what would be stored of the request that asks, preset by preset; why events are missing; and
+how the house is.
 
-In: what the composition root hands in as `Compare` and `Why`. Out: what the pages show. Promises: these are plain
-values; the dashboards themselves know neither presets nor addresses, and keep nothing of a request.
+In: what the composition root hands in as `Compare`, `Why` and `Health`. Out: what the pages show. Promises: these are
+plain values; the dashboards themselves know neither presets nor addresses, and keep nothing of a request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 
 import msgspec
@@ -15,6 +16,7 @@ from starlette.types import Scope
 
 PATH = "/engineers/request"
 WHY_PATH = "/engineers/why"
+HEALTH_PATH = "/engineers/health"
 # What a page of a shop may send, with things in it that must not be kept.
 EXAMPLE = {
     "url": "https://example.com/u/anna@example.org/orders?utm_source=newsletter&utm_term=shoes&token=8c1f0d2b",
@@ -66,3 +68,15 @@ class Told(Struct, frozen=True):
 
 
 Why = Callable[[], Told]
+
+
+class Checked(Struct, frozen=True):
+    """One thing that was looked at. state: "ok", "note", "warning" or "bad". remedy: "" where there is none to take."""
+
+    check: str
+    state: str
+    finding: str
+    remedy: str
+
+
+Health = Callable[[], Sequence[Checked]]

@@ -30,7 +30,7 @@ from . import cards, charts, engineers, names
 from .access import MIN_PASSWORD, AccountRefused, Accounts, TooManyFailures, User
 from .api import json, period_of, refusal
 from .arguments import PERIOD, refuse_unknown
-from .engineers import Compare, Why
+from .engineers import Compare, Health, Why
 from .forms import FORM_COOKIE, SESSION_COOKIE, TOKEN, form_of, local_path, token_of
 from .period import PERIODS
 from .problems import Problems
@@ -60,6 +60,7 @@ class Pages:
         why: Why | None = None,
         network_of: NetworkOf = lambda _: "",
         undeclared: Callable[[], Sequence[str]] = tuple,
+        health: Health | None = None,
     ) -> None:
         self._reports = reports
         self._accounts = accounts
@@ -69,11 +70,13 @@ class Pages:
         self._why = why
         self._network_of = network_of
         self._undeclared = undeclared
+        self._health = health
         self._base = settings.base
         self.problems = Problems(self._page, reports, accounts, self._base)
         self._templates = _templates(self._base)
         self._templates.globals["engineers_path"] = self._base + engineers.PATH if compare else ""
         self._templates.globals["why_path"] = self._base + engineers.WHY_PATH if why else ""
+        self._templates.globals["health_path"] = self._base + engineers.HEALTH_PATH if health else ""
 
     def routes(self) -> list[BaseRoute]:
         """Every page."""
@@ -89,6 +92,7 @@ class Pages:
             Route("/account", self.post_account, methods=["POST"]),
             *self._engineers_routes(),
             *self._why_routes(),
+            *self._health_routes(),
         ]
 
     def list_sites(self, request: Request, user: User) -> Response:
@@ -246,6 +250,16 @@ class Pages:
             Route(f"{engineers.WHY_PATH}/version", show_version, methods=["GET"]),
         ]
 
+    def _health_routes(self) -> list[BaseRoute]:
+        health = self._health
+        if health is None:
+            return []
+
+        def show(request: Request, user: User) -> Response:
+            return self._page("health.html", user=user, checks=health())
+
+        return [Route(engineers.HEALTH_PATH, self._signed_in(show), methods=["GET"])]
+
     def _sign_in(self, request: Request, form: dict[str, str]) -> Response:
         name, next_path = form.get("name", ""), local_path(form.get("next", "/"))
         try:
@@ -372,6 +386,7 @@ def _templates(base: str) -> jinja2.Environment:
         "sites": (),
         "engineers_path": "",
         "why_path": "",
+        "health_path": "",
     }
     return environment
 

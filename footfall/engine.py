@@ -194,7 +194,8 @@ class Engine:
 
     def health(self) -> list[Finding]:
         """What the store tells of the house."""
-        return of_store(self.store, self._settings.site_rules(), self._settings.rollup.grace_s, time.time())
+        grace_s = self._settings.rollup.grace_s
+        return of_store(self.store, self._settings.site_rules(), self._site, grace_s, time.time())
 
     def spools(self) -> list[dict[str, Any]]:
         """Every spool that days wait for."""

@@ -223,6 +223,7 @@ def run_engine(settings: Settings, name: str, dashboards: socket.socket | None, 
 
     from .backup.restoring import restored
     from .engine import Engine, accounts, control_app, control_path
+    from .health.page import teller as health_teller
     from .missing import teller
     from .networks import networks
     from .preview import comparer
@@ -292,6 +293,7 @@ def run_engine(settings: Settings, name: str, dashboards: socket.socket | None, 
                 teller(settings, reading),
                 networks(settings),
                 lambda: [one.site for one in undeclared_shown(engine.settings, reading)],
+                health_teller(engine, reading, parts),
             )
             uvicorn.Server(
                 uvicorn.Config(

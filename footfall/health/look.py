@@ -22,8 +22,9 @@ from ..locks import PARTS, is_held
 from ..settings import Settings
 from ..stamp import StampUnreadable
 from . import machine, processes
-from .finding import BAD, OK, Finding
+from .finding import BAD, Finding
 from .signs import Sign, read_signs
+from .stored import of_server
 
 _ANSWERS_WITHIN_S = 10.0
 # Who holds the store and may read it.
@@ -51,7 +52,7 @@ def look_within(settings: Settings, stored: Callable[[], list[Finding]]) -> list
     """From inside, for a page. stored: what this process's store tells."""
     signs, now = read_signs(settings), time.monotonic()
     try:
-        told = stored()
+        told = within(_ANSWERS_WITHIN_S, stored, _silent)
     except StoreError as problem:
         told = [_no_store(str(problem))]
     return [*processes.of_parts(settings, signs, now), *told, *_local(settings, signs, now, exact=False)]
@@ -131,13 +132,12 @@ def _ping(settings: Settings) -> list[Finding]:
     def ask() -> list[Finding]:
         store = open_store(settings)
         try:
-            version = store.rows("SELECT version()")[0][0]
-            return [Finding("store", OK, f"{store.name} answers, ClickHouse {version}")]
+            return [of_server(store)]
         finally:
             store.close()
 
     try:
-        return within(_ANSWERS_WITHIN_S, ask, lambda: [_no_store(f"does not answer within {_ANSWERS_WITHIN_S:.0f} s")])
+        return within(_ANSWERS_WITHIN_S, ask, _silent)
     except (StoreError, CannotDo, WrittenByNewer, StampUnreadable) as problem:
         return [_no_store(str(problem))]
 
@@ -148,6 +148,10 @@ def _said(problem: Exception) -> str:
     if isinstance(problem, StoreError | CannotDo):
         return str(problem)
     return "the engine does not answer"
+
+
+def _silent() -> list[Finding]:
+    return [_no_store(f"does not answer within {_ANSWERS_WITHIN_S:.0f} s")]
 
 
 def _no_store(text: str) -> Finding:

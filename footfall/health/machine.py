@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from collector.keys import in_ram, list_keys, read_journal
@@ -184,11 +184,6 @@ def of_addresses(settings: Settings, exact: bool) -> Iterator[Finding]:
         if one.is_certain:
             text = finding_of(one, header) if exact else f"events {case_of(one, header)}"
             yield Finding("addresses", BAD, text, remedy_of(one, header))
-
-
-def spool_finding(settings: Settings) -> Sequence[Finding]:
-    """The spool's, as `check site` tells it, too."""
-    return list(of_spools(settings, time.time()))
 
 
 def _bytes(path: Path) -> int:

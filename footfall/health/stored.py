@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pipeline.erase import OVERDUE_S
 from pipeline.release import OpenDay, ahead_of_time, open_days, received_by_spool
@@ -16,6 +16,7 @@ from pipeline.retention import overdue
 from pipeline.settings import SiteRules
 from schema.site import Site, day_bounds, day_number
 from schema.store import Store
+from schema.undeclared import Undeclared, undeclared
 
 from .finding import BAD, OK, WARNING, Finding
 
@@ -25,19 +26,30 @@ _BEHIND_S = 15 * 60
 _RELEASED_WITHIN_S = 15 * 60
 _SHOWN = 5
 
+SiteAndRules = tuple[Site, SiteRules]
 
-def of_store(store: Store, sites: Sequence[tuple[Site, SiteRules]], grace_s: int, now: float) -> list[Finding]:
-    """Everything the store tells. Raises StoreError."""
-    version = store.rows("SELECT version()")[0][0]
-    marks, still_open = received_by_spool(store), open_days(store)
+
+def of_store(
+    store: Store, sites: Sequence[SiteAndRules], former: Callable[[str], SiteAndRules], grace_s: int, now: float
+) -> list[Finding]:
+    """Everything the store tells. former: a site that is not in the settings, and by which rules it goes.
+    Raises StoreError."""
+    marks = received_by_spool(store)
+    others = undeclared(store, [site.key for site, _ in sites])
+    everyone = [*sites, *(former(one.site) for one in others)]
     return [
-        Finding("store", OK, f"{store.name} answers, ClickHouse {version}"),
+        of_server(store),
         *of_watermarks(marks, now),
-        *of_days([site for site, _ in sites], still_open, marks, grace_s, now),
-        *of_expiry(store, sites, now),
+        *of_days([site for site, _ in everyone], open_days(store), marks, grace_s, now),
+        *of_expiry(store, everyone, now),
         *of_erasures(store, now),
-        *of_sites(store, [site for site, _ in sites], still_open),
+        *of_sites(others),
     ]
+
+
+def of_server(store: Store) -> Finding:
+    """That it answers, which every part's user may ask. Raises StoreError."""
+    return Finding("store", OK, f"{store.name} answers, ClickHouse {store.rows('SELECT version()')[0][0]}")
 
 
 def of_watermarks(marks: Mapping[str, int], now: float | None = None) -> list[Finding]:
@@ -89,7 +101,7 @@ def of_days(
         yield Finding("days", BAD, found, "nothing holds them back: see what is said of the job that releases them")
 
 
-def of_expiry(store: Store, sites: Sequence[tuple[Site, SiteRules]], now: float) -> Iterator[Finding]:
+def of_expiry(store: Store, sites: Sequence[SiteAndRules], now: float) -> Iterator[Finding]:
     """Whether raw rows live longer than was promised."""
     found = overdue(store, sites, now)
     if found:
@@ -111,19 +123,18 @@ def of_erasures(store: Store, now: float) -> Iterator[Finding]:
         yield Finding("erasures", OK, "none waits for longer than promised")
 
 
-def of_sites(store: Store, sites: Sequence[Site], still_open: Sequence[OpenDay]) -> Iterator[Finding]:
+def of_sites(others: Sequence[Undeclared]) -> Iterator[Finding]:
     """Sites of which there is something, and which are in no settings."""
-    known = {site.key for site in sites}
-    stranded = sorted({one.site for one in still_open} - known)
-    released = sorted({site for (site,) in store.rows("SELECT DISTINCT site FROM manifest")} - known - {*stranded})
-    remedy = "name them in the settings again"
-    if stranded:
-        text = f"in no settings, and their open days are never released: {', '.join(stranded[:_SHOWN])}"
-        yield Finding("sites", BAD, text, remedy)
-    if released:
-        text = f"released days of sites that are in no settings, and shown to nobody: {', '.join(released[:_SHOWN])}"
-        yield Finding("sites", WARNING, text, remedy)
-    if not stranded and not released:
+    for one in others[:_SHOWN]:
+        if one.open:
+            # Somebody counted there until lately, and nobody sees what comes of it.
+            yield Finding("sites", BAD, f"{one.site} has open days and is in no settings", one.remedy)
+        else:
+            found = f"{one.site} has released days up to {one.last}, shown to nobody: it is in no settings"
+            yield Finding("sites", WARNING, found, one.remedy)
+    if len(others) > _SHOWN:
+        yield Finding("sites", WARNING, f"{len(others) - _SHOWN} more are in no settings", "`footfall site list`")
+    if not others:
         yield Finding("sites", OK, "all that have data are in the settings")
 
 

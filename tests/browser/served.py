@@ -20,7 +20,7 @@ from starlette.applications import Starlette
 
 from dashboards.access import Accounts
 from dashboards.app import create_app
-from dashboards.engineers import Compared, Missing, Sent, Told
+from dashboards.engineers import Checked, Compared, Missing, Sent, Told
 from dashboards.report import Reports
 from dashboards.settings import DashboardSettings
 from schema.site import Goal, Site
@@ -103,6 +103,7 @@ def served(store: Store, room: Path, key: str = "shop.example") -> Iterator[Serv
         "https://collect.example",
         compare=lambda scope, asked: shown,
         why=lambda: told,
+        health=lambda: [Checked("disk", "bad", "2 GB free", "make room"), Checked("clock", "ok", "in step", "")],
     )
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))

@@ -36,6 +36,7 @@ PAGES = (
     ("/account", "/account", 200),
     ("/engineers/request", "/engineers/request", 200),
     ("/engineers/why", "/engineers/why", 200),
+    ("/engineers/health", "/engineers/health", 200),
     ("", "/nothing", 404),
 )
 RULES = """async () => (await axe.run(document, {rules: {"target-size": {enabled: true}}})).violations.map(

@@ -98,7 +98,17 @@ def test_everything_works_beneath_the_path_and_nothing_is_looked_for_outside(
         assert text.startswith("200"), (address, text[:200])
         if text[3:].lstrip().startswith("<!doctype"):
             todo += map(html.unescape, re.findall(r'(?:href|src)="([^"#][^"]*)"', text))
-    kinds = ("/by/page", "/stats.csv", "/account", "/engineers/request", "/engineers/why", ".css", ".js", ".svg")
+    kinds = (
+        "/by/page",
+        "/stats.csv",
+        "/account",
+        "/engineers/request",
+        "/engineers/why",
+        "/health",
+        ".css",
+        ".js",
+        ".svg",
+    )
     assert all(any(path.endswith(kind) for path in seen) for kind in kinds), seen
     page.click(".opens.who")
     page.click("text=What is stored")
