@@ -8,6 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+# Although nothing here uses it: pytest's plugin of it imports it at the end of a run that did not need it, and once
+# `Reports.warm_up` has frozen what was loaded, it takes trio's source of randomness for garbage and warns.
+import hypothesis  # noqa: F401
 import pytest
 from msgspec import structs
 
