@@ -26,6 +26,7 @@ _COMMANDS = {
     "keys": "keys:keys",
     "canary": "canary:canary",
     "quarantine": "quarantine:quarantine",
+    "site": "site:site",
     "spools": "spools:spools",
     "migrate": "changing:migrate_",
     "backup": "backing:backup",

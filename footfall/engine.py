@@ -33,6 +33,7 @@ from pipeline.imports import Batch, Import, abandon_all
 from pipeline.layout import LayoutUnknown
 from pipeline.release import received_by_spool
 from pipeline.settings import SiteRules
+from pipeline.site_data import released_months, released_rows, remove_site, what_there_is
 from pipeline.undo import runs, undo
 from schema.event import Event
 from schema.host import site_name
@@ -47,7 +48,8 @@ from .health.stored import of_store
 from .locks import is_held
 from .outcomes import outcomes
 from .paths import former_sites
-from .settings import Settings, SiteSettings
+from .settings import DEMO_SITE, Settings, SiteSettings
+from .sites import list_sites
 from .stamp import refuse_newer, write_stamp
 from .unix_http import PATIENT_S, UnixConnection
 
@@ -95,6 +97,11 @@ class House(Protocol):
     def spools(self) -> list[dict[str, Any]]: ...
     def spools_of(self, host: str) -> list[dict[str, Any]]: ...
     def spools_forget(self, spools: list[str]) -> None: ...
+    def sites(self) -> list[dict[str, Any]]: ...
+    def site_data(self, key: str) -> dict[str, Any]: ...
+    def site_remove(self, key: str) -> dict[str, Any]: ...
+    def site_months(self, key: str) -> list[str]: ...
+    def site_rows(self, key: str, family: str, month: str) -> list[dict[str, Any]]: ...
 
 
 class Engine:
@@ -210,6 +217,36 @@ class Engine:
         """Wait for these no longer."""
         forget_spools(self.store, spools)
 
+    def sites(self) -> list[dict[str, Any]]:
+        """Every site of the settings, and every other one with data."""
+        return list_sites(self._settings, self.store)
+
+    def site_data(self, key: str) -> dict[str, Any]:
+        """What a removal would delete. Raises CannotDo where the settings name the site, or there is nothing of it."""
+        if key in {site.key for site in self._settings.all_sites}:
+            how = "set demo = false" if key == DEMO_SITE.key else "take it out of the settings"
+            raise CannotDo(f"site {key!r}: is in the settings; {how}, have Footfall read them again, then remove it")
+        if key not in {one["site"] for one in self.sites()}:
+            raise CannotDo(f"site {key!r}: there is nothing of it; `footfall site list` lists those there are")
+        return structs.asdict(what_there_is(self.store, key))
+
+    def site_remove(self, key: str) -> dict[str, Any]:
+        """Delete all of a site that the settings do not name. Raises CannotDo."""
+        self.site_data(key)
+        return structs.asdict(remove_site(self.store, key))
+
+    def site_months(self, key: str) -> list[str]:
+        """The months with released days, as ISO dates. Raises CannotDo where there are none."""
+        months = [month.isoformat() for month in released_months(self.store, key)]
+        if not months:
+            raise CannotDo(f"site {key!r}: no day of it is released; `footfall site list` lists those there are")
+        return months
+
+    def site_rows(self, key: str, family: str, month: str) -> list[dict[str, Any]]:
+        """The released rows of a month in one family."""
+        rows: list[dict[str, Any]] = msgspec.to_builtins(released_rows(self.store, key, family, iso_date(month)))
+        return rows
+
     def _refuse_unknown(self, site: Site) -> None:
         declared = [known.key for known in self._settings.all_sites]
         if site.key in declared:
@@ -292,6 +329,21 @@ class Remote:
 
     def spools_forget(self, spools: list[str]) -> None:
         self._ask("spools_forget", spools)
+
+    def sites(self) -> list[dict[str, Any]]:
+        return list(self._ask("sites", None)["sites"])
+
+    def site_data(self, key: str) -> dict[str, Any]:
+        return self._ask("site_data", key)
+
+    def site_remove(self, key: str) -> dict[str, Any]:
+        return self._ask("site_remove", key)
+
+    def site_months(self, key: str) -> list[str]:
+        return list(self._ask("site_months", key)["months"])
+
+    def site_rows(self, key: str, family: str, month: str) -> list[dict[str, Any]]:
+        return list(self._ask("site_rows", (key, family, month))["rows"])
 
     def _ask(self, what: str, argument: Any) -> dict[str, Any]:
         answer: dict[str, Any] = msgspec.json.decode(self._call(what, argument))
@@ -441,6 +493,16 @@ def control_app(engine: Engine) -> Starlette:
             case "spools_forget":
                 engine.spools_forget(msgspec.convert(argument, list[str]))
                 return {}
+            case "sites":
+                return {"sites": engine.sites()}
+            case "site_data":
+                return engine.site_data(argument)
+            case "site_remove":
+                return engine.site_remove(argument)
+            case "site_months":
+                return {"months": engine.site_months(argument)}
+            case "site_rows":
+                return {"rows": engine.site_rows(*msgspec.convert(argument, tuple[str, str, str]))}
         raise CannotDo(f"{what!r} is nothing this version does")
 
     async def answer(request: Request) -> Response:

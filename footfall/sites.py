@@ -6,6 +6,8 @@ which sites with data stand in no settings, and what to do.
 
 from __future__ import annotations
 
+from typing import Any
+
 import structlog
 
 from pipeline.former import with_former
@@ -45,3 +47,21 @@ def undeclared_shown(settings: Settings, store: Store) -> list[Undeclared]:
     """What pages tell of sites that are not in the settings: those of which a day is released, or an open one is shown.
     A site on which fewer than k people came is not among them."""
     return undeclared(store, {site.key for site in settings.all_sites}, raw=False)
+
+
+def list_sites(settings: Settings, store: Store) -> list[dict[str, Any]]:
+    """Every site of the settings, and every other one with data, by key: how many days, and which."""
+    declared = {site.key: site for site in settings.all_sites}
+    found = {one.site: one for one in undeclared(store, ())}
+    return [
+        {
+            "site": key,
+            "domains": list(declared[key].domains) if key in declared else [],
+            "state": "in the settings" if key in declared else "in no settings",
+            "released": found[key].released if key in found else 0,
+            "open": found[key].open if key in found else 0,
+            "first": found[key].first.isoformat() if key in found else "",
+            "last": found[key].last.isoformat() if key in found else "",
+        }
+        for key in sorted({*declared, *found})
+    ]

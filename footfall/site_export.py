@@ -1,0 +1,108 @@
+"""An export of a site: its released numbers as CSV or JSON lines, in a zip with an explanation of the columns.
+
+In: a house, a site. Out: a file that is whole or not there, its owner's only. Promises: the rows are the released ones
+and no others; a month at a time is in memory; text that a spreadsheet would run is text.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from dashboards.api import as_csv
+from pipeline.spool_file import fsync_directory
+from schema.families import FAMILIES
+from schema.metrics import DIMENSIONS, METRICS, OTHER
+
+from .engine import CannotDo, House
+
+FORMATS = ("csv", "jsonl")
+COLUMNS = {
+    "site": "Key of the site.",
+    "grain": "`day` or `hour`. Hours are of the whole site only; never add both up.",
+    "day": "The site's local day.",
+    "period": "When the day or hour begins, UTC.",
+    "dimension": "What the row is split by; empty: the whole site.",
+    "value": f"The value of the dimension; `{OTHER}`: all that are too rare to be told.",
+    "by_dimension": "A second dimension, where there is one.",
+    "by_value": "The value of the second dimension.",
+    "goal": "Name of the goal.",
+    "currency": "ISO 4217 code of `amount`, empty where there is none.",
+    "metric": "Name of the web vital.",
+    "bucket": "Bucket of the histogram: i holds values in (g^(i-1), g^i] with g = 1.02/0.98, 0 all up to 1; -1 is no "
+    "bucket, but tells the people.",
+    "visitors": "Distinct visitor numbers of the day.",
+    "visits": "Visits.",
+    "pageviews": "Page views.",
+    "events": "Page views and custom events.",
+    "entries": "Visits that began there.",
+    "exits": "Visits that ended there.",
+    "bounces": "Visits with one page view and nothing else.",
+    "visit_seconds": "Seconds of all visits together.",
+    "engaged_ms": "Milliseconds in which a page was visible and in focus, together.",
+    "exit_views": "Page views to divide exits by: 0 where too few people contributed.",
+    "timed_visits": "Visits to divide engaged time by: 0 where too few people contributed.",
+    "converters": "Distinct visitors who reached the goal.",
+    "conversions": "How often it was reached.",
+    "amount": "Revenue in the currency's minor unit.",
+    "payers": "Distinct visitors behind the revenue.",
+    "samples": "Measurements in the bucket.",
+    "good": "Of these the good ones.",
+    "poor": "Of these the poor ones.",
+    "people": "Distinct visitors measured, in the row of bucket -1.",
+}
+
+
+def export(house: House, key: str, path: Path, form: str) -> dict[str, int]:
+    """Write the file; how many rows there are by family. Raises CannotDo where it is there already."""
+    if path.exists():
+        raise CannotDo(f"{path} is there already; name another file, or move it away")
+    months = house.site_months(key)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    rows: dict[str, int] = {}
+    try:
+        with open(partial, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr("README.txt", readme(key, form))
+                for family in FAMILIES:
+                    with archive.open(f"{family}.{form}", "w", force_zip64=True) as member:
+                        rows[family] = 0
+                        for part in (house.site_rows(key, family, month) for month in months):
+                            member.write(_text(part, form, heading=not rows[family]))
+                            rows[family] += len(part)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(partial, path)  # replaces nothing that has come there meanwhile
+        fsync_directory(path.parent)
+    except FileExistsError:
+        raise CannotDo(f"{path} is there already; name another file, or move it away") from None
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+    return rows
+
+
+def readme(key: str, form: str) -> str:
+    """What the columns are."""
+    lines = [
+        f"Released numbers of {key}, by Footfall. No row is about fewer than k visitors, and none about one person.",
+        "Visitors of several days are a sum of days: nobody is recognized on another day.",
+        "",
+    ]
+    for name, family in FAMILIES.items():
+        lines += [f"{name}.{form}", *(f"  {column}: {COLUMNS[column]}" for column in family.columns), ""]
+    lines += ["Dimensions", *(f"  {name}: {one.definition}" for name, one in DIMENSIONS.items()), ""]
+    lines += ["Metrics made of these columns", *(f"  {name}: {one.definition}" for name, one in METRICS.items()), ""]
+    return "\n".join(lines)
+
+
+def _text(rows: list[dict[str, Any]], form: str, heading: bool) -> bytes:
+    if form == "jsonl":
+        return b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
+    text = as_csv(rows)
+    return (text if heading else text.partition("\n")[2]).encode()

@@ -1,0 +1,90 @@
+"""All that the store has of one site: rows to export, or to delete for good.
+
+In: a site's key. Out: rows of released days; or a store without the site. Promises: only days whose entry in the
+manifest stands are exported, and never a raw row; a removal takes raw rows, open and released ones, sums of months,
+counts by outcome, and the site's whole chain of the manifest, so that the chains of others stay whole; the manifest
+goes last, so where it is cut off, the same again ends it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from msgspec import Struct
+
+from schema.families import FAMILIES
+from schema.manifest import RELEASED_DAYS
+from schema.months import TABLES as MONTHS
+from schema.store import Store
+
+from .copying import ROWS_STAY
+from .manifest import RELEASING
+from .rollup import ROLLING
+
+# The withdrawals that wait (`erasures`) stay: what is still in a spool of theirs has to go, too.
+_TABLES = (
+    "events",
+    *(f"open_{family}" for family in FAMILIES),
+    "open_through",
+    *MONTHS,
+    *(f"released_{family}" for family in FAMILIES),
+    "ingest",
+    "manifest",
+)
+
+
+class Removed(Struct, frozen=True):
+    """released: days that are gone. had_raw_rows: whether there were any; how many is nobody's business."""
+
+    site: str
+    released: int
+    released_rows: int
+    had_raw_rows: bool
+
+
+def what_there_is(store: Store, key: str) -> Removed:
+    """What a removal would take."""
+    mine = {"site": key}
+    [[days]] = store.rows(f"SELECT count() FROM {RELEASED_DAYS} WHERE site = {{site:String}}", mine)
+    rows = sum(_count(store, f"released_{family}", key) for family in FAMILIES)
+    return Removed(key, days, rows, bool(_count(store, "events", key)))
+
+
+def remove_site(store: Store, key: str) -> Removed:
+    """Delete all of a site that no settings name any more."""
+    # A backup that is under way has what it began with.
+    with ROWS_STAY, RELEASING, ROLLING:
+        found = what_there_is(store, key)
+        for table in _TABLES:
+            if _count(store, table, key):
+                store.command(
+                    f"ALTER TABLE {store.local(table)} DELETE WHERE site = {{site:String}}",
+                    {"site": key},
+                    mutations_sync=2,
+                )
+    return found
+
+
+def released_months(store: Store, key: str) -> list[dt.date]:
+    """The first days of the months that have released days."""
+    rows = store.rows(
+        f"SELECT DISTINCT toStartOfMonth(day) AS m FROM {RELEASED_DAYS} WHERE site = {{site:String}} ORDER BY m",
+        {"site": key},
+    )
+    return [month for (month,) in rows]
+
+
+def released_rows(store: Store, key: str, family: str, month: dt.date) -> list[dict[str, Any]]:
+    """The released rows of a site's month in one family, each by the names of the registry's columns."""
+    columns = FAMILIES[family].columns
+    rows = store.rows(
+        f"SELECT {', '.join(columns)} FROM released_{family} WHERE site = {{site:String}} "
+        f"AND toStartOfMonth(day) = {{month:Date}} AND (site, day) IN {RELEASED_DAYS} ORDER BY {', '.join(columns)}",
+        {"site": key, "month": month},
+    )
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _count(store: Store, table: str, key: str) -> int:
+    return int(store.rows(f"SELECT count() FROM {table} WHERE site = {{site:String}}", {"site": key})[0][0])
