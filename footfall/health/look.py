@@ -41,7 +41,7 @@ class Looked(Struct, frozen=True):
 
 def look(settings: Settings, exact: bool = True) -> Looked:
     """From outside: as a command."""
-    signs, now = read_signs(settings), time.monotonic()
+    signs, now = processes.without_the_dead(read_signs(settings)), time.monotonic()
     running = [*processes.of_parts(settings, signs, now)]
     settings, stored, status = _ask(settings)
     rest = _local(settings, signs, now, exact)
@@ -50,7 +50,7 @@ def look(settings: Settings, exact: bool = True) -> Looked:
 
 def look_within(settings: Settings, stored: Callable[[], list[Finding]]) -> list[Finding]:
     """From inside, for a page. stored: what this process's store tells."""
-    signs, now = read_signs(settings), time.monotonic()
+    signs, now = processes.without_the_dead(read_signs(settings)), time.monotonic()
     try:
         told = within(_ANSWERS_WITHIN_S, stored, _silent)
     except StoreError as problem:

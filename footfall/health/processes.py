@@ -48,6 +48,14 @@ def parents_of(signs: Mapping[str, Sign]) -> dict[str, Sign]:
     return {part: signs[parent_of(part)] for part in PARTS if parent_of(part) in signs}
 
 
+def without_the_dead(signs: Mapping[str, Sign]) -> dict[str, Sign]:
+    """The signs of the parents and of their present children: who was killed has left one that nobody takes away."""
+    parents = parents_of(signs).values()
+    present = {(child.name, child.pid) for parent in parents for child in parent.children}
+    mine = {parent.name for parent in parents}
+    return {name: sign for name, sign in signs.items() if name in mine or (name, sign.pid) in present}
+
+
 def of_parts(settings: Settings, signs: Mapping[str, Sign], now: float) -> Iterator[Finding]:
     """Which parts run on this data directory, and whether any of them is dead or frozen."""
     parents, here = parents_of(signs), place_of(settings)

@@ -106,6 +106,14 @@ def test_a_job_that_fails_or_is_overdue_is_told(job: JobState, state: str) -> No
     assert (found.check, found.state) == (f"job {job.name}", state)
 
 
+def test_what_a_killed_process_has_left_is_not_told() -> None:
+    left = structs.replace(sign("engine", pid=8), jobs=[JobState("roll_up", 1.0)])
+    assert {*processes.without_the_dead({"engine": left})} == set()
+    signs = house(Child("engine", 7, 1.0, True)) | {"engine": left}
+    assert "engine" not in processes.without_the_dead(signs)
+    assert "engine" in processes.without_the_dead(signs | {"engine": structs.replace(left, pid=7)})
+
+
 def test_a_failure_tells_its_kind_and_place_and_nothing_of_its_text() -> None:
     jobs = Jobs()
     with pytest.raises(ValueError, match="secret"), jobs.run("x"):
