@@ -173,3 +173,26 @@ def test_on_a_telephone_the_header_is_one_line_and_the_chosen_period_in_sight(
         assert cell
         assert cell["x"] + cell["width"] <= 375
     context.close()
+
+
+def test_on_a_desk_the_page_has_margins_and_the_header_is_one_line_from_edge_to_edge(
+    browser: Browser, house: Served, session: StorageState
+) -> None:
+    context = opened(browser, session, viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    for path in (f"{SITE}?period=12mo", f"{SITE}/by/event?period=12mo", "/account"):
+        page.goto(house.base + path)
+        top, main = page.locator(".top").bounding_box(), page.locator("main").bounding_box()
+        card = page.locator("main .card").first.bounding_box()
+        assert top
+        assert main
+        assert card
+        assert top["height"] <= 80
+        assert card["x"] >= 24
+        assert card["x"] + card["width"] <= 1280 - 24
+        menu = page.locator(".who").bounding_box()
+        assert menu
+        assert menu["x"] + menu["width"] >= card["x"] + card["width"] - 60, "the account's menu is at the right"
+        colour = "(e) => getComputedStyle(e).color"
+        assert page.locator("h1").evaluate(colour) == page.locator("body").evaluate(colour)
+    context.close()
