@@ -24,7 +24,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Scope
 
 from schema.metrics import DIMENSIONS, METRICS, OTHER, VITALS
-from schema.site import Site
+from schema.site import DEMO, Site
 
 from . import cards, charts, engineers, names
 from .access import MIN_PASSWORD, AccountRefused, Accounts, TooManyFailures, User
@@ -127,6 +127,8 @@ class Pages:
             chart_width=charts.WIDTH,
             chart_height=charts.HEIGHT,
             refresh=self._settings.refresh_seconds,
+            demo=DEMO,
+            has_demo=DEMO in self._reports.sites,
             collector_url=self._collector_url,
         )
 

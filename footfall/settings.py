@@ -34,7 +34,7 @@ from dashboards.settings import DashboardSettings
 from pipeline.settings import ReleaseSettings, RetentionSettings, RollupSettings, SiteRules, SpoolSettings
 from schema.dsn import checked
 from schema.host import host_pattern, site_name
-from schema.site import Goal, Site, each_of, turned
+from schema.site import DEMO, Goal, Site, each_of, turned
 
 DEFAULT_FILE = "footfall.toml"
 # Secrets may come from the environment, so that they need not be in a file.
@@ -88,7 +88,7 @@ class SiteSettings(Site, frozen=True, forbid_unknown_fields=True):
 
 
 DEMO_SITE = SiteSettings(
-    key="demo",
+    key=DEMO,
     goals=(Goal("Sign up", event="signup"), Goal("Thank-you page", page="/demo/thanks.html")),
     release_k=1,
     count_automated=True,

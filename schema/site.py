@@ -16,6 +16,8 @@ from msgspec import Meta, Struct, structs
 
 from .host import host_name, site_name
 
+# The key of the site that the demo pages count for.
+DEMO = "demo"
 _EPOCH = dt.date(1970, 1, 1)
 _KEY = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
@@ -86,6 +88,11 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
     def names(self) -> frozenset[str]:
         """What `site_name` makes of every name that a beacon may use for the site; and the key as it is."""
         return self.own_hosts | frozenset((self.key, *map(site_name, self.ids)))
+
+    def script_tag(self, collector_url: str) -> str:
+        """The line that goes into the site's pages. collector_url: how they reach the collector."""
+        name = next(iter(self.domains), self.key)
+        return f'<script defer data-domain="{name}" src="{collector_url}/js/script.js"></script>'
 
 
 def each_of(field: str, names: Sequence[str], turn: Callable[[str], str]) -> tuple[str, ...]:

@@ -111,7 +111,7 @@ def to_paste(settings: Settings, site: SiteSettings) -> dict[str, str]:
     parts = urlsplit(base)
     origin = f"{parts.scheme}://{parts.netloc}"
     return {
-        "tag": f'<script defer data-domain="{name}" src="{base}/js/script.js"></script>',
+        "tag": site.script_tag(base),
         "pinned_tag": f'<script defer data-domain="{name}" src="{base}{script.path}" integrity="{script.integrity}" '
         'crossorigin="anonymous"></script>',
         "csp": f"script-src {origin}; connect-src {origin}",

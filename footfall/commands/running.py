@@ -210,11 +210,7 @@ def _announcement(settings: Settings, told: dict[str, Any]) -> str:
     lines.append(f"  data         {told['data']}")
     for site in settings.sites[:_SNIPPETS]:
         name = next(iter(site.domains), site.key)
-        lines += [
-            "",
-            f"Put this line into the pages of {name}:",
-            f'  <script defer data-domain="{name}" src="{told["collector"]}/js/script.js"></script>',
-        ]
+        lines += ["", f"Put this line into the pages of {name}:", f"  {site.script_tag(told['collector'])}"]
     if settings.sites:
         lines += ["", "Pages on localhost are counted only with data-local in that line, those from a file not at all."]
     more = settings.sites[_SNIPPETS:]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import html
 import io
 import re
 from pathlib import Path
@@ -17,6 +18,7 @@ from dashboards.app import create_app
 from dashboards.forms import local_path
 from dashboards.report import ROUNDED, Reports
 from dashboards.settings import DashboardSettings
+from schema.site import Site
 from schema.store import StoreDown
 
 pytestmark = pytest.mark.clickhouse
@@ -249,9 +251,38 @@ def test_no_fact_stands_in_a_title_alone() -> None:
 
 def test_an_empty_site_shows_the_tag_to_paste_and_no_zero(client: TestClient, rollups: Any) -> None:
     page = client.get(f"/sites/{rollups.site.key}").text
-    tag = f'data-domain="{rollups.site.key}" src="https://collect.example/js/script.js"&gt;&lt;/script&gt;'
-    assert tag in page
+    assert rollups.site.script_tag("https://collect.example") in html.unescape(page)
+    assert "<script defer data-domain" not in page
     assert '<b><span aria-hidden="true">&lt; 5</span><span class="unseen">fewer than 5</span></b>' in page
+
+
+def test_an_empty_site_offers_its_tag_its_past_and_the_demo_and_says_from_how_many_on_it_shows(
+    client: TestClient, rollups: Any
+) -> None:
+    key = rollups.site.key
+    page = client.get(f"/sites/{key}").text
+    copied = re.findall(r"<code>(.*)</code></pre><button", page)
+    assert [text.partition(" ")[0] for text in copied] == ["footfall", "&lt;script", "footfall", "footfall"]
+    assert copied[0] == f"footfall check site {key}"
+    assert copied[2] == f"footfall import access-log --dry-run access.log --site {key}"
+    assert "from 5 visitors of a day on" in page
+    # Without a demo site the command starts a house that has one.
+    assert copied[3].startswith("footfall up --set demo=true")
+
+
+def test_a_site_with_numbers_of_other_days_is_offered_no_tag(client: TestClient, rollups: Any, ago: Any) -> None:
+    rollups.cell(ago(60), visitors=20, released=True)
+    rollups.release(ago(60))
+    page = client.get(f"/sites/{rollups.site.key}?period=7d").text
+    assert "js/script.js" not in page
+    assert "Nothing to show yet" not in page
+
+
+def test_the_tag_of_a_site_names_a_domain_of_it() -> None:
+    assert Site("shop", domains=("shop.example",)).script_tag("https://c.example") == (
+        '<script defer data-domain="shop.example" src="https://c.example/js/script.js"></script>'
+    )
+    assert 'data-domain="shop.example"' in Site("shop.example").script_tag("https://c.example")
 
 
 def test_h4_where_open_days_are_rounded_down_the_page_and_the_answer_say_so(
