@@ -151,10 +151,11 @@ def _area(points: Sequence[Point], xs: Sequence[float], top: int) -> str:
 def _gap(point: Point, overview: Overview) -> str:
     """Why there is no number."""
     k, one = overview.released.k, "hour" if overview.grain == "hour" else "day"
+    few = f"fewer than {k} visitors" if k > 1 else "no visitors"
     return {
         "measured": "",
-        "hidden": f"not shown: fewer than {k} visitors",
-        "open": f"not counted yet, or fewer than {k} visitors",
+        "hidden": f"not shown: {few}" if k > 1 else few,
+        "open": f"not counted yet, or {few}",
         "absent": "no data: nobody came, or nothing was collected",
         "before": "before the first day of data",
         "future": f"this {one} is yet to come",

@@ -94,9 +94,8 @@ def compare_hours(
         return _without(made, "the day has just begun")
     for told, which in zip(both, ("today", "that day"), strict=True):
         if any(sums is None for sums in told):
-            return _without(
-                made, f"{which} has hours of fewer than {k} visitors before {made.until}, which are not shown"
-            )
+            few = f"of fewer than {k} visitors before {made.until}, which are not shown"
+            return _without(made, f"{which} has hours {few if k > 1 else f'without visitors before {made.until}'}")
     current, previous = (summed(sums for sums in told if sums) for told in both)
     done = Comparison(before, 1, 1, 1, made.until)
     return _changed(done, current, previous, "")
