@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .process import CannotStart
 
-PARTS = ("up", "collector", "pipeline", "dashboards")
+PARTS = ("up", "collector", "pipeline", "dashboards", "keys")
 # Whoever looks whether the lock is held holds it for a moment.
 _TRIES, _AGAIN_AFTER_S = 10, 0.05
 

@@ -40,6 +40,7 @@ _DOES = {
     "expire": "removing raw rows past their lifetime",
     "drain": "storing what waits in the spool",
 }
+_COMMANDS = {"keys": "keys serve"}
 _STEPS_S = (1, 3, 10, 30, 60, 180, 600, 1800, 3600)
 
 
@@ -61,22 +62,24 @@ def of_parts(settings: Settings, signs: Mapping[str, Sign], now: float) -> Itera
     parents, here = parents_of(signs), place_of(settings)
     held = [part for part in PARTS if is_held(settings.directory, part)]
     for part in PARTS:
-        sign = parents.get(part)
+        sign, command = parents.get(part), _COMMANDS.get(part, part)
         if part in held and sign is not None and sign.is_fresh(now):
-            yield Finding("running", OK, f"`footfall {part}`, for {_age(now - sign.started)}")
+            yield Finding("running", OK, f"`footfall {command}`, for {_age(now - sign.started)}")
         elif part in held and sign is not None:
-            found = f"`footfall {part}` (process {sign.pid}) has given no sign of life for {_age(now - sign.beat)}"
+            found = f"`footfall {command}` (process {sign.pid}) has given no sign of life for {_age(now - sign.beat)}"
             remedy = f"it is frozen (SIGCONT lets it go on); else SIGKILL it and start it again; {_LOG}"
             yield Finding("running", BAD, found, remedy)
         elif part in held and note_of(settings.directory, part) not in ("", here):
             yield Finding(
-                "running", OK, f"`footfall {part}` runs in another container: `footfall check` there tells more"
+                "running",
+                OK,
+                f"`footfall {command}` runs in another container: `footfall check` there tells more",
             )
         elif part in held:
             remedy = f"if it is not just starting: /dev/shm may be full, or it is of an older version; {_LOG}"
-            yield Finding("running", BAD, f"`footfall {part}` runs but gives no sign of life", remedy)
+            yield Finding("running", BAD, f"`footfall {command}` runs but gives no sign of life", remedy)
         elif sign is not None:
-            found = f"`footfall {part}` has ended without being stopped, {_age(now - sign.beat)} ago"
+            found = f"`footfall {command}` has ended without being stopped, {_age(now - sign.beat)} ago"
             yield Finding("running", BAD, found, f"start it again; {_LOG}")
     if not held and not parents:
         yield Finding("running", BAD, "Footfall does not run on this data directory", "start `footfall up`")

@@ -14,6 +14,7 @@ from msgspec import structs
 from collector.reason import Reason
 from footfall.health import machine, processes
 from footfall.health.finding import BAD, NOTE, OK, WARNING, Finding, as_one_line, worst
+from footfall.health.look import look
 from footfall.health.parent import parent_of
 from footfall.health.refusals import Refusals
 from footfall.health.signs import STALE_S, Child, Sign, Signs, place_of, read_signs
@@ -59,6 +60,13 @@ def test_a_house_that_is_stopped_frozen_or_killed_is_bad(settings: Settings) -> 
     assert states(house()) == [OK]
     assert states(house(beat=NOW - STALE_S)) == [BAD]
     assert states({}) == [BAD]
+
+
+def test_a_service_of_keys_alone_is_asked_for_no_store(settings: Settings) -> None:
+    assert take(settings.directory, "keys", place_of(settings)) > 0
+    found = {one.check: one.state for one in look(settings).findings}
+    assert "store" not in found
+    assert found["running"] == BAD  # it holds its lock, and gives no sign of life
 
 
 @pytest.mark.parametrize(
