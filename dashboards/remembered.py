@@ -24,7 +24,7 @@ class Remembered:
     """Answers by key. most: how many values they may have together."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self.most = most
         # The last used is last.
         self._answers: dict[tuple[Any, ...], tuple[Any, int]] = {}
         self._values = 0
@@ -33,7 +33,7 @@ class Remembered:
     @property
     def most_of_one(self) -> int:
         """How many values an answer may have to be remembered."""
-        return self._most // 4
+        return self.most // 4
 
     def __contains__(self, key: tuple[Any, ...]) -> bool:
         return key in self._answers
@@ -54,7 +54,7 @@ class Remembered:
             with self._lock:
                 self._values += weight - self._answers.pop(key, (None, 0))[1]
                 self._answers[key] = (answer, weight)
-                while self._values > self._most:
+                while self._values > self.most:
                     self._values -= self._answers.pop(next(iter(self._answers)))[1]
         return answer
 

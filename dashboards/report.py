@@ -75,6 +75,9 @@ class Reports:
         """Answer about these sites from now on."""
         # Whoever asks in between is told less, not more.
         self._rounded = frozenset((*self.sites, *(site.key for site in sites)))
+        if not self.sites.keys() <= {site.key for site in sites}:
+            # A site that is gone may be removed, and come back with other days that have the same dates.
+            self._remembered = Remembered(self._remembered.most)
         self.sites = {site.key: site for site in sites}
         self._rounded = rounded
 

@@ -12,7 +12,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -26,14 +26,15 @@ from starlette.routing import Route
 from dashboards.access import Accounts
 from dashboards.query import BadQuery, Query
 from dashboards.report import Reports
+from pipeline.copying import ROWS_STAY
 from pipeline.enrolled import Enrolled, enrolled, named
 from pipeline.enrolled import forget as forget_spools
-from pipeline.former import once_set_up, with_former
+from pipeline.former import looked_up, once_set_up
 from pipeline.imports import Batch, Import, abandon_all
 from pipeline.layout import LayoutUnknown
 from pipeline.release import received_by_spool
 from pipeline.settings import SiteRules
-from pipeline.site_data import released_months, released_rows, remove_site, what_there_is
+from pipeline.site_data import Removed, released_months, released_rows, remove_site, what_there_is
 from pipeline.undo import runs, undo
 from schema.event import Event
 from schema.host import site_name
@@ -52,6 +53,9 @@ from .settings import DEMO_SITE, Settings, SiteSettings
 from .sites import list_sites
 from .stamp import refuse_newer, write_stamp
 from .unix_http import PATIENT_S, UnixConnection
+
+if TYPE_CHECKING:
+    from pipeline.schedule import Pipeline
 
 # An engine that starts anew takes seconds, after a fatal signal on a busy machine many of them.
 _STARTS_WITHIN_S = 30.0
@@ -112,6 +116,8 @@ class Engine:
         self.store = store
         self._live = live
         self._imports: dict[str, tuple[Import, Site]] = {}
+        # The one that works in this process.
+        self.pipeline: Pipeline | None = None
 
     @property
     def settings(self) -> Settings:
@@ -206,7 +212,7 @@ class Engine:
 
     def spools(self) -> list[dict[str, Any]]:
         """Every spool that days wait for."""
-        sites = [site for site, _ in with_former(former_sites(self._settings), self._settings.site_rules())]
+        sites = [site for site, _ in looked_up(former_sites(self._settings), self._settings.site_rules())]
         return [structs.asdict(one) for one in enrolled(self.store, sites, time.time())]
 
     def spools_of(self, host: str) -> list[dict[str, Any]]:
@@ -233,7 +239,12 @@ class Engine:
     def site_remove(self, key: str) -> dict[str, Any]:
         """Delete all of a site that the settings do not name. Raises CannotDo."""
         self.site_data(key)
-        return structs.asdict(remove_site(self.store, key))
+
+        def work() -> Removed:
+            return remove_site(self.store, key, time.time())
+
+        with ROWS_STAY:
+            return structs.asdict(self.pipeline.leave(key, work) if self.pipeline else work())
 
     def site_months(self, key: str) -> list[str]:
         """The months with released days, as ISO dates. Raises CannotDo where there are none."""

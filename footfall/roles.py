@@ -265,6 +265,7 @@ def run_engine(settings: Settings, name: str, dashboards: socket.socket | None, 
             whole_since=backup.at if backup else 0.0,
         )
         followers.append(lambda given: pipeline.follow(sites_with_data(given, store)))
+        engine.pipeline = pipeline
         pipeline.start()
         path = control_path(settings)
         path.unlink(missing_ok=True)

@@ -10,8 +10,9 @@ from typing import Any
 
 import structlog
 
-from pipeline.former import with_former
+from pipeline.former import looked_up, with_former
 from pipeline.settings import SiteRules
+from pipeline.site_data import stored_sites
 from schema.site import Site
 from schema.store import Store
 from schema.undeclared import Undeclared, undeclared
@@ -50,18 +51,20 @@ def undeclared_shown(settings: Settings, store: Store) -> list[Undeclared]:
 
 
 def list_sites(settings: Settings, store: Store) -> list[dict[str, Any]]:
-    """Every site of the settings, and every other one with data, by key: how many days, and which."""
-    declared = {site.key: site for site in settings.all_sites}
+    """Every site of the settings, every one that was in them once, and every other one with data, by key: how many
+    days, and which."""
+    declared = {site.key for site in settings.all_sites}
+    known = {site.key: site for site, _ in looked_up(former_sites(settings), settings.site_rules())}
     found = {one.site: one for one in undeclared(store, ())}
     return [
         {
             "site": key,
-            "domains": list(declared[key].domains) if key in declared else [],
+            "domains": list(known[key].domains) if key in known else [],
             "state": "in the settings" if key in declared else "in no settings",
             "released": found[key].released if key in found else 0,
             "open": found[key].open if key in found else 0,
             "first": found[key].first.isoformat() if key in found else "",
             "last": found[key].last.isoformat() if key in found else "",
         }
-        for key in sorted({*declared, *found})
+        for key in sorted({*known, *found, *stored_sites(store)})
     ]

@@ -35,7 +35,12 @@ def with_former(path: Path, declared: Sites) -> list[tuple[Site, SiteRules]]:
     now = {site.key: _Known(_plain(site), rules) for site, rules in declared}
     if any(known.get(key) != one for key, one in now.items()):
         _write(path, {**known, **now})
-    return [*declared, *((one.site, one.rules) for key, one in sorted(known.items()) if key not in now)]
+    return _joined(known, declared)
+
+
+def looked_up(path: Path, declared: Sites) -> list[tuple[Site, SiteRules]]:
+    """The same for who only looks: nothing is written."""
+    return _joined(_read(path), declared)
 
 
 def once_set_up(path: Path, key: str) -> tuple[Site, SiteRules] | None:
@@ -49,6 +54,11 @@ def forget(path: Path, key: str) -> None:
     known = _read(path)
     if known.pop(key, None):
         _write(path, known)
+
+
+def _joined(known: dict[str, _Known], declared: Sites) -> list[tuple[Site, SiteRules]]:
+    now = {site.key for site, _ in declared}
+    return [*declared, *((one.site, one.rules) for key, one in sorted(known.items()) if key not in now)]
 
 
 def _plain(site: Site) -> Site:

@@ -83,6 +83,14 @@ class KeptSums:
         if self._days.pop((site, day), None):
             self._tidy(store)
 
+    def forget_site(self, store: Store, site: str) -> None:
+        """Drop the sums of every day of a site."""
+        mine = [key for key in self._days if key[0] == site]
+        for key in mine:
+            del self._days[key]
+        if mine:
+            self._tidy(store)
+
     def _tidy(self, store: Store) -> None:
         """Drop what belongs to no day that is kept; a server outlives its pipeline, and a run may have failed."""
         runs = [kept.run for kept in self._days.values()]

@@ -60,6 +60,15 @@ def overdue(store: Store, sites: Sequence[tuple[Site, SiteRules]], now: float) -
     return found + [f"site {site.key}" for site, rules in sites if _outlived(store, site, rules, day)]
 
 
+def delete_raw_rows(store: Store, site: str, now: float) -> None:
+    """Remove every raw row of a site, whatever its age. Raises RowsOutlived if any survives."""
+    mine, given = "site = {site:String}", {"site": site}
+    store.command(f"ALTER TABLE {store.local('events')} DELETE WHERE {mine}", given, mutations_sync=2)
+    _clear(store, dt.datetime.fromtimestamp(now, dt.UTC).date(), _replaced(store))
+    if store.rows(f"SELECT 1 FROM events WHERE {mine} LIMIT 1", given):
+        raise RowsOutlived(f"{site}: raw rows came while they were deleted; run it again")
+
+
 def _drop_expired(store: Store, today: dt.date, now: float) -> int:
     removed = 0
     for partition, identifier, rows in _expired(store, today):

@@ -10,6 +10,7 @@ import datetime as dt
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -32,6 +33,8 @@ from .settings import RollupSettings, SiteRules
 from .shown import may_show
 
 log = structlog.get_logger("schedule")
+
+Result = TypeVar("Result")
 
 CLOSE_EVERY_S = 30
 ERASE_EVERY_S = 5
@@ -113,6 +116,16 @@ class Pipeline:
             self._sites = {site.key: (site, rules) for site, rules in sites}
             self._seen.clear()
             self._looked_back = float("-inf")
+
+    def leave(self, key: str, work: Callable[[], Result]) -> Result:
+        """Work for a site no longer, and have that done while no job runs."""
+        with self._busy:
+            self.sites = [(site, rules) for site, rules in self.sites if site.key != key]
+            self._sites.pop(key, None)
+            self._seen = {of: events for of, events in self._seen.items() if of[0] != key}
+            with ROLLING:
+                self._kept.forget_site(self.store, key)
+            return work()
 
     def roll_up(self) -> list[tuple[str, dt.date]]:
         """Recompute the open days that have new rows, of enough people to be shown; which."""

@@ -2,8 +2,8 @@
 
 In: a site's key. Out: rows of released days; or a store without the site. Promises: only days whose entry in the
 manifest stands are exported, and never a raw row; a removal takes raw rows, open and released ones, sums of months,
-counts by outcome, and the site's whole chain of the manifest, so that the chains of others stay whole; the manifest
-goes last, so where it is cut off, the same again ends it.
+counts by outcome, and the site's whole chain of the manifest, so that the chains of others stay whole; where it is
+cut off, what is left is unreadable or whole, and the same again ends it.
 """
 
 from __future__ import annotations
@@ -18,19 +18,21 @@ from schema.manifest import RELEASED_DAYS
 from schema.months import TABLES as MONTHS
 from schema.store import Store
 
-from .copying import ROWS_STAY
 from .manifest import RELEASING
+from .retention import delete_raw_rows
 from .rollup import ROLLING
 
-# The withdrawals that wait (`erasures`) stay: what is still in a spool of theirs has to go, too.
+# Raw rows first: without the manifest they would make days open again. The manifest before the rows that it makes
+# readable: a backup of what a removal that was cut off has left is whole. The withdrawals that wait (`erasures`) stay:
+# what is still in a spool of theirs has to go, too.
 _TABLES = (
     "events",
     *(f"open_{family}" for family in FAMILIES),
     "open_through",
-    *MONTHS,
-    *(f"released_{family}" for family in FAMILIES),
-    "ingest",
     "manifest",
+    *(f"released_{family}" for family in FAMILIES),
+    *MONTHS,
+    "ingest",
 )
 
 
@@ -43,6 +45,12 @@ class Removed(Struct, frozen=True):
     had_raw_rows: bool
 
 
+def stored_sites(store: Store) -> list[str]:
+    """The sites that have a row in any of the tables that a removal empties, also those that cannot be read."""
+    sources = " UNION DISTINCT ".join(f"SELECT DISTINCT site FROM {table}" for table in _TABLES)
+    return [key for (key,) in store.rows(f"SELECT site FROM ({sources}) WHERE site != '' ORDER BY site")]
+
+
 def what_there_is(store: Store, key: str) -> Removed:
     """What a removal would take."""
     mine = {"site": key}
@@ -51,13 +59,17 @@ def what_there_is(store: Store, key: str) -> Removed:
     return Removed(key, days, rows, bool(_count(store, "events", key)))
 
 
-def remove_site(store: Store, key: str) -> Removed:
-    """Delete all of a site that no settings name any more."""
-    # A backup that is under way has what it began with.
-    with ROWS_STAY, RELEASING, ROLLING:
+def remove_site(store: Store, key: str, now: float) -> Removed:
+    """Delete all of a site that no settings name any more. The caller holds `copying.ROWS_STAY`, so that a backup that
+    is under way has what it began with, and sees to it that no job of this process works for the site."""
+    with RELEASING, ROLLING:
         found = what_there_is(store, key)
         for table in _TABLES:
-            if _count(store, table, key):
+            if not _count(store, table, key):
+                continue
+            if table == "events":
+                delete_raw_rows(store, key, now)
+            else:
                 store.command(
                     f"ALTER TABLE {store.local(table)} DELETE WHERE site = {{site:String}}",
                     {"site": key},

@@ -8,8 +8,6 @@ is in memory.
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -18,14 +16,12 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, field, structs
 
-from pipeline.spool_file import fsync_directory
-
 from ..engine import CannotDo
+from ..new_file import new_file
 from ..stamp import Stamp, refuse_newer_stamp
 
 CONTENTS = "contents.json"
 FORMAT = 1
-PARTIAL = ".partial"
 
 
 class OpenDay(Struct, frozen=True):
@@ -48,30 +44,13 @@ class Contents(Struct, frozen=True):
 
 def write(path: Path, contents: Contents, members: Iterable[tuple[str, bytes]]) -> Contents:
     """Write members, then what they are. Raises CannotDo where the file is there already or cannot be written."""
-    if not path.is_absolute():
-        raise CannotDo(f"{path}: a running Footfall needs the whole path")
-    if path.exists():
-        raise CannotDo(f"{path} is there already; name another file, or move it away")
-    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PARTIAL}")
     digests: dict[str, str] = {}
-    try:
-        with open(partial, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-                for name, data in members:
-                    digests[name] = hashlib.sha256(data).hexdigest()
-                    archive.writestr(name, data)
-                whole = structs.replace(contents, members=digests)
-                archive.writestr(CONTENTS, msgspec.json.format(msgspec.json.encode(whole)))
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(partial, path)  # unlike a rename it replaces nothing that has come there meanwhile
-    except FileExistsError:
-        raise CannotDo(f"{path} is there already; name another file, or move it away") from None
-    except OSError as problem:
-        raise CannotDo(f"{path}: cannot be written: {problem.strerror}; name a place that Footfall may write") from None
-    finally:
-        partial.unlink(missing_ok=True)
-    fsync_directory(path.parent)
+    with new_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members:
+            digests[name] = hashlib.sha256(data).hexdigest()
+            archive.writestr(name, data)
+        whole = structs.replace(contents, members=digests)
+        archive.writestr(CONTENTS, msgspec.json.format(msgspec.json.encode(whole)))
     return whole
 
 

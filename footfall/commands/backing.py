@@ -14,11 +14,12 @@ from typing import Any
 import click
 import msgspec
 
-from ..backup.archive import PARTIAL, Archive
+from ..backup.archive import Archive
 from ..backup.making import plain
 from ..backup.restoring import restore as restore_
 from ..engine import opened
 from ..explain import counted
+from ..new_file import PARTIAL
 from .options import Load, common, json_option
 
 _LOOK_EVERY_S = 1.0

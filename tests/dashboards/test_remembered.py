@@ -14,6 +14,7 @@ from dashboards.period import Period
 from dashboards.remembered import Remembered
 from dashboards.report import Reports
 from pipeline.months import sum_months
+from schema.site import Site
 from schema.store import Store
 from tests.dashboards.conftest import NOW
 from tests.dashboards.test_months import DAYS, fill, shown
@@ -115,3 +116,25 @@ def test_what_is_remembered_stays_within_its_bound_and_the_longest_unused_goes_f
     assert ("too large",) not in remembered
     assert remembered.get(("none",), lambda: None, int) is None
     assert ("none",) not in remembered
+
+
+def test_what_is_remembered_goes_with_a_site_that_goes(store: Store) -> None:
+    one, other = Site("goes.example"), Site("stays.example")
+    reports = Reports(store, [one, other], clock=NOW.timestamp)
+    read: list[int] = []
+
+    def answer() -> int:
+        read.append(1)
+        return 1
+
+    def ask() -> None:
+        reports._remembered.get(("cells", one.key), answer, lambda _: 1)
+
+    ask()
+    reports.follow([other, one], ())
+    ask()
+    assert len(read) == 1, "nobody went"
+    reports.follow([other], ())
+    reports.follow([one, other], ())
+    ask()
+    assert len(read) == 2

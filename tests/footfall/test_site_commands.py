@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import csv
-import datetime as dt
 import io
 import json
 import zipfile
 from pathlib import Path
 
-import pytest
-
 from footfall.site_export import COLUMNS, readme
-from pipeline.site_data import remove_site, what_there_is
 from schema.families import FAMILIES
-from schema.store import Store
-from schema.undeclared import undeclared
 from tests.house import footfall, rows, running
 
 GONE, KEPT = "gone.example", "kept.example"
@@ -60,16 +54,6 @@ def test_a_site_in_no_settings_is_exported_and_removed_and_its_neighbour_stays(d
     left = rows(data, *(f"SELECT count() FROM {table} WHERE site = '{GONE}'" for table in tables))
     assert [table for table, [[many]] in zip(tables, left, strict=True) if many] == []
     assert json.loads((data / "sites.json").read_text()).keys() == {KEPT}
-
-
-@pytest.mark.clickhouse
-def test_a_removal_that_was_cut_off_is_ended_by_the_same_again(store: Store) -> None:
-    columns = ("site", "number", "day", "origin")
-    store.insert("manifest", columns, (("cut.example",), (1,), (dt.date(2040, 1, 1),), ("live",)))
-    assert [one.released for one in undeclared(store, ()) if one.site == "cut.example"] == [1]
-    assert remove_site(store, "cut.example").released == 1
-    assert what_there_is(store, "cut.example").released == 0
-    assert "cut.example" not in [one.site for one in undeclared(store, ())]
 
 
 def test_every_column_of_an_export_is_explained() -> None:

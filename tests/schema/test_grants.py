@@ -145,6 +145,25 @@ def test_the_pipeline_may_answer_what_commands_ask(as_user: AsUser) -> None:
     assert site.key in [raw["site"] for raw in engine.status()["raw"]]
     for by in ("", "page", "goal", "vital", "hour", "day", "country"):
         assert engine.stats(StatsRequest(site.key, today, today, by))
+    assert site.key in [one["site"] for one in engine.sites()]
+
+
+def test_a_site_is_removed_and_a_spool_forgotten_by_an_administrator_alone(as_user: AsUser, tmp_path: Path) -> None:
+    admin, site = as_user(ADMIN), site_of("removed.example")
+    put(admin, site, 3, range(9))
+    put(admin, site, 0, range(9))
+    admin.insert("watermarks", ("spool", "received_through"), (("host/worker-0",), (int(time.time()),)))
+    Pipeline(as_user("footfall_pipeline"), [(site, RULES)], RollupSettings()).close()
+    settings = Settings(data=str(tmp_path), demo=False, sites=())
+    as_pipeline = Engine(settings, as_user("footfall_pipeline"))
+    assert as_pipeline.site_months(site.key)
+    removed = Engine(settings, admin).site_remove(site.key)
+    assert (removed["released"], removed["had_raw_rows"]) == (1, True)
+    for table in ("events", "released_cells", "manifest", "months"):
+        assert count(admin, table, site) == 0
+    assert site.key not in [one["site"] for one in as_pipeline.sites()]
+    Engine(settings, admin).spools_forget(["host/worker-0"])
+    assert as_pipeline.spools() == []
 
 
 def test_the_dashboards_may_do_all_they_do(as_user: AsUser) -> None:

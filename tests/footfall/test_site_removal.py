@@ -1,0 +1,178 @@
+"""A site that stands in the settings no more is removed for good: its rows, and what processes have in memory of it."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from collector.tokens import Tokens
+from footfall.cli import main
+from footfall.commands import site as command
+from footfall.engine import Engine
+from footfall.settings import Settings, SiteSettings
+from pipeline.former import with_former
+from pipeline.kept import KeptSums
+from pipeline.manifest import read_entries
+from pipeline.months import sum_months
+from pipeline.release import release
+from pipeline.schedule import Pipeline
+from pipeline.settings import RollupSettings, SiteRules
+from pipeline.site_data import _TABLES, stored_sites
+from schema.site import Goal, day_bounds, day_number
+from schema.store import Store, StoreDown
+from tests.conftest import insert, make_event
+
+pytestmark = pytest.mark.clickhouse
+
+Run = Callable[..., Result]
+RULES = SiteRules(2, 30, "balanced")
+_NUMBER = itertools.count(1)
+
+
+def site_of(key: str) -> SiteSettings:
+    return SiteSettings(
+        f"{key}-{next(_NUMBER)}.example", domains=(f"{key}.test",), goals=(Goal("Bought", event="bought"),)
+    )
+
+
+def fill(store: Store, site: SiteSettings, path: str = "/") -> list[dt.date]:
+    """Two released days and an open one, with rows in every table that names sites."""
+    today = dt.datetime.now(dt.UTC).date()
+    days = [today - dt.timedelta(days=ago) for ago in (5, 4, 0)]
+    for day in days:
+        start = day_bounds("UTC", day_number(day)).start
+        common: dict[str, Any] = {"path": path, "country": "DE"}
+        events = [make_event(site.key, start + 9, day, visitor=n, lcp=900.0, **common) for n in range(1, 5)]
+        bought = {"name": "bought", "currency": "EUR", "amount": -5, **common}
+        events += [make_event(site.key, start + 20, day, visitor=n, **bought) for n in range(1, 5)]
+        insert(store, events)
+    release(store, "events", site, days[:2], RULES, time.time(), "live")
+    sum_months(store)
+    store.insert("ingest", ("site", "minute", "reason", "count"), ((site.key,), (int(time.time()),), ("ok",), (3,)))
+    return days
+
+
+def rows_in(store: Store, site: SiteSettings) -> dict[str, int]:
+    return {
+        table: store.rows(f"SELECT count() FROM {table} WHERE site = {{s:String}}", {"s": site.key})[0][0]
+        for table in _TABLES
+    }
+
+
+class House:
+    """A house on the one store of this process: `gone` was set up, `stays` is."""
+
+    def __init__(self, store: Store, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.gone, self.stays = site_of("gone"), site_of("stays")
+        self.directory = directory
+        settings = Settings(data=str(directory), demo=False, sites=(self.stays,))
+        with_former(directory / "sites.json", [(self.gone, RULES), (self.stays, RULES)])
+        self.engine = Engine(settings, store)
+        self.pipeline = self.engine.pipeline = Pipeline(
+            store, [(self.gone, RULES), (self.stays, RULES)], RollupSettings(), kept=KeptSums(least_rows=1)
+        )
+        self.tokens = Tokens(directory / "tokens.json")
+
+        @contextlib.contextmanager
+        def opened(_: Settings) -> Iterator[Engine]:
+            yield self.engine
+
+        monkeypatch.setattr(command, "opened_for_changes", opened)
+
+    def run(self, *arguments: str) -> Result:
+        given = ("--data", str(self.directory), "--set", "demo=false", "--set", f"sites=[{{key='{self.stays.key}'}}]")
+        return CliRunner().invoke(main, ["site", *arguments, *given])
+
+    def listed(self) -> dict[str, dict[str, Any]]:
+        done = self.run("list", "--json")
+        assert done.exit_code == 0, done.output
+        return {one["site"]: one for one in json.loads(done.stdout)}
+
+
+@pytest.fixture
+def house(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+    return House(store, tmp_path, monkeypatch)
+
+
+def test_a_site_is_removed_with_all_there_is_of_it_and_no_other_is_touched(store: Store, house: House) -> None:
+    gone, stays = house.gone, house.stays
+    days = fill(store, gone)
+    fill(store, stays)
+    house.pipeline.roll_up()
+    for key in (gone.key, gone.key, stays.key):
+        house.tokens.create(key, "shop")
+    before = rows_in(store, stays)
+    assert all(rows_in(store, gone).values())
+    assert house.listed()[gone.key] == {
+        "site": gone.key,
+        "domains": ["gone.test"],
+        "state": "in no settings",
+        "released": 2,
+        "open": 1,
+        "first": days[0].isoformat(),
+        "last": days[-1].isoformat(),
+    }
+    assert house.listed()[stays.key]["state"] == "in the settings"
+    assert gone.key in house.run("list").stdout
+
+    refused = house.run("remove", stays.key, "--yes")
+    assert refused.exit_code == 1
+    assert "take it out of the settings" in refused.output
+    asked = house.run("remove", gone.key)
+    assert asked.exit_code == 1
+    assert "2 released days" in asked.output
+    assert "Say --yes" in asked.output
+    assert all(rows_in(store, gone).values())
+
+    done = house.run("remove", gone.key, "--yes", "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert (told["released"], told["had_raw_rows"], told["tokens"]) == (2, True, 2)
+    assert not any(rows_in(store, gone).values())
+    hidden = "SELECT sum(rows) FROM system.parts WHERE table = 'events' AND NOT active"
+    assert store.rows(hidden)[0][0] == 0
+    assert rows_in(store, stays) == before
+    assert [token.site for token in house.tokens.all().values()] == [stays.key]
+    assert gone.key not in (house.directory / "sites.json").read_text()
+    assert gone.key not in house.listed()
+    assert "there is nothing of it" in house.run("remove", gone.key, "--yes").output
+    assert gone.key not in {key for key, _ in house.pipeline._kept._days}
+    # The pipeline has forgotten it, and its name may be used again: with a chain of its own.
+    house.pipeline._due = 0.0
+    assert house.pipeline.roll_up() == []
+    assert sum_months(store) == []
+    fill(store, gone)
+    assert [entry.number for entry in read_entries(store, gone.key)] == [1, 2]
+    assert read_entries(store, gone.key)[0].previous == ""
+
+
+@pytest.mark.parametrize("at", [1, 6])
+def test_a_removal_that_is_cut_off_is_ended_by_the_same_again(
+    store: Store, house: House, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    fill(store, house.gone)
+    house.pipeline.roll_up()
+    plain, deletes = store.command, itertools.count(1)
+
+    def breaking(sql: str, *arguments: Any, **settings: Any) -> None:
+        if "DELETE WHERE site" in sql and next(deletes) > at:
+            raise StoreDown("gone")
+        plain(sql, *arguments, **settings)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(store, "command", breaking)
+        assert house.run("remove", house.gone.key, "--yes").exit_code == 1
+    assert any(rows_in(store, house.gone).values())
+    assert house.gone.key in house.listed()
+    assert house.run("remove", house.gone.key, "--yes").exit_code == 0
+    assert house.gone.key not in stored_sites(store)
+    assert house.gone.key not in house.listed()
