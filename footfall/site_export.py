@@ -93,6 +93,11 @@ def readme(key: str, form: str) -> str:
         f"Released numbers of {key}, by Footfall. No row is about fewer than k visitors, and none about one person.",
         "Visitors of several days are a sum of days: nobody is recognized on another day.",
         "",
+        "How sure it is: a row is exact, of its day or hour and its value. A value without a row on a day had",
+        'fewer than k visitors on it, or nobody; so a sum over days is "at least". One visitor may be in the rows of',
+        "several values, so visitors are not added up over values. A measure that is 0 beside visitors may be",
+        "untold: fewer than k contributed.",
+        "",
     ]
     for name, family in FAMILIES.items():
         lines += [f"{name}.{form}", *(f"  {column}: {COLUMNS[column]}" for column in family.columns), ""]

@@ -59,4 +59,5 @@ def test_a_site_in_no_settings_is_exported_and_removed_and_its_neighbour_stays(d
 def test_every_column_of_an_export_is_explained() -> None:
     assert set(COLUMNS) == {column for family in FAMILIES.values() for column in family.columns}
     text = readme("a.example", "csv")
+    assert "at least" in text
     assert all(f"  {column}: " in text for column in COLUMNS)
