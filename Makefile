@@ -3,6 +3,7 @@
 # make lint   ruff and mypy
 # make bench  measure this machine, one table and a JSON file:  make bench ARGS="--parts ingest,drain"
 # make tracker  build the tracker's scripts from their sources, and print their sizes (needs Node.js)
+# make screenshot  make the picture in README.md anew (needs Chromium)
 # make lists  make the tables that come from others' lists anew, from a folder with those lists:  make lists LISTS=folder
 # make lock   pin what is installed, with hashes, for Python 3.11 and newer:  make lock ARGS=--upgrade takes newer versions
 # make clean  remove what the targets above have made; data directories stay
@@ -20,7 +21,7 @@ CHROMIUM := /usr/bin/chromium
 TRACKER := collector/tracker
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint bench lock clean tracker lists browser node
+.PHONY: help up test lint bench screenshot lock clean tracker lists browser node
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -38,6 +39,9 @@ lint: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed
 	@$(BIN)/python -m bench $(ARGS)
+
+screenshot: $(VENV)/.installed-dev browser
+	@$(BIN)/python -m tests.browser.picture docs/dashboard.png
 
 # The same sources give the same bytes: what is built is committed, and a test builds it again.
 tracker: $(VENV)/.installed node
