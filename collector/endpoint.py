@@ -88,7 +88,7 @@ class Endpoint:
         try:
             incoming = Incoming(
                 client_of(scope, collector.proxies),
-                await _read(scope, receive, self._format.max_body),
+                await read_body(scope, receive, self._format.max_body),
                 scope.get("query_string", b""),
                 scope.get("path_params", {}),
                 scope["headers"],
@@ -138,7 +138,7 @@ class Endpoint:
         return _reply(self._always(scope), answer, (refused.reason,))
 
 
-async def _read(scope: Scope, receive: Receive, most: int) -> bytes:
+async def read_body(scope: Scope, receive: Receive, most: int) -> bytes:
     """The body. Raises TooLarge as soon as it is, or as it says it will be."""
     for name, value in scope["headers"]:
         if name not in _OF_A_BODY:

@@ -16,6 +16,7 @@ from schema.site import local_day
 from .beacon import Beacon
 from .keys import PassingKeys
 from .place import Places
+from .settings import Anonymization
 from .steps import Client, Draft, Rules, anonymize
 
 # Which stored fields come from what was sent.
@@ -27,6 +28,15 @@ COMES_FROM = {
     "language": ("language",),
     "time_zone": ("country",),
     "screen_width": ("screen",),
+}
+LABELS = {
+    "address": "Network address",
+    "agent": "Agent string",
+    "url": "URL of the page",
+    "referrer": "Referrer",
+    "language": "Accept-Language",
+    "time_zone": "Time zone",
+    "screen_width": "Screen width",
 }
 FIELDS = tuple(dict.fromkeys(field for fields in COMES_FROM.values() for field in fields))
 VISITOR = "64 bits, made with a key that is destroyed after midnight; another number tomorrow and on every other site"
@@ -57,3 +67,15 @@ def reduce(beacon: Beacon, client: Client, rules: Rules, places: Places, now: in
         return Reduction(preset, str(outcome), {})
     stored = {name: value for name, value in structs.asdict(outcome).items() if name not in _FILING}
     return Reduction(preset, "recorded", stored | {"visitor": VISITOR}, outcome.visitor)
+
+
+def hashed(settings: Anonymization) -> str:
+    """What a visitor number is made of."""
+    address = "the whole address" if settings.visitor_address == "full" else "the network"
+    agent = "the whole agent string" if settings.visitor_agent == "whole" else "browser, major version and system"
+    more = [
+        name
+        for name, given in (("language", settings.visitor_language), ("screen class", settings.visitor_screen))
+        if given
+    ]
+    return f"a number of the day, from {', '.join([address, agent, *more])}"

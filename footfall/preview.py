@@ -15,7 +15,7 @@ from starlette.types import Scope
 
 from collector.beacon import Beacon, bounded, clean
 from collector.place import Places
-from collector.reduction import COMES_FROM, Reduction, reduce
+from collector.reduction import COMES_FROM, LABELS, Reduction, hashed, reduce
 from collector.settings import PRESETS, Anonymization, AnonymizationSettings
 from collector.signals import client_of
 from collector.steps import Client
@@ -29,15 +29,6 @@ from .settings import Settings, SiteSettings
 _WIDEST = 44
 _SIGNALS = frozenset({"sec-gpc", "dnt", "x-footfall-opt-out"})
 _HINTS = frozenset({"sec-ch-ua", "sec-ch-ua-mobile", "sec-ch-ua-platform"})
-_LABELS = {
-    "address": "Network address",
-    "agent": "Agent string",
-    "url": "URL of the page",
-    "referrer": "Referrer",
-    "language": "Accept-Language",
-    "time_zone": "Time zone",
-    "screen_width": "Screen width",
-}
 
 
 def before_and_after(
@@ -94,7 +85,7 @@ def comparer(in_force: Callable[[], Settings], places: Places) -> Compare:
         def told(label: str, value: str, fields: Sequence[str]) -> Sent:
             return Sent(label, value, tuple((field, tuple(_cell(*each, field) for each in found)) for field in fields))
 
-        sent = [told(_LABELS[name], value, COMES_FROM[name]) for name, value in _sent(beacon, client).items()]
+        sent = [told(LABELS[name], value, COMES_FROM[name]) for name, value in _sent(beacon, client).items()]
         outcomes = tuple(each.outcome for _, each in columns(signalled))
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
         said = ", ".join(f"{name}: {value}" for name, value in headers if name in _SIGNALS)
@@ -155,18 +146,6 @@ def _cell(settings: Anonymization, reduction: Reduction, field: str) -> str:
         return hashed(settings)
     value = reduction.stored.get(field, "")
     return text_of(value) if value != "" else ""
-
-
-def hashed(settings: Anonymization) -> str:
-    """What a visitor number is made of."""
-    address = "the whole address" if settings.visitor_address == "full" else "the network"
-    agent = "the whole agent string" if settings.visitor_agent == "whole" else "browser, major version and system"
-    more = [
-        name
-        for name, given in (("language", settings.visitor_language), ("screen class", settings.visitor_screen))
-        if given
-    ]
-    return f"a number of the day, from {', '.join([address, agent, *more])}"
 
 
 def _side_by_side(answer: Mapping[str, Any]) -> str:
