@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from pipeline.spool import Spool
 
-from . import openapi, rights, scripts
+from . import openapi, rights, scripts, what_became
 from .endpoint import Endpoint, refresh_forever
 from .formats.goatcounter import GoatCounter
 from .formats.matomo import Matomo
@@ -112,6 +112,7 @@ def create_app(
         Route("/readyz", readyz),
     ]
     if demo:
+        routes += what_became.routes(collector)
         folder = resources.files("collector").joinpath("demo")
         for entry in folder.iterdir():
             suffix = "." + entry.name.rpartition(".")[2]

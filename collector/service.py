@@ -28,13 +28,26 @@ from .place import Places
 from .reason import Reason
 from .shadow import Shadow
 from .sharing import Sharing
-from .steps import MINUTE_S, Client, Draft, KeySource, RateLimit, Rules, anonymize, drop_bad_url, erasure_of
+from .steps import (
+    MINUTE_S,
+    Client,
+    Draft,
+    KeySource,
+    RateLimit,
+    Rules,
+    anonymize,
+    drop_bad_url,
+    drop_throttled,
+    erasure_of,
+    put_network,
+)
 from .visitor import network_number
 from .why import Why
 
 _DAY_S = 86_400
 # What ends the host and port of a URL.
 _NO_HOST = re.compile(r"[/?#\\]")
+_NO_BEACON = Beacon(PAGEVIEW, "", ())
 _Count = tuple[str, Reason, float]
 
 
@@ -152,6 +165,13 @@ class Collector:
             await self.spool.append((), erasures)
         for erasure in erasures:
             self.count(erasure.site, Reason.WITHDRAWN, erasure.day * _DAY_S)
+
+    def admits(self, rules: Rules, client: Client) -> bool:
+        """Whether its network may send one more to the site now: it is counted as a beacon is. Raises NoKey."""
+        now = self.clock()
+        draft = self._draft(rules, Arrival(_NO_BEACON, client), int(now), now)
+        put_network(draft)
+        return drop_throttled(draft) is None
 
     def _meant(self, beacon: Beacon) -> list[Rules | None]:
         """The sites a beacon is meant for, each once, by whatever names; None is one that does not exist."""

@@ -222,6 +222,9 @@ def _load(house: Scratch, marks: Marks, token: str) -> None:
     for round_ in range(2):
         for number, body in enumerate(bodies(marks)):
             house.post(body, headers(marks, marks.address if (round_ + number) % 2 else marks.address6))
+            if not round_:
+                # The demo page's question, what became of it, is answered in memory: 404 where the demo is not served.
+                house.post(body, headers(marks, marks.address), "/demo/what")
     first, *others = server_bodies(marks)
     bearer = {"Authorization": f"Bearer {token}"}
     # A worker that has just started, or a token that was just made: it looks once a second.
