@@ -2,6 +2,7 @@
 # make test   run the tests (they open a real ClickHouse and a real Chromium):  make test ARGS="-k spool"
 # make lint   ruff and mypy
 # make bench  measure this machine, one table and a JSON file:  make bench ARGS="--parts ingest,drain"
+# make weigh  measure what Footfall weighs: on the disk, in seconds to install, in memory (installs once more; some minutes)
 # make tracker  build the tracker's scripts from their sources, and print their sizes (needs Node.js)
 # make screenshot  make the picture in README.md anew (needs Chromium)
 # make lists  make the tables that come from others' lists anew, from a folder with those lists:  make lists LISTS=folder
@@ -21,7 +22,7 @@ CHROMIUM := /usr/bin/chromium
 TRACKER := collector/tracker
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint bench screenshot lock clean tracker lists browser node
+.PHONY: help up test lint bench weigh screenshot lock clean tracker lists browser node
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -39,6 +40,9 @@ lint: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed
 	@$(BIN)/python -m bench $(ARGS)
+
+weigh: $(VENV)/.installed
+	@$(BIN)/python -m bench --parts weight $(ARGS)
 
 screenshot: $(VENV)/.installed-dev browser
 	@$(BIN)/python -m tests.browser.picture docs/dashboard.png

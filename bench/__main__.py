@@ -14,7 +14,7 @@ from pathlib import Path
 
 from msgspec import structs, to_builtins
 
-from . import dashboards, drain, growth, ingest, rollup
+from . import dashboards, drain, growth, ingest, rollup, weight
 from .figures import Figure, table
 from .machine import apart, description, tell
 from .plan import QUICK, Plan
@@ -25,6 +25,7 @@ PARTS: dict[str, Callable[[Plan], list[Figure]]] = {
     "drain": drain.measure,
     "rollup": rollup.measure,
     "dashboards": dashboards.measure,
+    "weight": weight.measure,
     "growth": growth.measure,
 }
 # What is taken in at full speed all day must not wait for the store.
