@@ -8,6 +8,7 @@ knows itself what it sent, and of the address, which it does not know, the netwo
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -142,6 +143,8 @@ def _kept(stored: Mapping[str, Any], name: str, rules: Rules) -> dict[str, str]:
         found["visitor"] = hashed(rules.anonymization)
     if "id" in found:
         found["id"] = "a number made of it with the key of the day"
+    if "received" in found:
+        found["received"] = dt.datetime.fromtimestamp(found["received"], dt.UTC).isoformat(" ")
     return {field: _text(value) for field, value in found.items()}
 
 

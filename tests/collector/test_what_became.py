@@ -82,6 +82,7 @@ def test_it_tells_field_by_field_what_is_stored_and_why_the_rest_is_not(tmp_path
     assert told["referrer"]["stored"]["referrer"] == "r.example"
     assert told["agent"]["stored"]["browser"] == "Firefox"
     assert told["language"]["stored"] == {"language": "de"}
+    assert told["time"]["stored"]["received"].endswith("+00:00")
     assert told["screen_width"]["stored"] == {"screen": "L"}
     assert told["address"]["stored"]["visitor"].startswith("a number of the day, from the network")
     assert "network" not in told["address"]["stored"]
