@@ -29,7 +29,7 @@ from dashboards.report import Reports
 from pipeline.copying import ROWS_STAY
 from pipeline.enrolled import Enrolled, enrolled, named
 from pipeline.enrolled import forget as forget_spools
-from pipeline.former import looked_up, once_set_up
+from pipeline.former import last_declared, looked_up, once_set_up
 from pipeline.imports import Batch, Import, abandon_all
 from pipeline.layout import LayoutUnknown
 from pipeline.release import received_by_spool
@@ -207,8 +207,12 @@ class Engine:
 
     def health(self) -> list[Finding]:
         """What the store tells of the house."""
-        grace_s = self._settings.rollup.grace_s
-        return of_store(self.store, self._settings.site_rules(), self._site, grace_s, time.time())
+        sites = list(self._settings.site_rules())
+        if not (self._live or self._settings.has_file):
+            # Flags named them, and are gone with the house that had them.
+            known = {site.key for site, _ in sites}
+            sites += [self._site(key) for key in sorted(last_declared(former_sites(self._settings)) - known)]
+        return of_store(self.store, sites, self._site, self._settings.rollup.grace_s, time.time())
 
     def spools(self) -> list[dict[str, Any]]:
         """Every spool that days wait for."""

@@ -10,6 +10,7 @@ import sqlite3
 
 from collector.access_log.unreadable import Unreadable
 from collector.keys import KeysOnDisk
+from pipeline.former import FormerUnreadable
 from pipeline.spool_file import SpoolTaken
 from schema.migrate import MigrationChanged, WrittenByNewer
 from schema.store import StoreDown, StoreError, StoreRefuses
@@ -27,6 +28,7 @@ EXPECTED = (
     MigrationChanged,
     WrittenByNewer,
     StampUnreadable,
+    FormerUnreadable,
     KeysOnDisk,
     SpoolTaken,
     Unreadable,

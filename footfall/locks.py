@@ -37,13 +37,16 @@ def take(directory: Path, part: str, note: str = "") -> int:
                 time.sleep(_AGAIN_AFTER_S)
                 continue
             os.close(descriptor)
-            raise CannotStart(
-                f"data = {str(directory)!r}: another Footfall is running there; stop it or choose another --data"
-            ) from None
+            raise CannotStart(running_there(directory)) from None
     with contextlib.suppress(OSError):  # on a full disk; then nobody knows where it runs, but that it does
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, note.encode(), 0)
     return descriptor
+
+
+def running_there(directory: Path) -> str:
+    """What to tell who wants to run there, too."""
+    return f"data = {str(directory)!r}: another Footfall is running there; stop it or choose another --data"
 
 
 def is_held(directory: Path, part: str) -> bool:

@@ -147,6 +147,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
                 )
 
     @property
+    def has_file(self) -> bool:
+        """Whether a settings file was read."""
+        return any(re.search(r":\d+$", origin) for origin in self.origins.values())
+
+    @property
     def directory(self) -> Path:
         return Path(self.data).absolute()
 

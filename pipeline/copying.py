@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct, structs
 
-from schema.families import FAMILIES
+from schema.families import FAMILIES, KEY
 from schema.manifest import standing
 from schema.store import Store
 
@@ -87,8 +87,16 @@ def rows_of(store: Store, site: str, month: dt.date, entries: Sequence[Entry], h
             yield Part(family, site, month, text)
 
 
-def put_back(store: Store, part: Part) -> None:
-    """Insert a part's rows."""
+def put_back(store: Store, part: Part, entries: Sequence[Entry]) -> None:
+    """Insert a part's rows. Raises ManifestBroken where one is of no day that the entries name."""
+    mine = {(part.site, entry.day.isoformat()) for entry in entries}
+    site, day = KEY.index("site"), KEY.index("day")
+    for line in part.text.removesuffix(b"\n").split(b"\n"):
+        row = line.decode(errors="replace").split("\t")
+        if len(row) <= day or (row[site], row[day]) not in mine:
+            raise ManifestBroken(
+                f"{part.site}, {part.month:%Y-%m}: has rows of something that its manifest does not name"
+            )
     store.insert_text(f"released_{part.family}", FAMILIES[part.family].columns, part.text)
 
 
@@ -101,7 +109,7 @@ def check_chain(entries: Sequence[Entry]) -> None:
     """Raise ManifestBroken where one site's entries do not follow one another."""
     previous = ""
     for number, entry in enumerate(entries, start=1):
-        if entry.number != number or entry.previous != previous:
+        if entry.site != entries[0].site or entry.number != number or entry.previous != previous:
             raise ManifestBroken(f"{entry.site}: entry {number} of the manifest does not follow the one before it")
         previous = manifest_digest(structs.asdict(entry))
 

@@ -1,7 +1,8 @@
 """Sites that were set up here once: their open days still close, by the rules that held for them last.
 
 In: the sites of the settings, a file. Out: these sites and the former ones. Promises: a site that is removed keeps its
-time zone, its goals and its k for the days that were open; the file is whole or as it was before; it names sites only.
+time zone, its goals and its k for the days that were open; the file is whole or as it was before, and where it cannot
+be read nothing starts, because looser rules would hold in the place of what it says; it names sites only.
 """
 
 from __future__ import annotations
@@ -11,30 +12,36 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-import structlog
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from schema.site import Site
 
 from .settings import SiteRules
 from .spool_file import fsync_directory
 
-log = structlog.get_logger("sites")
-
 Sites = Sequence[tuple[Site, SiteRules]]
 
 
+class FormerUnreadable(Exception):
+    """What is known of former sites cannot be read; the text says what to do."""
+
+
 class _Known(Struct, frozen=True):
+    """declared: the settings of the last start named it."""
+
     site: Site
     rules: SiteRules
+    declared: bool = True
 
 
 def with_former(path: Path, declared: Sites) -> list[tuple[Site, SiteRules]]:
-    """The declared sites and those that were declared before, which are remembered in the file from now on."""
+    """The declared sites and those that were declared before, which are remembered in the file from now on. Raises
+    FormerUnreadable."""
     known = _read(path)
     now = {site.key: _Known(_plain(site), rules) for site, rules in declared}
-    if any(known.get(key) != one for key, one in now.items()):
-        _write(path, {**known, **now})
+    then = {key: structs.replace(one, declared=False) for key, one in known.items()}
+    if known != {**then, **now}:
+        _write(path, {**then, **now})
     return _joined(known, declared)
 
 
@@ -47,6 +54,11 @@ def once_set_up(path: Path, key: str) -> tuple[Site, SiteRules] | None:
     """A site that is or was set up here, as it was last."""
     known = _read(path).get(key)
     return (known.site, known.rules) if known else None
+
+
+def last_declared(path: Path) -> frozenset[str]:
+    """The sites that the settings and flags of the last start named."""
+    return frozenset(key for key, one in _read(path).items() if one.declared)
 
 
 def forget(path: Path, key: str) -> None:
@@ -68,19 +80,14 @@ def _plain(site: Site) -> Site:
 
 def _read(path: Path) -> dict[str, _Known]:
     try:
-        rows = msgspec.json.decode(path.read_bytes(), type=dict[str, msgspec.Raw])
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, _Known])
     except FileNotFoundError:
         return {}
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        log.warning("former_sites_unreadable", file=path.name)
-        return {}
-    found = {}
-    for key, raw in rows.items():
-        try:
-            found[key] = msgspec.json.decode(raw, type=_Known)
-        except msgspec.MsgspecError:
-            log.warning("former_site_unreadable", site=key)
-    return found
+        raise FormerUnreadable(
+            f"{path}: cannot be read; restore it from a backup, or delete it: days of former sites then close by the "
+            "rules of sites that set nothing"
+        ) from None
 
 
 def _write(path: Path, known: dict[str, _Known]) -> None:

@@ -24,6 +24,15 @@ CONTENTS = "contents.json"
 FORMAT = 1
 
 
+# A site's month of rows is far smaller.
+_MOST_CONTENTS, _MOST_MEMBER = 64 * 1024 * 1024, 1024 * 1024 * 1024
+# What a file that is no whole backup makes zipfile and msgspec raise.
+_NO_BACKUP = (
+    *(zipfile.BadZipFile, zlib.error, KeyError, EOFError, ValueError, RuntimeError, NotImplementedError),
+    msgspec.MsgspecError,
+)
+
+
 class OpenDay(Struct, frozen=True):
     """A day that was open when the backup was made: its events are not in it."""
 
@@ -60,10 +69,10 @@ class Archive:
     def __init__(self, path: Path) -> None:
         try:
             self._zip = zipfile.ZipFile(path)
-            self.contents = msgspec.json.decode(self._zip.read(CONTENTS), type=Contents)
+            self.contents = msgspec.json.decode(self._bounded(CONTENTS, _MOST_CONTENTS), type=Contents)
         except FileNotFoundError:
             raise CannotDo(f"{path}: there is no such file") from None
-        except (zipfile.BadZipFile, KeyError, msgspec.MsgspecError, UnicodeDecodeError, EOFError, ValueError):
+        except (*_NO_BACKUP, OSError):
             raise CannotDo(f"{path}: is no backup of Footfall, or is cut off; take another one") from None
         self.path = path
         if self.contents.format > FORMAT:
@@ -81,8 +90,8 @@ class Archive:
     def read(self, name: str) -> bytes:
         """A member. Raises CannotDo where it is not what it was."""
         try:
-            data = self._zip.read(name)
-        except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, ValueError, RuntimeError):
+            data = self._bounded(name, _MOST_MEMBER)
+        except _NO_BACKUP:
             raise self._damaged(name) from None
         if hashlib.sha256(data).hexdigest() != self.contents.members.get(name):
             raise self._damaged(name)
@@ -96,6 +105,12 @@ class Archive:
 
     def close(self) -> None:
         self._zip.close()
+
+    def _bounded(self, name: str, most: int) -> bytes:
+        """What is said to be larger is not unpacked, and what is larger than it says neither."""
+        if self._zip.getinfo(name).file_size > most:
+            raise ValueError(f"{name} is larger than any part of a backup")
+        return self._zip.read(name)
 
     def _damaged(self, name: str) -> CannotDo:
         return CannotDo(f"{self.path}: {name} is not what it was when the backup was made; take another one")

@@ -127,7 +127,7 @@ def _put_back(store: Store, archive: Archive, progress: Callable[[int, int], Non
             for family in FAMILIES:
                 member = f"released/{number}/{month:%Y-%m}/{family}.tsv"
                 if member in archive.contents.members:
-                    put_back(store, Part(family, entries[0].site, month, archive.read(member)))
+                    put_back(store, Part(family, entries[0].site, month, archive.read(member)), mine)
                     done += 1
                     progress(done, of)
             check_rows(store, entries[0].site, mine)

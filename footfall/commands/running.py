@@ -18,6 +18,7 @@ from schema.host import bare_host, site_name
 from ..engine import accounts, control_path, opened
 from ..key_serving import hand_out_keys
 from ..listening import listen, url_at, url_of
+from ..locks import is_held, running_there
 from ..process import CannotStart
 from ..serve import House, public_url
 from ..settings import Settings
@@ -65,6 +66,8 @@ def up(
     flags |= {"dashboards.host": host, "dashboards.port": dashboard_port}
     settings = _flags(sites, load_settings, **flags)
     prepare("up")
+    if is_held(settings.directory, "up"):  # or its ports would be what is in the way
+        raise CannotStart(running_there(settings.directory))
     collector = listen(settings.collector.host, settings.collector.port, "collector")
     dashboards = listen(settings.dashboards.host, settings.dashboards.port, "dashboards")
 

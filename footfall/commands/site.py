@@ -13,10 +13,10 @@ import click
 import msgspec
 
 from collector.tokens import Tokens
-from pipeline.former import forget
+from pipeline.former import forget, last_declared
 from pipeline.quarantine import Quarantine
 
-from ..engine import House, opened_for_changes
+from ..engine import CannotDo, House, opened_for_changes
 from ..explain import counted
 from ..paths import former_sites, token_file
 from ..site_export import FORMATS, export
@@ -54,6 +54,11 @@ def remove(load_settings: Load, key: str, yes: bool, as_json: bool) -> None:
     with opened_for_changes(load_settings()) as house:
         told = house.site_data(key)
         settings = house.settings
+        if key in last_declared(former_sites(settings)) and not settings.has_file:
+            raise CannotDo(
+                f"site {key!r} was in the settings of the last start, and these are of no file: name theirs by "
+                "--config, or start Footfall without the site first"
+            )
         tokens, quarantine = Tokens(token_file(settings)), Quarantine(settings.directory / "quarantine")
         mine = sorted(id_ for id_, token in tokens.all().items() if token.site == key)
         held = [one.name for one in quarantine.held() if one.fields.get("site") == key]
@@ -70,8 +75,9 @@ def remove(load_settings: Load, key: str, yes: bool, as_json: bool) -> None:
         if held:
             quarantine.drop(held)
         removed = house.site_remove(key)
-        forget(former_sites(settings), key)
         waiting = _waiting(house)
+        if not waiting:  # what is stored later goes by the rules it came under
+            forget(former_sites(settings), key)
     told = {**removed, "tokens": len(mine), "spool_files_waiting": waiting}
     if as_json:
         click.echo(msgspec.json.encode(told).decode())

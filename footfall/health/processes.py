@@ -130,15 +130,14 @@ def of_refusals(signs: Mapping[str, Sign]) -> Iterator[Finding]:
     for sign in signs.values():
         for reason, times in sign.refused.items():
             counts[reason] = counts.get(reason, 0) + times
-    if counts:
-        told = ", ".join(
-            f"{f'{times:,} or more' if times else f'fewer than {COARSE}'} ({reason})"
-            for reason, times in sorted(counts.items())
-        )
+    # Some and none look alike: the first one would be somebody's visit.
+    many = {reason: times for reason, times in sorted(counts.items()) if times}
+    if many:
+        told = ", ".join(f"{times:,} or more ({reason})" for reason, times in many.items())
         remedy = "see what the other checks say; the browser's next beacon comes with its next page"
         yield Finding("refused", WARNING, f"beacons answered with 503 since midnight UTC: {told}", remedy)
     elif signs:
-        yield Finding("refused", OK, "no beacons were answered with 503 since midnight UTC")
+        yield Finding("refused", OK, f"fewer than {COARSE} beacons were answered with 503 since midnight UTC")
 
 
 def of_jobs(signs: Mapping[str, Sign], now: float) -> Iterator[Finding]:

@@ -229,3 +229,32 @@ def test_what_is_told_in_json_is_what_is_in_the_file(backed_up: tuple[Running, P
     done = footfall("restore", str(backed_up[1]), "--check", "--json")
     told = msgspec.json.decode(done.stdout)
     assert (told["bytes"], told["days"]) == (backed_up[1].stat().st_size, {"demo": DAYS})
+
+
+def test_rows_that_no_entry_names_are_refused(backed_up: tuple[Running, Path], tmp_path: Path) -> None:
+    file, place, data = backed_up[1], tmp_path / "smuggled.zip", tmp_path / "data"
+    with zipfile.ZipFile(file) as source:
+        rows = next(name for name in source.namelist() if name.endswith("/cells.tsv"))
+        text = source.read(rows)
+    line = text.splitlines(keepends=True)[0]
+    planted = text + b"victim.example" + line[line.index(b"\t") :]
+    done = footfall("restore", str(rewritten(file, {rows: planted}, place, honest=False)), "--data", str(data))
+    assert done.returncode == 1
+    assert "does not name" in done.stderr
+    assert not data.exists()
+
+
+def test_what_says_or_is_too_large_or_cannot_be_unpacked_is_refused(tmp_path: Path) -> None:
+    place = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as bomb:
+        bomb.writestr(CONTENTS, b" " * (65 * 1024 * 1024))
+    with pytest.raises(CannotDo, match="no backup of Footfall"):
+        Archive(place)
+    whole = bytearray(place.read_bytes())
+    for at, value in ((6, 1), (8, 99), (60, 255)):  # encrypted, an unknown method, broken data
+        damaged = whole[:at] + bytes([value]) + whole[at + 1 :]
+        place.write_bytes(damaged)
+        with pytest.raises(CannotDo, match="no backup of Footfall"):
+            Archive(place)
+    with pytest.raises(CannotDo, match="no backup of Footfall"):
+        Archive(tmp_path)

@@ -76,6 +76,7 @@ class House:
         self.directory = directory
         settings = Settings(data=str(directory), demo=False, sites=(self.stays,))
         with_former(directory / "sites.json", [(self.gone, RULES), (self.stays, RULES)])
+        self.started_without()
         self.engine = Engine(settings, store)
         self.pipeline = self.engine.pipeline = Pipeline(
             store, [(self.gone, RULES), (self.stays, RULES)], RollupSettings(), kept=KeptSums(least_rows=1)
@@ -87,6 +88,10 @@ class House:
             yield self.engine
 
         monkeypatch.setattr(command, "opened_for_changes", opened)
+
+    def started_without(self) -> None:
+        """As a start does whose settings do not name `gone` any more."""
+        with_former(self.directory / "sites.json", [(self.stays, RULES)])
 
     def run(self, *arguments: str) -> Result:
         given = ("--data", str(self.directory), "--set", "demo=false", "--set", f"sites=[{{key='{self.stays.key}'}}]")

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from footfall.paths import former_sites
 from footfall.settings import Settings, SiteSettings
 from footfall.sites import sites_with_data
-from pipeline.former import forget, once_set_up, with_former
+from pipeline.former import FormerUnreadable, forget, last_declared, once_set_up, with_former
 from pipeline.release import close_days
 from pipeline.settings import SiteRules
 from schema.site import Goal, Site, day_bounds, day_number
@@ -95,22 +95,27 @@ def test_undeclared_sites_are_told_with_their_days_and_no_number_of_people(store
     assert (mine.released, mine.open) == (1, 0)
 
 
-def test_what_is_remembered_follows_the_settings_and_survives_a_damaged_entry(tmp_path: Path) -> None:
+def test_what_is_remembered_follows_the_settings_and_who_cannot_read_it_is_told(tmp_path: Path) -> None:
     path, rules = tmp_path / "sites.json", SiteRules(5, 30, "balanced")
     first, second = Site("a.example", timezone="Europe/Paris"), Site("b.example")
     with_former(path, [(first, rules), (second, rules)])
     assert path.stat().st_mode & 0o777 == 0o600
+    assert last_declared(path) == {"a.example", "b.example"}
     assert with_former(path, [(second, rules)]) == [(second, rules), (first, rules)]
+    assert last_declared(path) == {"b.example"}
     moved = Site("b.example", timezone="Asia/Tokyo")
     with_former(path, [(moved, SiteRules(9, 30, "balanced"))])
     assert once_set_up(path, "b.example") == (moved, SiteRules(9, 30, "balanced"))
-    tree = msgspec.json.decode(path.read_bytes())
+    whole = path.read_bytes()
+    tree = msgspec.json.decode(whole)
     tree["a.example"]["site"]["timezone"] = "Nowhere/Land"
-    path.write_bytes(msgspec.json.encode(tree))
-    assert once_set_up(path, "a.example") is None
-    assert once_set_up(path, "b.example") == (moved, SiteRules(9, 30, "balanced"))
-    path.write_bytes(b"{")
-    assert with_former(path, [(second, rules)]) == [(second, rules)]
+    for damaged in (b"{", b"", b"[]", msgspec.json.encode(tree)):
+        path.write_bytes(damaged)
+        # By looser rules its days would tell more than was promised.
+        with pytest.raises(FormerUnreadable, match="restore it from a backup"):
+            with_former(path, [(second, rules)])
+        assert path.read_bytes() == damaged
+    path.write_bytes(whole)
     forget(path, "b.example")
     assert once_set_up(path, "b.example") is None
 
