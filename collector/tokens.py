@@ -20,7 +20,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from pipeline.spool_file import fsync_directory
+from pipeline.spool_file import replace_file
 
 log = structlog.get_logger("collector")
 
@@ -114,15 +114,8 @@ class Tokens:
             os.close(lock)
 
     def _write(self, tokens: Mapping[str, Token]) -> None:
-        partial = self._path.with_suffix(".partial")
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(tokens)))
-            file.flush()
-            os.fsync(file.fileno())
-        partial.rename(self._path)
-        # Or a power cut might bring a revoked token back.
-        fsync_directory(self._path.parent)
+        # Durable: or a power cut might bring a revoked token back.
+        replace_file(self._path, msgspec.json.format(msgspec.json.encode(tokens)))
 
 
 def bearer(headers: Iterable[tuple[bytes, bytes]]) -> str:

@@ -6,8 +6,6 @@ and no others; a month at a time is in memory; text that a spreadsheet would run
 
 from __future__ import annotations
 
-import contextlib
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,11 +13,11 @@ from typing import Any
 import msgspec
 
 from dashboards.api import as_csv
-from pipeline.spool_file import fsync_directory
 from schema.families import FAMILIES
 from schema.metrics import DIMENSIONS, METRICS, OTHER
 
-from .engine import CannotDo, House
+from .engine import House
+from .new_file import new_file
 
 FORMATS = ("csv", "jsonl")
 COLUMNS = {
@@ -60,30 +58,16 @@ COLUMNS = {
 
 def export(house: House, key: str, path: Path, form: str) -> dict[str, int]:
     """Write the file; how many rows there are by family. Raises CannotDo where it is there already."""
-    if path.exists():
-        raise CannotDo(f"{path} is there already; name another file, or move it away")
     months = house.site_months(key)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     rows: dict[str, int] = {}
-    try:
-        with open(partial, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-                archive.writestr("README.txt", readme(key, form))
-                for family in FAMILIES:
-                    with archive.open(f"{family}.{form}", "w", force_zip64=True) as member:
-                        rows[family] = 0
-                        for part in (house.site_rows(key, family, month) for month in months):
-                            member.write(_text(part, form, heading=not rows[family]))
-                            rows[family] += len(part)
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(partial, path)  # replaces nothing that has come there meanwhile
-        fsync_directory(path.parent)
-    except FileExistsError:
-        raise CannotDo(f"{path} is there already; name another file, or move it away") from None
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
+    with new_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("README.txt", readme(key, form))
+        for family in FAMILIES:
+            with archive.open(f"{family}.{form}", "w", force_zip64=True) as member:
+                rows[family] = 0
+                for part in (house.site_rows(key, family, month) for month in months):
+                    member.write(_text(part, form, heading=not rows[family]))
+                    rows[family] += len(part)
     return rows
 
 

@@ -7,13 +7,12 @@ format in a directory without a newer stamp is set aside by the writer, and does
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-from pipeline.spool_file import FORMAT, fsync_directory
+from pipeline.spool_file import FORMAT, replace_file
 from schema.migrate import WrittenByNewer, last_migration
 
 from .version import PROGRAM, commit, release_of
@@ -77,11 +76,4 @@ def write_stamp(directory: Path) -> None:
     """Say that this program writes here from now on."""
     if read_stamp(directory) == stamp_of_this():
         return
-    path = directory / NAME
-    partial = path.with_suffix(".partial")
-    with open(partial, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.write(msgspec.json.format(msgspec.json.encode(stamp_of_this())) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.rename(path)
-    fsync_directory(directory)
+    replace_file(directory / NAME, msgspec.json.format(msgspec.json.encode(stamp_of_this())) + b"\n")

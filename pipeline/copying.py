@@ -20,7 +20,7 @@ from schema.families import FAMILIES, KEY
 from schema.manifest import standing
 from schema.store import Store
 
-from .manifest import COLUMNS, RELEASING, Entry, manifest_digest, read_entries
+from .manifest import COLUMNS, RELEASING, Entry, digest_input, manifest_digest, read_entries
 
 # Held while rows of released days must not go: by whoever copies them, and by whoever deletes some.
 ROWS_STAY = threading.Lock()
@@ -51,12 +51,12 @@ class Part(Struct, frozen=True):
 
 
 @contextlib.contextmanager
-def snapshot(store: Store, site: str = "") -> Iterator[Snapshot]:
-    """What is released now, of one site or of all; it stays readable until the end of the context."""
+def snapshot(store: Store) -> Iterator[Snapshot]:
+    """What is released now; it stays readable until the end of the context."""
     with ROWS_STAY:
         with RELEASING:
-            sites = [site] if site else [key for (key,) in store.rows("SELECT DISTINCT site FROM manifest")]
-            taken = Snapshot({key: read_entries(store, key) for key in sorted(sites)})
+            sites = store.rows("SELECT DISTINCT site FROM manifest ORDER BY site")
+            taken = Snapshot({key: read_entries(store, key) for (key,) in sites})
         yield taken
 
 
@@ -74,13 +74,12 @@ def months_of(entries: Iterable[Entry]) -> dict[dt.date, list[Entry]]:
     return dict(sorted(found.items()))
 
 
-def rows_of(store: Store, site: str, month: dt.date, entries: Sequence[Entry], heading: bool = False) -> Iterator[Part]:
-    """The rows of one site's released days of a month, family by family. heading: with a line of the columns' names."""
+def rows_of(store: Store, site: str, month: dt.date, entries: Sequence[Entry]) -> Iterator[Part]:
+    """The rows of one site's released days of a month, family by family."""
     for family, kind in FAMILIES.items():
         text = store.text(
             f"SELECT {', '.join(kind.columns)} FROM released_{family} "
-            f"WHERE site = {{site:String}} AND day IN {{days:Array(Date)}} ORDER BY ALL FORMAT "
-            f"{'CSVWithNames' if heading else 'TSV'}",
+            f"WHERE site = {{site:String}} AND day IN {{days:Array(Date)}} ORDER BY ALL FORMAT TSV",
             {"site": site, "days": [entry.day for entry in entries]},
         )
         if text:
@@ -142,6 +141,6 @@ def _digests(
             date, _, row = line.partition(b"\t")
             lines[dt.date.fromisoformat(date.decode())].append(row)
         for of, rows in lines.items():
-            digests[of].update(family.encode() + b"\n" + b"".join(rows))
+            digests[of].update(digest_input(family, b"".join(rows)))
             counts[of] += len(rows)
     return digests, counts

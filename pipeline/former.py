@@ -7,7 +7,6 @@ be read nothing starts, because looser rules would hold in the place of what it 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from msgspec import Struct, structs
 from schema.site import Site
 
 from .settings import SiteRules
-from .spool_file import fsync_directory
+from .spool_file import replace_file
 
 Sites = Sequence[tuple[Site, SiteRules]]
 
@@ -91,10 +90,4 @@ def _read(path: Path) -> dict[str, _Known]:
 
 
 def _write(path: Path, known: dict[str, _Known]) -> None:
-    partial = path.with_suffix(".partial")
-    with open(partial, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.write(msgspec.json.format(msgspec.json.encode(known)) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.rename(path)
-    fsync_directory(path.parent)
+    replace_file(path, msgspec.json.format(msgspec.json.encode(known)) + b"\n")

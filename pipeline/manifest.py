@@ -70,6 +70,11 @@ def append(store: Store, entries: Sequence[Entry]) -> None:
     store.insert("manifest", COLUMNS, columns)
 
 
+def digest_input(family: str, rows: bytes) -> bytes:
+    """What a family's rows of a day, as sorted TSV, give to the day's digest; a family without rows gives nothing."""
+    return family.encode() + b"\n" + rows
+
+
 def manifest_digest(manifest: dict[str, Any]) -> str:
     """SHA-256 of a manifest row: what the next one of its site carries as `previous`."""
     return hashlib.sha256(json.dumps(manifest, sort_keys=True, default=str).encode()).hexdigest()

@@ -20,7 +20,7 @@ from schema.site import Site, day_bounds, day_number
 from schema.store import Store
 
 from .insert import insert
-from .manifest import RELEASING, VERSION, Entry, append
+from .manifest import RELEASING, VERSION, Entry, append, digest_input
 from .rollup import ROLLING, build, clear_staging, drop_open
 from .settings import SiteRules
 
@@ -190,7 +190,7 @@ def _publish(store: Store, site: Site, day: dt.date) -> tuple[int, str]:
         digested = ", ".join(FAMILIES[family].digested(VERSION))
         text = store.text(f"SELECT {digested} FROM {mine} ORDER BY ALL FORMAT TSV", where)
         if text:
-            digest.update(family.encode() + b"\n" + text)
+            digest.update(digest_input(family, text))
             rows += text.count(b"\n")
             store.command(f"{insert(f'released_{family}', columns)} FROM {mine}", where)
     return rows, digest.hexdigest()

@@ -132,12 +132,7 @@ class Store:
 
     def insert(self, table: str, columns: Sequence[str], data: Sequence[Sequence[Any]], token: str = "") -> None:
         """Insert columns of values. token: names this exact content; the same token is stored once."""
-        # The writer batches already: an asynchronous insert would answer before the rows are durable.
-        settings: dict[str, Any] = {"async_insert": 0, "insert_deduplicate": 1}
-        # The client sends an insert again by itself when the connection breaks: each needs a token.
-        settings["insert_deduplication_token"] = token or secrets.token_hex(16)
-        if self.cluster:
-            settings["distributed_foreground_insert"] = 1
+        settings = self._inserting(token)
         try:
             self._run(
                 lambda client: client.insert(
@@ -150,14 +145,22 @@ class Store:
 
     def insert_text(self, table: str, columns: Sequence[str], text: bytes) -> None:
         """Insert rows that `text` gave as TSV."""
-        settings: dict[str, Any] = {"async_insert": 0, "insert_deduplication_token": secrets.token_hex(16)}
-        if self.cluster:
-            settings["distributed_foreground_insert"] = 1
+        settings = self._inserting()
         self._run(
             lambda client: client.raw_insert(
                 table, column_names=list(columns), insert_block=text, fmt="TSV", settings=settings
             )
         )
+
+    def _inserting(self, token: str = "") -> dict[str, Any]:
+        """The settings of an insert."""
+        # The writer batches already: an asynchronous insert would answer before the rows are durable.
+        settings: dict[str, Any] = {"async_insert": 0, "insert_deduplicate": 1}
+        # The client sends an insert again by itself when the connection breaks: each needs a token.
+        settings["insert_deduplication_token"] = token or secrets.token_hex(16)
+        if self.cluster:
+            settings["distributed_foreground_insert"] = 1
+        return settings
 
     def local(self, table: str) -> str:
         """The name of a table's own part on the connected server: what ALTER … PARTITION needs in a cluster."""

@@ -7,7 +7,6 @@ behind; a day that was open, or that began before the restore, is never released
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -27,6 +26,7 @@ from pipeline.copying import (
     put_back_entries,
 )
 from pipeline.manifest import Entry
+from pipeline.spool_file import replace_file
 from schema.families import FAMILIES
 from schema.migrate import migrate
 from schema.store import RowsRefused, Store
@@ -106,10 +106,10 @@ def _fill(settings: Settings, archive: Archive, progress: Callable[[int, int], N
     )
     for name, place in files:
         if name in archive.contents.members:
-            _write(place, archive.read(name))
+            replace_file(place, archive.read(name))
     contents = archive.contents
     told = Restored(int(time.time()), contents.made_at, [(one.site, one.day) for one in contents.open_days])
-    _write(settings.directory / _RESTORED, msgspec.json.encode(told))
+    replace_file(settings.directory / _RESTORED, msgspec.json.encode(told))
     write_stamp(settings.directory)
 
 
@@ -139,10 +139,3 @@ def _refuse_full(store: Store) -> None:
     for table in ("events", *_TABLES):
         if store.rows(f"SELECT 1 FROM {table} LIMIT 1"):
             raise CannotDo(f"store.dsn = {store.name}: {table} has rows; restore into a database that is new")
-
-
-def _write(path: Path, data: bytes) -> None:
-    with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())

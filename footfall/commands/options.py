@@ -8,10 +8,11 @@ from __future__ import annotations
 import functools
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
+import msgspec
 
 from ..engine import CannotDo
 from ..expected import EXPECTED, line_of
@@ -46,6 +47,14 @@ def agreed(yes: bool, what: str) -> None:
     click.echo(what, err=True)
     if not click.confirm("Do it?", err=True):
         raise CannotDo("nothing was changed")
+
+
+def listed(found: Sequence[Any], as_json: bool, line: Callable[[Any], str], nothing: str) -> None:
+    """Print a list: as JSON, or a line each. nothing: what to say where it is empty."""
+    if as_json:
+        click.echo(msgspec.json.encode(found).decode())
+    else:
+        click.echo("\n".join(map(line, found)) or nothing)
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

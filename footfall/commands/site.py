@@ -20,7 +20,7 @@ from ..engine import CannotDo, House, opened_for_changes
 from ..explain import counted
 from ..paths import former_sites, token_file
 from ..site_export import FORMATS, export
-from .options import Load, agreed, common, json_option
+from .options import Load, agreed, common, json_option, listed
 
 
 @click.group()
@@ -35,13 +35,7 @@ def list_(load_settings: Load, as_json: bool) -> None:
     """Every site of the settings, and every other one with data: domains, days, and whether the settings name it."""
     with opened_for_changes(load_settings()) as house:
         found = house.sites()
-    if as_json:
-        click.echo(msgspec.json.encode(found).decode())
-        return
-    for one in found:
-        click.echo(_line(one))
-    if not found:
-        click.echo("there are no sites")
+    listed(found, as_json, _line, "there are no sites")
 
 
 @site.command()

@@ -13,7 +13,7 @@ import click
 import msgspec
 
 from ..engine import opened_for_changes
-from .options import Load, agreed, common, json_option
+from .options import Load, agreed, common, json_option, listed
 
 
 @click.group()
@@ -28,13 +28,7 @@ def list_(load_settings: Load, as_json: bool) -> None:
     """Every spool that has ever reported: how far it has arrived, and how many days wait for it."""
     with opened_for_changes(load_settings()) as house:
         found = house.spools()
-    if as_json:
-        click.echo(msgspec.json.encode(found).decode())
-        return
-    for one in found:
-        click.echo(_line(one))
-    if not found:
-        click.echo("no spool has reported yet")
+    listed(found, as_json, _line, "no spool has reported yet")
 
 
 @spools.command()

@@ -7,7 +7,6 @@ nothing of a number of rows or of people.
 from __future__ import annotations
 
 import datetime as dt
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pipeline.erase import OVERDUE_S
@@ -52,9 +51,8 @@ def of_server(store: Store) -> Finding:
     return Finding("store", OK, f"{store.name} answers, ClickHouse {store.rows('SELECT version()')[0][0]}")
 
 
-def of_watermarks(marks: Mapping[str, int], now: float | None = None) -> list[Finding]:
+def of_watermarks(marks: Mapping[str, int], now: float) -> list[Finding]:
     """What keeps days from closing, or makes them look complete before they are."""
-    now = time.time() if now is None else now
     if not marks:
         return []
     ahead = ahead_of_time(marks, now)
@@ -92,8 +90,7 @@ def of_days(
     if not late:
         yield Finding("days", OK, "every day that is over is released")
         return
-    more = f" and {len(late) - _SHOWN} more" if len(late) > _SHOWN else ""
-    found = f"should be released and are not: {', '.join(late[:_SHOWN])}{more}"
+    found = f"should be released and are not: {_first(late)}"
     if waits:
         remedy = "bring the host back, or `footfall spools forget HOST`; else they are released incomplete"
         yield Finding("days", BAD, f"{found}; they wait for {', '.join(sorted(waits)[:_SHOWN])}", remedy)
@@ -105,8 +102,7 @@ def of_expiry(store: Store, sites: Sequence[SiteAndRules], now: float) -> Iterat
     """Whether raw rows live longer than was promised."""
     found = overdue(store, sites, now)
     if found:
-        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        text = f"raw rows have outlived their lifetime: {', '.join(found[:_SHOWN])}{more}"
+        text = f"raw rows have outlived their lifetime: {_first(found)}"
         yield Finding("expiry", BAD, text, "see what is said of the job that removes them; a restart runs it at once")
     else:
         yield Finding("expiry", OK, "no raw row has outlived its lifetime")
@@ -136,6 +132,12 @@ def of_sites(others: Sequence[Undeclared]) -> Iterator[Finding]:
         yield Finding("sites", WARNING, f"{len(others) - _SHOWN} more are in no settings", "`footfall site list`")
     if not others:
         yield Finding("sites", OK, "all that have data are in the settings")
+
+
+def _first(names: Sequence[str]) -> str:
+    """Some of them, and how many more there are."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"
 
 
 def _clock(second: int) -> str:

@@ -131,7 +131,7 @@ def test_check_tells_of_a_clock_that_ran_ahead_and_of_a_spool_that_holds_days_op
     marks: dict[str, int], found: list[tuple[str, str, str]]
 ) -> None:
     now = int(time.time())
-    told = of_watermarks({spool: now + second for spool, second in marks.items()})
+    told = of_watermarks({spool: now + second for spool, second in marks.items()}, now)
     assert [(one.check, one.state) for one in told] == [(name, state) for name, state, _ in found]
     assert all(one.finding.startswith(start) for one, (_, _, start) in zip(told, found, strict=True))
     assert all(one.remedy for one in told if one.state == "bad")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -22,17 +21,10 @@ from schema.store import Store
 from schema.undeclared import undeclared
 from tests.conftest import insert, make_event
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.clickhouse, pytest.mark.usefixtures("no_spool_is_enrolled")]
 
 DAY = dt.date(2044, 3, 9)
 _NUMBER = itertools.count(1)
-
-
-@pytest.fixture(autouse=True)
-def _no_spool_is_enrolled(store: Store) -> Iterator[None]:
-    store.command("TRUNCATE TABLE watermarks")
-    yield
-    store.command("TRUNCATE TABLE watermarks")
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -31,20 +30,13 @@ from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
 from tests.conftest import insert, make_event
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.clickhouse, pytest.mark.usefixtures("no_spool_is_enrolled")]
 
 DAY = dt.date(2042, 5, 7)
 GRACE_S = 300
 RULES = SiteRules(2, 30, "balanced")
 FAMILIES = ("cells", "conversions", "vitals")
 _NUMBER = itertools.count(1)
-
-
-@pytest.fixture(autouse=True)
-def _no_spool_is_enrolled(store: Store) -> Iterator[None]:
-    store.command("TRUNCATE TABLE watermarks")
-    yield
-    store.command("TRUNCATE TABLE watermarks")
 
 
 @pytest.fixture

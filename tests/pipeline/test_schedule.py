@@ -6,7 +6,6 @@ import datetime as dt
 import itertools
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +24,12 @@ from schema.store import Store, StoreDown
 from tests.conftest import insert, make_event
 from tests.house import eventually
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.clickhouse, pytest.mark.usefixtures("no_spool_is_enrolled")]
 
 DAY = dt.date(2043, 7, 8)
 NOON = day_bounds("UTC", day_number(DAY)).start + 43_200
 RULES = SiteRules(1, 30, "balanced")
 _NUMBER = itertools.count(1)
-
-
-@pytest.fixture(autouse=True)
-def _no_spool_is_enrolled(store: Store) -> Iterator[None]:
-    store.command("TRUNCATE TABLE watermarks")
-    yield
-    store.command("TRUNCATE TABLE watermarks")
 
 
 @pytest.fixture

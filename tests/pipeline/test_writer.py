@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from schema.store import Store, StoreDown
 from tests.conftest import make_event
 from tests.house import eventually
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.clickhouse, pytest.mark.usefixtures("no_spool_is_enrolled")]
 
 DAY = dt.date(2044, 2, 3)
 NOON = day_number(DAY) * DAY_S + 43_200
@@ -42,13 +42,6 @@ _NUMBER = itertools.count(1)
 @pytest.fixture
 def site() -> str:
     return f"writer-{next(_NUMBER)}"
-
-
-@pytest.fixture(autouse=True)
-def _no_spool_is_enrolled(store: Store) -> Iterator[None]:
-    store.command("TRUNCATE TABLE watermarks")
-    yield
-    store.command("TRUNCATE TABLE watermarks")
 
 
 class House:
