@@ -21,7 +21,9 @@ import structlog
 
 from schema.lasting import AGAIN_AFTER_S, kind_and_place, places
 
-_NEVER = logging.CRITICAL + 1
+# What the client of the store meets ends as an exception of it, which is told once (schema/store.py). Not by levels of
+# loggers: the client sets those itself when it is imported, which may be after the log was set up.
+_SAID_BY_THE_STORE = frozenset(("urllib3", "clickhouse_connect"))
 _PR_GET_DUMPABLE = 3
 _PR_SET_DUMPABLE = 4
 # Longer than a stop in order takes.
@@ -62,10 +64,8 @@ def set_up_logs(part: str) -> None:
     root = logging.getLogger()
     root.handlers = [_Discreet(part)]
     root.setLevel(logging.WARNING)
-    # A job that is still running when its next turn comes skips it, as it should: that is no warning. What the client
-    # of the store meets ends as an exception of it, which is told once (schema/store.py).
-    for name, level in (("apscheduler.scheduler", logging.ERROR), ("urllib3", _NEVER), ("clickhouse_connect", _NEVER)):
-        logging.getLogger(name).setLevel(level)
+    # A job that is still running when its next turn comes skips it, as it should: that is no warning.
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
     logging.captureWarnings(True)
     sys.excepthook = _report
     sys.unraisablehook = lambda given: _report(given.exc_type, given.exc_value, given.exc_traceback)
@@ -105,6 +105,8 @@ class _Discreet(logging.Handler):
         self._told: dict[tuple[str, str, str], float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.name.partition(".")[0] in _SAID_BY_THE_STORE:
+            return
         kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else ""
         at = f"{record.filename}:{record.lineno}"
         now, key = time.monotonic(), (record.name, at, kind)
