@@ -33,13 +33,15 @@ def test_beacons_pass_the_gate_servers_show_a_token_and_one_wish_comes_from_our_
         tokens = {route.path for route in found if isinstance(route.endpoint, ServerEndpoint)}
         assert tokens == {"/api/events"}
         others = [route for route in found if route.path not in beacons]
-        assert {route.path for route in others if route.methods != {"GET", "HEAD"}} == {"/privacy/object"}
+        assert {route.path for route in others if route.methods != {"GET", "HEAD"}} == {"/privacy/object", "/demo/what"}
 
         client, groups = TestClient(app, follow_redirects=False), spool.groups
         assert client.post("/privacy/object", headers=FOREIGN).status_code == 403
+        # It tells what became of a request, of the demo's own pages alone, and writes nothing.
+        assert client.post("/demo/what", headers=FOREIGN).status_code == 403
         assert client.post("/api/events", headers=FOREIGN).status_code == 401
         for route in others:
-            if route.path != "/privacy/object":
+            if route.path not in ("/privacy/object", "/demo/what"):
                 path = route.path.replace("{name}", "script").replace("{path:path}", "x")
                 assert client.get(path, headers=FOREIGN).status_code < 500, path
         assert spool.groups == groups
