@@ -57,8 +57,7 @@ class Endpoint:
     def __init__(self, collector: Collector, format_: Format, cross_origin: bool = True) -> None:
         self._collector = collector
         self._format = format_
-        # A format is called as its module is.
-        self._wire = type(format_).__module__.rpartition(".")[2]
+        self._wire = format_.name
         self._cross_origin = cross_origin
         methods = ", ".join((*format_.methods, "OPTIONS")).encode()
         self._allow: _Headers = ((b"allow", methods),)

@@ -65,6 +65,10 @@ class Format(Protocol):
     """A wire format."""
 
     @property
+    def name(self) -> str:
+        """What it is called where refusals are explained."""
+
+    @property
     def methods(self) -> tuple[str, ...]:
         """Those it takes."""
 

@@ -38,6 +38,7 @@ _DEMO = "demo"
 class GoatCounter:
     """The format, for `Endpoint`. rules: by every name of a site."""
 
+    name = "goatcounter"
     methods = ("GET", "POST")
     max_body = 64 * 1024
     request_headers = "Content-Type"

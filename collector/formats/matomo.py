@@ -49,6 +49,7 @@ _DECODER = msgspec.json.Decoder(_Bulk)
 class Matomo:
     """The format, for `Endpoint`."""
 
+    name = "matomo"
     methods = ("GET", "POST")
     max_body = 256 * 1024
     request_headers = "Content-Type"

@@ -17,6 +17,7 @@ from .foreign import GIF, GIF_TYPE, page_of, parameters
 class Pixel:
     """The format, for `Endpoint`."""
 
+    name = "pixel"
     methods = ("GET",)
     # A picture is asked for without one.
     max_body = 1024

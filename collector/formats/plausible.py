@@ -43,6 +43,7 @@ _OK = Answer(202, b"ok")
 class Plausible:
     """The format, for `Endpoint`."""
 
+    name = "plausible"
     methods = ("POST",)
     max_body = 64 * 1024
     request_headers = "Content-Type"

@@ -213,6 +213,7 @@ class Result(Struct, frozen=True):
 class ServerEvents:
     """The format, for `ServerEndpoint`."""
 
+    name = "server"
     methods = ("POST",)
     max_body = 1024 * 1024
     request_headers = ""

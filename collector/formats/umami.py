@@ -68,6 +68,7 @@ _MANY = msgspec.json.Decoder(list[Raw])
 class Umami:
     """The format of one beacon, for `Endpoint`."""
 
+    name = "umami"
     methods = ("POST",)
     max_body = 64 * 1024
     request_headers = "Content-Type, X-Umami-Cache"
