@@ -53,8 +53,8 @@ tracker: $(VENV)/.installed node
 	@$(BIN)/python -m collector.scripts
 
 lists: $(VENV)/.installed-dev
-	@test -n "$(LISTS)" || { echo "Say where the lists are: make lists LISTS=folder (collector/lists.py names them)"; exit 1; }
-	@$(BIN)/python -m collector.lists "$(LISTS)"
+	@test -n "$(LISTS)" || { echo "Say where the lists are: make lists LISTS=folder (collector/enrich/lists.py names them)"; exit 1; }
+	@$(BIN)/python -m collector.enrich.lists "$(LISTS)"
 
 # One lock for every Python and processor. The setuptools in it builds this package itself, without fetching another.
 LOCKED := uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-annotate --no-header $(ARGS)

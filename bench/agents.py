@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from importlib import resources
 
-from collector.device import AGENTS_CACHED, device_of
+from collector.enrich.device import AGENTS_CACHED, device_of
 
 FLOOD = 100_000
 

@@ -9,7 +9,7 @@ import statistics
 import time
 from pathlib import Path
 
-from collector.scrub import MAX_TEXT, scrub
+from collector.privacy.scrub import MAX_TEXT, scrub
 
 CORPUS = Path(__file__).parents[1] / "tests" / "collector" / "corpus"
 ROUNDS = 9

@@ -19,11 +19,11 @@ from schema.event import NO_SCROLL
 from schema.host import site_name
 from schema.metrics import VITALS
 
-from .cut import cut
 from .reason import Reason
+from .text.cut import cut
 
 MAX_NAME = 120
-# What is read of a URL, in characters; what is kept of it is far less (page.py), and what is thrown away may be long.
+# What is read of a URL, in characters; what is kept of it is far less (enrich/page.py): what goes may be long.
 MAX_URL = 65_536
 MAX_PROPS = 30
 MAX_KEY = 300

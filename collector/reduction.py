@@ -14,8 +14,8 @@ from schema.event import Event
 from schema.site import local_day
 
 from .beacon import Beacon
+from .enrich.geo import Places
 from .keys import PassingKeys
-from .place import Places
 from .settings import Anonymization
 from .steps import Client, Draft, Rules, anonymize
 

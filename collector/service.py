@@ -16,15 +16,16 @@ from schema.event import PAGEVIEW, Erasure, Event
 from schema.host import site_name
 from schema.site import LocalDay, local_day
 
-from .address import Proxies
 from .beacon import Beacon, Refused
-from .datacenter import NO_DATACENTERS, Datacenters
+from .enrich.asn import NO_DATACENTERS, Datacenters
+from .enrich.geo import Places
+from .enrich.page import Page
 from .format import Arrival, Outcome
 from .keys import NoKey
-from .new_visitors import NewVisitors
+from .limits.new_visitors import NewVisitors
 from .own_pages import OwnPages
-from .page import Page
-from .place import Places
+from .privacy.address import Proxies
+from .privacy.visitor_id import network_number
 from .reason import Reason
 from .shadow import Shadow
 from .sharing import Sharing
@@ -41,7 +42,6 @@ from .steps import (
     erasure_of,
     put_network,
 )
-from .visitor import network_number
 from .why import Why
 
 _DAY_S = 86_400

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct, structs
 from schema.host import host_name, listening_host, site_name, web_address
 from schema.site import each_of, turned
 
-from .address import DEFAULT_HEADER, Proxies
+from .privacy.address import DEFAULT_HEADER, Proxies
 
 UTM = ("utm_source", "utm_medium", "utm_campaign")
 MORE_UTM = (*UTM, "utm_term", "utm_content", "ref")

@@ -23,10 +23,10 @@ from schema.lasting import Lasting, kind_and_place
 from schema.site import LocalDay
 
 from .keys import DESTROY_AFTER_S, NoKey
+from .privacy.visitor_id import visitor_number
 from .settings import AnonymizationSettings, changed
 from .sketch import REGISTERS, Sketch
 from .steps import Draft, Rules, put_network, put_visitor
-from .visitor import visitor_number
 
 log = structlog.get_logger("shadow")
 

@@ -18,8 +18,8 @@ from msgspec import Struct
 
 from schema.lasting import Lasting, kind_and_place
 
+from .privacy.untrusted_proxy import Unbelieved
 from .shadow import replace_file
-from .unbelieved import Unbelieved
 
 log = structlog.get_logger("collector")
 

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 
 from starlette.types import Scope
 
-from .address import Proxies, spelled
-from .bots import prefetch
-from .hints import NO_HINTS, Hints
+from .enrich.bots import prefetch
+from .enrich.client_hints import NO_HINTS, Hints
+from .privacy.address import Proxies, spelled
+from .privacy.untrusted_proxy import FORWARDING, unbelieved
 from .steps import Client
-from .unbelieved import FORWARDING, unbelieved
 
 # Most requests have none of these.
 _HINTS = (b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform")

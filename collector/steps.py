@@ -15,22 +15,22 @@ from msgspec import Struct
 from schema.event import NO_SCROLL, NOT_MEASURED, Erasure, Event
 from schema.site import LocalDay, Site
 
-from .address import is_nobodys, truncate
 from .beacon import MAX_NAME, Beacon
-from .datacenter import NO_DATACENTERS, Datacenters
-from .device import Device, device_of, language_of, screen_class
-from .gate import OPEN, Gate
-from .hints import NO_HINTS, Hints, refined
-from .new_visitors import NewVisitors
-from .page import BadUrl, Page, parse_page
-from .place import Place, Places
+from .enrich.asn import NO_DATACENTERS, Datacenters
+from .enrich.client_hints import NO_HINTS, Hints, refined
+from .enrich.device import Device, device_of, language_of, screen_class
+from .enrich.geo import Place, Places
+from .enrich.page import BadUrl, Page, parse_page
+from .enrich.referrer import WhereFrom, where_from
+from .enrich.referrer_spam import is_spam
+from .enrich.site_filter import OPEN, Gate
+from .limits.new_visitors import NewVisitors
+from .privacy.address import is_nobodys, truncate
+from .privacy.scrub import is_secret, scrub, scrub_host
+from .privacy.untrusted_proxy import Unbelieved
+from .privacy.visitor_id import Key, event_number, network_number, visitor_number
 from .reason import Reason
-from .referrer import WhereFrom, where_from
-from .scrub import is_secret, scrub, scrub_host
 from .settings import Anonymization
-from .spam import is_spam
-from .unbelieved import Unbelieved
-from .visitor import Key, event_number, network_number, visitor_number
 
 MINUTE_S = 60
 

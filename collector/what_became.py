@@ -24,11 +24,11 @@ from schema.lasting import kind_and_place
 from schema.metrics import VITALS
 from schema.site import DEMO
 
-from .address import truncate
 from .beacon import Refused
 from .endpoint import CALM_AFTER_S, RETRY_AFTER_S, TooLarge, read_body
 from .formats.plausible import Plausible, decode
 from .keys import NoKey
+from .privacy.address import truncate
 from .reason import Reason
 from .reduction import COMES_FROM, LABELS, Reduction, hashed, reduce
 from .service import Collector

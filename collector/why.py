@@ -21,10 +21,10 @@ from msgspec import Struct
 from schema.lasting import Lasting, kind_and_place
 
 from .beacon import Refused
-from .finds import PLACEHOLDER
-from .page import Page
+from .enrich.page import Page
+from .privacy.pii_detectors import PLACEHOLDER
+from .privacy.scrub import scrub_host
 from .reason import Reason
-from .scrub import scrub_host
 from .shadow import replace_file
 from .steps import Draft
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from collector.datacenter import Datacenters
-from collector.place import Places
+from collector.enrich.asn import Datacenters
+from collector.enrich.geo import Places
 
 from .process import CannotStart
 from .settings import Settings

@@ -10,7 +10,7 @@ from collections import Counter
 
 from msgspec import Struct
 
-from collector.page import NO_HOST
+from collector.enrich.page import NO_HOST
 from schema.store import Store
 
 from .settings import Settings

@@ -14,8 +14,8 @@ from typing import Any
 from msgspec import Struct, field, structs
 
 from collector.beacon import Beacon
+from collector.enrich.geo import Places
 from collector.keys import PassingKeys
-from collector.place import Places
 from collector.reason import Reason
 from collector.steps import Client, Draft, Rules, anonymize
 from schema.event import Event

@@ -14,8 +14,8 @@ from msgspec import Struct
 from collector.access_log.lines import STDIN
 from collector.access_log.reader import Log, Reading
 from collector.access_log.verdict import Crowd, behind_proxies, of_other_hosts, unreadable, without_agents
-from collector.address import Proxies
-from collector.place import Places
+from collector.enrich.geo import Places
+from collector.privacy.address import Proxies
 from collector.reason import Reason
 
 from .engine import CannotDo, House

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from starlette.types import Scope
 
-from collector.address import truncate
+from collector.privacy.address import truncate
 from collector.signals import client_of
 
 from .settings import Settings

@@ -14,7 +14,7 @@ from msgspec import structs
 from starlette.types import Scope
 
 from collector.beacon import Beacon, bounded, clean
-from collector.place import Places
+from collector.enrich.geo import Places
 from collector.reduction import COMES_FROM, LABELS, Reduction, hashed, reduce
 from collector.settings import PRESETS, Anonymization, AnonymizationSettings
 from collector.signals import client_of

@@ -23,10 +23,10 @@ import uvicorn
 from starlette.applications import Starlette
 
 from collector.app import create_app as collector_app
-from collector.device import warm_up
+from collector.enrich.device import warm_up
 from collector.keys import KeyFile, NoKey, lost_days
-from collector.limiter import Limiter
-from collector.new_visitors import NewVisitors
+from collector.limits.new_visitors import NewVisitors
+from collector.limits.rate_limit import Limiter
 from collector.protocol import LimitedProtocol
 from collector.service import Collector
 from collector.shadow import Shadow

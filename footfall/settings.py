@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct, field, structs
 
-from collector.gate import Exclusions, gate_of
+from collector.enrich.site_filter import Exclusions, gate_of
 from collector.key_follower import bare_fingerprint
 from collector.settings import (
     PRESETS,

@@ -7,8 +7,8 @@ address becomes no visitor.
 
 from __future__ import annotations
 
-from ..address import Proxies, is_nobodys, truncate, written_address
-from ..unbelieved import peer_class
+from ..privacy.address import Proxies, is_nobodys, truncate, written_address
+from ..privacy.untrusted_proxy import peer_class
 
 _NONE = ("", "-")
 _MOST_CLAIMS = 10_000

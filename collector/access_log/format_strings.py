@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from ..unbelieved import FORWARDING
+from ..privacy.untrusted_proxy import FORWARDING
 from .forms import CLIENT, QUOTED, Entry, Form
 from .moments import moment_like, moment_of
 from .unreadable import Unreadable

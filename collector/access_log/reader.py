@@ -16,8 +16,8 @@ from msgspec import Struct
 
 from schema.event import PAGEVIEW
 
-from ..address import Proxies, written_address
 from ..beacon import Beacon, bounded, clean
+from ..privacy.address import Proxies, written_address
 from ..reason import Reason
 from ..steps import Client, Rules
 from .client_field import Claims, client_of

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from ..address import written_address
+from ..privacy.address import written_address
 from .client_field import UNIX_PEER
 from .format_strings import form_of
 from .forms import Entry, Form

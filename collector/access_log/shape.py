@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from zoneinfo import ZoneInfo
 
-from ..address import written_address
+from ..privacy.address import written_address
 from .json_lines import key_names
 from .moments import moment_of
 

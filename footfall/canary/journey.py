@@ -19,9 +19,9 @@ from pathlib import Path
 from msgspec import Struct, field, structs
 
 from collector.beacon import Refused
+from collector.enrich.geo import Places
 from collector.formats.plausible import decode
 from collector.keys import KeyKeeper, PassingKeys
-from collector.place import Places
 from collector.steps import Client, Draft, anonymize
 from pipeline.spool_file import CHUNK_ROWS, Header, OpenFile, seal
 from schema.event import Event

@@ -16,7 +16,7 @@ import click
 import msgspec
 from msgspec import structs
 
-from collector.gate import gate_of
+from collector.enrich.site_filter import gate_of
 from collector.scripts import script_of
 
 from .. import missing

@@ -16,7 +16,7 @@ import msgspec
 
 from collector.access_log.lines import STDIN
 from collector.access_log.reader import Log, Reading
-from collector.address import Proxies
+from collector.privacy.address import Proxies
 from collector.reason import Reason
 from collector.settings import PRESETS
 from collector.shadow_publisher import read_shadow

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct, field, structs
 
 from collector.beacon import Beacon
+from collector.enrich.geo import Places
 from collector.keys import PassingKeys
-from collector.place import Places
+from collector.privacy.visitor_id import visitor_number
 from collector.reason import Reason
 from collector.steps import Client, Draft, Rules, anonymize
-from collector.visitor import visitor_number
 from schema.event import ENGAGEMENT, Event
 from schema.site import LocalDay, local_day
 

@@ -12,14 +12,14 @@ from starlette.applications import Starlette
 from starlette.exceptions import StarletteDeprecationWarning
 from starlette.routing import Route
 
-from collector.address import Proxies
 from collector.endpoint import Endpoint
+from collector.enrich.geo import Places
 from collector.formats.pixel import Pixel
 from collector.formats.plausible import Plausible
 from collector.keys import PassingKeys
-from collector.limiter import Limiter
-from collector.new_visitors import NewVisitors
-from collector.place import Places
+from collector.limits.new_visitors import NewVisitors
+from collector.limits.rate_limit import Limiter
+from collector.privacy.address import Proxies
 from collector.rights import routes
 from collector.service import Collector
 from footfall.settings import load

@@ -11,12 +11,12 @@ from urllib.parse import urlencode
 from hypothesis import strategies as st
 from msgspec import structs
 
-from collector.address import Networks
 from collector.beacon import Refused
 from collector.endpoint import Endpoint
+from collector.enrich.client_hints import NO_HINTS
+from collector.enrich.site_filter import Gate
 from collector.format import Arrival, Format, Incoming
-from collector.gate import Gate
-from collector.hints import NO_HINTS
+from collector.privacy.address import Networks
 from collector.service import Collector
 from collector.steps import Client
 from schema.event import Event

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from collector.access_log.reader import LineReader, Reading, reader_of
-from collector.address import Proxies
+from collector.privacy.address import Proxies
 from collector.reason import Reason
 from collector.steps import Client, Rules
 from footfall.settings import Settings, SiteSettings

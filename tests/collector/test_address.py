@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.address import MAX_HOPS, Networks, Proxies, is_nobodys, truncate
+from collector.privacy.address import MAX_HOPS, Networks, Proxies, is_nobodys, truncate
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 import user_agents
 from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 
-from collector.bots import kind_of
-from collector.device import device_of
+from collector.enrich.bots import kind_of
+from collector.enrich.device import device_of
 
 ROWS = [
     line.split("\t")

@@ -12,8 +12,8 @@ from importlib import resources
 
 from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 
-from collector.bots import kind_of
-from collector.device import device_of
+from collector.enrich.bots import kind_of
+from collector.enrich.device import device_of
 
 MACHINES = sorted({agent for entry in CRAWLER_USER_AGENTS_DATA for agent in entry["instances"]})
 _LINES = (resources.files("fake_useragent") / "data" / "browsers.jsonl").read_text("utf-8").splitlines()

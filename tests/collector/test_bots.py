@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from collector.bots import kind_of, prefetch
-from collector.device import device_of
+from collector.enrich.bots import kind_of, prefetch
+from collector.enrich.device import device_of
 
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 MACHINES = f"""

@@ -10,8 +10,8 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from collector.datacenter import NO_DATACENTERS, Datacenters
-from collector.spam import is_spam
+from collector.enrich.asn import NO_DATACENTERS, Datacenters
+from collector.enrich.referrer_spam import is_spam
 
 
 def database(directory: Path, record: Any) -> Path:
@@ -95,7 +95,7 @@ def test_a_host_that_forges_visits_is_known_with_its_subdomains(host: str, spam:
     ],
 )
 def test_a_table_says_where_it_is_from_and_names_nobody_twice(name: str, least: int) -> None:
-    lines = (resources.files("collector") / name).read_text("utf-8").splitlines()
+    lines = (resources.files("collector.enrich") / "data" / name).read_text("utf-8").splitlines()
     keys = [line.partition("\t")[0] for line in lines if not line.startswith("#")]
     assert lines[0].startswith("#")
     assert len(set(keys)) == len(keys) >= least

@@ -14,12 +14,12 @@ import pytest
 from msgspec import structs
 from structlog.testing import capture_logs
 
-from collector.address import Proxies
 from collector.endpoint import RETRY_AFTER_S, Endpoint, refresh_forever
+from collector.enrich.geo import Place
+from collector.enrich.site_filter import Exclusions, gate_of
 from collector.formats.plausible import Plausible
-from collector.gate import Exclusions, gate_of
 from collector.keys import NoKey
-from collector.place import Place
+from collector.privacy.address import Proxies
 from collector.reason import Reason
 from collector.service import Collector
 from collector.settings import PRESETS

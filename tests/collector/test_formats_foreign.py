@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.beacon import MAX_URL, bounded
-from collector.cut import cut
+from collector.enrich.page import Page
+from collector.enrich.referrer import where_from
 from collector.format import Arrival, Incoming
 from collector.formats.goatcounter import GoatCounter
 from collector.formats.matomo import Matomo
@@ -19,8 +20,7 @@ from collector.formats.pixel import Pixel
 from collector.formats.plausible import Plausible
 from collector.formats.server import ServerEvents
 from collector.formats.umami import Umami
-from collector.page import Page
-from collector.referrer import where_from
+from collector.text.cut import cut
 from tests.collector.formats import incoming
 
 NEWS = "https://news.example/"

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from collector.address import Proxies
 from collector.endpoint import Endpoint
+from collector.enrich.geo import Places
+from collector.enrich.site_filter import Exclusions, gate_of
 from collector.formats.plausible import Plausible
-from collector.gate import Exclusions, gate_of
 from collector.keys import PassingKeys
-from collector.limiter import Limiter
-from collector.place import Places
+from collector.limits.rate_limit import Limiter
+from collector.privacy.address import Proxies
 from collector.reason import Reason
 from collector.service import Collector
 from collector.steps import STEPS, anonymize

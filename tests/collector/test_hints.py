@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.address import Proxies
-from collector.device import Device, device_of
-from collector.hints import _BRANDS, _SYSTEMS, NO_HINTS, Hints, refined
+from collector.enrich.client_hints import _BRANDS, _SYSTEMS, NO_HINTS, Hints, refined
+from collector.enrich.device import Device, device_of
+from collector.privacy.address import Proxies
 from collector.signals import client_of
 
 CHROME = Device("Chrome", "124", "Windows", "10", "desktop", "")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.lists import UPSTREAM, main
+from collector.enrich.lists import UPSTREAM, main
 
 ENGINES = """\
 Find:

@@ -6,8 +6,8 @@ import random
 import tracemalloc
 from pathlib import Path
 
-from collector.address import Proxies
-from collector.new_visitors import NewVisitors
+from collector.limits.new_visitors import NewVisitors
+from collector.privacy.address import Proxies
 from collector.reason import Reason
 from footfall.settings import load
 from tests.collector.test_endpoint import AGENT, NOW, PAGEVIEW, Answer, House, run, stored

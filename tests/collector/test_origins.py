@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from collector.address import Proxies
-from collector.gate import Exclusions, gate_of
-from collector.limiter import Limiter
+from collector.enrich.site_filter import Exclusions, gate_of
+from collector.limits.rate_limit import Limiter
+from collector.privacy.address import Proxies
 from collector.signals import client_of
 from footfall.settings import load
 from pipeline.spool_file import read_erasures, spool_files

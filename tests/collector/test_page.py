@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector import page as pages
-from collector.page import MAX_PATH, MAX_VALUE, BadUrl, Page, parse_page
+from collector.enrich import page as pages
+from collector.enrich.page import MAX_PATH, MAX_VALUE, BadUrl, Page, parse_page
 
 STRICT = frozenset(("utm_source", "utm_medium", "utm_campaign"))
 BALANCED = STRICT | {"utm_term", "utm_content", "ref"}

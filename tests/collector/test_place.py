@@ -9,7 +9,7 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from collector.place import Place, Places
+from collector.enrich.geo import Place, Places
 
 RECORDS: dict[str, object] = {
     "203.0.113.0/24": {

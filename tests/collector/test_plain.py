@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from collector import scrub as scrubber
-from collector.plain import is_plain
+from collector.privacy import scrub as scrubber
+from collector.privacy.plain import is_plain
 from tests.collector.test_scrub import benign, positives
 
 

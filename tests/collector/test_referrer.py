@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.page import Page, parse_page
-from collector.referrer import CHANNELS, where_from
-from collector.sources import source_of
+from collector.enrich.page import Page, parse_page
+from collector.enrich.referrer import CHANNELS, where_from
+from collector.enrich.sources import source_of
 
 KEEP = frozenset(("utm_source", "utm_medium", "utm_campaign", "ref"))
 PLAIN = Page("example.com", "/")
@@ -123,7 +123,7 @@ def test_where_the_path_is_kept_it_is_scrubbed(referrer: str, stored: str) -> No
 
 
 def test_every_line_of_the_table_is_one_source_of_a_known_category() -> None:
-    lines = (resources.files("collector") / "sources.tsv").read_text("utf-8").splitlines()
+    lines = (resources.files("collector.enrich") / "data" / "sources.tsv").read_text("utf-8").splitlines()
     assert lines[0].startswith("#")
     rows = [line.split("\t") for line in lines[1:]]
     assert {each for _, _, each in rows} == {"search", "social", "video", "shopping", "mail", "ai", "chat", "ads", ""}
@@ -298,7 +298,10 @@ def test_what_somebody_wrote_on_a_social_network_is_not_kept_as_a_path() -> None
 
 
 def test_every_host_of_the_tables_is_called_by_a_name_in_them() -> None:
-    texts = [(resources.files("collector") / name).read_text("utf-8") for name in ("sources.tsv", "sources_matomo.tsv")]
+    texts = [
+        (resources.files("collector.enrich") / "data" / name).read_text("utf-8")
+        for name in ("sources.tsv", "sources_matomo.tsv")
+    ]
     rows = [line.split("\t") for text in texts for line in text.splitlines() if not line.startswith("#")]
     names = {name for _, name, _ in rows}
     hosts = [key.removeprefix("*.").replace(".*", ".de") for key, _, _ in rows if "." in key and " " not in key]

@@ -14,9 +14,9 @@ import pytest
 from starlette.applications import Starlette
 from starlette.exceptions import StarletteDeprecationWarning
 
-from collector.address import Proxies
+from collector.enrich.geo import Places
 from collector.keys import NoKey
-from collector.place import Places
+from collector.privacy.address import Proxies
 from collector.rights import routes
 from collector.scripts import tracker_script
 from collector.service import Collector

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from collector.finds import MOST
-from collector.folded import folded
-from collector.percent import decoded
-from collector.scrub import MAX_TEXT, SECRET_NAMES, is_secret, scrub, scrub_host
+from collector.privacy.folded import folded
+from collector.privacy.pii_detectors import MOST
+from collector.privacy.scrub import MAX_TEXT, SECRET_NAMES, is_secret, scrub, scrub_host
+from collector.text.percent import decoded
 from tests.collector.corpus.make import KINDS, WRAPPED, made
 from tests.collector.corpus.unseen import KINDS as UNSEEN
 from tests.collector.corpus.unseen import cases, left_of

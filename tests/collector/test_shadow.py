@@ -13,8 +13,8 @@ import msgspec
 import pytest
 
 from collector.beacon import Beacon
+from collector.enrich.geo import Places
 from collector.keys import DESTROY_AFTER_S, NoKey, PassingKeys
-from collector.place import Places
 from collector.settings import PRESETS, AnonymizationSettings, ShadowSettings
 from collector.shadow import Shadow
 from collector.shadow_publisher import ShadowPublisher, read_shadow

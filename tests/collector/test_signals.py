@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from collector.address import Proxies
 from collector.beacon import Refused
 from collector.endpoint import Endpoint
+from collector.enrich.geo import Places
 from collector.formats.plausible import Plausible, decode
 from collector.keys import PassingKeys
-from collector.place import Places
+from collector.privacy.address import Proxies
 from collector.service import Collector
 from footfall.settings import load
 from pipeline.settings import SpoolSettings

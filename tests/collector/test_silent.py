@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from collector.address import Networks
+from collector.enrich.geo import Place
+from collector.enrich.site_filter import Gate
 from collector.format import Format
 from collector.formats.goatcounter import GoatCounter
 from collector.formats.matomo import Matomo
@@ -17,9 +18,8 @@ from collector.formats.pixel import Pixel
 from collector.formats.plausible import Plausible
 from collector.formats.server import ServerEvents
 from collector.formats.umami import Umami, UmamiBatch
-from collector.gate import Gate
-from collector.new_visitors import NewVisitors
-from collector.place import Place
+from collector.limits.new_visitors import NewVisitors
+from collector.privacy.address import Networks
 from collector.reason import Reason
 from collector.service import Collector
 from collector.tokens import Tokens

@@ -12,9 +12,9 @@ from msgspec import structs
 
 from collector import steps
 from collector.beacon import Beacon
-from collector.hints import Hints
+from collector.enrich.client_hints import Hints
+from collector.enrich.geo import Place
 from collector.keys import NoKey
-from collector.place import Place
 from collector.reason import Reason
 from collector.settings import PRESETS, AnonymizationSettings, resolve
 from collector.steps import STEPS, Client, Draft, Rules, anonymize

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.visitor import event_number, visitor_number
+from collector.privacy.visitor_id import event_number, visitor_number
 
 KEY, OTHER_KEY = bytes(range(32)), bytes(range(1, 33))
 PARTS = ("203.0.113.0", "Mozilla/5.0", "de", "")
@@ -80,5 +80,5 @@ def test_an_event_number_is_never_nought_and_never_a_visitor() -> None:
 
 
 def test_an_event_number_of_nought_becomes_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("collector.visitor._keyed", lambda key, parts: 0)
+    monkeypatch.setattr("collector.privacy.visitor_id._keyed", lambda key, parts: 0)
     assert event_number(KEY, "x") == 1

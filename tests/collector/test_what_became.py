@@ -12,11 +12,11 @@ import pytest
 from starlette.exceptions import StarletteDeprecationWarning
 
 from collector import what_became
-from collector.address import Proxies
 from collector.app import create_app
+from collector.enrich.geo import Places
 from collector.keys import KeyFile, NoKey, PassingKeys
-from collector.limiter import Limiter
-from collector.place import Places
+from collector.limits.rate_limit import Limiter
+from collector.privacy.address import Proxies
 from collector.service import Collector
 from collector.steps import KeySource
 from collector.tokens import Tokens

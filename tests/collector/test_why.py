@@ -12,13 +12,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from collector.address import Proxies
 from collector.beacon import Refused
 from collector.endpoint import Endpoint
+from collector.enrich.geo import Places
+from collector.enrich.page import parse_page
 from collector.formats.plausible import Plausible
 from collector.keys import PassingKeys
-from collector.page import parse_page
-from collector.place import Places
+from collector.privacy.address import Proxies
 from collector.reason import Reason
 from collector.service import Collector
 from collector.steps import anonymize

@@ -10,7 +10,7 @@ import pytest
 from starlette.exceptions import StarletteDeprecationWarning
 from starlette.types import Scope
 
-from collector.place import Places
+from collector.enrich.geo import Places
 from dashboards.access import Accounts
 from dashboards.app import create_app
 from dashboards.engineers import PATH, Compared, Sent

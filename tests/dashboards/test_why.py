@@ -12,7 +12,7 @@ import pytest
 from msgspec import structs
 from starlette.exceptions import StarletteDeprecationWarning
 
-from collector.page import parse_page
+from collector.enrich.page import parse_page
 from collector.reason import Reason
 from collector.why import OF_HOSTS, OF_MACHINES, Why, why_path
 from dashboards.access import Accounts

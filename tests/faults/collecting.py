@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from collector.address import Proxies
 from collector.endpoint import Endpoint
+from collector.enrich.geo import Places
 from collector.formats.plausible import Plausible
 from collector.keys import KeyFile, KeyKeeper
-from collector.place import Places
+from collector.privacy.address import Proxies
 from collector.service import Collector
 from collector.steps import KeySource
 from footfall.settings import load

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from collector.address import truncate
 from collector.keys import DESTROY_AFTER_S, KEY_BYTES, KeyFile, KeyKeeper, NoKey, lost_days, read_journal, read_keys
-from collector.visitor import Key, visitor_number
+from collector.privacy.address import truncate
+from collector.privacy.visitor_id import Key, visitor_number
 from schema.site import Site, local_day
 from tests.faults.collecting import Clock, Collecting, site_of
 from tests.house import AGENT
@@ -194,7 +194,7 @@ import sys
 from pathlib import Path
 from collector.keys import KeyFile, KeyKeeper
 from schema.site import Site
-from collector.visitor import visitor_number
+from collector.privacy.visitor_id import visitor_number
 now = float(sys.argv[3])
 clock = lambda: now
 keeper = KeyKeeper(Path(sys.argv[1]), Path(sys.argv[2]), (Site("s", timezone=sys.argv[5]),), clock=clock)

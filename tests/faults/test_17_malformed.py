@@ -19,8 +19,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.address import Proxies
 from collector.endpoint import Endpoint
+from collector.enrich.geo import Places
 from collector.format import Outcome
 from collector.formats.goatcounter import GoatCounter
 from collector.formats.matomo import Matomo
@@ -29,7 +29,7 @@ from collector.formats.plausible import Plausible
 from collector.formats.server import ServerEndpoint
 from collector.formats.umami import Umami, UmamiBatch
 from collector.keys import PassingKeys
-from collector.place import Places
+from collector.privacy.address import Proxies
 from collector.reason import Reason
 from collector.service import Collector
 from collector.tokens import Tokens

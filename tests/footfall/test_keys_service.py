@@ -36,7 +36,7 @@ from collector.keys import (
     read_keys,
     write_keys,
 )
-from collector.visitor import visitor_number
+from collector.privacy.visitor_id import visitor_number
 from footfall.key_serving import key_server
 from schema.site import Site, day_bounds, local_day
 from tests.house import eventually, footfall, rows, running

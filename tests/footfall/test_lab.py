@@ -22,8 +22,8 @@ from pycanon.anonymity.utils.aux_anonymity import get_equiv_class
 
 from collector.access_log.reader import Reading, reader_of
 from collector.beacon import Beacon
+from collector.enrich.geo import Places
 from collector.keys import PassingKeys
-from collector.place import Places
 from collector.reason import Reason
 from collector.settings import PRESETS
 from collector.steps import Client, Draft, Rules, anonymize

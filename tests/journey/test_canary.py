@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from collector import page, steps
-from collector.address import Proxies
+from collector import steps
 from collector.endpoint import Endpoint
+from collector.enrich import page
+from collector.enrich.geo import Places
 from collector.formats.plausible import Plausible
 from collector.keys import PassingKeys
-from collector.place import Places
+from collector.privacy.address import Proxies
 from collector.service import Collector
 from footfall.canary.journey import SITE, bodies, headers, marks_of
 from footfall.canary.search import Marks, fresh, search

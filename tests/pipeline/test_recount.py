@@ -17,8 +17,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from msgspec import Struct
 
-from collector.device import device_of
-from collector.place import Places
+from collector.enrich.device import device_of
+from collector.enrich.geo import Places
 from footfall.engine import Engine
 from footfall.intake import Summary
 from footfall.log_import import import_access_log

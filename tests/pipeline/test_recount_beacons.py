@@ -16,7 +16,7 @@ import pytest
 from msgspec import structs
 
 from collector.beacon import Beacon
-from collector.place import Place
+from collector.enrich.geo import Place
 from collector.settings import PRESETS
 from collector.steps import Client, Draft, Rules, anonymize
 from pipeline.layout import FIELDS_1

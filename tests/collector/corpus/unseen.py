@@ -15,9 +15,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import quote
 
-from collector.finds import PLACEHOLDER
-from collector.folded import folded
-from collector.scrub import scrub
+from collector.privacy.folded import folded
+from collector.privacy.pii_detectors import PLACEHOLDER
+from collector.privacy.scrub import scrub
 
 from .make import DOMAINS, FIRST, LAST
 from .make import _card as plain_card

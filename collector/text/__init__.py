@@ -1,0 +1,1 @@
+"""Primitives on untrusted text, in linear time: patterns, percent-decoding, a limit in bytes."""
