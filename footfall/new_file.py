@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from pipeline.spool_file import fsync_directory
 
-from .engine import CannotDo
+from .control.engine import CannotDo
 
 PARTIAL = ".partial"
 

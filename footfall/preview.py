@@ -22,9 +22,9 @@ from collector.steps import Client
 from dashboards.engineers import Compare, Compared, Sent
 from schema.event import PAGEVIEW
 
-from .engine import CannotDo
-from .explain import table, text_of
+from .control.engine import CannotDo
 from .settings import Settings, SiteSettings
+from .tables import table, text_of
 
 _WIDEST = 44
 _SIGNALS = frozenset({"sec-gpc", "dnt", "x-footfall-opt-out"})

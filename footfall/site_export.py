@@ -16,7 +16,7 @@ from dashboards.api import as_csv
 from schema.families import FAMILIES
 from schema.metrics import DIMENSIONS, METRICS, OTHER
 
-from .engine import House
+from .control.engine import House
 from .new_file import new_file
 
 FORMATS = ("csv", "jsonl")

@@ -16,9 +16,9 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, field, structs
 
-from ..engine import CannotDo
+from ..control.engine import CannotDo
 from ..new_file import new_file
-from ..stamp import Stamp, refuse_newer_stamp
+from ..supervisor.stamp import Stamp, refuse_newer_stamp
 
 CONTENTS = "contents.json"
 FORMAT = 1

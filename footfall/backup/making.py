@@ -20,9 +20,9 @@ from pipeline.copying import Snapshot, months_of, rows_of, snapshot
 from pipeline.release import open_days
 from schema.store import Store
 
-from ..paths import former_sites, key_journal, token_file
 from ..settings import Settings, describe
-from ..stamp import stamp_of_this
+from ..supervisor.paths import former_sites, key_journal, token_file
+from ..supervisor.stamp import stamp_of_this
 from .archive import FORMAT, Contents, OpenDay, write
 
 ACCOUNTS, TOKENS, JOURNAL, SITES = "accounts.sqlite", "tokens.json", "keys.jsonl", "sites.json"

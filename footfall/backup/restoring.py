@@ -31,10 +31,10 @@ from schema.families import FAMILIES
 from schema.migrate import migrate
 from schema.store import RowsRefused, Store
 
-from ..engine import CannotDo, open_store
-from ..paths import former_sites, key_journal, token_file
+from ..control.engine import CannotDo, open_store
 from ..settings import Settings
-from ..stamp import write_stamp
+from ..supervisor.paths import former_sites, key_journal, token_file
+from ..supervisor.stamp import write_stamp
 from .archive import Archive, Contents
 from .making import ACCOUNTS, JOURNAL, SITES, TOKENS
 

@@ -27,8 +27,8 @@ from pipeline.spool_file import CHUNK_ROWS, Header, OpenFile, seal
 from schema.event import Event
 from schema.site import local_day
 
-from ..paths import key_directory
 from ..settings import Settings, load
+from ..supervisor.paths import key_directory
 from .scratch import Scratch, rows
 from .search import Marks, forms, fresh, search
 

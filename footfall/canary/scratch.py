@@ -82,7 +82,7 @@ class Scratch:
         for pid in self.processes()[1:]:
             with contextlib.suppress(OSError):
                 words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
-                if "footfall.child" in words and words[words.index("footfall.child") + 1] == role:
+                if "footfall.roles" in words and words[words.index("footfall.roles") + 1] == role:
                     found.append(pid)
         return found
 

@@ -17,13 +17,13 @@ from msgspec import Struct
 from schema.migrate import WrittenByNewer
 from schema.store import StoreError
 
-from ..engine import CannotDo, Engine, Remote, control_path, open_store, refuse_older
-from ..locks import PARTS, is_held
+from ..control.engine import CannotDo, Engine, Remote, control_path, open_store, refuse_older
 from ..settings import Settings
-from ..stamp import StampUnreadable
+from ..supervisor.heartbeat import Sign, read_signs
+from ..supervisor.locks import PARTS, is_held
+from ..supervisor.stamp import StampUnreadable
 from . import machine, processes
 from .finding import BAD, Finding
-from .signs import Sign, read_signs
 from .stored import of_server
 
 _ANSWERS_WITHIN_S = 10.0

@@ -18,14 +18,14 @@ from pipeline.spool_file import created_at, spool_files
 from schema.migrate import WrittenByNewer
 from schema.site import local_day
 
-from ..missing import coarsely
-from ..paths import key_directory, key_journal
 from ..settings import Settings
-from ..stamp import StampUnreadable, read_stamp, refuse_newer
+from ..supervisor.heartbeat import Sign
+from ..supervisor.paths import key_directory, key_journal
+from ..supervisor.stamp import StampUnreadable, read_stamp, refuse_newer
 from ..version import described
 from .finding import BAD, OK, WARNING, Finding
+from .missing import coarsely
 from .processes import parents_of
-from .signs import Sign
 
 # A file is sealed and stored within seconds.
 _WAITS_S = 60

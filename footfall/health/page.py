@@ -13,7 +13,7 @@ from msgspec import structs
 from dashboards.engineers import Checked, Health
 from schema.store import Store
 
-from ..engine import Engine
+from ..control.engine import Engine
 from .finding import Finding
 from .look import look_within
 from .stored import of_server

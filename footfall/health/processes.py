@@ -12,14 +12,14 @@ from pathlib import Path
 
 from pipeline.jobs import JobState
 
-from ..listening import reached_at, url_at
-from ..locks import PARTS, is_held, note_of
 from ..settings import Settings
+from ..supervisor.heartbeat import Child, Sign, place_of
+from ..supervisor.listening import reached_at, url_at
+from ..supervisor.locks import PARTS, is_held, note_of
+from ..supervisor.parent_heartbeat import parent_of
 from ..version import described
 from .finding import BAD, OK, WARNING, Finding, State
-from .parent import parent_of
 from .refusals import COARSE
-from .signs import Child, Sign, place_of
 
 # A process takes seconds to start, on a busy machine many of them.
 _STARTS_WITHIN_S = 90.0

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import structs
 
-from ..explain import table
+from ..tables import table
 from .sentences import folded_text, lost_text, notes_of, sentences_of, share_text, signed_text
 from .trial import Experiment, Outcome
 

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from dashboards.conversions import decimal_of
 from dashboards.period import Period
 from dashboards.report import Reports
-from footfall.explain import stats_table
+from footfall.tables import stats_table
 from pipeline.months import sum_months
 
 pytestmark = pytest.mark.clickhouse

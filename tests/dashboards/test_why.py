@@ -19,8 +19,8 @@ from dashboards.access import Accounts
 from dashboards.app import create_app
 from dashboards.engineers import WHY_PATH, Missing, Told
 from dashboards.report import Reports
-from footfall.missing import teller
-from footfall.outcomes import outcomes
+from footfall.health.missing import teller
+from footfall.health.outcomes import outcomes
 from footfall.settings import load
 from tests.dashboards.conftest import Rollups
 

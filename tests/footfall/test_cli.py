@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from footfall import engine, explain
+from footfall import tables
+from footfall.control import engine
 from footfall.health.stored import of_watermarks
-from footfall.intake import Summary
+from footfall.importing.intake import Summary
 from footfall.settings import Settings
 from tests.house import footfall, running
 
@@ -140,8 +141,8 @@ def test_check_tells_of_a_clock_that_ran_ahead_and_of_a_spool_that_holds_days_op
 @pytest.mark.parametrize(("k", "told"), [(1, "fewer than 1 visitor are"), (2, "fewer than 2 visitors are")])
 def test_one_visitor_is_not_called_visitors(k: int, told: str) -> None:
     answer = {"site": "a", "from": "", "to": "", "totals": {}, "rows": [], "k": k, "suppressed_days": ["2024-03-01"]}
-    assert told in explain.stats_table(answer)
-    summary = explain.import_summary(Summary("a", lines=k, events=k, days_released=["2024-03-01"]))
+    assert told in tables.stats_table(answer)
+    summary = tables.import_summary(Summary("a", lines=k, events=k, days_released=["2024-03-01"]))
     assert summary.startswith("1 line, 1 event for a\n1 day released" if k == 1 else "2 lines, 2 events for a\n1 day")
 
 

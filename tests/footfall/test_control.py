@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from msgspec import structs
 
-from footfall.engine import Engine, control_app
+from footfall.control.engine import Engine, control_app
 from footfall.settings import SiteSettings, load
 from schema.event import Event
 from schema.store import Store

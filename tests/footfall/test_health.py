@@ -15,12 +15,12 @@ from collector.reason import Reason
 from footfall.health import machine, processes
 from footfall.health.finding import BAD, NOTE, OK, WARNING, Finding, as_one_line, worst
 from footfall.health.look import look
-from footfall.health.parent import parent_of
 from footfall.health.refusals import Refusals
-from footfall.health.signs import STALE_S, Child, Sign, Signs, place_of, read_signs
 from footfall.health.stored import of_days
-from footfall.locks import take
 from footfall.settings import Settings
+from footfall.supervisor.heartbeat import STALE_S, Child, Sign, Signs, place_of, read_signs
+from footfall.supervisor.locks import take
+from footfall.supervisor.parent_heartbeat import parent_of
 from pipeline.jobs import Jobs, JobState
 from pipeline.release import OpenDay
 from schema.site import Site
@@ -181,5 +181,5 @@ def test_keys_that_are_gone_are_bad(settings: Settings) -> None:
 
 
 def test_a_worker_does_not_load_the_store() -> None:
-    code = "import sys, footfall.child; sys.exit('clickhouse_connect' in sys.modules)"
+    code = "import sys, footfall.roles.__main__; sys.exit('clickhouse_connect' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -19,8 +19,8 @@ import pytest
 
 from dashboards.engineers import HEALTH_PATH
 from footfall.health.finding import BAD, EXIT_CODES, OK, WARNING
-from footfall.paths import key_directory
 from footfall.settings import Settings
+from footfall.supervisor.paths import key_directory
 from tests.house import AGENT, Running, eventually, running
 
 pytestmark = pytest.mark.clickhouse

@@ -14,7 +14,7 @@ from collector.enrich.referrer_spam import is_spam
 from collector.formats.foreign import site_of
 from collector.service import _domain_of
 from footfall.cli import main
-from footfall.commands.running import _flags
+from footfall.cli.running import _flags
 from footfall.settings import Settings, SettingsError, load
 from tests.house import AGENT
 

@@ -37,7 +37,7 @@ from collector.keys import (
     write_keys,
 )
 from collector.privacy.visitor_id import visitor_number
-from footfall.key_serving import key_server
+from footfall.roles.key_service import key_server
 from schema.site import Site, day_bounds, local_day
 from tests.house import eventually, footfall, rows, running
 

@@ -338,7 +338,7 @@ def test_a_candidate_starts_from_what_holds_or_from_a_preset_it_names() -> None:
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch) -> CliRunner:
-    monkeypatch.setattr("footfall.commands.lab.prepare", lambda _: None)  # hardens the whole process
+    monkeypatch.setattr("footfall.cli.lab.prepare", lambda _: None)  # hardens the whole process
     return CliRunner()
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from footfall.paths import with_absolute_paths
 from footfall.settings import load
+from footfall.supervisor.paths import with_absolute_paths
 from tests.browser.proxy import free_port
 from tests.house import Running, running
 

@@ -16,8 +16,8 @@ from click.testing import CliRunner, Result
 
 from collector.tokens import Tokens
 from footfall.cli import main
-from footfall.commands import site as command
-from footfall.engine import Engine
+from footfall.cli import site as command
+from footfall.control.engine import Engine
 from footfall.settings import Settings, SiteSettings
 from pipeline.former import with_former
 from pipeline.kept import KeptSums

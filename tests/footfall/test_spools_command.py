@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from footfall.cli import main
-from footfall.commands import spools as command
-from footfall.engine import Engine
+from footfall.cli import spools as command
+from footfall.control.engine import Engine
 from footfall.settings import Settings, SiteSettings
 from pipeline.release import close_days
 from pipeline.settings import SiteRules

@@ -10,8 +10,9 @@ import pytest
 from msgspec import json as msgspec_json
 from msgspec import structs
 
-from footfall import stamp, version
-from footfall.stamp import NAME, StampUnreadable, read_stamp, refuse_newer, stamp_of_this, write_stamp
+from footfall import version
+from footfall.supervisor import stamp
+from footfall.supervisor.stamp import NAME, StampUnreadable, read_stamp, refuse_newer, stamp_of_this, write_stamp
 from schema.migrate import WrittenByNewer, migrate, migrations
 from schema.store import Store
 from tests.house import footfall, running

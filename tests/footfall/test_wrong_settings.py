@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from footfall.commands import running
+from footfall.cli import running
 from footfall.settings import SettingsError, SiteSettings, load, needs_restart
 
 SERVER = "http(s)://user:password@host:8123/database"

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from footfall.paths import former_sites
+from footfall.control.sites import sites_with_data
 from footfall.settings import Settings, SiteSettings
-from footfall.sites import sites_with_data
+from footfall.supervisor.paths import former_sites
 from pipeline.former import FormerUnreadable, forget, last_declared, once_set_up, with_former
 from pipeline.release import close_days
 from pipeline.settings import SiteRules

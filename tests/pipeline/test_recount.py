@@ -19,9 +19,9 @@ from msgspec import Struct
 
 from collector.enrich.device import device_of
 from collector.enrich.geo import Places
-from footfall.engine import Engine
-from footfall.intake import Summary
-from footfall.log_import import import_access_log
+from footfall.control.engine import Engine
+from footfall.importing.access_log import import_access_log
+from footfall.importing.intake import Summary
 from footfall.settings import load
 from schema.store import Store
 

@@ -19,7 +19,7 @@ from typing import Any
 import chdb
 from msgspec import structs
 
-from footfall.engine import Engine
+from footfall.control.engine import Engine
 from footfall.settings import Settings, SiteSettings
 from pipeline.kept import KeptSums
 from pipeline.months import sum_months

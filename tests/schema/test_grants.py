@@ -15,8 +15,8 @@ from msgspec import structs
 
 from dashboards.period import Period
 from dashboards.report import Reports
-from footfall.engine import Engine, StatsRequest
-from footfall.missing import teller
+from footfall.control.engine import Engine, StatsRequest
+from footfall.health.missing import teller
 from footfall.settings import Settings, SiteSettings
 from pipeline.imports import Import, abandon_all
 from pipeline.kept import KeptSums

@@ -1,0 +1,67 @@
+"""The `footfall` command.
+
+In: arguments. Out: what was asked for, as a table or with --json for scripts; errors on standard error, exit code 1.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+# Where each command is: only the one that is asked for is loaded, because all of them take a second.
+_COMMANDS = {
+    "up": "running:up",
+    "collector": "running:collector",
+    "pipeline": "running:pipeline",
+    "dashboards": "running:dashboards",
+    "sign-in": "running:sign_in",
+    "stats": "looking:stats",
+    "settings": "looking:settings",
+    "check": "check:check",
+    "anonymize": "looking:anonymize",
+    "why": "why:why",
+    "lab": "lab:lab",
+    "token": "tokens:token",
+    "keys": "keys:keys",
+    "canary": "canary:canary",
+    "quarantine": "quarantine:quarantine",
+    "site": "site:site",
+    "spools": "spools:spools",
+    "migrate": "changing:migrate_",
+    "backup": "backup:backup",
+    "restore": "backup:restore",
+    "import": "importing:import_",
+    "demo": "changing:demo_",
+}
+
+
+class _Loading(click.Group):
+    """A group that loads a command when it is asked for."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        module, attribute = _COMMANDS[name].split(":")
+        command: click.Command = getattr(import_module(f"{__name__}.{module}"), attribute)
+        return command
+
+
+def _tell_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        # Imported here: only who asks for it waits for git.
+        from ..version import described
+
+        click.echo(f"footfall {described()}")
+        context.exit()
+
+
+@click.group(cls=_Loading, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_tell_version, help="Version, commit."
+)
+def main() -> None:
+    """Footfall counts feet, not faces: cookieless website analytics that keeps its privacy promises provably."""

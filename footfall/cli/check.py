@@ -1,0 +1,229 @@
+"""Checking the house; and one site: its settings, the last event, and the lines to paste.
+
+In: a data directory, or a site of the settings. Out: findings with a remedy each, as text or JSON; exit code 1 if one
+is bad, 2 if one is a warning. Promises: nothing is fetched but what listens on this machine; nothing is changed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import click
+import msgspec
+from msgspec import structs
+
+from collector.enrich.site_filter import gate_of
+from collector.scripts import script_of
+
+from ..health import missing
+from ..health.finding import BAD, EXIT_CODES, NOTE, OK, WARNING, Finding, as_lines, as_one_line, worst
+from ..health.look import look
+from ..settings import Settings, SiteSettings
+from ..supervisor.listening import url_at
+from ..supervisor.stamp import refuse_newer
+from .options import Load, common, json_option, prepare
+from .why import site_named
+
+# What of the house a site depends on.
+_OF_THE_HOUSE = frozenset({"store", "running", "process", "worker", "answers", "keys", "spool"})
+_HERE = frozenset({"localhost", "127.0.0.1", "::1"})
+# Fewer events than so many times k may well be fewer than k people.
+_FEW = 20
+_SHOWN = 5
+
+
+@click.group(invoke_without_command=True)
+@common
+@click.option("--line", "as_line", is_flag=True, help="Print one line, for a monitor.")
+@click.option("--only-bad", is_flag=True, help="Exit with 0 where there are warnings only.")
+@json_option
+def check(load_settings: Load, as_line: bool, only_bad: bool, as_json: bool) -> None:
+    """Check the house: processes, jobs, store, disk, spool, keys. Exit 0 if all is well, 1 if something is bad, 2 if
+    there is a warning."""
+    if click.get_current_context().invoked_subcommand:
+        return
+    # What libraries and the store would log belongs on standard error, and without content.
+    prepare("check")
+    looked = look(load_settings())
+    findings, status = [Finding("settings", OK, "are valid"), *looked.findings], looked.status
+    state = worst(findings)
+    if as_json:
+        checks = [{"ok": one.state in (OK, NOTE), **structs.asdict(one)} for one in findings]
+        told = {"ok": state == OK, "state": state, "checks": checks, "status": status}
+        click.echo(msgspec.json.encode(told).decode())
+    elif as_line:
+        click.echo(as_one_line(findings))
+    else:
+        click.echo("\n".join(as_lines(findings)))
+        for row in status.get("raw", []):
+            click.echo(f"     {row['site']}: {row['rows']} raw events, the last at {row['last_event']} UTC")
+        for row in status.get("last_24_hours", []):
+            click.echo(f"     {row['site'] or '(no site)'}: {row['count']} {row['reason']} in the last 24 hours")
+    if state == BAD or (state == WARNING and not only_bad):
+        raise SystemExit(EXIT_CODES[state])
+
+
+@check.command(name="site")
+@common
+@click.argument("site")
+@json_option
+def check_site(load_settings: Load, site: str, as_json: bool) -> None:
+    """Check one SITE: settings, the house, its last event. Print the lines to paste. Exit 1 if something is bad, 2 if
+    there is a warning."""
+    prepare("check")
+    given = load_settings()
+    refuse_newer(given.directory)
+    looked = look(given)
+    settings, status = looked.settings, looked.status
+    findings = [one for one in looked.findings if one.check in _OF_THE_HOUSE]
+    mine = site_named(settings, site)
+    k = settings.anonymity_of(mine).k
+    findings += [*_of_settings(settings, mine), *_of_events(status, mine, k)]
+    findings += _of_addresses(settings, mine)
+    seen = missing.entries(settings, mine.key)
+    reasons = {row["reason"]: row["count"] for row in status.get("last_24_hours", []) if row["site"] == mine.key}
+    state = worst(findings)
+    paste = to_paste(settings, mine)
+    if as_json:
+        told: dict[str, Any] = {
+            "ok": state == OK,
+            "state": state,
+            "site": mine.key,
+            "checks": findings,
+            "last_24_hours": reasons,
+        }
+        told["missing"] = [missing.plain(one) for one in seen]
+        click.echo(msgspec.json.encode(told | paste).decode())
+    else:
+        click.echo("\n".join(_as_text(findings, reasons, missing.lines(seen[:_SHOWN]), paste)))
+    if state != OK:
+        raise SystemExit(EXIT_CODES[state])
+
+
+def to_paste(settings: Settings, site: SiteSettings) -> dict[str, str]:
+    """The tag for the pages, the same with its bytes pinned, and what a Content-Security-Policy has to allow."""
+    base = _public_url(settings)
+    name, script = next(iter(site.domains), site.key), script_of("script")
+    parts = urlsplit(base)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    return {
+        "tag": site.script_tag(base),
+        "pinned_tag": f'<script defer data-domain="{name}" src="{base}{script.path}" integrity="{script.integrity}" '
+        'crossorigin="anonymous"></script>',
+        "csp": f"script-src {origin}; connect-src {origin}",
+    }
+
+
+# -- what is looked at ---------------------------------------------------------------------------------------------
+
+
+def _of_settings(settings: Settings, site: SiteSettings) -> Iterator[Finding]:
+    mine, gate = settings.anonymity_of(site), gate_of(site.hosts, site.exclude)
+    now = dt.datetime.now(ZoneInfo(site.timezone))
+    yield Finding("time zone", OK, f"{site.timezone}, where it is {now:%Y-%m-%d %H:%M}")
+    kept = f"preset {mine.preset}, release.k {mine.k}, raw rows live {mine.raw_days} days, consent {site.consent}"
+    yield Finding("privacy", OK, kept)
+    outside = sorted(name for name in site.names if "." in name and not gate.admits(name))
+    if outside:
+        remedy = "add them to the site's hosts, if pages are served there"
+        yield Finding("hosts", NOTE, f"pages of {', '.join(outside)} are dropped: not among hosts", remedy)
+    else:
+        senders = f"any; pages of {', '.join(sorted(site.own_hosts))}, of what is below, and of localhost may send"
+        yield Finding("hosts", OK, ", ".join(site.hosts) or senders)
+    for goal in site.goals:
+        if goal.page and not goal.page.startswith(("/", "*")):
+            yield Finding("goal", BAD, f"{goal.name!r}: no path is like {goal.page!r}", "begin it with a slash")
+        elif goal.page and gate.excludes_page(goal.page):
+            remedy = "take it out of exclude.pages, or drop the goal"
+            yield Finding("goal", BAD, f"{goal.name!r}: {goal.page!r} is excluded and never reached", remedy)
+        else:
+            yield Finding("goal", OK, f"{goal.name!r}")
+    base = urlsplit(_public_url(settings))
+    if base.hostname in _HERE:
+        remedy = "set collector.public_url to the address by which browsers reach the collector"
+        yield Finding("public URL", NOTE, f"{base.geturl()} is reached from this machine only", remedy)
+    elif base.scheme != "https":
+        remedy = "serve the collector by HTTPS and set collector.public_url to it"
+        yield Finding("public URL", NOTE, f"{base.geturl()}: a page served by HTTPS may not load it", remedy)
+    else:
+        yield Finding("public URL", OK, base.geturl())
+
+
+def _of_addresses(settings: Settings, site: SiteSettings) -> Iterator[Finding]:
+    for one, finding, remedy in missing.sharing(settings):
+        if one.site == site.key and (one.is_certain or one.peer == "named"):
+            yield Finding("addresses", BAD if one.is_certain else NOTE, finding, remedy)
+
+
+def _of_events(status: dict[str, Any], site: SiteSettings, k: int) -> Iterator[Finding]:
+    if not status:
+        return
+    last = next((row for row in status["raw"] if row["site"] == site.key), None)
+    today = {row["reason"]: row["count"] for row in status["last_24_hours"] if row["site"] == site.key}
+    taken = today.get("accepted", 0)
+    if taken and last:
+        yield Finding("events", OK, f"{taken} accepted in the last 24 hours, the last at {last['last_event']} UTC")
+        if k > 1 and taken < _FEW * k:
+            remedy = f"to see single visits while trying things out: release_k = 1 for this site (now {k})"
+            yield Finding("dashboards", NOTE, f"a day is shown from {k} visitors on", remedy)
+    elif last:
+        remedy = "open a page of the site: the tag below has to be in it; `footfall why --follow` shows what comes"
+        yield Finding("events", BAD, f"none for 24 hours, the last at {last['last_event']} UTC", remedy)
+    else:
+        remedy = (
+            "paste the tag below into its pages and open one; `footfall why --follow` shows what comes. Nothing comes "
+            "from localhost without data-local, from driven browsers, after an opt-out, with Do Not Track, or where a "
+            "policy or a blocker is in the way"
+        )
+        yield Finding("events", BAD, "none has ever been accepted", remedy)
+    yield from _of_senders(status, site, today)
+    nameless = sum(row["count"] for row in status["last_24_hours"] if row["reason"] == "unknown_site")
+    if nameless:
+        remedy = "compare data-domain in the tag with the site's key and domains"
+        yield Finding("names", NOTE, f"{nameless} event(s) of 24 hours named a site that is not set up", remedy)
+
+
+def _of_senders(status: dict[str, Any], site: SiteSettings, today: dict[str, int]) -> Iterator[Finding]:
+    """Who is, or from now on would be, refused for where he sends from."""
+    foreign = [page for page in status.get("foreign_pages", []) if page["site"] == site.key]
+    if foreign:
+        named = ", ".join(f"{page['host']} ({page['events']})" for page in foreign[:_SHOWN] if page["host"])
+        events = sum(page["events"] for page in foreign)
+        finding = f"{events} event(s) of 24 hours are of pages whose browsers may not send any more"
+        remedy = "if these pages are the site's, name their hosts in its `domains`, or with all others in its `hosts`"
+        state = BAD if events >= today.get("accepted", 0) else NOTE
+        yield Finding("senders", state, finding + (f": {named}" if named else ""), remedy)
+    if today.get("origin"):
+        finding = f"{today['origin']} event(s) of 24 hours were sent by pages of other sites, and refused"
+        remedy = f"`footfall why {site.key}` names the hosts in their URLs; see the site's `hosts`"
+        yield Finding("senders", NOTE, finding, remedy)
+    if today.get("new_visitors"):
+        finding = f"{today['new_visitors']} event(s) of yesterday (UTC) were of too many new visitors of one network"
+        remedy = "a proxy in front is to be named in collector.trusted_proxies; else see collector.new_visitors_limit"
+        yield Finding("new visitors", NOTE, finding, remedy)
+
+
+def _public_url(settings: Settings) -> str:
+    return settings.collector.public_url.rstrip("/") or url_at(settings.collector.host, settings.collector.port)
+
+
+def _as_text(findings: list[Finding], reasons: dict[str, int], seen: list[str], paste: dict[str, str]) -> Iterator[str]:
+    yield from as_lines(findings)
+    if reasons:
+        yield "\nLast 24 hours:"
+        yield from (f"  {times} {reason}" for reason, times in sorted(reasons.items(), key=lambda pair: -pair[1]))
+    if seen:
+        yield "\nWhy events were missing or changed, the last of an hour (`footfall why` has more):"
+        yield from (f"  {line}" for line in seen)
+    yield "\nPut this line into the pages:"
+    yield f"  {paste['tag']}"
+    yield "(on pages opened from localhost: with data-local in it; those opened from a file are not counted)"
+    yield "or this one, whose bytes never change:"
+    yield f"  {paste['pinned_tag']}"
+    yield "If the pages have a Content-Security-Policy, it needs:"
+    yield f"  {paste['csp']}"
+    yield "and for the picture that stands in where no script runs, the same address at img-src"

@@ -1,1 +1,0 @@
-"""The commands of `footfall`, by what they are for."""

@@ -1,0 +1,80 @@
+"""Entry point of the child processes: `python -m footfall.roles ROLE … DESCRIPTORS`, started by their parent only.
+
+In: a role, the numbers of inherited sockets, settings on standard input. Out: the role, until SIGTERM.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Sequence
+
+import structlog
+
+from ..settings import Settings
+from ..supervisor.channel import Word, say
+from ..supervisor.process import set_up_logs
+from .engine import run_collector, run_engine, start_child
+
+
+def main() -> None:
+    """Run the role named on the command line."""
+    role, *arguments = sys.argv[1:]
+    set_up_logs(role)
+    settings = start_child()
+    try:
+        _run(role, arguments, settings)
+    except Exception as problem:
+        _tell_parent(problem)
+        raise
+
+
+def _run(role: str, arguments: Sequence[str], settings: Settings) -> None:
+    match role, arguments:
+        case "collector", [index, descriptor]:
+            run_collector(settings, int(index), socket.socket(fileno=int(descriptor)))
+        case "engine", [descriptor]:
+            _end_with_the_engine()
+            run_engine(settings, role, socket.socket(fileno=int(descriptor)), ("writer", "pipeline", "dashboards"))
+        case "keys", [descriptor]:
+            # Imported here: with it comes what only a parent needs, the ClickHouse client among it.
+            from .key_service import run_key_service
+
+            run_key_service(settings, socket.socket(fileno=int(descriptor)))
+        case "writer", []:
+            run_engine(settings, role, None, ("writer",))
+        case "pipeline", []:
+            run_engine(settings, role, None, ("pipeline",))
+        case "dashboards", [descriptor]:
+            run_engine(settings, role, socket.socket(fileno=int(descriptor)), ("dashboards",))
+        case _:
+            raise SystemExit(f"footfall.roles: unknown role {role!r}")
+
+
+def _tell_parent(problem: Exception) -> None:
+    """Have the parent say what is in the way, where that can be said, and end as quietly."""
+    # Imported here: a worker that has nothing to tell must not pay for the ClickHouse client.
+    from ..supervisor.expected import line_of, may_pass
+
+    line = line_of(problem)
+    if line:
+        say(Word(line, final=not may_pass(problem)))
+        raise SystemExit(1)
+
+
+def _end_with_the_engine() -> None:
+    """A dead ClickHouse leaves Python alive, without a store, for minutes: end at once, and the parent starts anew."""
+    # Imported here: a collector worker shares this module, and must not pay for the ClickHouse client.
+    from schema.store import Store
+
+    def end() -> None:
+        structlog.get_logger("engine").error("engine_died")
+        # Nothing may be closed in order: that would wait for the engine. What is not stored is in the spool.
+        os._exit(1)
+
+    Store.on_death = staticmethod(end)
+
+
+if __name__ == "__main__":
+    main()

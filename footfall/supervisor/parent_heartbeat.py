@@ -1,0 +1,73 @@
+"""What the parent of the processes tells: who its children are, where they listen, where the keys are.
+
+In: the parent's own knowledge, every second. Out: its sign of life.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import time
+from collections.abc import Sequence
+
+from collector.keys import KeyRoom
+
+from ..settings import Settings
+from .heartbeat import Child, Sign, Signs, forget
+from .paths import key_directory
+
+_DISK_EVERY_S = 600.0
+_REMEMBERED = 6 * 24
+
+
+def parent_of(part: str) -> str:
+    """The name of a part's parent among the signs."""
+    return f"{part}-parent"
+
+
+class ParentSign:
+    """The sign of `up`, or of a part alone. keeper: who makes or fetches the keys, if this part does."""
+
+    def __init__(self, settings: Settings, part: str, keeper: KeyRoom | None) -> None:
+        self._settings = settings
+        self._keeper = keeper
+        self._children: list[Child] = []
+        self._addresses: dict[str, tuple[str, int]] = {}
+        self._free: list[tuple[float, int]] = []
+        self._disturbed = 0
+        self._keys_gone = 0.0
+        self._name = parent_of(part)
+        self._signs = Signs(settings, self._name, self._tell)
+
+    def watch(self, role: str, sockets: Sequence[socket.socket]) -> None:
+        """A child of that role serves plain HTTP on these."""
+        for sock in sockets:
+            # Of one process of several parts the pages are what listens.
+            self._addresses["dashboards" if role == "engine" else role] = sock.getsockname()[:2]
+
+    def turn(self, children: list[Child]) -> None:
+        """Called every second."""
+        self._children = children
+        if self._keeper is not None and self._keeper.disturbed != self._disturbed:
+            self._disturbed, self._keys_gone = self._keeper.disturbed, time.monotonic()
+        self._signs.turn()
+
+    def forget(self, children: list[Child]) -> None:
+        """They were stopped in order, and so is their parent."""
+        forget(self._settings, [self._name, *(child.name for child in children)])
+
+    def _tell(self, sign: Sign) -> None:
+        self._measure(sign.beat)
+        sign.children, sign.addresses, sign.free = self._children, self._addresses, self._free
+        if self._keeper is not None:
+            sign.keys, sign.keys_gone = str(key_directory(self._settings)), self._keys_gone
+            sign.sites = [(site.key, site.timezone) for site in self._settings.all_sites]
+
+    def _measure(self, now: float) -> None:
+        if self._free and now - self._free[-1][0] < _DISK_EVERY_S:
+            return
+        try:
+            free = shutil.disk_usage(self._settings.directory).free
+        except OSError:
+            return
+        self._free = [*self._free[-_REMEMBERED:], (now, free)]

@@ -1,0 +1,75 @@
+"""Where things are that several processes and commands share, whatever directory each was started in.
+
+In: settings. Out: paths; the same settings with every path absolute, for children, and for commands that ask a running
+house for its settings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from msgspec import structs
+
+from ..settings import Settings
+
+_RAM = Path("/dev/shm")  # noqa: S108 - RAM is the point; directories are 0700, and checked
+
+
+def with_absolute_paths(settings: Settings) -> Settings:
+    """The settings, every path in them seen from the directory of this process."""
+    found, keys = settings.collector, settings.keys
+    return structs.replace(
+        settings,
+        data=str(settings.directory),
+        keys=structs.replace(keys, directory=_absolute(keys.directory)),
+        collector=structs.replace(
+            found, place_database=_absolute(found.place_database), asn_database=_absolute(found.asn_database)
+        ),
+    )
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).absolute()) if path else ""
+
+
+def key_directory(settings: Settings) -> Path:
+    """Where the keys are: as set, or a directory of our own in RAM for each data directory and user."""
+    if settings.keys.directory:
+        return Path(settings.keys.directory)
+    return _RAM / f"footfall-{os.getuid()}-{_mark(settings)}"
+
+
+def ram_directory(settings: Settings) -> Path:
+    """Where processes tell how they are: a directory of the data directory's owner in RAM, so that who looks as another
+    user (root) finds the same. It is not that of the keys, which may be gone. Where there is no such RAM, or somebody
+    else has taken the name, it is below the data directory."""
+    try:
+        owner = settings.directory.stat().st_uid
+    except OSError:
+        owner = os.getuid()
+    path = _RAM / f"footfall-{owner}-{_mark(settings)}-health"
+    try:
+        return path if path.lstat().st_uid == owner else settings.directory / "health"
+    except OSError:
+        return path if os.access(_RAM, os.W_OK) else settings.directory / "health"
+
+
+def _mark(settings: Settings) -> str:
+    return hashlib.sha256(str(settings.directory.resolve()).encode()).hexdigest()[:12]
+
+
+def key_journal(settings: Settings) -> Path:
+    """What happened to the keys, and when."""
+    return settings.directory / "keys.jsonl"
+
+
+def token_file(settings: Settings) -> Path:
+    """The digests of the tokens with which sites' own servers send events."""
+    return settings.directory / "tokens.json"
+
+
+def former_sites(settings: Settings) -> Path:
+    """Which sites were ever set up here, and the rules that held for them last."""
+    return settings.directory / "sites.json"
