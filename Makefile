@@ -50,7 +50,7 @@ screenshot: $(VENV)/.installed-dev browser
 # The same sources give the same bytes: what is built is committed, and a test builds it again.
 tracker: $(VENV)/.installed node
 	@cd $(TRACKER) && npm run --silent build
-	@$(BIN)/python -m collector.scripts
+	@$(BIN)/python -m collector.edge.tracker_scripts
 
 lists: $(VENV)/.installed-dev
 	@test -n "$(LISTS)" || { echo "Say where the lists are: make lists LISTS=folder (collector/enrich/lists.py names them)"; exit 1; }

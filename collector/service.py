@@ -16,19 +16,18 @@ from schema.event import PAGEVIEW, Erasure, Event
 from schema.host import site_name
 from schema.site import LocalDay, local_day
 
-from .beacon import Beacon, Refused
+from .edge.own_pages import OwnPages
 from .enrich.asn import NO_DATACENTERS, Datacenters
 from .enrich.geo import Places
 from .enrich.page import Page
-from .format import Arrival, Outcome
-from .keys import NoKey
+from .insight.shadow import Shadow
+from .insight.sharing import Sharing
+from .insight.why import Why
+from .keys.keeper import NoKey
 from .limits.new_visitors import NewVisitors
-from .own_pages import OwnPages
+from .outcome import Reason
 from .privacy.address import Proxies
 from .privacy.visitor_id import network_number
-from .reason import Reason
-from .shadow import Shadow
-from .sharing import Sharing
 from .steps import (
     MINUTE_S,
     Client,
@@ -42,7 +41,8 @@ from .steps import (
     erasure_of,
     put_network,
 )
-from .why import Why
+from .wire.base import Arrival, Outcome
+from .wire.values import Beacon, Refused
 
 _DAY_S = 86_400
 # What ends the host and port of a URL.

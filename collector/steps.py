@@ -15,7 +15,6 @@ from msgspec import Struct
 from schema.event import NO_SCROLL, NOT_MEASURED, Erasure, Event
 from schema.site import LocalDay, Site
 
-from .beacon import MAX_NAME, Beacon
 from .enrich.asn import NO_DATACENTERS, Datacenters
 from .enrich.client_hints import NO_HINTS, Hints, refined
 from .enrich.device import Device, device_of, language_of, screen_class
@@ -25,12 +24,13 @@ from .enrich.referrer import WhereFrom, where_from
 from .enrich.referrer_spam import is_spam
 from .enrich.site_filter import OPEN, Gate
 from .limits.new_visitors import NewVisitors
+from .outcome import Reason
 from .privacy.address import is_nobodys, truncate
 from .privacy.scrub import is_secret, scrub, scrub_host
 from .privacy.untrusted_proxy import Unbelieved
 from .privacy.visitor_id import Key, event_number, network_number, visitor_number
-from .reason import Reason
 from .settings import Anonymization
+from .wire.values import MAX_NAME, Beacon
 
 MINUTE_S = 60
 

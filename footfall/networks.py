@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from starlette.types import Scope
 
+from collector.edge.client import client_of
 from collector.privacy.address import truncate
-from collector.signals import client_of
 
 from .settings import Settings
 

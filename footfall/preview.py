@@ -13,12 +13,12 @@ from typing import Any
 from msgspec import structs
 from starlette.types import Scope
 
-from collector.beacon import Beacon, bounded, clean
+from collector.edge.client import client_of
 from collector.enrich.geo import Places
-from collector.reduction import COMES_FROM, LABELS, Reduction, hashed, reduce
+from collector.insight.preview import COMES_FROM, LABELS, Reduction, hashed, reduce
 from collector.settings import PRESETS, Anonymization, AnonymizationSettings
-from collector.signals import client_of
 from collector.steps import Client
+from collector.wire.values import Beacon, bounded, clean
 from dashboards.engineers import Compare, Compared, Sent
 from schema.event import PAGEVIEW
 

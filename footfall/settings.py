@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Meta, Struct, field, structs
 
 from collector.enrich.site_filter import Exclusions, gate_of
-from collector.key_follower import bare_fingerprint
+from collector.keys.client import bare_fingerprint
 from collector.settings import (
     PRESETS,
     Anonymization,

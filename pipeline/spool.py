@@ -44,8 +44,8 @@ log = structlog.get_logger("spool")
 
 # Longest time between an event's receipt and its commit; also how long a visitor key outlives its day.
 IN_FLIGHT_S = 10
-# A request takes up to 3 s to arrive (collector/protocol.py); what then waits longer than this, for a disk that stalls,
-# is refused: its commit might come after a watermark that has passed its receipt.
+# A request takes up to 3 s to arrive (collector/edge/http.py); what then waits longer than this, for a disk that
+# stalls, is refused: its commit might come after a watermark that has passed its receipt.
 _LONGEST_WAIT_S = IN_FLIGHT_S - 4.0
 # What arrives during one commit forms the next group; a group is bounded so that one commit stays short: so many events
 # and what came with the last of them.

@@ -11,7 +11,7 @@ import pytest
 from msgspec import structs
 from starlette.routing import Route
 
-from collector.reason import Reason
+from collector.outcome import Reason
 from collector.settings import PRESETS
 from dashboards.api import Api
 from footfall.cli import main

@@ -1,4 +1,4 @@
-// Builds the tracker: src/ → built/ (one piece for the core and for each part, which collector/scripts.py puts together)
+// Builds the tracker: src/ → built/ (one piece for the core and for each part, which collector/edge/tracker_scripts.py puts together)
 // and package/ (the npm package). In: [directory to write to]. The same sources give the same bytes.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from msgspec import Struct, field, structs
 
-from collector.beacon import Refused
 from collector.enrich.geo import Places
-from collector.formats.plausible import decode
-from collector.keys import KeyKeeper, PassingKeys
+from collector.keys.keeper import KeyKeeper, PassingKeys
 from collector.steps import Client, Draft, anonymize
+from collector.wire.plausible import decode
+from collector.wire.values import Refused
 from pipeline.spool_file import CHUNK_ROWS, Header, OpenFile, seal
 from schema.event import Event
 from schema.site import local_day

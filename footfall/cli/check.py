@@ -16,8 +16,8 @@ import click
 import msgspec
 from msgspec import structs
 
+from collector.edge.tracker_scripts import script_of
 from collector.enrich.site_filter import gate_of
-from collector.scripts import script_of
 
 from ..health import missing
 from ..health.finding import BAD, EXIT_CODES, NOTE, OK, WARNING, Finding, as_lines, as_one_line, worst

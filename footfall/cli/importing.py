@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from collector.access_log.lines import STDIN
-from collector.reason import Reason
+from collector.outcome import Reason
+from collector.wire.access_log.lines import STDIN
 
 from .. import tables
 from ..control.engine import CannotDo, opened

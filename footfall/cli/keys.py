@@ -14,8 +14,8 @@ from typing import Any
 import click
 import msgspec
 
-from collector.key_service import AlreadyEnrolled, certificate, read_fetches
-from collector.keys import KeyRoom, in_ram, iso_day, keeper_of, list_keys, read_journal
+from collector.keys.keeper import KeyRoom, in_ram, iso_day, keeper_of, list_keys, read_journal
+from collector.keys.server import AlreadyEnrolled, certificate, read_fetches
 from schema.host import in_url
 
 from ..control.engine import CannotDo

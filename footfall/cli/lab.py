@@ -14,12 +14,12 @@ from typing import Any
 import click
 import msgspec
 
-from collector.access_log.lines import STDIN
-from collector.access_log.reader import Log, Reading
+from collector.insight.shadow_publisher import read_shadow
+from collector.outcome import Reason
 from collector.privacy.address import Proxies
-from collector.reason import Reason
 from collector.settings import PRESETS
-from collector.shadow_publisher import read_shadow
+from collector.wire.access_log.lines import STDIN
+from collector.wire.access_log.reader import Log, Reading
 
 from ..control.engine import CannotDo
 from ..databases import places_of

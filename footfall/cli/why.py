@@ -11,7 +11,7 @@ from collections import Counter
 import click
 import msgspec
 
-from collector.why import Entry
+from collector.insight.why import Entry
 from schema.host import site_name
 
 from ..control.engine import CannotDo, control_path, opened

@@ -14,9 +14,9 @@ from typing import Any
 
 from msgspec import structs
 
-from collector.reason import Reason
-from collector.sharing import Shared, case_of, finding_of, read_sharing, remedy_of
-from collector.why import CHANGED, Entry, read_why
+from collector.insight.sharing import Shared, case_of, finding_of, read_sharing, remedy_of
+from collector.insight.why import CHANGED, Entry, read_why
+from collector.outcome import Reason
 from dashboards.engineers import Missing, Told, Why
 from schema.store import Store
 

@@ -6,7 +6,7 @@ that are over: a number that is looked at and grows tells the second.
 
 from __future__ import annotations
 
-from collector.reason import Reason
+from collector.outcome import Reason
 from schema.store import Store
 
 _SIGNALS = [str(reason) for reason in Reason if reason.is_signal]

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from collector.reason import Reason
+from collector.outcome import Reason
 
 # Numbers are told to so many.
 COARSE = 10

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
-from collector.access_log.lines import STDIN
-from collector.access_log.reader import Log, Reading
-from collector.access_log.verdict import Crowd, behind_proxies, of_other_hosts, unreadable, without_agents
 from collector.enrich.geo import Places
+from collector.outcome import Reason
 from collector.privacy.address import Proxies
-from collector.reason import Reason
+from collector.wire.access_log.lines import STDIN
+from collector.wire.access_log.reader import Log, Reading
+from collector.wire.access_log.verdict import Crowd, behind_proxies, of_other_hosts, unreadable, without_agents
 
 from ..control.engine import CannotDo, House
 from .intake import Sent, Summary, is_declared, rules_of, run

@@ -13,11 +13,11 @@ from typing import Any
 
 from msgspec import Struct, field, structs
 
-from collector.beacon import Beacon
 from collector.enrich.geo import Places
-from collector.keys import PassingKeys
-from collector.reason import Reason
+from collector.keys.keeper import PassingKeys
+from collector.outcome import Reason
 from collector.steps import Client, Draft, Rules, anonymize
+from collector.wire.values import Beacon
 from schema.event import Event
 from schema.host import site_name
 from schema.site import LocalDay, local_day

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 
 from msgspec import structs
 
-from collector.beacon import Beacon
 from collector.steps import Client
+from collector.wire.values import Beacon
 
 from .. import demo
 

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct, field, structs
 
-from collector.beacon import Beacon
 from collector.enrich.geo import Places
-from collector.keys import PassingKeys
+from collector.keys.keeper import PassingKeys
+from collector.outcome import Reason
 from collector.privacy.visitor_id import visitor_number
-from collector.reason import Reason
 from collector.steps import Client, Draft, Rules, anonymize
+from collector.wire.values import Beacon
 from schema.event import ENGAGEMENT, Event
 from schema.site import LocalDay, local_day
 

@@ -22,17 +22,17 @@ import structlog
 import uvicorn
 from starlette.applications import Starlette
 
-from collector.app import create_app as collector_app
+from collector.edge.app import create_app as collector_app
+from collector.edge.http import LimitedProtocol
 from collector.enrich.device import warm_up
-from collector.keys import KeyFile, NoKey, lost_days
+from collector.insight.shadow import Shadow
+from collector.insight.sharing import Sharing, sharing_path
+from collector.insight.why import Why, why_path
+from collector.keys.keeper import KeyFile, NoKey, lost_days
 from collector.limits.new_visitors import NewVisitors
 from collector.limits.rate_limit import Limiter
-from collector.protocol import LimitedProtocol
 from collector.service import Collector
-from collector.shadow import Shadow
-from collector.sharing import Sharing, sharing_path
 from collector.tokens import Tokens
-from collector.why import Why, why_path
 from pipeline.spool import Spool
 from schema.lasting import Lasting, kind_and_place
 from schema.site import local_day

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import uvicorn
 
-from collector.key_service import Enrolments, Fetches, KeyService, certificate
-from collector.keys import KeyFile
-from collector.protocol import LimitedProtocol
+from collector.edge.http import LimitedProtocol
+from collector.keys.keeper import KeyFile
+from collector.keys.server import Enrolments, Fetches, KeyService, certificate
 from schema.host import listening_host
 
 from ..settings import Settings

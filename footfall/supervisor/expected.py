@@ -8,8 +8,8 @@ from __future__ import annotations
 import errno
 import sqlite3
 
-from collector.access_log.unreadable import Unreadable
-from collector.keys import KeysOnDisk
+from collector.keys.keeper import KeysOnDisk
+from collector.wire.access_log.unreadable import Unreadable
 from pipeline.former import FormerUnreadable
 from pipeline.spool_file import SpoolTaken
 from schema.migrate import MigrationChanged, WrittenByNewer

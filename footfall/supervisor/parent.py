@@ -20,9 +20,9 @@ from types import FrameType
 import structlog
 from msgspec import structs
 
-from collector.key_follower import Handed, KeyFollower, fetch_keys
-from collector.keys import KeyKeeper
-from collector.shadow_publisher import ShadowPublisher
+from collector.insight.shadow_publisher import ShadowPublisher
+from collector.keys.client import Handed, KeyFollower, fetch_keys
+from collector.keys.keeper import KeyKeeper
 from schema.dsn import name_of
 from schema.lasting import Lasting, kind_and_place
 from schema.site import Site

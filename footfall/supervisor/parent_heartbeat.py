@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Sequence
 
-from collector.keys import KeyRoom
+from collector.keys.keeper import KeyRoom
 
 from ..settings import Settings
 from .heartbeat import Child, Sign, Signs, forget

@@ -12,16 +12,16 @@ from starlette.applications import Starlette
 from starlette.exceptions import StarletteDeprecationWarning
 from starlette.routing import Route
 
-from collector.endpoint import Endpoint
+from collector.edge.endpoint import Endpoint
+from collector.edge.visitor_rights import routes
 from collector.enrich.geo import Places
-from collector.formats.pixel import Pixel
-from collector.formats.plausible import Plausible
-from collector.keys import PassingKeys
+from collector.keys.keeper import PassingKeys
 from collector.limits.new_visitors import NewVisitors
 from collector.limits.rate_limit import Limiter
 from collector.privacy.address import Proxies
-from collector.rights import routes
 from collector.service import Collector
+from collector.wire.pixel import Pixel
+from collector.wire.plausible import Plausible
 from footfall.settings import load
 from pipeline.settings import SpoolSettings
 from pipeline.spool import Spool

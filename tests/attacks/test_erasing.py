@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.own_pages import OwnPages
+from collector.edge.own_pages import OwnPages
 
 from .collecting import EVIL, FOREIGN, HERE, Attacked, browser, visit
 

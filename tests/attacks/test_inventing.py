@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from collector import reason
-from collector.reason import Reason
+from collector import outcome as reason
+from collector.outcome import Reason
 
 from .collecting import EVIL, FOREIGN, Attacked, browser, visit
 

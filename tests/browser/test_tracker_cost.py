@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
-from collector.scripts import script_of
+from collector.edge.tracker_scripts import script_of
 from tests.browser.conftest import CHROMIUM, QUIET
 from tests.browser.pages import Website, website
 

@@ -11,14 +11,14 @@ from urllib.parse import urlencode
 from hypothesis import strategies as st
 from msgspec import structs
 
-from collector.beacon import Refused
-from collector.endpoint import Endpoint
+from collector.edge.endpoint import Endpoint
 from collector.enrich.client_hints import NO_HINTS
 from collector.enrich.site_filter import Gate
-from collector.format import Arrival, Format, Incoming
 from collector.privacy.address import Networks
 from collector.service import Collector
 from collector.steps import Client
+from collector.wire.base import Arrival, Format, Incoming
+from collector.wire.values import Refused
 from schema.event import Event
 from tests.collector.test_endpoint import AGENT, NOW, Answer, House, run, stored
 

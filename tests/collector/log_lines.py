@@ -6,10 +6,10 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from collector.access_log.reader import LineReader, Reading, reader_of
+from collector.outcome import Reason
 from collector.privacy.address import Proxies
-from collector.reason import Reason
 from collector.steps import Client, Rules
+from collector.wire.access_log.reader import LineReader, Reading, reader_of
 from footfall.settings import Settings, SiteSettings
 
 NOON = int(dt.datetime(2015, 5, 17, 10, 5, 3, tzinfo=dt.UTC).timestamp())

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.reason import Reason
+from collector.outcome import Reason
 from collector.steps import Client
 from tests.collector.log_lines import ADDRESS, AGENT, NOON, line, read, reader
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from collector.access_log.lines import MAX_LINE, lines
-from collector.access_log.unreadable import Unreadable
+from collector.wire.access_log.lines import MAX_LINE, lines
+from collector.wire.access_log.unreadable import Unreadable
 
 TEXT = b"one\r\ntwo\ncaf\xc3\xa9\ncaf\xe9\nlast"
 READ = ["one", "two", "café", "café", "last"]

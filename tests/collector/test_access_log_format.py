@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.access_log.format_strings import form_of
-from collector.access_log.unreadable import Unreadable
-from collector.reason import Reason
+from collector.outcome import Reason
+from collector.wire.access_log.format_strings import form_of
+from collector.wire.access_log.unreadable import Unreadable
 from tests.collector.log_lines import ADDRESS, AGENT, LONG_S, NOON, line, read, reader, rules
 
 COMBINED = r"%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.access_log.recognize import recognize
-from collector.access_log.text_forms import TEXT_FORMS
-from collector.access_log.unreadable import Unreadable
-from collector.reason import Reason
+from collector.outcome import Reason
+from collector.wire.access_log.recognize import recognize
+from collector.wire.access_log.text_forms import TEXT_FORMS
+from collector.wire.access_log.unreadable import Unreadable
 from tests.collector.log_lines import ADDRESS, AGENT, LONG_S, line, read, reader, reading, rules
 
 V6 = "2001:db8::7"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from collector.access_log.unreadable import Unreadable
-from collector.reason import Reason
+from collector.outcome import Reason
+from collector.wire.access_log.unreadable import Unreadable
 from tests.collector.log_lines import ADDRESS, AGENT, NOON, read, reader
 
 FROM = "https://example.org/from"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from starlette.exceptions import StarletteDeprecationWarning
 
-from collector.app import create_app
-from collector.keys import KeyFile
+from collector.edge.app import create_app
+from collector.keys.keeper import KeyFile
 from tests.collector.test_server_api import House, run
 
 with warnings.catch_warnings():

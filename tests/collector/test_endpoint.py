@@ -14,16 +14,16 @@ import pytest
 from msgspec import structs
 from structlog.testing import capture_logs
 
-from collector.endpoint import RETRY_AFTER_S, Endpoint, refresh_forever
+from collector.edge.endpoint import RETRY_AFTER_S, Endpoint, refresh_forever
 from collector.enrich.geo import Place
 from collector.enrich.site_filter import Exclusions, gate_of
-from collector.formats.plausible import Plausible
-from collector.keys import NoKey
+from collector.keys.keeper import NoKey
+from collector.outcome import Reason
 from collector.privacy.address import Proxies
-from collector.reason import Reason
 from collector.service import Collector
 from collector.settings import PRESETS
 from collector.steps import Rules
+from collector.wire.plausible import Plausible
 from pipeline import spool_file
 from pipeline.settings import SpoolSettings
 from pipeline.spool import Spool

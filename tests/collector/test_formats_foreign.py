@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.beacon import MAX_URL, bounded
 from collector.enrich.page import Page
 from collector.enrich.referrer import where_from
-from collector.format import Arrival, Incoming
-from collector.formats.goatcounter import GoatCounter
-from collector.formats.matomo import Matomo
-from collector.formats.pixel import Pixel
-from collector.formats.plausible import Plausible
-from collector.formats.server import ServerEvents
-from collector.formats.umami import Umami
 from collector.text.cut import cut
+from collector.wire.base import Arrival, Incoming
+from collector.wire.goatcounter import GoatCounter
+from collector.wire.matomo import Matomo
+from collector.wire.pixel import Pixel
+from collector.wire.plausible import Plausible
+from collector.wire.server_api import ServerEvents
+from collector.wire.umami import Umami
+from collector.wire.values import MAX_URL, bounded
 from tests.collector.formats import incoming
 
 NEWS = "https://news.example/"

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.format import Format
-from collector.formats.goatcounter import GoatCounter
 from collector.service import Collector
+from collector.wire.base import Format
+from collector.wire.goatcounter import GoatCounter
 from tests.collector.formats import GOOGLEBOT, asked, blocked, takes
 
 FROM_PAGE = [("referer", "https://a.example/here")]

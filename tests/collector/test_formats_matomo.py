@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.format import Format
-from collector.formats.matomo import MAX_BULK, Matomo
 from collector.service import Collector
+from collector.wire.base import Format
+from collector.wire.matomo import MAX_BULK, Matomo
 from schema.event import NOT_MEASURED
 from tests.collector.formats import GOOGLEBOT, VALUES, asked, send, takes
 from tests.collector.test_endpoint import House, run, stored

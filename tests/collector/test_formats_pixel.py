@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.format import Format
-from collector.formats.pixel import Pixel
 from collector.service import Collector
+from collector.wire.base import Format
+from collector.wire.pixel import Pixel
 from tests.collector.formats import GOOGLEBOT, asked, takes
 
 HERE = [("referer", "https://a.example/here?utm_source=s")]

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.format import Format
-from collector.formats.plausible import Plausible
 from collector.service import Collector
+from collector.wire.base import Format
+from collector.wire.plausible import Plausible
 from tests.collector.formats import GOOGLEBOT, VALUES, asked, takes
 from tests.collector.test_endpoint import PAGEVIEW
 

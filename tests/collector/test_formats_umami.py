@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.beacon import MAX_KEY, MAX_PROPS
-from collector.format import Arrival, Format
-from collector.formats.umami import MAX_BATCH, Umami, UmamiBatch
 from collector.service import Collector
+from collector.wire.base import Arrival, Format
+from collector.wire.umami import MAX_BATCH, Umami, UmamiBatch
+from collector.wire.values import MAX_KEY, MAX_PROPS
 from schema.event import NOT_MEASURED
 from tests.collector.formats import GOOGLEBOT, UUID, VALUES, asked, blocked, incoming, send, takes
 from tests.collector.test_endpoint import House, run, stored

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import msgspec
 
-from collector.key_follower import Handed
-from collector.key_service import Enrolled, Enrolments, read_fetches
-from collector.keys import lost_days, read_journal, read_keys
-from collector.shadow import Saved
+from collector.insight.shadow import Saved
+from collector.insight.why import Entry, read_why
+from collector.keys.client import Handed
+from collector.keys.keeper import lost_days, read_journal, read_keys
+from collector.keys.server import Enrolled, Enrolments, read_fetches
 from collector.tokens import Token, Tokens
-from collector.why import Entry, read_why
 
 
 def test_the_keys_of_a_day_survive_an_upgrade(tmp_path: Path) -> None:

@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from collector.endpoint import Endpoint
+from collector.edge.endpoint import Endpoint
 from collector.enrich.geo import Places
 from collector.enrich.site_filter import Exclusions, gate_of
-from collector.formats.plausible import Plausible
-from collector.keys import PassingKeys
+from collector.keys.keeper import PassingKeys
 from collector.limits.rate_limit import Limiter
+from collector.outcome import Reason
 from collector.privacy.address import Proxies
-from collector.reason import Reason
 from collector.service import Collector
 from collector.steps import STEPS, anonymize
+from collector.wire.plausible import Plausible
 from footfall.settings import SettingsError, load
 from pipeline.settings import SpoolSettings
 from pipeline.spool import Spool

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.edge.client import client_of
 from collector.enrich.client_hints import _BRANDS, _SYSTEMS, NO_HINTS, Hints, refined
 from collector.enrich.device import Device, device_of
 from collector.privacy.address import Proxies
-from collector.signals import client_of
 
 CHROME = Device("Chrome", "124", "Windows", "10", "desktop", "")
 ANDROID = Device("Chrome", "124", "Android", "10", "mobile", "")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from collector import keys as keeping
-from collector.keys import (
+from collector.keys import keeper as keeping
+from collector.keys.keeper import (
     DESTROY_AFTER_S,
     KEY_BYTES,
     KeyFile,

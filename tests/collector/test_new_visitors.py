@@ -7,8 +7,8 @@ import tracemalloc
 from pathlib import Path
 
 from collector.limits.new_visitors import NewVisitors
+from collector.outcome import Reason
 from collector.privacy.address import Proxies
-from collector.reason import Reason
 from footfall.settings import load
 from tests.collector.test_endpoint import AGENT, NOW, PAGEVIEW, Answer, House, run, stored
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from collector.formats.goatcounter import GoatCounter
-from collector.formats.matomo import Matomo
-from collector.formats.pixel import Pixel
-from collector.formats.plausible import Plausible
-from collector.formats.umami import Umami
-from collector.keys import PassingKeys
-from collector.reason import Reason
+from collector.keys.keeper import PassingKeys
+from collector.outcome import Reason
 from collector.settings import PRESETS
 from collector.steps import anonymize, erasure_of
+from collector.wire.goatcounter import GoatCounter
+from collector.wire.matomo import Matomo
+from collector.wire.pixel import Pixel
+from collector.wire.plausible import Plausible
+from collector.wire.umami import Umami
 from schema.event import Event
 from tests.collector.formats import UUID, send
 from tests.collector.test_endpoint import Answer, House, run, stored

@@ -15,11 +15,11 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.exceptions import StarletteDeprecationWarning
 from starlette.routing import Route
 
-from collector.app import create_app
-from collector.formats import plausible
-from collector.formats.server import Revenue, ServerEvent, Visitor, Vitals
-from collector.keys import KeyFile
-from collector.openapi import EXAMPLES, document
+from collector.edge.app import create_app
+from collector.edge.openapi import EXAMPLES, document
+from collector.keys.keeper import KeyFile
+from collector.wire import plausible
+from collector.wire.server_api import Revenue, ServerEvent, Visitor, Vitals
 from tests.collector.test_server_api import EVENT, House, ask, run
 
 with warnings.catch_warnings():

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from collector.edge.client import client_of
 from collector.enrich.site_filter import Exclusions, gate_of
 from collector.limits.rate_limit import Limiter
 from collector.privacy.address import Proxies
-from collector.signals import client_of
 from footfall.settings import load
 from pipeline.spool_file import read_erasures, spool_files
 from tests.collector.test_endpoint import AGENT, PAGEVIEW, Answer, House, run, stored

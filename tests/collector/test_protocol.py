@@ -15,8 +15,8 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from collector import protocol
-from collector.protocol import MAX_HEAD_BYTES, LimitedProtocol
+from collector.edge import http as protocol
+from collector.edge.http import MAX_HEAD_BYTES, LimitedProtocol
 
 WITHIN_S = 0.3
 # A closed connection is seen at once; this is for a machine that is busy.

@@ -14,11 +14,11 @@ import pytest
 from starlette.applications import Starlette
 from starlette.exceptions import StarletteDeprecationWarning
 
+from collector.edge.tracker_scripts import tracker_script
+from collector.edge.visitor_rights import routes
 from collector.enrich.geo import Places
-from collector.keys import NoKey
+from collector.keys.keeper import NoKey
 from collector.privacy.address import Proxies
-from collector.rights import routes
-from collector.scripts import tracker_script
 from collector.service import Collector
 from footfall.settings import load
 from pipeline.settings import SpoolSettings

@@ -17,7 +17,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.exceptions import StarletteDeprecationWarning
 
-from collector.scripts import PARTS, PRESETS, UnknownPart, routes, script_of, sizes, tracker_script
+from collector.edge.tracker_scripts import PARTS, PRESETS, UnknownPart, routes, script_of, sizes, tracker_script
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", StarletteDeprecationWarning)

@@ -14,9 +14,9 @@ from msgspec import structs
 from structlog.testing import capture_logs
 
 from collector import steps
-from collector.endpoint import RETRY_AFTER_S
-from collector.formats.server import MAX_EVENTS, ServerEndpoint, ServerEvent, ServerEvents, Visitor, Vitals
+from collector.edge.endpoint import RETRY_AFTER_S
 from collector.tokens import Tokens
+from collector.wire.server_api import MAX_EVENTS, ServerEndpoint, ServerEvent, ServerEvents, Visitor, Vitals
 from footfall.canary.journey import marks_of, server_bodies
 from footfall.canary.search import fresh, search
 from pipeline.spool_file import read_erasures, spool_files

@@ -12,14 +12,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from collector.beacon import Beacon
 from collector.enrich.geo import Places
-from collector.keys import DESTROY_AFTER_S, NoKey, PassingKeys
+from collector.insight.hyperloglog import REGISTERS, STANDARD_ERROR, Sketch, sketch_of
+from collector.insight.shadow import Shadow
+from collector.insight.shadow_publisher import ShadowPublisher, read_shadow
+from collector.keys.keeper import DESTROY_AFTER_S, NoKey, PassingKeys
 from collector.settings import PRESETS, AnonymizationSettings, ShadowSettings
-from collector.shadow import Shadow
-from collector.shadow_publisher import ShadowPublisher, read_shadow
-from collector.sketch import REGISTERS, STANDARD_ERROR, Sketch, sketch_of
 from collector.steps import Client, Draft, Rules, anonymize
+from collector.wire.values import Beacon
 from schema.event import ENGAGEMENT, PAGEVIEW, Event
 from schema.site import LocalDay, Site, local_day
 

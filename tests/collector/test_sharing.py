@@ -8,10 +8,10 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
+from collector.edge.client import client_of
+from collector.insight.sharing import Shared, Sharing, finding_of, read_sharing, remedy_of, sharing_path, summed
 from collector.privacy.address import Proxies
 from collector.privacy.untrusted_proxy import _HEADERS, Unbelieved
-from collector.sharing import Shared, Sharing, finding_of, read_sharing, remedy_of, sharing_path, summed
-from collector.signals import client_of
 
 PLAIN = Proxies(("10.0.0.0/8",))
 CLOUD = Proxies(("10.0.0.0/8",), "CF-Connecting-IP")

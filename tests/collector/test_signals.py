@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from collector.beacon import Refused
-from collector.endpoint import Endpoint
+from collector.edge.endpoint import Endpoint
 from collector.enrich.geo import Places
-from collector.formats.plausible import Plausible, decode
-from collector.keys import PassingKeys
+from collector.keys.keeper import PassingKeys
 from collector.privacy.address import Proxies
 from collector.service import Collector
+from collector.wire.plausible import Plausible, decode
+from collector.wire.values import Refused
 from footfall.settings import load
 from pipeline.settings import SpoolSettings
 from pipeline.spool import Spool

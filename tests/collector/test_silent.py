@@ -11,18 +11,18 @@ from msgspec import structs
 
 from collector.enrich.geo import Place
 from collector.enrich.site_filter import Gate
-from collector.format import Format
-from collector.formats.goatcounter import GoatCounter
-from collector.formats.matomo import Matomo
-from collector.formats.pixel import Pixel
-from collector.formats.plausible import Plausible
-from collector.formats.server import ServerEvents
-from collector.formats.umami import Umami, UmamiBatch
 from collector.limits.new_visitors import NewVisitors
+from collector.outcome import Reason
 from collector.privacy.address import Networks
-from collector.reason import Reason
 from collector.service import Collector
 from collector.tokens import Tokens
+from collector.wire.base import Format
+from collector.wire.goatcounter import GoatCounter
+from collector.wire.matomo import Matomo
+from collector.wire.pixel import Pixel
+from collector.wire.plausible import Plausible
+from collector.wire.server_api import ServerEvents
+from collector.wire.umami import Umami, UmamiBatch
 from tests.collector.formats import send
 from tests.collector.test_endpoint import AGENT, Answer, House, run, stored
 

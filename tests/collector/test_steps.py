@@ -11,13 +11,13 @@ import pytest
 from msgspec import structs
 
 from collector import steps
-from collector.beacon import Beacon
 from collector.enrich.client_hints import Hints
 from collector.enrich.geo import Place
-from collector.keys import NoKey
-from collector.reason import Reason
+from collector.keys.keeper import NoKey
+from collector.outcome import Reason
 from collector.settings import PRESETS, AnonymizationSettings, resolve
 from collector.steps import STEPS, Client, Draft, Rules, anonymize
+from collector.wire.values import Beacon
 from schema.event import NO_SCROLL, NOT_MEASURED, Event
 from schema.site import Site, day_number, local_day
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from starlette.exceptions import StarletteDeprecationWarning
 
-from collector import what_became
-from collector.app import create_app
+from collector.edge import demo_preview as what_became
+from collector.edge.app import create_app
 from collector.enrich.geo import Places
-from collector.keys import KeyFile, NoKey, PassingKeys
+from collector.keys.keeper import KeyFile, NoKey, PassingKeys
 from collector.limits.rate_limit import Limiter
 from collector.privacy.address import Proxies
 from collector.service import Collector

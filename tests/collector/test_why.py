@@ -12,17 +12,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from collector.beacon import Refused
-from collector.endpoint import Endpoint
+from collector.edge.endpoint import Endpoint
 from collector.enrich.geo import Places
 from collector.enrich.page import parse_page
-from collector.formats.plausible import Plausible
-from collector.keys import PassingKeys
-from collector.privacy.address import Proxies
-from collector.reason import Reason
-from collector.service import Collector
-from collector.steps import anonymize
-from collector.why import (
+from collector.insight.why import (
     _MEANINGS,
     CHANGED,
     EACH,
@@ -35,6 +28,13 @@ from collector.why import (
     read_why,
     why_path,
 )
+from collector.keys.keeper import PassingKeys
+from collector.outcome import Reason
+from collector.privacy.address import Proxies
+from collector.service import Collector
+from collector.steps import anonymize
+from collector.wire.plausible import Plausible
+from collector.wire.values import Refused
 from footfall.settings import load
 from pipeline.settings import SpoolSettings
 from pipeline.spool import Spool
@@ -268,7 +268,7 @@ def test_many_sites_and_reasons_are_bounded_too(tmp_path: Path) -> None:
 
 def test_only_a_few_stored_events_a_second_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[Any] = []
-    monkeypatch.setattr("collector.why.changes_of", lambda draft: looked.append(draft) or iter(()))
+    monkeypatch.setattr("collector.insight.why.changes_of", lambda draft: looked.append(draft) or iter(()))
     why, made = Why(why_path(tmp_path, 0), lambda: NOW), draft()
     anonymize(made)
     for _ in range(1000):

@@ -8,10 +8,10 @@ from pathlib import Path
 from starlette.exceptions import StarletteDeprecationWarning
 from starlette.routing import Route
 
-from collector.app import create_app
-from collector.endpoint import Endpoint
-from collector.formats.server import ServerEndpoint
-from collector.keys import KeyFile
+from collector.edge.app import create_app
+from collector.edge.endpoint import Endpoint
+from collector.keys.keeper import KeyFile
+from collector.wire.server_api import ServerEndpoint
 from tests.collector.test_app import INGEST
 from tests.collector.test_server_api import House, run
 

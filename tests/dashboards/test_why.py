@@ -13,8 +13,8 @@ from msgspec import structs
 from starlette.exceptions import StarletteDeprecationWarning
 
 from collector.enrich.page import parse_page
-from collector.reason import Reason
-from collector.why import OF_HOSTS, OF_MACHINES, Why, why_path
+from collector.insight.why import OF_HOSTS, OF_MACHINES, Why, why_path
+from collector.outcome import Reason
 from dashboards.access import Accounts
 from dashboards.app import create_app
 from dashboards.engineers import WHY_PATH, Missing, Told

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from collector.endpoint import Endpoint
+from collector.edge.endpoint import Endpoint
 from collector.enrich.geo import Places
-from collector.formats.plausible import Plausible
-from collector.keys import KeyFile, KeyKeeper
+from collector.keys.keeper import KeyFile, KeyKeeper
 from collector.privacy.address import Proxies
 from collector.service import Collector
 from collector.steps import KeySource
+from collector.wire.plausible import Plausible
 from footfall.settings import load
 from pipeline.settings import SpoolSettings
 from pipeline.spool import Spool

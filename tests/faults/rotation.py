@@ -15,8 +15,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from collector import keys as keeping
-from collector.keys import DESTROY_AFTER_S, KeyFile, KeyKeeper, NoKey, lost_days, read_journal, read_keys
+from collector.keys import keeper as keeping
+from collector.keys.keeper import DESTROY_AFTER_S, KeyFile, KeyKeeper, NoKey, lost_days, read_journal, read_keys
 from schema.site import Site, local_day
 from tests.faults.collecting import Clock
 
@@ -72,7 +72,7 @@ def rotate(ram: Path, disk: Path, phase: str) -> Callable[[], object]:
 
 
 def die_at(line: int, prepared: Callable[[], Callable[[], object]]) -> bool:
-    """Run it in a fork that is killed before that line of keys.py; whether it came so far."""
+    """Run it in a fork that is killed before that line of keys/keeper.py; whether it came so far."""
     child = os.fork()
     if not child:
         left = line

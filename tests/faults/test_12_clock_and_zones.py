@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from collector.keys import DESTROY_AFTER_S, lost_days, read_journal, read_keys
+from collector.keys.keeper import DESTROY_AFTER_S, lost_days, read_journal, read_keys
 from pipeline.quarantine import Quarantine
 from pipeline.rollup import roll_up
 from pipeline.settings import SiteRules

@@ -13,7 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from collector.keys import DESTROY_AFTER_S, KEY_BYTES, KeyFile, KeyKeeper, NoKey, lost_days, read_journal, read_keys
+from collector.keys.keeper import (
+    DESTROY_AFTER_S,
+    KEY_BYTES,
+    KeyFile,
+    KeyKeeper,
+    NoKey,
+    lost_days,
+    read_journal,
+    read_keys,
+)
 from collector.privacy.address import truncate
 from collector.privacy.visitor_id import Key, visitor_number
 from schema.site import Site, local_day

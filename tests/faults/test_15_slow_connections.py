@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from collector.protocol import RECEIVE_WITHIN_S
+from collector.edge.http import RECEIVE_WITHIN_S
 from tests.faults.raw import BEACON, Raw, asked, memory_of, request
 from tests.house import Running
 

@@ -19,20 +19,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.endpoint import Endpoint
+from collector.edge.endpoint import Endpoint
 from collector.enrich.geo import Places
-from collector.format import Outcome
-from collector.formats.goatcounter import GoatCounter
-from collector.formats.matomo import Matomo
-from collector.formats.pixel import Pixel
-from collector.formats.plausible import Plausible
-from collector.formats.server import ServerEndpoint
-from collector.formats.umami import Umami, UmamiBatch
-from collector.keys import PassingKeys
+from collector.keys.keeper import PassingKeys
+from collector.outcome import Reason
 from collector.privacy.address import Proxies
-from collector.reason import Reason
 from collector.service import Collector
 from collector.tokens import Tokens
+from collector.wire.base import Outcome
+from collector.wire.goatcounter import GoatCounter
+from collector.wire.matomo import Matomo
+from collector.wire.pixel import Pixel
+from collector.wire.plausible import Plausible
+from collector.wire.server_api import ServerEndpoint
+from collector.wire.umami import Umami, UmamiBatch
 from footfall.settings import load
 from pipeline.settings import SpoolSettings
 from pipeline.spool import Spool

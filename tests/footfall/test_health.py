@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from collector.reason import Reason
+from collector.outcome import Reason
 from footfall.health import machine, processes
 from footfall.health.finding import BAD, NOTE, OK, WARNING, Finding, as_one_line, worst
 from footfall.health.look import look

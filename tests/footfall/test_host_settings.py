@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from collector.beacon import domains_of
 from collector.enrich.referrer_spam import is_spam
-from collector.formats.foreign import site_of
 from collector.service import _domain_of
+from collector.wire.foreign import site_of
+from collector.wire.values import domains_of
 from footfall.cli import main
 from footfall.cli.running import _flags
 from footfall.settings import Settings, SettingsError, load

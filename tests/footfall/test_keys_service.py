@@ -21,9 +21,8 @@ from pathlib import Path
 
 import pytest
 
-from collector.key_follower import CannotFetch, Handed, KeyFollower, fetch_keys
-from collector.key_service import AlreadyEnrolled, Enrolments, Fetches, KeyService, certificate, read_fetches
-from collector.keys import (
+from collector.keys.client import CannotFetch, Handed, KeyFollower, fetch_keys
+from collector.keys.keeper import (
     DESTROY_AFTER_S,
     KEY_BYTES,
     Held,
@@ -36,6 +35,7 @@ from collector.keys import (
     read_keys,
     write_keys,
 )
+from collector.keys.server import AlreadyEnrolled, Enrolments, Fetches, KeyService, certificate, read_fetches
 from collector.privacy.visitor_id import visitor_number
 from footfall.roles.key_service import key_server
 from schema.site import Site, day_bounds, local_day

@@ -20,13 +20,13 @@ from msgspec import structs
 from pycanon import anonymity
 from pycanon.anonymity.utils.aux_anonymity import get_equiv_class
 
-from collector.access_log.reader import Reading, reader_of
-from collector.beacon import Beacon
 from collector.enrich.geo import Places
-from collector.keys import PassingKeys
-from collector.reason import Reason
+from collector.keys.keeper import PassingKeys
+from collector.outcome import Reason
 from collector.settings import PRESETS
 from collector.steps import Client, Draft, Rules, anonymize
+from collector.wire.access_log.reader import Reading, reader_of
+from collector.wire.values import Beacon
 from footfall.cli import main
 from footfall.lab import sample
 from footfall.lab.candidates import candidates

@@ -13,13 +13,13 @@ import pytest
 from msgspec import structs
 
 from collector import steps
-from collector.endpoint import Endpoint
+from collector.edge.endpoint import Endpoint
 from collector.enrich import page
 from collector.enrich.geo import Places
-from collector.formats.plausible import Plausible
-from collector.keys import PassingKeys
+from collector.keys.keeper import PassingKeys
 from collector.privacy.address import Proxies
 from collector.service import Collector
+from collector.wire.plausible import Plausible
 from footfall.canary.journey import SITE, bodies, headers, marks_of
 from footfall.canary.search import Marks, fresh, search
 from footfall.settings import load

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from collector.beacon import Beacon
 from collector.enrich.geo import Place
 from collector.settings import PRESETS
 from collector.steps import Client, Draft, Rules, anonymize
+from collector.wire.values import Beacon
 from pipeline.layout import FIELDS_1
 from pipeline.months import sum_months
 from pipeline.quarantine import Quarantine

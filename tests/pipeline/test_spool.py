@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import pytest
 from structlog.testing import capture_logs
 
-from collector.protocol import RECEIVE_WITHIN_S
+from collector.edge.http import RECEIVE_WITHIN_S
 from pipeline import aside, spool_file
 from pipeline import spool as spooling
 from pipeline import writer as writing

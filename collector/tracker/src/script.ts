@@ -1,4 +1,4 @@
-/* The core as a page's script. The collector puts the chosen parts and their presets around it (collector/scripts.py). */
+/* The core as a page's script. The collector puts the chosen parts and their presets around it (collector/edge/tracker_scripts.py). */
 import { type Call, create, type Making, type Options } from './core';
 
 declare const P: Making[];

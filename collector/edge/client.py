@@ -1,0 +1,88 @@
+"""One pass over a request's headers: who sent it, and what its visitor's browser says about being counted.
+
+In: an ASGI scope. Out: a `Client`. Promises: only named proxies speak for another address (rule A1); Sec-GPC and DNT
+hold at exactly `1`, in any one of several headers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from starlette.types import Scope
+
+from ..enrich.bots import prefetch
+from ..enrich.client_hints import NO_HINTS, Hints
+from ..privacy.address import Proxies, spelled
+from ..privacy.untrusted_proxy import FORWARDING, unbelieved
+from ..steps import Client
+
+# Most requests have none of these.
+_HINTS = (b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform")
+_AHEAD = (b"purpose", b"sec-purpose", b"x-purpose", b"x-moz")
+_OPT_OUTS = (b"dnt", b"x-footfall-opt-out")
+_GPC = (b"sec-gpc",)
+# What browsers themselves say of an origin that is none, or that they keep to themselves.
+HIDDEN = "null"
+_WHO_ASKS = (b"origin", b"sec-fetch-site", b"referer")
+_RARE = frozenset((*_HINTS, *_AHEAD, *_OPT_OUTS, *_GPC))
+
+
+def client_of(scope: Scope, proxies: Proxies) -> Client:
+    """The other end of a request."""
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    # Of several with one name the last; where every one counts, the list is asked.
+    given = dict(headers)
+    # A Unix socket has no addresses.
+    peer, header, doubt = scope["client"][0] if scope["client"] else "", proxies.header, None
+    if not proxies.trust(peer):
+        address = spelled(peer)
+        if header in given or not FORWARDING.isdisjoint(given):
+            doubt = unbelieved(peer, given, proxies, named=False)
+    elif given.get(header):
+        address = proxies.behind(peer, [value.decode("latin-1") for name, value in headers if name == header])
+    else:
+        address, doubt = proxies.behind(peer), unbelieved(peer, given, proxies, named=True)
+    agent = given.get(b"user-agent", b"").decode("latin-1")
+    languages = given.get(b"accept-language", b"").decode("latin-1")
+    if len(given) < len(headers) and _told_twice(headers):
+        origin = HIDDEN
+    elif b"origin" in given:
+        origin = given[b"origin"].decode("latin-1")
+    else:
+        origin = _asking_page(given, scope.get("method", ""))
+    if _RARE.isdisjoint(given):
+        return Client(address, agent, languages, False, False, False, NO_HINTS, origin, doubt)
+    return Client(
+        address,
+        agent,
+        languages,
+        prefetch(*_texts(given, _AHEAD)),
+        any(name in _OPT_OUTS and value == b"1" for name, value in headers),
+        any(name in _GPC and value == b"1" for name, value in headers),
+        NO_HINTS if not any(given.get(name) for name in _HINTS) else Hints(*_texts(given, _HINTS)),
+        origin,
+        doubt,
+    )
+
+
+def _told_twice(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Whether the page that asks is said to be two: nobody can tell which of them a browser wrote."""
+    return any(len({value for name, value in headers if name == about}) > 1 for about in _WHO_ASKS)
+
+
+def _asking_page(given: Mapping[bytes, bytes], method: str) -> str:
+    """The origin of the page that asks, where the browser does not say it outright: every POST of a page names its
+    origin, a picture's request says no more than how near the page is, and the page's address unless that hides it."""
+    near = given.get(b"sec-fetch-site", b"")
+    if near in (b"same-origin", b"none") or not (near or method == "GET"):
+        return ""
+    scheme, found, rest = given.get(b"referer", b"").decode("latin-1").partition("://")
+    if found:
+        return f"{scheme}://{re.split('[/?#]', rest, maxsplit=1)[0]}"
+    # A page of somebody else's that does not say which: hiding its address must not open the gate.
+    return HIDDEN if near == b"cross-site" else ""
+
+
+def _texts(given: Mapping[bytes, bytes], names: Sequence[bytes]) -> list[str]:
+    return [given.get(name, b"").decode("latin-1") for name in names]

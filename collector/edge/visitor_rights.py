@@ -1,0 +1,149 @@
+"""What a visitor can ask of the collector: what a request is reduced to (D1), to be forgotten (D2), how to opt out.
+
+In: requests. Out: JSON and one page. Promises: an answer follows from the request and the settings alone, so it is
+the same whether or not rows of its sender exist; no answer can be read by other sites' pages or is kept by a cache.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from importlib import resources
+
+import msgspec
+from msgspec import structs
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from pipeline.spool import SpoolRefuses
+from schema.event import PAGEVIEW
+from schema.host import site_name
+
+from ..insight.preview import FIELDS, reduce
+from ..keys.keeper import NoKey
+from ..service import Collector, TooManyObjections
+from ..steps import Rules
+from ..wire.values import CONSENTS, Beacon, bounded, clean
+from .client import client_of
+from .endpoint import CALM_AFTER_S, RETRY_AFTER_S
+
+# The day from which Sec-GPC has been honoured as the Signals table says (globalprivacycontrol.github.io/gpc-spec).
+_FOREIGN = "comes from a page of another address; objections are taken from the collector's own page /opt-out"
+_OBJECTED = {"note": "What today's visits have left will be deleted within a day."}
+GPC_SINCE = "2026-11-22"
+_PRIVATE = {
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+}
+_PAGE = _PRIVATE | {
+    "cache-control": "no-cache",
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
+}
+_CHOICE = (
+    ("/opt-out", "opt-out.html", "text/html; charset=utf-8"),
+    ("/opt-out/opt-out.css", "opt-out.css", "text/css; charset=utf-8"),
+    ("/opt-out/opt-out.js", "opt-out.js", "text/javascript; charset=utf-8"),
+)
+
+
+def routes(collector: Collector, clock: Callable[[], float] = time.time) -> list[BaseRoute]:
+    """Everything a visitor can ask."""
+
+    def show_me(request: Request) -> Response:
+        """GET /privacy/me?site=&url=&referrer=&time_zone=&width=&consent="""
+        asked = request.query_params
+        rules = _rules(collector, asked.get("site", ""), request.headers.get("host", ""))
+        if rules is None:
+            return _json({"error": "site: there is no such site here; name one as ?site=example.com"}, 404)
+        consent = asked.get("consent", "")
+        beacon = Beacon(
+            PAGEVIEW,
+            bounded(clean(asked.get("url", "") or f"https://{rules.site.key}/")),
+            (),
+            referrer=bounded(clean(asked.get("referrer", ""))),
+            time_zone=clean(asked.get("time_zone", ""))[:64],
+            width=_width(asked.get("width", "")),
+            consent=consent if consent in CONSENTS else "",
+        )
+        # This request comes from no page of the site; what a page's would be reduced to does not depend on hosts.
+        client = structs.replace(client_of(request.scope, collector.proxies), origin="")
+        rules = structs.replace(rules, gate=rules.gate.for_any_host())
+        reduction = reduce(beacon, client, rules, collector.places, int(clock()))
+        return _json(
+            {
+                "site": rules.site.key,
+                "preset": reduction.preset,
+                "outcome": reduction.outcome,
+                "stored": {name: reduction.stored[name] for name in FIELDS if name in reduction.stored},
+                "time": f"to the {rules.anonymization.timestamps}" if reduction.stored else "",
+                "deleted_after_days": rules.lifetime,
+                "never_stored": ["your network address", "your browser's identification string", "cookies"],
+                "note": "Computed from this request alone. Nothing was looked up, and nothing of it is kept.",
+            }
+        )
+
+    async def object_(request: Request) -> Response:
+        """POST /privacy/object?site=&width= has today's rows of the sender deleted; the page sets the opt-out flag."""
+        if not collector.own_pages.ask(request.headers):
+            return _json({"errors": {"request": [_FOREIGN]}}, 403)
+        asked = request.query_params.get("site", "")
+        named = _rules(collector, asked, request.headers.get("host", ""), any_=False)
+        if asked and named is None:
+            return _json(_OBJECTED, 202)
+        keys = [named.site.key] if named else list(dict.fromkeys(rules.site.key for rules in collector.rules.values()))
+        try:
+            await collector.withdraw(
+                client_of(request.scope, collector.proxies), keys, _width(request.query_params.get("width", ""))
+            )
+        except (NoKey, SpoolRefuses):
+            return _later(503, "cannot be taken now, try again", RETRY_AFTER_S)
+        except TooManyObjections:
+            # Not 202: a wish that is dropped must not pass for granted.
+            return _later(429, "comes from a network that objects too often; try again in a minute", CALM_AFTER_S)
+        return _json(_OBJECTED, 202)
+
+    def show_gpc(_: Request) -> Response:
+        """GET /.well-known/gpc.json"""
+        return _json({"gpc": True, "lastUpdate": GPC_SINCE})
+
+    folder = resources.files("collector.edge").joinpath("opt_out")
+    files = [(path, _file(folder.joinpath(name).read_bytes(), kind)) for path, name, kind in _CHOICE]
+    return [
+        Route("/.well-known/gpc.json", show_gpc, methods=["GET"]),
+        Route("/privacy/me", show_me, methods=["GET"]),
+        Route("/privacy/object", object_, methods=["POST"]),
+        *(Route(path, file, methods=["GET"]) for path, file in files),
+    ]
+
+
+def _width(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+
+
+def _rules(collector: Collector, site: str, host: str, any_: bool = True) -> Rules | None:
+    """The site that was named; failing that, the one whose host the request came to, or any: the first there is."""
+    if site:
+        return collector.rules.get(site_name(site))
+    mine = collector.rules.get(site_name(host))
+    return mine or (next(iter(collector.rules.values()), None) if any_ else None)
+
+
+def _later(status: int, message: str, wait_s: int) -> Response:
+    answer = _json({"errors": {"request": [message]}}, status)
+    answer.headers["retry-after"] = str(wait_s)
+    return answer
+
+
+def _json(content: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(content), status, media_type="application/json", headers=_PRIVATE)
+
+
+def _file(content: bytes, kind: str) -> Callable[[Request], Response]:
+    def answer(_: Request) -> Response:
+        return Response(content, media_type=kind, headers=_PAGE)
+
+    return answer

@@ -1,1 +1,0 @@
-"""The wire formats in which beacons come in, one file each; `format.Format` says what a format is."""
