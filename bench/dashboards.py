@@ -17,13 +17,14 @@ from typing import Any
 from dashboards.period import Period, between
 from dashboards.report import Reports
 from pipeline.months import sum_months
+from schema.dimensions import OTHER
 from schema.event import PAGEVIEW
 from schema.families import KEY
-from schema.metrics import OTHER, PEOPLE_BUCKET, VITALS
 from schema.migrate import migrate
 from schema.months import TABLES
 from schema.site import Goal, Site
 from schema.store import Store
+from schema.vitals import PEOPLE_BUCKET, VITALS
 
 from .disk import merge, rows_and_bytes
 from .figures import Figure, quantile

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from schema.metrics import DIMENSIONS, METRICS, OTHER, VITALS
+from schema.dimensions import CARDS, DIMENSIONS, OTHER, SHARE
+from schema.metrics import METRICS
+from schema.vitals import VITALS
 
 from . import names
 from .conversions import Revenue
@@ -17,66 +19,10 @@ from .figures import Cell
 from .overview import Overview
 from .vitals import VitalCell
 
-# Where less is better, a rise is drawn as bad news.
-_LESS_IS_BETTER = frozenset({"bounce_rate"})
-_TILES = ("visitors", "visits", "pageviews", "views_per_visit", "bounce_rate", "visit_duration")
-_CARDS = (
-    ("Sources", ("source", "channel", "referrer")),
-    ("Pages", ("page", "entry_page", "exit_page", "hostname")),
-    ("Places", ("country", "region", "language")),
-    ("Campaigns", ("utm_campaign", "utm_source", "utm_medium", "utm_term", "utm_content")),
-    ("Devices", ("device", "browser", "os", "screen")),
-)
-_TABS = {
-    "page": "Pages",
-    "entry_page": "Entry",
-    "exit_page": "Exit",
-    "hostname": "Hosts",
-    "source": "Sources",
-    "channel": "Channels",
-    "referrer": "Referrers",
-    "utm_campaign": "Campaign",
-    "utm_source": "Source",
-    "utm_medium": "Medium",
-    "utm_term": "Term",
-    "utm_content": "Content",
-    "country": "Countries",
-    "region": "Regions",
-    "language": "Languages",
-    "device": "Devices",
-    "browser": "Browsers",
-    "os": "Systems",
-    "screen": "Screens",
-    "event": "Events",
-}
-_SHARE = "share"
-_COLUMNS: dict[str, tuple[str, ...]] = {
-    "page": ("visitors", "pageviews", "bounce_rate", "time_on_page"),
-    "entry_page": ("visitors", "visits", "bounce_rate", "visit_duration"),
-    "exit_page": ("visitors", "visits"),
-    "hostname": ("visitors", "pageviews"),
-    "source": ("visitors", "bounce_rate", "visit_duration"),
-    "channel": ("visitors", "bounce_rate", "visit_duration"),
-    "referrer": ("visitors", "bounce_rate", "visit_duration"),
-    "utm_campaign": ("visitors", "bounce_rate", "visit_duration"),
-    "event": ("visitors", "events"),
-}
-_HEADS = {
-    "pageviews": "Views",
-    "bounce_rate": "Bounce",
-    "visit_duration": "Duration",
-    "time_on_page": "Time",
-    "views_per_visit": "Views/visit",
-    "exit_rate": "Exit rate",
-    _SHARE: "Share",
-}
+# The card that goals and events share.
+GOALS = "Goals"
 # Not ▲, which says that a number has risen.
 RATING_SIGNS = {"good": "●", "needs improvement": "◆", "poor": "■"}
-# What is empty without this is no value.
-_EMPTY_BECAUSE = {
-    "region": "Regions need a place database on the server (collector.place_database).",
-    "country": "Countries come from a place database (collector.place_database) or from the browser's time zone.",
-}
 
 
 class Tile(Struct, frozen=True):
@@ -125,13 +71,15 @@ class Card(Struct, frozen=True):
 
 def tiles(overview: Overview) -> list[Tile]:
     """The big numbers, each with its change."""
-    return [_tile(name, overview) for name in _TILES]
+    return [_tile(name, overview) for name, metric in METRICS.items() if metric.tile]
 
 
 def cards(overview: Overview) -> list[Card]:
     """The cards, without those nothing can be said in."""
     made = [
-        Card(title, title.lower(), tuple(tab(name, overview) for name in dimensions)) for title, dimensions in _CARDS
+        Card(title, title.lower(), tuple(tab(name, overview) for name in dimensions))
+        for title, dimensions in CARDS.items()
+        if title != GOALS
     ]
     return [card for card in made if any(tab.lines for tab in card.tabs) or card.slug in ("sources", "pages")]
 
@@ -139,7 +87,8 @@ def cards(overview: Overview) -> list[Card]:
 def tab(dimension: str, overview: Overview) -> Tab:
     """A table of one dimension; bars are relative to its largest value."""
     cells, visitors = overview.tables[dimension], overview.totals.visitors
-    columns = _COLUMNS.get(dimension, ("visitors", _SHARE))
+    about = DIMENSIONS[dimension]
+    columns = about.table
     instead = no_table(dimension, [cell.value for cell in cells], overview.released.k)
     largest = max([cell.visitors for cell in cells], default=0) or 1
     lines = tuple(
@@ -154,7 +103,7 @@ def tab(dimension: str, overview: Overview) -> Tab:
         for cell in ([] if instead else cells)
     )
     heads = tuple(head(column) for column in columns)
-    return Tab(dimension, _TABS[dimension], DIMENSIONS[dimension].label, heads, lines, instead)
+    return Tab(dimension, about.tab, about.label, heads, lines, instead)
 
 
 def no_table(dimension: str, values: Sequence[str], k: int) -> str:
@@ -167,13 +116,13 @@ def no_table(dimension: str, values: Sequence[str], k: int) -> str:
         return f"No value of {about.label} had {k} visitors on a day, so none is shown by its name."
     # “Direct” says something, “(not set)” does not.
     if about.empty == "(not set)" and not any(value for value in values if value != OTHER):
-        return f"No {about.label.lower()} is known of these visits{few}. {_EMPTY_BECAUSE.get(dimension, '')}".strip()
+        return f"No {about.label.lower()} is known of these visits{few}. {about.empty_because}".strip()
     return ""
 
 
 def head(column: str) -> str:
     """A metric's name, short enough for a column."""
-    return _HEADS.get(column) or METRICS[column].label
+    return "Share" if column == SHARE else METRICS[column].head or METRICS[column].label
 
 
 def worded(metric: str, value: float | None) -> str:
@@ -184,7 +133,7 @@ def worded(metric: str, value: float | None) -> str:
         case "s":
             return names.duration(value)
         case _:
-            return names.decimal(value) if metric == "views_per_visit" else names.count(value)
+            return names.count(value) if METRICS[metric].is_count else names.decimal(value)
 
 
 def vitals_by(cells: Sequence[VitalCell], dimension: str) -> list[tuple[str, dict[str, VitalCell]]]:
@@ -218,7 +167,7 @@ def _tile(name: str, overview: Overview) -> Tile:
             rises = change > 0
             text = f"{'▲' if rises else '▼'} {amount}{unit}"
             if name not in comparison.small:
-                trend = "good" if rises != (name in _LESS_IS_BETTER) else "bad"
+                trend = "good" if rises != metric.less_is_better else "bad"
             spoken = f"{'up' if rises else 'down'} {amount} {spoken_unit}"
         if comparison.days != comparison.previous_days:
             text += " a day"
@@ -261,7 +210,7 @@ def of_orders(revenue: Revenue) -> str:
 
 
 def _number(column: str, cell: Cell, visitors: int) -> str:
-    if column == _SHARE:
+    if column == SHARE:
         return names.percent(100 * cell.visitors / visitors if visitors else None)
     text = worded(column, getattr(cell, column))
     return told_as(text, cell.certainty) if isinstance(getattr(cell, column), int) else text

@@ -13,7 +13,8 @@ from operator import add
 
 from msgspec.structs import astuple
 
-from schema.metrics import MEASURES, OTHER, Measures
+from schema.dimensions import OTHER
+from schema.measures import MEASURES, Measures
 from schema.store import Store
 
 from .released import Released

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct, field
 
-from schema.metrics import METRICS, Measures
+from schema.measures import Measures
+from schema.metrics import METRICS
 
 from .cells import summed
 from .figures import Figures, figures_of
@@ -147,11 +148,7 @@ def _change(name: str, current: Figures, previous: Figures, weight: float) -> fl
     if not before:
         return None
     # Averages a day are compared, which is the same where the days are as many.
-    return round(100 * (after / (before * weight if _is_count(name) else before) - 1), 1)
-
-
-def _is_count(name: str) -> bool:
-    return isinstance(getattr(Figures(), name), int)
+    return round(100 * (after / (before * weight if METRICS[name].is_count else before) - 1), 1)
 
 
 def _is_small(name: str, change: float | None, current: Figures, previous: Figures) -> bool:
@@ -164,7 +161,7 @@ def _is_small(name: str, change: float | None, current: Figures, previous: Figur
         variance = a * (1 - a) / max(current.visits, 1) + b * (1 - b) / max(previous.visits, 1)
         # Damaged rows may have more bounces than visits.
         return abs(change) < max(SMALL_POINTS, 200 * math.sqrt(max(variance, 0)))
-    a, b = (current.visitors, previous.visitors) if _is_count(name) else (current.visits, previous.visits)
+    a, b = (current.visitors, previous.visitors) if METRICS[name].is_count else (current.visits, previous.visits)
     by_chance = 200 * math.sqrt(1 / a + 1 / b) if a and b else math.inf
     return abs(change) < max(SMALL_PERCENT, by_chance)
 

@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from schema.metrics import METRICS, OTHER, Measures
+from schema.dimensions import OTHER
+from schema.measures import Measures
+from schema.metrics import METRICS
 
 
 class Figures(Struct, frozen=True, gc=False):

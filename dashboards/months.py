@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from schema.metrics import Measures
+from schema.measures import Measures
 from schema.months import GOALS, TOTALS
 from schema.store import Row, Store
 

@@ -9,7 +9,7 @@ import re
 from importlib import resources
 
 from schema.currency import DECIMALS
-from schema.metrics import DIMENSIONS, OTHER
+from schema.dimensions import DIMENSIONS, OTHER
 
 _SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩", "UAH": "₴", "CHF": "CHF "}
 
@@ -48,7 +48,7 @@ def name_of(dimension: str, value: str) -> str:
         return DIMENSIONS[dimension].empty if dimension in DIMENSIONS else "(not set)"
     if value == OTHER:
         return "Other"
-    match dimension:
+    match DIMENSIONS[dimension].format if dimension in DIMENSIONS else "text":
         case "country":
             return COUNTRIES.get(value, value)
         case "region":

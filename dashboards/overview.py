@@ -17,8 +17,9 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from schema.dimensions import DIMENSIONS, OTHER
 from schema.event import PAGEVIEW
-from schema.metrics import DIMENSIONS, OTHER, Measures
+from schema.measures import Measures
 from schema.site import Site
 from schema.store import Row, Store
 

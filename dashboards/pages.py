@@ -23,8 +23,11 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Scope
 
-from schema.metrics import DIMENSIONS, METRICS, OTHER, VITALS
+from schema.dimensions import DIMENSIONS, OTHER
+from schema.families import FAMILIES
+from schema.metrics import METRICS
 from schema.site import DEMO, Site
+from schema.vitals import VITALS
 
 from . import cards, charts, engineers, names
 from .access import MIN_PASSWORD, AccountRefused, Accounts, TooManyFailures, User
@@ -122,7 +125,8 @@ class Pages:
             compared_with=charts.compared_with(overview.comparison),
             events=cards.tab("event", overview),
             unreached=[g.name for g in site.goals if g.name not in {goal.goal for goal in overview.goals}],
-            vitals={name: cards.vitals_by(overview.vitals, name) for name in ("", "page", "device", "country")},
+            vitals={name: cards.vitals_by(overview.vitals, name) for name in FAMILIES["vitals"].dimensions},
+            vital_tabs=[DIMENSIONS[name] for name in FAMILIES["vitals"].dimensions if name],
             chart=charts.draw(overview),
             chart_width=charts.WIDTH,
             chart_height=charts.HEIGHT,
@@ -160,7 +164,7 @@ class Pages:
             contains=contains,
             answer=answer,
             columns=columns,
-            counts=[name for name in columns if METRICS[name].unit == "" and name != "views_per_visit"],
+            counts=[name for name in columns if METRICS[name].is_count],
             least=any(row["not_shown_days"] for row in answer["rows"]),
             instead=cards.no_table(dimension, [row["value"] for row in answer["rows"]], answer["k"]),
             largest=max([row["visitors"] for row in answer["rows"]], default=1) or 1,

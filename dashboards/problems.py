@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from schema.metrics import DIMENSIONS
+from schema.dimensions import DIMENSIONS
 from schema.site import Site
 from schema.store import StoreError
 

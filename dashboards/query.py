@@ -13,8 +13,10 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from schema.dimensions import DIMENSIONS, OTHER
+from schema.families import FAMILIES
 from schema.host import ascii_host
-from schema.metrics import DIMENSIONS, METRICS, OTHER, VITAL_DIMENSIONS
+from schema.metrics import METRICS
 
 from .period import Period
 
@@ -28,10 +30,6 @@ ALTERNATIVES = "|"
 
 Operator = Literal["==", "!=", "~", "!~"]
 _FILTER = re.compile(r"(?P<name>[a-z_]+)(?P<operator>==|!=|!~|~)(?P<value>.*)", re.DOTALL)
-
-
-# Dimensions whose values are hosts, a referrer's perhaps with its path.
-_HOSTS = frozenset(("hostname", "referrer"))
 
 
 class BadQuery(ValueError):
@@ -59,8 +57,9 @@ class Filter(Struct, frozen=True):
             raise BadQuery(f"filter {text!r}: there is no dimension {name!r}; there are {', '.join(DIMENSIONS)}")
         if len(value) > MAX_VALUE:
             raise BadQuery(f"filter on {name}: its value has {len(value)} characters, at most {MAX_VALUE} are allowed")
-        # A part of a name is looked for in any case, and may end in a dot.
-        if name in _HOSTS and (operator in ("==", "!=") or not value.isascii()):
+        # Of a host a part is looked for in any case, and may end in a dot. A referrer may come with its path.
+        is_host = name in DIMENSIONS and DIMENSIONS[name].format == "host"
+        if is_host and (operator in ("==", "!=") or not value.isascii()):
             value = ALTERNATIVES.join(map(_as_stored, value.split(ALTERNATIVES)))
         return cls(name, operator, value)  # type: ignore[arg-type]  # the expression admits these operators only
 
@@ -170,6 +169,6 @@ class Query(Struct, frozen=True):
             raise BadQuery(f"hours are kept for the whole site only: drop the filter on {names[0]}, or ask by=day")
         if self.by == "hour" and (self.last - self.first).days >= MAX_DAYS_BY_HOUR:
             raise BadQuery(f"by=hour answers at most {MAX_DAYS_BY_HOUR} days: ask for fewer, or by=day")
-        if self.by == "vital" and self.dimension not in VITAL_DIMENSIONS:
-            allowed = ", ".join(name for name in VITAL_DIMENSIONS if name)
+        if self.by == "vital" and self.dimension not in FAMILIES["vitals"].dimensions:
+            allowed = ", ".join(name for name in FAMILIES["vitals"].dimensions if name)
             raise BadQuery(f"web vitals are not kept by {self.dimension}: filter on {allowed}, or on nothing")

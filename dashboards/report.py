@@ -16,7 +16,9 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from schema.metrics import DIMENSIONS, MEASURES, METRICS, OTHER, Measures
+from schema.dimensions import DIMENSIONS, OTHER
+from schema.measures import MEASURES, Measures
+from schema.metrics import METRICS, TOTALS, metrics_of
 from schema.site import Site
 from schema.store import Store
 
@@ -41,7 +43,6 @@ ROUNDED = (
 SUM_OF_VALUES = "One visitor may be counted under several of these values, so the totals are sums over values."
 TOO_FEW_BEHIND = "A rate or a time is left out where fewer than {} people contributed to it, and where it would follow."
 AT_LEAST = "“At least”: on days on which a value is not shown few or none came (not_shown_days of of_days)."
-_TOTALS = ("visitors", "visits", "pageviews", "bounce_rate", "visit_duration", "events", "views_per_visit")
 _POOL = 4
 _LONGEST_OPENING_S = 30
 _SPLITS = {"day": "toString(day)", "hour": "toString(toUnixTimestamp(period))"}
@@ -118,7 +119,7 @@ class Reports:
         site = self.site(query.site)
         released = self._released(site, query.first, query.last)
         # Without filters the totals are the site's own: a sum over values would count some people twice.
-        totals = self._cells(query, released.span, "", _TOTALS, query.dimension if query.filtered else "")[0]
+        totals = self._cells(query, released.span, "", TOTALS, query.dimension if query.filtered else "")[0]
         totals.pop("value")
         notes = []
         if query.first != query.last:
@@ -253,14 +254,7 @@ def _certainty(coverage: Coverage, value: str, days: int) -> dict[str, Any]:
 
 def _metrics_of(query: Query) -> list[str]:
     """The metrics that mean something for the way the question splits, in the order of a table."""
-    leading = ("visitors", "visits", "pageviews")
-    fitting = [*leading, *(name for name in METRICS if name not in leading)]
-    if query.by == "page":
-        fitting.remove("views_per_visit")
-    else:
-        fitting = [name for name in fitting if name not in ("time_on_page", "exit_rate")]
-    if query.by == "event":
-        fitting = [name for name in fitting if name not in ("bounce_rate", "visit_duration", "views_per_visit")]
+    fitting = metrics_of(DIMENSIONS[query.by].scope if query.by in DIMENSIONS else "site")
     return [name for name in fitting if not query.metrics or name == "visitors" or name in query.metrics]
 
 

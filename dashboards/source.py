@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from schema.metrics import MEASURES
+from schema.measures import MEASURES
 from schema.store import Row, Store
 
 Family = Literal["cells", "conversions", "vitals"]

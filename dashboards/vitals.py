@@ -16,8 +16,8 @@ from typing import Any, Literal
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from schema.metrics import VITALS, value_of
 from schema.store import Store
+from schema.vitals import VITALS, value_of
 
 from .source import Span, open_rows, rows_of
 

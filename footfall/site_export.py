@@ -13,47 +13,14 @@ from typing import Any
 import msgspec
 
 from dashboards.api import as_csv
+from schema.dimensions import DIMENSIONS
 from schema.families import FAMILIES
-from schema.metrics import DIMENSIONS, METRICS, OTHER
+from schema.metrics import METRICS
 
 from .control.engine import House
 from .new_file import new_file
 
 FORMATS = ("csv", "jsonl")
-COLUMNS = {
-    "site": "Key of the site.",
-    "grain": "`day` or `hour`. Hours are of the whole site only; never add both up.",
-    "day": "The site's local day.",
-    "period": "When the day or hour begins, UTC.",
-    "dimension": "What the row is split by; empty: the whole site.",
-    "value": f"The value of the dimension; `{OTHER}`: all that are too rare to be told.",
-    "by_dimension": "A second dimension, where there is one.",
-    "by_value": "The value of the second dimension.",
-    "goal": "Name of the goal.",
-    "currency": "ISO 4217 code of `amount`, empty where there is none.",
-    "metric": "Name of the web vital.",
-    "bucket": "Bucket of the histogram: i holds values in (g^(i-1), g^i] with g = 1.02/0.98, 0 all up to 1; -1 is no "
-    "bucket, but tells the people.",
-    "visitors": "Distinct visitor numbers of the day.",
-    "visits": "Visits.",
-    "pageviews": "Page views.",
-    "events": "Page views and custom events.",
-    "entries": "Visits that began there.",
-    "exits": "Visits that ended there.",
-    "bounces": "Visits with one page view and nothing else.",
-    "visit_seconds": "Seconds of all visits together.",
-    "engaged_ms": "Milliseconds in which a page was visible and in focus, together.",
-    "exit_views": "Page views to divide exits by: 0 where too few people contributed.",
-    "timed_visits": "Visits to divide engaged time by: 0 where too few people contributed.",
-    "converters": "Distinct visitors who reached the goal.",
-    "conversions": "How often it was reached.",
-    "amount": "Revenue in the currency's minor unit.",
-    "payers": "Distinct visitors behind the revenue.",
-    "samples": "Measurements in the bucket.",
-    "good": "Of these the good ones.",
-    "poor": "Of these the poor ones.",
-    "people": "Distinct visitors measured, in the row of bucket -1.",
-}
 
 
 def export(house: House, key: str, path: Path, form: str) -> dict[str, int]:
@@ -84,7 +51,7 @@ def readme(key: str, form: str) -> str:
         "",
     ]
     for name, family in FAMILIES.items():
-        lines += [f"{name}.{form}", *(f"  {column}: {COLUMNS[column]}" for column in family.columns), ""]
+        lines += [f"{name}.{form}", *(f"  {column.name}: {column.definition}" for column in family.released), ""]
     lines += ["Dimensions", *(f"  {name}: {one.definition}" for name, one in DIMENSIONS.items()), ""]
     lines += ["Metrics made of these columns", *(f"  {name}: {one.definition}" for name, one in METRICS.items()), ""]
     return "\n".join(lines)

@@ -9,7 +9,7 @@ there is no row of them. A measure to which fewer than k people contributed is n
 
 from __future__ import annotations
 
-from schema.metrics import OTHER
+from schema.dimensions import OTHER
 from schema.site import day_bounds, day_number
 
 from .insert import insert

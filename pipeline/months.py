@@ -108,7 +108,7 @@ _OF_MONTH = {"site": "{site:String}", "month": "{month:Date}", "made": "{made:UI
 
 
 def _sums(family: str) -> dict[str, str]:
-    return {name: f"sum({name})" for name in FAMILIES[family].measures}
+    return {name: f"sum({name})" for name in FAMILIES[family].measure_names}
 
 
 def _selected(columns: Sequence[str], sums: dict[str, str]) -> str:

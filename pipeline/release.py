@@ -15,9 +15,9 @@ from msgspec import Struct, structs
 
 from schema.families import FAMILIES
 from schema.manifest import RELEASED_DAYS
-from schema.metrics import PEOPLE_BUCKET
 from schema.site import Site, day_bounds, day_number
 from schema.store import Store
+from schema.vitals import PEOPLE_BUCKET
 
 from .insert import insert
 from .manifest import RELEASING, VERSION, Entry, append, digest_input

@@ -11,7 +11,8 @@ import math
 from collections.abc import Callable, Collection, Mapping
 
 from schema.event import ENGAGEMENT, PAGEVIEW
-from schema.metrics import GAMMA, MEASURES, VITALS, Vital
+from schema.measures import MEASURES
+from schema.vitals import GAMMA, VITALS, Vital
 
 from .insert import insert
 from .parallel import Statement

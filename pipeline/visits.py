@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from schema.dimensions import OTHER
 from schema.event import ENGAGEMENT, PAGEVIEW
-from schema.metrics import OTHER, VITALS
 from schema.site import Goal
+from schema.vitals import VITALS
 
 from .insert import insert
 from .parallel import at_once

@@ -12,5 +12,5 @@ TABLES = ("months_cells", "months_vitals", "months")
 # One released day in 64 bits. The marks of several days are combined by XOR: another day, another release of a day
 # after a restored backup, or one day less gives another number.
 MARK = "sipHash64(day, number, digest)"
-TOTALS = ("day", *FAMILIES["cells"].measures)
-GOALS = ("day", *FAMILIES["conversions"].keys, *FAMILIES["conversions"].measures)
+TOTALS = ("day", *FAMILIES["cells"].measure_names)
+GOALS = ("day", *FAMILIES["conversions"].key_names, *FAMILIES["conversions"].measure_names)

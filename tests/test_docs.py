@@ -16,8 +16,11 @@ from collector.settings import PRESETS
 from dashboards.api import Api
 from footfall.cli import main
 from footfall.settings import DEMO_SITE, Settings, describe, load
-from schema.metrics import DIMENSIONS, METRICS, OTHER, VITALS
+from schema.dimensions import DIMENSIONS, OTHER
+from schema.metrics import METRICS
+from schema.reference import tables, with_tables
 from schema.site import Goal
+from schema.vitals import VITALS
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -132,7 +135,13 @@ def test_every_metric_dimension_and_vital_is_defined(name: str) -> None:
     text = text_of("docs/metrics.md")
     assert f"`{name}`" in text
     known = METRICS.get(name) or DIMENSIONS.get(name) or VITALS.get(name)
-    assert known is None or known.definition in text, f"docs/metrics.md defines {name} otherwise than schema/metrics.py"
+    assert known is None or known.definition in text, f"docs/metrics.md defines {name} otherwise than the registries"
+
+
+def test_the_tables_of_numbers_are_those_of_the_registries() -> None:
+    page = text_of("docs/metrics.md")
+    assert all(heading in page for heading in tables())
+    assert page == with_tables(page), "run python -m schema.reference docs/metrics.md"
 
 
 @pytest.mark.parametrize("route", Api(None, None, 1).routes(), ids=lambda route: route.path)  # type: ignore[arg-type]

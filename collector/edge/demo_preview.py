@@ -21,8 +21,8 @@ from starlette.routing import BaseRoute, Route
 
 from schema.event import ENGAGEMENT, NO_SCROLL, NOT_MEASURED
 from schema.lasting import kind_and_place
-from schema.metrics import VITALS
 from schema.site import DEMO
+from schema.vitals import VITALS
 
 from ..insight.preview import COMES_FROM, LABELS, Reduction, hashed, reduce
 from ..keys.keeper import NoKey

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from schema.metrics import VITALS
+from schema.vitals import VITALS
 
 from ..wire import plausible
 from ..wire.server_api import MAX_EVENTS, Batch, Result, ServerEvent, ServerEvents

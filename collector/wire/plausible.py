@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from schema.event import ENGAGEMENT, NO_SCROLL
-from schema.metrics import VITALS
+from schema.vitals import VITALS
 
 from ..outcome import Reason
 from .base import TAKEN, Answer, Arrival, Incoming, Outcome, first_refusal, told

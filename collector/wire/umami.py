@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from schema.event import ENGAGEMENT, PAGEVIEW
-from schema.metrics import VITALS
+from schema.vitals import VITALS
 
 from ..outcome import Reason
 from ..steps import Client

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from schema.event import NO_SCROLL
 from schema.host import site_name
-from schema.metrics import VITALS
+from schema.vitals import VITALS
 
 from ..outcome import Reason
 from ..text.cut import cut

@@ -21,8 +21,8 @@ from footfall.canary.journey import marks_of, server_bodies
 from footfall.canary.search import fresh, search
 from pipeline.spool_file import read_erasures, spool_files
 from schema.event import NO_SCROLL, NOT_MEASURED
-from schema.metrics import VITALS
 from schema.site import local_day
+from schema.vitals import VITALS
 from tests.collector import test_endpoint
 from tests.collector.test_endpoint import AGENT, NOW, stored
 

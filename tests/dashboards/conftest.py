@@ -21,9 +21,9 @@ from dashboards.access import Accounts
 from dashboards.app import create_app
 from dashboards.report import Reports
 from dashboards.settings import DashboardSettings
-from schema.metrics import VITALS, bucket_of
 from schema.site import Goal, Site
 from schema.store import Store
+from schema.vitals import VITALS, bucket_of
 
 with warnings.catch_warnings():
     # It would rather have httpx2; httpx is what the whole house is tested with.

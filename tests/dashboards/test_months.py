@@ -16,9 +16,10 @@ from dashboards.period import Period
 from dashboards.remembered import Remembered
 from dashboards.report import Reports
 from pipeline.months import sum_months
-from schema.metrics import MEASURES, PEOPLE_BUCKET
+from schema.measures import MEASURES
 from schema.site import Site
 from schema.store import Store
+from schema.vitals import PEOPLE_BUCKET
 
 pytestmark = pytest.mark.clickhouse
 

@@ -13,7 +13,8 @@ from dashboards import charts
 from dashboards.overview import Figures, Overview
 from dashboards.period import Period, parse
 from dashboards.report import Reports
-from schema.metrics import DIMENSIONS, METRICS
+from schema.dimensions import DIMENSIONS
+from schema.metrics import METRICS
 from schema.site import Site
 from schema.store import Store
 

@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from schema.metrics import DIMENSIONS
+from schema.dimensions import DIMENSIONS
 from schema.store import Store
 from tests.browser.conftest import Watched, chromium
 from tests.faults.conftest import NO_TRACE, may_trace

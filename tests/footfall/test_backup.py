@@ -18,7 +18,7 @@ import pytest
 from dashboards.access import Accounts
 from footfall.backup.archive import CONTENTS, Archive
 from footfall.control.engine import CannotDo, Remote, StatsRequest
-from schema.metrics import DIMENSIONS
+from schema.dimensions import DIMENSIONS
 from schema.migrate import WrittenByNewer
 from tests.house import AGENT, Running, footfall, running
 

@@ -37,8 +37,8 @@ from footfall.lab.trial import STORED, run
 from footfall.settings import Settings, SettingsError, SiteSettings
 from pipeline.rollup import roll_up
 from pipeline.settings import SiteRules
+from schema.dimensions import OTHER
 from schema.event import ENGAGEMENT, PAGEVIEW, Event
-from schema.metrics import OTHER
 from schema.site import Site, day_bounds, day_number, local_day
 from schema.store import Store
 from tests.conftest import insert, make_event

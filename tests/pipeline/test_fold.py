@@ -15,8 +15,8 @@ from msgspec import structs
 from pipeline.rollup import roll_up
 from pipeline.settings import SiteRules
 from pipeline.visits import OUTSIDE_OTHER
+from schema.dimensions import DIMENSIONS, OTHER
 from schema.event import ENGAGEMENT, PAGEVIEW, Event
-from schema.metrics import DIMENSIONS, OTHER
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
 from tests.conftest import insert, make_event

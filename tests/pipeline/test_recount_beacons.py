@@ -27,11 +27,12 @@ from pipeline.rollup import roll_up
 from pipeline.settings import SiteRules
 from pipeline.spool_file import Header, OpenFile, make_directory, seal
 from pipeline.writer import COLUMNS, Writer
+from schema.dimensions import DIMENSIONS
 from schema.event import ENGAGEMENT, NO_SCROLL, NOT_MEASURED, PAGEVIEW, Event
 from schema.families import FAMILIES
-from schema.metrics import DIMENSIONS, PEOPLE_BUCKET, VITALS
 from schema.site import Goal, Site, local_day
 from schema.store import Store
+from schema.vitals import PEOPLE_BUCKET, VITALS
 from tests.conftest import make_event
 from tests.pipeline.test_whole_day import DAY, START, expected, shown
 
@@ -239,7 +240,7 @@ def _through_the_spool(store: Store, directory: Path, events: Sequence[Event]) -
 def _assert_months(store: Store, site: Site, cells: Any, conversions: Any, vitals: Any) -> None:
     """The sums of a month of one day are those of the day."""
     mine, bound = "WHERE site = {s:String}", {"s": site.key}
-    measures = FAMILIES["cells"].measures
+    measures = FAMILIES["cells"].measure_names
     of_values = store.rows(f"SELECT dimension, value, {', '.join(measures)} FROM months_cells {mine}", bound)
     assert {row[:2]: row[2:] for row in of_values} == {
         key: row for key, row in cells.items() if key[0] not in ("", "hour")
@@ -256,7 +257,7 @@ def _assert_months(store: Store, site: Site, cells: Any, conversions: Any, vital
         for key in vitals
     }
     names = [f"totals.{name}" for name in measures]
-    names += [f"goals.{name}" for name in (*FAMILIES["conversions"].keys, *FAMILIES["conversions"].measures)]
+    names += [f"goals.{name}" for name in (*FAMILIES["conversions"].key_names, *FAMILIES["conversions"].measure_names)]
     (row,) = store.rows(f"SELECT {', '.join(names)} FROM months {mine}", bound)
     assert tuple(column[0] for column in row[: len(measures)]) == cells["", ""]
     goals = zip(*row[len(measures) :], strict=True)

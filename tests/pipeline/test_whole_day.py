@@ -16,10 +16,11 @@ from pipeline import visits
 from pipeline.release import staged
 from pipeline.rollup import FAMILIES, roll_up
 from pipeline.settings import SiteRules
+from schema.dimensions import DIMENSIONS, OTHER
 from schema.event import ENGAGEMENT, PAGEVIEW, Event
-from schema.metrics import DIMENSIONS, OTHER, PEOPLE_BUCKET, VITALS, bucket_of
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
+from schema.vitals import PEOPLE_BUCKET, VITALS, bucket_of
 from tests.conftest import insert, make_event
 
 pytestmark = pytest.mark.clickhouse

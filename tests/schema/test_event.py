@@ -12,7 +12,7 @@ from pipeline.writer import COLUMNS
 from schema import migrate as migrating
 from schema.event import Count, Event
 from schema.families import FAMILIES
-from schema.metrics import MEASURES
+from schema.measures import MEASURES
 from schema.migrate import MigrationChanged, migrate, migrations
 from schema.store import Store
 

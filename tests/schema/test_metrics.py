@@ -14,21 +14,13 @@ from msgspec.structs import astuple
 from pipeline.release import staged
 from pipeline.rollup import roll_up
 from pipeline.settings import SiteRules
+from schema.dimensions import DIMENSIONS
 from schema.event import ENGAGEMENT
-from schema.metrics import (
-    DIMENSIONS,
-    MEASURES,
-    METRICS,
-    PEOPLE_BUCKET,
-    RELATIVE_ERROR,
-    VITALS,
-    Measures,
-    Vital,
-    bucket_of,
-    value_of,
-)
+from schema.measures import MEASURES, Measures
+from schema.metrics import METRICS
 from schema.site import Site, day_number
 from schema.store import Store
+from schema.vitals import PEOPLE_BUCKET, RELATIVE_ERROR, VITALS, Vital, bucket_of, value_of
 from tests.conftest import insert, make_event
 
 DAY = dt.date(2045, 4, 5)

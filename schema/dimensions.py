@@ -1,0 +1,206 @@
+"""Every dimension there is, and what follows from it: how it is counted, called, worded, and where a page shows it.
+
+In: nothing. Out: `DIMENSIONS`, `CARDS`. Promises: whoever asks by another name is refused, so no string from outside
+ever reaches SQL as an identifier. docs/metrics.md is held against this list by a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from msgspec import Struct
+
+# visit: a visit has one value, that of its first event. page, hostname, event: a visit may touch several values and is
+# counted once in each. site: no dimension, but the whole.
+Scope = Literal["site", "visit", "page", "hostname", "event"]
+Format = Literal["text", "host", "country", "region", "language", "screen", "device"]
+
+# The value that stands for everything too rare to show.
+OTHER = "(other)"
+# Not a metric of the cell, but its part of the whole site's visitors.
+SHARE = "share"
+
+
+class Dimension(Struct, frozen=True):
+    """A way to split the numbers.
+
+    column: of a raw row, where its values come from; the dimension's own name unless told. parent: the dimension that
+    each of its values belongs to one value of. format: how a page words a value. empty: what it calls the empty value;
+    empty_because: why there may be no other. card: which card of the overview shows it, tab: as which of its tables;
+    table: that table's numbers, metrics or SHARE.
+    """
+
+    name: str
+    label: str
+    definition: str
+    scope: Scope = "visit"
+    column: str = ""
+    parent: str = ""
+    format: Format = "text"
+    empty: str = "(not set)"
+    empty_because: str = ""
+    card: str = ""
+    tab: str = ""
+    table: tuple[str, ...] = ("visitors", SHARE)
+
+    @property
+    def raw(self) -> str:
+        """The column of a raw row that its values come from."""
+        return self.column or self.name
+
+
+_OF_ORIGIN = ("visitors", "bounce_rate", "visit_duration")
+
+# In the order of cards and of their tables.
+_DIMENSIONS = (
+    Dimension(
+        "source",
+        "Source",
+        "Name of where the visit came from.",
+        parent="channel",
+        empty="Direct / None",
+        card="Sources",
+        tab="Sources",
+        table=_OF_ORIGIN,
+    ),
+    Dimension(
+        "channel",
+        "Channel",
+        "Kind of source: search, social, mail, paid …",
+        empty="Direct",
+        card="Sources",
+        tab="Channels",
+        table=_OF_ORIGIN,
+    ),
+    Dimension(
+        "referrer",
+        "Referrer",
+        "Host of the referring page.",
+        parent="source",
+        format="host",
+        empty="Direct / None",
+        card="Sources",
+        tab="Referrers",
+        table=_OF_ORIGIN,
+    ),
+    Dimension(
+        "page",
+        "Page",
+        "Path of a pageview.",
+        scope="page",
+        column="path",
+        card="Pages",
+        tab="Pages",
+        table=("visitors", "pageviews", "bounce_rate", "time_on_page"),
+    ),
+    Dimension(
+        "entry_page",
+        "Entry page",
+        "Path of a visit's first pageview.",
+        column="path",
+        card="Pages",
+        tab="Entry",
+        table=("visitors", "visits", "bounce_rate", "visit_duration"),
+    ),
+    Dimension(
+        "exit_page",
+        "Exit page",
+        "Path of a visit's last pageview.",
+        column="path",
+        card="Pages",
+        tab="Exit",
+        table=("visitors", "visits"),
+    ),
+    Dimension(
+        "hostname",
+        "Hostname",
+        "Host name of the page.",
+        scope="hostname",
+        format="host",
+        card="Pages",
+        tab="Hosts",
+        table=("visitors", "pageviews"),
+    ),
+    Dimension(
+        "country",
+        "Country",
+        "ISO 3166-1 code, from the truncated address or the browser's time zone.",
+        format="country",
+        empty_because="Countries come from a place database (collector.place_database) "
+        "or from the browser's time zone.",
+        card="Places",
+        tab="Countries",
+    ),
+    Dimension(
+        "region",
+        "Region",
+        "ISO 3166-2 code, from the truncated address.",
+        parent="country",
+        format="region",
+        empty_because="Regions need a place database on the server (collector.place_database).",
+        card="Places",
+        tab="Regions",
+    ),
+    Dimension(
+        "language",
+        "Language",
+        "Primary language of the browser.",
+        format="language",
+        card="Places",
+        tab="Languages",
+    ),
+    Dimension(
+        "utm_campaign",
+        "UTM campaign",
+        "Campaign parameter utm_campaign.",
+        card="Campaigns",
+        tab="Campaign",
+        table=_OF_ORIGIN,
+    ),
+    Dimension("utm_source", "UTM source", "Campaign parameter utm_source.", card="Campaigns", tab="Source"),
+    Dimension("utm_medium", "UTM medium", "Campaign parameter utm_medium.", card="Campaigns", tab="Medium"),
+    Dimension("utm_term", "UTM term", "Campaign parameter utm_term.", card="Campaigns", tab="Term"),
+    Dimension("utm_content", "UTM content", "Campaign parameter utm_content.", card="Campaigns", tab="Content"),
+    Dimension(
+        "device",
+        "Device",
+        "Device class: desktop, mobile, tablet, tv.",
+        format="device",
+        card="Devices",
+        tab="Devices",
+    ),
+    Dimension("browser", "Browser", "Browser family.", card="Devices", tab="Browsers"),
+    Dimension("os", "Operating system", "Operating system family.", card="Devices", tab="Systems"),
+    Dimension(
+        "screen",
+        "Screen",
+        "Screen class by width: XS <576, S <768, M <992, L <1440, XL.",
+        format="screen",
+        card="Devices",
+        tab="Screens",
+    ),
+    Dimension(
+        "event",
+        "Event",
+        "Name of the event; pageviews are `pageview`.",
+        scope="event",
+        column="name",
+        card="Goals",
+        tab="Events",
+        table=("visitors", "events"),
+    ),
+)
+DIMENSIONS: dict[str, Dimension] = {dimension.name: dimension for dimension in _DIMENSIONS}
+
+
+def cards_of(dimensions: Iterable[Dimension]) -> dict[str, tuple[str, ...]]:
+    """By title of a card the dimensions that it shows, in their order."""
+    cards: dict[str, tuple[str, ...]] = {}
+    for one in dimensions:
+        if one.card:
+            cards[one.card] = (*cards.get(one.card, ()), one.name)
+    return cards
+
+
+CARDS = cards_of(_DIMENSIONS)

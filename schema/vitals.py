@@ -1,0 +1,53 @@
+"""Every web vital there is, and the histogram that its samples are kept in.
+
+In: nothing. Out: `VITALS`, and which bucket holds which values. Promises: a value read from its bucket is within 2 % of
+the true one.
+"""
+
+from __future__ import annotations
+
+import math
+
+from msgspec import Struct
+
+
+class Vital(Struct, frozen=True):
+    """A web vital. good, poor: Google's thresholds in the vital's own unit (at most good is good, above poor is poor).
+    scale: factor from the unit to the histogram's integer-like range, so that a shift of 0.001 is 1."""
+
+    name: str
+    label: str
+    definition: str
+    good: float
+    poor: float
+    unit: str = "ms"
+    scale: float = 1.0
+
+
+_VITALS = (
+    Vital("lcp", "LCP", "Largest Contentful Paint: when the main content was painted.", 2500, 4000),
+    Vital("inp", "INP", "Interaction to Next Paint: how long the page took to answer.", 200, 500),
+    Vital("cls", "CLS", "Cumulative Layout Shift: how much the page moved.", 0.1, 0.25, "", 1000.0),
+    Vital("fcp", "FCP", "First Contentful Paint: when anything was painted.", 1800, 3000),
+    Vital("ttfb", "TTFB", "Time To First Byte: how long the server took.", 800, 1800),
+)
+VITALS: dict[str, Vital] = {vital.name: vital for vital in _VITALS}
+
+# Histogram bucket i > 0 holds values in (GAMMA^(i-1), GAMMA^i]; its representative 2·GAMMA^i/(GAMMA+1) is within
+# 2 % of every one of them (Masson, Rim, Lee: DDSketch, VLDB 2019). Values of at most 1 (1 ms, a shift of 0.001) are
+# bucket 0.
+RELATIVE_ERROR = 0.02
+GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
+# Carries the number of people of a vital's cell, not samples.
+PEOPLE_BUCKET = -1
+
+
+def bucket_of(vital: Vital, value: float) -> int:
+    """The histogram bucket of a value in the vital's unit."""
+    scaled = value * vital.scale
+    return 0 if scaled <= 1 else math.ceil(math.log(scaled) / math.log(GAMMA))
+
+
+def value_of(vital: Vital, bucket: int) -> float:
+    """The representative value of a bucket, in the vital's unit. Bucket 0 reads as 0."""
+    return 0.0 if bucket == 0 else 2 * GAMMA**bucket / (GAMMA + 1) / vital.scale

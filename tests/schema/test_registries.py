@@ -1,0 +1,77 @@
+"""The registries hold together, and the kept tables are what they say."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from schema.dimensions import CARDS, DIMENSIONS, SHARE, Dimension, Format, Scope
+from schema.event import Event
+from schema.families import FAMILIES, KEY, TABLES, migration
+from schema.measures import MEASURES, OF_CELLS, Measures
+from schema.metrics import METRICS, metrics_of
+from schema.store import Store
+
+
+@pytest.mark.clickhouse
+@pytest.mark.parametrize("table", TABLES)
+def test_a_kept_table_has_the_columns_of_its_family(store: Store, table: str) -> None:
+    there = store.rows(
+        "SELECT name, type, default_expression FROM system.columns "
+        "WHERE database = currentDatabase() AND table = {table:String} ORDER BY position",
+        {"table": table},
+    )
+    found = [(str(name), str(kind), str(default)) for name, kind, default in there]
+    missing = migration(table, found)
+    assert not missing, f"schema/families.py and {table} differ; write this migration:\n" + "\n".join(missing)
+    assert [(column.name, column.type, column.default) for column in TABLES[table]] == found
+
+
+def test_the_migration_that_is_missing_is_told() -> None:
+    columns = [(column.name, column.type, column.default) for column in TABLES["released_cells"]]
+    assert migration("released_cells", columns) == []
+    (added,) = migration("released_cells", [column for column in columns if column[0] != "timed_visits"])
+    assert "ADD COLUMN IF NOT EXISTS timed_visits UInt64 DEFAULT visits AFTER exit_views;" in added
+    assert "tables('released_cells')" in added
+    (changed,) = migration("released_cells", [(n, "UInt8" if n == "visits" else kind, d) for n, kind, d in columns])
+    assert "MODIFY COLUMN visits UInt64;" in changed
+    (gone,) = migration("released_cells", [*columns, ("former", "UInt64", "")])
+    assert "DROP COLUMN IF EXISTS former;" in gone
+    assert len(migration("released_cells", columns[::-1])) == len(columns)
+
+
+def test_a_family_has_its_key_its_own_keys_and_its_measures() -> None:
+    for family in FAMILIES.values():
+        assert family.columns == tuple(column.name for column in family.released)
+        assert family.columns[: len(KEY)] == KEY
+        assert len(set(family.columns)) == len(family.columns)
+        assert set(family.dimensions) <= {"", *DIMENSIONS}
+    assert FAMILIES["cells"].measure_names == MEASURES == Measures.__struct_fields__
+
+
+def test_a_dimension_is_over_a_column_of_a_raw_row() -> None:
+    for name, one in DIMENSIONS.items():
+        assert one.raw in Event.__struct_fields__, name
+        assert not one.parent or one.parent in DIMENSIONS
+        assert one.scope in get_args(Scope)
+        assert one.format in get_args(Format)
+
+
+def test_every_dimension_stands_on_one_card_with_numbers_that_fit_it() -> None:
+    assert sorted(name for names in CARDS.values() for name in names) == sorted(DIMENSIONS)
+    for name, one in DIMENSIONS.items():
+        assert one.tab, name
+        assert one.table[0] == "visitors"
+        # Of an exit page there are no entries, and so on: a table may leave out what fits, but shows nothing else.
+        assert set(one.table) <= {SHARE, *metrics_of(one.scope)}, name
+    without = Dimension("city", "City", "Of the place.")
+    assert without.raw == "city"
+
+
+def test_a_metric_is_made_of_measures() -> None:
+    for name, metric in METRICS.items():
+        assert metric.upper in MEASURES, name
+        assert not metric.lower or metric.lower in MEASURES
+        assert metric.is_count == (name in MEASURES)
+    assert [one.name for one in OF_CELLS if one.label] == [name for name, metric in METRICS.items() if metric.is_count]
