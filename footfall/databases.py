@@ -10,8 +10,8 @@ from pathlib import Path
 from collector.enrich.asn import Datacenters
 from collector.enrich.geo import Places
 
+from .errors import CannotStart
 from .settings import Settings
-from .supervisor.process import CannotStart
 
 
 def places_of(settings: Settings) -> Places:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from pipeline.spool_file import fsync_directory
 
-from .control.engine import CannotDo
+from .errors import CannotDo
 
 PARTIAL = ".partial"
 

@@ -22,7 +22,7 @@ from collector.wire.values import Beacon, bounded, clean
 from dashboards.engineers import Compare, Compared, Sent
 from schema.event import PAGEVIEW
 
-from .control.engine import CannotDo
+from .errors import CannotDo
 from .settings import Settings, SiteSettings
 from .tables import table, text_of
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, field, structs
 
-from ..control.engine import CannotDo
+from ..errors import CannotDo
 from ..new_file import new_file
 from ..supervisor.stamp import Stamp, refuse_newer_stamp
 

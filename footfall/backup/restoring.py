@@ -31,7 +31,8 @@ from schema.families import FAMILIES
 from schema.migrate import migrate
 from schema.store import RowsRefused, Store
 
-from ..control.engine import CannotDo, open_store
+from ..control.engine import open_store
+from ..errors import CannotDo
 from ..settings import Settings
 from ..supervisor.paths import former_sites, key_journal, token_file
 from ..supervisor.stamp import write_stamp

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import structs
 
 from ..canary.journey import run
-from ..control.engine import CannotDo
+from ..errors import CannotDo
 from ..settings import SettingsError
 from .options import json_option, prepare
 

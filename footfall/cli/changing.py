@@ -15,8 +15,9 @@ from schema.migrate import USERS, create_users, migrate
 from schema.site import local_day
 
 from .. import demo, tables
-from ..control.engine import CannotDo, open_store, opened
+from ..control.engine import open_store, opened
 from ..databases import places_of
+from ..errors import CannotDo
 from ..importing import intake
 from ..supervisor.stamp import write_stamp
 from .options import Load, common, json_option

@@ -15,8 +15,9 @@ from collector.outcome import Reason
 from collector.wire.access_log.lines import STDIN
 
 from .. import tables
-from ..control.engine import CannotDo, opened
+from ..control.engine import opened
 from ..databases import places_of
+from ..errors import CannotDo
 from ..importing.access_log import LogOptions, check_readable, import_access_log
 from .options import Load, common, json_option, prepare
 

@@ -18,7 +18,7 @@ from collector.keys.keeper import KeyRoom, in_ram, iso_day, keeper_of, list_keys
 from collector.keys.server import AlreadyEnrolled, certificate, read_fetches
 from schema.host import in_url
 
-from ..control.engine import CannotDo
+from ..errors import CannotDo
 from ..roles.key_service import certificate_file, enrolments, fetches_file, hand_out_keys, listen_address
 from ..settings import Settings
 from ..supervisor.listening import url_of

@@ -21,8 +21,8 @@ from collector.settings import PRESETS
 from collector.wire.access_log.lines import STDIN
 from collector.wire.access_log.reader import Log, Reading
 
-from ..control.engine import CannotDo
 from ..databases import places_of
+from ..errors import CannotDo
 from ..importing.access_log import check_readable
 from ..importing.intake import rules_of
 from ..lab import page, report, sample, trial

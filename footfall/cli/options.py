@@ -14,7 +14,7 @@ from typing import Any
 import click
 import msgspec
 
-from ..control.engine import CannotDo
+from ..errors import CannotDo
 from ..settings import Settings, load
 from ..supervisor.expected import EXPECTED, line_of
 from ..supervisor.process import harden, set_up_logs

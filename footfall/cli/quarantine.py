@@ -15,7 +15,7 @@ import msgspec
 
 from pipeline.quarantine import Held, Quarantine
 
-from ..control.engine import CannotDo
+from ..errors import CannotDo
 from ..settings import Settings
 from ..supervisor.stamp import refuse_newer
 from .options import Load, common, json_option

@@ -14,7 +14,8 @@ import msgspec
 from collector.tokens import Tokens
 from schema.host import site_name
 
-from ..control.engine import CannotDo, ad_hoc_site, control_path
+from ..control.engine import ad_hoc_site, control_path
+from ..errors import CannotDo
 from ..settings import Settings
 from ..supervisor.paths import token_file
 from ..supervisor.stamp import refuse_newer

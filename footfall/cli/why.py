@@ -14,7 +14,8 @@ import msgspec
 from collector.insight.why import Entry
 from schema.host import site_name
 
-from ..control.engine import CannotDo, control_path, opened
+from ..control.engine import control_path, opened
+from ..errors import CannotDo
 from ..health import missing
 from ..settings import Settings, SiteSettings
 from ..supervisor.paths import key_directory

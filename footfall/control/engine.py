@@ -43,6 +43,7 @@ from schema.migrate import migrate, pending
 from schema.site import Site
 from schema.store import Store, StoreDown, StoreError
 
+from ..errors import CannotDo
 from ..health.finding import Finding
 from ..health.outcomes import outcomes
 from ..health.stored import of_store
@@ -59,10 +60,6 @@ if TYPE_CHECKING:
 
 # An engine that starts anew takes seconds, after a fatal signal on a busy machine many of them.
 _STARTS_WITHIN_S = 30.0
-
-
-class CannotDo(Exception):
-    """The request makes no sense; the text says why."""
 
 
 class StatsRequest(Struct, frozen=True):

@@ -17,7 +17,8 @@ from msgspec import Struct
 from schema.migrate import WrittenByNewer
 from schema.store import StoreError
 
-from ..control.engine import CannotDo, Engine, Remote, control_path, open_store, refuse_older
+from ..control.engine import Engine, Remote, control_path, open_store, refuse_older
+from ..errors import CannotDo
 from ..settings import Settings
 from ..supervisor.heartbeat import Sign, read_signs
 from ..supervisor.locks import PARTS, is_held

@@ -17,13 +17,13 @@ from collector.keys.keeper import KeyFile
 from collector.keys.server import Enrolments, Fetches, KeyService, certificate
 from schema.host import listening_host
 
+from ..errors import CannotStart
 from ..settings import Settings
 from ..supervisor.channel import followers
 from ..supervisor.heartbeat import Signs
 from ..supervisor.listening import listen
 from ..supervisor.parent import House
 from ..supervisor.paths import key_directory
-from ..supervisor.process import CannotStart
 
 # A collector needs one request in 20 s.
 _CONNECTIONS = 200

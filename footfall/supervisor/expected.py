@@ -15,9 +15,8 @@ from pipeline.spool_file import SpoolTaken
 from schema.migrate import MigrationChanged, WrittenByNewer
 from schema.store import StoreDown, StoreError, StoreRefuses
 
-from ..control.engine import CannotDo
+from ..errors import CannotDo, CannotStart
 from ..settings import SettingsError
-from .process import CannotStart
 from .stamp import StampUnreadable
 
 EXPECTED = (

@@ -12,7 +12,7 @@ import socket
 
 from schema.host import in_url
 
-from .process import CannotStart
+from ..errors import CannotStart
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 

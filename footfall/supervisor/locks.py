@@ -12,7 +12,7 @@ import os
 import time
 from pathlib import Path
 
-from .process import CannotStart
+from ..errors import CannotStart
 
 PARTS = ("up", "collector", "pipeline", "dashboards", "keys")
 # Whoever looks whether the lock is held holds it for a moment.

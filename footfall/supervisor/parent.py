@@ -27,6 +27,7 @@ from schema.dsn import name_of
 from schema.lasting import Lasting, kind_and_place
 from schema.site import Site
 
+from ..errors import CannotStart
 from ..settings import Settings, needs_restart
 from ..version import PROGRAM, commit
 from .channel import Ear
@@ -36,7 +37,6 @@ from .listening import answers, url_of
 from .locks import take
 from .parent_heartbeat import ParentSign
 from .paths import key_directory, key_journal, with_absolute_paths
-from .process import CannotStart
 from .stamp import refuse_newer, write_stamp
 
 log = structlog.get_logger("serve")

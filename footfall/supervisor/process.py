@@ -30,10 +30,6 @@ _PR_SET_DUMPABLE = 4
 _END_WITHIN_S = 10.0
 
 
-class CannotStart(Exception):
-    """Something is in the way; the text names it and the remedy."""
-
-
 def harden() -> None:
     """No core dump may hold an address or a key. A piped core pattern ignores the limit, so both are needed (H2)."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

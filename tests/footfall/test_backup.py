@@ -17,7 +17,8 @@ import pytest
 
 from dashboards.access import Accounts
 from footfall.backup.archive import CONTENTS, Archive
-from footfall.control.engine import CannotDo, Remote, StatsRequest
+from footfall.errors import CannotDo
+from footfall.control.engine import Remote, StatsRequest
 from schema.dimensions import DIMENSIONS
 from schema.migrate import WrittenByNewer
 from tests.house import AGENT, Running, footfall, running

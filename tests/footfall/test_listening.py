@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from footfall.errors import CannotStart
 from footfall.roles.key_service import listen_address
 from footfall.settings import Settings, SettingsError, load
 from footfall.supervisor.listening import listen, url_at, url_of
-from footfall.supervisor.process import CannotStart
 from schema.host import listening_host, web_address
 from tests.house import footfall, running
 
