@@ -17,7 +17,7 @@ from schema.dimensions import DIMENSIONS
 from schema.families import FAMILIES
 from schema.metrics import METRICS
 
-from .control.engine import House
+from .control.house import House
 from .new_file import new_file
 
 FORMATS = ("csv", "jsonl")

@@ -31,7 +31,7 @@ from schema.families import FAMILIES
 from schema.migrate import migrate
 from schema.store import RowsRefused, Store
 
-from ..control.engine import open_store
+from ..data_directory import open_store
 from ..errors import CannotDo
 from ..settings import Settings
 from ..supervisor.paths import former_sites, key_journal, token_file

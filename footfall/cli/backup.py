@@ -17,7 +17,7 @@ import msgspec
 from ..backup.archive import Archive
 from ..backup.making import plain
 from ..backup.restoring import restore as restore_
-from ..control.engine import opened
+from ..control.opening import opened
 from ..new_file import PARTIAL
 from ..tables import counted
 from .options import Load, common, json_option

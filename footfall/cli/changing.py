@@ -15,7 +15,8 @@ from schema.migrate import USERS, create_users, migrate
 from schema.site import local_day
 
 from .. import demo, tables
-from ..control.engine import open_store, opened
+from ..control.opening import opened
+from ..data_directory import open_store
 from ..databases import places_of
 from ..errors import CannotDo
 from ..importing import intake

@@ -19,9 +19,9 @@ from msgspec import structs
 from collector.edge.tracker_scripts import script_of
 from collector.enrich.site_filter import gate_of
 
+from ..control.checkup import look
 from ..health import missing
 from ..health.finding import BAD, EXIT_CODES, NOTE, OK, WARNING, Finding, as_lines, as_one_line, worst
-from ..health.look import look
 from ..settings import Settings, SiteSettings
 from ..supervisor.listening import url_at
 from ..supervisor.stamp import refuse_newer

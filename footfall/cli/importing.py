@@ -15,7 +15,7 @@ from collector.outcome import Reason
 from collector.wire.access_log.lines import STDIN
 
 from .. import tables
-from ..control.engine import opened
+from ..control.opening import opened
 from ..databases import places_of
 from ..errors import CannotDo
 from ..importing.access_log import LogOptions, check_readable, import_access_log

@@ -17,7 +17,8 @@ from schema.event import PAGEVIEW
 from schema.site import local_day
 
 from .. import preview, tables
-from ..control.engine import StatsRequest, iso_date, opened
+from ..control.house import StatsRequest, iso_date
+from ..control.opening import opened
 from ..databases import places_of
 from ..importing import intake
 from ..settings import describe

@@ -15,13 +15,15 @@ from msgspec import structs
 
 from schema.host import bare_host, site_name
 
-from ..control.engine import accounts, control_path, opened
+from ..control.opening import opened
+from ..data_directory import accounts
 from ..errors import CannotStart
 from ..roles.key_service import hand_out_keys
 from ..settings import Settings
 from ..supervisor.listening import listen, url_at, url_of
 from ..supervisor.locks import is_held, running_there
 from ..supervisor.parent import House, public_url
+from ..supervisor.paths import control_path
 from .options import Load, common, prepare
 
 # More would push what has to be seen off the screen.

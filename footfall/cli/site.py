@@ -16,7 +16,8 @@ from collector.tokens import Tokens
 from pipeline.former import forget, last_declared
 from pipeline.quarantine import Quarantine
 
-from ..control.engine import House, opened_for_changes
+from ..control.house import House
+from ..control.opening import opened_for_changes
 from ..errors import CannotDo
 from ..site_export import FORMATS, export
 from ..supervisor.paths import former_sites, token_file

@@ -12,7 +12,7 @@ from typing import Any
 import click
 import msgspec
 
-from ..control.engine import opened_for_changes
+from ..control.opening import opened_for_changes
 from .options import Load, agreed, common, json_option, listed
 
 

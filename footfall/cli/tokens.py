@@ -14,10 +14,10 @@ import msgspec
 from collector.tokens import Tokens
 from schema.host import site_name
 
-from ..control.engine import ad_hoc_site, control_path
+from ..control.house import ad_hoc_site
 from ..errors import CannotDo
 from ..settings import Settings
-from ..supervisor.paths import token_file
+from ..supervisor.paths import control_path, token_file
 from ..supervisor.stamp import refuse_newer
 from .options import Load, common, json_option
 from .why import settings_in_force, site_named

@@ -14,11 +14,11 @@ import msgspec
 from collector.insight.why import Entry
 from schema.host import site_name
 
-from ..control.engine import control_path, opened
+from ..control.opening import opened
 from ..errors import CannotDo
 from ..health import missing
 from ..settings import Settings, SiteSettings
-from ..supervisor.paths import key_directory
+from ..supervisor.paths import control_path, key_directory
 from .options import Load, common, json_option
 
 

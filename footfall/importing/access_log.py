@@ -18,7 +18,7 @@ from collector.wire.access_log.lines import STDIN
 from collector.wire.access_log.reader import Log, Reading
 from collector.wire.access_log.verdict import Crowd, behind_proxies, of_other_hosts, unreadable, without_agents
 
-from ..control.engine import House
+from ..control.house import House
 from ..errors import CannotDo
 from .intake import Sent, Summary, is_declared, rules_of, run
 

@@ -22,7 +22,7 @@ from schema.event import Event
 from schema.host import site_name
 from schema.site import LocalDay, local_day
 
-from ..control.engine import House, ad_hoc_site
+from ..control.house import House, ad_hoc_site
 from ..databases import datacenters_of
 from ..errors import CannotDo
 from ..settings import Settings

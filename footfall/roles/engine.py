@@ -222,13 +222,17 @@ def run_engine(settings: Settings, name: str, dashboards: socket.socket | None, 
     from schema.store import Store
 
     from ..backup.restoring import restored
-    from ..control.engine import Engine, accounts, control_app, control_path
+    from ..control.app import control_app
+    from ..control.engine import Engine
     from ..control.sites import sites_with_data, undeclared_shown
     from ..control.unix_http import short_path
+    from ..data_directory import accounts
     from ..health.missing import teller
     from ..health.page import teller as health_teller
+    from ..health.stored import of_server
     from ..networks import networks
     from ..preview import comparer
+    from ..supervisor.paths import control_path
 
     jobs = Jobs()
 
@@ -294,7 +298,11 @@ def run_engine(settings: Settings, name: str, dashboards: socket.socket | None, 
                 teller(settings, reading),
                 networks(settings),
                 lambda: [one.site for one in undeclared_shown(engine.settings, reading)],
-                health_teller(engine, reading, parts),
+                health_teller(
+                    lambda: engine.settings,
+                    # With the rights of the dashboards alone it may only be asked whether it is there.
+                    engine.health if "pipeline" in parts else lambda: [of_server(reading)],
+                ),
             )
             uvicorn.Server(
                 uvicorn.Config(

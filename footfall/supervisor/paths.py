@@ -73,3 +73,8 @@ def token_file(settings: Settings) -> Path:
 def former_sites(settings: Settings) -> Path:
     """Which sites were ever set up here, and the rules that held for them last."""
     return settings.directory / "sites.json"
+
+
+def control_path(settings: Settings) -> Path:
+    """The socket at which commands reach the Footfall that runs there."""
+    return settings.directory / "control.sock"

@@ -17,8 +17,9 @@ import pytest
 
 from dashboards.access import Accounts
 from footfall.backup.archive import CONTENTS, Archive
+from footfall.control.house import StatsRequest
+from footfall.control.remote import Remote
 from footfall.errors import CannotDo
-from footfall.control.engine import Remote, StatsRequest
 from schema.dimensions import DIMENSIONS
 from schema.migrate import WrittenByNewer
 from tests.house import AGENT, Running, footfall, running

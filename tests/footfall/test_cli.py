@@ -15,7 +15,7 @@ import pytest
 from msgspec import structs
 
 from footfall import tables
-from footfall.control import engine
+from footfall.control import opening
 from footfall.health.stored import of_watermarks
 from footfall.importing.intake import Summary
 from footfall.settings import Settings
@@ -173,10 +173,10 @@ def test_a_command_waits_for_an_engine_that_is_starting_and_never_opens_the_stor
 ) -> None:
     settings = structs.replace(Settings(), data=str(data))
     (data / "clickhouse").mkdir(parents=True)
-    monkeypatch.setattr(engine, "_STARTS_WITHIN_S", 0.5)
+    monkeypatch.setattr(opening, "_STARTS_WITHIN_S", 0.5)
     with open(data / "up.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(engine.CannotDo, match="its engine has not answered"), engine.opened(settings):
+        with pytest.raises(opening.CannotDo, match="its engine has not answered"), opening.opened(settings):
             pass
         assert not list((data / "clickhouse").iterdir())
     monkeypatch.undo()

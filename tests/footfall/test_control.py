@@ -12,7 +12,8 @@ import msgspec
 import pytest
 from msgspec import structs
 
-from footfall.control.engine import Engine, control_app
+from footfall.control.app import control_app
+from footfall.control.engine import Engine
 from footfall.settings import SiteSettings, load
 from schema.event import Event
 from schema.store import Store

@@ -12,9 +12,9 @@ import pytest
 from msgspec import structs
 
 from collector.outcome import Reason
+from footfall.control.checkup import look
 from footfall.health import machine, processes
 from footfall.health.finding import BAD, NOTE, OK, WARNING, Finding, as_one_line, worst
-from footfall.health.look import look
 from footfall.health.refusals import Refusals
 from footfall.health.stored import of_days
 from footfall.settings import Settings

@@ -15,7 +15,8 @@ from msgspec import structs
 
 from dashboards.period import Period
 from dashboards.report import Reports
-from footfall.control.engine import Engine, StatsRequest
+from footfall.control.engine import Engine
+from footfall.control.house import StatsRequest
 from footfall.health.missing import teller
 from footfall.settings import Settings, SiteSettings
 from pipeline.imports import Import, abandon_all

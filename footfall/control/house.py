@@ -1,0 +1,91 @@
+"""What a command may ask: the methods that `Engine` and `Remote` have in common, and what is asked with.
+
+In: nothing. Out: the protocol, the arguments, and their checks. Promises: an argument that makes no sense is refused
+by its value, before anything is asked.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, Protocol
+
+import msgspec
+from msgspec import Struct, structs
+
+from pipeline.enrolled import Enrolled, named
+from schema.host import site_name
+from schema.site import Site
+
+from ..errors import CannotDo
+from ..settings import Settings, SiteSettings
+
+
+class StatsRequest(Struct, frozen=True):
+    """first, last: ISO dates, both included. filters: texts such as `page==/pricing`."""
+
+    site: str
+    first: str
+    last: str
+    by: str = ""
+    filters: tuple[str, ...] = ()
+    limit: int = 1000
+
+
+class ImportEnd(Struct, frozen=True):
+    """That everything of an import has been handed over."""
+
+    run: str
+    origin: str
+
+
+class House(Protocol):
+    """What `Engine` and `Remote` have in common."""
+
+    @property
+    def settings(self) -> Settings: ...
+    def stats(self, request: StatsRequest) -> dict[str, Any]: ...
+    def import_begin(self, site: Site) -> str: ...
+    def import_add(self, run: str, rows: list[list[Any]]) -> None: ...
+    def import_finish(self, run: str, origin: str) -> dict[str, Any]: ...
+    def import_preview(self, run: str) -> dict[str, Any]: ...
+    def import_abandon(self, run: str) -> None: ...
+    def import_runs(self) -> list[dict[str, Any]]: ...
+    def import_undo(self, run: str) -> dict[str, Any]: ...
+    def backup(self, path: str) -> dict[str, Any]: ...
+    def status(self) -> dict[str, Any]: ...
+    def spools(self) -> list[dict[str, Any]]: ...
+    def spools_of(self, host: str) -> list[dict[str, Any]]: ...
+    def spools_forget(self, spools: list[str]) -> None: ...
+    def sites(self) -> list[dict[str, Any]]: ...
+    def site_data(self, key: str) -> dict[str, Any]: ...
+    def site_remove(self, key: str) -> dict[str, Any]: ...
+    def site_months(self, key: str) -> list[str]: ...
+    def site_rows(self, key: str, family: str, month: str) -> list[dict[str, Any]]: ...
+
+
+def spools_of(found: list[dict[str, Any]], host: str) -> list[dict[str, Any]]:
+    """Those of a host, none of which reports. Raises CannotDo."""
+    mine = [structs.asdict(one) for one in named([Enrolled(**one) for one in found], host)]
+    if not mine:
+        there = ", ".join(one["spool"] for one in found) or "none"
+        raise CannotDo(f"host {host!r}: no spool of it has ever reported; there are {there}")
+    reporting = [one["spool"] for one in mine if one["reports"]]
+    if reporting:
+        raise CannotDo(f"host {host!r}: {', '.join(reporting)} has reported within a minute; stop its collector first")
+    return mine
+
+
+def ad_hoc_site(name: str) -> SiteSettings:
+    """A site that no settings file names, with every default. Raises CannotDo for an impossible name."""
+    try:
+        return msgspec.convert({"key": site_name(name)}, SiteSettings)
+    except msgspec.ValidationError:
+        raise CannotDo(f"site {name!r}: a site is named by letters, digits, '.', '_' and '-'") from None
+
+
+def iso_date(text: str) -> dt.date:
+    """A date as a person or a script writes it. Raises CannotDo."""
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise CannotDo(f"date {text!r}: write YYYY-MM-DD") from None

@@ -1,0 +1,91 @@
+"""Who answers a command: the Footfall that runs on the data directory, or else the store itself.
+
+In: settings. Out: what may be asked. Promises: who only looks makes nothing and migrates nothing; an embedded store is
+never opened beside a process that holds it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+from pipeline.imports import abandon_all
+from schema.migrate import migrate
+from schema.store import StoreError
+
+from ..data_directory import open_store, refuse_older
+from ..errors import CannotDo
+from ..settings import Settings
+from ..supervisor.locks import is_held
+from ..supervisor.paths import control_path
+from ..supervisor.stamp import refuse_newer, write_stamp
+from .engine import Engine
+from .house import House
+from .remote import Remote
+
+# An engine that starts anew takes seconds, after a fatal signal on a busy machine many of them.
+_STARTS_WITHIN_S = 30.0
+
+
+@contextlib.contextmanager
+def opened(settings: Settings, make: bool = False) -> Iterator[House]:
+    """The running instance of this data directory, or else the store itself. make: also where there is none yet, or
+    only one of an older version; who only looks changes nothing. Raises CannotDo."""
+    refuse_newer(settings.directory)
+    running = _running(settings)
+    if running is not None:
+        yield running
+        return
+    store = open_store(settings, make)
+    try:
+        if make:
+            migrate(store)
+            if settings.directory.is_dir():
+                write_stamp(settings.directory)
+            if store.embedded:  # nobody else holds it, so nobody is importing
+                abandon_all(store)
+        else:
+            refuse_older(settings, store)
+        yield Engine(settings, store, live=False)
+    finally:
+        store.close()
+
+
+@contextlib.contextmanager
+def opened_for_changes(settings: Settings) -> Iterator[House]:
+    """The same for what only an administrator of a server may do: not by the running part, whose user may not, but by
+    the user that this command's own `store.dsn` names."""
+    if settings.dsn.startswith("chdb:"):
+        with opened(settings) as house:
+            yield house
+        return
+    store = open_store(settings)
+    try:
+        yield Engine(settings, store, live=False)
+    except StoreError as problem:
+        if "ACCESS_DENIED" in str(problem) or "privileges" in str(problem):
+            raise CannotDo(
+                f"{store.name}: its user may not do that; give the DSN of an administrator in FOOTFALL_STORE_DSN"
+            ) from None
+        raise
+    finally:
+        store.close()
+
+
+def _running(settings: Settings) -> Remote | None:
+    """The running instance, waited for while it starts: its engine may be on its way up, and a command that opened the
+    store before it would be in its way. Raises CannotDo where it does not come."""
+    path, deadline = control_path(settings), time.monotonic() + _STARTS_WITHIN_S
+    while True:
+        if path.exists():
+            with contextlib.suppress(ConnectionRefusedError, FileNotFoundError):
+                return Remote(path)
+        if not (settings.dsn.startswith("chdb:") and is_held(settings.directory, "up")):
+            return None
+        if time.monotonic() >= deadline:
+            raise CannotDo(
+                f"data = {str(settings.directory)!r}: Footfall is running there, but its engine has not answered for "
+                f"{_STARTS_WITHIN_S:.0f} s; its log says why"
+            )
+        time.sleep(0.2)

@@ -1,0 +1,62 @@
+"""Opens what is in a data directory: the store, and the accounts.
+
+In: settings. Out: open databases, whose caller closes them. Promises: what a newer Footfall has written is not opened;
+what is in the way is told with what to do.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dashboards.access import Accounts
+from schema.migrate import pending
+from schema.store import Store, StoreDown
+
+from .errors import CannotDo
+from .settings import Settings
+from .supervisor.locks import is_held
+from .supervisor.stamp import refuse_newer
+
+
+def refuse_older(settings: Settings, store: Store) -> None:
+    """Raises CannotDo where the store waits for migrations."""
+    waiting = pending(store)
+    if waiting:
+        raise CannotDo(
+            f"data = {str(settings.directory)!r}: the store is of an older Footfall, {waiting[0]} is not applied; "
+            "start `footfall up` once, or run `footfall migrate`"
+        )
+
+
+def open_store(settings: Settings, make: bool = False) -> Store:
+    """The store, for this process alone if it is embedded. Raises CannotDo where a running house holds it, or, unless
+    it is to be made, where there is none, and WrittenByNewer."""
+    refuse_newer(settings.directory)
+    embedded, directory = settings.dsn.startswith("chdb:"), str(settings.directory)
+    if embedded and not make and not Path(urlsplit(settings.dsn).path).exists():
+        raise CannotDo(f"data = {directory!r}: there is nothing there yet; name another --data, or run `footfall up`")
+    try:
+        return Store(settings.dsn, settings.store.cluster)
+    except StoreDown:
+        if embedded and is_held(settings.directory, "up"):
+            raise CannotDo(
+                f"data = {directory!r}: Footfall is running there and holds the store; stop it, or try again if it "
+                "has just been started"
+            ) from None
+        raise
+
+
+def accounts(settings: Settings) -> Accounts:
+    """The people who may sign in. Raises WrittenByNewer, CannotDo."""
+    refuse_newer(settings.directory)
+    path = settings.directory / "accounts.sqlite"
+    try:
+        return Accounts(path, settings.dashboards.session_days)
+    except sqlite3.OperationalError as problem:
+        raise CannotDo(f"{path}: cannot be opened: {problem}; give this user the rights, or make room") from None
+    except sqlite3.DatabaseError as problem:
+        raise CannotDo(
+            f"{path}: cannot be read: {problem}; restore it from a backup, or move it away: accounts are then made anew"
+        ) from None
