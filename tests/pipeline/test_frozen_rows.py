@@ -12,6 +12,7 @@ writes both anew.
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import hashlib
 import lzma
@@ -66,21 +67,29 @@ _RUN = "0123456789abcdef"
 Rows = dict[str, str]  # "site day table" → its rows as sorted TSV
 
 
-def rows_of(store: Store, which: str, moment: str = "") -> Rows:
-    """The rows of every site of the input in the tables whose names begin so. moment: of an open day, when."""
-    found: Rows = {}
+def rows_of_day(store: Store, site: str, day: dt.date | str, which: str) -> dict[str, str]:
+    """A site's rows of one day (of `months*`: of the month that begins then), by table. which: how its name begins."""
+    found = {}
     for table, columns in _COLUMNS.items():
-        if not table.startswith(which):
-            continue
-        when = "month" if table.startswith("months") else "day"
-        for site, day in store.rows(
-            f"SELECT DISTINCT site, toString({when}) FROM {table} WHERE startsWith(site, 'frozen-') ORDER BY ALL"
-        ):
-            given = {"site": site, "day": day}
+        if table.startswith(which):
+            when = "month" if table.startswith("months") else "day"
             mine = f"{table} WHERE site = {{site:String}} AND {when} = {{day:Date}}"
-            text = store.text(f"SELECT {columns} FROM {mine} ORDER BY ALL FORMAT TSV", given).decode()
-            found[f"{site} {day} {table}{moment}"] = text
+            text = store.text(f"SELECT {columns} FROM {mine} ORDER BY ALL FORMAT TSV", {"site": site, "day": day})
+            found[table] = text.decode()
     return found
+
+
+def rows_of(store: Store, which: str, moment: str = "") -> Rows:
+    """The same of every site and day of the input. moment: of an open day, when."""
+    days = {(case.site.key, day) for case in CASES for day in case.days}
+    if which == "months":
+        days = {(site, day.replace(day=1)) for site, day in days}
+    return {
+        f"{site} {day} {table}{moment}": text
+        for site, day in sorted(days)
+        for table, text in rows_of_day(store, site, day, which).items()
+        if text
+    }
 
 
 def made(store: Store) -> Rows:
