@@ -1,7 +1,11 @@
-"""Every way a beacon can end: the closed list that is counted, told to the sender, and documented."""
+"""Every way a beacon can end: the closed list that is counted, reported to the sender, and documented.
+
+In: what became of each beacon. Out: what a sender may know of it. Promises: no text holds anything of what was sent.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
 
@@ -89,3 +93,43 @@ _STATUS = {
     Reason.SPOOL: 503,
     Reason.FAILED: 500,
 }
+
+
+class Refused(Exception):
+    """What was sent cannot be taken. field: what of it; message: why, and nothing of what was sent."""
+
+    def __init__(self, reason: Reason, field: str, message: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.field = field
+        self.message = message
+
+
+# What became of one beacon: a reason for each site it was meant for, or why it was not even one.
+Outcome = tuple[Reason, ...] | Refused
+# What becomes of almost every request: one beacon, for one site, on disk.
+TAKEN: Sequence[Outcome] = [(Reason.ACCEPTED,)]
+
+
+def told(outcomes: Sequence[Outcome]) -> list[Reason]:
+    """The reasons that a sender may be told, one for each beacon and site that did not become an event."""
+    return [reason for reason in reasons_in(outcomes) if reason is not Reason.ACCEPTED and not reason.is_silent]
+
+
+def first_refusal(outcomes: Sequence[Outcome]) -> Refused | None:
+    """Why nothing at all was taken, where the sender can mend it."""
+    if any(isinstance(outcome, tuple) and Reason.BAD_URL not in outcome for outcome in outcomes):
+        return None
+    for outcome in outcomes:
+        if isinstance(outcome, Refused):
+            return outcome
+    return Refused(Reason.BAD_URL, "url", "is not a URL of a web page")
+
+
+def reasons_in(outcomes: Sequence[Outcome]) -> Iterator[Reason]:
+    """What became of each beacon at each site."""
+    for outcome in outcomes:
+        if isinstance(outcome, Refused):
+            yield outcome.reason
+        else:
+            yield from outcome

@@ -16,7 +16,6 @@ from schema.event import PAGEVIEW, Erasure, Event
 from schema.host import site_name
 from schema.site import LocalDay, local_day
 
-from .edge.own_pages import OwnPages
 from .enrich.asn import NO_DATACENTERS, Datacenters
 from .enrich.geo import Places
 from .enrich.page import Page
@@ -25,24 +24,11 @@ from .insight.sharing import Sharing
 from .insight.why import Why
 from .keys.keeper import NoKey
 from .limits.new_visitors import NewVisitors
-from .outcome import Reason
+from .model import Arrival, Beacon, Client, Draft, KeySource, RateLimit, Rules
+from .outcome import Outcome, Reason, Refused
 from .privacy.address import Proxies
 from .privacy.visitor_id import network_number
-from .steps import (
-    MINUTE_S,
-    Client,
-    Draft,
-    KeySource,
-    RateLimit,
-    Rules,
-    anonymize,
-    drop_bad_url,
-    drop_throttled,
-    erasure_of,
-    put_network,
-)
-from .wire.base import Arrival, Outcome
-from .wire.values import Beacon, Refused
+from .steps import MINUTE_S, anonymize, drop_bad_url, drop_throttled, erasure_of, put_network
 
 _DAY_S = 86_400
 # What ends the host and port of a URL.
@@ -72,7 +58,6 @@ class Collector:
         why: Why | None = None,
         new_visitors: NewVisitors | None = None,
         objections: RateLimit | None = None,
-        public_url: str = "",
         sharing: Sharing | None = None,
         on_refusal: Callable[[Reason], None] = lambda _: None,
     ) -> None:
@@ -88,7 +73,6 @@ class Collector:
         self._why = why
         self._new_visitors = new_visitors
         self._objections = objections
-        self.own_pages = OwnPages(public_url, lambda page: any(one.gate.knows_origin(page) for one in rules.values()))
         self._sharing = sharing
         self._on_refusal = on_refusal
         self._days: dict[str, LocalDay] = {}
@@ -165,6 +149,10 @@ class Collector:
             await self.spool.append((), erasures)
         for erasure in erasures:
             self.count(erasure.site, Reason.WITHDRAWN, erasure.day * _DAY_S)
+
+    def knows_origin(self, origin: str) -> bool:
+        """Whether pages of that origin are those of one of the sites."""
+        return any(rules.gate.knows_origin(origin) for rules in self.rules.values())
 
     def admits(self, rules: Rules, client: Client) -> bool:
         """Whether its network may send one more to the site now: it is counted as a beacon is. Raises NoKey."""

@@ -8,117 +8,23 @@ the visitor's signals are decided before the address is read into anything.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
-
-from msgspec import Struct
 
 from schema.event import NO_SCROLL, NOT_MEASURED, Erasure, Event
-from schema.site import LocalDay, Site
 
-from .enrich.asn import NO_DATACENTERS, Datacenters
-from .enrich.client_hints import NO_HINTS, Hints, refined
-from .enrich.device import Device, device_of, language_of, screen_class
-from .enrich.geo import Place, Places
-from .enrich.page import BadUrl, Page, parse_page
-from .enrich.referrer import WhereFrom, where_from
+from .enrich.client_hints import refined
+from .enrich.device import device_of, language_of, screen_class
+from .enrich.geo import Place
+from .enrich.page import BadUrl, parse_page
+from .enrich.referrer import where_from
 from .enrich.referrer_spam import is_spam
-from .enrich.site_filter import OPEN, Gate
-from .limits.new_visitors import NewVisitors
+from .model import MAX_NAME, Draft
 from .outcome import Reason
 from .privacy.address import is_nobodys, truncate
 from .privacy.scrub import is_secret, scrub, scrub_host
-from .privacy.untrusted_proxy import Unbelieved
-from .privacy.visitor_id import Key, event_number, network_number, visitor_number
-from .settings import Anonymization
-from .wire.values import MAX_NAME, Beacon
+from .privacy.visitor_id import event_number, network_number, visitor_number
 
 MINUTE_S = 60
-
-
-class KeySource(Protocol):
-    """Where a step gets the day's key from."""
-
-    def key(self, site: str, day: int) -> Key:
-        """The key of a site-day; raises NoKey."""
-
-
-class RateLimit(Protocol):
-    """How much a network may send."""
-
-    def admits(self, number: int) -> bool:
-        """Count one event of the network of that number; False where it is one too many."""
-
-
-class Client(Struct, frozen=True, gc=False):
-    """The other end of the request. The address and the agent live in this value, in memory, and nowhere else."""
-
-    address: str
-    agent: str
-    languages: str = ""
-    prefetch: bool = False
-    # DNT, or the opt-out flag.
-    opted_out: bool = False
-    gpc: bool = False
-    hints: Hints = NO_HINTS
-    # The origin of the page that asks, as the browser tells it; "" where no browser tells any.
-    origin: str = ""
-    # Set where the address may be that of a proxy, behind which all are one.
-    unbelieved: Unbelieved | None = None
-
-    def __repr__(self) -> str:
-        return "Client(…)"
-
-
-class Rules(Struct, frozen=True):
-    """What holds for one site: its settings, resolved once."""
-
-    site: Site
-    anonymization: Anonymization
-    lifetime: int
-    keep: frozenset[str]
-    # From these no visit is referred: the site's names and what `hosts` admit; `.example.com` is all below it.
-    own_hosts: frozenset[str]
-    # A bare total until the page says that consent was granted.
-    needs_consent: bool = False
-    # Hosts whose referrals are forged, beside those known to us.
-    referrer_spam: frozenset[str] = frozenset()
-    gate: Gate = OPEN
-
-
-_NOWHERE = Place("", "", "")
-_UNKNOWN_DEVICE = Device("", "", "", "", "", "")
 _REASONS = {"bot": Reason.BOT, "headless": Reason.HEADLESS, "library": Reason.LIBRARY}
-
-
-class Draft(Struct, gc=False):
-    """An event in the making."""
-
-    beacon: Beacon
-    client: Client
-    rules: Rules
-    received: int
-    day: LocalDay
-    keys: KeySource
-    places: Places
-    datacenters: Datacenters = NO_DATACENTERS
-    limit: RateLimit | None = None
-    # Of several sites that the beacon is meant for, one is the page's own.
-    vouched: bool = False
-    new_visitors: NewVisitors | None = None
-    device: Device = _UNKNOWN_DEVICE
-    page: Page | None = None
-    origin: WhereFrom = WhereFrom("", "", "")
-    place: Place = _NOWHERE
-    network: str = ""
-    language: str = ""
-    screen: str = ""
-    name: str = ""
-    props: dict[str, str] = {}
-    visitor: int = 0
-    id: int = 0
-
-    def __repr__(self) -> str:
-        return "Draft(…)"
 
 
 def drop_prefetch(draft: Draft) -> Reason | None:

@@ -10,8 +10,7 @@ import datetime as dt
 import random
 from collections.abc import Iterator
 
-from collector.steps import Client
-from collector.wire.values import Beacon
+from collector.model import Beacon, Client
 from schema.event import ENGAGEMENT, PAGEVIEW
 from schema.site import day_bounds, day_number
 

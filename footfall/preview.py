@@ -16,9 +16,9 @@ from starlette.types import Scope
 from collector.edge.client import client_of
 from collector.enrich.geo import Places
 from collector.insight.preview import COMES_FROM, LABELS, Reduction, hashed, reduce
+from collector.model import Beacon, Client
 from collector.settings import PRESETS, Anonymization, AnonymizationSettings
-from collector.steps import Client
-from collector.wire.values import Beacon, bounded, clean
+from collector.wire.values import bounded, clean
 from dashboards.engineers import Compare, Compared, Sent
 from schema.event import PAGEVIEW
 

@@ -19,6 +19,7 @@ from msgspec import Meta, Struct, field, structs
 
 from collector.enrich.site_filter import Exclusions, gate_of
 from collector.keys.client import bare_fingerprint
+from collector.model import Rules
 from collector.settings import (
     PRESETS,
     Anonymization,
@@ -29,7 +30,6 @@ from collector.settings import (
     ShadowSettings,
     resolve,
 )
-from collector.steps import Rules
 from dashboards.settings import DashboardSettings
 from pipeline.settings import ReleaseSettings, RetentionSettings, RollupSettings, SiteRules, SpoolSettings
 from schema.dsn import checked

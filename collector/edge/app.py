@@ -29,13 +29,10 @@ from ..wire.goatcounter import GoatCounter
 from ..wire.matomo import Matomo
 from ..wire.pixel import Pixel
 from ..wire.plausible import Plausible
-from ..wire.server_api import ServerEndpoint
 from ..wire.umami import Umami, UmamiBatch
-from . import demo_preview as what_became
-from . import openapi
-from . import tracker_scripts as scripts
-from . import visitor_rights as rights
+from . import demo_preview, openapi, tracker_scripts, visitor_rights
 from .endpoint import Endpoint, refresh_forever
+from .server_endpoint import ServerEndpoint
 
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -105,8 +102,8 @@ def create_app(
         Route("/piwik.php", Endpoint(collector, Matomo())),
         Route("/pixel.gif", Endpoint(collector, Pixel())),
         Route("/api/events", ServerEndpoint(collector, tokens)),
-        *rights.routes(collector),
-        *scripts.routes(),
+        *visitor_rights.routes(collector, public_url),
+        *tracker_scripts.routes(),
         *openapi.routes(),
         # Its addresses are relative.
         Route("/opt-out/", _moved("../opt-out")),
@@ -115,7 +112,7 @@ def create_app(
         Route("/readyz", readyz),
     ]
     if demo:
-        routes += what_became.routes(collector)
+        routes += demo_preview.routes(collector, public_url)
         folder = resources.files("collector.edge").joinpath("demo")
         for entry in folder.iterdir():
             suffix = "." + entry.name.rpartition(".")[2]

@@ -13,9 +13,9 @@ from starlette.types import Scope
 
 from ..enrich.bots import prefetch
 from ..enrich.client_hints import NO_HINTS, Hints
+from ..model import Client
 from ..privacy.address import Proxies, spelled
 from ..privacy.untrusted_proxy import FORWARDING, unbelieved
-from ..steps import Client
 
 # Most requests have none of these.
 _HINTS = (b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform")

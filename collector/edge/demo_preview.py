@@ -26,14 +26,14 @@ from schema.vitals import VITALS
 
 from ..insight.preview import COMES_FROM, LABELS, Reduction, hashed, reduce
 from ..keys.keeper import NoKey
-from ..outcome import Reason
+from ..model import Client, Rules
+from ..outcome import Reason, Refused
 from ..privacy.address import truncate
 from ..service import Collector
-from ..steps import Client, Rules
 from ..wire.plausible import Plausible, decode
-from ..wire.values import Refused
 from .client import client_of
 from .endpoint import CALM_AFTER_S, RETRY_AFTER_S, TooLarge, read_body
+from .own_pages import OwnPages
 
 log = structlog.get_logger("collector")
 
@@ -72,12 +72,13 @@ _SIGNALLED = "Dropped unread: what the browser asks is decided first."
 _ENDED = "Dropped: the request ended before it could be stored."
 
 
-def routes(collector: Collector, clock: Callable[[], float] = time.time) -> list[BaseRoute]:
-    """`POST /demo/what`, for the demo pages alone."""
+def routes(collector: Collector, public_url: str = "", clock: Callable[[], float] = time.time) -> list[BaseRoute]:
+    """`POST /demo/what`, for the demo pages alone. public_url: how browsers reach the collector."""
+    own_pages = OwnPages(public_url, collector.knows_origin)
 
     async def answer(request: Request) -> Response:
         try:
-            return await _answer(collector, request, int(clock()))
+            return await _answer(collector, own_pages, request, int(clock()))
         except TooLarge:
             return _refusal(413, f"is larger than {Plausible.max_body} bytes")
         except Refused as refused:
@@ -92,8 +93,8 @@ def routes(collector: Collector, clock: Callable[[], float] = time.time) -> list
     return [Route(PATH, answer, methods=["POST"])]
 
 
-async def _answer(collector: Collector, request: Request, now: int) -> Response:
-    if not collector.own_pages.ask(request.headers):
+async def _answer(collector: Collector, own_pages: OwnPages, request: Request, now: int) -> Response:
+    if not own_pages.ask(request.headers):
         return _refusal(403, "comes from a page of another address; only the demo pages may ask")
     rules = collector.rules.get(DEMO)
     if rules is None:

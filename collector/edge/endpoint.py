@@ -17,10 +17,9 @@ from starlette.types import Receive, Scope, Send
 
 from schema.lasting import Lasting, kind_and_place
 
-from ..outcome import Reason
+from ..outcome import TAKEN, Reason, Refused, reasons_in, told
 from ..service import Collector
-from ..wire.base import TAKEN, Answer, Format, Incoming, reasons_in, told
-from ..wire.values import Refused
+from ..wire.base import Answer, Format, Incoming
 from .client import client_of
 from .http import Reply, reply_of
 

@@ -17,9 +17,11 @@ from starlette.routing import Route
 
 from schema.vitals import VITALS
 
+from ..model import CONSENTS, MAX_NAME
 from ..wire import plausible
-from ..wire.server_api import MAX_EVENTS, Batch, Result, ServerEvent, ServerEvents
-from ..wire.values import CONSENTS, MAX_NAME, MAX_PROPS
+from ..wire.server_api import ServerEvents
+from ..wire.server_event import MAX_EVENTS, Batch, Result, ServerEvent
+from ..wire.values import MAX_PROPS
 from .endpoint import RETRY_AFTER_S
 
 _Json = dict[str, Any]

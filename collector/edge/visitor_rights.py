@@ -22,11 +22,12 @@ from schema.host import site_name
 
 from ..insight.preview import FIELDS, reduce
 from ..keys.keeper import NoKey
+from ..model import CONSENTS, Beacon, Rules
 from ..service import Collector, TooManyObjections
-from ..steps import Rules
-from ..wire.values import CONSENTS, Beacon, bounded, clean
+from ..wire.values import bounded, clean
 from .client import client_of
 from .endpoint import CALM_AFTER_S, RETRY_AFTER_S
+from .own_pages import OwnPages
 
 # The day from which Sec-GPC has been honoured as the Signals table says (globalprivacycontrol.github.io/gpc-spec).
 _FOREIGN = "comes from a page of another address; objections are taken from the collector's own page /opt-out"
@@ -50,8 +51,9 @@ _CHOICE = (
 )
 
 
-def routes(collector: Collector, clock: Callable[[], float] = time.time) -> list[BaseRoute]:
-    """Everything a visitor can ask."""
+def routes(collector: Collector, public_url: str = "", clock: Callable[[], float] = time.time) -> list[BaseRoute]:
+    """Everything a visitor can ask. public_url: how browsers reach the collector, "" where that is not set."""
+    own_pages = OwnPages(public_url, collector.knows_origin)
 
     def show_me(request: Request) -> Response:
         """GET /privacy/me?site=&url=&referrer=&time_zone=&width=&consent="""
@@ -88,7 +90,7 @@ def routes(collector: Collector, clock: Callable[[], float] = time.time) -> list
 
     async def object_(request: Request) -> Response:
         """POST /privacy/object?site=&width= has today's rows of the sender deleted; the page sets the opt-out flag."""
-        if not collector.own_pages.ask(request.headers):
+        if not own_pages.ask(request.headers):
             return _json({"errors": {"request": [_FOREIGN]}}, 403)
         asked = request.query_params.get("site", "")
         named = _rules(collector, asked, request.headers.get("host", ""), any_=False)

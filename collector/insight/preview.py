@@ -15,9 +15,9 @@ from schema.site import local_day
 
 from ..enrich.geo import Places
 from ..keys.keeper import PassingKeys
+from ..model import Beacon, Client, Draft, Rules
 from ..settings import Anonymization
-from ..steps import Client, Draft, Rules, anonymize
-from ..wire.values import Beacon
+from ..steps import anonymize
 
 # Which stored fields come from what was sent.
 COMES_FROM = {

@@ -23,9 +23,10 @@ from schema.lasting import Lasting, kind_and_place
 from schema.site import LocalDay
 
 from ..keys.keeper import DESTROY_AFTER_S, NoKey
+from ..model import Draft, Rules
 from ..privacy.visitor_id import visitor_number
 from ..settings import AnonymizationSettings, changed
-from ..steps import Draft, Rules, put_network, put_visitor
+from ..steps import put_network, put_visitor
 from .hyperloglog import REGISTERS, Sketch
 
 log = structlog.get_logger("shadow")

@@ -21,11 +21,10 @@ from msgspec import Struct
 from schema.lasting import Lasting, kind_and_place
 
 from ..enrich.page import Page
-from ..outcome import Reason
+from ..model import Draft
+from ..outcome import Reason, Refused
 from ..privacy.pii_detectors import PLACEHOLDER
 from ..privacy.scrub import scrub_host
-from ..steps import Draft
-from ..wire.values import Refused
 from .shadow import replace_file
 
 log = structlog.get_logger("why")

@@ -1,18 +1,17 @@
-"""What a wire format is, and what passes between it and the endpoint.
+"""What a wire format is: a request as it came, how it is read, and how what became of it is answered.
 
-In: a request as it came. Out: beacons with the other end they speak for; later, an answer to what became of them.
+In: a request. Out: beacons with the other end they speak for; later, an answer to what became of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
-from ..outcome import Reason
-from ..steps import Client
-from .values import Beacon, Refused
+from ..model import Arrival, Client
+from ..outcome import Outcome, Refused
 
 
 class Incoming(Struct, frozen=True, gc=False):
@@ -31,25 +30,6 @@ class Incoming(Struct, frozen=True, gc=False):
     def header(self, name: bytes) -> str:
         """The first header of that name (lower case), or ""."""
         return next((value.decode("latin-1") for key, value in self.headers if key == name), "")
-
-
-class Arrival(Struct, frozen=True, gc=False):
-    """A beacon and the other end it speaks for. received: Unix seconds of something earlier today, which only a
-    site's own server may say; 0 = now. by_token: it is such a server that says so."""
-
-    beacon: Beacon
-    client: Client
-    received: float = 0.0
-    by_token: bool = False
-
-    def __repr__(self) -> str:
-        return "Arrival(…)"
-
-
-# What became of one beacon: a reason for each site it was meant for, or why it was not even one.
-Outcome = tuple[Reason, ...] | Refused
-# What becomes of almost every request: one beacon, for one site, on disk.
-TAKEN: Sequence[Outcome] = [(Reason.ACCEPTED,)]
 
 
 class Answer(Struct, frozen=True):
@@ -88,27 +68,3 @@ class Format(Protocol):
 
     def refuse(self, refused: Refused) -> Answer:
         """What is said of a request of which nothing was taken."""
-
-
-def told(outcomes: Sequence[Outcome]) -> list[Reason]:
-    """The reasons that a sender may be told, one for each beacon and site that did not become an event."""
-    return [reason for reason in reasons_in(outcomes) if reason is not Reason.ACCEPTED and not reason.is_silent]
-
-
-def first_refusal(outcomes: Sequence[Outcome]) -> Refused | None:
-    """Why nothing at all was taken, where the sender can mend it."""
-    if any(isinstance(outcome, tuple) and Reason.BAD_URL not in outcome for outcome in outcomes):
-        return None
-    for outcome in outcomes:
-        if isinstance(outcome, Refused):
-            return outcome
-    return Refused(Reason.BAD_URL, "url", "is not a URL of a web page")
-
-
-def reasons_in(outcomes: Sequence[Outcome]) -> Iterator[Reason]:
-    """What became of each beacon at each site."""
-    for outcome in outcomes:
-        if isinstance(outcome, Refused):
-            yield outcome.reason
-        else:
-            yield from outcome

@@ -9,9 +9,9 @@ from urllib.parse import parse_qsl, urlsplit
 from schema.event import ENGAGEMENT, PAGEVIEW
 from schema.host import site_name
 
-from ..outcome import Reason
-from .base import Incoming, Outcome
-from .values import Refused, clean, name_of, whole_of
+from ..outcome import Outcome, Reason, Refused
+from .base import Incoming
+from .values import clean, name_of, whole_of
 
 # One transparent pixel, 43 bytes: nothing smaller is a GIF that every browser takes.
 GIF = (

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from schema.event import PAGEVIEW
 from schema.host import site_name
 
-from ..outcome import Reason
-from ..steps import Rules
-from .base import Answer, Arrival, Incoming, Outcome
+from ..model import Arrival, Beacon, Rules
+from ..outcome import Outcome, Reason, Refused
+from .base import Answer, Incoming
 from .foreign import GIF, GIF_TYPE, event_name, host_of, mistake_in, page_of, parameters, site_of, width_of
-from .values import Beacon, Refused, bounded, number_of
+from .values import bounded, number_of
 
 _YES = frozenset({"true", "1", "on"})
 _NO = frozenset({"false", "0", "off", ""})

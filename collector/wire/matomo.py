@@ -15,11 +15,12 @@ from msgspec import Struct
 
 from schema.event import ENGAGEMENT, PAGEVIEW
 
-from ..outcome import Reason
-from .base import Answer, Arrival, Incoming, Outcome
+from ..model import Arrival, Beacon
+from ..outcome import Outcome, Reason, Refused
+from .base import Answer, Incoming
 from .foreign import GIF, GIF_TYPE, event_name, mistake_in, page_of, parameters, site_of, width_of
 from .money import money_of
-from .values import MAX_ID, Beacon, Refused, bounded, first_text, number_of, props_of, url_of, vitals_of, whole_of
+from .values import MAX_ID, bounded, first_text, number_of, props_of, url_of, vitals_of, whole_of
 
 MAX_BULK = 100
 # Matomo's own campaign parameters -> the ones everybody knows.

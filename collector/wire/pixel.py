@@ -9,9 +9,11 @@ from collections.abc import Sequence
 
 from schema.event import PAGEVIEW
 
-from .base import Answer, Arrival, Incoming, Outcome, first_refusal
+from ..model import Arrival, Beacon
+from ..outcome import Outcome, Refused, first_refusal
+from .base import Answer, Incoming
 from .foreign import GIF, GIF_TYPE, page_of, parameters
-from .values import Beacon, Refused, bounded, domains_of, url_of
+from .values import bounded, domains_of, url_of
 
 
 class Pixel:

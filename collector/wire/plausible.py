@@ -15,13 +15,12 @@ from msgspec import Struct, structs
 from schema.event import ENGAGEMENT, NO_SCROLL
 from schema.vitals import VITALS
 
-from ..outcome import Reason
-from .base import TAKEN, Answer, Arrival, Incoming, Outcome, first_refusal, told
+from ..model import Arrival, Beacon
+from ..outcome import TAKEN, Outcome, Reason, Refused, first_refusal, told
+from .base import Answer, Incoming
 from .money import money_of
 from .values import (
     MAX_ID,
-    Beacon,
-    Refused,
     bounded,
     consent_of,
     domains_of,

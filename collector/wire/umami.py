@@ -17,11 +17,11 @@ from msgspec import Meta, Raw, Struct
 from schema.event import ENGAGEMENT, PAGEVIEW
 from schema.vitals import VITALS
 
-from ..outcome import Reason
-from ..steps import Client
-from .base import Answer, Arrival, Incoming, Outcome
+from ..model import Arrival, Beacon, Client
+from ..outcome import Outcome, Reason, Refused
+from .base import Answer, Incoming
 from .foreign import event_name, mistake_in, site_of, width_of
-from .values import MAX_KEY, MAX_PROPS, Beacon, Refused, bounded, first_text, props_of, url_of, vitals_of
+from .values import MAX_KEY, MAX_PROPS, bounded, first_text, props_of, url_of, vitals_of
 
 MAX_BATCH = 100
 _JSON = "application/json"

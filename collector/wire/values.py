@@ -1,4 +1,4 @@
-"""The typed `Beacon`: one thing that happened on a page, and how the values that a page may send are read.
+"""How the values that a page may send are read, one by one, for a `Beacon`.
 
 In: single values out of a decoded body, of any type. Out: texts, numbers and maps within their limits. The formats of
 whole requests are beside it. Promises: nothing but `Refused` is raised, whatever was sent; no message carries it.
@@ -13,16 +13,15 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from schema.event import NO_SCROLL
 from schema.host import site_name
 from schema.vitals import VITALS
 
-from ..outcome import Reason
+from ..model import CONSENTS, MAX_NAME
+from ..outcome import Reason, Refused
 from ..text.cut import cut
 
-MAX_NAME = 120
 # What is read of a URL, in characters; what is kept of it is far less (enrich/page.py): what goes may be long.
 MAX_URL = 65_536
 MAX_PROPS = 30
@@ -33,7 +32,6 @@ MAX_ID = 200
 _MAX_DOMAINS = 2000
 # They count as letters, or as signs, and nobody sees them: fillers of Korean syllables, and Braille without a dot.
 _BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800\u0020")
-CONSENTS = ("granted", "denied", "withdrawn")
 # One report tells of no more, as long as a visit's gap: a tab left open overnight must not outweigh all who read.
 MAX_ENGAGED_MS = 30 * 60_000
 # An engaged time longer than this is a clock that jumped.
@@ -47,42 +45,6 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u20
 _ORIGIN = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#\\]*[/?#\\]|/[^/])")
 # Whole numbers below it pass through a float unchanged.
 _EXACT = 2**53
-
-
-class Refused(Exception):
-    """What was sent cannot be taken. field: what of it; message: why, and nothing of what was sent."""
-
-    def __init__(self, reason: Reason, field: str, message: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.field = field
-        self.message = message
-
-
-class Beacon(Struct, frozen=True, gc=False):
-    """One thing that happened on a page. Texts are as sent, cut and without control characters, not yet scrubbed.
-
-    domains: the sites it is meant for. consent: "" or one of CONSENTS. scroll: percent or 255.
-    vitals: by name, unit as in schema/metrics.py. ignored: what of it was passed over, in constant words.
-    """
-
-    name: str
-    url: str
-    domains: tuple[str, ...]
-    referrer: str = ""
-    hash_mode: bool = False
-    interactive: bool = True
-    props: dict[str, str] = msgspec.field(default_factory=dict)
-    currency: str = ""
-    amount: int = 0
-    engaged_ms: int = 0
-    scroll: int = NO_SCROLL
-    vitals: dict[str, float] = msgspec.field(default_factory=dict)
-    width: int = 0
-    time_zone: str = ""
-    id: str = ""
-    consent: str = ""
-    ignored: tuple[str, ...] = ()
 
 
 def clean(text: str) -> str:

@@ -20,9 +20,10 @@ from msgspec import Struct, field, structs
 
 from collector.enrich.geo import Places
 from collector.keys.keeper import KeyKeeper, PassingKeys
-from collector.steps import Client, Draft, anonymize
+from collector.model import Client, Draft
+from collector.outcome import Refused
+from collector.steps import anonymize
 from collector.wire.plausible import decode
-from collector.wire.values import Refused
 from pipeline.spool_file import CHUNK_ROWS, Header, OpenFile, seal
 from schema.event import Event
 from schema.site import local_day

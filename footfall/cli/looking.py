@@ -10,9 +10,8 @@ import datetime as dt
 import click
 import msgspec
 
+from collector.model import Beacon, Client
 from collector.settings import PRESETS
-from collector.steps import Client
-from collector.wire.values import Beacon
 from schema.event import PAGEVIEW
 from schema.site import local_day
 

@@ -15,9 +15,9 @@ from msgspec import Struct, field, structs
 
 from collector.enrich.geo import Places
 from collector.keys.keeper import PassingKeys
+from collector.model import Beacon, Client, Draft, Rules
 from collector.outcome import Reason
-from collector.steps import Client, Draft, Rules, anonymize
-from collector.wire.values import Beacon
+from collector.steps import anonymize
 from schema.event import Event
 from schema.host import site_name
 from schema.site import LocalDay, local_day

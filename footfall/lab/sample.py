@@ -13,8 +13,7 @@ from collections.abc import Iterator
 
 from msgspec import structs
 
-from collector.steps import Client
-from collector.wire.values import Beacon
+from collector.model import Beacon, Client
 
 from .. import demo
 

@@ -112,7 +112,6 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
         why=why,
         new_visitors=NewVisitors(new, proxies.hold) if new and most else None,
         objections=Limiter(objections) if objections else None,
-        public_url=settings.collector.public_url,
         sharing=sharing,
         on_refusal=refusals,
     )

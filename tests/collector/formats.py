@@ -14,11 +14,11 @@ from msgspec import structs
 from collector.edge.endpoint import Endpoint
 from collector.enrich.client_hints import NO_HINTS
 from collector.enrich.site_filter import Gate
+from collector.model import Arrival, Client
+from collector.outcome import Refused
 from collector.privacy.address import Networks
 from collector.service import Collector
-from collector.steps import Client
-from collector.wire.base import Arrival, Format, Incoming
-from collector.wire.values import Refused
+from collector.wire.base import Format, Incoming
 from schema.event import Event
 from tests.collector.test_endpoint import AGENT, NOW, Answer, House, run, stored
 

@@ -6,9 +6,9 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
+from collector.model import Client, Rules
 from collector.outcome import Reason
 from collector.privacy.address import Proxies
-from collector.steps import Client, Rules
 from collector.wire.access_log.reader import LineReader, Reading, reader_of
 from footfall.settings import Settings, SiteSettings
 

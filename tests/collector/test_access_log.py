@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.model import Client
 from collector.outcome import Reason
-from collector.steps import Client
 from tests.collector.log_lines import ADDRESS, AGENT, NOON, line, read, reader
 
 

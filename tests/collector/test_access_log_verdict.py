@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.steps import Client
+from collector.model import Client
 from collector.wire.access_log.reader import Log
 from collector.wire.access_log.verdict import Crowd, behind_proxies, of_other_hosts, unreadable, without_agents
 from tests.collector.log_lines import ADDRESS, AGENT, line, reading

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from collector.outcome import Reason
+from collector.model import MAX_NAME, Beacon
+from collector.outcome import Reason, Refused
 from collector.wire.plausible import decode
-from collector.wire.values import MAX_ID, MAX_KEY, MAX_NAME, MAX_PROPS, MAX_URL, MAX_VALUE, Beacon, Refused, clean
+from collector.wire.values import MAX_ID, MAX_KEY, MAX_PROPS, MAX_URL, MAX_VALUE, clean
 from schema.event import NO_SCROLL
 
 LEAST = {"n": "pageview", "u": "https://example.com/a", "d": "example.com"}

@@ -18,11 +18,11 @@ from collector.edge.endpoint import RETRY_AFTER_S, Endpoint, refresh_forever
 from collector.enrich.geo import Place
 from collector.enrich.site_filter import Exclusions, gate_of
 from collector.keys.keeper import NoKey
+from collector.model import Rules
 from collector.outcome import Reason
 from collector.privacy.address import Proxies
 from collector.service import Collector
 from collector.settings import PRESETS
-from collector.steps import Rules
 from collector.wire.plausible import Plausible
 from pipeline import spool_file
 from pipeline.settings import SpoolSettings

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from collector.enrich.page import Page
 from collector.enrich.referrer import where_from
+from collector.model import Arrival
 from collector.text.cut import cut
-from collector.wire.base import Arrival, Incoming
+from collector.wire.base import Incoming
 from collector.wire.goatcounter import GoatCounter
 from collector.wire.matomo import Matomo
 from collector.wire.pixel import Pixel

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.model import Arrival
 from collector.service import Collector
-from collector.wire.base import Arrival, Format
+from collector.wire.base import Format
 from collector.wire.umami import MAX_BATCH, Umami, UmamiBatch
 from collector.wire.values import MAX_KEY, MAX_PROPS
 from schema.event import NOT_MEASURED

@@ -19,7 +19,7 @@ from collector.edge.app import create_app
 from collector.edge.openapi import EXAMPLES, document
 from collector.keys.keeper import KeyFile
 from collector.wire import plausible
-from collector.wire.server_api import Revenue, ServerEvent, Visitor, Vitals
+from collector.wire.server_event import Revenue, ServerEvent, Visitor, Vitals
 from tests.collector.test_server_api import EVENT, House, ask, run
 
 with warnings.catch_warnings():

@@ -15,8 +15,10 @@ from structlog.testing import capture_logs
 
 from collector import steps
 from collector.edge.endpoint import RETRY_AFTER_S
+from collector.edge.server_endpoint import ServerEndpoint
 from collector.tokens import Tokens
-from collector.wire.server_api import MAX_EVENTS, ServerEndpoint, ServerEvent, ServerEvents, Visitor, Vitals
+from collector.wire.server_api import ServerEvents
+from collector.wire.server_event import MAX_EVENTS, ServerEvent, Visitor, Vitals
 from footfall.canary.journey import marks_of, server_bodies
 from footfall.canary.search import fresh, search
 from pipeline.spool_file import read_erasures, spool_files

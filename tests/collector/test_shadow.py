@@ -17,9 +17,9 @@ from collector.insight.hyperloglog import REGISTERS, STANDARD_ERROR, Sketch, ske
 from collector.insight.shadow import Shadow
 from collector.insight.shadow_publisher import ShadowPublisher, read_shadow
 from collector.keys.keeper import DESTROY_AFTER_S, NoKey, PassingKeys
+from collector.model import Beacon, Client, Draft, Rules
 from collector.settings import PRESETS, AnonymizationSettings, ShadowSettings
-from collector.steps import Client, Draft, Rules, anonymize
-from collector.wire.values import Beacon
+from collector.steps import anonymize
 from schema.event import ENGAGEMENT, PAGEVIEW, Event
 from schema.site import LocalDay, Site, local_day
 

@@ -14,10 +14,10 @@ from msgspec import Struct
 from collector.edge.endpoint import Endpoint
 from collector.enrich.geo import Places
 from collector.keys.keeper import PassingKeys
+from collector.outcome import Refused
 from collector.privacy.address import Proxies
 from collector.service import Collector
 from collector.wire.plausible import Plausible, decode
-from collector.wire.values import Refused
 from footfall.settings import load
 from pipeline.settings import SpoolSettings
 from pipeline.spool import Spool

@@ -14,10 +14,10 @@ from collector import steps
 from collector.enrich.client_hints import Hints
 from collector.enrich.geo import Place
 from collector.keys.keeper import NoKey
+from collector.model import Beacon, Client, Draft, Rules
 from collector.outcome import Reason
 from collector.settings import PRESETS, AnonymizationSettings, resolve
-from collector.steps import STEPS, Client, Draft, Rules, anonymize
-from collector.wire.values import Beacon
+from collector.steps import STEPS, anonymize
 from schema.event import NO_SCROLL, NOT_MEASURED, Event
 from schema.site import Site, day_number, local_day
 

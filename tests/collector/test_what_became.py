@@ -16,9 +16,9 @@ from collector.edge.app import create_app
 from collector.enrich.geo import Places
 from collector.keys.keeper import KeyFile, NoKey, PassingKeys
 from collector.limits.rate_limit import Limiter
+from collector.model import KeySource
 from collector.privacy.address import Proxies
 from collector.service import Collector
-from collector.steps import KeySource
 from collector.tokens import Tokens
 from footfall.canary.journey import bodies, headers, marks_of
 from footfall.canary.search import fresh, search

@@ -29,12 +29,11 @@ from collector.insight.why import (
     why_path,
 )
 from collector.keys.keeper import PassingKeys
-from collector.outcome import Reason
+from collector.outcome import Reason, Refused
 from collector.privacy.address import Proxies
 from collector.service import Collector
 from collector.steps import anonymize
 from collector.wire.plausible import Plausible
-from collector.wire.values import Refused
 from footfall.settings import load
 from pipeline.settings import SpoolSettings
 from pipeline.spool import Spool

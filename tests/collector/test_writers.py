@@ -10,8 +10,8 @@ from starlette.routing import Route
 
 from collector.edge.app import create_app
 from collector.edge.endpoint import Endpoint
+from collector.edge.server_endpoint import ServerEndpoint
 from collector.keys.keeper import KeyFile
-from collector.wire.server_api import ServerEndpoint
 from tests.collector.test_app import INGEST
 from tests.collector.test_server_api import House, run
 

@@ -11,9 +11,9 @@ from typing import Any
 from collector.edge.endpoint import Endpoint
 from collector.enrich.geo import Places
 from collector.keys.keeper import KeyFile, KeyKeeper
+from collector.model import KeySource
 from collector.privacy.address import Proxies
 from collector.service import Collector
-from collector.steps import KeySource
 from collector.wire.plausible import Plausible
 from footfall.settings import load
 from pipeline.settings import SpoolSettings

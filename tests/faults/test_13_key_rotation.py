@@ -201,7 +201,7 @@ def test_h3_after_the_day_no_state_anywhere_gives_yesterdays_number_again(
 _IN_MEMORY = """
 import sys
 from pathlib import Path
-from collector.keys import KeyFile, KeyKeeper
+from collector.keys.keeper import KeyFile, KeyKeeper
 from schema.site import Site
 from collector.privacy.visitor_id import visitor_number
 now = float(sys.argv[3])

@@ -20,18 +20,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.edge.endpoint import Endpoint
+from collector.edge.server_endpoint import ServerEndpoint
 from collector.enrich.geo import Places
 from collector.keys.keeper import PassingKeys
-from collector.outcome import Reason
+from collector.outcome import Outcome, Reason
 from collector.privacy.address import Proxies
 from collector.service import Collector
 from collector.tokens import Tokens
-from collector.wire.base import Outcome
 from collector.wire.goatcounter import GoatCounter
 from collector.wire.matomo import Matomo
 from collector.wire.pixel import Pixel
 from collector.wire.plausible import Plausible
-from collector.wire.server_api import ServerEndpoint
 from collector.wire.umami import Umami, UmamiBatch
 from footfall.settings import load
 from pipeline.settings import SpoolSettings

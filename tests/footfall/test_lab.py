@@ -22,11 +22,11 @@ from pycanon.anonymity.utils.aux_anonymity import get_equiv_class
 
 from collector.enrich.geo import Places
 from collector.keys.keeper import PassingKeys
+from collector.model import Beacon, Client, Draft, Rules
 from collector.outcome import Reason
 from collector.settings import PRESETS
-from collector.steps import Client, Draft, Rules, anonymize
+from collector.steps import anonymize
 from collector.wire.access_log.reader import Reading, reader_of
-from collector.wire.values import Beacon
 from footfall.cli import main
 from footfall.lab import sample
 from footfall.lab.candidates import candidates

@@ -16,9 +16,9 @@ import pytest
 from msgspec import structs
 
 from collector.enrich.geo import Place
+from collector.model import Beacon, Client, Draft, Rules
 from collector.settings import PRESETS
-from collector.steps import Client, Draft, Rules, anonymize
-from collector.wire.values import Beacon
+from collector.steps import anonymize
 from pipeline.layout import FIELDS_1
 from pipeline.months import sum_months
 from pipeline.quarantine import Quarantine

@@ -16,10 +16,10 @@ from msgspec import Struct
 
 from schema.event import PAGEVIEW
 
+from ...model import Beacon, Client, Rules
 from ...outcome import Reason
 from ...privacy.address import Proxies, written_address
-from ...steps import Client, Rules
-from ..values import Beacon, bounded, clean
+from ..values import bounded, clean
 from .client_field import Claims, client_of
 from .escapes import unescaped
 from .lines import STDIN, lines

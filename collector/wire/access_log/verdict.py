@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...model import Client
 from ...privacy.address import truncate
 from ...privacy.untrusted_proxy import peer_class
-from ...steps import Client
 from .reader import Log
 from .recognize import NO_AGENT, REMEDY
 from .shape import diagnosis

@@ -1,0 +1,26 @@
+"""The endpoint for a site's own servers, `POST /api/events`: refused before the body is read where no token holds."""
+
+from __future__ import annotations
+
+from starlette.types import Receive, Scope
+
+from ..service import Collector
+from ..tokens import Tokens, bearer
+from ..wire.server_api import ServerEvents, not_authorized
+from .endpoint import Endpoint
+from .http import Reply
+
+
+class ServerEndpoint(Endpoint):
+    """The format at its path. Whoever has no token is refused before a long body is read."""
+
+    def __init__(self, collector: Collector, tokens: Tokens) -> None:
+        super().__init__(collector, ServerEvents(tokens), cross_origin=False)
+        self._tokens = tokens
+
+    async def reply(self, scope: Scope, receive: Receive) -> Reply:
+        if scope["method"] == "POST" and not self._tokens.site_of(bearer(scope["headers"])):
+            refused = not_authorized()
+            self._collector.refuse(refused, self._collector.clock(), self._wire)
+            return self._refuse(scope, refused)
+        return await super().reply(scope, receive)
