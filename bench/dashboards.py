@@ -14,8 +14,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from dashboards.period import Period, between
-from dashboards.report import Reports
+from dashboards.stats.period import Period, between
+from dashboards.stats.report import Reports
 from pipeline.months import sum_months
 from schema.dimensions import OTHER
 from schema.event import PAGEVIEW

@@ -16,15 +16,15 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from .access import Accounts
-from .api import Api
-from .base_path import BasePath
-from .compress import Compress
-from .engineers import Compare, Health, Why
-from .guard import Guard
-from .pages import HERE, NetworkOf, Pages
-from .report import Reports
+from .accounts.accounts import Accounts
 from .settings import DashboardSettings
+from .stats.report import Reports
+from .web.api import Api
+from .web.base_path import BasePath
+from .web.compress import Compress
+from .web.engineers import Compare, Health, Why
+from .web.pages import HERE, NetworkOf, Pages
+from .web.security_headers import Guard
 
 
 class _CachedFiles(StaticFiles):

@@ -10,7 +10,7 @@ import sqlite3
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from dashboards.access import Accounts
+from dashboards.accounts.accounts import Accounts
 from schema.migrate import pending
 from schema.store import Store, StoreDown
 

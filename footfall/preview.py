@@ -19,7 +19,7 @@ from collector.insight.preview import COMES_FROM, LABELS, Reduction, hashed, red
 from collector.model import Beacon, Client
 from collector.settings import PRESETS, Anonymization, AnonymizationSettings
 from collector.wire.values import bounded, clean
-from dashboards.engineers import Compare, Compared, Sent
+from dashboards.web.engineers import Compare, Compared, Sent
 from schema.event import PAGEVIEW
 
 from .errors import CannotDo

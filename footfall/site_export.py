@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from dashboards.api import as_csv
+from dashboards.web.api import as_csv
 from schema.dimensions import DIMENSIONS
 from schema.families import FAMILIES
 from schema.metrics import METRICS

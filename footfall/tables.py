@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from dashboards.tables import flat
+from dashboards.web.tables import flat
 
 from .importing.intake import Summary
 

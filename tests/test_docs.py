@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from collector.outcome import Reason
 from collector.settings import PRESETS
-from dashboards.api import Api
+from dashboards.web.api import Api
 from footfall.cli import main
 from footfall.settings import DEMO_SITE, Settings, describe, load
 from schema.dimensions import DIMENSIONS, OTHER

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import structs
 
-from dashboards.query import BadQuery, Query
-from dashboards.report import Reports
+from dashboards.stats.query import BadQuery, Query
+from dashboards.stats.report import Reports
 from pipeline.copying import ROWS_STAY
 from pipeline.enrolled import enrolled
 from pipeline.enrolled import forget as forget_spools

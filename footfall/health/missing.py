@@ -17,7 +17,7 @@ from msgspec import structs
 from collector.insight.sharing import Shared, case_of, finding_of, read_sharing, remedy_of
 from collector.insight.why import CHANGED, Entry, read_why
 from collector.outcome import Reason
-from dashboards.engineers import Missing, Told, Why
+from dashboards.web.engineers import Missing, Told, Why
 from schema.store import Store
 
 from ..settings import Settings

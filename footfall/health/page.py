@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from msgspec import structs
 
-from dashboards.engineers import Checked, Health
+from dashboards.web.engineers import Checked, Health
 
 from ..settings import Settings
 from .finding import Finding

@@ -211,7 +211,7 @@ def run_engine(settings: Settings, name: str, dashboards: socket.socket | None, 
     """The process that holds the store. name: what it is called. parts: of "writer", "pipeline", "dashboards"."""
     # Imported here: a collector worker shares this module, and must not pay for the ClickHouse client.
     from dashboards.app import create_app as dashboards_app
-    from dashboards.report import Reports
+    from dashboards.stats.report import Reports
     from pipeline.imports import abandon_all
     from pipeline.jobs import Jobs
     from pipeline.quarantine import Quarantine

@@ -11,9 +11,9 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from dashboards.period import Period
-from dashboards.query import Query
-from dashboards.report import Reports
+from dashboards.stats.period import Period
+from dashboards.stats.query import Query
+from dashboards.stats.report import Reports
 from pipeline.release import release
 from pipeline.schedule import Pipeline
 from pipeline.settings import RollupSettings, SiteRules

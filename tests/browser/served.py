@@ -18,11 +18,11 @@ import uvicorn
 from msgspec import Struct
 from starlette.applications import Starlette
 
-from dashboards.access import Accounts
+from dashboards.accounts.accounts import Accounts
 from dashboards.app import create_app
-from dashboards.engineers import Checked, Compared, Missing, Sent, Told
-from dashboards.report import Reports
 from dashboards.settings import DashboardSettings
+from dashboards.stats.report import Reports
+from dashboards.web.engineers import Checked, Compared, Missing, Sent, Told
 from schema.site import Goal, Site
 from schema.store import Store
 from tests.dashboards.conftest import NOW, Rollups

@@ -17,10 +17,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from starlette.exceptions import StarletteDeprecationWarning
 
-from dashboards.access import Accounts
+from dashboards.accounts.accounts import Accounts
 from dashboards.app import create_app
-from dashboards.report import Reports
 from dashboards.settings import DashboardSettings
+from dashboards.stats.report import Reports
 from schema.site import Goal, Site
 from schema.store import Store
 from schema.vitals import VITALS, bucket_of

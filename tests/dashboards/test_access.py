@@ -1,4 +1,4 @@
-"""Rules of dashboards/access.py: links, passwords, sessions."""
+"""Rules of dashboards/accounts/accounts.py: links, passwords, sessions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboards.access import MAX_WAITING, AccountRefused, Accounts, TooManyFailures
+from dashboards.accounts.accounts import MAX_WAITING, AccountRefused, Accounts, TooManyFailures
 
 PASSWORD = "correct horse battery"
 

@@ -9,10 +9,10 @@ import pytest
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from dashboards.access import Accounts
+from dashboards.accounts.accounts import Accounts
 from dashboards.app import create_app
-from dashboards.engineers import Compared, Told
-from dashboards.report import Reports
+from dashboards.stats.report import Reports
+from dashboards.web.engineers import Compared, Told
 
 pytestmark = pytest.mark.clickhouse
 

@@ -14,10 +14,10 @@ import pytest
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
-from dashboards.access import Accounts
+from dashboards.accounts.accounts import Accounts
 from dashboards.app import create_app
-from dashboards.report import Reports
 from dashboards.settings import OUR_PATHS, DashboardSettings
+from dashboards.stats.report import Reports
 
 pytestmark = pytest.mark.clickhouse
 BASE = "/z%C3%A4hler/stats"

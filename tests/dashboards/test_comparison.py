@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from dashboards.comparison import Comparison
-from dashboards.period import Period, parse
-from dashboards.report import Reports
+from dashboards.stats.comparison import Comparison
+from dashboards.stats.period import Period, parse
+from dashboards.stats.report import Reports
 
 pytestmark = pytest.mark.clickhouse
 Ago = Callable[[int], dt.date]

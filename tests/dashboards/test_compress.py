@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from dashboards.access import Accounts
+from dashboards.accounts.accounts import Accounts
 
 pytestmark = pytest.mark.clickhouse
 

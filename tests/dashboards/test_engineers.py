@@ -11,10 +11,10 @@ from starlette.exceptions import StarletteDeprecationWarning
 from starlette.types import Scope
 
 from collector.enrich.geo import Places
-from dashboards.access import Accounts
+from dashboards.accounts.accounts import Accounts
 from dashboards.app import create_app
-from dashboards.engineers import PATH, Compared, Sent
-from dashboards.report import Reports
+from dashboards.stats.report import Reports
+from dashboards.web.engineers import PATH, Compared, Sent
 from footfall.preview import comparer
 from footfall.settings import load
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import pytest
 from starlette.exceptions import StarletteDeprecationWarning
 
-from dashboards.access import Accounts
+from dashboards.accounts.accounts import Accounts
 from dashboards.app import create_app
-from dashboards.engineers import HEALTH_PATH, Checked, Health
-from dashboards.report import Reports
+from dashboards.stats.report import Reports
+from dashboards.web.engineers import HEALTH_PATH, Checked, Health
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", StarletteDeprecationWarning)

@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from dashboards import overview as overviews
-from dashboards import report
-from dashboards.overview import Overview
-from dashboards.period import Period
-from dashboards.remembered import Remembered
-from dashboards.report import Reports
+from dashboards.stats import overview as overviews
+from dashboards.stats import report
+from dashboards.stats.overview import Overview
+from dashboards.stats.period import Period
+from dashboards.stats.remembered import Remembered
+from dashboards.stats.report import Reports
 from pipeline.months import sum_months
 from schema.measures import MEASURES
 from schema.site import Site

@@ -1,10 +1,10 @@
-"""Rules of dashboards/names.py: how values and numbers are worded."""
+"""Rules of dashboards/web/format.py: how values and numbers are worded."""
 
 from __future__ import annotations
 
 import pytest
 
-from dashboards import names
+from dashboards.web import format as names
 
 
 @pytest.mark.parametrize(

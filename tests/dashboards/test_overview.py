@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from dashboards import charts
-from dashboards.overview import Figures, Overview
-from dashboards.period import Period, parse
-from dashboards.report import Reports
+from dashboards.stats.overview import Figures, Overview
+from dashboards.stats.period import Period, parse
+from dashboards.stats.report import Reports
+from dashboards.web import charts
 from schema.dimensions import DIMENSIONS
 from schema.metrics import METRICS
 from schema.site import Site

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from dashboards.access import Accounts
+from dashboards.accounts.accounts import Accounts
 from dashboards.app import create_app
-from dashboards.forms import local_path
-from dashboards.report import ROUNDED, Reports
 from dashboards.settings import DashboardSettings
+from dashboards.stats.report import ROUNDED, Reports
+from dashboards.web.forms import local_path
 from schema.site import Site
 from schema.store import StoreDown
 
@@ -235,7 +235,7 @@ def test_hostile_values_are_only_ever_text(client: TestClient, rollups: Any, tod
 
 
 def test_no_page_needs_inline_code() -> None:
-    folder = Path(__file__).parents[2] / "dashboards"
+    folder = Path(__file__).parents[2] / "dashboards" / "web"
     for template in (folder / "templates").iterdir():
         source = template.read_text()
         assert not re.search(r"\bstyle=|\bon\w+=\"|<style|javascript:|\|\s*safe\b", source), template.name
@@ -245,7 +245,7 @@ def test_no_page_needs_inline_code() -> None:
 
 def test_no_fact_stands_in_a_title_alone() -> None:
     """A title shows to a mouse only: not to a finger, a keyboard, or on paper."""
-    for template in (Path(__file__).parents[2] / "dashboards" / "templates").iterdir():
+    for template in (Path(__file__).parents[2] / "dashboards" / "web" / "templates").iterdir():
         assert not re.search(r"\stitle=", template.read_text()), template.name
 
 

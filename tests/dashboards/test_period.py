@@ -1,4 +1,4 @@
-"""Rules of dashboards/period.py."""
+"""Rules of dashboards/stats/period.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from dashboards.period import Period, between, parse
+from dashboards.stats.period import Period, between, parse
 
 TODAY = dt.date(2025, 3, 10)
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from dashboards.access import Accounts
+from dashboards.accounts.accounts import Accounts
 from dashboards.app import create_app
-from dashboards.engineers import PATH
-from dashboards.report import Reports
+from dashboards.stats.report import Reports
+from dashboards.web.engineers import PATH
 from schema.site import Site
 from schema.store import StoreDown
 

@@ -1,4 +1,4 @@
-"""Rules of dashboards/query.py: what may be asked, and how it becomes SQL."""
+"""Rules of dashboards/stats/query.py: what may be asked, and how it becomes SQL."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from dashboards.query import BadQuery, Filter, Query
+from dashboards.stats.query import BadQuery, Filter, Query
 
 DAY = dt.date(2025, 6, 1)
 

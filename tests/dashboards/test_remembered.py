@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from dashboards import cells
-from dashboards import overview as overviews
-from dashboards.period import Period
-from dashboards.remembered import Remembered
-from dashboards.report import Reports
+from dashboards.stats import cells
+from dashboards.stats import overview as overviews
+from dashboards.stats.period import Period
+from dashboards.stats.remembered import Remembered
+from dashboards.stats.report import Reports
 from pipeline.months import sum_months
 from schema.site import Site
 from schema.store import Store

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from dashboards.query import BadQuery, Query
-from dashboards.report import TOO_FEW_BEHIND, Reports
+from dashboards.stats.query import BadQuery, Query
+from dashboards.stats.report import TOO_FEW_BEHIND, Reports
 
 pytestmark = pytest.mark.clickhouse
 Ago = Callable[[int], dt.date]

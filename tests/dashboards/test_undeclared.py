@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from starlette.testclient import TestClient
 
-from dashboards.access import Accounts
+from dashboards.accounts.accounts import Accounts
 from dashboards.app import create_app
-from dashboards.report import Reports
 from dashboards.settings import DashboardSettings
+from dashboards.stats.report import Reports
 from schema.site import Site
 from schema.store import Store
 

@@ -15,10 +15,10 @@ from starlette.exceptions import StarletteDeprecationWarning
 from collector.enrich.page import parse_page
 from collector.insight.why import OF_HOSTS, OF_MACHINES, Why, why_path
 from collector.outcome import Reason
-from dashboards.access import Accounts
+from dashboards.accounts.accounts import Accounts
 from dashboards.app import create_app
-from dashboards.engineers import WHY_PATH, Missing, Told
-from dashboards.report import Reports
+from dashboards.stats.report import Reports
+from dashboards.web.engineers import WHY_PATH, Missing, Told
 from footfall.health.missing import teller
 from footfall.health.outcomes import outcomes
 from footfall.settings import load

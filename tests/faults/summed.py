@@ -15,9 +15,9 @@ from typing import Any
 
 import msgspec
 
-from dashboards import overview, report
-from dashboards.period import Period
-from dashboards.report import Reports
+from dashboards.stats import overview, report
+from dashboards.stats.period import Period
+from dashboards.stats.report import Reports
 from pipeline.months import sum_months
 from schema.migrate import migrate
 from schema.site import Site

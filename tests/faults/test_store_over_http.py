@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from dashboards.query import Query
-from dashboards.report import Reports
+from dashboards.stats.query import Query
+from dashboards.stats.report import Reports
 from pipeline.release import release
 from pipeline.rollup import roll_up
 from pipeline.settings import SiteRules

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from dashboards.access import Accounts
+from dashboards.accounts.accounts import Accounts
 from footfall.backup.archive import CONTENTS, Archive
 from footfall.control.house import StatsRequest
 from footfall.control.remote import Remote

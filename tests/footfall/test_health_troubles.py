@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from dashboards.engineers import HEALTH_PATH
+from dashboards.web.engineers import HEALTH_PATH
 from footfall.health.finding import BAD, EXIT_CODES, OK, WARNING
 from footfall.settings import Settings
 from footfall.supervisor.paths import key_directory

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from dashboards.query import Query
-from dashboards.report import Reports
+from dashboards.stats.query import Query
+from dashboards.stats.report import Reports
 from pipeline import undo as undoing
 from pipeline.imports import Import
 from pipeline.manifest import manifest_digest, read_entries

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from dashboards.period import Period
-from dashboards.report import Reports
+from dashboards.stats.period import Period
+from dashboards.stats.report import Reports
 from footfall.control.engine import Engine
 from footfall.control.house import StatsRequest
 from footfall.health.missing import teller

@@ -1,7 +1,7 @@
-"""Submitted forms: read up to a bound, and the token by which a form proves that one of our own pages showed it.
+"""The token by which a form proves that one of our own pages showed it.
 
 Why: where neither Sec-Fetch-Site nor Origin says whose page a write is from, a token bound to the browser's session
-does (OWASP, Cross-Site Request Forgery Prevention: Signed Double-Submit Cookie). In: a request. Out: its fields.
+does (OWASP, Cross-Site Request Forgery Prevention: Signed Double-Submit Cookie). In: the session's cookie.
 Promises: a token tells nothing about the session, which alone is what it is made of; so it holds across restarts.
 """
 
@@ -10,43 +10,12 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Mapping
-from urllib.parse import parse_qsl
 
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-
-from .query import BadQuery
-
-# A name, a password and where to go next; more is not a form of ours.
-MAX_FORM_BYTES = 16_384
 TOKEN = "form_token"  # noqa: S105 - a field's name
 SESSION_COOKIE = "footfall_session"
 # What the sign-in form is bound to, before there is a session.
 FORM_COOKIE = "footfall_form"
 _DIGEST = 32
-
-
-async def body_of(request: Request) -> bytes:
-    """The bytes of a submitted form. Raises HTTPException for too many."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_FORM_BYTES:
-            raise HTTPException(413, f"a form may have {MAX_FORM_BYTES} bytes")
-    return body
-
-
-def fields_of(body: bytes) -> dict[str, str]:
-    """Its fields. Raises BadQuery."""
-    try:
-        return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20))
-    except ValueError:
-        raise BadQuery("the form cannot be read") from None
-
-
-async def form_of(request: Request) -> dict[str, str]:
-    """The fields of a submitted form, of bounded size."""
-    return fields_of(await body_of(request))
 
 
 def token_of(cookie: str) -> str:
@@ -73,9 +42,3 @@ def _proof_of(cookie: str) -> bytes:
 
 def _xor(one: bytes, other: bytes) -> bytes:
     return bytes(a ^ b for a, b in zip(one, other, strict=False))
-
-
-def local_path(target: str) -> str:
-    """The target if it is a path on this server, else `/`. Browsers read `\\` as `/` and skip control characters."""
-    safe = target.startswith("/") and not target.startswith("//") and "\\" not in target and target.isprintable()
-    return target if safe else "/"

@@ -21,9 +21,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from schema.host import authority
 
-from .forms import body_of, fields_of, is_proven
+from ..accounts.form_token import is_proven
+from ..stats.query import BadQuery
+from .forms import body_of, fields_of
 from .problems import Problems
-from .query import BadQuery
 
 _POLICY = "; ".join(
     (

@@ -49,7 +49,7 @@ def released_days(
     months: Callable[[Iterable[tuple[dt.date, int, int]]], tuple[Month, ...]] | None = None,
 ) -> Released:
     """What the manifest says of the days; k is that of days it does not hold. before: where the span begins, if not
-    with the first day. months: those of such releases (dashboards/months.py)."""
+    with the first day. months: those of such releases (dashboards/stats/months.py)."""
     start = before or first
     # Plain rows of all days there are: the engine plans an aggregate for longer than it takes to read some years.
     entries = store.rows(

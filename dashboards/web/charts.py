@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from . import names
-from .comparison import Comparison
-from .overview import Overview, Point
+from ..stats.comparison import Comparison
+from ..stats.overview import Overview, Point
+from . import format as names
 
 HEIGHT = 220
 # The path is drawn on a grid this wide and stretched to the page; labels are placed by percent and keep their size.

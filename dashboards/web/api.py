@@ -17,12 +17,12 @@ from starlette.routing import BaseRoute, Route
 
 from schema.site import Site
 
-from .access import Accounts
+from ..accounts.accounts import Accounts
+from ..accounts.form_token import SESSION_COOKIE
+from ..stats.period import Period, date_of, parse
+from ..stats.query import BadQuery, Query
+from ..stats.report import Reports
 from .arguments import PERIOD, refuse_unknown
-from .forms import SESSION_COOKIE
-from .period import Period, date_of, parse
-from .query import BadQuery, Query
-from .report import Reports
 from .tables import flat
 
 # Without it Excel reads a file in the code page of its machine; others skip it (Unicode, 23.8: UTF-8 signature).

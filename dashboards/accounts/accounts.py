@@ -22,7 +22,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from msgspec import Struct
 
-from .forms import token_of
+from .form_token import token_of
 
 LINK_LIVES_S = 24 * 3600
 FAILURE_WINDOW_S = 600

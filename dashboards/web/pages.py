@@ -29,17 +29,19 @@ from schema.metrics import METRICS
 from schema.site import DEMO, Site
 from schema.vitals import VITALS
 
-from . import cards, charts, engineers, names
-from .access import MIN_PASSWORD, AccountRefused, Accounts, TooManyFailures, User
+from ..accounts.accounts import MIN_PASSWORD, AccountRefused, Accounts, TooManyFailures, User
+from ..accounts.form_token import FORM_COOKIE, SESSION_COOKIE, TOKEN, token_of
+from ..settings import DashboardSettings
+from ..stats.period import PERIODS
+from ..stats.query import Query
+from ..stats.report import Reports
+from . import cards, charts, engineers
+from . import format as names
 from .api import json, period_of, refusal
 from .arguments import PERIOD, refuse_unknown
 from .engineers import Compare, Health, Why
-from .forms import FORM_COOKIE, SESSION_COOKIE, TOKEN, form_of, local_path, token_of
-from .period import PERIODS
+from .forms import form_of, local_path
 from .problems import Problems
-from .query import Query
-from .report import Reports
-from .settings import DashboardSettings
 
 HERE = Path(__file__).parent
 _MAX_TABLE = 500

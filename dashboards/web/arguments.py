@@ -13,7 +13,7 @@ from collections.abc import Collection
 
 from starlette.datastructures import QueryParams
 
-from .query import BadQuery
+from ..stats.query import BadQuery
 
 PERIOD = ("period", "from", "to")
 # Whose text may come back in the answer: such an answer is not compressed (see `compress`).

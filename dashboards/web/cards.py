@@ -13,11 +13,11 @@ from schema.dimensions import CARDS, DIMENSIONS, OTHER, SHARE
 from schema.metrics import METRICS
 from schema.vitals import VITALS
 
-from . import names
-from .conversions import Revenue
-from .figures import Cell
-from .overview import Overview
-from .vitals import VitalCell
+from ..stats.conversions import Revenue
+from ..stats.figures import Cell
+from ..stats.overview import Overview
+from ..stats.vitals import VitalCell
+from . import format as names
 
 # The card that goals and events share.
 GOALS = "Goals"

@@ -22,14 +22,15 @@ from schema.dimensions import DIMENSIONS
 from schema.site import Site
 from schema.store import StoreError
 
-from . import names
-from .access import Accounts
+from ..accounts.accounts import Accounts
+from ..accounts.form_token import SESSION_COOKIE
+from ..stats.period import PERIODS, Period, parse
+from ..stats.query import BadQuery
+from ..stats.report import Reports
+from . import format as names
 from .api import refusal
 from .arguments import PERIOD
-from .forms import SESSION_COOKIE, local_path
-from .period import PERIODS, Period, parse
-from .query import BadQuery
-from .report import Reports
+from .forms import local_path
 
 _SAID = {
     404: ("There is nothing here", "No page has this address. It may be mistyped, or of something that has gone."),
