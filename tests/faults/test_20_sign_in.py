@@ -187,7 +187,7 @@ def test_guessing_is_told_nothing_and_stopped_and_shuts_nobody_out(house: Runnin
         for number in range(FAILURES_OF_A_NAME):
             known, unknown = guess(NAME), guess("bob")
             assert (known.status_code, unknown.status_code) == (401, 401), number
-            # The token of the form is another one each time (dashboards/web/forms.py).
+            # The token of the form is another one each time (dashboards/accounts/form_token.py).
             shown = [re.sub("[0-9a-f]{128}", "", answer.text) for answer in (known, unknown)]
             assert shown[0].replace(NAME, "…") == shown[1].replace("bob", "…")
         # Now not even the right one is looked at, and that a name is closed does not say that it exists.
