@@ -12,13 +12,17 @@ from typing import Any
 
 import pytest
 
-from footfall.canary.scratch import AGENT, Scratch, footfall, rows
+from footfall.canary.scratch import AGENT, Scratch, rows
+from tests.forked import footfall
 
 __all__ = ["AGENT", "Running", "another_time", "eventually", "footfall", "rows", "running"]
 
 
 class Running(Scratch):
     """`footfall up` under test."""
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return footfall(*arguments, "--data", str(self.data))
 
     def stats(self, site: str, *arguments: str) -> dict[str, Any]:
         done = self.command("stats", site, "--json", *arguments)
