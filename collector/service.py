@@ -22,7 +22,7 @@ from .enrich.page import Page
 from .insight.shadow import Shadow
 from .insight.sharing import Sharing
 from .insight.why import Why
-from .keys.keeper import NoKey
+from .keys.key import NoKey
 from .limits.new_visitors import NewVisitors
 from .model import Arrival, Beacon, Client, Draft, KeySource, RateLimit, Rules
 from .outcome import Outcome, Reason, Refused

@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from pipeline.spool import Spool
 
-from ..keys.keeper import KeyFile
+from ..keys.files import KeyFile
 from ..service import Collector
 from ..tokens import Tokens
 from ..wire.goatcounter import GoatCounter

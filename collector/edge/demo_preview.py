@@ -25,7 +25,7 @@ from schema.site import DEMO
 from schema.vitals import VITALS
 
 from ..insight.preview import COMES_FROM, LABELS, Reduction, hashed, reduce
-from ..keys.keeper import NoKey
+from ..keys.key import NoKey
 from ..model import Client, Rules
 from ..outcome import Reason, Refused
 from ..privacy.address import truncate

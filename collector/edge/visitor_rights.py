@@ -21,7 +21,7 @@ from schema.event import PAGEVIEW
 from schema.host import site_name
 
 from ..insight.preview import FIELDS, reduce
-from ..keys.keeper import NoKey
+from ..keys.key import NoKey
 from ..model import CONSENTS, Beacon, Rules
 from ..service import Collector, TooManyObjections
 from ..wire.values import bounded, clean

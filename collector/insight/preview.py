@@ -14,7 +14,7 @@ from schema.event import Event
 from schema.site import local_day
 
 from ..enrich.geo import Places
-from ..keys.keeper import PassingKeys
+from ..keys.key import EphemeralKeys
 from ..model import Beacon, Client, Draft, Rules
 from ..settings import Anonymization
 from ..steps import anonymize
@@ -56,7 +56,7 @@ class Reduction(Struct, frozen=True):
 
 def reduce(beacon: Beacon, client: Client, rules: Rules, places: Places, now: int) -> Reduction:
     """What would be stored of it."""
-    keys = PassingKeys()
+    keys = EphemeralKeys()
     try:
         day = local_day(rules.site.timezone, now)
         outcome = anonymize(Draft(beacon, client, rules, now, day, keys, places))

@@ -22,7 +22,7 @@ from schema.event import ENGAGEMENT
 from schema.lasting import Lasting, kind_and_place
 from schema.site import LocalDay
 
-from ..keys.keeper import DESTROY_AFTER_S, NoKey
+from ..keys.key import DESTROY_AFTER_S, NoKey
 from ..model import Draft, Rules
 from ..privacy.visitor_id import visitor_number
 from ..settings import AnonymizationSettings, changed

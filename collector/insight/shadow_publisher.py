@@ -18,7 +18,8 @@ import structlog
 
 from schema.site import Site, day_bounds
 
-from ..keys.keeper import DESTROY_AFTER_S, iso_day
+from ..keys.journal import iso_day
+from ..keys.key import DESTROY_AFTER_S
 from .hyperloglog import Sketch
 from .shadow import SiteDay, read_saved
 

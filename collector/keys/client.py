@@ -24,7 +24,8 @@ from msgspec import Struct
 from schema.lasting import Lasting
 from schema.site import Site, day_bounds
 
-from .keeper import KEY_BYTES, KeyRoom, SiteDay, wipe
+from .keeper import KeyDirectory
+from .key import KEY_BYTES, SiteDay, wipe
 
 log = structlog.get_logger("keys")
 
@@ -54,7 +55,7 @@ class Handed(Struct, array_like=True):
         return "Handed(…)"
 
 
-class KeyFollower(KeyRoom):
+class KeyFollower(KeyDirectory):
     """Keeps the keys it is handed. fetch: asks the holder; raises CannotFetch."""
 
     def __init__(

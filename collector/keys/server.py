@@ -27,7 +27,7 @@ from starlette.types import Receive, Scope, Send
 from schema.site import Site, day_bounds
 
 from .client import Handed
-from .keeper import KeyFile
+from .files import KeyFile
 
 log = structlog.get_logger("keys")
 

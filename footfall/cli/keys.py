@@ -14,7 +14,10 @@ from typing import Any
 import click
 import msgspec
 
-from collector.keys.keeper import KeyRoom, in_ram, iso_day, keeper_of, list_keys, read_journal
+from collector.keys.directory import in_ram, keeper_of
+from collector.keys.files import list_keys
+from collector.keys.journal import iso_day, read_journal
+from collector.keys.keeper import KeyDirectory
 from collector.keys.server import AlreadyEnrolled, certificate, read_fetches
 from schema.host import in_url
 
@@ -127,7 +130,7 @@ def sweep(load_settings: Load) -> None:
         return
     on_disk = settings.keys.keep_keys_on_disk_where_they_can_be_recovered
     # Sites given as `up --site` are not in these settings, and their keys may be today's.
-    KeyRoom(directory, key_journal(settings), settings.all_sites, on_disk, only_what_is_over=True).close()
+    KeyDirectory(directory, key_journal(settings), settings.all_sites, on_disk, only_what_is_over=True).close()
     click.echo(f"{len(list_keys(directory / 'keys'))} key(s) of days that are not over remain")
 
 

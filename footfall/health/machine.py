@@ -12,7 +12,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from collector.insight.sharing import case_of, finding_of, read_sharing, remedy_of, summed
-from collector.keys.keeper import in_ram, list_keys, read_journal
+from collector.keys.directory import in_ram
+from collector.keys.files import list_keys
+from collector.keys.journal import read_journal
 from pipeline.aside import KEPT_S
 from pipeline.spool_file import created_at, spool_files
 from schema.migrate import WrittenByNewer

@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct, field, structs
 
 from collector.enrich.geo import Places
-from collector.keys.keeper import PassingKeys
+from collector.keys.key import EphemeralKeys
 from collector.model import Beacon, Client, Draft, Rules
 from collector.outcome import Reason
 from collector.steps import anonymize
@@ -66,7 +66,7 @@ def run(
     """Anonymize and hand over everything, then release its days. counted: told the client of every event. dry: tell
     what would be released instead."""
     known = is_declared(house, rules)
-    summary, dropped, keys = Summary(rules.site.key), Counter[str](), PassingKeys()
+    summary, dropped, keys = Summary(rules.site.key), Counter[str](), EphemeralKeys()
     datacenters = datacenters_of(house.settings)
     name = house.import_begin(rules.site)
     try:

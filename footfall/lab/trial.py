@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct, field, structs
 
 from collector.enrich.geo import Places
-from collector.keys.keeper import PassingKeys
+from collector.keys.key import EphemeralKeys
 from collector.model import Beacon, Client, Draft, Rules
 from collector.outcome import Reason
 from collector.privacy.visitor_id import visitor_number
@@ -75,7 +75,7 @@ class _Trial:
         settings = candidate.anonymization
         self.candidate = candidate
         self.rules = structs.replace(rules, anonymization=settings, keep=frozenset(settings.query_parameters))
-        self.keys = PassingKeys()
+        self.keys = EphemeralKeys()
         self.seen: set[str] = set()
         self._days: dict[int, _Day] = {}
         self._last: tuple[int, dict[int, Combination]] = (0, {})
@@ -128,7 +128,7 @@ def run(
     """Try every candidate on every request."""
     trials = [_Trial(candidate, rules, ks) for candidate in chosen]
     # People are told apart by whole address and agent, across days: by a number that only this run can make.
-    people = PassingKeys()
+    people = EphemeralKeys()
     try:
         return _run(sent, trials, people.key("", 0), places)
     finally:

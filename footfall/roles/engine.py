@@ -28,7 +28,9 @@ from collector.enrich.device import warm_up
 from collector.insight.shadow import Shadow
 from collector.insight.sharing import Sharing, sharing_path
 from collector.insight.why import Why, why_path
-from collector.keys.keeper import KeyFile, NoKey, lost_days
+from collector.keys.files import KeyFile
+from collector.keys.journal import lost_days
+from collector.keys.key import NoKey
 from collector.limits.new_visitors import NewVisitors
 from collector.limits.rate_limit import Limiter
 from collector.service import Collector

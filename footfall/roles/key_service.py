@@ -13,7 +13,7 @@ from pathlib import Path
 import uvicorn
 
 from collector.edge.http import LimitedProtocol
-from collector.keys.keeper import KeyFile
+from collector.keys.files import KeyFile
 from collector.keys.server import Enrolments, Fetches, KeyService, certificate
 from schema.host import listening_host
 

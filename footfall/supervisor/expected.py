@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import sqlite3
 
-from collector.keys.keeper import KeysOnDisk
+from collector.keys.directory import KeysOnDisk
 from collector.wire.access_log.unreadable import Unreadable
 from pipeline.former import FormerUnreadable
 from pipeline.spool_file import SpoolTaken

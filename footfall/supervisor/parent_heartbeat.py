@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Sequence
 
-from collector.keys.keeper import KeyRoom
+from collector.keys.keeper import KeyDirectory
 
 from ..settings import Settings
 from .heartbeat import Child, Sign, Signs, forget
@@ -28,7 +28,7 @@ def parent_of(part: str) -> str:
 class ParentSign:
     """The sign of `up`, or of a part alone. keeper: who makes or fetches the keys, if this part does."""
 
-    def __init__(self, settings: Settings, part: str, keeper: KeyRoom | None) -> None:
+    def __init__(self, settings: Settings, part: str, keeper: KeyDirectory | None) -> None:
         self._settings = settings
         self._keeper = keeper
         self._children: list[Child] = []

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from collector.edge.endpoint import Endpoint
 from collector.edge.visitor_rights import routes
 from collector.enrich.geo import Places
-from collector.keys.keeper import PassingKeys
+from collector.keys.key import EphemeralKeys
 from collector.limits.new_visitors import NewVisitors
 from collector.limits.rate_limit import Limiter
 from collector.privacy.address import Proxies
@@ -53,7 +53,7 @@ class Attacked:
         self.collector = Collector(
             settings.collector_rules(),
             self.spool,
-            PassingKeys(),
+            EphemeralKeys(),
             Places(None),
             proxies,
             clock=lambda: NOW,

@@ -11,7 +11,7 @@ import pytest
 from starlette.exceptions import StarletteDeprecationWarning
 
 from collector.edge.app import create_app
-from collector.keys.keeper import KeyFile
+from collector.keys.files import KeyFile
 from tests.collector.test_server_api import House, run
 
 with warnings.catch_warnings():

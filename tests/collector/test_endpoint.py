@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from collector.edge.endpoint import RETRY_AFTER_S, Endpoint, refresh_forever
 from collector.enrich.geo import Place
 from collector.enrich.site_filter import Exclusions, gate_of
-from collector.keys.keeper import NoKey
+from collector.keys.key import NoKey
 from collector.model import Rules
 from collector.outcome import Reason
 from collector.privacy.address import Proxies

@@ -15,7 +15,7 @@ import pytest
 from collector.edge.endpoint import Endpoint
 from collector.enrich.geo import Places
 from collector.enrich.site_filter import Exclusions, gate_of
-from collector.keys.keeper import PassingKeys
+from collector.keys.key import EphemeralKeys
 from collector.limits.rate_limit import Limiter
 from collector.outcome import Reason
 from collector.privacy.address import Proxies
@@ -265,7 +265,7 @@ def test_a_request_that_is_throttled_as_a_whole_is_answered_with_429(tmp_path: P
         collector = Collector(
             settings.collector_rules(),
             spool,
-            PassingKeys(),
+            EphemeralKeys(),
             Places(None),
             Proxies(()),
             clock=lambda: NOW,

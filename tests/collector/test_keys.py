@@ -11,22 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from collector.keys import keeper as keeping
-from collector.keys.keeper import (
-    DESTROY_AFTER_S,
-    KEY_BYTES,
-    KeyFile,
-    KeyKeeper,
-    KeyRoom,
-    KeysOnDisk,
-    NoKey,
-    PassingKeys,
-    in_ram,
-    lost_days,
-    read_journal,
-    read_keys,
-    wipe,
-)
+from collector.keys import files
+from collector.keys.directory import KeysOnDisk, in_ram
+from collector.keys.files import KeyFile, read_keys
+from collector.keys.journal import lost_days, read_journal
+from collector.keys.keeper import KeyDirectory, KeyKeeper
+from collector.keys.key import DESTROY_AFTER_S, KEY_BYTES, EphemeralKeys, NoKey, wipe
 from pipeline.spool import IN_FLIGHT_S
 from schema.site import Site, day_bounds, day_number
 
@@ -300,10 +290,10 @@ def test_a_sweep_that_does_not_know_a_site_leaves_its_key_until_the_day_is_over(
     first = keeper(ram, journal, clock, BERLIN)
     first.turn()
     first.close()
-    KeyRoom(ram, journal, (), clock=clock, only_what_is_over=True).close()
+    KeyDirectory(ram, journal, (), clock=clock, only_what_is_over=True).close()
     assert held(ram) == {("berlin", DAY)}
     clock.now += 2 * 86_400
-    KeyRoom(ram, journal, (), clock=clock, only_what_is_over=True).close()
+    KeyDirectory(ram, journal, (), clock=clock, only_what_is_over=True).close()
     assert held(ram) == set()
 
 
@@ -378,7 +368,7 @@ def test_an_unchanged_file_is_not_read_again(
     made.close()
     worker = KeyFile(ram / "keys", clock)
     key = worker.key("berlin", DAY)
-    monkeypatch.setattr(keeping, "read_keys", lambda path: pytest.fail("read again"))
+    monkeypatch.setattr(files, "read_keys", lambda path: pytest.fail("read again"))
     worker.refresh()
     assert worker.key("berlin", DAY) is key
 
@@ -387,7 +377,7 @@ def test_an_unchanged_file_is_not_read_again(
 
 
 def test_passing_keys_are_per_day_and_overwritten_at_the_end() -> None:
-    keys = PassingKeys()
+    keys = EphemeralKeys()
     one, other = keys.key("a", 1), keys.key("a", 2)
     assert keys.key("a", 1) is one
     assert bytes(one) != bytes(other)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from collector.keys.keeper import PassingKeys
+from collector.keys.key import EphemeralKeys
 from collector.outcome import Reason
 from collector.settings import PRESETS
 from collector.steps import anonymize, erasure_of
@@ -40,21 +40,21 @@ FORMATS: dict[str, tuple[Callable[[Any], Any], dict[str, Any]]] = {
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("address", NOBODY)
 def test_no_visitor_is_made_of_what_is_no_address(address: str, preset: str) -> None:
-    given = draft(client={"address": address}, mine=rules(preset), keys=PassingKeys())
+    given = draft(client={"address": address}, mine=rules(preset), keys=EphemeralKeys())
     assert anonymize(given) is Reason.NO_ADDRESS
     assert given.visitor == 0
 
 
 @pytest.mark.parametrize("address", NOBODY)
 def test_who_has_no_address_has_nothing_to_delete(address: str) -> None:
-    given = draft(client={"address": address}, beacon={"consent": "withdrawn"}, keys=PassingKeys())
+    given = draft(client={"address": address}, beacon={"consent": "withdrawn"}, keys=EphemeralKeys())
     assert anonymize(given) is Reason.WITHDRAWN
     assert erasure_of(given) is None
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "10.0.0.1", "203.0.113.9", "2001:db8::1%eth0"])
 def test_every_address_that_somebody_can_have_makes_a_visitor(address: str) -> None:
-    assert isinstance(anonymize(draft(client={"address": address}, keys=PassingKeys())), Event)
+    assert isinstance(anonymize(draft(client={"address": address}, keys=EphemeralKeys())), Event)
 
 
 @pytest.mark.parametrize("name", FORMATS)

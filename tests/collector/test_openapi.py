@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from collector.edge.app import create_app
 from collector.edge.openapi import EXAMPLES, document
-from collector.keys.keeper import KeyFile
+from collector.keys.files import KeyFile
 from collector.wire import plausible
 from collector.wire.server_event import Revenue, ServerEvent, Visitor, Vitals
 from tests.collector.test_server_api import EVENT, House, ask, run

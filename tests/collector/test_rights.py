@@ -17,7 +17,7 @@ from starlette.exceptions import StarletteDeprecationWarning
 from collector.edge.tracker_scripts import tracker_script
 from collector.edge.visitor_rights import routes
 from collector.enrich.geo import Places
-from collector.keys.keeper import NoKey
+from collector.keys.key import NoKey
 from collector.privacy.address import Proxies
 from collector.service import Collector
 from footfall.settings import load

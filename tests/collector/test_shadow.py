@@ -16,7 +16,7 @@ from collector.enrich.geo import Places
 from collector.insight.hyperloglog import REGISTERS, STANDARD_ERROR, Sketch, sketch_of
 from collector.insight.shadow import Shadow
 from collector.insight.shadow_publisher import ShadowPublisher, read_shadow
-from collector.keys.keeper import DESTROY_AFTER_S, NoKey, PassingKeys
+from collector.keys.key import DESTROY_AFTER_S, EphemeralKeys, NoKey
 from collector.model import Beacon, Client, Draft, Rules
 from collector.settings import PRESETS, AnonymizationSettings, ShadowSettings
 from collector.steps import anonymize
@@ -76,7 +76,7 @@ def traffic(people: int, seed: int = 1) -> Iterator[Client]:
             yield client
 
 
-def see(shadow: Shadow, clients: Iterator[Client], keys: PassingKeys, name: str = PAGEVIEW) -> set[int]:
+def see(shadow: Shadow, clients: Iterator[Client], keys: EphemeralKeys, name: str = PAGEVIEW) -> set[int]:
     """Let shadow mode see them; the visitor numbers in force."""
     numbers = set()
     for client in clients:
@@ -124,7 +124,7 @@ def test_a_sketch_of_another_precision_is_refused() -> None:
 
 
 def test_the_candidates_errors_are_right_within_the_sketchs(keydir: Path, journal: Path, clock: Clock) -> None:
-    keys, people = PassingKeys(), list(traffic(4000))
+    keys, people = EphemeralKeys(), list(traffic(4000))
     # Two workers share the traffic, and a visitor may come to both.
     for worker, mine in enumerate((people[:5000], people[4000:])):
         shadow = Shadow(keydir, worker, CANDIDATES, clock)
@@ -146,7 +146,7 @@ def test_the_candidates_errors_are_right_within_the_sketchs(keydir: Path, journa
 
 def test_splitting_is_not_taken_for_merging(keydir: Path, journal: Path, clock: Clock) -> None:
     shadow = Shadow(keydir, 0, {"tongues": AnonymizationSettings(visitor_address="full")}, clock)
-    keys = PassingKeys()
+    keys = EphemeralKeys()
     clients = list(traffic(800))
     for language in ("de", "fr"):
         see(shadow, (Client(c.address, c.agent, language) for c in clients), keys)
@@ -159,7 +159,7 @@ def test_splitting_is_not_taken_for_merging(keydir: Path, journal: Path, clock: 
 
 
 def test_the_number_in_force_is_untouched_and_engagement_makes_no_visitor(keydir: Path, clock: Clock) -> None:
-    keys = PassingKeys()
+    keys = EphemeralKeys()
     beside = see(Shadow(keydir, 0, CANDIDATES, clock), traffic(50), keys)
     assert beside == see(Shadow(keydir, 1, {}, clock), traffic(50), keys)
     left = Shadow(keydir, 2, CANDIDATES, clock)
@@ -172,7 +172,7 @@ def test_the_number_in_force_is_untouched_and_engagement_makes_no_visitor(keydir
 
 
 def test_files_are_in_the_key_directory_only_and_hold_no_number(keydir: Path, journal: Path, clock: Clock) -> None:
-    keys, shadow = PassingKeys(), Shadow(keydir, 3, CANDIDATES, clock)
+    keys, shadow = EphemeralKeys(), Shadow(keydir, 3, CANDIDATES, clock)
     numbers = see(shadow, traffic(300), keys)
     shadow.turn()
     (file,) = keydir.iterdir()
@@ -189,7 +189,7 @@ def test_files_are_in_the_key_directory_only_and_hold_no_number(keydir: Path, jo
 
 
 def test_a_file_is_written_at_most_every_ten_seconds(keydir: Path, clock: Clock) -> None:
-    keys, shadow = PassingKeys(), Shadow(keydir, 0, CANDIDATES, clock)
+    keys, shadow = EphemeralKeys(), Shadow(keydir, 0, CANDIDATES, clock)
     see(shadow, traffic(5), keys)
     shadow.turn()
     (file,) = keydir.iterdir()
@@ -204,7 +204,7 @@ def test_a_file_is_written_at_most_every_ten_seconds(keydir: Path, clock: Clock)
 
 
 def test_after_the_day_only_rounded_percentages_are_left(keydir: Path, journal: Path, clock: Clock) -> None:
-    keys, shadow, parent = PassingKeys(), Shadow(keydir, 0, CANDIDATES, clock), publisher(keydir, journal, clock)
+    keys, shadow, parent = EphemeralKeys(), Shadow(keydir, 0, CANDIDATES, clock), publisher(keydir, journal, clock)
     see(shadow, traffic(400), keys)
     shadow.turn()
     parent.turn()
@@ -234,7 +234,7 @@ def test_after_the_day_only_rounded_percentages_are_left(keydir: Path, journal: 
 
 def test_of_a_handful_nothing_is_told(keydir: Path, journal: Path, clock: Clock) -> None:
     shadow = Shadow(keydir, 0, CANDIDATES, clock)
-    see(shadow, traffic(20), PassingKeys())
+    see(shadow, traffic(20), EphemeralKeys())
     shadow.turn()
     clock.now = day().end + DESTROY_AFTER_S
     publisher(keydir, journal, clock).turn()
@@ -242,7 +242,7 @@ def test_of_a_handful_nothing_is_told(keydir: Path, journal: Path, clock: Clock)
 
 
 def test_a_restart_goes_on_where_it_was_unless_the_candidates_changed(keydir: Path, clock: Clock) -> None:
-    keys = PassingKeys()
+    keys = EphemeralKeys()
     first = Shadow(keydir, 0, CANDIDATES, clock)
     see(first, traffic(300), keys)
     first.turn()
@@ -256,7 +256,7 @@ def test_a_restart_goes_on_where_it_was_unless_the_candidates_changed(keydir: Pa
 
 def test_a_day_is_published_once_even_by_a_parent_that_was_restarted(keydir: Path, journal: Path, clock: Clock) -> None:
     shadow = Shadow(keydir, 0, CANDIDATES, clock)
-    see(shadow, traffic(200), PassingKeys())
+    see(shadow, traffic(200), EphemeralKeys())
     shadow.turn()
     (file,) = keydir.iterdir()
     content = file.read_bytes()

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from collector.edge.endpoint import Endpoint
 from collector.enrich.geo import Places
-from collector.keys.keeper import PassingKeys
+from collector.keys.key import EphemeralKeys
 from collector.outcome import Refused
 from collector.privacy.address import Proxies
 from collector.service import Collector
@@ -66,7 +66,7 @@ def send(
     async def post() -> list[dict[str, Any]]:
         spool = Spool(directory, 0, SpoolSettings(), clock=lambda: NOW)
         spool.start()
-        keys, places = PassingKeys(), Places(None)
+        keys, places = EphemeralKeys(), Places(None)
         collector = Collector(settings.collector_rules(), spool, keys, places, Proxies(()), clock=lambda: NOW)
         told = [(b"user-agent", AGENT.format(120).encode()), *((a.encode(), b.encode()) for a, b in headers)]
         scope = {"type": "http", "method": "POST", "headers": told, "client": ("203.0.113.9", 1)}
@@ -150,9 +150,9 @@ def test_signal_consent_denied_drops(mode: str, tmp_path: Path) -> None:
 def test_signal_consent_withdrawn_drops_and_deletes_today_s_rows(mode: str, preset: str, tmp_path: Path) -> None:
     common: dict[str, Any] = {"headers": [("accept-language", "de-AT,de")], "w": 1400}
     # The same keys for both, because the number is what the two must share.
-    keys = PassingKeys()
+    keys = EphemeralKeys()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tests.collector.test_signals.PassingKeys", lambda: keys)
+        patch.setattr("tests.collector.test_signals.EphemeralKeys", lambda: keys)
         [row] = send(tmp_path / "a", mode, preset, consent="granted", **common).stored
         outcome = send(tmp_path / "b", mode, preset, consent="withdrawn", **common)
     assert outcome.what == DROPPED

@@ -13,7 +13,7 @@ from msgspec import structs
 from collector import steps
 from collector.enrich.client_hints import Hints
 from collector.enrich.geo import Place
-from collector.keys.keeper import NoKey
+from collector.keys.key import NoKey
 from collector.model import Beacon, Client, Draft, Rules
 from collector.outcome import Reason
 from collector.settings import PRESETS, AnonymizationSettings, resolve

@@ -14,7 +14,8 @@ from starlette.exceptions import StarletteDeprecationWarning
 from collector.edge import demo_preview as what_became
 from collector.edge.app import create_app
 from collector.enrich.geo import Places
-from collector.keys.keeper import KeyFile, NoKey, PassingKeys
+from collector.keys.files import KeyFile
+from collector.keys.key import EphemeralKeys, NoKey
 from collector.limits.rate_limit import Limiter
 from collector.model import KeySource
 from collector.privacy.address import Proxies
@@ -58,7 +59,7 @@ def asked(
     collector = Collector(
         settings.collector_rules(),
         Spool(directory / "spool", 0, SpoolSettings()),
-        keys or PassingKeys(),
+        keys or EphemeralKeys(),
         Places(None),
         Proxies(("127.0.0.0/8",)),
         limit=Limiter(limit) if limit else None,

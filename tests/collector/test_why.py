@@ -28,7 +28,7 @@ from collector.insight.why import (
     read_why,
     why_path,
 )
-from collector.keys.keeper import PassingKeys
+from collector.keys.key import EphemeralKeys
 from collector.outcome import Reason, Refused
 from collector.privacy.address import Proxies
 from collector.service import Collector
@@ -54,7 +54,7 @@ class House:
         self.spool.start()
         rules = load(sets=(SITES,), environment={}).collector_rules()
         self.collector = Collector(
-            rules, self.spool, PassingKeys(), Places(None), Proxies(()), lambda: self.now, why=self.why
+            rules, self.spool, EphemeralKeys(), Places(None), Proxies(()), lambda: self.now, why=self.why
         )
 
     async def post(self, sent: Any, *headers: tuple[bytes, bytes], agent: str = AGENT) -> int:

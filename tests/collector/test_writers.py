@@ -11,7 +11,7 @@ from starlette.routing import Route
 from collector.edge.app import create_app
 from collector.edge.endpoint import Endpoint
 from collector.edge.server_endpoint import ServerEndpoint
-from collector.keys.keeper import KeyFile
+from collector.keys.files import KeyFile
 from tests.collector.test_app import INGEST
 from tests.collector.test_server_api import House, run
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from collector.edge.endpoint import Endpoint
 from collector.enrich.geo import Places
-from collector.keys.keeper import KeyFile, KeyKeeper
+from collector.keys.files import KeyFile
+from collector.keys.keeper import KeyKeeper
 from collector.model import KeySource
 from collector.privacy.address import Proxies
 from collector.service import Collector

@@ -15,11 +15,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from collector.keys import keeper as keeping
-from collector.keys.keeper import DESTROY_AFTER_S, KeyFile, KeyKeeper, NoKey, lost_days, read_journal, read_keys
+from collector import keys
+from collector.keys.files import KeyFile, read_keys
+from collector.keys.journal import lost_days, read_journal
+from collector.keys.keeper import KeyKeeper
+from collector.keys.key import DESTROY_AFTER_S, NoKey
 from schema.site import Site, local_day
 from tests.faults.collecting import Clock
 
+KEYS = str(Path(keys.__file__).parent)
 SITE = Site("berlin", timezone="Europe/Berlin")
 DAY = local_day(SITE.timezone, 1_792_900_000)
 NOON = DAY.start + 12 * 3600
@@ -72,14 +76,14 @@ def rotate(ram: Path, disk: Path, phase: str) -> Callable[[], object]:
 
 
 def die_at(line: int, prepared: Callable[[], Callable[[], object]]) -> bool:
-    """Run it in a fork that is killed before that line of keys/keeper.py; whether it came so far."""
+    """Run it in a fork that is killed before that line of `collector/keys`; whether it came so far."""
     child = os.fork()
     if not child:
         left = line
 
         def count(frame: FrameType, event: str, _: Any) -> Any:
             nonlocal left
-            if frame.f_code.co_filename != keeping.__file__:
+            if os.path.dirname(frame.f_code.co_filename) != KEYS:
                 return None
             if event == "line":
                 left -= 1

@@ -14,7 +14,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from collector.keys.keeper import DESTROY_AFTER_S, lost_days, read_journal, read_keys
+from collector.keys.files import read_keys
+from collector.keys.journal import lost_days, read_journal
+from collector.keys.key import DESTROY_AFTER_S
 from pipeline.quarantine import Quarantine
 from pipeline.rollup import roll_up
 from pipeline.settings import SiteRules

@@ -13,16 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from collector.keys.keeper import (
-    DESTROY_AFTER_S,
-    KEY_BYTES,
-    KeyFile,
-    KeyKeeper,
-    NoKey,
-    lost_days,
-    read_journal,
-    read_keys,
-)
+from collector.keys.files import KeyFile, read_keys
+from collector.keys.journal import lost_days, read_journal
+from collector.keys.keeper import KeyKeeper
+from collector.keys.key import DESTROY_AFTER_S, KEY_BYTES, NoKey
 from collector.privacy.address import truncate
 from collector.privacy.visitor_id import Key, visitor_number
 from schema.site import Site, local_day
@@ -201,7 +195,8 @@ def test_h3_after_the_day_no_state_anywhere_gives_yesterdays_number_again(
 _IN_MEMORY = """
 import sys
 from pathlib import Path
-from collector.keys.keeper import KeyFile, KeyKeeper
+from collector.keys.files import KeyFile
+from collector.keys.keeper import KeyKeeper
 from schema.site import Site
 from collector.privacy.visitor_id import visitor_number
 now = float(sys.argv[3])

@@ -22,19 +22,10 @@ from pathlib import Path
 import pytest
 
 from collector.keys.client import CannotFetch, Handed, KeyFollower, fetch_keys
-from collector.keys.keeper import (
-    DESTROY_AFTER_S,
-    KEY_BYTES,
-    Held,
-    KeyFile,
-    KeyKeeper,
-    NoKey,
-    list_keys,
-    lost_days,
-    read_journal,
-    read_keys,
-    write_keys,
-)
+from collector.keys.files import KeyFile, list_keys, read_keys, write_keys
+from collector.keys.journal import lost_days, read_journal
+from collector.keys.keeper import KeyKeeper
+from collector.keys.key import DESTROY_AFTER_S, KEY_BYTES, Held, NoKey
 from collector.keys.server import AlreadyEnrolled, Enrolments, Fetches, KeyService, certificate, read_fetches
 from collector.privacy.visitor_id import visitor_number
 from footfall.roles.key_service import key_server

@@ -21,7 +21,7 @@ from pycanon import anonymity
 from pycanon.anonymity.utils.aux_anonymity import get_equiv_class
 
 from collector.enrich.geo import Places
-from collector.keys.keeper import PassingKeys
+from collector.keys.key import EphemeralKeys
 from collector.model import Beacon, Client, Draft, Rules
 from collector.outcome import Reason
 from collector.settings import PRESETS
@@ -94,7 +94,7 @@ def bits_of(sizes: Iterable[int]) -> float:
 
 def events_of(lines: list[str], preset: str) -> list[tuple[str, Event]]:
     """(address and agent, event) as the collector makes them; not through the lab."""
-    settings, keys, found = PRESETS[preset], PassingKeys(), []
+    settings, keys, found = PRESETS[preset], EphemeralKeys(), []
     mine = structs.replace(rules(), anonymization=settings, keep=frozenset(settings.query_parameters))
     for line in lines:
         read = READER.read(line)

@@ -16,7 +16,7 @@ from collector import steps
 from collector.edge.endpoint import Endpoint
 from collector.enrich import page
 from collector.enrich.geo import Places
-from collector.keys.keeper import PassingKeys
+from collector.keys.key import EphemeralKeys
 from collector.privacy.address import Proxies
 from collector.service import Collector
 from collector.wire.plausible import Plausible
@@ -95,7 +95,7 @@ async def _post(data: Path, marks: Marks) -> None:
     settings = load(sets=(f'data="{data}"', f'sites=[{{key="{SITE}"}}]'), environment={})
     spool = Spool(data / "spool", 0, SpoolSettings())
     spool.start()
-    collector = Collector(settings.collector_rules(), spool, PassingKeys(), Places(None), Proxies(()))
+    collector = Collector(settings.collector_rules(), spool, EphemeralKeys(), Places(None), Proxies(()))
     accepted = 0
     for body in bodies(marks):
         sent = [(name.lower().encode(), value.encode()) for name, value in headers(marks, "").items()]
