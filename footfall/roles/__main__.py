@@ -15,7 +15,7 @@ import structlog
 from ..settings import Settings
 from ..supervisor.channel import Word, say
 from ..supervisor.process import set_up_logs
-from .engine import run_collector, run_engine, start_child
+from .child import start_child
 
 
 def main() -> None:
@@ -31,23 +31,26 @@ def main() -> None:
 
 
 def _run(role: str, arguments: Sequence[str], settings: Settings) -> None:
+    # Each imports its own here: a worker must not pay for the ClickHouse client, nor the key service for either.
     match role, arguments:
         case "collector", [index, descriptor]:
+            from .collector import run_collector
+
             run_collector(settings, int(index), socket.socket(fileno=int(descriptor)))
-        case "engine", [descriptor]:
-            _end_with_the_engine()
-            run_engine(settings, role, socket.socket(fileno=int(descriptor)), ("writer", "pipeline", "dashboards"))
         case "keys", [descriptor]:
-            # Imported here: with it comes what only a parent needs, the ClickHouse client among it.
             from .key_service import run_key_service
 
             run_key_service(settings, socket.socket(fileno=int(descriptor)))
-        case "writer", []:
-            run_engine(settings, role, None, ("writer",))
-        case "pipeline", []:
-            run_engine(settings, role, None, ("pipeline",))
-        case "dashboards", [descriptor]:
-            run_engine(settings, role, socket.socket(fileno=int(descriptor)), ("dashboards",))
+        case (("engine" | "dashboards"), [descriptor]):
+            from .engine import run_engine
+
+            if role == "engine":
+                _end_with_the_engine()
+            run_engine(settings, role, socket.socket(fileno=int(descriptor)))
+        case (("writer" | "pipeline"), []):
+            from .engine import run_engine
+
+            run_engine(settings, role, None)
         case _:
             raise SystemExit(f"footfall.roles: unknown role {role!r}")
 

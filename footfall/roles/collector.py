@@ -1,0 +1,159 @@
+"""A collector worker: settings → keys, spool → the collector's application, until SIGTERM.
+
+In: settings, a listening socket. Out: a running worker. Promises: stopping commits and answers what was received.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import socket
+import time
+from collections.abc import AsyncIterator
+
+import uvicorn
+from starlette.applications import Starlette
+
+from collector.edge.app import create_app as collector_app
+from collector.edge.http import LimitedProtocol
+from collector.enrich.device import warm_up
+from collector.insight.shadow import Shadow
+from collector.insight.sharing import Sharing, sharing_path
+from collector.insight.why import Why, why_path
+from collector.keys.files import KeyFile
+from collector.keys.key import NoKey
+from collector.limits.new_visitors import NewVisitors
+from collector.limits.rate_limit import Limiter
+from collector.service import Collector
+from collector.tokens import Tokens
+from pipeline.spool import Spool
+from schema.site import local_day
+
+from ..databases import datacenters_of, places_of
+from ..health.refusals import Refusals
+from ..settings import Settings
+from ..supervisor.channel import followers
+from ..supervisor.heartbeat import Sign, Signs, sign_before
+from ..supervisor.paths import key_directory, token_file
+
+
+def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
+    """One collector worker."""
+    keys = KeyFile(key_directory(settings) / "keys")
+    spool = Spool(settings.directory / "spool" / f"worker-{index}", index, settings.spool)
+    places, datacenters = places_of(settings), datacenters_of(settings)
+    tried = settings.shadow.candidates
+    shadow = Shadow(key_directory(settings), index, tried) if tried else None
+    proxies = settings.collector.proxies()
+    rules = settings.collector_rules()
+    most, new = settings.collector.rate_limit, settings.collector.new_visitors_limit
+    objections = settings.collector.objections_limit
+    why = Why(why_path(key_directory(settings), index))
+    sharing = Sharing(sharing_path(key_directory(settings), index), settings.collector.address_header)
+    refusals = _refusals(settings, f"collector-{index}")
+    endpoint = Collector(
+        rules,
+        spool,
+        keys,
+        places,
+        proxies,
+        shadow=shadow,
+        datacenters=datacenters,
+        limit=Limiter(most) if most else None,
+        why=why,
+        new_visitors=NewVisitors(new, proxies.hold) if new and most else None,
+        objections=Limiter(objections) if objections else None,
+        sharing=sharing,
+        on_refusal=refusals,
+    )
+
+    current = settings
+
+    def follow(given: Settings) -> None:
+        nonlocal current
+        endpoint.follow(given.collector_rules())
+        while not endpoint.follows:
+            time.sleep(0.05)
+        current = given
+
+    def ready() -> str:
+        try:
+            for site in current.all_sites:
+                keys.key(site.key, local_day(site.timezone, time.time()).number)
+        except NoKey as problem:
+            return str(problem)
+        return spool.refusal
+
+    def tell(sign: Sign) -> None:
+        sign.problem, sign.refused, sign.day = ready(), refusals.told(), _today()
+
+    signs = Signs(settings, f"collector-{index}", tell)
+    public = settings.collector.public_url
+    tokens = Tokens(token_file(settings))
+    app = collector_app(endpoint, keys, tokens, spool, ready, settings.demo, public, signs.turn)
+    failed = _opening_failures(app)
+    config = uvicorn.Config(
+        app,
+        http=LimitedProtocol,
+        loop="uvloop",
+        lifespan="on",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        log_config=None,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=3,
+    )
+    followers.append(follow)
+    if shadow is not None:
+        shadow.start()
+    warm_up()
+    # What is loaded now stays; what a beacon leaves behind is no cycle. Looking for some took 7 % of the time.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    try:
+        uvicorn.Server(config).run(sockets=[sock])
+    except SystemExit:
+        # uvicorn has logged what the application's opening raised, and ends.
+        if failed:
+            raise failed[0] from None
+        raise
+    finally:
+        why.close()
+        sharing.close()
+        if shadow is not None:
+            shadow.stop()
+
+
+def _opening_failures(app: Starlette) -> list[Exception]:
+    """Where what the application's opening raises will be found: uvicorn keeps it to itself."""
+    opened, failed = app.router.lifespan_context, list[Exception]()
+
+    @contextlib.asynccontextmanager
+    async def opening(given: Starlette) -> AsyncIterator[None]:
+        context = opened(given)
+        try:
+            await context.__aenter__()
+        except Exception as problem:
+            failed.append(problem)
+            # What it would say is said by the parent, once.
+            logging.getLogger("uvicorn.error").disabled = True
+            raise
+        try:
+            yield
+        finally:
+            await context.__aexit__(None, None, None)
+
+    app.router.lifespan_context = opening
+    return failed
+
+
+def _refusals(settings: Settings, name: str) -> Refusals:
+    before = sign_before(settings, name)
+    return Refusals(before.refused if before is not None and before.day == _today() else {})
+
+
+def _today() -> int:
+    return int(time.time()) // 86_400

@@ -1,0 +1,61 @@
+"""The dashboards of a process: their application, composed and served, until SIGTERM.
+
+In: settings, the engine, the store as pages ask it, a listening socket. Out: pages. Promises: with the rights of the
+dashboards alone the store is asked for nothing of the pipeline's.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from collector.edge.http import LimitedProtocol
+from dashboards.app import create_app
+from dashboards.stats.report import Reports
+from schema.store import Store
+
+from ..control.engine import Engine
+from ..control.sites import undeclared_shown
+from ..data_directory import accounts
+from ..databases import places_of
+from ..health.finding import Finding
+from ..health.missing import teller as missing_teller
+from ..health.page import teller as health_teller
+from ..networks import networks
+from ..preview import comparer
+from ..settings import Settings
+from ..supervisor.channel import followers
+
+
+def serve_pages(
+    settings: Settings, engine: Engine, reading: Store, health: Callable[[], list[Finding]], sock: socket.socket
+) -> None:
+    """Serve the dashboards. reading: the store as pages ask it, which is not for long. health: what it tells."""
+    people = accounts(settings)
+    reports = Reports(reading, settings.reported_sites(), rounded=settings.rounded_sites())
+    followers.append(lambda given: reports.follow(given.reported_sites(), given.rounded_sites()))
+    reports.warm_up()
+    app = create_app(
+        reports,
+        people,
+        settings.dashboards,
+        settings.collector.public_url,
+        comparer(lambda: engine.settings, places_of(settings)),
+        missing_teller(settings, reading),
+        networks(settings),
+        lambda: [one.site for one in undeclared_shown(engine.settings, reading)],
+        health_teller(lambda: engine.settings, health),
+    )
+    config = uvicorn.Config(
+        app,
+        http=LimitedProtocol,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        log_config=None,
+        lifespan="off",
+        timeout_graceful_shutdown=2,
+    )
+    uvicorn.Server(config).run(sockets=[sock])
