@@ -25,7 +25,7 @@ from ..errors import CannotDo
 from ..roles.key_service import certificate_file, enrolments, fetches_file, hand_out_keys, listen_address
 from ..settings import Settings
 from ..supervisor.listening import url_of
-from ..supervisor.parent import House
+from ..supervisor.parent import Supervisor
 from ..supervisor.paths import key_directory, key_journal
 from ..supervisor.process import core_dumps_off
 from ..supervisor.stamp import refuse_newer
@@ -49,10 +49,10 @@ def serve(load_settings: Load, serve: str | None) -> None:
     if not settings.keys.serve:
         raise CannotDo("--listen: say where to listen, such as --listen 0.0.0.0:8443, or set keys.serve")
     prepare("keys")
-    house = House(settings, "keys", with_keys=True)
-    sock = hand_out_keys(house)
+    parent = Supervisor(settings, "keys", with_keys=True)
+    sock = hand_out_keys(parent)
     assert sock is not None
-    house.run(
+    parent.run(
         lambda: click.echo(f"keys: {url_of(sock).replace('http:', 'https:')}"),
         lambda: load_settings({"keys.serve": serve}),
     )

@@ -5,6 +5,7 @@ In: flags. Out: processes, until SIGTERM or Ctrl-C.
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,7 +23,7 @@ from ..roles.key_service import hand_out_keys
 from ..settings import Settings
 from ..supervisor.listening import listen, url_at, url_of
 from ..supervisor.locks import is_held, running_there
-from ..supervisor.parent import House, public_url
+from ..supervisor.parent import Supervisor
 from ..supervisor.paths import control_path
 from .options import Load, common, prepare
 
@@ -81,16 +82,16 @@ def up(
         )
         return structs.replace(
             given,
-            collector=structs.replace(given.collector, public_url=public_url(given, collector), port=own_port),
+            collector=structs.replace(given.collector, public_url=_public_url(given, collector), port=own_port),
             dashboards=structs.replace(given.dashboards, port=shown_port),
         )
 
     settings = with_places(settings)
-    house = House(settings, "up", with_keys=True)
+    parent = Supervisor(settings, "up", with_keys=True)
     for index in range(settings.collector.workers):
-        house.add("collector", str(index), sockets=[collector])
-    hand_out_keys(house)
-    house.add("engine", sockets=[dashboards], last=True)
+        parent.add("collector", str(index), sockets=[collector])
+    hand_out_keys(parent)
+    parent.add("engine", sockets=[dashboards], last=True)
 
     def ready() -> None:
         told = {
@@ -107,7 +108,7 @@ def up(
             click.echo(_announcement(settings, told))
         sys.stdout.flush()
 
-    house.run(ready, lambda: with_places(_flags(sites, load_settings, **flags)))
+    parent.run(ready, lambda: with_places(_flags(sites, load_settings, **flags)))
 
 
 @click.command()
@@ -124,13 +125,13 @@ def collector(
     _needs_server(settings)
     prepare("collector")
     sock = listen(settings.collector.host, settings.collector.port, "collector")
-    house = House(settings, "collector", with_keys=True)
+    parent = Supervisor(settings, "collector", with_keys=True)
     for index in range(settings.collector.workers):
-        house.add("collector", str(index), sockets=[sock])
-    hand_out_keys(house)
-    house.add("writer", last=True)
-    house.run(
-        lambda: click.echo(f"collector: {public_url(settings, sock)}"),
+        parent.add("collector", str(index), sockets=[sock])
+    hand_out_keys(parent)
+    parent.add("writer", last=True)
+    parent.run(
+        lambda: click.echo(f"collector: {_public_url(settings, sock)}"),
         lambda: _flags(sites, load_settings, **flags),
     )
 
@@ -143,9 +144,9 @@ def pipeline(load_settings: Load, sites: tuple[str, ...]) -> None:
     settings = _flags(sites, load_settings)
     _needs_server(settings)
     prepare("pipeline")
-    house = House(settings, "pipeline", with_keys=False)
-    house.add("pipeline")
-    house.run(lambda: click.echo("pipeline: running"), lambda: _flags(sites, load_settings))
+    parent = Supervisor(settings, "pipeline", with_keys=False)
+    parent.add("pipeline")
+    parent.run(lambda: click.echo("pipeline: running"), lambda: _flags(sites, load_settings))
 
 
 @click.command()
@@ -159,8 +160,8 @@ def dashboards(load_settings: Load, host: str | None, sites: tuple[str, ...], po
     _needs_server(settings)
     prepare("dashboards")
     sock = listen(settings.dashboards.host, settings.dashboards.port, "dashboards")
-    house = House(settings, "dashboards", with_keys=False)
-    house.add("dashboards", sockets=[sock])
+    parent = Supervisor(settings, "dashboards", with_keys=False)
+    parent.add("dashboards", sockets=[sock])
 
     def ready() -> None:
         url = settings.dashboards.public_url or url_of(sock)
@@ -169,7 +170,7 @@ def dashboards(load_settings: Load, host: str | None, sites: tuple[str, ...], po
         if link:
             click.echo(f"sign in once with {link}")
 
-    house.run(ready, lambda: _flags(sites, load_settings, **flags))
+    parent.run(ready, lambda: _flags(sites, load_settings, **flags))
 
 
 @click.command(name="sign-in")
@@ -185,6 +186,11 @@ def sign_in(load_settings: Load) -> None:
     people.close()
     mine = settings.dashboards
     click.echo(f"{mine.public_url or url_at(mine.host, mine.port)}/sign-in/{token}")
+
+
+def _public_url(settings: Settings, sock: socket.socket) -> str:
+    """How pages reach the collector."""
+    return settings.collector.public_url.rstrip("/") or url_of(sock)
 
 
 def _needs_server(settings: Settings) -> None:

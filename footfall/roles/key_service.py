@@ -22,26 +22,26 @@ from ..settings import Settings
 from ..supervisor.channel import followers
 from ..supervisor.heartbeat import Signs
 from ..supervisor.listening import listen
-from ..supervisor.parent import House
+from ..supervisor.parent import Supervisor
 from ..supervisor.paths import key_directory
 
 # A collector needs one request in 20 s.
 _CONNECTIONS = 200
 
 
-def hand_out_keys(house: House) -> socket.socket | None:
-    """Add the process to a house, if `keys.serve` says so; where it listens."""
-    if not house.settings.keys.serve:
+def hand_out_keys(parent: Supervisor) -> socket.socket | None:
+    """Add the process to a parent, if `keys.serve` says so; where it listens."""
+    if not parent.settings.keys.serve:
         return None
-    host, port = listen_address(house.settings)
-    certificate(certificate_file(house.settings))
+    host, port = listen_address(parent.settings)
+    certificate(certificate_file(parent.settings))
     try:
         sock = listen(host, port, "keys")
     except CannotStart:
         raise CannotStart(
-            f"keys.serve = {house.settings.keys.serve!r}: cannot listen there; choose another address or port"
+            f"keys.serve = {parent.settings.keys.serve!r}: cannot listen there; choose another address or port"
         ) from None
-    house.add("keys", sockets=[sock], plain=False)
+    parent.add("keys", sockets=[sock], plain=False)
     return sock
 
 

@@ -181,5 +181,7 @@ def test_keys_that_are_gone_are_bad(settings: Settings) -> None:
 
 
 def test_a_worker_does_not_load_the_store() -> None:
-    code = "import sys, footfall.roles.__main__; sys.exit('clickhouse_connect' in sys.modules)"
+    code = (
+        "import sys, footfall.roles.__main__, footfall.roles.collector; sys.exit('clickhouse_connect' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
