@@ -7,6 +7,10 @@ to do; it quotes nothing of a visitor.
 from __future__ import annotations
 
 
+class SettingsError(Exception):
+    """The settings cannot be used."""
+
+
 class CannotStart(Exception):
     """Something is in the way of a start; the text names it and the remedy."""
 

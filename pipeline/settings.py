@@ -1,4 +1,4 @@
-"""The pipeline's settings: spool, rollup, release and retention. Frozen; read once by `footfall/settings.py`."""
+"""The pipeline's settings: spool, rollup, release and retention. Frozen; read once by `footfall/settings`."""
 
 from __future__ import annotations
 

@@ -13,8 +13,7 @@ import msgspec
 from msgspec import structs
 
 from ..canary.journey import run
-from ..errors import CannotDo
-from ..settings import SettingsError
+from ..errors import CannotDo, SettingsError
 from .options import json_option, prepare
 
 

@@ -16,7 +16,7 @@ from msgspec import Struct, structs
 
 from collector.settings import PRESETS, Anonymization, AnonymizationSettings, changed
 
-from ..settings import SettingsError
+from ..errors import SettingsError
 
 # A comma inside [a, b] belongs to the value.
 _BETWEEN = re.compile(r",(?![^\[]*\])")

@@ -15,8 +15,7 @@ from pipeline.spool_file import SpoolTaken
 from schema.migrate import MigrationChanged, WrittenByNewer
 from schema.store import StoreDown, StoreError, StoreRefuses
 
-from ..errors import CannotDo, CannotStart
-from ..settings import SettingsError
+from ..errors import CannotDo, CannotStart, SettingsError
 from .stamp import StampUnreadable
 
 EXPECTED = (

@@ -22,7 +22,8 @@ from collector.privacy.address import Proxies
 from collector.service import Collector
 from collector.steps import STEPS, anonymize
 from collector.wire.plausible import Plausible
-from footfall.settings import SettingsError, load
+from footfall.errors import SettingsError
+from footfall.settings import load
 from pipeline.settings import SpoolSettings
 from pipeline.spool import Spool
 from schema.event import Event

@@ -15,7 +15,8 @@ from collector.wire.foreign import site_of
 from collector.wire.values import domains_of
 from footfall.cli import main
 from footfall.cli.running import _flags
-from footfall.settings import Settings, SettingsError, load
+from footfall.errors import SettingsError
+from footfall.settings import Settings, load
 from tests.house import AGENT
 
 IDN = "xn--mnchen-3ya.de"

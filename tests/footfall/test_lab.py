@@ -28,13 +28,14 @@ from collector.settings import PRESETS
 from collector.steps import anonymize
 from collector.wire.access_log.reader import Reading, reader_of
 from footfall.cli import main
+from footfall.errors import SettingsError
 from footfall.lab import sample
 from footfall.lab.candidates import candidates
 from footfall.lab.folding import DIMENSIONS, cells_of, fold, hit_of
 from footfall.lab.measures import classes_of, count, link
 from footfall.lab.sentences import sentences_of
 from footfall.lab.trial import STORED, run
-from footfall.settings import Settings, SettingsError, SiteSettings
+from footfall.settings import Settings, SiteSettings
 from pipeline.rollup import roll_up
 from pipeline.settings import SiteRules
 from schema.dimensions import OTHER

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from footfall.errors import CannotStart
+from footfall.errors import CannotStart, SettingsError
 from footfall.roles.key_service import listen_address
-from footfall.settings import Settings, SettingsError, load
+from footfall.settings import Settings, load
 from footfall.supervisor.listening import listen, url_at, url_of
 from schema.host import listening_host, web_address
 from tests.house import footfall, running

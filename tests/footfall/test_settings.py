@@ -9,7 +9,8 @@ import pytest
 from msgspec import structs
 
 from collector.settings import PRESETS
-from footfall.settings import DEMO_SITE, Settings, SettingsError, describe, load
+from footfall.errors import SettingsError
+from footfall.settings import DEMO_SITE, Settings, describe, load
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from collector.settings import PRESETS
-from footfall.settings import Settings, SettingsError, describe, load
+from footfall.errors import SettingsError
+from footfall.settings import Settings, describe, load
 
 
 def settings(text: str, tmp_path: Path) -> Settings:

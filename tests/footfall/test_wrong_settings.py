@@ -8,7 +8,8 @@ import pytest
 from msgspec import structs
 
 from footfall.cli import running
-from footfall.settings import SettingsError, SiteSettings, load, needs_restart
+from footfall.errors import SettingsError
+from footfall.settings import SiteSettings, load, needs_restart
 
 SERVER = "http(s)://user:password@host:8123/database"
 

@@ -1,0 +1,9 @@
+"""Everything that can be set: what there is (model), how it is read (reading), listed (listing) and refused
+(messages).
+"""
+
+from .listing import describe, needs_restart
+from .model import DEMO_SITE, Settings, SiteSettings
+from .reading import load
+
+__all__ = ["DEMO_SITE", "Settings", "SiteSettings", "describe", "load", "needs_restart"]

@@ -1,0 +1,198 @@
+"""What can be set: the parts' own frozen settings in one, the sites, and what follows of them for each part.
+
+In: values. Out: `Settings`. Promises: values that do not fit together are refused.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta, Struct, field, structs
+
+from collector.enrich.site_filter import Exclusions, gate_of
+from collector.model import Rules
+from collector.settings import (
+    Anonymization,
+    AnonymizationSettings,
+    CollectorSettings,
+    Consent,
+    KeySettings,
+    ShadowSettings,
+    resolve,
+)
+from dashboards.settings import DashboardSettings
+from pipeline.settings import ReleaseSettings, RetentionSettings, RollupSettings, SiteRules, SpoolSettings
+from schema.dsn import checked
+from schema.host import host_pattern, site_name
+from schema.site import DEMO, Goal, Site, each_of, turned
+
+
+class SiteSettings(Site, frozen=True, forbid_unknown_fields=True):
+    """One website, and what holds for it alone."""
+
+    consent: Annotated[
+        Consent,
+        Meta(description="exempt: counted unless refused; required: a bare total until the page says `granted`."),
+    ] = "exempt"
+    hosts: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Hosts of the site's pages, such as example.com and *.example.com. Pages of others neither "
+            "count nor send. Empty: pages of any host count, sent from the site's key, domains, what is below them "
+            "and localhost."
+        ),
+    ] = ()
+    exclude: Annotated[
+        Exclusions,
+        Meta(description="What is not counted: countries, pages (patterns as for goals) and networks (CIDR)."),
+    ] = Exclusions()
+    anonymization: Annotated[
+        AnonymizationSettings | None,
+        Meta(description="This site's own preset, or single values that depart from [anonymization]."),
+    ] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        structs.force_setattr(self, "hosts", each_of("hosts", self.hosts, host_pattern))
+
+    @property
+    def has_preset(self) -> bool:
+        """Whether it starts from a preset of its own."""
+        return self.anonymization is not None and self.anonymization.preset is not None
+
+
+DEMO_SITE = SiteSettings(
+    key=DEMO,
+    goals=(Goal("Sign up", event="signup"), Goal("Thank-you page", page="/demo/thanks.html")),
+    release_k=1,
+    count_automated=True,
+)
+
+
+class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which ClickHouse."""
+
+    dsn: Annotated[
+        str,
+        Meta(description="chdb:///directory or http(s)://user:password@host:8123/database; empty: DATA/clickhouse."),
+    ] = ""
+    cluster: Annotated[str, Meta(description="Name of the ClickHouse cluster, if it is one.")] = ""
+
+    def __post_init__(self) -> None:
+        structs.force_setattr(self, "dsn", turned("dsn", self.dsn, checked))
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{0,100}", self.cluster):
+            raise ValueError("is no name of a cluster: letters, digits, '.', '_' and '-' - at `$.cluster`")
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that can be set."""
+
+    data: Annotated[str, Meta(description="Directory of the spool, the embedded store and the accounts.")] = (
+        "footfall-data"
+    )
+    demo: Annotated[bool, Meta(description="Serve the demo pages and their site `demo`.")] = True
+    sites: Annotated[tuple[SiteSettings, ...], Meta(description="The websites, one [[sites]] table each.")] = ()
+    store: StoreSettings = StoreSettings()
+    collector: CollectorSettings = CollectorSettings()
+    keys: KeySettings = KeySettings()
+    anonymization: AnonymizationSettings = AnonymizationSettings()
+    shadow: ShadowSettings = ShadowSettings()
+    spool: SpoolSettings = SpoolSettings()
+    rollup: RollupSettings = RollupSettings()
+    release: ReleaseSettings = ReleaseSettings()
+    retention: RetentionSettings = RetentionSettings()
+    dashboards: DashboardSettings = DashboardSettings()
+    origins: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.data.strip():
+            raise ValueError("names no directory; write one such as '/var/lib/footfall' - at `$.data`")
+        names: dict[str, str] = {}
+        for index, site in enumerate(self.sites):
+            for name in sorted(site.names):
+                if name in names:
+                    # The path is what msgspec would add, and what `explain` finds the line by.
+                    raise ValueError(f"{name!r} names both {names[name]!r} and {site.key!r} - at `$.sites[{index}]`")
+                names[name] = site.key
+            if site.exclude.countries and self.anonymity_of(site).place == "none":
+                raise ValueError(
+                    "no country is known with anonymization.place = 'none'; remove the countries, or set place = "
+                    f"'country' for this site - at `$.sites[{index}].exclude`"
+                )
+
+    @property
+    def has_file(self) -> bool:
+        """Whether a settings file was read."""
+        return any(re.search(r":\d+$", origin) for origin in self.origins.values())
+
+    @property
+    def directory(self) -> Path:
+        return Path(self.data).absolute()
+
+    @property
+    def dsn(self) -> str:
+        return self.store.dsn or f"chdb://{self.directory / 'clickhouse'}"
+
+    @property
+    def all_sites(self) -> tuple[SiteSettings, ...]:
+        """The sites, and the demo if it is served."""
+        demo = self.demo and all(site.key != DEMO_SITE.key for site in self.sites)
+        return (*self.sites, DEMO_SITE) if demo else self.sites
+
+    @property
+    def anonymity(self) -> Anonymization:
+        """What holds for sites that set nothing of their own."""
+        return resolve(self.anonymization)
+
+    def anonymity_of(self, site: SiteSettings) -> Anonymization:
+        """What holds for one site; k and raw_days included."""
+        mine = resolve(self.anonymization, site.anonymization)
+        # A site with a preset of its own takes that preset's k and retention, not those of the other sites.
+        k = _first(site.release_k, None if site.has_preset else self.release.k, mine.k)
+        days = _first(site.retention_days, None if site.has_preset else self.retention.raw_days, mine.raw_days)
+        return structs.replace(mine, k=k, raw_days=days)
+
+    def site_called(self, name: str) -> SiteSettings | None:
+        """The site that a beacon of that name would count for."""
+        wanted = site_name(name)
+        return next((site for site in self.all_sites if wanted in site.names), None)
+
+    def site_rules(self) -> tuple[tuple[Site, SiteRules], ...]:
+        """What the pipeline needs to know of each site."""
+        return tuple((site, self.rules_of(site)) for site in self.all_sites)
+
+    def rules_of(self, site: SiteSettings) -> SiteRules:
+        """What the pipeline needs to know of one site, also of one that is not among these."""
+        mine = self.anonymity_of(site)
+        return SiteRules(mine.k, mine.raw_days, mine.preset, mine.preset == "strict")
+
+    def reported_sites(self) -> tuple[Site, ...]:
+        """The sites as the dashboards need them: each with the k that holds for it."""
+        return tuple(structs.replace(site, release_k=rules.k) for site, rules in self.site_rules())
+
+    def rounded_sites(self) -> frozenset[str]:
+        """The sites whose open days hold multiples of k only."""
+        return frozenset(site.key for site, rules in self.site_rules() if rules.strict and rules.k > 1)
+
+    def collector_rules(self) -> dict[str, Rules]:
+        """What the collector needs to know of each site, by every name a beacon may use."""
+        by_name = {}
+        for site in self.all_sites:
+            mine = self.anonymity_of(site)
+            keep = frozenset(mine.query_parameters)
+            consent = site.consent == "required"
+            spam = frozenset(self.collector.referrer_spam)
+            gate = gate_of(site.hosts, site.exclude, site.own_hosts)
+            if site is DEMO_SITE:
+                # Its pages are on the collector's own address, whatever that is called.
+                gate = gate.for_any_host()
+            rules = Rules(site, mine, mine.raw_days, keep, site.own_hosts | gate.names, consent, spam, gate)
+            by_name.update(dict.fromkeys(site.names, rules))
+        return by_name
+
+
+def _first(*values: int | None) -> int:
+    """The first that is set; the last one is."""
+    return next(value for value in values if value is not None)
