@@ -1,61 +1,57 @@
-"""The tokens with which a site's own servers send events: made, listed, revoked, and followed while the collector runs.
+"""Secret tokens of which only digests are stored: made, listed, revoked, and followed while a process runs.
 
-In: a file of the data directory. Out: the site that a token is for. Promises: of a token only its SHA-256 is stored,
-and told apart by that alone; the file is ours to read only and is replaced whole; a revoked token is refused as soon as
-the collector looks at the file again, which it does once a second.
+In: a small file of the data directory, by name a record with a token's digest. Out: whose a token is. Promises: of a
+token only its SHA-256 is stored; it is compared in constant time; the file is its owner's to read only and is replaced
+whole; a revoked token is refused as soon as the file is looked at again.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import hmac
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 import structlog
 from msgspec import Struct
 
-from pipeline.spool_file import replace_file
+from schema.atomic_file import exclusively, write_atomically
 
 log = structlog.get_logger("collector")
 
-# What a secret scanner, and whoever finds one in a file, knows it by.
+# What a secret scanner, and whoever finds one in a file, knows a site's token by.
 PREFIX = "fft_"
-_TOKEN_BYTES = 32
+TOKEN_BYTES = 32
 _ID_BYTES = 4
 
 
-class Token(Struct, frozen=True):
-    """What is kept of one. name: what its owner calls it. since: Unix seconds."""
+class Hashed(Protocol):
+    """A record of one token. sha256: its digest in hexadecimal digits."""
 
-    site: str
-    name: str
-    sha256: str
-    since: int
+    @property
+    def sha256(self) -> str: ...
 
 
-class Tokens:
-    """Every token, by its id, in one small file; another process may change it at any time."""
+T = TypeVar("T", bound=Hashed)
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+
+class TokenStore(Generic[T]):
+    """Every record, by its name, in one file; another process may change it at any time. kind: what a record is."""
+
+    def __init__(self, path: Path, kind: type[T], clock: Callable[[], float] = time.time) -> None:
         self._path = path
+        self._kind = kind
         self._clock = clock
         self._version: tuple[int, int] | None = None
-        self._sites: dict[str, str] = {}
+        self._known: dict[str, T] = {}
         self._problem = ""
         self.refresh()
-
-    # -- for the collector -----------------------------------------------------------------------------------------
-
-    def site_of(self, token: str) -> str:
-        """The site it may send events for; "" if none."""
-        # Found by its digest: how long that takes tells of a digest, and no digest leads back to a token.
-        return self._sites.get(_digest(token), "")
 
     def refresh(self) -> None:
         """Follow the file. One that is gone or cannot be read leaves no token."""
@@ -64,58 +60,78 @@ class Tokens:
             status = os.stat(self._path)
             version = (status.st_ino, status.st_mtime_ns)
             if version != self._version:
-                self._sites = {token.sha256: token.site for token in self.all().values()}
-                self._version = version
+                self._known, self._version = self.all(), version
         except FileNotFoundError:
-            self._sites, self._version = {}, None
+            self._known, self._version = {}, None
         except (OSError, msgspec.MsgspecError) as broken:
-            self._sites, self._version = {}, None
+            self._known, self._version = {}, None
             problem = type(broken).__name__
         if problem and problem != self._problem:
             log.error("tokens_not_read", kind=problem, file=self._path.name)
         self._problem = problem
 
-    # -- for the commands ------------------------------------------------------------------------------------------
+    def whose(self, token: str) -> str:
+        """The name of its record, as the file was when it was looked at last; "" if it has none."""
+        digest, found = digest_of(token), ""
+        for name, record in self._known.items():  # to the end, also once found
+            if hmac.compare_digest(digest, record.sha256):
+                found = name
+        return found
 
-    def create(self, site: str, name: str) -> tuple[str, str]:
-        """(id, token) of a new one; the token is told this once."""
-        token = PREFIX + secrets.token_urlsafe(_TOKEN_BYTES)
-        with self._alone() as known:
-            id_ = secrets.token_hex(_ID_BYTES)
-            self._write({**known, id_: Token(site, name, _digest(token), int(self._clock()))})
-        return id_, token
-
-    def revoke(self, id_: str) -> bool:
-        """Whether there was one of that id."""
-        with self._alone() as known:
-            if id_ not in known:
-                return False
-            self._write({other: token for other, token in known.items() if other != id_})
-            return True
-
-    def all(self) -> dict[str, Token]:
-        """By id, as the file says now."""
+    def all(self) -> dict[str, T]:
+        """By name, as the file says now. Raises OSError, MsgspecError."""
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, Token])
+            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, self._kind])  # type: ignore[name-defined]
         except FileNotFoundError:
             return {}
         except UnicodeDecodeError:
             raise msgspec.DecodeError("is not UTF-8") from None
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[dict[str, Token]]:
-        """What there is, while no other command changes it: a revoked token must not come back by another's write."""
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield self.all()
-        finally:
-            os.close(lock)
+    def changing(self) -> Iterator[dict[str, T]]:
+        """What there is, to be changed in place; written at the end. Meanwhile nobody else changes it: a revoked token
+        must not come back by another's write."""
+        with exclusively(self._path):
+            known = self.all()
+            before = dict(known)
+            yield known
+            if known != before:
+                # Durable: or a power cut might bring a revoked token back.
+                write_atomically(self._path, msgspec.json.format(msgspec.json.encode(known)))
 
-    def _write(self, tokens: Mapping[str, Token]) -> None:
-        # Durable: or a power cut might bring a revoked token back.
-        replace_file(self._path, msgspec.json.format(msgspec.json.encode(tokens)))
+    def revoke(self, name: str) -> bool:
+        """Whether there was one of that name."""
+        with self.changing() as known:
+            return known.pop(name, None) is not None
+
+
+class Token(Struct, frozen=True):
+    """What is kept of a site's token. name: what its owner calls it. since: Unix seconds."""
+
+    site: str
+    name: str
+    sha256: str
+    since: int
+
+
+class Tokens(TokenStore[Token]):
+    """The tokens with which a site's own servers send events, each by an id."""
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(path, Token, clock)
+
+    def site_of(self, token: str) -> str:
+        """The site it may send events for; "" if none."""
+        id_ = self.whose(token)
+        return self._known[id_].site if id_ else ""
+
+    def create(self, site: str, name: str) -> tuple[str, str]:
+        """(id, token) of a new one; the token is shown this once."""
+        token = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
+        id_ = secrets.token_hex(_ID_BYTES)
+        with self.changing() as known:
+            known[id_] = Token(site, name, digest_of(token), int(self._clock()))
+        return id_, token
 
 
 def bearer(headers: Iterable[tuple[bytes, bytes]]) -> str:
@@ -127,5 +143,6 @@ def bearer(headers: Iterable[tuple[bytes, bytes]]) -> str:
     return ""
 
 
-def _digest(token: str) -> str:
-    return sha256(token.encode()).hexdigest()
+def digest_of(token: str) -> str:
+    """What is stored of a token."""
+    return sha256(token.encode("utf-8", "surrogateescape")).hexdigest()

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline.spool_file import fsync_directory
+from schema.atomic_file import fsync_directory
 
 from .errors import CannotDo
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, structs
 
+from schema.atomic_file import write_atomically
 from schema.site import Site
 
 from .settings import SiteRules
-from .spool_file import replace_file
 
 Sites = Sequence[tuple[Site, SiteRules]]
 
@@ -90,4 +90,4 @@ def _read(path: Path) -> dict[str, _Known]:
 
 
 def _write(path: Path, known: dict[str, _Known]) -> None:
-    replace_file(path, msgspec.json.format(msgspec.json.encode(known)) + b"\n")
+    write_atomically(path, msgspec.json.format(msgspec.json.encode(known)) + b"\n")

@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from schema.atomic_file import fsync_directory, write_atomically
 from schema.event import Event, dies_at
 
 from .aside import KEPT_S
@@ -30,7 +31,6 @@ from .spool_file import (
     Header,
     OpenFile,
     SpoolFileBad,
-    fsync_directory,
     lock_directory,
     make_directory,
     read_sealed,
@@ -93,14 +93,7 @@ class Quarantine:
         """Keep one event, a list in the order of its struct, durably. Putting it again changes nothing."""
         self._make()
         path = self.directory / f"{name}.event"
-        partial = path.with_suffix(".partial")
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.msgpack.encode(Kept(_FIELDS, row)))
-            file.flush()
-            os.fsync(descriptor)
-        partial.rename(path)
-        fsync_directory(self.directory)
+        write_atomically(path, msgspec.msgpack.encode(Kept(_FIELDS, row)))
 
     def _make(self) -> None:
         # Not before it is needed: who only looks at a data directory leaves nothing in it.

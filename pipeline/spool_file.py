@@ -27,6 +27,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from schema.atomic_file import fsync_directory
 from schema.event import Count, Erasure, Event
 
 from .aside import LogOf, set_aside
@@ -297,23 +298,3 @@ def make_directory(directory: Path) -> None:
         make_directory(directory.parent)
         directory.mkdir(exist_ok=True, mode=0o700)
         fsync_directory(directory.parent)
-
-
-def fsync_directory(directory: Path) -> None:
-    """Make the names in a directory durable."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a small file of its owner's: after a power cut it is the one before or the new one, whole."""
-    partial = path.with_suffix(".partial")
-    with open(partial, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.rename(path)
-    fsync_directory(path.parent)

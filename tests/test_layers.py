@@ -15,7 +15,7 @@ MODULES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 ALLOWED = {
     "schema": (),
     "pipeline": ("schema",),
-    "collector": ("schema", "pipeline.spool", "pipeline.spool_file.replace_file"),
+    "collector": ("schema", "pipeline.spool"),
     "dashboards": ("schema",),
     "footfall": ("schema", "pipeline", "collector", "dashboards"),
 }

@@ -8,7 +8,6 @@ and in the key directory only, and are gone when the key is.
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -18,6 +17,7 @@ import msgspec
 import structlog
 from msgspec import Struct, structs
 
+from schema.atomic_file import write_atomically
 from schema.event import ENGAGEMENT
 from schema.lasting import Lasting, kind_and_place
 from schema.site import LocalDay
@@ -127,7 +127,7 @@ class Shadow:
             elif whole or now - sheet.written >= _WRITE_EVERY_S or sheet.written < sheet.end <= now - 1:
                 sheet.written = now
                 try:
-                    replace_file(self._path(site_day), sheet.encoded())
+                    write_atomically(self._path(site_day), sheet.encoded(), durable=False)
                     self._failing.is_over()
                 except OSError as problem:
                     self._failing.is_so(**kind_and_place(problem))
@@ -147,15 +147,6 @@ class Shadow:
 
     def _path(self, site_day: SiteDay) -> Path:
         return self._directory / f"shadow-{self._worker}-{site_day[1]}-{site_day[0]}"
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file of the key directory, whole or not at all."""
-    partial = path.with_name(f"{path.name}.partial")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-    with os.fdopen(os.open(partial, flags, 0o600), "wb") as file:
-        file.write(content)
-    partial.rename(path)
 
 
 def read_saved(path: Path) -> Saved | None:

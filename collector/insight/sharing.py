@@ -16,10 +16,10 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from schema.atomic_file import write_atomically
 from schema.lasting import Lasting, kind_and_place
 
 from ..privacy.untrusted_proxy import Unbelieved
-from .shadow import replace_file
 
 log = structlog.get_logger("collector")
 
@@ -80,7 +80,7 @@ class Sharing:
         if shared == self._written:
             return
         try:
-            replace_file(self._path, msgspec.msgpack.encode(shared))
+            write_atomically(self._path, msgspec.msgpack.encode(shared), durable=False)
             self._written = shared
             self._failing.is_over()
         except OSError as problem:

@@ -18,6 +18,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from schema.atomic_file import write_atomically
 from schema.lasting import Lasting, kind_and_place
 
 from ..enrich.page import Page
@@ -25,7 +26,6 @@ from ..model import Draft
 from ..outcome import Reason, Refused
 from ..privacy.pii_detectors import PLACEHOLDER
 from ..privacy.scrub import scrub_host
-from .shadow import replace_file
 
 log = structlog.get_logger("why")
 
@@ -134,7 +134,11 @@ class Why:
         if not self._unwritten:
             return
         try:
-            replace_file(self._path, msgspec.msgpack.encode([entry for kind in self._kinds.values() for entry in kind]))
+            write_atomically(
+                self._path,
+                msgspec.msgpack.encode([entry for kind in self._kinds.values() for entry in kind]),
+                durable=False,
+            )
             self._unwritten = False
             self._failing.is_over()
         except OSError as problem:

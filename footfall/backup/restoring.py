@@ -26,7 +26,7 @@ from pipeline.copying import (
     put_back_entries,
 )
 from pipeline.manifest import Entry
-from pipeline.spool_file import replace_file
+from schema.atomic_file import write_atomically
 from schema.families import FAMILIES
 from schema.migrate import migrate
 from schema.store import RowsRefused, Store
@@ -107,10 +107,10 @@ def _fill(settings: Settings, archive: Archive, progress: Callable[[int, int], N
     )
     for name, place in files:
         if name in archive.contents.members:
-            replace_file(place, archive.read(name))
+            write_atomically(place, archive.read(name))
     contents = archive.contents
     told = Restored(int(time.time()), contents.made_at, [(one.site, one.day) for one in contents.open_days])
-    replace_file(settings.directory / _RESTORED, msgspec.json.encode(told))
+    write_atomically(settings.directory / _RESTORED, msgspec.json.encode(told))
     write_stamp(settings.directory)
 
 

@@ -14,11 +14,12 @@ from typing import Any
 import click
 import msgspec
 
+from collector.keys.certificate import certificate
 from collector.keys.directory import in_ram, keeper_of
+from collector.keys.enrolments import AlreadyEnrolled, read_fetches
 from collector.keys.files import list_keys
 from collector.keys.journal import iso_day, read_journal
 from collector.keys.keeper import KeyDirectory
-from collector.keys.server import AlreadyEnrolled, certificate, read_fetches
 from schema.host import in_url
 
 from ..errors import CannotDo

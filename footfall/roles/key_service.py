@@ -13,8 +13,10 @@ from pathlib import Path
 import uvicorn
 
 from collector.edge.http import LimitedProtocol
+from collector.keys.certificate import certificate
+from collector.keys.enrolments import Enrolments, Fetches
 from collector.keys.files import KeyFile
-from collector.keys.server import Enrolments, Fetches, KeyService, certificate
+from collector.keys.server import KeyService
 from schema.host import listening_host
 
 from ..errors import CannotStart

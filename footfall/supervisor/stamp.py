@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from pipeline.spool_file import FORMAT, replace_file
+from pipeline.spool_file import FORMAT
+from schema.atomic_file import write_atomically
 from schema.migrate import WrittenByNewer, last_migration
 
 from ..version import PROGRAM, commit, release_of
@@ -76,4 +77,4 @@ def write_stamp(directory: Path) -> None:
     """Say that this program writes here from now on."""
     if read_stamp(directory) == stamp_of_this():
         return
-    replace_file(directory / NAME, msgspec.json.format(msgspec.json.encode(stamp_of_this())) + b"\n")
+    write_atomically(directory / NAME, msgspec.json.format(msgspec.json.encode(stamp_of_this())) + b"\n")

@@ -12,9 +12,9 @@ import msgspec
 from collector.insight.shadow import Saved
 from collector.insight.why import Entry, read_why
 from collector.keys.client import Handed
+from collector.keys.enrolments import Enrolled, Enrolments, read_fetches
 from collector.keys.files import read_keys
 from collector.keys.journal import lost_days, read_journal
-from collector.keys.server import Enrolled, Enrolments, read_fetches
 from collector.tokens import Token, Tokens
 
 

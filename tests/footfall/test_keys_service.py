@@ -21,12 +21,14 @@ from pathlib import Path
 
 import pytest
 
+from collector.keys.certificate import certificate
 from collector.keys.client import CannotFetch, Handed, KeyFollower, fetch_keys
+from collector.keys.enrolments import AlreadyEnrolled, Enrolments, Fetches, read_fetches
 from collector.keys.files import KeyFile, list_keys, read_keys, write_keys
 from collector.keys.journal import lost_days, read_journal
 from collector.keys.keeper import KeyKeeper
 from collector.keys.key import DESTROY_AFTER_S, KEY_BYTES, Held, NoKey
-from collector.keys.server import AlreadyEnrolled, Enrolments, Fetches, KeyService, certificate, read_fetches
+from collector.keys.server import KeyService
 from collector.privacy.visitor_id import visitor_number
 from footfall.roles.key_service import key_server
 from schema.site import Site, day_bounds, local_day
