@@ -1,16 +1,12 @@
-"""What the command prints: tables for people.
+"""Text in columns, and values as one says them: for what commands print.
 
-In: the plain values a command answers with. Out: text.
+In: plain values. Out: text.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from typing import Any
-
-from dashboards.web.tables import flat
-
-from .importing.intake import Summary
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:
@@ -26,72 +22,18 @@ def table(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join(lines)
 
 
-def stats_table(answer: dict[str, Any]) -> str:
-    """The answer of `footfall stats`."""
-    parts = [f"{answer['site']}, {answer['from']} to {answer['to']}", ""]
-    parts.append(table(["total", "value"], [[name, text_of(value)] for name, value in answer["totals"].items()]))
-    if answer["rows"]:
-        told = flat(answer["rows"])
-        columns = list(told[0])
-        rows = [[text_of(row.get(name)) for name in columns] for row in told]
-        parts += ["", table([answer.get("by") or "value", *columns[1:]], rows)]
-    parts += ["", *answer.get("notes", [])] if answer.get("notes") else []
-    if answer.get("suppressed_days"):
-        days = ", ".join(answer["suppressed_days"])
-        parts.append(f"Days with fewer than {counted(answer['k'], 'visitor')} are not shown: {days}")
-    return "\n".join(parts)
-
-
-def import_summary(summary: Summary) -> str:
-    """How an import ended."""
-    lines = [f"{counted(summary.lines, 'line')}, {counted(summary.events, 'event')} for {summary.site}"]
-    lines += [f"  {name}: {form}" for name, form in summary.formats.items()]
-    lines += [f"  {count} dropped: {reason}" for reason, count in summary.dropped.items()]
-    days = summary.days_released
-    if days:
-        lines.append(f"{counted(len(days), 'day')} released: {days[0]} to {days[-1]}")
-    if summary.run:
-        lines.append(f"To take it back: footfall import undo {summary.run}")
-    lines += [f"  {day} skipped: {reason}" for day, reason in summary.days_skipped.items()]
-    if summary.undeclared:
-        lines.append(f"{summary.site} is not in the settings: add it there, or the dashboards do not show it.")
-    if summary.preview is not None:
-        lines += ["", _preview(summary.preview), ""]
-    if summary.changed_nothing:
-        lines.append("Nothing changed.")
-    return "\n".join(lines)
-
-
-def _preview(told: dict[str, Any]) -> str:
-    """What an import would release."""
-    columns = ("day", "visitors", "visits", "pageviews")
-    rows = [[text_of(day[column]) for column in columns] for day in told["days"]]
-    parts = [table(["would be released", *columns[1:]], rows)] if rows else ["No day would be released."]
-    if told["pages"]:
-        parts += ["", table(["page", "pageviews"], [[page, str(views)] for page, views in told["pages"].items()])]
-    return "\n".join(parts)
-
-
-def import_runs(runs: list[dict[str, Any]]) -> str:
-    """The imports there are."""
-    rows = [
-        [run["run"], run["site"], run["made_by"], date_of(run["released_at"]), str(len(run["days"])), run["days"][0],
-         run["days"][-1], date_of(run["undone"]) if run["undone"] else "–"]
-        for run in runs
-    ]  # fmt: skip
-    return table(["run", "site", "by", "imported", "days", "first", "last", "taken back"], rows)
-
-
 def date_of(moment: int) -> str:
+    """The day of a moment in Unix seconds, UTC, as ISO 8601 has it."""
     return dt.datetime.fromtimestamp(moment, dt.UTC).date().isoformat()
 
 
-def counted(number: int, what: str) -> str:
-    """A number of things, as one says it."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def moment_of(moment: int) -> str:
+    """A moment in Unix seconds: 2026-11-29 12:55:00 UTC."""
+    return dt.datetime.fromtimestamp(moment, dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def text_of(value: Any) -> str:
+    """A value of an answer; – where there is none."""
     if value is None:
         return "–"
     if isinstance(value, float):

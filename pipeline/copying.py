@@ -74,14 +74,20 @@ def months_of(entries: Iterable[Entry]) -> dict[dt.date, list[Entry]]:
     return dict(sorted(found.items()))
 
 
+def released_rows(family: str) -> str:
+    """The statement for the rows of a family: those of the released `days` of one `site`, ordered by all columns. Which
+    days are released is the caller's to know: one that has rows may have been taken back."""
+    return (
+        f"SELECT {', '.join(FAMILIES[family].columns)} FROM released_{family} "
+        "WHERE site = {site:String} AND day IN {days:Array(Date)} ORDER BY ALL"
+    )
+
+
 def rows_of(store: Store, site: str, month: dt.date, entries: Sequence[Entry]) -> Iterator[Part]:
     """The rows of one site's released days of a month, family by family."""
-    for family, kind in FAMILIES.items():
-        text = store.text(
-            f"SELECT {', '.join(kind.columns)} FROM released_{family} "
-            f"WHERE site = {{site:String}} AND day IN {{days:Array(Date)}} ORDER BY ALL FORMAT TSV",
-            {"site": site, "days": [entry.day for entry in entries]},
-        )
+    days = {"site": site, "days": [entry.day for entry in entries]}
+    for family in FAMILIES:
+        text = store.text(f"{released_rows(family)} FORMAT TSV", days)
         if text:
             yield Part(family, site, month, text)
 

@@ -19,6 +19,7 @@ from schema.months import TABLES as MONTHS
 from schema.site import Site
 from schema.store import Store
 
+from .copying import released_rows
 from .manifest import RELEASING
 from .retention import delete_raw_rows
 from .rollup import ROLLING, drop_open
@@ -93,15 +94,14 @@ def released_months(store: Store, key: str) -> list[dt.date]:
     return [month for (month,) in rows]
 
 
-def released_rows(store: Store, key: str, family: str, month: dt.date) -> list[dict[str, Any]]:
+def rows_of_month(store: Store, key: str, family: str, month: dt.date) -> list[dict[str, Any]]:
     """The released rows of a site's month in one family, each by the names of the registry's columns."""
-    columns = FAMILIES[family].columns
-    rows = store.rows(
-        f"SELECT {', '.join(columns)} FROM released_{family} WHERE site = {{site:String}} "
-        f"AND toStartOfMonth(day) = {{month:Date}} AND (site, day) IN {RELEASED_DAYS} ORDER BY {', '.join(columns)}",
+    days = store.rows(
+        f"SELECT day FROM {RELEASED_DAYS} WHERE site = {{site:String}} AND toStartOfMonth(day) = {{month:Date}}",
         {"site": key, "month": month},
     )
-    return [dict(zip(columns, row, strict=True)) for row in rows]
+    rows = store.rows(released_rows(family), {"site": key, "days": [day for (day,) in days]})
+    return [dict(zip(FAMILIES[family].columns, row, strict=True)) for row in rows]
 
 
 def _count(store: Store, table: str, key: str) -> int:

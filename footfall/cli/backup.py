@@ -14,12 +14,13 @@ from typing import Any
 import click
 import msgspec
 
+from dashboards.web.format import counted
+
 from ..backup.archive import Archive
 from ..backup.making import plain
 from ..backup.restoring import restore as restore_
 from ..control.opening import opened
 from ..new_file import PARTIAL
-from ..tables import counted
 from .options import Load, common, json_option
 
 _LOOK_EVERY_S = 1.0

@@ -14,13 +14,14 @@ import msgspec
 from schema.migrate import USERS, create_users, migrate
 from schema.site import local_day
 
-from .. import demo, tables
+from .. import demo
 from ..control.opening import opened
 from ..data_directory import open_store
 from ..databases import places_of
 from ..errors import CannotDo
 from ..importing import intake
 from ..supervisor.stamp import write_stamp
+from . import summaries
 from .options import Load, common, json_option
 
 
@@ -80,4 +81,4 @@ def demo_(load_settings: Load, days: int, until: dt.datetime | None, seed: int, 
             click.echo(f"Sending {days} days of synthetic visits to {site} …", err=True)
         sent = demo.visits(seed, days, last, rules.site.timezone)
         summary = intake.run(house, rules, sent, places_of(house.settings), "demo")
-    click.echo(msgspec.json.encode(summary).decode() if as_json else tables.import_summary(summary))
+    click.echo(msgspec.json.encode(summary).decode() if as_json else summaries.import_summary(summary))

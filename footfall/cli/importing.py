@@ -13,12 +13,13 @@ import msgspec
 
 from collector.outcome import Reason
 from collector.wire.access_log.lines import STDIN
+from dashboards.web.format import counted
 
-from .. import tables
 from ..control.opening import opened
 from ..databases import places_of
 from ..errors import CannotDo
 from ..importing.access_log import LogOptions, check_readable, import_access_log
+from . import summaries
 from .options import Load, common, json_option, prepare
 
 
@@ -69,7 +70,7 @@ def access_log(
                 done[file] = at
 
             summary = import_access_log(house, site, files, places, progress, options)
-    click.echo(msgspec.json.encode(summary).decode() if as_json else tables.import_summary(summary))
+    click.echo(msgspec.json.encode(summary).decode() if as_json else summaries.import_summary(summary))
     if summary.lines and summary.dropped.get(Reason.BAD_LINE) == summary.lines:
         raise CannotDo(f"{', '.join(files)}: no line could be read, so there was nothing to import")
 
@@ -84,7 +85,7 @@ def list_(load_settings: Load, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode(runs).decode())
     else:
-        click.echo(tables.import_runs(runs) if runs else "There are no imports.")
+        click.echo(summaries.import_runs(runs) if runs else "There are no imports.")
 
 
 @import_.command(name="undo")
@@ -100,4 +101,4 @@ def undo(load_settings: Load, run: str, as_json: bool) -> None:
         return
     days, site = undone["days"], undone["site"]
     what = "was taken back before" if undone["already"] else "is taken back"
-    click.echo(f"Import {run} of {site} {what}: {tables.counted(len(days), 'day')}, {days[0]} to {days[-1]}.")
+    click.echo(f"Import {run} of {site} {what}: {counted(len(days), 'day')}, {days[0]} to {days[-1]}.")

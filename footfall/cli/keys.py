@@ -30,6 +30,7 @@ from ..supervisor.parent import Supervisor
 from ..supervisor.paths import key_directory, key_journal
 from ..supervisor.process import core_dumps_off
 from ..supervisor.stamp import refuse_newer
+from ..tables import moment_of
 from .options import Load, common, json_option, prepare
 
 _EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - compared, not bound
@@ -203,24 +204,20 @@ def _table(told: dict[str, Any]) -> str:
     lines.append(f"core dumps       {'off' if told['core_dumps_off'] else 'ON'}")
     lines.append(f"kept by          {'process ' + str(told['keeper']) if told['keeper'] else 'nobody now'}")
     lines += [
-        f"key              {key['site']} {key['day']}, to be destroyed {_time(key['destroyed_at'])}"
+        f"key              {key['site']} {key['day']}, to be destroyed {moment_of(key['destroyed_at'])}"
         for key in told["keys"]
     ]
     for row in told["journal"]:
         parts = [
-            f"{what} {', '.join(map(_time, row[what]))}"
+            f"{what} {', '.join(map(moment_of, row[what]))}"
             for what in ("created", "received", "lost", "destroyed")
             if what in row
         ]
         lines.append(f"journal          {row['site']} {row['day']}: {'; '.join(parts)}")
     for one in told["enrolled"]:
-        last = _time(one["last_fetch"]) if one["last_fetch"] else "never"
-        lines.append(f"enrolled         {one['name']} since {_time(one['since'])}, fetched last: {last}")
+        last = moment_of(one["last_fetch"]) if one["last_fetch"] else "never"
+        lines.append(f"enrolled         {one['name']} since {moment_of(one['since'])}, fetched last: {last}")
     return "\n".join(lines)
-
-
-def _time(moment: int) -> str:
-    return dt.datetime.fromtimestamp(moment, dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _dumps_nothing(process: int) -> bool:

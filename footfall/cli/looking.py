@@ -15,12 +15,13 @@ from collector.settings import PRESETS
 from schema.event import PAGEVIEW
 from schema.site import local_day
 
-from .. import preview, tables
+from .. import preview
 from ..control.house import StatsRequest, iso_date
 from ..control.opening import opened
 from ..databases import places_of
 from ..importing import intake
 from ..settings import describe
+from . import summaries
 from .options import Load, common, json_option, prepare
 
 
@@ -50,7 +51,7 @@ def stats(
         last = last or local_day(zone, dt.datetime.now(dt.UTC).timestamp()).date.isoformat()
         first = first or (iso_date(last) - dt.timedelta(days=29)).isoformat()
         answer = house.stats(StatsRequest(site, first, last, by, filters, limit))
-    click.echo(msgspec.json.encode(answer).decode() if as_json else tables.stats_table(answer))
+    click.echo(msgspec.json.encode(answer).decode() if as_json else summaries.stats_table(answer))
 
 
 @click.command()

@@ -13,12 +13,13 @@ from typing import Any
 import click
 import msgspec
 
+from dashboards.web.format import counted
 from pipeline.quarantine import Held, Quarantine
 
 from ..errors import CannotDo
 from ..settings import Settings
 from ..supervisor.stamp import refuse_newer
-from .options import Load, common, json_option
+from .options import Load, agreed, common, json_option
 
 _Command = Callable[..., Any]
 
@@ -87,14 +88,13 @@ def replay(load_settings: Load, names: tuple[str, ...], every: bool, as_json: bo
 @quarantine.command()
 @common
 @_names
-@click.option("--yes", is_flag=True, help="Do it: what is dropped is gone.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 def drop(load_settings: Load, names: tuple[str, ...], every: bool, yes: bool, as_json: bool) -> None:
     """Delete events for good."""
     store = _of(load_settings())
     chosen = _chosen(store, names, every)
-    if not yes:
-        raise CannotDo(f"{len(chosen)} event(s) would be deleted for good; say --yes to do it")
+    agreed(yes, f"{counted(len(chosen), 'event')} would be deleted for good.")
     number = store.drop(chosen) if chosen else 0
     if as_json:
         click.echo(msgspec.json.encode({"dropped": number, "left": len(store)}).decode())

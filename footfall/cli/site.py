@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from collector.tokens import Tokens
+from dashboards.web.format import counted
 from pipeline.former import forget, last_declared
 from pipeline.quarantine import Quarantine
 
@@ -21,7 +22,6 @@ from ..control.opening import opened_for_changes
 from ..errors import CannotDo
 from ..site_export import FORMATS, export
 from ..supervisor.paths import former_sites, token_file
-from ..tables import counted
 from .options import Load, agreed, common, json_option, listed
 
 

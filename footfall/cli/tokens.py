@@ -6,8 +6,6 @@ or not; a running one knows of the change within two seconds.
 
 from __future__ import annotations
 
-import datetime as dt
-
 import click
 import msgspec
 
@@ -19,6 +17,7 @@ from ..errors import CannotDo
 from ..settings import Settings
 from ..supervisor.paths import control_path, token_file
 from ..supervisor.stamp import refuse_newer
+from ..tables import moment_of
 from .options import Load, common, json_option
 from .why import settings_in_force, site_named
 
@@ -54,7 +53,7 @@ def create(load_settings: Load, site: str, name: str, as_json: bool) -> None:
 def list_(load_settings: Load, as_json: bool) -> None:
     """The tokens there are: id, site, name, since when. The tokens themselves are not known any more."""
     rows = [
-        {"id": id_, "site": one.site, "name": one.name, "since": _time(one.since)}
+        {"id": id_, "site": one.site, "name": one.name, "since": moment_of(one.since)}
         for id_, one in sorted(_of(load_settings()).all().items(), key=lambda item: (item[1].site, item[1].since))
     ]
     if as_json:
@@ -85,7 +84,3 @@ def _of(settings: Settings) -> Tokens:
 def _told(id_: str) -> str:
     """What was given for an id. Not if it may be a token: that is said nowhere."""
     return id_ if len(id_) <= 8 else "ID"
-
-
-def _time(moment: int) -> str:
-    return dt.datetime.fromtimestamp(moment, dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

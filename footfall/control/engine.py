@@ -21,7 +21,7 @@ from pipeline.former import last_declared, looked_up, once_set_up
 from pipeline.imports import Import
 from pipeline.release import received_by_spool
 from pipeline.settings import SiteRules
-from pipeline.site_data import Removed, released_months, released_rows, remove_site, what_there_is
+from pipeline.site_data import Removed, released_months, remove_site, rows_of_month, what_there_is
 from pipeline.undo import runs, undo
 from schema.host import site_name
 from schema.manifest import RELEASED_DAYS
@@ -192,7 +192,7 @@ class Engine:
 
     def site_rows(self, key: str, family: str, month: str) -> list[dict[str, Any]]:
         """The released rows of a month in one family."""
-        rows: list[dict[str, Any]] = msgspec.to_builtins(released_rows(self.store, key, family, iso_date(month)))
+        rows: list[dict[str, Any]] = msgspec.to_builtins(rows_of_month(self.store, key, family, iso_date(month)))
         return rows
 
     def _refuse_unknown(self, site: Site) -> None:

@@ -25,6 +25,7 @@ from ..supervisor.heartbeat import Sign
 from ..supervisor.paths import key_directory, key_journal
 from ..supervisor.stamp import StampUnreadable, read_stamp, refuse_newer
 from ..version import described
+from .duration import duration
 from .finding import BAD, OK, WARNING, Finding
 from .missing import coarsely
 from .processes import parents_of
@@ -105,7 +106,7 @@ def of_spools(settings: Settings, now: float) -> Iterator[Finding]:
         held = max(held, sum(_bytes(path) for path in spool.iterdir()))
     oldest = max(waiting, default=0.0)
     said = [
-        f"a file has waited for {_span(oldest)}" if oldest >= _WAITS_S else "nothing waits for longer than a minute"
+        f"a file has waited for {duration(oldest)}" if oldest >= _WAITS_S else "nothing waits for longer than a minute"
     ]
     said.append(f"{aside} set aside as unreadable")
     remedy = ""
@@ -157,7 +158,7 @@ def of_keys(settings: Settings, signs: Mapping[str, Sign], now: float, monotonic
         elif not in_ram(directory):
             yield _on_disk(directory, allowed)
         elif sign.keys_gone and monotonic - sign.keys_gone < _GROWS_FOR_S:
-            ago = _span(monotonic - sign.keys_gone)
+            ago = duration(monotonic - sign.keys_gone)
             found = f"{directory} was removed or changed by somebody else {ago} ago, and was made again from memory"
             yield Finding("keys", WARNING, found, "leave it alone; if systemd clears it, set RemoveIPC=no")
         else:
@@ -193,10 +194,6 @@ def _bytes(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0  # drained between listing and asking
-
-
-def _span(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} hours"
 
 
 def _size(count: int) -> str:

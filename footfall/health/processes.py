@@ -18,6 +18,7 @@ from ..supervisor.listening import reached_at, url_at
 from ..supervisor.locks import PARTS, is_held, note_of
 from ..supervisor.parent_heartbeat import parent_of
 from ..version import described
+from .duration import at_most, duration
 from .finding import BAD, OK, WARNING, Finding, State
 from .refusals import COARSE
 
@@ -41,7 +42,6 @@ _DOES = {
     "drain": "storing what waits in the spool",
 }
 _COMMANDS = {"keys": "keys serve"}
-_STEPS_S = (1, 3, 10, 30, 60, 180, 600, 1800, 3600)
 
 
 def parents_of(signs: Mapping[str, Sign]) -> dict[str, Sign]:
@@ -64,9 +64,11 @@ def of_parts(settings: Settings, signs: Mapping[str, Sign], now: float) -> Itera
     for part in PARTS:
         sign, command = parents.get(part), _COMMANDS.get(part, part)
         if part in held and sign is not None and sign.is_fresh(now):
-            yield Finding("running", OK, f"`footfall {command}`, for {_age(now - sign.started)}")
+            yield Finding("running", OK, f"`footfall {command}`, for {duration(now - sign.started)}")
         elif part in held and sign is not None:
-            found = f"`footfall {command}` (process {sign.pid}) has given no sign of life for {_age(now - sign.beat)}"
+            found = (
+                f"`footfall {command}` (process {sign.pid}) has given no sign of life for {duration(now - sign.beat)}"
+            )
             remedy = f"it is frozen (SIGCONT lets it go on); else SIGKILL it and start it again; {_LOG}"
             yield Finding("running", BAD, found, remedy)
         elif part in held and note_of(settings.directory, part) not in ("", here):
@@ -79,7 +81,7 @@ def of_parts(settings: Settings, signs: Mapping[str, Sign], now: float) -> Itera
             remedy = f"if it is not just starting: /dev/shm may be full, or it is of an older version; {_LOG}"
             yield Finding("running", BAD, f"`footfall {command}` runs but gives no sign of life", remedy)
         elif sign is not None:
-            found = f"`footfall {command}` has ended without being stopped, {_age(now - sign.beat)} ago"
+            found = f"`footfall {command}` has ended without being stopped, {duration(now - sign.beat)} ago"
             yield Finding("running", BAD, found, f"start it again; {_LOG}")
     if not held and not parents:
         yield Finding("running", BAD, "Footfall does not run on this data directory", "start `footfall up`")
@@ -114,9 +116,9 @@ def _of_child(child: Child, sign: Sign | None, now: float) -> Finding:
     if mine is None:
         if age < _STARTS_WITHIN_S:
             return Finding(check, WARNING, f"{child.name} is starting", "ask again in a moment")
-        return Finding(check, BAD, f"{child.name} has given no sign of life since its start {_age(age)} ago", _LOG)
+        return Finding(check, BAD, f"{child.name} has given no sign of life since its start {duration(age)} ago", _LOG)
     if not mine.is_fresh(now):
-        found = f"{child.name} (process {child.pid}) has given no sign of life for {_age(now - mine.beat)}"
+        found = f"{child.name} (process {child.pid}) has given no sign of life for {duration(now - mine.beat)}"
         remedy = f"it is frozen (SIGCONT lets it go on) or hangs: SIGKILL it, and it is started again; {_LOG}"
         return Finding(check, BAD, found, remedy)
     if mine.problem:
@@ -150,8 +152,8 @@ def of_jobs(signs: Mapping[str, Sign], now: float) -> Iterator[Finding]:
 def _of_job(job: JobState, now: float) -> Finding:
     check, what = f"job {job.name}", _DOES.get(job.name, job.name)
     since = job.succeeded or job.added
-    last = f"succeeded {_age(now - job.succeeded)} ago" if job.succeeded else "has not succeeded yet"
-    before = f"; failed {_age(now - job.failed)} ago: {job.problem}" if job.problem else ""
+    last = f"succeeded {duration(now - job.succeeded)} ago" if job.succeeded else "has not succeeded yet"
+    before = f"; failed {duration(now - job.failed)} ago: {job.problem}" if job.problem else ""
     allowed = _OVERDUE_S.get(job.name, _OVERDUE_OTHERWISE_S)
     if job.failures:
         state: State = BAD if now - job.failing_since >= _FAILS_S or now - since > allowed else WARNING
@@ -159,11 +161,11 @@ def _of_job(job: JobState, now: float) -> Finding:
         return Finding(check, state, found, f"it is tried again by itself; {_LOG}")
     if now - since > allowed:
         if job.is_running:
-            found = f"{what} is overdue: it {last}, and has been under way for {_age(now - job.began)}"
+            found = f"{what} is overdue: it {last}, and has been under way for {duration(now - job.began)}"
         else:
             found = f"{what} is overdue: it {last}"
         return Finding(check, BAD, found + before, f"restart Footfall; {_LOG}")
-    took = f", took at most {_at_most(job.longest_s)} of late" if job.succeeded else ""
+    took = f", took at most {at_most(job.longest_s)} of late" if job.succeeded else ""
     return Finding(check, OK, f"{what} {last}{took}{before}")
 
 
@@ -230,13 +232,3 @@ def _answers(host: str, port: int) -> bool:
         return False
     finally:
         connection.close()
-
-
-def _age(seconds: float) -> str:
-    if seconds < 120:
-        return f"{max(0.0, seconds):.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
-
-
-def _at_most(seconds: float) -> str:
-    return next((_age(step) for step in _STEPS_S if seconds <= step), "hours")

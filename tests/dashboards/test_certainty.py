@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from dashboards.stats.conversions import decimal_of
 from dashboards.stats.period import Period
 from dashboards.stats.report import Reports
-from footfall.tables import stats_table
+from footfall.cli.summaries import stats_table
 from pipeline.months import sum_months
 
 pytestmark = pytest.mark.clickhouse

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import io
 import itertools
 import json
 import os
@@ -13,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
@@ -304,7 +307,7 @@ def test_show_tells_every_field(data: Path, held: Quarantine) -> None:
         (("replay",), "--all"),
         (("replay", "aa11-0", "--all"), "--all"),
         (("drop", "--all"), "--yes"),
-        (("drop", "aa11-0"), "1 event(s) would be deleted"),
+        (("drop", "aa11-0"), "1 event would be deleted"),
         (("drop", "zz", "--yes"), "no event of that name"),
     ],
 )
@@ -333,3 +336,18 @@ def test_a_running_house_takes_what_is_replayed_and_puts_back_what_it_refuses(da
         assert [(each.fields["path"], each.reason) for each in held.held()] == [("/b", "scroll: out of range")]
         assert house.stop() == 0
     assert rows(data, "SELECT path FROM events") == [[["/a"]]]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("answer", "left"), [("n\n", 2), ("y\n", 1)])
+def test_drop_asks_at_a_terminal(
+    data: Path, held: Quarantine, answer: str, left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal(answer))
+    with contextlib.suppress(click.ClickException):
+        main(["quarantine", "drop", "aa11-0", "--data", str(data)], standalone_mode=False)
+    assert len(held) == left

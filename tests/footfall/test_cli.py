@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from footfall import tables
+from footfall.cli import summaries
 from footfall.control import opening
 from footfall.health.stored import of_watermarks
 from footfall.importing.intake import Summary
@@ -141,8 +141,8 @@ def test_check_tells_of_a_clock_that_ran_ahead_and_of_a_spool_that_holds_days_op
 @pytest.mark.parametrize(("k", "told"), [(1, "fewer than 1 visitor are"), (2, "fewer than 2 visitors are")])
 def test_one_visitor_is_not_called_visitors(k: int, told: str) -> None:
     answer = {"site": "a", "from": "", "to": "", "totals": {}, "rows": [], "k": k, "suppressed_days": ["2024-03-01"]}
-    assert told in tables.stats_table(answer)
-    summary = tables.import_summary(Summary("a", lines=k, events=k, days_released=["2024-03-01"]))
+    assert told in summaries.stats_table(answer)
+    summary = summaries.import_summary(Summary("a", lines=k, events=k, days_released=["2024-03-01"]))
     assert summary.startswith("1 line, 1 event for a\n1 day released" if k == 1 else "2 lines, 2 events for a\n1 day")
 
 
