@@ -22,7 +22,7 @@ from ..health.finding import Finding
 from ..health.look import ANSWERS_WITHIN_S, local, no_store, silent, within
 from ..health.stored import of_server
 from ..settings import Settings
-from ..supervisor.heartbeat import read_signs
+from ..supervisor.heartbeat import read_heartbeats
 from ..supervisor.locks import PARTS, is_held
 from ..supervisor.paths import control_path
 from ..supervisor.stamp import StampUnreadable
@@ -43,10 +43,10 @@ class Looked(Struct, frozen=True):
 
 def look(settings: Settings, exact: bool = True) -> Looked:
     """From outside: as a command."""
-    signs, now = processes.without_the_dead(read_signs(settings)), time.monotonic()
-    running = [*processes.of_parts(settings, signs, now)]
+    heartbeats, now = processes.without_the_dead(read_heartbeats(settings)), time.monotonic()
+    running = [*processes.of_parts(settings, heartbeats, now)]
     settings, stored, status = _ask(settings)
-    rest = local(settings, signs, now, exact)
+    rest = local(settings, heartbeats, now, exact)
     return Looked([*running, *stored, *rest], settings, status)
 
 

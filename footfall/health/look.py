@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from schema.store import StoreError
 
 from ..settings import Settings
-from ..supervisor.heartbeat import Sign, read_signs
+from ..supervisor.heartbeat import Heartbeat, read_heartbeats
 from . import machine, processes
 from .finding import BAD, Finding
 
@@ -23,12 +23,12 @@ ANSWERS_WITHIN_S = 10.0
 
 def look_within(settings: Settings, stored: Callable[[], list[Finding]]) -> list[Finding]:
     """From inside, for a page. stored: what this process's store tells."""
-    signs, now = processes.without_the_dead(read_signs(settings)), time.monotonic()
+    heartbeats, now = processes.without_the_dead(read_heartbeats(settings)), time.monotonic()
     try:
         told = within(ANSWERS_WITHIN_S, stored, silent)
     except StoreError as problem:
         told = [no_store(str(problem))]
-    return [*processes.of_parts(settings, signs, now), *told, *local(settings, signs, now, exact=False)]
+    return [*processes.of_parts(settings, heartbeats, now), *told, *local(settings, heartbeats, now, exact=False)]
 
 
 def within(seconds: float, call: Callable[[], list[Finding]], otherwise: Callable[[], list[Finding]]) -> list[Finding]:
@@ -50,21 +50,21 @@ def within(seconds: float, call: Callable[[], list[Finding]], otherwise: Callabl
     return told[0] if told else otherwise()
 
 
-def local(settings: Settings, signs: Mapping[str, Sign], now: float, exact: bool) -> list[Finding]:
+def local(settings: Settings, heartbeats: Mapping[str, Heartbeat], now: float, exact: bool) -> list[Finding]:
     """What the heartbeats, the data directory and the machine tell. exact: with the numbers
     that pages may not tell."""
     return [
-        *processes.of_children(signs, now),
-        *processes.of_answers(signs, now),
-        *processes.of_refusals(signs),
-        *processes.of_jobs(signs, now),
+        *processes.of_children(heartbeats, now),
+        *processes.of_answers(heartbeats, now),
+        *processes.of_refusals(heartbeats),
+        *processes.of_jobs(heartbeats, now),
         *machine.of_data(settings),
-        *machine.of_disk(settings, signs),
+        *machine.of_disk(settings, heartbeats),
         *machine.of_spools(settings, time.time()),
         *machine.of_quarantine(settings),
-        *machine.of_keys(settings, signs, time.time(), now),
+        *machine.of_keys(settings, heartbeats, time.time(), now),
         *machine.of_addresses(settings, exact),
-        *processes.of_memory(signs, now),
+        *processes.of_memory(heartbeats, now),
     ]
 
 

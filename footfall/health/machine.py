@@ -1,6 +1,6 @@
 """What the data directory and the machine tell: disk, spools, quarantine, keys, proxies.
 
-In: settings, and the signs of life. Out: findings. Promises: nothing is made, opened or locked.
+In: settings, and the heartbeats. Out: findings. Promises: nothing is made, opened or locked.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from schema.migrate import WrittenByNewer
 from schema.site import local_day
 
 from ..settings import Settings
-from ..supervisor.heartbeat import Sign
+from ..supervisor.heartbeat import Heartbeat
 from ..supervisor.paths import key_directory, key_journal
 from ..supervisor.stamp import StampUnreadable, read_stamp, refuse_newer
 from ..version import described
@@ -54,7 +54,7 @@ def of_data(settings: Settings) -> Iterator[Finding]:
         yield Finding("data", OK, f"written by {stamp.program} (commit {stamp.commit}); {mine}")
 
 
-def of_disk(settings: Settings, signs: Mapping[str, Sign]) -> Iterator[Finding]:
+def of_disk(settings: Settings, heartbeats: Mapping[str, Heartbeat]) -> Iterator[Finding]:
     """How much is free against what has to stay free, and for how long at the pace of the last hours."""
     try:
         usage = shutil.disk_usage(settings.directory)
@@ -72,17 +72,17 @@ def of_disk(settings: Settings, signs: Mapping[str, Sign]) -> Iterator[Finding]:
     elif usage.free < 2 * keep:
         yield Finding("disk", WARNING, said, remedy)
     else:
-        left = _full_in(signs, keep)
+        left = _full_in(heartbeats, keep)
         if left < _FULL_WITHIN_S:
             yield Finding("disk", WARNING, f"{said}; as it grows, full in {left / 3600:.0f} hours", remedy)
         else:
             yield Finding("disk", OK, said)
 
 
-def _full_in(signs: Mapping[str, Sign], keep: int) -> float:
+def _full_in(heartbeats: Mapping[str, Heartbeat], keep: int) -> float:
     """Seconds until beacons are refused, at the pace of what the parents have seen; infinite where nothing grows."""
     left = float("inf")
-    for parent in parents_of(signs).values():
+    for parent in parents_of(heartbeats).values():
         if len(parent.free) < 2:
             continue
         (began, before), (ended, free) = parent.free[0], parent.free[-1]
@@ -135,30 +135,30 @@ def of_quarantine(settings: Settings) -> Iterator[Finding]:
         yield Finding("quarantine", OK, "no event")
 
 
-def of_keys(settings: Settings, signs: Mapping[str, Sign], now: float, monotonic: float) -> Iterator[Finding]:
+def of_keys(settings: Settings, heartbeats: Mapping[str, Heartbeat], now: float, monotonic: float) -> Iterator[Finding]:
     """Whether the keys are where they belong, and there is one of every site for today."""
     allowed = settings.keys.keep_keys_on_disk_where_they_can_be_recovered
-    homes = [sign for sign in parents_of(signs).values() if sign.keys]
+    homes = [heartbeat for heartbeat in parents_of(heartbeats).values() if heartbeat.keys]
     if not homes:
         directory = key_directory(settings)
         if directory.exists() and not in_ram(directory):
             yield _on_disk(directory, allowed)
-    for sign in homes:
-        directory = Path(sign.keys)
+    for heartbeat in homes:
+        directory = Path(heartbeat.keys)
         try:
             there = {(site, day) for site, day, until in list_keys(directory / "keys") if until > now}
         except (OSError, ValueError):
             found = f"{directory} is gone, or what is in it cannot be read: without keys no beacon is taken"
             yield Finding("keys", BAD, found, "restart Footfall if it does not come back by itself; the day is marked")
             continue
-        missing = [site for site, zone in sign.sites if not _has_key(there, site, zone, now)]
+        missing = [site for site, zone in heartbeat.sites if not _has_key(there, site, zone, now)]
         if missing:
             found = f"none for today of {', '.join(missing)}: their beacons are refused"
             yield Finding("keys", BAD, found, "`footfall keys status` tells more; the log says why it was not made")
         elif not in_ram(directory):
             yield _on_disk(directory, allowed)
-        elif sign.keys_gone and monotonic - sign.keys_gone < _GROWS_FOR_S:
-            ago = duration(monotonic - sign.keys_gone)
+        elif heartbeat.keys_gone and monotonic - heartbeat.keys_gone < _GROWS_FOR_S:
+            ago = duration(monotonic - heartbeat.keys_gone)
             found = f"{directory} was removed or changed by somebody else {ago} ago, and was made again from memory"
             yield Finding("keys", WARNING, found, "leave it alone; if systemd clears it, set RemoveIPC=no")
         else:

@@ -1,6 +1,6 @@
 """Which parts of the house run here, and how each of their processes and jobs is.
 
-In: locks and signs of life, as they are found. Out: findings. Promises: nobody is asked, so nobody can keep the answer.
+In: locks and heartbeats, as they are found. Out: findings. Promises: nobody is asked, so nobody can keep the answer.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from pipeline.jobs import JobState
 
 from ..settings import Settings
-from ..supervisor.heartbeat import Child, Sign, place_of
+from ..supervisor.heartbeat import Child, Heartbeat, place_of
 from ..supervisor.listening import reached_at, url_at
 from ..supervisor.locks import PARTS, is_held, note_of
 from ..supervisor.parent_heartbeat import parent_of
@@ -44,31 +44,32 @@ _DOES = {
 _COMMANDS = {"keys": "keys serve"}
 
 
-def parents_of(signs: Mapping[str, Sign]) -> dict[str, Sign]:
-    """The signs of the parents, by part."""
-    return {part: signs[parent_of(part)] for part in PARTS if parent_of(part) in signs}
+def parents_of(heartbeats: Mapping[str, Heartbeat]) -> dict[str, Heartbeat]:
+    """The heartbeats of the parents, by part."""
+    return {part: heartbeats[parent_of(part)] for part in PARTS if parent_of(part) in heartbeats}
 
 
-def without_the_dead(signs: Mapping[str, Sign]) -> dict[str, Sign]:
-    """The signs of the parents and of their present children: who was killed has left one that nobody takes away."""
-    parents = parents_of(signs).values()
+def without_the_dead(heartbeats: Mapping[str, Heartbeat]) -> dict[str, Heartbeat]:
+    """Those of the parents and of their present children: who was killed has left one that nobody takes away."""
+    parents = parents_of(heartbeats).values()
     present = {(child.name, child.pid) for parent in parents for child in parent.children}
     mine = {parent.name for parent in parents}
-    return {name: sign for name, sign in signs.items() if name in mine or (name, sign.pid) in present}
+    return {
+        name: heartbeat for name, heartbeat in heartbeats.items() if name in mine or (name, heartbeat.pid) in present
+    }
 
 
-def of_parts(settings: Settings, signs: Mapping[str, Sign], now: float) -> Iterator[Finding]:
+def of_parts(settings: Settings, heartbeats: Mapping[str, Heartbeat], now: float) -> Iterator[Finding]:
     """Which parts run on this data directory, and whether any of them is dead or frozen."""
-    parents, here = parents_of(signs), place_of(settings)
+    parents, here = parents_of(heartbeats), place_of(settings)
     held = [part for part in PARTS if is_held(settings.directory, part)]
     for part in PARTS:
-        sign, command = parents.get(part), _COMMANDS.get(part, part)
-        if part in held and sign is not None and sign.is_fresh(now):
-            yield Finding("running", OK, f"`footfall {command}`, for {duration(now - sign.started)}")
-        elif part in held and sign is not None:
-            found = (
-                f"`footfall {command}` (process {sign.pid}) has given no sign of life for {duration(now - sign.beat)}"
-            )
+        heartbeat, command = parents.get(part), _COMMANDS.get(part, part)
+        if part in held and heartbeat is not None and heartbeat.is_fresh(now):
+            yield Finding("running", OK, f"`footfall {command}`, for {duration(now - heartbeat.started)}")
+        elif part in held and heartbeat is not None:
+            silent = duration(now - heartbeat.beat)
+            found = f"`footfall {command}` (process {heartbeat.pid}) has given no sign of life for {silent}"
             remedy = f"it is frozen (SIGCONT lets it go on); else SIGKILL it and start it again; {_LOG}"
             yield Finding("running", BAD, found, remedy)
         elif part in held and note_of(settings.directory, part) not in ("", here):
@@ -80,36 +81,36 @@ def of_parts(settings: Settings, signs: Mapping[str, Sign], now: float) -> Itera
         elif part in held:
             remedy = f"if it is not just starting: /dev/shm may be full, or it is of an older version; {_LOG}"
             yield Finding("running", BAD, f"`footfall {command}` runs but gives no sign of life", remedy)
-        elif sign is not None:
-            found = f"`footfall {command}` has ended without being stopped, {duration(now - sign.beat)} ago"
+        elif heartbeat is not None:
+            found = f"`footfall {command}` has ended without being stopped, {duration(now - heartbeat.beat)} ago"
             yield Finding("running", BAD, found, f"start it again; {_LOG}")
     if not held and not parents:
         yield Finding("running", BAD, "Footfall does not run on this data directory", "start `footfall up`")
 
 
-def of_children(signs: Mapping[str, Sign], now: float) -> Iterator[Finding]:
+def of_children(heartbeats: Mapping[str, Heartbeat], now: float) -> Iterator[Finding]:
     """Whether every process is there, alive, and ready; how often it was started again."""
-    for parent in parents_of(signs).values():
+    for parent in parents_of(heartbeats).values():
         if not parent.is_fresh(now):
             continue
         for child in parent.children:
-            yield _of_child(child, signs.get(child.name), now)
+            yield _of_child(child, heartbeats.get(child.name), now)
             if child.restarts:
                 times = len(child.restarts)
                 found = f"{child.name} was started again {times} time{'s' * (times > 1)} within the last hour"
                 yield Finding("restarts", BAD if times >= _MANY_RESTARTS else WARNING, found, _LOG)
         if parent.children and not any(child.restarts for child in parent.children):
             yield Finding("restarts", OK, "no process was started again within the last hour")
-        for sign in [parent, *(signs[child.name] for child in parent.children if child.name in signs)]:
-            if sign.version != described():
-                found = f"{sign.name} runs version {sign.version}, this command is of {described()}"
+        for heartbeat in [parent, *(heartbeats[child.name] for child in parent.children if child.name in heartbeats)]:
+            if heartbeat.version != described():
+                found = f"{heartbeat.name} runs version {heartbeat.version}, this command is of {described()}"
                 yield Finding("version", WARNING, found, "restart Footfall")
 
 
-def _of_child(child: Child, sign: Sign | None, now: float) -> Finding:
+def _of_child(child: Child, heartbeat: Heartbeat | None, now: float) -> Finding:
     worker = child.name.startswith("collector")
     check = "worker" if worker else "process"
-    mine = sign if sign is not None and sign.pid == child.pid else None
+    mine = heartbeat if heartbeat is not None and heartbeat.pid == child.pid else None
     age = now - child.started
     if not child.is_alive:
         return Finding(check, BAD, f"{child.name} has ended, and is about to be started again", _LOG)
@@ -126,11 +127,11 @@ def _of_child(child: Child, sign: Sign | None, now: float) -> Finding:
     return Finding(check, OK, f"{child.name} takes beacons" if worker else f"{child.name} is alive")
 
 
-def of_refusals(signs: Mapping[str, Sign]) -> Iterator[Finding]:
+def of_refusals(heartbeats: Mapping[str, Heartbeat]) -> Iterator[Finding]:
     """Beacons that were lost today, unless their senders try again."""
     counts: dict[str, int] = {}
-    for sign in signs.values():
-        for reason, times in sign.refused.items():
+    for heartbeat in heartbeats.values():
+        for reason, times in heartbeat.refused.items():
             counts[reason] = counts.get(reason, 0) + times
     # Some and none look alike: the first one would be somebody's visit.
     many = {reason: times for reason, times in sorted(counts.items()) if times}
@@ -138,14 +139,14 @@ def of_refusals(signs: Mapping[str, Sign]) -> Iterator[Finding]:
         told = ", ".join(f"{times:,} or more ({reason})" for reason, times in many.items())
         remedy = "see what the other checks say; the browser's next beacon comes with its next page"
         yield Finding("refused", WARNING, f"beacons answered with 503 since midnight UTC: {told}", remedy)
-    elif signs:
+    elif heartbeats:
         yield Finding("refused", OK, f"fewer than {COARSE} beacons were answered with 503 since midnight UTC")
 
 
-def of_jobs(signs: Mapping[str, Sign], now: float) -> Iterator[Finding]:
+def of_jobs(heartbeats: Mapping[str, Heartbeat], now: float) -> Iterator[Finding]:
     """When each job succeeded last, how long it takes, why it fails, and whether it is overdue."""
-    for sign in signs.values():
-        for job in sign.jobs:
+    for heartbeat in heartbeats.values():
+        for job in heartbeat.jobs:
             yield _of_job(job, now)
 
 
@@ -169,9 +170,9 @@ def _of_job(job: JobState, now: float) -> Finding:
     return Finding(check, OK, f"{what} {last}{took}{before}")
 
 
-def of_answers(signs: Mapping[str, Sign], now: float) -> Iterator[Finding]:
+def of_answers(heartbeats: Mapping[str, Heartbeat], now: float) -> Iterator[Finding]:
     """Whether what listens answers a request, within a time limit."""
-    for parent in parents_of(signs).values():
+    for parent in parents_of(heartbeats).values():
         if not parent.is_fresh(now):
             continue
         for role, (host, port) in parent.addresses.items():
@@ -183,12 +184,12 @@ def of_answers(signs: Mapping[str, Sign], now: float) -> Iterator[Finding]:
                 yield Finding("answers", BAD, found, f"it hangs, or is overloaded; {_LOG}")
 
 
-def of_memory(signs: Mapping[str, Sign], now: float) -> Iterator[Finding]:
+def of_memory(heartbeats: Mapping[str, Heartbeat], now: float) -> Iterator[Finding]:
     """What the processes hold, and the limit under which they are."""
-    fresh = [sign for sign in signs.values() if sign.is_fresh(now) and sign.memory]
+    fresh = [heartbeat for heartbeat in heartbeats.values() if heartbeat.is_fresh(now) and heartbeat.memory]
     if not fresh:
         return
-    told = ", ".join(f"{sign.name} {max(10, sign.memory // 10_000_000 * 10)} MB" for sign in fresh)
+    told = ", ".join(f"{heartbeat.name} {max(10, heartbeat.memory // 10_000_000 * 10)} MB" for heartbeat in fresh)
     used, limit = _cgroup()
     if limit and used > 0.9 * limit:
         found = f"{used // 1_000_000} of {limit // 1_000_000} MB are in use: {told}"

@@ -34,7 +34,7 @@ from ..databases import datacenters_of, places_of
 from ..health.refusals import Refusals
 from ..settings import Settings
 from ..supervisor.channel import followers
-from ..supervisor.heartbeat import Sign, Signs, sign_before
+from ..supervisor.heartbeat import Heartbeat, HeartbeatFile, heartbeat_before
 from ..supervisor.paths import key_directory, token_file
 
 
@@ -85,13 +85,13 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
             return str(problem)
         return spool.refusal
 
-    def tell(sign: Sign) -> None:
-        sign.problem, sign.refused, sign.day = ready(), refusals.told(), _today()
+    def tell(heartbeat: Heartbeat) -> None:
+        heartbeat.problem, heartbeat.refused, heartbeat.day = ready(), refusals.told(), _today()
 
-    signs = Signs(settings, f"collector-{index}", tell)
+    own_heartbeat = HeartbeatFile(settings, f"collector-{index}", tell)
     public = settings.collector.public_url
     tokens = Tokens(token_file(settings))
-    app = collector_app(endpoint, keys, tokens, spool, ready, settings.demo, public, signs.turn)
+    app = collector_app(endpoint, keys, tokens, spool, ready, settings.demo, public, own_heartbeat.turn)
     failed = _opening_failures(app)
     config = uvicorn.Config(
         app,
@@ -151,7 +151,7 @@ def _opening_failures(app: Starlette) -> list[Exception]:
 
 
 def _refusals(settings: Settings, name: str) -> Refusals:
-    before = sign_before(settings, name)
+    before = heartbeat_before(settings, name)
     return Refusals(before.refused if before is not None and before.day == _today() else {})
 
 

@@ -30,7 +30,7 @@ from ..control.sites import sites_with_data
 from ..health.stored import of_server
 from ..settings import Settings
 from ..supervisor.channel import Word, followers, say
-from ..supervisor.heartbeat import Sign, Signs
+from ..supervisor.heartbeat import Heartbeat, HeartbeatFile
 from ..supervisor.paths import control_path, key_journal
 from .pages import serve_pages
 
@@ -54,11 +54,11 @@ def run_engine(settings: Settings, role: str, dashboards: socket.socket | None) 
     parts = _PARTS[role]
     jobs = Jobs()
 
-    def tell(sign: Sign) -> None:
-        sign.jobs = jobs.states()
+    def tell(heartbeat: Heartbeat) -> None:
+        heartbeat.jobs = jobs.states()
 
-    signs = Signs(settings, role, tell)
-    signs.start()
+    own_heartbeat = HeartbeatFile(settings, role, tell)
+    own_heartbeat.start()
     # Somebody waits for a page, and nobody for the pipeline.
     alone = _PAGE_PATIENCE_S if role == "dashboards" else 0.0
     store = _open_patiently(lambda: Store(settings.dsn, settings.store.cluster, alone))
@@ -101,7 +101,7 @@ def run_engine(settings: Settings, role: str, dashboards: socket.socket | None) 
         else:
             threading.Event().wait()
     finally:
-        signs.stop()
+        own_heartbeat.stop()
         if control is not None:
             control.stop()
         if writer is not None:

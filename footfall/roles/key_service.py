@@ -22,7 +22,7 @@ from schema.host import listening_host
 from ..errors import CannotStart
 from ..settings import Settings
 from ..supervisor.channel import followers
-from ..supervisor.heartbeat import Signs
+from ..supervisor.heartbeat import HeartbeatFile
 from ..supervisor.listening import listen
 from ..supervisor.parent import Supervisor
 from ..supervisor.paths import key_directory
@@ -76,7 +76,7 @@ def fetches_file(settings: Settings) -> Path:
 def run_key_service(settings: Settings, sock: socket.socket) -> None:
     """The process itself."""
     keys = KeyFile(key_directory(settings) / "keys")
-    Signs(settings, "keys").start()
+    HeartbeatFile(settings, "keys").start()
     service = KeyService(keys, settings.all_sites, enrolments(settings), Fetches(fetches_file(settings)))
     followers.append(lambda given: service.follow(given.all_sites))
     key_server(service, certificate_file(settings)).run(sockets=[sock])

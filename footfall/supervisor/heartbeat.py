@@ -1,7 +1,7 @@
-"""Signs of life: what each process of the house tells of itself every other second, in a file in RAM.
+"""Heartbeats: what each process of the house tells of itself every other second, in a file in RAM.
 
 In: what a process knows of itself. Out: one small file a process, which whoever looks reads without asking anybody: it
-tells, too, of a process that hangs, because its sign grows old. Promises: nothing of visitors is in it; of refused
+tells, too, of a process that hangs, because its heartbeat grows old. Promises: nothing of visitors is in it; of refused
 beacons only tens, and only once a minute; nothing of it reaches a disk where there is RAM to write to.
 """
 
@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct, field
 
 from pipeline.jobs import JobState
+from schema.atomic_file import write_atomically
 
 from ..settings import Settings
 from ..version import described
@@ -39,7 +40,7 @@ class Child(Struct):
     restarts: list[float] = field(default_factory=list)
 
 
-class Sign(Struct):
+class Heartbeat(Struct):
     """A process. Moments are on the monotonic clock of this machine.
 
     problem: why it takes no beacons. refused: tens of beacons since midnight (UTC) of that day that nothing could be
@@ -68,14 +69,14 @@ class Sign(Struct):
         return now - self.beat < STALE_S
 
 
-class Signs:
+class HeartbeatFile:
     """The file of one process. tell: fills in what only this process knows."""
 
     def __init__(
         self,
         settings: Settings,
         name: str,
-        tell: Callable[[Sign], None] = lambda _: None,
+        tell: Callable[[Heartbeat], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path = file_of(settings, name)
@@ -88,16 +89,16 @@ class Signs:
         self._stop = threading.Event()
 
     def turn(self) -> None:
-        """Write the sign, if it is time to."""
+        """Write the heartbeat, if it is time to."""
         now = self._clock()
         if now < self._due:
             return
         self._due = now + BEAT_S
-        sign = Sign(self._name, os.getpid(), self._version, now, self._started, _memory())
-        self._tell(sign)
-        # A sign that cannot be written grows old, which says that something is wrong; nothing else may suffer from it.
+        heartbeat = Heartbeat(self._name, os.getpid(), self._version, now, self._started, _memory())
+        self._tell(heartbeat)
+        # One that cannot be written grows old, which says that something is wrong; nothing else may suffer from it.
         with contextlib.suppress(OSError):
-            _write(self._path, msgspec.json.encode(sign))
+            _write(self._path, msgspec.json.encode(heartbeat))
 
     def start(self) -> None:
         """Write it from a thread of its own until the process ends."""
@@ -107,7 +108,7 @@ class Signs:
                 self.turn()
 
         self.turn()
-        threading.Thread(target=run, name="signs", daemon=True).start()
+        threading.Thread(target=run, name="heartbeats", daemon=True).start()
 
     def stop(self) -> None:
         self._stop.set()
@@ -128,21 +129,21 @@ def forget(settings: Settings, names: list[str]) -> None:
         directory.rmdir()
 
 
-def sign_before(settings: Settings, name: str) -> Sign | None:
+def heartbeat_before(settings: Settings, name: str) -> Heartbeat | None:
     """What an earlier process of that name has left."""
     try:
-        return msgspec.json.decode(file_of(settings, name).read_bytes(), type=Sign)
+        return msgspec.json.decode(file_of(settings, name).read_bytes(), type=Heartbeat)
     except (OSError, msgspec.MsgspecError):
         return None
 
 
-def read_signs(settings: Settings) -> dict[str, Sign]:
-    """Every sign there is, by name; one of another version that cannot be read is none."""
+def read_heartbeats(settings: Settings) -> dict[str, Heartbeat]:
+    """Every heartbeat there is, by name; one of another version that cannot be read is none."""
     found = {}
     for path in sorted(ram_directory(settings).glob("*.json")):
-        sign = sign_before(settings, path.stem)
-        if sign is not None:
-            found[sign.name] = sign
+        heartbeat = heartbeat_before(settings, path.stem)
+        if heartbeat is not None:
+            found[heartbeat.name] = heartbeat
     return found
 
 
@@ -153,18 +154,11 @@ def place_of(settings: Settings) -> str:
 
 
 def _write(path: Path, content: bytes) -> None:
-    partial = path.with_suffix(".partial")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
-        descriptor = os.open(partial, flags, 0o600)
+        write_atomically(path, content, durable=False)
     except FileNotFoundError:
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(partial, flags, 0o600)
-    try:
-        os.write(descriptor, content)
-    finally:
-        os.close(descriptor)
-    os.replace(partial, path)
+        write_atomically(path, content, durable=False)
 
 
 def _memory() -> int:

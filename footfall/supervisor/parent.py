@@ -30,7 +30,7 @@ from .expected import line_of
 from .heartbeat import place_of
 from .key_keeping import keeper, shadow_publisher
 from .locks import take
-from .parent_heartbeat import ParentSign
+from .parent_heartbeat import ParentHeartbeat
 from .paths import with_absolute_paths
 from .stamp import refuse_newer, write_stamp
 
@@ -58,8 +58,8 @@ class Supervisor:
         refuse_newer(settings.directory)
         write_stamp(settings.directory)
         self._keeper = keeper(settings) if with_keys else None
-        self._sign = ParentSign(settings, name, self._keeper)
-        self._sign.turn([])
+        self._heartbeat = ParentHeartbeat(settings, name, self._keeper)
+        self._heartbeat.turn([])
         self._shadow = shadow_publisher(settings) if with_keys else None
         self._turn()
 
@@ -73,7 +73,7 @@ class Supervisor:
     ) -> None:
         """A process to run. last: it stops only after all the others have. plain: its sockets speak HTTP, not TLS."""
         self.children.append(ChildProcess(self.settings, role, arguments, sockets, last, plain))
-        self._sign.watch(role, sockets if plain else ())
+        self._heartbeat.watch(role, sockets if plain else ())
 
     def run(self, ready: Callable[[], None], reload: Callable[[], Settings] | None = None) -> None:
         """Run until SIGTERM or SIGINT, then stop in order. ready: called once, when every port answers.
@@ -102,7 +102,7 @@ class Supervisor:
                 if self._reload_asked and reload is not None and announced:
                     self._reload_asked = False
                     self._follow(reload)
-                self._sign.turn([child.state() for child in self.children])
+                self._heartbeat.turn([child.state() for child in self.children])
                 if not announced and all(child.answers() for child in self.children):
                     announced = True
                     # Who closes the terminal that it is told to does not mean to end it.
@@ -113,7 +113,7 @@ class Supervisor:
             log.info("stops", part=self._name)
         finally:
             self._stop_children()
-            self._sign.forget([child.state() for child in self.children])
+            self._heartbeat.forget([child.state() for child in self.children])
             if self._keeper:
                 self._keeper.close()
             os.close(self._lock)

@@ -1,6 +1,6 @@
 """What the parent of the processes tells: who its children are, where they listen, where the keys are.
 
-In: the parent's own knowledge, every second. Out: its sign of life.
+In: the parent's own knowledge, every second. Out: its heartbeat.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from collector.keys.keeper import KeyDirectory
 
 from ..settings import Settings
-from .heartbeat import Child, Sign, Signs, forget
+from .heartbeat import Child, Heartbeat, HeartbeatFile, forget
 from .paths import key_directory
 
 _DISK_EVERY_S = 600.0
@@ -21,12 +21,12 @@ _REMEMBERED = 6 * 24
 
 
 def parent_of(part: str) -> str:
-    """The name of a part's parent among the signs."""
+    """The name of a part's parent among the heartbeats."""
     return f"{part}-parent"
 
 
-class ParentSign:
-    """The sign of `up`, or of a part alone. keeper: who makes or fetches the keys, if this part does."""
+class ParentHeartbeat:
+    """The heartbeat of `up`, or of a part alone. keeper: who makes or fetches the keys, if this part does."""
 
     def __init__(self, settings: Settings, part: str, keeper: KeyDirectory | None) -> None:
         self._settings = settings
@@ -37,7 +37,7 @@ class ParentSign:
         self._disturbed = 0
         self._keys_gone = 0.0
         self._name = parent_of(part)
-        self._signs = Signs(settings, self._name, self._tell)
+        self._file = HeartbeatFile(settings, self._name, self._tell)
 
     def watch(self, role: str, sockets: Sequence[socket.socket]) -> None:
         """A child of that role serves plain HTTP on these."""
@@ -50,18 +50,18 @@ class ParentSign:
         self._children = children
         if self._keeper is not None and self._keeper.disturbed != self._disturbed:
             self._disturbed, self._keys_gone = self._keeper.disturbed, time.monotonic()
-        self._signs.turn()
+        self._file.turn()
 
     def forget(self, children: list[Child]) -> None:
         """They were stopped in order, and so is their parent."""
         forget(self._settings, [self._name, *(child.name for child in children)])
 
-    def _tell(self, sign: Sign) -> None:
-        self._measure(sign.beat)
-        sign.children, sign.addresses, sign.free = self._children, self._addresses, self._free
+    def _tell(self, heartbeat: Heartbeat) -> None:
+        self._measure(heartbeat.beat)
+        heartbeat.children, heartbeat.addresses, heartbeat.free = self._children, self._addresses, self._free
         if self._keeper is not None:
-            sign.keys, sign.keys_gone = str(key_directory(self._settings)), self._keys_gone
-            sign.sites = [(site.key, site.timezone) for site in self._settings.all_sites]
+            heartbeat.keys, heartbeat.keys_gone = str(key_directory(self._settings)), self._keys_gone
+            heartbeat.sites = [(site.key, site.timezone) for site in self._settings.all_sites]
 
     def _measure(self, now: float) -> None:
         if self._free and now - self._free[-1][0] < _DISK_EVERY_S:

@@ -18,7 +18,7 @@ from footfall.health.finding import BAD, NOTE, OK, WARNING, Finding, as_one_line
 from footfall.health.refusals import Refusals
 from footfall.health.stored import of_days
 from footfall.settings import Settings
-from footfall.supervisor.heartbeat import STALE_S, Child, Sign, Signs, place_of, read_signs
+from footfall.supervisor.heartbeat import STALE_S, Child, Heartbeat, HeartbeatFile, place_of, read_heartbeats
 from footfall.supervisor.locks import take
 from footfall.supervisor.parent_heartbeat import parent_of
 from pipeline.jobs import Jobs, JobState
@@ -34,12 +34,12 @@ def settings(tmp_path: Path) -> Settings:
     return structs.replace(Settings(), data=str(tmp_path))
 
 
-def sign(name: str, pid: int = 7, beat: float = NOW, problem: str = "") -> Sign:
-    return Sign(name, pid, processes.described(), beat, 1.0, 50_000_000, problem)
+def heartbeat(name: str, pid: int = 7, beat: float = NOW, problem: str = "") -> Heartbeat:
+    return Heartbeat(name, pid, processes.described(), beat, 1.0, 50_000_000, problem)
 
 
-def house(*children: Child, beat: float = NOW) -> dict[str, Sign]:
-    return {parent_of("up"): structs.replace(sign(parent_of("up"), beat=beat), children=list(children))}
+def house(*children: Child, beat: float = NOW) -> dict[str, Heartbeat]:
+    return {parent_of("up"): structs.replace(heartbeat(parent_of("up"), beat=beat), children=list(children))}
 
 
 def test_the_worst_of_all_is_told_and_a_note_is_well() -> None:
@@ -50,8 +50,8 @@ def test_the_worst_of_all_is_told_and_a_note_is_well() -> None:
 
 
 def test_a_house_that_is_stopped_frozen_or_killed_is_bad(settings: Settings) -> None:
-    def states(signs: dict[str, Sign]) -> list[str]:
-        return [one.state for one in processes.of_parts(settings, signs, NOW)]
+    def states(heartbeats: dict[str, Heartbeat]) -> list[str]:
+        return [one.state for one in processes.of_parts(settings, heartbeats, NOW)]
 
     assert states({}) == [BAD]
     assert states(house()) == [BAD]
@@ -72,18 +72,18 @@ def test_a_service_of_keys_alone_is_asked_for_no_store(settings: Settings) -> No
 @pytest.mark.parametrize(
     ("alive", "told", "state"),
     [
-        (True, sign("collector-0"), OK),
-        (True, sign("collector-0", beat=NOW - STALE_S), BAD),
-        (True, sign("collector-0", problem="less than spool.keep_free_bytes = 1 of disk is free"), BAD),
-        (False, sign("collector-0"), BAD),
-        (True, sign("collector-0", pid=8), BAD),
+        (True, heartbeat("collector-0"), OK),
+        (True, heartbeat("collector-0", beat=NOW - STALE_S), BAD),
+        (True, heartbeat("collector-0", problem="less than spool.keep_free_bytes = 1 of disk is free"), BAD),
+        (False, heartbeat("collector-0"), BAD),
+        (True, heartbeat("collector-0", pid=8), BAD),
         (True, None, BAD),
     ],
-    ids=["well", "frozen", "refusing", "dead", "another's sign", "no sign"],
+    ids=["well", "frozen", "refusing", "dead", "another's heartbeat", "no heartbeat"],
 )
-def test_a_worker_is_well_only_if_it_lives_and_takes_beacons(alive: bool, told: Sign | None, state: str) -> None:
-    signs = house(Child("collector-0", 7, 1.0, alive))
-    found = list(processes.of_children(signs | ({told.name: told} if told else {}), NOW))
+def test_a_worker_is_well_only_if_it_lives_and_takes_beacons(alive: bool, told: Heartbeat | None, state: str) -> None:
+    heartbeats = house(Child("collector-0", 7, 1.0, alive))
+    found = list(processes.of_children(heartbeats | ({told.name: told} if told else {}), NOW))
     assert [one.state for one in found if one.check == "worker"] == [state]
 
 
@@ -110,16 +110,16 @@ def test_an_engine_that_is_started_again_is_told() -> None:
     ],
 )
 def test_a_job_that_fails_or_is_overdue_is_told(job: JobState, state: str) -> None:
-    (found,) = processes.of_jobs({"engine": structs.replace(sign("engine"), jobs=[job])}, NOW)
+    (found,) = processes.of_jobs({"engine": structs.replace(heartbeat("engine"), jobs=[job])}, NOW)
     assert (found.check, found.state) == (f"job {job.name}", state)
 
 
 def test_what_a_killed_process_has_left_is_not_told() -> None:
-    left = structs.replace(sign("engine", pid=8), jobs=[JobState("roll_up", 1.0)])
+    left = structs.replace(heartbeat("engine", pid=8), jobs=[JobState("roll_up", 1.0)])
     assert {*processes.without_the_dead({"engine": left})} == set()
-    signs = house(Child("engine", 7, 1.0, True)) | {"engine": left}
-    assert "engine" not in processes.without_the_dead(signs)
-    assert "engine" in processes.without_the_dead(signs | {"engine": structs.replace(left, pid=7)})
+    heartbeats = house(Child("engine", 7, 1.0, True)) | {"engine": left}
+    assert "engine" not in processes.without_the_dead(heartbeats)
+    assert "engine" in processes.without_the_dead(heartbeats | {"engine": structs.replace(left, pid=7)})
 
 
 def test_a_failure_tells_its_kind_and_place_and_nothing_of_its_text() -> None:
@@ -133,8 +133,8 @@ def test_a_failure_tells_its_kind_and_place_and_nothing_of_its_text() -> None:
 
 
 def test_a_sign_is_read_as_it_was_told(settings: Settings) -> None:
-    Signs(settings, "engine", lambda one: one.jobs.append(JobState("close", 1.0))).turn()
-    assert [job.name for job in read_signs(settings)["engine"].jobs] == ["close"]
+    HeartbeatFile(settings, "engine", lambda one: one.jobs.append(JobState("close", 1.0))).turn()
+    assert [job.name for job in read_heartbeats(settings)["engine"].jobs] == ["close"]
 
 
 def test_refused_beacons_are_told_by_tens_and_once_a_minute() -> None:
@@ -176,8 +176,8 @@ def test_a_full_disk_is_bad(settings: Settings) -> None:
 
 
 def test_keys_that_are_gone_are_bad(settings: Settings) -> None:
-    signs = {parent_of("up"): structs.replace(sign(parent_of("up")), keys=str(settings.directory / "gone"))}
-    assert [one.state for one in machine.of_keys(settings, signs, time.time(), NOW)] == [BAD]
+    heartbeats = {parent_of("up"): structs.replace(heartbeat(parent_of("up")), keys=str(settings.directory / "gone"))}
+    assert [one.state for one in machine.of_keys(settings, heartbeats, time.time(), NOW)] == [BAD]
 
 
 def test_a_worker_does_not_load_the_store() -> None:

@@ -111,5 +111,5 @@ def test_fifty_sites_leave_the_sign_in_link_in_sight() -> None:
     told = {"collector": "http://c", "dashboards": "http://d", "demo": None, "data": "/d", "sign_in": link}
     lines = running._announcement(settings, told).splitlines()
     assert len(lines) < 30
-    assert lines[-1] == f"Sign in (this link works once): {link}"
+    assert lines[-1] == f"Heartbeat in (this link works once): {link}"
     assert "47 more sites" in "\n".join(lines)
