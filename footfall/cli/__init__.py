@@ -11,15 +11,15 @@ import click
 
 # Where each command is: only the one that is asked for is loaded, because all of them take a second.
 _COMMANDS = {
-    "up": "running:up",
-    "collector": "running:collector",
-    "pipeline": "running:pipeline",
-    "dashboards": "running:dashboards",
-    "sign-in": "running:sign_in",
-    "stats": "looking:stats",
-    "settings": "looking:settings",
+    "up": "parts:up",
+    "collector": "parts:collector",
+    "pipeline": "parts:pipeline",
+    "dashboards": "parts:dashboards",
+    "sign-in": "parts:sign_in",
+    "stats": "stats:stats",
+    "settings": "settings:settings",
     "check": "check:check",
-    "anonymize": "looking:anonymize",
+    "anonymize": "anonymize:anonymize",
     "why": "why:why",
     "lab": "lab:lab",
     "token": "tokens:token",
@@ -28,11 +28,11 @@ _COMMANDS = {
     "quarantine": "quarantine:quarantine",
     "site": "site:site",
     "spools": "spools:spools",
-    "migrate": "changing:migrate_",
+    "migrate": "migrate:migrate_",
     "backup": "backup:backup",
     "restore": "backup:restore",
-    "import": "importing:import_",
-    "demo": "changing:demo_",
+    "import": "import_:import_",
+    "demo": "demo:demo_",
 }
 
 

@@ -14,7 +14,7 @@ from collector.service import _domain_of
 from collector.wire.foreign import site_of
 from collector.wire.values import domains_of
 from footfall.cli import main
-from footfall.cli.running import _flags
+from footfall.cli.parts import _flags
 from footfall.errors import SettingsError
 from footfall.settings import Settings, load
 from tests.house import AGENT

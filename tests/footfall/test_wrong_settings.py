@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from footfall.cli import running
+from footfall.cli import parts
 from footfall.errors import SettingsError
 from footfall.settings import SiteSettings, load, needs_restart
 
@@ -109,7 +109,7 @@ def test_fifty_sites_leave_the_sign_in_link_in_sight() -> None:
     settings = structs.replace(load(None, environment={}), sites=sites)
     link = "http://d/sign-in/x"
     told = {"collector": "http://c", "dashboards": "http://d", "demo": None, "data": "/d", "sign_in": link}
-    lines = running._announcement(settings, told).splitlines()
+    lines = parts._announcement(settings, told).splitlines()
     assert len(lines) < 30
-    assert lines[-1] == f"Heartbeat in (this link works once): {link}"
+    assert lines[-1] == f"Sign in (this link works once): {link}"
     assert "47 more sites" in "\n".join(lines)

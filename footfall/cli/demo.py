@@ -1,65 +1,24 @@
-"""Changing what is stored: migrate, import, demo.
+"""The `demo` command: synthetic visits for the demo site.
 
-In: files or a seed. Out: a summary.
+In: a seed and a number of days. Out: a summary.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import os
 
 import click
 import msgspec
 
-from schema.migrate import USERS, create_users, migrate
 from schema.site import local_day
 
 from .. import demo
 from ..control.opening import opened
-from ..data_directory import open_store
 from ..databases import places_of
 from ..errors import CannotDo
 from ..importing import intake
-from ..supervisor.stamp import write_stamp
 from . import summaries
-from .options import Load, common, json_option
-
-
-@click.command(name="migrate")
-@common
-@click.option(
-    "--users",
-    is_flag=True,
-    help="Also make the server's least-privilege users, with passwords from FOOTFALL_WRITER_PASSWORD, "
-    "FOOTFALL_PIPELINE_PASSWORD and FOOTFALL_DASHBOARDS_PASSWORD.",
-)
-@json_option
-def migrate_(load_settings: Load, users: bool, as_json: bool) -> None:
-    """Bring the store to the newest layout."""
-    settings = load_settings()
-    passwords = _user_passwords() if users else {}
-    store = open_store(settings, make=True)
-    try:
-        applied = migrate(store)
-        if settings.directory.is_dir():
-            write_stamp(settings.directory)
-        made = create_users(store, passwords) if users else []
-    finally:
-        store.close()
-    if as_json:
-        click.echo(msgspec.json.encode({"applied": applied, "users": made}).decode())
-    else:
-        lines = [*(f"applied {name}" for name in applied), *(f"user {name}" for name in made)]
-        click.echo("\n".join(lines) or "nothing to do")
-
-
-def _user_passwords() -> dict[str, str]:
-    """The passwords of the server's users, from the environment."""
-    variables = {user: f"{user.upper()}_PASSWORD" for user in USERS}
-    missing = [variable for variable in variables.values() if not os.environ.get(variable)]
-    if missing:
-        raise CannotDo(f"--users: {', '.join(missing)} not set; put a password for each user into the environment")
-    return {user: os.environ[variable] for user, variable in variables.items()}
+from .options import Load, common
 
 
 @click.command(name="demo")
