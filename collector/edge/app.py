@@ -14,9 +14,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import resources
 from urllib.parse import urlsplit
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
@@ -32,6 +33,7 @@ from ..wire.plausible import Plausible
 from ..wire.umami import Umami, UmamiBatch
 from . import demo_preview, openapi, tracker_scripts, visitor_rights
 from .endpoint import Endpoint, refresh_forever
+from .questions import Readiness
 from .server_endpoint import ServerEndpoint
 
 _TYPES = {
@@ -90,7 +92,8 @@ def create_app(
 
     async def readyz(_: Request) -> Response:
         problem = ready()
-        return JSONResponse({"ready": not problem, "problem": problem}, status_code=503 if problem else 200)
+        body = msgspec.json.encode(Readiness(not problem, problem))
+        return Response(body, 503 if problem else 200, media_type="application/json")
 
     routes = [
         Route("/api/event", Endpoint(collector, Plausible())),

@@ -30,6 +30,7 @@ from ..model import Client, Rules
 from ..outcome import Reason, Refused
 from ..privacy.address import truncate
 from ..service import Collector
+from ..wire.base import Errors
 from ..wire.plausible import Plausible, decode
 from .client import client_of
 from .endpoint import CALM_AFTER_S, RETRY_AFTER_S, TooLarge, read_body
@@ -186,7 +187,7 @@ def _why(rules: Rules) -> dict[str, str]:
 
 
 def _refusal(status: int, message: str, wait_s: int = 0) -> Response:
-    answer = _json({"errors": {"request": [message]}}, status)
+    answer = _json(Errors({"request": [message]}), status)
     if wait_s:
         answer.headers["retry-after"] = str(wait_s)
     return answer

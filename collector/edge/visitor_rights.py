@@ -24,14 +24,16 @@ from ..insight.preview import FIELDS, reduce
 from ..keys.key import NoKey
 from ..model import CONSENTS, Beacon, Rules
 from ..service import Collector, TooManyObjections
+from ..wire.base import Errors
 from ..wire.values import bounded, clean
 from .client import client_of
 from .endpoint import CALM_AFTER_S, RETRY_AFTER_S
 from .own_pages import OwnPages
+from .questions import AboutMe, Me, NoSuchSite, Objected, Objection, read
 
 # The day from which Sec-GPC has been honoured as the Signals table says (globalprivacycontrol.github.io/gpc-spec).
 _FOREIGN = "comes from a page of another address; objections are taken from the collector's own page /opt-out"
-_OBJECTED = {"note": "What today's visits have left will be deleted within a day."}
+_OBJECTED = Objected("What today's visits have left will be deleted within a day.")
 GPC_SINCE = "2026-11-22"
 _PRIVATE = {
     "cache-control": "no-store",
@@ -56,51 +58,48 @@ def routes(collector: Collector, public_url: str = "", clock: Callable[[], float
     own_pages = OwnPages(public_url, collector.knows_origin)
 
     def show_me(request: Request) -> Response:
-        """GET /privacy/me?site=&url=&referrer=&time_zone=&width=&consent="""
-        asked = request.query_params
-        rules = _rules(collector, asked.get("site", ""), request.headers.get("host", ""))
+        """GET /privacy/me, asked as `AboutMe` says."""
+        asked = read(AboutMe, request.query_params)
+        rules = _rules(collector, asked.site, request.headers.get("host", ""))
         if rules is None:
-            return _json({"error": "site: there is no such site here; name one as ?site=example.com"}, 404)
-        consent = asked.get("consent", "")
+            return _json(NoSuchSite("site: there is no such site here; name one as ?site=example.com"), 404)
         beacon = Beacon(
             PAGEVIEW,
-            bounded(clean(asked.get("url", "") or f"https://{rules.site.key}/")),
+            bounded(clean(asked.url or f"https://{rules.site.key}/")),
             (),
-            referrer=bounded(clean(asked.get("referrer", ""))),
-            time_zone=clean(asked.get("time_zone", ""))[:64],
-            width=_width(asked.get("width", "")),
-            consent=consent if consent in CONSENTS else "",
+            referrer=bounded(clean(asked.referrer)),
+            time_zone=clean(asked.time_zone)[:64],
+            width=_width(asked.width),
+            consent=asked.consent if asked.consent in CONSENTS else "",
         )
         # This request comes from no page of the site; what a page's would be reduced to does not depend on hosts.
         client = structs.replace(client_of(request.scope, collector.proxies), origin="")
         rules = structs.replace(rules, gate=rules.gate.for_any_host())
         reduction = reduce(beacon, client, rules, collector.places, int(clock()))
         return _json(
-            {
-                "site": rules.site.key,
-                "preset": reduction.preset,
-                "outcome": reduction.outcome,
-                "stored": {name: reduction.stored[name] for name in FIELDS if name in reduction.stored},
-                "time": f"to the {rules.anonymization.timestamps}" if reduction.stored else "",
-                "deleted_after_days": rules.lifetime,
-                "never_stored": ["your network address", "your browser's identification string", "cookies"],
-                "note": "Computed from this request alone. Nothing was looked up, and nothing of it is kept.",
-            }
+            Me(
+                site=rules.site.key,
+                preset=rules.anonymization.preset,
+                outcome=reduction.outcome,
+                stored={name: reduction.stored[name] for name in FIELDS if name in reduction.stored},
+                time=f"to the {rules.anonymization.timestamps}" if reduction.stored else "",
+                deleted_after_days=rules.lifetime,
+                never_stored=["your network address", "your browser's identification string", "cookies"],
+                note="Computed from this request alone. Nothing was looked up, and nothing of it is kept.",
+            )
         )
 
     async def object_(request: Request) -> Response:
-        """POST /privacy/object?site=&width= has today's rows of the sender deleted; the page sets the opt-out flag."""
+        """POST /privacy/object has today's rows of the sender deleted; the page sets the opt-out flag."""
         if not own_pages.ask(request.headers):
-            return _json({"errors": {"request": [_FOREIGN]}}, 403)
-        asked = request.query_params.get("site", "")
-        named = _rules(collector, asked, request.headers.get("host", ""), any_=False)
-        if asked and named is None:
+            return _json(Errors({"request": [_FOREIGN]}), 403)
+        asked = read(Objection, request.query_params)
+        named = _rules(collector, asked.site, request.headers.get("host", ""), any_=False)
+        if asked.site and named is None:
             return _json(_OBJECTED, 202)
         keys = [named.site.key] if named else list(dict.fromkeys(rules.site.key for rules in collector.rules.values()))
         try:
-            await collector.withdraw(
-                client_of(request.scope, collector.proxies), keys, _width(request.query_params.get("width", ""))
-            )
+            await collector.withdraw(client_of(request.scope, collector.proxies), keys, _width(asked.width))
         except (NoKey, SpoolRefuses):
             return _later(503, "cannot be taken now, try again", RETRY_AFTER_S)
         except TooManyObjections:
@@ -135,7 +134,7 @@ def _rules(collector: Collector, site: str, host: str, any_: bool = True) -> Rul
 
 
 def _later(status: int, message: str, wait_s: int) -> Response:
-    answer = _json({"errors": {"request": [message]}}, status)
+    answer = _json(Errors({"request": [message]}), status)
     answer.headers["retry-after"] = str(wait_s)
     return answer
 

@@ -41,6 +41,12 @@ class Answer(Struct, frozen=True):
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
+class Errors(Struct, frozen=True):
+    """By field: what is wrong with it."""
+
+    errors: dict[str, list[str]]
+
+
 class Format(Protocol):
     """A wire format."""
 

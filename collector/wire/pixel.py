@@ -6,6 +6,10 @@ In: parameters. Out: page views; always a picture. Without `u` the page is the o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from schema.event import PAGEVIEW
 
@@ -14,6 +18,22 @@ from ..outcome import Outcome, Refused, first_refusal
 from .base import Answer, Incoming
 from .foreign import GIF, GIF_TYPE, page_of, parameters
 from .values import bounded, domains_of, url_of
+
+
+class PixelQuery(Struct, frozen=True):
+    """What is asked beside the picture."""
+
+    d: Annotated[
+        str | UnsetType,
+        Meta(
+            description="The site, or several between commas; without it the URL's host.",
+            examples=["example.com"],
+        ),
+    ] = UNSET
+    u: Annotated[
+        str, Meta(description="The page's URL; without it the Referer header.", examples=["https://example.com/a"])
+    ] = ""
+    r: Annotated[str, Meta(description="The referring page's URL.")] = ""
 
 
 class Pixel:
@@ -27,12 +47,12 @@ class Pixel:
 
     def read(self, incoming: Incoming) -> Sequence[Arrival | Refused]:
         """One page view. Raises Refused."""
-        said = parameters(incoming.query)
+        said = msgspec.convert(parameters(incoming.query), PixelQuery)
         beacon = Beacon(
             name=PAGEVIEW,
-            url=url_of(said.get("u") or page_of(incoming)),
-            domains=domains_of(said.get("d")),
-            referrer=bounded(said.get("r", "")),
+            url=url_of(said.u or page_of(incoming)),
+            domains=domains_of(None if said.d is UNSET else said.d),
+            referrer=bounded(said.r),
         )
         return (Arrival(beacon, incoming.client),)
 

@@ -7,20 +7,21 @@ In: a JSON object, or our own list of up to 50 of them. Out: beacons. Beside Pla
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Meta, Struct, structs
 
 from schema.event import ENGAGEMENT, NO_SCROLL
 from schema.vitals import VITALS
 
-from ..model import Arrival, Beacon
+from ..model import CONSENTS, MAX_NAME, Arrival, Beacon
 from ..outcome import TAKEN, Outcome, Reason, Refused, first_refusal, told
-from .base import Answer, Incoming
+from .base import Answer, Errors, Incoming
 from .money import money_of
 from .values import (
     MAX_ID,
+    MAX_PROPS,
     bounded,
     consent_of,
     domains_of,
@@ -75,47 +76,67 @@ class Plausible:
 
     def refuse(self, refused: Refused) -> Answer:
         """The reason, in the way Plausible tells it."""
-        body = msgspec.json.encode({"errors": {refused.field: [refused.message]}})
+        body = msgspec.json.encode(Errors({refused.field: [refused.message]}))
         return Answer(refused.reason.status, body, "application/json")
 
 
-class _Wire(Struct, gc=False):
-    """The body as it comes; every field may be anything."""
+def _said(description: str, **schema: Any) -> Meta:
+    """Of a field that may be anything: what of it makes sense is read, by the functions of `values`."""
+    return Meta(description=description, extra_json_schema=schema)
 
-    n: Any = None
-    name: Any = None
-    u: Any = None
-    url: Any = None
-    d: Any = None
-    domain: Any = None
-    r: Any = None
-    referrer: Any = None
-    h: Any = None
-    hash_mode: Any = msgspec.field(name="hashMode", default=None)
-    m: Any = None
-    meta: Any = None
-    p: Any = None
-    props: Any = None
-    money: Any = msgspec.field(name="$", default=None)
-    revenue: Any = None
-    i: Any = None
-    interactive: Any = None
-    sd: Any = None
-    e: Any = None
-    w: Any = None
-    screen_width: Any = None
+
+_Name = Annotated[Any, _said("`pageview`, `engagement` or a name of your own.", type="string", maxLength=MAX_NAME)]
+_Url = Annotated[Any, _said("The page's whole URL.", type="string")]
+_Domain = Annotated[Any, _said("The site, or several between commas; without it the URL's host.", type="string")]
+_Referrer = Annotated[Any, _said("The referring page's URL.", type="string")]
+_HashMode = Annotated[Any, _said("Whether the fragment is part of the path.", enum=[0, 1, True, False])]
+_Props = Annotated[Any, _said(f"Properties; the first {MAX_PROPS} count.", type="object")]
+_Revenue = Annotated[Any, _said("`amount` and `currency`.", type="object")]
+_Interactive = Annotated[Any, _said("Whether it ends a bounce; without it, it does.", type="boolean")]
+_Width = Annotated[Any, _said("The screen's width in CSS pixels.", type="number")]
+_Vital = Annotated[Any, _said("Of an `engagement`: a web vital.", type="number")]
+
+
+class PageEvent(Struct, gc=False):
+    """One event of a page. It needs `n` or `name`, and `u` or `url`."""
+
+    n: _Name = None
+    name: _Name = None
+    u: _Url = None
+    url: _Url = None
+    d: _Domain = None
+    domain: _Domain = None
+    r: _Referrer = None
+    referrer: _Referrer = None
+    h: _HashMode = None
+    hash_mode: _HashMode = msgspec.field(name="hashMode", default=None)
+    m: _Props = None
+    meta: _Props = None
+    p: _Props = None
+    props: _Props = None
+    money: _Revenue = msgspec.field(name="$", default=None)
+    revenue: _Revenue = None
+    i: _Interactive = None
+    interactive: _Interactive = None
+    sd: Annotated[Any, _said("Of an `engagement`: scroll depth in percent.", type="number")] = None
+    e: Annotated[Any, _said("Of an `engagement`: milliseconds spent looking.", type="number")] = None
+    w: _Width = None
+    screen_width: _Width = None
     # Our own additions.
-    tz: Any = None
-    id: Any = None
-    consent: Any = None
-    lcp: Any = None
-    inp: Any = None
-    cls: Any = None
-    fcp: Any = None
-    ttfb: Any = None
+    tz: Annotated[Any, _said("The browser's time zone.", type="string")] = None
+    id: Annotated[Any, _said("Sent again, it counts once per site and day.", type="string")] = None
+    consent: Annotated[Any, _said("What the visitor says of being recorded.", enum=list(CONSENTS))] = None
+    lcp: _Vital = None
+    inp: _Vital = None
+    cls: _Vital = None
+    fcp: _Vital = None
+    ttfb: _Vital = None
 
 
-_DECODER = msgspec.json.Decoder(_Wire | list[_Wire])
+# Of each of these one has to be there.
+REQUIRED = (("n", "name"), ("u", "url"))
+
+_DECODER = msgspec.json.Decoder(PageEvent | list[PageEvent])
 
 
 def decode(body: bytes) -> Beacon:
@@ -126,15 +147,15 @@ def decode(body: bytes) -> Beacon:
     return _beacon(wire)
 
 
-def _decoded(body: bytes) -> _Wire | list[_Wire]:
+def _decoded(body: bytes) -> PageEvent | list[PageEvent]:
     try:
-        wire: _Wire | list[_Wire] = _DECODER.decode(body)
+        wire: PageEvent | list[PageEvent] = _DECODER.decode(body)
         return wire
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise Refused(Reason.BAD_BODY, "request", "Unable to parse request body as json") from None
 
 
-def _beacon(wire: _Wire) -> Beacon:
+def _beacon(wire: PageEvent) -> Beacon:
     # Nothing is read that is not there: most pages send a name, a URL, a site and a width.
     name = name_of(wire.n if wire.n is not None else wire.name)
     url = url_of(wire.u, wire.url)
