@@ -15,8 +15,9 @@ from schema.site import day_bounds, day_number
 from .insert import insert
 from .parallel import at_once
 from .rows import SiteDay
+from .scratch import ADDED
 from .settings import SiteRules
-from .sums import ADDED, RUN, UNIT, families
+from .sums import RUN, UNIT, families
 from .visits import HOUR
 
 

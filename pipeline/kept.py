@@ -16,6 +16,7 @@ from schema.site import Site
 from schema.store import Store
 
 from .rows import Found, SiteDay, Some
+from .scratch import Scratch, make_sums
 
 # A smaller day is computed whole in a fraction of a second.
 LEAST_ROWS = 50_000
@@ -44,6 +45,7 @@ class KeptSums:
         self._least, self._most = least_rows, most_rows
         # The last used is last.
         self._days: dict[tuple[str, dt.date], Kept] = {}
+        self._made = False
 
     def take(self, of: SiteDay) -> Kept | None:
         """The day's sums, if there are any that fit. They are taken: unless they are kept again, the next run finds
@@ -57,6 +59,9 @@ class KeptSums:
         fits = self._least <= rows <= self._most
         while self._days and sum(kept.rows.rows for kept in self._days.values()) > self._most - rows * fits:
             del self._days[next(iter(self._days))]
+        if fits:
+            make_sums(of.store)
+            self._made = True
         self._tidy(of.store)
         return structs.replace(of, run=secrets.randbits(63) | 1, key=secrets.randbits(64)) if fits else of
 
@@ -91,8 +96,10 @@ class KeptSums:
         if mine:
             self._tidy(store)
 
-    def _tidy(self, store: Store) -> None:
-        """Drop what belongs to no day that is kept; a server outlives its pipeline, and a run may have failed."""
+    def _tidy(self, store: Store | Scratch) -> None:
+        """Drop what belongs to no day that is kept; a run may have failed."""
+        if not self._made:
+            return
         runs = [kept.run for kept in self._days.values()]
         for table in _TABLES:
             if runs:

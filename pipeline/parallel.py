@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import Any
-
-from schema.store import Store
+from typing import Any, Protocol
 
 # Each holds its own part in memory: more of them are not faster on two cores, but bigger.
 _AT_ONCE = 2
@@ -16,7 +14,13 @@ _THREADS = ThreadPoolExecutor(_AT_ONCE, "statement")
 Statement = tuple[str, Mapping[str, Any]]
 
 
-def at_once(store: Store, statements: Sequence[Statement]) -> None:
+class Runs(Protocol):
+    """What runs a statement."""
+
+    def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None: ...
+
+
+def at_once(store: Runs, statements: Sequence[Statement]) -> None:
     """Run them all; the first error, once none is running any more."""
     running = [_THREADS.submit(store.command, *statement) for statement in statements]
     wait(running)

@@ -23,6 +23,7 @@ from .kept import KeptSums
 from .others import choose_near, fill_others, find_rare, look_near, noting, pass_over
 from .parallel import at_once
 from .rows import MINE, Found, SiteDay, look
+from .scratch import scratch_of
 from .settings import SiteRules
 from .shown import remember, shown
 from .sums import adding
@@ -31,12 +32,6 @@ from .visits import fill_changed, fill_visits
 FAMILIES = tuple(families.FAMILIES)
 # `work_*` and `staging_*` serve one site-day at a time.
 ROLLING = threading.Lock()
-_WORK = (
-    *("files", "repeated", "events", "whose", "visits"),
-    *FAMILIES,
-    *("contributors", "contributed"),
-    *("values", "passed", "touched", "kept", "others"),
-)
 # Where more of a day has come since it was computed whole, it is again: patches lengthen the sums, and of what was rare
 # then everybody is noted, however many have come.
 _NEW_AT_MOST = 1 / 10
@@ -62,15 +57,16 @@ def build(
     """Fill `staging_*` with the folded rows of a site-day; of which raw rows. The caller holds ROLLING. live: the day
     is still open."""
     clear_staging(store, site, day)
-    # A run that was killed left what it had in a server's memory.
-    _clear(store)
-    of = SiteDay(store, source, site, day)
+    scratch = scratch_of(store)
+    # Clearing after a run that failed may have failed, too.
+    scratch.clear()
+    of = SiteDay(scratch, source, site, day)
     try:
         of, found = _patch(of, rules.k, kept) or _compute(of, rules.k, kept)
         fold(of, rules, live)
         return found
     finally:
-        _clear(store)
+        scratch.clear()
 
 
 def clear_staging(store: Store, site: Site, day: dt.date) -> None:
@@ -122,13 +118,8 @@ def _patch(of: SiteDay, k: int, kept: KeptSums | None) -> tuple[SiteDay, Found] 
             kept.keep(of, found, before.near | now.dimensions, before.whole)
             fill_others(of)
             return of, found
-    _clear(of.store)
+    of.store.clear()
     return None
-
-
-def _clear(store: Store) -> None:
-    for table in _WORK:
-        store.command(f"TRUNCATE TABLE work_{table}")
 
 
 def _put_in_place(store: Store, site: Site, day: dt.date, rules: SiteRules, through: Mapping[int, int]) -> None:

@@ -13,9 +13,9 @@ from typing import Any
 from msgspec import Struct
 
 from schema.site import Site
-from schema.store import Store
 
 from .insert import insert
+from .scratch import Scratch
 from .spool_file import PLACE_BITS, SPOOL_BITS
 
 MINE = "site = {site:String} AND day = {day:Date}"
@@ -43,10 +43,10 @@ _OF_FILE = {
 
 
 class SiteDay(Struct, frozen=True):
-    """One local day of a site in a table of raw rows. source: a table name of ours. run: whose the sums are, 0 where
-    nothing is kept of them. key: makes of a visitor's number what is kept of it."""
+    """One local day of a site in a table of raw rows. store: where its runs work. source: a table name of ours. run:
+    whose the sums are, 0 where nothing is kept of them. key: makes of a visitor's number what is kept of it."""
 
-    store: Store
+    store: Scratch
     source: str
     site: Site
     day: dt.date
@@ -95,6 +95,8 @@ def look(of: SiteDay) -> Found:
     """See what is there, and fill `work_files` and `work_repeated`."""
     store = of.store
     sums = "SELECT file, max(last) AS last FROM sums_files WHERE run = {run:UInt64} GROUP BY file"
+    if not of.run:
+        sums = "SELECT toUInt64(0) AS file, toUInt64(0) AS last WHERE false"
     store.command(
         f"""{insert("work_files", _OF_FILE)}
         FROM (

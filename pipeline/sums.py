@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable, Collection, Mapping
 
 from schema.event import ENGAGEMENT, PAGEVIEW
-from schema.measures import MEASURES
 from schema.vitals import GAMMA, VITALS, Vital
 
 from .insert import insert
@@ -20,8 +19,6 @@ from .rows import SiteDay
 from .visits import HOUR, OF_VISITS
 
 RUN = "run = {run:UInt64}"
-# What can be added up over visits; people only over visitors, and what rates are divided by is known in the end only.
-ADDED = tuple(name for name in MEASURES if name not in ("visitors", "exit_views", "timed_visits"))
 # A bucket of a histogram is kept with its samples in one number, bucket * UNIT + samples, which is sorted in half the
 # time of two. Samples that are taken away are below zero, but nearer to their bucket than to the one before.
 UNIT = 2**40

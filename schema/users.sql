@@ -37,20 +37,16 @@ GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE ON {{ database }}.{{ table }}
 {% for table in tables('manifest', 'expiries') %}
 GRANT{{ on_cluster }} SELECT, INSERT ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
-{% for table in ['files', 'repeated', 'events', 'whose', 'visits', 'cells', 'conversions', 'vitals', 'values', 'passed', 'touched', 'kept', 'others',
-    'contributors', 'contributed'] %}
-GRANT{{ on_cluster }} SELECT, INSERT, TRUNCATE ON {{ database }}.work_{{ table }} TO footfall_pipeline;
-{% endfor %}
-{% for table in ['files', 'repeated', 'cells', 'conversions', 'vitals', 'contributors', 'passed', 'touched'] %}
-GRANT{{ on_cluster }} SELECT, INSERT, TRUNCATE, ALTER DELETE ON {{ database }}.sums_{{ table }} TO footfall_pipeline;
-{% endfor %}
+-- Where the rollup works, in memory: tables that it makes and drops itself.
+GRANT{{ on_cluster }} CREATE TABLE, DROP TABLE, SELECT, INSERT, TRUNCATE ON {{ database }}.work_* TO footfall_pipeline;
+GRANT{{ on_cluster }} CREATE TABLE, DROP TABLE, SELECT, INSERT, TRUNCATE, ALTER DELETE ON {{ database }}.sums_* TO footfall_pipeline;
 -- An import lives in a table of its own.
 GRANT{{ on_cluster }} CREATE TABLE, DROP TABLE, SELECT, INSERT ON {{ database }}.import_* TO footfall_pipeline;
 -- At its start it looks which migrations are applied; applying one takes the administrator's DSN.
 {% for table in tables('migrations') %}
 GRANT{{ on_cluster }} CREATE TABLE, SELECT ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
-{% for kind in ['MergeTree', 'ReplicatedMergeTree', 'Distributed'] if on_cluster or kind == 'MergeTree' %}
+{% for kind in ['MergeTree', 'Memory'] + (['ReplicatedMergeTree', 'Distributed'] if on_cluster else []) %}
 GRANT{{ on_cluster }} TABLE ENGINE ON {{ kind }} TO footfall_pipeline;
 {% endfor %}
 {% for table in ['parts', 'tables'] %}

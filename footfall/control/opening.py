@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 
 from pipeline.imports import abandon_all
+from pipeline.scratch import drop_left
 from schema.migrate import migrate
 from schema.store import StoreError
 
@@ -43,8 +44,9 @@ def opened(settings: Settings, make: bool = False) -> Iterator[House]:
             migrate(store)
             if settings.directory.is_dir():
                 write_stamp(settings.directory)
-            if store.embedded:  # nobody else holds it, so nobody is importing
+            if store.embedded:  # nobody else holds it, so nobody is importing or rolling up
                 abandon_all(store)
+                drop_left(store)
         else:
             refuse_older(settings, store)
         yield Engine(settings, store, live=False)

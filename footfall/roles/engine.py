@@ -18,6 +18,7 @@ from pipeline.imports import abandon_all
 from pipeline.jobs import Jobs
 from pipeline.quarantine import Quarantine
 from pipeline.schedule import Pipeline
+from pipeline.scratch import drop_left
 from pipeline.writer import Writer
 from schema.lasting import Lasting
 from schema.migrate import migrate
@@ -66,6 +67,7 @@ def run_engine(settings: Settings, role: str, dashboards: socket.socket | None) 
     writer = pipeline = control = None
     if "pipeline" in parts:
         migrate(store)
+        drop_left(store)
         if store.embedded:
             abandon_all(store)
     engine = Engine(settings, store)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.scratch import scratch_of
 from schema.store import Store
 from tests.faults.conftest import ROOT
 
@@ -19,6 +20,7 @@ pytestmark = [pytest.mark.clickhouse, pytest.mark.timeout(300)]
 
 
 def test_what_is_not_killed_before_writes_to_memory_only(store: Store) -> None:
+    scratch_of(store)
     engines = store.rows("SELECT DISTINCT engine FROM system.tables WHERE startsWith(name, 'work_')")
     assert engines == [("Memory",)]
 

@@ -31,8 +31,11 @@ TWIN = structs.replace(CASE.site, key="twin.example")
 
 
 def layout(store: Store) -> dict[str, list[str]]:
-    """Every table, and what it is made of."""
-    tables = store.rows("SELECT name, engine_full FROM system.tables WHERE database = currentDatabase() ORDER BY name")
+    """Every table that is kept, and what it is made of."""
+    tables = store.rows(
+        "SELECT name, engine_full FROM system.tables WHERE database = currentDatabase() AND engine != 'Memory' "
+        "ORDER BY name"
+    )
     columns = store.rows(
         "SELECT table, name, type, default_kind, default_expression, compression_codec FROM system.columns "
         "WHERE database = currentDatabase() ORDER BY table, position"

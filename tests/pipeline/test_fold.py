@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from pipeline.rollup import roll_up
+from pipeline.scratch import scratch_of
 from pipeline.settings import SiteRules
 from pipeline.visits import OUTSIDE_OTHER
 from schema.dimensions import DIMENSIONS, OTHER
@@ -333,18 +334,9 @@ def test_recomputing_a_day_changes_nothing(store: Store) -> None:
 def test_no_visitor_number_is_left_where_the_rollup_works(store: Store) -> None:
     site = new_site()
     rolled_up(store, site, [hit(site, visitor) for visitor in range(6)])
-    for table in (
-        "work_events",
-        "work_visits",
-        "work_whose",
-        "work_touched",
-        "work_files",
-        "work_cells",
-        "work_kept",
-        "staging_cells",
-        "staging_conversions",
-        "staging_vitals",
-    ):
+    worked = ("events", "visits", "whose", "touched", "files", "cells", "kept")
+    staged = ("staging_cells", "staging_conversions", "staging_vitals")
+    for table in (*map(scratch_of(store).name, worked), *staged):
         assert store.rows(f"SELECT count() FROM {table}") == [(0,)], table
 
 
@@ -354,7 +346,7 @@ def test_a_rollup_that_fails_leaves_no_visitor_number_behind(store: Store, monke
     monkeypatch.setattr("pipeline.fold._CELLS", "INSERT INTO no_such_table (a) SELECT 1")
     with pytest.raises(Exception, match="no_such_table"):
         roll_up(store, site, DAY, SiteRules(5, 30, "balanced"))
-    assert store.rows("SELECT count() FROM work_visits") == [(0,)]
+    assert store.rows(f"SELECT count() FROM {scratch_of(store).name('visits')}") == [(0,)]
 
 
 _HITS = st.lists(

@@ -17,6 +17,7 @@ from pipeline.kept import KeptSums
 from pipeline.others import Near
 from pipeline.rollup import FAMILIES, roll_up
 from pipeline.rows import Found, SiteDay
+from pipeline.scratch import scratch_of
 from pipeline.settings import SiteRules
 from pipeline.spool_file import PLACE_BITS
 from pipeline.writer import COLUMNS
@@ -305,7 +306,7 @@ def test_what_a_killed_run_left_where_the_rollup_works_is_not_counted(store: Sto
     """A server outlives its pipeline, and so do tables in its memory."""
     site = new_site()
     insert(store, crowd(site, range(1, 9)))
-    rollup._compute(SiteDay(store, "events", site, DAY), BALANCED.k, None)  # and is killed here
+    rollup._compute(SiteDay(scratch_of(store), "events", site, DAY), BALANCED.k, None)  # and is killed here
     roll_up(store, site, DAY, BALANCED)
     found = rows(store, site)
     roll_up(store, site, DAY, BALANCED)

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.imports import Import
 from pipeline.release import staged
+from pipeline.scratch import scratch_of
 from pipeline.writer import COLUMNS
 from schema import migrate as migrating
 from schema.event import Count, Event
@@ -62,6 +63,7 @@ def test_no_column_anywhere_holds_a_set_of_visitors(store: Store) -> None:
 
 
 def test_a_visitor_number_stands_only_where_raw_rows_live(store: Store) -> None:
+    scratch_of(store)
     run = Import(store)
     run.begin()
     try:
@@ -73,9 +75,7 @@ def test_a_visitor_number_stands_only_where_raw_rows_live(store: Store) -> None:
     # Whose rows are to be deleted is noted by number, and the note goes with them (docs/promises.md, D6).
     assert {table for (table,) in tables} - {"erasures"} == {
         "events",
-        "work_events",
-        "work_visits",
-        "work_whose",
+        *map(scratch_of(store).name, ("events", "visits", "whose")),
         run.table,
     }
     # Whatever it is called: 64 bits that name a person are UInt64, and rollups hold only these.

@@ -229,7 +229,7 @@ RULE = [
 RAW = [
     "SELECT visitor FROM events",
     "SELECT visitor FROM erasures",
-    "SELECT count() FROM work_visits",
+    "SELECT count() FROM work_1_visits",
     "SELECT * FROM watermarks",
 ]
 WRITE = [
@@ -265,11 +265,13 @@ def refuses(store: Store, statement: str) -> bool:
 
 @pytest.mark.parametrize("user", FORBIDDEN)
 def test_what_a_part_has_no_business_with_is_refused(with_users: Server, user: str) -> None:
-    store = Store(with_users.dsn_of(user, PASSWORDS[user]))
+    admin, store = Store(with_users.dsn_of(ADMIN)), Store(with_users.dsn_of(user, PASSWORDS[user]))
+    admin.command("CREATE TABLE IF NOT EXISTS work_1_visits (visitor UInt64) ENGINE = Memory")
     with_users.refused()
     others = [statement for statement in FORBIDDEN[user] if not refuses(store, statement)]
     assert others == []
     assert len(with_users.refused()) == len(FORBIDDEN[user])
+    admin.close()
     store.close()
 
 
