@@ -1,5 +1,7 @@
 # make up     start Footfall on this machine:  make up ARGS="--site example.com"
 # make test   run the tests (they open a real ClickHouse and a real Chromium):  make test ARGS="-k spool"
+# make test-fast  run those that start no process and take no second: in a minute
+# make test-all   run all of them, with many more examples and ten minutes of full load: takes hours
 # make lint   ruff and mypy
 # make bench  measure this machine, one table and a JSON file:  make bench ARGS="--parts ingest,drain"
 # make weigh  measure what Footfall weighs: on the disk, in seconds to install, in memory (installs once more; some minutes)
@@ -11,9 +13,8 @@
 
 PYTHON ?= python3
 ARGS ?=
-# Test files that run side by side: most of them wait for processes of their own most of the time. Two left two processors idle
-# for a third of it.
-JOBS ?= 3
+# Test files that run side by side: most of them wait for processes of their own most of the time.
+JOBS ?= 4
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
@@ -21,8 +22,11 @@ PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 CHROMIUM := /usr/bin/chromium
 TRACKER := collector/tracker
 
+# By groups, in the order of tests/conftest.py.
+PYTEST = $(BIN)/python -m pytest --dist loadgroup --no-loadscope-reorder --durations 25
+
 .DEFAULT_GOAL := help
-.PHONY: help up test lint bench weigh screenshot lock clean tracker lists browser node
+.PHONY: help up test test-fast test-all lint bench weigh screenshot lock clean tracker lists browser node
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -31,7 +35,14 @@ up: $(VENV)/.installed
 	@exec $(BIN)/footfall up $(ARGS)
 
 test: $(VENV)/.installed-dev browser node
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --durations 40 $(ARGS)
+	$(PYTEST) --numprocesses $(JOBS) --extent ci $(ARGS)
+
+# As many as there are processors: these wait for nothing.
+test-fast: $(VENV)/.installed-dev
+	$(PYTEST) --numprocesses auto --extent fast --quiet $(ARGS)
+
+test-all: $(VENV)/.installed-dev browser node
+	$(PYTEST) --numprocesses $(JOBS) --extent all $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -1,17 +1,20 @@
-"""What every test may use: one real embedded ClickHouse per process, and a way to write events into it."""
+"""What every test may use: one real embedded ClickHouse per process, and a way to write events into it; and which
+tests are run, in which order, with how many examples: see EXTENTS."""
 
 from __future__ import annotations
 
 import datetime as dt
 import itertools
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-# Although nothing here uses it: pytest's plugin of it imports it at the end of a run that did not need it, and once
-# `Reports.warm_up` has frozen what was loaded, it takes trio's source of randomness for garbage and warns.
-import hypothesis  # noqa: F401
 import pytest
+
+# Also for itself: pytest's plugin of it imports it at the end of a run that did not need it, and once
+# `Reports.warm_up` has frozen what was loaded, it takes trio's source of randomness for garbage and warns.
+from hypothesis import settings
 from msgspec import structs
 
 from pipeline.writer import COLUMNS
@@ -21,6 +24,70 @@ from schema.site import day_number
 from schema.store import Store
 
 _SEQUENCE = itertools.count(1)
+
+
+class Extent(NamedTuple):
+    """markers: which tests, as pytest's -m takes it. examples: of each property, as a multiple of what is written
+    there. fixed: the same examples in each run."""
+
+    markers: str
+    examples: float
+    fixed: bool
+
+
+# Of `make test-fast`, `make test` and `make test-all`. A test without a marker is in all of them.
+EXTENTS = {
+    "fast": Extent("not process and not slow and not long", 0.2, True),
+    "ci": Extent("not long", 1.0, True),
+    "all": Extent("", 10.0, False),
+}
+_EXAMPLES = 100
+# What a process is started with, as Python's audit events call it.
+_STARTS = frozenset(("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--extent", choices=list(EXTENTS), default="ci", help="which tests, and how many examples")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    name = config.getoption("--extent")
+    extent = EXTENTS[name]
+    of_properties = {"max_examples": round(_EXAMPLES * extent.examples), "derandomize": extent.fixed}
+    settings.register_profile(name, deadline=None, **of_properties)  # type: ignore[arg-type]
+    settings.load_profile(name)
+    asked = (config.option.markexpr, extent.markers)
+    config.option.markexpr = " and ".join(f"({one})" for one in asked if one)
+
+
+def examples(count: int) -> settings:
+    """So many examples of a property in `make test`, fewer or more in the others."""
+    return settings(max_examples=max(5, count * settings.default.max_examples // _EXAMPLES))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each file is a group of xdist's, but those that share a browser and its house are one; and first come those that
+    wait most for others, so that nobody waits for the last of them alone."""
+    shared = {item.path for item in items if {"house", "signed_in"} & set(getattr(item, "fixturenames", ()))}
+    shared = {path for path in shared if path.parent.name == "browser"}
+    for item in items:
+        group = "browser" if item.path in shared else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: (item.get_closest_marker("process") is None, item.get_closest_marker("slow") is None))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_process_is_started(request: pytest.FixtureRequest) -> None:
+    """In `make test-fast` a test that starts one fails."""
+    if request.config.getoption("--extent") != "fast":
+        return
+
+    # Bound: when Python ends it forgets the names of modules first.
+    def refuse(event: str, _: tuple[Any, ...], starts: frozenset[str] = _STARTS) -> None:
+        if event in starts:
+            pytest.fail(f"it starts a process ({event}): mark it with pytest.mark.process")
+
+    sys.addaudithook(refuse)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,8 @@ import pytest
 
 from bench.figures import Figure, median_of, quantile, table
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[1]
 # One figure of each part that its reader looks for.
 SOME_OF_THEM = {

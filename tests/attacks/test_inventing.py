@@ -23,10 +23,12 @@ def invented(directory: Path, limits: bool) -> int:
     return len({event.visitor for event in attacked.stored})
 
 
+@pytest.mark.slow
 def test_one_machine_invents_no_more_visitors_than_a_network_may_bring(tmp_path: Path) -> None:
     assert invented(tmp_path, limits=True) == 100
 
 
+@pytest.mark.slow
 def test_the_same_machine_invents_them_all_where_there_is_no_limit(tmp_path: Path) -> None:
     assert invented(tmp_path, limits=False) == 400
 

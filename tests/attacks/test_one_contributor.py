@@ -11,7 +11,7 @@ from schema.store import Store
 
 from .house import House
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
 
 PAGE = "/clinic/hiv"
 VICTIM = 99

@@ -8,7 +8,7 @@ from schema.store import Store
 
 from .house import House
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
 
 
 def signed_up(store: Store, k: int, people: int) -> House:

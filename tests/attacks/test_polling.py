@@ -11,7 +11,7 @@ from schema.store import Store
 
 from .house import House
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
 
 K = 5
 DIMENSIONS = ("entry_page", "source", "country", "language", "screen", "browser", "os")

@@ -14,6 +14,8 @@ from tests.browser.pages import Website, website
 from tests.browser.proxy import free_port, nginx
 from tests.house import Running, rows, running
 
+pytestmark = pytest.mark.process
+
 SERVER = """
     server {{
         listen 127.0.0.1:{port};

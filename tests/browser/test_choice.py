@@ -11,6 +11,8 @@ from playwright.sync_api import Browser, Page, Request
 from tests.browser.conftest import Watched
 from tests.house import Running, eventually, running
 
+pytestmark = pytest.mark.process
+
 BUTTON = "[data-footfall-opt-out]"
 
 

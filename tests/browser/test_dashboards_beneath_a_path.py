@@ -15,6 +15,8 @@ from playwright.sync_api import Browser, Response
 from tests.browser.proxy import free_port, nginx
 from tests.house import Running, running
 
+pytestmark = pytest.mark.process
+
 NAME, PASSWORD, BASE = "ada", "correct horse battery", "/zahlen/stats"
 SERVERS = """
     server {{

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Browser, BrowserContext
 
 from tests.browser.conftest import Watched
 from tests.house import Running, eventually
+
+pytestmark = pytest.mark.process
 
 
 def _overview(signed_in: BrowserContext, house: Running, site: str) -> dict:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.house import running
+
+pytestmark = pytest.mark.process
 
 
 def test_what_an_empty_page_offers_is_copied_without_a_secure_context_and_selected_without_scripts(

@@ -14,6 +14,8 @@ from tests.browser.pages import Website, website
 from tests.browser.test_tracker import COLUMNS, Stored
 from tests.house import Running, rows, running
 
+pytestmark = pytest.mark.process
+
 CONFIG = """
 [release]
 k = 1

@@ -5,9 +5,12 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.picture import SIZE, take
+
+pytestmark = pytest.mark.process
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "dashboard.png"
 _COLOURS = """(source) => new Promise((resolve) => {

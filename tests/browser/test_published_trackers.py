@@ -19,6 +19,8 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.pages import Website, website
 from tests.house import AGENT, Running, rows, running
 
+pytestmark = pytest.mark.process
+
 HERE = Path(__file__).parent / "published"
 PACKAGES = HERE / "node_modules"
 # The whole of Umami is one package with some hundred others that it needs; its script needs none of them.

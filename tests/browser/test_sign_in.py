@@ -16,6 +16,8 @@ from playwright.sync_api import Browser, Page, Request
 from tests.browser.proxy import free_port, nginx
 from tests.house import Running, running
 
+pytestmark = pytest.mark.process
+
 NAME, PASSWORD = "ada", "correct horse battery"
 SERVERS = """
     proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;

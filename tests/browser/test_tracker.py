@@ -21,6 +21,8 @@ from tests.browser.pages import Website, website
 from tests.browser.pipe import Tabs, tabs
 from tests.house import Running, rows, running
 
+pytestmark = pytest.mark.process
+
 TRACKER = Path(__file__).resolve().parents[2] / "collector" / "tracker"
 COLUMNS = (
     *("site", "name", "hostname", "path", "query", "referrer", "utm_source", "props", "currency", "amount"),

@@ -14,6 +14,8 @@ from collector.edge.tracker_scripts import script_of
 from tests.browser.conftest import CHROMIUM, QUIET
 from tests.browser.pages import Website, website
 
+pytestmark = pytest.mark.process
+
 LOADS = 9
 # Milliseconds of the processor. What is promised is 1; a machine that runs other things at the same time takes longer.
 MOST_MS = 2.0

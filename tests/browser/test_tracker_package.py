@@ -12,6 +12,8 @@ from playwright.sync_api import Browser
 from tests.browser.pages import website
 from tests.house import rows, running
 
+pytestmark = pytest.mark.process
+
 TRACKER = Path(__file__).resolve().parents[2] / "collector" / "tracker"
 CONFIG = '[[sites]]\nkey = "lab"\ncount_automated = true\n'
 PAGE = """

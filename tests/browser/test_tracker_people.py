@@ -11,6 +11,8 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.test_tracker import NEWER, PAUSE_MS, Feature, Journey, Lab, Stored, beacons, judge, travelled
 
+pytestmark = pytest.mark.process
+
 FEATURES: dict[str, Feature] = {}
 MINUTE_MS = 60_000
 

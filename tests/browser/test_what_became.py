@@ -11,6 +11,8 @@ from tests.browser.conftest import Watched
 from tests.browser.test_accessible import violations
 from tests.house import Running
 
+pytestmark = pytest.mark.process
+
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 

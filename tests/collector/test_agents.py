@@ -152,6 +152,7 @@ def _theirs(agent: str) -> tuple[str, str, str]:
     return kind, found.os.family, found.browser.family
 
 
+@pytest.mark.slow
 def test_each_difference_from_user_agents_has_its_reason() -> None:
     differing: list[dict[tuple[str, str], str]] = [{}, {}, {}]
     for agent in PEOPLE:
@@ -166,6 +167,7 @@ def test_each_difference_from_user_agents_has_its_reason() -> None:
         assert explained.keys() - found.keys() == set()
 
 
+@pytest.mark.slow
 def test_no_browser_of_a_person_is_a_machine_and_no_machine_of_user_agents_a_person() -> None:
     assert [agent for agent in PEOPLE if kind_of(agent)] == []
     assert [agent for agent in MACHINES if user_agents.parse(agent).is_bot and not kind_of(agent)] == []

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from collector.model import MAX_NAME, Beacon
@@ -15,6 +15,7 @@ from collector.outcome import Reason, Refused
 from collector.wire.plausible import decode
 from collector.wire.values import MAX_ID, MAX_KEY, MAX_PROPS, MAX_URL, MAX_VALUE, clean
 from schema.event import NO_SCROLL
+from tests.conftest import examples
 
 LEAST = {"n": "pageview", "u": "https://example.com/a", "d": "example.com"}
 LEFT = {**LEAST, "n": "engagement"}
@@ -374,13 +375,13 @@ def _ends_well(raw: bytes) -> None:
 
 @given(st.binary(max_size=400))
 @example(b'{"n":"a","u":"b","d":"c","$":{"amount":1e308,"currency":"EUR"}}')
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_any_bytes_are_a_beacon_or_refused(raw: bytes) -> None:
     _ends_well(raw)
 
 
 @given(st.dictionaries(st.sampled_from(_NAMES), _TREE, max_size=8), st.booleans(), _MONEY)
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_any_json_is_a_beacon_or_refused(sent: dict[str, Any], whole: bool, money: dict[str, Any]) -> None:
     sent = {"$": money} | sent | (LEFT if whole else {})
     _ends_well(json.dumps(sent).encode())
@@ -389,7 +390,7 @@ def test_any_json_is_a_beacon_or_refused(sent: dict[str, Any], whole: bool, mone
 
 # A sign that no message of ours has: "doma" alone would be found in the name of a field.
 @given(st.text().map(lambda text: "☃" + text))
-@settings(max_examples=100)
+@examples(100)
 def test_a_refusal_tells_nothing_of_what_was_sent(mark: str) -> None:
     for sent in (
         {},

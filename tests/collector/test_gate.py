@@ -224,6 +224,7 @@ def test_a_network_is_let_through_again_in_the_next_minute() -> None:
     assert limiter.admits(7)
 
 
+@pytest.mark.slow
 def test_a_million_networks_take_no_memory_and_throttle_nobody() -> None:
     chance = random.Random(1)
     limiter = Limiter(3000, lambda: 0.0)

@@ -6,6 +6,8 @@ import random
 import tracemalloc
 from pathlib import Path
 
+import pytest
+
 from collector.limits.new_visitors import NewVisitors
 from collector.outcome import Reason
 from collector.privacy.address import Proxies
@@ -74,6 +76,7 @@ def test_an_address_that_stands_for_many_networks_has_no_limit() -> None:
     assert let_in(visitors, numbers(500)) == 500
 
 
+@pytest.mark.slow
 def test_memory_is_fixed_and_many_visitors_hide_few_new_ones() -> None:
     clock = Clock()
     visitors = NewVisitors(10**9, nobody, clock)

@@ -19,6 +19,8 @@ from starlette.exceptions import StarletteDeprecationWarning
 
 from collector.edge.tracker_scripts import PARTS, PRESETS, UnknownPart, routes, script_of, sizes, tracker_script
 
+pytestmark = pytest.mark.process
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", StarletteDeprecationWarning)
     from starlette.testclient import TestClient

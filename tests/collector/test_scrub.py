@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from collector.privacy.folded import folded
@@ -21,6 +21,7 @@ from collector.text.percent import decoded
 from tests.collector.corpus.make import KINDS, WRAPPED, made
 from tests.collector.corpus.unseen import KINDS as UNSEEN
 from tests.collector.corpus.unseen import cases, left_of
+from tests.conftest import examples
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -158,7 +159,7 @@ TEXTS = st.one_of(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@examples(1500)
 @given(TEXTS)
 @example("%%4141")
 @example("%252525252541")
@@ -171,7 +172,7 @@ def test_u3_scrubbing_twice_is_scrubbing_once(text: str) -> None:
     assert len(once) <= MAX_TEXT
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.ip_addresses(v=4), st.emails(), st.uuids(), PIECES, PIECES)
 def test_u2_an_address_does_not_survive_its_surroundings(
     address: object, email: str, uuid: object, left: str, right: str

@@ -123,6 +123,7 @@ def test_a_sketch_of_another_precision_is_refused() -> None:
 # -- what it tells -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_candidates_errors_are_right_within_the_sketchs(keydir: Path, journal: Path, clock: Clock) -> None:
     keys, people = EphemeralKeys(), list(traffic(4000))
     # Two workers share the traffic, and a visitor may come to both.
@@ -144,6 +145,7 @@ def test_the_candidates_errors_are_right_within_the_sketchs(keydir: Path, journa
     assert told["wide"]["visitors_error_percent"] < told["whole"]["visitors_error_percent"]
 
 
+@pytest.mark.slow
 def test_splitting_is_not_taken_for_merging(keydir: Path, journal: Path, clock: Clock) -> None:
     shadow = Shadow(keydir, 0, {"tongues": AnonymizationSettings(visitor_address="full")}, clock)
     keys = EphemeralKeys()

@@ -17,7 +17,7 @@ from dashboards.stats.report import Reports
 from footfall.cli.summaries import stats_table
 from pipeline.months import sum_months
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
 Ago = Callable[[int], dt.date]
 
 

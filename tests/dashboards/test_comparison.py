@@ -14,7 +14,7 @@ from dashboards.stats.comparison import Comparison
 from dashboards.stats.period import Period, parse
 from dashboards.stats.report import Reports
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
 Ago = Callable[[int], dt.date]
 
 

@@ -21,7 +21,7 @@ from schema.site import Site
 from schema.store import Store
 from schema.vitals import PEOPLE_BUCKET
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
 
 FIRST, LAST = dt.date(2031, 1, 20), dt.date(2031, 6, 18)
 DAYS = [FIRST + dt.timedelta(days=n) for n in range((LAST - FIRST).days + 1)]

@@ -19,7 +19,7 @@ from schema.store import Store
 from tests.dashboards.conftest import NOW
 from tests.dashboards.test_months import DAYS, fill, shown
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
 
 
 @pytest.mark.parametrize("most", [100_000, 2_000, 160], ids=["all fits", "some fits", "little fits"])

@@ -16,7 +16,7 @@ from schema.store import Store
 from tests.faults.conftest import ROOT, Server
 from tests.faults.killed import FIRST, POISON, SECOND
 
-pytestmark = [pytest.mark.clickhouse, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(600)]
 
 KILLS = 100
 

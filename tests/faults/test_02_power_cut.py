@@ -136,6 +136,7 @@ async def start_again(cut: Cut) -> tuple[list[int], list[int]]:
     return cut.shelf.visitors, [held.fields["visitor"] for held in quarantine.held() if held.fields]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["synced", "names", "torn"])
 def test_a_power_cut_at_any_step_loses_nothing_acknowledged(
     tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch

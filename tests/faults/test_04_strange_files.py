@@ -16,7 +16,7 @@ from tests.faults.oracle import Oracle, spooled
 from tests.faults.spooled import Spooled, numbered
 from tests.house import eventually, rows, running
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse]
 
 # Before anything that this run writes, and not so long ago that what is set aside is deleted at once.
 _BEGUN = int(time.time()) - 3600

@@ -23,7 +23,7 @@ from tests.faults.conftest import Server
 from tests.faults.oracle import CollectorHouse, Oracle
 from tests.house import eventually
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse]
 
 SIZE = 3 * 1024 * 1024
 _IN_A_DISK_OF_ITS_OWN = f'mount -t tmpfs -o size={SIZE} disk "$0" && exec "$@"'

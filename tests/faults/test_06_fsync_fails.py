@@ -27,6 +27,8 @@ from tests.faults.spooled import DAY, NOON
 from tests.faults.test_05_disk_full import accepts, gone_afterwards, settled
 from tests.house import eventually
 
+pytestmark = pytest.mark.process
+
 _VISITOR = Event.__struct_fields__.index("visitor")
 EVENTS = 12
 

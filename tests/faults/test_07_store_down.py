@@ -17,7 +17,7 @@ from tests.faults.raw import memory_of
 from tests.faults.spooled import NOON, Spooled, numbered, stored
 from tests.house import eventually
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse]
 
 BATCH, ROUNDS = 800, 5
 # Once warm. An event takes some 210 bytes of the spool and several times that as an object; this is 437 for each.

@@ -22,7 +22,7 @@ from tests.faults.collecting import Clock, Collecting
 from tests.faults.conftest import Server
 from tests.house import eventually
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse]
 
 TIMEOUT_S = 1
 ZONE = "Europe/Berlin"

@@ -17,7 +17,7 @@ from schema.store import Store, StoreDown
 from tests.faults.conftest import Server
 from tests.faults.spooled import Spooled, numbered, stored
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse]
 
 _RUN = secrets.token_hex(4)
 _NUMBER = itertools.count(1)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.house import AGENT, Running, eventually, rows, running
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse]
 
 SITE = "example.com"
 PEOPLE = 12

@@ -267,6 +267,7 @@ def test_a_day_of_23_or_25_hours_has_as_many_hours_in_its_rollup(
 # -- a real house over a real midnight -----------------------------------------------------------------------------
 
 
+@pytest.mark.process
 @pytest.mark.timeout(180)
 def test_a_running_house_goes_over_midnight(data: Path) -> None:
     zone = ZoneInfo(KATHMANDU)

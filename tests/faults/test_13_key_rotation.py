@@ -23,6 +23,8 @@ from schema.site import Site, local_day
 from tests.faults.collecting import Clock, Collecting, site_of
 from tests.house import AGENT
 
+pytestmark = pytest.mark.process
+
 ZONE = "Europe/Berlin"
 SITE = site_of(ZONE)
 DAY = local_day(ZONE, 1_792_900_000)

@@ -13,7 +13,7 @@ from tests.faults.conftest import ROOT, Server
 from tests.faults.oracle import CollectorHouse, Oracle
 from tests.house import eventually, footfall, rows, running
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse]
 
 _OWN_A_SPOOL = """
 import asyncio, sys

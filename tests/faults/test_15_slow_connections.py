@@ -12,7 +12,7 @@ from collector.edge.http import RECEIVE_WITHIN_S
 from tests.faults.raw import BEACON, Raw, asked, memory_of, request
 from tests.house import Running
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse]
 # The machine may be busy; a connection that is never closed fails all the same.
 _LATEST_S = RECEIVE_WITHIN_S + 6
 

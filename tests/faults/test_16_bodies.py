@@ -11,7 +11,7 @@ import pytest
 from tests.faults.raw import BEACON, Raw, asked, memory_of, request
 from tests.house import Running
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse]
 MIB = 1024 * 1024
 MOST = 64 * 1024
 

@@ -37,9 +37,12 @@ from pipeline.settings import SpoolSettings
 from pipeline.spool import Spool
 from pipeline.spool_file import read_sealed, spool_files
 from schema.event import Event
+from tests.conftest import examples
 
-REQUESTS = 100_000
 BATCH = 250
+# 10,000 requests in `make test`, 100,000 in `make test-all`.
+FEEDS = examples(40)
+REQUESTS = FEEDS.max_examples * BATCH
 NOW = 1_792_000_033.25
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 PAGE = "https://a.example/x?utm_source=y"
@@ -294,7 +297,7 @@ def test_17_no_body_and_no_header_breaks_the_collector_or_loses_a_neighbour(tmp_
                 runner.run(site.ask(name, query.encode(), whole.encode(), [(b"user-agent", AGENT.encode())]))
         assert not any(answer for (_, taken), answer in site.answers.items() if not taken)
 
-        @settings(max_examples=-(-REQUESTS // BATCH), deadline=None, database=None)
+        @settings(FEEDS, database=None)
         @given(st.integers(0, 2**64))
         def feed(seed: int) -> None:
             nonlocal kept

@@ -13,7 +13,7 @@ import pytest
 from tests.faults.raw import BEACON, Raw, asked, memory_of, request
 from tests.house import AGENT, Running
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse]
 SMUGGLED = b"POST /api/event HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
 
 

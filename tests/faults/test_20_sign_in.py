@@ -21,7 +21,7 @@ from tests.browser.conftest import chromium
 from tests.browser.pages import Website, website
 from tests.house import Running, running
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse]
 
 NAME, PASSWORD = "ada", "correct horse battery"
 OURS = {"sec-fetch-site": "same-origin"}

@@ -16,7 +16,7 @@ from pipeline.scratch import scratch_of
 from schema.store import Store
 from tests.faults.conftest import ROOT
 
-pytestmark = [pytest.mark.clickhouse, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(300)]
 
 
 def test_what_is_not_killed_before_writes_to_memory_only(store: Store) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.faults.oracle import Oracle, spooled
 from tests.house import eventually, rows, running
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse]
 
 WITHIN_S = 10.0
 # A request that was on its way for so long has been received.

@@ -14,7 +14,7 @@ from footfall.canary.scratch import AGENT
 from tests.faults.oracle import Oracle, spooled
 from tests.house import eventually, rows, running
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse]
 
 
 def test_a_worker_without_descriptors_refuses_and_recovers_and_loses_nothing(data: Path) -> None:

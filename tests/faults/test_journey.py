@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.journey import journey
 
-pytestmark = [pytest.mark.clickhouse, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(400)]
 
 
 @pytest.mark.parametrize("embedded", [False, True], ids=["http", "embedded"])

@@ -33,6 +33,8 @@ from tests.conftest import make_event
 from tests.faults.spooled import DAY, NOON, Spooled, numbered, stored
 from tests.house import eventually, rows, running
 
+pytestmark = pytest.mark.process
+
 _RUN = secrets.token_hex(4)
 _NUMBER = itertools.count(1)
 PATH = f"/refused/{_RUN}"

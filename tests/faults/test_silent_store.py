@@ -9,7 +9,7 @@ import pytest
 from schema.store import Store, StoreDown
 from tests.faults.conftest import Server
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse]
 PATIENCE_S = 1.0
 
 

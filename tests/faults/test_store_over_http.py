@@ -24,7 +24,7 @@ from tests.conftest import make_event
 from tests.faults.conftest import Server
 from tests.faults.spooled import DAY, NOON, Spooled, numbered, stored
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse]
 
 RULES = SiteRules(2, 30, "balanced")
 _RUN = secrets.token_hex(4)

@@ -14,7 +14,7 @@ import pytest
 
 from tests.house import AGENT, Running, eventually, running
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse]
 ADDRESSES = [f"198.51.{number}.9" for number in range(1, 7)]
 HEADERS = {
     "X-Forwarded-For": "{}",

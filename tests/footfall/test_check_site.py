@@ -18,7 +18,7 @@ import pytest
 
 from tests.house import AGENT, Running, eventually, footfall, running
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse]
 SITES = """
 [[sites]]
 key = "example.com"

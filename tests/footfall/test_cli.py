@@ -21,6 +21,8 @@ from footfall.importing.intake import Summary
 from footfall.settings import Settings
 from tests.house import footfall, running
 
+pytestmark = pytest.mark.process
+
 LOG = (
     '192.0.2.1 - - [01/Mar/2024:10:00:00 +0000] "GET / HTTP/1.1" 200 1 "https://www.google.com/" '
     '"Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0"\n'

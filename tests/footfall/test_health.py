@@ -180,6 +180,7 @@ def test_keys_that_are_gone_are_bad(settings: Settings) -> None:
     assert [one.state for one in machine.of_keys(settings, heartbeats, time.time(), NOW)] == [BAD]
 
 
+@pytest.mark.process
 def test_a_worker_does_not_load_the_store() -> None:
     code = (
         "import sys, footfall.roles.__main__, footfall.roles.collector; sys.exit('clickhouse_connect' in sys.modules)"

@@ -16,7 +16,7 @@ from schema.store import Store
 from tests.faults.conftest import Server
 from tests.house import eventually, footfall
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse]
 PARTS = ("collector", "pipeline", "dashboards")
 
 

@@ -23,7 +23,7 @@ from footfall.settings import Settings
 from footfall.supervisor.paths import key_directory
 from tests.house import AGENT, Running, eventually, running
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse]
 
 # Run on a stopped house, in a process of its own: a process opens one engine only.
 _SEED = """

@@ -14,6 +14,8 @@ from click.testing import CliRunner
 from footfall.cli import main
 from schema.store import Store, StoreError
 
+pytestmark = pytest.mark.slow
+
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:142.0) Gecko/20100101 Firefox/142.0"
 DAY = "2025-10-14"
 Made = Callable[[int], str]

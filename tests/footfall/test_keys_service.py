@@ -34,6 +34,8 @@ from footfall.roles.key_service import key_server
 from schema.site import Site, day_bounds, local_day
 from tests.house import eventually, footfall, rows, running
 
+pytestmark = pytest.mark.process
+
 BERLIN = Site("berlin", timezone="Europe/Berlin")
 APIA = Site("apia", timezone="Pacific/Apia")
 TODAY = local_day("Europe/Berlin", 1_792_900_000)

@@ -343,6 +343,7 @@ def command(monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     return CliRunner()
 
 
+@pytest.mark.slow
 def test_all_presets_on_a_log_in_under_a_minute_and_nothing_is_kept(command: CliRunner, data: Path) -> None:
     lines = log_lines(10_000)
     # Given the newest first, as a shell lists rotated logs.

@@ -16,6 +16,8 @@ from footfall.supervisor.listening import listen, url_at, url_of
 from schema.host import listening_host, web_address
 from tests.house import footfall, running
 
+pytestmark = pytest.mark.process
+
 
 def settings(*sets: str) -> Settings:
     return load(sets=sets, environment={})

@@ -9,6 +9,8 @@ import pytest
 
 from tests.house import footfall
 
+pytestmark = pytest.mark.process
+
 REQUEST = (
     *("anonymize", "--ip", "203.0.113.77", "--ua", "Mozilla/5.0 (X11; Linux x86_64; rv:142.0) Firefox/142.0"),
     *("--url", "https://example.com/a?utm_term=shoes", "--language", "de-AT", "--referrer", "https://r.example/x"),

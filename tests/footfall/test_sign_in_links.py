@@ -13,7 +13,7 @@ from footfall.supervisor.paths import with_absolute_paths
 from tests.browser.proxy import free_port
 from tests.house import Running, running
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse]
 PUBLIC = "https://www.example.com/figures"
 
 

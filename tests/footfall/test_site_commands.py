@@ -8,9 +8,13 @@ import json
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from footfall.site_export import readme
 from schema.families import FAMILIES
 from tests.house import footfall, rows, running
+
+pytestmark = pytest.mark.process
 
 GONE, KEPT = "gone.example", "kept.example"
 

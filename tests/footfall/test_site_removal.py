@@ -31,7 +31,7 @@ from schema.site import Goal, day_bounds, day_number
 from schema.store import Store, StoreDown
 from tests.conftest import insert, make_event
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
 
 Run = Callable[..., Result]
 RULES = SiteRules(2, 30, "balanced")

@@ -17,6 +17,8 @@ from schema.migrate import WrittenByNewer, migrate, migrations
 from schema.store import Store
 from tests.house import footfall, running
 
+pytestmark = pytest.mark.process
+
 REMEDY = "install it again or restore a backup"
 COMMANDS = (
     ("up", "--port", "0", "--dashboard-port", "0"),

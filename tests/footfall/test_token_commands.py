@@ -17,6 +17,8 @@ import pytest
 
 from tests.house import AGENT, eventually, footfall, rows, running
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[2]
 CLIENT = ROOT / "docs" / "examples" / "footfall_client.py"
 BROWSER = {"User-Agent": AGENT.format(142), "Accept-Language": "de-AT,de;q=0.9"}

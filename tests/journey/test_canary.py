@@ -27,6 +27,8 @@ from pipeline.settings import SpoolSettings
 from pipeline.spool import Spool
 from tests.house import footfall
 
+pytestmark = pytest.mark.process
+
 SEED = 20261122
 
 

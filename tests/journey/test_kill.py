@@ -13,6 +13,8 @@ import pytest
 
 from tests.house import AGENT, Running, eventually, rows
 
+pytestmark = pytest.mark.process
+
 BEACONS = 20_000
 CLIENTS = 8
 KILLS = 3

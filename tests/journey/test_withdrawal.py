@@ -9,6 +9,8 @@ import pytest
 
 from tests.house import AGENT, Running, eventually, rows
 
+pytestmark = pytest.mark.process
+
 SITE = "example.com"
 
 

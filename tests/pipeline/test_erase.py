@@ -25,7 +25,7 @@ from schema.site import Site, day_bounds, day_number
 from schema.store import Store
 from tests.conftest import insert, make_event
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
 
 DAY = dt.date(2044, 9, 10)
 NOON = day_bounds("UTC", day_number(DAY)).start + 43_200

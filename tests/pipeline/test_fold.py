@@ -20,9 +20,9 @@ from schema.dimensions import DIMENSIONS, OTHER
 from schema.event import ENGAGEMENT, PAGEVIEW, Event
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
-from tests.conftest import insert, make_event
+from tests.conftest import examples, insert, make_event
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
 
 # Far ahead, so that no TTL takes the rows while they are looked at.
 DAY = dt.date(2041, 3, 6)
@@ -363,7 +363,7 @@ _HITS = st.lists(
 
 
 @given(hits=_HITS, k=st.integers(2, 6))
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_people_do_no_visible_cell_has_fewer_than_k_of_them(
     store: Store, hits: list[tuple[int, str, str, int, str]], k: int
 ) -> None:

@@ -117,6 +117,7 @@ def test_the_file_is_beside_the_data(tmp_path: Path) -> None:
     assert former_sites(Settings(data=str(tmp_path))) == tmp_path / "sites.json"
 
 
+@pytest.mark.slow
 def test_a_day_that_began_before_the_house_was_restored_is_released_as_incomplete(store: Store, key: str) -> None:
     bounds = day_bounds("UTC", day_number(DAY))
     site, rules = Site(key), SiteRules(5, 30, "balanced")

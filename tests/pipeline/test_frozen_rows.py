@@ -34,7 +34,10 @@ from schema.store import Store
 from tests.conftest import insert
 from tests.pipeline.frozen_input import CASES, ERASED, IMPORTED, OPEN, RELEASED, events_of
 
-pytestmark = [pytest.mark.clickhouse, pytest.mark.usefixtures("no_spool_is_enrolled"), pytest.mark.timeout(300)]
+pytestmark = [
+    *(pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)),
+    pytest.mark.usefixtures("no_spool_is_enrolled"),
+]
 
 FROZEN = Path(__file__).with_name("frozen")
 DIGESTS, ROWS = FROZEN / "digests.txt", FROZEN / "rows.tsv.xz"

@@ -24,10 +24,10 @@ from pipeline.writer import COLUMNS
 from schema.event import ENGAGEMENT, PAGEVIEW, Event
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store, StoreDown
-from tests.conftest import make_event
+from tests.conftest import examples, make_event
 from tests.pipeline.test_whole_day import of_each_its_own
 
-pytestmark = [pytest.mark.clickhouse, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(600)]
 
 # Far ahead, so that no TTL takes the rows while they are looked at.
 DAY = dt.date(2041, 3, 6)
@@ -106,7 +106,7 @@ _BATCHES = st.lists(
 
 
 @given(batches=_BATCHES, k=st.integers(1, 4), strict=st.booleans())
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_arrives_a_patched_day_has_the_rows_of_one_computed_whole(
     store: Store,
     monkeypatch: pytest.MonkeyPatch,

@@ -16,7 +16,7 @@ from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store, StoreDown
 from tests.conftest import insert, make_event
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
 
 RULES = SiteRules(2, 30, "balanced")
 FIRST = dt.date(2042, 4, 1)

@@ -25,6 +25,8 @@ from footfall.importing.intake import Summary
 from footfall.settings import load
 from schema.store import Store
 
+pytestmark = pytest.mark.slow
+
 GAP_S = 30 * 60
 _LINE = re.compile(r'^(\S+) \S+ \S+ \[(\S+) ([+-]\d{4})\] "([A-Z]+) (\S+) [^"]*" (\d+) \S+ "([^"]*)" "(.*)"$')
 _FILES = re.compile(

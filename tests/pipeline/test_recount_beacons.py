@@ -36,7 +36,7 @@ from schema.vitals import PEOPLE_BUCKET, VITALS
 from tests.conftest import make_event
 from tests.pipeline.test_whole_day import DAY, START, expected, shown
 
-pytestmark = [pytest.mark.clickhouse, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
 
 Stored = dict[str, Any]
 

@@ -53,6 +53,7 @@ def visitors(store: Store, site: Site) -> int:
     return int(rows[0][0])
 
 
+@pytest.mark.slow
 def test_only_days_with_new_rows_are_recomputed(store: Store, sites: list[tuple[Site, SiteRules]]) -> None:
     (a, _), (b, _) = sites
     worker = pipeline(store, sites)
@@ -89,6 +90,7 @@ def test_a_costly_rollup_waits_before_the_next(
     assert worker.roll_up() == []
 
 
+@pytest.mark.slow
 def test_closing_releases_a_day_and_forgets_it(store: Store, sites: list[tuple[Site, SiteRules]]) -> None:
     site, now = sites[0][0], [float(NOON)]
     worker = Pipeline(store, sites, RollupSettings(every_s=60), clock=lambda: now[0])
@@ -102,6 +104,7 @@ def test_closing_releases_a_day_and_forgets_it(store: Store, sites: list[tuple[S
     assert worker.roll_up() == []
 
 
+@pytest.mark.slow
 def test_the_sums_of_a_day_go_when_it_is_released(store: Store, sites: list[tuple[Site, SiteRules]]) -> None:
     site, now = sites[0][0], [float(NOON)]
     worker = Pipeline(store, sites, RollupSettings(every_s=60), clock=lambda: now[0], kept=KeptSums(least_rows=1))

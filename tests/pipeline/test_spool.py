@@ -128,6 +128,7 @@ def python(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.process
 def test_a_process_that_dies_leaves_its_open_file_to_the_next_start(tmp_path: Path) -> None:
     died = python(_DIE, str(tmp_path))
     assert (died.returncode, died.stdout) == (9, "acknowledged\n"), died.stderr
@@ -493,6 +494,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.process
 def test_on_a_full_disk_events_are_refused_and_none_that_was_acknowledged_is_lost(tmp_path: Path) -> None:
     done = python(_FILL, str(tmp_path))
     assert done.returncode == 0, done.stderr

@@ -17,7 +17,7 @@ from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
 from tests.conftest import insert, make_event
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
 
 DAY = dt.date(2041, 3, 7)
 START = day_bounds("UTC", day_number(DAY)).start

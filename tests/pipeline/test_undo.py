@@ -26,7 +26,7 @@ from schema.site import Site, day_bounds, day_number
 from schema.store import Store
 from tests.conftest import insert, make_event
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
 
 RULES = SiteRules(1, 30, "balanced")
 # Raw rows of the past would have expired.

@@ -21,7 +21,7 @@ from schema.event import ENGAGEMENT, PAGEVIEW, Event
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
 from schema.vitals import PEOPLE_BUCKET, VITALS, bucket_of
-from tests.conftest import insert, make_event
+from tests.conftest import examples, insert, make_event
 
 pytestmark = pytest.mark.clickhouse
 
@@ -312,8 +312,9 @@ _EVENTS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(given=_EVENTS, k=st.integers(1, 5), at_a_time=st.sampled_from((20, 200_000)))
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_day_has_exactly_the_numbers_of_the_definitions(
     store: Store, given: list[dict[str, Any]], k: int, at_a_time: int
 ) -> None:

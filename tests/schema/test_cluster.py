@@ -16,7 +16,7 @@ import pytest
 
 from tests.house import eventually
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse]
 
 ROOT = Path(__file__).parents[2]
 JAR = Path("/usr/share/java/zookeeper.jar")

@@ -34,7 +34,7 @@ from tests.faults.conftest import Server
 from tests.faults.spooled import Spooled, numbered
 from tests.schema.conftest import ADMIN, PASSWORDS
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse]
 
 AsUser = Callable[[str], Store]
 RULES = SiteRules(2, 30, "balanced")

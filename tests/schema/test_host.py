@@ -119,6 +119,7 @@ def test_no_text_makes_a_name_fail_otherwise_than_it_says(text: str) -> None:
         assert turn(turned) == turned or turn is ascii_host
 
 
+@pytest.mark.process
 def test_the_tables_of_other_alphabets_are_loaded_only_where_one_is_met() -> None:
     import subprocess
 

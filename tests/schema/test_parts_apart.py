@@ -22,7 +22,7 @@ from tests.faults.conftest import Server
 from tests.house import AGENT, eventually
 from tests.schema.conftest import PASSWORDS, commanded
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse]
 
 SITE = "apart.example"
 
