@@ -24,7 +24,7 @@ from schema.vitals import VITALS
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
 # A setting that is commented out: no blank after the "#"; prose has one. Lists go on in indented lines.
 SETTING = re.compile(r"^#(?=[a-z0-9_]+ = |\[\[|    \{|\])", re.MULTILINE)
 
@@ -215,3 +215,21 @@ def test_the_commands_of_the_readme_exist() -> None:
 def test_no_page_tells_about_the_machine_it_was_written_on(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert not re.search(r"/root\b|/work/|/home/|/opt/|pyenv", text)
+
+
+def test_the_glossary_has_its_terms_in_order_and_each_has_a_home() -> None:
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| `([^`|]+)` \|$", text_of("docs/glossary.md"), re.MULTILINE)
+    terms = [term.casefold() for term, *_ in rows]
+    assert len(rows) == text_of("docs/glossary.md").count("\n| ") - 1
+    assert terms == sorted(set(terms))
+    assert len(terms) >= 40
+    for term, _, home in rows:
+        assert (ROOT / home).exists(), f"docs/glossary.md: {term} is at home in {home}"
+
+
+def test_the_architecture_names_every_package() -> None:
+    text = text_of("ARCHITECTURE.md")
+    packages = {path.parent.relative_to(ROOT) for path in ROOT.glob("footfall/*/*.py")}
+    assert packages
+    for package in packages:
+        assert f"`{package}/`" in text, f"ARCHITECTURE.md does not name {package}"

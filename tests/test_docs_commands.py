@@ -13,7 +13,10 @@ import pytest
 from footfall.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+# Of a change that is over the page of changes tells what was true then.
+PAGES = [
+    page for page in (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))) if page.stem != "CHANGELOG"
+]
 # In a code block, also behind a prompt, a path, variables or another program; or quoted in a sentence.
 BLOCK = re.compile(r"^ {4,}(?:.*?[\s/])?footfall ((?!footfall )[a-z-].*)$", re.MULTILINE)
 QUOTED = re.compile(r"`(?:[\w./]*/)?footfall\s+([a-z-][^`]*)`")
