@@ -23,13 +23,12 @@ from schema.store import Store
 from ..settings import Settings
 from ..supervisor.paths import key_directory
 from .outcomes import outcomes
+from .refusals import COARSE
 
 # Beside a `Reason`: what is not missing, but counted as one visitor.
 ONE_ADDRESS = "one_address"
 # Dropped or changed for no fault of the page's or the settings': somebody's visit, and nothing to mend.
 _OF_PEOPLE = frozenset((CHANGED, ONE_ADDRESS, Reason.PREFETCH, Reason.PAGE, Reason.REFERRER_SPAM, Reason.THROTTLED))
-# Numbers are told to so many.
-_COARSE = 10
 _MOST = 200
 
 
@@ -57,7 +56,7 @@ def teller(settings: Settings, store: Store) -> Why:
     def told() -> Told:
         dropped = [one for one in outcomes(store) if one[1] != Reason.ACCEPTED]
         # By the number that is shown: an order by the true one would tell that.
-        dropped.sort(key=lambda one: (-(one[2] // _COARSE), one[0], one[1]))
+        dropped.sort(key=lambda one: (-(one[2] // COARSE), one[0], one[1]))
         alike = Counter(structs.replace(one, time=0) for one in entries(settings) if one.reason not in _OF_PEOPLE)
         header = settings.collector.address_header
         shared = [one for one, _, _ in sharing(settings) if one.is_certain]
@@ -81,7 +80,7 @@ def teller(settings: Settings, store: Store) -> Why:
 
 def coarsely(times: int) -> str:
     """A number that one more does not change, but for one in ten."""
-    return f"{times // _COARSE * _COARSE:,} or more" if times >= _COARSE else f"fewer than {_COARSE}"
+    return f"{times // COARSE * COARSE:,} or more" if times >= COARSE else f"fewer than {COARSE}"
 
 
 def lines(found: Sequence[Entry]) -> list[str]:
