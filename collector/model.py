@@ -15,14 +15,14 @@ from schema.event import NO_SCROLL
 from schema.site import LocalDay, Site
 
 from .enrich.asn import NO_DATACENTERS, Datacenters
-from .enrich.client_hints import NO_HINTS, Hints
+from .enrich.client_hints import NO_CLIENT_HINTS, ClientHints
 from .enrich.device import Device
-from .enrich.geo import Place, Places
+from .enrich.geo import Geo, GeoDatabase
 from .enrich.page import Page
-from .enrich.referrer import WhereFrom
-from .enrich.site_filter import OPEN, Gate
+from .enrich.referrer import TrafficSource
+from .enrich.site_filter import OPEN, SiteFilter
 from .limits.new_visitors import NewVisitors
-from .privacy.untrusted_proxy import Unbelieved
+from .privacy.untrusted_proxy import UntrustedProxy
 from .privacy.visitor_id import Key
 from .settings import Anonymization
 
@@ -67,11 +67,11 @@ class Client(Struct, frozen=True, gc=False):
     # DNT, or the opt-out flag.
     opted_out: bool = False
     gpc: bool = False
-    hints: Hints = NO_HINTS
+    client_hints: ClientHints = NO_CLIENT_HINTS
     # The origin of the page that asks, as the browser tells it; "" where no browser tells any.
     origin: str = ""
     # Set where the address may be that of a proxy, behind which all are one.
-    unbelieved: Unbelieved | None = None
+    untrusted_proxy: UntrustedProxy | None = None
 
     def __repr__(self) -> str:
         return "Client(…)"
@@ -104,10 +104,10 @@ class Rules(Struct, frozen=True):
     needs_consent: bool = False
     # Hosts whose referrals are forged, beside those known to us.
     referrer_spam: frozenset[str] = frozenset()
-    gate: Gate = OPEN
+    site_filter: SiteFilter = OPEN
 
 
-_NOWHERE = Place("", "", "")
+_NOWHERE = Geo("", "", "")
 _UNKNOWN_DEVICE = Device("", "", "", "", "", "")
 
 
@@ -120,7 +120,7 @@ class Draft(Struct, gc=False):
     received: int
     day: LocalDay
     keys: KeySource
-    places: Places
+    geo_database: GeoDatabase
     datacenters: Datacenters = NO_DATACENTERS
     limit: RateLimit | None = None
     # Of several sites that the beacon is meant for, one is the page's own.
@@ -128,8 +128,8 @@ class Draft(Struct, gc=False):
     new_visitors: NewVisitors | None = None
     device: Device = _UNKNOWN_DEVICE
     page: Page | None = None
-    origin: WhereFrom = WhereFrom("", "", "")
-    place: Place = _NOWHERE
+    traffic_source: TrafficSource = TrafficSource("", "", "")
+    geo: Geo = _NOWHERE
     network: str = ""
     language: str = ""
     screen: str = ""

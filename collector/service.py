@@ -17,7 +17,7 @@ from schema.host import site_name
 from schema.site import LocalDay, local_day
 
 from .enrich.asn import NO_DATACENTERS, Datacenters
-from .enrich.geo import Places
+from .enrich.geo import GeoDatabase
 from .enrich.page import Page
 from .insight.shadow import Shadow
 from .insight.sharing import Sharing
@@ -49,7 +49,7 @@ class Collector:
         rules: dict[str, Rules],
         spool: Spool,
         keys: KeySource,
-        places: Places,
+        geo_database: GeoDatabase,
         proxies: Proxies,
         clock: Callable[[], float] = time.time,
         shadow: Shadow | None = None,
@@ -64,7 +64,7 @@ class Collector:
         self.rules = rules
         self.spool = spool
         self.keys = keys
-        self.places = places
+        self.geo_database = geo_database
         self.proxies = proxies
         self.clock = clock
         self._shadow = shadow
@@ -96,7 +96,7 @@ class Collector:
                 reasons = []
                 meant = self._meant(arrival.beacon)
                 vouched = len(meant) > 1 and any(
-                    rules is not None and rules.gate.knows_origin(arrival.client.origin) for rules in meant
+                    rules is not None and rules.site_filter.knows_origin(arrival.client.origin) for rules in meant
                 )
                 for rules in meant:
                     taken = self._take(rules, arrival, now, wire, counts, vouched, erasures)
@@ -152,7 +152,7 @@ class Collector:
 
     def knows_origin(self, origin: str) -> bool:
         """Whether pages of that origin are those of one of the sites."""
-        return any(rules.gate.knows_origin(origin) for rules in self.rules.values())
+        return any(rules.site_filter.knows_origin(origin) for rules in self.rules.values())
 
     def admits(self, rules: Rules, client: Client) -> bool:
         """Whether its network may send one more to the site now: it is counted as a beacon is. Raises NoKey."""
@@ -195,7 +195,7 @@ class Collector:
             if self._why is not None:
                 self._why.changed(draft, now, wire)
             if self._sharing is not None:
-                self._sharing.accepted(rules.site.key, arrival.client.unbelieved)
+                self._sharing.accepted(rules.site.key, arrival.client.untrusted_proxy)
             if self._shadow is not None:
                 self._shadow.see(draft)
         elif not outcome.is_signal:
@@ -213,7 +213,7 @@ class Collector:
             received,
             self._day(rules, now),
             self.keys,
-            self.places,
+            self.geo_database,
             self._datacenters,
             self._limit,
             vouched,

@@ -13,9 +13,9 @@ from schema.event import NO_SCROLL, NOT_MEASURED, Erasure, Event
 
 from .enrich.client_hints import refined
 from .enrich.device import device_of, language_of, screen_class
-from .enrich.geo import Place
+from .enrich.geo import Geo
 from .enrich.page import BadUrl, parse_page
-from .enrich.referrer import where_from
+from .enrich.referrer import traffic_source_of
 from .enrich.referrer_spam import is_spam
 from .model import MAX_NAME, Draft
 from .outcome import Reason
@@ -34,7 +34,7 @@ def drop_prefetch(draft: Draft) -> Reason | None:
 
 def drop_bot(draft: Draft) -> Reason | None:
     """No person: a crawler, a driven browser or a library."""
-    draft.device = refined(device_of(draft.client.agent), draft.client.hints)
+    draft.device = refined(device_of(draft.client.agent), draft.client.client_hints)
     return None if draft.rules.site.count_automated else _REASONS.get(draft.device.bot)
 
 
@@ -79,41 +79,43 @@ def drop_bad_url(draft: Draft) -> Reason | None:
 def drop_foreign_host(draft: Draft) -> Reason | None:
     """A page that is not the site's."""
     assert draft.page is not None
-    return None if draft.rules.gate.admits(draft.page.hostname) else Reason.HOST
+    return None if draft.rules.site_filter.admits(draft.page.hostname) else Reason.HOST
 
 
 def drop_foreign_origin(draft: Draft) -> Reason | None:
     """The browser says that a page of another site has sent it: nothing of such a one counts, not even a signal."""
-    gate = draft.rules.gate
-    if gate.admits_origin(draft.client.origin):
+    site_filter = draft.rules.site_filter
+    if site_filter.admits_origin(draft.client.origin):
         return None
     # Hosts that are named hold for their site whatever others say.
-    return None if draft.vouched and not gate.knows_hosts else Reason.ORIGIN
+    return None if draft.vouched and not site_filter.knows_hosts else Reason.ORIGIN
 
 
 def drop_excluded_page(draft: Draft) -> Reason | None:
     """A page that the site leaves out."""
     assert draft.page is not None
-    return Reason.PAGE if draft.rules.gate.excludes_page(draft.page.path) else None
+    return Reason.PAGE if draft.rules.site_filter.excludes_page(draft.page.path) else None
 
 
-def put_origin(draft: Draft) -> None:
+def put_traffic_source(draft: Draft) -> None:
     """Referrer, source, channel."""
     assert draft.page is not None
     keep_path = draft.rules.anonymization.referrer == "path"
-    draft.origin = where_from(draft.beacon.referrer, draft.page, draft.rules.own_hosts, keep_path)
+    draft.traffic_source = traffic_source_of(draft.beacon.referrer, draft.page, draft.rules.own_hosts, keep_path)
 
 
 def drop_referrer_spam(draft: Draft) -> Reason | None:
     """A visit forged so that a host's name is read here."""
     more = draft.rules.referrer_spam
-    forged = is_spam(draft.origin.referrer.partition("/")[0], more) or is_spam(draft.origin.source, more)
+    forged = is_spam(draft.traffic_source.referrer.partition("/")[0], more) or is_spam(
+        draft.traffic_source.source, more
+    )
     return Reason.REFERRER_SPAM if forged else None
 
 
 def drop_excluded_network(draft: Draft) -> Reason | None:
     """A network that the site leaves out, looked for by the whole address: an office is smaller than what is kept."""
-    return Reason.NETWORK if draft.rules.gate.networks.hold(draft.client.address) else None
+    return Reason.NETWORK if draft.rules.site_filter.networks.hold(draft.client.address) else None
 
 
 def put_network(draft: Draft) -> None:
@@ -142,22 +144,22 @@ def drop_throttled(draft: Draft) -> Reason | None:
     return None if draft.limit.admits(network_number(key, draft.network)) else Reason.THROTTLED
 
 
-def put_place(draft: Draft) -> None:
+def put_geo(draft: Draft) -> None:
     """Country, region, city, as far as the settings go."""
     precision = draft.rules.anonymization.place
     if precision == "none":
         return
-    place = draft.places.of(draft.network, draft.beacon.time_zone)
-    if place.city and precision != "city":
-        place = Place(place.country, place.region, "")
-    if place.region and precision == "country":
-        place = Place(place.country, "", "")
-    draft.place = place
+    geo = draft.geo_database.of(draft.network, draft.beacon.time_zone)
+    if geo.city and precision != "city":
+        geo = Geo(geo.country, geo.region, "")
+    if geo.region and precision == "country":
+        geo = Geo(geo.country, "", "")
+    draft.geo = geo
 
 
 def drop_excluded_country(draft: Draft) -> Reason | None:
     """A country that the site leaves out."""
-    return Reason.COUNTRY if draft.place.country in draft.rules.gate.countries else None
+    return Reason.COUNTRY if draft.geo.country in draft.rules.site_filter.countries else None
 
 
 def put_language(draft: Draft) -> None:
@@ -225,14 +227,14 @@ STEPS: tuple[Callable[[Draft], Reason | None], ...] = (
     drop_bad_url,
     drop_foreign_host,
     drop_excluded_page,
-    put_origin,
+    put_traffic_source,
     drop_referrer_spam,
     drop_excluded_network,
     put_network,
     drop_no_address,
     drop_datacenter,
     drop_throttled,
-    put_place,
+    put_geo,
     drop_excluded_country,
     put_language,
     put_screen,
@@ -280,17 +282,17 @@ def event_of(draft: Draft) -> Event:
         scrub_host(page.hostname),
         page.path,
         page.query,
-        draft.origin.referrer,
-        draft.origin.source,
-        draft.origin.channel,
+        draft.traffic_source.referrer,
+        draft.traffic_source.source,
+        draft.traffic_source.channel,
         page.utm_source,
         page.utm_medium,
         page.utm_campaign,
         page.utm_term,
         page.utm_content,
-        draft.place.country,
-        draft.place.region,
-        draft.place.city,
+        draft.geo.country,
+        draft.geo.region,
+        draft.geo.city,
         device.device,
         device.browser,
         device.browser_version,

@@ -8,17 +8,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from collector.enrich.asn import Datacenters
-from collector.enrich.geo import Places
+from collector.enrich.geo import GeoDatabase
 
 from .errors import CannotStart
 from .settings import Settings
 
 
-def places_of(settings: Settings) -> Places:
+def geo_database_of(settings: Settings) -> GeoDatabase:
     """What places visits. Raises CannotStart where the database cannot be used."""
     file = settings.collector.place_database
     try:
-        return Places(Path(file) if file else None)
+        return GeoDatabase(Path(file) if file else None)
     except ValueError as problem:
         raise CannotStart(f"collector.place_database = {file!r}: {problem}") from None
 

@@ -14,8 +14,8 @@ from msgspec import structs
 from starlette.types import Scope
 
 from collector.edge.client import client_of
-from collector.enrich.geo import Places
-from collector.insight.preview import COMES_FROM, LABELS, Reduction, hashed, reduce
+from collector.enrich.geo import GeoDatabase
+from collector.insight.preview import COMES_FROM, LABELS, Preview, hashed, preview_of
 from collector.model import Beacon, Client
 from collector.settings import PRESETS, Anonymization, AnonymizationSettings
 from collector.wire.values import bounded, clean
@@ -32,14 +32,19 @@ _HINTS = frozenset({"sec-ch-ua", "sec-ch-ua-mobile", "sec-ch-ua-platform"})
 
 
 def before_and_after(
-    settings: Settings, places: Places, beacon: Beacon, client: Client, site: str = "", presets: Sequence[str] = ()
+    settings: Settings,
+    geo_database: GeoDatabase,
+    beacon: Beacon,
+    client: Client,
+    site: str = "",
+    presets: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The answer of `footfall anonymize`: for one set of settings, or for several presets side by side."""
     sent = _sent(beacon, client)
     if presets:
-        columns = [_reduced(settings, places, beacon, client, site, preset) for preset in presets]
+        columns = [_reduced(settings, geo_database, beacon, client, site, preset) for preset in presets]
         return {"sent": sent, "presets": [_plain(each) for _, each in columns]}
-    return {"sent": sent} | _plain(_reduced(settings, places, beacon, client, site)[1])
+    return {"sent": sent} | _plain(_reduced(settings, geo_database, beacon, client, site)[1])
 
 
 def before_and_after_table(answer: Mapping[str, Any]) -> str:
@@ -55,7 +60,7 @@ def before_and_after_table(answer: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def comparer(in_force: Callable[[], Settings], places: Places) -> Compare:
+def comparer(in_force: Callable[[], Settings], geo_database: GeoDatabase) -> Compare:
     """What the dashboards show of a request that reached them: every preset, and what is set. in_force: the settings,
     whose sites may change."""
     proxies = in_force().collector.proxies()
@@ -77,8 +82,8 @@ def comparer(in_force: Callable[[], Settings], places: Places) -> Compare:
         )
         site = form.get("site", "") if form.get("site") in {one.key for one in settings.all_sites} else ""
 
-        def columns(whose: Client) -> list[tuple[Anonymization, Reduction]]:
-            return [_reduced(settings, places, beacon, whose, site, preset) for preset in (*PRESETS, "")]
+        def columns(whose: Client) -> list[tuple[Anonymization, Preview]]:
+            return [_reduced(settings, geo_database, beacon, whose, site, preset) for preset in (*PRESETS, "")]
 
         found = columns(client)
 
@@ -100,8 +105,8 @@ def comparer(in_force: Callable[[], Settings], places: Places) -> Compare:
 
 
 def _reduced(
-    settings: Settings, places: Places, beacon: Beacon, client: Client, site: str, preset: str = ""
-) -> tuple[Anonymization, Reduction]:
+    settings: Settings, geo_database: GeoDatabase, beacon: Beacon, client: Client, site: str, preset: str = ""
+) -> tuple[Anonymization, Preview]:
     """With a site's settings, or with those of all; preset: that one and nothing else."""
     known = settings.site_called(site)
     if site and known is None:
@@ -112,7 +117,7 @@ def _reduced(
     if preset:
         mine = structs.replace(mine, anonymization=AnonymizationSettings(preset=preset))  # type: ignore[arg-type]
     rules = structs.replace(settings, sites=(mine,), demo=False).collector_rules()[mine.key]
-    return rules.anonymization, reduce(beacon, client, rules, places, int(time.time()))
+    return rules.anonymization, preview_of(beacon, client, rules, geo_database, int(time.time()))
 
 
 def _sent(beacon: Beacon, client: Client) -> dict[str, str]:
@@ -128,11 +133,11 @@ def _sent(beacon: Beacon, client: Client) -> dict[str, str]:
     }
 
 
-def _plain(reduction: Reduction) -> dict[str, Any]:
-    dropped = "" if reduction.stored else reduction.outcome
-    number = {"visitor": f"{reduction.visitor:016x} (another number tomorrow, and on every other site)"}
-    stored = reduction.stored | number if reduction.stored else {}
-    return {"preset": reduction.preset, "dropped": dropped, "stored": stored}
+def _plain(preview: Preview) -> dict[str, Any]:
+    dropped = "" if preview.stored else preview.outcome
+    number = {"visitor": f"{preview.visitor:016x} (another number tomorrow, and on every other site)"}
+    stored = preview.stored | number if preview.stored else {}
+    return {"preset": preview.preset, "dropped": dropped, "stored": stored}
 
 
 def _kept(stored: Mapping[str, Any], field: str) -> str:
@@ -140,11 +145,11 @@ def _kept(stored: Mapping[str, Any], field: str) -> str:
     return text_of(value) if value not in ("", None) else "(not stored)"
 
 
-def _cell(settings: Anonymization, reduction: Reduction, field: str) -> str:
+def _cell(settings: Anonymization, preview: Preview, field: str) -> str:
     """What a column says of a field; "" where nothing is stored."""
-    if field == "visitor" and reduction.stored:
+    if field == "visitor" and preview.stored:
         return hashed(settings)
-    value = reduction.stored.get(field, "")
+    value = preview.stored.get(field, "")
     return text_of(value) if value != "" else ""
 
 

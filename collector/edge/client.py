@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from starlette.types import Scope
 
 from ..enrich.bots import prefetch
-from ..enrich.client_hints import NO_HINTS, Hints
+from ..enrich.client_hints import NO_CLIENT_HINTS, ClientHints
 from ..model import Client
 from ..privacy.address import Proxies, spelled
-from ..privacy.untrusted_proxy import FORWARDING, unbelieved
+from ..privacy.untrusted_proxy import FORWARDING, untrusted_proxy_of
 
 # Most requests have none of these.
 _HINTS = (b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform")
@@ -38,11 +38,11 @@ def client_of(scope: Scope, proxies: Proxies) -> Client:
     if not proxies.trust(peer):
         address = spelled(peer)
         if header in given or not FORWARDING.isdisjoint(given):
-            doubt = unbelieved(peer, given, proxies, named=False)
+            doubt = untrusted_proxy_of(peer, given, proxies, named=False)
     elif given.get(header):
         address = proxies.behind(peer, [value.decode("latin-1") for name, value in headers if name == header])
     else:
-        address, doubt = proxies.behind(peer), unbelieved(peer, given, proxies, named=True)
+        address, doubt = proxies.behind(peer), untrusted_proxy_of(peer, given, proxies, named=True)
     agent = given.get(b"user-agent", b"").decode("latin-1")
     languages = given.get(b"accept-language", b"").decode("latin-1")
     if len(given) < len(headers) and _told_twice(headers):
@@ -52,7 +52,7 @@ def client_of(scope: Scope, proxies: Proxies) -> Client:
     else:
         origin = _asking_page(given, scope.get("method", ""))
     if _RARE.isdisjoint(given):
-        return Client(address, agent, languages, False, False, False, NO_HINTS, origin, doubt)
+        return Client(address, agent, languages, False, False, False, NO_CLIENT_HINTS, origin, doubt)
     return Client(
         address,
         agent,
@@ -60,7 +60,7 @@ def client_of(scope: Scope, proxies: Proxies) -> Client:
         prefetch(*_texts(given, _AHEAD)),
         any(name in _OPT_OUTS and value == b"1" for name, value in headers),
         any(name in _GPC and value == b"1" for name, value in headers),
-        NO_HINTS if not any(given.get(name) for name in _HINTS) else Hints(*_texts(given, _HINTS)),
+        NO_CLIENT_HINTS if not any(given.get(name) for name in _HINTS) else ClientHints(*_texts(given, _HINTS)),
         origin,
         doubt,
     )
@@ -80,7 +80,7 @@ def _asking_page(given: Mapping[bytes, bytes], method: str) -> str:
     scheme, found, rest = given.get(b"referer", b"").decode("latin-1").partition("://")
     if found:
         return f"{scheme}://{re.split('[/?#]', rest, maxsplit=1)[0]}"
-    # A page of somebody else's that does not say which: hiding its address must not open the gate.
+    # A page of somebody else's that does not say which: hiding its address must not open the site filter.
     return HIDDEN if near == b"cross-site" else ""
 
 

@@ -24,7 +24,7 @@ from schema.lasting import kind_and_place
 from schema.site import DEMO
 from schema.vitals import VITALS
 
-from ..insight.preview import COMES_FROM, LABELS, Reduction, hashed, reduce
+from ..insight.preview import COMES_FROM, LABELS, Preview, hashed, preview_of
 from ..keys.key import NoKey
 from ..model import Client, Rules
 from ..outcome import Reason, Refused
@@ -105,19 +105,19 @@ async def _answer(collector: Collector, own_pages: OwnPages, request: Request, n
     if not (client.opted_out or client.gpc) and not collector.admits(rules, client):
         return _refusal(429, "comes from a network that sends too much; try again in a minute", CALM_AFTER_S)
     beacon = decode(await read_body(request.scope, request.receive, Plausible.max_body))
-    reduction = reduce(beacon, client, rules, collector.places, now)
-    return _json(_told(reduction, client, rules))
+    preview = preview_of(beacon, client, rules, collector.geo_database, now)
+    return _json(_told(preview, client, rules))
 
 
-def _told(reduction: Reduction, client: Client, rules: Rules) -> dict[str, Any]:
-    stored = reduction.stored
-    otherwise = f"Nothing of it is stored; the reason is called `{reduction.outcome}`."
-    signalled = not stored and Reason(reduction.outcome).is_signal
+def _told(preview: Preview, client: Client, rules: Rules) -> dict[str, Any]:
+    stored = preview.stored
+    otherwise = f"Nothing of it is stored; the reason is called `{preview.outcome}`."
+    signalled = not stored and Reason(preview.outcome).is_signal
     why = _why(rules) if stored else dict.fromkeys(ROWS, _SIGNALLED if signalled else _ENDED)
     return {
-        "outcome": reduction.outcome,
-        "says": _OUTCOMES.get(reduction.outcome, otherwise),
-        "preset": reduction.preset,
+        "outcome": preview.outcome,
+        "says": _OUTCOMES.get(preview.outcome, otherwise),
+        "preset": preview.preset,
         "deleted_after_days": rules.lifetime,
         # The signals are decided before the address is read into anything; so it is here.
         "network": _network(client, rules) if stored else "",

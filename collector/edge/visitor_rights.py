@@ -20,7 +20,7 @@ from pipeline.spool import SpoolRefuses
 from schema.event import PAGEVIEW
 from schema.host import site_name
 
-from ..insight.preview import FIELDS, reduce
+from ..insight.preview import FIELDS, preview_of
 from ..keys.key import NoKey
 from ..model import CONSENTS, Beacon, Rules
 from ..service import Collector, TooManyObjections
@@ -74,15 +74,15 @@ def routes(collector: Collector, public_url: str = "", clock: Callable[[], float
         )
         # This request comes from no page of the site; what a page's would be reduced to does not depend on hosts.
         client = structs.replace(client_of(request.scope, collector.proxies), origin="")
-        rules = structs.replace(rules, gate=rules.gate.for_any_host())
-        reduction = reduce(beacon, client, rules, collector.places, int(clock()))
+        rules = structs.replace(rules, site_filter=rules.site_filter.for_any_host())
+        preview = preview_of(beacon, client, rules, collector.geo_database, int(clock()))
         return _json(
             Me(
                 site=rules.site.key,
                 preset=rules.anonymization.preset,
-                outcome=reduction.outcome,
-                stored={name: reduction.stored[name] for name in FIELDS if name in reduction.stored},
-                time=f"to the {rules.anonymization.timestamps}" if reduction.stored else "",
+                outcome=preview.outcome,
+                stored={name: preview.stored[name] for name in FIELDS if name in preview.stored},
+                time=f"to the {rules.anonymization.timestamps}" if preview.stored else "",
                 deleted_after_days=rules.lifetime,
                 never_stored=["your network address", "your browser's identification string", "cookies"],
                 note="Computed from this request alone. Nothing was looked up, and nothing of it is kept.",

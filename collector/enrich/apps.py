@@ -7,7 +7,7 @@ Promises: linear time (RE2); one search for almost every agent; names come from 
 
 from __future__ import annotations
 
-from ..text.re2 import Linear, linear
+from ..text.re2 import Pattern, regex
 
 # (what only this browser sends, where its version stands, its name): the first that fits. An app stands before the
 # engine or the toolkit that it is made with.
@@ -90,8 +90,8 @@ _TABLE = (
 )
 
 
-def _matching(pattern: str) -> Linear:
-    return linear(pattern.encode())
+def _matching(pattern: str) -> Pattern:
+    return regex(pattern.encode())
 
 
 _ANY = _matching("|".join(f"(?:{sends})" for sends, _, _ in _TABLE))

@@ -12,7 +12,7 @@ from typing import Literal
 
 from crawlerdetect.providers.crawlers import data as CRAWLERS  # noqa: N812 - the package's list is lower case
 
-from ..text.re2 import Linear, NotLinear, linear
+from ..text.re2 import NotRe2, Pattern, regex
 
 Kind = Literal["", "bot", "headless", "library"]
 
@@ -57,11 +57,11 @@ _PRODUCTS = (
     "ghost|mastodon|pleroma|akkoma|misskey|lemmy|friendica|bluesky|cardyb|nextcloud|matrix|synapse"
 )
 # A note behind the browser's own, in which somebody else gives a name: "… Safari/537.36 (compatible; Fetcher/1.0)".
-_NOTE = linear(rb"\).*\(compatible; |\(.*; compatible; ")
+_NOTE = regex(rb"\).*\(compatible; |\(.*; compatible; ")
 # What begins neither as every browser does nor names a system that people use ("MyShop/2.1 (iPhone; iOS 17)") is a
 # program's own name.
 _BROWSER_BEGINS = re.compile(r"mozilla/|opera/|dalvik/|ucweb/|mqqbrowser/|netscape|lynx|links |w3m/|elinks")
-_SYSTEM = linear(
+_SYSTEM = regex(
     b"iphone|ipad|ipod|ios|android|bb10|windows|macintosh|mac os|darwin|linux|cros|tizen|web0s|blackberry|nokia|"
     b"samsung|sonyericsson|lg[-/e]|mot-|midp|symbian|series[ 46]|kaios|palm|psp|playstation|nintendo|xbox|bada|brew|"
     b"x11|bsd|sunos|solaris|haiku|harmony|fuchsia|sailfish|hbbtv|smart-?tv|netcast|roku|wii|kindle|playbook|webos|"
@@ -75,31 +75,31 @@ _APP = re.compile(
     r"(?<= )(?:whatsapp|slack|mattermost|feedly|inoreader|newsblur|outlook-(?:ios|android)|bluesky|mastodon|"
     r"nextcloud-talk|netnewswire|skype)/[0-9][0-9.]*"
 )
-_PAGE_OF_AN_APP = linear(rb"^mozilla/5\.0 \(.*(?:; wv\)|applewebkit/.*(?:mobile/|mobile safari/|electron/))")
+_PAGE_OF_AN_APP = regex(rb"^mozilla/5\.0 \(.*(?:; wv\)|applewebkit/.*(?:mobile/|mobile safari/|electron/))")
 _LETTER = re.compile(r"[a-z]")
 _AHEAD = ("prefetch", "prerender")
 
 
 @cache
-def _crawlers() -> tuple[Linear, re.Pattern[str] | None]:
+def _crawlers() -> tuple[Pattern, re.Pattern[str] | None]:
     """The package's list as one automaton; what RE2 does not know (a look ahead) is left to the slower module."""
     known, unknown = [], []
     for pattern in CRAWLERS:
         try:
-            linear(pattern.encode())
-        except NotLinear:
+            regex(pattern.encode())
+        except NotRe2:
             unknown.append(pattern)
         else:
             known.append(pattern)
     other = re.compile("|".join(unknown), re.IGNORECASE) if unknown else None
-    return linear(f"(?i)(?:{'|'.join(known)})".encode()), other
+    return regex(f"(?i)(?:{'|'.join(known)})".encode()), other
 
 
-_HEADLESS_AGENT = linear(_HEADLESS.encode())
-_LIBRARY_AGENT = linear(
+_HEADLESS_AGENT = regex(_HEADLESS.encode())
+_LIBRARY_AGENT = regex(
     rf"(?:^|[^a-z0-9._-])(?:{_PRODUCTS})(?:/|$|-client)|^(?:java|ruby|perl|php|python|node|whatsapp|libwww)\b".encode()
 )
-_BOT_AGENT = linear(_BOT.encode())
+_BOT_AGENT = regex(_BOT.encode())
 
 
 def kind_of(agent: str) -> Kind:

@@ -64,7 +64,7 @@ _BRAND = re.compile(r'"((?:[^"\\]|\\.){1,60})"\s*;\s*v\s*=\s*"([^"]{0,20})"')
 _MAJOR = re.compile(r"[1-9][0-9]{0,2}(?![0-9])")
 
 
-class Hints(Struct, frozen=True):
+class ClientHints(Struct, frozen=True):
     """The headers as sent; "" where there is none."""
 
     brands: str = ""
@@ -72,12 +72,12 @@ class Hints(Struct, frozen=True):
     platform: str = ""
 
 
-NO_HINTS = Hints()
+NO_CLIENT_HINTS = ClientHints()
 
 
-def refined(device: Device, hints: Hints) -> Device:
+def refined(device: Device, hints: ClientHints) -> Device:
     """The device, with what the hints know better."""
-    if hints == NO_HINTS:
+    if hints == NO_CLIENT_HINTS:
         return device
     if max(len(hints.brands), len(hints.platform), len(hints.mobile)) > _MAX_HEADER:
         return device
@@ -85,7 +85,7 @@ def refined(device: Device, hints: Hints) -> Device:
 
 
 @lru_cache(maxsize=HINTS_CACHED)
-def _refined(device: Device, hints: Hints) -> Device:
+def _refined(device: Device, hints: ClientHints) -> Device:
     brand, major = _brand(hints.brands)
     if brand == "HeadlessChrome" and not device.bot:
         device = structs.replace(device, bot="headless")

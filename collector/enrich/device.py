@@ -14,7 +14,7 @@ from ua_parser import OS, Domain, Parser, UserAgent
 from ua_parser.loaders import load_builtins
 from ua_parser.regex import Resolver
 
-from ..text.re2 import linear
+from ..text.re2 import regex
 from .apps import app_of
 from .bots import MAX_AGENT, Kind, kind_of
 
@@ -106,7 +106,7 @@ _OTHER_SYSTEMS = re.compile(
     r"(?i:playstation) (?P<playstation>[345]|Vita)\b|Xbox(?P<xbox>)|Nintendo (?:Switch|WiiU?|3DS)(?P<nintendo>)|"
     r"SailfishBrowser(?P<sailfish>)|^dv\(iP.{1,60};ov\((?P<ios>[0-9]{1,2})"
 )
-_MAY_BE_OTHER = linear(rb"Harmony|\bAdr |Andr0id |Web0S|(?i:playstation) |Xbox|Nintendo |SailfishBrowser|^dv\(iP")
+_MAY_BE_OTHER = regex(rb"Harmony|\bAdr |Andr0id |Web0S|(?i:playstation) |Xbox|Nintendo |SailfishBrowser|^dv\(iP")
 _OTHER_NAMES = {
     "harmony": "HarmonyOS",
     "android": "Android",
@@ -119,19 +119,19 @@ _OTHER_NAMES = {
 }
 _ASKS_FOR_A_COMPUTERS_PAGES = re.compile(r"CriOS/|FxiOS/|EdgiOS/|OPT/|GSA/|DuckDuckGo/|\bMobile/[0-9A-Z]")
 _VERSION = re.compile(r"[0-9]{1,3}|XP|Vista|ME|NT|CE|RT|2000")
-_TV = linear(
+_TV = regex(
     rb"smart-?tv|hbbtv|apple ?tv|google ?tv|android ?tv|\btv\b|bravia|roku|web0s|netcast|viera|aquos|crkey|"
     rb"\baft[a-z][a-z0-9]{0,8}\b|playstation [345]|\(ps3\)|xbox|nintendo (?:switch|wii)|\bomi/|nettv|ce-html|"
     rb"vidaa|_tv_|\bstb\b|wv-atv|andr0id|tv-?box|mibox|(?:smart|android|tv) box|set-?top"
 )
 # Tablets by their makers' names for them, where they call themselves mobile. The last are Huawei's without a telephone.
-_TABLET = linear(
+_TABLET = regex(
     rb"\bipad|tablet|playbook|kindle|xoom|galaxy tab|\bsm-[txp][0-9]|\bgt-p[0-9]|/apad|(?:media|mate|note|think)pad|"
     rb"\b(?:mi|honor|redmi) pad|lenovo (?:yoga )?(?:tab|tb)|\btb-?[0-9x][0-9]*[a-z]?|\btab[ _-]?[a-z]?[0-9]|[ _-]tab\b|"
     rb"\bkf[a-z]{2,5}\b|nexus (?:7|9|10)\b|pixel c\b|\b[a-z]{3,4}[0-9]?-w[0-9]{2}(?:hn)?\b"
 )
 # The page within an app of a telephone says "wv", and "Mobile" where it says "Safari".
-_MOBILE = linear(
+_MOBILE = regex(
     rb"mobile|mobi\b|iphone|ipod|windows phone|windows ce|blackberry|bb10|opera mini|symbian|series ?[46]0|midp|j2me|"
     rb"nokia|kaios|maemo|dalvik|phone;|smartphone|playstation vita|fban|nintendo 3ds|iph[0-9]|\bwv\).*chrome/[0-9.]+$"
 )

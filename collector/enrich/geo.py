@@ -1,6 +1,6 @@
 """Where a visit came from, as coarsely as the settings allow: country, region, city.
 
-In: the truncated network of the client and the browser's IANA time zone. Out: a `Place`.
+In: the truncated network of the client and the browser's IANA time zone. Out: a `Geo`.
 Promises: never sees a whole address, opens a local file only, and bad data in it reads as "unknown".
 """
 
@@ -34,7 +34,7 @@ _SUBDIVISION = re.compile(r"[A-Z0-9]{1,3}")
 _MAX_CITY = 80
 
 
-class Place(NamedTuple):
+class Geo(NamedTuple):
     """country: ISO 3166-1 alpha-2. region: ISO 3166-2, such as "DE-BE". city: its English name. "" is unknown."""
 
     country: str
@@ -42,10 +42,10 @@ class Place(NamedTuple):
     city: str
 
 
-_NOWHERE = Place("", "", "")
+_NOWHERE = Geo("", "", "")
 
 
-class Places:
+class GeoDatabase:
     """Looks networks up in an mmdb file, if there is one, and time zones otherwise."""
 
     def __init__(self, database: Path | None = None) -> None:
@@ -58,9 +58,9 @@ class Places:
                     f"geo database {str(database)!r} is missing or is not a readable .mmdb file: download it again "
                     "(GeoLite2, DB-IP lite or ipinfo lite) or leave the setting out to use time zones"
                 ) from None
-        self._zones = {zone: Place(country, "", "") for zone, country in _countries_of_zones().items()}
+        self._zones = {zone: Geo(country, "", "") for zone, country in _countries_of_zones().items()}
 
-    def of(self, network: str, time_zone: str = "") -> Place:
+    def of(self, network: str, time_zone: str = "") -> Geo:
         """The place of a truncated network; failing that, the country of the time zone."""
         place = self._look_up(network) if self._reader is not None and network else _NOWHERE
         return place if place.country else self._zones.get(time_zone, _NOWHERE)
@@ -71,7 +71,7 @@ class Places:
             self._reader.close()
             self._reader = None
 
-    def _look_up(self, network: str) -> Place:
+    def _look_up(self, network: str) -> Geo:
         assert self._reader is not None
         try:
             record = self._reader.get(network)
@@ -81,7 +81,7 @@ class Places:
         return _place_of(record) if isinstance(record, dict) else _NOWHERE
 
 
-def _place_of(record: dict[str, Any]) -> Place:
+def _place_of(record: dict[str, Any]) -> Geo:
     """The place in a record: nested (GeoLite2, DB-IP) or flat (ipinfo and the like)."""
     country = record.get("country")
     nested = country.get("iso_code") if isinstance(country, dict) else None
@@ -96,7 +96,7 @@ def _place_of(record: dict[str, Any]) -> Place:
     if isinstance(city, dict):
         names = city.get("names")
         city = names.get("en") if isinstance(names, dict) else None
-    return Place(
+    return Geo(
         code,
         f"{code}-{part}" if _fits(_SUBDIVISION, part) else "",
         city[:_MAX_CITY] if isinstance(city, str) else "",

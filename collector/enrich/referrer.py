@@ -1,6 +1,6 @@
 """Where a visit came from: the referring host, the name people know it by, and the kind of channel.
 
-In: the referrer a beacon names, the page with its campaign parameters, the site's own hosts. Out: a `WhereFrom`.
+In: the referrer a beacon names, the page with its campaign parameters, the site's own hosts. Out: a `TrafficSource`.
 Promises: of a referrer only its host passes (its scrubbed path too, where the settings keep it); a bad one is none.
 """
 
@@ -15,7 +15,7 @@ from .page import MAX_PATH, BadUrl, Page, host_of, part_of, split_url
 from .sources import HOSTS_CACHED, NO_SOURCE, Source, named_source, source_at, source_of
 
 
-class WhereFrom(NamedTuple):
+class TrafficSource(NamedTuple):
     """referrer: host, or host and path. source: a friendly name. channel: one of `CHANNELS`. "" is none."""
 
     referrer: str
@@ -91,20 +91,20 @@ _LOCAL = re.compile(r"localhost|.*\.localhost|127\..*|0\.0\.0\.0|::1")
 _MESSENGER_HOSTS = frozenset(("t.me", "telegram.me", "telegram.dog", "wa.me"))
 
 
-def where_from(referrer: str, page: Page, own_hosts: frozenset[str], keep_path: bool = False) -> WhereFrom:
+def traffic_source_of(referrer: str, page: Page, own_hosts: frozenset[str], keep_path: bool = False) -> TrafficSource:
     """Where the visit to the page came from."""
     if not page.query and not page.click_id and (not referrer or _BARE.fullmatch(referrer)):
         return _from_bare(referrer, page.hostname, own_hosts, keep_path)
-    return _where_from(referrer, page, own_hosts, keep_path)
+    return _traffic_source_of(referrer, page, own_hosts, keep_path)
 
 
 @lru_cache(maxsize=HOSTS_CACHED)
-def _from_bare(referrer: str, hostname: str, own_hosts: frozenset[str], keep_path: bool) -> WhereFrom:
+def _from_bare(referrer: str, hostname: str, own_hosts: frozenset[str], keep_path: bool) -> TrafficSource:
     """Where a visit came from whose referrer is a host and nothing else, as most are, to a page without a campaign."""
-    return _where_from(referrer, Page(hostname, ""), own_hosts, keep_path)
+    return _traffic_source_of(referrer, Page(hostname, ""), own_hosts, keep_path)
 
 
-def _where_from(referrer: str, page: Page, own_hosts: frozenset[str], keep_path: bool) -> WhereFrom:
+def _traffic_source_of(referrer: str, page: Page, own_hosts: frozenset[str], keep_path: bool) -> TrafficSource:
     host, path, shown = _referring_host(referrer, page, own_hosts, keep_path)
     advertiser = _ADVERTISER.get(page.click_id)
     named = page.utm_source or page.ref
@@ -115,7 +115,7 @@ def _where_from(referrer: str, page: Page, own_hosts: frozenset[str], keep_path:
         source = advertiser
     else:
         source = source_at(host, path) if host else NO_SOURCE
-    return WhereFrom(shown, source.name, _channel(source, page, paid or advertiser is not None, bool(host)))
+    return TrafficSource(shown, source.name, _channel(source, page, paid or advertiser is not None, bool(host)))
 
 
 def _referring_host(referrer: str, page: Page, own_hosts: frozenset[str], keep_path: bool) -> tuple[str, str, str]:

@@ -1,7 +1,8 @@
 """What a site lets in: the hosts of its pages, and what it leaves out by country, page and network.
 
-In: a site's settings. Out: a `Gate`, everything compiled once at start. Promises: patterns take linear time on whatever
-is sent; pages of another site send nothing unless the settings name their host; a bare `Gate()` lets everything in.
+In: a site's settings. Out: a `SiteFilter`, everything compiled once at start. Promises: patterns take linear time on
+whatever is sent; pages of another site send nothing unless the settings name their host; a bare `SiteFilter()` lets
+everything in.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from msgspec import Meta, Struct, structs
 from schema.site import pattern_regex
 
 from ..privacy.address import Networks, network_of
-from ..text.re2 import linear
+from ..text.re2 import regex
 from .page import BadUrl, host_of
 
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -55,7 +56,7 @@ class Exclusions(Struct, frozen=True, forbid_unknown_fields=True):
                 ) from None
 
 
-class Gate(Struct, frozen=True):
+class SiteFilter(Struct, frozen=True):
     """hosts: whole names; domains: ends of names, from their dot on; neither: any host will do.
     origins: whether pages of an origin may send; None: those of any may."""
 
@@ -87,7 +88,7 @@ class Gate(Struct, frozen=True):
         """Whether that origin is the site's by its settings, not just because any will do."""
         return self.origins is not None and len(origin) <= _MAX_ORIGIN and self.origins(origin)
 
-    def for_any_host(self) -> Gate:
+    def for_any_host(self) -> SiteFilter:
         """The same, but for the hosts."""
         return structs.replace(self, hosts=frozenset(), domains=(), origins=None)
 
@@ -95,11 +96,11 @@ class Gate(Struct, frozen=True):
         return self.pages is not None and self.pages(path)
 
 
-OPEN = Gate()
+OPEN = SiteFilter()
 
 
-def gate_of(hosts: Sequence[str], exclude: Exclusions, own: Collection[str] = ()) -> Gate:
-    """The gate of a site's settings. own: its names, whose pages and those below may send where no hosts are set."""
+def site_filter_of(hosts: Sequence[str], exclude: Exclusions, own: Collection[str] = ()) -> SiteFilter:
+    """The filter of a site's settings. own: its names, whose pages and those below may send where no hosts are set."""
     # What is below a domain includes its `www.`, which by now nobody can tell from the domain itself.
     whole = frozenset(host.removeprefix("*.").removeprefix("www.") for host in hosts)
     below = tuple(host[1:] for host in hosts if host.startswith("*."))
@@ -107,7 +108,7 @@ def gate_of(hosts: Sequence[str], exclude: Exclusions, own: Collection[str] = ()
         origins = _origins(whole, below, loopback=False)
     else:
         origins = _origins(frozenset(own), tuple(f".{name}" for name in own), loopback=True)
-    return Gate(
+    return SiteFilter(
         whole,
         below,
         origins,
@@ -132,8 +133,8 @@ def _origins(hosts: frozenset[str], domains: tuple[str, ...], loopback: bool) ->
 
 def _matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
     """Whether a path is like one of the patterns. A site has some hundreds that are asked for again and again."""
-    compiled = linear("|".join(map(pattern_regex, patterns)).encode())
-    return lru_cache(maxsize=1024)(lambda path: compiled.match(path.encode("utf-8", "replace")) is not None)
+    pattern = regex("|".join(map(pattern_regex, patterns)).encode())
+    return lru_cache(maxsize=1024)(lambda path: pattern.match(path.encode("utf-8", "replace")) is not None)
 
 
 def host_of_origin(origin: str) -> str:

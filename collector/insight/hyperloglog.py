@@ -19,7 +19,7 @@ _REST_BITS = 64 - PRECISION
 _REST = (1 << _REST_BITS) - 1
 
 
-class Sketch:
+class HyperLogLog:
     """A count of different numbers."""
 
     __slots__ = ("registers",)
@@ -37,7 +37,7 @@ class Sketch:
         if rank > self.registers[register]:
             self.registers[register] = rank
 
-    def merge(self, other: Sketch) -> None:
+    def merge(self, other: HyperLogLog) -> None:
         """See everything that the other has seen."""
         self.registers[:] = bytes(map(max, self.registers, other.registers))
 
@@ -55,9 +55,9 @@ class Sketch:
         return REGISTERS * REGISTERS / (2 * math.log(2) * harmonic)
 
 
-def sketch_of(numbers: Iterable[int]) -> Sketch:
+def hyperloglog_of(numbers: Iterable[int]) -> HyperLogLog:
     """A sketch that has seen these."""
-    sketch = Sketch()
+    sketch = HyperLogLog()
     for number in numbers:
         sketch.add(number)
     return sketch

@@ -1,6 +1,6 @@
 """What one request would be reduced to: the collector's own steps, with a key that is forgotten at once.
 
-In: a beacon, a client and a site's rules. Out: a `Reduction`, told field by field. Promises: nothing is looked up,
+In: a beacon, a client and a site's rules. Out: a `Preview`, told field by field. Promises: nothing is looked up,
 stored or logged; what is told follows from the request and the settings alone.
 """
 
@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 from schema.event import Event
 from schema.site import local_day
 
-from ..enrich.geo import Places
+from ..enrich.geo import GeoDatabase
 from ..keys.key import EphemeralKeys
 from ..model import Beacon, Client, Draft, Rules
 from ..settings import Anonymization
@@ -44,7 +44,7 @@ VISITOR = "64 bits, made with a key that is destroyed after midnight; another nu
 _FILING = frozenset({"site", "day", "lifetime"})
 
 
-class Reduction(Struct, frozen=True):
+class Preview(Struct, frozen=True):
     """outcome: `recorded`, or the reason why nothing is. stored: the event's fields; empty where nothing is.
     visitor: a number of the passing key's, another one each time; in `stored` stands what it is."""
 
@@ -54,19 +54,19 @@ class Reduction(Struct, frozen=True):
     visitor: int = 0
 
 
-def reduce(beacon: Beacon, client: Client, rules: Rules, places: Places, now: int) -> Reduction:
+def preview_of(beacon: Beacon, client: Client, rules: Rules, geo_database: GeoDatabase, now: int) -> Preview:
     """What would be stored of it."""
     keys = EphemeralKeys()
     try:
         day = local_day(rules.site.timezone, now)
-        outcome = anonymize(Draft(beacon, client, rules, now, day, keys, places))
+        outcome = anonymize(Draft(beacon, client, rules, now, day, keys, geo_database))
     finally:
         keys.destroy()
     preset = rules.anonymization.preset
     if not isinstance(outcome, Event):
-        return Reduction(preset, str(outcome), {})
+        return Preview(preset, str(outcome), {})
     stored = {name: value for name, value in structs.asdict(outcome).items() if name not in _FILING}
-    return Reduction(preset, "recorded", stored | {"visitor": VISITOR}, outcome.visitor)
+    return Preview(preset, "recorded", stored | {"visitor": VISITOR}, outcome.visitor)
 
 
 def hashed(settings: Anonymization) -> str:

@@ -27,7 +27,7 @@ from ..model import Draft, Rules
 from ..privacy.visitor_id import visitor_number
 from ..settings import AnonymizationSettings, changed
 from ..steps import put_network, put_visitor
-from .hyperloglog import REGISTERS, Sketch
+from .hyperloglog import REGISTERS, HyperLogLog
 
 log = structlog.get_logger("shadow")
 
@@ -59,7 +59,7 @@ class _Sheet:
         self.written = 0.0
         if saved is None or saved.settings != self.settings or len(saved.sketches) != 1 + 2 * len(rules):
             saved = Saved([], [b""] * (1 + 2 * len(rules)))
-        self.whole, *rest = [Sketch(registers) for registers in saved.sketches]
+        self.whole, *rest = [HyperLogLog(registers) for registers in saved.sketches]
         self.candidates = list(zip(rules.values(), rest[::2], rest[1::2], strict=True))
 
     def encoded(self) -> bytes:

@@ -20,7 +20,7 @@ from schema.site import Site, day_bounds
 
 from ..keys.journal import iso_day
 from ..keys.key import DESTROY_AFTER_S
-from .hyperloglog import Sketch
+from .hyperloglog import HyperLogLog
 from .shadow import SiteDay, read_saved
 
 log = structlog.get_logger("shadow")
@@ -83,11 +83,11 @@ class ShadowPublisher:
             return
         # Workers started with other settings measured something else.
         settings = saved[-1].settings
-        merged = [Sketch() for _ in range(1 + 2 * len(settings))]
+        merged = [HyperLogLog() for _ in range(1 + 2 * len(settings))]
         for file in saved:
             if file.settings == settings:
                 for sketch, registers in zip(merged, file.sketches, strict=True):
-                    sketch.merge(Sketch(registers))
+                    sketch.merge(HyperLogLog(registers))
         told = {entry["candidate"] for entry in read_shadow(self._journal) if (entry["site"], entry["day"])
                 == (site, iso_day(day))}  # fmt: skip
         lines = [
@@ -112,7 +112,7 @@ def read_shadow(path: Path) -> list[dict[str, str]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
 
 
-def _figures(sketches: Sequence[Sketch]) -> Iterator[dict[str, int | None]]:
+def _figures(sketches: Sequence[HyperLogLog]) -> Iterator[dict[str, int | None]]:
     """Per candidate the rounded error of its count, and of 100 people told apart by whole address and agent how many
     vanish in another's number."""
     whole, *rest = (sketch.estimate() for sketch in sketches)

@@ -1,6 +1,6 @@
 """Whether a proxy that nobody named makes one visitor of all its visitors.
 
-In: requests that came with a proxy's header that is not believed, as `Unbelieved`. Out: how many events of the last
+In: requests that came with a proxy's header that is not believed, as `UntrustedProxy`. Out: how many events of the last
 hour did, by site, in a file of the key directory, for `footfall check` and `footfall why`; a line in the log once an
 hour. Promises: of the peer only its class is told, and of the header only its name; nothing is written to a disk.
 """
@@ -19,7 +19,7 @@ from msgspec import Struct
 from schema.atomic_file import write_atomically
 from schema.lasting import Lasting, kind_and_place
 
-from ..privacy.untrusted_proxy import Unbelieved
+from ..privacy.untrusted_proxy import UntrustedProxy
 
 log = structlog.get_logger("collector")
 
@@ -56,12 +56,12 @@ class Sharing:
         self._path = path
         self._header = header
         self._clock = clock
-        self._now = Counter[tuple[str, Unbelieved | None]]()
-        self._minutes: deque[tuple[int, Counter[tuple[str, Unbelieved | None]]]] = deque()
+        self._now = Counter[tuple[str, UntrustedProxy | None]]()
+        self._minutes: deque[tuple[int, Counter[tuple[str, UntrustedProxy | None]]]] = deque()
         self._written: list[Shared] | None = None
         self._logged: dict[tuple[str, str], float] = {}
 
-    def accepted(self, site: str, why: Unbelieved | None) -> None:
+    def accepted(self, site: str, why: UntrustedProxy | None) -> None:
         """One more event of the site."""
         self._now[site, why] += 1
 
@@ -101,8 +101,8 @@ class Sharing:
         self._path.unlink(missing_ok=True)
 
     def _summed(self) -> list[Shared]:
-        last: dict[tuple[str, Unbelieved], int] = {}
-        counts, all_of = Counter[tuple[str, Unbelieved]](), Counter[str]()
+        last: dict[tuple[str, UntrustedProxy], int] = {}
+        counts, all_of = Counter[tuple[str, UntrustedProxy]](), Counter[str]()
         for minute, found in self._minutes:
             for (site, why), count in found.items():
                 all_of[site] += count

@@ -174,7 +174,7 @@ def changes_of(draft: Draft) -> Iterator[str]:
         yield from _replaced(name, text)
     yield from _replaced("property", " ".join(part for pair in draft.props.items() for part in pair))
     yield from draft.beacon.ignored
-    if not draft.place.country and draft.rules.anonymization.place != "none":
+    if not draft.geo.country and draft.rules.anonymization.place != "none":
         yield "place unknown"
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from .rate_limit import Limiter
+from .rate_limit import RateLimiter
 
 # Two megabytes each: of a million visitors a day one new one in two hundred passes for a known one.
 _BITS = 1 << 24
@@ -26,7 +26,7 @@ class NewVisitors:
     networks, as that of a proxy does."""
 
     def __init__(self, most: int, exempt: Callable[[str], bool], clock: Callable[[], float] = time.time) -> None:
-        self._limit = Limiter(most, clock)
+        self._limit = RateLimiter(most, clock)
         self._exempt = exempt
         self._clock = clock
         self._turn = clock() // _TURN_S

@@ -19,7 +19,7 @@ _SUMS = 65_536
 _ROWS = 2
 
 
-class Limiter:
+class RateLimiter:
     """most: events a minute of one network; each worker counts for itself."""
 
     def __init__(self, most: int, clock: Callable[[], float] = time.time) -> None:

@@ -11,7 +11,7 @@ import re
 import unicodedata
 
 from ..text.percent import decoded
-from ..text.re2 import linear
+from ..text.re2 import regex
 
 # Bytes; a URL may have as many. Of a longer text only the head is read, so that hostile texts stay cheap.
 MAX_TEXT = 2000
@@ -143,7 +143,7 @@ _INVISIBLE = re.compile(f"[{_HIDDEN}]+")
 _MARKS = "".join(filter(unicodedata.combining, map(chr, range(0x300, 0xFFFF))))
 _PILE = re.compile(f"([{_MARKS}]{{10}})[{_MARKS}]+")
 # Whether either is there at all, at a tenth of the time; two accents in a row are rare enough.
-_MAY_BE_CLEANED = linear(rf"[{_HIDDEN}]|\p{{M}}\p{{M}}".encode(), letters=True)
+_MAY_BE_CLEANED = regex(rf"[{_HIDDEN}]|\p{{M}}\p{{M}}".encode(), letters=True)
 
 
 def visible(text: str) -> str:

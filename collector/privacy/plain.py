@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ..text.re2 import linear
+from ..text.re2 import regex
 from .pii_detectors import LONGEST_WORD
 from .pii_detectors.folders import MAY_BE_CODE
 from .pii_detectors.rule import NO_DIGITS
@@ -37,9 +37,9 @@ _RUN = b"|".join(
         rb"[-_]",
     )
 )
-_PLAIN = linear(rb"^(?:%s)?(?:(?:[/ .,!?+|>;*~]|: )+(?:%s))*[/ .,!?+|>;*~]*$" % (_RUN, _RUN))
+_PLAIN = regex(rb"^(?:%s)?(?:(?:[/ .,!?+|>;*~]|: )+(?:%s))*[/ .,!?+|>;*~]*$" % (_RUN, _RUN))
 # What of it may be found all the same: addresses of a network or of its card, identifiers with a prefix, messengers.
-_MAY_BE_FOUND = linear(
+_MAY_BE_FOUND = regex(
     rb"(?i)(?:[0-9a-f]{2}[-_ .]){5}[0-9a-f]{2}|[0-9][-_.][0-9]{1,3}[-_.][0-9]{1,3}[-_.][0-9]|(?:[0-9a-f]{4}\.){2}|"
     rb"(?:[0-9a-f]{4}[-_]){3}[0-9a-f]{4}|\.(?:me|dog)/|xox|xapp|glpat|(?:^|[^a-z])sk-|"
     rb"(?:^|[^0-9a-z])(?:acct|cus|cust|inv|ord|org|pay|req|sess?|sub|tok|txn|use?r)-[a-z]*[0-9]"

@@ -1,7 +1,7 @@
 """Headers of proxies that are not believed: a sign that all visitors of a proxy have its address.
 
-In: a request's peer and headers. Out: `Unbelieved`. Promises: of the peer it tells a class, of the header a name out of
-a list or of the settings.
+In: a request's peer and headers. Out: `UntrustedProxy`. Promises: of the peer it tells a class, of the header a name
+out of a list or of the settings.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _HEADERS = {
 FORWARDING = frozenset(_HEADERS)
 
 
-class Unbelieved(NamedTuple):
+class UntrustedProxy(NamedTuple):
     """Why the address of a visitor may be a proxy's. peer: "loopback", "private" or "public"; "named" is a proxy of
     `collector.trusted_proxies`. header: the one that is not believed, "" where a named proxy sent none."""
 
@@ -43,7 +43,7 @@ def peer_class(address: str) -> str:
     return "loopback" if _LOOPBACK.hold(address) else "private" if not address or _PRIVATE.hold(address) else "public"
 
 
-def unbelieved(peer: str, given: Mapping[bytes, bytes], proxies: Proxies, named: bool) -> Unbelieved:
+def untrusted_proxy_of(peer: str, given: Mapping[bytes, bytes], proxies: Proxies, named: bool) -> UntrustedProxy:
     """What of a request's headers is not believed: those of a peer that is not named, or all but the one that is set of
     one that is. given: by name, in lower case."""
     if named:
@@ -51,6 +51,6 @@ def unbelieved(peer: str, given: Mapping[bytes, bytes], proxies: Proxies, named:
     else:
         kind = peer_class(peer)
         if proxies.header in given:
-            return Unbelieved(kind, proxies.header_name)
+            return UntrustedProxy(kind, proxies.header_name)
     others = (name for header, name in _HEADERS.items() if header in given and header != proxies.header)
-    return Unbelieved(kind, next(others, ""))
+    return UntrustedProxy(kind, next(others, ""))

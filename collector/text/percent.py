@@ -8,11 +8,11 @@ from __future__ import annotations
 import binascii
 import re
 
-from .re2 import linear
+from .re2 import regex
 
 _LONE_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-_HAS_ESCAPE = linear(rb"%[0-9A-Fa-f]{2}")
-_HAS_LONE_PERCENT = linear(rb"%(?:[0-9A-Fa-f]?[^0-9A-Fa-f]|[0-9A-Fa-f]?$)")
+_HAS_ESCAPE = regex(rb"%[0-9A-Fa-f]{2}")
+_HAS_LONE_PERCENT = regex(rb"%(?:[0-9A-Fa-f]?[^0-9A-Fa-f]|[0-9A-Fa-f]?$)")
 
 
 def decoded(text: str) -> str:

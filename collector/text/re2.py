@@ -12,28 +12,28 @@ from typing import Protocol, cast
 import re2
 
 
-class Found(Protocol):
+class Match(Protocol):
     """A match."""
 
     def span(self, group: int = 0) -> tuple[int, int]: ...
 
 
-class Linear(Protocol):
+class Pattern(Protocol):
     """A compiled pattern. groups: how many it captures."""
 
     groups: int
 
-    def search(self, text: bytes) -> Found | None: ...
-    def match(self, text: bytes) -> Found | None: ...
-    def finditer(self, text: bytes) -> Iterator[Found]: ...
+    def search(self, text: bytes) -> Match | None: ...
+    def match(self, text: bytes) -> Match | None: ...
+    def finditer(self, text: bytes) -> Iterator[Match]: ...
 
 
-class NotLinear(ValueError):
+class NotRe2(ValueError):
     """RE2 does not know such a pattern: a look around, or a back reference."""
 
 
-def linear(pattern: bytes, letters: bool = False) -> Linear:
-    """Compile. letters: a character is one of Unicode all the same. Raises NotLinear."""
+def regex(pattern: bytes, letters: bool = False) -> Pattern:
+    """Compile. letters: a character is one of Unicode all the same. Raises NotRe2."""
     options = re2.Options()
     if not letters:
         options.encoding = re2.Options.Encoding.LATIN1
@@ -45,5 +45,5 @@ def linear(pattern: bytes, letters: bool = False) -> Linear:
             options.never_capture = True
             compiled = re2.compile(pattern, options)
     except re2.error:
-        raise NotLinear(f"{pattern!r} is no pattern of RE2") from None
-    return cast(Linear, compiled)
+        raise NotRe2(f"{pattern!r} is no pattern of RE2") from None
+    return cast(Pattern, compiled)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from msgspec import Struct, field, structs
 
-from collector.enrich.geo import Places
+from collector.enrich.geo import GeoDatabase
 from collector.keys.keeper import KeyKeeper
 from collector.keys.key import EphemeralKeys
 from collector.model import Client, Draft
@@ -251,7 +251,9 @@ def _poison(settings: Settings, data: Path, marks: Marks) -> None:
     for body in bodies(marks):
         with contextlib.suppress(Refused):
             beacon, client = decode(body), Client(marks.address, marks.agent_string, "de")
-            event = anonymize(Draft(beacon, client, rules, now, local_day("UTC", now), EphemeralKeys(), Places(None)))
+            event = anonymize(
+                Draft(beacon, client, rules, now, local_day("UTC", now), EphemeralKeys(), GeoDatabase(None))
+            )
             if isinstance(event, Event) and beacon.domains == (SITE,):
                 poisoned.append(structs.replace(event, visitor=-1))
     path = data / "spool" / "worker-0" / f"{now - 1:010d}-63.open"

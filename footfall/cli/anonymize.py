@@ -13,7 +13,7 @@ from collector.settings import PRESETS
 from schema.event import PAGEVIEW
 
 from .. import preview
-from ..databases import places_of
+from ..databases import geo_database_of
 from .options import Load, common, json_option
 
 
@@ -52,5 +52,5 @@ def anonymize(
     settings = load_settings()
     beacon = Beacon(PAGEVIEW, url, (), referrer=referrer, width=width, time_zone=time_zone)
     client = Client(ip, ua, language)
-    answer = preview.before_and_after(settings, places_of(settings), beacon, client, site, presets)
+    answer = preview.before_and_after(settings, geo_database_of(settings), beacon, client, site, presets)
     click.echo(msgspec.json.encode(answer).decode() if as_json else preview.before_and_after_table(answer))

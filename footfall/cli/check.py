@@ -17,7 +17,7 @@ import msgspec
 from msgspec import structs
 
 from collector.edge.tracker_scripts import script_of
-from collector.enrich.site_filter import gate_of
+from collector.enrich.site_filter import site_filter_of
 
 from ..control.checkup import look
 from ..health import missing
@@ -122,12 +122,12 @@ def to_paste(settings: Settings, site: SiteSettings) -> dict[str, str]:
 
 
 def _of_settings(settings: Settings, site: SiteSettings) -> Iterator[Finding]:
-    mine, gate = settings.anonymity_of(site), gate_of(site.hosts, site.exclude)
+    mine, site_filter = settings.anonymity_of(site), site_filter_of(site.hosts, site.exclude)
     now = dt.datetime.now(ZoneInfo(site.timezone))
     yield Finding("time zone", OK, f"{site.timezone}, where it is {now:%Y-%m-%d %H:%M}")
     kept = f"preset {mine.preset}, release.k {mine.k}, raw rows live {mine.raw_days} days, consent {site.consent}"
     yield Finding("privacy", OK, kept)
-    outside = sorted(name for name in site.names if "." in name and not gate.admits(name))
+    outside = sorted(name for name in site.names if "." in name and not site_filter.admits(name))
     if outside:
         remedy = "add them to the site's hosts, if pages are served there"
         yield Finding("hosts", NOTE, f"pages of {', '.join(outside)} are dropped: not among hosts", remedy)
@@ -137,7 +137,7 @@ def _of_settings(settings: Settings, site: SiteSettings) -> Iterator[Finding]:
     for goal in site.goals:
         if goal.page and not goal.page.startswith(("/", "*")):
             yield Finding("goal", BAD, f"{goal.name!r}: no path is like {goal.page!r}", "begin it with a slash")
-        elif goal.page and gate.excludes_page(goal.page):
+        elif goal.page and site_filter.excludes_page(goal.page):
             remedy = "take it out of exclude.pages, or drop the goal"
             yield Finding("goal", BAD, f"{goal.name!r}: {goal.page!r} is excluded and never reached", remedy)
         else:

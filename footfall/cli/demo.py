@@ -14,7 +14,7 @@ from schema.site import local_day
 
 from .. import demo
 from ..control.opening import opened
-from ..databases import places_of
+from ..databases import geo_database_of
 from ..errors import CannotDo
 from ..importing import intake
 from . import summaries
@@ -39,5 +39,5 @@ def demo_(load_settings: Load, days: int, until: dt.datetime | None, seed: int, 
         if not as_json:
             click.echo(f"Sending {days} days of synthetic visits to {site} …", err=True)
         sent = demo.visits(seed, days, last, rules.site.timezone)
-        summary = intake.run(house, rules, sent, places_of(house.settings), "demo")
+        summary = intake.run(house, rules, sent, geo_database_of(house.settings), "demo")
     click.echo(msgspec.json.encode(summary).decode() if as_json else summaries.import_summary(summary))

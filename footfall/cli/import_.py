@@ -16,7 +16,7 @@ from collector.wire.access_log.lines import STDIN
 from dashboards.web.format import counted
 
 from ..control.opening import opened
-from ..databases import places_of
+from ..databases import geo_database_of
 from ..errors import CannotDo
 from ..importing.access_log import LogOptions, check_readable, import_access_log
 from . import summaries
@@ -62,14 +62,14 @@ def access_log(
     done: dict[str, int] = {}
     options = LogOptions(log_format, redirects, accept_one_address, accept_unreadable, dry_run)
     with opened(load_settings(), make=True) as house:
-        places = places_of(house.settings)
+        geo_database = geo_database_of(house.settings)
         with click.progressbar(length=max(1, total), label="Reading", file=sys.stderr, hidden=as_json) as bar:
 
             def progress(file: str, at: int) -> None:
                 bar.update(at - done.get(file, 0))
                 done[file] = at
 
-            summary = import_access_log(house, site, files, places, progress, options)
+            summary = import_access_log(house, site, files, geo_database, progress, options)
     click.echo(msgspec.json.encode(summary).decode() if as_json else summaries.import_summary(summary))
     if summary.lines and summary.dropped.get(Reason.BAD_LINE) == summary.lines:
         raise CannotDo(f"{', '.join(files)}: no line could be read, so there was nothing to import")

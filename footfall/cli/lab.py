@@ -21,7 +21,7 @@ from collector.settings import PRESETS
 from collector.wire.access_log.lines import STDIN
 from collector.wire.access_log.reader import Log, Reading
 
-from ..databases import places_of
+from ..databases import geo_database_of
 from ..errors import CannotDo
 from ..importing.access_log import check_readable
 from ..importing.intake import rules_of
@@ -81,11 +81,11 @@ def lab(
     sent: Iterable[trial.Sent | Reason] = (
         sample.beacons(rules.site.timezone) if synthetic else _requests(files, reading)
     )
-    places = places_of(settings)
+    geo_database = geo_database_of(settings)
     try:
-        experiment = trial.run(sent, chosen, rules, places, sorted(set(ks)) or (2, 5, 10))
+        experiment = trial.run(sent, chosen, rules, geo_database, sorted(set(ks)) or (2, 5, 10))
     finally:
-        places.close()
+        geo_database.close()
     if not experiment.days:
         raise CannotDo("lab: there was no page view in what was read")
     if html:

@@ -38,6 +38,6 @@ def foreign_pages(store: Store, settings: Settings) -> list[ForeignPages]:
     )
     found = Counter[tuple[str, str]]()
     for site, host, events, visitors in rows:
-        if not rules[site].gate.admits_origin(f"https://{host}"):
+        if not rules[site].site_filter.admits_origin(f"https://{host}"):
             found[site, host if visitors >= of_site[site] else ""] += events
     return [ForeignPages(site, host, events) for (site, host), events in found.most_common()]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
-from collector.enrich.geo import Places
+from collector.enrich.geo import GeoDatabase
 from collector.outcome import Reason
 from collector.privacy.address import Proxies
 from collector.wire.access_log.lines import STDIN
@@ -54,7 +54,7 @@ def import_access_log(
     house: House,
     site: str,
     files: Iterable[str],
-    places: Places,
+    geo_database: GeoDatabase,
     progress: Callable[[str, int], None],
     options: LogOptions = _USUAL,
 ) -> Summary:
@@ -80,6 +80,6 @@ def import_access_log(
         if problem:
             raise CannotDo(f"{problem}; nothing was released")
 
-    summary = run(house, rules, sent(), places, "import", crowd.add, options.dry)
+    summary = run(house, rules, sent(), geo_database, "import", crowd.add, options.dry)
     summary.formats = {log.name: log.format for log in logs if log.format}
     return summary

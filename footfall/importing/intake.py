@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import Struct, field, structs
 
-from collector.enrich.geo import Places
+from collector.enrich.geo import GeoDatabase
 from collector.keys.key import EphemeralKeys
 from collector.model import Beacon, Client, Draft, Rules
 from collector.outcome import Reason
@@ -58,7 +58,7 @@ def run(
     house: House,
     rules: Rules,
     sent: Iterable[Sent | Reason],
-    places: Places,
+    geo_database: GeoDatabase,
     origin: str,
     counted: Callable[[Client], object] = lambda _: None,
     dry: bool = False,
@@ -80,7 +80,7 @@ def run(
             beacon, client, moment = item
             if day is None or not day.start <= moment < day.end:
                 day = local_day(rules.site.timezone, moment)
-            outcome = anonymize(Draft(beacon, client, rules, moment, day, keys, places, datacenters))
+            outcome = anonymize(Draft(beacon, client, rules, moment, day, keys, geo_database, datacenters))
             if isinstance(outcome, Event):
                 batch.append(list(structs.astuple(outcome)))
                 summary.events += 1

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct, field, structs
 
-from collector.enrich.geo import Places
+from collector.enrich.geo import GeoDatabase
 from collector.keys.key import EphemeralKeys
 from collector.model import Beacon, Client, Draft, Rules
 from collector.outcome import Reason
@@ -123,21 +123,27 @@ class _Trial:
 
 
 def run(
-    sent: Iterable[Sent | Reason], chosen: Sequence[Candidate], rules: Rules, places: Places, ks: Sequence[int]
+    sent: Iterable[Sent | Reason],
+    chosen: Sequence[Candidate],
+    rules: Rules,
+    geo_database: GeoDatabase,
+    ks: Sequence[int],
 ) -> Experiment:
     """Try every candidate on every request."""
     trials = [_Trial(candidate, rules, ks) for candidate in chosen]
     # People are told apart by whole address and agent, across days: by a number that only this run can make.
     people = EphemeralKeys()
     try:
-        return _run(sent, trials, people.key("", 0), places)
+        return _run(sent, trials, people.key("", 0), geo_database)
     finally:
         people.destroy()
         for trial in trials:
             trial.keys.destroy()
 
 
-def _run(sent: Iterable[Sent | Reason], trials: Sequence[_Trial], people: bytearray, places: Places) -> Experiment:
+def _run(
+    sent: Iterable[Sent | Reason], trials: Sequence[_Trial], people: bytearray, geo_database: GeoDatabase
+) -> Experiment:
     experiment, dropped = Experiment(), Counter[str]()
     site = trials[0].rules.site
     open_days: set[int] = set()
@@ -159,7 +165,7 @@ def _run(sent: Iterable[Sent | Reason], trials: Sequence[_Trial], people: bytear
         if day.number not in open_days:
             experiment.late += 1
             continue
-        outcome = _take(trials, people, (beacon, client, moment), day, places)
+        outcome = _take(trials, people, (beacon, client, moment), day, geo_database)
         if isinstance(outcome, Event):
             experiment.events += 1
         else:
@@ -173,13 +179,15 @@ def _run(sent: Iterable[Sent | Reason], trials: Sequence[_Trial], people: bytear
     return experiment
 
 
-def _take(trials: Sequence[_Trial], people: bytearray, sent: Sent, day: LocalDay, places: Places) -> Event | Reason:
+def _take(
+    trials: Sequence[_Trial], people: bytearray, sent: Sent, day: LocalDay, geo_database: GeoDatabase
+) -> Event | Reason:
     """One request, by every candidate. What is dropped is dropped by all of them alike, so the first speaks for all."""
     beacon, client, moment = sent
     person = visitor_number(people, "", (client.address, client.agent))
     outcomes = []
     for trial in trials:
-        outcome = anonymize(Draft(beacon, client, trial.rules, moment, day, trial.keys, places))
+        outcome = anonymize(Draft(beacon, client, trial.rules, moment, day, trial.keys, geo_database))
         if isinstance(outcome, Event):
             trial.take(person, outcome)
         outcomes.append(outcome)

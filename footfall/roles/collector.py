@@ -24,13 +24,13 @@ from collector.insight.why import Why, why_path
 from collector.keys.files import KeyFile
 from collector.keys.key import NoKey
 from collector.limits.new_visitors import NewVisitors
-from collector.limits.rate_limit import Limiter
+from collector.limits.rate_limit import RateLimiter
 from collector.service import Collector
 from collector.tokens import Tokens
 from pipeline.spool import Spool
 from schema.site import local_day
 
-from ..databases import datacenters_of, places_of
+from ..databases import datacenters_of, geo_database_of
 from ..health.refusals import Refusals
 from ..settings import Settings
 from ..supervisor.channel import followers
@@ -42,7 +42,7 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
     """One collector worker."""
     keys = KeyFile(key_directory(settings) / "keys")
     spool = Spool(settings.directory / "spool" / f"worker-{index}", index, settings.spool)
-    places, datacenters = places_of(settings), datacenters_of(settings)
+    geo_database, datacenters = geo_database_of(settings), datacenters_of(settings)
     tried = settings.shadow.candidates
     shadow = Shadow(key_directory(settings), index, tried) if tried else None
     proxies = settings.collector.proxies()
@@ -56,14 +56,14 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
         rules,
         spool,
         keys,
-        places,
+        geo_database,
         proxies,
         shadow=shadow,
         datacenters=datacenters,
-        limit=Limiter(most) if most else None,
+        limit=RateLimiter(most) if most else None,
         why=why,
         new_visitors=NewVisitors(new, proxies.hold) if new and most else None,
-        objections=Limiter(objections) if objections else None,
+        objections=RateLimiter(objections) if objections else None,
         sharing=sharing,
         on_refusal=refusals,
     )

@@ -19,7 +19,7 @@ from schema.store import Store
 from ..control.engine import Engine
 from ..control.sites import undeclared_shown
 from ..data_directory import accounts
-from ..databases import places_of
+from ..databases import geo_database_of
 from ..health.finding import Finding
 from ..health.missing import teller as missing_teller
 from ..health.page import teller as health_teller
@@ -42,7 +42,7 @@ def serve_pages(
         people,
         settings.dashboards,
         settings.collector.public_url,
-        comparer(lambda: engine.settings, places_of(settings)),
+        comparer(lambda: engine.settings, geo_database_of(settings)),
         missing_teller(settings, reading),
         networks(settings),
         lambda: [one.site for one in undeclared_shown(engine.settings, reading)],

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field, structs
 
-from collector.enrich.site_filter import Exclusions, gate_of
+from collector.enrich.site_filter import Exclusions, site_filter_of
 from collector.model import Rules
 from collector.settings import (
     Anonymization,
@@ -184,11 +184,13 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             keep = frozenset(mine.query_parameters)
             consent = site.consent == "required"
             spam = frozenset(self.collector.referrer_spam)
-            gate = gate_of(site.hosts, site.exclude, site.own_hosts)
+            site_filter = site_filter_of(site.hosts, site.exclude, site.own_hosts)
             if site is DEMO_SITE:
                 # Its pages are on the collector's own address, whatever that is called.
-                gate = gate.for_any_host()
-            rules = Rules(site, mine, mine.raw_days, keep, site.own_hosts | gate.names, consent, spam, gate)
+                site_filter = site_filter.for_any_host()
+            rules = Rules(
+                site, mine, mine.raw_days, keep, site.own_hosts | site_filter.names, consent, spam, site_filter
+            )
             by_name.update(dict.fromkeys(site.names, rules))
         return by_name
 

@@ -14,10 +14,10 @@ from starlette.routing import Route
 
 from collector.edge.endpoint import Endpoint
 from collector.edge.visitor_rights import routes
-from collector.enrich.geo import Places
+from collector.enrich.geo import GeoDatabase
 from collector.keys.key import EphemeralKeys
 from collector.limits.new_visitors import NewVisitors
-from collector.limits.rate_limit import Limiter
+from collector.limits.rate_limit import RateLimiter
 from collector.privacy.address import Proxies
 from collector.service import Collector
 from collector.wire.pixel import Pixel
@@ -54,12 +54,12 @@ class Attacked:
             settings.collector_rules(),
             self.spool,
             EphemeralKeys(),
-            Places(None),
+            GeoDatabase(None),
             proxies,
             clock=lambda: NOW,
-            limit=Limiter(usual.rate_limit, lambda: NOW),
+            limit=RateLimiter(usual.rate_limit, lambda: NOW),
             new_visitors=NewVisitors(usual.new_visitors_limit, proxies.hold, lambda: NOW) if limits else None,
-            objections=Limiter(usual.objections_limit, lambda: NOW) if limits else None,
+            objections=RateLimiter(usual.objections_limit, lambda: NOW) if limits else None,
         )
 
     @contextmanager

@@ -63,7 +63,7 @@ def by_a_page(directory: Path, way: str, open_: bool = False) -> int:
     if open_:
         rules = attacked.collector.rules
         attacked.collector.rules = {
-            name: structs.replace(one, gate=one.gate.for_any_host()) for name, one in rules.items()
+            name: structs.replace(one, site_filter=one.site_filter.for_any_host()) for name, one in rules.items()
         }
     with attacked.open() as he:
         for site in ("shop.example", "blog.example"):

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from collector.edge.endpoint import Endpoint
-from collector.enrich.client_hints import NO_HINTS
-from collector.enrich.site_filter import Gate
+from collector.enrich.client_hints import NO_CLIENT_HINTS
+from collector.enrich.site_filter import SiteFilter
 from collector.model import Arrival, Client
 from collector.outcome import Refused
 from collector.privacy.address import Networks
@@ -83,8 +83,10 @@ def blocked(make: Callable[[Collector], Format]) -> Callable[[Collector], Format
     """The format at a collector whose sites leave out the network that asks."""
 
     def of(collector: Collector) -> Format:
-        gate = Gate(networks=Networks(("203.0.113.0/24",)))
-        collector.rules = {name: structs.replace(rules, gate=gate) for name, rules in collector.rules.items()}
+        site_filter = SiteFilter(networks=Networks(("203.0.113.0/24",)))
+        collector.rules = {
+            name: structs.replace(rules, site_filter=site_filter) for name, rules in collector.rules.items()
+        }
         return make(collector)
 
     return of
@@ -92,7 +94,7 @@ def blocked(make: Callable[[Collector], Format]) -> Callable[[Collector], Format
 
 def incoming(body: bytes = b"", query: bytes = b"", path: dict[str, str] | None = None) -> Incoming:
     """A request as a format is given it."""
-    client = Client("203.0.113.9", AGENT, "", False, False, False, NO_HINTS)
+    client = Client("203.0.113.9", AGENT, "", False, False, False, NO_CLIENT_HINTS)
     return Incoming(client, body, query, path or {}, (), NOW)
 
 

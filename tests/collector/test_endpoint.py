@@ -15,8 +15,8 @@ from msgspec import structs
 from structlog.testing import capture_logs
 
 from collector.edge.endpoint import RETRY_AFTER_S, Endpoint, refresh_forever
-from collector.enrich.geo import Place
-from collector.enrich.site_filter import Exclusions, gate_of
+from collector.enrich.geo import Geo
+from collector.enrich.site_filter import Exclusions, site_filter_of
 from collector.keys.key import NoKey
 from collector.model import Rules
 from collector.outcome import Reason
@@ -49,13 +49,13 @@ class Keys:
         return b"k" * 32
 
 
-class Places:
+class GeoDatabase:
     problem: Exception | None = None
 
-    def of(self, network: str, time_zone: str = "") -> Place:
+    def of(self, network: str, time_zone: str = "") -> Geo:
         if self.problem:
             raise self.problem
-        return Place("", "", "")
+        return Geo("", "", "")
 
 
 class Answer(NamedTuple):
@@ -78,7 +78,7 @@ class House:
     """A collector for the sites a.example (with the alias alias.example), b.example and gpc.example, and its spool."""
 
     def __init__(self, spool: Spool, proxies: tuple[str, ...] = ()) -> None:
-        self.spool, self.keys, self.places, self.now = spool, Keys(), Places(), NOW
+        self.spool, self.keys, self.places, self.now = spool, Keys(), GeoDatabase(), NOW
         sites = [
             Site("a.example", domains=("www.alias.example",)),
             Site("b.example", timezone="Pacific/Apia"),
@@ -668,7 +668,7 @@ def test_a_task_that_fails_once_is_tried_again_and_does_not_end_the_others() -> 
 def test_a_foreign_page_deletes_nothing_and_is_told_so_and_a_wish_is_stored_once(tmp_path: Path) -> None:
     async def use(house: House) -> list[Answer]:
         rules = house.collector.rules
-        mine = structs.replace(rules["a.example"], gate=gate_of(["a.example"], Exclusions()))
+        mine = structs.replace(rules["a.example"], site_filter=site_filter_of(["a.example"], Exclusions()))
         house.collector.rules = {**rules, "a.example": mine}
         wishes = json.dumps([PAGEVIEW | {"consent": "withdrawn"}] * 3).encode()
         return [await house.ask(wishes, [("origin", f"https://{host}")]) for host in ("evil.example", "a.example")]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.enrich.page import Page
-from collector.enrich.referrer import where_from
+from collector.enrich.referrer import traffic_source_of
 from collector.model import Arrival
 from collector.text.cut import cut
 from collector.wire.base import Incoming
@@ -111,7 +111,7 @@ def test_of_a_long_referrer_the_host_is_told_and_no_address_is_cut_in_two(format
         request: Incoming = asked(url)
         (found,) = format_.read(request)
         assert isinstance(found, Arrival)
-        came = where_from(found.beacon.referrer, Page("a.example", "/"), frozenset(), keep_path=True)
+        came = traffic_source_of(found.beacon.referrer, Page("a.example", "/"), frozenset(), keep_path=True)
         return came.referrer.partition("/")[0], came.referrer
 
     for before in range(1960, 2010):

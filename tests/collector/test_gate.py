@@ -1,4 +1,4 @@
-"""The gate: hosts, origins, exclusions and the rate limit; the visitor's signals come before all of them."""
+"""The site filter: hosts, origins, exclusions and the rate limit; the visitor's signals come before all of them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from collector.edge.endpoint import Endpoint
-from collector.enrich.geo import Places
-from collector.enrich.site_filter import Exclusions, gate_of
+from collector.enrich.geo import GeoDatabase
+from collector.enrich.site_filter import Exclusions, site_filter_of
 from collector.keys.key import EphemeralKeys
-from collector.limits.rate_limit import Limiter
+from collector.limits.rate_limit import RateLimiter
 from collector.outcome import Reason
 from collector.privacy.address import Proxies
 from collector.service import Collector
@@ -36,7 +36,7 @@ def outcome(hosts: Sequence[str] = (), exclude: Exclusions = OPEN, limit: Any = 
     """The reason, or "stored"."""
     from msgspec import structs
 
-    mine = structs.replace(rules(), gate=gate_of(hosts, exclude))
+    mine = structs.replace(rules(), site_filter=site_filter_of(hosts, exclude))
     found = anonymize(draft(mine=mine, limit=limit, **given))
     return "stored" if isinstance(found, Event) else found
 
@@ -150,7 +150,7 @@ def test_a_country_is_left_out() -> None:
 @pytest.mark.parametrize("signal", [{"opted_out": True}, {"gpc": True}])
 def test_a_signal_is_decided_before_anything_of_the_gate_but_the_origin(signal: dict[str, bool]) -> None:
     exclude = Exclusions(("DE",), ("/**",), ("203.0.113.0/24",))
-    found = outcome(["other.test"], exclude, limit=Limiter(0, lambda: NOW), client=signal)
+    found = outcome(["other.test"], exclude, limit=RateLimiter(0, lambda: NOW), client=signal)
     assert found.is_signal
 
 
@@ -163,12 +163,12 @@ def test_to_a_foreign_page_every_visitor_is_the_same(signal: dict[str, Any]) -> 
 def test_the_gate_stands_after_the_signals_and_before_what_is_stored() -> None:
     names = [step.__name__ for step in STEPS]
     assert names[0] == "drop_foreign_origin"
-    gate = [
+    site_filter = [
         names.index(name) for name in names[1:] if "foreign" in name or "excluded" in name or name == "drop_throttled"
     ]
-    assert len(gate) == 5
-    assert names.index("drop_unasked") < min(gate)
-    assert max(gate) < names.index("put_visitor")
+    assert len(site_filter) == 5
+    assert names.index("drop_unasked") < min(site_filter)
+    assert max(site_filter) < names.index("put_visitor")
 
 
 # -- settings ------------------------------------------------------------------------------------------------------
@@ -203,7 +203,7 @@ def test_the_gate_of_a_site_reaches_the_collector_and_footfall_settings() -> Non
     text = 'sites=[{key="a.test", hosts=["a.test"], exclude={pages=["/x"]}}, {key="b.test"}]'
     settings = load(sets=(text,), environment={})
     mine = settings.collector_rules()
-    assert (mine["a.test"].gate.admits("b.test"), mine["b.test"].gate.admits("b.test")) == (False, True)
+    assert (mine["a.test"].site_filter.admits("b.test"), mine["b.test"].site_filter.admits("b.test")) == (False, True)
     shown = {row["name"]: row["value"] for row in describe(settings)}
     assert shown["sites.a.test.hosts"] == '["a.test"]'
     assert '"/x"' in shown["sites.a.test.exclude"]
@@ -215,7 +215,7 @@ def test_the_gate_of_a_site_reaches_the_collector_and_footfall_settings() -> Non
 
 def test_a_network_is_let_through_again_in_the_next_minute() -> None:
     now = [600.0]
-    limiter = Limiter(3, lambda: now[0])
+    limiter = RateLimiter(3, lambda: now[0])
     assert [limiter.admits(7) for _ in range(5)] == [True, True, True, False, False]
     assert limiter.admits(8)
     now[0] = 659.9
@@ -227,7 +227,7 @@ def test_a_network_is_let_through_again_in_the_next_minute() -> None:
 @pytest.mark.slow
 def test_a_million_networks_take_no_memory_and_throttle_nobody() -> None:
     chance = random.Random(1)
-    limiter = Limiter(3000, lambda: 0.0)
+    limiter = RateLimiter(3000, lambda: 0.0)
     numbers = [chance.getrandbits(64) for _ in range(1_000_000)]
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
@@ -268,10 +268,10 @@ def test_a_request_that_is_throttled_as_a_whole_is_answered_with_429(tmp_path: P
             settings.collector_rules(),
             spool,
             EphemeralKeys(),
-            Places(None),
+            GeoDatabase(None),
             Proxies(()),
             clock=lambda: NOW,
-            limit=Limiter(3, lambda: NOW),
+            limit=RateLimiter(3, lambda: NOW),
         )
 
         async def post(sent: Any, *headers: tuple[bytes, bytes]) -> dict[str, Any]:
@@ -316,9 +316,9 @@ def test_a_request_that_is_throttled_as_a_whole_is_answered_with_429(tmp_path: P
 
 
 def test_what_a_request_would_be_reduced_to_does_not_depend_on_where_it_is_asked() -> None:
-    gate = gate_of(["example.com"], Exclusions(pages=("/x",)))
-    assert not gate.admits("other.test")
-    assert not gate.admits_origin("https://other.test")
-    assert gate.for_any_host().admits_origin("https://other.test")
-    assert gate.for_any_host().admits("other.test")
-    assert gate.for_any_host().excludes_page("/x")
+    site_filter = site_filter_of(["example.com"], Exclusions(pages=("/x",)))
+    assert not site_filter.admits("other.test")
+    assert not site_filter.admits_origin("https://other.test")
+    assert site_filter.for_any_host().admits_origin("https://other.test")
+    assert site_filter.for_any_host().admits("other.test")
+    assert site_filter.for_any_host().excludes_page("/x")

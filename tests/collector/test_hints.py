@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.edge.client import client_of
-from collector.enrich.client_hints import _BRANDS, _SYSTEMS, NO_HINTS, Hints, refined
+from collector.enrich.client_hints import _BRANDS, _SYSTEMS, NO_CLIENT_HINTS, ClientHints, refined
 from collector.enrich.device import Device, device_of
 from collector.privacy.address import Proxies
 
@@ -42,7 +42,7 @@ GREASE = '"Not-A.Brand";v="99", "Chromium";v="124"'
     ],
 )
 def test_the_brand_is_refined(device: Device, brands: str, browser: str) -> None:
-    found = refined(device, Hints(brands))
+    found = refined(device, ClientHints(brands))
     assert f"{found.browser} {found.browser_version}" == browser
 
 
@@ -65,18 +65,18 @@ def test_the_brand_is_refined(device: Device, brands: str, browser: str) -> None
     ],
 )
 def test_system_and_class_are_refined(device: Device, mobile: str, platform: str, system: str, kind: str) -> None:
-    found = refined(device, Hints("", mobile, platform))
+    found = refined(device, ClientHints("", mobile, platform))
     assert f"{found.os} {found.os_version}".strip() == system
     assert found.device == kind
 
 
 def test_a_driven_browser_is_known_by_its_hints() -> None:
-    assert refined(CHROME, Hints('"HeadlessChrome";v="124"')).bot == "headless"
+    assert refined(CHROME, ClientHints('"HeadlessChrome";v="124"')).bot == "headless"
 
 
 @given(st.text(max_size=300), st.text(max_size=20), st.text(max_size=40))
 def test_only_names_of_the_lists_come_out(brands: str, mobile: str, platform: str) -> None:
-    found = refined(CHROME, Hints(brands, mobile, platform))
+    found = refined(CHROME, ClientHints(brands, mobile, platform))
     assert found.browser in {"Chrome", *_BRANDS.values()}
     assert found.os in {"Windows", *_SYSTEMS.values()}
     assert found.device in {"desktop", "mobile", "tablet"}
@@ -86,10 +86,10 @@ def test_only_names_of_the_lists_come_out(brands: str, mobile: str, platform: st
 def test_the_headers_are_read_in_the_one_pass() -> None:
     headers = [(b"user-agent", b"x"), (b"sec-ch-ua", b'"A";v="1"'), (b"sec-ch-ua-mobile", b"?1")]
     scope = {"headers": headers, "client": ("203.0.113.9", 1)}
-    assert client_of(scope, Proxies(())).hints == Hints('"A";v="1"', "?1", "")
-    assert client_of({"headers": [], "client": None}, Proxies(())).hints is NO_HINTS
+    assert client_of(scope, Proxies(())).client_hints == ClientHints('"A";v="1"', "?1", "")
+    assert client_of({"headers": [], "client": None}, Proxies(())).client_hints is NO_CLIENT_HINTS
 
 
 def test_without_hints_the_device_is_the_agents() -> None:
     device = device_of("Mozilla/5.0")
-    assert refined(device, NO_HINTS) is device
+    assert refined(device, NO_CLIENT_HINTS) is device

@@ -11,8 +11,8 @@ import pytest
 from msgspec import structs
 
 from collector.edge.client import client_of
-from collector.enrich.site_filter import Exclusions, gate_of
-from collector.limits.rate_limit import Limiter
+from collector.enrich.site_filter import Exclusions, site_filter_of
+from collector.limits.rate_limit import RateLimiter
 from collector.privacy.address import Proxies
 from footfall.settings import load
 from pipeline.spool_file import read_erasures, spool_files
@@ -30,7 +30,7 @@ def gated(house: House) -> House:
     settings = load(sets=(SITES,), environment={}).collector_rules()
     mine = dict(house.collector.rules)
     for name in ("a.example", "alias.example", "b.example"):
-        mine[name] = structs.replace(mine[name], gate=settings[name].gate)
+        mine[name] = structs.replace(mine[name], site_filter=settings[name].site_filter)
     house.collector.rules = mine | {"all": settings["all"]}
     return house
 
@@ -72,27 +72,27 @@ def asked(directory: Path, headers: Headers, **more: Any) -> Answer:
     ],
 )
 def test_without_hosts_the_sites_own_names_and_what_is_below_may_send(origin: str, stored: bool) -> None:
-    gate = load(sets=(SITES,), environment={}).collector_rules()["a.example"].gate
-    assert gate.admits_origin(origin) is stored
-    assert gate.admits_origin(origin) is stored  # what is remembered, too
+    site_filter = load(sets=(SITES,), environment={}).collector_rules()["a.example"].site_filter
+    assert site_filter.admits_origin(origin) is stored
+    assert site_filter.admits_origin(origin) is stored  # what is remembered, too
 
 
 def test_hosts_that_are_named_are_all_there_is() -> None:
-    gate = load(sets=(SITES,), environment={}).collector_rules()["b.example"].gate
-    assert [gate.admits_origin(f"https://{host}") for host in ("b.example", "cdn.example")] == [True, True]
-    assert not any(map(gate.admits_origin, ("https://x.b.example", "http://localhost", "null")))
+    site_filter = load(sets=(SITES,), environment={}).collector_rules()["b.example"].site_filter
+    assert [site_filter.admits_origin(f"https://{host}") for host in ("b.example", "cdn.example")] == [True, True]
+    assert not any(map(site_filter.admits_origin, ("https://x.b.example", "http://localhost", "null")))
 
 
 def test_a_site_whose_names_are_no_hosts_takes_nothing_from_pages_until_it_names_them() -> None:
-    gate = load(sets=(SITES,), environment={}).collector_rules()["all"].gate
-    assert [gate.admits_origin(origin) for origin in ("https://a.example", "")] == [False, True]
+    site_filter = load(sets=(SITES,), environment={}).collector_rules()["all"].site_filter
+    assert [site_filter.admits_origin(origin) for origin in ("https://a.example", "")] == [False, True]
 
 
 def test_the_demo_takes_its_own_pages_on_whatever_address_the_collector_has() -> None:
     rules = load(sets=("demo=true",), environment={}).collector_rules()
-    assert rules["demo"].gate.admits_origin("http://stats.lan:8000")
+    assert rules["demo"].site_filter.admits_origin("http://stats.lan:8000")
     mine = load(sets=('sites=[{key="demo"}]',), environment={}).collector_rules()
-    assert not mine["demo"].gate.admits_origin("http://stats.lan:8000")
+    assert not mine["demo"].site_filter.admits_origin("http://stats.lan:8000")
 
 
 def test_a_foreign_page_sends_nothing_and_is_told_why(tmp_path: Path) -> None:
@@ -128,10 +128,10 @@ def test_of_a_beacon_for_several_sites_one_has_to_be_the_pages_own(
 
 
 def test_a_site_that_anybody_may_send_to_vouches_for_nobody() -> None:
-    """Else the demo would open the gate of every site beside it."""
-    gate = load(sets=("demo=true",), environment={}).collector_rules()["demo"].gate
-    assert gate.admits_origin("https://evil.test")
-    assert not gate.knows_origin("https://evil.test")
+    """Else the demo would open the site filter of every site beside it."""
+    site_filter = load(sets=("demo=true",), environment={}).collector_rules()["demo"].site_filter
+    assert site_filter.admits_origin("https://evil.test")
+    assert not site_filter.knows_origin("https://evil.test")
 
 
 # -- pictures, which name no origin --------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ MINE, EVIL = ("referer", "https://a.example/page?q=1"), ("referer", "https://evi
         ("GET", [NEAR, EVIL], "https://evil.test"),
         # An older browser that does not say how near the page is.
         ("GET", [EVIL], "https://evil.test"),
-        # A foreign page that hides its address does not open the gate by that.
+        # A foreign page that hides its address does not open the site filter by that.
         ("GET", [CROSS], "null"),
         ("GET", [CROSS, ("referer", "about:blank")], "null"),
         # A mail program or a feed reader: neither header. An address that was typed in, a site that proxies us.
@@ -194,7 +194,7 @@ def test_only_a_page_of_the_site_withdraws(origin: str, deleted: int, tmp_path: 
 
 def test_withdrawals_of_one_network_have_a_limit_and_nothing_of_what_is_over_it_is_taken(tmp_path: Path) -> None:
     async def use(house: House) -> list[Answer]:
-        house.collector._objections = Limiter(3, lambda: 0.0)
+        house.collector._objections = RateLimiter(3, lambda: 0.0)
         wish = PAGEVIEW | {"consent": "withdrawn"}
         agents = [[("user-agent", AGENT.replace("143.", f"{number}."))] for number in range(120, 125)]
         answers = [await house.ask(wish, agent) for agent in agents]
@@ -210,7 +210,7 @@ def test_withdrawals_of_one_network_have_a_limit_and_nothing_of_what_is_over_it_
 
 def test_a_wish_that_one_request_tells_often_counts_once(tmp_path: Path) -> None:
     async def use(house: House) -> list[int]:
-        house.collector._objections = Limiter(2, lambda: 0.0)
+        house.collector._objections = RateLimiter(2, lambda: 0.0)
         often = json.dumps([PAGEVIEW | {"consent": "withdrawn"}] * 50).encode()
         return [(await house.ask(often)).status for _ in range(3)]
 
@@ -218,6 +218,6 @@ def test_a_wish_that_one_request_tells_often_counts_once(tmp_path: Path) -> None
 
 
 def test_a_gate_of_its_own_names_is_made_of_what_is_given() -> None:
-    gate = gate_of([], Exclusions(), {"a.example"})
-    assert gate.admits("evil.test")
-    assert not gate.admits_origin("https://evil.test")
+    site_filter = site_filter_of([], Exclusions(), {"a.example"})
+    assert site_filter.admits("evil.test")
+    assert not site_filter.admits_origin("https://evil.test")

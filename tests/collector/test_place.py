@@ -1,4 +1,4 @@
-"""Places: from a local file by the truncated network, else from the time zone."""
+"""Geo: from a local file by the truncated network, else from the time zone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from collector.enrich.geo import Place, Places
+from collector.enrich.geo import Geo, GeoDatabase
 
 RECORDS: dict[str, object] = {
     "203.0.113.0/24": {
@@ -29,13 +29,13 @@ RECORDS: dict[str, object] = {
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
+def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GeoDatabase]:
     file = tmp_path_factory.mktemp("geo") / "city.mmdb"
     writer = MMDBWriter(4, "test", languages=["en"], description="test")
     for network, record in RECORDS.items():
         writer.insert_network(IPSet([network]), record)
     writer.to_db_file(str(file))
-    opened = Places(file)
+    opened = GeoDatabase(file)
     yield opened
     opened.close()
 
@@ -43,28 +43,28 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
 @pytest.mark.parametrize(
     ("network", "place"),
     [
-        ("203.0.113.0", Place("DE", "DE-BE", "Berlin")),
-        ("198.51.100.0", Place("FR", "", "")),
-        ("192.0.2.0", Place("AT", "", "Wien")),
-        ("100.64.1.0", Place("CH", "", "")),
-        ("100.64.2.0", Place("", "", "")),
-        ("100.64.3.0", Place("US", "", "")),
-        ("100.64.4.0", Place("", "", "")),
-        ("100.64.5.0", Place("", "", "")),
-        ("100.64.6.0", Place("US", "", "")),
-        ("9.9.9.0", Place("", "", "")),
-        ("2001:db8::", Place("", "", "")),
-        ("not a network", Place("", "", "")),
-        ("", Place("", "", "")),
+        ("203.0.113.0", Geo("DE", "DE-BE", "Berlin")),
+        ("198.51.100.0", Geo("FR", "", "")),
+        ("192.0.2.0", Geo("AT", "", "Wien")),
+        ("100.64.1.0", Geo("CH", "", "")),
+        ("100.64.2.0", Geo("", "", "")),
+        ("100.64.3.0", Geo("US", "", "")),
+        ("100.64.4.0", Geo("", "", "")),
+        ("100.64.5.0", Geo("", "", "")),
+        ("100.64.6.0", Geo("US", "", "")),
+        ("9.9.9.0", Geo("", "", "")),
+        ("2001:db8::", Geo("", "", "")),
+        ("not a network", Geo("", "", "")),
+        ("", Geo("", "", "")),
     ],
 )
-def test_every_shape_of_record_is_read_and_bad_types_are_unknown(places: Places, network: str, place: Place) -> None:
+def test_every_shape_of_record_is_read_and_bad_types_are_unknown(places: GeoDatabase, network: str, place: Geo) -> None:
     assert places.of(network, "") == place
 
 
-def test_the_file_wins_over_the_time_zone_and_the_time_zone_fills_its_gaps(places: Places) -> None:
+def test_the_file_wins_over_the_time_zone_and_the_time_zone_fills_its_gaps(places: GeoDatabase) -> None:
     assert places.of("203.0.113.0", "America/New_York").country == "DE"
-    assert places.of("9.9.9.0", "America/New_York") == Place("US", "", "")
+    assert places.of("9.9.9.0", "America/New_York") == Geo("US", "", "")
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,12 @@ def test_the_file_wins_over_the_time_zone_and_the_time_zone_fills_its_gaps(place
     ],
 )  # fmt: skip
 def test_a_time_zone_tells_the_country_under_old_names_too(zone: str, country: str) -> None:
-    assert Places(None).of("203.0.113.0", zone) == Place(country, "", "")
+    assert GeoDatabase(None).of("203.0.113.0", zone) == Geo(country, "", "")
 
 
 def test_a_missing_file_is_refused_with_its_path_and_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"gone\.mmdb.*download it again"):
-        Places(tmp_path / "gone.mmdb")
+        GeoDatabase(tmp_path / "gone.mmdb")
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database", b"\0" * 4096])
@@ -90,4 +90,4 @@ def test_a_corrupt_file_is_refused_with_its_path_and_a_remedy(tmp_path: Path, co
     file = tmp_path / "bad.mmdb"
     file.write_bytes(content)
     with pytest.raises(ValueError, match=r"bad\.mmdb.*download it again"):
-        Places(file)
+        GeoDatabase(file)

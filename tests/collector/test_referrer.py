@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.enrich.page import Page, parse_page
-from collector.enrich.referrer import CHANNELS, where_from
+from collector.enrich.referrer import CHANNELS, traffic_source_of
 from collector.enrich.sources import source_of
 
 KEEP = frozenset(("utm_source", "utm_medium", "utm_campaign", "ref"))
@@ -56,7 +56,7 @@ OWN = frozenset(("example.com", "shop.example.com"))
     ],
 )
 def test_a_referrer_is_named_and_classed(referrer: str, host: str, source: str, channel: str) -> None:
-    assert where_from(referrer, PLAIN, OWN) == (host, source, channel)
+    assert traffic_source_of(referrer, PLAIN, OWN) == (host, source, channel)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_referrer_is_named_and_classed(referrer: str, host: str, source: str, 
 )
 def test_a_link_that_names_its_campaign_is_believed_first(query: str, referrer: str, source: str, channel: str) -> None:
     page = parse_page(f"https://example.com/?{query}", KEEP, False)
-    assert where_from(referrer, page, OWN)[1:] == (source, channel)
+    assert traffic_source_of(referrer, page, OWN)[1:] == (source, channel)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_link_that_names_its_campaign_is_believed_first(query: str, referrer: 
     ],
 )
 def test_where_the_path_is_kept_it_is_scrubbed(referrer: str, stored: str) -> None:
-    assert where_from(referrer, PLAIN, OWN, keep_path=True).referrer == stored
+    assert traffic_source_of(referrer, PLAIN, OWN, keep_path=True).referrer == stored
 
 
 def test_every_line_of_the_table_is_one_source_of_a_known_category() -> None:
@@ -136,7 +136,7 @@ def test_every_line_of_the_table_is_one_source_of_a_known_category() -> None:
 def test_any_text_gets_a_known_channel(referrer: str, source: str, medium: str) -> None:
     page = Page("example.com", "/", utm_source=source, utm_medium=medium)
     for candidate in (referrer, f"https://{referrer}"):
-        assert where_from(candidate, page, OWN, keep_path=True).channel in CHANNELS
+        assert traffic_source_of(candidate, page, OWN, keep_path=True).channel in CHANNELS
     assert source_of(referrer).name or not referrer
 
 
@@ -154,7 +154,7 @@ CHANNEL_ROWS = [
 )
 def test_the_channel_is_that_of_the_published_rules(referrer: str, query: str, source: str, channel: str) -> None:
     page = parse_page(f"https://example.com/?{query}", KEEP, False)
-    assert where_from(referrer, page, OWN)[1:] == (source, channel)
+    assert traffic_source_of(referrer, page, OWN)[1:] == (source, channel)
 
 
 def test_the_table_of_channels_is_long_and_has_every_channel() -> None:
@@ -219,7 +219,7 @@ def test_the_table_of_channels_is_long_and_has_every_channel() -> None:
     ],
 )
 def test_a_source_is_called_as_people_call_it(referrer: str, source: str, channel: str) -> None:
-    assert where_from(referrer, PLAIN, OWN)[1:] == (source, channel)
+    assert traffic_source_of(referrer, PLAIN, OWN)[1:] == (source, channel)
 
 
 @pytest.mark.parametrize(
@@ -261,13 +261,13 @@ def test_a_source_is_called_as_people_call_it(referrer: str, source: str, channe
 )
 def test_the_everyday_name_of_an_advertisement_keeps_its_channel(named: str, source: str, channel: str) -> None:
     page = parse_page(f"https://example.com/?utm_source={named.replace(' ', '+')}", KEEP)
-    assert where_from("", page, OWN)[1:] == (source, channel)
+    assert traffic_source_of("", page, OWN)[1:] == (source, channel)
     if channel.startswith("Paid"):
         for medium in ("cpc", "ppc", "paid", "paid_social", "ads", "social", "retargeting"):
             page = parse_page(f"https://example.com/?utm_source={named.replace(' ', '+')}&utm_medium={medium}", KEEP)
-            assert where_from("https://www.google.com/", page, OWN).channel.startswith("Paid"), medium
+            assert traffic_source_of("https://www.google.com/", page, OWN).channel.startswith("Paid"), medium
         page = parse_page(f"https://example.com/?utm_source={named.replace(' ', '+')}&utm_medium=email", KEEP)
-        assert not where_from("", page, OWN).channel.startswith("Paid")
+        assert not traffic_source_of("", page, OWN).channel.startswith("Paid")
 
 
 @pytest.mark.parametrize(
@@ -288,13 +288,14 @@ def test_the_everyday_name_of_an_advertisement_keeps_its_channel(named: str, sou
 )
 def test_what_is_paid_for_wins_over_what_is_not(query: str, channel: str) -> None:
     assert (
-        where_from("https://www.google.com/", parse_page(f"https://example.com/?{query}", KEEP), OWN).channel == channel
+        traffic_source_of("https://www.google.com/", parse_page(f"https://example.com/?{query}", KEEP), OWN).channel
+        == channel
     )
 
 
 def test_what_somebody_wrote_on_a_social_network_is_not_kept_as_a_path() -> None:
     for path in ("/@anna", "/@anna/1234", "/%40anna/1234"):
-        assert where_from(f"https://fosstodon.org{path}", PLAIN, OWN, keep_path=True).referrer == "fosstodon.org"
+        assert traffic_source_of(f"https://fosstodon.org{path}", PLAIN, OWN, keep_path=True).referrer == "fosstodon.org"
 
 
 def test_every_host_of_the_tables_is_called_by_a_name_in_them() -> None:
@@ -307,4 +308,4 @@ def test_every_host_of_the_tables_is_called_by_a_name_in_them() -> None:
     hosts = [key.removeprefix("*.").replace(".*", ".de") for key, _, _ in rows if "." in key and " " not in key]
     assert len(hosts) > 1200
     for host in hosts:
-        assert where_from(f"https://{host}", PLAIN, OWN).source in names, host
+        assert traffic_source_of(f"https://{host}", PLAIN, OWN).source in names, host

@@ -16,7 +16,7 @@ from starlette.exceptions import StarletteDeprecationWarning
 
 from collector.edge.tracker_scripts import tracker_script
 from collector.edge.visitor_rights import routes
-from collector.enrich.geo import Places
+from collector.enrich.geo import GeoDatabase
 from collector.keys.key import NoKey
 from collector.privacy.address import Proxies
 from collector.service import Collector
@@ -50,7 +50,7 @@ def client(tmp_path: Path, now: float = 1_900_000_000, *more: str) -> TestClient
         settings.collector_rules(),
         Spool(tmp_path, 0, SpoolSettings()),
         NoKeys(),
-        Places(None),
+        GeoDatabase(None),
         Proxies(("127.0.0.0/8",)),
     )
     app = Starlette(routes=routes(collector, clock=lambda: now))
@@ -133,7 +133,7 @@ def test_d2_an_objection_is_answered_the_same_and_durable_before_it_is(
 ) -> None:
     settings = load(sets=(SITES, "demo=false"), environment={})
     spool = Spool(tmp_path, 0, SpoolSettings(seal_after_s=60))
-    collector = Collector(settings.collector_rules(), spool, Forgetting(), Places(None), Proxies(()))
+    collector = Collector(settings.collector_rules(), spool, Forgetting(), GeoDatabase(None), Proxies(()))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -159,7 +159,7 @@ def test_d2_without_a_key_or_a_disk_the_objection_is_not_acknowledged(tmp_path: 
 
     settings = load(sets=(SITES, "demo=false"), environment={})
     spool = Spool(tmp_path, 0, SpoolSettings())
-    collector = Collector(settings.collector_rules(), spool, Gone(), Places(None), Proxies(()))
+    collector = Collector(settings.collector_rules(), spool, Gone(), GeoDatabase(None), Proxies(()))
     asking = TestClient(Starlette(routes=routes(collector)), headers=BROWSER, client=("203.0.113.9", 1))
     answer = asking.post("/privacy/object?site=shop")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")

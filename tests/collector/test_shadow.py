@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from collector.enrich.geo import Places
-from collector.insight.hyperloglog import REGISTERS, STANDARD_ERROR, Sketch, sketch_of
+from collector.enrich.geo import GeoDatabase
+from collector.insight.hyperloglog import REGISTERS, STANDARD_ERROR, HyperLogLog, hyperloglog_of
 from collector.insight.shadow import Shadow
 from collector.insight.shadow_publisher import ShadowPublisher, read_shadow
 from collector.keys.key import DESTROY_AFTER_S, EphemeralKeys, NoKey
@@ -80,7 +80,7 @@ def see(shadow: Shadow, clients: Iterator[Client], keys: EphemeralKeys, name: st
     """Let shadow mode see them; the visitor numbers in force."""
     numbers = set()
     for client in clients:
-        draft = Draft(Beacon(name, "https://example.com/", ()), client, RULES, NOW, day(), keys, Places())
+        draft = Draft(Beacon(name, "https://example.com/", ()), client, RULES, NOW, day(), keys, GeoDatabase())
         event = anonymize(draft)
         assert isinstance(event, Event)
         numbers.add(event.visitor)
@@ -101,7 +101,9 @@ def test_a_sketch_counts_within_its_standard_error(count: int) -> None:
     for seed in range(4):
         chance = random.Random(seed * 1_000_003 + count)
         numbers = [chance.getrandbits(64) for _ in range(count)]
-        errors.append(sketch_of(numbers * 2 if count <= 1000 else numbers).estimate() / max(1, count) - (count > 0))
+        errors.append(
+            hyperloglog_of(numbers * 2 if count <= 1000 else numbers).estimate() / max(1, count) - (count > 0)
+        )
     assert all(abs(error) <= 4 * STANDARD_ERROR for error in errors)
     # No bias: the mean of four errs by half as much.
     assert abs(sum(errors) / 4) <= 2 * STANDARD_ERROR
@@ -110,14 +112,14 @@ def test_a_sketch_counts_within_its_standard_error(count: int) -> None:
 def test_sketches_merge_into_the_sketch_of_all() -> None:
     chance = random.Random(1)
     first, second = ([chance.getrandbits(64) for _ in range(5000)] for _ in range(2))
-    merged = sketch_of(first)
-    merged.merge(sketch_of(second + first[:100]))
-    assert merged.registers == sketch_of(first + second).registers
+    merged = hyperloglog_of(first)
+    merged.merge(hyperloglog_of(second + first[:100]))
+    assert merged.registers == hyperloglog_of(first + second).registers
 
 
 def test_a_sketch_of_another_precision_is_refused() -> None:
     with pytest.raises(ValueError, match="precision"):
-        Sketch(bytes(REGISTERS - 1))
+        HyperLogLog(bytes(REGISTERS - 1))
 
 
 # -- what it tells -------------------------------------------------------------------------------------------------
@@ -287,7 +289,7 @@ def test_a_key_that_is_gone_ends_no_request(keydir: Path, clock: Clock) -> None:
             raise NoKey("gone")
 
     shadow, client = Shadow(keydir, 0, CANDIDATES, clock), next(traffic(1))
-    draft = Draft(Beacon(PAGEVIEW, "https://example.com/", ()), client, RULES, NOW, day(), Gone(), Places())
+    draft = Draft(Beacon(PAGEVIEW, "https://example.com/", ()), client, RULES, NOW, day(), Gone(), GeoDatabase())
     draft.name = PAGEVIEW
     shadow.see(draft)
 

@@ -11,16 +11,16 @@ from structlog.testing import capture_logs
 from collector.edge.client import client_of
 from collector.insight.sharing import Shared, Sharing, finding_of, read_sharing, remedy_of, sharing_path, summed
 from collector.privacy.address import Proxies
-from collector.privacy.untrusted_proxy import _HEADERS, Unbelieved
+from collector.privacy.untrusted_proxy import _HEADERS, UntrustedProxy
 
 PLAIN = Proxies(("10.0.0.0/8",))
 CLOUD = Proxies(("10.0.0.0/8",), "CF-Connecting-IP")
 FORWARDED_FOR = "X-Forwarded-For"
 
 
-def doubt(peer: str | None, *headers: tuple[str, str], proxies: Proxies = PLAIN) -> Unbelieved | None:
+def doubt(peer: str | None, *headers: tuple[str, str], proxies: Proxies = PLAIN) -> UntrustedProxy | None:
     told = [(name.lower().encode(), value.encode()) for name, value in (("user-agent", "x"), *headers)]
-    return client_of({"headers": told, "client": (peer, 1) if peer else None}, proxies).unbelieved
+    return client_of({"headers": told, "client": (peer, 1) if peer else None}, proxies).untrusted_proxy
 
 
 @pytest.mark.parametrize("header", _HEADERS.values())
@@ -75,8 +75,8 @@ def test_a_header_of_the_settings_is_seen_under_its_name() -> None:
 
 # -- counting ------------------------------------------------------------------------------------------------------
 
-LOOPBACK = Unbelieved("loopback", FORWARDED_FOR)
-PUBLIC = Unbelieved("public", "Forwarded")
+LOOPBACK = UntrustedProxy("loopback", FORWARDED_FOR)
+PUBLIC = UntrustedProxy("public", "Forwarded")
 
 
 class Clock:
@@ -125,16 +125,16 @@ def test_what_a_dead_worker_left_is_forgotten_and_half_a_file_says_nothing(tmp_p
 
 
 def test_what_anybody_can_send_is_told_only_where_it_is_most_of_the_events(tmp_path: Path) -> None:
-    def certain(count: int, of: int, why: Unbelieved = PUBLIC) -> bool:
+    def certain(count: int, of: int, why: UntrustedProxy = PUBLIC) -> bool:
         return Shared("a.test", *why, count, of, 0).is_certain
 
     assert [certain(4, 4), certain(5, 5), certain(50, 101), certain(51, 101)] == [False, True, False, True]
     # From inside nobody sends it by accident.
     assert certain(1, 1000, LOOPBACK)
-    assert certain(1, 1000, Unbelieved("private", "Forwarded"))
-    assert certain(1, 1000, Unbelieved("named", "Forwarded"))
+    assert certain(1, 1000, UntrustedProxy("private", "Forwarded"))
+    assert certain(1, 1000, UntrustedProxy("named", "Forwarded"))
     # A look at the collector from the proxy's own machine.
-    assert not certain(1000, 1000, Unbelieved("named", ""))
+    assert not certain(1000, 1000, UntrustedProxy("named", ""))
 
 
 def test_the_log_says_it_once_an_hour_and_names_no_address(tmp_path: Path) -> None:

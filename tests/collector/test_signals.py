@@ -12,7 +12,7 @@ import pytest
 from msgspec import Struct
 
 from collector.edge.endpoint import Endpoint
-from collector.enrich.geo import Places
+from collector.enrich.geo import GeoDatabase
 from collector.keys.key import EphemeralKeys
 from collector.outcome import Refused
 from collector.privacy.address import Proxies
@@ -66,7 +66,7 @@ def send(
     async def post() -> list[dict[str, Any]]:
         spool = Spool(directory, 0, SpoolSettings(), clock=lambda: NOW)
         spool.start()
-        keys, places = EphemeralKeys(), Places(None)
+        keys, places = EphemeralKeys(), GeoDatabase(None)
         collector = Collector(settings.collector_rules(), spool, keys, places, Proxies(()), clock=lambda: NOW)
         told = [(b"user-agent", AGENT.format(120).encode()), *((a.encode(), b.encode()) for a, b in headers)]
         scope = {"type": "http", "method": "POST", "headers": told, "client": ("203.0.113.9", 1)}

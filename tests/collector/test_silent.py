@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from collector.enrich.geo import Place
-from collector.enrich.site_filter import Gate
+from collector.enrich.geo import Geo
+from collector.enrich.site_filter import SiteFilter
 from collector.limits.new_visitors import NewVisitors
 from collector.outcome import Reason
 from collector.privacy.address import Networks
@@ -63,8 +63,8 @@ FORMATS: dict[str, tuple[Callable[[Collector], Format], dict[str, Any]]] = {
 
 
 class Germany:
-    def of(self, network: str, time_zone: str = "") -> Place:
-        return Place("DE", "", "")
+    def of(self, network: str, time_zone: str = "") -> Geo:
+        return Geo("DE", "", "")
 
 
 class Hosting:
@@ -75,16 +75,16 @@ class Hosting:
 def left_out(house: House, reason: Reason) -> None:
     """Whoever asks is dropped for that."""
     collector = house.collector
-    gate = Gate()
+    site_filter = SiteFilter()
     if reason is Reason.NETWORK:
-        gate = Gate(networks=Networks(("203.0.113.0/24",)))
+        site_filter = SiteFilter(networks=Networks(("203.0.113.0/24",)))
     elif reason is Reason.COUNTRY:
-        gate, collector.places = Gate(countries=frozenset(("DE",))), Germany()  # type: ignore[assignment]
+        site_filter, collector.geo_database = SiteFilter(countries=frozenset(("DE",))), Germany()  # type: ignore[assignment]
     elif reason is Reason.DATACENTER:
         collector._datacenters = Hosting()  # type: ignore[assignment]
     else:
         collector._new_visitors = NewVisitors(0, lambda _: False)
-    collector.rules = {name: structs.replace(rules, gate=gate) for name, rules in collector.rules.items()}
+    collector.rules = {name: structs.replace(rules, site_filter=site_filter) for name, rules in collector.rules.items()}
 
 
 WHO = (Reason.NETWORK, Reason.COUNTRY, Reason.DATACENTER, Reason.NEW_VISITORS)

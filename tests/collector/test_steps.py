@@ -11,8 +11,8 @@ import pytest
 from msgspec import structs
 
 from collector import steps
-from collector.enrich.client_hints import Hints
-from collector.enrich.geo import Place
+from collector.enrich.client_hints import ClientHints
+from collector.enrich.geo import Geo
 from collector.keys.key import NoKey
 from collector.model import Beacon, Client, Draft, Rules
 from collector.outcome import Reason
@@ -40,15 +40,15 @@ class NoKeys:
         raise NoKey
 
 
-class Places:
+class GeoDatabase:
     """Knows everything, and remembers what it was asked."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str]] = []
 
-    def of(self, network: str, time_zone: str = "") -> Place:
+    def of(self, network: str, time_zone: str = "") -> Geo:
         self.asked.append((network, time_zone))
-        return Place("DE", "DE-BE", "Berlin")
+        return Geo("DE", "DE-BE", "Berlin")
 
 
 def rules(preset: str = "balanced", site: Site | None = None, **departs: Any) -> Rules:
@@ -63,7 +63,7 @@ def draft(
     mine = mine or rules()
     page = {"name": "pageview", "url": "https://example.com/a", "domains": ("example.com",)}
     visitor = {"address": ADDRESS, "agent": AGENT, "languages": "de-AT,de;q=0.9"}
-    parts = {"keys": Keys(), "places": Places()} | given
+    parts = {"keys": Keys(), "geo_database": GeoDatabase()} | given
     return Draft(
         Beacon(**page | (beacon or {})), Client(**visitor | (client or {})), mine, NOW,
         local_day(mine.site.timezone, NOW), **parts,
@@ -88,7 +88,7 @@ def event(**given: Any) -> Event:
         ({}, {"agent": ""}, Reason.BOT),
         ({}, {"agent": "curl/8.5.0"}, Reason.LIBRARY),
         ({}, {"agent": AGENT.replace("Chrome/", "HeadlessChrome/")}, Reason.HEADLESS),
-        ({}, {"hints": Hints('"HeadlessChrome";v="143"')}, Reason.HEADLESS),
+        ({}, {"client_hints": ClientHints('"HeadlessChrome";v="143"')}, Reason.HEADLESS),
         ({"referrer": "https://www.semalt.com/x"}, {}, Reason.REFERRER_SPAM),
         ({"url": "https://example.com/?utm_source=free.semalt.com"}, {}, Reason.REFERRER_SPAM),
         ({"referrer": "https://notsemalt.com/x"}, {}, None),
@@ -137,16 +137,16 @@ def test_signals_are_answered_as_the_table_says(
 
 @pytest.mark.parametrize("signal", [{"opted_out": True}, {"gpc": True}])
 def test_after_a_signal_the_address_is_read_into_nothing(signal: dict[str, bool]) -> None:
-    places = Places()
-    tried = draft(client=signal, places=places, keys=NoKeys())
+    places = GeoDatabase()
+    tried = draft(client=signal, geo_database=places, keys=NoKeys())
     assert isinstance(anonymize(tried), Reason)
     assert places.asked == []
-    assert (tried.network, tried.visitor, tried.place.country) == ("", 0, "")
+    assert (tried.network, tried.visitor, tried.geo.country) == ("", 0, "")
 
 
 def test_signals_are_decided_before_any_step_that_sees_the_address() -> None:
     names = [step.__name__ for step in STEPS]
-    address = {"put_network", "put_place", "put_visitor"}
+    address = {"put_network", "put_geo", "put_visitor"}
     assert max(names.index("drop_opted_out"), names.index("drop_gpc")) < min(names.index(name) for name in address)
     assert all(name.startswith(("drop_", "put_")) for name in names)
 
@@ -246,18 +246,18 @@ def test_a_single_value_departs_from_its_preset() -> None:
 
 @pytest.mark.parametrize(("bits", "network"), [(24, "203.0.113.0"), (16, "203.0.0.0"), (8, "203.0.0.0")])
 def test_the_network_is_as_coarse_as_the_setting(bits: int, network: str) -> None:
-    places = Places()
-    event(mine=rules("accurate", ipv4_bits=bits), places=places)
+    places = GeoDatabase()
+    event(mine=rules("accurate", ipv4_bits=bits), geo_database=places)
     assert places.asked == [(network, "")]
 
 
 def test_places_never_sees_a_whole_address_and_is_not_asked_for_nothing() -> None:
     for preset in PRESETS:
-        places = Places()
-        event(client={"address": "2001:db8:1:2:3:4:5:6"}, mine=rules(preset), places=places)
+        places = GeoDatabase()
+        event(client={"address": "2001:db8:1:2:3:4:5:6"}, mine=rules(preset), geo_database=places)
         assert places.asked == [("2001:db8:1::", "")]
-    places = Places()
-    assert event(mine=rules(place="none"), places=places).country == ""
+    places = GeoDatabase()
+    assert event(mine=rules(place="none"), geo_database=places).country == ""
     assert places.asked == []
 
 
@@ -363,8 +363,8 @@ def test_more_hosts_may_be_named_as_spam() -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_hints_change_the_device_and_never_the_visitor(preset: str) -> None:
-    hints = Hints('"Not/A)Brand";v="8", "Chromium";v="143", "Vivaldi";v="7"', "?0", '"macOS"')
-    plain, hinted = (event(client=more, mine=rules(preset)) for more in ({}, {"hints": hints}))
+    hints = ClientHints('"Not/A)Brand";v="8", "Chromium";v="143", "Vivaldi";v="7"', "?0", '"macOS"')
+    plain, hinted = (event(client=more, mine=rules(preset)) for more in ({}, {"client_hints": hints}))
     assert (hinted.browser, hinted.browser_version, hinted.os) == ("Vivaldi", "7", "macOS")
     assert (plain.browser, plain.os) == ("Chrome", "Linux")
     assert hinted.visitor == plain.visitor

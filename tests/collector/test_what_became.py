@@ -13,10 +13,10 @@ from starlette.exceptions import StarletteDeprecationWarning
 
 from collector.edge import demo_preview as what_became
 from collector.edge.app import create_app
-from collector.enrich.geo import Places
+from collector.enrich.geo import GeoDatabase
 from collector.keys.files import KeyFile
 from collector.keys.key import EphemeralKeys, NoKey
-from collector.limits.rate_limit import Limiter
+from collector.limits.rate_limit import RateLimiter
 from collector.model import KeySource
 from collector.privacy.address import Proxies
 from collector.service import Collector
@@ -60,9 +60,9 @@ def asked(
         settings.collector_rules(),
         Spool(directory / "spool", 0, SpoolSettings()),
         keys or EphemeralKeys(),
-        Places(None),
+        GeoDatabase(None),
         Proxies(("127.0.0.0/8",)),
-        limit=Limiter(limit) if limit else None,
+        limit=RateLimiter(limit) if limit else None,
     )
     collector.count = lambda *count: counted.append(count)  # type: ignore[method-assign]
     tokens = Tokens(directory / "tokens.json")
@@ -191,7 +191,7 @@ def _fails(*_: object) -> None:
 def test_a_failure_tells_its_kind_and_nothing_of_the_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(what_became, "reduce", _fails)
+    monkeypatch.setattr(what_became, "preview_of", _fails)
     answer = asked(tmp_path)[0].post("/demo/what", json=PAGE)
     assert answer.status_code == 500
     told = "".join(capfd.readouterr()) + answer.text

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from collector.edge.endpoint import Endpoint
-from collector.enrich.geo import Places
+from collector.enrich.geo import GeoDatabase
 from collector.enrich.page import parse_page
 from collector.insight.why import (
     _MEANINGS,
@@ -54,7 +54,7 @@ class House:
         self.spool.start()
         rules = load(sets=(SITES,), environment={}).collector_rules()
         self.collector = Collector(
-            rules, self.spool, EphemeralKeys(), Places(None), Proxies(()), lambda: self.now, why=self.why
+            rules, self.spool, EphemeralKeys(), GeoDatabase(None), Proxies(()), lambda: self.now, why=self.why
         )
 
     async def post(self, sent: Any, *headers: tuple[bytes, bytes], agent: str = AGENT) -> int:

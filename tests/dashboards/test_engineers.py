@@ -10,7 +10,7 @@ import pytest
 from starlette.exceptions import StarletteDeprecationWarning
 from starlette.types import Scope
 
-from collector.enrich.geo import Places
+from collector.enrich.geo import GeoDatabase
 from dashboards.accounts.accounts import Accounts
 from dashboards.app import create_app
 from dashboards.stats.report import Reports
@@ -37,7 +37,7 @@ def page(reports: Reports, accounts: Accounts, compare: Any) -> TestClient:
 def engineer(reports: Reports, accounts: Accounts) -> Iterator[TestClient]:
     """Signed in, at a page that compares with the real presets."""
     settings = load(sets=('sites=[{key="shop", anonymization={referrer="path"}}]',), environment={})
-    with page(reports, accounts, comparer(lambda: settings, Places(None))) as browser:
+    with page(reports, accounts, comparer(lambda: settings, GeoDatabase(None))) as browser:
         browser.get(f"/sign-in/{accounts.create_sign_in_link_token()}")
         yield browser
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from collector.edge.endpoint import Endpoint
-from collector.enrich.geo import Places
+from collector.enrich.geo import GeoDatabase
 from collector.keys.files import KeyFile
 from collector.keys.keeper import KeyKeeper
 from collector.model import KeySource
@@ -50,7 +50,9 @@ class Collecting:
         self.keys = KeyFile(ram / "keys", clock)
         self.spools = disk / "spool"
         self.spool = Spool(self.spools / "worker-0", 0, SpoolSettings(seal_after_s=0.05), clock=clock)
-        self.collector = Collector(settings.collector_rules(), self.spool, self.keys, Places(None), Proxies(()), clock)
+        self.collector = Collector(
+            settings.collector_rules(), self.spool, self.keys, GeoDatabase(None), Proxies(()), clock
+        )
         self.endpoint = Endpoint(self.collector, Plausible())
 
     def start(self) -> Collecting:

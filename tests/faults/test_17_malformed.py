@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from collector.edge.endpoint import Endpoint
 from collector.edge.server_endpoint import ServerEndpoint
-from collector.enrich.geo import Places
+from collector.enrich.geo import GeoDatabase
 from collector.keys.key import EphemeralKeys
 from collector.outcome import Outcome, Reason
 from collector.privacy.address import Proxies
@@ -221,7 +221,12 @@ class Site:
         chosen = load(sets=(sites, "demo=false", "collector.rate_limit=0"), environment={})
         self.spool = Spool(directory, 0, SpoolSettings(seal_after_s=60, keep_free_bytes=0))
         self.collector = Collector(
-            chosen.collector_rules(), self.spool, EphemeralKeys(), Places(None), Proxies(("127.0.0.0/8",)), lambda: NOW
+            chosen.collector_rules(),
+            self.spool,
+            EphemeralKeys(),
+            GeoDatabase(None),
+            Proxies(("127.0.0.0/8",)),
+            lambda: NOW,
         )
         tokens = Tokens(directory.parent / "tokens.json")
         _, token = tokens.create("a.example", "fuzz")

@@ -44,9 +44,9 @@ def test_every_list_of_hosts_is_turned_into_what_browsers_send() -> None:
     assert site.domains == (IDN, "www.example.com")
     assert site.hosts == (f"*.{IDN}", "www.xn--bcher-kva.example", "::1")
     assert made.collector.referrer_spam == ("xn--spm-rla.example", "spam.test")
-    gate = made.collector_rules()["m"].gate
+    site_filter = made.collector_rules()["m"].site_filter
     for host in (IDN, f"a.{IDN}", "xn--bcher-kva.example", "::1"):
-        assert gate.admits(host)
+        assert site_filter.admits(host)
     # What was turned is not turned again: a child process reads it anew.
     assert settings(f'key="m", domains=["{IDN}"], hosts=["*.{IDN}"]').sites[0].hosts == (f"*.{IDN}",)
 
@@ -58,8 +58,12 @@ def test_spam_of_the_settings_is_known_in_every_spelling(source: str) -> None:
 
 
 def test_below_www_is_below_www_alone() -> None:
-    gate = settings('key="a", hosts=["*.www.example.com"]').collector_rules()["a"].gate
-    assert [gate.admits(host) for host in ("example.com", "a.www.example.com", "a.example.com")] == [True, True, False]
+    site_filter = settings('key="a", hosts=["*.www.example.com"]').collector_rules()["a"].site_filter
+    assert [site_filter.admits(host) for host in ("example.com", "a.www.example.com", "a.example.com")] == [
+        True,
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from msgspec import structs
 from pycanon import anonymity
 from pycanon.anonymity.utils.aux_anonymity import get_equiv_class
 
-from collector.enrich.geo import Places
+from collector.enrich.geo import GeoDatabase
 from collector.keys.key import EphemeralKeys
 from collector.model import Beacon, Client, Draft, Rules
 from collector.outcome import Reason
@@ -84,7 +84,7 @@ READER = reader_of(log_lines(10), Reading(rules()))
 
 def trial(lines: list[str], *texts: str, ks: tuple[int, ...] = (2, 5, 10)) -> Any:
     chosen = candidates(rules().anonymization, [], texts)
-    return run((READER.read(line) for line in lines), chosen, rules(), Places(), ks)
+    return run((READER.read(line) for line in lines), chosen, rules(), GeoDatabase(), ks)
 
 
 def bits_of(sizes: Iterable[int]) -> float:
@@ -101,7 +101,7 @@ def events_of(lines: list[str], preset: str) -> list[tuple[str, Event]]:
         read = READER.read(line)
         if not isinstance(read, Reason):
             beacon, client, moment = read
-            event = anonymize(Draft(beacon, client, mine, moment, local_day("UTC", moment), keys, Places()))
+            event = anonymize(Draft(beacon, client, mine, moment, local_day("UTC", moment), keys, GeoDatabase()))
             if isinstance(event, Event):
                 found.append((f"{client.address} {client.agent}", event))
     return found

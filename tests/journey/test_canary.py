@@ -15,7 +15,7 @@ from msgspec import structs
 from collector import steps
 from collector.edge.endpoint import Endpoint
 from collector.enrich import page
-from collector.enrich.geo import Places
+from collector.enrich.geo import GeoDatabase
 from collector.keys.key import EphemeralKeys
 from collector.privacy.address import Proxies
 from collector.service import Collector
@@ -70,7 +70,7 @@ BREAKS = {
     "secret property names are not known": (steps, "is_secret", lambda _: lambda name: False, "secret"),
     "paths are not scrubbed": (page, "scrub", lambda _: _same, "email"),
     "query parameters are not dropped": (steps, "parse_page", _keep_whole_query, "secret"),
-    "referrers are stored whole": (steps, "where_from", _keep_whole_referrer, "handle"),
+    "referrers are stored whole": (steps, "traffic_source_of", _keep_whole_referrer, "handle"),
     "the address is stored whole": (steps, "event_of", _leak_network, "address"),
     "the agent is stored": (steps, "event_of", _leak_agent, "agent"),
 }
@@ -97,7 +97,7 @@ async def _post(data: Path, marks: Marks) -> None:
     settings = load(sets=(f'data="{data}"', f'sites=[{{key="{SITE}"}}]'), environment={})
     spool = Spool(data / "spool", 0, SpoolSettings())
     spool.start()
-    collector = Collector(settings.collector_rules(), spool, EphemeralKeys(), Places(None), Proxies(()))
+    collector = Collector(settings.collector_rules(), spool, EphemeralKeys(), GeoDatabase(None), Proxies(()))
     accepted = 0
     for body in bodies(marks):
         sent = [(name.lower().encode(), value.encode()) for name, value in headers(marks, "").items()]

@@ -18,7 +18,7 @@ import pytest
 from msgspec import Struct
 
 from collector.enrich.device import device_of
-from collector.enrich.geo import Places
+from collector.enrich.geo import GeoDatabase
 from footfall.control.engine import Engine
 from footfall.importing.access_log import import_access_log
 from footfall.importing.intake import Summary
@@ -163,7 +163,7 @@ def imported(store: Store, tmp_path: Path, site: str, log: Path, goal: str) -> S
         ),
         environment={},
     )
-    return import_access_log(Engine(settings, store), site, [str(log)], Places(None), lambda *_: None)
+    return import_access_log(Engine(settings, store), site, [str(log)], GeoDatabase(None), lambda *_: None)
 
 
 def generated_log(chance: random.Random, days: int = 3, lines: int = 3000) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from collector.enrich.geo import Place
+from collector.enrich.geo import Geo
 from collector.model import Beacon, Client, Draft, Rules
 from collector.settings import PRESETS
 from collector.steps import anonymize
@@ -57,7 +57,7 @@ AGENTS: tuple[tuple[str, Stored], ...] = tuple(
         ),
     )
 )
-PLACES = (Place("DE", "DE-BE", "Berlin"), Place("FR", "FR-75", "Paris"), Place("AT", "AT-9", "Wien"), Place("", "", ""))
+PLACES = (Geo("DE", "DE-BE", "Berlin"), Geo("FR", "FR-75", "Paris"), Geo("AT", "AT-9", "Wien"), Geo("", "", ""))
 LANGUAGES = (("de-AT,de;q=0.9", "de"), ("fr", "fr"), ("ja,en", "ja"))
 WIDTHS = ((400, "XS"), (1920, "XL"), (0, ""))
 # What refers, and what campaign the page's address names.
@@ -119,7 +119,7 @@ class Keys:
 class Known:
     """Knows the place of every network of a person."""
 
-    def of(self, network: str, time_zone: str = "") -> Place:
+    def of(self, network: str, time_zone: str = "") -> Geo:
         return PLACES[int(network.split(".")[2]) % len(PLACES)]
 
 

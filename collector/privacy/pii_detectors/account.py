@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...text.re2 import linear
+from ...text.re2 import regex
 from .rule import Rule, everywhere, word_follows
 
 # ISO 13616: how many characters a country's numbers have.
@@ -41,7 +41,7 @@ def _iban(raw: bytes, start: int, stop: int) -> bytes:
 ACCOUNT_RULES = (
     Rule(
         everywhere,
-        linear(
+        regex(
             rb"(?i)(?:^|[^0-9a-z]|[^a-z]iban)((?:%s)[ _-]?[0-9]{2}(?:[ ._/:+-]{0,2}[0-9a-z]){11,30})"
             % "|".join(sorted(_IBAN_LENGTHS)).encode()
         ),

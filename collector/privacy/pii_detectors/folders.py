@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ...text.re2 import linear
+from ...text.re2 import regex
 from ..entropy import looks_random
 from .rule import Rule, everywhere
 from .token import changes, is_mixed
@@ -21,9 +21,9 @@ _SAYING = (
 )
 # The folder, and the one or two behind it.
 _BEHIND = rb"[^/?#&;=\s:][^/?#&;=\s]*"
-_FOLDER = linear(rb"(?i)(?:^|[/#=])[a-z_.-]{0,24}(?:%s)[a-z_.-]{0,24}/{1,2}(%s(?:/%s)?)" % (_SAYING, _BEHIND, _BEHIND))
+_FOLDER = regex(rb"(?i)(?:^|[/#=])[a-z_.-]{0,24}(?:%s)[a-z_.-]{0,24}/{1,2}(%s(?:/%s)?)" % (_SAYING, _BEHIND, _BEHIND))
 # Whether there can be such a folder; most texts have none.
-MAY_BE_CODE = linear(rb"(?i)(?:%s)[a-z_.-]{0,24}/{1,2}%s" % (_SAYING, _BEHIND[: _BEHIND.index(b"]") + 1]))
+MAY_BE_CODE = regex(rb"(?i)(?:%s)[a-z_.-]{0,24}/{1,2}%s" % (_SAYING, _BEHIND[: _BEHIND.index(b"]") + 1]))
 
 _ENDING = re.compile(r"\.(?:html?|php|aspx?|jsp|do)$")
 _BETWEEN = re.compile(r"[-_.~+,:|!()]+")

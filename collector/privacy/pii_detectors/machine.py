@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from ipaddress import IPv6Address
 
-from ...text.re2 import linear
+from ...text.re2 import regex
 from .rule import WORD, Rule, word_follows
 
 _OCTET = rb"(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
@@ -68,31 +68,31 @@ def _uuid(raw: bytes, start: int, stop: int) -> bytes:
 MACHINE_RULES = (
     Rule(
         lambda raw: raw.count(b":") > 1,
-        linear(
+        regex(
             rb"(?:^|[^.%s])([0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]*(?:[0-9]?\.[0-9]{1,3}){0,3})" % WORD,
         ),
         _colons,
     ),
     Rule(
         lambda raw: raw.count(b".") > 2,
-        linear(rb"(?:^|[^.%s])((?:%s\.){3}%s)\b" % (WORD, _OCTET, _OCTET)),
+        regex(rb"(?:^|[^.%s])((?:%s\.){3}%s)\b" % (WORD, _OCTET, _OCTET)),
         _ipv4,
     ),
     Rule(
         lambda raw: raw.count(b"-") + raw.count(b"_") > 3,
-        linear(rb"(?i)(?:^|[^0-9a-z])([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12})"),
+        regex(rb"(?i)(?:^|[^0-9a-z])([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12})"),
         _uuid,
     ),
     # As fingerprints and licences are written: "3cac-82f8-a783-63fb".
     Rule(
         lambda raw: raw.count(b"-") + raw.count(b"_") > 2,
-        linear(rb"(?i)(?:^|[^0-9a-z])([0-9a-f]{4}(?:(?:-[0-9a-f]{4}){3,}|(?:_[0-9a-f]{4}){3,}))"),
+        regex(rb"(?i)(?:^|[^0-9a-z])([0-9a-f]{4}(?:(?:-[0-9a-f]{4}){3,}|(?:_[0-9a-f]{4}){3,}))"),
         _in_fours,
     ),
     # As providers name the hosts of their customers.
     Rule(
         lambda raw: raw.count(b"-") + raw.count(b"_") > 2,
-        linear(
+        regex(
             rb"(?i)(?:^|[^a-z])(?:ip|ipv4|host|dsl|adsl|vdsl|dhcp|static|dynamic|dyn|pool|cpe|ec2|ppp|cable|client|addr)"
             rb"[-_.]?((?:%s[-_]){3}%s)" % (_OCTET, _OCTET)
         ),
@@ -101,7 +101,7 @@ MACHINE_RULES = (
     # Of a network card, or of eight bytes: pairs with dashes, fours with dots.
     Rule(
         lambda raw: raw.count(b".") > 1 or raw.count(b"-") + raw.count(b"_") + raw.count(b" ") > 4,
-        linear(
+        regex(
             rb"(?i)(?:^|[^0-9a-z._-]|[g-z][-_.]|[0-9a-z]{3}[-_.])"
             rb"((?:[0-9a-f]{2}[-_ .]){5}[0-9a-f]{2}(?:[-_ .][0-9a-f]{2}){0,2}"
             rb"|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}(?:\.[0-9a-f]{4})?)"

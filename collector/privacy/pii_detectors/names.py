@@ -11,7 +11,7 @@ import unicodedata
 from functools import lru_cache
 from typing import cast
 
-from ...text.re2 import Linear, linear
+from ...text.re2 import Pattern, regex
 from .rule import PLACEHOLDERS, Rule, words
 
 # As the last part of a name, or as all of it; compared in small letters, without accents and what stands between.
@@ -101,9 +101,9 @@ _PLACEHOLDERS = frozenset(f":{name}".encode() for name in PLACEHOLDERS)
 _OF_NAME = rb"[\w.\[\]\x80-\xff-]"
 # Not RE2's, which is slow where a group begins with anything. It is linear all the same: it begins at a word's first
 # letter only, and takes nothing back.
-_PAIR = cast(Linear, re.compile(rb"(?<!%s)(%s++=)(?=[^&#;\s])" % (_OF_NAME, _OF_NAME)))
+_PAIR = cast(Pattern, re.compile(rb"(?<!%s)(%s++=)(?=[^&#;\s])" % (_OF_NAME, _OF_NAME)))
 _VALUE = re.compile(rb"[^&#;\s]*+")
-_JSON_PAIR = linear(rb"\"(%s{1,64}\"\s?:\s?\")[^\"]" % _OF_NAME)
+_JSON_PAIR = regex(rb"\"(%s{1,64}\"\s?:\s?\")[^\"]" % _OF_NAME)
 _JSON_VALUE = re.compile(rb"[^\"]*+")
 # So many pairs no reader's text has.
 _MOST_PAIRS = 64

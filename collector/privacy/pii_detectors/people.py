@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ...text.re2 import linear
+from ...text.re2 import regex
 from .rule import WORD, Rule, always, words
 
 _VERSION_OR_SCALE = re.compile(rb"v?[0-9]{1,6}(?:\.[0-9]{1,6}){0,2}(?:-|$)|[0-9](?:\.[0-9])?x\.")
@@ -72,36 +72,34 @@ def _has_at(raw: bytes) -> bool:
 _TO_THE_QUERY = re.compile(rb"[^?#&\s]*+")
 
 PEOPLE_RULES = (
-    Rule(
-        _has_at, linear(rb"(?:\"[^\"]{1,64}\"|@?[.+'~!$*^`{|}%s-]+)@[%s-]+(?:\.[%s-]+)+" % (WORD, WORD, WORD)), _email
-    ),
+    Rule(_has_at, regex(rb"(?:\"[^\"]{1,64}\"|@?[.+'~!$*^`{|}%s-]+)@[%s-]+(?:\.[%s-]+)+" % (WORD, WORD, WORD)), _email),
     # "anna [at] example (dot) com"
     Rule(
         lambda raw: b"]" in raw or b")" in raw,
-        linear(
+        regex(
             rb"(?i)[.+%s-]+\s?[\[(]\s?at\s?[\])]\s?[%s-]+(?:(?:\.|\s?[\[(]\s?(?:dot|punkt|point|punto)\s?[\])]\s?)[%s-]+)+"
             % (WORD, WORD, WORD)
         ),
         always(b":email"),
     ),
-    Rule(_has_at, linear(rb"(?:^|[^.@+%s-])(@[%s](?:[.%s-]*[%s])?)" % (WORD, WORD, WORD, WORD)), _handle),
+    Rule(_has_at, regex(rb"(?:^|[^.@+%s-])(@[%s](?:[.%s-]*[%s])?)" % (WORD, WORD, WORD, WORD)), _handle),
 )
 MESSENGER_RULES = (
     Rule(
         lambda raw: b".me/" in raw or b".dog/" in raw or b".ME/" in raw,
-        linear(rb"(?i)(?:^|[^.%s-])(?:t\.me|telegram\.(?:me|dog))/([+@]?[%s])" % (WORD, WORD)),
+        regex(rb"(?i)(?:^|[^.%s-])(?:t\.me|telegram\.(?:me|dog))/([+@]?[%s])" % (WORD, WORD)),
         always(b":handle"),
         _TO_THE_QUERY,
     ),
     Rule(
         lambda raw: b".me/" in raw or b".ME/" in raw,
-        linear(rb"(?i)(?:^|[^.%s-])wa\.me/(\+?[%s])" % (WORD, WORD)),
+        regex(rb"(?i)(?:^|[^.%s-])wa\.me/(\+?[%s])" % (WORD, WORD)),
         always(b":phone"),
         _TO_THE_QUERY,
     ),
     Rule(
         lambda raw: b":" in raw and b"tg:" in raw.lower(),
-        linear(rb"(?i)(?:^|[^%s])(tg:/{0,2}[^\s:/])" % WORD),
+        regex(rb"(?i)(?:^|[^%s])(tg:/{0,2}[^\s:/])" % WORD),
         always(b":handle"),
         re.compile(rb"\S*+"),
     ),

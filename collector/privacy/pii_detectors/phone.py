@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from ...text.re2 import linear
+from ...text.re2 import regex
 from .rule import Rule, everywhere, word_follows, words
 
 _TELEPHONE = re.compile(
@@ -236,7 +236,7 @@ PHONE_RULES = (
     # Cards with what parts folders, times or words of a query.
     Rule(
         everywhere,
-        linear(
+        regex(
             rb"(?:^|[^0-9A-Za-z.,])((?:[0-9]{4}[/:+|,]){3}[0-9]{1,4}(?:[/:+|,][0-9]{3})?"
             rb"|[0-9]{4}[/:+|,][0-9]{6}[/:+|,][0-9]{4,5})"
         ),
@@ -244,7 +244,7 @@ PHONE_RULES = (
     ),
     Rule(
         everywhere,
-        linear(
+        regex(
             rb"%s((?:0[1-9][0-9]{1,4} ?|\(0[0-9]{1,4}\) ?[0-9]{0,4} ?"
             rb"|(?:\+ ?|00)[1-9][0-9]{0,2}[ -]?(?:\(0\) ?)?[1-9][0-9]{0,4} ?)/ ?[0-9](?:[ -]?[0-9]){4,8})\b" % _BEFORE
         ),
@@ -252,7 +252,7 @@ PHONE_RULES = (
     ),
     Rule(
         everywhere,
-        linear(rb"(?:\+ ?|\(\+? ?)?[0-9](?:[ ().\-]{0,3}[0-9]){7,29}"),
+        regex(rb"(?:\+ ?|\(\+? ?)?[0-9](?:[ ().\-]{0,3}[0-9]){7,29}"),
         _number,
         _EXTENSION,
         underscores=b"-",

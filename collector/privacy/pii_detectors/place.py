@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ...text.re2 import linear
+from ...text.re2 import regex
 from .rule import WORD, Rule, always, word_follows
 
 _DEGREES = rb"[-+]?(?:[NSEWnsew]\s?)?[0-9]{1,3}\.[0-9]{3,15}(?:\s?\xc2\xb0)?(?:\s?[NSEWnsew]\b)?"
@@ -28,17 +28,17 @@ def _coordinates(raw: bytes, start: int, stop: int) -> bytes:
 PLACE_RULES = (
     Rule(
         lambda raw: b"." in raw,
-        linear(rb"(?:^|[^.%s])(@?%s%s%s)" % (WORD, _DEGREES, _BETWEEN, _DEGREES)),
+        regex(rb"(?:^|[^.%s])(@?%s%s%s)" % (WORD, _DEGREES, _BETWEEN, _DEGREES)),
         _coordinates,
     ),
     Rule(
         lambda raw: raw.count(b",") > 1,
-        linear(rb"(?:^|[^.,%s])(%s\s?[;/|_& ]\s?%s)" % (WORD, _WITH_COMMA, _WITH_COMMA)),
+        regex(rb"(?:^|[^.,%s])(%s\s?[;/|_& ]\s?%s)" % (WORD, _WITH_COMMA, _WITH_COMMA)),
         _coordinates,
     ),
     Rule(
         lambda raw: b"\xc2\xb0" in raw and b"'" in raw,
-        linear(rb"(?:^|[^0-9])(%s\s?[,;/|]?\s?%s)" % (_MINUTES, _MINUTES)),
+        regex(rb"(?:^|[^0-9])(%s\s?[,;/|]?\s?%s)" % (_MINUTES, _MINUTES)),
         always(b":coordinates"),
     ),
 )

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from msgspec import Struct, structs
 
-from ...text.re2 import Linear
+from ...text.re2 import Pattern
 
 # What may stand in the place of a find; the last stands for a text that is not kept at all.
 PLACEHOLDERS = (
@@ -36,7 +36,7 @@ class Rule(Struct, frozen=True):
     between two, and have some inside."""
 
     applies: Callable[[bytes], object]
-    pattern: Linear
+    pattern: Pattern
     judge: Judge
     rest: re.Pattern[bytes] | None = None
     most: int = MOST

@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import re
 
-from ...text.re2 import linear
+from ...text.re2 import regex
 from ..entropy import looks_random
 from .rule import WORD, Rule, always, everywhere, words
 
@@ -144,12 +144,12 @@ def _endless(raw: bytes, start: int, stop: int) -> bytes:
 
 
 TOKEN_RULES = (
-    Rule(lambda raw: len(raw) >= LONGEST_WORD, linear(b"[A-Za-z]{%d,}" % LONGEST_WORD), _endless),
-    Rule(lambda raw: b"eyJ" in raw, linear(rb"(?:^|[^%s-])(eyJ[\w-]{5,}(?:\.[\w-]*){1,4})" % WORD), always(b":jwt")),
+    Rule(lambda raw: len(raw) >= LONGEST_WORD, regex(b"[A-Za-z]{%d,}" % LONGEST_WORD), _endless),
+    Rule(lambda raw: b"eyJ" in raw, regex(rb"(?:^|[^%s-])(eyJ[\w-]{5,}(?:\.[\w-]*){1,4})" % WORD), always(b":jwt")),
     # Keys whose issuers give them a shape of their own; there are capitals in all of them.
     Rule(
         lambda raw: raw.lower() != raw,
-        linear(
+        regex(
             rb"(?:^|[^0-9A-Za-z])((?:AKIA|ASIA|AROA|AIDA)[0-9A-Z]{12,}|AIza[\w-]{30,}|ya29\.[\w-]{20,}|SG\.[\w-]{16,}\.[\w-]{16,}|"
             rb"xox[abeoprs]-[\w-]{10,}|xapp-[\w-]{10,}|glpat-[\w-]{16,}|sk-[\w-]{20,}|github_pat_\w{20,}|pypi-[\w-]{20,}|"
             rb"EAA[0-9A-Za-z]{20,}|[0-9]{8,10}:AA[\w-]{30,})"
@@ -158,12 +158,12 @@ TOKEN_RULES = (
     ),
     Rule(
         lambda raw: b"_" in raw or b"-" in raw,
-        linear(
+        regex(
             rb"(?:^|[^0-9A-Za-z_-])((?:[A-Za-z][A-Za-z0-9]{0,11}_){1,3}[A-Za-z]*(?:[0-9]|[a-z][A-Z])[0-9A-Za-z]*"
             rb"|(?:acct|cus|cust|inv|ord|org|pay|req|ses|sess|sub|tok|txn|user|usr)-[A-Za-z]*[0-9][0-9A-Za-z]*)",
         ),
         _prefixed,
         most=64,
     ),
-    Rule(everywhere, linear(rb"(?:%s)={0,2}" % _RESTLESS), _run),
+    Rule(everywhere, regex(rb"(?:%s)={0,2}" % _RESTLESS), _run),
 )

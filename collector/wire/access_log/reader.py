@@ -55,15 +55,15 @@ class Reading(Struct, frozen=True):
     @property
     def host(self) -> str:
         """The host of pages whose line names none."""
-        site, gate = self.rules.site, self.rules.gate
-        names = [*site.domains, site.key, *gate.hosts]
-        return next((name for name in names if gate.admits(host_of(name))), names[0])
+        site, site_filter = self.rules.site, self.rules.site_filter
+        names = [*site.domains, site.key, *site_filter.hosts]
+        return next((name for name in names if site_filter.admits(host_of(name))), names[0])
 
     def is_own(self, host: str) -> bool:
         """Whether a host is the site's."""
-        gate = self.rules.gate
-        if gate.knows_hosts:
-            return gate.admits(host)
+        site_filter = self.rules.site_filter
+        if site_filter.knows_hosts:
+            return site_filter.admits(host)
         own = self.own_hosts
         return host in own or any(host.endswith(f".{name}") for name in own)
 
@@ -194,7 +194,7 @@ def reader_of(sample: Sequence[str], reading: Reading) -> LineReader:
 def _admission(format_: Format, sample: Sequence[str], reading: Reading) -> Callable[[str], bool]:
     """Which hosts' lines count: the site's own. A site that no settings describe may be called otherwise than its host;
     then the log's only host is its."""
-    if reading.rules.gate.knows_hosts or (reading.declared and reading.own_hosts):
+    if reading.rules.site_filter.knows_hosts or (reading.declared and reading.own_hosts):
         return reading.is_own
     hosts, clients, seen = Counter[str](), defaultdict[str, set[str]](set), 0
     for entry in filter(None, map(format_.entry, sample)):
