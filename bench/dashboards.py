@@ -19,7 +19,8 @@ from dashboards.stats.report import Reports
 from pipeline.months import sum_months
 from schema.dimensions import OTHER
 from schema.event import PAGEVIEW
-from schema.families import KEY
+from schema.families import FAMILIES, KEY
+from schema.measures import OF_CELLS
 from schema.migrate import migrate
 from schema.months import TABLES
 from schema.site import Goal, Site
@@ -36,7 +37,7 @@ SITE = Site("example.com", goals=(Goal("Signup", event="signup"), Goal("Purchase
 TODAY = dt.datetime.now(dt.UTC).date()
 P95_MS = 50
 _DAY = dt.timedelta(days=1)
-_FAMILIES = ("cells", "conversions", "vitals")
+_OF_GOALS = FAMILIES["conversions"]
 # Of a hundred values of a day so many belong to each dimension. Two years see four times the values of a day.
 _SHARES = dict(
     **dict.fromkeys(("entry_page", "exit_page"), 16),
@@ -110,7 +111,7 @@ def _timed(reports: Reports, period: Period, plan: Plan, name: str) -> Figure:
 
 
 def _disk(store: Store, plan: Plan) -> list[Figure]:
-    tables = [f"released_{family}" for family in _FAMILIES]
+    tables = [f"released_{family}" for family in FAMILIES]
     merge(store, [*tables, *TABLES])
     figures = []
     for name, of in (
@@ -157,7 +158,7 @@ def _insert(store: Store, plan: Plan, state: str, first: dt.date, days: int) -> 
     of_buckets = "bucket" if state == "released" else "buckets, counts"
     for family, own, select in (
         ("cells", ", ".join(_MEASURES), _cells(plan)),
-        ("conversions", "goal, currency, converters, conversions, amount, payers", _CONVERSIONS),
+        ("conversions", ", ".join((*_OF_GOALS.key_names, *_OF_GOALS.measure_names)), _CONVERSIONS),
         ("vitals", f"metric, {of_buckets}, samples, good, poor, people", vitals),
     ):
         columns = f"{', '.join(KEY)}, {own}"
@@ -182,8 +183,7 @@ _MEASURES = {
     "entries": "visits AS entries",
     "exits": "visits",
     "bounces": "intDiv(visits, 2)",
-    "visit_seconds": "visits * 95",
-    "engaged_ms": "visits * 41000",
+    **{one.name: f"visits * {'95' if one.unit == 's' else '41000'}" for one in OF_CELLS if one.unit},
 }
 
 

@@ -1,0 +1,141 @@
+"""What the how-tos say is done to a copy of the tree, and what they promise is asked of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = ("schema", "dashboards", "docs")
+# Asked in a process of its own: the copy's registries are others than those of this one.
+_STORE = """
+import datetime as dt, sys
+from dashboards.stats.period import Period
+from dashboards.stats.query import Query
+from dashboards.stats.report import Reports
+from dashboards.web import cards
+from dashboards.web.api import as_csv
+from schema.families import FAMILIES, KEY, TABLES, migration
+from schema.migrate import migrate
+from schema.site import Site
+from schema.store import Store
+
+DAY = dt.date(2031, 6, 17)
+NOW = dt.datetime(2031, 6, 18, 12, tzinfo=dt.UTC)
+SITE = Site("a.example")
+store = Store(f"chdb://{sys.argv[1]}")
+migrate(store)
+for table in TABLES:
+    columns = store.rows(
+        "SELECT name, type, default_expression FROM system.columns WHERE table = {table:String} ORDER BY position",
+        {"table": table},
+    )
+    assert not migration(table, columns), (table, migration(table, columns))
+
+def cell(dimension, value, **measures):
+    row = dict(zip(KEY, (SITE.key, "day", DAY, 1939420800, dimension, value, "", ""), strict=True)) | measures
+    store.insert("open_cells", list(row), [[one] for one in row.values()])
+
+reports = Reports(store, [SITE], clock=NOW.timestamp)
+def ask(by, *filters):
+    return reports.stats(Query.of(SITE.key, DAY, DAY, by, filters))
+def overview():
+    return reports.overview(SITE, Period(DAY, DAY, ""))
+"""
+
+
+def copy_with(page: str, to: Path) -> list[str]:
+    """A copy of the tree, changed as the page says; which files that changes."""
+    for room in ROOMS:
+        shutil.copytree(ROOT / room, to / room, ignore=shutil.ignore_patterns("__pycache__"))
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    changes = re.findall(r"```diff\n(.*?)```", text, re.DOTALL)
+    assert changes, f"{page} changes nothing"
+    apply = ["git", "apply", "--recount", "-"]
+    for change in changes:
+        done = subprocess.run(apply, cwd=to, input=change, text=True, capture_output=True, check=False)
+        assert done.returncode == 0, f"{page} says what cannot be done any more:\n{done.stderr}{change}"
+    for command in re.findall(r"^python -m (schema\.\S+ .+)$", text, re.MULTILINE):
+        run(to, "-m", *command.split())
+    return sorted(set(re.findall(r"^\+\+\+ b/(.+)$", "".join(changes), re.MULTILINE)))
+
+
+def run(tree: Path, *arguments: str) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=tree,
+        env=environment,
+        text=True,
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def holds(tree: Path, questions: str) -> None:
+    run(tree, "-c", _STORE + questions, str(tree / "data"))
+
+
+@pytest.mark.clickhouse
+def test_a_dimension_over_a_stored_column_is_one_entry(tmp_path: Path) -> None:
+    assert copy_with("howto-dimension.md", tmp_path) == ["schema/dimensions.py"]
+    assert "| `city` | City | visit |" in (tmp_path / "docs" / "metrics.md").read_text()
+    holds(
+        tmp_path,
+        """
+cell("", "", visitors=30, visits=30)
+cell("city", "Bern", visitors=20, visits=25, pageviews=60, entries=25)
+cell("city", "Basel", visitors=9, visits=9)
+assert [(row["value"], row["visitors"], row["views_per_visit"]) for row in ask("city")["rows"]] == [
+    ("Bern", 20, 2.4), ("Basel", 9, 0.0)]
+assert ask("day", "city~ba")["totals"]["visitors"] == 9
+places = next(card for card in cards.cards(overview()) if card.title == "Places")
+cities = next(tab for tab in places.tabs if tab.title == "Cities")
+assert [(line.name, line.numbers) for line in cities.lines] == [("Bern", ("20", "67%")), ("Basel", ("9", "30%"))]
+""",
+    )
+
+
+@pytest.mark.clickhouse
+def test_a_measure_is_an_entry_and_its_migration(tmp_path: Path) -> None:
+    first, second = copy_with("howto-measure.md", tmp_path)
+    assert first.endswith(".sql")
+    assert second == "schema/measures.py"
+    holds(
+        tmp_path,
+        """
+cell("", "", visitors=30, custom_events=70)
+cell("page", "/", visitors=20, custom_events=50)
+answer = ask("page")
+assert answer["totals"]["custom_events"] == 70
+assert answer["rows"][0]["custom_events"] == 50
+assert "custom_events" in as_csv(answer["rows"]).splitlines()[0]
+assert overview().totals.custom_events == 70
+assert "custom_events" in FAMILIES["cells"].columns
+""",
+    )
+
+
+@pytest.mark.clickhouse
+def test_a_panel_is_what_an_entry_says_of_its_card(tmp_path: Path) -> None:
+    assert copy_with("howto-panel.md", tmp_path) == ["schema/dimensions.py"]
+    holds(
+        tmp_path,
+        """
+cell("", "", visitors=30)
+cell("language", "de", visitors=20, entries=10, visit_seconds=600)
+found = {card.title: card for card in cards.cards(overview())}
+(languages,) = found["Localization"].tabs
+assert languages.columns == ("Visitors", "Bounce", "Duration")
+assert languages.lines[0].numbers == ("20", "0%", "1m 00s")
+assert "Places" not in found
+""",
+    )
