@@ -11,6 +11,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from .event import PAGEVIEW
+
 # visit: a visit has one value, that of its first event. page, hostname, event: a visit may touch several values and is
 # counted once in each. site: no dimension, but the whole.
 Scope = Literal["site", "visit", "page", "hostname", "event"]
@@ -28,7 +30,7 @@ class Dimension(Struct, frozen=True):
     column: of a raw row, where its values come from; the dimension's own name unless told. parent: the dimension that
     each of its values belongs to one value of. format: how a page words a value. empty: what it calls the empty value;
     empty_because: why there may be no other. card: which card of the overview shows it, tab: as which of its tables;
-    table: that table's numbers, metrics or SHARE.
+    table: that table's numbers, metrics or SHARE; without: a value that is of no interest there.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Dimension(Struct, frozen=True):
     format: Format = "text"
     empty: str = "(not set)"
     empty_because: str = ""
+    without: str | None = None
     card: str = ""
     tab: str = ""
     table: tuple[str, ...] = ("visitors", SHARE)
@@ -154,14 +157,38 @@ _DIMENSIONS = (
         "utm_campaign",
         "UTM campaign",
         "Campaign parameter utm_campaign.",
+        without="",
         card="Campaigns",
         tab="Campaign",
         table=_OF_ORIGIN,
     ),
-    Dimension("utm_source", "UTM source", "Campaign parameter utm_source.", card="Campaigns", tab="Source"),
-    Dimension("utm_medium", "UTM medium", "Campaign parameter utm_medium.", card="Campaigns", tab="Medium"),
-    Dimension("utm_term", "UTM term", "Campaign parameter utm_term.", card="Campaigns", tab="Term"),
-    Dimension("utm_content", "UTM content", "Campaign parameter utm_content.", card="Campaigns", tab="Content"),
+    Dimension(
+        "utm_source",
+        "UTM source",
+        "Campaign parameter utm_source.",
+        without="",
+        card="Campaigns",
+        tab="Source",
+    ),
+    Dimension(
+        "utm_medium",
+        "UTM medium",
+        "Campaign parameter utm_medium.",
+        without="",
+        card="Campaigns",
+        tab="Medium",
+    ),
+    Dimension(
+        "utm_term",
+        "UTM term",
+        "Campaign parameter utm_term.",
+        without="",
+        card="Campaigns",
+        tab="Term",
+    ),
+    Dimension(
+        "utm_content", "UTM content", "Campaign parameter utm_content.", without="", card="Campaigns", tab="Content"
+    ),
     Dimension(
         "device",
         "Device",
@@ -186,6 +213,7 @@ _DIMENSIONS = (
         "Name of the event; pageviews are `pageview`.",
         scope="event",
         column="name",
+        without=PAGEVIEW,
         card="Goals",
         tab="Events",
         table=("visitors", "events"),

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from collector.outcome import Reason
 from collector.settings import PRESETS
+from dashboards.stats.refused import Code
 from dashboards.web.api import Api
 from footfall.cli import main
 from footfall.settings import DEMO_SITE, Settings, describe, load
@@ -142,6 +143,12 @@ def test_the_tables_of_numbers_are_those_of_the_registries() -> None:
     page = text_of("docs/metrics.md")
     assert all(heading in page for heading in tables())
     assert page == with_tables(page), "run python -m schema.reference docs/metrics.md"
+
+
+def test_the_codes_of_errors_are_listed() -> None:
+    text = text_of("docs/api.md")
+    table = text[text.index("## Codes") : text.index("## Comparison")]
+    assert set(re.findall(r"`([a-z_]+)`", table)) == set(Code)
 
 
 @pytest.mark.parametrize("route", Api(None, None, 1).routes(), ids=lambda route: route.path)  # type: ignore[arg-type]

@@ -15,9 +15,9 @@ from msgspec import Struct, field
 from schema.measures import Measures
 from schema.metrics import METRICS
 
-from .cells import summed
 from .figures import Figures, figures_of
 from .period import Period
+from .table import summed
 
 # Days of fewer than k visitors count as none. They may be so much of what is compared, at most.
 _MOST_HIDDEN = 0.02

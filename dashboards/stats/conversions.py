@@ -1,6 +1,7 @@
 """Goals reached and money earned.
 
-In: a condition over the conversions rollup. Out: one `Goal` for each goal, the most reached first.
+In: rows of day, goal, currency, converters, conversions, amount, payers. Out: one `Goal` for each goal, the most
+reached first.
 Promises: money is never added over currencies; a sum that may not be the whole says so, and of how many it is, out of
 numbers alone that are published anyway.
 """
@@ -16,13 +17,9 @@ from msgspec import Struct, field, to_builtins
 from msgspec.structs import replace
 
 from schema.currency import DECIMALS
-from schema.store import Row, Store
+from schema.store import Row
 
 from .figures import Certainty
-from .source import Span, open_rows, rows_of
-
-# Open days of more rows are added up by the store.
-_MOST_OPEN = 1_000
 
 
 class Revenue(Struct, frozen=True):
@@ -64,27 +61,6 @@ class Goal(Struct, frozen=True):
             "not_shown_days": self.not_shown_days,
             "of_days": self.of_days,
         }
-
-
-def goal_rows(store: Store, span: Span, condition: str, parameters: dict[str, Any] | None = None) -> list[Row]:
-    """What each goal and currency is on each day: rows of day, goal, currency, converters, conversions, amount,
-    payers."""
-    columns = "day, goal, currency, converters, conversions, amount, payers"
-    source = rows_of("conversions", columns, condition, span)
-    sql = (
-        "SELECT day, goal, currency, sum(converters), sum(conversions), sum(amount), sum(payers) "
-        f"FROM {source} GROUP BY day, goal, currency"
-    )
-    return store.rows(sql, span.parameters | (parameters or {}), **store.brief) if source else []
-
-
-def open_goal_rows(store: Store, span: Span) -> list[Row]:
-    """Such rows of the whole site on the open days of the span."""
-    columns = "goal, currency, converters, conversions, amount, payers"
-    rows = open_rows(store, "conversions", columns, span, _MOST_OPEN, "dimension = ''")
-    if rows is None:
-        return goal_rows(store, span.open(), "dimension = ''")
-    return [(row[0], *row[2:]) for row in rows if row[1] == "day"]
 
 
 class _Day(Struct):

@@ -5,27 +5,29 @@ In: `Measures`. Out: `Figures`, and a `Cell` of a table. Promises: no metric is 
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, defstruct
 
 from schema.dimensions import OTHER
 from schema.measures import Measures
 from schema.metrics import METRICS
 
+if TYPE_CHECKING:
 
-class Figures(Struct, frozen=True, gc=False):
-    """None where a metric is undefined."""
+    class Figures(Struct, frozen=True):
+        """By its name each metric of the registry; None where it is undefined."""
 
-    visitors: int = 0
-    visits: int = 0
-    pageviews: int = 0
-    events: int = 0
-    views_per_visit: float | None = None
-    bounce_rate: float | None = None
-    visit_duration: float | None = None
-    time_on_page: float | None = None
-    exit_rate: float | None = None
+        def __getattr__(self, name: str) -> Any: ...
+
+else:
+    Figures = defstruct(
+        "Figures",
+        [(name, int, 0) if metric.is_count else (name, float | None, None) for name, metric in METRICS.items()],
+        frozen=True,
+        gc=False,
+    )
 
 
 # What a number of several days is: all of it, or what is shown of it.
@@ -40,6 +42,17 @@ class Cell(Figures, frozen=True, gc=False):
     certainty: Certainty = "exact"
     not_shown_days: int = 0
     of_days: int = 0
+
+    def row(self, metrics: Sequence[str], sure: bool) -> dict[str, Any]:
+        """As a row of `footfall stats`: these metrics, and how sure they are."""
+        told = {"value": self.value, **{name: getattr(self, name) for name in metrics}}
+        if sure:
+            told |= {
+                "certainty": self.certainty,
+                "not_shown_days": self.not_shown_days,
+                "of_days": self.of_days,
+            }
+        return told
 
 
 class Coverage(Struct, frozen=True):
@@ -66,8 +79,10 @@ def figures_of(sums: Measures) -> Figures:
     return Figures(**_metrics(sums))
 
 
-def cell_of(value: str, sums: Measures, shown: int, coverage: Coverage) -> Cell:
-    """shown: on how many days it is."""
+def cell_of(value: str, sums: Measures, shown: int = 0, coverage: Coverage | None = None) -> Cell:
+    """shown: on how many days it is; coverage: of its dimension, if it has one."""
+    if coverage is None:
+        return Cell(value=value, **_metrics(sums))
     missing = coverage.not_shown(value, shown)
     return Cell(
         value=value,

@@ -10,32 +10,30 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Executor
+from concurrent.futures import Executor as Pool
 from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from schema.dimensions import DIMENSIONS, OTHER
-from schema.event import PAGEVIEW
+from schema.dimensions import DIMENSIONS
+from schema.families import FAMILIES
 from schema.measures import Measures
 from schema.site import Site
 from schema.store import Row, Store
 
-from .cells import Cells, cells_of, summed, whole_site
 from .comparison import Comparison, Hour, Known, compare_days, compare_hours, nothing_compared
-from .conversions import Goal, goal_rows, goals_in, open_goal_rows, rated
-from .figures import Cell, Coverage, Figures, cell_of, figures_of
-from .months import WORTH_ROWS, Month
+from .conversions import Goal
+from .execute import Executor
+from .figures import Cell, Figures, figures_of
 from .period import Period
+from .plan import plan
+from .query import MAX_ROWS, Query
 from .released import Released
-from .remembered import Remembered
-from .source import Span
-from .vitals import VitalCell, histograms_of, most_seen, open_histograms, vitals_of
+from .table import cells_in, coverage_of, summed, table_of, times_of
+from .vitals import VitalCell, vital_cells
 
-# What a histogram, or what is told of one, counts for among what is remembered: about so many values.
-_VALUES = 10
 _DAY = dt.timedelta(days=1)
 _HOUR = dt.timedelta(hours=1)
 
@@ -87,8 +85,8 @@ class Overview(Struct, frozen=True):
 
 def read(
     store: Store,
-    remembered: Remembered,
-    pool: Executor,
+    executor: Executor,
+    pool: Pool,
     site: Site,
     period: Period,
     now: dt.datetime,
@@ -105,16 +103,11 @@ def read(
     full, compared = period.full_days(today), period.previous(today)
     hourly = period.days == 1
     zone = ZoneInfo(site.timezone)
-    whole = _whole_months(released, period)
-    days, made = _days_in(whole), tuple(month.made for month in whole)
-    span = released.span.part(period.first, period.last).less(days, made)
-    vitals = pool.submit(_vitals, store, remembered, span, released.mark, rows)
-    goals = pool.submit(_goals, store, remembered, released, period)
-    # Of the days before the period nothing but the whole site is shown, and that is known of all months.
-    before = frozenset(day for day in _days_in(released.months) if day < period.first)
-    span = released.span.less(released.span.released & (days | before), made)
-    cells = cells_of(store, remembered, span, released.mark, period.first, rows, hourly)
-    by_day, by_hour, folded = whole_site(released, cells.get("", {}))
+    queries = _queries(site, period, rows)
+    answer = executor.answer(plan([*queries.values()], released))
+    times = times_of(answer, released.span.first, period.last)
+    by_day, by_hour = times.days, times.hours
+    folded = {day: sums.visitors for day, sums in times.folded.items()}
     totals = _added(by_day, period)
     since = min([*filter(None, [released.since]), *by_day], default=None)
     known = Known(by_day, released.small, released.odd, since, released.k)
@@ -159,7 +152,10 @@ def read(
     states = [state(day) for day in _days_of(period)]
     data_days = states.count("measured")
     small = len(released.suppressed)
-    reached = goals_in(goals.result(), released.k, data_days + small)
+    tables = {
+        name: cells_in(answer.cells, queries[name], coverage_of(answer, name, data_days + small), dimension.without)
+        for name, dimension in DIMENSIONS.items()
+    }
     return Overview(
         site=site.key,
         period=period,
@@ -169,9 +165,9 @@ def read(
         totals=totals or Figures(),
         series=series(period),
         previous_series=series(compared),
-        tables=_tables(cells, rows, data_days + small, released.k),
-        goals=tuple(rated(reached, totals.visitors if totals else 0)),
-        vitals=tuple(vitals.result()),
+        tables=tables,
+        goals=tuple(row for row in table_of(queries["goal"], answer).rows if isinstance(row, Goal)),
+        vitals=tuple(vital_cells(answer.vitals)),
         count_only=_closed_alone(count_only.result(), released, today) // step * step,
         folded_hours=folded.get(period.first, 0) if hourly else 0,
         hidden_days=states.count("hidden") + states.count("open"),
@@ -186,44 +182,16 @@ def read(
     )
 
 
-def _whole_months(released: Released, period: Period) -> list[Month]:
-    """Those within the period whose sums are read in place of their days."""
-    days = released.span.part(period.first, period.last).released
-    months = [month for month in released.months if month.days <= days]
-    return months if sum(month.rows for month in months) >= WORTH_ROWS else []
-
-
-def _goals(store: Store, remembered: Remembered, released: Released, period: Period) -> list[Row]:
-    """What `goal_rows` tells of the whole site. Days of months are known already, also of one that is not whole."""
-    span = released.span.part(period.first, period.last)
-
-    def closed() -> list[Row]:
-        rows = [row for month in released.months for row in month.goals if period.first <= row[0] <= period.last]
-        others = span.less(span.released & _days_in(released.months)).closed()
-        return [*rows, *goal_rows(store, others, "dimension = ''")]
-
-    rows = remembered.get(("goals", span.closed(), released.mark), closed, len)
-    return [*rows, *open_goal_rows(store, span)] if span.has_open else rows
-
-
-def _vitals(store: Store, remembered: Remembered, span: Span, mark: int, rows: int) -> list[VitalCell]:
-    """The most seen values of each dimension. mark: which releases those of the span are."""
-    most = -(-remembered.most_of_one // _VALUES)
-    return remembered.joined(
-        "vitals",
-        span,
-        (mark,),
-        rows,
-        read=lambda: vitals_of(store, span, "true", {"rows": rows}, merged=False),
-        closed=lambda closed: histograms_of(store, closed, most),
-        opened=lambda: open_histograms(store, span),
-        join=lambda known, new: most_seen(known, new, rows),
-        values=lambda found: len(found) * _VALUES,
-    )
-
-
-def _days_in(months: Iterable[Month]) -> frozenset[dt.date]:
-    return frozenset(day for month in months for day in month.days)
+def _queries(site: Site, period: Period, rows: int) -> dict[str, Query]:
+    """What a page asks, by name. rows: at most that many in each table."""
+    splits: dict[str, tuple[str, ...]] = {"hour" if period.days == 1 else "day": (), "goal": ("goal",)}
+    splits |= {name: (name,) for name in DIMENSIONS}
+    splits |= {f"vital {name}": ("vital", name) if name else ("vital",) for name in FAMILIES["vitals"].dimensions}
+    limits = {"goal": MAX_ROWS}
+    return {
+        name: Query(site.key, period.first, period.last, by or (name,), limit=limits.get(name, rows))
+        for name, by in splits.items()
+    }
 
 
 def _added(by_day: Mapping[dt.date, Measures], period: Period) -> Figures | None:
@@ -234,31 +202,14 @@ def _added(by_day: Mapping[dt.date, Measures], period: Period) -> Figures | None
     return figures_of(summed(found))
 
 
-def version(store: Store, remembered: Remembered, released: Released, period: Period) -> str:
+def version(executor: Executor, site: Site, released: Released, period: Period) -> str:
     """Changes if and only if the totals of the period do: what a page asks to learn whether it is still right."""
-    span = released.span.less(released.span.released & _days_in(released.months))
-    cells = cells_of(store, remembered, span, released.mark, period.first)
-    return _version_of(_added(whole_site(released, cells.get("", {}))[0], period))
+    answer = executor.answer(plan([Query(site.key, period.first, period.last)], released))
+    return _version_of(_added(times_of(answer, period.first, period.last).days, period))
 
 
 def _version_of(totals: Figures | None) -> str:
     return hashlib.blake2b(repr(totals).encode(), digest_size=8).hexdigest()
-
-
-def _tables(cells: Cells, rows: int, days: int, k: int) -> dict[str, tuple[Cell, ...]]:
-    """The table of every dimension. Pageviews are no custom event, and of campaigns only what has one is of interest;
-    everything folded comes last, beside the rows. days: how many have data, also too little to show."""
-    tables = {}
-    for name in DIMENSIONS:
-        unwanted = PAGEVIEW if name == "event" else "" if name.startswith("utm_") else None
-        found = cells.get(name, {})
-        # A value that is there on every day tells that something of the dimension is.
-        most = max([sums.days for sums in found.values()], default=0)
-        coverage = Coverage(days, days - most, OTHER in found) if k > 1 else Coverage(days, 0, False)
-        named = [value for value in found if value not in (unwanted, OTHER)][:rows]
-        shown = [*named, OTHER] if OTHER in found else named
-        tables[name] = tuple(cell_of(value, found[value], found[value].days, coverage) for value in shown)
-    return tables
 
 
 def _count_only(store: Store, site: str, period: Period) -> list[Row]:

@@ -1,6 +1,6 @@
 """The language of questions: one site, some days, one way to split, filters on one dimension.
 
-In: text from a query string or a command line. Out: a frozen `Query`, and its condition as SQL with bound parameters.
+In: text from a query string or a command line. Out: a frozen `Query`, and its filters as SQL with bound parameters.
 Promises: identifiers come from the registries only; what the rollups cannot answer is refused with a way out.
 """
 
@@ -19,6 +19,7 @@ from schema.host import ascii_host
 from schema.metrics import METRICS
 
 from .period import Period
+from .refused import BadQuery, Code
 
 MAX_ROWS = 10_000
 MAX_DAYS_BY_HOUR = 366
@@ -30,10 +31,6 @@ ALTERNATIVES = "|"
 
 Operator = Literal["==", "!=", "~", "!~"]
 _FILTER = re.compile(r"(?P<name>[a-z_]+)(?P<operator>==|!=|!~|~)(?P<value>.*)", re.DOTALL)
-
-
-class BadQuery(ValueError):
-    """A question that cannot be answered; the text says why and what to ask instead."""
 
 
 class Filter(Struct, frozen=True):
@@ -50,13 +47,18 @@ class Filter(Struct, frozen=True):
         if match is None:
             raise BadQuery(
                 f"filter {text!r} cannot be read: write dimension, operator and value, such as page==/pricing, "
-                "page!=/x, page~blog, page!~blog or country==DE|AT"
+                "page!=/x, page~blog, page!~blog or country==DE|AT",
+                Code.BAD_FILTER,
             )
         name, operator, value = match["name"], match["operator"], match["value"]
         if name not in DIMENSIONS and name not in ("goal", "vital"):
-            raise BadQuery(f"filter {text!r}: there is no dimension {name!r}; there are {', '.join(DIMENSIONS)}")
+            known = ", ".join(DIMENSIONS)
+            raise BadQuery(
+                f"filter {text!r}: there is no dimension {name!r}; there are {known}", Code.UNKNOWN_DIMENSION
+            )
         if len(value) > MAX_VALUE:
-            raise BadQuery(f"filter on {name}: its value has {len(value)} characters, at most {MAX_VALUE} are allowed")
+            allowed = f"at most {MAX_VALUE} are allowed"
+            raise BadQuery(f"filter on {name}: its value has {len(value)} characters, {allowed}", Code.TOO_MUCH)
         # Of a host a part is looked for in any case, and may end in a dot. A referrer may come with its path.
         is_host = name in DIMENSIONS and DIMENSIONS[name].format == "host"
         if is_host and (operator in ("==", "!=") or not value.isascii()):
@@ -83,13 +85,14 @@ def _as_stored(text: str) -> str:
 
 
 class Query(Struct, frozen=True):
-    """One question. by: "" for totals only, a dimension, or one of SPLITS. metrics: () for every one that fits.
-    limit: at most that many rows, the largest first; days and hours come whole and in order."""
+    """One question. dimensions: () for totals only; one that the rows are of, or one of SPLITS; or ("vital",
+    dimension): web vitals of each of its values. metrics: () for every one that fits. limit: at most that many rows,
+    the largest first; days and hours come whole and in order."""
 
     site: str
     first: dt.date
     last: dt.date
-    by: str = ""
+    dimensions: tuple[str, ...] = ()
     filters: tuple[Filter, ...] = ()
     limit: int = 100
     metrics: tuple[str, ...] = ()
@@ -98,16 +101,20 @@ class Query(Struct, frozen=True):
         try:
             Period(self.first, self.last, "")
         except ValueError as error:
-            raise BadQuery(str(error)) from None
+            raise BadQuery(str(error), Code.BAD_PERIOD) from None
         if self.by and self.by not in DIMENSIONS and self.by not in SPLITS:
-            raise BadQuery(f"by={self.by!r} is not known: allowed are {', '.join((*DIMENSIONS, *SPLITS))}")
+            known = ", ".join((*DIMENSIONS, *SPLITS))
+            raise BadQuery(f"by={self.by!r} is not known: allowed are {known}", Code.UNKNOWN_DIMENSION)
+        if len(self.dimensions) > 1 and (len(self.dimensions) > 2 or self.by != "vital"):
+            raise BadQuery(f"{' and '.join(self.dimensions)} are not crossed: ask for one of them", Code.NOT_CROSSED)
         if not 1 <= self.limit <= MAX_ROWS:
-            raise BadQuery(f"limit={self.limit} is out of bounds: allowed is 1 to {MAX_ROWS}")
+            raise BadQuery(f"limit={self.limit} is out of bounds: allowed is 1 to {MAX_ROWS}", Code.TOO_MUCH)
         if len(self.filters) > MAX_FILTERS:
-            raise BadQuery(f"{len(self.filters)} filters are too many: allowed are {MAX_FILTERS}")
+            raise BadQuery(f"{len(self.filters)} filters are too many: allowed are {MAX_FILTERS}", Code.TOO_MUCH)
         unknown = [name for name in self.metrics if name not in METRICS]
         if unknown:
-            raise BadQuery(f"metric {unknown[0]!r} is not known: allowed are {', '.join(METRICS)}")
+            known = ", ".join(METRICS)
+            raise BadQuery(f"metric {unknown[0]!r} is not known: allowed are {known}", Code.UNKNOWN_METRIC)
         self._refuse_crossings()
 
     @classmethod
@@ -123,35 +130,29 @@ class Query(Struct, frozen=True):
     ) -> Query:
         """The query whose filters are given as text."""
         parsed = tuple(Filter.parse(text) for text in filters if text.strip())
-        return cls(site, first, last, by, parsed, limit, tuple(metrics))
+        return cls(site, first, last, (by,) if by else (), parsed, limit, tuple(metrics))
+
+    @property
+    def by(self) -> str:
+        """What the rows are of; "" where there are none."""
+        return self.dimensions[0] if self.dimensions else ""
+
+    @property
+    def each(self) -> str:
+        """The dimension of whose values each has rows of its own; "" where they are together."""
+        return self.dimensions[1] if len(self.dimensions) > 1 else ""
 
     @property
     def dimension(self) -> str:
         """The dimension whose rows answer the question; "" is the whole site."""
-        if self.by in DIMENSIONS:
-            return self.by
+        if self.by in DIMENSIONS or self.each:
+            return self.each or self.by
         return next((item.dimension for item in self.filters if item.dimension in DIMENSIONS), "")
 
     @property
     def filtered(self) -> bool:
         """Whether the totals, too, are those of some values only."""
         return any(item.dimension in DIMENSIONS for item in self.filters)
-
-    def condition(self, split: str = "") -> tuple[str, dict[str, Any]]:
-        """The filters as SQL. Filters on a split (goal, vital) apply only where that column is: name it then."""
-        parts: list[str] = []
-        parameters: dict[str, Any] = {}
-        for number, item in enumerate(self.filters):
-            if item.dimension in DIMENSIONS:
-                column = "value"
-            elif item.dimension == split:
-                column = {"goal": "goal", "vital": "metric"}[split]
-            else:
-                continue
-            sql, bound = item.sql(column, f"filter_{number}")
-            parts.append(sql)
-            parameters |= bound
-        return " AND ".join(parts) or "1", parameters
 
     def _refuse_crossings(self) -> None:
         names = sorted({item.dimension for item in self.filters if item.dimension in DIMENSIONS})
@@ -160,15 +161,20 @@ class Query(Struct, frozen=True):
             raise BadQuery(
                 f"{' and '.join(wanted)} are not crossed: the rollups count each dimension on its own, so that no "
                 f"combination of attributes can single somebody out. Ask by={self.by or names[0]} with filters on "
-                f"{self.by or names[0]} only, or by=day, by=goal or no by with filters on one dimension."
+                f"{self.by or names[0]} only, or by=day, by=goal or no by with filters on one dimension.",
+                Code.NOT_CROSSED,
             )
         for item in self.filters:
             if item.dimension in ("goal", "vital") and item.dimension != self.by:
-                raise BadQuery(f"a filter on {item.dimension} needs by={item.dimension}, not by={self.by!r}")
+                raise BadQuery(
+                    f"a filter on {item.dimension} needs by={item.dimension}, not by={self.by!r}", Code.NOT_CROSSED
+                )
         if self.by == "hour" and names:
-            raise BadQuery(f"hours are kept for the whole site only: drop the filter on {names[0]}, or ask by=day")
+            instead = f"drop the filter on {names[0]}, or ask by=day"
+            raise BadQuery(f"hours are kept for the whole site only: {instead}", Code.NOT_KEPT)
         if self.by == "hour" and (self.last - self.first).days >= MAX_DAYS_BY_HOUR:
-            raise BadQuery(f"by=hour answers at most {MAX_DAYS_BY_HOUR} days: ask for fewer, or by=day")
+            raise BadQuery(f"by=hour answers at most {MAX_DAYS_BY_HOUR} days: ask for fewer, or by=day", Code.TOO_MUCH)
         if self.by == "vital" and self.dimension not in FAMILIES["vitals"].dimensions:
             allowed = ", ".join(name for name in FAMILIES["vitals"].dimensions if name)
-            raise BadQuery(f"web vitals are not kept by {self.dimension}: filter on {allowed}, or on nothing")
+            instead = f"filter on {allowed}, or on nothing"
+            raise BadQuery(f"web vitals are not kept by {self.dimension}: {instead}", Code.NOT_KEPT)

@@ -76,7 +76,7 @@ class Remembered:
 
         What is open is read alone and joined in Python: planning a statement over both takes twice as long. Where that
         would be too much, it is noted, and the store is asked for all from then on."""
-        if not span.has_open:
+        if not self.most or not span.has_open:
             return self.get((name, span, *key, rows), read, values)
         crowded = (f"crowded {name}", span.site, span.first, span.last)
         if crowded not in self:

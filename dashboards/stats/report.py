@@ -17,21 +17,20 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from schema.dimensions import DIMENSIONS, OTHER
-from schema.measures import MEASURES, Measures
-from schema.metrics import METRICS, TOTALS, metrics_of
+from schema.metrics import METRICS, TOTALS
 from schema.site import Site
 from schema.store import Store
 
 from . import overview
-from .conversions import goal_rows, goals_in, rated
-from .figures import Coverage
+from .execute import Executor
 from .months import LEAST_DAYS, months_of
 from .period import Period
-from .query import MAX_ROWS, BadQuery, Query
+from .plan import plan
+from .query import Query
+from .refused import BadQuery, Code
 from .released import Released, released_days
 from .remembered import MOST_VALUES, Remembered
-from .source import SUMS, Grain, Span, rows_of
-from .vitals import vitals_of
+from .table import Table, table_of
 
 # What design.md gives the preset "balanced"; the composition root hands in what is set.
 DEFAULT_K = 5
@@ -45,7 +44,6 @@ TOO_FEW_BEHIND = "A rate or a time is left out where fewer than {} people contri
 AT_LEAST = "“At least”: on days on which a value is not shown few or none came (not_shown_days of of_days)."
 _POOL = 4
 _LONGEST_OPENING_S = 30
-_SPLITS = {"day": "toString(day)", "hour": "toString(toUnixTimestamp(period))"}
 
 
 class Reports:
@@ -99,7 +97,8 @@ class Reports:
     def site(self, key: str) -> Site:
         """The site of that key."""
         if key not in self.sites:
-            raise BadQuery(f"site {key!r} is not known: there are {', '.join(self.sites) or 'none'}")
+            known = ", ".join(self.sites) or "none"
+            raise BadQuery(f"site {key!r} is not known: there are {known}", Code.UNKNOWN_SITE)
         return self.sites[key]
 
     def now(self, site: Site) -> dt.datetime:
@@ -117,145 +116,75 @@ class Reports:
     def stats(self, query: Query) -> dict[str, Any]:
         """The answer to a question, ready for JSON."""
         site = self.site(query.site)
-        released = self._released(site, query.first, query.last)
-        # Without filters the totals are the site's own: a sum over values would count some people twice.
-        totals = self._cells(query, released.span, "", TOTALS, query.dimension if query.filtered else "")[0]
-        totals.pop("value")
-        notes = []
-        if query.first != query.last:
-            notes.append(SUM_OF_DAYS)
-        if query.filtered and DIMENSIONS[query.dimension].scope != "visit":
-            notes.append(SUM_OF_VALUES)
-        if not totals["visitors"] and not query.filtered and released.k > 1 and query.last >= self.now(site).date():
-            notes.append(TOO_FEW.format(released.k))
-        if site.key in self._rounded and (released.through is None or query.last > released.through):
-            notes.append(ROUNDED.format(site.release_k or self._release_k))
-        coverage = self._coverage(query, released)
-        rows = self._rows(query, site, released.span, totals["visitors"], released.k, coverage)
-        # Of filtered values some may be hidden on any day.
-        at_least = bool(released.suppressed) or (query.filtered and bool(coverage.missing or coverage.folded))
-        if at_least or any(row.get("certainty") == "at least" for row in rows):
-            notes.append(AT_LEAST)
-        if released.k > 1 and any(value is None for row in rows for value in row.values()):
-            notes.append(TOO_FEW_BEHIND.format(released.k))
+        released = self._with_months(site, query.first, query.last, query.first)
+        table = table_of(query, self._executor.answer(plan([query], released)))
+        rows = table.as_rows()
+        if query.by == "hour":
+            rows = [_at_local_hour(row, site) for row in rows]
         return {
             "site": site.key,
             "from": query.first.isoformat(),
             "to": query.last.isoformat(),
-            "totals": totals,
+            "totals": {name: METRICS[name].of(table.totals) for name in TOTALS},
             "rows": rows,
             "by": query.by,
             "timezone": site.timezone,
             "k": released.k,
-            "certainty": "at least" if at_least else "exact",
-            "of_days": coverage.days,
+            "certainty": table.certainty,
+            "of_days": table.coverage.days,
             "suppressed_days": [day.isoformat() for day in released.suppressed],
-            "notes": notes,
+            "notes": self._notes(table, rows, site, released),
         }
+
+    def _notes(self, table: Table, rows: list[dict[str, Any]], site: Site, released: Released) -> list[str]:
+        """What has to be said of an answer."""
+        query = table.query
+        open_at_end = released.through is None or query.last > released.through
+        ends_today = query.last >= self.now(site).date()
+        sure = [table.certainty, *(row.get("certainty") for row in rows)]
+        said = {
+            SUM_OF_DAYS: query.first != query.last,
+            SUM_OF_VALUES: query.filtered and DIMENSIONS[query.dimension].scope != "visit",
+            TOO_FEW.format(released.k): released.k > 1
+            and ends_today
+            and not table.totals.visitors
+            and not query.filtered,
+            ROUNDED.format(site.release_k or self._release_k): open_at_end and site.key in self._rounded,
+            AT_LEAST: "at least" in sure,
+            TOO_FEW_BEHIND.format(released.k): released.k > 1
+            and any(value is None for row in rows for value in row.values()),
+        }
+        return [text for text, holds in said.items() if holds]
 
     def overview(self, site: Site, period: Period, rows: int = 9) -> overview.Overview:
         """Everything the dashboard page shows. rows: at most that many in each table."""
-        store, now = self._store, self.now(site)
+        now = self.now(site)
         try:
             before = period.previous(now.date()).first
         except ValueError as error:
-            raise BadQuery(f"there are no days to compare with: {error}") from None
-        released = partial(self._with_months, site, period, before)
+            raise BadQuery(f"there are no days to compare with: {error}", Code.BAD_PERIOD) from None
+        released = partial(self._with_months, site, period.first, period.last, before)
         step = (site.release_k or self._release_k) if site.key in self._rounded else 1
-        return overview.read(store, self._remembered, self._pool, site, period, now, released, rows, step)
+        return overview.read(self._store, self._executor, self._pool, site, period, now, released, rows, step)
 
     def version(self, site: Site, period: Period) -> str:
         """Changes if and only if the totals of the period do."""
-        released = self._with_months(site, period, period.first)
-        return overview.version(self._store, self._remembered, released, period)
+        released = self._with_months(site, period.first, period.last, period.first)
+        return overview.version(self._executor, site, released, period)
 
-    def _with_months(self, site: Site, period: Period, before: dt.date) -> Released:
-        """What is released of a period and of the days before it, with the sums of months where it is long."""
-        given = (self._store, site.key, period.first, period.last, site.release_k or self._release_k, before)
-        if period.days < LEAST_DAYS:
+    @property
+    def _executor(self) -> Executor:
+        return Executor(self._store, self._remembered, self._pool)
+
+    def _with_months(self, site: Site, first: dt.date, last: dt.date, before: dt.date) -> Released:
+        """What is released of some days and of those before them, with the sums of months where they are many."""
+        given = (self._store, site.key, first, last, site.release_k or self._release_k, before)
+        if (last - first).days + 1 < LEAST_DAYS:
             return released_days(*given)
         # On a server sums of months may be dropped at any time, and made again under other numbers.
         remembered = self._remembered if self._store.embedded else Remembered(0)
-        months = partial(months_of, self._store, remembered, site.key, before, period.last)
+        months = partial(months_of, self._store, remembered, site.key, before, last)
         return released_days(*given, months)
-
-    def _released(self, site: Site, first: dt.date, last: dt.date) -> Released:
-        return released_days(self._store, site.key, first, last, site.release_k or self._release_k)
-
-    def _coverage(self, query: Query, released: Released) -> Coverage:
-        """On how many days there is anything, and anything of the dimension that is asked for."""
-        columns = "dimension, value"
-        source = rows_of("cells", columns, "dimension IN ('', {dimension:String})", released.span)
-        sql = f"SELECT dimension, max(n), max(value = '{OTHER}') FROM (SELECT {columns}, count() AS n FROM {source} "
-        bound = released.span.parameters | {"dimension": query.dimension}
-        found = {row[0]: row[1:] for row in self._store.rows(f"{sql} GROUP BY {columns}) GROUP BY dimension", bound)}
-        small = len(released.suppressed)
-        days = small + int(found.get("", (0, 0))[0])
-        shown, folded = found.get(query.dimension, (0, 0))
-        return Coverage(days, days - shown, bool(folded)) if released.k > 1 else Coverage(days, 0, False)
-
-    def _rows(
-        self, query: Query, site: Site, span: Span, visitors: int, k: int, coverage: Coverage
-    ) -> list[dict[str, Any]]:
-        condition, parameters = query.condition(query.by)
-        parameters["dimension"] = query.dimension
-        match query.by:
-            case "":
-                return []
-            case "goal":
-                found = goal_rows(self._store, span, f"dimension = {{dimension:String}} AND {condition}", parameters)
-                goals = rated(goals_in(found, k, coverage.days, in_part=query.filtered), visitors)
-                return [goal.row() for goal in goals[: query.limit]]
-            case "vital":
-                vitals = vitals_of(self._store, span, f"dimension = {{dimension:String}} AND {condition}", parameters)
-                return [vital.row() for vital in vitals[: query.limit]]
-            case "hour":
-                rows = self._cells(query, span, "hour", _metrics_of(query), query.dimension)
-                return [_at_local_hour(row, site) for row in rows]
-            case _:
-                return self._cells(query, span, query.by, _metrics_of(query), query.dimension, coverage)
-
-    def _cells(
-        self,
-        query: Query,
-        span: Span,
-        by: str,
-        metrics: Sequence[str],
-        dimension: str,
-        coverage: Coverage | None = None,
-    ) -> list[dict[str, Any]]:
-        """Rows of metrics, one for each value of `by`, what is folded last and besides; one row where by is ""."""
-        condition, parameters = query.condition()
-        columns = f"day, period, value, {', '.join(MEASURES)}"
-        grain: Grain = "hour" if by == "hour" else "day"
-        source = rows_of("cells", columns, f"dimension = {{dimension:String}} AND {condition}", span, grain)
-        # Folded hours are one row of their day; it has no hour to show.
-        key = f"if(value = '{OTHER}', value, {_SPLITS['hour']})" if by == "hour" else _SPLITS.get(by, "value")
-        # However little it is, it is not cut.
-        most_visited = f"key = '{OTHER}' DESC, sum(visitors) DESC, key"
-        tail = "" if not by else "GROUP BY key ORDER BY " + ("key" if by in _SPLITS else most_visited)
-        sql = f"SELECT {key if by else repr('')} AS key, {SUMS}, count() FROM {source} {tail} LIMIT {{limit:UInt32}}"
-        parameters |= {"dimension": dimension, "limit": MAX_ROWS if by in _SPLITS else query.limit + 1}
-        found = self._store.rows(sql, span.parameters | parameters)
-        if by in DIMENSIONS:
-            named = [row for row in found if row[0] != OTHER][: query.limit]
-            found = [*named, *(row for row in found if row[0] == OTHER)]
-        return [
-            {"value": value, **{name: METRICS[name].of(Measures(*sums)) for name in metrics}}
-            | (_certainty(coverage, value, days) if coverage and by in DIMENSIONS else {})
-            for value, *sums, days in found
-        ]
-
-
-def _certainty(coverage: Coverage, value: str, days: int) -> dict[str, Any]:
-    missing = coverage.not_shown(value, days)
-    return {"certainty": coverage.certainty(missing), "not_shown_days": missing, "of_days": coverage.days}
-
-
-def _metrics_of(query: Query) -> list[str]:
-    """The metrics that mean something for the way the question splits, in the order of a table."""
-    fitting = metrics_of(DIMENSIONS[query.by].scope if query.by in DIMENSIONS else "site")
-    return [name for name in fitting if not query.metrics or name == "visitors" or name in query.metrics]
 
 
 def _at_local_hour(row: dict[str, Any], site: Site) -> dict[str, Any]:

@@ -9,17 +9,16 @@ Promises: raw rows are never named here, and every read is bound to a site and t
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from msgspec import Struct
 
-from schema.measures import MEASURES
 from schema.store import Row, Store
 
 Family = Literal["cells", "conversions", "vitals"]
 Grain = Literal["day", "hour"]
-SUMS = ", ".join(f"sum({name})" for name in MEASURES)
+State = Literal["months", "released", "open"]
 
 
 class Span(Struct, frozen=True):
@@ -96,34 +95,31 @@ class Span(Struct, frozen=True):
         return f"day IN {{{name}:Array(Date)}}", {name: sorted(days)}
 
 
-def rows_of(
-    family: Family, columns: str, condition: str, span: Span, *grains: Grain, of_open: str = "", of_months: str = ""
-) -> str:
-    """What to write after FROM, up to GROUP BY, to read these columns of the rows that meet the condition; "" where
-    there is nothing to read. grains: days unless others are named. of_open, of_months: what open days and months have
-    in place of the columns; of months all rows are taken, whatever the condition. by_dimension: no crossed rows.
-
-    A table that can hold nothing of the span is not named, and one alone is read without a subquery: planning a
-    statement costs more than reading the rows of some weeks."""
-    grained = " OR ".join(f"grain = '{grain}'" for grain in grains or ("day",))
+def sources_of(family: Family, condition: str, of_months: str, span: Span, *grains: Grain) -> dict[State, str]:
+    """What to write after FROM, up to GROUP BY, by which state the rows are in. A table that can hold nothing of the
+    span is not named. by_dimension: no crossed rows. of_months: the condition for sums of months, which have no day."""
+    grained = " OR ".join(f"grain = '{grain}'" for grain in grains)
     where = f"WHERE site = {{site:String}} AND ({grained}) AND by_dimension = '' AND ({condition})"
-    parts = []
+    sources: dict[State, str] = {}
     if span.made:
         # Months whose making is named begin within the span; the bound is for the primary key.
         bound = "site = {site:String} AND month BETWEEN {month:Date} AND {last:Date} AND made IN {made:Array(UInt64)}"
-        parts.append((of_months or columns, f"months_{family} WHERE {bound}"))
+        sources["months"] = f"months_{family} WHERE {bound} AND ({of_months})"
     if span.released:
-        parts.append((columns, f"released_{family} {where} AND {span.condition('released')}"))
+        sources["released"] = f"released_{family} {where} AND {span.condition('released')}"
     if span.has_open:
-        parts.append((of_open or columns, f"open_{family} {where} AND {span.condition('open')}"))
-    if len(parts) == 1 and not span.made:
-        return parts[0][1]
-    union = " UNION ALL ".join(f"SELECT {select} FROM {source}" for select, source in parts)
-    return f"({union})" if union else ""
+        sources["open"] = f"open_{family} {where} AND {span.condition('open')}"
+    return sources
 
 
 def open_rows(
-    store: Store, family: Family, columns: str, span: Span, most: int, condition: str = "true"
+    store: Store,
+    family: Family,
+    columns: str,
+    span: Span,
+    most: int,
+    condition: str = "true",
+    bound: Mapping[str, Any] | None = None,
 ) -> list[Row] | None:
     """The open rows of the span that meet the condition as they are, each with its day and grain in front; None where
     there are that many or more. Planning a statement takes the longer the more it is to do, so what a few rows can be
@@ -132,7 +128,7 @@ def open_rows(
         f"SELECT by_dimension, day, grain, {columns} FROM open_{family} "
         f"PREWHERE site = {{site:String}} AND day BETWEEN {{first:Date}} AND {{last:Date}} AND ({condition}) "
         "LIMIT {most:UInt32}",
-        {"site": span.site, "first": span.first, "last": span.last, "most": most},
+        {"site": span.site, "first": span.first, "last": span.last, "most": most, **(bound or {})},
         **store.brief,
     )
     if len(found) >= most:

@@ -1,13 +1,14 @@
 """The JSON and CSV interface: the same numbers as the pages, for programs.
 
-In: HTTP requests of a signed-in browser. Out: JSON or CSV. Promises: every refusal says why, as `{"error": …}`.
+In: HTTP requests of a signed-in browser. Out: JSON or CSV. Promises: every refusal says why, as
+`{"error": …, "code": …}`.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -15,14 +16,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from schema.site import Site
-
 from ..accounts.accounts import Accounts
 from ..accounts.form_token import SESSION_COOKIE
-from ..stats.period import Period, date_of, parse
-from ..stats.query import BadQuery, Query
+from ..stats.refused import OF_STATUS, Code
 from ..stats.report import Reports
-from .arguments import PERIOD, refuse_unknown
+from .arguments import PERIOD, period_of, query_of, refuse_unknown
 from .tables import flat
 
 # Without it Excel reads a file in the code page of its machine; others skip it (Unicode, 23.8: UTF-8 signature).
@@ -36,31 +34,9 @@ def json(content: Any, status: int = 200) -> Response:
     return Response(msgspec.json.encode(content), status, media_type="application/json")
 
 
-def refusal(status: int, reason: str) -> Response:
-    """Why a request got no answer."""
-    return json({"error": reason}, status)
-
-
-def query_of(site: Site, arguments: Mapping[str, str], filters: list[str], period: Period) -> Query:
-    """The query in a query string: by, filter (several), limit, metrics (comma-separated)."""
-    limit = arguments.get("limit") or "100"
-    if not limit.isascii() or not limit.isdigit():
-        raise BadQuery(f"limit={limit!r} is not a number")
-    metrics = [name for name in arguments.get("metrics", "").split(",") if name]
-    return Query.of(site.key, period.first, period.last, arguments.get("by", ""), filters, int(limit[:9]), metrics)
-
-
-def period_of(reports: Reports, site: Site, arguments: Mapping[str, str]) -> Period:
-    """The period in a query string, by the site's own calendar."""
-    today = reports.now(site).date()
-    try:
-        if not arguments.get("period") and arguments.get("from") and not arguments.get("to"):
-            first = date_of(arguments, "from", today)
-            return parse({"from": first.isoformat(), "to": max(first, today).isoformat()}, today)
-        asked = any(arguments.get(name) for name in ("period", "from", "to"))
-        return parse(arguments, today, "30d" if asked else reports.default_period(site))
-    except ValueError as error:
-        raise BadQuery(str(error)) from None
+def refusal(status: int, reason: str, code: Code | None = None) -> Response:
+    """Why a request got no answer: for people, and for programs."""
+    return json({"error": reason, "code": code or OF_STATUS.get(status, Code.BROKEN)}, status)
 
 
 class Api:
@@ -130,7 +106,7 @@ class Api:
                 return refusal(401, "sign in first: this interface uses the session of the dashboard")
             key = request.path_params.get("key")
             if key is not None and key not in self._reports.sites:
-                return refusal(404, f"there is no site {key!r}")
+                return refusal(404, f"there is no site {key!r}", Code.UNKNOWN_SITE)
             refuse_unknown(request.query_params, takes)
             return endpoint(request)
 

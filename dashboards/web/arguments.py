@@ -1,7 +1,7 @@
-"""Which query arguments an address takes, and the refusal of others.
+"""What the query arguments of an address ask for, and the refusal of others.
 
 Why: what is not understood must not be ignored: `?form=2031-06-01` would show other days than were asked for, and
-`country=DE` everybody. In: a request and the names its route declares. Out: nothing, or `BadQuery`.
+`country=DE` everybody. In: a request and the names its route declares. Out: a `Period`, a `Query`, or `BadQuery`.
 Promises: pages pass over what mail programs, search engines and social networks append to links that people pass on;
 programs write their own addresses, so the API refuses these, too.
 """
@@ -9,11 +9,16 @@ programs write their own addresses, so the API refuses these, too.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from starlette.datastructures import QueryParams
 
-from ..stats.query import BadQuery
+from schema.site import Site
+
+from ..stats.period import Period, date_of, parse
+from ..stats.query import Query
+from ..stats.refused import BadQuery, Code
+from ..stats.report import Reports
 
 PERIOD = ("period", "from", "to")
 # Whose text may come back in the answer: such an answer is not compressed (see `compress`).
@@ -36,3 +41,25 @@ def refuse_unknown(given: QueryParams, allowed: Collection[str], from_links: boo
         elif not (from_links and _OF_LINKS.fullmatch(name)):
             known = f"allowed are {', '.join(allowed)}" if allowed else "this address takes none"
             raise BadQuery(f"argument {name[:100]!r} is not known: {known}")
+
+
+def query_of(site: Site, arguments: Mapping[str, str], filters: list[str], period: Period) -> Query:
+    """The query in a query string: by, filter (several), limit, metrics (comma-separated)."""
+    limit = arguments.get("limit") or "100"
+    if not limit.isascii() or not limit.isdigit():
+        raise BadQuery(f"limit={limit!r} is not a number")
+    metrics = [name for name in arguments.get("metrics", "").split(",") if name]
+    return Query.of(site.key, period.first, period.last, arguments.get("by", ""), filters, int(limit[:9]), metrics)
+
+
+def period_of(reports: Reports, site: Site, arguments: Mapping[str, str]) -> Period:
+    """The period in a query string, by the site's own calendar."""
+    today = reports.now(site).date()
+    try:
+        if not arguments.get("period") and arguments.get("from") and not arguments.get("to"):
+            first = date_of(arguments, "from", today)
+            return parse({"from": first.isoformat(), "to": max(first, today).isoformat()}, today)
+        asked = any(arguments.get(name) for name in ("period", "from", "to"))
+        return parse(arguments, today, "30d" if asked else reports.default_period(site))
+    except ValueError as error:
+        raise BadQuery(str(error), Code.BAD_PERIOD) from None

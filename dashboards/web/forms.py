@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from ..stats.query import BadQuery
+from ..stats.refused import BadQuery
 
 # A name, a password and where to go next; more is not a form of ours.
 MAX_FORM_BYTES = 16_384

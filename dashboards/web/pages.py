@@ -37,8 +37,8 @@ from ..stats.query import Query
 from ..stats.report import Reports
 from . import cards, charts, engineers
 from . import format as names
-from .api import json, period_of, refusal
-from .arguments import PERIOD, refuse_unknown
+from .api import json, refusal
+from .arguments import PERIOD, period_of, refuse_unknown
 from .engineers import Compare, Health, Why
 from .forms import form_of, local_path
 from .problems import Problems

@@ -25,7 +25,7 @@ from schema.store import StoreError
 from ..accounts.accounts import Accounts
 from ..accounts.form_token import SESSION_COOKIE
 from ..stats.period import PERIODS, Period, parse
-from ..stats.query import BadQuery
+from ..stats.refused import BadQuery, Code
 from ..stats.report import Reports
 from . import format as names
 from .api import refusal
@@ -62,7 +62,8 @@ class Problems:
         return {BadQuery: self.refuse_query, StoreError: self.say_store_is_down, HTTPException: self.say_http_error}
 
     def refuse_query(self, request: Request, error: Exception) -> Response:
-        return self.answer(request, 400, "That question has no answer", str(error))
+        assert isinstance(error, BadQuery)
+        return self.answer(request, 400, "That question has no answer", str(error), error.code)
 
     def say_store_is_down(self, request: Request, error: Exception) -> Response:
         response = self.answer(request, 503, "The store does not answer", _STORE_DOWN)
@@ -85,11 +86,11 @@ class Problems:
         """A defect of ours."""
         return self.answer(request, 500, "Something is wrong here", _BROKEN)
 
-    def answer(self, request: Request, status: int, title: str, text: str) -> Response:
+    def answer(self, request: Request, status: int, title: str, text: str, code: Code | None = None) -> Response:
         """The problem, as whoever asked can read it."""
         path: str = request.scope["path"]
         if f"{path}/".startswith("/api/"):
-            return refusal(status, text)
+            return refusal(status, text, code)
         values: dict[str, Any] = {"title": title, "text": names.sentence(text), "code": status, "again": ""}
         if request.method == "GET" and status >= 500:
             query = request.scope["query_string"].decode("latin-1")

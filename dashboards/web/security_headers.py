@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from schema.host import authority
 
 from ..accounts.form_token import is_proven
-from ..stats.query import BadQuery
+from ..stats.refused import BadQuery
 from .forms import body_of, fields_of
 from .problems import Problems
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import structs
 
-from dashboards.stats.query import BadQuery, Query
+from dashboards.stats.query import Query
+from dashboards.stats.refused import BadQuery
 from dashboards.stats.report import Reports
 from pipeline.copying import ROWS_STAY
 from pipeline.enrolled import enrolled

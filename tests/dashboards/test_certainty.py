@@ -98,7 +98,7 @@ def test_sums_of_months_know_the_days_too(
     period = Period(days[0], days[-1], "")
     by_day = reports.overview(rollups.site, period).tables["page"]
     sum_months(rollups.store, longest_s=60)
-    monkeypatch.setattr("dashboards.stats.overview.WORTH_ROWS", 0)
+    monkeypatch.setattr("dashboards.stats.plan.WORTH_ROWS", 0)
     fresh = Reports(rollups.store, [rollups.site], clock=reports._clock)
     assert fresh.overview(rollups.site, period).tables["page"] == by_day
     assert [(cell.value, cell.not_shown_days) for cell in by_day] == [("/", 0), ("/third", 20), ("(other)", 0)]

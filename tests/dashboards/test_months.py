@@ -9,13 +9,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from dashboards.stats import overview as overviews
+from dashboards.stats import plan as planning
 from dashboards.stats import report
 from dashboards.stats.overview import Overview
 from dashboards.stats.period import Period
+from dashboards.stats.query import Query
 from dashboards.stats.remembered import Remembered
 from dashboards.stats.report import Reports
 from pipeline.months import sum_months
+from schema.dimensions import DIMENSIONS
 from schema.measures import MEASURES
 from schema.site import Site
 from schema.store import Store
@@ -29,7 +31,7 @@ DAYS = [FIRST + dt.timedelta(days=n) for n in range((LAST - FIRST).days + 1)]
 
 @pytest.fixture(autouse=True)
 def _months_are_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(overviews, "WORTH_ROWS", 0)
+    monkeypatch.setattr(planning, "WORTH_ROWS", 0)
 
 
 def by_day(reports: Reports, site: Site, period: Period, monkeypatch: pytest.MonkeyPatch) -> Overview:
@@ -132,6 +134,51 @@ def test_an_overview_is_the_same_by_months_and_by_days(
         )
         assert reports.version(rollups.site, period) == overview.version
     assert summed > 5
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_an_answer_is_the_same_by_months_and_by_days_and_that_of_the_overview(
+    reports: Reports, rollups: Any, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it is filtered."""
+    chance = random.Random(100 + seed)
+    fill(rollups, chance)
+    sum_months(rollups.store, longest_s=60)
+    asked = [
+        ("",),
+        ("day",),
+        ("page",),
+        ("page", "page~/1"),
+        ("page", "page!=/3|/4"),
+        ("day", "page==/5|/6"),
+        ("", "country~1"),
+        ("utm_source",),
+        ("goal",),
+        ("goal", "page==/1"),
+        ("goal", "goal==Purchase"),
+        ("vital",),
+        ("vital", "page~/1"),
+        ("vital", "vital==lcp"),
+    ]
+    filled = 0
+    for number in range(28):
+        by, *filters = asked[number % len(asked)]
+        first, last = sorted(chance.sample(DAYS, 2))
+        query = Query.of(rollups.site.key, first, last, by, filters, chance.choice((3, 1000)))
+        answer = reports.stats(query)
+        with monkeypatch.context() as patch:
+            patch.setattr(report, "LEAST_DAYS", 10_000)
+            patch.setattr(reports, "_remembered", Remembered(0))
+            assert reports.stats(query) == answer, query
+        filled += bool(answer["rows"] and answer["totals"]["visitors"])
+        if by in DIMENSIONS and not filters:
+            overview = reports.overview(rollups.site, Period(first, last, ""), rows=query.limit)
+            assert overview.totals.visitors == answer["totals"]["visitors"]
+            without = DIMENSIONS[by].without
+            shown = [(row["value"], row["visitors"], row["certainty"]) for row in answer["rows"]]
+            told = [(cell.value, cell.visitors, cell.certainty) for cell in overview.tables[by]]
+            assert (told == shown) if without is None else ({*told} >= {one for one in shown if one[0] != without})
+    assert filled > 10
 
 
 def test_a_month_with_another_release_than_its_sums_is_read_by_days(

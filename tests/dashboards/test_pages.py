@@ -47,7 +47,8 @@ def test_without_a_session_pages_lead_to_sign_in_and_the_api_says_401(visitor: T
     assert page.headers["location"] == f"/sign-in?next=%2Fsites%2F{rollups.site.key}%3Fperiod%3D7d"
     for path in ("/api/sites", f"/api/sites/{rollups.site.key}/stats", "/api/sites/nowhere/overview"):
         answer = visitor.get(path)
-        assert (answer.status_code, list(answer.json())) == (401, ["error"])
+        assert (answer.status_code, answer.json()["code"]) == (401, "not_signed_in")
+        assert list(answer.json()) == ["error", "code"]
     assert visitor.get("/healthz").text == "ok\n"
 
 

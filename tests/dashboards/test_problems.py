@@ -123,7 +123,7 @@ def test_a_defect_keeps_the_way_and_says_nothing_of_the_inside(two: TestClient, 
     assert "it was logged" in page.text
     assert "the inside" not in page.text
     answer = two.get(f"/api/sites/{rollups.site.key}/overview?period=7d")
-    assert (answer.status_code, list(answer.json())) == (500, ["error"])
+    assert (answer.status_code, answer.json()["code"], list(answer.json())) == (500, "broken", ["error", "code"])
     # Also where nobody can say any more who asks.
     assert two.get(PATH).status_code == 500
 
@@ -144,7 +144,7 @@ def test_a_method_or_a_form_that_does_not_fit_is_told(two: TestClient, rollups: 
         assert "does not take what was sent" in answer.text
         assert "Try again" not in answer.text
     assert two.post("/api/sites").status_code == 405
-    assert list(two.post("/api/sites").json()) == ["error"]
+    assert two.post("/api/sites").json().keys() == {"error", "code"}
     large = two.post("/account", content=b"name=" + b"x" * 20_000)
     assert large.status_code == 413
     assert "16384 bytes" in large.text

@@ -6,7 +6,11 @@ import datetime as dt
 
 import pytest
 
-from dashboards.stats.query import BadQuery, Filter, Query
+from dashboards.stats.execute import condition_of
+from dashboards.stats.plan import Read
+from dashboards.stats.query import Filter, Query
+from dashboards.stats.refused import BadQuery, Code
+from dashboards.stats.source import Span
 
 DAY = dt.date(2025, 6, 1)
 
@@ -60,17 +64,20 @@ def test_one_dimension_goes_with_days_and_goals() -> None:
 
 
 @pytest.mark.parametrize(
-    ("by", "filters", "told"),
+    ("by", "filters", "told", "code"),
     [
-        ("hour", ["country==DE"], "hours are kept for the whole site only"),
-        ("vital", ["source==Google"], "web vitals are not kept by source"),
-        ("page", ["goal==Signup"], "needs by=goal"),
-        ("visitor", [], "by='visitor' is not known"),
+        ("hour", ["country==DE"], "hours are kept for the whole site only", Code.NOT_KEPT),
+        ("vital", ["source==Google"], "web vitals are not kept by source", Code.NOT_KEPT),
+        ("page", ["goal==Signup"], "needs by=goal", Code.NOT_CROSSED),
+        ("page", ["country==DE"], "not crossed", Code.NOT_CROSSED),
+        ("visitor", [], "by='visitor' is not known", Code.UNKNOWN_DIMENSION),
+        ("page", ["page"], "cannot be read", Code.BAD_FILTER),
     ],
 )
-def test_what_the_rollups_do_not_hold_is_refused(by: str, filters: list[str], told: str) -> None:
-    with pytest.raises(BadQuery, match=told):
+def test_what_the_rollups_do_not_hold_is_refused(by: str, filters: list[str], told: str, code: Code) -> None:
+    with pytest.raises(BadQuery, match=told) as caught:
         ask(by, *filters)
+    assert caught.value.code == code
 
 
 @pytest.mark.parametrize("more", [{"limit": 0}, {"limit": 10**6}, {"metrics": ["sum(1)"]}])
@@ -80,9 +87,11 @@ def test_numbers_and_metrics_out_of_bounds_are_refused(more: dict[str, object]) 
 
 
 def test_values_reach_sql_as_parameters_only() -> None:
-    sql, parameters = ask("page", "page==x' OR 1|y", "page~}'{").condition()
+    filters = ask("page", "page==x' OR 1|y", "page~}'{").filters
+    span = Span("s", DAY, DAY, frozenset())
+    sql, parameters = condition_of(Read("cells", span, DAY, values=("page",), filters=filters))
     assert sql == (
-        "value IN {filter_0:Array(String)} AND "
+        "dimension = 'page' AND value IN {filter_0:Array(String)} AND "
         "(positionCaseInsensitiveUTF8(value, {filter_1:String}) > 0 AND value != '(other)')"
     )
     assert parameters == {"filter_0": ["x' OR 1", "y"], "filter_1": "}'{"}

@@ -7,12 +7,13 @@ import random
 from typing import Any
 
 import pytest
+from msgspec import structs
 
-from dashboards.stats import cells
-from dashboards.stats import overview as overviews
+from dashboards.stats import plan as planning
 from dashboards.stats.period import Period
 from dashboards.stats.remembered import Remembered
 from dashboards.stats.report import Reports
+from dashboards.stats.shapes import SHAPES
 from pipeline.months import sum_months
 from schema.site import Site
 from schema.store import Store
@@ -26,7 +27,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
 def test_an_overview_is_the_same_remembered_and_read(
     store: Store, rollups: Any, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(overviews, "WORTH_ROWS", 0)
+    monkeypatch.setattr(planning, "WORTH_ROWS", 0)
     chance = random.Random(most)
     opened = fill(rollups, chance)
     assert len(opened) > 1
@@ -42,14 +43,17 @@ def test_an_overview_is_the_same_remembered_and_read(
             assert shown(remembering.overview(rollups.site, period)) == expected, period
         assert remembering.version(rollups.site, period) == expected["version"]
     kinds = {key[0] for key in remembering._remembered._answers}
-    assert ({"all cells", "all vitals", "goals"} <= kinds, "crowded cells" in kinds) == (most > 1_000, most < 1_000)
+    assert ({"all cells", "all vitals", "all conversions"} <= kinds, "crowded cells" in kinds) == (
+        most > 1_000,
+        most < 1_000,
+    )
     assert remembering._remembered._values <= most
 
 
 def test_open_days_of_very_many_values_are_added_up_by_the_store(
     store: Store, rollups: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cells, "_MOST_OPEN", 20)
+    monkeypatch.setitem(SHAPES, "cells", structs.replace(SHAPES["cells"], most_open=20))
     fill(rollups, random.Random(1))
     remembering, reading = (
         Reports(store, [rollups.site], clock=NOW.timestamp, remembered=Remembered(size)) for size in (100_000, 0)

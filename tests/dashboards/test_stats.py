@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from dashboards.stats.query import BadQuery, Query
+from dashboards.stats.query import Query
+from dashboards.stats.refused import BadQuery
 from dashboards.stats.report import TOO_FEW_BEHIND, Reports
 
 pytestmark = pytest.mark.clickhouse

@@ -1,0 +1,115 @@
+"""What has to be read for some questions about the same days of a site: which rows, of which days, from where.
+
+In: `Query`s, and what is released. Out: a `Plan` of as few `Read`s as can be, because planning a statement takes the
+store longer than reading the rows of some weeks. Promises: every day is read once: from the sums of its month, from its
+released rows or from its open ones.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from schema.dimensions import DIMENSIONS
+
+from .months import WORTH_ROWS, Month
+from .query import Filter, Query
+from .released import Released
+from .source import Family, Span
+
+
+class Read(Struct, frozen=True):
+    """Rows of one family, added up.
+
+    values: the dimensions whose values are told apart, from the first day on. times: the dimension whose days (hourly:
+    and hours) are told apart over the whole span; "" is the whole site, None nothing. filters: which values and goals
+    are read. most: how many of the most visited values are wanted, at least.
+    """
+
+    family: Family
+    span: Span
+    first: dt.date
+    values: tuple[str, ...] = ()
+    times: str | None = None
+    hourly: bool = False
+    filters: tuple[Filter, ...] = ()
+    most: int = 1
+
+    @property
+    def question(self) -> tuple[object, ...]:
+        """What tells it from other reads of the same span, however many values are wanted."""
+        return self.first, self.values, self.times, self.hourly, self.filters
+
+
+class Plan(Struct, frozen=True):
+    """cells: days of the whole site, and values of the dimensions that are asked for. kept_days, kept_values: the same
+    of what the filters keep. known: the months that tell the days of the whole site, which are not read then."""
+
+    released: Released
+    known: tuple[Month, ...]
+    cells: Read
+    kept_days: Read | None = None
+    kept_values: Read | None = None
+    goals: Read | None = None
+    vitals: Read | None = None
+
+
+def plan(queries: Sequence[Query], released: Released) -> Plan:
+    """How to answer queries about the same days of the same site. One with filters comes alone."""
+    first, last = queries[0].first, queries[0].last
+    within = released.span.part(first, last)
+    hourly = any(query.by == "hour" for query in queries)
+    dimensions = tuple(sorted({query.dimension for query in queries if query.dimension}))
+    whole = _whole_months(released, within)
+    summed, made = _days_of(whole), tuple(month.made for month in whole)
+    # Of the whole site months tell every day, of values what all their days add up to, of hours nothing.
+    known = () if hourly else released.months
+    told = _days_of(known)
+    spare = frozenset(day for day in told if day < first) | summed if dimensions else told
+    span = released.span.less(released.span.released & spare, made if dimensions else ())
+    # One may be left out of a table, and one comes besides.
+    most = 2 + max((query.limit for query in queries if query.by in DIMENSIONS), default=0)
+    monthly = within.less(summed, made)
+    kept = next((query for query in queries if query.filtered), None)
+    return Plan(
+        released,
+        known,
+        Read("cells", released.span if hourly else span, first, dimensions, "", hourly, most=most),
+        Read("cells", within, first, times=kept.dimension, filters=kept.filters) if kept else None,
+        Read("cells", monthly, first, (kept.dimension,), filters=kept.filters, most=most)
+        if kept and kept.by == kept.dimension
+        else None,
+        _goals(queries, within, told),
+        _vitals(queries, monthly),
+    )
+
+
+def _goals(queries: Sequence[Query], within: Span, told: frozenset[dt.date]) -> Read | None:
+    query = next((query for query in queries if query.by == "goal"), None)
+    if query is None:
+        return None
+    span = within if query.filters else within.less(within.released & told)
+    return Read("conversions", span, query.first, times=query.dimension, filters=query.filters)
+
+
+def _vitals(queries: Sequence[Query], monthly: Span) -> Read | None:
+    asked = [query for query in queries if query.by == "vital"]
+    if not asked:
+        return None
+    values = tuple(query.each for query in asked if query.each)
+    times = next((query.dimension for query in asked if not query.each), None)
+    return Read(
+        "vitals", monthly, asked[0].first, values, times, False, asked[0].filters, max(query.limit for query in asked)
+    )
+
+
+def _whole_months(released: Released, within: Span) -> list[Month]:
+    """Those within the days whose sums are read in place of them, where that is worth it."""
+    months = [month for month in released.months if month.days <= within.released]
+    return months if sum(month.rows for month in months) >= WORTH_ROWS else []
+
+
+def _days_of(months: Iterable[Month]) -> frozenset[dt.date]:
+    return frozenset(day for month in months for day in month.days)

@@ -1,0 +1,153 @@
+"""How rows of each family are added up: by what, which columns, and which values come first.
+
+In: nothing. Out: `SHAPES`. Promises: columns come from the registries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from schema.dimensions import OTHER
+from schema.families import FAMILIES
+from schema.measures import MEASURES
+
+from .plan import Read
+from .source import Family, State
+
+# What tells the sums of a group apart: a value; a day or hour, as `time_of` reads it; a day, goal and currency.
+Key = Any
+Sums = tuple[Any, ...]
+_Plain = tuple[tuple[str, ...], Key, Sums]
+
+
+class Shape(Struct, frozen=True):
+    """group: the columns that tell groups apart. key: SQL for what tells sums apart in rows of a state. added: what is
+    added up, by name; columns: as SQL of rows of a state; sums: SQL that adds such columns up. place: of what the most
+    visited come by; days: of how many days it is, if that is known; other_first: what is folded is always wanted,
+    however little it is. plain: columns of an open row, after its day and grain; of_plain: its group, key and sums,
+    None where it is not wanted; most_open: more rows than these are added up by the store. weight: what one counts for
+    among what is remembered. filtered: the columns of filters that are not on values."""
+
+    group: tuple[str, ...]
+    key: Callable[[Read, State], str]
+    added: tuple[str, ...]
+    columns: Callable[[State], tuple[str, ...]]
+    sums: Callable[[Sequence[str]], list[str]]
+    plain: tuple[str, ...]
+    of_plain: Callable[[Read, Sequence[Any]], _Plain | None]
+    most_open: int
+    place: int = 0
+    days: int | None = None
+    other_first: bool = False
+    weight: int = 1
+    filtered: Mapping[str, str] = {}
+
+    def order(self, key: Key, number: int) -> tuple[bool, int, Key]:
+        """What comes first is less."""
+        return self.other_first and key != OTHER, -number, key
+
+
+def _summed(columns: Sequence[str]) -> list[str]:
+    return [f"sum({column})" for column in columns]
+
+
+# -- cells -----------------------------------------------------------------------------------------------------------
+
+
+def _cell_key(read: Read, state: State) -> str:
+    if read.times is None or state == "months":
+        return "value"
+    # What is folded of a day's hours is a row beside them.
+    value = "''" if read.times else "value"
+    time = f"concat(grain, ' ', toString(day), ' ', toString(toUnixTimestamp(period)), ' ', {value})"
+    return f"if(dimension = '{read.times}', {time}, value)" if read.values else time
+
+
+def _of_plain_cell(read: Read, row: Sequence[Any]) -> _Plain | None:
+    day, grain, dimension, value, start, *sums = row
+    if grain == "hour" and not read.hourly:
+        return None
+    if dimension == read.times:
+        return (dimension,), f"{grain} {day} {start} {'' if read.times else value}", (*sums, 1)
+    return ((dimension,), value, (*sums, 1)) if day >= read.first else None
+
+
+# -- conversions -----------------------------------------------------------------------------------------------------
+
+_CONVERSIONS = FAMILIES["conversions"].measure_names
+
+
+def _of_plain_conversion(read: Read, row: Sequence[Any]) -> _Plain | None:
+    day, grain, dimension, goal, currency, *sums = row
+    return ((dimension,), (day, goal, currency), tuple(sums)) if grain == "day" else None
+
+
+# -- vitals ----------------------------------------------------------------------------------------------------------
+
+_SAMPLES = FAMILIES["vitals"].measure_names
+_WHOLE = ("buckets", "counts", *_SAMPLES)
+
+
+def _vital_key(read: Read, state: State) -> str:
+    return "value" if read.values else "''"
+
+
+def _histogram(state: State) -> tuple[str, ...]:
+    return ("[bucket]", "[samples]", *_SAMPLES) if state == "released" else _WHOLE
+
+
+def _histogram_sums(columns: Sequence[str]) -> list[str]:
+    buckets, counts, *numbers = columns
+    # Two columns in one: both come back, and are told apart again.
+    added = f"sumMap({buckets}, {counts})"
+    return [f"{added}.1", f"{added}.2", *_summed(numbers)]
+
+
+def _of_plain_vital(read: Read, row: Sequence[Any]) -> _Plain | None:
+    _, grain, dimension, metric, value, *sums = row
+    if grain == "hour":
+        return None
+    return (dimension, metric), value if read.values else "", tuple(sums)
+
+
+SHAPES: dict[Family, Shape] = {
+    "cells": Shape(
+        group=("dimension",),
+        key=_cell_key,
+        added=(*MEASURES, "days"),
+        columns=lambda state: (*MEASURES, "days" if state == "months" else "1"),
+        sums=_summed,
+        plain=("dimension", "value", "toUnixTimestamp(period)", *MEASURES),
+        of_plain=_of_plain_cell,
+        most_open=5_000,
+        days=len(MEASURES),
+        other_first=True,
+    ),
+    "conversions": Shape(
+        group=("dimension",),
+        key=lambda read, state: "(day, goal, currency)",
+        added=_CONVERSIONS,
+        columns=lambda state: _CONVERSIONS,
+        sums=_summed,
+        plain=("dimension", "goal", "currency", *_CONVERSIONS),
+        of_plain=_of_plain_conversion,
+        most_open=1_000,
+        filtered={"goal": "goal"},
+    ),
+    "vitals": Shape(
+        group=("dimension", "metric"),
+        key=_vital_key,
+        added=_WHOLE,
+        columns=_histogram,
+        sums=_histogram_sums,
+        plain=("dimension", "metric", "value", *_WHOLE),
+        of_plain=_of_plain_vital,
+        most_open=2_500,
+        place=len(_WHOLE) - len(_SAMPLES),
+        weight=10,
+        filtered={"vital": "metric"},
+    ),
+}

@@ -1,0 +1,134 @@
+"""What is answered to one question: a table, and how sure it is.
+
+In: a `Query`, and what the reads of its plan add up to. Out: a `Table`. Promises: no metric is calculated here; what
+may be more says so.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import astuple
+
+from schema.dimensions import DIMENSIONS, OTHER
+from schema.measures import MEASURES, Measures
+from schema.metrics import metrics_of
+
+from .conversions import Goal, goals_in, rated
+from .execute import Answer, Groups
+from .figures import Cell, Certainty, Coverage, cell_of
+from .query import Query
+from .vitals import VitalCell, vital_cells
+
+
+class Times(Struct, frozen=True):
+    """What some days add up to, and their hours, by Unix second; folded: of a day the people of its folded hours."""
+
+    days: dict[dt.date, Measures]
+    hours: dict[int, Measures]
+    folded: dict[dt.date, Measures]
+
+
+class Table(Struct, frozen=True):
+    """totals: of the whole site, or of what the filters keep. certainty: of the totals. coverage: of the dimension."""
+
+    query: Query
+    totals: Measures
+    rows: tuple[Cell, ...] | tuple[Goal, ...] | tuple[VitalCell, ...]
+    coverage: Coverage
+    certainty: Certainty
+
+    def as_rows(self) -> list[dict[str, Any]]:
+        """The rows as they are written: the metrics that mean something, or that were chosen among them."""
+        by = DIMENSIONS.get(self.query.by)
+        fitting = metrics_of(by.scope if by else "site")
+        asked = self.query.metrics
+        metrics = [name for name in fitting if not asked or name == "visitors" or name in asked]
+        return [row.row(metrics, sure=by is not None) if isinstance(row, Cell) else row.row() for row in self.rows]
+
+
+def table_of(query: Query, answer: Answer) -> Table:
+    """The answer to one of the questions of the plan."""
+    released, first, last = answer.plan.released, query.first, query.last
+    site = times_of(answer, first, last)
+    kept = times_in(answer.kept_days, query.dimension) if query.filtered else site
+    totals = summed(kept.days.values())
+    coverage = coverage_of(answer, query.dimension, len(released.suppressed) + len(site.days))
+    # Of filtered values some may be hidden on any day.
+    hidden = query.filtered and (coverage.missing or coverage.folded)
+    certainty: Certainty = "at least" if released.suppressed or hidden else "exact"
+    rows: tuple[Any, ...] = ()
+    match query.by:
+        case "":
+            pass
+        case "goal":
+            goals = goals_in(answer.goals, released.k, coverage.days, in_part=query.filtered)
+            rows = tuple(rated(goals, totals.visitors)[: query.limit])
+        case "vital":
+            rows = tuple(vital_cells(answer.vitals)[: query.limit])
+        case "day":
+            rows = tuple(cell_of(day.isoformat(), sums) for day, sums in sorted(kept.days.items()))
+        case "hour":
+            rows = (
+                *(cell_of(OTHER, sums) for sums in [summed(kept.folded.values())] if kept.folded),
+                *(cell_of(str(hour), sums) for hour, sums in sorted(kept.hours.items())),
+            )
+        case _:
+            rows = cells_in(answer.kept_values if query.filtered else answer.cells, query, coverage)
+    return Table(query, totals, rows, coverage, certainty)
+
+
+def cells_in(groups: Groups, query: Query, coverage: Coverage, without: str | None = None) -> tuple[Cell, ...]:
+    """The values of a dimension, what is folded last and besides. without: a value that is left out."""
+    group = groups.get((query.by,))
+    if group is None:
+        return ()
+    found = group.by_key
+    named = [value for value in found if value not in (without, OTHER)][: query.limit]
+    shown = [*named, OTHER] if OTHER in found else named
+    return tuple(cell_of(value, _measures(found[value]), found[value][-1], coverage) for value in shown)
+
+
+def coverage_of(answer: Answer, dimension: str, days: int) -> Coverage:
+    """How a dimension is shown. days: how many have data, also too little to show."""
+    group = answer.cells.get((dimension,)) if dimension else None
+    if answer.plan.released.k == 1 or not dimension:
+        return Coverage(days, 0, False)
+    # A value that is there on every day tells that something of the dimension is.
+    return Coverage(days, days - group.days, OTHER in group.by_key) if group else Coverage(days, days, False)
+
+
+def times_of(answer: Answer, first: dt.date, last: dt.date) -> Times:
+    """The whole site from first to last."""
+    known = {day: sums for month in answer.plan.known for day, sums in month.totals.items()}
+    read = times_in(answer.cells, "")
+    days = {day: sums for day, sums in (known | read.days).items() if first <= day <= last}
+    return Times(days, read.hours, read.folded)
+
+
+def times_in(groups: Groups, dimension: str) -> Times:
+    """Days and hours of a dimension, its values together."""
+    times = Times({}, {}, {})
+    group = groups.get((dimension,))
+    for key, sums in group.by_key.items() if group else ():
+        grain, day, start, value = key.split(" ", 3)
+        if grain == "day":
+            times.days[dt.date.fromisoformat(day)] = _measures(sums)
+        elif value == OTHER:
+            times.folded[dt.date.fromisoformat(day)] = _measures(sums)
+        else:
+            times.hours[int(start)] = _measures(sums)
+    return times
+
+
+def summed(measures: Iterable[Measures]) -> Measures:
+    """What they add up to."""
+    rows = [astuple(one) for one in measures]
+    return Measures(*map(sum, zip(*rows, strict=True))) if rows else Measures()
+
+
+def _measures(sums: tuple[Any, ...]) -> Measures:
+    return Measures(*sums[: len(MEASURES)])
