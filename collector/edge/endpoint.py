@@ -21,7 +21,7 @@ from ..outcome import TAKEN, Reason, Refused, reasons_in, told
 from ..service import Collector
 from ..wire.base import Answer, Format, Incoming
 from .client import client_of
-from .http import Reply, reply_of
+from .reply import Reply, reply_of
 
 log = structlog.get_logger("collector")
 

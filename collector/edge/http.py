@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
-from http import HTTPStatus
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
-from msgspec import Struct
-from starlette.types import Message, Receive, Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from .reply import DirectEndpoint, Reply, WholeRequest, run_at_once
 
 MAX_HEAD_BYTES = 16 * 1024
 RECEIVE_WITHIN_S = 3.0
@@ -27,53 +26,7 @@ _MOST_WAITING = 100
 _HEAD_ENDS = b"\r\n\r\n"
 
 
-# -- what an endpoint is asked, and answers ------------------------------------------------------------------------
-
-
-class Reply(Struct, frozen=True):
-    """A whole answer. head: status and headers as they are written; see `reply_of`."""
-
-    status: int
-    headers: tuple[tuple[bytes, bytes], ...]
-    body: bytes
-    head: bytes
-
-
-def reply_of(status: int, headers: tuple[tuple[bytes, bytes], ...], body: bytes) -> Reply:
-    """A reply, its head made once. Raises ValueError."""
-    lines = [b"%s: %s\r\n" % header for header in headers]
-    if any(line.count(b"\r") + line.count(b"\n") > 2 for line in lines):
-        raise ValueError("a header holds a line break")
-    first = b"HTTP/1.1 %d %s\r\n" % (status, HTTPStatus(status).phrase.encode())
-    return Reply(status, headers, body, first + b"".join(lines))
-
-
-class Answering(Protocol):
-    """What can answer a request that came whole. It asks nothing of a task."""
-
-    def reply(self, scope: Scope, receive: Receive) -> Coroutine[Any, None, Reply]:
-        """The answer, once it may be given."""
-
-
-class Whole:
-    """A request that came whole: the little that an endpoint, and uvicorn's protocol, ask of uvicorn's own."""
-
-    __slots__ = ("_body", "disconnected", "endpoint", "keep_alive", "scope")
-    # It is forgotten as soon as it is answered.
-    response_complete = more_body = False
-
-    def __init__(self, endpoint: Answering, scope: Scope, body: bytes, keep_alive: bool) -> None:
-        self.endpoint = endpoint
-        self.scope = scope
-        self._body = body
-        self.keep_alive = keep_alive
-        self.disconnected = False
-
-    async def receive(self) -> Message:
-        return {"type": "http.request", "body": self._body}
-
-
-class _Forgiving:
+class _LostTransport:
     """The transport as uvicorn's request sees it: an answer to a client that is gone goes nowhere, without a sound."""
 
     __slots__ = ("_transport",)
@@ -89,21 +42,18 @@ class _Forgiving:
         return getattr(self._transport, name)
 
 
-# -- the protocol --------------------------------------------------------------------------------------------------
-
-
 class LimitedProtocol(HttpToolsProtocol):
     """uvicorn's protocol with a cap on the head and a deadline on receiving.
 
     What the application names in `endpoints`, by path, is asked for its `Reply`."""
 
-    # The request that came last, uvicorn's or a Whole; and those that wait for the answers before theirs.
+    # The request that came last, uvicorn's or a WholeRequest; and those that wait for the answers before theirs.
     cycle: Any
     pipeline: deque[tuple[Any, Any]]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._endpoints: Mapping[bytes, Answering] = getattr(self.app, "endpoints", {})
+        self._endpoints: Mapping[bytes, DirectEndpoint] = getattr(self.app, "endpoints", {})
         self._head_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
         self._is_over = False
@@ -115,9 +65,9 @@ class LimitedProtocol(HttpToolsProtocol):
         # Between the first byte of a request and its last.
         self._is_receiving = False
         # Of the request that is being parsed, while it may still turn out to be whole.
-        self._endpoint: Answering | None = None
+        self._endpoint: DirectEndpoint | None = None
         self._pieces: list[bytes] = []
-        self._begun: Whole | None = None
+        self._begun: WholeRequest | None = None
         self._idle_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -128,7 +78,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._end_deadline()
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
-        if isinstance(self.cycle, Whole):
+        if isinstance(self.cycle, WholeRequest):
             self.cycle.disconnected = True
             self.cycle = None
         super().connection_lost(exc)
@@ -242,7 +192,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
             self.pipeline.appendleft((request, request.endpoint))
 
-    def _whole(self, endpoint: Answering) -> Whole:
+    def _whole(self, endpoint: DirectEndpoint) -> WholeRequest:
         # The connection keeps neither: what they say of a visitor is gone with the answer.
         headers, self.headers = self.headers, []
         pieces, self._pieces = self._pieces, []
@@ -258,7 +208,7 @@ class LimitedProtocol(HttpToolsProtocol):
             "client": self.client,
         }
         keep_alive = version != "1.0" and self.parser.should_keep_alive()
-        return Whole(endpoint, scope, b"".join(pieces), keep_alive)
+        return WholeRequest(endpoint, scope, b"".join(pieces), keep_alive)
 
     def _leave_to_uvicorn(self) -> None:
         """Tell uvicorn of the request whose head has just ended, as if it had seen all of it."""
@@ -273,21 +223,21 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if self.cycle is not before and isinstance(self.cycle, RequestResponseCycle):
             # It begins in the next round of the loop; or later, if it waits for others.
-            self.cycle.transport = _Forgiving(self.transport)  # type: ignore[assignment]
+            self.cycle.transport = _LostTransport(self.transport)  # type: ignore[assignment]
 
     # -- answering -------------------------------------------------------------------------------------------------
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle | Whole, app: Any) -> None:
-        if isinstance(cycle, Whole):
+    def _start_asgi_task(self, cycle: RequestResponseCycle | WholeRequest, app: Any) -> None:
+        if isinstance(cycle, WholeRequest):
             # In a round of its own: a hundred of them, one begun by the answer to the other, are too many calls deep.
             self.loop.call_soon(self._begin, cycle)
         else:
             super()._start_asgi_task(cycle, app)
 
-    def _begin(self, request: Whole) -> None:
+    def _begin(self, request: WholeRequest) -> None:
         run_at_once(request.endpoint.reply(request.scope, request.receive), lambda reply: self._answer(request, reply))
 
-    def _answer(self, request: Whole, reply: Reply) -> None:
+    def _answer(self, request: WholeRequest, reply: Reply) -> None:
         # Killed clients are known by their transport before the protocol is told that the connection is lost.
         if request.disconnected or self.transport.is_closing():
             return
@@ -352,37 +302,3 @@ class LimitedProtocol(HttpToolsProtocol):
             if not self._is_over and (self.cycle is None or self.cycle.response_complete):
                 self.transport.write(b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
             self.transport.close()
-
-
-# -- coroutines without tasks --------------------------------------------------------------------------------------
-
-# What goes on once a future is done. A turn of the loop shares one, which thus calls back once and not for each.
-_behind: dict[asyncio.Future[Any], list[Callable[[], None]]] = {}
-
-
-def run_at_once(work: Coroutine[Any, None, Reply], then: Callable[[Reply], None]) -> None:
-    """Run a coroutine up to where it waits for a future, and on once that is done; then, with what it returned, `then`.
-
-    Like a task, but begun now instead of in the next round of the loop, and without what a task is for: it has no name,
-    cannot be cancelled, and must not be asked for (`asyncio.current_task`)."""
-    try:
-        future = work.send(None)
-    except StopIteration as done:
-        then(done.value)
-        return
-    # What tells a future that somebody waits for it, as PEP 3156's tasks do.
-    future._asyncio_future_blocking = False
-    waiting = _behind.get(future)
-    if waiting is None:
-        waiting = _behind[future] = []
-        future.add_done_callback(_go_on)
-    waiting.append(lambda: run_at_once(work, then))
-
-
-def _go_on(future: asyncio.Future[Any]) -> None:
-    for one in _behind.pop(future):
-        try:
-            one()
-        except Exception as problem:  # of one request, and none of the others'
-            context = {"message": "a request failed", "exception": problem}
-            future.get_loop().call_exception_handler(context)

@@ -17,8 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ..wire import plausible
-from .operations import OPERATIONS, Header, ManyOf, Operation, Reply
-from .operations import Request as Body
+from .operations import OPERATIONS, HeaderDoc, ManyOf, Operation, ReplyDoc, RequestDoc
 
 _Json = dict[str, Any]
 _AT = "#/components/schemas/{name}"
@@ -118,7 +117,7 @@ def _parameters(asked: type[Struct]) -> list[_Json]:
     return found
 
 
-def _request(body: Body) -> _Json:
+def _request(body: RequestDoc) -> _Json:
     options: list[_Json] = []
     for one in body.bodies:
         if isinstance(one, ManyOf):
@@ -136,7 +135,7 @@ def _request(body: Body) -> _Json:
     return {"required": True, "description": body.description, "content": dict.fromkeys(body.media, content)}
 
 
-def _response(reply: Reply) -> _Json:
+def _response(reply: ReplyDoc) -> _Json:
     content: _Json = {}
     if reply.body is not None:
         content["schema"] = _schema(reply.body)
@@ -148,7 +147,7 @@ def _response(reply: Reply) -> _Json:
     return found
 
 
-def _header(header: Header) -> _Json:
+def _header(header: HeaderDoc) -> _Json:
     found: _Json = {"schema": {"type": header.like}}
     if header.description:
         found["description"] = header.description

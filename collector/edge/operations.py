@@ -32,7 +32,7 @@ class ManyOf(Struct, frozen=True):
     most: int
 
 
-class Header(Struct, frozen=True):
+class HeaderDoc(Struct, frozen=True):
     """A header of an answer. like: its JSON type."""
 
     name: str
@@ -41,17 +41,17 @@ class Header(Struct, frozen=True):
     example: object = None
 
 
-class Reply(Struct, frozen=True):
+class ReplyDoc(Struct, frozen=True):
     """An answer. body: a struct, or the JSON schema of another one; None where it has no schema. examples: by name."""
 
     description: str
     body: type[Struct] | _Json | None = None
     media: str = "application/json"
-    headers: tuple[Header, ...] = ()
+    headers: tuple[HeaderDoc, ...] = ()
     examples: _Json = {}
 
 
-class Request(Struct, frozen=True):
+class RequestDoc(Struct, frozen=True):
     """A body. media: every type it may have. bodies: those it may be."""
 
     description: str
@@ -69,10 +69,10 @@ class Operation(Struct, frozen=True):
     id: str
     tag: str
     summary: str
-    replies: dict[str, Reply]
+    replies: dict[str, ReplyDoc]
     description: str = ""
     asked: type[Struct] | None = None
-    request: Request | None = None
+    request: RequestDoc | None = None
     by_token: bool = False
 
 
@@ -143,25 +143,25 @@ _NOT_AUTHORIZED = {
     ],
 }
 
-_REASON = Header(
+_REASON = HeaderDoc(
     "X-Footfall-Reason", description="Why something did not become an event; missing if there is nothing to tell."
 )
-_AGAIN = Header("Retry-After", "integer", "Seconds.", RETRY_AFTER_S)
-_CALM = Header("Retry-After", "integer", "Seconds.", CALM_AFTER_S)
-_DROPPED = Header("X-Plausible-Dropped", "integer", "How many did not become an event.")
+_AGAIN = HeaderDoc("Retry-After", "integer", "Seconds.", RETRY_AFTER_S)
+_CALM = HeaderDoc("Retry-After", "integer", "Seconds.", CALM_AFTER_S)
+_DROPPED = HeaderDoc("X-Plausible-Dropped", "integer", "How many did not become an event.")
 
 
-def _refusals(body: type[Struct] | None, media: str = "application/json") -> dict[str, Reply]:
+def _refusals(body: type[Struct] | None, media: str = "application/json") -> dict[str, ReplyDoc]:
     """What every endpoint of events answers where nothing was taken, in the body of its own format."""
-    found: tuple[tuple[str, str, tuple[Header, ...]], ...] = (
+    found: tuple[tuple[str, str, tuple[HeaderDoc, ...]], ...] = (
         ("400", "Nothing was taken: it has to be mended.", ()),
-        ("405", "Another method than this one.", (Header("Allow"),)),
+        ("405", "Another method than this one.", (HeaderDoc("Allow"),)),
         ("413", "The body is too large.", ()),
         ("429", "The network sends more than `collector.rate_limit` lets in.", (_CALM,)),
         ("500", "A defect; the operator's log says where.", ()),
         ("503", "Nothing can be stored now; send the same again.", (_AGAIN,)),
     )
-    return {status: Reply(description, body, media, (_REASON, *headers)) for status, description, headers in found}
+    return {status: ReplyDoc(description, body, media, (_REASON, *headers)) for status, description, headers in found}
 
 
 # -- the operations ------------------------------------------------------------------------------------------------
@@ -173,24 +173,24 @@ _OF_SERVERS = Operation(
     "events",
     "Events from a site's own server.",
     {
-        "202": Reply(
+        "202": ReplyDoc(
             "Something was taken, or dropped for a reason that no sender can mend.",
             Result,
             headers=(_REASON,),
             examples={name: answer for name, (_, answer) in EXAMPLES.items()},
         ),
         **_refusals(Result),
-        "401": Reply(
+        "401": ReplyDoc(
             "The token is missing, wrong or revoked.",
             Result,
-            headers=(_REASON, Header("WWW-Authenticate", example="Bearer")),
+            headers=(_REASON, HeaderDoc("WWW-Authenticate", example="Bearer")),
             examples={"no_token": _NOT_AUTHORIZED},
         ),
     },
     "One event, a list, or a list in an object. What was accepted is on disk. An event with an `id` may be sent again "
     "after any failure: it counts once per site and day. A malformed event does not take the others with it. Not for "
     "browsers: pages of other origins are not let in.",
-    request=Request(
+    request=RequestDoc(
         f"At most {ServerEvents.max_body} bytes, not compressed.",
         ("application/json",),
         (ManyOf(ServerEvent, MAX_EVENTS), Batch),
@@ -205,7 +205,7 @@ _OF_PAGES = Operation(
     "events",
     "An event from a page, in Plausible's format.",
     {
-        "202": Reply(
+        "202": ReplyDoc(
             "Taken, or dropped for a reason that is in the header.",
             {"type": "string", "const": "ok"},
             "text/plain",
@@ -214,7 +214,7 @@ _OF_PAGES = Operation(
         **_refusals(Errors),
     },
     "Address, agent and signals are those of the request itself; a body cannot set them.",
-    request=Request(
+    request=RequestDoc(
         f"At most {plausible.Plausible.max_body} bytes, not compressed. `text/plain` saves a page of another origin "
         "the preflight.",
         ("application/json", "text/plain"),
@@ -229,7 +229,7 @@ _PIXEL = Operation(
     "events",
     "A page view, for pages without scripts.",
     {
-        "200": Reply("Taken, or dropped for a reason that is in the header.", None, "image/gif", (_REASON,)),
+        "200": ReplyDoc("Taken, or dropped for a reason that is in the header.", None, "image/gif", (_REASON,)),
         **_refusals(None, "image/gif"),
     },
     "Always a picture, so that no page shows a broken one.",
@@ -241,7 +241,7 @@ _ME = Operation(
     "showMe",
     "visitors",
     "What this request would be reduced to.",
-    {"200": Reply("What would be stored.", Me), "404": Reply("There is no such site.", NoSuchSite)},
+    {"200": ReplyDoc("What would be stored.", Me), "404": ReplyDoc("There is no such site.", NoSuchSite)},
     "Computed from the request alone; nothing is looked up, and nothing of it is kept.",
     asked=AboutMe,
 )
@@ -252,12 +252,12 @@ _OBJECT = Operation(
     "visitors",
     "Has today's rows of whoever asks deleted.",
     {
-        "202": Reply("It will be done.", Objected),
-        "403": Reply("It comes from a page of another address.", Errors),
-        "429": Reply(
+        "202": ReplyDoc("It will be done.", Objected),
+        "403": ReplyDoc("It comes from a page of another address.", Errors),
+        "429": ReplyDoc(
             "The network objects more often than `collector.objections_limit` lets in.", Errors, headers=(_CALM,)
         ),
-        "503": Reply("It cannot be taken now.", Errors, headers=(_AGAIN,)),
+        "503": ReplyDoc("It cannot be taken now.", Errors, headers=(_AGAIN,)),
     },
     "The answer is the same whether or not there are any.",
     asked=Objection,
@@ -274,7 +274,7 @@ OPERATIONS = (
         "healthz",
         "operation",
         "Whether the process answers.",
-        {"200": Reply("It does.", {"type": "string", "examples": ["ok\n"]}, "text/plain")},
+        {"200": ReplyDoc("It does.", {"type": "string", "examples": ["ok\n"]}, "text/plain")},
     ),
     Operation(
         "/readyz",
@@ -282,7 +282,7 @@ OPERATIONS = (
         "readyz",
         "operation",
         "Whether events can be taken.",
-        {"200": Reply("They can.", Readiness), "503": Reply("They cannot.", Readiness)},
+        {"200": ReplyDoc("They can.", Readiness), "503": ReplyDoc("They cannot.", Readiness)},
     ),
     Operation(
         "/openapi.json",
@@ -290,6 +290,6 @@ OPERATIONS = (
         "openapi",
         "operation",
         "This document.",
-        {"200": Reply("OpenAPI 3.1.", {"type": "object"})},
+        {"200": ReplyDoc("OpenAPI 3.1.", {"type": "object"})},
     ),
 )

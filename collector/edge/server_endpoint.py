@@ -8,7 +8,7 @@ from ..service import Collector
 from ..tokens import Tokens, bearer
 from ..wire.server_api import ServerEvents, not_authorized
 from .endpoint import Endpoint
-from .http import Reply
+from .reply import Reply
 
 
 class ServerEndpoint(Endpoint):

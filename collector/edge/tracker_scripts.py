@@ -102,11 +102,6 @@ def script_of(name: str) -> Script:
     return _script(kind, frozenset(named))
 
 
-def tracker_script() -> bytes:
-    """What a page gets that asks for nothing else."""
-    return script_of("script").content
-
-
 def routes() -> Sequence[Route]:
     """The scripts, and what is to be said of them in a page's tag."""
     return [Route("/js/{name}.js", _serve), Route("/js/{name}.json", _describe)]

@@ -10,7 +10,6 @@ which has no bias to be corrected for small or middling counts.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 PRECISION = 14
 REGISTERS = 1 << PRECISION
@@ -53,14 +52,6 @@ class HyperLogLog:
             harmonic = (harmonic + number) / 2
         harmonic += REGISTERS * _sigma(having[0] / REGISTERS)
         return REGISTERS * REGISTERS / (2 * math.log(2) * harmonic)
-
-
-def hyperloglog_of(numbers: Iterable[int]) -> HyperLogLog:
-    """A sketch that has seen these."""
-    sketch = HyperLogLog()
-    for number in numbers:
-        sketch.add(number)
-    return sketch
 
 
 def _sigma(x: float) -> float:

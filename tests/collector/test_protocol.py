@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from collector.edge import http as protocol
 from collector.edge.http import MAX_HEAD_BYTES, LimitedProtocol
+from collector.edge.reply import Reply, reply_of
 
 WITHIN_S = 0.3
 # A closed connection is seen at once; this is for a machine that is busy.
@@ -45,10 +46,10 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 class Once:
     """Answers what came whole in one write, after a turn of the loop."""
 
-    async def reply(self, scope: Scope, receive: Receive) -> protocol.Reply:
+    async def reply(self, scope: Scope, receive: Receive) -> Reply:
         await asyncio.get_running_loop().run_in_executor(None, time.sleep, 0)
         assert (await receive())["body"] in (b"", b"abc")
-        return protocol.reply_of(202, ((b"content-length", b"2"), (b"x-a", b"b")), b"ok")
+        return reply_of(202, ((b"content-length", b"2"), (b"x-a", b"b")), b"ok")
 
 
 app.endpoints = {b"/once": Once()}  # type: ignore[attr-defined]
@@ -312,7 +313,7 @@ def test_an_answer_in_one_write_closes_where_the_client_wants_it(close: bytes, p
 
 def test_a_header_with_a_line_break_is_never_written() -> None:
     with pytest.raises(ValueError, match="line break"):
-        protocol.reply_of(202, ((b"x-a", b"b\r\nx-c: d"),), b"")
+        reply_of(202, ((b"x-a", b"b\r\nx-c: d"),), b"")
 
 
 # -- answered before the end, and asked before the answer ----------------------------------------------------------

@@ -14,7 +14,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.exceptions import StarletteDeprecationWarning
 
-from collector.edge.tracker_scripts import tracker_script
+from collector.edge.tracker_scripts import script_of
 from collector.edge.visitor_rights import routes
 from collector.enrich.geo import GeoDatabase
 from collector.keys.key import NoKey
@@ -200,4 +200,4 @@ def test_the_opt_out_page_has_no_inline_script_and_a_strict_policy(tmp_path: Pat
         assert asking.get(address).status_code == 200, address
     # What it tells owners to paste is what the tracker looks for.
     assert "data-footfall-opt-out" in page.text
-    assert b"data-footfall-opt-out" in tracker_script()
+    assert b"data-footfall-opt-out" in script_of("script").content

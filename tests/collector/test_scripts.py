@@ -17,7 +17,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.exceptions import StarletteDeprecationWarning
 
-from collector.edge.tracker_scripts import PARTS, PRESETS, UnknownPart, routes, script_of, sizes, tracker_script
+from collector.edge.tracker_scripts import PARTS, PRESETS, UnknownPart, routes, script_of, sizes
 
 pytestmark = pytest.mark.process
 
@@ -71,7 +71,7 @@ def test_every_part_is_a_piece_and_makes_a_script_of_its_own() -> None:
 
 
 def test_the_script_without_parts_holds_them_all() -> None:
-    whole = tracker_script().decode()
+    whole = script_of("script").content.decode()
     for name in (*PARTS, "core"):
         assert BUILT.joinpath(f"{name}.js").read_text().strip() in whole
 
@@ -113,7 +113,7 @@ def test_a_script_travels_compressed(client: TestClient) -> None:
     zipped = client.get("/js/script.js", headers={"accept-encoding": "br, gzip"})
     assert zipped.headers["content-encoding"] == "gzip"
     assert "content-encoding" not in plain.headers
-    assert zipped.content == plain.content == tracker_script()
+    assert zipped.content == plain.content == script_of("script").content
     assert int(zipped.headers["content-length"]) < len(plain.content) / 2
     assert zipped.headers["etag"] != plain.headers["etag"]
     assert zipped.headers["vary"] == plain.headers["vary"] == "accept-encoding"
@@ -136,7 +136,7 @@ def test_an_address_of_another_version_answers_with_today_s_script_for_an_hour(c
     answer = client.get("/js/script.core.0123456789abcdef.js")
     assert answer.content == script_of("script.core").content
     assert answer.headers["cache-control"] == "public, max-age=3600"
-    assert client.get("/js/script.0123456789abcdef.js").content == tracker_script()
+    assert client.get("/js/script.0123456789abcdef.js").content == script_of("script").content
     assert client.get("/js/0123456789abcdef.js").status_code == 404
 
 
