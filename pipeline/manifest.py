@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, structs
@@ -19,12 +19,23 @@ from schema.store import Store
 
 # What an entry says is checked, and its number taken, in one step with writing it.
 RELEASING = threading.Lock()
-# Tells which columns are digested (schema/families.py).
-VERSION = "2"
+# An entry of this version names the columns that its digest is of.
+VERSION = "3"
+_KEY = ("site", "grain", "day", "period", "dimension", "value", "by_dimension", "by_value")
+_CELLS = ("visitors", "visits", "pageviews", "events", "entries", "exits", "bounces", "visit_seconds", "engaged_ms")
+_BEFORE = {
+    "conversions": (*_KEY, "goal", "currency", "converters", "conversions", "amount", "payers"),
+    "vitals": (*_KEY, "metric", "bucket", "samples", "good", "poor", "people"),
+}
+# Those of entries that name none.
+_OF_VERSION: dict[str, dict[str, tuple[str, ...]]] = {
+    "1": {"cells": (*_KEY, *_CELLS), **_BEFORE},
+    "2": {"cells": (*_KEY, *_CELLS, "exit_views", "timed_visits"), **_BEFORE},
+}
 
 
 class Entry(Struct, frozen=True):
-    """A row of `manifest`."""
+    """A row of `manifest`. columns: by family those that the digest is made of, in their order."""
 
     site: str
     number: int
@@ -39,6 +50,11 @@ class Entry(Struct, frozen=True):
     digest: str = ""
     previous: str = ""
     version: str = VERSION
+    columns: dict[str, list[str]] = {}
+
+    def digested(self) -> Mapping[str, Sequence[str]]:
+        """By family the columns that the digest is made of. Raises KeyError for a version that nobody knows."""
+        return self.columns or _OF_VERSION[self.version]
 
 
 COLUMNS = Entry.__struct_fields__
@@ -77,4 +93,6 @@ def digest_input(family: str, rows: bytes) -> bytes:
 
 def manifest_digest(manifest: dict[str, Any]) -> str:
     """SHA-256 of a manifest row: what the next one of its site carries as `previous`."""
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True, default=str).encode()).hexdigest()
+    # Rows that are older than the column are digested as they were.
+    said = {name: value for name, value in manifest.items() if name != "columns" or value}
+    return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()

@@ -20,7 +20,7 @@ from schema.store import Store
 from schema.vitals import PEOPLE_BUCKET
 
 from .insert import insert
-from .manifest import RELEASING, VERSION, Entry, append, digest_input
+from .manifest import RELEASING, Entry, append, digest_input
 from .rollup import ROLLING, build, clear_staging, drop_open
 from .settings import SiteRules
 
@@ -148,9 +148,9 @@ def release(
                 build(store, source, site, day, rules)
                 rows, digest = _publish(store, site, day)
                 clear_staging(store, site, day)
-            entries.append(
-                Entry(site.key, 0, day, int(now), origin, rules.preset, rules.k, complete, over_counted, rows, digest)
-            )
+            told = (int(now), origin, rules.preset, rules.k, complete, over_counted, rows, digest)
+            columns = {name: list(family.columns) for name, family in FAMILIES.items()}
+            entries.append(Entry(site.key, 0, day, *told, columns=columns))
         append(store, entries)
 
 
@@ -187,8 +187,7 @@ def _publish(store: Store, site: Site, day: dt.date) -> tuple[int, str]:
     for family in FAMILIES:
         mine = f"({staged(family, f'staging_{family}')} WHERE site = {{site:String}} AND day = {{day:Date}})"
         columns = {column: column for column in FAMILIES[family].columns}
-        digested = ", ".join(FAMILIES[family].digested(VERSION))
-        text = store.text(f"SELECT {digested} FROM {mine} ORDER BY ALL FORMAT TSV", where)
+        text = store.text(f"SELECT {', '.join(columns)} FROM {mine} ORDER BY ALL FORMAT TSV", where)
         if text:
             digest.update(digest_input(family, text))
             rows += text.count(b"\n")

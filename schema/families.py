@@ -96,13 +96,6 @@ class Family(Struct, frozen=True):
     def _whole_keys(self) -> tuple[Column, ...]:
         return (*self.keys[:-1], *_BUCKETS) if self.histogram else self.keys
 
-    def digested(self, version: str) -> tuple[str, ...]:
-        """Those that the digest of a release of that version is made of, in their order."""
-        return tuple(column for column in self.columns if version != "1" or column not in _SINCE_VERSION_2)
-
-
-_SINCE_VERSION_2 = ("exit_views", "timed_visits")
-
 
 def _named(columns: Iterable[Column], *names: str) -> tuple[Column, ...]:
     return tuple(column for column in columns if column.name in names)

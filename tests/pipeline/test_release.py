@@ -11,7 +11,8 @@ import pytest
 from msgspec import structs
 
 from pipeline import release as released
-from pipeline.manifest import manifest_digest
+from pipeline.copying import ManifestBroken, check_chain, check_rows
+from pipeline.manifest import Entry, manifest_digest, read_entries
 from pipeline.release import (
     LAST_CALL_S,
     OpenDay,
@@ -25,7 +26,8 @@ from pipeline.release import (
 )
 from pipeline.rollup import roll_up
 from pipeline.settings import SiteRules
-from schema import families
+from schema.families import FAMILIES as REGISTERED
+from schema.measures import Measure
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
 from tests.conftest import insert, make_event
@@ -76,7 +78,7 @@ def rows(store: Store, site: Site, state: str = "released", day: dt.date = DAY) 
 
 
 def manifests(store: Store, site: Site) -> list[dict[str, Any]]:
-    others = ("origin", "version", "preset", "k", "complete", "over_counted", "rows", "digest", "previous")
+    others = ("origin", "version", "preset", "k", "complete", "over_counted", "rows", "digest", "previous", "columns")
     names = ("site", "number", "day", "released_at", *others)
     found = store.rows(
         f"SELECT site, number, day, toUnixTimestamp(released_at), {', '.join(others)} FROM manifest "
@@ -164,7 +166,8 @@ def test_the_digest_of_a_day_is_what_it_always_was(store: Store) -> None:
     release(store, "events", site, [DAY], SiteRules(5, 30, "balanced"), 1_000, "live")
     (manifest,) = manifests(store, site)
     assert manifest["rows"] == 109
-    assert manifest["digest"] == digest(store, site, manifest["version"])
+    assert manifest["version"] == "3"
+    assert manifest["digest"] == digest(store, site, "2")
     # What days were released under before there were more columns, and is still found of what they have.
     assert digest(store, site, "1") == "cc6ed0d822b6efe8e044f1082d9d35de84f6e76e812d9da8b24344184e093b6e"
     assert digest(store, site, "2").startswith("681f3ba0dba250da7c39d28bf7415241")
@@ -175,10 +178,52 @@ def digest(store: Store, site: Site, version: str) -> str:
     found = hashlib.sha256()
     for family in FAMILIES:
         mine = f"released_{family} WHERE site = {{s:String}} AND day = {{d:Date}}"
-        columns = ", ".join(families.FAMILIES[family].digested(version))
+        columns = ", ".join(Entry(site.key, 0, DAY, 0, "", "", 1, version=version).digested()[family])
         text = store.text(f"SELECT {columns} FROM {mine} ORDER BY ALL FORMAT TSV", {"s": site.key, "d": DAY})
         found.update(family.encode() + b"\n" + text if text else b"")
     return found.hexdigest()
+
+
+def test_a_measure_that_is_added_later_changes_no_older_digest(
+    store: Store, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = [DAY, DAY + dt.timedelta(days=1)]
+    for day in days:
+        fill(store, site, day)
+    release(store, "events", site, days[:1], RULES, 1_000, "live")
+    cells = REGISTERED["cells"]
+    later = structs.replace(cells, measures=(*cells.measures, Measure("Added later.", name="later")))
+    tables = ("staging_cells", "open_cells", "released_cells")
+    try:
+        for table in tables:
+            store.command(f"ALTER TABLE {table} ADD COLUMN later UInt64 DEFAULT visits + 1")
+        monkeypatch.setitem(REGISTERED, "cells", later)
+        release(store, "events", site, days[1:], RULES, 2_000, "live")
+        entries = read_entries(store, site.key)
+        assert [entry.columns["cells"][-1] for entry in entries] == [cells.columns[-1], "later"]
+        check_chain(entries)
+        check_rows(store, site.key, entries)
+        # Of the new column, too: where it is another, the rows are not those of the newer release.
+        changed = f"ALTER TABLE released_cells UPDATE later = 0 WHERE site = '{site.key}'"
+        store.command(changed, mutations_sync=2)
+        check_rows(store, site.key, entries[:1])
+        with pytest.raises(ManifestBroken, match=str(days[1])):
+            check_rows(store, site.key, entries[1:])
+    finally:
+        monkeypatch.undo()
+        for table in tables:
+            store.command(f"ALTER TABLE {table} DROP COLUMN IF EXISTS later")
+
+
+def test_entries_of_before_the_columns_were_named_are_digested_as_they_were() -> None:
+    entry = Entry("a", 1, DAY, 5, "live", "balanced", 5, rows=3, digest="d", version="2")
+    assert manifest_digest(structs.asdict(entry)) == (
+        hashlib.sha256(
+            b'{"complete": true, "day": "2042-05-07", "digest": "d", "k": 5, "number": 1, "origin": "live", '
+            b'"over_counted": false, "preset": "balanced", "previous": "", "released_at": 5, "rows": 3, "site": "a", '
+            b'"version": "2"}'
+        ).hexdigest()
+    )
 
 
 def test_another_row_gives_another_digest(store: Store, site: Site) -> None:
