@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from argon2 import PasswordHasher
 
 # Also for itself: pytest's plugin of it imports it at the end of a run that did not need it, and once
 # `Reports.warm_up` has frozen what was loaded, it takes trio's source of randomness for garbage and warns.
@@ -23,6 +24,8 @@ from schema.migrate import migrate
 from schema.site import day_number
 from schema.store import Store
 
+# What a password costs is no matter of most tests; that of the default is looked at in tests/dashboards/test_access.py.
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 _SEQUENCE = itertools.count(1)
 
 

@@ -78,21 +78,26 @@ class _Attempt(NamedTuple):
 
 
 class Accounts:
-    """All accounts, in one SQLite file that only its owner can read. clock: Unix seconds."""
+    """All accounts, in one SQLite file that only its owner can read. clock: Unix seconds. hasher: of passwords."""
 
-    def __init__(self, path: Path, session_days: int = 14, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: Path,
+        session_days: int = 14,
+        clock: Callable[[], float] = time.time,
+        hasher: PasswordHasher | None = None,
+    ) -> None:
         path.touch(mode=0o600, exist_ok=True)
         self._db = sqlite3.connect(path, check_same_thread=False)
         self._db.executescript(_SCHEMA)
         self._lock = threading.Lock()
         self._session_s = session_days * 86400
         self._clock = clock
-        self._hasher = PasswordHasher()
+        self._hasher = hasher or PasswordHasher()
         # argon2 takes 64 MiB a time: one at a time bounds what a flood of attempts can hold.
         self._hashing = threading.Lock()
         self._waiting = threading.BoundedSemaphore(MAX_WAITING)
-        # Verified for unknown names, so that an answer takes as long whether or not the name exists.
-        self._dummy = self._hasher.hash(secrets.token_urlsafe())
+        self._dummy = ""
         self._failures: deque[_Attempt] = deque()
         self._secret = secrets.token_bytes(32)
 
@@ -139,8 +144,9 @@ class Accounts:
     def _sign_in(self, name: str, password: str, network: str) -> str | None:
         # The attempt counts from its start: many at once must not all pass before the first has failed.
         attempt = self._begin_attempt(name, f"network {network}")
+        dummy = self._hash_of_nobody()
         rows = self._rows("SELECT id, password FROM users WHERE name = ? AND password IS NOT NULL", name)
-        user, stored = rows[0] if rows else (0, self._dummy)
+        user, stored = rows[0] if rows else (0, dummy)
         if not self._verify(stored, password) or not rows:
             return None
         with self._lock, self._db:
@@ -221,6 +227,13 @@ class Accounts:
 
     def _keyed(self, text: str) -> bytes:
         return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._secret, digest_size=16).digest()
+
+    def _hash_of_nobody(self) -> str:
+        """Verified for unknown names, so that an answer takes as long whether or not the name exists. Made for the
+        first attempt, whomever it names: commands open the accounts, and see no password."""
+        with self._hashing:
+            self._dummy = self._dummy or self._hasher.hash(secrets.token_urlsafe())
+        return self._dummy
 
     def _verify(self, stored: str, password: str) -> bool:
         with self._hashing:

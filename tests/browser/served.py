@@ -25,6 +25,7 @@ from dashboards.stats.report import Reports
 from dashboards.web.engineers import Checked, Compared, Missing, Sent, Told
 from schema.site import Goal, Site
 from schema.store import Store
+from tests.conftest import CHEAP
 from tests.dashboards.conftest import NOW, Rollups
 
 GOALS = (Goal("Signup", event="signup"), Goal("Purchase", event="purchase"), Goal("Never", event="never"))
@@ -92,7 +93,7 @@ def served(store: Store, room: Path, key: str = "shop.example") -> Iterator[Serv
     full = Rollups(store, Site(key, (key,), timezone="Europe/Berlin", goals=GOALS))
     fill(full)
     empty = Site("empty.example", ("empty.example",), timezone="UTC")
-    accounts = Accounts(room / "accounts.sqlite")
+    accounts = Accounts(room / "accounts.sqlite", hasher=CHEAP)
     reports = Reports(store, [full.site, empty], clock=NOW.timestamp)
     shown = Compared(("strict", "balanced"), (Sent("URL", "https://example.com/u/anna", (("page", ("", "/u/a")),)),))
     told = Told((("shop.example", "host", "fewer than 10"),), (MISSING,))

@@ -24,6 +24,7 @@ from dashboards.stats.report import Reports
 from schema.site import Goal, Site
 from schema.store import Store
 from schema.vitals import VITALS, bucket_of
+from tests.conftest import CHEAP
 
 with warnings.catch_warnings():
     # It would rather have httpx2; httpx is what the whole house is tested with.
@@ -147,7 +148,7 @@ def reports(rollups: Rollups) -> Reports:
 
 @pytest.fixture
 def accounts(tmp_path: Path) -> Iterator[Accounts]:
-    opened = Accounts(tmp_path / "accounts.sqlite")
+    opened = Accounts(tmp_path / "accounts.sqlite", hasher=CHEAP)
     yield opened
     opened.close()
 

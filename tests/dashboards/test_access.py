@@ -9,8 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher, Type, extract_parameters
 
 from dashboards.accounts.accounts import MAX_WAITING, AccountRefused, Accounts, TooManyFailures
+from tests.conftest import CHEAP
 
 PASSWORD = "correct horse battery"
 
@@ -30,7 +32,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def accounts(tmp_path: Path, clock: Clock) -> Iterator[Accounts]:
-    opened = Accounts(tmp_path / "accounts.sqlite", session_days=14, clock=clock)
+    opened = Accounts(tmp_path / "accounts.sqlite", 14, clock, CHEAP)
     yield opened
     opened.close()
 
@@ -165,3 +167,18 @@ def test_nothing_that_signs_in_is_in_the_file(accounts: Accounts, session: str, 
     for secret in (token, session, PASSWORD):
         assert secret.encode() not in stored
     assert (tmp_path / "accounts.sqlite").stat().st_mode & 0o077 == 0
+
+
+def test_a_password_costs_what_the_library_recommends_unless_a_test_says_otherwise(tmp_path: Path) -> None:
+    accounts = Accounts(tmp_path / "accounts.sqlite")
+    session = accounts.redeem(accounts.create_sign_in_link_token())
+    assert session
+    accounts.set_password(session, "ada", PASSWORD)
+    assert accounts.sign_in("bob", PASSWORD) is None
+    kept = accounts._rows("SELECT password FROM users")[0][0]
+    accounts.close()
+    for stored in (kept, accounts._dummy):  # of the one who is there, and for those who are not
+        cost = extract_parameters(stored)
+        assert cost == PasswordHasher()._parameters
+        assert cost.type is Type.ID
+        assert (cost.memory_cost, cost.time_cost) >= (64 * 1024, 3)
