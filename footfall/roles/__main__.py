@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import structlog
 
 from ..settings import Settings
-from ..supervisor.channel import Word, say
+from ..supervisor.channel import ChildStatus, send_status
 from ..supervisor.process import set_up_logs
 from .child import start_child
 
@@ -62,7 +62,7 @@ def _tell_parent(problem: Exception) -> None:
 
     line = line_of(problem)
     if line:
-        say(Word(line, final=not may_pass(problem)))
+        send_status(ChildStatus(line, final=not may_pass(problem)))
         raise SystemExit(1)
 
 

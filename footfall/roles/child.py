@@ -14,7 +14,7 @@ import structlog
 from schema.lasting import kind_and_place
 
 from ..settings import Settings
-from ..supervisor.channel import Word, followers, read, say
+from ..supervisor.channel import ChildStatus, read_message, send_status, settings_followers
 from ..supervisor.process import end_soon, harden
 
 log = structlog.get_logger("serve")
@@ -26,7 +26,7 @@ def start_child() -> Settings:
     # uvicorn hands a signal on once it has stopped serving; as an exit it still lets everything be closed.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
-    settings = read(Settings)
+    settings = read_message(Settings)
     if settings is None:
         raise SystemExit("footfall: a child process is started by `footfall up`, not by hand")
     threading.Thread(target=_follow_parent, name="lifeline", daemon=True).start()
@@ -36,13 +36,13 @@ def start_child() -> Settings:
 def _follow_parent() -> None:
     """Take on what the parent sends, until it ends."""
     number = 1
-    while (settings := read(Settings)) is not None:
+    while (settings := read_message(Settings)) is not None:
         number += 1
         try:
-            for follow in followers:
+            for follow in settings_followers:
                 follow(settings)
         except Exception as problem:
             log.error("settings_not_followed", **kind_and_place(problem))
             continue
-        say(Word(applied=number))
+        send_status(ChildStatus(applied=number))
     end_soon()

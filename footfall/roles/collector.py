@@ -33,7 +33,7 @@ from schema.site import local_day
 from ..databases import datacenters_of, geo_database_of
 from ..health.refusals import Refusals
 from ..settings import Settings
-from ..supervisor.channel import followers
+from ..supervisor.channel import settings_followers
 from ..supervisor.heartbeat import Heartbeat, HeartbeatFile, heartbeat_before
 from ..supervisor.paths import key_directory, token_file
 
@@ -105,7 +105,7 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
         timeout_keep_alive=15,
         timeout_graceful_shutdown=3,
     )
-    followers.append(follow)
+    settings_followers.append(follow)
     if shadow is not None:
         shadow.start()
     warm_up()

@@ -30,7 +30,7 @@ from ..control.serving import ControlServer
 from ..control.sites import sites_with_data
 from ..health.stored import of_server
 from ..settings import Settings
-from ..supervisor.channel import Word, followers, say
+from ..supervisor.channel import ChildStatus, send_status, settings_followers
 from ..supervisor.heartbeat import Heartbeat, HeartbeatFile
 from ..supervisor.paths import control_path, key_journal
 from .pages import serve_pages
@@ -71,7 +71,7 @@ def run_engine(settings: Settings, role: str, dashboards: socket.socket | None) 
         if store.embedded:
             abandon_all(store)
     engine = Engine(settings, store)
-    followers.append(engine.follow)
+    settings_followers.append(engine.follow)
     if "writer" in parts:
         host = "" if store.embedded else socket.gethostname()
         writer = Writer(store, settings.directory / "spool", quarantine, host, jobs=jobs)
@@ -88,7 +88,7 @@ def run_engine(settings: Settings, role: str, dashboards: socket.socket | None) 
             jobs=jobs,
             whole_since=backup.at if backup else 0.0,
         )
-        followers.append(lambda given: pipeline.follow(sites_with_data(given, store)))
+        settings_followers.append(lambda given: pipeline.follow(sites_with_data(given, store)))
         engine.pipeline = pipeline
         pipeline.start()
         control = ControlServer(engine, control_path(settings))
@@ -138,9 +138,9 @@ def _open_patiently(open_store: Callable[[], Store]) -> Store:
         except StoreDown as problem:
             if not problem.told:
                 refused.is_so(problem=str(problem))
-            say(Word(str(problem), waits=True))
+            send_status(ChildStatus(str(problem), waits=True))
             time.sleep(1.0)
         else:
             refused.is_over()
-            say(Word())
+            send_status(ChildStatus())
             return store

@@ -21,7 +21,7 @@ from schema.host import listening_host
 
 from ..errors import CannotStart
 from ..settings import Settings
-from ..supervisor.channel import followers
+from ..supervisor.channel import settings_followers
 from ..supervisor.heartbeat import HeartbeatFile
 from ..supervisor.listening import listen
 from ..supervisor.parent import Supervisor
@@ -78,7 +78,7 @@ def run_key_service(settings: Settings, sock: socket.socket) -> None:
     keys = KeyFile(key_directory(settings) / "keys")
     HeartbeatFile(settings, "keys").start()
     service = KeyService(keys, settings.all_sites, enrolments(settings), Fetches(fetches_file(settings)))
-    followers.append(lambda given: service.follow(given.all_sites))
+    settings_followers.append(lambda given: service.follow(given.all_sites))
     key_server(service, certificate_file(settings)).run(sockets=[sock])
 
 

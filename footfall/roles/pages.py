@@ -26,7 +26,7 @@ from ..health.page import teller as health_teller
 from ..networks import networks
 from ..preview import comparer
 from ..settings import Settings
-from ..supervisor.channel import followers
+from ..supervisor.channel import settings_followers
 
 
 def serve_pages(
@@ -35,7 +35,7 @@ def serve_pages(
     """Serve the dashboards. reading: the store as pages ask it, which is not for long. health: what it tells."""
     people = accounts(settings)
     reports = Reports(reading, settings.reported_sites(), rounded=settings.rounded_sites())
-    followers.append(lambda given: reports.follow(given.reported_sites(), given.rounded_sites()))
+    settings_followers.append(lambda given: reports.follow(given.reported_sites(), given.rounded_sites()))
     reports.warm_up()
     app = create_app(
         reports,

@@ -19,7 +19,7 @@ from schema.lasting import Lasting
 
 from ..errors import CannotStart
 from ..settings import Settings
-from .channel import Ear
+from .channel import ParentEnd
 from .heartbeat import Child
 from .listening import answers
 
@@ -52,7 +52,7 @@ class ChildProcess:
         self._sockets = sockets
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
-        self._ear: Ear | None = None
+        self._channel: ParentEnd | None = None
         self._ends = Lasting(log, "process_ended", "process_runs_again")
         self._sent = self._applied = 0
         # What it says is in its way, and whether it tries again by itself.
@@ -73,7 +73,7 @@ class ChildProcess:
 
     def start(self) -> None:
         descriptors = [sock.fileno() for sock in self._sockets]
-        self._ear, self.problem, self.waits, self._final = Ear(), "", False, False
+        self._channel, self.problem, self.waits, self._final = ParentEnd(), "", False, False
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [
                 sys.executable,
@@ -83,46 +83,46 @@ class ChildProcess:
                 *self._arguments,
                 *map(str, descriptors),
             ],
-            stdin=self._ear.childs.fileno(),
+            stdin=self._channel.child_end.fileno(),
             pass_fds=descriptors,
             # Ctrl-C reaches the parent alone, which stops the children in order.
             start_new_session=True,
         )
-        self._ear.childs.close()
+        self._channel.child_end.close()
         self._sent, self._applied = 1, 0
         with contextlib.suppress(OSError):  # it has ended already; look_after() finds out
-            self._ear.send(self._settings)
+            self._channel.send(self._settings)
         self._started = time.monotonic()
 
     def follow(self, settings: Settings) -> bool:
         """Have it go by other settings; whether it says so in time. If it is not running, its next start has them."""
         self._settings = settings
-        if self._process is None or self._ear is None or self._process.poll() is not None:
+        if self._process is None or self._channel is None or self._process.poll() is not None:
             return True
         try:
-            self._ear.send(settings)
+            self._channel.send(settings)
         except OSError:
             return False
         self._sent += 1
         deadline = time.monotonic() + _FOLLOWS_WITHIN_S
         while self._applied < self._sent and time.monotonic() < deadline and self._process.poll() is None:
             time.sleep(0.02)
-            self._listen()
+            self._read_statuses()
         return self._applied >= self._sent
 
-    def _listen(self) -> None:
-        for said in self._ear.words() if self._ear else ():
-            if said.applied:
-                self._applied = said.applied
+    def _read_statuses(self) -> None:
+        for status in self._channel.statuses() if self._channel else ():
+            if status.applied:
+                self._applied = status.applied
             else:
-                self.problem, self.waits, self._final = said.problem, said.waits, said.final
+                self.problem, self.waits, self._final = status.problem, status.waits, status.final
 
     def look_after(self) -> None:
         """Start it again if it ended by itself. Raises CannotStart where that cannot help."""
         assert self._process is not None
         now = time.monotonic()
         code = self._process.poll()
-        self._listen()
+        self._read_statuses()
         if code is None:
             if self._failures and now - self._started > _STEADY_S:
                 self._failures = 0
