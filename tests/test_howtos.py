@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -50,10 +51,10 @@ def overview():
 """
 
 
-def copy_with(page: str, to: Path) -> list[str]:
+def copy_with(page: str, to: Path, rooms: Sequence[str] = ROOMS) -> list[str]:
     """A copy of the tree, changed as the page says; which files that changes."""
-    for room in ROOMS:
-        shutil.copytree(ROOT / room, to / room, ignore=shutil.ignore_patterns("__pycache__"))
+    for room in rooms:
+        shutil.copytree(ROOT / room, to / room, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     changes = re.findall(r"```diff\n(.*?)```", text, re.DOTALL)
     assert changes, f"{page} changes nothing"
@@ -66,7 +67,7 @@ def copy_with(page: str, to: Path) -> list[str]:
     return sorted(set(re.findall(r"^\+\+\+ b/(.+)$", "".join(changes), re.MULTILINE)))
 
 
-def run(tree: Path, *arguments: str) -> None:
+def run(tree: Path, *arguments: str) -> str:
     environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [sys.executable, *arguments],
@@ -78,6 +79,7 @@ def run(tree: Path, *arguments: str) -> None:
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def holds(tree: Path, questions: str) -> None:
@@ -139,3 +141,16 @@ assert languages.lines[0].numbers == ("20", "0%", "1m 00s")
 assert "Places" not in found
 """,
     )
+
+
+@pytest.mark.process
+def test_a_command_is_a_module_and_a_line(tmp_path: Path) -> None:
+    rooms = ("schema", "pipeline", "collector", "dashboards", "footfall", "docs")
+    changed = copy_with("howto-command.md", tmp_path, rooms)
+    assert changed == ["docs/commands.md", "footfall/cli/__init__.py", "footfall/cli/hosts.py"]
+    site = 'sites=[{key="a.example", hosts=["*.a.example", "b.example"]}]'
+    told = run(tmp_path, "-m", "footfall", "hosts", "a.example", "--set", site)
+    assert told.splitlines() == ["*.a.example", "b.example"]
+    whole = run(tmp_path, "-m", "footfall", "--help")
+    assert "The hosts whose pages may send for SITE." in whole
+    assert "## footfall hosts" in (tmp_path / "docs" / "commands.md").read_text()
