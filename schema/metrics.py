@@ -6,6 +6,8 @@ by a test.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from .dimensions import Scope
@@ -43,17 +45,31 @@ class Metric(Struct, frozen=True):
         """Whether it can be added up."""
         return not self.lower
 
-    def of(self, sums: Measures) -> int | float | None:
-        """Its value where the measures add up to these; None where it is undefined."""
+    def exactly(self, sums: Measures) -> int | float | None:
+        """Its value where the measures add up to these, not rounded; None where it is undefined."""
         upper: int = getattr(sums, self.upper)
         if not self.lower:
             return upper
         lower: int = self.per * getattr(sums, self.lower)
-        if not lower or (self.measured and not upper):
-            return None
+        return self.times * upper / lower if lower and (upper or not self.measured) else None
+
+    def of(self, sums: Measures) -> int | float | None:
+        """Its value where the measures add up to these; None where it is undefined."""
+        value = self.exactly(sums)
+        if value is None or not self.lower:
+            return value
         # As ClickHouse rounds, which did this before: answers that were given once do not change.
         shift: int = 10**self.digits
-        return round(self.times * upper / lower * shift) / shift
+        return round(value * shift) / shift
+
+    def sql(self, sums: Mapping[str, str]) -> str:
+        """The same as `exactly`, of SQL by measure; -1 where it is undefined."""
+        upper = sums[self.upper]
+        if not self.lower:
+            return upper
+        lower = sums[self.lower]
+        undefined = f"{lower} = 0 OR {upper} = 0" if self.measured else f"{lower} = 0"
+        return f"if({undefined}, -1, {self.times} * {upper} / ({self.per} * {lower}))"
 
 
 _COUNTS = (

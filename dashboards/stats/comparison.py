@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 
 from msgspec import Struct, field
 
@@ -18,14 +18,12 @@ from schema.metrics import METRICS
 from .figures import Figures, figures_of
 from .period import Period
 from .table import summed
+from .timeline import Timeline, days_of
 
 # Days of fewer than k visitors count as none. They may be so much of what is compared, at most.
 _MOST_HIDDEN = 0.02
 # What is neither good nor bad: a smaller change in percent, or in percentage points.
 SMALL_PERCENT, SMALL_POINTS = 5.0, 2.0
-
-# An hour of a day: its local hour, and what it adds up to; None where that is not known.
-Hour = tuple[int, Measures | None]
 
 
 class Comparison(Struct, frozen=True):
@@ -47,23 +45,22 @@ class Comparison(Struct, frozen=True):
     why: str = ""
 
 
-class Known(Struct, frozen=True):
-    """What is known of days. by_day: those that have data. small: those of fewer than k people. odd: those whose data
-    is not all there, or counted twice. since: the first day of the site."""
+def compare(timeline: Timeline, period: Period, coarse: bool = False) -> Comparison:
+    """A period with the one before it. coarse: what is shown of open days is rounded."""
+    today = timeline.now.date()
+    full, before = period.full_days(today), period.previous(today)
+    if full:
+        return _compare_days(full, before, timeline)
+    if period.first > today:
+        return Comparison(before, why="these days are yet to come")
+    if not timeline.has(before.first):
+        return Comparison(before, why=f"there is no data of {before.label}")
+    return _compare_hours(before, timeline, coarse)
 
-    by_day: Mapping[dt.date, Measures]
-    small: frozenset[dt.date]
-    odd: frozenset[dt.date]
-    since: dt.date | None
-    k: int
 
-    def has(self, day: dt.date) -> bool:
-        return (day in self.by_day or day in self.small) and day not in self.odd
-
-
-def compare_days(full: Period, before: Period, known: Known) -> Comparison:
+def _compare_days(full: Period, before: Period, known: Timeline) -> Comparison:
     """Full days: of whole months those that have data, averaged; else day by day, both of a pair having data."""
-    days, earlier = _days(full), _days(before)
+    days, earlier = [*days_of(full)], [*days_of(before)]
     if full.whole_months:
         of = max(len(days), len(earlier))
         days, earlier = [day for day in days if known.has(day)], [day for day in earlier if known.has(day)]
@@ -82,13 +79,12 @@ def compare_days(full: Period, before: Period, known: Known) -> Comparison:
     return _compared(made, _sum(known, days), _sum(known, earlier), why, [*days, *earlier], known)
 
 
-def compare_hours(
-    before: Period, now: dt.datetime, hours: Sequence[Hour], earlier: Sequence[Hour], coarse: bool, k: int
-) -> Comparison:
-    """Today until the last full hour, with the same hours of an earlier day. coarse: what is shown of today is
-    rounded."""
+def _compare_hours(before: Period, known: Timeline, coarse: bool) -> Comparison:
+    """Today until the last full hour, with the same hours of an earlier day."""
+    now, k = known.now, known.released.k
     made = Comparison(before, of=1, until=f"{now.hour:02}:00")
-    both = [[sums for hour, sums in some if hour < now.hour] for some in (hours, earlier)]
+    hours, earlier = known.hours(now.date()), known.hours(before.first)
+    both = [[sums for point, sums in some if point.at.hour < now.hour] for some in (hours, earlier)]
     if coarse:
         return _without(made, "open days are rounded down, closed ones are not")
     if not now.hour:
@@ -102,17 +98,13 @@ def compare_hours(
     return _changed(done, current, previous, "")
 
 
-def nothing_compared(before: Period, why: str) -> Comparison:
-    return Comparison(before, why=why)
-
-
 def _compared(
-    made: Comparison, current: Measures, previous: Measures, why: str, days: Iterable[dt.date], known: Known
+    made: Comparison, current: Measures, previous: Measures, why: str, days: Iterable[dt.date], known: Timeline
 ) -> Comparison:
-    hidden = sum(day in known.small and day not in known.by_day for day in days)
-    if hidden * (known.k - 1) > _MOST_HIDDEN * min(current.visitors, previous.visitors):
+    hidden, k = sum(map(known.is_hidden, days)), known.released.k
+    if hidden * (k - 1) > _MOST_HIDDEN * min(current.visitors, previous.visitors):
         many = "a day" if hidden == 1 else f"{hidden} days"
-        return _without(made, f"{many} of fewer than {known.k} visitors would weigh too much")
+        return _without(made, f"{many} of fewer than {k} visitors would weigh too much")
     return _changed(made, current, previous, why)
 
 
@@ -166,9 +158,5 @@ def _is_small(name: str, change: float | None, current: Figures, previous: Figur
     return abs(change) < max(SMALL_PERCENT, by_chance)
 
 
-def _days(period: Period) -> list[dt.date]:
-    return [period.first + dt.timedelta(days=n) for n in range(period.days)]
-
-
-def _sum(known: Known, days: Iterable[dt.date]) -> Measures:
-    return summed([known.by_day.get(day, Measures()) for day in days])
+def _sum(known: Timeline, days: Iterable[dt.date]) -> Measures:
+    return summed(map(known.of, days))

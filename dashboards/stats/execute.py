@@ -15,7 +15,6 @@ from typing import Any
 
 from msgspec import Struct
 
-from schema.dimensions import OTHER
 from schema.families import FAMILIES
 from schema.store import Row, Store
 
@@ -128,8 +127,11 @@ class Executor:
 
 
 def _add(group: Group, key: Key, sums: Sums) -> None:
-    known = group.by_key.get(key)
-    group.by_key[key] = tuple(map(add, known, sums)) if known else sums
+    group.by_key[key] = _plus(group.by_key.get(key), sums)
+
+
+def _plus(one: Sums | None, other: Sums) -> Sums:
+    return tuple(map(add, one, other)) if one else other
 
 
 # -- what is open joins what is closed -------------------------------------------------------------------------------
@@ -152,12 +154,10 @@ def _both(read: Read, name: tuple[str, ...], known: Group | None, new: Group | N
         for key, sums in new.by_key.items():
             _add(both, key, sums)
         return both
-    place = shape.place
-    added = {key: known.by_key[key][place] if key in known.by_key else 0 for key in new.by_key}
-    places = [(shape.order(key, sums[place] + added[key]), key) for key, sums in new.by_key.items()]
+    places = [(shape.order(read, key, _plus(known.by_key.get(key), sums)), key) for key, sums in new.by_key.items()]
     # Of those that nothing is added to only the first can be among the first.
     others = ((key, sums) for key, sums in known.by_key.items() if key not in new.by_key)
-    places += [(shape.order(key, sums[place]), key) for key, sums in islice(others, read.most)]
+    places += [(shape.order(read, key, sums), key) for key, sums in islice(others, read.most)]
     for _, key in nsmallest(read.most, places):
         for part in (known, new):
             if key in part.by_key:
@@ -176,7 +176,7 @@ def _in_order(read: Read, groups: Groups) -> Groups:
     for name, group in groups.items():
         if name[0] in read.values:
             cells = group.by_key.items()
-            group.by_key = dict(sorted(cells, key=lambda cell: shape.order(cell[0], cell[1][shape.place])))
+            group.by_key = dict(sorted(cells, key=lambda cell: shape.order(read, *cell)))
     return groups
 
 
@@ -244,6 +244,5 @@ def _statement(shape: Shape, read: Read, span: Span, most: int) -> tuple[str, di
             if shape.days is not None:
                 selected.append(f"max({sums[shape.days]}) OVER (PARTITION BY {group})")
             apart = f", if(dimension = '{read.times}', toString(k), '')" if read.times is not None else ""
-            first = f"k = '{OTHER}' DESC, " if shape.other_first else ""
-            limit = f"ORDER BY {first}{sums[shape.place]} DESC, k LIMIT {{most:UInt32}} BY {group}{apart}"
+            limit = f"ORDER BY {shape.order_sql(read, sums)} LIMIT {{most:UInt32}} BY {group}{apart}"
     return f"SELECT {', '.join(selected)} FROM {source} GROUP BY {group}, k {limit}", bound

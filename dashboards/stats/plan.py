@@ -25,7 +25,8 @@ class Read(Struct, frozen=True):
 
     values: the dimensions whose values are told apart, from the first day on. times: the dimension whose days (hourly:
     and hours) are told apart over the whole span; "" is the whole site, None nothing. filters: which values and goals
-    are read. most: how many of the most visited values are wanted, at least.
+    are read. most: how many values are wanted, at least: those that come
+    first by the metric `order`.
     """
 
     family: Family
@@ -36,11 +37,12 @@ class Read(Struct, frozen=True):
     hourly: bool = False
     filters: tuple[Filter, ...] = ()
     most: int = 1
+    order: str = "visitors"
 
     @property
     def question(self) -> tuple[object, ...]:
         """What tells it from other reads of the same span, however many values are wanted."""
-        return self.first, self.values, self.times, self.hourly, self.filters
+        return self.first, self.values, self.times, self.hourly, self.filters, self.order
 
 
 class Plan(Struct, frozen=True):
@@ -60,7 +62,8 @@ def plan(queries: Sequence[Query], released: Released) -> Plan:
     """How to answer queries about the same days of the same site. One with filters comes alone."""
     first, last = queries[0].first, queries[0].last
     within = released.span.part(first, last)
-    hourly = any(query.by == "hour" for query in queries)
+    # Today is compared by its hours.
+    hourly = any(query.by == "hour" or (query.compare and query.period.days == 1) for query in queries)
     dimensions = tuple(sorted({query.dimension for query in queries if query.dimension}))
     whole = _whole_months(released, within)
     summed, made = _days_of(whole), tuple(month.made for month in whole)
@@ -71,14 +74,15 @@ def plan(queries: Sequence[Query], released: Released) -> Plan:
     span = released.span.less(released.span.released & spare, made if dimensions else ())
     # One may be left out of a table, and one comes besides.
     most = 2 + max((query.limit for query in queries if query.by in DIMENSIONS), default=0)
+    order = next((query.order for query in queries if query.by in DIMENSIONS), "visitors")
     monthly = within.less(summed, made)
     kept = next((query for query in queries if query.filtered), None)
     return Plan(
         released,
         known,
-        Read("cells", released.span if hourly else span, first, dimensions, "", hourly, most=most),
+        Read("cells", released.span if hourly else span, first, dimensions, "", hourly, most=most, order=order),
         Read("cells", within, first, times=kept.dimension, filters=kept.filters) if kept else None,
-        Read("cells", monthly, first, (kept.dimension,), filters=kept.filters, most=most)
+        Read("cells", monthly, first, (kept.dimension,), filters=kept.filters, most=most, order=order)
         if kept and kept.by == kept.dimension
         else None,
         _goals(queries, within, told),

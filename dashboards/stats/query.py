@@ -18,7 +18,7 @@ from schema.families import FAMILIES
 from schema.host import ascii_host
 from schema.metrics import METRICS
 
-from .period import Period
+from .period import Period, between
 from .refused import BadQuery, Code
 
 MAX_ROWS = 10_000
@@ -85,23 +85,23 @@ def _as_stored(text: str) -> str:
 
 
 class Query(Struct, frozen=True):
-    """One question. dimensions: () for totals only; one that the rows are of, or one of SPLITS; or ("vital",
-    dimension): web vitals of each of its values. metrics: () for every one that fits. limit: at most that many rows,
-    the largest first; days and hours come whole and in order."""
+    """One question. sites: one, as long as nothing adds sites up. dimensions: () for totals only; one that the rows are
+    of, or one of SPLITS; or ("vital", dimension): web vitals of each of its values. metrics: () for every one that
+    fits. order: the metric by which the largest values come first; days and hours come in their own order, and whole.
+    limit: at most that many rows. compare: the whole site with the days before, too."""
 
-    site: str
-    first: dt.date
-    last: dt.date
+    sites: tuple[str, ...]
+    period: Period
     dimensions: tuple[str, ...] = ()
     filters: tuple[Filter, ...] = ()
     limit: int = 100
     metrics: tuple[str, ...] = ()
+    order: str = "visitors"
+    compare: bool = False
 
     def __post_init__(self) -> None:
-        try:
-            Period(self.first, self.last, "")
-        except ValueError as error:
-            raise BadQuery(str(error), Code.BAD_PERIOD) from None
+        if len(self.sites) != 1:
+            raise BadQuery(f"{len(self.sites)} sites are not added up: ask for one at a time", Code.NOT_CROSSED)
         if self.by and self.by not in DIMENSIONS and self.by not in SPLITS:
             known = ", ".join((*DIMENSIONS, *SPLITS))
             raise BadQuery(f"by={self.by!r} is not known: allowed are {known}", Code.UNKNOWN_DIMENSION)
@@ -111,7 +111,7 @@ class Query(Struct, frozen=True):
             raise BadQuery(f"limit={self.limit} is out of bounds: allowed is 1 to {MAX_ROWS}", Code.TOO_MUCH)
         if len(self.filters) > MAX_FILTERS:
             raise BadQuery(f"{len(self.filters)} filters are too many: allowed are {MAX_FILTERS}", Code.TOO_MUCH)
-        unknown = [name for name in self.metrics if name not in METRICS]
+        unknown = [name for name in (*self.metrics, self.order) if name not in METRICS]
         if unknown:
             known = ", ".join(METRICS)
             raise BadQuery(f"metric {unknown[0]!r} is not known: allowed are {known}", Code.UNKNOWN_METRIC)
@@ -127,10 +127,28 @@ class Query(Struct, frozen=True):
         filters: Sequence[str] = (),
         limit: int = 100,
         metrics: Sequence[str] = (),
+        order: str = "visitors",
+        compare: bool = False,
     ) -> Query:
-        """The query whose filters are given as text."""
+        """The query whose parts are given as text."""
+        try:
+            period = Period(first, last, between(first, last))
+        except ValueError as error:
+            raise BadQuery(str(error), Code.BAD_PERIOD) from None
         parsed = tuple(Filter.parse(text) for text in filters if text.strip())
-        return cls(site, first, last, (by,) if by else (), parsed, limit, tuple(metrics))
+        return cls((site,), period, (by,) if by else (), parsed, limit, tuple(metrics), order, compare)
+
+    @property
+    def site(self) -> str:
+        return self.sites[0]
+
+    @property
+    def first(self) -> dt.date:
+        return self.period.first
+
+    @property
+    def last(self) -> dt.date:
+        return self.period.last
 
     @property
     def by(self) -> str:
@@ -172,7 +190,7 @@ class Query(Struct, frozen=True):
         if self.by == "hour" and names:
             instead = f"drop the filter on {names[0]}, or ask by=day"
             raise BadQuery(f"hours are kept for the whole site only: {instead}", Code.NOT_KEPT)
-        if self.by == "hour" and (self.last - self.first).days >= MAX_DAYS_BY_HOUR:
+        if self.by == "hour" and self.period.days > MAX_DAYS_BY_HOUR:
             raise BadQuery(f"by=hour answers at most {MAX_DAYS_BY_HOUR} days: ask for fewer, or by=day", Code.TOO_MUCH)
         if self.by == "vital" and self.dimension not in FAMILIES["vitals"].dimensions:
             allowed = ", ".join(name for name in FAMILIES["vitals"].dimensions if name)

@@ -16,13 +16,16 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from msgspec import to_builtins
+
 from schema.dimensions import DIMENSIONS, OTHER
 from schema.metrics import METRICS, TOTALS
 from schema.site import Site
 from schema.store import Store
 
 from . import overview
-from .execute import Executor
+from .comparison import compare
+from .execute import Answer, Executor
 from .months import LEAST_DAYS, months_of
 from .period import Period
 from .plan import plan
@@ -30,7 +33,8 @@ from .query import Query
 from .refused import BadQuery, Code
 from .released import Released, released_days
 from .remembered import MOST_VALUES, Remembered
-from .table import Table, table_of
+from .table import Table, table_of, times_of
+from .timeline import Timeline
 
 # What design.md gives the preset "balanced"; the composition root hands in what is set.
 DEFAULT_K = 5
@@ -116,8 +120,10 @@ class Reports:
     def stats(self, query: Query) -> dict[str, Any]:
         """The answer to a question, ready for JSON."""
         site = self.site(query.site)
-        released = self._with_months(site, query.first, query.last, query.first)
-        table = table_of(query, self._executor.answer(plan([query], released)))
+        before = self._before(site, query.period) if query.compare else query.period
+        released = self._with_months(site, query.first, query.last, before.first)
+        answer = self._executor.answer(plan([query], released))
+        table = table_of(query, answer)
         rows = table.as_rows()
         if query.by == "hour":
             rows = [_at_local_hour(row, site) for row in rows]
@@ -134,7 +140,25 @@ class Reports:
             "of_days": table.coverage.days,
             "suppressed_days": [day.isoformat() for day in released.suppressed],
             "notes": self._notes(table, rows, site, released),
+            **({"comparison": self._comparison(query, answer, site)} if query.compare else {}),
         }
+
+    def _comparison(self, query: Query, answer: Answer, site: Site) -> dict[str, Any]:
+        released = answer.plan.released
+        times = times_of(answer, released.span.first, query.last)
+        timeline = Timeline(times, released, self.now(site), ZoneInfo(site.timezone))
+        told = compare(timeline, query.period, coarse=self._step(site) > 1)
+        return {name: value for name, value in to_builtins(told).items() if name != "period"} | {
+            "from": told.period.first.isoformat(),
+            "to": told.period.last.isoformat(),
+        }
+
+    def _before(self, site: Site, period: Period) -> Period:
+        """What a period is compared with. Raises BadQuery where there is nothing."""
+        try:
+            return period.previous(self.now(site).date())
+        except ValueError as error:
+            raise BadQuery(f"there are no days to compare with: {error}", Code.BAD_PERIOD) from None
 
     def _notes(self, table: Table, rows: list[dict[str, Any]], site: Site, released: Released) -> list[str]:
         """What has to be said of an answer."""
@@ -159,13 +183,14 @@ class Reports:
     def overview(self, site: Site, period: Period, rows: int = 9) -> overview.Overview:
         """Everything the dashboard page shows. rows: at most that many in each table."""
         now = self.now(site)
-        try:
-            before = period.previous(now.date()).first
-        except ValueError as error:
-            raise BadQuery(f"there are no days to compare with: {error}", Code.BAD_PERIOD) from None
-        released = partial(self._with_months, site, period.first, period.last, before)
-        step = (site.release_k or self._release_k) if site.key in self._rounded else 1
+        before = self._before(site, period)
+        released = partial(self._with_months, site, period.first, period.last, before.first)
+        step = self._step(site)
         return overview.read(self._store, self._executor, self._pool, site, period, now, released, rows, step)
+
+    def _step(self, site: Site) -> int:
+        """What the counts of the site's open days are multiples of."""
+        return (site.release_k or self._release_k) if site.key in self._rounded else 1
 
     def version(self, site: Site, period: Period) -> str:
         """Changes if and only if the totals of the period do."""

@@ -12,7 +12,8 @@ from msgspec import Struct
 
 from schema.dimensions import OTHER
 from schema.families import FAMILIES
-from schema.measures import MEASURES
+from schema.measures import MEASURES, Measures
+from schema.metrics import METRICS
 
 from .plan import Read
 from .source import Family, State
@@ -25,11 +26,12 @@ _Plain = tuple[tuple[str, ...], Key, Sums]
 
 class Shape(Struct, frozen=True):
     """group: the columns that tell groups apart. key: SQL for what tells sums apart in rows of a state. added: what is
-    added up, by name; columns: as SQL of rows of a state; sums: SQL that adds such columns up. place: of what the most
-    visited come by; days: of how many days it is, if that is known; other_first: what is folded is always wanted,
-    however little it is. plain: columns of an open row, after its day and grain; of_plain: its group, key and sums,
-    None where it is not wanted; most_open: more rows than these are added up by the store. weight: what one counts for
-    among what is remembered. filtered: the columns of filters that are not on values."""
+    added up, by name; columns: as SQL of rows of a state; sums: SQL that adds such columns up. place: of what values
+    come by, the most first; by_metric: what they come by instead; other_first: what is folded is always wanted, however
+    little it is. days: of how many days it is, if that is known. plain: columns of an open row, after its day and
+    grain; of_plain: its group, key and sums, None where it is not wanted; most_open: more rows than these are added up
+    by the store. weight: what one counts for among what is remembered. filtered: the columns of filters that are not on
+    values."""
 
     group: tuple[str, ...]
     key: Callable[[Read, State], str]
@@ -42,12 +44,22 @@ class Shape(Struct, frozen=True):
     place: int = 0
     days: int | None = None
     other_first: bool = False
+    by_metric: Callable[[Read, Sums], float] | None = None
     weight: int = 1
     filtered: Mapping[str, str] = {}
 
-    def order(self, key: Key, number: int) -> tuple[bool, int, Key]:
+    def order(self, read: Read, key: Key, sums: Sums) -> tuple[bool, float, Key]:
         """What comes first is less."""
+        number = sums[self.place] if self.by_metric is None else self.by_metric(read, sums)
         return self.other_first and key != OTHER, -number, key
+
+    def order_sql(self, read: Read, sums: Sequence[str]) -> str:
+        """The same in the store."""
+        first = f"k = '{OTHER}' DESC, " if self.other_first else ""
+        number = sums[self.place]
+        if self.by_metric is not None:
+            number = METRICS[read.order].sql(dict(zip(self.added, sums, strict=True)))
+        return f"{first}{number} DESC, k"
 
 
 def _summed(columns: Sequence[str]) -> list[str]:
@@ -73,6 +85,14 @@ def _of_plain_cell(read: Read, row: Sequence[Any]) -> _Plain | None:
     if dimension == read.times:
         return (dimension,), f"{grain} {day} {start} {'' if read.times else value}", (*sums, 1)
     return ((dimension,), value, (*sums, 1)) if day >= read.first else None
+
+
+def _metric_of_cell(read: Read, sums: Sums) -> float:
+    if read.order == "visitors":
+        visitors: int = sums[0]
+        return visitors
+    value = METRICS[read.order].exactly(Measures(*sums[: len(MEASURES)]))
+    return -1 if value is None else value
 
 
 # -- conversions -----------------------------------------------------------------------------------------------------
@@ -125,6 +145,7 @@ SHAPES: dict[Family, Shape] = {
         most_open=5_000,
         days=len(MEASURES),
         other_first=True,
+        by_metric=_metric_of_cell,
     ),
     "conversions": Shape(
         group=("dimension",),

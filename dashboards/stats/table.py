@@ -54,7 +54,7 @@ def table_of(query: Query, answer: Answer) -> Table:
     """The answer to one of the questions of the plan."""
     released, first, last = answer.plan.released, query.first, query.last
     site = times_of(answer, first, last)
-    kept = times_in(answer.kept_days, query.dimension) if query.filtered else site
+    kept = times_in(answer.kept_days, query.dimension, first, last) if query.filtered else site
     totals = summed(kept.days.values())
     coverage = coverage_of(answer, query.dimension, len(released.suppressed) + len(site.days))
     # Of filtered values some may be hidden on any day.
@@ -103,22 +103,25 @@ def coverage_of(answer: Answer, dimension: str, days: int) -> Coverage:
 
 def times_of(answer: Answer, first: dt.date, last: dt.date) -> Times:
     """The whole site from first to last."""
-    known = {day: sums for month in answer.plan.known for day, sums in month.totals.items()}
-    read = times_in(answer.cells, "")
-    days = {day: sums for day, sums in (known | read.days).items() if first <= day <= last}
-    return Times(days, read.hours, read.folded)
+    read = times_in(answer.cells, "", first, last)
+    for month in answer.plan.known:
+        read.days.update((day, sums) for day, sums in month.totals.items() if first <= day <= last)
+    return read
 
 
-def times_in(groups: Groups, dimension: str) -> Times:
+def times_in(groups: Groups, dimension: str, first: dt.date, last: dt.date) -> Times:
     """Days and hours of a dimension, its values together."""
     times = Times({}, {}, {})
     group = groups.get((dimension,))
     for key, sums in group.by_key.items() if group else ():
-        grain, day, start, value = key.split(" ", 3)
+        grain, date, start, value = key.split(" ", 3)
+        day = dt.date.fromisoformat(date)
+        if not first <= day <= last:
+            continue
         if grain == "day":
-            times.days[dt.date.fromisoformat(day)] = _measures(sums)
+            times.days[day] = _measures(sums)
         elif value == OTHER:
-            times.folded[dt.date.fromisoformat(day)] = _measures(sums)
+            times.folded[day] = _measures(sums)
         else:
             times.hours[int(start)] = _measures(sums)
     return times

@@ -49,7 +49,7 @@ class Api:
 
     def routes(self) -> list[BaseRoute]:
         """Every endpoint; none answers without a session."""
-        question = (*PERIOD, "by", "filter", "limit", "metrics")
+        question = (*PERIOD, "by", "filter", "limit", "metrics", "order", "compare")
         table: tuple[tuple[str, Callable[[Request], Response], tuple[str, ...]], ...] = (
             ("/api/sites", self.list_sites, ()),
             ("/api/sites/{key}/overview", self.show_overview, PERIOD),

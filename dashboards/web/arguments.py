@@ -44,12 +44,16 @@ def refuse_unknown(given: QueryParams, allowed: Collection[str], from_links: boo
 
 
 def query_of(site: Site, arguments: Mapping[str, str], filters: list[str], period: Period) -> Query:
-    """The query in a query string: by, filter (several), limit, metrics (comma-separated)."""
+    """The query in a query string: by, filter (several), limit, metrics (comma-separated), order, compare."""
     limit = arguments.get("limit") or "100"
     if not limit.isascii() or not limit.isdigit():
         raise BadQuery(f"limit={limit!r} is not a number")
     metrics = [name for name in arguments.get("metrics", "").split(",") if name]
-    return Query.of(site.key, period.first, period.last, arguments.get("by", ""), filters, int(limit[:9]), metrics)
+    order, against = arguments.get("order") or "visitors", arguments.get("compare", "")
+    if against not in ("", "previous"):
+        raise BadQuery(f"compare={against[:100]!r} is not known: allowed is previous")
+    by, rows = arguments.get("by", ""), int(limit[:9])
+    return Query.of(site.key, period.first, period.last, by, filters, rows, metrics, order, bool(against))
 
 
 def period_of(reports: Reports, site: Site, arguments: Mapping[str, str]) -> Period:

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from ..stats.comparison import Comparison
-from ..stats.overview import Overview, Point
+from ..stats.overview import Overview
+from ..stats.timeline import Point
 from . import format as names
 
 HEIGHT = 220

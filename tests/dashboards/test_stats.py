@@ -202,6 +202,47 @@ def test_metrics_can_be_chosen(ask: Any, rollups: Any, ago: Ago) -> None:
     ]
 
 
+def test_rows_come_by_the_metric_that_is_asked_for(ask: Any, rollups: Any, ago: Ago) -> None:
+    """On open days and closed ones; what is undefined comes after all that is not, what is folded last."""
+    for days, released in ((1, False), (2, True), (3, True)):
+        rollups.cell(ago(days), visitors=100, released=released)
+        for value, people, views, exits in (
+            ("/a", 30, 60, 6),
+            ("/b", 20, 90, 30),
+            ("/c", 9, 0, 0),
+            ("(other)", 6, 9, 9),
+        ):
+            sums = {"visitors": people, "pageviews": views, "exits": exits, "exit_views": views}
+            rollups.cell(ago(days), "page", value, released=released, **sums)
+        if released:
+            rollups.release(ago(days))
+    orders = {
+        "visitors": ["/a", "/b", "/c", "(other)"],
+        "pageviews": ["/b", "/a", "/c", "(other)"],
+        "exit_rate": ["/b", "/a", "/c", "(other)"],
+    }
+    for order, values in orders.items():
+        assert [row["value"] for row in ask("page", order=order)["rows"]] == values, order
+    assert [row["value"] for row in ask("page", order="exit_rate", limit=1)["rows"]] == ["/b", "(other)"]
+    with pytest.raises(BadQuery, match="metric 'beauty' is not known"):
+        ask("page", order="beauty")
+
+
+def test_an_answer_can_be_compared_with_the_days_before(ask: Any, reports: Reports, rollups: Any, ago: Ago) -> None:
+    """As the page is, and only then."""
+    for days in range(1, 15):
+        rollups.cell(ago(days), visitors=20 if days < 8 else 10, released=True)
+        rollups.release(ago(days))
+    query = Query.of(rollups.site.key, ago(7), ago(1), "day", compare=True)
+    answer = reports.stats(query)
+    told = answer["comparison"]
+    assert (told["from"], told["to"], told["change"]["visitors"]) == ("2031-06-04", "2031-06-10", 100.0)
+    assert (len(answer["rows"]), answer["totals"]["visitors"]) == (7, 140)
+    shown = reports.overview(rollups.site, query.period).comparison
+    assert (shown.change, shown.days, shown.why) == (told["change"], told["days"], told["why"])
+    assert "comparison" not in ask("day")
+
+
 def test_an_unknown_site_is_refused(reports: Reports, today: dt.date) -> None:
     with pytest.raises(BadQuery, match="site 'nowhere' is not known"):
-        reports.stats(Query("nowhere", today, today))
+        reports.stats(Query.of("nowhere", today, today))
