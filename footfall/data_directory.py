@@ -31,8 +31,8 @@ def refuse_older(settings: Settings, store: Store) -> None:
 
 
 def open_store(settings: Settings, make: bool = False) -> Store:
-    """The store, for this process alone if it is embedded. Raises CannotDo where a running house holds it, or, unless
-    it is to be made, where there is none, and WrittenByNewer."""
+    """The store, for this process alone if it is embedded. Raises CannotDo where a running instance holds it, or,
+    unless it is to be made, where there is none, and WrittenByNewer."""
     refuse_newer(settings.directory)
     embedded, directory = settings.dsn.startswith("chdb:"), str(settings.directory)
     if embedded and not make and not Path(urlsplit(settings.dsn).path).exists():

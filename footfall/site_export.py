@@ -1,7 +1,7 @@
 """An export of a site: its released numbers as CSV or JSON lines, in a zip with an explanation of the columns.
 
-In: a house, a site. Out: a file that is whole or not there, its owner's only. Promises: the rows are the released ones
-and no others; a month at a time is in memory; text that a spreadsheet would run is text.
+In: an instance, a site. Out: a file that is whole or not there, its owner's only. Promises: the rows are the released
+ones and no others; a month at a time is in memory; text that a spreadsheet would run is text.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from schema.dimensions import DIMENSIONS
 from schema.families import FAMILIES
 from schema.metrics import METRICS
 
-from .control.house import House
+from .control.instance import Instance
 from .new_file import new_file
 
 FORMATS = ("csv", "jsonl")
 
 
-def export(house: House, key: str, path: Path, form: str) -> dict[str, int]:
+def export(instance: Instance, key: str, path: Path, form: str) -> dict[str, int]:
     """Write the file; how many rows there are by family. Raises CannotDo where it is there already."""
-    months = house.site_months(key)
+    months = instance.site_months(key)
     rows: dict[str, int] = {}
     with new_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("README.txt", readme(key, form))
         for family in FAMILIES:
             with archive.open(f"{family}.{form}", "w", force_zip64=True) as member:
                 rows[family] = 0
-                for part in (house.site_rows(key, family, month) for month in months):
+                for part in (instance.site_rows(key, family, month) for month in months):
                     member.write(_text(part, form, heading=not rows[family]))
                     rows[family] += len(part)
     return rows

@@ -139,5 +139,5 @@ def test_the_rule_sees_circles_of_any_length_and_arrows_of_nested_packages() -> 
     assert circle({"a": {"b"}, "b": {"c"}, "c": set(), "d": {"a"}}) == []
     assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
     assert "footfall.control" in arrows_below("footfall")["footfall.roles"]
-    assert "footfall.control.house" in arrows_below("footfall.control")["footfall.control.engine"]
+    assert "footfall.control.instance" in arrows_below("footfall.control")["footfall.control.engine"]
     assert {"footfall.control", "collector.enrich"} <= set(PACKAGES)

@@ -29,7 +29,7 @@ ACCOUNTS, TOKENS, JOURNAL, SITES = "accounts.sqlite", "tokens.json", "keys.jsonl
 
 
 def make(settings: Settings, store: Store, path: Path) -> Contents:
-    """Write a backup of the house into a new file."""
+    """Write a backup of the instance into a new file."""
     with snapshot(store) as taken:
         waiting = [OpenDay(one.site, one.day.isoformat()) for one in open_days(store)]
         days = {site: len(entries) for site, entries in taken.days.items()}

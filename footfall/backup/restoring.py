@@ -1,8 +1,8 @@
-"""A new house out of a backup.
+"""A new instance out of a backup.
 
-In: a file, the settings of a house that has nothing yet. Out: a store with every released day, accounts, tokens, the
-key journal. Promises: everything is checked, digest by digest, before the house may use it; a refusal leaves nothing
-behind; a day that was open, or that began before the restore, is never released as if it were whole.
+In: a file, the settings of an instance that has nothing yet. Out: a store with every released day, accounts, tokens,
+the key journal. Promises: everything is checked, digest by digest, before the instance may use it; a refusal leaves
+nothing behind; a day that was open, or that began before the restore, is never released as if it were whole.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ _TABLES = ("manifest", *(f"released_{family}" for family in FAMILIES))
 
 
 class Restored(Struct, frozen=True):
-    """at, made_at: when the house was restored and when its backup was made, Unix seconds. open_days: those that were
-    open then, as (site, ISO day)."""
+    """at, made_at: when the instance was restored and when its backup was made, Unix seconds. open_days: those that
+    were open then, as (site, ISO day)."""
 
     at: int
     made_at: int
@@ -61,7 +61,7 @@ def restored(directory: Path) -> Restored | None:
 
 
 def restore(settings: Settings, path: Path, progress: Callable[[int, int], None] = lambda done, of: None) -> Contents:
-    """Make a house of a backup. Raises CannotDo; then nothing is left behind."""
+    """Make an instance of a backup. Raises CannotDo; then nothing is left behind."""
     archive = Archive(path)
     try:
         archive.check()

@@ -1,8 +1,8 @@
 """The canary's journey: marked visitors through everything that can happen to them, then a search of what is left.
 
 In: a settings file of the operator's, a place for scratch files. Out: a `Finding` with every hit.
-Promises: it runs on a house of its own with the operator's settings, never on his data; the search proves on planted
-marks that it can find before it is believed that there is nothing.
+Promises: it runs on an instance of its own with the operator's settings, never on his data; the search proves on
+planted marks that it can find before it is believed that there is nothing.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def run(place: Path, config: str | None, sets: Sequence[str], seed: int, tell: C
     """The whole journey below an empty directory."""
     chance, finding = random.Random(seed), Finding()  # noqa: S311 - marks must repeat for a seed, not be secret
     data = place / "data"
-    # Behind the public addresses is another house.
+    # Behind the public addresses is another instance.
     here = ('collector.public_url=""', 'dashboards.public_url=""')
     ours = (*sets, *here, 'store.dsn=""', 'collector.trusted_proxies=["127.0.0.0/8"]', 'keys.directory=""')
     arguments = [word for text in ours for word in ("--set", text)]
@@ -74,42 +74,42 @@ def run(place: Path, config: str | None, sets: Sequence[str], seed: int, tell: C
         finding.phases.append(name)
         tell(name)
 
-    house = Scratch(data, *arguments, sites=(SITE,)).start()
-    token = house.command("token", "create", SITE).stdout.strip()
+    instance = Scratch(data, *arguments, sites=(SITE,)).start()
+    token = instance.command("token", "create", SITE).stdout.strip()
     try:
         phase("load and bodies that cannot be read")
-        _load(house, everybody[0], token)
+        _load(instance, everybody[0], token)
         phase("kill -9 and restart")
-        house.kill()
-        house.start()
-        _load(house, everybody[1], token)
+        instance.kill()
+        instance.start()
+        _load(instance, everybody[1], token)
         phase("consent withdrawn, rows erased")
-        _withdraw(house, everybody[1])
+        _withdraw(instance, everybody[1])
         phase("an access log refused, and imported")
         log = place / "outside" / "access.log.gz"
         log.parent.mkdir()
         write_log(everybody[2], log)
-        _import(house, log)
+        _import(instance, log)
         _wait_until(lambda: not list((data / "spool").glob("*/*.sealed")))
-        house.stop()
+        instance.stop()
         phase("a row that the store refuses")
         _poison(settings, data, everybody[3])
-        house.start()
+        instance.start()
         _wait_until(lambda: list((data / "quarantine").glob("*.event")))
-        house.stop()
+        instance.stop()
         phase("keys rotated")
         _rotate(settings, data)
         phase("restart and load")
-        house.start()
-        _load(house, everybody[4], token)
+        instance.start()
+        _load(instance, everybody[4], token)
         phase("backup")
-        _back_up(house, place / "backup.zip", place / "backup")
+        _back_up(instance, place / "backup.zip", place / "backup")
         _wait_until(lambda: not list((data / "spool").glob("*/*.sealed")))
     finally:
-        house.stop()
+        instance.stop()
     phase("search")
     [[[finding.events]]] = rows(data, "SELECT count() FROM events")
-    places = [data, house.log, key_directory(settings), place / "backup.zip", place / "backup"]
+    places = [data, instance.log, key_directory(settings), place / "backup.zip", place / "backup"]
     finding.searched = sum(path.stat().st_size for path in _files(places))
     marks = [*marks_of(everybody), token]
     finding.marks = len(marks)
@@ -203,45 +203,45 @@ def marks_of(visitors: Iterable[Marks]) -> list[str]:
 
 
 def dump(data: Path) -> bytes:
-    """Every column of every table of a stopped house, as text: what compression hides from a search of files."""
+    """Every column of every table of a stopped instance, as text: what compression hides from a search of files."""
     [tables] = rows(data, "SELECT name FROM system.tables WHERE database = currentDatabase()")
     statements = [f"SELECT toString(tuple(*)) FROM {name}" for (name,) in tables]
     return json.dumps(rows(data, *statements), ensure_ascii=False).encode()
 
 
-def _import(house: Scratch, log: Path) -> None:
+def _import(instance: Scratch, log: Path) -> None:
     """Neither the refusal of a log that is one visitor's and half unreadable may quote it, nor its import."""
     accepted = ("--accept-one-address", "--accept-unreadable")
-    refused = house.command("import", "access-log", str(log), "--site", SITE)
-    imported = house.command("import", "access-log", str(log), "--site", SITE, *accepted)
-    with house.log.open("a") as told:
+    refused = instance.command("import", "access-log", str(log), "--site", SITE)
+    imported = instance.command("import", "access-log", str(log), "--site", SITE, *accepted)
+    with instance.log.open("a") as told:
         told.write(refused.stdout + refused.stderr + imported.stdout + imported.stderr)
     if refused.returncode == 0 or imported.returncode:
         raise RuntimeError(f"the canary's log is not imported as it should be: {imported.stderr[-2000:]}")
 
 
-def _load(house: Scratch, marks: Marks, token: str) -> None:
+def _load(instance: Scratch, marks: Marks, token: str) -> None:
     for round_ in range(2):
         for number, body in enumerate(bodies(marks)):
-            house.post(body, headers(marks, marks.address if (round_ + number) % 2 else marks.address6))
+            instance.post(body, headers(marks, marks.address if (round_ + number) % 2 else marks.address6))
             if not round_:
                 # The demo page's question, what became of it, is answered in memory: 404 where the demo is not served.
-                house.post(body, headers(marks, marks.address), "/demo/what")
+                instance.post(body, headers(marks, marks.address), "/demo/what")
     first, *others = server_bodies(marks)
     bearer = {"Authorization": f"Bearer {token}"}
     # A worker that has just started, or a token that was just made: it looks once a second.
-    _wait_until(lambda: house.post(first, bearer, "/api/events")[0] == 202)
+    _wait_until(lambda: instance.post(first, bearer, "/api/events")[0] == 202)
     for body in others:
-        house.post(body, bearer, "/api/events")
+        instance.post(body, bearer, "/api/events")
 
 
-def _withdraw(house: Scratch, marks: Marks) -> None:
+def _withdraw(instance: Scratch, marks: Marks) -> None:
     # The events of before must have arrived, or there is nothing to erase.
-    _wait_until(lambda: not list((house.data / "spool").glob("*/*.sealed")))
+    _wait_until(lambda: not list((instance.data / "spool").glob("*/*.sealed")))
     body = {"n": "pageview", "u": f"https://{SITE}/", "d": SITE, "consent": "withdrawn"}
     for address in (marks.address, marks.address6):
-        house.post(body, headers(marks, address))
-    _wait_until(lambda: "visitors_erased" in house.log.read_text())
+        instance.post(body, headers(marks, address))
+    _wait_until(lambda: "visitors_erased" in instance.log.read_text())
 
 
 def _poison(settings: Settings, data: Path, marks: Marks) -> None:
@@ -272,9 +272,9 @@ def _rotate(settings: Settings, data: Path) -> None:
     keeper.close()
 
 
-def _back_up(house: Scratch, file: Path, unpacked: Path) -> None:
-    """A backup of the running house, and what is in it as it was before it was packed."""
-    done = house.command("backup", str(file))
+def _back_up(instance: Scratch, file: Path, unpacked: Path) -> None:
+    """A backup of the running instance, and what is in it as it was before it was packed."""
+    done = instance.command("backup", str(file))
     if done.returncode:
         raise RuntimeError(f"the backup failed: {done.stderr}")
     with zipfile.ZipFile(file) as archive:
@@ -298,7 +298,7 @@ def _wait_until(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + _PATIENCE_S
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError("the canary's house did not come to rest")
+            raise TimeoutError("the canary's instance did not come to rest")
         time.sleep(0.2)
 
 

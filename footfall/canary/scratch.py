@@ -1,6 +1,6 @@
-"""A house to try things on: a real `footfall up` with a data directory of its own, every process known and killable.
+"""An instance to try things on: a real `footfall up` with its own data directory, every process known and killable.
 
-In: a data directory and arguments. Out: a running house; it can be stopped, killed and started again.
+In: a data directory and arguments. Out: a running instance; it can be stopped, killed and started again.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def footfall(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def rows(data: Path, *statements: str) -> list[list[list[Any]]]:
-    """The rows of SELECTs on a stopped house, asked in a process of their own: a process opens one engine only."""
+    """The rows of SELECTs on a stopped instance, asked in a process of their own: a process opens one engine only."""
     done = subprocess.run(  # noqa: S603 - our own interpreter and query
         [sys.executable, "-c", _QUERY, f"chdb://{data / 'clickhouse'}", *statements],
         capture_output=True,

@@ -37,12 +37,12 @@ def backup(load_settings: Load, file: Path, as_json: bool) -> None:
     open days, keys and secrets are never in a backup; days that are still open are named in it.
     """
     path = file.absolute()
-    with opened(load_settings()) as house:
+    with opened(load_settings()) as instance:
         ended = threading.Event()
         if not as_json and sys.stderr.isatty():
             threading.Thread(target=_tell_progress, args=(path, ended), daemon=True).start()
         try:
-            told = house.backup(str(path))
+            told = instance.backup(str(path))
         finally:
             ended.set()
     click.echo(msgspec.json.encode(told).decode() if as_json else _as_text(told))
@@ -54,7 +54,7 @@ def backup(load_settings: Load, file: Path, as_json: bool) -> None:
 @click.option("--check", is_flag=True, help="Only check the file: every digest, and that this version can read it.")
 @json_option
 def restore(load_settings: Load, file: Path, check: bool, as_json: bool) -> None:
-    """Make a new house of the backup FILE, in a data directory that is new or empty.
+    """Make a new instance of the backup FILE, in a data directory that is new or empty.
 
     Every digest is checked. Days that were open when the backup was made, or that began before the restore, are
     marked as incomplete when they are released.

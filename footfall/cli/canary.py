@@ -24,7 +24,7 @@ from .options import json_option, prepare
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed, other marks.")
 @json_option
 def canary(config: str | None, sets: tuple[str, ...], data: str | None, seed: int, as_json: bool) -> None:
-    """Send marked visitors through a house of its own with your settings, and search every byte for the marks.
+    """Send marked visitors through an instance of its own with your settings, and search every byte for the marks.
 
     Load, parse errors, kill -9, restart, withdrawal, import, a refused row, key rotation, backup. About a minute.
     """

@@ -1,4 +1,4 @@
-"""Checking the house; and one site: its settings, the last event, and the lines to paste.
+"""Checking the instance; and one site: its settings, the last event, and the lines to paste.
 
 In: a data directory, or a site of the settings. Out: findings with a remedy each, as text or JSON; exit code 1 if one
 is bad, 2 if one is a warning. Promises: nothing is fetched but what listens on this machine; nothing is changed.
@@ -28,8 +28,8 @@ from ..supervisor.stamp import refuse_newer
 from .options import Load, common, json_option, prepare
 from .why import site_named
 
-# What of the house a site depends on.
-_OF_THE_HOUSE = frozenset({"store", "running", "process", "worker", "answers", "keys", "spool"})
+# What of the instance a site depends on.
+_OF_THE_INSTANCE = frozenset({"store", "running", "process", "worker", "answers", "keys", "spool"})
 _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 # Fewer events than so many times k may well be fewer than k people.
 _FEW = 20
@@ -42,7 +42,7 @@ _SHOWN = 5
 @click.option("--only-bad", is_flag=True, help="Exit with 0 where there are warnings only.")
 @json_option
 def check(load_settings: Load, as_line: bool, only_bad: bool, as_json: bool) -> None:
-    """Check the house: processes, jobs, store, disk, spool, keys. Exit 0 if all is well, 1 if something is bad, 2 if
+    """Check the instance: processes, jobs, store, disk, spool, keys. Exit 0 if all is well, 1 if something is bad, 2 if
     there is a warning."""
     if click.get_current_context().invoked_subcommand:
         return
@@ -72,14 +72,14 @@ def check(load_settings: Load, as_line: bool, only_bad: bool, as_json: bool) -> 
 @click.argument("site")
 @json_option
 def check_site(load_settings: Load, site: str, as_json: bool) -> None:
-    """Check one SITE: settings, the house, its last event. Print the lines to paste. Exit 1 if something is bad, 2 if
-    there is a warning."""
+    """Check one SITE: settings, the instance, its last event. Print the lines to paste. Exit 1 if something is bad, 2
+    if there is a warning."""
     prepare("check")
     given = load_settings()
     refuse_newer(given.directory)
     looked = look(given)
     settings, status = looked.settings, looked.status
-    findings = [one for one in looked.findings if one.check in _OF_THE_HOUSE]
+    findings = [one for one in looked.findings if one.check in _OF_THE_INSTANCE]
     mine = site_named(settings, site)
     k = settings.anonymity_of(mine).k
     findings += [*_of_settings(settings, mine), *_of_events(status, mine, k)]

@@ -30,8 +30,8 @@ from .options import Load, common
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def demo_(load_settings: Load, days: int, until: dt.datetime | None, seed: int, site: str, as_json: bool) -> None:
     """Fill the demo site with synthetic visits, so that the first look is not empty."""
-    with opened(load_settings(), make=True) as house:
-        rules = intake.rules_of(house.settings, site)
+    with opened(load_settings(), make=True) as instance:
+        rules = intake.rules_of(instance.settings, site)
         yesterday = local_day(rules.site.timezone, dt.datetime.now(dt.UTC).timestamp()).date - dt.timedelta(days=1)
         last = until.date() if until else yesterday
         if last > yesterday:
@@ -39,5 +39,5 @@ def demo_(load_settings: Load, days: int, until: dt.datetime | None, seed: int, 
         if not as_json:
             click.echo(f"Sending {days} days of synthetic visits to {site} …", err=True)
         sent = demo.visits(seed, days, last, rules.site.timezone)
-        summary = intake.run(house, rules, sent, geo_database_of(house.settings), "demo")
+        summary = intake.run(instance, rules, sent, geo_database_of(instance.settings), "demo")
     click.echo(msgspec.json.encode(summary).decode() if as_json else summaries.import_summary(summary))

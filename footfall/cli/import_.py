@@ -61,15 +61,15 @@ def access_log(
     total = sum(Path(file).stat().st_size for file in files if file != STDIN)
     done: dict[str, int] = {}
     options = LogOptions(log_format, redirects, accept_one_address, accept_unreadable, dry_run)
-    with opened(load_settings(), make=True) as house:
-        geo_database = geo_database_of(house.settings)
+    with opened(load_settings(), make=True) as instance:
+        geo_database = geo_database_of(instance.settings)
         with click.progressbar(length=max(1, total), label="Reading", file=sys.stderr, hidden=as_json) as bar:
 
             def progress(file: str, at: int) -> None:
                 bar.update(at - done.get(file, 0))
                 done[file] = at
 
-            summary = import_access_log(house, site, files, geo_database, progress, options)
+            summary = import_access_log(instance, site, files, geo_database, progress, options)
     click.echo(msgspec.json.encode(summary).decode() if as_json else summaries.import_summary(summary))
     if summary.lines and summary.dropped.get(Reason.BAD_LINE) == summary.lines:
         raise CannotDo(f"{', '.join(files)}: no line could be read, so there was nothing to import")
@@ -80,8 +80,8 @@ def access_log(
 @json_option
 def list_(load_settings: Load, as_json: bool) -> None:
     """List the imports there are, with what takes each of them back."""
-    with opened(load_settings()) as house:
-        runs = house.import_runs()
+    with opened(load_settings()) as instance:
+        runs = instance.import_runs()
     if as_json:
         click.echo(msgspec.json.encode(runs).decode())
     else:
@@ -94,8 +94,8 @@ def list_(load_settings: Load, as_json: bool) -> None:
 @json_option
 def undo(load_settings: Load, run: str, as_json: bool) -> None:
     """Take an import back: its days are as if they had never been released, and may be imported again."""
-    with opened(load_settings()) as house:
-        undone = house.import_undo(run)
+    with opened(load_settings()) as instance:
+        undone = instance.import_undo(run)
     if as_json:
         click.echo(msgspec.json.encode(undone).decode())
         return

@@ -1,4 +1,4 @@
-"""Running the house: up, or its parts apart.
+"""Running the instance: up, or its parts apart.
 
 In: flags. Out: processes, until SIGTERM or Ctrl-C.
 """
@@ -179,8 +179,8 @@ def sign_in(load_settings: Load) -> None:
     """Print a new link that signs in once, within 24 hours: for the first time, or for a forgotten password."""
     settings = load_settings()
     if control_path(settings).exists():
-        with opened(settings) as house:
-            settings = house.settings
+        with opened(settings) as instance:
+            settings = instance.settings
     people = accounts(settings)
     token = people.create_sign_in_link_token()
     people.close()

@@ -1,6 +1,6 @@
 """The sites there is data of: list them, export one, delete one for good.
 
-In: a site's key. Out: a table; a file; a house without the site. Promises: a site that the settings name is never
+In: a site's key. Out: a table; a file; an instance without the site. Promises: a site that the settings name is never
 deleted, nothing is without being asked twice, and an export holds released numbers only.
 """
 
@@ -17,7 +17,7 @@ from dashboards.web.format import counted
 from pipeline.former import forget, last_declared
 from pipeline.quarantine import Quarantine
 
-from ..control.house import House
+from ..control.instance import Instance
 from ..control.opening import opened_for_changes
 from ..errors import CannotDo
 from ..site_export import FORMATS, export
@@ -35,8 +35,8 @@ def site() -> None:
 @json_option
 def list_(load_settings: Load, as_json: bool) -> None:
     """Every site of the settings, and every other one with data: domains, days, and whether the settings name it."""
-    with opened_for_changes(load_settings()) as house:
-        found = house.sites()
+    with opened_for_changes(load_settings()) as instance:
+        found = instance.sites()
     listed(found, as_json, _line, "there are no sites")
 
 
@@ -47,9 +47,9 @@ def list_(load_settings: Load, as_json: bool) -> None:
 @json_option
 def remove(load_settings: Load, key: str, yes: bool, as_json: bool) -> None:
     """Delete for good all there is of the site KEY, which no settings name any more."""
-    with opened_for_changes(load_settings()) as house:
-        told = house.site_data(key)
-        settings = house.settings
+    with opened_for_changes(load_settings()) as instance:
+        told = instance.site_data(key)
+        settings = instance.settings
         if key in last_declared(former_sites(settings)) and not settings.has_file:
             raise CannotDo(
                 f"site {key!r} was in the settings of the last start, and these are of no file: name theirs by "
@@ -70,8 +70,8 @@ def remove(load_settings: Load, key: str, yes: bool, as_json: bool) -> None:
             tokens.revoke(id_)
         if held:
             quarantine.drop(held)
-        removed = house.site_remove(key)
-        waiting = _waiting(house)
+        removed = instance.site_remove(key)
+        waiting = _waiting(instance)
         if not waiting:  # what is stored later goes by the rules it came under
             forget(former_sites(settings), key)
     told = {**removed, "tokens": len(mine), "spool_files_waiting": waiting}
@@ -96,15 +96,15 @@ def remove(load_settings: Load, key: str, yes: bool, as_json: bool) -> None:
 @json_option
 def export_(load_settings: Load, key: str, file: Path, form: str, as_json: bool) -> None:
     """Write all released numbers of the site KEY into a new zip FILE, with an explanation of its columns."""
-    with opened_for_changes(load_settings()) as house:
-        rows = export(house, key, file.absolute(), form)
+    with opened_for_changes(load_settings()) as instance:
+        rows = export(instance, key, file.absolute(), form)
     told = {"site": key, "file": str(file), "rows": rows}
     text = "\n".join(f"{family}.{form}: {counted(many, 'row')}" for family, many in rows.items())
     click.echo(msgspec.json.encode(told).decode() if as_json else f"{file}\n{text}")
 
 
-def _waiting(house: House) -> int:
-    return sum(1 for _ in (house.settings.directory / "spool").glob("*/*.sealed"))
+def _waiting(instance: Instance) -> int:
+    return sum(1 for _ in (instance.settings.directory / "spool").glob("*/*.sealed"))
 
 
 def _line(one: dict[str, Any]) -> str:

@@ -26,8 +26,8 @@ def spools() -> None:
 @json_option
 def list_(load_settings: Load, as_json: bool) -> None:
     """Every spool that has ever reported: how far it has arrived, and how many days wait for it."""
-    with opened_for_changes(load_settings()) as house:
-        found = house.spools()
+    with opened_for_changes(load_settings()) as instance:
+        found = instance.spools()
     listed(found, as_json, _line, "no spool has reported yet")
 
 
@@ -38,8 +38,8 @@ def list_(load_settings: Load, as_json: bool) -> None:
 @json_option
 def forget(load_settings: Load, host: str, yes: bool, as_json: bool) -> None:
     """Wait no longer for the spools of HOST, a collector that is gone for good (or for one spool of that name)."""
-    with opened_for_changes(load_settings()) as house:
-        found = house.spools_of(host)
+    with opened_for_changes(load_settings()) as instance:
+        found = instance.spools_of(host)
         if not as_json:
             for one in found:
                 click.echo(_line(one), err=True)
@@ -50,7 +50,7 @@ def forget(load_settings: Load, host: str, yes: bool, as_json: bool) -> None:
             "them. What that host has not sent is lost to days that close: they are released as whole. If it comes "
             "back, its events count for days that are still open.",
         )
-        house.spools_forget([one["spool"] for one in found])
+        instance.spools_forget([one["spool"] for one in found])
     names = [one["spool"] for one in found]
     click.echo(
         msgspec.json.encode({"forgotten": names, "waiting": waiting}).decode()

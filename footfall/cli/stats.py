@@ -12,7 +12,7 @@ import msgspec
 
 from schema.site import local_day
 
-from ..control.house import StatsRequest, iso_date
+from ..control.instance import StatsRequest, iso_date
 from ..control.opening import opened
 from ..importing import intake
 from . import summaries
@@ -40,9 +40,9 @@ def stats(
 ) -> None:
     """Statistics of SITE, from the running instance or straight from the store."""
     prepare("stats")
-    with opened(load_settings()) as house:
-        zone = intake.rules_of(house.settings, site).site.timezone
+    with opened(load_settings()) as instance:
+        zone = intake.rules_of(instance.settings, site).site.timezone
         last = last or local_day(zone, dt.datetime.now(dt.UTC).timestamp()).date.isoformat()
         first = first or (iso_date(last) - dt.timedelta(days=29)).isoformat()
-        answer = house.stats(StatsRequest(site, first, last, by, filters, limit))
+        answer = instance.stats(StatsRequest(site, first, last, by, filters, limit))
     click.echo(msgspec.json.encode(answer).decode() if as_json else summaries.stats_table(answer))

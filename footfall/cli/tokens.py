@@ -12,7 +12,7 @@ import msgspec
 from collector.tokens import Tokens
 from schema.host import site_name
 
-from ..control.house import ad_hoc_site
+from ..control.instance import ad_hoc_site
 from ..errors import CannotDo
 from ..settings import Settings
 from ..supervisor.paths import control_path, token_file

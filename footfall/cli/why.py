@@ -1,6 +1,6 @@
 """Why an event is missing.
 
-In: a running house, and perhaps a site. Out: the last refusals and changes, as text or JSON.
+In: a running instance, and perhaps a site. Out: the last refusals and changes, as text or JSON.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ def site_named(settings: Settings, name: str) -> SiteSettings:
 
 
 def settings_in_force(settings: Settings) -> Settings:
-    """Those of the running house, where there is one."""
+    """Those of the running instance, where there is one."""
     if control_path(settings).exists():
-        with opened(settings) as house:
-            return house.settings
+        with opened(settings) as instance:
+            return instance.settings
     return settings

@@ -22,7 +22,7 @@ from schema.store import StoreError
 from ..errors import CannotDo
 from ..settings import SiteSettings
 from .engine import Engine
-from .house import ImportEnd, StatsRequest
+from .instance import ImportEnd, StatsRequest
 
 
 def control_app(engine: Engine) -> Starlette:

@@ -34,7 +34,7 @@ _WITH_A_STORE = ("up", "pipeline")
 
 
 class Looked(Struct, frozen=True):
-    """settings: those by which the house runs. status: what the store told; {} if it told nothing."""
+    """settings: those by which the instance runs. status: what the store told; {} if it told nothing."""
 
     findings: list[Finding]
     settings: Settings
@@ -51,15 +51,15 @@ def look(settings: Settings, exact: bool = True) -> Looked:
 
 
 def _ask(settings: Settings) -> tuple[Settings, list[Finding], dict[str, Any]]:
-    """The settings by which the house runs, and what its store tells."""
+    """The settings by which the instance runs, and what its store tells."""
     held = [part for part in PARTS if is_held(settings.directory, part)]
     if held == ["keys"]:
         return settings, [], {}  # it has no store
     if control_path(settings).exists() and any(part in held for part in _WITH_A_STORE):
         try:
-            house = Remote(control_path(settings), ANSWERS_WITHIN_S)
-            told = house.health()
-            return house.settings, told, house.status()
+            instance = Remote(control_path(settings), ANSWERS_WITHIN_S)
+            told = instance.health()
+            return instance.settings, told, instance.status()
         except (StoreError, CannotDo, OSError, msgspec.MsgspecError) as problem:
             return settings, [no_store(_said(problem))], {}
     if held and settings.dsn.startswith("chdb:"):
@@ -70,7 +70,7 @@ def _ask(settings: Settings) -> tuple[Settings, list[Finding], dict[str, Any]]:
 
 
 def _open(settings: Settings) -> tuple[Settings, list[Finding], dict[str, Any]]:
-    """Of a house that does not run the store itself, as it is."""
+    """Of an instance that does not run the store itself, as it is."""
     try:
         store = open_store(settings)
     except (StoreError, CannotDo, WrittenByNewer, StampUnreadable) as problem:

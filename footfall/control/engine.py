@@ -37,7 +37,7 @@ from ..health.stored import of_store
 from ..settings import DEMO_SITE, Settings
 from ..supervisor.paths import former_sites
 from .foreign_pages import foreign_pages
-from .house import StatsRequest, ad_hoc_site, iso_date, spools_of
+from .instance import StatsRequest, ad_hoc_site, iso_date, spools_of
 from .sites import list_sites
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 
 class Engine:
-    """The house, in the process that holds the store. live: its settings are those by which open days are folded."""
+    """The instance, in the process that holds the store. live: its settings are those by which open days are folded."""
 
     def __init__(self, settings: Settings, store: Store, live: bool = True) -> None:
         self._settings = settings
@@ -140,10 +140,10 @@ class Engine:
         }
 
     def health(self) -> list[Finding]:
-        """What the store tells of the house."""
+        """What the store tells of the instance."""
         sites = list(self._settings.site_rules())
         if not (self._live or self._settings.has_file):
-            # Flags named them, and are gone with the house that had them.
+            # Flags named them, and are gone with the instance that had them.
             known = {site.key for site, _ in sites}
             sites += [self._site(key) for key in sorted(last_declared(former_sites(self._settings)) - known)]
         return of_store(self.store, sites, self._site, self._settings.rollup.grace_s, time.time())

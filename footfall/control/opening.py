@@ -22,7 +22,7 @@ from ..supervisor.locks import is_held
 from ..supervisor.paths import control_path
 from ..supervisor.stamp import refuse_newer, write_stamp
 from .engine import Engine
-from .house import House
+from .instance import Instance
 from .remote import Remote
 
 # An engine that starts anew takes seconds, after a fatal signal on a busy machine many of them.
@@ -30,7 +30,7 @@ _STARTS_WITHIN_S = 30.0
 
 
 @contextlib.contextmanager
-def opened(settings: Settings, make: bool = False) -> Iterator[House]:
+def opened(settings: Settings, make: bool = False) -> Iterator[Instance]:
     """The running instance of this data directory, or else the store itself. make: also where there is none yet, or
     only one of an older version; who only looks changes nothing. Raises CannotDo."""
     refuse_newer(settings.directory)
@@ -55,12 +55,12 @@ def opened(settings: Settings, make: bool = False) -> Iterator[House]:
 
 
 @contextlib.contextmanager
-def opened_for_changes(settings: Settings) -> Iterator[House]:
+def opened_for_changes(settings: Settings) -> Iterator[Instance]:
     """The same for what only an administrator of a server may do: not by the running part, whose user may not, but by
     the user that this command's own `store.dsn` names."""
     if settings.dsn.startswith("chdb:"):
-        with opened(settings) as house:
-            yield house
+        with opened(settings) as instance:
+            yield instance
         return
     store = open_store(settings)
     try:

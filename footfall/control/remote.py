@@ -18,12 +18,12 @@ from schema.store import StoreError
 from ..errors import CannotDo
 from ..health.finding import Finding
 from ..settings import Settings
-from .house import ImportEnd, StatsRequest, spools_of
+from .instance import ImportEnd, StatsRequest, spools_of
 from .unix_http import PATIENT_S, UnixConnection
 
 
 class Remote:
-    """The house, in another process."""
+    """The instance, in another process."""
 
     def __init__(self, path: Path, timeout_s: float = PATIENT_S) -> None:
         self._path = path

@@ -1,4 +1,4 @@
-"""Which sites the house works for: those of the settings, those that were set up once, and those that only have data.
+"""Which sites the instance works for: those of the settings, those that were set up once, those that only have data.
 
 In: settings and a store. Out: sites with their rules. Promises: no day of a site stays open for ever; a start says
 which sites with data stand in no settings, and what to do.

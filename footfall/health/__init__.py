@@ -1,1 +1,1 @@
-"""How the house is: what its processes tell of themselves, and what follows from it."""
+"""How the instance is: what its processes tell of themselves, and what follows from it."""

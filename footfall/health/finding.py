@@ -12,7 +12,7 @@ from msgspec import Struct
 
 State = Literal["ok", "note", "warning", "bad"]
 OK: State = "ok"
-# Nothing is wrong with the house, but its operator may want to know.
+# Nothing is wrong with the instance, but its operator may want to know.
 NOTE: State = "note"
 WARNING: State = "warning"
 BAD: State = "bad"

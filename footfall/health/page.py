@@ -1,4 +1,4 @@
-"""What the engineers' page of the dashboards tells of the house: the same list that `footfall check` tells.
+"""What the engineers' page of the dashboards tells of the instance: the same list that `footfall check` tells.
 
 In: the settings in force, and what the process may ask its store. Out: what the page shows.
 """

@@ -1,4 +1,4 @@
-"""Which parts of the house run here, and how each of their processes and jobs is.
+"""Which parts of the instance run here, and how each of their processes and jobs is.
 
 In: locks and heartbeats, as they are found. Out: findings. Promises: nobody is asked, so nobody can keep the answer.
 """

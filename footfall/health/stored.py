@@ -1,4 +1,4 @@
-"""What the store tells of the house: days that wait, rows that should be gone, spools that hold back, strange sites.
+"""What the store tells of the instance: days that wait, rows that should be gone, spools that hold back, strange sites.
 
 In: a store of which the pipeline's rights are had, the sites, the time. Out: findings. Promises: only SELECTs, and
 nothing of a number of rows or of people.

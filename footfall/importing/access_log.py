@@ -1,4 +1,4 @@
-"""Imports of access logs: files → lines → the collector's steps → the house, unless a file is not what it seems.
+"""Imports of access logs: files → lines → the collector's steps → the instance, unless a file is not what it seems.
 
 In: files, and how they are to be read. Out: a summary. Promises: a log in which visitors cannot be told apart is
 refused before a day of it is released.
@@ -18,7 +18,7 @@ from collector.wire.access_log.lines import STDIN
 from collector.wire.access_log.reader import Log, Reading
 from collector.wire.access_log.verdict import Crowd, behind_proxies, of_other_hosts, unreadable, without_agents
 
-from ..control.house import House
+from ..control.instance import Instance
 from ..errors import CannotDo
 from .intake import Sent, Summary, is_declared, rules_of, run
 
@@ -51,7 +51,7 @@ def check_readable(files: Iterable[str]) -> None:
 
 
 def import_access_log(
-    house: House,
+    instance: Instance,
     site: str,
     files: Iterable[str],
     geo_database: GeoDatabase,
@@ -60,9 +60,9 @@ def import_access_log(
 ) -> Summary:
     """Import log files given together, so that a day split between two of them is one day. Raises Unreadable, and
     CannotDo where a log cannot be what it seems; then nothing is released."""
-    rules = rules_of(house.settings, site)
-    proxies = Proxies(house.settings.collector.trusted_proxies)
-    reading = Reading(rules, is_declared(house, rules), proxies, options.redirects, options.format)
+    rules = rules_of(instance.settings, site)
+    proxies = Proxies(instance.settings.collector.trusted_proxies)
+    reading = Reading(rules, is_declared(instance, rules), proxies, options.redirects, options.format)
     logs: list[Log] = []
     crowd = Crowd()
 
@@ -80,6 +80,6 @@ def import_access_log(
         if problem:
             raise CannotDo(f"{problem}; nothing was released")
 
-    summary = run(house, rules, sent(), geo_database, "import", crowd.add, options.dry)
+    summary = run(instance, rules, sent(), geo_database, "import", crowd.add, options.dry)
     summary.formats = {log.name: log.format for log in logs if log.format}
     return summary

@@ -1,4 +1,4 @@
-"""Imports from the command's side: beacons of lines or synthetic ones → the collector's steps → the house.
+"""Imports from the command's side: beacons of lines or synthetic ones → the collector's steps → the instance.
 
 In: beacons with clients and times. Out: a summary. Promises: addresses and agents stay in this process's memory, keys
 are destroyed at its end; a cut-off import is abandoned whole.
@@ -22,7 +22,7 @@ from schema.event import Event
 from schema.host import site_name
 from schema.site import LocalDay, local_day
 
-from ..control.house import House, ad_hoc_site
+from ..control.instance import Instance, ad_hoc_site
 from ..databases import datacenters_of
 from ..errors import CannotDo
 from ..settings import Settings
@@ -55,7 +55,7 @@ class Summary(Struct):
 
 
 def run(
-    house: House,
+    instance: Instance,
     rules: Rules,
     sent: Iterable[Sent | Reason],
     geo_database: GeoDatabase,
@@ -65,10 +65,10 @@ def run(
 ) -> Summary:
     """Anonymize and hand over everything, then release its days. counted: told the client of every event. dry: tell
     what would be released instead."""
-    known = is_declared(house, rules)
+    known = is_declared(instance, rules)
     summary, dropped, keys = Summary(rules.site.key), Counter[str](), EphemeralKeys()
-    datacenters = datacenters_of(house.settings)
-    name = house.import_begin(rules.site)
+    datacenters = datacenters_of(instance.settings)
+    name = instance.import_begin(rules.site)
     try:
         batch: list[list[Any]] = []
         day: LocalDay | None = None
@@ -88,14 +88,14 @@ def run(
             else:
                 dropped[outcome] += 1
             if len(batch) >= _BATCH:
-                house.import_add(name, batch)
+                instance.import_add(name, batch)
                 batch = []
-        house.import_add(name, batch)
-        report = house.import_preview(name) if dry else house.import_finish(name, origin)
+        instance.import_add(name, batch)
+        report = instance.import_preview(name) if dry else instance.import_finish(name, origin)
     except BaseException:
         # What failed while it was being released is gone already; that must not stand in the place of why.
         with contextlib.suppress(CannotDo):
-            house.import_abandon(name)
+            instance.import_abandon(name)
         raise
     finally:
         keys.destroy()
@@ -111,9 +111,9 @@ def run(
     return summary
 
 
-def is_declared(house: House, rules: Rules) -> bool:
-    """Whether the house's settings know the site."""
-    return rules.site.key in {site.key for site in house.settings.all_sites}
+def is_declared(instance: Instance, rules: Rules) -> bool:
+    """Whether the instance's settings know the site."""
+    return rules.site.key in {site.key for site in instance.settings.all_sites}
 
 
 def rules_of(settings: Settings, name: str) -> Rules:

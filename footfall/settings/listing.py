@@ -46,7 +46,7 @@ def describe(settings: Settings) -> list[dict[str, str]]:
 
 def _departures(settings: Settings, site: SiteSettings) -> list[dict[str, str]]:
     """The values in which a site differs from the sites that set nothing."""
-    house = settings.anonymity_of(SiteSettings(site.key))
+    instance = settings.anonymity_of(SiteSettings(site.key))
     mine = settings.anonymity_of(site)
     own = site.anonymization or AnonymizationSettings()
     given = {"k": site.release_k, "raw_days": site.retention_days}
@@ -54,7 +54,7 @@ def _departures(settings: Settings, site: SiteSettings) -> list[dict[str, str]]:
     rows = []
     for key in ("preset", *(name for name in structs.asdict(mine) if name != "preset")):
         value, said = getattr(mine, key), getattr(own, key, None) if key not in given else given[key]
-        if value == getattr(house, key) and said is None:
+        if value == getattr(instance, key) and said is None:
             continue
         name = {"k": "release_k", "raw_days": "retention_days"}.get(key, f"anonymization.{key}")
         meaning = next(part.description for part in metas_of(annotations[name.rpartition(".")[2]]) if part.description)

@@ -1,4 +1,4 @@
-"""Heartbeats: what each process of the house tells of itself every other second, in a file in RAM.
+"""Heartbeats: what each process of the instance tells of itself every other second, in a file in RAM.
 
 In: what a process knows of itself. Out: one small file a process, which whoever looks reads without asking anybody: it
 tells, too, of a process that hangs, because its heartbeat grows old. Promises: nothing of visitors is in it; of refused

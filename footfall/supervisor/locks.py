@@ -1,4 +1,4 @@
-"""Which parts of the house run on a data directory: each holds a lock there for life.
+"""Which parts of the instance run on a data directory: each holds a lock there for life.
 
 In: a data directory. Out: a lock, or whether somebody has one. Promises: who only looks makes nothing, and is in
 nobody's way for longer than it takes to look.

@@ -1,7 +1,7 @@
 """Where things are that several processes and commands share, whatever directory each was started in.
 
 In: settings. Out: paths; the same settings with every path absolute, for children, and for commands that ask a running
-house for its settings.
+instance for its settings.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How a process of the house behaves: no core dumps, logs without content, an end when its parent ends.
+"""How a process of the instance behaves: no core dumps, logs without content, an end when its parent ends.
 
 In: nothing. Out: a hardened process. Promises: no log line carries the text or the values of an exception.
 """

@@ -2,7 +2,7 @@
 
 In: a data directory. Out: nothing, or a refusal. Promises: what a newer Footfall has written is refused before anything
 is opened; a directory without a stamp is an older one; the stamp is whole or not there. (A single spool file of a newer
-format in a directory without a newer stamp is set aside by the writer, and does not keep the house from starting.)
+format in a directory without a newer stamp is set aside by the writer, and does not keep the instance from starting.)
 """
 
 from __future__ import annotations

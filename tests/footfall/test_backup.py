@@ -17,7 +17,7 @@ import pytest
 
 from dashboards.accounts.accounts import Accounts
 from footfall.backup.archive import CONTENTS, Archive
-from footfall.control.house import StatsRequest
+from footfall.control.instance import StatsRequest
 from footfall.control.remote import Remote
 from footfall.errors import CannotDo
 from schema.dimensions import DIMENSIONS

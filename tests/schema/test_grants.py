@@ -16,7 +16,7 @@ from msgspec import structs
 from dashboards.stats.period import Period
 from dashboards.stats.report import Reports
 from footfall.control.engine import Engine
-from footfall.control.house import StatsRequest
+from footfall.control.instance import StatsRequest
 from footfall.health.missing import teller
 from footfall.settings import Settings, SiteSettings
 from pipeline.imports import Import, abandon_all

@@ -38,7 +38,7 @@ class ImportEnd(Struct, frozen=True):
     origin: str
 
 
-class House(Protocol):
+class Instance(Protocol):
     """What `Engine` and `Remote` have in common."""
 
     @property
