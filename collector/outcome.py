@@ -111,8 +111,8 @@ Outcome = tuple[Reason, ...] | Refused
 TAKEN: Sequence[Outcome] = [(Reason.ACCEPTED,)]
 
 
-def told(outcomes: Sequence[Outcome]) -> list[Reason]:
-    """The reasons that a sender may be told, one for each beacon and site that did not become an event."""
+def reported(outcomes: Sequence[Outcome]) -> list[Reason]:
+    """The reasons that may be reported to a sender, one for each beacon and site that did not become an event."""
     return [reason for reason in reasons_in(outcomes) if reason is not Reason.ACCEPTED and not reason.is_silent]
 
 

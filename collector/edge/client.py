@@ -45,7 +45,7 @@ def client_of(scope: Scope, proxies: Proxies) -> Client:
         address, doubt = proxies.behind(peer), untrusted_proxy_of(peer, given, proxies, named=True)
     agent = given.get(b"user-agent", b"").decode("latin-1")
     languages = given.get(b"accept-language", b"").decode("latin-1")
-    if len(given) < len(headers) and _told_twice(headers):
+    if len(given) < len(headers) and _names_two_pages(headers):
         origin = HIDDEN
     elif b"origin" in given:
         origin = given[b"origin"].decode("latin-1")
@@ -66,7 +66,7 @@ def client_of(scope: Scope, proxies: Proxies) -> Client:
     )
 
 
-def _told_twice(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+def _names_two_pages(headers: Sequence[tuple[bytes, bytes]]) -> bool:
     """Whether the page that asks is said to be two: nobody can tell which of them a browser wrote."""
     return any(len({value for name, value in headers if name == about}) > 1 for about in _WHO_ASKS)
 
@@ -74,14 +74,14 @@ def _told_twice(headers: Sequence[tuple[bytes, bytes]]) -> bool:
 def _asking_page(given: Mapping[bytes, bytes], method: str) -> str:
     """The origin of the page that asks, where the browser does not say it outright: every POST of a page names its
     origin, a picture's request says no more than how near the page is, and the page's address unless that hides it."""
-    near = given.get(b"sec-fetch-site", b"")
-    if near in (b"same-origin", b"none") or not (near or method == "GET"):
+    fetch_site = given.get(b"sec-fetch-site", b"")
+    if fetch_site in (b"same-origin", b"none") or not (fetch_site or method == "GET"):
         return ""
     scheme, found, rest = given.get(b"referer", b"").decode("latin-1").partition("://")
     if found:
         return f"{scheme}://{re.split('[/?#]', rest, maxsplit=1)[0]}"
     # A page of somebody else's that does not say which: hiding its address must not open the site filter.
-    return HIDDEN if near == b"cross-site" else ""
+    return HIDDEN if fetch_site == b"cross-site" else ""
 
 
 def _texts(given: Mapping[bytes, bytes], names: Sequence[bytes]) -> list[str]:

@@ -2,7 +2,7 @@
 
 In: a beacon as the tracker sends it, posted by a page of the collector's own. Out: what would be stored of it, and why
 the rest is dropped. Promises: computed in memory by the collector's own steps with a key that is forgotten at once;
-nothing is stored, counted or logged. Nothing of the request is told back but what the steps leave of it: the page
+nothing is stored, counted or logged. Nothing of the request is answered but what the steps leave of it: the page
 knows itself what it sent, and of the address, which it does not know, the network alone, as no answer holds an address.
 """
 
@@ -106,10 +106,10 @@ async def _answer(collector: Collector, own_pages: OwnPages, request: Request, n
         return _refusal(429, "comes from a network that sends too much; try again in a minute", CALM_AFTER_S)
     beacon = decode(await read_body(request.scope, request.receive, Plausible.max_body))
     preview = preview_of(beacon, client, rules, collector.geo_database, now)
-    return _json(_told(preview, client, rules))
+    return _json(_described(preview, client, rules))
 
 
-def _told(preview: Preview, client: Client, rules: Rules) -> dict[str, Any]:
+def _described(preview: Preview, client: Client, rules: Rules) -> dict[str, Any]:
     stored = preview.stored
     otherwise = f"Nothing of it is stored; the reason is called `{preview.outcome}`."
     signalled = not stored and Reason(preview.outcome).is_signal

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from schema.lasting import Lasting, kind_and_place
 
-from ..outcome import TAKEN, Reason, Refused, reasons_in, told
+from ..outcome import TAKEN, Reason, Refused, reasons_in, reported
 from ..service import Collector
 from ..wire.base import Answer, Format, Incoming
 from .client import client_of
@@ -93,7 +93,7 @@ class Endpoint:
                 now,
             )
             outcomes = await collector.collect(self._format.read(incoming), now, self._wire)
-            reasons = told(outcomes) if outcomes != TAKEN else ()
+            reasons = reported(outcomes) if outcomes != TAKEN else ()
             if reasons and set(reasons_in(outcomes)) == {Reason.THROTTLED}:
                 # Each is counted already.
                 message = "comes from a network that sends too much; try again in a minute"

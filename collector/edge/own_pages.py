@@ -30,11 +30,11 @@ class OwnPages:
         """Whether one of them asks."""
         if any(len(set(headers.getlist(name))) > 1 for name in _WHO_ASKS):
             return False
-        near = headers.get("sec-fetch-site")
-        if near is not None:
+        fetch_site = headers.get("sec-fetch-site")
+        if fetch_site is not None:
             # The browser's own word, which it gives to trustworthy addresses only: a name that was pointed at this
             # machine for the occasion has no certificate.
-            return near in ("same-origin", "none")
+            return fetch_site in ("same-origin", "none")
         page = headers.get("origin") or headers.get("referer")
         if page is None:
             return True

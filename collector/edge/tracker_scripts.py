@@ -176,13 +176,13 @@ async def _describe(request: Request) -> Response:
         script = script_of(request.path_params["name"])
     except UnknownPart as unknown:
         return PlainTextResponse(str(unknown), 404, _HEADERS)
-    told = {
+    description = {
         "src": script.path,
         "integrity": script.integrity,
         "bytes": len(script.content),
         "gzipped": len(script.zipped),
     }
-    return JSONResponse(told, headers={**_HEADERS, "cache-control": "no-cache"})
+    return JSONResponse(description, headers={**_HEADERS, "cache-control": "no-cache"})
 
 
 def sizes() -> list[tuple[str, int, int]]:

@@ -106,15 +106,15 @@ _RESERVED = re.compile(r"-Reserved AS-|^UNKNOWN$")
 
 def main(folder: Path, tables: Path = HERE) -> None:
     """Write the tables. Raises OSError or ValueError, naming the file."""
-    made = {
+    contents = {
         "sources_matomo.tsv": list(_sources(folder)),
         "referrer_spam.tsv": _spam(folder / "matomo-referrer-spam.txt"),
         "datacenters_bad_asn.tsv": _networks(folder / "bad-asn-list.csv"),
     }
-    for name, rows in made.items():
+    for name, rows in contents.items():
         if not rows:
             raise ValueError(f"{name}: nothing was found for it in {folder}; are these the files of lists.py?")
-    for name, rows in made.items():
+    for name, rows in contents.items():
         head = [f"# {line}" for line in UPSTREAM[name]]
         (tables / name).write_text("\n".join([*head, *rows]) + "\n", encoding="utf-8")
 

@@ -1,7 +1,7 @@
 """What one request would be reduced to: the collector's own steps, with a key that is forgotten at once.
 
-In: a beacon, a client and a site's rules. Out: a `Preview`, told field by field. Promises: nothing is looked up,
-stored or logged; what is told follows from the request and the settings alone.
+In: a beacon, a client and a site's rules. Out: a `Preview`, described field by field. Promises: nothing is looked up,
+stored or logged; what is described follows from the request and the settings alone.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Shadow mode, the parent's side: after a day, the workers' sketches become one line per candidate, and go.
 
 In: the files of `shadow.py`. Out: by how many percent each candidate would have miscounted, in DATA/shadow.jsonl.
-Promises: what is told is rounded to whole percent, once per site and day, and nothing is told of a handful; no sketch
+Promises: what is published is rounded to whole percent, once per site and day, and never of a handful; no sketch
 outlives its day's key.
 """
 
@@ -88,12 +88,12 @@ class ShadowPublisher:
             if file.settings == settings:
                 for sketch, registers in zip(merged, file.sketches, strict=True):
                     sketch.merge(HyperLogLog(registers))
-        told = {entry["candidate"] for entry in read_shadow(self._journal) if (entry["site"], entry["day"])
+        published = {entry["candidate"] for entry in read_shadow(self._journal) if (entry["site"], entry["day"])
                 == (site, iso_day(day))}  # fmt: skip
         lines = [
             {"site": site, "day": iso_day(day), "candidate": name} | figures
             for (name, _), figures in zip(settings, _figures(merged), strict=True)
-            if name not in told
+            if name not in published
         ]
         try:
             with open(self._journal, "a", encoding="utf-8") as file_:

@@ -2,7 +2,7 @@
 
 In: requests that came with a proxy's header that is not believed, as `UntrustedProxy`. Out: how many events of the last
 hour did, by site, in a file of the key directory, for `footfall check` and `footfall why`; a line in the log once an
-hour. Promises: of the peer only its class is told, and of the header only its name; nothing is written to a disk.
+hour. Promises: of the peer only its class is named, and of the header only its name; nothing is written to a disk.
 """
 
 from __future__ import annotations
@@ -134,12 +134,12 @@ def read_sharing(directory: Path, now: float) -> list[Shared]:
     of = Counter[str]()
     for path in sorted(directory.glob("sharing-*")):
         try:
-            told = msgspec.msgpack.decode(path.read_bytes(), type=list[Shared])
+            saved = msgspec.msgpack.decode(path.read_bytes(), type=list[Shared])
         except (OSError, msgspec.MsgspecError):
             continue
-        told = [one for one in told if one.last > now - _HOUR_S - _MINUTE_S]
-        of.update({one.site: one.of for one in told})
-        for one in told:
+        saved = [one for one in saved if one.last > now - _HOUR_S - _MINUTE_S]
+        of.update({one.site: one.of for one in saved})
+        for one in saved:
             key = (one.site, one.peer, one.header)
             before = counts.get(key)
             more = (before.count, before.last) if before else (0, 0)

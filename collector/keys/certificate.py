@@ -34,7 +34,7 @@ def _make_certificate(path: Path) -> None:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "footfall keys")])
     # Known by its fingerprint alone, so neither name nor time matter; a day of slack for clocks that are behind.
     begin = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
-    made = (
+    signed = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -47,4 +47,4 @@ def _make_certificate(path: Path) -> None:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    write_atomically(path, private + made.public_bytes(serialization.Encoding.PEM))
+    write_atomically(path, private + signed.public_bytes(serialization.Encoding.PEM))

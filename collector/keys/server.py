@@ -29,7 +29,7 @@ _BURST = 30.0
 _PER_S = 0.5
 # Addresses remembered for that; the longest unseen is forgotten first.
 _ADDRESSES = 4096
-_TOLD_EVERY_S = 60.0
+_LOGGED_EVERY_S = 60.0
 
 
 class KeyService:
@@ -49,7 +49,7 @@ class KeyService:
         self._fetches = fetches
         self._clock = clock
         self._budget = _Budget()
-        self._told = 0.0
+        self._logged_at = 0.0
 
     def follow(self, sites: Sequence[Site]) -> None:
         """Hand out the keys of these sites."""
@@ -64,7 +64,7 @@ class KeyService:
         elif (scope["method"], scope["path"]) != ("GET", "/keys"):
             await _answer(send, 404, b"nothing here\n")
         elif not (name := self._enrolments.whose(bearer(scope["headers"]))):
-            self._tell_refused()
+            self._log_refused()
             await _answer(send, 401, b"not enrolled\n", (b"www-authenticate", b"Bearer"))
         else:
             self._fetches.note(name)
@@ -81,10 +81,10 @@ class KeyService:
                     handed.append(Handed(site, day, end, held.key))
         return handed
 
-    def _tell_refused(self) -> None:
+    def _log_refused(self) -> None:
         # Without the address: a log holds none.
-        if time.monotonic() - self._told >= _TOLD_EVERY_S:
-            self._told = time.monotonic()
+        if time.monotonic() - self._logged_at >= _LOGGED_EVERY_S:
+            self._logged_at = time.monotonic()
             log.warning("keys_refused", why="unknown token")
 
 

@@ -107,15 +107,15 @@ class Proxies:
         self._last, self._last_address = peer, _canonical(peer)
         return True
 
-    def client(self, peer: str, told: Sequence[str] = ()) -> str:
+    def client(self, peer: str, values: Sequence[str] = ()) -> str:
         """The peer, or where the peer is a proxy of ours the rightmost address it tells that is none; "" where what it
-        tells is no address. told: the header's values, in their order."""
-        return self.behind(peer, told) if self.trust(peer) else spelled(peer)
+        tells is no address. values: the header's values, in their order."""
+        return self.behind(peer, values) if self.trust(peer) else spelled(peer)
 
-    def behind(self, peer: str, told: Sequence[str] = ()) -> str:
+    def behind(self, peer: str, values: Sequence[str] = ()) -> str:
         """The same for a peer that is known to be one of them."""
         nearest = self._last_address if peer else ""
-        chain = ",".join(told)
+        chain = ",".join(values)
         if not chain or chain.isspace():
             return nearest
         for entry in reversed(chain.rsplit(",", MAX_HOPS)[-MAX_HOPS:]):

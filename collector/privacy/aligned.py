@@ -33,7 +33,7 @@ def aligned(text: str, seen: str, clean: str) -> str | None:
     ends = _ends(text, seen)
     if ends is None:
         return None
-    made, at = [], 0
+    pieces, at = [], 0
     literals = PLACEHOLDER.split(clean)
     placeholders = [*PLACEHOLDER.findall(clean), ""]
     for number, (literal, placeholder) in enumerate(zip(literals, placeholders, strict=True)):
@@ -42,17 +42,17 @@ def aligned(text: str, seen: str, clean: str) -> str | None:
             first, last = _place(ends, at), _place(ends, at + len(literal))
             if at < 0 or first is None or last is None:
                 return None
-            made.append(text[first:last])
+            pieces.append(text[first:last])
             at += len(literal)
-        made.append(placeholder)
-    result = "".join(made)
+        pieces.append(placeholder)
+    result = "".join(pieces)
     return result if folded(result) == (clean, True) else None
 
 
 def _ends(text: str, seen: str) -> list[tuple[int, int, bool]] | None:
     """Where each unit begins: in the folded text, in the text, and whether both run side by side from there."""
     ends, at, units = [], 0, 0
-    made = []
+    pieces = []
     for unit in _UNIT.finditer(text):
         plain = unit[1]
         if plain is None:
@@ -63,10 +63,10 @@ def _ends(text: str, seen: str) -> list[tuple[int, int, bool]] | None:
         else:
             read = plain
         ends.append((at, unit.start(), plain is not None))
-        made.append(read)
+        pieces.append(read)
         at += len(read)
     ends.append((at, len(text), False))
-    return ends if "".join(made) == seen else None
+    return ends if "".join(pieces) == seen else None
 
 
 def _place(ends: list[tuple[int, int, bool]], at: int) -> int | None:

@@ -127,9 +127,9 @@ def _compatible(text: str) -> tuple[str, bool]:
         size += len(normal[-1].encode())
         start = end
     # Parts of a Korean syllable may have met at a seam; to what is looked for they are nothing.
-    made = "".join(normal)
-    kept = head(made)
-    return kept, start >= len(text) and len(kept) == len(made)
+    normalized = "".join(normal)
+    kept = head(normalized)
+    return kept, start >= len(text) and len(kept) == len(normalized)
 
 
 # Control characters and invisible marks; halves of surrogate pairs fall out when encoded. ZWNJ and ZWJ stay: Persian

@@ -144,15 +144,19 @@ def _deed(said: Mapping[str, str]) -> tuple[str, dict[str, str], str, str]:
     if goal == 0 or said.get("c_n"):
         return "", {}, "", ""
     if said.get("e_c") and said.get("e_a"):
-        told = {"category": said["e_c"], "name": said.get("e_n", ""), "value": said.get("e_v", "")}
-        return event_name(said["e_a"]), told, "", ""
+        props = {"category": said["e_c"], "name": said.get("e_n", ""), "value": said.get("e_v", "")}
+        return event_name(said["e_a"]), props, "", ""
     if said.get("download"):
         return "File Download", {"url": said["download"]}, "", ""
     if said.get("link"):
         return "Outbound Link: Click", {"url": said["link"]}, "", ""
     if said.get("search"):
-        told = {"term": said["search"], "category": said.get("search_cat", ""), "results": said.get("search_count", "")}
-        return "Site Search", told, "", ""
+        props = {
+            "term": said["search"],
+            "category": said.get("search_cat", ""),
+            "results": said.get("search_count", ""),
+        }
+        return "Site Search", props, "", ""
     # "ca" marks what is no page view; what is left of it comes from plugins that we do not know.
     return "" if said.get("ca") == "1" else PAGEVIEW, {}, "", ""
 

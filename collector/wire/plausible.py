@@ -16,7 +16,7 @@ from schema.event import ENGAGEMENT, NO_SCROLL
 from schema.vitals import VITALS
 
 from ..model import CONSENTS, MAX_NAME, Arrival, Beacon
-from ..outcome import TAKEN, Outcome, Reason, Refused, first_refusal, told
+from ..outcome import TAKEN, Outcome, Reason, Refused, first_refusal, reported
 from .base import Answer, Errors, Incoming
 from .money import money_of
 from .values import (
@@ -67,7 +67,7 @@ class Plausible:
         """202 once anything was taken or dropped; a page that can mend its URL is told so with 400."""
         if outcomes == TAKEN:
             return _OK
-        reasons = told(outcomes)
+        reasons = reported(outcomes)
         refused = first_refusal(outcomes)
         dropped = ((b"x-plausible-dropped", str(len(reasons)).encode()),) if reasons else ()
         if refused:

@@ -34,8 +34,8 @@ class Claims:
 
     def add(self, field: str, forwarded: str, client: str) -> None:
         """The fields of a page view, and the client that was made of them."""
-        told = field if "," in field else forwarded
-        if told in _NONE or (first := written_address(told.partition(",")[0])) in ("", client):
+        proxied = field if "," in field else forwarded
+        if proxied in _NONE or (first := written_address(proxied.partition(",")[0])) in ("", client):
             return
         self.views += 1
         if self.views <= _MOST_CLAIMS:

@@ -56,10 +56,10 @@ def moment_like(text: str, pattern: str, zone: ZoneInfo) -> int | None:
 def _of_common(match: re.Match[str], zone: ZoneInfo) -> int | None:
     day, hour, minute, second, sign, hours, minutes = match.groups()
     try:
-        told = _midnight(day) + int(hour) * 3600 + int(minute) * 60 + int(second)
+        seconds = _midnight(day) + int(hour) * 3600 + int(minute) * 60 + int(second)
         if sign is None:
-            return int(dt.datetime.fromtimestamp(told, dt.UTC).replace(tzinfo=zone).timestamp())
-        return told - (int(hours) * 60 + int(minutes)) * (-60 if sign == "-" else 60)
+            return int(dt.datetime.fromtimestamp(seconds, dt.UTC).replace(tzinfo=zone).timestamp())
+        return seconds - (int(hours) * 60 + int(minutes)) * (-60 if sign == "-" else 60)
     except (ValueError, KeyError, OverflowError):
         return None
 
