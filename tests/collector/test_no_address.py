@@ -18,9 +18,9 @@ from collector.wire.pixel import Pixel
 from collector.wire.plausible import Plausible
 from collector.wire.umami import Umami
 from schema.event import Event
-from tests.collector.formats import UUID, send
 from tests.collector.test_endpoint import Answer, House, run, stored
 from tests.collector.test_steps import draft, rules
+from tests.collector.wire import UUID, send
 
 NOBODY = ["", "unix", "not an address", "203.0.113.999", "203.0.113.9, 10.0.0.1", "host.example", "0.0.0.0", "::"]
 PAGE = "https://a.example/a"

@@ -23,8 +23,8 @@ from collector.wire.pixel import Pixel
 from collector.wire.plausible import Plausible
 from collector.wire.server_api import ServerEvents
 from collector.wire.umami import Umami, UmamiBatch
-from tests.collector.formats import send
 from tests.collector.test_endpoint import AGENT, Answer, House, run, stored
+from tests.collector.wire import send
 
 PAGE = [("referer", "https://a.example/here")]
 UMAMI = {"type": "event", "payload": {"website": "a.example", "url": "/x", "hostname": "a.example"}}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from collector.service import Collector
 from collector.wire.base import Format
 from collector.wire.goatcounter import GoatCounter
-from tests.collector.formats import GOOGLEBOT, asked, blocked, takes
+from tests.collector.wire import GOOGLEBOT, asked, blocked, takes
 
 FROM_PAGE = [("referer", "https://a.example/here")]
 AT = {"site": "a.example"}

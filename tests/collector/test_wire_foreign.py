@@ -22,7 +22,7 @@ from collector.wire.plausible import Plausible
 from collector.wire.server_api import ServerEvents
 from collector.wire.umami import Umami
 from collector.wire.values import MAX_URL, bounded
-from tests.collector.formats import incoming
+from tests.collector.wire import incoming
 
 NEWS = "https://news.example/"
 BODY = {"name": "pageview", "url": "https://a.example/", "domain": "a.example"}

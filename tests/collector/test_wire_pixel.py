@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from collector.service import Collector
 from collector.wire.base import Format
 from collector.wire.pixel import Pixel
-from tests.collector.formats import GOOGLEBOT, asked, takes
+from tests.collector.wire import GOOGLEBOT, asked, takes
 
 HERE = [("referer", "https://a.example/here?utm_source=s")]
 

@@ -1,4 +1,4 @@
-"""Plausible's wire format: every row of its table that test_endpoint.py and test_beacon.py do not hold already."""
+"""Plausible's wire format: every row of its table that test_endpoint.py and test_values.py do not hold already."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from collector.service import Collector
 from collector.wire.base import Format
 from collector.wire.plausible import Plausible
-from tests.collector.formats import GOOGLEBOT, VALUES, asked, takes
 from tests.collector.test_endpoint import PAGEVIEW
+from tests.collector.wire import GOOGLEBOT, VALUES, asked, takes
 
 
 def plausible(_: Collector) -> Format:

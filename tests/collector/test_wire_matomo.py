@@ -15,8 +15,8 @@ from collector.service import Collector
 from collector.wire.base import Format
 from collector.wire.matomo import MAX_BULK, Matomo
 from schema.event import NOT_MEASURED
-from tests.collector.formats import GOOGLEBOT, VALUES, asked, send, takes
 from tests.collector.test_endpoint import House, run, stored
+from tests.collector.wire import GOOGLEBOT, VALUES, asked, send, takes
 
 VIEW = {"idsite": 7, "rec": 1, "url": "https://a.example/x"}
 

@@ -17,8 +17,8 @@ from collector.wire.base import Format
 from collector.wire.umami import MAX_BATCH, Umami, UmamiBatch
 from collector.wire.values import MAX_KEY, MAX_PROPS
 from schema.event import NOT_MEASURED
-from tests.collector.formats import GOOGLEBOT, UUID, VALUES, asked, blocked, incoming, send, takes
 from tests.collector.test_endpoint import House, run, stored
+from tests.collector.wire import GOOGLEBOT, UUID, VALUES, asked, blocked, incoming, send, takes
 
 PAYLOAD = {
     "website": UUID,
