@@ -1,4 +1,4 @@
-"""Brings a store to the newest layout: the numbered SQL files beside this one, each applied once and recorded.
+"""Brings a store to the newest layout: the numbered SQL files of sql/, each applied once and recorded.
 
 In: a store. Out: the names of the files applied now. Promises: a file that was applied is never applied again, and
 one that was changed afterwards is refused, because what is in the store would no longer be what the file says.
@@ -41,7 +41,7 @@ class MigrationChanged(Exception):
 
 def migrations() -> dict[str, str]:
     """Every migration's source by file name, in order."""
-    folder = resources.files("schema")
+    folder = resources.files("schema") / "sql" / "before"
     names = sorted(entry.name for entry in folder.iterdir() if re.fullmatch(r"\d{4}_\w+\.sql", entry.name))
     return {name: folder.joinpath(name).read_text(encoding="utf-8") for name in names}
 
@@ -113,7 +113,7 @@ def pending(store: Store) -> list[str]:
 
 def user_statements(database: str, passwords: Mapping[str, str], cluster: str = "") -> list[str]:
     """The statements that make the users of USERS. They hold the passwords' SHA-256 only."""
-    source = resources.files("schema").joinpath("users.sql").read_text(encoding="utf-8")
+    source = resources.files("schema").joinpath("sql", "users.sql").read_text(encoding="utf-8")
     hashes = {user: hashlib.sha256(passwords[user].encode()).hexdigest() for user in USERS}
     quoted = "`{}`".format(database.replace("\\", "\\\\").replace("`", "\\`"))
     return statements(source, cluster, database=quoted, hashes=hashes)

@@ -108,9 +108,9 @@ assert [(line.name, line.numbers) for line in cities.lines] == [("Bern", ("20", 
 
 @pytest.mark.clickhouse
 def test_a_measure_is_an_entry_and_its_migration(tmp_path: Path) -> None:
-    first, second = copy_with("howto-measure.md", tmp_path)
-    assert first.endswith(".sql")
-    assert second == "schema/measures.py"
+    measures, migration = copy_with("howto-measure.md", tmp_path)
+    assert measures == "schema/measures.py"
+    assert migration.endswith(".sql")
     holds(
         tmp_path,
         """
