@@ -26,7 +26,7 @@ from .settings import SiteRules
 
 log = structlog.get_logger("erase")
 
-# What one partition of `erasures` spans (schema/sql/before/0006_erasures.sql): it is carried out and dropped as a whole.
+# What one partition of `erasures` spans (schema/sql/0018_baseline.sql): it is carried out and dropped as a whole.
 SPAN_S = 10
 # Half of the day after which rows have to be gone.
 OVERDUE_S = 12 * 3600

@@ -24,7 +24,7 @@ log = structlog.get_logger("retention")
 
 _LATE = "site = {site:String} AND received < toDateTime({first:Date}, 'UTC')"
 _PARTITION = re.compile(r"\((\d+),'(\d{4}-\d\d-\d\d)'\)")
-# What schema/sql/before/0001_events.sql gives a part that was replaced, against a power cut right after a merge.
+# What schema/sql/0018_baseline.sql gives a part that was replaced, against a power cut right after a merge.
 _OLD_PARTS_LIFETIME_S = 60
 # A query that still reads a replaced part keeps it; queries of ours take seconds.
 _CLEARED_WITHIN_S = 15.0

@@ -1,6 +1,6 @@
 """The anonymous event: what a beacon becomes, and one row of the table `events`.
 
-In: nothing. Out: the `Event` struct, whose fields are the columns of `schema/sql/before/0001_events.sql` in the same order
+In: nothing. Out: the `Event` struct, whose fields are the columns of `schema/sql/0018_baseline.sql` in the same order
 (a test holds one against the other). Nothing here can hold an address or an agent string.
 """
 
@@ -78,7 +78,7 @@ class Event(Struct, array_like=True, frozen=True, gc=False):
 
 
 def dies_at(received: int, lifetime: int) -> int:
-    """The Unix second at which an event's time is over, wherever it waits: the TTL of `schema/sql/before/0001_events.sql`."""
+    """The Unix second at which an event's time is over, wherever it waits: the TTL of schema/sql/0018_baseline.sql."""
     return (received // DAY_S + lifetime) * DAY_S
 
 

@@ -2,6 +2,8 @@
 
 In: a store. Out: the names of the files applied now. Promises: a file that was applied is never applied again, and
 one that was changed afterwards is refused, because what is in the store would no longer be what the file says.
+The first file, the baseline, is what a new store begins with. A store that was begun before there was one gets what it
+lacks of the files in sql/before/, whose sum it is, and counts as having it.
 Beside them `users.sql`, applied only when asked: users of a server, with the grants of rule A2.
 """
 
@@ -12,6 +14,7 @@ import re
 import time
 from collections.abc import Iterable, Mapping
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any
 
 import jinja2
@@ -40,10 +43,22 @@ class MigrationChanged(Exception):
 
 
 def migrations() -> dict[str, str]:
-    """Every migration's source by file name, in order."""
-    folder = resources.files("schema") / "sql" / "before"
-    names = sorted(entry.name for entry in folder.iterdir() if re.fullmatch(r"\d{4}_\w+\.sql", entry.name))
-    return {name: folder.joinpath(name).read_text(encoding="utf-8") for name in names}
+    """The source of the baseline, and of every migration after it, by file name, in order."""
+    return _sources(resources.files("schema") / "sql")
+
+
+def before() -> dict[str, str]:
+    """The same of the migrations whose sum the baseline is."""
+    return _sources(resources.files("schema") / "sql" / "before")
+
+
+def missing(recorded: Iterable[str]) -> list[str]:
+    """What a store lacks where these are applied, in order."""
+    had, known = set(recorded), migrations()
+    baseline, steps = min(known), before()
+    if had.isdisjoint(steps):
+        return [name for name in known if name not in had]
+    return [name for name in (*steps, *known) if name not in had and name != baseline]
 
 
 def last_migration() -> int:
@@ -71,23 +86,27 @@ def migrate(store: Store) -> list[str]:
     for statement in statements(_CREATE, store.cluster):
         store.command(statement)
     recorded: dict[str, str] = dict(store.rows("SELECT name, sha256 FROM migrations"))
-    known = migrations()
+    known = before() | migrations()
     refuse_newer_store(store, recorded, known)
-    applied = []
-    for name, source in known.items():
-        digest = hashlib.sha256(source.encode()).hexdigest()
-        if name in recorded:
-            if recorded[name] != digest:
-                raise MigrationChanged(
-                    f"{name}: applied as sha256 {recorded[name][:12]}…, the file is now {digest[:12]}…; "
-                    "restore the file and put the change into a new one"
-                )
-            continue
-        for statement in statements(source, store.cluster):
+    for name, then in recorded.items():
+        now = digest_of(known[name])
+        if then != now:
+            raise MigrationChanged(
+                f"{name}: applied as sha256 {then[:12]}…, the file is now {now[:12]}…; "
+                "restore the file and put the change into a new one"
+            )
+    applied = missing(recorded)
+    for name in applied:
+        for statement in statements(known[name], store.cluster):
             store.command(statement)
-        store.insert("migrations", ("name", "sha256", "applied_at"), ((name,), (digest,), (int(time.time()),)))
-        applied.append(name)
+        record = ((name,), (digest_of(known[name]),), (int(time.time()),))
+        store.insert("migrations", ("name", "sha256", "applied_at"), record)
     return applied
+
+
+def digest_of(source: str) -> str:
+    """What is recorded of a file that was applied."""
+    return hashlib.sha256(source.encode()).hexdigest()
 
 
 def refuse_newer_store(store: Store, recorded: Iterable[str], known: Iterable[str]) -> None:
@@ -106,9 +125,8 @@ def pending(store: Store) -> list[str]:
         recorded = {name for (name,) in store.rows("SELECT name FROM migrations")}
     except StoreError:
         return []
-    known = migrations()
-    refuse_newer_store(store, recorded, known)
-    return [name for name in known if name not in recorded]
+    refuse_newer_store(store, recorded, before() | migrations())
+    return missing(recorded)
 
 
 def user_statements(database: str, passwords: Mapping[str, str], cluster: str = "") -> list[str]:
@@ -127,6 +145,11 @@ def create_users(store: Store, passwords: Mapping[str, str]) -> list[str]:
     for statement in user_statements(database, passwords, store.cluster):
         store.command(statement)
     return list(USERS)
+
+
+def _sources(folder: Traversable) -> dict[str, str]:
+    names = sorted(entry.name for entry in folder.iterdir() if re.fullmatch(r"\d{4}_\w+\.sql", entry.name))
+    return {name: folder.joinpath(name).read_text(encoding="utf-8") for name in names}
 
 
 def _engine(kind: str, arguments: tuple[str, ...], cluster: str) -> str:

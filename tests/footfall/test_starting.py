@@ -36,7 +36,7 @@ def put(data: Path, statement: str) -> None:
 
 
 def changed_migration(data: Path) -> None:
-    put(data, "ALTER TABLE migrations UPDATE sha256 = 'x' WHERE name = '0001_events.sql' SETTINGS mutations_sync = 2")
+    put(data, "ALTER TABLE migrations UPDATE sha256 = 'x' WHERE name = '0018_baseline.sql' SETTINGS mutations_sync = 2")
 
 
 def migration_of_a_newer_one(data: Path) -> None:
@@ -61,7 +61,7 @@ def accounts_that_are_no_database(data: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (changed_migration, r"0001_events\.sql: applied as sha256 x….*restore the file"),
+        (changed_migration, r"0018_baseline\.sql: applied as sha256 x….*restore the file"),
         (migration_of_a_newer_one, r"written by a newer Footfall \(it has 9999_later\.sql"),
         (file_in_place_of_a_spool, r"spool/worker-0: File exists; a file is where a directory should be"),
         (file_in_place_of_the_store, r"clickhouse: File exists; a file is where a directory should be"),

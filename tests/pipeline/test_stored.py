@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from schema.migrate import migrations
+from schema.migrate import before, migrations
 from schema.store import Store
 from tests.pipeline.stored import CASE, OPEN, RELEASED, WAITING
 from tests.pipeline.stored_opened import layout
@@ -45,7 +45,8 @@ def test_what_an_earlier_version_stored_is_all_there(name: str, store: Store, tm
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     # 0008 came before 0007.
     lacked = {"0007"} if name.startswith("0008") else set()
-    assert found["applied"] == [file for file in migrations() if file[:4] > name[:4] or file[:4] in lacked]
+    rest = [file for file in before() if file[:4] > name[:4] or file[:4] in lacked]
+    assert found["applied"] == [*rest, *list(migrations())[1:]]
     assert [(day, version) for day, version, _ in found["released"]] == [
         (day.isoformat(), VERSIONS[name]) for day in RELEASED
     ]

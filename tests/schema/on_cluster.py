@@ -32,7 +32,7 @@ from schema.store import Store
 from tests.conftest import insert, make_event
 
 CLUSTER = "main"
-_REPLICATED = re.compile(r"Replicated(\w*MergeTree)\('[^']*', '[^']*'(?:, )?")
+REPLICATED = re.compile(r"Replicated(\w*MergeTree)\('[^']*', '[^']*'(?:, )?")
 SITE = SiteSettings("cluster.example", goals=(Goal("Home", page="/"),))
 RULES = SiteRules(2, 30, "balanced")
 
@@ -70,7 +70,7 @@ def replicated(engine: Any) -> dict[str, Any]:
 def product(engine: Any, directory: Path) -> dict[str, Any]:
     """Counts of rows after the pipeline has done everything once."""
     for statement in made():
-        engine.query(_REPLICATED.sub(r"\1(", statement))
+        engine.query(REPLICATED.sub(r"\1(", statement))
     store = Store(f"chdb://{directory}", CLUSTER)
     now, today = time.time(), local_day("UTC", time.time())
     old = today.date - dt.timedelta(days=3)

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from schema.event import Count, Event
-from schema.migrate import USERS, create_users, migrate, migrations, statements, user_statements
+from schema.migrate import USERS, before, create_users, migrate, migrations, statements, user_statements
 from schema.months import TABLES
 from schema.store import Store, StoreError
 
@@ -18,9 +18,9 @@ PASSWORDS = {user: f"{user}-secret" for user in USERS}
 
 
 @pytest.mark.parametrize("cluster", ["", "main"], ids=["server", "cluster"])
-@pytest.mark.parametrize("name", migrations())
+@pytest.mark.parametrize("name", before() | migrations())
 def test_every_statement_of_a_migration_parses(store: Store, name: str, cluster: str) -> None:
-    found = statements(migrations()[name], cluster)
+    found = statements((before() | migrations())[name], cluster)
     assert found
     for statement in found:
         assert store.rows("SELECT formatQuery({sql:String})", {"sql": statement})
