@@ -19,12 +19,17 @@ from starlette.types import Scope
 from .accounts.accounts import Accounts
 from .settings import DashboardSettings
 from .stats.report import Reports
+from .web import engineers
 from .web.api import Api
 from .web.base_path import BasePath
 from .web.compress import Compress
 from .web.engineers import Compare, Health, Why
-from .web.pages import HERE, NetworkOf, Pages
+from .web.engineers_pages import EngineersPages
+from .web.pages import SitePages
+from .web.problems import Problems
+from .web.rendering import HERE, Pages
 from .web.security_headers import Guard
+from .web.sign_in import NetworkOf, SignIn
 
 
 class _CachedFiles(StaticFiles):
@@ -53,12 +58,24 @@ def create_app(
     network_of: by whose answer failures to sign in are counted; without it everybody is of one network.
     undeclared: the sites that have data and are in no settings."""
     settings = settings or DashboardSettings()
-    pages = Pages(reports, accounts, settings, collector_url, compare, why, network_of, undeclared, health)
+    base = settings.base
+    pages = Pages(
+        base,
+        engineers_path=base + engineers.PATH if compare else "",
+        why_path=base + engineers.WHY_PATH if why else "",
+        health_path=base + engineers.HEALTH_PATH if health else "",
+    )
+    problems = Problems(pages.page, reports, accounts, base)
+    sign_in = SignIn(pages, problems, accounts, settings, network_of)
+    sites = SitePages(pages, sign_in, reports, settings, collector_url, undeclared)
+    of_engineers = EngineersPages(pages, sign_in, accounts, settings, lambda: list(reports.sites), compare, why, health)
     api = Api(reports, accounts, settings.table_rows)
 
     app = Starlette(
         routes=[
-            *pages.routes(),
+            *sites.routes(),
+            *sign_in.routes(),
+            *of_engineers.routes(),
             *api.routes(),
             Route("/healthz", _alive, methods=["GET"]),
             Mount("/static", _CachedFiles(directory=HERE / "static")),
@@ -66,9 +83,9 @@ def create_app(
         middleware=[
             Middleware(BasePath, base=settings.base),
             Middleware(Compress),
-            Middleware(Guard, pages.problems, https=settings.secure_cookies, public_url=settings.public_url),
+            Middleware(Guard, problems, https=settings.secure_cookies, public_url=settings.public_url),
         ],
-        exception_handlers=pages.problems.handlers(),
+        exception_handlers=problems.handlers(),
     )
     app.router.redirect_slashes = False
     return app

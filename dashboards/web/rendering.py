@@ -1,0 +1,91 @@
+"""Makes pages of templates.
+
+In: a template's name and values. Out: HTML. Promises: what came from outside is only ever text (autoescape).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from starlette.responses import HTMLResponse, RedirectResponse
+
+from schema.dimensions import OTHER
+from schema.metrics import METRICS
+from schema.vitals import VITALS
+
+from ..accounts.form_token import TOKEN
+from . import cards
+from . import format as names
+
+HERE = Path(__file__).parent
+
+
+class Pages:
+    """base: what stands before every path. links: addresses by their names in templates."""
+
+    def __init__(self, base: str, **links: str) -> None:
+        self.base = base
+        self._templates = _templates(base)
+        self._templates.globals |= links
+
+    def page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+        """A page of a template."""
+        return HTMLResponse(self._templates.get_template(template).render(values), status)
+
+    def to(self, path: str) -> RedirectResponse:
+        """Another page, which is to be asked for by GET."""
+        return RedirectResponse(self.base + path, 303)
+
+
+def _templates(base: str) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "count": names.count,
+        "sentence": names.sentence,
+        "counted": names.counted,
+        "percent": names.percent,
+        "money": lambda revenue: names.money(revenue.amount, revenue.currency),
+        "clock": lambda second: f"{dt.datetime.fromtimestamp(second, dt.UTC):%H:%M:%S}",
+        "day": lambda date: f"{date.day} {date:%b %Y}",
+    }
+    environment.globals |= {
+        "base": base,
+        "static": lambda name: base + _static(name),
+        "TOKEN": TOKEN,
+        "name_of": names.name_of,
+        "worded": cards.worded,
+        "told_as": cards.told_as,
+        "not_shown": cards.not_shown,
+        "of_orders": cards.of_orders,
+        "head": cards.head,
+        "vital_value": lambda cell: names.vital(cell.p75, VITALS[cell.vital].unit),
+        "vital_label": lambda name: VITALS[name].label,
+        "thresholds": cards.thresholds,
+        "rating_sign": cards.RATING_SIGNS.__getitem__,
+        "OTHER": OTHER,
+        "METRICS": METRICS,
+        "user": None,
+        "site": None,
+        "sites": (),
+        "engineers_path": "",
+        "why_path": "",
+        "health_path": "",
+    }
+    return environment
+
+
+@cache
+def _static(name: str) -> str:
+    """The address of a static file, with its content's digest so that it may be cached for long."""
+    return f"/static/{name}?v={hashlib.sha256((HERE / 'static' / name).read_bytes()).hexdigest()[:10]}"
