@@ -31,7 +31,7 @@ from .rendering import Pages
 from .sign_in import SignIn
 
 _MAX_TABLE = 500
-_OF_TABLES = (*PERIOD, "contains")
+_OF_TABLES = (*PERIOD, "contains", "filter", "order")
 
 
 class SitePages:
@@ -101,20 +101,23 @@ class SitePages:
         )
 
     def show_table(self, request: Request, user: User) -> Response:
-        """GET /sites/{key}/by/{dimension}?period=&contains="""
+        """GET /sites/{key}/by/{dimension}?period=&contains=&filter=&order="""
         site = self._site(request)
         dimension = request.path_params["dimension"]
         if dimension not in DIMENSIONS:
             raise HTTPException(404, f"there is no table by {dimension!r}; there are {', '.join(DIMENSIONS)}")
         period = period_of(self._reports, site, request.query_params)
         contains = request.query_params.get("contains", "")
-        filters = [f"{dimension}~{contains}"] if contains else []
+        given, order = request.query_params.getlist("filter"), request.query_params.get("order") or "visitors"
+        found = [f"{dimension}~{contains}"] if contains else []
         # The page shows names, the store has codes.
         if contains and dimension == "country" and (codes := names.countries_named(contains)):
-            filters = [f"country=={'|'.join(codes)}"]
-        answer = self._reports.stats(Query.of(site.key, period.first, period.last, dimension, filters, _MAX_TABLE))
+            found = [f"country=={'|'.join(codes)}"]
+        filters = [*given, *found]
+        query = Query.of(site.key, period.first, period.last, dimension, filters, _MAX_TABLE, order=order)
+        answer = self._reports.stats(query)
         columns = [name for name in METRICS if answer["rows"] and name in answer["rows"][0]]
-        asked = {**period.arguments(), "by": dimension, "limit": str(_MAX_TABLE)}
+        asked = {**period.arguments(), "by": dimension, "limit": str(_MAX_TABLE), "order": order}
         return self._pages.page(
             "table.html",
             user=user,
@@ -123,7 +126,9 @@ class SitePages:
             period=period,
             periods=PERIODS,
             arguments=urlencode(period.arguments()),
-            export=urlencode(asked | ({"filter": filters[0]} if filters else {})),
+            export=urlencode(asked | {"filter": filters}, doseq=True),
+            kept=[*(("filter", one) for one in given), ("order", order)],
+            filtered=bool(filters),
             dimension=DIMENSIONS[dimension],
             contains=contains,
             answer=answer,

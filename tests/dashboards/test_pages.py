@@ -235,6 +235,27 @@ def test_hostile_values_are_only_ever_text(client: TestClient, rollups: Any, tod
     assert " style=" not in client.get(base).text
 
 
+def test_a_table_takes_filters_and_an_order_as_the_interface_does(client: TestClient, rollups: Any, ago: Any) -> None:
+    rollups.cell(ago(1), visitors=90)
+    for value, visitors, views in (("/blog/a", 30, 30), ("/blog/b", 20, 80), ("/x", 40, 40)):
+        rollups.cell(ago(1), "page", value, visitors=visitors, pageviews=views)
+    base = f"/sites/{rollups.site.key}/by/page?period=yesterday"
+
+    def shown(more: str) -> list[str]:
+        return re.findall(r"<span>(/[^<]+)</span></th>", client.get(f"{base}{more}").text)
+
+    assert shown("") == ["/x", "/blog/a", "/blog/b"]
+    assert shown("&filter=page~blog") == ["/blog/a", "/blog/b"]
+    assert shown("&filter=page~blog&order=pageviews") == ["/blog/b", "/blog/a"]
+    assert shown("&filter=page~blog&contains=a") == ["/blog/a"]
+    page = client.get(f"{base}&filter=page~blog&order=pageviews").text
+    link = html.unescape(re.search(r'href="([^"]+stats\.csv[^"]+)"', page)[1])  # type: ignore[index]
+    assert [line.split(",")[0] for line in client.get(link).text.splitlines()[1:]] == ["/blog/b", "/blog/a"]
+    assert '<input type="hidden" name="filter" value="page~blog">' in page
+    assert "not crossed" in client.get(f"{base}&filter=country==DE").text
+    assert "of what the filters keep" in client.get(f"{base}&filter=page==/nowhere").text
+
+
 def test_no_page_needs_inline_code() -> None:
     folder = Path(__file__).parents[2] / "dashboards" / "web"
     for template in (folder / "templates").iterdir():
