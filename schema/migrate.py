@@ -17,8 +17,6 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any
 
-import jinja2
-
 from .store import Store, StoreError
 
 _CREATE = """CREATE TABLE IF NOT EXISTS {{ local('migrations') }}{{ on_cluster }}
@@ -68,6 +66,9 @@ def last_migration() -> int:
 
 def statements(source: str, cluster: str = "", **values: Any) -> list[str]:
     """The statements of a file for one server (cluster "") or for a cluster of that name. values: its variables."""
+    # Imported here: who only knows what a migration may raise writes no SQL.
+    import jinja2
+
     template = jinja2.Environment(autoescape=False, undefined=jinja2.StrictUndefined).from_string(source)  # noqa: S701 - SQL, not HTML
     text = template.render(
         on_cluster=f" ON CLUSTER '{cluster}'" if cluster else "",

@@ -16,9 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-import clickhouse_connect
 import structlog
-from clickhouse_connect.driver.exceptions import ClickHouseError, DataError
 
 from .dsn import name_of
 from .lasting import Lasting
@@ -177,6 +175,10 @@ class Store:
     def _client(self) -> Any:
         client = getattr(self._clients, "client", None)
         if client is None:
+            # Imported where a store is opened or asked: it takes a tenth of a second, and most commands open none.
+            import clickhouse_connect
+            from clickhouse_connect.driver.exceptions import ClickHouseError
+
             options: dict[str, Any] = {"send_receive_timeout": _RECEIVE_TIMEOUT_S}
             if self.embedded:
                 options = {"settings": _NOT_COMPILED}
@@ -193,6 +195,8 @@ class Store:
         return client
 
     def _run(self, call: Any) -> Any:
+        from clickhouse_connect.driver.exceptions import ClickHouseError, DataError
+
         if time.monotonic() < self._silent_until:
             raise StoreDown(f"{self.name}: did not answer a moment ago", told=True)
         try:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from pipeline.imports import abandon_all
-from pipeline.scratch import drop_left
 from schema.migrate import migrate
 from schema.store import StoreError
 
@@ -21,9 +20,13 @@ from ..settings import Settings
 from ..supervisor.locks import is_held
 from ..supervisor.paths import control_path
 from ..supervisor.stamp import refuse_newer, write_stamp
-from .engine import Engine
 from .instance import Instance
 from .remote import Remote
+
+if TYPE_CHECKING:
+    from schema.store import Store
+
+    from .engine import Engine
 
 # An engine that starts anew takes seconds, after a fatal signal on a busy machine many of them.
 _STARTS_WITHIN_S = 30.0
@@ -41,6 +44,10 @@ def opened(settings: Settings, make: bool = False) -> Iterator[Instance]:
     store = open_store(settings, make)
     try:
         if make:
+            # Imported here, as in _engine(): who asks the running instance needs nothing of it.
+            from pipeline.imports import abandon_all
+            from pipeline.scratch import drop_left
+
             migrate(store)
             if settings.directory.is_dir():
                 write_stamp(settings.directory)
@@ -49,7 +56,7 @@ def opened(settings: Settings, make: bool = False) -> Iterator[Instance]:
                 drop_left(store)
         else:
             refuse_older(settings, store)
-        yield Engine(settings, store, live=False)
+        yield _engine(settings, store)
     finally:
         store.close()
 
@@ -64,7 +71,7 @@ def opened_for_changes(settings: Settings) -> Iterator[Instance]:
         return
     store = open_store(settings)
     try:
-        yield Engine(settings, store, live=False)
+        yield _engine(settings, store)
     except StoreError as problem:
         if "ACCESS_DENIED" in str(problem) or "privileges" in str(problem):
             raise CannotDo(
@@ -73,6 +80,12 @@ def opened_for_changes(settings: Settings) -> Iterator[Instance]:
         raise
     finally:
         store.close()
+
+
+def _engine(settings: Settings, store: Store) -> Engine:
+    from .engine import Engine
+
+    return Engine(settings, store, live=False)
 
 
 def _running(settings: Settings) -> Remote | None:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct, field, structs
 
 from collector.enrich.site_filter import Exclusions, site_filter_of
-from collector.model import Rules
 from collector.settings import (
     Anonymization,
     AnonymizationSettings,
@@ -27,6 +26,9 @@ from pipeline.settings import ReleaseSettings, RetentionSettings, RollupSettings
 from schema.dsn import checked
 from schema.host import host_pattern, site_name
 from schema.site import DEMO, Goal, Site, each_of, turned
+
+if TYPE_CHECKING:
+    from collector.model import Rules
 
 
 class SiteSettings(Site, frozen=True, forbid_unknown_fields=True):
@@ -178,6 +180,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
     def collector_rules(self) -> dict[str, Rules]:
         """What the collector needs to know of each site, by every name a beacon may use."""
+        # Imported here: with it comes what reads agents and places, and most commands need neither.
+        from collector.model import Rules
+
         by_name = {}
         for site in self.all_sites:
             mine = self.anonymity_of(site)
