@@ -13,7 +13,7 @@ from .aligned import aligned
 from .folded import MAX_TEXT, folded, head, visible
 from .pii_detectors import TooMany, replaced
 from .pii_detectors.names import SECRET_NAMES, is_secret
-from .plain import is_plain
+from .prefilter import is_plain
 
 __all__ = ["MAX_TEXT", "SECRET_NAMES", "is_secret", "scrub", "scrub_host"]
 

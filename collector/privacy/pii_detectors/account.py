@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...text.re2 import regex
-from .rule import Rule, everywhere, word_follows
+from .detector import Detector, everywhere, word_follows
 
 # ISO 13616: how many characters a country's numbers have.
 _IBAN_LENGTHS = {
@@ -38,8 +38,8 @@ def _iban(raw: bytes, start: int, stop: int) -> bytes:
     return b":iban" + text[end:].encode()
 
 
-ACCOUNT_RULES = (
-    Rule(
+ACCOUNT_DETECTORS = (
+    Detector(
         everywhere,
         regex(
             rb"(?i)(?:^|[^0-9a-z]|[^a-z]iban)((?:%s)[ _-]?[0-9]{2}(?:[ ._/:+-]{0,2}[0-9a-z]){11,30})"

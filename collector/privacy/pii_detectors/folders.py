@@ -10,7 +10,7 @@ import re
 
 from ...text.re2 import regex
 from ..entropy import looks_random
-from .rule import Rule, everywhere
+from .detector import Detector, everywhere
 from .token import changes, is_mixed
 
 # Beginnings of words: "invite", "invitation", "invites".
@@ -112,4 +112,4 @@ def _letters_are_code(word: str) -> bool:
     return is_mixed(word) or looks_random([word], 5, 0.6)
 
 
-FOLDER_RULES = (Rule(everywhere, _FOLDER, _behind, most=32),)
+FOLDER_DETECTORS = (Detector(everywhere, _FOLDER, _behind, most=32),)

@@ -6,7 +6,7 @@ import re
 from ipaddress import IPv6Address
 
 from ...text.re2 import regex
-from .rule import WORD, Rule, word_follows
+from .detector import WORD, Detector, word_follows
 
 _OCTET = rb"(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
 _VERSION = re.compile(r"(?:^|[^a-z])(?:versions?|releases?|v|ver|changelog|build|chrome|section|chapter|ec)[/:=. -]?$")
@@ -65,32 +65,32 @@ def _uuid(raw: bytes, start: int, stop: int) -> bytes:
     return raw[start:stop] if word_follows(raw, stop) else b":uuid"
 
 
-MACHINE_RULES = (
-    Rule(
+MACHINE_DETECTORS = (
+    Detector(
         lambda raw: raw.count(b":") > 1,
         regex(
             rb"(?:^|[^.%s])([0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]*(?:[0-9]?\.[0-9]{1,3}){0,3})" % WORD,
         ),
         _colons,
     ),
-    Rule(
+    Detector(
         lambda raw: raw.count(b".") > 2,
         regex(rb"(?:^|[^.%s])((?:%s\.){3}%s)\b" % (WORD, _OCTET, _OCTET)),
         _ipv4,
     ),
-    Rule(
+    Detector(
         lambda raw: raw.count(b"-") + raw.count(b"_") > 3,
         regex(rb"(?i)(?:^|[^0-9a-z])([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12})"),
         _uuid,
     ),
     # As fingerprints and licences are written: "3cac-82f8-a783-63fb".
-    Rule(
+    Detector(
         lambda raw: raw.count(b"-") + raw.count(b"_") > 2,
         regex(rb"(?i)(?:^|[^0-9a-z])([0-9a-f]{4}(?:(?:-[0-9a-f]{4}){3,}|(?:_[0-9a-f]{4}){3,}))"),
         _in_fours,
     ),
     # As providers name the hosts of their customers.
-    Rule(
+    Detector(
         lambda raw: raw.count(b"-") + raw.count(b"_") > 2,
         regex(
             rb"(?i)(?:^|[^a-z])(?:ip|ipv4|host|dsl|adsl|vdsl|dhcp|static|dynamic|dyn|pool|cpe|ec2|ppp|cable|client|addr)"
@@ -99,7 +99,7 @@ MACHINE_RULES = (
         _in_a_name,
     ),
     # Of a network card, or of eight bytes: pairs with dashes, fours with dots.
-    Rule(
+    Detector(
         lambda raw: raw.count(b".") > 1 or raw.count(b"-") + raw.count(b"_") + raw.count(b" ") > 4,
         regex(
             rb"(?i)(?:^|[^0-9a-z._-]|[g-z][-_.]|[0-9a-z]{3}[-_.])"

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import cast
 
 from ...text.re2 import Pattern, regex
-from .rule import PLACEHOLDERS, Rule, words
+from .detector import PLACEHOLDERS, Detector, words
 
 # As the last part of a name, or as all of it; compared in small letters, without accents and what stands between.
 _LAST = words(
@@ -125,7 +125,7 @@ def _json_secret(raw: bytes, start: int, stop: int) -> bytes:
     return found[:value] + b":secret"
 
 
-NAME_RULES = (
-    Rule(lambda raw: b"=" in raw, _PAIR, _secret, _VALUE, most=_MOST_PAIRS),
-    Rule(lambda raw: raw.count(b'"') > 3, _JSON_PAIR, _json_secret, _JSON_VALUE, most=_MOST_PAIRS),
+NAME_DETECTORS = (
+    Detector(lambda raw: b"=" in raw, _PAIR, _secret, _VALUE, most=_MOST_PAIRS),
+    Detector(lambda raw: raw.count(b'"') > 3, _JSON_PAIR, _json_secret, _JSON_VALUE, most=_MOST_PAIRS),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ...text.re2 import regex
-from .rule import WORD, Rule, always, words
+from .detector import WORD, Detector, always, words
 
 _VERSION_OR_SCALE = re.compile(rb"v?[0-9]{1,6}(?:\.[0-9]{1,6}){0,2}(?:-|$)|[0-9](?:\.[0-9])?x\.")
 # Names of packages begin with the name of who publishes them: "@angular/core". What follows an "@" in no other place.
@@ -71,10 +71,12 @@ def _has_at(raw: bytes) -> bool:
 
 _TO_THE_QUERY = re.compile(rb"[^?#&\s]*+")
 
-PEOPLE_RULES = (
-    Rule(_has_at, regex(rb"(?:\"[^\"]{1,64}\"|@?[.+'~!$*^`{|}%s-]+)@[%s-]+(?:\.[%s-]+)+" % (WORD, WORD, WORD)), _email),
+PEOPLE_DETECTORS = (
+    Detector(
+        _has_at, regex(rb"(?:\"[^\"]{1,64}\"|@?[.+'~!$*^`{|}%s-]+)@[%s-]+(?:\.[%s-]+)+" % (WORD, WORD, WORD)), _email
+    ),
     # "anna [at] example (dot) com"
-    Rule(
+    Detector(
         lambda raw: b"]" in raw or b")" in raw,
         regex(
             rb"(?i)[.+%s-]+\s?[\[(]\s?at\s?[\])]\s?[%s-]+(?:(?:\.|\s?[\[(]\s?(?:dot|punkt|point|punto)\s?[\])]\s?)[%s-]+)+"
@@ -82,22 +84,22 @@ PEOPLE_RULES = (
         ),
         always(b":email"),
     ),
-    Rule(_has_at, regex(rb"(?:^|[^.@+%s-])(@[%s](?:[.%s-]*[%s])?)" % (WORD, WORD, WORD, WORD)), _handle),
+    Detector(_has_at, regex(rb"(?:^|[^.@+%s-])(@[%s](?:[.%s-]*[%s])?)" % (WORD, WORD, WORD, WORD)), _handle),
 )
-MESSENGER_RULES = (
-    Rule(
+MESSENGER_DETECTORS = (
+    Detector(
         lambda raw: b".me/" in raw or b".dog/" in raw or b".ME/" in raw,
         regex(rb"(?i)(?:^|[^.%s-])(?:t\.me|telegram\.(?:me|dog))/([+@]?[%s])" % (WORD, WORD)),
         always(b":handle"),
         _TO_THE_QUERY,
     ),
-    Rule(
+    Detector(
         lambda raw: b".me/" in raw or b".ME/" in raw,
         regex(rb"(?i)(?:^|[^.%s-])wa\.me/(\+?[%s])" % (WORD, WORD)),
         always(b":phone"),
         _TO_THE_QUERY,
     ),
-    Rule(
+    Detector(
         lambda raw: b":" in raw and b"tg:" in raw.lower(),
         regex(rb"(?i)(?:^|[^%s])(tg:/{0,2}[^\s:/])" % WORD),
         always(b":handle"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from ...text.re2 import regex
-from .rule import Rule, everywhere, word_follows, words
+from .detector import Detector, everywhere, word_follows, words
 
 _TELEPHONE = re.compile(
     r"(?:^|[/=:?&. (,;\"'])(?:tel|telephone|telefon[oe]?|t.l.phone|phone|mobile|mobil|m.vil|handy|fax|cell|call|callto|"
@@ -232,9 +232,9 @@ def _card_in_folders(raw: bytes, start: int, stop: int) -> bytes:
     return b":card" if card and not word_follows(raw, stop) else raw[start:stop]
 
 
-PHONE_RULES = (
+PHONE_DETECTORS = (
     # Cards with what parts folders, times or words of a query.
-    Rule(
+    Detector(
         everywhere,
         regex(
             rb"(?:^|[^0-9A-Za-z.,])((?:[0-9]{4}[/:+|,]){3}[0-9]{1,4}(?:[/:+|,][0-9]{3})?"
@@ -242,7 +242,7 @@ PHONE_RULES = (
         ),
         _card_in_folders,
     ),
-    Rule(
+    Detector(
         everywhere,
         regex(
             rb"%s((?:0[1-9][0-9]{1,4} ?|\(0[0-9]{1,4}\) ?[0-9]{0,4} ?"
@@ -250,7 +250,7 @@ PHONE_RULES = (
         ),
         _with_slash,
     ),
-    Rule(
+    Detector(
         everywhere,
         regex(rb"(?:\+ ?|\(\+? ?)?[0-9](?:[ ().\-]{0,3}[0-9]){7,29}"),
         _number,

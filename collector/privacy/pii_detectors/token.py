@@ -7,7 +7,7 @@ import re
 
 from ...text.re2 import regex
 from ..entropy import looks_random
-from .rule import WORD, Rule, always, everywhere, words
+from .detector import WORD, Detector, always, everywhere, words
 
 _DATE = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])?(?:[0-5]\d){0,2}\d{0,3}")
 _EMAIL_BYTES = re.compile(rb"[\w.+\x80-\xff-]@[\w\x80-\xff-]+\.[A-Za-z]{2,}")
@@ -72,7 +72,7 @@ def _kind_of(word: str) -> str:
     """The placeholder of a word that is no word, "" for every other."""
     if len(word) < 16 or _DATE.fullmatch(word):
         return ""
-    # Digits alone are a number; the rules for cards and telephones have seen it.
+    # Digits alone are a number; the detectors for cards and telephones have seen it.
     if _HEX.fullmatch(word) and not (len(word) < 20 and word.isdigit()):
         return ":hex"
     return ":token" if len(word) >= 20 and (len(_NUMBERS.findall(word)) > 3 or looks_random([word])) else ""
@@ -117,7 +117,7 @@ def _prefixed(raw: bytes, start: int, stop: int) -> bytes:
     prefix, _, random = text.replace("-", "_").rpartition("_")
     known = prefix.rpartition("_")[2].lower() in _PREFIXES
     if _HEX.fullmatch(random) or raw[stop : stop + 1] in (b"_", b"-") or not (known or prefix.islower()):
-        # The next rule's.
+        # The next detector's.
         return raw[start:stop]
     long = _KNOWN_LENGTH if known else _OTHER_LENGTH
     mixed = random.lower() != random and random.upper() != random
@@ -143,11 +143,11 @@ def _endless(raw: bytes, start: int, stop: int) -> bytes:
     return b":token" if len(set(raw[start:stop].lower())) > 3 else raw[start:stop]
 
 
-TOKEN_RULES = (
-    Rule(lambda raw: len(raw) >= LONGEST_WORD, regex(b"[A-Za-z]{%d,}" % LONGEST_WORD), _endless),
-    Rule(lambda raw: b"eyJ" in raw, regex(rb"(?:^|[^%s-])(eyJ[\w-]{5,}(?:\.[\w-]*){1,4})" % WORD), always(b":jwt")),
+TOKEN_DETECTORS = (
+    Detector(lambda raw: len(raw) >= LONGEST_WORD, regex(b"[A-Za-z]{%d,}" % LONGEST_WORD), _endless),
+    Detector(lambda raw: b"eyJ" in raw, regex(rb"(?:^|[^%s-])(eyJ[\w-]{5,}(?:\.[\w-]*){1,4})" % WORD), always(b":jwt")),
     # Keys whose issuers give them a shape of their own; there are capitals in all of them.
-    Rule(
+    Detector(
         lambda raw: raw.lower() != raw,
         regex(
             rb"(?:^|[^0-9A-Za-z])((?:AKIA|ASIA|AROA|AIDA)[0-9A-Z]{12,}|AIza[\w-]{30,}|ya29\.[\w-]{20,}|SG\.[\w-]{16,}\.[\w-]{16,}|"
@@ -156,7 +156,7 @@ TOKEN_RULES = (
         ),
         always(b":token"),
     ),
-    Rule(
+    Detector(
         lambda raw: b"_" in raw or b"-" in raw,
         regex(
             rb"(?:^|[^0-9A-Za-z_-])((?:[A-Za-z][A-Za-z0-9]{0,11}_){1,3}[A-Za-z]*(?:[0-9]|[a-z][A-Z])[0-9A-Za-z]*"
@@ -165,5 +165,5 @@ TOKEN_RULES = (
         _prefixed,
         most=64,
     ),
-    Rule(everywhere, regex(rb"(?:%s)={0,2}" % _RESTLESS), _run),
+    Detector(everywhere, regex(rb"(?:%s)={0,2}" % _RESTLESS), _run),
 )

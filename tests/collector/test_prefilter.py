@@ -7,7 +7,7 @@ import random
 import pytest
 
 from collector.privacy import scrub as scrubber
-from collector.privacy.plain import is_plain
+from collector.privacy.prefilter import is_plain
 from tests.collector.test_scrub import benign, positives
 
 

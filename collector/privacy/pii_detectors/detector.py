@@ -1,4 +1,4 @@
-"""What a kind of find is made of: a pattern that sees every candidate, and a judge that decides.
+"""What a detector is made of: a pattern that sees every candidate, and a judge that decides.
 
 Promises: RE2 only, so time is linear in the text; more candidates than `MOST` end the search.
 """
@@ -29,7 +29,7 @@ NO_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
 Judge = Callable[[bytes, int, int], bytes]
 
 
-class Rule(Struct, frozen=True):
+class Detector(Struct, frozen=True):
     """applies: whether to search at all. rest: what more of the text goes with a candidate. most: candidates that are
     looked at, where it is not MOST: what a judge passes over at once costs little; of finds there are MOST all the
     same. underscores: what they are to the pattern; to RE2's \\b an underscore is a letter, but a number may stand
@@ -52,23 +52,23 @@ class TooMany(Exception):
     """More candidates than a reader's text has."""
 
 
-def judged(raw: bytes, rule: Rule) -> tuple[bytes, int]:
+def judged(raw: bytes, detector: Detector) -> tuple[bytes, int]:
     """The text with the finds of one kind replaced, and how many candidates were looked at. Raises TooMany."""
     # Group 1 is the candidate: before it stands at most one character, which may not be part of a word. Where anything
     # may stand before it there is no group.
-    seen = raw if rule.underscores == b"_" else raw.replace(b"_", rule.underscores)
+    seen = raw if detector.underscores == b"_" else raw.replace(b"_", detector.underscores)
     pieces: list[bytes] = []
-    end, group, looked_at, replaced = 0, rule.group, 0, 0
-    for found in rule.pattern.finditer(seen):
+    end, group, looked_at, replaced = 0, detector.group, 0, 0
+    for found in detector.pattern.finditer(seen):
         looked_at += 1
-        if looked_at > rule.most:
+        if looked_at > detector.most:
             raise TooMany
         start, stop = found.span(group)
         if start < end:
             continue
-        more = rule.rest.match(raw, stop) if rule.rest else None
+        more = detector.rest.match(raw, stop) if detector.rest else None
         stop = more.end() if more else stop
-        piece = rule.judge(raw, start, stop)
+        piece = detector.judge(raw, start, stop)
         replaced += piece != raw[start:stop]
         if replaced > MOST:
             raise TooMany

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ...text.re2 import regex
-from .rule import WORD, Rule, always, word_follows
+from .detector import WORD, Detector, always, word_follows
 
 _DEGREES = rb"[-+]?(?:[NSEWnsew]\s?)?[0-9]{1,3}\.[0-9]{3,15}(?:\s?\xc2\xb0)?(?:\s?[NSEWnsew]\b)?"
 # A comma for the decimals, as most of Europe writes; then no comma stands between the two.
@@ -25,18 +25,18 @@ def _coordinates(raw: bytes, start: int, stop: int) -> bytes:
     return b":coordinates" if max(degrees) <= 180 and min(degrees) <= 90 else text
 
 
-PLACE_RULES = (
-    Rule(
+COORDINATE_DETECTORS = (
+    Detector(
         lambda raw: b"." in raw,
         regex(rb"(?:^|[^.%s])(@?%s%s%s)" % (WORD, _DEGREES, _BETWEEN, _DEGREES)),
         _coordinates,
     ),
-    Rule(
+    Detector(
         lambda raw: raw.count(b",") > 1,
         regex(rb"(?:^|[^.,%s])(%s\s?[;/|_& ]\s?%s)" % (WORD, _WITH_COMMA, _WITH_COMMA)),
         _coordinates,
     ),
-    Rule(
+    Detector(
         lambda raw: b"\xc2\xb0" in raw and b"'" in raw,
         regex(rb"(?:^|[^0-9])(%s\s?[,;/|]?\s?%s)" % (_MINUTES, _MINUTES)),
         always(b":coordinates"),
