@@ -11,7 +11,7 @@ import pytest
 from msgspec import structs
 
 from pipeline import release as released
-from pipeline.copying import ManifestBroken, check_chain, check_rows
+from pipeline.copying import ManifestBroken, check_chain, check_rows, put_back, rows_of
 from pipeline.manifest import Entry, manifest_digest, read_entries
 from pipeline.release import (
     LAST_CALL_S,
@@ -213,6 +213,22 @@ def test_a_measure_that_is_added_later_changes_no_older_digest(
         monkeypatch.undo()
         for table in tables:
             store.command(f"ALTER TABLE {table} DROP COLUMN IF EXISTS later")
+
+
+def test_a_copy_of_before_a_measure_was_added_is_put_back(store: Store, site: Site) -> None:
+    fill(store, site)
+    release(store, "events", site, [DAY], RULES, 1_000, "live")
+    entries = read_entries(store, site.key)
+    parts = list(rows_of(store, site.key, DAY.replace(day=1), entries))
+    before = rows(store, site)
+    released._forget_unfinished(store, site, DAY)
+    for part in parts:
+        if part.family == "cells":  # as it was written before the last one
+            lines = part.text.splitlines()
+            part = structs.replace(part, text=b"".join(line.rpartition(b"\t")[0] + b"\n" for line in lines))
+        put_back(store, part, entries)
+    assert [row[:-1] for row in rows(store, site)[0]] == [row[:-1] for row in before[0]]
+    assert rows(store, site)[1:] == before[1:]
 
 
 def test_entries_of_before_the_columns_were_named_are_digested_as_they_were() -> None:
