@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from collector.keys.enrolments import AlreadyEnrolled, Enrolments
 from collector.tokens import PREFIX, Tokens, bearer
 
 
@@ -109,6 +110,30 @@ def test_no_change_is_lost_to_another_at_the_same_time(file: Path) -> None:
     left = Tokens(file).all()
     assert len(left) == 8
     assert first not in left
+
+
+def test_an_enrolment_is_not_lost_to_another_nor_brought_back_by_one(tmp_path: Path) -> None:
+    file = tmp_path / "keys-enrolled.json"
+    token = Enrolments(file).enrol("oslo")
+    service = Enrolments(file)
+    assert service.whose(token) == "oslo"
+    makers = [threading.Thread(target=Enrolments(file).enrol, args=(f"host-{i}",)) for i in range(8)]
+    makers.insert(4, threading.Thread(target=Enrolments(file).revoke, args=("oslo",)))
+    for maker in makers:
+        maker.start()
+    for maker in makers:
+        maker.join()
+    assert sorted(Enrolments(file).all()) == [f"host-{i}" for i in range(8)]
+    assert service.whose(token) == ""
+
+
+def test_each_token_is_of_its_own_collector_and_a_name_has_one(tmp_path: Path) -> None:
+    file = tmp_path / "keys-enrolled.json"
+    owners = {name: Enrolments(file).enrol(name) for name in ("a", "b", "c")}
+    assert {name: Enrolments(file).whose(token) for name, token in owners.items()} == {name: name for name in owners}
+    with pytest.raises(AlreadyEnrolled):
+        Enrolments(file).enrol("b")
+    assert Enrolments(file).whose(owners["b"]) == "b"
 
 
 @pytest.mark.parametrize(
