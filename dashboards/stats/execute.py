@@ -235,7 +235,7 @@ def _statement(shape: Shape, read: Read, span: Span, most: int) -> tuple[str, di
             for state, source in sources.items()
         )
         source, key, columns = f"({' UNION ALL '.join(parts)})", "key", shape.added
-    sums = shape.sums(columns)
+    sums = (shape.final if most else shape.sums)(columns)
     selected = [group, f"{key} AS k", *sums]
     limit = "LIMIT {all:UInt32}"
     if most:

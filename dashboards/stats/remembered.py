@@ -16,8 +16,9 @@ from .source import Span
 T = TypeVar("T")
 Part = TypeVar("Part", bound=dict[Any, Any])
 
-# Values of all answers together: some 50 MB. One answer may have a quarter of them.
-MOST_VALUES = 100_000
+# Values of all answers together: some 100 MB at most. One answer may have a quarter of them: so many has a year of a
+# site with a million events a day.
+MOST_VALUES = 200_000
 
 
 class Remembered:

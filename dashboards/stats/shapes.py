@@ -26,7 +26,8 @@ _Plain = tuple[tuple[str, ...], Key, Sums]
 
 class Shape(Struct, frozen=True):
     """group: the columns that tell groups apart. key: SQL for what tells sums apart in rows of a state. added: what is
-    added up, by name; columns: as SQL of rows of a state; sums: SQL that adds such columns up. place: of what values
+    added up, by name; columns: as SQL of rows of a state; sums: SQL that adds such columns up; final: where
+    nothing is added to them any more. place: of what values
     come by, the most first; by_metric: what they come by instead; other_first: what is folded is always wanted, however
     little it is. days: of how many days it is, if that is known. plain: columns of an open row, after its day and
     grain; of_plain: its group, key and sums, None where it is not wanted; most_open: more rows than these are added up
@@ -38,6 +39,7 @@ class Shape(Struct, frozen=True):
     added: tuple[str, ...]
     columns: Callable[[State], tuple[str, ...]]
     sums: Callable[[Sequence[str]], list[str]]
+    final: Callable[[Sequence[str]], list[str]]
     plain: tuple[str, ...]
     of_plain: Callable[[Read, Sequence[Any]], _Plain | None]
     most_open: int
@@ -126,6 +128,18 @@ def _histogram_sums(columns: Sequence[str]) -> list[str]:
     return [f"{added}.1", f"{added}.2", *_summed(numbers)]
 
 
+def _percentile_sums(columns: Sequence[str]) -> list[str]:
+    """A histogram that has its 75th percentile and nothing else: of what is not added to others that is all there is
+    to know, and the store finds it sooner than it adds the histograms of a year up. Buckets are in order of their
+    values."""
+    buckets, counts, *numbers = columns
+    if buckets == "[bucket]":
+        bucket = "quantileExactWeighted(0.75)(bucket, samples)"
+    else:
+        bucket = f"quantileExactWeightedArray(0.75)({buckets}, {counts})"
+    return [f"[{bucket}]", "[sum(samples)]", *_summed(numbers)]
+
+
 def _of_plain_vital(read: Read, row: Sequence[Any]) -> _Plain | None:
     _, grain, dimension, metric, value, *sums = row
     if grain == "hour":
@@ -140,9 +154,10 @@ SHAPES: dict[Family, Shape] = {
         added=(*MEASURES, "days"),
         columns=lambda state: (*MEASURES, "days" if state == "months" else "1"),
         sums=_summed,
+        final=_summed,
         plain=("dimension", "value", "toUnixTimestamp(period)", *MEASURES),
         of_plain=_of_plain_cell,
-        most_open=5_000,
+        most_open=12_000,
         days=len(MEASURES),
         other_first=True,
         by_metric=_metric_of_cell,
@@ -153,6 +168,7 @@ SHAPES: dict[Family, Shape] = {
         added=_CONVERSIONS,
         columns=lambda state: _CONVERSIONS,
         sums=_summed,
+        final=_summed,
         plain=("dimension", "goal", "currency", *_CONVERSIONS),
         of_plain=_of_plain_conversion,
         most_open=1_000,
@@ -164,6 +180,7 @@ SHAPES: dict[Family, Shape] = {
         added=_WHOLE,
         columns=_histogram,
         sums=_histogram_sums,
+        final=_percentile_sums,
         plain=("dimension", "metric", "value", *_WHOLE),
         of_plain=_of_plain_vital,
         most_open=2_500,
