@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from schema import migrate as migrating
-from schema.migrate import before, migrate, migrations, missing, pending
+from schema.migrate import before, migrate, migrations, missing, pending, statements
 from schema.store import Store
 
 pytestmark = pytest.mark.clickhouse
@@ -60,6 +60,21 @@ def test_a_step_that_was_changed_after_it_was_applied_is_refused(store: Store, m
     monkeypatch.setattr(store, "rows", lambda sql, *given: [(name, "x")] if "FROM migrations" in sql else real(sql))
     with pytest.raises(migrating.MigrationChanged, match=f"{name}: applied as sha256"):
         migrate(store)
+
+
+@pytest.mark.parametrize("cluster", ["", "main"], ids=["server", "cluster"])
+def test_a_baseline_that_was_cut_off_is_begun_anew(cluster: str) -> None:
+    """It is recorded at its end, so every statement has to bear being run again."""
+    made = statements(migrations()[BASELINE], cluster)
+    assert all(statement.startswith("CREATE TABLE IF NOT EXISTS ") for statement in made)
+
+
+def test_no_migration_lies_where_nobody_applies_it() -> None:
+    found = {path.name for path in (ROOT / "schema").rglob("*.sql")} - {"users.sql"}
+    assert found == {*before(), *migrations()}, "migrations belong into schema/sql/"
+    numbers = [name[:4] for name in (*before(), *LATER)]
+    assert len(set(numbers)) == len(numbers)
+    assert max(before()) < min(LATER, default="9999")
 
 
 def test_the_steps_are_as_they_were_applied() -> None:
