@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,8 +29,8 @@ from ..model import Client, Rules
 from ..outcome import Reason, Refused
 from ..privacy.address import truncate
 from ..service import Collector
-from ..wire.base import Errors
 from ..wire.plausible import Plausible, decode
+from .answers import private, refusal
 from .client import client_of
 from .endpoint import CALM_AFTER_S, RETRY_AFTER_S, TooLarge, read_body
 from .own_pages import OwnPages
@@ -39,12 +38,6 @@ from .own_pages import OwnPages
 log = structlog.get_logger("collector")
 
 PATH = "/demo/what"
-_HEADERS = {
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-    "cross-origin-resource-policy": "same-origin",
-    "referrer-policy": "no-referrer",
-}
 _MEASURED = ("engaged_ms", "scroll", *VITALS)
 # Beside what every request brings: what the page tells of its own, and the moment.
 ROWS = {
@@ -81,32 +74,32 @@ def routes(collector: Collector, public_url: str = "", clock: Callable[[], float
         try:
             return await _answer(collector, own_pages, request, int(clock()))
         except TooLarge:
-            return _refusal(413, f"is larger than {Plausible.max_body} bytes")
+            return refusal(413, f"is larger than {Plausible.max_body} bytes")
         except Refused as refused:
-            return _refusal(refused.reason.status, refused.message)
+            return refusal(refused.reason.status, refused.message)
         except NoKey:
-            return _refusal(503, "cannot be answered now, try again", RETRY_AFTER_S)
+            return refusal(503, "cannot be answered now, try again", RETRY_AFTER_S)
         except Exception as problem:
             # Its text may quote what was sent.
             log.error("what_became_failed", **kind_and_place(problem))
-            return _refusal(500, "failed; the operator's log says where")
+            return refusal(500, "failed; the operator's log says where")
 
     return [Route(PATH, answer, methods=["POST"])]
 
 
 async def _answer(collector: Collector, own_pages: OwnPages, request: Request, now: int) -> Response:
     if not own_pages.ask(request.headers):
-        return _refusal(403, "comes from a page of another address; only the demo pages may ask")
+        return refusal(403, "comes from a page of another address; only the demo pages may ask")
     rules = collector.rules.get(DEMO)
     if rules is None:
-        return _refusal(404, "finds no site `demo` here")
+        return refusal(404, "finds no site `demo` here")
     client = client_of(request.scope, collector.proxies)
     # As of a beacon, the address of who objects is not even looked at.
     if not (client.opted_out or client.gpc) and not collector.admits(rules, client):
-        return _refusal(429, "comes from a network that sends too much; try again in a minute", CALM_AFTER_S)
+        return refusal(429, "comes from a network that sends too much; try again in a minute", CALM_AFTER_S)
     beacon = decode(await read_body(request.scope, request.receive, Plausible.max_body))
     preview = preview_of(beacon, client, rules, collector.geo_database, now)
-    return _json(_described(preview, client, rules))
+    return private(_described(preview, client, rules))
 
 
 def _described(preview: Preview, client: Client, rules: Rules) -> dict[str, Any]:
@@ -184,14 +177,3 @@ def _why(rules: Rules) -> dict[str, str]:
         "measured": "Numbers of the page, about nobody.",
         "time": f"To the {settings.timestamps}, deleted with the row after {rules.lifetime} days.",
     }
-
-
-def _refusal(status: int, message: str, wait_s: int = 0) -> Response:
-    answer = _json(Errors({"request": [message]}), status)
-    if wait_s:
-        answer.headers["retry-after"] = str(wait_s)
-    return answer
-
-
-def _json(content: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(content), status, media_type="application/json", headers=_HEADERS)

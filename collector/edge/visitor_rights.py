@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from importlib import resources
 
-import msgspec
 from msgspec import structs
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,24 +23,18 @@ from ..insight.preview import FIELDS, preview_of
 from ..keys.key import NoKey
 from ..model import CONSENTS, Beacon, Rules
 from ..service import Collector, TooManyObjections
-from ..wire.base import Errors
 from ..wire.values import bounded, clean
+from .answers import PRIVATE, private, refusal
 from .client import client_of
 from .endpoint import CALM_AFTER_S, RETRY_AFTER_S
 from .own_pages import OwnPages
 from .questions import AboutMe, Me, NoSuchSite, Objected, Objection, read
 
-# The day from which Sec-GPC has been honoured as the Signals table says (globalprivacycontrol.github.io/gpc-spec).
 _FOREIGN = "comes from a page of another address; objections are taken from the collector's own page /opt-out"
 _OBJECTED = Objected("What today's visits have left will be deleted within a day.")
+# The day from which Sec-GPC has been honoured as the Signals table says (globalprivacycontrol.github.io/gpc-spec).
 GPC_SINCE = "2026-11-22"
-_PRIVATE = {
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-    "cross-origin-resource-policy": "same-origin",
-    "referrer-policy": "no-referrer",
-}
-_PAGE = _PRIVATE | {
+_PAGE = PRIVATE | {
     "cache-control": "no-cache",
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
@@ -62,7 +55,7 @@ def routes(collector: Collector, public_url: str = "", clock: Callable[[], float
         asked = read(AboutMe, request.query_params)
         rules = _rules(collector, asked.site, request.headers.get("host", ""))
         if rules is None:
-            return _json(NoSuchSite("site: there is no such site here; name one as ?site=example.com"), 404)
+            return private(NoSuchSite("site: there is no such site here; name one as ?site=example.com"), 404)
         beacon = Beacon(
             PAGEVIEW,
             bounded(clean(asked.url or f"https://{rules.site.key}/")),
@@ -76,7 +69,7 @@ def routes(collector: Collector, public_url: str = "", clock: Callable[[], float
         client = structs.replace(client_of(request.scope, collector.proxies), origin="")
         rules = structs.replace(rules, site_filter=rules.site_filter.for_any_host())
         preview = preview_of(beacon, client, rules, collector.geo_database, int(clock()))
-        return _json(
+        return private(
             Me(
                 site=rules.site.key,
                 preset=rules.anonymization.preset,
@@ -92,24 +85,24 @@ def routes(collector: Collector, public_url: str = "", clock: Callable[[], float
     async def object_(request: Request) -> Response:
         """POST /privacy/object has today's rows of the sender deleted; the page sets the opt-out flag."""
         if not own_pages.ask(request.headers):
-            return _json(Errors({"request": [_FOREIGN]}), 403)
+            return refusal(403, _FOREIGN)
         asked = read(Objection, request.query_params)
         named = _rules(collector, asked.site, request.headers.get("host", ""), any_=False)
         if asked.site and named is None:
-            return _json(_OBJECTED, 202)
+            return private(_OBJECTED, 202)
         keys = [named.site.key] if named else list(dict.fromkeys(rules.site.key for rules in collector.rules.values()))
         try:
             await collector.withdraw(client_of(request.scope, collector.proxies), keys, _width(asked.width))
         except (NoKey, SpoolRefuses):
-            return _later(503, "cannot be taken now, try again", RETRY_AFTER_S)
+            return refusal(503, "cannot be taken now, try again", RETRY_AFTER_S)
         except TooManyObjections:
             # Not 202: a wish that is dropped must not pass for granted.
-            return _later(429, "comes from a network that objects too often; try again in a minute", CALM_AFTER_S)
-        return _json(_OBJECTED, 202)
+            return refusal(429, "comes from a network that objects too often; try again in a minute", CALM_AFTER_S)
+        return private(_OBJECTED, 202)
 
     def show_gpc(_: Request) -> Response:
         """GET /.well-known/gpc.json"""
-        return _json({"gpc": True, "lastUpdate": GPC_SINCE})
+        return private({"gpc": True, "lastUpdate": GPC_SINCE})
 
     folder = resources.files("collector.edge").joinpath("opt_out")
     files = [(path, _file(folder.joinpath(name).read_bytes(), kind)) for path, name, kind in _CHOICE]
@@ -131,16 +124,6 @@ def _rules(collector: Collector, site: str, host: str, any_: bool = True) -> Rul
         return collector.rules.get(site_name(site))
     mine = collector.rules.get(site_name(host))
     return mine or (next(iter(collector.rules.values()), None) if any_ else None)
-
-
-def _later(status: int, message: str, wait_s: int) -> Response:
-    answer = _json(Errors({"request": [message]}), status)
-    answer.headers["retry-after"] = str(wait_s)
-    return answer
-
-
-def _json(content: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(content), status, media_type="application/json", headers=_PRIVATE)
 
 
 def _file(content: bytes, kind: str) -> Callable[[Request], Response]:
