@@ -22,6 +22,8 @@ PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 CHROMIUM := /usr/bin/chromium
 TRACKER := collector/tracker
 
+# Or every process that a test starts would compile the program anew: a third of what all of them took.
+export PYTHONDONTWRITEBYTECODE :=
 # By groups, in the order of tests/conftest.py.
 PYTEST = $(BIN)/python -m pytest --dist loadgroup --no-loadscope-reorder --durations 25
 
