@@ -47,22 +47,22 @@ class Answer(Struct, frozen=True):
 
 
 class Executor:
-    """pool: where statements are asked side by side."""
+    """pool: where statements are asked side by side; None: one after the other. The store keeps a client for every
+    thread that ever asked, so threads have to be few and stay."""
 
-    def __init__(self, store: Store, remembered: Remembered, pool: Pool) -> None:
+    def __init__(self, store: Store, remembered: Remembered, pool: Pool | None = None) -> None:
         self._store = store
         self._remembered = remembered
         self._pool = pool
 
     def answer(self, plan: Plan) -> Answer:
-        """Ask the store for what is not remembered, several statements at once."""
-        others = {
-            name: self._pool.submit(self.sums, read, plan.released.mark)
-            for name in ("vitals", "goals", "kept_days", "kept_values")
-            if (read := getattr(plan, name))
-        }
-        cells = self.sums(plan.cells, plan.released.mark)
-        found = {name: other.result() for name, other in others.items()}
+        """Ask the store for what is not remembered."""
+        mark = plan.released.mark
+        named = {name: getattr(plan, name) for name in ("vitals", "goals", "kept_days", "kept_values")}
+        asked = [partial(self.sums, read, mark) for read in named.values() if read]
+        others = [self._pool.submit(ask).result for ask in asked] if self._pool else asked
+        cells = self.sums(plan.cells, mark)
+        found = dict(zip((name for name, read in named.items() if read), (ask() for ask in others), strict=True))
         return Answer(
             plan,
             cells,

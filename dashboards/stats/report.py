@@ -122,7 +122,7 @@ class Reports:
         site = self.site(query.site)
         before = self._before(site, query.period) if query.compare else query.period
         released = self._with_months(site, query.first, query.last, before.first)
-        answer = self._executor.answer(plan([query], released))
+        answer = Executor(self._store, self._remembered).answer(plan([query], released))
         table = table_of(query, answer)
         rows = table.as_rows()
         if query.by == "hour":
@@ -186,7 +186,8 @@ class Reports:
         before = self._before(site, period)
         released = partial(self._with_months, site, period.first, period.last, before.first)
         step = self._step(site)
-        return overview.read(self._store, self._executor, self._pool, site, period, now, released, rows, step)
+        executor = Executor(self._store, self._remembered, self._pool)
+        return overview.read(self._store, executor, self._pool, site, period, now, released, rows, step)
 
     def _step(self, site: Site) -> int:
         """What the counts of the site's open days are multiples of."""
@@ -195,11 +196,7 @@ class Reports:
     def version(self, site: Site, period: Period) -> str:
         """Changes if and only if the totals of the period do."""
         released = self._with_months(site, period.first, period.last, period.first)
-        return overview.version(self._executor, site, released, period)
-
-    @property
-    def _executor(self) -> Executor:
-        return Executor(self._store, self._remembered, self._pool)
+        return overview.version(Executor(self._store, self._remembered), site, released, period)
 
     def _with_months(self, site: Site, first: dt.date, last: dt.date, before: dt.date) -> Released:
         """What is released of some days and of those before them, with the sums of months where they are many."""

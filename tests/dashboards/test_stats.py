@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import math
 import random
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from dashboards.stats.query import Query
 from dashboards.stats.refused import BadQuery
 from dashboards.stats.report import TOO_FEW_BEHIND, Reports
+from schema.store import Store
 
 pytestmark = pytest.mark.clickhouse
 Ago = Callable[[int], dt.date]
@@ -241,6 +243,18 @@ def test_an_answer_can_be_compared_with_the_days_before(ask: Any, reports: Repor
     shown = reports.overview(rollups.site, query.period).comparison
     assert (shown.change, shown.days, shown.why) == (told["change"], told["days"], told["why"])
     assert "comparison" not in ask("day")
+
+
+def test_a_command_that_asks_leaves_no_thread_and_no_client(store: Store, rollups: Any, ago: Ago) -> None:
+    """It has reports of its own each time, and the store keeps a client for every thread that ever asked."""
+    rollups.cell(ago(1), "page", "/", visitors=30)
+    query = Query.of(rollups.site.key, ago(7), ago(0), "goal", ["page==/"])
+
+    def left() -> tuple[int, int]:
+        Reports(store, [rollups.site]).stats(query)
+        return threading.active_count(), len(store._opened)
+
+    assert left() == left()
 
 
 def test_an_unknown_site_is_refused(reports: Reports, today: dt.date) -> None:
