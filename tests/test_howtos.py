@@ -166,3 +166,36 @@ def test_a_step_is_a_function_and_its_place(tmp_path: Path) -> None:
     for query, dropped in (("?p=7&preview=true", "unpublished"), ("?p=7&preview=trueish", "")):
         told = run(tmp_path, "-m", "footfall", "anonymize", *request, "--url", f"https://example.com/{query}")
         assert json.loads(told)["dropped"] == dropped
+
+
+_FORM = """
+from unittest.mock import MagicMock
+from collector.edge.app import create_app
+from collector.model import Client
+from collector.outcome import Reason, Refused
+from collector.wire.base import Incoming
+from collector.wire.hit import Hit
+
+def read(form):
+    [arrival] = Hit().read(Incoming(Client("203.0.113.9", "a", ""), form, b"", {}, (), 0.0))
+    return arrival.beacon
+beacon = read(b"site=example.com&url=https%3A%2F%2Fexample.com%2Fa&ref=https%3A%2F%2Fb.example%2F&visitor=7")
+assert (beacon.url, beacon.domains) == ("https://example.com/a", ("example.com",))
+assert beacon.referrer == "https://b.example/"
+try:
+    read(b"site=example.com")
+except Refused as refused:
+    assert refused.reason is Reason.NO_URL
+    assert Hit().refuse(refused).status == 400
+else:
+    raise AssertionError
+parts = [MagicMock() for _ in range(5)]
+assert "/hit" in {route.path for route in create_app(*parts, demo=False).routes}
+"""
+
+
+@pytest.mark.process
+def test_a_wire_format_is_a_class_and_an_address(tmp_path: Path) -> None:
+    changed = copy_with("howto-wire-format.md", tmp_path, ("schema", "pipeline", "collector", "docs"))
+    assert changed == ["collector/edge/app.py", "collector/wire/hit.py"]
+    run(tmp_path, "-c", _FORM)
