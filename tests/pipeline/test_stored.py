@@ -30,6 +30,7 @@ VERSIONS = {
     "0014-open-through": "1",  # 856a3e4
     "0015-contributors": "2",  # 41d06c7
     "0016-days-of-months": "2",  # 1bd493b
+    "0018-baseline": "3",  # 0179131
 }
 
 
