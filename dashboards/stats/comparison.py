@@ -68,56 +68,56 @@ def _compare_days(full: Period, before: Period, known: Timeline) -> Comparison:
         of = len(days)
         pairs = [pair for pair in zip(days, earlier, strict=True) if all(map(known.has, pair))]
         days, earlier = [day for day, _ in pairs], [day for _, day in pairs]
-    made = Comparison(before, of, len(days), len(earlier))
+    base = Comparison(before, of, len(days), len(earlier))
     if known.since is None or before.last < known.since:
-        return _without(made, "there is no data of earlier days")
+        return _without(base, "there is no data of earlier days")
     if 2 * min(len(days), len(earlier)) < of:
-        return _without(made, f"only {min(len(days), len(earlier))} of {of} days have data in both periods")
+        return _without(base, f"only {min(len(days), len(earlier))} of {of} days have data in both periods")
     why = "" if len(days) == len(earlier) == of or full.whole_months else "the other days have no data"
     if full.whole_months and min(len(days), len(earlier)) < of - 3:
         why = "days without data are left out of the averages"
-    return _compared(made, _sum(known, days), _sum(known, earlier), why, [*days, *earlier], known)
+    return _compared(base, _sum(known, days), _sum(known, earlier), why, [*days, *earlier], known)
 
 
 def _compare_hours(before: Period, known: Timeline, coarse: bool) -> Comparison:
     """Today until the last full hour, with the same hours of an earlier day."""
     now, k = known.now, known.released.k
-    made = Comparison(before, of=1, until=f"{now.hour:02}:00")
+    base = Comparison(before, of=1, until=f"{now.hour:02}:00")
     hours, earlier = known.hours(now.date()), known.hours(before.first)
     both = [[sums for point, sums in some if point.at.hour < now.hour] for some in (hours, earlier)]
     if coarse:
-        return _without(made, "open days are rounded down, closed ones are not")
+        return _without(base, "open days are rounded down, closed ones are not")
     if not now.hour:
-        return _without(made, "the day has just begun")
+        return _without(base, "the day has just begun")
     for told, which in zip(both, ("today", "that day"), strict=True):
         if any(sums is None for sums in told):
-            few = f"of fewer than {k} visitors before {made.until}, which are not shown"
-            return _without(made, f"{which} has hours {few if k > 1 else f'without visitors before {made.until}'}")
+            few = f"of fewer than {k} visitors before {base.until}, which are not shown"
+            return _without(base, f"{which} has hours {few if k > 1 else f'without visitors before {base.until}'}")
     current, previous = (summed(sums for sums in told if sums) for told in both)
-    done = Comparison(before, 1, 1, 1, made.until)
+    done = Comparison(before, 1, 1, 1, base.until)
     return _changed(done, current, previous, "")
 
 
 def _compared(
-    made: Comparison, current: Measures, previous: Measures, why: str, days: Iterable[dt.date], known: Timeline
+    base: Comparison, current: Measures, previous: Measures, why: str, days: Iterable[dt.date], known: Timeline
 ) -> Comparison:
     hidden, k = sum(map(known.is_hidden, days)), known.released.k
     if hidden * (k - 1) > _MOST_HIDDEN * min(current.visitors, previous.visitors):
         many = "a day" if hidden == 1 else f"{hidden} days"
-        return _without(made, f"{many} of fewer than {k} visitors would weigh too much")
-    return _changed(made, current, previous, why)
+        return _without(base, f"{many} of fewer than {k} visitors would weigh too much")
+    return _changed(base, current, previous, why)
 
 
-def _changed(made: Comparison, sums: Measures, sums_before: Measures, why: str) -> Comparison:
+def _changed(base: Comparison, sums: Measures, sums_before: Measures, why: str) -> Comparison:
     current, previous = figures_of(sums), figures_of(sums_before)
-    weight = made.days / made.previous_days
+    weight = base.days / base.previous_days
     change = {name: _change(name, current, previous, weight) for name in METRICS}
     return Comparison(
-        made.period,
-        made.of,
-        made.days,
-        made.previous_days,
-        made.until,
+        base.period,
+        base.of,
+        base.days,
+        base.previous_days,
+        base.until,
         current,
         previous,
         change,
@@ -126,8 +126,8 @@ def _changed(made: Comparison, sums: Measures, sums_before: Measures, why: str) 
     )
 
 
-def _without(made: Comparison, why: str) -> Comparison:
-    return Comparison(made.period, made.of, made.days, made.previous_days, made.until, why=why)
+def _without(base: Comparison, why: str) -> Comparison:
+    return Comparison(base.period, base.of, base.days, base.previous_days, base.until, why=why)
 
 
 def _change(name: str, current: Figures, previous: Figures, weight: float) -> float | None:

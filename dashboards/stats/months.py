@@ -28,11 +28,11 @@ _COLUMNS = ", ".join((*(f"totals.{name}" for name in TOTALS), *(f"goals.{name}" 
 
 
 class Month(Struct, frozen=True):
-    """made: which rows of `months_cells` and `months_vitals` are this month's. days: the released ones. rows: how many
-    those have in `released_*`. totals: the whole site, by day. goals: rows of day, goal, currency, converters,
+    """version: which rows of `months_cells` and `months_vitals` are this month's. days: the released ones. rows: how
+    many those have in `released_*`. totals: the whole site, by day. goals: rows of day, goal, currency, converters,
     conversions, amount, payers."""
 
-    made: int
+    version: int
     days: frozenset[dt.date]
     rows: int
     totals: dict[dt.date, Measures]
@@ -66,8 +66,8 @@ def months_of(
 
         def read() -> Month | None:
             # A month that was made anew is there twice for a while.
-            made = [row for row in stored() if row[0] == month and row[2] == mark]
-            return _month(made[-1][1], touched[month], made[-1][3:]) if made else None
+            versions = [row for row in stored() if row[0] == month and row[2] == mark]
+            return _month(versions[-1][1], touched[month], versions[-1][3:]) if versions else None
 
         return remembered.get(("month", site, month, mark), read, lambda found: len(found.days) if found else 0)
 
@@ -89,7 +89,7 @@ def _read(store: Store, site: str, first: dt.date, last: dt.date) -> list[Row]:
     )
 
 
-def _month(made: int, releases: list[tuple[dt.date, int, int]], values: Sequence[Any]) -> Month:
+def _month(version: int, releases: list[tuple[dt.date, int, int]], values: Sequence[Any]) -> Month:
     totals, goals = zip(*values[: len(TOTALS)], strict=True), zip(*values[len(TOTALS) :], strict=True)
     days, counts, _ = zip(*releases, strict=True)
-    return Month(made, frozenset(days), sum(counts), {day: Measures(*sums) for day, *sums in totals}, tuple(goals))
+    return Month(version, frozenset(days), sum(counts), {day: Measures(*sums) for day, *sums in totals}, tuple(goals))

@@ -66,16 +66,16 @@ def plan(queries: Sequence[Query], released: Released) -> Plan:
     hourly = any(query.by == "hour" or (query.compare and query.period.days == 1) for query in queries)
     dimensions = tuple(sorted({query.dimension for query in queries if query.dimension}))
     whole = _whole_months(released, within)
-    summed, made = _days_of(whole), tuple(month.made for month in whole)
+    summed, versions = _days_of(whole), tuple(month.version for month in whole)
     # Of the whole site months tell every day, of values what all their days add up to, of hours nothing.
     known = () if hourly else released.months
     told = _days_of(known)
     spare = frozenset(day for day in told if day < first) | summed if dimensions else told
-    span = released.span.less(released.span.released & spare, made if dimensions else ())
+    span = released.span.less(released.span.released & spare, versions if dimensions else ())
     # One may be left out of a table, and one comes besides.
     most = 2 + max((query.limit for query in queries if query.by in DIMENSIONS), default=0)
     order = next((query.order for query in queries if query.by in DIMENSIONS), "visitors")
-    monthly = within.less(summed, made)
+    monthly = within.less(summed, versions)
     kept = next((query for query in queries if query.filtered), None)
     return Plan(
         released,

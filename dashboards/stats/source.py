@@ -22,30 +22,32 @@ State = Literal["months", "released", "open"]
 
 
 class Span(Struct, frozen=True):
-    """Days of one site, both ends included. released: those to be read one by one from the released rows; elsewhere:
-    those that are known otherwise, among them the days of the months whose sums are read by their numbers, `made`.
-    All others are open. ajar: they are read, too."""
+    """Days of one site, both ends included. released: those to be read one by one from the released rows; covered:
+    those that are known otherwise, among them the days of the months whose sums are read, by the versions of these.
+    All others are open. include_open: they are read, too."""
 
     site: str
     first: dt.date
     last: dt.date
     released: frozenset[dt.date]
-    elsewhere: frozenset[dt.date] = frozenset()
-    made: tuple[int, ...] = ()
-    ajar: bool = True
+    covered: frozenset[dt.date] = frozenset()
+    month_versions: tuple[int, ...] = ()
+    include_open: bool = True
 
     def part(self, first: dt.date, last: dt.date) -> Span:
         """Some of the days, each read one by one."""
-        released = self.released | self.elsewhere
+        released = self.released | self.covered
         return Span(self.site, first, last, frozenset(day for day in released if first <= day <= last))
 
-    def less(self, days: Collection[dt.date], made: tuple[int, ...] = ()) -> Span:
-        """The same without some released days. made: the numbers of their months, if those are to be read."""
-        return Span(self.site, self.first, self.last, self.released.difference(days), frozenset(days), made)
+    def less(self, days: Collection[dt.date], month_versions: tuple[int, ...] = ()) -> Span:
+        """The same without some released days. month_versions: of their months, if sums of those are read."""
+        return Span(self.site, self.first, self.last, self.released.difference(days), frozenset(days), month_versions)
 
     def closed(self) -> Span:
         """The same without the open days."""
-        return Span(self.site, self.first, self.last, self.released, self.elsewhere, self.made, ajar=False)
+        return Span(
+            self.site, self.first, self.last, self.released, self.covered, self.month_versions, include_open=False
+        )
 
     def open(self) -> Span:
         """The open days alone."""
@@ -53,27 +55,27 @@ class Span(Struct, frozen=True):
 
     @property
     def has_closed(self) -> bool:
-        return bool(self.released or self.made)
+        return bool(self.released or self.month_versions)
 
     @property
     def has_open(self) -> bool:
-        return self.ajar and len(self.released) + len(self.elsewhere) <= (self.last - self.first).days
+        return self.include_open and len(self.released) + len(self.covered) <= (self.last - self.first).days
 
     def is_open(self, day: dt.date) -> bool:
         """Whether a day within the span is an open one."""
-        return day not in self.released and day not in self.elsewhere
+        return day not in self.released and day not in self.covered
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What the statements over `rows_of` are bound to."""
+        """What statements over `sources_of` are bound to."""
         bound: dict[str, Any] = {"site": self.site, "first": self.first, "last": self.last}
-        if self.made:
-            bound |= {"month": self.first.replace(day=1), "made": list(self.made)}
+        if self.month_versions:
+            bound |= {"month": self.first.replace(day=1), "made": list(self.month_versions)}
         return bound | self._among("released", self.released)[1] | self._among("closed", self._closed)[1]
 
     @property
     def _closed(self) -> frozenset[dt.date]:
-        return self.released | self.elsewhere
+        return self.released | self.covered
 
     def condition(self, state: Literal["released", "open"]) -> str:
         """SQL for the days that are read from the rows of that state."""
@@ -101,7 +103,7 @@ def sources_of(family: Family, condition: str, of_months: str, span: Span, *grai
     grained = " OR ".join(f"grain = '{grain}'" for grain in grains)
     where = f"WHERE site = {{site:String}} AND ({grained}) AND by_dimension = '' AND ({condition})"
     sources: dict[State, str] = {}
-    if span.made:
+    if span.month_versions:
         # Months whose making is named begin within the span; the bound is for the primary key.
         bound = "site = {site:String} AND month BETWEEN {month:Date} AND {last:Date} AND made IN {made:Array(UInt64)}"
         sources["months"] = f"months_{family} WHERE {bound} AND ({of_months})"
