@@ -24,8 +24,8 @@ TRACKER := collector/tracker
 
 # Or every process that a test starts would compile the program anew: a third of what all of them took.
 export PYTHONDONTWRITEBYTECODE :=
-# By groups, in the order of tests/conftest.py.
-PYTEST = $(BIN)/python -m pytest --dist loadgroup --no-loadscope-reorder --durations 25
+# File by file, in the order of tests/conftest.py. Not by groups: pytest 9.2 and xdist 3.8 make one of every test.
+PYTEST = $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --durations 25
 
 .DEFAULT_GOAL := help
 .PHONY: help up test test-fast test-all lint bench weigh screenshot lock clean tracker lists browser node

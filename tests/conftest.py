@@ -69,13 +69,7 @@ def examples(count: int) -> settings:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each file is a group of xdist's, but those that share a browser and its house are one; and first come those that
-    wait most for others, so that nobody waits for the last of them alone."""
-    shared = {item.path for item in items if {"house", "signed_in"} & set(getattr(item, "fixturenames", ()))}
-    shared = {path for path in shared if path.parent.name == "browser"}
-    for item in items:
-        group = "browser" if item.path in shared else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+    """First come those that wait most for others, so that nobody waits for the last of them alone."""
     items.sort(key=lambda item: (item.get_closest_marker("process") is None, item.get_closest_marker("slow") is None))
 
 
