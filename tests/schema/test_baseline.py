@@ -29,6 +29,7 @@ def forms(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("form", ["server", "cluster"])
 def test_the_baseline_makes_what_the_files_before_it_made(form: str, forms: Any) -> None:
     steps, whole = forms[form]
