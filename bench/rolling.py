@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 import time
 
-from pipeline.rollup import roll_up
+from pipeline.rollup.stages import roll_up
 from schema.migrate import migrate
 from schema.store import Store
 

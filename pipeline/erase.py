@@ -18,10 +18,9 @@ from schema.manifest import RELEASED_DAYS
 from schema.site import Site, day_number
 from schema.store import Store
 
-from .kept import KeptSums
 from .quarantine import Quarantine
 from .release import received_through
-from .rollup import ROLLING, roll_up
+from .rollup.stages import roll_up
 from .settings import SiteRules
 
 log = structlog.get_logger("erase")
@@ -40,9 +39,8 @@ def erase(
     sites: Mapping[str, tuple[Site, SiteRules]],
     now: float,
     quarantine: Quarantine | None = None,
-    kept: KeptSums | None = None,
 ) -> list[tuple[str, dt.date]]:
-    """Carry out every erasure that is due; the site-days that lost rows. kept: sums of open days."""
+    """Carry out every erasure that is due; the site-days that lost rows."""
     arrived = received_through(store) // SPAN_S * SPAN_S
     before = {"arrived": arrived, "before": max(arrived, int(now) - OVERDUE_S)}
     due = {(site, day_number(day), visitor) for site, day, visitor in store.rows(_DUE, before)}
@@ -59,25 +57,25 @@ def erase(
         before,
     )
     # Only the partitions that hold such rows are written anew. A partition's id is ClickHouse's own, without quotes.
-    rewritten = store.rows(f"SELECT DISTINCT _partition_id FROM events WHERE {mine}", before)
-    for (partition,) in rewritten:
-        store.command(
-            f"ALTER TABLE {store.local('events')} DELETE IN PARTITION ID '{partition}' WHERE {mine}",
-            before,
-            mutations_sync=2,
-            # On a cluster every replica asks the same table, which is emptied only afterwards.
-            allow_nondeterministic_mutations=1,
-        )
+    # Visits first: what a crash leaves of the raw rows is found again by them.
+    rewritten = 0
+    for table in ("visits", "events"):
+        for (partition,) in store.rows(f"SELECT DISTINCT _partition_id FROM {table} WHERE {mine}", before):
+            rewritten += 1
+            store.command(
+                f"ALTER TABLE {store.local(table)} DELETE IN PARTITION ID '{partition}' WHERE {mine}",
+                before,
+                mutations_sync=2,
+                # On a cluster every replica asks the same table, which is emptied only afterwards.
+                allow_nondeterministic_mutations=1,
+            )
     for key, day in touched:
         if key not in sites:
             continue
         site, rules = sites[key]
+        # Elsewhere what is shown stays until enough others have come: a row that goes alone would tell whose it was.
         if rules.k == 1:
-            roll_up(store, site, day, rules, kept)
-        elif kept:
-            # What is shown stays until enough others have come: a row that goes alone would tell whose it was.
-            with ROLLING:
-                kept.forget(store, key, day)
+            roll_up(store, site, day, rules)
     done = store.rows(f"SELECT DISTINCT _partition_id FROM erasures WHERE {_COMPLETE}", before)
     for (partition,) in done:
         store.command(f"ALTER TABLE {store.local('erasures')} DROP PARTITION ID '{partition}'")

@@ -15,7 +15,8 @@ from msgspec import Struct
 from schema.site import Site
 from schema.store import Store
 
-from .rollup import ROLLING, build, clear_staging
+from .rollup.batch import SiteDay
+from .rollup.stages import staged
 from .settings import SiteRules
 
 _MOST_PAGES = 10
@@ -46,15 +47,13 @@ def preview(
     for key, dates in days.items():
         site, rules = sites[key]
         for day in dates:
-            with ROLLING:
-                build(store, table, site, day, rules)
+            with staged(store, table, [SiteDay(site, day, rules)]):
                 rows = store.rows(
                     """SELECT dimension, value, visitors, visits, pageviews FROM staging_cells
                     WHERE site = {site:String} AND day = {day:Date} AND grain = 'day' AND by_dimension = ''
                         AND dimension IN ('', 'page')""",
                     {"site": site.key, "day": day},
                 )
-                clear_staging(store, site, day)
             total = next((row[2:] for row in rows if not row[0]), (None, None, None))
             told.append(PreviewDay(day.isoformat(), *total))
             for dimension, value, _, _, views in rows:

@@ -21,7 +21,9 @@ from schema.vitals import PEOPLE_BUCKET
 
 from .insert import insert
 from .manifest import RELEASING, Entry, append, digest_input
-from .rollup import ROLLING, build, clear_staging, drop_open
+from .rollup.batch import SiteDay
+from .rollup.publish import drop_open
+from .rollup.stages import staged
 from .settings import SiteRules
 
 log = structlog.get_logger("release")
@@ -143,11 +145,9 @@ def release(
             raise ReleasedAlready(f"{site.key}: {known[0][0]} is released already; a released day never changes")
         entries = []
         for day in sorted(days):
-            with ROLLING:
-                _forget_unfinished(store, site, day)
-                build(store, source, site, day, rules)
+            _forget_unfinished(store, site, day)
+            with staged(store, source, [SiteDay(site, day, rules)]):
                 rows, digest = _publish(store, site, day)
-                clear_staging(store, site, day)
             told = (int(now), origin, rules.preset, rules.k, complete, over_counted, rows, digest)
             columns = {name: list(family.columns) for name, family in FAMILIES.items()}
             entries.append(Entry(site.key, 0, day, *told, columns=columns))
@@ -158,7 +158,7 @@ def _drop_closed(store: Store, known: Mapping[str, tuple[Site, SiteRules]]) -> N
     """Drop the open rows of days that an earlier run released: a question that was under way then has ended."""
     for key, day in store.rows(f"SELECT DISTINCT site, day FROM open_cells WHERE (site, day) IN {RELEASED_DAYS}"):
         if key in known:
-            drop_open(store, known[key][0], day)
+            drop_open(store, key, [day])
 
 
 def _drop_abandoned(
@@ -177,7 +177,7 @@ def _drop_abandoned(
         end = day_bounds(known[key][0].timezone, day_number(day)).end
         # What the manifest names goes by `_drop_closed`.
         if now >= end + grace_s and arrived >= end:
-            drop_open(store, known[key][0], day)
+            drop_open(store, key, [day])
 
 
 def _publish(store: Store, site: Site, day: dt.date) -> tuple[int, str]:
@@ -185,7 +185,7 @@ def _publish(store: Store, site: Site, day: dt.date) -> tuple[int, str]:
     digest, rows = hashlib.sha256(), 0
     where = {"site": site.key, "day": day}
     for family in FAMILIES:
-        mine = f"({staged(family, f'staging_{family}')} WHERE site = {{site:String}} AND day = {{day:Date}})"
+        mine = f"({as_released(family, f'staging_{family}')} WHERE site = {{site:String}} AND day = {{day:Date}})"
         columns = {column: column for column in FAMILIES[family].columns}
         text = store.text(f"SELECT {', '.join(columns)} FROM {mine} ORDER BY ALL FORMAT TSV", where)
         if text:
@@ -195,7 +195,7 @@ def _publish(store: Store, site: Site, day: dt.date) -> tuple[int, str]:
     return rows, digest.hexdigest()
 
 
-def staged(family: str, table: str) -> str:
+def as_released(family: str, table: str) -> str:
     """SQL, up to WHERE, for the rows that are released of staged ones. A histogram is released bucket by bucket, and in
     a row of its own how many people it is of."""
     if family != "vitals":

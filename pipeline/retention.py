@@ -22,15 +22,18 @@ from .settings import SiteRules
 
 log = structlog.get_logger("retention")
 
+# What holds single people, in the order in which it goes. Visits are made of raw rows: they never outlive them.
+_TABLES = ("visits", "events")
 _LATE = "site = {site:String} AND received < toDateTime({first:Date}, 'UTC')"
-_PARTITION = re.compile(r"\((\d+),'(\d{4}-\d\d-\d\d)'\)")
+# Of visits the day on which they expire; of raw rows their lifetime in days and the day on which they were received.
+_PARTITION = re.compile(r"(\d{4}-\d\d-\d\d)|\((\d+),'(\d{4}-\d\d-\d\d)'\)")
 # What schema/sql/0018_baseline.sql gives a part that was replaced, against a power cut right after a merge.
 _OLD_PARTS_LIFETIME_S = 60
 # A query that still reads a replaced part keeps it; queries of ours take seconds.
 _CLEARED_WITHIN_S = 15.0
 _ASK_EVERY_S = 0.05
 # DROP PARTITION is also what deletes replaced parts of the whole table at once; nothing was received that day.
-_NO_PARTITION = "2-19700101"
+_NO_PARTITION = {"visits": "19700101", "events": "2-19700101"}
 
 
 # The job that removes expired rows runs every hour.
@@ -47,7 +50,7 @@ def expire(store: Store, sites: Sequence[tuple[Site, SiteRules]], now: float) ->
     removed = _drop_expired(store, today, now)
     replaced = _shorten(store, sites, today)
     _clear(store, today, replaced)
-    left = [partition for partition, _, _ in _expired(store, today)]
+    left = [f"{table} {partition}" for table, partition, _, _ in _expired(store, today)]
     if left:
         raise RowsOutlived(f"raw rows outlive their retention in {len(left)} partition(s): {', '.join(left)}")
     return removed
@@ -56,58 +59,69 @@ def expire(store: Store, sites: Sequence[tuple[Site, SiteRules]], now: float) ->
 def overdue(store: Store, sites: Sequence[tuple[Site, SiteRules]], now: float) -> list[str]:
     """What holds raw rows that should have been removed by now: partitions, and sites whose retention was tightened."""
     day = dt.datetime.fromtimestamp(now - OVERDUE_S, dt.UTC).date()
-    found = [f"partition {partition}" for partition, _, _ in _expired(store, day)]
+    found = [f"partition {partition} of {table}" for table, partition, _, _ in _expired(store, day)]
     return found + [f"site {site.key}" for site, rules in sites if _outlived(store, site, rules, day)]
 
 
 def delete_raw_rows(store: Store, site: str, now: float) -> None:
     """Remove every raw row of a site, whatever its age. Raises RowsOutlived if any survives."""
     mine, given = "site = {site:String}", {"site": site}
-    store.command(f"ALTER TABLE {store.local('events')} DELETE WHERE {mine}", given, mutations_sync=2)
+    for table in _TABLES:
+        store.command(f"ALTER TABLE {store.local(table)} DELETE WHERE {mine}", given, mutations_sync=2)
     _clear(store, dt.datetime.fromtimestamp(now, dt.UTC).date(), _replaced(store))
-    if store.rows(f"SELECT 1 FROM events WHERE {mine} LIMIT 1", given):
+    if any(store.rows(f"SELECT 1 FROM {table} WHERE {mine} LIMIT 1", given) for table in _TABLES):
         raise RowsOutlived(f"{site}: raw rows came while they were deleted; run it again")
 
 
 def _drop_expired(store: Store, today: dt.date, now: float) -> int:
     removed = 0
-    for partition, identifier, rows in _expired(store, today):
-        _drop(store, identifier)
-        store.insert(
-            "expiries", ("at", "source", "partition", "rows"), ((int(now),), ("events",), (partition,), (rows,))
-        )
-        log.info("partition_expired", partition=partition, rows=rows)
-        removed += rows
+    for table, partition, identifier, rows in _expired(store, today):
+        _drop(store, table, identifier)
+        store.insert("expiries", ("at", "source", "partition", "rows"), ((int(now),), (table,), (partition,), (rows,)))
+        log.info("partition_expired", table=table, partition=partition, rows=rows)
+        removed += rows * (table == "events")
     return removed
 
 
-def _drop(store: Store, identifier: str) -> None:
+def _drop(store: Store, table: str, identifier: str) -> None:
     # An identifier is ClickHouse's own name of a partition: digits and letters.
-    store.command(f"ALTER TABLE {store.local('events')} DROP PARTITION ID '{identifier}'")
+    store.command(f"ALTER TABLE {store.local(table)} DROP PARTITION ID '{identifier}'")
 
 
-def _expired(store: Store, today: dt.date) -> list[tuple[str, str, int]]:
-    """(partition, its id, live rows) of every partition past its lifetime that has rows in any part, active or
+def _expired(store: Store, today: dt.date) -> list[tuple[str, str, str, int]]:
+    """(table, partition, its id, live rows) of every partition past its lifetime that has rows in any part, active or
     lingering. ClickHouse keeps empty parts for a while, which are no evidence of anything."""
     found = []
-    for partition, identifier, rows in store.rows(
-        """SELECT partition, partition_id, sumIf(rows, active) FROM system.parts
-        WHERE database = currentDatabase() AND table = {table:String} AND rows > 0 GROUP BY ALL ORDER BY partition""",
-        {"table": store.local("events")},
-    ):
-        match = _PARTITION.fullmatch(partition)
-        if match and dt.date.fromisoformat(match[2]) + dt.timedelta(days=int(match[1])) <= today:
-            found.append((partition, identifier, int(rows)))
+    for table in _TABLES:
+        for partition, identifier, rows in store.rows(
+            """SELECT partition, partition_id, sumIf(rows, active) FROM system.parts
+            WHERE database = currentDatabase() AND table = {table:String} AND rows > 0 GROUP BY ALL
+            ORDER BY partition""",
+            {"table": store.local(table)},
+        ):
+            expires = _expiry(partition)
+            if expires and expires <= today:
+                found.append((table, partition, identifier, int(rows)))
     return found
 
 
-def _shorten(store: Store, sites: Sequence[tuple[Site, SiteRules]], today: dt.date) -> frozenset[str]:
+def _expiry(partition: str) -> dt.date | None:
+    match = _PARTITION.fullmatch(partition)
+    if match is None:
+        return None
+    if match[1]:
+        return dt.date.fromisoformat(match[1])
+    return dt.date.fromisoformat(match[3]) + dt.timedelta(days=int(match[2]))
+
+
+def _shorten(store: Store, sites: Sequence[tuple[Site, SiteRules]], today: dt.date) -> frozenset[tuple[str, str]]:
     """A retention that was tightened holds for rows stored before, too. The parts that still hold such rows."""
-    replaced: frozenset[str] = frozenset()
+    replaced: frozenset[tuple[str, str]] = frozenset()
     for site, rules in sites:
         if _outlived(store, site, rules, today):
             before = _before(site, rules, today)
-            store.command(f"ALTER TABLE {store.local('events')} DELETE WHERE {_LATE}", before, mutations_sync=2)
+            for table in _TABLES:
+                store.command(f"ALTER TABLE {store.local(table)} DELETE WHERE {_LATE}", before, mutations_sync=2)
             log.info("retention_tightened", site=site.key, days=rules.retention_days)
             replaced = _replaced(store)
     return replaced
@@ -115,24 +129,25 @@ def _shorten(store: Store, sites: Sequence[tuple[Site, SiteRules]], today: dt.da
 
 def _outlived(store: Store, site: Site, rules: SiteRules, today: dt.date) -> bool:
     """Whether rows of a site are older than what it keeps now."""
-    return bool(store.rows(f"SELECT count() FROM events WHERE {_LATE}", _before(site, rules, today))[0][0])
+    before = _before(site, rules, today)
+    return any(store.rows(f"SELECT 1 FROM {table} WHERE {_LATE} LIMIT 1", before) for table in _TABLES)
 
 
 def _before(site: Site, rules: SiteRules, today: dt.date) -> dict[str, Any]:
     return {"site": site.key, "first": today - dt.timedelta(days=rules.retention_days - 1)}
 
 
-def _replaced(store: Store) -> frozenset[str]:
-    """Parts with rows that no query sees any more."""
+def _replaced(store: Store) -> frozenset[tuple[str, str]]:
+    """(table, name) of parts with rows that no query sees any more."""
     rows = store.rows(
-        "SELECT name FROM system.parts WHERE database = currentDatabase() AND table = {table:String} AND NOT active "
-        "AND rows > 0",
-        {"table": store.local("events")},
+        "SELECT table, name FROM system.parts WHERE database = currentDatabase() AND table IN {tables:Array(String)} "
+        "AND NOT active AND rows > 0",
+        {"tables": [store.local(table) for table in _TABLES]},
     )
-    return frozenset(name for (name,) in rows)
+    return frozenset((table, name) for table, name in rows)
 
 
-def _clear(store: Store, today: dt.date, replaced: frozenset[str]) -> None:
+def _clear(store: Store, today: dt.date, replaced: frozenset[tuple[str, str]]) -> None:
     """Delete the parts that ClickHouse's own TTL or a tightening replaced: rows and all, they would linger."""
 
     def lingering() -> bool:
@@ -140,13 +155,19 @@ def _clear(store: Store, today: dt.date, replaced: frozenset[str]) -> None:
 
     if not lingering():
         return
-    table, until = store.local("events"), time.monotonic() + _CLEARED_WITHIN_S
-    store.command(f"ALTER TABLE {table} MODIFY SETTING old_parts_lifetime = 0")
+    until = time.monotonic() + _CLEARED_WITHIN_S
+    _keep_replaced_parts(store, 0)
     try:
         while lingering() and time.monotonic() < until:
-            for _, identifier, _ in _expired(store, today):
-                _drop(store, identifier)
-            _drop(store, _NO_PARTITION)
+            for table, _, identifier, _ in _expired(store, today):
+                _drop(store, table, identifier)
+            for table in _TABLES:
+                _drop(store, table, _NO_PARTITION[table])
             time.sleep(_ASK_EVERY_S)
     finally:
-        store.command(f"ALTER TABLE {table} MODIFY SETTING old_parts_lifetime = {_OLD_PARTS_LIFETIME_S}")
+        _keep_replaced_parts(store, _OLD_PARTS_LIFETIME_S)
+
+
+def _keep_replaced_parts(store: Store, seconds: int) -> None:
+    for table in _TABLES:
+        store.command(f"ALTER TABLE {store.local(table)} MODIFY SETTING old_parts_lifetime = {seconds}")

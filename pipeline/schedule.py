@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
 import structlog
@@ -23,14 +23,14 @@ from schema.store import Store, StoreDown
 from .erase import erase
 from .imports import abandon_all
 from .jobs import Jobs
-from .kept import KeptSums
 from .months import sum_months
 from .quarantine import Quarantine
 from .release import OpenDay, ahead_of_time, close_days, open_days, received_by_spool
 from .retention import expire
-from .rollup import ROLLING, roll_up
+from .rollup.batch import SiteDay
+from .rollup.shown import may_show
+from .rollup.together import roll_up_all
 from .settings import RollupSettings, SiteRules
-from .shown import may_show
 
 log = structlog.get_logger("schedule")
 
@@ -52,8 +52,8 @@ _LONGEST_ERASURE_WAIT_S = 3600
 
 class Pipeline:
     """Roll up, close, erase, expire. lost_keys(): the site-days (site, ISO day) that had a key lost.
-    kept: where the sums of open days are; its own if there is none. jobs: told how each job fares. whole_since: see
-    `close_days`."""
+    jobs: told how each job fares. whole_since: see `close_days`. watched(): the sites that somebody looks at now, which
+    are rolled up first."""
 
     def __init__(
         self,
@@ -63,9 +63,9 @@ class Pipeline:
         quarantine: Quarantine | None = None,
         lost_keys: Callable[[], frozenset[tuple[str, str]]] = frozenset,
         clock: Callable[[], float] = time.time,
-        kept: KeptSums | None = None,
         jobs: Jobs | None = None,
         whole_since: float = 0.0,
+        watched: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         self.store = store
         self.jobs = jobs or Jobs()
@@ -73,9 +73,9 @@ class Pipeline:
         self.settings = settings
         self.quarantine = quarantine
         self.rolled_up = 0
-        self._kept = kept or KeptSums()
         self._lost_keys = lost_keys
         self._whole_since = whole_since
+        self._watched = watched
         self._clock = clock
         self._sites = {site.key: (site, rules) for site, rules in sites}
         self._seen: dict[tuple[str, dt.date], int] = {}
@@ -123,8 +123,6 @@ class Pipeline:
             self.sites = [(site, rules) for site, rules in self.sites if site.key != key]
             self._sites.pop(key, None)
             self._seen = {of: events for of, events in self._seen.items() if of[0] != key}
-            with ROLLING:
-                self._kept.forget_site(self.store, key)
             return work()
 
     def roll_up(self) -> list[tuple[str, dt.date]]:
@@ -132,18 +130,22 @@ class Pipeline:
         if time.monotonic() < self._due:
             return []
         started = time.monotonic()
-        done = []
         with self._busy:
-            for open_day in self._open_days():
-                if open_day.site in self._sites and self._seen.get((open_day.site, open_day.day)) != open_day.events:
-                    site, rules = self._sites[open_day.site]
-                    if may_show(self.store, site, open_day.day, rules):
-                        roll_up(self.store, site, open_day.day, rules, self._kept)
-                        done.append((open_day.site, open_day.day))
-                    self._seen[open_day.site, open_day.day] = open_day.events
+            rows = {(open_day.site, open_day.day): open_day.events for open_day in self._open_days()}
+            due = [
+                SiteDay(self._sites[site][0], day, self._sites[site][1])
+                for (site, day), events in rows.items()
+                if site in self._sites and self._seen.get((site, day)) != events
+            ]
+            showing = may_show(self.store, due)
+            failed = roll_up_all(self.store, showing, rows, self._watched())
+            done = [of.key for of in showing if of.key not in failed]
+            self._seen |= {of.key: rows[of.key] for of in due if of.key not in failed}
         self.rolled_up += len(done)
         self._cost = cost = time.monotonic() - started
         self._due = time.monotonic() + min(_LONGEST_WAIT_S, _COST_FACTOR * cost) - self.settings.every_s
+        for problem in failed.values():
+            raise problem
         return done
 
     def roll_up_last(self) -> None:
@@ -161,8 +163,6 @@ class Pipeline:
             closed = close_days(self.store, self.sites, now, grace_s, lost, self._erase, since)
             for site, day in closed:
                 self._seen.pop((site, day), None)
-                with ROLLING:
-                    self._kept.forget(self.store, site, day)
         return closed
 
     def _watch_clocks(self, now: float) -> None:
@@ -183,7 +183,7 @@ class Pipeline:
         return touched
 
     def _erase(self) -> list[tuple[str, dt.date]]:
-        touched = erase(self.store, self._sites, self._clock(), self.quarantine, self._kept)
+        touched = erase(self.store, self._sites, self._clock(), self.quarantine)
         for key in touched:
             self._seen.pop(key, None)
         return touched

@@ -16,21 +16,20 @@ from msgspec import Struct
 from schema.families import FAMILIES
 from schema.manifest import RELEASED_DAYS
 from schema.months import TABLES as MONTHS
-from schema.site import Site
 from schema.store import Store
 
 from .copying import released_rows
 from .manifest import RELEASING
 from .retention import delete_raw_rows
-from .rollup import ROLLING, drop_open
+from .rollup.publish import OPEN, drop_open
 
 # Raw rows first: without the manifest they would make days open again. The manifest before the rows that it makes
 # readable: a backup of what a removal that was cut off has left is whole. The withdrawals that wait (`erasures`) stay:
 # what is still in a spool of theirs has to go, too.
-_OPEN = (*(f"open_{family}" for family in FAMILIES), "open_through")
 _TABLES = (
     "events",
-    *_OPEN,
+    "visits",
+    *OPEN,
     "manifest",
     *(f"released_{family}" for family in FAMILIES),
     *MONTHS,
@@ -64,18 +63,16 @@ def what_there_is(store: Store, key: str) -> Removed:
 def remove_site(store: Store, key: str, now: float) -> Removed:
     """Delete all of a site that no settings name any more. The caller holds `copying.ROWS_STAY`, so that a backup that
     is under way has what it began with, and sees to it that no job of this process works for the site."""
-    with RELEASING, ROLLING:
+    with RELEASING:
         found = what_there_is(store, key)
         for table in _TABLES:
             if not _count(store, table, key):
                 continue
             if table == "events":
                 delete_raw_rows(store, key, now)
-            elif table in _OPEN:  # each day is a partition, and a mutation would wait for those of all other sites
-                for (day,) in store.rows(
-                    f"SELECT DISTINCT day FROM {table} WHERE site = {{site:String}}", {"site": key}
-                ):
-                    drop_open(store, Site(key), day)
+            elif table in OPEN:  # each day is a partition, and a mutation would wait for those of all other sites
+                days = store.rows(f"SELECT DISTINCT day FROM {table} WHERE site = {{site:String}}", {"site": key})
+                drop_open(store, key, [day for (day,) in days])
             else:
                 store.command(
                     f"ALTER TABLE {store.local(table)} DELETE WHERE site = {{site:String}}",

@@ -11,13 +11,13 @@ import datetime as dt
 
 from msgspec import Struct
 
+from schema.families import FAMILIES
 from schema.manifest import UNDO, is_undo, origin_of
 from schema.months import TABLES
 from schema.store import Store
 
 from .copying import ROWS_STAY, holding
 from .manifest import RELEASING, Entry, append, read_entries
-from .rollup import FAMILIES
 
 
 class Run(Struct, frozen=True):

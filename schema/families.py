@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from .dimensions import DIMENSIONS, OTHER
 from .measures import OF_CELLS, OF_CONVERSIONS, OF_VITALS, Measure
+from .visits import VISIT
 
 
 class Column(Struct, frozen=True):
@@ -135,6 +136,12 @@ _MONTH = (*_named(_KEY, "site"), Column("month", "Date"), Column("made", "UInt64
 TABLES: dict[str, tuple[Column, ...]] = {
     **{f"open_{name}": family.open for name, family in FAMILIES.items()},
     **{f"released_{name}": family.released for name, family in FAMILIES.items()},
+    "visits": (
+        *_named(_KEY, "site", "day"),
+        Column("version", "UInt64"),
+        Column("deleted", "UInt8"),
+        *(Column(name, kind) for name, kind in VISIT.items()),
+    ),
     "months_cells": (*_CELLS.monthly, Column("days", "UInt16")),
     "months_vitals": _VITALS.monthly,
     "months": (

@@ -11,6 +11,8 @@ from typing import Annotated, Literal, get_args, get_type_hints
 from msgspec import Struct
 from msgspec.structs import replace
 
+from .event import ENGAGEMENT, PAGEVIEW
+
 # distinct: of people, who cannot be added up over values, but over days. sum: of anything else.
 Aggregate = Literal["sum", "distinct"]
 # Whose number it is that the threshold k is held against (rule N1). everybody: who is counted in the row at all;
@@ -23,7 +25,12 @@ Unit = Literal["", "s", "ms", "minor"]
 
 class Measure(Struct, frozen=True):
     """A column that is added up. label: what it is called as a metric of its own, "" where it is only a part of others;
-    head, tile: as of a metric. type: in ClickHouse. default: SQL for rows that are older than the column."""
+    head, tile: as of a metric. type: in ClickHouse. default: SQL for rows that are older than the column.
+
+    How it is counted, as SQL: visit: of a visit, by its columns (schema/visits.py); hit: of an event of a visit in a
+    row of its page, host name or name, by `name`, `engaged` and `first`, whether it is the visit's first there; begins,
+    ends: of a visit in the row where it began or ended. Without `visit` it is no number of its own, but that of
+    `default`. less: what is told instead where fewer than k people contributed to it."""
 
     definition: str
     label: str = ""
@@ -34,6 +41,11 @@ class Measure(Struct, frozen=True):
     default: str = ""
     head: str = ""
     tile: bool = False
+    visit: str = ""
+    hit: str = ""
+    begins: str = ""
+    ends: str = ""
+    less: str = "0"
     name: str = ""
 
 
@@ -57,20 +69,53 @@ class Measures(Struct, gc=False):
             "pageview or a custom event.",
             "Visits",
             tile=True,
+            visit="came",
+            hit="first",
         ),
     ] = 0
-    pageviews: Annotated[int, Measure("Events named `pageview`.", "Pageviews", head="Views", tile=True)] = 0
+    pageviews: Annotated[
+        int,
+        Measure(
+            "Events named `pageview`.",
+            "Pageviews",
+            head="Views",
+            tile=True,
+            visit="viewed",
+            hit=f"name = '{PAGEVIEW}'",
+        ),
+    ] = 0
     events: Annotated[
         int,
-        Measure("Pageviews and custom events; engagement reports are not counted.", "Events", contributor="actor"),
+        Measure(
+            "Pageviews and custom events; engagement reports are not counted.",
+            "Events",
+            contributor="actor",
+            less="pageviews",
+            visit="acted",
+            hit=f"name != '{ENGAGEMENT}'",
+        ),
     ] = 0
-    entries: Annotated[int, Measure("Visits that began there.", contributor="entrant")] = 0
-    exits: Annotated[int, Measure("Visits that ended there.", contributor="leaver")] = 0
-    bounces: Annotated[int, Measure("Visits with one page view and nothing else.", contributor="entrant")] = 0
-    visit_seconds: Annotated[int, Measure("Seconds of all visits together.", contributor="entrant", unit="s")] = 0
+    entries: Annotated[int, Measure("Visits that began there.", contributor="entrant", visit="came", begins="1")] = 0
+    exits: Annotated[int, Measure("Visits that ended there.", contributor="leaver", visit="came", ends="1")] = 0
+    bounces: Annotated[
+        int,
+        Measure(
+            "Visits with one page view and nothing else.", contributor="entrant", visit="bounced", begins="bounced"
+        ),
+    ] = 0
+    visit_seconds: Annotated[
+        int,
+        Measure("Seconds of all visits together.", contributor="entrant", unit="s", visit="seconds", begins="seconds"),
+    ] = 0
     engaged_ms: Annotated[
         int,
-        Measure("Milliseconds in which a page was visible and in focus, together.", contributor="reporter", unit="ms"),
+        Measure(
+            "Milliseconds in which a page was visible and in focus, together.",
+            contributor="reporter",
+            unit="ms",
+            visit="engaged_ms",
+            hit="engaged",
+        ),
     ] = 0
     exit_views: Annotated[
         int,

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("schema", "dashboards", "docs")
+ROOMS = ("schema", "pipeline", "dashboards", "docs")
 # Asked in a process of its own: the copy's registries are others than those of this one.
 _STORE = """
 import datetime as dt, sys
@@ -23,6 +23,8 @@ from dashboards.stats.query import Query
 from dashboards.stats.report import Reports
 from dashboards.web import cards
 from dashboards.web.api import as_csv
+from pipeline.rollup import stages
+from pipeline.settings import SiteRules
 from schema.families import FAMILIES, KEY, TABLES, migration
 from schema.migrate import migrate
 from schema.site import Site
@@ -43,6 +45,17 @@ for table in TABLES:
 def cell(dimension, value, **measures):
     row = dict(zip(KEY, (SITE.key, "day", DAY, 1939420800, dimension, value, "", ""), strict=True)) | measures
     store.insert("open_cells", list(row), [[one] for one in row.values()])
+
+def roll_up(site, *events):
+    start = 1939420800
+    rows = [{"site": site, "day": DAY, "lifetime": 30, "received": start + n} | event for n, event in enumerate(events)]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    store.insert("events", names, [[row.get(name, "") for row in rows] for name in names])
+    stages.roll_up(store, Site(site), DAY, SiteRules(2, 30, "balanced"))
+
+def rolled(site, dimension, measure):
+    where = f"site = '{site}' AND dimension = '{dimension}' AND grain = 'day'"
+    return dict(store.rows(f"SELECT value, {measure} FROM open_cells WHERE {where}"))
 
 reports = Reports(store, [SITE], clock=NOW.timestamp)
 def ask(by, *filters):
@@ -88,8 +101,10 @@ def holds(tree: Path, questions: str) -> None:
 
 
 @pytest.mark.clickhouse
-def test_a_dimension_over_a_stored_column_is_one_entry(tmp_path: Path) -> None:
-    assert copy_with("howto-dimension.md", tmp_path) == ["schema/dimensions.py"]
+def test_a_dimension_over_a_stored_column_is_an_entry_and_its_migration(tmp_path: Path) -> None:
+    first, second = copy_with("howto-dimension.md", tmp_path)
+    assert first.endswith(".sql")
+    assert second == "schema/dimensions.py"
     assert "| `city` | City | visit |" in (tmp_path / "docs" / "metrics.md").read_text()
     holds(
         tmp_path,
@@ -99,6 +114,10 @@ cell("city", "Bern", visitors=20, visits=25, pageviews=60, entries=25)
 cell("city", "Basel", visitors=9, visits=9)
 assert [(row["value"], row["visitors"], row["views_per_visit"]) for row in ask("city")["rows"]] == [
     ("Bern", 20, 2.4), ("Basel", 9, 0.0)]
+visit = {"name": "pageview", "path": "/"}
+cities = ("Bern", "Bern", "Bern", "Basel", "Basel", "Chur", "Thun")
+roll_up("b.example", *(visit | {"visitor": n, "city": city} for n, city in enumerate(cities)))
+assert rolled("b.example", "city", "visitors") == {"Bern": 3, "Basel": 2, "(other)": 2}
 assert ask("day", "city~ba")["totals"]["visitors"] == 9
 places = next(card for card in cards.cards(overview()) if card.title == "Places")
 cities = next(tab for tab in places.tabs if tab.title == "Cities")
@@ -123,6 +142,11 @@ assert answer["rows"][0]["custom_events"] == 50
 assert "custom_events" in as_csv(answer["rows"]).splitlines()[0]
 assert overview().totals.custom_events == 70
 assert "custom_events" in FAMILIES["cells"].columns
+events = [{"name": name, "path": "/", "visitor": n % 3} for n, name in enumerate(("pageview",) * 6 + ("go",) * 5)]
+roll_up("b.example", *events, {"name": "go", "path": "/", "visitor": 3})
+assert rolled("b.example", "", "custom_events") == {"": 6}
+assert rolled("b.example", "page", "custom_events") == {"/": 5}  # one of them is of nobody who saw it
+assert rolled("b.example", "event", "custom_events") == {"pageview": 0, "go": 6}
 """,
     )
 

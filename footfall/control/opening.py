@@ -46,7 +46,7 @@ def opened(settings: Settings, make: bool = False) -> Iterator[Instance]:
         if make:
             # Imported here, as in _engine(): who asks the running instance needs nothing of it.
             from pipeline.imports import abandon_all
-            from pipeline.scratch import drop_left
+            from pipeline.rollup.scratch import drop_left
 
             migrate(store)
             if settings.directory.is_dir():

@@ -1,7 +1,7 @@
 """What a day's dashboard would lack at each k: cells folded into (other), and the page views that go with them.
 
 In: the events of a site-day. Out: per dimension how many values there are, how many are folded, how many page views.
-Promises: the definitions of pipeline/visits.py and pipeline/fold.py (a test compares the two), in memory only.
+Promises: the definitions of pipeline/rollup/sessionize.py and suppress.py (a test compares the two), in memory only.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from schema.event import ENGAGEMENT, PAGEVIEW, Event
 
-# pipeline/visits.py says the same, and the test that compares the two would notice if it changed.
+# pipeline/rollup/visit.py says the same, and the test that compares the two would notice if it changed.
 VISIT_GAP_S = 30 * 60
 # Of these, a visit has the value of its first event; a page is counted in every visit that shows it.
 OF_VISIT = ("source", "referrer", "country", "browser", "os", "device", "language")

@@ -13,10 +13,13 @@ REVOKE{{ on_cluster }} ALL ON *.* FROM {{ user }};
 GRANT{{ on_cluster }} INSERT, SHOW COLUMNS ON {{ database }}.{{ table }} TO footfall_writer;
 {% endfor %}
 
--- The pipeline: reads raw rows, writes rollups, and removes what has expired.
-{% for table in tables('events') %}
+-- The pipeline: reads raw rows, makes visits and rollups of them, and removes what has expired.
+{% for table in tables('events', 'visits') %}
 -- ALTER SETTINGS: to have the parts that hold deleted rows removed at once, not after their usual while.
 GRANT{{ on_cluster }} SELECT, ALTER DELETE, ALTER SETTINGS ON {{ database }}.{{ table }} TO footfall_pipeline;
+{% endfor %}
+{% for table in tables('visits') %}
+GRANT{{ on_cluster }} INSERT ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
 {% for table in tables('erasures') %}
 GRANT{{ on_cluster }} SELECT, ALTER DELETE ON {{ database }}.{{ table }} TO footfall_pipeline;
@@ -31,22 +34,21 @@ GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE ON {{ database }}.{{ table }}
 {% endfor %}
 {% endfor %}
 {% endfor %}
-{% for table in tables('open_through', 'months', 'months_cells', 'months_vitals') %}
+{% for table in tables('open_through', 'sessionized', 'months', 'months_cells', 'months_vitals') %}
 GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
 {% for table in tables('manifest', 'expiries') %}
 GRANT{{ on_cluster }} SELECT, INSERT ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
--- Where the rollup works, in memory: tables that it makes and drops itself.
-GRANT{{ on_cluster }} CREATE TABLE, DROP TABLE, SELECT, INSERT, TRUNCATE ON {{ database }}.work_* TO footfall_pipeline;
-GRANT{{ on_cluster }} CREATE TABLE, DROP TABLE, SELECT, INSERT, TRUNCATE, ALTER DELETE ON {{ database }}.sums_* TO footfall_pipeline;
 -- An import lives in a table of its own.
 GRANT{{ on_cluster }} CREATE TABLE, DROP TABLE, SELECT, INSERT ON {{ database }}.import_* TO footfall_pipeline;
+-- A run of the rollup works in tables of its own, in memory.
+GRANT{{ on_cluster }} CREATE TABLE, DROP TABLE, SELECT, INSERT ON {{ database }}.run_* TO footfall_pipeline;
 -- At its start it looks which migrations are applied; applying one takes the administrator's DSN.
 {% for table in tables('migrations') %}
 GRANT{{ on_cluster }} CREATE TABLE, SELECT ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
-{% for kind in ['MergeTree', 'Memory'] + (['ReplicatedMergeTree', 'Distributed'] if on_cluster else []) %}
+{% for kind in ['Memory', 'MergeTree', 'ReplicatedMergeTree', 'Distributed'] if on_cluster or kind in ('Memory', 'MergeTree') %}
 GRANT{{ on_cluster }} TABLE ENGINE ON {{ kind }} TO footfall_pipeline;
 {% endfor %}
 {% for table in ['parts', 'tables'] %}

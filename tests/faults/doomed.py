@@ -15,12 +15,11 @@ from typing import Any
 
 from schema.store import Store
 
-_PASSING = re.compile(r"\s*(SELECT|WITH|(INSERT INTO|TRUNCATE TABLE|CREATE TABLE) work_)")
+_PASSING = re.compile(r"\s*(SELECT|WITH|INSERT INTO run_|CREATE TABLE run_|DROP TABLE IF EXISTS run_)")
 
 
 def doom(store: Store, number: int) -> None:
-    """From now on statements are counted. Memory tables are those named `work_*` (pipeline/scratch.py), which a test
-    holds; another process makes its own, so whether they are made half does not matter."""
+    """From now on statements are counted. Memory tables are those named `run_*`, which a test holds."""
     statements = itertools.count(1)
 
     def counted(real: Callable[..., Any]) -> Callable[..., Any]:

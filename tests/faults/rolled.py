@@ -11,8 +11,9 @@ import os
 import sys
 from typing import Any
 
-from pipeline.rollup import FAMILIES, roll_up
+from pipeline.rollup.stages import roll_up
 from pipeline.settings import SiteRules
+from schema.families import FAMILIES
 from schema.migrate import migrate
 from schema.site import Goal, Site
 from schema.store import Store

@@ -18,7 +18,7 @@ from collector.keys.files import read_keys
 from collector.keys.journal import lost_days, read_journal
 from collector.keys.key import DESTROY_AFTER_S
 from pipeline.quarantine import Quarantine
-from pipeline.rollup import roll_up
+from pipeline.rollup.stages import roll_up
 from pipeline.settings import SiteRules
 from pipeline.spool import IN_FLIGHT_S
 from pipeline.writer import Writer

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.scratch import scratch_of
+from pipeline.rollup.batch import Batch
+from pipeline.rollup.scratch import scratch
 from schema.store import Store
 from tests.faults.conftest import ROOT
 
@@ -20,8 +21,8 @@ pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(3
 
 
 def test_what_is_not_killed_before_writes_to_memory_only(store: Store) -> None:
-    scratch_of(store)
-    engines = store.rows("SELECT DISTINCT engine FROM system.tables WHERE startsWith(name, 'work_')")
+    with scratch(Batch(store, (), "f" * 16)):
+        engines = store.rows("SELECT DISTINCT engine FROM system.tables WHERE startsWith(name, 'run_')")
     assert engines == [("Memory",)]
 
 

@@ -14,7 +14,7 @@ from msgspec import structs
 from dashboards.stats.query import Query
 from dashboards.stats.report import Reports
 from pipeline.release import release
-from pipeline.rollup import roll_up
+from pipeline.rollup.stages import roll_up
 from pipeline.settings import SiteRules
 from schema.event import NO_SCROLL, Event
 from schema.migrate import migrate, migrations

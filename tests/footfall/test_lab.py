@@ -36,7 +36,7 @@ from footfall.lab.measures import classes_of, count, link
 from footfall.lab.sentences import sentences_of
 from footfall.lab.trial import STORED, run
 from footfall.settings import Settings, SiteSettings
-from pipeline.rollup import roll_up
+from pipeline.rollup.stages import roll_up
 from pipeline.settings import SiteRules
 from schema.dimensions import OTHER
 from schema.event import ENGAGEMENT, PAGEVIEW, Event

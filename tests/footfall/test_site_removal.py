@@ -20,7 +20,6 @@ from footfall.cli import site as command
 from footfall.control.engine import Engine
 from footfall.settings import Settings, SiteSettings
 from pipeline.former import with_former
-from pipeline.kept import KeptSums
 from pipeline.manifest import read_entries
 from pipeline.months import sum_months
 from pipeline.release import release
@@ -79,7 +78,7 @@ class House:
         self.started_without()
         self.engine = Engine(settings, store)
         self.pipeline = self.engine.pipeline = Pipeline(
-            store, [(self.gone, RULES), (self.stays, RULES)], RollupSettings(), kept=KeptSums(least_rows=1)
+            store, [(self.gone, RULES), (self.stays, RULES)], RollupSettings()
         )
         self.tokens = Tokens(directory / "tokens.json")
 
@@ -150,7 +149,6 @@ def test_a_site_is_removed_with_all_there_is_of_it_and_no_other_is_touched(store
     assert gone.key not in (house.directory / "sites.json").read_text()
     assert gone.key not in house.listed()
     assert "there is nothing of it" in house.run("remove", gone.key, "--yes").output
-    assert gone.key not in {key for key, _ in house.pipeline._kept._days}
     # The pipeline has forgotten it, and its name may be used again: with a chain of its own.
     house.pipeline._due = 0.0
     assert house.pipeline.roll_up() == []

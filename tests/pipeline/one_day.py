@@ -19,16 +19,16 @@ from typing import Any
 from msgspec import structs
 
 from pipeline.imports import Import
-from pipeline.kept import KeptSums
 from pipeline.months import sum_months
 from pipeline.quarantine import Quarantine
 from pipeline.release import close_days
-from pipeline.rollup import FAMILIES, roll_up
+from pipeline.rollup.stages import roll_up
 from pipeline.settings import SiteRules
 from pipeline.spool_file import Header, OpenFile, make_directory, seal
 from pipeline.writer import Writer
 from schema import migrate as migrating
 from schema.event import ENGAGEMENT, Count, Erasure, Event
+from schema.families import FAMILIES
 from schema.migrate import migrate, migrations
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
@@ -129,13 +129,13 @@ def main(directory: Path, place: str = "") -> None:
         assert not lacking, f"no column was added to {lacking}"
     spool = directory / "spool" / "0"
     make_directory(spool)
-    writer, kept = Writer(store, directory / "spool", Quarantine(directory / "quarantine")), KeptSums(least_rows=1)
+    writer = Writer(store, directory / "spool", Quarantine(directory / "quarantine"))
     before = DAY - dt.timedelta(days=1)
     live, earlier = _events(DAY), _events(before)
     for serial, events in enumerate((earlier, live[:-9], live[-9:])):
         _write(spool, serial, events, [Erasure(SITE.key, START + 900, day_number(DAY), 99)] * (serial == 2))
         writer.drain()
-        roll_up(store, SITE, DAY, RULES, kept)
+        roll_up(store, SITE, DAY, RULES)
     assert writer.events == len(live) + len(earlier)
     writer.publish_watermarks()
     # Only the first of the two days is over.

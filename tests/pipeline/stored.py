@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 from pipeline.release import release
-from pipeline.rollup import roll_up
+from pipeline.rollup.stages import roll_up
 from pipeline.settings import SiteRules
 from schema.event import Count, Event
 from schema.migrate import migrate

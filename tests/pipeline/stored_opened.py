@@ -17,7 +17,7 @@ from pipeline.copying import check_chain, check_rows, snapshot
 from pipeline.months import sum_months
 from pipeline.quarantine import Quarantine
 from pipeline.release import release
-from pipeline.rollup import roll_up
+from pipeline.rollup.stages import roll_up
 from pipeline.writer import Writer
 from schema.migrate import migrate
 from schema.site import Site

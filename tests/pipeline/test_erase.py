@@ -14,7 +14,7 @@ from msgspec import structs
 from pipeline.erase import OVERDUE_S, SPAN_S, erase
 from pipeline.quarantine import Quarantine
 from pipeline.release import release
-from pipeline.rollup import roll_up
+from pipeline.rollup.stages import roll_up
 from pipeline.schedule import Pipeline
 from pipeline.settings import RollupSettings, SiteRules, SpoolSettings
 from pipeline.spool import Spool

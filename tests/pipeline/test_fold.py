@@ -12,10 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from pipeline.rollup import roll_up
-from pipeline.scratch import scratch_of
+from pipeline.rollup.stages import roll_up
+from pipeline.rollup.visit import OUTSIDE_OTHER
 from pipeline.settings import SiteRules
-from pipeline.visits import OUTSIDE_OTHER
 from schema.dimensions import DIMENSIONS, OTHER
 from schema.event import ENGAGEMENT, PAGEVIEW, Event
 from schema.site import Goal, Site, day_bounds, day_number
@@ -52,6 +51,10 @@ def cells(store: Store, site: Site, dimension: str, grain: str = "day", what: st
             {"site": site.key, "d": dimension, "grain": grain},
         )
     )
+
+
+def scratch_tables(store: Store) -> int:
+    return int(store.rows("SELECT count() FROM system.tables WHERE startsWith(name, 'run_')")[0][0])
 
 
 def count(store: Store, site: Site, table: str) -> int:
@@ -334,19 +337,30 @@ def test_recomputing_a_day_changes_nothing(store: Store) -> None:
 def test_no_visitor_number_is_left_where_the_rollup_works(store: Store) -> None:
     site = new_site()
     rolled_up(store, site, [hit(site, visitor) for visitor in range(6)])
-    worked = ("events", "visits", "whose", "touched", "files", "cells", "kept")
-    staged = ("staging_cells", "staging_conversions", "staging_vitals")
-    for table in (*map(scratch_of(store).name, worked), *staged):
+    for table in ("staging_cells", "staging_conversions", "staging_vitals"):
         assert store.rows(f"SELECT count() FROM {table}") == [(0,)], table
+    assert scratch_tables(store) == 0
+
+
+def test_who_viewed_no_page_is_behind_the_rare_entry_pages(store: Store) -> None:
+    """A visit of events alone has the empty entry page: a value like others."""
+    site = new_site()
+    events = [hit(site, visitor, path="/often") for visitor in range(1, 8)]
+    events += [hit(site, visitor, path=f"/rare-{visitor}") for visitor in range(8, 12)]
+    events += [hit(site, visitor, name="go", path="/often") for visitor in range(12, 15)]
+    rolled_up(store, site, events)
+    for dimension in ("entry_page", "exit_page"):
+        assert cells(store, site, dimension) == {"/often": 7, OTHER: 7}
+        assert cells(store, site, dimension, what="visits") == cells(store, site, dimension, what="entries")
 
 
 def test_a_rollup_that_fails_leaves_no_visitor_number_behind(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     site = new_site()
     insert(store, [hit(site, visitor) for visitor in range(6)])
-    monkeypatch.setattr("pipeline.fold._CELLS", "INSERT INTO no_such_table (a) SELECT 1")
+    monkeypatch.setattr("pipeline.rollup.suppress._CELLS", "INSERT INTO no_such_table (a) SELECT 1")
     with pytest.raises(Exception, match="no_such_table"):
         roll_up(store, site, DAY, SiteRules(5, 30, "balanced"))
-    assert store.rows(f"SELECT count() FROM {scratch_of(store).name('visits')}") == [(0,)]
+    assert scratch_tables(store) == 0
 
 
 _HITS = st.lists(

@@ -24,10 +24,10 @@ from msgspec import structs
 
 from pipeline.erase import erase
 from pipeline.imports import Import
-from pipeline.kept import KeptSums
 from pipeline.months import sum_months
 from pipeline.release import release
-from pipeline.rollup import drop_open, roll_up
+from pipeline.rollup.publish import drop_open
+from pipeline.rollup.stages import roll_up
 from schema.migrate import migrate
 from schema.site import day_number
 from schema.store import Store
@@ -115,15 +115,14 @@ def made(store: Store) -> Rows:
     run.finish([(IMPORTED.site, IMPORTED.rules)], 2_290_000_000, "import")
     sum_months(store, longest_s=60)
     found = rows_of(store, "released") | rows_of(store, "manifest") | rows_of(store, "months")
-    kept = KeptSums(least_rows=1)
     for moment, which in (("", slice(0, -150)), (" later", slice(-150, None))):
         for case in OPEN:
             (day,) = case.days
             insert(store, events_of(case, day)[which])
-            roll_up(store, case.site, day, case.rules, kept)
+            roll_up(store, case.site, day, case.rules)
         found |= rows_of(store, "open", moment)
     for case in OPEN:
-        drop_open(store, case.site, *case.days)
+        drop_open(store, case.site.key, case.days)
     return found
 
 

@@ -23,7 +23,7 @@ from pipeline.layout import FIELDS_1
 from pipeline.months import sum_months
 from pipeline.quarantine import Quarantine
 from pipeline.release import release
-from pipeline.rollup import roll_up
+from pipeline.rollup.stages import roll_up
 from pipeline.settings import SiteRules
 from pipeline.spool_file import Header, OpenFile, make_directory, seal
 from pipeline.writer import COLUMNS, Writer

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline import retention
 from pipeline.retention import RowsOutlived, expire
-from pipeline.rollup import roll_up
+from pipeline.rollup.stages import roll_up
 from pipeline.settings import SiteRules
 from schema.site import Site
 from schema.store import Store

@@ -15,7 +15,6 @@ from structlog.testing import capture_logs
 from pipeline import imports, schedule
 from pipeline.imports import Import, abandon_all
 from pipeline.jobs import Jobs
-from pipeline.kept import KeptSums
 from pipeline.quarantine import Quarantine
 from pipeline.schedule import Pipeline
 from pipeline.settings import RollupSettings, SiteRules
@@ -105,17 +104,21 @@ def test_closing_releases_a_day_and_forgets_it(store: Store, sites: list[tuple[S
 
 
 @pytest.mark.slow
-def test_the_sums_of_a_day_go_when_it_is_released(store: Store, sites: list[tuple[Site, SiteRules]]) -> None:
+def test_how_far_visits_go_is_forgotten_when_their_day_is_released(
+    store: Store, sites: list[tuple[Site, SiteRules]]
+) -> None:
     site, now = sites[0][0], [float(NOON)]
-    worker = Pipeline(store, sites, RollupSettings(every_s=60), clock=lambda: now[0], kept=KeptSums(least_rows=1))
+    worker = Pipeline(store, sites, RollupSettings(every_s=60), clock=lambda: now[0])
     insert(store, [make_event(site.key, NOON, DAY)])
     worker.roll_up()
-    assert store.rows("SELECT count() FROM sums_files") == [(1,)]
+    mine = {"s": site.key}
+    assert store.rows("SELECT count() FROM sessionized FINAL WHERE site = {s:String}", mine) == [(1,)]
     now[0] = day_bounds("UTC", day_number(DAY)).end + 300.0
     store.insert("watermarks", ("spool", "received_through"), (("a",), (int(now[0]),)))
     assert worker.close() == [(site.key, DAY)]
-    for table in ("cells", "conversions", "vitals", "files", "repeated", "passed", "touched"):
-        assert store.rows(f"SELECT count() FROM sums_{table}") == [(0,)], table
+    assert store.rows("SELECT count() FROM sessionized WHERE site = {s:String}", mine) == [(0,)]
+    # The visits live as long as the raw rows.
+    assert store.rows("SELECT count() FROM visits FINAL WHERE site = {s:String}", mine) == [(1,)]
 
 
 @pytest.mark.parametrize(

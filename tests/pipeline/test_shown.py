@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from pipeline.kept import KeptSums
-from pipeline.rollup import drop_open, roll_up
+from pipeline.rollup.batch import SiteDay
+from pipeline.rollup.publish import drop_open
+from pipeline.rollup.shown import may_show, shown
+from pipeline.rollup.stages import roll_up
 from pipeline.schedule import Pipeline
 from pipeline.settings import RollupSettings, SiteRules
-from pipeline.shown import may_show, shown
 from pipeline.spool_file import Header
 from pipeline.writer import COLUMNS
 from schema.event import ENGAGEMENT
@@ -38,7 +39,7 @@ def site() -> Site:
 
 def started(store: Store, site: Site, rules: SiteRules = RULES) -> Pipeline:
     """A pipeline that remembers nothing of an earlier one."""
-    return Pipeline(store, [(site, rules)], RollupSettings(every_s=60), clock=lambda: NOON, kept=KeptSums(1))
+    return Pipeline(store, [(site, rules)], RollupSettings(every_s=60), clock=lambda: NOON)
 
 
 def come(store: Store, site: Site, *visitors: int, **given: Any) -> None:
@@ -64,7 +65,7 @@ def test_a_run_that_would_not_be_shown_is_not_made(store: Store, site: Site, mon
     come(store, site, 1, 2, 3)
     worker.roll_up()
     come(store, site, 4, 5)
-    monkeypatch.setattr("pipeline.schedule.roll_up", lambda *_: pytest.fail("the day was computed"))
+    monkeypatch.setattr("pipeline.rollup.together.roll_up_together", lambda *_: pytest.fail("the day was computed"))
     assert worker.roll_up() == []
     assert worker.rolled_up == 1
 
@@ -157,9 +158,8 @@ def test_of_several_spools_each_goes_as_far_as_it_goes(store: Store, site: Site)
     arrive(1, second + 10, 5, 6, 7)
     assert worker.roll_up() == [(site.key, DAY)]
     assert visitors(store, site) == 7
-    remembered = shown(store, site, DAY)
-    assert remembered
-    assert sorted(remembered.through) == [0, 1]
+    remembered = shown(store, [SiteDay(site, DAY, RULES)])
+    assert sorted(remembered[site.key, DAY].through) == [0, 1]
 
 
 def test_nobody_is_kept_by_his_number_and_nothing_outlives_the_open_day(store: Store, site: Site) -> None:
@@ -167,9 +167,10 @@ def test_nobody_is_kept_by_his_number_and_nothing_outlives_the_open_day(store: S
     roll_up(store, site, DAY, RULES)
     (row,) = store.rows("SELECT * FROM open_through WHERE site = {s:String}", {"s": site.key})
     assert not any(str(2**63 + n) in str(row) for n in (1, 2, 3))
-    drop_open(store, site, DAY)
-    assert shown(store, site, DAY) is None
-    assert may_show(store, site, DAY, RULES), "as many as are there are k"
+    drop_open(store, site.key, [DAY])
+    of = SiteDay(site, DAY, RULES)
+    assert shown(store, [of]) == {}
+    assert may_show(store, [of]) == [of], "as many as are there are k"
 
 
 def test_open_rows_of_a_day_of_which_everybody_was_erased_go_when_it_is_over(store: Store, site: Site) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline.release import release
-from pipeline.rollup import roll_up
+from pipeline.rollup.stages import roll_up
 from pipeline.settings import SiteRules
 from schema.event import ENGAGEMENT, Event
 from schema.site import Goal, Site, day_bounds, day_number

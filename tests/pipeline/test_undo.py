@@ -17,9 +17,9 @@ from pipeline.imports import Import
 from pipeline.manifest import manifest_digest, read_entries
 from pipeline.months import sum_months
 from pipeline.release import open_days, release
-from pipeline.rollup import FAMILIES
 from pipeline.settings import SiteRules
 from pipeline.undo import runs, undo
+from schema.families import FAMILIES
 from schema.manifest import standing
 from schema.months import TABLES
 from schema.site import Site, day_bounds, day_number

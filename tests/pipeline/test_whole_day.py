@@ -12,12 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline import visits
-from pipeline.release import staged
-from pipeline.rollup import FAMILIES, roll_up
+from pipeline.release import as_released
+from pipeline.rollup import sessionize
+from pipeline.rollup.stages import roll_up
 from pipeline.settings import SiteRules
 from schema.dimensions import DIMENSIONS, OTHER
 from schema.event import ENGAGEMENT, PAGEVIEW, Event
+from schema.families import FAMILIES
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
 from schema.vitals import PEOPLE_BUCKET, VITALS, bucket_of
@@ -250,7 +251,7 @@ def shown(store: Store, site: Site, state: str = "open") -> tuple[Table, Table, 
             f"""SELECT if(grain = 'hour', 'hour', dimension) AS dimension,
                 if(grain = 'hour' AND value = '', toString(toUnixTimestamp(period)), value) AS value,
                 {", ".join((*keys, "* EXCEPT (site, grain, day, period, dimension, value, by_dimension, by_value)"))}
-            FROM ({staged(family, f"open_{family}") if state == "open" else f"SELECT * FROM {state}_{family}"})
+            FROM ({as_released(family, f"open_{family}") if state == "open" else f"SELECT * FROM {state}_{family}"})
             WHERE site = {{s:String}}""",
             {"s": site.key},
         )
@@ -322,7 +323,7 @@ def test_a_day_has_exactly_the_numbers_of_the_definitions(
     events = [an_event(site, **one) for one in given]
     insert(store, events)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(visits, "_EVENTS_AT_A_TIME", at_a_time)
+        patch.setattr(sessionize, "_EVENTS_AT_A_TIME", at_a_time)
         roll_up(store, site, DAY, SiteRules(k, 30, "balanced"))
     for of_store, of_definitions in zip(shown(store, site), expected(events, k), strict=True):
         assert of_store == of_definitions

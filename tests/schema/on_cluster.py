@@ -21,7 +21,6 @@ from msgspec import structs
 
 from footfall.control.engine import Engine
 from footfall.settings import Settings, SiteSettings
-from pipeline.kept import KeptSums
 from pipeline.months import sum_months
 from pipeline.schedule import Pipeline
 from pipeline.settings import RollupSettings, SiteRules
@@ -84,7 +83,7 @@ def product(engine: Any, directory: Path) -> dict[str, Any]:
     store.insert("watermarks", ("spool", "received_through"), (("a/worker-0",), (int(now),)))
     erasure = (SITE.key,), (int(now) - 86_400,), (day_number(today.date),), (3,)
     store.insert("erasures", Erasure.__struct_fields__, erasure)
-    pipeline = Pipeline(store, [(SITE, RULES)], RollupSettings(), kept=KeptSums(least_rows=1))
+    pipeline = Pipeline(store, [(SITE, RULES)], RollupSettings())
     pipeline.roll_up()
     pipeline.erase()
     pipeline.close()

@@ -7,8 +7,7 @@ import re
 import pytest
 
 from pipeline.imports import Import
-from pipeline.release import staged
-from pipeline.scratch import scratch_of
+from pipeline.release import as_released
 from pipeline.writer import COLUMNS
 from schema import migrate as migrating
 from schema.event import Count, Event
@@ -63,7 +62,6 @@ def test_no_column_anywhere_holds_a_set_of_visitors(store: Store) -> None:
 
 
 def test_a_visitor_number_stands_only_where_raw_rows_live(store: Store) -> None:
-    scratch_of(store)
     run = Import(store)
     run.begin()
     try:
@@ -75,7 +73,7 @@ def test_a_visitor_number_stands_only_where_raw_rows_live(store: Store) -> None:
     # Whose rows are to be deleted is noted by number, and the note goes with them (docs/promises.md, D6).
     assert {table for (table,) in tables} - {"erasures"} == {
         "events",
-        *map(scratch_of(store).name, ("events", "visits", "whose")),
+        "visits",
         run.table,
     }
     # Whatever it is called: 64 bits that name a person are UInt64, and rollups hold only these.
@@ -92,7 +90,7 @@ def test_a_visitor_number_stands_only_where_raw_rows_live(store: Store) -> None:
 def test_every_kept_rollup_has_the_columns_it_is_filled_from(store: Store) -> None:
     for name in FAMILIES:
         assert columns(store, f"open_{name}") == columns(store, f"staging_{name}")
-        filled_from = store.rows(f"DESCRIBE ({staged(name, f'staging_{name}')})")
+        filled_from = store.rows(f"DESCRIBE ({as_released(name, f'staging_{name}')})")
         assert columns(store, f"released_{name}") == [(column, kind) for column, kind, *_ in filled_from]
         assert FAMILIES[name].columns == tuple(column for column, _ in columns(store, f"released_{name}"))
 

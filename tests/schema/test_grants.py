@@ -20,7 +20,6 @@ from footfall.control.instance import StatsRequest
 from footfall.health.missing import teller
 from footfall.settings import Settings, SiteSettings
 from pipeline.imports import Import, abandon_all
-from pipeline.kept import KeptSums
 from pipeline.months import sum_months
 from pipeline.retention import expire
 from pipeline.schedule import Pipeline
@@ -65,10 +64,9 @@ def test_the_pipeline_may_do_all_it_does_with_open_days(as_user: AsUser) -> None
     admin, store, site = as_user(ADMIN), as_user("footfall_pipeline"), site_of("open.example")
     assert migrate(store) == []
     day = put(admin, site, 0, range(20))
-    # Sums are kept of a day of any size, so that the next run is a patch.
-    pipeline = Pipeline(store, [(site, RULES)], RollupSettings(), kept=KeptSums(least_rows=1))
+    pipeline = Pipeline(store, [(site, RULES)], RollupSettings())
     assert pipeline.roll_up() == [(site.key, day)]
-    assert store.rows("SELECT count() > 0 FROM sums_cells")[0][0]
+    assert store.rows("SELECT count() > 0 FROM visits")[0][0]
     put(admin, site, 0, range(20, 22))
     pipeline._due = 0.0
     assert pipeline.roll_up() == [(site.key, day)]
@@ -88,7 +86,7 @@ def test_the_pipeline_may_do_all_it_does_to_release_sum_and_erase(as_user: AsUse
         "INSERT INTO released_cells (site, grain, day, period, dimension, value, by_dimension, by_value, visitors) "
         f"VALUES ('{site.key}', 'day', '{day}', 0, '', '', '', '', 1)"
     )
-    pipeline = Pipeline(store, [(site, RULES)], RollupSettings(), kept=KeptSums(least_rows=1))
+    pipeline = Pipeline(store, [(site, RULES)], RollupSettings())
     pipeline.roll_up()
     assert (site.key, today) in pipeline.erase()
     assert count(store, "erasures", site) == 0
@@ -229,7 +227,7 @@ RULE = [
 RAW = [
     "SELECT visitor FROM events",
     "SELECT visitor FROM erasures",
-    "SELECT count() FROM work_1_visits",
+    "SELECT visitor FROM visits",
     "SELECT * FROM watermarks",
 ]
 WRITE = [
@@ -265,13 +263,11 @@ def refuses(store: Store, statement: str) -> bool:
 
 @pytest.mark.parametrize("user", FORBIDDEN)
 def test_what_a_part_has_no_business_with_is_refused(with_users: Server, user: str) -> None:
-    admin, store = Store(with_users.dsn_of(ADMIN)), Store(with_users.dsn_of(user, PASSWORDS[user]))
-    admin.command("CREATE TABLE IF NOT EXISTS work_1_visits (visitor UInt64) ENGINE = Memory")
+    store = Store(with_users.dsn_of(user, PASSWORDS[user]))
     with_users.refused()
     others = [statement for statement in FORBIDDEN[user] if not refuses(store, statement)]
     assert others == []
     assert len(with_users.refused()) == len(FORBIDDEN[user])
-    admin.close()
     store.close()
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import astuple
 
 from pipeline.release import staged
-from pipeline.rollup import roll_up
+from pipeline.rollup.stages import roll_up
 from pipeline.settings import SiteRules
 from schema.dimensions import DIMENSIONS
 from schema.event import ENGAGEMENT

@@ -1,7 +1,6 @@
 """How many people contributed to a measure of a value: rule N1 shows it only where they are enough.
 
-In: `work_visits`. Out: rows to be added up in `work_contributors`, of a day that is kept in `sums_contributors`.
-Which of them are enough, pipeline/fold.py tells.
+In: the scratch table `visits`. Out: rows to be added up in `contributors`. Which of them are enough, suppress.py tells.
 
 entrant: a visit of theirs began there; of them are entries, bounces and durations. leaver: ended there; exits. In a
 dimension of visits everybody is both. reporter: engaged time. actor: an event beside page views.
@@ -10,16 +9,9 @@ dimension of visits everybody is both. reporter: engaged time. actor: an event b
 from __future__ import annotations
 
 from schema.event import ENGAGEMENT, PAGEVIEW
+from schema.visits import OF_VISITS
 
-from .parallel import Statement
-from .rows import SiteDay
-from .sums import BEGINS, BY_END, EACH_END, SEEN, VISIT_VALUES, adding_of, by_each, count_people
-from .visits import OF_VISITS
-
-
-def adding_contributors(of: SiteDay) -> list[Statement]:
-    """The statements that add who is behind the visits in `work_visits` to the day's sums."""
-    return [adding_of(of, "contributors", *select) for select in _SELECTS]
+from .shape import BEGINS, BY_END, EACH_END, SEEN, VISIT_VALUES, Select, by_each, count_people
 
 
 def _kinds(reports: str, acts: str) -> str:
@@ -31,35 +23,34 @@ KINDS_OF_VISIT = _kinds("engaged_ms > 0", "acted > viewed")
 KINDS_OF_HIT = _kinds("engaged > 0", f"name NOT IN ('{PAGEVIEW}', '{ENGAGEMENT}')")
 HITS = f"hits.path AS path, hits.hostname AS hostname, hits.name AS name, hits.engaged_ms AS engaged, {SEEN} AS seen"
 
-_BY_VALUE, _EACH_VALUE = by_each({value: value for value in OF_VISITS}, "kind")
+_BY_VALUE, _EACH_VALUE = by_each({value: value for value in OF_VISITS}, "d", "kind")
 _OF_VISITS = (
     {**_BY_VALUE, "kind": "kind", "people": count_people("NOT again", "again")},
     f"""
-    FROM (SELECT sign, visitor, again, kind, {VISIT_VALUES} FROM work_visits ARRAY JOIN {KINDS_OF_VISIT} AS kind
+    FROM (SELECT d, visitor, again, kind, {VISIT_VALUES} FROM {{visits}} ARRAY JOIN {KINDS_OF_VISIT} AS kind
         WHERE came)
     GROUP BY {_EACH_VALUE}""",
 )
 _OF_ALL = (
     {"dimension": "''", "value": "''", "kind": "kind", "people": count_people("NOT again", "again")},
-    f"FROM work_visits ARRAY JOIN {KINDS_OF_VISIT} AS kind GROUP BY kind",
+    f"FROM {{visits}} ARRAY JOIN {KINDS_OF_VISIT} AS kind GROUP BY d, kind",
 )
 _OF_ENDS = (
     {**BY_END, "kind": f"if({BEGINS}, 'entrant', 'leaver')", "people": count_people("NOT again", "again")},
-    f"FROM work_visits WHERE viewed > 0 GROUP BY {EACH_END}",
+    f"FROM {{visits}} WHERE viewed > 0 GROUP BY {EACH_END}",
 )
 
 
-def _of_hits(dimension: str, part: str, if_: str) -> tuple[dict[str, str], str]:
+def _of_hits(dimension: str, part: str, if_: str) -> Select:
     return (
-        {"dimension": f"'{dimension}'", "value": part, "kind": "kind", "people": count_people("false", "true")},
+        {"dimension": f"'{dimension}'", "value": part, "kind": "kind", "people": "uniqExact(visitor)"},
         f"""
-    FROM (SELECT sign, visitor, {part}, arrayJoin({KINDS_OF_HIT}) AS kind
-        FROM work_visits ARRAY JOIN {HITS} WHERE {if_})
-    GROUP BY {part}, kind""",
+    FROM (SELECT d, visitor, {part}, arrayJoin({KINDS_OF_HIT}) AS kind FROM {{visits}} ARRAY JOIN {HITS} WHERE {if_})
+    GROUP BY d, {part}, kind""",
     )
 
 
-_SELECTS = (
+CONTRIBUTORS: tuple[Select, ...] = (
     _OF_VISITS,
     _of_hits("page", "path", "seen OR NOT came"),
     _of_hits("hostname", "hostname", "came"),

@@ -1,0 +1,91 @@
+"""Site-days that are rolled up by the same statements.
+
+In: site-days, each with its site and rules. Out: what SQL names them by. Promises: the number of statements of a run
+does not depend on how many site-days it has; values reach SQL as bound parameters only.
+
+Within a run a site-day is a number, `d`: its place in the batch. What differs from one to the next (k, the time
+zone, goals) is looked up by it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from msgspec import Struct
+
+from schema.site import Site, day_bounds, day_number
+from schema.store import Store
+
+from ..settings import SiteRules
+
+# The table of raw rows that were collected.
+RAW = "events"
+# Of a row of a table with the columns site and day: whether it is of the batch, and which of its site-days it is of.
+MINE = "(site, day) IN arrayZip({sites:Array(String)}, {dates:Array(Date)})"
+WHICH = (
+    "transform(cityHash64(site, day), arrayMap((s, d) -> cityHash64(s, d), {sites:Array(String)}, "
+    "{dates:Array(Date)}), CAST(range(length({sites:Array(String)})), 'Array(UInt16)'), toUInt16(65535))"
+)
+# What a site-day has of its own, where `d` is a column.
+SITE, DAY = "{sites:Array(String)}[d + 1]", "{dates:Array(Date)}[d + 1]"
+START = "{starts:Array(UInt32)}[d + 1]"
+K = "{ks:Array(UInt32)}[d + 1]"
+
+
+class SiteDay(Struct, frozen=True):
+    """One local day of a site. rules: by which it is rolled up."""
+
+    site: Site
+    day: dt.date
+    rules: SiteRules
+
+    @property
+    def key(self) -> tuple[str, dt.date]:
+        return self.site.key, self.day
+
+
+class Batch(Struct, frozen=True, dict=True):
+    """Site-days of one table of raw rows. source: the table's name, one of ours. run: part of the names of the scratch
+    tables. live: open days, which are shown while they go on."""
+
+    store: Store
+    days: tuple[SiteDay, ...]
+    run: str
+    source: str = RAW
+    live: bool = False
+
+    @cached_property
+    def named(self) -> dict[str, Any]:
+        """What the SQL of this file is bound to."""
+        return {
+            "sites": [of.site.key for of in self.days],
+            "dates": [of.day for of in self.days],
+            "starts": [day_bounds(of.site.timezone, day_number(of.day)).start for of in self.days],
+            "ks": [of.rules.k for of in self.days],
+            "rounded": [int(self.live and of.rules.strict) for of in self.days],
+            **{f"zone_{index}": zone for index, zone in enumerate(zones(self.days))},
+        }
+
+    @property
+    def has_goals(self) -> bool:
+        return any(of.site.goals for of in self.days)
+
+    def scratch(self, name: str) -> str:
+        """The name of a scratch table of this run."""
+        return f"run_{name}_{self.run}"
+
+    @property
+    def within(self) -> str:
+        """IN, for what is compared with a scratch table: only the server that the run talks to has it."""
+        return "GLOBAL IN" if self.store.cluster else "IN"
+
+
+def zones(days: Sequence[SiteDay]) -> dict[str, list[int]]:
+    """The places of site-days by their time zone."""
+    found: dict[str, list[int]] = {}
+    for place, of in enumerate(days):
+        found.setdefault(of.site.timezone, []).append(place)
+    return found

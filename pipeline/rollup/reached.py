@@ -1,0 +1,58 @@
+"""Which goals the events of visits reached.
+
+In: the scratch table `visits`. Out: `reached`, a row for each goal of an event. Goals are looked up anew in every run,
+so one that is added counts for the open day from its beginning.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schema.dimensions import OTHER
+from schema.event import PAGEVIEW
+from schema.visits import OF_VISITS
+
+from ..insert import insert
+from .batch import Batch
+from .visit import OUTSIDE_OTHER
+
+_PARTS = ("name", "path", "hostname", "currency", "amount")
+
+
+def fill_reached(of: Batch) -> None:
+    """Fill `reached`."""
+    goals, named = _goals(of)
+    lists = ", ".join(f"hits.{part}" for part in _PARTS)
+    each = f"arrayMap(g -> (g, {', '.join(_PARTS)}), {goals})"
+    columns = ("d", "visitor", "again", "came", *OF_VISITS)
+    selected = {name: name for name in columns} | {"goal": "one.1", "nth": "nth"}
+    selected |= {part: f"one.{place}" for place, part in enumerate(_PARTS, start=2)}
+    of.store.command(
+        f"""{insert(of.scratch("reached"), selected)}
+        FROM
+        (
+            SELECT {", ".join(columns)}, arrayFlatten(arrayMap(({", ".join(_PARTS)}) -> {each}, {lists})) AS reached
+            FROM {of.scratch("visits")}
+        )
+        ARRAY JOIN reached AS one, arrayEnumerateUniq(reached.1) AS nth""",
+        of.named | named,
+    )
+
+
+def _goals(of: Batch) -> tuple[str, dict[str, Any]]:
+    """SQL for the names of the goals that an event reaches, and its parameters."""
+    named: dict[str, Any] = {}
+    tests: list[str] = []
+    for place, site_day in enumerate(of.days):
+        for goal in site_day.site.goals:
+            index = len(tests)
+            wanted = OUTSIDE_OTHER if goal.event == OTHER else goal.event
+            named |= {f"goal_{index}": goal.name, f"goal_{index}_is": wanted or goal.page_regex()}
+            reached = (
+                f"name = {{goal_{index}_is:String}}"
+                if goal.event
+                else f"name = '{PAGEVIEW}' AND match(path, {{goal_{index}_is:String}})"
+            )
+            which = f"d = {place} AND " if len(of.days) > 1 else ""
+            tests.append(f"if({which}{reached}, {{goal_{index}:String}}, '')")
+    return f"arrayFilter(g -> g != '', [{', '.join(tests)}])", named

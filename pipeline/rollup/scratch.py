@@ -1,0 +1,100 @@
+"""The tables in which one run works: in memory, of its own, dropped at its end.
+
+In: a batch. Out: tables named after the run. Promises: two runs share none; what a run that was killed left in a
+server's memory is dropped by the next start (`drop_left`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from functools import cache
+
+from schema.store import Store
+from schema.visits import OF_VISITS, VISIT
+
+from .aggregate import COUNTED
+from .batch import Batch
+from .visit import READ
+
+_TEXT = "LowCardinality(String)"
+_VALUE = {"d": "UInt16", "dimension": _TEXT, "value": "String"}
+
+
+def _measured(*names: str) -> dict[str, str]:
+    return dict.fromkeys(names, "Int64")
+
+
+# By name the columns of each table.
+TABLES: dict[str, dict[str, str]] = {
+    # Whose rows are sessionized anew.
+    "changed": {"site": _TEXT, "day": "Date", "visitor": "UInt64"},
+    # Rows that are not counted, because one of the same id came before.
+    "repeated": {"site": _TEXT, "day": "Date", "id": "UInt64", "sequence": "UInt64"},
+    # The raw rows of `changed`.
+    "events": {"site": _TEXT, "day": "Date"} | READ,
+    # Visits: those made in this run, and all of the batch.
+    "fresh": {"d": "UInt16"} | VISIT,
+    "visits": {"d": "UInt16"} | VISIT,
+    # A row for each goal that an event of a visit reached. nth: 1 for the first time in the visit.
+    "reached": {
+        "d": "UInt16",
+        **{name: VISIT[name] for name in ("visitor", "again", "came", *OF_VISITS)},
+        "goal": _TEXT,
+        "nth": "UInt32",
+        "name": _TEXT,
+        "path": "String",
+        "hostname": _TEXT,
+        "currency": _TEXT,
+        "amount": "Int64",
+    },
+    # The numbers of every value, in several rows to be added up.
+    "cells": _VALUE | _measured("people", *(one.name for one in COUNTED)),
+    "conversions": _VALUE | {"goal": _TEXT, "currency": _TEXT} | _measured("people", "times", "paid"),
+    "vitals": _VALUE
+    | {"metric": _TEXT}
+    # A bucket and how many samples it has in one number (aggregate.py), in any order.
+    | {"histogram": "Array(Int64)"}
+    | _measured("people", "samples", "good", "poor"),
+    "contributors": _VALUE | {"kind": _TEXT} | _measured("people"),
+    # state: "rare", fewer than k people; "smallest" of the others in its dimension; "enough".
+    "values": _VALUE | {"people": "Int64", "state": _TEXT},
+    # Who is behind the rare values of a dimension (others.py).
+    "others": {"family": _TEXT, "d": "UInt16", "dimension": _TEXT, "name": _TEXT, "currency": _TEXT}
+    | _measured("people", "visits", "people_beside", "visits_beside"),
+    # Dimensions in which the smallest value goes with the rare ones.
+    "complementary": {"d": "UInt16", "dimension": _TEXT},
+    # The values that are shown.
+    "kept": _VALUE,
+    # To what of a value enough people contributed.
+    "contributed": _VALUE | {"kind": _TEXT},
+}
+
+
+@contextlib.contextmanager
+def scratch(of: Batch) -> Iterator[None]:
+    """The run's tables, for as long as it lasts."""
+    try:
+        for name in TABLES:
+            of.store.command(_creating(name, of.scratch(name)))
+        yield
+    finally:
+        for name in TABLES:
+            of.store.command(f"DROP TABLE IF EXISTS {of.scratch(name)} SYNC")
+
+
+def drop_left(store: Store) -> None:
+    """Drop what runs of an earlier process left."""
+    for (name,) in store.rows(
+        "SELECT name FROM system.tables WHERE database = currentDatabase() AND match(name, '^run_[a-z]+_[0-9a-f]{16}$')"
+    ):
+        store.command(f"DROP TABLE IF EXISTS {name} SYNC")
+
+
+@cache
+def _columns(name: str) -> str:
+    return ", ".join(f"`{column}` {kind}" for column, kind in TABLES[name].items())
+
+
+def _creating(name: str, table: str) -> str:
+    return f"CREATE TABLE {table} ({_columns(name)}) ENGINE = Memory"

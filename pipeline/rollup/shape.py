@@ -1,0 +1,48 @@
+"""Pieces of SQL by which visits are counted: by each of several columns at once, people distinctly, pages once a visit.
+
+In: names of columns. Out: SQL over the scratch table `visits`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from schema.event import PAGEVIEW
+from schema.visits import HOUR, OF_VISITS
+from schema.vitals import VITALS
+
+# By column of a family what is counted, and of which rows, from FROM on. `{visits}` and `{reached}` are scratch tables.
+Select = tuple[Mapping[str, str], str]
+
+
+def count_people(once: str, more: str) -> str:
+    """SQL for distinct visitors. Whoever came only once is one person and need not be compared with the others, which
+    is what counting people costs. once: rows that are a person each; more: rows of those who may have several."""
+    return f"countIf({once}) + uniqExactIf(visitor, {more})"
+
+
+def by_each(columns: Mapping[str, str], *keys: str, whole: bool = False) -> tuple[dict[str, str], str]:
+    """(columns of the sums, GROUP BY) to count by each of these columns in one go. columns: and whose values they
+    have. whole: and by none of them, which is the dimension ""."""
+    index = f"indexOf([{', '.join(f'grouping({column})' for column in columns)}], 0)"
+    dimensions = ", ".join(f"'{dimension}'" for dimension in columns.values())
+    sets = [(*keys, column) for column in columns] + [keys] * whole
+    grouped = ", ".join(f"({', '.join(each)})" for each in sets)
+    # What is not grouped by is empty, and so is what no index leads to.
+    selected = {"dimension": f"[{dimensions}][{index}]", "value": f"concat({', '.join(columns)}, '')"}
+    return selected, f"GROUPING SETS ({grouped})"
+
+
+VISIT_VALUES = ", ".join("toString(hour) AS hour" if value == HOUR else value for value in OF_VISITS)
+METRICS = ", ".join(f"'{name}'" for name in VITALS)
+
+# Of each hit, whether its page was viewed in the visit: behind all viewed pages it comes once more than among the hits
+# alone. Looking each up among the viewed ones takes the square of a visit's hits, in memory too.
+VIEWED = f"arrayDistinct(arrayFilter((p, n) -> n = '{PAGEVIEW}', hits.path, hits.name))"
+_BEHIND = f"arraySlice(arrayEnumerateUniq(arrayConcat({VIEWED}, hits.path)), 1 + length({VIEWED}))"
+SEEN = f"arrayMap((behind, alone) -> behind > alone, {_BEHIND}, arrayEnumerateUniq(hits.path))"
+
+# Where visits begin and end.
+_ENDS = {"entry_page": "page", "entry_host": "hostname", "exit_page": "page", "exit_host": "hostname"}
+BY_END, EACH_END = by_each(_ENDS, "d")
+BEGINS = "(grouping(entry_page) = 0 OR grouping(entry_host) = 0)"

@@ -1,0 +1,107 @@
+"""Whether enough people have come for an open day to be shown anew.
+
+In: the raw rows of site-days, and how far the rows shown go (`open_through`). Out: which may be shown.
+Promises: what is shown of an open day changes only when at least k visitors have rows that it does not have, so that
+whoever looks again and again never sees what one of them did; no visitor number is kept for it.
+
+The places of a spool only grow, so its last one tells which rows are shown. A row that comes later with an earlier
+place (a spool of the same number on another host) is shown with the others, but nobody is counted for it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from schema.store import Store
+
+from .batch import MINE, Batch, SiteDay
+from .snapshot import NEW, SPOOL, Key, places
+
+
+class Shown(Struct, frozen=True):
+    """What the rows of an open day are of. through: of each spool the last place. k, strict: by which rules."""
+
+    version: int
+    k: int
+    strict: bool
+    through: dict[int, int]
+
+
+def may_show(store: Store, days: Sequence[SiteDay]) -> list[SiteDay]:
+    """Those that may be computed anew and put in place of what is shown."""
+    asked = tuple(of for of in days if of.rules.k > 1)
+    if not asked:
+        return list(days)
+    before = shown(store, asked)
+    unknown = tuple(of for of in asked if of.key not in before)
+    waiting = _shown_unknown(store, unknown) if unknown else set()
+    # Stricter rules hold at once.
+    stricter = {
+        of.key
+        for of in asked
+        if of.key in before and (of.rules.k > before[of.key].k or (of.rules.strict and not before[of.key].strict))
+    }
+    counted = tuple(of for of in asked if of.key not in waiting and of.key not in stricter)
+    new = _new_visitors(store, counted, {key: one.through for key, one in before.items()}) if counted else {}
+    return [of for of in days if of.rules.k == 1 or of.key in stricter or new.get(of.key, 0) >= of.rules.k]
+
+
+def shown(store: Store, days: Sequence[SiteDay]) -> dict[Key, Shown]:
+    """How far the rows go that are shown, of the days of which that is known."""
+    rows = store.rows(
+        f"""SELECT site, day, max(version), argMax((k, strict, spools, last), version) FROM open_through WHERE {MINE}
+        GROUP BY site, day""",
+        _named(store, days),
+        **store.brief,
+    )
+    return {
+        (site, day): Shown(version, k, bool(strict), dict(zip(spools, last, strict=True)))
+        for site, day, version, (k, strict, spools, last) in rows
+    }
+
+
+def remember(store: Store, days: Sequence[SiteDay], through: Mapping[Key, Mapping[int, int]]) -> None:
+    """Note how far the rows go that are about to be shown: before they are, so that a crash in between has too few
+    people counted, not too many."""
+    before = shown(store, days)
+    now = time.time_ns()
+    rows = []
+    for of in days:
+        version = max(now, before[of.key].version + 1) if of.key in before else now
+        spools = through.get(of.key, {})
+        rows.append((*of.key, version, of.rules.k, of.rules.strict, list(spools), list(spools.values())))
+    columns = ("site", "day", "version", "k", "strict", "spools", "last")
+    store.insert("open_through", columns, [list(column) for column in zip(*rows, strict=True)])
+
+
+def _new_visitors(store: Store, days: Sequence[SiteDay], through: Mapping[Key, Mapping[int, int]]) -> dict[Key, int]:
+    """How many visitors have rows beyond these places."""
+    rows = store.rows(
+        f"SELECT site, day, uniqExact(visitor) FROM events WHERE {MINE} AND {NEW} GROUP BY site, day",
+        _named(store, days) | places("known", through),
+        **store.brief,
+    )
+    return {(site, day): count for site, day, count in rows}
+
+
+def _shown_unknown(store: Store, days: Sequence[SiteDay]) -> set[Key]:
+    """Those that are shown, though nobody knows how far they go: whoever came until now may be in them."""
+    rows = store.rows(f"SELECT DISTINCT site, day FROM open_cells WHERE {MINE}", _named(store, days), **store.brief)
+    keys = {(site, day) for site, day in rows}
+    there = tuple(of for of in days if of.key in keys)
+    if there:
+        found: dict[Key, dict[int, int]] = {}
+        for site, day, spool, last in store.rows(
+            f"SELECT site, day, {SPOOL} AS spool, max(sequence) FROM events WHERE {MINE} GROUP BY site, day, spool",
+            _named(store, there),
+        ):
+            found.setdefault((site, day), {})[spool] = last
+        remember(store, there, found)
+    return keys
+
+
+def _named(store: Store, days: Sequence[SiteDay]) -> dict[str, object]:
+    return Batch(store, tuple(days), "").named

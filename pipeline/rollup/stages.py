@@ -1,0 +1,61 @@
+"""The roll-up: raw events → visits → numbers of every value → rare values suppressed → rows.
+
+In: site-days. Out: rows of open days in `open_*`, and of days that are to be released in `staging_*`. Promises: the
+rows are those of the raw rows, whatever earlier runs have made of them; no scratch table is left when a run ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+
+from schema.site import Site
+from schema.store import Store
+
+from ..settings import SiteRules
+from .aggregate import aggregate
+from .batch import Batch, SiteDay
+from .others import find_others, find_rare
+from .publish import clear_staging, put_in_place
+from .scratch import scratch
+from .sessionize import sessionize
+from .snapshot import Seen, look
+from .suppress import stage, suppress
+
+# What follows on visits. Each reads scratch tables of the run that those before it filled (scratch.py).
+STAGES: tuple[Callable[[Batch], None], ...] = (aggregate, find_rare, find_others, suppress, stage)
+
+
+def roll_up(store: Store, site: Site, day: dt.date, rules: SiteRules) -> None:
+    """Bring one open day up to date and show it."""
+    roll_up_together(store, [SiteDay(site, day, rules)])
+
+
+def roll_up_together(store: Store, days: Sequence[SiteDay]) -> None:
+    """Bring open days up to date and show them, by the same statements."""
+    of = Batch(store, tuple(days), secrets.token_hex(8), live=True)
+    with _staged(of, whole=False) as seen:
+        put_in_place(of, seen)
+
+
+@contextlib.contextmanager
+def staged(store: Store, source: str, days: Sequence[SiteDay]) -> Iterator[Batch]:
+    """Rows of days that are over in `staging_*`, made of all their raw rows, for as long as the context lasts."""
+    of = Batch(store, tuple(days), secrets.token_hex(8), source)
+    with _staged(of, whole=True):
+        yield of
+
+
+@contextlib.contextmanager
+def _staged(of: Batch, whole: bool) -> Iterator[Seen]:
+    # A run that was killed may have left some.
+    clear_staging(of)
+    with scratch(of):
+        seen = look(of, whole)
+        sessionize(of, seen)
+        for stage_of in STAGES:
+            stage_of(of)
+    yield seen
+    clear_staging(of)

@@ -1,0 +1,40 @@
+"""What is read of raw rows to make visits of them.
+
+In: the dimensions. Out: columns, and how a value that a page sent is taken. Promises: the definitions of visit, bounce
+and duration in docs/metrics.md are in sessionize.py, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from schema.dimensions import OTHER
+from schema.visits import OF_FIRST_EVENT
+from schema.vitals import VITALS
+
+# A longer silence ends a visit. A report's engaged time is none, as far back as this: older rows may tell of days.
+VISIT_GAP_S = 30 * 60
+# What becomes of the suppressed row's own name where a page sends it: it would be a second row of its key.
+OUTSIDE_OTHER = f"“{OTHER}”"
+
+_TEXT = "LowCardinality(String)"
+# What is read of a raw row.
+READ = {
+    "visitor": "UInt64",
+    "received": "DateTime('UTC')",
+    "lifetime": "UInt16",
+    "sequence": "UInt64",
+    "name": _TEXT,
+    "interactive": "Bool",
+    "hostname": _TEXT,
+    "path": "String",
+    "engaged_ms": "UInt32",
+    "currency": _TEXT,
+    "amount": "Int64",
+    **dict.fromkeys(VITALS, "Float32"),
+    **dict.fromkeys(OF_FIRST_EVENT.values(), _TEXT),
+}
+
+
+def escaped(value: str) -> str:
+    """SQL for a value that a page sent, as suppression may take it."""
+    # Unlike `if`, it looks at a value of a dictionary once, and leaves it one.
+    return f"transform({value}, ['{OTHER}'], ['{OUTSIDE_OTHER}'])"

@@ -1,0 +1,58 @@
+"""The columns of `visits`: one row a visit, the middle of the pipeline.
+
+In: the dimensions. Out: `VISIT`. Promises: the table of the migrations is this one (a test prints the migration that is
+missing). Only the pipeline asks it.
+"""
+
+from __future__ import annotations
+
+from .dimensions import DIMENSIONS
+
+_TEXT = "LowCardinality(String)"
+# The hour a visit starts in is counted like the value of a dimension of this name.
+HOUR = "hour"
+# The dimensions of a visit that are columns of its first event that is no engagement report: of each the raw column.
+OF_FIRST_EVENT = {
+    one.name: one.raw
+    for one in DIMENSIONS.values()
+    if one.scope == "visit" and one.name not in ("entry_page", "exit_page")
+}
+# The dimensions of which a visit has one value, each a column.
+OF_VISITS = (HOUR, *(one.name for one in DIMENSIONS.values() if one.scope == "visit"))
+
+VISIT = {
+    "visitor": "UInt64",
+    # Its place among the visitor's visits of the day, from 0 on.
+    "visit": "UInt32",
+    # The visitor has other visits, too.
+    "again": "UInt8",
+    # When the first of its raw rows dies, and the UTC date on which it was received.
+    "expires": "Date",
+    "received": "Date",
+    # 0: nothing but engagement reports; their time and vitals count, but nobody came.
+    "came": "UInt8",
+    "hour": "UInt32",
+    "seconds": "UInt32",
+    "viewed": "UInt32",
+    "acted": "UInt32",
+    "bounced": "UInt8",
+    "engaged_ms": "UInt64",
+    # Of the first event of any kind: vitals are counted by these.
+    "first_device": _TEXT,
+    "first_country": _TEXT,
+    "entry_page": "String",
+    "exit_page": "String",
+    "entry_host": _TEXT,
+    "exit_host": _TEXT,
+    # Of each event.
+    "hits.name": f"Array({_TEXT})",
+    "hits.path": "Array(String)",
+    "hits.hostname": f"Array({_TEXT})",
+    "hits.engaged_ms": "Array(UInt32)",
+    "hits.currency": f"Array({_TEXT})",
+    "hits.amount": "Array(Int64)",
+    # Of every event that measured something. vitals: in the order of schema/vitals.py, below 0 what was not measured.
+    "measured.path": "Array(String)",
+    "measured.vitals": "Array(Array(Float32))",
+    **dict.fromkeys(OF_FIRST_EVENT, _TEXT),
+}

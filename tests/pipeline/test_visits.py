@@ -1,0 +1,310 @@
+"""An open day whose visits are brought up to date has the visits, and the rows, of one that is sessionized whole."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec import structs
+
+from pipeline.rollup import stages
+from pipeline.rollup.batch import Batch, SiteDay
+from pipeline.rollup.scratch import drop_left
+from pipeline.rollup.snapshot import Seen, look
+from pipeline.rollup.stages import roll_up, roll_up_together
+from pipeline.settings import SiteRules
+from pipeline.spool_file import PLACE_BITS
+from pipeline.writer import COLUMNS
+from schema.event import ENGAGEMENT, PAGEVIEW, Event
+from schema.families import FAMILIES
+from schema.site import Goal, Site, day_bounds, day_number
+from schema.store import Store, StoreDown
+from tests.conftest import examples, make_event
+from tests.pipeline.test_whole_day import of_each_its_own
+
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(600)]
+
+# Far ahead, so that no TTL takes the rows while they are looked at.
+DAY = dt.date(2041, 3, 6)
+START = day_bounds("UTC", day_number(DAY)).start
+BALANCED = SiteRules(2, 30, "balanced")
+_NUMBER = itertools.count(1)
+_FILE = 2**PLACE_BITS
+_PLACE, _EARLIER_FILE = itertools.count(2**20 * _FILE + 1000), itertools.count(2**20 - 1, -1)
+
+
+def new_site() -> Site:
+    return Site(f"visits-{next(_NUMBER)}", goals=(Goal("buy", event="buy"), Goal("Docs", page="/docs/**")))
+
+
+def rows(store: Store, site: Site) -> dict[str, list[tuple[Any, ...]]]:
+    where = {"s": site.key}
+    shown = {
+        family: store.rows(f"SELECT * FROM open_{family} WHERE site = {{s:String}} ORDER BY ALL", where)
+        for family in FAMILIES
+    }
+    return shown | {"visits": visits(store, site)}
+
+
+def visits(store: Store, site: Site, what: str = "* EXCEPT version") -> list[tuple[Any, ...]]:
+    return store.rows(f"SELECT {what} FROM visits FINAL WHERE site = {{s:String}} ORDER BY ALL", {"s": site.key})
+
+
+def roll_up_whole(store: Store, site: Site, rules: SiteRules = BALANCED) -> None:
+    """As if no run had been before."""
+    for table in ("visits", "sessionized"):
+        store.command(f"ALTER TABLE {table} DELETE WHERE site = {{s:String}}", {"s": site.key}, mutations_sync=2)
+    roll_up(store, site, DAY, rules)
+
+
+@pytest.fixture
+def whole(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Of each run whether everybody's visits were made anew."""
+    found: list[bool] = []
+
+    def seen(of: Batch, whole: bool) -> Seen:
+        seen = look(of, whole)
+        found.append({site_day.key for site_day in of.days} <= seen.whole)
+        return seen
+
+    monkeypatch.setattr(stages, "look", seen)
+    return found
+
+
+def insert(store: Store, events: Sequence[Event], late: bool = False, places: Iterator[int] = _PLACE) -> None:
+    """Write events as the writer does. late: as those of a file that was begun before all others."""
+    places = itertools.count(next(_EARLIER_FILE) * _FILE) if late else places
+    rows = [[*structs.astuple(event), next(places)] for event in events]
+    store.insert("events", COLUMNS, [list(column) for column in zip(*rows, strict=True)])
+
+
+_PATHS = ("/", "/a", "/b", "/docs/x", "(other)")
+
+
+@st.composite
+def _events(draw: st.DrawFn) -> dict[str, Any]:
+    name = draw(st.sampled_from([PAGEVIEW, PAGEVIEW, PAGEVIEW, "buy", "other", ENGAGEMENT, ENGAGEMENT]))
+    given: dict[str, Any] = {
+        "visitor": draw(st.integers(1, 9)) * 2**60,
+        "name": name,
+        "path": draw(st.sampled_from(_PATHS)),
+        # Ten-minute steps: visits that go on, and that end.
+        "received": START + 600 * draw(st.integers(0, 30)) + draw(st.integers(0, 1)),
+        "country": draw(st.sampled_from(["DE", "DE", "FR", ""])),
+        "device": draw(st.sampled_from(["desktop", "mobile"])),
+        "hostname": draw(st.sampled_from(["example.com", "example.com", "docs.example.com"])),
+        "interactive": draw(st.booleans()),
+        "id": draw(st.sampled_from([0, 0, 0, 1, 2, 3])),
+    }
+    given = of_each_its_own(draw(st.integers(0, 11))) | given
+    if name == "buy":
+        given |= {"currency": draw(st.sampled_from(["EUR", "USD", ""])), "amount": draw(st.integers(-5, 500))}
+    if name == ENGAGEMENT:
+        given["engaged_ms"] = draw(st.sampled_from([0, 90_000, 1_200_000]))
+        given["lcp"] = draw(st.sampled_from([-1.0, 900.0, 3000.0]))
+        given["cls"] = draw(st.sampled_from([-1.0, 0.0, 0.3]))
+        given |= draw(st.sampled_from([{}, {"inp": 90.0, "fcp": 700.0, "ttfb": 50.0}, {"fcp": 3500.0, "ttfb": 900.0}]))
+    return given
+
+
+_BATCHES = st.lists(
+    st.tuples(st.lists(_events(), min_size=1, max_size=25), st.sampled_from(["new", "new", "new", "late", "erased"])),
+    min_size=2,
+    max_size=4,
+)
+
+
+@given(batches=_BATCHES, k=st.integers(1, 4), strict=st.booleans())
+@settings(examples(10), suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_arrives_a_day_brought_up_to_date_is_as_one_made_whole(
+    store: Store, whole: list[bool], batches: list[tuple[list[dict[str, Any]], str]], k: int, strict: bool
+) -> None:
+    site = new_site()
+    rules = SiteRules(k, 30, "strict" if strict else "balanced", strict)
+    for number, (batch, how) in enumerate(batches):
+        events = [make_event(site.key, day=DAY, **given) for given in batch]
+        insert(store, events, late=how == "late")
+        if how == "erased":
+            for table in ("visits", "events"):
+                store.command(
+                    f"ALTER TABLE {table} DELETE WHERE site = {{s:String}} AND visitor = {{v:UInt64}}",
+                    {"s": site.key, "v": events[0].visitor},
+                    mutations_sync=2,
+                )
+        roll_up(store, site, DAY, rules)
+        if how == "new":
+            assert whole[-1] is (number == 0), number
+        found = rows(store, site)
+        roll_up_whole(store, site, rules)
+        assert found == rows(store, site)
+
+
+def crowd(site: Site, visitors: range, at: int = 0, **given: Any) -> list[Event]:
+    return [make_event(site.key, START + at + v, DAY, visitor=v * 2**56, **given) for v in visitors]
+
+
+def test_an_event_between_two_visits_makes_one_of_them(store: Store, whole: list[bool]) -> None:
+    site = new_site()
+    insert(store, crowd(site, range(1, 9)) + crowd(site, range(1, 2), 3000))
+    roll_up(store, site, DAY, BALANCED)
+    assert len(visits(store, site)) == 9
+    insert(store, crowd(site, range(1, 2), 1500))
+    roll_up(store, site, DAY, BALANCED)
+    assert visits(store, site, "viewed, again, seconds")[-1] == (3, 0, 3000)
+    assert len(visits(store, site)) == 8
+    assert whole == [True, False]
+    found = rows(store, site)
+    roll_up_whole(store, site)
+    assert found == rows(store, site)
+
+
+def test_an_exit_page_that_moves_on_takes_the_old_one_below_k(store: Store, whole: list[bool]) -> None:
+    site = new_site()
+    insert(store, [*crowd(site, range(1, 20)), *crowd(site, range(1, 3), 60, path="/a")])
+    insert(store, crowd(site, range(3, 6), 60, path="/b"))
+    roll_up(store, site, DAY, BALANCED)
+    before = rows(store, site)
+    insert(store, crowd(site, range(1, 2), 90, path="/b"))
+    roll_up(store, site, DAY, BALANCED)
+    found = rows(store, site)
+    assert whole == [True, False]
+    assert found != before
+    roll_up_whole(store, site)
+    assert found == rows(store, site)
+
+
+def test_two_hosts_may_give_the_same_places_to_the_events_of_two_visitors(store: Store) -> None:
+    site = new_site()
+    for country, visitors in (("DE", range(1, 9)), ("FR", range(9, 17))):
+        insert(store, crowd(site, visitors, country=country), places=itertools.count(2**21 * _FILE))
+    roll_up(store, site, DAY, BALANCED)
+    found = "SELECT value, visitors FROM open_cells WHERE site = {s:String} AND dimension = 'country' ORDER BY value"
+    assert store.rows(found, {"s": site.key}) == [("DE", 8), ("FR", 8)]
+
+
+def test_a_row_that_was_sent_twice_stays_uncounted_when_its_visitor_comes_again(
+    store: Store, whole: list[bool]
+) -> None:
+    site = new_site()
+    insert(store, [*crowd(site, range(1, 9)), *crowd(site, range(1, 2), id=7), *crowd(site, range(1, 2), 60, id=7)])
+    roll_up(store, site, DAY, BALANCED)
+    insert(store, crowd(site, range(1, 2), 90))
+    roll_up(store, site, DAY, BALANCED)
+    assert whole == [True, False]
+    counted = "SELECT pageviews FROM open_cells WHERE site = {s:String} AND grain = 'day' AND dimension = ''"
+    assert store.rows(counted, {"s": site.key}) == [(8 + 1 + 1,)]
+
+
+def test_an_earlier_row_of_the_same_id_takes_the_place_of_the_later(store: Store, whole: list[bool]) -> None:
+    site = new_site()
+    insert(store, crowd(site, range(1, 9)) + crowd(site, range(9, 10), id=7))
+    roll_up(store, site, DAY, BALANCED)
+    insert(store, crowd(site, range(10, 11), id=7), late=True)
+    roll_up(store, site, DAY, BALANCED)
+    assert whole == [True, False]
+    assert {visitor for (visitor,) in visits(store, site, "visitor")} == {v * 2**56 for v in (*range(1, 9), 10)}
+    found = rows(store, site)
+    roll_up_whole(store, site)
+    assert found == rows(store, site)
+
+
+def test_nothing_new_changes_nothing(store: Store, whole: list[bool]) -> None:
+    site = new_site()
+    insert(store, crowd(site, range(1, 9)))
+    roll_up(store, site, DAY, BALANCED)
+    before = rows(store, site)
+    roll_up(store, site, DAY, BALANCED)
+    assert whole == [True, False]
+    assert rows(store, site) == before
+
+
+@pytest.mark.parametrize(
+    "what",
+    ["an erasure", "a row before others of its spool", "another row instead of one"],
+)
+def test_a_day_is_made_whole_where_rows_are_gone_or_came_out_of_order(
+    store: Store, whole: list[bool], what: str
+) -> None:
+    site = new_site()
+    insert(store, crowd(site, range(1, 9), id=0) + crowd(site, range(9, 10), id=7))
+    roll_up(store, site, DAY, BALANCED)
+    roll_up(store, site, DAY, BALANCED)
+    assert whole == [True, False]
+    if what == "an erasure":
+        store.command(f"ALTER TABLE events DELETE WHERE site = '{site.key}' AND visitor = {2**56}", mutations_sync=2)
+    else:
+        # Two hosts may have begun a file of the same name in the same second.
+        if what == "another row instead of one":
+            store.command(f"ALTER TABLE events DELETE WHERE site = '{site.key}' AND id = 7", mutations_sync=2)
+        insert(store, crowd(site, range(10, 11)), places=itertools.count(2**20 * _FILE))
+    roll_up(store, site, DAY, BALANCED)
+    assert whole[-1]
+    found = rows(store, site)
+    roll_up_whole(store, site)
+    assert found == rows(store, site)
+
+
+def test_a_goal_that_is_added_counts_from_the_days_beginning(store: Store, whole: list[bool]) -> None:
+    site = new_site()
+    insert(store, crowd(site, range(1, 9)))
+    roll_up(store, site, DAY, BALANCED)
+    roll_up(store, Site(site.key, goals=(Goal("Home", page="/"),)), DAY, BALANCED)
+    assert whole == [True, False]
+    reached = "SELECT goal, converters FROM open_conversions WHERE site = {s:String} AND dimension = ''"
+    assert set(store.rows(reached, {"s": site.key})) == {("Home", 8)}
+
+
+def test_a_run_that_fails_is_made_good_by_the_next(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = new_site()
+    insert(store, crowd(site, range(1, 9)))
+    roll_up(store, site, DAY, BALANCED)
+    insert(store, crowd(site, range(9, 10)))
+    with monkeypatch.context() as broken:
+        broken.setattr("pipeline.rollup.sessionize.note", _fail)
+        with pytest.raises(StoreDown):
+            roll_up(store, site, DAY, BALANCED)
+    roll_up(store, site, DAY, BALANCED)
+    found = rows(store, site)
+    roll_up_whole(store, site)
+    assert found == rows(store, site)
+
+
+def _fail(*_: object) -> None:
+    raise StoreDown("gone")
+
+
+def test_days_that_are_rolled_up_together_have_the_rows_of_each_alone(store: Store) -> None:
+    sites = [
+        structs.replace(new_site(), timezone="Europe/Berlin"),
+        structs.replace(new_site(), goals=(Goal("Home", page="/"),)),
+        structs.replace(new_site(), goals=(), timezone="Asia/Kolkata"),
+        new_site(),
+    ]
+    rules = [BALANCED, SiteRules(5, 30, "balanced"), SiteRules(1, 30, "accurate"), SiteRules(3, 30, "strict", True)]
+    days = [SiteDay(site, DAY, rule) for site, rule in zip(sites, rules, strict=True)]
+    for step in range(2):
+        for place, site in enumerate(sites):
+            # The same visitors everywhere: a number means nothing on another site.
+            for page in range(4):
+                people = range(1 + step, 3 + page * 2 + place)
+                insert(
+                    store, crowd(site, people, 700 * page, path=f"/{page}", country=("DE", "FR")[page % 2], lcp=800.0)
+                )
+            insert(store, crowd(site, range(1, 5 + place), 90, name="buy", currency="EUR", amount=5 + place))
+        roll_up_together(store, days)
+    together = [rows(store, site) for site in sites]
+    for site, rule, found in zip(sites, rules, together, strict=True):
+        assert found["cells"], site.key
+        roll_up_whole(store, site, rule)
+        assert found == rows(store, site), site.key
+
+
+def test_what_a_killed_run_left_in_memory_is_dropped(store: Store) -> None:
+    store.command(f"CREATE TABLE run_cells_{'a' * 16} (d UInt8) ENGINE = Memory")
+    drop_left(store)
+    assert store.rows("SELECT count() FROM system.tables WHERE startsWith(name, 'run_')") == [(0,)]
