@@ -102,9 +102,9 @@ def holds(tree: Path, questions: str) -> None:
 
 @pytest.mark.clickhouse
 def test_a_dimension_over_a_stored_column_is_an_entry_and_its_migration(tmp_path: Path) -> None:
-    first, second = copy_with("howto-dimension.md", tmp_path)
-    assert first.endswith(".sql")
-    assert second == "schema/dimensions.py"
+    dimensions, migration = copy_with("howto-dimension.md", tmp_path)
+    assert dimensions == "schema/dimensions.py"
+    assert migration.endswith(".sql")
     assert "| `city` | City | visit |" in (tmp_path / "docs" / "metrics.md").read_text()
     holds(
         tmp_path,
