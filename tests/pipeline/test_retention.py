@@ -189,7 +189,7 @@ def test_rows_that_cannot_be_removed_are_an_error_not_a_silence(
     store: Store, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     day = put(store, site, days_ago=6, lifetime=2)
-    monkeypatch.setattr(retention, "_drop", lambda store, identifier: None)
+    monkeypatch.setattr(retention, "_drop", lambda *_: None)
     monkeypatch.setattr(retention, "_CLEARED_WITHIN_S", 0.1)
     with pytest.raises(RowsOutlived, match=f"2,'{day}'"):
         expire(store, [(site, rules())], time.time())
