@@ -100,6 +100,7 @@ def holds(tree: Path, questions: str) -> None:
     run(tree, "-c", _STORE + questions, str(tree / "data"))
 
 
+@pytest.mark.process
 @pytest.mark.clickhouse
 def test_a_dimension_over_a_stored_column_is_an_entry_and_its_migration(tmp_path: Path) -> None:
     dimensions, migration = copy_with("howto-dimension.md", tmp_path)
@@ -126,6 +127,7 @@ assert [(line.name, line.numbers) for line in cities.lines] == [("Bern", ("20", 
     )
 
 
+@pytest.mark.process
 @pytest.mark.clickhouse
 def test_a_measure_is_an_entry_and_its_migration(tmp_path: Path) -> None:
     measures, migration = copy_with("howto-measure.md", tmp_path)
@@ -151,6 +153,7 @@ assert rolled("b.example", "event", "custom_events") == {"pageview": 0, "go": 6}
     )
 
 
+@pytest.mark.process
 @pytest.mark.clickhouse
 def test_a_panel_is_what_an_entry_says_of_its_card(tmp_path: Path) -> None:
     assert copy_with("howto-panel.md", tmp_path) == ["schema/dimensions.py"]
@@ -169,6 +172,7 @@ assert "Places" not in found
 
 
 @pytest.mark.process
+@pytest.mark.process
 def test_a_command_is_a_module_and_a_line(tmp_path: Path) -> None:
     rooms = ("schema", "pipeline", "collector", "dashboards", "footfall", "docs")
     changed = copy_with("howto-command.md", tmp_path, rooms)
@@ -181,6 +185,7 @@ def test_a_command_is_a_module_and_a_line(tmp_path: Path) -> None:
     assert "## footfall hosts" in (tmp_path / "docs" / "commands.md").read_text()
 
 
+@pytest.mark.process
 @pytest.mark.process
 def test_a_step_is_a_function_and_its_place(tmp_path: Path) -> None:
     rooms = ("schema", "pipeline", "collector", "dashboards", "footfall", "docs")
@@ -218,6 +223,7 @@ assert "/hit" in {route.path for route in create_app(*parts, demo=False).routes}
 """
 
 
+@pytest.mark.process
 @pytest.mark.process
 def test_a_wire_format_is_a_class_and_an_address(tmp_path: Path) -> None:
     changed = copy_with("howto-wire-format.md", tmp_path, ("schema", "pipeline", "collector", "docs"))
