@@ -172,7 +172,6 @@ assert "Places" not in found
 
 
 @pytest.mark.process
-@pytest.mark.process
 def test_a_command_is_a_module_and_a_line(tmp_path: Path) -> None:
     rooms = ("schema", "pipeline", "collector", "dashboards", "footfall", "docs")
     changed = copy_with("howto-command.md", tmp_path, rooms)
@@ -185,7 +184,6 @@ def test_a_command_is_a_module_and_a_line(tmp_path: Path) -> None:
     assert "## footfall hosts" in (tmp_path / "docs" / "commands.md").read_text()
 
 
-@pytest.mark.process
 @pytest.mark.process
 def test_a_step_is_a_function_and_its_place(tmp_path: Path) -> None:
     rooms = ("schema", "pipeline", "collector", "dashboards", "footfall", "docs")
@@ -223,7 +221,6 @@ assert "/hit" in {route.path for route in create_app(*parts, demo=False).routes}
 """
 
 
-@pytest.mark.process
 @pytest.mark.process
 def test_a_wire_format_is_a_class_and_an_address(tmp_path: Path) -> None:
     changed = copy_with("howto-wire-format.md", tmp_path, ("schema", "pipeline", "collector", "docs"))
