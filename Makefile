@@ -14,7 +14,7 @@
 PYTHON ?= python3
 ARGS ?=
 # Test files that run side by side: most of them wait for processes of their own most of the time.
-JOBS ?= 4
+JOBS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check

@@ -22,7 +22,7 @@ from schema.vitals import PEOPLE_BUCKET
 from .insert import insert
 from .manifest import RELEASING, Entry, append, digest_input
 from .rollup.batch import SiteDay
-from .rollup.publish import drop_open
+from .rollup.publish import OPEN, drop_open
 from .rollup.stages import staged
 from .settings import SiteRules
 
@@ -31,6 +31,8 @@ log = structlog.get_logger("release")
 DAY_S = 86_400
 # Retention outranks completeness (rule X3): so long before its raw rows die, a day is released as it is.
 LAST_CALL_S = 6 * 3600
+# Days of which something is kept while they are open.
+_OPEN_DAYS = f"({' UNION DISTINCT '.join(f'SELECT DISTINCT site, day FROM {table}' for table in OPEN)})"
 # Clocks of several hosts may differ so much.
 AHEAD_S = 60
 
@@ -156,7 +158,7 @@ def release(
 
 def _drop_closed(store: Store, known: Mapping[str, tuple[Site, SiteRules]]) -> None:
     """Drop the open rows of days that an earlier run released: a question that was under way then has ended."""
-    for key, day in store.rows(f"SELECT DISTINCT site, day FROM open_cells WHERE (site, day) IN {RELEASED_DAYS}"):
+    for key, day in store.rows(f"SELECT site, day FROM {_OPEN_DAYS} WHERE (site, day) IN {RELEASED_DAYS}"):
         if key in known:
             drop_open(store, key, [day])
 
@@ -171,7 +173,7 @@ def _drop_abandoned(
 ) -> None:
     """Drop the open rows of days that are over and of which everybody was erased: nobody will ever release them."""
     there = {(open_day.site, open_day.day) for open_day in still_open}
-    for key, day in store.rows("SELECT DISTINCT site, day FROM open_cells"):
+    for key, day in store.rows(f"SELECT site, day FROM {_OPEN_DAYS}"):
         if (key, day) in there or key not in known:
             continue
         end = day_bounds(known[key][0].timezone, day_number(day)).end

@@ -17,7 +17,7 @@ from schema.vitals import GAMMA, VITALS, Vital
 from ..insert import insert
 from ..parallel import Statement, at_once
 from .batch import Batch
-from .contributors import CONTRIBUTORS
+from .contributors import OF_HIT, OF_VISIT
 from .reached import fill_reached
 from .shape import BEGINS, BY_END, EACH_END, METRICS, SEEN, VISIT_VALUES, Select, by_each, count_people
 
@@ -35,10 +35,10 @@ def families(of: Batch) -> Collection[str]:
 
 
 def aggregate(of: Batch) -> None:
-    """Fill `cells`, `conversions`, `vitals` and `contributors`."""
+    """Fill `cells`, `conversions` and `vitals`."""
     if of.has_goals:
         fill_reached(of)
-    at_once(of.store, [_adding(of, *select) for select in _SELECTS if select[0] in (*families(of), "contributors")])
+    at_once(of.store, [_adding(of, *select) for select in _SELECTS if select[0] in families(of)])
 
 
 def _adding(of: Batch, family: str, columns: Mapping[str, str], rows: str) -> Statement:
@@ -51,9 +51,18 @@ def _adding(of: Batch, family: str, columns: Mapping[str, str], rows: str) -> St
 # -- cells -----------------------------------------------------------------------------------------------------------
 
 _PLAIN = ", ".join(name for name in VISIT if "." not in name and name not in OF_VISITS)
-_OF_VISIT = {one.name: f"sum({one.visit})" for one in COUNTED}
+
+
+def _people(which: str) -> str:
+    """SQL for the people of visits for which that holds."""
+    return count_people(f"{which} AND NOT again", f"{which} AND again")
+
+
+_OF_VISIT = {one.name: f"sum({one.visit})" for one in COUNTED} | {
+    kind: _people(f"{is_one}") for kind, is_one in OF_VISIT.items()
+}
 _CELLS_OF_ALL = (
-    {"dimension": "''", "value": "''", "people": count_people("came AND NOT again", "came AND again")} | _OF_VISIT,
+    {"dimension": "''", "value": "''", "people": _people("came")} | _OF_VISIT,
     "FROM {visits} GROUP BY d",
 )
 _BY_VALUE, _EACH_VALUE = by_each({value: value for value in OF_VISITS}, "d")
@@ -63,20 +72,22 @@ _CELLS_OF_VISITS = (
     FROM (SELECT d, {_PLAIN}, {VISIT_VALUES} FROM {{visits}} WHERE came)
     GROUP BY {_EACH_VALUE}""",
 )
+_EVERYBODY = count_people("NOT again", "again")
 _CELLS_OF_ENDS = (
     BY_END
+    | {"entrant": f"{BEGINS} * ({_EVERYBODY})", "leaver": f"(NOT {BEGINS}) * ({_EVERYBODY})"}
     | {one.name: f"{BEGINS} * sum({one.begins})" for one in COUNTED if one.begins}
     | {one.name: f"(NOT {BEGINS}) * sum({one.ends})" for one in COUNTED if one.ends},
     f"FROM {{visits}} WHERE viewed > 0 GROUP BY {EACH_END}",
 )
 
 
-def _cells_of_hits(dimension: str, part: str, if_: str) -> Select:
+def _cells_of_hits(dimension: str, part: str, if_: str, contributors: Mapping[str, str] = OF_HIT) -> Select:
     """Of a page, a host name or an event, whose first hit in a visit counts the visit. part: of a hit. if_: which hits
     are taken."""
-    people = count_people("first AND NOT again", "first AND again")
     return (
-        {"dimension": f"'{dimension}'", "value": "value", "people": people}
+        {"dimension": f"'{dimension}'", "value": "value", "people": _people("first")}
+        | {kind: f"uniqExactIf(visitor, {is_one})" for kind, is_one in contributors.items()}
         | {one.name: f"sum({one.hit})" for one in COUNTED if one.hit},
         f"""
     FROM
@@ -181,8 +192,7 @@ _SELECTS = (
     ("vitals", *_VITAL_PEOPLE),
     ("conversions", *_CONVERSIONS_OF_HITS),
     ("cells", *_cells_of_hits("hostname", "hostname", "came")),
-    ("cells", *_cells_of_hits("event", "name", f"came AND name != '{ENGAGEMENT}'")),
+    ("cells", *_cells_of_hits("event", "name", f"came AND name != '{ENGAGEMENT}'", {})),
     ("cells", *_CELLS_OF_ENDS),
     ("cells", *_CELLS_OF_ALL),
-    *(("contributors", *select) for select in CONTRIBUTORS),
 )

@@ -9,7 +9,7 @@ in dimensions that have such values is looked who did.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from schema.event import ENGAGEMENT, PAGEVIEW
 from schema.visits import HOUR, OF_VISITS
@@ -18,8 +18,8 @@ from ..insert import insert
 from ..parallel import Statement, at_once
 from .aggregate import families
 from .batch import Batch, K
-from .contributors import HITS, KINDS_OF_HIT, KINDS_OF_VISIT
-from .shape import METRICS, VIEWED
+from .contributors import KINDS, OF_HIT, OF_VISIT
+from .shape import METRICS, SEEN, VIEWED
 
 # The last to be suppressed with rare values: how many page views there were is known, and who has no campaign or came
 # directly is no rare campaign or source.
@@ -34,7 +34,7 @@ def find_rare(of: Batch) -> None:
     # Conversions, vitals and reports may be of values that nobody came to: a page that was left, but not seen.
     without = " UNION ALL ".join(
         f"SELECT d, dimension, value, 0 FROM {of.scratch(family)} GROUP BY d, dimension, value HAVING sum(people) > 0"
-        for family in (*families(of), "contributors")
+        for family in families(of)
         if family != "cells"
     )
     of.store.command(
@@ -47,7 +47,7 @@ def find_rare(of: Batch) -> None:
             FROM
             (
                 SELECT d, dimension, value, sum(people) AS came FROM {of.scratch("cells")}
-                GROUP BY d, dimension, value HAVING came > 0
+                GROUP BY d, dimension, value HAVING came > 0 OR sum({" + ".join(KINDS)}) > 0
                 UNION ALL {without}
             )
             GROUP BY d, dimension, value
@@ -64,49 +64,87 @@ def find_others(of: Batch) -> None:
     near = frozenset(dimension for (dimension,) in rows)
     if not near:
         return
-    touching = [("cells", _touched), ("contributors", _contributed), ("vitals", _measured)]
+    statements = [_people_of(of, near), _counting(of, "vitals", _measured(near))]
     if of.has_goals:
-        touching.insert(0, ("conversions", _converted))
-    at_once(of.store, [_counting(of, family, touch(near)) for family, touch in touching])
+        statements.insert(0, _counting(of, "conversions", _converted(near)))
+    at_once(of.store, statements)
 
 
-def _counting(of: Batch, family: str, each: str) -> Statement:
-    """The statement that adds one family's rows to `others`. each: who touched what, as SQL: (d, visitor, visit,
-    dimension, value, name, currency), the visit of cells only."""
+def _named(of: Batch, sql: str) -> str:
     for name in ("visits", "reached", "values"):
-        each = each.replace(f"{{{name}}}", of.scratch(name))
-    # Where the smallest other value of a dimension is suppressed with the rare ones, those who touched both are one
-    # person each.
+        sql = sql.replace(f"{{{name}}}", of.scratch(name))
+    return sql
+
+
+_OTHERS = {name: name for name in ("family", "d", "dimension", "name", "currency")}
+_OTHERS |= {name: name for name in ("people", "visits", "people_beside", "visits_beside")}
+_COMPARED = """
+    INNER JOIN (SELECT d, dimension, value, state FROM {values} WHERE state != 'enough') AS compared
+    USING (d, dimension, value)"""
+
+
+def _people_of(of: Batch, near: Collection[str]) -> Statement:
+    """The statement that counts people, visits and contributors. A row of who touched what has a bit for each of these:
+    where the smallest other value of a dimension is suppressed with the rare ones, who touched both is one person."""
+    counted = ", ".join(
+        f"('{'contributors' if name else 'cells'}', '{name}', countIf(bitTest(rare, {bit})), {visits}, "
+        f"countIf(bitTest(rare, {bit}) AND NOT bitTest(smallest, {bit})), {beside})"
+        for bit, (name, visits, beside) in enumerate(
+            (("", "sum(visits)", "sum(beside)"), *((kind, "toUInt64(0)", "toUInt64(0)") for kind in KINDS))
+        )
+    )
+    columns = ("family", "name", "people", "visits", "people_beside", "visits_beside")
+    selected = _OTHERS | {"currency": "''"} | {name: f"one.{place}" for place, name in enumerate(columns, start=1)}
     return (
-        f"""{insert(of.scratch("others"), {"family": f"'{family}'"} | _BEHIND)}
-        FROM
-        (
-            SELECT d, dimension, name, currency, visitor, max(v.rare) AS rare, max(v.smallest) AS smallest,
-                countIf(v.rare) AS visits, countIf(v.rare AND NOT v.smallest) AS beside
+        _named(
+            of,
+            f"""{insert(of.scratch("others"), selected)}
             FROM
             (
-                SELECT d, dimension, name, currency, visitor, visit,
-                    max(state = 'rare') AS rare, max(state = 'smallest') AS smallest
-                FROM ({each}) AS touched
-                INNER JOIN
-                    (SELECT d, dimension, value, state FROM {of.scratch("values")} WHERE state != 'enough') AS compared
-                USING (d, dimension, value)
-                GROUP BY d, dimension, name, currency, visitor, visit
-            ) AS v
-            GROUP BY d, dimension, name, currency, visitor
-        )
-        GROUP BY d, dimension, name, currency HAVING countIf(rare) > 0
-        SETTINGS max_threads = 1""",
+                SELECT d, dimension, arrayJoin([{counted}]) AS one
+                FROM
+                (
+                    SELECT d, dimension, visitor, groupBitOr(v.rare) AS rare, groupBitOr(v.smallest) AS smallest,
+                        countIf(bitTest(v.rare, 0)) AS visits,
+                        countIf(bitTest(v.rare, 0) AND NOT bitTest(v.smallest, 0)) AS beside
+                    FROM
+                    (
+                        SELECT d, dimension, visitor, visit, groupBitOr(if(state = 'rare', bits, 0)) AS rare,
+                            groupBitOr(if(state = 'smallest', bits, 0)) AS smallest
+                        FROM ({_touched(near)}) AS touched {_COMPARED}
+                        GROUP BY d, dimension, visitor, visit
+                    ) AS v
+                    GROUP BY d, dimension, visitor
+                )
+                GROUP BY d, dimension
+            )
+            WHERE one.3 > 0 SETTINGS max_threads = 1""",
+        ),
         of.named,
     )
 
 
-_BEHIND = {name: name for name in ("d", "dimension", "name", "currency")} | {
-    "people": "countIf(rare)",
-    "visits": "sum(visits)",
-    "people_beside": "countIf(rare AND NOT smallest)",
-    "visits_beside": "sum(beside)",
-}
+def _counting(of: Batch, family: str, each: str) -> Statement:
+    """The statement that counts one family's people. each: SQL for who touched what: (d, visitor, dimension, value,
+    name, currency)."""
+    selected = _OTHERS | {"family": f"'{family}'", "visits": "0", "visits_beside": "0"}
+    selected |= {"people": "countIf(rare)", "people_beside": "countIf(rare AND NOT smallest)"}
+    return (
+        _named(
+            of,
+            f"""{insert(of.scratch("others"), selected)}
+            FROM
+            (
+                SELECT d, dimension, name, currency, visitor,
+                    max(state = 'rare') AS rare, max(state = 'smallest') AS smallest
+                FROM ({each}) AS touched {_COMPARED}
+                GROUP BY d, dimension, name, currency, visitor
+            )
+            GROUP BY d, dimension, name, currency HAVING countIf(rare) > 0
+            SETTINGS max_threads = 1""",
+        ),
+        of.named,
+    )
 
 
 def _near(dimension: str) -> str:
@@ -134,27 +172,48 @@ def _pairs(values: Mapping[str, str], near: Collection[str]) -> str:
     return f"CAST([{', '.join(wanted)}], 'Array(Tuple(String, String))')"
 
 
-def _together(selects: Collection[str]) -> str:
-    """SQL for all of them; for none, no row."""
-    nobody = (
-        "SELECT toUInt16(0) AS d, toUInt64(0) AS visitor, toUInt32(0) AS visit, '' AS name, '' AS currency, "
-        "'' AS dimension, '' AS value WHERE false"
-    )
-    columns = "d, visitor, visit, toString(name) AS name, toString(currency) AS currency, dimension, value"
-    return " UNION ALL ".join(f"SELECT {columns} FROM ({select})" for select in selects or (nobody,))
+def _bits(kinds: Mapping[str, str]) -> str:
+    """SQL for the bits of contributors of whom these hold. The lowest bit is whether the visit counts as one there."""
+    return " + ".join(f"{2 ** (1 + KINDS.index(kind))} * ({is_one})" for kind, is_one in kinds.items())
 
 
 def _touched(near: Collection[str]) -> str:
-    """Every visit that counts as one touched each of its values once."""
+    """SQL for what visits touched of what is compared: (d, visitor, visit, dimension, value, bits)."""
+    selects = _of_visits(near, f"visit, 1 + {_bits(OF_VISIT)} AS bits", "FROM {visits} WHERE came")
     acted = f"arrayFilter(name -> name != '{ENGAGEMENT}', hits.name)"
-    hits = {"page": VIEWED, "hostname": "arrayDistinct(hits.hostname)", "event": f"arrayDistinct({acted})"}
-    several = [
-        f"SELECT d, visitor, visit, '' AS name, '' AS currency, '{dimension}' AS dimension, toString(one) AS value "
+    # Every visit that counts as one touched each of its values once.
+    once = {"page": VIEWED, "hostname": "arrayDistinct(hits.hostname)", "event": f"arrayDistinct({acted})"}
+    selects += [
+        f"SELECT d, visitor, visit, 1 AS bits, '{dimension}' AS dimension, toString(one) AS value "
         f"FROM {{visits}} ARRAY JOIN {values} AS one WHERE came AND one IN {_near(dimension)}"
-        for dimension, values in hits.items()
+        for dimension, values in once.items()
         if dimension in near
     ]
-    return _together([*_of_visits(near, "visit, '' AS name, '' AS currency", "FROM {visits} WHERE came"), *several])
+    hits = (
+        f"hits.path AS page, hits.hostname AS hostname, hits.name AS name, hits.engaged_ms AS engaged, {SEEN} AS seen"
+    )
+    selects += [
+        f"SELECT d, visitor, visit, {_bits(OF_HIT)} AS bits, '{dimension}' AS dimension, "
+        f"toString({dimension}) AS value FROM {{visits}} ARRAY JOIN {hits} "
+        f"WHERE {which} AND {dimension} IN {_near(dimension)}"
+        for dimension, which in (("page", "(seen OR NOT came)"), ("hostname", "came"))
+        if dimension in near
+    ]
+    ends = (("page", "entry_page", "entrant"), ("hostname", "entry_host", "entrant"),
+            ("page", "exit_page", "leaver"), ("hostname", "exit_host", "leaver"))  # fmt: skip
+    selects += [
+        f"SELECT d, visitor, visit, {_bits({kind: 'true'})} AS bits, '{dimension}' AS dimension, "
+        f"toString({end}) AS value FROM {{visits}} WHERE viewed > 0 AND {end} IN {_near(dimension)}"
+        for dimension, end, kind in ends
+        if dimension in near
+    ]
+    columns = "d, visitor, visit, dimension, value, toUInt8(bits) AS bits"
+    return " UNION ALL ".join(f"SELECT {columns} FROM ({select})" for select in selects)
+
+
+def _together(selects: Sequence[str]) -> str:
+    columns = "d, visitor, toString(name) AS name, toString(currency) AS currency, dimension, value"
+    return " UNION ALL ".join(f"SELECT {columns} FROM ({select})" for select in selects)
 
 
 def _converted(near: Collection[str]) -> str:
@@ -165,11 +224,9 @@ def _converted(near: Collection[str]) -> str:
         [
             *(
                 f"SELECT * EXCEPT money, money AS currency FROM ({select})"
-                for select in _of_visits(
-                    near, f"toUInt32(0) AS visit, goal AS name, {money}", "FROM {reached} WHERE came"
-                )
+                for select in _of_visits(near, f"goal AS name, {money}", "FROM {reached} WHERE came")
             ),
-            "SELECT d, visitor, toUInt32(0) AS visit, goal AS name, paid AS currency, one.1 AS dimension, "
+            "SELECT d, visitor, goal AS name, paid AS currency, one.1 AS dimension, "
             f"one.2 AS value FROM (SELECT d, visitor, goal, arrayJoin({hit}) AS one, "
             f"arrayJoin(if(currency = '', [''], ['', toString(currency)])) AS paid FROM {{reached}})",
         ]
@@ -181,7 +238,7 @@ def _measured(near: Collection[str]) -> str:
     pairs = _pairs({"page": "path", "device": "first_device", "country": "first_country"}, near)
     return _together(
         [
-            f"""SELECT d, visitor, toUInt32(0) AS visit, metric AS name, '' AS currency, one.1 AS dimension,
+            f"""SELECT d, visitor, metric AS name, '' AS currency, one.1 AS dimension,
                 one.2 AS value
             FROM
             (
@@ -190,36 +247,5 @@ def _measured(near: Collection[str]) -> str:
                     FROM {{visits}} ARRAY JOIN measured.path AS path, measured.vitals AS vitals)
                 ARRAY JOIN arrayFilter((name, v) -> v >= 0, [{METRICS}], vitals) AS metric
             )"""
-        ]
-    )
-
-
-def _contributed(near: Collection[str]) -> str:
-    """Who contributed to what."""
-    ends = (("page", "entry_page", "entrant"), ("hostname", "entry_host", "entrant"),
-            ("page", "exit_page", "leaver"), ("hostname", "exit_host", "leaver"))  # fmt: skip
-    of_ends = [
-        f"SELECT d, visitor, toUInt32(0) AS visit, '{kind}' AS name, '' AS currency, '{dimension}' AS dimension, "
-        f"toString({end}) AS value FROM {{visits}} WHERE viewed > 0 AND {end} IN {_near(dimension)}"
-        for dimension, end, kind in ends
-        if dimension in near
-    ]
-    of_hit = _pairs({"page": "path", "hostname": "hostname"}, near)
-    return _together(
-        [
-            *_of_visits(
-                near,
-                "toUInt32(0) AS visit, kind AS name, '' AS currency",
-                f"FROM {{visits}} ARRAY JOIN {KINDS_OF_VISIT} AS kind WHERE came",
-            ),
-            *of_ends,
-            f"""SELECT d, visitor, toUInt32(0) AS visit, kind AS name, '' AS currency, one.1 AS dimension,
-                one.2 AS value
-            FROM
-            (
-                SELECT d, visitor, came, seen, arrayJoin({KINDS_OF_HIT}) AS kind, arrayJoin({of_hit}) AS one
-                FROM {{visits}} ARRAY JOIN {HITS}
-            )
-            WHERE if(one.1 = 'page', seen OR NOT came, came)""",
         ]
     )

@@ -15,6 +15,7 @@ from schema.visits import OF_VISITS, VISIT
 
 from .aggregate import COUNTED
 from .batch import Batch
+from .contributors import KINDS
 from .visit import READ
 
 _TEXT = "LowCardinality(String)"
@@ -49,14 +50,13 @@ TABLES: dict[str, dict[str, str]] = {
         "amount": "Int64",
     },
     # The numbers of every value, in several rows to be added up.
-    "cells": _VALUE | _measured("people", *(one.name for one in COUNTED)),
+    "cells": _VALUE | _measured("people", *(one.name for one in COUNTED), *KINDS),
     "conversions": _VALUE | {"goal": _TEXT, "currency": _TEXT} | _measured("people", "times", "paid"),
     "vitals": _VALUE
     | {"metric": _TEXT}
     # A bucket and how many samples it has in one number (aggregate.py), in any order.
     | {"histogram": "Array(Int64)"}
     | _measured("people", "samples", "good", "poor"),
-    "contributors": _VALUE | {"kind": _TEXT} | _measured("people"),
     # state: "rare", fewer than k people; "smallest" of the others in its dimension; "enough".
     "values": _VALUE | {"people": "Int64", "state": _TEXT},
     # Who is behind the rare values of a dimension (others.py).

@@ -216,7 +216,8 @@ def _store(of: Batch, seen: Seen, made: str, everybody: bool) -> None:
         )
     columns = {"site": SITE, "day": DAY} | own | {name: f"`{name}`" for name in VISIT}
     store.command(f"{insert('visits', columns)} FROM {made}", named, **settings)
-    note(store, seen, version)
+    if of.live:
+        note(store, seen, version)
 
 
 def _load(of: Batch) -> None:

@@ -1,6 +1,6 @@
 """What is counted of a day → its rows with rare values suppressed, in `staging_*`.
 
-In: the scratch tables `cells`, `conversions`, `vitals`, `contributors`; which values are rare and who is behind them
+In: the scratch tables `cells`, `conversions`, `vitals`; which values are rare and who is behind them
 (others.py). Out: rows.
 Promises: no cell below k visitors is written under its own name, and what is suppressed together is never one value nor
 fewer than k people, counted distinctly (rule R3). Conversions, revenue and vitals follow the cells, and below k people
@@ -17,6 +17,7 @@ from ..insert import insert
 from ..parallel import at_once
 from .aggregate import COUNTED, UNIT, families
 from .batch import DAY, SITE, START, Batch, K
+from .contributors import CONTRIBUTORS
 
 
 def suppress(of: Batch) -> None:
@@ -43,7 +44,7 @@ def stage(of: Batch) -> None:
 
 def _named(of: Batch, sql: str) -> str:
     """SQL with the names of the run's tables."""
-    for name in (*("cells", "conversions", "vitals", "contributors"), *("values", "others", "complementary", "kept")):
+    for name in ("cells", "conversions", "vitals", "values", "others", "complementary", "kept"):
         sql = sql.replace(f"{{{name}}}", of.scratch(name))
     return sql.replace("{contributed}", of.scratch("contributed"))
 
@@ -80,9 +81,9 @@ def _keep(of: Batch) -> None:
         of.store.command(_named(of, statement), of.named)
 
 
-def _suppressed(family: str, keys: tuple[str, ...], numbers: tuple[str, ...], list_: str = "") -> str:
+def _suppressed(family: str, keys: tuple[str, ...], numbers: tuple[str, ...], list_: str = "", source: str = "") -> str:
     """SQL for a family's numbers with what is not kept under `(other)`. keys: the first is the name in `others`. list_:
-    a column that is joined, not added up."""
+    a column that is joined, not added up. source: of what, if not of the family's scratch table."""
     enough = "(d, dimension, value) IN (SELECT d, dimension, value FROM {values} WHERE state != 'rare')"
     distinct = ("people", "visits") if family == "cells" else ("people",)
     own = (f"if({enough}, s.{name}, 0)" if name in distinct else f"s.{name}" for name in numbers)
@@ -96,7 +97,7 @@ def _suppressed(family: str, keys: tuple[str, ...], numbers: tuple[str, ...], li
     (
         SELECT d, dimension, {_NAMED} AS named{listed},
             {", ".join(f"{sql} AS {name}" for sql, name in zip(own, numbers, strict=True))}{own_list}
-        FROM {{{family}}} AS s
+        FROM {source or f"{{{family}}}"} AS s
         UNION ALL
         SELECT d, dimension, '{OTHER}'{named}, {", ".join(other)}{no_list} FROM {{others}} WHERE family = '{family}'
     ) AS f
@@ -178,7 +179,7 @@ def _in_company(counted: str, within: str) -> str:
     WHERE people >= {K} AND NOT (complementary AND place = 1)"""
 
 
-_CONTRIBUTORS = _suppressed("contributors", ("kind",), ("people",))
+_CONTRIBUTORS = _suppressed("contributors", ("kind",), ("people",), source=CONTRIBUTORS)
 _CONTRIBUTED = f"""
     {insert("{contributed}", {name: name for name in ("d", "dimension", "value", "kind")})}
     FROM ({_in_company(_CONTRIBUTORS, "kind")})"""

@@ -81,7 +81,7 @@ def test_a_costly_rollup_waits_before_the_next(
     store: Store, sites: list[tuple[Site, SiteRules]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     insert(store, [make_event(sites[0][0].key, NOON, DAY)])
-    monkeypatch.setattr(schedule, "roll_up", lambda *_: time.sleep(0.05))
+    monkeypatch.setattr("pipeline.rollup.together.roll_up_together", lambda *_: time.sleep(0.05))
     worker = Pipeline(store, sites, RollupSettings(every_s=0.5), clock=lambda: NOON)
     monkeypatch.setattr(schedule, "_COST_FACTOR", 1000)
     assert worker.roll_up()
@@ -116,6 +116,7 @@ def test_how_far_visits_go_is_forgotten_when_their_day_is_released(
     now[0] = day_bounds("UTC", day_number(DAY)).end + 300.0
     store.insert("watermarks", ("spool", "received_through"), (("a",), (int(now[0]),)))
     assert worker.close() == [(site.key, DAY)]
+    worker.close()
     assert store.rows("SELECT count() FROM sessionized WHERE site = {s:String}", mine) == [(0,)]
     # The visits live as long as the raw rows.
     assert store.rows("SELECT count() FROM visits FINAL WHERE site = {s:String}", mine) == [(1,)]

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import astuple
 
-from pipeline.release import staged
+from pipeline.release import as_released
 from pipeline.rollup.stages import roll_up
 from pipeline.settings import SiteRules
 from schema.dimensions import DIMENSIONS
@@ -86,7 +86,7 @@ def test_the_buckets_of_a_rolled_up_day_are_the_same_as_ours(store: Store) -> No
     insert(store, events)
     roll_up(store, site, DAY, SiteRules(1, 30, "balanced"))
     rows = store.rows(
-        f"SELECT metric, bucket, samples, good, poor FROM ({staged('vitals', 'open_vitals')}) "
+        f"SELECT metric, bucket, samples, good, poor FROM ({as_released('vitals', 'open_vitals')}) "
         "WHERE site = {s:String} AND dimension = '' AND bucket != {people:Int16}",
         {"s": site.key, "people": PEOPLE_BUCKET},
     )
