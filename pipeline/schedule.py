@@ -52,8 +52,7 @@ _LONGEST_ERASURE_WAIT_S = 3600
 
 class Pipeline:
     """Roll up, close, erase, expire. lost_keys(): the site-days (site, ISO day) that had a key lost.
-    jobs: told how each job fares. whole_since: see `close_days`. watched(): the sites that somebody looks at now, which
-    are rolled up first."""
+    jobs: told how each job fares. whole_since: see `close_days`."""
 
     def __init__(
         self,
@@ -65,7 +64,6 @@ class Pipeline:
         clock: Callable[[], float] = time.time,
         jobs: Jobs | None = None,
         whole_since: float = 0.0,
-        watched: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         self.store = store
         self.jobs = jobs or Jobs()
@@ -73,9 +71,10 @@ class Pipeline:
         self.settings = settings
         self.quarantine = quarantine
         self.rolled_up = 0
+        # The sites that somebody looks at now: they are rolled up first.
+        self.watched: Callable[[], Collection[str]] = frozenset
         self._lost_keys = lost_keys
         self._whole_since = whole_since
-        self._watched = watched
         self._clock = clock
         self._sites = {site.key: (site, rules) for site, rules in sites}
         self._seen: dict[tuple[str, dt.date], int] = {}
@@ -138,7 +137,7 @@ class Pipeline:
                 if site in self._sites and self._seen.get((site, day)) != events
             ]
             showing = may_show(self.store, due)
-            failed = roll_up_all(self.store, showing, rows, self._watched())
+            failed = roll_up_all(self.store, showing, rows, self.watched())
             done = [of.key for of in showing if of.key not in failed]
             self._seen |= {of.key: rows[of.key] for of in due if of.key not in failed}
         self.rolled_up += len(done)

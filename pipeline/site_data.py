@@ -68,7 +68,7 @@ def remove_site(store: Store, key: str, now: float) -> Removed:
         for table in _TABLES:
             if not _count(store, table, key):
                 continue
-            if table == "events":
+            if table in ("events", "visits"):
                 delete_raw_rows(store, key, now)
             elif table in OPEN:  # each day is a partition, and a mutation would wait for those of all other sites
                 days = store.rows(f"SELECT DISTINCT day FROM {table} WHERE site = {{site:String}}", {"site": key})

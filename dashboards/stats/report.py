@@ -48,6 +48,8 @@ TOO_FEW_BEHIND = "A rate or a time is left out where fewer than {} people contri
 AT_LEAST = "“At least”: on days on which a value is not shown few or none came (not_shown_days of of_days)."
 _POOL = 4
 _LONGEST_OPENING_S = 30
+# An open page asks every few seconds.
+_WATCHED_S = 60.0
 
 
 class Reports:
@@ -73,6 +75,12 @@ class Reports:
         # Long-lived, because the store keeps one client for each thread. A page waits for its slowest statement only.
         self._pool = ThreadPoolExecutor(_POOL, thread_name_prefix="report")
         self.sites = {site.key: site for site in sites}
+        self._asked: dict[str, float] = {}
+
+    def watched(self) -> frozenset[str]:
+        """The sites that somebody asked about in the last minute."""
+        since = time.monotonic() - _WATCHED_S
+        return frozenset(key for key, at in tuple(self._asked.items()) if at > since)
 
     def follow(self, sites: Sequence[Site], rounded: Container[str]) -> None:
         """Answer about these sites from now on."""
@@ -120,6 +128,7 @@ class Reports:
     def stats(self, query: Query) -> dict[str, Any]:
         """The answer to a question, ready for JSON."""
         site = self.site(query.site)
+        self._asked[site.key] = time.monotonic()
         before = self._before(site, query.period) if query.compare else query.period
         released = self._with_months(site, query.first, query.last, before.first)
         answer = Executor(self._store, self._remembered).answer(plan([query], released))
@@ -182,6 +191,7 @@ class Reports:
 
     def overview(self, site: Site, period: Period, rows: int = 9) -> overview.Overview:
         """Everything the dashboard page shows. rows: at most that many in each table."""
+        self._asked[site.key] = time.monotonic()
         now = self.now(site)
         before = self._before(site, period)
         released = partial(self._with_months, site, period.first, period.last, before.first)

@@ -36,6 +36,8 @@ def serve_pages(
     people = accounts(settings)
     reports = Reports(reading, settings.reported_sites(), rounded=settings.rounded_sites())
     settings_followers.append(lambda given: reports.follow(given.reported_sites(), given.rounded_sites()))
+    if engine.pipeline is not None:
+        engine.pipeline.watched = reports.watched
     reports.warm_up()
     app = create_app(
         reports,

@@ -23,9 +23,10 @@ from ..settings import SiteRules
 
 # The table of raw rows that were collected.
 RAW = "events"
-# Of a row of a table with the columns site and day: whether it is of the batch, and which of its site-days it is of.
+# Of a row of a table with the columns site and day: whether it is of the batch, and (`Batch.which`) which of its
+# site-days it is of.
 MINE = "(site, day) IN arrayZip({sites:Array(String)}, {dates:Array(Date)})"
-WHICH = (
+_WHICH = (
     "transform(cityHash64(site, day), arrayMap((s, d) -> cityHash64(s, d), {sites:Array(String)}, "
     "{dates:Array(Date)}), CAST(range(length({sites:Array(String)})), 'Array(UInt16)'), toUInt16(65535))"
 )
@@ -68,6 +69,17 @@ class Batch(Struct, frozen=True, dict=True):
             "rounded": [int(self.live and of.rules.strict) for of in self.days],
             **{f"zone_{index}": zone for index, zone in enumerate(zones(self.days))},
         }
+
+    @property
+    def which(self) -> str:
+        """SQL for the `d` of a row with the columns site and day."""
+        return _WHICH if len(self.days) > 1 else "toUInt16(0)"
+
+    @property
+    def apart(self) -> str:
+        """The columns that tell the visitors of one site-day from those of another, with a comma behind; of one day
+        none, which sorts and groups its rows faster by a quarter."""
+        return "site, day, " if len(self.days) > 1 else ""
 
     @property
     def has_goals(self) -> bool:

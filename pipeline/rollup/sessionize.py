@@ -15,7 +15,7 @@ from schema.vitals import VITALS
 
 from ..insert import insert
 from ..parallel import at_once
-from .batch import DAY, MINE, RAW, SITE, WHICH, Batch, zones
+from .batch import DAY, MINE, RAW, SITE, Batch, zones
 from .snapshot import NEW, THERE, Seen, note
 from .visit import READ, VISIT_GAP_S, escaped
 
@@ -117,7 +117,7 @@ def _visits_of(of: Batch, into: str, rows: str, opening: str) -> str:
     vitals = f"[{', '.join(VITALS)}]"
     # Where a column and something in the raw rows have one name, it is made under another.
     made = {name: f"v.{name}" for name in VISIT if "." not in name} | {
-        "d": f"{WHICH} AS d",
+        "d": f"{of.which} AS d",
         "again": "v.others",
         "received": "v.received_first",
         "engaged_ms": "v.engaged",
@@ -134,7 +134,7 @@ def _visits_of(of: Batch, into: str, rows: str, opening: str) -> str:
     FROM
     (
         SELECT
-            site, day, visitor, visit,
+            {of.apart}visitor, visit,
             any(again) AS others,
             min(toDate(received) + lifetime) AS expires,
             min(toDate(received)) AS received_first,
@@ -162,24 +162,24 @@ def _visits_of(of: Batch, into: str, rows: str, opening: str) -> str:
             argMinIf(sequence, place, {_ACTED}) AS opened
         FROM
         (
-            SELECT *, sum(pause) OVER (PARTITION BY site, day, visitor ORDER BY received, sequence) AS visit,
-                max(pause) OVER (PARTITION BY site, day, visitor) AS again
+            SELECT *, sum(pause) OVER (PARTITION BY {of.apart}visitor ORDER BY received, sequence) AS visit,
+                max(pause) OVER (PARTITION BY {of.apart}visitor) AS again
             FROM
             (
                 SELECT
-                    site, day, visitor, received, lifetime, sequence, name, interactive, path, hostname, engaged_ms,
+                    {of.apart}visitor, received, lifetime, sequence, name, interactive, path, hostname, engaged_ms,
                     currency, amount, device, country, {vitals} AS vitals, arrayExists(v -> v >= 0, vitals) AS measured,
                     row_number() OVER visitor_events AS place,
                     received - lagInFrame(received, 1, received) OVER visitor_events
                         > {{gap:UInt32}} + least(intDiv(engaged_ms, 1000), {{gap:UInt32}}) AS pause
                 FROM {rows}
-                WINDOW visitor_events AS (PARTITION BY site, day, visitor ORDER BY received, sequence)
+                WINDOW visitor_events AS (PARTITION BY {of.apart}visitor ORDER BY received, sequence)
             )
         )
-        GROUP BY site, day, visitor, visit
+        GROUP BY {of.apart}visitor, visit
     ) AS v
-    ANY LEFT JOIN (SELECT site, day, visitor, sequence AS opened, {columns} FROM {opening}) AS o
-    USING (site, day, visitor, opened)"""
+    ANY LEFT JOIN (SELECT {of.apart}visitor, sequence AS opened, {columns} FROM {opening}) AS o
+    USING ({of.apart}visitor, opened)"""
 
 
 def _hour(of: Batch) -> str:
@@ -191,7 +191,7 @@ def _hour(of: Batch) -> str:
     ]
     if len(hours) == 1:
         return hours[0]
-    tests = (f"{WHICH} IN ({', '.join(map(str, mine))})" for mine in by_zone.values())
+    tests = (f"{of.which} IN ({', '.join(map(str, mine))})" for mine in by_zone.values())
     return f"multiIf({', '.join(f'{test}, {hour}' for test, hour in zip(tests, hours, strict=True))}, 0)"
 
 
@@ -210,7 +210,7 @@ def _store(of: Batch, seen: Seen, made: str, everybody: bool) -> None:
         whose = "" if everybody else f"AND (site, day, visitor) {of.within} {_changed(of)}"
         store.command(
             f"""{insert("visits", key | own | {"deleted": "1"})} FROM visits FINAL WHERE {MINE} {whose}
-            AND NOT (({WHICH}, visitor, visit) {of.within} (SELECT d, visitor, visit FROM {made}))""",
+            AND NOT (({of.which}, visitor, visit) {of.within} (SELECT d, visitor, visit FROM {made}))""",
             named,
             **settings,
         )
@@ -222,5 +222,5 @@ def _store(of: Batch, seen: Seen, made: str, everybody: bool) -> None:
 
 def _load(of: Batch) -> None:
     """Fill the scratch table `visits` from those that are stored."""
-    columns = {"d": f"{WHICH} AS d"} | {name: f"`{name}`" for name in VISIT}
+    columns = {"d": f"{of.which} AS d"} | {name: f"`{name}`" for name in VISIT}
     of.store.command(f"{insert(of.scratch('visits'), columns)} FROM visits FINAL WHERE {MINE}", of.named)

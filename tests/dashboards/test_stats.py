@@ -29,6 +29,16 @@ def ask(reports: Reports, rollups: Any, ago: Ago) -> Callable[..., dict[str, Any
     return stats
 
 
+def test_a_site_is_watched_while_somebody_asks_about_it(
+    ask: Any, reports: Reports, rollups: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert reports.watched() == frozenset()
+    ask("page")
+    assert reports.watched() == {rollups.site.key}
+    monkeypatch.setattr("dashboards.stats.report._WATCHED_S", 0.0)
+    assert reports.watched() == frozenset()
+
+
 def test_the_answer_has_exactly_the_promised_shape(ask: Any, rollups: Any, ago: Ago) -> None:
     rollups.cell(ago(1), visitors=40, visits=50, pageviews=100, entries=50, bounces=20, visit_seconds=3000)
     rollups.cell(ago(1), "page", "/", visitors=30, pageviews=60)

@@ -17,6 +17,7 @@ from pipeline.rollup.batch import Batch, SiteDay
 from pipeline.rollup.scratch import drop_left
 from pipeline.rollup.snapshot import Seen, look
 from pipeline.rollup.stages import roll_up, roll_up_together
+from pipeline.rollup.together import roll_up_all
 from pipeline.settings import SiteRules
 from pipeline.spool_file import PLACE_BITS
 from pipeline.writer import COLUMNS
@@ -302,6 +303,32 @@ def test_days_that_are_rolled_up_together_have_the_rows_of_each_alone(store: Sto
         assert found["cells"], site.key
         roll_up_whole(store, site, rule)
         assert found == rows(store, site), site.key
+
+
+def test_who_is_watched_comes_first_and_a_site_that_fails_harms_no_other(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sites = [new_site() for _ in range(4)]
+    days = [SiteDay(site, DAY, BALANCED) for site in sites]
+    for site in sites:
+        insert(store, crowd(site, range(1, 5)))
+    done: list[list[str]] = []
+
+    def failing(store: Store, batch: Sequence[SiteDay]) -> None:
+        done.append([of.site.key for of in batch])
+        if sites[1].key in done[-1]:
+            raise ValueError("its data")
+        roll_up_together(store, batch)
+
+    monkeypatch.setattr("pipeline.rollup.together.roll_up_together", failing)
+    sizes = {of.key: size for of, size in zip(days, (4, 4, 9, 150_000), strict=True)}
+    failed = roll_up_all(store, days, sizes, {sites[3].key})
+    assert done[0] == [sites[3].key, sites[0].key, sites[1].key, sites[2].key]
+    assert list(failed) == [days[1].key]
+    assert [bool(rows(store, site)["cells"]) for site in sites] == [True, False, True, True]
+    done.clear()
+    roll_up_all(store, days, sizes | {days[3].key: 300_000})
+    assert done[-1] == [sites[3].key], "a big day is rolled up alone"
 
 
 def test_what_a_killed_run_left_in_memory_is_dropped(store: Store) -> None:
