@@ -79,6 +79,7 @@ class Pipeline:
         self._sites = {site.key: (site, rules) for site, rules in sites}
         self._seen: dict[tuple[str, dt.date], int] = {}
         self._due = 0.0
+        self._failed: Exception | None = None
         self._cost = 0.0
         self._looked_back = float("-inf")
         self._erase_due = 0.0
@@ -125,8 +126,11 @@ class Pipeline:
             return work()
 
     def roll_up(self) -> list[tuple[str, dt.date]]:
-        """Recompute the open days that have new rows, of enough people to be shown; which."""
+        """Recompute the open days that have new rows, of enough people to be shown; which. Raises what a day failed
+        with, once the others are done, and again until it is looked at anew."""
         if time.monotonic() < self._due:
+            if self._failed:
+                raise self._failed.with_traceback(None)
             return []
         started = time.monotonic()
         with self._busy:
@@ -143,8 +147,9 @@ class Pipeline:
         self.rolled_up += len(done)
         self._cost = cost = time.monotonic() - started
         self._due = time.monotonic() + min(_LONGEST_WAIT_S, _COST_FACTOR * cost) - self.settings.every_s
-        for problem in failed.values():
-            raise problem
+        self._failed = next(iter(failed.values()), None)
+        if self._failed:
+            raise self._failed
         return done
 
     def roll_up_last(self) -> None:

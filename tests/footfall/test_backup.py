@@ -22,7 +22,7 @@ from footfall.control.remote import Remote
 from footfall.errors import CannotDo
 from schema.dimensions import DIMENSIONS
 from schema.migrate import WrittenByNewer
-from tests.house import AGENT, Running, footfall, running
+from tests.house import AGENT, Running, eventually, footfall, running
 
 pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(240)]
 DAYS = 4
@@ -53,6 +53,9 @@ def backed_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Runnin
         loading = threading.Thread(target=load)
         loading.start()
         try:
+            today = dt.datetime.now(dt.UTC).date().isoformat()
+            asked = StatsRequest("example.com", today, today, "")
+            eventually(lambda: Remote(house.data / "control.sock").stats(asked)["totals"]["visitors"] >= 5)
             done = house.command("backup", str(archive), "--json")
         finally:
             ended.set()
