@@ -79,9 +79,8 @@ def _forget(store: Store, made: Collection[int]) -> None:
 
 def _make(store: Store, month: Month, made: int) -> None:
     given = {"site": month.site, "month": month.first, "days": list(month.days), "made": made}
-    at_once = {"distributed_foreground_insert": 1} if store.cluster else {}
     for statement in (_CELLS, _VITALS):
-        store.command(statement, given, **at_once)
+        store.command(statement, given, **store.foreground)
     # Over HTTP the client sends a statement again after a reset, and these carry no token.
     if not all(
         store.rows(f"SELECT count() = uniqExact({key}) {_MINE.format(table)}", given)[0][0] for table, key in _KEYS

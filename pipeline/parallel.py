@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import Any, Protocol
+from typing import Any
+
+from schema.store import Store
 
 # Each holds its own part in memory: more of them are not faster on two cores, but bigger.
 _AT_ONCE = 2
@@ -14,13 +16,7 @@ _THREADS = ThreadPoolExecutor(_AT_ONCE, "statement")
 Statement = tuple[str, Mapping[str, Any]]
 
 
-class Runs(Protocol):
-    """What runs a statement."""
-
-    def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None: ...
-
-
-def at_once(store: Runs, statements: Sequence[Statement]) -> None:
+def at_once(store: Store, statements: Sequence[Statement]) -> None:
     """Run them all; the first error, once none is running any more."""
     running = [_THREADS.submit(store.command, *statement) for statement in statements]
     wait(running)

@@ -156,9 +156,12 @@ class Store:
         settings: dict[str, Any] = {"async_insert": 0, "insert_deduplicate": 1}
         # The client sends an insert again by itself when the connection breaks: each needs a token.
         settings["insert_deduplication_token"] = token or secrets.token_hex(16)
-        if self.cluster:
-            settings["distributed_foreground_insert"] = 1
-        return settings
+        return settings | self.foreground
+
+    @property
+    def foreground(self) -> dict[str, Any]:
+        """Settings by which an insert into a distributed table answers only once its rows are where they belong."""
+        return {"distributed_foreground_insert": 1} if self.cluster else {}
 
     def local(self, table: str) -> str:
         """The name of a table's own part on the connected server: what ALTER … PARTITION needs in a cluster."""

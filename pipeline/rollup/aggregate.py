@@ -43,9 +43,8 @@ def aggregate(of: Batch) -> None:
 
 def _adding(of: Batch, family: str, columns: Mapping[str, str], rows: str) -> Statement:
     """One statement. columns: SQL for what is added to each. rows: of which rows, from FROM on."""
-    rows = rows.replace("{visits}", of.scratch("visits")).replace("{reached}", of.scratch("reached"))
     # They are several, so each has enough of one thread.
-    return f"{insert(of.scratch(family), {'d': 'd', **columns})} {rows} SETTINGS max_threads = 1", of.named
+    return f"{insert(of.scratch(family), {'d': 'd', **columns})} {of.naming(rows)} SETTINGS max_threads = 1", of.named
 
 
 # -- cells -----------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ zone, goals) is looked up by it.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -21,6 +22,7 @@ from schema.store import Store
 
 from ..settings import SiteRules
 
+_SCRATCH = re.compile(r"\{([a-z]+)\}")
 # The table of raw rows that were collected.
 RAW = "events"
 # Of a row of a table with the columns site and day: whether it is of the batch, and (`Batch.which`) which of its
@@ -88,6 +90,10 @@ class Batch(Struct, frozen=True, dict=True):
     def scratch(self, name: str) -> str:
         """The name of a scratch table of this run."""
         return f"run_{name}_{self.run}"
+
+    def naming(self, sql: str) -> str:
+        """SQL in which each `{name}` is the scratch table of that name; what is bound has its type behind a colon."""
+        return _SCRATCH.sub(lambda found: self.scratch(found[1]), sql)
 
     @property
     def within(self) -> str:

@@ -70,12 +70,6 @@ def find_others(of: Batch) -> None:
     at_once(of.store, statements)
 
 
-def _named(of: Batch, sql: str) -> str:
-    for name in ("visits", "reached", "values"):
-        sql = sql.replace(f"{{{name}}}", of.scratch(name))
-    return sql
-
-
 _OTHERS = {name: name for name in ("family", "d", "dimension", "name", "currency")}
 _OTHERS |= {name: name for name in ("people", "visits", "people_beside", "visits_beside")}
 _COMPARED = """
@@ -96,8 +90,7 @@ def _people_of(of: Batch, near: Collection[str]) -> Statement:
     columns = ("family", "name", "people", "visits", "people_beside", "visits_beside")
     selected = _OTHERS | {"currency": "''"} | {name: f"one.{place}" for place, name in enumerate(columns, start=1)}
     return (
-        _named(
-            of,
+        of.naming(
             f"""{insert(of.scratch("others"), selected)}
             FROM
             (
@@ -130,8 +123,7 @@ def _counting(of: Batch, family: str, each: str) -> Statement:
     selected = _OTHERS | {"family": f"'{family}'", "visits": "0", "visits_beside": "0"}
     selected |= {"people": "countIf(rare)", "people_beside": "countIf(rare AND NOT smallest)"}
     return (
-        _named(
-            of,
+        of.naming(
             f"""{insert(of.scratch("others"), selected)}
             FROM
             (

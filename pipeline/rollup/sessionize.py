@@ -199,7 +199,7 @@ def _store(of: Batch, seen: Seen, made: str, everybody: bool) -> None:
     """Put visits in place of those that the same people had before."""
     store = of.store
     # No two rows of an insert have one key: to look for them would take longer than to write them.
-    settings = {"optimize_on_insert": 0} | ({"distributed_foreground_insert": 1} if store.cluster else {})
+    settings = {"optimize_on_insert": 0} | store.foreground
     # Higher than every one before, also where the clock went back.
     [[last]] = store.rows(f"SELECT max(version) FROM visits WHERE {MINE}", of.named)
     version = max(time.time_ns(), last + 1)

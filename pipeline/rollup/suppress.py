@@ -23,7 +23,7 @@ from .contributors import CONTRIBUTORS
 def suppress(of: Batch) -> None:
     """Fill `kept` and `contributed`: what is shown."""
     _keep(of)
-    of.store.command(_named(of, _CONTRIBUTED), of.named)
+    of.store.command(of.naming(_CONTRIBUTED), of.named)
 
 
 def stage(of: Batch) -> None:
@@ -35,18 +35,11 @@ def stage(of: Batch) -> None:
         of.store,
         [
             # A partition for each site-day.
-            (f"{_named(of, of_family[family])} SETTINGS max_partitions_per_insert_block = 0", of.named)
+            (f"{of.naming(of_family[family])} SETTINGS max_partitions_per_insert_block = 0", of.named)
             for family in of_family
             if family in families(of)
         ],
     )
-
-
-def _named(of: Batch, sql: str) -> str:
-    """SQL with the names of the run's tables."""
-    for name in ("cells", "conversions", "vitals", "values", "others", "complementary", "kept"):
-        sql = sql.replace(f"{{{name}}}", of.scratch(name))
-    return sql.replace("{contributed}", of.scratch("contributed"))
 
 
 # -- what is shown ---------------------------------------------------------------------------------------------------
@@ -78,7 +71,7 @@ def _keep(of: Batch) -> None:
     """Fill `kept`: the values of at least k people, less those of complementary suppression, and the suppressed row
     where it has as many."""
     for statement in (_COMPLEMENTARY, _FILL_KEPT):
-        of.store.command(_named(of, statement), of.named)
+        of.store.command(of.naming(statement), of.named)
 
 
 def _suppressed(family: str, keys: tuple[str, ...], numbers: tuple[str, ...], list_: str = "", source: str = "") -> str:

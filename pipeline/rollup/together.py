@@ -6,6 +6,7 @@ other; sites that somebody looks at come first.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from schema.store import Store, StoreDown
@@ -26,25 +27,18 @@ def roll_up_all(
     of the rest would do better. rows: how many raw rows each has. watched: sites to begin with."""
     failed: dict[Key, Exception] = {}
     first = sorted(days, key=lambda of: (of.site.key not in watched, rows[of.key]))
-    for batch in _batches(first, rows):
+    waiting = deque(_batches(first, rows))
+    while waiting:
+        batch = waiting.popleft()
         try:
             roll_up_together(store, batch)
         except StoreDown:
             raise
         except Exception as problem:
-            failed |= {batch[0].key: problem} if len(batch) == 1 else _one_by_one(store, batch)
-    return failed
-
-
-def _one_by_one(store: Store, days: Sequence[SiteDay]) -> dict[Key, Exception]:
-    failed: dict[Key, Exception] = {}
-    for of in days:
-        try:
-            roll_up_together(store, [of])
-        except StoreDown:
-            raise
-        except Exception as problem:
-            failed[of.key] = problem
+            if len(batch) == 1:
+                failed[batch[0].key] = problem
+            else:  # which of them it is shows when each is alone
+                waiting.extendleft([of] for of in reversed(batch))
     return failed
 
 
