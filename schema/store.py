@@ -160,7 +160,7 @@ class Store:
 
     @property
     def foreground(self) -> dict[str, Any]:
-        """Settings by which an insert into a distributed table answers only once its rows are where they belong."""
+        """Settings by which rows written to a distributed table are where they belong when the answer comes."""
         return {"distributed_foreground_insert": 1} if self.cluster else {}
 
     def local(self, table: str) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import logging
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import structlog
 from argon2 import PasswordHasher
 
 # Also for itself: pytest's plugin of it imports it at the end of a run that did not need it, and once
@@ -85,6 +88,18 @@ def _no_process_is_started(request: pytest.FixtureRequest) -> None:
             pytest.fail(f"it starts a process ({event}): mark it with pytest.mark.process")
 
     sys.addaudithook(refuse)
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """A command that runs in this process sets up its log for good, on the standard error of its own test."""
+    before, root, hooks = structlog.get_config(), logging.getLogger(), (sys.excepthook, sys.unraisablehook)
+    handlers, level, in_threads = root.handlers, root.level, threading.excepthook
+    yield
+    structlog.configure(**before)
+    root.handlers, threading.excepthook = handlers, in_threads
+    root.setLevel(level)
+    sys.excepthook, sys.unraisablehook = hooks
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from footfall.roles.key_service import listen_address
 from footfall.settings import Settings, load
 from footfall.supervisor.listening import listen, url_at, url_of
 from schema.host import listening_host, web_address
-from tests.house import footfall, running
+from tests.house import eventually, footfall, running
 
 pytestmark = pytest.mark.process
 
@@ -164,8 +164,12 @@ def test_a_house_listens_on_every_address_written_in_brackets(tmp_path: Path) ->
         for address in ("127.0.0.1", "[::1]"):
             with urllib.request.urlopen(f"http://{address}:{house.port}/healthz") as answer:
                 assert answer.status == 200
-        told = json.loads(house.command("check", "site", "example.com", "--json").stdout)
-        assert ("answers", "ok") in {(one["check"], one["state"]) for one in told["checks"]}
+
+        def answers() -> bool:
+            told = json.loads(house.command("check", "site", "example.com", "--json").stdout)
+            return ("answers", "ok") in {(one["check"], one["state"]) for one in told["checks"]}
+
+        assert eventually(answers, 30)
 
 
 def test_a_url_as_host_is_refused_before_anything_starts(tmp_path: Path) -> None:
