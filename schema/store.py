@@ -63,6 +63,10 @@ class StoreDown(StoreError):
         self.told = told
 
 
+class StatementFailed(StoreDown):
+    """The store is there, and answered this statement with an error: others may do better."""
+
+
 class StoreRefuses(StoreDown):
     """The store is there and refuses whoever asks: another user, password, database or grant is needed."""
 
@@ -224,7 +228,7 @@ class Store:
         if code in _NOT_FOR_US_CODES:
             return StoreRefuses(text)
         if code:
-            return StoreDown(text)
+            return StatementFailed(text)
         if self._patience_s and "timed out" in str(error):
             self._silent_until = time.monotonic() + self._patience_s
         self._away.is_so(store=self.name, problem=_first_line(error))

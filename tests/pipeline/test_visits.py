@@ -308,8 +308,9 @@ def test_days_that_are_rolled_up_together_have_the_rows_of_each_alone(store: Sto
         assert found == rows(store, site), site.key
 
 
+@pytest.mark.parametrize("sql", ["", "SELECT throwIf(1)"], ids=["in our code", "in the store"])
 def test_who_is_watched_comes_first_and_a_site_that_fails_harms_no_other(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store, monkeypatch: pytest.MonkeyPatch, sql: str
 ) -> None:
     sites = [new_site() for _ in range(4)]
     days = [SiteDay(site, DAY, BALANCED) for site in sites]
@@ -320,7 +321,7 @@ def test_who_is_watched_comes_first_and_a_site_that_fails_harms_no_other(
     def failing(store: Store, batch: Sequence[SiteDay]) -> None:
         done.append([of.site.key for of in batch])
         if sites[1].key in done[-1]:
-            raise ValueError("its data")
+            store.rows(sql) if sql else _refuse()
         roll_up_together(store, batch)
 
     monkeypatch.setattr("pipeline.rollup.together.roll_up_together", failing)
@@ -332,6 +333,10 @@ def test_who_is_watched_comes_first_and_a_site_that_fails_harms_no_other(
     done.clear()
     roll_up_all(store, days, sizes | {days[3].key: 300_000})
     assert done[-1] == [sites[3].key], "a big day is rolled up alone"
+
+
+def _refuse() -> None:
+    raise ValueError("its data")
 
 
 def test_what_a_killed_run_left_in_memory_is_dropped(store: Store) -> None:
