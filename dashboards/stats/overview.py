@@ -30,6 +30,7 @@ from .period import Period
 from .plan import plan
 from .query import MAX_ROWS, Query
 from .released import Released
+from .snapshots import snapshot_time
 from .table import cells_in, coverage_of, summed, table_of, times_of
 from .timeline import Point, Timeline, days_of
 from .vitals import VitalCell, vital_cells
@@ -41,7 +42,8 @@ class Overview(Struct, frozen=True):
     """full: the days of the period that are over, None where none is. since, until: the first and the last day of the
     site that has data, as far as is known. data_days: how many days of the period have data. hidden_days: how many have
     fewer than k people, the open ones too. count_only: page views counted without being recorded, of closed days.
-    folded_hours: visitors in hours too small to draw. step: what the counts of open days are multiples of."""
+    folded_hours: visitors in hours too small to draw. as_of: when what is shown of open days was put in place, to the
+    minute; None where nothing of them is shown. step: what the counts of open days are multiples of."""
 
     site: str
     period: Period
@@ -61,6 +63,7 @@ class Overview(Struct, frozen=True):
     since: dt.date | None
     until: dt.date | None
     released: Released
+    as_of: dt.datetime | None
     ongoing: bool
     empty: bool
     version: str
@@ -83,11 +86,12 @@ def read(
     # It needs no releases, so it is asked beside them.
     count_only = pool.submit(_count_only, store, site.key, period)
     released = find_released()
+    zone = ZoneInfo(site.timezone)
+    as_of = pool.submit(snapshot_time, store, released.span.part(period.first, period.last), zone)
     today = now.date()
     hourly = period.days == 1
     queries = _queries(site, period, rows)
     answer = executor.answer(plan([*queries.values()], released))
-    zone = ZoneInfo(site.timezone)
     timeline = Timeline(times_of(answer, released.span.first, period.last), released, now, zone, hourly)
     totals = _added(timeline.times.days, period)
     states = [timeline.state(day) for day in days_of(period)]
@@ -118,6 +122,7 @@ def read(
         since=timeline.since,
         until=timeline.until,
         released=released,
+        as_of=as_of.result(),
         ongoing=period.first <= today <= period.last,
         empty=totals is None,
         version=_version_of(totals),

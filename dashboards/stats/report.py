@@ -33,6 +33,7 @@ from .query import Query
 from .refused import BadQuery, Code
 from .released import Released, released_days
 from .remembered import MOST_VALUES, Remembered
+from .snapshots import snapshot_time
 from .table import Table, table_of, times_of
 from .timeline import Timeline
 
@@ -133,6 +134,7 @@ class Reports:
         released = self._with_months(site, query.first, query.last, before.first)
         answer = Executor(self._store, self._remembered).answer(plan([query], released))
         table = table_of(query, answer)
+        as_of = snapshot_time(self._store, released.span.part(query.first, query.last), ZoneInfo(site.timezone))
         rows = table.as_rows()
         if query.by == "hour":
             rows = [_at_local_hour(row, site) for row in rows]
@@ -144,6 +146,7 @@ class Reports:
             "rows": rows,
             "by": query.by,
             "timezone": site.timezone,
+            "as_of": as_of.isoformat(timespec="minutes") if as_of else None,
             "k": released.k,
             "certainty": table.certainty,
             "of_days": table.coverage.days,

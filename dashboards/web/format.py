@@ -5,6 +5,7 @@ In: a value of a dimension or a number. Out: text. Promises: a value nobody has 
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from importlib import resources
 
@@ -113,6 +114,16 @@ def sentence(text: str) -> str:
     """What an error says, as a sentence. An argument's name is not written in capitals, nor is anything made small."""
     begun = text if re.match(r"\w+=", text) else text[:1].upper() + text[1:]
     return begun if begun.endswith((".", "?")) else f"{begun}."
+
+
+def moment(at: dt.datetime, day: dt.date) -> str:
+    """12:03; with its date, 18 Jun 2031, 00:10, where that is another day's."""
+    return f"{at:%H:%M}" if at.date() == day else f"{date(at)}, {at:%H:%M}"
+
+
+def date(day: dt.date) -> str:
+    """18 Jun 2031."""
+    return f"{day.day} {day:%b %Y}"
 
 
 def vital(number: float, unit: str) -> str:

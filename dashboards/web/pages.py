@@ -6,6 +6,7 @@ is only ever text.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 from urllib.parse import quote, urlencode
 
@@ -132,6 +133,7 @@ class SitePages:
             dimension=DIMENSIONS[dimension],
             contains=contains,
             answer=answer,
+            as_of=dt.datetime.fromisoformat(answer["as_of"]) if answer["as_of"] else None,
             columns=columns,
             counts=[name for name in columns if METRICS[name].is_count],
             least=any(row["not_shown_days"] for row in answer["rows"]),

@@ -57,7 +57,8 @@ def _templates(base: str) -> jinja2.Environment:
         "percent": names.percent,
         "money": lambda revenue: names.money(revenue.amount, revenue.currency),
         "clock": lambda second: f"{dt.datetime.fromtimestamp(second, dt.UTC):%H:%M:%S}",
-        "day": lambda date: f"{date.day} {date:%b %Y}",
+        "day": names.date,
+        "moment": names.moment,
     }
     environment.globals |= {
         "base": base,

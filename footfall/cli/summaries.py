@@ -16,7 +16,9 @@ from ..tables import date_of, table, text_of
 
 def stats_table(answer: dict[str, Any]) -> str:
     """The answer of `footfall stats`."""
-    parts = [f"{answer['site']}, {answer['from']} to {answer['to']}", ""]
+    # In the site's own time, whose zone the answer names.
+    as_of = f", open days as of {answer['as_of'][:16].replace('T', ' ')}" if answer.get("as_of") else ""
+    parts = [f"{answer['site']}, {answer['from']} to {answer['to']}{as_of}", ""]
     parts.append(table(["total", "value"], [[name, text_of(value)] for name, value in answer["totals"].items()]))
     if answer["rows"]:
         told = flat(answer["rows"])

@@ -66,6 +66,10 @@ GRANT{{ on_cluster }} SELECT ON {{ database }}.{{ table }} TO footfall_dashboard
 {% for table in tables('months', 'months_cells', 'months_vitals', 'manifest', 'ingest') %}
 GRANT{{ on_cluster }} SELECT ON {{ database }}.{{ table }} TO footfall_dashboards;
 {% endfor %}
+-- When what is shown of an open day was put in place; not up to which event it goes.
+{% for table in tables('open_through') %}
+GRANT{{ on_cluster }} SELECT(site, day, version) ON {{ database }}.{{ table }} TO footfall_dashboards;
+{% endfor %}
 -- To compile a statement takes 0.2 to 0.5 s and makes none faster.
 {% set not_compiled = 'compile_aggregate_expressions = 0, compile_expressions = 0, compile_sort_description = 0' %}
 CREATE SETTINGS PROFILE OR REPLACE footfall_pipeline{{ on_cluster }} SETTINGS {{ not_compiled }} TO footfall_pipeline;

@@ -88,7 +88,7 @@ def test_of_released_days_nothing_is_asked_twice(
 
     month = Period(today - dt.timedelta(days=29), today, "")
     assert {"released_cells", "months", "open_cells"} <= tables(month)
-    assert tables(month) == {"open_cells", "open_vitals", "open_conversions"}
+    assert tables(month) == {"open_cells", "open_vitals", "open_conversions", "open_through"}
     april = Period(dt.date(2031, 5, 1), dt.date(2031, 5, 31), "")
     assert tables(april)
     assert tables(april) == set()

@@ -26,7 +26,7 @@ _IDENTIFIED = re.compile(
     r"(CREATE USER IF NOT EXISTS|ALTER USER) (\w+) IDENTIFIED WITH sha256_hash BY '([0-9a-f]{64})'"
 )
 _REVOKED = re.compile(r"REVOKE ALL ON \*\.\* FROM (\w+)")
-_GRANTED = re.compile(r"(GRANT [\w ,]+ ON \S+) TO (\w+)")
+_GRANTED = re.compile(r"(GRANT [\w ,()]+ ON \S+) TO (\w+)")
 _PROFILE = re.compile(r"CREATE SETTINGS PROFILE OR REPLACE \w+\sSETTINGS ([\w =,\n]+) TO (\w+)")
 _QUOTA = re.compile(r"CREATE QUOTA OR REPLACE \w+ KEYED BY user_name\sFOR INTERVAL [\w =,]+ TO (\w+)")
 _SYSTEM = re.compile(r"\bsystem\.(\w+)")
