@@ -28,7 +28,7 @@ from .model import Arrival, Beacon, Client, Draft, KeySource, RateLimit, Rules
 from .outcome import Outcome, Reason, Refused
 from .privacy.address import Proxies
 from .privacy.visitor_id import network_number
-from .steps import MINUTE_S, anonymize, drop_bad_url, drop_throttled, erasure_of, put_network
+from .steps import MINUTE_S, anonymize, drop_bad_url, drop_throttled, erasure_of, put_network, put_network_number
 
 _DAY_S = 86_400
 # What ends the host and port of a URL.
@@ -159,6 +159,7 @@ class Collector:
         now = self.clock()
         draft = self._draft(rules, Arrival(_NO_BEACON, client), int(now), now)
         put_network(draft)
+        put_network_number(draft)
         return drop_throttled(draft) is None
 
     def _meant(self, beacon: Beacon) -> list[Rules | None]:

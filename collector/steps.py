@@ -136,12 +136,14 @@ def drop_datacenter(draft: Draft) -> Reason | None:
     return Reason.DATACENTER if draft.datacenters.hold(draft.network) else None
 
 
+def put_network_number(draft: Draft) -> None:
+    """The keyed hash of the network, by which events of one are told from those of another (rule N4)."""
+    draft.network_number = network_number(draft.keys.key(draft.rules.site.key, draft.day.number), draft.network)
+
+
 def drop_throttled(draft: Draft) -> Reason | None:
     """A network that sends more than people do."""
-    if draft.limit is None:
-        return None
-    key = draft.keys.key(draft.rules.site.key, draft.day.number)
-    return None if draft.limit.admits(network_number(key, draft.network)) else Reason.THROTTLED
+    return None if draft.limit is None or draft.limit.admits(draft.network_number) else Reason.THROTTLED
 
 
 def put_geo(draft: Draft) -> None:
@@ -209,8 +211,7 @@ def drop_new_visitor(draft: Draft) -> Reason | None:
     new_visitors = draft.new_visitors
     if new_visitors is None or new_visitors.know(draft.visitor):
         return None
-    key = draft.keys.key(draft.rules.site.key, draft.day.number)
-    admitted = new_visitors.admit(draft.visitor, network_number(key, draft.network), draft.client.address)
+    admitted = new_visitors.admit(draft.visitor, draft.network_number, draft.client.address)
     return None if admitted else Reason.NEW_VISITORS
 
 
@@ -233,6 +234,7 @@ STEPS: tuple[Callable[[Draft], Reason | None], ...] = (
     put_network,
     drop_no_address,
     drop_datacenter,
+    put_network_number,
     drop_throttled,
     put_geo,
     drop_excluded_country,
@@ -311,4 +313,5 @@ def event_of(draft: Draft) -> Event:
         vitals.get("fcp", NOT_MEASURED),
         vitals.get("ttfb", NOT_MEASURED),
         draft.network if settings.store_network else "",
+        draft.network_number,
     )

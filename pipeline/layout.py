@@ -19,7 +19,7 @@ RECORDS: Mapping[str, type[Struct]] = {"events": Event, "counts": Count, "erasur
 FIELDS: Mapping[str, tuple[str, ...]] = {kind: record.__struct_fields__ for kind, record in RECORDS.items()}
 # A field that is added to a record stands here, with what the records from before have in it, unless the struct says so
 # itself (which it can of its last fields only).
-LATER: Mapping[str, Mapping[str, Any]] = {"events": {}, "counts": {}, "erasures": {}}
+LATER: Mapping[str, Mapping[str, Any]] = {"events": {"network_number": 0}, "counts": {}, "erasures": {}}
 
 # Frozen: what was written before the names were written, too (spool files of format 1, lists in quarantine).
 FIELDS_1: Mapping[str, tuple[str, ...]] = {

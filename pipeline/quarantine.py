@@ -47,6 +47,7 @@ _REPLAY_NUMBER = 63
 _SERIALS = 64
 # What the columns of schema/sql/0018_baseline.sql can hold.
 _BITS = {"received": 32, "day": 16, "lifetime": 16, "id": 64, "visitor": 64, "engaged_ms": 32, "scroll": 8}
+_BITS |= {"network_number": 64}
 _AT_FIELD = re.compile(r"`\$\[(\d+)\]")
 
 

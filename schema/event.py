@@ -1,6 +1,6 @@
 """The anonymous event: what a beacon becomes, and one row of the table `events`.
 
-In: nothing. Out: the `Event` struct, whose fields are the columns of `schema/sql/0018_baseline.sql` in the same order
+In: nothing. Out: the `Event` struct, whose fields are the columns of the table `events` (schema/sql/) in the same order
 (a test holds one against the other). Nothing here can hold an address or an agent string.
 """
 
@@ -33,6 +33,8 @@ class Event(Struct, array_like=True, frozen=True, gc=False):
     amount: revenue in the currency's minor units; currency "" = no revenue.
     engaged_ms: visible and focused milliseconds since the last report. scroll: percent, 255 = not reported.
     lcp, inp, fcp, ttfb: milliseconds; cls: unitless; -1 = not measured.
+    network: the truncated address where it is stored, else "". network_number: its keyed hash, which means nothing on
+    another site or another day (rule N4); 0 = the row is older than the field.
     """
 
     site: str
@@ -75,6 +77,7 @@ class Event(Struct, array_like=True, frozen=True, gc=False):
     fcp: float
     ttfb: float
     network: str
+    network_number: int
 
 
 def dies_at(received: int, lifetime: int) -> int:

@@ -22,6 +22,8 @@ OF_VISITS = (HOUR, *(one.name for one in DIMENSIONS.values() if one.scope == "vi
 
 VISIT = {
     "visitor": "UInt64",
+    # Of his network (rule N4), the same in all of his rows; 0 where the rows are older than the column.
+    "network_number": "UInt64",
     # Its place among the visitor's visits of the day, from 0 on.
     "visit": "UInt32",
     # The visitor has other visits, too.

@@ -115,8 +115,9 @@ def make_event(site: str, received: int, day: dt.date, **given: Any) -> Event:
     """An event with nothing special about it but what is given."""
     plain = {name: "" for name, kind in Event.__annotations__.items() if kind == "str"}
     plain |= dict.fromkeys(("lcp", "inp", "cls", "fcp", "ttfb"), NOT_MEASURED)
-    plain |= {"id": 0, "visitor": 1, "interactive": True, "props": {}, "amount": 0, "engaged_ms": 0}
-    plain |= {"scroll": NO_SCROLL, "lifetime": 30, "name": PAGEVIEW, "path": "/", "hostname": "example.com"}
+    plain |= {"id": 0, "visitor": 1, "network_number": 0, "interactive": True, "props": {}, "amount": 0}
+    plain |= {"engaged_ms": 0, "scroll": NO_SCROLL, "lifetime": 30}
+    plain |= {"name": PAGEVIEW, "path": "/", "hostname": "example.com"}
     return Event(**(plain | {"site": site, "received": received, "day": day_number(day)} | given))  # type: ignore[arg-type]
 
 

@@ -136,6 +136,8 @@ def _kept(stored: Mapping[str, Any], name: str, rules: Rules) -> dict[str, str]:
     }
     if "visitor" in found:
         found["visitor"] = hashed(rules.anonymization)
+    if "network_number" in found:
+        found["network_number"] = "a number made of the network with the key of the day"
     if "id" in found:
         found["id"] = "a number made of it with the key of the day"
     if "received" in found:

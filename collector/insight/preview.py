@@ -21,7 +21,7 @@ from ..steps import anonymize
 
 # Which stored fields come from what was sent.
 COMES_FROM = {
-    "address": ("network", "country", "region", "city", "visitor"),
+    "address": ("network", "network_number", "country", "region", "city", "visitor"),
     "agent": ("browser", "browser_version", "os", "os_version", "device", "visitor"),
     "url": ("hostname", "path", "query", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"),
     "referrer": ("referrer", "source", "channel"),
@@ -40,6 +40,7 @@ LABELS = {
 }
 FIELDS = tuple(dict.fromkeys(field for fields in COMES_FROM.values() for field in fields))
 VISITOR = "64 bits, made with a key that is destroyed after midnight; another number tomorrow and on every other site"
+NETWORK = "64 bits, made of the truncated address with the same key, to tell one network from another on that day"
 # What the house needs to file an event, and says nothing of who sent it.
 _FILING = frozenset({"site", "day", "lifetime"})
 
@@ -66,7 +67,7 @@ def preview_of(beacon: Beacon, client: Client, rules: Rules, geo_database: GeoDa
     if not isinstance(outcome, Event):
         return Preview(preset, str(outcome), {})
     stored = {name: value for name, value in structs.asdict(outcome).items() if name not in _FILING}
-    return Preview(preset, "recorded", stored | {"visitor": VISITOR}, outcome.visitor)
+    return Preview(preset, "recorded", stored | {"visitor": VISITOR, "network_number": NETWORK}, outcome.visitor)
 
 
 def hashed(settings: Anonymization) -> str:

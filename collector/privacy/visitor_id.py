@@ -25,9 +25,9 @@ def event_number(key: Key, sender_id: str) -> int:
 
 
 def network_number(key: Key, network: str) -> int:
-    """The number under which a network's events of this minute are summed up."""
+    """The number of a truncated address; never 0, which means that a row has none."""
     # One part needs no lengths; the person keeps it apart from the numbers above.
-    return int.from_bytes(blake2b(network.encode(), key=key, digest_size=8, person=b"network").digest(), "big")
+    return int.from_bytes(blake2b(network.encode(), key=key, digest_size=8, person=b"network").digest(), "big") or 1
 
 
 def _keyed(key: Key, parts: Iterable[str]) -> int:

@@ -119,6 +119,7 @@ def _visits_of(of: Batch, into: str, rows: str, opening: str) -> str:
     made = {name: f"v.{name}" for name in VISIT if "." not in name} | {
         "d": f"{of.which} AS d",
         "again": "v.others",
+        "network_number": "v.its_network",
         "received": "v.received_first",
         "engaged_ms": "v.engaged",
         **{f"hits.{name}": f"v.{name}s" for name in ("name", "path", "hostname", "engaged_ms", "currency", "amount")},
@@ -136,6 +137,7 @@ def _visits_of(of: Batch, into: str, rows: str, opening: str) -> str:
         SELECT
             {of.apart}visitor, visit,
             any(again) AS others,
+            any(network_number) AS its_network,
             min(toDate(received) + lifetime) AS expires,
             min(toDate(received)) AS received_first,
             countIf({_ACTED}) > 0 AS came,
@@ -167,8 +169,9 @@ def _visits_of(of: Batch, into: str, rows: str, opening: str) -> str:
             FROM
             (
                 SELECT
-                    {of.apart}visitor, received, lifetime, sequence, name, interactive, path, hostname, engaged_ms,
-                    currency, amount, device, country, {vitals} AS vitals, arrayExists(v -> v >= 0, vitals) AS measured,
+                    {of.apart}visitor, network_number, received, lifetime, sequence, name, interactive, path, hostname,
+                    engaged_ms, currency, amount, device, country,
+                    {vitals} AS vitals, arrayExists(v -> v >= 0, vitals) AS measured,
                     row_number() OVER visitor_events AS place,
                     received - lagInFrame(received, 1, received) OVER visitor_events
                         > {{gap:UInt32}} + least(intDiv(engaged_ms, 1000), {{gap:UInt32}}) AS pause

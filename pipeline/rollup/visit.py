@@ -19,6 +19,7 @@ _TEXT = "LowCardinality(String)"
 # What is read of a raw row.
 READ = {
     "visitor": "UInt64",
+    "network_number": "UInt64",
     "received": "DateTime('UTC')",
     "lifetime": "UInt16",
     "sequence": "UInt64",

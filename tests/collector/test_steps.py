@@ -204,6 +204,17 @@ def test_a_preset_keeps_what_its_column_says(field: str, strict: Any, balanced: 
     assert kept == [strict, balanced, accurate]
 
 
+def test_a_network_has_a_number_of_its_own_for_each_site_and_day() -> None:
+    """Rule N4: whoever has the truncated address in common has it, and nobody else."""
+    mine = event().network_number
+    assert event(client={"address": "203.0.113.78", "agent": OTHER_BUILD}).network_number == mine != 0
+    assert event(client={"address": "203.0.114.77"}).network_number != mine
+    assert event(mine=rules(site=Site("example.org"))).network_number != mine
+    wider = [event(client={"address": one}, mine=rules(ipv4_bits=16)) for one in (ADDRESS, "203.0.1.1")]
+    assert wider[0].network_number == wider[1].network_number
+    assert mine not in {event().visitor, event().id}
+
+
 @pytest.mark.parametrize(
     ("change", "strict", "balanced", "accurate"),
     [

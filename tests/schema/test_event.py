@@ -61,12 +61,14 @@ def test_no_column_anywhere_holds_a_set_of_visitors(store: Store) -> None:
     ] == []
 
 
-def test_a_visitor_number_stands_only_where_raw_rows_live(store: Store) -> None:
+@pytest.mark.parametrize("number", ["visitor", "network_number"])
+def test_a_number_of_a_visitor_stands_only_where_raw_rows_live(store: Store, number: str) -> None:
     run = Import(store)
     run.begin()
     try:
         tables = store.rows(
-            "SELECT DISTINCT table FROM system.columns WHERE database = currentDatabase() AND name = 'visitor'"
+            "SELECT DISTINCT table FROM system.columns WHERE database = currentDatabase() AND name = {number:String}",
+            {"number": number},
         )
     finally:
         run.abandon()
