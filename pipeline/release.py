@@ -200,7 +200,7 @@ def _publish(store: Store, site: Site, day: dt.date) -> tuple[int, str]:
 def as_released(family: str, table: str) -> str:
     """SQL, up to WHERE, for the rows that are released of staged ones. A histogram is released bucket by bucket, and in
     a row of its own how many people it is of."""
-    if family != "vitals":
+    if not FAMILIES[family].histogram:
         return f"SELECT * FROM {table}"
     # Buckets are in the order of their samples, so the good samples are the first of them and the poor ones the last.
     good = "least(n, greatest(s.good, before) - before)"

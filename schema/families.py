@@ -9,107 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from msgspec import Struct
-
-from .dimensions import DIMENSIONS, OTHER
-from .measures import OF_CELLS, OF_CONVERSIONS, OF_VITALS, Measure
+from .column import TEXT, Column
+from .family import KEY, KEY_COLUMNS, MONTH_COLUMNS, Family, named
+from .measures import OF_CELLS, OF_CONVERSIONS, OF_VITALS
 from .visits import VISIT
 
-
-class Column(Struct, frozen=True):
-    """A column of a table, as ClickHouse names its type and its default."""
-
-    name: str
-    type: str
-    definition: str = ""
-    default: str = ""
-
-
-_TEXT = "LowCardinality(String)"
-_KEY = (
-    Column("site", _TEXT, "Key of the site."),
-    Column("grain", _TEXT, "`day` or `hour`. Hours are of the whole site only; never add both up."),
-    Column("day", "Date", "The site's local day."),
-    Column("period", "DateTime('UTC')", "When the day or hour begins, UTC."),
-    Column("dimension", _TEXT, "What the row is split by; empty: the whole site."),
-    Column("value", "String", f"The value of the dimension; `{OTHER}`: all that are too rare to be told."),
-    Column("by_dimension", _TEXT, "A second dimension, where there is one."),
-    Column("by_value", "String", "The value of the second dimension."),
-)
-# A histogram: a row for each bucket where it is released, else one row with all of them in ascending order.
-_BUCKET = (
-    Column(
-        "bucket",
-        "Int16",
-        "Bucket of the histogram: i holds values in (g^(i-1), g^i] with g = 1.02/0.98, 0 all up to 1; -1 is no bucket, "
-        "but tells the people.",
-    ),
-)
-_BUCKETS = (Column("buckets", "Array(Int16)"), Column("counts", "Array(UInt64)"))
-# What every row of a rollup has: whose it is, of when, and of which value.
-KEY = tuple(column.name for column in _KEY)
-
-
-class Family(Struct, frozen=True):
-    """Rows of one kind. keys: what tells them apart beside KEY; histogram: whether the last of the keys is a bucket.
-    measures: what is added up. dimensions: those it is kept by, "" is the whole site."""
-
-    name: str
-    keys: tuple[Column, ...]
-    measures: tuple[Measure, ...]
-    histogram: bool = False
-    dimensions: tuple[str, ...] = ("", *DIMENSIONS)
-
-    @property
-    def key_names(self) -> tuple[str, ...]:
-        return tuple(column.name for column in self.keys)
-
-    @property
-    def measure_names(self) -> tuple[str, ...]:
-        return tuple(measure.name for measure in self.measures)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Of a released row."""
-        return (*KEY, *self.key_names, *self.measure_names)
-
-    @property
-    def added(self) -> tuple[Column, ...]:
-        """The measures as columns."""
-        return tuple(Column(one.name, one.type, one.definition, one.default) for one in self.measures)
-
-    @property
-    def released(self) -> tuple[Column, ...]:
-        """The columns of a released row."""
-        return (*_KEY, *self.keys, *self.added)
-
-    @property
-    def open(self) -> tuple[Column, ...]:
-        """Those of a row of an open day."""
-        return (*_KEY, *(self._whole_keys), *self.added)
-
-    @property
-    def monthly(self) -> tuple[Column, ...]:
-        """Those of the sums of a month, of one value."""
-        return (*_MONTH, *_named(_KEY, "dimension", "value"), *self._whole_keys, *_undefaulted(self.added))
-
-    @property
-    def _whole_keys(self) -> tuple[Column, ...]:
-        return (*self.keys[:-1], *_BUCKETS) if self.histogram else self.keys
-
-
-def _named(columns: Iterable[Column], *names: str) -> tuple[Column, ...]:
-    return tuple(column for column in columns if column.name in names)
-
-
-def _undefaulted(columns: Iterable[Column]) -> tuple[Column, ...]:
-    """What is made anew has no rows that are older than a column."""
-    return tuple(Column(column.name, column.type) for column in columns)
+__all__ = ["DECLARED", "FAMILIES", "KEY", "TABLES", "migration"]
 
 
 def _nested(name: str, columns: Iterable[Column]) -> tuple[Column, ...]:
     """As arrays of a row; a dictionary for each would be larger than what it spares."""
-    kinds = ((column.name, "String" if column.type == _TEXT else column.type) for column in columns)
+    kinds = ((column.name, "String" if column.type == TEXT else column.type) for column in columns)
     return tuple(Column(f"{name}.{column}", f"Array({kind})") for column, kind in kinds)
 
 
@@ -117,27 +27,37 @@ _CELLS = Family("cells", (), OF_CELLS)
 _CONVERSIONS = Family(
     "conversions",
     (
-        Column("goal", _TEXT, "Name of the goal."),
-        Column("currency", _TEXT, "ISO 4217 code of `amount`, empty where there is none."),
+        Column("goal", TEXT, "Name of the goal."),
+        Column("currency", TEXT, "ISO 4217 code of `amount`, empty where there is none."),
     ),
     OF_CONVERSIONS,
 )
 _VITALS = Family(
     "vitals",
-    (Column("metric", _TEXT, "Name of the web vital."), *_BUCKET),
+    (
+        Column("metric", TEXT, "Name of the web vital."),
+        Column(
+            "bucket",
+            "Int16",
+            "Bucket of the histogram: i holds values in (g^(i-1), g^i] with g = 1.02/0.98, 0 all up to 1; -1 is no "
+            "bucket, but tells the people.",
+        ),
+    ),
     OF_VITALS,
     histogram=True,
     dimensions=("", "page", "device", "country"),
 )
+# Every family; one with a file of its own is added here.
 FAMILIES: dict[str, Family] = {family.name: family for family in (_CELLS, _CONVERSIONS, _VITALS)}
+# Those that are counted by what their entry says.
+DECLARED: dict[str, Family] = {name: family for name, family in FAMILIES.items() if family.counting}
 
-_MONTH = (*_named(_KEY, "site"), Column("month", "Date"), Column("made", "UInt64"))
 # Of each kept table its columns in their order. Of a month the whole site is kept by day, good for parts of it, too.
 TABLES: dict[str, tuple[Column, ...]] = {
     **{f"open_{name}": family.open for name, family in FAMILIES.items()},
     **{f"released_{name}": family.released for name, family in FAMILIES.items()},
     "visits": (
-        *_named(_KEY, "site", "day"),
+        *named(KEY_COLUMNS, "site", "day"),
         Column("version", "UInt64"),
         Column("deleted", "UInt8"),
         *(Column(name, kind) for name, kind in VISIT.items()),
@@ -145,10 +65,10 @@ TABLES: dict[str, tuple[Column, ...]] = {
     "months_cells": (*_CELLS.monthly, Column("days", "UInt16")),
     "months_vitals": _VITALS.monthly,
     "months": (
-        *_MONTH,
+        *MONTH_COLUMNS,
         Column("releases", "UInt64"),
-        *_nested("totals", (*_named(_KEY, "day"), *_CELLS.added)),
-        *_nested("goals", (*_named(_KEY, "day"), *_CONVERSIONS.keys, *_CONVERSIONS.added)),
+        *_nested("totals", (*named(KEY_COLUMNS, "day"), *_CELLS.added)),
+        *_nested("goals", (*named(KEY_COLUMNS, "day"), *_CONVERSIONS.keys, *_CONVERSIONS.added)),
     ),
 }
 
@@ -157,6 +77,9 @@ def migration(table: str, there: Iterable[tuple[str, str, str]]) -> list[str]:
     """The statements of a migration that would make a table of this registry out of one with such columns (name, type,
     default); none where it is so."""
     found = {name: (kind, default) for name, kind, default in there}
+    family = DECLARED.get(table.partition("_")[2])
+    if family and not found:
+        return [_creating(family)]
     wanted = TABLES[table]
     statements = []
     before = ""
@@ -181,3 +104,28 @@ def migration(table: str, there: Iterable[tuple[str, str, str]]) -> list[str]:
         "{% endfor %}"
         for statement in statements
     ]
+
+
+def _creating(family: Family) -> str:
+    """The migration that makes the tables of a family."""
+    columns = ",\n".join(
+        f"    {column.name} {column.type}{f' DEFAULT {column.default}' if column.default else ''}"
+        for column in family.released
+    )
+    order = ", ".join(
+        ("site", "grain", "dimension", "by_dimension", "day", "period", "value", "by_value", *family.key_names)
+    )
+    name = f"{{{{ 'staging_{family.name}' if state == 'staging' else local(state ~ '_{family.name}') }}}}"
+    return f"""{{% for state in ['staging', 'open', 'released'] %}}
+CREATE TABLE IF NOT EXISTS {name}{{{{ on_cluster }}}}
+(
+{columns}
+)
+ENGINE = {{{{ 'MergeTree' if state == 'staging' else engine('MergeTree') }}}}
+PARTITION BY {{{{ 'toYYYYMM(day)' if state == 'released' else '(site, day)' }}}}
+ORDER BY ({order})
+{{{{ 'SETTINGS fsync_after_insert = 1, fsync_part_directory = 1' if state == 'released' else '' }}}};
+
+{{{{ distributed(state ~ '_{family.name}', 'cityHash64(site)') if state != 'staging' else '' }}}}
+{{% endfor %}}
+"""

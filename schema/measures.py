@@ -162,14 +162,15 @@ class Samples(Struct, gc=False):
     ] = 0
 
 
-def _declared(struct: type[Struct]) -> tuple[Measure, ...]:
+def declared(struct: type[Struct]) -> tuple[Measure, ...]:
+    """The measures that are the fields of a struct, each by its name."""
     hints = get_type_hints(struct, include_extras=True)
     return tuple(replace(get_args(hints[name])[1], name=name) for name in struct.__struct_fields__)
 
 
-OF_CELLS = _declared(Measures)
-OF_CONVERSIONS = _declared(Conversions)
-OF_VITALS = _declared(Samples)
+OF_CELLS = declared(Measures)
+OF_CONVERSIONS = declared(Conversions)
+OF_VITALS = declared(Samples)
 
 # The columns of a cell.
 MEASURES = Measures.__struct_fields__

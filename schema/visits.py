@@ -6,9 +6,9 @@ missing). Only the pipeline asks it.
 
 from __future__ import annotations
 
+from .column import TEXT
 from .dimensions import DIMENSIONS
 
-_TEXT = "LowCardinality(String)"
 # The hour a visit starts in is counted like the value of a dimension of this name.
 HOUR = "hour"
 # The dimensions of a visit that are columns of its first event that is no engagement report: of each the raw column.
@@ -40,21 +40,21 @@ VISIT = {
     "bounced": "UInt8",
     "engaged_ms": "UInt64",
     # Of the first event of any kind: vitals are counted by these.
-    "first_device": _TEXT,
-    "first_country": _TEXT,
+    "first_device": TEXT,
+    "first_country": TEXT,
     "entry_page": "String",
     "exit_page": "String",
-    "entry_host": _TEXT,
-    "exit_host": _TEXT,
+    "entry_host": TEXT,
+    "exit_host": TEXT,
     # Of each event.
-    "hits.name": f"Array({_TEXT})",
+    "hits.name": f"Array({TEXT})",
     "hits.path": "Array(String)",
-    "hits.hostname": f"Array({_TEXT})",
+    "hits.hostname": f"Array({TEXT})",
     "hits.engaged_ms": "Array(UInt32)",
-    "hits.currency": f"Array({_TEXT})",
+    "hits.currency": f"Array({TEXT})",
     "hits.amount": "Array(Int64)",
     # Of every event that measured something. vitals: in the order of schema/vitals.py, below 0 what was not measured.
     "measured.path": "Array(String)",
     "measured.vitals": "Array(Array(Float32))",
-    **dict.fromkeys(OF_FIRST_EVENT, _TEXT),
+    **dict.fromkeys(OF_FIRST_EVENT, TEXT),
 }

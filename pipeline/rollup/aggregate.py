@@ -10,12 +10,14 @@ import math
 from collections.abc import Callable, Collection, Mapping
 
 from schema.event import ENGAGEMENT
+from schema.families import DECLARED
 from schema.measures import OF_CELLS
 from schema.visits import OF_VISITS, VISIT
 from schema.vitals import GAMMA, VITALS, Vital
 
 from ..insert import insert
 from ..parallel import Statement, at_once
+from . import declared
 from .batch import Batch
 from .contributors import OF_HIT, OF_VISIT
 from .reached import fill_reached
@@ -31,11 +33,11 @@ UNIT = 2**40
 def families(of: Batch) -> Collection[str]:
     """The families that have rows of that batch: without goals there are no conversions, and planning a statement takes
     longer than reading a small day."""
-    return ("cells", "conversions", "vitals") if of.has_goals else ("cells", "vitals")
+    return ("cells", *(("conversions",) if of.has_goals else ()), "vitals", *DECLARED)
 
 
 def aggregate(of: Batch) -> None:
-    """Fill `cells`, `conversions` and `vitals`."""
+    """Fill the scratch tables of the families."""
     if of.has_goals:
         fill_reached(of)
     at_once(of.store, [_adding(of, *select) for select in _SELECTS if select[0] in families(of)])
@@ -194,4 +196,5 @@ _SELECTS = (
     ("cells", *_cells_of_hits("event", "name", f"came AND name != '{ENGAGEMENT}'", {})),
     ("cells", *_CELLS_OF_ENDS),
     ("cells", *_CELLS_OF_ALL),
+    *declared.SELECTS,
 )

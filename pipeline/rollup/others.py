@@ -12,10 +12,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from schema.event import ENGAGEMENT, PAGEVIEW
+from schema.families import DECLARED
 from schema.visits import HOUR, OF_VISITS
 
 from ..insert import insert
 from ..parallel import Statement, at_once
+from . import declared
 from .aggregate import families
 from .batch import Batch, K
 from .contributors import KINDS, OF_HIT, OF_VISIT
@@ -67,6 +69,9 @@ def find_others(of: Batch) -> None:
     statements = [_people_of(of, near), _counting(of, "vitals", _measured(near))]
     if of.has_goals:
         statements.insert(0, _counting(of, "conversions", _converted(near)))
+    for name, family in DECLARED.items():
+        if selects := declared.touched(family, near, _near):
+            statements.append(_counting(of, name, _together(selects)))
     at_once(of.store, statements)
 
 

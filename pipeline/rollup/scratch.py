@@ -10,16 +10,18 @@ import contextlib
 from collections.abc import Iterator
 from functools import cache
 
+from schema.column import TEXT
+from schema.families import DECLARED
 from schema.store import Store
 from schema.visits import OF_VISITS, VISIT
 
+from . import declared
 from .aggregate import COUNTED
 from .batch import Batch
 from .contributors import KINDS
 from .visit import READ
 
-_TEXT = "LowCardinality(String)"
-_VALUE = {"d": "UInt16", "dimension": _TEXT, "value": "String"}
+_VALUE = {"d": "UInt16", "dimension": TEXT, "value": "String"}
 
 
 def _measured(*names: str) -> dict[str, str]:
@@ -29,11 +31,11 @@ def _measured(*names: str) -> dict[str, str]:
 # By name the columns of each table.
 TABLES: dict[str, dict[str, str]] = {
     # Whose rows are sessionized anew.
-    "changed": {"site": _TEXT, "day": "Date", "visitor": "UInt64"},
+    "changed": {"site": TEXT, "day": "Date", "visitor": "UInt64"},
     # Rows that are not counted, because one of the same id came before.
-    "repeated": {"site": _TEXT, "day": "Date", "id": "UInt64", "sequence": "UInt64"},
+    "repeated": {"site": TEXT, "day": "Date", "id": "UInt64", "sequence": "UInt64"},
     # The raw rows of `changed`.
-    "events": {"site": _TEXT, "day": "Date"} | READ,
+    "events": {"site": TEXT, "day": "Date"} | READ,
     # Visits: those made in this run, and all of the batch.
     "fresh": {"d": "UInt16"} | VISIT,
     "visits": {"d": "UInt16"} | VISIT,
@@ -41,33 +43,34 @@ TABLES: dict[str, dict[str, str]] = {
     "reached": {
         "d": "UInt16",
         **{name: VISIT[name] for name in ("visitor", "again", "came", *OF_VISITS)},
-        "goal": _TEXT,
+        "goal": TEXT,
         "nth": "UInt32",
-        "name": _TEXT,
+        "name": TEXT,
         "path": "String",
-        "hostname": _TEXT,
-        "currency": _TEXT,
+        "hostname": TEXT,
+        "currency": TEXT,
         "amount": "Int64",
     },
     # The numbers of every value, in several rows to be added up.
     "cells": _VALUE | _measured("people", *(one.name for one in COUNTED), *KINDS),
-    "conversions": _VALUE | {"goal": _TEXT, "currency": _TEXT} | _measured("people", "times", "paid"),
+    "conversions": _VALUE | {"goal": TEXT, "currency": TEXT} | _measured("people", "times", "paid"),
     "vitals": _VALUE
-    | {"metric": _TEXT}
+    | {"metric": TEXT}
     # A bucket and how many samples it has in one number (aggregate.py), in any order.
     | {"histogram": "Array(Int64)"}
     | _measured("people", "samples", "good", "poor"),
+    **{name: _VALUE | declared.columns(family) for name, family in DECLARED.items()},
     # state: "rare", fewer than k people; "smallest" of the others in its dimension; "enough".
-    "values": _VALUE | {"people": "Int64", "state": _TEXT},
+    "values": _VALUE | {"people": "Int64", "state": TEXT},
     # Who is behind the rare values of a dimension (others.py).
-    "others": {"family": _TEXT, "d": "UInt16", "dimension": _TEXT, "name": _TEXT, "currency": _TEXT}
+    "others": {"family": TEXT, "d": "UInt16", "dimension": TEXT, "name": TEXT, "currency": TEXT}
     | _measured("people", "visits", "people_beside", "visits_beside"),
     # Dimensions in which the smallest value goes with the rare ones.
-    "complementary": {"d": "UInt16", "dimension": _TEXT},
+    "complementary": {"d": "UInt16", "dimension": TEXT},
     # The values that are shown.
     "kept": _VALUE,
     # To what of a value enough people contributed.
-    "contributed": _VALUE | {"kind": _TEXT},
+    "contributed": _VALUE | {"kind": TEXT},
 }
 
 

@@ -10,11 +10,14 @@ there is no row of them. A measure to which fewer than k people contributed is n
 from __future__ import annotations
 
 from schema.dimensions import OTHER
+from schema.families import DECLARED
+from schema.family import Family
 from schema.measures import OF_CELLS, Contributor, Measure
 from schema.visits import HOUR
 
 from ..insert import insert
 from ..parallel import at_once
+from . import declared
 from .aggregate import COUNTED, UNIT, families
 from .batch import DAY, SITE, START, Batch, K
 from .contributors import CONTRIBUTORS
@@ -31,6 +34,7 @@ def stage(of: Batch) -> None:
     # The longest first. A histogram has few samples in each bucket: rounded down it would tell lies, so it waits for
     # the release. So does revenue: where everybody pays the same, it tells how many they are.
     of_family = {"vitals": _VITALS, "conversions": _CONVERSIONS, "cells": _CELLS}
+    of_family |= {name: _declared(family) for name, family in DECLARED.items()}
     at_once(
         of.store,
         [
@@ -159,14 +163,15 @@ _CELLS = f"""
     WHERE people >= {K} AND {_KEPT}"""
 
 
-def _in_company(counted: str, within: str) -> str:
+def _in_company(counted: str, within: str, among: str = "value") -> str:
     """Of counted rows (d, dimension, value, {within}, people …) those with at least k people. Where any has fewer, the
-    smallest of the others is left out, too (R3): the total less what is shown would tell the hidden one."""
+    smallest of the others is left out, too (R3): the total less what is shown would tell the hidden one. among: what
+    tells those apart that add up to a total."""
     return f"""
     SELECT * FROM
     (
         SELECT *, max(people < {K}) OVER (PARTITION BY d, dimension, {within}) AS complementary,
-            row_number() OVER (PARTITION BY d, dimension, {within}, people >= {K} ORDER BY people, value) AS place
+            row_number() OVER (PARTITION BY d, dimension, {within}, people >= {K} ORDER BY people, {among}) AS place
         FROM ({counted})
     )
     WHERE people >= {K} AND NOT (complementary AND place = 1)"""
@@ -210,3 +215,14 @@ _HISTOGRAM = {name: name for name in ("metric", "samples", "good", "poor", "peop
 }
 _VITALS = f"""
     {insert("staging_vitals", _KEY | _HISTOGRAM)} FROM ({_IN_ORDER})"""
+
+
+def _declared(family: Family) -> str:
+    """The statement for a family that is counted by what its entry says."""
+    keys, added = ", ".join(family.key_names), declared.summed(family)
+    counted = _suppressed(family.name, family.key_names, ("people", *(one.name for one in added)))
+    exclusive = family.counting is not None and family.counting.exclusive
+    shown = _in_company(counted, "value", keys) if exclusive else _in_company(counted, keys)
+    row = _KEY | {name: name for name in family.key_names} | {family.people.name: _down("people")}
+    row |= {one.name: _down(one.name, _STEP_OF.get(one.unit, 1)) for one in added}
+    return f"{insert(f'staging_{family.name}', row)} FROM ({shown}) WHERE {_KEPT}"

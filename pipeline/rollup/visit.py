@@ -6,6 +6,7 @@ and duration in docs/metrics.md are in sessionize.py, and nowhere else.
 
 from __future__ import annotations
 
+from schema.column import TEXT
 from schema.dimensions import OTHER
 from schema.visits import OF_FIRST_EVENT
 from schema.vitals import VITALS
@@ -15,7 +16,6 @@ VISIT_GAP_S = 30 * 60
 # What becomes of the suppressed row's own name where a page sends it: it would be a second row of its key.
 OUTSIDE_OTHER = f"“{OTHER}”"
 
-_TEXT = "LowCardinality(String)"
 # What is read of a raw row.
 READ = {
     "visitor": "UInt64",
@@ -23,15 +23,15 @@ READ = {
     "received": "DateTime('UTC')",
     "lifetime": "UInt16",
     "sequence": "UInt64",
-    "name": _TEXT,
+    "name": TEXT,
     "interactive": "Bool",
-    "hostname": _TEXT,
+    "hostname": TEXT,
     "path": "String",
     "engaged_ms": "UInt32",
-    "currency": _TEXT,
+    "currency": TEXT,
     "amount": "Int64",
     **dict.fromkeys(VITALS, "Float32"),
-    **dict.fromkeys(OF_FIRST_EVENT.values(), _TEXT),
+    **dict.fromkeys(OF_FIRST_EVENT.values(), TEXT),
 }
 
 

@@ -1,6 +1,5 @@
 -- Who may do what (rule A2): three users, each with no more than its part of the house needs. Applied by
 -- `footfall migrate --users`, again and again: what was granted before and is not listed here is taken away.
-{% set families = ['cells', 'conversions', 'vitals'] %}
 
 {% for user, hash in hashes.items() %}
 CREATE USER IF NOT EXISTS {{ user }}{{ on_cluster }} IDENTIFIED WITH sha256_hash BY '{{ hash }}';

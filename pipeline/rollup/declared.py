@@ -1,0 +1,66 @@
+"""Families that are counted by what their entry says (`Counting` in schema/family.py): visitors distinctly, the rest
+added up, by each key and dimension.
+
+In: a family. Out: its scratch table, and SQL over the scratch table `visits` for what is counted of every value, and
+for who is behind the rare ones. What is suppressed of them suppress.py tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from schema.families import DECLARED
+from schema.family import Counting, Family
+from schema.measures import Measure
+
+from .shape import Select, by_each
+
+
+def summed(family: Family) -> tuple[Measure, ...]:
+    """The measures that are added up."""
+    return tuple(one for one in family.measures if one is not family.people)
+
+
+def columns(family: Family) -> dict[str, str]:
+    """Those of its scratch table beside the value: a row is of one key, not suppressed yet."""
+    counted = ("people", *(one.name for one in summed(family)))
+    return {column.name: column.type for column in family.keys} | dict.fromkeys(counted, "Int64")
+
+
+def select(family: Family) -> Select:
+    """What is counted, and of which rows."""
+    rows = _rows(family, {one.name: one.visit for one in summed(family)})
+    if dimensions := _dimensions(family):
+        by, each = by_each({name: name for name in dimensions}, "d", *family.key_names, whole="" in family.dimensions)
+    else:
+        by, each = {"dimension": "''", "value": "''"}, ", ".join(("d", *family.key_names))
+    counted = {name: name for name in family.key_names} | {"people": "uniqExact(visitor)"}
+    counted |= {one.name: f"sum({one.name})" for one in summed(family)}
+    return {**by, **counted}, f"FROM ({rows}) GROUP BY {each}"
+
+
+SELECTS = tuple((name, *select(family)) for name, family in DECLARED.items())
+
+
+def touched(family: Family, near: Collection[str], compared: Callable[[str], str]) -> list[str]:
+    """SQL for who has which key and which value that is compared: (d, visitor, name, currency, dimension, value).
+    compared: SQL for such values of a dimension."""
+    name, currency = (*family.key_names, "''")[:2]
+    return [
+        f"SELECT d, visitor, {name} AS name, {currency} AS currency, '{dimension}' AS dimension, "
+        f"toString({dimension}) AS value FROM ({_rows(family, {})}) WHERE {dimension} IN {compared(dimension)}"
+        for dimension in _dimensions(family)
+        if dimension in near
+    ]
+
+
+def _dimensions(family: Family) -> list[str]:
+    return [name for name in family.dimensions if name]
+
+
+def _rows(family: Family, added: dict[str, str]) -> str:
+    """What is counted, one row each. added: SQL for what is added up."""
+    counting = family.counting or Counting("", {})
+    values = ", ".join(("d", "visitor", *_dimensions(family)))
+    named = ", ".join(f"{sql} AS {name}" for name, sql in {**counting.keys, **added}.items())
+    return f"SELECT {values}, {named} {counting.rows}"

@@ -1,0 +1,108 @@
+"""What a family of rollups is: rows of one kind, and the columns of its tables.
+
+In: measures. Out: `Family`, and how one is counted that needs no code of its own. Promises: whatever names columns of a
+family has them from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from .column import TEXT, Column
+from .dimensions import DIMENSIONS, OTHER
+from .measures import Measure
+
+KEY_COLUMNS = (
+    Column("site", TEXT, "Key of the site."),
+    Column("grain", TEXT, "`day` or `hour`. Hours are of the whole site only; never add both up."),
+    Column("day", "Date", "The site's local day."),
+    Column("period", "DateTime('UTC')", "When the day or hour begins, UTC."),
+    Column("dimension", TEXT, "What the row is split by; empty: the whole site."),
+    Column("value", "String", f"The value of the dimension; `{OTHER}`: all that are too rare to be told."),
+    Column("by_dimension", TEXT, "A second dimension, where there is one."),
+    Column("by_value", "String", "The value of the second dimension."),
+)
+# What every row of a rollup has: whose it is, of when, and of which value.
+KEY = tuple(column.name for column in KEY_COLUMNS)
+MONTH_COLUMNS = (KEY_COLUMNS[0], Column("month", "Date"), Column("made", "UInt64"))
+# A histogram: a row for each bucket where it is released, else one row with all of them in ascending order.
+_BUCKETS = (Column("buckets", "Array(Int16)"), Column("counts", "Array(UInt64)"))
+
+
+class Counting(Struct, frozen=True):
+    """How the rows of a family are counted, by the same code for every such family (pipeline/rollup/declared.py).
+
+    rows: what is counted, SQL from FROM on over the scratch table `{visits}`, a row a visit (schema/visits.py); an
+    ARRAY JOIN makes several of one. keys: SQL for each key of the family, of such a row. The measure that is `distinct`
+    is of visitors; of the others `visit` is added up. exclusive: what is under one key is under no other, so that a
+    hidden key would follow from the total and those that are shown: the smallest of these is hidden with it (rule R3).
+    """
+
+    rows: str
+    keys: Mapping[str, str]
+    exclusive: bool = True
+
+
+class Family(Struct, frozen=True):
+    """Rows of one kind. keys: what tells them apart beside KEY; histogram: whether the last of the keys is a bucket.
+    measures: what is added up. dimensions: those it is kept by, "" is the whole site. counting: how, where that needs
+    no code of its own; label, definition: what such a family is called, and what it says."""
+
+    name: str
+    keys: tuple[Column, ...]
+    measures: tuple[Measure, ...]
+    histogram: bool = False
+    dimensions: tuple[str, ...] = ("", *DIMENSIONS)
+    counting: Counting | None = None
+    label: str = ""
+    definition: str = ""
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.keys)
+
+    @property
+    def measure_names(self) -> tuple[str, ...]:
+        return tuple(measure.name for measure in self.measures)
+
+    @property
+    def people(self) -> Measure:
+        """The distinct visitors behind a row, whom the threshold k is held against."""
+        return next(measure for measure in self.measures if measure.aggregate == "distinct")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Of a released row."""
+        return (*KEY, *self.key_names, *self.measure_names)
+
+    @property
+    def added(self) -> tuple[Column, ...]:
+        """The measures as columns."""
+        return tuple(Column(one.name, one.type, one.definition, one.default) for one in self.measures)
+
+    @property
+    def released(self) -> tuple[Column, ...]:
+        """The columns of a released row."""
+        return (*KEY_COLUMNS, *self.keys, *self.added)
+
+    @property
+    def open(self) -> tuple[Column, ...]:
+        """Those of a row of an open day."""
+        return (*KEY_COLUMNS, *(self._whole_keys), *self.added)
+
+    @property
+    def monthly(self) -> tuple[Column, ...]:
+        """Those of the sums of a month, of one value. What is made anew has no rows that are older than a column."""
+        added = (Column(column.name, column.type) for column in self.added)
+        return (*MONTH_COLUMNS, *named(KEY_COLUMNS, "dimension", "value"), *self._whole_keys, *added)
+
+    @property
+    def _whole_keys(self) -> tuple[Column, ...]:
+        return (*self.keys[:-1], *_BUCKETS) if self.histogram else self.keys
+
+
+def named(columns: tuple[Column, ...], *names: str) -> tuple[Column, ...]:
+    """Those of these names."""
+    return tuple(column for column in columns if column.name in names)
