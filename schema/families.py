@@ -46,6 +46,7 @@ _VITALS = Family(
     OF_VITALS,
     histogram=True,
     dimensions=("", "page", "device", "country"),
+    label="web vitals",
 )
 # Every family; one with a file of its own is added here.
 FAMILIES: dict[str, Family] = {family.name: family for family in (_CELLS, _CONVERSIONS, _VITALS)}

@@ -6,6 +6,7 @@ family has them from here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from msgspec import Struct
@@ -13,6 +14,7 @@ from msgspec import Struct
 from .column import TEXT, Column
 from .dimensions import DIMENSIONS, OTHER
 from .measures import Measure
+from .visits import HOUR, OF_VISITS, VISIT
 
 KEY_COLUMNS = (
     Column("site", TEXT, "Key of the site."),
@@ -47,8 +49,8 @@ class Counting(Struct, frozen=True):
 
 class Family(Struct, frozen=True):
     """Rows of one kind. keys: what tells them apart beside KEY; histogram: whether the last of the keys is a bucket.
-    measures: what is added up. dimensions: those it is kept by, "" is the whole site. counting: how, where that needs
-    no code of its own; label, definition: what such a family is called, and what it says."""
+    measures: what is added up. dimensions: those it is kept by, "" is the whole site. counting: how it is counted,
+    where that needs no code of its own. label: what it is called within a sentence."""
 
     name: str
     keys: tuple[Column, ...]
@@ -57,7 +59,27 @@ class Family(Struct, frozen=True):
     dimensions: tuple[str, ...] = ("", *DIMENSIONS)
     counting: Counting | None = None
     label: str = ""
-    definition: str = ""
+
+    def __post_init__(self) -> None:
+        if self.counting is None:
+            return
+        added = [one for one in self.measures if one.aggregate != "distinct"]
+        wrong = {
+            "its name is letters, and no dimension's": not re.fullmatch("[a-z]+", self.name) or self.name in DIMENSIONS,
+            "it has one or two keys, each with SQL, and none is a column of visits": self.key_names
+            != (*self.counting.keys,)
+            or not 1 <= len(self.keys) <= 2
+            or not VISIT.keys().isdisjoint(self.key_names),
+            "one measure is distinct, the others say what of a visit is added up": len(self.measures) != len(added) + 1
+            or not all(one.visit for one in added),
+            "its dimensions are the whole site and dimensions of visits": not {"", *OF_VISITS} - {HOUR}
+            >= {*self.dimensions},
+            "keys that exclude one another are of the whole site only": self.counting.exclusive
+            and self.dimensions != ("",),
+        }
+        for rule, broken in wrong.items():
+            if broken:
+                raise ValueError(f"family {self.name!r}: {rule}")
 
     @property
     def key_names(self) -> tuple[str, ...]:

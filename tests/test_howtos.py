@@ -171,6 +171,70 @@ assert "Places" not in found
     )
 
 
+_FAMILY = """
+from pathlib import Path
+from dashboards.stats.refused import BadQuery, Code
+from pipeline.release import as_released, release
+[printed] = migration("open_exits", [])
+assert printed == Path("schema/sql/9000_exits.sql").read_text()
+assert "{{ on_cluster }}" in printed
+
+def visits(*paths, **given):
+    return [{"name": "pageview", "path": path, "visitor": next(numbers), **given} for path in paths]
+def exits(site, *filters):
+    answer = Reports(store, [Site(site)], clock=NOW.timestamp).stats(Query.of(site, DAY, DAY, "exits", filters))
+    return {row["value"]: (row["leavers"], row["exits"]) for row in answer["rows"]}
+import itertools
+numbers = itertools.count()
+"""
+
+
+@pytest.mark.process
+@pytest.mark.clickhouse
+def test_a_family_is_a_file_its_registration_and_its_migration(tmp_path: Path) -> None:
+    changed = copy_with("howto-family.md", tmp_path)
+    assert changed == ["schema/exits.py", "schema/families.py", "schema/sql/9000_exits.sql"]
+    holds(
+        tmp_path,
+        _FAMILY
+        + """
+roll_up("b.example", *visits("/blog/a", "/blog/b", "/blog/", "/docs/x", "/docs/y", "/"))
+# One person left at "/": not told, and with it the smallest of the others, or the total would tell it.
+assert exits("b.example") == {"/blog": (3, 3)}
+roll_up("c.example", *visits("/blog/a", "/blog/b", "/", "/"))
+assert exits("c.example") == {"/": (2, 2), "/blog": (2, 2)}
+try:
+    Query.of("c.example", DAY, DAY, "exits", ("channel==Search",))
+except BadQuery as refused:
+    assert refused.code is Code.NOT_KEPT
+else:
+    raise AssertionError
+before = exits("c.example")
+release(store, "events", Site("c.example"), [DAY], SiteRules(2, 30, "balanced"), NOW.timestamp(), "live")
+store.command("TRUNCATE TABLE open_exits")
+assert exits("c.example") == before
+""",
+    )
+    family = tmp_path / "schema" / "exits.py"
+    text = family.read_text().replace('dimensions=("",)', 'dimensions=("", "channel")')
+    family.write_text(text.replace('[2])"}', '[2])"}, exclusive=False'))
+    holds(
+        tmp_path,
+        _FAMILY
+        + """
+came = {"Search": ("/a", "/a", "/b", "/b"), "Social": ("/a", "/a", "/b"), "Mail": ("/b", "/b")}
+came |= {"X": ("/a",), "Y": ("/a",)}
+roll_up("d.example", *(one for channel, paths in came.items() for one in visits(*paths, channel=channel)))
+assert exits("d.example") == {"/a": (6, 6), "/b": (5, 5)}
+assert exits("d.example", "channel==Search") == {"/a": (2, 2), "/b": (2, 2)}
+# At "/b" one of Social is not told, nor are those of Mail, the smallest of the others.
+assert exits("d.example", "channel==Social") == {"/a": (2, 2)}
+assert exits("d.example", "channel==Mail") == {}
+assert exits("d.example", "channel==(other)") == {"/a": (2, 2)}
+""",
+    )
+
+
 @pytest.mark.process
 def test_a_command_is_a_module_and_a_line(tmp_path: Path) -> None:
     rooms = ("schema", "pipeline", "collector", "dashboards", "footfall", "docs")

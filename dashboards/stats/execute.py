@@ -44,6 +44,7 @@ class Answer(Struct, frozen=True):
     kept_values: Groups
     goals: list[Row]
     vitals: Groups
+    declared: Groups
 
 
 class Executor:
@@ -58,7 +59,7 @@ class Executor:
     def answer(self, plan: Plan) -> Answer:
         """Ask the store for what is not remembered."""
         mark = plan.released.mark
-        named = {name: getattr(plan, name) for name in ("vitals", "goals", "kept_days", "kept_values")}
+        named = {name: getattr(plan, name) for name in ("vitals", "goals", "kept_days", "kept_values", "declared")}
         asked = [partial(self.sums, read, mark) for read in named.values() if read]
         others = [self._pool.submit(ask).result for ask in asked] if self._pool else asked
         cells = self.sums(plan.cells, mark)
@@ -70,6 +71,7 @@ class Executor:
             found.get("kept_values", {}),
             _goal_rows(plan, found.get("goals", {})),
             found.get("vitals", {}),
+            found.get("declared", {}),
         )
 
     def sums(self, read: Read, mark: int) -> Groups:

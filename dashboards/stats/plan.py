@@ -13,11 +13,12 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from schema.dimensions import DIMENSIONS
+from schema.families import DECLARED
 
 from .months import WORTH_ROWS, Month
 from .query import Filter, Query
 from .released import Released
-from .source import Family, Span
+from .source import Span
 
 
 class Read(Struct, frozen=True):
@@ -29,7 +30,7 @@ class Read(Struct, frozen=True):
     first by the metric `order`.
     """
 
-    family: Family
+    family: str
     span: Span
     first: dt.date
     values: tuple[str, ...] = ()
@@ -56,6 +57,7 @@ class Plan(Struct, frozen=True):
     kept_values: Read | None = None
     goals: Read | None = None
     vitals: Read | None = None
+    declared: Read | None = None
 
 
 def plan(queries: Sequence[Query], released: Released) -> Plan:
@@ -87,6 +89,7 @@ def plan(queries: Sequence[Query], released: Released) -> Plan:
         else None,
         _goals(queries, within, told),
         _vitals(queries, monthly),
+        _declared(queries, within),
     )
 
 
@@ -107,6 +110,14 @@ def _vitals(queries: Sequence[Query], monthly: Span) -> Read | None:
     return Read(
         "vitals", monthly, asked[0].first, values, times, False, asked[0].filters, max(query.limit for query in asked)
     )
+
+
+def _declared(queries: Sequence[Query], within: Span) -> Read | None:
+    """Of a family that is counted by what its entry says there are no sums of months."""
+    query = next((query for query in queries if query.by in DECLARED), None)
+    if query is None:
+        return None
+    return Read(query.by, within, query.first, times=query.dimension, filters=query.filters)
 
 
 def _whole_months(released: Released, within: Span) -> list[Month]:

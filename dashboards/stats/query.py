@@ -14,7 +14,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from schema.dimensions import DIMENSIONS, OTHER
-from schema.families import FAMILIES
+from schema.families import DECLARED, FAMILIES
 from schema.host import ascii_host
 from schema.metrics import METRICS
 
@@ -26,7 +26,9 @@ MAX_DAYS_BY_HOUR = 366
 MAX_FILTERS = 20
 MAX_VALUE = 2_000
 # Ways to split that are not dimensions: they are columns of their own and go together with filters on a dimension.
-SPLITS = ("day", "hour", "goal", "vital")
+SPLITS = ("day", "hour", "goal", "vital", *DECLARED)
+# Those of them that are not kept by every dimension.
+_KEPT_BY = {"vital": FAMILIES["vitals"]} | DECLARED
 ALTERNATIVES = "|"
 
 Operator = Literal["==", "!=", "~", "!~"]
@@ -192,7 +194,8 @@ class Query(Struct, frozen=True):
             raise BadQuery(f"hours are kept for the whole site only: {instead}", Code.NOT_KEPT)
         if self.by == "hour" and self.period.days > MAX_DAYS_BY_HOUR:
             raise BadQuery(f"by=hour answers at most {MAX_DAYS_BY_HOUR} days: ask for fewer, or by=day", Code.TOO_MUCH)
-        if self.by == "vital" and self.dimension not in FAMILIES["vitals"].dimensions:
-            allowed = ", ".join(name for name in FAMILIES["vitals"].dimensions if name)
-            instead = f"filter on {allowed}, or on nothing"
-            raise BadQuery(f"web vitals are not kept by {self.dimension}: {instead}", Code.NOT_KEPT)
+        family = _KEPT_BY.get(self.by)
+        if family and self.dimension not in family.dimensions:
+            allowed = ", ".join(name for name in family.dimensions if name)
+            instead = f"filter on {allowed}, or on nothing" if allowed else f"drop the filter on {self.dimension}"
+            raise BadQuery(f"{family.label} are not kept by {self.dimension}: {instead}", Code.NOT_KEPT)

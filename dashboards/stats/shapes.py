@@ -11,12 +11,13 @@ from typing import Any
 from msgspec import Struct
 
 from schema.dimensions import OTHER
-from schema.families import FAMILIES
+from schema.families import DECLARED, FAMILIES
+from schema.family import Family
 from schema.measures import MEASURES, Measures
 from schema.metrics import METRICS
 
 from .plan import Read
-from .source import Family, State
+from .source import State
 
 # What tells the sums of a group apart: a value; a day or hour, as `time_of` reads it; a day, goal and currency.
 Key = Any
@@ -147,7 +148,31 @@ def _of_plain_vital(read: Read, row: Sequence[Any]) -> _Plain | None:
     return (dimension, metric), value if read.values else "", tuple(sums)
 
 
-SHAPES: dict[Family, Shape] = {
+# -- families that are counted by what their entry says --------------------------------------------------------------
+
+
+def _shape_of(family: Family) -> Shape:
+    keys, measures = family.key_names, family.measure_names
+
+    def of_plain(read: Read, row: Sequence[Any]) -> _Plain | None:
+        day, grain, dimension, *rest = row
+        return ((dimension,), (day, *rest[: len(keys)]), tuple(rest[len(keys) :])) if grain == "day" else None
+
+    return Shape(
+        group=("dimension",),
+        key=lambda read, state: f"({', '.join(('day', *keys))})",
+        added=measures,
+        columns=lambda state: measures,
+        sums=_summed,
+        final=_summed,
+        plain=("dimension", *keys, *measures),
+        of_plain=of_plain,
+        most_open=1_000,
+    )
+
+
+SHAPES: dict[str, Shape] = {
+    **{name: _shape_of(family) for name, family in DECLARED.items()},
     "cells": Shape(
         group=("dimension",),
         key=_cell_key,

@@ -16,7 +16,6 @@ from msgspec import Struct
 
 from schema.store import Row, Store
 
-Family = Literal["cells", "conversions", "vitals"]
 Grain = Literal["day", "hour"]
 State = Literal["months", "released", "open"]
 
@@ -97,7 +96,7 @@ class Span(Struct, frozen=True):
         return f"day IN {{{name}:Array(Date)}}", {name: sorted(days)}
 
 
-def sources_of(family: Family, condition: str, of_months: str, span: Span, *grains: Grain) -> dict[State, str]:
+def sources_of(family: str, condition: str, of_months: str, span: Span, *grains: Grain) -> dict[State, str]:
     """What to write after FROM, up to GROUP BY, by which state the rows are in. A table that can hold nothing of the
     span is not named. by_dimension: no crossed rows. of_months: the condition for sums of months, which have no day."""
     grained = " OR ".join(f"grain = '{grain}'" for grain in grains)
@@ -116,7 +115,7 @@ def sources_of(family: Family, condition: str, of_months: str, span: Span, *grai
 
 def open_rows(
     store: Store,
-    family: Family,
+    family: str,
     columns: str,
     span: Span,
     most: int,

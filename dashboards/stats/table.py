@@ -14,10 +14,12 @@ from msgspec import Struct
 from msgspec.structs import astuple
 
 from schema.dimensions import DIMENSIONS, OTHER
+from schema.families import DECLARED
 from schema.measures import MEASURES, Measures
 from schema.metrics import metrics_of
 
 from .conversions import Goal, goals_in, rated
+from .declared import KeyCell, key_cells
 from .execute import Answer, Groups
 from .figures import Cell, Certainty, Coverage, cell_of
 from .query import Query
@@ -37,7 +39,7 @@ class Table(Struct, frozen=True):
 
     query: Query
     totals: Measures
-    rows: tuple[Cell, ...] | tuple[Goal, ...] | tuple[VitalCell, ...]
+    rows: tuple[Cell, ...] | tuple[Goal, ...] | tuple[VitalCell, ...] | tuple[KeyCell, ...]
     coverage: Coverage
     certainty: Certainty
 
@@ -69,6 +71,9 @@ def table_of(query: Query, answer: Answer) -> Table:
             rows = tuple(rated(goals, totals.visitors)[: query.limit])
         case "vital":
             rows = tuple(vital_cells(answer.vitals)[: query.limit])
+        case by if by in DECLARED:
+            cells = key_cells(by, answer.declared, released.k, coverage.days, in_part=query.filtered)
+            rows = tuple(cells[: query.limit])
         case "day":
             rows = tuple(cell_of(day.isoformat(), sums) for day, sums in sorted(kept.days.items()))
         case "hour":

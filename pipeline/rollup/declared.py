@@ -39,9 +39,6 @@ def select(family: Family) -> Select:
     return {**by, **counted}, f"FROM ({rows}) GROUP BY {each}"
 
 
-SELECTS = tuple((name, *select(family)) for name, family in DECLARED.items())
-
-
 def touched(family: Family, near: Collection[str], compared: Callable[[str], str]) -> list[str]:
     """SQL for who has which key and which value that is compared: (d, visitor, name, currency, dimension, value).
     compared: SQL for such values of a dimension."""
@@ -64,3 +61,7 @@ def _rows(family: Family, added: dict[str, str]) -> str:
     values = ", ".join(("d", "visitor", *_dimensions(family)))
     named = ", ".join(f"{sql} AS {name}" for name, sql in {**counting.keys, **added}.items())
     return f"SELECT {values}, {named} {counting.rows}"
+
+
+# By family what `aggregate` counts of each.
+SELECTS = tuple((name, *select(family)) for name, family in DECLARED.items())

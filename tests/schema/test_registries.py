@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
+from msgspec import structs
 
+from schema.column import Column
 from schema.dimensions import CARDS, DIMENSIONS, SHARE, Dimension, Format, Scope
 from schema.event import Event
 from schema.families import FAMILIES, KEY, TABLES, migration
-from schema.measures import MEASURES, OF_CELLS, Measures
+from schema.family import Counting, Family
+from schema.measures import MEASURES, OF_CELLS, Measure, Measures
 from schema.metrics import METRICS, metrics_of
 from schema.store import Store
 
@@ -48,6 +51,29 @@ def test_a_family_has_its_key_its_own_keys_and_its_measures() -> None:
         assert len(set(family.columns)) == len(family.columns)
         assert set(family.dimensions) <= {"", *DIMENSIONS}
     assert FAMILIES["cells"].measure_names == MEASURES == Measures.__struct_fields__
+
+
+def test_a_family_that_cannot_be_counted_or_would_tell_too_much_is_refused() -> None:
+    people, times = Measure("People.", aggregate="distinct", name="people"), Measure("How often.", visit="1", name="n")
+    counting = Counting("FROM {visits}", {"section": "exit_page"})
+    right: dict[str, Any] = {
+        "name": "exits",
+        "keys": (Column("section", "String"),),
+        "measures": (people, times),
+        "dimensions": ("",),
+    }
+    assert Family(**right, counting=counting).people is people
+    for wrong, rule in (
+        ({"name": "device"}, "no dimension's"),
+        ({"keys": (Column("source", "String"),)}, "each with SQL"),
+        ({"measures": (times,)}, "one measure is distinct"),
+        ({"measures": (people, structs.replace(times, visit=""))}, "what of a visit is added up"),
+        ({"dimensions": ("", "page")}, "dimensions of visits"),
+        ({"dimensions": ("", "country")}, "of the whole site only"),
+    ):
+        with pytest.raises(ValueError, match=rule):
+            Family(**right | wrong, counting=counting)
+    assert Family(**right | {"dimensions": ("", "country")}, counting=structs.replace(counting, exclusive=False))
 
 
 def test_a_dimension_is_over_a_column_of_a_raw_row() -> None:
