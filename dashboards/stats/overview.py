@@ -14,7 +14,7 @@ from concurrent.futures import Executor as Pool
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from schema.dimensions import DIMENSIONS
 from schema.families import FAMILIES
@@ -25,21 +25,26 @@ from schema.store import Row, Store
 from .comparison import Comparison, compare
 from .conversions import Goal
 from .execute import Executor
-from .figures import Cell, Figures, figures_of
+from .figures import Cell, Certainty, Figures, figures_of
 from .period import Period
 from .plan import plan
-from .query import MAX_ROWS, Query
+from .query import MAX_ROWS, Filter, Query
+from .refused import BadQuery, Code
 from .released import Released
 from .snapshots import snapshot_time
-from .table import cells_in, coverage_of, summed, table_of, times_of
+from .table import Times, cells_in, certainty_of, coverage_of, summed, table_of, times_in, times_of
 from .timeline import Point, Timeline, days_of
 from .vitals import VitalCell, vital_cells
 
 _DAY = dt.timedelta(days=1)
+_NOT_COMPARED = "only the whole site is"
 
 
 class Overview(Struct, frozen=True):
-    """full: the days of the period that are over, None where none is. since, until: the first and the last day of the
+    """filters: of which visits everything is but the days there are, since and until; () is all. unanswered: what the
+    rollups do not tell of these: dimensions, `vital`. certainty: of the totals.
+
+    full: the days of the period that are over, None where none is. since, until: the first and the last day of the
     site that has data, as far as is known. data_days: how many days of the period have data. hidden_days: how many have
     fewer than k people, the open ones too. count_only: page views counted without being recorded, of closed days.
     folded_hours: visitors in hours too small to draw. as_of: when what is shown of open days was put in place, to the
@@ -47,6 +52,9 @@ class Overview(Struct, frozen=True):
 
     site: str
     period: Period
+    filters: tuple[Filter, ...]
+    unanswered: tuple[str, ...]
+    certainty: Certainty
     full: Period | None
     comparison: Comparison
     grain: Literal["day", "hour"]
@@ -80,66 +88,102 @@ def read(
     find_released: Callable[[], Released],
     rows: int,
     step: int = 1,
+    filters: tuple[Filter, ...] = (),
 ) -> Overview:
     """Ask the store for what is not remembered, several statements at once. rows: at most that many in each table.
-    step: what the counts of open days are multiples of."""
+    step: what the counts of open days are multiples of. Raises BadQuery where filters are of several dimensions."""
+    queries = _queries(site, period, rows, filters)
     # It needs no releases, so it is asked beside them.
     count_only = pool.submit(_count_only, store, site.key, period)
     released = find_released()
     zone = ZoneInfo(site.timezone)
     as_of = pool.submit(snapshot_time, store, released.span.part(period.first, period.last), zone)
     today = now.date()
-    hourly = period.days == 1
-    queries = _queries(site, period, rows)
+    # Hours are of the whole site.
+    hourly = period.days == 1 and not filters
     answer = executor.answer(plan([*queries.values()], released))
-    timeline = Timeline(times_of(answer, released.span.first, period.last), released, now, zone, hourly)
-    totals = _added(timeline.times.days, period)
-    states = [timeline.state(day) for day in days_of(period)]
+    whole = Timeline(times_of(answer, released.span.first, period.last), released, now, zone, hourly)
+    states = [whole.state(day) for day in days_of(period)]
     data_days = states.count("measured")
     small = len(released.suppressed)
+    kept = queries["day"].dimension
+    part = times_in(answer.kept_days, kept, period.first, period.last)
+    timeline = _part_of(whole, part) if filters else whole
+    totals = _added(timeline.times.days, period)
     folded = timeline.times.folded.get(period.first, Measures())
     compared = period.previous(today)
     tables = {
-        name: cells_in(answer.cells, queries[name], coverage_of(answer, name, data_days + small), dimension.without)
+        name: cells_in(
+            answer.kept_values if filters else answer.cells,
+            queries[name],
+            coverage_of(answer, name, data_days + small),
+            None if filters else dimension.without,
+        )
         for name, dimension in DIMENSIONS.items()
+        if name in queries
     }
     return Overview(
         site=site.key,
         period=period,
+        filters=filters,
+        unanswered=tuple(name for name in (*DIMENSIONS, "vital") if name not in queries),
+        certainty=certainty_of(released, coverage_of(answer, kept, data_days + small), bool(filters)),
         full=period.full_days(today),
-        comparison=compare(timeline, period, coarse=step > 1),
+        comparison=Comparison(compared, why=_NOT_COMPARED) if filters else compare(timeline, period, coarse=step > 1),
         grain="hour" if hourly else "day",
         totals=totals or Figures(),
         series=timeline.points(period),
-        previous_series=timeline.points(compared),
+        previous_series=() if filters else timeline.points(compared),
         tables=tables,
         goals=tuple(row for row in table_of(queries["goal"], answer).rows if isinstance(row, Goal)),
-        vitals=tuple(vital_cells(answer.vitals)),
-        count_only=_closed_alone(count_only.result(), released, today) // step * step,
+        # Of what the filters keep there is one number, whatever dimension they are of.
+        vitals=tuple(structs.replace(cell, dimension="") if filters else cell for cell in vital_cells(answer.vitals)),
+        count_only=0 if filters else _closed_alone(count_only.result(), released, today) // step * step,
         folded_hours=folded.visitors if hourly else 0,
-        hidden_days=states.count("hidden") + states.count("open"),
+        # Of a part it is not known: a value may be hidden beside a rare one.
+        hidden_days=0 if filters else states.count("hidden") + states.count("open"),
         data_days=data_days,
-        since=timeline.since,
-        until=timeline.until,
+        since=whole.since,
+        until=whole.until,
         released=released,
         as_of=as_of.result(),
         ongoing=period.first <= today <= period.last,
         empty=totals is None,
-        version=_version_of(totals),
+        version=_version_of(_added(whole.times.days, period)),
         step=step,
     )
 
 
-def _queries(site: Site, period: Period, rows: int) -> dict[str, Query]:
-    """What a page asks, by name. rows: at most that many in each table."""
-    splits: dict[str, tuple[str, ...]] = {"day": ("day",), "goal": ("goal",)}
+def _queries(site: Site, period: Period, rows: int, filters: tuple[Filter, ...]) -> dict[str, Query]:
+    """What a page asks, by name, without what the filters leave no answer to. rows: at most that many in each table.
+    Raises BadQuery where that is all."""
+    splits: dict[str, tuple[str, ...]] = {"day": ("day",), "goal": ("goal",), "vital": ("vital",)}
     splits |= {name: (name,) for name in DIMENSIONS}
-    splits |= {f"vital {name}": ("vital", name) if name else ("vital",) for name in FAMILIES["vitals"].dimensions}
+    splits |= {f"vital {name}": ("vital", name) for name in FAMILIES["vitals"].dimensions if name}
     limits = {"goal": MAX_ROWS}
-    return {
-        name: Query((site.key,), period, by, limit=limits.get(name, rows), compare=name == "day")
-        for name, by in splits.items()
-    }
+    asked = {}
+    for name, by in splits.items():
+        if filters and len(by) > 1:  # the values are those that are kept
+            continue
+        try:
+            compared = name == "day" and not filters
+            asked[name] = Query((site.key,), period, by, filters, limits.get(name, rows), compare=compared)
+        except BadQuery as refused:
+            if name == "day" or refused.code not in (Code.NOT_CROSSED, Code.NOT_KEPT):
+                raise
+    return asked
+
+
+def _part_of(whole: Timeline, part: Times) -> Timeline:
+    """What the filters keep, where the whole site is known: a day that has data and none of them is one of few or none
+    of them; of none, where everything is shown."""
+    released = whole.released
+    others = whole.times.days.keys() - part.days.keys()
+    if released.k == 1:
+        part.days.update((day, Measures()) for day in others if day >= whole.released.span.first)
+        others = set()
+    released = structs.replace(released, since=whole.since, small=released.small | others)
+    return Timeline(part, released, whole.now, whole.zone)
 
 
 def _added(by_day: Mapping[dt.date, Measures], period: Period) -> Figures | None:

@@ -61,7 +61,7 @@ class Plan(Struct, frozen=True):
 
 
 def plan(queries: Sequence[Query], released: Released) -> Plan:
-    """How to answer queries about the same days of the same site. One with filters comes alone."""
+    """How to answer queries about the same days of the same site, all of them with the same filters."""
     first, last = queries[0].first, queries[0].last
     within = released.span.part(first, last)
     # Today is compared by its hours.
@@ -79,13 +79,14 @@ def plan(queries: Sequence[Query], released: Released) -> Plan:
     order = next((query.order for query in queries if query.by in DIMENSIONS), "visitors")
     monthly = within.less(summed, versions)
     kept = next((query for query in queries if query.filtered), None)
+    split = any(query.filtered and query.by == query.dimension for query in queries)
     return Plan(
         released,
         known,
         Read("cells", released.span if hourly else span, first, dimensions, "", hourly, most=most, order=order),
         Read("cells", within, first, times=kept.dimension, filters=kept.filters) if kept else None,
         Read("cells", monthly, first, (kept.dimension,), filters=kept.filters, most=most, order=order)
-        if kept and kept.by == kept.dimension
+        if kept and split
         else None,
         _goals(queries, within, told),
         _vitals(queries, monthly),

@@ -67,6 +67,11 @@ class Filter(Struct, frozen=True):
             value = ALTERNATIVES.join(map(_as_stored, value.split(ALTERNATIVES)))
         return cls(name, operator, value)  # type: ignore[arg-type]  # the expression admits these operators only
 
+    @property
+    def text(self) -> str:
+        """What `parse` reads."""
+        return f"{self.dimension}{self.operator}{self.value}"
+
     def sql(self, column: str, name: str) -> tuple[str, dict[str, Any]]:
         """The condition on a column, with its parameter under that name."""
         if self.operator in ("==", "!="):

@@ -29,7 +29,7 @@ from .execute import Answer, Executor
 from .months import LEAST_DAYS, months_of
 from .period import Period
 from .plan import plan
-from .query import Query
+from .query import Filter, Query
 from .refused import BadQuery, Code
 from .released import Released, released_days
 from .remembered import MOST_VALUES, Remembered
@@ -192,15 +192,17 @@ class Reports:
         }
         return [text for text, holds in said.items() if holds]
 
-    def overview(self, site: Site, period: Period, rows: int = 9) -> overview.Overview:
-        """Everything the dashboard page shows. rows: at most that many in each table."""
+    def overview(
+        self, site: Site, period: Period, rows: int = 9, filters: tuple[Filter, ...] = ()
+    ) -> overview.Overview:
+        """Everything the dashboard page shows. rows: at most that many in each table. filters: of which visits."""
         self._asked[site.key] = time.monotonic()
         now = self.now(site)
         before = self._before(site, period)
         released = partial(self._with_months, site, period.first, period.last, before.first)
         step = self._step(site)
         executor = Executor(self._store, self._remembered, self._pool)
-        return overview.read(self._store, executor, self._pool, site, period, now, released, rows, step)
+        return overview.read(self._store, executor, self._pool, site, period, now, released, rows, step, filters)
 
     def _step(self, site: Site) -> int:
         """What the counts of the site's open days are multiples of."""

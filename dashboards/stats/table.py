@@ -23,6 +23,7 @@ from .declared import KeyCell, key_cells
 from .execute import Answer, Groups
 from .figures import Cell, Certainty, Coverage, cell_of
 from .query import Query
+from .released import Released
 from .vitals import VitalCell, vital_cells
 
 
@@ -59,9 +60,7 @@ def table_of(query: Query, answer: Answer) -> Table:
     kept = times_in(answer.kept_days, query.dimension, first, last) if query.filtered else site
     totals = summed(kept.days.values())
     coverage = coverage_of(answer, query.dimension, len(released.suppressed) + len(site.days))
-    # Of filtered values some may be hidden on any day.
-    hidden = query.filtered and (coverage.missing or coverage.folded)
-    certainty: Certainty = "at least" if released.suppressed or hidden else "exact"
+    certainty = certainty_of(released, coverage, query.filtered)
     rows: tuple[Any, ...] = ()
     match query.by:
         case "":
@@ -84,6 +83,13 @@ def table_of(query: Query, answer: Answer) -> Table:
         case _:
             rows = cells_in(answer.kept_values if query.filtered else answer.cells, query, coverage)
     return Table(query, totals, rows, coverage, certainty)
+
+
+def certainty_of(released: Released, coverage: Coverage, filtered: bool) -> Certainty:
+    """How sure totals are. coverage: of the dimension that is filtered."""
+    # Of filtered values some may be hidden on any day.
+    hidden = filtered and (coverage.missing or coverage.folded)
+    return "at least" if released.suppressed or hidden else "exact"
 
 
 def cells_in(groups: Groups, query: Query, coverage: Coverage, without: str | None = None) -> tuple[Cell, ...]:

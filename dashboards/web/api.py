@@ -20,7 +20,7 @@ from ..accounts.accounts import Accounts
 from ..accounts.form_token import SESSION_COOKIE
 from ..stats.refused import OF_STATUS, Code
 from ..stats.report import Reports
-from .arguments import PERIOD, period_of, query_of, refuse_unknown
+from .arguments import PART, PERIOD, filters_of, period_of, query_of, refuse_unknown
 from .tables import flat
 
 # Without it Excel reads a file in the code page of its machine; others skip it (Unicode, 23.8: UTF-8 signature).
@@ -52,7 +52,7 @@ class Api:
         question = (*PERIOD, "by", "filter", "limit", "metrics", "order", "compare")
         table: tuple[tuple[str, Callable[[Request], Response], tuple[str, ...]], ...] = (
             ("/api/sites", self.list_sites, ()),
-            ("/api/sites/{key}/overview", self.show_overview, PERIOD),
+            ("/api/sites/{key}/overview", self.show_overview, PART),
             ("/api/sites/{key}/stats", self.show_stats, question),
             ("/api/sites/{key}/stats.csv", self.export_stats, question),
             ("/api/sites/{key}/version", self.show_version, PERIOD),
@@ -70,10 +70,10 @@ class Api:
         )
 
     def show_overview(self, request: Request) -> Response:
-        """GET /api/sites/{key}/overview?period="""
+        """GET /api/sites/{key}/overview?period=&filter="""
         site = self._reports.sites[request.path_params["key"]]
         period = period_of(self._reports, site, request.query_params)
-        return json(self._reports.overview(site, period, self._rows))
+        return json(self._reports.overview(site, period, self._rows, filters_of(request.query_params)))
 
     def show_stats(self, request: Request) -> Response:
         """GET /api/sites/{key}/stats?from=&to=&by=&filter="""

@@ -16,13 +16,15 @@ from starlette.datastructures import QueryParams
 from schema.site import Site
 
 from ..stats.period import Period, date_of, parse
-from ..stats.query import Query
+from ..stats.query import Filter, Query
 from ..stats.refused import BadQuery, Code
 from ..stats.report import Reports
 
 PERIOD = ("period", "from", "to")
+# What an overview takes.
+PART = (*PERIOD, "filter")
 # Whose text may come back in the answer: such an answer is not compressed (see `compress`).
-FREE_TEXT = frozenset({"contains", "next"})
+FREE_TEXT = frozenset({"contains", "filter", "next"})
 # May be given more than once; of all others a second one contradicts the first.
 _SEVERAL = frozenset({"filter"})
 _OF_LINKS = re.compile(
@@ -54,6 +56,11 @@ def query_of(site: Site, arguments: Mapping[str, str], filters: list[str], perio
         raise BadQuery(f"compare={against[:100]!r} is not known: allowed is previous")
     by, rows = arguments.get("by", ""), int(limit[:9])
     return Query.of(site.key, period.first, period.last, by, filters, rows, metrics, order, bool(against))
+
+
+def filters_of(arguments: QueryParams) -> tuple[Filter, ...]:
+    """The filters in a query string."""
+    return tuple(Filter.parse(text) for text in arguments.getlist("filter") if text.strip())
 
 
 def period_of(reports: Reports, site: Site, arguments: Mapping[str, str]) -> Period:

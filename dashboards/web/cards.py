@@ -6,6 +6,7 @@ In: an `Overview`. Out: small values a template walks through. Promises: no numb
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import urlencode
 
 from msgspec import Struct
 
@@ -16,11 +17,13 @@ from schema.vitals import VITALS
 from ..stats.conversions import Revenue
 from ..stats.figures import Cell
 from ..stats.overview import Overview
+from ..stats.query import ALTERNATIVES, Filter
 from ..stats.vitals import VitalCell
 from . import format as names
 
 # The card that goals and events share.
 GOALS = "Goals"
+_OPERATORS = {"==": "is", "!=": "is not", "~": "contains", "!~": "lacks"}
 # Not ▲, which says that a number has risen.
 RATING_SIGNS = {"good": "●", "needs improvement": "◆", "poor": "■"}
 
@@ -61,6 +64,13 @@ class Tab(Struct, frozen=True):
     instead: str = ""
 
 
+class Kept(Struct, frozen=True):
+    """A filter in words, and the arguments of the page without it."""
+
+    text: str
+    without: str
+
+
 class Card(Struct, frozen=True):
     """A card with one or more tables."""
 
@@ -81,15 +91,48 @@ def cards(overview: Overview) -> list[Card]:
         for title, dimensions in CARDS.items()
         if title != GOALS
     ]
+    if overview.filters:
+        return made
     return [card for card in made if any(tab.lines for tab in card.tabs) or card.slug in ("sources", "pages")]
+
+
+def kept(overview: Overview) -> list[Kept]:
+    """The filters of a page."""
+    return [
+        Kept(
+            f"{DIMENSIONS[one.dimension].label} {_OPERATORS[one.operator]} {_values(one)}",
+            urlencode(
+                {**overview.period.arguments(), "filter": [each.text for each in overview.filters if each is not one]},
+                doseq=True,
+            ),
+        )
+        for one in overview.filters
+    ]
+
+
+def _values(one: Filter) -> str:
+    if one.operator in ("~", "!~"):
+        return f"“{one.value}”"
+    return " or ".join(names.name_of(one.dimension, value) for value in one.value.split(ALTERNATIVES))
+
+
+def not_told(overview: Overview) -> str:
+    """Why something is not shown of what the filters keep."""
+    label = DIMENSIONS[overview.filters[0].dimension].label.lower()
+    return f"Not counted together with {label}: what is kept of visits is not crossed, so that nobody is singled out."
 
 
 def tab(dimension: str, overview: Overview) -> Tab:
     """A table of one dimension; bars are relative to its largest value."""
-    cells, visitors = overview.tables[dimension], overview.totals.visitors
+    cells, visitors = overview.tables.get(dimension, ()), overview.totals.visitors
     about = DIMENSIONS[dimension]
     columns = about.table
-    instead = no_table(dimension, [cell.value for cell in cells], overview.released.k)
+    if dimension in overview.unanswered:
+        instead = not_told(overview)
+    elif overview.filters:
+        instead = "" if cells else "Nothing to show of what the filters keep."
+    else:
+        instead = no_table(dimension, [cell.value for cell in cells], overview.released.k)
     largest = max([cell.visitors for cell in cells], default=0) or 1
     lines = tuple(
         Line(
@@ -180,7 +223,7 @@ def _told(name: str, overview: Overview) -> tuple[str, str]:
     is_count = isinstance(number, int)
     if not overview.empty:
         # Of days that are too small to tell some more came.
-        at_least = is_count and bool(overview.released.suppressed)
+        at_least = is_count and overview.certainty == "at least"
         shown = worded(name, number)
         return (f"≥ {shown}", f"at least {shown}") if at_least else (shown, "")
     # Zero would be a claim: some may have come on days that are too small to tell.

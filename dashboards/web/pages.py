@@ -24,10 +24,10 @@ from ..accounts.accounts import User
 from ..settings import DashboardSettings
 from ..stats.period import PERIODS
 from ..stats.query import Query
-from ..stats.report import Reports
+from ..stats.report import SUM_OF_VALUES, Reports
 from . import cards, charts
 from . import format as names
-from .arguments import PERIOD, period_of
+from .arguments import PART, PERIOD, filters_of, period_of
 from .rendering import Pages
 from .sign_in import SignIn
 
@@ -59,7 +59,7 @@ class SitePages:
         door = self._sign_in.signed_in
         return [
             Route("/", door(self.list_sites), methods=["GET"]),
-            Route("/sites/{key}", door(self.show_site, *PERIOD), methods=["GET"]),
+            Route("/sites/{key}", door(self.show_site, *PART), methods=["GET"]),
             Route("/sites/{key}/by/{dimension}", door(self.show_table, *_OF_TABLES), methods=["GET"]),
         ]
 
@@ -72,10 +72,11 @@ class SitePages:
         return self._pages.page("sites.html", user=user, sites=sites, undeclared=undeclared)
 
     def show_site(self, request: Request, user: User) -> Response:
-        """GET /sites/{key}?period="""
+        """GET /sites/{key}?period=&filter="""
         site = self._site(request)
         period = period_of(self._reports, site, request.query_params)
-        overview = self._reports.overview(site, period, self._settings.table_rows)
+        filters = filters_of(request.query_params)
+        overview = self._reports.overview(site, period, self._settings.table_rows, filters)
         return self._pages.page(
             "dashboard.html",
             user=user,
@@ -85,6 +86,10 @@ class SitePages:
             period=period,
             periods=PERIODS,
             arguments=urlencode(period.arguments()),
+            asked=urlencode({**period.arguments(), "filter": [one.text for one in filters]}, doseq=True),
+            kept=[("filter", one.text) for one in filters],
+            parts_kept=cards.kept(overview),
+            sum_of_values=SUM_OF_VALUES,
             tiles=cards.tiles(overview),
             cards=cards.cards(overview),
             compared_with=charts.compared_with(overview.comparison),

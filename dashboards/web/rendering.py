@@ -69,6 +69,7 @@ def _templates(base: str) -> jinja2.Environment:
         "told_as": cards.told_as,
         "not_shown": cards.not_shown,
         "of_orders": cards.of_orders,
+        "not_told": cards.not_told,
         "head": cards.head,
         "vital_value": lambda cell: names.vital(cell.p75, VITALS[cell.vital].unit),
         "vital_label": lambda name: VITALS[name].label,
