@@ -193,10 +193,14 @@ _REACHING = {
     "amount": "paid",
     "payers": f"if({_REACHED}, 0, people)",
 }
+# Where it is not shown who reached a goal, it is not shown who paid: these have reached it, too.
+_PAYING = f"""
+    SELECT *, countIf({_REACHED}) OVER (PARTITION BY d, dimension, value, goal) AS reached
+    FROM ({_in_company(_CONVERTERS, "goal, currency")})"""
 _CONVERSIONS = f"""
     {insert("staging_conversions", _KEY | _REACHING)}
-    FROM ({_in_company(_CONVERTERS, "goal, currency")})
-    WHERE {_KEPT} AND ({_REACHED} OR NOT {_ROUNDED})"""
+    FROM ({_PAYING})
+    WHERE reached > 0 AND {_KEPT} AND ({_REACHED} OR NOT {_ROUNDED})"""
 
 _MEASURED = _suppressed("vitals", ("metric",), ("people", "samples", "good", "poor"), "histogram")
 # Several parts of a bucket, because what is suppressed is of several values: next to each other once they are in order.

@@ -48,6 +48,28 @@ def test_nor_does_the_whole_less_the_other_countries(store: Store) -> None:
 
 
 @pytest.mark.parametrize("closed", [False, True])
+def test_nor_do_those_who_paid(store: Store, closed: bool) -> None:
+    """Six Germans and three French have signed up; to hide the French the Germans are hidden with them. All of the
+    Germans have paid: shown, their number would be at least that of the hidden row."""
+    house = House(store, k=5)
+    for visitor in range(20):
+        country = "DE" if visitor < 10 else "FR"
+        house.visit(visitor, at=visitor, country=country)
+        if visitor < 6:
+            house.visit(visitor, at=visitor + 60, name="signup", country=country, currency="EUR", amount=100)
+        elif visitor >= 17:
+            house.visit(visitor, at=visitor + 60, name="signup", country=country)
+    house.release() if closed else house.settle()
+    assert house.rows("goal")["Sign up"]["visitors"] == 9
+    for filter_ in ("country==DE", "country==FR"):
+        assert house.rows("goal", filter_) == {}, filter_
+    table = f"{'released' if closed else 'open'}_conversions"
+    rows = f"SELECT count(), countIf(dimension = 'country') FROM {table} WHERE site = {{s:String}} AND currency != ''"
+    [(all_rows, of_countries)] = store.rows(rows, {"s": house.site.key})
+    assert (all_rows > 0, of_countries) == (True, 0)
+
+
+@pytest.mark.parametrize("closed", [False, True])
 @pytest.mark.parametrize("buyers", [0, 14])
 def test_nor_does_a_folded_row_that_has_more_events_than_page_views(store: Store, buyers: int, closed: bool) -> None:
     """How many page views there were is known, so they are no company for a single sign-up."""
