@@ -17,12 +17,13 @@ from typing import Any
 from msgspec import Struct
 
 from schema.manifest import RELEASED_DAYS, origin_of
-from schema.site import Site, local_day
+from schema.site import Site, day_bounds, day_number, local_day
 from schema.store import Store
 
 from .import_preview import Preview, preview
 from .layout import arranged
-from .release import release
+from .manifest import RELEASING
+from .release import received_by_spool, release
 from .settings import SiteRules
 from .writer import COLUMNS
 
@@ -85,10 +86,12 @@ class Import:
         known = {site.key: (site, rules) for site, rules in sites}
         released: list[str] = []
         try:
-            found, skipped = self._days(known, now)
-            for key, days in found.items():
-                release(self.store, self.table, *_one(known[key], days), now, origin_of(made_by, self.run))
-                released += [day.isoformat() for day in days]
+            # Between the look at what is there and the release no other day is released.
+            with RELEASING:
+                found, skipped = self._days(known, now)
+                for key, days in found.items():
+                    release(self.store, self.table, *_one(known[key], days), now, origin_of(made_by, self.run))
+                    released += [day.isoformat() for day in days]
         finally:
             self.abandon()
         return ImportReport(released, skipped)
@@ -97,8 +100,10 @@ class Import:
         """What `finish` would release, and which days it would skip; drop the table."""
         known = {site.key: (site, rules) for site, rules in sites}
         try:
-            found, skipped = self._days(known, now)
-            return preview(self.store, self.table, found, known), skipped
+            # What is staged for a release stands in the same tables.
+            with RELEASING:
+                found, skipped = self._days(known, now)
+                return preview(self.store, self.table, found, known), skipped
         finally:
             self.abandon()
 
@@ -128,6 +133,11 @@ class Import:
             return "not over yet"
         if self.store.rows("SELECT count() FROM events WHERE site = {site:String} AND day = {day:Date}", where)[0][0]:
             return "collected live"
+        marks = received_by_spool(self.store)
+        if marks and min(marks.values()) < day_bounds(site.timezone, day_number(day)).end:
+            return (
+                "events of it may be on their way (footfall spools says from where): import it once they have arrived"
+            )
         return ""
 
 

@@ -18,7 +18,7 @@ from msgspec import Struct, structs
 from schema.store import Store
 
 # What an entry says is checked, and its number taken, in one step with writing it.
-RELEASING = threading.Lock()
+RELEASING = threading.RLock()
 # An entry of this version names the columns that its digest is of.
 VERSION = "3"
 _KEY = ("site", "grain", "day", "period", "dimension", "value", "by_dimension", "by_value")

@@ -6,6 +6,7 @@ Promises: a day is readable as released only once its manifest row exists; relea
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -13,10 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 import structlog
 from msgspec import Struct, structs
 
-from schema.families import FAMILIES
+from schema.families import FAMILIES, KEY
 from schema.manifest import RELEASED_DAYS
 from schema.site import Site, day_bounds, day_number
-from schema.store import Store
+from schema.store import Store, StoreDown, StoreError
 from schema.vitals import PEOPLE_BUCKET
 
 from .insert import insert
@@ -24,6 +25,7 @@ from .manifest import RELEASING, Entry, append, digest_input
 from .rollup.batch import SiteDay
 from .rollup.publish import OPEN, drop_open
 from .rollup.stages import staged
+from .rollup.together import is_of_all
 from .settings import SiteRules
 
 log = structlog.get_logger("release")
@@ -33,6 +35,8 @@ DAY_S = 86_400
 LAST_CALL_S = 6 * 3600
 # Days of which something is kept while they are open.
 _OPEN_DAYS = f"({' UNION DISTINCT '.join(f'SELECT DISTINCT site, day FROM {table}' for table in OPEN)})"
+# Who asks for open rows has his answer by then.
+_ASKED_WITHIN_S = 20
 # Clocks of several hosts may differ so much.
 AHEAD_S = 60
 
@@ -100,11 +104,12 @@ def close_days(
     prepare: Callable[[], object] = lambda: None,
     whole_since: float = 0.0,
 ) -> list[tuple[str, dt.date]]:
-    """Release every day that may close; which. lost_keys: (site, ISO day) of days that had a key lost.
-    prepare: called before the first of them is released, if there is one. whole_since: when the house was restored
-    from a backup, Unix seconds; days that began before it are released as incomplete."""
+    """Release every day that may close; which. Raises what a day failed with, once the others are done. lost_keys:
+    (site, ISO day) of days that had a key lost. prepare: called before the first of them is released, if there is one.
+    whole_since: when the house was restored from a backup, Unix seconds; days that began before it are released as
+    incomplete."""
     known = {site.key: (site, rules) for site, rules in sites}
-    _drop_closed(store, known)
+    _drop_closed(store, known, now)
     arrived = received_through(store)
     still_open = open_days(store)
     _drop_abandoned(store, known, still_open, now, arrived, grace_s)
@@ -117,13 +122,24 @@ def close_days(
     ]
     if closing:
         prepare()
+    failed: Exception | None = None
+    closed = []
     for open_day, complete in closing:
         site, rules = known[open_day.site]
         over_counted = (site.key, open_day.day.isoformat()) in lost_keys
-        release(store, "events", site, [open_day.day], rules, now, "live", complete, over_counted)
+        try:
+            release(store, "events", site, [open_day.day], rules, now, "live", complete, over_counted)
+        except Exception as problem:
+            if is_of_all(problem):
+                raise
+            failed = failed or problem
+            continue
+        closed.append((open_day.site, open_day.day))
         if not complete:
             log.warning("day_released_incomplete", site=site.key, day=open_day.day.isoformat())
-    return [(open_day.site, open_day.day) for open_day, _ in closing]
+    if failed:
+        raise failed
+    return closed
 
 
 def release(
@@ -146,19 +162,30 @@ def release(
         if known:
             raise ReleasedAlready(f"{site.key}: {known[0][0]} is released already; a released day never changes")
         entries = []
-        for day in sorted(days):
-            _forget_unfinished(store, site, day)
-            with staged(store, source, [SiteDay(site, day, rules)]):
-                rows, digest = _publish(store, site, day)
-            told = (int(now), origin, rules.preset, rules.k, complete, over_counted, rows, digest)
-            columns = {name: list(family.columns) for name, family in FAMILIES.items()}
-            entries.append(Entry(site.key, 0, day, *told, columns=columns))
+        try:
+            for day in sorted(days):
+                _forget_unfinished(store, site, day)
+                with staged(store, source, [SiteDay(site, day, rules)]):
+                    rows, digest = _publish(store, site, day)
+                told = (int(now), origin, rules.preset, rules.k, complete, over_counted, rows, digest)
+                columns = {name: list(family.columns) for name, family in FAMILIES.items()}
+                entries.append(Entry(site.key, 0, day, *told, columns=columns))
+        except Exception:
+            # Nobody can read the rows of those that came before it, and nobody may ask for these days again.
+            with contextlib.suppress(StoreError):
+                for entry in entries:
+                    _forget_unfinished(store, site, entry.day)
+            raise
         append(store, entries)
 
 
-def _drop_closed(store: Store, known: Mapping[str, tuple[Site, SiteRules]]) -> None:
-    """Drop the open rows of days that an earlier run released: a question that was under way then has ended."""
-    for key, day in store.rows(f"SELECT site, day FROM {_OPEN_DAYS} WHERE (site, day) IN {RELEASED_DAYS}"):
+def _drop_closed(store: Store, known: Mapping[str, tuple[Site, SiteRules]], now: float) -> None:
+    """Drop the open rows of days that were released so long ago that a question which was under way then has ended."""
+    late = "SELECT site, day FROM manifest WHERE released_at > toDateTime({since:UInt32}, 'UTC')"
+    for key, day in store.rows(
+        f"SELECT site, day FROM {_OPEN_DAYS} WHERE (site, day) IN {RELEASED_DAYS} AND (site, day) NOT IN ({late})",
+        {"since": int(now) - _ASKED_WITHIN_S},
+    ):
         if key in known:
             drop_open(store, key, [day])
 
@@ -173,11 +200,10 @@ def _drop_abandoned(
 ) -> None:
     """Drop the open rows of days that are over and of which everybody was erased: nobody will ever release them."""
     there = {(open_day.site, open_day.day) for open_day in still_open}
-    for key, day in store.rows(f"SELECT site, day FROM {_OPEN_DAYS}"):
+    for key, day in store.rows(f"SELECT site, day FROM {_OPEN_DAYS} WHERE (site, day) NOT IN {RELEASED_DAYS}"):
         if (key, day) in there or key not in known:
             continue
         end = day_bounds(known[key][0].timezone, day_number(day)).end
-        # What the manifest names goes by `_drop_closed`.
         if now >= end + grace_s and arrived >= end:
             drop_open(store, key, [day])
 
@@ -189,6 +215,12 @@ def _publish(store: Store, site: Site, day: dt.date) -> tuple[int, str]:
     for family in FAMILIES:
         mine = f"({as_released(family, f'staging_{family}')} WHERE site = {{site:String}} AND day = {{day:Date}})"
         columns = {column: column for column in FAMILIES[family].columns}
+        keys = ", ".join((*KEY, *FAMILIES[family].key_names))
+        # A statement may be sent twice over HTTP, and a day that is staged by two runs at once is there twice.
+        if not store.rows(f"SELECT count() = uniqExact({keys}) FROM {mine}", where)[0][0]:
+            raise StoreDown(
+                f"the {family} of {site.key} {day:%Y-%m-%d} were staged twice; the next run stages them again"
+            )
         text = store.text(f"SELECT {', '.join(columns)} FROM {mine} ORDER BY ALL FORMAT TSV", where)
         if text:
             digest.update(digest_input(family, text))

@@ -217,7 +217,7 @@ def _named(name: str, job: Callable[[], object], jobs: Jobs) -> Callable[[], Non
             with jobs.run(name):
                 job()
         except StoreDown as problem:
-            if not problem.told:
+            if not problem.unreachable:
                 postponed.is_so(job=name, problem=str(problem))
         except Exception as problem:
             # An exception's text may quote what it failed on.

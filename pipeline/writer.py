@@ -152,7 +152,7 @@ class Writer:
                 self._refused.is_over()
                 self._failing.is_over()
             except StoreDown as problem:
-                if not problem.told:
+                if not problem.unreachable:
                     self._refused.is_so(problem=str(problem))
                 wait = _BACK_OFF_S[min(self._failures, len(_BACK_OFF_S) - 1)]
                 self._failures += 1

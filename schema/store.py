@@ -55,16 +55,12 @@ class StoreError(Exception):
 
 
 class StoreDown(StoreError):
-    """The store could not be reached or could not work now: the same statement may succeed later.
-    told: the log has it already."""
+    """The store could not be reached or could not work now: the same statement may succeed later. unreachable: nobody
+    answers, whatever is asked, and the log has it already; else others may succeed now."""
 
-    def __init__(self, text: str, told: bool = False) -> None:
+    def __init__(self, text: str, unreachable: bool = False) -> None:
         super().__init__(text)
-        self.told = told
-
-
-class StatementFailed(StoreDown):
-    """The store is there, and answered this statement with an error: others may do better."""
+        self.unreachable = unreachable
 
 
 class StoreRefuses(StoreDown):
@@ -205,7 +201,7 @@ class Store:
         from clickhouse_connect.driver.exceptions import ClickHouseError, DataError
 
         if time.monotonic() < self._silent_until:
-            raise StoreDown(f"{self.name}: did not answer a moment ago", told=True)
+            raise StoreDown(f"{self.name}: did not answer a moment ago", unreachable=True)
         try:
             answer = call(self._client())
         except DataError as error:
@@ -228,11 +224,11 @@ class Store:
         if code in _NOT_FOR_US_CODES:
             return StoreRefuses(text)
         if code:
-            return StatementFailed(text)
+            return StoreDown(text)
         if self._patience_s and "timed out" in str(error):
             self._silent_until = time.monotonic() + self._patience_s
         self._away.is_so(store=self.name, problem=_first_line(error))
-        return StoreDown(text, told=True)
+        return StoreDown(text, unreachable=True)
 
     def _look_for_death(self, error: Exception) -> None:
         if self.embedded and error_code(error) == _ABORTED_CODE and _FATAL in str(error):

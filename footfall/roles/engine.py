@@ -136,7 +136,7 @@ def _open_patiently(open_store: Callable[[], Store]) -> Store:
         except StoreRefuses:
             raise
         except StoreDown as problem:
-            if not problem.told:
+            if not problem.unreachable:
                 refused.is_so(problem=str(problem))
             send_status(ChildStatus(str(problem), waits=True))
             time.sleep(1.0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from schema.store import StatementFailed, Store, StoreDown
+from schema.store import Store, StoreDown
 
 from .batch import SiteDay
 from .snapshot import Key
@@ -23,8 +23,8 @@ _DAYS_AT_MOST = 100
 def roll_up_all(
     store: Store, days: Sequence[SiteDay], rows: Mapping[Key, int], watched: Collection[str] = ()
 ) -> dict[Key, Exception]:
-    """Bring open days up to date and show them; those that failed, with the reason. Raises StoreDown where there is no
-    store to ask: then none of the rest would do better. rows: how many raw rows each has. watched: sites to begin
+    """Bring open days up to date and show them; those that failed, with the reason. Raises StoreDown where
+    nobody answers: then none of the rest would do better. rows: how many raw rows each has. watched: sites to begin
     with."""
     failed: dict[Key, Exception] = {}
     first = sorted(days, key=lambda of: (of.site.key not in watched, rows[of.key]))
@@ -34,13 +34,18 @@ def roll_up_all(
         try:
             roll_up_together(store, batch)
         except Exception as problem:
-            if isinstance(problem, StoreDown) and not isinstance(problem, StatementFailed):
+            if is_of_all(problem):
                 raise
             if len(batch) == 1:
                 failed[batch[0].key] = problem
             else:  # which of them it is shows when each is alone
                 waiting.extendleft([of] for of in reversed(batch))
     return failed
+
+
+def is_of_all(problem: Exception) -> bool:
+    """Whether what a site-day failed with would befall every other, too."""
+    return isinstance(problem, StoreDown) and problem.unreachable
 
 
 def _batches(days: Sequence[SiteDay], rows: Mapping[Key, int]) -> Iterator[list[SiteDay]]:

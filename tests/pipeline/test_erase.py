@@ -22,7 +22,7 @@ from pipeline.spool_file import read_erasures, read_sealed, spool_files
 from pipeline.writer import Writer
 from schema.event import Erasure
 from schema.site import Site, day_bounds, day_number
-from schema.store import Store
+from schema.store import Store, StoreDown
 from tests.conftest import insert, make_event
 
 pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
@@ -138,6 +138,27 @@ def test_d6_a_crash_before_the_erasures_are_emptied_only_repeats_them(
     assert erase(store, {site.key: (site, RULES)}, NOON) == [(site.key, DAY)]
     assert left(store, site) == [2, 2**64 - 1]
     assert waiting(store) == 0
+
+
+def test_d6_a_site_that_cannot_be_rolled_up_keeps_nobody_from_being_erased(
+    store: Store, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And shows nobody who is gone."""
+    worker = Pipeline(store, [(site, RULES)], RollupSettings(every_s=60), clock=lambda: NOON)
+    worker.roll_up()
+    shown = "SELECT sum(visitors) FROM open_cells WHERE site = {s:String} AND dimension = '' AND grain = 'day'"
+    assert store.rows(shown, {"s": site.key}) == [(3,)]
+    withdraw(store, site, 1)
+    arrive(store, a=NOON + 60)
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.erase.roll_up", lambda *_: store.rows("SELECT throwIf(1)"))
+        with pytest.raises(StoreDown, match="throwIf"):
+            worker.erase()
+    assert (left(store, site), waiting(store)) == ([2, 2**64 - 1], 0)
+    assert store.rows(shown, {"s": site.key}) == [(0,)]
+    worker._due = 0.0
+    worker.roll_up()
+    assert store.rows(shown, {"s": site.key}) == [(2,)]
 
 
 def test_d6_no_statement_that_clickhouse_keeps_holds_a_visitor_number(store: Store, site: Site) -> None:

@@ -17,6 +17,7 @@ from pipeline.release import (
     LAST_CALL_S,
     OpenDay,
     ReleasedAlready,
+    _publish,
     as_released,
     close_days,
     may_close,
@@ -30,7 +31,7 @@ from pipeline.settings import SiteRules
 from schema.families import FAMILIES as REGISTERED
 from schema.measures import Measure
 from schema.site import Goal, Site, day_bounds, day_number
-from schema.store import Store
+from schema.store import Store, StoreDown
 from tests.conftest import insert, make_event
 
 pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.usefixtures("no_spool_is_enrolled")]
@@ -317,6 +318,60 @@ def test_the_slowest_spool_decides(store: Store, site: Site) -> None:
     assert manifests(store, site)[0]["complete"] is True
 
 
+def test_a_site_whose_day_fails_keeps_no_other_from_closing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    sites = [Site(f"release-fails-{name}") for name in "abc"]
+    (end,) = {fill(store, site) for site in sites}
+    arrive(store, a=end)
+    both = [(site, RULES) for site in sites]
+    with monkeypatch.context() as broken:
+        broken.setattr("pipeline.release._publish", _publish_but(store, sites[0]))
+        with pytest.raises(StoreDown, match="throwIf"):
+            close_days(store, both, end + GRACE_S, GRACE_S, frozenset())
+    assert [bool(manifests(store, site)) for site in sites] == [False, True, True]
+    assert close_days(store, both, end + GRACE_S, GRACE_S, frozenset()) == [(sites[0].key, DAY)]
+
+
+def _publish_but(store: Store, broken: Site, day: dt.date = DAY) -> Any:
+    def publish_(given: Store, site: Site, of: dt.date) -> Any:
+        if (site, of) == (broken, day):
+            store.rows("SELECT throwIf(1)")
+        return _publish(given, site, of)
+
+    return publish_
+
+
+def test_of_days_that_are_released_together_nothing_stays_where_one_fails(
+    store: Store, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = [DAY, DAY + dt.timedelta(days=1)]
+    for day in days:
+        fill(store, site, day)
+    monkeypatch.setattr("pipeline.release._publish", _publish_but(store, site, days[1]))
+    with pytest.raises(StoreDown):
+        release(store, "events", site, days, RULES, 1_000, "import")
+    assert not any(rows(store, site, day=days[0]))
+    assert manifests(store, site) == []
+
+
+def test_a_day_that_is_staged_twice_is_not_released(store: Store, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(store, site)
+
+    def twice(given: Store, of: Site, day: dt.date) -> Any:
+        columns = ", ".join(column.name for column in REGISTERED["cells"].open)
+        staging_twice = (
+            f"INSERT INTO staging_cells ({columns}) SELECT {columns} FROM staging_cells WHERE site = {{s:String}}"
+        )
+        store.command(staging_twice, {"s": site.key})
+        return _publish(given, of, day)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.release._publish", twice)
+        with pytest.raises(StoreDown, match=f"the cells of {site.key} 20.* were staged twice"):
+            release(store, "events", site, [DAY], RULES, 1_000, "live")
+    release(store, "events", site, [DAY], RULES, 1_000, "live")
+    assert len(manifests(store, site)) == 1
+
+
 def test_the_open_rows_of_a_released_day_are_dropped_by_the_next_run(store: Store, site: Site) -> None:
     end = fill(store, site)
     tomorrow = DAY + dt.timedelta(days=1)
@@ -325,8 +380,9 @@ def test_the_open_rows_of_a_released_day_are_dropped_by_the_next_run(store: Stor
         roll_up(store, site, day, RULES)
     arrive(store, a=end)
     # Once more: who was reading the open rows when the day closed has had the time to finish.
-    for later in (0, 30):
+    for later, there in ((0, True), (1, True), (30, False)):
         close_days(store, [(site, RULES)], end + GRACE_S + later, GRACE_S, frozenset())
+        assert any(rows(store, site, "open")) is there
     assert not any(rows(store, site, "open"))
     assert all(rows(store, site))
     assert all(rows(store, site, "open", tomorrow))

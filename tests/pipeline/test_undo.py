@@ -194,6 +194,20 @@ def test_the_filter_and_the_statement_agree_on_what_holds() -> None:
     assert standing(entries[:2], 0, 1, 2) == entries[:2]
 
 
+def test_a_day_whose_events_may_be_on_their_way_is_not_imported(store: Store, site: Site) -> None:
+    store.insert("watermarks", ("spool", "received_through"), (["a"], [day_bounds("UTC", day_number(DAYS[1])).end - 1]))
+    try:
+        run = Import(store)
+        run.begin()
+        for day in DAYS[:2]:
+            run.add([list(structs.astuple(event)) for event in events(site, day, 6)])
+        report = run.finish([(site, RULES)], NOW, "import")
+    finally:
+        store.command("TRUNCATE TABLE watermarks")
+    assert (report.released, list(report.skipped)) == (["2042-08-01"], ["2042-08-02"])
+    assert "may be on their way" in report.skipped["2042-08-02"]
+
+
 def test_a_preview_tells_what_would_be_released_and_releases_nothing(store: Store, site: Site) -> None:
     release_live(store, site, DAYS[2])
     run = Import(store)
