@@ -91,6 +91,15 @@ def _as_stored(text: str) -> str:
         return text
 
 
+def one_site(sites: Sequence[str]) -> str:
+    """The site that a question is about. Raises BadQuery where there are several: whoever came to two of them would be
+    two visitors, and each has its own k and time zone."""
+    if len(sites) != 1:
+        what = f"{len(sites)} sites ({', '.join(sites)[:200]})"
+        raise BadQuery(f"{what} are not added up: ask for one at a time", Code.NOT_CROSSED)
+    return sites[0]
+
+
 class Query(Struct, frozen=True):
     """One question. sites: one, as long as nothing adds sites up. dimensions: () for totals only; one that the rows are
     of, or one of SPLITS; or ("vital", dimension): web vitals of each of its values. metrics: () for every one that
@@ -107,8 +116,7 @@ class Query(Struct, frozen=True):
     compare: bool = False
 
     def __post_init__(self) -> None:
-        if len(self.sites) != 1:
-            raise BadQuery(f"{len(self.sites)} sites are not added up: ask for one at a time", Code.NOT_CROSSED)
+        one_site(self.sites)
         if self.by and self.by not in DIMENSIONS and self.by not in SPLITS:
             known = ", ".join((*DIMENSIONS, *SPLITS))
             raise BadQuery(f"by={self.by!r} is not known: allowed are {known}", Code.UNKNOWN_DIMENSION)

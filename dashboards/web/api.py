@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Route
 
 from ..accounts.accounts import Accounts
 from ..accounts.form_token import SESSION_COOKIE
+from ..stats.query import one_site
 from ..stats.refused import OF_STATUS, Code
 from ..stats.report import Reports
 from .arguments import PART, PERIOD, filters_of, period_of, query_of, refuse_unknown
@@ -105,7 +106,7 @@ class Api:
             if self._accounts.session(request.cookies.get(SESSION_COOKIE)) is None:
                 return refusal(401, "sign in first: this interface uses the session of the dashboard")
             key = request.path_params.get("key")
-            if key is not None and key not in self._reports.sites:
+            if key is not None and one_site(key.split(",")) not in self._reports.sites:
                 return refusal(404, f"there is no site {key!r}", Code.UNKNOWN_SITE)
             refuse_unknown(request.query_params, takes)
             return endpoint(request)

@@ -23,7 +23,7 @@ from schema.site import DEMO, Site
 from ..accounts.accounts import User
 from ..settings import DashboardSettings
 from ..stats.period import PERIODS
-from ..stats.query import Query
+from ..stats.query import Query, one_site
 from ..stats.report import SUM_OF_VALUES, Reports
 from . import cards, charts
 from . import format as names
@@ -148,7 +148,7 @@ class SitePages:
         )
 
     def _site(self, request: Request) -> Site:
-        site = self._reports.sites.get(request.path_params["key"])
+        site = self._reports.sites.get(one_site(request.path_params["key"].split(",")))
         if site is None:
             raise HTTPException(404, f"there is no site {request.path_params['key']!r}")
         return site

@@ -14,6 +14,7 @@ from schema.site import local_day
 
 from ..control.instance import StatsRequest, iso_date
 from ..control.opening import opened
+from ..errors import CannotDo
 from ..importing import intake
 from . import summaries
 from .options import Load, common, json_option, prepare
@@ -21,28 +22,45 @@ from .options import Load, common, json_option, prepare
 
 @click.command()
 @common
-@click.argument("site")
+@click.argument("sites", metavar="SITE", nargs=-1, required=True)
 @click.option("--from", "first", metavar="DATE", help="First day, YYYY-MM-DD (default: 29 days before --to).")
 @click.option("--to", "last", metavar="DATE", help="Last day, included (default: today).")
 @click.option("--by", default="", metavar="DIMENSION", help="Split by page, source, country, goal, day, hour, vital …")
 @click.option("--filter", "filters", multiple=True, metavar="TEXT", help="Such as page==/pricing; may be repeated.")
+@click.option("--metrics", default="", metavar="NAMES", help="Columns, with commas between (default: all that fit).")
+@click.option("--order", default="visitors", show_default=True, metavar="METRIC", help="Largest values of it first.")
 @click.option("--limit", default=1000, show_default=True, help="At most so many rows.")
+@click.option("--compare", is_flag=True, help="The whole site with the days before, too.")
 @json_option
 def stats(
     load_settings: Load,
-    site: str,
+    sites: tuple[str, ...],
     first: str | None,
     last: str | None,
     by: str,
     filters: tuple[str, ...],
+    metrics: str,
+    order: str,
     limit: int,
+    compare: bool,
     as_json: bool,
 ) -> None:
     """Statistics of SITE, from the running instance or straight from the store."""
     prepare("stats")
+    site = sites[0]
+    if len(sites) > 1:
+        # Imported where it is needed: an answer may come from another process.
+        from dashboards.stats.query import one_site
+        from dashboards.stats.refused import BadQuery
+
+        try:
+            site = one_site(sites)
+        except BadQuery as problem:
+            raise CannotDo(f"{problem} ({problem.code})") from None
     with opened(load_settings()) as instance:
         zone = intake.rules_of(instance.settings, site).site.timezone
         last = last or local_day(zone, dt.datetime.now(dt.UTC).timestamp()).date.isoformat()
         first = first or (iso_date(last) - dt.timedelta(days=29)).isoformat()
-        answer = instance.stats(StatsRequest(site, first, last, by, filters, limit))
+        names = tuple(filter(None, metrics.split(",")))
+        answer = instance.stats(StatsRequest(site, first, last, by, filters, limit, names, order, compare))
     click.echo(msgspec.json.encode(answer).decode() if as_json else summaries.stats_table(answer))

@@ -9,6 +9,7 @@ from typing import Any
 
 from dashboards.web.format import counted
 from dashboards.web.tables import flat
+from schema.metrics import METRICS, TOTALS
 
 from ..importing.intake import Summary
 from ..tables import date_of, table, text_of
@@ -25,11 +26,32 @@ def stats_table(answer: dict[str, Any]) -> str:
         columns = list(told[0])
         rows = [[text_of(row.get(name)) for name in columns] for row in told]
         parts += ["", table([answer.get("by") or "value", *columns[1:]], rows)]
+    if "comparison" in answer:
+        parts += ["", _compared(answer["comparison"])]
     parts += ["", *answer.get("notes", [])] if answer.get("notes") else []
     if answer.get("suppressed_days"):
         days = ", ".join(answer["suppressed_days"])
         parts.append(f"Days with fewer than {counted(answer['k'], 'visitor')} are not shown: {days}")
     return "\n".join(parts)
+
+
+def _compared(told: dict[str, Any]) -> str:
+    """The whole site and the days before."""
+    before = f"{told['from']} to {told['to']}"
+    if not told["previous"]:
+        return f"Not compared with {before}: {told['why']}"
+    until = f", until {told['until']}" if told["until"] else ""
+    days = f"{min(told['days'], told['previous_days'])} of {counted(told['of'], 'day')}"
+    header = ["compared", "now", "before", "change"]
+    rows = [
+        [name, text_of(told["current"][name]), text_of(told["previous"][name]), _change(name, told["change"][name])]
+        for name in TOTALS
+    ]
+    return f"Compared with {before}{until}, {days}:\n{table(header, rows)}"
+
+
+def _change(name: str, number: float | None) -> str:
+    return "–" if number is None else f"{number:+g} {'points' if METRICS[name].unit == '%' else '%'}"
 
 
 def import_summary(summary: Summary) -> str:

@@ -71,11 +71,14 @@ class Engine:
             rules = structs.replace(rules, k=self._last_k(site) or rules.k)
         first, last = iso_date(request.first), iso_date(request.last)
         try:
-            query = Query.of(site.key, first, last, request.by, request.filters, request.limit)
+            query = Query.of(
+                site.key, first, last, request.by, request.filters, request.limit,
+                request.metrics, request.order, request.compare,
+            )  # fmt: skip
             rounded = (site.key,) if rules.strict and rules.k > 1 else ()
             return Reports(self.store, [structs.replace(site, release_k=rules.k)], rounded=rounded).stats(query)
         except BadQuery as problem:
-            raise CannotDo(str(problem)) from None
+            raise CannotDo(f"{problem} ({problem.code})") from None
 
     def import_begin(self, site: Site) -> str:
         """Make room for an import; its name."""

@@ -20,8 +20,9 @@ from ..errors import CannotDo
 from ..settings import Settings, SiteSettings
 
 
-class StatsRequest(Struct, frozen=True):
-    """first, last: ISO dates, both included. filters: texts such as `page==/pricing`."""
+class StatsRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """first, last: ISO dates, both included. filters: texts such as `page==/pricing`. metrics, order, compare: as of a
+    `Query`. What a later version asks besides is refused: without it the answer would be another one's."""
 
     site: str
     first: str
@@ -29,6 +30,9 @@ class StatsRequest(Struct, frozen=True):
     by: str = ""
     filters: tuple[str, ...] = ()
     limit: int = 1000
+    metrics: tuple[str, ...] = ()
+    order: str = "visitors"
+    compare: bool = False
 
 
 class ImportEnd(Struct, frozen=True):

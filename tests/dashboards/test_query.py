@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 
 from dashboards.stats.execute import condition_of
+from dashboards.stats.period import Period
 from dashboards.stats.plan import Read
 from dashboards.stats.query import Filter, Query
 from dashboards.stats.refused import BadQuery, Code
@@ -95,3 +97,13 @@ def test_values_reach_sql_as_parameters_only() -> None:
         "(positionCaseInsensitiveUTF8(value, {filter_1:String}) > 0 AND value != '(other)')"
     )
     assert parameters == {"filter_0": ["x' OR 1", "y"], "filter_1": "}'{"}
+
+
+def test_several_sites_are_refused_alike_by_questions_interface_and_pages(client: Any) -> None:
+    with pytest.raises(BadQuery, match="ask for one at a time") as refused:
+        Query(("a.example", "b.example"), Period(DAY, DAY, ""))
+    assert refused.value.code is Code.NOT_CROSSED
+    answer = client.get("/api/sites/a.example,b.example/stats")
+    assert (answer.status_code, answer.json()["code"]) == (400, "not_crossed")
+    page = client.get("/sites/a.example,b.example")
+    assert (page.status_code, "are not added up" in page.text) == (400, True)

@@ -11,14 +11,16 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import pytest
 from msgspec import structs
 
-from footfall.cli import summaries
+from footfall.cli import main, summaries
 from footfall.control import opening
 from footfall.health.stored import of_watermarks
 from footfall.importing.intake import Summary
 from footfall.settings import Settings
+from schema.metrics import METRICS
 from tests.house import footfall, running
 
 pytestmark = pytest.mark.process
@@ -80,9 +82,38 @@ def test_a_log_is_imported_and_answered_straight_from_the_store(data: Path) -> N
     assert [row["value"] for row in filtered["rows"]] == ["/pricing"]
     table = footfall(*asked, "--by", "source").stdout
     assert "Google" in table
+    last = ("--by", "page", "--order", "visit_duration", "--limit", "1", "--metrics", "visit_duration", "--compare")
+    ordered = json.loads(footfall(*asked, *last, "--json").stdout)
+    assert [(row["value"], row["visit_duration"], "pageviews" in row) for row in ordered["rows"]] == [
+        ("/", 300.0, False)
+    ]
+    assert (ordered["comparison"]["from"], ordered["comparison"]["previous"]) == ("2024-02-23", None)
     crossed = footfall(*asked, "--by", "page", "--filter", "country==DE")
     assert crossed.returncode == 1
     assert "not crossed" in crossed.stderr
+    assert crossed.stderr.strip().endswith("(not_crossed)")
+
+
+def test_sites_are_not_added_up() -> None:
+    with pytest.raises(click.ClickException, match=r"2 sites \(a.example, b.+ added up.+\(not_crossed\)"):
+        main(["stats", "a.example", "b.example"], standalone_mode=False)
+
+
+def test_a_comparison_is_a_table_or_the_reason_why_there_is_none() -> None:
+    figures = dict.fromkeys(METRICS, 10) | {"bounce_rate": 40.0}
+    told = {"from": "2024-02-23", "to": "2024-02-24", "of": 2, "days": 2, "previous_days": 1, "until": "", "why": "few"}
+    answer = {"site": "a", "from": "", "to": "", "totals": {}, "rows": [], "k": 5, "as_of": "2024-03-02T12:03+01:00"}
+    change = dict.fromkeys(METRICS) | {"visitors": 25.0, "bounce_rate": -2.5}
+    both = told | {"current": figures, "previous": figures, "change": change}
+    text = summaries.stats_table(answer | {"comparison": both})
+    assert "open days as of 2024-03-02 12:03" in text
+    assert "Compared with 2024-02-23 to 2024-02-24, 1 of 2 days:" in text
+    rows = [line.split() for line in text.splitlines()]
+    assert ["visitors", "10", "10", "+25", "%"] in rows
+    assert ["bounce_rate", "40", "40", "-2.5", "points"] in rows
+    assert ["visits", "10", "10", "–"] in rows
+    nothing = summaries.stats_table(answer | {"comparison": told | {"current": None, "previous": None}})
+    assert "Not compared with 2024-02-23 to 2024-02-24: few" in nothing
 
 
 def test_a_house_that_is_stopped_tells_the_k_of_its_releases_and_knows_its_sites(data: Path) -> None:
