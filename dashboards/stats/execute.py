@@ -1,6 +1,6 @@
 """Reads what a plan names and adds it up: the one place where cells, conversions and histograms become sums.
 
-In: a `Plan`. Out: an `Answer`. Promises: what released days add up to is read once and remembered, and the answer is
+In: a `Plan`. Out: an `Answer`. Promises: what released days add up to is read once and cached, and the answer is
 the same as if all was read; identifiers in statements come from the registries, values are bound.
 """
 
@@ -18,8 +18,8 @@ from msgspec import Struct
 from schema.families import FAMILIES
 from schema.store import Row, Store
 
+from .lru_cache import LruCache
 from .plan import Plan, Read
-from .remembered import Remembered
 from .shapes import SHAPES, Key, Shape, Sums
 from .source import Span, open_rows, sources_of
 
@@ -51,13 +51,13 @@ class Executor:
     """pool: where statements are asked side by side; None: one after the other. The store keeps a client for every
     thread that ever asked, so threads have to be few and stay."""
 
-    def __init__(self, store: Store, remembered: Remembered, pool: Pool | None = None) -> None:
+    def __init__(self, store: Store, cache: LruCache, pool: Pool | None = None) -> None:
         self._store = store
-        self._remembered = remembered
+        self._cache = cache
         self._pool = pool
 
     def answer(self, plan: Plan) -> Answer:
-        """Ask the store for what is not remembered."""
+        """Ask the store for what is not cached."""
         mark = plan.released.mark
         named = {name: getattr(plan, name) for name in ("vitals", "goals", "kept_days", "kept_values", "declared")}
         asked = [partial(self.sums, read, mark) for read in named.values() if read]
@@ -76,7 +76,7 @@ class Executor:
 
     def sums(self, read: Read, mark: int) -> Groups:
         """What the rows add up to. mark: which releases those of the span are."""
-        return self._remembered.joined(
+        return self._cache.joined(
             read.family,
             read.span,
             (mark, *read.question),
@@ -90,12 +90,12 @@ class Executor:
 
     def _add_up(self, read: Read, span: Span, most: int = 0) -> Groups:
         """By the store. most: so many of the most visited values; 0: all, in any order, but not more than are
-        remembered."""
+        cached."""
         shape = SHAPES[read.family]
         sql, bound = _statement(shape, read, span, most)
         if not sql:
             return {}
-        bound |= {"most": most, "all": -(-self._remembered.most_of_one // shape.weight)}
+        bound |= {"most": most, "all": -(-self._cache.most_of_one // shape.weight)}
         found: Groups = {}
         groups, end = len(shape.group), 1 + len(shape.group) + len(shape.added)
         for row in self._store.rows(sql, span.parameters | bound, **self._store.brief):

@@ -18,7 +18,7 @@ from schema.measures import Measures
 from schema.months import GOALS, TOTALS
 from schema.store import Row, Store
 
-from .remembered import Remembered
+from .lru_cache import LruCache
 
 # A shorter period holds no month worth asking for.
 LEAST_DAYS = 28
@@ -41,7 +41,7 @@ class Month(Struct, frozen=True):
 
 def months_of(
     store: Store,
-    remembered: Remembered,
+    lru: LruCache,
     site: str,
     first: dt.date,
     last: dt.date,
@@ -69,7 +69,7 @@ def months_of(
             versions = [row for row in stored() if row[0] == month and row[2] == mark]
             return _month(versions[-1][1], touched[month], versions[-1][3:]) if versions else None
 
-        return remembered.get(("month", site, month, mark), read, lambda found: len(found.days) if found else 0)
+        return lru.get(("month", site, month, mark), read, lambda found: len(found.days) if found else 0)
 
     return tuple(found for month in sorted(touched) if (found := known(month)))
 

@@ -26,13 +26,13 @@ from schema.store import Store
 from . import overview
 from .comparison import compare
 from .execute import Answer, Executor
+from .lru_cache import MOST_VALUES, LruCache
 from .months import LEAST_DAYS, months_of
 from .period import Period
 from .plan import plan
 from .query import Filter, Query
 from .refused import BadQuery, Code
 from .released import Released, released_days
-from .remembered import MOST_VALUES, Remembered
 from .snapshots import snapshot_time
 from .table import Table, table_of, times_of
 from .timeline import Timeline
@@ -55,8 +55,8 @@ _WATCHED_S = 60.0
 
 class Reports:
     """The reports of all sites. release_k: the fold threshold of sites that set none. clock: Unix seconds.
-    rounded: sites whose open days hold multiples of k only (docs/promises.md, rule H4). remembered: where what is
-    read of released days is remembered; of a cluster nothing is."""
+    rounded: sites whose open days hold multiples of k only (docs/promises.md, rule H4). cache: of what is read of released
+    days; of a cluster nothing is cached."""
 
     def __init__(
         self,
@@ -65,11 +65,11 @@ class Reports:
         release_k: int = DEFAULT_K,
         clock: Callable[[], float] = time.time,
         rounded: Container[str] = (),
-        remembered: Remembered | None = None,
+        cache: LruCache | None = None,
     ) -> None:
         self._store = store
         # A replica may know of a release before it has its rows: an answer without them must not stay.
-        self._remembered = remembered or Remembered(0 if store.cluster else MOST_VALUES)
+        self._cache = cache or LruCache(0 if store.cluster else MOST_VALUES)
         self._release_k = release_k
         self._clock = clock
         self._rounded = rounded
@@ -89,7 +89,7 @@ class Reports:
         self._rounded = frozenset((*self.sites, *(site.key for site in sites)))
         if not self.sites.keys() <= {site.key for site in sites}:
             # A site that is gone may be removed, and come back with other days that have the same dates.
-            self._remembered = Remembered(self._remembered.most)
+            self._cache = LruCache(self._cache.most)
         self.sites = {site.key: site for site in sites}
         self._rounded = rounded
 
@@ -132,7 +132,7 @@ class Reports:
         self._asked[site.key] = time.monotonic()
         before = self._before(site, query.period) if query.compare else query.period
         released = self._with_months(site, query.first, query.last, before.first)
-        answer = Executor(self._store, self._remembered).answer(plan([query], released))
+        answer = Executor(self._store, self._cache).answer(plan([query], released))
         table = table_of(query, answer)
         as_of = snapshot_time(self._store, released.span.part(query.first, query.last), ZoneInfo(site.timezone))
         rows = table.as_rows()
@@ -201,7 +201,7 @@ class Reports:
         before = self._before(site, period)
         released = partial(self._with_months, site, period.first, period.last, before.first)
         step = self._step(site)
-        executor = Executor(self._store, self._remembered, self._pool)
+        executor = Executor(self._store, self._cache, self._pool)
         return overview.read(self._store, executor, self._pool, site, period, now, released, rows, step, filters)
 
     def _step(self, site: Site) -> int:
@@ -211,7 +211,7 @@ class Reports:
     def version(self, site: Site, period: Period) -> str:
         """Changes if and only if the totals of the period do."""
         released = self._with_months(site, period.first, period.last, period.first)
-        return overview.version(Executor(self._store, self._remembered), site, released, period)
+        return overview.version(Executor(self._store, self._cache), site, released, period)
 
     def _with_months(self, site: Site, first: dt.date, last: dt.date, before: dt.date) -> Released:
         """What is released of some days and of those before them, with the sums of months where they are many."""
@@ -219,8 +219,8 @@ class Reports:
         if (last - first).days + 1 < LEAST_DAYS:
             return released_days(*given)
         # On a server sums of months may be dropped at any time, and made again under other numbers.
-        remembered = self._remembered if self._store.embedded else Remembered(0)
-        months = partial(months_of, self._store, remembered, site.key, before, last)
+        cache = self._cache if self._store.embedded else LruCache(0)
+        months = partial(months_of, self._store, cache, site.key, before, last)
         return released_days(*given, months)
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from dashboards.stats import plan as planning
 from dashboards.stats import report
+from dashboards.stats.lru_cache import LruCache
 from dashboards.stats.overview import Overview
 from dashboards.stats.period import Period
 from dashboards.stats.query import Query
-from dashboards.stats.remembered import Remembered
 from dashboards.stats.report import Reports
 from pipeline.months import sum_months
 from schema.dimensions import DIMENSIONS
@@ -37,7 +37,7 @@ def _months_are_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
 def by_day(reports: Reports, site: Site, period: Period, monkeypatch: pytest.MonkeyPatch) -> Overview:
     with monkeypatch.context() as patch:
         patch.setattr(report, "LEAST_DAYS", 10_000)
-        patch.setattr(reports, "_remembered", Remembered(0))
+        patch.setattr(reports, "_cache", LruCache(0))
         return reports.overview(site, period)
 
 
@@ -169,7 +169,7 @@ def test_an_answer_is_the_same_by_months_and_by_days_and_that_of_the_overview(
         answer = reports.stats(query)
         with monkeypatch.context() as patch:
             patch.setattr(report, "LEAST_DAYS", 10_000)
-            patch.setattr(reports, "_remembered", Remembered(0))
+            patch.setattr(reports, "_cache", LruCache(0))
             assert reports.stats(query) == answer, query
         filled += bool(answer["rows"] and answer["totals"]["visitors"])
         if by in DIMENSIONS and not filters and order == "visitors":

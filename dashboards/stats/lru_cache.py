@@ -1,4 +1,4 @@
-"""What was read of released days, remembered in memory, because a released day never changes.
+"""An LRU cache of what was read of released days, because a released day never changes.
 
 In: a key that holds all that an answer depends on, and how to read it. Out: the answer, read once.
 Promises: nothing of an open day; of bounded size, the longest unused goes first; the answer is the same as if all of it
@@ -21,7 +21,7 @@ Part = TypeVar("Part", bound=dict[Any, Any])
 MOST_VALUES = 200_000
 
 
-class Remembered:
+class LruCache:
     """Answers by key. most: how many values they may have together."""
 
     def __init__(self, most: int) -> None:
@@ -33,14 +33,14 @@ class Remembered:
 
     @property
     def most_of_one(self) -> int:
-        """How many values an answer may have to be remembered."""
+        """How many values an answer may have to be kept."""
         return self.most // 4
 
     def __contains__(self, key: tuple[Any, ...]) -> bool:
         return key in self._answers
 
     def get(self, key: tuple[Any, ...], read: Callable[[], T], values: Callable[[Any], int]) -> T:
-        """The answer. values: how many values it has. None is no answer, and not remembered."""
+        """The answer. values: how many values it has. None is no answer, and not kept."""
         with self._lock:
             found = self._answers.pop(key, None)
             if found is not None:

@@ -10,8 +10,8 @@ import pytest
 from msgspec import structs
 
 from dashboards.stats import plan as planning
+from dashboards.stats.lru_cache import LruCache
 from dashboards.stats.period import Period
-from dashboards.stats.remembered import Remembered
 from dashboards.stats.report import Reports
 from dashboards.stats.shapes import SHAPES
 from pipeline.months import sum_months
@@ -33,7 +33,7 @@ def test_an_overview_is_the_same_remembered_and_read(
     assert len(opened) > 1
     sum_months(store, longest_s=60)
     remembering, reading = (
-        Reports(store, [rollups.site], clock=NOW.timestamp, remembered=Remembered(size)) for size in (most, 0)
+        Reports(store, [rollups.site], clock=NOW.timestamp, cache=LruCache(size)) for size in (most, 0)
     )
     whole = Period(DAYS[0], DAYS[-1], "")
     some = [Period(*sorted(chance.sample(DAYS, 2)), "") for _ in range(9)]
@@ -42,12 +42,12 @@ def test_an_overview_is_the_same_remembered_and_read(
         for _ in range(2):
             assert shown(remembering.overview(rollups.site, period)) == expected, period
         assert remembering.version(rollups.site, period) == expected["version"]
-    kinds = {key[0] for key in remembering._remembered._answers}
+    kinds = {key[0] for key in remembering._cache._answers}
     assert ({"all cells", "all vitals", "all conversions"} <= kinds, "crowded cells" in kinds) == (
         most > 1_000,
         most < 1_000,
     )
-    assert remembering._remembered._values <= most
+    assert remembering._cache._values <= most
 
 
 def test_open_days_of_very_many_values_are_added_up_by_the_store(
@@ -56,13 +56,13 @@ def test_open_days_of_very_many_values_are_added_up_by_the_store(
     monkeypatch.setitem(SHAPES, "cells", structs.replace(SHAPES["cells"], most_open=20))
     fill(rollups, random.Random(1))
     remembering, reading = (
-        Reports(store, [rollups.site], clock=NOW.timestamp, remembered=Remembered(size)) for size in (100_000, 0)
+        Reports(store, [rollups.site], clock=NOW.timestamp, cache=LruCache(size)) for size in (100_000, 0)
     )
     period = Period(DAYS[0], DAYS[-1], "")
     expected = shown(reading.overview(rollups.site, period))
     for _ in range(2):
         assert shown(remembering.overview(rollups.site, period)) == expected
-    assert ("crowded cells", rollups.site.key, period.previous(NOW.date()).first, DAYS[-1]) in remembering._remembered
+    assert ("crowded cells", rollups.site.key, period.previous(NOW.date()).first, DAYS[-1]) in remembering._cache
 
 
 def test_of_released_days_nothing_is_asked_twice(
@@ -99,7 +99,7 @@ def test_of_released_days_nothing_is_asked_twice(
 
 
 def test_what_is_remembered_stays_within_its_bound_and_the_longest_unused_goes_first() -> None:
-    remembered = Remembered(most=20)
+    remembered = LruCache(most=20)
     read: list[str] = []
 
     def get(name: str, size: int = 3) -> str:
@@ -132,7 +132,7 @@ def test_what_is_remembered_goes_with_a_site_that_goes(store: Store) -> None:
         return 1
 
     def ask() -> None:
-        reports._remembered.get(("cells", one.key), answer, lambda _: 1)
+        reports._cache.get(("cells", one.key), answer, lambda _: 1)
 
     ask()
     reports.follow([other, one], ())
