@@ -6,12 +6,13 @@ the same as if all was read; identifiers in statements come from the registries,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Executor as Pool
 from functools import partial
 from heapq import nsmallest
 from itertools import islice
 from operator import add
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -22,6 +23,8 @@ from .lru_cache import LruCache
 from .plan import Plan, Read
 from .shapes import SHAPES, Key, Shape, Sums
 from .source import Span, open_rows, sources_of
+
+T = TypeVar("T")
 
 
 class Group(Struct, gc=False):
@@ -56,12 +59,16 @@ class Executor:
         self._cache = cache
         self._pool = pool
 
+    def beside(self, ask: Callable[[], T]) -> Callable[[], T]:
+        """Begin to ask what is needed later; what waits for it."""
+        return self._pool.submit(ask).result if self._pool else ask
+
     def answer(self, plan: Plan) -> Answer:
         """Ask the store for what is not cached."""
         mark = plan.released.mark
         named = {name: getattr(plan, name) for name in ("vitals", "goals", "kept_days", "kept_values", "declared")}
         asked = [partial(self.sums, read, mark) for read in named.values() if read]
-        others = [self._pool.submit(ask).result for ask in asked] if self._pool else asked
+        others = [self.beside(ask) for ask in asked]
         cells = self.sums(plan.cells, mark)
         found = dict(zip((name for name, read in named.items() if read), (ask() for ask in others), strict=True))
         return Answer(
@@ -75,18 +82,27 @@ class Executor:
         )
 
     def sums(self, read: Read, mark: int) -> Groups:
-        """What the rows add up to. mark: which releases those of the span are."""
-        return self._cache.joined(
-            read.family,
-            read.span,
-            (mark, *read.question),
-            read.most,
-            read=lambda: self._add_up(read, read.span, read.most),
-            closed=lambda closed: _in_order(read, self._add_up(read, closed)),
-            opened=lambda: self._add_open(read),
-            join=partial(_joined, read),
-            values=partial(_weight, SHAPES[read.family]),
-        )
+        """What the rows add up to. mark: which releases those of the span are.
+
+        Open days are read alone and joined in Python: planning a statement over both takes twice as long. Where they
+        have too many rows for that, it is noted, and the store is asked for all from then on."""
+        span, question = read.span, (mark, *read.question)
+        weight = partial(_weight, SHAPES[read.family])
+        if not self._cache.most or not span.has_open:
+            key = (read.family, span, *question, read.most)
+            return self._cache.get(key, lambda: self._add_up(read, span, read.most), weight)
+        crowded = (f"crowded {read.family}", span.site, span.first, span.last)
+        if crowded not in self._cache:
+            known: Groups = {}
+            if span.has_closed:
+                closed = span.closed()
+                key = (f"all {read.family}", closed, *question)
+                known = self._cache.get(key, lambda: _in_order(read, self._add_up(read, closed)), weight)
+            new = self._add_open(read)
+            if new is not None and weight(known) < self._cache.most_of_one:
+                return _joined(read, known, new)
+            self._cache.get(crowded, lambda: True, int)
+        return self._add_up(read, span, read.most)
 
     def _add_up(self, read: Read, span: Span, most: int = 0) -> Groups:
         """By the store. most: so many of the most visited values; 0: all, in any order, but not more than are

@@ -11,10 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from .source import Span
-
 T = TypeVar("T")
-Part = TypeVar("Part", bound=dict[Any, Any])
 
 # Values of all answers together: some 100 MB at most. One answer may have a quarter of them: so many has a year of a
 # site with a million events a day.
@@ -58,35 +55,3 @@ class LruCache:
                 while self._values > self.most:
                     self._values -= self._answers.pop(next(iter(self._answers)))[1]
         return answer
-
-    def joined(
-        self,
-        name: str,
-        span: Span,
-        key: tuple[Any, ...],
-        rows: int,
-        read: Callable[[], T],
-        closed: Callable[[Span], Part],
-        opened: Callable[[], Part | None],
-        join: Callable[[Part, Part], T],
-        values: Callable[[Any], int],
-    ) -> T:
-        """The answer about a span of which some days may be open. key: what it depends on but the span. rows: and how
-        many rows of it are wanted. read: all of it, by the store. closed, opened: of these days alone, with all that
-        `join` may need; None where it is too much.
-
-        What is open is read alone and joined in Python: planning a statement over both takes twice as long. Where that
-        would be too much, it is noted, and the store is asked for all from then on."""
-        if not self.most or not span.has_open:
-            return self.get((name, span, *key, rows), read, values)
-        crowded = (f"crowded {name}", span.site, span.first, span.last)
-        if crowded not in self:
-            known: Any = {}
-            if span.has_closed:
-                rest = span.closed()
-                known = self.get((f"all {name}", rest, *key), lambda: closed(rest), values)
-            new = opened()
-            if new is not None and values(known) < self.most_of_one:
-                return join(known, new)
-            self.get(crowded, lambda: True, int)
-        return read()

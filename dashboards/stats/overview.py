@@ -1,7 +1,7 @@
 """Everything the dashboard of one site shows about one period.
 
 In: a site, a period and the site's local time. Out: an `Overview`.
-Promises: six statements at most (with the caller's ones), nine where nothing is remembered yet, however long the
+Promises: six statements at most (with the caller's ones), nine where nothing is cached yet, however long the
 period; each as plain as can be, because planning them is most of the time that an overview takes.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Executor as Pool
+from functools import partial
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -81,23 +81,21 @@ class Overview(Struct, frozen=True):
 def read(
     store: Store,
     executor: Executor,
-    pool: Pool,
     site: Site,
     period: Period,
     now: dt.datetime,
-    find_released: Callable[[], Released],
+    released: Released,
+    counted: Callable[[], list[Row]],
     rows: int,
     step: int = 1,
     filters: tuple[Filter, ...] = (),
 ) -> Overview:
-    """Ask the store for what is not remembered, several statements at once. rows: at most that many in each table.
-    step: what the counts of open days are multiples of. Raises BadQuery where filters are of several dimensions."""
+    """Ask the store for what is not cached, several statements at once. counted: what `count_only` found. rows: at most
+    that many in each table. step: what the counts of open days are multiples of. Raises BadQuery where filters are of
+    several dimensions."""
     queries = _queries(site, period, rows, filters)
-    # It needs no releases, so it is asked beside them.
-    count_only = pool.submit(_count_only, store, site.key, period)
-    released = find_released()
     zone = ZoneInfo(site.timezone)
-    as_of = pool.submit(snapshot_time, store, released.span.part(period.first, period.last), zone)
+    as_of = executor.beside(partial(snapshot_time, store, released.span.part(period.first, period.last), zone))
     today = now.date()
     # Hours are of the whole site.
     hourly = period.days == 1 and not filters
@@ -138,7 +136,7 @@ def read(
         goals=tuple(row for row in table_of(queries["goal"], answer).rows if isinstance(row, Goal)),
         # Of what the filters keep there is one number, whatever dimension they are of.
         vitals=tuple(structs.replace(cell, dimension="") if filters else cell for cell in vital_cells(answer.vitals)),
-        count_only=0 if filters else _closed_alone(count_only.result(), released, today) // step * step,
+        count_only=0 if filters else _closed_alone(counted(), released, today) // step * step,
         folded_hours=folded.visitors if hourly else 0,
         # Of a part it is not known: a value may be hidden beside a rare one.
         hidden_days=0 if filters else states.count("hidden") + states.count("open"),
@@ -146,7 +144,7 @@ def read(
         since=whole.since,
         until=whole.until,
         released=released,
-        as_of=as_of.result(),
+        as_of=as_of(),
         ongoing=period.first <= today <= period.last,
         empty=totals is None,
         version=_version_of(_added(whole.times.days, period)),
@@ -204,7 +202,7 @@ def _version_of(totals: Figures | None) -> str:
     return hashlib.blake2b(repr(totals).encode(), digest_size=8).hexdigest()
 
 
-def _count_only(store: Store, site: str, period: Period) -> list[Row]:
+def count_only(store: Store, site: str, period: Period) -> list[Row]:
     """By day the page views that were counted without being recorded: a privacy signal asked for that, or consent was
     missing."""
     return store.rows(

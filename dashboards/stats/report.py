@@ -55,8 +55,8 @@ _WATCHED_S = 60.0
 
 class Reports:
     """The reports of all sites. release_k: the fold threshold of sites that set none. clock: Unix seconds.
-    rounded: sites whose open days hold multiples of k only (docs/promises.md, rule H4). cache: of what is read of released
-    days; of a cluster nothing is cached."""
+    rounded: sites whose open days hold multiples of k only (docs/promises.md, rule H4). cache: of what is read of
+    released days; of a cluster nothing is cached."""
 
     def __init__(
         self,
@@ -197,12 +197,13 @@ class Reports:
     ) -> overview.Overview:
         """Everything the dashboard page shows. rows: at most that many in each table. filters: of which visits."""
         self._asked[site.key] = time.monotonic()
-        now = self.now(site)
         before = self._before(site, period)
-        released = partial(self._with_months, site, period.first, period.last, before.first)
-        step = self._step(site)
         executor = Executor(self._store, self._cache, self._pool)
-        return overview.read(self._store, executor, self._pool, site, period, now, released, rows, step, filters)
+        # It needs no releases, so it is asked beside them.
+        counted = executor.beside(partial(overview.count_only, self._store, site.key, period))
+        released = self._with_months(site, period.first, period.last, before.first)
+        now, step = self.now(site), self._step(site)
+        return overview.read(self._store, executor, site, period, now, released, counted, rows, step, filters)
 
     def _step(self, site: Site) -> int:
         """What the counts of the site's open days are multiples of."""
