@@ -233,6 +233,22 @@ def test_a_copy_of_before_a_measure_was_added_is_put_back(store: Store, site: Si
     assert rows(store, site)[1:] == before[1:]
 
 
+def test_what_entries_of_earlier_versions_are_digests_of_stays_the_same() -> None:
+    key = ["site", "grain", "day", "period", "dimension", "value", "by_dimension", "by_value"]
+    cells = [
+        *["visitors", "visits", "pageviews", "events", "entries", "exits", "bounces", "visit_seconds", "engaged_ms"]
+    ]
+    others = {
+        "conversions": [*key, "goal", "currency", "converters", "conversions", "amount", "payers"],
+        "vitals": [*key, "metric", "bucket", "samples", "good", "poor", "people"],
+    }
+    for version, more in (("1", []), ("2", ["exit_views", "timed_visits"])):
+        digested = Entry("a", 1, DAY, 5, "live", "balanced", 5, version=version).digested()
+        assert {name: [*columns] for name, columns in digested.items()} == {"cells": key + cells + more} | others
+    with pytest.raises(KeyError):
+        Entry("a", 1, DAY, 5, "live", "balanced", 5, version="3").digested()
+
+
 def test_entries_of_before_the_columns_were_named_are_digested_as_they_were() -> None:
     entry = Entry("a", 1, DAY, 5, "live", "balanced", 5, rows=3, digest="d", version="2")
     assert manifest_digest(structs.asdict(entry)) == (
