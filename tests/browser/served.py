@@ -91,7 +91,8 @@ def served(store: Store, room: Path, key: str = "shop.example") -> Iterator[Serv
     """Two sites, one of them without anything; an engineer's pages; a server in a thread. key: the site with numbers;
     one store lives as long as the process, so each file takes its own."""
     full = Rollups(store, Site(key, (key,), timezone="Europe/Berlin", goals=GOALS))
-    fill(full)
+    with full.together():
+        fill(full)
     empty = Site("empty.example", ("empty.example",), timezone="UTC")
     accounts = Accounts(room / "accounts.sqlite", hasher=CHEAP)
     reports = Reports(store, [full.site, empty], clock=NOW.timestamp)
