@@ -7,6 +7,7 @@ Out: a JSON line per run: at which step it was killed, what it acknowledged, and
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import json
 import os
@@ -227,6 +228,11 @@ def report(root: Path, dsn: str, told: dict[str, list[list[Any]]]) -> None:
 
 
 if __name__ == "__main__":
+    # What a store imports when it is opened: every life would do so anew, and copy what it shares with this process.
+    import clickhouse_connect.driver.exceptions
+    import clickhouse_connect.driver.httpclient  # noqa: F401
+
+    gc.freeze()
     spooling.CHUNK_ROWS = CHUNK_ROWS
     what, where, *given = sys.argv[1:]
     if what == "steps":
