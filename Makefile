@@ -18,8 +18,9 @@ JOBS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
-# The browser tests start exactly this file.
+# The browser tests start exactly these files; the second is the first without windows, and need not be there.
 CHROMIUM := /usr/bin/chromium
+HEADLESS := chromium-headless-shell
 TRACKER := collector/tracker
 
 # Or every process that a test starts would compile the program anew: a third of what all of them took.
@@ -126,6 +127,9 @@ browser:
 			echo "disk that fails (strace) and ZooKeeper, and one is missing: install them (Debian: apt-get install $(TESTED_WITH))"; \
 			exit 1; \
 		fi; }
+	@test -x /usr/bin/$(HEADLESS) || { test "$$(id -u)" = 0 && command -v apt-get && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(HEADLESS); } >/dev/null 2>&1 || \
+		echo "$(HEADLESS) is not installed: without it the browser tests take longer"
 
 node: $(TRACKER)/node_modules/.package-lock.json
 

@@ -13,6 +13,8 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 from tests.house import Running, running
 
 CHROMIUM = "/usr/bin/chromium"
+# The same without windows of its own, in which a page costs a fifth; where it is not installed, the whole browser.
+_SHELL = Path("/usr/bin/chromium-headless-shell")
 QUIET = (
     *("--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
@@ -23,9 +25,15 @@ QUIET = (
 def chromium(*arguments: str) -> Iterator[Browser]:
     """A browser. Its event loop is in the way of whoever wants one of his own in this thread."""
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *arguments])
+        executable = _SHELL if _SHELL.exists() else CHROMIUM
+        launched = playwright.chromium.launch(executable_path=executable, args=[*QUIET, *arguments])
         yield launched
         launched.close()
+
+
+def whole(beside: Browser) -> Browser:
+    """The whole browser, to be closed by whoever asks for it. beside: one that is driven in this thread already."""
+    return beside.browser_type.launch(executable_path=CHROMIUM, args=list(QUIET))
 
 
 @pytest.fixture(scope="package")

@@ -105,7 +105,8 @@ def test_the_opt_out_page_deletes_on_a_site_with_hosts_and_says_when_it_could_no
     data = tmp_path_factory.mktemp("hosts") / "data"
     sites = 'sites=[{key="shop.example", hosts=["shop.example"], count_automated=true}]'
     with running(data, "--set", sites, "--set", "release.k=1", "--set", "demo=false", sites=()) as house:
-        context = browser.new_context()
+        # Without windows the browser sends no languages of its own.
+        context = browser.new_context(locale="en-GB")
         page = context.new_page()
         page.goto(f"{house.told['collector']}/opt-out")
         agent, languages = page.evaluate("[navigator.userAgent, navigator.languages.join()]")

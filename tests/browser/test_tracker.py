@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request
 
+from tests.browser.conftest import whole
 from tests.browser.pages import Website, website
 from tests.browser.pipe import Tabs, tabs
 from tests.house import Running, rows, running
@@ -92,12 +93,15 @@ class Lab:
         return f"{self.house.told['collector']}/js/{script}.js"
 
     @contextlib.contextmanager
-    def visitor(self) -> Iterator[BrowserContext]:
-        """A browser of its own, in which no error of any page is passed over."""
-        context = self.browser.new_context()
+    def visitor(self, windows: bool = False) -> Iterator[BrowserContext]:
+        """A browser of its own, in which no error of any page is passed over. windows: one of them has the focus."""
+        browser = whole(self.browser) if windows else self.browser
+        context = browser.new_context()
         context.on("weberror", lambda error: self.problems.append(str(error.error)))
         yield context
         context.close()
+        if windows:
+            browser.close()
 
     @contextlib.contextmanager
     def page(self, path: str, script: str | None = None, **page: Any) -> Iterator[Page]:
@@ -366,7 +370,7 @@ def only_the_time_in_which_a_tab_is_seen_is_engagement(lab: Lab) -> Generator[No
 @feature
 def a_page_that_is_seen_without_being_in_focus_is_not_engagement(lab: Lab) -> Generator[None, Stored, None]:
     address = lab.web.page("/aside", lab.tag())
-    with lab.visitor() as context:
+    with lab.visitor(windows=True) as context:
         page, other = context.new_page(), context.new_page()
         page.bring_to_front()
         page.goto(address)

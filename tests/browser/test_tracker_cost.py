@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext
 
 from collector.edge.tracker_scripts import script_of
-from tests.browser.conftest import CHROMIUM, QUIET
+from tests.browser.conftest import whole
 from tests.browser.pages import Website, website
 
 pytestmark = pytest.mark.process
@@ -29,7 +29,7 @@ Event = dict[str, Any]
 @pytest.fixture(scope="module")
 def fresh(browser: Browser) -> Iterator[Browser]:
     """A browser that nobody else is tracing in."""
-    started = browser.browser_type.launch(executable_path=CHROMIUM, args=list(QUIET))
+    started = whole(browser)
     yield started
     started.close()
 
