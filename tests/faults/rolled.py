@@ -1,14 +1,14 @@
-"""A rollup in the embedded engine, killed at its nth statement.
+"""A rollup in the embedded engine, killed at its first statement, at its second and so on.
 
-In: `python -m tests.faults.rolled DIR NUMBER`. Out: a JSON line: the rows that the kill before left, and those after a
-rerun. Then it is rolled up again and killed before the nth statement; exit code 0 where there is none.
+In: `python -m tests.faults.rolled DIR`. Out: a JSON line of each life (doomed.py): the rows that the kill before left,
+and those after a rerun. Then it is rolled up again and killed before its nth statement.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sys
+from functools import partial
 from typing import Any
 
 from pipeline.rollup.stages import roll_up
@@ -18,7 +18,7 @@ from schema.migrate import migrate
 from schema.site import Goal, Site
 from schema.store import Store
 from tests.conftest import insert, make_event
-from tests.faults.doomed import doom
+from tests.faults.doomed import doom, lives
 from tests.faults.spooled import DAY, NOON
 
 SITE = Site("rolled", goals=(Goal("buy", event="buy"),))
@@ -43,7 +43,7 @@ def told(store: Store) -> dict[str, list[Any]]:
     }
 
 
-def main(directory: str, number: int) -> None:
+def live(directory: str, number: int) -> None:
     store = Store(f"chdb://{directory}")
     migrate(store)
     if not store.rows("SELECT count() FROM events")[0][0]:
@@ -54,8 +54,7 @@ def main(directory: str, number: int) -> None:
     print(json.dumps({"before": before, "after": told(store)}, default=str), flush=True)
     doom(store, number)
     roll_up(store, SITE, DAY, RULES)
-    os._exit(0)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    lives(partial(live, sys.argv[1]))

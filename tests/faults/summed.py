@@ -1,16 +1,15 @@
-"""The sums of a month in the embedded engine, killed at the nth statement of making them.
+"""The sums of a month in the embedded engine, killed at the first statement of making them, at the second and so on.
 
-In: `python -m tests.faults.summed DIR NUMBER`. Out: a JSON line: what a reader is told by months and by days, before
-and after a run. Then one more day is released, and a run is killed before its nth statement; exit code 0 where there
-is none.
+In: `python -m tests.faults.summed DIR`. Out: a JSON line of each life (doomed.py): what a reader is told by months and
+by days, before and after a run. Then one more day is released, and a run is killed before its nth statement.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 import sys
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -22,7 +21,7 @@ from pipeline.months import sum_months
 from schema.migrate import migrate
 from schema.site import Site
 from schema.store import Store
-from tests.faults.doomed import doom
+from tests.faults.doomed import doom, lives
 
 SITE = Site("summed")
 FIRST = dt.date(2042, 4, 1)
@@ -49,7 +48,7 @@ def told(store: Store, least_days: int) -> Any:
     return msgspec.to_builtins([answer.totals, answer.series, answer.tables, answer.vitals])
 
 
-def main(directory: str, number: int) -> None:
+def live(directory: str, number: int) -> None:
     store = Store(f"chdb://{directory}")
     migrate(store)
     overview.WORTH_ROWS = 0
@@ -64,8 +63,7 @@ def main(directory: str, number: int) -> None:
     release(store)
     doom(store, number)
     sum_months(store)
-    os._exit(0)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    lives(partial(live, sys.argv[1]))
