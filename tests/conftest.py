@@ -68,7 +68,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def examples(count: int) -> settings:
     """So many examples of a property in `make test`, fewer or more in the others."""
-    return settings(max_examples=max(5, count * settings.default.max_examples // _EXAMPLES))
+    return settings(max_examples=max(5, times(count)))
+
+
+def times(count: int) -> int:
+    """What is done again and again at random: so often in `make test`, less or more often in the others."""
+    return count * settings.default.max_examples // _EXAMPLES
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
