@@ -23,7 +23,7 @@ from ..control.checkup import look
 from ..health import missing
 from ..health.finding import BAD, EXIT_CODES, NOTE, OK, WARNING, Finding, as_lines, as_one_line, worst
 from ..settings import Settings, SiteSettings
-from ..supervisor.listening import url_at
+from ..supervisor.listening import public_url, url_at
 from ..supervisor.stamp import refuse_newer
 from .options import Load, common, json_option, prepare
 from .why import site_named
@@ -106,7 +106,7 @@ def check_site(load_settings: Load, site: str, as_json: bool) -> None:
 
 def to_paste(settings: Settings, site: SiteSettings) -> dict[str, str]:
     """The tag for the pages, the same with its bytes pinned, and what a Content-Security-Policy has to allow."""
-    base = _public_url(settings)
+    base = _base(settings)
     name, script = next(iter(site.domains), site.key), script_of("script")
     parts = urlsplit(base)
     origin = f"{parts.scheme}://{parts.netloc}"
@@ -142,7 +142,7 @@ def _of_settings(settings: Settings, site: SiteSettings) -> Iterator[Finding]:
             yield Finding("goal", BAD, f"{goal.name!r}: {goal.page!r} is excluded and never reached", remedy)
         else:
             yield Finding("goal", OK, f"{goal.name!r}")
-    base = urlsplit(_public_url(settings))
+    base = urlsplit(_base(settings))
     if base.hostname in _HERE:
         remedy = "set collector.public_url to the address by which browsers reach the collector"
         yield Finding("public URL", NOTE, f"{base.geturl()} is reached from this machine only", remedy)
@@ -207,8 +207,10 @@ def _of_senders(status: dict[str, Any], site: SiteSettings, today: dict[str, int
         yield Finding("new visitors", NOTE, finding, remedy)
 
 
-def _public_url(settings: Settings) -> str:
-    return settings.collector.public_url.rstrip("/") or url_at(settings.collector.host, settings.collector.port)
+def _base(settings: Settings) -> str:
+    """The URL by which pages reach the collector."""
+    mine = settings.collector
+    return public_url(mine.public_url, url_at(mine.host, mine.port))
 
 
 def _as_text(findings: list[Finding], reasons: dict[str, int], seen: list[str], paste: dict[str, str]) -> Iterator[str]:

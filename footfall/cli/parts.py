@@ -5,7 +5,6 @@ In: flags. Out: processes, until SIGTERM or Ctrl-C.
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,7 +20,7 @@ from ..data_directory import accounts
 from ..errors import CannotStart
 from ..roles.key_service import hand_out_keys
 from ..settings import Settings
-from ..supervisor.listening import listen, url_at, url_of
+from ..supervisor.listening import listen, public_url, url_at, url_of
 from ..supervisor.locks import is_held, running_there
 from ..supervisor.parent import Supervisor
 from ..supervisor.paths import control_path
@@ -82,7 +81,9 @@ def up(
         )
         return structs.replace(
             given,
-            collector=structs.replace(given.collector, public_url=_public_url(given, collector), port=own_port),
+            collector=structs.replace(
+                given.collector, public_url=public_url(given.collector.public_url, url_of(collector)), port=own_port
+            ),
             dashboards=structs.replace(given.dashboards, port=shown_port),
         )
 
@@ -131,7 +132,7 @@ def collector(
     hand_out_keys(parent)
     parent.add("writer", last=True)
     parent.run(
-        lambda: click.echo(f"collector: {_public_url(settings, sock)}"),
+        lambda: click.echo(f"collector: {public_url(settings.collector.public_url, url_of(sock))}"),
         lambda: _flags(sites, load_settings, **flags),
     )
 
@@ -186,11 +187,6 @@ def sign_in(load_settings: Load) -> None:
     people.close()
     mine = settings.dashboards
     click.echo(f"{mine.public_url or url_at(mine.host, mine.port)}/sign-in/{token}")
-
-
-def _public_url(settings: Settings, sock: socket.socket) -> str:
-    """How pages reach the collector."""
-    return settings.collector.public_url.rstrip("/") or url_of(sock)
 
 
 def _needs_server(settings: Settings) -> None:

@@ -49,6 +49,11 @@ def url_at(host: str, port: int) -> str:
     return f"http://{'localhost' if here else in_url(host)}:{port}"
 
 
+def public_url(named: str, here: str) -> str:
+    """The URL by which browsers reach a part: the one that settings name, or else that of its socket."""
+    return named.rstrip("/") or here
+
+
 def reached_at(host: str) -> str:
     """The address at which this machine reaches what listens on that one."""
     return _EVERYWHERE.get(host, host)
