@@ -11,7 +11,6 @@ import hashlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from importlib import resources
 from urllib.parse import urlsplit
 
 import msgspec
@@ -32,6 +31,7 @@ from ..wire.pixel import Pixel
 from ..wire.plausible import Plausible
 from ..wire.umami import Umami, UmamiBatch
 from . import demo_preview, openapi, tracker_scripts, visitor_rights
+from .demo_files import HOME, demo_files
 from .endpoint import Endpoint, refresh_forever
 from .questions import Readiness
 from .server_endpoint import ServerEndpoint
@@ -116,13 +116,12 @@ def create_app(
     ]
     if demo:
         routes += demo_preview.routes(collector, public_url)
-        folder = resources.files("collector.edge").joinpath("demo")
-        for entry in folder.iterdir():
-            suffix = "." + entry.name.rpartition(".")[2]
+        for name, content in demo_files():
+            suffix = "." + name.rpartition(".")[2]
             if suffix in _TYPES:
-                page = _file(entry.read_bytes(), suffix, _DEMO_HEADERS)
-                routes.append(Route(f"/demo/{entry.name}", page))
-                if entry.name == "index.html":
+                page = _file(content, suffix, _DEMO_HEADERS)
+                routes.append(Route(f"/demo/{name}", page))
+                if name == HOME:
                     routes += [Route("/demo/", page), Route("/demo", _moved("demo/"))]
     return _App(routes, lifespan, urlsplit(public_url).path.rstrip("/"))
 

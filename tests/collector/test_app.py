@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -81,6 +82,24 @@ def test_without_a_path_in_the_public_address_there_is_none_in_front(tmp_path: P
 def test_a_page_is_moved_to_an_address_that_holds_beneath_any_path(tmp_path: Path, path: str, to: str) -> None:
     answer = ask(tmp_path, lambda client: client.get(path))
     assert (answer.status_code, answer.headers["location"]) == (308, to)
+
+
+def test_each_page_of_the_demo_is_whole_and_knows_where_it_is(tmp_path: Path) -> None:
+    pages = {
+        "/demo/": ("./", "Crumb &amp; Crust, bread by the week"),
+        "/demo/pricing.html": ("pricing.html", "Prices, "),
+        "/demo/thanks.html": ("thanks.html", "Thank you, "),
+    }
+
+    def use(client: TestClient) -> None:
+        for path, (here, title) in pages.items():
+            text = client.get(path).text
+            assert f"<title>{title}" in text
+            assert re.findall('<a href="([^"]+)" aria-current="page">', text) == [here]
+            assert [text.count(mark) for mark in ("<h1>", "</main>", "</html>", "{")] == [1, 1, 1, 0]
+        assert client.get("/demo/page.html").status_code == 404
+
+    ask(tmp_path, use)
 
 
 def test_the_collectors_own_pages_name_no_absolute_path(tmp_path: Path) -> None:
