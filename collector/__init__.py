@@ -8,7 +8,7 @@ The rooms from the ground up, each of which imports those above it in this list 
     settings   what the settings file says of the collector
     enrich     page, referrer, geo, device, bots, site filter     model     Beacon, Client, Rules, Draft
     steps      what happens to one beacon for one site            wire      the formats in which beacons come
-    insight    why one is missing, shadow mode, a preview
+    diagnostics  why one is missing, shadow mode, a preview
     service    from beacons to the spool
     edge       HTTP: connections, endpoints, visitors' rights, scripts
 """

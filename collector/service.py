@@ -16,12 +16,12 @@ from schema.event import PAGEVIEW, Erasure, Event
 from schema.host import site_name
 from schema.site import LocalDay, local_day
 
+from .diagnostics.shadow import Shadow
+from .diagnostics.sharing import Sharing
+from .diagnostics.why import Why
 from .enrich.asn import NO_DATACENTERS, Datacenters
 from .enrich.geo import GeoDatabase
 from .enrich.page import Page
-from .insight.shadow import Shadow
-from .insight.sharing import Sharing
-from .insight.why import Why
 from .keys.key import NoKey
 from .limits.new_visitors import NewVisitors
 from .model import Arrival, Beacon, Client, Draft, KeySource, RateLimit, Rules

@@ -13,9 +13,9 @@ from typing import Any
 from msgspec import structs
 from starlette.types import Scope
 
+from collector.diagnostics.preview import COMES_FROM, LABELS, Preview, hashed, preview_of
 from collector.edge.client import client_of
 from collector.enrich.geo import GeoDatabase
-from collector.insight.preview import COMES_FROM, LABELS, Preview, hashed, preview_of
 from collector.model import Beacon, Client
 from collector.settings import PRESETS, Anonymization, AnonymizationSettings
 from collector.wire.values import bounded, clean

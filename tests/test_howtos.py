@@ -252,7 +252,12 @@ def test_a_command_is_a_module_and_a_line(tmp_path: Path) -> None:
 def test_a_step_is_a_function_and_its_place(tmp_path: Path) -> None:
     rooms = ("schema", "pipeline", "collector", "dashboards", "footfall", "docs")
     changed = copy_with("howto-step.md", tmp_path, rooms)
-    assert changed == ["collector/insight/why.py", "collector/outcome.py", "collector/steps.py", "docs/engineers.md"]
+    assert changed == [
+        "collector/diagnostics/why.py",
+        "collector/outcome.py",
+        "collector/steps.py",
+        "docs/engineers.md",
+    ]
     request = ("--ip", "203.0.113.9", "--ua", "Mozilla/5.0 Firefox/142.0", "--json")
     for query, dropped in (("?p=7&preview=true", "unpublished"), ("?p=7&preview=trueish", "")):
         told = run(tmp_path, "-m", "footfall", "anonymize", *request, "--url", f"https://example.com/{query}")

@@ -23,7 +23,7 @@ from schema.lasting import kind_and_place
 from schema.site import DEMO
 from schema.vitals import VITALS
 
-from ..insight.preview import COMES_FROM, LABELS, Preview, hashed, preview_of
+from ..diagnostics.preview import COMES_FROM, LABELS, Preview, hashed, preview_of
 from ..keys.key import NoKey
 from ..model import Client, Rules
 from ..outcome import Reason, Refused

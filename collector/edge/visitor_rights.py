@@ -19,7 +19,7 @@ from pipeline.spool import SpoolRefuses
 from schema.event import PAGEVIEW
 from schema.host import site_name
 
-from ..insight.preview import FIELDS, preview_of
+from ..diagnostics.preview import FIELDS, preview_of
 from ..keys.key import NoKey
 from ..model import CONSENTS, Beacon, Rules
 from ..service import Collector, TooManyObjections

@@ -14,7 +14,7 @@ from typing import Any
 import click
 import msgspec
 
-from collector.insight.shadow_publisher import read_shadow
+from collector.diagnostics.shadow_publisher import read_shadow
 from collector.outcome import Reason
 from collector.privacy.address import Proxies
 from collector.settings import PRESETS

@@ -11,7 +11,7 @@ from collections import Counter
 import click
 import msgspec
 
-from collector.insight.why import Entry
+from collector.diagnostics.why import Entry
 from schema.host import site_name
 
 from ..control.opening import opened

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from collector.insight.sharing import case_of, finding_of, read_sharing, remedy_of, summed
+from collector.diagnostics.sharing import case_of, finding_of, read_sharing, remedy_of, summed
 from collector.keys.directory import in_ram
 from collector.keys.files import list_keys
 from collector.keys.journal import read_journal

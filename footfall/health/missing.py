@@ -14,8 +14,8 @@ from typing import Any
 
 from msgspec import structs
 
-from collector.insight.sharing import Shared, case_of, finding_of, read_sharing, remedy_of
-from collector.insight.why import CHANGED, Entry, read_why
+from collector.diagnostics.sharing import Shared, case_of, finding_of, read_sharing, remedy_of
+from collector.diagnostics.why import CHANGED, Entry, read_why
 from collector.outcome import Reason
 from dashboards.web.engineers import Missing, Told, Why
 from schema.store import Store

@@ -15,12 +15,12 @@ from collections.abc import AsyncIterator
 import uvicorn
 from starlette.applications import Starlette
 
+from collector.diagnostics.shadow import Shadow
+from collector.diagnostics.sharing import Sharing, sharing_path
+from collector.diagnostics.why import Why, why_path
 from collector.edge.app import create_app as collector_app
 from collector.edge.http import LimitedProtocol
 from collector.enrich.device import warm_up
-from collector.insight.shadow import Shadow
-from collector.insight.sharing import Sharing, sharing_path
-from collector.insight.why import Why, why_path
 from collector.keys.files import KeyFile
 from collector.keys.key import NoKey
 from collector.limits.new_visitors import NewVisitors

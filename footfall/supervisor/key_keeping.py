@@ -5,7 +5,7 @@ In: settings. Out: a keeper of keys; a publisher. Promises: one parent makes or 
 
 from __future__ import annotations
 
-from collector.insight.shadow_publisher import ShadowPublisher
+from collector.diagnostics.shadow_publisher import ShadowPublisher
 from collector.keys.client import Handed, KeyFollower, fetch_keys
 from collector.keys.keeper import KeyKeeper
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from collector.insight.shadow import Saved
-from collector.insight.why import Entry, read_why
+from collector.diagnostics.shadow import Saved
+from collector.diagnostics.why import Entry, read_why
 from collector.keys.client import Handed
 from collector.keys.enrolments import Enrolled, Enrolments, read_fetches
 from collector.keys.files import read_keys

@@ -12,10 +12,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from collector.diagnostics.hyperloglog import REGISTERS, STANDARD_ERROR, HyperLogLog
+from collector.diagnostics.shadow import Shadow
+from collector.diagnostics.shadow_publisher import ShadowPublisher, read_shadow
 from collector.enrich.geo import GeoDatabase
-from collector.insight.hyperloglog import REGISTERS, STANDARD_ERROR, HyperLogLog
-from collector.insight.shadow import Shadow
-from collector.insight.shadow_publisher import ShadowPublisher, read_shadow
 from collector.keys.key import DESTROY_AFTER_S, EphemeralKeys, NoKey
 from collector.model import Beacon, Client, Draft, Rules
 from collector.settings import PRESETS, AnonymizationSettings, ShadowSettings

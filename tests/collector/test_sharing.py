@@ -8,8 +8,8 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
+from collector.diagnostics.sharing import Shared, Sharing, finding_of, read_sharing, remedy_of, sharing_path, summed
 from collector.edge.client import client_of
-from collector.insight.sharing import Shared, Sharing, finding_of, read_sharing, remedy_of, sharing_path, summed
 from collector.privacy.address import Proxies
 from collector.privacy.untrusted_proxy import _HEADERS, UntrustedProxy
 

@@ -12,10 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from collector.edge.endpoint import Endpoint
-from collector.enrich.geo import GeoDatabase
-from collector.enrich.page import parse_page
-from collector.insight.why import (
+from collector.diagnostics.why import (
     _MEANINGS,
     CHANGED,
     EACH,
@@ -28,6 +25,9 @@ from collector.insight.why import (
     read_why,
     why_path,
 )
+from collector.edge.endpoint import Endpoint
+from collector.enrich.geo import GeoDatabase
+from collector.enrich.page import parse_page
 from collector.keys.key import EphemeralKeys
 from collector.outcome import Reason, Refused
 from collector.privacy.address import Proxies
@@ -267,7 +267,7 @@ def test_many_sites_and_reasons_are_bounded_too(tmp_path: Path) -> None:
 
 def test_only_a_few_stored_events_a_second_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[Any] = []
-    monkeypatch.setattr("collector.insight.why.changes_of", lambda draft: looked.append(draft) or iter(()))
+    monkeypatch.setattr("collector.diagnostics.why.changes_of", lambda draft: looked.append(draft) or iter(()))
     why, made = Why(why_path(tmp_path, 0), lambda: NOW), draft()
     anonymize(made)
     for _ in range(1000):

@@ -12,8 +12,8 @@ import pytest
 from msgspec import structs
 from starlette.exceptions import StarletteDeprecationWarning
 
+from collector.diagnostics.why import OF_HOSTS, OF_MACHINES, Why, why_path
 from collector.enrich.page import parse_page
-from collector.insight.why import OF_HOSTS, OF_MACHINES, Why, why_path
 from collector.outcome import Reason
 from dashboards.accounts.accounts import Accounts
 from dashboards.app import create_app
