@@ -17,7 +17,7 @@ from schema.host import site_name
 from schema.site import LocalDay, local_day
 
 from .diagnostics.shadow import Shadow
-from .diagnostics.sharing import Sharing
+from .diagnostics.unnamed_proxies import UnnamedProxies
 from .diagnostics.why import Why
 from .enrich.asn import NO_DATACENTERS, Datacenters
 from .enrich.geo import GeoDatabase
@@ -58,7 +58,7 @@ class Collector:
         why: Why | None = None,
         new_visitors: NewVisitors | None = None,
         objections: RateLimit | None = None,
-        sharing: Sharing | None = None,
+        unnamed_proxies: UnnamedProxies | None = None,
         on_refusal: Callable[[Reason], None] = lambda _: None,
     ) -> None:
         self.rules = rules
@@ -73,7 +73,7 @@ class Collector:
         self._why = why
         self._new_visitors = new_visitors
         self._objections = objections
-        self._sharing = sharing
+        self._unnamed_proxies = unnamed_proxies
         self._on_refusal = on_refusal
         self._days: dict[str, LocalDay] = {}
         self._next: Mapping[str, Rules] | None = None
@@ -195,8 +195,8 @@ class Collector:
         if isinstance(outcome, Event):
             if self._why is not None:
                 self._why.changed(draft, now, wire)
-            if self._sharing is not None:
-                self._sharing.accepted(rules.site.key, arrival.client.untrusted_proxy)
+            if self._unnamed_proxies is not None:
+                self._unnamed_proxies.accepted(rules.site.key, arrival.client.untrusted_proxy)
             if self._shadow is not None:
                 self._shadow.see(draft)
         elif not outcome.is_signal:
@@ -268,8 +268,8 @@ class Collector:
         self.spool.flush_counts()
         if self._why is not None:
             self._why.turn()
-        if self._sharing is not None:
-            self._sharing.turn()
+        if self._unnamed_proxies is not None:
+            self._unnamed_proxies.turn()
 
     def _day(self, rules: Rules, now: float) -> LocalDay:
         """The site's local day, computed once a day."""

@@ -154,7 +154,7 @@ def _of_settings(settings: Settings, site: SiteSettings) -> Iterator[Finding]:
 
 
 def _of_addresses(settings: Settings, site: SiteSettings) -> Iterator[Finding]:
-    for one, finding, remedy in missing.sharing(settings):
+    for one, finding, remedy in missing.unnamed_proxies(settings):
         if one.site == site.key and (one.is_certain or one.peer == "named"):
             yield Finding("addresses", BAD if one.is_certain else NOTE, finding, remedy)
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from collector.diagnostics.sharing import case_of, finding_of, read_sharing, remedy_of, summed
+from collector.diagnostics.unnamed_proxies import case_of, finding_of, read_proxied, remedy_of, summed
 from collector.keys.directory import in_ram
 from collector.keys.files import list_keys
 from collector.keys.journal import read_journal
@@ -183,7 +183,7 @@ def _on_disk(directory: Path, allowed: bool) -> Finding:
 def of_addresses(settings: Settings, exact: bool) -> Iterator[Finding]:
     """Behind which proxies all are one visitor. exact: with their number, which pages may not tell."""
     header = settings.collector.address_header
-    for one in summed(read_sharing(key_directory(settings), time.time())):
+    for one in summed(read_proxied(key_directory(settings), time.time())):
         if one.is_certain:
             text = finding_of(one, header) if exact else f"events {case_of(one, header)}"
             yield Finding("addresses", BAD, text, remedy_of(one, header))

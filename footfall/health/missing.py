@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import structs
 
-from collector.diagnostics.sharing import Shared, case_of, finding_of, read_sharing, remedy_of
+from collector.diagnostics.unnamed_proxies import ProxiedEvents, case_of, finding_of, read_proxied, remedy_of
 from collector.diagnostics.why import CHANGED, Entry, read_why
 from collector.outcome import Reason
 from dashboards.web.engineers import Missing, Told, Why
@@ -37,16 +37,16 @@ def entries(settings: Settings, site: str = "", clock: Callable[[], float] = tim
     found = [one for one in read_why(key_directory(settings), clock()) if not site or one.site in (site, "")]
     shared = [
         Entry(one.last, one.site, "", ONE_ADDRESS, f"{finding}: {remedy}")
-        for one, finding, remedy in sharing(settings, clock)
+        for one, finding, remedy in unnamed_proxies(settings, clock)
         if one.is_certain and (not site or one.site == site)
     ]
     return sorted([*shared, *found], key=lambda one: one.time, reverse=True)
 
 
-def sharing(settings: Settings, clock: Callable[[], float] = time.time) -> list[tuple[Shared, str, str]]:
+def unnamed_proxies(settings: Settings, clock: Callable[[], float] = time.time) -> list[tuple[ProxiedEvents, str, str]]:
     """Behind which proxies all are one visitor, by site: with what is the case, and what to do."""
     header = settings.collector.address_header
-    found = read_sharing(key_directory(settings), clock())
+    found = read_proxied(key_directory(settings), clock())
     return [(one, finding_of(one, header), remedy_of(one, header)) for one in found]
 
 
@@ -59,7 +59,7 @@ def teller(settings: Settings, store: Store) -> Why:
         dropped.sort(key=lambda one: (-(one[2] // COARSE), one[0], one[1]))
         alike = Counter(structs.replace(one, time=0) for one in entries(settings) if one.reason not in _OF_PEOPLE)
         header = settings.collector.address_header
-        shared = [one for one, _, _ in sharing(settings) if one.is_certain]
+        shared = [one for one, _, _ in unnamed_proxies(settings) if one.is_certain]
         return Told(
             tuple((site, reason, coarsely(times)) for site, reason, times in dropped[:_MOST]),
             tuple(

@@ -16,7 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from collector.diagnostics.shadow import Shadow
-from collector.diagnostics.sharing import Sharing, sharing_path
+from collector.diagnostics.unnamed_proxies import UnnamedProxies, proxied_path
 from collector.diagnostics.why import Why, why_path
 from collector.edge.app import create_app as collector_app
 from collector.edge.http import LimitedProtocol
@@ -50,7 +50,7 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
     most, new = settings.collector.rate_limit, settings.collector.new_visitors_limit
     objections = settings.collector.objections_limit
     why = Why(why_path(key_directory(settings), index))
-    sharing = Sharing(sharing_path(key_directory(settings), index), settings.collector.address_header)
+    unnamed_proxies = UnnamedProxies(proxied_path(key_directory(settings), index), settings.collector.address_header)
     refusals = _refusals(settings, f"collector-{index}")
     endpoint = Collector(
         rules,
@@ -64,7 +64,7 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
         why=why,
         new_visitors=NewVisitors(new, proxies.hold) if new and most else None,
         objections=RateLimiter(objections) if objections else None,
-        sharing=sharing,
+        unnamed_proxies=unnamed_proxies,
         on_refusal=refusals,
     )
 
@@ -122,7 +122,7 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
         raise
     finally:
         why.close()
-        sharing.close()
+        unnamed_proxies.close()
         if shadow is not None:
             shadow.stop()
 

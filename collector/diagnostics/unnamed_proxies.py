@@ -30,7 +30,7 @@ _SHARE = 0.5
 _FEW = 5
 
 
-class Shared(Struct, frozen=True, array_like=True):
+class ProxiedEvents(Struct, frozen=True, array_like=True):
     """count events of a site, of `of` in all, in the hour until `last` (Unix seconds)."""
 
     site: str
@@ -48,8 +48,8 @@ class Shared(Struct, frozen=True, array_like=True):
         return bool(self.header)
 
 
-class Sharing:
-    """What one worker tells."""
+class UnnamedProxies:
+    """What one worker counts of them."""
 
     def __init__(self, path: Path, header: str, clock: Callable[[], float] = time.time) -> None:
         self._failing = Lasting(log, "sharing_not_written", "sharing_written_again", "warning")
@@ -58,7 +58,7 @@ class Sharing:
         self._clock = clock
         self._now = Counter[tuple[str, UntrustedProxy | None]]()
         self._minutes: deque[tuple[int, Counter[tuple[str, UntrustedProxy | None]]]] = deque()
-        self._written: list[Shared] | None = None
+        self._written: list[ProxiedEvents] | None = None
         self._logged: dict[tuple[str, str], float] = {}
 
     def accepted(self, site: str, why: UntrustedProxy | None) -> None:
@@ -100,7 +100,7 @@ class Sharing:
         """Leave no file behind."""
         self._path.unlink(missing_ok=True)
 
-    def _summed(self) -> list[Shared]:
+    def _summed(self) -> list[ProxiedEvents]:
         last: dict[tuple[str, UntrustedProxy], int] = {}
         counts, all_of = Counter[tuple[str, UntrustedProxy]](), Counter[str]()
         for minute, found in self._minutes:
@@ -109,16 +109,18 @@ class Sharing:
                 if why is not None:
                     counts[site, why] += count
                     last[site, why] = minute
-        return [Shared(site, *why, count, all_of[site], last[site, why]) for (site, why), count in counts.items()]
+        return [
+            ProxiedEvents(site, *why, count, all_of[site], last[site, why]) for (site, why), count in counts.items()
+        ]
 
 
-def summed(found: Iterable[Shared]) -> list[Shared]:
+def summed(found: Iterable[ProxiedEvents]) -> list[ProxiedEvents]:
     """The same of all sites together."""
     found = list(found)
     of = sum({one.site: one.of for one in found}.values())
     kinds = dict.fromkeys((one.peer, one.header) for one in found)
     return [
-        Shared(
+        ProxiedEvents(
             "", *kind,
             sum(one.count for one in found if (one.peer, one.header) == kind),
             of,
@@ -128,13 +130,13 @@ def summed(found: Iterable[Shared]) -> list[Shared]:
     ]  # fmt: skip
 
 
-def read_sharing(directory: Path, now: float) -> list[Shared]:
-    """What the workers tell, by site. A file that is half of one, or a dead worker's, says nothing."""
-    counts: dict[tuple[str, str, str], Shared] = {}
+def read_proxied(directory: Path, now: float) -> list[ProxiedEvents]:
+    """What the workers have written, by site. A file that is half of one, or a dead worker's, says nothing."""
+    counts: dict[tuple[str, str, str], ProxiedEvents] = {}
     of = Counter[str]()
     for path in sorted(directory.glob("sharing-*")):
         try:
-            saved = msgspec.msgpack.decode(path.read_bytes(), type=list[Shared])
+            saved = msgspec.msgpack.decode(path.read_bytes(), type=list[ProxiedEvents])
         except (OSError, msgspec.MsgspecError):
             continue
         saved = [one for one in saved if one.last > now - _HOUR_S - _MINUTE_S]
@@ -143,21 +145,21 @@ def read_sharing(directory: Path, now: float) -> list[Shared]:
             key = (one.site, one.peer, one.header)
             before = counts.get(key)
             more = (before.count, before.last) if before else (0, 0)
-            counts[key] = Shared(*key, one.count + more[0], 0, max(one.last, more[1]))
-    return [Shared(one.site, one.peer, one.header, one.count, of[one.site], one.last) for one in counts.values()]
+            counts[key] = ProxiedEvents(*key, one.count + more[0], 0, max(one.last, more[1]))
+    return [ProxiedEvents(one.site, one.peer, one.header, one.count, of[one.site], one.last) for one in counts.values()]
 
 
-def sharing_path(directory: Path, worker: int) -> Path:
-    """Where a worker tells it."""
+def proxied_path(directory: Path, worker: int) -> Path:
+    """Where a worker writes it."""
     return directory / f"sharing-{worker}"
 
 
-def finding_of(one: Shared, header: str) -> str:
+def finding_of(one: ProxiedEvents, header: str) -> str:
     """What is the case, and how often. header: collector.address_header."""
     return f"{one.count} event{'' if one.count == 1 else 's'} of the last hour {case_of(one, header)}"
 
 
-def case_of(one: Shared, header: str) -> str:
+def case_of(one: ProxiedEvents, header: str) -> str:
     """What is the case, without the number: that tells the moment of each visit to who looks on."""
     if one.peer == "named":
         other = f" but with {one.header}, which is not believed" if one.header else ""
@@ -165,7 +167,7 @@ def case_of(one: Shared, header: str) -> str:
     return f"came from a {one.peer} peer with {one.header}, which is not believed: they count as one visitor"
 
 
-def remedy_of(one: Shared, header: str) -> str:
+def remedy_of(one: ProxiedEvents, header: str) -> str:
     """What to do about it."""
     if not one.header:
         return f"have the proxy send {header}, or set collector.address_header to the header that it sends"

@@ -8,7 +8,15 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from collector.diagnostics.sharing import Shared, Sharing, finding_of, read_sharing, remedy_of, sharing_path, summed
+from collector.diagnostics.unnamed_proxies import (
+    ProxiedEvents,
+    UnnamedProxies,
+    finding_of,
+    proxied_path,
+    read_proxied,
+    remedy_of,
+    summed,
+)
 from collector.edge.client import client_of
 from collector.privacy.address import Proxies
 from collector.privacy.untrusted_proxy import _HEADERS, UntrustedProxy
@@ -88,27 +96,27 @@ class Clock:
 
 def test_events_of_an_hour_are_counted_by_site_over_all_workers(tmp_path: Path) -> None:
     clock = Clock()
-    workers = [Sharing(sharing_path(tmp_path, index), FORWARDED_FOR, clock) for index in range(2)]
+    workers = [UnnamedProxies(proxied_path(tmp_path, index), FORWARDED_FOR, clock) for index in range(2)]
     for worker in workers:
         for _ in range(3):
             worker.accepted("a.test", LOOPBACK)
         worker.accepted("a.test", None)
         worker.accepted("b.test", LOOPBACK)
         worker.turn()
-    found = {(one.site, one.peer, one.header): (one.count, one.of) for one in read_sharing(tmp_path, clock.now)}
+    found = {(one.site, one.peer, one.header): (one.count, one.of) for one in read_proxied(tmp_path, clock.now)}
     assert found == {("a.test", *LOOPBACK): (6, 8), ("b.test", *LOOPBACK): (2, 2)}
-    (whole,) = summed(read_sharing(tmp_path, clock.now))
+    (whole,) = summed(read_proxied(tmp_path, clock.now))
     assert (whole.count, whole.of, whole.is_certain) == (8, 10, True)
     clock.now += 1800
     workers[0].accepted("a.test", LOOPBACK)
     clock.now += 1790
     workers[0].turn()
     workers[1].turn()
-    assert {one.site: one.count for one in read_sharing(tmp_path, clock.now)} == {"a.test": 7, "b.test": 2}
+    assert {one.site: one.count for one in read_proxied(tmp_path, clock.now)} == {"a.test": 7, "b.test": 2}
     clock.now += 60
     for worker in workers:
         worker.turn()
-    assert {one.site: one.count for one in read_sharing(tmp_path, clock.now)} == {"a.test": 1}
+    assert {one.site: one.count for one in read_proxied(tmp_path, clock.now)} == {"a.test": 1}
     for worker in workers:
         worker.close()
     assert not list(tmp_path.iterdir())
@@ -116,17 +124,17 @@ def test_events_of_an_hour_are_counted_by_site_over_all_workers(tmp_path: Path) 
 
 def test_what_a_dead_worker_left_is_forgotten_and_half_a_file_says_nothing(tmp_path: Path) -> None:
     clock = Clock()
-    dead = Sharing(sharing_path(tmp_path, 0), FORWARDED_FOR, clock)
+    dead = UnnamedProxies(proxied_path(tmp_path, 0), FORWARDED_FOR, clock)
     dead.accepted("a.test", LOOPBACK)
     dead.turn()
-    sharing_path(tmp_path, 1).write_bytes(sharing_path(tmp_path, 0).read_bytes()[:-3])
-    assert len(read_sharing(tmp_path, clock.now)) == 1
-    assert read_sharing(tmp_path, clock.now + 3700) == []
+    proxied_path(tmp_path, 1).write_bytes(proxied_path(tmp_path, 0).read_bytes()[:-3])
+    assert len(read_proxied(tmp_path, clock.now)) == 1
+    assert read_proxied(tmp_path, clock.now + 3700) == []
 
 
 def test_what_anybody_can_send_is_told_only_where_it_is_most_of_the_events(tmp_path: Path) -> None:
     def certain(count: int, of: int, why: UntrustedProxy = PUBLIC) -> bool:
-        return Shared("a.test", *why, count, of, 0).is_certain
+        return ProxiedEvents("a.test", *why, count, of, 0).is_certain
 
     assert [certain(4, 4), certain(5, 5), certain(50, 101), certain(51, 101)] == [False, True, False, True]
     # From inside nobody sends it by accident.
@@ -140,12 +148,12 @@ def test_what_anybody_can_send_is_told_only_where_it_is_most_of_the_events(tmp_p
 def test_the_log_says_it_once_an_hour_and_names_no_address(tmp_path: Path) -> None:
     clock = Clock()
     structlog.reset_defaults()
-    sharing = Sharing(sharing_path(tmp_path, 0), FORWARDED_FOR, clock)
+    unnamed_proxies = UnnamedProxies(proxied_path(tmp_path, 0), FORWARDED_FOR, clock)
     with capture_logs() as logs:
         for _ in range(100):
-            sharing.accepted("a.test", LOOPBACK)
-            sharing.accepted("a.test", PUBLIC)
-            sharing.turn()
+            unnamed_proxies.accepted("a.test", LOOPBACK)
+            unnamed_proxies.accepted("a.test", PUBLIC)
+            unnamed_proxies.turn()
             clock.now += 40
     assert [(one["event"], one["peer"], one["header"]) for one in logs] == [
         *(("visitors_share_a_proxys_address", *LOOPBACK), ("visitors_share_a_proxys_address", *PUBLIC)),
@@ -182,6 +190,6 @@ def test_the_log_says_it_once_an_hour_and_names_no_address(tmp_path: Path) -> No
 def test_what_is_told_names_the_header_and_the_setting(
     peer: str, header: str, setting: str, finding: str, remedy: str
 ) -> None:
-    one = Shared("a.test", peer, header, 6, 6, 0)
+    one = ProxiedEvents("a.test", peer, header, 6, 6, 0)
     assert finding in finding_of(one, setting)
     assert remedy in remedy_of(one, setting)
