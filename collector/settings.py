@@ -278,9 +278,9 @@ def resolve(settings: AnonymizationSettings, site: AnonymizationSettings | None 
 
     A site that names a preset of its own starts from that preset alone: what other sites' preset was loosened or
     tightened by says nothing about this one."""
-    house = {} if site and site.preset else departures(settings)
+    general = {} if site and site.preset else departures(settings)
     preset = (site.preset if site else None) or settings.preset or DEFAULT_PRESET
-    return structs.replace(PRESETS[preset], **house | (departures(site) if site else {}))
+    return structs.replace(PRESETS[preset], **general | (departures(site) if site else {}))
 
 
 def departures(settings: AnonymizationSettings) -> dict[str, Any]:

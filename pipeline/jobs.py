@@ -1,6 +1,6 @@
 """What the periodic work of a process has to say for itself: when each job ran, how long it took, why it fails.
 
-In: jobs, run by name. Out: their states, for whoever asks how the house is.
+In: jobs, run by name. Out: their states, for whoever asks how the instance is.
 Promises: a state tells nothing of what a job worked on: no text of an exception but the store's own, and how long it
 took only as the longest of an hour, because a single long run would tell that something had just arrived.
 """

@@ -106,7 +106,7 @@ def close_days(
 ) -> list[tuple[str, dt.date]]:
     """Release every day that may close; which. Raises what a day failed with, once the others are done. lost_keys:
     (site, ISO day) of days that had a key lost. prepare: called before the first of them is released, if there is one.
-    whole_since: when the house was restored from a backup, Unix seconds; days that began before it are released as
+    whole_since: when the instance was restored from a backup, Unix seconds; days that began before it are released as
     incomplete."""
     known = {site.key: (site, rules) for site, rules in sites}
     _drop_closed(store, known, now)

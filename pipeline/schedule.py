@@ -1,4 +1,4 @@
-"""The periodic work of the house, as one table.
+"""The periodic work of the instance, as one table.
 
 In: a store, the sites and their rules. Out: open days recomputed, closed days released, expired rows gone.
 Promises: one job at a time; a job that fails is logged by its name and runs again.
@@ -42,7 +42,7 @@ EXPIRE_EVERY_S = 3600
 # Rolling up may take a fifth of the time, and waits at most a minute.
 _COST_FACTOR = 5
 _LONGEST_WAIT_S = 60
-# A house that stops has seconds.
+# An instance that stops has seconds.
 _LAST_RUN_S = 1.0
 # Recent rows are asked for every run; older open days (a store that was down) with the first and then every so often.
 _RECENT_DAYS = 2

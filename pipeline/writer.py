@@ -3,7 +3,7 @@
 In: the spool directories of this host. Out: rows in `events` and `ingest`, a watermark per spool.
 Promises: a file is deleted only after every chunk of it is stored or, event by event, in quarantine; a chunk's
 deduplication token names immutable content, so sending it again after a crash stores nothing twice. What has outlived
-its lifetime in a spool (the store, or the whole house, was away for days) is not stored any more (rule X3).
+its lifetime in a spool (the store, or the whole instance, was away for days) is not stored any more (rule X3).
 """
 
 from __future__ import annotations

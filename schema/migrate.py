@@ -26,7 +26,7 @@ ENGINE = {{ engine('MergeTree') }} ORDER BY name;
 {{ distributed('migrations', 'rand()') }}"""
 
 
-# The users of a server; each part of the house signs in as its own.
+# The users of a server; each part of the instance signs in as its own.
 USERS = ("footfall_writer", "footfall_pipeline", "footfall_dashboards")
 
 

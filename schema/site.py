@@ -1,4 +1,4 @@
-"""A site: what the whole house needs to know about one website.
+"""A site: what all packages need to know about one website.
 
 In: the settings file's `[[sites]]` tables. Out: frozen `Site` values; the local day of a moment.
 """

@@ -41,7 +41,7 @@ LABELS = {
 FIELDS = tuple(dict.fromkeys(field for fields in COMES_FROM.values() for field in fields))
 VISITOR = "64 bits, made with a key that is destroyed after midnight; another number tomorrow and on every other site"
 NETWORK = "64 bits, made of the truncated address with the same key, to tell one network from another on that day"
-# What the house needs to file an event, and says nothing of who sent it.
+# What an instance needs to file an event, and says nothing of who sent it.
 _FILING = frozenset({"site", "day", "lifetime"})
 
 

@@ -21,7 +21,7 @@ _YES = frozenset({"true", "1", "on"})
 _NO = frozenset({"false", "0", "off", ""})
 # What the script finds a driven browser by.
 _HEADLESS = range(150, 154)
-# Every house may have it, and no page of anybody's own is in it.
+# Every instance may have it, and no page of anybody's own is in it.
 _DEMO = "demo"
 
 

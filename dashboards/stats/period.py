@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
-# Ten years: longer than any store of this house is old, short enough that a question stays a question.
+# Ten years: longer than any store of Footfall is old, short enough that a question stays a question.
 MAX_DAYS = 3660
 _EARLIEST = dt.date(2000, 1, 1)
 _LATEST = dt.date(2099, 12, 31)

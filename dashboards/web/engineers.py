@@ -1,5 +1,5 @@
 """The engineers' pages: what would be stored of the request that asks, preset by preset; why events are missing; and
-how the house is.
+how the instance is.
 
 In: what the composition root hands in as `Compare`, `Why` and `Health`. Out: what the pages show. Promises: these are
 plain values; the dashboards themselves know neither presets nor addresses, and keep nothing of a request.

@@ -1,4 +1,4 @@
-"""The engineers' pages as addresses: what would be stored of a request, why events are missing, how the house is.
+"""The engineers' pages as addresses: what would be stored of a request, why events are missing, how the instance is.
 
 In: what the composition root hands in (`engineers`). Out: HTML; no page where nothing is handed in.
 """

@@ -1,4 +1,4 @@
--- Who may do what (rule A2): three users, each with no more than its part of the house needs. Applied by
+-- Who may do what (rule A2): three users, each with no more than its part of the instance needs. Applied by
 -- `footfall migrate --users`, again and again: what was granted before and is not listed here is taken away.
 
 {% for user, hash in hashes.items() %}

@@ -1,4 +1,4 @@
-"""The page that says how the house is: signed in only, out of marketing's way, text is text, the worst comes first."""
+"""The health page: signed in only, out of the way of marketing, text is text, the worst comes first."""
 
 from __future__ import annotations
 

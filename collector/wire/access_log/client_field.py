@@ -59,7 +59,7 @@ def _client(field: str, forwarded: str, proxies: Proxies) -> str:
 
 def _of_list(field: str, proxies: Proxies) -> str:
     """A server that logs X-Forwarded-For for the client tells no peer, so the nearest address that can be a visitor's
-    is his: what stands left of it anybody may have made up. In a house of private addresses only, the first."""
+    is his: what stands left of it anybody may have made up. In a network of private addresses only, the first."""
     first = ""
     for entry in reversed(field.split(",")):
         address = written_address(entry)
