@@ -6,8 +6,6 @@ the true one.
 
 from __future__ import annotations
 
-import math
-
 from msgspec import Struct
 
 
@@ -33,19 +31,13 @@ _VITALS = (
 )
 VITALS: dict[str, Vital] = {vital.name: vital for vital in _VITALS}
 
-# Histogram bucket i > 0 holds values in (GAMMA^(i-1), GAMMA^i]; its representative 2·GAMMA^i/(GAMMA+1) is within
-# 2 % of every one of them (Masson, Rim, Lee: DDSketch, VLDB 2019). Values of at most 1 (1 ms, a shift of 0.001) are
-# bucket 0.
+# Histogram bucket i > 0 holds values in (GAMMA^(i-1), GAMMA^i] (pipeline/rollup/aggregate.py); its representative
+# 2·GAMMA^i/(GAMMA+1) is within 2 % of every one of them (Masson, Rim, Lee: DDSketch, VLDB 2019). Values of at most 1
+# (1 ms, a shift of 0.001) are bucket 0.
 RELATIVE_ERROR = 0.02
 GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
 # Carries the number of people of a vital's cell, not samples.
 PEOPLE_BUCKET = -1
-
-
-def bucket_of(vital: Vital, value: float) -> int:
-    """The histogram bucket of a value in the vital's unit."""
-    scaled = value * vital.scale
-    return 0 if scaled <= 1 else math.ceil(math.log(scaled) / math.log(GAMMA))
 
 
 def value_of(vital: Vital, bucket: int) -> float:

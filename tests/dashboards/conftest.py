@@ -24,8 +24,9 @@ from dashboards.settings import DashboardSettings
 from dashboards.stats.report import Reports
 from schema.site import Goal, Site
 from schema.store import Store
-from schema.vitals import VITALS, bucket_of
+from schema.vitals import VITALS
 from tests.conftest import CHEAP
+from tests.histogram import bucket_of
 
 with warnings.catch_warnings():
     # It would rather have httpx2; httpx is what the whole house is tested with.

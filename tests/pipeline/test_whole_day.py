@@ -21,8 +21,9 @@ from schema.event import ENGAGEMENT, PAGEVIEW, Event
 from schema.families import FAMILIES
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
-from schema.vitals import PEOPLE_BUCKET, VITALS, bucket_of
+from schema.vitals import PEOPLE_BUCKET, VITALS
 from tests.conftest import examples, insert, make_event
+from tests.histogram import bucket_of
 
 pytestmark = pytest.mark.clickhouse
 

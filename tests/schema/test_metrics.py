@@ -20,8 +20,9 @@ from schema.measures import MEASURES, Measures
 from schema.metrics import METRICS
 from schema.site import Site, day_number
 from schema.store import Store
-from schema.vitals import PEOPLE_BUCKET, RELATIVE_ERROR, VITALS, Vital, bucket_of, value_of
+from schema.vitals import PEOPLE_BUCKET, RELATIVE_ERROR, VITALS, Vital, value_of
 from tests.conftest import insert, make_event
+from tests.histogram import bucket_of
 
 DAY = dt.date(2045, 4, 5)
 START = day_number(DAY) * 86_400
