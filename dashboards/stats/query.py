@@ -100,6 +100,11 @@ def one_site(sites: Sequence[str]) -> str:
     return sites[0]
 
 
+def several_values(filters: Sequence[Filter]) -> bool:
+    """Whether one visit may have several of the values that are kept, so that it is counted under each."""
+    return any(item.dimension in DIMENSIONS and DIMENSIONS[item.dimension].scope != "visit" for item in filters)
+
+
 class Query(Struct, frozen=True):
     """One question. sites: one, as long as nothing adds sites up. dimensions: () for totals only; one that the rows are
     of, or one of SPLITS; or ("vital", dimension): web vitals of each of its values. metrics: () for every one that

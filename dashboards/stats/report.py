@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import to_builtins
 
-from schema.dimensions import DIMENSIONS, OTHER
+from schema.dimensions import OTHER
 from schema.metrics import METRICS, TOTALS
 from schema.site import Site
 from schema.store import Store
@@ -30,7 +30,7 @@ from .lru_cache import MOST_VALUES, LruCache
 from .months import LEAST_DAYS, months_of
 from .period import Period
 from .plan import plan
-from .query import Filter, Query
+from .query import Filter, Query, several_values
 from .refused import BadQuery, Code
 from .released import Released, released_days
 from .snapshots import snapshot_time
@@ -180,7 +180,7 @@ class Reports:
         sure = [table.certainty, *(row.get("certainty") for row in rows)]
         said = {
             SUM_OF_DAYS: query.first != query.last,
-            SUM_OF_VALUES: query.filtered and DIMENSIONS[query.dimension].scope != "visit",
+            SUM_OF_VALUES: several_values(query.filters),
             TOO_FEW.format(released.k): released.k > 1
             and ends_today
             and not table.totals.visitors

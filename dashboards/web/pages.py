@@ -23,7 +23,7 @@ from schema.site import DEMO, Site
 from ..accounts.accounts import User
 from ..settings import DashboardSettings
 from ..stats.period import PERIODS
-from ..stats.query import Query, one_site
+from ..stats.query import Query, one_site, several_values
 from ..stats.report import SUM_OF_VALUES, Reports
 from . import cards, charts
 from . import format as names
@@ -89,7 +89,7 @@ class SitePages:
             asked=urlencode({**period.arguments(), "filter": [one.text for one in filters]}, doseq=True),
             kept=[("filter", one.text) for one in filters],
             parts_kept=cards.kept(overview),
-            sum_of_values=SUM_OF_VALUES,
+            notes=[SUM_OF_VALUES] if several_values(filters) else [],
             tiles=cards.tiles(overview),
             cards=cards.cards(overview),
             compared_with=charts.compared_with(overview.comparison),

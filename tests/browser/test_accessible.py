@@ -25,6 +25,7 @@ PAGES = (
     ("/sites/{key}", f"{SITE}?period=30d", 200),
     ("/sites/{key}", f"{SITE}?period=today", 200),
     ("/sites/{key}", f"{SITE}?from=2031-06-01&to=2031-06-08", 200),
+    ("/sites/{key}", f"{SITE}?period=30d&filter=page==/&filter=page~/", 200),
     ("/sites/{key}", "/sites/empty.example", 200),
     ("/sites/{key}", "/sites/nowhere", 404),
     ("/sites/{key}", f"{SITE}?period=week", 400),

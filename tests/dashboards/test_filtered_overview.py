@@ -11,7 +11,7 @@ from dashboards.stats.overview import Overview
 from dashboards.stats.period import Period
 from dashboards.stats.query import Filter, Query
 from dashboards.stats.refused import BadQuery, Code
-from dashboards.stats.report import Reports
+from dashboards.stats.report import SUM_OF_VALUES, Reports
 from schema.dimensions import DIMENSIONS
 
 pytestmark = pytest.mark.clickhouse
@@ -103,6 +103,8 @@ def test_the_page_says_what_is_kept_and_what_is_not_told(look: Any, client: Any,
     assert "period=7d&amp;filter=page%3D%3D/a&amp;filter=page%21%3D/b" in page
     assert page.count("Not counted together with page") == len(DIMENSIONS) - 1
     assert "only the whole site is" in page
+    assert SUM_OF_VALUES in page
+    assert SUM_OF_VALUES not in client.get(f"/sites/{rollups.site.key}?{period}&filter=country==DE").text
     answer = client.get(f"/api/sites/{rollups.site.key}/overview?{period}&filter=page==/a").json()
     assert answer["filters"] == [{"dimension": "page", "operator": "==", "value": "/a"}]
     assert list(answer["tables"]) == ["page"]
