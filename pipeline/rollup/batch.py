@@ -25,9 +25,10 @@ from ..settings import SiteRules
 _SCRATCH = re.compile(r"\{([a-z]+)\}")
 # The table of raw rows that were collected.
 RAW = "events"
-# Of a row of a table with the columns site and day: whether it is of the batch, and (`Batch.which`) which of its
-# site-days it is of.
-MINE = "(site, day) IN arrayZip({sites:Array(String)}, {dates:Array(Date)})"
+# Of a row of a table with the columns site and day: whether it is of the batch (`Batch.mine`), and which of its
+# site-days it is of (`Batch.which`).
+_MINE = "(site, day) IN arrayZip({sites:Array(String)}, {dates:Array(Date)})"
+_MINE_ALONE = "site = {sites:Array(String)}[1] AND day = {dates:Array(Date)}[1]"
 _WHICH = (
     "transform(cityHash64(site, day), arrayMap((s, d) -> cityHash64(s, d), {sites:Array(String)}, "
     "{dates:Array(Date)}), CAST(range(length({sites:Array(String)})), 'Array(UInt16)'), toUInt16(65535))"
@@ -73,15 +74,25 @@ class Batch(Struct, frozen=True, dict=True):
         }
 
     @property
+    def alone(self) -> bool:
+        """One site-day, a big one mostly, needs no site and day to be told from others."""
+        return len(self.days) == 1
+
+    @property
+    def mine(self) -> str:
+        """SQL that holds for the rows of the batch, of a table with the columns site and day."""
+        return _MINE_ALONE if self.alone else _MINE
+
+    @property
     def which(self) -> str:
         """SQL for the `d` of a row with the columns site and day."""
-        return _WHICH if len(self.days) > 1 else "toUInt16(0)"
+        return "toUInt16(0)" if self.alone else _WHICH
 
     @property
     def apart(self) -> str:
         """The columns that tell the visitors of one site-day from those of another, with a comma behind; of one day
         none, which sorts and groups its rows faster by a quarter."""
-        return "site, day, " if len(self.days) > 1 else ""
+        return "" if self.alone else "site, day, "
 
     @property
     def has_goals(self) -> bool:

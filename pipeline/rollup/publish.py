@@ -13,7 +13,7 @@ from schema.families import FAMILIES
 from schema.store import Store
 
 from ..parallel import at_once
-from .batch import MINE, Batch
+from .batch import Batch
 from .shown import remember, shown
 from .snapshot import Key, Seen
 
@@ -24,7 +24,7 @@ def put_in_place(of: Batch, seen: Seen) -> None:
     """Show what is staged in place of what was."""
     store = of.store
     counts = (
-        f"SELECT '{family}' AS family, site, day FROM staging_{family} WHERE {MINE} GROUP BY site, day"
+        f"SELECT '{family}' AS family, site, day FROM staging_{family} WHERE {of.mine} GROUP BY site, day"
         for family in FAMILIES
     )
     filled: dict[str, set[Key]] = {family: set() for family in FAMILIES}

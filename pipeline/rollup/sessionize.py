@@ -15,8 +15,8 @@ from schema.vitals import VITALS
 
 from ..insert import insert
 from ..parallel import at_once
-from .batch import DAY, MINE, RAW, SITE, Batch, zones
-from .snapshot import NEW, THERE, Seen, note
+from .batch import DAY, RAW, SITE, Batch, zones
+from .snapshot import Seen, new, note, there
 from .visit import READ, VISIT_GAP_S, escaped
 
 _VISITORS = 2**64
@@ -35,14 +35,19 @@ def sessionize(of: Batch, seen: Seen) -> None:
     made = of.scratch("visits" if everybody else "fresh")
     if everybody:
         _make(
-            of, seen, made, f"{of.source} WHERE {_counted(of)}", f"{of.source} WHERE {MINE} AND {_RANGE} AND {_ACTED}"
+            of,
+            seen,
+            made,
+            f"{of.source} WHERE {_counted(of)}",
+            f"{of.source} WHERE {of.mine} AND {_RANGE} AND {_ACTED}",
         )
     else:
         columns = {name: name for name in ("site", "day", *READ)}
-        # Nearly every granule has some of their rows, so all are read, and once is enough. Looking for each in the
-        # index first would cost more than it spares.
+        # Nearly every granule has some of their rows, so all are read, and once is enough: by the visitor first, then
+        # what is left by all the rest. Looking for each in the index first would cost more than it spares.
         of.store.command(
             f"""{insert(of.scratch("events"), columns)} FROM {of.source}
+            PREWHERE visitor {of.within} (SELECT visitor FROM {of.scratch("changed")})
             WHERE {_counted(of)} AND (site, day, visitor) {of.within} {_changed(of)}
             SETTINGS use_index_for_in_with_subqueries = 0""",
             of.named | seen.named | {"first": 0, "last": _VISITORS - 1},
@@ -56,13 +61,13 @@ def sessionize(of: Batch, seen: Seen) -> None:
 
 def _choose(of: Batch, seen: Seen) -> None:
     """Fill `changed`: who has new rows, or a row of an id that a new row has."""
-    there = f"FROM {of.source} WHERE {MINE} AND {THERE}"
+    rows = f"FROM {of.source} WHERE {of.mine} AND {there(of)}"
     into = f"INSERT INTO {of.scratch('changed')} (site, day, visitor)"
-    of.store.command(f"{into} SELECT DISTINCT site, day, visitor {there} AND {NEW}", of.named | seen.named)
+    of.store.command(f"{into} SELECT DISTINCT site, day, visitor {rows} AND {new(of)}", of.named | seen.named)
     if seen.ids:
-        ids = f"SELECT site, day, id {there} AND id != 0 AND {NEW}"
+        ids = f"SELECT site, day, id {rows} AND id != 0 AND {new(of)}"
         of.store.command(
-            f"{into} SELECT DISTINCT site, day, visitor {there} AND id != 0 AND (site, day, id) {of.within} ({ids})",
+            f"{into} SELECT DISTINCT site, day, visitor {rows} AND id != 0 AND (site, day, id) {of.within} ({ids})",
             of.named | seen.named,
         )
 
@@ -75,9 +80,9 @@ def _find_repeated(of: Batch, seen: Seen, everybody: bool) -> None:
     """Fill `repeated`. An id may come back after hours, so it is looked for among all rows."""
     if not seen.ids:
         return
-    rows = f"SELECT site, day, id, sequence FROM {of.source} WHERE {MINE} AND id != 0 AND {THERE}"
+    rows = f"SELECT site, day, id, sequence FROM {of.source} WHERE {of.mine} AND id != 0 AND {there(of)}"
     if not everybody:
-        theirs = f"SELECT site, day, id FROM {of.source} WHERE {MINE} AND id != 0 AND (site, day, visitor)"
+        theirs = f"SELECT site, day, id FROM {of.source} WHERE {of.mine} AND id != 0 AND (site, day, visitor)"
         rows += f" AND (site, day, id) {of.within} ({theirs} {of.within} {_changed(of)})"
     of.store.command(
         f"""INSERT INTO {of.scratch("repeated")} (site, day, id, sequence)
@@ -93,7 +98,7 @@ def _find_repeated(of: Batch, seen: Seen, everybody: bool) -> None:
 def _counted(of: Batch) -> str:
     """SQL that holds for the raw rows that are counted."""
     repeated = f"(site, day, id, sequence) {of.within} (SELECT site, day, id, sequence FROM {of.scratch('repeated')})"
-    return f"{MINE} AND {_RANGE} AND {THERE} AND (id = 0 OR NOT ({repeated}))"
+    return f"{of.mine} AND {_RANGE} AND {there(of)} AND (id = 0 OR NOT ({repeated}))"
 
 
 def _make(of: Batch, seen: Seen, into: str, rows: str, opening: str, parts: int = 0) -> None:
@@ -204,7 +209,7 @@ def _store(of: Batch, seen: Seen, made: str, everybody: bool) -> None:
     # No two rows of an insert have one key: to look for them would take longer than to write them.
     settings = {"optimize_on_insert": 0} | store.foreground
     # Higher than every one before, also where the clock went back.
-    [[last]] = store.rows(f"SELECT max(version) FROM visits WHERE {MINE}", of.named)
+    [[last]] = store.rows(f"SELECT max(version) FROM visits WHERE {of.mine}", of.named)
     version = max(time.time_ns(), last + 1)
     named = of.named | {"version": version}
     own = {"version": "{version:UInt64}", "deleted": "0"}
@@ -212,7 +217,7 @@ def _store(of: Batch, seen: Seen, made: str, everybody: bool) -> None:
         key = {name: name for name in ("site", "day", "visitor", "visit", "expires", "received")}
         whose = "" if everybody else f"AND (site, day, visitor) {of.within} {_changed(of)}"
         store.command(
-            f"""{insert("visits", key | own | {"deleted": "1"})} FROM visits FINAL WHERE {MINE} {whose}
+            f"""{insert("visits", key | own | {"deleted": "1"})} FROM visits FINAL WHERE {of.mine} {whose}
             AND NOT (({of.which}, visitor, visit) {of.within} (SELECT d, visitor, visit FROM {made}))""",
             named,
             **settings,
@@ -226,4 +231,4 @@ def _store(of: Batch, seen: Seen, made: str, everybody: bool) -> None:
 def _load(of: Batch) -> None:
     """Fill the scratch table `visits` from those that are stored."""
     columns = {"d": f"{of.which} AS d"} | {name: f"`{name}`" for name in VISIT}
-    of.store.command(f"{insert(of.scratch('visits'), columns)} FROM visits FINAL WHERE {MINE}", of.named)
+    of.store.command(f"{insert(of.scratch('visits'), columns)} FROM visits FINAL WHERE {of.mine}", of.named)

@@ -17,8 +17,8 @@ from msgspec import Struct
 
 from schema.store import Store
 
-from .batch import MINE, Batch, SiteDay
-from .snapshot import NEW, SPOOL, Key, places
+from .batch import Batch, SiteDay
+from .snapshot import SPOOL, Key, new, places
 
 
 class Shown(Struct, frozen=True):
@@ -45,16 +45,17 @@ def may_show(store: Store, days: Sequence[SiteDay]) -> list[SiteDay]:
         if of.key in before and (of.rules.k > before[of.key].k or (of.rules.strict and not before[of.key].strict))
     }
     counted = tuple(of for of in asked if of.key not in waiting and of.key not in stricter)
-    new = _new_visitors(store, counted, {key: one.through for key, one in before.items()}) if counted else {}
-    return [of for of in days if of.rules.k == 1 or of.key in stricter or new.get(of.key, 0) >= of.rules.k]
+    came = _new_visitors(store, counted, {of.key: before[of.key].through for of in counted if of.key in before})
+    return [of for of in days if of.rules.k == 1 or of.key in stricter or came.get(of.key, 0) >= of.rules.k]
 
 
 def shown(store: Store, days: Sequence[SiteDay]) -> dict[Key, Shown]:
     """How far the rows go that are shown, of the days of which that is known."""
+    of = Batch(store, tuple(days), "")
     rows = store.rows(
-        f"""SELECT site, day, max(version), argMax((k, strict, spools, last), version) FROM open_through WHERE {MINE}
+        f"""SELECT site, day, max(version), argMax((k, strict, spools, last), version) FROM open_through WHERE {of.mine}
         GROUP BY site, day""",
-        _named(store, days),
+        of.named,
         **store.brief,
     )
     return {
@@ -79,9 +80,12 @@ def remember(store: Store, days: Sequence[SiteDay], through: Mapping[Key, Mappin
 
 def _new_visitors(store: Store, days: Sequence[SiteDay], through: Mapping[Key, Mapping[int, int]]) -> dict[Key, int]:
     """How many visitors have rows beyond these places."""
+    if not days:
+        return {}
+    of = Batch(store, tuple(days), "")
     rows = store.rows(
-        f"SELECT site, day, uniqExact(visitor) FROM events WHERE {MINE} AND {NEW} GROUP BY site, day",
-        _named(store, days) | places("known", through),
+        f"SELECT site, day, uniqExact(visitor) FROM events WHERE {of.mine} AND {new(of)} GROUP BY site, day",
+        of.named | places("known", through),
         **store.brief,
     )
     return {(site, day): count for site, day, count in rows}
@@ -89,19 +93,17 @@ def _new_visitors(store: Store, days: Sequence[SiteDay], through: Mapping[Key, M
 
 def _shown_unknown(store: Store, days: Sequence[SiteDay]) -> set[Key]:
     """Those that are shown, though nobody knows how far they go: whoever came until now may be in them."""
-    rows = store.rows(f"SELECT DISTINCT site, day FROM open_cells WHERE {MINE}", _named(store, days), **store.brief)
+    of = Batch(store, tuple(days), "")
+    rows = store.rows(f"SELECT DISTINCT site, day FROM open_cells WHERE {of.mine}", of.named, **store.brief)
     keys = {(site, day) for site, day in rows}
-    there = tuple(of for of in days if of.key in keys)
-    if there:
+    there = Batch(store, tuple(one for one in days if one.key in keys), "")
+    if there.days:
         found: dict[Key, dict[int, int]] = {}
         for site, day, spool, last in store.rows(
-            f"SELECT site, day, {SPOOL} AS spool, max(sequence) FROM events WHERE {MINE} GROUP BY site, day, spool",
-            _named(store, there),
+            f"""SELECT site, day, {SPOOL} AS spool, max(sequence) FROM events WHERE {there.mine}
+            GROUP BY site, day, spool""",
+            there.named,
         ):
             found.setdefault((site, day), {})[spool] = last
-        remember(store, there, found)
+        remember(store, there.days, found)
     return keys
-
-
-def _named(store: Store, days: Sequence[SiteDay]) -> dict[str, object]:
-    return Batch(store, tuple(days), "").named

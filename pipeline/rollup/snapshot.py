@@ -19,37 +19,44 @@ from msgspec import Struct
 from schema.store import Store
 
 from ..spool_file import PLACE_BITS, SPOOL_BITS
-from .batch import MINE, Batch
+from .batch import Batch
 
 Key = tuple[str, dt.date]
 
 # Which spool a raw row came by.
 SPOOL = f"toUInt8(bitAnd(bitShiftRight(sequence, {PLACE_BITS}), {2**SPOOL_BITS - 1}))"
-_HASHED = "cityHash64(site, day, {})"
+_KEY, _KEY_ALONE = f"cityHash64(site, day, {SPOOL})", SPOOL
 
 
-def last_place(name: str) -> str:
+def _last_place(of: Batch, name: str) -> str:
     """SQL, for a raw row, for the last place of its spool by `places` of that name, 0 where there is none."""
+    spools, last = f"{{{name}_spools:Array(UInt8)}}", f"{{{name}_last:Array(UInt64)}}"
     keys = (
         f"arrayMap((s, d, p) -> cityHash64(s, d, p), {{{name}_sites:Array(String)}}, {{{name}_dates:Array(Date)}}, "
-        f"{{{name}_spools:Array(UInt8)}})"
+        f"{spools})"
     )
-    return f"transform({_HASHED.format(SPOOL)}, {keys}, {{{name}_last:Array(UInt64)}}, toUInt64(0))"
+    key, keys = (_KEY_ALONE, spools) if of.alone else (_KEY, keys)
+    return f"transform({key}, {keys}, {last}, toUInt64(0))"
+
+
+def there(of: Batch) -> str:
+    """SQL that holds for a raw row that was there when the run began."""
+    return f"sequence <= {_last_place(of, 'there')}"
+
+
+def new(of: Batch) -> str:
+    """SQL that holds for a raw row that the visits do not have."""
+    return f"sequence > {_last_place(of, 'known')}"
 
 
 _PARTS = ("sites", "dates", "spools", "last")
 
 
 def places(name: str, through: Mapping[Key, Mapping[int, int]]) -> dict[str, Any]:
-    """What `last_place` is bound to. through: by site-day the last place of each spool."""
+    """What `there` or `new` is bound to. through: by site-day of the batch the last place of each spool."""
     flat = [(site, day, spool, last) for (site, day), spools in through.items() for spool, last in spools.items()]
     columns = zip(*flat, strict=True) if flat else ((), (), (), ())
     return {f"{name}_{part}": list(column) for part, column in zip(_PARTS, columns, strict=True)}
-
-
-# Of a raw row: whether it was there when the run began, and whether the visits do not have it.
-THERE = f"sequence <= {last_place('there')}"
-NEW = f"sequence > {last_place('known')}"
 
 
 class Extent(Struct, frozen=True):
@@ -71,7 +78,7 @@ class Seen(Struct, frozen=True):
 
     @property
     def named(self) -> dict[str, Any]:
-        """What THERE and NEW are bound to."""
+        """What `there` and `new` are bound to."""
         known = {key: extent.through for key, extent in self.known.items() if key not in self.whole}
         return places("there", {key: extent.through for key, extent in self.extents.items()}) | places("known", known)
 
@@ -86,8 +93,8 @@ def look(of: Batch, whole: bool) -> Seen:
     rows = of.store.rows(
         f"""SELECT site, day, spool, max(sequence), count(), groupBitXor(hash), countIf(NOT new),
             groupBitXorIf(hash, NOT new), countIf(id != 0)
-        FROM (SELECT site, day, {SPOOL} AS spool, sequence, id, cityHash64(sequence) AS hash, {NEW} AS new
-            FROM {of.source} WHERE {MINE})
+        FROM (SELECT site, day, {SPOOL} AS spool, sequence, id, cityHash64(sequence) AS hash, {new(of)} AS new
+            FROM {of.source} WHERE {of.mine})
         GROUP BY site, day, spool""",
         of.named | places("known", {key: extent.through for key, extent in known.items()}),
     )
@@ -107,7 +114,7 @@ def look(of: Batch, whole: bool) -> Seen:
 def sessionized(of: Batch) -> dict[Key, Extent]:
     """Which raw rows the visits are made of."""
     rows = of.store.rows(
-        f"""SELECT site, day, argMax((rows, mark, spools, last), version) FROM sessionized WHERE {MINE}
+        f"""SELECT site, day, argMax((rows, mark, spools, last), version) FROM sessionized WHERE {of.mine}
         GROUP BY site, day""",
         of.named,
     )
