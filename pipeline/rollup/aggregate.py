@@ -7,7 +7,8 @@ counted distinctly for each value; what a value's rows add up to does not depend
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
+from functools import cache
 
 from schema.event import ENGAGEMENT
 from schema.families import DECLARED
@@ -21,13 +22,12 @@ from . import declared
 from .batch import Batch
 from .contributors import OF_HIT, OF_VISIT
 from .reached import fill_reached
-from .shape import BEGINS, BY_END, EACH_END, METRICS, SEEN, VISIT_VALUES, Select, by_each, count_people
+from .shape import BEGINS, ENDS, SEEN, VISIT_VALUES, Select, by_each, count_people
 
 # What is counted of visits; what rates are divided by is known in the end only.
 COUNTED = tuple(one for one in OF_CELLS if one.visit)
-# A bucket of a histogram is kept with its samples in one number, bucket * UNIT + samples, which is sorted in half the
-# time of two.
-UNIT = 2**40
+# By family and column what is added, and of which rows.
+_Selects = tuple[tuple[str, Mapping[str, str], str], ...]
 
 
 def families(of: Batch) -> Collection[str]:
@@ -40,13 +40,39 @@ def aggregate(of: Batch) -> None:
     """Fill the scratch tables of the families."""
     if of.has_goals:
         fill_reached(of)
-    at_once(of.store, [_adding(of, *select) for select in _SELECTS if select[0] in families(of)])
+    selects = _selects(() if of.alone else ("d",))
+    at_once(of.store, [_adding(of, *select) for select in selects if select[0] in families(of)])
 
 
 def _adding(of: Batch, family: str, columns: Mapping[str, str], rows: str) -> Statement:
     """One statement. columns: SQL for what is added to each. rows: of which rows, from FROM on."""
     # They are several, so each has enough of one thread.
-    return f"{insert(of.scratch(family), {'d': 'd', **columns})} {of.naming(rows)} SETTINGS max_threads = 1", of.named
+    inserted = insert(of.scratch(family), {"d": "0" if of.alone else "d", **columns})
+    return f"{inserted} {of.naming(rows)} SETTINGS max_threads = 1", of.named
+
+
+@cache
+def _selects(apart: tuple[str, ...]) -> _Selects:
+    """What is counted. apart: the columns that tell the values of one site-day from those of another: one that is alone
+    has none, because to group by one column takes half the time of two. The longest first, so that none is left to
+    run alone."""
+    return (
+        ("conversions", *_conversions_of_visits(apart)),
+        ("cells", *_cells_of_visits(apart)),
+        ("vitals", *_vitals(apart)),
+        ("conversions", *_revenue(apart)),
+        ("cells", *_cells_of_hits(apart, "page", "path", "seen OR NOT came")),
+        ("conversions", *_conversions_of_hits(apart)),
+        ("cells", *_cells_of_hits(apart, "hostname", "hostname", "came")),
+        ("cells", *_cells_of_hits(apart, "event", "name", f"came AND name != '{ENGAGEMENT}'", {})),
+        ("cells", *_cells_of_ends(apart)),
+        ("cells", *_CELLS_OF_ALL),
+        *declared.SELECTS,
+    )
+
+
+def _by(apart: tuple[str, ...], *keys: str) -> str:
+    return f"GROUP BY {', '.join((*apart, *keys))}"
 
 
 # -- cells -----------------------------------------------------------------------------------------------------------
@@ -66,24 +92,31 @@ _CELLS_OF_ALL = (
     {"dimension": "''", "value": "''", "people": _people("came")} | _OF_VISIT,
     "FROM {visits} GROUP BY d",
 )
-_BY_VALUE, _EACH_VALUE = by_each({value: value for value in OF_VISITS}, "d")
-_CELLS_OF_VISITS = (
-    {**_BY_VALUE, "people": count_people("NOT again", "again")} | _OF_VISIT,
-    f"""
-    FROM (SELECT d, {_PLAIN}, {VISIT_VALUES} FROM {{visits}} WHERE came)
-    GROUP BY {_EACH_VALUE}""",
-)
 _EVERYBODY = count_people("NOT again", "again")
-_CELLS_OF_ENDS = (
-    BY_END
-    | {"entrant": f"{BEGINS} * ({_EVERYBODY})", "leaver": f"(NOT {BEGINS}) * ({_EVERYBODY})"}
-    | {one.name: f"{BEGINS} * sum({one.begins})" for one in COUNTED if one.begins}
-    | {one.name: f"(NOT {BEGINS}) * sum({one.ends})" for one in COUNTED if one.ends},
-    f"FROM {{visits}} WHERE viewed > 0 GROUP BY {EACH_END}",
-)
 
 
-def _cells_of_hits(dimension: str, part: str, if_: str, contributors: Mapping[str, str] = OF_HIT) -> Select:
+def _cells_of_visits(apart: tuple[str, ...]) -> Select:
+    by, each = by_each({value: value for value in OF_VISITS}, *apart)
+    return (
+        {**by, "people": _EVERYBODY} | _OF_VISIT,
+        f"FROM (SELECT d, {_PLAIN}, {VISIT_VALUES} FROM {{visits}} WHERE came) GROUP BY {each}",
+    )
+
+
+def _cells_of_ends(apart: tuple[str, ...]) -> Select:
+    by, each = by_each(ENDS, *apart)
+    return (
+        by
+        | {"entrant": f"{BEGINS} * ({_EVERYBODY})", "leaver": f"(NOT {BEGINS}) * ({_EVERYBODY})"}
+        | {one.name: f"{BEGINS} * sum({one.begins})" for one in COUNTED if one.begins}
+        | {one.name: f"(NOT {BEGINS}) * sum({one.ends})" for one in COUNTED if one.ends},
+        f"FROM {{visits}} WHERE viewed > 0 GROUP BY {each}",
+    )
+
+
+def _cells_of_hits(
+    apart: tuple[str, ...], dimension: str, part: str, if_: str, contributors: Mapping[str, str] = OF_HIT
+) -> Select:
     """Of a page, a host name or an event, whose first hit in a visit counts the visit. part: of a hit. if_: which hits
     are taken."""
     return (
@@ -99,102 +132,82 @@ def _cells_of_hits(dimension: str, part: str, if_: str, contributors: Mapping[st
             arrayEnumerateUniq(hits.{part}) AS nth, {SEEN if "seen" in if_ else "hits.engaged_ms"} AS seen
         WHERE {if_}
     )
-    GROUP BY d, value""",
+    {_by(apart, "value")}""",
     )
 
 
 # -- conversions -----------------------------------------------------------------------------------------------------
 
-# In a dimension of visits whoever has one visit is one person however often the goal was reached in it.
-_BY_REACHING, _EACH_REACHING = by_each({value: value for value in OF_VISITS}, "d", "goal")
-_CONVERSIONS_OF_VISITS = (
-    {**_BY_REACHING, "goal": "goal", "people": count_people("nth = 1 AND NOT again", "again"), "times": "count()"},
-    f"FROM (SELECT d, visitor, again, goal, nth, {VISIT_VALUES} FROM {{reached}} WHERE came) GROUP BY {_EACH_REACHING}",
-)
-_BY_PART, _EACH_PART = by_each({"path": "page", "hostname": "hostname", "name": "event"}, "d", "goal", whole=True)
-_CONVERSIONS_OF_HITS = (
-    {**_BY_PART, "goal": "goal", "people": "uniqExact(visitor)", "times": "count()"},
-    f"FROM {{reached}} GROUP BY {_EACH_PART}",
-)
+
+def _conversions_of_visits(apart: tuple[str, ...]) -> Select:
+    # Whoever has one visit is one person however often the goal was reached in it.
+    by, each = by_each({value: value for value in OF_VISITS}, *apart, "goal")
+    rows = f"(SELECT d, visitor, again, goal, nth, {VISIT_VALUES} FROM {{reached}} WHERE came)"
+    return (
+        {**by, "goal": "goal", "people": count_people("nth = 1 AND NOT again", "again"), "times": "count()"},
+        f"FROM {rows} GROUP BY {each}",
+    )
+
+
+def _conversions_of_hits(apart: tuple[str, ...]) -> Select:
+    by, each = by_each({"path": "page", "hostname": "hostname", "name": "event"}, *apart, "goal", whole=True)
+    columns = {**by, "goal": "goal", "people": "uniqExact(visitor)", "times": "count()"}
+    return columns, f"FROM {{reached}} GROUP BY {each}"
+
 
 # What a visit of nothing but engagement reports adds, it adds to the whole only.
 _PAIRS = ", ".join(f"('{value}', toString({value}))" for value in OF_VISITS)
 _OF_HIT = "[('', ''), ('page', path), ('hostname', toString(hostname)), ('event', toString(name))]"
-_REVENUE = (
-    {"dimension": "one.1", "value": "one.2", "goal": "goal", "currency": "currency"}
-    | {"people": "uniqExact(visitor)", "paid": "sum(amount)"},
-    f"""
+
+
+def _revenue(apart: tuple[str, ...]) -> Select:
+    return (
+        {"dimension": "one.1", "value": "one.2", "goal": "goal", "currency": "currency"}
+        | {"people": "uniqExact(visitor)", "paid": "sum(amount)"},
+        f"""
     FROM {{reached}} ARRAY JOIN arrayConcat(if(came, [{_PAIRS}], []), {_OF_HIT}) AS one
-    WHERE currency != '' GROUP BY d, one.1, one.2, goal, currency""",
-)
+    WHERE currency != '' {_by(apart, "one.1", "one.2", "goal", "currency")}""",
+    )
 
 
 # -- vitals ----------------------------------------------------------------------------------------------------------
 
 
-def _constants(of: Callable[[Vital], object], kind: str) -> str:
-    return f"CAST([{', '.join(str(of(vital)) for vital in VITALS.values())}], 'Array({kind})')"
+def _one_vital(place: int, vital: Vital) -> str:
+    """SQL for what is counted of a vital: (metric, histogram, people, samples, good, poor)."""
+    sample = f"vitals[{place}]"
+    measured, scaled = f"{sample} >= 0", f"{sample} * {float(vital.scale)!r}"
+    # A histogram is the bucket of each sample, in any order: to count them takes longer than to sort them in the end.
+    bucket = f"toInt16(if({scaled} <= 1, 0, ceil(log({scaled}) / {math.log(GAMMA)!r})))"
+    counted = (
+        f"groupArrayIf({bucket}, {measured})",
+        count_people(f"{measured} AND once", f"{measured} AND NOT once"),
+        f"countIf({measured})",
+        f"countIf({measured} AND {sample} <= toFloat32({vital.good!r}))",
+        f"countIf({sample} > toFloat32({vital.poor!r}))",
+    )
+    return f"('{vital.name}', {', '.join(counted)})"
 
 
-_NUMBERED = f"range(1, {len(VITALS) + 1})"
-_METRIC = f"[{METRICS}][vital]"
-_BY_MEASURED, _EACH_MEASURED = by_each(
-    {"path": "page", "first_device": "device", "first_country": "country"}, "d", "vital", "bucket", whole=True
-)
-_SAMPLES = f"""
-    SELECT d, path, first_device, first_country, vital, sample,
-        sample * {_constants(lambda vital: vital.scale, "Float64")}[vital] AS scaled,
-        toInt16(if(scaled <= 1, 0, ceil(log(scaled) / {math.log(GAMMA)!r}))) AS bucket,
-        sample <= {_constants(lambda vital: vital.good, "Float32")}[vital] AS good,
-        sample > {_constants(lambda vital: vital.poor, "Float32")}[vital] AS poor
-    FROM (SELECT d, path, vitals, first_device, first_country
-        FROM {{visits}} ARRAY JOIN measured.path AS path, measured.vitals AS vitals)
-    ARRAY JOIN vitals AS sample, {_NUMBERED} AS vital
-    WHERE sample >= 0"""
-_BUCKETS = f"""
-    SELECT d, {", ".join(f"{sql} AS {column}" for column, sql in _BY_MEASURED.items())}, {_METRIC} AS metric, bucket,
-        count() AS n, sum(good) AS g, sum(poor) AS p
-    FROM ({_SAMPLES}) GROUP BY {_EACH_MEASURED}"""
-_HISTOGRAMS = (
-    {"dimension": "dimension", "value": "value", "metric": "metric"}
-    | {"histogram": f"groupArray(bucket * {UNIT} + n)"}
-    | {"samples": "sum(n)", "good": "sum(g)", "poor": "sum(p)"},
-    f"FROM ({_BUCKETS}) GROUP BY d, dimension, value, metric",
-)
-
-# In the visit's own dimensions one row per visit and metric.
-_MEASURED = (
-    f"arrayDistinct(arrayFlatten(arrayMap(v -> arrayFilter((i, one) -> one >= 0, {_NUMBERED}, v), measured.vitals)))"
-)
-_BY_OWN, _EACH_OWN = by_each({"first_device": "device", "first_country": "country"}, "d", "vital", whole=True)
-_VITAL_PEOPLE = (
-    {**_BY_OWN, "metric": _METRIC, "people": count_people("NOT again", "again")},
-    f"""
-    FROM (SELECT d, visitor, again, first_device, first_country, vital
-        FROM {{visits}} ARRAY JOIN {_MEASURED} AS vital)
-    GROUP BY {_EACH_OWN}""",
-)
-_PAGE_PEOPLE = (
-    {"dimension": "'page'", "value": "path", "metric": _METRIC, "people": "uniqExact(visitor)"},
-    f"""
-    FROM (SELECT d, visitor, path, vitals FROM {{visits}} ARRAY JOIN measured.path AS path, measured.vitals AS vitals)
-    ARRAY JOIN arrayFilter((i, one) -> one >= 0, {_NUMBERED}, vitals) AS vital
-    GROUP BY d, path, vital""",
-)
-
-# Of each its family, by column what is added, and of which rows. The longest first, so that none is left to run alone.
-_SELECTS = (
-    ("conversions", *_CONVERSIONS_OF_VISITS),
-    ("vitals", *_HISTOGRAMS),
-    ("cells", *_CELLS_OF_VISITS),
-    ("conversions", *_REVENUE),
-    ("cells", *_cells_of_hits("page", "path", "seen OR NOT came")),
-    ("vitals", *_PAGE_PEOPLE),
-    ("vitals", *_VITAL_PEOPLE),
-    ("conversions", *_CONVERSIONS_OF_HITS),
-    ("cells", *_cells_of_hits("hostname", "hostname", "came")),
-    ("cells", *_cells_of_hits("event", "name", f"came AND name != '{ENGAGEMENT}'", {})),
-    ("cells", *_CELLS_OF_ENDS),
-    ("cells", *_CELLS_OF_ALL),
-    *declared.SELECTS,
-)
+def _vitals(apart: tuple[str, ...]) -> Select:
+    by, each = by_each({"path": "page", "first_device": "device", "first_country": "country"}, *apart, whole=True)
+    every = ", ".join(_one_vital(place, vital) for place, vital in enumerate(VITALS.values(), start=1))
+    columns = ("metric", "histogram", "people", "samples", "good", "poor")
+    return (
+        {"dimension": "dimension", "value": "value"}
+        | {name: f"one.{place}" for place, name in enumerate(columns, start=1)},
+        f"""
+    FROM
+    (
+        SELECT {"".join(f"{name}, " for name in apart)}{", ".join(f"{sql} AS {name}" for name, sql in by.items())},
+            arrayJoin([{every}]) AS one
+        FROM
+        (
+            SELECT d, visitor, NOT again AND length(measured.path) = 1 AS once, path, vitals, first_device,
+                first_country
+            FROM {{visits}} ARRAY JOIN measured.path AS path, measured.vitals AS vitals
+        )
+        GROUP BY {each}
+    )
+    WHERE one.4 > 0""",
+    )

@@ -56,8 +56,8 @@ TABLES: dict[str, dict[str, str]] = {
     "conversions": _VALUE | {"goal": TEXT, "currency": TEXT} | _measured("people", "times", "paid"),
     "vitals": _VALUE
     | {"metric": TEXT}
-    # A bucket and how many samples it has in one number (aggregate.py), in any order.
-    | {"histogram": "Array(Int64)"}
+    # The bucket of each sample, in any order.
+    | {"histogram": "Array(Int16)"}
     | _measured("people", "samples", "good", "poor"),
     **{name: _VALUE | declared.columns(family) for name, family in DECLARED.items()},
     # state: "rare", fewer than k people; "smallest" of the others in its dimension; "enough".

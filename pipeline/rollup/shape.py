@@ -23,10 +23,11 @@ def count_people(once: str, more: str) -> str:
 
 def by_each(columns: Mapping[str, str], *keys: str, whole: bool = False) -> tuple[dict[str, str], str]:
     """(columns of the sums, GROUP BY) to count by each of these columns in one go. columns: and whose values they
-    have. whole: and by none of them, which is the dimension ""."""
+    have. whole: and by none of them, which is the dimension "": by `d`, because a group by nothing is there even of no
+    rows."""
     index = f"indexOf([{', '.join(f'grouping({column})' for column in columns)}], 0)"
     dimensions = ", ".join(f"'{dimension}'" for dimension in columns.values())
-    sets = [(*keys, column) for column in columns] + [keys] * whole
+    sets = [(*keys, column) for column in columns] + [("d", *(key for key in keys if key != "d"))] * whole
     grouped = ", ".join(f"({', '.join(each)})" for each in sets)
     # What is not grouped by is empty, and so is what no index leads to.
     selected = {"dimension": f"[{dimensions}][{index}]", "value": f"concat({', '.join(columns)}, '')"}
@@ -43,6 +44,5 @@ _BEHIND = f"arraySlice(arrayEnumerateUniq(arrayConcat({VIEWED}, hits.path)), 1 +
 SEEN = f"arrayMap((behind, alone) -> behind > alone, {_BEHIND}, arrayEnumerateUniq(hits.path))"
 
 # Where visits begin and end.
-_ENDS = {"entry_page": "page", "entry_host": "hostname", "exit_page": "page", "exit_host": "hostname"}
-BY_END, EACH_END = by_each(_ENDS, "d")
+ENDS = {"entry_page": "page", "entry_host": "hostname", "exit_page": "page", "exit_host": "hostname"}
 BEGINS = "(grouping(entry_page) = 0 OR grouping(entry_host) = 0)"

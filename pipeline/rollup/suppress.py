@@ -18,7 +18,7 @@ from schema.visits import HOUR
 from ..insert import insert
 from ..parallel import at_once
 from . import declared
-from .aggregate import COUNTED, UNIT, families
+from .aggregate import COUNTED, families
 from .batch import DAY, SITE, START, Batch, K
 from .contributors import CONTRIBUTORS
 
@@ -203,19 +203,15 @@ _CONVERSIONS = f"""
     WHERE reached > 0 AND {_KEPT} AND ({_REACHED} OR NOT {_ROUNDED})"""
 
 _MEASURED = _suppressed("vitals", ("metric",), ("people", "samples", "good", "poor"), "histogram")
-# Several parts of a bucket, because what is suppressed is of several values: next to each other once they are in order.
-# Of 3 and 1 samples in bucket 5 and 2 in bucket 7, `alike` is [[5 u + 1, 5 u + 3], [7 u + 2]], `filled` is
-# [(5, 4), (7, 2)].
-_BUCKET = f"toInt16(bitShiftRight(one, {UNIT.bit_length() - 1}))"
+# A bucket for each sample: of [5, 7, 5, 5] the buckets are [5, 7], the counts [3, 1].
 _IN_ORDER = f"""
-    SELECT *, arraySort(histogram) AS each, arrayMap(one -> {_BUCKET}, each) AS of_each,
-        arraySplit((one, b, before) -> b != before, each, of_each, arrayRotateRight(of_each, 1)) AS alike,
-        arrayMap((some, b) -> (b, arraySum(some) - length(some) * b * {UNIT}), alike, arrayCompact(of_each)) AS filled
+    SELECT *, arraySort(histogram) AS each,
+        arraySplit((one, before) -> one != before, each, arrayRotateRight(each, 1)) AS alike
     FROM ({_in_company(_MEASURED, "metric")})
     WHERE {_KEPT} AND NOT {_ROUNDED}"""
 _HISTOGRAM = {name: name for name in ("metric", "samples", "good", "poor", "people")} | {
-    "buckets": "filled.1",
-    "counts": "filled.2",
+    "buckets": "arrayCompact(each)",
+    "counts": "arrayMap(some -> length(some), alike)",
 }
 _VITALS = f"""
     {insert("staging_vitals", _KEY | _HISTOGRAM)} FROM ({_IN_ORDER})"""
