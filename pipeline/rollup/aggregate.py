@@ -10,7 +10,6 @@ import math
 from collections.abc import Collection, Mapping
 from functools import cache
 
-from schema.event import ENGAGEMENT
 from schema.families import DECLARED
 from schema.measures import OF_CELLS
 from schema.visits import OF_VISITS, VISIT
@@ -21,8 +20,9 @@ from ..parallel import Statement, at_once
 from . import declared
 from .batch import Batch
 from .contributors import OF_HIT, OF_VISIT
-from .reached import fill_reached
-from .shape import BEGINS, ENDS, SEEN, VISIT_VALUES, Select, by_each, count_people
+from .hits import OF_HITS, filling_hits
+from .reached import filling_reached
+from .shape import BEGINS, ENDS, VISIT_VALUES, Select, by_each, count_people
 
 # What is counted of visits; what rates are divided by is known in the end only.
 COUNTED = tuple(one for one in OF_CELLS if one.visit)
@@ -37,9 +37,8 @@ def families(of: Batch) -> Collection[str]:
 
 
 def aggregate(of: Batch) -> None:
-    """Fill the scratch tables of the families."""
-    if of.has_goals:
-        fill_reached(of)
+    """Fill `hits` and `reached`, and of these and of visits the scratch tables of the families."""
+    at_once(of.store, [filling_reached(of), filling_hits(of)] if of.has_goals else [filling_hits(of)])
     selects = _selects(() if of.alone else ("d",))
     at_once(of.store, [_adding(of, *select) for select in selects if select[0] in families(of)])
 
@@ -61,10 +60,10 @@ def _selects(apart: tuple[str, ...]) -> _Selects:
         ("cells", *_cells_of_visits(apart)),
         ("vitals", *_vitals(apart)),
         ("conversions", *_revenue(apart)),
-        ("cells", *_cells_of_hits(apart, "page", "path", "seen OR NOT came")),
+        ("cells", *_cells_of_hits(apart, "page")),
         ("conversions", *_conversions_of_hits(apart)),
-        ("cells", *_cells_of_hits(apart, "hostname", "hostname", "came")),
-        ("cells", *_cells_of_hits(apart, "event", "name", f"came AND name != '{ENGAGEMENT}'", {})),
+        ("cells", *_cells_of_hits(apart, "hostname")),
+        ("cells", *_cells_of_hits(apart, "event", {})),
         ("cells", *_cells_of_ends(apart)),
         ("cells", *_CELLS_OF_ALL),
         *declared.SELECTS,
@@ -114,24 +113,16 @@ def _cells_of_ends(apart: tuple[str, ...]) -> Select:
     )
 
 
-def _cells_of_hits(
-    apart: tuple[str, ...], dimension: str, part: str, if_: str, contributors: Mapping[str, str] = OF_HIT
-) -> Select:
-    """Of a page, a host name or an event, whose first hit in a visit counts the visit. part: of a hit. if_: which hits
-    are taken."""
+def _cells_of_hits(apart: tuple[str, ...], dimension: str, contributors: Mapping[str, str] = OF_HIT) -> Select:
+    """Of a page, a host name or an event, whose first hit in a visit counts the visit."""
+    column, which = OF_HITS[dimension]
     return (
         {"dimension": f"'{dimension}'", "value": "value", "people": _people("first")}
         | {kind: f"uniqExactIf(visitor, {is_one})" for kind, is_one in contributors.items()}
         | {one.name: f"sum({one.hit})" for one in COUNTED if one.hit},
         f"""
-    FROM
-    (
-        SELECT d, visitor, again, value, came AND nth = 1 AS first, name, engaged
-        FROM {{visits}}
-        ARRAY JOIN hits.{part} AS value, hits.name AS name, hits.engaged_ms AS engaged,
-            arrayEnumerateUniq(hits.{part}) AS nth, {SEEN if "seen" in if_ else "hits.engaged_ms"} AS seen
-        WHERE {if_}
-    )
+    FROM (SELECT d, visitor, again, {column} AS value, first_{dimension} AS first, name, engaged
+        FROM {{hits}} WHERE {which})
     {_by(apart, "value")}""",
     )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from schema.event import ENGAGEMENT, PAGEVIEW
+from schema.event import PAGEVIEW
 from schema.families import DECLARED
 from schema.visits import HOUR, OF_VISITS
 
@@ -21,7 +21,8 @@ from . import declared
 from .aggregate import families
 from .batch import Batch, K
 from .contributors import KINDS, OF_HIT, OF_VISIT
-from .shape import METRICS, SEEN, VIEWED
+from .hits import OF_HITS
+from .shape import METRICS
 
 # The last to be suppressed with rare values: how many page views there were is known, and who has no campaign or came
 # directly is no rare campaign or source.
@@ -177,23 +178,12 @@ def _bits(kinds: Mapping[str, str]) -> str:
 def _touched(near: Collection[str]) -> str:
     """SQL for what visits touched of what is compared: (d, visitor, visit, dimension, value, bits)."""
     selects = _of_visits(near, f"visit, 1 + {_bits(OF_VISIT)} AS bits", "FROM {visits} WHERE came")
-    acted = f"arrayFilter(name -> name != '{ENGAGEMENT}', hits.name)"
-    # Every visit that counts as one touched each of its values once.
-    once = {"page": VIEWED, "hostname": "arrayDistinct(hits.hostname)", "event": f"arrayDistinct({acted})"}
+    # Every visit that counts as one touched each of its values once. Of an event are all who did it.
     selects += [
-        f"SELECT d, visitor, visit, 1 AS bits, '{dimension}' AS dimension, toString(one) AS value "
-        f"FROM {{visits}} ARRAY JOIN {values} AS one WHERE came AND one IN {_near(dimension)}"
-        for dimension, values in once.items()
-        if dimension in near
-    ]
-    hits = (
-        f"hits.path AS page, hits.hostname AS hostname, hits.name AS name, hits.engaged_ms AS engaged, {SEEN} AS seen"
-    )
-    selects += [
-        f"SELECT d, visitor, visit, {_bits(OF_HIT)} AS bits, '{dimension}' AS dimension, "
-        f"toString({dimension}) AS value FROM {{visits}} ARRAY JOIN {hits} "
-        f"WHERE {which} AND {dimension} IN {_near(dimension)}"
-        for dimension, which in (("page", "(seen OR NOT came)"), ("hostname", "came"))
+        f"SELECT d, visitor, visit, first_{dimension} + {_bits(OF_HIT) if dimension != 'event' else 0} AS bits, "
+        f"'{dimension}' AS dimension, toString({column}) AS value "
+        f"FROM {{hits}} WHERE {which} AND {column} IN {_near(dimension)}"
+        for dimension, (column, which) in OF_HITS.items()
         if dimension in near
     ]
     ends = (("page", "entry_page", "entrant"), ("hostname", "entry_host", "entrant"),

@@ -13,21 +13,22 @@ from schema.event import PAGEVIEW
 from schema.visits import OF_VISITS
 
 from ..insert import insert
+from ..parallel import Statement
 from .batch import Batch
 from .visit import OUTSIDE_OTHER
 
 _PARTS = ("name", "path", "hostname", "currency", "amount")
 
 
-def fill_reached(of: Batch) -> None:
-    """Fill `reached`."""
-    goals, named = _goals(of)
+def filling_reached(of: Batch) -> Statement:
+    """The statement that fills `reached`."""
+    goals, names, named = _goals(of)
     lists = ", ".join(f"hits.{part}" for part in _PARTS)
     each = f"arrayMap(g -> (g, {', '.join(_PARTS)}), {goals})"
     columns = ("d", "visitor", "again", "came", *OF_VISITS)
-    selected = {name: name for name in columns} | {"goal": "one.1", "nth": "nth"}
+    selected = {name: name for name in columns} | {"goal": f"{names}[one.1]", "nth": "nth"}
     selected |= {part: f"one.{place}" for place, part in enumerate(_PARTS, start=2)}
-    of.store.command(
+    return (
         f"""{insert(of.scratch("reached"), selected)}
         FROM
         (
@@ -39,20 +40,22 @@ def fill_reached(of: Batch) -> None:
     )
 
 
-def _goals(of: Batch) -> tuple[str, dict[str, Any]]:
-    """SQL for the names of the goals that an event reaches, and its parameters."""
+def _goals(of: Batch) -> tuple[str, str, dict[str, Any]]:
+    """SQL for the places of the goals that an event reaches, from 1 on, for the names of all, and the parameters."""
+    names: list[str] = []
     named: dict[str, Any] = {}
     tests: list[str] = []
     for place, site_day in enumerate(of.days):
         for goal in site_day.site.goals:
             index = len(tests)
             wanted = OUTSIDE_OTHER if goal.event == OTHER else goal.event
-            named |= {f"goal_{index}": goal.name, f"goal_{index}_is": wanted or goal.page_regex()}
+            named[f"goal_{index}_is"] = wanted or goal.page_regex()
+            names.append(goal.name)
             reached = (
                 f"name = {{goal_{index}_is:String}}"
                 if goal.event
                 else f"name = '{PAGEVIEW}' AND match(path, {{goal_{index}_is:String}})"
             )
             which = f"d = {place} AND " if len(of.days) > 1 else ""
-            tests.append(f"if({which}{reached}, {{goal_{index}:String}}, '')")
-    return f"arrayFilter(g -> g != '', [{', '.join(tests)}])", named
+            tests.append(f"{index + 1} * ({which}{reached})")
+    return f"arrayFilter(g -> g > 0, [{', '.join(tests)}])", "{goals:Array(String)}", named | {"goals": names}

@@ -19,6 +19,7 @@ from . import declared
 from .aggregate import COUNTED
 from .batch import Batch
 from .contributors import KINDS
+from .hits import OF_HITS
 from .visit import READ
 
 _VALUE = {"d": "UInt16", "dimension": TEXT, "value": "String"}
@@ -39,6 +40,17 @@ TABLES: dict[str, dict[str, str]] = {
     # Visits: those made in this run, and all of the batch.
     "fresh": {"d": "UInt16"} | VISIT,
     "visits": {"d": "UInt16"} | VISIT,
+    # The events of visits (hits.py).
+    "hits": {
+        "d": "UInt16",
+        **{name: VISIT[name] for name in ("visitor", "visit", "again", "came")},
+        "page": "String",
+        "hostname": TEXT,
+        "name": TEXT,
+        "engaged": "UInt32",
+        "seen": "UInt8",
+        **{f"first_{dimension}": "UInt8" for dimension in OF_HITS},
+    },
     # A row for each goal that an event of a visit reached. nth: 1 for the first time in the visit.
     "reached": {
         "d": "UInt16",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from schema.event import PAGEVIEW
 from schema.visits import HOUR, OF_VISITS
 from schema.vitals import VITALS
 
@@ -36,12 +35,6 @@ def by_each(columns: Mapping[str, str], *keys: str, whole: bool = False) -> tupl
 
 VISIT_VALUES = ", ".join("toString(hour) AS hour" if value == HOUR else value for value in OF_VISITS)
 METRICS = ", ".join(f"'{name}'" for name in VITALS)
-
-# Of each hit, whether its page was viewed in the visit: behind all viewed pages it comes once more than among the hits
-# alone. Looking each up among the viewed ones takes the square of a visit's hits, in memory too.
-VIEWED = f"arrayDistinct(arrayFilter((p, n) -> n = '{PAGEVIEW}', hits.path, hits.name))"
-_BEHIND = f"arraySlice(arrayEnumerateUniq(arrayConcat({VIEWED}, hits.path)), 1 + length({VIEWED}))"
-SEEN = f"arrayMap((behind, alone) -> behind > alone, {_BEHIND}, arrayEnumerateUniq(hits.path))"
 
 # Where visits begin and end.
 ENDS = {"entry_page": "page", "entry_host": "hostname", "exit_page": "page", "exit_host": "hostname"}
