@@ -67,13 +67,10 @@ def find_others(of: Batch) -> None:
     near = frozenset(dimension for (dimension,) in rows)
     if not near:
         return
-    statements = [_people_of(of, near), _counting(of, "vitals", _measured(near))]
-    if of.has_goals:
-        statements.insert(0, _counting(of, "conversions", _converted(near)))
-    for name, family in DECLARED.items():
-        if selects := declared.touched(family, near, _near):
-            statements.append(_counting(of, name, _together(selects)))
-    at_once(of.store, statements)
+    selects = {"conversions": _converted(near) if of.has_goals else [], "vitals": _measured(near)}
+    selects |= {name: declared.touched(family, near, _near) for name, family in DECLARED.items()}
+    counting = [_counting(of, family, _together(each)) for family, each in selects.items() if each]
+    at_once(of.store, [_people_of(of, near), *counting])
 
 
 _OTHERS = {name: name for name in ("family", "d", "dimension", "name", "currency")}
@@ -150,24 +147,18 @@ def _near(dimension: str) -> str:
     return f"(SELECT value FROM {{values}} WHERE state != 'enough' AND dimension = '{dimension}')"
 
 
-def _of_visits(near: Collection[str], columns: str, rows: str) -> list[str]:
-    """By dimension of a visit SQL for who has a value that is compared: only those rows are made into texts. columns,
-    rows: what else is selected, and of which rows, from FROM to WHERE …"""
-    selects = []
-    for dimension in OF_VISITS:
-        if dimension in near:
-            value = "toString(hour)" if dimension == HOUR else dimension
-            selects.append(
-                f"SELECT d, visitor, {columns}, '{dimension}' AS dimension, toString({value}) AS value "
-                f"{rows} AND {value} IN {_near(dimension)}"
-            )
-    return selects
+def _with_near(values: Mapping[str, str], near: Collection[str], columns: str, rows: str) -> list[str]:
+    """By dimension SQL for who has a value that is compared: only those rows are made into texts. values: by dimension
+    the column; columns, rows: what else is selected, and of which rows, from FROM to WHERE …"""
+    return [
+        f"SELECT d, visitor, {columns}, '{dimension}' AS dimension, toString({value}) AS value "
+        f"{rows} AND {value} IN {_near(dimension)}"
+        for dimension, value in values.items()
+        if dimension in near
+    ]
 
 
-def _pairs(values: Mapping[str, str], near: Collection[str]) -> str:
-    """(dimension, value) of those that are wanted. values: SQL, by dimension."""
-    wanted = (f"('{dimension}', toString({value}))" for dimension, value in values.items() if dimension in near)
-    return f"CAST([{', '.join(wanted)}], 'Array(Tuple(String, String))')"
+_VALUES_OF_VISITS = {dimension: dimension for dimension in OF_VISITS} | {HOUR: "toString(hour)"}
 
 
 def _bits(kinds: Mapping[str, str]) -> str:
@@ -177,7 +168,7 @@ def _bits(kinds: Mapping[str, str]) -> str:
 
 def _touched(near: Collection[str]) -> str:
     """SQL for what visits touched of what is compared: (d, visitor, visit, dimension, value, bits)."""
-    selects = _of_visits(near, f"visit, 1 + {_bits(OF_VISIT)} AS bits", "FROM {visits} WHERE came")
+    selects = _with_near(_VALUES_OF_VISITS, near, f"visit, 1 + {_bits(OF_VISIT)} AS bits", "FROM {visits} WHERE came")
     # Every visit that counts as one touched each of its values once. Of an event are all who did it.
     selects += [
         f"SELECT d, visitor, visit, first_{dimension} + {_bits(OF_HIT) if dimension != 'event' else 0} AS bits, "
@@ -203,36 +194,21 @@ def _together(selects: Sequence[str]) -> str:
     return " UNION ALL ".join(f"SELECT {columns} FROM ({select})" for select in selects)
 
 
-def _converted(near: Collection[str]) -> str:
+def _converted(near: Collection[str]) -> list[str]:
     """Who reached which goal by which value, and who paid in which currency."""
-    money = "arrayJoin(if(currency = '', [''], ['', toString(currency)])) AS money"
-    hit = _pairs({"page": "path", "hostname": "hostname", "event": "name"}, near)
-    return _together(
-        [
-            *(
-                f"SELECT * EXCEPT money, money AS currency FROM ({select})"
-                for select in _of_visits(near, f"goal AS name, {money}", "FROM {reached} WHERE came")
-            ),
-            "SELECT d, visitor, goal AS name, paid AS currency, one.1 AS dimension, "
-            f"one.2 AS value FROM (SELECT d, visitor, goal, arrayJoin({hit}) AS one, "
-            f"arrayJoin(if(currency = '', [''], ['', toString(currency)])) AS paid FROM {{reached}})",
-        ]
-    )
+    columns = "goal AS name, arrayJoin(if(currency = '', [''], ['', toString(currency)])) AS paid"
+    of_hits = {"page": "path", "hostname": "hostname", "event": "event"}
+    selects = [
+        *_with_near(_VALUES_OF_VISITS, near, columns, "FROM {reached} WHERE came"),
+        *_with_near(of_hits, near, columns, "FROM (SELECT * EXCEPT name, name AS event FROM {reached}) WHERE true"),
+    ]
+    return [f"SELECT * EXCEPT paid, paid AS currency FROM ({select})" for select in selects]
 
 
-def _measured(near: Collection[str]) -> str:
+def _measured(near: Collection[str]) -> list[str]:
     """Who measured what."""
-    pairs = _pairs({"page": "path", "device": "first_device", "country": "first_country"}, near)
-    return _together(
-        [
-            f"""SELECT d, visitor, metric AS name, '' AS currency, one.1 AS dimension,
-                one.2 AS value
-            FROM
-            (
-                SELECT d, visitor, metric, arrayJoin({pairs}) AS one
-                FROM (SELECT d, visitor, path, vitals, first_device, first_country
-                    FROM {{visits}} ARRAY JOIN measured.path AS path, measured.vitals AS vitals)
-                ARRAY JOIN arrayFilter((name, v) -> v >= 0, [{METRICS}], vitals) AS metric
-            )"""
-        ]
-    )
+    columns = f"arrayJoin(arrayFilter((one, v) -> v >= 0, [{METRICS}], vitals)) AS name, '' AS currency"
+    rows = """FROM (SELECT d, visitor, path, vitals, first_device, first_country
+        FROM {visits} ARRAY JOIN measured.path AS path, measured.vitals AS vitals) WHERE true"""
+    values = {"page": "path", "device": "first_device", "country": "first_country"}
+    return _with_near(values, near, columns, rows)
