@@ -12,7 +12,8 @@ class Plan(Struct, frozen=True):
     """seconds: of each load. turns: how often each server has it; rounds: how often all else is done. addresses,
     agents, paths: how many different ones the load has. backlog: events drained. events, new_events: raw events rolled
     up, and those that come before the next run. days, cells, vitals: the released days that dashboards read, and the
-    rows of each. repeats: how often a question is asked. installs: whether everything is downloaded once more."""
+    rows of each. repeats: how often a question is asked. sites, sites_s: how many are busy at once, and for
+    how long. installs: whether everything is downloaded once more."""
 
     seed: int = 1
     seconds: float = 3
@@ -29,12 +30,14 @@ class Plan(Struct, frozen=True):
     cells: int = 800
     vitals: int = 3_000
     repeats: int = 40
+    sites: int = 200
+    sites_s: float = 60
     installs: bool = True
 
 
 QUICK = Plan(
     seconds=0.5, turns=1, rounds=1, addresses=5_000, backlog=4_000, events=4_000, new_events=400, days=40, cells=100,
-    vitals=300, repeats=3, installs=False,
+    vitals=300, repeats=3, sites=3, sites_s=2, installs=False,
 )  # fmt: skip
 # Ten thousand events a day is a small site; ten times that is what the plan's own rows a day belong to.
 FACTORS = (1, 10, 100)

@@ -71,16 +71,16 @@ def measure(plan: Plan) -> list[Figure]:
         store.close()
     note = f"{stored:,} events of a day, fastest of {plan.rounds} runs"
     return [
-        Figure(PART, "a whole day", whole, "s", "<= 5", note),
+        Figure(PART, "a whole day", whole, "s", "<= 2.5", note),
         Figure(PART, "a whole day, processor time", processor, "s"),
         *(Figure(PART, f"of it: into {table}", took, "s") for table, took in statements.items()),
-        Figure(PART, "resident at its peak", peak, "MB", "<= 1500", "the engine and Python included"),
+        Figure(PART, "resident at its peak", peak, "MB", "<= 1200", "the engine and Python included"),
         Figure(
             PART,
             "after some new events",
             after,
             "s",
-            "<= 1",
+            "<= 1.5",
             f"{plan.new_events:,} more events in the same day, fastest of {plan.rounds} runs",
         ),
         Figure(PART, "after some new events, processor time", after_processor, "s"),
