@@ -27,7 +27,7 @@ from ..supervisor.locks import PARTS, is_held
 from ..supervisor.paths import control_path
 from ..supervisor.stamp import StampUnreadable
 from .engine import Engine
-from .remote import Remote
+from .remote import remote
 
 # Who holds the store and may read it.
 _WITH_A_STORE = ("up", "pipeline")
@@ -57,7 +57,7 @@ def _ask(settings: Settings) -> tuple[Settings, list[Finding], dict[str, Any]]:
         return settings, [], {}  # it has no store
     if control_path(settings).exists() and any(part in held for part in _WITH_A_STORE):
         try:
-            instance = Remote(control_path(settings), ANSWERS_WITHIN_S)
+            instance = remote(control_path(settings), ANSWERS_WITHIN_S)
             told = instance.health()
             return instance.settings, told, instance.status()
         except (StoreError, CannotDo, OSError, msgspec.MsgspecError) as problem:

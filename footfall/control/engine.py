@@ -19,7 +19,7 @@ from pipeline.copying import ROWS_STAY
 from pipeline.enrolled import enrolled
 from pipeline.enrolled import forget as forget_spools
 from pipeline.former import last_declared, looked_up, once_set_up
-from pipeline.imports import Import
+from pipeline.imports import Batch, Import
 from pipeline.release import received_by_spool
 from pipeline.settings import SiteRules
 from pipeline.site_data import Removed, released_months, remove_site, rows_of_month, what_there_is
@@ -51,7 +51,7 @@ class Engine:
         self._settings = settings
         self.store = store
         self._live = live
-        self._imports: dict[str, tuple[Import, Site]] = {}
+        self._imports: dict[str, tuple[Import, str]] = {}
         # The one that works in this process.
         self.pipeline: Pipeline | None = None
 
@@ -80,27 +80,28 @@ class Engine:
         except BadQuery as problem:
             raise CannotDo(f"{problem} ({problem.code})") from None
 
-    def import_begin(self, site: Site) -> str:
+    def import_begin(self, site: str) -> str:
         """Make room for an import; its name."""
         run = Import(self.store)
         run.begin()
         self._imports[run.run] = (run, site)
         return run.run
 
-    def import_add(self, run: str, rows: list[list[Any]]) -> None:
-        self._run(run)[0].add(rows)
+    def import_add(self, batch: Batch) -> None:
+        """Store some events of an import. Raises LayoutUnknown."""
+        self._run(batch.run)[0].add(batch.in_order())
 
     def import_finish(self, run: str, origin: str) -> dict[str, Any]:
         """Release what can be released, and forget the rest."""
         imported, site = self._run(run)
         del self._imports[run]
-        return structs.asdict(imported.finish([self._site(site.key)], time.time(), origin))
+        return structs.asdict(imported.finish([self._site(site)], time.time(), origin))
 
     def import_preview(self, run: str) -> dict[str, Any]:
         """What `import_finish` would release; forget all of it."""
         imported, site = self._run(run)
         del self._imports[run]
-        told, skipped = imported.preview([self._site(site.key)], time.time())
+        told, skipped = imported.preview([self._site(site)], time.time())
         answer: dict[str, Any] = msgspec.to_builtins(told)
         return answer | {"skipped": skipped}
 
@@ -213,7 +214,7 @@ class Engine:
         rows = self.store.rows("SELECT argMax(k, number) FROM manifest WHERE site = {s:String}", {"s": site.key})
         return int(rows[0][0])
 
-    def _run(self, run: str) -> tuple[Import, Site]:
+    def _run(self, run: str) -> tuple[Import, str]:
         if run not in self._imports:
             raise CannotDo(f"import {run!r} is not under way; start it again")
         return self._imports[run]

@@ -1,22 +1,24 @@
-"""What a command may ask: the methods that `Engine` and `Remote` have in common, and what is asked with.
+"""What a command may ask: the one definition of the calls, for who answers them (`Engine`) and who passes them on
+(`remote`, and the control application on the other side of the socket).
 
-In: nothing. Out: the protocol, the arguments, and their checks. Promises: an argument that makes no sense is refused
-by its value, before anything is asked.
+In: nothing. Out: the protocol, its calls by name, the arguments, and their checks. Promises: an argument that makes no
+sense is refused by its value, before anything is asked.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Protocol
+from typing import Any, Protocol, get_type_hints
 
 import msgspec
 from msgspec import Struct, structs
 
 from pipeline.enrolled import Enrolled, named
+from pipeline.imports import Batch
 from schema.host import site_name
-from schema.site import Site
 
 from ..errors import CannotDo
+from ..health.finding import Finding
 from ..settings import Settings, SiteSettings
 
 
@@ -35,21 +37,15 @@ class StatsRequest(Struct, frozen=True, forbid_unknown_fields=True):
     compare: bool = False
 
 
-class ImportEnd(Struct, frozen=True):
-    """That everything of an import has been handed over."""
-
-    run: str
-    origin: str
-
-
 class Instance(Protocol):
-    """What `Engine` and `Remote` have in common."""
+    """The calls. Types of arguments and answers are those by which they are read from the socket."""
 
     @property
     def settings(self) -> Settings: ...
+    def health(self) -> list[Finding]: ...
     def stats(self, request: StatsRequest) -> dict[str, Any]: ...
-    def import_begin(self, site: Site) -> str: ...
-    def import_add(self, run: str, rows: list[list[Any]]) -> None: ...
+    def import_begin(self, site: str) -> str: ...
+    def import_add(self, batch: Batch) -> None: ...
     def import_finish(self, run: str, origin: str) -> dict[str, Any]: ...
     def import_preview(self, run: str) -> dict[str, Any]: ...
     def import_abandon(self, run: str) -> None: ...
@@ -65,6 +61,26 @@ class Instance(Protocol):
     def site_remove(self, key: str) -> dict[str, Any]: ...
     def site_months(self, key: str) -> list[str]: ...
     def site_rows(self, key: str, family: str, month: str) -> list[dict[str, Any]]: ...
+
+
+class Call(Struct, frozen=True):
+    """takes: the types of the arguments, in their order. gives: that of the answer."""
+
+    takes: tuple[Any, ...]
+    gives: Any
+
+
+def _call(method: Any) -> Call:
+    hints = get_type_hints(method)
+    gives = hints.pop("return")
+    return Call(tuple(hints.values()), gives)
+
+
+CALLS = {
+    name: _call(method.fget if isinstance(method, property) else method)
+    for name, method in vars(Instance).items()
+    if not name.startswith("_")
+}
 
 
 def spools_of(found: list[dict[str, Any]], host: str) -> list[dict[str, Any]]:

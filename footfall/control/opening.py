@@ -21,7 +21,7 @@ from ..supervisor.locks import is_held
 from ..supervisor.paths import control_path
 from ..supervisor.stamp import refuse_newer, write_stamp
 from .instance import Instance
-from .remote import Remote
+from .remote import remote
 
 if TYPE_CHECKING:
     from schema.store import Store
@@ -88,14 +88,14 @@ def _engine(settings: Settings, store: Store) -> Engine:
     return Engine(settings, store, live=False)
 
 
-def _running(settings: Settings) -> Remote | None:
+def _running(settings: Settings) -> Instance | None:
     """The running instance, waited for while it starts: its engine may be on its way up, and a command that opened the
     store before it would be in its way. Raises CannotDo where it does not come."""
     path, deadline = control_path(settings), time.monotonic() + _STARTS_WITHIN_S
     while True:
         if path.exists():
             with contextlib.suppress(ConnectionRefusedError, FileNotFoundError):
-                return Remote(path)
+                return remote(path)
         if not (settings.dsn.startswith("chdb:") and is_held(settings.directory, "up")):
             return None
         if time.monotonic() >= deadline:

@@ -18,6 +18,7 @@ from collector.keys.key import EphemeralKeys
 from collector.model import Beacon, Client, Draft, Rules
 from collector.outcome import Reason
 from collector.steps import anonymize
+from pipeline.imports import Batch
 from schema.event import Event
 from schema.host import site_name
 from schema.site import LocalDay, local_day
@@ -68,7 +69,7 @@ def run(
     known = is_declared(instance, rules)
     summary, dropped, keys = Summary(rules.site.key), Counter[str](), EphemeralKeys()
     datacenters = datacenters_of(instance.settings)
-    name = instance.import_begin(rules.site)
+    name = instance.import_begin(rules.site.key)
     try:
         batch: list[list[Any]] = []
         day: LocalDay | None = None
@@ -88,9 +89,9 @@ def run(
             else:
                 dropped[outcome] += 1
             if len(batch) >= _BATCH:
-                instance.import_add(name, batch)
+                instance.import_add(Batch(name, Event.__struct_fields__, batch))
                 batch = []
-        instance.import_add(name, batch)
+        instance.import_add(Batch(name, Event.__struct_fields__, batch))
         report = instance.import_preview(name) if dry else instance.import_finish(name, origin)
     except BaseException:
         # What failed while it was being released is gone already; that must not stand in the place of why.

@@ -18,7 +18,7 @@ import pytest
 from dashboards.accounts.accounts import Accounts
 from footfall.backup.archive import CONTENTS, Archive
 from footfall.control.instance import StatsRequest
-from footfall.control.remote import Remote
+from footfall.control.remote import remote
 from footfall.errors import CannotDo
 from schema.dimensions import DIMENSIONS
 from schema.migrate import WrittenByNewer
@@ -55,7 +55,7 @@ def backed_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Runnin
         try:
             today = dt.datetime.now(dt.UTC).date().isoformat()
             asked = StatsRequest("example.com", today, today, "")
-            eventually(lambda: Remote(house.data / "control.sock").stats(asked)["totals"]["visitors"] >= 5)
+            eventually(lambda: remote(house.data / "control.sock").stats(asked)["totals"]["visitors"] >= 5)
             done = house.command("backup", str(archive), "--json")
         finally:
             ended.set()
@@ -84,7 +84,7 @@ def test_a_restored_house_answers_every_question_as_the_first_one_did(
     last = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
     first = last - dt.timedelta(days=DAYS - 1)
     with running(restored) as other:
-        before, after = (Remote(one.data / "control.sock") for one in (house, other))
+        before, after = (remote(one.data / "control.sock") for one in (house, other))
         for by in (*DIMENSIONS, "goal", "day", "hour", "vital"):
             asked = StatsRequest("demo", first.isoformat(), last.isoformat(), by)
             answer = before.stats(asked)

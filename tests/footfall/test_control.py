@@ -14,6 +14,7 @@ from msgspec import structs
 
 from footfall.control.app import control_app
 from footfall.control.engine import Engine
+from footfall.control.instance import CALLS
 from footfall.settings import SiteSettings, load
 from schema.event import Event
 from schema.store import Store
@@ -32,12 +33,12 @@ class Control:
     def __init__(self, store: Store) -> None:
         self._app = control_app(Engine(load(sets=("release.k=1",), environment={}), store))
         self._store = store
-        self.run = self.ask("import_begin", SITE)[1]["run"]
+        self.run = self.ask("import_begin", SITE.key)[1]
 
-    def ask(self, what: str, argument: Any) -> tuple[int, Any]:
+    def ask(self, what: str, *arguments: Any) -> tuple[int, Any]:
         async def post() -> httpx.Response:
             async with httpx.AsyncClient(transport=httpx.ASGITransport(self._app), base_url="http://control") as client:
-                return await client.post(f"/{what}", content=msgspec.msgpack.encode(argument))
+                return await client.post(f"/{what}", content=msgspec.msgpack.encode(arguments))
 
         answer = asyncio.run(post())
         return answer.status_code, answer.json() if answer.status_code == 200 else answer.text
@@ -56,7 +57,7 @@ def control(store: Store) -> Iterator[Control]:
 def test_events_of_an_import_find_their_columns_by_name(control: Control) -> None:
     names = [*reversed(Event.__struct_fields__)]
     row = [structs.asdict(EVENT)[name] for name in names]
-    assert control.ask("import_add", {"run": control.run, "fields": names, "rows": [row]}) == (200, {})
+    assert control.ask("import_add", {"run": control.run, "fields": names, "rows": [row]}) == (200, None)
     assert control.stored() == [(SITE.key, "/prices", "a=b", "shoe", "DE-BY")]
 
 
@@ -77,3 +78,28 @@ def test_events_of_another_version_are_refused_with_what_to_do(control: Control,
     assert "use the command of the version that is running" in told
     assert "shoe" not in told
     assert control.stored() == []
+
+
+@pytest.mark.parametrize(
+    ("what", "arguments"),
+    [("import_preview", ()), ("import_preview", ("a", "b")), ("site_rows", ("a", "cells", 7)), ("import_add", ("a",))],
+)
+def test_a_call_with_other_arguments_is_refused_with_what_to_do(
+    control: Control, what: str, arguments: tuple[Any, ...]
+) -> None:
+    status, told = control.ask(what, *arguments)
+    assert status == 400
+    assert "use the command of the version that is running" in told
+
+
+@pytest.mark.parametrize("what", ["store", "follow", "_run", "__class__", "shutdown"])
+def test_only_calls_of_an_instance_can_be_called(control: Control, what: str) -> None:
+    status, told = control.ask(what)
+    assert (status, told) == (400, f"{what!r} is nothing this version does")
+
+
+def test_an_answer_comes_as_what_the_call_gives(control: Control) -> None:
+    for what in ("settings", "health", "sites", "spools", "import_runs", "status"):
+        status, answer = control.ask(what)
+        assert status == 200
+        assert msgspec.convert(answer, CALLS[what].gives) is not None

@@ -21,10 +21,11 @@ from msgspec import structs
 
 from footfall.control.engine import Engine
 from footfall.settings import Settings, SiteSettings
+from pipeline.imports import Batch
 from pipeline.months import sum_months
 from pipeline.schedule import Pipeline
 from pipeline.settings import RollupSettings, SiteRules
-from schema.event import Erasure
+from schema.event import Erasure, Event
 from schema.migrate import migrations, statements
 from schema.site import Goal, day_number, local_day
 from schema.store import Store
@@ -92,8 +93,9 @@ def product(engine: Any, directory: Path) -> dict[str, Any]:
     imports = Engine(Settings(sites=(SITE,)), store)
     day = today.date - dt.timedelta(days=400)
     received = int(dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC).timestamp())
-    run = imports.import_begin(SITE)
-    imports.import_add(run, [list(structs.astuple(make_event(SITE.key, received, day, visitor=n))) for n in range(9)])
+    run = imports.import_begin(SITE.key)
+    rows = [list(structs.astuple(make_event(SITE.key, received, day, visitor=n))) for n in range(9)]
+    imports.import_add(Batch(run, Event.__struct_fields__, rows))
     imported = imports.import_finish(run, "import")["released"]
     imports.import_undo(run)
     tables = (

@@ -19,12 +19,12 @@ from footfall.control.engine import Engine
 from footfall.control.instance import StatsRequest
 from footfall.health.missing import teller
 from footfall.settings import Settings, SiteSettings
-from pipeline.imports import Import, abandon_all
+from pipeline.imports import Batch, Import, abandon_all
 from pipeline.months import sum_months
 from pipeline.retention import expire
 from pipeline.schedule import Pipeline
 from pipeline.settings import RollupSettings, SiteRules
-from schema.event import Count, Erasure
+from schema.event import Count, Erasure, Event
 from schema.migrate import migrate
 from schema.site import Goal, day_number, local_day
 from schema.store import Store, StoreDown
@@ -118,11 +118,11 @@ def test_the_pipeline_may_import_look_before_and_take_back(as_user: AsUser) -> N
     day = local_day("UTC", now).date - dt.timedelta(days=400)
     received = int(dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC).timestamp())
     events = [list(structs.astuple(make_event(site.key, received, day, visitor=n))) for n in range(9)]
-    looked = engine.import_begin(site)
-    engine.import_add(looked, events)
+    looked = engine.import_begin(site.key)
+    engine.import_add(Batch(looked, Event.__struct_fields__, events))
     assert engine.import_preview(looked)
-    run = engine.import_begin(site)
-    engine.import_add(run, events)
+    run = engine.import_begin(site.key)
+    engine.import_add(Batch(run, Event.__struct_fields__, events))
     assert engine.import_finish(run, "import")["released"] == [day.isoformat()]
     for _ in range(2):  # made anew with the imported day, then the old sums are deleted
         sum_months(store)
