@@ -13,13 +13,27 @@ from typing import Any
 import pytest
 
 from footfall.canary.scratch import AGENT, Scratch, rows
-from tests.forked import footfall
+from tests.forked import Forked, footfall, must_be_real
 
 __all__ = ["AGENT", "Running", "another_time", "eventually", "footfall", "rows", "running"]
 
 
 class Running(Scratch):
-    """`footfall up` under test."""
+    """`footfall up` under test. Its processes are forked from one that has imported the program (tests/forked.py)."""
+
+    def _launched(self, *arguments: str) -> subprocess.Popen[str]:
+        self._real = must_be_real()
+        return super()._launched(*arguments) if self._real else Forked(arguments, self.log)  # type: ignore[return-value]
+
+    def children(self, role: str) -> list[int]:
+        if self._real:
+            return super().children(role)
+        found = []
+        for pid in self.processes()[1:]:
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{pid}/comm").read_text().strip() == role:
+                    found.append(pid)
+        return found
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return footfall(*arguments, "--data", str(self.data))

@@ -43,16 +43,7 @@ class Scratch:
     def start(self) -> Self:
         sites = [word for site in self._sites for word in ("--site", site)]
         ports = ["--port", self._ports[0], "--dashboard-port", self._ports[1]]
-        with self.log.open("a") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [
-                    *(sys.executable, "-m", "footfall", "up", "--json", "--data", str(self.data)),
-                    *(*ports, *sites, *self._arguments),
-                ],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
+        self._process = self._launched("up", "--json", "--data", str(self.data), *ports, *sites, *self._arguments)
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
@@ -61,6 +52,13 @@ class Scratch:
         # A restart keeps the ports, so that clients find it again.
         self._ports = (self.told["collector"].rsplit(":", 1)[1], self.told["dashboards"].rsplit(":", 1)[1])
         return self
+
+    def _launched(self, *arguments: str) -> subprocess.Popen[str]:
+        """The command, running, with its standard output in a pipe and its standard error at the end of the log."""
+        with self.log.open("a") as log:
+            return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-m", "footfall", *arguments], stdout=subprocess.PIPE, stderr=log, text=True
+            )
 
     @property
     def port(self) -> int:
