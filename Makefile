@@ -2,6 +2,7 @@
 # make test   run the tests (they open a real ClickHouse and a real Chromium):  make test ARGS="-k spool"
 # make test-fast  run those that start no process and take no second: in a minute
 # make test-all   run all of them, with many more examples and ten minutes of full load: takes hours
+# make coverage   how much of the program those of make test-fast run: one figure, and what they leave out
 # make lint   ruff and mypy
 # make bench  measure this machine, one table and a JSON file:  make bench ARGS="--parts ingest,drain"
 # make weigh  measure what Footfall weighs: on the disk, in seconds to install, in memory (installs once more; some minutes)
@@ -30,7 +31,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PYTEST = $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --durations 25
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-fast test-all lint bench weigh screenshot lock clean tracker lists browser node
+.PHONY: help up test test-fast test-all coverage lint bench weigh screenshot lock clean tracker lists browser node
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -47,6 +48,13 @@ test-fast: $(VENV)/.installed-dev
 
 test-all: $(VENV)/.installed-dev browser node
 	$(PYTEST) --numprocesses $(JOBS) --extent all $(ARGS)
+	@$(MAKE) --no-print-directory coverage
+
+# In one process, and by those that start none. It takes nearly twice their time: too much for `make test`.
+COVERAGE := $(BIN)/python -m coverage
+coverage: $(VENV)/.installed-dev
+	$(COVERAGE) run --source=schema,collector,pipeline,dashboards,footfall -m pytest --extent fast --quiet
+	@$(COVERAGE) report --skip-covered --sort=miss | tail -n 25
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -81,7 +89,7 @@ lock: | $(BIN)/pip
 		pyproject.toml -
 
 clean:
-	rm -rf $(TRACKER)/node_modules $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/results
+	rm -rf $(TRACKER)/node_modules $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage bench/results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # -- what the targets need: a stamp file each, so that a second `make up` installs nothing ------------------------
