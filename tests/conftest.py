@@ -44,7 +44,7 @@ class Extent(NamedTuple):
 # Of `make test-fast`, `make test` and `make test-all`. A test without a marker is in all of them.
 EXTENTS = {
     "fast": Extent("not process and not slow and not long", 0.2, True),
-    # The same ones each time: what half of them do not find in one run, the others do not find in the next.
+    # Being fixed, they guard against what comes back; new ones are for "all" to find.
     "ci": Extent("not long", 0.5, True),
     "all": Extent("", 10.0, False),
 }
