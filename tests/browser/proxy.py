@@ -37,7 +37,7 @@ def nginx(room: Path, servers: str, *ports: int) -> Iterator[None]:
     (room / "nginx.conf").write_text(_CONFIG.format(room=room, servers=servers))
     with subprocess.Popen([NGINX, "-p", str(room), "-c", str(room / "nginx.conf")], stderr=subprocess.DEVNULL) as proxy:
         try:
-            eventually(lambda: all(_listens(port) for port in ports), 20)
+            eventually(lambda: all(_listens(port) for port in ports))
             yield
         finally:
             proxy.terminate()

@@ -216,7 +216,7 @@ def test_nothing_is_answered_before_the_commit(tmp_path: Path, monkeypatch: pyte
 
     def slow(self: Any, *given: Any) -> None:
         begun.set()
-        assert go.wait(10)
+        assert go.wait(30)
         commit(self, *given)
 
     monkeypatch.setattr(spool_file.OpenFile, "commit", slow)

@@ -202,20 +202,20 @@ def test_d6_an_erasure_waits_for_the_event_that_the_writer_has_in_hand(
 
     def slowly(path: Path) -> Any:
         reading.set()
-        assert go_on.wait(10)
+        assert go_on.wait(30)
         return read(path)
 
     monkeypatch.setattr(writing, "read_sealed", slowly)
     writer = threading.Thread(target=house.writer.drain)
     writer.start()
-    assert reading.wait(10)
+    assert reading.wait(30)
     eraser = threading.Thread(target=house.quarantine.forget, args=({(site, day_number(DAY), 0)},))
     eraser.start()
     eraser.join(0.2)
     assert eraser.is_alive(), "what it has not seen would be stored after the rows were deleted"
     go_on.set()
-    writer.join(10)
-    eraser.join(10)
+    writer.join(30)
+    eraser.join(30)
     assert stored(picky, site) == [0], "stored before the erasure deletes rows, so deleted with them"
 
 

@@ -224,7 +224,7 @@ def test_a_holder_that_never_answers_holds_nothing_up(ram: Path, tmp_path: Path,
     follower.turn()
     thread = threading.Thread(target=follower.ask)
     thread.start()
-    assert asked.wait(5)
+    assert asked.wait(30)
     clock.now = TODAY.end + DESTROY_AFTER_S
     began = time.monotonic()
     follower.turn()

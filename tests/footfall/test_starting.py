@@ -141,8 +141,8 @@ def hang_up(house: Running) -> None:
     assert house._process is not None
     before = len(words_of(house))
     house._process.send_signal(signal.SIGHUP)
-    eventually(lambda: any(word.startswith("settings_") for word in words_of(house)[before:]), 20)
-    eventually(lambda: {"settings_taken", "settings_not_taken"} & set(words_of(house)[before:]), 20)
+    eventually(lambda: any(word.startswith("settings_") for word in words_of(house)[before:]))
+    eventually(lambda: {"settings_taken", "settings_not_taken"} & set(words_of(house)[before:]))
 
 
 def reason(house: Running, site: str) -> str:

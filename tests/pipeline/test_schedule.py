@@ -180,7 +180,7 @@ def test_a_job_that_failed_runs_again(
     monkeypatch.setattr(worker, "expire", list)
     worker.start()
     try:
-        assert ran.wait(10)
+        assert ran.wait(30)
     finally:
         worker.stop()
 

@@ -223,7 +223,7 @@ def test_requests_that_arrive_during_a_commit_form_the_next_group(
 
     def slow(self: Any, *given: Any) -> None:
         begun.set()
-        assert go.wait(10)
+        assert go.wait(30)
         commit(self, *given)
 
     monkeypatch.setattr(spool_file.OpenFile, "commit", slow)
@@ -262,7 +262,7 @@ def test_what_grows_during_a_commit_is_bounded(tmp_path: Path, monkeypatch: pyte
     sizes = []
 
     def slow(self: Any, events: list[Event], *given: Any) -> None:
-        assert go.wait(10)
+        assert go.wait(30)
         sizes.append(len(events))
         commit(self, events, *given)
 
@@ -430,7 +430,7 @@ def test_a_group_that_waited_for_a_stalled_disk_is_refused(tmp_path: Path, monke
 
     def slow(self: Any, *given: Any) -> None:
         stalled.set()
-        assert go.wait(10)
+        assert go.wait(30)
         commit(self, *given)
 
     monkeypatch.setattr(spool_file.OpenFile, "commit", slow)

@@ -252,7 +252,7 @@ def test_the_running_writer_comes_back_by_itself(
     house.seal(events(site, 3))
     with capture_logs() as logs:
         house.writer.start()
-        assert back.wait(10)
+        assert back.wait(30)
         house.writer.stop()
     assert stored(store, site) == [0, 1, 2]
     assert [entry["event"] for entry in logs if entry["event"].startswith("store_")] == [
