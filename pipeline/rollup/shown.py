@@ -64,10 +64,11 @@ def shown(store: Store, days: Sequence[SiteDay]) -> dict[Key, Shown]:
     }
 
 
-def remember(store: Store, days: Sequence[SiteDay], through: Mapping[Key, Mapping[int, int]]) -> None:
+def remember(
+    store: Store, days: Sequence[SiteDay], through: Mapping[Key, Mapping[int, int]], before: Mapping[Key, Shown]
+) -> None:
     """Note how far the rows go that are about to be shown: before they are, so that a crash in between has too few
-    people counted, not too many."""
-    before = shown(store, days)
+    people counted, not too many. before: what was noted of them."""
     now = time.time_ns()
     rows = []
     for of in days:
@@ -105,5 +106,5 @@ def _shown_unknown(store: Store, days: Sequence[SiteDay]) -> set[Key]:
             there.named,
         ):
             found.setdefault((site, day), {})[spool] = last
-        remember(store, there.days, found)
+        remember(store, there.days, found, {})
     return keys

@@ -26,7 +26,8 @@ from .contributors import CONTRIBUTORS
 def suppress(of: Batch) -> None:
     """Fill `kept` and `contributed`: what is shown."""
     _keep(of)
-    of.store.command(of.naming(_CONTRIBUTED), of.named)
+    if any(site_day.rules.k > 1 for site_day in of.days):  # one is enough of anything
+        of.store.command(of.naming(_CONTRIBUTED), of.named)
 
 
 def stage(of: Batch) -> None:
