@@ -233,7 +233,7 @@ class ShadowSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Anonymization(Struct, frozen=True):
-    """The settings above with nothing left open, plus the preset's retention and fold threshold."""
+    """The settings above with nothing left open, plus the preset's retention and what is small enough to hide."""
 
     preset: Preset
     visitor_address: str
@@ -249,6 +249,7 @@ class Anonymization(Struct, frozen=True):
     gpc: str
     raw_days: int
     k: int
+    networks: int
     ipv4_bits: int = 24
     ipv6_bits: int = 48
 
@@ -258,17 +259,20 @@ PRESETS: dict[str, Anonymization] = {
         *("strict", "truncated", "family", False, False, "country", False, "primary", UTM, "host", "minute", "drop"),
         raw_days=2,
         k=10,
+        networks=10,
     ),
     "balanced": Anonymization(
         *("balanced", "truncated", "whole", True, False, "region", False, "primary", MORE_UTM, "host", "second"),
         "count",
         raw_days=30,
         k=5,
+        networks=5,
     ),
     "accurate": Anonymization(
         *("accurate", "full", "whole", True, True, "city", True, "full", MORE_UTM, "path", "second", "count"),
         raw_days=90,
         k=2,
+        networks=1,
     ),
 }
 

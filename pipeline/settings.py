@@ -9,6 +9,8 @@ from msgspec import Meta, Struct
 MiB = 1024 * 1024
 # 16 TiB: more is a slip of the pen, and would refuse every beacon, or fill any disk.
 MOST_BYTES = 16 * 1024 * 1024 * MiB
+# Networks of a cell are counted no further than this: each would take memory of every cell there is.
+MOST_NETWORKS = 100
 
 
 class SpoolSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,6 +57,18 @@ class ReleaseSettings(Struct, frozen=True, forbid_unknown_fields=True):
         ]
         | None
     ) = None
+    networks: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=MOST_NETWORKS,
+                description="Fewest networks that the visitors of a visible cell come from; 1 where all come from one, "
+                "as in an intranet. Unset: as many as release.k.",
+            ),
+        ]
+        | None
+    ) = None
 
 
 class RetentionSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,9 +78,16 @@ class RetentionSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SiteRules(Struct, frozen=True):
-    """What rolling up one site needs, all defaults resolved. strict: open days are rounded down (rule H4)."""
+    """What rolling up one site needs, all defaults resolved. strict: open days are rounded down (rule H4). networks: of
+    how many networks the people of a visible cell are at least (rule N4); 0: of as many as they are people."""
 
     k: int
     retention_days: int
     preset: str
     strict: bool = False
+    networks: int = 0
+
+    @property
+    def least_networks(self) -> int:
+        """The same as a number."""
+        return min(self.networks or self.k, MOST_NETWORKS)

@@ -52,6 +52,7 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
     timezone: Annotated[str, Meta(description="IANA time zone: where the site's midnight is.")] = "UTC"
     goals: Annotated[tuple[Goal, ...], Meta(description="What counts as a conversion.")] = ()
     release_k: Annotated[int, Meta(ge=1, le=10_000, description="This site's own release.k.")] | None = None
+    release_networks: Annotated[int, Meta(ge=1, le=100, description="This site's own release.networks.")] | None = None
     retention_days: Annotated[int, Meta(ge=2, le=759, description="This site's own retention.raw_days.")] | None = None
     trailing_slash: Annotated[
         Literal["keep", "strip"],

@@ -22,7 +22,7 @@ OF_VISITS = (HOUR, *(one.name for one in DIMENSIONS.values() if one.scope == "vi
 
 VISIT = {
     "visitor": "UInt64",
-    # Of his network (rule N4), the same in all of his rows; 0 where the rows are older than the column.
+    # Of his network (rule N4), the same in all of his rows; where these have none, he has one of his own.
     "network_number": "UInt64",
     # Its place among the visitor's visits of the day, from 0 on.
     "visit": "UInt32",

@@ -18,6 +18,9 @@ from collector.settings import (
 from .fields import SECRET, annotations_of, fields, metas_of, without_password
 from .model import Settings, SiteSettings
 
+# Beside those of [anonymization].
+_OF_PRESETS = ("release.k", "release.networks", "retention.raw_days")
+
 
 def needs_restart(running: Settings, wanted: Settings) -> list[str]:
     """The names of the settings that differ and are read only at a start: all but those of the sites."""
@@ -27,18 +30,20 @@ def needs_restart(running: Settings, wanted: Settings) -> list[str]:
 
 def describe(settings: Settings) -> list[dict[str, str]]:
     """Every setting: name, value, where it comes from, what it means, and the preset it departs from."""
-    preset = settings.anonymity
+    preset = settings.anonymity_of(SiteSettings("any"))
     rows = []
     for name, value, kind in fields(settings, ""):
         meaning = next((part.description for part in metas_of(kind) if part.description), "")
         origin, departs = settings.origins.get(name, "default"), ""
         if name == "anonymization.preset":
             value = preset.preset
-        elif name in ("release.k", "retention.raw_days") or name.startswith("anonymization."):
-            key = "k" if name == "release.k" else name.rpartition(".")[2]
+        elif name in _OF_PRESETS or name.startswith("anonymization."):
+            key = name.rpartition(".")[2]
+            mine = getattr(PRESETS[preset.preset], key)
             if value is None:
-                value, origin = getattr(preset, key), f"preset {preset.preset}"
-            elif getattr(PRESETS[preset.preset], key) != value:
+                value = getattr(preset, key)
+                origin = f"preset {preset.preset}" if key != "networks" or value == mine else "release.k"
+            elif value != mine:
                 departs = preset.preset
         rows.append(_row(name, value, origin, departs, meaning))
     return [*rows, *(row for site in settings.sites for row in _departures(settings, site))]
@@ -49,14 +54,14 @@ def _departures(settings: Settings, site: SiteSettings) -> list[dict[str, str]]:
     instance = settings.anonymity_of(SiteSettings(site.key))
     mine = settings.anonymity_of(site)
     own = site.anonymization or AnonymizationSettings()
-    given = {"k": site.release_k, "raw_days": site.retention_days}
+    given = {"k": site.release_k, "networks": site.release_networks, "raw_days": site.retention_days}
     annotations = {**annotations_of(AnonymizationSettings), **annotations_of(SiteSettings)}
     rows = []
     for key in ("preset", *(name for name in structs.asdict(mine) if name != "preset")):
         value, said = getattr(mine, key), getattr(own, key, None) if key not in given else given[key]
         if value == getattr(instance, key) and said is None:
             continue
-        name = {"k": "release_k", "raw_days": "retention_days"}.get(key, f"anonymization.{key}")
+        name = _NAMED.get(key, f"anonymization.{key}")
         meaning = next(part.description for part in metas_of(annotations[name.rpartition(".")[2]]) if part.description)
         origin = f"preset {mine.preset}" if said is None else settings.origins.get("sites", "default")
         departs = mine.preset if key != "preset" and value != getattr(PRESETS[mine.preset], key) else ""
@@ -68,6 +73,9 @@ def _departures(settings: Settings, site: SiteSettings) -> list[dict[str, str]]:
             origin = settings.origins.get("sites", "default")
             rows.append(_row(f"sites.{site.key}.{name}", given, origin, "", meaning or ""))
     return rows
+
+
+_NAMED = {"k": "release_k", "networks": "release_networks", "raw_days": "retention_days"}
 
 
 def _row(name: str, value: Any, origin: str, departs: str, meaning: str | None) -> dict[str, str]:

@@ -22,7 +22,14 @@ from collector.settings import (
     resolve,
 )
 from dashboards.settings import DashboardSettings
-from pipeline.settings import ReleaseSettings, RetentionSettings, RollupSettings, SiteRules, SpoolSettings
+from pipeline.settings import (
+    MOST_NETWORKS,
+    ReleaseSettings,
+    RetentionSettings,
+    RollupSettings,
+    SiteRules,
+    SpoolSettings,
+)
 from schema.dsn import checked
 from schema.host import host_pattern, site_name
 from schema.site import DEMO, Goal, Site, each_of, turned
@@ -149,12 +156,15 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         return resolve(self.anonymization)
 
     def anonymity_of(self, site: SiteSettings) -> Anonymization:
-        """What holds for one site; k and raw_days included."""
+        """What holds for one site; k, networks and raw_days included."""
         mine = resolve(self.anonymization, site.anonymization)
         # A site with a preset of its own takes that preset's k and retention, not those of the other sites.
         k = _first(site.release_k, None if site.has_preset else self.release.k, mine.k)
+        # As many as people, where the preset has it so.
+        as_preset = min(k, MOST_NETWORKS if mine.networks == mine.k else mine.networks)
+        networks = _first(site.release_networks, None if site.has_preset else self.release.networks, as_preset)
         days = _first(site.retention_days, None if site.has_preset else self.retention.raw_days, mine.raw_days)
-        return structs.replace(mine, k=k, raw_days=days)
+        return structs.replace(mine, k=k, raw_days=days, networks=networks)
 
     def site_called(self, name: str) -> SiteSettings | None:
         """The site that a beacon of that name would count for."""
@@ -168,11 +178,14 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     def rules_of(self, site: SiteSettings) -> SiteRules:
         """What the pipeline needs to know of one site, also of one that is not among these."""
         mine = self.anonymity_of(site)
-        return SiteRules(mine.k, mine.raw_days, mine.preset, mine.preset == "strict")
+        return SiteRules(mine.k, mine.raw_days, mine.preset, mine.preset == "strict", mine.networks)
 
     def reported_sites(self) -> tuple[Site, ...]:
-        """The sites as the dashboards need them: each with the k that holds for it."""
-        return tuple(structs.replace(site, release_k=rules.k) for site, rules in self.site_rules())
+        """The sites as the dashboards need them: each with the k and the networks that hold for it."""
+        return tuple(
+            structs.replace(site, release_k=rules.k, release_networks=rules.least_networks)
+            for site, rules in self.site_rules()
+        )
 
     def rounded_sites(self) -> frozenset[str]:
         """The sites whose open days hold multiples of k only."""

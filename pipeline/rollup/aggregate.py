@@ -18,11 +18,11 @@ from schema.vitals import GAMMA, VITALS, Vital
 from ..insert import insert
 from ..parallel import Statement, at_once
 from . import declared
-from .batch import Batch
-from .contributors import OF_HIT, OF_VISIT
+from .batch import NETWORKS, Batch
+from .contributors import OF_HIT, OF_VISIT, networks_of
 from .hits import OF_HITS, filling_hits
 from .reached import filling_reached
-from .shape import BEGINS, ENDS, VISIT_VALUES, Select, by_each, count_people
+from .shape import BEGINS, ENDS, VISIT_VALUES, Select, by_each, count_networks, count_people
 
 # What is counted of visits; what rates are divided by is known in the end only.
 COUNTED = tuple(one for one in OF_CELLS if one.visit)
@@ -46,8 +46,8 @@ def aggregate(of: Batch) -> None:
 def _adding(of: Batch, family: str, columns: Mapping[str, str], rows: str) -> Statement:
     """One statement. columns: SQL for what is added to each. rows: of which rows, from FROM on."""
     # They are several, so each has enough of one thread.
-    inserted = insert(of.scratch(family), {"d": "0" if of.alone else "d", **columns})
-    return f"{inserted} {of.naming(rows)} SETTINGS max_threads = 1", of.named
+    inserted = insert(f"{{{family}}}", {"d": "0" if of.alone else "d", **columns})
+    return of.naming(f"{inserted} {rows} SETTINGS max_threads = 1"), of.named
 
 
 @cache
@@ -79,16 +79,17 @@ def _by(apart: tuple[str, ...], *keys: str) -> str:
 _PLAIN = ", ".join(name for name in VISIT if "." not in name and name not in OF_VISITS)
 
 
-def _people(which: str) -> str:
-    """SQL for the people of visits for which that holds."""
-    return count_people(f"{which} AND NOT again", f"{which} AND again")
+def _people(which: str, name: str = "") -> dict[str, str]:
+    """SQL for the people of visits for which that holds, and for their networks. name: of a kind of contributors."""
+    counted = count_people(f"{which} AND NOT again", f"{which} AND again")
+    return {name or "people": counted, networks_of(name): count_networks(which)}
 
 
 _OF_VISIT = {one.name: f"sum({one.visit})" for one in COUNTED} | {
-    kind: _people(f"{is_one}") for kind, is_one in OF_VISIT.items()
+    column: sql for kind, is_one in OF_VISIT.items() for column, sql in _people(is_one, kind).items()
 }
 _CELLS_OF_ALL = (
-    {"dimension": "''", "value": "''", "people": _people("came")} | _OF_VISIT,
+    {"dimension": "''", "value": "''"} | _people("came") | _OF_VISIT,
     "FROM {visits} GROUP BY d",
 )
 _EVERYBODY = count_people("NOT again", "again")
@@ -97,7 +98,7 @@ _EVERYBODY = count_people("NOT again", "again")
 def _cells_of_visits(apart: tuple[str, ...]) -> Select:
     by, each = by_each({value: value for value in OF_VISITS}, *apart)
     return (
-        {**by, "people": _EVERYBODY} | _OF_VISIT,
+        {**by, "people": _EVERYBODY, "networks": NETWORKS} | _OF_VISIT,
         f"FROM (SELECT d, {_PLAIN}, {VISIT_VALUES} FROM {{visits}} WHERE came) GROUP BY {each}",
     )
 
@@ -107,6 +108,7 @@ def _cells_of_ends(apart: tuple[str, ...]) -> Select:
     return (
         by
         | {"entrant": f"{BEGINS} * ({_EVERYBODY})", "leaver": f"(NOT {BEGINS}) * ({_EVERYBODY})"}
+        | {networks_of("entrant"): f"{BEGINS} * {NETWORKS}", networks_of("leaver"): f"(NOT {BEGINS}) * {NETWORKS}"}
         | {one.name: f"{BEGINS} * sum({one.begins})" for one in COUNTED if one.begins}
         | {one.name: f"(NOT {BEGINS}) * sum({one.ends})" for one in COUNTED if one.ends},
         f"FROM {{visits}} WHERE viewed > 0 GROUP BY {each}",
@@ -117,11 +119,13 @@ def _cells_of_hits(apart: tuple[str, ...], dimension: str, contributors: Mapping
     """Of a page, a host name or an event, whose first hit in a visit counts the visit."""
     column, which = OF_HITS[dimension]
     return (
-        {"dimension": f"'{dimension}'", "value": "value", "people": _people("first")}
+        {"dimension": f"'{dimension}'", "value": "value"}
+        | _people("first")
         | {kind: f"uniqExactIf(visitor, {is_one})" for kind, is_one in contributors.items()}
+        | {networks_of(kind): count_networks(is_one) for kind, is_one in contributors.items()}
         | {one.name: f"sum({one.hit})" for one in COUNTED if one.hit},
         f"""
-    FROM (SELECT d, visitor, again, {column} AS value, first_{dimension} AS first, name, engaged
+    FROM (SELECT d, visitor, network_number, again, {column} AS value, first_{dimension} AS first, name, engaged
         FROM {{hits}} WHERE {which})
     {_by(apart, "value")}""",
     )
@@ -133,16 +137,17 @@ def _cells_of_hits(apart: tuple[str, ...], dimension: str, contributors: Mapping
 def _conversions_of_visits(apart: tuple[str, ...]) -> Select:
     # Whoever has one visit is one person however often the goal was reached in it.
     by, each = by_each({value: value for value in OF_VISITS}, *apart, "goal")
-    rows = f"(SELECT d, visitor, again, goal, nth, {VISIT_VALUES} FROM {{reached}} WHERE came)"
+    rows = f"(SELECT d, visitor, network_number, again, goal, nth, {VISIT_VALUES} FROM {{reached}} WHERE came)"
+    people = count_people("nth = 1 AND NOT again", "again")
     return (
-        {**by, "goal": "goal", "people": count_people("nth = 1 AND NOT again", "again"), "times": "count()"},
+        {**by, "goal": "goal", "people": people, "networks": NETWORKS, "times": "count()"},
         f"FROM {rows} GROUP BY {each}",
     )
 
 
 def _conversions_of_hits(apart: tuple[str, ...]) -> Select:
     by, each = by_each({"path": "page", "hostname": "hostname", "name": "event"}, *apart, "goal", whole=True)
-    columns = {**by, "goal": "goal", "people": "uniqExact(visitor)", "times": "count()"}
+    columns = {**by, "goal": "goal", "people": "uniqExact(visitor)", "networks": NETWORKS, "times": "count()"}
     return columns, f"FROM {{reached}} GROUP BY {each}"
 
 
@@ -154,7 +159,7 @@ _OF_HIT = "[('', ''), ('page', path), ('hostname', toString(hostname)), ('event'
 def _revenue(apart: tuple[str, ...]) -> Select:
     return (
         {"dimension": "one.1", "value": "one.2", "goal": "goal", "currency": "currency"}
-        | {"people": "uniqExact(visitor)", "paid": "sum(amount)"},
+        | {"people": "uniqExact(visitor)", "networks": NETWORKS, "paid": "sum(amount)"},
         f"""
     FROM {{reached}} ARRAY JOIN arrayConcat(if(came, [{_PAIRS}], []), {_OF_HIT}) AS one
     WHERE currency != '' {_by(apart, "one.1", "one.2", "goal", "currency")}""",
@@ -165,7 +170,7 @@ def _revenue(apart: tuple[str, ...]) -> Select:
 
 
 def _one_vital(place: int, vital: Vital) -> str:
-    """SQL for what is counted of a vital: (metric, histogram, people, samples, good, poor)."""
+    """SQL for what is counted of a vital: (metric, histogram, people, networks, samples, good, poor)."""
     sample = f"vitals[{place}]"
     measured, scaled = f"{sample} >= 0", f"{sample} * {float(vital.scale)!r}"
     # A histogram is the bucket of each sample, in any order: to count them takes longer than to sort them in the end.
@@ -173,6 +178,7 @@ def _one_vital(place: int, vital: Vital) -> str:
     counted = (
         f"groupArrayIf({bucket}, {measured})",
         count_people(f"{measured} AND once", f"{measured} AND NOT once"),
+        count_networks(measured),
         f"countIf({measured})",
         f"countIf({measured} AND {sample} <= toFloat32({vital.good!r}))",
         f"countIf({sample} > toFloat32({vital.poor!r}))",
@@ -183,7 +189,7 @@ def _one_vital(place: int, vital: Vital) -> str:
 def _vitals(apart: tuple[str, ...]) -> Select:
     by, each = by_each({"path": "page", "first_device": "device", "first_country": "country"}, *apart, whole=True)
     every = ", ".join(_one_vital(place, vital) for place, vital in enumerate(VITALS.values(), start=1))
-    columns = ("metric", "histogram", "people", "samples", "good", "poor")
+    columns = ("metric", "histogram", "people", "networks", "samples", "good", "poor")
     return (
         {"dimension": "dimension", "value": "value"}
         | {name: f"one.{place}" for place, name in enumerate(columns, start=1)},
@@ -194,11 +200,11 @@ def _vitals(apart: tuple[str, ...]) -> Select:
             arrayJoin([{every}]) AS one
         FROM
         (
-            SELECT d, visitor, NOT again AND length(measured.path) = 1 AS once, path, vitals, first_device,
-                first_country
+            SELECT d, visitor, network_number, NOT again AND length(measured.path) = 1 AS once, path, vitals,
+                first_device, first_country
             FROM {{visits}} ARRAY JOIN measured.path AS path, measured.vitals AS vitals
         )
         GROUP BY {each}
     )
-    WHERE one.4 > 0""",
+    WHERE one.3 > 0""",
     )

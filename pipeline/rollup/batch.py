@@ -37,6 +37,10 @@ _WHICH = (
 SITE, DAY = "{sites:Array(String)}[d + 1]", "{dates:Array(Date)}[d + 1]"
 START = "{starts:Array(UInt32)}[d + 1]"
 K = "{ks:Array(UInt32)}[d + 1]"
+# Of a row with the columns people and networks: whether both are enough to be shown (rules R3 and N4).
+ENOUGH = f"(people >= {K} AND networks >= {{least_networks:Array(UInt32)}}[d + 1])"
+# Distinct networks, counted no further than any site-day of the batch asks for.
+NETWORKS = "uniqUpTo({networks})(network_number)"
 
 
 class SiteDay(Struct, frozen=True):
@@ -69,6 +73,7 @@ class Batch(Struct, frozen=True, dict=True):
             "dates": [of.day for of in self.days],
             "starts": [day_bounds(of.site.timezone, day_number(of.day)).start for of in self.days],
             "ks": [of.rules.k for of in self.days],
+            "least_networks": [of.rules.least_networks for of in self.days],
             "rounded": [int(self.live and of.rules.strict) for of in self.days],
             **{f"zone_{index}": zone for index, zone in enumerate(zones(self.days))},
         }
@@ -103,8 +108,10 @@ class Batch(Struct, frozen=True, dict=True):
         return f"run_{name}_{self.run}"
 
     def naming(self, sql: str) -> str:
-        """SQL in which each `{name}` is the scratch table of that name; what is bound has its type behind a colon."""
-        return _SCRATCH.sub(lambda found: self.scratch(found[1]), sql)
+        """SQL in which each `{name}` is the scratch table of that name, `{networks}` how far these are counted. What is
+        bound has its type behind a colon."""
+        most = str(max(of.rules.least_networks for of in self.days))
+        return _SCRATCH.sub(lambda found: most if found[1] == "networks" else self.scratch(found[1]), sql)
 
     @property
     def within(self) -> str:

@@ -10,12 +10,21 @@ from __future__ import annotations
 
 from schema.event import ENGAGEMENT, PAGEVIEW
 
-# Each a column of `cells`: distinct visitors.
+# Each a column of `cells`: distinct visitors; and one for their networks.
 KINDS = ("reporter", "actor", "entrant", "leaver")
 OF_VISIT = {"reporter": "engaged_ms > 0", "actor": "acted > viewed"}
 # Of a hit by `name` and `engaged`. An event is of all who did it, so its rows need none.
 OF_HIT = {"reporter": "engaged > 0", "actor": f"name NOT IN ('{PAGEVIEW}', '{ENGAGEMENT}')"}
-# As rows of a family of its own: (d, dimension, value, kind, people).
+
+
+def networks_of(kind: str) -> str:
+    """The column that has the networks of a kind; "": of all who are counted."""
+    return f"{kind}_networks" if kind else "networks"
+
+
+# As rows of a family of its own: (d, dimension, value, kind, people, networks).
 CONTRIBUTORS = f"""
-    (SELECT d, dimension, value, kind, people
-    FROM {{cells}} ARRAY JOIN {list(KINDS)} AS kind, [{", ".join(KINDS)}] AS people WHERE people > 0)"""
+    (SELECT d, dimension, value, kind, people, of_networks AS networks
+    FROM {{cells}} ARRAY JOIN {list(KINDS)} AS kind, [{", ".join(KINDS)}] AS people,
+        [{", ".join(map(networks_of, KINDS))}] AS of_networks
+    WHERE people > 0)"""

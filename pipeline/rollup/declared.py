@@ -13,6 +13,7 @@ from schema.families import DECLARED
 from schema.family import Counting, Family
 from schema.measures import Measure
 
+from .batch import NETWORKS
 from .shape import Select, by_each
 
 
@@ -23,7 +24,7 @@ def summed(family: Family) -> tuple[Measure, ...]:
 
 def columns(family: Family) -> dict[str, str]:
     """Those of its scratch table beside the value: a row is of one key, not suppressed yet."""
-    counted = ("people", *(one.name for one in summed(family)))
+    counted = ("people", "networks", *(one.name for one in summed(family)))
     return {column.name: column.type for column in family.keys} | dict.fromkeys(counted, "Int64")
 
 
@@ -34,17 +35,18 @@ def select(family: Family) -> Select:
         by, each = by_each({name: name for name in dimensions}, "d", *family.key_names, whole="" in family.dimensions)
     else:
         by, each = {"dimension": "''", "value": "''"}, ", ".join(("d", *family.key_names))
-    counted = {name: name for name in family.key_names} | {"people": "uniqExact(visitor)"}
+    counted = {name: name for name in family.key_names} | {"people": "uniqExact(visitor)", "networks": NETWORKS}
     counted |= {one.name: f"sum({one.name})" for one in summed(family)}
     return {**by, **counted}, f"FROM ({rows}) GROUP BY {each}"
 
 
 def touched(family: Family, near: Collection[str], compared: Callable[[str], str]) -> list[str]:
-    """SQL for who has which key and which value that is compared: (d, visitor, name, currency, dimension, value).
+    """SQL for who has which key and which value that is compared: (d, visitor, network_number, name, currency,
+    dimension, value).
     compared: SQL for such values of a dimension."""
     name, currency = (*family.key_names, "''")[:2]
     return [
-        f"SELECT d, visitor, {name} AS name, {currency} AS currency, '{dimension}' AS dimension, "
+        f"SELECT d, visitor, network_number, {name} AS name, {currency} AS currency, '{dimension}' AS dimension, "
         f"toString({dimension}) AS value FROM ({_rows(family, {})}) WHERE {dimension} IN {compared(dimension)}"
         for dimension in _dimensions(family)
         if dimension in near
@@ -58,7 +60,7 @@ def _dimensions(family: Family) -> list[str]:
 def _rows(family: Family, added: dict[str, str]) -> str:
     """What is counted, one row each. added: SQL for what is added up."""
     counting = family.counting or Counting("", {})
-    values = ", ".join(("d", "visitor", *_dimensions(family)))
+    values = ", ".join(("d", "visitor", "network_number", *_dimensions(family)))
     named = ", ".join(f"{sql} AS {name}" for name, sql in {**counting.keys, **added}.items())
     return f"SELECT {values}, {named} {counting.rows}"
 

@@ -23,7 +23,10 @@ OF_HITS = {
 _VIEWED = f"arrayDistinct(arrayFilter((p, n) -> n = '{PAGEVIEW}', hits.path, hits.name))"
 _BEHIND = f"arraySlice(arrayEnumerateUniq(arrayConcat({_VIEWED}, hits.path)), 1 + length({_VIEWED}))"
 _SEEN = f"arrayMap((behind, alone) -> behind > alone, {_BEHIND}, arrayEnumerateUniq(hits.path))"
-_COLUMNS = {name: name for name in ("d", "visitor", "visit", "again", "came", "page", "hostname", "name", "engaged")}
+_COLUMNS = {
+    name: name
+    for name in ("d", "visitor", "network_number", "visit", "again", "came", "page", "hostname", "name", "engaged")
+}
 # first_…: the visit's first there, if it counts as one.
 _COLUMNS |= {"seen": "seen"} | {f"first_{dimension}": f"came AND nth_{dimension} = 1" for dimension in OF_HITS}
 

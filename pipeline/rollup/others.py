@@ -19,16 +19,16 @@ from ..insert import insert
 from ..parallel import Statement, at_once
 from . import declared
 from .aggregate import families
-from .batch import Batch, K
+from .batch import ENOUGH, Batch
 from .contributors import KINDS, OF_HIT, OF_VISIT
 from .hits import OF_HITS
-from .shape import METRICS
+from .shape import METRICS, count_networks
 
 # The last to be suppressed with rare values: how many page views there were is known, and who has no campaign or came
 # directly is no rare campaign or source.
 _KNOWN = f"(value = '' OR dimension = 'event' AND value = '{PAGEVIEW}')"
 _VALUES = {name: name for name in ("d", "dimension", "value", "people")} | {
-    "state": f"multiIf(people < {K}, 'rare', place = 1, 'smallest', 'enough')"
+    "state": f"multiIf(NOT {ENOUGH}, 'rare', place = 1, 'smallest', 'enough')"
 }
 
 
@@ -36,7 +36,8 @@ def find_rare(of: Batch) -> None:
     """Fill `values`."""
     # Conversions, vitals and reports may be of values that nobody came to: a page that was left, but not seen.
     without = " UNION ALL ".join(
-        f"SELECT d, dimension, value, 0 FROM {of.scratch(family)} GROUP BY d, dimension, value HAVING sum(people) > 0"
+        f"""SELECT d, dimension, value, 0, 0 FROM {of.scratch(family)}
+            GROUP BY d, dimension, value HAVING sum(people) > 0"""
         for family in families(of)
         if family != "cells"
     )
@@ -44,12 +45,13 @@ def find_rare(of: Batch) -> None:
         f"""{insert(of.scratch("values"), _VALUES)}
         FROM
         (
-            SELECT d, dimension, value, max(came) AS people,
+            SELECT d, dimension, value, max(came) AS people, max(from_networks) AS networks,
                 row_number() OVER
-                    (PARTITION BY d, dimension, people >= {K} ORDER BY {_KNOWN}, people, value) AS place
+                    (PARTITION BY d, dimension, {ENOUGH} ORDER BY {_KNOWN}, people, value) AS place
             FROM
             (
-                SELECT d, dimension, value, sum(people) AS came FROM {of.scratch("cells")}
+                SELECT d, dimension, value, sum(people) AS came, sum(networks) AS from_networks
+                FROM {of.scratch("cells")}
                 GROUP BY d, dimension, value HAVING came > 0 OR sum({" + ".join(KINDS)}) > 0
                 UNION ALL {without}
             )
@@ -74,7 +76,9 @@ def find_others(of: Batch) -> None:
 
 
 _OTHERS = {name: name for name in ("family", "d", "dimension", "name", "currency")}
-_OTHERS |= {name: name for name in ("people", "visits", "people_beside", "visits_beside")}
+_OTHERS |= {
+    f"{name}{which}": f"{name}{which}" for which in ("", "_beside") for name in ("people", "networks", "visits")
+}
 _COMPARED = """
     INNER JOIN (SELECT d, dimension, value, state FROM {values} WHERE state != 'enough') AS compared
     USING (d, dimension, value)"""
@@ -84,13 +88,13 @@ def _people_of(of: Batch, near: Collection[str]) -> Statement:
     """The statement that counts people, visits and contributors. A row of who touched what has a bit for each of these:
     where the smallest other value of a dimension is suppressed with the rare ones, who touched both is one person."""
     counted = ", ".join(
-        f"('{'contributors' if name else 'cells'}', '{name}', countIf(bitTest(rare, {bit})), {visits}, "
-        f"countIf(bitTest(rare, {bit}) AND NOT bitTest(smallest, {bit})), {beside})"
+        f"('{'contributors' if name else 'cells'}', '{name}', {_counted(f'bitTest(rare, {bit})')}, {visits}, "
+        f"{_counted(f'bitTest(rare, {bit}) AND NOT bitTest(smallest, {bit})')}, {beside})"
         for bit, (name, visits, beside) in enumerate(
             (("", "sum(visits)", "sum(beside)"), *((kind, "toUInt64(0)", "toUInt64(0)") for kind in KINDS))
         )
     )
-    columns = ("family", "name", "people", "visits", "people_beside", "visits_beside")
+    columns = ("family", "name", "people", "networks", "visits", "people_beside", "networks_beside", "visits_beside")
     selected = _OTHERS | {"currency": "''"} | {name: f"one.{place}" for place, name in enumerate(columns, start=1)}
     return (
         of.naming(
@@ -100,12 +104,14 @@ def _people_of(of: Batch, near: Collection[str]) -> Statement:
                 SELECT d, dimension, arrayJoin([{counted}]) AS one
                 FROM
                 (
-                    SELECT d, dimension, visitor, groupBitOr(v.rare) AS rare, groupBitOr(v.smallest) AS smallest,
+                    SELECT d, dimension, visitor, any(its_network) AS network_number,
+                        groupBitOr(v.rare) AS rare, groupBitOr(v.smallest) AS smallest,
                         countIf(bitTest(v.rare, 0)) AS visits,
                         countIf(bitTest(v.rare, 0) AND NOT bitTest(v.smallest, 0)) AS beside
                     FROM
                     (
-                        SELECT d, dimension, visitor, visit, groupBitOr(if(state = 'rare', bits, 0)) AS rare,
+                        SELECT d, dimension, visitor, visit, any(network_number) AS its_network,
+                            groupBitOr(if(state = 'rare', bits, 0)) AS rare,
                             groupBitOr(if(state = 'smallest', bits, 0)) AS smallest
                         FROM ({_touched(near)}) AS touched {_COMPARED}
                         GROUP BY d, dimension, visitor, visit
@@ -120,17 +126,23 @@ def _people_of(of: Batch, near: Collection[str]) -> Statement:
     )
 
 
+def _counted(which: str) -> str:
+    return f"countIf({which}), {count_networks(which)}"
+
+
 def _counting(of: Batch, family: str, each: str) -> Statement:
-    """The statement that counts one family's people. each: SQL for who touched what: (d, visitor, dimension, value,
-    name, currency)."""
+    """The statement that counts one family's people. each: SQL for who touched what: (d, visitor, its_network,
+    dimension, value, name, currency)."""
     selected = _OTHERS | {"family": f"'{family}'", "visits": "0", "visits_beside": "0"}
-    selected |= {"people": "countIf(rare)", "people_beside": "countIf(rare AND NOT smallest)"}
+    selected |= {"people": "countIf(rare)", "networks": count_networks("rare")}
+    selected |= {"people_beside": "countIf(rare AND NOT smallest)"}
+    selected |= {"networks_beside": count_networks("rare AND NOT smallest")}
     return (
         of.naming(
             f"""{insert(of.scratch("others"), selected)}
             FROM
             (
-                SELECT d, dimension, name, currency, visitor,
+                SELECT d, dimension, name, currency, visitor, any(its_network) AS network_number,
                     max(state = 'rare') AS rare, max(state = 'smallest') AS smallest
                 FROM ({each}) AS touched {_COMPARED}
                 GROUP BY d, dimension, name, currency, visitor
@@ -151,7 +163,7 @@ def _with_near(values: Mapping[str, str], near: Collection[str], columns: str, r
     """By dimension SQL for who has a value that is compared: only those rows are made into texts. values: by dimension
     the column; columns, rows: what else is selected, and of which rows, from FROM to WHERE …"""
     return [
-        f"SELECT d, visitor, {columns}, '{dimension}' AS dimension, toString({value}) AS value "
+        f"SELECT d, visitor, network_number, {columns}, '{dimension}' AS dimension, toString({value}) AS value "
         f"{rows} AND {value} IN {_near(dimension)}"
         for dimension, value in values.items()
         if dimension in near
@@ -167,11 +179,12 @@ def _bits(kinds: Mapping[str, str]) -> str:
 
 
 def _touched(near: Collection[str]) -> str:
-    """SQL for what visits touched of what is compared: (d, visitor, visit, dimension, value, bits)."""
+    """SQL for what visits touched of what is compared: (d, visitor, network_number, visit, dimension, value, bits)."""
     selects = _with_near(_VALUES_OF_VISITS, near, f"visit, 1 + {_bits(OF_VISIT)} AS bits", "FROM {visits} WHERE came")
     # Every visit that counts as one touched each of its values once. Of an event are all who did it.
     selects += [
-        f"SELECT d, visitor, visit, first_{dimension} + {_bits(OF_HIT) if dimension != 'event' else 0} AS bits, "
+        "SELECT d, visitor, network_number, visit, "
+        f"first_{dimension} + {_bits(OF_HIT) if dimension != 'event' else 0} AS bits, "
         f"'{dimension}' AS dimension, toString({column}) AS value "
         f"FROM {{hits}} WHERE {which} AND {column} IN {_near(dimension)}"
         for dimension, (column, which) in OF_HITS.items()
@@ -180,18 +193,18 @@ def _touched(near: Collection[str]) -> str:
     ends = (("page", "entry_page", "entrant"), ("hostname", "entry_host", "entrant"),
             ("page", "exit_page", "leaver"), ("hostname", "exit_host", "leaver"))  # fmt: skip
     selects += [
-        f"SELECT d, visitor, visit, {_bits({kind: 'true'})} AS bits, '{dimension}' AS dimension, "
+        f"SELECT d, visitor, network_number, visit, {_bits({kind: 'true'})} AS bits, '{dimension}' AS dimension, "
         f"toString({end}) AS value FROM {{visits}} WHERE viewed > 0 AND {end} IN {_near(dimension)}"
         for dimension, end, kind in ends
         if dimension in near
     ]
-    columns = "d, visitor, visit, dimension, value, toUInt8(bits) AS bits"
+    columns = "d, visitor, network_number, visit, dimension, value, toUInt8(bits) AS bits"
     return " UNION ALL ".join(f"SELECT {columns} FROM ({select})" for select in selects)
 
 
 def _together(selects: Sequence[str]) -> str:
-    columns = "d, visitor, toString(name) AS name, toString(currency) AS currency, dimension, value"
-    return " UNION ALL ".join(f"SELECT {columns} FROM ({select})" for select in selects)
+    columns = "d, visitor, network_number AS its_network, toString(name) AS name, toString(currency) AS currency"
+    return " UNION ALL ".join(f"SELECT {columns}, dimension, value FROM ({select})" for select in selects)
 
 
 def _converted(near: Collection[str]) -> list[str]:
@@ -208,7 +221,7 @@ def _converted(near: Collection[str]) -> list[str]:
 def _measured(near: Collection[str]) -> list[str]:
     """Who measured what."""
     columns = f"arrayJoin(arrayFilter((one, v) -> v >= 0, [{METRICS}], vitals)) AS name, '' AS currency"
-    rows = """FROM (SELECT d, visitor, path, vitals, first_device, first_country
+    rows = """FROM (SELECT d, visitor, network_number, path, vitals, first_device, first_country
         FROM {visits} ARRAY JOIN measured.path AS path, measured.vitals AS vitals) WHERE true"""
     values = {"page": "path", "device": "first_device", "country": "first_country"}
     return _with_near(values, near, columns, rows)

@@ -25,7 +25,7 @@ def filling_reached(of: Batch) -> Statement:
     goals, names, named = _goals(of)
     lists = ", ".join(f"hits.{part}" for part in _PARTS)
     each = f"arrayMap(g -> (g, {', '.join(_PARTS)}), {goals})"
-    columns = ("d", "visitor", "again", "came", *OF_VISITS)
+    columns = ("d", "visitor", "network_number", "again", "came", *OF_VISITS)
     selected = {name: name for name in columns} | {"goal": f"{names}[one.1]", "nth": "nth"}
     selected |= {part: f"one.{place}" for place, part in enumerate(_PARTS, start=2)}
     return (

@@ -18,7 +18,7 @@ from schema.visits import OF_VISITS, VISIT
 from . import declared
 from .aggregate import COUNTED
 from .batch import Batch
-from .contributors import KINDS
+from .contributors import KINDS, networks_of
 from .hits import OF_HITS
 from .visit import READ
 
@@ -43,7 +43,7 @@ TABLES: dict[str, dict[str, str]] = {
     # The events of visits (hits.py).
     "hits": {
         "d": "UInt16",
-        **{name: VISIT[name] for name in ("visitor", "visit", "again", "came")},
+        **{name: VISIT[name] for name in ("visitor", "network_number", "visit", "again", "came")},
         "page": "String",
         "hostname": TEXT,
         "name": TEXT,
@@ -54,7 +54,7 @@ TABLES: dict[str, dict[str, str]] = {
     # A row for each goal that an event of a visit reached. nth: 1 for the first time in the visit.
     "reached": {
         "d": "UInt16",
-        **{name: VISIT[name] for name in ("visitor", "again", "came", *OF_VISITS)},
+        **{name: VISIT[name] for name in ("visitor", "network_number", "again", "came", *OF_VISITS)},
         "goal": TEXT,
         "nth": "UInt32",
         "name": TEXT,
@@ -64,19 +64,19 @@ TABLES: dict[str, dict[str, str]] = {
         "amount": "Int64",
     },
     # The numbers of every value, in several rows to be added up.
-    "cells": _VALUE | _measured("people", *(one.name for one in COUNTED), *KINDS),
-    "conversions": _VALUE | {"goal": TEXT, "currency": TEXT} | _measured("people", "times", "paid"),
+    "cells": _VALUE | _measured("people", "networks", *(one.name for one in COUNTED), *KINDS, *map(networks_of, KINDS)),
+    "conversions": _VALUE | {"goal": TEXT, "currency": TEXT} | _measured("people", "networks", "times", "paid"),
     "vitals": _VALUE
     | {"metric": TEXT}
     # The bucket of each sample, in any order.
     | {"histogram": "Array(Int16)"}
-    | _measured("people", "samples", "good", "poor"),
+    | _measured("people", "networks", "samples", "good", "poor"),
     **{name: _VALUE | declared.columns(family) for name, family in DECLARED.items()},
     # state: "rare", fewer than k people; "smallest" of the others in its dimension; "enough".
     "values": _VALUE | {"people": "Int64", "state": TEXT},
     # Who is behind the rare values of a dimension (others.py).
     "others": {"family": TEXT, "d": "UInt16", "dimension": TEXT, "name": TEXT, "currency": TEXT}
-    | _measured("people", "visits", "people_beside", "visits_beside"),
+    | _measured(*(f"{name}{which}" for which in ("", "_beside") for name in ("people", "networks", "visits"))),
     # Dimensions in which the smallest value goes with the rare ones.
     "complementary": {"d": "UInt16", "dimension": TEXT},
     # The values that are shown.

@@ -142,7 +142,7 @@ def _visits_of(of: Batch, into: str, rows: str, opening: str) -> str:
         SELECT
             {of.apart}visitor, visit,
             any(again) AS others,
-            any(network_number) AS its_network,
+            any(if(network_number = 0, visitor, network_number)) AS its_network,
             min(toDate(received) + lifetime) AS expires,
             min(toDate(received)) AS received_first,
             countIf({_ACTED}) > 0 AS came,

@@ -20,6 +20,11 @@ def count_people(once: str, more: str) -> str:
     return f"countIf({once}) + uniqExactIf(visitor, {more})"
 
 
+def count_networks(which: str) -> str:
+    """SQL for the distinct networks of rows for which that holds, counted as far as is asked for (rule N4)."""
+    return f"uniqUpToIf({{networks}})(network_number, {which})"
+
+
 def by_each(columns: Mapping[str, str], *keys: str, whole: bool = False) -> tuple[dict[str, str], str]:
     """(columns of the sums, GROUP BY) to count by each of these columns in one go. columns: and whose values they
     have. whole: and by none of them, which is the dimension "": by `d`, because a group by nothing is there even of no

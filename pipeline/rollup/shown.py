@@ -2,7 +2,8 @@
 
 In: the raw rows of site-days, and how far the rows shown go (`open_through`). Out: which may be shown.
 Promises: what is shown of an open day changes only when at least k visitors have rows that it does not have, so that
-whoever looks again and again never sees what one of them did; no visitor number is kept for it.
+whoever looks again and again never sees what one of them did (k visitors of as many networks as rule N4 asks for); no
+visitor number is kept for it.
 
 The places of a spool only grow, so its last one tells which rows are shown. A row that comes later with an earlier
 place (a spool of the same number on another host) is shown with the others, but nobody is counted for it.
@@ -17,6 +18,7 @@ from msgspec import Struct
 
 from schema.store import Store
 
+from ..settings import SiteRules
 from .batch import Batch, SiteDay
 from .snapshot import SPOOL, Key, new, places
 
@@ -46,7 +48,11 @@ def may_show(store: Store, days: Sequence[SiteDay]) -> list[SiteDay]:
     }
     counted = tuple(of for of in asked if of.key not in waiting and of.key not in stricter)
     came = _new_visitors(store, counted, {of.key: before[of.key].through for of in counted if of.key in before})
-    return [of for of in days if of.rules.k == 1 or of.key in stricter or came.get(of.key, 0) >= of.rules.k]
+    return [of for of in days if of.rules.k == 1 or of.key in stricter or _enough(of.rules, *came.get(of.key, (0, 0)))]
+
+
+def _enough(rules: SiteRules, people: int, networks: int) -> bool:
+    return people >= rules.k and networks >= rules.least_networks
 
 
 def shown(store: Store, days: Sequence[SiteDay]) -> dict[Key, Shown]:
@@ -79,17 +85,20 @@ def remember(
     store.insert("open_through", columns, [list(column) for column in zip(*rows, strict=True)])
 
 
-def _new_visitors(store: Store, days: Sequence[SiteDay], through: Mapping[Key, Mapping[int, int]]) -> dict[Key, int]:
-    """How many visitors have rows beyond these places."""
+def _new_visitors(
+    store: Store, days: Sequence[SiteDay], through: Mapping[Key, Mapping[int, int]]
+) -> dict[Key, tuple[int, int]]:
+    """How many visitors have rows beyond these places, and of how many networks they are."""
     if not days:
         return {}
     of = Batch(store, tuple(days), "")
     rows = store.rows(
-        f"SELECT site, day, uniqExact(visitor) FROM events WHERE {of.mine} AND {new(of)} GROUP BY site, day",
+        f"""SELECT site, day, uniqExact(visitor), uniqExact(if(network_number = 0, visitor, network_number))
+        FROM events WHERE {of.mine} AND {new(of)} GROUP BY site, day""",
         of.named | places("known", through),
         **store.brief,
     )
-    return {(site, day): count for site, day, count in rows}
+    return {(site, day): (people, networks) for site, day, people, networks in rows}
 
 
 def _shown_unknown(store: Store, days: Sequence[SiteDay]) -> set[Key]:

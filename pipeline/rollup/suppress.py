@@ -19,7 +19,7 @@ from ..insert import insert
 from ..parallel import at_once
 from . import declared
 from .aggregate import COUNTED, families
-from .batch import DAY, SITE, START, Batch, K
+from .batch import DAY, ENOUGH, SITE, START, Batch, K
 from .contributors import CONTRIBUTORS
 
 
@@ -53,9 +53,9 @@ def stage(of: Batch) -> None:
 _COMPLEMENTARY = f"""
     INSERT INTO {{complementary}} (d, dimension)
     SELECT d, dimension FROM {{values}} AS v
-    LEFT JOIN (SELECT d, dimension, people FROM {{others}} WHERE family = 'cells') AS o USING (d, dimension)
+    LEFT JOIN (SELECT d, dimension, {ENOUGH} AS enough FROM {{others}} WHERE family = 'cells') AS o USING (d, dimension)
     WHERE state = 'rare' AND v.people > 0
-    GROUP BY d, dimension HAVING count() = 1 OR any(o.people) < {K}"""
+    GROUP BY d, dimension HAVING count() = 1 OR NOT any(o.enough)"""
 _IN_COMPLEMENTARY = "(d, dimension) IN (SELECT d, dimension FROM {complementary})"
 # Where only the empty value could go with them, the dimension shows nothing: "no campaign" is not among the rare
 # campaigns, and alone it would tell of them.
@@ -69,7 +69,7 @@ _FILL_KEPT = f"""
     FROM {{values}} WHERE state != 'rare' AND NOT ({_NOTHING}) AND {_PUBLISHED}
     UNION ALL
     SELECT d, dimension, '{OTHER}' FROM {{others}}
-    WHERE family = 'cells' AND people >= {K} AND NOT ({_NOTHING}) AND {_PUBLISHED}"""
+    WHERE family = 'cells' AND {ENOUGH} AND NOT ({_NOTHING}) AND {_PUBLISHED}"""
 
 
 def _keep(of: Batch) -> None:
@@ -83,7 +83,7 @@ def _suppressed(family: str, keys: tuple[str, ...], numbers: tuple[str, ...], li
     """SQL for a family's numbers with what is not kept under `(other)`. keys: the first is the name in `others`. list_:
     a column that is joined, not added up. source: of what, if not of the family's scratch table."""
     enough = "(d, dimension, value) IN (SELECT d, dimension, value FROM {values} WHERE state != 'rare')"
-    distinct = ("people", "visits") if family == "cells" else ("people",)
+    distinct = ("people", "networks", "visits") if family == "cells" else ("people", "networks")
     own = (f"if({enough}, s.{name}, 0)" if name in distinct else f"s.{name}" for name in numbers)
     other = (f"if({_IN_COMPLEMENTARY}, {name}_beside, {name})" if name in distinct else "0" for name in numbers)
     listed = "".join(f", {key}" for key in keys)
@@ -160,8 +160,8 @@ def _shown(one: Measure) -> str:
 
 _CELLS = f"""
     {insert("staging_cells", _KEY | {one.name: _shown(one) for one in OF_CELLS})}
-    FROM ({_suppressed("cells", (), ("people", *(one.name for one in COUNTED)))})
-    WHERE people >= {K} AND {_KEPT}"""
+    FROM ({_suppressed("cells", (), ("people", "networks", *(one.name for one in COUNTED)))})
+    WHERE {ENOUGH} AND {_KEPT}"""
 
 
 def _in_company(counted: str, within: str, among: str = "value") -> str:
@@ -171,21 +171,21 @@ def _in_company(counted: str, within: str, among: str = "value") -> str:
     return f"""
     SELECT * FROM
     (
-        SELECT *, max(people < {K}) OVER (PARTITION BY d, dimension, {within}) AS complementary,
-            row_number() OVER (PARTITION BY d, dimension, {within}, people >= {K} ORDER BY people, {among}) AS place
+        SELECT *, max(NOT {ENOUGH}) OVER (PARTITION BY d, dimension, {within}) AS complementary,
+            row_number() OVER (PARTITION BY d, dimension, {within}, {ENOUGH} ORDER BY people, {among}) AS place
         FROM ({counted})
     )
-    WHERE people >= {K} AND NOT (complementary AND place = 1)"""
+    WHERE {ENOUGH} AND NOT (complementary AND place = 1)"""
 
 
-_CONTRIBUTORS = _suppressed("contributors", ("kind",), ("people",), source=CONTRIBUTORS)
+_CONTRIBUTORS = _suppressed("contributors", ("kind",), ("people", "networks"), source=CONTRIBUTORS)
 _CONTRIBUTED = f"""
     {insert("{contributed}", {name: name for name in ("d", "dimension", "value", "kind")})}
     FROM ({_in_company(_CONTRIBUTORS, "kind")})"""
 
 # Who reached a goal has no currency, who paid has one.
 _REACHED = "currency = ''"
-_CONVERTERS = _suppressed("conversions", ("goal", "currency"), ("people", "times", "paid"))
+_CONVERTERS = _suppressed("conversions", ("goal", "currency"), ("people", "networks", "times", "paid"))
 _REACHING = {
     "goal": "goal",
     "currency": "currency",
@@ -203,7 +203,7 @@ _CONVERSIONS = f"""
     FROM ({_PAYING})
     WHERE reached > 0 AND {_KEPT} AND ({_REACHED} OR NOT {_ROUNDED})"""
 
-_MEASURED = _suppressed("vitals", ("metric",), ("people", "samples", "good", "poor"), "histogram")
+_MEASURED = _suppressed("vitals", ("metric",), ("people", "networks", "samples", "good", "poor"), "histogram")
 # A bucket for each sample: of [5, 7, 5, 5] the buckets are [5, 7], the counts [3, 1].
 _IN_ORDER = f"""
     SELECT *, arraySort(histogram) AS each,
@@ -221,7 +221,7 @@ _VITALS = f"""
 def _declared(family: Family) -> str:
     """The statement for a family that is counted by what its entry says."""
     keys, added = ", ".join(family.key_names), declared.summed(family)
-    counted = _suppressed(family.name, family.key_names, ("people", *(one.name for one in added)))
+    counted = _suppressed(family.name, family.key_names, ("people", "networks", *(one.name for one in added)))
     exclusive = family.counting is not None and family.counting.exclusive
     shown = _in_company(counted, "value", keys) if exclusive else _in_company(counted, keys)
     row = _KEY | {name: name for name in family.key_names} | {family.people.name: _down("people")}

@@ -27,13 +27,13 @@ _NUMBER = itertools.count(1)
 
 
 class House:
-    """One site. k: the rule that attackers are up against; 1 switches it off."""
+    """One site. k: the rule that attackers are up against, 1 switches it off; networks: the same of N4, 0: as k."""
 
-    def __init__(self, store: Store, k: int) -> None:
+    def __init__(self, store: Store, k: int, networks: int = 0) -> None:
         self.store = store
         goals = (Goal("Sign up", event="signup"), Goal("Buy", event="purchase"))
         self.site = Site(f"attacked-{next(_NUMBER)}", goals=goals, release_k=k)
-        self.rules = SiteRules(k, 30, "balanced")
+        self.rules = SiteRules(k, 30, "balanced", networks=networks)
         self._pipeline = Pipeline(
             store, [(self.site, self.rules)], RollupSettings(every_s=60), clock=lambda: NOON + 7200
         )

@@ -335,3 +335,25 @@ def test_settings_cannot_be_changed_after_they_are_read() -> None:
     with pytest.raises(AttributeError):
         settings.data = "x"  # type: ignore[misc]
     assert structs.replace(settings, data="x").data == "x"
+
+
+@pytest.mark.parametrize(
+    ("sets", "networks"),
+    [
+        ([], 5),
+        (["release.k=3"], 3),
+        (["release.k=300"], 100),
+        (["release.k=1"], 1),
+        (["release.networks=2"], 2),
+        (["anonymization.preset=accurate"], 1),
+        (["anonymization.preset=accurate", "release.k=9"], 1),
+        (["anonymization.preset=strict"], 10),
+        (['sites=[{key="any", release_networks=1}]'], 1),
+        (['sites=[{key="any", release_k=4}]', "release.networks=2"], 2),
+        (['sites=[{key="any", anonymization={preset="strict"}}]', "release.networks=2"], 10),
+    ],
+)
+def test_people_are_of_as_many_networks_unless_it_is_said_otherwise(sets: list[str], networks: int) -> None:
+    settings = load(sets=[*sets, *(() if "key" in str(sets) else ('sites=[{key="any"}]',))], environment={})
+    [(_, rules)] = [(site, rules) for site, rules in settings.site_rules() if site.key == "any"]
+    assert rules.least_networks == networks

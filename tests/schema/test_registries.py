@@ -7,6 +7,7 @@ from typing import Any, get_args
 import pytest
 from msgspec import structs
 
+from pipeline.rollup.contributors import KINDS
 from schema.column import Column
 from schema.dimensions import CARDS, DIMENSIONS, SHARE, Dimension, Format, Scope
 from schema.event import Event
@@ -82,6 +83,12 @@ def test_a_dimension_is_over_a_column_of_a_raw_row() -> None:
         assert not one.parent or one.parent in DIMENSIONS
         assert one.scope in get_args(Scope)
         assert one.format in get_args(Format)
+
+
+def test_what_a_visit_may_touch_several_of_are_those_that_the_rollup_counts_by_name() -> None:
+    assert [name for name, one in DIMENSIONS.items() if one.scope != "visit"] == ["page", "hostname", "event"]
+    # A bit each in a byte, and one for who is counted at all.
+    assert len(KINDS) < 8
 
 
 def test_every_dimension_stands_on_one_card_with_numbers_that_fit_it() -> None:

@@ -1,0 +1,99 @@
+"""Who makes visitors up: does he lift a person's page over k? Rule N4 counts those of one network as one."""
+
+from __future__ import annotations
+
+import pytest
+
+from schema.store import Store
+
+from .house import House
+
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
+
+K = 5
+# Everybody else on the site, each from a network of his own; none of them sees the page.
+CROWD = 20
+# What he has to be counted for, where his own visitors are not enough.
+FAKES = range(100, 109)
+
+
+def padded(store: Store, real: int, commanded: int, networks: int = 0) -> House:
+    """A day on which so many real people see a page that is linked nowhere, and he with nine browsers from so many
+    networks; each buys something there, measures vitals and stays a while."""
+    house = House(store, K, networks)
+    for visitor in range(CROWD):
+        house.visit(visitor, at=visitor, network_number=1000 + visitor)
+    for visitor in range(real):
+        seen(house, visitor, at=100 + visitor, network_number=1000 + visitor)
+    if commanded:
+        for visitor in FAKES:
+            seen(house, visitor, at=200 + visitor, network_number=1 + visitor % commanded)
+    return house
+
+
+def seen(house: House, visitor: int, at: int, network_number: int) -> None:
+    mine = {"visitor": visitor, "path": "/secret", "network_number": network_number, "country": "IS"}
+    house.visit(at=at, **mine)
+    house.visit(at=at + 20, name="signup", currency="EUR", amount=100, **mine)
+    house.visit(at=at + 30, name="engagement", engaged_ms=9000, lcp=900.0, **mine)
+
+
+def readable(house: House) -> bool:
+    """Whether anything names the page, its country, or what was done there."""
+    found = [house.rows("page").get("/secret"), house.rows("country").get("IS")]
+    found += house.rows("goal", "page==/secret").values()
+    found += [row for row in house.overview()["vitals"] if "/secret" in str(row)]
+    return any(found)
+
+
+@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize("commanded", [0, 1, 2, 3])
+def test_the_fewest_real_people_that_become_readable_are_k_less_the_networks_he_commands(
+    store: Store, commanded: int, closed: bool
+) -> None:
+    fewest = K - commanded
+    for real, is_readable in ((fewest - 1, False), (fewest, True)):
+        house = padded(store, real, commanded)
+        house.release() if closed else house.settle()
+        assert readable(house) is is_readable, f"{real} real people"
+
+
+@pytest.mark.parametrize("real", [0, 1])
+def test_where_networks_are_not_looked_at_one_person_becomes_readable(store: Store, real: int) -> None:
+    house = padded(store, real, commanded=1, networks=1)
+    house.settle()
+    assert readable(house)
+    assert house.rows("page")["/secret"]["visitors"] == len(FAKES) + real
+
+
+def test_nor_is_he_told_of_one_by_a_contributor(store: Store) -> None:
+    """The page is seen by many; those who do something there are one, and he."""
+    house = House(store, K)
+    for visitor in range(CROWD):
+        house.visit(visitor, "/known", at=visitor, network_number=1000 + visitor)
+    house.visit(3, "/known", at=90, name="signup", network_number=1003)
+    for visitor in FAKES:
+        house.visit(visitor, "/known", at=visitor, network_number=1)
+        house.visit(visitor, "/known", at=visitor + 60, name="signup", network_number=1)
+    house.settle()
+    row = house.rows("page")["/known"]
+    assert (row["visitors"], row["pageviews"], row["events"]) == (
+        CROWD + len(FAKES),
+        CROWD + len(FAKES),
+        row["pageviews"],
+    )
+    assert house.rows("goal", "page==/known") == {}
+    assert "signup" not in house.rows("event")
+
+
+@pytest.mark.parametrize("networks", [0, 1])
+def test_an_open_day_is_not_shown_anew_for_visitors_of_one_network(store: Store, networks: int) -> None:
+    house = House(store, K, networks)
+    for visitor in range(CROWD):
+        house.visit(visitor, at=visitor, network_number=1000 + visitor)
+    house.settle()
+    house.visit(50, at=900, network_number=1050)
+    for visitor in FAKES:
+        house.visit(visitor, at=901, network_number=1)
+    house.settle()
+    assert house.stats()["totals"]["visitors"] == (CROWD + len(FAKES) + 1 if networks == 1 else CROWD)
