@@ -40,7 +40,10 @@ from .timeline import Timeline
 # What design.md gives the preset "balanced"; the composition root hands in what is set.
 DEFAULT_K = 5
 SUM_OF_DAYS = "Visitors of several days are the sum of each day's visitors: nobody is recognized on another day."
-TOO_FEW = "A day of fewer than {} visitors shows nothing (release.k); today may still be one."
+TOO_FEW = (
+    "A day of fewer than {} visitors, or of visitors from fewer than {} networks, shows nothing (release.k, "
+    "release.networks); today may still be one."
+)
 ROUNDED = (
     "Days that are still open are rounded down to multiples of {}; their revenue and web vitals come when they close."
 )
@@ -181,7 +184,7 @@ class Reports:
         said = {
             SUM_OF_DAYS: query.first != query.last,
             SUM_OF_VALUES: several_values(query.filters),
-            TOO_FEW.format(released.k): released.k > 1
+            TOO_FEW.format(released.k, site.release_networks or released.k): released.k > 1
             and ends_today
             and not table.totals.visitors
             and not query.filtered,

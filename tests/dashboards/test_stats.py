@@ -14,7 +14,7 @@ import pytest
 
 from dashboards.stats.query import Query
 from dashboards.stats.refused import BadQuery
-from dashboards.stats.report import TOO_FEW_BEHIND, Reports
+from dashboards.stats.report import TOO_FEW, TOO_FEW_BEHIND, Reports
 from schema.store import Store
 
 pytestmark = pytest.mark.clickhouse
@@ -196,7 +196,7 @@ def test_several_days_are_labelled_as_a_sum_of_days(ask: Any) -> None:
 
 
 def test_a_day_with_too_few_people_to_be_shown_is_not_told_as_an_empty_one(ask: Any, rollups: Any, ago: Ago) -> None:
-    assert ask(days=1)["notes"] == ["A day of fewer than 5 visitors shows nothing (release.k); today may still be one."]
+    assert ask(days=1)["notes"] == [TOO_FEW.format(5, 5)]
     rollups.cell(ago(0), visitors=9)
     assert ask(days=1)["notes"] == []
 
