@@ -89,5 +89,5 @@ class SiteRules(Struct, frozen=True):
 
     @property
     def least_networks(self) -> int:
-        """The same as a number."""
-        return min(self.networks or self.k, MOST_NETWORKS)
+        """The same as a number: k people are from k networks at most."""
+        return min(self.networks or self.k, self.k, MOST_NETWORKS)

@@ -160,11 +160,13 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         mine = resolve(self.anonymization, site.anonymization)
         # A site with a preset of its own takes that preset's k and retention, not those of the other sites.
         k = _first(site.release_k, None if site.has_preset else self.release.k, mine.k)
-        # As many as people, where the preset has it so.
-        as_preset = min(k, MOST_NETWORKS if mine.networks == mine.k else mine.networks)
-        networks = _first(site.release_networks, None if site.has_preset else self.release.networks, as_preset)
+        networks = _first(
+            site.release_networks,
+            None if site.has_preset else self.release.networks,
+            k if mine.networks == mine.k else mine.networks,
+        )
         days = _first(site.retention_days, None if site.has_preset else self.retention.raw_days, mine.raw_days)
-        return structs.replace(mine, k=k, raw_days=days, networks=networks)
+        return structs.replace(mine, k=k, raw_days=days, networks=min(networks, k, MOST_NETWORKS))
 
     def site_called(self, name: str) -> SiteSettings | None:
         """The site that a beacon of that name would count for."""

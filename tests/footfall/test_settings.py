@@ -345,6 +345,7 @@ def test_settings_cannot_be_changed_after_they_are_read() -> None:
         (["release.k=300"], 100),
         (["release.k=1"], 1),
         (["release.networks=2"], 2),
+        (["release.networks=2", "release.k=1"], 1),
         (["anonymization.preset=accurate"], 1),
         (["anonymization.preset=accurate", "release.k=9"], 1),
         (["anonymization.preset=strict"], 10),
