@@ -131,6 +131,7 @@ class Draft(Struct, gc=False):
     traffic_source: TrafficSource = TrafficSource("", "", "")
     geo: Geo = _NOWHERE
     network: str = ""
+    key: bytes | bytearray = b""
     network_number: int = 0
     language: str = ""
     screen: str = ""

@@ -27,8 +27,16 @@ from .limits.new_visitors import NewVisitors
 from .model import Arrival, Beacon, Client, Draft, KeySource, RateLimit, Rules
 from .outcome import Outcome, Reason, Refused
 from .privacy.address import Proxies
-from .privacy.visitor_id import network_number
-from .steps import MINUTE_S, anonymize, drop_bad_url, drop_throttled, erasure_of, put_network, put_network_number
+from .steps import (
+    MINUTE_S,
+    anonymize,
+    drop_bad_url,
+    drop_throttled,
+    erasure_of,
+    put_key,
+    put_network,
+    put_network_number,
+)
 
 _DAY_S = 86_400
 # What ends the host and port of a URL.
@@ -159,6 +167,7 @@ class Collector:
         now = self.clock()
         draft = self._draft(rules, Arrival(_NO_BEACON, client), int(now), now)
         put_network(draft)
+        put_key(draft)
         put_network_number(draft)
         return drop_throttled(draft) is None
 
@@ -228,8 +237,9 @@ class Collector:
         if erasure in withdrawn or by_token or self.proxies.hold(draft.client.address):
             return erasure
         if self._objections is not None:
-            key = self.keys.key(draft.rules.site.key, draft.day.number)
-            if not self._objections.admits(network_number(key, draft.network)):
+            put_key(draft)
+            put_network_number(draft)
+            if not self._objections.admits(draft.network_number):
                 raise TooManyObjections
         return erasure
 

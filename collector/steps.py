@@ -136,9 +136,14 @@ def drop_datacenter(draft: Draft) -> Reason | None:
     return Reason.DATACENTER if draft.datacenters.hold(draft.network) else None
 
 
+def put_key(draft: Draft) -> None:
+    """The key of the site and day, asked for once. Raises NoKey."""
+    draft.key = draft.keys.key(draft.rules.site.key, draft.day.number)
+
+
 def put_network_number(draft: Draft) -> None:
     """The keyed hash of the network, by which events of one are told from those of another (rule N4)."""
-    draft.network_number = network_number(draft.keys.key(draft.rules.site.key, draft.day.number), draft.network)
+    draft.network_number = network_number(draft.key, draft.network)
 
 
 def drop_throttled(draft: Draft) -> Reason | None:
@@ -190,7 +195,6 @@ def put_visitor(draft: Draft) -> None:
     """The keyed hash of what the settings allow (rule H1)."""
     # Of the agent alone: hints are sent to one page and not to the next, and would make two visitors of one.
     settings, agent = draft.rules.anonymization, draft.client.agent
-    key = draft.keys.key(draft.rules.site.key, draft.day.number)
     if settings.visitor_agent != "whole":
         device = device_of(agent)
         agent = f"{device.browser}/{device.browser_version}/{device.os}"
@@ -200,9 +204,9 @@ def put_visitor(draft: Draft) -> None:
         draft.language.partition("-")[0] if settings.visitor_language else "",
         draft.screen if settings.visitor_screen else "",
     )
-    draft.visitor = visitor_number(key, draft.rules.site.key, parts)
+    draft.visitor = visitor_number(draft.key, draft.rules.site.key, parts)
     if draft.beacon.id:
-        draft.id = event_number(key, draft.beacon.id)
+        draft.id = event_number(draft.key, draft.beacon.id)
 
 
 def drop_new_visitor(draft: Draft) -> Reason | None:
@@ -234,6 +238,7 @@ STEPS: tuple[Callable[[Draft], Reason | None], ...] = (
     put_network,
     drop_no_address,
     drop_datacenter,
+    put_key,
     put_network_number,
     drop_throttled,
     put_geo,
@@ -261,7 +266,7 @@ def erasure_of(draft: Draft) -> Erasure | None:
     put_network(draft)
     if drop_no_address(draft):
         return None
-    for step in (put_language, put_screen, put_visitor):
+    for step in (put_language, put_screen, put_key, put_visitor):
         step(draft)
     return Erasure(draft.rules.site.key, draft.received, draft.day.number, draft.visitor)
 

@@ -26,7 +26,7 @@ from ..keys.key import DESTROY_AFTER_S, NoKey
 from ..model import Draft, Rules
 from ..privacy.visitor_id import visitor_number
 from ..settings import AnonymizationSettings, changed
-from ..steps import put_network, put_visitor
+from ..steps import put_key, put_network, put_visitor
 from .hyperloglog import REGISTERS, HyperLogLog
 
 log = structlog.get_logger("shadow")
@@ -104,7 +104,8 @@ class Shadow:
         sheet = self._sheets.get((site, draft.day.number)) or self._open(rules, draft.day)
         with contextlib.suppress(NoKey):  # its day has just ended
             # Two parts, where the visitor's number has four: the one cannot be the other.
-            whole = visitor_number(draft.keys.key(site, draft.day.number), site, (client.address, client.agent))
+            put_key(draft)
+            whole = visitor_number(draft.key, site, (client.address, client.agent))
             sheet.whole.add(whole)
             network = draft.network
             for mine, numbers, pairs in sheet.candidates:
