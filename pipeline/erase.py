@@ -18,11 +18,11 @@ from schema.manifest import RELEASED_DAYS
 from schema.site import Site, day_number
 from schema.store import Store
 
+from .each import is_of_all
 from .quarantine import Quarantine
 from .release import received_through
 from .rollup.publish import drop_open
 from .rollup.stages import roll_up
-from .rollup.together import is_of_all
 from .settings import SiteRules
 
 log = structlog.get_logger("erase")
@@ -71,7 +71,6 @@ def erase(
                 # On a cluster every replica asks the same table, which is emptied only afterwards.
                 allow_nondeterministic_mutations=1,
             )
-    failed: Exception | None = None
     for key, day in touched:
         # Elsewhere what is shown stays until enough others have come: a row that goes alone would tell whose it was.
         if key in sites and sites[key][1].k == 1:
@@ -80,14 +79,12 @@ def erase(
             except Exception as problem:
                 if is_of_all(problem):
                     raise
-                # Others are to be erased all the same, and whoever is gone is not shown until it works again.
+                # Others are to be erased all the same, and their days to close. Whoever is gone is not shown; the next
+                # roll-up meets what is wrong again, and says so.
                 drop_open(store, key, [day])
-                failed = failed or problem
     done = store.rows(f"SELECT DISTINCT _partition_id FROM erasures WHERE {_COMPLETE}", before)
     for (partition,) in done:
         store.command(f"ALTER TABLE {store.local('erasures')} DROP PARTITION ID '{partition}'")
     if rewritten or done:  # an overdue one is looked at again and again
         log.info("visitors_erased")
-    if failed:
-        raise failed
     return [(key, day) for key, day in touched]

@@ -20,12 +20,13 @@ from schema.site import Site, day_bounds, day_number
 from schema.store import Store, StoreDown, StoreError
 from schema.vitals import PEOPLE_BUCKET
 
+from .each import for_each
 from .insert import insert
 from .manifest import RELEASING, Entry, append, digest_input
 from .rollup.batch import SiteDay
 from .rollup.publish import OPEN, drop_open
+from .rollup.snapshot import Key
 from .rollup.stages import staged
-from .rollup.together import is_of_all
 from .settings import SiteRules
 
 log = structlog.get_logger("release")
@@ -109,10 +110,10 @@ def close_days(
     whole_since: when the instance was restored from a backup, Unix seconds; days that began before it are released as
     incomplete."""
     known = {site.key: (site, rules) for site, rules in sites}
-    _drop_closed(store, known, now)
     arrived = received_through(store)
     still_open = open_days(store)
-    _drop_abandoned(store, known, still_open, now, arrived, grace_s)
+    over = [*_released(store, known, now), *_abandoned(store, known, still_open, now, arrived, grace_s)]
+    failed = for_each(lambda key: drop_open(store, key[0], [key[1]]), over)
     closing = [
         (open_day, complete)
         for open_day in still_open
@@ -122,21 +123,18 @@ def close_days(
     ]
     if closing:
         prepare()
-    failed: Exception | None = None
     closed = []
-    for open_day, complete in closing:
+
+    def close(due: tuple[OpenDay, bool]) -> None:
+        open_day, complete = due
         site, rules = known[open_day.site]
         over_counted = (site.key, open_day.day.isoformat()) in lost_keys
-        try:
-            release(store, "events", site, [open_day.day], rules, now, "live", complete, over_counted)
-        except Exception as problem:
-            if is_of_all(problem):
-                raise
-            failed = failed or problem
-            continue
+        release(store, "events", site, [open_day.day], rules, now, "live", complete, over_counted)
         closed.append((open_day.site, open_day.day))
         if not complete:
             log.warning("day_released_incomplete", site=site.key, day=open_day.day.isoformat())
+
+    failed = for_each(close, closing) or failed
     if failed:
         raise failed
     return closed
@@ -171,41 +169,42 @@ def release(
                 columns = {name: list(family.columns) for name, family in FAMILIES.items()}
                 entries.append(Entry(site.key, 0, day, *told, columns=columns))
         except Exception:
-            # Nobody can read the rows of those that came before it, and nobody may ask for these days again.
+            # Nobody can read these rows, and nobody may ask for the days again.
             with contextlib.suppress(StoreError):
-                for entry in entries:
-                    _forget_unfinished(store, site, entry.day)
+                for day in days:
+                    _forget_unfinished(store, site, day)
             raise
         append(store, entries)
 
 
-def _drop_closed(store: Store, known: Mapping[str, tuple[Site, SiteRules]], now: float) -> None:
-    """Drop the open rows of days that were released so long ago that a question which was under way then has ended."""
+def _released(store: Store, known: Mapping[str, tuple[Site, SiteRules]], now: float) -> list[Key]:
+    """Days with open rows that were released so long ago that a question which was under way then has ended."""
     late = "SELECT site, day FROM manifest WHERE released_at > toDateTime({since:UInt32}, 'UTC')"
-    for key, day in store.rows(
+    rows = store.rows(
         f"SELECT site, day FROM {_OPEN_DAYS} WHERE (site, day) IN {RELEASED_DAYS} AND (site, day) NOT IN ({late})",
         {"since": int(now) - _ASKED_WITHIN_S},
-    ):
-        if key in known:
-            drop_open(store, key, [day])
+    )
+    return [(key, day) for key, day in rows if key in known]
 
 
-def _drop_abandoned(
+def _abandoned(
     store: Store,
     known: Mapping[str, tuple[Site, SiteRules]],
     still_open: Sequence[OpenDay],
     now: float,
     arrived: int,
     grace_s: int,
-) -> None:
-    """Drop the open rows of days that are over and of which everybody was erased: nobody will ever release them."""
+) -> list[Key]:
+    """Days with open rows that are over and of which everybody was erased: nobody will ever release them."""
     there = {(open_day.site, open_day.day) for open_day in still_open}
+    found = []
     for key, day in store.rows(f"SELECT site, day FROM {_OPEN_DAYS} WHERE (site, day) NOT IN {RELEASED_DAYS}"):
         if (key, day) in there or key not in known:
             continue
         end = day_bounds(known[key][0].timezone, day_number(day)).end
         if now >= end + grace_s and arrived >= end:
-            drop_open(store, key, [day])
+            found.append((key, day))
+    return found
 
 
 def _publish(store: Store, site: Site, day: dt.date) -> tuple[int, str]:

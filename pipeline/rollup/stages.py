@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 
 from schema.site import Site
-from schema.store import Store
+from schema.store import Store, StoreError
 
 from ..settings import SiteRules
 from .aggregate import aggregate
@@ -52,10 +52,15 @@ def staged(store: Store, source: str, days: Sequence[SiteDay]) -> Iterator[Batch
 def _staged(of: Batch, whole: bool) -> Iterator[Seen]:
     # A run that was killed may have left some.
     clear_staging(of)
-    with scratch(of):
-        seen = look(of, whole)
-        sessionize(of, seen)
-        for stage_of in STAGES:
-            stage_of(of)
-    yield seen
+    try:
+        with scratch(of):
+            seen = look(of, whole)
+            sessionize(of, seen)
+            for stage_of in STAGES:
+                stage_of(of)
+        yield seen
+    except BaseException:
+        with contextlib.suppress(StoreError):
+            clear_staging(of)
+        raise
     clear_staging(of)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from schema.store import Store, StoreDown
+from schema.store import Store
 
+from ..each import is_of_all
 from .batch import SiteDay
 from .snapshot import Key
 from .stages import roll_up_together
@@ -41,11 +42,6 @@ def roll_up_all(
             else:  # which of them it is shows when each is alone
                 waiting.extendleft([of] for of in reversed(batch))
     return failed
-
-
-def is_of_all(problem: Exception) -> bool:
-    """Whether what a site-day failed with would befall every other, too."""
-    return isinstance(problem, StoreDown) and problem.unreachable
 
 
 def _batches(days: Sequence[SiteDay], rows: Mapping[Key, int]) -> Iterator[list[SiteDay]]:

@@ -341,6 +341,8 @@ def test_a_site_whose_day_fails_keeps_no_other_from_closing(store: Store, monkey
     both = [(site, RULES) for site in sites]
     with monkeypatch.context() as broken:
         broken.setattr("pipeline.release._publish", _publish_but(store, sites[0]))
+        broken.setattr("pipeline.release._released", lambda *_: [("gone", DAY)])
+        broken.setattr("pipeline.release.drop_open", lambda *_: store.rows("SELECT throwIf(1)"))
         with pytest.raises(StoreDown, match="throwIf"):
             close_days(store, both, end + GRACE_S, GRACE_S, frozenset())
     assert [bool(manifests(store, site)) for site in sites] == [False, True, True]
@@ -362,10 +364,19 @@ def test_of_days_that_are_released_together_nothing_stays_where_one_fails(
     days = [DAY, DAY + dt.timedelta(days=1)]
     for day in days:
         fill(store, site, day)
-    monkeypatch.setattr("pipeline.release._publish", _publish_but(store, site, days[1]))
-    with pytest.raises(StoreDown):
+    command = store.command
+
+    def fail_half_way(sql: str, parameters: Any = None, **given: Any) -> None:
+        command(sql, parameters, **given)
+        if "INSERT INTO released_conversions" in sql and (parameters or {}).get("day") == days[1]:
+            raise StoreDown("half-way")
+
+    monkeypatch.setattr(store, "command", fail_half_way)
+    with pytest.raises(StoreDown, match="half-way"):
         release(store, "events", site, days, RULES, 1_000, "import")
-    assert not any(rows(store, site, day=days[0]))
+    for day in days:
+        assert not any(rows(store, site, day=day))
+        assert not any(rows(store, site, "staging", day))
     assert manifests(store, site) == []
 
 
