@@ -1,7 +1,7 @@
 """Synthetic visits, so that the first look is not empty: the same for the same seed.
 
 In: a seed, a number of days, the last day. Out: beacons with clients and times, for the collector's own steps.
-Promises: nothing here is measured from real people; addresses are from the documentation ranges (RFC 5737).
+Promises: nothing here is measured from real people; addresses are from the documentation range (RFC 3849).
 """
 
 from __future__ import annotations
@@ -79,12 +79,12 @@ def visits(
 def _visit(chance: random.Random, midnight: int) -> Iterator[tuple[Beacon, Client, int]]:
     agent, width = chance.choices(_AGENTS, (30, 14, 22, 20, 8, 6))[0]
     languages, zone, _ = chance.choices(_PLACES, [weight for *_, weight in _PLACES])[0]
-    network = chance.choice(("192.0.2", "198.51.100", "203.0.113"))
-    # Truncation leaves three networks, so variety in the agent is what keeps synthetic visitors apart.
+    # Hundreds of networks, as rule N4 asks for; variety in the agent keeps synthetic visitors of one apart.
+    network = 256 * chance.choice((1, 2, 3))
     version = (
         f"{chance.choice(_VERSIONS)}.{chance.randrange(900)}.0" if "rv:" not in agent else chance.choice(_VERSIONS)
     )
-    client = Client(f"{network}.{chance.randrange(1, 255)}", agent.format(version), languages)
+    client = Client(f"2001:db8:{network + chance.randrange(1, 255):x}::1", agent.format(version), languages)
     referrer, query, _ = chance.choices(_ORIGINS, [weight for *_, weight in _ORIGINS])[0]
     hour = chance.choices(range(24), _BUSY_HOURS)[0]
     now = midnight + hour * 3600 + chance.randrange(3600)

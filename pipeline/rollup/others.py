@@ -76,9 +76,9 @@ def find_others(of: Batch) -> None:
 
 
 _OTHERS = {name: name for name in ("family", "d", "dimension", "name", "currency")}
-_OTHERS |= {
-    f"{name}{which}": f"{name}{which}" for which in ("", "_beside") for name in ("people", "networks", "visits")
-}
+_OTHERS |= {name: name for name in ("people", "networks", "visits")}
+# Of those beside the smallest other value, and of both together: two people are not one, but may be of one network.
+_OTHERS |= {name: name for name in ("people_beside", "networks_together", "visits_beside")}
 _COMPARED = """
     INNER JOIN (SELECT d, dimension, value, state FROM {values} WHERE state != 'enough') AS compared
     USING (d, dimension, value)"""
@@ -88,13 +88,13 @@ def _people_of(of: Batch, near: Collection[str]) -> Statement:
     """The statement that counts people, visits and contributors. A row of who touched what has a bit for each of these:
     where the smallest other value of a dimension is suppressed with the rare ones, who touched both is one person."""
     counted = ", ".join(
-        f"('{'contributors' if name else 'cells'}', '{name}', {_counted(f'bitTest(rare, {bit})')}, {visits}, "
-        f"{_counted(f'bitTest(rare, {bit}) AND NOT bitTest(smallest, {bit})')}, {beside})"
+        f"('{'contributors' if name else 'cells'}', '{name}', "
+        f"{_counted(f'bitTest(rare, {bit})', f'bitTest(smallest, {bit})', visits, beside)})"
         for bit, (name, visits, beside) in enumerate(
             (("", "sum(visits)", "sum(beside)"), *((kind, "toUInt64(0)", "toUInt64(0)") for kind in KINDS))
         )
     )
-    columns = ("family", "name", "people", "networks", "visits", "people_beside", "networks_beside", "visits_beside")
+    columns = ("family", "name", "people", "networks", "visits", "people_beside", "networks_together", "visits_beside")
     selected = _OTHERS | {"currency": "''"} | {name: f"one.{place}" for place, name in enumerate(columns, start=1)}
     return (
         of.naming(
@@ -126,8 +126,10 @@ def _people_of(of: Batch, near: Collection[str]) -> Statement:
     )
 
 
-def _counted(which: str) -> str:
-    return f"countIf({which}), {count_networks(which)}"
+def _counted(rare: str, smallest: str, visits: str, beside: str) -> str:
+    """SQL for what is counted of those for whom that holds, in the order of the columns."""
+    both = count_networks(f"{rare} OR {smallest}")
+    return f"countIf({rare}), {count_networks(rare)}, {visits}, countIf({rare} AND NOT {smallest}), {both}, {beside}"
 
 
 def _counting(of: Batch, family: str, each: str) -> Statement:
@@ -136,7 +138,7 @@ def _counting(of: Batch, family: str, each: str) -> Statement:
     selected = _OTHERS | {"family": f"'{family}'", "visits": "0", "visits_beside": "0"}
     selected |= {"people": "countIf(rare)", "networks": count_networks("rare")}
     selected |= {"people_beside": "countIf(rare AND NOT smallest)"}
-    selected |= {"networks_beside": count_networks("rare AND NOT smallest")}
+    selected |= {"networks_together": count_networks("rare OR smallest")}
     return (
         of.naming(
             f"""{insert(of.scratch("others"), selected)}

@@ -76,7 +76,7 @@ TABLES: dict[str, dict[str, str]] = {
     "values": _VALUE | {"people": "Int64", "state": TEXT},
     # Who is behind the rare values of a dimension (others.py).
     "others": {"family": TEXT, "d": "UInt16", "dimension": TEXT, "name": TEXT, "currency": TEXT}
-    | _measured(*(f"{name}{which}" for which in ("", "_beside") for name in ("people", "networks", "visits"))),
+    | _measured("people", "networks", "visits", "people_beside", "networks_together", "visits_beside"),
     # Dimensions in which the smallest value goes with the rare ones.
     "complementary": {"d": "UInt16", "dimension": TEXT},
     # The values that are shown.

@@ -232,4 +232,6 @@ def _store(of: Batch, seen: Seen, made: str, everybody: bool) -> None:
 def _load(of: Batch) -> None:
     """Fill the scratch table `visits` from those that are stored."""
     columns = {"d": f"{of.which} AS d"} | {name: f"`{name}`" for name in VISIT}
+    # A visit that is older than the column.
+    columns["network_number"] = "if(network_number = 0, visitor, network_number)"
     of.store.command(f"{insert(of.scratch('visits'), columns)} FROM visits FINAL WHERE {of.mine}", of.named)

@@ -24,11 +24,13 @@ from .snapshot import SPOOL, Key, new, places
 
 
 class Shown(Struct, frozen=True):
-    """What the rows of an open day are of. through: of each spool the last place. k, strict: by which rules."""
+    """What the rows of an open day are of. through: of each spool the last place. k, strict, networks: by which
+    rules."""
 
     version: int
     k: int
     strict: bool
+    networks: int
     through: dict[int, int]
 
 
@@ -41,14 +43,14 @@ def may_show(store: Store, days: Sequence[SiteDay]) -> list[SiteDay]:
     unknown = tuple(of for of in asked if of.key not in before)
     waiting = _shown_unknown(store, unknown) if unknown else set()
     # Stricter rules hold at once.
-    stricter = {
-        of.key
-        for of in asked
-        if of.key in before and (of.rules.k > before[of.key].k or (of.rules.strict and not before[of.key].strict))
-    }
+    stricter = {of.key for of in asked if of.key in before and _is_stricter(of.rules, before[of.key])}
     counted = tuple(of for of in asked if of.key not in waiting and of.key not in stricter)
     came = _new_visitors(store, counted, {of.key: before[of.key].through for of in counted if of.key in before})
     return [of for of in days if of.rules.k == 1 or of.key in stricter or _enough(of.rules, *came.get(of.key, (0, 0)))]
+
+
+def _is_stricter(rules: SiteRules, than: Shown) -> bool:
+    return rules.k > than.k or rules.least_networks > than.networks or (rules.strict and not than.strict)
 
 
 def _enough(rules: SiteRules, people: int, networks: int) -> bool:
@@ -59,14 +61,14 @@ def shown(store: Store, days: Sequence[SiteDay]) -> dict[Key, Shown]:
     """How far the rows go that are shown, of the days of which that is known."""
     of = Batch(store, tuple(days), "")
     rows = store.rows(
-        f"""SELECT site, day, max(version), argMax((k, strict, spools, last), version) FROM open_through WHERE {of.mine}
-        GROUP BY site, day""",
+        f"""SELECT site, day, max(version), argMax((k, strict, networks, spools, last), version)
+        FROM open_through WHERE {of.mine} GROUP BY site, day""",
         of.named,
         **store.brief,
     )
     return {
-        (site, day): Shown(version, k, bool(strict), dict(zip(spools, last, strict=True)))
-        for site, day, version, (k, strict, spools, last) in rows
+        (site, day): Shown(version, k, bool(strict), networks, dict(zip(spools, last, strict=True)))
+        for site, day, version, (k, strict, networks, spools, last) in rows
     }
 
 
@@ -80,8 +82,9 @@ def remember(
     for of in days:
         version = max(now, before[of.key].version + 1) if of.key in before else now
         spools = through.get(of.key, {})
-        rows.append((*of.key, version, of.rules.k, of.rules.strict, list(spools), list(spools.values())))
-    columns = ("site", "day", "version", "k", "strict", "spools", "last")
+        rule = (of.rules.k, of.rules.strict, of.rules.least_networks)
+        rows.append((*of.key, version, *rule, list(spools), list(spools.values())))
+    columns = ("site", "day", "version", "k", "strict", "networks", "spools", "last")
     store.insert("open_through", columns, [list(column) for column in zip(*rows, strict=True)])
 
 

@@ -85,12 +85,13 @@ def _suppressed(family: str, keys: tuple[str, ...], numbers: tuple[str, ...], li
     enough = "(d, dimension, value) IN (SELECT d, dimension, value FROM {values} WHERE state != 'rare')"
     distinct = ("people", "networks", "visits") if family == "cells" else ("people", "networks")
     own = (f"if({enough}, s.{name}, 0)" if name in distinct else f"s.{name}" for name in numbers)
-    other = (f"if({_IN_COMPLEMENTARY}, {name}_beside, {name})" if name in distinct else "0" for name in numbers)
+    other = (f"if({_IN_COMPLEMENTARY}, {_WITH[name]}, {name})" if name in distinct else "0" for name in numbers)
     listed = "".join(f", {key}" for key in keys)
     named = "".join(f", {name}" for name in ("name", "currency")[: len(keys)])
     joined, own_list, no_list = (f", groupArrayArray({list_}) AS {list_}", f", {list_}", ", []") if list_ else ("",) * 3
+    added = ", ".join(f"{_adding(name)}(f.{name}) AS {name}" for name in numbers)
     return f"""
-    SELECT d, dimension, named AS value{listed}, {", ".join(f"sum(f.{name}) AS {name}" for name in numbers)}{joined}
+    SELECT d, dimension, named AS value{listed}, {added}{joined}
     FROM
     (
         SELECT d, dimension, {_NAMED} AS named{listed},
@@ -100,6 +101,15 @@ def _suppressed(family: str, keys: tuple[str, ...], numbers: tuple[str, ...], li
         SELECT d, dimension, '{OTHER}'{named}, {", ".join(other)}{no_list} FROM {{others}} WHERE family = '{family}'
     ) AS f
     GROUP BY d, dimension, named{listed} HAVING people > 0"""
+
+
+# What is counted distinctly of the suppressed row where the smallest other value is in it, too.
+_WITH = {"people": "people_beside", "visits": "visits_beside", "networks": "networks_together"}
+
+
+def _adding(name: str) -> str:
+    # Of a value the networks are in one row; of the suppressed one those of all together, which are the most.
+    return "max" if name == "networks" else "sum"
 
 
 # Of a value as it came whether it keeps its name; of a suppressed one whether it is shown, because `(other)` is there.

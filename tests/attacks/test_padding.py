@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
 from schema.store import Store
 
@@ -97,3 +98,50 @@ def test_an_open_day_is_not_shown_anew_for_visitors_of_one_network(store: Store,
         house.visit(visitor, at=901, network_number=1)
     house.settle()
     assert house.stats()["totals"]["visitors"] == (CROWD + len(FAKES) + 1 if networks == 1 else CROWD)
+
+
+def folded(store: Store, networks: int) -> House:
+    """Two pages are folded into one row. On one of them a person pays; all others who do are he, by eight browsers from
+    two networks, on both."""
+    house = House(store, K, networks)
+    for visitor in range(CROWD):
+        house.visit(visitor, at=visitor, network_number=1000 + visitor)
+    for visitor in range(3):
+        house.visit(visitor, "/small", at=100 + visitor, network_number=1000 + visitor)
+    buyers = [(n, "/small", 1 + n % 2, 100) for n in range(100, 106)] + [
+        (n, "/secret", 1 + n % 2, 100) for n in (200, 201)
+    ]
+    for at, (visitor, path, network, amount) in enumerate([*buyers, (3, "/secret", 1003, 77_700)]):
+        house.visit(visitor, path, at=200 + at, network_number=network)
+        paid = {"name": "purchase", "currency": "EUR", "amount": amount, "network_number": network}
+        house.visit(visitor, path, at=300 + at, **paid)
+    return house
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_networks_of_what_is_folded_are_counted_once(store: Store, closed: bool) -> None:
+    house = folded(store, networks=0)
+    house.release() if closed else house.settle()
+    assert house.rows("page")["(other)"]["visitors"] == 12
+    assert house.rows("goal", "page==(other)") == {}
+
+
+def test_else_what_he_paid_is_what_is_left(store: Store) -> None:
+    house = folded(store, networks=1)
+    house.settle()
+    assert house.rows("goal", "page==(other)")["Buy"]["visitors"] == 9
+
+
+def test_a_rule_of_more_networks_holds_at_once(store: Store) -> None:
+    house = House(store, K, networks=1)
+    for visitor in range(CROWD):
+        house.visit(visitor, at=visitor, network_number=1000 + visitor)
+    for visitor in FAKES:
+        house.visit(visitor, "/one-network", at=visitor, network_number=1)
+    house.settle()
+    assert "/one-network" in house.rows("page")
+    stricter = structs.replace(house.rules, networks=K)
+    house._pipeline.follow([(house.site, stricter)])
+    house._pipeline._due = 0.0
+    house.settle()
+    assert "/one-network" not in house.rows("page")

@@ -30,7 +30,8 @@ pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(1
 
 DAY_S = 86_400
 VISITORS = 8
-LIVES_2_DAYS = ("--set", "retention.raw_days=2", "--set", "demo=false")
+# All of its visitors come from here.
+LIVES_2_DAYS = ("--set", "retention.raw_days=2", "--set", "demo=false", "--set", "release.networks=1")
 # Rows of `events` in parts of any kind: those that are read, those that were replaced, those that were detached.
 PARTS = "SELECT name, active FROM system.parts WHERE table = 'events' AND rows > 0"
 DETACHED = "SELECT name FROM system.detached_parts"

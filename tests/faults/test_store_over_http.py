@@ -65,7 +65,9 @@ def asked(store: Store, site: Site) -> list[dict[str, Any]]:
     reports = Reports(store, [site], release_k=2, clock=lambda: NOON + 3600)
     questions = [("", ()), ("page", ()), ("page", ("page~/pri",)), ("source", ()), ("country", ("country==DE|AT",))]
     questions += [("hour", ()), ("day", ()), ("goal", ()), ("vital", ())]
-    return [reports.stats(Query.of(site.key, DAY - dt.timedelta(6), DAY, by, filters)) for by, filters in questions]
+    answers = [reports.stats(Query.of(site.key, DAY - dt.timedelta(6), DAY, by, filters)) for by, filters in questions]
+    # One was rolled up after the other.
+    return [{name: value for name, value in answer.items() if name != "as_of"} for answer in answers]
 
 
 def test_every_migration_is_applied_once(remote: Store) -> None:
