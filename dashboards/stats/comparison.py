@@ -61,19 +61,25 @@ def compare(timeline: Timeline, period: Period, coarse: bool = False) -> Compari
 def _compare_days(full: Period, before: Period, known: Timeline) -> Comparison:
     """Full days: of whole months those that have data, averaged; else day by day, both of a pair having data."""
     days, earlier = [*days_of(full)], [*days_of(before)]
+
+    def told(day: dt.date) -> bool:
+        """Of visitors of one network there may have been any number on a hidden day."""
+        return known.has(day) and not (known.released.networks > 1 and known.is_hidden(day))
+
     if full.whole_months:
         of = max(len(days), len(earlier))
-        days, earlier = [day for day in days if known.has(day)], [day for day in earlier if known.has(day)]
+        days, earlier = [day for day in days if told(day)], [day for day in earlier if told(day)]
     else:
         of = len(days)
-        pairs = [pair for pair in zip(days, earlier, strict=True) if all(map(known.has, pair))]
+        pairs = [pair for pair in zip(days, earlier, strict=True) if all(map(told, pair))]
         days, earlier = [day for day, _ in pairs], [day for _, day in pairs]
     base = Comparison(before, of, len(days), len(earlier))
     if known.since is None or before.last < known.since:
         return _without(base, "there is no data of earlier days")
     if 2 * min(len(days), len(earlier)) < of:
         return _without(base, f"only {min(len(days), len(earlier))} of {of} days have data in both periods")
-    why = "" if len(days) == len(earlier) == of or full.whole_months else "the other days have no data"
+    few = ", or too few to show" if known.released.networks > 1 else ""
+    why = "" if len(days) == len(earlier) == of or full.whole_months else f"the other days have no data{few}"
     if full.whole_months and min(len(days), len(earlier)) < of - 3:
         why = "days without data are left out of the averages"
     return _compared(base, _sum(known, days), _sum(known, earlier), why, [*days, *earlier], known)
@@ -91,7 +97,7 @@ def _compare_hours(before: Period, known: Timeline, coarse: bool) -> Comparison:
         return _without(base, "the day has just begun")
     for told, which in zip(both, ("today", "that day"), strict=True):
         if any(sums is None for sums in told):
-            few = f"of fewer than {k} visitors before {base.until}, which are not shown"
+            few = f"of fewer than {known.released.enough} before {base.until}, which are not shown"
             return _without(base, f"{which} has hours {few if k > 1 else f'without visitors before {base.until}'}")
     current, previous = (summed(sums for sums in told if sums) for told in both)
     done = Comparison(before, 1, 1, 1, base.until)
@@ -104,7 +110,7 @@ def _compared(
     hidden, k = sum(map(known.is_hidden, days)), known.released.k
     if hidden * (k - 1) > _MOST_HIDDEN * min(current.visitors, previous.visitors):
         many = "a day" if hidden == 1 else f"{hidden} days"
-        return _without(base, f"{many} of fewer than {k} visitors would weigh too much")
+        return _without(base, f"{many} of fewer than {known.released.enough} would weigh too much")
     return _changed(base, current, previous, why)
 
 

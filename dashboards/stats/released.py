@@ -19,7 +19,8 @@ from .source import Span
 
 
 class Released(Struct, frozen=True):
-    """k: the largest fold threshold among the days. suppressed: days of fewer than k people. partial: days whose
+    """k: the largest fold threshold among the days. networks: of how many networks the visitors have to be, by the
+    settings of now. suppressed: days of fewer than k people. partial: days whose
     raw rows were about to expire before everything had arrived. over_counted: days on which a key was lost.
     since, through: the first and the last day of the site that is released at all. span: the days, and those before
     them that were asked for. mark: which releases those are. months: those that the days touch and whose sums may be
@@ -37,6 +38,17 @@ class Released(Struct, frozen=True):
     months: tuple[Month, ...] = ()
     small: frozenset[dt.date] = frozenset()
     odd: frozenset[dt.date] = frozenset()
+    networks: int = 1
+
+    @property
+    def enough(self) -> str:
+        """Who have to be, so that something is shown, as words."""
+        return enough(self.k, self.networks)
+
+
+def enough(k: int, networks: int) -> str:
+    """The same of a threshold (rules R3 and N4)."""
+    return f"{k} visitors from {min(k, networks)} networks" if min(k, networks) > 1 else f"{k} visitors"
 
 
 def released_days(

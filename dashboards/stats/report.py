@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from msgspec import to_builtins
+from msgspec import structs, to_builtins
 
 from schema.dimensions import OTHER
 from schema.metrics import METRICS, TOTALS
@@ -40,10 +40,7 @@ from .timeline import Timeline
 # What design.md gives the preset "balanced"; the composition root hands in what is set.
 DEFAULT_K = 5
 SUM_OF_DAYS = "Visitors of several days are the sum of each day's visitors: nobody is recognized on another day."
-TOO_FEW = (
-    "A day of fewer than {} visitors, or of visitors from fewer than {} networks, shows nothing (release.k, "
-    "release.networks); today may still be one."
-)
+TOO_FEW = "A day of fewer than {} shows nothing (release.k, release.networks); today may still be one."
 ROUNDED = (
     "Days that are still open are rounded down to multiples of {}; their revenue and web vitals come when they close."
 )
@@ -151,6 +148,7 @@ class Reports:
             "timezone": site.timezone,
             "as_of": as_of.isoformat(timespec="minutes") if as_of else None,
             "k": released.k,
+            "networks": released.networks,
             "certainty": table.certainty,
             "of_days": table.coverage.days,
             "suppressed_days": [day.isoformat() for day in released.suppressed],
@@ -184,7 +182,7 @@ class Reports:
         said = {
             SUM_OF_DAYS: query.first != query.last,
             SUM_OF_VALUES: several_values(query.filters),
-            TOO_FEW.format(released.k, site.release_networks or released.k): released.k > 1
+            TOO_FEW.format(released.enough): released.k > 1
             and ends_today
             and not table.totals.visitors
             and not query.filtered,
@@ -220,12 +218,13 @@ class Reports:
     def _with_months(self, site: Site, first: dt.date, last: dt.date, before: dt.date) -> Released:
         """What is released of some days and of those before them, with the sums of months where they are many."""
         given = (self._store, site.key, first, last, site.release_k or self._release_k, before)
+        networks = site.release_networks or 1
         if (last - first).days + 1 < LEAST_DAYS:
-            return released_days(*given)
+            return structs.replace(released_days(*given), networks=networks)
         # On a server sums of months may be dropped at any time, and made again under other numbers.
         cache = self._cache if self._store.embedded else LruCache(0)
         months = partial(months_of, self._store, cache, site.key, before, last)
-        return released_days(*given, months)
+        return structs.replace(released_days(*given, months), networks=networks)
 
 
 def _at_local_hour(row: dict[str, Any], site: Site) -> dict[str, Any]:

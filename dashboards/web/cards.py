@@ -132,7 +132,7 @@ def tab(dimension: str, overview: Overview) -> Tab:
     elif overview.filters:
         instead = "" if cells else "Nothing to show of what the filters keep."
     else:
-        instead = no_table(dimension, [cell.value for cell in cells], overview.released.k)
+        instead = no_table(dimension, [cell.value for cell in cells], overview.released.k, overview.released.enough)
     largest = max([cell.visitors for cell in cells], default=0) or 1
     lines = tuple(
         Line(
@@ -149,14 +149,14 @@ def tab(dimension: str, overview: Overview) -> Tab:
     return Tab(dimension, about.tab, about.label, heads, lines, instead)
 
 
-def no_table(dimension: str, values: Sequence[str], k: int) -> str:
+def no_table(dimension: str, values: Sequence[str], k: int, enough: str) -> str:
     """Why there is no table of these values of a dimension; "" where it tells something."""
     about = DIMENSIONS[dimension]
-    few = f", or on each day fewer than {k} visitors" if k > 1 else ""
+    few = f", or on each day fewer than {enough}" if k > 1 else ""
     if not values:
         return f"Nobody with a {about.label} came{few}."
     if all(value == OTHER for value in values):
-        return f"No value of {about.label} had {k} visitors on a day, so none is shown by its name."
+        return f"No value of {about.label} had {enough} on a day, so none is shown by its name."
     # “Direct” says something, “(not set)” does not.
     if about.empty == "(not set)" and not any(value for value in values if value != OTHER):
         return f"No {about.label.lower()} is known of these visits{few}. {about.empty_because}".strip()
@@ -228,6 +228,8 @@ def _told(name: str, overview: Overview) -> tuple[str, str]:
         return (f"≥ {shown}", f"at least {shown}") if at_least else (shown, "")
     # Zero would be a claim: some may have come on days that are too small to tell.
     if overview.hidden_days and k > 1:
+        if overview.released.networks > 1:  # of one network there may have been any number
+            return "–", ""
         most = k * overview.hidden_days - overview.hidden_days + 1
         return (f"< {most}", f"fewer than {most}") if name == "visitors" else ("–", "")
     return ("0" if is_count and overview.hidden_days else "–"), ""

@@ -152,7 +152,7 @@ def _area(points: Sequence[Point], xs: Sequence[float], top: int) -> str:
 def _gap(point: Point, overview: Overview) -> str:
     """Why there is no number."""
     k, one = overview.released.k, "hour" if overview.grain == "hour" else "day"
-    few = "few or none" if overview.filters else f"fewer than {k} visitors" if k > 1 else "no visitors"
+    few = "few or none" if overview.filters else f"fewer than {overview.released.enough}" if k > 1 else "no visitors"
     return {
         "measured": "",
         "hidden": f"not shown: {few}" if k > 1 else few,

@@ -24,6 +24,7 @@ from ..accounts.accounts import User
 from ..settings import DashboardSettings
 from ..stats.period import PERIODS
 from ..stats.query import Query, one_site, several_values
+from ..stats.released import enough
 from ..stats.report import SUM_OF_VALUES, Reports
 from . import cards, charts
 from . import format as names
@@ -122,6 +123,7 @@ class SitePages:
         filters = [*given, *found]
         query = Query.of(site.key, period.first, period.last, dimension, filters, _MAX_TABLE, order=order)
         answer = self._reports.stats(query)
+        about_enough = enough(answer["k"], answer["networks"])
         columns = [name for name in METRICS if answer["rows"] and name in answer["rows"][0]]
         asked = {**period.arguments(), "by": dimension, "limit": str(_MAX_TABLE), "order": order}
         return self._pages.page(
@@ -138,11 +140,12 @@ class SitePages:
             dimension=DIMENSIONS[dimension],
             contains=contains,
             answer=answer,
+            enough=about_enough,
             as_of=dt.datetime.fromisoformat(answer["as_of"]) if answer["as_of"] else None,
             columns=columns,
             counts=[name for name in columns if METRICS[name].is_count],
             least=any(row["not_shown_days"] for row in answer["rows"]),
-            instead=cards.no_table(dimension, [row["value"] for row in answer["rows"]], answer["k"]),
+            instead=cards.no_table(dimension, [row["value"] for row in answer["rows"]], answer["k"], about_enough),
             largest=max([row["visitors"] for row in answer["rows"]], default=1) or 1,
             limit=_MAX_TABLE,
         )

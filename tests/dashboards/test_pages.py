@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from starlette.testclient import TestClient
 
 from dashboards.accounts.accounts import Accounts
@@ -278,6 +279,18 @@ def test_an_empty_site_shows_the_tag_to_paste_and_no_zero(client: TestClient, ro
     assert '<b><span aria-hidden="true">&lt; 5</span><span class="unseen">fewer than 5</span></b>' in page
 
 
+def test_where_networks_are_counted_nothing_is_said_of_how_few_came(
+    client: TestClient, rollups: Any, reports: Reports
+) -> None:
+    """Of one network there may have been any number."""
+    reports.sites[rollups.site.key] = structs.replace(rollups.site, release_networks=5)
+    page = html.unescape(client.get(f"/sites/{rollups.site.key}").text)
+    assert "A day shows numbers from 5 visitors from 5 networks on" in page
+    assert "< 5" not in page
+    answer = client.get(f"/api/sites/{rollups.site.key}/stats?period=today").json()
+    assert (answer["k"], answer["networks"]) == (5, 5)
+
+
 def test_an_empty_site_offers_its_tag_its_past_and_the_demo_and_says_from_how_many_on_it_shows(
     client: TestClient, rollups: Any
 ) -> None:
@@ -287,7 +300,7 @@ def test_an_empty_site_offers_its_tag_its_past_and_the_demo_and_says_from_how_ma
     assert [text.partition(" ")[0] for text in copied] == ["footfall", "&lt;script", "footfall", "footfall"]
     assert copied[0] == f"footfall check site {key}"
     assert copied[2] == f"footfall import access-log --dry-run access.log --site {key}"
-    assert "from 5 visitors of a day on" in page
+    assert "A day shows numbers from 5 visitors on" in page
     # Without a demo site the command starts a house that has one.
     assert copied[3].startswith("footfall up --set demo=true")
 

@@ -196,7 +196,7 @@ def test_several_days_are_labelled_as_a_sum_of_days(ask: Any) -> None:
 
 
 def test_a_day_with_too_few_people_to_be_shown_is_not_told_as_an_empty_one(ask: Any, rollups: Any, ago: Ago) -> None:
-    assert ask(days=1)["notes"] == [TOO_FEW.format(5, 5)]
+    assert ask(days=1)["notes"] == [TOO_FEW.format("5 visitors")]
     rollups.cell(ago(0), visitors=9)
     assert ask(days=1)["notes"] == []
 
