@@ -5,6 +5,7 @@ In: arguments. Out: what was asked for, as a table or with --json for scripts; e
 
 from __future__ import annotations
 
+import difflib
 from importlib import import_module
 
 import click
@@ -41,6 +42,18 @@ class _Loading(click.Group):
 
     def list_commands(self, context: click.Context) -> list[str]:
         return sorted(_COMMANDS)
+
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it; of a name that is none, with the nearest ones that are."""
+        try:
+            return super().resolve_command(context, arguments)
+        except click.UsageError as problem:
+            near = difflib.get_close_matches(arguments[0], self.list_commands(context), 3)
+            if not near:
+                raise
+            raise click.UsageError(f"{problem.message} Did you mean {' or '.join(near)}?", problem.ctx) from None
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in _COMMANDS:

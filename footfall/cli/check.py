@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import click
 import msgspec
+from click.core import ParameterSource
 from msgspec import structs
 
 from collector.edge.tracker_scripts import script_of
@@ -44,7 +45,11 @@ _SHOWN = 5
 def check(load_settings: Load, as_line: bool, only_bad: bool, as_json: bool) -> None:
     """Check the instance: processes, jobs, store, disk, spool, keys. Exit 0 if all is well, 1 if something is bad, 2 if
     there is a warning."""
-    if click.get_current_context().invoked_subcommand:
+    context = click.get_current_context()
+    if context.invoked_subcommand:
+        early = [name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+        if early:
+            raise click.UsageError(f"write the options behind `{context.command_path} {context.invoked_subcommand}`")
         return
     # What libraries and the store would log belongs on standard error, and without content.
     prepare("check")

@@ -32,6 +32,8 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
     def run(data: str | None, config: str | None, sets: tuple[str, ...], **arguments: Any) -> None:
         try:
             command(lambda flags=None: load(config, sets, {"data": data, **(flags or {})}), **arguments)
+        except BrokenPipeError:
+            raise  # who read it has had enough; click ends without a word
         except (*EXPECTED, OSError, EOFError, sqlite3.DatabaseError) as problem:
             raise click.ClickException(line_of(problem)) from None
 

@@ -74,11 +74,16 @@ def import_summary(summary: Summary) -> str:
     return "\n".join(lines)
 
 
+_HIDDEN = "–: too few visitors, or from too few networks (release.k, release.networks); such a day shows nothing."
+
+
 def _preview(told: dict[str, Any]) -> str:
     """What an import would release."""
     columns = ("day", "visitors", "visits", "pageviews")
     rows = [[text_of(day[column]) for column in columns] for day in told["days"]]
     parts = [table(["would be released", *columns[1:]], rows)] if rows else ["No day would be released."]
+    if any(day["visitors"] is None for day in told["days"]):
+        parts.append(_HIDDEN)
     if told["pages"]:
         parts += ["", table(["page", "pageviews"], [[page, str(views)] for page, views in told["pages"].items()])]
     return "\n".join(parts)

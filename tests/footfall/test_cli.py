@@ -273,6 +273,16 @@ def test_anonymize_shows_before_and_after_and_stores_nothing(data: Path) -> None
     assert not data.exists()
 
 
+def test_a_mistyped_command_is_told_the_nearest_and_options_of_another_are_not_ignored() -> None:
+    mistyped = footfall("chekc")
+    assert (mistyped.returncode, "No such command 'chekc'. Did you mean check?" in mistyped.stderr) == (2, True)
+    assert "Did you mean" not in footfall("zzz").stderr
+    early = footfall("check", "--data", "/nowhere", "site", "example.com")
+    assert early.returncode == 2
+    assert "write the options behind" in early.stderr
+    assert "check site" in early.stderr
+
+
 def test_settings_lists_value_origin_and_meaning() -> None:
     rows = {row["name"]: row for row in json.loads(footfall("settings", "--json", "--set", "release.k=3").stdout)}
     assert rows["release.k"]["value"] == "3"
