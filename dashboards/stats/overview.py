@@ -95,7 +95,7 @@ def read(
     several dimensions."""
     queries = _queries(site, period, rows, filters)
     zone = ZoneInfo(site.timezone)
-    as_of = executor.beside(partial(snapshot_time, store, released.span.part(period.first, period.last), zone))
+    as_of = executor.beside(partial(snapshot_time, store, released.span.part(period.first, period.last), site))
     today = now.date()
     # Hours are of the whole site.
     hourly = period.days == 1 and not filters

@@ -134,7 +134,7 @@ class Reports:
         released = self._with_months(site, query.first, query.last, before.first)
         answer = Executor(self._store, self._cache).answer(plan([query], released))
         table = table_of(query, answer)
-        as_of = snapshot_time(self._store, released.span.part(query.first, query.last), ZoneInfo(site.timezone))
+        as_of = snapshot_time(self._store, released.span.part(query.first, query.last), site)
         rows = table.as_rows()
         if query.by == "hour":
             rows = [_at_local_hour(row, site) for row in rows]
@@ -212,6 +212,7 @@ class Reports:
 
     def version(self, site: Site, period: Period) -> str:
         """Changes if and only if the totals of the period do."""
+        self._asked[site.key] = time.monotonic()
         released = self._with_months(site, period.first, period.last, period.first)
         return overview.version(Executor(self._store, self._cache), site, released, period)
 

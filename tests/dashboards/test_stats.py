@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from dashboards.stats.period import Period
 from dashboards.stats.query import Query
 from dashboards.stats.refused import BadQuery
 from dashboards.stats.report import TOO_FEW, TOO_FEW_BEHIND, Reports
@@ -29,11 +30,18 @@ def ask(reports: Reports, rollups: Any, ago: Ago) -> Callable[..., dict[str, Any
     return stats
 
 
+@pytest.mark.parametrize("how", ["stats", "page", "an open page"])
 def test_a_site_is_watched_while_somebody_asks_about_it(
-    ask: Any, reports: Reports, rollups: Any, monkeypatch: pytest.MonkeyPatch
+    ask: Any, reports: Reports, rollups: Any, today: dt.date, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
+    period = Period(today, today, "")
     assert reports.watched() == frozenset()
-    ask("page")
+    if how == "stats":
+        ask("page")
+    elif how == "page":
+        reports.overview(rollups.site, period)
+    else:
+        reports.version(rollups.site, period)
     assert reports.watched() == {rollups.site.key}
     monkeypatch.setattr("dashboards.stats.report._WATCHED_S", 0.0)
     assert reports.watched() == frozenset()
