@@ -39,7 +39,8 @@ Result = TypeVar("Result")
 CLOSE_EVERY_S = 30
 ERASE_EVERY_S = 5
 EXPIRE_EVERY_S = 3600
-# Rolling up may take a fifth of the time, and waits at most a minute.
+# Rolling up all sites may take a sixth of the time, and waits at most a minute; the same again holds for those that
+# somebody looks at, which need not wait for the others.
 _COST_FACTOR = 5
 _LONGEST_WAIT_S = 60
 # An instance that stops has seconds.
@@ -71,14 +72,15 @@ class Pipeline:
         self.settings = settings
         self.quarantine = quarantine
         self.rolled_up = 0
-        # The sites that somebody looks at now: they are rolled up first.
+        # The sites that somebody looks at now: they are rolled up first, and more often where there are many.
         self.watched: Callable[[], Collection[str]] = frozenset
         self._lost_keys = lost_keys
         self._whole_since = whole_since
         self._clock = clock
         self._sites = {site.key: (site, rules) for site, rules in sites}
         self._seen: dict[tuple[str, dt.date], int] = {}
-        self._due = 0.0
+        # When all sites are rolled up again, and when those that are watched.
+        self._due = self._watched_due = 0.0
         self._failed: Exception | None = None
         self._cost = 0.0
         self._looked_back = float("-inf")
@@ -128,26 +130,31 @@ class Pipeline:
     def roll_up(self) -> list[tuple[str, dt.date]]:
         """Recompute the open days that have new rows, of enough people to be shown; which. Raises what a day failed
         with, once the others are done, and again until it is looked at anew."""
-        if time.monotonic() < self._due:
+        started, watched = time.monotonic(), self.watched()
+        everybody = started >= self._due
+        if not everybody and (started < self._watched_due or not watched):
             if self._failed:
                 raise self._failed.with_traceback(None)
             return []
-        started = time.monotonic()
         with self._busy:
             rows = {(open_day.site, open_day.day): open_day.events for open_day in self._open_days()}
             due = [
                 SiteDay(self._sites[site][0], day, self._sites[site][1])
                 for (site, day), events in rows.items()
-                if site in self._sites and self._seen.get((site, day)) != events
+                if site in self._sites and (everybody or site in watched) and self._seen.get((site, day)) != events
             ]
             showing = may_show(self.store, due)
-            failed = roll_up_all(self.store, showing, rows, self.watched())
+            failed = roll_up_all(self.store, showing, rows, watched)
             done = [of.key for of in showing if of.key not in failed]
             self._seen |= {of.key: rows[of.key] for of in due if of.key not in failed}
         self.rolled_up += len(done)
-        self._cost = cost = time.monotonic() - started
-        self._due = time.monotonic() + min(_LONGEST_WAIT_S, _COST_FACTOR * cost) - self.settings.every_s
-        self._failed = next(iter(failed.values()), None)
+        cost = time.monotonic() - started
+        again = time.monotonic() + min(_LONGEST_WAIT_S, _COST_FACTOR * cost) - self.settings.every_s
+        if everybody:
+            self._cost, self._due, self._failed = cost, again, None
+        # Where others took a part of it, those that are watched alone may come again at once.
+        self._watched_due = again if all(of.site.key in watched for of in showing) else 0.0
+        self._failed = next(iter(failed.values()), self._failed)
         if self._failed:
             raise self._failed
         return done

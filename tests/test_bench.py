@@ -19,7 +19,7 @@ SOME_OF_THEM = {
     "ingest": {"Footfall: requests", "bare Starlette: requests", "Footfall at half the load: p99"},
     "drain": {"usual files: events", "a raw event, as drained"},
     "rollup": {"a whole day", "resident at its peak"},
-    "sites": {"shown at the latest after", "cores"},
+    "sites": {"watched ones shown at the latest after", "others shown at the latest after", "cores"},
     "dashboards": {"30 days, today among them: p95", "a rolled-up site-year"},
     "weight": {"processes", "memory at rest", "memory under load"},
     "growth": {"1 ×, ingest: requests", "1 ×, drain: events", "1 ×, overview of 30 days: p95"},

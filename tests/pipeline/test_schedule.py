@@ -89,6 +89,29 @@ def test_a_costly_rollup_waits_before_the_next(
     assert worker.roll_up() == []
 
 
+def test_a_site_that_somebody_looks_at_does_not_wait_for_all_others(
+    store: Store, sites: list[tuple[Site, SiteRules]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (a, _), (b, _) = sites
+    took = [0.2]
+    monkeypatch.setattr("pipeline.rollup.together.roll_up_together", lambda *_: time.sleep(took[0]))
+    worker = Pipeline(store, sites, RollupSettings(every_s=0.5), clock=lambda: NOON)
+    monkeypatch.setattr(schedule, "_COST_FACTOR", 1000)
+    worker.watched = lambda: {b.key}
+
+    def come() -> None:
+        insert(store, [make_event(site.key, NOON, DAY) for site in (a, b)])
+
+    come()
+    assert sorted(worker.roll_up()) == [(a.key, DAY), (b.key, DAY)]
+    come()
+    assert worker.roll_up() == [(b.key, DAY)], "at once, because it was not what took so long"
+    come()
+    assert worker.roll_up() == [], "now it was"
+    worker._due = 0.0
+    assert sorted(worker.roll_up()) == [(a.key, DAY), (b.key, DAY)]
+
+
 @pytest.mark.slow
 def test_closing_releases_a_day_and_forgets_it(store: Store, sites: list[tuple[Site, SiteRules]]) -> None:
     site, now = sites[0][0], [float(NOON)]
