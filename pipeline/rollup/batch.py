@@ -39,6 +39,8 @@ START = "{starts:Array(UInt32)}[d + 1]"
 K = "{ks:Array(UInt32)}[d + 1]"
 # Of a row with the columns people and networks: whether both are enough to be shown (rules R3 and N4).
 ENOUGH = f"(people >= {K} AND networks >= {{least_networks:Array(UInt32)}}[d + 1])"
+# Of a raw row or a visit: its network; where it is older than the column, one of the visitor's own.
+NETWORK = "if(network_number = 0, visitor, network_number)"
 # Distinct networks, counted no further than any site-day of the batch asks for.
 NETWORKS = "uniqUpTo({networks})(network_number)"
 

@@ -15,7 +15,7 @@ from schema.vitals import VITALS
 
 from ..insert import insert
 from ..parallel import at_once
-from .batch import DAY, RAW, SITE, Batch, zones
+from .batch import DAY, NETWORK, RAW, SITE, Batch, zones
 from .snapshot import Seen, new, note, there
 from .visit import READ, VISIT_GAP_S, escaped
 
@@ -142,7 +142,7 @@ def _visits_of(of: Batch, into: str, rows: str, opening: str) -> str:
         SELECT
             {of.apart}visitor, visit,
             any(again) AS others,
-            any(if(network_number = 0, visitor, network_number)) AS its_network,
+            any({NETWORK}) AS its_network,
             min(toDate(received) + lifetime) AS expires,
             min(toDate(received)) AS received_first,
             countIf({_ACTED}) > 0 AS came,
@@ -232,6 +232,5 @@ def _store(of: Batch, seen: Seen, made: str, everybody: bool) -> None:
 def _load(of: Batch) -> None:
     """Fill the scratch table `visits` from those that are stored."""
     columns = {"d": f"{of.which} AS d"} | {name: f"`{name}`" for name in VISIT}
-    # A visit that is older than the column.
-    columns["network_number"] = "if(network_number = 0, visitor, network_number)"
+    columns["network_number"] = NETWORK
     of.store.command(f"{insert(of.scratch('visits'), columns)} FROM visits FINAL WHERE {of.mine}", of.named)

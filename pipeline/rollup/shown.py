@@ -19,7 +19,7 @@ from msgspec import Struct
 from schema.store import Store
 
 from ..settings import SiteRules
-from .batch import Batch, SiteDay
+from .batch import NETWORK, Batch, SiteDay
 from .snapshot import SPOOL, Key, new, places
 
 
@@ -96,7 +96,7 @@ def _new_visitors(
         return {}
     of = Batch(store, tuple(days), "")
     rows = store.rows(
-        f"""SELECT site, day, uniqExact(visitor), uniqExact(if(network_number = 0, visitor, network_number))
+        f"""SELECT site, day, uniqExact(visitor), uniqExact({NETWORK})
         FROM events WHERE {of.mine} AND {new(of)} GROUP BY site, day""",
         of.named | places("known", through),
         **store.brief,

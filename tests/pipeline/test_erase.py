@@ -63,6 +63,12 @@ def left(store: Store, site: Site) -> list[int]:
     return [visitor for (visitor,) in rows]
 
 
+def shown(store: Store, site: Site) -> list[tuple[int]]:
+    """How many visitors the open day tells of."""
+    sums = "SELECT sum(visitors) FROM open_cells WHERE site = {s:String} AND dimension = '' AND grain = 'day'"
+    return [(visitors,) for (visitors,) in store.rows(sums, {"s": site.key})]
+
+
 def waiting(store: Store) -> int:
     return int(store.rows("SELECT count() FROM erasures")[0][0])
 
@@ -121,8 +127,8 @@ def test_who_withdrew_before_the_day_closed_is_not_in_its_release(store: Store, 
     worker._erase_due = float("inf")
     assert worker.erase() == [], "a twentieth of the time goes into it"
     assert worker.close() == [(site.key, DAY)]
-    shown = "SELECT sum(visitors) FROM released_cells WHERE site = {s:String} AND dimension = '' AND grain = 'day'"
-    assert store.rows(shown, {"s": site.key}) == [(2,)]
+    released = "SELECT sum(visitors) FROM released_cells WHERE site = {s:String} AND dimension = '' AND grain = 'day'"
+    assert store.rows(released, {"s": site.key}) == [(2,)]
 
 
 def test_d6_a_crash_before_the_erasures_are_emptied_only_repeats_them(
@@ -146,18 +152,17 @@ def test_d6_a_site_that_cannot_be_rolled_up_keeps_nobody_from_being_erased(
     """And shows nobody who is gone."""
     worker = Pipeline(store, [(site, RULES)], RollupSettings(every_s=60), clock=lambda: NOON)
     worker.roll_up()
-    shown = "SELECT sum(visitors) FROM open_cells WHERE site = {s:String} AND dimension = '' AND grain = 'day'"
-    assert store.rows(shown, {"s": site.key}) == [(3,)]
+    assert shown(store, site) == [(3,)]
     withdraw(store, site, 1)
     arrive(store, a=NOON + 60)
     with monkeypatch.context() as patch:
         patch.setattr("pipeline.erase.roll_up", lambda *_: store.rows("SELECT throwIf(1)"))
         assert worker.erase() == [(site.key, DAY)]
     assert (left(store, site), waiting(store)) == ([2, 2**64 - 1], 0)
-    assert store.rows(shown, {"s": site.key}) == [(0,)]
+    assert shown(store, site) == [(0,)]
     worker._due = 0.0
     worker.roll_up()
-    assert store.rows(shown, {"s": site.key}) == [(2,)]
+    assert shown(store, site) == [(2,)]
 
 
 def test_d6_no_statement_that_clickhouse_keeps_holds_a_visitor_number(store: Store, site: Site) -> None:
@@ -173,12 +178,11 @@ def test_d6_no_statement_that_clickhouse_keeps_holds_a_visitor_number(store: Sto
 def test_d6_the_open_day_is_recomputed_even_when_nobody_is_left(store: Store, site: Site) -> None:
     worker = Pipeline(store, [(site, RULES)], RollupSettings(every_s=60), clock=lambda: NOON)
     worker.roll_up()
-    shown = "SELECT sum(visitors) FROM open_cells WHERE site = {s:String} AND dimension = '' AND grain = 'day'"
-    assert store.rows(shown, {"s": site.key}) == [(3,)]
+    assert shown(store, site) == [(3,)]
     withdraw(store, site, 1)
     arrive(store, a=NOON + 60)
     assert worker.erase() == [(site.key, DAY)]
-    assert store.rows(shown, {"s": site.key}) == [(2,)]
+    assert shown(store, site) == [(2,)]
     withdraw(store, site, 2, 2**64 - 1)
     assert worker.erase() == [], "a twentieth of the time goes into it"
     worker._erase_due = 0.0
