@@ -62,16 +62,16 @@ def _compare_days(full: Period, before: Period, known: Timeline) -> Comparison:
     """Full days: of whole months those that have data, averaged; else day by day, both of a pair having data."""
     days, earlier = [*days_of(full)], [*days_of(before)]
 
-    def told(day: dt.date) -> bool:
+    def is_comparable(day: dt.date) -> bool:
         """Of visitors of one network there may have been any number on a hidden day."""
         return known.has(day) and not (known.released.networks > 1 and known.is_hidden(day))
 
     if full.whole_months:
         of = max(len(days), len(earlier))
-        days, earlier = [day for day in days if told(day)], [day for day in earlier if told(day)]
+        days, earlier = [day for day in days if is_comparable(day)], [day for day in earlier if is_comparable(day)]
     else:
         of = len(days)
-        pairs = [pair for pair in zip(days, earlier, strict=True) if all(map(told, pair))]
+        pairs = [pair for pair in zip(days, earlier, strict=True) if all(map(is_comparable, pair))]
         days, earlier = [day for day, _ in pairs], [day for _, day in pairs]
     base = Comparison(before, of, len(days), len(earlier))
     if known.since is None or before.last < known.since:

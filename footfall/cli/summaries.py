@@ -35,16 +35,21 @@ def stats_table(answer: dict[str, Any]) -> str:
     return "\n".join(parts)
 
 
-def _compared(told: dict[str, Any]) -> str:
+def _compared(comparison: dict[str, Any]) -> str:
     """The whole site and the days before."""
-    before = f"{told['from']} to {told['to']}"
-    if not told["previous"]:
-        return f"Not compared with {before}: {told['why']}"
-    until = f", until {told['until']}" if told["until"] else ""
-    days = f"{min(told['days'], told['previous_days'])} of {counted(told['of'], 'day')}"
+    before = f"{comparison['from']} to {comparison['to']}"
+    if not comparison["previous"]:
+        return f"Not compared with {before}: {comparison['why']}"
+    until = f", until {comparison['until']}" if comparison["until"] else ""
+    days = f"{min(comparison['days'], comparison['previous_days'])} of {counted(comparison['of'], 'day')}"
     header = ["compared", "now", "before", "change"]
     rows = [
-        [name, text_of(told["current"][name]), text_of(told["previous"][name]), _change(name, told["change"][name])]
+        [
+            name,
+            text_of(comparison["current"][name]),
+            text_of(comparison["previous"][name]),
+            _change(name, comparison["change"][name]),
+        ]
         for name in TOTALS
     ]
     return f"Compared with {before}{until}, {days}:\n{table(header, rows)}"
