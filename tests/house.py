@@ -14,12 +14,17 @@ import pytest
 
 from footfall.canary.scratch import AGENT, Scratch, rows
 from tests.forked import Forked, footfall, must_be_real
+from tests.ports import free_port
 
 __all__ = ["AGENT", "Running", "another_time", "eventually", "footfall", "rows", "running"]
 
 
 class Running(Scratch):
     """`footfall up` under test. Its processes are forked from one that has imported the program (tests/forked.py)."""
+
+    def __init__(self, data: Path, *arguments: str, sites: Sequence[str] = ("example.com",)) -> None:
+        super().__init__(data, *arguments, sites=sites)
+        self._ports = (str(free_port()), str(free_port()))
 
     def _launched(self, *arguments: str) -> subprocess.Popen[str]:
         self._real = must_be_real()

@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -47,6 +48,8 @@ class Scratch:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
+            self._process.wait(_STOP_S)
+            self._close()
             raise RuntimeError(f"footfall up did not start: {self.log.read_text()[-2000:]}")
         self.told = json.loads(line)
         # A restart keeps the ports, so that clients find it again.
@@ -85,12 +88,15 @@ class Scratch:
         return found
 
     def kill(self) -> None:
-        """SIGKILL to every process at once."""
-        for pid in self.processes():
+        """SIGKILL to every process at once; none of them holds anything any more, such as a port, when it returns."""
+        killed = self.processes()
+        for pid in killed:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         assert self._process is not None
         self._process.wait()
+        while any(map(_lives, killed)):
+            time.sleep(0.01)
         self._close()
 
     def stop(self) -> int:
@@ -146,6 +152,16 @@ def rows(data: Path, *statements: str) -> list[list[list[Any]]]:
         raise RuntimeError(f"the store cannot be read: {done.stderr[-2000:]}")
     answers: list[list[list[Any]]] = json.loads(done.stdout)
     return answers
+
+
+def _lives(pid: int) -> bool:
+    """Not when all that is left of it is its exit code: its first thread may be a zombie while others still end."""
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return len(threads) > 1 or state not in ("Z", "X")
 
 
 def _parents() -> dict[int, int]:

@@ -23,14 +23,6 @@ http {{
 """
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextlib.contextmanager
 def nginx(room: Path, servers: str, *ports: int) -> Iterator[None]:
     """It runs in that directory, and answers on those ports."""

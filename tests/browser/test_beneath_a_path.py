@@ -11,8 +11,9 @@ from msgspec import Struct
 from playwright.sync_api import Browser, Response
 
 from tests.browser.pages import Website, website
-from tests.browser.proxy import free_port, nginx
+from tests.browser.proxy import nginx
 from tests.house import Running, rows, running
+from tests.ports import free_port
 
 pytestmark = pytest.mark.process
 

@@ -12,8 +12,9 @@ import pytest
 from msgspec import Struct
 from playwright.sync_api import Browser, Response
 
-from tests.browser.proxy import free_port, nginx
+from tests.browser.proxy import nginx
 from tests.house import Running, running
+from tests.ports import free_port
 
 pytestmark = pytest.mark.process
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Request
 
-from tests.browser.proxy import free_port, nginx
+from tests.browser.proxy import nginx
 from tests.house import Running, running
+from tests.ports import free_port
 
 pytestmark = pytest.mark.process
 

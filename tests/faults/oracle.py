@@ -17,6 +17,7 @@ from footfall.canary.scratch import AGENT, Scratch
 from pipeline.spool_file import read_sealed, spool_files
 from schema.event import Event
 from schema.store import Store
+from tests.ports import free_port
 
 _PATH = Event.__struct_fields__.index("path")
 
@@ -26,6 +27,7 @@ class CollectorHouse(Scratch):
 
     def __init__(self, data: Path, dsn: str, *arguments: str) -> None:
         super().__init__(data, *arguments)
+        self._ports = (str(free_port()), "0")
         self._dsn = dsn
         self._command = [sys.executable]
 
@@ -54,7 +56,6 @@ class CollectorHouse(Scratch):
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         assert line.startswith("collector: "), self.log.read_text()[-2000:]
-        self._ports = (line.strip().rsplit(":", 1)[1], "0")
         return self
 
 

@@ -33,6 +33,7 @@ from collector.privacy.visitor_id import visitor_number
 from footfall.roles.key_service import key_server
 from schema.site import Site, day_bounds, local_day
 from tests.house import eventually, footfall, rows, running
+from tests.ports import free_port
 
 pytestmark = pytest.mark.process
 
@@ -353,12 +354,6 @@ def test_the_certificate_is_made_once_and_its_key_is_ours_alone(tmp_path: Path) 
 
 
 # -- as typed ------------------------------------------------------------------------------------------------------
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def test_two_houses_with_one_set_of_keys(data: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from footfall.settings import load
 from footfall.supervisor.paths import with_absolute_paths
-from tests.browser.proxy import free_port
 from tests.house import Running, running
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.process, pytest.mark.clickhouse]
 PUBLIC = "https://www.example.com/figures"

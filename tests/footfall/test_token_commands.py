@@ -6,7 +6,6 @@ import datetime as dt
 import importlib.util
 import json
 import re
-import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.house import AGENT, eventually, footfall, rows, running
+from tests.ports import free_port
 
 pytestmark = pytest.mark.process
 
@@ -167,10 +167,8 @@ def test_the_client_sends_the_same_again_until_it_is_taken() -> None:
 
 def test_the_client_gives_up_and_says_so() -> None:
     client = the_client()
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        free = sock.getsockname()[1]
     with pytest.raises(client.NotTaken, match="no answer"):
-        client.Footfall(f"http://127.0.0.1:{free}", "fft_x", (0.0,)).send({"name": "x"})
+        client.Footfall(f"http://127.0.0.1:{free_port()}", "fft_x", (0.0,)).send({"name": "x"})
 
 
 def test_the_client_passes_on_what_the_visitor_asked_for() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.house import eventually
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.process, pytest.mark.clickhouse]
 
@@ -43,8 +44,7 @@ def zookeeper(tmp_path: Path) -> Iterator[int]:
     if not (JAR.exists() and shutil.which("java")):
         assert not os.environ.get("CI"), "zookeeper is missing: CI installs it"
         pytest.skip("ZooKeeper is missing: install it (Debian: apt-get install zookeeper)")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     config = tmp_path / "zoo.cfg"
     config.write_text(
         f"tickTime=2000\ndataDir={tmp_path}/zoo\nclientPort={port}\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\n"
