@@ -18,14 +18,13 @@ from msgspec import Struct
 from pipeline.copying import (
     ManifestBroken,
     Part,
-    check_chain,
-    check_rows,
     holding,
     months_of,
     put_back,
     put_back_entries,
 )
 from pipeline.manifest import Entry
+from pipeline.verify import check_chain, check_rows
 from schema.atomic_file import write_atomically
 from schema.families import FAMILIES
 from schema.migrate import migrate

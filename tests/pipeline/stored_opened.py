@@ -13,11 +13,12 @@ from pathlib import Path
 
 from msgspec import structs
 
-from pipeline.copying import check_chain, check_rows, snapshot
+from pipeline.copying import snapshot
 from pipeline.months import sum_months
 from pipeline.quarantine import Quarantine
 from pipeline.release import release
 from pipeline.rollup.stages import roll_up
+from pipeline.verify import check_chain, check_rows
 from pipeline.writer import Writer
 from schema.migrate import migrate
 from schema.site import Site

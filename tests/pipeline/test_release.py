@@ -11,7 +11,7 @@ import pytest
 from msgspec import structs
 
 from pipeline import release as released
-from pipeline.copying import ManifestBroken, check_chain, check_rows, put_back, rows_of
+from pipeline.copying import ManifestBroken, put_back, rows_of
 from pipeline.manifest import Entry, manifest_digest, read_entries
 from pipeline.release import (
     LAST_CALL_S,
@@ -28,6 +28,7 @@ from pipeline.release import (
 from pipeline.rollup.batch import SiteDay
 from pipeline.rollup.stages import roll_up
 from pipeline.settings import SiteRules
+from pipeline.verify import check_chain, check_rows
 from schema.families import FAMILIES as REGISTERED
 from schema.measures import Measure
 from schema.site import Goal, Site, day_bounds, day_number
