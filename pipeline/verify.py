@@ -1,7 +1,10 @@
 """Holds released days against their manifest: the chain of entries, and the rows of each.
 
 In: a store, entries. Out: nothing, or what is not as it was released. Promises: digests are made of what
-pipeline/release.py made them of.
+pipeline/release.py made them of; only what the dashboards may read is read.
+
+The last entry of a chain has none behind it that names its digest: who wants to notice that it was changed, or cut off
+with its rows, compares `head` with one that he wrote down.
 """
 
 from __future__ import annotations
@@ -9,39 +12,123 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from schema.families import FAMILIES
+from schema.manifest import RELEASED_DAYS
 from schema.store import Store
 
 from .copying import ManifestBroken
-from .manifest import Entry, digest_input, manifest_digest
+from .manifest import RELEASING, Entry, digest_input, manifest_digest
+
+What = Literal["entry changed", "entry missing", "rows changed", "rows without an entry"]
+
+
+class Fault(Struct, frozen=True):
+    """What is not as it was released. number: of the entry, 0 where there is none; day: ISO, "" where it is of none."""
+
+    site: str
+    what: What
+    number: int
+    day: str
+    how: str
+
+    def __str__(self) -> str:
+        entry = f"entry {self.number}" if self.number else ""
+        place = ", ".join(part for part in (self.site, self.day, entry) if part)
+        return f"{place}: {self.what}: {self.how}"
 
 
 def check_chain(entries: Sequence[Entry]) -> None:
     """Raise ManifestBroken where one site's entries do not follow one another."""
-    previous = ""
-    for number, entry in enumerate(entries, start=1):
-        if entry.site != entries[0].site or entry.number != number or entry.previous != previous:
-            raise ManifestBroken(f"{entry.site}: entry {number} of the manifest does not follow the one before it")
-        previous = manifest_digest(structs.asdict(entry))
+    _refuse(chain_faults(entries))
 
 
 def check_rows(store: Store, site: str, entries: Sequence[Entry]) -> None:
     """Raise ManifestBroken where the rows of a month's days are not those of their entries."""
+    _refuse(row_faults(store, site, entries))
+
+
+def _refuse(faults: Iterable[Fault]) -> None:
+    for fault in faults:
+        raise ManifestBroken(str(fault))
+
+
+def head(entries: Sequence[Entry]) -> str:
+    """The digest of the last entry, and by it of all; "" where there is none."""
+    return manifest_digest(structs.asdict(entries[-1])) if entries else ""
+
+
+def chain_faults(entries: Sequence[Entry]) -> Iterator[Fault]:
+    """Where one site's entries, in the order of their numbers, are not those that were appended."""
+    wanted, before = 1, None
+    for entry in entries:
+        told: tuple[str, What, int, str] = (entry.site, "entry changed", entry.number, entry.day.isoformat())
+        previous = manifest_digest(structs.asdict(before)) if before else ""
+        if entry.site != entries[0].site:
+            yield Fault(*told, "it is of another site than the first one")
+        elif entry.number > wanted:
+            named = str(wanted) if entry.number == wanted + 1 else f"{wanted} to {entry.number - 1}"
+            how = f"there is no entry {named}: entry {entry.number} does not follow the one before it"
+            yield Fault(entry.site, "entry missing", wanted, "", how)
+        elif entry.number < wanted:
+            yield Fault(*told, f"there are several entries {entry.number}")
+        elif entry.previous != previous:
+            # What names a digest and what is digested are two entries: either may be the one that was changed.
+            changed = before or entry
+            how = f"entry {entry.number} names another digest as its previous: it does not follow the one before it"
+            yield Fault(entry.site, "entry changed", changed.number, changed.day.isoformat(), how)
+        wanted, before = entry.number + 1, entry
+
+
+def row_faults(store: Store, site: str, entries: Sequence[Entry]) -> Iterator[Fault]:
+    """The entries of a month that hold, whose rows are not those that were released."""
     alike: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
+        told: tuple[str, What, int, str] = (site, "entry changed", entry.number, entry.day.isoformat())
         try:
-            alike[repr(entry.digested())].append(entry)
+            digested = entry.digested()
         except KeyError:
-            raise ManifestBroken(f"{site}, {entry.day}: nobody knows what its digest is of") from None
+            yield Fault(*told, "nobody knows what its digest is of")
+            continue
+        strange = [family for family, names in digested.items() if not _known(family).issuperset(names)]
+        if strange:
+            yield Fault(*told, f"its digest is of columns of {', '.join(strange)} that nobody knows")
+        else:
+            alike[repr(digested)].append(entry)
     for mine in alike.values():
         digests, counts = _digests(store, site, [entry.day for entry in mine], mine[0].digested())
         for entry in mine:
-            if (digests[entry.day].hexdigest(), counts[entry.day]) != (entry.digest, entry.rows):
-                raise ManifestBroken(f"{site}, {entry.day}: its rows are not those that were released")
+            there = counts[entry.day]
+            if (digests[entry.day].hexdigest(), there) != (entry.digest, entry.rows):
+                how = "its rows are not those that were released"
+                how += f": {there} where there were {entry.rows}" if there != entry.rows else ""
+                yield Fault(site, "rows changed", entry.number, entry.day.isoformat(), how)
+
+
+def unreadable_rows(store: Store, site: str) -> Iterator[Fault]:
+    """Days that have rows and no entry that holds: nobody is shown them."""
+    days: set[dt.date] = set()
+    with RELEASING:  # one that is under way has its rows first
+        for family in FAMILIES:
+            found = store.rows(
+                f"SELECT DISTINCT day FROM released_{family} WHERE site = {{site:String}} "
+                f"AND (site, day) NOT IN {RELEASED_DAYS}",
+                {"site": site},
+            )
+            days |= {day for (day,) in found}
+    for day in sorted(days):
+        how = (
+            "nobody is shown them; a release, or the undoing of an import, was cut off, or somebody has put them there"
+        )
+        yield Fault(site, "rows without an entry", 0, day.isoformat(), how)
+
+
+def _known(family: str) -> set[str]:
+    return set(FAMILIES[family].columns) if family in FAMILIES else set()
 
 
 def _digests(
@@ -51,9 +138,6 @@ def _digests(
     digests = {day: hashlib.sha256() for day in days}
     counts = dict.fromkeys(days, 0)
     for family, names in digested.items():
-        known = set(FAMILIES[family].columns) if family in FAMILIES else set()
-        if not known.issuperset(names):
-            raise ManifestBroken(f"{site}: its digests are of columns of {family} that nobody knows")
         columns = ", ".join(names)
         text = store.text(
             f"SELECT day AS of, {columns} FROM released_{family} WHERE site = {{site:String}} "

@@ -27,6 +27,7 @@ _COMMANDS = {
     "keys": "keys:keys",
     "canary": "canary:canary",
     "quarantine": "quarantine:quarantine",
+    "release": "release:release",
     "site": "site:site",
     "spools": "spools:spools",
     "migrate": "migrate:migrate_",

@@ -36,6 +36,7 @@ from ..health.outcomes import outcomes
 from ..health.stored import of_store
 from ..settings import DEMO_SITE, Settings
 from ..supervisor.paths import former_sites
+from . import releases
 from .foreign_pages import foreign_pages
 from .instance import StatsRequest, ad_hoc_site, iso_date, spools_of
 from .sites import list_sites
@@ -65,10 +66,7 @@ class Engine:
 
     def stats(self, request: StatsRequest) -> dict[str, Any]:
         """The answer of `footfall stats`."""
-        site, rules = self._site(request.site)
-        self._refuse_unknown(site)
-        if not self._live:
-            rules = structs.replace(rules, k=self._last_k(site) or rules.k)
+        site, rules = self._known(request.site)
         first, last = iso_date(request.first), iso_date(request.last)
         try:
             query = Query.of(
@@ -199,6 +197,37 @@ class Engine:
         """The released rows of a month in one family."""
         rows: list[dict[str, Any]] = msgspec.to_builtins(rows_of_month(self.store, key, family, iso_date(month)))
         return rows
+
+    def release_log(self, site: str, first: str, last: str) -> dict[str, Any]:
+        """The manifest's entries of days from first to last, and the open ones. Raises CannotDo."""
+        known, _ = self._known(site)
+        days = iso_date(first), iso_date(last)
+        return releases.log_of(self.store, known, *days, time.time(), self._settings.rollup.grace_s)
+
+    def release_sites(self) -> list[str]:
+        """The sites that have entries in the manifest, or released rows."""
+        return releases.released_sites(self.store)
+
+    def release_chain(self, key: str) -> dict[str, Any]:
+        """What a site's chain is, and what of it does not hold."""
+        return releases.chain_of(self.store, key)
+
+    def release_faults(self, key: str, month: str) -> list[dict[str, Any]]:
+        """What rows of a month are not those that were released."""
+        return releases.faults_of_month(self.store, key, iso_date(month))
+
+    def release_day(self, site: str, day: str) -> dict[str, Any]:
+        """What is released of a day, or what it waits for. Raises CannotDo."""
+        known, rules = self._known(site)
+        return releases.day_of(self.store, known, rules, iso_date(day), time.time(), self._settings.rollup.grace_s)
+
+    def _known(self, name: str) -> tuple[Site, SiteRules]:
+        """A site and what holds for it. Raises CannotDo where there is nothing of it."""
+        site, rules = self._site(name)
+        self._refuse_unknown(site)
+        if not self._live:
+            rules = structs.replace(rules, k=self._last_k(site) or rules.k)
+        return site, rules
 
     def _refuse_unknown(self, site: Site) -> None:
         declared = [known.key for known in self._settings.all_sites]

@@ -13,6 +13,7 @@ from pipeline.erase import OVERDUE_S
 from pipeline.release import OpenDay, ahead_of_time, open_days, received_by_spool
 from pipeline.retention import overdue
 from pipeline.settings import SiteRules
+from pipeline.waiting import not_arrived
 from schema.site import Site, day_bounds, day_number
 from schema.store import Store
 from schema.undeclared import Undeclared, undeclared
@@ -85,7 +86,7 @@ def of_days(
         if now < end + grace_s + _RELEASED_WITHIN_S:
             continue
         late.append(f"{one.site} {one.day}")
-        waits |= {spool for spool, second in marks.items() if second < end}
+        waits |= set(not_arrived(marks, end))
         waits |= set() if marks else {"any spool"}
     if not late:
         yield Finding("days", OK, "every day that is over is released")

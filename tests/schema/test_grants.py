@@ -145,6 +145,8 @@ def test_the_pipeline_may_answer_what_commands_ask(as_user: AsUser) -> None:
     for by in ("", "page", "goal", "vital", "hour", "day", "country"):
         assert engine.stats(StatsRequest(site.key, today, today, by))
     assert site.key in [one["site"] for one in engine.sites()]
+    assert [one["day"] for one in engine.release_log(site.key, today, today)["open"]] == [today]
+    assert engine.release_day(site.key, today)["state"] == "open"
 
 
 def test_a_site_is_removed_and_a_spool_forgotten_by_an_administrator_alone(as_user: AsUser, tmp_path: Path) -> None:
@@ -169,6 +171,7 @@ def test_the_dashboards_may_do_all_they_do(as_user: AsUser) -> None:
     admin, site = as_user(ADMIN), site_of("shown.example")
     put(admin, site, 0, range(9))
     put(admin, site, 40, range(9), lifetime=60)
+    admin.insert("watermarks", ("spool", "received_through"), (("host/worker-0",), (int(time.time()),)))
     pipeline = Pipeline(admin, [(site, SiteRules(2, 60, "balanced"))], RollupSettings())
     pipeline.roll_up()
     pipeline.close()
@@ -180,6 +183,23 @@ def test_the_dashboards_may_do_all_they_do(as_user: AsUser) -> None:
     for first in (today, today - dt.timedelta(days=29), today - dt.timedelta(days=400)):
         assert reports.overview(site, Period(first, today, "")).as_of
     teller(settings, store)
+    engine = Engine(settings, store)
+    chain = engine.release_chain(site.key)
+    assert (chain["days"], chain["faults"]) == (1, [])
+    assert [engine.release_faults(site.key, month) for month in chain["months"]] == [[]]
+    assert engine.release_day(site.key, (today - dt.timedelta(days=40)).isoformat())["published"]
+
+
+def test_the_dashboards_are_not_told_which_days_are_open(as_user: AsUser, with_users: Server) -> None:
+    admin, site = as_user(ADMIN), site_of("untold.example")
+    put(admin, site, 3, range(9))
+    admin.insert("watermarks", ("spool", "received_through"), (("host/worker-0",), (int(time.time()),)))
+    Pipeline(admin, [(site, RULES)], RollupSettings()).close()
+    told = Engine(Settings(sites=(site,)), as_user("footfall_dashboards")).release_log(
+        site.key, "1970-01-01", "2100-01-01"
+    )
+    assert (len(told["entries"]), told["open"]) == (1, None)
+    assert with_users.refused()
 
 
 def test_the_writer_may_do_all_it_does(as_user: AsUser, tmp_path: Path) -> None:

@@ -1,0 +1,132 @@
+"""What `footfall release` prints for a person.
+
+In: the answers of `footfall/control/releases.py`. Out: text.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dashboards.web.format import counted
+
+from ..tables import moment_of, table, text_of
+
+# So much of a digest tells one from another for an eye.
+_SHORT = 12
+
+
+def log(told: dict[str, Any]) -> str:
+    """A chain, and what is open."""
+    entries = told["entries"]
+    header = ["entry", "day", "released", "origin", "preset", "k", "rows", "digest", "remarks"]
+    rows = [
+        [str(one["number"]), one["day"], moment_of(one["released_at"]), one["origin"], one["preset"], str(one["k"]),
+         str(one["rows"]), one["digest"][:_SHORT] or "–", ", ".join(_remarks(one)) or "–"]
+        for one in entries
+    ]  # fmt: skip
+    parts = [table(header, rows) if rows else f"{told['site']}: no day of these is released"]
+    if told["open"] is None:
+        parts.append("Which days are open is told to a user of the store who may read raw rows (the pipeline's).")
+    parts += [f"{one['day']}  open, {_waits(one, told['timezone'])}" for one in told["open"] or ()]
+    return "\n".join(parts)
+
+
+def verified(chains: list[dict[str, Any]], faults: list[dict[str, Any]]) -> str:
+    """How each site's releases are, and what is wrong."""
+    lines = []
+    for chain in chains:
+        mine = [one for one in faults if one["site"] == chain["site"]]
+        state = counted(len(mine), "fault") if mine else "ok"
+        what = f"{counted(chain['days'], 'released day')}, {counted(chain['rows'], 'row')}"
+        lines.append(f"{chain['site']}: {state}: {what}")
+        lines += [f"  {_fault(one)}" for one in mine]
+        if chain["head"]:
+            lines.append(f"  entry {chain['last']} has the digest {chain['head']}")
+    return "\n".join(lines) or "nothing is released"
+
+
+def day(told: dict[str, Any]) -> str:
+    """One day."""
+    if told["state"] != "released":
+        return _unreleased(told)
+    entry = told["entry"]
+    lines = [f"{told['site']}, {told['day']}: {_state(told)}"]
+    lines.append(f"  entry {entry['number']}, {moment_of(entry['released_at'])}, {entry['origin']}")
+    lines.append(f"  rules: {_rules(entry)}")
+    lines += [f"  {remark}" for remark in _remarks(entry)]
+    if not told["published"]:
+        lines.append("  fewer visitors than that, or from too few networks: nothing is published")
+        return "\n".join(lines)
+    header = ["family", "by", "values", "rows", "(other)", "visitors in it"]
+    rows = [
+        [one["family"], _by(one), str(one["values"]), str(one["rows"]), "yes" if one["other"] else "no",
+         text_of(one["folded"])]
+        for one in told["published"]
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n\n" + table(header, rows)
+
+
+def week(name: str, days: list[dict[str, Any]]) -> str:
+    """The days of a week, a line each."""
+    return "\n".join([f"{days[0]['site']}, {name}", *(f"  {one['day']}  {_state(one)}" for one in days)])
+
+
+def _state(told: dict[str, Any]) -> str:
+    if told["state"] == "none":
+        return "nothing: no visits, or none yet"
+    if told["state"] == "open":
+        return f"open, {_waits(told['waits_for'], told['timezone'])}"
+    entry = told["entry"]
+    remarks = ", ".join([f"entry {entry['number']}", *_remarks(entry)])
+    return f"released, {counted(entry['rows'], 'row')} ({remarks})"
+
+
+def _unreleased(told: dict[str, Any]) -> str:
+    lines = [f"{told['site']}, {told['day']}: {_state(told)}"]
+    if told["state"] == "open":
+        lines.append(f"  since {_moment(told['since'], told['timezone'])}")
+        lines.append(f"  rules: {_rules(told)}")
+        shown = f"as of {told['shown_as_of'].replace('T', ' ')}" if told["shown_as_of"] else "not yet"
+        lines.append(f"  shown: {shown}; a day is shown from {told['shown_from']} on")
+    return "\n".join(lines)
+
+
+def _rules(told: dict[str, Any]) -> str:
+    networks = f", networks = {told['networks']}" if "networks" in told else ""
+    return f"preset {told['preset']}, k = {told['k']}{networks}"
+
+
+def _remarks(entry: dict[str, Any]) -> list[str]:
+    """What is not as with every entry."""
+    said = {
+        "incomplete": not entry["complete"],
+        "over-counted": entry["over_counted"],
+        "taken back": not entry.get("holds", True),
+    }
+    return [remark for remark, so in said.items() if so]
+
+
+def _waits(waiting: dict[str, Any], zone: str) -> str:
+    """What an open day waits for."""
+    if waiting["what"] == "spools":
+        return f"waits for spools that have not arrived: {', '.join(waiting['spools']) or 'none has ever reported'}"
+    if waiting["what"] == "run":
+        return "is released by the next run of the pipeline"
+    until = _moment(waiting["until"], zone)
+    return f"ends {until}" if waiting["what"] == "end" else f"waits for late events until {until}"
+
+
+def _by(one: dict[str, Any]) -> str:
+    name = "hour" if one["grain"] == "hour" else one["dimension"] or "the whole site"
+    return f"{name} × {one['by_dimension']}" if one["by_dimension"] else name
+
+
+def _fault(one: dict[str, Any]) -> str:
+    entry = f"entry {one['number']}" if one["number"] else ""
+    return f"{', '.join(part for part in (one['day'], entry) if part)}: {one['what']}: {one['how']}"
+
+
+def _moment(second: int, zone: str) -> str:
+    return f"{dt.datetime.fromtimestamp(second, ZoneInfo(zone)):%Y-%m-%d %H:%M} {zone}"

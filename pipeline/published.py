@@ -1,0 +1,48 @@
+"""What is published of a released day, in outline.
+
+In: a site and a day whose entry holds. Out: by family and dimension how many values have rows of their own, and what is
+folded. Promises: only of rows that are published.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from msgspec import Struct
+
+from schema.dimensions import OTHER
+from schema.families import FAMILIES
+from schema.store import Store
+
+
+class Published(Struct, frozen=True):
+    """dimension: "" is the whole site; by_dimension: the second one of crossed rows. values: that have a name; rows: of
+    all of it. other: whether there is a folded row; folded: its visitors, None where there is none or its rows are no
+    count of them."""
+
+    family: str
+    grain: str
+    dimension: str
+    by_dimension: str
+    values: int
+    rows: int
+    other: bool
+    folded: int | None = None
+
+
+def published(store: Store, site: str, day: dt.date) -> list[Published]:
+    """By family and dimension."""
+    found = []
+    for name, family in FAMILIES.items():
+        rows = store.rows(
+            f"""SELECT grain, dimension, by_dimension, uniqExactIf((value, by_value), value != {{other:String}}),
+                count(), countIf(value = {{other:String}}), sumIf({family.people.name}, value = {{other:String}})
+            FROM released_{name} WHERE site = {{site:String}} AND day = {{day:Date}}
+            GROUP BY grain, dimension, by_dimension ORDER BY grain, dimension, by_dimension""",
+            {"site": site, "day": day, "other": OTHER},
+        )
+        for grain, dimension, by, values, count, others, people in rows:
+            # Of several rows, such as those of goals, the same visitor may be in each.
+            folded = people if others == 1 else None
+            found.append(Published(name, grain, dimension, by, values, count, others > 0, folded))
+    return found
