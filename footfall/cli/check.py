@@ -19,6 +19,8 @@ from msgspec import structs
 
 from collector.edge.tracker_scripts import script_of
 from collector.enrich.site_filter import site_filter_of
+from dashboards.stats.released import enough
+from pipeline.settings import SiteRules
 
 from ..control.checkup import look
 from ..health import missing
@@ -86,8 +88,7 @@ def check_site(load_settings: Load, site: str, as_json: bool) -> None:
     settings, status = looked.settings, looked.status
     findings = [one for one in looked.findings if one.check in _OF_THE_INSTANCE]
     mine = site_named(settings, site)
-    k = settings.anonymity_of(mine).k
-    findings += [*_of_settings(settings, mine), *_of_events(status, mine, k)]
+    findings += [*_of_settings(settings, mine), *_of_events(status, mine, settings.rules_of(mine))]
     findings += _of_addresses(settings, mine)
     seen = missing.entries(settings, mine.key)
     reasons = {row["reason"]: row["count"] for row in status.get("last_24_hours", []) if row["site"] == mine.key}
@@ -164,7 +165,7 @@ def _of_addresses(settings: Settings, site: SiteSettings) -> Iterator[Finding]:
             yield Finding("addresses", BAD if one.is_certain else NOTE, finding, remedy)
 
 
-def _of_events(status: dict[str, Any], site: SiteSettings, k: int) -> Iterator[Finding]:
+def _of_events(status: dict[str, Any], site: SiteSettings, rules: SiteRules) -> Iterator[Finding]:
     if not status:
         return
     last = next((row for row in status["raw"] if row["site"] == site.key), None)
@@ -172,9 +173,11 @@ def _of_events(status: dict[str, Any], site: SiteSettings, k: int) -> Iterator[F
     taken = today.get("accepted", 0)
     if taken and last:
         yield Finding("events", OK, f"{taken} accepted in the last 24 hours, the last at {last['last_event']} UTC")
-        if k > 1 and taken < _FEW * k:
-            remedy = f"to see single visits while trying things out: release_k = 1 for this site (now {k})"
-            yield Finding("dashboards", NOTE, f"a day is shown from {k} visitors on", remedy)
+        if rules.k > 1 and taken < _FEW * rules.k:
+            remedy = f"to see single visits while trying things out: release_k = 1 for this site (now {rules.k})"
+            if rules.least_networks > 1:
+                remedy += "; release_networks = 1 where all visitors come from one network, as in an intranet"
+            yield Finding("dashboards", NOTE, f"a day is shown from {enough(rules.k, rules.least_networks)} on", remedy)
     elif last:
         remedy = "open a page of the site: the tag below has to be in it; `footfall why --follow` shows what comes"
         yield Finding("events", BAD, f"none for 24 hours, the last at {last['last_event']} UTC", remedy)

@@ -285,14 +285,15 @@ def test_where_networks_are_counted_nothing_is_said_of_how_few_came(
     """Of one network there may have been any number."""
     reports.sites[rollups.site.key] = structs.replace(rollups.site, release_networks=5)
     page = html.unescape(client.get(f"/sites/{rollups.site.key}").text)
-    assert "A day shows numbers from 5 visitors from 5 networks on" in page
+    assert "What arrives is collected. A day shows numbers from 5 visitors from 5 networks on" in page
+    assert "<code>release_networks = 1</code>, and 5 visitors are enough." in page
     assert "< 5" not in page
     answer = client.get(f"/api/sites/{rollups.site.key}/stats?period=today").json()
     assert (answer["k"], answer["networks"]) == (5, 5)
 
 
 def test_an_empty_site_offers_its_tag_its_past_and_the_demo_and_says_from_how_many_on_it_shows(
-    client: TestClient, rollups: Any
+    client: TestClient, rollups: Any, reports: Reports
 ) -> None:
     key = rollups.site.key
     page = client.get(f"/sites/{key}").text
@@ -301,6 +302,10 @@ def test_an_empty_site_offers_its_tag_its_past_and_the_demo_and_says_from_how_ma
     assert copied[0] == f"footfall check site {key}"
     assert copied[2] == f"footfall import access-log --dry-run access.log --site {key}"
     assert "A day shows numbers from 5 visitors on" in page
+    assert "<code>release_k = 1</code>" in page
+    assert "release_networks" not in page, "of one network is enough already"
+    reports.sites[key] = structs.replace(rollups.site, release_k=1)
+    assert "release_k" not in client.get(f"/sites/{key}").text
     # Without a demo site the command starts a house that has one.
     assert copied[3].startswith("footfall up --set demo=true")
 
