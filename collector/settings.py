@@ -253,6 +253,11 @@ class Anonymization(Struct, frozen=True):
     ipv4_bits: int = 24
     ipv6_bits: int = 48
 
+    def networks_at(self, k: int) -> int:
+        """Of how many networks the visitors of a cell are at least where another k holds: of as many, unless the preset
+        says otherwise (rule N4)."""
+        return min(k, k if self.networks == self.k else self.networks)
+
 
 PRESETS: dict[str, Anonymization] = {
     "strict": Anonymization(

@@ -65,8 +65,9 @@ def _parsed(base: Anonymization, text: str) -> Candidate:
 
 
 def _differences(settings: Anonymization) -> dict[str, Any]:
-    """What departs from the preset; k and the retention have no part in what the lab measures."""
-    preset = structs.asdict(PRESETS[settings.preset])
+    """What departs from the preset; the retention has no part in what the lab measures, and k is tried at several."""
+    of_preset = PRESETS[settings.preset]
+    preset = structs.asdict(structs.replace(of_preset, networks=of_preset.networks_at(settings.k)))
     mine = {name: value for name, value in structs.asdict(settings).items() if value != preset[name]}
     return {name: value for name, value in mine.items() if name not in ("k", "raw_days")}
 

@@ -20,7 +20,8 @@ DIMENSIONS = ("page", *OF_VISIT)
 
 
 class Hit(Struct, frozen=True):
-    """What folding needs of an event. values: in the order of OF_VISIT. engaged_s: how far back a report reaches."""
+    """What folding needs of an event. values: in the order of OF_VISIT. engaged_s: how far back a report reaches.
+    network: the number of the visitor's network."""
 
     visitor: int
     received: int
@@ -28,26 +29,48 @@ class Hit(Struct, frozen=True):
     path: str
     values: tuple[str, ...]
     engaged_s: int = 0
+    network: int = 0
 
 
 class Fold(Struct):
-    """Sums over days. views: page views of all values; lost: of the folded ones."""
+    """Sums over days. views: page views of all values; lost: of the folded ones. visitors: of all values, each of which
+    counts its own; named: of those that have a row of their own."""
 
     cells: int = 0
     folded: int = 0
     views: int = 0
     lost: int = 0
+    visitors: int = 0
+    named: int = 0
 
     def add(self, other: Fold) -> None:
         self.cells += other.cells
         self.folded += other.folded
         self.views += other.views
         self.lost += other.lost
+        self.visitors += other.visitors
+        self.named += other.named
 
 
 class _Value(Struct):
-    people: set[int] = field(default_factory=set)
+    """people: their networks by visitor number."""
+
+    people: dict[int, int] = field(default_factory=dict)
     views: int = 0
+
+
+class _Least(Struct, frozen=True):
+    """Of how many people, from how many networks, what is shown is at least (rules R3 and N4)."""
+
+    k: int
+    networks: int
+
+    def holds(self, values: Iterable[_Value]) -> bool:
+        """Whether they are so many together."""
+        people: dict[int, int] = {}
+        for value in values:
+            people.update(value.people)
+        return len(people) >= self.k and len(set(people.values())) >= self.networks
 
 
 # dimension → value → who was there and what they saw
@@ -58,7 +81,9 @@ def hit_of(event: Event) -> Hit:
     """The part of an event that is folded."""
     values = (event.source, event.referrer, event.country, event.browser, event.os, event.device, event.language)
     engaged_s = min(event.engaged_ms // 1000, VISIT_GAP_S)
-    return Hit(event.visitor, event.received, event.name, event.path, values, engaged_s)
+    # As pipeline/rollup/batch.py: where no network is known, one of the visitor's own.
+    network = event.network_number or event.visitor
+    return Hit(event.visitor, event.received, event.name, event.path, values, engaged_s, network)
 
 
 def cells_of(hits: Iterable[Hit]) -> Cells:
@@ -71,34 +96,44 @@ def cells_of(hits: Iterable[Hit]) -> Cells:
         views = [hit.path for hit in visit if hit.name == PAGEVIEW]
         for path in views:
             value = cells["page"].setdefault(path, _Value())
-            value.people.add(opening.visitor)
+            value.people[opening.visitor] = opening.network
             value.views += 1
         for dimension, name in zip(OF_VISIT, opening.values, strict=True):
             value = cells[dimension].setdefault(name, _Value())
-            value.people.add(opening.visitor)
+            value.people[opening.visitor] = opening.network
             value.views += len(views)
     return cells
 
 
-def fold(cells: Cells, k: int) -> dict[str, Fold]:
-    """What is folded at k (rule R3: never one value alone, never fewer than k people behind (other))."""
-    everybody = {visitor for value in cells["source"].values() for visitor in value.people}
+def fold(cells: Cells, k: int, networks: int = 1) -> dict[str, Fold]:
+    """What is folded at k, and so many networks (rule R3: never one value alone, never too few behind (other))."""
+    least = _Least(k, networks)
     # With fewer than k visitors nothing of the day is shown, not even a total.
-    return {dimension: _fold(values, k, len(everybody) < k) for dimension, values in cells.items()}
+    nothing = not least.holds(cells["source"].values())
+    return {dimension: _fold(values, least, nothing) for dimension, values in cells.items()}
 
 
-def _fold(named: Mapping[str, _Value], k: int, everything: bool) -> Fold:
+def _fold(named: Mapping[str, _Value], least: _Least, everything: bool) -> Fold:
     values = [value for _, value in sorted(named.items(), key=lambda item: (len(item[1].people), item[0]))]
     # The empty value is the last to go with the rare ones; where there is no other, nothing is shown.
     values.sort(key=lambda value: value is named.get(""))
-    shown = [value for value in values if len(value.people) >= k]
-    folded = [value for value in values if len(value.people) < k]
+    shown: list[_Value] = []
+    folded: list[_Value] = []
+    for value in values:
+        (shown if least.holds([value]) else folded).append(value)
     if everything:
-        folded = list(values)
-    elif folded and (len(folded) == 1 or len({v for value in folded for v in value.people}) < k):
-        folded = list(values) if shown[:1] == [named.get("")] else folded + shown[:1]
-    lost = sum(value.views for value in folded)
-    return Fold(len(values), len(folded), sum(value.views for value in values), lost)
+        shown, folded = [], values
+    elif folded and (len(folded) == 1 or not least.holds(folded)):
+        many = len(shown) if shown[:1] == [named.get("")] else 1
+        shown, folded = shown[many:], folded + shown[:many]
+    return Fold(
+        cells=len(values),
+        folded=len(folded),
+        views=sum(value.views for value in values),
+        lost=sum(value.views for value in folded),
+        visitors=sum(len(value.people) for value in values),
+        named=sum(len(value.people) for value in shown),
+    )
 
 
 def _visits(hits: Iterable[Hit]) -> Iterable[list[Hit]]:

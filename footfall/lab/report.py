@@ -11,10 +11,12 @@ from typing import Any
 from msgspec import structs
 
 from ..tables import table
-from .sentences import folded_text, lost_text, notes_of, sentences_of, share_text, signed_text
+from .sentences import folded_text, lost_text, named_text, notes_of, sentences_of, share_text, signed_text
 from .trial import Experiment, Outcome
 
 Row = tuple[str, list[str]]
+# Most values are pages; of the others the sources have the rarest.
+_NAMED_BY = ("page", "source")
 
 
 def rows_of(experiment: Experiment) -> list[Row]:
@@ -55,6 +57,11 @@ def rows_of(experiment: Experiment) -> list[Row]:
             row(f"  page views in (other), by {name}", lambda o, k=k, name=name: lost_text(o, k, name))  # type: ignore[misc]
             for name in outcomes[0].folds[k]
         ]
+        for name in _NAMED_BY:
+            found += [
+                row(f"  visitors named, by {name}", lambda o, k=k, name=name: named_text(o.folds, k, name)),  # type: ignore[misc]
+                row("    with networks = 1", lambda o, k=k, name=name: named_text(o.any_network, k, name)),  # type: ignore[misc]
+            ]
     return found
 
 
@@ -92,6 +99,7 @@ def plain(experiment: Experiment) -> dict[str, Any]:
                 "merge_rate": outcome.counting.merge_rate,
             },
             "folding": {str(k): folds for k, folds in outcome.folds.items()},
+            "folding_of_any_network": {str(k): folds for k, folds in outcome.any_network.items()},
             "sentences": sentences_of(outcome),
         }
         for outcome in experiment.outcomes

@@ -6,6 +6,7 @@ Promises: a figure is worded in one way, wherever it is shown.
 
 from __future__ import annotations
 
+from .folding import Fold
 from .trial import Experiment, Outcome
 
 
@@ -47,6 +48,14 @@ def sentences_of(outcome: Outcome) -> list[str]:
             f"At k = {k}, {folded_text(outcome, k)} values are folded into (other), and with them "
             f"{lost_text(outcome, k, 'page')} of the page views by page, {lost_text(outcome, k, 'source')} by source."
         )
+        networks = outcome.candidate.anonymization.networks_at(k)
+        if networks > 1:
+            found.append(
+                f"That its {k} visitors have to come from {networks} networks names "
+                f"{named_text(outcome.folds, k, 'page')} of the visitors by page, where "
+                f"{named_text(outcome.any_network, k, 'page')} would be named otherwise; who makes up visitors in one "
+                "network adds one."
+            )
     return found
 
 
@@ -88,6 +97,12 @@ def lost_text(outcome: Outcome, k: int, dimension: str) -> str:
     """The share of page views that goes into (other)."""
     fold = outcome.folds[k][dimension]
     return share_text(fold.lost / fold.views if fold.views else 0.0)
+
+
+def named_text(folds: dict[int, dict[str, Fold]], k: int, dimension: str) -> str:
+    """The share of a dimension's visitors that is in rows with a name."""
+    fold = folds[k][dimension]
+    return share_text(fold.named / fold.visitors if fold.visitors else 0.0)
 
 
 def _per_hundred(share: float) -> str:

@@ -37,13 +37,14 @@ Combination = tuple[str, ...]
 
 
 class Outcome(Struct):
-    """The figures of one candidate. folds: by k and dimension."""
+    """The figures of one candidate. folds: by k and dimension; any_network: the same with release.networks = 1."""
 
     candidate: Candidate
     classes: Classes
     linking: Linking
     counting: Counting
     folds: dict[int, dict[str, Fold]]
+    any_network: dict[int, dict[str, Fold]]
 
 
 class Experiment(Struct):
@@ -82,7 +83,9 @@ class _Trial:
         self._same: dict[Combination, Combination] = {}
         self._sizes: list[Counter[int]] = []
         self._linking, self._counting = Linking(), Counting()
-        self._folds = {k: {dimension: Fold() for dimension in DIMENSIONS} for k in ks}
+        self._folds, self._any_network = (
+            {k: {dimension: Fold() for dimension in DIMENSIONS} for k in ks} for _ in range(2)
+        )
 
     def take(self, person: int, event: Event) -> None:
         day = self._days.setdefault(event.day, _Day())
@@ -111,11 +114,15 @@ class _Trial:
         self._last = (number, day.first)
         cells = cells_of(day.hits)
         for k, folds in self._folds.items():
-            for dimension, folded in fold(cells, k).items():
+            networks = self.candidate.anonymization.networks_at(k)
+            for dimension, folded in fold(cells, k, networks).items():
                 folds[dimension].add(folded)
+            for dimension, folded in fold(cells, k).items():
+                self._any_network[k][dimension].add(folded)
 
     def outcome(self) -> Outcome:
-        return Outcome(self.candidate, classes_of(self._sizes, self._folds), self._linking, self._counting, self._folds)
+        classes = classes_of(self._sizes, self._folds)
+        return Outcome(self.candidate, classes, self._linking, self._counting, self._folds, self._any_network)
 
     def _one(self, combination: Combination) -> Combination:
         """The same tuple for the same values: a day has millions of events and thousands of combinations."""

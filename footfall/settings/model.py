@@ -163,7 +163,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         networks = _first(
             site.release_networks,
             None if site.has_preset else self.release.networks,
-            k if mine.networks == mine.k else mine.networks,
+            mine.networks_at(k),
         )
         days = _first(site.retention_days, None if site.has_preset else self.retention.raw_days, mine.raw_days)
         return structs.replace(mine, k=k, raw_days=days, networks=min(networks, k, MOST_NETWORKS))

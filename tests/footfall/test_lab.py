@@ -178,6 +178,39 @@ def test_one_folded_value_takes_the_smallest_visible_one_with_it() -> None:
     assert (page.folded, page.lost) == (2, 4)
 
 
+def test_people_of_one_network_are_one_where_networks_are_asked_for() -> None:
+    def came(*given: tuple[int, str, int]) -> Any:
+        found = hits(*((visitor, path) for visitor, path, _ in given))
+        return cells_of(structs.replace(hit, network=of) for hit, (*_, of) in zip(found, given, strict=True))
+
+    # /: 4 visitors of 4 networks, /a: 3 of one, /b: 2 of two.
+    cells = came(*((v, "/", v) for v in range(4)), *((v, "/a", 9) for v in range(10, 13)), (4, "/b", 4), (5, "/b", 5))
+    page = fold(cells, 2, 2)["page"]
+    assert (page.cells, page.folded, page.visitors, page.named) == (3, 2, 9, 4)  # /a, and /b with it
+    assert fold(cells, 2)["page"].named == 9
+    # Those of one network, however many, are no day.
+    assert fold(came(*((v, "/", 9) for v in range(10))), 2, 2)["page"].named == 0
+
+
+def test_the_networks_of_a_candidate_follow_k_unless_its_preset_says_otherwise() -> None:
+    assert [PRESETS[name].networks_at(3) for name in ("strict", "balanced", "accurate")] == [3, 3, 1]
+    assert structs.replace(PRESETS["balanced"], k=5, networks=2).networks_at(10) == 2
+    # By a k alone nothing is another set of settings; by its networks it is.
+    alike = structs.replace(PRESETS["balanced"], k=3, networks=3)
+    assert [one.name for one in candidates(alike, [], [])] == list(PRESETS)
+    other = structs.replace(PRESETS["balanced"], networks=1)
+    assert candidates(other, [], [])[-1].changes == {"preset": "balanced", "networks": 1}
+
+
+def test_the_lab_says_what_networks_cost() -> None:
+    """Everybody of the log comes from four networks."""
+    outcome = next(o for o in trial(log_lines(600), ks=(5,)).outcomes if o.candidate.name == "balanced")
+    assert outcome.folds[5]["page"].named == 0
+    assert outcome.any_network[5]["page"].named > 100
+    told = "\n".join(sentences_of(outcome))
+    assert "That its 5 visitors have to come from 5 networks names 0.0 % of the visitors by page" in told
+
+
 def test_a_day_of_fewer_than_k_is_lost_whole() -> None:
     page = fold(cells_of(hits((1, "/"), (2, "/"))), 3)["page"]
     assert (page.folded, page.lost) == (1, 2)
@@ -246,6 +279,7 @@ def test_what_is_folded_is_what_the_rollup_folds(store: Store) -> None:
             "language": chance.choice("abcdef"),
             "browser": chance.choice(("Chrome", "Firefox")),
             "country": chance.choice(("DE", "FR", "US")),
+            "network_number": chance.choice((0, *range(1, 30))),
         }
         moment = start + chance.randrange(80_000)
         for _ in range(chance.randrange(1, 6)):
@@ -256,7 +290,8 @@ def test_what_is_folded_is_what_the_rollup_folds(store: Store) -> None:
     insert(store, events)
     k = 4
     roll_up(store, site, day, SiteRules(k, 30, "balanced"))
-    folds = fold(cells_of(hit_of(event) for event in events), k)
+    folds = fold(cells_of(hit_of(event) for event in events), k, k)
+    assert folds != fold(cells_of(hit_of(event) for event in events), k)
     for dimension in DIMENSIONS:
         shown, lost, views = store.rows(
             f"SELECT countIf(value != '{OTHER}'), sumIf(pageviews, value = '{OTHER}'), sum(pageviews) FROM open_cells "
