@@ -16,9 +16,9 @@ from schema.store import Store
 
 
 class Published(Struct, frozen=True):
-    """dimension: "" is the whole site; by_dimension: the second one of crossed rows. values: that have a name; rows: of
-    all of it. other: whether there is a folded row; folded: its visitors, None where there is none or its rows are no
-    count of them."""
+    """dimension: "" is the whole site; by_dimension: the second one of crossed rows. values: that have a name, or
+    hours; rows: of all of it. other: whether there is a folded row; folded: its visitors, None where there is none or
+    its rows are no count of them."""
 
     family: str
     grain: str
@@ -35,8 +35,9 @@ def published(store: Store, site: str, day: dt.date) -> list[Published]:
     found = []
     for name, family in FAMILIES.items():
         rows = store.rows(
-            f"""SELECT grain, dimension, by_dimension, uniqExactIf((value, by_value), value != {{other:String}}),
-                count(), countIf(value = {{other:String}}), sumIf({family.people.name}, value = {{other:String}})
+            f"""SELECT grain, dimension, by_dimension,
+                uniqExactIf((period, value, by_value), value != {{other:String}}), count(),
+                countIf(value = {{other:String}}), sumIf({family.people.name}, value = {{other:String}})
             FROM released_{name} WHERE site = {{site:String}} AND day = {{day:Date}}
             GROUP BY grain, dimension, by_dimension ORDER BY grain, dimension, by_dimension""",
             {"site": site, "day": day, "other": OTHER},

@@ -120,6 +120,8 @@ def test_a_released_day_is_told_with_its_rules_and_what_is_folded(run: Run) -> N
     assert (told["state"], told["entry"]["k"], told["entry"]["preset"]) == ("released", 2, "balanced")
     of_pages = next(one for one in told["published"] if (one["family"], one["dimension"]) == ("cells", "page"))
     assert (of_pages["values"], of_pages["other"], of_pages["folded"]) == (3, False, None)
+    hours = next(one for one in told["published"] if (one["family"], one["grain"]) == ("cells", "hour"))
+    assert (hours["values"], hours["rows"]) == (1, 1)
     text = run("show", SITE.key, str(FIRST)).stdout
     assert "rules: preset balanced, k = 2" in text
     assert ["cells", "page", "3", "3", "no", "–"] in [line.split() for line in text.splitlines()]
