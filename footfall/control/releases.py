@@ -15,13 +15,13 @@ from msgspec import structs
 from dashboards.stats.released import enough
 from dashboards.stats.snapshots import snapshot_time
 from dashboards.stats.source import Span
+from pipeline.closing import waiting
 from pipeline.copying import ROWS_STAY, holding, months_of
 from pipeline.manifest import Entry, read_entries
 from pipeline.published import published
 from pipeline.release import open_days, received_by_spool
 from pipeline.settings import SiteRules
 from pipeline.verify import chain_faults, head, row_faults, unreadable_rows
-from pipeline.waiting import waiting
 from schema.families import FAMILIES
 from schema.site import Site, day_bounds, day_number
 from schema.store import Store, StoreRefuses

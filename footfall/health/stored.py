@@ -9,11 +9,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from pipeline.closing import not_arrived
 from pipeline.erase import OVERDUE_S
 from pipeline.release import OpenDay, ahead_of_time, open_days, received_by_spool
 from pipeline.retention import overdue
 from pipeline.settings import SiteRules
-from pipeline.waiting import not_arrived
 from schema.site import Site, day_bounds, day_number
 from schema.store import Store
 from schema.undeclared import Undeclared, undeclared

@@ -16,6 +16,7 @@ from footfall.cli import main
 from footfall.cli import release as command
 from footfall.control.engine import Engine
 from footfall.settings import Settings, SiteSettings
+from pipeline.closing import Waiting, waiting
 from pipeline.imports import Import
 from pipeline.manifest import read_entries
 from pipeline.release import release
@@ -23,7 +24,6 @@ from pipeline.rollup.stages import roll_up
 from pipeline.settings import SiteRules
 from pipeline.undo import undo
 from pipeline.verify import head
-from pipeline.waiting import Waiting, waiting
 from schema.site import day_bounds, day_number, local_day
 from schema.store import Store
 from tests.conftest import insert, make_event
