@@ -250,6 +250,8 @@ class Anonymization(Struct, frozen=True):
     raw_days: int
     k: int
     networks: int
+    k_late: int
+    late_others: int
     ipv4_bits: int = 24
     ipv6_bits: int = 48
 
@@ -265,6 +267,8 @@ PRESETS: dict[str, Anonymization] = {
         raw_days=2,
         k=10,
         networks=10,
+        k_late=0,
+        late_others=0,
     ),
     "balanced": Anonymization(
         *("balanced", "truncated", "whole", True, False, "region", False, "primary", MORE_UTM, "host", "second"),
@@ -272,12 +276,16 @@ PRESETS: dict[str, Anonymization] = {
         raw_days=30,
         k=5,
         networks=5,
+        k_late=10,
+        late_others=3,
     ),
     "accurate": Anonymization(
         *("accurate", "full", "whole", True, True, "city", True, "full", MORE_UTM, "path", "second", "count"),
         raw_days=90,
         k=2,
         networks=1,
+        k_late=5,
+        late_others=0,
     ),
 }
 

@@ -47,7 +47,7 @@ def preview(
     for key, dates in days.items():
         site, rules = sites[key]
         for day in dates:
-            with staged(store, table, [SiteDay(site, day, rules)]):
+            with staged(store, table, SiteDay(site, day, rules)):
                 rows = store.rows(
                     """SELECT dimension, value, visitors, visits, pageviews FROM staging_cells
                     WHERE site = {site:String} AND day = {day:Date} AND grain = 'day' AND by_dimension = ''

@@ -30,8 +30,14 @@ _OF_VERSION = {
 }
 
 
+# What entries say that are older than these columns.
+_WHERE_OLDER = {"columns": {}, "networks": 0, "k_late": 0, "late_others": 0, "span": 1, "days": []}
+
+
 class Entry(Struct, frozen=True):
-    """A row of `manifest`. columns: by family those that the digest is made of, in their order."""
+    """A row of `manifest`. columns: by family those that the digest is made of, in their order. networks, k_late,
+    late_others: by which rules beside k. span: how many days it is of, from `day` on; days: of a block the digests of
+    its days' entries."""
 
     site: str
     number: int
@@ -47,6 +53,11 @@ class Entry(Struct, frozen=True):
     previous: str = ""
     version: str = VERSION
     columns: dict[str, list[str]] = {}
+    networks: int = 0
+    k_late: int = 0
+    late_others: int = 0
+    span: int = 1
+    days: list[str] = []
 
     def digested(self) -> Mapping[str, Sequence[str]]:
         """By family the columns that the digest is made of. Raises KeyError for a version that nobody knows."""
@@ -91,5 +102,5 @@ def digest_input(family: str, rows: bytes) -> bytes:
 def manifest_digest(manifest: dict[str, Any]) -> str:
     """SHA-256 of a manifest row: what the next one of its site carries as `previous`."""
     # Rows that are older than the column are digested as they were.
-    said = {name: value for name, value in manifest.items() if name != "columns" or value}
+    said = {name: value for name, value in manifest.items() if value != _WHERE_OLDER.get(name, ...)}
     return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()

@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 import structlog
 from msgspec import Struct, structs
 
-from schema.families import FAMILIES, KEY
-from schema.manifest import RELEASED_DAYS
+from schema.families import FAMILIES, KEY, WAITING_TABLES
+from schema.manifest import LIVE, RELEASED_DAYS
 from schema.site import Site, day_bounds, day_number
 from schema.store import Store, StoreDown, StoreError
 from schema.vitals import PEOPLE_BUCKET
@@ -38,6 +38,8 @@ LAST_CALL_S = 6 * 3600
 _OPEN_DAYS = f"({' UNION DISTINCT '.join(f'SELECT DISTINCT site, day FROM {table}' for table in OPEN)})"
 # Who asks for open rows has his answer by then.
 _ASKED_WITHIN_S = 20
+# Four weeks, and as long again for a day that closes late.
+_WAITS_DAYS = 63
 # Clocks of several hosts may differ so much.
 AHEAD_S = 60
 
@@ -129,7 +131,7 @@ def close_days(
         open_day, complete = due
         site, rules = known[open_day.site]
         over_counted = (site.key, open_day.day.isoformat()) in lost_keys
-        release(store, "events", site, [open_day.day], rules, now, "live", complete, over_counted)
+        release(store, "events", site, [open_day.day], rules, now, LIVE, complete, over_counted)
         closed.append((open_day.site, open_day.day))
         if not complete:
             log.warning("day_released_incomplete", site=site.key, day=open_day.day.isoformat())
@@ -163,11 +165,14 @@ def release(
         try:
             for day in sorted(days):
                 _forget_unfinished(store, site, day)
-                with staged(store, source, [SiteDay(site, day, rules)]):
+                # An import has no blocks: its days may be taken back one by one.
+                k_late = rules.k_late if origin == LIVE else 0
+                with staged(store, source, SiteDay(site, day, rules), expires_of(day, rules) if k_late else None):
                     rows, digest = _publish(store, site, day)
                 told = (int(now), origin, rules.preset, rules.k, complete, over_counted, rows, digest)
                 columns = {name: list(family.columns) for name, family in FAMILIES.items()}
-                entries.append(Entry(site.key, 0, day, *told, columns=columns))
+                entry = Entry(site.key, 0, day, *told, columns=columns, networks=rules.least_networks)
+                entries.append(structs.replace(entry, k_late=k_late, late_others=rules.late_others if k_late else 0))
         except Exception:
             # Nobody can read these rows, and nobody may ask for the days again.
             with contextlib.suppress(StoreError):
@@ -175,6 +180,11 @@ def release(
                     _forget_unfinished(store, site, day)
             raise
         append(store, entries)
+
+
+def expires_of(day: dt.date, rules: SiteRules) -> dt.date:
+    """When what waits of a day dies: with its raw rows, or when its four weeks are long over."""
+    return day + dt.timedelta(days=min(rules.retention_days, _WAITS_DAYS))
 
 
 def _released(store: Store, known: Mapping[str, tuple[Site, SiteRules]], now: float) -> list[Key]:
@@ -247,8 +257,8 @@ def as_released(family: str, table: str) -> str:
 
 def _forget_unfinished(store: Store, site: Site, day: dt.date) -> None:
     """A release that was cut off left rows nobody can read yet: they go before the day is released anew."""
-    for family in FAMILIES:
-        table, mine = f"released_{family}", "site = {site:String} AND day = {day:Date}"
+    for table in (*(f"released_{family}" for family in FAMILIES), *WAITING_TABLES):
+        mine = "site = {site:String} AND day = {day:Date}"
         parameters = {"site": site.key, "day": day}
         if store.rows(f"SELECT count() FROM {table} WHERE {mine}", parameters)[0][0]:
             store.command(f"ALTER TABLE {store.local(table)} DELETE WHERE {mine}", parameters, mutations_sync=2)

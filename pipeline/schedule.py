@@ -20,6 +20,7 @@ from schema.lasting import Lasting, kind_and_place
 from schema.site import Site, local_day
 from schema.store import Store, StoreDown
 
+from .blocks import close_blocks, expire_waiting
 from .erase import erase
 from .imports import abandon_all
 from .jobs import Jobs
@@ -174,6 +175,7 @@ class Pipeline:
             closed = close_days(self.store, self.sites, now, grace_s, lost, self._erase, since)
             for site, day in closed:
                 self._seen.pop((site, day), None)
+            close_blocks(self.store, self.sites, now, grace_s)
         return closed
 
     def _watch_clocks(self, now: float) -> None:
@@ -206,7 +208,9 @@ class Pipeline:
             abandon_all(self.store, older_than_s=86_400)
             if self.quarantine:
                 self.quarantine.expire(self._clock())
-            return expire(self.store, self.sites, self._clock())
+            now = self._clock()
+            expire_waiting(self.store, dt.datetime.fromtimestamp(now, dt.UTC).date())
+            return expire(self.store, self.sites, now)
 
     def _open_days(self) -> list[OpenDay]:
         if time.monotonic() - self._looked_back >= _LOOK_BACK_EVERY_S:

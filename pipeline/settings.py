@@ -11,6 +11,8 @@ MiB = 1024 * 1024
 MOST_BYTES = 16 * 1024 * 1024 * MiB
 # Networks of a cell are counted no further than this: each would take memory of every cell there is.
 MOST_NETWORKS = 100
+# Of raw rows that live for fewer days nothing waits for its week (rule N2).
+LEAST_RAW_DAYS = 9
 
 
 class SpoolSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,6 +71,30 @@ class ReleaseSettings(Struct, frozen=True, forbid_unknown_fields=True):
         ]
         | None
     ) = None
+    k_late: (
+        Annotated[
+            int,
+            Meta(
+                ge=0,
+                le=10_000,
+                description="Fewest visitor-days of a value that days hide and its week or four weeks show; 0: none "
+                "are. Never fewer than release.k.",
+            ),
+        ]
+        | None
+    ) = None
+    late_others: (
+        Annotated[
+            int,
+            Meta(
+                ge=0,
+                le=10_000,
+                description="How many of these visitor-days are left, at least, when of every day the network is taken "
+                "away that most of them came from; 0: a row may be one person who comes every day.",
+            ),
+        ]
+        | None
+    ) = None
 
 
 class RetentionSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,13 +105,17 @@ class RetentionSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 class SiteRules(Struct, frozen=True):
     """What rolling up one site needs, all defaults resolved. strict: open days are rounded down (rule H4). networks: of
-    how many networks the people of a visible cell are at least (rule N4); 0: of as many as they are people."""
+    how many networks the people of a visible cell are at least (rule N4); 0: of as many as they are people. k_late,
+    late_others: how many visitor-days a value of a block has at least, and how many of these beside the largest network
+    of each day (rule N2); k_late 0: no blocks."""
 
     k: int
     retention_days: int
     preset: str
     strict: bool = False
     networks: int = 0
+    k_late: int = 0
+    late_others: int = 0
 
     @property
     def least_networks(self) -> int:

@@ -11,10 +11,10 @@ from collections.abc import Iterable
 
 from .column import TEXT, Column
 from .family import KEY, KEY_COLUMNS, MONTH_COLUMNS, Family, named
-from .measures import OF_CELLS, OF_CONVERSIONS, OF_VITALS
+from .measures import KINDS, OF_CELLS, OF_CONVERSIONS, OF_VITALS
 from .visits import VISIT
 
-__all__ = ["DECLARED", "FAMILIES", "KEY", "TABLES", "migration"]
+__all__ = ["DECLARED", "FAMILIES", "KEY", "TABLES", "WAITING", "WAITING_TABLES", "migration"]
 
 
 def _nested(name: str, columns: Iterable[Column]) -> tuple[Column, ...]:
@@ -53,10 +53,37 @@ FAMILIES: dict[str, Family] = {family.name: family for family in (_CELLS, _CONVE
 # Those that are counted by what their entry says.
 DECLARED: dict[str, Family] = {name: family for name, family in FAMILIES.items() if family.counting}
 
+
+def _waiting(keys: tuple[Column, ...], *numbers: str) -> tuple[Column, ...]:
+    """The columns of what waits of a family (rule N2), beside its values as they were counted.
+
+    others: visitors less those of the network that most of them came from; `…_others` of a kind of contributors."""
+    return (
+        *named(KEY_COLUMNS, "site", "day"),
+        Column("expires", "Date"),
+        *named(KEY_COLUMNS, "dimension", "value"),
+        *keys,
+        *(Column(name, "Int64") for name in ("people", "others", *numbers)),
+    )
+
+
+_COUNTED = (one.name for one in OF_CELLS if one.visit and one.aggregate == "sum")
+_KINDS = (name for kind in KINDS for name in (kind, f"{kind}_others"))
+# By family what is kept of values that a day hides, for its week and its four weeks: no numbers of visitors, and for
+# the pipeline only.
+WAITING: dict[str, tuple[Column, ...]] = {
+    "cells": _waiting((), *_COUNTED, *_KINDS),
+    "conversions": _waiting(_CONVERSIONS.keys, "times", "paid"),
+    "vitals": _waiting((_VITALS.keys[0], Column("histogram", "Array(Int16)")), "samples", "good", "poor"),
+}
+WAITING_TABLES = (*(f"waiting_{name}" for name in WAITING), "waiting_days")
+
 # Of each kept table its columns in their order. Of a month the whole site is kept by day, good for parts of it, too.
 TABLES: dict[str, tuple[Column, ...]] = {
     **{f"open_{name}": family.open for name, family in FAMILIES.items()},
     **{f"released_{name}": family.released for name, family in FAMILIES.items()},
+    **{f"late_{name}": FAMILIES[name].late for name in WAITING},
+    **{f"waiting_{name}": columns for name, columns in WAITING.items()},
     "visits": (
         *named(KEY_COLUMNS, "site", "day"),
         Column("version", "UInt64"),

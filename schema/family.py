@@ -110,6 +110,12 @@ class Family(Struct, frozen=True):
         return (*KEY_COLUMNS, *self.keys, *self.added)
 
     @property
+    def late(self) -> tuple[Column, ...]:
+        """Those of a row of a block (rule N2). days: how many released days of the block the row speaks for: those on
+        which the value has no row of its own."""
+        return (*self.released, Column("days", "UInt16"))
+
+    @property
     def open(self) -> tuple[Column, ...]:
         """Those of a row of an open day."""
         return (*KEY_COLUMNS, *(self._whole_keys), *self.added)

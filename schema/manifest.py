@@ -1,4 +1,4 @@
-"""What the manifest says: which days are released, and by which entry.
+"""What the manifest says: which days are released, and by which entry; which blocks of days (rule N2) are.
 
 In: nothing. Out: SQL and a filter for rows that were read, both by one rule: of each site-day the last entry holds, and
 one that takes an import back leaves the day as if it had never been released.
@@ -10,14 +10,21 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 # An entry's origin is `live`, or what made an import and its run, or this and the run that is taken back.
-UNDO = "undo"
+LIVE, UNDO = "live", "undo"
 
 # (site, day, number, digest) of the entries that hold.
 STANDING = f"""(
     SELECT site, day, last.1 AS number, last.2 AS digest
-    FROM (SELECT site, day, argMax((number, digest, origin), number) AS last FROM manifest GROUP BY site, day)
+    FROM
+    (
+        SELECT site, day, argMax((number, digest, origin), number) AS last
+        FROM manifest WHERE span = 1 GROUP BY site, day
+    )
     WHERE NOT startsWith(last.3, '{UNDO}:')
 )"""
+# How many days an entry may be of, and what the rows are called that it makes readable.
+WEEK, FOUR_WEEKS = 7, 28
+GRAIN_OF = {WEEK: "week", FOUR_WEEKS: "four_weeks"}
 RELEASED_DAYS = f"(SELECT site, day FROM {STANDING})"
 
 
@@ -35,7 +42,7 @@ Row = TypeVar("Row", bound=Sequence[Any])
 
 
 def standing(entries: Iterable[Row], day: int, number: int, origin: int) -> list[Row]:
-    """Those of one site's entries that hold. day, number, origin: where in an entry these are."""
+    """Those of one site's entries of days that hold. day, number, origin: where in an entry these are."""
     entries = list(entries)
     touched = {entry[day] for entry in entries if is_undo(entry[origin])}
     if not touched:

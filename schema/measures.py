@@ -19,6 +19,8 @@ Aggregate = Literal["sum", "distinct"]
 # entrant: whose visit began there; leaver: whose visit ended there; reporter: of whom engaged time is known; actor: who
 # sent an event beside page views; converter: who reached the goal; payer: who paid; measured: of whom a vital is known.
 Contributor = Literal["everybody", "entrant", "leaver", "reporter", "actor", "converter", "payer", "measured"]
+# Of these the ones who may be fewer than those who are counted in a row of cells.
+KINDS: tuple[Contributor, ...] = ("reporter", "actor", "entrant", "leaver")
 # What an open day is rounded by where it is rounded at all (rule H4): multiples of k, of k minutes.
 Unit = Literal["", "s", "ms", "minor"]
 

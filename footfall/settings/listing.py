@@ -19,7 +19,8 @@ from .fields import SECRET, annotations_of, fields, metas_of, without_password
 from .model import Settings, SiteSettings
 
 # Beside those of [anonymization].
-_OF_PRESETS = ("release.k", "release.networks", "retention.raw_days")
+_OF_RELEASE = ("networks", "k_late", "late_others")
+_OF_PRESETS = ("release.k", *(f"release.{name}" for name in _OF_RELEASE), "retention.raw_days")
 
 
 def needs_restart(running: Settings, wanted: Settings) -> list[str]:
@@ -42,7 +43,7 @@ def describe(settings: Settings) -> list[dict[str, str]]:
             mine = getattr(PRESETS[preset.preset], key)
             if value is None:
                 value = getattr(preset, key)
-                origin = f"preset {preset.preset}" if key != "networks" or value == mine else "release.k"
+                origin = f"preset {preset.preset}" if key not in _OF_RELEASE or value == mine else "release.k"
             elif value != mine:
                 departs = preset.preset
         rows.append(_row(name, value, origin, departs, meaning))

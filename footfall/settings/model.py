@@ -23,6 +23,7 @@ from collector.settings import (
 )
 from dashboards.settings import DashboardSettings
 from pipeline.settings import (
+    LEAST_RAW_DAYS,
     MOST_NETWORKS,
     ReleaseSettings,
     RetentionSettings,
@@ -166,7 +167,13 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             mine.networks_at(k),
         )
         days = _first(site.retention_days, None if site.has_preset else self.retention.raw_days, mine.raw_days)
-        return structs.replace(mine, k=k, raw_days=days, networks=min(networks, k, MOST_NETWORKS))
+        k_late = _first(None if site.has_preset else self.release.k_late, mine.k_late)
+        # Where nothing is hidden nothing waits, nor where raw rows are gone before a week can close.
+        k_late = max(k_late, k) if k_late and k > 1 and days >= LEAST_RAW_DAYS else 0
+        others = _first(None if site.has_preset else self.release.late_others, mine.late_others)
+        networks = min(networks, k, MOST_NETWORKS)
+        others = min(others, k_late)
+        return structs.replace(mine, k=k, raw_days=days, networks=networks, k_late=k_late, late_others=others)
 
     def site_called(self, name: str) -> SiteSettings | None:
         """The site that a beacon of that name would count for."""
@@ -180,7 +187,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     def rules_of(self, site: SiteSettings) -> SiteRules:
         """What the pipeline needs to know of one site, also of one that is not among these."""
         mine = self.anonymity_of(site)
-        return SiteRules(mine.k, mine.raw_days, mine.preset, mine.preset == "strict", mine.networks)
+        strict = mine.preset == "strict"
+        return SiteRules(mine.k, mine.raw_days, mine.preset, strict, mine.networks, mine.k_late, mine.late_others)
 
     def reported_sites(self) -> tuple[Site, ...]:
         """The sites as the dashboards need them: each with the k and the networks that hold for it."""

@@ -9,9 +9,9 @@ bounces and durations. leaver: ended there; exits. In a dimension of visits ever
 from __future__ import annotations
 
 from schema.event import ENGAGEMENT, PAGEVIEW
+from schema.measures import KINDS
 
-# Each a column of `cells`: distinct visitors; and one for their networks.
-KINDS = ("reporter", "actor", "entrant", "leaver")
+# Each kind is a column of `cells`: distinct visitors; and one for their networks.
 OF_VISIT = {"reporter": "engaged_ms > 0", "actor": "acted > viewed"}
 # Of a hit by `name` and `engaged`. An event is of all who did it, so its rows need none.
 OF_HIT = {"reporter": "engaged > 0", "actor": f"name NOT IN ('{PAGEVIEW}', '{ENGAGEMENT}')"}

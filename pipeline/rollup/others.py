@@ -9,10 +9,11 @@ in dimensions that have such values is looked who did.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from schema.event import PAGEVIEW
 from schema.families import DECLARED
+from schema.measures import KINDS
 from schema.visits import HOUR, OF_VISITS
 
 from ..insert import insert
@@ -20,16 +21,17 @@ from ..parallel import Statement, at_once
 from . import declared
 from .aggregate import families
 from .batch import ENOUGH, Batch
-from .contributors import KINDS, OF_HIT, OF_VISIT
+from .contributors import OF_HIT, OF_VISIT
 from .hits import OF_HITS
 from .shape import METRICS, count_networks
 
 # The last to be suppressed with rare values: how many page views there were is known, and who has no campaign or came
 # directly is no rare campaign or source.
 _KNOWN = f"(value = '' OR dimension = 'event' AND value = '{PAGEVIEW}')"
-_VALUES = {name: name for name in ("d", "dimension", "value", "people")} | {
-    "state": f"multiIf(NOT {ENOUGH}, 'rare', place = 1, 'smallest', 'enough')"
-}
+_VALUES = {name: name for name in ("d", "dimension", "value", "people")}
+_STATE = f"multiIf(NOT {ENOUGH}, 'rare', place = 1, 'smallest', 'enough')"
+# Whom a block has no cell of, his days have shown; his goals and vitals may wait.
+_STATE_IN_BLOCK = f"if(people = 0, 'enough', {_STATE})"
 
 
 def find_rare(of: Batch) -> None:
@@ -42,7 +44,7 @@ def find_rare(of: Batch) -> None:
         if family != "cells"
     )
     of.store.command(
-        f"""{insert(of.scratch("values"), _VALUES)}
+        f"""{insert(of.scratch("values"), _VALUES | {"state": _STATE_IN_BLOCK if of.block else _STATE})}
         FROM
         (
             SELECT d, dimension, value, max(came) AS people, max(from_networks) AS networks,
@@ -69,9 +71,9 @@ def find_others(of: Batch) -> None:
     near = frozenset(dimension for (dimension,) in rows)
     if not near:
         return
-    selects = {"conversions": _converted(near) if of.has_goals else [], "vitals": _measured(near)}
+    selects = {"conversions": converted(near, _near) if of.has_goals else [], "vitals": measured(near, _near)}
     selects |= {name: declared.touched(family, near, _near) for name, family in DECLARED.items()}
-    counting = [_counting(of, family, _together(each)) for family, each in selects.items() if each]
+    counting = [_counting(of, family, together(each)) for family, each in selects.items() if each]
     at_once(of.store, [_people_of(of, near), *counting])
 
 
@@ -113,7 +115,7 @@ def _people_of(of: Batch, near: Collection[str]) -> Statement:
                         SELECT d, dimension, visitor, visit, any(network_number) AS its_network,
                             groupBitOr(if(state = 'rare', bits, 0)) AS rare,
                             groupBitOr(if(state = 'smallest', bits, 0)) AS smallest
-                        FROM ({_touched(near)}) AS touched {_COMPARED}
+                        FROM ({touched(near, _near)}) AS touched {_COMPARED}
                         GROUP BY d, dimension, visitor, visit
                     ) AS v
                     GROUP BY d, dimension, visitor
@@ -156,17 +158,21 @@ def _counting(of: Batch, family: str, each: str) -> Statement:
     )
 
 
+# SQL for the values of a dimension that are looked at.
+Among = Callable[[str], str]
+
+
 def _near(dimension: str) -> str:
-    """SQL for the values of a dimension that are compared."""
+    """Those that are compared."""
     return f"(SELECT value FROM {{values}} WHERE state != 'enough' AND dimension = '{dimension}')"
 
 
-def _with_near(values: Mapping[str, str], near: Collection[str], columns: str, rows: str) -> list[str]:
-    """By dimension SQL for who has a value that is compared: only those rows are made into texts. values: by dimension
+def _with_near(values: Mapping[str, str], near: Collection[str], among: Among, columns: str, rows: str) -> list[str]:
+    """By dimension SQL for who has a value that is looked at: only those rows are made into texts. values: by dimension
     the column; columns, rows: what else is selected, and of which rows, from FROM to WHERE …"""
     return [
         f"SELECT d, visitor, network_number, {columns}, '{dimension}' AS dimension, toString({value}) AS value "
-        f"{rows} AND {value} IN {_near(dimension)}"
+        f"{rows} AND {value} IN {among(dimension)}"
         for dimension, value in values.items()
         if dimension in near
     ]
@@ -180,15 +186,21 @@ def _bits(kinds: Mapping[str, str]) -> str:
     return " + ".join(f"{2 ** (1 + KINDS.index(kind))} * ({is_one})" for kind, is_one in kinds.items())
 
 
-def _touched(near: Collection[str]) -> str:
-    """SQL for what visits touched of what is compared: (d, visitor, network_number, visit, dimension, value, bits)."""
-    selects = _with_near(_VALUES_OF_VISITS, near, f"visit, 1 + {_bits(OF_VISIT)} AS bits", "FROM {visits} WHERE came")
+def touched(near: Collection[str], among: Among) -> str:
+    """SQL for what visits touched of what is looked at: (d, visitor, network_number, visit, dimension, value, bits).
+    near: the dimensions; "" is the whole site. bits: the lowest one is of everybody who is counted there, the next ones
+    of KINDS."""
+    rows = "FROM {visits} WHERE came"
+    selects = _with_near(_VALUES_OF_VISITS, near, among, f"visit, 1 + {_bits(OF_VISIT)} AS bits", rows)
+    if "" in near:
+        bits = f"toUInt8(came) + {_bits(OF_VISIT)} AS bits"
+        selects += [f"SELECT d, visitor, network_number, visit, {bits}, '' AS dimension, '' AS value FROM {{visits}}"]
     # Every visit that counts as one touched each of its values once. Of an event are all who did it.
     selects += [
         "SELECT d, visitor, network_number, visit, "
         f"first_{dimension} + {_bits(OF_HIT) if dimension != 'event' else 0} AS bits, "
         f"'{dimension}' AS dimension, toString({column}) AS value "
-        f"FROM {{hits}} WHERE {which} AND {column} IN {_near(dimension)}"
+        f"FROM {{hits}} WHERE {which} AND {column} IN {among(dimension)}"
         for dimension, (column, which) in OF_HITS.items()
         if dimension in near
     ]
@@ -196,7 +208,7 @@ def _touched(near: Collection[str]) -> str:
             ("page", "exit_page", "leaver"), ("hostname", "exit_host", "leaver"))  # fmt: skip
     selects += [
         f"SELECT d, visitor, network_number, visit, {_bits({kind: 'true'})} AS bits, '{dimension}' AS dimension, "
-        f"toString({end}) AS value FROM {{visits}} WHERE viewed > 0 AND {end} IN {_near(dimension)}"
+        f"toString({end}) AS value FROM {{visits}} WHERE viewed > 0 AND {end} IN {among(dimension)}"
         for dimension, end, kind in ends
         if dimension in near
     ]
@@ -204,26 +216,34 @@ def _touched(near: Collection[str]) -> str:
     return " UNION ALL ".join(f"SELECT {columns} FROM ({select})" for select in selects)
 
 
-def _together(selects: Sequence[str]) -> str:
+def together(selects: Sequence[str]) -> str:
+    """All of them, as (d, visitor, its_network, name, currency, dimension, value)."""
     columns = "d, visitor, network_number AS its_network, toString(name) AS name, toString(currency) AS currency"
     return " UNION ALL ".join(f"SELECT {columns}, dimension, value FROM ({select})" for select in selects)
 
 
-def _converted(near: Collection[str]) -> list[str]:
+def converted(near: Collection[str], among: Among) -> list[str]:
     """Who reached which goal by which value, and who paid in which currency."""
     columns = "goal AS name, arrayJoin(if(currency = '', [''], ['', toString(currency)])) AS paid"
     of_hits = {"page": "path", "hostname": "hostname", "event": "event"}
     selects = [
-        *_with_near(_VALUES_OF_VISITS, near, columns, "FROM {reached} WHERE came"),
-        *_with_near(of_hits, near, columns, "FROM (SELECT * EXCEPT name, name AS event FROM {reached}) WHERE true"),
+        *_with_near(_VALUES_OF_VISITS, near, among, columns, "FROM {reached} WHERE came"),
+        *_with_near(
+            of_hits, near, among, columns, "FROM (SELECT * EXCEPT name, name AS event FROM {reached}) WHERE true"
+        ),
     ]
+    if "" in near:
+        selects += [f"SELECT d, visitor, network_number, {columns}, '' AS dimension, '' AS value FROM {{reached}}"]
     return [f"SELECT * EXCEPT paid, paid AS currency FROM ({select})" for select in selects]
 
 
-def _measured(near: Collection[str]) -> list[str]:
+def measured(near: Collection[str], among: Among) -> list[str]:
     """Who measured what."""
     columns = f"arrayJoin(arrayFilter((one, v) -> v >= 0, [{METRICS}], vitals)) AS name, '' AS currency"
     rows = """FROM (SELECT d, visitor, network_number, path, vitals, first_device, first_country
         FROM {visits} ARRAY JOIN measured.path AS path, measured.vitals AS vitals) WHERE true"""
     values = {"page": "path", "device": "first_device", "country": "first_country"}
-    return _with_near(values, near, columns, rows)
+    selects = _with_near(values, near, among, columns, rows)
+    if "" in near:
+        selects += [f"SELECT d, visitor, network_number, {columns}, '' AS dimension, '' AS value {rows}"]
+    return selects

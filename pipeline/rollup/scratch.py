@@ -12,13 +12,14 @@ from functools import cache
 
 from schema.column import TEXT
 from schema.families import DECLARED
+from schema.measures import KINDS
 from schema.store import Store
 from schema.visits import OF_VISITS, VISIT
 
 from . import declared
 from .aggregate import COUNTED
 from .batch import Batch
-from .contributors import KINDS, networks_of
+from .contributors import networks_of
 from .hits import OF_HITS
 from .visit import READ
 
@@ -77,6 +78,8 @@ TABLES: dict[str, dict[str, str]] = {
     # Who is behind the rare values of a dimension (others.py).
     "others": {"family": TEXT, "d": "UInt16", "dimension": TEXT, "name": TEXT, "currency": TEXT}
     | _measured("people", "networks", "visits", "people_beside", "networks_together", "visits_beside"),
+    # What has no row of its own (waiting.py).
+    "hidden": dict.fromkeys(("family", "dimension"), TEXT) | dict.fromkeys(("value", "name", "currency"), "String"),
     # Dimensions in which the smallest value goes with the rare ones.
     "complementary": {"d": "UInt16", "dimension": TEXT},
     # The values that are shown.

@@ -23,6 +23,7 @@ from .scratch import scratch
 from .sessionize import sessionize
 from .snapshot import Seen, look
 from .suppress import stage, suppress
+from .waiting import wait
 
 # What follows on visits. Each reads scratch tables of the run that those before it filled (scratch.py).
 STAGES: tuple[Callable[[Batch], None], ...] = (aggregate, find_rare, find_others, suppress, stage)
@@ -41,22 +42,24 @@ def roll_up_together(store: Store, days: Sequence[SiteDay]) -> None:
 
 
 @contextlib.contextmanager
-def staged(store: Store, source: str, days: Sequence[SiteDay]) -> Iterator[Batch]:
-    """Rows of days that are over in `staging_*`, made of all their raw rows, for as long as the context lasts."""
-    of = Batch(store, tuple(days), secrets.token_hex(8), source)
-    with _staged(of, whole=True):
-        yield of
+def staged(store: Store, source: str, of: SiteDay, expires: dt.date | None = None) -> Iterator[Batch]:
+    """Rows of a day that is over in `staging_*`, made of all its raw rows, for as long as the context lasts. expires:
+    what is hidden waits until then, at the latest; None: nothing waits."""
+    batch = Batch(store, (of,), secrets.token_hex(8), source)
+    last = (lambda of: wait(of, expires),) if expires else ()
+    with _staged(batch, whole=True, last=last):
+        yield batch
 
 
 @contextlib.contextmanager
-def _staged(of: Batch, whole: bool) -> Iterator[Seen]:
+def _staged(of: Batch, whole: bool, last: Sequence[Callable[[Batch], object]] = ()) -> Iterator[Seen]:
     # A run that was killed may have left some.
     clear_staging(of)
     try:
         with scratch(of):
             seen = look(of, whole)
             sessionize(of, seen)
-            for stage_of in STAGES:
+            for stage_of in (*STAGES, *last):
                 stage_of(of)
         yield seen
     except BaseException:

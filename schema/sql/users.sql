@@ -36,6 +36,13 @@ GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE ON {{ database }}.{{ table }}
 {% for table in tables('open_through', 'sessionized', 'months', 'months_cells', 'months_vitals') %}
 GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
+{% for state in ['late', 'waiting'] %}
+{% for family in waiting + (['days'] if state == 'waiting' else []) %}
+{% for table in tables(state ~ '_' ~ family) %}
+GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE ON {{ database }}.{{ table }} TO footfall_pipeline;
+{% endfor %}
+{% endfor %}
+{% endfor %}
 {% for table in tables('manifest', 'expiries') %}
 GRANT{{ on_cluster }} SELECT, INSERT ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
@@ -60,6 +67,11 @@ GRANT{{ on_cluster }} SELECT ON system.{{ table }} TO footfall_pipeline;
 {% for table in tables(state ~ '_' ~ family) %}
 GRANT{{ on_cluster }} SELECT ON {{ database }}.{{ table }} TO footfall_dashboards;
 {% endfor %}
+{% endfor %}
+{% endfor %}
+{% for family in waiting %}
+{% for table in tables('late_' ~ family) %}
+GRANT{{ on_cluster }} SELECT ON {{ database }}.{{ table }} TO footfall_dashboards;
 {% endfor %}
 {% endfor %}
 {% for table in tables('months', 'months_cells', 'months_vitals', 'manifest', 'ingest') %}

@@ -139,7 +139,7 @@ def test_each_manifest_carries_the_digest_of_the_one_before(store: Store, site: 
 
 def test_the_same_events_give_the_same_digest_whatever_their_order(store: Store, site: Site) -> None:
     def published() -> tuple[int, str]:
-        with released.staged(store, "events", [SiteDay(site, DAY, RULES)]):
+        with released.staged(store, "events", SiteDay(site, DAY, RULES)):
             told = released._publish(store, site, DAY)
         released._forget_unfinished(store, site, DAY)
         return told

@@ -7,13 +7,12 @@ from typing import Any, get_args
 import pytest
 from msgspec import structs
 
-from pipeline.rollup.contributors import KINDS
 from schema.column import Column
 from schema.dimensions import CARDS, DIMENSIONS, SHARE, Dimension, Format, Scope
 from schema.event import Event
 from schema.families import FAMILIES, KEY, TABLES, migration
 from schema.family import Counting, Family
-from schema.measures import MEASURES, OF_CELLS, Measure, Measures
+from schema.measures import KINDS, MEASURES, OF_CELLS, Measure, Measures
 from schema.metrics import METRICS, metrics_of
 from schema.store import Store
 

@@ -1,0 +1,290 @@
+"""Closes blocks: what days of a calendar week hid is released with the week, and what weeks hid with four of them,
+where enough visitor-days are behind it (rule N2).
+
+In: released days and what waits of them. Out: rows in `late_*`, then one row in `manifest`. Promises: a block closes
+only after its last day; it is readable only once its manifest row exists, which names the entries of its days; a value
+is released with its block, never with days, and in one block only; what four weeks hide is deleted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import structlog
+from msgspec import Struct, structs
+
+from schema.dimensions import OTHER
+from schema.families import FAMILIES, KEY, WAITING, WAITING_TABLES
+from schema.manifest import FOUR_WEEKS, GRAIN_OF, LIVE, WEEK, standing
+from schema.site import Site, day_bounds, day_number
+from schema.store import Store, StoreDown, StoreError
+
+from .each import for_each
+from .insert import insert
+from .manifest import RELEASING, Entry, append, digest_input, manifest_digest, read_entries
+from .release import as_released, open_days, received_through
+from .rollup.block import staged_block
+from .rollup.waiting import KEYS
+from .settings import SiteRules
+
+log = structlog.get_logger("blocks")
+
+# With raw rows that live for fewer days there are weeks only.
+LEAST_RAW_DAYS_FOR_FOUR_WEEKS = 30
+# Four weeks are counted from here: a Monday.
+_EPOCH = dt.date(2000, 1, 3)
+_DAY = dt.timedelta(days=1)
+# So long after its end a week waits for a spool that does not report.
+_PATIENCE_S = 7 * 86_400
+_MINE = "site = {site:String} AND grain = {grain:String} AND day = {day:Date}"
+
+
+class Due(Struct, frozen=True):
+    """A block that may close. span: its days, from `first` on."""
+
+    site: str
+    first: dt.date
+    span: int
+
+    @property
+    def last(self) -> dt.date:
+        return self.first + (self.span - 1) * _DAY
+
+    def days(self) -> frozenset[dt.date]:
+        return frozenset(self.first + n * _DAY for n in range(self.span))
+
+
+def first_of(day: dt.date, span: int) -> dt.date:
+    """The first day of the block that a day is in."""
+    return _EPOCH + (day - _EPOCH).days // span * span * _DAY
+
+
+def close_blocks(
+    store: Store, sites: Sequence[tuple[Site, SiteRules]], now: float, grace_s: int
+) -> list[tuple[str, dt.date, int]]:
+    """Release every block that may close; which: site, first day, how many days. Raises what one failed with, once the
+    others are done."""
+    waiting: dict[str, dict[dt.date, int]] = defaultdict(dict)
+    for key, day, rows in store.rows("SELECT site, day, max(rows) FROM waiting_days GROUP BY site, day"):
+        waiting[key][day] = rows
+    if not waiting:
+        return []
+    closed = {
+        (key, first, span) for key, first, span in store.rows("SELECT site, day, span FROM manifest WHERE span > 1")
+    }
+    known = {site.key: (site, rules) for site, rules in sites if site.key in waiting}
+    due = [one for site, rules in known.values() for one in _over(site, rules, waiting[site.key], closed, now, grace_s)]
+    if not due:
+        return []
+    still_open: dict[str, set[dt.date]] = defaultdict(set)
+    for open_day in open_days(store):
+        still_open[open_day.site].add(open_day.day)
+    arrived, done = received_through(store), []
+
+    def close(one: Due) -> None:
+        site, rules = known[one.site]
+        end = _end(site, one)
+        late = not one.days().isdisjoint(still_open[one.site]) or (arrived < end and now < end + _PATIENCE_S)
+        weeks = {first_of(day, WEEK) for day in waiting[one.site].keys() & one.days()}
+        if late or (one.span == FOUR_WEEKS and any((one.site, week, WEEK) not in closed for week in weeks)):
+            return
+        release_block(store, site, one, waiting[one.site], now)
+        closed.add((one.site, one.first, one.span))
+        if one.span == FOUR_WEEKS or rules.retention_days < LEAST_RAW_DAYS_FOR_FOUR_WEEKS:
+            _delete_waiting(store, one)
+        done.append((one.site, one.first, one.span))
+
+    # Weeks before the four weeks that they are of.
+    failed = for_each(close, sorted(due, key=lambda one: (one.site, one.last, one.span)))
+    if failed:
+        raise failed
+    return done
+
+
+def _over(
+    site: Site,
+    rules: SiteRules,
+    waiting: Mapping[dt.date, int],
+    closed: Iterable[tuple[str, dt.date, int]],
+    now: float,
+    grace_s: int,
+) -> list[Due]:
+    """The blocks of a site's waiting days that are over and not closed."""
+    spans = (WEEK, FOUR_WEEKS) if rules.retention_days >= LEAST_RAW_DAYS_FOR_FOUR_WEEKS else (WEEK,)
+    blocks = {Due(site.key, first_of(day, span), span) for day in waiting for span in spans}
+    return [one for one in blocks if (one.site, one.first, one.span) not in closed and now >= _end(site, one) + grace_s]
+
+
+def _end(site: Site, block: Due) -> int:
+    return day_bounds(site.timezone, day_number(block.last)).end
+
+
+def release_block(store: Store, site: Site, block: Due, waiting: Mapping[dt.date, int], now: float) -> None:
+    """Release a block: its rows first, then its entry. waiting: how many rows each day has that waits. Where they are
+    not all there, or a day was released by rules that let nothing wait, the block has none."""
+    with RELEASING:
+        entries = [entry for entry in _standing(store, site.key, block) if entry.origin == LIVE]
+        if not entries:
+            return
+        rows, digest, is_whole = 0, "", _is_whole(store, entries, waiting, block)
+        rules = SiteRules(
+            max(entry.k for entry in entries),
+            0,
+            entries[-1].preset,
+            networks=max(entry.networks for entry in entries),
+            k_late=max(entry.k_late for entry in entries) if all(entry.k_late for entry in entries) else 0,
+            late_others=max(entry.late_others for entry in entries),
+        )
+        _forget(store, block)
+        try:
+            if is_whole and rules.k_late:
+                dates = sorted(entry.day for entry in entries)
+                with staged_block(store, site, dates, block.first, rules):
+                    rows, digest = _publish(store, block, dates)
+        except Exception:
+            with contextlib.suppress(StoreError):
+                _forget(store, block)
+            raise
+        if not is_whole:
+            log.warning("block_lost", site=site.key, day=block.first.isoformat(), days=block.span)
+        append(
+            store,
+            [
+                Entry(
+                    *(site.key, 0, block.first, int(now), LIVE, rules.preset, rules.k),
+                    complete=is_whole and all(entry.complete for entry in entries),
+                    over_counted=any(entry.over_counted for entry in entries),
+                    rows=rows,
+                    digest=digest,
+                    columns={name: _columns(name) for name in WAITING},
+                    networks=rules.networks,
+                    k_late=rules.k_late,
+                    late_others=rules.late_others,
+                    span=block.span,
+                    days=[manifest_digest(structs.asdict(entry)) for entry in entries],
+                )
+            ],
+        )
+
+
+def _standing(store: Store, site: str, block: Due) -> list[Entry]:
+    """The entries of its days that hold, by day."""
+    rest = f"AND span = 1 AND day BETWEEN '{block.first}' AND '{block.last}' ORDER BY number"
+    rows = [(entry.day, entry.number, entry.origin, entry) for entry in read_entries(store, site, rest)]
+    return sorted((row[3] for row in standing(rows, day=0, number=1, origin=2)), key=lambda entry: entry.day)
+
+
+def _is_whole(store: Store, entries: Sequence[Entry], waiting: Mapping[dt.date, int], block: Due) -> bool:
+    """Whether all is there that waited: nothing of it is in a backup."""
+    given = {"site": block.site, "first": block.first, "last": block.last}
+    counts = " UNION ALL ".join(f"SELECT site, day FROM waiting_{family}" for family in WAITING)
+    found = store.rows(
+        f"""SELECT day, count() FROM ({counts})
+        WHERE site = {{site:String}} AND day BETWEEN {{first:Date}} AND {{last:Date}} GROUP BY day""",
+        given,
+    )
+    there: dict[dt.date, int] = dict(found)
+    return all(waiting.get(entry.day, -1) == there.get(entry.day, 0) for entry in entries if entry.k_late)
+
+
+def _columns(family: str) -> list[str]:
+    return [column.name for column in FAMILIES[family].late]
+
+
+def _publish(store: Store, block: Due, dates: Sequence[dt.date]) -> tuple[int, str]:
+    """Copy the staged rows to `late_*`; their number and SHA-256 over all of them in the order of their columns."""
+    grain = GRAIN_OF[block.span]
+    given = {"site": block.site, "day": block.first, "grain": grain, "dates": list(dates)}
+    digest, rows = hashlib.sha256(), 0
+    for family in WAITING:
+        store.command(_copying(family), given, **store.foreground)
+        if family == "cells":
+            store.command(_MOVED, given, **store.foreground)
+        table, names = f"late_{family}", _columns(family)
+        keys = ", ".join((*KEY, *FAMILIES[family].key_names))
+        # A statement may be sent twice over HTTP.
+        if not store.rows(f"SELECT count() = uniqExact({keys}) FROM {table} WHERE {_MINE}", given)[0][0]:
+            raise StoreDown(f"a block of {block.site} was inserted twice; the next run makes it again")
+        text = store.text(f"SELECT {', '.join(names)} FROM {table} WHERE {_MINE} ORDER BY ALL FORMAT TSV", given)
+        if text:
+            digest.update(digest_input(family, text))
+            rows += text.count(b"\n")
+    return rows, digest.hexdigest()
+
+
+def _copying(family: str) -> str:
+    """The statement that releases staged rows, and says for how many days each of them speaks. What stays hidden is in
+    the rows of the days."""
+    keys = ("dimension", "value", *KEYS[family])
+    columns = {name: name for name in FAMILIES[family].columns} | {"grain": "{grain:String}"}
+    rows = f"{as_released(family, f'staging_{family}')} WHERE site = {{site:String}} AND day = {{day:Date}}"
+    if FAMILIES[family].histogram:  # one value has several rows
+        source, days = f"({rows})", "0"
+    else:
+        source, days = f"({rows}) AS r LEFT JOIN ({_own_days(family, keys)}) AS o USING ({', '.join(keys)})", "o.own"
+        days = f"greatest(0, toInt64(length({{dates:Array(Date)}})) - toInt64({days}))"
+    return f"{insert(f'late_{family}', columns | {'days': days})} FROM {source} WHERE value != '{OTHER}'"
+
+
+def _own_days(family: str, keys: Sequence[str]) -> str:
+    """SQL for how many of the days each value has rows of its own, or of a week."""
+    listed = ", ".join(keys)
+    return f"""
+        SELECT {listed}, sum(n) AS own FROM
+        (
+            SELECT {listed}, 1 AS n FROM released_{family}
+            WHERE site = {{site:String}} AND day IN {{dates:Array(Date)}} AND grain = 'day' AND by_dimension = ''
+            UNION ALL
+            SELECT {listed}, days AS n FROM late_{family}
+            WHERE site = {{site:String}} AND grain = '{GRAIN_OF[WEEK]}' AND {{grain:String}} != '{GRAIN_OF[WEEK]}'
+                AND day BETWEEN {{day:Date}} AND {{day:Date}} + {FOUR_WEEKS - 1} AND by_dimension = ''
+        )
+        GROUP BY {listed}"""
+
+
+# What has left the folded rows of the days, as a row of its own: who adds up both takes it from theirs.
+_CELLS = FAMILIES["cells"]
+_MOVED = f"""
+    {
+    insert(
+        "late_cells",
+        {name: name for name in KEY}
+        | {"value": f"'{OTHER}'", "period": "any(period)"}
+        | {name: f"sum({name})" for name in _CELLS.measure_names}
+        | {"days": "0"},
+    )
+}
+    FROM late_cells WHERE {_MINE} AND dimension != ''
+    GROUP BY {", ".join(name for name in KEY if name not in ("value", "period"))}"""
+
+
+def _forget(store: Store, block: Due) -> None:
+    """A release that was cut off left rows that nobody can read."""
+    given = {"site": block.site, "grain": GRAIN_OF[block.span], "day": block.first}
+    for family in WAITING:
+        table = f"late_{family}"
+        if store.rows(f"SELECT count() FROM {table} WHERE {_MINE}", given)[0][0]:
+            store.command(f"ALTER TABLE {store.local(table)} DELETE WHERE {_MINE}", given, mutations_sync=2)
+
+
+def _delete_waiting(store: Store, block: Due) -> None:
+    """What is still hidden stays so."""
+    given = {"site": block.site, "first": block.first, "last": block.last}
+    mine = "site = {site:String} AND day BETWEEN {first:Date} AND {last:Date}"
+    for table in WAITING_TABLES:
+        store.command(f"ALTER TABLE {store.local(table)} DELETE WHERE {mine}", given, mutations_sync=2)
+
+
+def expire_waiting(store: Store, today: dt.date) -> None:
+    """Delete what waits longer than its raw rows live."""
+    for table in WAITING_TABLES:
+        if store.rows(f"SELECT 1 FROM {table} WHERE expires <= {{today:Date}} LIMIT 1", {"today": today}):
+            store.command(
+                f"ALTER TABLE {store.local(table)} DELETE WHERE expires <= {{today:Date}}",
+                {"today": today},
+                mutations_sync=2,
+            )

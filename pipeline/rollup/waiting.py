@@ -1,0 +1,116 @@
+"""What a day hides waits for its week and its four weeks (rule N2).
+
+In: the scratch tables of a day that is being released, and what is staged of it. Out: rows of `waiting_*`, read by the
+pipeline only. Promises: sums without visitor numbers, of every value that has no row of its own; each tells how many
+visitors are left when the network is taken away that most of them came from.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+
+from schema.families import WAITING
+from schema.measures import KINDS
+from schema.visits import HOUR
+
+from ..insert import insert
+from .batch import Batch
+from .others import converted, measured, together, touched
+
+# By family what tells its rows apart within a value; in `hidden` these are called name and currency.
+KEYS = {"cells": (), "conversions": ("goal", "currency"), "vitals": ("metric",)}
+_HIDDEN = {name: name for name in ("family", "dimension", "value", "name", "currency")}
+_OF_DAY = {"site": "{sites:Array(String)}[1]", "day": "{dates:Array(Date)}[1]", "expires": "{expires:Date}"}
+
+
+def wait(of: Batch, expires: dt.date) -> int:
+    """Fill `waiting_*` of a single day; how many rows. expires: when they die at the latest."""
+    given = of.named | {"expires": expires}
+    for family in WAITING:
+        of.store.command(of.naming(_hidden(of, family)), of.named)
+    for family, which in of.store.rows(
+        f"SELECT family, groupUniqArray(dimension) FROM {of.scratch('hidden')} GROUP BY family"
+    ):
+        of.store.command(of.naming(_waiting(family, frozenset(which))), given, **of.store.foreground)
+    [[rows]] = of.store.rows(f"SELECT count() FROM {of.scratch('hidden')}")
+    # Last: where it is missing, nobody knows what is.
+    told = insert("waiting_days", _OF_DAY | {"rows": "{rows:UInt32}"})
+    of.store.command(told, given | {"rows": rows}, **of.store.foreground)
+    return int(rows)
+
+
+def _named(family: str) -> list[str]:
+    """A row's keys as `hidden` calls them."""
+    keys = [f"toString({key})" for key in KEYS[family]]
+    return [*keys, *["''"] * (2 - len(keys))]
+
+
+def _hidden(of: Batch, family: str) -> str:
+    """The statement that finds what has no row of its own. Hours are of the whole site only, and wait for nothing."""
+    keys = ("dimension", "value", *KEYS[family])
+    name, currency = _named(family)
+    selected = _HIDDEN | {"family": f"'{family}'", "name": name, "currency": currency}
+    return f"""{insert("{hidden}", selected)}
+        FROM {{{family}}}
+        WHERE dimension != '{HOUR}' AND ({", ".join(keys)}) NOT IN
+            (SELECT {", ".join(keys)} FROM staging_{family} WHERE {of.mine} AND grain = 'day')
+        GROUP BY {", ".join(keys)} HAVING sum(people) > 0"""
+
+
+def _among(family: str, dimension: str) -> str:
+    return f"(SELECT value FROM {{hidden}} WHERE family = '{family}' AND dimension = '{dimension}')"
+
+
+def _waiting(family: str, dimensions: frozenset[str]) -> str:
+    """The statement that keeps what is hidden of a family."""
+    keys = ("dimension", "value", *KEYS[family])
+    name, currency = _named(family)
+    numbers = {one.name: f"sum({one.name})" for one in WAITING[family] if one.type == "Int64"}
+    numbers = {name: sql for name, sql in numbers.items() if not name.endswith("others")}
+    histogram = {"histogram": "groupArrayArray(histogram)"} if family == "vitals" else {}
+    counted = ", ".join(f"{sql} AS {name}" for name, sql in (numbers | histogram).items())
+    hidden = f"SELECT dimension, value, name, currency FROM {{hidden}} WHERE family = '{family}'"
+    besides = _besides_of_cells(dimensions) if family == "cells" else _besides(family, dimensions)
+    others = [column.name for column in WAITING[family] if column.name.endswith("others")]
+    columns = _OF_DAY | {key: key for key in keys} | {name: name for name in numbers | histogram}
+    columns |= {name: f"toInt64({name})" for name in others}
+    return f"""{insert(f"waiting_{family}", columns)}
+        FROM
+        (
+            SELECT {", ".join(keys)}, {name} AS name, {currency} AS currency, {counted} FROM {{{family}}}
+            WHERE (dimension, value, {name}, {currency}) IN ({hidden})
+            GROUP BY {", ".join(keys)}
+        ) AS s
+        LEFT JOIN ({besides}) AS o USING (dimension, value, name, currency)"""
+
+
+def _besides_of_cells(dimensions: frozenset[str]) -> str:
+    """SQL for how many visitors are beside the largest network of each hidden value, also of each kind."""
+    return _beside_largest(
+        touched(dimensions, lambda dimension: _among("cells", dimension)),
+        {"others": "bitTest(bits, 0)"} | {f"{kind}_others": f"bitTest(bits, {1 + n})" for n, kind in enumerate(KINDS)},
+        "network_number, '' AS name, '' AS currency",
+    )
+
+
+def _besides(family: str, dimensions: frozenset[str]) -> str:
+    """The same of who reached goals, paid or was measured."""
+    who = {"conversions": converted, "vitals": measured}[family]
+    rows = together(who(dimensions, lambda dimension: _among(family, dimension)))
+    return _beside_largest(rows, {"others": "true"}, "its_network AS network_number, name, currency")
+
+
+def _beside_largest(rows: str, counted: Mapping[str, str], columns: str) -> str:
+    """counted: by name of whom. columns: of the rows the network, the name and the currency."""
+    keys, bits = "dimension, value, name, currency", "bits, " if len(counted) > 1 else ""
+    each = ", ".join(f"uniqExactIf(visitor, {which}) AS n_{name}" for name, which in counted.items())
+    beside = ", ".join(f"sum(n_{name}) - max(n_{name}) AS {name}" for name in counted)
+    return f"""
+        SELECT {keys}, {beside} FROM
+        (
+            SELECT {keys}, network_number, {each}
+            FROM (SELECT visitor, dimension, value, {bits}{columns} FROM ({rows}))
+            GROUP BY {keys}, network_number
+        )
+        GROUP BY {keys}"""

@@ -1,0 +1,196 @@
+"""What days hide is released with its week or its four weeks (rule N2)."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+
+import pytest
+from msgspec import structs
+
+from pipeline.settings import SiteRules
+from schema.store import Store
+from tests.conftest import insert, make_event
+
+from .weeks import Weeks
+
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
+
+
+def fill(house: Weeks, days: range, hidden: dict[str, int], **given: object) -> None:
+    """Every day twenty people, and of each hidden page so many others."""
+    for day in days:
+        house.crowd(day)
+        for number, (path, people) in enumerate(hidden.items()):
+            for visitor in range(people):
+                house.visit(day, 1000 * day + 100 * number + visitor, path, at=visitor, **given)
+
+
+def test_pages_that_every_day_hides_are_released_with_their_week(store: Store) -> None:
+    house = Weeks(store)
+    fill(house, range(7), {"/three": 3, "/two": 2})
+    assert house.close(after=5) == []
+    assert house.late() == {}
+    assert house.close(after=6) == [(house.site.key, house.first, 7)]
+    assert house.late(columns="visitors, visits, pageviews, days") == {
+        "/three": [21, 21, 21, 7],
+        "/two": [14, 14, 14, 7],
+    }
+    assert house.close(after=8) == []
+
+
+def test_what_a_week_hides_is_released_with_four(store: Store) -> None:
+    house = Weeks(store)
+    for week in range(4):
+        fill(house, range(7 * week, 7 * week + 1), {"/three": 3, "/four": 4})
+        assert house.close(after=7 * week + 6)[0] == (house.site.key, house.day(7 * week), 7)
+    assert house.late(grain="week") == {}
+    assert house.late(grain="four_weeks", columns="visitors, days") == {"/three": [12, 4], "/four": [16, 4]}
+    # Nothing waits any more.
+    assert not house.waiting()
+
+
+def test_what_four_weeks_hide_is_deleted(store: Store) -> None:
+    house = Weeks(store)
+    fill(house, range(1), {"/three": 3, "/four": 4})
+    assert house.close(after=27)
+    assert house.late(grain="week") == house.late(grain="four_weeks") == {}
+    assert not house.waiting()
+
+
+def test_one_person_alone_is_never_released_however_often_he_comes(store: Store) -> None:
+    house = Weeks(store)
+    regular(house)
+    assert house.late().keys() == {"/b", "/c"}
+    # The same with the rule off.
+    loose = Weeks(store, structs.replace(house.rules, late_others=0))
+    regular(loose)
+    assert loose.late().keys() == {"/his", "/a", "/b", "/c"}
+
+
+def regular(house: Weeks) -> None:
+    """Somebody with five browsers in one network comes on three days, others on as many."""
+    for day in range(3):
+        fill(house, range(day, day + 1), {"/a": 4, "/b": 4, "/c": 4})
+        for visitor in range(7, 12):
+            house.visit(day, visitor, "/his", network_number=99)
+    house.close(after=6)
+
+
+def test_the_smallest_stays_hidden_with_one_that_is_too_rare(store: Store) -> None:
+    house = Weeks(store)
+    fill(house, range(7), {"/three": 3, "/two": 2})
+    fill(house, range(6, 7), {"/rare": 4})
+    house.close(after=6)
+    assert house.late() == {"/three": 21}
+
+
+def test_a_day_of_too_few_visitors_is_in_its_week(store: Store) -> None:
+    house = Weeks(store)
+    for day in range(7):
+        for visitor in range(3):
+            house.visit(day, 10 * day + visitor)
+    house.close(after=6)
+    assert house.late(dimension="") == {"": 21}
+    assert house.late() == {"/": 21}
+
+
+@pytest.mark.parametrize("rules", [SiteRules(10, 2, "strict", strict=True, networks=10), SiteRules(1, 30, "balanced")])
+def test_where_there_are_no_late_rows_nothing_waits(store: Store, rules: SiteRules) -> None:
+    house = Weeks(store, rules)
+    fill(house, range(7), {"/three": 3})
+    assert house.close(after=6) == []
+    assert not house.waiting()
+
+
+def test_what_is_lost_is_never_released(store: Store) -> None:
+    """As after a restore: nothing that waits is in a backup."""
+    house = Weeks(store)
+    fill(house, range(7), {"/three": 3, "/two": 2})
+    house.close(after=5)
+    mine = "site = {site:String} AND day = {day:Date}"
+    given = {"site": house.site.key, "day": house.day(2)}
+    store.command(f"ALTER TABLE waiting_cells DELETE WHERE {mine}", given, mutations_sync=2)
+    assert house.close(after=6) == [(house.site.key, house.first, 7)]
+    assert house.late() == {}
+    [[rows, complete]] = store.rows(
+        "SELECT rows, complete FROM manifest WHERE site = {site:String} AND span = 7", {"site": house.site.key}
+    )
+    assert (rows, complete) == (0, False)
+
+
+def test_the_strictest_rules_of_its_days_hold(store: Store) -> None:
+    house = Weeks(store)
+    fill(house, range(7), {"/three": 3, "/two": 2})
+    house.close(after=2)
+    loose = house.rules
+    house.rules = structs.replace(loose, k_late=15)
+    house.close(after=3)
+    house.rules = loose
+    house.close(after=6)
+    assert house.late() == {}, "/two is too rare and /three stays with it"
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_blocks_are_what_is_counted_by_hand(store: Store, seed: int) -> None:
+    """Pages and countries of four weeks, by a second way of counting: distinct visitors of each day added up, the rules
+    in plain loops."""
+    rng, house = random.Random(seed), Weeks(store)
+    came: dict[int, dict[str, dict[str, dict[int, int]]]] = {}
+    events = []
+    for day in range(28):
+        seen: dict[str, dict[str, dict[int, int]]] = {"page": defaultdict(dict), "country": defaultdict(dict)}
+        for visitor in range(rng.choice([0, 0, 0, 3, 20, 40])):
+            network, country = rng.choice([visitor, 0, 1]) + 1, rng.choice(["DE", "DE", "FR", "IS", "MT", "CH"])
+            for at in range(rng.randint(1, 3)):
+                path = f"/{min(rng.randint(0, 9), rng.randint(0, 9))}"
+                seen["page"][path][visitor] = network
+                given = {"visitor": visitor + 1, "network_number": network, "country": country, "path": path}
+                events.append(make_event(house.site.key, house.noon(day) + at, house.day(day), **given))
+            seen["country"][country][visitor] = network
+        came[day] = seen
+    insert(store, events)
+    house.close(after=27)
+    for dimension in ("page", "country"):
+        for grain, expected in by_hand(house, came, dimension).items():
+            assert house.late(dimension, grain) == expected, (dimension, grain)
+
+
+def by_hand(house: Weeks, came: dict, dimension: str) -> dict[str, dict[str, int]]:
+    shown = set(
+        house.store.rows(
+            "SELECT day, value FROM released_cells WHERE site = {s:String} AND dimension = {d:String} AND grain = 'day'",
+            {"s": house.site.key, "d": dimension},
+        )
+    )
+    hidden = {
+        (day, value): visitors
+        for day, seen in came.items()
+        for value, visitors in seen[dimension].items()
+        if (house.day(day), value) not in shown
+    }
+    found: dict[str, dict[str, int]] = {"week": {}, "four_weeks": {}}
+    for first in (0, 7, 14, 21):
+        for value, people in fold(hidden, range(first, first + 7), dimension).items():
+            found["week"][value] = people
+            hidden = {
+                key: who for key, who in hidden.items() if key[1] != value or key[0] not in range(first, first + 7)
+            }
+    found["four_weeks"] = fold(hidden, range(28), dimension)
+    return found
+
+
+def fold(hidden: dict, days: range, dimension: str) -> dict[str, int]:
+    people: dict[str, int] = defaultdict(int)
+    others: dict[str, int] = defaultdict(int)
+    for (day, value), visitors in hidden.items():
+        if day in days:
+            networks = list(visitors.values())
+            people[value] += len(visitors)
+            others[value] += len(visitors) - max(map(networks.count, networks))
+    enough = {value for value in people if people[value] >= 10 and others[value] >= 3}
+    rare = people.keys() - enough
+    behind = sum(people[value] for value in rare) if dimension == "country" else 0
+    if rare and (len(rare) == 1 or behind < 10):
+        enough -= set(sorted(enough, key=lambda value: (people[value], value))[:1])
+    return {value: people[value] for value in sorted(enough)}

@@ -1,0 +1,83 @@
+"""A site over some weeks, for tests of blocks: who came on which day, from which network, and what he saw.
+
+The store and the pipeline are the real ones; events go in as the writer puts them; days and blocks close by the clock.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from typing import Any
+
+from pipeline.blocks import close_blocks
+from pipeline.release import close_days
+from pipeline.settings import SiteRules
+from schema.families import WAITING_TABLES
+from schema.site import Goal, Site, day_bounds, day_number
+from schema.store import Store
+from tests.conftest import insert, make_event
+
+# A Monday that begins four weeks.
+MONDAY = dt.date(2046, 1, 1)
+GRACE_S = 300
+_NUMBER = itertools.count(1)
+
+
+class Weeks:
+    """rules: what holds when a day closes; may be changed between days."""
+
+    def __init__(self, store: Store, rules: SiteRules | None = None, first: dt.date = MONDAY) -> None:
+        self.store, self.first = store, first
+        goals = (Goal("Sign up", event="signup"), Goal("Buy", event="purchase"))
+        self.site = Site(f"weeks-{next(_NUMBER)}", goals=goals)
+        self.rules = rules or SiteRules(5, 30, "balanced", networks=5, k_late=10, late_others=3)
+
+    def day(self, number: int) -> dt.date:
+        """The day so many days after the first one."""
+        return self.first + dt.timedelta(days=number)
+
+    def noon(self, number: int) -> int:
+        return day_bounds("UTC", day_number(self.day(number))).start + 43_200
+
+    def visit(self, day: int, visitor: int, path: str = "/", at: int = 0, **given: Any) -> None:
+        """Have an event counted. network_number: of each visitor his own, unless told."""
+        given = {"network_number": 10_000 + visitor} | given
+        insert(
+            self.store,
+            [make_event(self.site.key, self.noon(day) + at, self.day(day), visitor=visitor, path=path, **given)],
+        )
+
+    def crowd(self, day: int, people: int = 20, path: str = "/") -> None:
+        """So many others who see one page, each from a network of his own."""
+        start, date = self.noon(day), self.day(day)
+        insert(
+            self.store,
+            [
+                make_event(self.site.key, start + n, date, visitor=50_000 + n, path=path, network_number=60_000 + n)
+                for n in range(people)
+            ],
+        )
+
+    def close(self, after: int) -> list[tuple[str, dt.date, int]]:
+        """Close what is over when that day is; the blocks."""
+        now = self.noon(after) + 43_200 + GRACE_S + 1
+        mine = [(self.site, self.rules)]
+        self.store.insert("watermarks", ("spool", "received_through"), (("1",), (int(now),)))
+        close_days(self.store, mine, now, GRACE_S, frozenset())
+        return close_blocks(self.store, mine, now, GRACE_S)
+
+    def late(self, dimension: str = "page", grain: str = "week", columns: str = "visitors") -> dict[str, Any]:
+        """What was released with blocks, by value; without what has left the folded rows."""
+        rows = self.store.rows(
+            f"""SELECT value, {columns} FROM late_cells WHERE site = {{site:String}} AND grain = {{grain:String}}
+            AND dimension = {{dimension:String}} AND value != '(other)' ORDER BY day, value""",
+            {"site": self.site.key, "grain": grain, "dimension": dimension},
+        )
+        return {value: rest[0] if len(rest) == 1 else rest for value, *rest in rows}
+
+    def waiting(self) -> int:
+        """How many rows wait."""
+        counts = " UNION ALL ".join(
+            f"SELECT count() AS n FROM {table} WHERE site = {{s:String}}" for table in WAITING_TABLES
+        )
+        return int(self.store.rows(f"SELECT sum(n) FROM ({counts})", {"s": self.site.key})[0][0])
