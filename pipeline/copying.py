@@ -1,7 +1,7 @@
-"""Released days as text, out of a store and into another one.
+"""Released days and blocks as text, out of a store and into another one.
 
-In: a store. Out: entries of the manifest and rows of the released days, in parts small enough for memory; or a store
-that holds them again. Promises: only days whose entry stands are copied, each whole; while a copy is under way no
+In: a store. Out: entries of the manifest and the rows they make readable, in parts small enough for memory; or a store
+that holds them again. Promises: only what has an entry that stands is copied, each whole; while a copy is under way no
 import is taken back and no site deleted. Whether what is there matches its manifest is told by verify.py.
 """
 
@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct, structs
 
-from schema.families import FAMILIES, KEY
-from schema.manifest import standing
+from schema.families import FAMILIES, KEY, WAITING
+from schema.manifest import GRAIN_OF, standing
 from schema.store import Store
 
 from .manifest import COLUMNS, RELEASING, Entry, read_entries
@@ -36,14 +36,20 @@ class Snapshot(Struct, frozen=True):
 
     @property
     def days(self) -> dict[str, list[Entry]]:
-        """Of each site the entries that hold, by day."""
+        """Of each site the entries of days that hold, by day."""
         return {site: holding(entries) for site, entries in self.entries.items()}
+
+    @property
+    def readable(self) -> dict[str, list[Entry]]:
+        """The same, and those of blocks."""
+        return {site: [*holding(entries), *blocks_of(entries)] for site, entries in self.entries.items()}
 
 
 class Part(Struct, frozen=True):
-    """Rows of one family, site and month, as tab-separated text."""
+    """Rows of one family, site and month, as tab-separated text. late: of blocks that begin in it, not of its days."""
 
     family: str
+    late: bool
     site: str
     month: dt.date
     text: bytes
@@ -60,51 +66,71 @@ def snapshot(store: Store) -> Iterator[Snapshot]:
 
 
 def holding(entries: Iterable[Entry]) -> list[Entry]:
-    """Those of one site's entries that hold, by day."""
-    rows = [(entry.day, entry.number, entry.origin, entry) for entry in entries]
+    """Those of one site's entries of days that hold, by day."""
+    rows = [(entry.day, entry.number, entry.origin, entry) for entry in entries if entry.span == 1]
     return sorted((row[3] for row in standing(rows, day=0, number=1, origin=2)), key=lambda entry: entry.day)
 
 
+def blocks_of(entries: Iterable[Entry]) -> list[Entry]:
+    """Those of one site's entries that are of blocks."""
+    return [entry for entry in entries if entry.span > 1]
+
+
 def months_of(entries: Iterable[Entry]) -> dict[dt.date, list[Entry]]:
-    """Entries by the month of their day."""
+    """Entries by the month of their first day."""
     found: dict[dt.date, list[Entry]] = defaultdict(list)
     for entry in entries:
         found[entry.day.replace(day=1)].append(entry)
     return dict(sorted(found.items()))
 
 
-def released_rows(family: str) -> str:
-    """The statement for the rows of a family: those of the released `days` of one `site`, ordered by all columns. Which
-    days are released is the caller's to know: one that has rows may have been taken back."""
+def rows_in(family: str, late: bool = False) -> str:
+    """The statement for the rows of a family: those of the released `days` of one `site`, ordered by all columns. late:
+    of the blocks that begin on these days. Which days are released is the caller's to know: one that has rows may have
+    been taken back."""
     return (
-        f"SELECT {', '.join(FAMILIES[family].columns)} FROM released_{family} "
+        f"SELECT {', '.join(_columns(family, late))} FROM {_table(family, late)} "
         "WHERE site = {site:String} AND day IN {days:Array(Date)} ORDER BY ALL"
     )
 
 
+def _table(family: str, late: bool) -> str:
+    return f"{'late' if late else 'released'}_{family}"
+
+
+def _columns(family: str, late: bool) -> tuple[str, ...]:
+    return tuple(column.name for column in FAMILIES[family].late) if late else FAMILIES[family].columns
+
+
 def rows_of(store: Store, site: str, month: dt.date, entries: Sequence[Entry]) -> Iterator[Part]:
-    """The rows of one site's released days of a month, family by family."""
-    days = {"site": site, "days": [entry.day for entry in entries]}
-    for family in FAMILIES:
-        text = store.text(f"{released_rows(family)} FORMAT TSV", days)
-        if text:
-            yield Part(family, site, month, text)
+    """The rows of one site's released days and blocks of a month, family by family."""
+    for late in (False, True):
+        days = sorted({entry.day for entry in entries if (entry.span > 1) is late})
+        for family in WAITING if late else FAMILIES:
+            text = store.text(f"{rows_in(family, late)} FORMAT TSV", {"site": site, "days": days}) if days else b""
+            if text:
+                yield Part(family, late, site, month, text)
 
 
 def put_back(store: Store, part: Part, entries: Sequence[Entry]) -> None:
     """Insert a part's rows. Raises ManifestBroken where one is of no day that the entries name."""
-    mine = {(part.site, entry.day.isoformat()) for entry in entries}
-    site, day = KEY.index("site"), KEY.index("day")
+    mine = {(part.site, *_begins(entry)) for entry in entries}
+    site, grain, day = (KEY.index(name) for name in ("site", "grain", "day"))
     width = 0
     for line in part.text.removesuffix(b"\n").split(b"\n"):
         row = line.decode(errors="replace").split("\t")
-        if len(row) <= day or (row[site], row[day]) not in mine:
+        if len(row) <= day or (row[site], row[grain] if part.late else "", row[day]) not in mine:
             raise ManifestBroken(
                 f"{part.site}, {part.month:%Y-%m}: has rows of something that its manifest does not name"
             )
         width = len(row)
     # Measures are only ever added behind the others: a copy that is older than some of them has the first ones.
-    store.insert_text(f"released_{part.family}", FAMILIES[part.family].columns[:width], part.text)
+    store.insert_text(_table(part.family, part.late), _columns(part.family, part.late)[:width], part.text)
+
+
+def _begins(entry: Entry) -> tuple[str, str]:
+    """What the rows of an entry have as their grain, "" where it is of a day, and as their day."""
+    return GRAIN_OF.get(entry.span, ""), entry.day.isoformat()
 
 
 def put_back_entries(store: Store, entries: Sequence[Entry]) -> None:

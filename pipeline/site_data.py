@@ -13,12 +13,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from schema.families import FAMILIES
+from schema.families import FAMILIES, WAITING, WAITING_TABLES
 from schema.manifest import RELEASED_DAYS
 from schema.months import TABLES as MONTHS
 from schema.store import Store
 
-from .copying import released_rows
+from .copying import rows_in
 from .manifest import RELEASING
 from .retention import delete_raw_rows
 from .rollup.publish import OPEN, drop_open
@@ -31,7 +31,9 @@ _TABLES = (
     "visits",
     *OPEN,
     "manifest",
+    *WAITING_TABLES,
     *(f"released_{family}" for family in FAMILIES),
+    *(f"late_{family}" for family in WAITING),
     *MONTHS,
     "ingest",
 )
@@ -97,7 +99,7 @@ def rows_of_month(store: Store, key: str, family: str, month: dt.date) -> list[d
         f"SELECT day FROM {RELEASED_DAYS} WHERE site = {{site:String}} AND toStartOfMonth(day) = {{month:Date}}",
         {"site": key, "month": month},
     )
-    rows = store.rows(released_rows(family), {"site": key, "days": [day for (day,) in days]})
+    rows = store.rows(rows_in(family), {"site": key, "days": [day for (day,) in days]})
     return [dict(zip(FAMILIES[family].columns, row, strict=True)) for row in rows]
 
 

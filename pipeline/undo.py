@@ -77,7 +77,7 @@ def _taking_back(entry: Entry, run: str, now: float) -> Entry:
 
 def _left(entries: list[Entry], run: str) -> tuple[dt.date, ...]:
     """The days of a run that was taken back, and that nothing has released since."""
-    last = {entry.day: entry for entry in entries}
+    last = {entry.day: entry for entry in entries if entry.span == 1}
     return tuple(sorted(day for day, entry in last.items() if entry.origin == origin_of(UNDO, run)))
 
 

@@ -111,9 +111,9 @@ class Family(Struct, frozen=True):
 
     @property
     def late(self) -> tuple[Column, ...]:
-        """Those of a row of a block (rule N2). days: how many released days of the block the row speaks for: those on
-        which the value has no row of its own."""
-        return (*self.released, Column("days", "UInt16"))
+        """Those of a row of a block (rule N2). days: how many released days of the block it speaks for: those on which
+        the value has no row of its own."""
+        return (*KEY_COLUMNS, Column("days", "UInt16"), *self.keys, *self.added)
 
     @property
     def open(self) -> tuple[Column, ...]:

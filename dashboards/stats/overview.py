@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -32,7 +32,7 @@ from .query import MAX_ROWS, Filter, Query
 from .refused import BadQuery, Code
 from .released import Released
 from .snapshots import snapshot_time
-from .table import Times, cells_in, certainty_of, coverage_of, summed, table_of, times_in, times_of
+from .table import Times, cells_in, certainty_of, coverage_of, table_of, times_in, times_of
 from .timeline import Point, Timeline, days_of
 from .vitals import VitalCell, vital_cells
 
@@ -107,7 +107,7 @@ def read(
     kept = queries["day"].dimension
     part = times_in(answer.kept_days, kept, period.first, period.last)
     timeline = _part_of(whole, part) if filters else whole
-    totals = _added(timeline.times.days, period)
+    totals = _added(timeline.times, period)
     folded = timeline.times.folded.get(period.first, Measures())
     compared = period.previous(today)
     tables = {
@@ -125,7 +125,9 @@ def read(
         period=period,
         filters=filters,
         unanswered=tuple(name for name in (*DIMENSIONS, "vital") if name not in queries),
-        certainty=certainty_of(released, coverage_of(answer, kept, data_days + small), bool(filters)),
+        certainty=certainty_of(
+            released, coverage_of(answer, kept, data_days + small), bool(filters), whole.times.late_days
+        ),
         full=period.full_days(today),
         comparison=Comparison(compared, why=_NOT_COMPARED) if filters else compare(timeline, period, coarse=step > 1),
         grain="hour" if hourly else "day",
@@ -139,7 +141,7 @@ def read(
         count_only=0 if filters else _closed_alone(counted(), released, today) // step * step,
         folded_hours=folded.visitors if hourly else 0,
         # Of a part it is not known: a value may be hidden beside a rare one.
-        hidden_days=0 if filters else states.count("hidden") + states.count("open"),
+        hidden_days=0 if filters else max(0, states.count("hidden") - whole.times.late_days) + states.count("open"),
         data_days=data_days,
         since=whole.since,
         until=whole.until,
@@ -147,7 +149,7 @@ def read(
         as_of=as_of(),
         ongoing=period.first <= today <= period.last,
         empty=totals is None,
-        version=_version_of(_added(whole.times.days, period)),
+        version=_version_of(_added(whole.times, period)),
         step=step,
     )
 
@@ -184,18 +186,18 @@ def _part_of(whole: Timeline, part: Times) -> Timeline:
     return Timeline(part, released, whole.now, whole.zone)
 
 
-def _added(by_day: Mapping[dt.date, Measures], period: Period) -> Figures | None:
+def _added(times: Times, period: Period) -> Figures | None:
     """The figures of a period; None where it has no rows."""
-    found = [by_day[day] for day in days_of(period) if day in by_day]
-    if not found:
+    days = [day for day in days_of(period) if day in times.days]
+    if not days and not times.late.visitors:
         return None
-    return figures_of(summed(found))
+    return figures_of(times.total(days))
 
 
 def version(executor: Executor, site: Site, released: Released, period: Period) -> str:
     """Changes if and only if the totals of the period do: what a page asks to learn whether it is still right."""
     answer = executor.answer(plan([Query((site.key,), period)], released))
-    return _version_of(_added(times_of(answer, period.first, period.last).days, period))
+    return _version_of(_added(times_of(answer, period.first, period.last), period))
 
 
 def _version_of(totals: Figures | None) -> str:

@@ -74,8 +74,8 @@ def plan(queries: Sequence[Query], released: Released) -> Plan:
     told = _days_of(known)
     spare = frozenset(day for day in told if day < first) | summed if dimensions else told
     span = released.span.less(released.span.released & spare, versions if dimensions else ())
-    # One may be left out of a table, and one comes besides.
-    most = 2 + max((query.limit for query in queries if query.by in DIMENSIONS), default=0)
+    # One may be left out of a table, and two come besides.
+    most = 3 + max((query.limit for query in queries if query.by in DIMENSIONS), default=0)
     order = next((query.order for query in queries if query.by in DIMENSIONS), "visitors")
     monthly = within.less(summed, versions)
     kept = next((query for query in queries if query.filtered), None)

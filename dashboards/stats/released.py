@@ -9,6 +9,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from schema.manifest import standing
 from schema.months import MARK
@@ -65,19 +66,24 @@ def released_days(
     start = before or first
     # Plain rows of all days there are: the engine plans an aggregate for longer than it takes to read some years.
     entries = store.rows(
-        f"""SELECT day, k, rows, complete, over_counted, {MARK}, number, origin FROM manifest
+        f"""SELECT day, k, rows, complete, over_counted, {MARK}, number, origin, span FROM manifest
         WHERE site = {{site:String}}""",
         {"site": site},
         **store.brief,
     )
-    found = standing(entries, day=0, number=6, origin=7)
+    found = standing([row for row in entries if row[8] == 1], day=0, number=6, origin=7)
+    blocks = sorted((row[0], row[8]) for row in entries if row[8] > 1 and row[2])
     days = sorted(row[0] for row in found)
     spanned = [row for row in found if start <= row[0] <= last]
     inside = sorted(row for row in spanned if first <= row[0])
     releases = [(row[0], row[2], row[5]) for row in found]
     return Released(
         k=max((row[1] for row in inside), default=0) or k,
-        span=Span(site, start, last, frozenset(day for day in days if start <= day <= last)),
+        # Those before are compared day by day.
+        span=replace(
+            Span(site, start, last, frozenset(day for day in days if start <= day <= last)),
+            blocks=Span(site, first, last, frozenset(), blocks=tuple(blocks)).part(first, last).blocks,
+        ),
         since=days[0] if days else None,
         through=days[-1] if days else None,
         suppressed=tuple(row[0] for row in inside if not row[2]),

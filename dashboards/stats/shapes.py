@@ -54,11 +54,11 @@ class Shape(Struct, frozen=True):
     def order(self, read: Read, key: Key, sums: Sums) -> tuple[bool, float, Key]:
         """What comes first is less."""
         number = sums[self.place] if self.by_metric is None else self.by_metric(read, sums)
-        return self.other_first and key != OTHER, -number, key
+        return self.other_first and key not in (OTHER, MOVED), -number, key
 
     def order_sql(self, read: Read, sums: Sequence[str]) -> str:
         """The same in the store."""
-        first = f"k = '{OTHER}' DESC, " if self.other_first else ""
+        first = f"k IN ('{OTHER}', '{MOVED}') DESC, " if self.other_first else ""
         number = sums[self.place]
         if self.by_metric is not None:
             number = METRICS[read.order].sql(dict(zip(self.added, sums, strict=True)))
@@ -72,9 +72,17 @@ def _summed(columns: Sequence[str]) -> list[str]:
 # -- cells -----------------------------------------------------------------------------------------------------------
 
 
+# What has left the folded rows of days, because it was released with a block. No value has such a character.
+MOVED = "\x01moved"
+
+
 def _cell_key(read: Read, state: State) -> str:
+    value = f"if(value = '{OTHER}', '{MOVED}', value)" if state == "late" else "value"
     if read.times is None or state == "months":
-        return "value"
+        return value
+    if state == "late":
+        time = f"concat('late ', toString(day), ' ', toString(toUnixTimestamp(period)), ' ', {value})"
+        return f"if(dimension = '{read.times}', {time}, {value})" if read.values else time
     # What is folded of a day's hours is a row beside them.
     value = "''" if read.times else "value"
     time = f"concat(grain, ' ', toString(day), ' ', toString(toUnixTimestamp(period)), ' ', {value})"
@@ -119,7 +127,7 @@ def _vital_key(read: Read, state: State) -> str:
 
 
 def _histogram(state: State) -> tuple[str, ...]:
-    return ("[bucket]", "[samples]", *_SAMPLES) if state == "released" else _WHOLE
+    return ("[bucket]", "[samples]", *_SAMPLES) if state in ("released", "late") else _WHOLE
 
 
 def _histogram_sums(columns: Sequence[str]) -> list[str]:
@@ -177,7 +185,7 @@ SHAPES: dict[str, Shape] = {
         group=("dimension",),
         key=_cell_key,
         added=(*MEASURES, "days"),
-        columns=lambda state: (*MEASURES, "days" if state == "months" else "1"),
+        columns=lambda state: (*MEASURES, "days" if state in ("months", "late") else "1"),
         sums=_summed,
         final=_summed,
         plain=("dimension", "value", "toUnixTimestamp(period)", *MEASURES),

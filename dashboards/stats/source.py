@@ -13,17 +13,21 @@ from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from schema.families import WAITING
+from schema.manifest import GRAIN_OF
 from schema.store import Row, Store
 
 Grain = Literal["day", "hour"]
-State = Literal["months", "released", "open"]
+State = Literal["months", "released", "late", "open"]
 
 
 class Span(Struct, frozen=True):
     """Days of one site, both ends included. released: those to be read one by one from the released rows; covered:
     those that are known otherwise, among them the days of the months whose sums are read, by the versions of these.
-    All others are open. include_open: they are read, too."""
+    All others are open. include_open: they are read, too. blocks: the blocks within them whose rows are added (rule
+    N2), by their first day and how many they are of."""
 
     site: str
     first: dt.date
@@ -32,21 +36,29 @@ class Span(Struct, frozen=True):
     covered: frozenset[dt.date] = frozenset()
     month_versions: tuple[int, ...] = ()
     include_open: bool = True
+    blocks: tuple[tuple[dt.date, int], ...] = ()
 
     def part(self, first: dt.date, last: dt.date) -> Span:
         """Some of the days, each read one by one."""
-        released = self.released | self.covered
-        return Span(self.site, first, last, frozenset(day for day in released if first <= day <= last))
+        released = frozenset(day for day in self.released | self.covered if first <= day <= last)
+        blocks = tuple(
+            (day, span) for day, span in self.blocks if first <= day and day + dt.timedelta(span - 1) <= last
+        )
+        return Span(self.site, first, last, released, blocks=blocks)
 
     def less(self, days: Collection[dt.date], month_versions: tuple[int, ...] = ()) -> Span:
         """The same without some released days. month_versions: of their months, if sums of those are read."""
-        return Span(self.site, self.first, self.last, self.released.difference(days), frozenset(days), month_versions)
+        return replace(
+            self,
+            released=self.released.difference(days),
+            covered=frozenset(days),
+            month_versions=month_versions,
+            include_open=True,
+        )
 
     def closed(self) -> Span:
         """The same without the open days."""
-        return Span(
-            self.site, self.first, self.last, self.released, self.covered, self.month_versions, include_open=False
-        )
+        return replace(self, include_open=False)
 
     def open(self) -> Span:
         """The open days alone."""
@@ -54,7 +66,7 @@ class Span(Struct, frozen=True):
 
     @property
     def has_closed(self) -> bool:
-        return bool(self.released or self.month_versions)
+        return bool(self.released or self.month_versions or self.blocks)
 
     @property
     def has_open(self) -> bool:
@@ -70,6 +82,8 @@ class Span(Struct, frozen=True):
         bound: dict[str, Any] = {"site": self.site, "first": self.first, "last": self.last}
         if self.month_versions:
             bound |= {"month": self.first.replace(day=1), "made": list(self.month_versions)}
+        if self.blocks:
+            bound |= {"begins": [day for day, _ in self.blocks], "grains": [GRAIN_OF[span] for _, span in self.blocks]}
         return bound | self._among("released", self.released)[1] | self._among("closed", self._closed)[1]
 
     @property
@@ -98,7 +112,8 @@ class Span(Struct, frozen=True):
 
 def sources_of(family: str, condition: str, of_months: str, span: Span, *grains: Grain) -> dict[State, str]:
     """What to write after FROM, up to GROUP BY, by which state the rows are in. A table that can hold nothing of the
-    span is not named. by_dimension: no crossed rows. of_months: the condition for sums of months, which have no day."""
+    span is not named. by_dimension: no crossed rows. of_months: the condition for sums of months and for blocks, which
+    have no day."""
     grained = " OR ".join(f"grain = '{grain}'" for grain in grains)
     where = f"WHERE site = {{site:String}} AND ({grained}) AND by_dimension = '' AND ({condition})"
     sources: dict[State, str] = {}
@@ -108,6 +123,11 @@ def sources_of(family: str, condition: str, of_months: str, span: Span, *grains:
         sources["months"] = f"months_{family} WHERE {bound} AND ({of_months})"
     if span.released:
         sources["released"] = f"released_{family} {where} AND {span.condition('released')}"
+    if span.blocks and family in WAITING:
+        among = "(grain, day) IN arrayZip({grains:Array(String)}, {begins:Array(Date)})"
+        sources["late"] = (
+            f"late_{family} WHERE site = {{site:String}} AND by_dimension = '' AND ({of_months}) AND {among}"
+        )
     if span.has_open:
         sources["open"] = f"open_{family} {where} AND {span.condition('open')}"
     return sources

@@ -10,8 +10,8 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Any
 
-from msgspec import Struct
-from msgspec.structs import astuple
+from msgspec import Struct, field
+from msgspec.structs import astuple, replace
 
 from schema.dimensions import DIMENSIONS, OTHER
 from schema.families import DECLARED
@@ -24,15 +24,26 @@ from .execute import Answer, Groups
 from .figures import Cell, Certainty, Coverage, cell_of
 from .query import Query
 from .released import Released
+from .shapes import MOVED
 from .vitals import VitalCell, vital_cells
 
 
-class Times(Struct, frozen=True):
-    """What some days add up to, and their hours, by Unix second; folded: of a day the people of its folded hours."""
+class Times(Struct):
+    """What some days add up to, and their hours, by Unix second; folded: of a day the people of its folded hours. late:
+    what was released with blocks of them, late_days: in the place of how many days; moved: what of this is in the
+    folded rows of days, too."""
 
     days: dict[dt.date, Measures]
     hours: dict[int, Measures]
     folded: dict[dt.date, Measures]
+    late: Measures = field(default_factory=Measures)
+    late_days: int = 0
+    moved: Measures = field(default_factory=Measures)
+
+    def total(self, days: Iterable[dt.date] | None = None) -> Measures:
+        """Everything together; days: of these, and of what was released with blocks."""
+        of_days = self.days.values() if days is None else (self.days[day] for day in days if day in self.days)
+        return less(summed((*of_days, self.late)), self.moved)
 
 
 class Table(Struct, frozen=True):
@@ -58,9 +69,9 @@ def table_of(query: Query, answer: Answer) -> Table:
     released, first, last = answer.plan.released, query.first, query.last
     site = times_of(answer, first, last)
     kept = times_in(answer.kept_days, query.dimension, first, last) if query.filtered else site
-    totals = summed(kept.days.values())
+    totals = kept.total()
     coverage = coverage_of(answer, query.dimension, len(released.suppressed) + len(site.days))
-    certainty = certainty_of(released, coverage, query.filtered)
+    certainty = certainty_of(released, coverage, query.filtered, site.late_days)
     rows: tuple[Any, ...] = ()
     match query.by:
         case "":
@@ -85,11 +96,12 @@ def table_of(query: Query, answer: Answer) -> Table:
     return Table(query, totals, rows, coverage, certainty)
 
 
-def certainty_of(released: Released, coverage: Coverage, filtered: bool) -> Certainty:
-    """How sure totals are. coverage: of the dimension that is filtered."""
+def certainty_of(released: Released, coverage: Coverage, filtered: bool, late_days: int = 0) -> Certainty:
+    """How sure totals are. coverage: of the dimension that is filtered. late_days: how many days of too few visitors
+    are in a block."""
     # Of filtered values some may be hidden on any day.
     hidden = filtered and (coverage.missing or coverage.folded)
-    return "at least" if released.suppressed or hidden else "exact"
+    return "at least" if len(released.suppressed) > late_days or hidden else "exact"
 
 
 def cells_in(groups: Groups, query: Query, coverage: Coverage, without: str | None = None) -> tuple[Cell, ...]:
@@ -98,9 +110,17 @@ def cells_in(groups: Groups, query: Query, coverage: Coverage, without: str | No
     if group is None:
         return ()
     found = group.by_key
-    named = [value for value in found if value not in (without, OTHER)][: query.limit]
-    shown = [*named, OTHER] if OTHER in found else named
-    return tuple(cell_of(value, _measures(found[value]), found[value][-1], coverage) for value in shown)
+    named = [value for value in found if value not in (without, OTHER, MOVED)][: query.limit]
+    cells = [cell_of(value, _measures(found[value]), found[value][-1], coverage) for value in named]
+    if OTHER in found:
+        folded = _measures(found[OTHER])
+        other = cell_of(OTHER, folded, found[OTHER][-1], coverage)
+        if MOVED in found:
+            # One person may be behind several of the values that have a row of their own now.
+            rest = less(folded, _measures(found[MOVED]))
+            other = replace(cell_of(OTHER, rest, found[OTHER][-1], coverage), certainty="at least")
+        cells += [other] if other.visitors else []
+    return tuple(cells)
 
 
 def coverage_of(answer: Answer, dimension: str, days: int) -> Coverage:
@@ -129,7 +149,12 @@ def times_in(groups: Groups, dimension: str, first: dt.date, last: dt.date) -> T
         day = dt.date.fromisoformat(date)
         if not first <= day <= last:
             continue
-        if grain == "day":
+        if grain == "late" and value == MOVED:
+            times.moved = summed((times.moved, _measures(sums)))
+        elif grain == "late":
+            times.late = summed((times.late, _measures(sums)))
+            times.late_days += sums[-1]
+        elif grain == "day":
             times.days[day] = _measures(sums)
         elif value == OTHER:
             times.folded[day] = _measures(sums)
@@ -142,6 +167,11 @@ def summed(measures: Iterable[Measures]) -> Measures:
     """What they add up to."""
     rows = [astuple(one) for one in measures]
     return Measures(*map(sum, zip(*rows, strict=True))) if rows else Measures()
+
+
+def less(one: Measures, other: Measures) -> Measures:
+    """What is left of one, nowhere less than nothing."""
+    return Measures(*(max(0, a - b) for a, b in zip(astuple(one), astuple(other), strict=True)))
 
 
 def _measures(sums: tuple[Any, ...]) -> Measures:

@@ -1,7 +1,8 @@
 """What goes into a backup: what is released, its manifest, and who may look at it.
 
-In: settings and an open store. Out: one file. Promises: no raw row, no open day, no visit, no spool, no key, no secret
-of the settings and no session is in it; what is released while it is made is in it whole or not at all.
+In: settings and an open store. Out: one file. Promises: no raw row, no open day, no visit, nothing that waits for its
+block, no spool, no key, no secret of the settings and no session is in it; what is released while it is made is in it
+whole or not at all.
 """
 
 from __future__ import annotations
@@ -50,9 +51,10 @@ def _members(settings: Settings, store: Store, taken: Snapshot) -> Iterator[tupl
     for number, (site, entries) in enumerate(taken.entries.items()):
         # A site's key is safe as a name, but a file system's limits are not ours: members go by number.
         yield f"manifest/{number:04}.json", msgspec.json.encode(entries)
-        for month, mine in months_of(taken.days[site]).items():
+        for month, mine in months_of(taken.readable[site]).items():
             for part in rows_of(store, site, month, mine):
-                yield f"released/{number:04}/{month:%Y-%m}/{part.family}.tsv", part.text
+                kind = "late" if part.late else "released"
+                yield f"{kind}/{number:04}/{month:%Y-%m}/{part.family}.tsv", part.text
 
 
 def people(accounts: Path) -> bytes:

@@ -18,6 +18,7 @@ from msgspec import Struct
 from pipeline.copying import (
     ManifestBroken,
     Part,
+    blocks_of,
     holding,
     months_of,
     put_back,
@@ -26,7 +27,7 @@ from pipeline.copying import (
 from pipeline.manifest import Entry
 from pipeline.verify import check_chain, check_rows
 from schema.atomic_file import write_atomically
-from schema.families import FAMILIES
+from schema.families import FAMILIES, WAITING
 from schema.migrate import migrate
 from schema.store import RowsRefused, Store
 
@@ -39,7 +40,11 @@ from .archive import Archive, Contents
 from .making import ACCOUNTS, JOURNAL, SITES, TOKENS
 
 _RESTORED = "restored.json"
-_TABLES = ("manifest", *(f"released_{family}" for family in FAMILIES))
+_TABLES = (
+    "manifest",
+    *(f"released_{family}" for family in FAMILIES),
+    *(f"late_{family}" for family in WAITING),
+)
 
 
 class Restored(Struct, frozen=True):
@@ -123,11 +128,11 @@ def _put_back(store: Store, archive: Archive, progress: Callable[[int, int], Non
             raise CannotDo(f"{archive.path}: {name} cannot be read; take another backup") from None
         check_chain(entries)
         number = name.removeprefix("manifest/").removesuffix(".json")
-        for month, mine in months_of(holding(entries)).items():
-            for family in FAMILIES:
-                member = f"released/{number}/{month:%Y-%m}/{family}.tsv"
+        for month, mine in months_of([*holding(entries), *blocks_of(entries)]).items():
+            for kind, family in ((kind, family) for kind in ("released", "late") for family in FAMILIES):
+                member = f"{kind}/{number}/{month:%Y-%m}/{family}.tsv"
                 if member in archive.contents.members:
-                    put_back(store, Part(family, entries[0].site, month, archive.read(member)), mine)
+                    put_back(store, Part(family, kind == "late", entries[0].site, month, archive.read(member)), mine)
                     done += 1
                     progress(done, of)
             check_rows(store, entries[0].site, mine)

@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS {{ local('late_' ~ family) }}{{ on_cluster }}
     value        String,
     by_dimension LowCardinality(String),
     by_value     String,
+    days         UInt16,
 {% for key in keys %}
     {{ key }} LowCardinality(String),
 {% endfor %}
@@ -25,13 +26,12 @@ CREATE TABLE IF NOT EXISTS {{ local('late_' ~ family) }}{{ on_cluster }}
     {{ key }} Int16,
 {% endfor %}
 {% for measure in measures %}
-    {{ measure }} {{ 'Int64' if measure == 'amount' else 'UInt64' }},
+    {{ measure }} {{ 'Int64' if measure == 'amount' else 'UInt64' }}{{ ',' if not loop.last or family == 'cells' }}
 {% endfor %}
 {% if family == 'cells' %}
     exit_views UInt64 DEFAULT pageviews,
-    timed_visits UInt64 DEFAULT visits,
+    timed_visits UInt64 DEFAULT visits
 {% endif %}
-    days UInt16
 )
 ENGINE = {{ engine('MergeTree') }}
 PARTITION BY toYear(day)

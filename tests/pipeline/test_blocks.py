@@ -8,6 +8,8 @@ from collections import defaultdict
 import pytest
 from msgspec import structs
 
+from pipeline.copying import ManifestBroken, check_chain, check_rows, months_of, rows_of, snapshot
+from pipeline.manifest import manifest_digest
 from pipeline.settings import SiteRules
 from schema.store import Store
 from tests.conftest import insert, make_event
@@ -159,7 +161,7 @@ def test_blocks_are_what_is_counted_by_hand(store: Store, seed: int) -> None:
 def by_hand(house: Weeks, came: dict, dimension: str) -> dict[str, dict[str, int]]:
     shown = set(
         house.store.rows(
-            "SELECT day, value FROM released_cells WHERE site = {s:String} AND dimension = {d:String} AND grain = 'day'",
+            "SELECT day, value FROM released_cells WHERE site = {s:String} AND dimension = {d:String}",
             {"s": house.site.key, "d": dimension},
         )
     )
@@ -194,3 +196,25 @@ def fold(hidden: dict, days: range, dimension: str) -> dict[str, int]:
     if rare and (len(rare) == 1 or behind < 10):
         enough -= set(sorted(enough, key=lambda value: (people[value], value))[:1])
     return {value: people[value] for value in sorted(enough)}
+
+
+def test_blocks_are_copied_and_checked_with_their_days(store: Store) -> None:
+    house = Weeks(store)
+    fill(house, range(7), {"/three": 3, "/two": 2})
+    house.close(after=6)
+    with snapshot(store) as taken:
+        entries, readable = taken.entries[house.site.key], taken.readable[house.site.key]
+    check_chain(entries)
+    assert [entry.span for entry in readable] == [1] * 7 + [7]
+    assert entries[-1].days == [manifest_digest(structs.asdict(entry)) for entry in entries[:7]]
+    (month,) = months_of(readable)
+    parts = list(rows_of(store, house.site.key, month, readable))
+    assert {(part.family, part.late) for part in parts} == {("cells", False), ("cells", True)}
+    check_rows(store, house.site.key, readable)
+    store.command(
+        "ALTER TABLE late_cells UPDATE visitors = visitors + 1 WHERE site = {site:String} AND value = '/three'",
+        {"site": house.site.key},
+        mutations_sync=2,
+    )
+    with pytest.raises(ManifestBroken, match="not those that were released"):
+        check_rows(store, house.site.key, readable)

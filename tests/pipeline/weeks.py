@@ -9,6 +9,10 @@ import datetime as dt
 import itertools
 from typing import Any
 
+from msgspec import structs
+
+from dashboards.stats.query import Query
+from dashboards.stats.report import Reports
 from pipeline.blocks import close_blocks
 from pipeline.release import close_days
 from pipeline.settings import SiteRules
@@ -74,6 +78,15 @@ class Weeks:
             {"site": self.site.key, "grain": grain, "dimension": dimension},
         )
         return {value: rest[0] if len(rest) == 1 else rest for value, *rest in rows}
+
+    def reports(self) -> Reports:
+        """What the dashboards answer from, long after."""
+        site = structs.replace(self.site, release_k=self.rules.k, release_networks=self.rules.least_networks)
+        return Reports(self.store, [site], clock=lambda: self.noon(60))
+
+    def stats(self, first: int, last: int, by: str = "", *filters: str) -> dict[str, Any]:
+        """What the interface answers of these days."""
+        return self.reports().stats(Query.of(self.site.key, self.day(first), self.day(last), by, filters))
 
     def waiting(self) -> int:
         """How many rows wait."""

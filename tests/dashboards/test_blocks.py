@@ -1,0 +1,91 @@
+"""What is released with a week adds to its days, once (rule N2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec import to_builtins
+
+from dashboards.stats.period import Period
+from schema.store import Store
+from tests.pipeline.weeks import Weeks
+
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
+
+
+@pytest.fixture(scope="module")
+def house(store: Store) -> Weeks:
+    """Two weeks. Each has a page of five visitors a day and two that every day hides, where people buy and measure. The
+    first Sunday has too few visitors altogether: their page is too rare in that week, so the smallest stays with it."""
+    made = Weeks(store)
+    for day in range(14):
+        if day == 6:
+            for visitor in range(3):
+                made.visit(day, visitor, "/")
+            continue
+        made.crowd(day)
+        for path, people in (("/five", 5), ("/three", 3), ("/two", 2)):
+            for n in range(people):
+                visitor = 1000 * day + 100 * len(path) + n
+                made.visit(day, visitor, path, at=n)
+                made.visit(day, visitor, path, at=n + 60, name="purchase", currency="EUR", amount=250)
+                made.visit(day, visitor, path, at=n + 70, name="engagement", engaged_ms=9000, lcp=900.0)
+    assert [span for *_, span in made.close(after=13)] == [7, 7]
+    return made
+
+
+def rows(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {row["value"]: row for row in answer["rows"]}
+
+
+def test_a_period_is_the_sum_of_its_days_and_of_the_blocks_within_it(house: Weeks) -> None:
+    shown = rows(house.stats(0, 13, "page"))
+    visitors = {page: row["visitors"] for page, row in shown.items()}
+    assert visitors == {"/": 260, "/five": 65, "/three": 39, "/two": 14, "(other)": 12}
+    assert shown["/three"]["pageviews"] == 39
+    sure = {page: (row["certainty"], row["not_shown_days"]) for page, row in shown.items()}
+    assert sure["/three"] == ("exact", 0)
+    assert sure["/two"] == ("at least", 7)
+    assert "(other)" not in rows(house.stats(7, 13, "page")), "everybody is told apart"
+
+
+def test_a_day_of_too_few_visitors_is_in_the_total_of_its_week(house: Weeks) -> None:
+    of_week = house.stats(0, 6)
+    assert (of_week["totals"]["visitors"], of_week["certainty"]) == (6 * 30, "at least"), "three are not ten"
+
+
+@pytest.mark.parametrize(("first", "last", "three"), [(1, 13, 21), (0, 12, 18), (1, 12, None), (7, 13, 21)])
+def test_a_period_that_cuts_a_block_has_nothing_of_it(house: Weeks, first: int, last: int, three: int | None) -> None:
+    shown = rows(house.stats(first, last, "page"))
+    assert (shown["/three"]["visitors"] if "/three" in shown else None) == three
+    if (first, last) != (7, 13):
+        assert "(other)" in shown
+
+
+def test_a_filter_counts_blocks_too(house: Weeks) -> None:
+    assert house.stats(0, 13, "", "page==/three")["totals"]["visitors"] == 39
+    assert rows(house.stats(0, 13, "page", "page==/two"))["/two"]["visitors"] == 14
+    assert house.stats(1, 12, "", "page==/three")["totals"]["visitors"] == 0
+
+
+def test_goals_revenue_and_vitals_of_a_hidden_page_come_with_its_week(house: Weeks) -> None:
+    (goal,) = house.stats(0, 13, "goal", "page==/three")["rows"]
+    assert (goal["visitors"], goal["conversions"]) == (39, 39)
+    assert [(one["amount"], one["payers"]) for one in goal["revenue"]] == [(39 * 250, 39)]
+    (vital,) = house.stats(0, 13, "vital", "page==/three")["rows"]
+    assert (vital["samples"], vital["visitors"], vital["rating"]) == (39, 39, "good")
+
+
+def test_the_page_shows_the_same(house: Weeks) -> None:
+    site = house.reports().sites[house.site.key]
+    period = Period(house.day(0), house.day(13), "")
+    shown: dict[str, Any] = to_builtins(house.reports().overview(site, period))
+    assert {cell["value"]: cell["visitors"] for cell in shown["tables"]["page"]}["/three"] == 39
+    assert shown["totals"]["visitors"] == house.stats(0, 13)["totals"]["visitors"]
+
+
+def test_the_order_is_that_of_the_whole(house: Weeks) -> None:
+    """Also where few values are asked for."""
+    query = house.stats(0, 13, "page")
+    assert [row["value"] for row in query["rows"]][:3] == ["/", "/five", "/three"]
