@@ -1,7 +1,7 @@
-"""What is published of a released day, in outline.
+"""What is published of a released day or block, in outline.
 
-In: a site and a day whose entry holds. Out: by family and dimension how many values have rows of their own, and what is
-folded. Promises: only of rows that are published.
+In: a site, and a day or block whose entry holds. Out: by family and dimension how many values have rows of their own,
+and what is folded. Promises: only of rows that are published.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import datetime as dt
 from msgspec import Struct
 
 from schema.dimensions import OTHER
-from schema.families import FAMILIES
+from schema.families import FAMILIES, WAITING
+from schema.manifest import GRAIN_OF
 from schema.store import Store
 
 
@@ -30,17 +31,19 @@ class Published(Struct, frozen=True):
     folded: int | None = None
 
 
-def published(store: Store, site: str, day: dt.date) -> list[Published]:
-    """By family and dimension."""
+def published(store: Store, site: str, day: dt.date, span: int = 1) -> list[Published]:
+    """By family and dimension. span: how many days the block is of, from the day on."""
     found = []
-    for name, family in FAMILIES.items():
+    table, of_block = ("released", "") if span == 1 else ("late", "AND grain = {grain:String}")
+    for name in FAMILIES if span == 1 else WAITING:
+        family = FAMILIES[name]
         rows = store.rows(
             f"""SELECT grain, dimension, by_dimension,
                 uniqExactIf((period, value, by_value), value != {{other:String}}), count(),
                 countIf(value = {{other:String}}), sumIf({family.people.name}, value = {{other:String}})
-            FROM released_{name} WHERE site = {{site:String}} AND day = {{day:Date}}
+            FROM {table}_{name} WHERE site = {{site:String}} AND day = {{day:Date}} {of_block}
             GROUP BY grain, dimension, by_dimension ORDER BY grain, dimension, by_dimension""",
-            {"site": site, "day": day, "other": OTHER},
+            {"site": site, "day": day, "other": OTHER, "grain": GRAIN_OF.get(span, "")},
         )
         for grain, dimension, by, values, count, others, people in rows:
             # Of several rows, such as those of goals, the same visitor may be in each.

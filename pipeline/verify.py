@@ -1,4 +1,4 @@
-"""Holds released days against their manifest: the chain of entries, and the rows of each.
+"""Holds released days and blocks against their manifest: the chain of entries, and the rows of each.
 
 In: a store, entries. Out: nothing, or what is not as it was released. Promises: digests are made of what
 pipeline/release.py made them of; only what the dashboards may read is read.
@@ -17,24 +17,28 @@ from typing import Literal
 
 from msgspec import Struct, structs
 
-from schema.families import FAMILIES
-from schema.manifest import RELEASED_DAYS
+from schema.families import FAMILIES, WAITING
+from schema.manifest import GRAIN_OF, RELEASED_DAYS
 from schema.store import Store
 
 from .copying import ManifestBroken
 from .manifest import RELEASING, Entry, digest_input, manifest_digest
 
+# How many days the rows of a block are of.
+_SPANS = {grain: span for span, grain in GRAIN_OF.items()}
 What = Literal["entry changed", "entry missing", "rows changed", "rows without an entry"]
 
 
 class Fault(Struct, frozen=True):
-    """What is not as it was released. number: of the entry, 0 where there is none; day: ISO, "" where it is of none."""
+    """What is not as it was released. number: of the entry, 0 where there is none; day: ISO, "" where it is of none;
+    span: how many days it is of, from that on."""
 
     site: str
     what: What
     number: int
     day: str
     how: str
+    span: int = 1
 
     def __str__(self) -> str:
         entry = f"entry {self.number}" if self.number else ""
@@ -65,6 +69,7 @@ def head(entries: Sequence[Entry]) -> str:
 def chain_faults(entries: Sequence[Entry]) -> Iterator[Fault]:
     """Where one site's entries, in the order of their numbers, are not those that were appended."""
     wanted, before = 1, None
+    digests: set[str] = set()
     for entry in entries:
         told: tuple[str, What, int, str] = (entry.site, "entry changed", entry.number, entry.day.isoformat())
         previous = manifest_digest(structs.asdict(before)) if before else ""
@@ -80,13 +85,16 @@ def chain_faults(entries: Sequence[Entry]) -> Iterator[Fault]:
             # What names a digest and what is digested are two entries: either may be the one that was changed.
             changed = before or entry
             how = f"entry {entry.number} names another digest as its previous: it does not follow the one before it"
-            yield Fault(entry.site, "entry changed", changed.number, changed.day.isoformat(), how)
+            yield Fault(entry.site, "entry changed", changed.number, changed.day.isoformat(), how, changed.span)
+        if not digests.issuperset(entry.days):
+            yield Fault(*told, "its block names entries of days that the chain does not have", entry.span)
+        digests.add(manifest_digest(structs.asdict(entry)))
         wanted, before = entry.number + 1, entry
 
 
 def row_faults(store: Store, site: str, entries: Sequence[Entry]) -> Iterator[Fault]:
     """The entries of a month that hold, whose rows are not those that were released."""
-    alike: dict[str, list[Entry]] = defaultdict(list)
+    alike: dict[tuple[int, str], list[Entry]] = defaultdict(list)
     for entry in entries:
         told: tuple[str, What, int, str] = (site, "entry changed", entry.number, entry.day.isoformat())
         try:
@@ -94,55 +102,66 @@ def row_faults(store: Store, site: str, entries: Sequence[Entry]) -> Iterator[Fa
         except KeyError:
             yield Fault(*told, "nobody knows what its digest is of")
             continue
-        strange = [family for family, names in digested.items() if not _known(family).issuperset(names)]
+        strange = [family for family, names in digested.items() if not _known(family, entry.span).issuperset(names)]
         if strange:
             yield Fault(*told, f"its digest is of columns of {', '.join(strange)} that nobody knows")
         else:
-            alike[repr(digested)].append(entry)
-    for mine in alike.values():
-        digests, counts = _digests(store, site, [entry.day for entry in mine], mine[0].digested())
+            alike[entry.span, repr(digested)].append(entry)
+    for (span, _), mine in alike.items():
+        digests, counts = _digests(store, site, [entry.day for entry in mine], span, mine[0].digested())
         for entry in mine:
             there = counts[entry.day]
             if (digests[entry.day].hexdigest(), there) != (entry.digest, entry.rows):
                 how = "its rows are not those that were released"
                 how += f": {there} where there were {entry.rows}" if there != entry.rows else ""
-                yield Fault(site, "rows changed", entry.number, entry.day.isoformat(), how)
+                yield Fault(site, "rows changed", entry.number, entry.day.isoformat(), how, span)
 
 
 def unreadable_rows(store: Store, site: str) -> Iterator[Fault]:
-    """Days that have rows and no entry that holds: nobody is shown them."""
-    days: set[dt.date] = set()
+    """Days and blocks that have rows and no entry that holds: nobody is shown them."""
+    mine = {"site": site}
+    days: set[tuple[dt.date, int]] = set()
     with RELEASING:  # one that is under way has its rows first
         for family in FAMILIES:
             found = store.rows(
                 f"SELECT DISTINCT day FROM released_{family} WHERE site = {{site:String}} "
                 f"AND (site, day) NOT IN {RELEASED_DAYS}",
-                {"site": site},
+                mine,
             )
-            days |= {day for (day,) in found}
-    for day in sorted(days):
+            days |= {(day, 1) for (day,) in found}
+        closed = set(store.rows("SELECT day, span FROM manifest WHERE site = {site:String} AND span > 1", mine))
+        for family in WAITING:
+            found = store.rows(f"SELECT DISTINCT day, grain FROM late_{family} WHERE site = {{site:String}}", mine)
+            days |= {(day, _SPANS.get(grain, 0)) for day, grain in found} - closed
+    for day, span in sorted(days):
         how = (
             "nobody is shown them; a release, or the undoing of an import, was cut off, or somebody has put them there"
         )
-        yield Fault(site, "rows without an entry", 0, day.isoformat(), how)
+        yield Fault(site, "rows without an entry", 0, day.isoformat(), how, span)
 
 
-def _known(family: str) -> set[str]:
-    return set(FAMILIES[family].columns) if family in FAMILIES else set()
+def _known(family: str, span: int) -> set[str]:
+    if family not in (FAMILIES if span == 1 else WAITING):
+        return set()
+    columns = FAMILIES[family].released if span == 1 else FAMILIES[family].late
+    return {column.name for column in columns}
 
 
 def _digests(
-    store: Store, site: str, days: Sequence[dt.date], digested: Mapping[str, Sequence[str]]
+    store: Store, site: str, days: Sequence[dt.date], span: int, digested: Mapping[str, Sequence[str]]
 ) -> tuple[Mapping[dt.date, hashlib._Hash], Mapping[dt.date, int]]:
-    """By day what pipeline/release.py makes of the rows it publishes, and how many these are."""
+    """By day what pipeline/release.py, or of blocks pipeline/blocks.py, makes of the rows it publishes, and how many
+    these are."""
+    table, of_block = ("released", "") if span == 1 else ("late", "AND grain = {grain:String}")
+    given = {"site": site, "days": list(days), "grain": GRAIN_OF.get(span, "")}
     digests = {day: hashlib.sha256() for day in days}
     counts = dict.fromkeys(days, 0)
     for family, names in digested.items():
         columns = ", ".join(names)
         text = store.text(
-            f"SELECT day AS of, {columns} FROM released_{family} WHERE site = {{site:String}} "
-            f"AND day IN {{days:Array(Date)}} ORDER BY of, {columns} FORMAT TSV",
-            {"site": site, "days": list(days)},
+            f"SELECT day AS of, {columns} FROM {table}_{family} WHERE site = {{site:String}} "
+            f"AND day IN {{days:Array(Date)}} {of_block} ORDER BY of, {columns} FORMAT TSV",
+            given,
         )
         lines: dict[dt.date, list[bytes]] = defaultdict(list)
         for line in text.splitlines(keepends=True):
