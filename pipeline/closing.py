@@ -1,21 +1,29 @@
-"""What a day that is open waits for before it is released.
+"""What a day that is open, or a block that is not closed yet, waits for before it is released.
 
-In: a site, a day, how far spools have arrived, the time. Out: what holds the day back. Promises: by the rule of
-`release.may_close`, and nothing of what the day holds.
+In: a site, days, how far spools have arrived, the time. Out: what holds them back. Promises: by the rules of
+`release.may_close` and `blocks.close_blocks`, and nothing of what waits.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
 
 from msgspec import Struct
 
+from schema.manifest import FOUR_WEEKS, LIVE, WEEK
 from schema.site import Site, day_bounds, day_number
 
-# end: the day is not over; grace: late events may come; spools: not all have arrived; run: nothing but the next run.
-What = Literal["end", "grace", "spools", "run"]
+from .blocks import LEAST_RAW_DAYS_FOR_FOUR_WEEKS, Due, first_of
+from .copying import holding
+from .manifest import Entry
+from .release import expires_of
+from .settings import SiteRules
+
+# end: it is not over; grace: late events may come; spools: not all have arrived; days: one of its days is open; run:
+# nothing but the next run.
+What = Literal["end", "grace", "spools", "days", "run"]
 
 
 class Waiting(Struct, frozen=True):
@@ -37,6 +45,29 @@ def waiting(site: Site, day: dt.date, now: float, marks: Mapping[str, int], grac
     if late or not marks:
         return Waiting("spools", 0, late)
     return Waiting("run")
+
+
+def waiting_block(
+    site: Site, block: Due, now: float, marks: Mapping[str, int], grace_s: int, still_open: Collection[dt.date]
+) -> Waiting:
+    """The same of a block. still_open: the site's open days."""
+    of_last = waiting(site, block.last, now, marks, grace_s)
+    return Waiting("days") if of_last.what == "run" and not block.days().isdisjoint(still_open) else of_last
+
+
+def waiting_blocks(site: Site, rules: SiteRules, entries: Iterable[Entry], today: dt.date) -> list[Due]:
+    """The blocks that some of a site's released days wait for, by their first day."""
+    entries = list(entries)
+    closed = {(entry.day, entry.span) for entry in entries}
+    spans = (WEEK, FOUR_WEEKS) if rules.retention_days >= LEAST_RAW_DAYS_FOR_FOUR_WEEKS else (WEEK,)
+    days = [
+        entry.day
+        for entry in holding(entries)
+        if entry.origin == LIVE and entry.k_late and expires_of(entry.day, rules) > today
+    ]
+    found = {Due(site.key, first_of(day, span), span) for day in days for span in spans}
+    waits = [one for one in found if (one.first, one.span) not in closed]
+    return sorted(waits, key=lambda one: (one.first, one.span))
 
 
 def not_arrived(marks: Mapping[str, int], end: int) -> tuple[str, ...]:

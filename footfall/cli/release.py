@@ -14,6 +14,8 @@ from typing import Any
 import click
 import msgspec
 
+from schema.manifest import GRAIN_OF
+
 from ..control.instance import iso_date
 from ..control.opening import opened
 from ..errors import CannotDo
@@ -36,7 +38,8 @@ def release() -> None:
 @click.option("--to", "last", default=_LAST, metavar="DATE", help="Last day, included (default: all).")
 @json_option
 def log(load_settings: Load, site: str, first: str, last: str, as_json: bool) -> None:
-    """The manifest of SITE, entry by entry, the newest last; then the days that are open, and what they wait for."""
+    """The manifest of SITE, entry by entry, the newest last; then the days that are open and the blocks that are not
+    closed, and what they wait for."""
     with opened(load_settings()) as instance:
         told = instance.release_log(site, first, last)
     click.echo(msgspec.json.encode(told).decode() if as_json else release_text.log(told))
@@ -84,15 +87,17 @@ def verify(load_settings: Load, sites: tuple[str, ...], as_json: bool) -> None:
 @click.argument("days", metavar="DAY|WEEK")
 @json_option
 def show(load_settings: Load, site: str, days: str, as_json: bool) -> None:
-    """What was released of a day of SITE (2026-11-23) or of a week's days (2026-W48): by which rules, and how many
-    values have rows of their own; of an open day since when it is, and what it waits for."""
+    """What was released of a day of SITE (2026-11-23), or of a week (2026-W48), its days and its four weeks: by which
+    rules, and how many values have rows of their own; of an open day since when it is, and what it waits for."""
     asked = _days(days)
     with opened(load_settings()) as instance:
         told = [instance.release_day(site, day.isoformat()) for day in asked]
+        if len(asked) > 1:
+            told += [instance.release_block(site, asked[0].isoformat(), span) for span in GRAIN_OF]
     if as_json:
         click.echo(msgspec.json.encode(told).decode())
     else:
-        click.echo("\n\n".join(map(release_text.day, told)) if len(told) == 1 else release_text.week(days, told))
+        click.echo(release_text.day(told[0]) if len(told) == 1 else release_text.week(days, told))
 
 
 def _days(text: str) -> list[dt.date]:

@@ -20,9 +20,10 @@ _SHORT = 12
 def log(told: dict[str, Any]) -> str:
     """A chain, and what is open."""
     entries = told["entries"]
-    header = ["entry", "day", "released", "origin", "preset", "k", "rows", "digest", "remarks"]
+    header = ["entry", "of", "released", "origin", "preset", "k", "networks", "late", "rows", "digest", "remarks"]
     rows = [
-        [str(one["number"]), one["day"], moment_of(one["released_at"]), one["origin"], one["preset"], str(one["k"]),
+        [str(one["number"]), _days(one), moment_of(one["released_at"]), one["origin"], one["preset"], str(one["k"]),
+         str(one["networks"] or "–"), f"{one['k_late']}/{one['late_others']}" if one["k_late"] else "–",
          str(one["rows"]), one["digest"][:_SHORT] or "–", ", ".join(_remarks(one)) or "–"]
         for one in entries
     ]  # fmt: skip
@@ -30,6 +31,7 @@ def log(told: dict[str, Any]) -> str:
     if told["open"] is None:
         parts.append("Which days are open is told to a user of the store who may read raw rows (the pipeline's).")
     parts += [f"{one['day']}  open, {_waits(one, told['timezone'])}" for one in told["open"] or ()]
+    parts += [f"{_days(one)}  waiting, {_waits(one, told['timezone'])}" for one in told["blocks"] or ()]
     return "\n".join(parts)
 
 
@@ -39,7 +41,8 @@ def verified(chains: list[dict[str, Any]], faults: list[dict[str, Any]]) -> str:
     for chain in chains:
         mine = [one for one in faults if one["site"] == chain["site"]]
         state = counted(len(mine), "fault") if mine else "ok"
-        what = f"{counted(chain['days'], 'released day')}, {counted(chain['rows'], 'row')}"
+        blocks = f", {counted(chain['blocks'], 'block')}" if chain["blocks"] else ""
+        what = f"{counted(chain['days'], 'released day')}{blocks}, {counted(chain['rows'], 'row')}"
         lines.append(f"{chain['site']}: {state}: {what}")
         lines += [f"  {_fault(one)}" for one in mine]
         if chain["head"]:
@@ -48,16 +51,17 @@ def verified(chains: list[dict[str, Any]], faults: list[dict[str, Any]]) -> str:
 
 
 def day(told: dict[str, Any]) -> str:
-    """One day."""
+    """One day, or one block."""
     if told["state"] != "released":
         return _unreleased(told)
     entry = told["entry"]
-    lines = [f"{told['site']}, {told['day']}: {_state(told)}"]
+    lines = [f"{told['site']}, {_days(told)}: {_state(told)}"]
     lines.append(f"  entry {entry['number']}, {moment_of(entry['released_at'])}, {entry['origin']}")
     lines.append(f"  rules: {_rules(entry)}")
     lines += [f"  {remark}" for remark in _remarks(entry)]
     if not told["published"]:
-        lines.append("  fewer visitors than that, or from too few networks: nothing is published")
+        few = "fewer visitors than that, or from too few networks" if told["span"] == 1 else "nothing is enough"
+        lines.append(f"  {few}: nothing is published")
         return "\n".join(lines)
     header = ["family", "by", "values", "rows", "(other)", "visitors in it"]
     rows = [
@@ -69,13 +73,17 @@ def day(told: dict[str, Any]) -> str:
 
 
 def week(name: str, days: list[dict[str, Any]]) -> str:
-    """The days of a week, a line each."""
-    return "\n".join([f"{days[0]['site']}, {name}", *(f"  {one['day']}  {_state(one)}" for one in days)])
+    """The days of a week, the week and its four weeks, a line each; then what is published of these as such."""
+    lines = [f"{days[0]['site']}, {name}", *(f"  {_days(one)}  {_state(one)}" for one in days)]
+    whole = [day(one) for one in days if one["span"] > 1 and one["state"] == "released"]
+    return "\n\n".join(["\n".join(lines), *whole])
 
 
 def _state(told: dict[str, Any]) -> str:
     if told["state"] == "none":
-        return "nothing: no visits, or none yet"
+        return "nothing: no visits, or none yet" if told["span"] == 1 else "nothing waits"
+    if told["state"] == "waiting":
+        return f"waiting, {_waits(told['waits_for'], told['timezone'])}"
     if told["state"] == "open":
         return f"open, {_waits(told['waits_for'], told['timezone'])}"
     entry = told["entry"]
@@ -84,7 +92,7 @@ def _state(told: dict[str, Any]) -> str:
 
 
 def _unreleased(told: dict[str, Any]) -> str:
-    lines = [f"{told['site']}, {told['day']}: {_state(told)}"]
+    lines = [f"{told['site']}, {_days(told)}: {_state(told)}"]
     if told["state"] == "open":
         lines.append(f"  since {_moment(told['since'], told['timezone'])}")
         lines.append(f"  rules: {_rules(told)}")
@@ -94,8 +102,10 @@ def _unreleased(told: dict[str, Any]) -> str:
 
 
 def _rules(told: dict[str, Any]) -> str:
-    networks = f", networks = {told['networks']}" if "networks" in told else ""
-    return f"preset {told['preset']}, k = {told['k']}{networks}"
+    # Entries that are older than these rules say 0.
+    networks = f", networks = {told['networks']}" if told["networks"] else ""
+    late = f", k_late = {told['k_late']}, late_others = {told['late_others']}" if told.get("k_late") else ""
+    return f"preset {told['preset']}, k = {told['k']}{networks}{late}"
 
 
 def _remarks(entry: dict[str, Any]) -> list[str]:
@@ -112,6 +122,8 @@ def _waits(waiting: dict[str, Any], zone: str) -> str:
     """What an open day waits for."""
     if waiting["what"] == "spools":
         return f"waits for spools that have not arrived: {', '.join(waiting['spools']) or 'none has ever reported'}"
+    if waiting["what"] == "days":
+        return "waits for days of it that are open"
     if waiting["what"] == "run":
         return "is released by the next run of the pipeline"
     until = _moment(waiting["until"], zone)
@@ -125,7 +137,16 @@ def _by(one: dict[str, Any]) -> str:
 
 def _fault(one: dict[str, Any]) -> str:
     entry = f"entry {one['number']}" if one["number"] else ""
-    return f"{', '.join(part for part in (one['day'], entry) if part)}: {one['what']}: {one['how']}"
+    return f"{', '.join(part for part in (_days(one), entry) if part)}: {one['what']}: {one['how']}"
+
+
+def _days(one: dict[str, Any]) -> str:
+    """A day, a week as ISO 8601 numbers it, or several of them, which begin on a day."""
+    if one["span"] == 1:
+        return str(one["day"])
+    first = dt.date.fromisoformat(one["day"])
+    ends = sorted({first, first + dt.timedelta(days=one["span"] - 7)})
+    return " to ".join(f"{year}-W{number:02}" for year, number, _ in (day.isocalendar() for day in ends))
 
 
 def _moment(second: int, zone: str) -> str:

@@ -199,10 +199,9 @@ class Engine:
         return rows
 
     def release_log(self, site: str, first: str, last: str) -> dict[str, Any]:
-        """The manifest's entries of days from first to last, and the open ones. Raises CannotDo."""
-        known, _ = self._known(site)
+        """The manifest's entries of days from first to last, and what is not closed. Raises CannotDo."""
         days = iso_date(first), iso_date(last)
-        return releases.log_of(self.store, known, *days, time.time(), self._settings.rollup.grace_s)
+        return releases.log_of(self.store, *self._known(site), *days, time.time(), self._settings.rollup.grace_s)
 
     def release_sites(self) -> list[str]:
         """The sites that have entries in the manifest, or released rows."""
@@ -218,8 +217,13 @@ class Engine:
 
     def release_day(self, site: str, day: str) -> dict[str, Any]:
         """What is released of a day, or what it waits for. Raises CannotDo."""
-        known, rules = self._known(site)
-        return releases.day_of(self.store, known, rules, iso_date(day), time.time(), self._settings.rollup.grace_s)
+        asked = iso_date(day)
+        return releases.day_of(self.store, *self._known(site), asked, time.time(), self._settings.rollup.grace_s)
+
+    def release_block(self, site: str, day: str, span: int) -> dict[str, Any]:
+        """The same of the block of so many days that the day is in. Raises CannotDo."""
+        asked = iso_date(day), span
+        return releases.block_of(self.store, *self._known(site), *asked, time.time(), self._settings.rollup.grace_s)
 
     def _known(self, name: str) -> tuple[Site, SiteRules]:
         """A site and what holds for it. Raises CannotDo where there is nothing of it."""

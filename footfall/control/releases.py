@@ -15,44 +15,55 @@ from msgspec import structs
 from dashboards.stats.released import enough
 from dashboards.stats.snapshots import snapshot_time
 from dashboards.stats.source import Span
-from pipeline.closing import waiting
+from pipeline.blocks import Due, first_of
+from pipeline.closing import waiting, waiting_block, waiting_blocks
 from pipeline.copying import ROWS_STAY, holding, months_of
 from pipeline.manifest import Entry, read_entries
 from pipeline.published import published
 from pipeline.release import open_days, received_by_spool
 from pipeline.settings import SiteRules
 from pipeline.verify import chain_faults, head, row_faults, unreadable_rows
-from schema.families import FAMILIES
-from schema.site import Site, day_bounds, day_number
+from schema.families import FAMILIES, WAITING
+from schema.site import Site, day_bounds, day_number, local_day
 from schema.store import Store, StoreRefuses
 
 # What an entry has beside these is told of it; `columns` is of interest to who digests rows alone.
-_UNTOLD = ("site", "version", "columns")
+_UNTOLD = ("site", "version", "columns", "days")
+_DAY = dt.timedelta(days=1)
 
 
-def log_of(store: Store, site: Site, first: dt.date, last: dt.date, now: float, grace_s: int) -> dict[str, Any]:
-    """The entries of days from first to last, and the open ones of these days. open: None where the store's user may
-    not read which these are."""
+def log_of(
+    store: Store, site: Site, rules: SiteRules, first: dt.date, last: dt.date, now: float, grace_s: int
+) -> dict[str, Any]:
+    """The entries of days from first to last and of blocks that have some of these; which of both are not closed yet.
+    open, blocks: None where the store's user may not read which these are."""
     entries = read_entries(store, site.key)
-    holds = {entry.number for entry in holding(entries)}
-    told = [_told(entry) | {"holds": entry.number in holds} for entry in entries if first <= entry.day <= last]
+    holds = {entry.number for entry in _standing(entries)}
+    asked = [entry for entry in entries if first <= entry.day + (entry.span - 1) * _DAY and entry.day <= last]
+    told: dict[str, Any] = {"site": site.key, "timezone": site.timezone}
+    told["entries"] = [_told(entry) | {"holds": entry.number in holds} for entry in asked]
     try:
-        days = [one.day for one in open_days(store) if one.site == site.key and first <= one.day <= last]
+        days = [one.day for one in open_days(store) if one.site == site.key]
         marks = received_by_spool(store)
     except StoreRefuses:
-        return {"site": site.key, "timezone": site.timezone, "entries": told, "open": None}
-    still_open = [{"day": day} | structs.asdict(waiting(site, day, now, marks, grace_s)) for day in sorted(days)]
-    return {
-        "site": site.key,
-        "timezone": site.timezone,
-        "entries": told,
-        "open": msgspec.to_builtins(still_open),
-    }
+        return told | {"open": None, "blocks": None}
+    still_open = [
+        {"day": day} | structs.asdict(waiting(site, day, now, marks, grace_s))
+        for day in sorted(days)
+        if first <= day <= last
+    ]
+    blocks = [
+        {"day": one.first, "span": one.span} | structs.asdict(waiting_block(site, one, now, marks, grace_s, days))
+        for one in waiting_blocks(site, rules, entries, local_day(site.timezone, now).date)
+        if first <= one.last and one.first <= last
+    ]
+    waits: dict[str, Any] = msgspec.to_builtins({"open": still_open, "blocks": blocks})
+    return told | waits
 
 
 def released_sites(store: Store) -> list[str]:
     """The sites that have entries, or rows without one."""
-    tables = ("manifest", *(f"released_{family}" for family in FAMILIES))
+    tables = ("manifest", *(f"released_{family}" for family in FAMILIES), *(f"late_{family}" for family in WAITING))
     sources = " UNION DISTINCT ".join(f"SELECT DISTINCT site FROM {table}" for table in tables)
     return [key for (key,) in store.rows(f"SELECT site FROM ({sources}) ORDER BY site")]
 
@@ -62,11 +73,13 @@ def chain_of(store: Store, key: str) -> dict[str, Any]:
     with ROWS_STAY:
         entries = read_entries(store, key)
         faults = [*chain_faults(entries), *unreadable_rows(store, key)]
-    standing = holding(entries)
+    standing = _standing(entries)
+    days = sum(entry.span == 1 for entry in standing)
     told = {
         "site": key,
         "entries": len(entries),
-        "days": len(standing),
+        "days": days,
+        "blocks": len(standing) - days,
         "rows": sum(entry.rows for entry in standing),
         "last": entries[-1].number if entries else 0,
         "head": head(entries),
@@ -80,14 +93,14 @@ def chain_of(store: Store, key: str) -> dict[str, Any]:
 def faults_of_month(store: Store, key: str, month: dt.date) -> list[dict[str, Any]]:
     """What rows of a month are not those that were released."""
     with ROWS_STAY:
-        entries = months_of(holding(read_entries(store, key))).get(month, [])
+        entries = months_of(_standing(read_entries(store, key))).get(month, [])
         faults: list[dict[str, Any]] = msgspec.to_builtins(list(row_faults(store, key, entries)))
     return faults
 
 
 def day_of(store: Store, site: Site, rules: SiteRules, day: dt.date, now: float, grace_s: int) -> dict[str, Any]:
     """A day. state: `released`, with its entry and what is published; `open`, with what it waits for; else `none`."""
-    told: dict[str, Any] = {"site": site.key, "day": day.isoformat(), "timezone": site.timezone}
+    told: dict[str, Any] = {"site": site.key, "day": day.isoformat(), "span": 1, "timezone": site.timezone}
     entry = next((one for one in holding(read_entries(store, site.key)) if one.day == day), None)
     if entry is not None:
         rows = msgspec.to_builtins(published(store, site.key, day))
@@ -107,6 +120,30 @@ def day_of(store: Store, site: Site, rules: SiteRules, day: dt.date, now: float,
         "networks": rules.least_networks,
         "waits_for": msgspec.to_builtins(waits),
     }
+
+
+def block_of(
+    store: Store, site: Site, rules: SiteRules, day: dt.date, span: int, now: float, grace_s: int
+) -> dict[str, Any]:
+    """The block of so many days that a day is in. state: `released`; `waiting` where released days of it hide
+    something that waits; else `none`."""
+    first, entries = first_of(day, span), read_entries(store, site.key)
+    told: dict[str, Any] = {"site": site.key, "day": first.isoformat(), "span": span, "timezone": site.timezone}
+    entry = next((one for one in entries if one.day == first and one.span == span), None)
+    if entry is not None:
+        rows = msgspec.to_builtins(published(store, site.key, first, span))
+        return told | {"state": "released", "entry": _told(entry), "published": rows}
+    due = Due(site.key, first, span)
+    if due not in waiting_blocks(site, rules, entries, local_day(site.timezone, now).date):
+        return told | {"state": "none"}
+    still_open = [one.day for one in open_days(store) if one.site == site.key]
+    waits = waiting_block(site, due, now, received_by_spool(store), grace_s, still_open)
+    return told | {"state": "waiting", "waits_for": msgspec.to_builtins(waits)}
+
+
+def _standing(entries: list[Entry]) -> list[Entry]:
+    """Those of days and of blocks that hold: what a block releases is never taken back."""
+    return [*holding(entries), *(entry for entry in entries if entry.span > 1)]
 
 
 def _told(entry: Entry) -> dict[str, Any]:

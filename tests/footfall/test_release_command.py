@@ -132,7 +132,7 @@ def test_an_open_day_is_told_without_a_number_of_anything(run: Run) -> None:
     [told] = json.loads(run("show", SITE.key, str(TODAY), "--json").stdout)
     assert (told["state"], told["since"]) == ("open", day_bounds(ZONE, day_number(TODAY)).start)
     assert told.keys() == {
-        *("site", "day", "timezone", "state", "since", "shown_as_of", "shown_from", "preset", "k", "networks"),
+        *("site", "day", "span", "timezone", "state", "since", "shown_as_of", "shown_from", "preset", "k", "networks"),
         "waits_for",
     }
     assert told["shown_as_of"][-9:-6] in (":00", ":15", ":30", ":45")
@@ -147,7 +147,8 @@ def test_a_week_is_told_day_by_day(run: Run) -> None:
     year, week, _ = FIRST.isocalendar()
     name = f"{year}-W{week:02}"
     told = json.loads(run("show", SITE.key, name, "--json").stdout)
-    assert [one["day"] for one in told] == [dt.date.fromisocalendar(year, week, n).isoformat() for n in range(1, 8)]
+    assert [one["day"] for one in told[:7]] == [dt.date.fromisocalendar(year, week, n).isoformat() for n in range(1, 8)]
+    assert [(one["span"], one["state"]) for one in told[7:]] == [(7, "none"), (28, "none")]
     assert f"{FIRST}  released, " in run("show", SITE.key, name).stdout
     assert "no such week" in run("show", SITE.key, "2026-W54").output
     assert "nothing" in run("show", SITE.key, "2001-01-01").stdout
