@@ -1,0 +1,126 @@
+"""An attacker who reads everything that is published of some weeks, and solves for what is not.
+
+Of a dimension whose values exclude one another in a visit he knows of each day how many visits are hidden together, of
+each block what it released, and the rules. What these leave open he bounds by linear programs: a hidden number whose
+least and greatest value are the same is pinned.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import highspy
+import numpy as np
+
+from pipeline.blocks import first_of
+from schema.manifest import FOUR_WEEKS, WEEK
+from tests.pipeline.weeks import Weeks
+
+# A hidden number: the day, counted from the first, and the value.
+Cell = tuple[int, str]
+
+
+class Published:
+    """What everybody can read of one dimension. days: how many. values: what there is, which he is given."""
+
+    def __init__(self, house: Weeks, days: int, dimension: str, values: Sequence[str]) -> None:
+        self.days, self.values = range(days), values
+        rules = house.rules
+        self.k, self.k_late = rules.k, rules.k_late
+        given = {"site": house.site.key, "dimension": dimension}
+        self.total = {
+            (day - house.first).days: visits
+            for day, visits in house.store.rows(
+                "SELECT day, visits FROM released_cells "
+                "WHERE site = {site:String} AND dimension = '' AND grain = 'day'",
+                given,
+            )
+        }
+        self.shown: dict[Cell, int] = {
+            ((day - house.first).days, value): visits
+            for day, value, visits in house.store.rows(
+                "SELECT day, value, visits FROM released_cells WHERE site = {site:String} "
+                "AND dimension = {dimension:String} AND value != '(other)'",
+                given,
+            )
+        }
+        # (span, first day, value): visits.
+        self.late: dict[tuple[int, int, str], int] = {
+            (WEEK if grain == "week" else FOUR_WEEKS, (day - house.first).days, value): visits
+            for grain, day, value, visits in house.store.rows(
+                "SELECT grain, day, value, visits FROM late_cells WHERE site = {site:String} "
+                "AND dimension = {dimension:String} AND value != '(other)'",
+                given,
+            )
+        }
+        assert first_of(house.first, FOUR_WEEKS) == house.first
+
+
+class Solver:
+    """known: numbers that he has from elsewhere, as the least and the greatest they may be."""
+
+    def __init__(self, published: Published, known: dict[Cell, tuple[int, int]] | None = None) -> None:
+        self._published = published
+        self._cells = [(d, v) for d in published.days for v in published.values if (d, v) not in published.shown]
+        self._place = {cell: place for place, cell in enumerate(self._cells)}
+        self._model = highspy.Highs()
+        self._model.setOptionValue("output_flag", False)
+        for day, value in self._cells:
+            least, most = (known or {}).get((day, value), (0, self._most(day)))
+            self._model.addVar(least, most)
+        for day in published.days:
+            self._sum([(day, value) for value in published.values], *self._hidden(day))
+        self._blocks()
+
+    def bounds(self, cell: Cell) -> tuple[int, int]:
+        """The least and the greatest that a hidden number can be."""
+        place = self._place[cell]
+        self._model.changeColCost(place, 1.0)
+        found = []
+        for sense in (highspy.ObjSense.kMinimize, highspy.ObjSense.kMaximize):
+            self._model.changeObjectiveSense(sense)
+            self._model.run()
+            assert self._model.getModelStatus() == highspy.HighsModelStatus.kOptimal, (
+                "what is published contradicts itself"
+            )
+            found.append(self._model.getInfo().objective_function_value)
+        self._model.changeColCost(place, 0.0)
+        return math.ceil(found[0] - 1e-6), math.floor(found[1] + 1e-6)
+
+    def is_pinned(self, cell: Cell) -> bool:
+        """Whether it can be one number only."""
+        least, most = self.bounds(cell)
+        return least == most
+
+    def _most(self, day: int) -> int:
+        """Hidden are those of fewer than k, and the smallest of the others, which is as small as any that is shown."""
+        shown = [visits for (of, _), visits in self._published.shown.items() if of == day]
+        return max(self._published.k - 1, min(shown, default=10**6))
+
+    def _hidden(self, day: int) -> tuple[int, int]:
+        published = self._published
+        if day not in published.total:
+            return 0, published.k - 1
+        hidden = published.total[day] - sum(visits for (of, _), visits in published.shown.items() if of == day)
+        return hidden, hidden
+
+    def _blocks(self) -> None:
+        published = self._published
+        done: set[Cell] = set()
+        for span in (WEEK, FOUR_WEEKS):
+            for first in range(0, len(published.days), span):
+                for value in published.values:
+                    cells = [
+                        (day, value)
+                        for day in range(first, first + span)
+                        if (day, value) in self._place and (day, value) not in done
+                    ]
+                    if (span, first, value) in published.late:
+                        self._sum(cells, *[published.late[span, first, value]] * 2)
+                        done.update(cells)
+
+    def _sum(self, cells: Iterable[Cell], least: int, most: int) -> None:
+        places = [self._place[cell] for cell in cells if cell in self._place]
+        if places:
+            self._model.addRow(least, most, len(places), np.array(places, np.int32), np.ones(len(places)))
