@@ -14,6 +14,7 @@ from collector.settings import (
     PRESETS,
     AnonymizationSettings,
 )
+from pipeline.settings import ReleaseSettings
 
 from .fields import SECRET, annotations_of, fields, metas_of, without_password
 from .model import Settings, SiteSettings
@@ -56,7 +57,8 @@ def _departures(settings: Settings, site: SiteSettings) -> list[dict[str, str]]:
     mine = settings.anonymity_of(site)
     own = site.anonymization or AnonymizationSettings()
     given = {"k": site.release_k, "networks": site.release_networks, "raw_days": site.retention_days}
-    annotations = {**annotations_of(AnonymizationSettings), **annotations_of(SiteSettings)}
+    kinds = (ReleaseSettings, AnonymizationSettings, SiteSettings)
+    annotations = {name: kind for settings_of in kinds for name, kind in annotations_of(settings_of).items()}
     rows = []
     for key in ("preset", *(name for name in structs.asdict(mine) if name != "preset")):
         value, said = getattr(mine, key), getattr(own, key, None) if key not in given else given[key]
@@ -76,7 +78,14 @@ def _departures(settings: Settings, site: SiteSettings) -> list[dict[str, str]]:
     return rows
 
 
-_NAMED = {"k": "release_k", "networks": "release_networks", "raw_days": "retention_days"}
+_NAMED = {
+    "k": "release_k",
+    "networks": "release_networks",
+    # These a site has of its preset only.
+    "k_late": "release.k_late",
+    "late_others": "release.late_others",
+    "raw_days": "retention_days",
+}
 
 
 def _row(name: str, value: Any, origin: str, departs: str, meaning: str | None) -> dict[str, str]:

@@ -26,6 +26,7 @@ from pipeline.release import release
 from pipeline.schedule import Pipeline
 from pipeline.settings import RollupSettings, SiteRules
 from pipeline.site_data import _TABLES, stored_sites
+from schema.families import WAITING
 from schema.site import Goal, day_bounds, day_number
 from schema.store import Store, StoreDown
 from tests.conftest import insert, make_event
@@ -56,6 +57,10 @@ def fill(store: Store, site: SiteSettings, path: str = "/") -> list[dt.date]:
         insert(store, events)
     release(store, "events", site, days[:2], RULES, time.time(), "live")
     sum_months(store)
+    for family in WAITING:
+        store.insert(f"late_{family}", ("site", "grain", "day"), ((site.key,), ("week",), (days[0],)))
+        store.insert(f"waiting_{family}", ("site", "day", "expires"), ((site.key,), (days[0],), (dt.date(2099, 1, 1),)))
+    store.insert("waiting_days", ("site", "day", "expires"), ((site.key,), (days[0],), (dt.date(2099, 1, 1),)))
     store.insert("ingest", ("site", "minute", "reason", "count"), ((site.key,), (int(time.time()),), ("ok",), (3,)))
     return days
 

@@ -81,8 +81,8 @@ def rows(store: Store, site: Site, state: str = "released", day: dt.date = DAY) 
 
 
 def manifests(store: Store, site: Site) -> list[dict[str, Any]]:
-    others = ("origin", "version", "preset", "k", "complete", "over_counted", "rows", "digest", "previous", "columns")
-    names = ("site", "number", "day", "released_at", *others)
+    names = Entry.__struct_fields__
+    others = names[names.index("released_at") + 1 :]
     found = store.rows(
         f"SELECT site, number, day, toUnixTimestamp(released_at), {', '.join(others)} FROM manifest "
         "WHERE site = {s:String} ORDER BY number",
