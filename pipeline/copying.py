@@ -89,16 +89,18 @@ def rows_in(family: str, late: bool = False) -> str:
     of the blocks that begin on these days. Which days are released is the caller's to know: one that has rows may have
     been taken back."""
     return (
-        f"SELECT {', '.join(_columns(family, late))} FROM {_table(family, late)} "
+        f"SELECT {', '.join(columns_of(family, late))} FROM {table_of(family, late)} "
         "WHERE site = {site:String} AND day IN {days:Array(Date)} ORDER BY ALL"
     )
 
 
-def _table(family: str, late: bool) -> str:
+def table_of(family: str, late: bool) -> str:
+    """Where released rows of a family are; late: those of blocks."""
     return f"{'late' if late else 'released'}_{family}"
 
 
-def _columns(family: str, late: bool) -> tuple[str, ...]:
+def columns_of(family: str, late: bool) -> tuple[str, ...]:
+    """What such rows have."""
     return tuple(column.name for column in FAMILIES[family].late) if late else FAMILIES[family].columns
 
 
@@ -125,7 +127,7 @@ def put_back(store: Store, part: Part, entries: Sequence[Entry]) -> None:
             )
         width = len(row)
     # Measures are only ever added behind the others: a copy that is older than some of them has the first ones.
-    store.insert_text(_table(part.family, part.late), _columns(part.family, part.late)[:width], part.text)
+    store.insert_text(table_of(part.family, part.late), columns_of(part.family, part.late)[:width], part.text)
 
 
 def _begins(entry: Entry) -> tuple[str, str]:

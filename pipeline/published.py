@@ -15,6 +15,8 @@ from schema.families import FAMILIES, WAITING
 from schema.manifest import GRAIN_OF
 from schema.store import Store
 
+from .copying import table_of
+
 
 class Published(Struct, frozen=True):
     """dimension: "" is the whole site; by_dimension: the second one of crossed rows. values: that have a name, or
@@ -34,14 +36,14 @@ class Published(Struct, frozen=True):
 def published(store: Store, site: str, day: dt.date, span: int = 1) -> list[Published]:
     """By family and dimension. span: how many days the block is of, from the day on."""
     found = []
-    table, of_block = ("released", "") if span == 1 else ("late", "AND grain = {grain:String}")
+    of_block = "AND grain = {grain:String}" if span > 1 else ""
     for name in FAMILIES if span == 1 else WAITING:
         family = FAMILIES[name]
         rows = store.rows(
             f"""SELECT grain, dimension, by_dimension,
                 uniqExactIf((period, value, by_value), value != {{other:String}}), count(),
                 countIf(value = {{other:String}}), sumIf({family.people.name}, value = {{other:String}})
-            FROM {table}_{name} WHERE site = {{site:String}} AND day = {{day:Date}} {of_block}
+            FROM {table_of(name, span > 1)} WHERE site = {{site:String}} AND day = {{day:Date}} {of_block}
             GROUP BY grain, dimension, by_dimension ORDER BY grain, dimension, by_dimension""",
             {"site": site, "day": day, "other": OTHER, "grain": GRAIN_OF.get(span, "")},
         )

@@ -17,7 +17,7 @@ from dashboards.stats.snapshots import snapshot_time
 from dashboards.stats.source import Span
 from pipeline.blocks import Due, first_of
 from pipeline.closing import waiting, waiting_block, waiting_blocks
-from pipeline.copying import ROWS_STAY, holding, months_of
+from pipeline.copying import ROWS_STAY, blocks_of, holding, months_of, table_of
 from pipeline.manifest import Entry, read_entries
 from pipeline.published import published
 from pipeline.release import open_days, received_by_spool
@@ -63,7 +63,8 @@ def log_of(
 
 def released_sites(store: Store) -> list[str]:
     """The sites that have entries, or rows without one."""
-    tables = ("manifest", *(f"released_{family}" for family in FAMILIES), *(f"late_{family}" for family in WAITING))
+    late = (table_of(family, late=True) for family in WAITING)
+    tables = ("manifest", *(table_of(family, late=False) for family in FAMILIES), *late)
     sources = " UNION DISTINCT ".join(f"SELECT DISTINCT site FROM {table}" for table in tables)
     return [key for (key,) in store.rows(f"SELECT site FROM ({sources}) ORDER BY site")]
 
@@ -143,7 +144,7 @@ def block_of(
 
 def _standing(entries: list[Entry]) -> list[Entry]:
     """Those of days and of blocks that hold: what a block releases is never taken back."""
-    return [*holding(entries), *(entry for entry in entries if entry.span > 1)]
+    return [*holding(entries), *blocks_of(entries)]
 
 
 def _told(entry: Entry) -> dict[str, Any]:

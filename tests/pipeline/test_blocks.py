@@ -8,9 +8,10 @@ from collections import defaultdict
 import pytest
 from msgspec import structs
 
-from pipeline.copying import ManifestBroken, check_chain, check_rows, months_of, rows_of, snapshot
+from pipeline.copying import ManifestBroken, months_of, rows_of, snapshot
 from pipeline.manifest import manifest_digest
 from pipeline.settings import SiteRules
+from pipeline.verify import check_chain, check_rows
 from schema.store import Store
 from tests.conftest import insert, make_event
 
