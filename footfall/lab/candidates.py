@@ -21,6 +21,8 @@ from ..errors import SettingsError
 # A comma inside [a, b] belongs to the value.
 _BETWEEN = re.compile(r",(?![^\[]*\])")
 
+_NOT_MEASURED = ("k", "raw_days", "k_late", "late_others")
+
 
 class Candidate(Struct, frozen=True):
     """A set of anonymization settings. changes: what it says beyond what it starts from."""
@@ -65,11 +67,12 @@ def _parsed(base: Anonymization, text: str) -> Candidate:
 
 
 def _differences(settings: Anonymization) -> dict[str, Any]:
-    """What departs from the preset; the retention has no part in what the lab measures, and k is tried at several."""
+    """What departs from the preset; k is tried at several, and the retention and what is released late have no part in
+    what the lab measures."""
     of_preset = PRESETS[settings.preset]
     preset = structs.asdict(structs.replace(of_preset, networks=of_preset.networks_at(settings.k)))
     mine = {name: value for name, value in structs.asdict(settings).items() if value != preset[name]}
-    return {name: value for name, value in mine.items() if name not in ("k", "raw_days")}
+    return {name: value for name, value in mine.items() if name not in _NOT_MEASURED}
 
 
 def _value(text: str) -> Any:

@@ -37,7 +37,7 @@ from footfall.lab.sentences import sentences_of
 from footfall.lab.trial import STORED, run
 from footfall.settings import Settings, SiteSettings
 from pipeline.rollup.stages import roll_up
-from pipeline.settings import SiteRules
+from pipeline.settings import ReleaseSettings, SiteRules
 from schema.dimensions import OTHER
 from schema.event import ENGAGEMENT, PAGEVIEW, Event
 from schema.site import Site, day_bounds, day_number, local_day
@@ -198,6 +198,8 @@ def test_the_networks_of_a_candidate_follow_k_unless_its_preset_says_otherwise()
     # By a k alone nothing is another set of settings; by its networks it is.
     alike = structs.replace(PRESETS["balanced"], k=3, networks=3)
     assert [one.name for one in candidates(alike, [], [])] == list(PRESETS)
+    everything = Settings(release=ReleaseSettings(k=1)).anonymity_of(SiteSettings(HOST))
+    assert [one.name for one in candidates(everything, [], [])] == list(PRESETS)
     other = structs.replace(PRESETS["balanced"], networks=1)
     assert candidates(other, [], [])[-1].changes == {"preset": "balanced", "networks": 1}
 
