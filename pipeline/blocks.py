@@ -12,14 +12,14 @@ import contextlib
 import datetime as dt
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import structlog
 from msgspec import Struct, structs
 
 from schema.dimensions import OTHER
 from schema.families import FAMILIES, KEY, WAITING, WAITING_TABLES
-from schema.manifest import FOUR_WEEKS, GRAIN_OF, LIVE, WEEK, standing
+from schema.manifest import FOUR_WEEKS, LIVE, WEEK, grain_of, is_undo, standing
 from schema.site import Site, day_bounds, day_number
 from schema.store import Store, StoreDown, StoreError
 
@@ -44,9 +44,11 @@ _MINE = "site = {site:String} AND grain = {grain:String} AND day = {day:Date}"
 
 
 class Due(Struct, frozen=True):
-    """A block that may close. span: its days, from `first` on."""
+    """A block that may close. origin: whose days it is of, `live` or those of an import. span: how many they are, from
+    `first` on."""
 
     site: str
+    origin: str
     first: dt.date
     span: int
 
@@ -54,83 +56,136 @@ class Due(Struct, frozen=True):
     def last(self) -> dt.date:
         return self.first + (self.span - 1) * _DAY
 
+    @property
+    def grain(self) -> str:
+        return grain_of(self.origin, self.span)
+
     def days(self) -> frozenset[dt.date]:
         return frozenset(self.first + n * _DAY for n in range(self.span))
 
 
-def first_of(day: dt.date, span: int) -> dt.date:
-    """The first day of the block that a day is in."""
-    return _EPOCH + (day - _EPOCH).days // span * span * _DAY
+class Waiting(Struct, frozen=True):
+    """Days of a site of which something waits, all of one origin, and how many rows of each. first, last: of an import
+    the days from which and up to which it goes: its blocks begin with it."""
+
+    site: Site
+    rules: SiteRules
+    origin: str
+    rows: dict[dt.date, int]
+    first: dt.date
+    last: dt.date
+
+    def blocks(self) -> set[Due]:
+        """Those that the days are in, as far as their rules and the import go."""
+        spans = (WEEK, FOUR_WEEKS) if self.rules.retention_days >= LEAST_RAW_DAYS_FOR_FOUR_WEEKS else (WEEK,)
+        since = _EPOCH if self.origin == LIVE else self.first
+        found = {
+            Due(self.site.key, self.origin, first_of(day, span, since), span) for day in self.rows for span in spans
+        }
+        return {one for one in found if self.origin == LIVE or one.last <= self.last}
+
+
+def first_of(day: dt.date, span: int, since: dt.date = _EPOCH) -> dt.date:
+    """The first day of the block that a day is in. since: the day with which the first of all blocks begins."""
+    return since + (day - since).days // span * span * _DAY
 
 
 def close_blocks(
-    store: Store, sites: Sequence[tuple[Site, SiteRules]], now: float, grace_s: int
+    store: Store, sites: Sequence[tuple[Site, SiteRules]], now: float, grace_s: int, origin: str = ""
 ) -> list[tuple[str, dt.date, int]]:
     """Release every block that may close; which: site, first day, how many days. Raises what one failed with, once the
-    others are done."""
-    waiting: dict[str, dict[dt.date, int]] = defaultdict(dict)
-    for key, day, rows in store.rows("SELECT site, day, max(rows) FROM waiting_days GROUP BY site, day"):
-        waiting[key][day] = rows
-    if not waiting:
+    others are done. origin: only those of that."""
+    found = _waiting(store, {site.key: (site, rules) for site, rules in sites})
+    found = [waiting for waiting in found if origin in ("", waiting.origin)]
+    if not found:
         return []
-    closed = {
-        (key, first, span) for key, first, span in store.rows("SELECT site, day, span FROM manifest WHERE span > 1")
-    }
-    known = {site.key: (site, rules) for site, rules in sites if site.key in waiting}
-    due = [one for site, rules in known.values() for one in _over(site, rules, waiting[site.key], closed, now, grace_s)]
-    if not due:
-        return []
-    still_open: dict[str, set[dt.date]] = defaultdict(set)
-    for open_day in open_days(store):
-        still_open[open_day.site].add(open_day.day)
-    arrived, done = received_through(store), []
+    rows = store.rows("SELECT site, origin, day, span FROM manifest WHERE span > 1")
+    closed = {Due(*row) for row in rows}
+    due = [
+        (one, waiting)
+        for waiting in found
+        for one in waiting.blocks() - closed
+        if one.origin != LIVE or now >= _end(waiting.site, one) + grace_s
+    ]
+    done: list[tuple[str, dt.date, int]] = []
+    failed = None
+    if due:
+        still_open: dict[str, set[dt.date]] = defaultdict(set)
+        for open_day in open_days(store):
+            still_open[open_day.site].add(open_day.day)
+        arrived = received_through(store)
 
-    def close(one: Due) -> None:
-        site, rules = known[one.site]
-        end = _end(site, one)
-        late = not one.days().isdisjoint(still_open[one.site]) or (arrived < end and now < end + _PATIENCE_S)
-        weeks = {first_of(day, WEEK) for day in waiting[one.site].keys() & one.days()}
-        if late or (one.span == FOUR_WEEKS and any((one.site, week, WEEK) not in closed for week in weeks)):
-            return
-        release_block(store, site, one, waiting[one.site], now)
-        closed.add((one.site, one.first, one.span))
-        if one.span == FOUR_WEEKS or rules.retention_days < LEAST_RAW_DAYS_FOR_FOUR_WEEKS:
-            _delete_waiting(store, one)
-        done.append((one.site, one.first, one.span))
+        def close(of: tuple[Due, Waiting]) -> None:
+            one, waiting = of
+            if one.origin == LIVE and _is_late(one, _end(waiting.site, one), still_open[one.site], arrived, now):
+                return
+            weeks = {
+                Due(one.site, one.origin, first_of(day, WEEK, one.first), WEEK)
+                for day in one.days() & waiting.rows.keys()
+            }
+            if one.span == FOUR_WEEKS and not weeks <= closed:
+                return
+            release_block(store, waiting, one, now)
+            closed.add(one)
+            done.append((one.site, one.first, one.span))
 
-    # Weeks before the four weeks that they are of.
-    failed = for_each(close, sorted(due, key=lambda one: (one.site, one.last, one.span)))
+        # Weeks before the four weeks that they are of.
+        failed = for_each(close, sorted(due, key=lambda of: (of[0].site, of[0].origin, of[0].last, of[0].span)))
+    for waiting in found:
+        _delete_waiting(store, waiting, closed)
     if failed:
         raise failed
     return done
 
 
-def _over(
-    site: Site,
-    rules: SiteRules,
-    waiting: Mapping[dt.date, int],
-    closed: Iterable[tuple[str, dt.date, int]],
-    now: float,
-    grace_s: int,
-) -> list[Due]:
-    """The blocks of a site's waiting days that are over and not closed."""
-    spans = (WEEK, FOUR_WEEKS) if rules.retention_days >= LEAST_RAW_DAYS_FOR_FOUR_WEEKS else (WEEK,)
-    blocks = {Due(site.key, first_of(day, span), span) for day in waiting for span in spans}
-    return [one for one in blocks if (one.site, one.first, one.span) not in closed and now >= _end(site, one) + grace_s]
+def _is_late(block: Due, end: int, still_open: Collection[dt.date], arrived: int, now: float) -> bool:
+    """Whether days of it may still be released."""
+    return not block.days().isdisjoint(still_open) or (arrived < end and now < end + _PATIENCE_S)
+
+
+def _waiting(store: Store, known: Mapping[str, tuple[Site, SiteRules]]) -> list[Waiting]:
+    """What waits of released days."""
+    rows = store.rows("SELECT site, day, max(rows) FROM waiting_days GROUP BY site, day")
+    if not rows:
+        return []
+    origins = {
+        (key, day): origin
+        for key, day, origin in store.rows(
+            """SELECT site, day, argMax(origin, number) FROM manifest
+            WHERE span = 1 AND (site, day) IN (SELECT site, day FROM waiting_days) GROUP BY site, day"""
+        )
+    }
+    extents = {
+        (key, origin): (first, last)
+        for key, origin, first, last in store.rows(
+            "SELECT site, origin, min(day), max(day) FROM manifest "
+            "WHERE span = 1 AND position(origin, ':') > 0 GROUP BY site, origin"
+        )
+    }
+    found: dict[tuple[str, str], dict[dt.date, int]] = defaultdict(dict)
+    for key, day, many in rows:
+        if key in known and (key, day) in origins:
+            found[key, origins[key, day]][day] = many
+    return [
+        Waiting(*known[key], origin, days, *extents.get((key, origin), (min(days), max(days))))
+        for (key, origin), days in sorted(found.items())
+        if not is_undo(origin)
+    ]
 
 
 def _end(site: Site, block: Due) -> int:
     return day_bounds(site.timezone, day_number(block.last)).end
 
 
-def release_block(store: Store, site: Site, block: Due, waiting: Mapping[dt.date, int], now: float) -> None:
-    """Release a block: its rows first, then its entry. waiting: how many rows each day has that waits. Where they are
-    not all there, or a day was released by rules that let nothing wait, the block has none."""
+def release_block(store: Store, waiting: Waiting, block: Due, now: float) -> None:
+    """Release a block: its rows first, then its entry. Where what waits is not all there, or a day was released by
+    rules that let nothing wait, the block has none."""
+    site = waiting.site
     with RELEASING:
-        entries = [entry for entry in _standing(store, site.key, block) if entry.origin == LIVE]
+        entries = [entry for entry in _standing(store, site.key, block) if entry.origin == block.origin]
         if not entries:
             return
-        rows, digest, is_whole = 0, "", _is_whole(store, entries, waiting, block)
+        rows, digest, is_whole = 0, "", _is_whole(store, entries, waiting.rows, block)
         rules = SiteRules(
             max(entry.k for entry in entries),
             0,
@@ -143,8 +198,9 @@ def release_block(store: Store, site: Site, block: Due, waiting: Mapping[dt.date
         try:
             if is_whole and rules.k_late:
                 dates = sorted(entry.day for entry in entries)
-                with staged_block(store, site, dates, block.first, rules):
-                    rows, digest = _publish(store, block, dates)
+                week = grain_of(block.origin, WEEK)
+                with staged_block(store, site, dates, block.first, week, rules):
+                    rows, digest = _publish(store, block, week, dates)
         except Exception:
             with contextlib.suppress(StoreError):
                 _forget(store, block)
@@ -155,7 +211,7 @@ def release_block(store: Store, site: Site, block: Due, waiting: Mapping[dt.date
             store,
             [
                 Entry(
-                    *(site.key, 0, block.first, int(now), LIVE, rules.preset, rules.k),
+                    *(site.key, 0, block.first, int(now), block.origin, rules.preset, rules.k),
                     complete=is_whole and all(entry.complete for entry in entries),
                     over_counted=any(entry.over_counted for entry in entries),
                     rows=rows,
@@ -195,10 +251,10 @@ def _columns(family: str) -> list[str]:
     return [column.name for column in FAMILIES[family].late]
 
 
-def _publish(store: Store, block: Due, dates: Sequence[dt.date]) -> tuple[int, str]:
-    """Copy the staged rows to `late_*`; their number and SHA-256 over all of them in the order of their columns."""
-    grain = GRAIN_OF[block.span]
-    given = {"site": block.site, "day": block.first, "grain": grain, "dates": list(dates)}
+def _publish(store: Store, block: Due, week: str, dates: Sequence[dt.date]) -> tuple[int, str]:
+    """Copy the staged rows to `late_*`; their number and SHA-256 over all of them in the order of their columns. week:
+    the grain of weeks within it."""
+    given = {"site": block.site, "day": block.first, "grain": block.grain, "week": week, "dates": list(dates)}
     digest, rows = hashlib.sha256(), 0
     for family in WAITING:
         store.command(_copying(family), given, **store.foreground)
@@ -240,7 +296,7 @@ def _own_days(family: str, keys: Sequence[str]) -> str:
             WHERE site = {{site:String}} AND day IN {{dates:Array(Date)}} AND grain = 'day' AND by_dimension = ''
             UNION ALL
             SELECT {listed}, days AS n FROM late_{family}
-            WHERE site = {{site:String}} AND grain = '{GRAIN_OF[WEEK]}' AND {{grain:String}} != '{GRAIN_OF[WEEK]}'
+            WHERE site = {{site:String}} AND grain = {{week:String}} AND {{grain:String}} != {{week:String}}
                 AND day BETWEEN {{day:Date}} AND {{day:Date}} + {FOUR_WEEKS - 1} AND by_dimension = ''
         )
         GROUP BY {listed}"""
@@ -264,19 +320,28 @@ _MOVED = f"""
 
 def _forget(store: Store, block: Due) -> None:
     """A release that was cut off left rows that nobody can read."""
-    given = {"site": block.site, "grain": GRAIN_OF[block.span], "day": block.first}
+    given = {"site": block.site, "grain": block.grain, "day": block.first}
     for family in WAITING:
         table = f"late_{family}"
         if store.rows(f"SELECT count() FROM {table} WHERE {_MINE}", given)[0][0]:
             store.command(f"ALTER TABLE {store.local(table)} DELETE WHERE {_MINE}", given, mutations_sync=2)
 
 
-def _delete_waiting(store: Store, block: Due) -> None:
-    """What is still hidden stays so."""
-    given = {"site": block.site, "first": block.first, "last": block.last}
-    mine = "site = {site:String} AND day BETWEEN {first:Date} AND {last:Date}"
+def _delete_waiting(store: Store, waiting: Waiting, closed: Collection[Due]) -> None:
+    """What is hidden still after the last of its blocks stays so. Of an import that is all, once its blocks are
+    closed: those that it does not fill never will."""
+    ends = {one for one in waiting.blocks() if one not in closed}
+    left = {day for day in waiting.rows if any(day in one.days() for one in ends)}
+    if over := sorted(waiting.rows.keys() - left):
+        forget_waiting(store, waiting.site.key, over)
+
+
+def forget_waiting(store: Store, site: str, days: Sequence[dt.date]) -> None:
+    """Delete what waits of days."""
+    mine, given = "site = {site:String} AND day IN {days:Array(Date)}", {"site": site, "days": list(days)}
     for table in WAITING_TABLES:
-        store.command(f"ALTER TABLE {store.local(table)} DELETE WHERE {mine}", given, mutations_sync=2)
+        if store.rows(f"SELECT 1 FROM {table} WHERE {mine} LIMIT 1", given):
+            store.command(f"ALTER TABLE {store.local(table)} DELETE WHERE {mine}", given, mutations_sync=2)
 
 
 def expire_waiting(store: Store, today: dt.date) -> None:

@@ -58,14 +58,14 @@ def waiting_block(
 def waiting_blocks(site: Site, rules: SiteRules, entries: Iterable[Entry], today: dt.date) -> list[Due]:
     """The blocks that some of a site's released days wait for, by their first day."""
     entries = list(entries)
-    closed = {(entry.day, entry.span) for entry in entries}
+    closed = {(entry.day, entry.span) for entry in entries if entry.origin == LIVE}
     spans = (WEEK, FOUR_WEEKS) if rules.retention_days >= LEAST_RAW_DAYS_FOR_FOUR_WEEKS else (WEEK,)
     days = [
         entry.day
         for entry in holding(entries)
         if entry.origin == LIVE and entry.k_late and expires_of(entry.day, rules) > today
     ]
-    found = {Due(site.key, first_of(day, span), span) for day in days for span in spans}
+    found = {Due(site.key, LIVE, first_of(day, span), span) for day in days for span in spans}
     waits = [one for one in found if (one.first, one.span) not in closed]
     return sorted(waits, key=lambda one: (one.first, one.span))
 

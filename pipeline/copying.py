@@ -16,11 +16,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec import Struct, structs
 
 from schema.families import FAMILIES, KEY, WAITING
-from schema.manifest import GRAIN_OF, standing
+from schema.manifest import standing, standing_blocks
 from schema.store import Store
 
 from .manifest import COLUMNS, RELEASING, Entry, read_entries
 
+_OF_GRAINS = "AND grain IN {grains:Array(String)}"
 # Held while rows of released days must not go: by whoever copies them, and by whoever deletes some.
 ROWS_STAY = threading.Lock()
 
@@ -72,8 +73,8 @@ def holding(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def blocks_of(entries: Iterable[Entry]) -> list[Entry]:
-    """Those of one site's entries that are of blocks."""
-    return [entry for entry in entries if entry.span > 1]
+    """Those of one site's entries of blocks that hold."""
+    return [row[2] for row in standing_blocks([(e.origin, e.span, e) for e in entries], origin=0, span=1)]
 
 
 def months_of(entries: Iterable[Entry]) -> dict[dt.date, list[Entry]]:
@@ -86,11 +87,11 @@ def months_of(entries: Iterable[Entry]) -> dict[dt.date, list[Entry]]:
 
 def rows_in(family: str, late: bool = False) -> str:
     """The statement for the rows of a family: those of the released `days` of one `site`, ordered by all columns. late:
-    of the blocks that begin on these days. Which days are released is the caller's to know: one that has rows may have
-    been taken back."""
+    of blocks of these `grains` that begin on these days. Which days are released is the caller's to know: one that has
+    rows may have been taken back."""
     return (
         f"SELECT {', '.join(columns_of(family, late))} FROM {table_of(family, late)} "
-        "WHERE site = {site:String} AND day IN {days:Array(Date)} ORDER BY ALL"
+        f"WHERE site = {{site:String}} AND day IN {{days:Array(Date)}} {_OF_GRAINS if late else ''} ORDER BY ALL"
     )
 
 
@@ -107,9 +108,10 @@ def columns_of(family: str, late: bool) -> tuple[str, ...]:
 def rows_of(store: Store, site: str, month: dt.date, entries: Sequence[Entry]) -> Iterator[Part]:
     """The rows of one site's released days and blocks of a month, family by family."""
     for late in (False, True):
-        days = sorted({entry.day for entry in entries if (entry.span > 1) is late})
+        mine = [entry for entry in entries if (entry.span > 1) is late]
+        given = {"site": site, "days": sorted({entry.day for entry in mine}), "grains": [entry.grain for entry in mine]}
         for family in WAITING if late else FAMILIES:
-            text = store.text(f"{rows_in(family, late)} FORMAT TSV", {"site": site, "days": days}) if days else b""
+            text = store.text(f"{rows_in(family, late)} FORMAT TSV", given) if mine else b""
             if text:
                 yield Part(family, late, site, month, text)
 
@@ -132,7 +134,7 @@ def put_back(store: Store, part: Part, entries: Sequence[Entry]) -> None:
 
 def _begins(entry: Entry) -> tuple[str, str]:
     """What the rows of an entry have as their grain, "" where it is of a day, and as their day."""
-    return GRAIN_OF.get(entry.span, ""), entry.day.isoformat()
+    return entry.grain, entry.day.isoformat()
 
 
 def put_back_entries(store: Store, entries: Sequence[Entry]) -> None:

@@ -20,6 +20,7 @@ from schema.manifest import RELEASED_DAYS, origin_of
 from schema.site import Site, day_bounds, day_number, local_day
 from schema.store import Store
 
+from .blocks import close_blocks
 from .import_preview import Preview, preview
 from .layout import arranged
 from .manifest import RELEASING
@@ -92,6 +93,7 @@ class Import:
                 for key, days in found.items():
                     release(self.store, self.table, *_one(known[key], days), now, origin_of(made_by, self.run))
                     released += [day.isoformat() for day in days]
+                close_blocks(self.store, [known[key] for key in found], now, 0, origin_of(made_by, self.run))
         finally:
             self.abandon()
         return ImportReport(released, skipped)

@@ -16,6 +16,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from schema.families import FAMILIES
+from schema.manifest import grain_of
 from schema.store import Store
 
 # What an entry says is checked, and its number taken, in one step with writing it.
@@ -58,6 +59,11 @@ class Entry(Struct, frozen=True):
     late_others: int = 0
     span: int = 1
     days: list[str] = []
+
+    @property
+    def grain(self) -> str:
+        """Of the rows of a block; "" of a day."""
+        return grain_of(self.origin, self.span)
 
     def digested(self) -> Mapping[str, Sequence[str]]:
         """By family the columns that the digest is made of. Raises KeyError for a version that nobody knows."""

@@ -12,7 +12,6 @@ from msgspec import Struct
 
 from schema.dimensions import OTHER
 from schema.families import FAMILIES, WAITING
-from schema.manifest import GRAIN_OF
 from schema.store import Store
 
 from .copying import table_of
@@ -33,19 +32,19 @@ class Published(Struct, frozen=True):
     folded: int | None = None
 
 
-def published(store: Store, site: str, day: dt.date, span: int = 1) -> list[Published]:
-    """By family and dimension. span: how many days the block is of, from the day on."""
+def published(store: Store, site: str, day: dt.date, grain: str = "") -> list[Published]:
+    """By family and dimension. grain: of the rows of a block that begins on the day."""
     found = []
-    of_block = "AND grain = {grain:String}" if span > 1 else ""
-    for name in FAMILIES if span == 1 else WAITING:
+    of_block = "AND grain = {grain:String}" if grain else ""
+    for name in WAITING if grain else FAMILIES:
         family = FAMILIES[name]
         rows = store.rows(
             f"""SELECT grain, dimension, by_dimension,
                 uniqExactIf((period, value, by_value), value != {{other:String}}), count(),
                 countIf(value = {{other:String}}), sumIf({family.people.name}, value = {{other:String}})
-            FROM {table_of(name, span > 1)} WHERE site = {{site:String}} AND day = {{day:Date}} {of_block}
+            FROM {table_of(name, bool(grain))} WHERE site = {{site:String}} AND day = {{day:Date}} {of_block}
             GROUP BY grain, dimension, by_dimension ORDER BY grain, dimension, by_dimension""",
-            {"site": site, "day": day, "other": OTHER, "grain": GRAIN_OF.get(span, "")},
+            {"site": site, "day": day, "other": OTHER, "grain": grain},
         )
         for grain, dimension, by, values, count, others, people in rows:
             # Of several rows, such as those of goals, the same visitor may be in each.

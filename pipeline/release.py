@@ -40,6 +40,7 @@ _OPEN_DAYS = f"({' UNION DISTINCT '.join(f'SELECT DISTINCT site, day FROM {table
 _ASKED_WITHIN_S = 20
 # Four weeks, and as long again for a day that closes late.
 _WAITS_DAYS = 63
+_IMPORT_WAITS_DAYS = 3
 # Clocks of several hosts may differ so much.
 AHEAD_S = 60
 
@@ -165,9 +166,10 @@ def release(
         try:
             for day in sorted(days):
                 _forget_unfinished(store, site, day)
-                # An import has no blocks: its days may be taken back one by one.
-                k_late = rules.k_late if origin == LIVE else 0
-                with staged(store, source, SiteDay(site, day, rules), expires_of(day, rules) if k_late else None):
+                k_late = rules.k_late
+                # What an import hides waits for its blocks no longer than that takes.
+                expires = expires_of(day, rules) if origin == LIVE else _date(now) + dt.timedelta(_IMPORT_WAITS_DAYS)
+                with staged(store, source, SiteDay(site, day, rules), expires if k_late else None):
                     rows, digest = _publish(store, site, day)
                 told = (int(now), origin, rules.preset, rules.k, complete, over_counted, rows, digest)
                 columns = {name: list(family.columns) for name, family in FAMILIES.items()}
@@ -180,6 +182,10 @@ def release(
                     _forget_unfinished(store, site, day)
             raise
         append(store, entries)
+
+
+def _date(now: float) -> dt.date:
+    return dt.datetime.fromtimestamp(now, dt.UTC).date()
 
 
 def expires_of(day: dt.date, rules: SiteRules) -> dt.date:

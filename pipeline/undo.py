@@ -11,11 +11,12 @@ import datetime as dt
 
 from msgspec import Struct
 
-from schema.families import FAMILIES
+from schema.families import FAMILIES, WAITING
 from schema.manifest import UNDO, is_undo, origin_of
 from schema.months import TABLES
 from schema.store import Store
 
+from .blocks import forget_waiting
 from .copying import ROWS_STAY, holding
 from .manifest import RELEASING, Entry, append, read_entries
 
@@ -67,6 +68,8 @@ def undo(store: Store, run: str, now: float) -> Undone | None:
         append(store, [_taking_back(entry, run, now) for entry in mine])
         days = tuple(sorted(entry.day for entry in mine)) or _left(entries, run)
         _forget(store, found.site, days)
+        _forget_blocks(store, found.site, run)
+        forget_waiting(store, found.site, days)
     return Undone(run, found.site, days or found.days, not mine)
 
 
@@ -79,6 +82,14 @@ def _left(entries: list[Entry], run: str) -> tuple[dt.date, ...]:
     """The days of a run that was taken back, and that nothing has released since."""
     last = {entry.day: entry for entry in entries if entry.span == 1}
     return tuple(sorted(day for day, entry in last.items() if entry.origin == origin_of(UNDO, run)))
+
+
+def _forget_blocks(store: Store, site: str, run: str) -> None:
+    """Delete what was released with the blocks of an import."""
+    given, mine = {"site": site, "run": run}, "site = {site:String} AND endsWith(grain, concat(':', {run:String}))"
+    for table in (f"late_{family}" for family in WAITING):
+        if store.rows(f"SELECT 1 FROM {table} WHERE {mine} LIMIT 1", given):
+            store.command(f"ALTER TABLE {store.local(table)} DELETE WHERE {mine}", given, mutations_sync=2)
 
 
 def _forget(store: Store, site: str, days: tuple[dt.date, ...]) -> None:

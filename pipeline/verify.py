@@ -18,14 +18,12 @@ from typing import Literal
 from msgspec import Struct, structs
 
 from schema.families import FAMILIES, WAITING
-from schema.manifest import GRAIN_OF, RELEASED_DAYS
+from schema.manifest import RELEASED_DAYS, SPANS
 from schema.store import Store
 
-from .copying import ManifestBroken, columns_of, table_of
-from .manifest import RELEASING, Entry, digest_input, manifest_digest
+from .copying import ManifestBroken, blocks_of, columns_of, table_of
+from .manifest import RELEASING, Entry, digest_input, manifest_digest, read_entries
 
-# How many days the rows of a block are of.
-_SPANS = {grain: span for span, grain in GRAIN_OF.items()}
 What = Literal["entry changed", "entry missing", "rows changed", "rows without an entry"]
 
 
@@ -94,7 +92,7 @@ def chain_faults(entries: Sequence[Entry]) -> Iterator[Fault]:
 
 def row_faults(store: Store, site: str, entries: Sequence[Entry]) -> Iterator[Fault]:
     """The entries of a month that hold, whose rows are not those that were released."""
-    alike: dict[tuple[int, str], list[Entry]] = defaultdict(list)
+    alike: dict[tuple[str, str], list[Entry]] = defaultdict(list)
     for entry in entries:
         told: tuple[str, What, int, str] = (site, "entry changed", entry.number, entry.day.isoformat())
         try:
@@ -106,17 +104,17 @@ def row_faults(store: Store, site: str, entries: Sequence[Entry]) -> Iterator[Fa
         if strange:
             yield Fault(*told, f"its digest is of columns of {', '.join(strange)} that nobody knows")
         else:
-            alike[entry.span, repr(digested)].append(entry)
-    for (span, _), mine in alike.items():
-        digests, counts = _digests(store, site, [entry.day for entry in mine], span, mine[0].digested())
+            alike[entry.grain, repr(digested)].append(entry)
+    for (grain, _), mine in alike.items():
+        digests, counts = _digests(store, site, [entry.day for entry in mine], grain, mine[0].digested())
         for entry in mine:
             there = counts[entry.day]
-            if span > 1 and not (entry.digest or entry.rows or there):
+            if grain and not (entry.digest or entry.rows or there):
                 continue  # of a block that could release nothing there is no digest
             if (digests[entry.day].hexdigest(), there) != (entry.digest, entry.rows):
                 how = "its rows are not those that were released"
                 how += f": {there} where there were {entry.rows}" if there != entry.rows else ""
-                yield Fault(site, "rows changed", entry.number, entry.day.isoformat(), how, span)
+                yield Fault(site, "rows changed", entry.number, entry.day.isoformat(), how, entry.span)
 
 
 def unreadable_rows(store: Store, site: str) -> Iterator[Fault]:
@@ -131,11 +129,12 @@ def unreadable_rows(store: Store, site: str) -> Iterator[Fault]:
                 mine,
             )
             days |= {(day, 1) for (day,) in found}
-        closed = set(store.rows("SELECT day, span FROM manifest WHERE site = {site:String} AND span > 1", mine))
+        entries = blocks_of(read_entries(store, site, "AND (span > 1 OR startsWith(origin, 'undo:')) ORDER BY number"))
+        closed = {(entry.day, entry.grain) for entry in entries}
         for family in WAITING:
             table = table_of(family, late=True)
             found = store.rows(f"SELECT DISTINCT day, grain FROM {table} WHERE site = {{site:String}}", mine)
-            days |= {(day, _SPANS.get(grain, 0)) for day, grain in found} - closed
+            days |= {(day, SPANS.get(grain.partition(":")[0], 0)) for day, grain in {*found} - closed}
     for day, span in sorted(days):
         how = (
             "nobody is shown them; a release, or the undoing of an import, was cut off, or somebody has put them there"
@@ -148,18 +147,18 @@ def _known(family: str, late: bool) -> frozenset[str]:
 
 
 def _digests(
-    store: Store, site: str, days: Sequence[dt.date], span: int, digested: Mapping[str, Sequence[str]]
+    store: Store, site: str, days: Sequence[dt.date], grain: str, digested: Mapping[str, Sequence[str]]
 ) -> tuple[Mapping[dt.date, hashlib._Hash], Mapping[dt.date, int]]:
     """By day what pipeline/release.py, or of blocks pipeline/blocks.py, makes of the rows it publishes, and how many
     these are."""
-    of_block = "AND grain = {grain:String}" if span > 1 else ""
-    given = {"site": site, "days": list(days), "grain": GRAIN_OF.get(span, "")}
+    of_block = "AND grain = {grain:String}" if grain else ""
+    given = {"site": site, "days": list(days), "grain": grain}
     digests = {day: hashlib.sha256() for day in days}
     counts = dict.fromkeys(days, 0)
     for family, names in digested.items():
         columns = ", ".join(names)
         text = store.text(
-            f"SELECT day AS of, {columns} FROM {table_of(family, span > 1)} WHERE site = {{site:String}} "
+            f"SELECT day AS of, {columns} FROM {table_of(family, bool(grain))} WHERE site = {{site:String}} "
             f"AND day IN {{days:Array(Date)}} {of_block} ORDER BY of, {columns} FORMAT TSV",
             given,
         )

@@ -22,10 +22,13 @@ STANDING = f"""(
     )
     WHERE NOT startsWith(last.3, '{UNDO}:')
 )"""
-# How many days an entry may be of, and what the rows are called that it makes readable.
+# How many days an entry may be of beside one, and what the rows are called that it makes readable.
 WEEK, FOUR_WEEKS = 7, 28
-GRAIN_OF = {WEEK: "week", FOUR_WEEKS: "four_weeks"}
+_GRAINS = {WEEK: "week", FOUR_WEEKS: "four_weeks"}
+SPANS = {grain: span for span, grain in _GRAINS.items()}
 RELEASED_DAYS = f"(SELECT site, day FROM {STANDING})"
+
+Row = TypeVar("Row", bound=Sequence[Any])
 
 
 def origin_of(made_by: str, run: str) -> str:
@@ -33,12 +36,23 @@ def origin_of(made_by: str, run: str) -> str:
     return f"{made_by}:{run}"
 
 
+def grain_of(origin: str, span: int) -> str:
+    """The grain of a block's rows, "" of a day. Each import has blocks of its own."""
+    run = origin.partition(":")[2]
+    return ":".join(filter(None, (_GRAINS.get(span, ""), run if span > 1 else "")))
+
+
 def is_undo(origin: str) -> bool:
     """Whether an entry takes its day back."""
     return origin.startswith(f"{UNDO}:")
 
 
-Row = TypeVar("Row", bound=Sequence[Any])
+def standing_blocks(entries: Iterable[Row], origin: int, span: int) -> list[Row]:
+    """Of one site's entries those of blocks that hold: an import is taken back whole. origin, span: where in an entry
+    these are."""
+    entries = list(entries)
+    undone = {entry[origin].partition(":")[2] for entry in entries if is_undo(entry[origin])}
+    return [entry for entry in entries if entry[span] > 1 and entry[origin].partition(":")[2] not in undone]
 
 
 def standing(entries: Iterable[Row], day: int, number: int, origin: int) -> list[Row]:

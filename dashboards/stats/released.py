@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 from msgspec.structs import replace
 
-from schema.manifest import standing
+from schema.manifest import grain_of, standing, standing_blocks
 from schema.months import MARK
 from schema.store import Store
 
@@ -72,7 +72,7 @@ def released_days(
         **store.brief,
     )
     found = standing([row for row in entries if row[8] == 1], day=0, number=6, origin=7)
-    blocks = sorted((row[0], row[8]) for row in entries if row[8] > 1 and row[2])
+    blocks = [row for row in standing_blocks(entries, origin=7, span=8) if row[2]]
     days = sorted(row[0] for row in found)
     spanned = [row for row in found if start <= row[0] <= last]
     inside = sorted(row for row in spanned if first <= row[0])
@@ -82,7 +82,15 @@ def released_days(
         # Those before are compared day by day.
         span=replace(
             Span(site, start, last, frozenset(day for day in days if start <= day <= last)),
-            blocks=Span(site, first, last, frozenset(), blocks=tuple(blocks)).part(first, last).blocks,
+            blocks=Span(
+                site,
+                first,
+                last,
+                frozenset(),
+                blocks=tuple(sorted((row[0], row[8], grain_of(row[7], row[8])) for row in blocks)),
+            )
+            .part(first, last)
+            .blocks,
         ),
         since=days[0] if days else None,
         through=days[-1] if days else None,

@@ -16,7 +16,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from schema.families import WAITING
-from schema.manifest import GRAIN_OF
 from schema.store import Row, Store
 
 Grain = Literal["day", "hour"]
@@ -27,7 +26,7 @@ class Span(Struct, frozen=True):
     """Days of one site, both ends included. released: those to be read one by one from the released rows; covered:
     those that are known otherwise, among them the days of the months whose sums are read, by the versions of these.
     All others are open. include_open: they are read, too. blocks: the blocks within them whose rows are added (rule
-    N2), by their first day and how many they are of."""
+    N2), by their first day, how many they are of and the grain of their rows."""
 
     site: str
     first: dt.date
@@ -36,14 +35,12 @@ class Span(Struct, frozen=True):
     covered: frozenset[dt.date] = frozenset()
     month_versions: tuple[int, ...] = ()
     include_open: bool = True
-    blocks: tuple[tuple[dt.date, int], ...] = ()
+    blocks: tuple[tuple[dt.date, int, str], ...] = ()
 
     def part(self, first: dt.date, last: dt.date) -> Span:
         """Some of the days, each read one by one."""
         released = frozenset(day for day in self.released | self.covered if first <= day <= last)
-        blocks = tuple(
-            (day, span) for day, span in self.blocks if first <= day and day + dt.timedelta(span - 1) <= last
-        )
+        blocks = tuple(one for one in self.blocks if first <= one[0] and one[0] + dt.timedelta(one[1] - 1) <= last)
         return Span(self.site, first, last, released, blocks=blocks)
 
     def less(self, days: Collection[dt.date], month_versions: tuple[int, ...] = ()) -> Span:
@@ -83,7 +80,7 @@ class Span(Struct, frozen=True):
         if self.month_versions:
             bound |= {"month": self.first.replace(day=1), "made": list(self.month_versions)}
         if self.blocks:
-            bound |= {"begins": [day for day, _ in self.blocks], "grains": [GRAIN_OF[span] for _, span in self.blocks]}
+            bound |= {"begins": [day for day, _, _ in self.blocks], "grains": [grain for *_, grain in self.blocks]}
         return bound | self._among("released", self.released)[1] | self._among("closed", self._closed)[1]
 
     @property

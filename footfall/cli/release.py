@@ -14,7 +14,7 @@ from typing import Any
 import click
 import msgspec
 
-from schema.manifest import GRAIN_OF
+from schema.manifest import FOUR_WEEKS, WEEK
 
 from ..control.instance import iso_date
 from ..control.opening import opened
@@ -93,7 +93,7 @@ def show(load_settings: Load, site: str, days: str, as_json: bool) -> None:
     with opened(load_settings()) as instance:
         told = [instance.release_day(site, day.isoformat()) for day in asked]
         if len(asked) > 1:
-            told += [instance.release_block(site, asked[0].isoformat(), span) for span in GRAIN_OF]
+            told += [instance.release_block(site, asked[0].isoformat(), span) for span in (WEEK, FOUR_WEEKS)]
     if as_json:
         click.echo(msgspec.json.encode(told).decode())
     else:

@@ -24,6 +24,7 @@ from pipeline.release import open_days, received_by_spool
 from pipeline.settings import SiteRules
 from pipeline.verify import chain_faults, head, row_faults, unreadable_rows
 from schema.families import FAMILIES, WAITING
+from schema.manifest import LIVE
 from schema.site import Site, day_bounds, day_number, local_day
 from schema.store import Store, StoreRefuses
 
@@ -128,13 +129,16 @@ def block_of(
 ) -> dict[str, Any]:
     """The block of so many days that a day is in. state: `released`; `waiting` where released days of it hide
     something that waits; else `none`."""
-    first, entries = first_of(day, span), read_entries(store, site.key)
+    entries = read_entries(store, site.key)
+    # Imports have blocks of their own, which begin on any day.
+    among = [one for one in blocks_of(entries) if one.span == span and one.day <= day < one.day + span * _DAY]
+    entry = min(among, key=lambda one: one.origin != LIVE, default=None)
+    first = entry.day if entry else first_of(day, span)
     told: dict[str, Any] = {"site": site.key, "day": first.isoformat(), "span": span, "timezone": site.timezone}
-    entry = next((one for one in entries if one.day == first and one.span == span), None)
     if entry is not None:
-        rows = msgspec.to_builtins(published(store, site.key, first, span))
+        rows = msgspec.to_builtins(published(store, site.key, first, entry.grain))
         return told | {"state": "released", "entry": _told(entry), "published": rows}
-    due = Due(site.key, first, span)
+    due = Due(site.key, LIVE, first, span)
     if due not in waiting_blocks(site, rules, entries, local_day(site.timezone, now).date):
         return told | {"state": "none"}
     still_open = [one.day for one in open_days(store) if one.site == site.key]

@@ -21,7 +21,7 @@ from typing import Any
 from msgspec import structs
 
 from schema.families import WAITING
-from schema.manifest import GRAIN_OF, WEEK
+from schema.manifest import WEEK
 from schema.measures import KINDS
 from schema.site import Site
 from schema.store import Store, StoreError
@@ -39,10 +39,11 @@ from .waiting import KEYS
 
 
 class Block(Batch, frozen=True, dict=True):
-    """A batch of one site and the first day of the block. dates: the days that wait. k_late, late_others: by which
-    rules."""
+    """A batch of one site and the first day of the block. dates: the days that wait. week: the grain of rows of weeks
+    within it. k_late, late_others: by which rules."""
 
     dates: tuple[dt.date, ...] = ()
+    week: str = ""
     k_late: int = 0
     late_others: int = 0
 
@@ -58,21 +59,22 @@ class Block(Batch, frozen=True, dict=True):
     @cached_property
     def named(self) -> dict[str, Any]:
         rules = {"ks": [self.k_late], "least_networks": [self.late_others]}
-        return {**Batch.named.func(self), **rules, "waits": list(self.dates)}  # type: ignore[attr-defined]
+        return {**Batch.named.func(self), **rules, "waits": list(self.dates), "week": self.week}  # type: ignore[attr-defined]
 
 
 @contextlib.contextmanager
 def staged_block(
-    store: Store, site: Site, dates: Sequence[dt.date], first: dt.date, rules: SiteRules
+    store: Store, site: Site, dates: Sequence[dt.date], first: dt.date, week: str, rules: SiteRules
 ) -> Iterator[Block]:
-    """What a block may release, in `staging_*`, for as long as the context lasts. dates: its days that wait. rules: the
-    strictest of them."""
+    """What a block may release, in `staging_*`, for as long as the context lasts. dates: its days that wait. week: the
+    grain of weeks within it. rules: the strictest of its days."""
     of_first = SiteDay(site, first, structs.replace(rules, k=rules.k_late))
     of = Block(
         store,
         (of_first,),
         secrets.token_hex(8),
         dates=tuple(dates),
+        week=week,
         k_late=rules.k_late,
         late_others=rules.late_others,
     )
@@ -106,10 +108,11 @@ def _loading(family: str) -> str:
     return f"""{insert(f"{{{family}}}", columns)}
         FROM waiting_{family}
         WHERE site = {{sites:Array(String)}}[1] AND day IN {{waits:Array(Date)}}
-            AND (toMonday(day), {", ".join(keys)}) NOT IN
+            AND (toDate({{dates:Array(Date)}}[1] + intDiv(day - {{dates:Array(Date)}}[1], {WEEK}) * {WEEK}),
+                {", ".join(keys)}) NOT IN
             (
                 SELECT day, {", ".join(keys)} FROM late_{family}
-                WHERE site = {{sites:Array(String)}}[1] AND grain = '{GRAIN_OF[WEEK]}'
+                WHERE site = {{sites:Array(String)}}[1] AND grain = {{week:String}}
             )
         GROUP BY {", ".join(keys)}"""
 

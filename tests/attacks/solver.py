@@ -14,7 +14,7 @@ import highspy
 import numpy as np
 
 from pipeline.blocks import first_of
-from schema.manifest import FOUR_WEEKS, WEEK
+from schema.manifest import FOUR_WEEKS, SPANS, WEEK
 from tests.pipeline.weeks import Weeks
 
 # A hidden number: the day, counted from the first, and the value.
@@ -47,7 +47,7 @@ class Published:
         }
         # (span, first day, value): visits.
         self.late: dict[tuple[int, int, str], int] = {
-            (WEEK if grain == "week" else FOUR_WEEKS, (day - house.first).days, value): visits
+            (SPANS[grain], (day - house.first).days, value): visits
             for grain, day, value, visits in house.store.rows(
                 "SELECT grain, day, value, visits FROM late_cells WHERE site = {site:String} "
                 "AND dimension = {dimension:String} AND value != '(other)'",

@@ -9,11 +9,13 @@ import pytest
 from msgspec import structs
 
 from pipeline.copying import ManifestBroken, months_of, rows_of, snapshot
+from pipeline.imports import Import
 from pipeline.manifest import manifest_digest
 from pipeline.settings import SiteRules
+from pipeline.undo import undo
 from pipeline.verify import check_chain, check_rows
 from schema.store import Store
-from tests.conftest import insert, make_event
+from tests.conftest import COLUMNS, insert, make_event
 
 from .weeks import Weeks
 
@@ -219,3 +221,45 @@ def test_blocks_are_copied_and_checked_with_their_days(store: Store) -> None:
     )
     with pytest.raises(ManifestBroken, match="not those that were released"):
         check_rows(store, house.site.key, readable)
+
+
+def test_an_import_has_blocks_of_its_own_from_its_first_day(store: Store) -> None:
+    """Its calendar is not that of the days that were collected, nor are its weeks theirs."""
+    house = Weeks(store)
+    fill(house, range(9), {"/three": 3, "/two": 2})
+    run = imported(house, range(1, 9))
+    assert house.stats(1, 7, "page")["rows"] != house.stats(1, 6, "page")["rows"]
+    assert {row["value"]: row["visitors"] for row in house.stats(1, 7, "page")["rows"]} == {
+        "/": 140,
+        "/three": 21,
+        "/two": 14,
+    }
+    assert not house.waiting(), "also of the day that fills no week"
+    with snapshot(store) as taken:
+        entries, readable = taken.entries[house.site.key], taken.readable[house.site.key]
+    check_chain(entries)
+    assert [entry.span for entry in readable] == [1] * 8 + [7]
+    (month,) = months_of(readable)
+    assert any(part.late for part in rows_of(store, house.site.key, month, readable))
+    check_rows(store, house.site.key, readable)
+    # What was collected has its own.
+    assert house.close(after=6) == [(house.site.key, house.first, 7)]
+    undo(store, run, house.noon(20))
+    assert house.late(grain=f"week:{run}") == {}
+    with snapshot(store) as taken:
+        assert [entry.span for entry in taken.readable[house.site.key]] == [1, 7]
+    check_rows(store, house.site.key, taken.readable[house.site.key])
+
+
+def imported(house: Weeks, days: range) -> str:
+    """Some of its days as an import; the name of its run."""
+    run = Import(house.store)
+    run.begin()
+    mine = "site = {s:String} AND day BETWEEN {first:Date} AND {last:Date}"
+    given = {"s": house.site.key, "first": house.day(days.start), "last": house.day(days.stop - 1)}
+    house.store.command(
+        f"INSERT INTO {run.table} ({', '.join(COLUMNS)}) SELECT {', '.join(COLUMNS)} FROM events WHERE {mine}", given
+    )
+    house.store.command(f"ALTER TABLE events DELETE WHERE {mine}", given, mutations_sync=2)
+    run.finish([(house.site, house.rules)], house.noon(20), "import")
+    return run.run
