@@ -89,3 +89,17 @@ def test_the_order_is_that_of_the_whole(house: Weeks) -> None:
     """Also where few values are asked for."""
     query = house.stats(0, 13, "page")
     assert [row["value"] for row in query["rows"]][:3] == ["/", "/five", "/three"]
+
+
+def test_a_shop_with_three_orders_a_day_sees_its_revenue_with_the_week(store: Store) -> None:
+    shop = Weeks(store)
+    for day in range(7):
+        shop.crowd(day)
+        for n in range(3):
+            shop.visit(day, 1000 * day + n, "/", at=n)
+            shop.visit(day, 1000 * day + n, "/", at=n + 30, name="purchase", currency="EUR", amount=1250)
+    shop.close(after=6)
+    (goal,) = shop.stats(0, 6, "goal")["rows"]
+    assert (goal["value"], goal["visitors"], goal["conversions"]) == ("Buy", 21, 21)
+    assert [(one["currency"], one["amount"], one["payers"]) for one in goal["revenue"]] == [("EUR", 21 * 1250, 21)]
+    assert shop.stats(0, 5, "goal")["rows"] == []
