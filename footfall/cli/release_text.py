@@ -141,10 +141,13 @@ def _fault(one: dict[str, Any]) -> str:
 
 
 def _days(one: dict[str, Any]) -> str:
-    """A day, a week as ISO 8601 numbers it, or several of them, which begin on a day."""
+    """A day; a week as ISO 8601 numbers it, or the first and the last of several. Blocks of an import begin on any day,
+    and are told by their days."""
     if one["span"] == 1:
         return str(one["day"])
     first = dt.date.fromisoformat(one["day"])
+    if first.weekday():
+        return f"{first} to {first + dt.timedelta(days=one['span'] - 1)}"
     ends = sorted({first, first + dt.timedelta(days=one["span"] - 7)})
     return " to ".join(f"{year}-W{number:02}" for year, number, _ in (day.isocalendar() for day in ends))
 

@@ -89,6 +89,21 @@ def test_a_block_waits_for_its_end_late_events_spools_and_open_days(house: Weeks
     assert what(end + GRACE_S) == "days"
 
 
+@pytest.mark.parametrize(
+    ("day", "span", "named"),
+    [
+        ("2046-01-02", 1, "2046-01-02"),
+        ("2046-01-01", 7, "2046-W01"),
+        ("2045-12-18", 28, "2045-W51 to 2046-W02"),
+        ("2046-01-03", 7, "2046-01-03 to 2046-01-09"),
+    ],
+)
+def test_a_block_is_told_by_its_weeks_or_its_days(day: str, span: int, named: str) -> None:
+    chain = {"site": "a", "entries": 1, "days": 0, "blocks": 1, "rows": 3, "last": 1, "head": "ab"}
+    fault = {"site": "a", "what": "rows changed", "number": 1, "day": day, "how": "so", "span": span}
+    assert f"  {named}, entry 1: rows changed: so" in release_text.verified([chain], [fault]).splitlines()
+
+
 def test_rows_of_a_block_are_verified_as_those_of_a_day(house: Weeks) -> None:
     chain = releases.chain_of(house.store, house.site.key)
     assert (chain["days"], chain["blocks"], chain["faults"]) == (8, 1, [])
