@@ -70,10 +70,10 @@ def lives(live: Callable[[int], Any]) -> None:
             break
 
 
-def lived(module: str, directory: Path, root: Path) -> list[dict[str, Any]]:
+def lived(module: str, directory: Path, root: Path, *more: str) -> list[dict[str, Any]]:
     """What a module's lives told, each of them: the last came to its end, all others were killed."""
     done = subprocess.run(
-        [sys.executable, "-m", module, str(directory)],
+        [sys.executable, "-m", module, str(directory), *more],
         cwd=root, capture_output=True, text=True, timeout=280, check=True,
     )  # fmt: skip
     *cut, whole = (json.loads(line) for line in done.stdout.splitlines())

@@ -1,5 +1,6 @@
 """Fault 22: a rollup is killed at any statement, engine and all: a rerun gives the rows of an undisturbed run.
-So are the sums of months: whoever reads them meanwhile is told what the days say."""
+So are the sums of months: whoever reads them meanwhile is told what the days say. And a block, killed anywhere, is the
+same once it is closed again."""
 
 from __future__ import annotations
 
@@ -39,3 +40,14 @@ def test_sums_of_a_month_killed_at_any_statement_never_tell_other_than_the_days(
         # A page of every day, one of each, in one or two makings: the one before is deleted by the next run.
         assert one["rows"][1] <= 2, number
     assert len(told) > 4
+
+
+@pytest.mark.parametrize("of", [(), pytest.param(("days",), marks=pytest.mark.long)], ids=["block", "day and block"])
+def test_a_block_killed_at_any_statement_is_released_once_and_whole(tmp_path: Path, of: tuple[str, ...]) -> None:
+    _, *told = lived("tests.faults.blocked", tmp_path / "engine", ROOT, *of)
+    rows = told[0]["rows"]
+    assert {family: len(rows[family]) > 0 for family in rows} == {"cells": True, "conversions": True, "vitals": True}
+    for number, one in enumerate(told, start=1):
+        assert one == told[0], number
+    assert told[0]["waiting"] == 0
+    assert len(told) > 12

@@ -8,6 +8,7 @@ from collections import defaultdict
 import pytest
 from msgspec import structs
 
+from pipeline.blocks import expire_waiting
 from pipeline.copying import ManifestBroken, months_of, rows_of, snapshot
 from pipeline.imports import Import
 from pipeline.manifest import manifest_digest
@@ -124,6 +125,16 @@ def test_what_is_lost_is_never_released(store: Store) -> None:
     assert (rows, complete) == (0, False)
 
 
+def test_what_waits_dies_with_the_raw_rows(store: Store) -> None:
+    house = Weeks(store, structs.replace(Weeks(store).rules, retention_days=9))
+    fill(house, range(1), {"/three": 3, "/two": 2})
+    house.close(after=5)
+    expire_waiting(store, house.day(8))
+    assert house.waiting()
+    expire_waiting(store, house.day(9))
+    assert not house.waiting()
+
+
 def test_the_strictest_rules_of_its_days_hold(store: Store) -> None:
     house = Weeks(store)
     fill(house, range(7), {"/three": 3, "/two": 2})
@@ -136,7 +147,7 @@ def test_the_strictest_rules_of_its_days_hold(store: Store) -> None:
     assert house.late() == {}, "/two is too rare and /three stays with it"
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 20))])
 def test_blocks_are_what_is_counted_by_hand(store: Store, seed: int) -> None:
     """Pages and countries of four weeks, by a second way of counting: distinct visitors of each day added up, the rules
     in plain loops."""

@@ -1,0 +1,84 @@
+"""A block that is closed in the embedded engine, killed at the first statement, at the second and so on.
+
+In: `python -m tests.faults.blocked DIR [days]`. Out: a JSON line of each life (doomed.py): what the block before, which
+was cut off, is after a rerun. Then a block of another site is closed, and killed before the nth statement; with `days`
+its day, too.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+from functools import partial
+from typing import Any
+
+from pipeline.blocks import close_blocks
+from pipeline.manifest import read_entries
+from pipeline.release import close_days
+from pipeline.settings import SiteRules
+from schema.families import WAITING, WAITING_TABLES
+from schema.migrate import migrate
+from schema.site import Goal, Site, day_bounds, day_number
+from schema.store import Store
+from tests.conftest import insert, make_event
+from tests.faults.doomed import doom, lives
+
+SUNDAY = dt.date(2046, 1, 7)
+BOUNDS = day_bounds("UTC", day_number(SUNDAY))
+NOON, NOW = BOUNDS.start + 43_200, BOUNDS.end + 400
+RULES = SiteRules(5, 20, "balanced", networks=5, k_late=10, late_others=3)
+
+
+def fill(store: Store, site: Site) -> None:
+    """A day on which two pages have many visitors, but of few networks; they buy and measure."""
+    common: dict[str, Any] = {"lifetime": 20}
+    events = [
+        make_event(site.key, NOON + n, SUNDAY, visitor=n, network_number=n, lcp=900.0, **common) for n in range(1, 9)
+    ]
+    for n in range(100, 124):
+        common |= {"visitor": n, "network_number": 50 + n % 4, "path": f"/{n % 2}", "country": "DE"}
+        events.append(make_event(site.key, NOON + n, SUNDAY, **common))
+        events.append(make_event(site.key, NOON + n + 9, SUNDAY, name="buy", currency="EUR", amount=n, **common))
+        events.append(make_event(site.key, NOON + n + 20, SUNDAY, name="engagement", engaged_ms=9, lcp=901.0, **common))
+    insert(store, events)
+    store.insert("watermarks", ("spool", "received_through"), (("1",), (NOW,)))
+
+
+def told(store: Store, site: Site) -> dict[str, Any]:
+    """What is released with the block, and what still waits."""
+    mine = {"s": site.key}
+    rows = {
+        family: store.rows(f"SELECT * EXCEPT site FROM late_{family} WHERE site = {{s:String}} ORDER BY ALL", mine)
+        for family in WAITING
+    }
+    entries = [(entry.span, entry.rows) for entry in read_entries(store, site.key)]
+    waiting = sum(
+        store.rows(f"SELECT count() FROM {table} WHERE site = {{s:String}}", mine)[0][0] for table in WAITING_TABLES
+    )
+    return {"rows": rows, "entries": entries, "waiting": waiting}
+
+
+def close(store: Store, site: Site) -> None:
+    close_days(store, [(site, RULES)], NOW, 300, frozenset())
+    close_blocks(store, [(site, RULES)], NOW, 300)
+
+
+def live(directory: str, whole: bool, number: int) -> None:
+    store = Store(f"chdb://{directory}")
+    migrate(store)
+    before, site = (Site(f"blocked-{n}", goals=(Goal("buy", event="buy"),)) for n in (number - 1, number))
+    if number > 1:
+        close(store, before)
+        print(json.dumps(told(store, before), default=str), flush=True)
+    else:
+        print(json.dumps(None), flush=True)
+    fill(store, site)
+    if not whole:
+        close_days(store, [(site, RULES)], NOW, 300, frozenset())
+    doom(store, number)
+    close(store, site)
+
+
+if __name__ == "__main__":
+    lives(partial(live, sys.argv[1], "days" in sys.argv[2:]))
