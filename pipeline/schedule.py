@@ -15,6 +15,7 @@ from typing import TypeVar
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
+from msgspec import structs
 
 from schema.lasting import Lasting, kind_and_place
 from schema.site import Site, local_day
@@ -26,10 +27,11 @@ from .imports import abandon_all
 from .jobs import Jobs
 from .months import sum_months
 from .quarantine import Quarantine
-from .release import OpenDay, ahead_of_time, close_days, open_days, received_by_spool
+from .release import OpenDay, ahead_of_time, close_days, open_days, received_by_spool, received_through
 from .retention import expire
-from .rollup.batch import SiteDay
-from .rollup.shown import may_show
+from .rollup.batch import Quarter, SiteDay
+from .rollup.newcomers import QUARTER_S
+from .rollup.shown import due as due_of
 from .rollup.together import roll_up_all
 from .settings import RollupSettings, SiteRules
 
@@ -46,6 +48,8 @@ _COST_FACTOR = 5
 _LONGEST_WAIT_S = 60
 # An instance that stops has seconds.
 _LAST_RUN_S = 1.0
+# A quarter of an hour is over when every spool has arrived that far, or after so long.
+_QUARTER_ARRIVES_S = 60
 # Recent rows are asked for every run; older open days (a store that was down) with the first and then every so often.
 _RECENT_DAYS = 2
 _LOOK_BACK_EVERY_S = 600
@@ -79,7 +83,10 @@ class Pipeline:
         self._whole_since = whole_since
         self._clock = clock
         self._sites = {site.key: (site, rules) for site, rules in sites}
+        # With k = 1, how many rows of a day are counted; else as of when it was looked whether it goes on.
         self._seen: dict[tuple[str, dt.date], int] = {}
+        self._looked: dict[tuple[str, dt.date], int] = {}
+        self._quarter = Quarter(0)
         # When all sites are rolled up again, and when those that are watched.
         self._due = self._watched_due = 0.0
         self._failed: Exception | None = None
@@ -118,6 +125,7 @@ class Pipeline:
             self.sites = sites
             self._sites = {site.key: (site, rules) for site, rules in sites}
             self._seen.clear()
+            self._looked.clear()
             self._looked_back = float("-inf")
 
     def leave(self, key: str, work: Callable[[], Result]) -> Result:
@@ -125,11 +133,14 @@ class Pipeline:
         with self._busy:
             self.sites = [(site, rules) for site, rules in self.sites if site.key != key]
             self._sites.pop(key, None)
-            self._seen = {of: events for of, events in self._seen.items() if of[0] != key}
+            for known in (self._seen, self._looked):
+                for of in [of for of in known if of[0] == key]:
+                    del known[of]
             return work()
 
     def roll_up(self) -> list[tuple[str, dt.date]]:
-        """Recompute the open days that have new rows, of enough people to be shown; which. Raises what a day failed
+        """Recompute the open days of which something else may be shown: with k = 1 those that have new rows, of the
+        others at each quarter of an hour those that have enough newcomers; which. Raises what a day failed
         with, once the others are done, and again until it is looked at anew."""
         started, watched = time.monotonic(), self.watched()
         everybody = started >= self._due
@@ -139,15 +150,19 @@ class Pipeline:
             return []
         with self._busy:
             rows = {(open_day.site, open_day.day): open_day.events for open_day in self._open_days()}
-            due = [
+            self._quarter = self._last_quarter()
+            asked = [
                 SiteDay(self._sites[site][0], day, self._sites[site][1])
-                for (site, day), events in rows.items()
-                if site in self._sites and (everybody or site in watched) and self._seen.get((site, day)) != events
+                for site, day in rows
+                if site in self._sites and (everybody or site in watched)
             ]
-            showing = may_show(self.store, due)
-            failed = roll_up_all(self.store, showing, rows, watched)
+            due = [of for of in asked if self._is_due(of, rows[of.key])]
+            showing, at_once = due_of(self.store, due, self._quarter.at)
+            failed = roll_up_all(self.store, showing, rows, watched, structs.replace(self._quarter, at_once=at_once))
             done = [of.key for of in showing if of.key not in failed]
-            self._seen |= {of.key: rows[of.key] for of in due if of.key not in failed}
+            looked = [of.key for of in due if of.key not in failed]
+            self._seen |= {key: rows[key] for key in looked}
+            self._looked |= dict.fromkeys(looked, self._quarter.at)
         self.rolled_up += len(done)
         cost = time.monotonic() - started
         again = time.monotonic() + min(_LONGEST_WAIT_S, _COST_FACTOR * cost) - self.settings.every_s
@@ -159,6 +174,20 @@ class Pipeline:
         if self._failed:
             raise self._failed
         return done
+
+    def _is_due(self, of: SiteDay, events: int) -> bool:
+        if of.rules.k == 1:
+            return self._seen.get(of.key) != events
+        return self._looked.get(of.key) != self._quarter.at
+
+    def _last_quarter(self) -> Quarter:
+        """The last quarter of an hour of which all rows have arrived, or should have."""
+        now = self._clock()
+        at = int(now) // QUARTER_S * QUARTER_S
+        if at != self._quarter.at:
+            arrived = now >= at + _QUARTER_ARRIVES_S or received_through(self.store) >= at
+            return Quarter(at if arrived else at - QUARTER_S)
+        return self._quarter
 
     def roll_up_last(self) -> None:
         """Once more before the end, unless it takes long: then the next start does it."""
@@ -173,8 +202,9 @@ class Pipeline:
             self._watch_clocks(now)
             lost, since = self._lost_keys(), self._whole_since
             closed = close_days(self.store, self.sites, now, grace_s, lost, self._erase, since)
-            for site, day in closed:
-                self._seen.pop((site, day), None)
+            for key in closed:
+                self._seen.pop(key, None)
+                self._looked.pop(key, None)
             close_blocks(self.store, self.sites, now, grace_s)
         return closed
 

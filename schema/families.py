@@ -81,6 +81,7 @@ WAITING_TABLES = (*(f"waiting_{name}" for name in WAITING), "waiting_days")
 # Of each kept table its columns in their order. Of a month the whole site is kept by day, good for parts of it, too.
 TABLES: dict[str, tuple[Column, ...]] = {
     **{f"open_{name}": family.open for name, family in FAMILIES.items()},
+    **{f"next_{name}": family.next for name, family in FAMILIES.items()},
     **{f"released_{name}": family.released for name, family in FAMILIES.items()},
     **{f"late_{name}": FAMILIES[name].late for name in WAITING},
     **{f"waiting_{name}": columns for name, columns in WAITING.items()},
@@ -144,10 +145,10 @@ def _creating(family: Family) -> str:
         ("site", "grain", "dimension", "by_dimension", "day", "period", "value", "by_value", *family.key_names)
     )
     name = f"{{{{ 'staging_{family.name}' if state == 'staging' else local(state ~ '_{family.name}') }}}}"
-    return f"""{{% for state in ['staging', 'open', 'released'] %}}
+    return f"""{{% for state in ['staging', 'open', 'next', 'released'] %}}
 CREATE TABLE IF NOT EXISTS {name}{{{{ on_cluster }}}}
 (
-{columns}
+{columns}{{{{ ", taken DateTime('UTC')" if state == 'next' else '' }}}}
 )
 ENGINE = {{{{ 'MergeTree' if state == 'staging' else engine('MergeTree') }}}}
 PARTITION BY {{{{ 'toYYYYMM(day)' if state == 'released' else '(site, day)' }}}}

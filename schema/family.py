@@ -121,6 +121,11 @@ class Family(Struct, frozen=True):
         return (*KEY_COLUMNS, *(self._whole_keys), *self.added)
 
     @property
+    def next(self) -> tuple[Column, ...]:
+        """Those of the last snapshot of a value of an open day."""
+        return (*self.open, Column("taken", "DateTime('UTC')", "When it was taken."))
+
+    @property
     def monthly(self) -> tuple[Column, ...]:
         """Those of the sums of a month, of one value. What is made anew has no rows that are older than a column."""
         added = (Column(column.name, column.type) for column in self.added)

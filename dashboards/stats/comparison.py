@@ -45,8 +45,8 @@ class Comparison(Struct, frozen=True):
     why: str = ""
 
 
-def compare(timeline: Timeline, period: Period, coarse: bool = False) -> Comparison:
-    """A period with the one before it. coarse: what is shown of open days is rounded."""
+def compare(timeline: Timeline, period: Period) -> Comparison:
+    """A period with the one before it."""
     today = timeline.now.date()
     full, before = period.full_days(today), period.previous(today)
     if full:
@@ -55,7 +55,7 @@ def compare(timeline: Timeline, period: Period, coarse: bool = False) -> Compari
         return Comparison(before, why="these days are yet to come")
     if not timeline.has(before.first):
         return Comparison(before, why=f"there is no data of {before.label}")
-    return _compare_hours(before, timeline, coarse)
+    return _compare_hours(before, timeline)
 
 
 def _compare_days(full: Period, before: Period, known: Timeline) -> Comparison:
@@ -85,20 +85,19 @@ def _compare_days(full: Period, before: Period, known: Timeline) -> Comparison:
     return _compared(base, _sum(known, days), _sum(known, earlier), why, [*days, *earlier], known)
 
 
-def _compare_hours(before: Period, known: Timeline, coarse: bool) -> Comparison:
+def _compare_hours(before: Period, known: Timeline) -> Comparison:
     """Today until the last full hour, with the same hours of an earlier day."""
-    now, k = known.now, known.released.k
+    now = known.now
     base = Comparison(before, of=1, until=f"{now.hour:02}:00")
     hours, earlier = known.hours(now.date()), known.hours(before.first)
     both = [[sums for point, sums in some if point.at.hour < now.hour] for some in (hours, earlier)]
-    if coarse:
-        return _without(base, "open days are rounded down, closed ones are not")
+    if known.released.k > 1:  # each hour by its last step (rule N7)
+        return _without(base, "the hours of a day that goes on are behind, until it is closed")
     if not now.hour:
         return _without(base, "the day has just begun")
     for told, which in zip(both, ("today", "that day"), strict=True):
         if any(sums is None for sums in told):
-            few = f"of fewer than {known.released.enough} before {base.until}, which are not shown"
-            return _without(base, f"{which} has hours {few if k > 1 else f'without visitors before {base.until}'}")
+            return _without(base, f"{which} has hours without visitors before {base.until}")
     current, previous = (summed(sums for sums in told if sums) for told in both)
     done = Comparison(before, 1, 1, 1, base.until)
     return _changed(done, current, previous, "")

@@ -129,7 +129,7 @@ def read(
             released, coverage_of(answer, kept, data_days + small), bool(filters), whole.times.late_days
         ),
         full=period.full_days(today),
-        comparison=Comparison(compared, why=_NOT_COMPARED) if filters else compare(timeline, period, coarse=step > 1),
+        comparison=Comparison(compared, why=_NOT_COMPARED) if filters else compare(timeline, period),
         grain="hour" if hourly else "day",
         totals=totals or Figures(),
         series=timeline.points(period),

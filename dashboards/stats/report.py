@@ -160,7 +160,7 @@ class Reports:
         released = answer.plan.released
         times = times_of(answer, released.span.first, query.last)
         timeline = Timeline(times, released, self.now(site), ZoneInfo(site.timezone))
-        told = compare(timeline, query.period, coarse=self._step(site) > 1)
+        told = compare(timeline, query.period)
         return {name: value for name, value in to_builtins(told).items() if name != "period"} | {
             "from": told.period.first.isoformat(),
             "to": told.period.last.isoformat(),

@@ -57,15 +57,24 @@ class SiteDay(Struct, frozen=True):
         return self.site.key, self.day
 
 
+class Quarter(Struct, frozen=True):
+    """As of when open days are counted. at: the beginning of a quarter of an hour, Unix seconds: only rows that were
+    received before it are. at_once: the site-days of which all is counted and shown."""
+
+    at: int
+    at_once: frozenset[tuple[str, dt.date]] = frozenset()
+
+
 class Batch(Struct, frozen=True, dict=True):
     """Site-days of one table of raw rows. source: the table's name, one of ours. run: part of the names of the scratch
-    tables. live: open days, which are shown while they go on."""
+    tables. live: open days, which are shown while they go on. quarter: as of when; None: of all there is."""
 
     store: Store
     days: tuple[SiteDay, ...]
     run: str
     source: str = RAW
     live: bool = False
+    quarter: Quarter | None = None
 
     @cached_property
     def named(self) -> dict[str, Any]:
@@ -79,6 +88,12 @@ class Batch(Struct, frozen=True, dict=True):
             "rounded": [int(self.live and of.rules.strict) for of in self.days],
             **{f"zone_{index}": zone for index, zone in enumerate(zones(self.days))},
         }
+
+    @cached_property
+    def stepping(self) -> tuple[SiteDay, ...]:
+        """The site-days whose values are shown in steps (rule N7)."""
+        quarter = self.quarter
+        return tuple(of for of in self.days if of.key not in quarter.at_once) if quarter else ()
 
     @property
     def alone(self) -> bool:

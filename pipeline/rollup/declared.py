@@ -7,7 +7,7 @@ for who is behind the rare ones. What is suppressed of them suppress.py tells.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 from schema.families import DECLARED
 from schema.family import Counting, Family
@@ -44,12 +44,22 @@ def touched(family: Family, near: Collection[str], compared: Callable[[str], str
     """SQL for who has which key and which value that is compared: (d, visitor, network_number, name, currency,
     dimension, value).
     compared: SQL for such values of a dimension."""
+    dimensions = [dimension for dimension in _dimensions(family) if dimension in near]
+    return [
+        f"{rows} WHERE {dimension} IN {compared(dimension)}"
+        for dimension, rows in zip(dimensions, everybody(family, dimensions), strict=True)
+    ]
+
+
+def everybody(family: Family, dimensions: Iterable[str]) -> list[str]:
+    """SQL for who has which key and which value, by dimension, "" for the whole site; the columns are those of
+    `touched`."""
     name, currency = (*family.key_names, "''")[:2]
     return [
-        f"SELECT d, visitor, network_number, {name} AS name, {currency} AS currency, '{dimension}' AS dimension, "
-        f"toString({dimension}) AS value FROM ({_rows(family, {})}) WHERE {dimension} IN {compared(dimension)}"
-        for dimension in _dimensions(family)
-        if dimension in near
+        f"SELECT d, visitor, network_number, toString({name}) AS name, toString({currency}) AS currency, "
+        f"'{dimension}' AS dimension, {f'toString({dimension})' if dimension else repr('')} AS value "
+        f"FROM ({_rows(family, {})})"
+        for dimension in dimensions
     ]
 
 

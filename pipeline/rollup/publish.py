@@ -7,6 +7,7 @@ sees a family of a day as it was or as it is.
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Collection, Sequence
 
 from schema.families import FAMILIES
@@ -14,22 +15,27 @@ from schema.store import Store
 
 from .batch import Batch
 from .shown import remember, shown
-from .snapshot import Key, Seen
+from .snapshot import Key
 
-OPEN = (*(f"open_{family}" for family in FAMILIES), "open_through", "sessionized")
+OPEN = (*(f"{state}_{family}" for state in ("open", "next") for family in FAMILIES), "open_through", "sessionized")
 
 
-def put_in_place(of: Batch, seen: Seen) -> None:
-    """Show what is staged in place of what was."""
+def put_in_place(of: Batch) -> None:
+    """Show what is staged in place of what was. Of days that go on in steps it is only of families in which something
+    does (step.py); all other days are shown as they are, and their steps begin anew."""
     store = of.store
     staged = _there(of, "staging")
+    whole = [site_day for site_day in of.days if site_day not in of.stepping]
     some = set().union(*staged.values())
     # Where nothing is shown, nor was before, the first to be shown need not be k people more.
-    before = shown(store, of.days)
-    noted = [site_day for site_day in of.days if site_day.key in some or site_day.key in before]
-    if noted:
-        remember(store, noted, {key: extent.through for key, extent in seen.extents.items()}, before)
-    gone = {family: {site_day.key for site_day in of.days} - keys for family, keys in staged.items()}
+    before = shown(store, whole)
+    now = int(time.time())
+    remember(store, [of for of in whole if of.key in some or of.key in before], {of.key: now for of in whole})
+    hidden = [of for of in whole if of.rules.k > 1]
+    if hidden:
+        for family, keys in _there(Batch(store, tuple(hidden), of.run), "next").items():
+            _alter(store, f"next_{family}", [f"DROP PARTITION {_partition(key)}" for key in sorted(keys)])
+    gone = {family: {site_day.key for site_day in whole} - keys for family, keys in staged.items()}
     replaced = _there(of, "open", [family for family in FAMILIES if gone[family]])
     for family in FAMILIES:
         commands = [f"REPLACE PARTITION {_partition(key)} FROM staging_{family}" for key in sorted(staged[family])]
@@ -40,12 +46,17 @@ def put_in_place(of: Batch, seen: Seen) -> None:
 def clear_staging(of: Batch) -> None:
     """Drop the batch's staged rows. Of a hundred site-days each partition that is named takes a millisecond and more,
     also one that is not there."""
-    for family, keys in _there(of, "staging").items():
+    clear_staged(of, tuple(FAMILIES))
+
+
+def clear_staged(of: Batch, families: Collection[str]) -> None:
+    """The same of some families."""
+    for family, keys in _there(of, "staging", families).items():
         _alter(of.store, f"staging_{family}", [f"DROP PARTITION {_partition(key)}" for key in sorted(keys)])
 
 
 def _there(of: Batch, state: str, families: Collection[str] = tuple(FAMILIES)) -> dict[str, set[Key]]:
-    """By family the site-days of the batch that have rows. state: `staging` or `open`."""
+    """By family the site-days of the batch that have rows. state: `staging`, `open` or `next`."""
     there: dict[str, set[Key]] = {family: set() for family in families}
     selects = (
         f"SELECT '{family}' AS family, site, day FROM {state}_{family} WHERE {of.mine} GROUP BY site, day"

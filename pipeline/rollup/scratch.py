@@ -23,6 +23,8 @@ from .contributors import networks_of
 from .hits import OF_HITS
 from .visit import READ
 
+# What tells the rows of all families apart: name and currency are the keys of a family.
+CELL = {"family": TEXT, "d": "UInt16", "dimension": TEXT, "name": TEXT, "currency": TEXT, "value": "String"}
 _VALUE = {"d": "UInt16", "dimension": TEXT, "value": "String"}
 
 
@@ -86,18 +88,33 @@ TABLES: dict[str, dict[str, str]] = {
     "kept": _VALUE,
     # To what of a value enough people contributed.
     "contributed": _VALUE | {"kind": TEXT},
+    # Of days that go on in steps: when each visitor first came, to the quarter of an hour (newcomers.py).
+    "arrived": {"d": "UInt16", "visitor": "UInt64", "slot": "UInt32"},
+    # Of every value who came when, as far as is asked for; what is staged of it; when its first, its last
+    # snapshot but one (the one that is shown) and its last were taken; which values go on (step.py).
+    "newcomers": CELL | {"slot": "UInt32", "people": "Array(UInt64)", "networks": "Array(UInt64)"},
+    "made": CELL | {"size": "Int64"},
+    "taken": CELL | {"first": "UInt32", "before": "UInt32", "at": "UInt32"},
+    "due": CELL
+    | {"size": "Int64", "at": "UInt32", "due": "UInt8", "whole": "UInt8", "since": "UInt32"}
+    | {"people": "Array(UInt64)", "networks": "Array(UInt64)"},
+    "steps": CELL | {"at": "UInt32"},
 }
+
+
+_OF_STEPS = ("arrived", "newcomers", "made", "taken", "due", "steps")
 
 
 @contextlib.contextmanager
 def scratch(of: Batch) -> Iterator[None]:
     """The run's tables, for as long as it lasts."""
+    names = [name for name in TABLES if of.stepping or name not in _OF_STEPS]
     try:
-        for name in TABLES:
+        for name in names:
             of.store.command(_creating(name, of.scratch(name)))
         yield
     finally:
-        for name in TABLES:
+        for name in names:
             of.store.command(f"DROP TABLE IF EXISTS {of.scratch(name)} SYNC")
 
 

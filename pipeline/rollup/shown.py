@@ -1,12 +1,9 @@
-"""Whether enough people have come for an open day to be shown anew.
+"""Which open days are counted anew, and by which rules and as of when they are shown.
 
-In: the raw rows of site-days, and how far the rows shown go (`open_through`). Out: which may be shown.
-Promises: what is shown of an open day changes only when at least k visitors have rows that it does not have, so that
-whoever looks again and again never sees what one of them did (k visitors of as many networks as rule N4 asks for); no
-visitor number is kept for it.
-
-The places of a spool only grow, so its last one tells which rows are shown. A row that comes later with an earlier
-place (a spool of the same number on another host) is shown with the others, but nobody is counted for it.
+In: the raw rows of site-days, the last snapshot of each (`next_cells`), by which rules they are shown (`open_through`).
+Out: those of which a run may show something else. Promises: at a quarter of an hour a day is counted anew only when at
+least k visitors, of as many networks as rule N4 asks for, were on the site for the first time since its last snapshot,
+so who only goes on changes nothing; in between nothing is done, but with k = 1. Nobody is kept by his number for it.
 """
 
 from __future__ import annotations
@@ -16,37 +13,36 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from schema.families import FAMILIES
 from schema.store import Store
 
+from ..insert import insert
 from ..settings import SiteRules
 from .batch import NETWORK, Batch, SiteDay
-from .snapshot import SPOOL, Key, new, places
+from .snapshot import Key
 
 
 class Shown(Struct, frozen=True):
-    """What the rows of an open day are of. through: of each spool the last place. k, strict, networks: by which
-    rules."""
+    """By which rules an open day is shown."""
 
     version: int
     k: int
     strict: bool
     networks: int
-    through: dict[int, int]
 
 
-def may_show(store: Store, days: Sequence[SiteDay]) -> list[SiteDay]:
-    """Those that may be computed anew and put in place of what is shown."""
+def due(store: Store, days: Sequence[SiteDay], quarter: int) -> tuple[list[SiteDay], frozenset[Key]]:
+    """Those that are counted anew as of that second, and which of them are shown whole and at once: with k = 1, and
+    where stricter rules hold now."""
     asked = tuple(of for of in days if of.rules.k > 1)
-    if not asked:
-        return list(days)
     before = shown(store, asked)
-    unknown = tuple(of for of in asked if of.key not in before)
-    waiting = _shown_unknown(store, unknown) if unknown else set()
-    # Stricter rules hold at once.
     stricter = {of.key for of in asked if of.key in before and _is_stricter(of.rules, before[of.key])}
-    counted = tuple(of for of in asked if of.key not in waiting and of.key not in stricter)
-    came = _new_visitors(store, counted, {of.key: before[of.key].through for of in counted if of.key in before})
-    return [of for of in days if of.rules.k == 1 or of.key in stricter or _enough(of.rules, *came.get(of.key, (0, 0)))]
+    taken = _taken(store, asked)
+    waiting = tuple(of for of in asked if of.key not in stricter)
+    adopted = _adopt(store, tuple(of for of in waiting if of.key not in taken), quarter)
+    came = _newcomers(store, tuple(of for of in waiting if of.key not in adopted), taken, quarter)
+    at_once = frozenset(of.key for of in days if of.rules.k == 1 or of.key in stricter)
+    return [of for of in days if of.key in at_once or _enough(of.rules, *came.get(of.key, (0, 0)))], at_once
 
 
 def _is_stricter(rules: SiteRules, than: Shown) -> bool:
@@ -58,65 +54,89 @@ def _enough(rules: SiteRules, people: int, networks: int) -> bool:
 
 
 def shown(store: Store, days: Sequence[SiteDay]) -> dict[Key, Shown]:
-    """How far the rows go that are shown, of the days of which that is known."""
+    """By which rules those days are shown of which that is known."""
+    if not days:
+        return {}
     of = Batch(store, tuple(days), "")
     rows = store.rows(
-        f"""SELECT site, day, max(version), argMax((k, strict, networks, spools, last), version)
+        f"""SELECT site, day, max(version), argMax((k, strict, networks), version)
         FROM open_through WHERE {of.mine} GROUP BY site, day""",
         of.named,
         **store.brief,
     )
     return {
-        (site, day): Shown(version, k, bool(strict), networks, dict(zip(spools, last, strict=True)))
-        for site, day, version, (k, strict, networks, spools, last) in rows
+        (site, day): Shown(version, k, bool(strict), networks) for site, day, version, (k, strict, networks) in rows
     }
 
 
-def remember(
-    store: Store, days: Sequence[SiteDay], through: Mapping[Key, Mapping[int, int]], before: Mapping[Key, Shown]
-) -> None:
-    """Note how far the rows go that are about to be shown: before they are, so that a crash in between has too few
-    people counted, not too many. before: what was noted of them."""
-    now = time.time_ns()
+def remember(store: Store, days: Sequence[SiteDay], as_of: Mapping[Key, int]) -> None:
+    """Note by which rules days are about to be shown, and as of when, Unix seconds; 0: nothing is yet."""
+    if not days:
+        return
+    before, now = shown(store, days), time.time_ns()
     rows = []
     for of in days:
         version = max(now, before[of.key].version + 1) if of.key in before else now
-        spools = through.get(of.key, {})
-        rule = (of.rules.k, of.rules.strict, of.rules.least_networks)
-        rows.append((*of.key, version, *rule, list(spools), list(spools.values())))
-    columns = ("site", "day", "version", "k", "strict", "networks", "spools", "last")
+        rows.append((*of.key, version, of.rules.k, of.rules.strict, of.rules.least_networks, as_of[of.key]))
+    columns = ("site", "day", "version", "k", "strict", "networks", "as_of")
     store.insert("open_through", columns, [list(column) for column in zip(*rows, strict=True)])
 
 
-def _new_visitors(
-    store: Store, days: Sequence[SiteDay], through: Mapping[Key, Mapping[int, int]]
-) -> dict[Key, tuple[int, int]]:
-    """How many visitors have rows beyond these places, and of how many networks they are."""
+def _taken(store: Store, days: tuple[SiteDay, ...]) -> dict[Key, int]:
+    """When the last snapshot of the whole site was taken."""
     if not days:
         return {}
-    of = Batch(store, tuple(days), "")
+    of = Batch(store, days, "")
     rows = store.rows(
-        f"""SELECT site, day, uniqExact(visitor), uniqExact({NETWORK})
-        FROM events WHERE {of.mine} AND {new(of)} GROUP BY site, day""",
-        of.named | places("known", through),
+        f"""SELECT site, day, toUnixTimestamp(max(taken)) FROM next_cells
+        WHERE {of.mine} AND dimension = '' AND grain = 'day' GROUP BY site, day""",
+        of.named,
         **store.brief,
     )
-    return {(site, day): (people, networks) for site, day, people, networks in rows}
+    return {(site, day): at for site, day, at in rows}
 
 
-def _shown_unknown(store: Store, days: Sequence[SiteDay]) -> set[Key]:
-    """Those that are shown, though nobody knows how far they go: whoever came until now may be in them."""
-    of = Batch(store, tuple(days), "")
+def _newcomers(
+    store: Store, days: tuple[SiteDay, ...], taken: Mapping[Key, int], quarter: int
+) -> dict[Key, tuple[int, int]]:
+    """How many visitors came for the first time between the last snapshot and that second, and of how many networks."""
+    if not days:
+        return {}
+    of = Batch(store, days, "")
+    since = {"taken": [taken.get(one.key, 0) for one in days], "quarter": quarter}
+    rows = store.rows(
+        f"""SELECT d, count(), uniqExact(its_network)
+        FROM
+        (
+            SELECT {of.which} AS d, any({NETWORK}) AS its_network
+            FROM events WHERE {of.mine} AND received < toDateTime({{quarter:UInt32}}, 'UTC')
+            GROUP BY site, day, visitor HAVING min(received) >= {{taken:Array(UInt32)}}[d + 1]
+        )
+        GROUP BY d""",
+        of.named | since,
+        **store.brief,
+    )
+    return {days[d].key: (people, networks) for d, people, networks in rows}
+
+
+def _adopt(store: Store, days: tuple[SiteDay, ...], quarter: int) -> set[Key]:
+    """Those that are shown without a snapshot of theirs, because they were shown whole, or by an earlier version: what
+    is shown is their snapshot from now on, as if taken at that second: whoever came until then may be in it."""
+    if not days:
+        return set()
+    of = Batch(store, days, "")
     rows = store.rows(f"SELECT DISTINCT site, day FROM open_cells WHERE {of.mine}", of.named, **store.brief)
-    keys = {(site, day) for site, day in rows}
-    there = Batch(store, tuple(one for one in days if one.key in keys), "")
-    if there.days:
-        found: dict[Key, dict[int, int]] = {}
-        for site, day, spool, last in store.rows(
-            f"""SELECT site, day, {SPOOL} AS spool, max(sequence) FROM events WHERE {there.mine}
-            GROUP BY site, day, spool""",
-            there.named,
-        ):
-            found.setdefault((site, day), {})[spool] = last
-        remember(store, there.days, found, {})
-    return keys
+    found = {(site, day) for site, day in rows}
+    adopted = tuple(one for one in days if one.key in found)
+    if adopted:
+        of = Batch(store, adopted, "")
+        # The cells last: they tell that it is done.
+        for name in sorted(FAMILIES, key=lambda name: name == "cells"):
+            columns = {column.name: column.name for column in FAMILIES[name].open}
+            columns |= {"taken": "toDateTime({quarter:UInt32}, 'UTC')"}
+            store.command(
+                f"""{insert(f"next_{name}", columns)} FROM open_{name} WHERE {of.mine}
+                SETTINGS max_partitions_per_insert_block = 0""",
+                of.named | {"quarter": quarter},
+            )
+    return found

@@ -49,6 +49,21 @@ def new(of: Batch) -> str:
     return f"sequence > {_last_place(of, 'known')}"
 
 
+def _cuts(of: Batch) -> dict[Key, dict[int, int]]:
+    """Of the days that are counted as of a quarter of an hour, by spool the place of the first row that was received
+    after it: neither that row is seen nor any behind it."""
+    found: dict[Key, dict[int, int]] = {}
+    if of.quarter and of.stepping:
+        stepping = Batch(of.store, of.stepping, of.run)
+        for site, day, spool, first in of.store.rows(
+            f"""SELECT site, day, {SPOOL} AS spool, min(sequence) FROM {of.source}
+            WHERE {stepping.mine} AND received >= toDateTime({{quarter:UInt32}}, 'UTC') GROUP BY site, day, spool""",
+            stepping.named | {"quarter": of.quarter.at},
+        ):
+            found.setdefault((site, day), {})[spool] = first
+    return found
+
+
 _PARTS = ("sites", "dates", "spools", "last")
 
 
@@ -90,13 +105,16 @@ class Seen(Struct, frozen=True):
 def look(of: Batch, whole: bool) -> Seen:
     """See what is there. whole: whatever the visits have."""
     known = {} if whole else sessionized(of)
+    cuts = _cuts(of)
+    cut = _last_place(of, "cut")
+    seen = f" AND ({cut} = 0 OR sequence < {cut})" if cuts else ""
     rows = of.store.rows(
         f"""SELECT site, day, spool, max(sequence), count(), groupBitXor(hash), countIf(NOT new),
             groupBitXorIf(hash, NOT new), countIf(id != 0)
         FROM (SELECT site, day, {SPOOL} AS spool, sequence, id, cityHash64(sequence) AS hash, {new(of)} AS new
-            FROM {of.source} WHERE {of.mine})
+            FROM {of.source} WHERE {of.mine}{seen})
         GROUP BY site, day, spool""",
-        of.named | places("known", {key: extent.through for key, extent in known.items()}),
+        of.named | places("known", {key: extent.through for key, extent in known.items()}) | places("cut", cuts),
     )
     extents: dict[Key, Extent] = {}
     old: dict[Key, tuple[int, int]] = {}

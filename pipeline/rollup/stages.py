@@ -16,12 +16,13 @@ from schema.store import Store, StoreError
 
 from ..settings import SiteRules
 from .aggregate import aggregate
-from .batch import Batch, SiteDay
+from .batch import Batch, Quarter, SiteDay
 from .others import find_others, find_rare
 from .publish import clear_staging, put_in_place
 from .scratch import scratch
 from .sessionize import sessionize
 from .snapshot import Seen, look
+from .step import step
 from .suppress import stage, suppress
 from .waiting import wait
 
@@ -30,15 +31,16 @@ STAGES: tuple[Callable[[Batch], None], ...] = (aggregate, find_rare, find_others
 
 
 def roll_up(store: Store, site: Site, day: dt.date, rules: SiteRules) -> None:
-    """Bring one open day up to date and show it."""
+    """Bring one open day up to date and show all there is."""
     roll_up_together(store, [SiteDay(site, day, rules)])
 
 
-def roll_up_together(store: Store, days: Sequence[SiteDay]) -> None:
-    """Bring open days up to date and show them, by the same statements."""
-    of = Batch(store, tuple(days), secrets.token_hex(8), live=True)
-    with _staged(of, whole=False) as seen:
-        put_in_place(of, seen)
+def roll_up_together(store: Store, days: Sequence[SiteDay], quarter: Quarter | None = None) -> None:
+    """Bring open days up to date and show them, by the same statements. quarter: as of when, and which of them in
+    steps; None: all there is, at once."""
+    of = Batch(store, tuple(days), secrets.token_hex(8), live=True, quarter=quarter)
+    with _staged(of, whole=False):
+        put_in_place(of)
 
 
 @contextlib.contextmanager
@@ -61,6 +63,8 @@ def _staged(of: Batch, whole: bool, last: Sequence[Callable[[Batch], object]] = 
             sessionize(of, seen)
             for stage_of in (*STAGES, *last):
                 stage_of(of)
+            if of.stepping:
+                step(of)
         yield seen
     except BaseException:
         with contextlib.suppress(StoreError):

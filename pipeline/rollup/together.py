@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from schema.store import Store
 
 from ..each import is_of_all
-from .batch import SiteDay
+from .batch import Quarter, SiteDay
 from .snapshot import Key
 from .stages import roll_up_together
 
@@ -22,18 +22,22 @@ _DAYS_AT_MOST = 100
 
 
 def roll_up_all(
-    store: Store, days: Sequence[SiteDay], rows: Mapping[Key, int], watched: Collection[str] = ()
+    store: Store,
+    days: Sequence[SiteDay],
+    rows: Mapping[Key, int],
+    watched: Collection[str] = (),
+    quarter: Quarter | None = None,
 ) -> dict[Key, Exception]:
     """Bring open days up to date and show them; those that failed, with the reason. Raises StoreDown where
     nobody answers: then none of the rest would do better. rows: how many raw rows each has. watched: sites to begin
-    with."""
+    with. quarter: see `roll_up_together`."""
     failed: dict[Key, Exception] = {}
     first = sorted(days, key=lambda of: (of.site.key not in watched, rows[of.key]))
     waiting = deque(_batches(first, rows))
     while waiting:
         batch = waiting.popleft()
         try:
-            roll_up_together(store, batch)
+            roll_up_together(store, batch, quarter)
         except Exception as problem:
             if is_of_all(problem):
                 raise

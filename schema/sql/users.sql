@@ -26,7 +26,7 @@ GRANT{{ on_cluster }} SELECT, ALTER DELETE ON {{ database }}.{{ table }} TO foot
 {% for table in tables('ingest', 'watermarks') %}
 GRANT{{ on_cluster }} SELECT ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
-{% for state in ['open', 'staging', 'released'] %}
+{% for state in ['open', 'next', 'staging', 'released'] %}
 {% for family in families %}
 {% for table in tables(state ~ '_' ~ family) %}
 GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE ON {{ database }}.{{ table }} TO footfall_pipeline;
@@ -77,9 +77,9 @@ GRANT{{ on_cluster }} SELECT ON {{ database }}.{{ table }} TO footfall_dashboard
 {% for table in tables('months', 'months_cells', 'months_vitals', 'manifest', 'ingest') %}
 GRANT{{ on_cluster }} SELECT ON {{ database }}.{{ table }} TO footfall_dashboards;
 {% endfor %}
--- When what is shown of an open day was put in place; not up to which event it goes.
+-- As of which quarter of an hour an open day is shown; not when that was put in place.
 {% for table in tables('open_through') %}
-GRANT{{ on_cluster }} SELECT(site, day, version) ON {{ database }}.{{ table }} TO footfall_dashboards;
+GRANT{{ on_cluster }} SELECT(site, day, as_of) ON {{ database }}.{{ table }} TO footfall_dashboards;
 {% endfor %}
 -- To compile a statement takes 0.2 to 0.5 s and makes none faster.
 {% set not_compiled = 'compile_aggregate_expressions = 0, compile_expressions = 0, compile_sort_description = 0' %}

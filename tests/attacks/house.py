@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import to_builtins
@@ -15,6 +16,7 @@ from dashboards.stats.period import Period
 from dashboards.stats.query import Query
 from dashboards.stats.report import Reports
 from pipeline.release import release
+from pipeline.rollup.stages import roll_up
 from pipeline.schedule import Pipeline
 from pipeline.settings import RollupSettings, SiteRules
 from schema.site import Goal, Site, day_bounds, day_number
@@ -34,14 +36,17 @@ class House:
         goals = (Goal("Sign up", event="signup"), Goal("Buy", event="purchase"))
         self.site = Site(f"attacked-{next(_NUMBER)}", goals=goals, release_k=k)
         self.rules = SiteRules(k, 30, "balanced", networks=networks)
-        self._pipeline = Pipeline(
-            store, [(self.site, self.rules)], RollupSettings(every_s=60), clock=lambda: NOON + 7200
-        )
+        self.now = NOON
+        self._pipeline = Pipeline(store, [(self.site, self.rules)], RollupSettings(every_s=60), clock=lambda: self.now)
         self._reports = Reports(store, [self.site], clock=lambda: NOON + 7200)
 
     def visit(self, visitor: int, path: str = "/", at: int = 0, **given: Any) -> None:
         """Have an event counted."""
         insert(self.store, [make_event(self.site.key, NOON + at, DAY, visitor=visitor, path=path, **given)])
+
+    def visits(self, hits: Sequence[tuple[int, dict[str, Any]]]) -> None:
+        """Have events counted together: seconds after noon, and what they have."""
+        insert(self.store, [make_event(self.site.key, NOON + at, DAY, **given) for at, given in hits])
 
     def count_only(self) -> None:
         """Have a page view counted of somebody who asked not to be recorded."""
@@ -49,9 +54,14 @@ class House:
         columns = ("site", "minute", "reason", "count")
         self.store.insert("ingest", columns, ((self.site.key,), (midnight,), ("count_only",), (1,)))
 
-    def settle(self) -> None:
-        """Let the periodic work have its turn."""
+    def wait(self, at: int) -> None:
+        """Let the periodic work have its turn, so many seconds after noon."""
+        self.now = NOON + at
         self._pipeline.roll_up()
+
+    def settle(self) -> None:
+        """Have all there is shown, as if there had been steps enough."""
+        roll_up(self.store, self.site, DAY, self.rules)
 
     def release(self) -> None:
         """Let the day be over."""

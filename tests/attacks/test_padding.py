@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
+from pipeline.rollup.newcomers import QUARTER_S
 from schema.store import Store
 
 from .house import House
@@ -88,16 +89,18 @@ def test_nor_is_he_told_of_one_by_a_contributor(store: Store) -> None:
 
 
 @pytest.mark.parametrize("networks", [0, 1])
-def test_an_open_day_is_not_shown_anew_for_visitors_of_one_network(store: Store, networks: int) -> None:
+def test_an_open_day_does_not_go_on_for_visitors_of_one_network(store: Store, networks: int) -> None:
     house = House(store, K, networks)
-    for visitor in range(CROWD):
-        house.visit(visitor, at=visitor, network_number=1000 + visitor)
-    house.settle()
-    house.visit(50, at=900, network_number=1050)
+    for quarter in range(2):
+        crowd = range(300 * quarter, 300 * quarter + CROWD)
+        house.visits([(quarter * QUARTER_S, {"visitor": n, "network_number": 1000 + n}) for n in crowd])
+        house.wait((quarter + 1) * QUARTER_S + 60)
+    assert house.stats()["totals"]["visitors"] == CROWD
+    house.visit(50, at=2 * QUARTER_S, network_number=1050)
     for visitor in FAKES:
-        house.visit(visitor, at=901, network_number=1)
-    house.settle()
-    assert house.stats()["totals"]["visitors"] == (CROWD + len(FAKES) + 1 if networks == 1 else CROWD)
+        house.visit(visitor, at=2 * QUARTER_S, network_number=1)
+    house.wait(3 * QUARTER_S + 60)
+    assert house.stats()["totals"]["visitors"] == (2 * CROWD if networks == 1 else CROWD)
 
 
 def folded(store: Store, networks: int) -> House:
@@ -143,5 +146,5 @@ def test_a_rule_of_more_networks_holds_at_once(store: Store) -> None:
     stricter = structs.replace(house.rules, networks=K)
     house._pipeline.follow([(house.site, stricter)])
     house._pipeline._due = 0.0
-    house.settle()
+    house.wait(QUARTER_S)
     assert "/one-network" not in house.rows("page")

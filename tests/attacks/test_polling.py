@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.rollup.newcomers import QUARTER_S
 from schema.store import Store
 
 from .house import House
@@ -44,18 +45,18 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, ...
 
 
 def rebuilt(store: Store, k: int) -> tuple[int, list[int]]:
-    """How many of twelve people are known by all their attributes, after the morning in which every value had many; and
-    by how many visitors what is shown went up each time."""
+    """How many of twelve people, who come one each quarter of an hour, are known by all their attributes, after the
+    hours in which every value had many; and by how many visitors what is shown went up each time."""
     chance, house = random.Random(7), House(store, k)
-    for visitor in range(90):
-        house.visit(visitor, at=visitor, **somebody(chance))
-    house.settle()
+    for quarter in range(2):
+        house.visits([(quarter * QUARTER_S, {"visitor": 100 * quarter + n} | somebody(chance)) for n in range(90)])
+        house.wait((quarter + 1) * QUARTER_S + 60)
     before, people, known, steps = house.overview(), [], [], []
-    for visitor in range(1000, 1012):
+    for quarter in range(2, 14):
         person = somebody(chance)
         people.append(tuple(person.values()))
-        house.visit(visitor, at=1000 + visitor, **person)
-        house.settle()
+        house.visit(1000 + quarter, at=quarter * QUARTER_S + 5, **person)
+        house.wait((quarter + 1) * QUARTER_S + 60)
         after = house.overview()
         row = differences(before, after)
         known += [row] if row else []
@@ -67,7 +68,7 @@ def rebuilt(store: Store, k: int) -> tuple[int, list[int]]:
 def test_a_poller_rebuilds_nobody(store: Store) -> None:
     found, steps = rebuilt(store, K)
     assert found == 0
-    assert steps == [5, 5]
+    assert steps == [90, 5]
 
 
 def test_the_same_poller_rebuilds_everybody_where_each_is_shown_at_once(store: Store) -> None:
@@ -79,13 +80,13 @@ def test_the_same_poller_rebuilds_everybody_where_each_is_shown_at_once(store: S
 @pytest.mark.parametrize("looked", ["series", "version", "folded_hours", "vitals", "goals"])
 def test_nothing_else_on_the_page_tells_that_one_came(store: Store, looked: str) -> None:
     house = House(store, K)
-    for visitor in range(9):
-        house.visit(visitor, at=visitor, lcp=900.0)
-    house.settle()
+    for quarter in range(2):
+        house.visits([(quarter * QUARTER_S, {"visitor": 100 * quarter + n, "lcp": 900.0}) for n in range(9)])
+        house.wait((quarter + 1) * QUARTER_S + 60)
     splits = ("", "day", "hour", "goal", "vital", "event")
     before, answers = house.overview(), [house.stats(by) for by in splits]
-    house.visit(100, at=3600, name="purchase", currency="EUR", amount=100, lcp=900.0)
-    house.settle()
+    house.visit(300, at=2 * QUARTER_S + 5, name="purchase", currency="EUR", amount=100, lcp=900.0)
+    house.wait(3 * QUARTER_S + 60)
     assert house.overview()[looked] == before[looked]
     assert [house.stats(by) for by in splits] == answers
     assert answers[0]["totals"]["events"] == 9
@@ -95,9 +96,9 @@ def test_who_asked_not_to_be_recorded_is_not_told_by_the_second(store: Store) ->
     """Each of his page views is one in a bare total."""
     house = House(store, K)
     seen = []
-    for _ in range(4):
+    for quarter in range(4):
         house.count_only()
-        house.settle()
+        house.wait((quarter + 1) * QUARTER_S + 60)
         seen.append(house.overview()["count_only"])
     assert seen == [0, 0, 0, 0]
     # What he would see if the total was not of closed days only.

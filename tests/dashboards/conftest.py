@@ -104,8 +104,9 @@ class Rollups:
         self._insert("vitals", day, dimension, value, False, row)
 
     def snapshot(self, day: dt.date, at: dt.datetime) -> None:
-        """That what is shown of an open day was put in place then."""
-        columns = {"site": self.site.key, "day": day, "version": int(at.timestamp()) * 10**9, "k": 5}
+        """That an open day is shown as of then."""
+        second = int(at.timestamp())
+        columns = {"site": self.site.key, "day": day, "version": second * 10**9, "k": 5, "as_of": second}
         self.store.insert("open_through", list(columns), [[value] for value in columns.values()])
 
     def release(self, day: dt.date, k: int = 5, rows: int = 1) -> None:

@@ -55,8 +55,8 @@ class Journey:
         self._server = None if embedded else Server(directory / "server")
         dsn = () if self._server is None else ("--set", f"store.dsn={self._server.dsn}")
         self.data = directory / "data"
-        # Everybody comes from here.
-        unlimited = ("--set", "collector.rate_limit=0", "--set", "release.networks=1")
+        # What has been counted is asked for at once.
+        unlimited = ("--set", "collector.rate_limit=0", "--set", "release.k=1")
         self.house = Running(self.data, "--workers", "2", *unlimited, *dsn, sites=(SITE,)).start()
         self.oracle = Marking(self.house.port)
         troubles = [

@@ -44,7 +44,7 @@ def counted(house: Running) -> tuple[int, int]:
 
 
 def test_an_event_that_comes_to_both_workers_and_again_after_a_restart_is_counted_once(data: Path) -> None:
-    with running(data, "--workers", "2", "--set", "release.networks=1") as house:
+    with running(data, "--workers", "2", "--set", "release.k=1") as house:
         for worker in house.children("collector"):
             with alone(house, worker):
                 post_all(house)

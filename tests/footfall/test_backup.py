@@ -34,8 +34,8 @@ def backed_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Runnin
     """A house with visits that are released, and beacons that came while its backup was made."""
     place = tmp_path_factory.mktemp("backup")
     archive = place / "house.zip"
-    # All of its visitors come from here.
-    with running(place / "data", "--set", "release.networks=1") as house:
+    # What comes is shown at once.
+    with running(place / "data", "--set", "release.k=1") as house:
         assert house.command("demo", "--days", str(DAYS)).returncode == 0
         accounts = Accounts(house.data / "accounts.sqlite")
         session = accounts.redeem(accounts.create_sign_in_link_token())

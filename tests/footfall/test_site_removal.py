@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from msgspec import structs
 
 from collector.tokens import Tokens
 from footfall.cli import main
@@ -54,7 +55,9 @@ def fill(store: Store, site: SiteSettings, path: str = "/") -> list[dt.date]:
         events = [make_event(site.key, start + 9, day, visitor=n, lcp=900.0, **common) for n in range(1, 5)]
         bought = {"name": "bought", "currency": "EUR", "amount": -5, **common}
         events += [make_event(site.key, start + 20, day, visitor=n, **bought) for n in range(1, 5)]
-        insert(store, events)
+        # In the next quarter of an hour as many.
+        late = [structs.replace(event, received=event.received + 900, visitor=event.visitor + 10) for event in events]
+        insert(store, [*events, *late])
     release(store, "events", site, days[:2], RULES, time.time(), "live")
     sum_months(store)
     for family in WAITING:
@@ -83,8 +86,9 @@ class House:
         self.started_without()
         self.engine = Engine(settings, store)
         self.pipeline = self.engine.pipeline = Pipeline(
-            store, [(self.gone, RULES), (self.stays, RULES)], RollupSettings()
+            store, [(self.gone, RULES), (self.stays, RULES)], RollupSettings(), clock=lambda: self._now or time.time()
         )
+        self._now = 0.0
         self.tokens = Tokens(directory / "tokens.json")
 
         @contextlib.contextmanager
@@ -96,6 +100,15 @@ class House:
     def started_without(self) -> None:
         """As a start does whose settings do not name `gone` any more."""
         with_former(self.directory / "sites.json", [(self.stays, RULES)])
+
+    def roll_up(self) -> None:
+        """Have the open days shown, and a snapshot of them beside it."""
+        today = dt.datetime.now(dt.UTC).date()
+        for quarter in (1, 2):
+            self._now = day_bounds("UTC", day_number(today)).start + 900.0 * quarter + 61
+            self.pipeline._due = 0.0
+            self.pipeline.roll_up()
+        self._now = 0.0
 
     def run(self, *arguments: str) -> Result:
         given = ("--data", str(self.directory), "--set", "demo=false", "--set", f"sites=[{{key='{self.stays.key}'}}]")
@@ -116,7 +129,7 @@ def test_a_site_is_removed_with_all_there_is_of_it_and_no_other_is_touched(store
     gone, stays = house.gone, house.stays
     days = fill(store, gone)
     fill(store, stays)
-    house.pipeline.roll_up()
+    house.roll_up()
     for key in (gone.key, gone.key, stays.key):
         house.tokens.create(key, "shop")
     before = rows_in(store, stays)
@@ -168,7 +181,7 @@ def test_a_removal_that_is_cut_off_is_ended_by_the_same_again(
     store: Store, house: House, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     fill(store, house.gone)
-    house.pipeline.roll_up()
+    house.roll_up()
     plain, deletes = store.command, itertools.count(1)
 
     def breaking(sql: str, *arguments: Any, **settings: Any) -> None:

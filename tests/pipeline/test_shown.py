@@ -1,4 +1,4 @@
-"""An open day is shown anew only when at least k visitors have rows that what is shown does not have."""
+"""An open day goes on in steps: of k visitors who are new, at quarters of an hour, and each value by its own (N7)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from pipeline.rollup.batch import SiteDay
-from pipeline.rollup.publish import drop_open
-from pipeline.rollup.shown import may_show, shown
+from pipeline.rollup.newcomers import QUARTER_S
+from pipeline.rollup.publish import OPEN, drop_open
 from pipeline.rollup.stages import roll_up
 from pipeline.schedule import Pipeline
 from pipeline.settings import RollupSettings, SiteRules
@@ -29,7 +28,6 @@ NOON = day_bounds("UTC", day_number(DAY)).start + 43_200
 K = 3
 RULES = SiteRules(K, 30, "balanced")
 _NUMBER = itertools.count(1)
-_SECOND = itertools.count(NOON)
 
 
 @pytest.fixture
@@ -37,13 +35,32 @@ def site() -> Site:
     return Site(f"shown-{next(_NUMBER)}")
 
 
-def started(store: Store, site: Site, rules: SiteRules = RULES) -> Pipeline:
-    """A pipeline that remembers nothing of an earlier one."""
-    return Pipeline(store, [(site, rules)], RollupSettings(every_s=60), clock=lambda: NOON)
+class Worker:
+    """A pipeline that remembers nothing of an earlier one, at the end of each quarter of an hour in turn."""
 
+    def __init__(self, store: Store, site: Site, rules: SiteRules = RULES, quarter: int = 0) -> None:
+        self.store, self.site, self.quarter = store, site, quarter
+        self._pipeline = Pipeline(store, [(site, rules)], RollupSettings(every_s=60), clock=lambda: self._now)
 
-def come(store: Store, site: Site, *visitors: int, **given: Any) -> None:
-    insert(store, [make_event(site.key, NOON, DAY, visitor=visitor, **given) for visitor in visitors])
+    @property
+    def _now(self) -> float:
+        return NOON + self.quarter * QUARTER_S + 61
+
+    def come(self, *visitors: int, **given: Any) -> None:
+        """Have these come in the quarter of an hour that goes on."""
+        received = NOON + self.quarter * QUARTER_S + 100
+        insert(self.store, [make_event(self.site.key, received, DAY, visitor=one, **given) for one in visitors])
+
+    def end(self) -> bool:
+        """Let a quarter of an hour be over, and the work be done; whether the day was counted anew."""
+        self.quarter += 1
+        return self.again()
+
+    def again(self) -> bool:
+        return self._pipeline.roll_up() == [(self.site.key, DAY)]
+
+    def restarted(self, rules: SiteRules = RULES) -> Worker:
+        return Worker(self.store, self.site, rules, self.quarter)
 
 
 def visitors(store: Store, site: Site) -> int:
@@ -51,133 +68,239 @@ def visitors(store: Store, site: Site) -> int:
     return int(store.rows(rows, {"s": site.key})[0][0])
 
 
-def test_fewer_than_k_visitors_change_nothing_and_the_kth_shows_them_all(store: Store, site: Site) -> None:
-    worker, steps = started(store, site), []
-    for visitor in range(10):
-        come(store, site, visitor)
-        worker.roll_up()
+def as_of(store: Store, site: Site) -> int:
+    """In quarters of an hour after noon."""
+    rows = "SELECT toUnixTimestamp(argMax(as_of, version)) FROM open_through WHERE site = {s:String}"
+    return (int(store.rows(rows, {"s": site.key})[0][0]) - NOON) // QUARTER_S
+
+
+def erase(store: Store, site: Site, visitor: int) -> None:
+    sql = "ALTER TABLE events DELETE WHERE site = {s:String} AND visitor = {v:UInt64}"
+    store.command(sql, {"s": site.key, "v": visitor}, mutations_sync=2)
+
+
+@pytest.fixture
+def worker(store: Store, site: Site) -> Worker:
+    return Worker(store, site)
+
+
+def test_the_display_trails_by_k_newcomers_and_goes_on_by_as_many(store: Store, site: Site, worker: Worker) -> None:
+    steps = []
+    for visitor in range(12):
+        worker.come(visitor)
+        worker.end()
         steps.append(visitors(store, site))
-    assert steps == [0, 0, 3, 3, 3, 6, 6, 6, 9, 9]
+    assert steps == [0, 0, 0, 0, 0, 3, 3, 3, 6, 6, 6, 9]
+    assert as_of(store, site) == 9
 
 
-def test_a_run_that_would_not_be_shown_is_not_made(store: Store, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    worker = started(store, site)
-    come(store, site, 1, 2, 3)
-    worker.roll_up()
-    come(store, site, 4, 5)
-    monkeypatch.setattr("pipeline.rollup.together.roll_up_together", lambda *_: pytest.fail("the day was computed"))
-    assert worker.roll_up() == []
-    assert worker.rolled_up == 1
+def test_between_quarters_of_an_hour_nothing_is_done(store: Store, site: Site, worker: Worker) -> None:
+    worker.come(1, 2, 3)
+    assert worker.end()
+    worker.come(4, 5, 6)
+    assert not worker.again()
+    assert worker.end()
+    assert visitors(store, site) == 3
 
 
-def test_one_visitor_counts_once_however_much_he_does(store: Store, site: Site) -> None:
-    worker = started(store, site)
-    come(store, site, 1, 2, 3)
-    worker.roll_up()
-    come(store, site, *[4] * 20)
-    come(store, site, *[4] * 20, name=ENGAGEMENT, engaged_ms=1000)
-    assert worker.roll_up() == []
-    # Of those who were there before it is seen that they went on, as soon as they are k.
-    come(store, site, 1, 2)
-    assert worker.roll_up() == [(site.key, DAY)]
-    assert visitors(store, site) == 4
+def test_a_quarter_of_an_hour_without_k_newcomers_writes_nothing(
+    store: Store, site: Site, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker.come(1, 2, 3)
+    worker.end()
+    worker.come(4, 5)
+    for name in ("command", "insert"):
+        monkeypatch.setattr(store, name, lambda *_, **__: pytest.fail("something is written"))
+    assert not worker.end()
+
+
+def test_what_came_after_the_quarter_of_an_hour_is_counted_in_the_next(store: Store, site: Site) -> None:
+    worker = Worker(store, site)
+    worker.come(1, 2, 3)
+    worker.quarter = 1
+    worker.come(4, 5, 6)
+    assert worker.again()
+    assert worker.end()
+    assert visitors(store, site) == 3
+    worker.come(7, 8, 9)
+    assert worker.end()
+    assert visitors(store, site) == 6
+
+
+def test_who_only_goes_on_is_not_new(store: Store, site: Site, worker: Worker) -> None:
+    worker.come(1, 2, 3)
+    worker.end()
+    worker.come(*[4] * 20)
+    worker.come(*[4] * 20, name=ENGAGEMENT, engaged_ms=1000)
+    worker.come(1, 2, 3)
+    assert not worker.end()
+    # Of those who were there before it is seen that they went on, as soon as others are k.
+    worker.come(5, 6)
+    assert worker.end()
+    worker.come(7, 8, 9)
+    worker.end()
+    assert visitors(store, site) == 6
 
 
 def test_with_k_of_one_everything_is_shown_at_once(store: Store, site: Site) -> None:
-    worker = started(store, site, structs.replace(RULES, k=1))
+    worker = Worker(store, site, structs.replace(RULES, k=1))
     for visitor in range(3):
-        come(store, site, visitor)
-        worker.roll_up()
+        worker.come(visitor)
+        worker.again()
         assert visitors(store, site) == visitor + 1
 
 
-def test_who_has_come_since_is_counted_across_a_restart(store: Store, site: Site) -> None:
-    come(store, site, 1, 2, 3)
-    started(store, site).roll_up()
-    come(store, site, 4, 5)
-    assert started(store, site).roll_up() == []
-    come(store, site, 6)
-    assert started(store, site).roll_up() == [(site.key, DAY)]
-    assert visitors(store, site) == 6
-
-
-def test_where_it_is_not_known_how_far_the_rows_go_they_stay_and_counting_begins_anew(store: Store, site: Site) -> None:
-    come(store, site, 1, 2, 3)
-    started(store, site).roll_up()
-    store.command(f"ALTER TABLE open_through DROP PARTITION ('{site.key}', '{DAY}')")
-    come(store, site, 4, 5)
-    assert started(store, site).roll_up() == []
-    come(store, site, 6, 7)
-    assert started(store, site).roll_up() == [], "4 and 5 may have been shown already"
+def test_who_has_come_since_is_counted_across_a_restart(store: Store, site: Site, worker: Worker) -> None:
+    worker.come(1, 2, 3)
+    worker.end()
+    worker = worker.restarted()
+    worker.come(4, 5)
+    assert not worker.end()
+    worker = worker.restarted()
+    worker.come(6)
+    assert worker.end()
     assert visitors(store, site) == 3
-    come(store, site, 8)
-    assert started(store, site).roll_up() == [(site.key, DAY)]
-    assert visitors(store, site) == 8
 
 
-def test_an_erasure_alone_shows_nobody_vanish_and_rides_with_the_others(store: Store, site: Site) -> None:
-    worker = started(store, site)
-    come(store, site, 1, 2, 3, 4)
-    worker.roll_up()
-    store.command(
-        "ALTER TABLE events DELETE WHERE site = {s:String} AND visitor = 4", {"s": site.key}, mutations_sync=2
-    )
-    worker._seen.clear()
-    assert worker.roll_up() == []
-    assert visitors(store, site) == 4
-    come(store, site, 5, 6, 7)
-    worker.roll_up()
+def test_each_value_goes_on_by_its_own_newcomers(store: Store, site: Site, worker: Worker) -> None:
+    def countries() -> dict[str, int]:
+        rows = "SELECT value, visitors FROM open_cells WHERE site = {s:String} AND dimension = 'country'"
+        return dict(store.rows(rows, {"s": site.key}))
+
+    number = itertools.count(1)
+    seen = []
+    for coming in ("DDDUUUFFF", "DDDUUUFFF", "DDDUUUF", "DDDUUUF", "DDDUUUF", "DDDUUU"):
+        for country in coming:
+            worker.come(next(number), country={"D": "DE", "U": "US", "F": "FR"}[country])
+        worker.end()
+        seen.append(countries())
+    # With one of France somebody waits, or the whole site less the others would tell him.
+    assert seen[1] == {"DE": 3, "US": 3, "FR": 3}
+    assert seen[2] in ({"DE": 6, "US": 3, "FR": 3}, {"DE": 3, "US": 6, "FR": 3})
+    assert all(sum(after.values()) >= sum(before.values()) for before, after in itertools.pairwise(seen))
+    assert seen[-1]["FR"] == 6
+    assert sum(seen[-1].values()) >= 24
+
+
+def test_what_an_earlier_version_shows_stays_and_newcomers_are_counted_from_now_on(
+    store: Store, site: Site, worker: Worker
+) -> None:
+    worker.come(1, 2, 3)
+    roll_up(store, site, DAY, RULES)
+    worker.come(4, 5, 6)
+    assert not worker.end(), "they may be in it"
+    worker.come(7, 8)
+    assert not worker.end()
+    assert visitors(store, site) == 3
+    worker.come(9)
+    assert worker.end()
+    assert visitors(store, site) == 3
+    worker.come(10, 11, 12)
+    assert worker.end()
+    assert visitors(store, site) == 9
+
+
+@pytest.mark.parametrize("which", ["take", "remember", "show", "put_in_place"])
+def test_a_run_that_is_killed_shows_fewer_never_more(
+    store: Store, site: Site, worker: Worker, which: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker.come(1, 2, 3)
+    worker.end()
+    worker.come(4, 5, 6)
+    name = {
+        "take": "pipeline.rollup.step._take",
+        "remember": "pipeline.rollup.step.remember",
+        "show": "pipeline.rollup.step._show",
+        "put_in_place": "pipeline.rollup.stages.put_in_place",
+    }[which]
+    with monkeypatch.context() as patch:
+        patch.setattr(name, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            worker.end()
+    assert visitors(store, site) == 0
+    worker = worker.restarted()
+    # Where a snapshot was taken it is shown when k more have come.
+    assert worker.again() == (which == "take")
+    worker.come(7, 8, 9)
+    assert worker.end()
     assert visitors(store, site) == 6
+
+
+def test_an_erasure_alone_shows_nobody_vanish_and_rides_with_a_snapshot(
+    store: Store, site: Site, worker: Worker
+) -> None:
+    worker.come(1, 2, 3, 4)
+    worker.end()
+    worker.come(5, 6, 7)
+    worker.end()
+    assert visitors(store, site) == 4
+    erase(store, site, 4)
+    assert not worker.end()
+    assert visitors(store, site) == 4
+    worker.come(8, 9, 10)
+    worker.end()
+    assert visitors(store, site) == 7, "the snapshot that was taken before it"
+    worker.come(11, 12, 13)
+    worker.end()
+    assert visitors(store, site) == 9
 
 
 def test_stricter_rules_hold_at_once(store: Store, site: Site) -> None:
-    come(store, site, 1, 2, 3, 4)
-    started(store, site, structs.replace(RULES, k=1)).roll_up()
+    worker = Worker(store, site, structs.replace(RULES, k=1))
+    worker.come(1, 2, 3, 4)
+    worker.again()
     assert visitors(store, site) == 4
-    assert started(store, site, structs.replace(RULES, k=5)).roll_up() == [(site.key, DAY)]
+    assert worker.restarted(structs.replace(RULES, k=5)).again()
     assert visitors(store, site) == 0
 
 
-def test_of_several_spools_each_goes_as_far_as_it_goes(store: Store, site: Site) -> None:
-    """A spool that lags, with earlier places than another's, is counted all the same."""
-    second = next(_SECOND)
+def test_of_several_spools_each_is_counted_up_to_the_quarter_of_an_hour(store: Store, site: Site) -> None:
+    """A spool that lags is shown with the others, but nobody of it is counted as new."""
+    worker, created = Worker(store, site), itertools.count(NOON)
 
-    def arrive(spool: int, created: int, *visitors: int) -> None:
-        header = Header("u", created, 0, spool, 1)
+    def arrive(spool: int, at: int, *visitors: int) -> None:
+        header = Header("u", next(created), 0, spool, 1)
         rows = [
-            [*structs.astuple(make_event(site.key, NOON, DAY, visitor=visitor)), header.sequence(place)]
+            [*structs.astuple(make_event(site.key, NOON + at, DAY, visitor=visitor)), header.sequence(place)]
             for place, visitor in enumerate(visitors)
         ]
         store.insert("events", COLUMNS, [list(column) for column in zip(*rows, strict=True)])
 
-    arrive(0, second + 900, 1, 2, 3)
-    arrive(1, second, 4)
-    worker = started(store, site)
-    worker.roll_up()
+    arrive(0, 100, 1, 2, 3)
+    arrive(1, 100, 4)
+    worker.end()
+    arrive(1, 200, 5, 6, 7)
+    assert not worker.end()
+    arrive(0, 2000, 8, 9, 10)
+    worker.end()
     assert visitors(store, site) == 4
-    arrive(1, second + 10, 5, 6, 7)
-    assert worker.roll_up() == [(site.key, DAY)]
-    assert visitors(store, site) == 7
-    remembered = shown(store, [SiteDay(site, DAY, RULES)])
-    assert sorted(remembered[site.key, DAY].through) == [0, 1]
+    arrive(1, 3000, 11, 12, 13)
+    worker.end()
+    assert visitors(store, site) == 10
 
 
-def test_nobody_is_kept_by_his_number_and_nothing_outlives_the_open_day(store: Store, site: Site) -> None:
-    come(store, site, 2**63 + 1, 2**63 + 2, 2**63 + 3)
-    roll_up(store, site, DAY, RULES)
-    (row,) = store.rows("SELECT * FROM open_through WHERE site = {s:String}", {"s": site.key})
-    assert not any(str(2**63 + n) in str(row) for n in (1, 2, 3))
+def test_nobody_is_kept_by_his_number_and_nothing_outlives_the_open_day(
+    store: Store, site: Site, worker: Worker
+) -> None:
+    for quarter in range(2):
+        worker.come(*(2**63 + 10 * quarter + n for n in (1, 2, 3)))
+        worker.end()
+    tables = [name for name in OPEN if name != "sessionized"]
+    kept = {table: store.rows(f"SELECT * FROM {table} WHERE site = {{s:String}}", {"s": site.key}) for table in tables}
+    assert kept["open_cells"]
+    assert kept["next_cells"]
+    assert not any(str(2**63 + n) in str(kept) for n in (1, 2, 3, 11, 12, 13))
     drop_open(store, site.key, [DAY])
-    of = SiteDay(site, DAY, RULES)
-    assert shown(store, [of]) == {}
-    assert may_show(store, [of]) == [of], "as many as are there are k"
+    assert not any(
+        store.rows(f"SELECT count() FROM {table} WHERE site = {{s:String}}", {"s": site.key})[0][0] for table in OPEN
+    )
 
 
 def test_open_rows_of_a_day_of_which_everybody_was_erased_go_when_it_is_over(store: Store, site: Site) -> None:
     now = [float(NOON)]
     worker = Pipeline(store, [(site, RULES)], RollupSettings(every_s=60), clock=lambda: now[0])
-    come(store, site, 1, 2, 3)
-    worker.roll_up()
+    insert(store, [make_event(site.key, NOON, DAY, visitor=visitor) for visitor in (1, 2, 3)])
+    roll_up(store, site, DAY, RULES)
     store.command("ALTER TABLE events DELETE WHERE site = {s:String}", {"s": site.key}, mutations_sync=2)
     worker.close()
     assert visitors(store, site) == 3

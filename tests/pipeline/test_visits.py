@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from pipeline.rollup import stages
-from pipeline.rollup.batch import Batch, SiteDay
+from pipeline.rollup.batch import Batch, Quarter, SiteDay
 from pipeline.rollup.scratch import drop_left
 from pipeline.rollup.snapshot import Seen, look
 from pipeline.rollup.stages import roll_up, roll_up_together
@@ -318,7 +318,7 @@ def test_who_is_watched_comes_first_and_a_site_that_fails_harms_no_other(
         insert(store, crowd(site, range(1, 5)))
     done: list[list[str]] = []
 
-    def failing(store: Store, batch: Sequence[SiteDay]) -> None:
+    def failing(store: Store, batch: Sequence[SiteDay], _: Quarter | None) -> None:
         done.append([of.site.key for of in batch])
         if sites[1].key in done[-1]:
             store.rows(sql) if sql else _refuse()

@@ -84,8 +84,14 @@ def product(engine: Any, directory: Path) -> dict[str, Any]:
     store.insert("watermarks", ("spool", "received_through"), (("a/worker-0",), (int(now),)))
     erasure = (SITE.key,), (int(now) - 86_400,), (day_number(today.date),), (3,)
     store.insert("erasures", Erasure.__struct_fields__, erasure)
-    pipeline = Pipeline(store, [(SITE, RULES)], RollupSettings())
+    clock = [today.start + 961.0]
+    pipeline = Pipeline(store, [(SITE, RULES)], RollupSettings(), clock=lambda: clock[0])
     pipeline.roll_up()
+    insert(store, [make_event(SITE.key, today.start + 901, today.date, visitor=n, lcp=900.0) for n in range(20, 29)])
+    clock[0] += 900
+    pipeline._due = 0.0
+    pipeline.roll_up()
+    clock[0] = now
     pipeline.erase()
     pipeline.close()
     sum_months(store)
@@ -101,6 +107,7 @@ def product(engine: Any, directory: Path) -> dict[str, Any]:
     tables = (
         "events",
         "open_cells",
+        "next_cells",
         "released_cells",
         "manifest",
         "months_cells",

@@ -75,6 +75,9 @@ def test_the_pipeline_does_its_work_through_distributed_tables(tmp_path: Path) -
     assert told["removed"] == 1
     assert len(told["imported"]) == 1
     counts = told["counts"]
-    assert counts["events"] == 17  # two days of nine visitors, less one who is erased
+    assert counts["events"] == 26  # two days of nine visitors and nine more today, less one who is erased
     assert counts["erasures"] == 0
-    assert all(counts[table] for table in ("open_cells", "released_cells", "manifest", "months_cells", "expiries"))
+    assert all(
+        counts[table]
+        for table in ("open_cells", "next_cells", "released_cells", "manifest", "months_cells", "expiries")
+    )
