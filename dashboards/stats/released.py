@@ -26,7 +26,8 @@ class Released(Struct, frozen=True):
     since, through: the first and the last day of the site that is released at all. span: the days, and those before
     them that were asked for. mark: which releases those are. months: those that the days touch and whose sums may be
     taken. small, odd: of all days of the span those of fewer than k people, and those that are partial or
-    over-counted."""
+    over-counted. cuts_blocks: whether rows were released with a week or four weeks of which only some days are within
+    the period, so that they are not in it (rule N2)."""
 
     k: int
     span: Span
@@ -40,6 +41,7 @@ class Released(Struct, frozen=True):
     small: frozenset[dt.date] = frozenset()
     odd: frozenset[dt.date] = frozenset()
     networks: int = 1
+    cuts_blocks: bool = False
 
     @property
     def enough(self) -> str:
@@ -76,21 +78,22 @@ def released_days(
     days = sorted(row[0] for row in found)
     spanned = [row for row in found if start <= row[0] <= last]
     inside = sorted(row for row in spanned if first <= row[0])
+    whole = Span(
+        site,
+        first,
+        last,
+        frozenset(),
+        blocks=tuple(sorted((row[0], row[8], grain_of(row[7], row[8])) for row in blocks)),
+    )
+    within = whole.part(first, last).blocks
+    touched = [one for one in whole.blocks if one[0] <= last and first < one[0] + dt.timedelta(one[1])]
     releases = [(row[0], row[2], row[5]) for row in found]
     return Released(
         k=max((row[1] for row in inside), default=0) or k,
         # Those before are compared day by day.
         span=replace(
             Span(site, start, last, frozenset(day for day in days if start <= day <= last)),
-            blocks=Span(
-                site,
-                first,
-                last,
-                frozenset(),
-                blocks=tuple(sorted((row[0], row[8], grain_of(row[7], row[8])) for row in blocks)),
-            )
-            .part(first, last)
-            .blocks,
+            blocks=within,
         ),
         since=days[0] if days else None,
         through=days[-1] if days else None,
@@ -101,4 +104,5 @@ def released_days(
         months=months(releases) if months else (),
         small=frozenset(row[0] for row in spanned if not row[2]),
         odd=frozenset(row[0] for row in spanned if not row[3] or row[4]),
+        cuts_blocks=len(touched) > len(within),
     )

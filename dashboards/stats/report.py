@@ -46,6 +46,7 @@ ROUNDED = (
 )
 SUM_OF_VALUES = "One visitor may be counted under several of these values, so the totals are sums over values."
 TOO_FEW_BEHIND = "A rate or a time is left out where fewer than {} people contributed to it, and where it would follow."
+CUT = "Rare values of weeks, or of four weeks, that lie only in part in this period are not in it (cuts_blocks)."
 AT_LEAST = "“At least”: on days on which a value is not shown few or none came (not_shown_days of of_days)."
 _POOL = 4
 _LONGEST_OPENING_S = 30
@@ -150,6 +151,7 @@ class Reports:
             "k": released.k,
             "networks": released.networks,
             "certainty": table.certainty,
+            "cuts_blocks": released.cuts_blocks,
             "of_days": table.coverage.days,
             "suppressed_days": [day.isoformat() for day in released.suppressed],
             "notes": self._notes(table, rows, site, released),
@@ -188,6 +190,7 @@ class Reports:
             and not query.filtered,
             ROUNDED.format(site.release_k or self._release_k): open_at_end and site.key in self._rounded,
             AT_LEAST: "at least" in sure,
+            CUT: released.cuts_blocks,
             TOO_FEW_BEHIND.format(released.k): released.k > 1
             and any(value is None for row in rows for value in row.values()),
         }

@@ -57,7 +57,10 @@ def test_a_day_of_too_few_visitors_is_in_the_total_of_its_week(house: Weeks) -> 
 
 @pytest.mark.parametrize(("first", "last", "three"), [(1, 13, 21), (0, 12, 18), (1, 12, None), (7, 13, 21)])
 def test_a_period_that_cuts_a_block_has_nothing_of_it(house: Weeks, first: int, last: int, three: int | None) -> None:
-    shown = rows(house.stats(first, last, "page"))
+    answer = house.stats(first, last, "page")
+    shown = rows(answer)
+    assert answer["cuts_blocks"] is ((first, last) != (7, 13))
+    assert any("only in part" in note for note in answer["notes"]) is answer["cuts_blocks"]
     assert (shown["/three"]["visitors"] if "/three" in shown else None) == three
     if (first, last) != (7, 13):
         assert "(other)" in shown
