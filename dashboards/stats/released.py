@@ -54,6 +54,11 @@ def enough(k: int, networks: int) -> str:
     return f"{k} visitors from {min(k, networks)} networks" if min(k, networks) > 1 else f"{k} visitors"
 
 
+def enough_for_a_day(k: int, networks: int) -> str:
+    """The same of a day, also while it goes on (rule N7): its first snapshot is shown with its second one."""
+    return f"{enough(k, networks)} on, while it goes on from twice as many, at full quarter hours"
+
+
 def released_days(
     store: Store,
     site: str,

@@ -19,7 +19,7 @@ from msgspec import structs
 
 from collector.edge.tracker_scripts import script_of
 from collector.enrich.site_filter import site_filter_of
-from dashboards.stats.released import enough
+from dashboards.stats.released import enough_for_a_day
 from pipeline.settings import SiteRules
 
 from ..control.checkup import look
@@ -177,7 +177,9 @@ def _of_events(status: dict[str, Any], site: SiteSettings, rules: SiteRules) -> 
             remedy = f"to see single visits while trying things out: release_k = 1 for this site (now {rules.k})"
             if rules.least_networks > 1:
                 remedy += "; release_networks = 1 where all visitors come from one network, as in an intranet"
-            yield Finding("dashboards", NOTE, f"a day is shown from {enough(rules.k, rules.least_networks)} on", remedy)
+            yield Finding(
+                "dashboards", NOTE, f"a day is shown from {enough_for_a_day(rules.k, rules.least_networks)}", remedy
+            )
     elif last:
         remedy = "open a page of the site: the tag below has to be in it; `footfall why --follow` shows what comes"
         yield Finding("events", BAD, f"none for 24 hours, the last at {last['last_event']} UTC", remedy)

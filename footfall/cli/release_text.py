@@ -97,7 +97,8 @@ def _unreleased(told: dict[str, Any]) -> str:
         lines.append(f"  since {_moment(told['since'], told['timezone'])}")
         lines.append(f"  rules: {_rules(told)}")
         shown = f"as of {told['shown_as_of'].replace('T', ' ')}" if told["shown_as_of"] else "not yet"
-        lines.append(f"  shown: {shown}; a day is shown from {told['shown_from']} on")
+        when = f"a day is shown from {told['shown_from']}" if told["shown_from"] else "every visit is shown at once"
+        lines.append(f"  shown: {shown}; {when}")
     return "\n".join(lines)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from dashboards.stats.released import enough
+from dashboards.stats.released import enough_for_a_day
 from dashboards.stats.snapshots import snapshot_time
 from dashboards.stats.source import Span
 from pipeline.blocks import Due, first_of
@@ -116,7 +116,7 @@ def day_of(store: Store, site: Site, rules: SiteRules, day: dt.date, now: float,
         "state": "open",
         "since": bounds.start,
         "shown_as_of": shown.isoformat(timespec="minutes") if shown else None,
-        "shown_from": enough(rules.k, rules.least_networks),
+        "shown_from": enough_for_a_day(rules.k, rules.least_networks) if rules.k > 1 else "",
         "preset": rules.preset,
         "k": rules.k,
         "networks": rules.least_networks,

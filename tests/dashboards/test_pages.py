@@ -286,6 +286,7 @@ def test_where_networks_are_counted_nothing_is_said_of_how_few_came(
     reports.sites[rollups.site.key] = structs.replace(rollups.site, release_networks=5)
     page = html.unescape(client.get(f"/sites/{rollups.site.key}").text)
     assert "What arrives is collected. A day shows numbers from 5 visitors from 5 networks on" in page
+    assert "quarter hours, from twice as many on" in page
     assert "<code>release_networks = 1</code>, and 5 visitors are enough." in page
     assert "< 5" not in page
     answer = client.get(f"/api/sites/{rollups.site.key}/stats?period=today").json()

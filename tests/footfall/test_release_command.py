@@ -140,7 +140,9 @@ def test_an_open_day_is_told_without_a_number_of_anything(run: Run) -> None:
     assert before["shown_as_of"] is None
     text = run("show", SITE.key, str(OVER)).stdout
     assert f"since {OVER} 00:00 {ZONE}" in text
-    assert "shown: not yet; a day is shown from 2 visitors from 2 networks on" in text
+    assert (
+        "shown: not yet; a day is shown from 2 visitors from 2 networks on, while it goes on from twice as many" in text
+    )
 
 
 def test_a_week_is_told_day_by_day(run: Run) -> None:
