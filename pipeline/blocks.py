@@ -178,12 +178,13 @@ def _end(site: Site, block: Due) -> int:
 
 
 def release_block(store: Store, waiting: Waiting, block: Due, now: float) -> None:
-    """Release a block: its rows first, then its entry. Where what waits is not all there, or a day was released by
-    rules that let nothing wait, the block has none."""
+    """Release a block, unless it is: its rows first, then its entry. Where what waits is not all there, or a day was
+    released by rules that let nothing wait, the block has none."""
     site = waiting.site
     with RELEASING:
         entries = [entry for entry in _standing(store, site.key, block) if entry.origin == block.origin]
-        if not entries:
+        # An import closes its own blocks: what is due was read before the lock was had.
+        if not entries or _is_closed(store, block):
             return
         rows, digest, is_whole = 0, "", _is_whole(store, entries, waiting.rows, block)
         rules = SiteRules(
@@ -225,6 +226,13 @@ def release_block(store: Store, waiting: Waiting, block: Due, now: float) -> Non
                 )
             ],
         )
+
+
+def _is_closed(store: Store, block: Due) -> bool:
+    """Whether it has an entry, be it of a block that released nothing."""
+    given = {"site": block.site, "origin": block.origin, "day": block.first, "span": block.span}
+    mine = "site = {site:String} AND origin = {origin:String} AND day = {day:Date} AND span = {span:UInt8}"
+    return bool(store.rows(f"SELECT 1 FROM manifest WHERE {mine} LIMIT 1", given))
 
 
 def _standing(store: Store, site: str, block: Due) -> list[Entry]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 from collections import defaultdict
 
 import pytest
 from msgspec import structs
 
-from pipeline.blocks import expire_waiting
+from pipeline.blocks import Waiting, expire_waiting, release_block
 from pipeline.copying import ManifestBroken, months_of, rows_of, snapshot
 from pipeline.imports import Import
 from pipeline.manifest import manifest_digest
 from pipeline.settings import SiteRules
 from pipeline.undo import undo
 from pipeline.verify import check_chain, check_rows
+from schema.manifest import LIVE
 from schema.store import Store
 from tests.conftest import COLUMNS, insert, make_event
 
@@ -260,6 +262,26 @@ def test_an_import_has_blocks_of_its_own_from_its_first_day(store: Store) -> Non
     with snapshot(store) as taken:
         assert [entry.span for entry in taken.readable[house.site.key]] == [1, 7]
     check_rows(store, house.site.key, taken.readable[house.site.key])
+
+
+def test_a_block_that_was_closed_meanwhile_is_not_released_again(store: Store) -> None:
+    """As when the pipeline looks what is due while an import closes its blocks."""
+    house = Weeks(store)
+    fill(house, range(7), {"/three": 3, "/two": 2})
+    house.close(after=5)
+    found = Waiting(house.site, house.rules, LIVE, dict(waiting_days(house)), house.first, house.day(6))
+    (due,) = (one for one in found.blocks() if one.span == 7)
+    assert house.close(after=6) == [(house.site.key, house.first, 7)]
+    late = house.late()
+    release_block(store, found, due, house.noon(7))
+    assert house.late() == late == {"/three": 21, "/two": 14}
+    assert store.rows(
+        "SELECT rows > 0, complete FROM manifest WHERE site = {s:String} AND span = 7", {"s": house.site.key}
+    ) == [(True, True)]
+
+
+def waiting_days(house: Weeks) -> list[tuple[dt.date, int]]:
+    return house.store.rows("SELECT day, rows FROM waiting_days WHERE site = {s:String}", {"s": house.site.key})
 
 
 def imported(house: Weeks, days: range) -> str:
