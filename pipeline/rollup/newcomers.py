@@ -1,9 +1,9 @@
 """Who is new in which value of an open day: what rule N7 counts before a value is shown anew.
 
-In: the raw rows, and the scratch tables `visits`, `hits` and `reached`. Out: `arrived`, when each visitor of the day
-first came; `newcomers`, of every value of every family its visitors by that time. Promises: whoever is counted as new
-since a quarter of an hour was on the site for the first time that day after it, so he is in nothing that was counted
-before; of who only goes on, or comes back, nobody is counted.
+In: the raw rows, and the scratch tables `visits`, `hits` and `reached`. Out: `arrived`, when each visitor of a day that
+goes on in steps first came; `newcomers`, of every value of every family its visitors by that time. Promises: whoever is
+counted as new since a quarter of an hour was on the site for the first time that day after it, so he is in nothing that
+was counted before; of who only goes on, or comes back, nobody is counted.
 
 Visitors are told as lists, because two values may have the same ones. No list is longer than is asked for, so what is
 counted of them is exact up to k people and as many networks.
@@ -35,8 +35,11 @@ def find_newcomers(of: Batch) -> None:
     arrived = {"d": of.which, "visitor": "visitor", "slot": f"intDiv(toUnixTimestamp(min(received)), {QUARTER_S})"}
     arrived["slot"] += f" * {QUARTER_S}"
     of.store.command(
-        of.naming(f"{insert('{arrived}', arrived)} FROM {of.source} WHERE {of.mine} GROUP BY site, day, visitor"),
-        of.named,
+        of.naming(
+            f"""{insert("{arrived}", arrived)} FROM {of.source}
+            WHERE {of.mine} AND {of.which} IN {{stepping:Array(UInt16)}} GROUP BY site, day, visitor"""
+        ),
+        of.named | {"stepping": [place for place, site_day in enumerate(of.days) if site_day in of.stepping]},
     )
     people = max(site_day.rules.k for site_day in of.stepping)
     networks = max(site_day.rules.least_networks for site_day in of.stepping)

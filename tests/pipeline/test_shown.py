@@ -182,6 +182,34 @@ def test_each_value_goes_on_by_its_own_newcomers(store: Store, site: Site, worke
     assert sum(seen[-1].values()) >= 24
 
 
+def test_sites_that_go_on_together_go_on_as_each_would_alone(store: Store) -> None:
+    """In one batch: some with k newcomers, one without, one that shows all at once."""
+    sites = [Site(f"shown-{next(_NUMBER)}") for _ in range(4)]
+    rules = [RULES, RULES, structs.replace(RULES, k=5), structs.replace(RULES, k=1)]
+    now = [NOON]
+    pipeline = Pipeline(
+        store, list(zip(sites, rules, strict=True)), RollupSettings(every_s=60), clock=lambda: now[0] + 61
+    )
+    seen = []
+    for quarter, coming in enumerate(((3, 4, 5, 2), (3, 0, 5, 2), (3, 3, 4, 2))):
+        for site, people in zip(sites, coming, strict=True):
+            insert(
+                store,
+                [
+                    make_event(site.key, now[0] + 5, DAY, visitor=10 * quarter + n, country="DE", lcp=900.0)
+                    for n in range(people)
+                ],
+            )
+        now[0] += QUARTER_S
+        pipeline._due = 0.0
+        pipeline.roll_up()
+        seen.append([visitors(store, site) for site in sites])
+    assert seen == [[0, 0, 0, 2], [3, 0, 5, 4], [6, 4, 5, 6]]
+    vitals = "SELECT site, people FROM open_vitals WHERE dimension = 'country' AND site IN {s:Array(String)}"
+    found = dict(store.rows(vitals, {"s": [site.key for site in sites]}))
+    assert found[sites[3].key] == 6
+
+
 def test_what_an_earlier_version_shows_stays_and_newcomers_are_counted_from_now_on(
     store: Store, site: Site, worker: Worker
 ) -> None:
