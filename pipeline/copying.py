@@ -21,7 +21,6 @@ from schema.store import Store
 
 from .manifest import COLUMNS, RELEASING, Entry, read_entries
 
-_OF_GRAINS = "AND grain IN {grains:Array(String)}"
 # Held while rows of released days must not go: by whoever copies them, and by whoever deletes some.
 ROWS_STAY = threading.Lock()
 
@@ -87,11 +86,12 @@ def months_of(entries: Iterable[Entry]) -> dict[dt.date, list[Entry]]:
 
 def rows_in(family: str, late: bool = False) -> str:
     """The statement for the rows of a family: those of the released `days` of one `site`, ordered by all columns. late:
-    of blocks of these `grains` that begin on these days. Which days are released is the caller's to know: one that has
-    rows may have been taken back."""
+    of blocks, each of which begins on one of the days and has in `grains` its grain in the same place. Which days are
+    released is the caller's to know: one that has rows may have been taken back."""
+    grained = "AND (grain, day) IN arrayZip({grains:Array(String)}, {days:Array(Date)})" if late else ""
     return (
         f"SELECT {', '.join(columns_of(family, late))} FROM {table_of(family, late)} "
-        f"WHERE site = {{site:String}} AND day IN {{days:Array(Date)}} {_OF_GRAINS if late else ''} ORDER BY ALL"
+        f"WHERE site = {{site:String}} AND day IN {{days:Array(Date)}} {grained} ORDER BY ALL"
     )
 
 
@@ -109,7 +109,7 @@ def rows_of(store: Store, site: str, month: dt.date, entries: Sequence[Entry]) -
     """The rows of one site's released days and blocks of a month, family by family."""
     for late in (False, True):
         mine = [entry for entry in entries if (entry.span > 1) is late]
-        given = {"site": site, "days": sorted({entry.day for entry in mine}), "grains": [entry.grain for entry in mine]}
+        given = {"site": site, "days": [entry.day for entry in mine], "grains": [entry.grain for entry in mine]}
         for family in WAITING if late else FAMILIES:
             text = store.text(f"{rows_in(family, late)} FORMAT TSV", given) if mine else b""
             if text:
