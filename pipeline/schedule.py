@@ -22,6 +22,7 @@ from schema.site import Site, local_day
 from schema.store import Store, StoreDown
 
 from .blocks import close_blocks, expire_waiting
+from .each import for_each
 from .erase import erase
 from .imports import abandon_all
 from .jobs import Jobs
@@ -201,11 +202,21 @@ class Pipeline:
             now, grace_s = self._clock(), self.settings.grace_s
             self._watch_clocks(now)
             lost, since = self._lost_keys(), self._whole_since
-            closed = close_days(self.store, self.sites, now, grace_s, lost, self._erase, since)
-            for key in closed:
-                self._seen.pop(key, None)
-                self._looked.pop(key, None)
-            close_blocks(self.store, self.sites, now, grace_s)
+            closed: list[tuple[str, dt.date]] = []
+
+            def days() -> None:
+                closed.extend(close_days(self.store, self.sites, now, grace_s, lost, self._erase, since))
+                for key in closed:
+                    self._seen.pop(key, None)
+                    self._looked.pop(key, None)
+
+            def blocks() -> None:
+                close_blocks(self.store, self.sites, now, grace_s)
+
+            # What waits dies after days: a day that fails must not keep all blocks open.
+            failed = for_each(lambda close: close(), (days, blocks))
+        if failed:
+            raise failed
         return closed
 
     def _watch_clocks(self, now: float) -> None:
