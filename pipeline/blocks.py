@@ -34,12 +34,12 @@ from .settings import SiteRules
 log = structlog.get_logger("blocks")
 
 # With raw rows that live for fewer days there are weeks only.
-LEAST_RAW_DAYS_FOR_FOUR_WEEKS = 30
+_LEAST_RAW_DAYS_FOR_FOUR_WEEKS = 30
 # Four weeks are counted from here: a Monday.
 _EPOCH = dt.date(2000, 1, 3)
 _DAY = dt.timedelta(days=1)
 # So long after its end a week waits for a spool that does not report.
-_PATIENCE_S = 7 * 86_400
+PATIENCE_S = 7 * 86_400
 _MINE = "site = {site:String} AND grain = {grain:String} AND day = {day:Date}"
 
 
@@ -60,8 +60,9 @@ class Due(Struct, frozen=True):
     def grain(self) -> str:
         return grain_of(self.origin, self.span)
 
-    def days(self) -> frozenset[dt.date]:
-        return frozenset(self.first + n * _DAY for n in range(self.span))
+    def has(self, day: dt.date) -> bool:
+        """Whether a day is of it."""
+        return self.first <= day <= self.last
 
 
 class Waiting(Struct, frozen=True):
@@ -77,12 +78,18 @@ class Waiting(Struct, frozen=True):
 
     def blocks(self) -> set[Due]:
         """Those that the days are in, as far as their rules and the import go."""
-        spans = (WEEK, FOUR_WEEKS) if self.rules.retention_days >= LEAST_RAW_DAYS_FOR_FOUR_WEEKS else (WEEK,)
         since = _EPOCH if self.origin == LIVE else self.first
         found = {
-            Due(self.site.key, self.origin, first_of(day, span, since), span) for day in self.rows for span in spans
+            Due(self.site.key, self.origin, first_of(day, span, since), span)
+            for day in self.rows
+            for span in spans_of(self.rules)
         }
         return {one for one in found if self.origin == LIVE or one.last <= self.last}
+
+
+def spans_of(rules: SiteRules) -> tuple[int, ...]:
+    """How many days the blocks of a site are of."""
+    return (WEEK, FOUR_WEEKS) if rules.retention_days >= _LEAST_RAW_DAYS_FOR_FOUR_WEEKS else (WEEK,)
 
 
 def first_of(day: dt.date, span: int, since: dt.date = _EPOCH) -> dt.date:
@@ -120,8 +127,7 @@ def close_blocks(
             if one.origin == LIVE and _is_late(one, _end(waiting.site, one), still_open[one.site], arrived, now):
                 return
             weeks = {
-                Due(one.site, one.origin, first_of(day, WEEK, one.first), WEEK)
-                for day in one.days() & waiting.rows.keys()
+                Due(one.site, one.origin, first_of(day, WEEK, one.first), WEEK) for day in waiting.rows if one.has(day)
             }
             if one.span == FOUR_WEEKS and not weeks <= closed:
                 return
@@ -140,7 +146,7 @@ def close_blocks(
 
 def _is_late(block: Due, end: int, still_open: Collection[dt.date], arrived: int, now: float) -> bool:
     """Whether days of it may still be released."""
-    return not block.days().isdisjoint(still_open) or (arrived < end and now < end + _PATIENCE_S)
+    return any(map(block.has, still_open)) or (arrived < end and now < end + PATIENCE_S)
 
 
 def _waiting(store: Store, known: Mapping[str, tuple[Site, SiteRules]]) -> list[Waiting]:
@@ -339,7 +345,7 @@ def _delete_waiting(store: Store, waiting: Waiting, closed: Collection[Due]) -> 
     """What is hidden still after the last of its blocks stays so. Of an import that is all, once its blocks are
     closed: those that it does not fill never will."""
     ends = {one for one in waiting.blocks() if one not in closed}
-    left = {day for day in waiting.rows if any(day in one.days() for one in ends)}
+    left = {day for day in waiting.rows if any(one.has(day) for one in ends)}
     if over := sorted(waiting.rows.keys() - left):
         forget_waiting(store, waiting.site.key, over)
 

@@ -12,10 +12,10 @@ from typing import Literal
 
 from msgspec import Struct
 
-from schema.manifest import FOUR_WEEKS, LIVE, WEEK
+from schema.manifest import LIVE
 from schema.site import Site, day_bounds, day_number
 
-from .blocks import LEAST_RAW_DAYS_FOR_FOUR_WEEKS, Due, first_of
+from .blocks import PATIENCE_S, Due, first_of, spans_of
 from .copying import holding
 from .manifest import Entry
 from .release import expires_of
@@ -52,20 +52,22 @@ def waiting_block(
 ) -> Waiting:
     """The same of a block. still_open: the site's open days."""
     of_last = waiting(site, block.last, now, marks, grace_s)
-    return Waiting("days") if of_last.what == "run" and not block.days().isdisjoint(still_open) else of_last
+    end = day_bounds(site.timezone, day_number(block.last)).end
+    if of_last.what == "spools" and now >= end + PATIENCE_S:
+        of_last = Waiting("run")
+    return Waiting("days") if of_last.what == "run" and any(map(block.has, still_open)) else of_last
 
 
 def waiting_blocks(site: Site, rules: SiteRules, entries: Iterable[Entry], today: dt.date) -> list[Due]:
     """The blocks that some of a site's released days wait for, by their first day."""
     entries = list(entries)
     closed = {(entry.day, entry.span) for entry in entries if entry.origin == LIVE}
-    spans = (WEEK, FOUR_WEEKS) if rules.retention_days >= LEAST_RAW_DAYS_FOR_FOUR_WEEKS else (WEEK,)
     days = [
         entry.day
         for entry in holding(entries)
         if entry.origin == LIVE and entry.k_late and expires_of(entry.day, rules) > today
     ]
-    found = {Due(site.key, LIVE, first_of(day, span), span) for day in days for span in spans}
+    found = {Due(site.key, LIVE, first_of(day, span), span) for day in days for span in spans_of(rules)}
     waits = [one for one in found if (one.first, one.span) not in closed]
     return sorted(waits, key=lambda one: (one.first, one.span))
 

@@ -38,7 +38,7 @@ LAST_CALL_S = 6 * 3600
 _OPEN_DAYS = f"({' UNION DISTINCT '.join(f'SELECT DISTINCT site, day FROM {table}' for table in OPEN)})"
 # Who asks for open rows has his answer by then.
 _ASKED_WITHIN_S = 20
-# Four weeks, and as long again for a day that closes late.
+# Nine weeks: the four of a block, and five for days that close late.
 _WAITS_DAYS = 63
 _IMPORT_WAITS_DAYS = 3
 # Clocks of several hosts may differ so much.
