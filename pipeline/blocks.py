@@ -26,7 +26,7 @@ from schema.store import Store, StoreDown, StoreError
 from .each import for_each
 from .insert import insert
 from .manifest import RELEASING, Entry, append, digest_input, manifest_digest, read_entries
-from .release import as_released, open_days, received_through
+from .release import as_released, expires_of, open_days, received_through
 from .rollup.block import staged_block
 from .rollup.waiting import KEYS
 from .settings import SiteRules
@@ -358,8 +358,8 @@ def forget_waiting(store: Store, site: str, days: Sequence[dt.date]) -> None:
             store.command(f"ALTER TABLE {store.local(table)} DELETE WHERE {mine}", given, mutations_sync=2)
 
 
-def expire_waiting(store: Store, today: dt.date) -> None:
-    """Delete what waits longer than its raw rows live."""
+def expire_waiting(store: Store, sites: Sequence[tuple[Site, SiteRules]], today: dt.date) -> None:
+    """Delete what waits longer than its raw rows live, also where these live shorter by now than when it began to."""
     for table in WAITING_TABLES:
         if store.rows(f"SELECT 1 FROM {table} WHERE expires <= {{today:Date}} LIMIT 1", {"today": today}):
             store.command(
@@ -367,3 +367,11 @@ def expire_waiting(store: Store, today: dt.date) -> None:
                 {"today": today},
                 mutations_sync=2,
             )
+    # Of days that were imported there are no raw rows, and a few days at most.
+    live = f"(SELECT site, day FROM manifest WHERE span = 1 AND origin = '{LIVE}')"
+    rules, over = {site.key: rules for site, rules in sites}, defaultdict(list)
+    for key, day in store.rows(f"SELECT DISTINCT site, day FROM waiting_days WHERE (site, day) IN {live}"):
+        if key in rules and expires_of(day, rules[key]) <= today:
+            over[key].append(day)
+    for key, days in over.items():
+        forget_waiting(store, key, days)

@@ -250,7 +250,7 @@ class Pipeline:
             if self.quarantine:
                 self.quarantine.expire(self._clock())
             now = self._clock()
-            expire_waiting(self.store, dt.datetime.fromtimestamp(now, dt.UTC).date())
+            expire_waiting(self.store, self.sites, dt.datetime.fromtimestamp(now, dt.UTC).date())
             return expire(self.store, self.sites, now)
 
     def _open_days(self) -> list[OpenDay]:

@@ -131,9 +131,20 @@ def test_what_waits_dies_with_the_raw_rows(store: Store) -> None:
     house = Weeks(store, structs.replace(Weeks(store).rules, retention_days=9))
     fill(house, range(1), {"/three": 3, "/two": 2})
     house.close(after=5)
-    expire_waiting(store, house.day(8))
+    mine = [(house.site, house.rules)]
+    expire_waiting(store, mine, house.day(8))
     assert house.waiting()
-    expire_waiting(store, house.day(9))
+    expire_waiting(store, mine, house.day(9))
+    assert not house.waiting()
+
+
+def test_what_waits_dies_with_raw_rows_whose_lifetime_was_shortened(store: Store) -> None:
+    house = Weeks(store)
+    fill(house, range(1), {"/three": 3, "/two": 2})
+    house.close(after=5)
+    expire_waiting(store, [(house.site, house.rules)], house.day(9))
+    assert house.waiting()
+    expire_waiting(store, [(house.site, structs.replace(house.rules, retention_days=9))], house.day(9))
     assert not house.waiting()
 
 
