@@ -17,9 +17,10 @@ from .small_sites import DAYS, FIRST, Visits
 pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.clickhouse]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(480)
 @pytest.mark.parametrize(
-    ("visitors", "share"), [(20, 0.65), (40, 0.82), pytest.param(150, 0.95, marks=pytest.mark.long)]
+    ("visitors", "share"),
+    [(40, 0.82), *(pytest.param(*one, marks=pytest.mark.long) for one in ((20, 0.65), (150, 0.95)))],
 )
 def test_most_pages_are_named_and_each_number_is_what_it_says(data: Path, visitors: int, share: float) -> None:
     generated = Visits(visitors)
