@@ -45,7 +45,8 @@ def runs(store: Store) -> list[Run]:
     """Every import that has released days, the oldest first. Those from before runs had names are not among them."""
     rows = store.rows(
         """SELECT site, origin, toUnixTimestamp(min(released_at)), arraySort(groupArray(day)) FROM manifest
-        WHERE position(origin, ':') > 0 GROUP BY site, origin ORDER BY min(released_at), min(number), site"""
+        WHERE span = 1 AND position(origin, ':') > 0
+        GROUP BY site, origin ORDER BY min(released_at), min(number), site"""
     )
     undone = {(site, origin.partition(":")[2]): when for site, origin, when, _ in rows if is_undo(origin)}
     found = []

@@ -14,7 +14,7 @@ from pipeline.copying import ManifestBroken, months_of, rows_of, snapshot
 from pipeline.imports import Import
 from pipeline.manifest import manifest_digest
 from pipeline.settings import SiteRules
-from pipeline.undo import undo
+from pipeline.undo import runs, undo
 from pipeline.verify import check_chain, check_rows
 from schema.manifest import LIVE
 from schema.store import Store
@@ -266,6 +266,7 @@ def test_an_import_has_blocks_of_its_own_from_its_first_day(store: Store) -> Non
     (month,) = months_of(readable)
     assert any(part.late for part in rows_of(store, house.site.key, month, readable))
     check_rows(store, house.site.key, readable)
+    assert [len(one.days) for one in runs(store) if one.run == run] == [8], "its blocks are no days of it"
     # What was collected has its own.
     assert house.close(after=6) == [(house.site.key, house.first, 7)]
     undo(store, run, house.noon(20))
