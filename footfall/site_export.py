@@ -14,13 +14,19 @@ import msgspec
 
 from dashboards.web.api import as_csv
 from schema.dimensions import DIMENSIONS
-from schema.families import FAMILIES
+from schema.families import FAMILIES, WAITING
 from schema.metrics import METRICS
 
 from .control.instance import Instance
 from .new_file import new_file
 
 FORMATS = ("csv", "jsonl")
+_OF_BLOCKS = {
+    "grain": "`week` (Monday to Sunday) or `four_weeks`; of an import, from its first day on, with its run behind.",
+    "day": "The first day.",
+    "days": "How many released days it speaks for: those on which the value has no row of its own. In a row of "
+    "`(other)`: what has left the folded rows of the days.",
+}
 
 
 def export(instance: Instance, key: str, path: Path, form: str) -> dict[str, int]:
@@ -29,12 +35,14 @@ def export(instance: Instance, key: str, path: Path, form: str) -> dict[str, int
     rows: dict[str, int] = {}
     with new_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("README.txt", readme(key, form))
-        for family in FAMILIES:
-            with archive.open(f"{family}.{form}", "w", force_zip64=True) as member:
-                rows[family] = 0
-                for part in (instance.site_rows(key, family, month) for month in months):
-                    member.write(_text(part, form, heading=not rows[family]))
-                    rows[family] += len(part)
+        members = [*((family, False) for family in FAMILIES), *((family, True) for family in WAITING)]
+        for family, late in members:
+            name = f"late_{family}" if late else family
+            with archive.open(f"{name}.{form}", "w", force_zip64=True) as member:
+                rows[name] = 0
+                for part in (instance.site_rows(key, family, late, month) for month in months):
+                    member.write(_text(part, form, heading=not rows[name]))
+                    rows[name] += len(part)
     return rows
 
 
@@ -52,6 +60,13 @@ def readme(key: str, form: str) -> str:
     ]
     for name, family in FAMILIES.items():
         lines += [f"{name}.{form}", *(f"  {column.name}: {column.definition}" for column in family.released), ""]
+    for name in WAITING:
+        columns = (column for column in FAMILIES[name].late if column.name in ("grain", "day", "days"))
+        lines += [
+            f"late_{name}.{form}: what days hide and their week or four weeks show; columns as of {name}, but",
+            *(f"  {column.name}: {_OF_BLOCKS[column.name]}" for column in columns),
+            "",
+        ]
     lines += ["Dimensions", *(f"  {name}: {one.definition}" for name, one in DIMENSIONS.items()), ""]
     lines += ["Metrics made of these columns", *(f"  {name}: {one.definition}" for name, one in METRICS.items()), ""]
     return "\n".join(lines)

@@ -20,6 +20,7 @@ from msgspec import Struct, structs
 from schema.dimensions import OTHER
 from schema.families import FAMILIES, KEY, WAITING, WAITING_TABLES
 from schema.manifest import FOUR_WEEKS, LIVE, WEEK, grain_of, is_undo, standing
+from schema.measures import OF_CELLS
 from schema.site import Site, day_bounds, day_number
 from schema.store import Store, StoreDown, StoreError
 
@@ -316,20 +317,36 @@ def _own_days(family: str, keys: Sequence[str]) -> str:
         GROUP BY {listed}"""
 
 
-# What has left the folded rows of the days, as a row of its own: who adds up both takes it from theirs.
-_CELLS = FAMILIES["cells"]
+# What has left the folded rows of the days, as a row of its own: who adds up both takes it from theirs. Days that
+# folded nothing, or showed nothing, have none.
+_MEASURED = {
+    one.name: "people" if one.aggregate == "distinct" else one.name if one.visit else one.default for one in OF_CELLS
+}
 _MOVED = f"""
     {
     insert(
         "late_cells",
         {name: name for name in KEY}
-        | {"value": f"'{OTHER}'", "period": "any(period)"}
-        | {name: f"sum({name})" for name in _CELLS.measure_names}
+        | {"site": "any(site)", "grain": "{grain:String}", "day": "{day:Date}", "value": f"'{OTHER}'"}
+        | {"period": f"(SELECT any(period) FROM late_cells WHERE {_MINE})", "by_dimension": "''", "by_value": "''"}
+        | {name: f"toUInt64(sum({sql}))" for name, sql in _MEASURED.items()}
         | {"days": "0"},
     )
 }
-    FROM late_cells WHERE {_MINE} AND dimension != ''
-    GROUP BY {", ".join(name for name in KEY if name not in ("value", "period"))}"""
+    FROM waiting_cells
+    WHERE site = {{site:String}} AND day IN {{dates:Array(Date)}} AND dimension != ''
+        AND (dimension, value) IN (SELECT dimension, value FROM late_cells WHERE {_MINE})
+        AND (toDate({{day:Date}} + intDiv(day - {{day:Date}}, {WEEK}) * {WEEK}), dimension, value) NOT IN
+        (
+            SELECT day, dimension, value FROM late_cells
+            WHERE site = {{site:String}} AND grain = {{week:String}} AND grain != {{grain:String}}
+        )
+        AND (day, dimension) IN
+        (
+            SELECT day, dimension FROM released_cells
+            WHERE site = {{site:String}} AND day IN {{dates:Array(Date)}} AND grain = 'day' AND value = '{OTHER}'
+        )
+    GROUP BY dimension"""
 
 
 def _forget(store: Store, block: Due) -> None:

@@ -18,8 +18,8 @@ from schema.manifest import RELEASED_DAYS
 from schema.months import TABLES as MONTHS
 from schema.store import Store
 
-from .copying import rows_in
-from .manifest import RELEASING
+from .copying import blocks_of, columns_of, holding, months_of, rows_in
+from .manifest import RELEASING, Entry, read_entries
 from .retention import delete_raw_rows
 from .rollup.publish import OPEN, drop_open
 
@@ -58,7 +58,8 @@ def what_there_is(store: Store, key: str) -> Removed:
     """What a removal would take."""
     mine = {"site": key}
     [[days]] = store.rows(f"SELECT count() FROM {RELEASED_DAYS} WHERE site = {{site:String}}", mine)
-    rows = sum(_count(store, f"released_{family}", key) for family in FAMILIES)
+    released = [*(f"released_{family}" for family in FAMILIES), *(f"late_{family}" for family in WAITING)]
+    rows = sum(_count(store, table, key) for table in released)
     return Removed(key, days, rows, bool(_count(store, "events", key)))
 
 
@@ -85,22 +86,22 @@ def remove_site(store: Store, key: str, now: float) -> Removed:
 
 
 def released_months(store: Store, key: str) -> list[dt.date]:
-    """The first days of the months that have released days."""
-    rows = store.rows(
-        f"SELECT DISTINCT toStartOfMonth(day) AS m FROM {RELEASED_DAYS} WHERE site = {{site:String}} ORDER BY m",
-        {"site": key},
-    )
-    return [month for (month,) in rows]
+    """The first days of the months that have released days, or in which a block begins."""
+    return list(_by_month(store, key))
 
 
-def rows_of_month(store: Store, key: str, family: str, month: dt.date) -> list[dict[str, Any]]:
-    """The released rows of a site's month in one family, each by the names of the registry's columns."""
-    days = store.rows(
-        f"SELECT day FROM {RELEASED_DAYS} WHERE site = {{site:String}} AND toStartOfMonth(day) = {{month:Date}}",
-        {"site": key, "month": month},
-    )
-    rows = store.rows(rows_in(family), {"site": key, "days": [day for (day,) in days]})
-    return [dict(zip(FAMILIES[family].columns, row, strict=True)) for row in rows]
+def rows_of_month(store: Store, key: str, family: str, late: bool, month: dt.date) -> list[dict[str, Any]]:
+    """The released rows of a site's month in one family, each by the names of the registry's columns. late: those of
+    the blocks that begin in it, not those of its days."""
+    mine = [entry for entry in _by_month(store, key).get(month, []) if (entry.span > 1) is late]
+    given = {"site": key, "days": [entry.day for entry in mine], "grains": [entry.grain for entry in mine]}
+    rows = store.rows(rows_in(family, late), given)
+    return [dict(zip(columns_of(family, late), row, strict=True)) for row in rows]
+
+
+def _by_month(store: Store, key: str) -> dict[dt.date, list[Entry]]:
+    entries = read_entries(store, key)
+    return months_of([*holding(entries), *blocks_of(entries)])
 
 
 def _count(store: Store, table: str, key: str) -> int:

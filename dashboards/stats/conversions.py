@@ -78,9 +78,12 @@ def goals_in(rows: Iterable[Row], k: int, of_days: int, in_part: bool = False) -
     for day, goal, currency, converters, conversions, amount, payers in rows:
         of_day = by_goal.setdefault(goal, {}).setdefault(day, _Day())
         if currency:
-            of_day.paid[currency] = (amount, payers)
+            # Of a block, too, which has the day with which it begins.
+            before = of_day.paid.get(currency, (0, 0))
+            of_day.paid[currency] = (before[0] + amount, before[1] + payers)
         else:
-            of_day.converters, of_day.conversions = converters, conversions
+            of_day.converters += converters
+            of_day.conversions += conversions
     goals = [_goal(goal, list(days.values()), k, of_days, in_part) for goal, days in by_goal.items()]
     return sorted(goals, key=lambda goal: (-goal.converters, goal.goal))
 

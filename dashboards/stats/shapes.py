@@ -84,7 +84,7 @@ def _cell_key(read: Read, state: State) -> str:
         time = f"concat('late ', toString(day), ' ', toString(toUnixTimestamp(period)), ' ', {value})"
         return f"if(dimension = '{read.times}', {time}, {value})" if read.values else time
     # What is folded of a day's hours is a row beside them.
-    value = "''" if read.times else "value"
+    value = f"if(value = '{OTHER}', value, '')" if read.times else "value"
     time = f"concat(grain, ' ', toString(day), ' ', toString(toUnixTimestamp(period)), ' ', {value})"
     return f"if(dimension = '{read.times}', {time}, value)" if read.values else time
 
@@ -94,7 +94,7 @@ def _of_plain_cell(read: Read, row: Sequence[Any]) -> _Plain | None:
     if grain == "hour" and not read.hourly:
         return None
     if dimension == read.times:
-        return (dimension,), f"{grain} {day} {start} {'' if read.times else value}", (*sums, 1)
+        return (dimension,), f"{grain} {day} {start} {'' if read.times and value != OTHER else value}", (*sums, 1)
     return ((dimension,), value, (*sums, 1)) if day >= read.first else None
 
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from schema.dimensions import OTHER
 from schema.families import WAITING
 from schema.store import Row, Store
 
@@ -114,6 +115,10 @@ def sources_of(family: str, condition: str, of_months: str, span: Span, *grains:
     grained = " OR ".join(f"grain = '{grain}'" for grain in grains)
     where = f"WHERE site = {{site:String}} AND ({grained}) AND by_dimension = '' AND ({condition})"
     sources: dict[State, str] = {}
+    if span.blocks and family in WAITING and family != "cells":
+        # What has left the folded rows of these with a block is told of cells only.
+        condition, of_months = (f"({one}) AND value != '{OTHER}'" for one in (condition, of_months))
+        where = f"WHERE site = {{site:String}} AND ({grained}) AND by_dimension = '' AND ({condition})"
     if span.month_versions:
         # Months whose making is named begin within the span; the bound is for the primary key.
         bound = "site = {site:String} AND month BETWEEN {month:Date} AND {last:Date} AND made IN {made:Array(UInt64)}"

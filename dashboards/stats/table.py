@@ -30,20 +30,22 @@ from .vitals import VitalCell, vital_cells
 
 class Times(Struct):
     """What some days add up to, and their hours, by Unix second; folded: of a day the people of its folded hours. late:
-    what was released with blocks of them, late_days: in the place of how many days; moved: what of this is in the
-    folded rows of days, too."""
+    what was released with blocks of them, late_days: in the place of how many days; other: what is folded, moved: what
+    of this was released with blocks, too."""
 
     days: dict[dt.date, Measures]
     hours: dict[int, Measures]
     folded: dict[dt.date, Measures]
     late: Measures = field(default_factory=Measures)
     late_days: int = 0
+    other: Measures = field(default_factory=Measures)
     moved: Measures = field(default_factory=Measures)
 
     def total(self, days: Iterable[dt.date] | None = None) -> Measures:
         """Everything together; days: of these, and of what was released with blocks."""
         of_days = self.days.values() if days is None else (self.days[day] for day in days if day in self.days)
-        return less(summed((*of_days, self.late)), self.moved)
+        rest = less(self.other, self.moved)
+        return less(summed((*of_days, self.late, rest)), self.other)
 
 
 class Table(Struct, frozen=True):
@@ -155,7 +157,8 @@ def times_in(groups: Groups, dimension: str, first: dt.date, last: dt.date) -> T
             times.late = summed((times.late, _measures(sums)))
             times.late_days += sums[-1]
         elif grain == "day":
-            times.days[day] = _measures(sums)
+            times.days[day] = summed((times.days.get(day, Measures()), _measures(sums)))
+            times.other = summed((times.other, _measures(sums))) if value == OTHER else times.other
         elif value == OTHER:
             times.folded[day] = _measures(sums)
         else:

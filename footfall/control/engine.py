@@ -193,9 +193,9 @@ class Engine:
             raise CannotDo(f"site {key!r}: no day of it is released; `footfall site list` lists those there are")
         return months
 
-    def site_rows(self, key: str, family: str, month: str) -> list[dict[str, Any]]:
-        """The released rows of a month in one family."""
-        rows: list[dict[str, Any]] = msgspec.to_builtins(rows_of_month(self.store, key, family, iso_date(month)))
+    def site_rows(self, key: str, family: str, late: bool, month: str) -> list[dict[str, Any]]:
+        """The released rows of a month in one family; late: of its blocks."""
+        rows: list[dict[str, Any]] = msgspec.to_builtins(rows_of_month(self.store, key, family, late, iso_date(month)))
         return rows
 
     def release_log(self, site: str, first: str, last: str) -> dict[str, Any]:
@@ -244,7 +244,9 @@ class Engine:
 
     def _last_k(self, site: Site) -> int:
         """The k of the site's last release; 0 before its first."""
-        rows = self.store.rows("SELECT argMax(k, number) FROM manifest WHERE site = {s:String}", {"s": site.key})
+        rows = self.store.rows(
+            "SELECT argMax(k, number) FROM manifest WHERE site = {s:String} AND span = 1", {"s": site.key}
+        )
         return int(rows[0][0])
 
     def _run(self, run: str) -> tuple[Import, str]:

@@ -117,11 +117,6 @@ class Batch(Struct, frozen=True, dict=True):
         return "" if self.alone else "site, day, "
 
     @property
-    def block(self) -> bool:
-        """Whether it is folded of what waits of several days (block.py)."""
-        return False
-
-    @property
     def has_goals(self) -> bool:
         return any(of.site.goals for of in self.days)
 

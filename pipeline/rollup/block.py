@@ -1,12 +1,12 @@
 """What waits of the days of a block is folded as if they were one day (rule N2).
 
 In: rows of `waiting_*`. Out: rows in `staging_*`, of the block's first day. Promises: a value is among them only if it
-has `k_late` visitor-days, and, one network taken away from each day, `late_others`; what stays hidden is never one
-value nor fewer visitor-days than that; what another block has released before is not in it.
+waits on several days and has `k_late` visitor-days, and, one network taken away from each day, `late_others`; what
+another block has released before is not in it. What stays hidden is, on each day, nothing, or two values or more and
+together k people or more: so whoever takes the released values from a day's total learns of no fewer.
 
-The rules are those of a day with other numbers: of people their sum, of networks the sum of people who are not of the
-largest one. Who is behind several values nobody knows any more. So where a visit may touch several, and for all that
-contributors are asked for, what stays hidden counts as nobody: the smallest of the others always stays with it.
+Who is behind several values nobody knows any more. So where anything stays hidden, the smallest value that could be
+released stays with it, whatever the others add up to.
 """
 
 from __future__ import annotations
@@ -14,42 +14,42 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import secrets
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
-from msgspec import structs
+from msgspec import Struct, structs
 
+from schema.event import PAGEVIEW
 from schema.families import WAITING
 from schema.manifest import WEEK
 from schema.measures import KINDS
 from schema.site import Site
 from schema.store import Store, StoreError
-from schema.visits import OF_VISITS
 
 from ..insert import insert
 from ..settings import SiteRules
 from .batch import Batch, SiteDay
 from .contributors import networks_of
-from .others import find_rare
 from .publish import clear_staging
 from .scratch import TABLES, scratch
-from .suppress import stage, suppress
+from .suppress import stage
 from .waiting import KEYS
+
+# What tells values apart that add up to a total: the dimension, and of goals, currencies and web vitals their name.
+Group = tuple[str, ...]
+# At least so many days: what waits on one only would be released as that day's.
+_LEAST_DAYS = 2
 
 
 class Block(Batch, frozen=True, dict=True):
     """A batch of one site and the first day of the block. dates: the days that wait. week: the grain of rows of weeks
-    within it. k_late, late_others: by which rules."""
+    within it. late: by which rules."""
 
     dates: tuple[dt.date, ...] = ()
     week: str = ""
-    k_late: int = 0
-    late_others: int = 0
-
-    @property
-    def block(self) -> bool:
-        return True
+    late: SiteRules = SiteRules(1, 0, "")
 
     @property
     def has_goals(self) -> bool:
@@ -58,8 +58,23 @@ class Block(Batch, frozen=True, dict=True):
 
     @cached_property
     def named(self) -> dict[str, Any]:
-        rules = {"ks": [self.k_late], "least_networks": [self.late_others]}
-        return {**Batch.named.func(self), **rules, "waits": list(self.dates), "week": self.week}  # type: ignore[attr-defined]
+        # What is released is enough already: the statements that stage it need not ask again.
+        enough = {"ks": [1], "least_networks": [0]}
+        return {**Batch.named.func(self), **enough, "waits": list(self.dates), "week": self.week}  # type: ignore[attr-defined]
+
+
+class Candidate(Struct, frozen=True):
+    """A value that has enough. known: that it has somebody is no secret, such as the page views, or those of no
+    campaign. people: by day."""
+
+    value: str
+    known: bool
+    people: dict[dt.date, int]
+
+    @property
+    def size(self) -> tuple[bool, int, str]:
+        """The smallest comes first; what is known last."""
+        return self.known, sum(self.people.values()), self.value
 
 
 @contextlib.contextmanager
@@ -68,25 +83,18 @@ def staged_block(
 ) -> Iterator[Block]:
     """What a block may release, in `staging_*`, for as long as the context lasts. dates: its days that wait. week: the
     grain of weeks within it. rules: the strictest of its days."""
-    of_first = SiteDay(site, first, structs.replace(rules, k=rules.k_late))
     of = Block(
         store,
-        (of_first,),
+        (SiteDay(site, first, structs.replace(rules, k=2, networks=1)),),
         secrets.token_hex(8),
         dates=tuple(dates),
         week=week,
-        k_late=rules.k_late,
-        late_others=rules.late_others,
+        late=rules,
     )
     clear_staging(of)
     try:
         with scratch(of):
-            for family in WAITING:
-                of.store.command(of.naming(_loading(family)), of.named)
-            find_rare(of)
-            for statement in _OTHERS:
-                of.store.command(of.naming(statement), of.named)
-            suppress(of)
+            _choose(of)
             stage(of)
         yield of
     finally:
@@ -94,59 +102,142 @@ def staged_block(
             clear_staging(of)
 
 
+def _choose(of: Block) -> None:
+    """Fill the scratch tables with what may be released."""
+    cells = _released(of, "cells", "people", "others")
+    values = {(group[0], value) for group, released in cells.items() for value in released}
+    _fill(of, "cells", [(dimension, value, "", "") for dimension, value in sorted(values)])
+    # Of a value that days show as a cell goals and web vitals may wait alone; one that stays hidden has none.
+    waiting = set(of.store.rows(of.naming(f"SELECT DISTINCT dimension, value {_remaining('cells')}"), of.named))
+    shown = set(values)
+    for family in ("conversions", "vitals"):
+        found = _released(of, family, "people", "others")
+        rows = [
+            (group[0], value, *(*group[1:], "")[:2])
+            for group, released in found.items()
+            for value in released
+            if (group[0], value) in values or (group[0], value) not in waiting
+        ]
+        shown |= {(dimension, value) for dimension, value, *_ in rows}
+        _fill(of, family, sorted(rows))
+    kinds = [
+        (dimension, value, kind)
+        for kind in KINDS
+        for (dimension,), released in _released(of, "cells", kind, f"{kind}_others", always=True).items()
+        for value in released
+        if (dimension, value) in values
+    ]
+    _insert(of, "contributed", ("dimension", "value", "kind"), sorted(kinds))
+    _insert(of, "kept", ("dimension", "value"), sorted(shown))
+    _insert(of, "values", ("dimension", "value", "state"), [(*one, "enough") for one in sorted(shown)])
+
+
+def _insert(of: Block, table: str, columns: Sequence[str], rows: Sequence[tuple[str, ...]]) -> None:
+    if rows:
+        of.store.insert(of.scratch(table), ("d", *columns), [[0] * len(rows), *map(list, zip(*rows, strict=True))])
+
+
+# -- which values --------------------------------------------------------------------------------------------------
+
+
+def _remaining(family: str) -> str:
+    """SQL from FROM on for what waits and no week within the block has released."""
+    keys = ", ".join(("dimension", "value", *KEYS[family]))
+    first = "{dates:Array(Date)}[1]"
+    return f"""
+        FROM waiting_{family}
+        WHERE site = {{sites:Array(String)}}[1] AND day IN {{waits:Array(Date)}}
+            AND (toDate({first} + intDiv(day - {first}, {WEEK}) * {WEEK}), {keys}) NOT IN
+            (
+                SELECT day, {keys} FROM late_{family}
+                WHERE site = {{sites:Array(String)}}[1] AND grain = {{week:String}}
+            )"""
+
+
+def _released(of: Block, family: str, people: str, others: str, always: bool = False) -> dict[Group, set[str]]:
+    """The values that may be released, by what adds up to a total. people, others: the columns that are counted.
+    always: as if something else was hidden, because not all that is waits."""
+    group = ", ".join(("dimension", *KEYS[family]))
+    waits = f"{_remaining(family)} AND {people} > 0"
+    late = {"least": of.late.k_late, "least_others": of.late.late_others, "least_days": _LEAST_DAYS}
+    rows = of.store.rows(
+        f"""SELECT {group}, value, groupArray(day), groupArray({people}) {waits} GROUP BY {group}, value
+        HAVING sum({people}) >= {{least:UInt32}} AND sum({others}) >= {{least_others:UInt32}}
+            AND count() >= {{least_days:UInt8}}""",
+        of.named | late,
+    )
+    candidates: dict[Group, list[Candidate]] = defaultdict(list)
+    for *key, value, days, counts in rows:
+        known = not value or (key[0] == "event" and value == PAGEVIEW)
+        candidates[tuple(key)].append(Candidate(value, known, dict(zip(days, counts, strict=True))))
+    totals: dict[Group, dict[dt.date, tuple[int, int]]] = defaultdict(dict)
+    for *key, day, values, visitors in of.store.rows(
+        f"SELECT {group}, day, count(), sum({people}) {waits} GROUP BY {group}, day", of.named
+    ):
+        totals[tuple(key)][day] = values, visitors
+    return {
+        key: fold(found, totals[key], of.late.k, always and key[0] != "") for key, found in sorted(candidates.items())
+    }
+
+
+def fold(
+    candidates: Sequence[Candidate], totals: dict[dt.date, tuple[int, int]], k: int, always: bool = False
+) -> set[str]:
+    """Of values that have enough those that are released. totals: how many values wait of each day, and their visitors
+    added up. Where anything stays hidden, the smallest stays with it; and of a day on which what stays hidden would be
+    one value, or fewer than k people, the smallest that waits on it. always: the first also where nothing is."""
+    released = {one.value: one for one in sorted(candidates, key=lambda one: one.size)}
+    values, people = Counter[dt.date](), Counter[dt.date]()
+    for day, (many, visitors) in totals.items():
+        values[day], people[day] = many, visitors
+    for one in candidates:
+        values.subtract(one.people.keys())
+        people.subtract(one.people)
+
+    def hold_back(one: Candidate) -> bool:
+        """Whether that is enough: with the known ones alone it would tell of those that are rare."""
+        del released[one.value]
+        values.update(one.people.keys())
+        people.update(one.people)
+        return not one.known
+
+    if (always or any(values.values())) and released and not hold_back(next(iter(released.values()))):
+        return set()
+    while True:
+        bad = [day for day, many in values.items() if many and (many < 2 or people[day] < k)]
+        smallest = next((one for one in released.values() if any(day in one.people for day in bad)), None)
+        if smallest is None:
+            return set(released)
+        if not hold_back(smallest):
+            return set()
+
+
+# -- their numbers -------------------------------------------------------------------------------------------------
+
+# Where a day has networks, a block has the visitors who are of another one than most.
+_OTHERS_OF = {networks_of(""): "others"} | {networks_of(kind): f"{kind}_others" for kind in KINDS}
+
+
+def _fill(of: Block, family: str, rows: Sequence[tuple[str, ...]]) -> None:
+    """Add up what waits of these: dimension, value, and two keys, "" where the family has fewer."""
+    if not rows:
+        return
+    columns = ("dimension", "value", "name", "currency")
+    families = [[family] * len(rows), *map(list, zip(*rows, strict=True))]
+    of.store.insert(of.scratch("hidden"), ("family", *columns), families)
+    of.store.command(of.naming(_loading(family)), of.named)
+
+
 def _loading(family: str) -> str:
-    """The statement that adds up what waits, less what weeks within the block have released."""
     keys = ("dimension", "value", *KEYS[family])
     columns = {"d": "0"} | {key: key for key in keys}
     waiting = {column.name for column in WAITING[family]}
     for name, kind in TABLES[family].items():
         if kind == "Int64":
-            source = name if name in waiting else _OTHERS_OF[name]
-            columns[name] = f"sum({source})"
+            columns[name] = f"sum({name if name in waiting else _OTHERS_OF[name]})"
     if family == "vitals":
         columns["histogram"] = "groupArrayArray(histogram)"
-    return f"""{insert(f"{{{family}}}", columns)}
-        FROM waiting_{family}
-        WHERE site = {{sites:Array(String)}}[1] AND day IN {{waits:Array(Date)}}
-            AND (toDate({{dates:Array(Date)}}[1] + intDiv(day - {{dates:Array(Date)}}[1], {WEEK}) * {WEEK}),
-                {", ".join(keys)}) NOT IN
-            (
-                SELECT day, {", ".join(keys)} FROM late_{family}
-                WHERE site = {{sites:Array(String)}}[1] AND grain = {{week:String}}
-            )
+    named = ", ".join((*keys, *["''"] * (2 - len(KEYS[family]))))
+    chosen = f"SELECT dimension, value, name, currency FROM {{hidden}} WHERE family = '{family}'"
+    return f"""{insert(f"{{{family}}}", columns)} {_remaining(family)} AND ({named}) IN ({chosen})
         GROUP BY {", ".join(keys)}"""
-
-
-# Where a day has networks, a block has the visitors who are of another one than most.
-_OTHERS_OF = {networks_of(""): "others"} | {networks_of(kind): f"{kind}_others" for kind in KINDS}
-_COUNTED = ("people", "networks", "visits", "people_beside", "networks_together", "visits_beside")
-_APART = ", ".join(f"'{name}'" for name in ("", *OF_VISITS))
-# How many a hidden row stands for: of values that exclude one another in a visit all of them.
-_STANDS_FOR = f"if(dimension IN ({_APART}), sum(people), 1)"
-_RARE = "(dimension, value) IN (SELECT dimension, value FROM {values} WHERE state = 'rare')"
-
-
-def _others(family: str, name: str, currency: str, number: str, rows: str) -> str:
-    selected = {"family": f"'{family}'", "d": "0", "dimension": "dimension", "name": name, "currency": currency}
-    numbers = {column: "0" if column.startswith("visits") else number for column in _COUNTED}
-    return f"{insert('{others}', selected | numbers)} {rows}"
-
-
-_OTHERS = (
-    _others("cells", "''", "''", _STANDS_FOR, f"FROM {{cells}} WHERE {_RARE} GROUP BY dimension"),
-    # Also of values that are shown, days may have hidden contributors, which wait for nothing.
-    _others(
-        *("contributors", "kind", "''", "1"),
-        f"FROM (SELECT DISTINCT dimension FROM {{cells}} WHERE dimension != '') ARRAY JOIN {list(KINDS)} AS kind",
-    ),
-    *(
-        _others(
-            family,
-            KEYS[family][0],
-            KEYS[family][1] if len(KEYS[family]) > 1 else "''",
-            _STANDS_FOR,
-            f"FROM {{{family}}} WHERE {_RARE} GROUP BY dimension, {', '.join(KEYS[family])}",
-        )
-        for family in ("conversions", "vitals")
-    ),
-)

@@ -30,8 +30,6 @@ from .shape import METRICS, count_networks
 _KNOWN = f"(value = '' OR dimension = 'event' AND value = '{PAGEVIEW}')"
 _VALUES = {name: name for name in ("d", "dimension", "value", "people")}
 _STATE = f"multiIf(NOT {ENOUGH}, 'rare', place = 1, 'smallest', 'enough')"
-# Whom a block has no cell of, his days have shown; his goals and vitals may wait.
-_STATE_IN_BLOCK = f"if(people = 0, 'enough', {_STATE})"
 
 
 def find_rare(of: Batch) -> None:
@@ -44,7 +42,7 @@ def find_rare(of: Batch) -> None:
         if family != "cells"
     )
     of.store.command(
-        f"""{insert(of.scratch("values"), _VALUES | {"state": _STATE_IN_BLOCK if of.block else _STATE})}
+        f"""{insert(of.scratch("values"), _VALUES | {"state": _STATE})}
         FROM
         (
             SELECT d, dimension, value, max(came) AS people, max(from_networks) AS networks,

@@ -63,24 +63,19 @@ _NOTHING = f"""(d, dimension) IN
     (SELECT d, dimension FROM {{values}} WHERE state = 'smallest' AND value = '' AND {_IN_COMPLEMENTARY})"""
 # A day with fewer than k visitors has no total to be compared with: nothing of it is published.
 _PUBLISHED = "d IN (SELECT d FROM {values} WHERE dimension = '' AND state != 'rare')"
-
-
-def _fill_kept(published: str) -> str:
-    """published: SQL for the site-days of which anything is."""
-    return f"""
+_FILL_KEPT = f"""
     INSERT INTO {{kept}} (d, dimension, value)
     SELECT d, dimension, if(state = 'smallest' AND {_IN_COMPLEMENTARY}, '{OTHER}', value)
-    FROM {{values}} WHERE state != 'rare' AND NOT ({_NOTHING}) AND {published}
+    FROM {{values}} WHERE state != 'rare' AND NOT ({_NOTHING}) AND {_PUBLISHED}
     UNION ALL
     SELECT d, dimension, '{OTHER}' FROM {{others}}
-    WHERE family = 'cells' AND {ENOUGH} AND NOT ({_NOTHING}) AND {published}"""
+    WHERE family = 'cells' AND {ENOUGH} AND NOT ({_NOTHING}) AND {_PUBLISHED}"""
 
 
 def _keep(of: Batch) -> None:
     """Fill `kept`: the values of at least k people, less those of complementary suppression, and the suppressed row
     where it has as many."""
-    # The totals of a block are those of its days.
-    for statement in (_COMPLEMENTARY, _fill_kept("true" if of.block else _PUBLISHED)):
+    for statement in (_COMPLEMENTARY, _FILL_KEPT):
         of.store.command(of.naming(statement), of.named)
 
 

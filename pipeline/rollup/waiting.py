@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from schema.families import WAITING
 from schema.measures import KINDS
+from schema.store import StoreDown
 from schema.visits import HOUR
 
 from ..insert import insert
@@ -34,6 +35,12 @@ def wait(of: Batch, expires: dt.date) -> int:
     ):
         of.store.command(of.naming(_waiting(family, frozenset(which))), given, **of.store.foreground)
     [[rows]] = of.store.rows(f"SELECT count() FROM {of.scratch('hidden')}")
+    there = sum(
+        of.store.rows(f"SELECT count() FROM waiting_{family} WHERE {of.mine}", of.named)[0][0] for family in WAITING
+    )
+    # A statement may be sent twice over HTTP.
+    if there != rows:
+        raise StoreDown("what a day hides was kept twice; the next run keeps it again")
     # Last: where it is missing, nobody knows what is.
     told = insert("waiting_days", _OF_DAY | {"rows": "{rows:UInt32}"})
     of.store.command(told, given | {"rows": rows}, **of.store.foreground)

@@ -82,7 +82,12 @@ def test_events_of_another_version_are_refused_with_what_to_do(control: Control,
 
 @pytest.mark.parametrize(
     ("what", "arguments"),
-    [("import_preview", ()), ("import_preview", ("a", "b")), ("site_rows", ("a", "cells", 7)), ("import_add", ("a",))],
+    [
+        ("import_preview", ()),
+        ("import_preview", ("a", "b")),
+        ("site_rows", ("a", "cells", False, 7)),
+        ("import_add", ("a",)),
+    ],
 )
 def test_a_call_with_other_arguments_is_refused_with_what_to_do(
     control: Control, what: str, arguments: tuple[Any, ...]
