@@ -44,6 +44,8 @@ def unnamed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with running(data, "--set", "release.k=1", sites=sites) as house:
         for address in ADDRESSES:
             post(house, "X-Forwarded-For", address)
+        # They reach the store in one go or in two.
+        eventually(lambda: "addresses: 6 events" in house.command("check").stdout)
         yield house
 
 
