@@ -31,17 +31,18 @@ RULES = SiteRules(5, 20, "balanced", networks=5, k_late=10, late_others=3)
 
 
 def fill(store: Store, site: Site) -> None:
-    """A day on which two pages have many visitors, but of few networks; they buy and measure."""
+    """Two days on which two pages have many visitors, but of few networks; they buy and measure."""
     common: dict[str, Any] = {"lifetime": 20}
-    events = [
-        make_event(site.key, NOON + n, SUNDAY, visitor=n, network_number=n, lcp=900.0, **common) for n in range(1, 9)
-    ]
-    for n in range(100, 124):
-        common |= {"visitor": n, "network_number": 50 + n % 4, "path": f"/{n % 2}", "country": "DE"}
-        events.append(make_event(site.key, NOON + n, SUNDAY, **common))
-        events.append(make_event(site.key, NOON + n + 9, SUNDAY, name="buy", currency="EUR", amount=n, **common))
-        events.append(make_event(site.key, NOON + n + 20, SUNDAY, name="engagement", engaged_ms=9, lcp=901.0, **common))
-    insert(store, events)
+    for day, noon in ((SUNDAY - dt.timedelta(days=1), NOON - 86_400), (SUNDAY, NOON)):
+        events = [
+            make_event(site.key, noon + n, day, visitor=n, network_number=n, lcp=900.0, **common) for n in range(1, 9)
+        ]
+        for n in range(100, 124):
+            mine = common | {"visitor": n, "network_number": 50 + n % 4, "path": f"/{n % 2}", "country": "DE"}
+            events.append(make_event(site.key, noon + n, day, **mine))
+            events.append(make_event(site.key, noon + n + 9, day, name="buy", currency="EUR", amount=n, **mine))
+            events.append(make_event(site.key, noon + n + 20, day, name="engagement", engaged_ms=9, lcp=901.0, **mine))
+        insert(store, events)
     store.insert("watermarks", ("spool", "received_through"), (("1",), (NOW,)))
 
 
