@@ -1,8 +1,8 @@
-"""A block that is closed in the embedded engine, killed at the first statement, at the second and so on.
+"""A block that is closed in the embedded engine, killed at the first statement, STEP later and so on.
 
-In: `python -m tests.faults.blocked DIR [days]`. Out: a JSON line of each life (doomed.py): what the block before, which
-was cut off, is after a rerun. Then a block of another site is closed, and killed before the nth statement; with `days`
-its day, too.
+In: `python -m tests.faults.blocked DIR STEP [days]`. Out: a JSON line of each life (doomed.py): what the block before,
+which was cut off, is after a rerun. Then a block of another site is closed, and killed before the nth statement; with
+`days` its day, too.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ def close(store: Store, site: Site) -> None:
     close_blocks(store, [(site, RULES)], NOW, 300)
 
 
-def live(directory: str, whole: bool, number: int) -> None:
+def live(directory: str, whole: bool, step: int, number: int) -> None:
     store = Store(f"chdb://{directory}")
     migrate(store)
-    before, site = (Site(f"blocked-{n}", goals=(Goal("buy", event="buy"),)) for n in (number - 1, number))
+    before, site = (Site(f"blocked-{n}", goals=(Goal("buy", event="buy"),)) for n in (number - step, number))
     if number > 1:
         close(store, before)
         print(json.dumps(told(store, before), default=str), flush=True)
@@ -82,4 +82,5 @@ def live(directory: str, whole: bool, number: int) -> None:
 
 
 if __name__ == "__main__":
-    lives(partial(live, sys.argv[1], "days" in sys.argv[2:]))
+    directory, step, *more = sys.argv[1:]
+    lives(partial(live, directory, "days" in more, int(step)), int(step))

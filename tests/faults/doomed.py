@@ -43,13 +43,13 @@ def doom(store: Store, number: int) -> None:
         setattr(store, name, counted(getattr(store, name)))
 
 
-def lives(live: Callable[[int], Any]) -> None:
-    """One forked life after the other, killed one statement later each time, until one comes to its end. Prints a JSON
-    line for each: its exit code, and what it told on its standard output as its last line."""
+def lives(live: Callable[[int], Any], step: int = 1) -> None:
+    """One forked life after the other, killed so many statements later each time, until one comes to its end. Prints a
+    JSON line for each: its exit code, and what it told on its standard output as its last line."""
     import clickhouse_connect.driver.exceptions  # noqa: F401 - what a store imports when it is opened, less the engine
 
     gc.freeze()
-    for number in itertools.count(1):
+    for number in itertools.count(1, step):
         reads, writes = os.pipe()
         pid = os.fork()
         if not pid:
