@@ -19,11 +19,12 @@ from msgspec import Struct, structs
 
 from schema.dimensions import OTHER
 from schema.families import FAMILIES, KEY, WAITING, WAITING_TABLES
-from schema.manifest import FOUR_WEEKS, LIVE, WEEK, grain_of, is_undo, standing
+from schema.manifest import FOUR_WEEKS, LIVE, WEEK, grain_of, is_undo
 from schema.measures import OF_CELLS
 from schema.site import Site, day_bounds, day_number
 from schema.store import Store, StoreDown, StoreError
 
+from .copying import columns_of, holding, table_of
 from .each import for_each
 from .insert import insert
 from .manifest import RELEASING, Entry, append, digest_input, manifest_digest, read_entries
@@ -224,7 +225,7 @@ def release_block(store: Store, waiting: Waiting, block: Due, now: float) -> Non
                     over_counted=any(entry.over_counted for entry in entries),
                     rows=rows,
                     digest=digest,
-                    columns={name: _columns(name) for name in WAITING},
+                    columns={name: list(columns_of(name, late=True)) for name in WAITING},
                     networks=rules.networks,
                     k_late=rules.k_late,
                     late_others=rules.late_others,
@@ -245,8 +246,7 @@ def _is_closed(store: Store, block: Due) -> bool:
 def _standing(store: Store, site: str, block: Due) -> list[Entry]:
     """The entries of its days that hold, by day."""
     rest = f"AND span = 1 AND day BETWEEN '{block.first}' AND '{block.last}' ORDER BY number"
-    rows = [(entry.day, entry.number, entry.origin, entry) for entry in read_entries(store, site, rest)]
-    return sorted((row[3] for row in standing(rows, day=0, number=1, origin=2)), key=lambda entry: entry.day)
+    return holding(read_entries(store, site, rest))
 
 
 def _is_whole(store: Store, entries: Sequence[Entry], waiting: Mapping[dt.date, int], block: Due) -> bool:
@@ -262,10 +262,6 @@ def _is_whole(store: Store, entries: Sequence[Entry], waiting: Mapping[dt.date, 
     return all(waiting.get(entry.day, -1) == there.get(entry.day, 0) for entry in entries if entry.k_late)
 
 
-def _columns(family: str) -> list[str]:
-    return [column.name for column in FAMILIES[family].late]
-
-
 def _publish(store: Store, block: Due, week: str, dates: Sequence[dt.date]) -> tuple[int, str]:
     """Copy the staged rows to `late_*`; their number and SHA-256 over all of them in the order of their columns. week:
     the grain of weeks within it."""
@@ -275,7 +271,7 @@ def _publish(store: Store, block: Due, week: str, dates: Sequence[dt.date]) -> t
         store.command(_copying(family), given, **store.foreground)
         if family == "cells":
             store.command(_MOVED, given, **store.foreground)
-        table, names = f"late_{family}", _columns(family)
+        table, names = table_of(family, late=True), columns_of(family, late=True)
         keys = ", ".join((*KEY, *FAMILIES[family].key_names))
         # A statement may be sent twice over HTTP.
         if not store.rows(f"SELECT count() = uniqExact({keys}) FROM {table} WHERE {_MINE}", given)[0][0]:

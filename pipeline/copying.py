@@ -42,7 +42,7 @@ class Snapshot(Struct, frozen=True):
     @property
     def readable(self) -> dict[str, list[Entry]]:
         """The same, and those of blocks."""
-        return {site: [*holding(entries), *blocks_of(entries)] for site, entries in self.entries.items()}
+        return {site: readable(entries) for site, entries in self.entries.items()}
 
 
 class Part(Struct, frozen=True):
@@ -74,6 +74,11 @@ def holding(entries: Iterable[Entry]) -> list[Entry]:
 def blocks_of(entries: Iterable[Entry]) -> list[Entry]:
     """Those of one site's entries of blocks that hold."""
     return [row[2] for row in standing_blocks([(e.origin, e.span, e) for e in entries], origin=0, span=1)]
+
+
+def readable(entries: Sequence[Entry]) -> list[Entry]:
+    """Those of one site's entries that hold: of days, by day, and then of blocks."""
+    return [*holding(entries), *blocks_of(entries)]
 
 
 def months_of(entries: Iterable[Entry]) -> dict[dt.date, list[Entry]]:

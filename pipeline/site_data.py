@@ -18,7 +18,7 @@ from schema.manifest import RELEASED_DAYS
 from schema.months import TABLES as MONTHS
 from schema.store import Store
 
-from .copying import blocks_of, columns_of, holding, months_of, rows_in
+from .copying import columns_of, months_of, readable, rows_in
 from .manifest import RELEASING, Entry, read_entries
 from .retention import delete_raw_rows
 from .rollup.publish import OPEN, drop_open
@@ -100,8 +100,7 @@ def rows_of_month(store: Store, key: str, family: str, late: bool, month: dt.dat
 
 
 def _by_month(store: Store, key: str) -> dict[dt.date, list[Entry]]:
-    entries = read_entries(store, key)
-    return months_of([*holding(entries), *blocks_of(entries)])
+    return months_of(readable(read_entries(store, key)))
 
 
 def _count(store: Store, table: str, key: str) -> int:

@@ -18,11 +18,10 @@ from msgspec import Struct
 from pipeline.copying import (
     ManifestBroken,
     Part,
-    blocks_of,
-    holding,
     months_of,
     put_back,
     put_back_entries,
+    readable,
 )
 from pipeline.manifest import Entry
 from pipeline.verify import check_chain, check_rows
@@ -128,7 +127,7 @@ def _put_back(store: Store, archive: Archive, progress: Callable[[int, int], Non
             raise CannotDo(f"{archive.path}: {name} cannot be read; take another backup") from None
         check_chain(entries)
         number = name.removeprefix("manifest/").removesuffix(".json")
-        for month, mine in months_of([*holding(entries), *blocks_of(entries)]).items():
+        for month, mine in months_of(readable(entries)).items():
             for kind, family in ((kind, family) for kind in ("released", "late") for family in FAMILIES):
                 member = f"{kind}/{number}/{month:%Y-%m}/{family}.tsv"
                 if member in archive.contents.members:

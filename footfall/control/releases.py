@@ -17,7 +17,7 @@ from dashboards.stats.snapshots import snapshot_time
 from dashboards.stats.source import Span
 from pipeline.blocks import Due, first_of
 from pipeline.closing import waiting, waiting_block, waiting_blocks
-from pipeline.copying import ROWS_STAY, blocks_of, holding, months_of, table_of
+from pipeline.copying import ROWS_STAY, blocks_of, holding, months_of, readable, table_of
 from pipeline.manifest import Entry, read_entries
 from pipeline.published import published
 from pipeline.release import open_days, received_by_spool
@@ -39,7 +39,7 @@ def log_of(
     """The entries of days from first to last and of blocks that have some of these; which of both are not closed yet.
     open, blocks: None where the store's user may not read which these are."""
     entries = read_entries(store, site.key)
-    holds = {entry.number for entry in _standing(entries)}
+    holds = {entry.number for entry in readable(entries)}
     asked = [entry for entry in entries if first <= entry.day + (entry.span - 1) * _DAY and entry.day <= last]
     told: dict[str, Any] = {"site": site.key, "timezone": site.timezone}
     told["entries"] = [_told(entry) | {"holds": entry.number in holds} for entry in asked]
@@ -75,7 +75,7 @@ def chain_of(store: Store, key: str) -> dict[str, Any]:
     with ROWS_STAY:
         entries = read_entries(store, key)
         faults = [*chain_faults(entries), *unreadable_rows(store, key)]
-    standing = _standing(entries)
+    standing = readable(entries)
     days = sum(entry.span == 1 for entry in standing)
     told = {
         "site": key,
@@ -95,7 +95,7 @@ def chain_of(store: Store, key: str) -> dict[str, Any]:
 def faults_of_month(store: Store, key: str, month: dt.date) -> list[dict[str, Any]]:
     """What rows of a month are not those that were released."""
     with ROWS_STAY:
-        entries = months_of(_standing(read_entries(store, key))).get(month, [])
+        entries = months_of(readable(read_entries(store, key))).get(month, [])
         faults: list[dict[str, Any]] = msgspec.to_builtins(list(row_faults(store, key, entries)))
     return faults
 
@@ -144,11 +144,6 @@ def block_of(
     still_open = [one.day for one in open_days(store) if one.site == site.key]
     waits = waiting_block(site, due, now, received_by_spool(store), grace_s, still_open)
     return told | {"state": "waiting", "waits_for": msgspec.to_builtins(waits)}
-
-
-def _standing(entries: list[Entry]) -> list[Entry]:
-    """Those of days and of blocks that hold: what a block releases is never taken back."""
-    return [*holding(entries), *blocks_of(entries)]
 
 
 def _told(entry: Entry) -> dict[str, Any]:
