@@ -321,5 +321,7 @@ def imported(house: Weeks, days: range) -> str:
         f"INSERT INTO {run.table} ({', '.join(COLUMNS)}) SELECT {', '.join(COLUMNS)} FROM events WHERE {mine}", given
     )
     house.store.command(f"ALTER TABLE events DELETE WHERE {mine}", given, mutations_sync=2)
-    run.finish([(house.site, house.rules)], house.noon(20), "import")
+    house.arrived(house.noon(20))
+    report = run.finish([(house.site, house.rules)], house.noon(20), "import")
+    assert not report.skipped
     return run.run

@@ -62,13 +62,17 @@ class Weeks:
             ],
         )
 
+    def arrived(self, through: float) -> None:
+        """Have the one spool there is report that second, Unix seconds."""
+        # The store is that of other tests, too, whose spools may have stopped long before, or gone further.
+        self.store.command("TRUNCATE TABLE watermarks")
+        self.store.insert("watermarks", ("spool", "received_through"), (("1",), (int(through),)))
+
     def close(self, after: int) -> list[tuple[str, dt.date, int]]:
         """Close what is over when that day is; the blocks."""
         now = self.noon(after) + 43_200 + GRACE_S + 1
         mine = [(self.site, self.rules)]
-        # The store is that of other tests, too, whose spools may have stopped long before, or gone further.
-        self.store.command("TRUNCATE TABLE watermarks")
-        self.store.insert("watermarks", ("spool", "received_through"), (("1",), (int(now),)))
+        self.arrived(now)
         close_days(self.store, mine, now, GRACE_S, frozenset())
         return close_blocks(self.store, mine, now, GRACE_S)
 
