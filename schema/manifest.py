@@ -42,6 +42,11 @@ def grain_of(origin: str, span: int) -> str:
     return ":".join(filter(None, (_GRAINS.get(span, ""), run if span > 1 else "")))
 
 
+def is_import(origin: str) -> bool:
+    """Whether an entry's day was imported."""
+    return ":" in origin and not is_undo(origin)
+
+
 def is_undo(origin: str) -> bool:
     """Whether an entry takes its day back."""
     return origin.startswith(f"{UNDO}:")

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from schema.currency import DECIMALS
 from schema.store import Row
 
-from .figures import Certainty
+from .certainty import EXACT, Certainty, Flag, Sureness
 
 
 class Revenue(Struct, frozen=True):
@@ -46,6 +46,7 @@ class Goal(Struct, frozen=True):
     conversion_rate: float | None
     revenue: tuple[Revenue, ...] = ()
     certainty: Certainty = "exact"
+    flags: tuple[Flag, ...] = ()
     not_shown_days: int = 0
     of_days: int = 0
 
@@ -58,6 +59,7 @@ class Goal(Struct, frozen=True):
             "conversion_rate": self.conversion_rate,
             "revenue": to_builtins(list(self.revenue)),
             "certainty": self.certainty,
+            "flags": list(self.flags),
             "not_shown_days": self.not_shown_days,
             "of_days": self.of_days,
         }
@@ -71,9 +73,9 @@ class _Day(Struct):
     paid: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
-def goals_in(rows: Iterable[Row], k: int, of_days: int, in_part: bool = False) -> list[Goal]:
+def goals_in(rows: Iterable[Row], k: int, of_days: int, in_part: bool = False, sure: Sureness = EXACT) -> list[Goal]:
     """The goals of such rows, added up, without a rate. of_days: how many days have data. in_part: rows of values, of
-    which some may be hidden on every day."""
+    which some may be hidden on every day. sure: what there is to know of the days."""
     by_goal: dict[str, dict[dt.date, _Day]] = {}
     for day, goal, currency, converters, conversions, amount, payers in rows:
         of_day = by_goal.setdefault(goal, {}).setdefault(day, _Day())
@@ -84,15 +86,15 @@ def goals_in(rows: Iterable[Row], k: int, of_days: int, in_part: bool = False) -
         else:
             of_day.converters += converters
             of_day.conversions += conversions
-    goals = [_goal(goal, list(days.values()), k, of_days, in_part) for goal, days in by_goal.items()]
+    goals = [_goal(goal, list(days.values()), k, of_days, in_part, sure) for goal, days in by_goal.items()]
     return sorted(goals, key=lambda goal: (-goal.converters, goal.goal))
 
 
-def _goal(name: str, days: list[_Day], k: int, of_days: int, in_part: bool) -> Goal:
+def _goal(name: str, days: list[_Day], k: int, of_days: int, in_part: bool, sure: Sureness) -> Goal:
     shown = sum(day.converters > 0 for day in days)
     # Where everything is shown, a day without the goal is one on which nobody reached it.
     missing = max(0, of_days - shown) if k > 1 else 0
-    certainty: Certainty = "at least" if missing or (in_part and k > 1) else "exact"
+    not_shown = missing or (in_part and k > 1)
     converters, conversions = sum(day.converters for day in days), sum(day.conversions for day in days)
     revenue = []
     for currency in sorted({currency for day in days for currency in day.paid}):
@@ -102,11 +104,12 @@ def _goal(name: str, days: list[_Day], k: int, of_days: int, in_part: bool) -> G
         # elsewhere it would tell, subtracted, what fewer than k others did.
         alone = all(len(day.paid) == 1 and day.paid[currency][1] == day.converters for day in paying)
         orders = sum(day.conversions for day in paying) if alone else None
-        whole = k == 1 or (certainty == "exact" and orders == conversions)
+        whole = k == 1 or (not not_shown and orders == conversions)
         value = decimal_of(amount, currency)
-        sure: Certainty = "exact" if whole else "at least"
-        revenue.append(Revenue(currency, amount, value, payers, converters, orders, conversions, sure))
-    return Goal(name, converters, conversions, None, tuple(revenue), certainty, missing, of_days)
+        certainty = sure.certainty(not whole)
+        revenue.append(Revenue(currency, amount, value, payers, converters, orders, conversions, certainty))
+    certainty, flags = sure.certainty(not_shown), sure.flags(not_shown)
+    return Goal(name, converters, conversions, None, tuple(revenue), certainty, flags, missing, of_days)
 
 
 def decimal_of(amount: int, currency: str) -> str:

@@ -12,8 +12,9 @@ from msgspec import Struct
 
 from schema.families import DECLARED
 
+from .certainty import Certainty, Flag
 from .execute import Groups
-from .figures import Certainty
+from .figures import Coverage
 
 
 class KeyCell(Struct, frozen=True):
@@ -24,6 +25,7 @@ class KeyCell(Struct, frozen=True):
     keys: tuple[str, ...]
     measures: tuple[int, ...]
     certainty: Certainty
+    flags: tuple[Flag, ...]
     not_shown_days: int
     of_days: int
 
@@ -35,13 +37,15 @@ class KeyCell(Struct, frozen=True):
             **dict(zip(about.key_names[1:], self.keys[1:], strict=True)),
             **dict(zip(about.measure_names, self.measures, strict=True)),
             "certainty": self.certainty,
+            "flags": list(self.flags),
             "not_shown_days": self.not_shown_days,
             "of_days": self.of_days,
         }
 
 
-def key_cells(name: str, groups: Groups, k: int, of_days: int, in_part: bool) -> list[KeyCell]:
-    """of_days: how many days have data. in_part: rows of values, of which some may be hidden on every day."""
+def key_cells(name: str, groups: Groups, k: int, coverage: Coverage, in_part: bool) -> list[KeyCell]:
+    """coverage: of the dimension that is filtered. in_part: rows of values, some of which may be hidden on every
+    day."""
     about = DECLARED[name]
     people = about.measure_names.index(about.people.name)
     found: dict[tuple[str, ...], list[tuple[int, ...]]] = {}
@@ -51,7 +55,8 @@ def key_cells(name: str, groups: Groups, k: int, of_days: int, in_part: bool) ->
     cells = []
     for keys, days in found.items():
         # Where everything is shown, a day without the key is one on which nobody had it.
-        missing = max(0, of_days - len(days)) if k > 1 else 0
-        certainty: Certainty = "at least" if missing or (in_part and k > 1) else "exact"
-        cells.append(KeyCell(name, keys, tuple(map(sum, zip(*days, strict=True))), certainty, missing, of_days))
+        missing = max(0, coverage.days - len(days)) if k > 1 else 0
+        not_shown = missing or (in_part and k > 1)
+        sure = coverage.sure.certainty(not_shown), coverage.sure.flags(not_shown)
+        cells.append(KeyCell(name, keys, tuple(map(sum, zip(*days, strict=True))), *sure, missing, coverage.days))
     return sorted(cells, key=lambda cell: (-cell.measures[people], cell.keys))

@@ -6,13 +6,15 @@ In: `Measures`. Out: `Figures`, and a `Cell` of a table. Promises: no metric is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, defstruct
 
 from schema.dimensions import OTHER
 from schema.measures import Measures
 from schema.metrics import METRICS
+
+from .certainty import EXACT, Certainty, Flag, Sureness
 
 if TYPE_CHECKING:
 
@@ -30,16 +32,13 @@ else:
     )
 
 
-# What a number of several days is: all of it, or what is shown of it.
-Certainty = Literal["exact", "at least"]
-
-
 class Cell(Figures, frozen=True, gc=False):
     """One value of a dimension. not_shown_days: on how many days, of_days of which there is data, it is not shown,
     because few or none came."""
 
     value: str = ""
     certainty: Certainty = "exact"
+    flags: tuple[Flag, ...] = ()
     not_shown_days: int = 0
     of_days: int = 0
 
@@ -49,6 +48,7 @@ class Cell(Figures, frozen=True, gc=False):
         if sure:
             told |= {
                 "certainty": self.certainty,
+                "flags": list(self.flags),
                 "not_shown_days": self.not_shown_days,
                 "of_days": self.of_days,
             }
@@ -57,11 +57,13 @@ class Cell(Figures, frozen=True, gc=False):
 
 class Coverage(Struct, frozen=True):
     """How a dimension is shown in a period. days: how many have data, also those of fewer than k people. missing: on
-    how many of them nothing of the dimension is shown. folded: whether anything is on the others."""
+    how many of them nothing of the dimension is shown. folded: whether anything is on the others. sure: what
+    else there is to know of each of its numbers."""
 
     days: int
     missing: int
     folded: bool
+    sure: Sureness = EXACT
 
     def not_shown(self, value: str, shown: int) -> int:
         """On how many days a value may have had somebody without being shown. shown: on how many it is."""
@@ -69,10 +71,6 @@ class Coverage(Struct, frozen=True):
             return self.missing
         # Where nothing is folded, a value that is not there is one that nobody had.
         return max(0, self.days - shown) if self.missing or self.folded else 0
-
-    @staticmethod
-    def certainty(not_shown: int) -> Certainty:
-        return "at least" if not_shown else "exact"
 
 
 def figures_of(sums: Measures) -> Figures:
@@ -86,7 +84,8 @@ def cell_of(value: str, sums: Measures, shown: int = 0, coverage: Coverage | Non
     missing = coverage.not_shown(value, shown)
     return Cell(
         value=value,
-        certainty=coverage.certainty(missing),
+        certainty=coverage.sure.certainty(missing),
+        flags=coverage.sure.flags(missing),
         not_shown_days=missing,
         of_days=coverage.days,
         **_metrics(sums),

@@ -22,17 +22,18 @@ from schema.measures import Measures
 from schema.site import Site
 from schema.store import Row, Store
 
+from .certainty import Certainty, Flag
 from .comparison import Comparison, compare
 from .conversions import Goal
 from .execute import Executor
-from .figures import Cell, Certainty, Figures, figures_of
+from .figures import Cell, Figures, figures_of
 from .period import Period
 from .plan import plan
 from .query import MAX_ROWS, Filter, Query
 from .refused import BadQuery, Code
 from .released import Released
 from .snapshots import snapshot_time
-from .table import Times, cells_in, certainty_of, coverage_of, table_of, times_in, times_of
+from .table import Times, cells_in, coverage_of, is_hidden, table_of, times_in, times_of
 from .timeline import Point, Timeline, days_of
 from .vitals import VitalCell, vital_cells
 
@@ -42,7 +43,7 @@ _NOT_COMPARED = "only the whole site is"
 
 class Overview(Struct, frozen=True):
     """filters: of which visits everything is but the days there are, since and until; () is all. unanswered: what the
-    rollups do not tell of these: dimensions, `vital`. certainty: of the totals.
+    rollups do not tell of these: dimensions, `vital`. certainty, flags: of the totals.
 
     full: the days of the period that are over, None where none is. since, until: the first and the last day of the
     site that has data, as far as is known. data_days: how many days of the period have data. hidden_days: how many have
@@ -55,6 +56,7 @@ class Overview(Struct, frozen=True):
     filters: tuple[Filter, ...]
     unanswered: tuple[str, ...]
     certainty: Certainty
+    flags: tuple[Flag, ...]
     full: Period | None
     comparison: Comparison
     grain: Literal["day", "hour"]
@@ -110,6 +112,8 @@ def read(
     totals = _added(timeline.times, period)
     folded = timeline.times.folded.get(period.first, Measures())
     compared = period.previous(today)
+    coverage = coverage_of(answer, kept, data_days + small)
+    not_shown = is_hidden(released, coverage, bool(filters), whole.times.late_days)
     tables = {
         name: cells_in(
             answer.kept_values if filters else answer.cells,
@@ -125,9 +129,8 @@ def read(
         period=period,
         filters=filters,
         unanswered=tuple(name for name in (*DIMENSIONS, "vital") if name not in queries),
-        certainty=certainty_of(
-            released, coverage_of(answer, kept, data_days + small), bool(filters), whole.times.late_days
-        ),
+        certainty=released.sure.certainty(not_shown),
+        flags=released.sure.flags(not_shown),
         full=period.full_days(today),
         comparison=Comparison(compared, why=_NOT_COMPARED) if filters else compare(timeline, period),
         grain="hour" if hourly else "day",

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 from msgspec.structs import replace
 
-from schema.manifest import grain_of, standing, standing_blocks
+from schema.manifest import grain_of, is_import, standing, standing_blocks
 from schema.months import MARK
 from schema.store import Store
 
+from .certainty import Sureness
 from .months import Month, mark_of
 from .source import Span
 
@@ -23,6 +24,7 @@ class Released(Struct, frozen=True):
     """k: the largest fold threshold among the days. networks: of how many networks the visitors have to be, by the
     settings of now. suppressed: days of fewer than k people. partial: days whose
     raw rows were about to expire before everything had arrived. over_counted: days on which a key was lost.
+    imported: days that were.
     since, through: the first and the last day of the site that is released at all. span: the days, and those before
     them that were asked for. mark: which releases those are. months: those that the days touch and whose sums may be
     taken. small, odd: of all days of the span those of fewer than k people, and those that are partial or
@@ -36,12 +38,22 @@ class Released(Struct, frozen=True):
     suppressed: tuple[dt.date, ...] = ()
     partial: tuple[dt.date, ...] = ()
     over_counted: tuple[dt.date, ...] = ()
+    imported: tuple[dt.date, ...] = ()
     mark: int = 0
     months: tuple[Month, ...] = ()
     small: frozenset[dt.date] = frozenset()
     odd: frozenset[dt.date] = frozenset()
     networks: int = 1
     cuts_blocks: bool = False
+
+    @property
+    def sure(self) -> Sureness:
+        """What there is to know of every number of the days."""
+        return Sureness(bool(self.partial), bool(self.over_counted), bool(self.imported), self.cuts_blocks)
+
+    def sure_of(self, day: dt.date) -> Sureness:
+        """The same of one of them."""
+        return Sureness(day in self.partial, day in self.over_counted, day in self.imported)
 
     @property
     def enough(self) -> str:
@@ -105,6 +117,7 @@ def released_days(
         suppressed=tuple(row[0] for row in inside if not row[2]),
         partial=tuple(row[0] for row in inside if not row[3]),
         over_counted=tuple(row[0] for row in inside if row[4]),
+        imported=tuple(row[0] for row in inside if is_import(row[7])),
         mark=mark_of(release for release in releases if start <= release[0] <= last),
         months=months(releases) if months else (),
         small=frozenset(row[0] for row in spanned if not row[2]),

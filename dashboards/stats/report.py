@@ -47,6 +47,9 @@ ROUNDED = (
 SUM_OF_VALUES = "One visitor may be counted under several of these values, so the totals are sums over values."
 TOO_FEW_BEHIND = "A rate or a time is left out where fewer than {} people contributed to it, and where it would follow."
 CUT = "Rare values of weeks, or of four weeks, that lie only in part in this period are not in it (cuts_blocks)."
+INCOMPLETE = "Not all of some days had arrived when they had to be released (incomplete_days): it was at least so many."
+OVER_COUNTED = "“About”: visitors may be counted twice on a day on which a key was lost (over_counted_days)."
+IMPORTED = "Some days were imported: they are as complete as what they were made of (imported_days)."
 AT_LEAST = "“At least”: on days on which a value is not shown few or none came (not_shown_days of of_days)."
 _POOL = 4
 _LONGEST_OPENING_S = 30
@@ -151,9 +154,10 @@ class Reports:
             "k": released.k,
             "networks": released.networks,
             "certainty": table.certainty,
+            "flags": list(table.flags),
             "cuts_blocks": released.cuts_blocks,
             "of_days": table.coverage.days,
-            "suppressed_days": [day.isoformat() for day in released.suppressed],
+            **{name: [day.isoformat() for day in days] for name, days in _special(released).items()},
             "notes": self._notes(table, rows, site, released),
             **({"comparison": self._comparison(query, answer, site)} if query.compare else {}),
         }
@@ -180,7 +184,7 @@ class Reports:
         query = table.query
         open_at_end = released.through is None or query.last > released.through
         ends_today = query.last >= self.now(site).date()
-        sure = [table.certainty, *(row.get("certainty") for row in rows)]
+        flagged = [table.flags, *(row.get("flags", ()) for row in rows)]
         said = {
             SUM_OF_DAYS: query.first != query.last,
             SUM_OF_VALUES: several_values(query.filters),
@@ -189,8 +193,11 @@ class Reports:
             and not table.totals.visitors
             and not query.filtered,
             ROUNDED.format(site.release_k or self._release_k): open_at_end and site.key in self._rounded,
-            AT_LEAST: "at least" in sure,
+            AT_LEAST: any("not_shown" in flags for flags in flagged),
             CUT: released.cuts_blocks,
+            INCOMPLETE: bool(released.partial),
+            OVER_COUNTED: bool(released.over_counted),
+            IMPORTED: bool(released.imported),
             TOO_FEW_BEHIND.format(released.k): released.k > 1
             and any(value is None for row in rows for value in row.values()),
         }
@@ -229,6 +236,16 @@ class Reports:
         cache = self._cache if self._store.embedded else LruCache(0)
         months = partial(months_of, self._store, cache, site.key, before, last)
         return structs.replace(released_days(*given, months), networks=networks)
+
+
+def _special(released: Released) -> dict[str, tuple[dt.date, ...]]:
+    """The days of which there is more to know than their numbers."""
+    return {
+        "suppressed_days": released.suppressed,
+        "incomplete_days": released.partial,
+        "over_counted_days": released.over_counted,
+        "imported_days": released.imported,
+    }
 
 
 def _at_local_hour(row: dict[str, Any], site: Site) -> dict[str, Any]:

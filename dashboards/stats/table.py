@@ -18,10 +18,11 @@ from schema.families import DECLARED
 from schema.measures import MEASURES, Measures
 from schema.metrics import metrics_of
 
+from .certainty import Certainty, Flag
 from .conversions import Goal, goals_in, rated
 from .declared import KeyCell, key_cells
 from .execute import Answer, Groups
-from .figures import Cell, Certainty, Coverage, cell_of
+from .figures import Cell, Coverage, cell_of
 from .query import Query
 from .released import Released
 from .shapes import MOVED
@@ -49,13 +50,15 @@ class Times(Struct):
 
 
 class Table(Struct, frozen=True):
-    """totals: of the whole site, or of what the filters keep. certainty: of the totals. coverage: of the dimension."""
+    """totals: of the whole site, or of what the filters keep. certainty, flags: of the totals. coverage: of the
+    dimension."""
 
     query: Query
     totals: Measures
     rows: tuple[Cell, ...] | tuple[Goal, ...] | tuple[VitalCell, ...] | tuple[KeyCell, ...]
     coverage: Coverage
     certainty: Certainty
+    flags: tuple[Flag, ...]
 
     def as_rows(self) -> list[dict[str, Any]]:
         """The rows as they are written: the metrics that mean something, or that were chosen among them."""
@@ -63,7 +66,8 @@ class Table(Struct, frozen=True):
         fitting = metrics_of(by.scope if by else "site")
         asked = self.query.metrics
         metrics = [name for name in fitting if not asked or name == "visitors" or name in asked]
-        return [row.row(metrics, sure=by is not None) if isinstance(row, Cell) else row.row() for row in self.rows]
+        sure = by is not None or self.query.by == "day"
+        return [row.row(metrics, sure) if isinstance(row, Cell) else row.row() for row in self.rows]
 
 
 def table_of(query: Query, answer: Answer) -> Table:
@@ -73,21 +77,24 @@ def table_of(query: Query, answer: Answer) -> Table:
     kept = times_in(answer.kept_days, query.dimension, first, last) if query.filtered else site
     totals = kept.total()
     coverage = coverage_of(answer, query.dimension, len(released.suppressed) + len(site.days))
-    certainty = certainty_of(released, coverage, query.filtered, site.late_days)
+    not_shown = is_hidden(released, coverage, query.filtered, site.late_days)
     rows: tuple[Any, ...] = ()
     match query.by:
         case "":
             pass
         case "goal":
-            goals = goals_in(answer.goals, released.k, coverage.days, in_part=query.filtered)
+            goals = goals_in(answer.goals, released.k, coverage.days, query.filtered, released.sure)
             rows = tuple(rated(goals, totals.visitors)[: query.limit])
         case "vital":
             rows = tuple(vital_cells(answer.vitals)[: query.limit])
         case by if by in DECLARED:
-            cells = key_cells(by, answer.declared, released.k, coverage.days, in_part=query.filtered)
+            cells = key_cells(by, answer.declared, released.k, coverage, in_part=query.filtered)
             rows = tuple(cells[: query.limit])
         case "day":
-            rows = tuple(cell_of(day.isoformat(), sums) for day, sums in sorted(kept.days.items()))
+            rows = tuple(
+                cell_of(day.isoformat(), sums, 1, Coverage(1, 0, False, released.sure_of(day)))
+                for day, sums in sorted(kept.days.items())
+            )
         case "hour":
             rows = (
                 *(cell_of(OTHER, sums) for sums in [summed(kept.folded.values())] if kept.folded),
@@ -95,15 +102,15 @@ def table_of(query: Query, answer: Answer) -> Table:
             )
         case _:
             rows = cells_in(answer.kept_values if query.filtered else answer.cells, query, coverage)
-    return Table(query, totals, rows, coverage, certainty)
+    return Table(query, totals, rows, coverage, released.sure.certainty(not_shown), released.sure.flags(not_shown))
 
 
-def certainty_of(released: Released, coverage: Coverage, filtered: bool, late_days: int = 0) -> Certainty:
-    """How sure totals are. coverage: of the dimension that is filtered. late_days: how many days of too few visitors
-    are in a block."""
+def is_hidden(released: Released, coverage: Coverage, filtered: bool, late_days: int = 0) -> bool:
+    """Whether something of totals is not shown. coverage: of the dimension that is filtered. late_days: how many days
+    of too few visitors are in a block."""
     # Of filtered values some may be hidden on any day.
-    hidden = filtered and (coverage.missing or coverage.folded)
-    return "at least" if len(released.suppressed) > late_days or hidden else "exact"
+    hidden = filtered and (coverage.missing > 0 or coverage.folded)
+    return len(released.suppressed) > late_days or hidden
 
 
 def cells_in(groups: Groups, query: Query, coverage: Coverage, without: str | None = None) -> tuple[Cell, ...]:
@@ -120,7 +127,9 @@ def cells_in(groups: Groups, query: Query, coverage: Coverage, without: str | No
         if MOVED in found:
             # One person may be behind several of the values that have a row of their own now.
             rest = less(folded, _measures(found[MOVED]))
-            other = replace(cell_of(OTHER, rest, found[OTHER][-1], coverage), certainty="at least")
+            sure = coverage.sure
+            other = cell_of(OTHER, rest, found[OTHER][-1], coverage)
+            other = replace(other, certainty=sure.certainty(True), flags=sure.flags(True))
         cells += [other] if other.visitors else []
     return tuple(cells)
 
@@ -128,10 +137,13 @@ def cells_in(groups: Groups, query: Query, coverage: Coverage, without: str | No
 def coverage_of(answer: Answer, dimension: str, days: int) -> Coverage:
     """How a dimension is shown. days: how many have data, also too little to show."""
     group = answer.cells.get((dimension,)) if dimension else None
+    sure = answer.plan.released.sure
     if answer.plan.released.k == 1 or not dimension:
-        return Coverage(days, 0, False)
+        return Coverage(days, 0, False, sure)
     # A value that is there on every day tells that something of the dimension is.
-    return Coverage(days, days - group.days, OTHER in group.by_key) if group else Coverage(days, days, False)
+    if group is None:
+        return Coverage(days, days, False, sure)
+    return Coverage(days, days - group.days, OTHER in group.by_key, sure)
 
 
 def times_of(answer: Answer, first: dt.date, last: dt.date) -> Times:

@@ -223,9 +223,9 @@ def _told(name: str, overview: Overview) -> tuple[str, str]:
     is_count = isinstance(number, int)
     if not overview.empty:
         # Of days that are too small to tell some more came.
-        at_least = is_count and overview.certainty == "at least"
         shown = worded(name, number)
-        return (f"≥ {shown}", f"at least {shown}") if at_least else (shown, "")
+        sign = _SIGNS.get(overview.certainty, "") if is_count else ""
+        return (f"{sign} {shown}", f"{overview.certainty} {shown}") if sign else (shown, "")
     # Zero would be a claim: some may have come on days that are too small to tell.
     if overview.hidden_days and k > 1:
         if overview.released.networks > 1:  # of one network there may have been any number
@@ -240,9 +240,13 @@ def not_shown(days: int, of: int) -> str:
     return f"not shown on {days} of {names.counted(of, 'day')}: few or none" if days else ""
 
 
+# Before a number that is not all, or may be too many.
+_SIGNS = {"at least": "≥", "about": "≈"}
+
+
 def told_as(text: str, certainty: str) -> str:
-    """A number that may be more begins with ≥."""
-    return f"≥ {text}" if certainty == "at least" and text != "–" else text
+    """A number with its sign."""
+    return f"{_SIGNS[certainty]} {text}" if certainty in _SIGNS and text != "–" else text
 
 
 def of_orders(revenue: Revenue) -> str:

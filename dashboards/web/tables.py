@@ -22,8 +22,9 @@ _OF_REVENUE = {
 
 def flat(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows, one for each currency where they have revenue: a cell holds one number."""
+    rows = [row | {"flags": " ".join(row["flags"])} if "flags" in row else row for row in rows]
     if not any("revenue" in row for row in rows):
-        return list(rows)
+        return rows
     return [
         {name: value for name, value in row.items() if name != "revenue"}
         | {column: one.get(name) for column, name in _OF_REVENUE.items()}

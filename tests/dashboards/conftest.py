@@ -76,10 +76,12 @@ class Rollups:
         period = None if folded else dt.datetime(day.year, day.month, day.day, hour, tzinfo=self._zone)
         self._insert("cells", day, "", "(other)" if folded else "", False, measures, "hour", period)
 
-    def goal(self, day: dt.date, goal: str, converters: int, conversions: int, **more: str) -> None:
+    def goal(
+        self, day: dt.date, goal: str, converters: int, conversions: int, released: bool = False, **more: str
+    ) -> None:
         measures = {"converters": converters, "conversions": conversions}
         key = (more.get("dimension", ""), more.get("value", ""))
-        self._insert("conversions", day, *key, False, {"goal": goal, "currency": "", **measures})
+        self._insert("conversions", day, *key, released, {"goal": goal, "currency": "", **measures})
 
     def revenue(self, day: dt.date, goal: str, currency: str, amount: int, payers: int) -> None:
         self._insert(
@@ -109,8 +111,8 @@ class Rollups:
         columns = {"site": self.site.key, "day": day, "version": second * 10**9, "k": 5, "as_of": second}
         self.store.insert("open_through", list(columns), [[value] for value in columns.values()])
 
-    def release(self, day: dt.date, k: int = 5, rows: int = 1) -> None:
-        columns = {"site": self.site.key, "day": day, "k": k, "rows": rows, "complete": 1}
+    def release(self, day: dt.date, k: int = 5, rows: int = 1, **told: object) -> None:
+        columns = {"site": self.site.key, "day": day, "k": k, "rows": rows, "complete": 1} | told
         self._put("manifest", list(columns), list(columns.values()))
 
     def outcome(self, day: dt.date, reason: str, count: int) -> None:

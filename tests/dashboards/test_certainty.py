@@ -84,6 +84,43 @@ def test_with_k_of_one_everything_is_exact(client: TestClient, rollups: Any, ago
     assert {row["certainty"] for row in rows} == {"exact"}
 
 
+@pytest.mark.parametrize(
+    ("told", "certainty", "sign", "said"),
+    [
+        ({"complete": 0}, "at least", "≥", "Not all had arrived when these had to be closed"),
+        ({"over_counted": 1}, "about", "≈", "a key was lost that day"),
+        ({"origin": "import:0123456789abcdef"}, "exact", "", "1 day was imported"),
+    ],
+    ids=["incomplete", "over_counted", "imported"],
+)
+def test_what_is_to_be_known_of_a_day_is_told_of_every_number_it_is_in(
+    client: TestClient, rollups: Any, ago: Ago, told: dict[str, object], certainty: str, sign: str, said: str
+) -> None:
+    for number, special in ((2, {}), (1, told)):
+        rollups.cell(ago(number), visitors=20, released=True)
+        rollups.cell(ago(number), "page", "/", visitors=20, released=True)
+        rollups.goal(ago(number), "Purchase", 9, 9, released=True)
+        rollups.release(ago(number), **special)
+    base, days = f"sites/{rollups.site.key}", f"from={ago(2)}&to={ago(1)}"
+    (flag,) = ({"complete": "incomplete", "over_counted": "over_counted", "origin": "imported"}[next(iter(told))],)
+    sure = (certainty, [flag])
+    pages = client.get(f"/api/{base}/stats?{days}&by=page").json()
+    assert (pages["certainty"], pages["flags"]) == sure
+    assert pages[f"{flag}_days"] == [str(ago(1))]
+    goals = client.get(f"/api/{base}/stats?{days}&by=goal").json()["rows"]
+    assert [(row["certainty"], row["flags"]) for row in (*pages["rows"], *goals)] == [sure, sure]
+    of_days = client.get(f"/api/{base}/stats?{days}&by=day").json()["rows"]
+    assert [(row["certainty"], row["flags"]) for row in of_days] == [("exact", []), sure]
+    overview = client.get(f"/api/{base}/overview?{days}").json()
+    assert (overview["certainty"], overview["flags"]) == sure
+    assert [row["flags"] for row in table(client, f"/api/{base}/stats.csv?{days}&by=page")] == [flag]
+    page = client.get(f"/{base}?{days}").text
+    assert said in page
+    assert f"{sign} 40".strip() in page
+    # What is of the other day alone is what it is.
+    assert client.get(f"/api/{base}/stats?from={ago(2)}&to={ago(2)}").json()["flags"] == []
+
+
 def test_sums_of_months_know_the_days_too(
     rollups: Any, reports: Reports, ago: Ago, monkeypatch: pytest.MonkeyPatch
 ) -> None:

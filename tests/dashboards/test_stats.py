@@ -165,6 +165,7 @@ def test_goals_have_rates_and_revenue_by_currency(ask: Any, rollups: Any, ago: A
             {"currency": "JPY", "amount": 9000, "value": "9000", "payers": 5, **of},
         ],
         "certainty": "exact",
+        "flags": [],
         "not_shown_days": 0,
         "of_days": 1,
     }
@@ -217,6 +218,7 @@ def test_metrics_can_be_chosen(ask: Any, rollups: Any, ago: Ago) -> None:
         "pageviews",
         "exit_rate",
         "certainty",
+        "flags",
         "not_shown_days",
         "of_days",
     ]
