@@ -23,7 +23,9 @@ from pipeline.layout import FIELDS_1
 from pipeline.months import sum_months
 from pipeline.quarantine import Quarantine
 from pipeline.release import release
+from pipeline.rollup.batch import SiteDay
 from pipeline.rollup.stages import roll_up
+from pipeline.rollup.together import roll_up_all
 from pipeline.settings import SiteRules
 from pipeline.spool_file import Header, OpenFile, make_directory, seal
 from pipeline.writer import COLUMNS, Writer
@@ -33,7 +35,7 @@ from schema.families import FAMILIES
 from schema.site import Goal, Site, local_day
 from schema.store import Store
 from schema.vitals import PEOPLE_BUCKET, VITALS
-from tests.conftest import make_event
+from tests.conftest import make_event, times
 from tests.pipeline.test_whole_day import DAY, START, expected, shown
 
 pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
@@ -222,6 +224,23 @@ def test_a_day_of_beacons_is_counted_alike_from_the_page_to_the_month(
         assert is_shown == is_right
     sum_months(store, 60)
     _assert_months(store, site, *tables)
+
+
+def test_days_of_many_sites_are_what_is_counted_by_hand_where_nothing_is_hidden(store: Store, tmp_path: Path) -> None:
+    """From the beacon to what is shown, with k = 1: of 200 sites in CI, of 1,000 in `make test-all`."""
+    goals = (Goal("go", event="go"), Goal("a", page="/a**"))
+    sent = {
+        site: a_day(random.Random(1000 + number), site)
+        for number in range(min(1000, times(400)))
+        for site in [Site(f"many-{number}", goals=goals)]
+    }
+    _through_the_spool(store, tmp_path, [event for site, beacons in sent.items() for event in stored_of(site, beacons)])
+    rules = SiteRules(1, 30, "balanced", networks=1)
+    days = [SiteDay(site, DAY, rules) for site in sent]
+    assert not roll_up_all(store, days, {of.key: len(sent[of.site]) for of in days})
+    for site, beacons in sent.items():
+        right = expected([event for *_, event in beacons], 1)
+        assert shown(store, site) == right, site.key
 
 
 def _through_the_spool(store: Store, directory: Path, events: Sequence[Event]) -> None:
