@@ -15,7 +15,8 @@ from msgspec import Struct
 from schema.site import Site
 from schema.store import Store
 
-from .rollup.batch import SiteDay
+from .release import sizes
+from .rollup.batch import SiteDay, batches
 from .rollup.stages import staged
 from .settings import SiteRules
 
@@ -46,17 +47,17 @@ def preview(
     pages: Counter[str] = Counter()
     for key, dates in days.items():
         site, rules = sites[key]
-        for day in dates:
-            with staged(store, table, SiteDay(site, day, rules)):
+        of_days = [SiteDay(site, day, rules) for day in dates]
+        for batch in batches(of_days, sizes(store, table, of_days)):
+            with staged(store, table, batch) as of:
                 rows = store.rows(
-                    """SELECT dimension, value, visitors, visits, pageviews FROM staging_cells
-                    WHERE site = {site:String} AND day = {day:Date} AND grain = 'day' AND by_dimension = ''
-                        AND dimension IN ('', 'page')""",
-                    {"site": site.key, "day": day},
+                    f"""SELECT day, dimension, value, visitors, visits, pageviews FROM staging_cells
+                    WHERE {of.mine} AND grain = 'day' AND by_dimension = '' AND dimension IN ('', 'page')""",
+                    of.named,
                 )
-            total = next((row[2:] for row in rows if not row[0]), (None, None, None))
-            told.append(PreviewDay(day.isoformat(), *total))
-            for dimension, value, _, _, views in rows:
+            totals = {row[0]: row[3:] for row in rows if not row[1]}
+            told += [PreviewDay(one.day.isoformat(), *totals.get(one.day, (None, None, None))) for one in batch]
+            for _, dimension, value, _, _, views in rows:
                 if dimension and views:
                     pages[value] += views
     return Preview(told, dict(pages.most_common(_MOST_PAGES)))

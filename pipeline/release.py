@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import structlog
@@ -23,10 +24,11 @@ from schema.vitals import PEOPLE_BUCKET
 from .each import for_each
 from .insert import insert
 from .manifest import RELEASING, Entry, append, digest_input
-from .rollup.batch import SiteDay
+from .rollup.batch import Batch, SiteDay, batches
 from .rollup.publish import OPEN, drop_open
 from .rollup.snapshot import Key
 from .rollup.stages import staged
+from .rollup.together import in_batches
 from .settings import SiteRules
 
 log = structlog.get_logger("release")
@@ -126,21 +128,31 @@ def close_days(
     ]
     if closing:
         prepare()
-    closed = []
+    closed: list[tuple[str, dt.date]] = []
 
-    def close(due: tuple[OpenDay, bool]) -> None:
-        open_day, complete = due
-        site, rules = known[open_day.site]
-        over_counted = (site.key, open_day.day.isoformat()) in lost_keys
-        release(store, "events", site, [open_day.day], rules, now, LIVE, complete, over_counted)
-        closed.append((open_day.site, open_day.day))
-        if not complete:
-            log.warning("day_released_incomplete", site=site.key, day=open_day.day.isoformat())
+    def close(batch: Sequence[SiteDay]) -> None:
+        flawed = [Flaws(of.key in incomplete, (of.site.key, of.day.isoformat()) in lost_keys) for of in batch]
+        release_together(store, "events", batch, now, LIVE, flawed)
+        closed.extend(of.key for of in batch)
+        for of in batch:
+            if of.key in incomplete:
+                log.warning("day_released_incomplete", site=of.site.key, day=of.day.isoformat())
 
-    failed = for_each(close, closing) or failed
+    incomplete = {(open_day.site, open_day.day) for open_day, complete in closing if not complete}
+    due = [SiteDay(known[open_day.site][0], open_day.day, known[open_day.site][1]) for open_day, _ in closing]
+    rows = {(open_day.site, open_day.day): open_day.events for open_day, _ in closing}
+    failed = next(iter(in_batches(close, due, rows).values()), failed)
     if failed:
         raise failed
     return closed
+
+
+class Flaws(Struct, frozen=True):
+    """What an entry says of how its day was collected. incomplete: not all had arrived. over_counted: a key was lost,
+    so that some visitors have two numbers."""
+
+    incomplete: bool = False
+    over_counted: bool = False
 
 
 def release(
@@ -154,34 +166,72 @@ def release(
     complete: bool = True,
     over_counted: bool = False,
 ) -> None:
-    """Release days together: their rows first, then all manifests in one insert, so that it is all or nothing."""
+    """Release days of one site, all or none of them."""
+    flaws = Flaws(not complete, over_counted)
+    release_together(
+        store, source, [SiteDay(site, day, rules) for day in sorted(days)], now, origin, [flaws] * len(days)
+    )
+
+
+def release_together(
+    store: Store, source: str, days: Sequence[SiteDay], now: float, origin: str, flaws: Sequence[Flaws]
+) -> None:
+    """Release days: their rows first, then the manifests of each site in one insert, so that of a site it is all or
+    nothing. days: each site's in their order. flaws: of each day."""
     with RELEASING:
+        sites = list(dict.fromkeys(of.site.key for of in days))
         known = store.rows(
-            f"SELECT day FROM {RELEASED_DAYS} WHERE site = {{site:String}} AND day IN {{days:Array(Date)}}",
-            {"site": site.key, "days": list(days)},
+            f"SELECT site, day FROM {RELEASED_DAYS} WHERE (site, day) IN "
+            "arrayZip({sites:Array(String)}, {days:Array(Date)}) ORDER BY site, day",
+            {"sites": [of.site.key for of in days], "days": [of.day for of in days]},
         )
         if known:
-            raise ReleasedAlready(f"{site.key}: {known[0][0]} is released already; a released day never changes")
-        entries = []
+            site, day = known[0]
+            raise ReleasedAlready(f"{site}: {day} is released already; a released day never changes")
+        written: dict[Key, tuple[int, str]] = {}
         try:
-            for day in sorted(days):
-                _forget_unfinished(store, site, day)
-                k_late = rules.k_late
-                # What an import hides waits for its blocks no longer than that takes.
-                expires = expires_of(day, rules) if origin == LIVE else _date(now) + dt.timedelta(_IMPORT_WAITS_DAYS)
-                with staged(store, source, SiteDay(site, day, rules), expires if k_late else None):
-                    rows, digest = _publish(store, site, day)
-                told = (int(now), origin, rules.preset, rules.k, complete, over_counted, rows, digest)
-                columns = {name: list(family.columns) for name, family in FAMILIES.items()}
-                entry = Entry(site.key, 0, day, *told, columns=columns, networks=rules.least_networks)
-                entries.append(structs.replace(entry, k_late=k_late, late_others=rules.late_others if k_late else 0))
+            _forget_unfinished(store, days)
+            for batch in batches(days, sizes(store, source, days)):
+                with staged(store, source, batch, _waiting_until(batch, now, origin)):
+                    written |= _publish(store, batch)
+            while sites:
+                mine = [(of, flaw) for of, flaw in zip(days, flaws, strict=True) if of.site.key == sites[0]]
+                append(store, [_entry(of, flaw, now, origin, *written[of.key]) for of, flaw in mine])
+                del sites[0]
         except Exception:
             # Nobody can read these rows, and nobody may ask for the days again.
             with contextlib.suppress(StoreError):
-                for day in days:
-                    _forget_unfinished(store, site, day)
+                _forget_unfinished(store, [of for of in days if of.site.key in sites])
             raise
-        append(store, entries)
+
+
+def _entry(of: SiteDay, flaws: Flaws, now: float, origin: str, rows: int, digest: str) -> Entry:
+    rules = of.rules
+    return Entry(
+        *(of.site.key, 0, of.day, int(now), origin, rules.preset, rules.k),
+        complete=not flaws.incomplete,
+        over_counted=flaws.over_counted,
+        rows=rows,
+        digest=digest,
+        columns={name: list(family.columns) for name, family in FAMILIES.items()},
+        networks=rules.least_networks,
+        k_late=rules.k_late,
+        late_others=rules.late_others if rules.k_late else 0,
+    )
+
+
+def sizes(store: Store, source: str, days: Sequence[SiteDay]) -> dict[Key, int]:
+    """How many raw rows each has."""
+    of = Batch(store, tuple(days), "")
+    found = store.rows(f"SELECT site, day, count() FROM {source} WHERE {of.mine} GROUP BY site, day", of.named)
+    return dict.fromkeys((one.key for one in days), 0) | {(site, day): rows for site, day, rows in found}
+
+
+def _waiting_until(days: Sequence[SiteDay], now: float, origin: str) -> dict[Key, dt.date]:
+    """How long what is hidden of each waits, at the latest; without those of which nothing does."""
+    # What an import hides waits for its blocks no longer than that takes.
+    imported = _date(now) + dt.timedelta(_IMPORT_WAITS_DAYS)
+    return {of.key: expires_of(of.day, of.rules) if origin == LIVE else imported for of in days if of.rules.k_late}
 
 
 def _date(now: float) -> dt.date:
@@ -223,25 +273,36 @@ def _abandoned(
     return found
 
 
-def _publish(store: Store, site: Site, day: dt.date) -> tuple[int, str]:
-    """Copy the staged rows to `released_*`; their number and SHA-256 over all of them in the order of their keys."""
-    digest, rows = hashlib.sha256(), 0
-    where = {"site": site.key, "day": day}
+def _publish(store: Store, days: Sequence[SiteDay]) -> dict[Key, tuple[int, str]]:
+    """Copy the staged rows to `released_*`; of each day their number, and SHA-256 over all of them in the order of
+    their keys."""
+    of = Batch(store, tuple(days), "")
+    digests, rows = {one.key: hashlib.sha256() for one in days}, Counter[Key]()
     for family in FAMILIES:
-        mine = f"({as_released(family, f'staging_{family}')} WHERE site = {{site:String}} AND day = {{day:Date}})"
+        mine = f"({as_released(family, f'staging_{family}')} WHERE {of.mine})"
         columns = {column: column for column in FAMILIES[family].columns}
         keys = ", ".join((*KEY, *FAMILIES[family].key_names))
         # A statement may be sent twice over HTTP, and a day that is staged by two runs at once is there twice.
-        if not store.rows(f"SELECT count() = uniqExact({keys}) FROM {mine}", where)[0][0]:
-            raise StoreDown(
-                f"the {family} of {site.key} {day:%Y-%m-%d} were staged twice; the next run stages them again"
+        counted = f"SELECT site, day, count() = uniqExact({keys}) FROM {mine} GROUP BY site, day"
+        there: dict[Key, bool] = {(site, day): bool(once) for site, day, once in store.rows(counted, of.named)}
+        for (site, day), is_once in there.items():
+            if not is_once:
+                raise StoreDown(
+                    f"the {family} of {site} {day:%Y-%m-%d} were staged twice; the next run stages them again"
+                )
+        for key in there:
+            text = store.text(
+                f"SELECT {', '.join(columns)} FROM {mine} WHERE site = {{site:String}} AND day = {{day:Date}} "
+                "ORDER BY ALL FORMAT TSV",
+                of.named | dict(zip(("site", "day"), key, strict=True)),
             )
-        text = store.text(f"SELECT {', '.join(columns)} FROM {mine} ORDER BY ALL FORMAT TSV", where)
-        if text:
-            digest.update(digest_input(family, text))
-            rows += text.count(b"\n")
-            store.command(f"{insert(f'released_{family}', columns)} FROM {mine}", where)
-    return rows, digest.hexdigest()
+            digests[key].update(digest_input(family, text))
+            rows[key] += text.count(b"\n")
+        if there:
+            # A partition for each month.
+            inserted = insert(f"released_{family}", columns)
+            store.command(f"{inserted} FROM {mine} SETTINGS max_partitions_per_insert_block = 0", of.named)
+    return {key: (rows[key], digest.hexdigest()) for key, digest in digests.items()}
 
 
 def as_released(family: str, table: str) -> str:
@@ -261,10 +322,11 @@ def as_released(family: str, table: str) -> str:
         arrayPushFront(arrayPopBack(arrayPushFront(arrayCumSum(counts), 0)), 0) AS before"""
 
 
-def _forget_unfinished(store: Store, site: Site, day: dt.date) -> None:
-    """A release that was cut off left rows nobody can read yet: they go before the day is released anew."""
+def _forget_unfinished(store: Store, days: Sequence[SiteDay]) -> None:
+    """A release that was cut off left rows nobody can read yet: they go before the days are released anew."""
+    if not days:
+        return
+    of = Batch(store, tuple(days), "")
     for table in (*(f"released_{family}" for family in FAMILIES), *WAITING_TABLES):
-        mine = "site = {site:String} AND day = {day:Date}"
-        parameters = {"site": site.key, "day": day}
-        if store.rows(f"SELECT count() FROM {table} WHERE {mine}", parameters)[0][0]:
-            store.command(f"ALTER TABLE {store.local(table)} DELETE WHERE {mine}", parameters, mutations_sync=2)
+        if store.rows(f"SELECT 1 FROM {table} WHERE {of.mine} LIMIT 1", of.named):
+            store.command(f"ALTER TABLE {store.local(table)} DELETE WHERE {of.mine}", of.named, mutations_sync=2)

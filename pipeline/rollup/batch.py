@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +22,9 @@ from schema.store import Store
 
 from ..settings import SiteRules
 
+# Of a batch: what one statement reads, and how many partitions it writes.
+_ROWS_AT_MOST = 200_000
+_DAYS_AT_MOST = 100
 _SCRATCH = re.compile(r"\{([a-z]+)\}")
 # The table of raw rows that were collected.
 RAW = "events"
@@ -134,6 +137,20 @@ class Batch(Struct, frozen=True, dict=True):
     def within(self) -> str:
         """IN, for what is compared with a scratch table: only the server that the run talks to has it."""
         return "GLOBAL IN" if self.store.cluster else "IN"
+
+
+def batches(days: Sequence[SiteDay], rows: Mapping[tuple[str, dt.date], int]) -> Iterator[list[SiteDay]]:
+    """Site-days in few batches: small ones together, a big one alone. rows: how many raw rows each has."""
+    batch: list[SiteDay] = []
+    total = 0
+    for of in days:
+        if batch and (total + rows[of.key] > _ROWS_AT_MOST or len(batch) == _DAYS_AT_MOST):
+            yield batch
+            batch, total = [], 0
+        batch.append(of)
+        total += rows[of.key]
+    if batch:
+        yield batch
 
 
 def zones(days: Sequence[SiteDay]) -> dict[str, list[int]]:

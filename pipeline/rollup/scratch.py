@@ -81,7 +81,8 @@ TABLES: dict[str, dict[str, str]] = {
     "others": {"family": TEXT, "d": "UInt16", "dimension": TEXT, "name": TEXT, "currency": TEXT}
     | _measured("people", "networks", "visits", "people_beside", "networks_together", "visits_beside"),
     # What has no row of its own (waiting.py).
-    "hidden": dict.fromkeys(("family", "dimension"), TEXT) | dict.fromkeys(("value", "name", "currency"), "String"),
+    "hidden": {"family": TEXT, "d": "UInt16", "dimension": TEXT}
+    | dict.fromkeys(("value", "name", "currency"), "String"),
     # Dimensions in which the smallest value goes with the rare ones.
     "complementary": {"d": "UInt16", "dimension": TEXT},
     # The values that are shown.

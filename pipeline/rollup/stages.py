@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from schema.site import Site
 from schema.store import Store, StoreError
@@ -21,7 +22,7 @@ from .others import find_others, find_rare
 from .publish import clear_staging, put_in_place
 from .scratch import scratch
 from .sessionize import sessionize
-from .snapshot import Seen, look
+from .snapshot import Key, Seen, look
 from .step import step
 from .suppress import stage, suppress
 from .waiting import wait
@@ -44,10 +45,12 @@ def roll_up_together(store: Store, days: Sequence[SiteDay], quarter: Quarter | N
 
 
 @contextlib.contextmanager
-def staged(store: Store, source: str, of: SiteDay, expires: dt.date | None = None) -> Iterator[Batch]:
-    """Rows of a day that is over in `staging_*`, made of all its raw rows, for as long as the context lasts. expires:
-    what is hidden waits until then, at the latest; None: nothing waits."""
-    batch = Batch(store, (of,), secrets.token_hex(8), source)
+def staged(
+    store: Store, source: str, days: Sequence[SiteDay], expires: Mapping[Key, dt.date] = MappingProxyType({})
+) -> Iterator[Batch]:
+    """Rows of days that are over in `staging_*`, made of all their raw rows, for as long as the context lasts. expires:
+    what is hidden of a day waits until then, at the latest; of the others nothing waits."""
+    batch = Batch(store, tuple(days), secrets.token_hex(8), source)
     last = (lambda of: wait(of, expires),) if expires else ()
     with _staged(batch, whole=True, last=last):
         yield batch

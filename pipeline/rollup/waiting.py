@@ -1,13 +1,14 @@
 """What a day hides waits for its week and its four weeks (rule N2).
 
-In: the scratch tables of a day that is being released, and what is staged of it. Out: rows of `waiting_*`, read by the
-pipeline only. Promises: sums without visitor numbers, of every value that has no row of its own; each tells how many
-visitors are left when the network is taken away that most of them came from.
+In: the scratch tables of days that are being released, and what is staged of them. Out: rows of `waiting_*`, read by
+the pipeline only. Promises: sums without visitor numbers, of every value that has no row of its own; each tells how
+many visitors are left when the network is taken away that most of them came from.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Mapping
 
 from schema.families import WAITING
@@ -16,35 +17,37 @@ from schema.store import StoreDown
 from schema.visits import HOUR
 
 from ..insert import insert
-from .batch import Batch
+from .batch import DAY, SITE, Batch
 from .others import converted, measured, together, touched
+from .snapshot import Key
 
 # By family what tells its rows apart within a value; in `hidden` these are called name and currency.
 KEYS = {"cells": (), "conversions": ("goal", "currency"), "vitals": ("metric",)}
-_HIDDEN = {name: name for name in ("family", "dimension", "value", "name", "currency")}
-_OF_DAY = {"site": "{sites:Array(String)}[1]", "day": "{dates:Array(Date)}[1]", "expires": "{expires:Date}"}
+_HIDDEN = {name: name for name in ("family", "d", "dimension", "value", "name", "currency")}
+# Of a day of which nothing waits.
+_NEVER = dt.date(1970, 1, 1)
+_OF_DAY = {"site": SITE, "day": DAY, "expires": "{expires:Array(Date)}[d + 1]"}
 
 
-def wait(of: Batch, expires: dt.date) -> int:
-    """Fill `waiting_*` of a single day; how many rows. expires: when they die at the latest."""
-    given = of.named | {"expires": expires}
+def wait(of: Batch, expires: Mapping[Key, dt.date]) -> None:
+    """Fill `waiting_*` of those days that are among these. expires: when their rows die at the latest."""
+    waits = [of_day.key in expires for of_day in of.days]
+    given = of.named | {"waits": [*map(int, waits)], "expires": [expires.get(of_day.key, _NEVER) for of_day in of.days]}
     for family in WAITING:
-        of.store.command(of.naming(_hidden(of, family)), of.named)
+        of.store.command(of.naming(_hidden(of, family)), given)
     for family, which in of.store.rows(
         f"SELECT family, groupUniqArray(dimension) FROM {of.scratch('hidden')} GROUP BY family"
     ):
         of.store.command(of.naming(_waiting(family, frozenset(which))), given, **of.store.foreground)
-    [[rows]] = of.store.rows(f"SELECT count() FROM {of.scratch('hidden')}")
-    there = sum(
-        of.store.rows(f"SELECT count() FROM waiting_{family} WHERE {of.mine}", of.named)[0][0] for family in WAITING
-    )
+    hidden: Counter[int] = Counter(dict(of.store.rows(f"SELECT d, count() FROM {of.scratch('hidden')} GROUP BY d")))
+    kept = " UNION ALL ".join(f"SELECT site, day FROM waiting_{family} WHERE {of.mine}" for family in WAITING)
+    there = of.store.rows(f"SELECT {of.which} AS d, count() FROM ({kept}) GROUP BY d", of.named)
     # A statement may be sent twice over HTTP.
-    if there != rows:
+    if dict(there) != hidden:
         raise StoreDown("what a day hides was kept twice; the next run keeps it again")
     # Last: where it is missing, nobody knows what is.
-    told = insert("waiting_days", _OF_DAY | {"rows": "{rows:UInt32}"})
-    of.store.command(told, given | {"rows": rows}, **of.store.foreground)
-    return int(rows)
+    told = [(*of_day.key, expires[of_day.key], hidden[d]) for d, of_day in enumerate(of.days) if waits[d]]
+    of.store.insert("waiting_days", ("site", "day", "expires", "rows"), [*map(list, zip(*told, strict=True))])
 
 
 def _named(family: str) -> list[str]:
@@ -60,9 +63,9 @@ def _hidden(of: Batch, family: str) -> str:
     selected = _HIDDEN | {"family": f"'{family}'", "name": name, "currency": currency}
     return f"""{insert("{hidden}", selected)}
         FROM {{{family}}}
-        WHERE dimension != '{HOUR}' AND ({", ".join(keys)}) NOT IN
-            (SELECT {", ".join(keys)} FROM staging_{family} WHERE {of.mine} AND grain = 'day')
-        GROUP BY {", ".join(keys)} HAVING sum(people) > 0"""
+        WHERE {{waits:Array(UInt8)}}[d + 1] AND dimension != '{HOUR}' AND (d, {", ".join(keys)}) NOT IN
+            (SELECT {of.which}, {", ".join(keys)} FROM staging_{family} WHERE {of.mine} AND grain = 'day')
+        GROUP BY d, {", ".join(keys)} HAVING sum(people) > 0"""
 
 
 def _among(family: str, dimension: str) -> str:
@@ -77,7 +80,7 @@ def _waiting(family: str, dimensions: frozenset[str]) -> str:
     numbers = {name: sql for name, sql in numbers.items() if not name.endswith("others")}
     histogram = {"histogram": "groupArrayArray(histogram)"} if family == "vitals" else {}
     counted = ", ".join(f"{sql} AS {name}" for name, sql in (numbers | histogram).items())
-    hidden = f"SELECT dimension, value, name, currency FROM {{hidden}} WHERE family = '{family}'"
+    hidden = f"SELECT d, dimension, value, name, currency FROM {{hidden}} WHERE family = '{family}'"
     besides = _besides_of_cells(dimensions) if family == "cells" else _besides(family, dimensions)
     others = [column.name for column in WAITING[family] if column.name.endswith("others")]
     columns = _OF_DAY | {key: key for key in keys} | {name: name for name in numbers | histogram}
@@ -85,11 +88,11 @@ def _waiting(family: str, dimensions: frozenset[str]) -> str:
     return f"""{insert(f"waiting_{family}", columns)}
         FROM
         (
-            SELECT {", ".join(keys)}, {name} AS name, {currency} AS currency, {counted} FROM {{{family}}}
-            WHERE (dimension, value, {name}, {currency}) IN ({hidden})
-            GROUP BY {", ".join(keys)}
+            SELECT d, {", ".join(keys)}, {name} AS name, {currency} AS currency, {counted} FROM {{{family}}}
+            WHERE (d, dimension, value, {name}, {currency}) IN ({hidden})
+            GROUP BY d, {", ".join(keys)}
         ) AS s
-        LEFT JOIN ({besides}) AS o USING (dimension, value, name, currency)"""
+        LEFT JOIN ({besides}) AS o USING (d, dimension, value, name, currency)"""
 
 
 def _besides_of_cells(dimensions: frozenset[str]) -> str:
@@ -110,14 +113,14 @@ def _besides(family: str, dimensions: frozenset[str]) -> str:
 
 def _beside_largest(rows: str, counted: Mapping[str, str], columns: str) -> str:
     """counted: by name of whom. columns: of the rows the network, the name and the currency."""
-    keys, bits = "dimension, value, name, currency", "bits, " if len(counted) > 1 else ""
+    keys, bits = "d, dimension, value, name, currency", "bits, " if len(counted) > 1 else ""
     each = ", ".join(f"uniqExactIf(visitor, {which}) AS n_{name}" for name, which in counted.items())
     beside = ", ".join(f"sum(n_{name}) - max(n_{name}) AS {name}" for name in counted)
     return f"""
         SELECT {keys}, {beside} FROM
         (
             SELECT {keys}, network_number, {each}
-            FROM (SELECT visitor, dimension, value, {bits}{columns} FROM ({rows}))
+            FROM (SELECT d, visitor, dimension, value, {bits}{columns} FROM ({rows}))
             GROUP BY {keys}, network_number
         )
         GROUP BY {keys}"""
