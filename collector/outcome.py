@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
+from schema.event import SIGNALS
+
 
 class Reason(StrEnum):
     """Why something did not become an event; ACCEPTED if it did."""
@@ -80,7 +82,7 @@ class Reason(StrEnum):
         return self in _SILENT
 
 
-_SIGNALS = frozenset({Reason.OPTED_OUT, Reason.GPC, Reason.COUNT_ONLY, Reason.DENIED, Reason.WITHDRAWN})
+_SIGNALS = frozenset(map(Reason, SIGNALS))
 # Who asks with another's address and browser would learn of that person, or of his network.
 _SILENT = _SIGNALS | {Reason.NETWORK, Reason.COUNTRY, Reason.DATACENTER, Reason.NEW_VISITORS}
 _STATUS = {

@@ -38,7 +38,7 @@ log = structlog.get_logger("blocks")
 # With raw rows that live for fewer days there are weeks only.
 _LEAST_RAW_DAYS_FOR_FOUR_WEEKS = 30
 # Four weeks are counted from here: a Monday.
-_EPOCH = dt.date(2000, 1, 3)
+EPOCH = dt.date(2000, 1, 3)
 _DAY = dt.timedelta(days=1)
 # So long after its end a week waits for a spool that does not report.
 PATIENCE_S = 7 * 86_400
@@ -80,7 +80,7 @@ class Waiting(Struct, frozen=True):
 
     def blocks(self) -> set[Due]:
         """Those that the days are in, as far as their rules and the import go."""
-        since = _EPOCH if self.origin == LIVE else self.first
+        since = EPOCH if self.origin == LIVE else self.first
         found = {
             Due(self.site.key, self.origin, first_of(day, span, since), span)
             for day in self.rows
@@ -94,7 +94,7 @@ def spans_of(rules: SiteRules) -> tuple[int, ...]:
     return (WEEK, FOUR_WEEKS) if rules.retention_days >= _LEAST_RAW_DAYS_FOR_FOUR_WEEKS else (WEEK,)
 
 
-def first_of(day: dt.date, span: int, since: dt.date = _EPOCH) -> dt.date:
+def first_of(day: dt.date, span: int, since: dt.date = EPOCH) -> dt.date:
     """The first day of the block that a day is in. since: the day with which the first of all blocks begins."""
     return since + (day - since).days // span * span * _DAY
 
@@ -114,7 +114,7 @@ def close_blocks(
         (one, waiting)
         for waiting in found
         for one in waiting.blocks() - closed
-        if one.origin != LIVE or now >= _end(waiting.site, one) + grace_s
+        if one.origin != LIVE or now >= end_of(waiting.site, one) + grace_s
     ]
     done: list[tuple[str, dt.date, int]] = []
     failed = None
@@ -126,7 +126,7 @@ def close_blocks(
 
         def close(of: tuple[Due, Waiting]) -> None:
             one, waiting = of
-            if one.origin == LIVE and _is_late(one, _end(waiting.site, one), still_open[one.site], arrived, now):
+            if one.origin == LIVE and is_late(one, end_of(waiting.site, one), still_open[one.site], arrived, now):
                 return
             weeks = {
                 Due(one.site, one.origin, first_of(day, WEEK, one.first), WEEK) for day in waiting.rows if one.has(day)
@@ -146,7 +146,7 @@ def close_blocks(
     return done
 
 
-def _is_late(block: Due, end: int, still_open: Collection[dt.date], arrived: int, now: float) -> bool:
+def is_late(block: Due, end: int, still_open: Collection[dt.date], arrived: int, now: float) -> bool:
     """Whether days of it may still be released."""
     return any(map(block.has, still_open)) or (arrived < end and now < end + PATIENCE_S)
 
@@ -181,7 +181,7 @@ def _waiting(store: Store, known: Mapping[str, tuple[Site, SiteRules]]) -> list[
     ]
 
 
-def _end(site: Site, block: Due) -> int:
+def end_of(site: Site, block: Due) -> int:
     return day_bounds(site.timezone, day_number(block.last)).end
 
 

@@ -1,6 +1,7 @@
 """The periodic work of the instance, as one table.
 
-In: a store, the sites and their rules. Out: open days recomputed, closed days released, expired rows gone.
+In: a store, the sites and their rules. Out: open days recomputed, closed days released, expired rows gone, counts of
+outcomes published.
 Promises: one job at a time; a job that fails is logged by its name and runs again.
 """
 
@@ -21,12 +22,14 @@ from schema.lasting import Lasting, kind_and_place
 from schema.site import Site, local_day
 from schema.store import Store, StoreDown
 
+from .bare_totals import publish_bare_totals
 from .blocks import close_blocks, expire_waiting
 from .each import for_each
 from .erase import erase
 from .imports import abandon_all
 from .jobs import Jobs
 from .months import sum_months
+from .outcomes import publish_outcomes
 from .quarantine import Quarantine
 from .release import OpenDay, ahead_of_time, close_days, open_days, received_by_spool, received_through
 from .retention import expire
@@ -110,6 +113,7 @@ class Pipeline:
             ("sum_months", lambda: sum_months(self.store), CLOSE_EVERY_S),
             ("erase", self.erase, ERASE_EVERY_S),
             ("expire", self.expire, EXPIRE_EVERY_S),
+            ("publish_counts", self.publish_counts, EXPIRE_EVERY_S),
         )
         for name, job, every_s in jobs:
             self.jobs.add(name)
@@ -252,6 +256,18 @@ class Pipeline:
             now = self._clock()
             expire_waiting(self.store, self.sites, dt.datetime.fromtimestamp(now, dt.UTC).date())
             return expire(self.store, self.sites, now)
+
+    def publish_counts(self) -> None:
+        """Publish how many beacons ended how, of days that are over, and of visitors' signals of four weeks."""
+        with self._busy:
+            now = self._clock()
+
+            def bare_totals() -> None:
+                publish_bare_totals(self.store, self.sites, now, self.settings.grace_s, self._whole_since)
+
+            failed = for_each(lambda publish: publish(), (lambda: publish_outcomes(self.store, now), bare_totals))
+        if failed:
+            raise failed
 
     def _open_days(self) -> list[OpenDay]:
         if time.monotonic() - self._looked_back >= _LOOK_BACK_EVERY_S:

@@ -36,6 +36,8 @@ _TABLES = (
     *(f"late_{family}" for family in WAITING),
     *MONTHS,
     "ingest",
+    "bare_totals",
+    "outcomes",
 )
 
 

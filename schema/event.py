@@ -94,6 +94,14 @@ class Erasure(Struct, array_like=True, frozen=True):
     visitor: int
 
 
+# Counts are told to people to so many: one more changes what is told once in ten times.
+COARSE = 10
+# Outcomes that a visitor has asked for with a signal of his own (collector/outcome.py). Of one of them a number is
+# published: how many page views were counted without being recorded.
+COUNT_ONLY = "count_only"
+SIGNALS = frozenset({"opted_out", "gpc", COUNT_ONLY, "denied", "withdrawn"})
+
+
 class Count(Struct, array_like=True, frozen=True):
     """How many beacons of a site met one outcome in one minute: one row of the table `ingest`.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -20,8 +20,9 @@ from schema.dimensions import DIMENSIONS
 from schema.families import FAMILIES
 from schema.measures import Measures
 from schema.site import Site
-from schema.store import Row, Store
+from schema.store import Store
 
+from .bare_totals import BareTotal
 from .certainty import Certainty, Flag
 from .comparison import Comparison, compare
 from .conversions import Goal
@@ -37,7 +38,6 @@ from .table import Times, cells_in, coverage_of, is_hidden, table_of, times_in, 
 from .timeline import Point, Timeline, days_of
 from .vitals import VitalCell, vital_cells
 
-_DAY = dt.timedelta(days=1)
 _NOT_COMPARED = "only the whole site is"
 
 
@@ -47,9 +47,10 @@ class Overview(Struct, frozen=True):
 
     full: the days of the period that are over, None where none is. since, until: the first and the last day of the
     site that has data, as far as is known. data_days: how many days of the period have data. hidden_days: how many have
-    fewer than k people, the open ones too. count_only: page views counted without being recorded, of closed days.
-    folded_hours: visitors in hours too small to draw. as_of: when what is shown of open days was put in place, to the
-    minute; None where nothing of them is shown. step: what the counts of open days are multiples of."""
+    fewer than k people, the open ones too. count_only: page views counted without being recorded, of
+    four closed weeks; None where none are published. folded_hours: visitors in hours too small to draw. as_of: when
+    what is shown of open days was put in place, to the minute; None where nothing of them is shown. step: what the
+    counts of open days are multiples of."""
 
     site: str
     period: Period
@@ -66,7 +67,7 @@ class Overview(Struct, frozen=True):
     tables: dict[str, tuple[Cell, ...]]
     goals: tuple[Goal, ...]
     vitals: tuple[VitalCell, ...]
-    count_only: int
+    count_only: BareTotal | None
     folded_hours: int
     hidden_days: int
     data_days: int
@@ -87,13 +88,13 @@ def read(
     period: Period,
     now: dt.datetime,
     released: Released,
-    counted: Callable[[], list[Row]],
+    counted: Callable[[], BareTotal | None],
     rows: int,
     step: int = 1,
     filters: tuple[Filter, ...] = (),
 ) -> Overview:
-    """Ask the store for what is not cached, several statements at once. counted: what `count_only` found. rows: at most
-    that many in each table. step: what the counts of open days are multiples of. Raises BadQuery where filters are of
+    """Ask the store for what is not cached, several statements at once. counted: the bare total. rows: at most that
+    many in each table. step: what the counts of open days are multiples of. Raises BadQuery where filters are of
     several dimensions."""
     queries = _queries(site, period, rows, filters)
     zone = ZoneInfo(site.timezone)
@@ -141,7 +142,7 @@ def read(
         goals=tuple(row for row in table_of(queries["goal"], answer).rows if isinstance(row, Goal)),
         # Of what the filters keep there is one number, whatever dimension they are of.
         vitals=tuple(structs.replace(cell, dimension="") if filters else cell for cell in vital_cells(answer.vitals)),
-        count_only=0 if filters else _closed_alone(counted(), released, today) // step * step,
+        count_only=None if filters else counted(),
         folded_hours=folded.visitors if hourly else 0,
         # Of a part it is not known: a value may be hidden beside a rare one.
         hidden_days=0 if filters else max(0, states.count("hidden") - whole.times.late_days) + states.count("open"),
@@ -205,21 +206,3 @@ def version(executor: Executor, site: Site, released: Released, period: Period) 
 
 def _version_of(totals: Figures | None) -> str:
     return hashlib.blake2b(repr(totals).encode(), digest_size=8).hexdigest()
-
-
-def count_only(store: Store, site: str, period: Period) -> list[Row]:
-    """By day the page views that were counted without being recorded: a privacy signal asked for that, or consent was
-    missing."""
-    return store.rows(
-        "SELECT toDate(minute) AS day, sum(count) FROM ingest WHERE site = {site:String} AND reason = 'count_only' "
-        "AND toDate(minute) BETWEEN {first:Date} AND {last:Date} GROUP BY day",
-        {"site": site, "first": period.first, "last": period.last},
-        **store.brief,
-    )
-
-
-def _closed_alone(counts: Iterable[Row], released: Released, today: dt.date) -> int:
-    """What such counts of closed days add up to: one that still grows would tell the second of each page view of the
-    one who asked not to be recorded. A day of nobody else is never released; it is closed once the next one is over."""
-    closed = released.span.released
-    return sum(int(count) for day, count in counts if day in closed or day < today - _DAY)

@@ -24,6 +24,7 @@ from schema.site import Site
 from schema.store import Store
 
 from . import overview
+from .bare_totals import bare_total
 from .comparison import compare
 from .execute import Answer, Executor
 from .lru_cache import MOST_VALUES, LruCache
@@ -211,7 +212,7 @@ class Reports:
         before = self._before(site, period)
         executor = Executor(self._store, self._cache, self._pool)
         # It needs no releases, so it is asked beside them.
-        counted = executor.beside(partial(overview.count_only, self._store, site.key, period))
+        counted = executor.beside(partial(bare_total, self._store, site.key, period))
         released = self._with_months(site, period.first, period.last, before.first)
         now, step = self.now(site), self._step(site)
         return overview.read(self._store, executor, site, period, now, released, counted, rows, step, filters)

@@ -56,7 +56,7 @@ class Missing(Struct, frozen=True):
 
 
 class Told(Struct, frozen=True):
-    """counts: (site, reason, how often in words) of the last 24 hours."""
+    """counts: (site, reason, how often in words) of the last day (UTC) that is over."""
 
     counts: tuple[tuple[str, str, str], ...]
     missing: tuple[Missing, ...]

@@ -18,12 +18,12 @@ from collector.diagnostics.unnamed_proxies import ProxiedEvents, case_of, findin
 from collector.diagnostics.why import CHANGED, Entry, read_why
 from collector.outcome import Reason
 from dashboards.web.engineers import Missing, Told, Why
+from schema.event import COARSE
 from schema.store import Store
 
 from ..settings import Settings
 from ..supervisor.paths import key_directory
-from .outcomes import outcomes
-from .refusals import COARSE
+from .outcomes import outcomes_of_last_day
 
 # Beside a `Reason`: what is not missing, but counted as one visitor.
 ONE_ADDRESS = "one_address"
@@ -54,9 +54,8 @@ def teller(settings: Settings, store: Store) -> Why:
     """What the engineers' page shows."""
 
     def told() -> Told:
-        dropped = [one for one in outcomes(store) if one[1] != Reason.ACCEPTED]
-        # By the number that is shown: an order by the true one would tell that.
-        dropped.sort(key=lambda one: (-(one[2] // COARSE), one[0], one[1]))
+        dropped = [one for one in outcomes_of_last_day(store) if one[1] != Reason.ACCEPTED]
+        dropped.sort(key=lambda one: (-one[2], one[0], one[1]))
         alike = Counter(structs.replace(one, time=0) for one in entries(settings) if one.reason not in _OF_PEOPLE)
         header = settings.collector.address_header
         shared = [one for one, _, _ in unnamed_proxies(settings) if one.is_certain]

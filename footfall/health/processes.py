@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipeline.jobs import JobState
+from schema.event import COARSE
 
 from ..settings import Settings
 from ..supervisor.heartbeat import Child, Heartbeat, place_of
@@ -20,7 +21,6 @@ from ..supervisor.parent_heartbeat import parent_of
 from ..version import described
 from .duration import at_most, duration
 from .finding import BAD, OK, WARNING, Finding, State
-from .refusals import COARSE
 
 # A process takes seconds to start, on a busy machine many of them.
 _STARTS_WITHIN_S = 90.0
@@ -31,7 +31,13 @@ _MANY_RESTARTS = 3
 # What fails once may succeed the next time.
 _FAILS_S = 60.0
 # Longer than a job's turn and its longest run that was ever seen; nothing succeeds less often.
-_OVERDUE_S = {"expire": 2.5 * 3600, "close": 1800.0, "sum_months": 1800.0, "erase": 1800.0}
+_OVERDUE_S = {
+    "expire": 2.5 * 3600,
+    "publish_counts": 2.5 * 3600,
+    "close": 1800.0,
+    "sum_months": 1800.0,
+    "erase": 1800.0,
+}
 _OVERDUE_OTHERWISE_S = 600.0
 _DOES = {
     "roll_up": "counting open days",
@@ -39,6 +45,7 @@ _DOES = {
     "sum_months": "summing months",
     "erase": "deleting who took their consent back",
     "expire": "removing raw rows past their lifetime",
+    "publish_counts": "publishing counts of outcomes",
     "drain": "storing what waits in the spool",
 }
 _COMMANDS = {"keys": "keys serve"}

@@ -11,9 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from collector.outcome import Reason
+from schema.event import COARSE
 
-# Numbers are told to so many.
-COARSE = 10
 _TOLD_EVERY_S = 60
 _DAY_S = 86_400
 

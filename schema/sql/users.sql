@@ -23,8 +23,12 @@ GRANT{{ on_cluster }} INSERT ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% for table in tables('erasures') %}
 GRANT{{ on_cluster }} SELECT, ALTER DELETE ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
-{% for table in tables('ingest', 'watermarks') %}
+{% for table in tables('watermarks') %}
 GRANT{{ on_cluster }} SELECT ON {{ database }}.{{ table }} TO footfall_pipeline;
+{% endfor %}
+-- What is counted of visitors' signals goes when it is published.
+{% for table in tables('ingest') %}
+GRANT{{ on_cluster }} SELECT, ALTER DELETE ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
 {% for state in ['open', 'next', 'staging', 'released'] %}
 {% for family in families %}
@@ -43,7 +47,7 @@ GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE ON {{ database }}.{{ table }}
 {% endfor %}
 {% endfor %}
 {% endfor %}
-{% for table in tables('manifest', 'expiries') %}
+{% for table in tables('manifest', 'expiries', 'bare_totals', 'outcomes') %}
 GRANT{{ on_cluster }} SELECT, INSERT ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
 -- An import lives in a table of its own.
@@ -74,7 +78,7 @@ GRANT{{ on_cluster }} SELECT ON {{ database }}.{{ table }} TO footfall_dashboard
 GRANT{{ on_cluster }} SELECT ON {{ database }}.{{ table }} TO footfall_dashboards;
 {% endfor %}
 {% endfor %}
-{% for table in tables('months', 'months_cells', 'months_vitals', 'manifest', 'ingest') %}
+{% for table in tables('months', 'months_cells', 'months_vitals', 'manifest', 'bare_totals', 'outcomes') %}
 GRANT{{ on_cluster }} SELECT ON {{ database }}.{{ table }} TO footfall_dashboards;
 {% endfor %}
 -- As of which quarter of an hour an open day is shown; not when that was put in place.

@@ -48,16 +48,17 @@ class House:
         """Have events counted together: seconds after noon, and what they have."""
         insert(self.store, [make_event(self.site.key, NOON + at, DAY, **given) for at, given in hits])
 
-    def count_only(self) -> None:
-        """Have a page view counted of somebody who asked not to be recorded."""
+    def counted(self, reason: str = "count_only", times: int = 1) -> None:
+        """Have a page view counted, of somebody who asked not to be recorded, or with another outcome."""
         midnight = day_number(DAY) * 86_400
         columns = ("site", "minute", "reason", "count")
-        self.store.insert("ingest", columns, ((self.site.key,), (midnight,), ("count_only",), (1,)))
+        self.store.insert("ingest", columns, ((self.site.key,), (midnight,), (reason,), (times,)))
 
     def wait(self, at: int) -> None:
         """Let the periodic work have its turn, so many seconds after noon."""
         self.now = NOON + at
         self._pipeline.roll_up()
+        self._pipeline.publish_counts()
 
     def settle(self) -> None:
         """Have all there is shown, as if there had been steps enough."""
@@ -67,9 +68,10 @@ class House:
         """Let the day be over."""
         release(self.store, "events", self.site, [DAY], self.rules, NOON + 86_400, "live")
 
-    def overview(self) -> dict[str, Any]:
-        """What the page of the site shows."""
-        shown: dict[str, Any] = to_builtins(self._reports.overview(self.site, Period(DAY, DAY, ""), rows=100))
+    def overview(self, days: int = 1) -> dict[str, Any]:
+        """What the page of the site shows, of so many days from the first one."""
+        period = Period(DAY, DAY + dt.timedelta(days=days - 1), "")
+        shown: dict[str, Any] = to_builtins(self._reports.overview(self.site, period, rows=100))
         return shown
 
     def stats(self, by: str = "", *filters: str) -> dict[str, Any]:

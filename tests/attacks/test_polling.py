@@ -15,6 +15,8 @@ from .house import House
 pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
 
 K = 5
+# In so many days the four weeks that the first is of are over.
+LONG = 40
 DIMENSIONS = ("entry_page", "source", "country", "language", "screen", "browser", "os")
 _VALUES = {
     "path": ("/", "/pricing", "/clinic/hiv", "/clinic/debts"),
@@ -95,13 +97,17 @@ def test_nothing_else_on_the_page_tells_that_one_came(store: Store, looked: str)
 def test_who_asked_not_to_be_recorded_is_not_told_by_the_second(store: Store) -> None:
     """Each of his page views is one in a bare total."""
     house = House(store, K)
+    house.visit(1)
     seen = []
     for quarter in range(4):
-        house.count_only()
+        house.counted(times=100 + quarter)
         house.wait((quarter + 1) * QUARTER_S + 60)
-        seen.append(house.overview()["count_only"])
-    assert seen == [0, 0, 0, 0]
-    # What he would see if the total was not of closed days only.
-    house.visit(1)
+        seen.append(house.overview(LONG)["count_only"])
     house.release()
-    assert house.overview()["count_only"] == 4
+    house.counted("accepted")
+    house.wait(2 * 86_400)
+    seen.append(house.overview(LONG)["count_only"])
+    assert seen == [None] * 5
+    # What he would see if the total was not of four weeks: it is published once these are over.
+    house.wait(40 * 86_400)
+    assert house.overview(LONG)["count_only"]["pageviews"] in (400, 410)

@@ -83,7 +83,7 @@ def fill(rollups: Rollups, days: int = 40) -> None:
         rollups.vital(today, metric, values, people=30)
         for dimension, value in (("page", LONG), ("device", "mobile"), ("country", "DE")):
             rollups.vital(today, metric, values, people=20, dimension=dimension, value=value)
-    rollups.outcome(today - dt.timedelta(days=2), "count_only", 7)
+    rollups.bare_total(today - dt.timedelta(days=40), 0)
 
 
 @contextlib.contextmanager

@@ -33,7 +33,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", StarletteDeprecationWarning)
     from starlette.testclient import TestClient
 
-# A Wednesday, noon in Berlin; ahead of any real clock, so that nothing written to `ingest` is older than its TTL.
+# A Wednesday, noon in Berlin; ahead of any real clock.
 NOW = dt.datetime(2031, 6, 18, 12, 0, tzinfo=ZoneInfo("Europe/Berlin"))
 _KEY = ("site", "grain", "day", "period", "dimension", "value", "by_dimension", "by_value")
 _MEASURES = {
@@ -115,11 +115,10 @@ class Rollups:
         columns = {"site": self.site.key, "day": day, "k": k, "rows": rows, "complete": 1} | told
         self._put("manifest", list(columns), list(columns.values()))
 
-    def outcome(self, day: dt.date, reason: str, count: int) -> None:
-        minute = int(dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC).timestamp())
-        self.store.insert(
-            "ingest", ("site", "minute", "reason", "count"), ((self.site.key,), (minute,), (reason,), (count,))
-        )
+    def bare_total(self, first: dt.date, pageviews: int, complete: bool = True) -> None:
+        """What is published of four weeks."""
+        row = {"site": self.site.key, "day": first, "pageviews": pageviews, "complete": complete}
+        self.store.insert("bare_totals", list(row), [[value] for value in row.values()])
 
     @property
     def _zone(self) -> ZoneInfo:

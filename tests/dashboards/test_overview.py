@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from dashboards.stats.bare_totals import BareTotal
 from dashboards.stats.overview import Figures, Overview
 from dashboards.stats.period import Period, parse
 from dashboards.stats.report import Reports
@@ -112,26 +113,24 @@ def test_goals_vitals_and_count_only_visits_are_there(look: Any, rollups: Any, a
     rollups.goal(ago(1), "Signup", 10, 12)
     rollups.vital(ago(1), "lcp", [1000, 1100, 1200], people=6)
     rollups.vital(ago(1), "lcp", [3000, 3100], people=5, dimension="page", value="/slow")
-    for count in (2, 4):  # the same row twice would be taken for one that is sent again
-        rollups.outcome(ago(2), "count_only", count)
-    rollups.outcome(ago(1), "accepted", 100)
+    rollups.bare_total(ago(40), 60)
     overview = look()
     assert [(goal.goal, goal.conversion_rate) for goal in overview.goals] == [("Signup", 10.0)]
     assert [(cell.dimension, cell.value, cell.rating) for cell in overview.vitals] == [
         ("", "", "good"),
         ("page", "/slow", "needs improvement"),
     ]
-    assert overview.count_only == 6
+    assert overview.count_only == BareTotal(ago(40), ago(13), 60, True)
 
 
-def test_n8_who_was_counted_only_is_told_of_closed_days(look: Any, rollups: Any, ago: Ago) -> None:
-    """One that grows while somebody looks tells the second of each page view of the one who is not to be recorded."""
-    for days, count in enumerate((1, 20, 300, 4_000)):
-        rollups.outcome(ago(days), "count_only", count)
-    # Yesterday may still get what a spool holds; before that nothing comes, also where nobody else did.
-    assert look().count_only == 4_300
-    rollups.release(ago(1), rows=0)
-    assert look().count_only == 4_320
+def test_n8_who_was_counted_only_is_told_of_whole_four_weeks(look: Any, rollups: Any, ago: Ago) -> None:
+    """Of those within the period together; of a shorter one of the last that were over with it."""
+    assert look().count_only is None
+    for days, pageviews, complete in ((97, 300, True), (69, 20, False), (41, 0, True), (13, 7_000, True)):
+        rollups.bare_total(ago(days), pageviews, complete)
+    assert look("7d").count_only == BareTotal(ago(41), ago(14), 0, True)
+    assert look("90d").count_only == BareTotal(ago(69), ago(14), 20, False)
+    assert look("90d").count_only.four_weeks == 2
 
 
 def test_the_version_changes_when_the_numbers_do(look: Any, reports: Reports, rollups: Any, today: dt.date) -> None:

@@ -22,6 +22,8 @@ from dashboards.web.engineers import WHY_PATH, Missing, Told
 from footfall.health.missing import teller
 from footfall.health.outcomes import outcomes
 from footfall.settings import load
+from pipeline.outcomes import publish_outcomes
+from schema.store import Store
 from tests.dashboards.conftest import Rollups
 
 with warnings.catch_warnings():
@@ -30,6 +32,12 @@ with warnings.catch_warnings():
 
 pytestmark = pytest.mark.clickhouse
 ONE = Missing("20 or more", "shop", "plausible", "host", "the page's host is not one of the `hosts`", "evil.test/a")
+
+
+def publish(store: Store, now: int) -> None:
+    """Have the outcomes published of the days that are over."""
+    store.insert("watermarks", ("spool", "received_through"), (("why",), (now,)))
+    publish_outcomes(store, now)
 
 
 def page(reports: Reports, accounts: Accounts, why: Callable[[], Told] | None, sign_in: bool = True) -> TestClient:
@@ -89,18 +97,21 @@ def test_what_is_handed_in_reads_the_workers_and_tells_no_signal(rollups: Rollup
     sets = (f'sites=[{{key="{key}"}}]', f'keys.directory="{tmp_path}"')
     settings = load(sets=sets, flags={"data": str(tmp_path / "data")}, environment={})
     columns = ("site", "minute", "reason", "count")
-    for reason in ("host", "bot", "accepted", *(reason for reason in Reason if reason.is_silent)):
-        rollups.store.insert("ingest", columns, ((key,), (now // 60 * 60,), (str(reason),), (3,)))
-    old = int((dt.datetime.now(dt.UTC) - dt.timedelta(days=2)).timestamp())
-    rollups.store.insert("ingest", columns, ((key,), (old,), ("prefetch",), (9,)))
+    signals = [reason for reason in Reason if reason.is_signal]
+    for ago, reasons in ((1, ("host", "bot", "network", "accepted", *signals)), (2, ("prefetch",)), (0, ("page",))):
+        for reason in reasons:
+            rollups.store.insert("ingest", columns, ((key,), (now - ago * 86_400,), (str(reason),), (13,)))
+    publish(rollups.store, now)
     why = Why(why_path(tmp_path, 0))
     why.dropped(key, Reason.HOST, now, "umami")
     why.turn()
     told = teller(settings, rollups.store)()
     assert sorted((reason, times) for site, reason, times in told.counts if site == key) == [
-        ("bot", "fewer than 10"),
-        ("host", "fewer than 10"),
+        ("bot", "10 or more"),
+        ("host", "10 or more"),
+        ("network", "10 or more"),
     ]
+    assert not any(str(reason) in repr(told) for reason in signals)
     assert [(one.site, one.wire, one.reason, one.page) for one in told.missing] == [(key, "umami", "host", "")]
 
 
@@ -110,21 +121,25 @@ def test_one_more_visit_changes_nothing_that_is_shown(rollups: Rollups, tmp_path
     sets = (f'sites=[{{key="{key}"}}]', f'keys.directory="{tmp_path}"')
     settings = load(sets=sets, flags={"data": str(tmp_path / "data")}, environment={})
     why, page = Why(why_path(tmp_path, 0)), parse_page(f"https://{key}/salaries", frozenset())
+    columns = ("site", "minute", "reason", "count")
     for _ in range(11):
         why.dropped(key, Reason.HOST, now, "umami", page)
-        rollups.store.insert("ingest", ("site", "minute", "reason", "count"), ((key,), (now,), ("host",), (1,)))
+    for ago in (0, 1):
+        rollups.store.insert("ingest", columns, ((key,), (now - ago * 86_400,), ("host",), (11,)))
+    publish(rollups.store, now)
     why.turn()
     before = teller(settings, rollups.store)()
     people = [reason for reason in Reason if reason not in OF_MACHINES | OF_HOSTS]
     for reason in (Reason.HOST, *people):
         why.dropped(key, reason, now, "umami", page)
         if reason.is_silent or reason is Reason.HOST:
-            rollups.store.insert(
-                "ingest", ("site", "minute", "reason", "count"), ((key,), (now,), (str(reason),), (1,))
-            )
+            for ago in (0, 1):
+                rollups.store.insert("ingest", columns, ((key,), (now - ago * 86_400,), (str(reason),), (1,)))
+    publish(rollups.store, now)
     why.turn()
     after = teller(settings, rollups.store)()
     assert after.counts == before.counts
+    assert [one for one in after.counts if one[0] == key] == [(key, "host", "10 or more")]
     assert not any("salaries" in one.page for one in after.missing)
     shown = {one.reason for one in after.missing}
     assert not shown & {"changed", "prefetch", "page", "network", "country", "datacenter", "new_visitors", "throttled"}

@@ -56,6 +56,14 @@ def put(admin: Store, site: SiteSettings, days_ago: int, people: range, at: int 
     return day
 
 
+def counted(admin: Store, site: SiteSettings) -> None:
+    """Outcomes of yesterday, and of four weeks that are over."""
+    midnight = local_day("UTC", time.time()).start
+    rows = ((40 * DAY_S, "count_only", 1000), (40 * DAY_S, "accepted", 3), (DAY_S, "host", 13))
+    for ago, reason, times in rows:
+        admin.insert("ingest", Count.__struct_fields__, ((site.key,), (midnight - ago,), (reason,), (times,)))
+
+
 def count(store: Store, table: str, site: SiteSettings) -> int:
     found: int = store.rows(f"SELECT count() FROM {table} WHERE site = {{s:String}}", {"s": site.key})[0][0]
     return found
@@ -180,13 +188,17 @@ def test_the_dashboards_may_do_all_they_do(as_user: AsUser) -> None:
     roll_up(admin, site, local_day("UTC", time.time()).date, rules)
     Pipeline(admin, [(site, rules)], RollupSettings()).close()
     sum_months(admin)
+    counted(admin, site)
+    Pipeline(as_user("footfall_pipeline"), [(site, rules)], RollupSettings()).publish_counts()
+    assert count(admin, "ingest", site) == 2, "what is counted of signals goes"
     store, settings = as_user("footfall_dashboards"), Settings(sites=(site,))
     reports = Reports(store, [site])
     reports.warm_up()
     today = local_day("UTC", time.time()).date
     for first in (today, today - dt.timedelta(days=29), today - dt.timedelta(days=400)):
         assert reports.overview(site, Period(first, today, "")).as_of
-    teller(settings, store)
+    assert reports.overview(site, Period(today - dt.timedelta(days=90), today, "")).count_only
+    assert (site.key, "host", "10 or more") in teller(settings, store)().counts
     engine = Engine(settings, store)
     chain = engine.release_chain(site.key)
     assert (chain["days"], chain["faults"]) == (1, [])
@@ -225,7 +237,10 @@ def test_the_writer_may_do_all_it_does(as_user: AsUser, tmp_path: Path) -> None:
         admin.command(f"TRUNCATE TABLE {table}")
 
 
-READ = [f"SELECT count() FROM {table}" for table in ("events", "ingest", "released_cells", "manifest")]
+READ = [
+    f"SELECT count() FROM {table}"
+    for table in ("events", "ingest", "released_cells", "manifest", "bare_totals", "outcomes")
+]
 OUTSIDE = [
     "SELECT * FROM url('http://127.0.0.1:1/', CSV, 'a String')",
     "SELECT * FROM file('/etc/hostname', CSV, 'a String')",
@@ -239,6 +254,7 @@ RULE = [
     "ALTER TABLE events MODIFY TTL received + INTERVAL 9 YEAR",
     "ALTER TABLE manifest DELETE WHERE 1",
     "ALTER TABLE manifest UPDATE k = 1 WHERE 1",
+    "ALTER TABLE bare_totals DELETE WHERE 1",
     "TRUNCATE TABLE released_cells",
     "RENAME TABLE events TO import_events",
     "CREATE USER somebody IDENTIFIED WITH sha256_hash BY '" + 64 * "0" + "'",
@@ -255,12 +271,14 @@ RAW = [
     "SELECT visitor FROM erasures",
     "SELECT visitor FROM visits",
     "SELECT * FROM watermarks",
+    "SELECT count FROM ingest",
 ]
 WRITE = [
     "INSERT INTO events (site) VALUES ('x')",
     "INSERT INTO open_cells (site) VALUES ('x')",
     "INSERT INTO released_cells (site) VALUES ('x')",
     "INSERT INTO manifest (site) VALUES ('x')",
+    "INSERT INTO bare_totals (site) VALUES ('x')",
     "ALTER TABLE open_cells DROP PARTITION ('x', '2044-01-01')",
     "CREATE TABLE import_0000000000000000 (a UInt8) ENGINE = MergeTree ORDER BY a",
 ]
