@@ -27,7 +27,7 @@ from schema.store import Store, StoreDown, StoreError
 from .copying import columns_of, holding, table_of
 from .each import for_each
 from .insert import insert
-from .manifest import RELEASING, Entry, append, digest_input, manifest_digest, read_entries
+from .manifest import RELEASING, Entry, append, digest_input, manifest_digest, read_entries, same_goals
 from .release import as_released, expires_of, open_days, received_through
 from .rollup.block import staged_block
 from .rollup.waiting import KEYS
@@ -203,12 +203,14 @@ def release_block(store: Store, waiting: Waiting, block: Due, now: float) -> Non
             k_late=max(entry.k_late for entry in entries) if all(entry.k_late for entry in entries) else 0,
             late_others=max(entry.late_others for entry in entries),
         )
+        goals = same_goals(entries)
+        changed = sorted({name for entry in entries for name in entry.goals} - goals.keys())
         _forget(store, block)
         try:
             if is_whole and rules.k_late:
                 dates = sorted(entry.day for entry in entries)
                 week = grain_of(block.origin, WEEK)
-                with staged_block(store, site, dates, block.first, week, rules):
+                with staged_block(store, site, dates, block.first, week, rules, changed):
                     rows, digest = _publish(store, block, week, dates)
         except Exception:
             with contextlib.suppress(StoreError):
@@ -231,6 +233,7 @@ def release_block(store: Store, waiting: Waiting, block: Due, now: float) -> Non
                     late_others=rules.late_others,
                     span=block.span,
                     days=[manifest_digest(structs.asdict(entry)) for entry in entries],
+                    goals=goals,
                 )
             ],
         )

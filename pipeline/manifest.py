@@ -10,19 +10,19 @@ import datetime as dt
 import hashlib
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, structs
 
 from schema.families import FAMILIES
-from schema.manifest import grain_of
+from schema.manifest import ADDED, grain_of, grain_of_goal, knows_goals
 from schema.store import Store
 
 # What an entry says is checked, and its number taken, in one step with writing it.
 RELEASING = threading.RLock()
-# An entry of this version names the columns that its digest is of.
-VERSION = "3"
+# An entry of this version names the columns that its digest is of, and the goals that were counted.
+VERSION = "4"
 # Those of entries that name none: the first so many of each family, because columns are only ever added behind the
 # others (pipeline/copying.py goes by that, too; a test holds which these are).
 _OF_VERSION = {
@@ -32,13 +32,14 @@ _OF_VERSION = {
 
 
 # What entries say that are older than these columns.
-_WHERE_OLDER = {"columns": {}, "networks": 0, "k_late": 0, "late_others": 0, "span": 1, "days": []}
+_WHERE_OLDER = {"columns": {}, "networks": 0, "k_late": 0, "late_others": 0, "span": 1, "days": [], "goals": {}}
 
 
 class Entry(Struct, frozen=True):
     """A row of `manifest`. columns: by family those that the digest is made of, in their order. networks, k_late,
-    late_others: by which rules beside k. span: how many days it is of, from `day` on; days: of a block the digests of
-    its days' entries."""
+    late_others: by which rules beside k. span: how many days it is of, from `day` on, or `ADDED`; days: of a block the
+    digests of its days' entries. goals: those that were counted, by name their definition; of `ADDED` the one that is
+    added to its day."""
 
     site: str
     number: int
@@ -59,11 +60,20 @@ class Entry(Struct, frozen=True):
     late_others: int = 0
     span: int = 1
     days: list[str] = []
+    goals: dict[str, str] = {}
 
     @property
     def grain(self) -> str:
-        """Of the rows of a block; "" of a day."""
+        """Of the rows of a block, or of a goal that is added to a day; "" of a day."""
+        if self.span == ADDED:
+            [(name, definition)] = self.goals.items()
+            return grain_of_goal(name, definition)
         return grain_of(self.origin, self.span)
+
+    @property
+    def knows_goals(self) -> bool:
+        """Whether it is not older than the column."""
+        return knows_goals(self.version)
 
     def digested(self) -> Mapping[str, Sequence[str]]:
         """By family the columns that the digest is made of. Raises KeyError for a version that nobody knows."""
@@ -81,6 +91,15 @@ def read_entries(store: Store, site: str, rest: str = "") -> list[Entry]:
         f"SELECT {columns} FROM manifest WHERE site = {{site:String}} {rest or 'ORDER BY number'}", {"site": site}
     )
     return [Entry(*row) for row in rows]
+
+
+def same_goals(entries: Iterable[Entry]) -> dict[str, str]:
+    """Of the goals that days counted those that were the same on all that had them, by name their definition."""
+    found: dict[str, set[str]] = {}
+    for entry in entries:
+        for name, definition in entry.goals.items():
+            found.setdefault(name, set()).add(definition)
+    return {name: definitions.pop() for name, definitions in found.items() if len(definitions) == 1}
 
 
 def append(store: Store, entries: Sequence[Entry]) -> None:

@@ -6,6 +6,7 @@ one that takes an import back leaves the day as if it had never been released.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -26,7 +27,13 @@ STANDING = f"""(
 WEEK, FOUR_WEEKS = 7, 28
 _GRAINS = {WEEK: "week", FOUR_WEEKS: "four_weeks"}
 SPANS = {grain: span for span, grain in _GRAINS.items()}
+# An entry of no day of its own: it adds a goal to a day that was released before the goal was declared (rule N6).
+ADDED = 0
+_ADDED_GRAIN = "goal-"
 RELEASED_DAYS = f"(SELECT site, day FROM {STANDING})"
+
+# Versions of entries that are older than the goals in them.
+_WITHOUT_GOALS = ("", "1", "2", "3")
 
 Row = TypeVar("Row", bound=Sequence[Any])
 
@@ -45,6 +52,21 @@ def grain_of(origin: str, span: int) -> str:
 def is_import(origin: str) -> bool:
     """Whether an entry's day was imported."""
     return ":" in origin and not is_undo(origin)
+
+
+def grain_of_goal(name: str, definition: str) -> str:
+    """The grain of the rows that a goal of that definition has on days that were released before it was declared."""
+    return _ADDED_GRAIN + hashlib.sha256(f"{name}\0{definition}".encode()).hexdigest()[:16]
+
+
+def span_of(grain: str) -> int:
+    """Of how many days rows of that grain are: those of blocks, or of a goal that was added to a day."""
+    return ADDED if grain.startswith(_ADDED_GRAIN) else SPANS.get(grain.partition(":")[0], 1)
+
+
+def knows_goals(version: str) -> bool:
+    """Whether an entry of that version says which goals were counted."""
+    return version not in _WITHOUT_GOALS
 
 
 def is_undo(origin: str) -> bool:

@@ -33,9 +33,20 @@ class Goal(Struct, frozen=True, forbid_unknown_fields=True):
         if bool(self.event) == bool(self.page):
             raise ValueError(f"goal {self.name!r} needs exactly one of event = … and page = …")
 
+    @property
+    def definition(self) -> str:
+        """What it counts, as the manifest keeps it; `goal_of` reads it."""
+        return f"event:{self.event}" if self.event else f"page:{self.page}"
+
     def page_regex(self) -> str:
         """The page pattern as an anchored RE2 expression."""
         return pattern_regex(self.page)
+
+
+def goal_of(name: str, definition: str) -> Goal:
+    """The goal of a definition, under a name."""
+    kind, _, wanted = definition.partition(":")
+    return Goal(name, **{kind: wanted})
 
 
 class Site(Struct, frozen=True, forbid_unknown_fields=True):

@@ -45,11 +45,12 @@ _LEAST_DAYS = 2
 
 class Block(Batch, frozen=True, dict=True):
     """A batch of one site and the first day of the block. dates: the days that wait. week: the grain of rows of weeks
-    within it. late: by which rules."""
+    within it. late: by which rules. changed: goals that were not the same on all of its days."""
 
     dates: tuple[dt.date, ...] = ()
     week: str = ""
     late: SiteRules = SiteRules(1, 0, "")
+    changed: tuple[str, ...] = ()
 
     @property
     def has_goals(self) -> bool:
@@ -60,7 +61,8 @@ class Block(Batch, frozen=True, dict=True):
     def named(self) -> dict[str, Any]:
         # What is released is enough already: the statements that stage it need not ask again.
         enough = {"ks": [1], "least_networks": [0]}
-        return {**Batch.named.func(self), **enough, "waits": list(self.dates), "week": self.week}  # type: ignore[attr-defined]
+        waits = {"waits": list(self.dates), "week": self.week, "changed": list(self.changed)}
+        return {**Batch.named.func(self), **enough, **waits}  # type: ignore[attr-defined]
 
 
 class Candidate(Struct, frozen=True):
@@ -79,10 +81,16 @@ class Candidate(Struct, frozen=True):
 
 @contextlib.contextmanager
 def staged_block(
-    store: Store, site: Site, dates: Sequence[dt.date], first: dt.date, week: str, rules: SiteRules
+    store: Store,
+    site: Site,
+    dates: Sequence[dt.date],
+    first: dt.date,
+    week: str,
+    rules: SiteRules,
+    changed: Sequence[str] = (),
 ) -> Iterator[Block]:
     """What a block may release, in `staging_*`, for as long as the context lasts. dates: its days that wait. week: the
-    grain of weeks within it. rules: the strictest of its days."""
+    grain of weeks within it. rules: the strictest of its days. changed: goals that were not the same on all of them."""
     of = Block(
         store,
         (SiteDay(site, first, structs.replace(rules, k=2, networks=1)),),
@@ -90,6 +98,7 @@ def staged_block(
         dates=tuple(dates),
         week=week,
         late=rules,
+        changed=tuple(changed),
     )
     clear_staging(of)
     try:
@@ -144,9 +153,10 @@ def _remaining(family: str) -> str:
     """SQL from FROM on for what waits and no week within the block has released."""
     keys = ", ".join(("dimension", "value", *KEYS[family]))
     first = "{dates:Array(Date)}[1]"
+    unchanged = "AND NOT has({changed:Array(String)}, toString(goal))" if "goal" in KEYS[family] else ""
     return f"""
         FROM waiting_{family}
-        WHERE site = {{sites:Array(String)}}[1] AND day IN {{waits:Array(Date)}}
+        WHERE site = {{sites:Array(String)}}[1] AND day IN {{waits:Array(Date)}} {unchanged}
             AND (toDate({first} + intDiv(day - {first}, {WEEK}) * {WEEK}), {keys}) NOT IN
             (
                 SELECT day, {keys} FROM late_{family}

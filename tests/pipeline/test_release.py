@@ -171,7 +171,7 @@ def test_the_digest_of_a_day_is_what_it_always_was(store: Store) -> None:
     release(store, "events", site, [DAY], SiteRules(5, 30, "balanced"), 1_000, "live")
     (manifest,) = manifests(store, site)
     assert manifest["rows"] == 109
-    assert manifest["version"] == "3"
+    assert manifest["version"] == "4"
     assert manifest["digest"] == digest(store, site, "2")
     # What days were released under before there were more columns, and is still found of what they have.
     assert digest(store, site, "1") == "cc6ed0d822b6efe8e044f1082d9d35de84f6e76e812d9da8b24344184e093b6e"
