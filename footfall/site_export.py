@@ -22,7 +22,8 @@ from .new_file import new_file
 
 FORMATS = ("csv", "jsonl")
 _OF_BLOCKS = {
-    "grain": "`week` (Monday to Sunday) or `four_weeks`; of an import, from its first day on, with its run behind.",
+    "grain": "`week` (Monday to Sunday) or `four_weeks`; of an import, from its first day on, with its run behind; "
+    "`goal-…` where a goal was added to a day that was released before.",
     "day": "The first day.",
     "days": "How many released days it speaks for: those on which the value has no row of its own. In a row of "
     "`(other)`: what has left the folded rows of the days.",
@@ -55,7 +56,7 @@ def readme(key: str, form: str) -> str:
         "How sure it is: a row is exact, of its day or hour and its value. A value without a row on a day had",
         'fewer than k visitors on it, or nobody; so a sum over days is "at least". One visitor may be in the rows of',
         "several values, so visitors are not added up over values. A measure that is 0 beside visitors may be",
-        "untold: fewer than k contributed.",
+        "untold: fewer than k contributed. A goal whose definition was changed has both here, each on its days.",
         "",
     ]
     for name, family in FAMILIES.items():
@@ -63,7 +64,8 @@ def readme(key: str, form: str) -> str:
     for name in WAITING:
         columns = (column for column in FAMILIES[name].late if column.name in ("grain", "day", "days"))
         lines += [
-            f"late_{name}.{form}: what days hide and their week or four weeks show; columns as of {name}, but",
+            f"late_{name}.{form}: what days hide and their week or four weeks show; goals that were added to days",
+            f"(in late_conversions). Columns as of {name}, but",
             *(f"  {column.name}: {_OF_BLOCKS[column.name]}" for column in columns),
             "",
         ]

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec import Struct, structs
 
 from schema.families import FAMILIES, KEY, WAITING
-from schema.manifest import standing, standing_blocks
+from schema.manifest import ADDED, standing, standing_blocks
 from schema.store import Store
 
 from .manifest import COLUMNS, RELEASING, Entry, read_entries
@@ -41,12 +41,13 @@ class Snapshot(Struct, frozen=True):
 
     @property
     def readable(self) -> dict[str, list[Entry]]:
-        """The same, and those of blocks."""
+        """The same, and those of blocks and of goals that were added."""
         return {site: readable(entries) for site, entries in self.entries.items()}
 
 
 class Part(Struct, frozen=True):
-    """Rows of one family, site and month, as tab-separated text. late: of blocks that begin in it, not of its days."""
+    """Rows of one family, site and month, as tab-separated text. late: of blocks that begin in it, and of goals that
+    were added to its days."""
 
     family: str
     late: bool
@@ -76,9 +77,14 @@ def blocks_of(entries: Iterable[Entry]) -> list[Entry]:
     return [row[2] for row in standing_blocks([(e.origin, e.span, e) for e in entries], origin=0, span=1)]
 
 
+def added_of(entries: Iterable[Entry]) -> list[Entry]:
+    """Those of one site's entries that add a goal to a day."""
+    return [entry for entry in entries if entry.span == ADDED]
+
+
 def readable(entries: Sequence[Entry]) -> list[Entry]:
-    """Those of one site's entries that hold: of days, by day, and then of blocks."""
-    return [*holding(entries), *blocks_of(entries)]
+    """Those of one site's entries that hold: of days, by day, and then of blocks and of goals that were added."""
+    return [*holding(entries), *blocks_of(entries), *added_of(entries)]
 
 
 def months_of(entries: Iterable[Entry]) -> dict[dt.date, list[Entry]]:
@@ -91,7 +97,7 @@ def months_of(entries: Iterable[Entry]) -> dict[dt.date, list[Entry]]:
 
 def rows_in(family: str, late: bool = False) -> str:
     """The statement for the rows of a family: those of the released `days` of one `site`, ordered by all columns. late:
-    of blocks, each of which begins on one of the days and has in `grains` its grain in the same place. Which days are
+    beside days, each of which begins on one of the days and has in `grains` its grain in the same place. Which days are
     released is the caller's to know: one that has rows may have been taken back."""
     grained = "AND (grain, day) IN arrayZip({grains:Array(String)}, {days:Array(Date)})" if late else ""
     return (
@@ -101,7 +107,7 @@ def rows_in(family: str, late: bool = False) -> str:
 
 
 def table_of(family: str, late: bool) -> str:
-    """Where released rows of a family are; late: those of blocks."""
+    """Where released rows of a family are; late: those beside days, of blocks and of goals that were added."""
     return f"{'late' if late else 'released'}_{family}"
 
 
@@ -111,9 +117,9 @@ def columns_of(family: str, late: bool) -> tuple[str, ...]:
 
 
 def rows_of(store: Store, site: str, month: dt.date, entries: Sequence[Entry]) -> Iterator[Part]:
-    """The rows of one site's released days and blocks of a month, family by family."""
+    """The rows that entries of one site's month make readable, family by family."""
     for late in (False, True):
-        mine = [entry for entry in entries if (entry.span > 1) is late]
+        mine = [entry for entry in entries if bool(entry.grain) is late]
         given = {"site": site, "days": [entry.day for entry in mine], "grains": [entry.grain for entry in mine]}
         for family in WAITING if late else FAMILIES:
             text = store.text(f"{rows_in(family, late)} FORMAT TSV", given) if mine else b""

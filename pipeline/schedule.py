@@ -22,6 +22,7 @@ from schema.lasting import Lasting, kind_and_place
 from schema.site import Site, local_day
 from schema.store import Store, StoreDown
 
+from .added_goals import add_goals
 from .bare_totals import publish_bare_totals
 from .blocks import close_blocks, expire_waiting
 from .each import for_each
@@ -54,6 +55,8 @@ _LONGEST_WAIT_S = 60
 _LAST_RUN_S = 1.0
 # A quarter of an hour is over when every spool has arrived that far, or after so long.
 _QUARTER_ARRIVES_S = 60
+# Goals are added to days of the past for so long at a time: nobody waits for them.
+_ADDING_S = 2.0
 # Recent rows are asked for every run; older open days (a store that was down) with the first and then every so often.
 _RECENT_DAYS = 2
 _LOOK_BACK_EVERY_S = 600
@@ -98,6 +101,8 @@ class Pipeline:
         self._looked_back = float("-inf")
         self._erase_due = 0.0
         self._ahead: list[str] = []
+        # The sites whose released days have all goals of theirs: days that close from now on have them, too.
+        self._have_goals: set[str] = set()
         self._busy = threading.Lock()
         self._scheduler = BackgroundScheduler(
             timezone=dt.UTC,
@@ -110,6 +115,7 @@ class Pipeline:
         jobs: tuple[tuple[str, Callable[[], object], float], ...] = (
             ("roll_up", self.roll_up, self.settings.every_s),
             ("close", self.close, CLOSE_EVERY_S),
+            ("add_goals", self.add_goals, CLOSE_EVERY_S),
             ("sum_months", lambda: sum_months(self.store), CLOSE_EVERY_S),
             ("erase", self.erase, ERASE_EVERY_S),
             ("expire", self.expire, EXPIRE_EVERY_S),
@@ -132,12 +138,14 @@ class Pipeline:
             self._seen.clear()
             self._looked.clear()
             self._looked_back = float("-inf")
+            self._have_goals.clear()
 
     def leave(self, key: str, work: Callable[[], Result]) -> Result:
         """Work for a site no longer, and have that done while no job runs."""
         with self._busy:
             self.sites = [(site, rules) for site, rules in self.sites if site.key != key]
             self._sites.pop(key, None)
+            self._have_goals.discard(key)
             for known in (self._seen, self._looked):
                 for of in [of for of in known if of[0] == key]:
                     del known[of]
@@ -222,6 +230,22 @@ class Pipeline:
         if failed:
             raise failed
         return closed
+
+    def add_goals(self) -> bool:
+        """Count goals on days that were released before they were declared, some days at a time; whether that is all.
+        Raises what a site failed with, once the others are done."""
+        with self._busy:
+            until = time.monotonic() + _ADDING_S
+
+            def add(of: tuple[Site, SiteRules]) -> None:
+                site, rules = of
+                if add_goals(self.store, site, rules, self._clock(), until - time.monotonic()):
+                    self._have_goals.add(site.key)
+
+            failed = for_each(add, [of for of in self.sites if of[0].key not in self._have_goals])
+        if failed:
+            raise failed
+        return all(site.key in self._have_goals for site, _ in self.sites)
 
     def _watch_clocks(self, now: float) -> None:
         ahead = ahead_of_time(received_by_spool(self.store), now)

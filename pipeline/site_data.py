@@ -94,8 +94,8 @@ def released_months(store: Store, key: str) -> list[dt.date]:
 
 def rows_of_month(store: Store, key: str, family: str, late: bool, month: dt.date) -> list[dict[str, Any]]:
     """The released rows of a site's month in one family, each by the names of the registry's columns. late: those of
-    the blocks that begin in it, not those of its days."""
-    mine = [entry for entry in _by_month(store, key).get(month, []) if (entry.span > 1) is late]
+    the blocks that begin in it, and of goals that were added to its days."""
+    mine = [entry for entry in _by_month(store, key).get(month, []) if bool(entry.grain) is late]
     given = {"site": key, "days": [entry.day for entry in mine], "grains": [entry.grain for entry in mine]}
     rows = store.rows(rows_in(family, late), given)
     return [dict(zip(columns_of(family, late), row, strict=True)) for row in rows]

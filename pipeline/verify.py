@@ -18,10 +18,10 @@ from typing import Literal
 from msgspec import Struct, structs
 
 from schema.families import FAMILIES, WAITING
-from schema.manifest import RELEASED_DAYS, SPANS
+from schema.manifest import RELEASED_DAYS, span_of
 from schema.store import Store
 
-from .copying import ManifestBroken, blocks_of, columns_of, table_of
+from .copying import ManifestBroken, added_of, blocks_of, columns_of, table_of
 from .manifest import RELEASING, Entry, digest_input, manifest_digest, read_entries
 
 What = Literal["entry changed", "entry missing", "rows changed", "rows without an entry"]
@@ -100,7 +100,9 @@ def row_faults(store: Store, site: str, entries: Sequence[Entry]) -> Iterator[Fa
         except KeyError:
             yield Fault(*told, "nobody knows what its digest is of")
             continue
-        strange = [family for family, names in digested.items() if not _known(family, entry.span > 1).issuperset(names)]
+        strange = [
+            family for family, names in digested.items() if not _known(family, bool(entry.grain)).issuperset(names)
+        ]
         if strange:
             yield Fault(*told, f"its digest is of columns of {', '.join(strange)} that nobody knows")
         else:
@@ -110,7 +112,7 @@ def row_faults(store: Store, site: str, entries: Sequence[Entry]) -> Iterator[Fa
         for entry in mine:
             there = counts[entry.day]
             if grain and not (entry.digest or entry.rows or there):
-                continue  # of a block that could release nothing there is no digest
+                continue  # of what could release nothing there is no digest
             if (digests[entry.day].hexdigest(), there) != (entry.digest, entry.rows):
                 how = "its rows are not those that were released"
                 how += f": {there} where there were {entry.rows}" if there != entry.rows else ""
@@ -118,7 +120,7 @@ def row_faults(store: Store, site: str, entries: Sequence[Entry]) -> Iterator[Fa
 
 
 def unreadable_rows(store: Store, site: str) -> Iterator[Fault]:
-    """Days and blocks that have rows and no entry that holds: nobody is shown them."""
+    """Days, blocks and goals that have rows and no entry that holds: nobody is shown them."""
     mine = {"site": site}
     days: set[tuple[dt.date, int]] = set()
     with RELEASING:  # one that is under way has its rows first
@@ -129,12 +131,12 @@ def unreadable_rows(store: Store, site: str) -> Iterator[Fault]:
                 mine,
             )
             days |= {(day, 1) for (day,) in found}
-        entries = blocks_of(read_entries(store, site, "AND (span > 1 OR startsWith(origin, 'undo:')) ORDER BY number"))
-        closed = {(entry.day, entry.grain) for entry in entries}
+        entries = read_entries(store, site, "AND (span != 1 OR startsWith(origin, 'undo:')) ORDER BY number")
+        closed = {(entry.day, entry.grain) for entry in (*blocks_of(entries), *added_of(entries))}
         for family in WAITING:
             table = table_of(family, late=True)
             found = store.rows(f"SELECT DISTINCT day, grain FROM {table} WHERE site = {{site:String}}", mine)
-            days |= {(day, SPANS.get(grain.partition(":")[0], 0)) for day, grain in {*found} - closed}
+            days |= {(day, span_of(grain)) for day, grain in {*found} - closed}
     for day, span in sorted(days):
         how = (
             "nobody is shown them; a release, or the undoing of an import, was cut off, or somebody has put them there"
@@ -149,8 +151,8 @@ def _known(family: str, late: bool) -> frozenset[str]:
 def _digests(
     store: Store, site: str, days: Sequence[dt.date], grain: str, digested: Mapping[str, Sequence[str]]
 ) -> tuple[Mapping[dt.date, hashlib._Hash], Mapping[dt.date, int]]:
-    """By day what pipeline/release.py, or of blocks pipeline/blocks.py, makes of the rows it publishes, and how many
-    these are."""
+    """By day what pipeline/release.py, of blocks pipeline/blocks.py, or of goals pipeline/added_goals.py makes of the
+    rows it publishes, and how many these are."""
     of_block = "AND grain = {grain:String}" if grain else ""
     given = {"site": site, "days": list(days), "grain": grain}
     digests = {day: hashlib.sha256() for day in days}

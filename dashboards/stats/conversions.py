@@ -9,7 +9,7 @@ numbers alone that are published anyway.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +20,7 @@ from schema.currency import DECIMALS
 from schema.store import Row
 
 from .certainty import EXACT, Certainty, Flag, Sureness
+from .goal_days import ALWAYS, Counted
 
 
 class Revenue(Struct, frozen=True):
@@ -38,7 +39,8 @@ class Revenue(Struct, frozen=True):
 
 class Goal(Struct, frozen=True):
     """converters are people, conversions are how often; conversion_rate is in percent of all visitors. not_shown_days:
-    on how many days, of_days of which there is data, few or none reached it."""
+    on how many days, of_days of which there is data, few or none reached it, or it was not counted. counted_since: the
+    first day that counted it, where days of the period before it did not."""
 
     goal: str
     converters: int
@@ -49,6 +51,7 @@ class Goal(Struct, frozen=True):
     flags: tuple[Flag, ...] = ()
     not_shown_days: int = 0
     of_days: int = 0
+    counted_since: dt.date | None = None
 
     def row(self) -> dict[str, Any]:
         """The goal as a row of `footfall stats`."""
@@ -62,6 +65,7 @@ class Goal(Struct, frozen=True):
             "flags": list(self.flags),
             "not_shown_days": self.not_shown_days,
             "of_days": self.of_days,
+            "counted_since": self.counted_since.isoformat() if self.counted_since else None,
         }
 
 
@@ -73,9 +77,17 @@ class _Day(Struct):
     paid: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
-def goals_in(rows: Iterable[Row], k: int, of_days: int, in_part: bool = False, sure: Sureness = EXACT) -> list[Goal]:
+def goals_in(
+    rows: Iterable[Row],
+    k: int,
+    of_days: int,
+    in_part: bool = False,
+    sure: Sureness = EXACT,
+    counted: Mapping[str, Counted] | None = None,
+) -> list[Goal]:
     """The goals of such rows, added up, without a rate. of_days: how many days have data. in_part: rows of values, of
-    which some may be hidden on every day. sure: what there is to know of the days."""
+    which some may be hidden on every day. sure: what there is to know of the days. counted: on which of them a goal
+    was counted, where not on all."""
     by_goal: dict[str, dict[dt.date, _Day]] = {}
     for day, goal, currency, converters, conversions, amount, payers in rows:
         of_day = by_goal.setdefault(goal, {}).setdefault(day, _Day())
@@ -86,14 +98,17 @@ def goals_in(rows: Iterable[Row], k: int, of_days: int, in_part: bool = False, s
         else:
             of_day.converters += converters
             of_day.conversions += conversions
-    goals = [_goal(goal, list(days.values()), k, of_days, in_part, sure) for goal, days in by_goal.items()]
+    goals = [
+        _goal(goal, list(days.values()), k, of_days, in_part, sure, (counted or {}).get(goal, ALWAYS))
+        for goal, days in by_goal.items()
+    ]
     return sorted(goals, key=lambda goal: (-goal.converters, goal.goal))
 
 
-def _goal(name: str, days: list[_Day], k: int, of_days: int, in_part: bool, sure: Sureness) -> Goal:
+def _goal(name: str, days: list[_Day], k: int, of_days: int, in_part: bool, sure: Sureness, counted: Counted) -> Goal:
     shown = sum(day.converters > 0 for day in days)
-    # Where everything is shown, a day without the goal is one on which nobody reached it.
-    missing = max(0, of_days - shown) if k > 1 else 0
+    # Where everything is shown, a day without the goal is one on which nobody reached it, if it was counted.
+    missing = max(0, of_days - shown) if k > 1 else counted.not_on
     not_shown = missing or (in_part and k > 1)
     converters, conversions = sum(day.converters for day in days), sum(day.conversions for day in days)
     revenue = []
@@ -104,12 +119,13 @@ def _goal(name: str, days: list[_Day], k: int, of_days: int, in_part: bool, sure
         # elsewhere it would tell, subtracted, what fewer than k others did.
         alone = all(len(day.paid) == 1 and day.paid[currency][1] == day.converters for day in paying)
         orders = sum(day.conversions for day in paying) if alone else None
-        whole = k == 1 or (not not_shown and orders == conversions)
+        whole = not not_shown and (k == 1 or orders == conversions)
         value = decimal_of(amount, currency)
         certainty = sure.certainty(not whole)
         revenue.append(Revenue(currency, amount, value, payers, converters, orders, conversions, certainty))
     certainty, flags = sure.certainty(not_shown), sure.flags(not_shown)
-    return Goal(name, converters, conversions, None, tuple(revenue), certainty, flags, missing, of_days)
+    amounts = tuple(revenue)
+    return Goal(name, converters, conversions, None, amounts, certainty, flags, missing, of_days, counted.since)
 
 
 def decimal_of(amount: int, currency: str) -> str:

@@ -207,7 +207,13 @@ def _goal_rows(plan: Plan, groups: Groups) -> list[Row]:
     rows: list[Row] = [(*key, *sums) for group in groups.values() for key, sums in group.by_key.items()]
     if plan.goals and not plan.goals.filters:
         last = plan.goals.span.last
-        rows += [row for month in plan.known for row in month.goals if plan.goals.first <= row[0] <= last]
+        former = {(day, goal) for grain, day, goal in plan.goals.span.former if grain == "day"}
+        rows += [
+            row
+            for month in plan.known
+            for row in month.goals
+            if plan.goals.first <= row[0] <= last and (row[0], row[1]) not in former
+        ]
     return rows
 
 

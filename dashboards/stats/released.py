@@ -6,16 +6,17 @@ In: a site and days. Out: `Released`. Promises: a day is called suppressed only 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from schema.manifest import grain_of, is_import, standing, standing_blocks
+from schema.manifest import ADDED, grain_of, grain_of_goal, is_import, knows_goals, standing, standing_blocks
 from schema.months import MARK
-from schema.store import Store
+from schema.store import Row, Store
 
 from .certainty import Sureness
+from .goal_days import Beside, GoalDays, goal_days
 from .months import Month, mark_of
 from .source import Span
 
@@ -29,7 +30,7 @@ class Released(Struct, frozen=True):
     them that were asked for. mark: which releases those are. months: those that the days touch and whose sums may be
     taken. small, odd: of all days of the span those of fewer than k people, and those that are partial or
     over-counted. cuts_blocks: whether rows were released with a week or four weeks of which only some days are within
-    the period, so that they are not in it (rule N2)."""
+    the period, so that they are not in it (rule N2). goals: which days counted which."""
 
     k: int
     span: Span
@@ -45,6 +46,7 @@ class Released(Struct, frozen=True):
     odd: frozenset[dt.date] = frozenset()
     networks: int = 1
     cuts_blocks: bool = False
+    goals: GoalDays = GoalDays()
 
     @property
     def sure(self) -> Sureness:
@@ -79,20 +81,30 @@ def released_days(
     k: int,
     before: dt.date | None = None,
     months: Callable[[Iterable[tuple[dt.date, int, int]]], tuple[Month, ...]] | None = None,
+    declared: Mapping[str, str] | None = None,
 ) -> Released:
     """What the manifest says of the days; k is that of days it does not hold. before: where the span begins, if not
-    with the first day. months: those of such releases (dashboards/stats/months.py)."""
+    with the first day. months: those of such releases (dashboards/stats/months.py). declared: by goal its definition
+    now."""
     start = before or first
     # Plain rows of all days there are: the engine plans an aggregate for longer than it takes to read some years.
     entries = store.rows(
-        f"""SELECT day, k, rows, complete, over_counted, {MARK}, number, origin, span FROM manifest
-        WHERE site = {{site:String}}""",
+        f"""SELECT day, k, rows, complete, over_counted, {MARK}, number, origin, span, version, goals
+        FROM manifest WHERE site = {{site:String}}""",
         {"site": site},
         **store.brief,
     )
     found = standing([row for row in entries if row[8] == 1], day=0, number=6, origin=7)
     blocks = [row for row in standing_blocks(entries, origin=7, span=8) if row[2]]
     days = sorted(row[0] for row in found)
+    goals = goal_days(
+        {row[0]: row[10] if knows_goals(row[9]) else None for row in found},
+        [
+            Beside(row[0], _grain(row), row[2], row[10])
+            for row in (*blocks, *(row for row in entries if row[8] == ADDED))
+        ],
+        declared or {},
+    )
     spanned = [row for row in found if start <= row[0] <= last]
     inside = sorted(row for row in spanned if first <= row[0])
     whole = Span(
@@ -101,8 +113,10 @@ def released_days(
         last,
         frozenset(),
         blocks=tuple(sorted((row[0], row[8], grain_of(row[7], row[8])) for row in blocks)),
+        added=goals.added,
+        former=goals.former,
     )
-    within = whole.part(first, last).blocks
+    within = whole.part(first, last)
     touched = [one for one in whole.blocks if one[0] <= last and first < one[0] + dt.timedelta(one[1])]
     releases = [(row[0], row[2], row[5]) for row in found]
     return Released(
@@ -110,7 +124,9 @@ def released_days(
         # Those before are compared day by day.
         span=replace(
             Span(site, start, last, frozenset(day for day in days if start <= day <= last)),
-            blocks=within,
+            blocks=within.blocks,
+            added=within.added,
+            former=within.former,
         ),
         since=days[0] if days else None,
         through=days[-1] if days else None,
@@ -122,5 +138,13 @@ def released_days(
         months=months(releases) if months else (),
         small=frozenset(row[0] for row in spanned if not row[2]),
         odd=frozenset(row[0] for row in spanned if not row[3] or row[4]),
-        cuts_blocks=len(touched) > len(within),
+        cuts_blocks=len(touched) > len(within.blocks),
+        goals=goals,
     )
+
+
+def _grain(row: Row) -> str:
+    """Of the rows that an entry beside days makes readable."""
+    if row[8] != ADDED:
+        return grain_of(row[7], row[8])
+    return grain_of_goal(*next(iter(row[10].items())))

@@ -47,6 +47,7 @@ ROUNDED = (
 )
 SUM_OF_VALUES = "One visitor may be counted under several of these values, so the totals are sums over values."
 TOO_FEW_BEHIND = "A rate or a time is left out where fewer than {} people contributed to it, and where it would follow."
+SINCE = "A goal counts since the day in counted_since: days before it were released before it was declared, or changed."
 CUT = "Rare values of weeks, or of four weeks, that lie only in part in this period are not in it (cuts_blocks)."
 INCOMPLETE = "Not all of some days had arrived when they had to be released (incomplete_days): it was at least so many."
 OVER_COUNTED = "“About”: visitors may be counted twice on a day on which a key was lost (over_counted_days)."
@@ -199,6 +200,7 @@ class Reports:
             INCOMPLETE: bool(released.partial),
             OVER_COUNTED: bool(released.over_counted),
             IMPORTED: bool(released.imported),
+            SINCE: any(row.get("counted_since") for row in rows),
             TOO_FEW_BEHIND.format(released.k): released.k > 1
             and any(value is None for row in rows for value in row.values()),
         }
@@ -231,12 +233,13 @@ class Reports:
         """What is released of some days and of those before them, with the sums of months where they are many."""
         given = (self._store, site.key, first, last, site.release_k or self._release_k, before)
         networks = site.release_networks or 1
+        goals = {goal.name: goal.definition for goal in site.goals}
         if (last - first).days + 1 < LEAST_DAYS:
-            return structs.replace(released_days(*given), networks=networks)
+            return structs.replace(released_days(*given, declared=goals), networks=networks)
         # On a server sums of months may be dropped at any time, and made again under other numbers.
         cache = self._cache if self._store.embedded else LruCache(0)
         months = partial(months_of, self._store, cache, site.key, before, last)
-        return structs.replace(released_days(*given, months), networks=networks)
+        return structs.replace(released_days(*given, months, goals), networks=networks)
 
 
 def _special(released: Released) -> dict[str, tuple[dt.date, ...]]:

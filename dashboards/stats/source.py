@@ -20,14 +20,16 @@ from schema.families import WAITING
 from schema.store import Row, Store
 
 Grain = Literal["day", "hour"]
-State = Literal["months", "released", "late", "open"]
+State = Literal["months", "released", "late", "added", "open"]
 
 
 class Span(Struct, frozen=True):
     """Days of one site, both ends included. released: those to be read one by one from the released rows; covered:
     those that are known otherwise, among them the days of the months whose sums are read, by the versions of these.
     All others are open. include_open: they are read, too. blocks: the blocks within them whose rows are added (rule
-    N2), by their first day, how many they are of and the grain of their rows."""
+    N2), by their first day, how many they are of and the grain of their rows. added: the rows of goals that were added
+    to them (rule N6), by day and grain; former: rows of goals that are defined otherwise now, which are left out, by
+    grain, day and goal."""
 
     site: str
     first: dt.date
@@ -37,12 +39,16 @@ class Span(Struct, frozen=True):
     month_versions: tuple[int, ...] = ()
     include_open: bool = True
     blocks: tuple[tuple[dt.date, int, str], ...] = ()
+    added: tuple[tuple[dt.date, str], ...] = ()
+    former: tuple[tuple[str, dt.date, str], ...] = ()
 
     def part(self, first: dt.date, last: dt.date) -> Span:
         """Some of the days, each read one by one."""
         released = frozenset(day for day in self.released | self.covered if first <= day <= last)
         blocks = tuple(one for one in self.blocks if first <= one[0] and one[0] + dt.timedelta(one[1] - 1) <= last)
-        return Span(self.site, first, last, released, blocks=blocks)
+        added = tuple(one for one in self.added if first <= one[0] <= last)
+        former = tuple(one for one in self.former if first <= one[1] <= last)
+        return Span(self.site, first, last, released, blocks=blocks, added=added, former=former)
 
     def less(self, days: Collection[dt.date], month_versions: tuple[int, ...] = ()) -> Span:
         """The same without some released days. month_versions: of their months, if sums of those are read."""
@@ -64,7 +70,7 @@ class Span(Struct, frozen=True):
 
     @property
     def has_closed(self) -> bool:
-        return bool(self.released or self.month_versions or self.blocks)
+        return bool(self.released or self.month_versions or self.blocks or self.added)
 
     @property
     def has_open(self) -> bool:
@@ -82,6 +88,11 @@ class Span(Struct, frozen=True):
             bound |= {"month": self.first.replace(day=1), "made": list(self.month_versions)}
         if self.blocks:
             bound |= {"begins": [day for day, _, _ in self.blocks], "grains": [grain for *_, grain in self.blocks]}
+        if self.added:
+            bound |= {"added_days": [day for day, _ in self.added], "added_grains": [grain for _, grain in self.added]}
+        if self.former:
+            columns = zip(*self.former, strict=True)
+            bound |= {f"former_{name}": list(values) for name, values in zip(_FORMER, columns, strict=True)}
         return bound | self._among("released", self.released)[1] | self._among("closed", self._closed)[1]
 
     @property
@@ -108,6 +119,9 @@ class Span(Struct, frozen=True):
         return f"day IN {{{name}:Array(Date)}}", {name: sorted(days)}
 
 
+_FORMER = ("grains", "days", "goals")
+
+
 def sources_of(family: str, condition: str, of_months: str, span: Span, *grains: Grain) -> dict[State, str]:
     """What to write after FROM, up to GROUP BY, by which state the rows are in. A table that can hold nothing of the
     span is not named. by_dimension: no crossed rows. of_months: the condition for sums of months and for blocks, which
@@ -119,6 +133,13 @@ def sources_of(family: str, condition: str, of_months: str, span: Span, *grains:
         # What has left the folded rows of these with a block is told of cells only.
         condition, of_months = (f"({one}) AND value != '{OTHER}'" for one in (condition, of_months))
         where = f"WHERE site = {{site:String}} AND ({grained}) AND by_dimension = '' AND ({condition})"
+    beside = of_months
+    if span.former and family == "conversions":
+        former = "arrayZip({former_grains:Array(String)}, {former_days:Array(Date)}, {former_goals:Array(String)})"
+        condition, beside = (
+            f"({one}) AND (toString(grain), day, toString(goal)) NOT IN {former}" for one in (condition, of_months)
+        )
+        where = f"WHERE site = {{site:String}} AND ({grained}) AND by_dimension = '' AND ({condition})"
     if span.month_versions:
         # Months whose making is named begin within the span; the bound is for the primary key.
         bound = "site = {site:String} AND month BETWEEN {month:Date} AND {last:Date} AND made IN {made:Array(UInt64)}"
@@ -127,7 +148,10 @@ def sources_of(family: str, condition: str, of_months: str, span: Span, *grains:
         sources["released"] = f"released_{family} {where} AND {span.condition('released')}"
     if span.blocks and family in WAITING:
         among = "(grain, day) IN arrayZip({grains:Array(String)}, {begins:Array(Date)})"
-        sources["late"] = (
+        sources["late"] = f"late_{family} WHERE site = {{site:String}} AND by_dimension = '' AND ({beside}) AND {among}"
+    if span.added and family == "conversions":
+        among = "(grain, day) IN arrayZip({added_grains:Array(String)}, {added_days:Array(Date)})"
+        sources["added"] = (
             f"late_{family} WHERE site = {{site:String}} AND by_dimension = '' AND ({of_months}) AND {among}"
         )
     if span.has_open:

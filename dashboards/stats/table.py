@@ -83,7 +83,8 @@ def table_of(query: Query, answer: Answer) -> Table:
         case "":
             pass
         case "goal":
-            goals = goals_in(answer.goals, released.k, coverage.days, query.filtered, released.sure)
+            counted = released.goals.within(first, last)
+            goals = goals_in(answer.goals, released.k, coverage.days, query.filtered, released.sure, counted)
             rows = tuple(rated(goals, totals.visitors)[: query.limit])
         case "vital":
             rows = tuple(vital_cells(answer.vitals)[: query.limit])

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from dashboards.web.format import counted
+from schema.manifest import ADDED
 
 from ..tables import moment_of, table, text_of
 
@@ -42,7 +43,8 @@ def verified(chains: list[dict[str, Any]], faults: list[dict[str, Any]]) -> str:
         mine = [one for one in faults if one["site"] == chain["site"]]
         state = counted(len(mine), "fault") if mine else "ok"
         blocks = f", {counted(chain['blocks'], 'block')}" if chain["blocks"] else ""
-        what = f"{counted(chain['days'], 'released day')}{blocks}, {counted(chain['rows'], 'row')}"
+        goals = f", {counted(chain['goals'], 'goal')} added to days" if chain["goals"] else ""
+        what = f"{counted(chain['days'], 'released day')}{blocks}{goals}, {counted(chain['rows'], 'row')}"
         lines.append(f"{chain['site']}: {state}: {what}")
         lines += [f"  {_fault(one)}" for one in mine]
         if chain["head"]:
@@ -59,6 +61,8 @@ def day(told: dict[str, Any]) -> str:
     lines.append(f"  entry {entry['number']}, {moment_of(entry['released_at'])}, {entry['origin']}")
     lines.append(f"  rules: {_rules(entry)}")
     lines += [f"  {remark}" for remark in _remarks(entry)]
+    for one in told.get("added", ()):
+        lines.append(f"  entry {one['number']}, {moment_of(one['released_at'])}: {', '.join(_remarks(one))}")
     if not told["published"]:
         few = "fewer visitors than that, or from too few networks" if told["span"] == 1 else "nothing is enough"
         lines.append(f"  {few}: nothing is published")
@@ -112,11 +116,18 @@ def _rules(told: dict[str, Any]) -> str:
 def _remarks(entry: dict[str, Any]) -> list[str]:
     """What is not as with every entry."""
     said = {
+        _added(entry): entry["span"] == ADDED,
         "incomplete": not entry["complete"],
         "over-counted": entry["over_counted"],
         "taken back": not entry.get("holds", True),
     }
     return [remark for remark, so in said.items() if so]
+
+
+def _added(entry: dict[str, Any]) -> str:
+    """Which goal an entry adds to its day."""
+    few = "" if entry["rows"] else " (too few people, or too few between it and another goal)"
+    return f"adds {', '.join(map(repr, entry['goals']))}{few}"
 
 
 def _waits(waiting: dict[str, Any], zone: str) -> str:
@@ -144,7 +155,7 @@ def _fault(one: dict[str, Any]) -> str:
 def _days(one: dict[str, Any]) -> str:
     """A day; a week as ISO 8601 numbers it, or the first and the last of several. Blocks of an import begin on any day,
     and are told by their days."""
-    if one["span"] == 1:
+    if one["span"] <= 1:
         return str(one["day"])
     first = dt.date.fromisoformat(one["day"])
     if first.weekday():

@@ -17,7 +17,7 @@ from dashboards.stats.snapshots import snapshot_time
 from dashboards.stats.source import Span
 from pipeline.blocks import Due, first_of
 from pipeline.closing import waiting, waiting_block, waiting_blocks
-from pipeline.copying import ROWS_STAY, blocks_of, holding, months_of, readable, table_of
+from pipeline.copying import ROWS_STAY, added_of, blocks_of, holding, months_of, readable, table_of
 from pipeline.manifest import Entry, read_entries
 from pipeline.published import published
 from pipeline.release import open_days, received_by_spool
@@ -36,11 +36,12 @@ _DAY = dt.timedelta(days=1)
 def log_of(
     store: Store, site: Site, rules: SiteRules, first: dt.date, last: dt.date, now: float, grace_s: int
 ) -> dict[str, Any]:
-    """The entries of days from first to last and of blocks that have some of these; which of both are not closed yet.
+    """The entries of days from first to last, of goals that were added to them, and of blocks that have some of these;
+    which days and blocks are not closed yet.
     open, blocks: None where the store's user may not read which these are."""
     entries = read_entries(store, site.key)
     holds = {entry.number for entry in readable(entries)}
-    asked = [entry for entry in entries if first <= entry.day + (entry.span - 1) * _DAY and entry.day <= last]
+    asked = [entry for entry in entries if first <= entry.day + max(0, entry.span - 1) * _DAY and entry.day <= last]
     told: dict[str, Any] = {"site": site.key, "timezone": site.timezone}
     told["entries"] = [_told(entry) | {"holds": entry.number in holds} for entry in asked]
     try:
@@ -81,7 +82,8 @@ def chain_of(store: Store, key: str) -> dict[str, Any]:
         "site": key,
         "entries": len(entries),
         "days": days,
-        "blocks": len(standing) - days,
+        "blocks": sum(entry.span > 1 for entry in standing),
+        "goals": len(added_of(standing)),
         "rows": sum(entry.rows for entry in standing),
         "last": entries[-1].number if entries else 0,
         "head": head(entries),
@@ -101,12 +103,15 @@ def faults_of_month(store: Store, key: str, month: dt.date) -> list[dict[str, An
 
 
 def day_of(store: Store, site: Site, rules: SiteRules, day: dt.date, now: float, grace_s: int) -> dict[str, Any]:
-    """A day. state: `released`, with its entry and what is published; `open`, with what it waits for; else `none`."""
+    """A day. state: `released`, with its entry, what is published, and the entries of goals that were added; `open`,
+    with what it waits for; else `none`."""
     told: dict[str, Any] = {"site": site.key, "day": day.isoformat(), "span": 1, "timezone": site.timezone}
-    entry = next((one for one in holding(read_entries(store, site.key)) if one.day == day), None)
+    entries = read_entries(store, site.key)
+    entry = next((one for one in holding(entries) if one.day == day), None)
     if entry is not None:
         rows = msgspec.to_builtins(published(store, site.key, day))
-        return told | {"state": "released", "entry": _told(entry), "published": rows}
+        added = [_told(one) for one in added_of(entries) if one.day == day]
+        return told | {"state": "released", "entry": _told(entry), "published": rows, "added": added}
     if not any(one.site == site.key and one.day == day for one in open_days(store)):
         return told | {"state": "none"}
     bounds = day_bounds(site.timezone, day_number(day))

@@ -35,6 +35,7 @@ _OVERDUE_S = {
     "expire": 2.5 * 3600,
     "publish_counts": 2.5 * 3600,
     "close": 1800.0,
+    "add_goals": 1800.0,
     "sum_months": 1800.0,
     "erase": 1800.0,
 }
@@ -42,6 +43,7 @@ _OVERDUE_OTHERWISE_S = 600.0
 _DOES = {
     "roll_up": "counting open days",
     "close": "releasing days that are over",
+    "add_goals": "counting goals on days before they were declared",
     "sum_months": "summing months",
     "erase": "deleting who took their consent back",
     "expire": "removing raw rows past their lifetime",

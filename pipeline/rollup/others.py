@@ -222,7 +222,7 @@ def together(selects: Sequence[str]) -> str:
 
 def converted(near: Collection[str], among: Among) -> list[str]:
     """Who reached which goal by which value, and who paid in which currency."""
-    columns = "goal AS name, arrayJoin(if(currency = '', [''], ['', toString(currency)])) AS paid"
+    columns = "goal AS name, amount, arrayJoin(if(currency = '', [''], ['', toString(currency)])) AS paid"
     of_hits = {"page": "path", "hostname": "hostname", "event": "event"}
     selects = [
         *_with_near(_VALUES_OF_VISITS, near, among, columns, "FROM {reached} WHERE came"),

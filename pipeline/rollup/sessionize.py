@@ -56,7 +56,7 @@ def sessionize(of: Batch, seen: Seen) -> None:
     if of.source == RAW:  # those of an import go with its table
         _store(of, seen, made, everybody)
         if not everybody:
-            _load(of)
+            load(of)
 
 
 def _choose(of: Batch, seen: Seen) -> None:
@@ -229,7 +229,7 @@ def _store(of: Batch, seen: Seen, made: str, everybody: bool) -> None:
         note(store, seen, version)
 
 
-def _load(of: Batch) -> None:
+def load(of: Batch) -> None:
     """Fill the scratch table `visits` from those that are stored."""
     columns = {"d": f"{of.which} AS d"} | {name: f"`{name}`" for name in VISIT}
     columns["network_number"] = NETWORK

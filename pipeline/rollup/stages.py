@@ -21,7 +21,7 @@ from .batch import Batch, Quarter, SiteDay
 from .others import find_others, find_rare
 from .publish import clear_staging, put_in_place
 from .scratch import scratch
-from .sessionize import sessionize
+from .sessionize import load, sessionize
 from .snapshot import Key, Seen, look
 from .step import step
 from .suppress import stage, suppress
@@ -54,6 +54,21 @@ def staged(
     last = (lambda of: wait(of, expires),) if expires else ()
     with _staged(batch, whole=True, last=last):
         yield batch
+
+
+def stage_again(store: Store, of: SiteDay, then: Callable[[Batch], None]) -> None:
+    """Stage a released day once more, made of the visits that are left of it. then: is called once its rows are in
+    `staging_*`, and the scratch tables still there."""
+    batch = Batch(store, (of,), secrets.token_hex(8))
+    clear_staging(batch)
+    try:
+        with scratch(batch):
+            load(batch)
+            for stage_of in (*STAGES, then):
+                stage_of(batch)
+    finally:
+        with contextlib.suppress(StoreError):
+            clear_staging(batch)
 
 
 @contextlib.contextmanager

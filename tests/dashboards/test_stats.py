@@ -168,6 +168,7 @@ def test_goals_have_rates_and_revenue_by_currency(ask: Any, rollups: Any, ago: A
         "flags": [],
         "not_shown_days": 0,
         "of_days": 1,
+        "counted_since": None,
     }
     assert (signup["visitors"], signup["conversion_rate"], signup["revenue"]) == (10, 5.0, [])
     assert [row["conversion_rate"] for row in ask("goal", "country==DE")["rows"]] == [10.0]

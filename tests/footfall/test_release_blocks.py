@@ -99,7 +99,7 @@ def test_a_block_waits_for_its_end_late_events_spools_and_open_days(house: Weeks
     ],
 )
 def test_a_block_is_told_by_its_weeks_or_its_days(day: str, span: int, named: str) -> None:
-    chain = {"site": "a", "entries": 1, "days": 0, "blocks": 1, "rows": 3, "last": 1, "head": "ab"}
+    chain = {"site": "a", "entries": 1, "days": 0, "blocks": 1, "goals": 0, "rows": 3, "last": 1, "head": "ab"}
     fault = {"site": "a", "what": "rows changed", "number": 1, "day": day, "how": "so", "span": span}
     assert f"  {named}, entry 1: rows changed: so" in release_text.verified([chain], [fault]).splitlines()
 

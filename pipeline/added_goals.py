@@ -1,0 +1,170 @@
+"""Counts a goal on days that were released before it was declared, as a release of its own beside the day's (rule N6).
+
+In: released days of which visits are left, the goals of the settings. Out: rows in `late_conversions`, of a grain that
+names the goal and its definition, then one entry of the manifest for each goal and day. Promises: nothing that was
+released changes; a goal is looked at once for each day, whatever comes of it; rows are those of a goal that was there
+from the start, by the stricter of the day's rules and those of now, of values that the day shows, and none where they
+would tell of fewer than k people beside another goal (rollup/differences.py); killed anywhere, the next run does the
+same.
+
+A goal is its name and its definition: one that is changed is another one, and one that was taken out and comes back the
+same goes on.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import time
+from collections.abc import Iterator
+
+import structlog
+from msgspec import Struct, structs
+
+from schema.dimensions import OTHER
+from schema.families import FAMILIES
+from schema.manifest import ADDED, LIVE, grain_of_goal
+from schema.site import Goal, Site, goal_of
+from schema.store import Store, StoreDown
+
+from .copying import added_of, columns_of, holding, table_of
+from .insert import insert
+from .manifest import RELEASING, Entry, append, digest_input, read_entries
+from .rollup.batch import Batch, SiteDay
+from .rollup.differences import ALL, Known, Refused, Unlike, refused, unlike
+from .rollup.stages import stage_again
+from .settings import SiteRules
+
+log = structlog.get_logger("added_goals")
+
+_FAMILY = "conversions"
+_TABLE = table_of(_FAMILY, late=True)
+_MINE = "site = {site:String} AND grain = {grain:String} AND day = {day:Date}"
+
+
+class Due(Struct, frozen=True):
+    """A released day and the goals that it was not counted with. entry: of the day; added: those that have added
+    something to it."""
+
+    entry: Entry
+    added: tuple[Entry, ...]
+    goals: tuple[Goal, ...]
+
+
+def add_goals(store: Store, site: Site, rules: SiteRules, now: float, longest_s: float = 2.0) -> bool:
+    """Count what is due, the newest days first; whether that is all. longest_s: begin no other day after so long,
+    because other work waits."""
+    if longest_s <= 0:
+        return not site.goals
+    until = time.monotonic() + longest_s
+    for due in _due(store, site):
+        if time.monotonic() > until:
+            return False
+        _add(store, site, rules, due, now)
+    return True
+
+
+def _due(store: Store, site: Site) -> Iterator[Due]:
+    if not site.goals:
+        return
+    left = {
+        day for (day,) in store.rows("SELECT DISTINCT day FROM visits WHERE site = {site:String}", {"site": site.key})
+    }
+    if not left:
+        return
+    entries = read_entries(store, site.key, f"AND day >= '{min(left)}' ORDER BY number")
+    added: dict[dt.date, list[Entry]] = {}
+    for entry in added_of(entries):
+        added.setdefault(entry.day, []).append(entry)
+    for entry in reversed(holding(entries)):
+        # Of a day that shows nothing no goal shows anything.
+        if entry.day not in left or entry.origin != LIVE or not entry.rows or not entry.knows_goals:
+            continue
+        mine = tuple(added.get(entry.day, ()))
+        known = {*entry.goals.items(), *(one for adding in mine for one in adding.goals.items())}
+        goals = tuple(goal for goal in site.goals if (goal.name, goal.definition) not in known)
+        if goals:
+            yield Due(entry, mine, goals)
+
+
+def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> None:
+    """Release the goals of a day one after the other: each is held against those before it."""
+    entry = due.entry
+    before = [*entry.goals.items(), *(one for adding in due.added for one in adding.goals.items())]
+    grains = [*("" for _ in entry.goals), *(adding.grain for adding in due.added)]
+    definitions = [*before, *((goal.name, goal.definition) for goal in due.goals)]
+    # Two goals may have had one name, so in the staged day each is called by its place.
+    staged = tuple(goal_of(str(place), definition) for place, (_, definition) in enumerate(definitions))
+    known = [Known(goal.name, name, grain) for goal, (name, _), grain in zip(staged, before, grains, strict=False)]
+    strictest = structs.replace(rules, k=max(rules.k, entry.k), networks=max(rules.least_networks, entry.networks))
+
+    def release(of: Batch) -> None:
+        now_and_then = unlike(of)
+        for place, goal in enumerate(due.goals, start=len(before)):
+            new = str(place)
+            held = ALL if now_and_then.whole else refused(of, new, known)
+            _release(of, due.entry, goal, new, now_and_then, held, now)
+            known.append(Known(new, goal.name, grain_of_goal(goal.name, goal.definition)))
+
+    with RELEASING:
+        stage_again(store, SiteDay(structs.replace(site, goals=staged), entry.day, strictest), release)
+
+
+def _release(of: Batch, day: Entry, goal: Goal, staged: str, now_and_then: Unlike, held: Refused, now: float) -> None:
+    """Release one goal: its rows first, then its entry, which is there also where there are no rows."""
+    store, rules = of.store, of.days[0].rules
+    grain = grain_of_goal(goal.name, goal.definition)
+    given = {"site": day.site, "day": day.day, "grain": grain}
+    # Of a run that was cut off.
+    if store.rows(f"SELECT 1 FROM {_TABLE} WHERE {_MINE} LIMIT 1", given):
+        store.command(f"ALTER TABLE {store.local(_TABLE)} DELETE WHERE {_MINE}", given, mutations_sync=2)
+    text = b""
+    if not held >= ALL:
+        store.command(
+            _COPYING,
+            given
+            | {"goal": goal.name, "staged": staged}
+            | {"without": sorted(now_and_then.dimensions | {dimension for dimension, currency in held if not currency})}
+            | {"unpaid": sorted(currency for dimension, currency in held if not dimension)}
+            | {"folded": sorted(now_and_then.folded)}
+            | {
+                "held_dimensions": [one[0] for one in sorted(held)],
+                "held_currencies": [one[1] for one in sorted(held)],
+            },
+            **store.foreground,
+        )
+        names = columns_of(_FAMILY, late=True)
+        # A statement may be sent twice over HTTP.
+        keys = "dimension, value, currency"
+        if not store.rows(f"SELECT count() = uniqExact({keys}) FROM {_TABLE} WHERE {_MINE}", given)[0][0]:
+            raise StoreDown(f"a goal of {day.site} was inserted twice; the next run makes it again")
+        text = store.text(f"SELECT {', '.join(names)} FROM {_TABLE} WHERE {_MINE} ORDER BY ALL FORMAT TSV", given)
+    rows = text.count(b"\n")
+    append(
+        store,
+        [
+            Entry(
+                *(day.site, 0, day.day, int(now), LIVE, rules.preset, rules.k, day.complete, day.over_counted, rows),
+                digest=hashlib.sha256(digest_input(_FAMILY, text)).hexdigest() if rows else "",
+                columns={_FAMILY: list(columns_of(_FAMILY, late=True))},
+                networks=rules.least_networks,
+                span=ADDED,
+                goals={goal.name: goal.definition},
+            )
+        ],
+    )
+    log.info("goal_added", site=day.site, day=day.day.isoformat(), goal=goal.name, rows=rows)
+
+
+# Hours are of the whole site only, and nobody is asked for goals by hour.
+_OF_DAY = "site = {site:String} AND day = {day:Date} AND grain = 'day' AND by_dimension = ''"
+_COLUMNS = {name: name for name in FAMILIES[_FAMILY].columns}
+_COLUMNS |= {"grain": "{grain:String}", "goal": "{goal:String}", "days": "1"}
+_COPYING = f"""
+    {insert(_TABLE, _COLUMNS)} FROM staging_{_FAMILY} AS s
+    WHERE {_OF_DAY} AND s.goal = {{staged:String}}
+        AND (dimension, value) IN (SELECT dimension, value FROM released_cells WHERE {_OF_DAY})
+        AND NOT (value = '{OTHER}' AND has({{folded:Array(String)}}, dimension))
+        AND NOT has({{without:Array(String)}}, dimension) AND NOT has({{unpaid:Array(String)}}, currency)
+        AND (dimension, currency) NOT IN
+            arrayZip({{held_dimensions:Array(String)}}, {{held_currencies:Array(String)}})"""

@@ -1,0 +1,127 @@
+"""Who may declare goals declares one for a day that is released: another one, and what one person did besides.
+
+What he reads is what everybody may see who is signed in: the numbers of both goals, which he subtracts (rule N6).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+import pipeline.added_goals
+from dashboards.stats.report import Reports
+from pipeline.added_goals import add_goals
+from pipeline.manifest import read_entries
+from schema.site import Goal
+from schema.store import Store
+
+from .house import DAY, NOON, House
+
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
+
+BASKET, ALSO = Goal("Basket", page="/shop/basket"), Goal("Also", page="/shop/**")
+
+
+class Owner(House):
+    """Twenty-five visitors, of whom so many have seen the basket; the day is over. seen: what some have seen besides,
+    by visitor."""
+
+    def __init__(
+        self, store: Store, seen: dict[int, str], countries: dict[int, str] | None = None, basket: int = 10
+    ) -> None:
+        super().__init__(store, k=5)
+        self.site = structs.replace(self.site, goals=(BASKET,))
+        hits: list[tuple[int, dict[str, Any]]] = []
+        for visitor in range(25):
+            about = {"visitor": visitor + 1, "country": (countries or {}).get(visitor, "DE")}
+            hits.append((visitor, about | {"path": "/"}))
+            if visitor < basket:
+                hits.append((100 + visitor, about | {"path": BASKET.page}))
+            if visitor in seen:
+                hits.append((200 + visitor, about | {"path": seen[visitor]}))
+        self.visits(hits)
+        self.release()
+
+    def declare(self, *goals: Goal) -> None:
+        self.site = structs.replace(self.site, goals=(BASKET, *goals))
+        self._reports = Reports(self.store, [self.site], clock=lambda: NOON + 200_000)
+        assert add_goals(self.store, self.site, self.rules, NOON + 100_000, 60)
+
+    def learnt(self, number: str, *filters: str) -> int | None:
+        """What the goal that came later has more than the one that was there."""
+        found = self.rows("goal", *filters)
+        if {BASKET.name, ALSO.name} <= found.keys():
+            more: int = found[ALSO.name][number] - found[BASKET.name][number]
+            return more
+        return None
+
+
+@pytest.fixture(params=[True, False], ids=["rule on", "rule off"])
+def rule_on(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    if not request.param:
+        monkeypatch.setattr(pipeline.added_goals, "refused", lambda *_: frozenset())
+    on: bool = request.param
+    return on
+
+
+def test_what_one_person_saw_besides(store: Store, rule_on: bool) -> None:
+    owner = Owner(store, {20: "/shop/secret"})
+    owner.declare(ALSO)
+    assert owner.learnt("visitors") == (None if rule_on else 1)
+    [entry] = [entry for entry in read_entries(store, owner.site.key) if entry.goals == {"Also": "page:/shop/**"}]
+    assert (entry.day, bool(entry.rows)) == (DAY, not rule_on)
+
+
+@pytest.mark.long
+def test_what_one_of_those_did_who_reached_both(store: Store, rule_on: bool) -> None:
+    """As many people; that one of them saw another page, too, tells how often they did."""
+    owner = Owner(store, {3: "/shop/secret"})
+    owner.declare(ALSO)
+    assert owner.learnt("conversions") == (None if rule_on else 1)
+
+
+@pytest.mark.long
+def test_who_of_all_did_not(store: Store, rule_on: bool) -> None:
+    owner = Owner(store, dict.fromkeys(range(10, 24), "/shop/list"))
+    owner.declare(ALSO)
+    shown = owner.rows("goal").get(ALSO.name)
+    assert (25 - shown["visitors"] if shown else None) == (None if rule_on else 1)
+
+
+def test_which_country_one_of_many_is_from(store: Store, rule_on: bool) -> None:
+    """Six have seen more than the basket, five of them are Germans."""
+    countries = dict.fromkeys((*range(5), 15, *range(21, 25)), "FR")
+    owner = Owner(store, dict.fromkeys(range(10, 16), "/shop/list"), countries)
+    owner.declare(ALSO)
+    assert owner.learnt("visitors") == 6
+    assert owner.learnt("visitors", "country==FR") == (None if rule_on else 1)
+    assert owner.learnt("visitors", "country==DE") == (None if rule_on else 5)
+
+
+@pytest.mark.long
+def test_what_one_did_beside_a_goal_that_only_its_week_will_show(store: Store, rule_on: bool) -> None:
+    """Four have seen the basket, which is hidden; with the week it is known how many they were on its days."""
+    owner = Owner(store, {20: "/shop/secret"}, basket=4)
+    owner.declare(ALSO)
+    assert owner.rows("goal").keys() == (set() if rule_on else {ALSO.name})
+
+
+def test_what_one_saw_besides_two_goals_together(store: Store, rule_on: bool) -> None:
+    """Each of the two alone leaves many: ten have seen the basket, six the list, and of seventeen one is neither."""
+    owner = Owner(store, dict.fromkeys(range(10, 16), "/shop/list") | {20: "/shop/secret"})
+    first = Goal("List", page="/shop/list")
+    owner.declare(first)
+    assert owner.rows("goal")["List"]["visitors"] == 6
+    owner.declare(first, Goal("All three", page="/shop/*t"))
+    found = {goal: row["visitors"] for goal, row in owner.rows("goal").items()}
+    assert found == {"Basket": 10, "List": 6} | ({} if rule_on else {"All three": 17})
+
+
+def test_where_it_is_of_k_or_of_nobody_it_is_shown(store: Store) -> None:
+    owner = Owner(store, dict.fromkeys(range(10, 16), "/shop/list"))
+    owner.declare(ALSO, Goal("The same", page="/shop/basket/"))
+    assert owner.learnt("visitors") == 6
+    assert owner.learnt("visitors", "country==DE") == 6
+    assert owner.rows("goal")["The same"]["visitors"] == 10

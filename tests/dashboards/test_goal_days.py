@@ -1,0 +1,81 @@
+"""A goal says since when it is counted, and its numbers are of one definition (rule N6)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from dashboards.stats.goal_days import Beside, GoalDays, goal_days
+from schema.manifest import grain_of_goal
+
+DAYS = [dt.date(2031, 5, day) for day in range(1, 7)]
+OLD, NEW = {"Buy": "event:buy"}, {"Buy": "page:/thanks"}
+NOTHING: dict[str, str] = {}
+GRAIN = grain_of_goal("Buy", "event:buy")
+
+
+def added(day: int, rows: int = 3, goals: dict[str, str] = OLD) -> Beside:
+    return Beside(DAYS[day], grain_of_goal(*next(iter(goals.items()))), rows, goals)
+
+
+def test_a_goal_that_was_there_from_the_start_says_nothing() -> None:
+    assert goal_days(dict.fromkeys(DAYS, OLD), [], OLD) == GoalDays()
+    assert goal_days(dict.fromkeys(DAYS, None), [], OLD) == GoalDays()
+    assert goal_days(dict.fromkeys(DAYS, NOTHING), [], {}) == GoalDays()
+    # An upgrade: the days before it do not say what they counted.
+    assert goal_days(dict(zip(DAYS, [None, None, None, OLD, OLD, OLD], strict=True)), [], OLD) == GoalDays()
+
+
+@pytest.mark.parametrize("earlier", [{}, None], ids=["known", "unknown"])
+def test_a_goal_that_came_later_is_counted_since_the_first_day_that_has_it(earlier: dict[str, str] | None) -> None:
+    days = dict.fromkeys(DAYS[:3], earlier) | dict.fromkeys(DAYS[3:], NOTHING)
+    told = goal_days(days, [added(3), added(4, rows=0), added(5)], OLD)
+    assert told.since == {"Buy": DAYS[3]}
+    assert told.not_counted == {"Buy": frozenset(DAYS[:3])}
+    # What could tell nothing has no rows.
+    assert told.added == ((DAYS[3], GRAIN), (DAYS[5], GRAIN))
+    assert told.former == ()
+
+
+def test_a_goal_that_was_away_for_a_while_is_not_counted_then() -> None:
+    days = dict(zip(DAYS, [OLD, OLD, {}, {}, OLD, OLD], strict=True))
+    told = goal_days(days, [added(3)], OLD)
+    assert (told.since, told.not_counted) == ({}, {"Buy": frozenset([DAYS[2]])})
+
+
+def test_a_goal_that_was_changed_leaves_its_former_rows_out() -> None:
+    days = dict(zip(DAYS, [OLD, OLD, OLD, OLD, NEW, NEW], strict=True))
+    of_block = Beside(DAYS[0], "four_weeks", 3, OLD)
+    told = goal_days(days, [of_block, added(3, goals=NEW)], NEW)
+    assert told.since == {"Buy": DAYS[3]}
+    assert told.former == (*(("day", day, "Buy") for day in DAYS[:4]), ("four_weeks", DAYS[0], "Buy"))
+    assert told.added == ((DAYS[3], grain_of_goal("Buy", "page:/thanks")),)
+    # Taken out of the settings it is what it was last.
+    assert goal_days(days, [of_block, added(3, goals=NEW)], {}) == told
+    # Changed back, too: it goes on.
+    back = goal_days(days, [of_block, added(3, goals=NEW)], OLD)
+    assert (back.since, back.not_counted) == ({}, {"Buy": frozenset(DAYS[4:])})
+    assert back.former == (("day", DAYS[4], "Buy"), ("day", DAYS[5], "Buy"))
+
+
+def test_the_page_says_since_when_a_goal_is_counted(client: TestClient, rollups: Any, today: dt.date) -> None:
+    for back, goals in ((3, {}), (2, {"Purchase": "event:purchase"})):
+        day = today - dt.timedelta(days=back)
+        rollups.cell(day, visitors=50, released=True)
+        columns = {"site": rollups.site.key, "day": day, "k": 5, "rows": 1, "complete": 1, "version": "4"}
+        rollups._put("manifest", [*columns, "goals"], [*columns.values(), goals])
+    rollups._insert(
+        "conversions", day, "", "", True, {"goal": "Purchase", "currency": "", "converters": 30, "conversions": 31}
+    )
+    page = client.get(f"/sites/{rollups.site.key}?period=7d").text
+    assert "Purchase: counted since 16 Jun 2031." in page
+    assert "≥ 30" in page
+    assert "counted since" not in client.get(f"/sites/{rollups.site.key}?from={day}&to={day}").text
+    answer = client.get(f"/api/sites/{rollups.site.key}/stats?by=goal&period=7d").json()
+    [row] = answer["rows"]
+    assert (row["counted_since"], row["certainty"]) == ("2031-06-16", "at least")
+    assert any("counted_since" in note for note in answer["notes"])
+    assert "counted_since" in client.get(f"/api/sites/{rollups.site.key}/stats.csv?by=goal&period=7d").text
