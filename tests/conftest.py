@@ -83,6 +83,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: (item.get_closest_marker("process") is None, item.get_closest_marker("slow") is None))
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The attackers' report: what each attack came to, with its rule and without (tests/attacks/conftest.py)."""
+    reports = [one for some in terminalreporter.stats.values() for one in some if hasattr(one, "user_properties")]
+    told = sorted({str(value) for one in reports for name, value in one.user_properties if name == "attack"})
+    if told:
+        terminalreporter.section("what attackers got")
+        for line in told:
+            terminalreporter.line(line)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_process_is_started(request: pytest.FixtureRequest) -> None:
     """In `make test-fast` a test that starts one fails."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -40,16 +41,19 @@ def told(house: House) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("closed", [False, True])
-def test_n1_a_row_of_many_tells_nothing_to_which_one_contributed(store: Store, closed: bool) -> None:
+def test_n1_a_row_of_many_tells_nothing_to_which_one_contributed(
+    store: Store, closed: bool, report: Callable[[str, str], None]
+) -> None:
     house = visited(store, k=5)
     house.release() if closed else house.settle()
     for row in told(house):
         assert (row["visitors"], row["pageviews"]) == (9, 9)
         assert [row[name] for name in ("bounce_rate", "visit_duration", "exit_rate", "time_on_page")] == [None] * 4
         assert row["events"] == row["pageviews"], "nor that somebody did something else there"
+    report("who divides", "k = 5: no time, bounce, exit or event of one contributor in a row of nine")
 
 
-def test_the_same_row_tells_it_all_where_nothing_is_hidden(store: Store) -> None:
+def test_the_same_row_tells_it_all_where_nothing_is_hidden(store: Store, report: Callable[[str, str], None]) -> None:
     house = visited(store, k=1)
     house.settle()
     for row in told(house):
@@ -57,6 +61,7 @@ def test_the_same_row_tells_it_all_where_nothing_is_hidden(store: Store) -> None
         assert round(row["exit_rate"] * row["pageviews"] / 100) == 1
         assert row["time_on_page"] == round(7 / 9, 1)
         assert row["events"] - row["pageviews"] == 1
+    report("who divides", "k = 1: the seconds, the exit and the event of one")
 
 
 @pytest.mark.parametrize("by", ["page", "hostname", "country", "entry_page", "hour"])

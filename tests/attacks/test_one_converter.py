@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from schema.store import Store
@@ -23,7 +25,7 @@ def signed_up(store: Store, k: int, people: int) -> House:
 
 
 @pytest.mark.parametrize("closed", [False, True])
-def test_a_goal_of_fewer_than_k_is_nowhere(store: Store, closed: bool) -> None:
+def test_a_goal_of_fewer_than_k_is_nowhere(store: Store, closed: bool, report: Callable[[str, str], None]) -> None:
     house = signed_up(store, k=5, people=1)
     house.release() if closed else house.settle()
     assert house.stats()["totals"]["visitors"] == 14
@@ -31,12 +33,14 @@ def test_a_goal_of_fewer_than_k_is_nowhere(store: Store, closed: bool) -> None:
     assert not house.overview()["goals"]
     for filter_ in ("country==FR", "country==DE", "page==/", "event==signup", "event==(other)"):
         assert house.rows("goal", filter_) == {}, filter_
+    report("who looks for a goal's only converter", "k = 5: nowhere, whatever the filter")
 
 
-def test_the_same_goal_names_him_where_nothing_is_hidden(store: Store) -> None:
+def test_the_same_goal_names_him_where_nothing_is_hidden(store: Store, report: Callable[[str, str], None]) -> None:
     house = signed_up(store, k=1, people=1)
     house.settle()
     assert house.rows("goal", "country==FR")["Sign up"]["visitors"] == 1
+    report("who looks for a goal's only converter", "k = 1: he is from France")
 
 
 def test_nor_does_the_whole_less_the_other_countries(store: Store) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from msgspec import structs
 
@@ -51,21 +53,25 @@ def readable(house: House) -> bool:
 @pytest.mark.parametrize("closed", [False, True])
 @pytest.mark.parametrize("commanded", [0, 1, 2, 3])
 def test_the_fewest_real_people_that_become_readable_are_k_less_the_networks_he_commands(
-    store: Store, commanded: int, closed: bool
+    store: Store, commanded: int, closed: bool, report: Callable[[str, str], None]
 ) -> None:
     fewest = K - commanded
     for real, is_readable in ((fewest - 1, False), (fewest, True)):
         house = padded(store, real, commanded)
         house.release() if closed else house.settle()
         assert readable(house) is is_readable, f"{real} real people"
+    report(f"a padder of {commanded} networks", f"k = {K}: fewest real people that become readable: {fewest}")
 
 
 @pytest.mark.parametrize("real", [0, 1])
-def test_where_networks_are_not_looked_at_one_person_becomes_readable(store: Store, real: int) -> None:
+def test_where_networks_are_not_looked_at_one_person_becomes_readable(
+    store: Store, real: int, report: Callable[[str, str], None]
+) -> None:
     house = padded(store, real, commanded=1, networks=1)
     house.settle()
     assert readable(house)
     assert house.rows("page")["/secret"]["visitors"] == len(FAKES) + real
+    report("a padder of 1 networks", f"where networks are not looked at: {real} real people become readable")
 
 
 def test_nor_is_he_told_of_one_by_a_contributor(store: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -67,16 +68,20 @@ def rebuilt(store: Store, k: int) -> tuple[int, list[int]]:
     return sum(row in people for row in known), [step for step in steps if step]
 
 
-def test_a_poller_rebuilds_nobody(store: Store) -> None:
+def test_a_poller_rebuilds_nobody(store: Store, report: Callable[[str, str], None]) -> None:
     found, steps = rebuilt(store, K)
     assert found == 0
     assert steps == [90, 5]
+    report("a poller", f"k = {K}: {found} of 12 rows about one person rebuilt")
 
 
-def test_the_same_poller_rebuilds_everybody_where_each_is_shown_at_once(store: Store) -> None:
+def test_the_same_poller_rebuilds_everybody_where_each_is_shown_at_once(
+    store: Store, report: Callable[[str, str], None]
+) -> None:
     found, steps = rebuilt(store, 1)
     assert found == 12
     assert steps == [1] * 12
+    report("a poller", f"k = 1: {found} of 12")
 
 
 @pytest.mark.parametrize("looked", ["series", "version", "folded_hours", "vitals", "goals"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
@@ -47,7 +48,7 @@ def few(published: Published, truth: Counter[Cell]) -> list[Cell]:
     return [cell for cell, visits in truth.items() if cell not in published.shown and visits < published.k]
 
 
-def test_days_and_blocks_pin_nobody(site: tuple[Published, Counter[Cell]]) -> None:
+def test_days_and_blocks_pin_nobody(site: tuple[Published, Counter[Cell]], report: Callable[[str, str], None]) -> None:
     published, truth = site
     assert any(span == WEEK for span, *_ in published.late), "blocks have something to tell"
     solver, cells = Solver(published), few(published, truth)
@@ -56,9 +57,12 @@ def test_days_and_blocks_pin_nobody(site: tuple[Published, Counter[Cell]]) -> No
         least, most = solver.bounds(cell)
         assert least <= truth[cell] <= most, "he understands what he reads"
         assert least < most, f"{cell} is pinned at {truth[cell]}"
+    report("a solver", f"of {len(cells)} hidden numbers below k, over days and blocks, 0 pinned")
 
 
-def test_without_complementary_suppression_he_would_pin_some(site: tuple[Published, Counter[Cell]]) -> None:
+def test_without_complementary_suppression_he_would_pin_some(
+    site: tuple[Published, Counter[Cell]], report: Callable[[str, str], None]
+) -> None:
     """Its rule switched off: the smallest value that is hidden beside a rare one is shown to him."""
     published, truth = site
     beside = {
@@ -69,5 +73,5 @@ def test_without_complementary_suppression_he_would_pin_some(site: tuple[Publish
     }
     solver = Solver(published, beside)
     pinned = sum(solver.is_pinned(cell) for cell in few(published, truth))
-    print(f"{len(few(published, truth))} hidden numbers below k, pinned without complementary suppression: {pinned}")
+    report("a solver", f"without complementary suppression {pinned} of {len(few(published, truth))} pinned")
     assert pinned or len(published.values) > 6, "with many values there is seldom one that is alone"

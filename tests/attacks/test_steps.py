@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -119,16 +120,23 @@ def small_rests(house: House, dimension: str) -> list[tuple[int, int]]:
 @pytest.mark.parametrize(
     ("seed", "quarters"), [(1, 12), *(pytest.param(seed, 30, marks=pytest.mark.long) for seed in range(2, 6))]
 )
-def test_every_step_and_the_last_one_to_the_release_is_of_k_people(store: Store, seed: int, quarters: int) -> None:
+def test_every_step_and_the_last_one_to_the_release_is_of_k_people(
+    store: Store, seed: int, quarters: int, report: Callable[[str, str], None]
+) -> None:
     house = House(store, K)
     seen = day(house, seed, quarters)
     assert len(seen[-2]) > 20, "something is shown"
     assert small_steps(seen) == []
     assert small_rests(house, "country") == []
+    report("who compares every quarter of an hour with the release", f"k = {K}: 0 steps of fewer than {K} people")
 
 
-def test_where_each_is_shown_at_once_nearly_every_step_is_smaller(store: Store) -> None:
-    assert len(small_steps(day(House(store, 1), 1, 6))) > 50
+def test_where_each_is_shown_at_once_nearly_every_step_is_smaller(
+    store: Store, report: Callable[[str, str], None]
+) -> None:
+    small = small_steps(day(House(store, 1), 1, 6))
+    assert len(small) > 50
+    report("who compares every quarter of an hour with the release", f"k = 1: {len(small)}")
 
 
 def rest_of_a_rare_country(store: Store) -> list[tuple[int, int]]:
