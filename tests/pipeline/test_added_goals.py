@@ -12,10 +12,11 @@ from msgspec import structs
 from footfall.cli import release_text
 from footfall.control import releases
 from pipeline.added_goals import add_goals
-from pipeline.copying import months_of, readable, rows_of
+from pipeline.copying import months_of, put_back, put_back_entries, readable, rows_of
 from pipeline.manifest import read_entries
 from pipeline.months import sum_months
 from pipeline.settings import SiteRules
+from pipeline.site_data import remove_site, stored_sites
 from pipeline.verify import chain_faults, row_faults, unreadable_rows
 from schema.families import FAMILIES
 from schema.manifest import ADDED
@@ -164,6 +165,24 @@ def test_the_log_and_a_day_name_it(twins: tuple[Weeks, Weeks]) -> None:
     chain = releases.chain_of(later.store, later.site.key)
     assert (chain["days"], chain["blocks"], chain["goals"], chain["faults"]) == (2, 0, 4, [])
     assert "4 goals added to days" in release_text.verified([chain], [])
+
+
+def test_it_goes_with_its_site_and_comes_back_with_a_copy(store: Store) -> None:
+    house = closed(store, EVERYTHING, (READ,), 1, seed=9)
+    declare(house, READ, BUY)
+    site, mine = house.site.key, entries(house)
+    parts = list(rows_of(store, site, house.first.replace(day=1), readable(mine)))
+    before = rows(house), house.stats(0, 0, "goal")
+    remove_site(store, site, house.noon(20))
+    assert (rows(house), entries(house), site in stored_sites(store)) == ([], [], False)
+    for part in parts:
+        put_back(store, part, readable(mine))
+    put_back_entries(store, mine)
+    assert (rows(house), house.stats(0, 0, "goal")) == before
+    assert faults(house) == []
+    # Nothing is left of which it could be counted again, nor a goal that comes now.
+    assert declare(house, READ, BUY, DOCS)
+    assert entries(house) == mine
 
 
 def test_a_row_that_was_changed_is_found(store: Store) -> None:
