@@ -31,7 +31,7 @@ from .copying import added_of, columns_of, holding, table_of
 from .insert import insert
 from .manifest import RELEASING, Entry, append, digest_input, read_entries
 from .rollup.batch import Batch, SiteDay
-from .rollup.differences import ALL, Known, Refused, Unlike, refused, unlike
+from .rollup.differences import ALL, Known, Refused, Unlike, acts, refused, unlike
 from .rollup.stages import stage_again
 from .settings import SiteRules
 
@@ -100,11 +100,12 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
 
     def release(of: Batch) -> None:
         now_and_then = unlike(of)
-        for place, goal in enumerate(due.goals, start=len(before)):
-            new = str(place)
-            held = ALL if now_and_then.whole else refused(of, new, known)
-            _release(of, due.entry, goal, new, now_and_then, held, now)
-            known.append(Known(new, goal.name, grain_of_goal(goal.name, goal.definition)))
+        names = [goal.name for goal in staged[len(before) :]]
+        with acts(of, names):
+            for new, goal in zip(names, due.goals, strict=True):
+                held = ALL if now_and_then.whole else refused(of, new, known)
+                _release(of, due.entry, goal, new, now_and_then, held, now)
+                known.append(Known(new, goal.name, grain_of_goal(goal.name, goal.definition)))
 
     with RELEASING:
         stage_again(store, SiteDay(structs.replace(site, goals=staged), entry.day, strictest), release)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 
 from msgspec import Struct
+from msgspec.json import decode
 from msgspec.structs import replace
 
 from schema.manifest import ADDED, grain_of, grain_of_goal, is_import, knows_goals, standing, standing_blocks
@@ -89,8 +91,8 @@ def released_days(
     start = before or first
     # Plain rows of all days there are: the engine plans an aggregate for longer than it takes to read some years.
     entries = store.rows(
-        f"""SELECT day, k, rows, complete, over_counted, {MARK}, number, origin, span, version, goals
-        FROM manifest WHERE site = {{site:String}}""",
+        f"""SELECT day, k, rows, complete, over_counted, {MARK}, number, origin, span, version,
+            toJSONString(goals) FROM manifest WHERE site = {{site:String}}""",
         {"site": site},
         **store.brief,
     )
@@ -98,9 +100,9 @@ def released_days(
     blocks = [row for row in standing_blocks(entries, origin=7, span=8) if row[2]]
     days = sorted(row[0] for row in found)
     goals = goal_days(
-        {row[0]: row[10] if knows_goals(row[9]) else None for row in found},
+        {row[0]: _goals(row[10]) if knows_goals(row[9]) else None for row in found},
         [
-            Beside(row[0], _grain(row), row[2], row[10])
+            Beside(row[0], _grain(row), row[2], _goals(row[10]))
             for row in (*blocks, *(row for row in entries if row[8] == ADDED))
         ],
         declared or {},
@@ -147,4 +149,10 @@ def _grain(row: Row) -> str:
     """Of the rows that an entry beside days makes readable."""
     if row[8] != ADDED:
         return grain_of(row[7], row[8])
-    return grain_of_goal(*next(iter(row[10].items())))
+    return grain_of_goal(*next(iter(_goals(row[10]).items())))
+
+
+@lru_cache(maxsize=256)
+def _goals(text: str) -> Mapping[str, str]:
+    """Of an entry. A client takes longer to make a map of each row than of the few that there are."""
+    return decode(text, type=dict[str, str])

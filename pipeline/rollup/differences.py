@@ -12,16 +12,17 @@ Where one value would tell of fewer, the whole dimension is left out: its row wo
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations, product
 from typing import Any
 
 from msgspec import Struct
 
 from schema.dimensions import OTHER
-from schema.visits import HOUR
 
+from ..insert import insert
 from .batch import Batch
 from .others import converted
 
@@ -49,8 +50,9 @@ Refused = frozenset[tuple[str, str]]
 ALL: Refused = frozenset({("", "")})
 
 _OF_DAY = "grain = 'day' AND by_dimension = ''"
-# Of so many rows the store compares all that are wanted within a second or two.
-_MOST_ROWS = 5_000_000
+# So many rows of people and values are compared, each with every choice of other goals: within seconds.
+_MOST_ROWS = 400_000
+_MOST_WEIGHTS = 800
 
 
 def unlike(of: Batch) -> Unlike:
@@ -75,6 +77,41 @@ def _dimensions(of: Batch, sql: str) -> frozenset[str]:
     return frozenset(dimension for (dimension,) in of.store.rows(of.naming(sql), of.named))
 
 
+_ACTS = {"dimension": "dimension", "value": "value_named", "goal": "goal", "currency": "currency"}
+_ACTS |= {"visitor": "visitor", "network": "any(network_number)"}
+_ACTS |= {"number": "if(currency = '', toInt64(count()), sum(amount))"}
+
+
+@contextlib.contextmanager
+def acts(of: Batch, new: Sequence[str]) -> Iterator[None]:
+    """Who reached which goal by which value, how often, or what he paid in a currency, in a table for as long as the
+    context lasts. new: the names of goals by whose dimensions it is."""
+    kinds = "dimension String, value String, goal String, currency String, visitor UInt64, network UInt64, number Int64"
+    staged = f"SELECT DISTINCT dimension FROM staging_conversions WHERE {of.mine} AND {_OF_DAY}"
+    rows = of.store.rows(f"{staged} AND has({{new:Array(String)}}, goal)", of.named | {"new": [*new]})
+    near = frozenset(dimension for (dimension,) in rows)
+    try:
+        of.store.command(f"CREATE TABLE {of.scratch('acts')} ({kinds}) ENGINE = Memory")
+        if near and of.days[0].rules.k > 1:
+            of.store.command(of.naming(_filling_acts(near)), of.named)
+        yield
+    finally:
+        of.store.command(f"DROP TABLE IF EXISTS {of.scratch('acts')} SYNC")
+
+
+def _filling_acts(near: frozenset[str]) -> str:
+    rows = " UNION ALL ".join(
+        f"SELECT visitor, network_number, toString(name) AS goal, toString(currency) AS currency, amount, dimension, "
+        f"toString(value) AS of_value FROM ({select})"
+        for select in converted(
+            near, lambda dimension: f"(SELECT value FROM {{conversions}} WHERE dimension = '{dimension}')"
+        )
+    )
+    named = f"if((dimension, of_value) IN (SELECT dimension, value FROM {{kept}}), of_value, '{OTHER}') AS value_named"
+    return f"""{insert("{acts}", _ACTS)} FROM (SELECT *, {named} FROM ({rows}))
+        GROUP BY dimension, value_named, goal, currency, visitor"""
+
+
 def refused(of: Batch, new: str, known: Sequence[Known]) -> Refused:
     """What may not be released of a goal. new: its name in the staged day. known: all that were counted before."""
     if of.days[0].rules.k == 1:
@@ -87,12 +124,13 @@ def refused(of: Batch, new: str, known: Sequence[Known]) -> Refused:
     }
     if of.store.rows(of.naming(_few_without(of)), given):
         return ALL
-    near = _dimensions(of, "SELECT DISTINCT dimension FROM {conversions}") - {HOUR}
-    if not known or not near:
+    if not known:
         return frozenset()
-    [[people]] = of.store.rows(of.naming("SELECT sum(people) FROM {conversions}"), of.named)
-    given["combinations"] = _combinations(len(known), _MOST_ROWS // max(1, people))
-    rows = of.store.rows(of.naming(_differing(of, near)), given)
+    [[people]] = of.store.rows(of.naming("SELECT count() FROM {acts}"), of.named)
+    weights = _combinations(len(known), _MOST_ROWS // max(1, people))
+    names = [[one.staged for one, weight in zip(known, each, strict=True) if weight] for each in weights]
+    given |= {"combinations": weights, "sets": [list(each) for each in dict.fromkeys(map(tuple, names))]}
+    rows = of.store.rows(of.naming(_differing(of)), given)
     return frozenset((dimension, currency) for dimension, currency in rows)
 
 
@@ -100,8 +138,10 @@ def _combinations(goals: int, most: int) -> list[list[int]]:
     """What may be subtracted from a new goal: of each of so many others it, nothing, or less than nothing. Each by
     itself is among them, and then those of as many together as make at most `most`."""
     found: list[list[int]] = []
+    choices = 0
     for together in range(1, goals + 1):
-        if together > 1 and len(found) + math.comb(goals, together) * 2**together > most:
+        choices += math.comb(goals, together)
+        if together > 1 and (choices > most or len(found) + math.comb(goals, together) * 2**together > _MOST_WEIGHTS):
             break
         for places in combinations(range(goals), together):
             for signs in product((1, -1), repeat=together):
@@ -119,8 +159,8 @@ def _few(people: str, networks: str) -> str:
 
 
 def _few_of(which: str) -> str:
-    """The same of people of whom that holds."""
-    return _few(f"countIf({which})", f"uniqExactIf(network, {which})")
+    """The same of those of whom that holds, among people who did the same: so many of so many networks."""
+    return _few(f"sumIf(people, {which})", f"length(groupUniqArrayArrayIf(networks, {which}))")
 
 
 def _shown(of: Batch) -> str:
@@ -155,36 +195,22 @@ def _few_without(of: Batch) -> str:
         GROUP BY beside HAVING {_few("count()", "uniqExact(network)")}"""
 
 
-def _differing(of: Batch, near: frozenset[str]) -> str:
+def _differing(of: Batch) -> str:
     """The statement that finds in which dimensions and currencies few are between the goal and what may be subtracted
-    from it. near: the dimensions that are looked at."""
-    rows = " UNION ALL ".join(
-        f"SELECT visitor, network_number, toString(name) AS goal, toString(currency) AS currency, amount, dimension, "
-        f"toString(value) AS of_value FROM ({select})"
-        for select in converted(
-            near, lambda dimension: f"(SELECT value FROM {{conversions}} WHERE dimension = '{dimension}')"
-        )
-    )
-    named = f"if((dimension, of_value) IN (SELECT dimension, value FROM {{kept}}), of_value, '{OTHER}')"
+    from it."""
     staged = f"SELECT dimension, value, currency FROM staging_conversions WHERE {of.mine} AND {_OF_DAY}"
     # A person and a value: what he did of the new goal, and of each that was there before (did; how often, or how much:
     # counts). Both numbers are known of a value that is shown of all these, and of what is left of the whole site
     # without such values. Where one that was there before is not shown itself, its block may tell of it: then it has
-    # fewer than the new one, never more.
+    # fewer than the new one, never more. Who did the same is compared once.
     return f"""
         WITH
             shown AS ({_shown(of)}),
-            acts AS
-            (
-                SELECT dimension, {named} AS value, goal, currency, visitor, any(network_number) AS from_network,
-                    if(currency = '', toInt64(count()), sum(amount)) AS number
-                FROM ({rows}) GROUP BY dimension, value, goal, currency, visitor
-            ),
             persons AS
             (
-                SELECT dimension, value, currency, visitor, any(from_network) AS its_network, groupArray(goal) AS goals,
+                SELECT dimension, value, currency, visitor, any(network) AS its_network, groupArray(goal) AS goals,
                     groupArray(number) AS numbers
-                FROM acts GROUP BY dimension, value, currency, visitor
+                FROM {{acts}} GROUP BY dimension, value, currency, visitor
             ),
             of_values AS
             (
@@ -195,44 +221,62 @@ def _differing(of: Batch, near: frozenset[str]) -> str:
             of_site AS
             (SELECT toString(currency) AS currency, groupUniqArray(goal) AS told FROM shown WHERE dimension = ''
                 GROUP BY currency),
-            compared AS
+            vectors AS
             (
-                SELECT dimension, value, currency, visitor, its_network, weights,
-                    has(goals, {{new:String}}) AS did_new, numbers[indexOf(goals, {{new:String}})] AS new_number,
+                SELECT dimension, value, currency, visitor, its_network,
+                    has(goals, {{new:String}}) AS is_new, numbers[indexOf(goals, {{new:String}})] AS of_new,
                     arrayMap(g -> has(goals, g), {{known:Array(String)}}) AS did,
                     arrayMap(g -> numbers[indexOf(goals, g)], {{known:Array(String)}}) AS counts,
-                    arrayFilter((g, w) -> w != 0, {{known:Array(String)}}, weights) AS names,
                     (dimension, value, currency) IN ({staged} AND goal = {{new:String}}) AS new_told,
-                    hasAll(of_values.told, names) AS known_told,
-                    dimension != '' AND hasAll(of_site.told, names) AS has_rest
-                FROM (SELECT *, arrayJoin({{combinations:Array(Array(Int8))}}) AS weights FROM persons) AS person
+                    of_values.told AS value_told, of_site.told AS site_told
+                FROM persons
                 LEFT JOIN of_values USING (dimension, value, currency)
                 LEFT JOIN of_site USING (currency)
             ),
-            items AS
+            left AS
             (
-                SELECT *, arrayJoin(arrayFilter(one -> one != '', [
-                    if(new_told, concat('value ', value), ''),
-                    if(has_rest AND NOT (new_told AND known_told), 'rest', ''),
-                    if(has_rest AND NOT new_told, 'rest of new', ''),
-                    if(has_rest AND NOT known_told, 'rest of known', '')
-                ])) AS item
-                FROM compared
+                SELECT dimension, currency, item, names, visitor, any(its_network) AS network, max(is_new) AS any_new,
+                    sum(of_new) AS sum_new, maxForEach(did) AS any_did, sumForEach(counts) AS sum_counts
+                FROM
+                (
+                    SELECT *, arrayJoin(arrayFilter(one -> one != '', [
+                        if(new_told AND hasAll(value_told, names), '', 'all'),
+                        if(new_told, '', 'of new'),
+                        if(hasAll(value_told, names), '', 'of known')
+                    ])) AS item
+                    FROM (SELECT *, arrayJoin({{sets:Array(Array(String))}}) AS names FROM vectors)
+                    WHERE dimension != '' AND hasAll(site_told, names)
+                )
+                GROUP BY dimension, currency, item, names, visitor
             ),
-            sums AS
+            alike AS
             (
-                SELECT weights, dimension, currency, item, visitor, any(its_network) AS network,
-                    max(known_told) OR NOT startsWith(item, 'value ') AS told,
-                    max(did_new) AS is_new, arraySum((w, d) -> w * toInt64(d), weights, maxForEach(did)) AS is_known,
-                    sum(new_number) AS of_new, arraySum((w, c) -> w * c, weights, sumForEach(counts)) AS of_known
-                FROM items GROUP BY weights, dimension, currency, item, visitor
+                SELECT dimension, currency, concat('value ', value) AS item, value_told AS told,
+                    CAST([], 'Array(String)') AS names, is_new, of_new, did, counts,
+                    count() AS people, groupUniqArray({{networks}})(its_network) AS networks
+                FROM vectors WHERE new_told
+                GROUP BY dimension, currency, item, told, is_new, of_new, did, counts
+                UNION ALL
+                SELECT dimension, currency, item, names AS told, names, any_new, sum_new, any_did, sum_counts,
+                    count() AS people, groupUniqArray({{networks}})(network) AS networks
+                FROM left GROUP BY dimension, currency, item, names, any_new, sum_new, any_did, sum_counts
+            ),
+            compared AS
+            (
+                SELECT dimension, currency, item, weights, is_new, of_new, people, networks,
+                    arrayFilter((g, w) -> w != 0, {{known:Array(String)}}, weights) AS those,
+                    hasAll(told, those) AS both, arrayFilter(w -> w != 0, weights) = [1] AS is_one,
+                    arraySum((w, d) -> w * toInt64(d), weights, did) AS is_known,
+                    arraySum((w, c) -> w * c, weights, counts) AS of_known
+                FROM (SELECT *, arrayJoin({{combinations:Array(Array(Int8))}}) AS weights FROM alike)
+                WHERE (both OR is_one) AND (empty(names) OR names = those)
             )
         SELECT DISTINCT dimension, currency FROM
         (
-            SELECT dimension, currency, max(told) AS both, arrayFilter(w -> w != 0, weights) = [1] AS is_one,
+            SELECT dimension, currency, any(both) AS known_told, any(is_one) AS one,
                 {_few_of("is_new AND is_known = 0")} AS only_new,
                 {_few_of("NOT is_new AND is_known = 1")} AS only_known,
                 {_few_of("is_new != is_known")} OR {_few_of("of_new != of_known")} AS differing
-            FROM sums GROUP BY weights, dimension, currency, item
+            FROM compared GROUP BY weights, dimension, currency, item
         )
-        WHERE is_one AND (only_new OR both AND only_known) OR both AND differing"""
+        WHERE one AND (only_new OR known_told AND only_known) OR known_told AND differing"""
