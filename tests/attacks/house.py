@@ -19,6 +19,7 @@ from pipeline.release import release
 from pipeline.rollup.stages import roll_up
 from pipeline.schedule import Pipeline
 from pipeline.settings import RollupSettings, SiteRules
+from schema.event import Event
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
 from tests.conftest import insert, make_event
@@ -32,7 +33,8 @@ class House:
     """One site. k: the rule that attackers are up against, 1 switches it off; networks: the same of N4, 0: as k."""
 
     def __init__(self, store: Store, k: int, networks: int = 0) -> None:
-        self.store = store
+        self._store = store
+        self._events: list[Event] = []
         goals = (Goal("Sign up", event="signup"), Goal("Buy", event="purchase"))
         self.site = Site(f"attacked-{next(_NUMBER)}", goals=goals, release_k=k)
         self.rules = SiteRules(k, 30, "balanced", networks=networks)
@@ -40,13 +42,21 @@ class House:
         self._pipeline = Pipeline(store, [(self.site, self.rules)], RollupSettings(every_s=60), clock=lambda: self.now)
         self._reports = Reports(store, [self.site], clock=lambda: NOON + 7200)
 
+    @property
+    def store(self) -> Store:
+        """Which has all that happened until now, written at once."""
+        events, self._events = self._events, []
+        if events:
+            insert(self._store, events)
+        return self._store
+
     def visit(self, visitor: int, path: str = "/", at: int = 0, **given: Any) -> None:
         """Have an event counted."""
-        insert(self.store, [make_event(self.site.key, NOON + at, DAY, visitor=visitor, path=path, **given)])
+        self._events.append(make_event(self.site.key, NOON + at, DAY, visitor=visitor, path=path, **given))
 
     def visits(self, hits: Sequence[tuple[int, dict[str, Any]]]) -> None:
         """Have events counted together: seconds after noon, and what they have."""
-        insert(self.store, [make_event(self.site.key, NOON + at, DAY, **given) for at, given in hits])
+        self._events += (make_event(self.site.key, NOON + at, DAY, **given) for at, given in hits)
 
     def counted(self, reason: str = "count_only", times: int = 1) -> None:
         """Have a page view counted, of somebody who asked not to be recorded, or with another outcome."""
@@ -57,6 +67,7 @@ class House:
     def wait(self, at: int) -> None:
         """Let the periodic work have its turn, so many seconds after noon."""
         self.now = NOON + at
+        assert self.store is self._pipeline.store, "all that happened has arrived"
         self._pipeline.roll_up()
         self._pipeline.publish_counts()
 
