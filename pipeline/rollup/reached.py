@@ -10,6 +10,7 @@ from typing import Any
 
 from schema.dimensions import OTHER
 from schema.event import PAGEVIEW
+from schema.site import Goal
 from schema.visits import OF_VISITS
 
 from ..insert import insert
@@ -42,20 +43,21 @@ def filling_reached(of: Batch) -> Statement:
 
 def _goals(of: Batch) -> tuple[str, str, dict[str, Any]]:
     """SQL for the places of the goals that an event reaches, from 1 on, for the names of all, and the parameters."""
-    names: list[str] = []
-    named: dict[str, Any] = {}
-    tests: list[str] = []
+    # A year of one site has its goals once: the statement would be too long, and each event held against each of them.
+    places: dict[Goal, list[int]] = {}
     for place, site_day in enumerate(of.days):
         for goal in site_day.site.goals:
-            index = len(tests)
-            wanted = OUTSIDE_OTHER if goal.event == OTHER else goal.event
-            named[f"goal_{index}_is"] = wanted or goal.page_regex()
-            names.append(goal.name)
-            reached = (
-                f"name = {{goal_{index}_is:String}}"
-                if goal.event
-                else f"name = '{PAGEVIEW}' AND match(path, {{goal_{index}_is:String}})"
-            )
-            which = f"d = {place} AND " if len(of.days) > 1 else ""
-            tests.append(f"{index + 1} * ({which}{reached})")
-    return f"arrayFilter(g -> g > 0, [{', '.join(tests)}])", "{goals:Array(String)}", named | {"goals": names}
+            places.setdefault(goal, []).append(place)
+    named: dict[str, Any] = {"goals": [goal.name for goal in places]}
+    tests: list[str] = []
+    for index, (goal, mine) in enumerate(places.items()):
+        wanted = OUTSIDE_OTHER if goal.event == OTHER else goal.event
+        named[f"goal_{index}_is"] = wanted or goal.page_regex()
+        reached = (
+            f"name = {{goal_{index}_is:String}}"
+            if goal.event
+            else f"name = '{PAGEVIEW}' AND match(path, {{goal_{index}_is:String}})"
+        )
+        which = f"has({mine}, d) AND " if len(mine) < len(of.days) else ""
+        tests.append(f"{index + 1} * ({which}{reached})")
+    return f"arrayFilter(g -> g > 0, [{', '.join(tests)}])", "{goals:Array(String)}", named

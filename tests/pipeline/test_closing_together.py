@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from pipeline.release import Flaws, release, release_together
-from pipeline.rollup.batch import SiteDay
+from pipeline.rollup.batch import Batch, SiteDay, batches
+from pipeline.rollup.reached import filling_reached
 from pipeline.settings import SiteRules
 from schema.families import FAMILIES, WAITING_TABLES
 from schema.site import Goal, Site, day_bounds, day_number
@@ -89,3 +90,24 @@ def test_days_that_close_together_are_released_as_each_would_be_alone(store: Sto
     assert there["waiting_days"] == {"together-berlin", "together-accurate", "together-empty"}
     assert there["waiting_cells"] == {"together-berlin", "together-accurate"}
     assert there["waiting_conversions"] == {"together-berlin"}
+
+
+def test_goals_of_many_days_are_named_once(store: Store) -> None:
+    """The store reads no statement of more than 256 KiB, and holds each event against every goal that is named."""
+    goals = tuple(Goal(f"Goal {number}", page=f"/somewhere/{number}/**") for number in range(150))
+    days = [SiteDay(Site("together-goals", goals=goals), FIRST + dt.timedelta(n), WAITS) for n in range(100)]
+    (batch,) = batches(days, dict.fromkeys((of.key for of in days), 1))
+    statements = [filling_reached(Batch(store, tuple(some), "")) for some in (days[:1], batch)]
+    assert statements[0][0] == statements[1][0]
+    assert len(statements[1][1]["goals"]) == len(goals)
+
+
+def test_sites_of_many_goals_close_in_more_batches(store: Store) -> None:
+    """Of different goals a statement names so many; of a site that has more, all."""
+    many = [tuple(Goal(f"Goal {site}-{number}", event=f"e{number}") for number in range(90)) for site in range(5)]
+    many.append(tuple(Goal(f"Goal {number}", event=f"e{number}") for number in range(300)))
+    days = [SiteDay(Site(f"together-{place}", goals=goals), FIRST, WAITS) for place, goals in enumerate(many)]
+    found = [*batches(days, dict.fromkeys((of.key for of in days), 1))]
+    assert [of for batch in found for of in batch] == days
+    assert [len(batch) for batch in found] == [2, 2, 1, 1]
+    assert all(len(filling_reached(Batch(store, tuple(batch), ""))[0]) < 100_000 for batch in found)
