@@ -33,7 +33,7 @@ SITE = Site(
     "example.com",
     goals=(Goal("Signup", event="signup"), Goal("Purchase", event="purchase"), Goal("Docs", page="/docs/**")),
 )
-RULES = SiteRules(5, 30, "balanced")
+RULES = SiteRules(5, 30, "balanced", bound=0.999)
 _EVENTS_A_VISITOR = 4
 _COUNTRIES = ("DE", "US", "FR", "GB", "AT", "CH", "NL", "ES", "IT", "PL", "SE", "NO", "DK", "FI", "CZ", "PT", "BE")
 _LANGUAGES = ("de", "en", "fr", "es", "it", "pl", "nl", "sv", "pt", "da", "fi", "cs")

@@ -49,7 +49,7 @@ def preview(
         site, rules = sites[key]
         of_days = [SiteDay(site, day, rules) for day in dates]
         for batch in batches(of_days, sizes(store, table, of_days)):
-            with staged(store, table, batch) as of:
+            with staged(store, table, batch) as (of, _):
                 rows = store.rows(
                     f"""SELECT day, dimension, value, visitors, visits, pageviews FROM staging_cells
                     WHERE {of.mine} AND grain = 'day' AND by_dimension = '' AND dimension IN ('', 'page')""",

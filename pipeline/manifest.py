@@ -32,14 +32,24 @@ _OF_VERSION = {
 
 
 # What entries say that are older than these columns.
-_WHERE_OLDER = {"columns": {}, "networks": 0, "k_late": 0, "late_others": 0, "span": 1, "days": [], "goals": {}}
+_WHERE_OLDER = {
+    "columns": {},
+    "networks": 0,
+    "k_late": 0,
+    "late_others": 0,
+    "span": 1,
+    "days": [],
+    "goals": {},
+    "bounded": [],
+}
 
 
 class Entry(Struct, frozen=True):
     """A row of `manifest`. columns: by family those that the digest is made of, in their order. networks, k_late,
     late_others: by which rules beside k. span: how many days it is of, from `day` on, or `ADDED`; days: of a block the
     digests of its days' entries. goals: those that were counted, by name their definition; of `ADDED` the one that is
-    added to its day."""
+    added to its day. bounded: of a day the figures of the whole site that release.bound has lowered by more than
+    5 %."""
 
     site: str
     number: int
@@ -61,6 +71,7 @@ class Entry(Struct, frozen=True):
     span: int = 1
     days: list[str] = []
     goals: dict[str, str] = {}
+    bounded: list[str] = []
 
     @property
     def grain(self) -> str:

@@ -189,14 +189,19 @@ def release_together(
             site, day = known[0]
             raise ReleasedAlready(f"{site}: {day} is released already; a released day never changes")
         written: dict[Key, tuple[int, str]] = {}
+        lowered: dict[Key, list[str]] = {}
         try:
             _forget_unfinished(store, days)
             for batch in batches(days, sizes(store, source, days)):
-                with staged(store, source, batch, _waiting_until(batch, now, origin)):
+                with staged(store, source, batch, _waiting_until(batch, now, origin)) as (_, bounded):
                     written |= _publish(store, batch)
+                    lowered |= bounded
             while sites:
                 mine = [(of, flaw) for of, flaw in zip(days, flaws, strict=True) if of.site.key == sites[0]]
-                append(store, [_entry(of, flaw, now, origin, *written[of.key]) for of, flaw in mine])
+                append(
+                    store,
+                    [_entry(of, flaw, now, origin, *written[of.key], lowered.get(of.key, [])) for of, flaw in mine],
+                )
                 del sites[0]
         except Exception:
             # Nobody can read these rows, and nobody may ask for the days again.
@@ -205,7 +210,7 @@ def release_together(
             raise
 
 
-def _entry(of: SiteDay, flaws: Flaws, now: float, origin: str, rows: int, digest: str) -> Entry:
+def _entry(of: SiteDay, flaws: Flaws, now: float, origin: str, rows: int, digest: str, bounded: list[str]) -> Entry:
     rules = of.rules
     return Entry(
         *(of.site.key, 0, of.day, int(now), origin, rules.preset, rules.k),
@@ -218,6 +223,7 @@ def _entry(of: SiteDay, flaws: Flaws, now: float, origin: str, rows: int, digest
         k_late=rules.k_late,
         late_others=rules.late_others if rules.k_late else 0,
         goals={goal.name: goal.definition for goal in of.site.goals},
+        bounded=bounded,
     )
 
 

@@ -95,6 +95,16 @@ class ReleaseSettings(Struct, frozen=True, forbid_unknown_fields=True):
         ]
         | None
     ) = None
+    bound: Annotated[
+        float,
+        Meta(
+            ge=0,
+            lt=1,
+            description="One visitor adds to a figure of a day at most the page views, events and revenue that this "
+            "share of the visitors of the 28 days before stays within (50 page views and events at least); 0, and with "
+            "release.k = 1: no bound.",
+        ),
+    ] = 0.999
 
 
 class RetentionSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -107,7 +117,8 @@ class SiteRules(Struct, frozen=True):
     """What rolling up one site needs, all defaults resolved. strict: open days are rounded down (rule H4). networks: of
     how many networks the people of a visible cell are at least (rule N4); 0: of as many as they are people. k_late,
     late_others: how many visitor-days a value of a block has at least, and how many of these beside the largest network
-    of each day (rule N2); k_late 0: no blocks."""
+    of each day (rule N2); k_late 0: no blocks. bound: the quantile of what visitors of the days
+    before added, above which nobody adds more to a figure; 0: none."""
 
     k: int
     retention_days: int
@@ -116,6 +127,7 @@ class SiteRules(Struct, frozen=True):
     networks: int = 0
     k_late: int = 0
     late_others: int = 0
+    bound: float = 0.0
 
     @property
     def least_networks(self) -> int:

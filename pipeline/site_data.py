@@ -36,6 +36,7 @@ _TABLES = (
     *(f"late_{family}" for family in WAITING),
     *MONTHS,
     "ingest",
+    "bounds",
     "bare_totals",
     "outcomes",
 )

@@ -32,7 +32,8 @@ class Released(Struct, frozen=True):
     them that were asked for. mark: which releases those are. months: those that the days touch and whose sums may be
     taken. small, odd: of all days of the span those of fewer than k people, and those that are partial or
     over-counted. cuts_blocks: whether rows were released with a week or four weeks of which only some days are within
-    the period, so that they are not in it (rule N2). goals: which days counted which."""
+    the period, so that they are not in it (rule N2). goals: which days counted which. bounded: days
+    on which release.bound has lowered a figure of the whole site by more than 5 %; lowered: which figures."""
 
     k: int
     span: Span
@@ -49,15 +50,18 @@ class Released(Struct, frozen=True):
     networks: int = 1
     cuts_blocks: bool = False
     goals: GoalDays = GoalDays()
+    bounded: tuple[dt.date, ...] = ()
+    lowered: tuple[str, ...] = ()
 
     @property
     def sure(self) -> Sureness:
         """What there is to know of every number of the days."""
-        return Sureness(bool(self.partial), bool(self.over_counted), bool(self.imported), self.cuts_blocks)
+        incomplete, over_counted, bounded = bool(self.partial), bool(self.over_counted), bool(self.bounded)
+        return Sureness(incomplete, over_counted, bounded, bool(self.imported), self.cuts_blocks)
 
     def sure_of(self, day: dt.date) -> Sureness:
         """The same of one of them."""
-        return Sureness(day in self.partial, day in self.over_counted, day in self.imported)
+        return Sureness(*(day in days for days in (self.partial, self.over_counted, self.bounded, self.imported)))
 
     @property
     def enough(self) -> str:
@@ -92,7 +96,7 @@ def released_days(
     # Plain rows of all days there are: the engine plans an aggregate for longer than it takes to read some years.
     entries = store.rows(
         f"""SELECT day, k, rows, complete, over_counted, {MARK}, number, origin, span, version,
-            toJSONString(goals) FROM manifest WHERE site = {{site:String}}""",
+            toJSONString(goals), bounded FROM manifest WHERE site = {{site:String}}""",
         {"site": site},
         **store.brief,
     )
@@ -142,6 +146,8 @@ def released_days(
         odd=frozenset(row[0] for row in spanned if not row[3] or row[4]),
         cuts_blocks=len(touched) > len(within.blocks),
         goals=goals,
+        bounded=tuple(row[0] for row in inside if row[11]),
+        lowered=tuple(sorted({what for row in inside for what in row[11]})),
     )
 
 

@@ -52,6 +52,7 @@ CUT = "Rare values of weeks, or of four weeks, that lie only in part in this per
 INCOMPLETE = "Not all of some days had arrived when they had to be released (incomplete_days): it was at least so many."
 OVER_COUNTED = "“About”: visitors may be counted twice on a day on which a key was lost (over_counted_days)."
 IMPORTED = "Some days were imported: they are as complete as what they were made of (imported_days)."
+BOUNDED = "On bounded_days few visitors did very much: what one adds is bounded (release.bound), which lowered {}."
 AT_LEAST = "“At least”: on days on which a value is not shown few or none came (not_shown_days of of_days)."
 _POOL = 4
 _LONGEST_OPENING_S = 30
@@ -201,6 +202,7 @@ class Reports:
             OVER_COUNTED: bool(released.over_counted),
             IMPORTED: bool(released.imported),
             SINCE: any(row.get("counted_since") for row in rows),
+            BOUNDED.format(", ".join(released.lowered)): bool(released.bounded),
             TOO_FEW_BEHIND.format(released.k): released.k > 1
             and any(value is None for row in rows for value in row.values()),
         }
@@ -248,6 +250,7 @@ def _special(released: Released) -> dict[str, tuple[dt.date, ...]]:
         "suppressed_days": released.suppressed,
         "incomplete_days": released.partial,
         "over_counted_days": released.over_counted,
+        "bounded_days": released.bounded,
         "imported_days": released.imported,
     }
 

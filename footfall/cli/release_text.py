@@ -117,6 +117,7 @@ def _remarks(entry: dict[str, Any]) -> list[str]:
     """What is not as with every entry."""
     said = {
         _added(entry): entry["span"] == ADDED,
+        f"bounded: {', '.join(entry.get('bounded', ()))}": bool(entry.get("bounded")),
         "incomplete": not entry["complete"],
         "over-counted": entry["over_counted"],
         "taken back": not entry.get("holds", True),

@@ -50,6 +50,7 @@ def rows_of(experiment: Experiment) -> list[Row]:
         row("  error", lambda o: signed_text(o.counting.error_percent)),
         row("  error, worst day", lambda o: signed_text(max(o.counting.errors, key=abs, default=0.0))),
         row("merged with another", lambda o: share_text(o.counting.merge_rate)),
+        row("page views over release.bound", lambda o: share_text(o.bounding.share)),
     ]
     for k in ks:
         found.append(row(f"k = {k}: values folded", lambda o, k=k: folded_text(o, k)))  # type: ignore[misc]
@@ -98,6 +99,7 @@ def plain(experiment: Experiment) -> dict[str, Any]:
                 "split": outcome.counting.split,
                 "merge_rate": outcome.counting.merge_rate,
             },
+            "bounding": {"pageviews": outcome.bounding.pageviews, "over": outcome.bounding.over},
             "folding": {str(k): folds for k, folds in outcome.folds.items()},
             "folding_of_any_network": {str(k): folds for k, folds in outcome.any_network.items()},
             "sentences": sentences_of(outcome),

@@ -17,9 +17,10 @@ from collector.model import Beacon, Client, Draft, Rules
 from collector.outcome import Reason
 from collector.privacy.visitor_id import visitor_number
 from collector.steps import anonymize
-from schema.event import ENGAGEMENT, Event
+from schema.event import ENGAGEMENT, PAGEVIEW, Event
 from schema.site import LocalDay, local_day
 
+from .bounding import Bounding
 from .candidates import Candidate
 from .folding import DIMENSIONS, Fold, Hit, cells_of, fold, hit_of
 from .measures import Classes, Counting, Linking, classes_of, count, link
@@ -45,6 +46,7 @@ class Outcome(Struct):
     counting: Counting
     folds: dict[int, dict[str, Fold]]
     any_network: dict[int, dict[str, Fold]]
+    bounding: Bounding
 
 
 class Experiment(Struct):
@@ -82,7 +84,7 @@ class _Trial:
         self._last: tuple[int, dict[int, Combination]] = (0, {})
         self._same: dict[Combination, Combination] = {}
         self._sizes: list[Counter[int]] = []
-        self._linking, self._counting = Linking(), Counting()
+        self._linking, self._counting, self._bounding = Linking(), Counting(), Bounding()
         self._folds, self._any_network = (
             {k: {dimension: Fold() for dimension in DIMENSIONS} for k in ks} for _ in range(2)
         )
@@ -112,6 +114,7 @@ class _Trial:
             self._linking.linked += linked.linked
             self._linking.guessed += linked.guessed
         self._last = (number, day.first)
+        self._bounding.add(Counter(hit.visitor for hit in day.hits if hit.name == PAGEVIEW).values())
         cells = cells_of(day.hits)
         for k, folds in self._folds.items():
             networks = self.candidate.anonymization.networks_at(k)
@@ -122,7 +125,9 @@ class _Trial:
 
     def outcome(self) -> Outcome:
         classes = classes_of(self._sizes, self._folds)
-        return Outcome(self.candidate, classes, self._linking, self._counting, self._folds, self._any_network)
+        return Outcome(
+            self.candidate, classes, self._linking, self._counting, self._folds, self._any_network, self._bounding
+        )
 
     def _one(self, combination: Combination) -> Combination:
         """The same tuple for the same values: a day has millions of events and thousands of combinations."""

@@ -188,7 +188,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         """What the pipeline needs to know of one site, also of one that is not among these."""
         mine = self.anonymity_of(site)
         strict = mine.preset == "strict"
-        return SiteRules(mine.k, mine.raw_days, mine.preset, strict, mine.networks, mine.k_late, mine.late_others)
+        late, bound = (mine.k_late, mine.late_others), self.release.bound if mine.k > 1 else 0.0
+        return SiteRules(mine.k, mine.raw_days, mine.preset, strict, mine.networks, *late, bound)
 
     def reported_sites(self) -> tuple[Site, ...]:
         """The sites as the dashboards need them: each with the k and the networks that hold for it."""

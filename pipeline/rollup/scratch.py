@@ -43,6 +43,10 @@ TABLES: dict[str, dict[str, str]] = {
     # Visits: those made in this run, and all of the batch.
     "fresh": {"d": "UInt16"} | VISIT,
     "visits": {"d": "UInt16"} | VISIT,
+    # Who is over the limit, with what of his revenue in a currency is left; and his visits as they are counted
+    # (bound.py).
+    "over": {"d": "UInt16", "visitor": "UInt64", "currency": TEXT, "share": "Float64"},
+    "bounded": {"d": "UInt16"} | VISIT,
     # The events of visits (hits.py).
     "hits": {
         "d": "UInt16",
@@ -104,12 +108,14 @@ TABLES: dict[str, dict[str, str]] = {
 
 
 _OF_STEPS = ("arrived", "newcomers", "made", "taken", "due", "steps")
+_OF_BOUND = ("over", "bounded")
 
 
 @contextlib.contextmanager
 def scratch(of: Batch) -> Iterator[None]:
     """The run's tables, for as long as it lasts."""
-    names = [name for name in TABLES if of.stepping or name not in _OF_STEPS]
+    unused = (*(() if of.stepping else _OF_STEPS), *(() if any(one.rules.bound for one in of.days) else _OF_BOUND))
+    names = [name for name in TABLES if name not in unused]
     try:
         for name in names:
             of.store.command(_creating(name, of.scratch(name)))

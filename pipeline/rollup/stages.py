@@ -18,11 +18,13 @@ from schema.store import Store, StoreError
 from ..settings import SiteRules
 from .aggregate import aggregate
 from .batch import Batch, Quarter, SiteDay
+from .bound import bound
+from .limits import limits_of
 from .others import find_others, find_rare
 from .publish import clear_staging, put_in_place
 from .scratch import scratch
 from .sessionize import load, sessionize
-from .snapshot import Key, Seen, look
+from .snapshot import Key, look
 from .step import step
 from .suppress import stage, suppress
 from .waiting import wait
@@ -47,13 +49,14 @@ def roll_up_together(store: Store, days: Sequence[SiteDay], quarter: Quarter | N
 @contextlib.contextmanager
 def staged(
     store: Store, source: str, days: Sequence[SiteDay], expires: Mapping[Key, dt.date] = MappingProxyType({})
-) -> Iterator[Batch]:
-    """Rows of days that are over in `staging_*`, made of all their raw rows, for as long as the context lasts. expires:
-    what is hidden of a day waits until then, at the latest; of the others nothing waits."""
+) -> Iterator[tuple[Batch, dict[Key, list[str]]]]:
+    """Rows of days that are over in `staging_*`, made of all their raw rows, for as long as the context lasts; by day
+    which figures release.bound has lowered much. expires: what is hidden of a day waits until then, at the latest; of
+    the others nothing waits."""
     batch = Batch(store, tuple(days), secrets.token_hex(8), source)
     last = (lambda of: wait(of, expires),) if expires else ()
-    with _staged(batch, whole=True, last=last):
-        yield batch
+    with _staged(batch, whole=True, last=last) as lowered:
+        yield batch, {of.key: lowered[d] for d, of in enumerate(batch.days) if d in lowered}
 
 
 def stage_again(store: Store, of: SiteDay, then: Callable[[Batch], None]) -> None:
@@ -64,6 +67,7 @@ def stage_again(store: Store, of: SiteDay, then: Callable[[Batch], None]) -> Non
     try:
         with scratch(batch):
             load(batch)
+            bound(batch, limits_of(batch))
             for stage_of in (*STAGES, then):
                 stage_of(batch)
     finally:
@@ -72,18 +76,19 @@ def stage_again(store: Store, of: SiteDay, then: Callable[[Batch], None]) -> Non
 
 
 @contextlib.contextmanager
-def _staged(of: Batch, whole: bool, last: Sequence[Callable[[Batch], object]] = ()) -> Iterator[Seen]:
+def _staged(of: Batch, whole: bool, last: Sequence[Callable[[Batch], object]] = ()) -> Iterator[dict[int, list[str]]]:
     # A run that was killed may have left some.
     clear_staging(of)
     try:
         with scratch(of):
             seen = look(of, whole)
             sessionize(of, seen)
+            lowered = bound(of, limits_of(of))
             for stage_of in (*STAGES, *last):
                 stage_of(of)
             if of.stepping:
                 step(of)
-        yield seen
+        yield lowered
     except BaseException:
         with contextlib.suppress(StoreError):
             clear_staging(of)

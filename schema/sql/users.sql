@@ -47,13 +47,13 @@ GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE ON {{ database }}.{{ table }}
 {% endfor %}
 {% endfor %}
 {% endfor %}
-{% for table in tables('manifest', 'expiries', 'bare_totals', 'outcomes') %}
+{% for table in tables('manifest', 'expiries', 'bare_totals', 'outcomes', 'bounds') %}
 GRANT{{ on_cluster }} SELECT, INSERT ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
 -- An import lives in a table of its own.
 GRANT{{ on_cluster }} CREATE TABLE, DROP TABLE, SELECT, INSERT ON {{ database }}.import_* TO footfall_pipeline;
 -- A run of the rollup works in tables of its own, in memory.
-GRANT{{ on_cluster }} CREATE TABLE, DROP TABLE, SELECT, INSERT ON {{ database }}.run_* TO footfall_pipeline;
+GRANT{{ on_cluster }} CREATE TABLE, DROP TABLE, SELECT, INSERT, ALTER DELETE ON {{ database }}.run_* TO footfall_pipeline;
 -- At its start it looks which migrations are applied; applying one takes the administrator's DSN.
 {% for table in tables('migrations') %}
 GRANT{{ on_cluster }} CREATE TABLE, SELECT ON {{ database }}.{{ table }} TO footfall_pipeline;

@@ -30,14 +30,15 @@ _NUMBER = itertools.count(1)
 
 
 class House:
-    """One site. k: the rule that attackers are up against, 1 switches it off; networks: the same of N4, 0: as k."""
+    """One site. k: the rule that attackers are up against, 1 switches it off; networks: the same of N4, 0: as k;
+    bound: of what one visitor adds, 0 switches it off."""
 
-    def __init__(self, store: Store, k: int, networks: int = 0) -> None:
+    def __init__(self, store: Store, k: int, networks: int = 0, bound: float = 0.0) -> None:
         self._store = store
         self._events: list[Event] = []
         goals = (Goal("Sign up", event="signup"), Goal("Buy", event="purchase"))
         self.site = Site(f"attacked-{next(_NUMBER)}", goals=goals, release_k=k)
-        self.rules = SiteRules(k, 30, "balanced", networks=networks)
+        self.rules = SiteRules(k, 30, "balanced", networks=networks, bound=bound)
         self.now = NOON
         self._pipeline = Pipeline(store, [(self.site, self.rules)], RollupSettings(every_s=60), clock=lambda: self.now)
         self._reports = Reports(store, [self.site], clock=lambda: NOON + 7200)

@@ -66,6 +66,7 @@ def fill(store: Store, site: SiteSettings, path: str = "/") -> list[dt.date]:
     store.insert("waiting_days", ("site", "day", "expires"), ((site.key,), (days[0],), (dt.date(2099, 1, 1),)))
     store.insert("ingest", ("site", "minute", "reason", "count"), ((site.key,), (int(time.time()),), ("ok",), (3,)))
     store.insert("bare_totals", ("site", "day", "pageviews"), ((site.key,), (days[0],), (30,)))
+    store.insert("bounds", ("site", "day", "expires"), ((site.key,), (days[0],), (dt.date(2099, 1, 1),)))
     store.insert("outcomes", ("site", "day", "reason", "count"), ((site.key,), (days[0],), ("ok",), (0,)))
     return days
 

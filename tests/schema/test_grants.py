@@ -37,7 +37,7 @@ from tests.schema.conftest import ADMIN, PASSWORDS
 pytestmark = [pytest.mark.process, pytest.mark.clickhouse]
 
 AsUser = Callable[[str], Store]
-RULES = SiteRules(2, 30, "balanced")
+RULES = SiteRules(2, 30, "balanced", bound=0.999)
 DAY_S = 86_400
 
 
@@ -93,6 +93,9 @@ def test_the_pipeline_may_do_all_it_does_to_release_sum_and_erase(as_user: AsUse
     erasure = (site.key,), (int(now) - DAY_S,), (day_number(today),), (3,)
     admin.insert("erasures", Erasure.__struct_fields__, erasure)
     admin.insert("watermarks", ("spool", "received_through"), (("host/worker-0",), (int(now),)))
+    # Whose visits are cut.
+    start = local_day("UTC", now).start - 3 * DAY_S
+    insert(admin, [make_event(site.key, start + n, day, visitor=1) for n in range(60)])
     # A release that was cut off before: its rows go first.
     admin.command(
         "INSERT INTO released_cells (site, grain, day, period, dimension, value, by_dimension, by_value, visitors) "
@@ -104,6 +107,7 @@ def test_the_pipeline_may_do_all_it_does_to_release_sum_and_erase(as_user: AsUse
     assert count(store, "erasures", site) == 0
     assert store.rows("SELECT count() FROM events WHERE site = {s:String} AND visitor = 3", {"s": site.key})[0][0] == 2
     assert pipeline.close() == [(site.key, day)]
+    assert store.rows("SELECT bounded FROM manifest WHERE site = {s:String}", {"s": site.key})[0][0]
     sum_months(store)
     for table in ("released_cells", "released_conversions", "released_vitals", "manifest", "months_cells"):
         assert count(store, table, site)
@@ -272,6 +276,7 @@ RAW = [
     "SELECT visitor FROM visits",
     "SELECT * FROM watermarks",
     "SELECT count FROM ingest",
+    "SELECT pageviews FROM bounds",
 ]
 WRITE = [
     "INSERT INTO events (site) VALUES ('x')",
