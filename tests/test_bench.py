@@ -32,7 +32,10 @@ def bench(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("part", SOME_OF_THEM)
+# What grows is what the others measure, three times over.
+@pytest.mark.parametrize(
+    "part", [pytest.param(part, marks=[pytest.mark.long] if part == "growth" else []) for part in SOME_OF_THEM]
+)
 def test_the_smallest_run_of_a_part_measures_something(part: str) -> None:
     done = bench("--quick", "--parts", part, "--json")
     assert done.returncode == 0, done.stderr

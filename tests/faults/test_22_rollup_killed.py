@@ -1,6 +1,6 @@
 """Fault 22: a rollup is killed at any statement, engine and all: a rerun gives the rows of an undisturbed run.
-So are the sums of months: whoever reads them meanwhile is told what the days say. And a block, killed anywhere, is the
-same once it is closed again."""
+So are the sums of months: whoever reads them meanwhile is told what the days say. A block, killed anywhere, is the
+same once it is closed again; and what expires is gone when the job that was cut off runs again."""
 
 from __future__ import annotations
 
@@ -55,3 +55,10 @@ def test_a_block_killed_at_any_statement_is_released_once_and_whole(tmp_path: Pa
         assert one == told[0], number
     assert told[0]["waiting"] == 0
     assert len(told) >= 4
+
+
+def test_an_expiry_killed_at_any_statement_leaves_nothing_once_it_runs_again(tmp_path: Path) -> None:
+    _, *told = lived("tests.faults.expired", tmp_path / "engine", ROOT)
+    for number, one in enumerate(told, start=1):
+        assert one == {"rows": {"events 2 days, 0:00:00": 6, "visits 2 days, 0:00:00": 6}, "overdue": []}, number
+    assert len(told) >= 8
