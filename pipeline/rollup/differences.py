@@ -67,7 +67,7 @@ def unlike(of: Batch) -> Unlike:
         SELECT DISTINCT r.dimension FROM (SELECT dimension, value, visitors, visits {released}) AS r
         LEFT JOIN ({counted}) AS s ON r.dimension = s.dimension AND r.value = s.value
         WHERE s.people != r.visitors OR s.many != r.visits"""
-    only = "SELECT DISTINCT dimension {} AND (dimension, value) NOT IN (SELECT dimension, value {})"
+    only = f"SELECT DISTINCT dimension {{}} AND NOT ((dimension, value) {of.within} (SELECT dimension, value {{}}))"
     found = _dimensions(of, differ) | _dimensions(of, only.format(staged, released))
     folded = _dimensions(of, only.format(released, staged))
     return Unlike("" in found or "" in folded, found, folded)

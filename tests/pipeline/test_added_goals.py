@@ -119,6 +119,17 @@ def test_so_it_is_for_other_traffic(store: Store, seed: int) -> None:
     assert rows(first) == rows(later)
 
 
+@pytest.mark.parametrize("seed", [2, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(3, 20))])
+def test_with_a_larger_k_its_rows_are_among_those_of_one_from_the_start(store: Store, seed: int) -> None:
+    first = closed(store, BALANCED, (READ, BUY), 1, seed)
+    later = closed(store, BALANCED, (READ,), 1, seed)
+    assert declare(later, READ, BUY)
+    assert {*rows(later)} <= {*rows(first)}
+    assert faults(later) == []
+    if seed == 2:
+        assert rows(later, "Buy")
+
+
 def test_pages_and_the_interface_count_it_and_say_the_same(twins: tuple[Weeks, Weeks]) -> None:
     first, later = twins
     for filters in ((), ("country==DE",), ("goal==Buy",), ("page!=/",)):
