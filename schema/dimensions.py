@@ -14,7 +14,7 @@ from msgspec import Struct
 from .event import PAGEVIEW
 
 # visit: a visit has one value, that of its first event. page, hostname, event: a visit may touch several values and is
-# counted once in each. site: no dimension, but the whole.
+# counted once in each; a section of pages is touched as a page is. site: no dimension, but the whole.
 Scope = Literal["site", "visit", "page", "hostname", "event"]
 Format = Literal["text", "host", "country", "region", "language", "screen", "device"]
 
@@ -93,8 +93,19 @@ _DIMENSIONS = (
         "Path of a pageview.",
         scope="page",
         column="path",
+        parent="section",
         card="Pages",
         tab="Pages",
+        table=("visitors", "pageviews", "bounce_rate", "time_on_page"),
+    ),
+    Dimension(
+        "section",
+        "Section",
+        "Part of the site that a page is in: the one that the settings name for it, else the first folder of its path.",
+        scope="page",
+        column="path",
+        card="Pages",
+        tab="Sections",
         table=("visitors", "pageviews", "bounce_rate", "time_on_page"),
     ),
     Dimension(

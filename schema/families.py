@@ -57,11 +57,13 @@ DECLARED: dict[str, Family] = {name: family for name, family in FAMILIES.items()
 def _waiting(keys: tuple[Column, ...], *numbers: str) -> tuple[Column, ...]:
     """The columns of what waits of a family (rule N2), beside its values as they were counted.
 
-    others: visitors less those of the network that most of them came from; `…_others` of a kind of contributors."""
+    parents: of the parent's dimension the values that it belongs to. others: visitors less those of the network that
+    most of them came from; `…_others` of a kind of contributors."""
     return (
         *named(KEY_COLUMNS, "site", "day"),
         Column("expires", "Date"),
         *named(KEY_COLUMNS, "dimension", "value"),
+        Column("parents", "Array(String)"),
         *keys,
         *(Column(name, "Int64") for name in ("people", "others", *numbers)),
     )

@@ -62,6 +62,13 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ()
     timezone: Annotated[str, Meta(description="IANA time zone: where the site's midnight is.")] = "UTC"
     goals: Annotated[tuple[Goal, ...], Meta(description="What counts as a conversion.")] = ()
+    sections: Annotated[
+        dict[
+            Annotated[str, Meta(min_length=1, max_length=120)],
+            Annotated[str, Meta(min_length=1, max_length=500)],
+        ],
+        Meta(description="Parts of the site by name: pages like this; of several the first. Others: the first folder."),
+    ] = {}
     release_k: Annotated[int, Meta(ge=1, le=10_000, description="This site's own release.k.")] | None = None
     release_networks: Annotated[int, Meta(ge=1, le=100, description="This site's own release.networks.")] | None = None
     retention_days: Annotated[int, Meta(ge=2, le=759, description="This site's own retention.raw_days.")] | None = None
@@ -90,6 +97,19 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
         names = [goal.name for goal in self.goals]
         if len(set(names)) != len(names):
             raise ValueError(f"site {self.key!r} has two goals of the same name")
+        for name in self.sections:
+            if name.startswith(("/", "(")):
+                raise ValueError(f"section {name!r} of site {self.key!r}: a name does not begin with '/' or '('")
+
+    @property
+    def section_patterns(self) -> dict[str, str]:
+        """By name of each section the pattern of its pages as an anchored RE2 expression, in order."""
+        return {name: pattern_regex(pattern) for name, pattern in self.sections.items()}
+
+    def section_of(self, path: str) -> str:
+        """The section that a page is in, as pipeline/rollup/sections.py says in SQL."""
+        named = (name for name, pattern in self.section_patterns.items() if re.search(pattern, path))
+        return next(named, folder_of(path))
 
     @property
     def own_hosts(self) -> frozenset[str]:
@@ -118,6 +138,11 @@ def turned(field: str, text: str, turn: Callable[[str], str]) -> str:
         return turn(text)
     except ValueError as problem:
         raise ValueError(f"{problem} - at `$.{field}`") from None
+
+
+def folder_of(path: str) -> str:
+    """The first folder of a path with its slashes; of one without a folder that of the whole site."""
+    return f"/{path[1:].partition('/')[0]}/" if "/" in path[1:] else "/"
 
 
 def pattern_regex(pattern: str) -> str:

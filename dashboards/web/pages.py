@@ -7,7 +7,8 @@ is only ever text.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from starlette.exceptions import HTTPException
@@ -15,13 +16,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from schema.dimensions import DIMENSIONS
+from schema.dimensions import DIMENSIONS, OTHER
 from schema.families import FAMILIES
 from schema.metrics import METRICS
 from schema.site import DEMO, Site
 
 from ..accounts.accounts import User
 from ..settings import DashboardSettings
+from ..stats.other_pages import other_pages
 from ..stats.period import PERIODS
 from ..stats.query import Query, one_site, several_values
 from ..stats.released import enough
@@ -148,7 +150,15 @@ class SitePages:
             instead=cards.no_table(dimension, [row["value"] for row in answer["rows"]], answer["k"], about_enough),
             largest=max([row["visitors"] for row in answer["rows"]], default=1) or 1,
             limit=_MAX_TABLE,
+            other_pages=self._other_pages(site, query, answer["rows"]),
         )
+
+    def _other_pages(self, site: Site, query: Query, rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
+        """What sections tell of the pages that are folded; nothing where not all others are there."""
+        if query.by != "page" or query.filters or len(rows) >= _MAX_TABLE or all(row["value"] != OTHER for row in rows):
+            return []
+        sections = Query.of(site.key, query.first, query.last, "section", (), _MAX_TABLE)
+        return other_pages(site, rows, self._reports.stats(sections)["rows"])
 
     def _site(self, request: Request) -> Site:
         site = self._reports.sites.get(one_site(request.path_params["key"].split(",")))

@@ -91,7 +91,7 @@ class _Trial:
 
     def take(self, person: int, event: Event) -> None:
         day = self._days.setdefault(event.day, _Day())
-        hit = hit_of(event)
+        hit = hit_of(event, self.rules.site)
         day.hits.append(structs.replace(hit, values=self._one(hit.values)))
         if event.name == ENGAGEMENT:
             return

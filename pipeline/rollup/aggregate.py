@@ -21,7 +21,7 @@ from . import declared
 from .batch import NETWORKS, Batch
 from .contributors import OF_HIT, OF_VISIT, networks_of
 from .hits import OF_HITS, filling_hits
-from .reached import filling_reached
+from .reached import OF_REACHED, filling_reached
 from .shape import BEGINS, ENDS, VISIT_VALUES, Select, by_each, count_networks, count_people
 
 # What is counted of visits; what rates are divided by is known in the end only.
@@ -62,6 +62,7 @@ def _selects(apart: tuple[str, ...]) -> _Selects:
         ("conversions", *_revenue(apart)),
         ("cells", *_cells_of_hits(apart, "page")),
         ("conversions", *_conversions_of_hits(apart)),
+        ("cells", *_cells_of_hits(apart, "section")),
         ("cells", *_cells_of_hits(apart, "hostname")),
         ("cells", *_cells_of_hits(apart, "event", {})),
         ("cells", *_cells_of_ends(apart)),
@@ -146,14 +147,14 @@ def _conversions_of_visits(apart: tuple[str, ...]) -> Select:
 
 
 def _conversions_of_hits(apart: tuple[str, ...]) -> Select:
-    by, each = by_each({"path": "page", "hostname": "hostname", "name": "event"}, *apart, "goal", whole=True)
-    columns = {**by, "goal": "goal", "people": "uniqExact(visitor)", "networks": NETWORKS, "times": "count()"}
-    return columns, f"FROM {{reached}} GROUP BY {each}"
+    by, each = by_each({column: one for one, column in OF_REACHED.items()}, *apart, "goal", whole=True)
+    people = {"people": "uniqExact(visitor)", "networks": NETWORKS, "times": "count()"}
+    return {**by, "goal": "goal", **people}, f"FROM {{reached}} GROUP BY {each}"
 
 
 # What a visit of nothing but engagement reports adds, it adds to the whole only.
 _PAIRS = ", ".join(f"('{value}', toString({value}))" for value in OF_VISITS)
-_OF_HIT = "[('', ''), ('page', path), ('hostname', toString(hostname)), ('event', toString(name))]"
+_OF_HIT = ", ".join(f"('{one}', toString({column}))" for one, column in OF_REACHED.items())
 
 
 def _revenue(apart: tuple[str, ...]) -> Select:
@@ -161,7 +162,7 @@ def _revenue(apart: tuple[str, ...]) -> Select:
         {"dimension": "one.1", "value": "one.2", "goal": "goal", "currency": "currency"}
         | {"people": "uniqExact(visitor)", "networks": NETWORKS, "paid": "sum(amount)"},
         f"""
-    FROM {{reached}} ARRAY JOIN arrayConcat(if(came, [{_PAIRS}], []), {_OF_HIT}) AS one
+    FROM {{reached}} ARRAY JOIN arrayConcat(if(came, [{_PAIRS}], []), [('', ''), {_OF_HIT}]) AS one
     WHERE currency != '' {_by(apart, "one.1", "one.2", "goal", "currency")}""",
     )
 

@@ -21,6 +21,7 @@ from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
 
 from ..settings import SiteRules
+from . import sections
 
 # Of a batch: what one statement reads, how many partitions it writes, and how many goals it names.
 _ROWS_AT_MOST = 200_000
@@ -41,8 +42,9 @@ _WHICH = (
 SITE, DAY = "{sites:Array(String)}[d + 1]", "{dates:Array(Date)}[d + 1]"
 START = "{starts:Array(UInt32)}[d + 1]"
 K = "{ks:Array(UInt32)}[d + 1]"
+LEAST_NETWORKS = "{least_networks:Array(UInt32)}[d + 1]"
 # Of a row with the columns people and networks: whether both are enough to be shown (rules R3 and N4).
-ENOUGH = f"(people >= {K} AND networks >= {{least_networks:Array(UInt32)}}[d + 1])"
+ENOUGH = f"(people >= {K} AND networks >= {LEAST_NETWORKS})"
 # Of a raw row or a visit: its network; where it is older than the column, one of the visitor's own.
 NETWORK = "if(network_number = 0, visitor, network_number)"
 # Distinct networks, counted no further than any site-day of the batch asks for.
@@ -90,6 +92,7 @@ class Batch(Struct, frozen=True, dict=True):
             "ks": [of.rules.k for of in self.days],
             "least_networks": [of.rules.least_networks for of in self.days],
             "rounded": [int(self.live and of.rules.strict) for of in self.days],
+            **sections.bound([of.site for of in self.days]),
             **{f"zone_{index}": zone for index, zone in enumerate(zones(self.days))},
         }
 
@@ -124,6 +127,11 @@ class Batch(Struct, frozen=True, dict=True):
     def has_goals(self) -> bool:
         return any(of.site.goals for of in self.days)
 
+    @property
+    def hides(self) -> bool:
+        """With k = 1 one is enough of anything."""
+        return any(of.rules.k > 1 for of in self.days)
+
     def scratch(self, name: str) -> str:
         """The name of a scratch table of this run."""
         return f"run_{name}_{self.run}"
@@ -133,6 +141,10 @@ class Batch(Struct, frozen=True, dict=True):
         bound has its type behind a colon."""
         most = str(max(of.rules.least_networks for of in self.days))
         return _SCRATCH.sub(lambda found: most if found[1] == "networks" else self.scratch(found[1]), sql)
+
+    def section_of(self, path: str) -> str:
+        """SQL for the section of a path, of a row with the column `d`."""
+        return sections.section_of([of.site for of in self.days], path)
 
     @property
     def within(self) -> str:

@@ -2,11 +2,8 @@
 
 In: rows of `waiting_*`. Out: rows in `staging_*`, of the block's first day. Promises: a value is among them only if it
 waits on several days and has `k_late` visitor-days, and, one network taken away from each day, `late_others`; what
-another block has released before is not in it. What stays hidden is, on each day, nothing, or two values or more and
-together k people or more: so whoever takes the released values from a day's total learns of no fewer.
-
-Who is behind several values nobody knows any more. So where anything stays hidden, the smallest value that could be
-released stays with it, whatever the others add up to.
+another block has released before is not in it. Which of these stay with what is hidden still, fold.py tells: whoever
+takes the released values from a day's total, or from their parent's, learns of no fewer than k people.
 """
 
 from __future__ import annotations
@@ -14,12 +11,12 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import secrets
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from schema.event import PAGEVIEW
 from schema.families import WAITING
@@ -32,6 +29,8 @@ from ..insert import insert
 from ..settings import SiteRules
 from .batch import Batch, SiteDay
 from .contributors import networks_of
+from .fold import Candidate, Waiting, fold
+from .parents import CHILDREN, PARENTS, depth
 from .publish import clear_staging
 from .scratch import TABLES, scratch
 from .suppress import stage
@@ -63,20 +62,6 @@ class Block(Batch, frozen=True, dict=True):
         enough = {"ks": [1], "least_networks": [0]}
         waits = {"waits": list(self.dates), "week": self.week, "changed": list(self.changed)}
         return {**Batch.named.func(self), **enough, **waits}  # type: ignore[attr-defined]
-
-
-class Candidate(Struct, frozen=True):
-    """A value that has enough. known: that it has somebody is no secret, such as the page views, or those of no
-    campaign. people: by day."""
-
-    value: str
-    known: bool
-    people: dict[dt.date, int]
-
-    @property
-    def size(self) -> tuple[bool, int, str]:
-        """The smallest comes first; what is known last."""
-        return self.known, sum(self.people.values()), self.value
 
 
 @contextlib.contextmanager
@@ -113,14 +98,14 @@ def staged_block(
 
 def _choose(of: Block) -> None:
     """Fill the scratch tables with what may be released."""
-    cells = _released(of, "cells", "people", "others")
+    cells = _released(of, "cells")
     values = {(group[0], value) for group, released in cells.items() for value in released}
     _fill(of, "cells", [(dimension, value, "", "") for dimension, value in sorted(values)])
     # Of a value that days show as a cell goals and web vitals may wait alone; one that stays hidden has none.
     waiting = set(of.store.rows(of.naming(f"SELECT DISTINCT dimension, value {_remaining('cells')}"), of.named))
-    shown = set(values)
+    shown, told = set(values), list[tuple[str, ...]]()
     for family in ("conversions", "vitals"):
-        found = _released(of, family, "people", "others")
+        found = _released(of, family)
         rows = [
             (group[0], value, *(*group[1:], "")[:2])
             for group, released in found.items()
@@ -128,17 +113,17 @@ def _choose(of: Block) -> None:
             if (group[0], value) in values or (group[0], value) not in waiting
         ]
         shown |= {(dimension, value) for dimension, value, *_ in rows}
+        told += [(family, dimension, value, *keys) for dimension, value, *keys in rows]
         _fill(of, family, sorted(rows))
-    kinds = [
-        (dimension, value, kind)
+    told += [
+        ("contributors", dimension, value, kind, "")
         for kind in KINDS
         for (dimension,), released in _released(of, "cells", kind, f"{kind}_others", always=True).items()
         for value in released
         if (dimension, value) in values
     ]
-    _insert(of, "contributed", ("dimension", "value", "kind"), sorted(kinds))
+    _insert(of, "shown", ("family", "dimension", "value", "name", "currency"), sorted(told))
     _insert(of, "kept", ("dimension", "value"), sorted(shown))
-    _insert(of, "values", ("dimension", "value", "state"), [(*one, "enough") for one in sorted(shown)])
 
 
 def _insert(of: Block, table: str, columns: Sequence[str], rows: Sequence[tuple[str, ...]]) -> None:
@@ -164,62 +149,73 @@ def _remaining(family: str) -> str:
             )"""
 
 
-def _released(of: Block, family: str, people: str, others: str, always: bool = False) -> dict[Group, set[str]]:
+def _released(
+    of: Block, family: str, people: str = "people", others: str = "others", always: bool = False
+) -> dict[Group, set[str]]:
     """The values that may be released, by what adds up to a total. people, others: the columns that are counted.
     always: as if something else was hidden, because not all that is waits."""
-    group = ", ".join(("dimension", *KEYS[family]))
+    keys = KEYS[family]
+    group = ", ".join(("dimension", *keys))
     waits = f"{_remaining(family)} AND {people} > 0"
     late = {"least": of.late.k_late, "least_others": of.late.late_others, "least_days": _LEAST_DAYS}
     rows = of.store.rows(
-        f"""SELECT {group}, value, groupArray(day), groupArray({people}) {waits} GROUP BY {group}, value
+        f"""SELECT {group}, value, groupArray(day), groupArray({people}), groupArray(parents) {waits}
+        GROUP BY {group}, value
         HAVING sum({people}) >= {{least:UInt32}} AND sum({others}) >= {{least_others:UInt32}}
             AND count() >= {{least_days:UInt8}}""",
         of.named | late,
     )
     candidates: dict[Group, list[Candidate]] = defaultdict(list)
-    for *key, value, days, counts in rows:
+    for *key, value, days, counts, parents in rows:
         known = not value or (key[0] == "event" and value == PAGEVIEW)
-        candidates[tuple(key)].append(Candidate(value, known, dict(zip(days, counts, strict=True))))
-    totals: dict[Group, dict[dt.date, tuple[int, int]]] = defaultdict(dict)
+        if (family, key[0]) not in CHILDREN:
+            parents = [()] * len(days)
+        by_day = (dict(zip(days, each, strict=True)) for each in (counts, map(tuple, parents)))
+        candidates[tuple(key)].append(Candidate(value, known, *by_day))
+    waiting, above = _waiting(of, family, group, people, waits), _above(of, group, waits)
+    released: dict[Group, set[str]] = {}
+    for group_of in sorted(candidates, key=lambda key: (depth(key[0]), key)):
+        dimension, *rest = group_of
+        pooled, untold = set(), set()
+        if (family, dimension) in CHILDREN:
+            parent, whole = (PARENTS[dimension], *rest), ("", *rest)
+            found = released.get(parent, ())
+            pooled = {(day, value) for day, value in above[parent] if value not in found}
+            untold = set() if released.get(whole) else {day for day, _ in above[whole]}
+        among = candidates[group_of], waiting[group_of]
+        released[group_of] = fold(*among, of.late.k, pooled, untold, always and dimension != "")
+    return released
+
+
+def _waiting(
+    of: Block, family: str, group: str, people: str, waits: str
+) -> dict[Group, dict[tuple[dt.date, str | None], Waiting]]:
+    """What waits of each day, and of each parent on it."""
+    found: dict[Group, dict[tuple[dt.date, str | None], Waiting]] = defaultdict(dict)
     for *key, day, values, visitors in of.store.rows(
         f"SELECT {group}, day, count(), sum({people}) {waits} GROUP BY {group}, day", of.named
     ):
-        totals[tuple(key)][day] = values, visitors
-    return {
-        key: fold(found, totals[key], of.late.k, always and key[0] != "") for key, found in sorted(candidates.items())
-    }
+        found[tuple(key)][day, None] = Waiting(values, visitors)
+    children = of.store.rows(
+        f"""SELECT {group}, day, parent, count(), sumIf({people}, value != '' AND length(parents) = 1)
+        FROM (SELECT * {waits}) ARRAY JOIN parents AS parent GROUP BY {group}, day, parent""",
+        of.named,
+    )
+    for *key, day, parent, values, visitors in children:
+        if (family, key[0]) in CHILDREN:
+            found[tuple(key)][day, parent] = Waiting(values, visitors)
+    return found
 
 
-def fold(
-    candidates: Sequence[Candidate], totals: dict[dt.date, tuple[int, int]], k: int, always: bool = False
-) -> set[str]:
-    """Of values that have enough those that are released. totals: how many values wait of each day, and their visitors
-    added up. Where anything stays hidden, the smallest stays with it; and of a day on which what stays hidden would be
-    one value, or fewer than k people, the smallest that waits on it. always: the first also where nothing is."""
-    released = {one.value: one for one in sorted(candidates, key=lambda one: one.size)}
-    values, people = Counter[dt.date](), Counter[dt.date]()
-    for day, (many, visitors) in totals.items():
-        values[day], people[day] = many, visitors
-    for one in candidates:
-        values.subtract(one.people.keys())
-        people.subtract(one.people)
-
-    def hold_back(one: Candidate) -> bool:
-        """Whether that is enough: with the known ones alone it would tell of those that are rare."""
-        del released[one.value]
-        values.update(one.people.keys())
-        people.update(one.people)
-        return not one.known
-
-    if (always or any(values.values())) and released and not hold_back(next(iter(released.values()))):
-        return set()
-    while True:
-        bad = [day for day, many in values.items() if many and (many < 2 or people[day] < k)]
-        smallest = next((one for one in released.values() if any(day in one.people for day in bad)), None)
-        if smallest is None:
-            return set(released)
-        if not hold_back(smallest):
-            return set()
+def _above(of: Block, group: str, waits: str) -> dict[Group, set[tuple[dt.date, str]]]:
+    """The values that wait of the whole site and of dimensions that others belong to, with their days."""
+    found: dict[Group, set[tuple[dt.date, str]]] = defaultdict(set)
+    above = {"above": ["", *PARENTS.values()]}
+    for *key, day, value in of.store.rows(
+        f"SELECT {group}, day, value {waits} AND dimension IN {{above:Array(String)}}", of.named | above
+    ):
+        found[tuple(key)].add((day, value))
+    return found
 
 
 # -- their numbers -------------------------------------------------------------------------------------------------

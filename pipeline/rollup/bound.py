@@ -19,6 +19,7 @@ from schema.visits import VISIT
 from ..insert import insert
 from .batch import Batch
 from .limits import Limit
+from .sessionize import SECTIONS
 
 # By so much, or less, a figure may be lowered without being told.
 _UNTOLD = 0.05
@@ -42,7 +43,7 @@ _FIND_PAYERS = f"""{insert("{over}", {"d": "d", "visitor": "visitor", "currency"
     )
     WHERE of_it > 0 AND paid > of_it"""
 _IS_VIEW, _IS_ACT = f"hit.1 = '{PAGEVIEW}'", f"hit.1 != '{ENGAGEMENT}'"
-_COLUMNS = {"d": "d"} | {name: f"`{name}`" for name in VISIT}
+_COLUMNS = {"d": "d"} | {name: f"`{name}`" for name in (*VISIT, *SECTIONS)}
 _COLUMNS |= {"viewed": f"arrayCount(hit -> {_IS_VIEW}, kept)", "acted": f"arrayCount(hit -> {_IS_ACT}, kept)"}
 _COLUMNS |= {f"hits.{name}": f"arrayMap(hit -> hit.{place}, kept)" for place, name in enumerate(_LISTS, start=1)}
 _COLUMNS["hits.amount"] = (

@@ -15,6 +15,7 @@ from .batch import Batch
 # The dimensions of an event: of each the column, and which events have a part in it.
 OF_HITS = {
     "page": ("page", "(seen OR NOT came)"),
+    "section": ("section", "(seen OR NOT came)"),
     "hostname": ("hostname", "came"),
     "event": ("name", f"came AND name != '{ENGAGEMENT}'"),
 }
@@ -25,7 +26,19 @@ _BEHIND = f"arraySlice(arrayEnumerateUniq(arrayConcat({_VIEWED}, hits.path)), 1 
 _SEEN = f"arrayMap((behind, alone) -> behind > alone, {_BEHIND}, arrayEnumerateUniq(hits.path))"
 _COLUMNS = {
     name: name
-    for name in ("d", "visitor", "network_number", "visit", "again", "came", "page", "hostname", "name", "engaged")
+    for name in (
+        "d",
+        "visitor",
+        "network_number",
+        "visit",
+        "again",
+        "came",
+        "page",
+        "section",
+        "hostname",
+        "name",
+        "engaged",
+    )
 }
 # first_…: the visit's first there, if it counts as one.
 _COLUMNS |= {"seen": "seen"} | {f"first_{dimension}": f"came AND nth_{dimension} = 1" for dimension in OF_HITS}
@@ -33,10 +46,13 @@ _COLUMNS |= {"seen": "seen"} | {f"first_{dimension}": f"came AND nth_{dimension}
 
 def filling_hits(of: Batch) -> Statement:
     """The statement that fills `hits`."""
+    # Of a section with pages that were not viewed in the visit, the first is the first of those that were.
+    sections = f"arrayMap(path -> {of.section_of('path')}, hits.path)"
     return of.naming(
         f"""{insert("{hits}", _COLUMNS)}
         FROM {{visits}}
         ARRAY JOIN hits.path AS page, hits.hostname AS hostname, hits.name AS name, hits.engaged_ms AS engaged,
-            {_SEEN} AS seen, arrayEnumerateUniq(hits.path) AS nth_page,
+            {_SEEN} AS seen, {sections} AS section, arrayEnumerateUniq(hits.path) AS nth_page,
+            arrayEnumerateUniq({sections}, {_SEEN}) AS nth_section,
             arrayEnumerateUniq(hits.hostname) AS nth_hostname, arrayEnumerateUniq(hits.name) AS nth_event"""
-    ), {}
+    ), of.named

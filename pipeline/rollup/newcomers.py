@@ -21,13 +21,19 @@ from ..insert import insert
 from ..parallel import at_once
 from . import declared
 from .batch import Batch
+from .reached import OF_REACHED
 from .shape import METRICS, VISIT_VALUES, by_each
 
 # Snapshots are taken at these.
 QUARTER_S = 900
 _WHO = "d, visitor, network_number"
 # By dimension of an event the column of `hits`, and which of them count somebody.
-_OF_HITS = {"page": ("page", "seen"), "hostname": ("hostname", "true"), "event": ("name", f"name != '{ENGAGEMENT}'")}
+_OF_HITS = {
+    "page": ("page", "seen"),
+    "section": ("section", "seen"),
+    "hostname": ("hostname", "true"),
+    "event": ("name", f"name != '{ENGAGEMENT}'"),
+}
 
 
 def find_newcomers(of: Batch) -> None:
@@ -64,9 +70,9 @@ def _selects(of: Batch) -> Iterator[tuple[dict[str, str], str]]:
             f"FROM (SELECT {_WHO}, slot, goal, {_CURRENCY}, {VISIT_VALUES} FROM {_ARRIVING.format('{reached}')} "
             f"WHERE came) GROUP BY {each}",
         )
-        by, each = by_each({"path": "page", "hostname": "hostname", "event": "event"}, "d", "slot", "goal", "currency",
-                           whole=True)  # fmt: skip
-        columns = f"{_WHO}, slot, goal, {_CURRENCY}, path, hostname, name AS event"
+        of_hits = {column: one for one, column in OF_REACHED.items()}
+        by, each = by_each(of_hits, "d", "slot", "goal", "currency", whole=True)
+        columns = f"{_WHO}, slot, goal, {_CURRENCY}, {', '.join(of_hits)}"
         yield (
             keys | by | {"family": "'conversions'", "name": "goal", "currency": "currency"},
             f"FROM (SELECT {columns} FROM {_ARRIVING.format('{reached}')}) GROUP BY {each}",

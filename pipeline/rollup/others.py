@@ -1,7 +1,7 @@
-"""Who is behind the rare values of a day: the people of `(other)`, counted distinctly.
+"""Who is behind the values of a day that are hidden, counted distinctly.
 
-In: what is counted of every value, and the visits. Out: `values`, which values are rare; `others`, how many touched
-one.
+In: what is counted of every value, and the visits. Out: `values`, which values have enough; where the rare ones have
+enough together; `others`, how many touched one that is hidden.
 
 `(other)` cannot be added up: one person on six rare pages is not six people. But only few touch anything rare, so only
 in dimensions that have such values is looked who did.
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from schema.event import PAGEVIEW
 from schema.families import DECLARED
 from schema.measures import KINDS
 from schema.visits import HOUR, OF_VISITS
@@ -23,13 +22,10 @@ from .aggregate import families
 from .batch import ENOUGH, Batch
 from .contributors import OF_HIT, OF_VISIT
 from .hits import OF_HITS
-from .shape import METRICS, count_networks
+from .reached import OF_REACHED
+from .shape import ENDS, METRICS, count_networks
 
-# The last to be suppressed with rare values: how many page views there were is known, and who has no campaign or came
-# directly is no rare campaign or source.
-_KNOWN = f"(value = '' OR dimension = 'event' AND value = '{PAGEVIEW}')"
 _VALUES = {name: name for name in ("d", "dimension", "value", "people")}
-_STATE = f"multiIf(NOT {ENOUGH}, 'rare', place = 1, 'smallest', 'enough')"
 
 
 def find_rare(of: Batch) -> None:
@@ -42,12 +38,10 @@ def find_rare(of: Batch) -> None:
         if family != "cells"
     )
     of.store.command(
-        f"""{insert(of.scratch("values"), _VALUES | {"state": _STATE})}
+        f"""{insert(of.scratch("values"), _VALUES | {"enough": ENOUGH})}
         FROM
         (
-            SELECT d, dimension, value, max(came) AS people, max(from_networks) AS networks,
-                row_number() OVER
-                    (PARTITION BY d, dimension, {ENOUGH} ORDER BY {_KNOWN}, people, value) AS place
+            SELECT d, dimension, value, max(came) AS people, max(from_networks) AS networks
             FROM
             (
                 SELECT d, dimension, value, sum(people) AS came, sum(networks) AS from_networks
@@ -61,12 +55,34 @@ def find_rare(of: Batch) -> None:
     )
 
 
+def find_covered(of: Batch) -> list[tuple[int, str, bool, bool, str]]:
+    """Where rare values are several and of enough people together: (d, dimension, whole, alone, parent); whole: of the
+    dimension; else of the children of a parent, or of the values that are no child of one."""
+    near = _dimensions(of, "values WHERE people > 0 AND NOT enough")
+    if not near:
+        return []
+    rare = "SELECT d, dimension, value FROM {values} WHERE NOT enough"
+    who = touched(near, "(SELECT value FROM {{values}} WHERE dimension = '{}' AND NOT enough)".format, ends=False)
+    rows = of.store.rows(
+        of.naming(
+            f"""SELECT d, dimension, whole, alone, parent FROM
+            (
+                SELECT d, dimension, grouping(parent) = 0 AS of_parent, NOT of_parent AS whole, alone, parent,
+                    uniqExact(value) AS many, uniqExact(visitor) AS people, {count_networks("true")} AS networks
+                FROM (SELECT * FROM ({who}) WHERE bitTest(bits, 0) AND (d, dimension, value) IN ({rare})) AS t
+                LEFT JOIN (SELECT * FROM {{parents}} WHERE alone) AS p USING (d, dimension, value)
+                GROUP BY GROUPING SETS ((d, dimension), (d, dimension, alone, parent))
+            )
+            WHERE many > 1 AND {ENOUGH}"""
+        ),
+        of.named,
+    )
+    return [(d, dimension, bool(whole), bool(alone), parent) for d, dimension, whole, alone, parent in rows]
+
+
 def find_others(of: Batch) -> None:
     """Fill `others`."""
-    rows = of.store.rows(
-        f"SELECT DISTINCT dimension FROM {of.scratch('values')} WHERE state = 'rare' AND dimension != ''"
-    )
-    near = frozenset(dimension for (dimension,) in rows)
+    near = _dimensions(of, "folded")
     if not near:
         return
     selects = {"conversions": converted(near, _near) if of.has_goals else [], "vitals": measured(near, _near)}
@@ -75,50 +91,59 @@ def find_others(of: Batch) -> None:
     at_once(of.store, [_people_of(of, near), *counting])
 
 
-_OTHERS = {name: name for name in ("family", "d", "dimension", "name", "currency")}
+def _dimensions(of: Batch, rows: str) -> frozenset[str]:
+    """Those of rows of a scratch table, but for the whole site. rows: the table, and a condition."""
+    table, _, condition = rows.partition(" ")
+    found = of.store.rows(f"SELECT DISTINCT dimension FROM {of.scratch(table)} {condition}")
+    return frozenset(dimension for (dimension,) in found if dimension)
+
+
+_OTHERS = {name: name for name in ("family", "d", "dimension", "name", "currency", "whole", "parent")}
 _OTHERS |= {name: name for name in ("people", "networks", "visits")}
-# Of those beside the smallest other value, and of both together: two people are not one, but may be of one network.
-_OTHERS |= {name: name for name in ("people_beside", "networks_together", "visits_beside")}
-_COMPARED = """
-    INNER JOIN (SELECT d, dimension, value, state FROM {values} WHERE state != 'enough') AS compared
-    USING (d, dimension, value)"""
+
+
+def _folded(rows: str) -> str:
+    """SQL for those of rows that have a hidden value, each in its dimension (whole), and in its parent, if it is the
+    child of one."""
+    within = "arrayJoin(if(alone, [(true, ''), (false, its_parent)], [(true, '')]))"
+    folded = "SELECT d, dimension, value, alone, parent AS its_parent FROM {folded}"
+    return f"""
+        SELECT *, within.1 AS whole, within.2 AS parent FROM
+        (
+            SELECT touched.*, {within} AS within
+            FROM ({rows}) AS touched INNER JOIN ({folded}) AS folded USING (d, dimension, value)
+        )"""
 
 
 def _people_of(of: Batch, near: Collection[str]) -> Statement:
-    """The statement that counts people, visits and contributors. A row of who touched what has a bit for each of these:
-    where the smallest other value of a dimension is suppressed with the rare ones, who touched both is one person."""
+    """The statement that counts people, visits and contributors. A row of who touched what has a bit for each."""
+    kinds = (("cells", "", "sum(visits)"), *(("contributors", kind, "toUInt64(0)") for kind in KINDS))
     counted = ", ".join(
-        f"('{'contributors' if name else 'cells'}', '{name}', "
-        f"{_counted(f'bitTest(rare, {bit})', f'bitTest(smallest, {bit})', visits, beside)})"
-        for bit, (name, visits, beside) in enumerate(
-            (("", "sum(visits)", "sum(beside)"), *((kind, "toUInt64(0)", "toUInt64(0)") for kind in KINDS))
-        )
+        f"('{family}', '{name}', countIf(bitTest(bits, {bit})), {count_networks(f'bitTest(bits, {bit})')}, {visits})"
+        for bit, (family, name, visits) in enumerate(kinds)
     )
-    columns = ("family", "name", "people", "networks", "visits", "people_beside", "networks_together", "visits_beside")
+    columns = ("family", "name", "people", "networks", "visits")
     selected = _OTHERS | {"currency": "''"} | {name: f"one.{place}" for place, name in enumerate(columns, start=1)}
     return (
         of.naming(
             f"""{insert(of.scratch("others"), selected)}
             FROM
             (
-                SELECT d, dimension, arrayJoin([{counted}]) AS one
+                SELECT d, dimension, whole, parent, arrayJoin([{counted}]) AS one
                 FROM
                 (
-                    SELECT d, dimension, visitor, any(its_network) AS network_number,
-                        groupBitOr(v.rare) AS rare, groupBitOr(v.smallest) AS smallest,
-                        countIf(bitTest(v.rare, 0)) AS visits,
-                        countIf(bitTest(v.rare, 0) AND NOT bitTest(v.smallest, 0)) AS beside
+                    SELECT d, dimension, whole, parent, visitor, any(its_network) AS network_number,
+                        groupBitOr(v.every) AS bits, countIf(bitTest(v.every, 0)) AS visits
                     FROM
                     (
-                        SELECT d, dimension, visitor, visit, any(network_number) AS its_network,
-                            groupBitOr(if(state = 'rare', bits, 0)) AS rare,
-                            groupBitOr(if(state = 'smallest', bits, 0)) AS smallest
-                        FROM ({touched(near, _near)}) AS touched {_COMPARED}
-                        GROUP BY d, dimension, visitor, visit
+                        SELECT d, dimension, whole, parent, visitor, visit, any(network_number) AS its_network,
+                            groupBitOr(bits) AS every
+                        FROM ({_folded(touched(near, _near))})
+                        GROUP BY d, dimension, whole, parent, visitor, visit
                     ) AS v
-                    GROUP BY d, dimension, visitor
+                    GROUP BY d, dimension, whole, parent, visitor
                 )
-                GROUP BY d, dimension
+                GROUP BY d, dimension, whole, parent
             )
             WHERE one.3 > 0 SETTINGS max_threads = 1""",
         ),
@@ -126,30 +151,21 @@ def _people_of(of: Batch, near: Collection[str]) -> Statement:
     )
 
 
-def _counted(rare: str, smallest: str, visits: str, beside: str) -> str:
-    """SQL for what is counted of those for whom that holds, in the order of the columns."""
-    both = count_networks(f"{rare} OR {smallest}")
-    return f"countIf({rare}), {count_networks(rare)}, {visits}, countIf({rare} AND NOT {smallest}), {both}, {beside}"
-
-
 def _counting(of: Batch, family: str, each: str) -> Statement:
     """The statement that counts one family's people. each: SQL for who touched what: (d, visitor, its_network,
     dimension, value, name, currency)."""
-    selected = _OTHERS | {"family": f"'{family}'", "visits": "0", "visits_beside": "0"}
-    selected |= {"people": "countIf(rare)", "networks": count_networks("rare")}
-    selected |= {"people_beside": "countIf(rare AND NOT smallest)"}
-    selected |= {"networks_together": count_networks("rare OR smallest")}
+    selected = _OTHERS | {"family": f"'{family}'", "visits": "0"}
+    selected |= {"people": "count()", "networks": count_networks("true")}
     return (
         of.naming(
             f"""{insert(of.scratch("others"), selected)}
             FROM
             (
-                SELECT d, dimension, name, currency, visitor, any(its_network) AS network_number,
-                    max(state = 'rare') AS rare, max(state = 'smallest') AS smallest
-                FROM ({each}) AS touched {_COMPARED}
-                GROUP BY d, dimension, name, currency, visitor
+                SELECT d, dimension, whole, parent, name, currency, visitor, any(its_network) AS network_number
+                FROM ({_folded(each)})
+                GROUP BY d, dimension, whole, parent, name, currency, visitor
             )
-            GROUP BY d, dimension, name, currency HAVING countIf(rare) > 0
+            GROUP BY d, dimension, whole, parent, name, currency
             SETTINGS max_threads = 1""",
         ),
         of.named,
@@ -161,8 +177,8 @@ Among = Callable[[str], str]
 
 
 def _near(dimension: str) -> str:
-    """Those that are compared."""
-    return f"(SELECT value FROM {{values}} WHERE state != 'enough' AND dimension = '{dimension}')"
+    """Those that are hidden."""
+    return f"(SELECT value FROM {{folded}} WHERE dimension = '{dimension}')"
 
 
 def _with_near(values: Mapping[str, str], near: Collection[str], among: Among, columns: str, rows: str) -> list[str]:
@@ -184,10 +200,10 @@ def _bits(kinds: Mapping[str, str]) -> str:
     return " + ".join(f"{2 ** (1 + KINDS.index(kind))} * ({is_one})" for kind, is_one in kinds.items())
 
 
-def touched(near: Collection[str], among: Among) -> str:
+def touched(near: Collection[str], among: Among, ends: bool = True) -> str:
     """SQL for what visits touched of what is looked at: (d, visitor, network_number, visit, dimension, value, bits).
     near: the dimensions; "" is the whole site. bits: the lowest one is of everybody who is counted there, the next ones
-    of KINDS."""
+    of KINDS. ends: also those who only entered or left there."""
     rows = "FROM {visits} WHERE came"
     selects = _with_near(_VALUES_OF_VISITS, near, among, f"visit, 1 + {_bits(OF_VISIT)} AS bits", rows)
     if "" in near:
@@ -202,13 +218,12 @@ def touched(near: Collection[str], among: Among) -> str:
         for dimension, (column, which) in OF_HITS.items()
         if dimension in near
     ]
-    ends = (("page", "entry_page", "entrant"), ("hostname", "entry_host", "entrant"),
-            ("page", "exit_page", "leaver"), ("hostname", "exit_host", "leaver"))  # fmt: skip
+    at_ends = [(dimension, end, "entrant" if end.startswith("entry") else "leaver") for end, dimension in ENDS.items()]
     selects += [
         f"SELECT d, visitor, network_number, visit, {_bits({kind: 'true'})} AS bits, '{dimension}' AS dimension, "
         f"toString({end}) AS value FROM {{visits}} WHERE viewed > 0 AND {end} IN {among(dimension)}"
-        for dimension, end, kind in ends
-        if dimension in near
+        for dimension, end, kind in at_ends
+        if ends and dimension in near
     ]
     columns = "d, visitor, network_number, visit, dimension, value, toUInt8(bits) AS bits"
     return " UNION ALL ".join(f"SELECT {columns} FROM ({select})" for select in selects)
@@ -223,7 +238,7 @@ def together(selects: Sequence[str]) -> str:
 def converted(near: Collection[str], among: Among) -> list[str]:
     """Who reached which goal by which value, and who paid in which currency."""
     columns = "goal AS name, amount, arrayJoin(if(currency = '', [''], ['', toString(currency)])) AS paid"
-    of_hits = {"page": "path", "hostname": "hostname", "event": "event"}
+    of_hits = OF_REACHED | {"event": "event"}  # the name is the goal's
     selects = [
         *_with_near(_VALUES_OF_VISITS, near, among, columns, "FROM {reached} WHERE came"),
         *_with_near(

@@ -18,6 +18,8 @@ from ..parallel import Statement
 from .batch import Batch
 from .visit import OUTSIDE_OTHER
 
+# The dimensions of an event that reached a goal: of each the column.
+OF_REACHED = {"page": "path", "section": "section", "hostname": "hostname", "event": "name"}
 _PARTS = ("name", "path", "hostname", "currency", "amount")
 
 
@@ -29,6 +31,7 @@ def filling_reached(of: Batch) -> Statement:
     columns = ("d", "visitor", "network_number", "again", "came", *OF_VISITS)
     selected = {name: name for name in columns} | {"goal": f"{names}[one.1]", "nth": "nth"}
     selected |= {part: f"one.{place}" for place, part in enumerate(_PARTS, start=2)}
+    selected["section"] = of.section_of(selected["path"])
     return (
         f"""{insert(of.scratch("reached"), selected)}
         FROM

@@ -21,10 +21,10 @@ from .aggregate import COUNTED
 from .batch import Batch
 from .contributors import networks_of
 from .hits import OF_HITS
+from .parents import CELL
+from .sessionize import SECTIONS
 from .visit import READ
 
-# What tells the rows of all families apart: name and currency are the keys of a family.
-CELL = {"family": TEXT, "d": "UInt16", "dimension": TEXT, "name": TEXT, "currency": TEXT, "value": "String"}
 _VALUE = {"d": "UInt16", "dimension": TEXT, "value": "String"}
 
 
@@ -42,16 +42,17 @@ TABLES: dict[str, dict[str, str]] = {
     "events": {"site": TEXT, "day": "Date"} | READ,
     # Visits: those made in this run, and all of the batch.
     "fresh": {"d": "UInt16"} | VISIT,
-    "visits": {"d": "UInt16"} | VISIT,
+    "visits": {"d": "UInt16"} | VISIT | dict.fromkeys(SECTIONS, TEXT),
     # Who is over the limit, with what of his revenue in a currency is left; and his visits as they are counted
     # (bound.py).
     "over": {"d": "UInt16", "visitor": "UInt64", "currency": TEXT, "share": "Float64"},
-    "bounded": {"d": "UInt16"} | VISIT,
+    "bounded": {"d": "UInt16"} | VISIT | dict.fromkeys(SECTIONS, TEXT),
     # The events of visits (hits.py).
     "hits": {
         "d": "UInt16",
         **{name: VISIT[name] for name in ("visitor", "network_number", "visit", "again", "came")},
         "page": "String",
+        "section": TEXT,
         "hostname": TEXT,
         "name": TEXT,
         "engaged": "UInt32",
@@ -66,6 +67,7 @@ TABLES: dict[str, dict[str, str]] = {
         "nth": "UInt32",
         "name": TEXT,
         "path": "String",
+        "section": TEXT,
         "hostname": TEXT,
         "currency": TEXT,
         "amount": "Int64",
@@ -79,20 +81,27 @@ TABLES: dict[str, dict[str, str]] = {
     | {"histogram": "Array(Int16)"}
     | _measured("people", "networks", "samples", "good", "poor"),
     **{name: _VALUE | declared.columns(family) for name, family in DECLARED.items()},
-    # state: "rare", fewer than k people; "smallest" of the others in its dimension; "enough".
-    "values": _VALUE | {"people": "Int64", "state": TEXT},
-    # Who is behind the rare values of a dimension (others.py).
+    # enough: of k people or more.
+    "values": _VALUE | {"people": "Int64", "enough": "UInt8"},
+    # Which values of its parent a value belongs to (parents.py); alone: it is the child of that one only.
+    "parents": _VALUE | {"parent": "String", "alone": "UInt8"},
+    # What goes along with others (company.py), and of what none may be shown.
+    "held": CELL,
+    "nothing": {name: kind for name, kind in CELL.items() if name != "value"},
+    # The values that are hidden, each with its parent, if it is the child of one.
+    "folded": _VALUE | {"alone": "UInt8", "parent": "String"},
+    # Who is behind these: of a dimension (whole), and of each parent.
     "others": {"family": TEXT, "d": "UInt16", "dimension": TEXT, "name": TEXT, "currency": TEXT}
-    | _measured("people", "networks", "visits", "people_beside", "networks_together", "visits_beside"),
+    | {"whole": "UInt8", "parent": "String"}
+    | _measured("people", "networks", "visits"),
     # What has no row of its own (waiting.py).
     "hidden": {"family": TEXT, "d": "UInt16", "dimension": TEXT}
     | dict.fromkeys(("value", "name", "currency"), "String"),
-    # Dimensions in which the smallest value goes with the rare ones.
-    "complementary": {"d": "UInt16", "dimension": TEXT},
     # The values that are shown.
     "kept": _VALUE,
-    # To what of a value enough people contributed.
-    "contributed": _VALUE | {"kind": TEXT},
+    # Who is counted in the rows of all families but cells, and of each kind of contributors; which of them are shown.
+    "counted": CELL | {"people": "Int64", "enough": "UInt8"},
+    "shown": CELL,
     # Of days that go on in steps: when each visitor first came, to the quarter of an hour (newcomers.py).
     "arrived": {"d": "UInt16", "visitor": "UInt64", "slot": "UInt32"},
     # Of every value who came when, as far as is asked for; what is staged of it; when its first, its last

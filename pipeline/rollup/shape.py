@@ -42,5 +42,12 @@ VISIT_VALUES = ", ".join("toString(hour) AS hour" if value == HOUR else value fo
 METRICS = ", ".join(f"'{name}'" for name in VITALS)
 
 # Where visits begin and end.
-ENDS = {"entry_page": "page", "entry_host": "hostname", "exit_page": "page", "exit_host": "hostname"}
-BEGINS = "(grouping(entry_page) = 0 OR grouping(entry_host) = 0)"
+ENDS = {
+    "entry_page": "page",
+    "entry_section": "section",
+    "entry_host": "hostname",
+    "exit_page": "page",
+    "exit_section": "section",
+    "exit_host": "hostname",
+}
+BEGINS = f"({' OR '.join(f'grouping({end}) = 0' for end in ENDS if end.startswith('entry'))})"

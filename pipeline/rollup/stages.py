@@ -21,16 +21,20 @@ from .batch import Batch, Quarter, SiteDay
 from .bound import bound
 from .limits import limits_of
 from .others import find_others, find_rare
+from .parents import fill_parents
 from .publish import clear_staging, put_in_place
 from .scratch import scratch
 from .sessionize import load, sessionize
 from .snapshot import Key, look
 from .step import step
-from .suppress import stage, suppress
+from .suppress import keep, show, stage
 from .waiting import wait
 
 # What follows on visits. Each reads scratch tables of the run that those before it filled (scratch.py).
-STAGES: tuple[Callable[[Batch], None], ...] = (aggregate, find_rare, find_others, suppress, stage)
+STAGES: tuple[Callable[[Batch], None], ...] = (
+    *(aggregate, find_rare, fill_parents, keep),
+    *(find_others, show, stage),
+)
 
 
 def roll_up(store: Store, site: Site, day: dt.date, rules: SiteRules) -> None:

@@ -18,13 +18,12 @@ from schema.family import Family
 from schema.visits import HOUR
 
 from ..insert import insert
-from .batch import Batch, K
+from .batch import LEAST_NETWORKS, Batch, K
 from .newcomers import find_newcomers
+from .parents import CELL
 from .publish import clear_staged
-from .scratch import CELL
 from .shown import remember
 
-_NETWORKS = "{least_networks:Array(UInt32)}[d + 1]"
 _QUARTER = "{quarter:UInt32}"
 _CELL = ", ".join(CELL)
 # Of a family whose keys exclude one another these add up to the whole site; of all others the values do.
@@ -122,7 +121,7 @@ _FILL_DUE = f"""
         before AS ({_SINCE}),
         wholes AS (SELECT d, family, name, currency, at AS whole_at FROM {{taken}} WHERE {_WHOLE} AND value = '')
     SELECT {_CELL}, its_size, its_at, its_whole_at,
-        its_size > 0 AND NOT its_named AND length(new) >= {K} AND length(new_networks) >= {_NETWORKS},
+        its_size > 0 AND NOT its_named AND length(new) >= {K} AND length(new_networks) >= {LEAST_NETWORKS},
         {_WHOLE} AND value = '', newest, newest_networks
     FROM
     (
@@ -143,7 +142,7 @@ _FILL_DUE = f"""
         GROUP BY c.family, c.d, c.dimension, c.name, c.currency, c.item
     )"""
 
-_ENOUGH_NEW = f"length(people) >= {K} AND length(networks) >= {_NETWORKS}"
+_ENOUGH_NEW = f"length(people) >= {K} AND length(networks) >= {LEAST_NETWORKS}"
 _GROUP = "d, family, dimension, of_name, of_currency"
 
 
@@ -151,7 +150,7 @@ def _together(which: str) -> str:
     """SQL for whether those of a group for whom that holds are k people together."""
     return (
         f"length(groupUniqArrayArrayIf(people, {which})) >= {K} "
-        f"AND length(groupUniqArrayArrayIf(networks, {which})) >= {_NETWORKS}"
+        f"AND length(groupUniqArrayArrayIf(networks, {which})) >= {LEAST_NETWORKS}"
     )
 
 

@@ -9,7 +9,13 @@ there is no row of them. A measure to which fewer than k people contributed is n
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from functools import cache
+from typing import Any
+
 from schema.dimensions import OTHER
+from schema.event import PAGEVIEW
 from schema.families import DECLARED
 from schema.family import Family
 from schema.measures import OF_CELLS, Contributor, Measure
@@ -20,14 +26,27 @@ from ..parallel import at_once
 from . import declared
 from .aggregate import COUNTED, families
 from .batch import DAY, ENOUGH, SITE, START, Batch, K
+from .company import Part, Whole, going
 from .contributors import CONTRIBUTORS
+from .hits import OF_HITS
+from .others import find_covered
+from .parents import CELL, CHILDREN, PARENTS
 
 
-def suppress(of: Batch) -> None:
-    """Fill `kept` and `contributed`: what is shown."""
-    _keep(of)
-    if any(site_day.rules.k > 1 for site_day in of.days):  # one is enough of anything
-        of.store.command(of.naming(_CONTRIBUTED), of.named)
+def keep(of: Batch) -> None:
+    """Fill `kept` and `folded`: the values of at least k people, less those that go along with others, and the rest."""
+    if of.hides:
+        _judge_values(of)
+    at_once(of.store, [(of.naming(statement), of.named) for statement in (_FILL_KEPT, _FILL_FOLDED)])
+
+
+def show(of: Batch) -> None:
+    """Fill `kept` with the suppressed rows that are shown, and `shown`: what is shown of goals, revenue and web vitals,
+    and which measures of cells."""
+    of.store.command(of.naming(_KEEP_OTHER), of.named)
+    if of.hides:
+        _judge_rows(of)
+        of.store.command(of.naming(_FILL_SHOWN), of.named)
 
 
 def stage(of: Batch) -> None:
@@ -49,43 +68,80 @@ def stage(of: Batch) -> None:
 
 # -- what is shown ---------------------------------------------------------------------------------------------------
 
-# A dimension whose rare values are one, or of fewer than k people: the smallest of the others goes with them.
-_COMPLEMENTARY = f"""
-    INSERT INTO {{complementary}} (d, dimension)
-    SELECT d, dimension FROM {{values}} AS v
-    LEFT JOIN (SELECT d, dimension, {ENOUGH} AS enough FROM {{others}} WHERE family = 'cells') AS o USING (d, dimension)
-    WHERE state = 'rare' AND v.people > 0
-    GROUP BY d, dimension HAVING count() = 1 OR NOT any(o.enough)"""
-_IN_COMPLEMENTARY = "(d, dimension) IN (SELECT d, dimension FROM {complementary})"
-# Where only the empty value could go with them, the dimension shows nothing: "no campaign" is not among the rare
-# campaigns, and alone it would tell of them.
-_NOTHING = f"""(d, dimension) IN
-    (SELECT d, dimension FROM {{values}} WHERE state = 'smallest' AND value = '' AND {_IN_COMPLEMENTARY})"""
+# The last to go along with rare values: how many page views there were is known, and who has no campaign or came
+# directly is no rare campaign or source.
+_KNOWN = f"(value = '' OR dimension = 'event' AND value = '{PAGEVIEW}')"
+_CELL = ", ".join(CELL)
+_SMALLEST = "arraySlice(arraySort(groupArrayIf((known, toInt64(people), value, name, currency), goes)), 1, 2)"
+_PARTS = f"""
+    SELECT 'cells', d, dimension, '', '', '', parent, countIf(people > 0), countIf(few), {_SMALLEST}, countIf(few)
+    FROM
+    (
+        SELECT *, {_KNOWN} AS known, '' AS name, '' AS currency, people > 0 AND NOT enough AS few,
+            enough AND (alone OR dimension NOT IN {[*PARENTS]}) AS goes
+        FROM {{values}} LEFT JOIN {{parents}} USING (d, dimension, value)
+    )
+    GROUP BY d, dimension, parent"""
+_ABOVE = f"dimension IN {[*PARENTS.values()]}"
 # A day with fewer than k visitors has no total to be compared with: nothing of it is published.
-_PUBLISHED = "d IN (SELECT d FROM {values} WHERE dimension = '' AND state != 'rare')"
+_PUBLISHED = "d IN (SELECT d FROM {values} WHERE dimension = '' AND enough)"
+_TOLD = "(d, dimension) NOT IN (SELECT d, dimension FROM {nothing})"
 _FILL_KEPT = f"""
     INSERT INTO {{kept}} (d, dimension, value)
-    SELECT d, dimension, if(state = 'smallest' AND {_IN_COMPLEMENTARY}, '{OTHER}', value)
-    FROM {{values}} WHERE state != 'rare' AND NOT ({_NOTHING}) AND {_PUBLISHED}
-    UNION ALL
-    SELECT d, dimension, '{OTHER}' FROM {{others}}
-    WHERE family = 'cells' AND {ENOUGH} AND NOT ({_NOTHING}) AND {_PUBLISHED}"""
+    SELECT d, dimension, value FROM {{values}}
+    WHERE enough AND (d, dimension, value) NOT IN (SELECT d, dimension, value FROM {{held}})
+        AND {_TOLD} AND {_PUBLISHED}"""
+_FILL_FOLDED = f"""
+    INSERT INTO {{folded}} (d, dimension, value, alone, parent)
+    SELECT d, dimension, value, alone, parent
+    FROM
+    (
+        SELECT d, dimension, value FROM {{values}}
+        WHERE (NOT enough OR (d, dimension, value) IN (SELECT d, dimension, value FROM {{held}}))
+            AND {_TOLD} AND {_PUBLISHED}
+    ) AS v
+    LEFT JOIN (SELECT * FROM {{parents}} WHERE alone) AS p USING (d, dimension, value)"""
+_KEEP_OTHER = f"""
+    INSERT INTO {{kept}} (d, dimension, value)
+    SELECT d, dimension, '{OTHER}' FROM {{others}} WHERE family = 'cells' AND whole AND {ENOUGH}"""
 
 
-def _keep(of: Batch) -> None:
-    """Fill `kept`: the values of at least k people, less those of complementary suppression, and the suppressed row
-    where it has as many."""
-    for statement in (_COMPLEMENTARY, _FILL_KEPT):
-        of.store.command(of.naming(statement), of.named)
+def _parts(of: Batch, sql: str) -> dict[Whole, dict[str, Part]]:
+    """What there is of each parent. sql: for what tells a whole, the parent, and the fields of a part."""
+    found: dict[Whole, dict[str, Part]] = defaultdict(dict)
+    for *whole, parent, many, few, smallest, of_whole in of.store.rows(of.naming(sql), of.named):
+        part = Part(many, few, tuple(map(tuple, smallest)), of_whole=of_whole)
+        found[tuple(whole)][parent] = part
+    return found
+
+
+def _judge_values(of: Batch) -> None:
+    """Fill `held` and `nothing`."""
+    parts = _parts(of, _PARTS)
+    enough = of.store.rows(of.naming(f"SELECT d, dimension, value FROM {{values}} WHERE enough AND {_ABOVE}"))
+    covered = set()
+    for d, dimension, whole, alone, parent in find_covered(of):
+        if whole:
+            covered.add(("cells", d, dimension, "", "", ""))
+        if whole == (dimension not in PARENTS) and (whole or alone):
+            parts["cells", d, dimension, "", "", ""][parent].covered = True
+    cells = [("cells", d, dimension, "", "", value) for d, dimension, value in enough]
+    gone, nothing = going(parts, cells, lambda family, one: (family, one) in CHILDREN, covered.__contains__, bare=True)
+    _insert(of, "held", [*CELL], gone)
+    _insert(of, "nothing", ("family", "d", "dimension", "name", "currency"), {whole[:5] for whole in nothing})
+
+
+def _insert(of: Batch, table: str, columns: Sequence[str], rows: Collection[tuple[Any, ...]]) -> None:
+    if rows:
+        of.store.insert(of.scratch(table), columns, [list(column) for column in zip(*sorted(rows), strict=True)])
 
 
 def _suppressed(family: str, keys: tuple[str, ...], numbers: tuple[str, ...], list_: str = "", source: str = "") -> str:
     """SQL for a family's numbers with what is not kept under `(other)`. keys: the first is the name in `others`. list_:
     a column that is joined, not added up. source: of what, if not of the family's scratch table."""
-    enough = "(d, dimension, value) IN (SELECT d, dimension, value FROM {values} WHERE state != 'rare')"
     distinct = ("people", "networks", "visits") if family == "cells" else ("people", "networks")
-    own = (f"if({enough}, s.{name}, 0)" if name in distinct else f"s.{name}" for name in numbers)
-    other = (f"if({_IN_COMPLEMENTARY}, {_WITH[name]}, {name})" if name in distinct else "0" for name in numbers)
+    own = (f"if({_KEPT}, s.{name}, 0)" if name in distinct else f"s.{name}" for name in numbers)
+    other = (name if name in distinct else "0" for name in numbers)
     listed = "".join(f", {key}" for key in keys)
     named = "".join(f", {name}" for name in ("name", "currency")[: len(keys)])
     joined, own_list, no_list = (f", groupArrayArray({list_}) AS {list_}", f", {list_}", ", []") if list_ else ("",) * 3
@@ -98,13 +154,10 @@ def _suppressed(family: str, keys: tuple[str, ...], numbers: tuple[str, ...], li
             {", ".join(f"{sql} AS {name}" for sql, name in zip(own, numbers, strict=True))}{own_list}
         FROM {source or f"{{{family}}}"} AS s
         UNION ALL
-        SELECT d, dimension, '{OTHER}'{named}, {", ".join(other)}{no_list} FROM {{others}} WHERE family = '{family}'
+        SELECT d, dimension, '{OTHER}'{named}, {", ".join(other)}{no_list} FROM {{others}}
+        WHERE family = '{family}' AND whole
     ) AS f
     GROUP BY d, dimension, named{listed} HAVING people > 0"""
-
-
-# What is counted distinctly of the suppressed row where the smallest other value is in it, too.
-_WITH = {"people": "people_beside", "visits": "visits_beside", "networks": "networks_together"}
 
 
 def _adding(name: str) -> str:
@@ -115,6 +168,77 @@ def _adding(name: str) -> str:
 # Of a value as it came whether it keeps its name; of a suppressed one whether it is shown, because `(other)` is there.
 _KEPT = "(d, dimension, value) IN (SELECT d, dimension, value FROM {kept})"
 _NAMED = f"if({_KEPT}, value, '{OTHER}')"
+
+
+# -- what is shown of values that are ---------------------------------------------------------------------------------
+
+# By family what tells its rows apart within a value, and of which rows they are counted.
+_WITHIN: dict[str, tuple[tuple[str, ...], str]] = {
+    "contributors": (("kind",), CONTRIBUTORS),
+    "conversions": (("goal", "currency"), ""),
+    "vitals": (("metric",), ""),
+    **{name: (family.key_names, "") for name, family in DECLARED.items()},
+}
+# Of a family whose keys exclude one another these add up to a value; of all others the values do, to the whole.
+_EXCLUSIVE = [name for name, family in DECLARED.items() if family.counting and family.counting.exclusive]
+_OF_KEYS = f"family IN {_EXCLUSIVE}" if _EXCLUSIVE else "false"
+_CHILD = f"(family, dimension) IN {[*CHILDREN]}"
+_PARTS_OF_ROWS = f"""
+    SELECT family, d, dimension, {", ".join(f"if({_OF_KEYS}, '', {key})" for key in ("name", "currency"))},
+        if({_OF_KEYS}, value, ''), if({_CHILD}, parent, '') AS its_parent,
+        countIf(value != '{OTHER}'), countIf(NOT enough AND value != '{OTHER}'), {_SMALLEST}, countIf(NOT enough)
+    FROM
+    (
+        SELECT *, false AS known, enough AND (alone OR NOT ({_CHILD})) AS goes
+        FROM {{counted}} LEFT JOIN {{parents}} USING (d, dimension, value)
+    )
+    GROUP BY 1, 2, 3, 4, 5, 6, its_parent"""
+_FILL_SHOWN = f"""
+    INSERT INTO {{shown}} ({_CELL})
+    SELECT {_CELL} FROM {{counted}}
+    WHERE enough AND ({_CELL}) NOT IN (SELECT {_CELL} FROM {{held}})
+        AND (family, d, dimension, name, currency) NOT IN
+            (SELECT family, d, dimension, name, currency FROM {{nothing}} WHERE family != 'cells')"""
+
+
+def _judge_rows(of: Batch) -> None:
+    """Fill `counted`, and `held` and `nothing` with what is so of all families but cells."""
+    at_once(of.store, [(of.naming(statement), of.named) for statement in _counting(of)])
+    parts = _parts(of, _PARTS_OF_ROWS)
+    rows = f"SELECT {_CELL} FROM {{counted}} WHERE enough AND {_ABOVE}"
+    above = [(*row,) for row in of.store.rows(of.naming(rows))]
+    beside = f"SELECT family, d, dimension, name, currency, '', parent, {ENOUGH} FROM {{others}} WHERE NOT whole"
+    for *whole, parent, enough in of.store.rows(of.naming(beside), of.named):
+        # Where nobody is shown of a parent there is nothing to take away from it.
+        part = parts.get(tuple(whole), {}).get(parent)
+        if part is not None and tuple(whole[:3:2]) in CHILDREN:
+            part.covered |= bool(enough)
+            part.lacking |= not enough
+    gone, nothing = going(parts, above, lambda family, one: (family, one) in CHILDREN)
+    _insert(of, "held", [*CELL], gone)
+    _insert(of, "nothing", ("family", "d", "dimension", "name", "currency"), {whole[:5] for whole in nothing})
+
+
+def _counting(of: Batch) -> list[str]:
+    """The statements that fill `counted`."""
+    return [_counted(family) for family in _WITHIN if family == "contributors" or family in families(of)]
+
+
+@cache
+def _counted(family: str) -> str:
+    keys, source = _WITHIN[family]
+    name, currency = (*(f"toString({key})" for key in keys), "''")[:2]
+    columns = {"family": f"'{family}'", "name": name, "currency": currency}
+    columns |= {column: column for column in ("d", "dimension", "value", "people")} | {"enough": ENOUGH}
+    rows = _suppressed(family, keys, ("people", "networks"), source=source)
+    return f"{insert('{counted}', columns)} FROM ({rows}) WHERE {K} > 1"
+
+
+def _is_shown(family: str, *keys: str) -> str:
+    """SQL for whether a row of a family is shown that has these keys, or a measure of a cell."""
+    named = ", ".join(("d", "dimension", "value", *("name", "currency")[: len(keys)]))
+    rows = f"SELECT {named} FROM {{shown}} WHERE family = '{family}'"
+    return f"({K} = 1 OR (d, dimension, value, {', '.join(keys)}) IN ({rows}))"
 
 
 # -- the rows --------------------------------------------------------------------------------------------------------
@@ -146,7 +270,7 @@ _KEY = {
 
 
 # Not everybody who is counted enters or leaves in a row of these dimensions.
-_IN_PART = "dimension IN ('page', 'hostname', 'event')"
+_IN_PART = f"dimension IN {[*OF_HITS]}"
 # By who contributes to a measure: the rows in which these may be fewer than those who are counted. Of an event all have
 # done it who are counted; suppressed with page views it would be what the row has more than these.
 _FEWER: dict[Contributor, str] = {
@@ -162,9 +286,8 @@ def _shown(one: Measure) -> str:
     that is left out is left out of the day, and so is what it is divided by: sums of days stay sums."""
     number = "people" if one.aggregate == "distinct" else one.name if one.visit else one.default
     if one.contributor in _FEWER:
-        kind = f"(d, dimension, value, '{one.contributor}')"
-        enough = f"{kind} IN (SELECT d, dimension, value, kind FROM {{contributed}})"
-        number = f"if({K} = 1 OR NOT ({_FEWER[one.contributor]}) OR {enough}, {number}, {one.less})"
+        enough = _is_shown("contributors", f"'{one.contributor}'")
+        number = f"if(NOT ({_FEWER[one.contributor]}) OR {enough}, {number}, {one.less})"
     return _down(number, _STEP_OF.get(one.unit, 1))
 
 
@@ -173,25 +296,6 @@ _CELLS = f"""
     FROM ({_suppressed("cells", (), ("people", "networks", *(one.name for one in COUNTED)))})
     WHERE {ENOUGH} AND {_KEPT}"""
 
-
-def _in_company(counted: str, within: str, among: str = "value") -> str:
-    """Of counted rows (d, dimension, value, {within}, people …) those with at least k people. Where any has fewer, the
-    smallest of the others is left out, too (R3): the total less what is shown would tell the hidden one. among: what
-    tells those apart that add up to a total."""
-    return f"""
-    SELECT * FROM
-    (
-        SELECT *, max(NOT {ENOUGH}) OVER (PARTITION BY d, dimension, {within}) AS complementary,
-            row_number() OVER (PARTITION BY d, dimension, {within}, {ENOUGH} ORDER BY people, {among}) AS place
-        FROM ({counted})
-    )
-    WHERE {ENOUGH} AND NOT (complementary AND place = 1)"""
-
-
-_CONTRIBUTORS = _suppressed("contributors", ("kind",), ("people", "networks"), source=CONTRIBUTORS)
-_CONTRIBUTED = f"""
-    {insert("{contributed}", {name: name for name in ("d", "dimension", "value", "kind")})}
-    FROM ({_in_company(_CONTRIBUTORS, "kind")})"""
 
 # Who reached a goal has no currency, who paid has one.
 _REACHED = "currency = ''"
@@ -207,7 +311,7 @@ _REACHING = {
 # Where it is not shown who reached a goal, it is not shown who paid: these have reached it, too.
 _PAYING = f"""
     SELECT *, countIf({_REACHED}) OVER (PARTITION BY d, dimension, value, goal) AS reached
-    FROM ({_in_company(_CONVERTERS, "goal, currency")})"""
+    FROM ({_CONVERTERS}) WHERE {_is_shown("conversions", "goal", "currency")}"""
 _CONVERSIONS = f"""
     {insert("staging_conversions", _KEY | _REACHING)}
     FROM ({_PAYING})
@@ -218,8 +322,8 @@ _MEASURED = _suppressed("vitals", ("metric",), ("people", "networks", "samples",
 _IN_ORDER = f"""
     SELECT *, arraySort(histogram) AS each,
         arraySplit((one, before) -> one != before, each, arrayRotateRight(each, 1)) AS alike
-    FROM ({_in_company(_MEASURED, "metric")})
-    WHERE {_KEPT} AND NOT {_ROUNDED}"""
+    FROM ({_MEASURED})
+    WHERE {_is_shown("vitals", "metric")} AND {_KEPT} AND NOT {_ROUNDED}"""
 _HISTOGRAM = {name: name for name in ("metric", "samples", "good", "poor", "people")} | {
     "buckets": "arrayCompact(each)",
     "counts": "arrayMap(some -> length(some), alike)",
@@ -230,10 +334,9 @@ _VITALS = f"""
 
 def _declared(family: Family) -> str:
     """The statement for a family that is counted by what its entry says."""
-    keys, added = ", ".join(family.key_names), declared.summed(family)
+    added = declared.summed(family)
     counted = _suppressed(family.name, family.key_names, ("people", "networks", *(one.name for one in added)))
-    exclusive = family.counting is not None and family.counting.exclusive
-    shown = _in_company(counted, "value", keys) if exclusive else _in_company(counted, keys)
     row = _KEY | {name: name for name in family.key_names} | {family.people.name: _down("people")}
     row |= {one.name: _down(one.name, _STEP_OF.get(one.unit, 1)) for one in added}
-    return f"{insert(f'staging_{family.name}', row)} FROM ({shown}) WHERE {_KEPT}"
+    which = f"{_is_shown(family.name, *family.key_names)} AND {_KEPT}"
+    return f"{insert(f'staging_{family.name}', row)} FROM ({counted}) WHERE {which}"

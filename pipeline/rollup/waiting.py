@@ -2,7 +2,8 @@
 
 In: the scratch tables of days that are being released, and what is staged of them. Out: rows of `waiting_*`, read by
 the pipeline only. Promises: sums without visitor numbers, of every value that has no row of its own; each tells how
-many visitors are left when the network is taken away that most of them came from.
+many visitors are left when the network is taken away that most of them came from, and which values of its parent it
+belongs to (rule N3).
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def _waiting(family: str, dimensions: frozenset[str]) -> str:
     besides = _besides_of_cells(dimensions) if family == "cells" else _besides(family, dimensions)
     others = [column.name for column in WAITING[family] if column.name.endswith("others")]
     columns = _OF_DAY | {key: key for key in keys} | {name: name for name in numbers | histogram}
-    columns |= {name: f"toInt64({name})" for name in others}
+    columns |= {name: f"toInt64({name})" for name in others} | {"parents": "parents"}
     return f"""{insert(f"waiting_{family}", columns)}
         FROM
         (
@@ -93,7 +94,11 @@ def _waiting(family: str, dimensions: frozenset[str]) -> str:
             WHERE (d, dimension, value, {name}, {currency}) IN ({hidden})
             GROUP BY d, {", ".join(keys)}
         ) AS s
-        LEFT JOIN ({besides}) AS o USING (d, dimension, value, name, currency)"""
+        LEFT JOIN ({besides}) AS o USING (d, dimension, value, name, currency)
+        LEFT JOIN
+        (
+            SELECT d, dimension, value, groupArray(parent) AS parents FROM {{parents}} GROUP BY d, dimension, value
+        ) AS p USING (d, dimension, value)"""
 
 
 def _besides_of_cells(dimensions: frozenset[str]) -> str:

@@ -257,6 +257,19 @@ def test_a_table_takes_filters_and_an_order_as_the_interface_does(client: TestCl
     assert "of what the filters keep" in client.get(f"{base}&filter=page==/nowhere").text
 
 
+def test_the_table_of_pages_says_in_which_sections_the_other_ones_are(
+    client: TestClient, rollups: Any, ago: Any
+) -> None:
+    rollups.cell(ago(1), visitors=90)
+    for value, views in (("/docs/a", 30), ("/docs/b", 20), ("/x", 40), ("(other)", 17)):
+        rollups.cell(ago(1), "page", value, visitors=15, pageviews=views)
+    for value, views in (("/docs/", 62), ("/", 40), ("/blog/", 5)):
+        rollups.cell(ago(1), "section", value, visitors=15, pageviews=views)
+    base = f"/sites/{rollups.site.key}/by/page?period=yesterday"
+    assert "Views of other pages: 12 in /docs/, 5 in /blog/." in client.get(base).text
+    assert "Views of other pages" not in client.get(f"{base}&contains=docs").text
+
+
 def test_no_page_needs_inline_code() -> None:
     folder = Path(__file__).parents[2] / "dashboards" / "web"
     for template in (folder / "templates").iterdir():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import pytest
@@ -59,6 +59,12 @@ def visits_of(events: Sequence[Event]) -> list[list[Event]]:
     return found
 
 
+def section_of(path: str) -> str:
+    """The first folder."""
+    folder, slash, _ = path[1:].partition("/")
+    return f"/{folder}/" if slash else "/"
+
+
 def touched(visit: Sequence[Event]) -> dict[str, Touched]:
     """dimension → what one visit adds to each value."""
     acted = [event for event in visit if event.name != ENGAGEMENT]
@@ -70,6 +76,10 @@ def touched(visit: Sequence[Event]) -> dict[str, Touched]:
         return {
             "": {"": [0, 0, 0, 0, 0, 0, 0, engaged]},
             "page": {path: [0, 0, 0, 0, 0, 0, 0, ms] for path, ms in reading.items()},
+            "section": {
+                section: [0, 0, 0, 0, 0, 0, 0, sum(ms for path, ms in reading.items() if section_of(path) == section)]
+                for section in map(section_of, pages)
+            },
         }
     bounced = len(views) == 1 and not any(event.interactive for event in acted if event.name != PAGEVIEW)
     seconds = visit[-1].received - visit[0].received
@@ -93,12 +103,87 @@ def touched(visit: Sequence[Event]) -> dict[str, Touched]:
         return cells
 
     found["page"] = parts("path", {event.path for event in views}, True)
+    found["section"] = {
+        section: [1, *(sum(each) for each in zip(*(row[1:] for row in rows), strict=True))]
+        for section in {section_of(event.path) for event in views}
+        for rows in [[row for path, row in found["page"].items() if section_of(path) == section]]
+    }
     found["hostname"] = parts("hostname", {event.hostname for event in visit}, True)
     found["event"] = parts("name", {event.name for event in acted}, False)
     return found
 
 
-def kept_values(everything: Sequence[tuple[int, dict[str, Touched]]], k: int) -> dict[str, set[str]]:
+# By dimension and value the values of its parent that it was seen with.
+Parents = dict[str, dict[str, set[str]]]
+# Of a dimension, what belongs to another one comes after that.
+_ORDER = ("", *(name for name, one in DIMENSIONS.items() if not one.parent), "hour", "page", "region", "source")
+_ORDER = (*_ORDER, *(name for name, one in DIMENSIONS.items() if one.parent and name not in _ORDER))
+
+
+def parents_of(visits: Sequence[Sequence[Event]]) -> Parents:
+    """Of every value with a parent."""
+    found: Parents = defaultdict(lambda: defaultdict(set))
+    for visit in visits:
+        acted = [event for event in visit if event.name != ENGAGEMENT]
+        for name, one in DIMENSIONS.items():
+            if name == "page":
+                for event in visit:
+                    found[name][event.path].add(section_of(event.path))
+            elif one.parent and acted:
+                found[name][getattr(acted[0], name)].add(getattr(acted[0], one.parent))
+    return found
+
+
+def staying(
+    people: dict[str, set[int]],
+    k: int,
+    parents: dict[str, set[str]] | None = None,
+    above: Collection[str] = (),
+    beside: dict[str, set[int]] | None = None,
+) -> set[str] | None:
+    """The values that are shown; None where nothing of them may be (rules R3 and N3). parents: where they have some;
+    above: which of these are shown. beside: who is hidden by parent, where that is not who is rare among these."""
+    few = {value: who for value, who in people.items() if len(who) < k}
+    enough = {value: len(who) for value, who in people.items() if len(who) >= k}
+
+    def cover(rare: Collection[str]) -> bool:
+        return beside is None and len(rare) > 1 and len(set().union(*(few[value] for value in rare))) >= k
+
+    if parents is None:
+        order = sorted((beside is None and value in ("", PAGEVIEW), size, value) for value, size in enough.items())
+        if few and not cover(few):
+            # Who has no campaign is no rare campaign: alone with these he is not shown, and neither are they.
+            if order and beside is None and not order[0][2]:
+                return None
+            order = order[1:]
+        return {value for *_, value in order}
+
+    labels: dict[str, set[str]] = defaultdict(set)
+    spread: dict[str, set[str]] = defaultdict(set)
+    for value in people.keys() - {OTHER}:
+        for parent in parents[value]:
+            labels[parent if parent in above else OTHER].add(value)
+            spread[parent if parent in above else OTHER].add(parent)
+    children = {value for value in people if value and value != OTHER and len(parents[value]) == 1}
+    goes, possible = set(), []
+    for label, values in labels.items():
+        rest = [who for parent, who in (beside or {}).items() if (parent if parent in above else OTHER) == label]
+        # Of parents that are one together each may cover the others.
+        own = [{one for one in values & children & few.keys() if parent in parents[one]} for parent in spread[label]]
+        covered = any(map(cover, own)) or any(len(who) >= k for who in rest)
+        order = sorted((enough[value], value) for value in values & children & enough.keys())
+        if order and not covered and (values & few.keys() or rest or label == OTHER):
+            goes.add(order[0][1])
+        if order and len(values) > 1:
+            possible.append(order)
+    if few and not goes and not cover(few):
+        if not possible:
+            return None
+        goes = {value for _, value in min(possible)[:2]}
+    return enough.keys() - goes
+
+
+def kept_values(everything: Sequence[tuple[int, dict[str, Touched]]], k: int, parents: Parents) -> dict[str, set[str]]:
     """dimension → the values shown by name (rule R3)."""
     people: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
     for visitor, found in everything:
@@ -106,30 +191,42 @@ def kept_values(everything: Sequence[tuple[int, dict[str, Touched]]], k: int) ->
             for value, measures in cells.items():
                 if measures[0]:
                     people[dimension][value].add(visitor)
-    kept = {}
-    for dimension, values in people.items():
-        known = PAGEVIEW if dimension == "event" else None
-        shown = sorted((value in ("", known), len(who), value) for value, who in values.items() if len(who) >= k)
-        small = [who for who in values.values() if len(who) < k]
-        if dimension and small and (len(small) == 1 or len(set().union(*small)) < k):
-            # Who has no campaign is no rare campaign: alone with these he is not shown, and neither are they.
-            if shown and not shown[0][2]:
-                continue
-            shown = shown[1:]
-        kept[dimension] = {value for *_, value in shown}
+    kept: dict[str, set[str]] = {}
+    for dimension in sorted(people, key=_ORDER.index):
+        above = kept.get(DIMENSIONS[dimension].parent, set()) if dimension in parents else set()
+        if dimension == "":
+            kept[""] = {value for value, who in people[""].items() if len(who) >= k}
+        elif (stay := staying(people[dimension], k, parents.get(dimension), above)) is not None:
+            kept[dimension] = stay
     return kept
 
 
-def in_company(counted: dict[tuple[Any, ...], set[int]], least: int) -> set[tuple[Any, ...]]:
-    """Keys (dimension, value, …) with enough people; where others have too few, not the smallest of them."""
-    groups: dict[tuple[Any, ...], list[tuple[int, str, tuple[Any, ...]]]] = defaultdict(list)
-    for key, who in counted.items():
-        groups[key[0], *key[2:]].append((len(who), key[1], key))
-    shown = set()
-    for of_group in groups.values():
-        enough = sorted(entry for entry in of_group if entry[0] >= least)
-        shown |= {key for *_, key in enough[len(enough) < len(of_group) :]}
-    return shown
+def in_company(
+    who: dict[tuple[Any, ...], set[int]],
+    least: int,
+    kept: dict[str, set[str]],
+    parents: Parents,
+    without: Collection[str] = (),
+) -> set[tuple[Any, ...]]:
+    """Keys (dimension, value, …) with enough people, of values as they are named; where others have too few, not the
+    smallest of them. who: by values as they came. without: dimensions of which there are no parents."""
+    groups: dict[tuple[Any, ...], dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
+    beside: dict[tuple[Any, ...], dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
+    for (dimension, value, *rest), visitors in who.items():
+        if dimension not in kept:
+            continue
+        hidden = value not in kept[dimension]
+        groups[dimension, *rest][OTHER if hidden else value] |= visitors
+        of = parents[dimension][value] if dimension in parents else ()
+        if hidden and value and len(of) == 1:
+            beside[dimension, *rest][min(of)] |= visitors
+    shown: dict[tuple[Any, ...], set[str]] = {}
+    for group in sorted(groups, key=lambda group: _ORDER.index(group[0])):
+        dimension, *rest = group
+        its = parents.get(dimension) if dimension not in without else None
+        above = shown.get((DIMENSIONS[dimension].parent, *rest), set()) if its is not None else set()
+        shown[group] = staying(groups[group], least, its, above, beside[group]) or set()
+    return {(dimension, value, *rest) for (dimension, *rest), values in shown.items() for value in values}
 
 
 # The place of a measure in `Touched`, by who contributes to it.
@@ -137,7 +234,7 @@ _BY = {"entrant": 3, "leaver": 4, "reporter": 7}
 
 
 def contributions(
-    everything: Sequence[tuple[int, dict[str, Touched]]], named: Callable[[str, str], str], k: int
+    everything: Sequence[tuple[int, dict[str, Touched]]], kept: dict[str, set[str]], parents: Parents, k: int
 ) -> set[tuple[Any, ...]]:
     """(dimension, value, kind) of measures that enough people contributed to (rule N1)."""
     who: dict[tuple[Any, ...], set[int]] = defaultdict(set)
@@ -148,13 +245,15 @@ def contributions(
                 kinds = [kind for kind, place in _BY.items() if measures[place] and dimension != "event"]
                 kinds += ["actor"] if measures[2] > measures[1] else []
                 for kind in kinds:
-                    who[dimension, named(dimension, value), kind].add(visitor)
+                    who[dimension, value, kind].add(visitor)
     # Where everybody who is counted enters, leaves and acts, the cell has enough of them.
     everybody = {key for key in who if key[2] in _OF_EVERYBODY.get(key[0], ("entrant", "leaver"))}
-    return in_company({key: people for key, people in who.items() if key not in everybody}, k) | everybody
+    others = {key: people for key, people in who.items() if key not in everybody}
+    named = {(of, value if value in kept.get(of, ()) else OTHER, kind) for of, value, kind in everybody}
+    return in_company(others, k, kept, parents) | named
 
 
-_OF_EVERYBODY: dict[str, tuple[str, ...]] = {"page": (), "hostname": (), "event": ("actor",)}
+_OF_EVERYBODY: dict[str, tuple[str, ...]] = {"page": (), "section": (), "hostname": (), "event": ("actor",)}
 
 
 def contributed_to(key: tuple[Any, ...], row: Sequence[int], contributed: set[tuple[Any, ...]], k: int) -> list[int]:
@@ -172,7 +271,8 @@ def expected(events: Sequence[Event], k: int) -> tuple[Table, Table, Table]:
     """(cells, conversions, vitals): key → measures, as the tables have them."""
     found = visits_of(events)
     everything = [(visit[0].visitor, touched(visit)) for visit in found]
-    kept = kept_values(everything, k)
+    parents = parents_of(found)
+    kept = kept_values(everything, k, parents)
     if not kept.get(""):
         return {}, {}, {}
 
@@ -190,7 +290,7 @@ def expected(events: Sequence[Event], k: int) -> tuple[Table, Table, Table]:
             for value, row in folded.items():
                 people[dimension, value] |= {visitor} if row[0] else set()
                 sums[dimension, value] = [a + b for a, b in zip(sums[dimension, value], row, strict=True)]
-    contributed = contributions(everything, named, k)
+    contributed = contributions(everything, kept, parents, k)
     cells = {
         key: (len(people[key]), *contributed_to(key, sums[key], contributed, k))
         for key in sums
@@ -203,30 +303,42 @@ def expected(events: Sequence[Event], k: int) -> tuple[Table, Table, Table]:
     paid: dict[tuple[Any, ...], int] = defaultdict(int)
     measurers: dict[tuple[Any, ...], set[int]] = defaultdict(set)
     samples: dict[tuple[Any, ...], list[float]] = defaultdict(list)
+    # The same of values as they came.
+    raw: dict[tuple[Any, ...], set[int]] = defaultdict(set)
+    raw_paid: dict[tuple[Any, ...], set[int]] = defaultdict(set)
+    raw_measured: dict[tuple[Any, ...], set[int]] = defaultdict(set)
     for visit, (visitor, mine) in zip(found, everything, strict=True):
         of_visit = [(dimension, *values) for dimension, values in mine.items() if dimension not in _OF_HIT]
         for event in visit:
-            of_hit = [("page", event.path), ("hostname", event.hostname), ("event", event.name)]
+            of_hit = [
+                ("page", event.path),
+                ("section", section_of(event.path)),
+                ("hostname", event.hostname),
+                ("event", event.name),
+            ]
             reached = [goal for goal, yes in (("go", event.name == "go"), ("a", _is_a(event))) if yes]
             for (dimension, value), goal in itertools.product([*of_visit, *of_hit], reached):
                 key = (dimension, named(dimension, value), goal)
                 converters[key].add(visitor)
+                raw[dimension, value, goal].add(visitor)
                 times[key] += 1
                 if event.currency:
                     payers[*key, event.currency].add(visitor)
+                    raw_paid[dimension, value, goal, event.currency].add(visitor)
                     paid[*key, event.currency] += event.amount
             shown_by = [("", ""), ("page", event.path), ("device", visit[0].device), ("country", visit[0].country)]
             for (dimension, value), metric in itertools.product(shown_by, VITALS):
                 if getattr(event, metric) >= 0:
                     measurers[dimension, named(dimension, value), metric].add(visitor)
+                    raw_measured[dimension, value, metric].add(visitor)
                     samples[dimension, named(dimension, value), metric].append(getattr(event, metric))
     conversions: Table = {}
-    for key in in_company(converters, k):
+    for key in in_company(raw, k, kept, parents):
         conversions[*key, ""] = (len(converters[key]), times[key], 0, 0)
-    for key in in_company(payers, k):
+    for key in in_company(raw_paid, k, kept, parents):
         conversions[key] = (0, 0, paid[key], len(payers[key]))
     vitals: Table = {}
-    for key in in_company(measurers, k):
+    for key in in_company(raw_measured, k, kept, parents, without=("page",)):
         vital = VITALS[key[2]]
         vitals[*key, PEOPLE_BUCKET] = (0, 0, 0, len(measurers[key]))
         for bucket, of_bucket in itertools.groupby(sorted(samples[key]), lambda value: bucket_of(vital, value)):  # noqa: B023
@@ -237,7 +349,7 @@ def expected(events: Sequence[Event], k: int) -> tuple[Table, Table, Table]:
     return tuple({key: row for key, row in table.items() if key[:2] in cells} for table in tables)  # type: ignore[return-value]
 
 
-_OF_HIT = ("page", "hostname", "event")
+_OF_HIT = ("page", "section", "hostname", "event")
 
 
 def _is_a(event: Event) -> bool:

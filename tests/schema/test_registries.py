@@ -85,7 +85,9 @@ def test_a_dimension_is_over_a_column_of_a_raw_row() -> None:
 
 
 def test_what_a_visit_may_touch_several_of_are_those_that_the_rollup_counts_by_name() -> None:
-    assert [name for name, one in DIMENSIONS.items() if one.scope != "visit"] == ["page", "hostname", "event"]
+    assert [name for name, one in DIMENSIONS.items() if one.scope != "visit"] == [
+        *("page", "section", "hostname", "event")
+    ]
     # A bit each in a byte, and one for who is counted at all.
     assert len(KINDS) < 8
 

@@ -1,0 +1,53 @@
+"""Which value of its parent each value belongs to: a region to its country, a host to its source (rule N3).
+
+In: the dimensions, and the scratch tables of visits. Out: `parents`. Promises: a value of which visits belong to
+several of the parent's, and the empty one, is told with each of them, and as no child of one (`alone`): who knows the
+parents' numbers and those of their children does not know how it is spread over them.
+"""
+
+from __future__ import annotations
+
+from schema.column import TEXT
+from schema.dimensions import DIMENSIONS
+from schema.families import FAMILIES
+from schema.visits import OF_VISITS
+
+from ..insert import insert
+from .batch import Batch
+
+# By dimension that of its parent.
+PARENTS = {one.name: one.parent for one in DIMENSIONS.values() if one.parent}
+
+
+def depth(dimension: str) -> int:
+    """How many dimensions are above it."""
+    return 1 + depth(PARENTS[dimension]) if dimension in PARENTS else 0
+
+
+_DIMENSIONS = {name: family.dimensions for name, family in FAMILIES.items()} | {"contributors": (*DIMENSIONS,)}
+# Of which families, and of contributors, which dimensions have a parent that is kept, too.
+CHILDREN = frozenset(
+    (family, child)
+    for family, kept in _DIMENSIONS.items()
+    for child, parent in PARENTS.items()
+    if child in kept and parent in kept
+)
+# What tells the rows of all families apart: name and currency are the keys of a family.
+CELL = {"family": TEXT, "d": "UInt16", "dimension": TEXT, "name": TEXT, "currency": TEXT, "value": "String"}
+
+
+def fill_parents(of: Batch) -> None:
+    """Fill `parents`: a row for each value and each value of its parent's dimension."""
+    if not of.hides:
+        return
+    selected = {name: name for name in ("d", "dimension", "value", "parent")}
+    selected |= {"alone": "value != '' AND count() OVER (PARTITION BY d, dimension, value) = 1"}
+    each = " UNION ALL ".join(
+        f"SELECT d, '{name}' AS dimension, toString({name}) AS value, toString({parent}) AS parent "
+        f"FROM {{visits}} WHERE came GROUP BY d, {name}, {parent}"
+        for name, parent in PARENTS.items()
+        if name in OF_VISITS
+    )
+    # A page has one section, whoever looks at it.
+    each += f" UNION ALL SELECT d, dimension, value, {of.section_of('value')} FROM {{values}} WHERE dimension = 'page'"
+    of.store.command(of.naming(f"{insert('{parents}', selected)} FROM ({each})"), of.named)
