@@ -3,8 +3,9 @@
 In: a day that is staged again, with a goal that is new and all that were counted before. Out: by which dimensions the
 new one may not be released. Promises: whoever compares it with one that was there before, or with all visitors, learns
 of nobody, or of k people of as many networks as rule N4 asks for: of those who reached the one and not the other, of
-those in whom both differ, of those who reached neither. So does whoever adds up and subtracts several of those that
-were there before, as many as `_combinations` says. It holds on the whole site, in every value, and in what is left of
+those in whom both differ, of those who reached neither; and of those who saw pages, of it or others, that the day does
+not show. So does whoever adds up and subtracts several of those that were there before, as many as `_combinations`
+says. It holds on the whole site, in every value, and in what is left of
 the whole site without the values that are shown.
 
 Where one value would tell of fewer, the whole dimension is left out: its row would follow from the others.
@@ -21,9 +22,11 @@ from typing import Any
 from msgspec import Struct
 
 from schema.dimensions import OTHER
+from schema.event import PAGEVIEW
 
 from ..insert import insert
 from .batch import Batch
+from .hits import OF_HITS
 from .others import converted
 
 
@@ -122,7 +125,7 @@ def refused(of: Batch, new: str, known: Sequence[Known]) -> Refused:
         **{f"day_{part}": [getattr(one, part) for one in known if not one.grain] for part in ("name", "staged")},
         **{f"added_{part}": [getattr(one, part) for one in known if one.grain] for part in ("grain", "staged")},
     }
-    if of.store.rows(of.naming(_few_without(of)), given):
+    if of.store.rows(of.naming(_few_without(of)), given) or _splits_hidden(of, new):
         return ALL
     if not known:
         return frozenset()
@@ -193,6 +196,25 @@ def _few_without(of: Batch) -> str:
         )
         WHERE NOT has(goals, beside) AND NOT has(goals, {{new:String}})
         GROUP BY beside HAVING {_few("count()", "uniqExact(network)")}"""
+
+
+def _splits_hidden(of: Batch, new: str) -> bool:
+    """Whether the goal is of pages (or an event) that the day does not show, and these, or the others that it does not
+    show, are one, or of few: the goal less what is shown tells of these, and `(other)` less these of the others."""
+    (goal,) = (one for one in of.days[0].site.goals if one.name == new)
+    dimension, column, reached = ("event", "name", "name") if goal.event else ("page", "page", "path")
+    counted = OF_HITS["event"][1] if goal.event else f"name = '{PAGEVIEW}'"
+    shown = f"SELECT value FROM released_cells WHERE {of.mine} AND {_OF_DAY} AND dimension = '{dimension}'"
+    found = of.store.rows(
+        of.naming(
+            f"""SELECT {column} IN (SELECT {reached} FROM {{reached}} WHERE goal = {{new:String}}) AS of_goal,
+                uniqExact({column}) < 2 OR {_few("uniqExact(visitor)", "uniqExact(network_number)")}
+            FROM {{hits}} WHERE {counted} AND {column} NOT IN ({shown} AND value != '{OTHER}')
+            GROUP BY of_goal"""
+        ),
+        of.named | {"new": new},
+    )
+    return any(of_goal for of_goal, _ in found) and any(few for _, few in found)
 
 
 def _differing(of: Batch) -> str:

@@ -14,6 +14,7 @@ import pipeline.added_goals
 from dashboards.stats.report import Reports
 from pipeline.added_goals import add_goals
 from pipeline.manifest import read_entries
+from schema.dimensions import OTHER
 from schema.site import Goal
 from schema.store import Store
 
@@ -29,10 +30,15 @@ class Owner(House):
     by visitor."""
 
     def __init__(
-        self, store: Store, seen: dict[int, str], countries: dict[int, str] | None = None, basket: int = 10
+        self,
+        store: Store,
+        seen: dict[int, str],
+        countries: dict[int, str] | None = None,
+        basket: int = 10,
+        goals: tuple[Goal, ...] = (BASKET,),
     ) -> None:
         super().__init__(store, k=5)
-        self.site = structs.replace(self.site, goals=(BASKET,))
+        self.site = structs.replace(self.site, goals=goals)
         hits: list[tuple[int, dict[str, Any]]] = []
         for visitor in range(25):
             about = {"visitor": visitor + 1, "country": (countries or {}).get(visitor, "DE")}
@@ -45,7 +51,7 @@ class Owner(House):
         self.release()
 
     def declare(self, *goals: Goal) -> None:
-        self.site = structs.replace(self.site, goals=(BASKET, *goals))
+        self.site = structs.replace(self.site, goals=(*self.site.goals, *goals))
         self._reports = Reports(self.store, [self.site], clock=lambda: NOON + 200_000)
         assert add_goals(self.store, self.site, self.rules, NOON + 100_000, 60)
 
@@ -109,14 +115,30 @@ def test_what_one_did_beside_a_goal_that_only_its_week_will_show(store: Store, r
 
 
 def test_what_one_saw_besides_two_goals_together(store: Store, rule_on: bool) -> None:
-    """Each of the two alone leaves many: ten have seen the basket, six the list, and of seventeen one is neither."""
-    owner = Owner(store, dict.fromkeys(range(10, 16), "/shop/list") | {20: "/shop/secret"})
+    """Each of the two alone leaves many: ten have seen the basket, six the list, and of seventeen one is neither. All
+    pages are shown: of those who saw the secret five saw the basket, too."""
+    owner = Owner(store, dict.fromkeys(range(10, 16), "/shop/list") | dict.fromkeys((*range(5), 20), "/shop/secret"))
     first = Goal("List", page="/shop/list")
     owner.declare(first)
     assert owner.rows("goal")["List"]["visitors"] == 6
-    owner.declare(first, Goal("All three", page="/shop/*t"))
+    owner.declare(Goal("All three", page="/shop/*t"))
     found = {goal: row["visitors"] for goal, row in owner.rows("goal").items()}
     assert found == {"Basket": 10, "List": 6} | ({} if rule_on else {"All three": 17})
+
+
+@pytest.mark.parametrize("beside", ["/shop/list", "/about"])
+def test_what_one_saw_besides_pages_that_are_shown(store: Store, rule_on: bool, beside: str) -> None:
+    """No goal was there before, but the day tells of pages. Where the list is hidden because one other page is, the
+    list alone tells of that page; where the basket is shown, the whole shop tells what else was seen there."""
+    some = range(10, 16) if beside == "/shop/list" else range(10, 14)
+    owner = Owner(store, dict.fromkeys(some, beside) | {20: "/shop/secret"}, goals=())
+    pages = {value: row["visitors"] for value, row in owner.rows("page").items()}
+    assert pages == {"/": 25, "/shop/basket": 10, OTHER: len(some) + 1}
+    page = beside if beside == "/shop/list" else ALSO.page
+    owner.declare(Goal("Late", page=page))
+    late = owner.rows("goal").get("Late")
+    told = None if late is None else 7 - late["visitors"] if page == beside else late["visitors"] - 10
+    assert told == (None if rule_on else 1)
 
 
 def test_where_it_is_of_k_or_of_nobody_it_is_shown(store: Store) -> None:
