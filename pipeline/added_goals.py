@@ -154,7 +154,8 @@ def _release(of: Batch, day: Entry, goal: Goal, staged: str, now_and_then: Unlik
             )
         ],
     )
-    log.info("goal_added", site=day.site, day=day.day.isoformat(), goal=goal.name, rows=rows)
+    changed = goal.name in day.goals
+    log.info("goal_added", site=day.site, day=day.day.isoformat(), goal=goal.name, rows=rows, changed=changed)
 
 
 # Hours are of the whole site only, and nobody is asked for goals by hour.

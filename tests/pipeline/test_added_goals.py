@@ -15,7 +15,8 @@ from pipeline.added_goals import add_goals
 from pipeline.copying import months_of, put_back, put_back_entries, readable, rows_of
 from pipeline.manifest import read_entries
 from pipeline.months import sum_months
-from pipeline.settings import SiteRules
+from pipeline.schedule import Pipeline
+from pipeline.settings import RollupSettings, SiteRules
 from pipeline.site_data import remove_site, stored_sites
 from pipeline.verify import chain_faults, row_faults, unreadable_rows
 from schema.families import FAMILIES
@@ -245,18 +246,35 @@ def test_a_run_that_is_cut_off_is_done_again_with_the_same_rows(
     assert faults(house) == []
 
 
+def test_the_schedule_adds_goals_once_the_settings_are_read_anew(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = closed(store, EVERYTHING, (READ,), 1, seed=10)
+    mine = [(house.site, house.rules)]
+    pipeline = Pipeline(store, mine, RollupSettings(), clock=lambda: house.noon(20))
+    assert pipeline.add_goals()
+    assert len(entries(house)) == 1
+    house.site = structs.replace(house.site, goals=(READ, BUY))
+    pipeline.follow([(house.site, house.rules)])
+    assert pipeline.add_goals()
+    assert [entry.goals for entry in entries(house)][1:] == [{"Buy": "event:purchase"}]
+    # Then nobody is asked any more, and who has left is forgotten.
+    monkeypatch.setattr(Store, "rows", None)
+    assert pipeline.add_goals()
+    pipeline.leave(house.site.key, lambda: None)
+    assert pipeline.add_goals()
+
+
 def test_only_so_many_days_at_a_time_the_newest_first(store: Store) -> None:
-    house = closed(store, EVERYTHING, (), 3, seed=3)
+    house = closed(store, EVERYTHING, (), 2, seed=3)
     assert not declare(house, BUY, longest_s=0.000_001)
     assert not declare(house, BUY, longest_s=0.3)
     done = [entry.day for entry in entries(house) if entry.span == ADDED]
     assert done
-    assert done == [house.day(2), house.day(1), house.day(0)][: len(done)]
-    [told] = house.stats(0, 2, "goal")["rows"]
-    if len(done) < 3:
+    assert done == [house.day(1), house.day(0)][: len(done)]
+    [told] = house.stats(0, 1, "goal")["rows"]
+    if len(done) < 2:
         assert (told["counted_since"], told["certainty"]) == (done[-1].isoformat(), "at least")
-        assert told["not_shown_days"] == 3 - len(done)
-    assert house.stats(2, 2, "goal")["rows"][0]["certainty"] == "exact"
+        assert told["not_shown_days"] == 2 - len(done)
+    assert house.stats(1, 1, "goal")["rows"][0]["certainty"] == "exact"
 
 
 def test_a_goal_that_was_declared_after_the_visits_were_gone_counts_since_then(store: Store) -> None:
@@ -320,6 +338,7 @@ def test_a_block_adds_up_no_goal_that_was_changed_within_it(store: Store) -> Non
     assert entries(house)[-1].goals == {"Sign up": "event:signup"}
 
 
+@pytest.mark.long
 def test_rules_that_are_stricter_now_hold(store: Store) -> None:
     house = closed(store, BALANCED, (READ,), 1, seed=8)
     house.rules = structs.replace(BALANCED, k=12, networks=12)
