@@ -445,3 +445,15 @@ def test_a_country_is_found_by_the_name_that_the_page_shows(client: TestClient, 
         rollups.cell(today, "country", code, visitors=40)
     page = client.get(f"/sites/{rollups.site.key}/by/country?period=today&contains=united+k").text
     assert ("<span>United Kingdom</span>" in page, "<span>Germany</span>" in page) == (True, False)
+
+
+def test_a_day_of_which_a_figure_was_lowered_says_so(client: TestClient, rollups: Any, ago: Any) -> None:
+    rollups.cell(ago(1), visitors=50, released=True)
+    rollups.release(ago(1), bounded=["page views"])
+    key = rollups.site.key
+    page = client.get(f"/sites/{key}?period=7d").text
+    assert "On 1 day few visitors did very much" in page
+    assert "which lowered page views, so numbers are" in page
+    told = client.get(f"/api/sites/{key}/stats?period=7d").json()
+    assert (told["certainty"], told["flags"], told["bounded_days"]) == ("at least", ["bounded"], [ago(1).isoformat()])
+    assert any("release.bound" in note for note in told["notes"])

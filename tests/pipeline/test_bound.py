@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import secrets
+from collections import Counter, defaultdict
 from typing import Any
 
 import pytest
@@ -11,9 +14,14 @@ from dashboards.stats.period import Period
 from footfall.lab.bounding import Bounding
 from pipeline.manifest import read_entries
 from pipeline.rollup.batch import Batch, SiteDay
+from pipeline.rollup.bound import bound
 from pipeline.rollup.limits import DAYS, FLOOR, Limit, limits_of
+from pipeline.rollup.scratch import scratch
+from pipeline.rollup.sessionize import sessionize
+from pipeline.rollup.snapshot import look
 from pipeline.rollup.stages import roll_up
 from pipeline.verify import check_chain, check_rows
+from schema.event import ENGAGEMENT, PAGEVIEW
 from schema.store import Store
 from tests.conftest import insert, make_event
 from tests.pipeline.weeks import Weeks
@@ -134,3 +142,47 @@ def test_with_0_there_is_none(store: Store) -> None:
     house.close(after=TODAY)
     assert house.totals(TODAY)["pageviews"] == 320
     assert house.limit(TODAY) is None
+
+
+def test_nobody_of_many_is_over_it_and_who_is_not_is_whole(store: Store) -> None:
+    """Random visits of two sites in one run, held against what each visitor did."""
+    chance, limits = random.Random(3), [Limit(6, 9, {"EUR": 700}), Limit(4, 5, {})]
+    houses, did = [House(store), House(store)], defaultdict(list)
+    for d, house in enumerate(houses):
+        events = []
+        for visitor in range(1, 40):
+            for _ in range(chance.choice([1, 3, 12, 30])):
+                name = chance.choice([PAGEVIEW, PAGEVIEW, "purchase", ENGAGEMENT])
+                paid = {"currency": chance.choice(["EUR", "JPY"]), "amount": chance.randint(-90, 300)}
+                hit = {"name": name, "path": f"/{chance.randint(0, 5)}"} | (paid if name == "purchase" else {})
+                at = house.noon(0) + chance.choice([0, 4000, 9000]) + chance.randint(0, 900)
+                events.append(make_event(house.site.key, at, house.day(0), visitor=visitor, **hit))
+                did[d, visitor].append((name, hit["path"], hit.get("currency", ""), hit.get("amount", 0)))
+        insert(store, events)
+    of = Batch(store, tuple(SiteDay(house.site, house.day(0), house.rules) for house in houses), secrets.token_hex(8))
+    with scratch(of):
+        sessionize(of, look(of, whole=True))
+        bound(of, limits)
+        lists = ", ".join(f"hits.{name} AS {name}" for name in ("name", "path", "currency", "amount"))
+        visits = of.scratch("visits")
+        rows = store.rows(f"SELECT d, visitor, name, path, currency, amount FROM {visits} ARRAY JOIN {lists}")
+        told = store.rows(f"SELECT d, visitor, sum(viewed), sum(acted) FROM {visits} GROUP BY d, visitor")
+    kept = defaultdict(list)
+    for d, visitor, *hit in rows:
+        kept[d, visitor].append(tuple(hit))
+    assert did.keys() == {(d, visitor) for d, visitor, _, _ in told}
+    cut = 0
+    for d, visitor, viewed, acted in told:
+        hits, before, limit = kept[d, visitor], did[d, visitor], limits[d]
+        assert viewed == sum(hit[0] == PAGEVIEW for hit in hits) <= limit.pageviews
+        assert acted == sum(hit[0] != ENGAGEMENT for hit in hits) <= limit.events
+        assert Counter(hit[:3] for hit in hits) <= Counter(hit[:3] for hit in before)
+        for currency, most in limit.amounts.items():
+            assert sum(abs(hit[3]) for hit in hits if hit[2] == currency) <= most
+        views, acts = sum(hit[0] == PAGEVIEW for hit in before), sum(hit[0] != ENGAGEMENT for hit in before)
+        paid = sum(abs(hit[3]) for hit in before if hit[2] == "EUR")
+        if views <= limit.pageviews and acts <= limit.events and paid <= limit.amounts.get("EUR", paid):
+            assert Counter(hits) == Counter(before)
+        else:
+            cut += 1
+    assert 20 < cut < 70
