@@ -132,7 +132,12 @@ def close_days(
 
     def close(batch: Sequence[SiteDay]) -> None:
         flawed = [Flaws(of.key in incomplete, (of.site.key, of.day.isoformat()) in lost_keys) for of in batch]
-        release_together(store, "events", batch, now, LIVE, flawed)
+        try:
+            release_together(store, "events", batch, now, LIVE, flawed)
+        except ReleasedAlready:
+            # It was open when this began: its entry was written before its batch failed.
+            if len(batch) > 1:
+                raise
         closed.extend(of.key for of in batch)
         for of in batch:
             if of.key in incomplete:
@@ -197,12 +202,13 @@ def release_together(
                     written |= _publish(store, batch)
                     lowered |= bounded
             while sites:
-                mine = [(of, flaw) for of, flaw in zip(days, flaws, strict=True) if of.site.key == sites[0]]
+                # Of an insert that failed nobody knows whether the entries are there: from now on their rows stay.
+                key = sites.pop(0)
+                mine = [(of, flaw) for of, flaw in zip(days, flaws, strict=True) if of.site.key == key]
                 append(
                     store,
                     [_entry(of, flaw, now, origin, *written[of.key], lowered.get(of.key, [])) for of, flaw in mine],
                 )
-                del sites[0]
         except Exception:
             # Nobody can read these rows, and nobody may ask for the days again.
             with contextlib.suppress(StoreError):

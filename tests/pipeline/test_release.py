@@ -352,6 +352,31 @@ def test_a_site_whose_day_fails_keeps_no_other_from_closing(store: Store, monkey
     assert close_days(store, both, end + GRACE_S, GRACE_S, frozenset()) == [(sites[0].key, DAY)]
 
 
+def test_an_entry_whose_answer_was_lost_keeps_its_rows_and_its_batch(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store has written it, and said so to nobody: whether it is there, nobody knows, so its rows stay."""
+    sites = [Site(f"release-unanswered-{name}") for name in "ab"]
+    (end,) = {fill(store, site) for site in sites}
+    arrive(store, a=end)
+    inserted, lost = store.insert, []
+
+    def losing(table: str, *given: Any, **more: Any) -> None:
+        inserted(table, *given, **more)
+        if table == "manifest" and not lost:
+            lost.append(table)
+            raise StoreDown("no answer came")
+
+    monkeypatch.setattr(store, "insert", losing)
+    closed = close_days(store, [(site, RULES) for site in sites], end + GRACE_S, GRACE_S, frozenset())
+    assert (lost, sorted(closed)) == (["manifest"], [(site.key, DAY) for site in sites])
+    for site in sites:
+        entries = read_entries(store, site.key)
+        assert len(entries) == 1
+        check_chain(entries)
+        check_rows(store, site.key, entries)
+
+
 def _publish_but(store: Store, broken: Site, day: dt.date = DAY) -> Any:
     def publish_(given: Store, days: Sequence[SiteDay]) -> Any:
         if (broken.key, day) in {of.key for of in days}:
