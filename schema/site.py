@@ -80,6 +80,10 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
         bool, Meta(description="Count bots and headless browsers, too: for the demo site and for tests.")
     ] = False
 
+    def __hash__(self) -> int:
+        # Its sections are a mapping, which has no hash.
+        return hash(self.key)
+
     def __post_init__(self) -> None:
         if not _KEY.fullmatch(self.key):
             likely = site_name(self.key)
