@@ -97,7 +97,8 @@ def _waiting(family: str, dimensions: frozenset[str]) -> str:
         LEFT JOIN ({besides}) AS o USING (d, dimension, value, name, currency)
         LEFT JOIN
         (
-            SELECT d, dimension, value, groupArray(parent) AS parents FROM {{parents}} GROUP BY d, dimension, value
+            SELECT d, dimension, value, arraySort(groupArray(parent)) AS parents
+            FROM {{parents}} GROUP BY d, dimension, value
         ) AS p USING (d, dimension, value)"""
 
 
