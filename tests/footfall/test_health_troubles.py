@@ -100,7 +100,7 @@ def test_a_house_that_is_well_is_green_in_every_check(house: Running, well: dict
     assert len(well["worker"]) == 2
     assert {*well} >= {"running", "store", "disk", "spool", "keys", "days", "expiry", "sites", "data", "memory"}
     jobs = {name.removeprefix("job ") for name in well if name.startswith("job ")}
-    assert jobs == {"drain", "roll_up", "close", "sum_months", "erase", "expire", "publish_counts"}
+    assert jobs == {"drain", "roll_up", "close", "sum_months", "erase", "expire", "publish_counts", "add_goals"}
     line = house.command("check", "--line")
     assert line.stdout.startswith("ok ")
     assert line.stdout.count("\n") == 1
