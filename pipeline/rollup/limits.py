@@ -57,6 +57,13 @@ def limits_of(of: Batch) -> list[Limit | None]:
     return found
 
 
+def limits_then(of: Batch) -> list[Limit | None]:
+    """Those by which days were released: what is counted of them later is bounded alike, or the difference would tell
+    of who was over it."""
+    known = _known(of)
+    return [known.get(one.key) for one in of.days]
+
+
 def _known(of: Batch) -> dict[tuple[str, dt.date], Limit]:
     rows = of.store.rows(
         f"SELECT site, day, pageviews, events, currencies, amounts FROM bounds WHERE {of.mine}", of.named

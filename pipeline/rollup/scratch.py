@@ -117,14 +117,12 @@ TABLES: dict[str, dict[str, str]] = {
 
 
 _OF_STEPS = ("arrived", "newcomers", "made", "taken", "due", "steps")
-_OF_BOUND = ("over", "bounded")
 
 
 @contextlib.contextmanager
 def scratch(of: Batch) -> Iterator[None]:
     """The run's tables, for as long as it lasts."""
-    unused = (*(() if of.stepping else _OF_STEPS), *(() if any(one.rules.bound for one in of.days) else _OF_BOUND))
-    names = [name for name in TABLES if name not in unused]
+    names = [name for name in TABLES if of.stepping or name not in _OF_STEPS]
     try:
         for name in names:
             of.store.command(_creating(name, of.scratch(name)))

@@ -19,7 +19,7 @@ from ..settings import SiteRules
 from .aggregate import aggregate
 from .batch import Batch, Quarter, SiteDay
 from .bound import bound
-from .limits import limits_of
+from .limits import limits_of, limits_then
 from .others import find_others, find_rare
 from .parents import fill_parents
 from .publish import clear_staging, put_in_place
@@ -71,7 +71,7 @@ def stage_again(store: Store, of: SiteDay, then: Callable[[Batch], None]) -> Non
     try:
         with scratch(batch):
             load(batch)
-            bound(batch, limits_of(batch))
+            bound(batch, limits_then(batch))
             for stage_of in (*STAGES, then):
                 stage_of(batch)
     finally:

@@ -19,7 +19,7 @@ from pipeline.rollup.limits import DAYS, FLOOR, Limit, limits_of
 from pipeline.rollup.scratch import scratch
 from pipeline.rollup.sessionize import sessionize
 from pipeline.rollup.snapshot import look
-from pipeline.rollup.stages import roll_up
+from pipeline.rollup.stages import roll_up, stage_again
 from pipeline.verify import check_chain, check_rows
 from schema.event import ENGAGEMENT, PAGEVIEW
 from schema.store import Store
@@ -186,3 +186,24 @@ def test_nobody_of_many_is_over_it_and_who_is_not_is_whole(store: Store) -> None
         else:
             cut += 1
     assert 20 < cut < 70
+
+
+@pytest.mark.parametrize(("then", "now", "times"), [(0.999, 0.0, FLOOR), (0.0, 0.999, 80)])
+def test_what_is_counted_of_a_day_later_is_bounded_as_the_day_was(
+    store: Store, then: float, now: float, times: int
+) -> None:
+    house = House(store, then)
+    for n in range(1, 20):
+        house.visit(0, n, name="read")
+    insert(
+        store, [make_event(house.site.key, house.noon(0) + n, house.day(0), visitor=20, name="read") for n in range(80)]
+    )
+    house.close(after=0)
+    told: list[int] = []
+
+    def count(of: Batch) -> None:
+        rows = store.rows(f"SELECT sum(acted) FROM {of.scratch('visits')} WHERE visitor = 20")
+        told.extend(rows[0])
+
+    stage_again(store, SiteDay(house.site, house.day(0), structs.replace(house.rules, bound=now)), count)
+    assert told == [times]
