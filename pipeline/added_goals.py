@@ -64,6 +64,16 @@ def add_goals(store: Store, site: Site, rules: SiteRules, now: float, longest_s:
     return True
 
 
+def counted_since(store: Store) -> list[tuple[str, str, str, dt.date]]:
+    """The first released day of each goal that was ever counted: site, name, definition, day."""
+    rows = store.rows(
+        f"""SELECT site, goal, definition, min(day) FROM manifest
+        ARRAY JOIN mapKeys(goals) AS goal, mapValues(goals) AS definition
+        WHERE span IN (1, {ADDED}) GROUP BY site, goal, definition ORDER BY site, goal, min(day)"""
+    )
+    return [(site, goal, definition, day) for site, goal, definition, day in rows]
+
+
 def _due(store: Store, site: Site) -> Iterator[Due]:
     if not site.goals:
         return

@@ -21,6 +21,7 @@ from collector.edge.tracker_scripts import script_of
 from collector.enrich.site_filter import site_filter_of
 from dashboards.stats.released import enough_for_a_day
 from pipeline.settings import SiteRules
+from schema.site import Goal
 
 from ..control.checkup import look
 from ..health import missing
@@ -88,7 +89,7 @@ def check_site(load_settings: Load, site: str, as_json: bool) -> None:
     settings, status = looked.settings, looked.status
     findings = [one for one in looked.findings if one.check in _OF_THE_INSTANCE]
     mine = site_named(settings, site)
-    findings += [*_of_settings(settings, mine), *_of_events(status, mine, settings.rules_of(mine))]
+    findings += [*_of_settings(settings, mine, status), *_of_events(status, mine, settings.rules_of(mine))]
     findings += _of_addresses(settings, mine)
     seen = missing.entries(settings, mine.key)
     reasons = {row["reason"]: row["count"] for row in status.get("last_24_hours", []) if row["site"] == mine.key}
@@ -127,7 +128,7 @@ def to_paste(settings: Settings, site: SiteSettings) -> dict[str, str]:
 # -- what is looked at ---------------------------------------------------------------------------------------------
 
 
-def _of_settings(settings: Settings, site: SiteSettings) -> Iterator[Finding]:
+def _of_settings(settings: Settings, site: SiteSettings, status: dict[str, Any]) -> Iterator[Finding]:
     mine, site_filter = settings.anonymity_of(site), site_filter_of(site.hosts, site.exclude)
     now = dt.datetime.now(ZoneInfo(site.timezone))
     yield Finding("time zone", OK, f"{site.timezone}, where it is {now:%Y-%m-%d %H:%M}")
@@ -147,7 +148,7 @@ def _of_settings(settings: Settings, site: SiteSettings) -> Iterator[Finding]:
             remedy = "take it out of exclude.pages, or drop the goal"
             yield Finding("goal", BAD, f"{goal.name!r}: {goal.page!r} is excluded and never reached", remedy)
         else:
-            yield Finding("goal", OK, f"{goal.name!r}")
+            yield Finding("goal", OK, f"{goal.name!r}{since_when(goal, site.key, status.get('goals', []))}")
     base = urlsplit(_base(settings))
     if base.hostname in _HERE:
         remedy = "set collector.public_url to the address by which browsers reach the collector"
@@ -157,6 +158,14 @@ def _of_settings(settings: Settings, site: SiteSettings) -> Iterator[Finding]:
         yield Finding("public URL", NOTE, f"{base.geturl()}: a page served by HTTPS may not load it", remedy)
     else:
         yield Finding("public URL", OK, base.geturl())
+
+
+def since_when(goal: Goal, site: str, counted: list[dict[str, Any]]) -> str:
+    """Since which released day a goal is counted, as the end of a sentence. counted: what the store says of all."""
+    mine = [one for one in counted if (one["site"], one["goal"]) == (site, goal.name)]
+    since = next((f", counted since {one['since']}" for one in mine if one["definition"] == goal.definition), "")
+    former = [one["definition"] for one in mine if one["definition"] != goal.definition]
+    return since + (f"; what it counted as {' and '.join(former)} is not in it" if former else "")
 
 
 def _of_addresses(settings: Settings, site: SiteSettings) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from msgspec import structs
 from dashboards.stats.query import Query
 from dashboards.stats.refused import BadQuery
 from dashboards.stats.report import Reports
+from pipeline.added_goals import counted_since
 from pipeline.copying import ROWS_STAY
 from pipeline.enrolled import enrolled
 from pipeline.enrolled import forget as forget_spools
@@ -138,6 +139,10 @@ class Engine:
             "released": [{"site": s, "days": days, "last": day} for s, days, day in released],
             "spools": [{"spool": spool, "received_through": second} for spool, second in marks.items()],
             "last_24_hours": [{"site": s, "reason": reason, "count": n} for s, reason, n in outcomes(self.store)],
+            "goals": [
+                {"site": s, "goal": goal, "definition": definition, "since": day.isoformat()}
+                for s, goal, definition, day in counted_since(self.store)
+            ],
             "foreign_pages": [structs.asdict(one) for one in foreign_pages(self.store, self._settings)],
         }
 

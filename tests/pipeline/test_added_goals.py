@@ -11,8 +11,9 @@ import pytest
 from msgspec import structs
 
 from footfall.cli import release_text
+from footfall.cli.check import since_when
 from footfall.control import releases
-from pipeline.added_goals import add_goals
+from pipeline.added_goals import add_goals, counted_since
 from pipeline.copying import months_of, put_back, put_back_entries, readable, rows_of
 from pipeline.manifest import read_entries
 from pipeline.months import sum_months
@@ -318,6 +319,17 @@ def test_a_goal_that_is_changed_is_another_one_and_back_again_it_goes_on(store: 
     assert declare(house, Goal("Goal", event="purchase"))
     assert house.stats(0, 1, "goal")["rows"] == [bought]
     assert len(entries(house)) == 4
+    # So says `footfall check site`.
+    mine = [one for one in counted_since(store) if one[0] == house.site.key]
+    assert [(definition, day) for _, _, definition, day in mine] == [
+        ("event:purchase", house.first),
+        ("page:/docs/**", house.first),
+    ]
+    told = [{"site": s, "goal": goal, "definition": as_, "since": day.isoformat()} for s, goal, as_, day in mine]
+    [goal] = house.site.goals
+    since = ", counted since 2046-01-01; what it counted as page:/docs/** is not in it"
+    assert since_when(goal, house.site.key, told) == since
+    assert since_when(goal, "another.example", told) == ""
 
 
 def test_a_block_adds_up_no_goal_that_was_changed_within_it(store: Store) -> None:
@@ -332,9 +344,13 @@ def test_a_block_adds_up_no_goal_that_was_changed_within_it(store: Store) -> Non
             signup = Goal("Buy", event="signup")
             house.site = structs.replace(house.site, goals=(house.site.goals[0], signup))
     house.close(after=6)
+    assert [(row["value"], row["visitors"]) for row in house.stats(0, 6, "goal")["rows"]] == [("Sign up", 16)]
     late = "SELECT goal, converters FROM late_conversions WHERE site = {s:String} AND grain = 'week' AND dimension = ''"
     assert store.rows(late, {"s": house.site.key}) == [("Sign up", 16)]
     assert entries(house)[-1].goals == {"Sign up": "event:signup"}
+    # Nor is what it has of a goal told as that of another one.
+    house.site = structs.replace(house.site, goals=(Goal("Sign up", event="purchase"),))
+    assert house.stats(0, 6, "goal")["rows"] == []
 
 
 @pytest.mark.long
