@@ -17,16 +17,16 @@ from typing import Any
 
 from msgspec import Struct
 
-from schema.site import Goal, Site, day_bounds, day_number
+from schema.site import Site, day_bounds, day_number
 from schema.store import Store
 
 from ..settings import SiteRules
 from . import sections
 
-# Of a batch: what one statement reads, how many partitions it writes, and how many goals it names.
+# Of a batch: what one statement reads, how many partitions it writes, how many goals and sections it names.
 _ROWS_AT_MOST = 200_000
 _DAYS_AT_MOST = 100
-_GOALS_AT_MOST = 200
+_NAMED_AT_MOST = 200
 _SCRATCH = re.compile(r"\{([a-z]+)\}")
 # The table of raw rows that were collected.
 RAW = "events"
@@ -155,14 +155,16 @@ class Batch(Struct, frozen=True, dict=True):
 def batches(days: Sequence[SiteDay], rows: Mapping[tuple[str, dt.date], int]) -> Iterator[list[SiteDay]]:
     """Site-days in few batches: small ones together, a big one alone. rows: how many raw rows each has."""
     batch: list[SiteDay] = []
-    goals: set[Goal] = set()
+    named: set[object] = set()
     total = 0
     for of in days:
+        patterns = (*of.site.sections.items(),)
+        its = {*of.site.goals, *((patterns, name) for name in of.site.sections)}
         total += rows[of.key]
-        goals.update(of.site.goals)
-        if batch and (total > _ROWS_AT_MOST or len(batch) == _DAYS_AT_MOST or len(goals) > _GOALS_AT_MOST):
+        named |= its
+        if batch and (total > _ROWS_AT_MOST or len(batch) == _DAYS_AT_MOST or len(named) > _NAMED_AT_MOST):
             yield batch
-            batch, goals, total = [], set(of.site.goals), rows[of.key]
+            batch, named, total = [], its, rows[of.key]
         batch.append(of)
     if batch:
         yield batch

@@ -14,26 +14,27 @@ from schema.site import Site
 
 def bound(sites: Sequence[Site]) -> dict[str, Any]:
     """What `section_of` is bound to."""
-    patterns, names = [], []
-    for site in sites:
-        for name, pattern in site.section_patterns.items():
-            names.append(name)
-            patterns.append(pattern)
-    given = {f"section_{index}_is": pattern for index, pattern in enumerate(patterns)}
-    return given | {"sections": names} if names else {}
+    each = [one for named in _named(sites) for one in named]
+    given = {f"section_{index}_is": pattern for index, (_, pattern) in enumerate(each)}
+    return given | {"sections": [name for name, _ in each]} if each else {}
 
 
 def section_of(sites: Sequence[Site], path: str) -> str:
     """SQL for the section of a path, of a row with the column `d`."""
     tests: list[str] = []
-    index = 0
-    for place, site in enumerate(sites):
-        for _ in site.section_patterns:
-            which = f"d = {place} AND " if len(sites) > 1 else ""
-            tests.append(
-                f"{which}match({path}, {{section_{index}_is:String}}), {{sections:Array(String)}}[{index + 1}]"
-            )
-            index += 1
+    for named, places in _named(sites).items():
+        which = f"has({places}, d) AND " if len(places) < len(sites) else ""
+        for index in range(len(tests), len(tests) + len(named)):
+            tests += [f"{which}match({path}, {{section_{index}_is:String}}), {{sections:Array(String)}}[{index + 1}]"]
     # A path without a folder is in that of the whole site.
     folder = f"if(position({path}, '/', 2) > 0, substring({path}, 1, position({path}, '/', 2)), '/')"
     return f"multiIf({', '.join(tests)}, {folder})" if tests else folder
+
+
+def _named(sites: Sequence[Site]) -> dict[tuple[tuple[str, str], ...], list[int]]:
+    """The places of sites by their sections, each by name and pattern: many days of one site name them once, because a
+    statement cannot be as long as one likes."""
+    found: dict[tuple[tuple[str, str], ...], list[int]] = {}
+    for place, site in enumerate(sites):
+        found.setdefault((*site.section_patterns.items(),), []).append(place)
+    return found

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.release import Flaws, release, release_together
 from pipeline.rollup.batch import Batch, SiteDay, batches
+from pipeline.rollup.hits import filling_hits
 from pipeline.rollup.reached import filling_reached
 from pipeline.settings import SiteRules
 from schema.families import FAMILIES, WAITING_TABLES
@@ -24,17 +25,21 @@ WAITS = SiteRules(5, 30, "balanced", networks=5, k_late=10, late_others=3)
 DAYS = (
     SiteDay(Site("together-berlin", timezone="Europe/Berlin", goals=GOALS), FIRST, WAITS),
     SiteDay(Site("together-berlin", timezone="Europe/Berlin", goals=GOALS), SECOND, WAITS),
-    # The same names of goals mean something else, and nobody is asked for his network.
+    # The same names of goals and sections mean something else, and nobody is asked for his network.
     SiteDay(
-        Site("together-one", timezone="Asia/Kolkata", goals=(Goal("Read", event="buy"), Goal("Buy", page="/1"))),
+        Site(
+            *("together-one", (), (), "Asia/Kolkata", (Goal("Read", event="buy"), Goal("Buy", page="/1"))),
+            sections={"Docs": "/1", "Blog": "/docs/a"},
+        ),
         *(FIRST, SiteRules(1, 30, "accurate", networks=1)),
     ),
-    SiteDay(Site("together-strict"), FIRST, SiteRules(7, 30, "strict", strict=True)),
+    SiteDay(Site("together-strict", sections={"Docs": "/docs/**"}), FIRST, SiteRules(7, 30, "strict", strict=True)),
     SiteDay(Site("together-accurate"), FIRST, SiteRules(3, 9, "accurate", networks=2, k_late=5)),
     # Nobody came.
     SiteDay(Site("together-empty", goals=GOALS), FIRST, WAITS),
 )
 FLAWS = (Flaws(True, False), Flaws(), Flaws(False, True), Flaws(), Flaws(True, True), Flaws())
+FILLING = (filling_hits, filling_reached)
 _TABLES = (*(f"released_{family}" for family in FAMILIES), *WAITING_TABLES, "manifest")
 
 
@@ -92,22 +97,32 @@ def test_days_that_close_together_are_released_as_each_would_be_alone(store: Sto
     assert there["waiting_conversions"] == {"together-berlin"}
 
 
-def test_goals_of_many_days_are_named_once(store: Store) -> None:
-    """The store reads no statement of more than 256 KiB, and holds each event against every goal that is named."""
+def test_goals_and_sections_of_many_days_are_named_once(store: Store) -> None:
+    """The store reads no statement of more than 256 KiB, and holds each event against all that are named."""
     goals = tuple(Goal(f"Goal {number}", page=f"/somewhere/{number}/**") for number in range(150))
-    days = [SiteDay(Site("together-goals", goals=goals), FIRST + dt.timedelta(n), WAITS) for n in range(100)]
+    site = Site("together-goals", goals=goals, sections={f"Part {number}": f"/{number}/**" for number in range(40)})
+    days = [SiteDay(site, FIRST + dt.timedelta(n), WAITS) for n in range(100)]
     (batch,) = batches(days, dict.fromkeys((of.key for of in days), 1))
-    statements = [filling_reached(Batch(store, tuple(some), "")) for some in (days[:1], batch)]
-    assert statements[0][0] == statements[1][0]
-    assert len(statements[1][1]["goals"]) == len(goals)
+    alone, together = (Batch(store, tuple(some), "") for some in (days[:1], batch))
+    assert [filling(alone)[0] for filling in FILLING] == [filling(together)[0] for filling in FILLING]
+    assert len(filling_reached(together)[1]["goals"]) == len(goals)
+    assert len(together.named["sections"]) == 40
 
 
-def test_sites_of_many_goals_close_in_more_batches(store: Store) -> None:
-    """Of different goals a statement names so many; of a site that has more, all."""
-    many = [tuple(Goal(f"Goal {site}-{number}", event=f"e{number}") for number in range(90)) for site in range(5)]
-    many.append(tuple(Goal(f"Goal {number}", event=f"e{number}") for number in range(300)))
-    days = [SiteDay(Site(f"together-{place}", goals=goals), FIRST, WAITS) for place, goals in enumerate(many)]
+def test_sites_that_name_much_close_in_more_batches(store: Store) -> None:
+    """Of different goals and sections a statement names so many; of a site that has more, all."""
+    pages = {f"Part {number}": f"/{number}/**" for number in range(40)}
+    sites = [
+        Site(
+            f"together-{place}",
+            goals=tuple(Goal(f"Goal {place}-{number}", event=f"e{number}") for number in range(goals)),
+            sections=pages | {"Last": f"/{place}"},
+        )
+        for place, goals in enumerate((50, 50, 50, 50, 50, 300))
+    ]
+    days = [SiteDay(site, FIRST, WAITS) for site in sites]
     found = [*batches(days, dict.fromkeys((of.key for of in days), 1))]
     assert [of for batch in found for of in batch] == days
     assert [len(batch) for batch in found] == [2, 2, 1, 1]
-    assert all(len(filling_reached(Batch(store, tuple(batch), ""))[0]) < 100_000 for batch in found)
+    of_all = [Batch(store, tuple(batch), "") for batch in found]
+    assert all(len(filling(of)[0]) < 100_000 for of in of_all for filling in FILLING)
