@@ -111,6 +111,10 @@ def test_the_pipeline_may_do_all_it_does_to_release_sum_and_erase(as_user: AsUse
     sum_months(store)
     for table in ("released_cells", "released_conversions", "released_vitals", "manifest", "months_cells"):
         assert count(store, table, site)
+    # A goal that is declared now is counted for the day, too.
+    pipeline.follow([(structs.replace(site, goals=(*site.goals, Goal("Page", page="/**"))), RULES)])
+    assert pipeline.add_goals()
+    assert store.rows("SELECT count() FROM manifest WHERE span = 0 AND site = {s:String}", {"s": site.key}) == [(1,)]
     pipeline.expire()
 
 
