@@ -24,7 +24,9 @@ from .sessionize import SECTIONS
 # By so much, or less, a figure may be lowered without being told.
 _UNTOLD = 0.05
 _NO_LIMIT = 2**32 - 1
-_LISTS = ("name", "path", "hostname", "engaged_ms", "currency", "amount")
+# What a visit has of each of its events, and where that is in the tuple `hit`.
+_LISTS = tuple(name for name in VISIT if name.startswith("hits."))
+_NAME, _CURRENCY, _AMOUNT = (f"hit.{1 + _LISTS.index(f'hits.{name}')}" for name in ("name", "currency", "amount"))
 _OVER = "(d, visitor) IN (SELECT d, visitor FROM {over})"
 _PAID = "ARRAY JOIN hits.currency AS currency, hits.amount AS amount"
 # Of a visitor and currency: by what limit, 0 for none.
@@ -42,12 +44,13 @@ _FIND_PAYERS = f"""{insert("{over}", {"d": "d", "visitor": "visitor", "currency"
         FROM {{visits}} {_PAID} WHERE currency != '' GROUP BY d, visitor, currency
     )
     WHERE of_it > 0 AND paid > of_it"""
-_IS_VIEW, _IS_ACT = f"hit.1 = '{PAGEVIEW}'", f"hit.1 != '{ENGAGEMENT}'"
+_IS_VIEW, _IS_ACT = f"{_NAME} = '{PAGEVIEW}'", f"{_NAME} != '{ENGAGEMENT}'"
 _COLUMNS = {"d": "d"} | {name: f"`{name}`" for name in (*VISIT, *SECTIONS)}
 _COLUMNS |= {"viewed": f"arrayCount(hit -> {_IS_VIEW}, kept)", "acted": f"arrayCount(hit -> {_IS_ACT}, kept)"}
-_COLUMNS |= {f"hits.{name}": f"arrayMap(hit -> hit.{place}, kept)" for place, name in enumerate(_LISTS, start=1)}
+_COLUMNS |= {name: f"arrayMap(hit -> hit.{place}, kept)" for place, name in enumerate(_LISTS, start=1)}
+_SHARE = f"shares[indexOf(currencies, {_CURRENCY})]"
 _COLUMNS["hits.amount"] = (
-    "arrayMap(hit -> if(has(currencies, hit.5), toInt64(hit.6 * shares[indexOf(currencies, hit.5)]), hit.6), kept)"
+    f"arrayMap(hit -> if(has(currencies, {_CURRENCY}), toInt64({_AMOUNT} * {_SHARE}), {_AMOUNT}), kept)"
 )
 # What is left of a limit is that of the visits before; of one visit the events stand in an order of their own.
 _CUT = f"""
@@ -56,7 +59,7 @@ _CUT = f"""
     (
         SELECT *,
             arraySort(
-                (hit, nth) -> (nth, cityHash64(hit), hit), arrayZip({", ".join(f"hits.{name}" for name in _LISTS)}),
+                (hit, nth) -> (nth, cityHash64(hit), hit), arrayZip({", ".join(_LISTS)}),
                 arrayEnumerateUniq(hits.path, hits.hostname, hits.name)
             ) AS sorted,
             arrayFilter(
