@@ -199,22 +199,27 @@ def _few_without(of: Batch) -> str:
 
 
 def _splits_hidden(of: Batch, new: str) -> bool:
-    """Whether the goal is of pages (or an event) that the day does not show, and these, or the others that it does not
-    show, are one, or of few: the goal less what is shown tells of these, and `(other)` less these of the others."""
+    """Whether the goal is of pages (or an event) that the day does not show, and in a section that it shows, or in all
+    others together, these, or the others that it does not show, are one, or of few: the goal less what is shown tells
+    of these, and the section, or `(other)`, less these of the others."""
     (goal,) = (one for one in of.days[0].site.goals if one.name == new)
-    dimension, column, reached = ("event", "name", "name") if goal.event else ("page", "page", "path")
-    counted = OF_HITS["event"][1] if goal.event else f"name = '{PAGEVIEW}'"
-    shown = f"SELECT value FROM released_cells WHERE {of.mine} AND {_OF_DAY} AND dimension = '{dimension}'"
+    dimension, column, reached, section = ("page", "page", "path", "section")
+    if goal.event:
+        dimension, column, reached, section = ("event", "name", "name", "''")
+    counted = OF_HITS[dimension][1] if goal.event else f"name = '{PAGEVIEW}'"
+    shown = f"SELECT value FROM released_cells WHERE {of.mine} AND {_OF_DAY} AND value != '{OTHER}' AND dimension"
     found = of.store.rows(
         of.naming(
-            f"""SELECT {column} IN (SELECT {reached} FROM {{reached}} WHERE goal = {{new:String}}) AS of_goal,
+            f"""SELECT if({section} IN ({shown} = 'section'), {section}, '{OTHER}') AS part,
+                {column} IN (SELECT {reached} FROM {{reached}} WHERE goal = {{new:String}}) AS of_goal,
                 uniqExact({column}) < 2 OR {_few("uniqExact(visitor)", "uniqExact(network_number)")}
-            FROM {{hits}} WHERE {counted} AND {column} NOT IN ({shown} AND value != '{OTHER}')
-            GROUP BY of_goal"""
+            FROM {{hits}} WHERE {counted} AND {column} NOT IN ({shown} = '{dimension}')
+            GROUP BY part, of_goal"""
         ),
         of.named | {"new": new},
     )
-    return any(of_goal for of_goal, _ in found) and any(few for _, few in found)
+    split = {part for part, of_goal, _ in found if of_goal}
+    return any(few for part, _, few in found if part in split)
 
 
 def _differing(of: Batch) -> str:

@@ -141,6 +141,20 @@ def test_what_one_saw_besides_pages_that_are_shown(store: Store, rule_on: bool, 
     assert told == (None if rule_on else 1)
 
 
+@pytest.mark.long
+def test_what_one_saw_of_a_section_that_is_shown(store: Store, rule_on: bool) -> None:
+    """The shop hides a secret and two pages of five; the blog hides enough. Of the shop a goal on these two leaves the
+    secret."""
+    seen = {10: "/shop/on", 11: "/shop/on", 12: "/shop/off", 13: "/shop/off", 14: "/shop/off", 20: "/shop/secret"}
+    blog = {15: "/blog/a", 16: "/blog/a", 17: "/blog/a", 18: "/blog/b", 19: "/blog/b", 21: "/blog/b"}
+    owner = Owner(store, seen | blog, goals=())
+    assert owner.rows("page").keys() == {"/", "/shop/basket", OTHER}
+    hidden = owner.rows("section")["/shop/"]["pageviews"] - owner.rows("page")["/shop/basket"]["pageviews"]
+    owner.declare(Goal("Late", page="/shop/o*"))
+    late = owner.rows("goal").get("Late")
+    assert (late and hidden - late["conversions"]) == (None if rule_on else 1)
+
+
 def test_where_it_is_of_k_or_of_nobody_it_is_shown(store: Store) -> None:
     owner = Owner(store, dict.fromkeys(range(10, 16), "/shop/list"))
     owner.declare(ALSO, Goal("The same", page="/shop/basket/"))
