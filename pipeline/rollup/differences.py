@@ -28,6 +28,7 @@ from ..insert import insert
 from .batch import Batch
 from .hits import OF_HITS
 from .others import converted
+from .parents import PARENTS
 
 
 class Known(Struct, frozen=True):
@@ -80,7 +81,8 @@ def _dimensions(of: Batch, sql: str) -> frozenset[str]:
     return frozenset(dimension for (dimension,) in of.store.rows(of.naming(sql), of.named))
 
 
-_ACTS = {"dimension": "dimension", "value": "value_named", "goal": "goal", "currency": "currency"}
+_ACTS = {"of_dimension": "within.1", "of_value": "within.2"}
+_ACTS |= {"dimension": "dimension", "value": "value_named", "goal": "goal", "currency": "currency"}
 _ACTS |= {"visitor": "visitor", "network": "any(network_number)"}
 _ACTS |= {"number": "if(currency = '', toInt64(count()), sum(amount))"}
 
@@ -88,8 +90,10 @@ _ACTS |= {"number": "if(currency = '', toInt64(count()), sum(amount))"}
 @contextlib.contextmanager
 def acts(of: Batch, new: Sequence[str]) -> Iterator[None]:
     """Who reached which goal by which value, how often, or what he paid in a currency, in a table for as long as the
-    context lasts. new: the names of goals by whose dimensions it is."""
-    kinds = "dimension String, value String, goal String, currency String, visitor UInt64, network UInt64, number Int64"
+    context lasts. new: the names of goals by whose dimensions it is. of_dimension, of_value: within what: the whole
+    site, "" both, and once more the value's parent."""
+    kinds = "of_dimension String, of_value String, dimension String, value String, goal String, currency String, "
+    kinds += "visitor UInt64, network UInt64, number Int64"
     staged = f"SELECT DISTINCT dimension FROM staging_conversions WHERE {of.mine} AND {_OF_DAY}"
     rows = of.store.rows(f"{staged} AND has({{new:Array(String)}}, goal)", of.named | {"new": [*new]})
     near = frozenset(dimension for (dimension,) in rows)
@@ -105,14 +109,26 @@ def acts(of: Batch, new: Sequence[str]) -> Iterator[None]:
 def _filling_acts(near: frozenset[str]) -> str:
     rows = " UNION ALL ".join(
         f"SELECT visitor, network_number, toString(name) AS goal, toString(currency) AS currency, amount, dimension, "
-        f"toString(value) AS of_value FROM ({select})"
+        f"toString(value) AS counted FROM ({select})"
         for select in converted(
             near, lambda dimension: f"(SELECT value FROM {{conversions}} WHERE dimension = '{dimension}')"
         )
     )
-    named = f"if((dimension, of_value) IN (SELECT dimension, value FROM {{kept}}), of_value, '{OTHER}') AS value_named"
-    return f"""{insert("{acts}", _ACTS)} FROM (SELECT *, {named} FROM ({rows}))
-        GROUP BY dimension, value_named, goal, currency, visitor"""
+    above = f"transform(dimension, {list(PARENTS)}, {list(PARENTS.values())}, '')"
+    alone = "SELECT toString(dimension) AS dimension, value AS counted, parent, alone FROM {parents} WHERE alone"
+    return f"""{insert("{acts}", _ACTS)}
+        FROM
+        (
+            SELECT *, {_named("dimension", "counted")} AS value_named,
+                arrayJoin(arrayConcat([('', '')], if(alone, [({above}, {_named(above, "parent")})], []))) AS within
+            FROM ({rows}) AS rows LEFT JOIN ({alone}) AS parents USING (dimension, counted)
+        )
+        GROUP BY within, dimension, value_named, goal, currency, visitor"""
+
+
+def _named(dimension: str, value: str) -> str:
+    """SQL for what a value is called that may be folded."""
+    return f"if(({dimension}, {value}) IN (SELECT dimension, value FROM {{kept}}), {value}, '{OTHER}')"
 
 
 def refused(of: Batch, new: str, known: Sequence[Known]) -> Refused:
@@ -227,17 +243,17 @@ def _differing(of: Batch) -> str:
     from it."""
     staged = f"SELECT dimension, value, currency FROM staging_conversions WHERE {of.mine} AND {_OF_DAY}"
     # A person and a value: what he did of the new goal, and of each that was there before (did; how often, or how much:
-    # counts). Both numbers are known of a value that is shown of all these, and of what is left of the whole site
-    # without such values. Where one that was there before is not shown itself, its block may tell of it: then it has
-    # fewer than the new one, never more. Who did the same is compared once.
+    # counts). Both numbers are known of a value that is shown of all these, and of what is left of the whole site, or
+    # of a parent (rule N3), without such values. Where one that was there before is not shown itself, its block may
+    # tell of it: then it has fewer than the new one, never more. Who did the same is compared once.
     return f"""
         WITH
             shown AS ({_shown(of)}),
             persons AS
             (
-                SELECT dimension, value, currency, visitor, any(network) AS its_network, groupArray(goal) AS goals,
-                    groupArray(number) AS numbers
-                FROM {{acts}} GROUP BY dimension, value, currency, visitor
+                SELECT of_dimension, of_value, dimension, value, currency, visitor, any(network) AS its_network,
+                    groupArray(goal) AS goals, groupArray(number) AS numbers
+                FROM {{acts}} GROUP BY of_dimension, of_value, dimension, value, currency, visitor
             ),
             of_values AS
             (
@@ -245,25 +261,28 @@ def _differing(of: Batch) -> str:
                     groupUniqArray(goal) AS told
                 FROM shown GROUP BY dimension, value, currency
             ),
-            of_site AS
-            (SELECT toString(currency) AS currency, groupUniqArray(goal) AS told FROM shown WHERE dimension = ''
-                GROUP BY currency),
+            of_wholes AS
+            (SELECT dimension AS of_dimension, value AS of_value, currency, told FROM of_values),
             vectors AS
             (
-                SELECT dimension, value, currency, visitor, its_network,
+                SELECT of_dimension, of_value, dimension, value, currency, visitor, its_network,
                     has(goals, {{new:String}}) AS is_new, numbers[indexOf(goals, {{new:String}})] AS of_new,
                     arrayMap(g -> has(goals, g), {{known:Array(String)}}) AS did,
                     arrayMap(g -> numbers[indexOf(goals, g)], {{known:Array(String)}}) AS counts,
-                    (dimension, value, currency) IN ({staged} AND goal = {{new:String}}) AS new_told,
-                    of_values.told AS value_told, of_site.told AS site_told
+                    -- What is folded is of all parents together.
+                    of_dimension = '' OR value != '{OTHER}' AS may_be_told,
+                    may_be_told AND (dimension, value, currency) IN ({staged} AND goal = {{new:String}}) AS new_told,
+                    (of_dimension, of_value, currency) IN ({staged} AND goal = {{new:String}}) AS new_whole,
+                    if(may_be_told, of_values.told, []) AS value_told, of_wholes.told AS whole_told
                 FROM persons
                 LEFT JOIN of_values USING (dimension, value, currency)
-                LEFT JOIN of_site USING (currency)
+                LEFT JOIN of_wholes USING (of_dimension, of_value, currency)
             ),
             left AS
             (
-                SELECT dimension, currency, item, names, visitor, any(its_network) AS network, max(is_new) AS any_new,
-                    sum(of_new) AS sum_new, maxForEach(did) AS any_did, sumForEach(counts) AS sum_counts
+                SELECT dimension, currency, concat(item, ' ', of_dimension, ' ', of_value) AS which, names, visitor,
+                    any(its_network) AS network, max(is_new) AS any_new, sum(of_new) AS sum_new,
+                    maxForEach(did) AS any_did, sumForEach(counts) AS sum_counts
                 FROM
                 (
                     SELECT *, arrayJoin(arrayFilter(one -> one != '', [
@@ -272,21 +291,21 @@ def _differing(of: Batch) -> str:
                         if(hasAll(value_told, names), '', 'of known')
                     ])) AS item
                     FROM (SELECT *, arrayJoin({{sets:Array(Array(String))}}) AS names FROM vectors)
-                    WHERE dimension != '' AND hasAll(site_told, names)
+                    WHERE dimension != '' AND new_whole AND hasAll(whole_told, names)
                 )
-                GROUP BY dimension, currency, item, names, visitor
+                GROUP BY dimension, currency, which, names, visitor
             ),
             alike AS
             (
                 SELECT dimension, currency, concat('value ', value) AS item, value_told AS told,
                     CAST([], 'Array(String)') AS names, is_new, of_new, did, counts,
                     count() AS people, groupUniqArray({{networks}})(its_network) AS networks
-                FROM vectors WHERE new_told
+                FROM vectors WHERE new_told AND of_dimension = ''
                 GROUP BY dimension, currency, item, told, is_new, of_new, did, counts
                 UNION ALL
-                SELECT dimension, currency, item, names AS told, names, any_new, sum_new, any_did, sum_counts,
+                SELECT dimension, currency, which, names AS told, names, any_new, sum_new, any_did, sum_counts,
                     count() AS people, groupUniqArray({{networks}})(network) AS networks
-                FROM left GROUP BY dimension, currency, item, names, any_new, sum_new, any_did, sum_counts
+                FROM left GROUP BY dimension, currency, which, names, any_new, sum_new, any_did, sum_counts
             ),
             compared AS
             (

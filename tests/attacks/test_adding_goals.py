@@ -126,6 +126,33 @@ def test_what_one_saw_besides_two_goals_together(store: Store, rule_on: bool) ->
     assert found == {"Basket": 10, "List": 6} | ({} if rule_on else {"All three": 17})
 
 
+class Regions(Owner):
+    """Of two countries with regions: of each region who has seen the basket, the list, and neither."""
+
+    def __init__(self, store: Store, regions: dict[str, tuple[int, int, int]]) -> None:
+        House.__init__(self, store, k=5)
+        self.site = structs.replace(self.site, goals=(BASKET,))
+        hits: list[tuple[int, dict[str, Any]]] = []
+        for region, people in regions.items():
+            for page, many in zip((BASKET.page, "/shop/list", "/"), people, strict=True):
+                for _ in range(many):
+                    about = {"visitor": len(hits) + 1, "country": region[:2], "region": region}
+                    hits.append((len(hits), about | {"path": page}))
+        self.visits(hits)
+        self.release()
+
+
+def test_what_one_did_in_the_rest_of_a_country(store: Store, rule_on: bool) -> None:
+    """Six of the regions that are hidden have seen the list; of those in Germany one."""
+    owner = Regions(
+        store, {"DE-BY": (5, 5, 6), "DE-HE": (3, 1, 0), "DE-NW": (2, 0, 0), "FR-X": (3, 3, 0), "FR-Y": (2, 2, 0)}
+    )
+    owner.declare(ALSO)
+    assert owner.learnt("visitors", "country==DE") == 6
+    # So one in the rest of it.
+    assert owner.learnt("visitors", "region==DE-BY") == (None if rule_on else 5)
+
+
 @pytest.mark.parametrize("beside", ["/shop/list", "/shop/about"])
 def test_what_one_saw_besides_pages_that_are_shown(store: Store, rule_on: bool, beside: str) -> None:
     """No goal was there before, but the day tells of pages. Where the list is hidden because one other page is, the
