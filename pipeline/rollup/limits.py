@@ -1,8 +1,8 @@
 """How much one visitor-day adds to a figure at most: the influence bound of a site-day.
 
-In: raw rows of the days before. Out: a `Limit`. Promises: of a day that is collected it is computed once, when the day
-is rolled up first, and stays as long as the day's raw rows, whatever becomes of those it is of; it tells of no visitor
-but by a quantile.
+In: raw rows of the days before. Out: a `Limit`. Promises: of a day that is collected it is computed once, as soon as
+somebody may be over it, and stays as long as the day's raw rows, whatever becomes of those it is of; it tells of no
+visitor but by a quantile.
 
 Bounding what one person can add to a sum is what makes sums of heavy-tailed contributions robust, and is a step of
 every release with differential privacy (Amin, Kulesza, Muñoz, Vassilvitskii: Bounding User Contributions, ICML 2019,
@@ -12,11 +12,12 @@ which also chooses the bound by a quantile).
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 
 from msgspec import Struct
 
 from schema.event import ENGAGEMENT, PAGEVIEW
-from schema.store import Store
+from schema.store import Row, Store
 
 from .batch import RAW, Batch, SiteDay
 
@@ -39,19 +40,39 @@ class Limit(Struct, frozen=True):
     amounts: dict[str, int]
 
 
-def limits_of(of: Batch) -> list[Limit | None]:
-    """By site-day of the batch; None where release.bound is 0."""
+def may_be_over(of: Batch) -> dict[int, bool]:
+    """Of the visits of the batch: the places of site-days on which somebody may be over a limit; whether by page views
+    or events, or else by what was paid alone."""
+    if not any(one.rules.bound for one in of.days):
+        return {}
+    visits = of.scratch("visits")
+    rows = of.store.rows(
+        f"""SELECT d, max(acts) FROM
+        (
+            SELECT d, true AS acts FROM {visits} WHERE again OR acted > {FLOOR}
+            GROUP BY d, visitor HAVING sum(acted) > {FLOOR}
+            UNION ALL
+            SELECT d, false FROM {visits} WHERE arrayExists(currency -> currency != '', hits.currency) GROUP BY d
+        )
+        GROUP BY d"""
+    )
+    return {int(d): bool(acts) for d, acts in rows}
+
+
+def limits_of(of: Batch, over: Mapping[int, bool] | None = None) -> list[Limit | None]:
+    """By site-day of the batch; None where release.bound is 0, or nobody can be over it. over: what `may_be_over`
+    found; None: whoever there is."""
     if not any(one.rules.bound for one in of.days):
         return [None for _ in of.days]
     known = _known(of) if of.source == RAW else {}
     found: list[Limit | None] = []
-    for one in of.days:
-        if not one.rules.bound:
+    for d, one in enumerate(of.days):
+        if not one.rules.bound or (over is not None and d not in over):
             found.append(None)
         elif one.key in known:
             found.append(known[one.key])
         else:
-            found.append(_of_days_before(of.store, of.source, one))
+            found.append(_of_days_before(of.store, of.source, one, over is None or over[d]))
             if of.source == RAW:
                 _keep(of.store, one, found[-1])
     return found
@@ -84,27 +105,32 @@ def _keep(store: Store, of: SiteDay, limit: Limit | None) -> None:
     store.insert("bounds", list(row), [[value] for value in row.values()], token=f"bounds:{of.site.key}:{of.day}")
 
 
-def _of_days_before(store: Store, source: str, of: SiteDay) -> Limit:
+def _of_days_before(store: Store, source: str, of: SiteDay, by_acts: bool) -> Limit | None:
+    """by_acts: whether somebody may be over the limit of page views or events; else None where no amount is bounded."""
     given = {
         "site": of.site.key,
         "first": of.day - dt.timedelta(days=DAYS),
         "last": of.day - dt.timedelta(days=1),
         "quantile": of.rules.bound,
     }
-    [[rows]] = store.rows(f"SELECT count() FROM {source} WHERE {_BEFORE}", given)
+    [[rows, orders]] = store.rows(f"SELECT count(), countIf(currency != '') FROM {source} WHERE {_BEFORE}", given)
     mine = f"{_BEFORE} AND visitor % {1 + rows // _ROWS_READ} = 0"
     quantile = f"quantileExact({of.rules.bound!r})"
+    paid: list[Row] = []
+    if orders >= _LEAST_PAYERS:
+        paid = store.rows(
+            f"""SELECT currency, {quantile}(paid) FROM
+            (SELECT currency, sum(abs(amount)) AS paid FROM {source} WHERE {mine} AND currency != ''
+            GROUP BY day, visitor, currency)
+            GROUP BY currency HAVING count() >= {_LEAST_PAYERS}""",
+            given,
+        )
+    if not by_acts and not paid:
+        return None
     [[views, events]] = store.rows(
         f"""SELECT {quantile}(views), {quantile}(acts) FROM
         (SELECT countIf(name = '{PAGEVIEW}') AS views, countIf(name != '{ENGAGEMENT}') AS acts
         FROM {source} WHERE {mine} GROUP BY day, visitor)""",
-        given,
-    )
-    paid = store.rows(
-        f"""SELECT currency, {quantile}(paid) FROM
-        (SELECT currency, sum(abs(amount)) AS paid FROM {source} WHERE {mine} AND currency != ''
-        GROUP BY day, visitor, currency)
-        GROUP BY currency HAVING count() >= {_LEAST_PAYERS}""",
         given,
     )
     return Limit(max(FLOOR, int(views)), max(FLOOR, int(events)), {currency: int(amount) for currency, amount in paid})

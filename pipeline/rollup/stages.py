@@ -19,7 +19,7 @@ from ..settings import SiteRules
 from .aggregate import aggregate
 from .batch import Batch, Quarter, SiteDay
 from .bound import bound
-from .limits import limits_of, limits_then
+from .limits import limits_of, limits_then, may_be_over
 from .others import find_others, find_rare
 from .parents import fill_parents
 from .publish import clear_staging, put_in_place
@@ -87,7 +87,7 @@ def _staged(of: Batch, whole: bool, last: Sequence[Callable[[Batch], object]] = 
         with scratch(of):
             seen = look(of, whole)
             sessionize(of, seen)
-            lowered = bound(of, limits_of(of))
+            lowered = bound(of, limits_of(of, may_be_over(of)))
             for stage_of in (*STAGES, *last):
                 stage_of(of)
             if of.stepping:
