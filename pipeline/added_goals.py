@@ -69,7 +69,7 @@ def counted_since(store: Store) -> list[tuple[str, str, str, dt.date]]:
     rows = store.rows(
         f"""SELECT site, goal, definition, min(day) FROM manifest
         ARRAY JOIN mapKeys(goals) AS goal, mapValues(goals) AS definition
-        WHERE span IN (1, {ADDED}) GROUP BY site, goal, definition ORDER BY site, goal, min(day)"""
+        WHERE span IN (1, {ADDED}) GROUP BY site, goal, definition ORDER BY site, goal, min(day), definition"""
     )
     return [(site, goal, definition, day) for site, goal, definition, day in rows]
 
