@@ -89,7 +89,7 @@ class Measures(Struct, gc=False):
     events: Annotated[
         int,
         Measure(
-            "Pageviews and custom events; engagement reports are not counted.",
+            "Pageviews, and custom events where enough people sent any; engagement reports are not counted.",
             "Events",
             contributor="actor",
             less="pageviews",

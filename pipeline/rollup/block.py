@@ -58,8 +58,9 @@ class Block(Batch, frozen=True, dict=True):
 
     @cached_property
     def named(self) -> dict[str, Any]:
-        # What is released is enough already: the statements that stage it need not ask again.
-        enough = {"ks": [1], "least_networks": [0]}
+        # What is released is enough already; which of it has been chosen (`shown`) is asked all the same: with a k of 1
+        # that would be everything.
+        enough = {"ks": [2], "least_networks": [0]}
         waits = {"waits": list(self.dates), "week": self.week, "changed": list(self.changed)}
         return {**Batch.named.func(self), **enough, **waits}  # type: ignore[attr-defined]
 

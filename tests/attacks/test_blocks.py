@@ -201,8 +201,8 @@ def test_months_do_not_lose_goals_of_blocks(store: Store) -> None:
     assert goals(house, 0, 30)["Buy"]["visitors"] == before
 
 
-def test_events_that_are_left_out_are_not_called_exact(store: Store) -> None:
-    """The smallest value of every dimension and block always has its events left out (N1)."""
+def test_events_that_are_left_out_are_those_that_k_people_did_not_send(store: Store) -> None:
+    """The smallest value of every dimension and block has its custom events left out (N1): so it is defined."""
     house = Weeks(store)
     for day in range(7):
         house.crowd(day, 30)
@@ -210,5 +210,31 @@ def test_events_that_are_left_out_are_not_called_exact(store: Store) -> None:
             come(house, day, people, 100 * base, path=path)
             come(house, day, people, 100 * base, at=5, path=path, name="click")
     house.close(after=6)
-    row = {row["value"]: row for row in house.stats(0, 6, "page")["rows"]}["/a"]
-    assert row["events"] in (42, None) or row["certainty"] == "at least", row
+    rows = {row["value"]: row for row in house.stats(0, 6, "page")["rows"]}
+    assert (rows["/a"]["pageviews"], rows["/a"]["events"]) == (21, 21)
+
+
+def test_what_one_did_in_a_week_is_not_in_its_row(store: Store) -> None:
+    """Everybody sees the rare page on his way; one alone, on one day, enters there, and leaves at once (N1)."""
+    house = Weeks(store)
+    for day in range(7):
+        house.crowd(day, 30)
+        for base, path in enumerate(("/a", "/b", "/c")):
+            for n in range(4):
+                visitor = 1000 + 100 * base + n
+                alone = path == "/b" and day == n == 0
+                if not alone:
+                    house.visit(day, visitor, "/", at=0)
+                house.visit(day, visitor, path, at=30)
+                if not alone:
+                    house.visit(day, visitor, "/", at=60)
+    house.close(after=6)
+    row = {row["value"]: row for row in house.stats(0, 6, "page")["rows"]}["/b"]
+    assert row["visitors"] == 28
+    assert (row["bounce_rate"], row["visit_duration"], row["exit_rate"]) == (None, None, None)
+    whole = house.store.rows(
+        "SELECT sum(entries), sum(bounces), sum(exits) FROM late_cells "
+        "WHERE site = {s:String} AND dimension = 'page' AND value = '/b'",
+        {"s": house.site.key},
+    )
+    assert whole == [(0, 0, 0)]
