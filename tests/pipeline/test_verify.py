@@ -89,7 +89,7 @@ def test_rows_that_were_added_are_found(store: Store, site: Site) -> None:
             f"INSERT INTO released_cells ({columns}) {given.format(day=day, site=site.key)} AND day = '{THIRD}' LIMIT 1"
         )
     assert told(store, site) == [("rows changed", 3, THIRD), ("rows without an entry", 0, "2042-07-01")]
-    assert str(found(store, site)[0]).endswith("36 where there were 35")
+    assert str(found(store, site)[0]).endswith("37 where there were 36")
 
 
 def test_one_bit_of_an_entry_is_found(store: Store, site: Site) -> None:
