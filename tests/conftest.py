@@ -131,10 +131,16 @@ def store(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _spools_of_its_own(pytestconfig: pytest.Config) -> None:
-    """How far spools have come belongs to no site: what those of another file reported would hold days back, or not."""
+def _a_store_of_its_own(pytestconfig: pytest.Config) -> None:
+    """A file begins with an empty store: how far spools of another one have come belongs to no site, and a statement
+    that deletes rows looks through the parts of all sites."""
     if _OPENED in pytestconfig.stash:
-        pytestconfig.stash[_OPENED].command("TRUNCATE TABLE watermarks")
+        store = pytestconfig.stash[_OPENED]
+        for (table,) in store.rows(
+            """SELECT DISTINCT table FROM system.parts
+            WHERE database = currentDatabase() AND active AND table != 'migrations'"""
+        ):
+            store.command(f"TRUNCATE TABLE {table}")
 
 
 def make_event(site: str, received: int, day: dt.date, **given: Any) -> Event:
