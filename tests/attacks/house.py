@@ -19,23 +19,22 @@ from pipeline.release import release
 from pipeline.rollup.stages import roll_up
 from pipeline.schedule import Pipeline
 from pipeline.settings import RollupSettings, SiteRules
-from schema.event import Event
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
-from tests.conftest import insert, make_event
+from tests.arriving import Arriving
+from tests.conftest import make_event
 
 DAY = dt.date(2046, 2, 3)
 NOON = day_bounds("UTC", day_number(DAY)).start + 43_200
 _NUMBER = itertools.count(1)
 
 
-class House:
+class House(Arriving):
     """One site. k: the rule that attackers are up against, 1 switches it off; networks: the same of N4, 0: as k;
     bound: of what one visitor adds, 0 switches it off."""
 
     def __init__(self, store: Store, k: int, networks: int = 0, bound: float = 0.0) -> None:
-        self._store = store
-        self._events: list[Event] = []
+        super().__init__(store)
         goals = (Goal("Sign up", event="signup"), Goal("Buy", event="purchase"))
         self.site = Site(f"attacked-{next(_NUMBER)}", goals=goals, release_k=k)
         self.rules = SiteRules(k, 30, "balanced", networks=networks, bound=bound)
@@ -43,21 +42,13 @@ class House:
         self._pipeline = Pipeline(store, [(self.site, self.rules)], RollupSettings(every_s=60), clock=lambda: self.now)
         self._reports = Reports(store, [self.site], clock=lambda: NOON + 7200)
 
-    @property
-    def store(self) -> Store:
-        """Which has all that happened until now, written at once."""
-        events, self._events = self._events, []
-        if events:
-            insert(self._store, events)
-        return self._store
-
     def visit(self, visitor: int, path: str = "/", at: int = 0, **given: Any) -> None:
         """Have an event counted."""
-        self._events.append(make_event(self.site.key, NOON + at, DAY, visitor=visitor, path=path, **given))
+        self.arriving.append(make_event(self.site.key, NOON + at, DAY, visitor=visitor, path=path, **given))
 
     def visits(self, hits: Sequence[tuple[int, dict[str, Any]]]) -> None:
         """Have events counted together: seconds after noon, and what they have."""
-        self._events += (make_event(self.site.key, NOON + at, DAY, **given) for at, given in hits)
+        self.arriving += (make_event(self.site.key, NOON + at, DAY, **given) for at, given in hits)
 
     def counted(self, reason: str = "count_only", times: int = 1) -> None:
         """Have a page view counted, of somebody who asked not to be recorded, or with another outcome."""

@@ -16,11 +16,11 @@ from dashboards.stats.report import Reports
 from pipeline.blocks import close_blocks
 from pipeline.release import close_days
 from pipeline.settings import SiteRules
-from schema.event import Event
 from schema.families import WAITING_TABLES
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
-from tests.conftest import insert, make_event
+from tests.arriving import Arriving
+from tests.conftest import make_event
 
 # A Monday that begins four weeks.
 MONDAY = dt.date(2046, 1, 1)
@@ -28,23 +28,15 @@ GRACE_S = 300
 _NUMBER = itertools.count(1)
 
 
-class Weeks:
+class Weeks(Arriving):
     """rules: what holds when a day closes; may be changed between days."""
 
     def __init__(self, store: Store, rules: SiteRules | None = None, first: dt.date = MONDAY) -> None:
-        self._store, self.first = store, first
-        self._events: list[Event] = []
+        super().__init__(store)
+        self.first = first
         goals = (Goal("Sign up", event="signup"), Goal("Buy", event="purchase"))
         self.site = Site(f"weeks-{next(_NUMBER)}", goals=goals)
         self.rules = rules or SiteRules(5, 30, "balanced", networks=5, k_late=10, late_others=3)
-
-    @property
-    def store(self) -> Store:
-        """Which has all that happened until now, written at once."""
-        events, self._events = self._events, []
-        if events:
-            insert(self._store, events)
-        return self._store
 
     def day(self, number: int) -> dt.date:
         """The day so many days after the first one."""
@@ -56,14 +48,14 @@ class Weeks:
     def visit(self, day: int, visitor: int, path: str = "/", at: int = 0, **given: Any) -> None:
         """Have an event counted. network_number: of each visitor his own, unless told."""
         given = {"network_number": 10_000 + visitor} | given
-        self._events.append(
+        self.arriving.append(
             make_event(self.site.key, self.noon(day) + at, self.day(day), visitor=visitor, path=path, **given)
         )
 
     def crowd(self, day: int, people: int = 20, path: str = "/") -> None:
         """So many others who see one page, each from a network of his own."""
         start, date = self.noon(day), self.day(day)
-        self._events += (
+        self.arriving += (
             make_event(self.site.key, start + n, date, visitor=50_000 + n, path=path, network_number=60_000 + n)
             for n in range(people)
         )
