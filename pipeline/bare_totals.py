@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 
 from msgspec import Struct
@@ -22,7 +21,7 @@ from schema.store import Store
 
 from .blocks import EPOCH, Due, end_of, first_of, is_late
 from .each import for_each
-from .release import open_days, received_through
+from .release import open_dates, received_through
 from .settings import SiteRules
 
 _DAY = dt.timedelta(days=1)
@@ -72,9 +71,7 @@ def publish_bare_totals(
     done: list[tuple[str, dt.date]] = []
     failed = None
     if due:
-        still_open: dict[str, set[dt.date]] = defaultdict(set)
-        for open_day in open_days(store):
-            still_open[open_day.site].add(open_day.day)
+        still_open = open_dates(store)
         arrived = received_through(store)
 
         def publish(one: Counted) -> None:

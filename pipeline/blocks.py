@@ -28,7 +28,7 @@ from .copying import columns_of, holding, table_of
 from .each import for_each
 from .insert import insert
 from .manifest import RELEASING, Entry, append, digest_input, manifest_digest, read_entries, same_goals
-from .release import as_released, expires_of, open_days, received_through
+from .release import as_released, expires_of, open_dates, received_through
 from .rollup.block import staged_block
 from .rollup.waiting import KEYS
 from .settings import SiteRules
@@ -119,9 +119,7 @@ def close_blocks(
     done: list[tuple[str, dt.date, int]] = []
     failed = None
     if due:
-        still_open: dict[str, set[dt.date]] = defaultdict(set)
-        for open_day in open_days(store):
-            still_open[open_day.site].add(open_day.day)
+        still_open = open_dates(store)
         arrived = received_through(store)
 
         def close(of: tuple[Due, Waiting]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 import structlog
@@ -70,6 +70,14 @@ def open_days(store: Store, since: dt.date | None = None) -> list[OpenDay]:
         {"since": since} if since else {},
     )
     return [OpenDay(*row) for row in rows]
+
+
+def open_dates(store: Store) -> dict[str, set[dt.date]]:
+    """The open days of each site; of one that has none, none."""
+    found: dict[str, set[dt.date]] = defaultdict(set)
+    for open_day in open_days(store):
+        found[open_day.site].add(open_day.day)
+    return found
 
 
 def received_through(store: Store) -> int:

@@ -1,7 +1,7 @@
 """How many page views were counted without being recorded, because the visitor's own signal asked for that or consent
 was missing: as it is published, for four weeks at a time (rule N8).
 
-In: a site and a period. Out: a `BareTotal`. Promises: only published numbers are read, and whole four weeks told.
+In: a site and a period. Out: a `BareTotal`. Promises: only published numbers are read, of whole four weeks.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def bare_total(store: Store, site: str, period: Period) -> BareTotal | None:
         {"site": site, "last": period.last, "behind": FOUR_WEEKS - 1},
         **store.brief,
     )
-    told = [row for row in rows if row[0] >= period.first] or rows[-1:]
-    if not told:
+    counted = [row for row in rows if row[0] >= period.first] or rows[-1:]
+    if not counted:
         return None
-    last = told[-1][0] + (FOUR_WEEKS - 1) * _DAY
-    return BareTotal(told[0][0], last, sum(int(row[1]) for row in told), all(row[2] for row in told))
+    last = counted[-1][0] + (FOUR_WEEKS - 1) * _DAY
+    return BareTotal(counted[0][0], last, sum(int(row[1]) for row in counted), all(row[2] for row in counted))

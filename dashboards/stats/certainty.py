@@ -37,7 +37,7 @@ class Sureness(Struct, frozen=True, gc=False):
 
     def flags(self, not_shown: object) -> tuple[Flag, ...]:
         """Why it is not exact, or what else is to be known of it."""
-        told: dict[Flag, object] = {
+        holding: dict[Flag, object] = {
             "not_shown": not_shown,
             "cut_block": not_shown and self.cuts_blocks,
             "incomplete": self.incomplete,
@@ -45,7 +45,7 @@ class Sureness(Struct, frozen=True, gc=False):
             "bounded": self.bounded,
             "imported": self.imported,
         }
-        return tuple(flag for flag, holds in told.items() if holds)
+        return tuple(flag for flag, holds in holding.items() if holds)
 
 
 EXACT = Sureness()

@@ -85,6 +85,10 @@ class Batch(Struct, frozen=True, dict=True):
     @cached_property
     def named(self) -> dict[str, Any]:
         """What the SQL of this file is bound to."""
+        return self.binding()
+
+    def binding(self) -> dict[str, Any]:
+        """The same, made anew: a kind of batch that is bound to more adds it here."""
         return {
             "sites": [of.site.key for of in self.days],
             "dates": [of.day for of in self.days],

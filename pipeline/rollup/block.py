@@ -13,7 +13,6 @@ import datetime as dt
 import secrets
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from typing import Any
 
 from msgspec import structs
@@ -56,13 +55,12 @@ class Block(Batch, frozen=True, dict=True):
         """What waits tells, not what is declared now."""
         return True
 
-    @cached_property
-    def named(self) -> dict[str, Any]:
+    def binding(self) -> dict[str, Any]:
         # What is released is enough already; which of it has been chosen (`shown`) is asked all the same: with a k of 1
         # that would be everything.
         enough = {"ks": [2], "least_networks": [0]}
         waits = {"waits": list(self.dates), "week": self.week, "changed": list(self.changed)}
-        return {**Batch.named.func(self), **enough, **waits}  # type: ignore[attr-defined]
+        return super().binding() | enough | waits
 
 
 @contextlib.contextmanager
