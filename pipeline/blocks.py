@@ -193,14 +193,7 @@ def release_block(store: Store, waiting: Waiting, block: Due, now: float) -> Non
         if not entries or _is_closed(store, block):
             return
         rows, digest, is_whole = 0, "", _is_whole(store, entries, waiting.rows, block)
-        rules = SiteRules(
-            max(entry.k for entry in entries),
-            0,
-            entries[-1].preset,
-            networks=max(entry.networks for entry in entries),
-            k_late=max(entry.k_late for entry in entries) if all(entry.k_late for entry in entries) else 0,
-            late_others=max(entry.late_others for entry in entries),
-        )
+        rules = strictest(entries)
         goals = same_goals(entries)
         changed = sorted({name for entry in entries for name in entry.goals} - goals.keys())
         _forget(store, block)
@@ -235,6 +228,19 @@ def release_block(store: Store, waiting: Waiting, block: Due, now: float) -> Non
                 )
             ],
         )
+
+
+def strictest(entries: Sequence[Entry]) -> SiteRules:
+    """By which rules days release something together: of each the strictest that any of them was released by; where
+    one let nothing wait, none is (k_late 0)."""
+    return SiteRules(
+        max(entry.k for entry in entries),
+        0,
+        entries[-1].preset,
+        networks=max(entry.networks for entry in entries),
+        k_late=max(entry.k_late for entry in entries) if all(entry.k_late for entry in entries) else 0,
+        late_others=max(entry.late_others for entry in entries),
+    )
 
 
 def _is_closed(store: Store, block: Due) -> bool:

@@ -36,6 +36,7 @@ from .release import OpenDay, ahead_of_time, close_days, open_days, received_by_
 from .retention import expire
 from .rollup.batch import Quarter, SiteDay
 from .rollup.newcomers import QUARTER_S
+from .rollup.publish import begin_anew
 from .rollup.shown import due as due_of
 from .rollup.together import roll_up_all
 from .settings import RollupSettings, SiteRules
@@ -170,6 +171,7 @@ class Pipeline:
                 if site in self._sites and (everybody or site in watched)
             ]
             due = [of for of in asked if self._is_due(of, rows[of.key])]
+            begin_anew(self.store, due)
             showing, at_once = due_of(self.store, due, self._quarter.at)
             failed = roll_up_all(self.store, showing, rows, watched, structs.replace(self._quarter, at_once=at_once))
             done = [of.key for of in showing if of.key not in failed]

@@ -13,8 +13,8 @@ from collections.abc import Collection, Sequence
 from schema.families import FAMILIES
 from schema.store import Store
 
-from .batch import Batch
-from .shown import remember, shown
+from .batch import Batch, SiteDay
+from .shown import laxer, remember, shown
 from .snapshot import Key
 
 OPEN = (*(f"{state}_{family}" for state in ("open", "next") for family in FAMILIES), "open_through", "sessionized")
@@ -68,8 +68,16 @@ def _there(of: Batch, state: str, families: Collection[str] = tuple(FAMILIES)) -
     return there
 
 
+def begin_anew(store: Store, days: Sequence[SiteDay]) -> None:
+    """Show nothing any more of open days that are shown by laxer rules than theirs are now, and begin their steps anew:
+    shown by the stricter ones at once they would differ from the release by who comes last."""
+    for of in laxer(store, days):
+        drop_open(store, of.site.key, [of.day])
+
+
 def drop_open(store: Store, site: str, days: Sequence[dt.date]) -> None:
     """Remove the open rows of days, once the released ones are readable."""
+    # By which rules they are shown goes after them: where this is cut off, it is known still.
     for table in OPEN:
         _alter(store, table, [f"DROP PARTITION {_partition((site, day))}" for day in days])
 

@@ -32,17 +32,20 @@ class Shown(Struct, frozen=True):
 
 
 def due(store: Store, days: Sequence[SiteDay], quarter: int) -> tuple[list[SiteDay], frozenset[Key]]:
-    """Those that are counted anew as of that second, and which of them are shown whole and at once: with k = 1, and
-    where stricter rules hold now."""
-    asked = tuple(of for of in days if of.rules.k > 1)
-    before = shown(store, asked)
-    stricter = {of.key for of in asked if of.key in before and _is_stricter(of.rules, before[of.key])}
-    taken = _taken(store, asked)
-    waiting = tuple(of for of in asked if of.key not in stricter)
+    """Those that are counted anew as of that second, and which of them are shown whole and at once: with k = 1."""
+    waiting = tuple(of for of in days if of.rules.k > 1)
+    taken = _taken(store, waiting)
     adopted = _adopt(store, tuple(of for of in waiting if of.key not in taken), quarter)
     came = _newcomers(store, tuple(of for of in waiting if of.key not in adopted), taken, quarter)
-    at_once = frozenset(of.key for of in days if of.rules.k == 1 or of.key in stricter)
+    at_once = frozenset(of.key for of in days if of.rules.k == 1)
     return [of for of in days if of.key in at_once or _enough(of.rules, *came.get(of.key, (0, 0)))], at_once
+
+
+def laxer(store: Store, days: Sequence[SiteDay]) -> list[SiteDay]:
+    """Those that are shown by laxer rules than theirs are now."""
+    asked = [of for of in days if of.rules.k > 1]
+    before = shown(store, asked)
+    return [of for of in asked if of.key in before and _is_stricter(of.rules, before[of.key])]
 
 
 def _is_stricter(rules: SiteRules, than: Shown) -> bool:

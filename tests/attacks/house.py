@@ -63,6 +63,13 @@ class House(Arriving):
         self._pipeline.roll_up()
         self._pipeline.publish_counts()
 
+    def follow(self, rules: SiteRules) -> None:
+        """Have the operator change the rules."""
+        if rules != self.rules:
+            self.rules = rules
+            self._pipeline.follow([(self.site, rules)])
+            self._pipeline._due = 0.0
+
     def settle(self) -> None:
         """Have all there is shown, as if there had been steps enough."""
         roll_up(self.store, self.site, DAY, self.rules)

@@ -149,8 +149,6 @@ def test_a_rule_of_more_networks_holds_at_once(store: Store) -> None:
         house.visit(visitor, "/one-network", at=visitor, network_number=1)
     house.settle()
     assert "/one-network" in house.rows("page")
-    stricter = structs.replace(house.rules, networks=K)
-    house._pipeline.follow([(house.site, stricter)])
-    house._pipeline._due = 0.0
+    house.follow(structs.replace(house.rules, networks=K))
     house.wait(QUARTER_S)
     assert "/one-network" not in house.rows("page")

@@ -278,8 +278,28 @@ def test_stricter_rules_hold_at_once(store: Store, site: Site) -> None:
     worker.come(1, 2, 3, 4)
     worker.again()
     assert visitors(store, site) == 4
-    assert worker.restarted(structs.replace(RULES, k=5)).again()
+    worker = worker.restarted(structs.replace(RULES, k=5))
+    worker.again()
     assert visitors(store, site) == 0
+
+
+def test_what_was_shown_by_laxer_rules_is_shown_again_once_it_has_gone_on_by_the_stricter(
+    store: Store, site: Site
+) -> None:
+    worker = Worker(store, site)
+    for quarter in range(2):
+        worker.come(*(10 * quarter + n for n in range(3)))
+        worker.end()
+    assert visitors(store, site) == 3
+    worker = worker.restarted(structs.replace(RULES, k=5))
+    worker.end()
+    assert visitors(store, site) == 0
+    worker.come(20, 21, 22, 23)
+    worker.end()
+    assert visitors(store, site) == 0
+    worker.come(24)
+    worker.end()
+    assert visitors(store, site) == 6
 
 
 def test_of_several_spools_each_is_counted_up_to_the_quarter_of_an_hour(store: Store, site: Site) -> None:
