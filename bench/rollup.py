@@ -140,8 +140,8 @@ def _hit(what: str) -> str:
 # without a report.
 _GENERATED = f"""
 INSERT INTO events (site, received, day, lifetime, visitor, name, interactive, hostname, path, referrer, source,
-    channel, utm_source, utm_medium, utm_campaign, country, region, device, browser, os, screen, language, props,
-    currency, amount, engaged_ms, scroll, lcp, inp, cls, fcp, ttfb, sequence)
+    channel, utm_source, utm_medium, utm_campaign, country, region, city, device, browser, browser_version, os,
+    os_version, screen, language, props, currency, amount, engaged_ms, scroll, lcp, inp, cls, fcp, ttfb, sequence)
 WITH
     (i >= 5) + (i >= 9) AS visit,
     intDiv(i, 2) AS view,
@@ -166,9 +166,10 @@ SELECT
     if(paid, 'google', ''), if(paid, 'cpc', ''),
     if(paid, 'Campaign ' || toString(toUInt32(pow(300, {_chance("campaign")}))), ''),
     land, land || '-' || toString(toUInt32(pow(40, {_chance("region")}))),
-    {_of("device", "desktop", "mobile", "tablet")}, {_of("browser", "Chrome", "Safari", "Firefox", "Edge", "Opera")},
-    {_of("os", "Windows", "iOS", "Android", "macOS", "Linux")}, {_of("screen", "L", "XL", "XS", "S", "M")},
-    {_of("language", *_LANGUAGES)}, map(),
+    'City ' || toString(toUInt32(pow(300, {_chance("region")}))), {_of("device", "desktop", "mobile", "tablet")},
+    {_of("browser", "Chrome", "Safari", "Firefox", "Edge", "Opera")}, {_of("version", "143", "142", "141", "128")},
+    {_of("os", "Windows", "iOS", "Android", "macOS", "Linux")}, {_of("system", "11", "10", "17", "")},
+    {_of("screen", "L", "XL", "XS", "S", "M")}, {_of("language", *_LANGUAGES)}, map(),
     if(event = 'purchase', 'EUR', ''), if(event = 'purchase', 500 + cityHash64(v, i) % 20000, 0),
     if(event = 'engagement', toUInt32(500 + {_hit("engaged")} * 60000), 0), 255,
     if(measured, exp(6.5 + 2 * {_hit("lcp")}), -1), if(measured AND i % 3 = 0, exp(3 + 3 * {_hit("inp")}), -1),

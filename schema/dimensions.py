@@ -6,6 +6,7 @@ ever reaches SQL as an identifier. docs/metrics.md is held against this list by 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Literal
 
@@ -22,15 +23,17 @@ Format = Literal["text", "host", "country", "region", "language", "screen", "dev
 OTHER = "(other)"
 # Not a metric of the cell, but its part of the whole site's visitors.
 SHARE = "share"
+_COLUMN = re.compile(r"\{(\w+)\}")
 
 
 class Dimension(Struct, frozen=True):
     """A way to split the numbers.
 
-    column: of a raw row, where its values come from; the dimension's own name unless told. parent: the dimension that
-    each of its values belongs to one value of. format: how a page words a value. empty: what it calls the empty value;
-    empty_because: why there may be no other. card: which card of the overview shows it, tab: as which of its tables;
-    table: that table's numbers, metrics or SHARE; without: a value that is of no interest there.
+    column: of a raw row, where its values come from; the dimension's own name unless told. made: in place of it SQL
+    over several, each as `{column}`. parent: the dimension that each of its values belongs to one value of. format: how
+    a page words a value. empty: what it calls the empty value; empty_because: why there may be no other. card: which
+    card of the overview shows it, tab: as which of its tables; table: that table's numbers, metrics or SHARE; without:
+    a value that is of no interest there.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Dimension(Struct, frozen=True):
     definition: str
     scope: Scope = "visit"
     column: str = ""
+    made: str = ""
     parent: str = ""
     format: Format = "text"
     empty: str = "(not set)"
@@ -48,9 +52,14 @@ class Dimension(Struct, frozen=True):
     table: tuple[str, ...] = ("visitors", SHARE)
 
     @property
-    def raw(self) -> str:
-        """The column of a raw row that its values come from."""
-        return self.column or self.name
+    def sql(self) -> str:
+        """SQL for its values over the columns of a raw row, each as `{column}`."""
+        return self.made or f"{{{self.column or self.name}}}"
+
+    @property
+    def raw(self) -> tuple[str, ...]:
+        """The columns of a raw row that its values come from."""
+        return tuple(_COLUMN.findall(self.sql))
 
 
 _OF_ORIGIN = ("visitors", "bounce_rate", "visit_duration")
@@ -157,6 +166,18 @@ _DIMENSIONS = (
         tab="Regions",
     ),
     Dimension(
+        "city",
+        "City",
+        "Name of the city and its ISO 3166-2 region, from the truncated address.",
+        # A name alone is that of several cities: there are dozens of Springfields.
+        made="if({city} = '', '', concat({city}, ', ', if({region} = '', {country}, {region})))",
+        parent="region",
+        empty_because="Cities need a place database on the server (collector.place_database) "
+        'and the preset `accurate`, or `place = "city"`.',
+        card="Places",
+        tab="Cities",
+    ),
+    Dimension(
         "language",
         "Language",
         "Primary language of the browser.",
@@ -209,7 +230,25 @@ _DIMENSIONS = (
         tab="Devices",
     ),
     Dimension("browser", "Browser", "Browser family.", card="Devices", tab="Browsers"),
+    Dimension(
+        "browser_version",
+        "Browser version",
+        "Browser family and its major version; the family alone where no version is known.",
+        made="trimRight(concat({browser}, ' ', {browser_version}))",
+        parent="browser",
+        card="Devices",
+        tab="Browser versions",
+    ),
     Dimension("os", "Operating system", "Operating system family.", card="Devices", tab="Systems"),
+    Dimension(
+        "os_version",
+        "System version",
+        "Operating system family and its major version; the family alone where no version is known.",
+        made="trimRight(concat({os}, ' ', {os_version}))",
+        parent="os",
+        card="Devices",
+        tab="System versions",
+    ),
     Dimension(
         "screen",
         "Screen",

@@ -11,12 +11,14 @@ from .dimensions import DIMENSIONS
 
 # The hour a visit starts in is counted like the value of a dimension of this name.
 HOUR = "hour"
-# The dimensions of a visit that are columns of its first event that is no engagement report: of each the raw column.
+# The dimensions of a visit that are those of its first event but for engagement reports: of each SQL over raw columns.
 OF_FIRST_EVENT = {
-    one.name: one.raw
+    one.name: one.sql
     for one in DIMENSIONS.values()
     if one.scope == "visit" and one.name not in ("entry_page", "exit_page")
 }
+# The raw columns that these come from.
+RAW_OF_FIRST_EVENT = tuple(dict.fromkeys(raw for name in OF_FIRST_EVENT for raw in DIMENSIONS[name].raw))
 # The dimensions of which a visit has one value, each a column.
 OF_VISITS = (HOUR, *(one.name for one in DIMENSIONS.values() if one.scope == "visit"))
 

@@ -106,23 +106,23 @@ def test_a_dimension_over_a_stored_column_is_an_entry_and_its_migration(tmp_path
     dimensions, migration = copy_with("howto-dimension.md", tmp_path)
     assert dimensions == "schema/dimensions.py"
     assert migration.endswith(".sql")
-    assert "| `city` | City | visit |" in (tmp_path / "docs" / "metrics.md").read_text()
+    assert "| `query` | Parameters | visit |" in (tmp_path / "docs" / "metrics.md").read_text()
     holds(
         tmp_path,
         """
 cell("", "", visitors=30, visits=30)
-cell("city", "Bern", visitors=20, visits=25, pageviews=60, entries=25)
-cell("city", "Basel", visitors=9, visits=9)
-assert [(row["value"], row["visitors"], row["views_per_visit"]) for row in ask("city")["rows"]] == [
-    ("Bern", 20, 2.4), ("Basel", 9, 0.0)]
+cell("query", "q=Bern", visitors=20, visits=25, pageviews=60, entries=25)
+cell("query", "q=Basel", visitors=9, visits=9)
+assert [(row["value"], row["visitors"], row["views_per_visit"]) for row in ask("query")["rows"]] == [
+    ("q=Bern", 20, 2.4), ("q=Basel", 9, 0.0)]
 visit = {"name": "pageview", "path": "/"}
-cities = ("Bern", "Bern", "Bern", "Basel", "Basel", "Chur", "Thun")
-roll_up("b.example", *(visit | {"visitor": n, "city": city} for n, city in enumerate(cities)))
-assert rolled("b.example", "city", "visitors") == {"Bern": 3, "Basel": 2, "(other)": 2}
-assert ask("day", "city~ba")["totals"]["visitors"] == 9
-places = next(card for card in cards.cards(overview()) if card.title == "Places")
-cities = next(tab for tab in places.tabs if tab.title == "Cities")
-assert [(line.name, line.numbers) for line in cities.lines] == [("Bern", ("20", "67%")), ("Basel", ("9", "30%"))]
+queries = ("Bern", "Bern", "Bern", "Basel", "Basel", "Chur", "Thun")
+roll_up("b.example", *(visit | {"visitor": n, "query": query} for n, query in enumerate(queries)))
+assert rolled("b.example", "query", "visitors") == {"Bern": 3, "Basel": 2, "(other)": 2}
+assert ask("day", "query~ba")["totals"]["visitors"] == 9
+campaigns = next(card for card in cards.cards(overview()) if card.title == "Campaigns")
+queries = next(tab for tab in campaigns.tabs if tab.title == "Parameters")
+assert [(line.name, line.numbers) for line in queries.lines] == [("q=Bern", ("20", "67%")), ("q=Basel", ("9", "30%"))]
 """,
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from schema.column import TEXT
 from schema.dimensions import OTHER
-from schema.visits import OF_FIRST_EVENT
+from schema.visits import RAW_OF_FIRST_EVENT
 from schema.vitals import VITALS
 
 # A longer silence ends a visit. A report's engaged time is none, as far back as this: older rows may tell of days.
@@ -31,7 +31,7 @@ READ = {
     "currency": TEXT,
     "amount": "Int64",
     **dict.fromkeys(VITALS, "Float32"),
-    **dict.fromkeys(OF_FIRST_EVENT.values(), TEXT),
+    **dict.fromkeys(RAW_OF_FIRST_EVENT, TEXT),
 }
 
 

@@ -86,21 +86,33 @@ def test_where_every_dimension_is_suppressed_by_itself_they_pin_some(store: Stor
     assert found >= 3
 
 
-# -- a host of a source ----------------------------------------------------------------------------------------------
+# -- a host of a source, a version of a browser, a city of a region --------------------------------------------------
+
+# By dimension its parent, and the parts of two of this one's values.
+PARTS = {
+    "referrer": ("source", {"Google": ("google.com", "google.de"), "Paper": ("one.example", "two.example")}),
+    "browser_version": ("browser", {"Firefox": ("Firefox 145", "Firefox 52"), "Opera": ("Opera 120", "Opera")}),
+    "os_version": ("os", {"Android": ("Android 16", "Android 4"), "iOS": ("iOS 26", "iOS 9")}),
+    "city": ("region", {"DE-BE": ("Berlin, DE-BE", "Spandau, DE-BE"), "DE-BB": ("Potsdam, DE-BB", "Caputh, DE-BB")}),
+}
 
 
 def google(store: Store, *more: tuple[int, dict[str, Any]]) -> House:
-    """Twenty came from google.com and two from google.de; twelve from one page of a newsletter, three from another.
-    more: people, and what they have."""
+    """Twenty came from google.com and two from google.de; twelve from one page of a newsletter, three from another; and
+    so with what they have of the other dimensions. more: people, and what they have."""
     house, number = House(store, K), 0
-    search = {"source": "Google", "channel": "Organic Search"}
-    paper = {"source": "Paper", "channel": "Email"}
+    search = {"source": "Google", "channel": "Organic Search", "browser": "Firefox", "os": "Android"}
+    paper = {"source": "Paper", "channel": "Email", "browser": "Opera", "os": "iOS"}
+    search |= {"country": "DE", "region": "DE-BE"}
+    paper |= {"country": "DE", "region": "DE-BB"}
+    most = {"browser_version": "145", "os_version": "16", "city": "Berlin"}
+    few = {"browser_version": "52", "os_version": "4", "city": "Spandau"}
     hits = []
     for people, given in (
-        (20, search | {"referrer": "google.com"}),
-        (2, search | {"referrer": "google.de"}),
-        (12, paper | {"referrer": "one.example"}),
-        (3, paper | {"referrer": "two.example"}),
+        (20, search | most | {"referrer": "google.com"}),
+        (2, search | few | {"referrer": "google.de"}),
+        (12, paper | {"browser_version": "120", "os_version": "26", "city": "Potsdam", "referrer": "one.example"}),
+        (3, paper | {"os_version": "9", "city": "Caputh", "referrer": "two.example"}),
         *more,
     ):
         for _ in range(people):
@@ -111,24 +123,25 @@ def google(store: Store, *more: tuple[int, dict[str, Any]]) -> House:
     return house
 
 
-def left(house: House, parent: str) -> int:
-    """Of a source what its hosts leave of its visitors."""
-    rows = house.rows("referrer")
-    of = {"Google": ("google.com", "google.de"), "Paper": ("one.example", "two.example")}
-    return int(
-        house.rows("source")[parent]["visitors"] - sum(rows[one]["visitors"] for one in of[parent] if one in rows)
-    )
+def left(house: House, dimension: str) -> list[int]:
+    """Of each parent what its parts leave of its visitors."""
+    (above, of), rows = PARTS[dimension], house.rows(dimension)
+    wholes = house.rows(above)
+    return [
+        int(wholes[parent]["visitors"] - sum(rows[part]["visitors"] for part in parts if part in rows))
+        for parent, parts in of.items()
+    ]
 
 
-def test_a_source_less_its_hosts_leaves_nobody_or_k_people(store: Store) -> None:
+def test_a_whole_less_its_parts_leaves_nobody_or_k_people(store: Store) -> None:
     house = google(store)
-    assert [left(house, source) for source in ("Google", "Paper")] == [22, 15]
+    assert {dimension: left(house, dimension) for dimension in PARTS} == {one: [22, 15] for one in PARTS}
 
 
 @pytest.mark.usefixtures("without_parents")
-def test_where_it_does_not_hold_inside_a_source_two_people_are_told(store: Store) -> None:
+def test_where_it_does_not_hold_inside_a_parent_two_people_are_told(store: Store) -> None:
     house = google(store)
-    assert [left(house, source) for source in ("Google", "Paper")] == [2, 3]
+    assert {dimension: left(house, dimension) for dimension in PARTS} == {one: [2, 3] for one in PARTS}
 
 
 def test_a_host_of_two_sources_is_in_nobodys_company(store: Store) -> None:

@@ -65,6 +65,19 @@ def section_of(path: str) -> str:
     return f"/{folder}/" if slash else "/"
 
 
+def value_of(event: Event, dimension: str) -> str:
+    """The value that a visit has which begins with it."""
+    match dimension:
+        case "browser_version":
+            return f"{event.browser} {event.browser_version}".rstrip()
+        case "os_version":
+            return f"{event.os} {event.os_version}".rstrip()
+        case "city":
+            return f"{event.city}, {event.region or event.country}" if event.city else ""
+    value: str = getattr(event, dimension)
+    return value
+
+
 def touched(visit: Sequence[Event]) -> dict[str, Touched]:
     """dimension → what one visit adds to each value."""
     acted = [event for event in visit if event.name != ENGAGEMENT]
@@ -89,7 +102,7 @@ def touched(visit: Sequence[Event]) -> dict[str, Touched]:
     found["entry_page"] = {views[0].path if views else "": whole}
     found["exit_page"] = {views[-1].path if views else "": whole}
     for dimension in OF_VISIT:
-        found[dimension] = {getattr(acted[0], dimension): whole}
+        found[dimension] = {value_of(acted[0], dimension): whole}
 
     def parts(field: str, values: Collection[str], in_and_out: bool) -> Touched:
         cells = {}
@@ -130,7 +143,7 @@ def parents_of(visits: Sequence[Sequence[Event]]) -> Parents:
                 for event in visit:
                     found[name][event.path].add(section_of(event.path))
             elif one.parent and acted:
-                found[name][getattr(acted[0], name)].add(getattr(acted[0], one.parent))
+                found[name][value_of(acted[0], name)].add(value_of(acted[0], one.parent))
     return found
 
 

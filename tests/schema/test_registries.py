@@ -78,7 +78,8 @@ def test_a_family_that_cannot_be_counted_or_would_tell_too_much_is_refused() -> 
 
 def test_a_dimension_is_over_a_column_of_a_raw_row() -> None:
     for name, one in DIMENSIONS.items():
-        assert one.raw in Event.__struct_fields__, name
+        assert {*one.raw} <= {*Event.__struct_fields__}, name
+        assert one.raw, name
         assert not one.parent or one.parent in DIMENSIONS
         assert one.scope in get_args(Scope)
         assert one.format in get_args(Format)
@@ -99,8 +100,9 @@ def test_every_dimension_stands_on_one_card_with_numbers_that_fit_it() -> None:
         assert one.table[0] == "visitors"
         # Of an exit page there are no entries, and so on: a table may leave out what fits, but shows nothing else.
         assert set(one.table) <= {SHARE, *metrics_of(one.scope)}, name
-    without = Dimension("city", "City", "Of the place.")
-    assert without.raw == "city"
+    without = Dimension("query", "Query", "Of the address.")
+    assert without.raw == ("query",)
+    assert DIMENSIONS["os_version"].raw == ("os", "os_version")
 
 
 def test_a_metric_is_made_of_measures() -> None:
