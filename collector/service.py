@@ -28,8 +28,11 @@ from .model import Arrival, Beacon, Client, Draft, KeySource, RateLimit, Rules
 from .outcome import Outcome, Reason, Refused
 from .privacy.address import Proxies
 from .steps import (
+    MACHINES,
     MINUTE_S,
+    CrawlerView,
     anonymize,
+    crawler_view_of,
     drop_bad_url,
     drop_throttled,
     erasure_of,
@@ -43,6 +46,7 @@ _DAY_S = 86_400
 _NO_HOST = re.compile(r"[/?#\\]")
 _NO_BEACON = Beacon(PAGEVIEW, "", ())
 _Count = tuple[str, Reason, float]
+_Counted = _Count | CrawlerView
 
 
 class TooManyObjections(Exception):
@@ -94,7 +98,7 @@ class Collector:
         erasures: list[Erasure] = []
         outcomes: list[Outcome] = []
         # Booked only once the request is taken: a sender who is told to try again is not counted twice.
-        counts: list[_Count] = []
+        counts: list[_Counted] = []
         silent = False
         for arrival in arrivals:
             if isinstance(arrival, Refused):
@@ -137,7 +141,10 @@ class Collector:
             for event in events:
                 self.count(event.site, Reason.ACCEPTED, now)
         for count in counts:
-            self.count(*count)
+            if isinstance(count, CrawlerView):
+                self.spool.count_crawler(count)
+            else:
+                self.count(*count)
         for outcome in outcomes:
             if isinstance(outcome, Refused):
                 self.refuse(outcome, now, wire)
@@ -185,7 +192,7 @@ class Collector:
         arrival: Arrival,
         now: float,
         wire: str,
-        counts: list[_Count],
+        counts: list[_Counted],
         vouched: bool,
         withdrawn: Sequence[Erasure],
     ) -> Event | Erasure | Reason:
@@ -210,6 +217,8 @@ class Collector:
                 self._shadow.see(draft)
         elif not outcome.is_signal:
             self._drop(rules.site.key, outcome, now, wire, counts, draft.page)
+            if outcome in MACHINES and (view := crawler_view_of(draft)):
+                counts.append(view)
         elif outcome is not Reason.COUNT_ONLY or beacon.name == PAGEVIEW:
             # Of those who asked not to be recorded a bare total per day: not even the minute is told.
             counts.append((rules.site.key, outcome, draft.day.number * _DAY_S))
@@ -244,7 +253,13 @@ class Collector:
         return erasure
 
     def _drop(
-        self, site: str, reason: Reason, now: float, wire: str, counts: list[_Count], page: Page | None = None
+        self,
+        site: str,
+        reason: Reason,
+        now: float,
+        wire: str,
+        counts: list[_Counted],
+        page: Page | None = None,
     ) -> Reason:
         counts.append((site, reason, now))
         if self._why is not None:

@@ -8,10 +8,12 @@ the visitor's signals are decided before the address is read into anything.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
-from schema.event import NO_SCROLL, NOT_MEASURED, Erasure, Event
+from schema.event import NO_SCROLL, NOT_MEASURED, PAGEVIEW, Erasure, Event
 
 from .enrich.client_hints import refined
+from .enrich.crawlers import crawler_of, section_of
 from .enrich.device import device_of, language_of, screen_class
 from .enrich.geo import Geo
 from .enrich.page import BadUrl, parse_page
@@ -25,6 +27,17 @@ from .privacy.visitor_id import event_number, network_number, visitor_number
 
 MINUTE_S = 60
 _REASONS = {"bot": Reason.BOT, "headless": Reason.HEADLESS, "library": Reason.LIBRARY}
+# Outcomes of machines, of which those are counted that say their names.
+MACHINES = frozenset(_REASONS.values())
+
+
+class CrawlerView(NamedTuple):
+    """A page that a crawler asked for; the fields are those of schema/event.py, CrawlerViews."""
+
+    site: str
+    day: int
+    crawler: str
+    section: str
 
 
 def drop_prefetch(draft: Draft) -> Reason | None:
@@ -258,6 +271,17 @@ def anonymize(draft: Draft) -> Event | Reason:
         if reason is not None:
             return reason
     return event_of(draft)
+
+
+def crawler_view_of(draft: Draft) -> CrawlerView | None:
+    """What is counted of a draft that ended as a machine's: nothing where it does not say whose it is, or looked at no
+    page of the site."""
+    crawler = crawler_of(draft.client.agent) if draft.beacon.name == PAGEVIEW else ""
+    if not crawler or any(step(draft) for step in (drop_bad_url, drop_foreign_host, drop_excluded_page)):
+        return None
+    assert draft.page is not None
+    site = draft.rules.site
+    return CrawlerView(site.key, draft.day.number, crawler, section_of(site, draft.page.path))
 
 
 def erasure_of(draft: Draft) -> Erasure | None:

@@ -15,12 +15,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import astuple, replace
 
+from schema.event import CrawlerViews
 from schema.manifest import RELEASED_DAYS, origin_of
 from schema.site import Site, day_bounds, day_number, local_day
 from schema.store import Store
 
 from .blocks import close_blocks
+from .crawlers import forget_imported, publish_imported
 from .import_preview import Preview, preview
 from .layout import arranged
 from .manifest import RELEASING
@@ -82,6 +85,13 @@ class Import:
         self._next += len(rows)
         self.store.insert(self.table, COLUMNS, [list(column) for column in columns])
 
+    def add_crawlers(self, views: Sequence[CrawlerViews]) -> None:
+        """Store how many pages crawlers asked for."""
+        if views:
+            rows = [astuple(replace(one, run=self.run)) for one in views]
+            columns = [list(column) for column in zip(*rows, strict=True)]
+            self.store.insert("crawler_views", CrawlerViews.__struct_fields__, columns, token=f"{self.run}:crawlers")
+
     def finish(self, sites: Sequence[tuple[Site, SiteRules]], now: float, made_by: str) -> ImportReport:
         """Release the days that may be, drop the table. made_by: what imports."""
         known = {site.key: (site, rules) for site, rules in sites}
@@ -94,6 +104,8 @@ class Import:
                     release(self.store, self.table, *_one(known[key], days), now, origin_of(made_by, self.run))
                     released += [day.isoformat() for day in days]
                 close_blocks(self.store, [known[key] for key in found], now, 0, origin_of(made_by, self.run))
+            for key, days in found.items():
+                publish_imported(self.store, known[key][0], self.run, days)
         finally:
             self.abandon()
         return ImportReport(released, skipped)
@@ -111,6 +123,7 @@ class Import:
 
     def abandon(self) -> None:
         """Drop the table and everything in it, at once."""
+        forget_imported(self.store, self.run)
         self.store.command(f"DROP TABLE IF EXISTS {self.table} SYNC")
 
     def _days(
@@ -156,5 +169,6 @@ def abandon_all(store: Store, older_than_s: float = 0.0) -> list[str]:
     )
     tables = [name for (name,) in rows if _TABLE.fullmatch(name)]
     for table in tables:
+        forget_imported(store, table.removeprefix("import_"))
         store.command(f"DROP TABLE IF EXISTS {table} SYNC")
     return tables

@@ -12,14 +12,24 @@ from typing import Any
 
 from msgspec import NODEFAULT, Struct, structs
 
-from schema.event import Count, Erasure, Event
+from schema.event import Count, CrawlerViews, Erasure, Event
 
 # What a spool file holds, by kind of group.
-RECORDS: Mapping[str, type[Struct]] = {"events": Event, "counts": Count, "erasures": Erasure}
+RECORDS: Mapping[str, type[Struct]] = {
+    "events": Event,
+    "counts": Count,
+    "erasures": Erasure,
+    "crawlers": CrawlerViews,
+}
 FIELDS: Mapping[str, tuple[str, ...]] = {kind: record.__struct_fields__ for kind, record in RECORDS.items()}
 # A field that is added to a record stands here, with what the records from before have in it, unless the struct says so
 # itself (which it can of its last fields only).
-LATER: Mapping[str, Mapping[str, Any]] = {"events": {"network_number": 0}, "counts": {}, "erasures": {}}
+LATER: Mapping[str, Mapping[str, Any]] = {
+    "events": {"network_number": 0},
+    "counts": {},
+    "erasures": {},
+    "crawlers": {},
+}
 
 # Frozen: what was written before the names were written, too (spool files of format 1, lists in quarantine).
 FIELDS_1: Mapping[str, tuple[str, ...]] = {

@@ -25,6 +25,7 @@ from schema.store import Store, StoreDown
 from .added_goals import add_goals
 from .bare_totals import publish_bare_totals
 from .blocks import close_blocks, expire_waiting
+from .crawlers import publish_crawlers
 from .each import for_each
 from .erase import erase
 from .imports import abandon_all
@@ -284,14 +285,19 @@ class Pipeline:
             return expire(self.store, self.sites, now)
 
     def publish_counts(self) -> None:
-        """Publish how many beacons ended how, of days that are over, and of visitors' signals of four weeks."""
+        """Publish how many beacons ended how, and what crawlers looked at, of days that are over, and of visitors'
+        signals of four weeks."""
         with self._busy:
             now = self._clock()
 
             def bare_totals() -> None:
                 publish_bare_totals(self.store, self.sites, now, self.settings.grace_s, self._whole_since)
 
-            failed = for_each(lambda publish: publish(), (lambda: publish_outcomes(self.store, now), bare_totals))
+            def crawlers() -> None:
+                publish_crawlers(self.store, [site for site, _ in self.sites], now)
+
+            jobs = (lambda: publish_outcomes(self.store, now), crawlers, bare_totals)
+            failed = for_each(lambda publish: publish(), jobs)
         if failed:
             raise failed
 

@@ -39,6 +39,8 @@ _TABLES = (
     "bounds",
     "bare_totals",
     "outcomes",
+    "crawler_views",
+    "crawlers",
 )
 
 

@@ -21,7 +21,8 @@ from pathlib import Path
 import structlog
 from msgspec import Struct, field
 
-from schema.event import Count, Erasure, Event
+from schema.dimensions import OTHER
+from schema.event import Count, CrawlerViews, Erasure, Event
 from schema.lasting import Lasting, kind_and_place
 
 from .settings import SpoolSettings
@@ -87,6 +88,7 @@ class Spool:
         self._lock_fd = -1
         self._loop: asyncio.AbstractEventLoop | None = None
         self._counts: dict[tuple[str, int, str], int] = {}
+        self._crawlers: dict[tuple[str, int, str, str], int] = {}
         self._refusing = Lasting(log, "spool_refusing", "spool_accepting", "warning")
         self._unwritable = Lasting(log, "spool_write_failed", "spool_writes_again")
         self._slow = Lasting(log, "spool_too_slow", "spool_in_time")
@@ -156,12 +158,20 @@ class Spool:
             key = (site, minute // _DAY_S * _DAY_S, reason)
         self._counts[key] = self._counts.get(key, 0) + number
 
+    def count_crawler(self, view: tuple[str, int, str, str]) -> None:
+        """Count a page that a crawler asked for: (site, day, crawler, section). Rides along like `count`."""
+        if len(self._crawlers) >= _MOST_COUNTS and view not in self._crawlers:
+            view = (*view[:3], OTHER)
+        self._crawlers[view] = self._crawlers.get(view, 0) + 1
+
     def flush_counts(self) -> None:
         """Hand the counts so far to the spool's thread. Called on the event loop."""
-        if self._counts and not self.refusal:
+        if (self._counts or self._crawlers) and not self.refusal:
             counts, self._counts = self._counts, {}
+            crawlers, self._crawlers = self._crawlers, {}
             told = tuple(Count(site, minute, reason, n) for (site, minute, reason), n in counts.items())
-            self._queue.put([_Handed([], [], told, None)])
+            views = tuple(CrawlerViews(*view, n) for view, n in crawlers.items())
+            self._queue.put([_Handed([], [], told, None, views)])
 
     def stop(self) -> None:
         """Commit what is queued, seal, release the lock. Blocks."""
@@ -225,6 +235,7 @@ class Spool:
                 [event for group in groups for event in group.events],
                 [count for group in groups for count in group.counts],
                 [erasure for group in groups for erasure in group.erasures],
+                [views for group in groups for views in group.crawlers],
             )
             self.groups += 1
         except Exception as problem:
@@ -330,4 +341,5 @@ class _Handed(Struct):
     erasures: list[Erasure]
     counts: Sequence[Count]
     future: asyncio.Future[None] | None
+    crawlers: Sequence[CrawlerViews] = ()
     since: float = field(default_factory=time.monotonic)

@@ -6,8 +6,9 @@ Promises: a group is on disk when `commit` returns; what a crash left open is se
 A spool is a directory locked for life by its owner. Its files are SQLite databases named by the second of their
 creation; `*.open` is being written, `*.sealed` never changes again. Format 2 (tests/pipeline/golden-2.sealed):
     header(key, value)                  format, uuid, created, serial, spool, chunk_rows; events_fields, counts_fields,
-                                        erasures_fields: JSON lists of the names of a record's fields
-    groups(n, kind, records, body)      kind "events" | "counts" | "erasures"; body: msgpack list of records as arrays
+                                        erasures_fields, crawlers_fields: JSON lists of the names of a record's fields
+    groups(n, kind, records, body)      kind "events" | "counts" | "erasures" | "crawlers"; body: msgpack list of
+                                        records as arrays
 Format 1 (tests/pipeline/golden.sealed) is still read: it names no fields, they are those of `layout.FIELDS_1`.
 """
 
@@ -21,14 +22,14 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import structlog
 from msgspec import Struct
 
 from schema.atomic_file import fsync_directory
-from schema.event import Count, Erasure, Event
+from schema.event import Count, CrawlerViews, Erasure, Event
 
 from .aside import LogOf, set_aside
 from .layout import FIELDS, FIELDS_1, RECORDS, LayoutUnknown, arranged
@@ -106,10 +107,16 @@ class OpenFile:
         self._db.execute("COMMIT")
         fsync_directory(self.path.parent)
 
-    def commit(self, events: list[Event], counts: list[Count], erasures: Sequence[Erasure] = ()) -> None:
+    def commit(
+        self,
+        events: list[Event],
+        counts: list[Count],
+        erasures: Sequence[Erasure] = (),
+        crawlers: Sequence[CrawlerViews] = (),
+    ) -> None:
         """Make one group durable: one row of each kind, one fsync."""
-        rows = [(kind, len(records), msgspec.msgpack.encode(records)) for kind, records in
-                (("events", events), ("counts", counts), ("erasures", erasures)) if records]  # fmt: skip
+        kinds = (("events", events), ("counts", counts), ("erasures", erasures), ("crawlers", crawlers))
+        rows = [(kind, len(records), msgspec.msgpack.encode(records)) for kind, records in kinds if records]
         # A group of nothing but waiting takes as long as any other: how long an answer takes tells nothing either.
         rows = rows or [("counts", 0, msgspec.msgpack.encode([]))]
         if self.places + len(events) >= 1 << PLACE_BITS:
@@ -214,18 +221,27 @@ def seal(path: Path) -> None:
     fsync_directory(path.parent)
 
 
-def read_sealed(path: Path) -> tuple[Header, list[list[Any]], list[Count]]:
-    """A sealed file's header, events (as lists in field order) and counts. Raises SpoolFileBad, or OSError where the
-    file may be readable later."""
+class Sealed(NamedTuple):
+    """What is in a sealed file. rows: its events, as lists in the order of the struct's fields."""
+
+    header: Header
+    rows: list[list[Any]]
+    counts: list[Count]
+    erasures: list[Erasure]
+    crawlers: list[CrawlerViews]
+
+
+def read_sealed(path: Path) -> Sealed:
+    """All of a sealed file. Raises SpoolFileBad, or OSError where the file may be readable later."""
     header, layout, groups = _read(path)
-    rows, counts = (_rows(path, layout, groups, kind) for kind in ("events", "counts"))
-    return header, rows, _typed(path, counts, Count)
-
-
-def read_erasures(path: Path) -> list[Erasure]:
-    """Whose rows a sealed file asks to delete. Raises like `read_sealed`."""
-    _, layout, groups = _read(path)
-    return _typed(path, _rows(path, layout, groups, "erasures"), Erasure)
+    found = {kind: _rows(path, layout, groups, kind) for kind in RECORDS}
+    return Sealed(
+        header,
+        found["events"],
+        _typed(path, found["counts"], Count),
+        _typed(path, found["erasures"], Erasure),
+        _typed(path, found["crawlers"], CrawlerViews),
+    )
 
 
 def _read(path: Path) -> tuple[Header, _Layout, list[tuple[str, bytes]]]:

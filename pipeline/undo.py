@@ -18,6 +18,7 @@ from schema.store import Store
 
 from .blocks import forget_waiting
 from .copying import ROWS_STAY, holding
+from .crawlers import take_back
 from .manifest import RELEASING, Entry, append, read_entries
 
 
@@ -71,6 +72,7 @@ def undo(store: Store, run: str, now: float) -> Undone | None:
         _forget(store, found.site, days)
         _forget_blocks(store, found.site, run)
         forget_waiting(store, found.site, days)
+        take_back(store, found.site, run)
     return Undone(run, found.site, days or found.days, not mine)
 
 

@@ -1,6 +1,7 @@
 """The writer: sealed spool files → the table `events`, exactly once.
 
-In: the spool directories of this host. Out: rows in `events` and `ingest`, a watermark per spool.
+In: the spool directories of this host. Out: rows in `events` and in the tables of what
+comes beside them, a watermark per spool.
 Promises: a file is deleted only after every chunk of it is stored or, event by event, in quarantine; a chunk's
 deduplication token names immutable content, so sending it again after a crash stores nothing twice. What has outlived
 its lifetime in a spool (the store, or the whole instance, was away for days) is not stored any more (rule X3).
@@ -17,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from msgspec import structs
+from msgspec import Struct, structs
 
-from schema.event import Count, Erasure, Event, dies_at
+from schema.event import Count, CrawlerViews, Erasure, Event, dies_at
 from schema.lasting import Lasting, kind_and_place
 from schema.store import RowsRefused, Store, StoreDown
 
@@ -35,7 +36,6 @@ from .spool_file import (
     created_at,
     lock_directory,
     make_directory,
-    read_erasures,
     read_sealed,
     recover,
     spool_files,
@@ -44,8 +44,14 @@ from .spool_file import (
 log = structlog.get_logger("writer")
 
 COLUMNS = (*Event.__struct_fields__, "sequence")
-_COUNT_COLUMNS = Count.__struct_fields__
-_ERASURE_COLUMNS = Erasure.__struct_fields__
+# Of the tables of what comes beside events.
+_COLUMNS = {
+    "ingest": Count.__struct_fields__,
+    "erasures": Erasure.__struct_fields__,
+    "crawler_views": CrawlerViews.__struct_fields__,
+}
+# What an insert into each is told by: the same in every version, because a file may be sent again by a later one.
+_TOKENS = {"ingest": "counts", "erasures": "erasures", "crawler_views": "crawlers"}
 _RECEIVED, _LIFETIME = COLUMNS.index("received"), COLUMNS.index("lifetime")
 # A lifetime is two calendar days or more, and an event may be as old as its site's day when it comes: no file is older
 # than this without being looked into.
@@ -193,9 +199,10 @@ class Writer:
         if path.suffix != ".sealed" or self._clock() - created_at(path) < _NONE_DIES_WITHIN_S:
             return False
         try:
-            _, rows, _ = read_sealed(path)
+            found = read_sealed(path)
+            rows = found.rows
             # An erasure may be of a site whose rows live longer.
-            if any(self._alive(row[_RECEIVED], row[_LIFETIME]) for row in rows) or read_erasures(path):
+            if any(self._alive(row[_RECEIVED], row[_LIFETIME]) for row in rows) or found.erasures:
                 return False
         except (SpoolFileBad, IndexError):
             return False  # drain() sees to it
@@ -210,20 +217,20 @@ class Writer:
 
     def _store_file(self, path: Path) -> bool:
         try:
-            header, rows, counts = read_sealed(path)
-            erasures = read_erasures(path)
+            header, rows, counts, erasures, crawlers = read_sealed(path)
         except SpoolFileBad as problem:
             set_aside(path, str(problem))
             return True
         for index, chunk in chunks(rows, header.chunk_rows):
             self._store_rows(header, index * header.chunk_rows, chunk, f"{header.uuid}:{index}")
-        if counts:
-            columns = list(zip(*map(structs.astuple, counts), strict=True))
-            self.store.insert("ingest", _COUNT_COLUMNS, columns, token=f"{header.uuid}:counts")
-        if erasures:
-            # Only a note of what is to go: other spools may still hold events that came before (pipeline/erase.py).
-            columns = list(zip(*map(structs.astuple, erasures), strict=True))
-            self.store.insert("erasures", _ERASURE_COLUMNS, columns, token=f"{header.uuid}:erasures")
+        # Of an erasure only a note of what is to go: other spools may still hold events that came before
+        # (pipeline/erase.py).
+        beside: dict[str, Sequence[Struct]] = {"ingest": counts, "erasures": erasures, "crawler_views": crawlers}
+        for table, records in beside.items():
+            if records:
+                columns = list(zip(*map(structs.astuple, records), strict=True))
+                token = f"{header.uuid}:{_TOKENS[table]}"
+                self.store.insert(table, _COLUMNS[table], columns, token=token)
         path.unlink()
         self.files += 1
         self.events += len(rows)

@@ -114,3 +114,18 @@ class Count(Struct, array_like=True, frozen=True):
     minute: int
     reason: str
     count: int
+
+
+class CrawlerViews(Struct, array_like=True, frozen=True):
+    """How many pages of a section a crawler asked for on a day: one row of the table `crawler_views`.
+
+    day: the site's local day, in days since 1970-01-01. crawler: a name of schema/crawlers.py. run: of the import that
+    brought it, "" for what was collected live.
+    """
+
+    site: str
+    day: int
+    crawler: str
+    section: str
+    views: int
+    run: str = ""

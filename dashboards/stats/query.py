@@ -18,6 +18,7 @@ from schema.families import DECLARED, FAMILIES
 from schema.host import ascii_host
 from schema.metrics import METRICS
 
+from .bare_counts import BARE
 from .period import Period, between
 from .refused import BadQuery, Code
 
@@ -26,7 +27,7 @@ MAX_DAYS_BY_HOUR = 366
 MAX_FILTERS = 20
 MAX_VALUE = 2_000
 # Ways to split that are not dimensions: they are columns of their own and go together with filters on a dimension.
-SPLITS = ("day", "hour", "goal", "vital", *DECLARED)
+SPLITS = ("day", "hour", "goal", "vital", *DECLARED, *BARE)
 # Those of them that are not kept by every dimension.
 _KEPT_BY = {"vital": FAMILIES["vitals"]} | DECLARED
 ALTERNATIVES = "|"
@@ -194,6 +195,11 @@ class Query(Struct, frozen=True):
 
     def _refuse_crossings(self) -> None:
         names = sorted({item.dimension for item in self.filters if item.dimension in DIMENSIONS})
+        if self.by in BARE and names:
+            label = BARE[self.by].label.lower()
+            raise BadQuery(
+                f"by={self.by} ({label}) is kept by nothing else: drop the filter on {names[0]}", Code.NOT_KEPT
+            )
         wanted = sorted({self.by, *names} & DIMENSIONS.keys())
         if len(wanted) > 1:
             raise BadQuery(

@@ -24,6 +24,7 @@ from schema.site import Site
 from schema.store import Store
 
 from . import overview
+from .bare_counts import BARE, bare_counts
 from .bare_totals import bare_total
 from .comparison import compare
 from .execute import Answer, Executor
@@ -143,6 +144,8 @@ class Reports:
         table = table_of(query, answer)
         as_of = snapshot_time(self._store, released.span.part(query.first, query.last), site)
         rows = table.as_rows()
+        if query.by in BARE:
+            rows = bare_counts(self._store, query.by, site.key, query.period, query.limit)
         if query.by == "hour":
             rows = [_at_local_hour(row, site) for row in rows]
         return {
@@ -206,7 +209,7 @@ class Reports:
             TOO_FEW_BEHIND.format(released.k): released.k > 1
             and any(value is None for row in rows for value in row.values()),
         }
-        return [text for text, holds in said.items() if holds]
+        return [text for text, holds in said.items() if holds] + ([BARE[query.by].note] if query.by in BARE else [])
 
     def overview(
         self, site: Site, period: Period, rows: int = 9, filters: tuple[Filter, ...] = ()
@@ -224,6 +227,10 @@ class Reports:
     def _step(self, site: Site) -> int:
         """What the counts of the site's open days are multiples of."""
         return (site.release_k or self._release_k) if site.key in self._rounded else 1
+
+    def bare_counts(self, site: Site, period: Period, name: str, most: int) -> list[dict[str, Any]]:
+        """The rows of one of BARE."""
+        return bare_counts(self._store, name, site.key, period, most)
 
     def version(self, site: Site, period: Period) -> str:
         """Changes if and only if the totals of the period do."""

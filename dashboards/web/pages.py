@@ -7,6 +7,7 @@ is only ever text.
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -16,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from schema.crawlers import PURPOSES
 from schema.dimensions import DIMENSIONS, OTHER
 from schema.families import FAMILIES
 from schema.metrics import METRICS
@@ -23,6 +25,7 @@ from schema.site import DEMO, Site
 
 from ..accounts.accounts import User
 from ..settings import DashboardSettings
+from ..stats.bare_counts import BARE
 from ..stats.other_pages import other_pages
 from ..stats.period import PERIODS
 from ..stats.query import Query, one_site, several_values
@@ -63,6 +66,7 @@ class SitePages:
         return [
             Route("/", door(self.list_sites), methods=["GET"]),
             Route("/sites/{key}", door(self.show_site, *PART), methods=["GET"]),
+            Route("/sites/{key}/quality", door(self.show_quality, *PERIOD), methods=["GET"]),
             Route("/sites/{key}/by/{dimension}", door(self.show_table, *_OF_TABLES), methods=["GET"]),
         ]
 
@@ -151,6 +155,35 @@ class SitePages:
             largest=max([row["visitors"] for row in answer["rows"]], default=1) or 1,
             limit=_MAX_TABLE,
             other_pages=self._other_pages(site, query, answer["rows"]),
+        )
+
+    def show_quality(self, request: Request, user: User) -> Response:
+        """GET /sites/{key}/quality?period="""
+        site = self._site(request)
+        period = period_of(self._reports, site, request.query_params)
+        dropped, crawlers = (
+            self._reports.bare_counts(site, period, name, _MAX_TABLE) for name in ("dropped", "crawler")
+        )
+        by_reason = Counter[str]()
+        for row in dropped:
+            by_reason[row["value"]] += row["count"]
+        by_purpose = Counter[str]()
+        for row in crawlers:
+            by_purpose[row["purpose"]] += row["pageviews"]
+        return self._pages.page(
+            "quality.html",
+            user=user,
+            site=site,
+            sites=list(self._reports.sites.values()),
+            period=period,
+            periods=PERIODS,
+            arguments=urlencode(period.arguments()),
+            bare=BARE,
+            reasons=by_reason.most_common(),
+            dropped=dropped,
+            purposes=[(PURPOSES.get(name, name), views) for name, views in by_purpose.most_common()],
+            crawlers=[row | {"purpose": PURPOSES.get(row["purpose"], row["purpose"])} for row in crawlers],
+            limit=_MAX_TABLE,
         )
 
     def _other_pages(self, site: Site, query: Query, rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:

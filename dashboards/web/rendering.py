@@ -71,6 +71,7 @@ def _templates(base: str) -> jinja2.Environment:
         "of_orders": cards.of_orders,
         "not_told": cards.not_told,
         "head": cards.head,
+        "reason_label": lambda reason: names.REASONS.get(reason, reason),
         "vital_value": lambda cell: names.vital(cell.p75, VITALS[cell.vital].unit),
         "vital_label": lambda name: VITALS[name].label,
         "thresholds": cards.thresholds,

@@ -25,6 +25,7 @@ from pipeline.release import received_by_spool
 from pipeline.settings import SiteRules
 from pipeline.site_data import Removed, released_months, remove_site, rows_of_month, what_there_is
 from pipeline.undo import runs, undo
+from schema.event import CrawlerViews
 from schema.host import site_name
 from schema.manifest import RELEASED_DAYS
 from schema.site import Site
@@ -89,6 +90,10 @@ class Engine:
     def import_add(self, batch: Batch) -> None:
         """Store some events of an import. Raises LayoutUnknown."""
         self._run(batch.run)[0].add(batch.in_order())
+
+    def import_crawlers(self, run: str, views: list[CrawlerViews]) -> None:
+        """Store what crawlers looked at, of an import."""
+        self._run(run)[0].add_crawlers(views)
 
     def import_finish(self, run: str, origin: str) -> dict[str, Any]:
         """Release what can be released, and forget the rest."""

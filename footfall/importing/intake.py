@@ -17,9 +17,9 @@ from collector.enrich.geo import GeoDatabase
 from collector.keys.key import EphemeralKeys
 from collector.model import Beacon, Client, Draft, Rules
 from collector.outcome import Reason
-from collector.steps import anonymize
+from collector.steps import MACHINES, CrawlerView, anonymize, crawler_view_of
 from pipeline.imports import Batch
-from schema.event import Event
+from schema.event import CrawlerViews, Event
 from schema.host import site_name
 from schema.site import LocalDay, local_day
 
@@ -68,6 +68,7 @@ def run(
     what would be released instead."""
     known = is_declared(instance, rules)
     summary, dropped, keys = Summary(rules.site.key), Counter[str](), EphemeralKeys()
+    crawlers = Counter[CrawlerView]()
     datacenters = datacenters_of(instance.settings)
     name = instance.import_begin(rules.site.key)
     try:
@@ -81,17 +82,21 @@ def run(
             beacon, client, moment = item
             if day is None or not day.start <= moment < day.end:
                 day = local_day(rules.site.timezone, moment)
-            outcome = anonymize(Draft(beacon, client, rules, moment, day, keys, geo_database, datacenters))
+            draft = Draft(beacon, client, rules, moment, day, keys, geo_database, datacenters)
+            outcome = anonymize(draft)
             if isinstance(outcome, Event):
                 batch.append(list(structs.astuple(outcome)))
                 summary.events += 1
                 counted(client)
             else:
                 dropped[outcome] += 1
+                if outcome in MACHINES and (view := crawler_view_of(draft)):
+                    crawlers[view] += 1
             if len(batch) >= _BATCH:
                 instance.import_add(Batch(name, Event.__struct_fields__, batch))
                 batch = []
         instance.import_add(Batch(name, Event.__struct_fields__, batch))
+        instance.import_crawlers(name, [CrawlerViews(*view, views) for view, views in crawlers.items()])
         report = instance.import_preview(name) if dry else instance.import_finish(name, origin)
     except BaseException:
         # What failed while it was being released is gone already; that must not stand in the place of why.

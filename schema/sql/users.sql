@@ -8,7 +8,7 @@ REVOKE{{ on_cluster }} ALL ON *.* FROM {{ user }};
 {% endfor %}
 
 -- The writer of the spools: puts rows in and can read none of them back.
-{% for table in tables('events', 'ingest', 'watermarks', 'erasures') %}
+{% for table in tables('events', 'ingest', 'watermarks', 'erasures', 'crawler_views') %}
 GRANT{{ on_cluster }} INSERT, SHOW COLUMNS ON {{ database }}.{{ table }} TO footfall_writer;
 {% endfor %}
 
@@ -47,6 +47,9 @@ GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE ON {{ database }}.{{ table }}
 {% endfor %}
 {% endfor %}
 {% endfor %}
+{% for table in tables('crawler_views', 'crawlers') %}
+GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE ON {{ database }}.{{ table }} TO footfall_pipeline;
+{% endfor %}
 {% for table in tables('manifest', 'expiries', 'bare_totals', 'outcomes', 'bounds') %}
 GRANT{{ on_cluster }} SELECT, INSERT ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
@@ -78,7 +81,7 @@ GRANT{{ on_cluster }} SELECT ON {{ database }}.{{ table }} TO footfall_dashboard
 GRANT{{ on_cluster }} SELECT ON {{ database }}.{{ table }} TO footfall_dashboards;
 {% endfor %}
 {% endfor %}
-{% for table in tables('months', 'months_cells', 'months_vitals', 'manifest', 'bare_totals', 'outcomes') %}
+{% for table in tables('months', 'months_cells', 'months_vitals', 'manifest', 'bare_totals', 'outcomes', 'crawlers') %}
 GRANT{{ on_cluster }} SELECT ON {{ database }}.{{ table }} TO footfall_dashboards;
 {% endfor %}
 -- As of which quarter of an hour an open day is shown; not when that was put in place.

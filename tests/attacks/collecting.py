@@ -25,7 +25,7 @@ from collector.wire.plausible import Plausible
 from footfall.settings import load
 from pipeline.settings import SpoolSettings
 from pipeline.spool import Spool
-from pipeline.spool_file import read_erasures, read_sealed, spool_files
+from pipeline.spool_file import read_sealed, spool_files
 from schema.event import Event
 
 with warnings.catch_warnings():
@@ -86,7 +86,7 @@ class Attacked:
     @property
     def erased(self) -> set[tuple[str, int]]:
         """Whose day will be deleted: site and visitor."""
-        wishes = (wish for path in spool_files(self._directory) for wish in read_erasures(path))
+        wishes = (wish for path in spool_files(self._directory) for wish in read_sealed(path).erasures)
         return {(wish.site, wish.visitor) for wish in wishes}
 
 

@@ -27,7 +27,7 @@ from collector.wire.plausible import Plausible
 from pipeline import spool_file
 from pipeline.settings import SpoolSettings
 from pipeline.spool import Spool
-from pipeline.spool_file import read_erasures, read_sealed, spool_files
+from pipeline.spool_file import read_sealed, spool_files
 from schema.event import Event
 from schema.site import Site, local_day
 
@@ -676,4 +676,4 @@ def test_a_foreign_page_deletes_nothing_and_is_told_so_and_a_wish_is_stored_once
     foreign, own = run(tmp_path, use)
     assert (foreign.status, foreign.header("x-footfall-reason")) == (202, "origin")
     assert (own.status, own.header("x-footfall-reason")) == (202, None)
-    assert len([erasure for path in spool_files(tmp_path) for erasure in read_erasures(path)]) == 1
+    assert len([erasure for path in spool_files(tmp_path) for erasure in read_sealed(path).erasures]) == 1

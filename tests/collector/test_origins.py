@@ -15,7 +15,7 @@ from collector.enrich.site_filter import Exclusions, site_filter_of
 from collector.limits.rate_limit import RateLimiter
 from collector.privacy.address import Proxies
 from footfall.settings import load
-from pipeline.spool_file import read_erasures, spool_files
+from pipeline.spool_file import read_sealed, spool_files
 from tests.collector.test_endpoint import AGENT, PAGEVIEW, Answer, House, run, stored
 
 Headers = Iterable[tuple[str, str]]
@@ -189,7 +189,7 @@ def test_only_a_page_of_the_site_withdraws(origin: str, deleted: int, tmp_path: 
     answer = asked(tmp_path, [("origin", origin)], consent="withdrawn")
     # Told, because a wish that is dropped must not look granted.
     assert answer.header("x-footfall-reason") == (None if deleted else "origin")
-    assert len([one for path in spool_files(tmp_path) for one in read_erasures(path)]) == deleted
+    assert len([one for path in spool_files(tmp_path) for one in read_sealed(path).erasures]) == deleted
 
 
 def test_withdrawals_of_one_network_have_a_limit_and_nothing_of_what_is_over_it_is_taken(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_withdrawals_of_one_network_have_a_limit_and_nothing_of_what_is_over_it_
     answers = run(tmp_path, use)
     assert [answer.status for answer in answers] == [202, 202, 202, 429, 429, 429, 202, 202]
     assert answers[3].header("retry-after") == "60"
-    assert len([one for path in spool_files(tmp_path) for one in read_erasures(path)]) == 4
+    assert len([one for path in spool_files(tmp_path) for one in read_sealed(path).erasures]) == 4
     assert len(stored(tmp_path)) == 1
 
 

@@ -21,7 +21,7 @@ from collector.wire.server_api import ServerEvents
 from collector.wire.server_event import MAX_EVENTS, ServerEvent, Visitor, Vitals
 from footfall.canary.journey import marks_of, server_bodies
 from footfall.canary.search import fresh, search
-from pipeline.spool_file import read_erasures, spool_files
+from pipeline.spool_file import read_sealed, spool_files
 from schema.event import NO_SCROLL, NOT_MEASURED
 from schema.site import local_day
 from schema.vitals import VITALS
@@ -379,7 +379,7 @@ def test_the_answer_to_a_signal_is_the_answer_to_acceptance_to_the_byte(
     run(tmp_path, use)
     (event,) = events_of(tmp_path)
     (file,) = spool_files(tmp_path / "spool")
-    erased = [erasure.visitor for erasure in read_erasures(file)]
+    erased = [erasure.visitor for erasure in read_sealed(file).erasures]
     assert erased == ([event.visitor] if reason == "withdrawn" else [])
 
 

@@ -21,7 +21,7 @@ from collector.wire.plausible import Plausible, decode
 from footfall.settings import load
 from pipeline.settings import SpoolSettings
 from pipeline.spool import Spool
-from pipeline.spool_file import read_erasures, read_sealed, spool_files
+from pipeline.spool_file import read_sealed, spool_files
 from schema.event import Erasure
 from tests.house import AGENT
 
@@ -86,10 +86,10 @@ def send(
     start, rest = asyncio.run(post())
     outcome = Outcome(start["status"], start["headers"], rest["body"], [], {}, [])
     for path in spool_files(directory):
-        _, events, counts = read_sealed(path)
+        _, events, counts, *_ = read_sealed(path)
         outcome.stored += events
         outcome.counts |= {(count.reason, count.minute): count.count for count in counts}
-        outcome.erasures += read_erasures(path)
+        outcome.erasures += read_sealed(path).erasures
     return outcome
 
 

@@ -23,7 +23,7 @@ from collector.service import Collector
 from footfall.settings import load
 from pipeline.settings import SpoolSettings
 from pipeline.spool import Spool
-from pipeline.spool_file import read_erasures, spool_files
+from pipeline.spool_file import read_sealed, spool_files
 from tests.house import AGENT
 
 with warnings.catch_warnings():
@@ -147,7 +147,7 @@ def test_d2_an_objection_is_answered_the_same_and_durable_before_it_is(
         assert [answer.status_code for answer in answers] == [202, 202]
         assert answers[0].content == answers[1].content
         assert "x-footfall-reason" not in answers[0].headers
-    erasures = [erasure for path in spool_files(tmp_path) for erasure in read_erasures(path)]
+    erasures = [erasure for path in spool_files(tmp_path) for erasure in read_sealed(path).erasures]
     assert sorted({erasure.site for erasure in erasures}) == sites
     assert len({(erasure.site, erasure.visitor) for erasure in erasures}) == len(sites)
 

@@ -95,7 +95,7 @@ class Collecting:
     def stored(self) -> Iterator[tuple[Header, int, dict[str, Any]]]:
         """File header, sequence and fields of every event in the spool, oldest file first."""
         for path in spool_files(self.spool.directory):
-            header, rows, _ = read_sealed(path)
+            header, rows, *_ = read_sealed(path)
             for place, row in enumerate(rows):
                 yield header, header.sequence(place), dict(zip(_FIELDS, row, strict=True))
 

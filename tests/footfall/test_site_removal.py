@@ -68,6 +68,9 @@ def fill(store: Store, site: SiteSettings, path: str = "/") -> list[dt.date]:
     store.insert("bare_totals", ("site", "day", "pageviews"), ((site.key,), (days[0],), (30,)))
     store.insert("bounds", ("site", "day", "expires"), ((site.key,), (days[0],), (dt.date(2099, 1, 1),)))
     store.insert("outcomes", ("site", "day", "reason", "count"), ((site.key,), (days[0],), ("ok",), (0,)))
+    for table in ("crawler_views", "crawlers"):
+        row = ((site.key,), (days[0],), ("GPTBot",), ("/",), (3,))
+        store.insert(table, ("site", "day", "crawler", "section", "views"), row)
     return days
 
 

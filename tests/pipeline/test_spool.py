@@ -58,7 +58,7 @@ def held(directory: Path) -> list[int]:
     found = []
     for path in spool_files(directory):
         assert path.suffix == ".sealed", path
-        header, rows, _ = read_sealed(path)
+        header, rows, *_ = read_sealed(path)
         found += [(header.sequence(place), Event(*row).visitor) for place, row in enumerate(rows)]
     assert found == sorted(found)
     return [visitor for _, visitor in found]
@@ -362,7 +362,7 @@ def test_counts_ride_along(tmp_path: Path) -> None:
 
     run(use, tmp_path)
     (path,) = spool_files(tmp_path)
-    _, rows, counts = read_sealed(path)
+    _, rows, counts, *_ = read_sealed(path)
     assert (len(rows), sorted(counts, key=lambda c: c.minute)) == (
         1,
         [Count("a", 60, "accepted", 3), Count("", 120, "bot", 1)],

@@ -60,7 +60,8 @@ def test_the_writer_reads_nothing_and_the_dashboards_change_nothing() -> None:
     families = ("cells", "conversions", "vitals")
     rollups = {f"{state}_{family}" for state in ("open", "released") for family in families}
     rollups |= {f"late_{family}" for family in families}
-    assert granted["footfall_dashboards"].keys() == rollups | {*TABLES, "manifest", "bare_totals", "outcomes"}
+    bare = {"bare_totals", "outcomes", "crawlers"}
+    assert granted["footfall_dashboards"].keys() == rollups | {*TABLES, "manifest"} | bare
     assert "readonly = 1" in "\n".join(user_statements("footfall", PASSWORDS))
 
 
