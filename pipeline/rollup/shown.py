@@ -18,7 +18,7 @@ from schema.store import Store
 
 from ..insert import insert
 from ..settings import SiteRules
-from .batch import NETWORK, Batch, SiteDay
+from .batch import NETWORK, RAW, Batch, SiteDay
 from .snapshot import Key
 
 
@@ -36,9 +36,9 @@ def due(store: Store, days: Sequence[SiteDay], quarter: int) -> tuple[list[SiteD
     waiting = tuple(of for of in days if of.rules.k > 1)
     taken = _taken(store, waiting)
     adopted = _adopt(store, tuple(of for of in waiting if of.key not in taken), quarter)
-    came = _newcomers(store, tuple(of for of in waiting if of.key not in adopted), taken, quarter)
+    came = newcomers(store, tuple(of for of in waiting if of.key not in adopted), taken, quarter)
     at_once = frozenset(of.key for of in days if of.rules.k == 1)
-    return [of for of in days if of.key in at_once or _enough(of.rules, *came.get(of.key, (0, 0)))], at_once
+    return [of for of in days if of.key in at_once or enough(of.rules, *came.get(of.key, (0, 0)))], at_once
 
 
 def laxer(store: Store, days: Sequence[SiteDay]) -> list[SiteDay]:
@@ -52,7 +52,8 @@ def _is_stricter(rules: SiteRules, than: Shown) -> bool:
     return rules.k > than.k or rules.least_networks > than.networks or (rules.strict and not than.strict)
 
 
-def _enough(rules: SiteRules, people: int, networks: int) -> bool:
+def enough(rules: SiteRules, people: int, networks: int) -> bool:
+    """Whether a site-day goes on once so many are new on it."""
     return people >= rules.k and networks >= rules.least_networks
 
 
@@ -99,20 +100,21 @@ def _taken(store: Store, days: tuple[SiteDay, ...]) -> dict[Key, int]:
     return {(site, day): at for site, day, at in rows}
 
 
-def _newcomers(
-    store: Store, days: tuple[SiteDay, ...], taken: Mapping[Key, int], quarter: int
+def newcomers(
+    store: Store, days: tuple[SiteDay, ...], taken: Mapping[Key, int], quarter: int, source: str = RAW
 ) -> dict[Key, tuple[int, int]]:
-    """How many visitors came for the first time between the last snapshot and that second, and of how many networks."""
+    """How many visitors came for the first time between the last snapshot and that second, and of how many networks; of
+    site-days on which nobody did nothing is told. source: the table of raw rows."""
     if not days:
         return {}
-    of = Batch(store, days, "")
+    of = Batch(store, days, "", source)
     since = {"taken": [taken.get(one.key, 0) for one in days], "quarter": quarter}
     rows = store.rows(
         f"""SELECT d, count(), uniqExact(its_network)
         FROM
         (
             SELECT {of.which} AS d, any({NETWORK}) AS its_network
-            FROM events WHERE {of.mine} AND received < toDateTime({{quarter:UInt32}}, 'UTC')
+            FROM {source} WHERE {of.mine} AND received < toDateTime({{quarter:UInt32}}, 'UTC')
             GROUP BY site, day, visitor HAVING min(received) >= {{taken:Array(UInt32)}}[d + 1]
         )
         GROUP BY d""",
