@@ -7,6 +7,7 @@ is kept.
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from ..importing.access_log import check_readable
 from ..importing.intake import rules_of
 from ..lab import page, report, sample, trial
 from ..lab.candidates import candidates
+from ..lab.releasing import Releasing
+from ..lab.store import store_in_ram
 from ..settings import Settings
 from .options import Load, common, json_option, prepare
 
@@ -42,14 +45,22 @@ _NO_SITE = "lab.invalid"
     "--log", "files", multiple=True, metavar="FILE", help="An access log (also compressed, or -); may be repeated."
 )
 @click.option("--format", "log_format", default="", metavar="TEXT", help="The log's format, as the server's settings.")
-@click.option("--sample", "synthetic", is_flag=True, help="Measure a week of synthetic visits instead of a log.")
+@click.option("--sample", "synthetic", is_flag=True, help="Measure synthetic visits instead of a log.")
+@click.option("--days", type=click.IntRange(1, 366), default=sample.DAYS, show_default=True, help="Of so many days.")
+@click.option(
+    "--visits",
+    type=click.IntRange(1, 100_000),
+    default=sample.VISITS_PER_DAY,
+    show_default=True,
+    help="About so many visits a day.",
+)
 @click.option("--shadow", is_flag=True, help="Show what shadow mode has found out on live traffic.")
 @click.option("--site", help="The site whose settings and time zone hold (default: the only one, or none).")
 @click.option("--preset", "presets", multiple=True, type=click.Choice(list(PRESETS)), help="Compare this preset.")
 @click.option(
     "--candidate", "texts", multiple=True, metavar="TEXT", help='Compare "name: visitor_address=full, ipv4_bits=16".'
 )
-@click.option("--k", "ks", multiple=True, type=click.IntRange(2, 10_000), help="Fold at this k (default: 2, 5, 10).")
+@click.option("--k", "ks", multiple=True, type=click.IntRange(2, 10_000), help="Release at this k (default: 2, 5, 10).")
 @json_option
 @click.option("--html", "html", metavar="FILE", help="Write the report as a page of its own.")
 def lab(
@@ -57,6 +68,8 @@ def lab(
     files: tuple[str, ...],
     log_format: str,
     synthetic: bool,
+    days: int,
+    visits: int,
     shadow: bool,
     site: str | None,
     presets: tuple[str, ...],
@@ -79,18 +92,30 @@ def lab(
     proxies = Proxies(settings.collector.trusted_proxies)
     reading = Reading(rules, rules.site in settings.sites, proxies, format=log_format)
     sent: Iterable[trial.Sent | Reason] = (
-        sample.beacons(rules.site.timezone) if synthetic else _requests(files, reading)
+        sample.beacons(rules.site.timezone, days, visits) if synthetic else _requests(files, reading)
     )
     geo_database = geo_database_of(settings)
+    tried = sorted(set(ks)) or (2, 5, 10)
     try:
-        experiment = trial.run(sent, chosen, rules, geo_database, sorted(set(ks)) or (2, 5, 10))
+        with store_in_ram() as store:
+            releasing = Releasing(store, rules.site, chosen, tried, settings.release.bound)
+            _progress("reading, once for each set of settings")
+            experiment = trial.run(sent, chosen, rules, geo_database, tried, releasing.take)
+            if not experiment.days:
+                raise CannotDo("lab: there was no page view in what was read")
+            for outcome, released in zip(experiment.outcomes, releasing.finish(_progress), strict=True):
+                outcome.released = released
     finally:
         geo_database.close()
-    if not experiment.days:
-        raise CannotDo("lab: there was no page view in what was read")
     if html:
-        Path(html).write_text(page.html_of(experiment, _source(files)), encoding="utf-8")
+        Path(html).write_text(page.html_of(experiment, _source(files, days)), encoding="utf-8")
     click.echo(msgspec.json.encode(report.plain(experiment)).decode() if as_json else report.text_of(experiment))
+
+
+def _progress(text: str) -> None:
+    """Tell somebody who waits; a program that reads what is printed is told nothing else."""
+    if sys.stderr.isatty():
+        click.echo(f"{text} …", err=True)
 
 
 def _requests(files: Sequence[str], reading: Reading) -> Iterator[trial.Sent | Reason]:
@@ -107,8 +132,8 @@ def _begin(file: str, reading: Reading) -> int:
     return next((outcome[2] for outcome in read if not isinstance(outcome, Reason)), 0)
 
 
-def _source(files: Sequence[str]) -> str:
-    return ", ".join(Path(file).name for file in files) if files else "a week of synthetic visits"
+def _source(files: Sequence[str], days: int) -> str:
+    return ", ".join(Path(file).name for file in files) if files else f"{days} days of synthetic visits"
 
 
 def _published(settings: Settings, site: str | None) -> list[dict[str, Any]]:

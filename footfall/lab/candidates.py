@@ -15,13 +15,18 @@ import msgspec
 from msgspec import Struct, structs
 
 from collector.settings import PRESETS, Anonymization, AnonymizationSettings, changed
+from pipeline.settings import ReleaseSettings, RetentionSettings
 
 from ..errors import SettingsError
+from ..settings import Settings, SiteSettings
 
 # A comma inside [a, b] belongs to the value.
 _BETWEEN = re.compile(r",(?![^\[]*\])")
 
-_NOT_MEASURED = ("k", "raw_days", "k_late", "late_others")
+# k is tried at several; of how long raw rows live there is only whether anything waits for its week.
+_NOT_MEASURED = ("k", "raw_days")
+# What else may be tried of what is released; k is that of --k.
+_OF_RELEASE = ("networks", "k_late", "late_others")
 
 
 class Candidate(Struct, frozen=True):
@@ -60,17 +65,26 @@ def _parsed(base: Anonymization, text: str) -> Candidate:
             raise SettingsError(f"--candidate {name!r}: {part.strip()!r} is not setting=value")
         changes[setting.removeprefix("anonymization.")] = _value(value)
     try:
-        settings = msgspec.convert(changes, AnonymizationSettings)
+        of_release = _converted(ReleaseSettings, changes, _OF_RELEASE)
+        raw_days = _converted(RetentionSettings, changes, ("raw_days",))
+        others = {setting: value for setting, value in changes.items() if setting not in of_release | raw_days}
+        settings = msgspec.convert(others, AnonymizationSettings)
     except msgspec.ValidationError as problem:
         raise SettingsError(f"--candidate {name!r}: {problem}".replace(" - at `$.", " - at `")) from None
-    return Candidate(name, changed(base, settings), changes)
+    return Candidate(name, structs.replace(changed(base, settings), **of_release, **raw_days), changes)
+
+
+def _converted(part: type[Struct], changes: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Those of the changes that are settings of that part, checked as such."""
+    mine = {name: value for name, value in changes.items() if name in names}
+    msgspec.convert(mine, part)
+    return mine
 
 
 def _differences(settings: Anonymization) -> dict[str, Any]:
-    """What departs from the preset; k is tried at several, and the retention and what is released late have no part in
-    what the lab measures."""
-    of_preset = PRESETS[settings.preset]
-    preset = structs.asdict(structs.replace(of_preset, networks=of_preset.networks_at(settings.k)))
+    """What departs from the preset, as it would hold with the same k."""
+    alike = Settings(anonymization=AnonymizationSettings(preset=settings.preset), release=ReleaseSettings(settings.k))
+    preset = structs.asdict(alike.anonymity_of(SiteSettings(settings.preset)))
     mine = {name: value for name, value in structs.asdict(settings).items() if value != preset[name]}
     return {name: value for name, value in mine.items() if name not in _NOT_MEASURED}
 

@@ -14,7 +14,7 @@ import jinja2
 from msgspec import Struct
 
 from .report import rows_of, settings_text
-from .sentences import notes_of, sentences_of
+from .sentences import notes_of, sentences_of, shares
 from .trial import Experiment, Outcome
 
 
@@ -77,7 +77,6 @@ def _strips(outcomes: Sequence[Outcome]) -> list[Strip]:
 
 
 def _pictures(outcomes: Sequence[Outcome]) -> list[Picture]:
-    ks = list(outcomes[0].folds)
     pictures = [
         _shares("Unique on what is stored", "Share of visitor-days. Shorter is more private.",
                 outcomes, lambda o: o.classes.unique),
@@ -88,18 +87,19 @@ def _pictures(outcomes: Sequence[Outcome]) -> list[Picture]:
         _errors(outcomes),
     ]  # fmt: skip
     pictures += [
-        _shares(f"Page views in (other) at k = {k}", "By page. Shorter is more accurate.", outcomes, _lost_of(k))
-        for k in ks
-    ]
+        _shares(f"Named at k = {k}", "Share of visitor-days by page that are on a page with a name, by days, weeks "
+                "and four weeks together. Longer shows more.", outcomes, _named_at(k))
+        for k in outcomes[0].released
+    ]  # fmt: skip
     return pictures
 
 
-def _lost_of(k: int) -> Callable[[Outcome], float]:
-    def lost(outcome: Outcome) -> float:
-        fold = outcome.folds[k]["page"]
-        return fold.lost / fold.views if fold.views else 0.0
+def _named_at(k: int) -> Callable[[Outcome], float]:
+    def named(outcome: Outcome) -> float:
+        by_page = outcome.released[k].named.get("page")
+        return shares(by_page)[-1] if by_page else 0.0
 
-    return lost
+    return named
 
 
 def _shares(title: str, meaning: str, outcomes: Sequence[Outcome], of: Callable[[Outcome], float]) -> Picture:

@@ -8,21 +8,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
 from msgspec import structs
 
 from ..tables import table
-from .sentences import folded_text, lost_text, named_text, notes_of, sentences_of, share_text, signed_text
+from .released import EXPECTED, Named, Released
+from .sentences import TOLD, begins_text, few_text, notes_of, sentences_of, share_text, shares, signed_text, trail_text
 from .trial import Experiment, Outcome
 
 Row = tuple[str, list[str]]
-# Most values are pages; of the others the sources have the rarest.
-_NAMED_BY = ("page", "source")
+# What is told of a metric beside these, the terminal has no room for.
+_FEW = ("bounce_rate", "exit_rate", "time_on_page", "events")
 
 
 def rows_of(experiment: Experiment) -> list[Row]:
     """Every measure by name, with one value per candidate."""
     outcomes = experiment.outcomes
-    ks = list(outcomes[0].folds)
+    ks = list(outcomes[0].classes.below)
 
     def row(name: str, of: Callable[[Outcome], str]) -> Row:
         return name, [of(outcome) for outcome in outcomes]
@@ -50,20 +52,53 @@ def rows_of(experiment: Experiment) -> list[Row]:
         row("  error", lambda o: signed_text(o.counting.error_percent)),
         row("  error, worst day", lambda o: signed_text(max(o.counting.errors, key=abs, default=0.0))),
         row("merged with another", lambda o: share_text(o.counting.merge_rate)),
-        row("page views over release.bound", lambda o: share_text(o.bounding.share)),
     ]
-    for k in ks:
-        found.append(row(f"k = {k}: values folded", lambda o, k=k: folded_text(o, k)))  # type: ignore[misc]
-        found += [
-            row(f"  page views in (other), by {name}", lambda o, k=k, name=name: lost_text(o, k, name))  # type: ignore[misc]
-            for name in outcomes[0].folds[k]
-        ]
-        for name in _NAMED_BY:
-            found += [
-                row(f"  visitors named, by {name}", lambda o, k=k, name=name: named_text(o.folds, k, name)),  # type: ignore[misc]
-                row("    with networks = 1", lambda o, k=k, name=name: named_text(o.any_network, k, name)),  # type: ignore[misc]
-            ]
+    for k in outcomes[0].released:
+        found += _released_rows([outcome.released[k] for outcome in outcomes])
     return found
+
+
+def _released_rows(released: Sequence[Released]) -> list[Row]:
+    """What the rules of release give and cost at one k."""
+
+    def row(name: str, of: Callable[[Released], str]) -> Row:
+        return name, [of(one) for one in released]
+
+    def by(name: str, of: Callable[[Released, Named], str]) -> list[str]:
+        return [of(one, one.named[name]) if name in one.named else "–" for one in released]
+
+    found = [row(f"k = {released[0].k}: days shown", lambda one: f"{one.shown_days} of {one.days}")]
+    for name in TOLD:
+        found.append((f"  named by {name}", by(name, _named_text)))
+        if any(name in one.named for one in released):
+            found += [
+                (
+                    "    with networks = 1, days",
+                    by(name, lambda _, its: share_text(its.any_network / its.visitor_days)),
+                ),
+                ("    folded to keep company", by(name, lambda _, its: share_text(its.company / its.visitor_days))),
+                (f"    of {EXPECTED} or more: lacking, worst", by(name, _lacking_text)),
+            ]
+    found += [row(f"  too few for {name}", lambda one, name=name: few_text(one, name)) for name in _FEW]  # type: ignore[misc]
+    found += [
+        row("  an open day begins", begins_text),
+        row("  an open day trails, median", lambda one: trail_text(one, worst=False)),
+        row("  an open day trails, worst", lambda one: trail_text(one, worst=True)),
+        row(
+            "  page views over release.bound", lambda one: share_text(one.over / one.pageviews if one.pageviews else 0)
+        ),
+    ]
+    return found
+
+
+def _named_text(one: Released, its: Named) -> str:
+    days, weeks, four_weeks = shares(its)
+    later = [weeks] * bool(one.weeks) + [four_weeks] * bool(one.four_weeks)
+    return " · ".join(f"{100 * share:.1f}" for share in (days, *later)) + " %"
+
+
+def _lacking_text(_: Released, its: Named) -> str:
+    return f"{share_text(its.median_lacking)}, {its.worst_lacking}" if its.found else "–"
 
 
 def text_of(experiment: Experiment) -> str:
@@ -99,9 +134,7 @@ def plain(experiment: Experiment) -> dict[str, Any]:
                 "split": outcome.counting.split,
                 "merge_rate": outcome.counting.merge_rate,
             },
-            "bounding": {"pageviews": outcome.bounding.pageviews, "over": outcome.bounding.over},
-            "folding": {str(k): folds for k, folds in outcome.folds.items()},
-            "folding_of_any_network": {str(k): folds for k, folds in outcome.any_network.items()},
+            "released": {str(k): msgspec.to_builtins(one) for k, one in outcome.released.items()},
             "sentences": sentences_of(outcome),
         }
         for outcome in experiment.outcomes

@@ -31,13 +31,15 @@ _RETURNING = 0.25
 Person = tuple[Client, int, str]
 
 
-def beacons(timezone: str, seed: int = 1) -> Iterator[tuple[Beacon, Client, int]]:
-    """A week of visits."""
+def beacons(
+    timezone: str, days: int = DAYS, visits: int = VISITS_PER_DAY, seed: int = 1
+) -> Iterator[tuple[Beacon, Client, int]]:
+    """So many days of about so many visits."""
     chance = random.Random(f"lab:{seed}")  # noqa: S311 - must repeat, need not surprise
     yesterday: list[Person] = []
-    for back in range(DAYS - 1, -1, -1):
+    for back in range(days - 1, -1, -1):
         today: list[Person] = []
-        day = demo.visits(seed, 1, LAST_DAY - dt.timedelta(days=back), timezone, VISITS_PER_DAY)
+        day = demo.visits(seed, 1, LAST_DAY - dt.timedelta(days=back), timezone, visits)
         # The beacons of one visit share one client value.
         for _, visit in itertools.groupby(day, lambda sent: id(sent[1])):
             sent = list(visit)

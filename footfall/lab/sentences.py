@@ -1,13 +1,19 @@
 """What the lab's figures say, in plain sentences.
 
 In: an `Outcome`, an `Experiment`. Out: one sentence for each measure; what must be known to read them rightly.
-Promises: a figure is worded in one way, wherever it is shown.
+Promises: a figure is worded in one way, wherever it is shown; what the requests tell nothing about is said to be so.
 """
 
 from __future__ import annotations
 
-from .folding import Fold
+from schema.event import COARSE, COUNT_ONLY
+from schema.metrics import METRICS
+
+from .released import EXPECTED, Named, Released
 from .trial import Experiment, Outcome
+
+# Most values are pages; of the others the sources have the rarest.
+TOLD = ("page", "source", "country", "browser")
 
 
 def sentences_of(outcome: Outcome) -> list[str]:
@@ -43,19 +49,8 @@ def sentences_of(outcome: Outcome) -> list[str]:
         + f", against whole address and agent; by day between {signed_text(low)} and {signed_text(high)}."
     )
     found.append(f"{_one_in(counting.merge_rate, 'visitor')} merged with another who looks the same.")
-    for k in outcome.folds:
-        found.append(
-            f"At k = {k}, {folded_text(outcome, k)} values are folded into (other), and with them "
-            f"{lost_text(outcome, k, 'page')} of the page views by page, {lost_text(outcome, k, 'source')} by source."
-        )
-        networks = outcome.candidate.anonymization.networks_at(k)
-        if networks > 1:
-            found.append(
-                f"That its {k} visitors have to come from {networks} networks names "
-                f"{named_text(outcome.folds, k, 'page')} of the visitors by page, where "
-                f"{named_text(outcome.any_network, k, 'page')} would be named otherwise; who makes up visitors in one "
-                "network adds one."
-            )
+    for one in outcome.released.values():
+        found += released_sentences(one)
     return found
 
 
@@ -74,7 +69,88 @@ def notes_of(experiment: Experiment) -> list[str]:
         )
     if experiment.late:
         found.append(f"{experiment.late} lines were of days long over and left out; give the files in order of time.")
+    counted = experiment.dropped.get(COUNT_ONLY, 0)
+    found.append(
+        f"{counted} were counted without being recorded, which is published as one number of four weeks: at most "
+        f"{COARSE - 1} more or fewer, and right on average (N8)."
+        if counted
+        else "Nobody sent a signal not to be recorded: what rounding costs of those (N8) cannot be told."
+    )
+    found.append("Not tried: goals, also those that are declared later (N6), revenue and web vitals.")
     return found
+
+
+def released_sentences(one: Released) -> list[str]:
+    """What the rules of release give and cost at one k."""
+    if not one.shown_days:
+        return [f"At k = {one.k} no day has enough visitors to be shown."]
+    found = [_named(one, name, its) for name in ("page", "source") for its in [one.named.get(name)] if its]
+    by_page = one.named.get("page", Named())
+    found.append(
+        f"Of {by_page.expected} pages with {EXPECTED} visitor-days or more {by_page.found} are named, and lack "
+        f"{share_text(by_page.median_lacking)} of these by the median, {by_page.worst_lacking} visitor-days at worst."
+        if by_page.expected
+        else f"No page has {EXPECTED} visitor-days, so nothing can be said of how much of one is shown."
+    )
+    few = [f"{METRICS[name].label.lower()} in {few_text(one, name)}" for name in one.few]
+    if few:
+        found.append(f"Of the rows of days too few contributed, so that they do not tell it (N1): {', '.join(few)}.")
+    if not one.trail.looks:
+        found.append("How far an open day trails (N7) cannot be told.")
+    elif one.trail.looks == one.trail.nothing:
+        found.append("An open day shows nothing before it is over (N7).")
+    else:
+        found.append(
+            f"An open day is {trail_text(one, worst=False)} behind by the median, {trail_text(one, worst=True)} at "
+            f"worst, and shows nothing before {begins_text(one)}, by the median (N7)."
+        )
+    if one.over:
+        found.append(
+            f"{share_text(one.over / one.pageviews)} of the page views are over release.bound; it lowers a figure of "
+            f"{one.lowered_days} day(s) by more than 5 %."
+        )
+    return found
+
+
+def _named(one: Released, name: str, its: Named) -> str:
+    company, networks = its.company, max(0, its.any_network - its.by_days)
+    rare = its.visitor_days - its.by_days - company - networks
+    days, weeks, four_weeks = (_per_hundred(share) for share in shares(its))
+    later = [f"{weeks} with weeks"] * bool(one.weeks) + [f"{four_weeks} with four weeks"] * bool(one.four_weeks)
+    why = "by these rules never" if not one.k_late else "no whole week is there" if not one.weeks else ""
+    return (
+        f"At k = {one.k}, of 100 visitor-days by {name} {days} have a name on their day"
+        + "".join(f", {one}" for one in later)
+        + (f" (later: {why})" if why else "")
+        + f"; on their day {_of(rare, its)} have fewer than {one.k} visitors, {_of(company, its)} keep those company "
+        f"(R3, N3), and {_of(networks, its)} are of fewer than {one.networks} networks, or keep those company (N4)."
+    )
+
+
+def shares(its: Named) -> tuple[float, float, float]:
+    """Of all visitor-days those that are named by days, with weeks, and with four weeks."""
+    sums = (its.by_days, its.by_days + its.by_weeks, its.named)
+    days, weeks, four_weeks = (one / its.visitor_days for one in sums)
+    return days, weeks, four_weeks
+
+
+def few_text(one: Released, metric: str) -> str:
+    """The share of rows in which too few contributed to a metric; a dash where nobody did."""
+    few = one.few.get(metric)
+    return share_text(few.few / few.rows) if few else "–"
+
+
+def trail_text(one: Released, worst: bool) -> str:
+    """By how much an open day trails, of the times at which it shows anything."""
+    trail = one.trail
+    minutes, people = (trail.worst_minutes, trail.worst_people) if worst else (trail.minutes, trail.people)
+    return f"{minutes:.0f} minutes and {people:.0f} visitors" if trail.looks > trail.nothing else "–"
+
+
+def begins_text(one: Released) -> str:
+    """From when on an open day shows anything, in its own time."""
+    hour, minute = divmod(int(one.trail.begins), 60)
+    return f"{hour:02d}:{minute:02d}" if one.trail.looks > one.trail.nothing else "–"
 
 
 def share_text(share: float) -> str:
@@ -87,22 +163,8 @@ def signed_text(percent: float) -> str:
     return f"{percent:+.1f} %"
 
 
-def folded_text(outcome: Outcome, k: int) -> str:
-    """How many values of all dimensions are folded."""
-    folds = outcome.folds[k].values()
-    return f"{sum(fold.folded for fold in folds)} of {sum(fold.cells for fold in folds)}"
-
-
-def lost_text(outcome: Outcome, k: int, dimension: str) -> str:
-    """The share of page views that goes into (other)."""
-    fold = outcome.folds[k][dimension]
-    return share_text(fold.lost / fold.views if fold.views else 0.0)
-
-
-def named_text(folds: dict[int, dict[str, Fold]], k: int, dimension: str) -> str:
-    """The share of a dimension's visitors that is in rows with a name."""
-    fold = folds[k][dimension]
-    return share_text(fold.named / fold.visitors if fold.visitors else 0.0)
+def _of(part: int, its: Named) -> str:
+    return _per_hundred(part / its.visitor_days)
 
 
 def _per_hundred(share: float) -> str:

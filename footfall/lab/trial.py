@@ -7,7 +7,7 @@ its own that are destroyed at the end; of the past, only sums and one day's comb
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct, field, structs
 
@@ -17,13 +17,12 @@ from collector.model import Beacon, Client, Draft, Rules
 from collector.outcome import Reason
 from collector.privacy.visitor_id import visitor_number
 from collector.steps import anonymize
-from schema.event import ENGAGEMENT, PAGEVIEW, Event
+from schema.event import ENGAGEMENT, Event
 from schema.site import LocalDay, local_day
 
-from .bounding import Bounding
 from .candidates import Candidate
-from .folding import DIMENSIONS, Fold, Hit, cells_of, fold, hit_of
 from .measures import Classes, Counting, Linking, classes_of, count, link
+from .released import Released
 
 # What is stored about the visitor, whatever he does on the page.
 STORED = (
@@ -38,15 +37,13 @@ Combination = tuple[str, ...]
 
 
 class Outcome(Struct):
-    """The figures of one candidate. folds: by k and dimension; any_network: the same with release.networks = 1."""
+    """The figures of one candidate. released: by k."""
 
     candidate: Candidate
     classes: Classes
     linking: Linking
     counting: Counting
-    folds: dict[int, dict[str, Fold]]
-    any_network: dict[int, dict[str, Fold]]
-    bounding: Bounding
+    released: dict[int, Released] = field(default_factory=dict)
 
 
 class Experiment(Struct):
@@ -68,7 +65,6 @@ class _Day(Struct):
     rows: dict[Combination, set[int]] = field(default_factory=dict)
     pairs: set[tuple[int, int]] = field(default_factory=set)
     first: dict[int, Combination] = field(default_factory=dict)
-    hits: list[Hit] = field(default_factory=list)
 
 
 class _Trial:
@@ -84,15 +80,10 @@ class _Trial:
         self._last: tuple[int, dict[int, Combination]] = (0, {})
         self._same: dict[Combination, Combination] = {}
         self._sizes: list[Counter[int]] = []
-        self._linking, self._counting, self._bounding = Linking(), Counting(), Bounding()
-        self._folds, self._any_network = (
-            {k: {dimension: Fold() for dimension in DIMENSIONS} for k in ks} for _ in range(2)
-        )
+        self._linking, self._counting, self._ks = Linking(), Counting(), ks
 
     def take(self, person: int, event: Event) -> None:
         day = self._days.setdefault(event.day, _Day())
-        hit = hit_of(event, self.rules.site)
-        day.hits.append(structs.replace(hit, values=self._one(hit.values)))
         if event.name == ENGAGEMENT:
             return
         stored = self._one(tuple(getattr(event, name) for name in STORED))
@@ -114,20 +105,9 @@ class _Trial:
             self._linking.linked += linked.linked
             self._linking.guessed += linked.guessed
         self._last = (number, day.first)
-        self._bounding.add(Counter(hit.visitor for hit in day.hits if hit.name == PAGEVIEW).values())
-        cells = cells_of(day.hits)
-        for k, folds in self._folds.items():
-            networks = self.candidate.anonymization.networks_at(k)
-            for dimension, folded in fold(cells, k, networks).items():
-                folds[dimension].add(folded)
-            for dimension, folded in fold(cells, k).items():
-                self._any_network[k][dimension].add(folded)
 
     def outcome(self) -> Outcome:
-        classes = classes_of(self._sizes, self._folds)
-        return Outcome(
-            self.candidate, classes, self._linking, self._counting, self._folds, self._any_network, self._bounding
-        )
+        return Outcome(self.candidate, classes_of(self._sizes, self._ks), self._linking, self._counting)
 
     def _one(self, combination: Combination) -> Combination:
         """The same tuple for the same values: a day has millions of events and thousands of combinations."""
@@ -140,13 +120,14 @@ def run(
     rules: Rules,
     geo_database: GeoDatabase,
     ks: Sequence[int],
+    keep: Callable[[int, Event], object] = lambda *_: None,
 ) -> Experiment:
-    """Try every candidate on every request."""
+    """Try every candidate on every request. keep: told each event, and the place of the candidate that it is of."""
     trials = [_Trial(candidate, rules, ks) for candidate in chosen]
     # People are told apart by whole address and agent, across days: by a number that only this run can make.
     people = EphemeralKeys()
     try:
-        return _run(sent, trials, people.key("", 0), geo_database)
+        return _run(sent, trials, people.key("", 0), geo_database, keep)
     finally:
         people.destroy()
         for trial in trials:
@@ -154,7 +135,11 @@ def run(
 
 
 def _run(
-    sent: Iterable[Sent | Reason], trials: Sequence[_Trial], people: bytearray, geo_database: GeoDatabase
+    sent: Iterable[Sent | Reason],
+    trials: Sequence[_Trial],
+    people: bytearray,
+    geo_database: GeoDatabase,
+    keep: Callable[[int, Event], object],
 ) -> Experiment:
     experiment, dropped = Experiment(), Counter[str]()
     site = trials[0].rules.site
@@ -177,11 +162,15 @@ def _run(
         if day.number not in open_days:
             experiment.late += 1
             continue
-        outcome = _take(trials, people, (beacon, client, moment), day, geo_database)
-        if isinstance(outcome, Event):
+        outcomes = _take(trials, people, (beacon, client, moment), day, geo_database)
+        for place, outcome in enumerate(outcomes):
+            if isinstance(outcome, Event):
+                keep(place, outcome)
+        # What is dropped is dropped by all of them alike, so the first speaks for all.
+        if isinstance(outcomes[0], Event):
             experiment.events += 1
         else:
-            dropped[outcome] += 1
+            dropped[outcomes[0]] += 1
     for over in sorted(open_days):
         _close(over, trials, open_days, experiment)
     experiment.dropped = {str(reason): number for reason, number in dropped.most_common()}
@@ -193,17 +182,17 @@ def _run(
 
 def _take(
     trials: Sequence[_Trial], people: bytearray, sent: Sent, day: LocalDay, geo_database: GeoDatabase
-) -> Event | Reason:
-    """One request, by every candidate. What is dropped is dropped by all of them alike, so the first speaks for all."""
+) -> list[Event | Reason]:
+    """One request, by every candidate."""
     beacon, client, moment = sent
     person = visitor_number(people, "", (client.address, client.agent))
-    outcomes = []
+    outcomes: list[Event | Reason] = []
     for trial in trials:
         outcome = anonymize(Draft(beacon, client, trial.rules, moment, day, trial.keys, geo_database))
         if isinstance(outcome, Event):
             trial.take(person, outcome)
         outcomes.append(outcome)
-    return outcomes[0]
+    return outcomes
 
 
 def _close(number: int, trials: Sequence[_Trial], open_days: set[int], experiment: Experiment) -> None:

@@ -14,7 +14,7 @@ from msgspec import structs
 
 from ..settings import Settings
 
-_RAM = Path("/dev/shm")  # noqa: S108 - RAM is the point; directories are 0700, and checked
+RAM = Path("/dev/shm")  # noqa: S108 - RAM is the point; directories are 0700, and checked
 
 
 def with_absolute_paths(settings: Settings) -> Settings:
@@ -38,7 +38,7 @@ def key_directory(settings: Settings) -> Path:
     """Where the keys are: as set, or a directory of our own in RAM for each data directory and user."""
     if settings.keys.directory:
         return Path(settings.keys.directory)
-    return _RAM / f"footfall-{os.getuid()}-{_mark(settings)}"
+    return RAM / f"footfall-{os.getuid()}-{_mark(settings)}"
 
 
 def ram_directory(settings: Settings) -> Path:
@@ -49,11 +49,11 @@ def ram_directory(settings: Settings) -> Path:
         owner = settings.directory.stat().st_uid
     except OSError:
         owner = os.getuid()
-    path = _RAM / f"footfall-{owner}-{_mark(settings)}-health"
+    path = RAM / f"footfall-{owner}-{_mark(settings)}-health"
     try:
         return path if path.lstat().st_uid == owner else settings.directory / "health"
     except OSError:
-        return path if os.access(_RAM, os.W_OK) else settings.directory / "health"
+        return path if os.access(RAM, os.W_OK) else settings.directory / "health"
 
 
 def _mark(settings: Settings) -> str:

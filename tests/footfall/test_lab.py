@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import math
 import random
 import re
-import time
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -31,18 +31,17 @@ from footfall.cli import main
 from footfall.errors import SettingsError
 from footfall.lab import sample
 from footfall.lab.candidates import candidates
-from footfall.lab.folding import DIMENSIONS, cells_of, fold, hit_of
 from footfall.lab.measures import classes_of, count, link
+from footfall.lab.releasing import rules_at
 from footfall.lab.sentences import sentences_of
 from footfall.lab.trial import STORED, run
 from footfall.settings import Settings, SiteSettings
-from pipeline.rollup.stages import roll_up
-from pipeline.settings import ReleaseSettings, SiteRules
-from schema.dimensions import OTHER
-from schema.event import ENGAGEMENT, PAGEVIEW, Event
-from schema.site import Site, day_bounds, day_number, local_day
+from footfall.supervisor.paths import RAM
+from pipeline.settings import ReleaseSettings
+from schema.event import Event
+from schema.site import local_day
 from schema.store import Store
-from tests.conftest import insert, make_event
+from tests.house import footfall
 
 HOST = "lab.example"
 AGENTS = (
@@ -156,42 +155,6 @@ def test_counting_by_hand() -> None:
     assert counting.merge_rate == pytest.approx(0.8)
 
 
-def hits(*given: tuple[int, str], source: str = "") -> list[Any]:
-    day = dt.date(2024, 3, 1)
-    return [
-        hit_of(make_event(HOST, 1_709_280_000 + at, day, visitor=visitor, path=path, source=source))
-        for at, (visitor, path) in enumerate(given)
-    ]
-
-
-def test_folding_by_hand() -> None:
-    # /: 3 people and 4 views, /a: 1 person, /b: 1 person.
-    cells = cells_of(hits((1, "/"), (2, "/"), (3, "/"), (3, "/"), (1, "/a"), (2, "/b")))
-    page = fold(cells, 2)["page"]
-    assert (page.cells, page.folded, page.views, page.lost) == (3, 2, 6, 2)
-    assert fold(cells, 1)["page"].folded == 0
-
-
-def test_one_folded_value_takes_the_smallest_visible_one_with_it() -> None:
-    cells = cells_of(hits(*((v, "/") for v in range(5)), *((v, "/a") for v in range(3)), (1, "/b")))
-    page = fold(cells, 2)["page"]
-    assert (page.folded, page.lost) == (2, 4)
-
-
-def test_people_of_one_network_are_one_where_networks_are_asked_for() -> None:
-    def came(*given: tuple[int, str, int]) -> Any:
-        found = hits(*((visitor, path) for visitor, path, _ in given))
-        return cells_of(structs.replace(hit, network=of) for hit, (*_, of) in zip(found, given, strict=True))
-
-    # /: 4 visitors of 4 networks, /a: 3 of one, /b: 2 of two.
-    cells = came(*((v, "/", v) for v in range(4)), *((v, "/a", 9) for v in range(10, 13)), (4, "/b", 4), (5, "/b", 5))
-    page = fold(cells, 2, 2)["page"]
-    assert (page.cells, page.folded, page.visitors, page.named) == (3, 2, 9, 4)  # /a, and /b with it
-    assert fold(cells, 2)["page"].named == 9
-    # Those of one network, however many, are no day.
-    assert fold(came(*((v, "/", 9) for v in range(10))), 2, 2)["page"].named == 0
-
-
 def test_the_networks_of_a_candidate_follow_k_unless_its_preset_says_otherwise() -> None:
     assert [PRESETS[name].networks_at(3) for name in ("strict", "balanced", "accurate")] == [3, 3, 1]
     assert structs.replace(PRESETS["balanced"], k=5, networks=2).networks_at(10) == 2
@@ -204,18 +167,16 @@ def test_the_networks_of_a_candidate_follow_k_unless_its_preset_says_otherwise()
     assert candidates(other, [], [])[-1].changes == {"preset": "balanced", "networks": 1}
 
 
-def test_the_lab_says_what_networks_cost() -> None:
-    """Everybody of the log comes from four networks."""
-    outcome = next(o for o in trial(log_lines(600), ks=(5,)).outcomes if o.candidate.name == "balanced")
-    assert outcome.folds[5]["page"].named == 0
-    assert outcome.any_network[5]["page"].named > 100
-    told = "\n".join(sentences_of(outcome))
-    assert "That its 5 visitors have to come from 5 networks names 0.0 % of the visitors by page" in told
-
-
-def test_a_day_of_fewer_than_k_is_lost_whole() -> None:
-    page = fold(cells_of(hits((1, "/"), (2, "/"))), 3)["page"]
-    assert (page.folded, page.lost) == (1, 2)
+def test_what_is_released_late_may_be_tried() -> None:
+    base = PRESETS["balanced"]
+    found = candidates(base, [], ["soon: k_late=5, late_others=0", "never: raw_days=7", "many: networks=2"])
+    soon, never, many = (rules_at(one, 5, 0.0) for one in found)
+    assert (soon.k_late, soon.late_others, soon.networks) == (5, 0, 5)
+    assert never.k_late == 0
+    assert (many.networks, many.k_late, many.late_others) == (2, 10, 3)
+    # Never fewer than k.
+    assert rules_at(found[0], 8, 0.0).k_late == 8
+    assert candidates(structs.replace(base, k_late=7), [], [])[-1].changes == {"preset": "balanced", "k_late": 7}
 
 
 # -- against others ------------------------------------------------------------------------------------------------
@@ -270,40 +231,6 @@ def test_the_figures_are_those_of_pandas_and_pycanon(log: list[str], preset: str
     assert outcome.linking.success == pytest.approx(sum(chances) / len(chances))
 
 
-def test_what_is_folded_is_what_the_rollup_folds(store: Store) -> None:
-    site, chance = Site("lab-fold"), random.Random(2)
-    day = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)  # raw rows of long ago would have expired
-    start = day_bounds("UTC", day_number(day)).start
-    events = []
-    for visitor in range(1, 60):
-        look = {
-            "source": chance.choice(("", "Google", "Bing", f"s{visitor % 20}")),
-            "language": chance.choice("abcdef"),
-            "browser": chance.choice(("Chrome", "Firefox")),
-            "country": chance.choice(("DE", "FR", "US")),
-            "network_number": chance.choice((0, *range(1, 30))),
-        }
-        moment = start + chance.randrange(80_000)
-        for _ in range(chance.randrange(1, 6)):
-            name = chance.choice((PAGEVIEW, PAGEVIEW, ENGAGEMENT))
-            path = chance.choice(("/", "/a", f"/p/{chance.randrange(30)}"))
-            events.append(make_event(site.key, moment, day, visitor=visitor, path=path, name=name, **look))
-            moment += chance.choice((5, 60, 2000))
-    insert(store, events)
-    k = 4
-    roll_up(store, site, day, SiteRules(k, 30, "balanced"))
-    folds = fold(cells_of(hit_of(event) for event in events), k, k)
-    assert folds != fold(cells_of(hit_of(event) for event in events), k)
-    for dimension in DIMENSIONS:
-        shown, lost, views = store.rows(
-            f"SELECT countIf(value != '{OTHER}'), sumIf(pageviews, value = '{OTHER}'), sum(pageviews) FROM open_cells "
-            f"WHERE site = '{site.key}' AND dimension = '{dimension}' AND by_dimension = ''"
-        )[0]
-        mine = folds[dimension]
-        assert (mine.cells - mine.folded, mine.lost, mine.views) == (shown, lost, views), dimension
-    assert folds["page"].folded
-
-
 # -- the trial -----------------------------------------------------------------------------------------------------
 
 
@@ -330,8 +257,7 @@ def test_lines_of_days_long_over_are_left_out_and_told(log: list[str]) -> None:
 def test_every_measure_has_a_sentence() -> None:
     told = "\n".join(sentences_of(trial(log_lines(600)).outcomes[1]))
     for words in ("unique on what is stored", "like fewer than 4 others", "right row", "tries it on everybody", "bits",
-                  "look alike", "came back on the next day", "Visitors are counted", "merged with another",
-                  "folded into (other)"):  # fmt: skip
+                  "look alike", "came back on the next day", "Visitors are counted", "merged with"):  # fmt: skip
         assert words in told
 
 
@@ -354,6 +280,8 @@ def test_the_sample_is_the_same_again_and_some_come_back() -> None:
         ("a: ipv4_bits=99", "<= 24"),
         ("a: colour=red", "colour"),
         ("a: preset=loose", "loose"),
+        ("a: k_late=-1", "k_late"),
+        ("a: k=3", "k"),
     ],
 )
 def test_a_wrong_candidate_is_refused_by_name(text: str, complaint: str) -> None:
@@ -380,34 +308,58 @@ def command(monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     return CliRunner()
 
 
+@pytest.mark.process
 @pytest.mark.slow
-def test_all_presets_on_a_log_in_under_a_minute_and_nothing_is_kept(command: CliRunner, data: Path) -> None:
-    lines = log_lines(10_000)
+@pytest.mark.clickhouse
+@pytest.mark.parametrize(
+    ("many", "given", "presets"),
+    [
+        (600, ("--preset", "balanced", "--k", "5"), ["balanced"]),
+        pytest.param(10_000, (), list(PRESETS), marks=pytest.mark.long),
+    ],
+)
+def test_a_log_is_tried_and_nothing_is_kept(data: Path, many: int, given: tuple[str, ...], presets: list[str]) -> None:
+    lines, before = log_lines(many), left_in_ram()
     # Given the newest first, as a shell lists rotated logs.
     newer, older = data.parent / "access.log", data.parent / "access.log.1"
-    older.write_text("\n".join(lines[:4000]) + "\n")
-    newer.write_text("\n".join(lines[4000:]) + "\n")
-    html, before = data.parent / "lab.html", time.monotonic()
-    done = command.invoke(main, ["lab", "--log", str(newer), "--log", str(older), "--json", "--html", str(html),
-                                 "--data", str(data)])  # fmt: skip
-    assert time.monotonic() - before < 60
-    assert done.exit_code == 0, done.output
+    older.write_text("\n".join(lines[: many // 2]) + "\n")
+    newer.write_text("\n".join(lines[many // 2 :]) + "\n")
+    html = data.parent / "lab.html"
+    done = footfall(
+        *("lab", "--log", str(newer), "--log", str(older), "--json", "--html", str(html), "--data", str(data), *given)
+    )
+    assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
-    assert [candidate["name"] for candidate in answer["candidates"]] == list(PRESETS)
-    assert (answer["requests"], answer["late"], answer["days"]) == (10_000, 0, 3)
+    assert [candidate["name"] for candidate in answer["candidates"]] == presets
+    assert (answer["requests"], answer["late"], answer["days"]) == (many, 0, 3)
+    # Everybody of the log comes from four networks.
+    at_5 = next(one for one in answer["candidates"] if one["name"] == "balanced")["released"]["5"]
+    assert (at_5["shown_days"], at_5["named"]["page"]["by_days"]) == (0, 0)
+    assert at_5["named"]["page"]["any_network"] > 0
     assert {path.name for path in data.parent.iterdir()} == {"access.log", "access.log.1", "lab.html"}
+    assert left_in_ram() == before
     written = done.stdout + html.read_text()
     for line in lines[:200]:
         assert line.split(" ")[0] not in written
         assert line.rsplit('"', 2)[1] not in written
 
 
-def test_the_page_holds_no_script_and_loads_nothing(command: CliRunner, data: Path) -> None:
+def left_in_ram() -> set[Path]:
+    """What labs have left there that are over."""
+    return {path for path in RAM.glob("footfall-lab-*") if not Path(f"/proc/{path.name.split('-')[2]}").exists()}
+
+
+@pytest.mark.clickhouse
+def test_the_page_holds_no_script_and_loads_nothing(
+    command: CliRunner, data: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A process opens the embedded engine once.
+    monkeypatch.setattr("footfall.cli.lab.store_in_ram", lambda: contextlib.nullcontext(store))
     log, html = data.parent / "a.log", data.parent / "lab.html"
-    log.write_text("\n".join(log_lines(200)) + "\n")
+    log.write_text("\n".join(log_lines(200, days=1)) + "\n")
     name = "<img src>"
     done = command.invoke(main, ["lab", "--log", str(log), "--candidate", f"{name}: ipv4_bits=16", "--html", str(html),
-                                 "--preset", "strict", "--k", "3"])  # fmt: skip
+                                 "--k", "3"])  # fmt: skip
     assert done.exit_code == 0, done.output
     assert "k = 3" in done.output
     page = html.read_text()

@@ -11,7 +11,6 @@ import pytest
 from msgspec import structs
 
 from dashboards.stats.period import Period
-from footfall.lab.bounding import Bounding
 from pipeline.manifest import read_entries
 from pipeline.rollup.batch import Batch, SiteDay
 from pipeline.rollup.bound import bound
@@ -51,17 +50,14 @@ class House(Weeks):
         return totals
 
 
-def test_it_is_the_quantile_of_the_days_before_and_the_lab_says_the_same(store: Store) -> None:
-    house, bounding = House(store, 0.9), Bounding()
+def test_it_is_the_quantile_of_the_days_before(store: Store) -> None:
+    house = House(store, 0.9)
     house.views(TODAY - DAYS - 1, 1, 500)  # too long ago
     house.views(TODAY, 1, 600)  # the day itself
     for visitor in range(1, 20):
         house.views(TODAY - 1 - visitor % 3, visitor, 40 + 5 * visitor)
     views = sorted(40 + 5 * visitor for visitor in range(1, 20))
     assert house.limit(TODAY) == Limit(views[17], views[17], {})
-    bounding.add([60] * 2 + [70] * 998)
-    bounding.add([69, 71, 100])
-    assert bounding.over == (10 * 2 + 20 * 998) + (1 + 30)
 
 
 def test_it_stays_what_it_was_when_the_day_began(store: Store) -> None:
