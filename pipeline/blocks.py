@@ -30,7 +30,6 @@ from .insert import insert
 from .manifest import RELEASING, Entry, append, digest_input, manifest_digest, read_entries, same_goals
 from .release import as_released, expires_of, open_dates, received_through
 from .rollup.block import staged_block
-from .rollup.waiting import KEYS
 from .settings import SiteRules
 
 log = structlog.get_logger("blocks")
@@ -202,7 +201,7 @@ def release_block(store: Store, waiting: Waiting, block: Due, now: float) -> Non
                 dates = sorted(entry.day for entry in entries)
                 week = grain_of(block.origin, WEEK)
                 with staged_block(store, site, dates, block.first, week, rules, changed):
-                    rows, digest = _publish(store, block, week, dates)
+                    rows, digest = _publish(store, block, week, entries)
         except Exception:
             with contextlib.suppress(StoreError):
                 _forget(store, block)
@@ -269,12 +268,14 @@ def _is_whole(store: Store, entries: Sequence[Entry], waiting: Mapping[dt.date, 
     return all(waiting.get(entry.day, -1) == there.get(entry.day, 0) for entry in entries if entry.k_late)
 
 
-def _publish(store: Store, block: Due, week: str, dates: Sequence[dt.date]) -> tuple[int, str]:
+def _publish(store: Store, block: Due, week: str, entries: Sequence[Entry]) -> tuple[int, str]:
     """Copy the staged rows to `late_*`; their number and SHA-256 over all of them in the order of their columns. week:
-    the grain of weeks within it."""
-    given = {"site": block.site, "day": block.first, "grain": block.grain, "week": week, "dates": list(dates)}
+    the grain of weeks within it. entries: of its days."""
+    given: dict[str, object] = {"site": block.site, "day": block.first, "grain": block.grain, "week": week}
     digest, rows = hashlib.sha256(), 0
     for family in WAITING:
+        # A day that is older than a family has no row for it to speak for.
+        given["dates"] = sorted(one.day for one in entries if not one.columns or family in one.columns)
         store.command(_copying(family), given, **store.foreground)
         if family == "cells":
             store.command(_MOVED, given, **store.foreground)
@@ -293,7 +294,7 @@ def _publish(store: Store, block: Due, week: str, dates: Sequence[dt.date]) -> t
 def _copying(family: str) -> str:
     """The statement that releases staged rows, and says for how many days each of them speaks. What stays hidden is in
     the rows of the days."""
-    keys = ("dimension", "value", *KEYS[family])
+    keys = ("dimension", "value", *FAMILIES[family].cell_keys)
     columns = {name: name for name in FAMILIES[family].columns} | {"grain": "{grain:String}"}
     rows = f"{as_released(family, f'staging_{family}')} WHERE site = {{site:String}} AND day = {{day:Date}}"
     if FAMILIES[family].histogram:  # one value has several rows

@@ -77,6 +77,10 @@ WAITING: dict[str, tuple[Column, ...]] = {
     "cells": _waiting((), *_COUNTED, *_KINDS),
     "conversions": _waiting(_CONVERSIONS.keys, "times", "paid"),
     "vitals": _waiting((_VITALS.keys[0], Column("histogram", "Array(Int16)")), "samples", "good", "poor"),
+    **{
+        name: _waiting(family.keys, *(one for one in family.measure_names if one != family.people.name))
+        for name, family in DECLARED.items()
+    },
 }
 WAITING_TABLES = (*(f"waiting_{name}" for name in WAITING), "waiting_days")
 
@@ -137,15 +141,17 @@ def migration(table: str, there: Iterable[tuple[str, str, str]]) -> list[str]:
     ]
 
 
+# Of a table that nothing else can be made from again.
+_LASTING = "fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 1000"
+
+
 def _creating(family: Family) -> str:
     """The migration that makes the tables of a family."""
-    columns = ",\n".join(
-        f"    {column.name} {column.type}{f' DEFAULT {column.default}' if column.default else ''}"
-        for column in family.released
-    )
+    columns, late, waiting = (_listed(each) for each in (family.released, family.late, WAITING[family.name]))
     order = ", ".join(
         ("site", "grain", "dimension", "by_dimension", "day", "period", "value", "by_value", *family.key_names)
     )
+    whose = ", ".join(("site", "day", "dimension", "value", *family.key_names))
     name = f"{{{{ 'staging_{family.name}' if state == 'staging' else local(state ~ '_{family.name}') }}}}"
     return f"""{{% for state in ['staging', 'open', 'next', 'released'] %}}
 CREATE TABLE IF NOT EXISTS {name}{{{{ on_cluster }}}}
@@ -159,4 +165,33 @@ ORDER BY ({order})
 
 {{{{ distributed(state ~ '_{family.name}', 'cityHash64(site)') if state != 'staging' else '' }}}}
 {{% endfor %}}
+
+CREATE TABLE IF NOT EXISTS {{{{ local('late_{family.name}') }}}}{{{{ on_cluster }}}}
+(
+{late}
+)
+ENGINE = {{{{ engine('MergeTree') }}}}
+PARTITION BY toYear(day)
+ORDER BY ({order})
+SETTINGS {_LASTING};
+
+{{{{ distributed('late_{family.name}', 'cityHash64(site)') }}}}
+
+CREATE TABLE IF NOT EXISTS {{{{ local('waiting_{family.name}') }}}}{{{{ on_cluster }}}}
+(
+{waiting}
+)
+ENGINE = {{{{ engine('MergeTree') }}}}
+PARTITION BY toStartOfMonth(expires)
+ORDER BY ({whose})
+TTL expires
+SETTINGS {_LASTING};
+
+{{{{ distributed('waiting_{family.name}', 'cityHash64(site)') }}}}
 """
+
+
+def _listed(columns: Iterable[Column]) -> str:
+    return ",\n".join(
+        f"    {column.name} {column.type}{f' DEFAULT {column.default}' if column.default else ''}" for column in columns
+    )

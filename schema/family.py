@@ -29,6 +29,8 @@ KEY_COLUMNS = (
 # What every row of a rollup has: whose it is, of when, and of which value.
 KEY = tuple(column.name for column in KEY_COLUMNS)
 MONTH_COLUMNS = (KEY_COLUMNS[0], Column("month", "Date"), Column("made", "UInt64"))
+# What tables of a family have beside its keys and measures, scratch tables among them: none of these is called so.
+_TAKEN = {*KEY, "parents", "expires", "days", "taken", "people", "others", "networks", "name", "currency"}
 # A histogram: a row for each bucket where it is released, else one row with all of them in ascending order.
 _BUCKETS = (Column("buckets", "Array(Int16)"), Column("counts", "Array(UInt64)"))
 
@@ -40,11 +42,14 @@ class Counting(Struct, frozen=True):
     ARRAY JOIN makes several of one. keys: SQL for each key of the family, of such a row. The measure that is `distinct`
     is of visitors; of the others `visit` is added up. exclusive: what is under one key is under no other, so that a
     hidden key would follow from the total and those that are shown: the smallest of these is hidden with it (rule R3).
+    within: those of the keys under each of which, taken together, the other ones exclude one another: the values of a
+    property are those of one event and one property.
     """
 
     rows: str
     keys: Mapping[str, str]
     exclusive: bool = True
+    within: tuple[str, ...] = ()
 
 
 class Family(Struct, frozen=True):
@@ -66,12 +71,19 @@ class Family(Struct, frozen=True):
         added = [one for one in self.measures if one.aggregate != "distinct"]
         wrong = {
             "its name is letters, and no dimension's": not re.fullmatch("[a-z]+", self.name) or self.name in DIMENSIONS,
-            "it has one or two keys, each with SQL, and none is a column of visits": self.key_names
-            != (*self.counting.keys,)
-            or not 1 <= len(self.keys) <= 2
+            "it has keys, each with SQL, and none is a column of visits": self.key_names != (*self.counting.keys,)
+            or not self.keys
             or not VISIT.keys().isdisjoint(self.key_names),
+            "no key and no measure is called as what its tables have anyway": not _TAKEN.isdisjoint(
+                (*self.key_names, *(one.name for one in added))
+            ),
             "one measure is distinct, the others say what of a visit is added up": len(self.measures) != len(added) + 1
             or not all(one.visit for one in added),
+            "of whom the distinct measure is, all others are, too": len({one.contributor for one in self.measures})
+            != 1,
+            "keys that do not exclude one another are one or two": not self.counting.exclusive and len(self.keys) > 2,
+            "what keys exclude one another within are other keys": self.counting.within
+            and not (self.counting.exclusive and {*self.counting.within} < {*self.key_names}),
             "its dimensions are the whole site and dimensions of visits": not {"", *OF_VISITS} - {HOUR}
             >= {*self.dimensions},
             "keys that exclude one another are of the whole site only": self.counting.exclusive
@@ -84,6 +96,11 @@ class Family(Struct, frozen=True):
     @property
     def key_names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.keys)
+
+    @property
+    def cell_keys(self) -> tuple[str, ...]:
+        """The keys that tell its cells apart: all but the bucket of a histogram."""
+        return self.key_names[:-1] if self.histogram else self.key_names
 
     @property
     def measure_names(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ Promises: no measure is calculated here; what may be more says so.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from msgspec import Struct
@@ -48,14 +49,16 @@ def key_cells(name: str, groups: Groups, k: int, coverage: Coverage, in_part: bo
     day."""
     about = DECLARED[name]
     people = about.measure_names.index(about.people.name)
-    found: dict[tuple[str, ...], list[tuple[int, ...]]] = {}
+    found: dict[tuple[Any, ...], list[tuple[int, ...]]] = {}
+    shown: Counter[tuple[Any, ...]] = Counter()
     for group in groups.values():
-        for (_, *keys), sums in group.by_key.items():
+        for (_, of_block, *keys), sums in group.by_key.items():
             found.setdefault(tuple(keys), []).append(sums)
+            shown[tuple(keys)] += of_block or 1
     cells = []
     for keys, days in found.items():
         # Where everything is shown, a day without the key is one on which nobody had it.
-        missing = max(0, coverage.days - len(days)) if k > 1 else 0
+        missing = max(0, coverage.days - shown[keys]) if k > 1 else 0
         not_shown = missing or (in_part and k > 1)
         sure = coverage.sure.certainty(not_shown), coverage.sure.flags(not_shown)
         cells.append(KeyCell(name, keys, tuple(map(sum, zip(*days, strict=True))), *sure, missing, coverage.days))

@@ -164,11 +164,12 @@ def _shape_of(family: Family) -> Shape:
 
     def of_plain(read: Read, row: Sequence[Any]) -> _Plain | None:
         day, grain, dimension, *rest = row
-        return ((dimension,), (day, *rest[: len(keys)]), tuple(rest[len(keys) :])) if grain == "day" else None
+        return ((dimension,), (day, 0, *rest[: len(keys)]), tuple(rest[len(keys) :])) if grain == "day" else None
 
     return Shape(
         group=("dimension",),
-        key=lambda read, state: f"({', '.join(('day', *keys))})",
+        # A row of a block says for how many days it speaks; one of a day is of that day.
+        key=lambda read, state: f"({', '.join(('day', 'days' if state == 'late' else 'toUInt16(0)', *keys))})",
         added=measures,
         columns=lambda state: measures,
         sums=_summed,

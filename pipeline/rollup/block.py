@@ -18,7 +18,7 @@ from typing import Any
 from msgspec import structs
 
 from schema.event import PAGEVIEW
-from schema.families import WAITING
+from schema.families import DECLARED, FAMILIES, WAITING
 from schema.manifest import WEEK
 from schema.measures import KINDS
 from schema.site import Site
@@ -29,13 +29,13 @@ from ..settings import SiteRules
 from .batch import Batch, SiteDay
 from .contributors import networks_of
 from .fold import Candidate, Waiting, fold
-from .parents import CHILDREN, PARENTS, depth
+from .parents import CHILDREN, EXCLUSIVE, PARENTS, depth, name_and_currency
 from .publish import clear_staging
 from .scratch import TABLES, scratch
 from .suppress import stage
-from .waiting import KEYS
 
-# What tells values apart that add up to a total: the dimension, and of goals, currencies and web vitals their name.
+# What tells items apart that add up to a total: the dimension, and of goals, currencies and web vitals their name. The
+# items are its values; where keys exclude one another, these: then the value stands in the group, behind the dimension.
 Group = tuple[str, ...]
 # At least so many days: what waits on one only would be released as that day's.
 _LEAST_DAYS = 2
@@ -103,14 +103,9 @@ def _choose(of: Block) -> None:
     # Of a value that days show as a cell goals and web vitals may wait alone; one that stays hidden has none.
     waiting = set(of.store.rows(of.naming(f"SELECT DISTINCT dimension, value {_remaining('cells')}"), of.named))
     shown, told = set(values), list[tuple[str, ...]]()
-    for family in ("conversions", "vitals"):
-        found = _released(of, family)
-        rows = [
-            (group[0], value, *(*group[1:], "")[:2])
-            for group, released in found.items()
-            for value in released
-            if (group[0], value) in values or (group[0], value) not in waiting
-        ]
+    for family in ("conversions", "vitals", *DECLARED):
+        found = (_cell(family, group, item) for group, released in _released(of, family).items() for item in released)
+        rows = [cell for cell in found if cell[:2] in values or cell[:2] not in waiting]
         shown |= {(dimension, value) for dimension, value, *_ in rows}
         told += [(family, dimension, value, *keys) for dimension, value, *keys in rows]
         _fill(of, family, sorted(rows))
@@ -133,11 +128,28 @@ def _insert(of: Block, table: str, columns: Sequence[str], rows: Sequence[tuple[
 # -- which values --------------------------------------------------------------------------------------------------
 
 
+def _group_and_item(family: str) -> tuple[tuple[str, ...], str]:
+    """SQL for a row's group and item."""
+    name, currency = name_and_currency(FAMILIES[family])
+    apart, item = (("value", name), currency) if family in EXCLUSIVE else ((name, currency), "value")
+    return ("dimension", *(sql for sql in apart if sql != "''")), item
+
+
+def _cell(family: str, group: Group, item: str) -> tuple[str, str, str, str]:
+    """The dimension, value, name and currency of an item."""
+    dimension, *rest = group
+    if family in EXCLUSIVE:
+        value, name = (*rest, "")[:2]
+        return dimension, value, name, item
+    name, currency = (*rest, "", "")[:2]
+    return dimension, item, name, currency
+
+
 def _remaining(family: str) -> str:
     """SQL from FROM on for what waits and no week within the block has released."""
-    keys = ", ".join(("dimension", "value", *KEYS[family]))
+    keys = ", ".join(("dimension", "value", *FAMILIES[family].cell_keys))
     first = "{dates:Array(Date)}[1]"
-    unchanged = "AND NOT has({changed:Array(String)}, toString(goal))" if "goal" in KEYS[family] else ""
+    unchanged = "AND NOT has({changed:Array(String)}, toString(goal))" if family == "conversions" else ""
     return f"""
         FROM waiting_{family}
         WHERE site = {{sites:Array(String)}}[1] AND day IN {{waits:Array(Date)}} {unchanged}
@@ -153,20 +165,20 @@ def _released(
 ) -> dict[Group, set[str]]:
     """The values that may be released, by what adds up to a total. people, others: the columns that are counted.
     always: as if something else was hidden, because not all that is waits."""
-    keys = KEYS[family]
-    group = ", ".join(("dimension", *keys))
+    columns, item = _group_and_item(family)
+    group = ", ".join(columns)
     waits = f"{_remaining(family)} AND {people} > 0"
     late = {"least": of.late.k_late, "least_others": of.late.late_others, "least_days": _LEAST_DAYS}
     rows = of.store.rows(
-        f"""SELECT {group}, value, groupArray(day), groupArray({people}), groupArray(parents) {waits}
-        GROUP BY {group}, value
+        f"""SELECT {group}, {item}, groupArray(day), groupArray({people}), groupArray(parents) {waits}
+        GROUP BY {group}, {item}
         HAVING sum({people}) >= {{least:UInt32}} AND sum({others}) >= {{least_others:UInt32}}
             AND count() >= {{least_days:UInt8}}""",
         of.named | late,
     )
     candidates: dict[Group, list[Candidate]] = defaultdict(list)
     for *key, value, days, counts, parents in rows:
-        known = not value or (key[0] == "event" and value == PAGEVIEW)
+        known = family not in EXCLUSIVE and (not value or (key[0] == "event" and value == PAGEVIEW))
         if (family, key[0]) not in CHILDREN:
             parents = [()] * len(days)
         by_day = (dict(zip(days, each, strict=True)) for each in (counts, map(tuple, parents)))
@@ -234,15 +246,15 @@ def _fill(of: Block, family: str, rows: Sequence[tuple[str, ...]]) -> None:
 
 
 def _loading(family: str) -> str:
-    keys = ("dimension", "value", *KEYS[family])
+    keys = ("dimension", "value", *FAMILIES[family].cell_keys)
     columns = {"d": "0"} | {key: key for key in keys}
     waiting = {column.name for column in WAITING[family]}
     for name, kind in TABLES[family].items():
-        if kind == "Int64":
+        if kind == "Int64" and name not in keys:
             columns[name] = f"sum({name if name in waiting else _OTHERS_OF[name]})"
     if family == "vitals":
         columns["histogram"] = "groupArrayArray(histogram)"
-    named = ", ".join((*keys, *["''"] * (2 - len(KEYS[family]))))
+    named = ", ".join(("dimension", "value", *name_and_currency(FAMILIES[family])))
     chosen = f"SELECT dimension, value, name, currency FROM {{hidden}} WHERE family = '{family}'"
     return f"""{insert(f"{{{family}}}", columns)} {_remaining(family)} AND ({named}) IN ({chosen})
         GROUP BY {", ".join(keys)}"""

@@ -14,6 +14,7 @@ from schema.family import Counting, Family
 from schema.measures import Measure
 
 from .batch import NETWORKS
+from .parents import name_and_currency
 from .shape import Select, by_each
 
 
@@ -42,11 +43,10 @@ def select(family: Family) -> Select:
 
 def touched(family: Family, near: Collection[str], compared: Callable[[str], str]) -> list[str]:
     """SQL for who has which key and which value that is compared: (d, visitor, network_number, name, currency,
-    dimension, value).
-    compared: SQL for such values of a dimension."""
-    dimensions = [dimension for dimension in _dimensions(family) if dimension in near]
+    dimension, value). near: the dimensions; "" is the whole site. compared: SQL for such values of one."""
+    dimensions = [dimension for dimension in family.dimensions if dimension in near]
     return [
-        f"{rows} WHERE {dimension} IN {compared(dimension)}"
+        f"{rows} WHERE {dimension} IN {compared(dimension)}" if dimension else rows
         for dimension, rows in zip(dimensions, everybody(family, dimensions), strict=True)
     ]
 
@@ -54,9 +54,9 @@ def touched(family: Family, near: Collection[str], compared: Callable[[str], str
 def everybody(family: Family, dimensions: Iterable[str]) -> list[str]:
     """SQL for who has which key and which value, by dimension, "" for the whole site; the columns are those of
     `touched`."""
-    name, currency = (*family.key_names, "''")[:2]
+    name, currency = name_and_currency(family)
     return [
-        f"SELECT d, visitor, network_number, toString({name}) AS name, toString({currency}) AS currency, "
+        f"SELECT d, visitor, network_number, {name} AS name, {currency} AS currency, "
         f"'{dimension}' AS dimension, {f'toString({dimension})' if dimension else repr('')} AS value "
         f"FROM ({_rows(family, {})})"
         for dimension in dimensions

@@ -10,6 +10,7 @@ from __future__ import annotations
 from schema.column import TEXT
 from schema.dimensions import DIMENSIONS
 from schema.families import FAMILIES
+from schema.family import Family
 from schema.visits import OF_VISITS
 
 from ..insert import insert
@@ -32,8 +33,26 @@ CHILDREN = frozenset(
     for child, parent in PARENTS.items()
     if child in kept and parent in kept
 )
-# What tells the rows of all families apart: name and currency are the keys of a family.
+# What tells the rows of all families apart: name and currency are the keys of a family (name_and_currency).
 CELL = {"family": TEXT, "d": "UInt16", "dimension": TEXT, "name": TEXT, "currency": TEXT, "value": "String"}
+# Those whose keys exclude one another: rows of the same name add up. Of all others the values of a dimension do.
+EXCLUSIVE = [name for name, family in FAMILIES.items() if family.counting and family.counting.exclusive]
+
+
+def name_and_currency(family: Family) -> tuple[str, str]:
+    """SQL for what CELL calls so, of a row with the keys of a family: the first one and the others; where keys exclude
+    one another, what they do so within and these."""
+    keys, counting = family.cell_keys, family.counting
+    first = keys[:1]
+    if counting and counting.exclusive:
+        first = tuple(key for key in keys if key in counting.within)
+    return _text(first), _text(tuple(key for key in keys if key not in first))
+
+
+def _text(keys: tuple[str, ...]) -> str:
+    if not keys:
+        return "''"
+    return f"toString({keys[0]})" if len(keys) == 1 else f"toString(({', '.join(keys)}))"
 
 
 def fill_parents(of: Batch) -> None:

@@ -13,25 +13,24 @@ A run that is cut off has taken a snapshot and not shown the one before it: fewe
 from __future__ import annotations
 
 from schema.dimensions import OTHER
-from schema.families import DECLARED, FAMILIES
+from schema.families import FAMILIES
 from schema.family import Family
 from schema.visits import HOUR
 
 from ..insert import insert
 from .batch import LEAST_NETWORKS, Batch, K
 from .newcomers import find_newcomers
-from .parents import CELL
+from .parents import CELL, EXCLUSIVE, name_and_currency
 from .publish import clear_staged
 from .shown import remember
 
 _QUARTER = "{quarter:UInt32}"
 _CELL = ", ".join(CELL)
 # Of a family whose keys exclude one another these add up to the whole site; of all others the values do.
-_EXCLUSIVE = [name for name, family in DECLARED.items() if family.counting and family.counting.exclusive]
-_OF_KEYS = f"family IN {_EXCLUSIVE}" if _EXCLUSIVE else "false"
+_OF_KEYS = f"family IN {EXCLUSIVE}" if EXCLUSIVE else "false"
 _WHOLE = f"(dimension = '' AND NOT ({_OF_KEYS}))"
 # Whose whole are the visitors of the site; that of the rest is the row of the whole site that has the same keys.
-_BY_VISITORS = ["cells", *_EXCLUSIVE, *(name for name, one in FAMILIES.items() if "" not in one.dimensions)]
+_BY_VISITORS = ["cells", *EXCLUSIVE, *(name for name, one in FAMILIES.items() if "" not in one.dimensions)]
 
 
 def step(of: Batch) -> None:
@@ -63,11 +62,11 @@ def step(of: Batch) -> None:
 
 def _keys(family: Family) -> dict[str, str]:
     """SQL for what tells the rows of a family apart, of a row of its tables."""
-    name, currency, *_ = (*(family.key_names[:-1] if family.histogram else family.key_names), "''", "''")
+    name, currency = name_and_currency(family)
     return {
         "dimension": f"if(grain = 'hour', '{HOUR}', toString(dimension))",
-        "name": f"toString({name})",
-        "currency": f"toString({currency})",
+        "name": name,
+        "currency": currency,
         "value": f"if(grain = 'hour' AND value != '{OTHER}', toString(toUnixTimestamp(period)), value)",
     }
 
@@ -168,7 +167,7 @@ _FILL_STEPS = f"""
         (
             SELECT *, due AND ({_WHOLE_OF}) IN (SELECT d, family, name, currency FROM going) AS goes,
                 notEmpty(people) AS touched, {_ENOUGH_NEW} AS companion,
-                if({_OF_KEYS}, '', name) AS of_name, if({_OF_KEYS}, '', currency) AS of_currency
+                name AS of_name, if({_OF_KEYS}, '', currency) AS of_currency
             FROM {{due}}
         ),
         parts AS

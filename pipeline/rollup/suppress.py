@@ -14,9 +14,10 @@ from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any
 
+from schema.column import TEXT
 from schema.dimensions import OTHER
 from schema.event import PAGEVIEW
-from schema.families import DECLARED
+from schema.families import DECLARED, FAMILIES
 from schema.family import Family
 from schema.measures import OF_CELLS, Contributor, Measure
 from schema.visits import HOUR
@@ -30,7 +31,7 @@ from .company import Part, Whole, going
 from .contributors import CONTRIBUTORS
 from .hits import OF_HITS
 from .others import find_covered
-from .parents import CELL, CHILDREN, PARENTS
+from .parents import CELL, CHILDREN, EXCLUSIVE, PARENTS, name_and_currency
 
 
 def keep(of: Batch) -> None:
@@ -143,7 +144,7 @@ def _suppressed(family: str, keys: tuple[str, ...], numbers: tuple[str, ...], li
     own = (f"if({_KEPT}, s.{name}, 0)" if name in distinct else f"s.{name}" for name in numbers)
     other = (name if name in distinct else "0" for name in numbers)
     listed = "".join(f", {key}" for key in keys)
-    named = "".join(f", {name}" for name in ("name", "currency")[: len(keys)])
+    named = "".join(f", {name}" for name in _keys_of_others(family, keys))
     joined, own_list, no_list = (f", groupArrayArray({list_}) AS {list_}", f", {list_}", ", []") if list_ else ("",) * 3
     added = ", ".join(f"{_adding(name)}(f.{name}) AS {name}" for name in numbers)
     return f"""
@@ -158,6 +159,18 @@ def _suppressed(family: str, keys: tuple[str, ...], numbers: tuple[str, ...], li
         WHERE family = '{family}' AND whole
     ) AS f
     GROUP BY d, dimension, named{listed} HAVING people > 0"""
+
+
+def _keys_of_others(family: str, keys: tuple[str, ...]) -> list[str]:
+    """SQL for the keys of a family, of a row of `others`. Of a family whose keys exclude one another there is none, as
+    it is of the whole site only: any will do."""
+    kinds = {one.name: one.type for one in FAMILIES[family].keys} if family in FAMILIES else {}
+    columns = ("''",) * len(keys) if family in EXCLUSIVE else ("name", "currency")
+    plain = (TEXT, "String")
+    return [
+        column if kinds.get(key, TEXT) in plain else f"accurateCastOrDefault({column}, '{kinds[key]}')"
+        for key, column in zip(keys, columns, strict=False)
+    ]
 
 
 def _adding(name: str) -> str:
@@ -180,12 +193,11 @@ _WITHIN: dict[str, tuple[tuple[str, ...], str]] = {
     **{name: (family.key_names, "") for name, family in DECLARED.items()},
 }
 # Of a family whose keys exclude one another these add up to a value; of all others the values do, to the whole.
-_EXCLUSIVE = [name for name, family in DECLARED.items() if family.counting and family.counting.exclusive]
-_OF_KEYS = f"family IN {_EXCLUSIVE}" if _EXCLUSIVE else "false"
+_OF_KEYS = f"family IN {EXCLUSIVE}" if EXCLUSIVE else "false"
 _CHILD = f"(family, dimension) IN {[*CHILDREN]}"
 _PARTS_OF_ROWS = f"""
-    SELECT family, d, dimension, {", ".join(f"if({_OF_KEYS}, '', {key})" for key in ("name", "currency"))},
-        if({_OF_KEYS}, value, ''), if({_CHILD}, parent, '') AS its_parent,
+    SELECT family, d, dimension, name, if({_OF_KEYS}, '', currency), if({_OF_KEYS}, value, ''),
+        if({_CHILD}, parent, '') AS its_parent,
         countIf(value != '{OTHER}'), countIf(NOT enough AND value != '{OTHER}'), {_SMALLEST}, countIf(NOT enough)
     FROM
     (
@@ -227,7 +239,7 @@ def _counting(of: Batch) -> list[str]:
 @cache
 def _counted(family: str) -> str:
     keys, source = _WITHIN[family]
-    name, currency = (*(f"toString({key})" for key in keys), "''")[:2]
+    name, currency = name_and_currency(FAMILIES[family]) if family in FAMILIES else ("toString(kind)", "''")
     columns = {"family": f"'{family}'", "name": name, "currency": currency}
     columns |= {column: column for column in ("d", "dimension", "value", "people")} | {"enough": ENOUGH}
     rows = _suppressed(family, keys, ("people", "networks"), source=source)
@@ -338,5 +350,5 @@ def _declared(family: Family) -> str:
     counted = _suppressed(family.name, family.key_names, ("people", "networks", *(one.name for one in added)))
     row = _KEY | {name: name for name in family.key_names} | {family.people.name: _down("people")}
     row |= {one.name: _down(one.name, _STEP_OF.get(one.unit, 1)) for one in added}
-    which = f"{_is_shown(family.name, *family.key_names)} AND {_KEPT}"
+    which = f"{_is_shown(family.name, *name_and_currency(family))} AND {_KEPT}"
     return f"{insert(f'staging_{family.name}', row)} FROM ({counted}) WHERE {which}"

@@ -11,19 +11,20 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 
-from schema.families import WAITING
+from schema.families import DECLARED, FAMILIES, WAITING
 from schema.measures import KINDS
 from schema.store import StoreDown
 from schema.visits import HOUR
 
 from ..insert import insert
+from . import declared
 from .batch import DAY, SITE, Batch
 from .others import converted, measured, together, touched
+from .parents import name_and_currency
 from .snapshot import Key
 
-# By family what tells its rows apart within a value; in `hidden` these are called name and currency.
-KEYS = {"cells": (), "conversions": ("goal", "currency"), "vitals": ("metric",)}
 _HIDDEN = {name: name for name in ("family", "d", "dimension", "value", "name", "currency")}
 # Of a day of which nothing waits.
 _NEVER = dt.date(1970, 1, 1)
@@ -51,16 +52,10 @@ def wait(of: Batch, expires: Mapping[Key, dt.date]) -> None:
     of.store.insert("waiting_days", ("site", "day", "expires", "rows"), [*map(list, zip(*told, strict=True))])
 
 
-def _named(family: str) -> list[str]:
-    """A row's keys as `hidden` calls them."""
-    keys = [f"toString({key})" for key in KEYS[family]]
-    return [*keys, *["''"] * (2 - len(keys))]
-
-
 def _hidden(of: Batch, family: str) -> str:
     """The statement that finds what has no row of its own. Hours are of the whole site only, and wait for nothing."""
-    keys = ("dimension", "value", *KEYS[family])
-    name, currency = _named(family)
+    keys = ("dimension", "value", *FAMILIES[family].cell_keys)
+    name, currency = name_and_currency(FAMILIES[family])
     selected = _HIDDEN | {"family": f"'{family}'", "name": name, "currency": currency}
     return f"""{insert("{hidden}", selected)}
         FROM {{{family}}}
@@ -75,16 +70,16 @@ def _among(family: str, dimension: str) -> str:
 
 def _waiting(family: str, dimensions: frozenset[str]) -> str:
     """The statement that keeps what is hidden of a family."""
-    keys = ("dimension", "value", *KEYS[family])
-    name, currency = _named(family)
-    numbers = {one.name: f"sum({one.name})" for one in WAITING[family] if one.type == "Int64"}
-    numbers = {name: sql for name, sql in numbers.items() if not name.endswith("others")}
+    keys = ("dimension", "value", *FAMILIES[family].cell_keys)
+    name, currency = name_and_currency(FAMILIES[family])
+    counted_there = [one.name for one in WAITING[family] if one.type == "Int64" and one.name not in keys]
+    others = [one for one in counted_there if one == "others" or one.endswith("_others")]
+    numbers = {one: f"sum({one})" for one in counted_there if one not in others}
     # In an order that tells nothing of who came when, nor of how the rows were made.
     histogram = {"histogram": "arraySort(groupArrayArray(histogram))"} if family == "vitals" else {}
     counted = ", ".join(f"{sql} AS {name}" for name, sql in (numbers | histogram).items())
     hidden = f"SELECT d, dimension, value, name, currency FROM {{hidden}} WHERE family = '{family}'"
     besides = _besides_of_cells(dimensions) if family == "cells" else _besides(family, dimensions)
-    others = [column.name for column in WAITING[family] if column.name.endswith("others")]
     columns = _OF_DAY | {key: key for key in keys} | {name: name for name in numbers | histogram}
     columns |= {name: f"toInt64({name})" for name in others} | {"parents": "parents"}
     return f"""{insert(f"waiting_{family}", columns)}
@@ -112,9 +107,10 @@ def _besides_of_cells(dimensions: frozenset[str]) -> str:
 
 
 def _besides(family: str, dimensions: frozenset[str]) -> str:
-    """The same of who reached goals, paid or was measured."""
-    who = {"conversions": converted, "vitals": measured}[family]
-    rows = together(who(dimensions, lambda dimension: _among(family, dimension)))
+    """The same of who reached goals, paid, was measured, or is counted in a declared family."""
+    of_family = {"conversions": converted, "vitals": measured}
+    of_family |= {name: partial(declared.touched, one) for name, one in DECLARED.items()}
+    rows = together(of_family[family](dimensions, partial(_among, family)))
     return _beside_largest(rows, {"others": "true"}, "its_network AS network_number, name, currency")
 
 

@@ -70,9 +70,19 @@ def test_a_family_that_cannot_be_counted_or_would_tell_too_much_is_refused() -> 
         ({"measures": (people, structs.replace(times, visit=""))}, "what of a visit is added up"),
         ({"dimensions": ("", "page")}, "dimensions of visits"),
         ({"dimensions": ("", "country")}, "of the whole site only"),
+        ({"measures": (people, structs.replace(times, name="others"))}, "what its tables have anyway"),
+        ({"measures": (people, structs.replace(times, contributor="payer"))}, "of whom the distinct measure is"),
     ):
         with pytest.raises(ValueError, match=rule):
             Family(**right | wrong, counting=counting)
+    for within in (("section",), ("other",)):
+        with pytest.raises(ValueError, match="within are other keys"):
+            Family(**right, counting=structs.replace(counting, within=within))
+    three = {"keys": tuple(Column(name, "String") for name in "abc")}
+    by_three = structs.replace(counting, keys=dict.fromkeys("abc", "exit_page"), within=("a", "b"))
+    assert Family(**right | three, counting=by_three).cell_keys == ("a", "b", "c")
+    with pytest.raises(ValueError, match="one or two"):
+        Family(**right | three, counting=structs.replace(by_three, exclusive=False, within=()))
     assert Family(**right | {"dimensions": ("", "country")}, counting=structs.replace(counting, exclusive=False))
 
 
