@@ -1,0 +1,80 @@
+"""Families for tests, in a copy of the tree: that of docs/howto-family.md, one of three keys that exclude one another
+within two of them, and one by dimensions with parents, whose keys exclude nothing.
+
+In: a directory. Out: a tree there that has them, with their migration.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.test_howtos import copy_with, run
+
+_MORE = '''"""Families for tests."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Struct
+
+from .column import TEXT, Column
+from .family import Counting, Family
+from .measures import Measure, declared
+
+
+class Counted(Struct):
+    """Of a row."""
+
+    visitors: Annotated[int, Measure("Distinct visitors.", aggregate="distinct")] = 0
+    visits: Annotated[int, Measure("Visits.", visit="1")] = 0
+
+
+CHOICES = Family(
+    "choices",
+    tuple(Column(name, TEXT) for name in ("sort", "what", "which")),
+    declared(Counted),
+    dimensions=("",),
+    counting=Counting(
+        rows="FROM {visits} ARRAY JOIN [('browser', toString(browser)), ('os', toString(os))] AS chosen WHERE came",
+        keys={"sort": "'device'", "what": "chosen.1", "which": "chosen.2"},
+        within=("sort", "what"),
+    ),
+    label="choices",
+)
+PLACES = Family(
+    "places",
+    (Column("folder", "String"), Column("depth", "UInt8")),
+    declared(Counted),
+    dimensions=("", "country", "region"),
+    counting=Counting(
+        rows="FROM {visits} WHERE viewed > 0",
+        keys={"folder": "splitByChar('/', exit_page)[2]", "depth": "toUInt8(length(splitByChar('/', exit_page)))"},
+        exclusive=False,
+    ),
+    label="places",
+)
+'''
+_MIGRATION = """
+import pathlib
+from schema.families import migration
+made = "".join(migration(f"open_{name}", [])[0] for name in ("choices", "places"))
+pathlib.Path("schema/sql/9001_more.sql").write_text(made)
+"""
+
+
+def tree(to: Path) -> Path:
+    """A copy of the rooms there that has them."""
+    copy_with("howto-family.md", to)
+    (to / "schema" / "more.py").write_text(_MORE)
+    families = to / "schema" / "families.py"
+    text = families.read_text()
+    for before, after in (
+        ("from .measures import KINDS", "from .more import CHOICES, PLACES\nfrom .measures import KINDS"),
+        ("EXITS)}", "EXITS, CHOICES, PLACES)}"),
+    ):
+        assert text.count(before) == 1, f"schema/families.py has no {before!r} any more"
+        text = text.replace(before, after)
+    families.write_text(text)
+    run(to, "-c", _MIGRATION)
+    return to
