@@ -13,6 +13,7 @@ from footfall.lab.released import Named, Released, TooFew, lacking_of
 from footfall.lab.releasing import Releasing
 from footfall.lab.sentences import released_sentences
 from footfall.lab.trailing import Behind, Trail, trail_of
+from schema.dimensions import DIMENSIONS
 from schema.event import Event
 from schema.site import Site
 from schema.store import Store
@@ -70,9 +71,11 @@ def test_what_is_named_and_why_the_rest_is_not(released: dict[int, Released]) ->
 def test_a_number_of_too_few_is_told_as_such(released: dict[int, Released]) -> None:
     # All six enter at /, but for 5 and 6 they leave elsewhere; of the one section all nine leave.
     assert released[3].few["exit_rate"] == TooFew(2 * 7, 7)
-    # Of the site less / three visits begin elsewhere, of one network: so at / it is not told either. Elsewhere, in each
-    # of 15 dimensions of visits, of host names, of sections and of the whole site, everybody is an entrant.
-    assert released[3].few["bounce_rate"] == TooFew(19 * 7, 7)
+    # Of the site less / three visits begin elsewhere, of one network: so at / it is not told either. In other rows
+    # everybody is an entrant: of the whole site, of sections, of host names, and of what visits have, where each but
+    # entry and exit pages has one value.
+    of_visits = [name for name, one in DIMENSIONS.items() if one.scope == "visit" and not name.endswith("_page")]
+    assert released[3].few["bounce_rate"] == TooFew((1 + 3 + len(of_visits)) * 7, 7)
     assert "time_on_page" not in released[3].few
 
 
@@ -111,7 +114,7 @@ def test_it_is_said_in_words(released: dict[int, Released]) -> None:
         "fewer than 3 visitors, 0.0 keep those company (R3, N3), and 23.1 are of fewer than 3 networks" in told
     )
     assert "Of 2 pages with 20 visitor-days or more 2 are named, and lack 0.0 % of these" in told
-    assert "bounce rate in 5.3 %" in told
+    assert "too few contributed, so that they do not tell it (N1): bounce rate in " in told
     assert "exit rate in 50.0 %" in told
     assert "90 minutes and 4 visitors behind by the median, 120 minutes and 6 visitors at worst" in told
     assert "shows nothing before 09:15" in told
