@@ -26,8 +26,10 @@ MAX_ROWS = 10_000
 MAX_DAYS_BY_HOUR = 366
 MAX_FILTERS = 20
 MAX_VALUE = 2_000
+# Tables of their own, which nothing else splits.
+APART = (*BARE, "leak")
 # Ways to split that are not dimensions: they are columns of their own and go together with filters on a dimension.
-SPLITS = ("day", "hour", "goal", "vital", *DECLARED, *BARE)
+SPLITS = ("day", "hour", "goal", "vital", *DECLARED, *APART)
 # Those of them that are not kept by every dimension.
 _KEPT_BY = {"vital": FAMILIES["vitals"]} | DECLARED
 ALTERNATIVES = "|"
@@ -195,11 +197,8 @@ class Query(Struct, frozen=True):
 
     def _refuse_crossings(self) -> None:
         names = sorted({item.dimension for item in self.filters if item.dimension in DIMENSIONS})
-        if self.by in BARE and names:
-            label = BARE[self.by].label.lower()
-            raise BadQuery(
-                f"by={self.by} ({label}) is kept by nothing else: drop the filter on {names[0]}", Code.NOT_KEPT
-            )
+        if self.by in APART and names:
+            raise BadQuery(f"by={self.by} is kept by nothing else: drop the filter on {names[0]}", Code.NOT_KEPT)
         wanted = sorted({self.by, *names} & DIMENSIONS.keys())
         if len(wanted) > 1:
             raise BadQuery(

@@ -28,11 +28,12 @@ from .bare_counts import BARE, bare_counts
 from .bare_totals import bare_total
 from .comparison import compare
 from .execute import Answer, Executor
+from .leaks import leaks
 from .lru_cache import MOST_VALUES, LruCache
 from .months import LEAST_DAYS, months_of
 from .period import Period
 from .plan import plan
-from .query import Filter, Query, several_values
+from .query import APART, Filter, Query, several_values
 from .refused import BadQuery, Code
 from .released import Released, released_days
 from .snapshots import snapshot_time
@@ -143,9 +144,7 @@ class Reports:
         answer = Executor(self._store, self._cache).answer(plan([query], released))
         table = table_of(query, answer)
         as_of = snapshot_time(self._store, released.span.part(query.first, query.last), site)
-        rows = table.as_rows()
-        if query.by in BARE:
-            rows = bare_counts(self._store, query.by, site.key, query.period, query.limit)
+        rows = self._apart(query, released) if query.by in APART else table.as_rows()
         if query.by == "hour":
             rows = [_at_local_hour(row, site) for row in rows]
         return {
@@ -228,9 +227,15 @@ class Reports:
         """What the counts of the site's open days are multiples of."""
         return (site.release_k or self._release_k) if site.key in self._rounded else 1
 
-    def bare_counts(self, site: Site, period: Period, name: str, most: int) -> list[dict[str, Any]]:
-        """The rows of one of BARE."""
-        return bare_counts(self._store, name, site.key, period, most)
+    def apart(self, query: Query) -> list[dict[str, Any]]:
+        """The rows of a question by one of APART."""
+        return self._apart(query, self._with_months(self.site(query.site), query.first, query.last, query.first))
+
+    def _apart(self, query: Query, released: Released) -> list[dict[str, Any]]:
+        if query.by in BARE:
+            return bare_counts(self._store, query.by, query.site, query.period, query.limit)
+        executor = Executor(self._store, self._cache)
+        return leaks(query, lambda asked: table_of(asked, executor.answer(plan([asked], released))).as_rows())
 
     def version(self, site: Site, period: Period) -> str:
         """Changes if and only if the totals of the period do."""

@@ -18,13 +18,12 @@ from schema.families import DECLARED
 from schema.measures import MEASURES, Measures
 from schema.metrics import metrics_of
 
-from .bare_counts import BARE
 from .certainty import Certainty, Flag
 from .conversions import Goal, goals_in, rated
 from .declared import KeyCell, key_cells
 from .execute import Answer, Groups
 from .figures import Cell, Coverage, cell_of
-from .query import Query
+from .query import APART, Query
 from .released import Released
 from .shapes import MOVED
 from .vitals import VitalCell, vital_cells
@@ -89,8 +88,8 @@ def table_of(query: Query, answer: Answer) -> Table:
             rows = tuple(rated(goals, totals.visitors)[: query.limit])
         case "vital":
             rows = tuple(vital_cells(answer.vitals)[: query.limit])
-        case by if by in BARE:
-            pass  # nobody's visits: bare_counts.py
+        case by if by in APART:
+            pass  # bare_counts.py, leaks.py
         case by if by in DECLARED:
             cells = key_cells(by, answer.declared, released.k, coverage, in_part=query.filtered)
             rows = tuple(cells[: query.limit])

@@ -21,14 +21,16 @@ from schema.crawlers import PURPOSES
 from schema.dimensions import DIMENSIONS, OTHER
 from schema.families import FAMILIES
 from schema.metrics import METRICS
+from schema.placeholders import KINDS
 from schema.site import DEMO, Site
 
 from ..accounts.accounts import User
 from ..settings import DashboardSettings
 from ..stats.bare_counts import BARE
+from ..stats.leaks import DEFINITION as LEAKS
 from ..stats.other_pages import other_pages
 from ..stats.period import PERIODS
-from ..stats.query import Query, one_site, several_values
+from ..stats.query import APART, Query, one_site, several_values
 from ..stats.released import enough
 from ..stats.report import SUM_OF_VALUES, Reports
 from . import cards, charts
@@ -161,8 +163,8 @@ class SitePages:
         """GET /sites/{key}/quality?period="""
         site = self._site(request)
         period = period_of(self._reports, site, request.query_params)
-        dropped, crawlers = (
-            self._reports.bare_counts(site, period, name, _MAX_TABLE) for name in ("dropped", "crawler")
+        dropped, crawlers, leaks = (
+            self._reports.apart(Query((site.key,), period, (by,), limit=_MAX_TABLE)) for by in APART
         )
         by_reason = Counter[str]()
         for row in dropped:
@@ -183,6 +185,8 @@ class SitePages:
             dropped=dropped,
             purposes=[(PURPOSES.get(name, name), views) for name, views in by_purpose.most_common()],
             crawlers=[row | {"purpose": PURPOSES.get(row["purpose"], row["purpose"])} for row in crawlers],
+            leaks=[row | {"kinds": ", ".join(KINDS[kind] for kind in row["kinds"].split())} for row in leaks],
+            of_leaks=LEAKS,
             limit=_MAX_TABLE,
         )
 

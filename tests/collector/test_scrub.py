@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import sys
 import time
 import unicodedata
@@ -18,12 +19,15 @@ from collector.privacy.folded import folded
 from collector.privacy.pii_detectors import MOST
 from collector.privacy.scrub import MAX_TEXT, SECRET_NAMES, is_secret, scrub, scrub_host
 from collector.text.percent import decoded
+from schema.placeholders import KINDS as KINDS_OF_PLACEHOLDERS
+from schema.placeholders import kinds_in
 from tests.collector.corpus.make import KINDS, WRAPPED, made
 from tests.collector.corpus.unseen import KINDS as UNSEEN
 from tests.collector.corpus.unseen import cases, left_of
 from tests.conftest import examples
 
 CORPUS = Path(__file__).parent / "corpus"
+PRIVACY = Path(__file__).parents[2] / "collector" / "privacy"
 
 
 def lines(name: str) -> list[str]:
@@ -62,6 +66,15 @@ def test_u2_every_kind_is_found_in_texts_nobody_tuned_for(kind: str) -> None:
         scrubbed = scrub(draw.choice(WRAPPED).format(secret))
         found += f":{kind}" in scrubbed and secret not in scrubbed
     assert found >= 0.97 * count
+
+
+def test_of_all_that_is_found_each_placeholder_is_of_a_kind_that_is_listed() -> None:
+    found = {kind for kind, text, _ in positives() for kind in re.findall(":([a-z]+)(?![a-z])", scrub(text))}
+    assert {kind for kind, _, _ in positives()} <= KINDS_OF_PLACEHOLDERS.keys()
+    assert found >= {"email", "phone", "handle", "ip", "uuid", "token", "hex", "card", "iban"}
+    assert kinds_in(scrub("anna@example.com, +49 30 1234567, bob@example.com")) == ("email", "phone")
+    literal = {word for path in PRIVACY.rglob("*.py") for word in re.findall('b?":([a-z]+)"', path.read_text("utf-8"))}
+    assert literal == KINDS_OF_PLACEHOLDERS.keys()
 
 
 def test_u3_of_ordinary_texts_at_most_1_percent_is_touched() -> None:

@@ -57,7 +57,7 @@ def test_crawlers_and_what_was_dropped_are_answered_by_name(client: TestClient, 
 
 
 def test_they_are_split_by_nothing_else(client: TestClient, path: str) -> None:
-    for by in ("crawler", "dropped"):
+    for by in ("crawler", "dropped", "leak"):
         answer = client.get(f"/api{path}/stats?period=30d&by={by}&filter=country==DE")
         assert (answer.status_code, answer.json()["code"]) == (400, "not_kept")
         assert "drop the filter on country" in answer.json()["error"]
@@ -72,6 +72,24 @@ def test_the_page_says_it_in_words(client: TestClient, path: str) -> None:
     nothing = client.get(f"{path}/quality?period=custom&from=2031-01-01&to=2031-01-02").text
     assert "No crawler that says its name was seen" in nothing
     assert f'href="{path}/quality?period=30d"' in client.get(f"{path}?period=30d").text
+
+
+def test_what_the_scrubber_replaced_is_told_by_place_and_kind(client: TestClient, rollups: Any) -> None:
+    rollups.cell(DAY, visitors=90)
+    for value, people in (("/u/:email/orders", 40), ("/reset/:token", 50), ("/talk:emails", 60), ("(other)", 9)):
+        rollups.cell(DAY, "page", value, visitors=people)
+    rollups.cell(DAY, "utm_term", "anna :email :phone", visitors=7)
+    rollups.cell(DAY, "source", ":email", visitors=7)
+    path = f"/sites/{rollups.site.key}"
+    rows = client.get(f"/api{path}/stats?period=30d&by=leak").json()["rows"]
+    assert [(row["value"], row["place"], row["kinds"], row["visitors"]) for row in rows] == [
+        ("/reset/:token", "path", "token", 50),
+        ("/u/:email/orders", "path", "email", 40),
+        ("anna :email :phone", "parameter utm_term", "email phone", 7),
+    ]
+    page = client.get(f"{path}/quality?period=30d").text
+    for said in ("/u/:email/orders", "an e-mail address, a phone number", "parameter utm_term"):
+        assert said in page
 
 
 def test_every_reason_that_is_published_has_words() -> None:
