@@ -141,7 +141,9 @@ def read(
         tables=tables,
         goals=tuple(row for row in table_of(queries["goal"], answer).rows if isinstance(row, Goal)),
         # Of what the filters keep there is one number, whatever dimension they are of.
-        vitals=tuple(structs.replace(cell, dimension="") if filters else cell for cell in vital_cells(answer.vitals)),
+        vitals=tuple(
+            structs.replace(cell, dimension="") if filters else cell for cell in vital_cells(answer.vitals, released.k)
+        ),
         count_only=None if filters else counted(),
         folded_hours=folded.visitors if hourly else 0,
         # Of a part it is not known: a value may be hidden beside a rare one.

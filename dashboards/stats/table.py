@@ -87,7 +87,7 @@ def table_of(query: Query, answer: Answer) -> Table:
             goals = goals_in(answer.goals, released.k, coverage.days, query.filtered, released.sure, counted)
             rows = tuple(rated(goals, totals.visitors)[: query.limit])
         case "vital":
-            rows = tuple(vital_cells(answer.vitals)[: query.limit])
+            rows = tuple(vital_cells(answer.vitals, released.k)[: query.limit])
         case by if by in APART:
             pass  # bare_counts.py, leaks.py
         case by if by in DECLARED:

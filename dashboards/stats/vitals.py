@@ -22,13 +22,21 @@ from .execute import Groups
 Rating = Literal["good", "needs improvement", "poor"]
 
 
+# By name the share of samples that are at most so.
+PERCENTILES = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p99": 0.99}
+
+
 class VitalCell(Struct, frozen=True):
-    """p75 in the vital's unit; good, needs_improvement, poor: shares of samples in percent; people: sum of days."""
+    """p50, p75, p90, p99: percentiles in the vital's unit, None where fewer than k people are beyond (p75: where
+    fewer were measured); good, needs_improvement, poor: shares of samples in percent; people: sum of days."""
 
     vital: str
     dimension: str
     value: str
+    p50: float | None
     p75: float
+    p90: float | None
+    p99: float | None
     rating: Rating
     good: float
     needs_improvement: float
@@ -41,7 +49,7 @@ class VitalCell(Struct, frozen=True):
         return {
             "value": self.vital,
             "visitors": self.people,
-            "p75": self.p75,
+            **{name: getattr(self, name) for name in PERCENTILES},
             "unit": VITALS[self.vital].unit,
             "rating": self.rating,
             "good": self.good,
@@ -51,10 +59,11 @@ class VitalCell(Struct, frozen=True):
         }
 
 
-def vital_cells(groups: Groups) -> list[VitalCell]:
-    """The vitals of such sums, in the order of the registry, of each the most seen values first."""
+def vital_cells(groups: Groups, k: int) -> list[VitalCell]:
+    """The vitals of such sums, in the order of the registry, of each the most seen values first. k: the strictest of
+    the days."""
     cells = [
-        _cell(metric, dimension, value, _quantile(*sums[:3]), *sums[2:])
+        _cell(metric, dimension, value, _quantiles(*sums[:3]), k, *sums[2:])
         for (dimension, metric), group in groups.items()
         for value, sums in group.by_key.items()
         if metric in VITALS and sums[2]
@@ -63,26 +72,47 @@ def vital_cells(groups: Groups) -> list[VitalCell]:
     return sorted(cells, key=lambda cell: (order.index(cell.vital), -cell.samples, cell.dimension, cell.value))
 
 
-def _quantile(buckets: Sequence[int], counts: Sequence[int], samples: int) -> int:
-    """The bucket of the 75th percentile, as ClickHouse's `quantileExactWeighted` finds it: buckets are in order of
-    their values. They come in any order, also one in parts."""
+def _quantiles(buckets: Sequence[int], counts: Sequence[int], samples: int) -> dict[str, int]:
+    """The bucket of each percentile, as ClickHouse's `quantileExactWeighted` finds it: buckets are in order of their
+    values. They come in any order, also one in parts."""
     parts = sorted(zip(buckets, counts, strict=True))
     up_to = list(accumulate(map(itemgetter(1), parts)))
-    return parts[bisect_left(up_to, math.ceil(samples * 0.75))][0]
+    return {name: parts[bisect_left(up_to, math.ceil(samples * share))][0] for name, share in PERCENTILES.items()}
+
+
+def _has_enough(share: float, people: int, k: int) -> bool:
+    """Whether a percentile is of k people: so many, of those who are measured, are beyond it on either side."""
+    return k == 1 or share == 0.75 or people * min(share, 1 - share) >= k
 
 
 def _cell(
-    metric: str, dimension: str, value: str, bucket: int, samples: int, good: int, poor: int, people: int
+    metric: str,
+    dimension: str,
+    value: str,
+    buckets: dict[str, int],
+    k: int,
+    samples: int,
+    good: int,
+    poor: int,
+    people: int,
 ) -> VitalCell:
     vital = VITALS[metric]
-    p75 = value_of(vital, bucket)
+    p75 = value_of(vital, buckets["p75"])
+    decimals = 3 if vital.scale > 1 else 0
+    told = {
+        name: round(value_of(vital, buckets[name]), decimals) if _has_enough(share, people, k) else None
+        for name, share in PERCENTILES.items()
+    }
     rating: Rating = "good" if p75 <= vital.good else "poor" if p75 > vital.poor else "needs improvement"
     good_share, poor_share = round(100 * good / samples, 1), round(100 * poor / samples, 1)
     return VitalCell(
         vital=metric,
         dimension=dimension,
         value=value,
-        p75=round(p75, 3 if vital.scale > 1 else 0),
+        p50=told["p50"],
+        p75=round(p75, decimals),
+        p90=told["p90"],
+        p99=told["p99"],
         rating=rating,
         good=good_share,
         needs_improvement=round(max(0.0, 100 - good_share - poor_share), 1),

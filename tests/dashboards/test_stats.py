@@ -175,7 +175,9 @@ def test_goals_have_rates_and_revenue_by_currency(ask: Any, rollups: Any, ago: A
     assert [row["value"] for row in ask("goal", "goal==Signup")["rows"]] == ["Signup"]
 
 
-def test_a_vitals_p75_is_within_two_percent_over_several_days(ask: Any, rollups: Any, ago: Ago) -> None:
+def test_a_vitals_percentiles_are_within_two_percent_over_several_days_and_of_k_people(
+    ask: Any, rollups: Any, ago: Ago
+) -> None:
     dice = random.Random(3)
     values = [math.exp(dice.gauss(7.6, 0.6)) for _ in range(300)]
     rollups.vital(ago(2), "lcp", values[:120], people=60)
@@ -185,6 +187,10 @@ def test_a_vitals_p75_is_within_two_percent_over_several_days(ask: Any, rollups:
     true = sorted(values)[math.ceil(0.75 * len(values)) - 1]
     assert lcp["p75"] == pytest.approx(true, rel=0.0201)
     assert cls["p75"] == pytest.approx(0.05, rel=0.0201)
+    for name, share in (("p50", 0.5), ("p90", 0.9)):
+        assert lcp[name] == pytest.approx(sorted(values)[math.ceil(share * len(values)) - 1], rel=0.0201)
+    # Beyond it are 1.5 of 150 people; of 5 nothing but what k were measured for.
+    assert (lcp["p99"], cls["p50"], cls["p90"], cls["p99"]) == (None, None, None, None)
     assert (lcp["visitors"], lcp["samples"], cls["visitors"]) == (150, 300, 5)
     assert lcp["good"] == pytest.approx(100 * sum(v <= 2500 for v in values) / 300, abs=0.1)
     assert lcp["poor"] == pytest.approx(100 * sum(v > 4000 for v in values) / 300, abs=0.1)
