@@ -52,8 +52,8 @@ class Named(Struct, frozen=True):
 
 
 class TooFew(Struct, frozen=True):
-    """Of a metric, in rows of days that are shown: rows in which it would be told, and in which it is not because fewer
-    than k people contributed (rule N1)."""
+    """Of a metric, in rows of pages on days: those in which it would be told, and of these those in which it is not,
+    because fewer than k people contributed (rule N1)."""
 
     rows: int
     few: int
@@ -183,14 +183,10 @@ def _too_few(rows: Rows, site: str) -> dict[str, TooFew]:
     in_part = {one.name for one in OF_CELLS if one.contributor != "everybody"}
     conditions = {name: _condition(metric) for name, metric in METRICS.items() if metric.lower in in_part}
     conditions["events"] = ("t.events > t.pageviews", "s.events = s.pageviews")
-    told = ", ".join(
-        f"countIf({there} AND {where}), countIf({there} AND {where} AND {few})"
-        for name, (there, few) in conditions.items()
-        for where in (_scope(METRICS[name]),)
-    )
+    told = ", ".join(f"countIf({there}), countIf({there} AND {few})" for there, few in conditions.values())
     [counts] = rows.of(
-        f"""SELECT {told} FROM {_of("whole")} AS t INNER JOIN {_of("site")} AS s
-        ON t.day = s.day AND t.dimension = s.dimension AND t.value = s.value""",
+        f"""SELECT {told} FROM {_of("whole")} AS t INNER JOIN {_of("site")} AS s ON t.day = s.day AND t.value = s.value
+        WHERE t.dimension = 'page' AND s.dimension = 'page'""",
         site,
     )
     found = zip(conditions, zip(counts[::2], counts[1::2], strict=True), strict=True)
@@ -201,9 +197,3 @@ def _condition(metric: Metric) -> tuple[str, str]:
     """SQL for whether it is defined with k = 1, and for whether it is not as it is released."""
     there, told = (metric.sql({name: f"{of}.{name}" for name in MEASURES}) for of in "ts")
     return f"{there} >= 0", f"{told} < 0"
-
-
-def _scope(metric: Metric) -> str:
-    """SQL for the rows in which it means something."""
-    names = [one.name for one in DIMENSIONS.values() if one.scope in metric.scopes]
-    return f"t.dimension IN {['', *names] if 'site' in metric.scopes else names}"

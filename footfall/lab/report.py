@@ -79,7 +79,7 @@ def _released_rows(released: Sequence[Released]) -> list[Row]:
                 ("    folded to keep company", by(name, lambda _, its: share_text(its.company / its.visitor_days))),
                 (f"    of {EXPECTED} or more: lacking, worst", by(name, _lacking_text)),
             ]
-    found += [row(f"  too few for {name}", lambda one, name=name: few_text(one, name)) for name in _FEW]  # type: ignore[misc]
+    found += [row(f"  pages with too few for {name}", lambda one, name=name: few_text(one, name)) for name in _FEW]  # type: ignore[misc]
     found += [
         row("  an open day begins", begins_text),
         row("  an open day trails, median", lambda one: trail_text(one, worst=False)),

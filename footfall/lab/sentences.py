@@ -85,29 +85,29 @@ def released_sentences(one: Released) -> list[str]:
     if not one.shown_days:
         return [f"At k = {one.k} no day has enough visitors to be shown."]
     found = [_named(one, name, its) for name in ("page", "source") for its in [one.named.get(name)] if its]
-    by_page = one.named.get("page", Named())
+    at, by_page = f"At k = {one.k}", one.named.get("page", Named())
     found.append(
-        f"Of {by_page.expected} pages with {EXPECTED} visitor-days or more {by_page.found} are named, and lack "
+        f"{at}, {by_page.found} of {by_page.expected} pages with {EXPECTED} visitor-days or more are named, and lack "
         f"{share_text(by_page.median_lacking)} of these by the median, {by_page.worst_lacking} visitor-days at worst."
         if by_page.expected
         else f"No page has {EXPECTED} visitor-days, so nothing can be said of how much of one is shown."
     )
     few = [f"{METRICS[name].label.lower()} in {few_text(one, name)}" for name in one.few]
     if few:
-        found.append(f"Of the rows of days too few contributed, so that they do not tell it (N1): {', '.join(few)}.")
+        found.append(f"{at}, of the pages that are named on a day too few contributed to it (N1): {', '.join(few)}.")
     if not one.trail.looks:
         found.append("How far an open day trails (N7) cannot be told.")
     elif one.trail.looks == one.trail.nothing:
-        found.append("An open day shows nothing before it is over (N7).")
+        found.append(f"{at}, an open day shows nothing before it is over (N7).")
     else:
         found.append(
-            f"An open day is {trail_text(one, worst=False)} behind by the median, {trail_text(one, worst=True)} at "
-            f"worst, and shows nothing before {begins_text(one)}, by the median (N7)."
+            f"{at}, an open day is {trail_text(one, worst=False)} behind by the median, {trail_text(one, worst=True)} "
+            f"at worst, and shows nothing before {begins_text(one)}, by the median (N7)."
         )
     if one.over:
         found.append(
-            f"{share_text(one.over / one.pageviews)} of the page views are over release.bound; it lowers a figure of "
-            f"{one.lowered_days} day(s) by more than 5 %."
+            f"{at}, {share_text(one.over / one.pageviews)} of the page views are over release.bound; it lowers a "
+            f"figure of {one.lowered_days} day(s) by more than 5 %."
         )
     return found
 
@@ -135,7 +135,7 @@ def shares(its: Named) -> tuple[float, float, float]:
 
 
 def few_text(one: Released, metric: str) -> str:
-    """The share of rows in which too few contributed to a metric; a dash where nobody did."""
+    """The share of pages of a day of which too few contributed to a metric; a dash where nobody did."""
     few = one.few.get(metric)
     return share_text(few.few / few.rows) if few else "–"
 

@@ -319,7 +319,9 @@ def test_an_empty_site_offers_its_tag_its_past_and_the_demo_and_says_from_how_ma
     assert "<code>release_k = 1</code>" in page
     assert "release_networks" not in page, "of one network is enough already"
     reports.sites[key] = structs.replace(rollups.site, release_k=1)
-    assert "release_k" not in client.get(f"/sites/{key}").text
+    page = client.get(f"/sites/{key}").text
+    assert "release_k" not in page
+    assert "k = 1 every visit is shown at once, also of one person" in page
     # Without a demo site the command starts a house that has one.
     assert copied[3].startswith("footfall up --set demo=true")
 
