@@ -118,7 +118,9 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
                 known.append(Known(new, goal.name, grain_of_goal(goal.name, goal.definition)))
 
     with RELEASING:
-        stage_again(store, SiteDay(structs.replace(site, goals=staged), entry.day, strictest), release)
+        # What else is declared is not asked for, and funnels name goals.
+        declared = structs.replace(site, goals=staged, funnels=())
+        stage_again(store, SiteDay(declared, entry.day, strictest), release)
 
 
 def _release(of: Batch, day: Entry, goal: Goal, staged: str, now_and_then: Unlike, held: Refused, now: float) -> None:

@@ -41,6 +41,7 @@ _WHERE_OLDER = {
     "days": [],
     "goals": {},
     "bounded": [],
+    "funnels": {},
 }
 
 
@@ -49,7 +50,7 @@ class Entry(Struct, frozen=True):
     late_others: by which rules beside k. span: how many days it is of, from `day` on, or `ADDED`; days: of a block the
     digests of its days' entries. goals: those that were counted, by name their definition; of `ADDED` the one that is
     added to its day. bounded: of a day the figures of the whole site that release.bound has lowered by more than
-    5 %."""
+    5 %. funnels: of a day those that were counted, by name their definition."""
 
     site: str
     number: int
@@ -72,6 +73,7 @@ class Entry(Struct, frozen=True):
     days: list[str] = []
     goals: dict[str, str] = {}
     bounded: list[str] = []
+    funnels: dict[str, str] = {}
 
     @property
     def grain(self) -> str:

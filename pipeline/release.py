@@ -236,7 +236,8 @@ def _entry(of: SiteDay, flaws: Flaws, now: float, origin: str, rows: int, digest
         networks=rules.least_networks,
         k_late=rules.k_late,
         late_others=rules.late_others if rules.k_late else 0,
-        goals={goal.name: goal.definition for goal in of.site.goals},
+        goals=of.site.goal_definitions,
+        funnels=of.site.funnel_definitions,
         bounded=bounded,
     )
 

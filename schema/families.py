@@ -11,10 +11,11 @@ from collections.abc import Iterable
 
 from .column import TEXT, Column
 from .family import KEY, KEY_COLUMNS, MONTH_COLUMNS, Family, named
+from .funnels import FUNNELS
 from .measures import KINDS, OF_CELLS, OF_CONVERSIONS, OF_VITALS
 from .visits import VISIT
 
-__all__ = ["DECLARED", "FAMILIES", "KEY", "TABLES", "WAITING", "WAITING_TABLES", "migration"]
+__all__ = ["DECLARED", "FAMILIES", "KEY", "NESTED", "TABLES", "WAITING", "WAITING_TABLES", "migration"]
 
 
 def _nested(name: str, columns: Iterable[Column]) -> tuple[Column, ...]:
@@ -49,9 +50,10 @@ _VITALS = Family(
     label="web vitals",
 )
 # Every family; one with a file of its own is added here.
-FAMILIES: dict[str, Family] = {family.name: family for family in (_CELLS, _CONVERSIONS, _VITALS)}
+FAMILIES: dict[str, Family] = {family.name: family for family in (_CELLS, _CONVERSIONS, _VITALS, FUNNELS)}
 # Those that are counted by what their entry says.
 DECLARED: dict[str, Family] = {name: family for name, family in FAMILIES.items() if family.counting}
+NESTED = frozenset(name for name, family in DECLARED.items() if family.counting and family.counting.nested)
 
 
 def _waiting(keys: tuple[Column, ...], *numbers: str) -> tuple[Column, ...]:
@@ -80,6 +82,7 @@ WAITING: dict[str, tuple[Column, ...]] = {
     **{
         name: _waiting(family.keys, *(one for one in family.measure_names if one != family.people.name))
         for name, family in DECLARED.items()
+        if name not in NESTED
     },
 }
 WAITING_TABLES = (*(f"waiting_{name}" for name in WAITING), "waiting_days")
@@ -147,11 +150,10 @@ _LASTING = "fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_ded
 
 def _creating(family: Family) -> str:
     """The migration that makes the tables of a family."""
-    columns, late, waiting = (_listed(each) for each in (family.released, family.late, WAITING[family.name]))
+    columns = _listed(family.released)
     order = ", ".join(
         ("site", "grain", "dimension", "by_dimension", "day", "period", "value", "by_value", *family.key_names)
     )
-    whose = ", ".join(("site", "day", "dimension", "value", *family.key_names))
     name = f"{{{{ 'staging_{family.name}' if state == 'staging' else local(state ~ '_{family.name}') }}}}"
     return f"""{{% for state in ['staging', 'open', 'next', 'released'] %}}
 CREATE TABLE IF NOT EXISTS {name}{{{{ on_cluster }}}}
@@ -165,7 +167,14 @@ ORDER BY ({order})
 
 {{{{ distributed(state ~ '_{family.name}', 'cityHash64(site)') if state != 'staging' else '' }}}}
 {{% endfor %}}
+{_creating_late(family, order) if family.name in WAITING else ""}"""
 
+
+def _creating_late(family: Family, order: str) -> str:
+    """The same of what waits for a block, and of what that releases. order: of the columns of a released row."""
+    late, waiting = _listed(family.late), _listed(WAITING[family.name])
+    whose = ", ".join(("site", "day", "dimension", "value", *family.key_names))
+    return f"""
 CREATE TABLE IF NOT EXISTS {{{{ local('late_{family.name}') }}}}{{{{ on_cluster }}}}
 (
 {late}

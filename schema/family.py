@@ -44,12 +44,17 @@ class Counting(Struct, frozen=True):
     hidden key would follow from the total and those that are shown: the smallest of these is hidden with it (rule R3).
     within: those of the keys under each of which, taken together, the other ones exclude one another: the values of a
     property are those of one event and one property.
+    nested: the last key is a step, a number from 1 on, and who is under one is under all before it: what is shown of
+    them pipeline/rollup/drops.py tells, nothing of it waits for blocks, and none of it is of `(other)`. setting: the
+    list in a site's settings without which it has no rows.
     """
 
     rows: str
     keys: Mapping[str, str]
     exclusive: bool = True
     within: tuple[str, ...] = ()
+    nested: bool = False
+    setting: str = ""
 
 
 class Family(Struct, frozen=True):

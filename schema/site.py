@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct, structs
 
+from .funnel import Funnel
 from .host import host_name, site_name
 
 # The key of the site that the demo pages count for.
@@ -69,6 +70,9 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
         ],
         Meta(description="Parts of the site by name: pages like this; of several the first. Others: the first folder."),
     ] = {}
+    funnels: Annotated[
+        tuple[Funnel, ...], Meta(description="Steps in an order, of which is counted how many people got how far.")
+    ] = ()
     release_k: Annotated[int, Meta(ge=1, le=10_000, description="This site's own release.k.")] | None = None
     release_networks: Annotated[int, Meta(ge=1, le=100, description="This site's own release.networks.")] | None = None
     retention_days: Annotated[int, Meta(ge=2, le=759, description="This site's own retention.raw_days.")] | None = None
@@ -104,6 +108,33 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
         for name in self.sections:
             if name.startswith(("/", "(")):
                 raise ValueError(f"section {name!r} of site {self.key!r}: a name does not begin with '/' or '('")
+        self._refuse_funnels()
+
+    def _refuse_funnels(self) -> None:
+        """Refuse funnels that go by one name, or whose steps name what the site does not have."""
+        names = [funnel.name for funnel in self.funnels]
+        for place, funnel in enumerate(self.funnels):
+            if funnel.name in names[:place]:
+                raise ValueError(f"two funnels are called {funnel.name!r}: rename one - at `$.funnels[{place}].name`")
+            for nth, step in enumerate(funnel.steps):
+                of, where = f"funnel {funnel.name!r}: the site has no", f"- at `$.funnels[{place}].steps[{nth}]`"
+                if step.goal and step.goal not in self.goal_definitions:
+                    known = ", ".join(map(repr, self.goal_definitions)) or "none"
+                    raise ValueError(f"{of} goal {step.goal!r}, only {known}: name one of its goals {where}")
+                if step.section and step.section not in self.sections and not step.section.startswith("/"):
+                    known = ", ".join(map(repr, self.sections)) or "none"
+                    remedy = f"name one of its sections, or a first folder such as '/docs/' {where}"
+                    raise ValueError(f"{of} section {step.section!r}, only {known}: {remedy}")
+
+    @property
+    def goal_definitions(self) -> dict[str, str]:
+        """By name of each goal what it counts."""
+        return {goal.name: goal.definition for goal in self.goals}
+
+    @property
+    def funnel_definitions(self) -> dict[str, str]:
+        """By name of each funnel what it counts: of a goal among its steps what that counts."""
+        return {funnel.name: funnel.definition(self.goal_definitions) for funnel in self.funnels}
 
     @property
     def section_patterns(self) -> dict[str, str]:

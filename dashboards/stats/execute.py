@@ -39,7 +39,8 @@ Groups = dict[tuple[str, ...], Group]
 
 
 class Answer(Struct, frozen=True):
-    """What each read of a plan adds up to. goals: rows of day, goal, currency and the measures of conversions."""
+    """What each read of a plan adds up to. goals: rows of day, goal, currency and the measures of conversions.
+    declared: by family."""
 
     plan: Plan
     cells: Groups
@@ -47,7 +48,7 @@ class Answer(Struct, frozen=True):
     kept_values: Groups
     goals: list[Row]
     vitals: Groups
-    declared: Groups
+    declared: dict[str, Groups]
 
 
 class Executor:
@@ -66,7 +67,8 @@ class Executor:
     def answer(self, plan: Plan) -> Answer:
         """Ask the store for what is not cached."""
         mark = plan.released.mark
-        named = {name: getattr(plan, name) for name in ("vitals", "goals", "kept_days", "kept_values", "declared")}
+        named = {name: getattr(plan, name) for name in ("vitals", "goals", "kept_days", "kept_values")}
+        named |= {f"declared {read.family}": read for read in plan.declared}
         asked = [partial(self.sums, read, mark) for read in named.values() if read]
         others = [self.beside(ask) for ask in asked]
         cells = self.sums(plan.cells, mark)
@@ -78,7 +80,7 @@ class Executor:
             found.get("kept_values", {}),
             _goal_rows(plan, found.get("goals", {})),
             found.get("vitals", {}),
-            found.get("declared", {}),
+            {read.family: found[f"declared {read.family}"] for read in plan.declared},
         )
 
     def sums(self, read: Read, mark: int) -> Groups:

@@ -57,7 +57,7 @@ class Plan(Struct, frozen=True):
     kept_values: Read | None = None
     goals: Read | None = None
     vitals: Read | None = None
-    declared: Read | None = None
+    declared: tuple[Read, ...] = ()
 
 
 def plan(queries: Sequence[Query], released: Released) -> Plan:
@@ -79,18 +79,22 @@ def plan(queries: Sequence[Query], released: Released) -> Plan:
     order = next((query.order for query in queries if query.by in DIMENSIONS), "visitors")
     monthly = within.less(summed, versions)
     kept = next((query for query in queries if query.filtered), None)
+    # Goals, funnels and web vitals have rows of their own.
+    of_cells = tuple(one for one in kept.filters if one.dimension in DIMENSIONS) if kept else ()
+    # Of families that are counted by what their entry says there are no sums of months.
+    asked = {query.by: query for query in queries if query.by in DECLARED}
     split = any(query.filtered and query.by == query.dimension for query in queries)
     return Plan(
         released,
         known,
         Read("cells", released.span if hourly else span, first, dimensions, "", hourly, most=most, order=order),
-        Read("cells", within, first, times=kept.dimension, filters=kept.filters) if kept else None,
-        Read("cells", monthly, first, (kept.dimension,), filters=kept.filters, most=most, order=order)
+        Read("cells", within, first, times=kept.dimension, filters=of_cells) if kept else None,
+        Read("cells", monthly, first, (kept.dimension,), filters=of_cells, most=most, order=order)
         if kept and split
         else None,
         _goals(queries, within, told),
         _vitals(queries, monthly),
-        _declared(queries, within),
+        tuple(Read(one.by, within, first, times=one.dimension, filters=one.filters) for one in asked.values()),
     )
 
 
@@ -111,14 +115,6 @@ def _vitals(queries: Sequence[Query], monthly: Span) -> Read | None:
     return Read(
         "vitals", monthly, asked[0].first, values, times, False, asked[0].filters, max(query.limit for query in asked)
     )
-
-
-def _declared(queries: Sequence[Query], within: Span) -> Read | None:
-    """Of a family that is counted by what its entry says there are no sums of months."""
-    query = next((query for query in queries if query.by in DECLARED), None)
-    if query is None:
-        return None
-    return Read(query.by, within, query.first, times=query.dimension, filters=query.filters)
 
 
 def _whole_months(released: Released, within: Span) -> list[Month]:

@@ -32,6 +32,8 @@ APART = (*BARE, "leak")
 SPLITS = ("day", "hour", "goal", "vital", *DECLARED, *APART)
 # Those of them that are not kept by every dimension.
 _KEPT_BY = {"vital": FAMILIES["vitals"]} | DECLARED
+# Filters that are not on dimensions: of which way to split.
+_OF_SPLITS = {"goal": "goal", "vital": "vital", "funnel": "funnels"}
 ALTERNATIVES = "|"
 
 Operator = Literal["==", "!=", "~", "!~"]
@@ -56,7 +58,7 @@ class Filter(Struct, frozen=True):
                 Code.BAD_FILTER,
             )
         name, operator, value = match["name"], match["operator"], match["value"]
-        if name not in DIMENSIONS and name not in ("goal", "vital"):
+        if name not in DIMENSIONS and name not in _OF_SPLITS:
             known = ", ".join(DIMENSIONS)
             raise BadQuery(
                 f"filter {text!r}: there is no dimension {name!r}; there are {known}", Code.UNKNOWN_DIMENSION
@@ -74,6 +76,12 @@ class Filter(Struct, frozen=True):
     def text(self) -> str:
         """What `parse` reads."""
         return f"{self.dimension}{self.operator}{self.value}"
+
+    def keeps(self, value: str) -> bool:
+        """Whether it keeps rows of that value, as `sql` says of those in the store."""
+        if self.operator in ("==", "!="):
+            return (value in self.value.split(ALTERNATIVES)) == (self.operator == "==")
+        return (self.value.casefold() in value.casefold()) == (self.operator == "~")
 
     def sql(self, column: str, name: str) -> tuple[str, dict[str, Any]]:
         """The condition on a column, with its parameter under that name."""
@@ -208,10 +216,9 @@ class Query(Struct, frozen=True):
                 Code.NOT_CROSSED,
             )
         for item in self.filters:
-            if item.dimension in ("goal", "vital") and item.dimension != self.by:
-                raise BadQuery(
-                    f"a filter on {item.dimension} needs by={item.dimension}, not by={self.by!r}", Code.NOT_CROSSED
-                )
+            needed = _OF_SPLITS.get(item.dimension, self.by)
+            if needed != self.by:
+                raise BadQuery(f"a filter on {item.dimension} needs by={needed}, not by={self.by!r}", Code.NOT_CROSSED)
         if self.by == "hour" and names:
             instead = f"drop the filter on {names[0]}, or ask by=day"
             raise BadQuery(f"hours are kept for the whole site only: {instead}", Code.NOT_KEPT)

@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.json import decode
 from msgspec.structs import replace
 
+from schema.funnel import Funnel
 from schema.manifest import ADDED, grain_of, grain_of_goal, is_import, knows_goals, standing, standing_blocks
 from schema.months import MARK
 from schema.store import Row, Store
@@ -33,7 +34,9 @@ class Released(Struct, frozen=True):
     taken. small, odd: of all days of the span those of fewer than k people, and those that are partial or
     over-counted. cuts_blocks: whether rows were released with a week or four weeks of which only some days are within
     the period, so that they are not in it (rule N2). goals: which days counted which. bounded: days
-    on which release.bound has lowered a figure of the whole site by more than 5 %; lowered: which figures."""
+    on which release.bound has lowered a figure of the whole site by more than 5 %; lowered: which figures. funnels:
+    those that the site has now, each with its definition; funnel_days: by released day of the period those that it
+    counted, by name their definition."""
 
     k: int
     span: Span
@@ -52,6 +55,8 @@ class Released(Struct, frozen=True):
     goals: GoalDays = GoalDays()
     bounded: tuple[dt.date, ...] = ()
     lowered: tuple[str, ...] = ()
+    funnels: tuple[tuple[Funnel, str], ...] = ()
+    funnel_days: Mapping[dt.date, Mapping[str, str]] = {}
 
     @property
     def sure(self) -> Sureness:
@@ -96,7 +101,7 @@ def released_days(
     # Plain rows of all days there are: the engine plans an aggregate for longer than it takes to read some years.
     entries = store.rows(
         f"""SELECT day, k, rows, complete, over_counted, {MARK}, number, origin, span, version,
-            toJSONString(goals), bounded FROM manifest WHERE site = {{site:String}}""",
+            toJSONString(goals), bounded, toJSONString(funnels) FROM manifest WHERE site = {{site:String}}""",
         {"site": site},
         **store.brief,
     )
@@ -104,9 +109,9 @@ def released_days(
     blocks = [row for row in standing_blocks(entries, origin=7, span=8) if row[2]]
     days = sorted(row[0] for row in found)
     goals = goal_days(
-        {row[0]: _goals(row[10]) if knows_goals(row[9]) else None for row in found},
+        {row[0]: _definitions(row[10]) if knows_goals(row[9]) else None for row in found},
         [
-            Beside(row[0], _grain(row), row[2], _goals(row[10]))
+            Beside(row[0], _grain(row), row[2], _definitions(row[10]))
             for row in (*blocks, *(row for row in entries if row[8] == ADDED))
         ],
         declared or {},
@@ -148,6 +153,7 @@ def released_days(
         goals=goals,
         bounded=tuple(row[0] for row in inside if row[11]),
         lowered=tuple(sorted({what for row in inside for what in row[11]})),
+        funnel_days={row[0]: _definitions(row[12]) for row in inside},
     )
 
 
@@ -155,10 +161,10 @@ def _grain(row: Row) -> str:
     """Of the rows that an entry beside days makes readable."""
     if row[8] != ADDED:
         return grain_of(row[7], row[8])
-    return grain_of_goal(*next(iter(_goals(row[10]).items())))
+    return grain_of_goal(*next(iter(_definitions(row[10]).items())))
 
 
 @lru_cache(maxsize=256)
-def _goals(text: str) -> Mapping[str, str]:
+def _definitions(text: str) -> Mapping[str, str]:
     """Of an entry. A client takes longer to make a map of each row than of the few that there are."""
     return decode(text, type=dict[str, str])

@@ -246,14 +246,16 @@ class Reports:
     def _with_months(self, site: Site, first: dt.date, last: dt.date, before: dt.date) -> Released:
         """What is released of some days and of those before them, with the sums of months where they are many."""
         given = (self._store, site.key, first, last, site.release_k or self._release_k, before)
-        networks = site.release_networks or 1
-        goals = {goal.name: goal.definition for goal in site.goals}
+        defined = site.funnel_definitions
+        own: dict[str, Any] = {"networks": site.release_networks or 1}
+        own["funnels"] = tuple((funnel, defined[funnel.name]) for funnel in site.funnels)
+        goals = site.goal_definitions
         if (last - first).days + 1 < LEAST_DAYS:
-            return structs.replace(released_days(*given, declared=goals), networks=networks)
+            return structs.replace(released_days(*given, declared=goals), **own)
         # On a server sums of months may be dropped at any time, and made again under other numbers.
         cache = self._cache if self._store.embedded else LruCache(0)
         months = partial(months_of, self._store, cache, site.key, before, last)
-        return structs.replace(released_days(*given, months, goals), networks=networks)
+        return structs.replace(released_days(*given, months, goals), **own)
 
 
 def _special(released: Released) -> dict[str, tuple[dt.date, ...]]:

@@ -177,6 +177,7 @@ def _shape_of(family: Family) -> Shape:
         plain=("dimension", *keys, *measures),
         of_plain=of_plain,
         most_open=1_000,
+        filtered={name: name for name in keys},
     )
 
 

@@ -15,6 +15,7 @@ from msgspec.structs import astuple, replace
 
 from schema.dimensions import DIMENSIONS, OTHER
 from schema.families import DECLARED
+from schema.funnels import FUNNELS
 from schema.measures import MEASURES, Measures
 from schema.metrics import metrics_of
 
@@ -23,6 +24,7 @@ from .conversions import Goal, goals_in, rated
 from .declared import KeyCell, key_cells
 from .execute import Answer, Groups
 from .figures import Cell, Coverage, cell_of
+from .funnels import StepCell, step_cells
 from .query import APART, Query
 from .released import Released
 from .shapes import MOVED
@@ -55,7 +57,7 @@ class Table(Struct, frozen=True):
 
     query: Query
     totals: Measures
-    rows: tuple[Cell, ...] | tuple[Goal, ...] | tuple[VitalCell, ...] | tuple[KeyCell, ...]
+    rows: tuple[Cell, ...] | tuple[Goal, ...] | tuple[VitalCell, ...] | tuple[KeyCell, ...] | tuple[StepCell, ...]
     coverage: Coverage
     certainty: Certainty
     flags: tuple[Flag, ...]
@@ -90,8 +92,14 @@ def table_of(query: Query, answer: Answer) -> Table:
             rows = tuple(vital_cells(answer.vitals, released.k)[: query.limit])
         case by if by in APART:
             pass  # bare_counts.py, leaks.py
+        case FUNNELS.name:
+            kept_ones = [one for one in query.filters if one.dimension == "funnel"]
+            named = [one for one in released.funnels if all(each.keeps(one[0].name) for each in kept_ones)]
+            counted_on = {day: defined for day, defined in released.funnel_days.items() if first <= day <= last}
+            groups = answer.declared[FUNNELS.name]
+            rows = tuple(step_cells(named, counted_on, groups, released.k, coverage, in_part=query.filtered))
         case by if by in DECLARED:
-            cells = key_cells(by, answer.declared, released.k, coverage, in_part=query.filtered)
+            cells = key_cells(by, answer.declared[by], released.k, coverage, in_part=query.filtered)
             rows = tuple(cells[: query.limit])
         case "day":
             rows = tuple(

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from functools import cache
 
 from schema.families import DECLARED
+from schema.family import Family
 from schema.measures import OF_CELLS
 from schema.visits import OF_VISITS, VISIT
 from schema.vitals import GAMMA, VITALS, Vital
@@ -21,6 +22,7 @@ from . import declared
 from .batch import NETWORKS, Batch
 from .contributors import OF_HIT, OF_VISIT, networks_of
 from .hits import OF_HITS, filling_hits
+from .passed import filling_passed
 from .reached import OF_REACHED, filling_reached
 from .shape import BEGINS, ENDS, VISIT_VALUES, Select, by_each, count_networks, count_people
 
@@ -33,12 +35,19 @@ _Selects = tuple[tuple[str, Mapping[str, str], str], ...]
 def families(of: Batch) -> Collection[str]:
     """The families that have rows of that batch: without goals there are no conversions, and planning a statement takes
     longer than reading a small day."""
-    return ("cells", *(("conversions",) if of.has_goals else ()), "vitals", *DECLARED)
+    declared_ones = (name for name, family in DECLARED.items() if is_counted(of, family))
+    return ("cells", *(("conversions",) if of.has_goals else ()), "vitals", *declared_ones)
+
+
+def is_counted(of: Batch, family: Family) -> bool:
+    """Whether a site asks for it."""
+    return not (family.counting and family.counting.setting) or of.has(family.counting.setting)
 
 
 def aggregate(of: Batch) -> None:
-    """Fill `hits` and `reached`, and of these and of visits the scratch tables of the families."""
-    at_once(of.store, [filling_reached(of), filling_hits(of)] if of.has_goals else [filling_hits(of)])
+    """Fill `hits`, `reached` and `passed`, and of these and of visits the scratch tables of the families."""
+    reached = [filling_reached(of)] if of.has_goals else []
+    at_once(of.store, [*reached, filling_hits(of), *filling_passed(of)])
     selects = _selects(() if of.alone else ("d",))
     at_once(of.store, [_adding(of, *select) for select in selects if select[0] in families(of)])
 

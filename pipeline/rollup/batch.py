@@ -23,7 +23,7 @@ from schema.store import Store
 from ..settings import SiteRules
 from . import sections
 
-# Of a batch: what one statement reads, how many partitions it writes, how many goals and sections it names.
+# Of a batch: what one statement reads, how many partitions it writes, how many goals, funnels and sections it names.
 _ROWS_AT_MOST = 200_000
 _DAYS_AT_MOST = 100
 _NAMED_AT_MOST = 200
@@ -131,6 +131,10 @@ class Batch(Struct, frozen=True, dict=True):
     def has_goals(self) -> bool:
         return any(of.site.goals for of in self.days)
 
+    def has(self, setting: str) -> bool:
+        """Whether a site has anything in that list of its settings."""
+        return any(getattr(of.site, setting) for of in self.days)
+
     @property
     def hides(self) -> bool:
         """With k = 1 one is enough of anything."""
@@ -163,7 +167,7 @@ def batches(days: Sequence[SiteDay], rows: Mapping[tuple[str, dt.date], int]) ->
     total = 0
     for of in days:
         patterns = (*of.site.sections.items(),)
-        its = {*of.site.goals, *((patterns, name) for name in of.site.sections)}
+        its = {*of.site.goals, *of.site.funnels, *((patterns, name) for name in of.site.sections)}
         total += rows[of.key]
         named |= its
         if batch and (total > _ROWS_AT_MOST or len(batch) == _DAYS_AT_MOST or len(named) > _NAMED_AT_MOST):

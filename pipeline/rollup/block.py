@@ -18,7 +18,7 @@ from typing import Any
 from msgspec import structs
 
 from schema.event import PAGEVIEW
-from schema.families import DECLARED, FAMILIES, WAITING
+from schema.families import FAMILIES, WAITING
 from schema.manifest import WEEK
 from schema.measures import KINDS
 from schema.site import Site
@@ -103,7 +103,7 @@ def _choose(of: Block) -> None:
     # Of a value that days show as a cell goals and web vitals may wait alone; one that stays hidden has none.
     waiting = set(of.store.rows(of.naming(f"SELECT DISTINCT dimension, value {_remaining('cells')}"), of.named))
     shown, told = set(values), list[tuple[str, ...]]()
-    for family in ("conversions", "vitals", *DECLARED):
+    for family in [name for name in WAITING if name != "cells"]:
         found = (_cell(family, group, item) for group, released in _released(of, family).items() for item in released)
         rows = [cell for cell in found if cell[:2] in values or cell[:2] not in waiting]
         shown |= {(dimension, value) for dimension, value, *_ in rows}

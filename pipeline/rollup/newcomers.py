@@ -20,6 +20,7 @@ from schema.visits import OF_VISITS
 from ..insert import insert
 from ..parallel import at_once
 from . import declared
+from .aggregate import is_counted
 from .batch import Batch
 from .reached import OF_REACHED
 from .shape import METRICS, VISIT_VALUES, by_each
@@ -100,6 +101,8 @@ def _selects(of: Batch) -> Iterator[tuple[dict[str, str], str]]:
             INNER JOIN {{arrived}} USING (d, visitor)) GROUP BY {each}""",
     )
     for family in DECLARED.values():
+        if not is_counted(of, family):
+            continue
         named = {name: name for name in ("dimension", "value", "name", "currency")}
         for rows in declared.everybody(family, family.dimensions):
             yield (

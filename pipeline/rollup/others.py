@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from schema.families import DECLARED
+from schema.families import DECLARED, NESTED
 from schema.measures import KINDS
 from schema.visits import HOUR, OF_VISITS
 
@@ -86,7 +86,12 @@ def find_others(of: Batch) -> None:
     if not near:
         return
     selects = {"conversions": converted(near, _near) if of.has_goals else [], "vitals": measured(near, _near)}
-    selects |= {name: declared.touched(family, near, _near) for name, family in DECLARED.items()}
+    counted = families(of)
+    selects |= {
+        name: declared.touched(family, near, _near)
+        for name, family in DECLARED.items()
+        if name in counted and name not in NESTED
+    }
     counting = [_counting(of, family, together(each)) for family, each in selects.items() if each]
     at_once(of.store, [_people_of(of, near), *counting])
 

@@ -16,8 +16,8 @@ from schema.measures import KINDS
 from schema.store import Store
 from schema.visits import OF_VISITS, VISIT
 
-from . import declared
-from .aggregate import COUNTED
+from . import declared, drops, passed
+from .aggregate import COUNTED, is_counted
 from .batch import Batch
 from .contributors import networks_of
 from .hits import OF_HITS
@@ -72,6 +72,9 @@ TABLES: dict[str, dict[str, str]] = {
         "currency": TEXT,
         "amount": "Int64",
     },
+    # How far visits went through funnels (passed.py), and what is shown of steps that are not told exactly (drops.py).
+    "passed": passed.COLUMNS,
+    "least": _VALUE | drops.COLUMNS,
     # The numbers of every value, in several rows to be added up.
     "cells": _VALUE | _measured("people", "networks", *(one.name for one in COUNTED), *KINDS, *map(networks_of, KINDS)),
     "conversions": _VALUE | {"goal": TEXT, "currency": TEXT} | _measured("people", "networks", "times", "paid"),
@@ -117,12 +120,23 @@ TABLES: dict[str, dict[str, str]] = {
 
 
 _OF_STEPS = ("arrived", "newcomers", "made", "taken", "due", "steps")
+_OF_FUNNELS = ("passed", "least")
+
+
+def _tables(of: Batch) -> list[str]:
+    """Those that the run needs."""
+    unasked = {name for name, family in DECLARED.items() if not is_counted(of, family)}
+    if "funnels" in unasked:
+        unasked.update(_OF_FUNNELS)
+    if not of.stepping:
+        unasked.update(_OF_STEPS)
+    return [name for name in TABLES if name not in unasked]
 
 
 @contextlib.contextmanager
 def scratch(of: Batch) -> Iterator[None]:
     """The run's tables, for as long as it lasts."""
-    names = [name for name in TABLES if of.stepping or name not in _OF_STEPS]
+    names = _tables(of)
     try:
         for name in names:
             of.store.command(_creating(name, of.scratch(name)))

@@ -18,6 +18,7 @@ from schema.family import Family
 from schema.visits import HOUR
 
 from ..insert import insert
+from .aggregate import is_counted
 from .batch import LEAST_NETWORKS, Batch, K
 from .newcomers import find_newcomers
 from .parents import CELL, EXCLUSIVE, name_and_currency
@@ -38,7 +39,8 @@ def step(of: Batch) -> None:
     if of.quarter is None:
         raise ValueError("steps are taken at a quarter of an hour")
     find_newcomers(of)
-    for family in FAMILIES.values():
+    families = [family for family in FAMILIES.values() if is_counted(of, family)]
+    for family in families:
         _note_staged(of, family)
         _note_taken(of, family)
     for statement in (_FILL_DUE, _FILL_STEPS):
@@ -50,10 +52,10 @@ def step(of: Batch) -> None:
         )
     }
     # The cells first: in them is the whole site, whose newcomers are counted from its last snapshot on.
-    for family in FAMILIES.values():
+    for family in families:
         _take(of, family)
     remember(of.store, [site_day for site_day in of.stepping if site_day.key in going], going)
-    for family in FAMILIES.values():
+    for family in families:
         _show(of, family)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from schema.column import TEXT
 from schema.dimensions import OTHER
 from schema.event import PAGEVIEW
-from schema.families import DECLARED, FAMILIES
+from schema.families import DECLARED, FAMILIES, NESTED
 from schema.family import Family
 from schema.measures import OF_CELLS, Contributor, Measure
 from schema.visits import HOUR
@@ -29,6 +29,7 @@ from .aggregate import COUNTED, families
 from .batch import DAY, ENOUGH, SITE, START, Batch, K
 from .company import Part, Whole, going
 from .contributors import CONTRIBUTORS
+from .drops import show_steps
 from .hits import OF_HITS
 from .others import find_covered
 from .parents import CELL, CHILDREN, EXCLUSIVE, PARENTS, name_and_currency
@@ -48,6 +49,7 @@ def show(of: Batch) -> None:
     if of.hides:
         _judge_rows(of)
         of.store.command(of.naming(_FILL_SHOWN), of.named)
+        show_steps(of)
 
 
 def stage(of: Batch) -> None:
@@ -233,7 +235,8 @@ def _judge_rows(of: Batch) -> None:
 
 def _counting(of: Batch) -> list[str]:
     """The statements that fill `counted`."""
-    return [_counted(family) for family in _WITHIN if family == "contributors" or family in families(of)]
+    counted = {"contributors", *families(of)} - NESTED
+    return [_counted(family) for family in _WITHIN if family in counted]
 
 
 @cache
@@ -346,9 +349,13 @@ _VITALS = f"""
 
 def _declared(family: Family) -> str:
     """The statement for a family that is counted by what its entry says."""
-    added = declared.summed(family)
-    counted = _suppressed(family.name, family.key_names, ("people", "networks", *(one.name for one in added)))
+    added = [one.name for one in declared.summed(family)]
     row = _KEY | {name: name for name in family.key_names} | {family.people.name: _down("people")}
-    row |= {one.name: _down(one.name, _STEP_OF.get(one.unit, 1)) for one in added}
+    row |= {one.name: _down(one.name, _STEP_OF.get(one.unit, 1)) for one in declared.summed(family)}
     which = f"{_is_shown(family.name, *name_and_currency(family))} AND {_KEPT}"
+    if family.name in NESTED:
+        columns = ", ".join(("d", "dimension", "value", *family.key_names, "people", *added))
+        rows = f"SELECT {columns} FROM {{{family.name}}} WHERE {which} UNION ALL SELECT {columns} FROM {{least}}"
+        return f"{insert(f'staging_{family.name}', row)} FROM ({rows})"
+    counted = _suppressed(family.name, family.key_names, ("people", "networks", *added))
     return f"{insert(f'staging_{family.name}', row)} FROM ({counted}) WHERE {which}"

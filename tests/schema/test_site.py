@@ -164,3 +164,33 @@ def test_what_other_trackers_call_a_site_is_a_name_and_no_host() -> None:
     site = Site("a.example", domains=("b.example",), ids=("94DB1CB1-74F4", "7"))
     assert site.names == {"a.example", "b.example", "94db1cb1-74f4", "7"}
     assert site.own_hosts == {"a.example", "b.example"}
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        ([{"page": "/a"}], "funnel 'f' has 1 steps, and 2 to 8 are allowed: add one"),
+        ([{"page": "/a"}] * 9, "funnel 'f' has 9 steps, and 2 to 8 are allowed: leave some out"),
+        ([{"page": "/a"}, {"page": "/b", "event": "go"}], "this one has event and page"),
+        ([{"page": "/a"}, {}], "this one has none"),
+        ([{"page": "/a"}, {"goal": "Bye"}], "funnel 'f': the site has no goal 'Bye', only 'Buy'"),
+        ([{"page": "/a"}, {"section": "Blog"}], "funnel 'f': the site has no section 'Blog', only none"),
+    ],
+)
+def test_a_funnel_that_cannot_be_counted_is_refused_with_what_to_write(steps: list[dict[str, str]], told: str) -> None:
+    site = {"key": "example.com", "goals": [{"name": "Buy", "event": "buy"}]}
+    with pytest.raises(msgspec.ValidationError, match=re.escape(told)):
+        msgspec.convert(site | {"funnels": [{"name": "f", "steps": steps}]}, Site)
+
+
+def test_two_funnels_have_two_names_and_a_goal_among_steps_is_what_it_counts() -> None:
+    steps = [{"page": "/a"}, {"goal": "Buy"}]
+    site = {
+        "key": "example.com",
+        "goals": [{"name": "Buy", "event": "buy"}],
+        "funnels": [{"name": "f", "steps": steps}],
+    }
+    (definition,) = msgspec.convert(site, Site).funnel_definitions.values()
+    assert definition == '["loose", "visit", [["page", "/a"], ["event", "buy"]]]'
+    with pytest.raises(msgspec.ValidationError, match="two funnels are called 'f'"):
+        msgspec.convert(site | {"funnels": [{"name": "f", "steps": steps}] * 2}, Site)

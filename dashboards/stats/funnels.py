@@ -1,0 +1,151 @@
+"""How many people got how far through the funnels of a site.
+
+In: rows of day, funnel and step; which funnels there are, and which were counted on which day. Out: a `StepCell` for
+each step of each of them, in their order. Promises: what may be more says so; days that counted a funnel by another
+definition are not among its days.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from schema.funnel import Funnel
+
+from .certainty import Certainty, Flag
+from .execute import Groups
+from .figures import Coverage
+
+# By released day the funnels that it counted, by name their definition.
+Counted = Mapping[dt.date, Mapping[str, str]]
+
+
+class StepCell(Struct, frozen=True):
+    """One step of a funnel. what: what has to happen. people: visitors of each day who reached it, added up, at least;
+    at_most: how many they may be, None where days tell nothing of it. of_first, of_before: in percent of those of the
+    first step and of the step before; drop: how many of these went no further; None at the first step, and where
+    nobody was. drop_certainty: of the three: exact, or about where one of the numbers is. not_shown_days: on how many
+    days, of_days of which there is data, it is told by later steps, or not at all. counted_since: the first day that
+    counted the funnel, where days of the period before it did not."""
+
+    funnel: str
+    step: int
+    what: str
+    people: int
+    at_most: int | None
+    certainty: Certainty
+    flags: tuple[Flag, ...]
+    of_first: float | None
+    of_before: float | None
+    drop: int | None
+    drop_certainty: Certainty
+    not_shown_days: int
+    of_days: int
+    counted_since: dt.date | None = None
+
+    def row(self) -> dict[str, Any]:
+        """The step as a row of `footfall stats`: its funnel is the value."""
+        return {
+            "value": self.funnel,
+            "step": self.step,
+            "what": self.what,
+            "people": self.people,
+            "at_most": self.at_most,
+            "of_first": self.of_first,
+            "of_before": self.of_before,
+            "drop": self.drop,
+            "drop_certainty": self.drop_certainty,
+            "certainty": self.certainty,
+            "flags": list(self.flags),
+            "not_shown_days": self.not_shown_days,
+            "of_days": self.of_days,
+            "counted_since": self.counted_since.isoformat() if self.counted_since else None,
+        }
+
+
+class _Sum(Struct):
+    """Of a step over days. told: on how many of them it has a row, exact: on how many an exact one."""
+
+    people: int = 0
+    unsure: int = 0
+    told: int = 0
+    exact: int = 0
+
+
+def step_cells(
+    funnels: Iterable[tuple[Funnel, str]],
+    counted: Counted,
+    groups: Groups,
+    k: int,
+    coverage: Coverage,
+    in_part: bool,
+) -> list[StepCell]:
+    """funnels: each with its definition. counted: of the released days of the period; what is not among them is open.
+    coverage: of the dimension that is filtered. in_part: rows of values, some of which may be hidden on every day."""
+    by_funnel: dict[str, dict[dt.date, dict[int, tuple[int, int]]]] = {}
+    for group in groups.values():
+        for (day, funnel, step), (people, unsure) in group.by_key.items():
+            steps = by_funnel.setdefault(funnel, {}).setdefault(day, {})
+            before = steps.get(int(step), (0, 0))
+            steps[int(step)] = before[0] + people, before[1] + unsure
+    cells: list[StepCell] = []
+    for funnel, definition in funnels:
+        others = {day for day, defined in counted.items() if defined.get(funnel.name) != definition}
+        days = {day: steps for day, steps in by_funnel.get(funnel.name, {}).items() if day not in others}
+        since = min(counted.keys() - others, default=None) if others else None
+        cells += _of_funnel(funnel, days.values(), k, coverage, in_part, len(others), since)
+    return cells
+
+
+def _of_funnel(
+    funnel: Funnel,
+    days: Iterable[Mapping[int, tuple[int, int]]],
+    k: int,
+    coverage: Coverage,
+    in_part: bool,
+    not_counted: int,
+    since: dt.date | None,
+) -> Iterable[StepCell]:
+    sums = [_Sum() for _ in funnel.steps]
+    for steps in days:
+        behind = 0
+        for place in range(len(sums) - 1, -1, -1):
+            # Who reached a later step reached this one, too.
+            people, unsure = steps.get(place + 1, (0, 0))
+            behind = max(behind, people)
+            sums[place].people += behind
+            sums[place].unsure += unsure
+            sums[place].told += place + 1 in steps
+            sums[place].exact += place + 1 in steps and not unsure
+    before: _Sum | None = None
+    all_exact = True
+    for place, one in enumerate(sums):
+        missing = max(0, coverage.days - one.exact) if k > 1 else min(not_counted, coverage.days)
+        not_shown = missing or (in_part and k > 1)
+        told = one.told >= coverage.days
+        all_exact = all_exact and not not_shown
+        exact = coverage.sure.certainty(not all_exact) == "exact"
+        yield StepCell(
+            funnel=funnel.name,
+            step=place + 1,
+            what=f"{funnel.steps[place].kind} {funnel.steps[place].wanted}",
+            people=one.people,
+            at_most=one.people + one.unsure if not not_shown or (told and not in_part) else None,
+            certainty=coverage.sure.certainty(not_shown),
+            flags=coverage.sure.flags(not_shown),
+            of_first=_percent(one.people, sums[0].people) if before else None,
+            of_before=_percent(one.people, before.people) if before else None,
+            drop=before.people - one.people if before else None,
+            drop_certainty="exact" if exact else "about",
+            not_shown_days=missing,
+            of_days=coverage.days,
+            counted_since=since,
+        )
+        before = one
+
+
+def _percent(part: int, whole: int) -> float | None:
+    return round(100 * part / whole, 1) if whole else None
