@@ -46,8 +46,8 @@ def published(store: Store, site: str, day: dt.date, grain: str = "") -> list[Pu
             GROUP BY grain, dimension, by_dimension ORDER BY grain, dimension, by_dimension""",
             {"site": site, "day": day, "other": OTHER, "grain": grain},
         )
-        for grain, dimension, by, values, count, others, people in rows:
+        for of_grain, dimension, by, values, count, others, people in rows:
             # Of several rows, such as those of goals, the same visitor may be in each.
             folded = people if others == 1 else None
-            found.append(Published(name, grain, dimension, by, values, count, others > 0, folded))
+            found.append(Published(name, of_grain, dimension, by, values, count, others > 0, folded))
     return found

@@ -24,7 +24,7 @@ nobody is enough.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from msgspec import Struct
@@ -103,8 +103,11 @@ class Told(Struct):
     least: dict[int, int]
 
 
-def of_whole(groups: Sequence[Group], steps: int, public: frozenset[int], rule: Rule) -> Told:
-    """public: the steps of which it may be known how many people did them at all."""
+def of_whole(
+    groups: Sequence[Group], steps: int, public: frozenset[int], rule: Rule, barred: Collection[int] = ()
+) -> Told:
+    """public: the steps of which it may be known how many people did them at all. barred: those that are not to be
+    told exactly."""
     told = Told([], {})
     for step in range(1, steps + 1):
         people, networks = _counted(groups, reaching(step))
@@ -115,10 +118,10 @@ def of_whole(groups: Sequence[Group], steps: int, public: frozenset[int], rule: 
         missing = [_counted(groups, which) for which in (*drops, *others)]
         safe = [rule.enough(*count) for count in missing[: len(drops)]]
         safe += [rule.enough(*count) or not count[0] for count in missing[len(drops) :]]
-        if all(safe):
+        if step not in barred and all(safe):
             told.exact.append(step)
             continue
-        nearest = min(count for count, _ in missing)
+        nearest = min((count for count, _ in missing), default=rule.k)
         at_least = people + nearest - rule.k + 1
         # Of 1 to k - 1 it would be known which, were k 2.
         if nearest < rule.k <= at_least and rule.k > 2:
@@ -126,15 +129,45 @@ def of_whole(groups: Sequence[Group], steps: int, public: frozenset[int], rule: 
     return told
 
 
+def followed(groups: Sequence[Group], exact: Sequence[int], public: frozenset[int]) -> list[int]:
+    """The steps that follow of each value: nobody at all did them otherwise, so who did them is who reached them."""
+    return [step for step in exact if step in public and not _counted(groups, otherwise(step, step))[0]]
+
+
+def of_funnel(
+    by_dimension: Mapping[str, Mapping[str, Sequence[Group]]],
+    steps: int,
+    public: Mapping[str, frozenset[int]],
+    rule: Rule,
+) -> Told:
+    """What is told of the whole site. Where a step follows of each value, so does who did one before it that has a
+    number there and did not reach this one: where that is of too few, the step is not told exactly. public: by
+    dimension."""
+    barred: set[int] = set()
+    while True:
+        told = of_whole(by_dimension[""][""], steps, public[""], rule, barred)
+        before = len(barred)
+        for dimension, by_value in by_dimension.items():
+            known = followed(by_dimension[""][""], told.exact, public[dimension]) if dimension else []
+            for step in known:
+                others = [otherwise(done, step) for done in public[dimension] if done < step]
+                counts = (_counted(groups, which) for groups in by_value.values() for which in others)
+                if any(count[0] and not rule.enough(*count) for count in counts):
+                    barred.add(step)
+        if len(barred) == before:
+            return told
+
+
 def of_values(
     by_value: Mapping[str, Sequence[Group]],
     named: frozenset[str],
     exact: Sequence[int],
+    known: Collection[int],
     public: frozenset[int],
     rule: Rule,
 ) -> tuple[list[str], list[int]]:
     """Which values are shown, and which steps of them. named: those that have a row of their own. exact: the steps of
-    the whole site that are."""
+    the whole site that are; known: those of them that follow of each value anyway."""
     best: tuple[list[str], list[int]] = ([], [])
     steps = [*exact]
     while steps:
@@ -145,7 +178,11 @@ def of_values(
         columns = [*(dropping(*pair) for pair in pairwise(steps)), reaching(steps[-1])]
         everybody = [group for groups in by_value.values() for group in groups]
         sizes = [_counted(everybody, which)[0] for which in columns]
-        steps.pop(min(len(steps) - 1, sizes.index(min(sizes)) + 1))
+        # Of the last column it is the last step, of a drop the one behind it.
+        behind = {step: size for step, size in zip((*steps[1:], steps[-1]), sizes, strict=True) if step not in known}
+        if not behind:
+            return best
+        steps.remove(min(behind, key=lambda step: (behind[step], -step)))
     return best
 
 
@@ -210,14 +247,16 @@ def show_steps(of: Batch) -> None:
         if not kept[d, ""]:
             continue
         (steps,) = (len(one.steps) for one in site_day.site.funnels if one.name == funnel)
-        told = of_whole(by_dimension[""][""], steps, public_steps(site_day.site, funnel, ""), rule)
+        public = {dimension: public_steps(site_day.site, funnel, dimension) for dimension in by_dimension}
+        told = of_funnel(by_dimension, steps, public, rule)
         shown += [(_FAMILY.name, d, "", funnel, str(step), "") for step in told.exact]
         if not of.live:
             least += [(d, "", "", funnel, step, people, rule.k - 1) for step, people in told.least.items()]
         for dimension, by_value in by_dimension.items():
             if dimension:
-                public = public_steps(site_day.site, funnel, dimension)
-                of_these, exact = of_values(by_value, frozenset(kept[d, dimension]), told.exact, public, rule)
+                known = followed(by_dimension[""][""], told.exact, public[dimension])
+                named = frozenset(kept[d, dimension])
+                of_these, exact = of_values(by_value, named, told.exact, known, public[dimension], rule)
                 shown += [
                     (_FAMILY.name, d, dimension, funnel, str(step), value) for value in of_these for step in exact
                 ]
