@@ -25,7 +25,7 @@ from schema.event import ENGAGEMENT, PAGEVIEW, Event
 from schema.families import FAMILIES
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store, StoreDown
-from tests.conftest import examples, make_event
+from tests.conftest import make_event, times
 from tests.pipeline.test_whole_day import of_each_its_own
 
 pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(600)]
@@ -43,17 +43,20 @@ def new_site() -> Site:
     return Site(f"visits-{next(_NUMBER)}", goals=(Goal("buy", event="buy"), Goal("Docs", page="/docs/**")))
 
 
-def rows(store: Store, site: Site) -> dict[str, list[tuple[Any, ...]]]:
-    where = {"s": site.key}
+def rows(store: Store, *sites: Site) -> dict[str, list[tuple[Any, ...]]]:
     shown = {
-        family: store.rows(f"SELECT * FROM open_{family} WHERE site = {{s:String}} ORDER BY ALL", where)
+        family: store.rows(f"SELECT * FROM open_{family} WHERE site IN {{s:Array(String)}} ORDER BY ALL", _keys(sites))
         for family in FAMILIES
     }
-    return shown | {"visits": visits(store, site)}
+    return shown | {"visits": visits(store, *sites)}
 
 
-def visits(store: Store, site: Site, what: str = "* EXCEPT version") -> list[tuple[Any, ...]]:
-    return store.rows(f"SELECT {what} FROM visits FINAL WHERE site = {{s:String}} ORDER BY ALL", {"s": site.key})
+def visits(store: Store, *sites: Site, what: str = "* EXCEPT version") -> list[tuple[Any, ...]]:
+    return store.rows(f"SELECT {what} FROM visits FINAL WHERE site IN {{s:Array(String)}} ORDER BY ALL", _keys(sites))
+
+
+def _keys(sites: Sequence[Site]) -> dict[str, list[str]]:
+    return {"s": [site.key for site in sites]}
 
 
 def roll_up_whole(store: Store, site: Site, rules: SiteRules = BALANCED) -> None:
@@ -125,27 +128,46 @@ _BATCHES = st.lists(
     min_size=2,
     max_size=4,
 )
+# Of one site: what arrives and how, its k, whether its rules are strict.
+_SITES = st.lists(st.tuples(_BATCHES, st.integers(1, 4), st.booleans()), min_size=6, max_size=9)
 
 
-@given(batches=_BATCHES, k=st.integers(1, 4), strict=st.booleans())
-@settings(examples(6), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(given=_SITES)
+@settings(max_examples=max(2, times(4)), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_arrives_a_day_brought_up_to_date_is_as_one_made_whole(
-    store: Store, whole: list[bool], batches: list[tuple[list[dict[str, Any]], str]], k: int, strict: bool
+    store: Store, monkeypatch: pytest.MonkeyPatch, given: list[tuple[list[tuple[list[dict[str, Any]], str]], int, bool]]
 ) -> None:
-    site = new_site()
-    rules = SiteRules(k, 30, "strict" if strict else "balanced", strict)
-    for number, (batch, how) in enumerate(batches):
-        events = [make_event(site.key, day=DAY, **given) for given in batch]
-        insert(store, events, late=how == "late")
-        if how == "erased":
-            for table in ("visits", "events"):
-                forget(store, table, site, str(events[0].visitor))
-        roll_up(store, site, DAY, rules)
-        if how == "new":
-            assert whole[-1] is (number == 0), number
-        found = rows(store, site)
-        roll_up_whole(store, site, rules)
-        assert found == rows(store, site)
+    """Of several sites that are rolled up together."""
+    made: list[frozenset[str]] = []
+
+    def seen(of: Batch, whole: bool) -> Seen:
+        seen = look(of, whole)
+        made.append(frozenset(site for site, _ in seen.whole))
+        return seen
+
+    sites = [new_site() for _ in given]
+    rules = [SiteRules(k, 30, "strict" if strict else "balanced", strict) for _, k, strict in given]
+    days = [SiteDay(site, DAY, rule) for site, rule in zip(sites, rules, strict=True)]
+    with monkeypatch.context() as patch:
+        patch.setattr(stages, "look", seen)
+        for number in range(max(len(batches) for batches, *_ in given)):
+            news = [
+                (of, *batches[number]) for of, (batches, *_) in zip(days, given, strict=True) if number < len(batches)
+            ]
+            for one, batch, how in news:
+                events = [make_event(one.site.key, day=DAY, **each) for each in batch]
+                insert(store, events, late=how == "late")
+                if how == "erased":
+                    for table in ("visits", "events"):
+                        forget(store, table, one.site, str(events[0].visitor))
+            roll_up_together(store, [one for one, *_ in news])
+            for one, _, how in news:
+                assert how != "new" or (one.site.key in made[-1]) is (number == 0), number
+            found = rows(store, *(one.site for one, *_ in news))
+            for table in ("visits", "sessionized"):
+                store.command(f"TRUNCATE TABLE {table}")
+            roll_up_together(store, [one for one, *_ in news])
+            assert found == rows(store, *(one.site for one, *_ in news))
 
 
 def crowd(site: Site, visitors: range, at: int = 0, **given: Any) -> list[Event]:
@@ -159,7 +181,7 @@ def test_an_event_between_two_visits_makes_one_of_them(store: Store, whole: list
     assert len(visits(store, site)) == 9
     insert(store, crowd(site, range(1, 2), 1500))
     roll_up(store, site, DAY, BALANCED)
-    assert visits(store, site, "viewed, again, seconds")[-1] == (3, 0, 3000)
+    assert visits(store, site, what="viewed, again, seconds")[-1] == (3, 0, 3000)
     assert len(visits(store, site)) == 8
     assert whole == [True, False]
     found = rows(store, site)
@@ -211,7 +233,7 @@ def test_an_earlier_row_of_the_same_id_takes_the_place_of_the_later(store: Store
     insert(store, crowd(site, range(10, 11), id=7), late=True)
     roll_up(store, site, DAY, BALANCED)
     assert whole == [True, False]
-    assert {visitor for (visitor,) in visits(store, site, "visitor")} == {v * 2**56 for v in (*range(1, 9), 10)}
+    assert {visitor for (visitor,) in visits(store, site, what="visitor")} == {v * 2**56 for v in (*range(1, 9), 10)}
     found = rows(store, site)
     roll_up_whole(store, site)
     assert found == rows(store, site)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from pipeline.release import as_released
 from pipeline.rollup import sessionize
-from pipeline.rollup.stages import roll_up
+from pipeline.rollup.batch import SiteDay
+from pipeline.rollup.stages import roll_up, roll_up_together
 from pipeline.settings import SiteRules
 from schema.dimensions import DIMENSIONS, OTHER
 from schema.event import ENGAGEMENT, PAGEVIEW, Event
@@ -371,21 +372,29 @@ def _is_a(event: Event) -> bool:
 
 def shown(store: Store, site: Site, state: str = "open") -> tuple[Table, Table, Table]:
     """The day as `expected` tells it."""
-    found = []
-    for family, keys in zip(FAMILIES, ((), ("goal", "currency"), ("metric", "bucket")), strict=True):
+    return shown_of(store, [site], state)[site.key]
+
+
+def shown_of(store: Store, sites: Sequence[Site], state: str = "open") -> dict[str, tuple[Table, Table, Table]]:
+    """The same of several sites, by their key."""
+    tables: dict[str, tuple[Table, Table, Table]] = {site.key: ({}, {}, {}) for site in sites}
+    for place, (family, keys) in enumerate(
+        zip(FAMILIES, ((), ("goal", "currency"), ("metric", "bucket")), strict=True)
+    ):
         rows = store.rows(
-            f"""SELECT if(grain = 'hour', 'hour', dimension) AS dimension,
+            f"""SELECT site, if(grain = 'hour', 'hour', dimension) AS dimension,
                 if(grain = 'hour' AND value = '', toString(toUnixTimestamp(period)), value) AS value,
                 {", ".join((*keys, "* EXCEPT (site, grain, day, period, dimension, value, by_dimension, by_value)"))}
             FROM ({as_released(family, f"open_{family}") if state == "open" else f"SELECT * FROM {state}_{family}"})
-            WHERE site = {{s:String}}""",
-            {"s": site.key},
+            WHERE site IN {{sites:Array(String)}}""",
+            {"sites": [site.key for site in sites]},
         )
         # The keys stand twice: in front, and among the columns.
         width = 2 + len(keys)
-        found.append({row[:width]: row[width + len(keys) :] for row in rows})
-        assert len({row[:width] for row in rows}) == len(rows), "two rows of one key"
-    return found[0], found[1], found[2]
+        for site, *row in rows:
+            tables[site][place][tuple(row[:width])] = tuple(row[width + len(keys) :])
+        assert sum(len(found[place]) for found in tables.values()) == len(rows), "two rows of one key"
+    return tables
 
 
 def of_each_its_own(mix: int) -> dict[str, str]:
@@ -440,21 +449,30 @@ _EVENTS = st.lists(
 
 
 @pytest.mark.slow
-@given(given=_EVENTS, k=st.integers(1, 5), at_a_time=st.sampled_from((20, 200_000)))
-@settings(examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    days=st.lists(st.tuples(_EVENTS, st.integers(1, 5)), min_size=1, max_size=9),
+    at_a_time=st.sampled_from((20, 200_000)),
+)
+@settings(examples(10), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_day_has_exactly_the_numbers_of_the_definitions(
-    store: Store, given: list[dict[str, Any]], k: int, at_a_time: int
+    store: Store, days: list[tuple[list[dict[str, Any]], int]], at_a_time: int
 ) -> None:
-    site = Site(f"whole-{next(_NUMBER)}", goals=(Goal("go", event="go"), Goal("a", page="/a**")))
-    events = [an_event(site, **one) for one in given]
-    insert(store, events)
+    """Days of several sites, each with a k of its own, or one alone."""
+    goals = (Goal("go", event="go"), Goal("a", page="/a**"))
+    sites = [Site(f"whole-{next(_NUMBER)}", goals=goals) for _ in days]
+    events = [[an_event(site, **one) for one in given] for site, (given, _) in zip(sites, days, strict=True)]
+    insert(store, [*itertools.chain.from_iterable(events)])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sessionize, "_EVENTS_AT_A_TIME", at_a_time)
-        roll_up(store, site, DAY, SiteRules(k, 30, "balanced"))
-    for of_store, of_definitions in zip(shown(store, site), expected(events, k), strict=True):
-        assert of_store == of_definitions
+        rules = [SiteRules(k, 30, "balanced") for _, k in days]
+        roll_up_together(store, [SiteDay(site, DAY, rule) for site, rule in zip(sites, rules, strict=True)])
+    found = shown_of(store, sites)
+    for site, (_, k), its in zip(sites, days, events, strict=True):
+        for of_store, of_definitions in zip(found[site.key], expected(its, k), strict=True):
+            assert of_store == of_definitions
     for buckets, counts, samples in store.rows(
-        "SELECT buckets, counts, samples FROM open_vitals WHERE site = {s:String}", {"s": site.key}
+        "SELECT buckets, counts, samples FROM open_vitals WHERE site IN {sites:Array(String)}",
+        {"sites": [site.key for site in sites]},
     ):
         assert list(buckets) == sorted(set(buckets))
         assert min(counts) > 0
