@@ -1,7 +1,8 @@
-"""Raw rows that expire in the embedded engine; the job is killed at the first statement, at the second and so on.
+"""Raw rows that expire in the embedded engine; the job is killed at the first statement, STEP later and so on.
 
-In: `python -m tests.faults.expired DIR`. Out: a JSON line of each life (doomed.py): which rows there are of the site
-whose expiry was cut off, after a rerun. Then rows of another expire, and the job is killed before its nth statement.
+In: `python -m tests.faults.expired DIR STEP`. Out: a JSON line of each life (doomed.py): which rows there are of the
+site whose expiry was cut off, after a rerun. Then rows of another expire, and the job is killed before its nth
+statement.
 """
 
 from __future__ import annotations
@@ -52,12 +53,12 @@ def told(store: Store, site: Site) -> dict[str, Any]:
     return {"rows": rows, "overdue": overdue(store, [(site, TIGHTENED)], NOW + 86_400)}
 
 
-def live(directory: str, number: int) -> None:
+def live(directory: str, step: int, number: int) -> None:
     # Standard output is for what is told.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     store = Store(f"chdb://{directory}")
     migrate(store)
-    before, site = Site(f"expires-{number - 1}"), Site(f"expires-{number}")
+    before, site = Site(f"expires-{number - step}"), Site(f"expires-{number}")
     if number > 1:
         expire(store, [(before, TIGHTENED)], NOW)
         print(json.dumps(told(store, before), default=str), flush=True)
@@ -69,4 +70,5 @@ def live(directory: str, number: int) -> None:
 
 
 if __name__ == "__main__":
-    lives(partial(live, sys.argv[1]))
+    directory, step = sys.argv[1], int(sys.argv[2])
+    lives(partial(live, directory, step), step)

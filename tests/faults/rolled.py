@@ -1,7 +1,7 @@
-"""A rollup in the embedded engine, killed at its first statement, at its second and so on.
+"""A rollup in the embedded engine, killed at its first statement, STEP later and so on.
 
-In: `python -m tests.faults.rolled DIR`. Out: a JSON line of each life (doomed.py): the rows that the kill before left,
-and those after a rerun. Then it is rolled up again and killed before its nth statement.
+In: `python -m tests.faults.rolled DIR STEP`. Out: a JSON line of each life (doomed.py): the rows that the kill before
+left, and those after a rerun. Then it is rolled up again and killed before its nth statement.
 """
 
 from __future__ import annotations
@@ -57,4 +57,4 @@ def live(directory: str, number: int) -> None:
 
 
 if __name__ == "__main__":
-    lives(partial(live, sys.argv[1]))
+    lives(partial(live, sys.argv[1]), int(sys.argv[2]))

@@ -1,7 +1,8 @@
-"""The sums of a month in the embedded engine, killed at the first statement of making them, at the second and so on.
+"""The sums of a month in the embedded engine, killed at the first statement of making them, STEP later and so
+on.
 
-In: `python -m tests.faults.summed DIR`. Out: a JSON line of each life (doomed.py): what a reader is told by months and
-by days, before and after a run. Then one more day is released, and a run is killed before its nth statement.
+In: `python -m tests.faults.summed DIR STEP`. Out: a JSON line of each life (doomed.py): what a reader is told by months
+and by days, before and after a run. Then one more day is released, and a run is killed before its nth statement.
 """
 
 from __future__ import annotations
@@ -66,4 +67,4 @@ def live(directory: str, number: int) -> None:
 
 
 if __name__ == "__main__":
-    lives(partial(live, sys.argv[1]))
+    lives(partial(live, sys.argv[1]), int(sys.argv[2]))

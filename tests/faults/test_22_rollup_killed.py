@@ -1,6 +1,9 @@
 """Fault 22: a rollup is killed at any statement, engine and all: a rerun gives the rows of an undisturbed run.
 So are the sums of months: whoever reads them meanwhile is told what the days say. A block, killed anywhere, is the
-same once it is closed again; and what expires is gone when the job that was cut off runs again."""
+same once it is closed again; and what expires is gone when the job that was cut off runs again.
+
+Each life is an engine of its own: `make test` kills at some statements, from the first to the last, `make test-all` at
+each of them."""
 
 from __future__ import annotations
 
@@ -17,29 +20,42 @@ from tests.faults.doomed import lived
 pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(300)]
 
 
+def at(some: int, *, each: int) -> pytest.MarkDecorator:
+    """Killed at every so many statements, and at each of them, in how many lives at least."""
+    return pytest.mark.parametrize(
+        ("step", "lives"), [(some, 3), pytest.param(1, each, marks=pytest.mark.long)], ids=["some", "each"]
+    )
+
+
 def test_what_is_not_killed_before_writes_to_memory_only(store: Store) -> None:
     with scratch(Batch(store, (), "f" * 16)):
         engines = store.rows("SELECT DISTINCT engine FROM system.tables WHERE startsWith(name, 'run_')")
     assert engines == [("Memory",)]
 
 
-def test_a_rollup_killed_at_any_statement_gives_the_same_rows_when_it_runs_again(tmp_path: Path) -> None:
-    told = lived("tests.faults.rolled", tmp_path / "engine", ROOT)
+@at(5, each=13)
+def test_a_rollup_killed_at_any_statement_gives_the_same_rows_when_it_runs_again(
+    tmp_path: Path, step: int, lives: int
+) -> None:
+    told = lived("tests.faults.rolled", tmp_path / "engine", ROOT, str(step))
     undisturbed = told[0]["after"]
     assert all(undisturbed.values())
     for number, one in enumerate(told, start=1):
         assert one["after"] == undisturbed, number
         assert number == 1 or one["before"] == undisturbed, number
-    assert len(told) > 12
+    assert len(told) >= lives
 
 
-def test_sums_of_a_month_killed_at_any_statement_never_tell_other_than_the_days(tmp_path: Path) -> None:
-    told = lived("tests.faults.summed", tmp_path / "engine", ROOT)
+@at(2, each=5)
+def test_sums_of_a_month_killed_at_any_statement_never_tell_other_than_the_days(
+    tmp_path: Path, step: int, lives: int
+) -> None:
+    told = lived("tests.faults.summed", tmp_path / "engine", ROOT, str(step))
     for number, one in enumerate(told, start=1):
         assert one["before"] == one["after"] == one["by_days"], number
         # A page of every day, one of each, in one or two makings: the one before is deleted by the next run.
         assert one["rows"][1] <= 2, number
-    assert len(told) > 4
+    assert len(told) >= lives
 
 
 @pytest.mark.parametrize(
@@ -57,8 +73,11 @@ def test_a_block_killed_at_any_statement_is_released_once_and_whole(tmp_path: Pa
     assert len(told) >= 4
 
 
-def test_an_expiry_killed_at_any_statement_leaves_nothing_once_it_runs_again(tmp_path: Path) -> None:
-    _, *told = lived("tests.faults.expired", tmp_path / "engine", ROOT)
+@at(3, each=9)
+def test_an_expiry_killed_at_any_statement_leaves_nothing_once_it_runs_again(
+    tmp_path: Path, step: int, lives: int
+) -> None:
+    _, *told = lived("tests.faults.expired", tmp_path / "engine", ROOT, str(step))
     for number, one in enumerate(told, start=1):
         assert one == {"rows": {"events 2 days, 0:00:00": 6, "visits 2 days, 0:00:00": 6}, "overdue": []}, number
-    assert len(told) >= 8
+    assert len(told) >= lives - 1
