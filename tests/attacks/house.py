@@ -15,7 +15,8 @@ from msgspec import to_builtins
 from dashboards.stats.period import Period
 from dashboards.stats.query import Query
 from dashboards.stats.report import Reports
-from pipeline.release import release
+from pipeline.release import Flaws, release, release_together
+from pipeline.rollup.batch import SiteDay
 from pipeline.rollup.stages import roll_up
 from pipeline.schedule import Pipeline
 from pipeline.settings import RollupSettings, SiteRules
@@ -23,6 +24,7 @@ from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
 from tests.arriving import Arriving
 from tests.conftest import make_event
+from tests.together import Work, roll_up_days
 
 DAY = dt.date(2046, 2, 3)
 NOON = day_bounds("UTC", day_number(DAY)).start + 43_200
@@ -74,6 +76,14 @@ class House(Arriving):
         """Have all there is shown, as if there had been steps enough."""
         roll_up(self.store, self.site, DAY, self.rules)
 
+    def settling(self) -> Work:
+        """The same for all who wait for it."""
+        return Work(_settle, self)
+
+    def releasing(self) -> Work:
+        """`release` for all who wait for it."""
+        return Work(_release, self)
+
     def release(self) -> None:
         """Let the day be over."""
         release(self.store, "events", self.site, [DAY], self.rules, NOON + 86_400, "live")
@@ -91,3 +101,17 @@ class House(Arriving):
     def rows(self, by: str, *filters: str) -> dict[str, dict[str, Any]]:
         """The rows of an answer by their value."""
         return {row["value"]: row for row in self.stats(by, *filters)["rows"]}
+
+
+def _settle(store: Store, houses: Sequence[House]) -> Sequence[None]:
+    return roll_up_days(store, _days(houses))
+
+
+def _release(store: Store, houses: Sequence[House]) -> Sequence[None]:
+    release_together(store, "events", _days(houses), NOON + 86_400, "live", [Flaws()] * len(houses))
+    return [None] * len(houses)
+
+
+def _days(houses: Sequence[House]) -> list[SiteDay]:
+    """Of all that has happened there."""
+    return [SiteDay(house.site, DAY, house.rules) for house in houses if house.store]

@@ -9,10 +9,11 @@ from msgspec import structs
 
 from pipeline.rollup.newcomers import QUARTER_S
 from schema.store import Store
+from tests.together import Test, together
 
 from .house import House
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
 
 K = 5
 # Everybody else on the site, each from a network of his own; none of them sees the page.
@@ -52,29 +53,32 @@ def readable(house: House) -> bool:
 
 @pytest.mark.parametrize("closed", [False, True])
 @pytest.mark.parametrize("commanded", [0, 1, 2, 3])
+@together
 def test_the_fewest_real_people_that_become_readable_are_k_less_the_networks_he_commands(
     store: Store, commanded: int, closed: bool, report: Callable[[str, str], None]
-) -> None:
+) -> Test:
     fewest = K - commanded
     for real, is_readable in ((fewest - 1, False), (fewest, True)):
         house = padded(store, real, commanded)
-        house.release() if closed else house.settle()
+        yield house.releasing() if closed else house.settling()
         assert readable(house) is is_readable, f"{real} real people"
     report(f"a padder of {commanded} networks", f"k = {K}: fewest real people that become readable: {fewest}")
 
 
 @pytest.mark.parametrize("real", [0, 1])
+@together
 def test_where_networks_are_not_looked_at_one_person_becomes_readable(
     store: Store, real: int, report: Callable[[str, str], None]
-) -> None:
+) -> Test:
     house = padded(store, real, commanded=1, networks=1)
-    house.settle()
+    yield house.settling()
     assert readable(house)
     assert house.rows("page")["/secret"]["visitors"] == len(FAKES) + real
     report("a padder of 1 networks", f"where networks are not looked at: {real} real people become readable")
 
 
-def test_nor_is_he_told_of_one_by_a_contributor(store: Store) -> None:
+@together
+def test_nor_is_he_told_of_one_by_a_contributor(store: Store) -> Test:
     """The page is seen by many; those who do something there are one, and he."""
     house = House(store, K)
     for visitor in range(CROWD):
@@ -83,7 +87,7 @@ def test_nor_is_he_told_of_one_by_a_contributor(store: Store) -> None:
     for visitor in FAKES:
         house.visit(visitor, "/known", at=visitor, network_number=1)
         house.visit(visitor, "/known", at=visitor + 60, name="signup", network_number=1)
-    house.settle()
+    yield house.settling()
     row = house.rows("page")["/known"]
     assert (row["visitors"], row["pageviews"], row["events"]) == (
         CROWD + len(FAKES),
@@ -128,16 +132,18 @@ def folded(store: Store, networks: int) -> House:
 
 
 @pytest.mark.parametrize("closed", [False, True])
-def test_networks_of_what_is_folded_are_counted_once(store: Store, closed: bool) -> None:
+@together
+def test_networks_of_what_is_folded_are_counted_once(store: Store, closed: bool) -> Test:
     house = folded(store, networks=0)
-    house.release() if closed else house.settle()
+    yield house.releasing() if closed else house.settling()
     assert house.rows("page")["(other)"]["visitors"] == 12
     assert house.rows("goal", "page==(other)") == {}
 
 
-def test_else_what_he_paid_is_what_is_left(store: Store) -> None:
+@together
+def test_else_what_he_paid_is_what_is_left(store: Store) -> Test:
     house = folded(store, networks=1)
-    house.settle()
+    yield house.settling()
     assert house.rows("goal", "page==(other)")["Buy"]["visitors"] == 9
 
 

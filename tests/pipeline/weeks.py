@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import structs
@@ -21,6 +22,7 @@ from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
 from tests.arriving import Arriving
 from tests.conftest import make_event
+from tests.together import Work
 
 # A Monday that begins four weeks.
 MONDAY = dt.date(2046, 1, 1)
@@ -68,11 +70,12 @@ class Weeks(Arriving):
 
     def close(self, after: int) -> list[tuple[str, dt.date, int]]:
         """Close what is over when that day is; the blocks."""
-        now = self.noon(after) + 43_200 + GRACE_S + 1
-        mine = [(self.site, self.rules)]
-        self.arrived(now)
-        close_days(self.store, mine, now, GRACE_S, frozenset())
-        return close_blocks(self.store, mine, now, GRACE_S)
+        [blocks] = _close(self.store, [self], self.noon(after))
+        return blocks
+
+    def closing(self, after: int) -> Work:
+        """The same for all who wait for it, whose days are the same."""
+        return Work(_close, self, int(self.noon(after)))
 
     def late(self, dimension: str = "page", grain: str = "week", columns: str = "visitors") -> dict[str, Any]:
         """What was released with blocks, by value; without what has left the folded rows."""
@@ -98,3 +101,13 @@ class Weeks(Arriving):
             f"SELECT count() AS n FROM {table} WHERE site = {{s:String}}" for table in WAITING_TABLES
         )
         return int(self.store.rows(f"SELECT sum(n) FROM ({counts})", {"s": self.site.key})[0][0])
+
+
+def _close(store: Store, houses: Sequence[Weeks], noon: int) -> list[list[tuple[str, dt.date, int]]]:
+    """Close what is over of all of them when the day of that noon is; the blocks of each."""
+    now = noon + 43_200 + GRACE_S + 1
+    sites = [(house.site, house.rules) for house in houses if house.store]
+    houses[0].arrived(now)
+    close_days(store, sites, now, GRACE_S, frozenset())
+    blocks = close_blocks(store, sites, now, GRACE_S)
+    return [[block for block in blocks if block[0] == house.site.key] for house in houses]
