@@ -17,10 +17,11 @@ from pipeline.manifest import read_entries
 from schema.dimensions import OTHER
 from schema.site import Goal
 from schema.store import Store
+from tests.together import Test, together
 
 from .house import DAY, NOON, House
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
 
 BASKET, ALSO = Goal("Basket", page="/shop/basket"), Goal("Also", page="/shop/**")
 
@@ -48,12 +49,14 @@ class Owner(House):
             if visitor in seen:
                 hits.append((200 + visitor, about | {"path": seen[visitor]}))
         self.visits(hits)
-        self.release()
 
-    def declare(self, *goals: Goal) -> None:
+    def declare(self, *goals: Goal, rule_on: bool = True) -> None:
         self.site = structs.replace(self.site, goals=(*self.site.goals, *goals))
         self._reports = Reports(self.store, [self.site], clock=lambda: NOON + 200_000)
-        assert add_goals(self.store, self.site, self.rules, NOON + 100_000, 60)
+        with pytest.MonkeyPatch.context() as patch:
+            if not rule_on:
+                patch.setattr(pipeline.added_goals, "refused", lambda *_: frozenset())
+            assert add_goals(self.store, self.site, self.rules, NOON + 100_000, 60)
 
     def learnt(self, number: str, *filters: str) -> int | None:
         """What the goal that came later has more than the one that was there."""
@@ -64,64 +67,77 @@ class Owner(House):
         return None
 
 
-@pytest.fixture(params=[True, False], ids=["rule on", "rule off"])
-def rule_on(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    if not request.param:
-        monkeypatch.setattr(pipeline.added_goals, "refused", lambda *_: frozenset())
-    on: bool = request.param
-    return on
+with_the_rule_and_without = pytest.mark.parametrize("rule_on", [True, False], ids=["rule on", "rule off"])
 
 
-def test_what_one_person_saw_besides(store: Store, rule_on: bool) -> None:
+@with_the_rule_and_without
+@together
+def test_what_one_person_saw_besides(store: Store, rule_on: bool) -> Test:
     owner = Owner(store, {20: "/shop/secret"})
-    owner.declare(ALSO)
+    yield owner.releasing()
+    owner.declare(ALSO, rule_on=rule_on)
     assert owner.learnt("visitors") == (None if rule_on else 1)
     [entry] = [entry for entry in read_entries(store, owner.site.key) if entry.goals == {"Also": "page:/shop/**"}]
     assert (entry.day, bool(entry.rows)) == (DAY, not rule_on)
 
 
 @pytest.mark.long
-def test_what_one_of_those_did_who_reached_both(store: Store, rule_on: bool) -> None:
+@with_the_rule_and_without
+@together
+def test_what_one_of_those_did_who_reached_both(store: Store, rule_on: bool) -> Test:
     """As many people; that one of them saw another page, too, tells how often they did."""
     owner = Owner(store, {3: "/shop/secret"})
-    owner.declare(ALSO)
+    yield owner.releasing()
+    owner.declare(ALSO, rule_on=rule_on)
     assert owner.learnt("conversions") == (None if rule_on else 1)
 
 
 @pytest.mark.long
-def test_who_of_all_did_not(store: Store, rule_on: bool) -> None:
+@with_the_rule_and_without
+@together
+def test_who_of_all_did_not(store: Store, rule_on: bool) -> Test:
     owner = Owner(store, dict.fromkeys(range(10, 24), "/shop/list"))
-    owner.declare(ALSO)
+    yield owner.releasing()
+    owner.declare(ALSO, rule_on=rule_on)
     shown = owner.rows("goal").get(ALSO.name)
     assert (25 - shown["visitors"] if shown else None) == (None if rule_on else 1)
 
 
-def test_which_country_one_of_many_is_from(store: Store, rule_on: bool) -> None:
+@with_the_rule_and_without
+@together
+def test_which_country_one_of_many_is_from(store: Store, rule_on: bool) -> Test:
     """Six have seen more than the basket, five of them are Germans."""
     countries = dict.fromkeys((*range(5), 15, *range(21, 25)), "FR")
     owner = Owner(store, dict.fromkeys(range(10, 16), "/shop/list"), countries)
-    owner.declare(ALSO)
+    yield owner.releasing()
+    owner.declare(ALSO, rule_on=rule_on)
     assert owner.learnt("visitors") == 6
     assert owner.learnt("visitors", "country==FR") == (None if rule_on else 1)
     assert owner.learnt("visitors", "country==DE") == (None if rule_on else 5)
 
 
 @pytest.mark.long
-def test_what_one_did_beside_a_goal_that_only_its_week_will_show(store: Store, rule_on: bool) -> None:
+@with_the_rule_and_without
+@together
+def test_what_one_did_beside_a_goal_that_only_its_week_will_show(store: Store, rule_on: bool) -> Test:
     """Four have seen the basket, which is hidden; with the week it is known how many they were on its days."""
     owner = Owner(store, {20: "/shop/secret"}, basket=4)
-    owner.declare(ALSO)
+    yield owner.releasing()
+    owner.declare(ALSO, rule_on=rule_on)
     assert owner.rows("goal").keys() == (set() if rule_on else {ALSO.name})
 
 
-def test_what_one_saw_besides_two_goals_together(store: Store, rule_on: bool) -> None:
+@with_the_rule_and_without
+@together
+def test_what_one_saw_besides_two_goals_together(store: Store, rule_on: bool) -> Test:
     """Each of the two alone leaves many: ten have seen the basket, six the list, and of seventeen one is neither. All
     pages are shown: of those who saw the secret five saw the basket, too."""
     owner = Owner(store, dict.fromkeys(range(10, 16), "/shop/list") | dict.fromkeys((*range(5), 20), "/shop/secret"))
+    yield owner.releasing()
     first = Goal("List", page="/shop/list")
-    owner.declare(first)
+    owner.declare(first, rule_on=rule_on)
     assert owner.rows("goal")["List"]["visitors"] == 6
-    owner.declare(Goal("All three", page="/shop/*t"))
+    owner.declare(Goal("All three", page="/shop/*t"), rule_on=rule_on)
     found = {goal: row["visitors"] for goal, row in owner.rows("goal").items()}
     assert found == {"Basket": 10, "List": 6} | ({} if rule_on else {"All three": 17})
 
@@ -139,51 +155,61 @@ class Regions(Owner):
                     about = {"visitor": len(hits) + 1, "country": region[:2], "region": region}
                     hits.append((len(hits), about | {"path": page}))
         self.visits(hits)
-        self.release()
 
 
-def test_what_one_did_in_the_rest_of_a_country(store: Store, rule_on: bool) -> None:
+@with_the_rule_and_without
+@together
+def test_what_one_did_in_the_rest_of_a_country(store: Store, rule_on: bool) -> Test:
     """Six of the regions that are hidden have seen the list; of those in Germany one."""
     owner = Regions(
         store, {"DE-BY": (5, 5, 6), "DE-HE": (3, 1, 0), "DE-NW": (2, 0, 0), "FR-X": (3, 3, 0), "FR-Y": (2, 2, 0)}
     )
-    owner.declare(ALSO)
+    yield owner.releasing()
+    owner.declare(ALSO, rule_on=rule_on)
     assert owner.learnt("visitors", "country==DE") == 6
     # So one in the rest of it.
     assert owner.learnt("visitors", "region==DE-BY") == (None if rule_on else 5)
 
 
 @pytest.mark.parametrize("beside", ["/shop/list", "/shop/about"])
-def test_what_one_saw_besides_pages_that_are_shown(store: Store, rule_on: bool, beside: str) -> None:
+@with_the_rule_and_without
+@together
+def test_what_one_saw_besides_pages_that_are_shown(store: Store, rule_on: bool, beside: str) -> Test:
     """No goal was there before, but the day tells of pages. Where the list is hidden because one other page is, the
     list alone tells of that page; where the basket is shown, it and one hidden page tell of that one."""
     some = range(10, 16) if beside == "/shop/list" else range(10, 14)
     owner = Owner(store, dict.fromkeys(some, beside) | {20: "/shop/secret"}, goals=())
+    yield owner.releasing()
     pages = {value: row["visitors"] for value, row in owner.rows("page").items()}
     assert pages == {"/": 25, "/shop/basket": 10, OTHER: len(some) + 1}
     page = beside if beside == "/shop/list" else "/shop/*et"
-    owner.declare(Goal("Late", page=page))
+    owner.declare(Goal("Late", page=page), rule_on=rule_on)
     late = owner.rows("goal").get("Late")
     told = None if late is None else 7 - late["visitors"] if page == beside else late["visitors"] - 10
     assert told == (None if rule_on else 1)
 
 
 @pytest.mark.long
-def test_what_one_saw_of_a_section_that_is_shown(store: Store, rule_on: bool) -> None:
+@with_the_rule_and_without
+@together
+def test_what_one_saw_of_a_section_that_is_shown(store: Store, rule_on: bool) -> Test:
     """The shop hides a secret and two pages of five; the blog hides enough. Of the shop a goal on these two leaves the
     secret."""
     seen = {10: "/shop/on", 11: "/shop/on", 12: "/shop/off", 13: "/shop/off", 14: "/shop/off", 20: "/shop/secret"}
     blog = {15: "/blog/a", 16: "/blog/a", 17: "/blog/a", 18: "/blog/b", 19: "/blog/b", 21: "/blog/b"}
     owner = Owner(store, seen | blog, goals=())
+    yield owner.releasing()
     assert owner.rows("page").keys() == {"/", "/shop/basket", OTHER}
     hidden = owner.rows("section")["/shop/"]["pageviews"] - owner.rows("page")["/shop/basket"]["pageviews"]
-    owner.declare(Goal("Late", page="/shop/o*"))
+    owner.declare(Goal("Late", page="/shop/o*"), rule_on=rule_on)
     late = owner.rows("goal").get("Late")
     assert (late and hidden - late["conversions"]) == (None if rule_on else 1)
 
 
-def test_where_it_is_of_k_or_of_nobody_it_is_shown(store: Store) -> None:
+@together
+def test_where_it_is_of_k_or_of_nobody_it_is_shown(store: Store) -> Test:
     owner = Owner(store, dict.fromkeys(range(10, 16), "/shop/list"))
+    yield owner.releasing()
     owner.declare(ALSO, Goal("The same", page="/shop/basket/"))
     assert owner.learnt("visitors") == 6
     assert owner.learnt("visitors", "country==DE") == 6

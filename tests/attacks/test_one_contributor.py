@@ -9,10 +9,11 @@ import pytest
 
 from schema.event import ENGAGEMENT
 from schema.store import Store
+from tests.together import Test, together
 
 from .house import House
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
 
 PAGE = "/clinic/hiv"
 VICTIM = 99
@@ -41,11 +42,12 @@ def told(house: House) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("closed", [False, True])
+@together
 def test_n1_a_row_of_many_tells_nothing_to_which_one_contributed(
     store: Store, closed: bool, report: Callable[[str, str], None]
-) -> None:
+) -> Test:
     house = visited(store, k=5)
-    house.release() if closed else house.settle()
+    yield house.releasing() if closed else house.settling()
     for row in told(house):
         assert (row["visitors"], row["pageviews"]) == (9, 9)
         assert [row[name] for name in ("bounce_rate", "visit_duration", "exit_rate", "time_on_page")] == [None] * 4
@@ -53,9 +55,10 @@ def test_n1_a_row_of_many_tells_nothing_to_which_one_contributed(
     report("who divides", "k = 5: no time, bounce, exit or event of one contributor in a row of nine")
 
 
-def test_the_same_row_tells_it_all_where_nothing_is_hidden(store: Store, report: Callable[[str, str], None]) -> None:
+@together
+def test_the_same_row_tells_it_all_where_nothing_is_hidden(store: Store, report: Callable[[str, str], None]) -> Test:
     house = visited(store, k=1)
-    house.settle()
+    yield house.settling()
     for row in told(house):
         assert row["visit_duration"] == 7
         assert round(row["exit_rate"] * row["pageviews"] / 100) == 1
@@ -65,13 +68,14 @@ def test_the_same_row_tells_it_all_where_nothing_is_hidden(store: Store, report:
 
 
 @pytest.mark.parametrize("by", ["page", "hostname", "country", "entry_page", "hour"])
-def test_n1_nor_does_the_whole_less_the_other_rows(store: Store, by: str) -> None:
+@together
+def test_n1_nor_does_the_whole_less_the_other_rows(store: Store, by: str) -> Test:
     """Of every measure either all rows add up to the whole, or at least two do not have it."""
     house = visited(store, k=5)
     for visitor in range(12):
         house.visit(visitor, "/", at=3 + visitor, name=ENGAGEMENT, engaged_ms=1000)
         house.visit(visitor, "/", at=4 + visitor, name="signup", country="DE")
-    house.settle()
+    yield house.settling()
     ((all_, *_),) = [measures(house, "", "day")]
     rows = measures(house, "" if by == "hour" else by, "hour" if by == "hour" else "day")
     for name, whole in all_.items():
@@ -90,10 +94,11 @@ def measures(house: House, dimension: str, grain: str) -> list[dict[str, int]]:
     return [dict(zip(names, row, strict=True)) for row in found]
 
 
-def test_n1_days_do_not_tell_it_either(store: Store) -> None:
+@together
+def test_n1_days_do_not_tell_it_either(store: Store) -> Test:
     """A day that is not enough is not in the sums of several days: those less the others would tell it."""
     house = visited(store, k=5)
-    house.release()
+    yield house.releasing()
     (row,) = house.store.rows(
         "SELECT entries, bounces, visit_seconds, exits, exit_views, engaged_ms, timed_visits FROM released_cells "
         "WHERE site = {s:String} AND dimension = 'page' AND value = {p:String}",

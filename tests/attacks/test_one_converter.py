@@ -7,10 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from schema.store import Store
+from tests.together import Test, together
 
 from .house import House
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
 
 
 def signed_up(store: Store, k: int, people: int) -> House:
@@ -25,9 +26,10 @@ def signed_up(store: Store, k: int, people: int) -> House:
 
 
 @pytest.mark.parametrize("closed", [False, True])
-def test_a_goal_of_fewer_than_k_is_nowhere(store: Store, closed: bool, report: Callable[[str, str], None]) -> None:
+@together
+def test_a_goal_of_fewer_than_k_is_nowhere(store: Store, closed: bool, report: Callable[[str, str], None]) -> Test:
     house = signed_up(store, k=5, people=1)
-    house.release() if closed else house.settle()
+    yield house.releasing() if closed else house.settling()
     assert house.stats()["totals"]["visitors"] == 14
     assert house.rows("goal") == {}
     assert not house.overview()["goals"]
@@ -36,23 +38,26 @@ def test_a_goal_of_fewer_than_k_is_nowhere(store: Store, closed: bool, report: C
     report("who looks for a goal's only converter", "k = 5: nowhere, whatever the filter")
 
 
-def test_the_same_goal_names_him_where_nothing_is_hidden(store: Store, report: Callable[[str, str], None]) -> None:
+@together
+def test_the_same_goal_names_him_where_nothing_is_hidden(store: Store, report: Callable[[str, str], None]) -> Test:
     house = signed_up(store, k=1, people=1)
-    house.settle()
+    yield house.settling()
     assert house.rows("goal", "country==FR")["Sign up"]["visitors"] == 1
     report("who looks for a goal's only converter", "k = 1: he is from France")
 
 
-def test_nor_does_the_whole_less_the_other_countries(store: Store) -> None:
+@together
+def test_nor_does_the_whole_less_the_other_countries(store: Store) -> Test:
     """Six have signed up: that is shown. Five of them are Germans; were that shown, too, one is from France."""
     house = signed_up(store, k=5, people=6)
-    house.settle()
+    yield house.settling()
     assert house.rows("goal")["Sign up"]["visitors"] == 6
     assert house.rows("goal", "country==DE") == house.rows("goal", "country==FR") == {}
 
 
 @pytest.mark.parametrize("closed", [False, True])
-def test_nor_do_those_who_paid(store: Store, closed: bool) -> None:
+@together
+def test_nor_do_those_who_paid(store: Store, closed: bool) -> Test:
     """Six Germans and three French have signed up; to hide the French the Germans are hidden with them. All of the
     Germans have paid: shown, their number would be at least that of the hidden row."""
     house = House(store, k=5)
@@ -63,7 +68,7 @@ def test_nor_do_those_who_paid(store: Store, closed: bool) -> None:
             house.visit(visitor, at=visitor + 60, name="signup", country=country, currency="EUR", amount=100)
         elif visitor >= 17:
             house.visit(visitor, at=visitor + 60, name="signup", country=country)
-    house.release() if closed else house.settle()
+    yield house.releasing() if closed else house.settling()
     assert house.rows("goal")["Sign up"]["visitors"] == 9
     for filter_ in ("country==DE", "country==FR"):
         assert house.rows("goal", filter_) == {}, filter_
@@ -75,13 +80,14 @@ def test_nor_do_those_who_paid(store: Store, closed: bool) -> None:
 
 @pytest.mark.parametrize("closed", [False, True])
 @pytest.mark.parametrize("buyers", [0, 14])
-def test_nor_does_a_folded_row_that_has_more_events_than_page_views(store: Store, buyers: int, closed: bool) -> None:
+@together
+def test_nor_does_a_folded_row_that_has_more_events_than_page_views(store: Store, buyers: int, closed: bool) -> Test:
     """How many page views there were is known, so they are no company for a single sign-up."""
     house = signed_up(store, k=5, people=1)
     for visitor in range(buyers):
         house.visit(visitor, at=90 + visitor, name="purchase")
         house.visit(visitor, at=120 + visitor, name="purchase")
-    house.release() if closed else house.settle()
+    yield house.releasing() if closed else house.settling()
     rows, whole = house.rows("event"), house.stats()["totals"]
     if buyers:
         assert {name: (row["events"], row["pageviews"]) for name, row in rows.items()} == {
