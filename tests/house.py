@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from footfall.canary.scratch import AGENT, Scratch, rows
+from schema.atomic_file import write_atomically
 from tests.forked import Forked, footfall, must_be_real
 from tests.ports import free_port
 
-__all__ = ["AGENT", "Running", "another_time", "eventually", "footfall", "rows", "running"]
+__all__ = ["AGENT", "Running", "another_time", "eventually", "footfall", "moved_clock", "rows", "running"]
 
 
 class Running(Scratch):
@@ -74,6 +75,22 @@ def another_time(offset_s: int) -> Iterator[None]:
         environment.setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1")
         environment.setenv("NO_FAKE_STAT", "1")
         yield
+
+
+@contextlib.contextmanager
+def moved_clock(place: Path) -> Iterator[Callable[[float], None]]:
+    """The same, and it is moved while they run: by the function that is yielded, so many seconds ahead; within a second
+    all of them follow. place: a file to be."""
+    with another_time(0), pytest.MonkeyPatch.context() as environment:
+        environment.delenv("FAKETIME")
+        environment.setenv("FAKETIME_TIMESTAMP_FILE", str(place))
+        environment.setenv("FAKETIME_NO_CACHE", "1")
+
+        def move(offset_s: float) -> None:
+            write_atomically(place, f"{offset_s:+.0f}s\n".encode())
+
+        move(0)
+        yield move
 
 
 def eventually(condition: Callable[[], Any], within_s: float = 60.0) -> Any:
