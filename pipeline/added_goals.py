@@ -69,7 +69,8 @@ def counted_since(store: Store) -> list[tuple[str, str, str, dt.date]]:
     rows = store.rows(
         f"""SELECT site, goal, definition, min(day) FROM manifest
         ARRAY JOIN mapKeys(goals) AS goal, mapValues(goals) AS definition
-        WHERE span IN (1, {ADDED}) GROUP BY site, goal, definition ORDER BY site, goal, min(day), definition"""
+        WHERE span = 1 OR span = {ADDED} AND (complete OR rows > 0)
+        GROUP BY site, goal, definition ORDER BY site, goal, min(day), definition"""
     )
     return [(site, goal, definition, day) for site, goal, definition, day in rows]
 
@@ -157,7 +158,11 @@ def _release(of: Batch, day: Entry, goal: Goal, staged: str, now_and_then: Unlik
         store,
         [
             Entry(
-                *(day.site, 0, day.day, int(now), LIVE, rules.preset, rules.k, day.complete, day.over_counted, rows),
+                *(day.site, 0, day.day, int(now), LIVE, rules.preset, rules.k),
+                # Where rows of the day are gone it is not known who reached it, nor whether anybody did.
+                complete=day.complete and not now_and_then.whole,
+                over_counted=day.over_counted,
+                rows=rows,
                 digest=hashlib.sha256(digest_input(_FAMILY, text)).hexdigest() if rows else "",
                 columns={_FAMILY: list(columns_of(_FAMILY, late=True))},
                 networks=rules.least_networks,

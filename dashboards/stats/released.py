@@ -112,7 +112,8 @@ def released_days(
         {row[0]: _definitions(row[10]) if knows_goals(row[9]) else None for row in found},
         [
             Beside(row[0], _grain(row), row[2], _definitions(row[10]))
-            for row in (*blocks, *(row for row in entries if row[8] == ADDED))
+            # One that has no rows because those of its day are gone has not counted it.
+            for row in (*blocks, *(row for row in entries if row[8] == ADDED and (row[2] or row[3])))
         ],
         declared or {},
     )

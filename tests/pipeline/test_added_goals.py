@@ -301,6 +301,18 @@ def test_a_day_of_which_rows_are_gone_has_no_goals_added(store: Store) -> None:
     assert [entry.rows for entry in entries(house) if entry.span == ADDED] == [0, 0]
     assert rows(house, "Buy") == rows(house, "Docs") == []
     assert faults(house) == []
+    # Nobody knows who reached it that day: it is not counted, for all that everything is shown.
+    house.visit(1, 7)
+    house.visit(1, 7, name="purchase", at=5)
+    house.close(after=1)
+    told = {row["value"]: row for row in house.stats(0, 1, "goal")["rows"]}["Buy"]
+    assert (told["visitors"], told["certainty"], told["not_shown_days"]) == (1, "at least", 1)
+    assert told["counted_since"] == house.day(1).isoformat()
+    assert {(goal, day) for site, goal, _, day in counted_since(store) if site == house.site.key} == {
+        ("Read", house.first),
+        ("Docs", house.day(1)),
+        ("Buy", house.day(1)),
+    }
 
 
 def test_a_goal_that_is_changed_is_another_one_and_back_again_it_goes_on(store: Store) -> None:
