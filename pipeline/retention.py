@@ -2,7 +2,7 @@
 
 In: the time. Out: partitions dropped, a record in `expiries`.
 Promises: after `expire`, no row past its lifetime is in `events`, by SELECT and by system.parts, not even in a part
-that no query sees any more.
+that no query sees any more; nor is what waited for a block there (blocks.py) and was deleted.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from schema.families import WAITING_TABLES
 from schema.site import Site
 from schema.store import Store
 
@@ -24,6 +25,7 @@ log = structlog.get_logger("retention")
 
 # What holds single people, in the order in which it goes. Visits are made of raw rows: they never outlive them.
 _TABLES = ("visits", "events")
+_ALL_TABLES = (*_TABLES, *WAITING_TABLES)
 _LATE = "site = {site:String} AND received < toDateTime({first:Date}, 'UTC')"
 # Of visits the day on which they expire; of raw rows their lifetime in days and the day on which they were received.
 _PARTITION = re.compile(r"(\d{4}-\d\d-\d\d)|\((\d+),'(\d{4}-\d\d-\d\d)'\)")
@@ -33,7 +35,7 @@ _OLD_PARTS_LIFETIME_S = 60
 _CLEARED_WITHIN_S = 15.0
 _ASK_EVERY_S = 0.05
 # DROP PARTITION is also what deletes replaced parts of the whole table at once; nothing was received that day.
-_NO_PARTITION = {"visits": "19700101", "events": "2-19700101"}
+_NO_PARTITION = dict.fromkeys(_ALL_TABLES, "19700101") | {"events": "2-19700101"}
 
 
 # The job that removes expired rows runs every hour.
@@ -49,7 +51,7 @@ def expire(store: Store, sites: Sequence[tuple[Site, SiteRules]], now: float) ->
     today = dt.datetime.fromtimestamp(now, dt.UTC).date()
     removed = _drop_expired(store, today, now)
     replaced = _shorten(store, sites, today)
-    _clear(store, today, replaced)
+    _clear(store, today, replaced | _replaced(store, WAITING_TABLES), _ALL_TABLES)
     left = [f"{table} {partition}" for table, partition, _, _ in _expired(store, today)]
     if left:
         raise RowsOutlived(f"raw rows outlive their retention in {len(left)} partition(s): {', '.join(left)}")
@@ -137,37 +139,37 @@ def _before(site: Site, rules: SiteRules, today: dt.date) -> dict[str, Any]:
     return {"site": site.key, "first": today - dt.timedelta(days=rules.retention_days - 1)}
 
 
-def _replaced(store: Store) -> frozenset[tuple[str, str]]:
+def _replaced(store: Store, tables: Sequence[str] = _TABLES) -> frozenset[tuple[str, str]]:
     """(table, name) of parts with rows that no query sees any more."""
     rows = store.rows(
         "SELECT table, name FROM system.parts WHERE database = currentDatabase() AND table IN {tables:Array(String)} "
         "AND NOT active AND rows > 0",
-        {"tables": [store.local(table) for table in _TABLES]},
+        {"tables": [store.local(table) for table in tables]},
     )
     return frozenset((table, name) for table, name in rows)
 
 
-def _clear(store: Store, today: dt.date, replaced: frozenset[tuple[str, str]]) -> None:
-    """Delete the parts that ClickHouse's own TTL or a tightening replaced: rows and all, they would linger."""
+def _clear(store: Store, today: dt.date, replaced: frozenset[tuple[str, str]], tables: Sequence[str] = _TABLES) -> None:
+    """Delete the parts that ClickHouse's own TTL or a deletion replaced: rows and all, they would linger."""
 
     def lingering() -> bool:
-        return bool(_expired(store, today)) or bool(replaced & _replaced(store))
+        return bool(_expired(store, today)) or bool(replaced & _replaced(store, tables))
 
     if not lingering():
         return
     until = time.monotonic() + _CLEARED_WITHIN_S
-    _keep_replaced_parts(store, 0)
+    _keep_replaced_parts(store, tables, 0)
     try:
         while lingering() and time.monotonic() < until:
             for table, _, identifier, _ in _expired(store, today):
                 _drop(store, table, identifier)
-            for table in _TABLES:
+            for table in tables:
                 _drop(store, table, _NO_PARTITION[table])
             time.sleep(_ASK_EVERY_S)
     finally:
-        _keep_replaced_parts(store, _OLD_PARTS_LIFETIME_S)
+        _keep_replaced_parts(store, tables, _OLD_PARTS_LIFETIME_S)
 
 
-def _keep_replaced_parts(store: Store, seconds: int) -> None:
-    for table in _TABLES:
+def _keep_replaced_parts(store: Store, tables: Sequence[str], seconds: int) -> None:
+    for table in tables:
         store.command(f"ALTER TABLE {store.local(table)} MODIFY SETTING old_parts_lifetime = {seconds}")

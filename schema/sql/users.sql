@@ -43,7 +43,7 @@ GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE ON {{ database }}.{{ table }}
 {% for state in ['late', 'waiting'] %}
 {% for family in waiting + (['days'] if state == 'waiting' else []) %}
 {% for table in tables(state ~ '_' ~ family) %}
-GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE ON {{ database }}.{{ table }} TO footfall_pipeline;
+GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE{{ ', ALTER SETTINGS' if state == 'waiting' }} ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
 {% endfor %}
 {% endfor %}

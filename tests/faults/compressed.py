@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import lz4.block
 
@@ -22,9 +23,12 @@ _NONE, _LZ4, _ZSTD = 0x02, 0x82, 0x90
 _COMPRESSED = (".bin", ".cmrk", ".cmrk2", ".cmrk3", ".cmrk4", ".cidx")
 
 
-def files_with(directory: Path, wanted: Iterable[str]) -> dict[str, set[Path]]:
-    """For each text the files below the directory that hold it, in their names, their bytes or unpacked."""
-    found: dict[str, set[Path]] = {text: set() for text in wanted}
+Wanted = TypeVar("Wanted", str, bytes)
+
+
+def files_with(directory: Path, wanted: Iterable[Wanted]) -> dict[Wanted, set[Path]]:
+    """For each text, or bytes, the files below the directory that hold it, in their names, their bytes or unpacked."""
+    found: dict[Wanted, set[Path]] = {text: set() for text in wanted}
     for path in directory.rglob("*"):
         if not path.is_file():
             continue
@@ -32,7 +36,7 @@ def files_with(directory: Path, wanted: Iterable[str]) -> dict[str, set[Path]]:
         if path.suffix in _COMPRESSED:
             content += b"\0".join(_unpacked(path.read_bytes()))
         for text in found:
-            if text.encode() in content:
+            if (text.encode() if isinstance(text, str) else text) in content:
                 found[text].add(path)
     return found
 
