@@ -50,19 +50,18 @@ def test_no_number_and_nothing_that_waited_outlives_the_raw_rows(store: Store) -
     house, now = Weeks(store), [0.0]
     rules = [(house.site, house.rules)]
     pipeline = Pipeline(store, rules, RollupSettings(every_s=60), clock=lambda: now[0])
-    for day in range(2):
-        events = []
-        for place, (visitor, network) in enumerate(zip(VISITORS, NETWORKS, strict=True)):
-            given = {"visitor": visitor, "network_number": network, "path": HIDDEN if place < 3 else f"/{place % 2}"}
-            at = house.noon(day) + place // 12 * 900
-            events.append(make_event(house.site.key, at, house.day(day), **given))
-        insert(store, events)
-        for quarter in (1, 2):
-            now[0] = house.noon(day) + quarter * 900 + 61
-            pipeline._due = 0.0
-            pipeline.roll_up()
-        assert store.rows("SELECT count() FROM next_cells WHERE site = {s:String}", {"s": house.site.key})[0][0]
-        house.close(after=day)
+    events = []
+    for place, (visitor, network) in enumerate(zip(VISITORS, NETWORKS, strict=True)):
+        given = {"visitor": visitor, "network_number": network, "path": HIDDEN if place < 3 else f"/{place % 2}"}
+        events.append(make_event(house.site.key, house.noon(0) + place // 12 * 900, house.first, **given))
+    insert(store, events)
+    for quarter in (1, 2):
+        now[0] = house.noon(0) + quarter * 900 + 61
+        pipeline._due = 0.0
+        pipeline.roll_up()
+    for table in ("open_cells", "next_cells"):
+        assert store.rows(f"SELECT 1 FROM {table} WHERE site = {{s:String}} LIMIT 1", {"s": house.site.key})
+    house.close(after=0)
     living = {("events", "visitor"), ("events", "network_number"), ("visits", "visitor"), ("visits", "network_number")}
     assert columns_with_numbers(store) == living
     assert house.waiting()
