@@ -54,6 +54,7 @@ class Beacon(Struct, frozen=True, gc=False):
     time_zone: str = ""
     id: str = ""
     consent: str = ""
+    page_language: str = ""
     ignored: tuple[str, ...] = ()
 
 
@@ -134,6 +135,7 @@ class Draft(Struct, gc=False):
     key: bytes | bytearray = b""
     network_number: int = 0
     language: str = ""
+    page_language: str = ""
     screen: str = ""
     name: str = ""
     props: dict[str, str] = {}

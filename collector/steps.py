@@ -187,6 +187,13 @@ def put_language(draft: Draft) -> None:
     draft.language = language_of(draft.client.languages, draft.rules.anonymization.language == "full")
 
 
+def put_page_language(draft: Draft) -> None:
+    """The page's own language. Never more than a primary one: a page may choose it by the visitor's."""
+    if draft.beacon.page_language:
+        # Many pages write it like a locale of POSIX.
+        draft.page_language = language_of(draft.beacon.page_language.replace("_", "-"))
+
+
 def put_screen(draft: Draft) -> None:
     """The class of the screen's width."""
     draft.screen = screen_class(draft.beacon.width)
@@ -257,6 +264,7 @@ STEPS: tuple[Callable[[Draft], Reason | None], ...] = (
     put_geo,
     drop_excluded_country,
     put_language,
+    put_page_language,
     put_screen,
     put_name_and_props,
     put_visitor,
@@ -331,6 +339,7 @@ def event_of(draft: Draft) -> Event:
         device.os_version,
         draft.screen,
         draft.language,
+        draft.page_language,
         draft.props,
         beacon.currency,
         beacon.amount,

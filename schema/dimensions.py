@@ -17,7 +17,7 @@ from .event import PAGEVIEW
 # visit: a visit has one value, that of its first event. page, hostname, event: a visit may touch several values and is
 # counted once in each; a section of pages is touched as a page is. site: no dimension, but the whole.
 Scope = Literal["site", "visit", "page", "hostname", "event"]
-Format = Literal["text", "host", "country", "region", "language", "screen", "device"]
+Format = Literal["text", "host", "country", "region", "language", "screen", "device", "languages"]
 
 # The value that stands for everything too rare to show.
 OTHER = "(other)"
@@ -184,6 +184,18 @@ _DIMENSIONS = (
         format="language",
         card="Places",
         tab="Languages",
+    ),
+    Dimension(
+        "served_language",
+        "Language served",
+        "Primary language of the browser → that of the page on which the visit began, by its `lang`; `und` is none.",
+        # A pair, and the page's language by itself is no dimension: of a table by two attributes, of which both sums
+        # are told, one hidden pair would follow from several that are shown.
+        made="if({language} = '', '', concat({language}, ' → ', if({page_language} = '', 'und', {page_language})))",
+        parent="language",
+        format="languages",
+        card="Places",
+        tab="Served",
     ),
     Dimension(
         "utm_campaign",

@@ -30,6 +30,8 @@ class Event(Struct, array_like=True, frozen=True, gc=False):
     lifetime: the retention in days that held at receipt.
     id: 0, or the keyed hash of an id the sender gave; counted once per site and day.
     visitor: the keyed hash of rule H1; means nothing on another site or another day.
+    language: the visitor's. page_language: the primary subtag of the one that the page says it is in; "" where it says
+    none, or the row is older than the field.
     amount: revenue in the currency's minor units; currency "" = no revenue.
     engaged_ms: visible and focused milliseconds since the last report. scroll: percent, 255 = not reported.
     lcp, inp, fcp, ttfb: milliseconds; cls: unitless; -1 = not measured.
@@ -66,6 +68,7 @@ class Event(Struct, array_like=True, frozen=True, gc=False):
     os_version: str
     screen: str
     language: str
+    page_language: str
     props: dict[str, str]
     currency: str
     amount: int

@@ -42,7 +42,7 @@ _MEASURED = ("engaged_ms", "scroll", *VITALS)
 # Beside what every request brings: what the page tells of its own, and the moment.
 ROWS = {
     **COMES_FROM,
-    "event": ("name", "interactive", "props", "currency", "amount", "id"),
+    "event": ("name", "interactive", "props", "currency", "amount", "id", "page_language"),
     "measured": _MEASURED,
     "time": ("received",),
 }

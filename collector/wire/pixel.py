@@ -1,4 +1,4 @@
-"""A pixel for pages without scripts: `GET /pixel.gif?d=SITE&u=URL&r=REFERRER`.
+"""A pixel for pages without scripts: `GET /pixel.gif?d=SITE&u=URL&r=REFERRER&lang=LANGUAGE`.
 
 In: parameters. Out: page views; always a picture. Without `u` the page is the one that the browser says it is on.
 """
@@ -17,7 +17,7 @@ from ..model import Arrival, Beacon
 from ..outcome import Outcome, Refused, first_refusal
 from .base import Answer, Incoming
 from .foreign import GIF, GIF_TYPE, page_of, parameters
-from .values import bounded, domains_of, url_of
+from .values import MAX_LANGUAGE, bounded, domains_of, url_of
 
 
 class PixelQuery(Struct, frozen=True):
@@ -34,6 +34,7 @@ class PixelQuery(Struct, frozen=True):
         str, Meta(description="The page's URL; without it the Referer header.", examples=["https://example.com/a"])
     ] = ""
     r: Annotated[str, Meta(description="The referring page's URL.")] = ""
+    lang: Annotated[str, Meta(description="The page's own language: its `lang`.", examples=["de"])] = ""
 
 
 class Pixel:
@@ -53,6 +54,7 @@ class Pixel:
             url=url_of(said.u or page_of(incoming)),
             domains=domains_of(None if said.d is UNSET else said.d),
             referrer=bounded(said.r),
+            page_language=said.lang[:MAX_LANGUAGE],
         )
         return (Arrival(beacon, incoming.client),)
 

@@ -1,7 +1,7 @@
 """Plausible's wire format, `POST /api/event`, which is also our own tracker's.
 
-In: a JSON object, or our own list of up to 50 of them. Out: beacons. Beside Plausible's keys it knows `tz`, `id`,
-`consent` and the web vitals.
+In: a JSON object, or our own list of up to 50 of them. Out: beacons. Beside Plausible's keys it knows `tz`, `lang`,
+`id`, `consent` and the web vitals.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .base import Answer, Errors, Incoming
 from .money import money_of
 from .values import (
     MAX_ID,
+    MAX_LANGUAGE,
     MAX_PROPS,
     bounded,
     consent_of,
@@ -124,6 +125,7 @@ class PageEvent(Struct, gc=False):
     screen_width: _Width = None
     # Our own additions.
     tz: Annotated[Any, _said("The browser's time zone.", type="string")] = None
+    lang: Annotated[Any, _said("The page's own language: its `lang`.", type="string")] = None
     id: Annotated[Any, _said("Sent again, it counts once per site and day.", type="string")] = None
     consent: Annotated[Any, _said("What the visitor says of being recorded.", enum=list(CONSENTS))] = None
     lcp: _Vital = None
@@ -200,5 +202,6 @@ def _beacon(wire: PageEvent) -> Beacon:
         "" if wire.tz is None else first_text(wire.tz)[:64],
         "" if wire.id is None else first_text(wire.id)[:MAX_ID],
         "" if wire.consent is None else consent_of(wire.consent),
+        "" if wire.lang is None else first_text(wire.lang)[:MAX_LANGUAGE],
         ignored,
     )

@@ -160,6 +160,7 @@ def _arrival(event: ServerEvent, site: str, now: float) -> Arrival:
             time_zone=clean(event.visitor.time_zone),
             id=event.id or "",
             consent=event.consent or "",
+            page_language=event.page_language,
         )
     except Refused as refused:
         # A page's own name for it is another one.

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from ..model import MAX_NAME
-from .values import MAX_ID, MAX_PROPS
+from .values import MAX_ID, MAX_LANGUAGE, MAX_PROPS
 
 MAX_EVENTS = 1000
 _MAX_MS = 600_000
@@ -107,6 +107,9 @@ class ServerEvent(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = None
     referrer: Annotated[str, Meta(description="The URL of the page that led here.")] = ""
+    page_language: Annotated[
+        str, Meta(max_length=MAX_LANGUAGE, description="The language that the page is in, such as de-CH: its `lang`.")
+    ] = ""
     props: Annotated[
         dict[str, str | int | float | bool],
         Meta(max_length=MAX_PROPS, description="Properties of your own. No personal data."),

@@ -28,6 +28,8 @@ MAX_PROPS = 30
 MAX_KEY = 300
 MAX_VALUE = 2000
 MAX_ID = 200
+# Of a language tag: those that are registered have at most 35 characters.
+MAX_LANGUAGE = 35
 # Ten names of 200 characters.
 _MAX_DOMAINS = 2000
 # They count as letters, or as signs, and nobody sees them: fillers of Korean syllables, and Braille without a dot.

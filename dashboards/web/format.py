@@ -21,7 +21,8 @@ _LANGUAGE_NAMES = (
     "pl=Polish pt=Portuguese ro=Romanian ru=Russian sk=Slovak sl=Slovenian sr=Serbian sv=Swedish th=Thai "
     "tr=Turkish uk=Ukrainian ur=Urdu vi=Vietnamese zh=Chinese"
 )
-_LANGUAGES = dict(pair.split("=") for pair in _LANGUAGE_NAMES.split())
+# BCP 47 has a name for a language that nobody has told.
+_LANGUAGES = dict(pair.split("=") for pair in _LANGUAGE_NAMES.split()) | {"und": "unknown"}
 _SCREENS = {
     "XS": "XS · under 576 px",
     "S": "S · 576–767 px",
@@ -96,14 +97,20 @@ def name_of(dimension: str, value: str) -> str:
             country = COUNTRIES.get(value.partition("-")[0])
             return f"{value}, {country}" if country else value
         case "language":
-            name = _LANGUAGES.get(value.partition("-")[0].lower())
-            return f"{name} ({value})" if name else value
+            return _language(value)
+        case "languages":
+            return " → ".join(map(_language, value.split(" → ")))
         case "screen":
             return _SCREENS.get(value, value)
         case "device":
             return _DEVICES.get(value, value)
         case _:
             return value
+
+
+def _language(value: str) -> str:
+    name = _LANGUAGES.get(value.partition("-")[0].lower())
+    return f"{name} ({value})" if name else value
 
 
 def countries_named(text: str) -> list[str]:

@@ -94,6 +94,7 @@ PARTS = {
     "browser_version": ("browser", {"Firefox": ("Firefox 145", "Firefox 52"), "Opera": ("Opera 120", "Opera")}),
     "os_version": ("os", {"Android": ("Android 16", "Android 4"), "iOS": ("iOS 26", "iOS 9")}),
     "city": ("region", {"DE-BE": ("Berlin, DE-BE", "Spandau, DE-BE"), "DE-BB": ("Potsdam, DE-BB", "Caputh, DE-BB")}),
+    "served_language": ("language", {"de": ("de → en", "de → und"), "fr": ("fr → en", "fr → fr")}),
 }
 
 
@@ -103,16 +104,19 @@ def google(store: Store, *more: tuple[int, dict[str, Any]]) -> House:
     house, number = House(store, K), 0
     search = {"source": "Google", "channel": "Organic Search", "browser": "Firefox", "os": "Android"}
     paper = {"source": "Paper", "channel": "Email", "browser": "Opera", "os": "iOS"}
-    search |= {"country": "DE", "region": "DE-BE"}
-    paper |= {"country": "DE", "region": "DE-BB"}
-    most = {"browser_version": "145", "os_version": "16", "city": "Berlin"}
+    search |= {"country": "DE", "region": "DE-BE", "language": "de"}
+    paper |= {"country": "DE", "region": "DE-BB", "language": "fr"}
+    most = {"browser_version": "145", "os_version": "16", "city": "Berlin", "page_language": "en"}
     few = {"browser_version": "52", "os_version": "4", "city": "Spandau"}
     hits = []
     for people, given in (
         (20, search | most | {"referrer": "google.com"}),
         (2, search | few | {"referrer": "google.de"}),
-        (12, paper | {"browser_version": "120", "os_version": "26", "city": "Potsdam", "referrer": "one.example"}),
-        (3, paper | {"os_version": "9", "city": "Caputh", "referrer": "two.example"}),
+        (
+            12,
+            paper | most | {"browser_version": "120", "os_version": "26", "city": "Potsdam", "referrer": "one.example"},
+        ),
+        (3, paper | {"os_version": "9", "city": "Caputh", "page_language": "fr", "referrer": "two.example"}),
         *more,
     ):
         for _ in range(people):

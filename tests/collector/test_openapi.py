@@ -35,6 +35,7 @@ WHOLE = EVENT | {
     "id": "x",
     "timestamp": None,
     "referrer": "https://x.example/",
+    "page_language": "de",
     "props": {"a": "b", "c": 1, "d": 0.5, "e": True},
     "revenue": {"amount": 9.5, "currency": "EUR"},
     "interactive": False,

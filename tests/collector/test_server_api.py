@@ -114,6 +114,7 @@ def test_everything_that_can_be_sent_is_stored_as_an_anonymous_event(tmp_path: P
     event = EVENT | {
         "id": "order-1",
         "referrer": "https://news.ycombinator.com/item?id=1",
+        "page_language": "fr-CA",
         "props": {"plan": "team", "seats": 3, "trial": True, "ratio": 0.5},
         "revenue": {"amount": "19.90", "currency": "eur"},
         "interactive": False,
@@ -131,6 +132,7 @@ def test_everything_that_can_be_sent_is_stored_as_an_anonymous_event(tmp_path: P
     )
     assert found.props == {"plan": "team", "seats": "3", "trial": "true", "ratio": "0.5"}
     assert (found.currency, found.amount, found.referrer) == ("EUR", 1990, "news.ycombinator.com")
+    assert found.page_language == "fr"
     assert (found.language, found.browser, found.network) == ("de", "Chrome", "")
     assert found.id
     assert found.screen

@@ -177,6 +177,7 @@ _SENT: dict[str, Any] = {
     "referrer": "https://news.example.org/story?q=1",
     "width": 1440,
     "time_zone": "Europe/Berlin",
+    "page_language": "fr-CA",
 }
 
 
@@ -190,6 +191,7 @@ _SENT: dict[str, Any] = {
         ("city", "", "", "Berlin"),
         ("network", "", "", "203.0.113.0"),
         ("language", "de", "de", "de-AT"),
+        ("page_language", "fr", "fr", "fr"),
         ("referrer", "news.example.org", "news.example.org", "news.example.org/story"),
         (
             "query",
@@ -227,6 +229,7 @@ def test_a_network_has_a_number_of_its_own_for_each_site_and_day() -> None:
         ({"client": {"languages": "de-CH"}}, False, False, False),
         ({"beacon": _SENT | {"width": 400}}, False, False, True),
         ({"beacon": _SENT | {"width": 1441}}, False, False, False),
+        ({"beacon": _SENT | {"page_language": "en"}}, False, False, False),
         ({"beacon": _SENT | {"url": "https://example.com/b"}}, False, False, False),
         ({"beacon": _SENT | {"time_zone": "Asia/Tokyo"}}, False, False, False),
     ],
@@ -253,6 +256,21 @@ def test_a_preset_decides_release_retention_and_gpc(preset: str, k: int, days: i
 def test_a_single_value_departs_from_its_preset() -> None:
     settings = resolve(AnonymizationSettings(preset="strict", place="city", visitor_language=True))
     assert settings == structs.replace(PRESETS["strict"], place="city", visitor_language=True)
+
+
+@pytest.mark.parametrize(
+    ("said", "stored"),
+    [
+        ("de", "de"),
+        ("DE-ch", "de"),
+        ("pt_BR", "pt"),
+        ("zh-Hant-TW", "zh"),
+        ("gsw", "gsw"),
+        *((said, "") for said in ("", "klingon", "x-default", "ann@example.org", "<b>", "1", "en@posix", "en.UTF-8")),
+    ],
+)
+def test_of_a_pages_language_the_primary_one_is_stored_and_nothing_that_is_none(said: str, stored: str) -> None:
+    assert event(beacon={"page_language": said}).page_language == stored
 
 
 @pytest.mark.parametrize(("bits", "network"), [(24, "203.0.113.0"), (16, "203.0.0.0"), (8, "203.0.0.0")])

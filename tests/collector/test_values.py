@@ -46,6 +46,7 @@ def test_a_trackers_whole_beacon_is_read() -> None:
         "$": {"amount": "12.50", "currency": "eur"},
         "w": 1440,
         "tz": "Europe/Berlin",
+        "lang": "de-CH",
         "id": "e-1",
     }
     assert decode(body(sent)) == Beacon(
@@ -61,6 +62,7 @@ def test_a_trackers_whole_beacon_is_read() -> None:
         width=1440,
         time_zone="Europe/Berlin",
         id="e-1",
+        page_language="de-CH",
     )
 
 
@@ -183,6 +185,8 @@ def test_what_is_no_json_object_is_refused_as_such(raw: bytes) -> None:
         ("w", 1e300, "width", int(1e300)),
         ("tz", "x" * 100, "time_zone", "x" * 64),
         ("tz", 5, "time_zone", "5"),
+        ("lang", "x" * 100, "page_language", "x" * 35),
+        ("lang", {}, "page_language", ""),
         ("id", "x" * 500, "id", "x" * MAX_ID),
         ("id", 7, "id", "7"),
     ],
@@ -303,7 +307,7 @@ def test_one_measure_is_enough_for_an_engagement_report(field: str) -> None:
 @pytest.mark.parametrize(
     "number", [10**18, 2**64, 2**200, 10**4299, 10**5000, -(10**5000)], ids=lambda n: f"{n.bit_length()} bits"
 )
-@pytest.mark.parametrize("field", ["n", "u", "d", "r", "h", "i", "w", "tz", "id", "sd", "e", "lcp", "$", "p"])
+@pytest.mark.parametrize("field", ["n", "u", "d", "r", "h", "i", "w", "tz", "lang", "id", "sd", "e", "lcp", "$", "p"])
 def test_no_number_is_too_large(field: str, number: int) -> None:
     digits = sys.get_int_max_str_digits()
     sys.set_int_max_str_digits(0)
@@ -346,6 +350,7 @@ _NAMES = (
     "w",
     "screen_width",
     "tz",
+    "lang",
     "id",
     "lcp",
     "inp",

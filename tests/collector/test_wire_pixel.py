@@ -57,9 +57,10 @@ def test_it_is_always_a_picture(
     assert [(event.site, event.path) for event in events] == stored
 
 
-def test_it_brings_the_referrer(tmp_path: Path) -> None:
-    _, (event,) = asked(tmp_path, pixel, {"r": "https://news.example/story"}, headers=HERE)
+def test_it_brings_the_referrer_and_the_language_of_the_page(tmp_path: Path) -> None:
+    _, (event,) = asked(tmp_path, pixel, {"r": "https://news.example/story", "lang": "de-CH"}, headers=HERE)
     assert (event.name, event.referrer, event.utm_source) == ("pageview", "news.example", "s")
+    assert event.page_language == "de"
 
 
 @given(st.binary())

@@ -16,6 +16,8 @@ from dashboards.web import format as names
         ("country", "", "(not set)"),
         ("region", "DE-BE", "DE-BE, Germany"),
         ("language", "de-AT", "German (de-AT)"),
+        ("served_language", "de-AT → en", "German (de-AT) → English (en)"),
+        ("served_language", "gsw → und", "gsw → unknown (und)"),
         ("device", "tv", "TV"),
         ("source", "", "Direct / None"),
         ("page", "(other)", "Other"),

@@ -62,7 +62,7 @@ UUID = "11111111-2222-3333-4444-555555555555"
 _EVENT = {
     "n": "Signup", "u": PAGE, "d": "a.example", "r": "https://www.google.com/", "h": 1, "i": False, "w": 1440,
     "p": {"plan": "three", "n": 3, "deep": {"a": [1]}}, "$": {"amount": "12.50", "currency": "EUR"}, "id": "e-1",
-    "tz": "Europe/Rome", "consent": "granted",
+    "tz": "Europe/Rome", "lang": "de-CH", "consent": "granted",
 }  # fmt: skip
 _LEFT = {"n": "engagement", "u": PAGE, "d": "a.example", "sd": 71, "e": 8123, "lcp": 1200.5, "cls": 0.1, "v": 33}
 _LEAST = {"n": "pageview", "u": PAGE, "d": "a.example,b.example"}

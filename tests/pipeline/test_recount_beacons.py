@@ -19,7 +19,7 @@ from collector.enrich.geo import Geo
 from collector.model import Beacon, Client, Draft, Rules
 from collector.settings import PRESETS
 from collector.steps import anonymize
-from pipeline.layout import FIELDS_1
+from pipeline.layout import FIELDS
 from pipeline.months import sum_months
 from pipeline.quarantine import Quarantine
 from pipeline.release import release
@@ -61,6 +61,8 @@ AGENTS: tuple[tuple[str, Stored], ...] = tuple(
 )
 PLACES = (Geo("DE", "DE-BE", "Berlin"), Geo("FR", "FR-75", "Paris"), Geo("AT", "AT-9", "Wien"), Geo("", "", ""))
 LANGUAGES = (("de-AT,de;q=0.9", "de"), ("fr", "fr"), ("ja,en", "ja"))
+# What a page says it is in, and what is stored of it.
+SERVED = (("en-GB", "en"), ("pt_BR", "pt"), ("", ""), ("klingon", ""))
 WIDTHS = ((400, "XS"), (1920, "XL"), (0, ""))
 # What refers, and what campaign the page's address names.
 FROM: tuple[tuple[str, str, Stored], ...] = (
@@ -157,10 +159,12 @@ def happened(chance: random.Random, site: Site, person: Person, at: int) -> tupl
     if name == ENGAGEMENT:
         sent |= {"engaged_ms": chance.randrange(1, 90_000), "scroll": chance.randrange(101)}
         sent |= {"vitals": chance.choice(MEASURED)} if chance.random() < 0.7 else {}
+    served, page_language = chance.choice(SERVED)
+    sent["page_language"] = served
     url = f"https://{host}{path}" + (f"?{campaign}" if campaign else "")
     beacon = Beacon(url=url, domains=(site.key,), referrer=referrer, width=person.width, **sent)
     stored = {name: value for name, value in sent.items() if name != "vitals"} | sent.get("vitals", {})
-    stored |= person.stored | of_source | {"hostname": host, "path": path}
+    stored |= person.stored | of_source | {"hostname": host, "path": path, "page_language": page_language}
     stored["query"] = "&".join(sorted(campaign.split("&")))
     return beacon, person.client, START + at, make_event(site.key, START + at, DAY, **_nothing() | stored)
 
@@ -203,7 +207,7 @@ def test_a_day_of_beacons_is_counted_alike_from_the_page_to_the_month(
     _through_the_spool(store, tmp_path, stored_of(site, sent))
 
     # Every column of every row, but for the number of its visitor, which only tells people apart.
-    columns = [name for name in FIELDS_1["events"] if name != "visitor"]
+    columns = [name for name in FIELDS["events"] if name not in ("visitor", "network_number")]
     read = {"received": "toUnixTimestamp(received)", "day": "toUInt16(day)"}
     rows = store.rows(
         f"SELECT {', '.join(read.get(name, name) for name in columns)} FROM events "
@@ -290,7 +294,7 @@ def test_each_dimension_and_measure_is_told_apart_from_every_other() -> None:
     """What makes the comparison worth something: no two columns have a value in common, and none is always empty."""
     site = Site("beacons", goals=(Goal("go", event="go"), Goal("a", page="/a**")))
     sent = [one for seed in (1, 2, 3) for one in a_day(random.Random(seed), site)]
-    columns = [name for name in DIMENSIONS if name in COLUMNS] + ["query"]
+    columns = [name for name in DIMENSIONS if name in COLUMNS] + ["query", "page_language"]
     # A source that is not known is called as its campaign or its host is.
     alike = {frozenset(("source", "utm_source")), frozenset(("source", "referrer"))}
     values = {name: {getattr(event, name) for *_, event in sent} - {""} for name in columns}

@@ -22,6 +22,7 @@ from schema.event import ENGAGEMENT, PAGEVIEW, Event
 from schema.families import FAMILIES
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
+from schema.visits import RAW_OF_FIRST_EVENT
 from schema.vitals import PEOPLE_BUCKET, VITALS
 from tests.conftest import examples, insert, make_event
 from tests.histogram import bucket_of
@@ -73,6 +74,8 @@ def value_of(event: Event, dimension: str) -> str:
             return f"{event.browser} {event.browser_version}".rstrip()
         case "os_version":
             return f"{event.os} {event.os_version}".rstrip()
+        case "served_language":
+            return f"{event.language} → {event.page_language or 'und'}" if event.language else ""
         case "city":
             return f"{event.city}, {event.region or event.country}" if event.city else ""
     value: str = getattr(event, dimension)
@@ -347,10 +350,12 @@ def expected(events: Sequence[Event], k: int) -> tuple[Table, Table, Table]:
                     raw_measured[dimension, value, metric].add(visitor)
                     samples[dimension, named(dimension, value), metric].append(getattr(event, metric))
     conversions: Table = {}
-    for key in in_company(raw, k, kept, parents):
+    goals = in_company(raw, k, kept, parents)
+    for key in goals:
         conversions[*key, ""] = (len(converters[key]), times[key], 0, 0)
     for key in in_company(raw_paid, k, kept, parents):
-        conversions[key] = (0, 0, paid[key], len(payers[key]))
+        if key[:3] in goals:  # whoever has paid has reached it
+            conversions[key] = (0, 0, paid[key], len(payers[key]))
     vitals: Table = {}
     for key in in_company(raw_measured, k, kept, parents, without=("page",)):
         vital = VITALS[key[2]]
@@ -398,10 +403,10 @@ def shown_of(store: Store, sites: Sequence[Site], state: str = "open") -> dict[s
 
 
 def of_each_its_own(mix: int) -> dict[str, str]:
-    """A value of its own name for every dimension that a test has none for; some are empty."""
+    """A value of its own name for every column of a first event that a test has none for; some are empty."""
     return {
         name: f"{name}-{part}" if part or number % 4 else ""
-        for number, name in enumerate(OF_VISIT)
+        for number, name in enumerate(RAW_OF_FIRST_EVENT)
         for part in (mix * (number + 3) // 2 % (2 + number % 3),)
     }
 

@@ -33,6 +33,7 @@
     r: document.referrer,
     tz: Intl.DateTimeFormat().resolvedOptions().timeZone,
     w: screen.width,
+    lang: document.documentElement.lang,
   };
 
   const texts = (value) => (value && typeof value === 'object' ? JSON.stringify(value) : String(value ?? ''));
@@ -45,7 +46,7 @@
     language: navigator.languages.join(', '),
     time_zone: texts(sent.tz),
     screen_width: texts(sent.w),
-    event: [sent.n, sent.p, sent.$].filter(Boolean).map(texts).join(' '),
+    event: [sent.n, sent.p, sent.$, sent.lang].filter(Boolean).map(texts).join(' '),
     time: 'nothing: the collector looks at its own clock',
   });
 

@@ -19,7 +19,7 @@ var create = (preset, script, api, parts, waiting2) => {
   });
   const option = (name) => preset[name] ?? script?.getAttribute("data-" + name);
   const has = (name) => option(name) != null;
-  const refused = () => navigator.doNotTrack == 1 || !has("local") && /^(localhost|127\..+|\[::1]|)$/.test(location.hostname) || !has("automated") && navigator.webdriver || safe(() => /true/.test(localStorage.footfall_ignore + localStorage.plausible_ignore))();
+  const refused = () => navigator.doNotTrack > 0 || !has("local") && /^(localhost|127\..+|\[::1]|)$/.test(location.hostname) || !has("automated") && navigator.webdriver || safe(() => /true/.test(localStorage.footfall_ignore + localStorage.plausible_ignore))();
   const here = () => location.href.split(has("hash") ? "\n" : "#")[0];
   const look = () => route = here().replace(/\?[^#]*/g, "");
   const flush = async (leaving) => {
@@ -53,14 +53,17 @@ var create = (preset, script, api, parts, waiting2) => {
       // Intl reads in a language first, which takes ten times as long as the rest of this script.
       tz: self.Temporal?.Now.timeZoneId() ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
       w: screen.width,
+      lang: document.documentElement.lang,
       ...more
     };
     for (const fill of core.f) beacon = beacon && safe(fill)(beacon);
-    if (!beacon || refused()) return setTimeout(safe(callback));
-    callbacks.push(callback);
-    batch.push(JSON.stringify(beacon));
-    if (`${batch}`.length > FULL) flush();
-    else if (!batch[1]) setTimeout(flush, GATHERING_MS);
+    if (!beacon || refused()) setTimeout(safe(callback));
+    else {
+      callbacks.push(callback);
+      batch.push(JSON.stringify(beacon));
+      if (`${batch}`.length > FULL) flush();
+      else if (!batch[1]) setTimeout(flush, GATHERING_MS);
+    }
   };
   const event = (name, options) => {
     options ||= {};
@@ -93,10 +96,11 @@ var create = (preset, script, api, parts, waiting2) => {
   });
   const track2 = safe((name, options) => {
     if (views < 0) waiting2.push([name, options]);
-    else if (name == "pageview") {
+    else if (name != "pageview") event(name, options);
+    else {
       leave();
       enter(options);
-    } else event(name, options);
+    }
   });
   const begin = () => {
     if (views != -1) return;
@@ -111,7 +115,7 @@ var create = (preset, script, api, parts, waiting2) => {
       flush(true);
     } else if (views < -1) {
       views = -1;
-      (window.requestIdleCallback || setTimeout)(safe(begin), { timeout: PATIENCE_MS });
+      (self.requestIdleCallback || setTimeout)(safe(begin), { timeout: PATIENCE_MS });
     }
   };
   const on = (target, types, listener, capture) => {
@@ -129,16 +133,16 @@ var create = (preset, script, api, parts, waiting2) => {
     k: [],
     m: []
   };
-  on(window, "pageshow", ({ persisted }) => {
-    if (!persisted || views < 0) return;
+  on(self, "pageshow", (event2) => {
+    if (!event2.persisted || views < 0) return;
     views = 0;
     arrive();
   });
-  on(window, "visibilitychange pagehide", () => core.q());
-  on(window.navigation || window, "currententrychange popstate hashchange", moved);
+  on(self, "visibilitychange pagehide", () => core.q());
+  on(self.navigation || self, "hashchange currententrychange popstate", moved);
   const wrap = (name, then) => {
-    const original = history[name].bind(history);
-    history[name] = (...given) => then(original(...given));
+    const original = history[name];
+    history[name] = (...given) => then(original.call(history, ...given));
   };
   wrap("pushState", moved);
   wrap("replaceState", look);

@@ -50,6 +50,7 @@ export interface Beacon {
   /** interactive */ i?: boolean;
   /** time zone */ tz?: string;
   /** screen width */ w?: number;
+  /** the page's own language */ lang?: string;
   id?: string | number;
   consent?: Consent;
   /** engaged milliseconds */ e?: number;

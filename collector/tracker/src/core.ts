@@ -69,7 +69,7 @@ export const create = (
 
   // Asked at every beacon, so that turning counting off works at once.
   const refused = () =>
-    (navigator.doNotTrack as any) == 1 ||
+    (navigator.doNotTrack as any) > 0 ||
     (!has('local') && /^(localhost|127\..+|\[::1]|)$/.test(location.hostname)) ||
     (!has('automated') && navigator.webdriver) ||
     safe(() => /true/.test(localStorage.footfall_ignore + localStorage.plausible_ignore))();
@@ -112,15 +112,18 @@ export const create = (
       // Intl reads in a language first, which takes ten times as long as the rest of this script.
       tz: (self as any).Temporal?.Now.timeZoneId() ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
       w: screen.width,
+      lang: document.documentElement.lang,
       ...more,
     };
     // Parts may ask the page's own functions: what one of them throws ends one beacon and nothing else.
     for (const fill of core._fill) beacon = beacon && safe(fill)(beacon);
-    if (!beacon || refused()) return setTimeout(safe(callback!));
-    callbacks.push(callback!); // or nothing, which is safe to call
-    batch.push(JSON.stringify(beacon));
-    if (`${batch}`.length > FULL) flush();
-    else if (!batch[1]) setTimeout(flush, GATHERING_MS);
+    if (!beacon || refused()) setTimeout(safe(callback!));
+    else {
+      callbacks.push(callback!); // or nothing, which is safe to call
+      batch.push(JSON.stringify(beacon));
+      if (`${batch}`.length > FULL) flush();
+      else if (!batch[1]) setTimeout(flush, GATHERING_MS);
+    }
   };
 
   const event = (name: string, options?: EventOptions | null) => {
@@ -160,10 +163,11 @@ export const create = (
 
   const track: Track = safe((name, options) => {
     if (views < 0) waiting.push([name, options]);
-    else if (name == 'pageview') {
+    else if (name != 'pageview') event(name, options);
+    else {
       leave();
       enter(options);
-    } else event(name, options);
+    }
   });
 
   const begin = () => {
@@ -183,7 +187,7 @@ export const create = (
     } else if (views < -1) {
       views = -1;
       // A timer of no length where there is no such thing as idling.
-      (window.requestIdleCallback || setTimeout)(safe(begin), { timeout: PATIENCE_MS } as any);
+      (self.requestIdleCallback || setTimeout)(safe(begin), { timeout: PATIENCE_MS } as any);
     }
   };
 
@@ -204,18 +208,18 @@ export const create = (
     _leave: [],
   } as Partial<Core> as Core;
 
-  on(window, 'pageshow', ({ persisted }) => {
-    if (!persisted || views < 0) return;
+  on(self, 'pageshow', (event) => {
+    if (!event.persisted || views < 0) return;
     views = 0;
     arrive();
   });
   // Leaving is read from visibilitychange: browsers fire it after pagehide, and web-vitals reports in it, at the window,
   // before it comes to the document. A page that is hidden already has only pagehide.
-  on(window, 'visibilitychange pagehide', () => core._start());
-  on((window as any).navigation || window, 'currententrychange popstate hashchange', moved);
+  on(self, 'visibilitychange pagehide', () => core._start());
+  on((self as any).navigation || self, 'hashchange currententrychange popstate', moved);
   const wrap = (name: 'pushState' | 'replaceState', then: any) => {
-    const original = history[name].bind(history);
-    history[name] = (...given) => then(original(...given));
+    const original = history[name];
+    history[name] = (...given) => then(original.call(history, ...given));
   };
   wrap('pushState', moved);
   wrap('replaceState', look);

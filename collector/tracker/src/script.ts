@@ -6,8 +6,8 @@ declare const O: Options;
 declare const S: HTMLScriptElement;
 
 try {
-  const page = window as any;
-  const stub: { on?: boolean; q?: Call[] } = page.footfall || 0;
+  const stub: { on?: boolean; q?: Call[] } = (self as any).footfall || 0;
   // Included twice: counted once. Beacons go where the script is from, beneath the same path: it is in a folder there.
-  if (!stub.on) page.footfall = create(O, S, new URL('../api/event', S.src || origin), P, stub.q || []);
+  if (!stub.on)
+    (self as any).footfall = create(O, S, new URL('../api/event', S.src || origin), P, stub.q || []);
 } catch {}
