@@ -87,7 +87,7 @@ def step_cells(
     coverage: of the dimension that is filtered. in_part: rows of values, some of which may be hidden on every day."""
     by_funnel: dict[str, dict[dt.date, dict[int, tuple[int, int]]]] = {}
     for group in groups.values():
-        for (day, funnel, step), (people, unsure) in group.by_key.items():
+        for (day, _, funnel, step), (people, unsure) in group.by_key.items():
             steps = by_funnel.setdefault(funnel, {}).setdefault(day, {})
             before = steps.get(int(step), (0, 0))
             steps[int(step)] = before[0] + people, before[1] + unsure

@@ -2,7 +2,8 @@
 
 In: a site, a period and the site's local time. Out: an `Overview`.
 Promises: six statements at most (with the caller's ones), nine where nothing is cached yet, however long the
-period; each as plain as can be, because planning them is most of the time that an overview takes.
+period, and two more where the site has funnels; each as plain as can be, because planning them is most of the time
+that an overview takes.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from msgspec import Struct, structs
 
 from schema.dimensions import DIMENSIONS
 from schema.families import FAMILIES
+from schema.funnels import FUNNELS
 from schema.measures import Measures
 from schema.site import Site
 from schema.store import Store
@@ -28,6 +30,7 @@ from .comparison import Comparison, compare
 from .conversions import Goal
 from .execute import Executor
 from .figures import Cell, Figures, figures_of
+from .funnels import StepCell
 from .period import Period
 from .plan import plan
 from .query import MAX_ROWS, Filter, Query
@@ -43,7 +46,7 @@ _NOT_COMPARED = "only the whole site is"
 
 class Overview(Struct, frozen=True):
     """filters: of which visits everything is but the days there are, since and until; () is all. unanswered: what the
-    rollups do not tell of these: dimensions, `vital`. certainty, flags: of the totals.
+    rollups do not tell of these: dimensions, `vital`, `funnels`. certainty, flags: of the totals.
 
     full: the days of the period that are over, None where none is. since, until: the first and the last day of the
     site that has data, as far as is known. data_days: how many days of the period have data. hidden_days: how many have
@@ -67,6 +70,7 @@ class Overview(Struct, frozen=True):
     tables: dict[str, tuple[Cell, ...]]
     goals: tuple[Goal, ...]
     vitals: tuple[VitalCell, ...]
+    funnels: tuple[StepCell, ...]
     count_only: BareTotal | None
     folded_hours: int
     hidden_days: int
@@ -129,7 +133,9 @@ def read(
         site=site.key,
         period=period,
         filters=filters,
-        unanswered=tuple(name for name in (*DIMENSIONS, "vital") if name not in queries),
+        unanswered=tuple(
+            name for name in (*DIMENSIONS, "vital", *([FUNNELS.name] if site.funnels else [])) if name not in queries
+        ),
         certainty=released.sure.certainty(not_shown),
         flags=released.sure.flags(not_shown),
         full=period.full_days(today),
@@ -143,6 +149,12 @@ def read(
         # Of what the filters keep there is one number, whatever dimension they are of.
         vitals=tuple(
             structs.replace(cell, dimension="") if filters else cell for cell in vital_cells(answer.vitals, released.k)
+        ),
+        funnels=tuple(
+            row
+            for query in [queries.get(FUNNELS.name)]
+            for row in (table_of(query, answer).rows if query else ())
+            if isinstance(row, StepCell)
         ),
         count_only=None if filters else counted(),
         folded_hours=folded.visitors if hourly else 0,
@@ -164,7 +176,7 @@ def _queries(site: Site, period: Period, rows: int, filters: tuple[Filter, ...])
     """What a page asks, by name, without what the filters leave no answer to. rows: at most that many in each table.
     Raises BadQuery where that is all."""
     splits: dict[str, tuple[str, ...]] = {"day": ("day",), "goal": ("goal",), "vital": ("vital",)}
-    splits |= {name: (name,) for name in DIMENSIONS}
+    splits |= {name: (name,) for name in (*DIMENSIONS, *([FUNNELS.name] if site.funnels else []))}
     splits |= {f"vital {name}": ("vital", name) for name in FAMILIES["vitals"].dimensions if name}
     limits = {"goal": MAX_ROWS}
     asked = {}

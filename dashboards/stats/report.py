@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from msgspec import structs, to_builtins
 
 from schema.dimensions import OTHER
+from schema.funnels import FUNNELS
 from schema.metrics import METRICS, TOTALS
 from schema.site import Site
 from schema.store import Store
@@ -49,7 +50,8 @@ ROUNDED = (
 )
 SUM_OF_VALUES = "One visitor may be counted under several of these values, so the totals are sums over values."
 TOO_FEW_BEHIND = "A rate or a time is left out where fewer than {} people contributed to it, and where it would follow."
-SINCE = "A goal counts since the day in counted_since: days before it were released before it was declared, or changed."
+SINCE = "counted_since: the days before it were released before the goal or funnel was declared, or changed."
+STEPS = "A step of a funnel is “at least” where a day does not tell how many fewer than {} people went no further."
 CUT = "Rare values of weeks, or of four weeks, that lie only in part in this period are not in it (cuts_blocks)."
 INCOMPLETE = "Not all of some days had arrived when they had to be released (incomplete_days): it was at least so many."
 OVER_COUNTED = "“About”: visitors may be counted twice on a day on which a key was lost (over_counted_days)."
@@ -199,6 +201,8 @@ class Reports:
             and not query.filtered,
             ROUNDED.format(site.release_k or self._release_k): open_at_end and site.key in self._rounded,
             AT_LEAST: any("not_shown" in flags for flags in flagged),
+            STEPS.format(released.k): query.by == FUNNELS.name
+            and any("not_shown" in row.get("flags", ()) for row in rows),
             CUT: released.cuts_blocks,
             INCOMPLETE: bool(released.partial),
             OVER_COUNTED: bool(released.over_counted),

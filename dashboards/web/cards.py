@@ -6,6 +6,7 @@ In: an `Overview`. Out: small values a template walks through. Promises: no numb
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from urllib.parse import urlencode
 
 from msgspec import Struct
@@ -16,6 +17,7 @@ from schema.vitals import VITALS
 
 from ..stats.conversions import Revenue
 from ..stats.figures import Cell
+from ..stats.funnels import StepCell
 from ..stats.overview import Overview
 from ..stats.query import ALTERNATIVES, Filter
 from ..stats.vitals import VitalCell
@@ -187,6 +189,11 @@ def vitals_by(cells: Sequence[VitalCell], dimension: str) -> list[tuple[str, dic
             rows.setdefault(cell.value, {})[cell.vital] = cell
     most = sorted(rows.items(), key=lambda item: (-max(cell.people for cell in item[1].values()), item[0]))
     return [(names.name_of(dimension, value) if dimension else "", found) for value, found in most]
+
+
+def funnels_of(overview: Overview) -> list[list[StepCell]]:
+    """The steps of each funnel."""
+    return [[*steps] for _, steps in groupby(overview.funnels, key=lambda step: step.funnel)]
 
 
 def thresholds(name: str) -> str:

@@ -104,6 +104,7 @@ class SitePages:
             compared_with=charts.compared_with(overview.comparison),
             events=cards.tab("event", overview),
             unreached=[g.name for g in site.goals if g.name not in {goal.goal for goal in overview.goals}],
+            funnels=cards.funnels_of(overview),
             vitals={name: cards.vitals_by(overview.vitals, name) for name in FAMILIES["vitals"].dimensions},
             vital_tabs=[DIMENSIONS[name] for name in FAMILIES["vitals"].dimensions if name],
             chart=charts.draw(overview),

@@ -12,10 +12,15 @@ from itertools import combinations
 
 import highspy
 import numpy as np
-from msgspec import Struct
+import pytest
+from msgspec import Struct, structs
 
 from pipeline.rollup.drops import Group, Rule, followed, of_funnel, of_values
+from pipeline.settings import SiteRules
+from schema.funnel import Funnel, Step
+from schema.store import Store
 from tests.conftest import times
+from tests.pipeline.weeks import Weeks
 
 K = 5
 STEPS = 4
@@ -184,3 +189,78 @@ def test_no_drop_of_fewer_than_k_follows(report: Callable[[str, str], None]) -> 
     report("who solves for drops of funnels", f"of {all_} numbers below k {found} pinned; without the rule {before}")
     assert before > all_ / 5
     assert found == 0
+
+
+DOING = {1: {"path": "/a"}, 2: {"path": "/b"}, 3: {"name": "signup"}, 4: {"name": "purchase"}}
+DAYS = 3
+
+
+@pytest.fixture(scope="module")
+def product(store: Store) -> list[tuple[Crowd, Published]]:
+    """Days of a site that were closed: who came, and what everybody can read."""
+    rng, house = random.Random(5), Weeks(store, SiteRules(K, 30, "balanced", networks=K))
+    steps = (Step(page="/a"), Step(page="/b"), Step(goal="Sign up"), Step(goal="Buy"))
+    house.site = structs.replace(house.site, funnels=(Funnel("Shop", steps),))
+    crowds = [some_crowd(rng) for _ in range(DAYS)]
+    for day, crowd in enumerate(crowds):
+        for visitor, (value, far, met) in enumerate(crowd.elements(), start=1):
+            # What was done otherwise was done before.
+            otherwise = [step for step in range(STEPS, far, -1) if met >> (step - 1) & 1]
+            hits = [{"path": "/"}, *(DOING[step] for step in (*otherwise, *range(1, far + 1)))]
+            for hit in hits:
+                house.visit(day, visitor, **({"country": value} | hit))
+    house.close(after=DAYS - 1)
+    return [(crowd, read(house, day)) for day, crowd in enumerate(crowds)]
+
+
+def read(house: Weeks, day: int) -> Published:
+    given = {"site": house.site.key, "day": house.day(day)}
+    where = "WHERE site = {site:String} AND day = {day:Date} AND grain = 'day'"
+    least, most, by_value, done = {}, {}, {}, {}
+    rows = house.store.rows(f"SELECT dimension, value, step, people, unsure FROM released_funnels {where}", given)
+    for dimension, value, step, people, unsure in rows:
+        if dimension == "country":
+            assert not unsure
+            by_value[value, step] = people
+        elif not dimension:
+            least[step], most[step] = people, people + unsure
+    for goal, step in (("Sign up", 3), ("Buy", 4)):
+        rows = house.store.rows(
+            f"SELECT value, converters FROM released_conversions {where} AND goal = {{goal:String}} "
+            "AND dimension IN ('', 'country') AND value != '(other)'",
+            given | {"goal": goal},
+        )
+        done |= {(value, step): people for value, people in rows}
+    rows = house.store.rows(f"SELECT value, visitors FROM released_cells {where} AND dimension = 'page'", given)
+    done |= {("", {"/a": 1, "/b": 2}[page]): people for page, people in rows if page in ("/a", "/b")}
+    return Published(least, most, by_value, done)
+
+
+@pytest.mark.slow
+@pytest.mark.clickhouse
+def test_nor_does_any_from_what_the_product_releases(product: list[tuple[Crowd, Published]]) -> None:
+    for crowd, published in product:
+        assert published.least, "something is told"
+        count, all_ = pinned(crowd, published)
+        assert all_
+        assert count == 0
+    assert any(published.by_value for _, published in product)
+
+
+@pytest.mark.slow
+@pytest.mark.clickhouse
+def test_what_the_product_calls_exact_is_and_bounds_hold(product: list[tuple[Crowd, Published]]) -> None:
+    for crowd, published in product:
+        for step, least in published.least.items():
+            assert least <= many(crowd, reached(step)) <= published.most[step]
+        for (value, step), people in published.by_value.items():
+            assert people == many(crowd, reached(step, value))
+        for (value, step), people in published.did.items():
+            assert people == many(crowd, did(step, value))
+
+
+def test_people_of_one_network_are_one() -> None:
+    """Six drop out, of one network, so it is not told how many."""
+    everybody = [Group(2, 3, 20, frozenset(range(20))), Group(1, 1, 6, frozenset([100]))]
+    assert of_funnel({"": {"": everybody}}, 2, {"": frozenset({1, 2})}, Rule(K, K)).exact == [1]
+    assert of_funnel({"": {"": everybody}}, 2, {"": frozenset({1, 2})}, Rule(K, 1)).exact == [1, 2]

@@ -49,6 +49,7 @@ _MEASURES = {
         "engaged_ms",
     ),
     "conversions": ("goal", "currency", "converters", "conversions", "amount", "payers"),
+    "funnels": ("funnel", "step", "people", "unsure"),
     "vitals": ("metric", "buckets", "counts", "samples", "good", "poor", "people"),
 }
 _names = itertools.count(1)
@@ -87,6 +88,12 @@ class Rollups:
         self._insert(
             "conversions", day, "", "", False, {"goal": goal, "currency": currency, "amount": amount, "payers": payers}
         )
+
+    def step(self, day: dt.date, funnel: str, step: int, people: int, unsure: int = 0, **more: str) -> None:
+        """A released step."""
+        key = (more.get("dimension", ""), more.get("value", ""))
+        measures = {"funnel": funnel, "step": step, "people": people, "unsure": unsure}
+        self._insert("funnels", day, *key, True, measures)
 
     def vital(
         self, day: dt.date, metric: str, values: list[float], people: int, dimension: str = "", value: str = ""
