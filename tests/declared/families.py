@@ -6,9 +6,14 @@ In: a directory. Out: a tree there that has them, with their migration.
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
-from tests.test_howtos import copy_with, run
+from tests.test_howtos import ROOT, copy_with, run
 
 _MORE = '''"""Families for tests."""
 
@@ -78,3 +83,13 @@ def tree(to: Path) -> Path:
     families.write_text(text)
     run(to, "-c", _MIGRATION)
     return to
+
+
+def asked(where: Path, module: str) -> dict[str, Any]:
+    """What a module tells that is run in the tree: the last line of its output."""
+    environment = {**os.environ, "PYTHONPATH": f"{where}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", module, str(where / module)]
+    done = subprocess.run(command, cwd=where, env=environment, text=True, capture_output=True, check=False, timeout=280)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found

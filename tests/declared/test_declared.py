@@ -6,19 +6,14 @@ against what is counted by hand.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 
-from tests.declared.families import tree
+from tests.declared.families import asked, tree
 from tests.pipeline.test_blocks import fold
-from tests.test_howtos import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.process]
 
@@ -29,13 +24,7 @@ Cell = tuple[Any, ...]
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    where = tree(tmp_path_factory.mktemp("tree"))
-    environment = {**os.environ, "PYTHONPATH": f"{where}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
-    asked = [sys.executable, "-m", "tests.declared.weeks", str(where / "data")]
-    done = subprocess.run(asked, cwd=where, env=environment, text=True, capture_output=True, check=False, timeout=240)
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return asked(tree(tmp_path_factory.mktemp("tree")), "tests.declared.weeks")
 
 
 def cells(family: str, one: Mapping[str, Any]) -> Iterator[Cell]:
