@@ -27,7 +27,7 @@ pytestmark = pytest.mark.process
 TRACKER = Path(__file__).resolve().parents[2] / "collector" / "tracker"
 COLUMNS = (
     *("site", "name", "hostname", "path", "query", "referrer", "utm_source", "props", "currency", "amount"),
-    *("interactive", "engaged_ms", "scroll", "lcp", "inp", "cls", "fcp", "ttfb", "screen"),
+    *("interactive", "engaged_ms", "scroll", "lcp", "inp", "cls", "fcp", "ttfb", "screen", "page_language"),
 )
 VITALS = ("lcp", "inp", "cls", "fcp", "ttfb")
 CONFIG = """
@@ -159,6 +159,7 @@ def a_page_is_counted_with_where_it_was_come_from(lab: Lab) -> Generator[None, S
     assert (view["name"], view["path"], view["hostname"]) == ("pageview", "/first/page", "localhost")
     assert (view["query"], view["utm_source"], view["referrer"]) == ("utm_source=letter", "letter", "news.example")
     assert view["screen"]
+    assert (view["page_language"], event["page_language"]) == ("en", "en")
     assert (event["name"], event["props"], event["interactive"]) == ("read", {"depth": "3", "whole": "true"}, False)
 
 
