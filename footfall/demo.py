@@ -95,7 +95,7 @@ def _visit(chance: random.Random, midnight: int) -> Iterator[tuple[Beacon, Clien
         if now > latest:
             return
         url = f"https://demo.example{path}{query if step == 0 else ''}"
-        common = {"url": url, "domains": ("demo",), "width": width, "time_zone": zone}
+        common = {"url": url, "domains": ("demo",), "width": width, "time_zone": zone, "page_language": "en"}
         yield Beacon(name=PAGEVIEW, referrer=referrer if step == 0 else "", **common), client, now  # type: ignore[arg-type]
         stay = int(chance.lognormvariate(3.2, 0.9)) + 1
         if path == "/demo/pricing.html" and chance.random() < 0.3:

@@ -248,8 +248,8 @@ _DIMENSIONS = (
         "Browser family and its major version; the family alone where no version is known.",
         made="trimRight(concat({browser}, ' ', {browser_version}))",
         parent="browser",
-        card="Devices",
-        tab="Browser versions",
+        card="Versions",
+        tab="Browsers",
     ),
     Dimension("os", "Operating system", "Operating system family.", card="Devices", tab="Systems"),
     Dimension(
@@ -258,8 +258,8 @@ _DIMENSIONS = (
         "Operating system family and its major version; the family alone where no version is known.",
         made="trimRight(concat({os}, ' ', {os_version}))",
         parent="os",
-        card="Devices",
-        tab="System versions",
+        card="Versions",
+        tab="Systems",
     ),
     Dimension(
         "screen",
