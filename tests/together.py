@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Generator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import pytest
 
@@ -28,7 +28,11 @@ class Work(NamedTuple):
     part: Any
     when: int = 0
 
+    def of(self, store: Store, parts: Sequence[Any]) -> Sequence[Any]:
+        return self.do(store, parts, *([self.when] if self.when else []))
 
+
+Result = TypeVar("Result")
 Test = Generator[Work, Any, None]
 
 
@@ -55,6 +59,18 @@ def roll_up_days(store: Store, days: Sequence[SiteDay]) -> Sequence[None]:
     for batch in batches(days, {day.key: 0 for day in days}):
         roll_up_together(store, batch)
     return [None] * len(days)
+
+
+def alone(store: Store, test: Generator[Work, Any, Result]) -> Result:
+    """What a generator returns whose work is done for nobody else."""
+    came = None
+    while True:
+        try:
+            work = test.send(came)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        [came] = work.of(store, [work.part])
 
 
 def together(test: Callable[..., Test]) -> Callable[..., None]:
@@ -106,8 +122,7 @@ def _run(items: Sequence[pytest.Item], module: pytest.Module, store: Store) -> d
         key = min(waiting, key=lambda key: (key[0], -len(waiting[key])))
         tests = waiting.pop(key)
         try:
-            when, do = key
-            found = do(store, [part for *_, part in tests], *([when] if when else []))
+            found = Work(key[1], None, key[0]).of(store, [part for *_, part in tests])
         except Exception as problem:
             for name, *_ in tests:
                 outcomes[name].raised = problem

@@ -223,17 +223,22 @@ def _store(of: Batch, seen: Seen, made: str, everybody: bool) -> None:
     own = {"version": "{version:UInt64}", "deleted": "0"}
     if last:
         key = {name: name for name in ("site", "day", "visitor", "visit", "expires", "received")}
-        whose = "" if everybody else f"AND (site, day, visitor) {of.within} {_changed(of)}"
+        whose = "" if everybody else f"AND ((site, day, visitor) {of.within} {_changed(of)}{_or_whole(seen)})"
         store.command(
             f"""{insert("visits", key | own | {"deleted": "1"})} FROM visits FINAL WHERE {of.mine} {whose}
             AND NOT (({of.which}, visitor, visit) {of.within} (SELECT d, visitor, visit FROM {made}))""",
-            named,
+            named | dict(zip(("whole_sites", "whole_dates"), zip(*sorted(seen.whole), strict=True), strict=False)),
             **settings,
         )
     columns = {"site": SITE, "day": DAY} | own | {name: f"`{name}`" for name in VISIT}
     store.command(f"{insert('visits', columns)} FROM {made}", named, **settings)
     if of.live:
         note(store, seen, version)
+
+
+def _or_whole(seen: Seen) -> str:
+    """SQL for the other visits that are made anew: of site-days that are whole also those of who has no row left."""
+    return " OR (site, day) IN arrayZip({whole_sites:Array(String)}, {whole_dates:Array(Date)})" if seen.whole else ""
 
 
 def load(of: Batch) -> None:
