@@ -72,6 +72,10 @@ class House(Arriving):
             self._pipeline.follow([(self.site, rules)])
             self._pipeline._due = 0.0
 
+    def waiting(self, at: int) -> Work:
+        """The roll-up of `wait` for all who wait for the same, by a pipeline that has begun with it."""
+        return Work(_wait, self, NOON + at)
+
     def settle(self) -> None:
         """Have all there is shown, as if there had been steps enough."""
         roll_up(self.store, self.site, DAY, self.rules)
@@ -101,6 +105,12 @@ class House(Arriving):
     def rows(self, by: str, *filters: str) -> dict[str, dict[str, Any]]:
         """The rows of an answer by their value."""
         return {row["value"]: row for row in self.stats(by, *filters)["rows"]}
+
+
+def _wait(store: Store, houses: Sequence[House], now: int) -> Sequence[None]:
+    sites = [(house.site, house.rules) for house in houses if house.store]
+    Pipeline(store, sites, RollupSettings(every_s=60), clock=lambda: now).roll_up()
+    return [None] * len(houses)
 
 
 def _settle(store: Store, houses: Sequence[House]) -> Sequence[None]:

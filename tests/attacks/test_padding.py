@@ -99,17 +99,18 @@ def test_nor_is_he_told_of_one_by_a_contributor(store: Store) -> Test:
 
 
 @pytest.mark.parametrize("networks", [0, 1])
-def test_an_open_day_does_not_go_on_for_visitors_of_one_network(store: Store, networks: int) -> None:
+@together
+def test_an_open_day_does_not_go_on_for_visitors_of_one_network(store: Store, networks: int) -> Test:
     house = House(store, K, networks)
     for quarter in range(2):
         crowd = range(300 * quarter, 300 * quarter + CROWD)
         house.visits([(quarter * QUARTER_S, {"visitor": n, "network_number": 1000 + n}) for n in crowd])
-        house.wait((quarter + 1) * QUARTER_S + 60)
+        yield house.waiting((quarter + 1) * QUARTER_S + 60)
     assert house.stats()["totals"]["visitors"] == CROWD
     house.visit(50, at=2 * QUARTER_S, network_number=1050)
     for visitor in FAKES:
         house.visit(visitor, at=2 * QUARTER_S, network_number=1)
-    house.wait(3 * QUARTER_S + 60)
+    yield house.waiting(3 * QUARTER_S + 60)
     assert house.stats()["totals"]["visitors"] == (2 * CROWD if networks == 1 else CROWD)
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
 
 from pipeline.rollup.newcomers import QUARTER_S
 from schema.store import Store
+from tests.together import Test, Work, together
 
 from .house import House
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
 
 K = 5
 # In so many days the four weeks that the first is of are over.
@@ -47,19 +48,19 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, ...
     return tuple(row)
 
 
-def rebuilt(store: Store, k: int) -> tuple[int, list[int]]:
+def rebuilt(store: Store, k: int) -> Generator[Work, None, tuple[int, list[int]]]:
     """How many of twelve people, who come one each quarter of an hour, are known by all their attributes, after the
     hours in which every value had many; and by how many visitors what is shown went up each time."""
     chance, house = random.Random(7), House(store, k)
     for quarter in range(2):
         house.visits([(quarter * QUARTER_S, {"visitor": 100 * quarter + n} | somebody(chance)) for n in range(90)])
-        house.wait((quarter + 1) * QUARTER_S + 60)
+        yield house.waiting((quarter + 1) * QUARTER_S + 60)
     before, people, known, steps = house.overview(), [], [], []
     for quarter in range(2, 14):
         person = somebody(chance)
         people.append(tuple(person.values()))
         house.visit(1000 + quarter, at=quarter * QUARTER_S + 5, **person)
-        house.wait((quarter + 1) * QUARTER_S + 60)
+        yield house.waiting((quarter + 1) * QUARTER_S + 60)
         after = house.overview()
         row = differences(before, after)
         known += [row] if row else []
@@ -68,32 +69,35 @@ def rebuilt(store: Store, k: int) -> tuple[int, list[int]]:
     return sum(row in people for row in known), [step for step in steps if step]
 
 
-def test_a_poller_rebuilds_nobody(store: Store, report: Callable[[str, str], None]) -> None:
-    found, steps = rebuilt(store, K)
+@together
+def test_a_poller_rebuilds_nobody(store: Store, report: Callable[[str, str], None]) -> Test:
+    found, steps = yield from rebuilt(store, K)
     assert found == 0
     assert steps == [90, 5]
     report("a poller", f"k = {K}: {found} of 12 rows about one person rebuilt")
 
 
+@together
 def test_the_same_poller_rebuilds_everybody_where_each_is_shown_at_once(
     store: Store, report: Callable[[str, str], None]
-) -> None:
-    found, steps = rebuilt(store, 1)
+) -> Test:
+    found, steps = yield from rebuilt(store, 1)
     assert found == 12
     assert steps == [1] * 12
     report("a poller", f"k = 1: {found} of 12")
 
 
 @pytest.mark.parametrize("looked", ["series", "version", "folded_hours", "vitals", "goals"])
-def test_nothing_else_on_the_page_tells_that_one_came(store: Store, looked: str) -> None:
+@together
+def test_nothing_else_on_the_page_tells_that_one_came(store: Store, looked: str) -> Test:
     house = House(store, K)
     for quarter in range(2):
         house.visits([(quarter * QUARTER_S, {"visitor": 100 * quarter + n, "lcp": 900.0}) for n in range(9)])
-        house.wait((quarter + 1) * QUARTER_S + 60)
+        yield house.waiting((quarter + 1) * QUARTER_S + 60)
     splits = ("", "day", "hour", "goal", "vital", "event")
     before, answers = house.overview(), [house.stats(by) for by in splits]
     house.visit(300, at=2 * QUARTER_S + 5, name="purchase", currency="EUR", amount=100, lcp=900.0)
-    house.wait(3 * QUARTER_S + 60)
+    yield house.waiting(3 * QUARTER_S + 60)
     assert house.overview()[looked] == before[looked]
     assert [house.stats(by) for by in splits] == answers
     assert answers[0]["totals"]["events"] == 9

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
@@ -19,10 +19,11 @@ import pipeline.rollup.step
 from schema.dimensions import OTHER
 from schema.families import FAMILIES
 from schema.store import Store
+from tests.together import Test, Work, alone, together
 
 from .house import NOON, House
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
 
 K = 5
 QUARTER = 900
@@ -47,7 +48,7 @@ def read(house: House, state: str) -> Rows:
     return found
 
 
-def day(house: House, seed: int, quarters: int) -> list[Rows]:
+def day(house: House, seed: int, quarters: int) -> Generator[Work, None, list[Rows]]:
     """What was shown after each quarter of an hour, and in the end what is released."""
     chance, number, seen = random.Random(seed), 0, []
     regulars: list[dict[str, Any]] = []
@@ -71,9 +72,9 @@ def day(house: House, seed: int, quarters: int) -> list[Rows]:
                 mine = {"visitor": 9000 + 10 * quarter + fake, "network_number": 9000 + fake, "country": "IS"}
                 hits.append((quarter * QUARTER + 500, mine | {"path": "/clinic"}))
         house.visits(sorted(hits, key=lambda hit: hit[0]))
-        house.wait((quarter + 1) * QUARTER + 60)
+        yield house.waiting((quarter + 1) * QUARTER + 60)
         seen.append(read(house, "open"))
-    house.release()
+    yield house.releasing()
     return [*seen, read(house, "released")]
 
 
@@ -120,26 +121,28 @@ def small_rests(house: House, dimension: str) -> list[tuple[int, int]]:
 @pytest.mark.parametrize(
     ("seed", "quarters"), [(1, 12), *(pytest.param(seed, 30, marks=pytest.mark.long) for seed in range(2, 6))]
 )
+@together
 def test_every_step_and_the_last_one_to_the_release_is_of_k_people(
     store: Store, seed: int, quarters: int, report: Callable[[str, str], None]
-) -> None:
+) -> Test:
     house = House(store, K)
-    seen = day(house, seed, quarters)
+    seen = yield from day(house, seed, quarters)
     assert len(seen[-2]) > 20, "something is shown"
     assert small_steps(seen) == []
     assert small_rests(house, "country") == []
     report("who compares every quarter of an hour with the release", f"k = {K}: 0 steps of fewer than {K} people")
 
 
+@together
 def test_where_each_is_shown_at_once_nearly_every_step_is_smaller(
     store: Store, report: Callable[[str, str], None]
-) -> None:
-    small = small_steps(day(House(store, 1), 1, 6))
+) -> Test:
+    small = small_steps((yield from day(House(store, 1), 1, 6)))
     assert len(small) > 50
     report("who compares every quarter of an hour with the release", f"k = 1: {len(small)}")
 
 
-def rest_of_a_rare_country(store: Store) -> list[tuple[int, int]]:
+def rest_of_a_rare_country(store: Store) -> Generator[Work, None, list[tuple[int, int]]]:
     """Two countries of which many come, and one of which one person comes when the others go on."""
     house, number = House(store, K), itertools.count(1)
     many = {"DE": 7, "US": 6}
@@ -150,13 +153,14 @@ def rest_of_a_rare_country(store: Store) -> list[tuple[int, int]]:
             for visitor, country in people
         ]
         house.visits(hits)
-        house.wait((quarter + 1) * QUARTER + 60)
+        yield house.waiting((quarter + 1) * QUARTER + 60)
     assert house.rows("country")["DE"]["visitors"] >= 14
     return small_rests(house, "country")
 
 
-def test_nor_does_one_follow_by_subtracting_the_others_from_the_whole_site(store: Store) -> None:
-    assert rest_of_a_rare_country(store) == []
+@together
+def test_nor_does_one_follow_by_subtracting_the_others_from_the_whole_site(store: Store) -> Test:
+    assert (yield from rest_of_a_rare_country(store)) == []
 
 
 def test_where_nobody_waits_with_him_he_does(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,4 +168,4 @@ def test_where_nobody_waits_with_him_he_does(store: Store, monkeypatch: pytest.M
     unsafe = statement.replace("WHERE goes AND (safe OR ", "WHERE goes AND (true OR ")
     assert unsafe != statement
     monkeypatch.setattr(pipeline.rollup.step, "_FILL_STEPS", unsafe)
-    assert rest_of_a_rare_country(store) == [(2 * QUARTER, 3 * QUARTER)]
+    assert alone(store, rest_of_a_rare_country(store)) == [(2 * QUARTER, 3 * QUARTER)]
