@@ -100,12 +100,14 @@ def _behind(store: Store, source: str, days: tuple[SiteDay, ...]) -> dict[Key, l
     shown, following = dict.fromkeys(found, start), dict.fromkeys(found, start)
     came: dict[tuple[Key, int], int] = {(key, start): 0 for key in found}
     for quarter in _quarters(store, source, days):
-        all_of_day = newcomers(store, days, {}, quarter, source)
-        new = newcomers(store, days, following, quarter, source)
+        counted = newcomers(store, days, {}, quarter, source)
+        came |= {(key, quarter): counted.get(key, (0, 0))[0] for key in found}
+        # Of how many networks they are matters only of those who are enough.
+        asked = (of for of in days if came[of.key, quarter] - came[of.key, following[of.key]] >= max(2, of.rules.k))
+        new = newcomers(store, tuple(asked), following, quarter, source)
         at = dt.datetime.fromtimestamp(min(quarter, day.end - 60), zone)
         for of in days:
             key = of.key
-            came[key, quarter] = all_of_day.get(key, (0, 0))[0]
             if of.rules.k == 1:
                 shown[key] = quarter
             elif enough(of.rules, *new.get(key, (0, 0))):
