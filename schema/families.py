@@ -13,6 +13,7 @@ from .column import TEXT, Column
 from .family import KEY, KEY_COLUMNS, MONTH_COLUMNS, Family, named
 from .funnels import FUNNELS
 from .measures import KINDS, OF_CELLS, OF_CONVERSIONS, OF_VITALS
+from .properties import PROPERTIES
 from .visits import VISIT
 
 __all__ = ["DECLARED", "FAMILIES", "KEY", "NESTED", "TABLES", "WAITING", "WAITING_TABLES", "migration"]
@@ -50,7 +51,14 @@ _VITALS = Family(
     label="web vitals",
 )
 # Every family; one with a file of its own is added here.
-FAMILIES: dict[str, Family] = {family.name: family for family in (_CELLS, _CONVERSIONS, _VITALS, FUNNELS)}
+FAMILIES: dict[str, Family] = {
+    family.name: family
+    for family in (
+        *(_CELLS, _CONVERSIONS, _VITALS),
+        FUNNELS,
+        PROPERTIES,
+    )
+}
 # Those that are counted by what their entry says.
 DECLARED: dict[str, Family] = {name: family for name, family in FAMILIES.items() if family.counting}
 NESTED = frozenset(name for name, family in DECLARED.items() if family.counting and family.counting.nested)

@@ -47,6 +47,10 @@ class Counting(Struct, frozen=True):
     nested: the last key is a step, a number from 1 on, and who is under one is under all before it: what is shown of
     them pipeline/rollup/drops.py tells, nothing of it waits for blocks, and none of it is of `(other)`. setting: the
     list in a site's settings without which it has no rows.
+    named: keys that are, or may be, values of a dimension: what a day hides of that dimension it hides here, and what
+    it shows of it is not what goes along with others, because it is told. part: the key that is empty in a row of all,
+    and in others names a part of them (a currency those who paid in it), which is not shown without all. source: the
+    scratch table that is counted, where one is filled for the family: where it has no rows there are none of it.
     """
 
     rows: str
@@ -55,6 +59,9 @@ class Counting(Struct, frozen=True):
     within: tuple[str, ...] = ()
     nested: bool = False
     setting: str = ""
+    named: Mapping[str, str] = {}
+    part: str = ""
+    source: str = ""
 
 
 class Family(Struct, frozen=True):
@@ -84,11 +91,14 @@ class Family(Struct, frozen=True):
             ),
             "one measure is distinct, the others say what of a visit is added up": len(self.measures) != len(added) + 1
             or not all(one.visit for one in added),
-            "of whom the distinct measure is, all others are, too": len({one.contributor for one in self.measures})
-            != 1,
+            "of whom the distinct measure is, all others are, too": len({one.contributor for one in self.measures}) != 1
+            and not self.counting.part,
             "keys that do not exclude one another are one or two": not self.counting.exclusive and len(self.keys) > 2,
             "what keys exclude one another within are other keys": self.counting.within
             and not (self.counting.exclusive and {*self.counting.within} < {*self.key_names}),
+            "what is a value of a dimension, or a part, is a key": not {*self.counting.named, self.counting.part}
+            <= {*self.key_names, ""}
+            or not {*self.counting.named.values()} <= DIMENSIONS.keys(),
             "its dimensions are the whole site and dimensions of visits": not {"", *OF_VISITS} - {HOUR}
             >= {*self.dimensions},
             "keys that exclude one another are of the whole site only": self.counting.exclusive

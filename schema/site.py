@@ -70,6 +70,14 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
         ],
         Meta(description="Parts of the site by name: pages like this; of several the first. Others: the first folder."),
     ] = {}
+    properties: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=300)], ...],
+        Meta(
+            max_length=20,
+            description="Properties of events and page views that are counted by their values: `url` of outbound links "
+            "and downloads, `path` of pages that were not found and of forms. []: none.",
+        ),
+    ] = ("url", "path")
     funnels: Annotated[
         tuple[Funnel, ...], Meta(description="Steps in an order, of which is counted how many people got how far.")
     ] = ()
@@ -105,6 +113,14 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
         names = [goal.name for goal in self.goals]
         if len(set(names)) != len(names):
             raise ValueError(f"site {self.key!r} has two goals of the same name")
+        for name in self.properties:
+            if name != name.strip() or not name.isprintable() or "\n" in name:
+                raise ValueError(
+                    f"property {name!r} of site {self.key!r}: a name is written as the page sends it, without control "
+                    "characters or spaces around it"
+                )
+            if self.properties.count(name) > 1:
+                raise ValueError(f"site {self.key!r} has the property {name!r} twice: name it once")
         for name in self.sections:
             if name.startswith(("/", "(")):
                 raise ValueError(f"section {name!r} of site {self.key!r}: a name does not begin with '/' or '('")

@@ -57,6 +57,8 @@ VISIT = {
     "hits.amount": "Array(Int64)",
     # The event's place among the visitor's events of the day, from 1 on; 0 in visits of before the column was there.
     "hits.place": "Array(UInt32)",
+    # Of its properties those that the settings name, as JSON; '' where it has none of them.
+    "hits.props": "Array(String)",
     # Of every event that measured something. vitals: in the order of schema/vitals.py, below 0 what was not measured.
     "measured.path": "Array(String)",
     "measured.vitals": "Array(Array(Float32))",

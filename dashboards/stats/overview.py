@@ -1,7 +1,7 @@
 """Everything the dashboard of one site shows about one period.
 
 In: a site, a period and the site's local time. Out: an `Overview`.
-Promises: six statements at most (with the caller's ones), nine where nothing is cached yet, however long the
+Promises: seven statements at most (with the caller's ones), eleven where nothing is cached yet, however long the
 period, and two more where the site has funnels; each as plain as can be, because planning them is most of the time
 that an overview takes.
 """
@@ -21,6 +21,7 @@ from schema.dimensions import DIMENSIONS
 from schema.families import FAMILIES
 from schema.funnels import FUNNELS
 from schema.measures import Measures
+from schema.properties import PROPERTIES
 from schema.site import Site
 from schema.store import Store
 
@@ -28,11 +29,12 @@ from .bare_totals import BareTotal
 from .certainty import Certainty, Flag
 from .comparison import Comparison, compare
 from .conversions import Goal
-from .execute import Executor
+from .execute import Answer, Executor
 from .figures import Cell, Figures, figures_of
 from .funnels import StepCell
 from .period import Period
 from .plan import plan
+from .properties import Property
 from .query import MAX_ROWS, Filter, Query
 from .refused import BadQuery, Code
 from .released import Released
@@ -71,6 +73,7 @@ class Overview(Struct, frozen=True):
     goals: tuple[Goal, ...]
     vitals: tuple[VitalCell, ...]
     funnels: tuple[StepCell, ...]
+    properties: tuple[Property, ...]
     count_only: BareTotal | None
     folded_hours: int
     hidden_days: int
@@ -156,6 +159,7 @@ def read(
             for row in (table_of(query, answer).rows if query else ())
             if isinstance(row, StepCell)
         ),
+        properties=_first_of_each(queries.get(PROPERTIES.name), answer),
         count_only=None if filters else counted(),
         folded_hours=folded.visitors if hourly else 0,
         # Of a part it is not known: a value may be hidden beside a rare one.
@@ -176,9 +180,10 @@ def _queries(site: Site, period: Period, rows: int, filters: tuple[Filter, ...])
     """What a page asks, by name, without what the filters leave no answer to. rows: at most that many in each table.
     Raises BadQuery where that is all."""
     splits: dict[str, tuple[str, ...]] = {"day": ("day",), "goal": ("goal",), "vital": ("vital",)}
-    splits |= {name: (name,) for name in (*DIMENSIONS, *([FUNNELS.name] if site.funnels else []))}
+    families = [FUNNELS.name] * bool(site.funnels) + [PROPERTIES.name] * bool(site.properties)
+    splits |= {name: (name,) for name in (*DIMENSIONS, *families)}
     splits |= {f"vital {name}": ("vital", name) for name in FAMILIES["vitals"].dimensions if name}
-    limits = {"goal": MAX_ROWS}
+    limits = {"goal": MAX_ROWS, PROPERTIES.name: MAX_ROWS}
     asked = {}
     for name, by in splits.items():
         if filters and len(by) > 1:  # the values are those that are kept
@@ -190,6 +195,16 @@ def _queries(site: Site, period: Period, rows: int, filters: tuple[Filter, ...])
             if name == "day" or refused.code not in (Code.NOT_CROSSED, Code.NOT_KEPT):
                 raise
     return asked
+
+
+def _first_of_each(query: Query | None, answer: Answer) -> tuple[Property, ...]:
+    """The values of the first property of each event, the first of the site's that it has; nothing where filters keep
+    something."""
+    if query is None:
+        return ()
+    rows = [row for row in table_of(query, answer).rows if isinstance(row, Property)]
+    first = {row.event: row.property for row in sorted(rows, key=lambda row: -row.visitors)}
+    return tuple(row for row in rows if row.property == first[row.event])
 
 
 def _part_of(whole: Timeline, part: Times) -> Timeline:

@@ -17,6 +17,7 @@ from schema.dimensions import DIMENSIONS, OTHER
 from schema.families import DECLARED, FAMILIES
 from schema.host import ascii_host
 from schema.metrics import METRICS
+from schema.properties import PROPERTIES
 
 from .bare_counts import BARE
 from .period import Period, between
@@ -34,6 +35,7 @@ SPLITS = ("day", "hour", "goal", "vital", *DECLARED, *APART)
 _KEPT_BY = {"vital": FAMILIES["vitals"]} | DECLARED
 # Filters that are not on dimensions: of which way to split.
 _OF_SPLITS = {"goal": "goal", "vital": "vital", "funnel": "funnels"}
+_OF_SPLITS |= dict.fromkeys(("property", "property_value"), PROPERTIES.name)
 ALTERNATIVES = "|"
 
 Operator = Literal["==", "!=", "~", "!~"]
@@ -196,12 +198,18 @@ class Query(Struct, frozen=True):
         """The dimension whose rows answer the question; "" is the whole site."""
         if self.by in DIMENSIONS or self.each:
             return self.each or self.by
-        return next((item.dimension for item in self.filters if item.dimension in DIMENSIONS), "")
+        return next((item.dimension for item in self._on_dimensions), "")
 
     @property
     def filtered(self) -> bool:
         """Whether the totals, too, are those of some values only."""
-        return any(item.dimension in DIMENSIONS for item in self.filters)
+        return bool(self._on_dimensions)
+
+    @property
+    def _on_dimensions(self) -> tuple[Filter, ...]:
+        """The filters that keep values of a dimension, not keys of a family."""
+        keys = DECLARED[self.by].key_names if self.by in DECLARED else ()
+        return tuple(one for one in self.filters if one.dimension in DIMENSIONS and one.dimension not in keys)
 
     def _refuse_crossings(self) -> None:
         names = sorted({item.dimension for item in self.filters if item.dimension in DIMENSIONS})

@@ -18,6 +18,7 @@ from schema.families import DECLARED
 from schema.funnels import FUNNELS
 from schema.measures import MEASURES, Measures
 from schema.metrics import metrics_of
+from schema.properties import PROPERTIES
 
 from .certainty import Certainty, Flag
 from .conversions import Goal, goals_in, rated
@@ -25,6 +26,7 @@ from .declared import KeyCell, key_cells
 from .execute import Answer, Groups
 from .figures import Cell, Coverage, cell_of
 from .funnels import StepCell, step_cells
+from .properties import Property, properties_in
 from .query import APART, Query
 from .released import Released
 from .shapes import MOVED
@@ -57,7 +59,14 @@ class Table(Struct, frozen=True):
 
     query: Query
     totals: Measures
-    rows: tuple[Cell, ...] | tuple[Goal, ...] | tuple[VitalCell, ...] | tuple[KeyCell, ...] | tuple[StepCell, ...]
+    rows: (
+        tuple[Cell, ...]
+        | tuple[Goal, ...]
+        | tuple[VitalCell, ...]
+        | tuple[KeyCell, ...]
+        | tuple[StepCell, ...]
+        | tuple[Property, ...]
+    )
     coverage: Coverage
     certainty: Certainty
     flags: tuple[Flag, ...]
@@ -98,6 +107,8 @@ def table_of(query: Query, answer: Answer) -> Table:
             counted_on = {day: defined for day, defined in released.funnel_days.items() if first <= day <= last}
             groups = answer.declared[FUNNELS.name]
             rows = tuple(step_cells(named, counted_on, groups, released.k, coverage, in_part=query.filtered))
+        case PROPERTIES.name as by:
+            rows = tuple(properties_in(answer.declared[by], released.k, coverage)[: query.limit])
         case by if by in DECLARED:
             cells = key_cells(by, answer.declared[by], released.k, coverage, in_part=query.filtered)
             rows = tuple(cells[: query.limit])

@@ -5,11 +5,12 @@ In: an `Overview`. Out: small values a template walks through. Promises: no numb
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
+from typing import Any
 from urllib.parse import urlencode
 
-from msgspec import Struct
+from msgspec import Struct, convert
 
 from schema.dimensions import CARDS, DIMENSIONS, OTHER, SHARE
 from schema.metrics import METRICS
@@ -19,6 +20,7 @@ from ..stats.conversions import Revenue
 from ..stats.figures import Cell
 from ..stats.funnels import StepCell
 from ..stats.overview import Overview
+from ..stats.properties import Property
 from ..stats.query import ALTERNATIVES, Filter
 from ..stats.vitals import VitalCell
 from . import format as names
@@ -149,6 +151,36 @@ def tab(dimension: str, overview: Overview) -> Tab:
     )
     heads = tuple(head(column) for column in columns)
     return Tab(dimension, about.tab, about.label, heads, lines, instead)
+
+
+class Values(Struct, frozen=True):
+    """The values of a property of an event."""
+
+    event: str
+    property: str
+    lines: tuple[Line, ...]
+
+
+def first_values(rows: Sequence[Property], most: int) -> list[Values]:
+    """Of each event the values of one property, so many of them; the event of most visitors first."""
+    found: dict[tuple[str, str], list[Property]] = {}
+    for row in rows:
+        found.setdefault((row.event, row.property), []).append(row)
+    return [Values(*key, tuple(_line(row, each[0].visitors) for row in each[:most])) for key, each in found.items()]
+
+
+def _line(row: Property, largest: int) -> Line:
+    numbers = (told_as(names.count(row.visitors), row.certainty), told_as(names.count(row.events), row.certainty))
+    least = not_shown(row.not_shown_days, row.of_days)
+    return Line(row.value, row.value, round(100 * row.visitors / (largest or 1), 1), numbers, row.value == OTHER, least)
+
+
+def by_property(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list[Property]]:
+    """The rows of an answer by event and property, those of most visitors first."""
+    found: dict[tuple[str, str], list[Property]] = {}
+    for row in convert(rows, list[Property]):
+        found.setdefault((row.event, row.property), []).append(row)
+    return found
 
 
 def no_table(dimension: str, values: Sequence[str], k: int, enough: str) -> str:

@@ -22,6 +22,7 @@ from schema.dimensions import DIMENSIONS, OTHER
 from schema.families import FAMILIES
 from schema.metrics import METRICS
 from schema.placeholders import KINDS
+from schema.properties import PROPERTIES
 from schema.site import DEMO, Site
 
 from ..accounts.accounts import User
@@ -69,6 +70,7 @@ class SitePages:
             Route("/", door(self.list_sites), methods=["GET"]),
             Route("/sites/{key}", door(self.show_site, *PART), methods=["GET"]),
             Route("/sites/{key}/quality", door(self.show_quality, *PERIOD), methods=["GET"]),
+            Route("/sites/{key}/properties", door(self.show_properties, *_OF_TABLES), methods=["GET"]),
             Route("/sites/{key}/by/{dimension}", door(self.show_table, *_OF_TABLES), methods=["GET"]),
         ]
 
@@ -103,6 +105,7 @@ class SitePages:
             cards=cards.cards(overview),
             compared_with=charts.compared_with(overview.comparison),
             events=cards.tab("event", overview),
+            properties=cards.first_values(overview.properties, self._settings.table_rows),
             unreached=[g.name for g in site.goals if g.name not in {goal.goal for goal in overview.goals}],
             funnels=cards.funnels_of(overview),
             vitals={name: cards.vitals_by(overview.vitals, name) for name in FAMILIES["vitals"].dimensions},
@@ -188,6 +191,35 @@ class SitePages:
             crawlers=[row | {"purpose": PURPOSES.get(row["purpose"], row["purpose"])} for row in crawlers],
             leaks=[row | {"kinds": ", ".join(KINDS[kind] for kind in row["kinds"].split())} for row in leaks],
             of_leaks=LEAKS,
+            limit=_MAX_TABLE,
+        )
+
+    def show_properties(self, request: Request, user: User) -> Response:
+        """GET /sites/{key}/properties?period=&contains=&filter="""
+        site = self._site(request)
+        period = period_of(self._reports, site, request.query_params)
+        contains = request.query_params.get("contains", "")
+        given = request.query_params.getlist("filter")
+        # What is looked for is a value.
+        filters = [*given, *([f"property_value~{contains}"] if contains else [])]
+        query = Query.of(site.key, period.first, period.last, PROPERTIES.name, filters, _MAX_TABLE)
+        answer = self._reports.stats(query)
+        asked = {**period.arguments(), "by": PROPERTIES.name, "limit": str(_MAX_TABLE)}
+        return self._pages.page(
+            "properties.html",
+            user=user,
+            site=site,
+            sites=list(self._reports.sites.values()),
+            period=period,
+            periods=PERIODS,
+            arguments=urlencode(period.arguments()),
+            export=urlencode(asked | {"filter": filters}, doseq=True),
+            kept=[("filter", one) for one in given],
+            filtered=bool(filters),
+            contains=contains,
+            answer=answer,
+            enough=enough(answer["k"], answer["networks"]),
+            groups=cards.by_property(answer["rows"]),
             limit=_MAX_TABLE,
         )
 

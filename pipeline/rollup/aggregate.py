@@ -25,6 +25,7 @@ from .hits import OF_HITS, filling_hits
 from .passed import filling_passed
 from .reached import OF_REACHED, filling_reached
 from .shape import BEGINS, ENDS, VISIT_VALUES, Select, by_each, count_networks, count_people
+from .told import fill_told
 
 # What is counted of visits; what rates are divided by is known in the end only.
 COUNTED = tuple(one for one in OF_CELLS if one.visit)
@@ -39,13 +40,21 @@ def families(of: Batch) -> Collection[str]:
     return ("cells", *(("conversions",) if of.has_goals else ()), "vitals", *declared_ones)
 
 
-def is_counted(of: Batch, family: Family) -> bool:
+def is_asked(of: Batch, family: Family) -> bool:
     """Whether a site asks for it."""
     return not (family.counting and family.counting.setting) or of.has(family.counting.setting)
 
 
+def is_counted(of: Batch, family: Family) -> bool:
+    """Whether a site asks for it, and there is some of it: once `aggregate` has looked."""
+    return is_asked(of, family) and (
+        not (family.counting and family.counting.source) or of.has_rows(family.counting.source)
+    )
+
+
 def aggregate(of: Batch) -> None:
-    """Fill `hits`, `reached` and `passed`, and of these and of visits the scratch tables of the families."""
+    """Fill `hits`, `reached`, `passed` and `told`, and of these and of visits the scratch tables of the families."""
+    fill_told(of)
     reached = [filling_reached(of)] if of.has_goals else []
     at_once(of.store, [*reached, filling_hits(of), *filling_passed(of)])
     selects = _selects(() if of.alone else ("d",))

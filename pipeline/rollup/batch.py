@@ -97,6 +97,7 @@ class Batch(Struct, frozen=True, dict=True):
             "least_networks": [of.rules.least_networks for of in self.days],
             "rounded": [int(self.live and of.rules.strict) for of in self.days],
             **sections.bound([of.site for of in self.days]),
+            **({"properties": [list(of.site.properties) for of in self.days]} if self.has("properties") else {}),
             **{f"zone_{index}": zone for index, zone in enumerate(zones(self.days))},
         }
 
@@ -139,6 +140,16 @@ class Batch(Struct, frozen=True, dict=True):
     def hides(self) -> bool:
         """With k = 1 one is enough of anything."""
         return any(of.rules.k > 1 for of in self.days)
+
+    def has_rows(self, name: str) -> bool:
+        """Whether a scratch table that is filled already has rows; asked once."""
+        if name not in self._filled:
+            self._filled[name] = bool(self.store.rows(f"SELECT 1 FROM {self.scratch(name)} LIMIT 1"))
+        return self._filled[name]
+
+    @cached_property
+    def _filled(self) -> dict[str, bool]:
+        return {}
 
     def scratch(self, name: str) -> str:
         """The name of a scratch table of this run."""

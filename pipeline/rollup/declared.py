@@ -13,9 +13,13 @@ from schema.families import DECLARED
 from schema.family import Counting, Family
 from schema.measures import Measure
 
-from .batch import NETWORKS
+from .batch import ENOUGH, NETWORKS, Batch
+from .company import Whole
 from .parents import name_and_currency
 from .shape import Select, by_each
+
+# Those with a key that may be the value of a dimension.
+NAMED = {name for name, family in DECLARED.items() if family.counting and family.counting.named}
 
 
 def summed(family: Family) -> tuple[Measure, ...]:
@@ -61,6 +65,34 @@ def everybody(family: Family, dimensions: Iterable[str]) -> list[str]:
         f"FROM ({_rows(family, {})})"
         for dimension in dimensions
     ]
+
+
+def covered(of: Batch, there: Collection[str]) -> set[Whole]:
+    """Of families with a key that may be the value of a dimension: where those that are hidden, because `counted` has
+    not enough, are two or more, and of enough people together, so that nothing has to go along with them: what would
+    may be told elsewhere. there: the families that have rows."""
+    found: set[Whole] = set()
+    for name in NAMED & {*there}:
+        few = f"SELECT d, name, currency FROM {{counted}} WHERE family = '{name}' AND NOT enough"
+        if not of.store.rows(of.naming(f"{few} LIMIT 1")):
+            continue
+        (rows,) = everybody(DECLARED[name], ("",))
+        found |= {
+            (name, d, "", of_name, "", "")
+            for d, of_name in of.store.rows(
+                of.naming(
+                    f"""SELECT d, name FROM
+                    (
+                        SELECT d, name, uniqExact(currency) AS many, uniqExact(visitor) AS people,
+                            {NETWORKS} AS networks
+                        FROM ({rows}) WHERE (d, name, currency) IN ({few}) GROUP BY d, name
+                    )
+                    WHERE many > 1 AND {ENOUGH}"""
+                ),
+                of.named,
+            )
+        }
+    return found
 
 
 def _dimensions(family: Family) -> list[str]:

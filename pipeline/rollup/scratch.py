@@ -17,7 +17,7 @@ from schema.store import Store
 from schema.visits import OF_VISITS, VISIT
 
 from . import declared, drops, passed
-from .aggregate import COUNTED, is_counted
+from .aggregate import COUNTED, is_asked
 from .batch import Batch
 from .contributors import networks_of
 from .hits import OF_HITS
@@ -70,6 +70,16 @@ TABLES: dict[str, dict[str, str]] = {
         "section": TEXT,
         "hostname": TEXT,
         "currency": TEXT,
+        "amount": "Int64",
+    },
+    # A row for each property of an event (told.py). paid: in which currency.
+    "told": {
+        "d": "UInt16",
+        **{name: VISIT[name] for name in ("visitor", "network_number")},
+        "event": TEXT,
+        "property": TEXT,
+        "property_value": "String",
+        "paid": TEXT,
         "amount": "Int64",
     },
     # How far visits went through funnels (passed.py), and what is shown of steps that are not told exactly (drops.py).
@@ -125,9 +135,11 @@ _OF_FUNNELS = ("passed", "least")
 
 def _tables(of: Batch) -> list[str]:
     """Those that the run needs."""
-    unasked = {name for name, family in DECLARED.items() if not is_counted(of, family)}
+    unasked = {name for name, family in DECLARED.items() if not is_asked(of, family)}
     if "funnels" in unasked:
         unasked.update(_OF_FUNNELS)
+    if "properties" in unasked:
+        unasked.add("told")
     if not of.stepping:
         unasked.update(_OF_STEPS)
     return [name for name in TABLES if name not in unasked]

@@ -15,6 +15,7 @@ from schema.vitals import VITALS
 
 from ..insert import insert
 from ..parallel import at_once
+from . import told
 from .batch import DAY, NETWORK, RAW, SITE, Batch, zones
 from .snapshot import Seen, new, note, there
 from .visit import READ, VISIT_GAP_S, escaped
@@ -111,7 +112,7 @@ def _make(of: Batch, seen: Seen, into: str, rows: str, opening: str, parts: int 
     # Visitor numbers are hashes, and raw rows are stored by them: an equal part of the visitors is read, and is in
     # memory, at a time.
     size = -(-_VISITORS // (parts or 1 + seen.rows // _EVENTS_AT_A_TIME))
-    statement, named = _visits_of(of, into, rows, opening), of.named | seen.named | {"gap": VISIT_GAP_S}
+    statement, named = _visits_of(of, seen, into, rows, opening), of.named | seen.named | {"gap": VISIT_GAP_S}
     at_once(
         of.store,
         [
@@ -121,7 +122,7 @@ def _make(of: Batch, seen: Seen, into: str, rows: str, opening: str, parts: int 
     )
 
 
-def _visits_of(of: Batch, into: str, rows: str, opening: str) -> str:
+def _visits_of(of: Batch, seen: Seen, into: str, rows: str, opening: str) -> str:
     columns = {name: f"o.{name}" for name in RAW_OF_FIRST_EVENT}
     vitals = f"[{', '.join(VITALS)}]"
     # Where a column and something in the raw rows have one name, it is made under another.
@@ -171,6 +172,7 @@ def _visits_of(of: Batch, into: str, rows: str, opening: str) -> str:
             groupArray(currency) AS currencys,
             groupArray(amount) AS amounts,
             groupArray(toUInt32(place)) AS places,
+            groupArray(sent) AS propss,
             groupArrayIf({escaped("path")}, measured) AS measured_paths,
             groupArrayIf(vitals, measured) AS measurements,
             argMinIf(sequence, place, {_ACTED}) AS opened
@@ -182,7 +184,7 @@ def _visits_of(of: Batch, into: str, rows: str, opening: str) -> str:
             (
                 SELECT
                     {of.apart}visitor, network_number, received, lifetime, sequence, name, interactive, path, hostname,
-                    engaged_ms, currency, amount, device, country,
+                    engaged_ms, currency, amount, device, country, {told.sent(of) if seen.properties else "''"} AS sent,
                     {vitals} AS vitals, arrayExists(v -> v >= 0, vitals) AS measured,
                     row_number() OVER visitor_events AS place,
                     received - lagInFrame(received, 1, received) OVER visitor_events
@@ -233,7 +235,7 @@ def _store(of: Batch, seen: Seen, made: str, everybody: bool) -> None:
     columns = {"site": SITE, "day": DAY} | own | {name: f"`{name}`" for name in VISIT}
     store.command(f"{insert('visits', columns)} FROM {made}", named, **settings)
     if of.live:
-        note(store, seen, version)
+        note(of, seen, version)
 
 
 def _or_whole(seen: Seen) -> str:

@@ -16,9 +16,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from schema.store import Store
-
 from ..spool_file import PLACE_BITS, SPOOL_BITS
+from . import told
 from .batch import Batch
 
 Key = tuple[str, dt.date]
@@ -84,12 +83,14 @@ class Extent(Struct, frozen=True):
 
 
 class Seen(Struct, frozen=True):
-    """What a run sees of its batch. whole: site-days whose visits are all made anew. ids: whether rows have one."""
+    """What a run sees of its batch. whole: site-days whose visits are all made anew. ids: whether rows have one;
+    properties: whether rows have some."""
 
     extents: dict[Key, Extent]
     known: dict[Key, Extent]
     whole: frozenset[Key]
     ids: bool
+    properties: bool
 
     @property
     def named(self) -> dict[str, Any]:
@@ -108,17 +109,19 @@ def look(of: Batch, whole: bool) -> Seen:
     cuts = _cuts(of)
     cut = _last_place(of, "cut")
     seen = f" AND ({cut} = 0 OR sequence < {cut})" if cuts else ""
+    told_some = "notEmpty(props)" if of.has("properties") else "false"
     rows = of.store.rows(
         f"""SELECT site, day, spool, max(sequence), count(), groupBitXor(hash), countIf(NOT new),
-            groupBitXorIf(hash, NOT new), countIf(id != 0)
-        FROM (SELECT site, day, {SPOOL} AS spool, sequence, id, cityHash64(sequence) AS hash, {new(of)} AS new
+            groupBitXorIf(hash, NOT new), countIf(id != 0), countIf(told)
+        FROM (SELECT site, day, {SPOOL} AS spool, sequence, id, {told_some} AS told,
+                cityHash64(sequence) AS hash, {new(of)} AS new
             FROM {of.source} WHERE {of.mine}{seen})
         GROUP BY site, day, spool""",
         of.named | places("known", {key: extent.through for key, extent in known.items()}) | places("cut", cuts),
     )
     extents: dict[Key, Extent] = {}
     old: dict[Key, tuple[int, int]] = {}
-    for site, day, spool, last, count, mark, old_count, old_mark, _ in rows:
+    for site, day, spool, last, count, mark, old_count, old_mark, *_ in rows:
         before = extents.get((site, day), Extent(0, 0, {}))
         extents[site, day] = Extent(before.rows + count, before.mark ^ mark, before.through | {spool: last})
         old_rows, old_xor = old.get((site, day), (0, 0))
@@ -126,7 +129,8 @@ def look(of: Batch, whole: bool) -> Seen:
     mine = [site_day.key for site_day in of.days]
     # A row that is gone may have been anybody's.
     unlike = {key for key in mine if key not in known or old.get(key, (0, 0)) != (known[key].rows, known[key].mark)}
-    return Seen(extents, known, frozenset(unlike), any(row[-1] for row in rows))
+    ids, properties = (any(row[place] for row in rows) for place in (-2, -1))
+    return Seen(extents, known, frozenset(unlike), ids, properties)
 
 
 def sessionized(of: Batch) -> dict[Key, Extent]:
@@ -136,17 +140,32 @@ def sessionized(of: Batch) -> dict[Key, Extent]:
         GROUP BY site, day""",
         of.named,
     )
+    marks = _marks(of)
     return {
-        (site, day): Extent(count, mark, dict(zip(spools, last, strict=True)))
+        (site, day): Extent(count, mark ^ marks[site, day], dict(zip(spools, last, strict=True)))
         for site, day, (count, mark, spools, last) in rows
     }
 
 
-def note(store: Store, seen: Seen, version: int) -> None:
+def _marks(of: Batch) -> dict[Key, int]:
+    """What is kept of properties is part of what the visits are made of."""
+    return {site_day.key: told.mark(site_day.site) for site_day in of.days}
+
+
+def note(of: Batch, seen: Seen, version: int) -> None:
     """Note which raw rows the visits are made of now."""
+    store, marks = of.store, _marks(of)
     columns = ("site", "day", "version", "rows", "mark", "spools", "last")
     rows = [
-        (site, day, version, extent.rows, extent.mark, list(extent.through), list(extent.through.values()))
+        (
+            site,
+            day,
+            version,
+            extent.rows,
+            extent.mark ^ marks[site, day],
+            list(extent.through),
+            list(extent.through.values()),
+        )
         for (site, day), extent in seen.extents.items()
     ]
     if rows:

@@ -10,7 +10,7 @@ there is no row of them. A measure to which fewer than k people contributed is n
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -27,8 +27,9 @@ from ..parallel import at_once
 from . import declared
 from .aggregate import COUNTED, families
 from .batch import DAY, ENOUGH, SITE, START, Batch, K
-from .company import Part, Whole, going
+from .company import Cell, Part, Whole, going
 from .contributors import CONTRIBUTORS
+from .declared import NAMED
 from .drops import show_steps
 from .hits import OF_HITS
 from .others import find_covered
@@ -197,13 +198,31 @@ _WITHIN: dict[str, tuple[tuple[str, ...], str]] = {
 # Of a family whose keys exclude one another these add up to a value; of all others the values do, to the whole.
 _OF_KEYS = f"family IN {EXCLUSIVE}" if EXCLUSIVE else "false"
 _CHILD = f"(family, dimension) IN {[*CHILDREN]}"
+
+
+def _named(family: str) -> Mapping[str, str]:
+    """The keys of a family that may be values of a dimension."""
+    counting = DECLARED[family].counting if family in DECLARED else None
+    return counting.named if counting else {}
+
+
+# Rows of one key beside those that they exclude one another within, which may be a value of a dimension.
+_KNOWN_ROW = " OR ".join(
+    ["false"]
+    + [
+        f"family = '{name}' AND (d, currency) IN (SELECT d, value FROM {{kept}} WHERE dimension = '{dimension}')"
+        for name in NAMED
+        for key, dimension in _named(name).items()
+        if DECLARED[name].key_names[-1] == key
+    ]
+)
 _PARTS_OF_ROWS = f"""
     SELECT family, d, dimension, name, if({_OF_KEYS}, '', currency), if({_OF_KEYS}, value, ''),
         if({_CHILD}, parent, '') AS its_parent,
         countIf(value != '{OTHER}'), countIf(NOT enough AND value != '{OTHER}'), {_SMALLEST}, countIf(NOT enough)
     FROM
     (
-        SELECT *, false AS known, enough AND (alone OR NOT ({_CHILD})) AS goes
+        SELECT *, {_KNOWN_ROW} AS known, enough AND (alone OR NOT ({_CHILD})) AS goes
         FROM {{counted}} LEFT JOIN {{parents}} USING (d, dimension, value)
     )
     GROUP BY 1, 2, 3, 4, 5, 6, its_parent"""
@@ -228,9 +247,21 @@ def _judge_rows(of: Batch) -> None:
         if part is not None and tuple(whole[:3:2]) in CHILDREN:
             part.covered |= bool(enough)
             part.lacking |= not enough
+    for one in declared.covered(of, families(of)) & parts.keys():
+        parts[one][""].covered = True
     gone, nothing = going(parts, above, lambda family, one: (family, one) in CHILDREN)
-    _insert(of, "held", [*CELL], gone)
+    _insert(of, "held", [*CELL], gone | _told(of, parts))
     _insert(of, "nothing", ("family", "d", "dimension", "name", "currency"), {whole[:5] for whole in nothing})
+
+
+def _told(of: Batch, parts: Mapping[Whole, Mapping[str, Part]]) -> set[Cell]:
+    """Where what would go along is told elsewhere: all that there is of that whole."""
+    within = ((whole, part) for whole, each in parts.items() if whole[0] in NAMED for part in each.values())
+    found = {whole for whole, one in within if one.of_whole and not one.covered and one.smallest and one.smallest[0][0]}
+    if not found:
+        return set()
+    rows = of.store.rows(of.naming(f"SELECT {_CELL} FROM {{counted}} WHERE enough AND family IN {[*NAMED]}"))
+    return {cell for cell in ((*row,) for row in rows) if (*cell[:4], "", "") in found}
 
 
 def _counting(of: Batch) -> list[str]:
@@ -244,7 +275,12 @@ def _counted(family: str) -> str:
     keys, source = _WITHIN[family]
     name, currency = name_and_currency(FAMILIES[family]) if family in FAMILIES else ("toString(kind)", "''")
     columns = {"family": f"'{family}'", "name": name, "currency": currency}
-    columns |= {column: column for column in ("d", "dimension", "value", "people")} | {"enough": ENOUGH}
+    hidden = "(d, toString({})) IN (SELECT d, value FROM {{values}} WHERE dimension = '{}' AND {} NOT IN {})".format
+    enough = "".join(
+        f" AND NOT {hidden(key, dimension, '(d, dimension, value)', '(SELECT d, dimension, value FROM {kept})')}"
+        for key, dimension in _named(family).items()
+    )
+    columns |= {column: column for column in ("d", "dimension", "value", "people")} | {"enough": ENOUGH + enough}
     rows = _suppressed(family, keys, ("people", "networks"), source=source)
     return f"{insert('{counted}', columns)} FROM ({rows}) WHERE {K} > 1"
 
@@ -358,4 +394,10 @@ def _declared(family: Family) -> str:
         rows = f"SELECT {columns} FROM {{{family.name}}} WHERE {which} UNION ALL SELECT {columns} FROM {{least}}"
         return f"{insert(f'staging_{family.name}', row)} FROM ({rows})"
     counted = _suppressed(family.name, family.key_names, ("people", "networks", *added))
-    return f"{insert(f'staging_{family.name}', row)} FROM ({counted}) WHERE {which}"
+    if not (part := family.counting and family.counting.part):
+        return f"{insert(f'staging_{family.name}', row)} FROM ({counted}) WHERE {which}"
+    # Where all are not shown, it is not shown who of them paid, and in `strict` of an open day not at all.
+    keys = ", ".join(("d", "dimension", "value", *(name for name in family.key_names if name != part)))
+    shown = f"SELECT *, countIf({part} = '') OVER (PARTITION BY {keys}) AS whole FROM ({counted}) WHERE {which}"
+    return f"""{insert(f"staging_{family.name}", row)} FROM ({shown})
+    WHERE whole > 0 AND ({part} = '' OR NOT {_ROUNDED})"""

@@ -30,6 +30,7 @@ READ = {
     "engaged_ms": "UInt32",
     "currency": TEXT,
     "amount": "Int64",
+    "props": f"Map({TEXT}, String)",
     **dict.fromkeys(VITALS, "Float32"),
     **dict.fromkeys(RAW_OF_FIRST_EVENT, TEXT),
 }

@@ -50,6 +50,7 @@ _MEASURES = {
     ),
     "conversions": ("goal", "currency", "converters", "conversions", "amount", "payers"),
     "funnels": ("funnel", "step", "people", "unsure"),
+    "properties": ("event", "property", "in_currency", "property_value", "visitors", "events", "amount"),
     "vitals": ("metric", "buckets", "counts", "samples", "good", "poor", "people"),
 }
 _names = itertools.count(1)
@@ -94,6 +95,14 @@ class Rollups:
         key = (more.get("dimension", ""), more.get("value", ""))
         measures = {"funnel": funnel, "step": step, "people": people, "unsure": unsure}
         self._insert("funnels", day, *key, True, measures)
+
+    def of_property(
+        self, day: dt.date, event: str, name: str, value: str, visitors: int, events: int, **paid: object
+    ) -> None:
+        """A value, or with in_currency and amount who paid."""
+        key = {"event": event, "property": name, "in_currency": "", "property_value": value}
+        row = key | {"visitors": visitors, "events": events, "amount": 0} | paid
+        self._insert("properties", day, "", "", False, row)
 
     def vital(
         self, day: dt.date, metric: str, values: list[float], people: int, dimension: str = "", value: str = ""

@@ -76,7 +76,7 @@ def tree(to: Path) -> Path:
     text = families.read_text()
     for before, after in (
         ("from .measures import KINDS", "from .more import CHOICES, PLACES\nfrom .measures import KINDS"),
-        ("EXITS)}", "EXITS, CHOICES, PLACES)}"),
+        ("        EXITS,\n", "        EXITS,\n        CHOICES,\n        PLACES,\n"),
     ):
         assert text.count(before) == 1, f"schema/families.py has no {before!r} any more"
         text = text.replace(before, after)

@@ -39,7 +39,7 @@ _COLUMN = f"    {ADDED} String DEFAULT 'added',\n"
 # Far ahead, so that no TTL takes the rows while they are looked at.
 DAY = dt.date(2041, 5, 6)
 START = day_bounds("UTC", day_number(DAY)).start
-SITE = Site("day.example", goals=(Goal("buy", event="buy"), Goal("Page 1", page="/1")))
+SITE = Site("day.example", goals=(Goal("buy", event="buy"), Goal("Page 1", page="/1")), properties=("plan",))
 RULES = SiteRules(2, 30, "balanced")
 _TEXTS = tuple(
     name for name, kind in Event.__annotations__.items() if kind == "str" and name not in ("site", "name", "currency")
