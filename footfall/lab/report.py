@@ -11,12 +11,25 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
+from schema.metrics import METRICS
+
 from ..tables import table
 from .released import EXPECTED, Named, Released
-from .sentences import TOLD, begins_text, few_text, notes_of, sentences_of, share_text, shares, signed_text, trail_text
+from .sentences import (
+    DETAILED,
+    begins_text,
+    few_text,
+    notes_of,
+    sentences_of,
+    share_text,
+    shares,
+    signed_text,
+    trail_text,
+)
 from .trial import Experiment, Outcome
 
 Row = tuple[str, list[str]]
+_NAMED_BY = ("page", "section", "source", "channel", "country", "browser")
 # What is told of a metric beside these, the terminal has no room for.
 _FEW = ("bounce_rate", "exit_rate", "time_on_page", "events")
 
@@ -68,9 +81,9 @@ def _released_rows(released: Sequence[Released]) -> list[Row]:
         return [of(one, one.named[name]) if name in one.named else "–" for one in released]
 
     found = [row(f"k = {released[0].k}: days shown", lambda one: f"{one.shown_days} of {one.days}")]
-    for name in TOLD:
+    for name in _NAMED_BY:
         found.append((f"  named by {name}", by(name, _named_text)))
-        if any(name in one.named for one in released):
+        if name in DETAILED and any(name in one.named for one in released):
             found += [
                 (
                     "    with networks = 1, days",
@@ -79,7 +92,10 @@ def _released_rows(released: Sequence[Released]) -> list[Row]:
                 ("    folded to keep company", by(name, lambda _, its: share_text(its.company / its.visitor_days))),
                 (f"    of {EXPECTED} or more: lacking, worst", by(name, _lacking_text)),
             ]
-    found += [row(f"  pages with too few for {name}", lambda one, name=name: few_text(one, name)) for name in _FEW]  # type: ignore[misc]
+    found += [
+        (f"  pages with too few for {METRICS[name].label.lower()}", [few_text(one, name) for one in released])
+        for name in _FEW
+    ]
     found += [
         row("  an open day begins", begins_text),
         row("  an open day trails, median", lambda one: trail_text(one, worst=False)),

@@ -13,7 +13,7 @@ from .released import EXPECTED, Named, Released
 from .trial import Experiment, Outcome
 
 # Most values are pages; of the others the sources have the rarest.
-TOLD = ("page", "source", "country", "browser")
+DETAILED = ("page", "source")
 
 
 def sentences_of(outcome: Outcome) -> list[str]:
@@ -76,6 +76,10 @@ def notes_of(experiment: Experiment) -> list[str]:
         if counted
         else "Nobody sent a signal not to be recorded: what rounding costs of those (N8) cannot be told."
     )
+    found.append(
+        "Named is, at each k, the share of visitor-days in values with a name: on their days, · with what weeks add, "
+        "· with what four weeks add, as far as there are any."
+    )
     found.append("Not tried: goals, also those that are declared later (N6), revenue and web vitals.")
     return found
 
@@ -84,7 +88,7 @@ def released_sentences(one: Released) -> list[str]:
     """What the rules of release give and cost at one k."""
     if not one.shown_days:
         return [f"At k = {one.k} no day has enough visitors to be shown."]
-    found = [_named(one, name, its) for name in ("page", "source") for its in [one.named.get(name)] if its]
+    found = [_named(one, name, its) for name in DETAILED for its in [one.named.get(name)] if its]
     at, by_page = f"At k = {one.k}", one.named.get("page", Named())
     found.append(
         f"{at}, {by_page.found} of {by_page.expected} pages with {EXPECTED} visitor-days or more are named, and lack "
