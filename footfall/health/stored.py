@@ -1,4 +1,4 @@
-"""What the store tells of the instance: days that wait, rows that should be gone, spools that hold back, strange sites.
+"""What the store tells of the instance: days that wait, rows that should be gone, weeks that are lost, strange sites.
 
 In: a store of which the pipeline's rights are had, the sites, the time. Out: findings. Promises: only SELECTs, and
 nothing of a number of rows or of people.
@@ -14,17 +14,20 @@ from pipeline.erase import OVERDUE_S
 from pipeline.release import OpenDay, ahead_of_time, open_days, received_by_spool
 from pipeline.retention import overdue
 from pipeline.settings import SiteRules
+from schema.manifest import FOUR_WEEKS, LIVE, WEEK
 from schema.site import Site, day_bounds, day_number
 from schema.store import Store
 from schema.undeclared import Undeclared, undeclared
 
-from .finding import BAD, OK, WARNING, Finding
+from .finding import BAD, NOTE, OK, WARNING, Finding
 
 # A spool reports every other second; its store may be away for a while.
 _BEHIND_S = 15 * 60
 # Days are looked at every half minute, and a busy machine takes its time.
 _RELEASED_WITHIN_S = 15 * 60
 _SHOWN = 5
+# How long a block that was lost is told of.
+_TOLD_S = 28 * 86_400
 
 SiteAndRules = tuple[Site, SiteRules]
 
@@ -43,6 +46,7 @@ def of_store(
         *of_days([site for site, _ in everyone], open_days(store), marks, grace_s, now),
         *of_expiry(store, everyone, now),
         *of_erasures(store, now),
+        *of_blocks(store, now),
         *of_sites(others),
     ]
 
@@ -118,6 +122,23 @@ def of_erasures(store: Store, now: float) -> Iterator[Finding]:
         yield Finding("erasures", WARNING, "withdrawals of consent wait for spools for more than a day", remedy)
     else:
         yield Finding("erasures", OK, "none waits for longer than promised")
+
+
+def of_blocks(store: Store, now: float) -> Iterator[Finding]:
+    """Which weeks and four weeks have lately released nothing because not all that their days hide was there."""
+    blocks = store.rows(
+        f"""SELECT site, day, span FROM manifest
+        WHERE span IN ({WEEK}, {FOUR_WEEKS}) AND origin = '{LIVE}' AND k_late > 0 AND NOT complete AND rows = 0
+            AND released_at > toDateTime({{since:UInt32}}, 'UTC')
+        ORDER BY day, span, site""",
+        {"since": int(now) - _TOLD_S},
+    )
+    if blocks:
+        lost = _first([f"{site} {span} days from {day}" for site, day, span in blocks])
+        remedy = "as after a restore: what waits is in no backup. Nothing is to be done, and it is said for four weeks"
+        yield Finding("weeks", NOTE, f"released nothing, for not all of them was there: {lost}", remedy)
+    else:
+        yield Finding("weeks", OK, "of none has anything been lost lately")
 
 
 def of_sites(others: Sequence[Undeclared]) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ Nothing that is released before and after tells anything together (rules N2 and 
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +15,15 @@ import pytest
 
 from footfall.backup import making, restoring
 from footfall.backup.archive import Archive
+from footfall.health.finding import NOTE, OK
+from footfall.health.stored import of_blocks
 from footfall.settings import load
 from pipeline.blocks import close_blocks
 from pipeline.release import close_days
 from schema.families import WAITING_TABLES
+from schema.manifest import WEEK
 from schema.store import Store
-from tests.pipeline.weeks import GRACE_S, Weeks
+from tests.pipeline.weeks import GRACE_S, MONDAY, Weeks
 
 pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
 
@@ -116,6 +120,10 @@ def test_a_block_of_days_that_are_from_a_backup_is_lost(instance: Restored, repo
     assert first == {page: 7 * people for page, people in RARE.items()}
     assert second == {}
     assert blocks == [(7, 0, False)]
+    # `footfall check` says so.
+    end = (MONDAY + dt.timedelta(days=WEEK) - dt.date(1970, 1, 1)).days * 86_400
+    assert [one.state for one in of_blocks(instance.store, end)] == [NOTE]
+    assert [one.state for one in of_blocks(instance.store, end + 40 * 86_400)] == [OK]
     report("who has a backup put back", "a week that is released before and after: 0 rows to compare")
 
 
