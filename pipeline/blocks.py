@@ -66,7 +66,7 @@ class Due(Struct, frozen=True):
         return self.first <= day <= self.last
 
 
-class Waiting(Struct, frozen=True):
+class WaitingDays(Struct, frozen=True):
     """Days of a site of which something waits, all of one origin, and how many rows of each. first, last: of an import
     the days from which and up to which it goes: its blocks begin with it."""
 
@@ -121,7 +121,7 @@ def close_blocks(
         still_open = open_dates(store)
         arrived = received_through(store)
 
-        def close(of: tuple[Due, Waiting]) -> None:
+        def close(of: tuple[Due, WaitingDays]) -> None:
             one, waiting = of
             if one.origin == LIVE and is_late(one, end_of(waiting.site, one), still_open[one.site], arrived, now):
                 return
@@ -148,7 +148,7 @@ def is_late(block: Due, end: int, still_open: Collection[dt.date], arrived: int,
     return any(map(block.has, still_open)) or (arrived < end and now < end + PATIENCE_S)
 
 
-def _waiting(store: Store, known: Mapping[str, tuple[Site, SiteRules]]) -> list[Waiting]:
+def _waiting(store: Store, known: Mapping[str, tuple[Site, SiteRules]]) -> list[WaitingDays]:
     """What waits of released days."""
     rows = store.rows("SELECT site, day, max(rows) FROM waiting_days GROUP BY site, day")
     if not rows:
@@ -172,7 +172,7 @@ def _waiting(store: Store, known: Mapping[str, tuple[Site, SiteRules]]) -> list[
         if key in known and (key, day) in origins:
             found[key, origins[key, day]][day] = many
     return [
-        Waiting(*known[key], origin, days, *extents.get((key, origin), (min(days), max(days))))
+        WaitingDays(*known[key], origin, days, *extents.get((key, origin), (min(days), max(days))))
         for (key, origin), days in sorted(found.items())
         if not is_undo(origin)
     ]
@@ -182,7 +182,7 @@ def end_of(site: Site, block: Due) -> int:
     return day_bounds(site.timezone, day_number(block.last)).end
 
 
-def release_block(store: Store, waiting: Waiting, block: Due, now: float) -> None:
+def release_block(store: Store, waiting: WaitingDays, block: Due, now: float) -> None:
     """Release a block, unless it is: its rows first, then its entry. Where what waits is not all there, or a day was
     released by rules that let nothing wait, the block has none."""
     site = waiting.site
@@ -362,7 +362,7 @@ def _forget(store: Store, block: Due) -> None:
             store.command(f"ALTER TABLE {store.local(table)} DELETE WHERE {_MINE}", given, mutations_sync=2)
 
 
-def _delete_waiting(store: Store, waiting: Waiting, closed: Collection[Due]) -> None:
+def _delete_waiting(store: Store, waiting: WaitingDays, closed: Collection[Due]) -> None:
     """What is hidden still after the last of its blocks stays so. Of an import that is all, once its blocks are
     closed: those that it does not fill never will."""
     ends = {one for one in waiting.blocks() if one not in closed}

@@ -28,7 +28,7 @@ from ..insert import insert
 from ..settings import SiteRules
 from .batch import Batch, SiteDay
 from .contributors import networks_of
-from .fold import Candidate, Waiting, fold
+from .fold import Candidate, WaitingSum, fold
 from .parents import CHILDREN, EXCLUSIVE, PARENTS, depth, name_and_currency
 from .publish import clear_staging
 from .scratch import TABLES, scratch
@@ -200,13 +200,13 @@ def _released(
 
 def _waiting(
     of: Block, family: str, group: str, people: str, waits: str
-) -> dict[Group, dict[tuple[dt.date, str | None], Waiting]]:
+) -> dict[Group, dict[tuple[dt.date, str | None], WaitingSum]]:
     """What waits of each day, and of each parent on it."""
-    found: dict[Group, dict[tuple[dt.date, str | None], Waiting]] = defaultdict(dict)
+    found: dict[Group, dict[tuple[dt.date, str | None], WaitingSum]] = defaultdict(dict)
     for *key, day, values, visitors in of.store.rows(
         f"SELECT {group}, day, count(), sum({people}) {waits} GROUP BY {group}, day", of.named
     ):
-        found[tuple(key)][day, None] = Waiting(values, visitors)
+        found[tuple(key)][day, None] = WaitingSum(values, visitors)
     children = of.store.rows(
         f"""SELECT {group}, day, parent, count(), sumIf({people}, value != '' AND length(parents) = 1)
         FROM (SELECT * {waits}) ARRAY JOIN parents AS parent GROUP BY {group}, day, parent""",
@@ -214,7 +214,7 @@ def _waiting(
     )
     for *key, day, parent, values, visitors in children:
         if (family, key[0]) in CHILDREN:
-            found[tuple(key)][day, parent] = Waiting(values, visitors)
+            found[tuple(key)][day, parent] = WaitingSum(values, visitors)
     return found
 
 

@@ -47,7 +47,7 @@ def is_child(value: str, parents: Sequence[str]) -> bool:
     return value != "" and len(parents) == 1
 
 
-class Waiting(Struct):
+class WaitingSum(Struct):
     """How many values wait in a place, and their visitors added up; of a parent only of its own children."""
 
     values: int = 0
@@ -60,7 +60,7 @@ class Waiting(Struct):
 
 def fold(
     candidates: Sequence[Candidate],
-    waiting: Mapping[tuple[dt.date, str | None], Waiting],
+    waiting: Mapping[tuple[dt.date, str | None], WaitingSum],
     k: int,
     pooled: Collection[tuple[dt.date, str]] = (),
     untold: Collection[dt.date] = (),
@@ -93,7 +93,7 @@ class _Fold:
     def __init__(
         self,
         candidates: Sequence[Candidate],
-        waiting: Mapping[tuple[dt.date, str | None], Waiting],
+        waiting: Mapping[tuple[dt.date, str | None], WaitingSum],
         k: int,
         pooled: frozenset[tuple[dt.date, str]],
         untold: frozenset[dt.date],

@@ -9,7 +9,7 @@ from collections import defaultdict
 import pytest
 from msgspec import structs
 
-from pipeline.blocks import Waiting, expire_waiting, release_block
+from pipeline.blocks import WaitingDays, expire_waiting, release_block
 from pipeline.copying import ManifestBroken, months_of, rows_of, snapshot
 from pipeline.imports import Import
 from pipeline.manifest import manifest_digest
@@ -296,7 +296,7 @@ def test_a_block_that_was_closed_meanwhile_is_not_released_again(store: Store) -
     house = Weeks(store)
     fill(house, range(7), {"/three": 3, "/two": 2})
     house.close(after=5)
-    found = Waiting(house.site, house.rules, LIVE, dict(waiting_days(house)), house.first, house.day(6))
+    found = WaitingDays(house.site, house.rules, LIVE, dict(waiting_days(house)), house.first, house.day(6))
     (due,) = (one for one in found.blocks() if one.span == 7)
     assert house.close(after=6) == [(house.site.key, house.first, 7)]
     late = house.late()

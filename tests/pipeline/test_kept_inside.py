@@ -7,7 +7,7 @@ from collections import defaultdict
 
 import pytest
 
-from pipeline.rollup.fold import Candidate, Waiting, fold, is_child
+from pipeline.rollup.fold import Candidate, WaitingSum, fold, is_child
 from schema.dimensions import OTHER
 
 K = 5
@@ -17,7 +17,7 @@ Rows = dict[str, tuple[int, tuple[str, ...]]]  # value → people on each of bot
 
 def released(rows: Rows, least: int, with_parents: bool = True, pooled: tuple[str, ...] = ()) -> set[str]:
     """Of values that wait on two days. least: from how many visitor-days on they may be released."""
-    waiting: dict[tuple[dt.date, str | None], Waiting] = defaultdict(Waiting)
+    waiting: dict[tuple[dt.date, str | None], WaitingSum] = defaultdict(WaitingSum)
     candidates = []
     for value, (people, given) in rows.items():
         parents = given if with_parents else ()
