@@ -15,6 +15,7 @@ from typing import Any
 
 from tests.test_howtos import ROOT, copy_with, run
 
+FAMILIES = ("exits", "choices", "places")
 _MORE = '''"""Families for tests."""
 
 from __future__ import annotations

@@ -12,12 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.declared.families import asked, tree
+from tests.declared.families import FAMILIES, asked, tree
 from tests.pipeline.test_blocks import fold
 
 pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.process]
 
-FAMILIES = ("exits", "choices", "places")
 # What tells a cell: dimension, value, and the keys.
 Cell = tuple[Any, ...]
 

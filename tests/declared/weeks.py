@@ -23,6 +23,7 @@ from schema.migrate import migrate
 from schema.store import Store
 from tests.attacks.solver import Published, Solver
 from tests.conftest import insert, make_event
+from tests.declared.families import FAMILIES
 from tests.pipeline.weeks import GRACE_S, Weeks
 
 DAYS, BARE_DAYS = 28, 5
@@ -68,7 +69,8 @@ def came(house: Weeks, bare: Weeks) -> list[dict[str, Any]]:
 def rows(house: Weeks) -> dict[str, Any]:
     """By table what it has of a site, without whose and when it begins."""
     mine, found = {"site": house.site.key}, {}
-    for family, entry in DECLARED.items():
+    for family in FAMILIES:
+        entry = DECLARED[family]
         columns = ", ".join(("dimension", "value", *entry.key_names, *entry.measure_names))
         found[family] = house.store.rows(
             f"SELECT dateDiff('day', {{first:Date}}, day) AS of, {columns} FROM released_{family} "
@@ -176,7 +178,7 @@ def main(directory: str) -> None:
         "faults": faults(house),
         "copied": copied(house),
         "asked": {
-            family: [house.stats(0, DAYS - 1, family)["rows"], house.stats(3, 9, family)["rows"]] for family in DECLARED
+            family: [house.stats(0, DAYS - 1, family)["rows"], house.stats(3, 9, family)["rows"]] for family in FAMILIES
         },
         "pinned": pinned(house, people),
         "in_germany": house.stats(0, DAYS - 1, "places", "country==DE")["rows"],
