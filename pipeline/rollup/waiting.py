@@ -20,6 +20,7 @@ from schema.visits import HOUR
 
 from ..insert import insert
 from . import declared
+from .aggregate import families
 from .batch import DAY, SITE, Batch
 from .others import converted, measured, together, touched
 from .parents import name_and_currency
@@ -36,7 +37,8 @@ def wait(of: Batch, expires: Mapping[Key, dt.date]) -> None:
     waits = [of_day.key in expires for of_day in of.days]
     given = of.named | {"waits": [*map(int, waits)], "expires": [expires.get(of_day.key, _NEVER) for of_day in of.days]}
     for family in WAITING:
-        of.store.command(of.naming(_hidden(of, family)), given)
+        if family in families(of):
+            of.store.command(of.naming(_hidden(of, family)), given)
     for family, which in of.store.rows(
         f"SELECT family, groupUniqArray(dimension) FROM {of.scratch('hidden')} GROUP BY family"
     ):
