@@ -63,7 +63,8 @@ class Releasing:
     ) -> None:
         """site: whose time zone and sections hold. bound: release.bound."""
         self._store, self._run = store, secrets.token_hex(4)
-        self._chosen, self._bare = chosen, structs.replace(site, goals=())
+        # Whatever else it counts, goals and funnels among it, is not tried.
+        self._chosen, self._bare = chosen, Site("x", timezone=site.timezone, sections=site.sections, properties=())
         self._whole = [self._site(f"{place}", _EVERYTHING) for place in range(len(chosen))]
         self._at_k = [
             {k: self._site(f"{place}-{k}", rules_at(candidate, k, bound)) for k in ks}

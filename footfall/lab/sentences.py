@@ -80,7 +80,9 @@ def notes_of(experiment: Experiment) -> list[str]:
         "Named is, at each k, the share of visitor-days in values with a name: on their days, · with what weeks add, "
         "· with what four weeks add, as far as there are any."
     )
-    found.append("Not tried: goals, also those that are declared later (N6), revenue and web vitals.")
+    found.append(
+        "Not tried: goals, also those that are declared later (N6), revenue, properties, funnels and web vitals."
+    )
     return found
 
 

@@ -14,7 +14,8 @@ from footfall.lab.releasing import Releasing
 from footfall.lab.sentences import released_sentences
 from footfall.lab.trailing import Behind, Trail, trail_of
 from schema.event import Event
-from schema.site import Site
+from schema.funnel import Funnel, Step
+from schema.site import Goal, Site
 from schema.store import Store
 from tests.conftest import make_event
 
@@ -44,7 +45,10 @@ def events() -> Iterator[Event]:
 @pytest.fixture(scope="module")
 def released(store: Store) -> dict[int, Released]:
     [candidate] = candidates(PRESETS["balanced"], [], ["small: k_late=4, late_others=0"])
-    releasing = Releasing(store, Site("x"), [candidate], (1, 3), 0.999)
+    # What else the site counts is not tried, and does no harm.
+    signup = Goal(name="Signup", event="signup")
+    site = Site("x", goals=(signup,), funnels=(Funnel("Way", (Step(goal="Signup"), Step(goal="Signup"))),))
+    releasing = Releasing(store, site, [candidate], (1, 3), 0.999)
     for event in events():
         releasing.take(0, event)
     [by_k] = releasing.finish()
