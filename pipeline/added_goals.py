@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import json
 import time
 from collections.abc import Iterator
 
@@ -23,6 +24,7 @@ from msgspec import Struct, structs
 
 from schema.dimensions import OTHER
 from schema.families import FAMILIES
+from schema.funnels import FUNNELS
 from schema.manifest import ADDED, LIVE, grain_of_goal
 from schema.site import Goal, Site, goal_of
 from schema.store import Store, StoreDown
@@ -134,11 +136,12 @@ def _release(of: Batch, day: Entry, goal: Goal, staged: str, now_and_then: Unlik
         store.command(f"ALTER TABLE {store.local(_TABLE)} DELETE WHERE {_MINE}", given, mutations_sync=2)
     text = b""
     if not held >= ALL:
+        without = now_and_then.dimensions | by_which_steps_are_told(day, goal)
         store.command(
             _COPYING,
             given
             | {"goal": goal.name, "staged": staged}
-            | {"without": sorted(now_and_then.dimensions | {dimension for dimension, currency in held if not currency})}
+            | {"without": sorted(without | {dimension for dimension, currency in held if not currency})}
             | {"unpaid": sorted(currency for dimension, currency in held if not dimension)}
             | {"folded": sorted(now_and_then.folded)}
             | {
@@ -173,6 +176,16 @@ def _release(of: Batch, day: Entry, goal: Goal, staged: str, now_and_then: Unlik
     )
     changed = goal.name in day.goals
     log.info("goal_added", site=day.site, day=day.day.isoformat(), goal=goal.name, rows=rows, changed=changed)
+
+
+def by_which_steps_are_told(day: Entry, goal: Goal) -> frozenset[str]:
+    """The dimensions by which the day tells how many reached a step that is what the goal counts. That was told because
+    nobody knew of a value how many did it at all (rollup/drops.py), which the goal would tell."""
+    for definition in day.funnels.values():
+        _, _, steps = json.loads(definition)
+        if goal.definition in {f"{kind}:{wanted}" for kind, wanted in steps}:
+            return frozenset(FUNNELS.dimensions) - {""}
+    return frozenset()
 
 
 # Hours are of the whole site only, and nobody is asked for goals by hour.

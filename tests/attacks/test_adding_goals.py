@@ -15,6 +15,7 @@ from dashboards.stats.report import Reports
 from pipeline.added_goals import add_goals
 from pipeline.manifest import read_entries
 from schema.dimensions import OTHER
+from schema.funnel import Funnel, Step
 from schema.site import Goal
 from schema.store import Store
 from tests.together import Test, together
@@ -204,6 +205,40 @@ def test_what_one_saw_of_a_section_that_is_shown(store: Store, rule_on: bool) ->
     owner.declare(Goal("Late", page="/shop/o*"), rule_on=rule_on)
     late = owner.rows("goal").get("Late")
     assert (late and hidden - late["conversions"]) == (None if rule_on else 1)
+
+
+@with_the_rule_and_without
+@together
+def test_who_did_the_step_of_a_funnel_otherwise(store: Store, rule_on: bool) -> Test:
+    """Of each country is told how many came from the list to the basket, since nobody is told how many saw the basket
+    there at all. A later goal tells that: one of the French saw it without the list, and five of the Germans."""
+    owner = Owner(store, {}, basket=0, goals=())
+    ways = (("/list", BASKET.page), 5, 5), (("/list",), 5, 5), ((BASKET.page,), 5, 1)
+    for way, *many in ways:
+        for country, people in zip(("DE", "FR"), many, strict=True):
+            for _ in range(people):
+                visitor = 100 + len(owner.arriving)
+                for step, path in enumerate(way):
+                    owner.visit(visitor, path, at=300 + step, country=country)
+    steps = (Step(page="/list"), Step(page=BASKET.page))
+    owner.site = structs.replace(owner.site, funnels=(Funnel("Shop", steps),))
+    yield owner.releasing()
+    given = {"site": owner.site.key}
+    reached = dict(
+        store.rows(
+            "SELECT value, people FROM released_funnels WHERE site = {site:String} AND step = 2 "
+            "AND dimension IN ('', 'country')",
+            given,
+        )
+    )
+    assert reached == {"": 10, "DE": 5, "FR": 5}
+    with pytest.MonkeyPatch.context() as patch:
+        if not rule_on:
+            patch.setattr(pipeline.added_goals, "by_which_steps_are_told", lambda *_: frozenset())
+        owner.declare(BASKET)
+    assert owner.rows("goal")["Basket"]["visitors"] == 16, "of the whole site everybody knew"
+    late = owner.rows("goal", "country==FR").get("Basket")
+    assert (late and late["visitors"] - reached["FR"]) == (None if rule_on else 1)
 
 
 @together
