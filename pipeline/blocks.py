@@ -28,7 +28,7 @@ from .copying import columns_of, holding, table_of
 from .each import for_each
 from .insert import insert
 from .manifest import RELEASING, Entry, append, digest_input, manifest_digest, read_entries, same_goals
-from .release import as_released, expires_of, open_dates, received_through
+from .release import as_released, expires_of, open_dates, received_through, waits_since
 from .rollup.block import staged_block
 from .settings import SiteRules
 
@@ -41,6 +41,8 @@ EPOCH = dt.date(2000, 1, 3)
 _DAY = dt.timedelta(days=1)
 # So long after its end a week waits for a spool that does not report.
 PATIENCE_S = 7 * 86_400
+# In place of how many rows wait of a day.
+_LOST = -1
 _MINE = "site = {site:String} AND grain = {grain:String} AND day = {day:Date}"
 
 
@@ -99,11 +101,18 @@ def first_of(day: dt.date, span: int, since: dt.date = EPOCH) -> dt.date:
 
 
 def close_blocks(
-    store: Store, sites: Sequence[tuple[Site, SiteRules]], now: float, grace_s: int, origin: str = ""
+    store: Store,
+    sites: Sequence[tuple[Site, SiteRules]],
+    now: float,
+    grace_s: int,
+    origin: str = "",
+    restored: bool = False,
 ) -> list[tuple[str, dt.date, int]]:
     """Release every block that may close; which: site, first day, how many days. Raises what one failed with, once the
-    others are done. origin: only those of that."""
-    found = _waiting(store, {site.key: (site, rules) for site, rules in sites})
+    others are done. origin: only those of that. restored: of days that came out of a backup nothing waits, though
+    something should; their blocks close, too, and have released nothing."""
+    known = {site.key: (site, rules) for site, rules in sites}
+    found = _waiting(store, known, waits_since(now) if restored else None)
     found = [waiting for waiting in found if origin in ("", waiting.origin)]
     if not found:
         return []
@@ -148,10 +157,12 @@ def is_late(block: Due, end: int, still_open: Collection[dt.date], arrived: int,
     return any(map(block.has, still_open)) or (arrived < end and now < end + PATIENCE_S)
 
 
-def _waiting(store: Store, known: Mapping[str, tuple[Site, SiteRules]]) -> list[WaitingDays]:
-    """What waits of released days."""
+def _waiting(
+    store: Store, known: Mapping[str, tuple[Site, SiteRules]], lost_since: dt.date | None
+) -> list[WaitingDays]:
+    """What waits of released days. lost_since: with those from then on of which nothing does, though it should."""
     rows = store.rows("SELECT site, day, max(rows) FROM waiting_days GROUP BY site, day")
-    if not rows:
+    if not rows and not lost_since:
         return []
     origins = {
         (key, day): origin
@@ -171,6 +182,14 @@ def _waiting(store: Store, known: Mapping[str, tuple[Site, SiteRules]]) -> list[
     for key, day, many in rows:
         if key in known and (key, day) in origins:
             found[key, origins[key, day]][day] = many
+    if lost_since:
+        for key, day in store.rows(
+            f"""SELECT site, day FROM manifest WHERE span = 1 AND day >= {{since:Date}} GROUP BY site, day
+            HAVING argMax(origin, number) = '{LIVE}' AND argMax(k_late, number) > 0""",
+            {"since": lost_since},
+        ):
+            if key in known:
+                found[key, LIVE].setdefault(day, _LOST)
     return [
         WaitingDays(*known[key], origin, days, *extents.get((key, origin), (min(days), max(days))))
         for (key, origin), days in sorted(found.items())
@@ -265,7 +284,7 @@ def _is_whole(store: Store, entries: Sequence[Entry], waiting: Mapping[dt.date, 
         given,
     )
     there: dict[dt.date, int] = dict(found)
-    return all(waiting.get(entry.day, -1) == there.get(entry.day, 0) for entry in entries if entry.k_late)
+    return all(waiting.get(entry.day, _LOST) == there.get(entry.day, 0) for entry in entries if entry.k_late)
 
 
 def _publish(store: Store, block: Due, week: str, entries: Sequence[Entry]) -> tuple[int, str]:

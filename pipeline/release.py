@@ -260,6 +260,11 @@ def _date(now: float) -> dt.date:
     return dt.datetime.fromtimestamp(now, dt.UTC).date()
 
 
+def waits_since(now: float) -> dt.date:
+    """The first day of which something may wait still."""
+    return _date(now) - dt.timedelta(_WAITS_DAYS)
+
+
 def expires_of(day: dt.date, rules: SiteRules) -> dt.date:
     """When what waits of a day dies: with its raw rows, or when its four weeks are long over."""
     return day + dt.timedelta(days=min(rules.retention_days, _WAITS_DAYS))

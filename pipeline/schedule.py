@@ -226,7 +226,7 @@ class Pipeline:
                     self._looked.pop(key, None)
 
             def blocks() -> None:
-                close_blocks(self.store, self.sites, now, grace_s)
+                close_blocks(self.store, self.sites, now, grace_s, restored=since > 0)
 
             # What waits dies after days: a day that fails must not keep all blocks open.
             failed = for_each(lambda close: close(), (days, blocks))

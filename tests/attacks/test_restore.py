@@ -75,7 +75,7 @@ def close(house: Weeks, after: int, restored_at: int) -> None:
     mine = [(house.site, house.rules)]
     house.arrived(now)
     close_days(house.store, mine, now, GRACE_S, frozenset(), whole_since=restored_at)
-    close_blocks(house.store, mine, now, GRACE_S)
+    close_blocks(house.store, mine, now, GRACE_S, restored=True)
 
 
 def entries(house: Weeks) -> list[tuple[Any, ...]]:
@@ -94,8 +94,8 @@ def rare(house: Weeks, day: int, last: int) -> dict[str, int]:
 
 def twice(instance: Restored, with_waiting: bool) -> tuple[dict[str, int], dict[str, int], list[tuple[Any, ...]]]:
     """Six days of a week are in a backup; on the seventh some more come, and the week is released. Then the backup is
-    put back, and in the new instance others come on the seventh day. What each instance has
-    released of the rare pages, and the blocks of the second. with_waiting: as if the backup had what waits."""
+    put back, and the week is over again. What each instance has released of the rare pages, and the blocks of the
+    second. with_waiting: as if the backup had what waits."""
     house, store = Weeks(instance.store), instance.store
     come(house, range(6))
     house.close(after=5)
@@ -110,7 +110,6 @@ def twice(instance: Restored, with_waiting: bool) -> tuple[dict[str, int], dict[
     for table, rows in waiting.items() if with_waiting else ():
         if rows:
             store.insert(table, columns[table], [list(column) for column in zip(*rows, strict=True)])
-    house.crowd(6)
     close(house, after=6, restored_at=house.noon(6))
     return first, rare(house, 0, 6), entries(house)
 
