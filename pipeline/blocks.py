@@ -12,7 +12,7 @@ import contextlib
 import datetime as dt
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import structlog
 from msgspec import Struct, structs
@@ -219,8 +219,8 @@ def release_block(store: Store, waiting: WaitingDays, block: Due, now: float) ->
             if is_whole and rules.k_late:
                 dates = sorted(entry.day for entry in entries)
                 week = grain_of(block.origin, WEEK)
-                with staged_block(store, site, dates, block.first, week, rules, changed):
-                    rows, digest = _publish(store, block, week, entries)
+                with staged_block(store, site, dates, block.first, week, rules, changed) as of:
+                    rows, digest = _publish(store, block, week, entries, of.waiting)
         except Exception:
             with contextlib.suppress(StoreError):
                 _forget(store, block)
@@ -287,12 +287,12 @@ def _is_whole(store: Store, entries: Sequence[Entry], waiting: Mapping[dt.date, 
     return all(waiting.get(entry.day, _LOST) == there.get(entry.day, 0) for entry in entries if entry.k_late)
 
 
-def _publish(store: Store, block: Due, week: str, entries: Sequence[Entry]) -> tuple[int, str]:
+def _publish(store: Store, block: Due, week: str, entries: Sequence[Entry], families: Iterable[str]) -> tuple[int, str]:
     """Copy the staged rows to `late_*`; their number and SHA-256 over all of them in the order of their columns. week:
-    the grain of weeks within it. entries: of its days."""
+    the grain of weeks within it. entries: of its days. families: of which something waited."""
     given: dict[str, object] = {"site": block.site, "day": block.first, "grain": block.grain, "week": week}
     digest, rows = hashlib.sha256(), 0
-    for family in WAITING:
+    for family in families:
         # A day that is older than a family has no row for it to speak for.
         given["dates"] = sorted(one.day for one in entries if not one.columns or family in one.columns)
         store.command(_copying(family), given, **store.foreground)

@@ -12,13 +12,14 @@ import contextlib
 import datetime as dt
 import secrets
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from msgspec import structs
 
 from schema.event import PAGEVIEW
-from schema.families import FAMILIES, WAITING
+from schema.families import DECLARED, FAMILIES, WAITING
 from schema.manifest import WEEK
 from schema.measures import KINDS
 from schema.site import Site
@@ -28,6 +29,7 @@ from ..insert import insert
 from ..settings import SiteRules
 from .batch import Batch, SiteDay
 from .contributors import networks_of
+from .declared import NAMED
 from .fold import Candidate, WaitingSum, fold
 from .parents import CHILDREN, EXCLUSIVE, PARENTS, depth, name_and_currency
 from .publish import clear_staging
@@ -37,6 +39,8 @@ from .suppress import stage
 # What tells items apart that add up to a total: the dimension, and of goals, currencies and web vitals their name. The
 # items are its values; where keys exclude one another, these: then the value stands in the group, behind the dimension.
 Group = tuple[str, ...]
+# A value of a dimension.
+Value = tuple[str, str]
 # At least so many days: what waits on one only would be released as that day's.
 _LEAST_DAYS = 2
 
@@ -50,9 +54,25 @@ class Block(Batch, frozen=True, dict=True):
     late: SiteRules = SiteRules(1, 0, "")
     changed: tuple[str, ...] = ()
 
+    @cached_property
+    def waiting(self) -> tuple[str, ...]:
+        """The families of which something waits: that tells what there is to release, not what is declared now."""
+        mine = "site = {site:String} AND day IN {waits:Array(Date)}"
+        each = (f"(SELECT '{family}' FROM waiting_{family} WHERE {mine} LIMIT 1)" for family in WAITING)
+        given = {"site": self.days[0].site.key, "waits": list(self.dates)}
+        found = {family for (family,) in self.store.rows(" UNION ALL ".join(each), given)}
+        return tuple(family for family in WAITING if family in found)
+
     @property
     def has_goals(self) -> bool:
-        """What waits tells, not what is declared now."""
+        return "conversions" in self.waiting
+
+    def has(self, setting: str) -> bool:
+        of_setting = (name for name, one in DECLARED.items() if one.counting and one.counting.setting == setting)
+        return not {*of_setting}.isdisjoint(self.waiting)
+
+    def has_rows(self, name: str) -> bool:
+        """What would have been counted of days does not matter."""
         return True
 
     def binding(self) -> dict[str, Any]:
@@ -103,8 +123,12 @@ def _choose(of: Block) -> None:
     # Of a value that days show as a cell goals and web vitals may wait alone; one that stays hidden has none.
     waiting = set(of.store.rows(of.naming(f"SELECT DISTINCT dimension, value {_remaining('cells')}"), of.named))
     shown, told = set(values), list[tuple[str, ...]]()
-    for family in [name for name in WAITING if name != "cells"]:
-        found = (_cell(family, group, item) for group, released in _released(of, family).items() for item in released)
+    of_days = set() if NAMED.isdisjoint(of.waiting) else _shown_by_days(of)
+    for family in [name for name in of.waiting if name != "cells"]:
+        # A key that names a value which stays hidden would tell of it; one that is told goes along with nobody.
+        hidden, known = (waiting - values, values | of_days) if family in NAMED else (set(), set())
+        released_of = _released(of, family, hidden=hidden, told=known)
+        found = (_cell(family, group, item) for group, released in released_of.items() for item in released)
         rows = [cell for cell in found if cell[:2] in values or cell[:2] not in waiting]
         shown |= {(dimension, value) for dimension, value, *_ in rows}
         told += [(family, dimension, value, *keys) for dimension, value, *keys in rows]
@@ -160,25 +184,57 @@ def _remaining(family: str) -> str:
             )"""
 
 
+def _named(family: str) -> Mapping[str, str]:
+    """The keys of a family that may be values of a dimension."""
+    counting = FAMILIES[family].counting
+    return counting.named if counting else {}
+
+
+def _shown_by_days(of: Block) -> set[Value]:
+    """The values that days of the block show, of dimensions that keys may be values of."""
+    dimensions = {dimension for family in NAMED for dimension in _named(family).values()}
+    return set(
+        of.store.rows(
+            """SELECT DISTINCT dimension, value FROM released_cells
+            WHERE site = {sites:Array(String)}[1] AND day IN {waits:Array(Date)} AND grain = 'day'
+                AND dimension IN {named:Array(String)}""",
+            of.named | {"named": sorted(dimensions)},
+        )
+    )
+
+
 def _released(
-    of: Block, family: str, people: str = "people", others: str = "others", always: bool = False
+    of: Block,
+    family: str,
+    people: str = "people",
+    others: str = "others",
+    always: bool = False,
+    hidden: Collection[Value] = (),
+    told: Collection[Value] = (),
 ) -> dict[Group, set[str]]:
     """The values that may be released, by what adds up to a total. people, others: the columns that are counted.
-    always: as if something else was hidden, because not all that is waits."""
+    always: as if something else was hidden, because not all that is waits. hidden, told: values of dimensions that keys
+    of the family may be; which stay hidden, and which do not."""
+    named = _named(family)
+    names = f"[{', '.join(f'any(toString({key}))' for key in named)}]" if named else "emptyArrayString()"
     columns, item = _group_and_item(family)
     group = ", ".join(columns)
     waits = f"{_remaining(family)} AND {people} > 0"
     late = {"least": of.late.k_late, "least_others": of.late.late_others, "least_days": _LEAST_DAYS}
     rows = of.store.rows(
-        f"""SELECT {group}, {item}, groupArray(day), groupArray({people}), groupArray(parents) {waits}
+        f"""SELECT {group}, {item}, {names}, groupArray(day), groupArray({people}), groupArray(parents) {waits}
         GROUP BY {group}, {item}
         HAVING sum({people}) >= {{least:UInt32}} AND sum({others}) >= {{least_others:UInt32}}
             AND count() >= {{least_days:UInt8}}""",
         of.named | late,
     )
     candidates: dict[Group, list[Candidate]] = defaultdict(list)
-    for *key, value, days, counts, parents in rows:
+    for *key, value, names_of, days, counts, parents in rows:
+        may_be = list(zip(named.values(), names_of, strict=True))
+        if not {*may_be}.isdisjoint(hidden):
+            continue
         known = family not in EXCLUSIVE and (not value or (key[0] == "event" and value == PAGEVIEW))
+        known |= bool(may_be) and may_be[-1] in told and may_be[-1][1] == value
         if (family, key[0]) not in CHILDREN:
             parents = [()] * len(days)
         by_day = (dict(zip(days, each, strict=True)) for each in (counts, map(tuple, parents)))

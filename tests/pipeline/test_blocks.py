@@ -325,3 +325,27 @@ def imported(house: Weeks, days: range) -> str:
     report = run.finish([(house.site, house.rules)], house.noon(20), "import")
     assert not report.skipped
     return run.run
+
+
+def test_a_property_tells_of_no_page_that_its_block_hides(store: Store) -> None:
+    """`/two` and `/three` go along with a page of one day; as a property of what was not found they would be told all
+    the same."""
+    house = Weeks(store)
+    house.site = structs.replace(house.site, properties=("path",))
+    pages, plans = {"/four": 4, "/three": 3, "/two": 2}, ("/pro", "/plus", "/free")
+    fill(house, range(7), pages)
+    fill(house, range(6, 7), {"/rare": 4})
+    for day in range(7):
+        for number, (path, people) in enumerate(pages.items()):
+            for visitor in range(people):
+                for event, value in (("404", path), ("order", plans[number])):
+                    given = {"name": event, "props": {"path": value}}
+                    house.visit(day, 1000 * day + 100 * number + visitor, path, at=60, **given)
+    house.close(after=6)
+    assert house.late() == {"/four": 28}
+    late = house.store.rows(
+        "SELECT event, property_value, visitors, events, days FROM late_properties WHERE site = {site:String}",
+        {"site": house.site.key},
+    )
+    # What is no page is told, if it has enough.
+    assert sorted(late) == [("order", "/free", 14, 14, 7), ("order", "/plus", 21, 21, 7), ("order", "/pro", 28, 28, 7)]
