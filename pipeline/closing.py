@@ -12,11 +12,11 @@ from typing import Literal
 
 from msgspec import Struct
 
-from schema.manifest import LIVE
+from schema.manifest import LIVE, is_import
 from schema.site import Site, day_bounds, day_number
 
 from .blocks import PATIENCE_S, Due, first_of, spans_of
-from .copying import holding
+from .copying import blocks_of, holding
 from .manifest import Entry
 from .release import expires_of
 from .settings import SiteRules
@@ -70,6 +70,19 @@ def waiting_blocks(site: Site, rules: SiteRules, entries: Iterable[Entry], today
     found = {Due(site.key, LIVE, first_of(day, span), span) for day in days for span in spans_of(rules)}
     waits = [one for one in found if (one.first, one.span) not in closed]
     return sorted(waits, key=lambda one: (one.first, one.span))
+
+
+def in_no_block(entries: Iterable[Entry]) -> set[int]:
+    """The numbers of an import's days of which something was hidden and which fill no week of it: nothing of that is
+    ever released."""
+    entries = [*entries]
+    weeks = [Due(entry.site, entry.origin, entry.day, entry.span) for entry in blocks_of(entries)]
+    return {
+        entry.number
+        for entry in holding(entries)
+        if is_import(entry.origin) and entry.k_late
+        if not any(week.origin == entry.origin and week.has(entry.day) for week in weeks)
+    }
 
 
 def not_arrived(marks: Mapping[str, int], end: int) -> tuple[str, ...]:

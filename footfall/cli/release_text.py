@@ -121,6 +121,7 @@ def _remarks(entry: dict[str, Any]) -> list[str]:
         "incomplete": not entry["complete"],
         "over-counted": entry["over_counted"],
         "taken back": not entry.get("holds", True),
+        "in no whole week of its import": entry.get("in_no_block", False),
     }
     return [remark for remark, so in said.items() if so]
 

@@ -16,7 +16,7 @@ from dashboards.stats.released import enough_for_a_day
 from dashboards.stats.snapshots import snapshot_time
 from dashboards.stats.source import Span
 from pipeline.blocks import Due, first_of
-from pipeline.closing import waiting, waiting_block, waiting_blocks
+from pipeline.closing import in_no_block, waiting, waiting_block, waiting_blocks
 from pipeline.copying import ROWS_STAY, added_of, blocks_of, holding, months_of, readable, table_of
 from pipeline.manifest import Entry, read_entries
 from pipeline.published import published
@@ -43,7 +43,10 @@ def log_of(
     holds = {entry.number for entry in readable(entries)}
     asked = [entry for entry in entries if first <= entry.day + max(0, entry.span - 1) * _DAY and entry.day <= last]
     told: dict[str, Any] = {"site": site.key, "timezone": site.timezone}
-    told["entries"] = [_told(entry) | {"holds": entry.number in holds} for entry in asked]
+    alone = in_no_block(entries)
+    told["entries"] = [
+        _told(entry) | {"holds": entry.number in holds, "in_no_block": entry.number in alone} for entry in asked
+    ]
     try:
         days = [one.day for one in open_days(store) if one.site == site.key]
         marks = received_by_spool(store)

@@ -11,6 +11,7 @@ from msgspec import structs
 
 from footfall.cli import release_text
 from footfall.control import releases
+from pipeline.closing import in_no_block
 from pipeline.manifest import read_entries
 from pipeline.release import received_by_spool
 from pipeline.verify import chain_faults
@@ -102,6 +103,18 @@ def test_a_block_is_told_by_its_weeks_or_its_days(day: str, span: int, named: st
     chain = {"site": "a", "entries": 1, "days": 0, "blocks": 1, "goals": 0, "rows": 3, "last": 1, "head": "ab"}
     fault = {"site": "a", "what": "rows changed", "number": 1, "day": day, "how": "so", "span": span}
     assert f"  {named}, entry 1: rows changed: so" in release_text.verified([chain], [fault]).splitlines()
+
+
+def test_the_days_of_an_import_that_fill_no_week_of_it_are_told(house: Weeks) -> None:
+    """From its first day on there is one week and a day more."""
+    run = "import:0123456789abcdef"
+    day = read_entries(house.store, house.site.key)[0]
+    of_days = [structs.replace(day, number=n + 1, day=house.day(n), origin=run) for n in range(8)]
+    week = structs.replace(day, number=9, day=house.first, origin=run, span=7)
+    assert in_no_block([*of_days, week]) == {8}
+    assert in_no_block([structs.replace(one, k_late=0) for one in of_days]) == set()
+    assert not any(one["in_no_block"] for one in log(house)["entries"])
+    assert release_text._remarks({**structs.asdict(day), "in_no_block": True}) == ["in no whole week of its import"]
 
 
 def test_rows_of_a_block_are_verified_as_those_of_a_day(house: Weeks) -> None:
