@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,10 +26,11 @@ from schema.manifest import ADDED
 from schema.site import Goal
 from schema.store import Store, StoreDown
 from tests.conftest import insert, make_event
+from tests.together import Test, Work, alone, together
 
 from .weeks import GRACE_S, Weeks
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
 
 EVERYTHING = SiteRules(1, 30, "accurate")
 BALANCED = SiteRules(3, 30, "balanced", networks=3)
@@ -58,11 +59,11 @@ def traffic(house: Weeks, days: int, chance: random.Random, people: int = 25) ->
     insert(house.store, sorted(events, key=lambda event: event.received))
 
 
-def closed(store: Store, rules: SiteRules, goals: Sequence[Goal], days: int, seed: int) -> Weeks:
+def closed(store: Store, rules: SiteRules, goals: Sequence[Goal], days: int, seed: int) -> Generator[Work, None, Weeks]:
     house = Weeks(store, rules)
     house.site = structs.replace(house.site, goals=tuple(goals))
     traffic(house, days, random.Random(seed))
-    house.close(after=days - 1)
+    yield house.closing(after=days - 1)
     return house
 
 
@@ -97,8 +98,8 @@ def faults(house: Weeks) -> list[Any]:
 @pytest.fixture(scope="module")
 def twins(store: Store) -> tuple[Weeks, Weeks]:
     """Two days of the same visits: all goals from the start, and one at first and the others later."""
-    first = closed(store, EVERYTHING, (BUY, READ, DOCS), 2, seed=1)
-    later = closed(store, EVERYTHING, (READ,), 2, seed=1)
+    first = alone(store, closed(store, EVERYTHING, (BUY, READ, DOCS), 2, seed=1))
+    later = alone(store, closed(store, EVERYTHING, (READ,), 2, seed=1))
     sum_months(store, 60)
     assert len(entries(later)) == 2
     assert declare(later, BUY, READ, DOCS)
@@ -115,17 +116,19 @@ def test_with_k_1_a_later_goal_has_the_rows_of_one_from_the_start(twins: tuple[W
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(2, 30))
-def test_so_it_is_for_other_traffic(store: Store, seed: int) -> None:
-    first = closed(store, EVERYTHING, (BUY, READ, DOCS), 1, seed)
-    later = closed(store, EVERYTHING, (), 1, seed)
+@together
+def test_so_it_is_for_other_traffic(store: Store, seed: int) -> Test:
+    first = yield from closed(store, EVERYTHING, (BUY, READ, DOCS), 1, seed)
+    later = yield from closed(store, EVERYTHING, (), 1, seed)
     assert declare(later, DOCS, BUY, READ)
     assert rows(first) == rows(later)
 
 
 @pytest.mark.parametrize("seed", [2, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(3, 20))])
-def test_with_a_larger_k_its_rows_are_among_those_of_one_from_the_start(store: Store, seed: int) -> None:
-    first = closed(store, BALANCED, (READ, BUY), 1, seed)
-    later = closed(store, BALANCED, (READ,), 1, seed)
+@together
+def test_with_a_larger_k_its_rows_are_among_those_of_one_from_the_start(store: Store, seed: int) -> Test:
+    first = yield from closed(store, BALANCED, (READ, BUY), 1, seed)
+    later = yield from closed(store, BALANCED, (READ,), 1, seed)
     assert declare(later, READ, BUY)
     assert {*rows(later)} <= {*rows(first)}
     assert faults(later) == []
@@ -181,8 +184,9 @@ def test_the_log_and_a_day_name_it(twins: tuple[Weeks, Weeks]) -> None:
     assert "4 goals added to days" in release_text.verified([chain], [])
 
 
-def test_it_goes_with_its_site_and_comes_back_with_a_copy(store: Store) -> None:
-    house = closed(store, EVERYTHING, (READ,), 1, seed=9)
+@together
+def test_it_goes_with_its_site_and_comes_back_with_a_copy(store: Store) -> Test:
+    house = yield from closed(store, EVERYTHING, (READ,), 1, seed=9)
     declare(house, READ, BUY)
     site, mine = house.site.key, entries(house)
     parts = list(rows_of(store, site, house.first.replace(day=1), readable(mine)))
@@ -199,8 +203,9 @@ def test_it_goes_with_its_site_and_comes_back_with_a_copy(store: Store) -> None:
     assert entries(house) == mine
 
 
-def test_a_row_that_was_changed_is_found(store: Store) -> None:
-    house = closed(store, EVERYTHING, (), 1, seed=5)
+@together
+def test_a_row_that_was_changed_is_found(store: Store) -> Test:
+    house = yield from closed(store, EVERYTHING, (), 1, seed=5)
     declare(house, BUY)
     mine = "site = {site:String}"
     change = f"ALTER TABLE late_conversions UPDATE converters = converters + 1 WHERE {mine} AND dimension = ''"
@@ -215,7 +220,7 @@ def test_a_run_that_is_cut_off_is_done_again_with_the_same_rows(
     store: Store, twins: tuple[Weeks, Weeks], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, _ = twins
-    house = closed(store, EVERYTHING, (READ,), 1, seed=1)
+    house = alone(store, closed(store, EVERYTHING, (READ,), 1, seed=1))
     ended = 0
     for name, of in (("command", "late_conversions"), ("insert", "manifest")):
         for after in (False, True):
@@ -248,8 +253,9 @@ def test_a_run_that_is_cut_off_is_done_again_with_the_same_rows(
     assert faults(house) == []
 
 
-def test_the_schedule_adds_goals_once_the_settings_are_read_anew(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    house = closed(store, EVERYTHING, (READ,), 1, seed=10)
+@together
+def test_the_schedule_adds_goals_once_the_settings_are_read_anew(store: Store) -> Test:
+    house = yield from closed(store, EVERYTHING, (READ,), 1, seed=10)
     mine = [(house.site, house.rules)]
     pipeline = Pipeline(store, mine, RollupSettings(), clock=lambda: house.noon(20))
     assert pipeline.add_goals()
@@ -259,17 +265,20 @@ def test_the_schedule_adds_goals_once_the_settings_are_read_anew(store: Store, m
     assert pipeline.add_goals()
     assert [entry.goals for entry in entries(house)][1:] == [{"Buy": "event:purchase"}]
     # Then nobody is asked any more, and who has left is forgotten.
-    monkeypatch.setattr(Store, "rows", None)
-    assert pipeline.add_goals()
-    pipeline.leave(house.site.key, lambda: None)
-    assert pipeline.add_goals()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Store, "rows", None)
+        assert pipeline.add_goals()
+        pipeline.leave(house.site.key, lambda: None)
+        assert pipeline.add_goals()
 
 
-def test_only_so_many_days_at_a_time_the_newest_first(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    house = closed(store, EVERYTHING, (), 2, seed=3)
+@together
+def test_only_so_many_days_at_a_time_the_newest_first(store: Store) -> Test:
+    house = yield from closed(store, EVERYTHING, (), 2, seed=3)
     seconds = iter((0.0, 1.0, 3.0))
-    monkeypatch.setattr("pipeline.added_goals.time", SimpleNamespace(monotonic=lambda: next(seconds)))
-    assert not declare(house, BUY, longest_s=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipeline.added_goals.time", SimpleNamespace(monotonic=lambda: next(seconds)))
+        assert not declare(house, BUY, longest_s=2)
     assert [entry.day for entry in entries(house) if entry.span == ADDED] == [house.day(1)]
     [told] = house.stats(0, 1, "goal")["rows"]
     assert (told["counted_since"], told["certainty"]) == (house.day(1).isoformat(), "at least")
@@ -277,14 +286,15 @@ def test_only_so_many_days_at_a_time_the_newest_first(store: Store, monkeypatch:
     assert house.stats(1, 1, "goal")["rows"][0]["certainty"] == "exact"
 
 
-def test_a_goal_that_was_declared_after_the_visits_were_gone_counts_since_then(store: Store) -> None:
-    house = closed(store, EVERYTHING, (), 1, seed=4)
+@together
+def test_a_goal_that_was_declared_after_the_visits_were_gone_counts_since_then(store: Store) -> Test:
+    house = yield from closed(store, EVERYTHING, (), 1, seed=4)
     store.command("ALTER TABLE visits DELETE WHERE site = {s:String}", {"s": house.site.key}, mutations_sync=2)
     assert declare(house, BUY)
     assert len(entries(house)) == 1
     house.visit(1, 7)
     house.visit(1, 7, name="purchase", at=5)
-    house.close(after=1)
+    yield house.closing(after=1)
     [told] = house.stats(0, 1, "goal")["rows"]
     assert (told["visitors"], told["counted_since"]) == (1, house.day(1).isoformat())
     assert (told["certainty"], told["not_shown_days"]) == ("at least", 1)
@@ -292,9 +302,10 @@ def test_a_goal_that_was_declared_after_the_visits_were_gone_counts_since_then(s
     assert (told["counted_since"], told["certainty"]) == (None, "exact")
 
 
-def test_a_day_of_which_rows_are_gone_has_no_goals_added(store: Store) -> None:
+@together
+def test_a_day_of_which_rows_are_gone_has_no_goals_added(store: Store) -> Test:
     """Who was erased after the release would be what a goal has less than another."""
-    house = closed(store, EVERYTHING, (READ,), 1, seed=6)
+    house = yield from closed(store, EVERYTHING, (READ,), 1, seed=6)
     gone = "ALTER TABLE visits DELETE WHERE site = {s:String} AND visitor = 5"
     store.command(gone, {"s": house.site.key}, mutations_sync=2)
     assert declare(house, READ, DOCS, BUY)
@@ -304,7 +315,7 @@ def test_a_day_of_which_rows_are_gone_has_no_goals_added(store: Store) -> None:
     # Nobody knows who reached it that day: it is not counted, for all that everything is shown.
     house.visit(1, 7)
     house.visit(1, 7, name="purchase", at=5)
-    house.close(after=1)
+    yield house.closing(after=1)
     told = {row["value"]: row for row in house.stats(0, 1, "goal")["rows"]}["Buy"]
     assert (told["visitors"], told["certainty"], told["not_shown_days"]) == (1, "at least", 1)
     assert told["counted_since"] == house.day(1).isoformat()
@@ -315,11 +326,12 @@ def test_a_day_of_which_rows_are_gone_has_no_goals_added(store: Store) -> None:
     }
 
 
-def test_a_goal_that_is_changed_is_another_one_and_back_again_it_goes_on(store: Store) -> None:
-    house = closed(store, EVERYTHING, (Goal("Goal", event="purchase"),), 2, seed=7)
+@together
+def test_a_goal_that_is_changed_is_another_one_and_back_again_it_goes_on(store: Store) -> Test:
+    house = yield from closed(store, EVERYTHING, (Goal("Goal", event="purchase"),), 2, seed=7)
     sum_months(store, 60)
     [bought] = house.stats(0, 1, "goal")["rows"]
-    other = closed(store, EVERYTHING, (Goal("Goal", page="/docs/**"),), 2, seed=7)
+    other = yield from closed(store, EVERYTHING, (Goal("Goal", page="/docs/**"),), 2, seed=7)
     [read] = other.stats(0, 1, "goal")["rows"]
     assert bought["visitors"] != read["visitors"]
     # Not counted yet: nothing of the goal of before is said to be of this one.
@@ -366,8 +378,9 @@ def test_a_block_adds_up_no_goal_that_was_changed_within_it(store: Store) -> Non
 
 
 @pytest.mark.long
-def test_rules_that_are_stricter_now_hold(store: Store) -> None:
-    house = closed(store, BALANCED, (READ,), 1, seed=8)
+@together
+def test_rules_that_are_stricter_now_hold(store: Store) -> Test:
+    house = yield from closed(store, BALANCED, (READ,), 1, seed=8)
     house.rules = structs.replace(BALANCED, k=12, networks=12)
     assert declare(house, READ, BUY)
     told = rows(house, "Buy")
