@@ -41,24 +41,36 @@ def run(*arguments: str) -> tuple[int, str, str]:
     return done.exit_code, done.stdout, done.stderr
 
 
-def imported(data: Path, text: str | bytes, *options: str) -> tuple[int, dict[str, Any], str]:
+@pytest.fixture(scope="module")
+def six(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory that each log in SIX is imported into, as a site of its own."""
+    return tmp_path_factory.mktemp("six") / "data"
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One into which all those are made that are refused."""
+    return tmp_path_factory.mktemp("refused") / "data"
+
+
+def imported(data: Path, text: str | bytes, *options: str, site: str = "x.test") -> tuple[int, dict[str, Any], str]:
     """(exit code, summary, what was said) of an import."""
     log = data.parent / "access.log"
     log.write_bytes(text.encode() if isinstance(text, str) else text)
-    code, out, told = run("import", "access-log", str(log), "--site", "x.test", "--json", "--set", "release.k=1",
+    code, out, told = run("import", "access-log", str(log), "--site", site, "--json", "--set", "release.k=1",
                           "--data", str(data), *options)  # fmt: skip
     return code, json.loads(out) if out else {}, told
 
 
-def stats(data: Path, by: str = "page") -> dict[str, Any]:
+def stats(data: Path, by: str = "page", site: str = "x.test") -> dict[str, Any]:
     answer: dict[str, Any] = json.loads(
-        run("stats", "x.test", "--from", DAY, "--to", DAY, "--by", by, "--json", "--data", str(data))[1]
+        run("stats", site, "--from", DAY, "--to", DAY, "--by", by, "--json", "--data", str(data))[1]
     )
     return answer
 
 
-def totals(data: Path) -> tuple[int, int, int, float]:
-    found = stats(data)["totals"]
+def totals(data: Path, site: str = "x.test") -> tuple[int, int, int, float]:
+    found = stats(data, site=site)["totals"]
     return found["visitors"], found["visits"], found["pageviews"], found["bounce_rate"]
 
 
@@ -98,12 +110,13 @@ SIX: dict[str, Made] = {
 
 
 @pytest.mark.parametrize("kind", SIX)
-def test_six_people_are_six_visitors(kind: str, data: Path) -> None:
-    code, summary, told = imported(data, log_of(SIX[kind]))
+def test_six_people_are_six_visitors(kind: str, six: Path) -> None:
+    site = f"{kind.replace(' ', '-').replace(chr(39), '')}.test"
+    code, summary, told = imported(six, log_of(SIX[kind]), site=site)
     assert code == 0, told
     assert (summary["events"], summary["days_released"]) == (6, [DAY])
-    assert list(summary["formats"]) == [str(data.parent / "access.log")]
-    assert totals(data) == (6, 6, 6, 100.0)
+    assert list(summary["formats"]) == [str(six.parent / "access.log")]
+    assert totals(six, site) == (6, 6, 6, 100.0)
 
 
 @pytest.mark.parametrize(
@@ -126,16 +139,21 @@ def test_six_people_are_six_visitors(kind: str, data: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_log_in_which_nobody_can_be_told_from_anybody_is_refused_before_a_day_is_released(
-    made: Made, told: str, data: Path
+    made: Made, told: str, shared: Path
 ) -> None:
-    code, summary, said = imported(data, log_of(made))
+    code, summary, said = imported(shared, log_of(made))
     assert (code, summary) == (1, {})
     assert told in said
     assert not any(address in said for address in ("10.0.0.", "198.51", "203.0"))
     assert "Mozilla" not in said
-    # The day is as free as before.
-    code, summary, said = imported(data, log_of(line))
+    assert json.loads(run("import", "list", "--json", "--data", str(shared))[1]) == []
+
+
+def test_after_all_that_were_refused_the_day_is_as_free_as_before(shared: Path) -> None:
+    assert imported(shared, log_of(lambda n: line(n, "10.0.0.5")))[0] == 1
+    code, summary, said = imported(shared, log_of(line))
     assert (code, summary.get("days_released")) == (0, [DAY]), said
+    assert totals(shared) == (6, 6, 6, 100.0)
 
 
 def test_what_looks_wrong_may_be_accepted(data: Path) -> None:
