@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 from collections import defaultdict
+from collections.abc import Generator
 
 import pytest
 from msgspec import structs
@@ -19,10 +20,11 @@ from pipeline.verify import check_chain, check_rows
 from schema.manifest import LIVE
 from schema.store import Store
 from tests.conftest import COLUMNS, insert, make_event
+from tests.together import Test, Work, together
 
 from .weeks import Weeks
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
 
 
 def fill(house: Weeks, days: range, hidden: dict[str, int], **given: object) -> None:
@@ -34,93 +36,101 @@ def fill(house: Weeks, days: range, hidden: dict[str, int], **given: object) -> 
                 house.visit(day, 1000 * day + 100 * number + visitor, path, at=visitor, **given)
 
 
-def test_pages_that_every_day_hides_are_released_with_their_week(store: Store) -> None:
+@together
+def test_pages_that_every_day_hides_are_released_with_their_week(store: Store) -> Test:
     house = Weeks(store)
     fill(house, range(7), {"/three": 3, "/two": 2})
-    assert house.close(after=5) == []
+    assert (yield house.closing(after=5)) == []
     assert house.late() == {}
-    assert house.close(after=6) == [(house.site.key, house.first, 7)]
+    assert (yield house.closing(after=6)) == [(house.site.key, house.first, 7)]
     assert house.late(columns="visitors, visits, pageviews, days") == {
         "/three": [21, 21, 21, 7],
         "/two": [14, 14, 14, 7],
     }
-    assert house.close(after=8) == []
+    assert (yield house.closing(after=8)) == []
 
 
-def test_what_a_week_hides_is_released_with_four(store: Store) -> None:
+@together
+def test_what_a_week_hides_is_released_with_four(store: Store) -> Test:
     house = Weeks(store)
     for week in range(4):
         fill(house, range(7 * week, 7 * week + 1), {"/three": 3, "/four": 4})
-        assert house.close(after=7 * week + 6)[0] == (house.site.key, house.day(7 * week), 7)
+        assert (yield house.closing(after=7 * week + 6))[0] == (house.site.key, house.day(7 * week), 7)
     assert house.late(grain="week") == {}
     assert house.late(grain="four_weeks", columns="visitors, days") == {"/three": [12, 4], "/four": [16, 4]}
     # Nothing waits any more.
     assert not house.waiting()
 
 
-def test_what_four_weeks_hide_is_deleted(store: Store) -> None:
+@together
+def test_what_four_weeks_hide_is_deleted(store: Store) -> Test:
     house = Weeks(store)
     fill(house, range(1), {"/three": 3, "/four": 4})
-    assert house.close(after=27)
+    assert (yield house.closing(after=27))
     assert house.late(grain="week") == house.late(grain="four_weeks") == {}
     assert not house.waiting()
 
 
-def test_one_person_alone_is_never_released_however_often_he_comes(store: Store) -> None:
+@together
+def test_one_person_alone_is_never_released_however_often_he_comes(store: Store) -> Test:
     house = Weeks(store)
-    regular(house)
+    yield from regular(house)
     assert house.late().keys() == {"/b", "/c"}
     # The same with the rule off.
     loose = Weeks(store, structs.replace(house.rules, late_others=0))
-    regular(loose)
+    yield from regular(loose)
     assert loose.late().keys() == {"/his", "/a", "/b", "/c"}
 
 
-def regular(house: Weeks) -> None:
+def regular(house: Weeks) -> Generator[Work, None, None]:
     """Somebody with five browsers in one network comes on three days, others on as many."""
     for day in range(3):
         fill(house, range(day, day + 1), {"/a": 4, "/b": 4, "/c": 4})
         for visitor in range(7, 12):
             house.visit(day, visitor, "/his", network_number=99)
-    house.close(after=6)
+    yield house.closing(after=6)
 
 
-def test_the_smallest_stays_hidden_with_one_that_is_too_rare(store: Store) -> None:
+@together
+def test_the_smallest_stays_hidden_with_one_that_is_too_rare(store: Store) -> Test:
     house = Weeks(store)
     fill(house, range(7), {"/four": 4, "/three": 3, "/two": 2})
     fill(house, range(6, 7), {"/rare": 4})
-    house.close(after=6)
+    yield house.closing(after=6)
     # Alone on all days but one it would follow from each of them: the next one stays with it, too.
     assert house.late() == {"/four": 28}
 
 
-def test_a_day_of_too_few_visitors_is_in_its_week(store: Store) -> None:
+@together
+def test_a_day_of_too_few_visitors_is_in_its_week(store: Store) -> Test:
     house = Weeks(store)
     for day in range(7):
         for visitor in range(3):
             house.visit(day, 10 * day + visitor)
-    house.close(after=6)
+    yield house.closing(after=6)
     assert house.late(dimension="") == {"": 21}
     assert house.late() == {"/": 21}
 
 
 @pytest.mark.parametrize("rules", [SiteRules(10, 2, "strict", strict=True, networks=10), SiteRules(1, 30, "balanced")])
-def test_where_there_are_no_late_rows_nothing_waits(store: Store, rules: SiteRules) -> None:
+@together
+def test_where_there_are_no_late_rows_nothing_waits(store: Store, rules: SiteRules) -> Test:
     house = Weeks(store, rules)
     fill(house, range(7), {"/three": 3})
-    assert house.close(after=6) == []
+    assert (yield house.closing(after=6)) == []
     assert not house.waiting()
 
 
-def test_what_is_lost_is_never_released(store: Store) -> None:
+@together
+def test_what_is_lost_is_never_released(store: Store) -> Test:
     """As after a restore: nothing that waits is in a backup."""
     house = Weeks(store)
     fill(house, range(7), {"/three": 3, "/two": 2})
-    house.close(after=5)
+    yield house.closing(after=5)
     mine = "site = {site:String} AND day = {day:Date}"
     given = {"site": house.site.key, "day": house.day(2)}
     store.command(f"ALTER TABLE waiting_cells DELETE WHERE {mine}", given, mutations_sync=2)
-    assert house.close(after=6) == [(house.site.key, house.first, 7)]
+    assert (yield house.closing(after=6)) == [(house.site.key, house.first, 7)]
     assert house.late() == {}
     [[rows, complete]] = store.rows(
         "SELECT rows, complete FROM manifest WHERE site = {site:String} AND span = 7", {"site": house.site.key}
@@ -128,10 +138,11 @@ def test_what_is_lost_is_never_released(store: Store) -> None:
     assert (rows, complete) == (0, False)
 
 
-def test_what_waits_dies_with_the_raw_rows(store: Store) -> None:
+@together
+def test_what_waits_dies_with_the_raw_rows(store: Store) -> Test:
     house = Weeks(store, structs.replace(Weeks(store).rules, retention_days=9))
     fill(house, range(1), {"/three": 3, "/two": 2})
-    house.close(after=5)
+    yield house.closing(after=5)
     mine = [(house.site, house.rules)]
     expire_waiting(store, mine, house.day(8))
     assert house.waiting()
@@ -139,30 +150,33 @@ def test_what_waits_dies_with_the_raw_rows(store: Store) -> None:
     assert not house.waiting()
 
 
-def test_what_waits_dies_with_raw_rows_whose_lifetime_was_shortened(store: Store) -> None:
+@together
+def test_what_waits_dies_with_raw_rows_whose_lifetime_was_shortened(store: Store) -> Test:
     house = Weeks(store)
     fill(house, range(1), {"/three": 3, "/two": 2})
-    house.close(after=5)
+    yield house.closing(after=5)
     expire_waiting(store, [(house.site, house.rules)], house.day(9))
     assert house.waiting()
     expire_waiting(store, [(house.site, structs.replace(house.rules, retention_days=9))], house.day(9))
     assert not house.waiting()
 
 
-def test_the_strictest_rules_of_its_days_hold(store: Store) -> None:
+@together
+def test_the_strictest_rules_of_its_days_hold(store: Store) -> Test:
     house = Weeks(store)
     fill(house, range(7), {"/three": 3, "/two": 2})
-    house.close(after=2)
+    yield house.closing(after=2)
     loose = house.rules
     house.rules = structs.replace(loose, k_late=15)
-    house.close(after=3)
+    yield house.closing(after=3)
     house.rules = loose
-    house.close(after=6)
+    yield house.closing(after=6)
     assert house.late() == {}, "/two is too rare and /three stays with it"
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 20))])
-def test_blocks_are_what_is_counted_by_hand(store: Store, seed: int) -> None:
+@together
+def test_blocks_are_what_is_counted_by_hand(store: Store, seed: int) -> Test:
     """Pages and countries of four weeks, by a second way of counting: distinct visitors of each day added up, the rules
     in plain loops."""
     rng, house = random.Random(seed), Weeks(store)
@@ -180,7 +194,7 @@ def test_blocks_are_what_is_counted_by_hand(store: Store, seed: int) -> None:
             seen["country"][country][visitor] = network
         came[day] = seen
     insert(store, events)
-    house.close(after=27)
+    yield house.closing(after=27)
     for dimension in ("page", "country"):
         for grain, expected in by_hand(house, came, dimension).items():
             assert house.late(dimension, grain) == expected, (dimension, grain)
@@ -240,10 +254,11 @@ def fold(hidden: dict, days: range) -> dict[str, int]:
         hold_back(bad)
 
 
-def test_blocks_are_copied_and_checked_with_their_days(store: Store) -> None:
+@together
+def test_blocks_are_copied_and_checked_with_their_days(store: Store) -> Test:
     house = Weeks(store)
     fill(house, range(7), {"/three": 3, "/two": 2})
-    house.close(after=6)
+    yield house.closing(after=6)
     with snapshot(store) as taken:
         entries, readable = taken.entries[house.site.key], taken.readable[house.site.key]
     check_chain(entries)
@@ -291,14 +306,15 @@ def test_an_import_has_blocks_of_its_own_from_its_first_day(store: Store) -> Non
     check_rows(store, house.site.key, taken.readable[house.site.key])
 
 
-def test_a_block_that_was_closed_meanwhile_is_not_released_again(store: Store) -> None:
+@together
+def test_a_block_that_was_closed_meanwhile_is_not_released_again(store: Store) -> Test:
     """As when the pipeline looks what is due while an import closes its blocks."""
     house = Weeks(store)
     fill(house, range(7), {"/three": 3, "/two": 2})
-    house.close(after=5)
+    yield house.closing(after=5)
     found = WaitingDays(house.site, house.rules, LIVE, dict(waiting_days(house)), house.first, house.day(6))
     (due,) = (one for one in found.blocks() if one.span == 7)
-    assert house.close(after=6) == [(house.site.key, house.first, 7)]
+    assert (yield house.closing(after=6)) == [(house.site.key, house.first, 7)]
     late = house.late()
     release_block(store, found, due, house.noon(7))
     assert house.late() == late == {"/three": 21, "/two": 14}
