@@ -23,7 +23,9 @@ from tests.dashboards.test_months import DAYS, fill, shown
 pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
 
 
-@pytest.mark.parametrize("most", [100_000, 2_000, 160], ids=["all fits", "some fits", "little fits"])
+@pytest.mark.parametrize(
+    "most", [100_000, pytest.param(2_000, marks=pytest.mark.long), 160], ids=["all fits", "some fits", "little fits"]
+)
 def test_an_overview_is_the_same_remembered_and_read(
     store: Store, rollups: Any, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
