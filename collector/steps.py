@@ -272,6 +272,13 @@ STEPS: tuple[Callable[[Draft], Reason | None], ...] = (
 )
 
 
+# What ends a crawler's view. Signals come first of all, whatever somebody calls himself.
+_NO_CRAWLER = (
+    *(drop_withdrawn, drop_opted_out, drop_denied, drop_gpc),
+    *(drop_bad_url, drop_foreign_host, drop_excluded_page),
+)
+
+
 def anonymize(draft: Draft) -> Event | Reason:
     """Take a draft through every step. Raises NoKey where the day has no key."""
     for step in STEPS:
@@ -282,10 +289,10 @@ def anonymize(draft: Draft) -> Event | Reason:
 
 
 def crawler_view_of(draft: Draft) -> CrawlerView | None:
-    """What is counted of a draft that ended as a machine's: nothing where it does not say whose it is, or looked at no
-    page of the site."""
+    """What is counted of a draft that ended as a machine's: nothing where it does not say whose it is, looked at no
+    page of the site, or sends a signal that people send."""
     crawler = crawler_of(draft.client.agent) if draft.beacon.name == PAGEVIEW else ""
-    if not crawler or any(step(draft) for step in (drop_bad_url, drop_foreign_host, drop_excluded_page)):
+    if not crawler or any(step(draft) for step in _NO_CRAWLER):
         return None
     assert draft.page is not None
     site = draft.rules.site

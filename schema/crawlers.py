@@ -20,6 +20,9 @@ PURPOSES: dict[str, str] = {
     "monitor": "Monitoring",
     "archive": "Archives and research",
 }
+# Behind each of their requests may be one person: who asked, who wrote a link into a message (some messengers fetch the
+# preview from his own device), whose own server reads feeds.
+_FOR_SOMEBODY = ("ai_assistant", "preview", "feed")
 
 
 class Crawler(Struct, frozen=True):
@@ -33,8 +36,8 @@ class Crawler(Struct, frozen=True):
 
     @property
     def is_for_somebody(self) -> bool:
-        """Behind each of its requests is a person who asked."""
-        return self.purpose == "ai_assistant"
+        """Behind each of its requests may be one person."""
+        return self.purpose in _FOR_SOMEBODY
 
 
 # By purpose and operator the names.

@@ -45,7 +45,7 @@ def test_every_name_is_found_by_its_own_token_and_is_never_a_person_s() -> None:
         assert crawler_of(agent) == name
         assert kind_of(agent), name
         assert one.purpose in PURPOSES
-        assert one.is_for_somebody == (one.purpose == "ai_assistant")
+        assert one.is_for_somebody == (one.purpose in ("ai_assistant", "preview", "feed"))
 
 
 def test_a_section_is_what_the_site_says_also_of_a_path_that_backtracks() -> None:
@@ -56,10 +56,12 @@ def test_a_section_is_what_the_site_says_also_of_a_path_that_backtracks() -> Non
     assert section_of(site, paths[-1]) == "/"
 
 
-def counted(tmp_path: Path, body: Mapping[str, object], agent: str) -> list[tuple[str, str, str, int]]:
+def counted(
+    tmp_path: Path, body: Mapping[str, object], agent: str, *headers: tuple[str, str]
+) -> list[tuple[str, str, str, int]]:
     async def use(house: House) -> None:
         for _ in range(3):
-            answer = await house.ask(body, [("user-agent", agent)])
+            answer = await house.ask(body, [("user-agent", agent), *headers])
             assert answer.header("x-footfall-reason") == "bot"
 
     run(tmp_path, use)
@@ -74,3 +76,11 @@ def test_pages_that_a_crawler_asks_for_are_counted_by_section_and_day_and_nothin
     assert counted(tmp_path / "b", PAGEVIEW | {"n": "signup"}, agent) == [], "no page view"
     assert counted(tmp_path / "c", PAGEVIEW, "Fetcher/1.0 (+https://example.com/bot)") == [], "says no name we know"
     assert counted(tmp_path / "d", PAGEVIEW | {"u": "data:,x"}, agent) == [], "no page"
+
+
+def test_of_somebody_who_sends_a_signal_nothing_is_counted_whatever_he_calls_himself(tmp_path: Path) -> None:
+    agent = next(iter(AGENTS))
+    for place, header in enumerate((("dnt", "1"), ("sec-gpc", "1"), ("x-footfall-opt-out", "1"))):
+        assert counted(tmp_path / str(place), PAGEVIEW, agent, header) == [], header
+    assert counted(tmp_path / "denied", PAGEVIEW | {"consent": "denied"}, agent) == []
+    assert counted(tmp_path / "none", PAGEVIEW, agent, ("dnt", "0"), ("sec-gpc", "0")) != []

@@ -173,13 +173,13 @@ def test_crawlers_of_a_log_are_counted_by_name_and_section_and_among_nobody(data
     bot = ' "-" "Mozilla/5.0 (compatible; {}/1.2; +https://example.com/about)"'
     text = log_of(lambda n: line(n, request="/docs/a") + line(n, request="/docs/b", tail=bot.format("GPTBot")))
     text += line(1, request="/x/secret", tail=bot.format("GPTBot")) + line(1, tail=bot.format("Fetcher"))
-    text += line(1, request="/docs/c", tail=bot.format("ChatGPT-User"))
+    text += line(1, request="/docs/c", tail=bot.format("ChatGPT-User")) * 10
     text += line(1, request="/gone", status=404, tail=bot.format("GPTBot"))
     code, summary, told = imported(data, text)
-    assert (code, summary["dropped"]) == (0, {"bot": 9, "not_success": 1}), told
+    assert (code, summary["dropped"]) == (0, {"bot": 18, "not_success": 1}), told
     assert totals(data)[:3] == (6, 6, 6)
     counted = [(row["value"], row["section"], row["pageviews"]) for row in stats(data, "crawler")["rows"]]
-    assert counted == [("GPTBot", "/docs/", 6), ("GPTBot", "(other)", 1)]
+    assert counted == [("ChatGPT-User", "/docs/", 10), ("GPTBot", "/docs/", 6), ("GPTBot", "(other)", 1)]
     assert run("import", "undo", summary["run"], "--data", str(data))[0] == 0
     assert stats(data, "crawler")["rows"] == []
 
