@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 
 import pytest
 
+from pipeline.erase import erase
 from pipeline.rollup.batch import SiteDay
 from pipeline.rollup.stages import roll_up, roll_up_together
 from pipeline.settings import SiteRules
@@ -194,12 +195,20 @@ def test_one_event_is_one_step(cases: tuple[Site, Counted]) -> None:
     } == {"loaded anew"}
 
 
-def test_what_comes_late_is_where_it_belongs(store: Store) -> None:
-    """It was received before what is counted already, by another worker."""
+def test_what_comes_late_counts_where_it_belongs_and_what_is_erased_is_gone(store: Store) -> None:
+    """It was received before what is counted already, by another worker. What comes after midnight is another day's."""
     site = Site(f"funnels-{next(_NUMBER)}", goals=GOALS, funnels=(Funnel("f", (Step(page="/a"), Step(event="buy"))),))
     insert(store, [make_event(site.key, START + 3602, DAY, name="buy"), make_event(site.key, START + 3603, DAY)])
+    night, day = START + 86_399, DAY + dt.timedelta(days=1)
+    insert(store, [make_event(site.key, night, DAY, path="/a", visitor=2)])
+    insert(store, [make_event(site.key, night + 1, day, name="buy", visitor=2)])
     roll_up(store, site, DAY, ALL)
-    assert shown(store, site) == {}
+    whole = {key: people for key, people in shown(store, site).items() if not key[0]}
+    assert whole == {("", "", "f", 1): 1}
     insert(store, [make_event(site.key, START + 3601, DAY, path="/a")])
     roll_up(store, site, DAY, ALL)
-    assert shown(store, site)["", "", "f", 2] == 1
+    assert (shown(store, site)["", "", "f", 1], shown(store, site)["", "", "f", 2]) == (2, 1)
+    columns = ("site", "day", "visitor", "at")
+    store.insert("erasures", columns, ((site.key,), (DAY,), (1,), (START,)))
+    erase(store, {site.key: (site, ALL)}, START + 2 * 86_400)
+    assert {key: people for key, people in shown(store, site).items() if not key[0]} == whole
