@@ -66,8 +66,9 @@ class Funnel(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         if not LEAST_STEPS <= len(self.steps) <= MOST_STEPS:
+            steps = f"{len(self.steps)} step{'s' * (len(self.steps) != 1)}"
             raise ValueError(
-                f"funnel {self.name!r} has {len(self.steps)} steps, and {LEAST_STEPS} to {MOST_STEPS} are allowed: "
+                f"funnel {self.name!r} has {steps}, and {LEAST_STEPS} to {MOST_STEPS} are allowed: "
                 + ("add one, or make it a goal" if len(self.steps) < LEAST_STEPS else "leave some out, or make it two")
             )
 

@@ -136,11 +136,11 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
                 of, where = f"funnel {funnel.name!r}: the site has no", f"- at `$.funnels[{place}].steps[{nth}]`"
                 if step.goal and step.goal not in self.goal_definitions:
                     known = ", ".join(map(repr, self.goal_definitions)) or "none"
-                    raise ValueError(f"{of} goal {step.goal!r}, only {known}: name one of its goals {where}")
+                    raise ValueError(f"{of} goal {step.goal!r} (it has {known}): name one of its goals {where}")
                 if step.section and step.section not in self.sections and not step.section.startswith("/"):
                     known = ", ".join(map(repr, self.sections)) or "none"
                     remedy = f"name one of its sections, or a first folder such as '/docs/' {where}"
-                    raise ValueError(f"{of} section {step.section!r}, only {known}: {remedy}")
+                    raise ValueError(f"{of} section {step.section!r} (it has {known}): {remedy}")
 
     @property
     def goal_definitions(self) -> dict[str, str]:

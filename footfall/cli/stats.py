@@ -25,7 +25,9 @@ from .options import Load, common, json_option, prepare
 @click.argument("sites", metavar="SITE", nargs=-1, required=True)
 @click.option("--from", "first", metavar="DATE", help="First day, YYYY-MM-DD (default: 29 days before --to).")
 @click.option("--to", "last", metavar="DATE", help="Last day, included (default: today).")
-@click.option("--by", default="", metavar="DIMENSION", help="Split by page, source, country, goal, day, hour, vital …")
+@click.option(
+    "--by", default="", metavar="DIMENSION", help="Split by page, source, goal, funnels, day …; a wrong one lists all."
+)
 @click.option("--filter", "filters", multiple=True, metavar="TEXT", help="Such as page==/pricing; may be repeated.")
 @click.option("--metrics", default="", metavar="NAMES", help="Columns, with commas between (default: all that fit).")
 @click.option("--order", default="visitors", show_default=True, metavar="METRIC", help="Largest values of it first.")

@@ -26,6 +26,8 @@ def stats_table(answer: dict[str, Any]) -> str:
         columns = list(told[0])
         rows = [[text_of(row.get(name)) for name in columns] for row in told]
         parts += ["", table([answer.get("by") or "value", *columns[1:]], rows)]
+    elif answer.get("by"):
+        parts += ["", f"Nothing to show by {answer['by']} in this period."]
     if "comparison" in answer:
         parts += ["", _compared(answer["comparison"])]
     parts += ["", *answer.get("notes", [])] if answer.get("notes") else []

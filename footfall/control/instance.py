@@ -116,4 +116,4 @@ def iso_date(text: str) -> dt.date:
     try:
         return dt.date.fromisoformat(text)
     except ValueError:
-        raise CannotDo(f"date {text!r}: write YYYY-MM-DD") from None
+        raise CannotDo(f"date {text!r}: write a day that there is, as YYYY-MM-DD") from None

@@ -116,6 +116,12 @@ def test_a_comparison_is_a_table_or_the_reason_why_there_is_none() -> None:
     assert "Not compared with 2024-02-23 to 2024-02-24: few" in nothing
 
 
+def test_a_split_without_rows_says_so() -> None:
+    answer = {"site": "a", "from": "", "to": "", "totals": {}, "rows": [], "k": 5}
+    assert "Nothing to show by crawler in this period." in summaries.stats_table(answer | {"by": "crawler"})
+    assert "Nothing to show" not in summaries.stats_table(answer)
+
+
 def test_a_house_that_is_stopped_tells_the_k_of_its_releases_and_knows_its_sites(data: Path) -> None:
     log = data.parent / "access.log"
     log.write_text(LOG)

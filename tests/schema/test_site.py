@@ -169,12 +169,12 @@ def test_what_other_trackers_call_a_site_is_a_name_and_no_host() -> None:
 @pytest.mark.parametrize(
     ("steps", "told"),
     [
-        ([{"page": "/a"}], "funnel 'f' has 1 steps, and 2 to 8 are allowed: add one"),
+        ([{"page": "/a"}], "funnel 'f' has 1 step, and 2 to 8 are allowed: add one"),
         ([{"page": "/a"}] * 9, "funnel 'f' has 9 steps, and 2 to 8 are allowed: leave some out"),
         ([{"page": "/a"}, {"page": "/b", "event": "go"}], "this one has event and page"),
         ([{"page": "/a"}, {}], "this one has none"),
-        ([{"page": "/a"}, {"goal": "Bye"}], "funnel 'f': the site has no goal 'Bye', only 'Buy'"),
-        ([{"page": "/a"}, {"section": "Blog"}], "funnel 'f': the site has no section 'Blog', only none"),
+        ([{"page": "/a"}, {"goal": "Bye"}], "funnel 'f': the site has no goal 'Bye' (it has 'Buy')"),
+        ([{"page": "/a"}, {"section": "Blog"}], "funnel 'f': the site has no section 'Blog' (it has none)"),
     ],
 )
 def test_a_funnel_that_cannot_be_counted_is_refused_with_what_to_write(steps: list[dict[str, str]], told: str) -> None:
