@@ -319,8 +319,15 @@ def _copying(family: str) -> str:
     if FAMILIES[family].histogram:  # one value has several rows
         source, days = f"({rows})", "0"
     else:
-        source, days = f"({rows}) AS r LEFT JOIN ({_own_days(family, keys)}) AS o USING ({', '.join(keys)})", "o.own"
-        days = f"greatest(0, toInt64(length({{dates:Array(Date)}})) - toInt64({days}))"
+        source = f"({rows}) AS r LEFT JOIN ({_own_days(family, keys)}) AS o USING ({', '.join(keys)})"
+        spoken = "length({dates:Array(Date)})"
+        counting = FAMILIES[family].counting
+        if counting and counting.setting:
+            # Since when a site asks for a key nobody noted: only days that show something of the same are spoken for.
+            alike = ("dimension", *(key for key in counting.within if key != counting.part))
+            source += f" LEFT JOIN ({_days_of(family, alike)}) AS c USING ({', '.join(alike)})"
+            spoken = "c.counted"
+        days = f"greatest(0, toInt64({spoken}) - toInt64(o.own))"
     return f"{insert(f'late_{family}', columns | {'days': days})} FROM {source} WHERE value != '{OTHER}'"
 
 
@@ -337,6 +344,15 @@ def _own_days(family: str, keys: Sequence[str]) -> str:
             WHERE site = {{site:String}} AND grain = {{week:String}} AND {{grain:String}} != {{week:String}}
                 AND day BETWEEN {{day:Date}} AND {{day:Date}} + {FOUR_WEEKS - 1} AND by_dimension = ''
         )
+        GROUP BY {listed}"""
+
+
+def _days_of(family: str, keys: Sequence[str]) -> str:
+    """SQL for on how many of the days there are rows of these keys."""
+    listed = ", ".join(keys)
+    return f"""
+        SELECT {listed}, uniqExact(day) AS counted FROM released_{family}
+        WHERE site = {{site:String}} AND day IN {{dates:Array(Date)}} AND grain = 'day' AND by_dimension = ''
         GROUP BY {listed}"""
 
 

@@ -347,7 +347,7 @@ def test_a_property_tells_of_no_page_that_its_block_hides(store: Store) -> None:
     """`/two` and `/three` go along with a page of one day; as a property of what was not found they would be told all
     the same."""
     house = Weeks(store)
-    house.site = structs.replace(house.site, properties=("path",))
+    house.site = structs.replace(house.site, properties=())
     pages, plans = {"/four": 4, "/three": 3, "/two": 2}, ("/pro", "/plus", "/free")
     fill(house, range(7), pages)
     fill(house, range(6, 7), {"/rare": 4})
@@ -357,11 +357,18 @@ def test_a_property_tells_of_no_page_that_its_block_hides(store: Store) -> None:
                 for event, value in (("404", path), ("order", plans[number])):
                     given = {"name": event, "props": {"path": value}}
                     house.visit(day, 1000 * day + 100 * number + visitor, path, at=60, **given)
+        for visitor in range(20):
+            house.visit(day, 50_000 + visitor, "/", at=60, network_number=60_000 + visitor, name="order",
+                        props={"path": "/most"})  # fmt: skip
+    house.close(after=1)
+    house.site = structs.replace(house.site, properties=("path",))
     house.close(after=6)
     assert house.late() == {"/four": 28}
     late = house.store.rows(
         "SELECT event, property_value, visitors, events, days FROM late_properties WHERE site = {site:String}",
         {"site": house.site.key},
     )
-    # What is no page is told, if it has enough.
-    assert sorted(late) == [("order", "/free", 14, 14, 7), ("order", "/plus", 21, 21, 7), ("order", "/pro", 28, 28, 7)]
+    # What is no page is told, if it has enough, for the days that counted it.
+    assert sorted(late) == [("order", "/free", 10, 10, 5), ("order", "/plus", 15, 15, 5), ("order", "/pro", 20, 20, 5)]
+    [pro] = (row for row in house.stats(0, 6, "properties")["rows"] if "/pro" in row.values())
+    assert (pro["visitors"], pro["certainty"]) == (20, "at least")
