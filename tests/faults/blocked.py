@@ -39,6 +39,7 @@ def fill(store: Store, site: Site) -> None:
         ]
         for n in range(100, 124):
             mine = common | {"visitor": n, "network_number": 50 + n % 4, "path": f"/{n % 2}", "country": "DE"}
+            mine["props"] = {"plan": f"{n % 2}"}
             events.append(make_event(site.key, noon + n, day, **mine))
             events.append(make_event(site.key, noon + n + 9, day, name="buy", currency="EUR", amount=n, **mine))
             events.append(make_event(site.key, noon + n + 20, day, name="engagement", engaged_ms=9, lcp=901.0, **mine))
@@ -68,7 +69,9 @@ def close(store: Store, site: Site) -> None:
 def live(directory: str, whole: bool, step: int, number: int) -> None:
     store = Store(f"chdb://{directory}")
     migrate(store)
-    before, site = (Site(f"blocked-{n}", goals=(Goal("buy", event="buy"),)) for n in (number - step, number))
+    before, site = (
+        Site(f"blocked-{n}", goals=(Goal("buy", event="buy"),), properties=("plan",)) for n in (number - step, number)
+    )
     if number > 1:
         close(store, before)
         print(json.dumps(told(store, before), default=str), flush=True)

@@ -29,6 +29,7 @@ from pipeline.writer import Writer
 from schema import migrate as migrating
 from schema.event import ENGAGEMENT, Count, Erasure, Event
 from schema.families import FAMILIES
+from schema.funnel import Funnel, Step
 from schema.migrate import migrate, migrations
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
@@ -39,7 +40,12 @@ _COLUMN = f"    {ADDED} String DEFAULT 'added',\n"
 # Far ahead, so that no TTL takes the rows while they are looked at.
 DAY = dt.date(2041, 5, 6)
 START = day_bounds("UTC", day_number(DAY)).start
-SITE = Site("day.example", goals=(Goal("buy", event="buy"), Goal("Page 1", page="/1")), properties=("plan",))
+SITE = Site(
+    "day.example",
+    goals=(Goal("buy", event="buy"), Goal("Page 1", page="/1")),
+    properties=("plan",),
+    funnels=(Funnel("Bought", (Step(page="/0"), Step(event="buy"))),),
+)
 RULES = SiteRules(2, 30, "balanced")
 _TEXTS = tuple(
     name for name, kind in Event.__annotations__.items() if kind == "str" and name not in ("site", "name", "currency")
