@@ -183,7 +183,7 @@ def _queries(site: Site, period: Period, rows: int, filters: tuple[Filter, ...])
     families = [FUNNELS.name] * bool(site.funnels) + [PROPERTIES.name] * bool(site.properties)
     splits |= {name: (name,) for name in (*DIMENSIONS, *families)}
     splits |= {f"vital {name}": ("vital", name) for name in FAMILIES["vitals"].dimensions if name}
-    limits = {"goal": MAX_ROWS, PROPERTIES.name: MAX_ROWS}
+    limits = dict.fromkeys(("goal", PROPERTIES.name, FUNNELS.name), MAX_ROWS)
     asked = {}
     for name, by in splits.items():
         if filters and len(by) > 1:  # the values are those that are kept

@@ -106,7 +106,8 @@ def table_of(query: Query, answer: Answer) -> Table:
             named = [one for one in released.funnels if all(each.keeps(one[0].name) for each in kept_ones)]
             counted_on = {day: defined for day, defined in released.funnel_days.items() if first <= day <= last}
             groups = answer.declared[FUNNELS.name]
-            rows = tuple(step_cells(named, counted_on, groups, released.k, coverage, in_part=query.filtered))
+            steps = step_cells(named, counted_on, groups, released.k, coverage, in_part=query.filtered)
+            rows = tuple(steps[: query.limit])
         case PROPERTIES.name as by:
             rows = tuple(properties_in(answer.declared[by], released.k, coverage)[: query.limit])
         case by if by in DECLARED:
