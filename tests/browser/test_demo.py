@@ -80,6 +80,31 @@ def test_hostile_values_are_text_on_the_dashboard(signed_in: BrowserContext, hou
     assert page.locator("main script").count() == 0
 
 
+def test_where_an_outbound_link_led_is_told_by_its_click(
+    browser: Browser, signed_in: BrowserContext, house: Running, watched: Watched
+) -> None:
+    script = f"{house.told['collector']}/js/script.core.outbound-links.js"
+    tag = f'<script defer data-domain="demo" data-automated data-local src="{script}"></script>'
+    context = browser.new_context()
+    link = '<a href="https://elsewhere.example/there?who=42#x" onclick="event.preventDefault()">away</a>'
+    links = f"{house.told['collector']}/links"
+    context.route(links, lambda route: route.fulfill(body=tag + link, content_type="text/html"))
+    visit = context.new_page()
+    visit.goto(links)
+    visit.wait_for_timeout(700)
+    visit.click("a")
+    rows = eventually(lambda: house.stats("demo", "--by", "properties")["rows"])
+    told = {(row["event"], row["property"], row["value"]): row["events"] for row in rows}
+    assert told["Outbound Link: Click", "url", "https://elsewhere.example/there"] == 1
+    page = watched.watch(signed_in.new_page(), house)
+    page.goto(f"{house.told['dashboards']}/sites/demo?period=today")
+    page.get_by_text("Properties", exact=True).click()
+    page.get_by_role("link", name="Details of Properties").click()
+    assert "Outbound Link: Click: url" in page.inner_text("main")
+    assert "https://elsewhere.example/there" in page.inner_text("main")
+    context.close()
+
+
 def _goal(house: Running, name: str) -> dict | None:
     answer = house.stats("demo", "--by", "goal")
     return next((row for row in answer["rows"] if row["value"] == name and row["conversions"]), None)

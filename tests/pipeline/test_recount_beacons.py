@@ -155,7 +155,8 @@ def happened(chance: random.Random, site: Site, person: Person, at: int) -> tupl
     sent: dict[str, Any] = {"name": name, "interactive": chance.random() < 0.7}
     if name == "go":
         sent |= {"currency": chance.choice(("EUR", "USD", "")), "amount": chance.randrange(1, 500)}
-        sent |= {"props": {"plan": chance.choice(("large", "small"))}}
+        plan = chance.choice(("large", "small"))
+        sent |= {"props": {"plan": plan} if at % 3 else {"note": plan}}
     if name == ENGAGEMENT:
         sent |= {"engaged_ms": chance.randrange(1, 90_000), "scroll": chance.randrange(101)}
         sent |= {"vitals": chance.choice(MEASURED)} if chance.random() < 0.7 else {}
@@ -236,7 +237,7 @@ def test_days_of_many_sites_are_what_is_counted_by_hand_where_nothing_is_hidden(
     sent = {
         site: a_day(random.Random(1000 + number), site)
         for number in range(min(1000, times(400)))
-        for site in [Site(f"many-{number}", goals=goals)]
+        for site in [Site(f"many-{number}", goals=goals, properties=("plan",))]
     }
     # A chunk holds rows of fewer partitions than one insert may have: of some ten sites.
     events = [event for site, beacons in sent.items() for event in stored_of(site, beacons)]
@@ -248,6 +249,30 @@ def test_days_of_many_sites_are_what_is_counted_by_hand_where_nothing_is_hidden(
     for site, beacons in sent.items():
         right = expected([event for *_, event in beacons], 1)
         assert found[site.key] == right, site.key
+    _assert_properties(store, {site.key: [event for *_, event in beacons] for site, beacons in sent.items()})
+
+
+def _assert_properties(store: Store, events: dict[str, list[Event]]) -> None:
+    """What the events of each site say of `plan`: of "go" alone, which some of them do not."""
+    columns = "site, event, property, in_currency, property_value, visitors, events, amount"
+    rows = store.rows(
+        f"SELECT {columns} FROM open_properties WHERE site IN {{sites:Array(String)}}", {"sites": [*events]}
+    )
+    right: dict[tuple[str, ...], tuple[int, int, int]] = {}
+    for site, its in events.items():
+        gone = [event for event in its if event.name == "go"]
+        if not any("plan" in event.props for event in gone):
+            continue
+        for value in {event.props.get("plan", "(none)") for event in gone}:
+            mine = [event for event in gone if event.props.get("plan", "(none)") == value]
+            right[site, "go", "plan", "", value] = len({event.visitor for event in mine}), len(mine), 0
+            for currency in {event.currency for event in mine if event.currency}:
+                paid = [event for event in mine if event.currency == currency]
+                sums = len({event.visitor for event in paid}), 0, sum(event.amount for event in paid)
+                right[site, "go", "plan", currency, value] = sums
+    assert {row[:5]: row[5:] for row in rows} == right
+    assert len(rows) == len(right)
+    assert {value for *_, value in right} == {"large", "small", "(none)"}
 
 
 def _through_the_spool(store: Store, directory: Path, events: Sequence[Event], chunk_rows: int = 16) -> None:
