@@ -11,6 +11,7 @@ from pipeline.rollup.batch import SiteDay
 from pipeline.rollup.stages import roll_up, roll_up_together
 from pipeline.settings import SiteRules
 from schema.event import ENGAGEMENT
+from schema.properties import MOST_VALUES
 from schema.site import Site, day_bounds, day_number
 from schema.store import Store
 from tests.conftest import insert, make_event
@@ -94,6 +95,18 @@ def of_people(first: int, people: int, value: str, **given: Any) -> list[dict[st
         {"visitor": n, "network_number": n, "name": "choose", "props": {"plan": value} if value else {}} | given
         for n in range(first, first + people)
     ]
+
+
+def test_of_very_many_values_those_of_most_visitors_are_told_apart_the_others_are_one(store: Store) -> None:
+    site = Site("properties-6", properties=("n",))
+    sent = [{"visitor": 1, "name": "act", "props": {"n": str(number)}} for number in range(MOST_VALUES + 100)]
+    sent += [{"visitor": visitor, "name": "act", "props": {"n": "z"}} for visitor in (2, 3)]
+    send(store, site, *sent)
+    roll_up(store, site, DAY, EVERYTHING)
+    rows = shown(store, site)
+    assert len(rows) == MOST_VALUES + 1
+    assert rows["act", "n", "z", ""] == (2, 2, 0)
+    assert rows["act", "n", "(other)", ""] == (1, 101, 0)
 
 
 # By name of an event how many people sent each value, and which values are shown of it.
