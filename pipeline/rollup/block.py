@@ -203,6 +203,33 @@ def _shown_by_days(of: Block) -> set[Value]:
     )
 
 
+def _whole(family: str) -> str:
+    """SQL for whether rows of keys that exclude one another are there on all days that wait of the value that they add
+    up to: else that value would tell, less these, of the days without them."""
+    counting = FAMILIES[family].counting
+    if not counting:
+        return "true"
+    within = [key for key in counting.within if key != counting.part]
+    found = ["true"]
+    for key, dimension in counting.named.items():
+        if key in within:
+            its = ", ".join(f"toString({one}) AS its_{one}" for one in within)
+            found.append(
+                f"""({", ".join(f"toString(any({one}))" for one in within)}) NOT IN
+                (
+                    SELECT {", ".join(f"its_{one}" for one in within)}
+                    FROM (SELECT {its}, groupUniqArray(day) AS there {_remaining(family)} GROUP BY ALL) AS rows
+                    INNER JOIN
+                    (
+                        SELECT toString(value) AS its_{key}, groupUniqArray(day) AS days {_remaining("cells")}
+                            AND dimension = '{dimension}' GROUP BY its_{key}
+                    ) AS wholes USING (its_{key})
+                    WHERE NOT hasAll(there, days)
+                )"""
+            )
+    return " AND ".join(found)
+
+
 def _released(
     of: Block,
     family: str,
@@ -225,7 +252,7 @@ def _released(
         f"""SELECT {group}, {item}, {names}, groupArray(day), groupArray({people}), groupArray(parents) {waits}
         GROUP BY {group}, {item}
         HAVING sum({people}) >= {{least:UInt32}} AND sum({others}) >= {{least_others:UInt32}}
-            AND count() >= {{least_days:UInt8}}""",
+            AND count() >= {{least_days:UInt8}} AND {_whole(family)}""",
         of.named | late,
     )
     candidates: dict[Group, list[Candidate]] = defaultdict(list)

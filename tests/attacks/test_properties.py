@@ -16,15 +16,16 @@ DAYS = 4
 
 @pytest.fixture(scope="module")
 def weeks(store: Store) -> dict[int, Weeks]:
-    """Two sites on whose days four people chose a plan, and some did something rare: by how many these were. Twelve
-    missed one page, four a second one, and one a third one."""
-    sites = {rare: Weeks(store) for rare in (1, 3)}
+    """Sites on whose days four people chose a plan, and some did something rare: by how many these were. Twelve
+    missed one page, four a second one, and some a third one. On the last site no choice of the first day named a plan.
+    """
+    sites = {rare: Weeks(store) for rare in (1, 3, 4)}
     for rare, house in sites.items():
         house.site = structs.replace(house.site, properties=("plan", "path"))
         for day in range(DAYS):
             house.crowd(day)
             for visitor in range(1, 5):
-                house.visit(day, visitor, name="choose", props={"plan": "pro"})
+                house.visit(day, visitor, name="choose", props={"plan": "pro"} if day or rare < 4 else {})
             for visitor in range(5, 5 + rare):
                 house.visit(day, visitor, name="rare")
             for page, missed in (("/a", range(12)), ("/b", range(12, 16)), ("/c", range(16, 16 + rare))):
@@ -65,3 +66,9 @@ def test_where_a_week_tells_of_the_event_it_tells_of_its_values(weeks: dict[int,
         )
     }
     assert days == {"/a"}
+
+
+def test_what_was_done_on_days_without_the_property_does_not_follow(weeks: dict[int, Weeks]) -> None:
+    """Of the week it would be known how many chose, and how many of these on days on which somebody named a plan."""
+    assert weeks[4].late("event", columns="events")["choose"] == 4 * DAYS
+    assert late(weeks[4]) == {("404", "/b"): 4 * DAYS, ("404", "/c"): 4 * DAYS}
