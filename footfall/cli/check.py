@@ -18,7 +18,7 @@ from click.core import ParameterSource
 from msgspec import structs
 
 from collector.edge.tracker_scripts import script_of
-from collector.enrich.site_filter import site_filter_of
+from collector.enrich.site_filter import SiteFilter, site_filter_of
 from dashboards.stats.released import enough_for_a_day
 from pipeline.settings import SiteRules
 from schema.site import Goal
@@ -142,13 +142,13 @@ def _of_settings(settings: Settings, site: SiteSettings, status: dict[str, Any])
         senders = f"any; pages of {', '.join(sorted(site.own_hosts))}, of what is below, and of localhost may send"
         yield Finding("hosts", OK, ", ".join(site.hosts) or senders)
     for goal in site.goals:
-        if goal.page and not goal.page.startswith(("/", "*")):
-            yield Finding("goal", BAD, f"{goal.name!r}: no path is like {goal.page!r}", "begin it with a slash")
-        elif goal.page and site_filter.excludes_page(goal.page):
-            remedy = "take it out of exclude.pages, or drop the goal"
-            yield Finding("goal", BAD, f"{goal.name!r}: {goal.page!r} is excluded and never reached", remedy)
-        else:
-            yield Finding("goal", OK, f"{goal.name!r}{since_when(goal, site.key, status.get('goals', []))}")
+        since = since_when(goal, site.key, status.get("goals", []))
+        yield _of_pages("goal", goal.name, [goal.page], site_filter, since)
+    for name, pattern in site.sections.items():
+        yield _of_pages("section", name, [pattern], site_filter, f": {pattern}")
+    for funnel in site.funnels:
+        yield _of_pages("funnel", funnel.name, [step.page for step in funnel.steps], site_filter)
+    yield Finding("properties", OK, f"of {', '.join(site.properties)}" if site.properties else "none are counted")
     base = urlsplit(_base(settings))
     if base.hostname in _HERE:
         remedy = "set collector.public_url to the address by which browsers reach the collector"
@@ -158,6 +158,17 @@ def _of_settings(settings: Settings, site: SiteSettings, status: dict[str, Any])
         yield Finding("public URL", NOTE, f"{base.geturl()}: a page served by HTTPS may not load it", remedy)
     else:
         yield Finding("public URL", OK, base.geturl())
+
+
+def _of_pages(check: str, name: str, patterns: list[str], site_filter: SiteFilter, more: str = "") -> Finding:
+    """Whether pages of these patterns can be seen; "" stands for none. more: what is added where they can."""
+    for pattern in filter(None, patterns):
+        if not pattern.startswith(("/", "*")):
+            return Finding(check, BAD, f"{name!r}: no path is like {pattern!r}", "begin it with a slash")
+        if site_filter.excludes_page(pattern):
+            remedy = f"take it out of exclude.pages, or drop the {check}"
+            return Finding(check, BAD, f"{name!r}: {pattern!r} is excluded and never reached", remedy)
+    return Finding(check, OK, f"{name!r}{more}")
 
 
 def since_when(goal: Goal, site: str, counted: list[dict[str, Any]]) -> str:

@@ -124,12 +124,14 @@ def _named(one: Released, name: str, its: Named) -> str:
     days, weeks, four_weeks = (_per_hundred(share) for share in shares(its))
     later = [f"{weeks} with weeks"] * bool(one.weeks) + [f"{four_weeks} with four weeks"] * bool(one.four_weeks)
     why = "by these rules never" if not one.k_late else "no whole week is there" if not one.weeks else ""
+    folded = [f"{_of(rare, its)} have fewer than {one.k} visitors", f"{_of(company, its)} keep those company (R3, N3)"]
+    if one.networks > 1:
+        folded.append(f"{_of(networks, its)} are of fewer than {one.networks} networks, or keep those company (N4)")
     return (
         f"At k = {one.k}, of 100 visitor-days by {name} {days} have a name on their day"
         + "".join(f", {one}" for one in later)
         + (f" (later: {why})" if why else "")
-        + f"; on their day {_of(rare, its)} have fewer than {one.k} visitors, {_of(company, its)} keep those company "
-        f"(R3, N3), and {_of(networks, its)} are of fewer than {one.networks} networks, or keep those company (N4)."
+        + f"; on their day {', '.join(folded[:-1])}{',' * (len(folded) > 2)} and {folded[-1]}."
     )
 
 

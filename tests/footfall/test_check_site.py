@@ -29,6 +29,8 @@ goals = [{ name = "Docs", page = "/docs/**" }]
 [[sites]]
 key = "wrong.test"
 goals = [{ name = "Never", page = "thanks" }, { name = "Hidden", page = "/admin/x" }]
+sections = { Blog = "blog/**" }
+funnels = [{ name = "Way", steps = [{ page = "/" }, { page = "/admin/y" }] }]
 exclude = { pages = ["/admin/**"] }
 [[sites]]
 key = "moved.test"
@@ -81,6 +83,9 @@ def test_a_site_without_events_is_told_what_to_paste(house: Running) -> None:
     assert "none has ever been accepted" in text
     assert "'Never': no path is like 'thanks'" in text
     assert "'Hidden': '/admin/x' is excluded" in text
+    assert "'Blog': no path is like 'blog/**'" in text
+    assert "'Way': '/admin/y' is excluded" in text
+    assert findings(told, "ok")["properties"]["finding"] == "of url, path"
 
 
 def test_a_site_that_counts_is_well_and_its_numbers_are_told(house: Running) -> None:
