@@ -20,6 +20,7 @@ from pipeline.rollup.batch import SiteDay
 from pipeline.rollup.stages import roll_up
 from pipeline.schedule import Pipeline
 from pipeline.settings import RollupSettings, SiteRules
+from schema.funnel import Funnel
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
 from tests.arriving import Arriving
@@ -35,10 +36,12 @@ class House(Arriving):
     """One site. k: the rule that attackers are up against, 1 switches it off; networks: the same of N4, 0: as k;
     bound: of what one visitor adds, 0 switches it off."""
 
-    def __init__(self, store: Store, k: int, networks: int = 0, bound: float = 0.0) -> None:
+    def __init__(
+        self, store: Store, k: int, networks: int = 0, bound: float = 0.0, funnels: tuple[Funnel, ...] = ()
+    ) -> None:
         super().__init__(store)
         goals = (Goal("Sign up", event="signup"), Goal("Buy", event="purchase"))
-        self.site = Site(f"attacked-{next(_NUMBER)}", goals=goals, release_k=k)
+        self.site = Site(f"attacked-{next(_NUMBER)}", goals=goals, funnels=funnels, release_k=k)
         self.rules = SiteRules(k, 30, "balanced", networks=networks, bound=bound)
         self.now = NOON
         self._pipeline = Pipeline(store, [(self.site, self.rules)], RollupSettings(every_s=60), clock=lambda: self.now)

@@ -22,6 +22,8 @@ from schema.store import Store
 from tests.conftest import times
 from tests.pipeline.weeks import Weeks
 
+from .house import House
+
 K = 5
 STEPS = 4
 VALUES = ("DE", "FR", "IT")
@@ -264,3 +266,27 @@ def test_people_of_one_network_are_one() -> None:
     everybody = [Group(2, 3, 20, frozenset(range(20))), Group(1, 1, 6, frozenset([100]))]
     assert of_funnel({"": {"": everybody}}, 2, {"": frozenset({1, 2})}, Rule(K, K)).exact == [1]
     assert of_funnel({"": {"": everybody}}, 2, {"": frozenset({1, 2})}, Rule(K, 1)).exact == [1, 2]
+
+
+@pytest.mark.slow
+@pytest.mark.clickhouse
+def test_each_step_of_an_open_day_goes_on_by_k_newcomers_of_its_own(store: Store) -> None:
+    """Twenty begin, of whom ten go on; then ten and four; then twice ten and ten. He looks after each quarter."""
+    house = House(store, K, funnels=(Funnel("Shop", (Step(page="/a"), Step(page="/b"))),))
+    seen: list[dict[int, int]] = []
+    visitor = 0
+    for wave, (begin, further) in enumerate(((20, 10), (10, 4), (10, 10), (10, 10))):
+        for place in range(begin):
+            visitor += 1
+            given = {"network_number": visitor, "at": 900 * wave + place}
+            house.visit(visitor, "/a", **given)
+            if place < further:
+                house.visit(visitor, "/b", **given)
+        house.wait(900 * (wave + 1) + 61)
+        rows = house.store.rows(
+            "SELECT step, people, unsure FROM open_funnels WHERE site = {s:String} AND dimension = ''",
+            {"s": house.site.key},
+        )
+        seen.append({step: people for step, people, unsure in rows if not unsure})
+    # What is shown is the snapshot before. The second step has none in the second quarter: four are too few.
+    assert seen == [{}, {1: 20}, {1: 30, 2: 10}, {1: 40, 2: 24}]
