@@ -81,7 +81,8 @@ def _quantiles(buckets: Sequence[int], counts: Sequence[int], samples: int) -> d
 
 
 def _has_enough(share: float, people: int, k: int) -> bool:
-    """Whether a percentile is of k people: so many, of those who are measured, are beyond it on either side."""
+    """Whether so many are measured that k people are beyond a percentile on either side, where each is as often. Of
+    whom the samples are is not stored."""
     return k == 1 or share == 0.75 or people * min(share, 1 - share) >= k
 
 
