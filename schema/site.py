@@ -20,6 +20,8 @@ from .host import host_name, site_name
 # The key of the site that the demo pages count for.
 DEMO = "demo"
 _EPOCH = dt.date(1970, 1, 1)
+# Each is a row for each of its values and events, and one way more to tell people apart.
+_MOST_PROPERTIES = 20
 _KEY = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
 
@@ -73,7 +75,6 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
     properties: Annotated[
         tuple[Annotated[str, Meta(min_length=1, max_length=300)], ...],
         Meta(
-            max_length=20,
             description="Properties of events and page views that are counted by their values: `url` of outbound links "
             "and downloads, `path` of pages that were not found and of forms. []: none.",
         ),
@@ -113,6 +114,11 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
         names = [goal.name for goal in self.goals]
         if len(set(names)) != len(names):
             raise ValueError(f"site {self.key!r} has two goals of the same name")
+        if len(self.properties) > _MOST_PROPERTIES:
+            raise ValueError(
+                f"site {self.key!r} has {len(self.properties)} properties: at most {_MOST_PROPERTIES} are counted, "
+                "leave the others out"
+            )
         for name in self.properties:
             if name != name.strip() or not name.isprintable() or "\n" in name:
                 raise ValueError(

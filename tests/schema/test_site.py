@@ -194,3 +194,22 @@ def test_two_funnels_have_two_names_and_a_goal_among_steps_is_what_it_counts() -
     assert definition == '["loose", "visit", [["page", "/a"], ["event", "buy"]]]'
     with pytest.raises(msgspec.ValidationError, match="two funnels are called 'f'"):
         msgspec.convert(site | {"funnels": [{"name": "f", "steps": steps}] * 2}, Site)
+
+
+@pytest.mark.parametrize(
+    ("properties", "said"),
+    [
+        (("plan", "url", "plan"), "has the property 'plan' twice: name it once"),
+        ((" plan",), "as the page sends it, without control characters or spaces around it"),
+        (("pl\nan",), "as the page sends it, without control characters or spaces around it"),
+        (tuple(map(str, range(21))), "has 21 properties: at most 20 are counted, leave the others out"),
+    ],
+)
+def test_properties_that_cannot_be_counted_are_refused(properties: tuple[str, ...], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Site("a.example", properties=properties)
+
+
+def test_properties_of_links_files_missing_pages_and_forms_are_counted_unless_others_are_named() -> None:
+    assert Site("a.example").properties == ("url", "path")
+    assert Site("a.example", properties=()).properties == ()
