@@ -14,6 +14,7 @@ from typing import Any
 from pipeline.rollup.stages import roll_up
 from pipeline.settings import SiteRules
 from schema.families import FAMILIES
+from schema.funnel import Funnel, Step
 from schema.migrate import migrate
 from schema.site import Goal, Site
 from schema.store import Store
@@ -21,7 +22,8 @@ from tests.conftest import insert, make_event
 from tests.faults.doomed import doom, lives
 from tests.faults.spooled import DAY, NOON
 
-SITE = Site("rolled", goals=(Goal("buy", event="buy"),))
+FUNNEL = Funnel("Buy", (Step(page="/*"), Step(event="buy")))
+SITE = Site("rolled", goals=(Goal("buy", event="buy"),), funnels=(FUNNEL,), properties=("plan",))
 RULES = SiteRules(2, 30, "balanced")
 
 
@@ -29,7 +31,7 @@ def fill(store: Store) -> None:
     """A day with something in every family of rollups."""
     events = []
     for i in range(9):
-        common: dict[str, Any] = {"visitor": 2**63 + i, "country": ("DE", "AT", "")[i % 3]}
+        common: dict[str, Any] = {"visitor": 2**63 + i, "country": ("DE", "AT", "")[i % 3], "props": {"plan": "pro"}}
         events.append(make_event(SITE.key, NOON + i, DAY, path=f"/{i % 4}", lcp=900.5 + i, **common))
         events.append(make_event(SITE.key, NOON + 60 + i, DAY, name="buy", currency="EUR", amount=100 + i, **common))
     insert(store, events)
