@@ -27,6 +27,7 @@ _AGENTS = (
      "Mobile/15E148 Safari/604.1", 820),
 )  # fmt: skip
 _VERSIONS = ("142.0", "143.0", "144.0", "145.0")
+_SAFARIS = ("16.6", "17.6", "18.6", "26.1")
 _PLACES = (
     ("de-DE,de;q=0.9", "Europe/Berlin", 30),
     ("en-US,en;q=0.9", "America/New_York", 24),
@@ -81,9 +82,9 @@ def _visit(chance: random.Random, midnight: int) -> Iterator[tuple[Beacon, Clien
     languages, zone, _ = chance.choices(_PLACES, [weight for *_, weight in _PLACES])[0]
     # Hundreds of networks, as rule N4 asks for; variety in the agent keeps synthetic visitors of one apart.
     network = 256 * chance.choice((1, 2, 3))
-    version = (
-        f"{chance.choice(_VERSIONS)}.{chance.randrange(900)}.0" if "rv:" not in agent else chance.choice(_VERSIONS)
-    )
+    version = chance.choice(_SAFARIS if "Version/" in agent else _VERSIONS)
+    if "rv:" not in agent:
+        version += f".{chance.randrange(900)}.0"
     client = Client(f"2001:db8:{network + chance.randrange(1, 255):x}::1", agent.format(version), languages)
     referrer, query, _ = chance.choices(_ORIGINS, [weight for *_, weight in _ORIGINS])[0]
     hour = chance.choices(range(24), _BUSY_HOURS)[0]
