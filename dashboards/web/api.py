@@ -18,6 +18,8 @@ from starlette.routing import BaseRoute, Route
 
 from ..accounts.accounts import Accounts
 from ..accounts.form_token import SESSION_COOKIE
+from ..stats.bare_counts import BARE
+from ..stats.leaks import COLUMNS as OF_LEAKS
 from ..stats.query import one_site
 from ..stats.refused import OF_STATUS, Code
 from ..stats.report import Reports
@@ -26,6 +28,8 @@ from .tables import flat
 
 # Without it Excel reads a file in the code page of its machine; others skip it (Unicode, 23.8: UTF-8 signature).
 _UTF_8 = "\N{ZERO WIDTH NO-BREAK SPACE}"
+# The columns of tables that have the same ones whatever is asked: told also where there is no row.
+_COLUMNS = {name: tuple(one.columns) for name, one in BARE.items()} | {"leak": tuple(OF_LEAKS)}
 # What a spreadsheet would run as a formula (OWASP, CSV Injection).
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -86,7 +90,9 @@ class Api:
         name = f"{answer['site']}-{answer['by'] or 'totals'}-{answer['from']}-{answer['to']}.csv"
         rows = answer["rows"] or [] if answer["by"] else [answer["totals"]]
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return PlainTextResponse(_UTF_8 + as_csv(rows), headers=headers, media_type="text/csv; charset=utf-8")
+        return PlainTextResponse(
+            _UTF_8 + as_csv(rows, _COLUMNS.get(answer["by"], ())), headers=headers, media_type="text/csv; charset=utf-8"
+        )
 
     def show_version(self, request: Request) -> Response:
         """GET /api/sites/{key}/version?period= changes when the numbers do."""
@@ -114,15 +120,16 @@ class Api:
         return answer
 
 
-def as_csv(rows: list[dict[str, Any]]) -> str:
-    """Rows as CSV. Text that a spreadsheet would take for a formula gets an apostrophe before it."""
+def as_csv(rows: list[dict[str, Any]], columns: tuple[str, ...] = ()) -> str:
+    """Rows as CSV. Text that a spreadsheet would take for a formula gets an apostrophe before it. columns: the first
+    line where there are no rows."""
     out = io.StringIO()
+    writer = csv.writer(out)
     table = flat(rows)
-    if table:
-        writer = csv.writer(out)
-        writer.writerow(table[0])
-        for row in table:
-            writer.writerow([_csv_cell(value) for value in row.values()])
+    header = list(table[0]) if table else columns
+    if header:
+        writer.writerow(header)
+    writer.writerows([_csv_cell(value) for value in row.values()] for row in table)
     return out.getvalue()
 
 

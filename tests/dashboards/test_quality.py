@@ -54,6 +54,8 @@ def test_crawlers_and_what_was_dropped_are_answered_by_name(client: TestClient, 
         ["value", "section", "pageviews", "operator", "purpose"],
         ["GPTBot", "/docs/", "1234", "OpenAI", "ai_training"],
     ]
+    table = client.get(f"/api{path}/stats.csv?period=custom&from=2001-01-01&to=2001-01-02&by=dropped").text
+    assert table.lstrip("\ufeff").splitlines() == ["value,day,count"]
 
 
 def test_they_are_split_by_nothing_else(client: TestClient, path: str) -> None:
