@@ -34,7 +34,7 @@ VALUES = {
     "source": ("", "Google", "Mastodon", "A newsletter with a rather long name indeed"),
     "channel": ("Direct", "Organic Search"),
     "referrer": ("google.com", "mastodon.example/deep/page"),
-    "page": ("/", "/pricing", LONG),
+    "page": ("/", "/pricing", LONG, "/u/:email"),
     "entry_page": ("/", LONG),
     "exit_page": ("/thanks",),
     "hostname": ("shop.example",),
@@ -87,6 +87,11 @@ def fill(rollups: Rollups, days: int = 40) -> None:
         rollups.vital(today, metric, values, people=30)
         for dimension, value in (("page", LONG), ("device", "mobile"), ("country", "DE")):
             rollups.vital(today, metric, values, people=20, dimension=dimension, value=value)
+    yesterday, key = today - dt.timedelta(days=1), rollups.site.key
+    crawlers = [(key, yesterday, name, section, 1200) for name in ("GPTBot", "Googlebot") for section in ("/", LONG)]
+    rollups.store.insert("crawlers", ("site", "day", "crawler", "section", "views"), list(zip(*crawlers, strict=True)))
+    dropped = [(key, yesterday, reason, 30) for reason in ("bot", "referrer_spam")]
+    rollups.store.insert("outcomes", ("site", "day", "reason", "count"), list(zip(*dropped, strict=True)))
     rollups.bare_total(today - dt.timedelta(days=40), 0)
 
 
