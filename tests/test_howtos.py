@@ -256,6 +256,7 @@ def test_a_step_is_a_function_and_its_place(tmp_path: Path) -> None:
         "collector/diagnostics/why.py",
         "collector/outcome.py",
         "collector/steps.py",
+        "dashboards/web/format.py",
         "docs/engineers.md",
     ]
     request = ("--ip", "203.0.113.9", "--ua", "Mozilla/5.0 Firefox/142.0", "--json")
