@@ -56,15 +56,14 @@ def publish_crawlers(store: Store, sites: Sequence[Site], now: float) -> None:
     """Publish the days that are over, where they are not, and forget what was counted of them. now: Unix seconds."""
     through = min(now, max(received_through(store), now - _PATIENCE_S)) - _LAST_ZONE_S
     before = dt.datetime.fromtimestamp(through, dt.UTC).date()
-    over = "run = '' AND day < {before:Date}"
-    if not store.rows(f"SELECT 1 FROM crawler_views WHERE {over} LIMIT 1", {"before": before}):
+    # Those of a site that the settings do not name wait for it to come back, until they die (0029_crawlers.sql).
+    over = "run = '' AND day < {before:Date} AND site IN {sites:Array(String)}"
+    given = {"before": before, "sites": [site.key for site in sites]}
+    if not store.rows(f"SELECT 1 FROM crawler_views WHERE {over} LIMIT 1", given):
         return
     published = "SELECT site, day FROM crawlers WHERE run = ''"
-    which = f"{over} AND site IN {{sites:Array(String)}} AND (site, day) NOT IN ({published})"
-    _publish(store, sites, which, {"before": before})
-    store.command(
-        f"ALTER TABLE {store.local('crawler_views')} DELETE WHERE {over}", {"before": before}, mutations_sync=2
-    )
+    _publish(store, sites, f"{over} AND (site, day) NOT IN ({published})", {"before": before})
+    store.command(f"ALTER TABLE {store.local('crawler_views')} DELETE WHERE {over}", given, mutations_sync=2)
 
 
 def publish_imported(store: Store, site: Site, run: str, days: Collection[dt.date]) -> None:

@@ -55,11 +55,16 @@ def test_days_that_are_over_are_published_once_by_sections_of_people(store: Stor
             (day, "", "GPTBot", "Blog", 3),
         ]
         assert left(house) == 100, "what is published is not kept by what was asked for"
+    # A site that the settings have lost for an hour loses nothing.
+    seen(house, 2, "GPTBot", "/docs/", 1)
+    house.arrived(house.noon(3))
+    publish_crawlers(store, [], house.noon(3))
+    assert left(house) == 101
     # What comes late of a day that is published belongs to no number any more.
     seen(house, 0, "GPTBot", "/docs/", 50)
     publish_crawlers(store, [site], house.noon(1))
     assert (day, "", "GPTBot", "/docs/", 21) in told(house)
-    assert left(house) == 100
+    assert left(house) == 101
 
 
 def test_what_is_fetched_for_one_person_is_told_in_tens_with_a_secret_offset(store: Store) -> None:
