@@ -15,6 +15,7 @@ from schema.families import DECLARED, FAMILIES
 from schema.family import Family
 from schema.measures import MEASURES, Measures
 from schema.metrics import METRICS
+from schema.vitals import PERCENTILES
 
 from .plan import Read
 from .source import State
@@ -138,15 +139,18 @@ def _histogram_sums(columns: Sequence[str]) -> list[str]:
 
 
 def _percentile_sums(columns: Sequence[str]) -> list[str]:
-    """A histogram that has its 75th percentile and nothing else: of what is not added to others that is all there is
-    to know, and the store finds it sooner than it adds the histograms of a year up. Buckets are in order of their
-    values."""
+    """A histogram that has its percentiles and nothing else: of what is not added to others that is all there is
+    to know, and the store finds them sooner than it adds the histograms of a year up. Buckets are in order of their
+    values; each has the samples from the percentile before it on."""
     buckets, counts, *numbers = columns
+    shares = ", ".join(map(str, PERCENTILES.values()))
     if buckets == "[bucket]":
-        bucket = "quantileExactWeighted(0.75)(bucket, samples)"
+        found = f"quantilesExactWeighted({shares})(bucket, samples)"
     else:
-        bucket = f"quantileExactWeightedArray(0.75)({buckets}, {counts})"
-    return [f"[{bucket}]", "[sum(samples)]", *_summed(numbers)]
+        found = f"quantilesExactWeightedArray({shares})({buckets}, {counts})"
+    up_to = f"arrayMap(share -> toUInt64(ceil(sum(samples) * share)), [{shares}])"
+    last = f"arrayPushBack(arrayPopBack({up_to}), sum(samples))"
+    return [found, f"arrayPopFront(arrayDifference(arrayPushFront({last}, 0)))", *_summed(numbers)]
 
 
 def _of_plain_vital(read: Read, row: Sequence[Any]) -> _Plain | None:

@@ -15,15 +15,11 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from schema.vitals import VITALS, value_of
+from schema.vitals import PERCENTILES, VITALS, value_of
 
 from .execute import Groups
 
 Rating = Literal["good", "needs improvement", "poor"]
-
-
-# By name the share of samples that are at most so.
-PERCENTILES = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p99": 0.99}
 
 
 class VitalCell(Struct, frozen=True):

@@ -28,6 +28,7 @@ from pipeline.schedule import Pipeline
 from pipeline.settings import RollupSettings, SiteRules
 from pipeline.site_data import _TABLES, stored_sites
 from schema.families import WAITING
+from schema.funnel import Funnel, Step
 from schema.site import Goal, day_bounds, day_number
 from schema.store import Store, StoreDown
 from tests.conftest import insert, make_event
@@ -41,7 +42,10 @@ _NUMBER = itertools.count(1)
 
 def site_of(key: str) -> SiteSettings:
     return SiteSettings(
-        f"{key}-{next(_NUMBER)}.example", domains=(f"{key}.test",), goals=(Goal("Bought", event="bought"),)
+        f"{key}-{next(_NUMBER)}.example",
+        domains=(f"{key}.test",),
+        goals=(Goal("Bought", event="bought"),),
+        funnels=(Funnel("Bought", (Step(page="/"), Step(event="bought"))),),
     )
 
 
@@ -53,7 +57,7 @@ def fill(store: Store, site: SiteSettings, path: str = "/") -> list[dt.date]:
         start = day_bounds("UTC", day_number(day)).start
         common: dict[str, Any] = {"path": path, "country": "DE"}
         events = [make_event(site.key, start + 9, day, visitor=n, lcp=900.0, **common) for n in range(1, 5)]
-        bought = {"name": "bought", "currency": "EUR", "amount": -5, **common}
+        bought = {"name": "bought", "props": {"url": "/"}, "currency": "EUR", "amount": -5, **common}
         events += [make_event(site.key, start + 20, day, visitor=n, **bought) for n in range(1, 5)]
         # In the next quarter of an hour as many.
         late = [structs.replace(event, received=event.received + 900, visitor=event.visitor + 10) for event in events]
