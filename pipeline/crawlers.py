@@ -20,10 +20,8 @@ from schema.site import Site
 from schema.store import Store
 
 from .insert import insert
-from .release import received_through
+from .outcomes import counted_through
 
-# So long after its end a day waits for a spool that does not report.
-_PATIENCE_S = 86_400
 # When a date has ended in every time zone there is, after its end in UTC.
 _LAST_ZONE_S = 43_200
 _FOR_SOMEBODY = [one.name for one in CRAWLERS.values() if one.is_for_somebody]
@@ -54,7 +52,7 @@ _PUBLISHING = f"""
 
 def publish_crawlers(store: Store, sites: Sequence[Site], now: float) -> None:
     """Publish the days that are over, where they are not, and forget what was counted of them. now: Unix seconds."""
-    through = min(now, max(received_through(store), now - _PATIENCE_S)) - _LAST_ZONE_S
+    through = counted_through(store, now) - _LAST_ZONE_S
     before = dt.datetime.fromtimestamp(through, dt.UTC).date()
     # Those of a site that the settings do not name wait for it to come back, until they die (0029_crawlers.sql).
     over = "run = '' AND day < {before:Date} AND site IN {sites:Array(String)}"

@@ -31,8 +31,13 @@ _PUBLISHING = f"""
     GROUP BY site, day, reason"""
 
 
+def counted_through(store: Store, now: float) -> float:
+    """The second through which counts have arrived, or are waited for no longer."""
+    return min(now, max(received_through(store), now - _PATIENCE_S))
+
+
 def publish_outcomes(store: Store, now: float) -> None:
     """Publish the days (UTC) that are over, where they are not. now: Unix seconds."""
-    through = min(now, max(received_through(store), now - _PATIENCE_S))
+    through = counted_through(store, now)
     given = {"through": dt.datetime.fromtimestamp(through, dt.UTC).date(), "signals": sorted(SIGNALS)}
     store.command(_PUBLISHING, given, **store.foreground)

@@ -63,7 +63,7 @@ BARE = {
                 WHERE {_MINE} GROUP BY day, run, crawler, section
             )
             GROUP BY crawler, section ORDER BY pageviews DESC, crawler, section LIMIT {{most:UInt32}}""",
-            "Crawlers are counted of days that are over; what is fetched for one person is told in tens.",
+            "Crawlers are counted of days that are over; what is fetched for one person is rounded to tens.",
         ),
     )
 }

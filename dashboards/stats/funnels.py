@@ -28,8 +28,8 @@ class StepCell(Struct, frozen=True):
     at_most: how many they may be, None where days tell nothing of it. of_first, of_before: in percent of those of the
     first step and of the step before; drop: how many of these went no further; None at the first step, and where
     nobody was. drop_certainty: of the three: exact, or about where one of the numbers is. not_shown_days: on how many
-    days, of_days of which there is data, it is told by later steps, or not at all. counted_since: the first day that
-    counted the funnel, where days of the period before it did not."""
+    days, of_days of which there is data, it is known by later steps only, or not at all. counted_since: the first day
+    that counted the funnel, where days of the period before it did not."""
 
     funnel: str
     step: int
@@ -67,11 +67,11 @@ class StepCell(Struct, frozen=True):
 
 
 class _Sum(Struct):
-    """Of a step over days. told: on how many of them it has a row, exact: on how many an exact one."""
+    """Of a step over days. shown: on how many of them it has a row, exact: on how many an exact one."""
 
     people: int = 0
     unsure: int = 0
-    told: int = 0
+    shown: int = 0
     exact: int = 0
 
 
@@ -118,14 +118,14 @@ def _of_funnel(
             behind = max(behind, people)
             sums[place].people += behind
             sums[place].unsure += unsure
-            sums[place].told += place + 1 in steps
+            sums[place].shown += place + 1 in steps
             sums[place].exact += place + 1 in steps and not unsure
     before: _Sum | None = None
     all_exact = True
     for place, one in enumerate(sums):
         missing = max(0, coverage.days - one.exact) if k > 1 else min(not_counted, coverage.days)
         not_shown = missing or (in_part and k > 1)
-        told = one.told >= coverage.days
+        on_all = one.shown >= coverage.days
         all_exact = all_exact and not not_shown
         exact = coverage.sure.certainty(not all_exact) == "exact"
         yield StepCell(
@@ -133,7 +133,7 @@ def _of_funnel(
             step=place + 1,
             what=f"{funnel.steps[place].kind} {funnel.steps[place].wanted}",
             people=one.people,
-            at_most=one.people + one.unsure if not not_shown or (told and not in_part) else None,
+            at_most=one.people + one.unsure if not not_shown or (on_all and not in_part) else None,
             certainty=coverage.sure.certainty(not_shown),
             flags=coverage.sure.flags(not_shown),
             of_first=_percent(one.people, sums[0].people) if before else None,

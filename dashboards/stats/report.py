@@ -146,7 +146,7 @@ class Reports:
         answer = Executor(self._store, self._cache).answer(plan([query], released))
         table = table_of(query, answer)
         as_of = snapshot_time(self._store, released.span.part(query.first, query.last), site)
-        rows = self._apart(query, released) if query.by in APART else table.as_rows()
+        rows = self.apart(query, released) if query.by in APART else table.as_rows()
         if query.by == "hour":
             rows = [_at_local_hour(row, site) for row in rows]
         return {
@@ -231,13 +231,11 @@ class Reports:
         """What the counts of the site's open days are multiples of."""
         return (site.release_k or self._release_k) if site.key in self._rounded else 1
 
-    def apart(self, query: Query) -> list[dict[str, Any]]:
-        """The rows of a question by one of APART."""
-        return self._apart(query, self._with_months(self.site(query.site), query.first, query.last, query.first))
-
-    def _apart(self, query: Query, released: Released) -> list[dict[str, Any]]:
+    def apart(self, query: Query, known: Released | None = None) -> list[dict[str, Any]]:
+        """The rows of a question by one of APART. known: what is released of the days, where that is read already."""
         if query.by in BARE:
             return bare_counts(self._store, query.by, query.site, query.period, query.limit)
+        released = known or self._with_months(self.site(query.site), query.first, query.last, query.first)
         executor = Executor(self._store, self._cache)
         return leaks(query, lambda asked: table_of(asked, executor.answer(plan([asked], released))).as_rows())
 

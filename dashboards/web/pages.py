@@ -30,7 +30,7 @@ from ..settings import DashboardSettings
 from ..stats.bare_counts import BARE
 from ..stats.leaks import DEFINITION as LEAKS
 from ..stats.other_pages import other_pages
-from ..stats.period import PERIODS
+from ..stats.period import PERIODS, Period
 from ..stats.query import APART, Query, one_site, several_values
 from ..stats.released import enough
 from ..stats.report import SUM_OF_VALUES, Reports
@@ -90,13 +90,8 @@ class SitePages:
         overview = self._reports.overview(site, period, self._settings.table_rows, filters)
         return self._pages.page(
             "dashboard.html",
-            user=user,
-            site=site,
-            sites=list(self._reports.sites.values()),
+            **self._shared(user, site, period),
             overview=overview,
-            period=period,
-            periods=PERIODS,
-            arguments=urlencode(period.arguments()),
             asked=urlencode({**period.arguments(), "filter": [one.text for one in filters]}, doseq=True),
             kept=[("filter", one.text) for one in filters],
             parts_kept=cards.kept(overview),
@@ -140,12 +135,7 @@ class SitePages:
         asked = {**period.arguments(), "by": dimension, "limit": str(_MAX_TABLE), "order": order}
         return self._pages.page(
             "table.html",
-            user=user,
-            site=site,
-            sites=list(self._reports.sites.values()),
-            period=period,
-            periods=PERIODS,
-            arguments=urlencode(period.arguments()),
+            **self._shared(user, site, period),
             export=urlencode(asked | {"filter": filters}, doseq=True),
             kept=[*(("filter", one) for one in given), ("order", order)],
             filtered=bool(filters),
@@ -178,12 +168,7 @@ class SitePages:
             by_purpose[row["purpose"]] += row["pageviews"]
         return self._pages.page(
             "quality.html",
-            user=user,
-            site=site,
-            sites=list(self._reports.sites.values()),
-            period=period,
-            periods=PERIODS,
-            arguments=urlencode(period.arguments()),
+            **self._shared(user, site, period),
             bare=BARE,
             reasons=by_reason.most_common(),
             dropped=dropped,
@@ -207,12 +192,7 @@ class SitePages:
         asked = {**period.arguments(), "by": PROPERTIES.name, "limit": str(_MAX_TABLE)}
         return self._pages.page(
             "properties.html",
-            user=user,
-            site=site,
-            sites=list(self._reports.sites.values()),
-            period=period,
-            periods=PERIODS,
-            arguments=urlencode(period.arguments()),
+            **self._shared(user, site, period),
             export=urlencode(asked | {"filter": filters}, doseq=True),
             kept=[("filter", one) for one in given],
             filtered=bool(filters),
@@ -229,6 +209,17 @@ class SitePages:
             return []
         sections = Query.of(site.key, query.first, query.last, "section", (), _MAX_TABLE)
         return other_pages(site, rows, self._reports.stats(sections)["rows"])
+
+    def _shared(self, user: User, site: Site, period: Period) -> dict[str, Any]:
+        """What every page about some days of a site has."""
+        return {
+            "user": user,
+            "site": site,
+            "sites": list(self._reports.sites.values()),
+            "period": period,
+            "periods": PERIODS,
+            "arguments": urlencode(period.arguments()),
+        }
 
     def _site(self, request: Request) -> Site:
         site = self._reports.sites.get(one_site(request.path_params["key"].split(",")))

@@ -12,7 +12,7 @@ import contextlib
 import datetime as dt
 import secrets
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -29,7 +29,7 @@ from ..insert import insert
 from ..settings import SiteRules
 from .batch import Batch, SiteDay
 from .contributors import networks_of
-from .declared import NAMED
+from .declared import NAMED, named_by
 from .fold import Candidate, WaitingSum, fold
 from .parents import CHILDREN, EXCLUSIVE, PARENTS, depth, name_and_currency
 from .publish import clear_staging
@@ -184,15 +184,9 @@ def _remaining(family: str) -> str:
             )"""
 
 
-def _named(family: str) -> Mapping[str, str]:
-    """The keys of a family that may be values of a dimension."""
-    counting = FAMILIES[family].counting
-    return counting.named if counting else {}
-
-
 def _shown_by_days(of: Block) -> set[Value]:
     """The values that days of the block show, of dimensions that keys may be values of."""
-    dimensions = {dimension for family in NAMED for dimension in _named(family).values()}
+    dimensions = {dimension for family in NAMED for dimension in named_by(family).values()}
     return set(
         of.store.rows(
             """SELECT DISTINCT dimension, value FROM released_cells
@@ -242,7 +236,7 @@ def _released(
     """The values that may be released, by what adds up to a total. people, others: the columns that are counted.
     always: as if something else was hidden, because not all that is waits. hidden, told: values of dimensions that keys
     of the family may be; which stay hidden, and which do not."""
-    named = _named(family)
+    named = named_by(family)
     names = f"[{', '.join(f'any(toString({key}))' for key in named)}]" if named else "emptyArrayString()"
     columns, item = _group_and_item(family)
     group = ", ".join(columns)

@@ -7,7 +7,7 @@ for who is behind the rare ones. What is suppressed of them suppress.py tells.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from schema.families import DECLARED
 from schema.family import Counting, Family
@@ -18,8 +18,15 @@ from .company import Whole
 from .parents import name_and_currency
 from .shape import Select, by_each
 
-# Those with a key that may be the value of a dimension.
-NAMED = {name for name, family in DECLARED.items() if family.counting and family.counting.named}
+
+def named_by(family: str) -> Mapping[str, str]:
+    """The keys of a family that may be values of a dimension, each with that dimension."""
+    counting = DECLARED[family].counting if family in DECLARED else None
+    return counting.named if counting else {}
+
+
+# Those with such a key.
+NAMED = {name for name in DECLARED if named_by(name)}
 
 
 def summed(family: Family) -> tuple[Measure, ...]:

@@ -29,7 +29,7 @@ from .aggregate import COUNTED, families
 from .batch import DAY, ENOUGH, SITE, START, Batch, K
 from .company import Cell, Part, Whole, going
 from .contributors import CONTRIBUTORS
-from .declared import NAMED
+from .declared import NAMED, named_by
 from .drops import show_steps
 from .hits import OF_HITS
 from .others import find_covered
@@ -200,19 +200,13 @@ _OF_KEYS = f"family IN {EXCLUSIVE}" if EXCLUSIVE else "false"
 _CHILD = f"(family, dimension) IN {[*CHILDREN]}"
 
 
-def _named(family: str) -> Mapping[str, str]:
-    """The keys of a family that may be values of a dimension."""
-    counting = DECLARED[family].counting if family in DECLARED else None
-    return counting.named if counting else {}
-
-
 # Rows of one key beside those that they exclude one another within, which may be a value of a dimension.
 _KNOWN_ROW = " OR ".join(
     ["false"]
     + [
         f"family = '{name}' AND (d, currency) IN (SELECT d, value FROM {{kept}} WHERE dimension = '{dimension}')"
         for name in NAMED
-        for key, dimension in _named(name).items()
+        for key, dimension in named_by(name).items()
         if DECLARED[name].key_names[-1] == key
     ]
 )
@@ -278,7 +272,7 @@ def _counted(family: str) -> str:
     hidden = "(d, toString({})) IN (SELECT d, value FROM {{values}} WHERE dimension = '{}' AND {} NOT IN {})".format
     enough = "".join(
         f" AND NOT {hidden(key, dimension, '(d, dimension, value)', '(SELECT d, dimension, value FROM {kept})')}"
-        for key, dimension in _named(family).items()
+        for key, dimension in named_by(family).items()
     )
     columns |= {column: column for column in ("d", "dimension", "value", "people")} | {"enough": ENOUGH + enough}
     rows = _suppressed(family, keys, ("people", "networks"), source=source)
