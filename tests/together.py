@@ -89,6 +89,7 @@ def together(test: Callable[..., Test]) -> Callable[..., None]:
 
     signature = inspect.signature(test)
     own = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    # What pytest reads of a function are attributes that its type does not have.
     found.__signature__ = signature.replace(parameters=[own, *signature.parameters.values()])  # type: ignore[attr-defined]
     found.is_together = True  # type: ignore[attr-defined]
     return found
