@@ -14,7 +14,7 @@ from .family import KEY, KEY_COLUMNS, MONTH_COLUMNS, Family, named
 from .funnels import FUNNELS
 from .measures import KINDS, OF_CELLS, OF_CONVERSIONS, OF_VITALS
 from .properties import PROPERTIES
-from .visits import VISIT
+from .visits import DEFAULTS, VISIT
 
 __all__ = ["DECLARED", "FAMILIES", "KEY", "NESTED", "TABLES", "WAITING", "WAITING_TABLES", "migration"]
 
@@ -106,7 +106,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         *named(KEY_COLUMNS, "site", "day"),
         Column("version", "UInt64"),
         Column("deleted", "UInt8"),
-        *(Column(name, kind) for name, kind in VISIT.items()),
+        *(Column(name, kind, default=DEFAULTS.get(name, "")) for name, kind in VISIT.items()),
     ),
     "months_cells": (*_CELLS.monthly, Column("days", "UInt16")),
     "months_vitals": _VITALS.monthly,

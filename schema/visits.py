@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .column import TEXT
 from .dimensions import DIMENSIONS
+from .event import NO_SCROLL
 
 # The hour a visit starts in is counted like the value of a dimension of this name.
 HOUR = "hour"
@@ -59,8 +60,13 @@ VISIT = {
     "hits.place": "Array(UInt32)",
     # Of its properties those that the settings name, as JSON; '' where it has none of them.
     "hits.props": "Array(String)",
+    # How far its page was scrolled, as far as the report knows: percent, NO_SCROLL where it says nothing of it, and in
+    # visits of before the column was there.
+    "hits.scroll": "Array(UInt8)",
     # Of every event that measured something. vitals: in the order of schema/vitals.py, below 0 what was not measured.
     "measured.path": "Array(String)",
     "measured.vitals": "Array(Array(Float32))",
     **dict.fromkeys(OF_FIRST_EVENT, TEXT),
 }
+# What visits have that are older than a column, where that is not nothing: SQL, as the store writes it.
+DEFAULTS = {"hits.scroll": f"arrayMap(name -> {NO_SCROLL}, `hits.name`)"}

@@ -173,6 +173,7 @@ def _visits_of(of: Batch, seen: Seen, into: str, rows: str, opening: str) -> str
             groupArray(amount) AS amounts,
             groupArray(toUInt32(place)) AS places,
             groupArray(sent) AS propss,
+            groupArray(scroll) AS scrolls,
             groupArrayIf({escaped("path")}, measured) AS measured_paths,
             groupArrayIf(vitals, measured) AS measurements,
             argMinIf(sequence, place, {_ACTED}) AS opened
@@ -184,8 +185,8 @@ def _visits_of(of: Batch, seen: Seen, into: str, rows: str, opening: str) -> str
             (
                 SELECT
                     {of.apart}visitor, network_number, received, lifetime, sequence, name, interactive, path, hostname,
-                    engaged_ms, currency, amount, device, country, {told.sent(of) if seen.properties else "''"} AS sent,
-                    {vitals} AS vitals, arrayExists(v -> v >= 0, vitals) AS measured,
+                    engaged_ms, scroll, currency, amount, device, country, {vitals} AS vitals,
+                    {told.sent(of) if seen.properties else "''"} AS sent, arrayExists(v -> v >= 0, vitals) AS measured,
                     row_number() OVER visitor_events AS place,
                     received - lagInFrame(received, 1, received) OVER visitor_events
                         > {{gap:UInt32}} + least(intDiv(engaged_ms, 1000), {{gap:UInt32}}) AS pause

@@ -28,6 +28,7 @@ READ = {
     "hostname": TEXT,
     "path": "String",
     "engaged_ms": "UInt32",
+    "scroll": "UInt8",
     "currency": TEXT,
     "amount": "Int64",
     "props": f"Map({TEXT}, String)",

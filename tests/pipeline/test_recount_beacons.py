@@ -224,6 +224,13 @@ def test_a_day_of_beacons_is_counted_alike_from_the_page_to_the_month(
     roll_up(store, site, DAY, rules)
     for is_shown, is_right in zip(shown(store, site), tables, strict=True):
         assert is_shown == is_right
+    # How far pages were scrolled is kept for each event.
+    [(scrolled,)] = store.rows(
+        "SELECT arraySort(groupArrayArray(arrayZip(hits.path, hits.name, hits.scroll))) FROM visits FINAL "
+        "WHERE site = {s:String}",
+        {"s": site.key},
+    )
+    assert scrolled == sorted((event.path, event.name, event.scroll) for event in right)
     release(store, "events", site, [DAY], rules, START + 100_000, "live")
     for is_shown, is_right in zip(shown(store, site, "released"), tables, strict=True):
         assert is_shown == is_right
