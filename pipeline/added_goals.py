@@ -13,11 +13,12 @@ same goes on.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import structlog
 from msgspec import Struct, structs
@@ -27,11 +28,13 @@ from schema.families import FAMILIES
 from schema.funnels import FUNNELS
 from schema.manifest import ADDED, LIVE, grain_of_goal
 from schema.site import Goal, Site, goal_of
-from schema.store import Store, StoreDown
+from schema.store import Store
 
-from .copying import added_of, columns_of, holding, table_of
+from .adding import add_to_day
+from .copying import added_of, holding, table_of
 from .insert import insert
-from .manifest import RELEASING, Entry, append, digest_input, read_entries
+from .manifest import RELEASING, Entry, read_entries
+from .rollup import page_sets
 from .rollup.batch import Batch, SiteDay
 from .rollup.differences import ALL, Known, Refused, Unlike, acts, refused, unlike
 from .rollup.stages import stage_again
@@ -41,16 +44,16 @@ log = structlog.get_logger("added_goals")
 
 _FAMILY = "conversions"
 _TABLE = table_of(_FAMILY, late=True)
-_MINE = "site = {site:String} AND grain = {grain:String} AND day = {day:Date}"
 
 
 class Due(Struct, frozen=True):
     """A released day and the goals that it was not counted with. entry: of the day; added: those that have added
-    something to it."""
+    a goal to it; sections: that have added a section."""
 
     entry: Entry
     added: tuple[Entry, ...]
     goals: tuple[Goal, ...]
+    sections: tuple[Entry, ...] = ()
 
 
 def add_goals(store: Store, site: Site, rules: SiteRules, now: float, longest_s: float = 2.0) -> bool:
@@ -93,11 +96,12 @@ def _due(store: Store, site: Site) -> Iterator[Due]:
         # Of a day that shows nothing no goal shows anything.
         if entry.day not in left or entry.origin != LIVE or not entry.rows or not entry.knows_goals:
             continue
-        mine = tuple(added.get(entry.day, ()))
+        mine = tuple(one for one in added.get(entry.day, ()) if one.goals)
+        sections = tuple(one for one in added.get(entry.day, ()) if one.sections)
         known = {*entry.goals.items(), *(one for adding in mine for one in adding.goals.items())}
         goals = tuple(goal for goal in site.goals if (goal.name, goal.definition) not in known)
         if goals:
-            yield Due(entry, mine, goals)
+            yield Due(entry, mine, goals, sections)
 
 
 def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> None:
@@ -114,68 +118,79 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
     def release(of: Batch) -> None:
         now_and_then = unlike(of)
         names = [goal.name for goal in staged[len(before) :]]
-        with acts(of, names):
+        with acts(of, names), _beside_sections(of, due.sections) as sections:
             for new, goal in zip(names, due.goals, strict=True):
-                held = ALL if now_and_then.whole else refused(of, new, known)
+                pages = {one.name for one in staged if one.page}
+                sets = [*sections, *(one for one in known if one.staged in pages)]
+                if now_and_then.whole or (sections and goal.page and page_sets.tells_too_much(of, new, sets)):
+                    held = ALL
+                else:
+                    held = refused(of, new, known)
                 _release(of, due.entry, goal, new, now_and_then, held, now)
                 known.append(Known(new, goal.name, grain_of_goal(goal.name, goal.definition)))
 
     with RELEASING:
         # What else is declared is not asked for, and funnels name goals.
-        declared = structs.replace(site, goals=staged, funnels=())
+        declared = structs.replace(
+            site, goals=staged, funnels=(), sections=entry.patterns if entry.knows_sections else site.sections
+        )
         stage_again(store, SiteDay(declared, entry.day, strictest), release)
 
 
 def _release(of: Batch, day: Entry, goal: Goal, staged: str, now_and_then: Unlike, held: Refused, now: float) -> None:
     """Release one goal: its rows first, then its entry, which is there also where there are no rows."""
-    store, rules = of.store, of.days[0].rules
-    grain = grain_of_goal(goal.name, goal.definition)
-    given = {"site": day.site, "day": day.day, "grain": grain}
-    # Of a run that was cut off.
-    if store.rows(f"SELECT 1 FROM {_TABLE} WHERE {_MINE} LIMIT 1", given):
-        store.command(f"ALTER TABLE {store.local(_TABLE)} DELETE WHERE {_MINE}", given, mutations_sync=2)
-    text = b""
+    rules = of.days[0].rules
+    given: dict[str, Any] = {}
     if not held >= ALL:
         without = now_and_then.dimensions | by_which_steps_are_told(day, goal)
-        store.command(
-            _COPYING,
-            given
-            | {"goal": goal.name, "staged": staged}
-            | {"without": sorted(without | {dimension for dimension, currency in held if not currency})}
-            | {"unpaid": sorted(currency for dimension, currency in held if not dimension)}
-            | {"folded": sorted(now_and_then.folded)}
-            | {
-                "held_dimensions": [one[0] for one in sorted(held)],
-                "held_currencies": [one[1] for one in sorted(held)],
-            },
-            **store.foreground,
-        )
-        names = columns_of(_FAMILY, late=True)
-        # A statement may be sent twice over HTTP.
-        keys = "dimension, value, currency"
-        if not store.rows(f"SELECT count() = uniqExact({keys}) FROM {_TABLE} WHERE {_MINE}", given)[0][0]:
-            raise StoreDown(f"a goal of {day.site} was inserted twice; the next run makes it again")
-        text = store.text(f"SELECT {', '.join(names)} FROM {_TABLE} WHERE {_MINE} ORDER BY ALL FORMAT TSV", given)
-    rows = text.count(b"\n")
-    append(
-        store,
-        [
-            Entry(
-                *(day.site, 0, day.day, int(now), LIVE, rules.preset, rules.k),
-                # Where rows of the day are gone it is not known who reached it, nor whether anybody did.
-                complete=day.complete and not now_and_then.whole,
-                over_counted=day.over_counted,
-                rows=rows,
-                digest=hashlib.sha256(digest_input(_FAMILY, text)).hexdigest() if rows else "",
-                columns={_FAMILY: list(columns_of(_FAMILY, late=True))},
-                networks=rules.least_networks,
-                span=ADDED,
-                goals={goal.name: goal.definition},
-            )
-        ],
+        given = {
+            "goal": goal.name,
+            "staged": staged,
+            "without": sorted(without | {dimension for dimension, currency in held if not currency}),
+            "unpaid": sorted(currency for dimension, currency in held if not dimension),
+            "folded": sorted(now_and_then.folded),
+            "held_dimensions": [one[0] for one in sorted(held)],
+            "held_currencies": [one[1] for one in sorted(held)],
+        }
+    rows = add_to_day(
+        of.store,
+        _FAMILY,
+        Entry(
+            *(day.site, 0, day.day, int(now), LIVE, rules.preset, rules.k),
+            # Where rows of the day are gone it is not known who reached it, nor whether anybody did.
+            complete=day.complete and not now_and_then.whole,
+            over_counted=day.over_counted,
+            networks=rules.least_networks,
+            span=ADDED,
+            goals={goal.name: goal.definition},
+        ),
+        _COPYING if given else "",
+        given,
     )
     changed = goal.name in day.goals
     log.info("goal_added", site=day.site, day=day.day.isoformat(), goal=goal.name, rows=rows, changed=changed)
+
+
+@contextlib.contextmanager
+def _beside_sections(of: Batch, entries: Sequence[Entry]) -> Iterator[list[Known]]:
+    """Sections that were added to a day, ready to be compared with goals on pages."""
+    known, definitions = known_sections(entries)
+    if not entries:
+        yield []
+        return
+    page_sets.fill(of, definitions)
+    with page_sets.views(of):
+        yield known
+
+
+def known_sections(entries: Iterable[Entry]) -> tuple[list[Known], dict[str, str]]:
+    """What is known of sections that entries have added, and by their name in the staged day what they count."""
+    known, definitions = [], {}
+    for place, entry in enumerate(entries):
+        [(name, definition)] = entry.sections.items()
+        known.append(Known(f"section {place}", name, entry.grain, is_section=True))
+        definitions[known[-1].staged] = definition
+    return known, definitions
 
 
 def by_which_steps_are_told(day: Entry, goal: Goal) -> frozenset[str]:

@@ -16,13 +16,13 @@ from typing import Any
 from msgspec import Struct, structs
 
 from schema.families import FAMILIES
-from schema.manifest import ADDED, grain_of, grain_of_goal, knows_goals
+from schema.manifest import ADDED, grain_of, grain_of_goal, grain_of_section, knows_goals, knows_sections
 from schema.store import Store
 
 # What an entry says is checked, and its number taken, in one step with writing it.
 RELEASING = threading.RLock()
-# An entry of this version names the columns that its digest is of, and the goals that were counted.
-VERSION = "4"
+# An entry of this version names the columns that its digest is of, and the goals and sections that were counted.
+VERSION = "5"
 # Those of entries that name none: the first so many of each family, because columns are only ever added behind the
 # others (pipeline/copying.py goes by that, too; a test holds which these are).
 _OF_VERSION = {
@@ -42,6 +42,7 @@ _WHERE_OLDER = {
     "goals": {},
     "bounded": [],
     "funnels": {},
+    "sections": {},
 }
 
 
@@ -50,7 +51,8 @@ class Entry(Struct, frozen=True):
     late_others: by which rules beside k. span: how many days it is of, from `day` on, or `ADDED`; days: of a block the
     digests of its days' entries. goals: those that were counted, by name their definition; of `ADDED` the one that is
     added to its day. bounded: of a day the figures of the whole site that release.bound has lowered by more than
-    5 %. funnels: of a day those that were counted, by name their definition."""
+    5 %. funnels: of a day those that were counted, by name their definition. sections: of a day those that its settings
+    named, in their order, by name their definition; of `ADDED` the one that is added."""
 
     site: str
     number: int
@@ -74,19 +76,31 @@ class Entry(Struct, frozen=True):
     goals: dict[str, str] = {}
     bounded: list[str] = []
     funnels: dict[str, str] = {}
+    sections: dict[str, str] = {}
 
     @property
     def grain(self) -> str:
-        """Of the rows of a block, or of a goal that is added to a day; "" of a day."""
+        """Of the rows of a block, or of what is added to a day; "" of a day."""
         if self.span == ADDED:
-            [(name, definition)] = self.goals.items()
-            return grain_of_goal(name, definition)
+            grain = grain_of_goal if self.goals else grain_of_section
+            [(name, definition)] = (self.goals or self.sections).items()
+            return grain(name, definition)
         return grain_of(self.origin, self.span)
 
     @property
     def knows_goals(self) -> bool:
         """Whether it is not older than the column."""
         return knows_goals(self.version)
+
+    @property
+    def knows_sections(self) -> bool:
+        """The same of sections."""
+        return knows_sections(self.version)
+
+    @property
+    def patterns(self) -> dict[str, str]:
+        """By name of each section its pattern, in order."""
+        return {name: json.loads(definition)[0] for name, definition in self.sections.items()}
 
     def digested(self) -> Mapping[str, Sequence[str]]:
         """By family the columns that the digest is made of. Raises KeyError for a version that nobody knows."""

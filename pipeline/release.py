@@ -238,6 +238,7 @@ def _entry(of: SiteDay, flaws: Flaws, now: float, origin: str, rows: int, digest
         late_others=rules.late_others if rules.k_late else 0,
         goals=of.site.goal_definitions,
         funnels=of.site.funnel_definitions,
+        sections=of.site.section_definitions,
         bounded=bounded,
     )
 

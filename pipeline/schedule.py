@@ -23,6 +23,7 @@ from schema.site import Site, local_day
 from schema.store import Store, StoreDown
 
 from .added_goals import add_goals
+from .added_sections import add_sections
 from .bare_totals import publish_bare_totals
 from .blocks import close_blocks, expire_waiting
 from .crawlers import publish_crawlers
@@ -235,14 +236,16 @@ class Pipeline:
         return closed
 
     def add_goals(self) -> bool:
-        """Count goals on days that were released before they were declared, some days at a time; whether that is all.
+        """Count goals and sections on days that were released before they were declared, some days at a time; whether
+        that is all.
         Raises what a site failed with, once the others are done."""
         with self._busy:
             until = time.monotonic() + _ADDING_S
 
             def add(of: tuple[Site, SiteRules]) -> None:
                 site, rules = of
-                if add_goals(self.store, site, rules, self._clock(), until - time.monotonic()):
+                whole = add_goals(self.store, site, rules, self._clock(), until - time.monotonic())
+                if add_sections(self.store, site, rules, self._clock(), until - time.monotonic()) and whole:
                     self._have_goals.add(site.key)
 
             failed = for_each(add, [of for of in self.sites if of[0].key not in self._have_goals])

@@ -27,13 +27,16 @@ STANDING = f"""(
 WEEK, FOUR_WEEKS = 7, 28
 _GRAINS = {WEEK: "week", FOUR_WEEKS: "four_weeks"}
 SPANS = {grain: span for span, grain in _GRAINS.items()}
-# An entry of no day of its own: it adds a goal to a day that was released before the goal was declared (rule N6).
+# An entry of no day of its own: it adds a goal, or a section, to a day that was released before that was declared (rule
+# N6).
 ADDED = 0
-_ADDED_GRAIN = "goal-"
+_GOAL_GRAIN, _SECTION_GRAIN = "goal-", "section-"
 RELEASED_DAYS = f"(SELECT site, day FROM {STANDING})"
 
 # Versions of entries that are older than the goals in them.
 _WITHOUT_GOALS = ("", "1", "2", "3")
+# The same of sections.
+_WITHOUT_SECTIONS = (*_WITHOUT_GOALS, "4")
 
 Row = TypeVar("Row", bound=Sequence[Any])
 
@@ -56,17 +59,36 @@ def is_import(origin: str) -> bool:
 
 def grain_of_goal(name: str, definition: str) -> str:
     """The grain of the rows that a goal of that definition has on days that were released before it was declared."""
-    return _ADDED_GRAIN + hashlib.sha256(f"{name}\0{definition}".encode()).hexdigest()[:16]
+    return _GOAL_GRAIN + _named(name, definition)
+
+
+def grain_of_section(name: str, definition: str) -> str:
+    """The same of a section."""
+    return _SECTION_GRAIN + _named(name, definition)
+
+
+def _named(name: str, definition: str) -> str:
+    return hashlib.sha256(f"{name}\0{definition}".encode()).hexdigest()[:16]
+
+
+def is_of_section(grain: str) -> bool:
+    """Whether rows of that grain are of a section that was added to a day."""
+    return grain.startswith(_SECTION_GRAIN)
 
 
 def span_of(grain: str) -> int:
-    """Of how many days rows of that grain are: those of blocks, or of a goal that was added to a day."""
-    return ADDED if grain.startswith(_ADDED_GRAIN) else SPANS.get(grain.partition(":")[0], 1)
+    """Of how many days rows of that grain are: those of blocks, or of what was added to a day."""
+    return ADDED if grain.startswith((_GOAL_GRAIN, _SECTION_GRAIN)) else SPANS.get(grain.partition(":")[0], 1)
 
 
 def knows_goals(version: str) -> bool:
     """Whether an entry of that version says which goals were counted."""
     return version not in _WITHOUT_GOALS
+
+
+def knows_sections(version: str) -> bool:
+    """The same of sections."""
+    return version not in _WITHOUT_SECTIONS
 
 
 def is_undo(origin: str) -> bool:

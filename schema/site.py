@@ -6,6 +6,7 @@ In: the settings file's `[[sites]]` tables. Out: frozen `Site` values; the local
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -163,6 +164,17 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
         """By name of each section the pattern of its pages as an anchored RE2 expression, in order."""
         return {name: pattern_regex(pattern) for name, pattern in self.sections.items()}
 
+    @property
+    def section_definitions(self) -> dict[str, str]:
+        """By name of each section what it counts, in order, as the manifest keeps it; `section_sql` of
+        pipeline/rollup/sections.py reads it: its pattern, and those before it that may have taken some of its pages."""
+        found: dict[str, str] = {}
+        before: list[str] = []
+        for name, pattern in self.sections.items():
+            found[name] = json.dumps([pattern, *(one for one in before if _may_meet(one, pattern))])
+            before.append(pattern)
+        return found
+
     def section_of(self, path: str) -> str:
         """The section that a page is in, as pipeline/rollup/sections.py says in SQL."""
         named = (name for name, pattern in self.section_patterns.items() if re.search(pattern, path))
@@ -200,6 +212,12 @@ def turned(field: str, text: str, turn: Callable[[str], str]) -> str:
 def folder_of(path: str) -> str:
     """The first folder of a path with its slashes; of one without a folder that of the whole site."""
     return f"/{path[1:].partition('/')[0]}/" if "/" in path[1:] else "/"
+
+
+def _may_meet(one: str, other: str) -> bool:
+    """Whether a page can be of both patterns, as far as what is before their first star tells."""
+    begins = [pattern.partition("*")[0].rstrip("/") for pattern in (one, other)]
+    return begins[0].startswith(begins[1]) or begins[1].startswith(begins[0])
 
 
 def pattern_regex(pattern: str) -> str:

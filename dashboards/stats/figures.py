@@ -5,7 +5,8 @@ In: `Measures`. Out: `Figures`, and a `Cell` of a table. Promises: no metric is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, defstruct
@@ -15,6 +16,7 @@ from schema.measures import Measures
 from schema.metrics import METRICS
 
 from .certainty import EXACT, Certainty, Flag, Sureness
+from .goal_days import ALWAYS, Counted
 
 if TYPE_CHECKING:
 
@@ -34,13 +36,15 @@ else:
 
 class Cell(Figures, frozen=True, gc=False):
     """One value of a dimension. not_shown_days: on how many days, of_days of which there is data, it is not shown,
-    because few or none came."""
+    because few or none came, or because it was not counted. counted_since: the first day on which it was, where those
+    before were not."""
 
     value: str = ""
     certainty: Certainty = "exact"
     flags: tuple[Flag, ...] = ()
     not_shown_days: int = 0
     of_days: int = 0
+    counted_since: dt.date | None = None
 
     def row(self, metrics: Sequence[str], sure: bool) -> dict[str, Any]:
         """As a row of `footfall stats`: these metrics, and how sure they are."""
@@ -58,19 +62,22 @@ class Cell(Figures, frozen=True, gc=False):
 class Coverage(Struct, frozen=True):
     """How a dimension is shown in a period. days: how many have data, also those of fewer than k people. missing: on
     how many of them nothing of the dimension is shown. folded: whether anything is on the others. sure: what
-    else there is to know of each of its numbers."""
+    else there is to know of each of its numbers. counted: of values that were not counted on all days, on how many, and
+    since when."""
 
     days: int
     missing: int
     folded: bool
     sure: Sureness = EXACT
+    counted: Mapping[str, Counted] = {}
 
     def not_shown(self, value: str, shown: int) -> int:
         """On how many days a value may have had somebody without being shown. shown: on how many it is."""
         if value == OTHER:
             return self.missing
         # Where nothing is folded, a value that is not there is one that nobody had.
-        return max(0, self.days - shown) if self.missing or self.folded else 0
+        without = max(0, self.days - shown) if self.missing or self.folded else 0
+        return max(without, self.counted.get(value, ALWAYS).not_on)
 
 
 def figures_of(sums: Measures) -> Figures:
@@ -88,6 +95,7 @@ def cell_of(value: str, sums: Measures, shown: int = 0, coverage: Coverage | Non
         flags=coverage.sure.flags(missing),
         not_shown_days=missing,
         of_days=coverage.days,
+        counted_since=coverage.counted.get(value, ALWAYS).since,
         **_metrics(sums),
     )
 

@@ -1,14 +1,14 @@
-"""On which released days a goal was counted, and by which rows (rule N6).
+"""On which released days a goal, or a section, was counted, and by which rows (rule N6).
 
-In: a site's entries of the manifest, its goals as they are declared now. Out: `GoalDays`. Promises: numbers of another
-definition are never added to those of a goal; a day that did not count a goal is told from one on which nobody reached
-it.
+In: a site's entries of the manifest, its goals, or its sections, as they are declared now. Out: `GoalDays`. Promises:
+numbers of another definition are never added to those of a goal; a day that did not count a goal is told from one on
+which nobody reached it.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
 
@@ -57,10 +57,14 @@ class GoalDays(Struct, frozen=True):
 
 
 def goal_days(
-    days: Mapping[dt.date, Mapping[str, str] | None], beside: Iterable[Beside], declared: Mapping[str, str]
+    days: Mapping[dt.date, Mapping[str, str] | None],
+    beside: Iterable[Beside],
+    declared: Mapping[str, str],
+    grain_of: Callable[[str, str], str] = grain_of_goal,
 ) -> GoalDays:
     """days: of the released ones which goals they counted, by name their definition; None where the entry is too old to
-    say so: then all that there were. declared: the same of the goals that are declared now."""
+    say so: then all that there were. declared: the same of the goals that are declared now. grain_of: of what is added,
+    by name and definition."""
     beside = [*beside]
     known = {day: goals for day, goals in days.items() if goals is not None}
     told = sorted(((one.day, one.goals) for one in beside), key=lambda one: one[0])
@@ -71,7 +75,7 @@ def goal_days(
     wanted |= declared
     if not wanted:
         return GoalDays()
-    grains = {grain_of_goal(name, definition): name for name, definition in wanted.items()}
+    grains = {grain_of(name, definition): name for name, definition in wanted.items()}
     added = {(one.day, one.grain): one.rows for one in beside if one.grain in grains and one.day in days}
     rows = [("day", day, goals) for day, goals in known.items()]
     rows += [(one.grain, one.day, one.goals) for one in beside if span_of(one.grain) != ADDED]
@@ -79,7 +83,7 @@ def goal_days(
     not_counted: dict[str, frozenset[dt.date]] = {}
     for name, definition in wanted.items():
         without = {day for day, goals in known.items() if goals.get(name) != definition}
-        missing = {day for day in without if (day, grain_of_goal(name, definition)) not in added}
+        missing = {day for day in without if (day, grain_of(name, definition)) not in added}
         begins = min(known.keys() - missing, default=None)
         before = max((day for day in days if begins and day < begins), default=None)
         # Entries that are too old to say so are of days that counted it, unless it was declared after them.
@@ -99,3 +103,13 @@ def goal_days(
             if wanted[name] != definition
         ),
     )
+
+
+def of_block(days: Iterable[Mapping[str, str] | None]) -> dict[str, str]:
+    """What a block counts by what its days did, by name the definition; "", which is none, where it changed among
+    them. None: a day that does not say."""
+    found: dict[str, str] = {}
+    for definitions in days:
+        for name, definition in (definitions or {}).items():
+            found[name] = definition if found.get(name, definition) == definition else ""
+    return found

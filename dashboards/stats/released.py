@@ -14,12 +14,22 @@ from msgspec.json import decode
 from msgspec.structs import replace
 
 from schema.funnel import Funnel
-from schema.manifest import ADDED, grain_of, grain_of_goal, is_import, knows_goals, standing, standing_blocks
+from schema.manifest import (
+    ADDED,
+    grain_of,
+    grain_of_goal,
+    grain_of_section,
+    is_import,
+    knows_goals,
+    knows_sections,
+    standing,
+    standing_blocks,
+)
 from schema.months import MARK
 from schema.store import Row, Store
 
 from .certainty import Sureness
-from .goal_days import Beside, GoalDays, goal_days
+from .goal_days import Beside, GoalDays, goal_days, of_block
 from .months import Month, mark_of
 from .source import Span
 
@@ -33,7 +43,7 @@ class Released(Struct, frozen=True):
     them that were asked for. mark: which releases those are. months: those that the days touch and whose sums may be
     taken. small, odd: of all days of the span those of fewer than k people, and those that are partial or
     over-counted. cuts_blocks: whether rows were released with a week or four weeks of which only some days are within
-    the period, so that they are not in it (rule N2). goals: which days counted which. bounded: days
+    the period, so that they are not in it (rule N2). goals, sections: which days counted which. bounded: days
     on which release.bound has lowered a figure of the whole site by more than 5 %; lowered: which figures. funnels:
     those that the site has now, each with its definition; funnel_days: by released day of the period those that it
     counted, by name their definition."""
@@ -53,6 +63,7 @@ class Released(Struct, frozen=True):
     networks: int = 1
     cuts_blocks: bool = False
     goals: GoalDays = GoalDays()
+    sections: GoalDays = GoalDays()
     bounded: tuple[dt.date, ...] = ()
     lowered: tuple[str, ...] = ()
     funnels: tuple[tuple[Funnel, str], ...] = ()
@@ -93,30 +104,34 @@ def released_days(
     before: dt.date | None = None,
     months: Callable[[Iterable[tuple[dt.date, int, int]]], tuple[Month, ...]] | None = None,
     declared: Mapping[str, str] | None = None,
+    sections: Mapping[str, str] | None = None,
 ) -> Released:
     """What the manifest says of the days; k is that of days it does not hold. before: where the span begins, if not
-    with the first day. months: those of such releases (dashboards/stats/months.py). declared: by goal its definition
-    now."""
+    with the first day. months: those of such releases (dashboards/stats/months.py). declared, sections: by goal and
+    by section its definition now."""
     start = before or first
     # Plain rows of all days there are: the engine plans an aggregate for longer than it takes to read some years.
     entries = store.rows(
         f"""SELECT day, k, rows, complete, over_counted, {MARK}, number, origin, span, version,
-            toJSONString(goals), bounded, toJSONString(funnels) FROM manifest WHERE site = {{site:String}}""",
+            toJSONString(goals), bounded, toJSONString(funnels),
+            toJSONString(sections) FROM manifest WHERE site = {{site:String}}""",
         {"site": site},
         **store.brief,
     )
     found = standing([row for row in entries if row[8] == 1], day=0, number=6, origin=7)
     blocks = [row for row in standing_blocks(entries, origin=7, span=8) if row[2]]
     days = sorted(row[0] for row in found)
+    # One that has no rows because those of its day are gone has counted nothing.
+    added = [row for row in entries if row[8] == ADDED and (row[2] or row[3])]
     goals = goal_days(
         {row[0]: _definitions(row[10]) if knows_goals(row[9]) else None for row in found},
         [
             Beside(row[0], _grain(row), row[2], _definitions(row[10]))
-            # One that has no rows because those of its day are gone has not counted it.
-            for row in (*blocks, *(row for row in entries if row[8] == ADDED and (row[2] or row[3])))
+            for row in (*blocks, *(row for row in added if _definitions(row[10])))
         ],
         declared or {},
     )
+    of_sections = _section_days(found, blocks, [row for row in added if _definitions(row[13])], sections or {})
     spanned = [row for row in found if start <= row[0] <= last]
     inside = sorted(row for row in spanned if first <= row[0])
     whole = Span(
@@ -125,8 +140,9 @@ def released_days(
         last,
         frozenset(),
         blocks=tuple(sorted((row[0], row[8], grain_of(row[7], row[8])) for row in blocks)),
-        added=goals.added,
+        added=(*goals.added, *of_sections.added),
         former=goals.former,
+        former_sections=of_sections.former,
     )
     within = whole.part(first, last)
     touched = [one for one in whole.blocks if one[0] <= last and first < one[0] + dt.timedelta(one[1])]
@@ -139,6 +155,7 @@ def released_days(
             blocks=within.blocks,
             added=within.added,
             former=within.former,
+            former_sections=within.former_sections,
         ),
         since=days[0] if days else None,
         through=days[-1] if days else None,
@@ -147,21 +164,36 @@ def released_days(
         over_counted=tuple(row[0] for row in inside if row[4]),
         imported=tuple(row[0] for row in inside if is_import(row[7])),
         mark=mark_of(release for release in releases if start <= release[0] <= last),
-        months=months(releases) if months else (),
+        # Their sums have the rows of sections as they were defined before in them.
+        months=months(releases) if months and not within.former_sections else (),
         small=frozenset(row[0] for row in spanned if not row[2]),
         odd=frozenset(row[0] for row in spanned if not row[3] or row[4]),
         cuts_blocks=len(touched) > len(within.blocks),
         goals=goals,
+        sections=of_sections,
         bounded=tuple(row[0] for row in inside if row[11]),
         lowered=tuple(sorted({what for row in inside for what in row[11]})),
         funnel_days={row[0]: _definitions(row[12]) for row in inside},
     )
 
 
+def _section_days(found: list[Row], blocks: list[Row], added: list[Row], declared: Mapping[str, str]) -> GoalDays:
+    """Which days counted which sections. found, blocks, added: entries of days, of blocks and of added sections."""
+    days = {row[0]: _definitions(row[13]) if knows_sections(row[9]) else None for row in found}
+    beside = [Beside(row[0], _grain(row), row[2], _definitions(row[13])) for row in added]
+    if declared or any(days.values()) or beside:
+        for row in blocks:
+            its_days = (days.get(row[0] + dt.timedelta(number)) for number in range(row[8]))
+            beside.append(Beside(row[0], _grain(row), row[2], of_block(its_days)))
+    return goal_days(days, beside, declared, grain_of_section)
+
+
 def _grain(row: Row) -> str:
     """Of the rows that an entry beside days makes readable."""
     if row[8] != ADDED:
         return grain_of(row[7], row[8])
+    if sections := _definitions(row[13]):
+        return grain_of_section(*next(iter(sections.items())))
     return grain_of_goal(*next(iter(_definitions(row[10]).items())))
 
 

@@ -86,7 +86,9 @@ def _cell_key(read: Read, state: State) -> str:
         return f"if(dimension = '{read.times}', {time}, {value})" if read.values else time
     # What is folded of a day's hours is a row beside them.
     value = f"if(value = '{OTHER}', value, '')" if read.times else "value"
-    time = f"concat(grain, ' ', toString(day), ' ', toString(toUnixTimestamp(period)), ' ', {value})"
+    # What is added to a day is of that day.
+    grain = "'day'" if state == "added" else "grain"
+    time = f"concat({grain}, ' ', toString(day), ' ', toString(toUnixTimestamp(period)), ' ', {value})"
     return f"if(dimension = '{read.times}', {time}, value)" if read.values else time
 
 

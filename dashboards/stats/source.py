@@ -9,14 +9,15 @@ Promises: raw rows are never named here, and every read is bound to a site and t
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from schema.dimensions import OTHER
-from schema.families import WAITING
+from schema.families import FAMILIES, WAITING
+from schema.manifest import is_of_section
 from schema.store import Row, Store
 
 Grain = Literal["day", "hour"]
@@ -27,9 +28,9 @@ class Span(Struct, frozen=True):
     """Days of one site, both ends included. released: those to be read one by one from the released rows; covered:
     those that are known otherwise, among them the days of the months whose sums are read, by the versions of these.
     All others are open. include_open: they are read, too. blocks: the blocks within them whose rows are added (rule
-    N2), by their first day, how many they are of and the grain of their rows. added: the rows of goals that were added
-    to them (rule N6), by day and grain; former: rows of goals that are defined otherwise now, which are left out, by
-    grain, day and goal."""
+    N2), by their first day, how many they are of and the grain of their rows. added: the rows of goals and sections
+    that were added to them (rule N6), by day and grain; former, former_sections: rows of goals and sections that are
+    defined otherwise now, which are left out, by grain, day and name."""
 
     site: str
     first: dt.date
@@ -41,6 +42,7 @@ class Span(Struct, frozen=True):
     blocks: tuple[tuple[dt.date, int, str], ...] = ()
     added: tuple[tuple[dt.date, str], ...] = ()
     former: tuple[tuple[str, dt.date, str], ...] = ()
+    former_sections: tuple[tuple[str, dt.date, str], ...] = ()
 
     def part(self, first: dt.date, last: dt.date) -> Span:
         """Some of the days, each read one by one."""
@@ -48,7 +50,14 @@ class Span(Struct, frozen=True):
         blocks = tuple(one for one in self.blocks if first <= one[0] and one[0] + dt.timedelta(one[1] - 1) <= last)
         added = tuple(one for one in self.added if first <= one[0] <= last)
         former = tuple(one for one in self.former if first <= one[1] <= last)
-        return Span(self.site, first, last, released, blocks=blocks, added=added, former=former)
+        of_sections = tuple(one for one in self.former_sections if first <= one[1] <= last)
+        return Span(
+            *(self.site, first, last, released),
+            blocks=blocks,
+            added=added,
+            former=former,
+            former_sections=of_sections,
+        )
 
     def less(self, days: Collection[dt.date], month_versions: tuple[int, ...] = ()) -> Span:
         """The same without some released days. month_versions: of their months, if sums of those are read."""
@@ -90,9 +99,10 @@ class Span(Struct, frozen=True):
             bound |= {"begins": [day for day, _, _ in self.blocks], "grains": [grain for *_, grain in self.blocks]}
         if self.added:
             bound |= {"added_days": [day for day, _ in self.added], "added_grains": [grain for _, grain in self.added]}
-        if self.former:
-            columns = zip(*self.former, strict=True)
-            bound |= {f"former_{name}": list(values) for name, values in zip(_FORMER, columns, strict=True)}
+        for kind, former in (("former", self.former), ("former_sections", self.former_sections)):
+            if former:
+                columns = zip(*former, strict=True)
+                bound |= {f"{kind}_{name}": list(values) for name, values in zip(_FORMER, columns, strict=True)}
         return bound | self._among("released", self.released)[1] | self._among("closed", self._closed)[1]
 
     @property
@@ -119,7 +129,7 @@ class Span(Struct, frozen=True):
         return f"day IN {{{name}:Array(Date)}}", {name: sorted(days)}
 
 
-_FORMER = ("grains", "days", "goals")
+_FORMER = ("grains", "days", "names")
 
 
 def sources_of(family: str, condition: str, of_months: str, span: Span, *grains: Grain) -> dict[State, str]:
@@ -134,11 +144,8 @@ def sources_of(family: str, condition: str, of_months: str, span: Span, *grains:
         condition, of_months = (f"({one}) AND value != '{OTHER}'" for one in (condition, of_months))
         where = f"WHERE site = {{site:String}} AND ({grained}) AND by_dimension = '' AND ({condition})"
     beside = of_months
-    if span.former and family == "conversions":
-        former = "arrayZip({former_grains:Array(String)}, {former_days:Array(Date)}, {former_goals:Array(String)})"
-        condition, beside = (
-            f"({one}) AND (toString(grain), day, toString(goal)) NOT IN {former}" for one in (condition, of_months)
-        )
+    for less in _without_former(family, span):
+        condition, beside = f"({condition}) AND {less}", f"({beside}) AND {less}"
         where = f"WHERE site = {{site:String}} AND ({grained}) AND by_dimension = '' AND ({condition})"
     if span.month_versions:
         # Months whose making is named begin within the span; the bound is for the primary key.
@@ -149,7 +156,8 @@ def sources_of(family: str, condition: str, of_months: str, span: Span, *grains:
     if span.blocks and family in WAITING:
         among = "(grain, day) IN arrayZip({grains:Array(String)}, {begins:Array(Date)})"
         sources["late"] = f"late_{family} WHERE site = {{site:String}} AND by_dimension = '' AND ({beside}) AND {among}"
-    if span.added and family == "conversions":
+    added = [grain for _, grain in span.added if is_of_section(grain) == (family == "cells")]
+    if added and family in ("cells", "conversions"):
         among = "(grain, day) IN arrayZip({added_grains:Array(String)}, {added_days:Array(Date)})"
         sources["added"] = (
             f"late_{family} WHERE site = {{site:String}} AND by_dimension = '' AND ({of_months}) AND {among}"
@@ -157,6 +165,17 @@ def sources_of(family: str, condition: str, of_months: str, span: Span, *grains:
     if span.has_open:
         sources["open"] = f"open_{family} {where} AND {span.condition('open')}"
     return sources
+
+
+def _without_former(family: str, span: Span) -> Iterator[str]:
+    """SQL for rows not being of what is defined otherwise now."""
+    for kind, former in (("former", span.former), ("former_sections", span.former_sections)):
+        columns = (("grains", "String"), ("days", "Date"), ("names", "String"))
+        names = ", ".join(f"{{{kind}_{name}:Array({type_})}}" for name, type_ in columns)
+        if former and kind == "former" and family == "conversions":
+            yield f"(toString(grain), day, toString(goal)) NOT IN arrayZip({names})"
+        if former and kind == "former_sections" and "section" in FAMILIES[family].dimensions:
+            yield f"NOT (dimension = 'section' AND (toString(grain), day, value) IN arrayZip({names}))"
 
 
 def open_rows(

@@ -78,7 +78,11 @@ class Table(Struct, frozen=True):
         asked = self.query.metrics
         metrics = [name for name in fitting if not asked or name == "visitors" or name in asked]
         sure = by is not None or self.query.by == "day"
-        return [row.row(metrics, sure) if isinstance(row, Cell) else row.row() for row in self.rows]
+        rows = [row.row(metrics, sure) if isinstance(row, Cell) else row.row() for row in self.rows]
+        if self.query.by == "section":
+            since = (row.counted_since for row in self.rows if isinstance(row, Cell))
+            rows = [row | {"counted_since": day and day.isoformat()} for row, day in zip(rows, since, strict=True)]
+        return rows
 
 
 def table_of(query: Query, answer: Answer) -> Table:
@@ -132,7 +136,7 @@ def is_hidden(released: Released, coverage: Coverage, filtered: bool, late_days:
     """Whether something of totals is not shown. coverage: of the dimension that is filtered. late_days: how many days
     of too few visitors are in a block."""
     # Of filtered values some may be hidden on any day.
-    hidden = filtered and (coverage.missing > 0 or coverage.folded)
+    hidden = filtered and (coverage.missing > 0 or coverage.folded or bool(coverage.counted))
     return len(released.suppressed) > late_days or hidden
 
 
@@ -159,14 +163,15 @@ def cells_in(groups: Groups, query: Query, coverage: Coverage, without: str | No
 
 def coverage_of(answer: Answer, dimension: str, days: int) -> Coverage:
     """How a dimension is shown. days: how many have data, also too little to show."""
+    released, query = answer.plan.released, answer.plan.cells
     group = answer.cells.get((dimension,)) if dimension else None
-    sure = answer.plan.released.sure
-    if answer.plan.released.k == 1 or not dimension:
-        return Coverage(days, 0, False, sure)
+    counted = released.sections.within(query.first, query.span.last) if dimension == "section" else {}
+    if released.k == 1 or not dimension:
+        return Coverage(days, 0, False, released.sure, counted)
     # A value that is there on every day tells that something of the dimension is.
     if group is None:
-        return Coverage(days, days, False, sure)
-    return Coverage(days, days - group.days, OTHER in group.by_key, sure)
+        return Coverage(days, days, False, released.sure, counted)
+    return Coverage(days, days - group.days, OTHER in group.by_key, released.sure, counted)
 
 
 def times_of(answer: Answer, first: dt.date, last: dt.date) -> Times:

@@ -43,7 +43,8 @@ def verified(chains: list[dict[str, Any]], faults: list[dict[str, Any]]) -> str:
         mine = [one for one in faults if one["site"] == chain["site"]]
         state = counted(len(mine), "fault") if mine else "ok"
         blocks = f", {counted(chain['blocks'], 'block')}" if chain["blocks"] else ""
-        goals = f", {counted(chain['goals'], 'goal')} added to days" if chain["goals"] else ""
+        added = [counted(chain[f"{what}s"], what) for what in ("goal", "section") if chain.get(f"{what}s")]
+        goals = f", {' and '.join(added)} added to days" if added else ""
         what = f"{counted(chain['days'], 'released day')}{blocks}{goals}, {counted(chain['rows'], 'row')}"
         lines.append(f"{chain['site']}: {state}: {what}")
         lines += [f"  {_fault(one)}" for one in mine]
@@ -127,9 +128,10 @@ def _remarks(entry: dict[str, Any]) -> list[str]:
 
 
 def _added(entry: dict[str, Any]) -> str:
-    """Which goal an entry adds to its day."""
-    few = "" if entry["rows"] else " (too few people, or too few between it and another goal)"
-    return f"adds {', '.join(map(repr, entry['goals']))}{few}"
+    """Which goal, or section, an entry adds to its day."""
+    what, names = ("goal", entry["goals"]) if entry["goals"] else ("section", entry["sections"])
+    few = "" if entry["rows"] else f" (too few people, or too few between it and another {what})"
+    return f"adds {'section ' if what == 'section' else ''}{', '.join(map(repr, names))}{few}"
 
 
 def _waits(waiting: dict[str, Any], zone: str) -> str:

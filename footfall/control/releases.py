@@ -36,7 +36,7 @@ _DAY = dt.timedelta(days=1)
 def log_of(
     store: Store, site: Site, rules: SiteRules, first: dt.date, last: dt.date, now: float, grace_s: int
 ) -> dict[str, Any]:
-    """The entries of days from first to last, of goals that were added to them, and of blocks that have some of these;
+    """The entries of days from first to last, of what was added to them, and of blocks that have some of these;
     which days and blocks are not closed yet.
     open, blocks: None where the store's user may not read which these are."""
     entries = read_entries(store, site.key)
@@ -86,7 +86,8 @@ def chain_of(store: Store, key: str) -> dict[str, Any]:
         "entries": len(entries),
         "days": days,
         "blocks": sum(entry.span > 1 for entry in standing),
-        "goals": len(added_of(standing)),
+        "goals": sum(bool(entry.goals) for entry in added_of(standing)),
+        "sections": sum(bool(entry.sections) for entry in added_of(standing)),
         "rows": sum(entry.rows for entry in standing),
         "last": entries[-1].number if entries else 0,
         "head": head(entries),
@@ -106,7 +107,7 @@ def faults_of_month(store: Store, key: str, month: dt.date) -> list[dict[str, An
 
 
 def day_of(store: Store, site: Site, rules: SiteRules, day: dt.date, now: float, grace_s: int) -> dict[str, Any]:
-    """A day. state: `released`, with its entry, what is published, and the entries of goals that were added; `open`,
+    """A day. state: `released`, with its entry, what is published, and the entries of what was added to it; `open`,
     with what it waits for; else `none`."""
     told: dict[str, Any] = {"site": site.key, "day": day.isoformat(), "span": 1, "timezone": site.timezone}
     entries = read_entries(store, site.key)

@@ -32,12 +32,13 @@ from .parents import PARENTS
 
 
 class Known(Struct, frozen=True):
-    """A goal that was counted before. staged: its name in the staged day. name: in rows that were released with the
-    day; grain: of rows that were added to it, "" where it was released with it."""
+    """A goal, or a section, that was counted before. staged: its name in the staged day. name: in rows that were
+    released with the day; grain: of rows that were added to it, "" where it was released with it."""
 
     staged: str
     name: str
     grain: str = ""
+    is_section: bool = False
 
 
 class Unlike(Struct, frozen=True):
@@ -135,22 +136,42 @@ def refused(of: Batch, new: str, known: Sequence[Known]) -> Refused:
     """What may not be released of a goal. new: its name in the staged day. known: all that were counted before."""
     if of.days[0].rules.k == 1:
         return frozenset()
-    given: dict[str, Any] = of.named | {
-        "new": new,
-        "known": [one.staged for one in known],
-        **{f"day_{part}": [getattr(one, part) for one in known if not one.grain] for part in ("name", "staged")},
-        **{f"added_{part}": [getattr(one, part) for one in known if one.grain] for part in ("grain", "staged")},
-    }
-    if of.store.rows(of.naming(_few_without(of)), given) or _splits_hidden(of, new):
+    [goal] = (one for one in of.days[0].site.goals if one.name == new)
+    if few_beside(of, new, known) or splits_hidden(of, new, goal.event):
         return ALL
+    told = f"SELECT dimension, value, currency FROM staging_conversions WHERE {of.mine} AND {_OF_DAY}"
+    return differing(of, new, known, "{acts}", f"{told} AND goal = {{new:String}}")
+
+
+def few_beside(of: Batch, new: str, known: Sequence[Known]) -> bool:
+    """Whether few of all visitors are not of the new one, or neither of it nor of one that is shown."""
+    return bool(of.store.rows(of.naming(_few_without(of)), _given(of, new, known)))
+
+
+def differing(of: Batch, new: str, known: Sequence[Known], acts: str, told: str, number: str = "number") -> Refused:
+    """Where few are between the new one and what may be subtracted from it. acts: the table of who did what. told: SQL
+    for where the new one would be told: (dimension, value, currency). number: a column of the table."""
     if not known:
         return frozenset()
-    [[people]] = of.store.rows(of.naming("SELECT count() FROM {acts}"), of.named)
+    given = _given(of, new, known)
+    [[people]] = of.store.rows(of.naming(f"SELECT count() FROM {acts}"), of.named)
     weights = _combinations(len(known), _MOST_ROWS // max(1, people))
     names = [[one.staged for one, weight in zip(known, each, strict=True) if weight] for each in weights]
     given |= {"combinations": weights, "sets": [list(each) for each in dict.fromkeys(map(tuple, names))]}
-    rows = of.store.rows(of.naming(_differing(of)), given)
+    rows = of.store.rows(of.naming(_differing(of, acts, told, number)), given)
     return frozenset((dimension, currency) for dimension, currency in rows)
+
+
+def _given(of: Batch, new: str, known: Sequence[Known]) -> dict[str, Any]:
+    """What the statements of this file are bound to."""
+    given: dict[str, Any] = of.named | {"new": new, "known": [one.staged for one in known]}
+    for kind, is_section in (("", False), ("section_", True)):
+        mine = [one for one in known if one.is_section is is_section]
+        for part in ("name", "staged"):
+            given[f"{kind}day_{part}"] = [getattr(one, part) for one in mine if not one.grain]
+        for part in ("grain", "staged"):
+            given[f"{kind}added_{part}"] = [getattr(one, part) for one in mine if one.grain]
+    return given
 
 
 def _combinations(goals: int, most: int) -> list[list[int]]:
@@ -183,7 +204,8 @@ def _few_of(which: str) -> str:
 
 
 def _shown(of: Batch) -> str:
-    """SQL for what is released of goals that were counted before: (goal, dimension, value, currency)."""
+    """SQL for what is released of goals that were counted before: (goal, dimension, value, currency); of sections,
+    which are values themselves, of the whole site."""
     columns = "dimension, value, currency"
     return f"""
         SELECT transform(toString(goal), {{day_name:Array(String)}}, {{day_staged:Array(String)}}, '') AS goal,
@@ -192,7 +214,18 @@ def _shown(of: Batch) -> str:
         UNION ALL
         SELECT transform(toString(grain), {{added_grain:Array(String)}}, {{added_staged:Array(String)}}, '') AS goal,
             {columns}
-        FROM late_conversions WHERE {of.mine} AND grain IN {{added_grain:Array(String)}}"""
+        FROM late_conversions WHERE {of.mine} AND grain IN {{added_grain:Array(String)}}
+        UNION ALL
+        SELECT transform(
+            released_cells.value, {{section_day_name:Array(String)}}, {{section_day_staged:Array(String)}}, ''
+        ) AS goal, '' AS dimension, '' AS value, '' AS currency
+        FROM released_cells WHERE {of.mine} AND {_OF_DAY} AND released_cells.dimension = 'section'
+            AND has({{section_day_name:Array(String)}}, released_cells.value)
+        UNION ALL
+        SELECT transform(
+            toString(grain), {{section_added_grain:Array(String)}}, {{section_added_staged:Array(String)}}, ''
+        ) AS goal, '' AS dimension, '' AS value, '' AS currency
+        FROM late_cells WHERE {of.mine} AND grain IN {{section_added_grain:Array(String)}}"""
 
 
 def _few_without(of: Batch) -> str:
@@ -214,15 +247,15 @@ def _few_without(of: Batch) -> str:
         GROUP BY beside HAVING {_few("count()", "uniqExact(network)")}"""
 
 
-def _splits_hidden(of: Batch, new: str) -> bool:
+def splits_hidden(of: Batch, new: str, event: str = "") -> bool:
     """Whether the goal is of pages (or an event) that the day does not show, and in a section that it shows, or in all
     others together, these, or the others that it does not show, are one, or of few: the goal less what is shown tells
-    of these, and the section, or `(other)`, less these of the others."""
-    (goal,) = (one for one in of.days[0].site.goals if one.name == new)
+    of these, and the section, or `(other)`, less these of the others. event: what the goal is of, "" where it is of
+    pages."""
     dimension, column, reached, section = ("page", "page", "path", "section")
-    if goal.event:
+    if event:
         dimension, column, reached, section = ("event", "name", "name", "''")
-    counted = OF_HITS[dimension][1] if goal.event else f"name = '{PAGEVIEW}'"
+    counted = OF_HITS[dimension][1] if event else f"name = '{PAGEVIEW}'"
     shown = f"SELECT value FROM released_cells WHERE {of.mine} AND {_OF_DAY} AND value != '{OTHER}' AND dimension"
     found = of.store.rows(
         of.naming(
@@ -238,10 +271,9 @@ def _splits_hidden(of: Batch, new: str) -> bool:
     return any(few for part, _, few in found if part in split)
 
 
-def _differing(of: Batch) -> str:
+def _differing(of: Batch, acts: str, told: str, number: str) -> str:
     """The statement that finds in which dimensions and currencies few are between the goal and what may be subtracted
     from it."""
-    staged = f"SELECT dimension, value, currency FROM staging_conversions WHERE {of.mine} AND {_OF_DAY}"
     # A person and a value: what he did of the new goal, and of each that was there before (did; how often, or how much:
     # counts). Both numbers are known of a value that is shown of all these, and of what is left of the whole site, or
     # of a parent (rule N3), without such values. Where one that was there before is not shown itself, its block may
@@ -252,8 +284,8 @@ def _differing(of: Batch) -> str:
             persons AS
             (
                 SELECT of_dimension, of_value, dimension, value, currency, visitor, any(network) AS its_network,
-                    groupArray(goal) AS goals, groupArray(number) AS numbers
-                FROM {{acts}} GROUP BY of_dimension, of_value, dimension, value, currency, visitor
+                    groupArray(goal) AS goals, groupArray({number}) AS numbers
+                FROM {acts} GROUP BY of_dimension, of_value, dimension, value, currency, visitor
             ),
             of_values AS
             (
@@ -271,8 +303,8 @@ def _differing(of: Batch) -> str:
                     arrayMap(g -> numbers[indexOf(goals, g)], {{known:Array(String)}}) AS counts,
                     -- What is folded is of all parents together.
                     of_dimension = '' OR value != '{OTHER}' AS may_be_told,
-                    may_be_told AND (dimension, value, currency) IN ({staged} AND goal = {{new:String}}) AS new_told,
-                    (of_dimension, of_value, currency) IN ({staged} AND goal = {{new:String}}) AS new_whole,
+                    may_be_told AND (dimension, value, currency) IN ({told}) AS new_told,
+                    (of_dimension, of_value, currency) IN ({told}) AS new_whole,
                     if(may_be_told, of_values.told, []) AS value_told, of_wholes.told AS whole_told
                 FROM persons
                 LEFT JOIN of_values USING (dimension, value, currency)

@@ -23,13 +23,13 @@ OF_REACHED = {"page": "path", "section": "section", "hostname": "hostname", "eve
 _PARTS = ("name", "path", "hostname", "currency", "amount")
 
 
-def filling_reached(of: Batch) -> Statement:
-    """The statement that fills `reached`."""
-    goals, names, named = _goals(of)
+def filling_reached(of: Batch, asked: tuple[str, str, dict[str, Any]] | None = None) -> Statement:
+    """The statement that fills `reached`. asked: what else than goals, as `_goals` says it."""
+    goals, name, named = asked or _goals(of)
     lists = ", ".join(f"hits.{part}" for part in _PARTS)
     each = f"arrayMap(g -> (g, {', '.join(_PARTS)}), {goals})"
     columns = ("d", "visitor", "network_number", "again", "came", *OF_VISITS)
-    selected = {name: name for name in columns} | {"goal": f"{names}[one.1]", "nth": "nth"}
+    selected = {name: name for name in columns} | {"goal": name, "nth": "nth"}
     selected |= {part: f"one.{place}" for place, part in enumerate(_PARTS, start=2)}
     selected["section"] = of.section_of(selected["path"])
     return (
@@ -45,7 +45,8 @@ def filling_reached(of: Batch) -> Statement:
 
 
 def _goals(of: Batch) -> tuple[str, str, dict[str, Any]]:
-    """SQL for the places of the goals that an event reaches, from 1 on, for the names of all, and the parameters."""
+    """SQL for the places of the goals that an event reaches, from 1 on, for the name of one of them, and the
+    parameters."""
     # A year of one site has its goals once: the statement would be too long, and each event held against each of them.
     places: dict[Goal, list[int]] = {}
     for place, site_day in enumerate(of.days):
@@ -63,4 +64,4 @@ def _goals(of: Batch) -> tuple[str, str, dict[str, Any]]:
         )
         which = f"has({mine}, d) AND " if len(mine) < len(of.days) else ""
         tests.append(f"{index + 1} * ({which}{reached})")
-    return f"arrayFilter(g -> g > 0, [{', '.join(tests)}])", "{goals:Array(String)}", named
+    return f"arrayFilter(g -> g > 0, [{', '.join(tests)}])", "{goals:Array(String)}[one.1]", named

@@ -6,10 +6,11 @@ and names reach SQL as bound values only.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
-from schema.site import Site
+from schema.site import Site, pattern_regex
 
 
 def bound(sites: Sequence[Site]) -> dict[str, Any]:
@@ -29,6 +30,15 @@ def section_of(sites: Sequence[Site], path: str) -> str:
     # A path without a folder is in that of the whole site.
     folder = f"if(position({path}, '/', 2) > 0, substring({path}, 1, position({path}, '/', 2)), '/')"
     return f"multiIf({', '.join(tests)}, {folder})" if tests else folder
+
+
+def section_sql(definition: str, path: str, name: str) -> tuple[str, dict[str, Any]]:
+    """SQL for whether a path is in the section of that definition (schema/site.py), and what it is bound to. name: of
+    what is bound."""
+    patterns = [pattern_regex(pattern) for pattern in json.loads(definition)]
+    given = {f"{name}_{index}": pattern for index, pattern in enumerate(patterns)}
+    own, *taken = (f"match({path}, {{{one}:String}})" for one in given)
+    return " AND NOT ".join((own, *taken)), given
 
 
 def _named(sites: Sequence[Site]) -> dict[tuple[tuple[str, str], ...], list[int]]:

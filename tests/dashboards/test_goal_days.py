@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from dashboards.stats.goal_days import Beside, GoalDays, goal_days
+from dashboards.stats.goal_days import Beside, GoalDays, goal_days, of_block
 from schema.manifest import grain_of_goal
 
 DAYS = [dt.date(2031, 5, day) for day in range(1, 7)]
@@ -79,3 +79,28 @@ def test_the_page_says_since_when_a_goal_is_counted(client: TestClient, rollups:
     assert (row["counted_since"], row["certainty"]) == ("2031-06-16", "at least")
     assert any("counted_since" in note for note in answer["notes"])
     assert "counted_since" in client.get(f"/api/sites/{rollups.site.key}/stats.csv?by=goal&period=7d").text
+
+
+def test_the_page_says_since_when_a_section_is_counted(client: TestClient, rollups: Any, today: dt.date) -> None:
+    for back, sections in ((3, {}), (2, {"Blog": '["/blog/**"]'})):
+        day = today - dt.timedelta(days=back)
+        rollups.cell(day, visitors=50, released=True)
+        columns = {"site": rollups.site.key, "day": day, "k": 5, "rows": 1, "complete": 1, "version": "5"}
+        rollups._put("manifest", [*columns, "sections"], [*columns.values(), sections])
+    rollups.cell(day, "section", "Blog", visitors=30, pageviews=40, released=True)
+    page = client.get(f"/sites/{rollups.site.key}/by/section?period=7d").text
+    assert "Blog: counted since 2031-06-16." in page
+    assert "counted since" not in client.get(f"/sites/{rollups.site.key}/by/section?from={day}&to={day}").text
+    told = client.get(f"/api/sites/{rollups.site.key}/stats?by=section&period=7d").json()
+    assert [(row["value"], row["counted_since"], row["certainty"]) for row in told["rows"]] == [
+        ("Blog", "2031-06-16", "at least")
+    ]
+    assert "counted_since" in client.get(f"/api/sites/{rollups.site.key}/stats.csv?by=section&period=7d").text
+
+
+def test_a_block_counts_what_all_of_its_days_did() -> None:
+    assert of_block([OLD, None, OLD, {}]) == OLD
+    assert of_block([OLD, NEW]) == {"Buy": ""}
+    days = dict(zip(DAYS, [OLD, OLD, OLD, OLD, NEW, NEW], strict=True))
+    told = goal_days(days, [Beside(DAYS[0], "week", 3, of_block(days.values()))], NEW)
+    assert ("week", DAYS[0], "Buy") in told.former

@@ -111,10 +111,11 @@ def test_the_pipeline_may_do_all_it_does_to_release_sum_and_erase(as_user: AsUse
     sum_months(store)
     for table in ("released_cells", "released_conversions", "released_vitals", "manifest", "months_cells"):
         assert count(store, table, site)
-    # A goal that is declared now is counted for the day, too.
-    pipeline.follow([(structs.replace(site, goals=(*site.goals, Goal("Page", page="/**"))), RULES)])
+    # A goal and a section that are declared now are counted for the day, too.
+    declared = structs.replace(site, goals=(*site.goals, Goal("Page", page="/**")), sections={"All": "/**"})
+    pipeline.follow([(declared, RULES)])
     assert pipeline.add_goals()
-    assert store.rows("SELECT count() FROM manifest WHERE span = 0 AND site = {s:String}", {"s": site.key}) == [(1,)]
+    assert store.rows("SELECT count() FROM manifest WHERE span = 0 AND site = {s:String}", {"s": site.key}) == [(2,)]
     pipeline.expire()
 
 

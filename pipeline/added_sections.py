@@ -1,0 +1,162 @@
+"""Counts a section on days that were released before it was declared, as a release of its own beside the day's (rule
+N6).
+
+In: released days of which visits are left, the sections of the settings. Out: a row in `late_cells`, of a grain that
+names the section and its definition, then one entry of the manifest for each section and day. Promises: nothing that
+was released changes; a section is looked at once for each day, whatever comes of it; its row has the visitors, visits
+and page views of a section that was there from the start, by the stricter of the day's rules and those of now; there is
+none where it would tell of fewer than k people beside what is told already (rollup/page_sets.py).
+
+A section is its name and its definition: its pattern, and those before it that may take some of its pages.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import time
+from collections.abc import Iterator
+
+import structlog
+from msgspec import Struct, structs
+
+from schema.families import FAMILIES, KEY
+from schema.manifest import ADDED, LIVE
+from schema.site import Site, goal_of
+from schema.store import Store
+
+from .added_goals import known_sections
+from .adding import add_to_day
+from .copying import added_of, holding, table_of
+from .insert import insert
+from .manifest import RELEASING, Entry, read_entries
+from .rollup import page_sets
+from .rollup.batch import Batch, SiteDay
+from .rollup.differences import Known, unlike
+from .rollup.stages import stage_again
+from .settings import SiteRules
+
+log = structlog.get_logger("added_sections")
+
+_FAMILY = "cells"
+# To be in a section is to have seen a page of it, so to these everybody in it contributes; of other measures there is
+# nothing, which is what is told of them where few contributed.
+_TOLD = {"visitors": "people", "visits": "visits", "pageviews": "views", "events": "views"}
+
+
+class Due(Struct, frozen=True):
+    """A released day and the sections, by name their definition, that it was not counted with. added: entries that have
+    added something to it."""
+
+    entry: Entry
+    added: tuple[Entry, ...]
+    sections: dict[str, str]
+
+
+def add_sections(store: Store, site: Site, rules: SiteRules, now: float, longest_s: float = 2.0) -> bool:
+    """Count what is due, the newest days first; whether that is all. longest_s: begin no other day after so long,
+    because other work waits."""
+    if not site.sections:
+        return True
+    if longest_s <= 0:
+        return False
+    until = time.monotonic() + longest_s
+    for due in _due(store, site):
+        if time.monotonic() > until:
+            return False
+        _add(store, site, rules, due, now)
+    return True
+
+
+def _due(store: Store, site: Site) -> Iterator[Due]:
+    days = store.rows("SELECT DISTINCT day FROM visits WHERE site = {site:String}", {"site": site.key})
+    left = {day for (day,) in days}
+    if not left:
+        return
+    entries = read_entries(store, site.key, f"AND day >= '{min(left)}' ORDER BY number")
+    added: dict[dt.date, list[Entry]] = {}
+    for entry in added_of(entries):
+        added.setdefault(entry.day, []).append(entry)
+    for entry in reversed(holding(entries)):
+        # Of a day that shows nothing no section shows anything.
+        if entry.day not in left or entry.origin != LIVE or not entry.rows or not entry.knows_sections:
+            continue
+        mine = tuple(added.get(entry.day, ()))
+        known = {one for of in (entry, *mine) for one in of.sections.items()}
+        missing = {name: what for name, what in site.section_definitions.items() if (name, what) not in known}
+        if missing:
+            yield Due(entry, mine, missing)
+
+
+def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> None:
+    """Release the sections of a day one after the other: each is held against those before it."""
+    entry = due.entry
+    before = [
+        (one, adding.grain if adding.span == ADDED else "")
+        for adding in (entry, *due.added)
+        for one in adding.goals.items()
+    ]
+    goals = {str(place): one for place, one in enumerate(before) if one[0][1].startswith("page:")}
+    staged = tuple(goal_of(name, definition) for name, ((_, definition), _) in goals.items())
+    known = [Known(name, goal, grain) for name, ((goal, _), grain) in goals.items()]
+    sections, definitions = known_sections(one for one in due.added if one.sections)
+    known += sections
+    new = {f"new {place}": one for place, one in enumerate(due.sections.items())}
+    strictest = structs.replace(rules, k=max(rules.k, entry.k), networks=max(rules.least_networks, entry.networks))
+
+    def release(of: Batch) -> None:
+        then = unlike(of)
+        # Where rows of the day are gone it is not known who was there.
+        gone = then.whole or not then.dimensions.isdisjoint(("section", "page"))
+        page_sets.fill(of, definitions | {staged: definition for staged, (_, definition) in new.items()}, _steps(entry))
+        with page_sets.views(of):
+            for name, (section, definition) in new.items():
+                _release(of, entry, (section, definition), name, known, gone, now)
+
+    with RELEASING:
+        # By the sections that the day was released with; what else is declared is not asked for.
+        declared = structs.replace(site, goals=staged, funnels=(), sections=entry.patterns)
+        stage_again(store, SiteDay(declared, entry.day, strictest), release)
+
+
+def _release(
+    of: Batch, day: Entry, section: tuple[str, str], staged: str, known: list[Known], gone: bool, now: float
+) -> None:
+    """Release one section: its row first, then its entry, which is there also where there is no row."""
+    rules = of.days[0].rules
+    name, definition = section
+    seen = page_sets.seen(of, staged)
+    shown = not gone and seen.people >= rules.k and seen.networks >= rules.least_networks
+    if shown and rules.k > 1:
+        shown = not page_sets.tells_too_much(of, staged, known, day_too=True)
+    entry = Entry(
+        *(day.site, 0, day.day, int(now), LIVE, rules.preset, rules.k),
+        complete=day.complete and not gone,
+        over_counted=day.over_counted,
+        networks=rules.least_networks,
+        span=ADDED,
+        sections={name: definition},
+    )
+    rows = add_to_day(
+        of.store, _FAMILY, entry, _COPYING if shown else "", {"name": name} | structs.asdict(seen) if shown else {}
+    )
+    known.append(Known(staged, name, entry.grain, is_section=True))
+    log.info("section_added", site=day.site, day=day.day.isoformat(), section=name, rows=rows)
+
+
+def _steps(day: Entry) -> list[tuple[str, str]]:
+    """The steps of the day's funnels that are of pages: each a kind and what it names."""
+    steps = [step for definition in day.funnels.values() for step in json.loads(definition)[2]]
+    return [(kind, wanted) for kind, wanted in steps if kind in ("page", "section")]
+
+
+_COLUMNS = {name: name for name in KEY} | {
+    "grain": "{grain:String}",
+    "dimension": "'section'",
+    "value": "{name:String}",
+}
+_COLUMNS |= {"days": "1"} | dict.fromkeys(FAMILIES[_FAMILY].measure_names, "0")
+_COLUMNS |= {name: f"{{{number}:UInt64}}" for name, number in _TOLD.items()}
+_COPYING = f"""
+    {insert(table_of(_FAMILY, late=True), _COLUMNS)} FROM released_cells
+    WHERE site = {{site:String}} AND day = {{day:Date}} AND grain = 'day' AND dimension = '' AND by_dimension = ''"""

@@ -1,0 +1,46 @@
+"""Adds something to a released day, as a release of its own beside the day's (rule N6).
+
+In: an entry of the manifest that names what is added, and the statement that makes its rows. Out: rows of a family of
+what is late, then the entry. Promises: nothing that was released changes; the entry is there also where there are no
+rows; killed anywhere, the next run does the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import structs
+
+from schema.families import FAMILIES
+from schema.store import Store, StoreDown
+
+from .copying import columns_of, table_of
+from .manifest import Entry, append, digest_input
+
+_MINE = "site = {site:String} AND grain = {grain:String} AND day = {day:Date}"
+
+
+def add_to_day(store: Store, family: str, entry: Entry, sql: str, given: Mapping[str, Any]) -> int:
+    """Insert the rows, then the entry; how many rows there are. sql: inserts them, "" where there are none; it is bound
+    to `given`, and to the site, the day and the grain. The caller holds RELEASING."""
+    table = table_of(family, late=True)
+    mine = {"site": entry.site, "day": entry.day, "grain": entry.grain}
+    # Of a run that was cut off.
+    if store.rows(f"SELECT 1 FROM {table} WHERE {_MINE} LIMIT 1", mine):
+        store.command(f"ALTER TABLE {store.local(table)} DELETE WHERE {_MINE}", mine, mutations_sync=2)
+    text = b""
+    if sql:
+        store.command(sql, {**mine, **given}, **store.foreground)
+        names = columns_of(family, late=True)
+        keys = ", ".join(("dimension", "value", *FAMILIES[family].key_names))
+        # A statement may be sent twice over HTTP.
+        if not store.rows(f"SELECT count() = uniqExact({keys}) FROM {table} WHERE {_MINE}", mine)[0][0]:
+            raise StoreDown(f"what is added to {entry.site} was inserted twice; the next run makes it again")
+        text = store.text(f"SELECT {', '.join(names)} FROM {table} WHERE {_MINE} ORDER BY ALL FORMAT TSV", mine)
+    rows = text.count(b"\n")
+    digest = hashlib.sha256(digest_input(family, text)).hexdigest() if rows else ""
+    columns = {family: list(columns_of(family, late=True))}
+    append(store, [structs.replace(entry, rows=rows, digest=digest, columns=columns)])
+    return rows

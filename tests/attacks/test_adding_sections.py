@@ -1,0 +1,190 @@
+"""Who may declare sections declares one for a day that is released: another one, and what one person saw besides.
+
+What he reads is what everybody may see who is signed in: the numbers of sections and goals, which he subtracts (rule
+N6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from dashboards.stats.report import Reports
+from pipeline.added_goals import add_goals
+from pipeline.added_sections import add_sections
+from pipeline.rollup import page_sets
+from schema.funnel import Funnel, Step
+from schema.site import Goal
+from schema.store import Store
+from tests.together import Test, together
+
+from .house import NOON, House
+
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
+
+# Parts of the site that few saw, so that what is hidden needs no company.
+_RARE = {"/blog/a": range(3), "/help/a": range(3, 7)}
+BASKET, LIST, SECRET = "/shop/basket", "/shop/list", "/shop/secret"
+
+
+class Owner(House):
+    """Thirty visitors of one page; the day is over. seen: which of them have seen what besides. sections, goals: those
+    of the day."""
+
+    def __init__(
+        self,
+        store: Store,
+        seen: dict[str, Iterable[int]],
+        sections: dict[str, str] | None = None,
+        goals: tuple[Goal, ...] = (),
+        funnels: tuple[Funnel, ...] = (),
+    ) -> None:
+        super().__init__(store, k=5)
+        self.site = structs.replace(self.site, goals=goals, sections=sections or {}, funnels=funnels)
+        hits: list[tuple[int, dict[str, Any]]] = [(n, {"visitor": n + 1, "path": "/"}) for n in range(30)]
+        for place, (path, visitors) in enumerate(seen.items(), start=1):
+            hits += [(100 * place + n, {"visitor": n + 1, "path": path}) for n in visitors]
+        self.visits(hits)
+
+        self._told: dict[str, dict[str, Any]] = {}
+
+    def declare(self, rule_on: bool, sections: dict[str, str], *goals: Goal) -> None:
+        """Declare these sections in place of others, and goals besides; what was told before is kept in mind."""
+        self._look()
+        self.site = structs.replace(self.site, sections=sections, goals=(*self.site.goals, *goals))
+        with pytest.MonkeyPatch.context() as patch:
+            if not rule_on:
+                patch.setattr(page_sets, "tells_too_much", lambda *_, **__: False)
+            assert add_sections(self.store, self.site, self.rules, NOON + 100_000, 60)
+            assert add_goals(self.store, self.site, self.rules, NOON + 100_000, 60)
+        self._look()
+
+    def _look(self) -> None:
+        self._reports = Reports(self.store, [self.site], clock=lambda: NOON + 200_000)
+        for by in ("section", "goal"):
+            self._told |= self.rows(by)
+
+    def learnt(self, late: str, *than: str, number: str = "visitors") -> int | None:
+        """What one has more than others together."""
+        if not {late, *than} <= self._told.keys():
+            return None
+        more: int = self._told[late][number] - sum(self._told[one][number] for one in than)
+        return more
+
+
+with_the_rule_and_without = pytest.mark.parametrize("rule_on", [True, False], ids=["rule on", "rule off"])
+
+
+@with_the_rule_and_without
+@together
+def test_a_section_one_page_wider_than_a_folder(store: Store, rule_on: bool) -> Test:
+    owner = Owner(store, _RARE | {BASKET: range(10), "/secret/x": [20]})
+    yield owner.releasing()
+    owner.declare(rule_on, {"Wide": "/s*/**"})
+    assert owner.learnt("Wide", "/shop/") == (None if rule_on else 1)
+
+
+@with_the_rule_and_without
+@together
+def test_a_section_of_before_and_a_page_that_one_more_saw(store: Store, rule_on: bool) -> Test:
+    """All pages are shown: of six who saw the secret five saw the basket, too."""
+    owner = Owner(store, {BASKET: range(10), SECRET: [*range(5), 20]}, {"Basket": BASKET})
+    yield owner.releasing()
+    owner.declare(rule_on, {"All": "/shop/**"})
+    assert owner.learnt("All", "Basket") == (None if rule_on else 1)
+
+
+@with_the_rule_and_without
+@together
+def test_in_how_many_visits_one_saw_more(store: Store, rule_on: bool) -> Test:
+    """As many people, five of whom saw the secret, too: one of them in another visit."""
+    owner = Owner(store, {BASKET: range(10), SECRET: range(5)}, {"Basket": BASKET})
+    owner.visit(1, SECRET, at=9000)
+    yield owner.releasing()
+    owner.declare(rule_on, {"All": "/shop/**"})
+    assert owner.learnt("All", "Basket", number="visits") == (None if rule_on else 1)
+
+
+@with_the_rule_and_without
+@together
+def test_a_section_of_before_and_a_hidden_page(store: Store, rule_on: bool) -> Test:
+    """As many people; how often one of them saw what the day does not show."""
+    owner = Owner(store, _RARE | {BASKET: range(10), SECRET: [3]}, {"Basket": BASKET})
+    yield owner.releasing()
+    owner.declare(rule_on, {"All": "/shop/**"})
+    assert owner.learnt("All", "Basket", number="pageviews") == (None if rule_on else 1)
+
+
+@with_the_rule_and_without
+@together
+def test_two_sections_whose_sum_is_a_folder_less_one(store: Store, rule_on: bool) -> Test:
+    """Each of the two alone leaves many: of seventeen in the shop ten saw the basket, six the list, and one neither."""
+    owner = Owner(store, {BASKET: range(10), LIST: range(10, 16), SECRET: [*range(5), 20]})
+    yield owner.releasing()
+    owner.declare(rule_on, {"Basket": BASKET})
+    assert owner.learnt("/shop/", "Basket") == 7
+    owner.declare(rule_on, {"Basket": BASKET, "List": LIST})
+    assert owner.learnt("/shop/", "Basket", "List") == (None if rule_on else 1)
+
+
+@with_the_rule_and_without
+@together
+def test_a_section_beside_a_goal_of_the_day(store: Store, rule_on: bool) -> Test:
+    owner = Owner(store, {BASKET: range(10), SECRET: [*range(5), 20]}, goals=(Goal("Saw", page=BASKET),))
+    yield owner.releasing()
+    owner.declare(rule_on, {"All": "/shop/**"})
+    assert owner.learnt("All", "Saw") == (None if rule_on else 1)
+
+
+@with_the_rule_and_without
+@together
+def test_a_goal_beside_a_section_that_came_later(store: Store, rule_on: bool) -> Test:
+    seen = {BASKET: range(10), LIST: range(10, 16), SECRET: [*range(5), 20]}
+    owner = Owner(store, seen)
+    yield owner.releasing()
+    owner.declare(rule_on, {"Basket": BASKET})
+    assert owner.learnt("Basket") == 10
+    owner.declare(rule_on, {"Basket": BASKET}, Goal("Wider", page="/shop/*et"))
+    assert owner.learnt("Wider", "Basket") == (None if rule_on else 1)
+
+
+@with_the_rule_and_without
+@together
+def test_who_was_in_a_section_and_not_in_a_funnel(store: Store, rule_on: bool) -> Test:
+    """How many came from the list to the basket or the bag is told, since nobody did so without the list. The section
+    is one page wider, which one saw alone."""
+    steps = (Step(page="/list"), Step(page="/b*"))
+    seen = {"/list": range(15), "/basket": range(9), "/bag": range(4), "/cap": [*range(5), 20]}
+    owner = Owner(store, seen, funnels=(Funnel("Shop", steps),))
+    yield owner.releasing()
+    owner.declare(rule_on, {"Bought": "/*a*"})
+    [[reached]] = store.rows(
+        "SELECT people FROM released_funnels WHERE site = {s:String} AND step = 2 AND dimension = ''",
+        {"s": owner.site.key},
+    )
+    told = owner.learnt("Bought")
+    assert (told and told - reached) == (None if rule_on else 1)
+
+
+@with_the_rule_and_without
+@together
+def test_who_of_all_was_in_no_page_of_it(store: Store, rule_on: bool) -> Test:
+    owner = Owner(store, {BASKET: range(29), LIST: range(10)})
+    yield owner.releasing()
+    owner.declare(rule_on, {"Basket": BASKET})
+    told = owner.learnt("Basket")
+    assert (told and 30 - told) == (None if rule_on else 1)
+
+
+@together
+def test_where_it_is_of_k_or_of_nobody_it_is_shown(store: Store) -> Test:
+    owner = Owner(store, {BASKET: range(10), LIST: range(10, 16), "/blog/a": range(20, 26)})
+    yield owner.releasing()
+    owner.declare(True, {"The same": "/shop/**", "Blog": "/blog/**"})
+    assert owner.learnt("The same", "/shop/") == 0
+    assert owner.learnt("Blog", "/blog/", number="pageviews") == 0
+    owner.declare(True, {"Basket": BASKET})
+    assert owner.learnt("/shop/", "Basket") == 6
