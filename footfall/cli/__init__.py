@@ -23,6 +23,7 @@ _COMMANDS = {
     "anonymize": "anonymize:anonymize",
     "why": "why:why",
     "lab": "lab:lab",
+    "plan": "plan:plan",
     "token": "tokens:token",
     "keys": "keys:keys",
     "canary": "canary:canary",

@@ -36,6 +36,7 @@ from ..errors import CannotDo
 from ..health.finding import Finding
 from ..health.outcomes import outcomes
 from ..health.stored import of_store
+from ..plan import window
 from ..settings import DEMO_SITE, Settings
 from ..supervisor.paths import former_sites
 from . import releases
@@ -234,6 +235,14 @@ class Engine:
         """The same of the block of so many days that the day is in. Raises CannotDo."""
         asked = iso_date(day), span
         return releases.block_of(self.store, *self._known(site), *asked, time.time(), self._settings.rollup.grace_s)
+
+    def plan_days(self, site: str, first: str) -> dict[str, Any]:
+        """How many raw rows are left of each day of a site, and which days are open."""
+        return window.days_of(self.store, site, iso_date(first))
+
+    def plan_rows(self, site: str, named: str, table: str, day: str, nth: int, parts: int) -> bytes:
+        """Rows of a day as text, of a site that is called otherwise in them. Raises CannotDo."""
+        return window.text_of(self.store, site, named, table, iso_date(day), (nth, parts))
 
     def _known(self, name: str) -> tuple[Site, SiteRules]:
         """A site and what holds for it. Raises CannotDo where there is nothing of it."""

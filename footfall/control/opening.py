@@ -82,6 +82,12 @@ def opened_for_changes(settings: Settings) -> Iterator[Instance]:
         store.close()
 
 
+def in_force(settings: Settings) -> Settings | None:
+    """The settings of the instance that runs on the data directory; None where none runs."""
+    running = _running(settings)
+    return running.settings if running else None
+
+
 def _engine(settings: Settings, store: Store) -> Engine:
     from .engine import Engine
 

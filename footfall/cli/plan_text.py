@@ -1,0 +1,103 @@
+"""What `footfall plan` found, as a text.
+
+In: `Planned`s. Out: lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..plan.cells import Counted, Dimension
+from ..plan.changes import CHANGED, FUNNEL, GONE, NEW, SITE, Change
+from ..plan.groups import LEAST, Groups
+from ..plan.past import Past
+from ..plan.planning import Planned, Released
+
+_NOTHING = "nothing changes of what is counted and released"
+
+
+def text_of(plans: Sequence[Planned]) -> str:
+    """All of it, site by site."""
+    return "\n\n".join("\n".join(_site(one)) for one in plans) or _NOTHING
+
+
+def _site(one: Planned) -> Iterator[str]:
+    yield one.site
+    yield from (f"  {_change(change)}" for change in one.changes)
+    if one.changes[0].what == SITE and one.changes[0].kind != CHANGED:
+        return
+    if not one.days:
+        yield "  no released day has raw rows left: all begins with the days that are open"
+        return
+    yield f"  released days with raw rows left: {one.days}, from {one.first} to {one.last}; open days: {one.open_days}"
+    for past in one.goals:
+        yield from (f"  {line}" for line in _goal(past))
+    yield from (f"  {_counted(counted)}" for counted in one.counted)
+    if one.released:
+        yield from (f"  {line}" for line in _released(one.released))
+    if one.untold:
+        yield f"  stored rows tell nothing of {', '.join(one.untold)}: try it on a log, footfall lab --log FILE"
+
+
+def _change(one: Change) -> str:
+    name = one.name if one.what == SITE else f"{one.what} {one.name}"
+    if one.kind == NEW:
+        return f"+ {name}" + (f": {one.after}" if one.after else "")
+    if one.kind == GONE:
+        return f"- {name}: what was released of it stays" if one.what != SITE else f"- {name}"
+    effect = f" ({one.effect})" if one.effect else ""
+    return f"~ {name}: {one.before or 'none'} → {one.after or 'none'}{effect}"
+
+
+def _goal(past: Past) -> Iterator[str]:
+    converters = sum(day.converters for day in past.days)
+    conversions = sum(day.conversions for day in past.days)
+    yield (
+        f"goal {past.goal}: fills back {len(past.days)} days, on which {converters} visitor-days reached it "
+        f"{conversions} times"
+    )
+    yield from (f"  {count} days: {reason}" for reason, count in past.others.items())
+
+
+def _counted(one: Counted) -> str:
+    people = " → ".join(map(str, one.people)) or "0"
+    what = "visitor-days by step" if one.what == FUNNEL else "visitor-days in its values"
+    return (
+        f"{one.what} {one.name}: would show {one.rows} rows of these on {one.days} days, {what} {people}; it begins "
+        "with the days that are open"
+    )
+
+
+def _released(one: Released) -> Iterator[str]:
+    yield "of these days, by the settings in force → by these:"
+    yield f"  whole site: {_both(one.shown_days)} days, {_both(one.visitor_days)} visitor-days"
+    others = [dimension for dimension in one.dimensions if _is_different(dimension)]
+    yield from (f"  {_dimension(dimension)}" for dimension in others)
+    if len(others) < len(one.dimensions):
+        yield f"  {len(one.dimensions) - len(others)} other dimensions: as they are"
+    then, now = one.groups
+    if then and now:
+        yield f"  rows alike in all that is stored of a visitor: {_groups(then)} → {_groups(now)}"
+    else:
+        yield f"  rows alike in all that is stored of a visitor: not told of fewer than {LEAST} visitor-days"
+
+
+def _is_different(one: Dimension) -> bool:
+    return bool(one.appear or one.vanish) or any(a != b for a, b in (one.cells, one.visitor_days, one.later))
+
+
+def _dimension(one: Dimension) -> str:
+    share = "" if one.share is None else f", {100 * one.share:.0f} % of the visitor-days that are named now"
+    return (
+        f"{one.dimension}: {_both(one.cells)} cells of days (+{one.appear} −{one.vanish}), "
+        f"{_both(one.visitor_days)} visitor-days, with weeks {_both(one.later)} more{share}"
+    )
+
+
+def _groups(one: Groups) -> str:
+    return f"{one.unique} % alone, {one.below_k} % with fewer than k, half of them in {one.median} or fewer"
+
+
+def _both(numbers: tuple[int, int]) -> str:
+    then, now = numbers
+    return f"{then}" if then == now else f"{then} → {now}"

@@ -1,0 +1,1 @@
+"""What changed settings would do to what is stored already: `footfall plan`."""
