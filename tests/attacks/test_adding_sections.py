@@ -6,7 +6,10 @@ N6).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations, product
 from typing import Any
 
 import pytest
@@ -17,7 +20,7 @@ from pipeline.added_goals import add_goals
 from pipeline.added_sections import add_sections
 from pipeline.rollup import page_sets
 from schema.funnel import Funnel, Step
-from schema.site import Goal
+from schema.site import Goal, Site
 from schema.store import Store
 from tests.together import Test, together
 
@@ -87,6 +90,7 @@ def test_a_section_one_page_wider_than_a_folder(store: Store, rule_on: bool) -> 
     assert owner.learnt("Wide", "/shop/") == (None if rule_on else 1)
 
 
+@pytest.mark.long
 @with_the_rule_and_without
 @together
 def test_a_section_of_before_and_a_page_that_one_more_saw(store: Store, rule_on: bool) -> Test:
@@ -97,6 +101,7 @@ def test_a_section_of_before_and_a_page_that_one_more_saw(store: Store, rule_on:
     assert owner.learnt("All", "Basket") == (None if rule_on else 1)
 
 
+@pytest.mark.long
 @with_the_rule_and_without
 @together
 def test_in_how_many_visits_one_saw_more(store: Store, rule_on: bool) -> Test:
@@ -108,6 +113,7 @@ def test_in_how_many_visits_one_saw_more(store: Store, rule_on: bool) -> Test:
     assert owner.learnt("All", "Basket", number="visits") == (None if rule_on else 1)
 
 
+@pytest.mark.long
 @with_the_rule_and_without
 @together
 def test_a_section_of_before_and_a_hidden_page(store: Store, rule_on: bool) -> Test:
@@ -130,6 +136,7 @@ def test_two_sections_whose_sum_is_a_folder_less_one(store: Store, rule_on: bool
     assert owner.learnt("/shop/", "Basket", "List") == (None if rule_on else 1)
 
 
+@pytest.mark.long
 @with_the_rule_and_without
 @together
 def test_a_section_beside_a_goal_of_the_day(store: Store, rule_on: bool) -> Test:
@@ -151,6 +158,7 @@ def test_a_goal_beside_a_section_that_came_later(store: Store, rule_on: bool) ->
     assert owner.learnt("Wider", "Basket") == (None if rule_on else 1)
 
 
+@pytest.mark.long
 @with_the_rule_and_without
 @together
 def test_who_was_in_a_section_and_not_in_a_funnel(store: Store, rule_on: bool) -> Test:
@@ -169,6 +177,7 @@ def test_who_was_in_a_section_and_not_in_a_funnel(store: Store, rule_on: bool) -
     assert (told and told - reached) == (None if rule_on else 1)
 
 
+@pytest.mark.long
 @with_the_rule_and_without
 @together
 def test_who_of_all_was_in_no_page_of_it(store: Store, rule_on: bool) -> Test:
@@ -188,3 +197,59 @@ def test_where_it_is_of_k_or_of_nobody_it_is_shown(store: Store) -> Test:
     assert owner.learnt("Blog", "/blog/", number="pageviews") == 0
     owner.declare(True, {"Basket": BASKET})
     assert owner.learnt("/shop/", "Basket") == 6
+
+
+PATHS = ("/a/1", "/a/2", "/a/3", "/b/1", "/b/2", "/c/1")
+ASKED = {"A1": "/a/1", "A": "/a/**", "Ones": "/*/1", "All": "/**", "B": "/b/**", "Twos": "/*/2"}
+
+
+class Anybody(Owner):
+    """Thirty visitors who see what they like. seen_by: how often who saw which page."""
+
+    def __init__(self, store: Store, chance: random.Random) -> None:
+        super().__init__(store, {})
+        self.seen_by = {path: Counter[int]() for path in PATHS}
+        for visitor in range(30):
+            for step in range(chance.randrange(1, 4)):
+                path = chance.choice(PATHS)
+                self.seen_by[path][visitor] += 1
+                self.visit(visitor + 1, path, at=100 + step)
+
+    def told(self, name: str) -> Counter[int]:
+        """How often who was in a section: a declared one alone, or a first folder."""
+        alone = Site("x", sections={name: ASKED[name]} if name in ASKED else {})
+        return sum((seen for path, seen in self.seen_by.items() if alone.section_of(path) == name), Counter[int]())
+
+    def few(self, late: str, before: Sequence[str]) -> Iterator[tuple[str, ...]]:
+        """Of sections that were told before, those of which one or two together leave few of a later one, or have few
+        more than it."""
+        mine = self.told(late)
+        for many in (1, 2):
+            for some in combinations(before, many):
+                for signs in product((1, -1), repeat=many):
+                    others = [(sign, self.told(one)) for sign, one in zip(signs, some, strict=True)]
+                    for count in (bool, int):
+                        left = {who: count(mine[who]) - sum(s * count(o[who]) for s, o in others) for who in range(30)}
+                        if 0 < sum(map(bool, left.values())) < 5:
+                            yield some
+
+
+@pytest.mark.long
+@with_the_rule_and_without
+@together
+def test_whatever_people_see_no_one_to_four_follow(store: Store, rule_on: bool, report: Any) -> Test:
+    """Ten days of other traffic; each section is declared after the one before it has been looked at."""
+    shown, found = 0, 0
+    for seed in range(10):
+        owner = Anybody(store, random.Random(seed))
+        yield owner.releasing()
+        before = [name for name in owner.rows("section") if name in ("/a/", "/b/", "/c/")]
+        for name, pattern in ASKED.items():
+            owner.declare(rule_on, {name: pattern})
+            if owner.learnt(name) is not None:
+                shown += 1
+                found += any(owner.few(name, before))
+                before.append(name)
+    report("who declares sections later" + ("" if rule_on else ", without the rule"), f"{found} of {shown} tell of few")
+    assert shown > 5
+    assert bool(found) is not rule_on

@@ -14,6 +14,7 @@ from footfall.control import releases
 from pipeline.added_sections import add_sections
 from pipeline.copying import months_of, put_back, put_back_entries, readable, rows_of
 from pipeline.manifest import read_entries
+from pipeline.months import sum_months
 from pipeline.schedule import Pipeline
 from pipeline.settings import RollupSettings, SiteRules
 from pipeline.site_data import remove_site
@@ -142,6 +143,11 @@ def test_a_section_that_is_changed_is_another_one_and_back_again_it_goes_on(stor
     house.site = structs.replace(house.site, sections={"Part": "/docs/*/*"})
     # Not counted yet: nothing of the section of before is said to be of this one.
     assert house.stats(0, 1, "section", "section==Part")["rows"] == []
+    # Nor where sums of months stand for days: these have it in them.
+    sum_months(store, 60)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dashboards.stats.plan.WORTH_ROWS", 0)
+        assert house.stats(0, 40, "section", "section==Part")["rows"] == []
     assert declare(house, house.site.sections)
     [deep] = house.stats(0, 1, "section", "section==Part")["rows"]
     assert 0 < deep["visitors"] < docs["visitors"]
@@ -163,6 +169,7 @@ def test_it_says_since_when_it_is_counted(store: Store) -> Test:
     assert house.stats(1, 1, "section", "section==Docs")["rows"][0]["counted_since"] is None
 
 
+@pytest.mark.long
 @together
 def test_it_goes_with_its_site_and_comes_back_with_a_copy(store: Store) -> Test:
     house = yield from closed(store, EVERYTHING, {}, 1, seed=9)
