@@ -18,7 +18,7 @@ import datetime as dt
 import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 from msgspec import Struct, structs
@@ -69,15 +69,15 @@ def add_goals(store: Store, site: Site, rules: SiteRules, now: float, longest_s:
     return True
 
 
-def counted_since(store: Store) -> list[tuple[str, str, str, dt.date]]:
-    """The first released day of each goal that was ever counted: site, name, definition, day."""
+def counted_since(store: Store, what: Literal["goals", "sections"] = "goals") -> list[tuple[str, str, str, dt.date]]:
+    """The first released day of each goal, or each section, that was ever counted: site, name, definition, day."""
     rows = store.rows(
-        f"""SELECT site, goal, definition, min(day) FROM manifest
-        ARRAY JOIN mapKeys(goals) AS goal, mapValues(goals) AS definition
+        f"""SELECT site, name, definition, min(day) FROM manifest
+        ARRAY JOIN mapKeys({what}) AS name, mapValues({what}) AS definition
         WHERE span = 1 OR span = {ADDED} AND (complete OR rows > 0)
-        GROUP BY site, goal, definition ORDER BY site, goal, min(day), definition"""
+        GROUP BY site, name, definition ORDER BY site, name, min(day), definition"""
     )
-    return [(site, goal, definition, day) for site, goal, definition, day in rows]
+    return [(site, name, definition, day) for site, name, definition, day in rows]
 
 
 def _due(store: Store, site: Site) -> Iterator[Due]:

@@ -145,7 +145,8 @@ def _of_settings(settings: Settings, site: SiteSettings, status: dict[str, Any])
         since = since_when(goal, site.key, status.get("goals", []))
         yield _of_pages("goal", goal.name, [goal.page], site_filter, since)
     for name, pattern in site.sections.items():
-        yield _of_pages("section", name, [pattern], site_filter, f": {pattern}")
+        since = section_since(site, name, status.get("sections", []))
+        yield _of_pages("section", name, [pattern], site_filter, f": {pattern}{since}")
     for funnel in site.funnels:
         yield _of_pages("funnel", funnel.name, [step.page for step in funnel.steps], site_filter)
     yield Finding("properties", OK, f"of {', '.join(site.properties)}" if site.properties else "none are counted")
@@ -177,6 +178,13 @@ def since_when(goal: Goal, site: str, counted: list[dict[str, Any]]) -> str:
     since = next((f", counted since {one['since']}" for one in mine if one["definition"] == goal.definition), "")
     former = [one["definition"] for one in mine if one["definition"] != goal.definition]
     return since + (f"; what it counted as {' and '.join(former)} is not in it" if former else "")
+
+
+def section_since(site: SiteSettings, name: str, counted: list[dict[str, Any]]) -> str:
+    """The same of a section as it is defined now."""
+    mine = (site.key, name, site.section_definitions[name])
+    found = (one["since"] for one in counted if (one["site"], one["section"], one["definition"]) == mine)
+    return next((f", counted since {since}" for since in found), "")
 
 
 def _of_addresses(settings: Settings, site: SiteSettings) -> Iterator[Finding]:

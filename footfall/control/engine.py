@@ -149,6 +149,10 @@ class Engine:
                 {"site": s, "goal": goal, "definition": definition, "since": day.isoformat()}
                 for s, goal, definition, day in counted_since(self.store)
             ],
+            "sections": [
+                {"site": s, "section": name, "definition": definition, "since": day.isoformat()}
+                for s, name, definition, day in counted_since(self.store, "sections")
+            ],
             "foreign_pages": [structs.asdict(one) for one in foreign_pages(self.store, self._settings)],
         }
 

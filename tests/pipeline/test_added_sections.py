@@ -10,7 +10,10 @@ import pytest
 from msgspec import structs
 
 from footfall.cli import release_text
+from footfall.cli.check import section_since
 from footfall.control import releases
+from footfall.settings.model import SiteSettings
+from pipeline.added_goals import counted_since
 from pipeline.added_sections import add_sections
 from pipeline.copying import months_of, put_back, put_back_entries, readable, rows_of
 from pipeline.manifest import read_entries
@@ -129,6 +132,13 @@ def test_the_schedule_adds_it_with_goals_once_the_settings_are_read_anew(store: 
     house.site = structs.replace(house.site, sections=DOCS, goals=(READ,))
     pipeline.follow([(house.site, house.rules)])
     assert pipeline.add_goals()
+    told = [one for one in counted_since(store, "sections") if one[0] == house.site.key]
+    assert told == [(house.site.key, "Docs", house.site.section_definitions["Docs"], house.first)]
+    # So says `footfall check site`.
+    counted = [{"site": s, "section": name, "definition": as_, "since": day.isoformat()} for s, name, as_, day in told]
+    mine = SiteSettings(key=house.site.key, sections=DOCS)
+    assert section_since(mine, "Docs", counted) == ", counted since 2046-01-01"
+    assert section_since(structs.replace(mine, sections={"Docs": "/other/**"}), "Docs", counted) == ""
     assert [(entry.goals, [*entry.sections]) for entry in entries(house)][1:] == [
         ({"Read": "page:/docs/*"}, []),
         ({}, ["Docs"]),
