@@ -99,7 +99,7 @@ def _due(store: Store, site: Site) -> Iterator[Due]:
         mine = tuple(one for one in added.get(entry.day, ()) if one.goals)
         sections = tuple(one for one in added.get(entry.day, ()) if one.sections)
         known = {*entry.goals.items(), *(one for adding in mine for one in adding.goals.items())}
-        goals = tuple(goal for goal in site.goals if (goal.name, goal.definition) not in known)
+        goals = tuple(goal for goal in site.goals if goal.has_past and (goal.name, goal.definition) not in known)
         if goals:
             yield Due(entry, mine, goals, sections)
 
@@ -120,9 +120,9 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
         names = [goal.name for goal in staged[len(before) :]]
         with acts(of, names), _beside_sections(of, due.sections) as sections:
             for new, goal in zip(names, due.goals, strict=True):
-                pages = {one.name for one in staged if one.page}
+                pages = {one.name for one in staged if one.of_pages}
                 sets = [*sections, *(one for one in known if one.staged in pages)]
-                if now_and_then.whole or (sections and goal.page and page_sets.tells_too_much(of, new, sets)):
+                if now_and_then.whole or (sections and goal.of_pages and page_sets.tells_too_much(of, new, sets)):
                     held = ALL
                 else:
                     held = refused(of, new, known)
@@ -198,7 +198,9 @@ def by_which_steps_are_told(day: Entry, goal: Goal) -> frozenset[str]:
     nobody knew of a value how many did it at all (rollup/drops.py), which the goal would tell."""
     for definition in day.funnels.values():
         _, _, steps = json.loads(definition)
-        if goal.definition in {f"{kind}:{wanted}" for kind, wanted in steps}:
+        # What a section was that day nobody knows any more.
+        same = goal.section and any(kind == "section" for kind, _ in steps)
+        if same or goal.definition in {f"{kind}:{wanted}" for kind, wanted in steps}:
             return frozenset(FUNNELS.dimensions) - {""}
     return frozenset()
 

@@ -96,7 +96,7 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
         for adding in (entry, *due.added)
         for one in adding.goals.items()
     ]
-    goals = {str(place): one for place, one in enumerate(before) if one[0][1].startswith("page:")}
+    goals = {str(place): one for place, one in enumerate(before) if goal_of("", one[0][1]).of_pages}
     staged = tuple(goal_of(name, definition) for name, ((_, definition), _) in goals.items())
     known = [Known(name, goal, grain) for name, ((goal, _), grain) in goals.items()]
     sections, definitions = known_sections(one for one in due.added if one.sections)

@@ -16,7 +16,12 @@ from zoneinfo import ZoneInfo
 from msgspec import Meta, Struct, structs
 
 from .funnel import Funnel
+from .goal import OF_VISIT, resolved
+from .goal import Goal as Goal
+from .goal import goal_of as goal_of
 from .host import host_name, site_name
+from .pattern import folder_of as folder_of
+from .pattern import pattern_regex as pattern_regex
 
 # The key of the site that the demo pages count for.
 DEMO = "demo"
@@ -24,33 +29,6 @@ _EPOCH = dt.date(1970, 1, 1)
 # Each is a row for each of its values and events, and one way more to tell people apart.
 _MOST_PROPERTIES = 20
 _KEY = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
-
-
-class Goal(Struct, frozen=True, forbid_unknown_fields=True):
-    """What counts as a conversion: a custom event's name or a page pattern (`*` within a folder, `**` across)."""
-
-    name: Annotated[str, Meta(min_length=1, max_length=120, description="What dashboards call the goal.")]
-    event: Annotated[str, Meta(max_length=120, description="Reached by a custom event of this name.")] = ""
-    page: Annotated[str, Meta(max_length=500, description="Reached by a pageview of a path like this.")] = ""
-
-    def __post_init__(self) -> None:
-        if bool(self.event) == bool(self.page):
-            raise ValueError(f"goal {self.name!r} needs exactly one of event = … and page = …")
-
-    @property
-    def definition(self) -> str:
-        """What it counts, as the manifest keeps it; `goal_of` reads it."""
-        return f"event:{self.event}" if self.event else f"page:{self.page}"
-
-    def page_regex(self) -> str:
-        """The page pattern as an anchored RE2 expression."""
-        return pattern_regex(self.page)
-
-
-def goal_of(name: str, definition: str) -> Goal:
-    """The goal of a definition, under a name."""
-    kind, _, wanted = definition.partition(":")
-    return Goal(name, **{kind: wanted})
 
 
 class Site(Struct, frozen=True, forbid_unknown_fields=True):
@@ -131,6 +109,7 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
         for name in self.sections:
             if name.startswith(("/", "(")):
                 raise ValueError(f"section {name!r} of site {self.key!r}: a name does not begin with '/' or '('")
+        structs.force_setattr(self, "goals", resolved(self.goals, self.sections))
         self._refuse_funnels()
 
     def _refuse_funnels(self) -> None:
@@ -144,10 +123,21 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
                 if step.goal and step.goal not in self.goal_definitions:
                     known = ", ".join(map(repr, self.goal_definitions)) or "none"
                     raise ValueError(f"{of} goal {step.goal!r} (it has {known}): name one of its goals {where}")
+                if step.goal and goal_of("", self.goal_definitions[step.goal]).kind in OF_VISIT:
+                    raise ValueError(
+                        f"funnel {funnel.name!r}: goal {step.goal!r} is of a visit as a whole, which is no step: "
+                        f"name an event, a page or a section {where}"
+                    )
                 if step.section and step.section not in self.sections and not step.section.startswith("/"):
                     known = ", ".join(map(repr, self.sections)) or "none"
                     remedy = f"name one of its sections, or a first folder such as '/docs/' {where}"
                     raise ValueError(f"{of} section {step.section!r} (it has {known}): {remedy}")
+
+    @property
+    def kept_properties(self) -> tuple[str, ...]:
+        """The properties that visits keep: those that are counted, and those that goals ask for."""
+        asked = (name for goal in self.goals for name in goal.properties)
+        return tuple(dict.fromkeys((*self.properties, *asked)))
 
     @property
     def goal_definitions(self) -> dict[str, str]:
@@ -209,25 +199,10 @@ def turned(field: str, text: str, turn: Callable[[str], str]) -> str:
         raise ValueError(f"{problem} - at `$.{field}`") from None
 
 
-def folder_of(path: str) -> str:
-    """The first folder of a path with its slashes; of one without a folder that of the whole site."""
-    return f"/{path[1:].partition('/')[0]}/" if "/" in path[1:] else "/"
-
-
 def _may_meet(one: str, other: str) -> bool:
     """Whether a page can be of both patterns, as far as what is before their first star tells."""
     begins = [pattern.partition("*")[0].rstrip("/") for pattern in (one, other)]
     return begins[0].startswith(begins[1]) or begins[1].startswith(begins[0])
-
-
-def pattern_regex(pattern: str) -> str:
-    """A page pattern (`*` within a folder, `**` across) as an anchored RE2 expression. A slash at the end of the path
-    makes no difference, nor does one at the end of the pattern: whether it is stored is a setting of the site."""
-    bare = pattern.rstrip("/")
-    parts = re.split(r"(\*\*|\*)", bare.removesuffix("/**"))
-    translated = ("" if not p else ".*" if p == "**" else "[^/]*" if p == "*" else re.escape(p) for p in parts)
-    end = "(?:/.*)?" if bare.endswith("/**") else "/?" if bare else "/"
-    return "^" + "".join(translated) + end + "$"
 
 
 class LocalDay(Struct, frozen=True):

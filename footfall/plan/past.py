@@ -27,6 +27,7 @@ IMPORTED = "imported: their visits are gone"
 TOO_OLD = "released by a version that did not note its goals"
 NOTHING_SHOWN = "show nothing"
 NO_VISITS = "have no visits left"
+NO_PAST = "are not counted for goals with properties or of a depth"
 NOT_TOLD = "nobody reached it, or it would tell of fewer than k people"
 
 
@@ -69,7 +70,7 @@ def _past(
         if entry.day in known or (goal.name, goal.definition) in entry.goals.items():
             others[COUNTED_ALREADY] += 1
         elif entry.day not in told:
-            others[_why(entry, left)] += 1
+            others[_why(entry, left) if goal.has_past else NO_PAST] += 1
     return Past(goal.name, goal.definition, [one for one in days if one.day not in known], dict(others))
 
 

@@ -97,7 +97,11 @@ class Batch(Struct, frozen=True, dict=True):
             "least_networks": [of.rules.least_networks for of in self.days],
             "rounded": [int(self.live and of.rules.strict) for of in self.days],
             **sections.bound([of.site for of in self.days]),
-            **({"properties": [list(of.site.properties) for of in self.days]} if self.has("properties") else {}),
+            **{
+                name: [list(getattr(of.site, name)) for of in self.days]
+                for name in ("properties", "kept_properties")
+                if self.has(name)
+            },
             **{f"zone_{index}": zone for index, zone in enumerate(zones(self.days))},
         }
 

@@ -23,6 +23,7 @@ from msgspec import Struct
 
 from schema.dimensions import OTHER
 from schema.event import PAGEVIEW
+from schema.goal import OF_VISIT
 
 from ..insert import insert
 from .batch import Batch
@@ -54,6 +55,8 @@ class Unlike(Struct, frozen=True):
 Refused = frozenset[tuple[str, str]]
 ALL: Refused = frozenset({("", "")})
 
+# The kinds of goals that are of events by their names; others are of pages.
+_OF_EVENTS = ("event", "revenue")
 _OF_DAY = "grain = 'day' AND by_dimension = ''"
 # So many rows of people and values are compared, each with every choice of other goals: within seconds.
 _MOST_ROWS = 400_000
@@ -137,7 +140,9 @@ def refused(of: Batch, new: str, known: Sequence[Known]) -> Refused:
     if of.days[0].rules.k == 1:
         return frozenset()
     [goal] = (one for one in of.days[0].site.goals if one.name == new)
-    if few_beside(of, new, known) or splits_hidden(of, new, goal.event):
+    if few_beside(of, new, known) or (goal.revenue and _splits_events(of, new)):
+        return ALL
+    if goal.kind not in OF_VISIT and splits_hidden(of, new, goal.kind in _OF_EVENTS):
         return ALL
     told = f"SELECT dimension, value, currency FROM staging_conversions WHERE {of.mine} AND {_OF_DAY}"
     return differing(of, new, known, "{acts}", f"{told} AND goal = {{new:String}}")
@@ -247,15 +252,14 @@ def _few_without(of: Batch) -> str:
         GROUP BY beside HAVING {_few("count()", "uniqExact(network)")}"""
 
 
-def splits_hidden(of: Batch, new: str, event: str = "") -> bool:
+def splits_hidden(of: Batch, new: str, events: bool = False) -> bool:
     """Whether the goal is of pages (or an event) that the day does not show, and in a section that it shows, or in all
     others together, these, or the others that it does not show, are one, or of few: the goal less what is shown tells
-    of these, and the section, or `(other)`, less these of the others. event: what the goal is of, "" where it is of
-    pages."""
+    of these, and the section, or `(other)`, less these of the others. events: it is of events, else of pages."""
     dimension, column, reached, section = ("page", "page", "path", "section")
-    if event:
+    if events:
         dimension, column, reached, section = ("event", "name", "name", "''")
-    counted = OF_HITS[dimension][1] if event else f"name = '{PAGEVIEW}'"
+    counted = OF_HITS[dimension][1] if events else f"name = '{PAGEVIEW}'"
     shown = f"SELECT value FROM released_cells WHERE {of.mine} AND {_OF_DAY} AND value != '{OTHER}' AND dimension"
     found = of.store.rows(
         of.naming(
@@ -269,6 +273,25 @@ def splits_hidden(of: Batch, new: str, event: str = "") -> bool:
     )
     split = {part for part, of_goal, _ in found if of_goal}
     return any(few for part, _, few in found if part in split)
+
+
+def _splits_events(of: Batch, new: str) -> bool:
+    """Whether few had events of a name of which others reach the goal, without reaching it by these: those of an event
+    that were sent with no amount are the event less the goal."""
+    found = of.store.rows(
+        of.naming(
+            f"""SELECT its_name
+            FROM
+            (
+                SELECT visitor, network_number, its_name FROM {{visits}}
+                ARRAY JOIN hits.name AS its_name, hits.currency AS currency WHERE currency = ''
+            )
+            WHERE its_name IN (SELECT toString(name) FROM {{reached}} WHERE goal = {{new:String}})
+            GROUP BY its_name HAVING {_few("uniqExact(visitor)", "uniqExact(network_number)")} LIMIT 1"""
+        ),
+        of.named | {"new": new},
+    )
+    return bool(found)
 
 
 def _differing(of: Batch, acts: str, told: str, number: str) -> str:

@@ -31,6 +31,7 @@ from msgspec import Struct
 
 from schema.dimensions import OTHER
 from schema.families import FAMILIES
+from schema.goal import Goal
 from schema.site import Site
 
 from .batch import Batch, K
@@ -224,7 +225,14 @@ def public_steps(site: Site, funnel: str, dimension: str) -> frozenset[int]:
     (declared,) = (one for one in site.funnels if one.name == funnel)
     goals = {*site.goal_definitions.values()}
     steps = enumerate(declared.resolved(site.goal_definitions), start=1)
-    return frozenset(step for step, (kind, wanted) in steps if not dimension or f"{kind}:{wanted}" in goals)
+    return frozenset(step for step, (kind, wanted) in steps if not dimension or _as_goal(site, kind, wanted) in goals)
+
+
+def _as_goal(site: Site, kind: str, wanted: str) -> str:
+    """The definition of a goal that counts what a step does."""
+    if kind == "section":
+        return Goal(wanted, section=wanted).of_section(site.sections).definition
+    return f"{kind}:{wanted}"
 
 
 def show_steps(of: Batch) -> None:

@@ -57,7 +57,7 @@ def fill(of: Batch, definitions: Mapping[str, str], steps: Sequence[tuple[str, s
         is_of = f"{of.section_of('path')} = {column}" if kind == "section" else f"match(path, {column})"
         tests.append(f"if({is_of}, '{_STEP}{index}', '')")
     sets = f"if(name = '{PAGEVIEW}', arrayFilter(one -> one != '', [{', '.join(tests)}]), [])"
-    of.store.command(*filling_reached(of, (sets, "one.1", of.named | given)))
+    of.store.command(*filling_reached(of, (sets, of.named | given)))
 
 
 @contextlib.contextmanager

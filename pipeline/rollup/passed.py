@@ -20,12 +20,14 @@ from typing import Any
 from schema.dimensions import OTHER
 from schema.event import ENGAGEMENT, PAGEVIEW
 from schema.funnel import Funnel
-from schema.site import pattern_regex
+from schema.goal import JSON, goal_of
+from schema.pattern import pattern_regex
 from schema.visits import VISIT
 
 from ..insert import insert
 from ..parallel import Statement
 from .batch import Batch
+from .reached import reaching
 from .visit import OUTSIDE_OTHER
 
 # The dimensions that funnels are kept by; a row is of the visit in which the first step was.
@@ -64,6 +66,9 @@ def filling_passed(of: Batch) -> list[Statement]:
 
 def _filling(of: Batch, funnel: Funnel, steps: Sequence[tuple[str, str]], places: Sequence[int]) -> Statement:
     mask, named = _mask(of, steps)
+    # Goals may ask for more of an event than its name and path.
+    goals = any(kind == JSON for kind, _ in steps)
+    also, lists = (", currency, sent", ", hits.currency, hits.props") if goals else ("", "")
     strict, day = funnel.order == "strict", funnel.within == "day"
     # Between steps that have to follow each other any event counts, also those of visits without a step.
     kept = f"bitAnd(event, 255) > 0 OR name != '{ENGAGEMENT}'" if strict else "bitAnd(event, 255) > 0"
@@ -93,8 +98,9 @@ def _filling(of: Batch, funnel: Funnel, steps: Sequence[tuple[str, str]], places
                         toUInt8(arrayReduce('groupBitOr', {_MASKS})) AS met
                     FROM
                     (
-                        SELECT {whose}, hits.name AS names, arrayMap((name, path, place, nth) -> {_CODED} + {mask},
-                            hits.name, hits.path, hits.place, arrayEnumerate(hits.name)) AS coded
+                        SELECT {whose}, hits.name AS names,
+                            arrayMap((name, path, place, nth{also}) -> {_CODED} + {mask},
+                                hits.name, hits.path, hits.place, arrayEnumerate(hits.name){lists}) AS coded
                         FROM {{visits}} WHERE came{mine}
                     )
                     {"" if strict and day else "WHERE met > 0"}
@@ -107,7 +113,7 @@ def _filling(of: Batch, funnel: Funnel, steps: Sequence[tuple[str, str]], places
 
 
 def _mask(of: Batch, steps: Sequence[tuple[str, str]]) -> tuple[str, dict[str, Any]]:
-    """SQL for the steps that an event is, by `name` and `path`, and what it is bound to."""
+    """SQL for the steps that an event is, by `name`, `path` and what goals ask for, and what it is bound to."""
     named: dict[str, Any] = {}
     bits = []
     for index, (kind, wanted) in enumerate(steps):
@@ -116,6 +122,9 @@ def _mask(of: Batch, steps: Sequence[tuple[str, str]]) -> tuple[str, dict[str, A
             named[f"step_{index}"], is_it = OUTSIDE_OTHER if wanted == OTHER else wanted, f"name = {bound}"
         elif kind == "page":
             named[f"step_{index}"], is_it = pattern_regex(wanted), f"name = '{PAGEVIEW}' AND match(path, {bound})"
+        elif kind == JSON:
+            is_it, asked = reaching(goal_of("", f"{JSON}:{wanted}"), f"step_{index}")
+            named |= asked
         else:
             named[f"step_{index}"], is_it = wanted, f"name = '{PAGEVIEW}' AND {of.section_of('path')} = {bound}"
         bits.append(f"{2**index} * ({is_it})")

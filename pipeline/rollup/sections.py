@@ -27,9 +27,13 @@ def section_of(sites: Sequence[Site], path: str) -> str:
         which = f"has({places}, d) AND " if len(places) < len(sites) else ""
         for index in range(len(tests), len(tests) + len(named)):
             tests += [f"{which}match({path}, {{section_{index}_is:String}}), {{sections:Array(String)}}[{index + 1}]"]
+    return f"multiIf({', '.join(tests)}, {folder_of(path)})" if tests else folder_of(path)
+
+
+def folder_of(path: str) -> str:
+    """SQL for the first folder of a path."""
     # A path without a folder is in that of the whole site.
-    folder = f"if(position({path}, '/', 2) > 0, substring({path}, 1, position({path}, '/', 2)), '/')"
-    return f"multiIf({', '.join(tests)}, {folder})" if tests else folder
+    return f"if(position({path}, '/', 2) > 0, substring({path}, 1, position({path}, '/', 2)), '/')"
 
 
 def section_sql(definition: str, path: str, name: str) -> tuple[str, dict[str, Any]]:

@@ -109,7 +109,7 @@ def look(of: Batch, whole: bool) -> Seen:
     cuts = _cuts(of)
     cut = _last_place(of, "cut")
     seen = f" AND ({cut} = 0 OR sequence < {cut})" if cuts else ""
-    told_some = "notEmpty(props)" if of.has("properties") else "false"
+    told_some = "notEmpty(props)" if of.has("kept_properties") else "false"
     rows = of.store.rows(
         f"""SELECT site, day, spool, max(sequence), count(), groupBitXor(hash), countIf(NOT new),
             groupBitXorIf(hash, NOT new), countIf(id != 0), countIf(told)

@@ -1,8 +1,9 @@
 """Properties of events: which of them visits keep, and which value each event has of each.
 
-In: raw rows, the sites' settings, the scratch table `visits`. Out: SQL for what a visit keeps of an event; `told`, a
-row for each event and property. Promises: of other properties nothing is kept but in the raw rows; who sends a new
-value with each event makes no more rows than `MOST_VALUES`; a property that no event of a name has makes none of it.
+In: raw rows, the sites' settings (which properties are counted, and which goals ask for), the scratch table `visits`.
+Out: SQL for what a visit keeps of an event; `told`, a row for each event and property that is counted. Promises: of
+other properties nothing is kept but in the raw rows; who sends a new value with each event makes no more rows than
+`MOST_VALUES`; a property that no event of a name has makes none of it.
 
 An event without a property has the value `NONE`, where another of its name has it on that day: so the values of a
 property of an event are all of its events, and rule R3 holds for them as they are.
@@ -22,6 +23,8 @@ from .batch import Batch
 from .visit import escaped
 
 _NAMES = "{properties:Array(Array(String))}"
+# Goals ask for some that are not counted.
+_KEPT = "{kept_properties:Array(Array(String))}"
 _COLUMNS = ("d", "visitor", "network_number", "event", "property", "property_value", "paid", "amount")
 _HITS = f"""
     SELECT d, visitor, network_number, event, sent, paid, amount
@@ -39,7 +42,8 @@ _FILL = f"""
         FROM ({_HITS}) AS h
         INNER JOIN
         (
-            SELECT d, event, groupUniqArrayArray(JSONExtractKeys(sent)) AS properties
+            SELECT d, event, arrayFilter(name -> has({_NAMES}[d + 1], name), groupUniqArrayArray(JSONExtractKeys(sent)))
+                AS properties
             FROM ({_HITS} AND sent != '') GROUP BY d, event
         ) AS p ON h.d = p.d AND h.event = p.event
     )"""
@@ -51,11 +55,11 @@ _FIRST = f"""
 
 
 def sent(of: Batch) -> str:
-    """SQL for the properties of a raw row that its site's settings name, as `hits.props` has them."""
-    if not of.has("properties"):
+    """SQL for the properties of a raw row that its site's settings name, or its goals, as `hits.props` has them."""
+    if not of.has("kept_properties"):
         return "''"
-    alike = len({of_day.site.properties for of_day in of.days}) == 1
-    names = f"{_NAMES}[{'1' if alike else f'{of.which} + 1'}]"
+    alike = len({of_day.site.kept_properties for of_day in of.days}) == 1
+    names = f"{_KEPT}[{'1' if alike else f'{of.which} + 1'}]"
     kept = f"mapFilter((name, value) -> has({names}, name), props)"
     return f"if(empty(props), '', if(empty({kept}), '', toJSONString({kept})))"
 
@@ -63,7 +67,7 @@ def sent(of: Batch) -> str:
 def mark(site: Site) -> int:
     """A number of 64 bits for the properties that a site's visits keep; 0 where they keep none. Where it changes, the
     visits of an open day are made anew."""
-    names = "\n".join(sorted(site.properties)).encode()
+    names = "\n".join(sorted(site.kept_properties)).encode()
     return int.from_bytes(hashlib.blake2b(names, digest_size=8).digest(), "big") if names else 0
 
 

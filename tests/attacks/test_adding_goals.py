@@ -207,9 +207,10 @@ def test_what_one_saw_of_a_section_that_is_shown(store: Store, rule_on: bool) ->
     assert (late and hidden - late["conversions"]) == (None if rule_on else 1)
 
 
+@pytest.mark.parametrize("of_section", [False, pytest.param(True, marks=pytest.mark.long)], ids=["page", "section"])
 @with_the_rule_and_without
 @together
-def test_who_did_the_step_of_a_funnel_otherwise(store: Store, rule_on: bool) -> Test:
+def test_who_did_the_step_of_a_funnel_otherwise(store: Store, rule_on: bool, of_section: bool) -> Test:
     """Of each country is told how many came from the list to the basket, since nobody is told how many saw the basket
     there at all. A later goal tells that: one of the French saw it without the list, and five of the Germans."""
     owner = Owner(store, {}, basket=0, goals=())
@@ -220,7 +221,10 @@ def test_who_did_the_step_of_a_funnel_otherwise(store: Store, rule_on: bool) -> 
                 visitor = 100 + len(owner.arriving)
                 for step, path in enumerate(way):
                     owner.visit(visitor, path, at=300 + step, country=country)
-    steps = (Step(page="/list"), Step(page=BASKET.page))
+    basket, goal = Step(page=BASKET.page), BASKET
+    if of_section:
+        basket, goal = Step(section="/shop/"), Goal("Basket", section="/shop/")
+    steps = (Step(page="/list"), basket)
     owner.site = structs.replace(owner.site, funnels=(Funnel("Shop", steps),))
     yield owner.releasing()
     given = {"site": owner.site.key}
@@ -235,10 +239,37 @@ def test_who_did_the_step_of_a_funnel_otherwise(store: Store, rule_on: bool) -> 
     with pytest.MonkeyPatch.context() as patch:
         if not rule_on:
             patch.setattr(pipeline.added_goals, "by_which_steps_are_told", lambda *_: frozenset())
-        owner.declare(BASKET)
+        owner.declare(goal)
     assert owner.rows("goal")["Basket"]["visitors"] == 16, "of the whole site everybody knew"
     late = owner.rows("goal", "country==FR").get("Basket")
     assert (late and late["visitors"] - reached["FR"]) == (None if rule_on else 1)
+
+
+@with_the_rule_and_without
+@together
+def test_who_ordered_without_paying(store: Store, rule_on: bool) -> Test:
+    """The day tells how many ordered, a later goal how many paid: one of them did not."""
+    owner = Owner(store, {}, goals=())
+    for visitor in range(15):
+        paid = {"currency": "EUR", "amount": 100} if visitor else {}
+        owner.visit(visitor + 1, "/", at=400 + visitor, name="order", **paid)
+    yield owner.releasing()
+    assert owner.rows("event")["order"]["visitors"] == 15
+    owner.declare(Goal("Paid", revenue=True), rule_on=rule_on)
+    paid_for = owner.rows("goal").get("Paid")
+    assert (paid_for and 15 - paid_for["visitors"]) == (None if rule_on else 1)
+
+
+@together
+def test_goals_with_conditions_have_no_past(store: Store) -> Test:
+    """Visits of before did not keep what they ask for, and an event less such a goal would tell of few."""
+    owner = Owner(store, {})
+    yield owner.releasing()
+    before = len(read_entries(store, owner.site.key))
+    conditions = Goal("Pro", page="/shop/**", properties={"plan": "pro"}), Goal("Read", scroll=50)
+    owner.declare(*conditions, Goal("Long", duration=1))
+    added = [[*entry.goals] for entry in read_entries(store, owner.site.key)[before:]]
+    assert added == [["Long"]]
 
 
 @together

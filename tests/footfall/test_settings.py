@@ -79,7 +79,12 @@ def rows(settings: Settings) -> dict[str, dict[str, str]]:
             "timezone 'Berlin' is not an IANA time zone such as 'Europe/Berlin'",
         ),
         ("[[sites]]\nkey='a'\ngoals=[{name='g', evnt='x'}]", 3, "sites[0].goals[0].evnt = 'x': is not a setting"),
-        ("[[sites]]\nkey='a'\n[[sites.goals]]\nname='g'", 3, "goal 'g' needs exactly one of event = … and page = …"),
+        (
+            "[[sites]]\nkey='a'\n[[sites.goals]]\nname='g'",
+            3,
+            "goal 'g' needs exactly one of event = …, page = …, section = …, scroll = …, duration = … and "
+            "revenue = true, and it has none",
+        ),
         (
             "[[sites]]\nkey='a'\n[[sites]]\nkey='b'\n[[sites.goals]]\nname='g'\nevent='x'\n[[sites.goals]]\nname='h'\nevnt='y'",
             10,

@@ -39,6 +39,10 @@ READ, DOCS = Goal("Read", page="/docs/*"), Goal("Docs", page="/docs/**")
 COLUMNS = [name for name in FAMILIES["conversions"].columns if name not in ("site", "grain")]
 
 
+# Of the other kinds, those that have a past.
+OTHERS = (Goal("Section", section="/docs/"), Goal("Long", duration=2), Goal("Paid", revenue=True))
+
+
 def traffic(house: Weeks, days: int, chance: random.Random, people: int = 25) -> None:
     """Some see pages, buy and come back, in several countries, through several networks."""
     events = []
@@ -112,6 +116,19 @@ def test_with_k_1_a_later_goal_has_the_rows_of_one_from_the_start(twins: tuple[W
     assert rows(first) == rows(later)
     released = "SELECT DISTINCT goal FROM released_conversions WHERE site = {site:String}"
     assert later.store.rows(released, {"site": later.site.key}) == [("Read",)]
+
+
+@together
+def test_so_it_is_for_goals_of_a_section_a_duration_and_revenue(store: Store) -> Test:
+    first = yield from closed(store, EVERYTHING, OTHERS, 1, 31)
+    later = yield from closed(store, EVERYTHING, (), 1, 31)
+    assert declare(later, *OTHERS)
+    assert rows(first) == rows(later)
+    assert all(len(rows(later, goal.name)) > 20 for goal in OTHERS)
+    # By the same name another section is another goal.
+    later.site = structs.replace(later.site, sections={"Docs": "/docs/a"}, goals=())
+    assert declare(later, Goal("Section", section="Docs"))
+    assert entries(later)[-1].goals == {"Section": 'goal:{"like": "/docs/a", "section": "like"}'}
 
 
 @pytest.mark.long

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -11,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schema.site import Goal, Site, day_bounds, day_number, local_day
+from schema.funnel import Funnel, Step
+from schema.site import Goal, Site, day_bounds, day_number, goal_of, local_day
 
 ZONES = (
     "UTC",
@@ -110,10 +112,61 @@ def test_a_page_pattern_reaches_what_it_looks_like_and_nothing_else(
     assert [path for path in [*reached, *missed] if pattern.search(path)] == reached
 
 
-@pytest.mark.parametrize("given_", [{}, {"event": "a", "page": "/b"}, {"event": "", "page": ""}])
-def test_a_goal_is_an_event_or_a_page(given_: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="goal 'g' needs exactly one of event"):
+@pytest.mark.parametrize(
+    ("given_", "problem"),
+    [
+        ({}, "goal 'g' needs exactly one of event .* and it has none"),
+        ({"event": "a", "page": "/b"}, "goal 'g' needs exactly one of event .* and it has event and page"),
+        ({"event": "", "page": ""}, "it has none"),
+        ({"revenue": False}, "it has none"),
+        ({"scroll": 50, "duration": 3, "page": "/"}, "it has scroll and duration"),
+        ({"revenue": True, "properties": {"a": "b"}}, "properties, which revenue cannot have: leave them out"),
+        ({"event": "a", "properties": {f"p{n}": "b" for n in range(6)}}, "has 6 properties: at most 5"),
+        ({"event": "a", "properties": {"plan ": "b"}}, "property 'plan ' of goal 'g'"),
+    ],
+)
+def test_a_goal_is_of_one_kind(given_: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
         Goal("g", **given_)
+
+
+@pytest.mark.parametrize(
+    ("given_", "definition"),
+    [
+        # What earlier versions wrote stays what it is.
+        ({"event": "a:b"}, "event:a:b"),
+        ({"page": "/b/**"}, "page:/b/**"),
+        ({"event": "goal:{}"}, "event:goal:{}"),
+        ({"event": "a", "properties": {"z": "ä", "b": "*"}}, 'goal:{"event": "a", "properties": {"b": "*", "z": "ä"}}'),
+        ({"scroll": 75}, 'goal:{"scroll": 75}'),
+        ({"scroll": 75, "page": "/b"}, 'goal:{"page": "/b", "scroll": 75}'),
+        ({"duration": 60}, 'goal:{"duration": 60}'),
+        ({"revenue": True}, 'goal:{"revenue": true}'),
+        ({"section": "Blog"}, 'goal:{"like": "/blog/**", "section": "like", "unlike": ["/blog/news"]}'),
+        ({"section": "News"}, 'goal:{"like": "/blog/news", "section": "like"}'),
+        ({"section": "/a/"}, 'goal:{"folder": "/a/", "section": "folder", "unlike": ["/blog/news", "/blog/**"]}'),
+    ],
+)
+def test_a_goal_is_what_its_definition_says(given_: dict[str, Any], definition: str) -> None:
+    site = msgspec.convert(
+        {"key": "a", "goals": [{"name": "g"} | given_], "sections": {"News": "/blog/news", "Blog": "/blog/**"}}, Site
+    )
+    assert site.goal_definitions == {"g": definition}
+    read = goal_of("g", definition)
+    assert read.definition == definition
+    assert hash(read) == hash(site.goals[0])
+    assert Site("b", goals=(read,)).goal_definitions == {"g": definition}, "whatever the sections of another day are"
+
+
+def test_a_goal_on_a_section_that_is_not_there_is_refused_with_its_place() -> None:
+    with pytest.raises(ValueError, match=r"goal 'b': the site has no section 'Shop' .*`\$.goals\[1\].section`"):
+        Site("a", goals=(Goal("a", event="a"), Goal("b", section="Shop")), sections={"Blog": "/blog/**"})
+
+
+def test_a_step_of_a_funnel_cannot_be_a_visit_as_a_whole() -> None:
+    funnel = Funnel("f", (Step(goal="Long"), Step(page="/")))
+    with pytest.raises(ValueError, match=r"goal 'Long' is of a visit as a whole, .*`\$.funnels\[0\].steps\[0\]`"):
+        Site("a", goals=(Goal("Long", duration=60),), funnels=(funnel,))
 
 
 @pytest.mark.parametrize(
