@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..plan.cells import Counted, Dimension
-from ..plan.changes import CHANGED, FUNNEL, GONE, NEW, SITE, Change
+from ..plan.changes import CHANGED, FUNNEL, GOAL, GONE, NEW, SITE, Change
 from ..plan.groups import LEAST, Groups
 from ..plan.past import Past
 from ..plan.planning import Planned, Released
@@ -30,8 +30,8 @@ def _site(one: Planned) -> Iterator[str]:
         yield "  no released day has raw rows left: all begins with the days that are open"
         return
     yield f"  released days with raw rows left: {one.days}, from {one.first} to {one.last}; open days: {one.open_days}"
-    for past in one.goals:
-        yield from (f"  {line}" for line in _goal(past))
+    for past in one.past:
+        yield from (f"  {line}" for line in _past(past))
     yield from (f"  {_counted(counted)}" for counted in one.counted)
     if one.released:
         yield from (f"  {line}" for line in _released(one.released))
@@ -49,13 +49,10 @@ def _change(one: Change) -> str:
     return f"~ {name}: {one.before or 'none'} → {one.after or 'none'}{effect}"
 
 
-def _goal(past: Past) -> Iterator[str]:
-    converters = sum(day.converters for day in past.days)
-    conversions = sum(day.conversions for day in past.days)
-    yield (
-        f"goal {past.goal}: fills back {len(past.days)} days, on which {converters} visitor-days reached it "
-        f"{conversions} times"
-    )
+def _past(past: Past) -> Iterator[str]:
+    people, times = sum(day.people for day in past.days), sum(day.times for day in past.days)
+    did = f"reached it {times} times" if past.what == GOAL else f"viewed {times} pages of it"
+    yield (f"{past.what} {past.name}: fills back {len(past.days)} days, on which {people} visitor-days {did}")
     yield from (f"  {count} days: {reason}" for reason, count in past.others.items())
 
 

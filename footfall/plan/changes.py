@@ -6,6 +6,7 @@ of both is; a question that is defined otherwise is another question.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -83,12 +84,10 @@ def changes_of(before: Held | None, after: Held | None) -> list[Change]:
     then, now = before.site, after.site
     found = _named(GOAL, then.goal_definitions, now.goal_definitions)
     found += _named(FUNNEL, then.funnel_definitions, now.funnel_definitions)
-    found += _named(SECTION, then.sections, now.sections)
+    found += _named(SECTION, _sections(then), _sections(now))
     found += _named(PROPERTY, dict.fromkeys(then.properties, ""), dict.fromkeys(now.properties, ""))
     if then.timezone != now.timezone:
         found.append(Change(SITE, "timezone", CHANGED, then.timezone, now.timezone))
-    if not found and list(then.sections) != list(now.sections):
-        found.append(Change(SECTION, "their order", CHANGED, ", ".join(then.sections), ", ".join(now.sections)))
     found += _ruled(RELEASE, _RELEASE, _rules(before.rules), _rules(after.rules))
     if before.anonymization and after.anonymization:
         mine = structs.asdict(before.anonymization), structs.asdict(after.anonymization)
@@ -98,6 +97,15 @@ def changes_of(before: Held | None, after: Held | None) -> list[Change]:
 
 def _rules(rules: SiteRules) -> dict[str, Any]:
     return structs.asdict(rules) | {"networks": rules.least_networks}
+
+
+def _sections(site: Site) -> dict[str, str]:
+    """By name of each section its pattern, and those before it that take some of its pages."""
+    found = {}
+    for name, definition in site.section_definitions.items():
+        pattern, *before = json.loads(definition)
+        found[name] = f"{pattern} less {', '.join(before)}" if before else pattern
+    return found
 
 
 def _named(what: str, before: Mapping[str, str], after: Mapping[str, str]) -> list[Change]:

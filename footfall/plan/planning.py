@@ -55,9 +55,9 @@ class Released(Struct, frozen=True):
 
 
 class Planned(Struct, frozen=True):
-    """A site. first, last, days: the released days of which raw rows are left. goals: what would be added to these.
-    released: None where nothing changes what is released. counted: of new funnels and properties. untold: changed
-    settings of which stored rows tell nothing."""
+    """A site. first, last, days: the released days of which raw rows are left. past: what would be added to these, of
+    goals and sections. released: None where nothing changes what is released. counted: of new funnels and properties.
+    untold: changed settings of which stored rows tell nothing."""
 
     site: str
     changes: list[Change]
@@ -65,7 +65,7 @@ class Planned(Struct, frozen=True):
     last: dt.date | None = None
     days: int = 0
     open_days: int = 0
-    goals: list[Past] = field(default_factory=list)
+    past: list[Past] = field(default_factory=list)
     released: Released | None = None
     counted: list[Counted] = field(default_factory=list)
     untold: list[str] = field(default_factory=list)
@@ -102,9 +102,14 @@ def planned(
     try:
         for table, day, text in window.parts:
             laid.add(table, day, zlib.decompress(text))
-        told("adding goals to released days")
+        told("adding goals and sections to released days")
         goals = [one for one in after.site.goals if _is_other(changes, GOAL, one.name)]
-        past = past_of(laid, after.site, after.rules, goals, now) if goals else []
+        sections = {
+            name: definition
+            for name, definition in after.site.section_definitions.items()
+            if before.site.section_definitions.get(name) != definition
+        }
+        past = past_of(laid, after.site, after.rules, goals, sections, now)
         less = kept_less(before, after)
         told("releasing the days by the settings in force, and by the others")
         released, key = _released(laid, before, after, less) if days and _changes_release(changes) else (None, "")
