@@ -21,6 +21,7 @@ import structlog
 from msgspec import Struct, structs
 
 from schema.families import FAMILIES, KEY
+from schema.goal import JSON
 from schema.manifest import ADDED, LIVE
 from schema.site import Site, goal_of
 from schema.store import Store
@@ -147,7 +148,11 @@ def _release(
 def _steps(day: Entry) -> list[tuple[str, str]]:
     """The steps of the day's funnels that are of pages: each a kind and what it names."""
     steps = [step for definition in day.funnels.values() for step in json.loads(definition)[2]]
-    return [(kind, wanted) for kind, wanted in steps if kind in ("page", "section")]
+    return [
+        (kind, wanted)
+        for kind, wanted in steps
+        if kind in ("page", "section") or (kind == JSON and goal_of("", f"{JSON}:{wanted}").of_pages)
+    ]
 
 
 _COLUMNS = {name: name for name in KEY} | {

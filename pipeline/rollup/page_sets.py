@@ -13,15 +13,16 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from schema.event import PAGEVIEW
+from schema.goal import JSON, goal_of
 from schema.site import pattern_regex
 
 from ..insert import insert
 from .batch import Batch
 from .differences import Known, differing, few_beside, splits_hidden
-from .reached import filling_reached
+from .reached import filling_reached, reaching
 from .sections import section_sql
 
 # What sections of the day are called in `reached`, and steps of funnels: before their value or place.
@@ -52,9 +53,15 @@ def fill(of: Batch, definitions: Mapping[str, str], steps: Sequence[tuple[str, s
         given |= bound | {f"set_{index}_name": name}
         tests.append(f"if({sql}, {{set_{index}_name:String}}, '')")
     for index, (kind, wanted) in enumerate(steps):
-        given |= {f"step_{index}_is": wanted if kind == "section" else pattern_regex(wanted)}
-        column = f"{{step_{index}_is:String}}"
-        is_of = f"{of.section_of('path')} = {column}" if kind == "section" else f"match(path, {column})"
+        if kind == JSON:
+            # What else it asks for makes it no other pages.
+            goal = structs.replace(goal_of("", f"{JSON}:{wanted}"), properties={})
+            is_of, bound = reaching(goal, f"step_{index}")
+        else:
+            bound = {f"step_{index}_is": wanted if kind == "section" else pattern_regex(wanted)}
+            column = f"{{step_{index}_is:String}}"
+            is_of = f"{of.section_of('path')} = {column}" if kind == "section" else f"match(path, {column})"
+        given |= bound
         tests.append(f"if({is_of}, '{_STEP}{index}', '')")
     sets = f"if(name = '{PAGEVIEW}', arrayFilter(one -> one != '', [{', '.join(tests)}]), [])"
     of.store.command(*filling_reached(of, (sets, of.named | given)))

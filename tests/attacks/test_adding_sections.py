@@ -177,6 +177,18 @@ def test_who_was_in_a_section_and_not_in_a_funnel(store: Store, rule_on: bool) -
     assert (told and told - reached) == (None if rule_on else 1)
 
 
+@pytest.mark.parametrize("told", [True, False], ids=["in a funnel", "in none"])
+@together
+def test_none_has_pages_of_a_step_that_is_a_goal(store: Store, told: bool) -> Test:
+    """The same pages under another name, of whom nobody else is; the goal is of a section, and a step or none."""
+    seen = {"/list": range(15), "/basket": range(9), "/bag": range(4)}
+    funnels = (Funnel("Shop", (Step(page="/list"), Step(goal="Saw"))),) if told else ()
+    owner = Owner(store, seen, {"B": "/b*"}, (Goal("Saw", section="B"),), funnels)
+    yield owner.releasing()
+    owner.declare(True, {"B": "/none", "The same": "/b*"})
+    assert owner.learnt("The same") == (None if told else 9)
+
+
 @pytest.mark.long
 @with_the_rule_and_without
 @together
