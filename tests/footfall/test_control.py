@@ -15,10 +15,11 @@ from msgspec import structs
 from footfall.control.app import control_app
 from footfall.control.engine import Engine
 from footfall.control.instance import CALLS
+from footfall.plan.window import text_of
 from footfall.settings import SiteSettings, load
 from schema.event import Event
 from schema.store import Store
-from tests.conftest import make_event
+from tests.conftest import insert, make_event
 
 pytestmark = pytest.mark.clickhouse
 
@@ -108,3 +109,15 @@ def test_an_answer_comes_as_what_the_call_gives(control: Control) -> None:
         status, answer = control.ask(what)
         assert status == 200
         assert msgspec.convert(answer, CALLS[what].gives) is not None
+
+
+def test_raw_rows_for_a_plan_come_whole_and_under_another_name(control: Control, store: Store) -> None:
+    other = make_event("window.example", 2_400_000_000, dt.date(2046, 1, 20), path="/a\tb\\c\nd", props={"plan": "ä"})
+    insert(store, [other])
+    status, answer = control.ask("plan_rows", other.site, "named.invalid", "events", "2046-01-20", 0, 1)
+    text = msgspec.convert(answer, CALLS["plan_rows"].gives)
+    assert (status, text) == (200, text_of(store, other.site, "named.invalid", "events", dt.date(2046, 1, 20), (0, 1)))
+    assert text.startswith(b"named.invalid\t2046-01-19")
+    assert b"/a\\tb\\\\c\\nd" in text
+    assert other.site.encode() not in text
+    assert control.ask("plan_rows", other.site, "x", "accounts", "2046-01-20", 0, 1)[0] == 400

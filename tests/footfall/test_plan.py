@@ -18,7 +18,8 @@ from footfall.cli import plan as command
 from footfall.control.engine import Engine
 from footfall.errors import CannotDo
 from footfall.plan.changes import Change, Held, changes_of, held_by
-from footfall.plan.groups import kept_less, not_told
+from footfall.plan.groups import Groups, groups_of, kept_less, not_told
+from footfall.plan.laid import new_key
 from footfall.plan.planning import Planned, planned, read
 from footfall.plan.window import TABLES
 from footfall.settings import Settings, SiteSettings
@@ -31,6 +32,7 @@ from schema.funnel import Funnel, Step
 from schema.manifest import grain_of_goal, grain_of_section
 from schema.site import Goal
 from schema.store import Store
+from tests.conftest import insert, make_event
 from tests.pipeline.weeks import MONDAY, Weeks
 
 SMALL, LARGE = SiteRules(3, 30, "balanced", networks=3), SiteRules(6, 30, "balanced", networks=6)
@@ -184,6 +186,19 @@ def test_figures_of_too_few_are_not_told(asked: Asked) -> None:
     released = asked.plan.released
     assert released is not None
     assert released.groups == (None, None)
+
+
+@pytest.mark.clickhouse
+def test_how_alike_stored_rows_are_with_less_of_them(store: Store) -> None:
+    """Of 120, each of a country and browser; 20 are alone, by their country."""
+    key = new_key()
+    events = []
+    for visitor in range(120):
+        about = {"country": f"X{visitor}" if visitor < 20 else "DE", "browser": ("Chrome", "Firefox")[visitor % 2]}
+        events.append(make_event(key, 2_400_000_000 + visitor, MONDAY, visitor=visitor + 1, **about))
+    insert(store, events)
+    assert groups_of(store, "events", key, {}, 5) == Groups(120, unique=17, below_k=17, p5=1, median=50)
+    assert groups_of(store, "events", key, {"country": "''"}, 5) == Groups(120, 0, 0, p5=60, median=60)
 
 
 @pytest.mark.clickhouse
