@@ -16,7 +16,7 @@ from schema.dimensions import DIMENSIONS
 from schema.families import DECLARED
 
 from .months import WORTH_ROWS, Month
-from .query import Filter, Query
+from .query import OF_VITALS, Filter, Query
 from .released import Released
 from .source import Span
 
@@ -25,7 +25,8 @@ class Read(Struct, frozen=True):
     """Rows of one family, added up.
 
     values: the dimensions whose values are told apart, from the first day on. times: the dimension whose days (hourly:
-    and hours) are told apart over the whole span; "" is the whole site, None nothing. filters: which values and goals
+    and hours) are told apart over the whole span; "" is the whole site, None nothing. daily: of web vitals, whose days
+    are added up otherwise. filters: which values and goals
     are read. most: how many values are wanted, at least: those that come
     first by the metric `order`.
     """
@@ -36,6 +37,7 @@ class Read(Struct, frozen=True):
     values: tuple[str, ...] = ()
     times: str | None = None
     hourly: bool = False
+    daily: bool = False
     filters: tuple[Filter, ...] = ()
     most: int = 1
     order: str = "visitors"
@@ -43,7 +45,7 @@ class Read(Struct, frozen=True):
     @property
     def question(self) -> tuple[object, ...]:
         """What tells it from other reads of the same span, however many values are wanted."""
-        return self.first, self.values, self.times, self.hourly, self.filters, self.order
+        return self.first, self.values, self.times, self.hourly, self.daily, self.filters, self.order
 
 
 class Plan(Struct, frozen=True):
@@ -93,7 +95,7 @@ def plan(queries: Sequence[Query], released: Released) -> Plan:
         if kept and split
         else None,
         _goals(queries, within, told),
-        _vitals(queries, monthly),
+        _vitals(queries, within, monthly),
         tuple(Read(one.by, within, first, times=one.dimension, filters=one.filters) for one in asked.values()),
     )
 
@@ -106,14 +108,22 @@ def _goals(queries: Sequence[Query], within: Span, told: frozenset[dt.date]) -> 
     return Read("conversions", span, query.first, times=query.dimension, filters=query.filters)
 
 
-def _vitals(queries: Sequence[Query], monthly: Span) -> Read | None:
-    asked = [query for query in queries if query.by == "vital"]
+def _vitals(queries: Sequence[Query], within: Span, monthly: Span) -> Read | None:
+    asked = [query for query in queries if query.by in OF_VITALS]
     if not asked:
         return None
+    if asked[0].by == "vital_day":  # sums of a month do not tell its days
+        return Read("vitals", within, asked[0].first, times=asked[0].dimension, daily=True, filters=asked[0].filters)
     values = tuple(query.each for query in asked if query.each)
     times = next((query.dimension for query in asked if not query.each), None)
     return Read(
-        "vitals", monthly, asked[0].first, values, times, False, asked[0].filters, max(query.limit for query in asked)
+        "vitals",
+        monthly,
+        asked[0].first,
+        values,
+        times,
+        filters=asked[0].filters,
+        most=max(query.limit for query in asked),
     )
 
 

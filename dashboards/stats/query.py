@@ -29,13 +29,15 @@ MAX_FILTERS = 20
 MAX_VALUE = 2_000
 # Tables of their own, which nothing else splits.
 APART = (*BARE, "leak")
+# Web vitals of all the days together, and of each day.
+OF_VITALS = ("vital", "vital_day")
 # Ways to split that are not dimensions: they are columns of their own and go together with filters on a dimension.
-SPLITS = ("day", "hour", "goal", "vital", *DECLARED, *APART)
+SPLITS = ("day", "hour", "goal", *OF_VITALS, *DECLARED, *APART)
 # Those of them that are not kept by every dimension.
-_KEPT_BY = {"vital": FAMILIES["vitals"]} | DECLARED
-# Filters that are not on dimensions: of which way to split.
-_OF_SPLITS = {"goal": "goal", "vital": "vital", "funnel": "funnels"}
-_OF_SPLITS |= dict.fromkeys(("property", "property_value"), PROPERTIES.name)
+_KEPT_BY = dict.fromkeys(OF_VITALS, FAMILIES["vitals"]) | DECLARED
+# Filters that are not on dimensions: of which ways to split.
+_OF_SPLITS: dict[str, tuple[str, ...]] = {"goal": ("goal",), "vital": OF_VITALS, "funnel": ("funnels",)}
+_OF_SPLITS |= dict.fromkeys(("property", "property_value"), (PROPERTIES.name,))
 ALTERNATIVES = "|"
 
 Operator = Literal["==", "!=", "~", "!~"]
@@ -224,9 +226,10 @@ class Query(Struct, frozen=True):
                 Code.NOT_CROSSED,
             )
         for item in self.filters:
-            needed = _OF_SPLITS.get(item.dimension, self.by)
-            if needed != self.by:
-                raise BadQuery(f"a filter on {item.dimension} needs by={needed}, not by={self.by!r}", Code.NOT_CROSSED)
+            needed = _OF_SPLITS.get(item.dimension, (self.by,))
+            if self.by not in needed:
+                allowed = " or ".join(f"by={one}" for one in needed)
+                raise BadQuery(f"a filter on {item.dimension} needs {allowed}, not by={self.by!r}", Code.NOT_CROSSED)
         if self.by == "hour" and names:
             instead = f"drop the filter on {names[0]}, or ask by=day"
             raise BadQuery(f"hours are kept for the whole site only: {instead}", Code.NOT_KEPT)

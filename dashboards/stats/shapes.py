@@ -126,6 +126,8 @@ _WHOLE = ("buckets", "counts", *_SAMPLES)
 
 
 def _vital_key(read: Read, state: State) -> str:
+    if read.daily:  # what is released with a block is of none of its days
+        return "''" if state == "late" else "toString(day)"
     return "value" if read.values else "''"
 
 
@@ -156,10 +158,11 @@ def _percentile_sums(columns: Sequence[str]) -> list[str]:
 
 
 def _of_plain_vital(read: Read, row: Sequence[Any]) -> _Plain | None:
-    _, grain, dimension, metric, value, *sums = row
+    day, grain, dimension, metric, value, *sums = row
     if grain == "hour":
         return None
-    return (dimension, metric), value if read.values else "", tuple(sums)
+    key = day.isoformat() if read.daily else value if read.values else ""
+    return (dimension, metric), key, tuple(sums)
 
 
 # -- families that are counted by what their entry says --------------------------------------------------------------

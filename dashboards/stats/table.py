@@ -30,7 +30,7 @@ from .properties import Property, properties_in
 from .query import APART, Query
 from .released import Released
 from .shapes import MOVED
-from .vitals import VitalCell, vital_cells
+from .vitals import VitalCell, VitalDay, vital_cells, vital_days
 
 
 class Times(Struct):
@@ -63,6 +63,7 @@ class Table(Struct, frozen=True):
         tuple[Cell, ...]
         | tuple[Goal, ...]
         | tuple[VitalCell, ...]
+        | tuple[VitalDay, ...]
         | tuple[KeyCell, ...]
         | tuple[StepCell, ...]
         | tuple[Property, ...]
@@ -103,6 +104,8 @@ def table_of(query: Query, answer: Answer) -> Table:
             rows = tuple(rated(goals, totals.visitors)[: query.limit])
         case "vital":
             rows = tuple(vital_cells(answer.vitals, released.k)[: query.limit])
+        case "vital_day":
+            rows = tuple(vital_days(answer.vitals, released.k))
         case by if by in APART:
             pass  # bare_counts.py, leaks.py
         case FUNNELS.name:

@@ -55,6 +55,25 @@ class VitalCell(Struct, frozen=True):
         }
 
 
+class VitalDay(Struct, frozen=True):
+    """The vital of one day, the value of its cell."""
+
+    cell: VitalCell
+
+    def row(self) -> dict[str, Any]:
+        """The day as a row of `footfall stats`."""
+        return {"value": self.cell.value, "vital": self.cell.vital} | {
+            name: told for name, told in self.cell.row().items() if name != "value"
+        }
+
+
+def vital_days(groups: Groups, k: int) -> list[VitalDay]:
+    """Each vital's days in their order, of sums by day. What was released with a block is of no day, and not here."""
+    cells = [cell for cell in vital_cells(groups, k) if cell.value]
+    order = list(VITALS)
+    return [VitalDay(cell) for cell in sorted(cells, key=lambda cell: (order.index(cell.vital), cell.value))]
+
+
 def vital_cells(groups: Groups, k: int) -> list[VitalCell]:
     """The vitals of such sums, in the order of the registry, of each the most seen values first. k: the strictest of
     the days."""

@@ -81,6 +81,9 @@ def test_goals_revenue_and_vitals_of_a_hidden_page_come_with_its_week(house: Wee
     assert [(one["amount"], one["payers"]) for one in goal["revenue"]] == [(52 * 250, 52)]
     (vital,) = house.stats(0, 13, "vital", "page==/four")["rows"]
     assert (vital["samples"], vital["visitors"], vital["rating"]) == (52, 52, "good")
+    # Which of its days they are of is not told.
+    assert house.stats(0, 13, "vital_day", "page==/four")["rows"] == []
+    assert len(house.stats(0, 13, "vital_day", "page==/five", "vital==lcp")["rows"]) == 13
 
 
 def test_the_page_shows_the_same(house: Weeks) -> None:

@@ -197,6 +197,34 @@ def test_a_vitals_percentiles_are_within_two_percent_over_several_days_and_of_k_
     assert (cls["rating"], cls["good"], cls["poor"]) == ("good", 75.0, 25.0)
 
 
+def test_vitals_of_each_day_are_those_of_that_day_alone(ask: Any, reports: Reports, rollups: Any, ago: Ago) -> None:
+    first, second = [float(value) for value in range(1000, 1100)], [float(value) for value in range(4100, 4150)]
+    rollups.vital(ago(2), "lcp", first, people=60)
+    rollups.vital(ago(1), "lcp", second, people=20)
+    rollups.vital(ago(1), "lcp", [900.0] * 8, people=7, dimension="page", value="/a")
+    rollups.vital(ago(2), "cls", [0.02] * 6, people=6)
+    rows = ask("vital_day")["rows"]
+    days = [ago(days).isoformat() for days in (2, 1)]
+    assert [(row["vital"], row["value"]) for row in rows] == [("lcp", days[0]), ("lcp", days[1]), ("cls", days[0])]
+    assert [row["samples"] for row in rows] == [100, 50, 6]
+    assert [row["p75"] for row in rows[:2]] == [
+        pytest.approx(values[math.ceil(0.75 * len(values)) - 1], rel=0.0201) for values in (first, second)
+    ]
+    # What a day alone is asked for is the same, and p90 needs 10 k people on that day.
+    for row, days_ago in zip(rows, (2, 1, 2), strict=True):
+        day = ago(days_ago)
+        (alone,) = (
+            one
+            for one in reports.stats(Query.of(rollups.site.key, day, day, "vital"))["rows"]
+            if one["value"] == row["vital"]
+        )
+        assert {**row, "value": row["vital"]} == {**alone, "vital": row["vital"]}
+    assert [row["p90"] is None for row in rows] == [False, True, True]
+    (of_page,) = ask("vital_day", "page==/a", limit=1)["rows"]
+    assert (of_page["value"], of_page["samples"]) == (days[1], 8)
+    assert [row["vital"] for row in ask("vital_day", "vital==cls")["rows"]] == ["cls"]
+
+
 def test_days_too_small_to_show_are_named(ask: Any, rollups: Any, ago: Ago) -> None:
     rollups.release(ago(3), k=10, rows=0)
     rollups.cell(ago(2), visitors=20, released=True)
