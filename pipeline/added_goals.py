@@ -99,7 +99,9 @@ def _due(store: Store, site: Site) -> Iterator[Due]:
         mine = tuple(one for one in added.get(entry.day, ()) if one.goals)
         sections = tuple(one for one in added.get(entry.day, ()) if one.sections)
         known = {*entry.goals.items(), *(one for adding in mine for one in adding.goals.items())}
-        goals = tuple(goal for goal in site.goals if goal.has_past and (goal.name, goal.definition) not in known)
+        goals = tuple(
+            goal for goal in site.counted_goals if goal.has_past and (goal.name, goal.definition) not in known
+        )
         if goals:
             yield Due(entry, mine, goals, sections)
 

@@ -25,7 +25,7 @@ _MOST_PROPERTIES = 5
 JSON = "goal"
 
 
-class Goal(Struct, frozen=True, forbid_unknown_fields=True):
+class Goal(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Exactly one of the kinds; a depth may be that of some pages, and of a custom event or a page view it may say
     more."""
 
@@ -38,9 +38,9 @@ class Goal(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
     scroll: Annotated[
         int,
-        Meta(ge=1, le=100, description="Reached by a visit that scrolls so many percent of a page: of `page`, or any."),
+        Meta(ge=0, le=100, description="Reached by a visit that scrolls so many percent of a page: of `page`, or any."),
     ] = 0
-    duration: Annotated[int, Meta(ge=1, le=86_400, description="Reached by a visit that lasts so many seconds.")] = 0
+    duration: Annotated[int, Meta(ge=0, le=86_400, description="Reached by a visit that lasts so many seconds.")] = 0
     revenue: Annotated[bool, Meta(description="true: reached by any event that was sent with an amount.")] = False
     properties: Annotated[
         dict[Annotated[str, Meta(min_length=1, max_length=300)], Annotated[str, Meta(min_length=1, max_length=500)]],
@@ -130,8 +130,8 @@ class Goal(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SectionGoal(Goal, frozen=True):
-    """One of a section that is resolved: like: the pattern of its pages, "" for the folder that the section is.
-    unlike: patterns of pages that are not in it."""
+    """One of a section that is resolved, which is nowhere written as such. like: the pattern of its pages, "" for the
+    folder that the section is. unlike: patterns of pages that are not in it."""
 
     like: str = ""
     unlike: tuple[str, ...] = ()

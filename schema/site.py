@@ -109,7 +109,7 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
         for name in self.sections:
             if name.startswith(("/", "(")):
                 raise ValueError(f"section {name!r} of site {self.key!r}: a name does not begin with '/' or '('")
-        structs.force_setattr(self, "goals", resolved(self.goals, self.sections))
+        resolved(self.goals, self.sections)
         self._refuse_funnels()
 
     def _refuse_funnels(self) -> None:
@@ -140,9 +140,14 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
         return tuple(dict.fromkeys((*self.properties, *asked)))
 
     @property
+    def counted_goals(self) -> tuple[Goal, ...]:
+        """The goals, each with what its section is."""
+        return resolved(self.goals, self.sections)
+
+    @property
     def goal_definitions(self) -> dict[str, str]:
         """By name of each goal what it counts."""
-        return {goal.name: goal.definition for goal in self.goals}
+        return {goal.name: goal.definition for goal in self.counted_goals}
 
     @property
     def funnel_definitions(self) -> dict[str, str]:

@@ -141,7 +141,7 @@ def _of_settings(settings: Settings, site: SiteSettings, status: dict[str, Any])
     else:
         senders = f"any; pages of {', '.join(sorted(site.own_hosts))}, of what is below, and of localhost may send"
         yield Finding("hosts", OK, ", ".join(site.hosts) or senders)
-    for goal in site.goals:
+    for goal in site.counted_goals:
         since = since_when(goal, site.key, status.get("goals", []))
         yield _of_pages("goal", goal.name, [goal.page], site_filter, since)
     for name, pattern in site.sections.items():

@@ -103,7 +103,7 @@ def planned(
         for table, day, text in window.parts:
             laid.add(table, day, zlib.decompress(text))
         told("adding goals and sections to released days")
-        goals = [one for one in after.site.goals if _is_other(changes, GOAL, one.name)]
+        goals = [one for one in after.site.counted_goals if _is_other(changes, GOAL, one.name)]
         sections = {
             name: definition
             for name, definition in after.site.section_definitions.items()

@@ -73,7 +73,7 @@ def _goals(of: Batch) -> tuple[str, str, dict[str, Any], list[str]]:
     # A year of one site has its goals once: the statement would be too long, and each event held against each of them.
     places: dict[Goal, list[int]] = {}
     for place, site_day in enumerate(of.days):
-        for goal in site_day.site.goals:
+        for goal in site_day.site.counted_goals:
             places.setdefault(goal, []).append(place)
     named: dict[str, Any] = {"goals": [goal.name for goal in places]}
     tests: list[str] = []

@@ -154,7 +154,8 @@ def test_a_goal_is_what_its_definition_says(given_: dict[str, Any], definition: 
     assert site.goal_definitions == {"g": definition}
     read = goal_of("g", definition)
     assert read.definition == definition
-    assert hash(read) == hash(site.goals[0])
+    assert hash(read) == hash(site.counted_goals[0])
+    assert msgspec.json.decode(msgspec.json.encode(site), type=Site) == site, "workers and former sites are told so"
     assert Site("b", goals=(read,)).goal_definitions == {"g": definition}, "whatever the sections of another day are"
 
 
