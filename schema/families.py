@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .column import TEXT, Column
+from .engagement import ENGAGED
 from .family import KEY, KEY_COLUMNS, MONTH_COLUMNS, Family, named
 from .funnels import FUNNELS
 from .measures import KINDS, OF_CELLS, OF_CONVERSIONS, OF_VITALS
@@ -57,6 +58,7 @@ FAMILIES: dict[str, Family] = {
         *(_CELLS, _CONVERSIONS, _VITALS),
         FUNNELS,
         PROPERTIES,
+        ENGAGED,
     )
 }
 # Those that are counted by what their entry says.

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from schema.dimensions import DIMENSIONS, OTHER
+from schema.engagement import ENGAGED
 from schema.families import DECLARED, FAMILIES
 from schema.host import ascii_host
 from schema.metrics import METRICS
@@ -37,7 +38,7 @@ SPLITS = ("day", "hour", "goal", *OF_VITALS, *DECLARED, *APART)
 _KEPT_BY = dict.fromkeys(OF_VITALS, FAMILIES["vitals"]) | DECLARED
 # Filters that are not on dimensions: of which ways to split.
 _OF_SPLITS: dict[str, tuple[str, ...]] = {"goal": ("goal",), "vital": OF_VITALS, "funnel": ("funnels",)}
-_OF_SPLITS |= dict.fromkeys(("property", "property_value"), (PROPERTIES.name,))
+_OF_SPLITS |= dict.fromkeys(("property", "property_value"), (PROPERTIES.name,)) | {"report": (ENGAGED.name,)}
 ALTERNATIVES = "|"
 
 Operator = Literal["==", "!=", "~", "!~"]

@@ -14,6 +14,7 @@ from msgspec import Struct, field
 from msgspec.structs import astuple, replace
 
 from schema.dimensions import DIMENSIONS, OTHER
+from schema.engagement import ENGAGED
 from schema.families import DECLARED
 from schema.funnels import FUNNELS
 from schema.measures import MEASURES, Measures
@@ -23,6 +24,7 @@ from schema.properties import PROPERTIES
 from .certainty import Certainty, Flag
 from .conversions import Goal, goals_in, rated
 from .declared import KeyCell, key_cells
+from .engagement import Band, bands_in
 from .execute import Answer, Groups
 from .figures import Cell, Coverage, cell_of
 from .funnels import StepCell, step_cells
@@ -67,6 +69,7 @@ class Table(Struct, frozen=True):
         | tuple[KeyCell, ...]
         | tuple[StepCell, ...]
         | tuple[Property, ...]
+        | tuple[Band, ...]
     )
     coverage: Coverage
     certainty: Certainty
@@ -117,6 +120,8 @@ def table_of(query: Query, answer: Answer) -> Table:
             rows = tuple(steps[: query.limit])
         case PROPERTIES.name as by:
             rows = tuple(properties_in(answer.declared[by], released.k, coverage)[: query.limit])
+        case ENGAGED.name as by:
+            rows = tuple(bands_in(answer.declared[by], released.k, coverage)[: query.limit])
         case by if by in DECLARED:
             cells = key_cells(by, answer.declared[by], released.k, coverage, in_part=query.filtered)
             rows = tuple(cells[: query.limit])

@@ -25,6 +25,7 @@ from .hits import OF_HITS, filling_hits
 from .passed import filling_passed
 from .reached import OF_REACHED, filling_reached
 from .shape import BEGINS, ENDS, VISIT_VALUES, Select, by_each, count_networks, count_people
+from .spent import fill_spent
 from .told import fill_told
 
 # What is counted of visits; what rates are divided by is known in the end only.
@@ -53,10 +54,11 @@ def is_counted(of: Batch, family: Family) -> bool:
 
 
 def aggregate(of: Batch) -> None:
-    """Fill `hits`, `reached`, `passed` and `told`, and of these and of visits the scratch tables of the families."""
+    """Fill `hits`, `reached`, `passed`, `told` and `spent`, and of these and visits the tables of the families."""
     fill_told(of)
     reached = [filling_reached(of)] if of.has_goals else []
     at_once(of.store, [*reached, filling_hits(of), *filling_passed(of)])
+    fill_spent(of)
     selects = _selects(() if of.alone else ("d",))
     at_once(of.store, [_adding(of, *select) for select in selects if select[0] in families(of)])
 

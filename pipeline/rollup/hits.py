@@ -38,6 +38,7 @@ _COLUMNS = {
         "hostname",
         "name",
         "engaged",
+        "scroll",
     )
 }
 # first_…: the visit's first there, if it counts as one.
@@ -52,7 +53,7 @@ def filling_hits(of: Batch) -> Statement:
         f"""{insert("{hits}", _COLUMNS)}
         FROM {{visits}}
         ARRAY JOIN hits.path AS page, hits.hostname AS hostname, hits.name AS name, hits.engaged_ms AS engaged,
-            {_SEEN} AS seen, {sections} AS section, arrayEnumerateUniq(hits.path) AS nth_page,
+            hits.scroll AS scroll, {_SEEN} AS seen, {sections} AS section, arrayEnumerateUniq(hits.path) AS nth_page,
             arrayEnumerateUniq({sections}, {_SEEN}) AS nth_section,
             arrayEnumerateUniq(hits.hostname) AS nth_hostname, arrayEnumerateUniq(hits.name) AS nth_event"""
     ), of.named

@@ -56,6 +56,7 @@ TABLES: dict[str, dict[str, str]] = {
         "hostname": TEXT,
         "name": TEXT,
         "engaged": "UInt32",
+        "scroll": "UInt8",
         "seen": "UInt8",
         **{f"first_{dimension}": "UInt8" for dimension in OF_HITS},
     },
@@ -81,6 +82,15 @@ TABLES: dict[str, dict[str, str]] = {
         "property_value": "String",
         "paid": TEXT,
         "amount": "Int64",
+    },
+    # A row for each page of a visit and each report of it (spent.py).
+    "spent": {
+        "d": "UInt16",
+        **{name: VISIT[name] for name in ("visitor", "network_number")},
+        "page": "String",
+        "report": TEXT,
+        "band": "UInt16",
+        "depth": "UInt8",
     },
     # How far visits went through funnels (passed.py), and what is shown of steps that are not told exactly (drops.py).
     "passed": passed.COLUMNS,

@@ -51,6 +51,7 @@ _MEASURES = {
     "conversions": ("goal", "currency", "converters", "conversions", "amount", "payers"),
     "funnels": ("funnel", "step", "people", "unsure"),
     "properties": ("event", "property", "in_currency", "property_value", "visitors", "events", "amount"),
+    "engagement": ("page", "report", "band", "visitors", "visits", "depth"),
     "vitals": ("metric", "buckets", "counts", "samples", "good", "poor", "people"),
 }
 _names = itertools.count(1)
@@ -103,6 +104,12 @@ class Rollups:
         key = {"event": event, "property": name, "in_currency": "", "property_value": value}
         row = key | {"visitors": visitors, "events": events, "amount": 0} | paid
         self._insert("properties", day, "", "", False, row)
+
+    def band(self, day: dt.date, page: str, report: str, band: int, visits: int, depth: int = 0) -> None:
+        """Visits that are in a band of a page, each a visitor's."""
+        key = {"page": page, "report": report, "band": band}
+        row = key | {"visitors": visits, "visits": visits, "depth": depth}
+        self._insert("engagement", day, "", "", False, row)
 
     def vital(
         self, day: dt.date, metric: str, values: list[float], people: int, dimension: str = "", value: str = ""

@@ -32,7 +32,7 @@ def fill(store: Store) -> None:
     events = []
     for i in range(9):
         common: dict[str, Any] = {"visitor": 2**63 + i, "country": ("DE", "AT", "")[i % 3], "props": {"plan": "pro"}}
-        events.append(make_event(SITE.key, NOON + i, DAY, path=f"/{i % 4}", lcp=900.5 + i, **common))
+        events.append(make_event(SITE.key, NOON + i, DAY, path=f"/{i % 4}", lcp=900.5 + i, scroll=50, **common))
         events.append(make_event(SITE.key, NOON + 60 + i, DAY, name="buy", currency="EUR", amount=100 + i, **common))
     insert(store, events)
 

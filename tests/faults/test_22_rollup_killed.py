@@ -72,7 +72,7 @@ def test_a_block_killed_at_any_statement_is_released_once_and_whole(
 ) -> None:
     _, *told = lived("tests.faults.blocked", tmp_path / "engine", ROOT, *of)
     rows = told[0]["rows"]
-    assert rows.keys() == {"cells", "conversions", "vitals", "properties"}
+    assert rows.keys() == {"cells", "conversions", "vitals", "properties", "engagement"}
     assert all(rows.values())
     for number, one in enumerate(told, start=1):
         assert one == told[0], number

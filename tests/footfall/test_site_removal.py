@@ -56,7 +56,7 @@ def fill(store: Store, site: SiteSettings, path: str = "/") -> list[dt.date]:
     for day in days:
         start = day_bounds("UTC", day_number(day)).start
         common: dict[str, Any] = {"path": path, "country": "DE"}
-        events = [make_event(site.key, start + 9, day, visitor=n, lcp=900.0, **common) for n in range(1, 5)]
+        events = [make_event(site.key, start + 9, day, visitor=n, lcp=900.0, scroll=50, **common) for n in range(1, 5)]
         bought = {"name": "bought", "props": {"url": "/"}, "currency": "EUR", "amount": -5, **common}
         events += [make_event(site.key, start + 20, day, visitor=n, **bought) for n in range(1, 5)]
         # In the next quarter of an hour as many.

@@ -49,14 +49,17 @@ _CELLS = (
 _GOALS = "converters, conversions, amount, payers"
 _CONVERSIONS = f"{_KEY}, goal, currency, {_GOALS}"
 _HISTOGRAM = "metric, buckets, counts, samples, good, poor, people"
+_BANDS = "page, report, band, visitors, visits, depth"
 _COLUMNS = {
     "released_cells": f"{_KEY}, {_CELLS}",
     "released_conversions": _CONVERSIONS,
     "released_vitals": f"{_KEY}, metric, bucket, samples, good, poor, people",
+    "released_engagement": f"{_KEY}, {_BANDS}",
     "manifest": "number, origin, preset, k, complete, over_counted, rows, digest",
     "open_cells": f"{_KEY}, {_CELLS}",
     "open_conversions": _CONVERSIONS,
     "open_vitals": f"{_KEY}, {_HISTOGRAM}",
+    "open_engagement": f"{_KEY}, {_BANDS}",
     "months": ", ".join(
         f"{nested}.{column}"
         for nested, columns in (("totals", f"day, {_CELLS}"), ("goals", f"day, goal, currency, {_GOALS}"))

@@ -8,6 +8,7 @@ on the way give other numbers.
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ from schema.site import Goal, Site, local_day
 from schema.store import Store
 from schema.vitals import PEOPLE_BUCKET, VITALS
 from tests.conftest import make_event, times
-from tests.pipeline.test_whole_day import DAY, START, expected, shown, shown_of
+from tests.pipeline.test_whole_day import DAY, START, expected, shown, shown_of, visits_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
 
@@ -256,7 +257,9 @@ def test_days_of_many_sites_are_what_is_counted_by_hand_where_nothing_is_hidden(
     for site, beacons in sent.items():
         right = expected([event for *_, event in beacons], 1)
         assert found[site.key] == right, site.key
-    _assert_properties(store, {site.key: [event for *_, event in beacons] for site, beacons in sent.items()})
+    events_of = {site.key: [event for *_, event in beacons] for site, beacons in sent.items()}
+    _assert_properties(store, events_of)
+    _assert_engagement(store, events_of)
 
 
 def _assert_properties(store: Store, events: dict[str, list[Event]]) -> None:
@@ -280,6 +283,35 @@ def _assert_properties(store: Store, events: dict[str, list[Event]]) -> None:
     assert {row[:5]: row[5:] for row in rows} == right
     assert len(rows) == len(right)
     assert {value for *_, value in right} == {"large", "small", "(none)"}
+
+
+def _assert_engagement(store: Store, events: dict[str, list[Event]]) -> None:
+    """How far visits scrolled the pages that they viewed, and how long they attended to them."""
+    rows = store.rows(
+        "SELECT site, page, report, band, visitors, visits, depth FROM open_engagement "
+        "WHERE site IN {sites:Array(String)}",
+        {"sites": [*events]},
+    )
+    right: defaultdict[tuple[str, str, str, int], list[tuple[int, int]]] = defaultdict(list)
+    for site, its in events.items():
+        for visit in visits_of(its):
+            for page in {event.path for event in visit if event.name == PAGEVIEW}:
+                there = [event for event in visit if event.path == page]
+                scrolled = [event.scroll for event in there if event.scroll != NO_SCROLL]
+                seconds = sum(event.engaged_ms for event in there) / 1000
+                if scrolled:
+                    band = max(one for one in (0, 25, 50, 75, 100) if one <= max(scrolled))
+                    right[site, page, "scroll", band].append((visit[0].visitor, max(scrolled)))
+                if seconds:
+                    band = max(one for one in (0, 10, 30, 60, 180, 600) if one <= seconds)
+                    right[site, page, "time", band].append((visit[0].visitor, 0))
+    assert {row[:4]: row[4:] for row in rows} == {
+        key: (len({visitor for visitor, _ in each}), len(each), sum(depth for _, depth in each))
+        for key, each in right.items()
+    }
+    assert len(rows) == len(right)
+    assert {key[2:] for key in right} >= {("scroll", 0), ("scroll", 75), ("time", 0), ("time", 10), ("time", 60)}
+    assert any(len(each) > len({visitor for visitor, _ in each}) for each in right.values())
 
 
 def _through_the_spool(store: Store, directory: Path, events: Sequence[Event], chunk_rows: int = 16) -> None:

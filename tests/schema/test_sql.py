@@ -57,7 +57,7 @@ def test_the_writer_reads_nothing_and_the_dashboards_change_nothing() -> None:
     # Of how far an open day goes they read when it was shown, and nothing that tells when somebody came.
     assert granted["footfall_dashboards"].pop("open_through") == {"SELECT(site, day, as_of)"}
     assert all(rights == {"SELECT"} for rights in granted["footfall_dashboards"].values())
-    families = ("cells", "conversions", "vitals", "properties")
+    families = ("cells", "conversions", "vitals", "properties", "engagement")
     rollups = {f"{state}_{family}" for state in ("open", "released") for family in (*families, "funnels")}
     rollups |= {f"late_{family}" for family in families}
     bare = {"bare_totals", "outcomes", "crawlers"}
