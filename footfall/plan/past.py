@@ -18,7 +18,7 @@ from pipeline.copying import added_of, holding
 from pipeline.manifest import Entry, read_entries
 from pipeline.settings import SiteRules
 from schema.manifest import LIVE, grain_of_goal, grain_of_section
-from schema.site import Goal, Site
+from schema.site import Goal, Site, goal_of
 from schema.store import Store
 
 from .changes import GOAL, SECTION
@@ -29,6 +29,7 @@ IMPORTED = "imported: their visits are gone"
 TOO_OLD = "released by a version that did not note what it counted"
 NOTHING_SHOWN = "show nothing"
 NO_VISITS = "have no visits left"
+NO_PAST = "are not counted by goals with properties or of a depth"
 NOT_TOLD = "nobody is in it, or it would tell of fewer than k people"
 
 
@@ -85,13 +86,17 @@ def _past(
         if entry.day in known or (name, definition) in _counted(entry, what):
             others[COUNTED_ALREADY] += 1
         elif entry.day not in told:
-            others[_why(entry, what, left)] += 1
+            others[_why(entry, what, left) if _has_past(*asked) else NO_PAST] += 1
     return Past(what, name, definition, [one for one in days if one.day not in known], dict(others))
 
 
 def _counted(entry: Entry, what: str) -> set[tuple[str, str]]:
     """The goals or sections of an entry, each a name and a definition."""
     return {*(entry.goals if what == GOAL else entry.sections).items()}
+
+
+def _has_past(what: str, name: str, definition: str) -> bool:
+    return what != GOAL or goal_of(name, definition).has_past
 
 
 def _why(day: Entry, what: str, left: set[dt.date]) -> str:
