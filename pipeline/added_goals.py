@@ -17,7 +17,7 @@ import contextlib
 import datetime as dt
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 import structlog
@@ -120,11 +120,11 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
     def release(of: Batch) -> None:
         now_and_then = unlike(of)
         names = [goal.name for goal in staged[len(before) :]]
-        with acts(of, names), _beside_sections(of, due.sections) as sections:
+        pages = {one.name for one in staged if one.of_pages}
+        with acts(of, names), _beside_sections(of, due) as sections:
             for new, goal in zip(names, due.goals, strict=True):
-                pages = {one.name for one in staged if one.of_pages}
                 sets = [*sections, *(one for one in known if one.staged in pages)]
-                if now_and_then.whole or (sections and goal.of_pages and page_sets.tells_too_much(of, new, sets)):
+                if now_and_then.whole or (goal.of_pages and page_sets.tells_too_much(of, new, sets)):
                     held = ALL
                 else:
                     held = refused(of, new, known)
@@ -174,10 +174,10 @@ def _release(of: Batch, day: Entry, goal: Goal, staged: str, now_and_then: Unlik
 
 
 @contextlib.contextmanager
-def _beside_sections(of: Batch, entries: Sequence[Entry]) -> Iterator[list[Known]]:
-    """Sections that were added to a day, ready to be compared with goals on pages."""
-    known, definitions = known_sections(entries)
-    if not entries:
+def _beside_sections(of: Batch, due: Due) -> Iterator[list[Known]]:
+    """Sections that were added to a day, ready to be compared with goals on pages; those of the day are, too."""
+    known, definitions = known_sections(due.sections)
+    if of.days[0].rules.k == 1 or not any(goal.of_pages for goal in due.goals):
         yield []
         return
     page_sets.fill(of, definitions)

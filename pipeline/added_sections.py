@@ -128,8 +128,7 @@ def _release(
     name, definition = section
     seen = page_sets.seen(of, staged)
     shown = not gone and seen.people >= rules.k and seen.networks >= rules.least_networks
-    if shown and rules.k > 1:
-        shown = not page_sets.tells_too_much(of, staged, known, day_too=True)
+    shown = shown and not page_sets.tells_too_much(of, staged, known)
     entry = Entry(
         *(day.site, 0, day.day, int(now), LIVE, rules.preset, rules.k),
         complete=day.complete and not gone,

@@ -27,7 +27,7 @@ from schema.store import Store, StoreDown, StoreError
 from .copying import columns_of, holding, table_of
 from .each import for_each
 from .insert import insert
-from .manifest import RELEASING, Entry, append, digest_input, manifest_digest, read_entries, same_goals
+from .manifest import RELEASING, Entry, append, digest_input, manifest_digest, read_entries, the_same
 from .release import as_released, expires_of, open_dates, received_through, waits_since
 from .rollup.block import staged_block
 from .settings import SiteRules
@@ -212,14 +212,15 @@ def release_block(store: Store, waiting: WaitingDays, block: Due, now: float) ->
             return
         rows, digest, is_whole = 0, "", _is_whole(store, entries, waiting.rows, block)
         rules = strictest(entries)
-        goals = same_goals(entries)
+        goals, sections = the_same(entry.goals for entry in entries), the_same(entry.sections for entry in entries)
         changed = sorted({name for entry in entries for name in entry.goals} - goals.keys())
+        others = frozenset(name for entry in entries for name in entry.sections) - sections.keys()
         _forget(store, block)
         try:
             if is_whole and rules.k_late:
                 dates = sorted(entry.day for entry in entries)
                 week = grain_of(block.origin, WEEK)
-                with staged_block(store, site, dates, block.first, week, rules, changed) as of:
+                with staged_block(store, site, dates, block.first, week, rules, changed, others) as of:
                     rows, digest = _publish(store, block, week, entries, of.waiting)
         except Exception:
             with contextlib.suppress(StoreError):
@@ -243,6 +244,7 @@ def release_block(store: Store, waiting: WaitingDays, block: Due, now: float) ->
                     span=block.span,
                     days=[manifest_digest(structs.asdict(entry)) for entry in entries],
                     goals=goals,
+                    sections=sections,
                 )
             ],
         )

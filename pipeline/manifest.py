@@ -120,13 +120,13 @@ def read_entries(store: Store, site: str, rest: str = "") -> list[Entry]:
     return [Entry(*row) for row in rows]
 
 
-def same_goals(entries: Iterable[Entry]) -> dict[str, str]:
-    """Of the goals that days counted those that were the same on all that had them, by name their definition."""
+def the_same(each: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Of what days counted, by name its definition, that which was the same on all that had it."""
     found: dict[str, set[str]] = {}
-    for entry in entries:
-        for name, definition in entry.goals.items():
+    for definitions in each:
+        for name, definition in definitions.items():
             found.setdefault(name, set()).add(definition)
-    return {name: definitions.pop() for name, definitions in found.items() if len(definitions) == 1}
+    return {name: different.pop() for name, different in found.items() if len(different) == 1}
 
 
 def append(store: Store, entries: Sequence[Entry]) -> None:

@@ -5,6 +5,7 @@ In: an `Overview`. Out: small values a template walks through. Promises: no numb
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -58,7 +59,8 @@ class Line(Struct, frozen=True):
 
 
 class Tab(Struct, frozen=True):
-    """A table of one dimension. instead: what is said where there is no table to show."""
+    """A table of one dimension. instead: what is said where there is no table to show. since: which
+    values are counted since when, where days of the period before did not."""
 
     dimension: str
     title: str
@@ -66,6 +68,7 @@ class Tab(Struct, frozen=True):
     columns: tuple[str, ...]
     lines: tuple[Line, ...]
     instead: str = ""
+    since: tuple[tuple[str, dt.date], ...] = ()
 
 
 class Kept(Struct, frozen=True):
@@ -150,7 +153,12 @@ def tab(dimension: str, overview: Overview) -> Tab:
         for cell in ([] if instead else cells)
     )
     heads = tuple(head(column) for column in columns)
-    return Tab(dimension, about.tab, about.label, heads, lines, instead)
+    since = tuple(
+        (names.name_of(dimension, cell.value), cell.counted_since)
+        for cell in ([] if instead else cells)
+        if cell.counted_since
+    )
+    return Tab(dimension, about.tab, about.label, heads, lines, instead, since)
 
 
 class Values(Struct, frozen=True):

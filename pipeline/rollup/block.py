@@ -47,12 +47,14 @@ _LEAST_DAYS = 2
 
 class Block(Batch, frozen=True, dict=True):
     """A batch of one site and the first day of the block. dates: the days that wait. week: the grain of rows of weeks
-    within it. late: by which rules. changed: goals that were not the same on all of its days."""
+    within it. late: by which rules. changed: goals that were not the same on all of its days;
+    changed_sections: the same of sections."""
 
     dates: tuple[dt.date, ...] = ()
     week: str = ""
     late: SiteRules = SiteRules(1, 0, "")
     changed: tuple[str, ...] = ()
+    changed_sections: frozenset[str] = frozenset()
 
     @cached_property
     def waiting(self) -> tuple[str, ...]:
@@ -92,9 +94,11 @@ def staged_block(
     week: str,
     rules: SiteRules,
     changed: Sequence[str] = (),
+    changed_sections: frozenset[str] = frozenset(),
 ) -> Iterator[Block]:
     """What a block may release, in `staging_*`, for as long as the context lasts. dates: its days that wait. week: the
-    grain of weeks within it. rules: the strictest of its days. changed: goals that were not the same on all of them."""
+    grain of weeks within it. rules: the strictest of its days. changed,
+    changed_sections: goals and sections that were not the same on all of them."""
     of = Block(
         store,
         (SiteDay(site, first, structs.replace(rules, k=2, networks=1)),),
@@ -103,6 +107,7 @@ def staged_block(
         week=week,
         late=rules,
         changed=tuple(changed),
+        changed_sections=changed_sections,
     )
     clear_staging(of)
     try:
@@ -118,7 +123,13 @@ def staged_block(
 def _choose(of: Block) -> None:
     """Fill the scratch tables with what may be released."""
     cells = _released(of, "cells")
-    values = {(group[0], value) for group, released in cells.items() for value in released}
+    # Of a section that was changed what the days have does not add up; left out, it is beside what stays hidden.
+    values = {
+        (group[0], value)
+        for group, released in cells.items()
+        for value in released
+        if group[0] != "section" or value not in of.changed_sections
+    }
     _fill(of, "cells", [(dimension, value, "", "") for dimension, value in sorted(values)])
     # Of a value that days show as a cell goals and web vitals may wait alone; one that stays hidden has none.
     waiting = set(of.store.rows(of.naming(f"SELECT DISTINCT dimension, value {_remaining('cells')}"), of.named))

@@ -253,26 +253,25 @@ def _few_without(of: Batch) -> str:
 
 
 def splits_hidden(of: Batch, new: str, events: bool = False) -> bool:
-    """Whether the goal is of pages (or an event) that the day does not show, and in a section that it shows, or in all
-    others together, these, or the others that it does not show, are one, or of few: the goal less what is shown tells
-    of these, and the section, or `(other)`, less these of the others. events: it is of events, else of pages."""
-    dimension, column, reached, section = ("page", "page", "path", "section")
-    if events:
-        dimension, column, reached, section = ("event", "name", "name", "''")
-    counted = OF_HITS[dimension][1] if events else f"name = '{PAGEVIEW}'"
+    """Whether the goal is of some of the pages that the day hides of a section that it shows, or of all others
+    together, and not of all of these; or of an event that it hides. The goal less what is shown of it would tell of
+    these, and the section, or `(other)`, less these of the others: if not now, when a week releases all but one.
+    events: it is of events, else of pages."""
+    column, reached, section = ("name", "name", "''") if events else ("page", "path", "section")
+    counted, dimension = (OF_HITS["event"][1], "event") if events else (f"name = '{PAGEVIEW}'", "page")
     shown = f"SELECT value FROM released_cells WHERE {of.mine} AND {_OF_DAY} AND value != '{OTHER}' AND dimension"
-    found = of.store.rows(
-        of.naming(
-            f"""SELECT if({section} IN ({shown} = 'section'), {section}, '{OTHER}') AS part,
-                {column} IN (SELECT {reached} FROM {{reached}} WHERE goal = {{new:String}}) AS of_goal,
-                uniqExact({column}) < 2 OR {_few("uniqExact(visitor)", "uniqExact(network_number)")}
-            FROM {{hits}} WHERE {counted} AND {column} NOT IN ({shown} = '{dimension}')
-            GROUP BY part, of_goal"""
-        ),
-        of.named | {"new": new},
+    return bool(
+        of.store.rows(
+            of.naming(
+                f"""SELECT if({section} IN ({shown} = 'section'), {section}, '{OTHER}') AS part,
+                    uniqExactIf({column}, {column} IN (SELECT {reached} FROM {{reached}} WHERE goal = {{new:String}}))
+                        AS of_goal
+                FROM {{hits}} WHERE {counted} AND {column} NOT IN ({shown} = '{dimension}')
+                GROUP BY part HAVING of_goal = 1 OR of_goal > 0 AND of_goal < uniqExact({column}) LIMIT 1"""
+            ),
+            of.named | {"new": new},
+        )
     )
-    split = {part for part, of_goal, _ in found if of_goal}
-    return any(few for part, _, few in found if part in split)
 
 
 def _splits_events(of: Batch, new: str) -> bool:

@@ -89,19 +89,20 @@ def seen(of: Batch, name: str) -> Seen:
     return Seen(*rows[0])
 
 
-def tells_too_much(of: Batch, new: str, known: Sequence[Known], day_too: bool = False) -> bool:
-    """Whether a set may not be released. known: goals on pages, and sections that were added, that were there before.
-    day_too: it is held against the day's own sections, its pages and all visitors, too, as a section is."""
+def tells_too_much(of: Batch, new: str, known: Sequence[Known]) -> bool:
+    """Whether a set may not be released, beside the sections of the day, its pages and all visitors. known: goals on
+    pages, and sections that were added, that were there before."""
+    if of.days[0].rules.k == 1:
+        return False
     near = _meeting(of, new)
     if any(name.startswith(_STEP) for name in near):
         # Of whom funnels tell was decided while nobody knew of the set (rollup/drops.py).
         return True
     mine = [one for one in known if one.staged in near]
-    if day_too:
-        days = sorted(name for name in near if name.startswith(_OF_DAY))
-        mine += [Known(name, name.removeprefix(_OF_DAY), is_section=True) for name in days]
-        if few_beside(of, new, mine) or splits_hidden(of, new):
-            return True
+    days = sorted(name for name in near if name.startswith(_OF_DAY))
+    mine += [Known(name, name.removeprefix(_OF_DAY), is_section=True) for name in days]
+    if few_beside(of, new, mine) or splits_hidden(of, new):
+        return True
     return any(differing(of, new, mine, "{views}", _WHOLE, number) for number in ("number", "visits"))
 
 

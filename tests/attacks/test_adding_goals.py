@@ -14,6 +14,7 @@ import pipeline.added_goals
 from dashboards.stats.report import Reports
 from pipeline.added_goals import add_goals
 from pipeline.manifest import read_entries
+from pipeline.rollup import page_sets
 from schema.dimensions import OTHER
 from schema.funnel import Funnel, Step
 from schema.site import Goal
@@ -57,6 +58,7 @@ class Owner(House):
         with pytest.MonkeyPatch.context() as patch:
             if not rule_on:
                 patch.setattr(pipeline.added_goals, "refused", lambda *_: frozenset())
+                patch.setattr(page_sets, "tells_too_much", lambda *_: False)
             assert add_goals(self.store, self.site, self.rules, NOON + 100_000, 60)
 
     def learnt(self, number: str, *filters: str) -> int | None:
@@ -132,15 +134,16 @@ def test_what_one_did_beside_a_goal_that_only_its_week_will_show(store: Store, r
 @together
 def test_what_one_saw_besides_two_goals_together(store: Store, rule_on: bool) -> Test:
     """Each of the two alone leaves many: ten have seen the basket, six the list, and of seventeen one is neither. All
-    pages are shown: of those who saw the secret five saw the basket, too."""
+    pages are shown: of those who saw the secret five saw the basket, too. The section of the shop tells of seventeen,
+    too, so the list is too much."""
     owner = Owner(store, dict.fromkeys(range(10, 16), "/shop/list") | dict.fromkeys((*range(5), 20), "/shop/secret"))
     yield owner.releasing()
     first = Goal("List", page="/shop/list")
     owner.declare(first, rule_on=rule_on)
-    assert owner.rows("goal")["List"]["visitors"] == 6
+    assert ("List" in owner.rows("goal")) is not rule_on
     owner.declare(Goal("All three", page="/shop/*t"), rule_on=rule_on)
     found = {goal: row["visitors"] for goal, row in owner.rows("goal").items()}
-    assert found == {"Basket": 10, "List": 6} | ({} if rule_on else {"All three": 17})
+    assert found == {"Basket": 10, "All three": 17} | ({} if rule_on else {"List": 6})
 
 
 class Regions(Owner):

@@ -18,10 +18,12 @@ from msgspec import structs
 from dashboards.stats.report import Reports
 from pipeline.added_goals import add_goals
 from pipeline.added_sections import add_sections
-from pipeline.rollup import page_sets
+from pipeline.rollup import differences, page_sets
+from pipeline.settings import SiteRules
 from schema.funnel import Funnel, Step
 from schema.site import Goal, Site
 from schema.store import Store
+from tests.pipeline.weeks import Weeks
 from tests.together import Test, together
 
 from .house import NOON, House
@@ -265,3 +267,43 @@ def test_whatever_people_see_no_one_to_four_follow(store: Store, rule_on: bool, 
     report("who declares sections later" + ("" if rule_on else ", without the rule"), f"{found} of {shown} tell of few")
     assert shown > 5
     assert bool(found) is not rule_on
+
+
+@with_the_rule_and_without
+@together
+def test_a_goal_beside_a_section_of_the_day(store: Store, rule_on: bool) -> Test:
+    """All pages are shown: of six who saw what is beside the shop five were in the shop, too."""
+    owner = Owner(store, {BASKET: range(10), "/shopping": [*range(5), 20]})
+    yield owner.releasing()
+    owner.declare(rule_on, {}, Goal("Wider", page="/shop**"))
+    assert owner.learnt("Wider", "/shop/") == (None if rule_on else 1)
+
+
+@pytest.mark.parametrize("late", ["section", "goal"])
+@with_the_rule_and_without
+@together
+def test_what_a_week_leaves_of_part_of_what_a_folder_hides(store: Store, rule_on: bool, late: str) -> Test:
+    """Each day hides four pages of the folder, of which two are in what is declared later. The week releases one of
+    these two; what is left of the later one's is of the other, which two have seen a day."""
+    house = Weeks(store, SiteRules(5, 30, "balanced", networks=5, k_late=8, late_others=3))
+    house.site = structs.replace(house.site, goals=())
+    seen = {"/docs/x/b": 4, "/docs/x/c": 2, "/docs/a": 4, "/docs/z": 3}
+    for day in range(2):
+        house.crowd(day)
+        for place, (path, people) in enumerate(seen.items()):
+            for visitor in range(people):
+                house.visit(day, 1000 * day + 100 * place + visitor, path, at=100 * place + visitor)
+    yield house.closing(after=1)
+    with pytest.MonkeyPatch.context() as patch:
+        if not rule_on:
+            patch.setattr(page_sets, "splits_hidden", lambda *_: False)
+            patch.setattr(differences, "splits_hidden", lambda *_: False)
+        given = {"sections": {"X": "/docs/x/**"}} if late == "section" else {"goals": (Goal("X", page="/docs/x/**"),)}
+        house.site = structs.replace(house.site, **given)
+        adding = add_sections if late == "section" else add_goals
+        assert adding(store, house.site, house.rules, house.noon(3), 60)
+    yield house.closing(after=6)
+    assert house.late(columns="pageviews") == {"/docs/x/b": 8}
+    rows = {row["value"]: row for row in house.stats(0, 6, late)["rows"]}
+    told = rows["X"]["pageviews" if late == "section" else "conversions"] if "X" in rows else None
+    assert (told and told - 8) == (None if rule_on else 4)

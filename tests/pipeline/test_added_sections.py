@@ -241,3 +241,23 @@ def test_with_a_larger_k_its_rows_are_among_those_of_one_from_the_start(store: S
     assert faults(later) == []
     if seed == 2:
         assert rows(later)
+
+
+def test_a_block_adds_up_no_section_that_was_changed_within_it(store: Store) -> None:
+    house = Weeks(store)
+    for day in (0, 1, 5, 6):
+        house.crowd(day)
+        for visitor in range(4):
+            for path in ("/blog/a", "/docs/a"):
+                house.visit(day, 1000 * day + visitor, path, at=visitor)
+        if day == 0:
+            house.site = structs.replace(house.site, sections={"Same": "/docs/**", "Part": "/blog/**"})
+        if day == 1:
+            house.close(after=1)
+            house.site = structs.replace(house.site, sections={"Same": "/docs/**", "Part": "/blog/*"})
+    house.close(after=6)
+    late = "SELECT value FROM late_cells WHERE site = {s:String} AND grain = 'week' AND dimension = 'section'"
+    told = {value for (value,) in store.rows(late, {"s": house.site.key})}
+    assert "Same" in told
+    assert "Part" not in told
+    assert entries(house)[-1].sections == {"Same": '["/docs/**"]'}
