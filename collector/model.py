@@ -139,6 +139,8 @@ class Draft(Struct, gc=False):
     screen: str = ""
     name: str = ""
     props: dict[str, str] = {}
+    # The id of the order that it is the payment of, until it is hashed.
+    order: str = ""
     visitor: int = 0
     id: int = 0
 

@@ -22,6 +22,7 @@ from .enrich.referrer_spam import is_spam
 from .model import MAX_NAME, Draft
 from .outcome import Reason
 from .privacy.address import is_nobodys, truncate
+from .privacy.order_id import is_order_id
 from .privacy.scrub import is_secret, scrub, scrub_host
 from .privacy.visitor_id import event_number, network_number, visitor_number
 
@@ -204,11 +205,16 @@ def put_name_and_props(draft: Draft) -> None:
     # Cut here and not before: half of an address is nothing that the scrubber finds.
     draft.name = scrub(draft.beacon.name)[:MAX_NAME]
     if draft.beacon.props:
+        has_revenue = bool(draft.beacon.currency)
+        orders = {key for key in draft.beacon.props if is_order_id(key, has_revenue)}
         draft.props = {
             name: ":secret" if is_secret(key) else scrub(value)
             for key, value in draft.beacon.props.items()
-            if (name := scrub(key))
+            if key not in orders and (name := scrub(key))
         }
+        if has_revenue:
+            # Of what is not paid there may be many of one order: its items, its parcels.
+            draft.order = next((draft.beacon.props[key] for key in sorted(orders) if draft.beacon.props[key]), "")
 
 
 def put_visitor(draft: Draft) -> None:
@@ -225,8 +231,9 @@ def put_visitor(draft: Draft) -> None:
         draft.screen if settings.visitor_screen else "",
     )
     draft.visitor = visitor_number(draft.key, draft.rules.site.key, parts)
-    if draft.beacon.id:
-        draft.id = event_number(draft.key, draft.beacon.id)
+    # The order's before the event's own, which many senders make up anew for each try and for each page.
+    if sender_id := draft.order or draft.beacon.id:
+        draft.id = event_number(draft.key, sender_id)
 
 
 def drop_new_visitor(draft: Draft) -> Reason | None:

@@ -462,3 +462,35 @@ def test_u2_a_property_is_secret_by_the_last_part_of_its_name() -> None:
     props = {"user[email]": "anna", "customerPhone": "x", "sort_key": "price"}
     stored = event(beacon={"props": props})
     assert stored.props == {"user[email]": ":secret", "customerPhone": ":secret", "sort_key": "price"}
+
+
+PAID = {"name": "purchase", "currency": "EUR", "amount": 4990}
+
+
+@pytest.mark.parametrize("key", ["transaction_id", "transactionId", "order-id", "Order ID", "order_number", "order"])
+def test_the_id_of_a_paid_order_is_kept_as_a_keyed_hash_and_not_as_a_property(key: str) -> None:
+    paid = event(beacon=PAID | {"props": {key: "A-10023", "plan": "pro"}})
+    assert paid.props == {"plan": "pro"}
+    assert "A-10023" not in repr(msgspec.to_builtins(paid))
+    # The browser and the site's server are told apart by nothing: the order's id is before a made-up one.
+    of_server = event(beacon=PAID | {"props": {key: "A-10023"}, "id": "made up anew"}, client={"address": "192.0.2.1"})
+    assert paid.id == of_server.id == event(beacon=PAID | {"id": "A-10023"}).id != 0
+    assert event(beacon=PAID | {"props": {key: "A-10024"}}).id != paid.id
+
+
+def test_several_events_of_one_order_that_are_no_payment_are_not_one_event() -> None:
+    for item in ("shirt", "shoes"):
+        sent = event(beacon={"name": "item", "props": {"order_id": "A-10023", "item": item}})
+        assert (sent.id, sent.props) == (0, {"item": item})
+
+
+@pytest.mark.parametrize("props", [{"order": "asc"}, {"border": "A1"}, {"orders": "2"}, {"transaction": "sale"}])
+def test_what_is_no_order_stays_a_property(props: dict[str, str]) -> None:
+    sent = event(beacon={"name": "sort", "props": props})
+    assert (sent.id, sent.props) == (0, props)
+
+
+def test_an_order_without_an_id_is_its_own_event() -> None:
+    sent = event(beacon=PAID | {"props": {"order_id": ""}})
+    assert (sent.id, sent.props) == (0, {})
+    assert event(beacon=PAID | {"props": {"order_id": ""}, "id": "x"}).id == event(beacon=PAID | {"id": "x"}).id
