@@ -22,7 +22,7 @@ from .enrich.referrer_spam import is_spam
 from .model import MAX_NAME, Draft
 from .outcome import Reason
 from .privacy.address import is_nobodys, truncate
-from .privacy.order_id import is_order_id
+from .privacy.order_id import REFUND, is_order_id
 from .privacy.scrub import is_secret, scrub, scrub_host
 from .privacy.visitor_id import event_number, network_number, visitor_number
 
@@ -215,6 +215,8 @@ def put_name_and_props(draft: Draft) -> None:
         if has_revenue:
             # Of what is not paid there may be many of one order: its items, its parcels.
             draft.order = next((draft.beacon.props[key] for key in sorted(orders) if draft.beacon.props[key]), "")
+            if draft.order and draft.beacon.amount < 0:
+                draft.order = f"{REFUND} {draft.order}"
 
 
 def put_visitor(draft: Draft) -> None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 _ORDER_IDS = frozenset({"transactionid", "orderid", "ordernumber"})
 # What may be the way a list is sorted, or the number of a payment, where nothing is paid.
 _ORDER_IDS_OF_REVENUE = _ORDER_IDS | {"order", "transaction"}
+# Before the id of an order whose money is given back, which is not the order sent again.
+REFUND = "refund"
 _JOINTS = str.maketrans("", "", "_- .")
 
 

@@ -478,6 +478,13 @@ def test_the_id_of_a_paid_order_is_kept_as_a_keyed_hash_and_not_as_a_property(ke
     assert event(beacon=PAID | {"props": {key: "A-10024"}}).id != paid.id
 
 
+def test_a_refund_of_an_order_is_not_the_order_sent_again() -> None:
+    of_order = {"props": {"order_id": "A-10023"}}
+    refund = event(beacon=PAID | of_order | {"amount": -4990})
+    assert refund.id == event(beacon=PAID | of_order | {"amount": -990}).id
+    assert refund.id != event(beacon=PAID | of_order).id
+
+
 def test_several_events_of_one_order_that_are_no_payment_are_not_one_event() -> None:
     for item in ("shirt", "shoes"):
         sent = event(beacon={"name": "item", "props": {"order_id": "A-10023", "item": item}})
