@@ -158,7 +158,7 @@ def _clear(store: Store, today: dt.date, replaced: frozenset[tuple[str, str]], t
     if not lingering():
         return
     until = time.monotonic() + _CLEARED_WITHIN_S
-    _keep_replaced_parts(store, tables, 0)
+    _keep_replaced_parts(store, tables, "MODIFY SETTING old_parts_lifetime = 0")
     try:
         while lingering() and time.monotonic() < until:
             for table, _, identifier, _ in _expired(store, today):
@@ -167,9 +167,12 @@ def _clear(store: Store, today: dt.date, replaced: frozenset[tuple[str, str]], t
                 _drop(store, table, _NO_PARTITION[table])
             time.sleep(_ASK_EVERY_S)
     finally:
-        _keep_replaced_parts(store, tables, _OLD_PARTS_LIFETIME_S)
+        own = [table for table in tables if table in _TABLES]
+        _keep_replaced_parts(store, own, f"MODIFY SETTING old_parts_lifetime = {_OLD_PARTS_LIFETIME_S}")
+        # Of the others the migrations say nothing.
+        _keep_replaced_parts(store, [*{*tables} - {*own}], "RESET SETTING old_parts_lifetime")
 
 
-def _keep_replaced_parts(store: Store, tables: Sequence[str], seconds: int) -> None:
-    for table in tables:
-        store.command(f"ALTER TABLE {store.local(table)} MODIFY SETTING old_parts_lifetime = {seconds}")
+def _keep_replaced_parts(store: Store, tables: Sequence[str], how_long: str) -> None:
+    for table in sorted(tables):
+        store.command(f"ALTER TABLE {store.local(table)} {how_long}")

@@ -76,3 +76,7 @@ def test_no_number_and_nothing_that_waited_outlives_the_raw_rows(store: Store) -
     parts = "SELECT table, name FROM system.parts WHERE table IN {tables:Array(String)} AND rows > 0"
     assert store.rows(parts, mine) == []
     assert not any(files_with(store.directory, wanted).values())
+    layout = (
+        "SELECT name FROM system.tables WHERE startsWith(name, 'waiting_') AND engine_full LIKE '%old_parts_lifetime%'"
+    )
+    assert store.rows(layout) == [], "a table is what the migrations say"

@@ -114,7 +114,8 @@ def test_the_pipeline_may_do_all_it_does_to_release_sum_and_erase(as_user: AsUse
     # A goal and a section that are declared now are counted for the day, too.
     declared = structs.replace(site, goals=(*site.goals, Goal("Page", page="/**")), sections={"All": "/**"})
     pipeline.follow([(declared, RULES)])
-    assert pipeline.add_goals()
+    # Some days at a time: on a busy machine the goal is of another turn than the section.
+    assert any(pipeline.add_goals() for _ in range(5))
     assert store.rows("SELECT count() FROM manifest WHERE span = 0 AND site = {s:String}", {"s": site.key}) == [(2,)]
     pipeline.expire()
 
