@@ -90,6 +90,7 @@ def test_the_page_says_since_when_a_section_is_counted(client: TestClient, rollu
     rollups.cell(day, "section", "Blog", visitors=30, pageviews=40, released=True)
     page = client.get(f"/sites/{rollups.site.key}/by/section?period=7d").text
     assert "Blog: counted since 2031-06-16." in page
+    assert "Blog: counted since 16 Jun 2031." in client.get(f"/sites/{rollups.site.key}?period=7d").text
     assert "counted since" not in client.get(f"/sites/{rollups.site.key}/by/section?from={day}&to={day}").text
     told = client.get(f"/api/sites/{rollups.site.key}/stats?by=section&period=7d").json()
     assert [(row["value"], row["counted_since"], row["certainty"]) for row in told["rows"]] == [
