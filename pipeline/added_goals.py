@@ -30,10 +30,10 @@ from schema.manifest import ADDED, LIVE, grain_of_goal
 from schema.site import Goal, Site, goal_of
 from schema.store import Store
 
-from .adding import add_to_day
-from .copying import added_of, holding, table_of
+from .adding import add_to_day, days_left
+from .copying import table_of
 from .insert import insert
-from .manifest import RELEASING, Entry, read_entries
+from .manifest import RELEASING, Entry
 from .rollup import page_sets
 from .rollup.batch import Batch, SiteDay
 from .rollup.differences import ALL, Known, Refused, Unlike, acts, refused, unlike
@@ -83,21 +83,11 @@ def counted_since(store: Store, what: Literal["goals", "sections"] = "goals") ->
 def _due(store: Store, site: Site) -> Iterator[Due]:
     if not site.goals:
         return
-    left = {
-        day for (day,) in store.rows("SELECT DISTINCT day FROM visits WHERE site = {site:String}", {"site": site.key})
-    }
-    if not left:
-        return
-    entries = read_entries(store, site.key, f"AND day >= '{min(left)}' ORDER BY number")
-    added: dict[dt.date, list[Entry]] = {}
-    for entry in added_of(entries):
-        added.setdefault(entry.day, []).append(entry)
-    for entry in reversed(holding(entries)):
-        # Of a day that shows nothing no goal shows anything.
-        if entry.day not in left or entry.origin != LIVE or not entry.rows or not entry.knows_goals:
+    for entry, added in days_left(store, site.key):
+        if not entry.knows_goals:
             continue
-        mine = tuple(one for one in added.get(entry.day, ()) if one.goals)
-        sections = tuple(one for one in added.get(entry.day, ()) if one.sections)
+        mine = tuple(one for one in added if one.goals)
+        sections = tuple(one for one in added if one.sections)
         known = {*entry.goals.items(), *(one for adding in mine for one in adding.goals.items())}
         goals = tuple(
             goal for goal in site.counted_goals if goal.has_past and (goal.name, goal.definition) not in known

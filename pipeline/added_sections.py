@@ -12,7 +12,6 @@ A section is its name and its definition: its pattern, and those before it that 
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import time
 from collections.abc import Iterator
@@ -27,10 +26,10 @@ from schema.site import Site, goal_of
 from schema.store import Store
 
 from .added_goals import known_sections
-from .adding import add_to_day
-from .copying import added_of, holding, table_of
+from .adding import add_to_day, days_left
+from .copying import table_of
 from .insert import insert
-from .manifest import RELEASING, Entry, read_entries
+from .manifest import RELEASING, Entry
 from .rollup import page_sets
 from .rollup.batch import Batch, SiteDay
 from .rollup.differences import Known, unlike
@@ -70,23 +69,13 @@ def add_sections(store: Store, site: Site, rules: SiteRules, now: float, longest
 
 
 def _due(store: Store, site: Site) -> Iterator[Due]:
-    days = store.rows("SELECT DISTINCT day FROM visits WHERE site = {site:String}", {"site": site.key})
-    left = {day for (day,) in days}
-    if not left:
-        return
-    entries = read_entries(store, site.key, f"AND day >= '{min(left)}' ORDER BY number")
-    added: dict[dt.date, list[Entry]] = {}
-    for entry in added_of(entries):
-        added.setdefault(entry.day, []).append(entry)
-    for entry in reversed(holding(entries)):
-        # Of a day that shows nothing no section shows anything.
-        if entry.day not in left or entry.origin != LIVE or not entry.rows or not entry.knows_sections:
+    for entry, added in days_left(store, site.key):
+        if not entry.knows_sections:
             continue
-        mine = tuple(added.get(entry.day, ()))
-        known = {one for of in (entry, *mine) for one in of.sections.items()}
+        known = {one for of in (entry, *added) for one in of.sections.items()}
         missing = {name: what for name, what in site.section_definitions.items() if (name, what) not in known}
         if missing:
-            yield Due(entry, mine, missing)
+            yield Due(entry, added, missing)
 
 
 def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> None:

@@ -7,19 +7,37 @@ rows; killed anywhere, the next run does the same.
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import structs
 
 from schema.families import FAMILIES
+from schema.manifest import LIVE
 from schema.store import Store, StoreDown
 
-from .copying import columns_of, table_of
-from .manifest import Entry, append, digest_input
+from .copying import added_of, columns_of, holding, table_of
+from .manifest import Entry, append, digest_input, read_entries
 
 _MINE = "site = {site:String} AND grain = {grain:String} AND day = {day:Date}"
+
+
+def days_left(store: Store, site: str) -> Iterator[tuple[Entry, tuple[Entry, ...]]]:
+    """The released days to which something may be added, because visits are left of them: the newest first, each with
+    the entries that have added something to it."""
+    left = {day for (day,) in store.rows("SELECT DISTINCT day FROM visits WHERE site = {site:String}", {"site": site})}
+    if not left:
+        return
+    entries = read_entries(store, site, f"AND day >= '{min(left)}' ORDER BY number")
+    added: dict[dt.date, list[Entry]] = {}
+    for entry in added_of(entries):
+        added.setdefault(entry.day, []).append(entry)
+    for entry in reversed(holding(entries)):
+        # Of a day that shows nothing nothing else is shown.
+        if entry.day in left and entry.origin == LIVE and entry.rows:
+            yield entry, tuple(added.get(entry.day, ()))
 
 
 def add_to_day(store: Store, family: str, entry: Entry, sql: str, given: Mapping[str, Any]) -> int:
