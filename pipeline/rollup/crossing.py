@@ -1,18 +1,21 @@
-"""Which cells of tables by two attributes are hidden, so that none of too few follows from their sums (rule R3 along
+"""Which cells of a table by two attributes are hidden, so that none of too few follows from its sums (rule R3 along
 rows and columns; Q1).
 
-In: cells, each with the lines it stands in, and of which lines what has too few is of enough people together. Out: the
-cells that are hidden. Promises: of a line, whose sum may be known, no cell is hidden, or two or more, of at least k
-people from enough networks together, or all.
+In: cells, each with the row and the column it adds up to. Out: the cells that are hidden. Promises: of a line that
+shows something no cell is hidden, or two or more, of at least k people from enough networks together. And where the
+table has a way round at all, no hidden cell of too few follows from all the sums together, even for somebody who knows
+which cells are of nobody.
 
-A line is whatever the cells are known to add up to: a row, a column, within a row those of one parent. Hiding along
-rows alone is not enough: by the columns each of the hidden ones is told (tests/attacks/test_crossing.py).
+The second is a theorem (D. Gusfield, A graph theoretic approach to statistical data security, 1988): let rows and
+columns be nodes and hidden cells edges between them. What is on a circle may have one more, if the next one has one
+less, and so on around: no sum tells. What is on none, a bridge, is told exactly.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping
+from heapq import heappop, heappush
 from typing import Generic, TypeVar
 
 from msgspec import Struct
@@ -22,13 +25,19 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 class Crossed(Struct, frozen=True):
-    """A cell. lines: those it stands in. people: distinct visitors. enough: whether they are k, from enough networks.
-    barred: it is hidden whoever is in it, because its row or its column is."""
+    """A cell. row, column: the narrowest sums that it is known to be part of; no row is called as a column is. people:
+    distinct visitors, at least one. enough: whether they are k, from enough networks. barred: it is hidden whoever is
+    in it, because its row or its column is."""
 
-    lines: tuple[Line, ...]
+    row: Line
+    column: Line
     people: int
     enough: bool
     barred: bool = False
+
+    @property
+    def lines(self) -> tuple[Line, Line]:
+        return self.row, self.column
 
 
 def hidden(cells: Mapping[Key, Crossed], covered: Collection[Line] = ()) -> set[Key]:
@@ -37,31 +46,29 @@ def hidden(cells: Mapping[Key, Crossed], covered: Collection[Line] = ()) -> set[
     covered: lines of which those of too few are enough people together, counted distinctly. One that goes along has
     enough people itself, so a line in which one does is of enough with it."""
     table = _Table(cells, covered)
-    waiting = sorted(filter(table.is_bad, table.shown), key=repr)
-    while waiting:
-        line = waiting.pop()
-        if table.is_bad(line):
-            gone = min(table.shown[line], key=table.price)
-            table.hide(gone)
-            # What it takes along may be too little in its other lines, and in this one still.
-            waiting += cells[gone].lines
+    table.fill_lines(list(table.shown))
+    while told := table.told():
+        table.fill_lines([line for key in told for line in table.close_circle(key)])
     return table.hidden
 
 
 class _Table(Generic[Key]):
     def __init__(self, cells: Mapping[Key, Crossed], covered: Collection[Line]) -> None:
         self._cells, self._enough = cells, {*covered}
-        self.hidden: set[Key] = set()
+        self._at: defaultdict[Line, list[Key]] = defaultdict(list)
         self._many: Counter[Line] = Counter()
+        self._hopeless: set[Key] = set()
+        self.hidden: set[Key] = set()
         self.shown: defaultdict[Line, set[Key]] = defaultdict(set)
-        for key, one in cells.items():
-            for line in one.lines:
+        for key in sorted(cells, key=lambda key: (cells[key].people, repr(key))):
+            for line in cells[key].lines:
+                self._at[line].append(key)
                 self.shown[line].add(key)
         for key, one in cells.items():
             if one.barred or not one.enough:
-                self.hide(key)
+                self._hide(key)
 
-    def hide(self, key: Key) -> None:
+    def _hide(self, key: Key) -> None:
         self.hidden.add(key)
         for line in self._cells[key].lines:
             self.shown[line].discard(key)
@@ -69,12 +76,95 @@ class _Table(Generic[Key]):
             if self._cells[key].enough:
                 self._enough.add(line)
 
-    def is_bad(self, line: Line) -> bool:
+    # -- lines -----------------------------------------------------------------------------------------------------
+
+    def fill_lines(self, lines: list[Line]) -> None:
+        """Hide until of none of these, nor of those that are touched, too little is hidden."""
+        while lines:
+            line = lines.pop()
+            if self._is_bad(line):
+                gone = min(self.shown[line], key=self._price)
+                self._hide(gone)
+                lines += self._cells[gone].lines
+
+    def _is_bad(self, line: Line) -> bool:
         """Whether something is shown of it, and what is hidden is too little."""
         many = self._many[line]
         return bool(self.shown[line]) and many > 0 and (many < 2 or line not in self._enough)
 
-    def price(self, key: Key) -> tuple[int, int, str]:
+    def _price(self, key: Key) -> tuple[int, int, str]:
         """Cheapest is what mends most lines, then what has the fewest people."""
         one = self._cells[key]
-        return -sum(map(self.is_bad, one.lines)), one.people, repr(key)
+        return -sum(map(self._is_bad, one.lines)), one.people, repr(key)
+
+    # -- circles ---------------------------------------------------------------------------------------------------
+
+    def told(self) -> list[Key]:
+        """The hidden cells of too few that are on no circle, and may come to be on one."""
+        few = (key for key in self._bridges() if not self._cells[key].enough)
+        return sorted((key for key in few if key not in self._hopeless), key=repr)
+
+    def close_circle(self, key: Key) -> tuple[Line, ...]:
+        """Hide what is cheapest on a way from the cell's row to its column; the lines that are touched."""
+        gone = self._way(key)
+        if not gone:
+            # What another one needed has closed this one's, too; or there is no way, whatever is hidden.
+            return ()
+        for one in gone:
+            self._hide(one)
+        return tuple(line for one in gone for line in self._cells[one].lines)
+
+    def _way(self, key: Key) -> list[Key]:
+        start, goal = self._cells[key].lines
+        least: dict[Line, int] = {start: 0}
+        came: dict[Line, tuple[Key, Line]] = {}
+        heap: list[tuple[int, int, Line]] = [(0, 0, start)]
+        while heap:
+            cost, _, line = heappop(heap)
+            if line == goal:
+                break
+            if cost > least[line]:
+                continue
+            for step in self._at[line]:
+                one = self._cells[step]
+                end = one.column if line == one.row else one.row
+                dearer = cost + (0 if step in self.hidden else one.people)
+                if step != key and dearer < least.get(end, dearer + 1):
+                    least[end], came[end] = dearer, (step, line)
+                    heappush(heap, (dearer, len(came) + len(heap), end))
+        if goal not in came:
+            self._hopeless.add(key)
+            return []
+        way, line = list[Key](), goal
+        while line != start:
+            step, line = came[line]
+            way.append(step)
+        return [step for step in way if step not in self.hidden]
+
+    def _bridges(self) -> Iterator[Key]:
+        """The hidden cells that are on no circle: those beneath which no line leads further up than to them."""
+        place: dict[Line, int] = {}
+        low: dict[Line, int] = {}
+        for root in [line for line, many in self._many.items() if many]:
+            if root in place:
+                continue
+            place[root] = low[root] = len(place)
+            path: list[tuple[Line, Key | None, Iterator[Key]]] = [(root, None, iter(self._at[root]))]
+            while path:
+                line, above, rest = path[-1]
+                step = next((key for key in rest if key in self.hidden and key != above), None)
+                if step is None:
+                    path.pop()
+                    if above is not None:
+                        parent = path[-1][0]
+                        low[parent] = min(low[parent], low[line])
+                        if low[line] == place[line]:
+                            yield above
+                    continue
+                one = self._cells[step]
+                end = one.column if line == one.row else one.row
+                if end in place:
+                    low[line] = min(low[line], place[end])
+                else:
+                    place[end] = low[end] = len(place)
+                    path.append((end, step, iter(self._at[end])))
