@@ -30,7 +30,8 @@ START = day_bounds("UTC", day_number(DAY)).start
 ALL = SiteRules(1, 30, "balanced", networks=1)
 GOALS = (Goal("Buy", event="buy"), Goal("Docs", page="/docs/**"))
 # Of each what it is of an event.
-STEPS: dict[Step, Callable[[Event], bool]] = {
+Means = dict[Step, Callable[[Event], bool]]
+STEPS: Means = {
     Step(page="/"): lambda event: event.name == PAGEVIEW and event.path == "/",
     Step(page="/shop/*"): lambda event: event.name == PAGEVIEW and event.path.startswith("/shop/"),
     Step(page="/shop/cart"): lambda event: event.name == PAGEVIEW and event.path == "/shop/cart",
@@ -45,11 +46,11 @@ Order, Within = Literal["loose", "strict"], Literal["visit", "day"]
 KINDS: list[tuple[Order, Within]] = [*itertools.product(get_args(Order), get_args(Within))]
 
 
-def furthest(funnel: Funnel, own: Sequence[Event], later: Sequence[Event]) -> int:
+def furthest(funnel: Funnel, own: Sequence[Event], later: Sequence[Event], means: Means) -> int:
     """The last step that is reached by these events, of which the first one is among their own."""
     events = [event for event in (*own, *later) if event.name != ENGAGEMENT]
     begins = sum(event.name != ENGAGEMENT for event in own)
-    places = {place for place in range(begins) if STEPS[funnel.steps[0]](events[place])}
+    places = {place for place in range(begins) if means[funnel.steps[0]](events[place])}
     reached = 0
     for step, following in zip(funnel.steps, (*funnel.steps[1:], None), strict=True):
         if not places:
@@ -60,9 +61,9 @@ def furthest(funnel: Funnel, own: Sequence[Event], later: Sequence[Event]) -> in
         places = {
             place
             for place, event in enumerate(events)
-            if STEPS[following](event)
+            if means[following](event)
             and any(
-                funnel.order == "loose" or all(STEPS[step](between) for between in events[before + 1 : place])
+                funnel.order == "loose" or all(means[step](between) for between in events[before + 1 : place])
                 for before in places
                 if before < place
             )
@@ -70,17 +71,18 @@ def furthest(funnel: Funnel, own: Sequence[Event], later: Sequence[Event]) -> in
     return reached
 
 
-def recount(site: Site, events: Sequence[Event]) -> Counted:
-    """(dimension, value, funnel, step): people."""
+def recount(funnels: Sequence[Funnel], events: Sequence[Event], means: Means = STEPS) -> Counted:
+    """(dimension, value, funnel, step): people. means: of each step what it is of an event."""
     who: dict[tuple[str, str, str, int], set[int]] = defaultdict(set)
     by_visitor: dict[int, list[list[Event]]] = defaultdict(list)
     for visit in visits_of(events):
         by_visitor[visit[0].visitor].append(visit)
     for visitor, visits in by_visitor.items():
-        for funnel, (place, visit) in itertools.product(site.funnels, enumerate(visits)):
+        for funnel, (place, visit) in itertools.product(funnels, enumerate(visits)):
             acted = [event for event in visit if event.name != ENGAGEMENT]
             behind = visits[place + 1 :] if funnel.within == "day" else []
-            for step in range(furthest(funnel, visit, [event for one in behind for event in one])):
+            later = [event for one in behind for event in one]
+            for step in range(furthest(funnel, visit, later, means)):
                 for dimension in ("", "channel", "device", "country"):
                     value = getattr(acted[0], dimension) if dimension else ""
                     who[dimension, value, funnel.name, step + 1].add(visitor)
@@ -120,7 +122,8 @@ def traffic(site: Site, rng: random.Random, visitors: int) -> list[Event]:
 
 
 def test_every_step_is_what_a_recount_finds(store: Store) -> None:
-    """Of sites that are rolled up by the same statements, each with funnels of its own."""
+    """Of sites that are rolled up by the same statements, each with funnels of its own; of more of them, with the same
+    funnels, test_recount_beacons.py."""
     rng = random.Random(16)
     sites = [some_site(rng) for _ in range(max(4, times(20)))]
     events = {site.key: traffic(site, rng, 50) for site in sites}
@@ -128,7 +131,7 @@ def test_every_step_is_what_a_recount_finds(store: Store) -> None:
     roll_up_together(store, [SiteDay(site, DAY, ALL) for site in sites])
     steps = 0
     for site in sites:
-        expected = recount(site, events[site.key])
+        expected = recount(site.funnels, events[site.key])
         assert shown(store, site) == expected
         steps += len(expected)
     assert steps > 20 * len(sites), "there is something to find"

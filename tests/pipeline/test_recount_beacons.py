@@ -7,6 +7,7 @@ on the way give other numbers.
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import defaultdict
 from collections.abc import Sequence
@@ -33,10 +34,13 @@ from pipeline.writer import COLUMNS, Writer
 from schema.dimensions import DIMENSIONS
 from schema.event import ENGAGEMENT, NO_SCROLL, NOT_MEASURED, PAGEVIEW, Event
 from schema.families import FAMILIES
+from schema.funnel import Funnel, Step
 from schema.site import Goal, Site, local_day
 from schema.store import Store
 from schema.vitals import PEOPLE_BUCKET, VITALS
 from tests.conftest import make_event, times
+from tests.pipeline.test_funnels import KINDS, Means
+from tests.pipeline.test_funnels import recount as recount_funnels
 from tests.pipeline.test_whole_day import DAY, START, expected, shown, shown_of, visits_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
@@ -111,6 +115,19 @@ MEASURED = (
     {"lcp": 2600.0, "inp": 300.0, "cls": 0.125, "fcp": 1900.0, "ttfb": 900.0},
     {"lcp": 4100.0, "inp": 600.0, "cls": 0.5, "fcp": 3100.0, "ttfb": 1900.0},
     {"cls": 0.0, "ttfb": 30.0},
+)
+
+
+MEANS: Means = {
+    Step(page="/a**"): lambda event: event.name == PAGEVIEW and event.path.startswith("/a"),
+    Step(page="/c"): lambda event: event.name == PAGEVIEW and event.path == "/c",
+    Step(section="/a/"): lambda event: event.name == PAGEVIEW and event.path == "/a/2",
+    Step(event="play"): lambda event: event.name == "play",
+    Step(goal="go"): lambda event: event.name == "go",
+}
+FUNNELS = tuple(
+    Funnel(f"{order} {within}", steps, order, within)
+    for (order, within), steps in zip(KINDS, itertools.permutations(MEANS, 3), strict=False)
 )
 
 
@@ -245,7 +262,7 @@ def test_days_of_many_sites_are_what_is_counted_by_hand_where_nothing_is_hidden(
     sent = {
         site: a_day(random.Random(1000 + number), site)
         for number in range(min(1000, times(400)))
-        for site in [Site(f"many-{number}", goals=goals, properties=("plan",))]
+        for site in [Site(f"many-{number}", goals=goals, properties=("plan",), funnels=FUNNELS)]
     }
     # A chunk holds rows of fewer partitions than one insert may have: of some ten sites.
     events = [event for site, beacons in sent.items() for event in stored_of(site, beacons)]
@@ -260,6 +277,22 @@ def test_days_of_many_sites_are_what_is_counted_by_hand_where_nothing_is_hidden(
     events_of = {site.key: [event for *_, event in beacons] for site, beacons in sent.items()}
     _assert_properties(store, events_of)
     _assert_engagement(store, events_of)
+    _assert_funnels(store, events_of)
+
+
+def _assert_funnels(store: Store, events: dict[str, list[Event]]) -> None:
+    """How many people reached which step."""
+    rows = store.rows(
+        "SELECT site, dimension, value, funnel, step, people FROM open_funnels WHERE site IN {sites:Array(String)}",
+        {"sites": [*events]},
+    )
+    right = {
+        (site, *key): people
+        for site, its in events.items()
+        for key, people in recount_funnels(FUNNELS, its, MEANS).items()
+    }
+    assert {row[:5]: row[5] for row in rows} == right
+    assert len(rows) == len(right) > 20 * len(events)
 
 
 def _assert_properties(store: Store, events: dict[str, list[Event]]) -> None:
