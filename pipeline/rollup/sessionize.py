@@ -226,11 +226,12 @@ def _store(of: Batch, seen: Seen, made: str, everybody: bool) -> None:
     own = {"version": "{version:UInt64}", "deleted": "0"}
     if last:
         key = {name: name for name in ("site", "day", "visitor", "visit", "expires", "received")}
+        whole = sorted(seen.whole)
         whose = "" if everybody else f"AND ((site, day, visitor) {of.within} {_changed(of)}{_or_whole(seen)})"
         store.command(
             f"""{insert("visits", key | own | {"deleted": "1"})} FROM visits FINAL WHERE {of.mine} {whose}
             AND NOT (({of.which}, visitor, visit) {of.within} (SELECT d, visitor, visit FROM {made}))""",
-            named | dict(zip(("whole_sites", "whole_dates"), zip(*sorted(seen.whole), strict=True), strict=False)),
+            named | {"whole_sites": [site for site, _ in whole], "whole_dates": [day for _, day in whole]},
             **settings,
         )
     columns = {"site": SITE, "day": DAY} | own | {name: f"`{name}`" for name in VISIT}

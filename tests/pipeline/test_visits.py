@@ -330,6 +330,19 @@ def test_days_that_are_rolled_up_together_have_the_rows_of_each_alone(store: Sto
         assert found == rows(store, site), site.key
 
 
+def test_a_day_is_made_whole_beside_one_that_is_brought_up_to_date(store: Store) -> None:
+    sites = [new_site() for _ in range(3)]
+    days = [SiteDay(site, DAY, BALANCED) for site in sites]
+    for site in sites:
+        insert(store, crowd(site, range(1, 9)))
+    roll_up_together(store, days)
+    for site in sites[:2]:
+        forget(store, "events", site, str(2**56))
+    insert(store, crowd(sites[2], range(9, 10)))
+    roll_up_together(store, days)
+    assert [len(visits(store, site)) for site in sites] == [7, 7, 9]
+
+
 @pytest.mark.parametrize("sql", ["", "SELECT throwIf(1)"], ids=["in our code", "in the store"])
 def test_who_is_watched_comes_first_and_a_site_that_fails_harms_no_other(
     store: Store, monkeypatch: pytest.MonkeyPatch, sql: str
