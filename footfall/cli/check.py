@@ -164,8 +164,6 @@ def _of_settings(settings: Settings, site: SiteSettings, status: dict[str, Any])
 def _of_pages(check: str, name: str, patterns: list[str], site_filter: SiteFilter, more: str = "") -> Finding:
     """Whether pages of these patterns can be seen; "" stands for none. more: what is added where they can."""
     for pattern in filter(None, patterns):
-        if not pattern.startswith(("/", "*")):
-            return Finding(check, BAD, f"{name!r}: no path is like {pattern!r}", "begin it with a slash")
         if site_filter.excludes_page(pattern):
             remedy = f"take it out of exclude.pages, or drop the {check}"
             return Finding(check, BAD, f"{name!r}: {pattern!r} is excluded and never reached", remedy)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct, field, structs
 
 from collector.enrich.site_filter import Exclusions, site_filter_of
+from collector.privacy.order_id import is_order_id
 from collector.settings import (
     Anonymization,
     AnonymizationSettings,
@@ -66,6 +67,28 @@ class SiteSettings(Site, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         structs.force_setattr(self, "hosts", each_of("hosts", self.hosts, host_pattern))
+        self._refuse_what_matches_nothing()
+
+    def _refuse_what_matches_nothing(self) -> None:
+        """Here, not in `Site`: definitions of before are read as they are, though none like these may be written."""
+        patterns = [(f"goals[{place}].page", goal.page) for place, goal in enumerate(self.goals)]
+        patterns += [(f"sections.{name}", pattern) for name, pattern in self.sections.items()]
+        patterns += [
+            (f"funnels[{place}].steps[{nth}].page", step.page)
+            for place, funnel in enumerate(self.funnels)
+            for nth, step in enumerate(funnel.steps)
+        ]
+        for where, pattern in patterns:
+            if pattern and not pattern.startswith(("/", "*")):
+                raise ValueError(
+                    f"no page is like {pattern!r}: a path begins with '/', write '/{pattern}' - at `$.{where}`"
+                )
+        for place, name in enumerate(self.properties):
+            if is_order_id(name, has_revenue=False):
+                raise ValueError(
+                    f"property {name!r} is the id of an order, which is not stored: leave it out - "
+                    f"at `$.properties[{place}]`"
+                )
 
     @property
     def has_preset(self) -> bool:

@@ -37,6 +37,13 @@ def wrong(*sets: str, file: str | None = None) -> str:
         ("collector.host=bad host", "'bad host' is no address to listen on"),
         ("collector.address_header=a b", "write one such as 'X-Forwarded-For'"),
         ('sites=[{key="EXAMPLE.com"}]', "write 'example.com', as browsers send it"),
+        (
+            'sites=[{key="a", goals=[{name="Thanks", page="thanks"}]}]',
+            "sites[0].goals[0].page = 'thanks': no page is like",
+        ),
+        ('sites=[{key="a", sections={Blog="blog/**"}}]', "write '/blog/**'"),
+        ('sites=[{key="a", funnels=[{name="F", steps=[{page="/"}, {page="cart"}]}]}]', "write '/cart'"),
+        ('sites=[{key="a", properties=["plan", "order_id"]}]', "sites[0].properties[1] = 'order_id'"),
         ("Release.k=3", "did you mean 'release'?"),
         ("spool.keep_free_byte=3", "did you mean 'keep_free_bytes'?"),
         ("keys.serve=0.0.0.0:99999", "with a port up to 65535"),
