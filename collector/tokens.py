@@ -27,6 +27,8 @@ log = structlog.get_logger("collector")
 
 # What a secret scanner, and whoever finds one in a file, knows a site's token by.
 PREFIX = "fft_"
+# And one that reads.
+READING_PREFIX = "ffr_"
 TOKEN_BYTES = 32
 _ID_BYTES = 4
 
@@ -72,10 +74,15 @@ class TokenStore(Generic[T]):
 
     def whose(self, token: str) -> str:
         """The name of its record, as the file was when it was looked at last; "" if it has none."""
-        digest, found = digest_of(token), ""
+        found = self.found(token)
+        return found[0] if found else ""
+
+    def found(self, token: str) -> tuple[str, T] | None:
+        """Its record, with the name of it."""
+        digest, found = digest_of(token), None
         for name, record in self._known.items():  # to the end, also once found
             if hmac.compare_digest(digest, record.sha256):
-                found = name
+                found = name, record
         return found
 
     def all(self) -> dict[str, T]:
@@ -105,32 +112,64 @@ class TokenStore(Generic[T]):
             return known.pop(name, None) is not None
 
 
-class Token(Struct, frozen=True):
-    """What is kept of a site's token. name: what its owner calls it. since: Unix seconds."""
+class Token(Struct, frozen=True, omit_defaults=True):
+    """What is kept of a token. site: of which it may send events; "" of none. name: what its owner calls it. since:
+    Unix seconds. reads: the site whose numbers it may read, EVERY_SITE all of them, "" none. expires: Unix seconds, 0
+    never. per_hour: how many questions an hour. One that reads has no `site`, so that it sends nothing, to whatever
+    version of Footfall it is shown."""
 
     site: str
     name: str
     sha256: str
     since: int
+    reads: str = ""
+    expires: int = 0
+    per_hour: int = 0
+
+    def is_of(self, site: str) -> bool:
+        """Whether it is that site's and no other's."""
+        return site in (self.site, self.reads)
+
+    def has_expired(self, now: float) -> bool:
+        return bool(self.expires) and self.expires <= now
+
+
+# In place of a site's key, which no key can be.
+EVERY_SITE = "*"
 
 
 class Tokens(TokenStore[Token]):
-    """The tokens with which a site's own servers send events, each by an id."""
+    """The tokens of sites, each by an id: with some their own servers send events, with others programs read."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         super().__init__(path, Token, clock)
 
     def site_of(self, token: str) -> str:
         """The site it may send events for; "" if none."""
-        id_ = self.whose(token)
-        return self._known[id_].site if id_ else ""
+        found = self.found(token)
+        return found[1].site if found else ""
+
+    def reader_of(self, token: str) -> tuple[str, Token] | None:
+        """Its record with the id of it, where it may read."""
+        found = self.found(token)
+        return found if found and found[1].reads and not found[1].has_expired(self._clock()) else None
 
     def create(self, site: str, name: str) -> tuple[str, str]:
-        """(id, token) of a new one; the token is shown this once."""
-        token = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
+        """(id, token) of a new one that sends; the token is shown this once."""
+        return self._create(PREFIX, lambda sha256, now: Token(site, name, sha256, now))
+
+    def create_reading(self, reads: str, name: str, lasts_s: int, per_hour: int) -> tuple[str, str]:
+        """The same of one that reads. lasts_s: how long, 0 for ever."""
+        return self._create(
+            READING_PREFIX,
+            lambda sha256, now: Token("", name, sha256, now, reads, now + lasts_s if lasts_s else 0, per_hour),
+        )
+
+    def _create(self, prefix: str, make: Callable[[str, int], Token]) -> tuple[str, str]:
+        token = prefix + secrets.token_urlsafe(TOKEN_BYTES)
         id_ = secrets.token_hex(_ID_BYTES)
         with self.changing() as known:
-            known[id_] = Token(site, name, digest_of(token), int(self._clock()))
+            known[id_] = make(digest_of(token), int(self._clock()))
         return id_, token
 
 

@@ -17,19 +17,21 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from .accounts.accounts import Accounts
+from .accounts.readers import FindReader, Readers
 from .settings import DashboardSettings
 from .stats.report import Reports
 from .web import engineers
 from .web.api import Api
 from .web.base_path import BasePath
 from .web.compress import Compress
+from .web.door import Door, NetworkOf
 from .web.engineers import Compare, Health, Why
 from .web.engineers_pages import EngineersPages
 from .web.pages import SitePages
 from .web.problems import Problems
 from .web.rendering import HERE, Pages
 from .web.security_headers import Guard
-from .web.sign_in import NetworkOf, SignIn
+from .web.sign_in import SignIn
 
 
 class _CachedFiles(StaticFiles):
@@ -52,11 +54,13 @@ def create_app(
     network_of: NetworkOf = lambda _: "",
     undeclared: Callable[[], Sequence[str]] = tuple,
     health: Health | None = None,
+    find_reader: FindReader = lambda _: None,
 ) -> Starlette:
     """The dashboards. collector_url: where pages find the tracker, for the tag that a new site is shown.
     compare, why, health: what the engineers' pages show; without one its page is not there.
     network_of: by whose answer failures to sign in are counted; without it everybody is of one network.
-    undeclared: the sites that have data and are in no settings."""
+    undeclared: the sites that have data and are in no settings. find_reader: whose a token is; without it no token
+    holds."""
     settings = settings or DashboardSettings()
     base = settings.base
     pages = Pages(
@@ -69,7 +73,7 @@ def create_app(
     sign_in = SignIn(pages, problems, accounts, settings, network_of)
     sites = SitePages(pages, sign_in, reports, settings, collector_url, undeclared)
     of_engineers = EngineersPages(pages, sign_in, accounts, settings, lambda: list(reports.sites), compare, why, health)
-    api = Api(reports, accounts, settings.table_rows)
+    api = Api(reports, Door(accounts, Readers(find_reader), network_of), settings.table_rows)
 
     app = Starlette(
         routes=[

@@ -13,23 +13,18 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from msgspec import Struct
 
+from .failures import Failures, TooManyFailures
 from .form_token import token_of
 
 LINK_LIVES_S = 24 * 3600
-FAILURE_WINDOW_S = 600
-# Of one name from one network; far more than fingers slip, far fewer than a guess needs.
-FAILURES_OF_A_NAME = 10
-# Of all names together from one network, so that many names do not give many tries. A one-time link still works.
-FAILURES_OF_A_NETWORK = 50
 # Passwords that wait for being looked at: however many networks guess, they get no more than one look after another.
 MAX_WAITING = 8
 _BUSY_S = 10
@@ -46,14 +41,6 @@ CREATE TABLE IF NOT EXISTS sessions (
 """
 
 
-class TooManyFailures(Exception):
-    """Signing in failed too often: try again later. retry_after is in seconds."""
-
-    def __init__(self, retry_after: int) -> None:
-        super().__init__(f"too many failed attempts to sign in; try again in {-(-retry_after // 60)} minutes")
-        self.retry_after = retry_after
-
-
 class AccountRefused(ValueError):
     """A name or password that cannot be taken; the text says why."""
 
@@ -67,14 +54,6 @@ class User(Struct, frozen=True):
     has_password: bool
     by_link: bool
     form_token: str
-
-
-class _Attempt(NamedTuple):
-    """One that has not succeeded."""
-
-    at: float
-    network: bytes
-    name: bytes
 
 
 class Accounts:
@@ -98,8 +77,7 @@ class Accounts:
         self._hashing = threading.Lock()
         self._waiting = threading.BoundedSemaphore(MAX_WAITING)
         self._dummy = ""
-        self._failures: deque[_Attempt] = deque()
-        self._secret = secrets.token_bytes(32)
+        self._failures = Failures(clock)
 
     def close(self) -> None:
         """Close the file."""
@@ -143,14 +121,14 @@ class Accounts:
 
     def _sign_in(self, name: str, password: str, network: str) -> str | None:
         # The attempt counts from its start: many at once must not all pass before the first has failed.
-        attempt = self._begin_attempt(name, f"network {network}")
+        attempt = self._failures.begin(name, f"network {network}")
         dummy = self._hash_of_nobody()
         rows = self._rows("SELECT id, password FROM users WHERE name = ? AND password IS NOT NULL", name)
         user, stored = rows[0] if rows else (0, dummy)
         if not self._verify(stored, password) or not rows:
             return None
+        self._failures.forgive(attempt)
         with self._lock, self._db:
-            self._failures.remove(attempt)
             return self._open_session(user, by_link=False)
 
     def session(self, cookie: str | None) -> User | None:
@@ -181,11 +159,10 @@ class Accounts:
             raise AccountRefused(f"the password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters")
         if user.has_password and not user.by_link:
             # Whoever is signed in is not shut out by others either.
-            attempt = self._begin_attempt(user.name, f"user {user.id}")
+            attempt = self._failures.begin(user.name, f"user {user.id}")
             if not self._verify(self._rows("SELECT password FROM users WHERE id = ?", user.id)[0][0], current):
                 raise AccountRefused("the current password is not right")
-            with self._lock:
-                self._failures.remove(attempt)
+            self._failures.forgive(attempt)
         with self._hashing:
             hashed = self._hasher.hash(password)
         with self._lock:
@@ -210,23 +187,6 @@ class Accounts:
             (_digest(token), user, now + self._session_s, by_link),
         )
         return token
-
-    def _begin_attempt(self, name: str, network: str) -> _Attempt:
-        now = self._clock()
-        attempt = _Attempt(now, self._keyed(network), self._keyed(name))
-        with self._lock:
-            while self._failures and self._failures[0].at <= now - FAILURE_WINDOW_S:
-                self._failures.popleft()
-            near = [other for other in self._failures if other.network == attempt.network]
-            same = [other for other in near if other.name == attempt.name]
-            for failed, most in ((same, FAILURES_OF_A_NAME), (near, FAILURES_OF_A_NETWORK)):
-                if len(failed) >= most:
-                    raise TooManyFailures(max(1, round(failed[-most].at + FAILURE_WINDOW_S - now)))
-            self._failures.append(attempt)
-            return attempt
-
-    def _keyed(self, text: str) -> bytes:
-        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._secret, digest_size=16).digest()
 
     def _hash_of_nobody(self) -> str:
         """Verified for unknown names, so that an answer takes as long whether or not the name exists. Made for the

@@ -22,6 +22,8 @@ class Code(StrEnum):
     NOT_CROSSED = "not_crossed"
     NOT_KEPT = "not_kept"
     NOT_SIGNED_IN = "not_signed_in"
+    BAD_TOKEN = "bad_token"  # noqa: S105 - a code
+    TOO_OFTEN = "too_often"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
@@ -37,6 +39,7 @@ OF_STATUS = {
     404: Code.NOT_FOUND,
     405: Code.METHOD_NOT_ALLOWED,
     413: Code.TOO_MUCH,
+    429: Code.TOO_OFTEN,
     503: Code.STORE_DOWN,
 }
 

@@ -1,14 +1,14 @@
 """The JSON and CSV interface: the same numbers as the pages, for programs.
 
-In: HTTP requests of a signed-in browser. Out: JSON or CSV. Promises: every refusal says why, as
-`{"error": …, "code": …}`.
+In: HTTP requests of a signed-in browser, or with a token. Out: JSON or CSV. Promises: every refusal says why, as
+`{"error": …, "code": …}`; a token of a site never learns of another.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -16,14 +16,14 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from ..accounts.accounts import Accounts
-from ..accounts.form_token import SESSION_COOKIE
+from ..accounts.readers import Reader
 from ..stats.bare_counts import BARE
 from ..stats.leaks import COLUMNS as OF_LEAKS
 from ..stats.query import one_site
 from ..stats.refused import OF_STATUS, Code
 from ..stats.report import Reports
 from .arguments import PART, PERIOD, filters_of, period_of, query_of, refuse_unknown
+from .door import Door, NotLetIn
 from .tables import flat
 
 # Without it Excel reads a file in the code page of its machine; others skip it (Unicode, 23.8: UTF-8 signature).
@@ -39,21 +39,23 @@ def json(content: Any, status: int = 200) -> Response:
     return Response(msgspec.json.encode(content), status, media_type="application/json")
 
 
-def refusal(status: int, reason: str, code: Code | None = None) -> Response:
+def refusal(status: int, reason: str, code: Code | None = None, headers: Mapping[str, str] | None = None) -> Response:
     """Why a request got no answer: for people, and for programs."""
-    return json({"error": reason, "code": code or OF_STATUS.get(status, Code.BROKEN)}, status)
+    response = json({"error": reason, "code": code or OF_STATUS.get(status, Code.BROKEN)}, status)
+    response.headers.update(headers or {})
+    return response
 
 
 class Api:
     """The endpoints below /api."""
 
-    def __init__(self, reports: Reports, accounts: Accounts, rows: int) -> None:
+    def __init__(self, reports: Reports, door: Door, rows: int) -> None:
         self._reports = reports
-        self._accounts = accounts
+        self._door = door
         self._rows = rows
 
     def routes(self) -> list[BaseRoute]:
-        """Every endpoint; none answers without a session."""
+        """Every endpoint; none answers without a session or a token."""
         question = (*PERIOD, "by", "filter", "limit", "metrics", "order", "compare")
         table: tuple[tuple[str, Callable[[Request], Response], tuple[str, ...]], ...] = (
             ("/api/sites", self.list_sites, ()),
@@ -62,11 +64,12 @@ class Api:
             ("/api/sites/{key}/stats.csv", self.export_stats, question),
             ("/api/sites/{key}/version", self.show_version, PERIOD),
         )
-        return [Route(path, self._signed_in(endpoint, takes), methods=["GET"]) for path, endpoint, takes in table]
+        return [Route(path, self._let_in(endpoint, takes), methods=["GET"]) for path, endpoint, takes in table]
 
     def list_sites(self, request: Request) -> Response:
         """GET /api/sites"""
-        sites = self._reports.sites.values()
+        reader: Reader = request.state.reader
+        sites = [site for site in self._reports.sites.values() if reader.may_read(site.key)]
         return json(
             [
                 {"key": s.key, "domains": s.domains, "timezone": s.timezone, "goals": [goal.name for goal in s.goals]}
@@ -105,16 +108,18 @@ class Api:
         filters = request.query_params.getlist("filter")
         return self._reports.stats(query_of(site, request.query_params, filters, period))
 
-    def _signed_in(
-        self, endpoint: Callable[[Request], Response], takes: tuple[str, ...]
-    ) -> Callable[[Request], Response]:
+    def _let_in(self, endpoint: Callable[[Request], Response], takes: tuple[str, ...]) -> Callable[[Request], Response]:
         def answer(request: Request) -> Response:
-            if self._accounts.session(request.cookies.get(SESSION_COOKIE)) is None:
-                return refusal(401, "sign in first: this interface uses the session of the dashboard")
+            try:
+                reader = self._door.who(request)
+            except NotLetIn as why:
+                return refusal(why.status, str(why), why.code, why.headers)
             key = request.path_params.get("key")
-            if key is not None and one_site(key.split(",")) not in self._reports.sites:
+            # Of a site that is not his he is told what he is told of one that does not exist.
+            if key is not None and not (one_site(key.split(",")) in self._reports.sites and reader.may_read(key)):
                 return refusal(404, f"there is no site {key!r}", Code.UNKNOWN_SITE)
             refuse_unknown(request.query_params, takes)
+            request.state.reader = reader
             return endpoint(request)
 
         return answer

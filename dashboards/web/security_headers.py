@@ -23,6 +23,7 @@ from schema.host import authority
 
 from ..accounts.form_token import is_proven
 from ..stats.refused import BadQuery
+from .door import bearer
 from .forms import body_of, fields_of
 from .problems import Problems
 
@@ -81,7 +82,8 @@ class Guard:
                     headers["Strict-Transport-Security"] = "max-age=31536000"
             await send(message)
 
-        if scope["method"] not in _SAFE_METHODS:
+        # Whose token comes along, no page of others can have sent it.
+        if scope["method"] not in _SAFE_METHODS and not bearer(Headers(scope=scope)):
             asked = who_asks(Headers(scope=scope), self._public)
             if asked == "by somebody":
                 asked, receive = await _look_for_token(scope, receive)

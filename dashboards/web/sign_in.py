@@ -14,19 +14,18 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Scope
 
-from ..accounts.accounts import MIN_PASSWORD, AccountRefused, Accounts, TooManyFailures, User
+from ..accounts.accounts import MIN_PASSWORD, AccountRefused, Accounts, User
+from ..accounts.failures import TooManyFailures
 from ..accounts.form_token import FORM_COOKIE, SESSION_COOKIE, token_of
 from ..settings import DashboardSettings
 from .arguments import refuse_unknown
+from .door import NetworkOf
 from .forms import form_of, local_path
 from .problems import Problems
 from .rendering import Pages
 
 Page = Callable[[Request, User], Response]
-# From which network a request comes, coarsely, as only the composition root can tell.
-NetworkOf = Callable[[Scope], str]
 
 
 class SignIn:

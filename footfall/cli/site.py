@@ -56,7 +56,7 @@ def remove(load_settings: Load, key: str, yes: bool, as_json: bool) -> None:
                 "--config, or start Footfall without the site first"
             )
         tokens, quarantine = Tokens(token_file(settings)), Quarantine(settings.directory / "quarantine")
-        mine = sorted(id_ for id_, token in tokens.all().items() if token.site == key)
+        mine = sorted(id_ for id_, token in tokens.all().items() if token.is_of(key))
         held = [one.name for one in quarantine.held() if one.fields.get("site") == key]
         raw = ", its raw events" if told["had_raw_rows"] else ""
         agreed(

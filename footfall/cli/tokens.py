@@ -1,4 +1,4 @@
-"""The tokens with which a site's own servers send events: make one, list them, take one back.
+"""The tokens of sites, with which their own servers send events or programs read: make one, list them, take one back.
 
 In: a site, an id. Out: a token, told once; a table. Promises: works on the data directory alone, whether Footfall runs
 or not; a running one knows of the change within two seconds.
@@ -6,10 +6,13 @@ or not; a running one knows of the change within two seconds.
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
 import click
 import msgspec
 
-from collector.tokens import Tokens
+from collector.tokens import EVERY_SITE, Token, Tokens
 from schema.host import site_name
 
 from ..control.instance import ad_hoc_site
@@ -21,48 +24,104 @@ from ..tables import moment_of
 from .options import Load, common, json_option
 from .why import settings_in_force, site_named
 
+PER_HOUR = 600
+
 
 @click.group()
 def token() -> None:
-    """Tokens with which a site's own servers send events: create, list, revoke."""
+    """Tokens of sites, with which servers send events or programs read numbers: create, list, revoke."""
 
 
 @token.command()
 @common
-@click.argument("site")
+@click.argument("site", default="")
 @click.option("--name", default="", help="What to call it, such as the server that will have it.")
+@click.option("--read", is_flag=True, help="For reading numbers by the JSON interface, not for sending events.")
+@click.option("--all", "every", is_flag=True, help="With --read: of every site, in place of SITE.")
+@click.option("--days", type=click.IntRange(1, 3650), help="With --read: how long it holds (default: until revoked).")
+@click.option(
+    "--per-hour",
+    type=click.IntRange(1, 36_000),
+    help=f"With --read: how many questions an hour it is good for (default: {PER_HOUR}).",
+)
 @json_option
-def create(load_settings: Load, site: str, name: str, as_json: bool) -> None:
-    """Make a token for events of SITE and print it, once."""
+def create(
+    load_settings: Load,
+    site: str,
+    name: str,
+    read: bool,
+    every: bool,
+    days: int | None,
+    per_hour: int | None,
+    as_json: bool,
+) -> None:
+    """Make a token of SITE and print it, once: for sending events, or with --read for reading numbers."""
+    _refuse_contradictions(site, read, every, days, per_hour)
     settings = load_settings()
+    key, is_known = (EVERY_SITE, True) if every else _key_of(settings, site)
+    if read:
+        id_, made = _of(settings).create_reading(key, name, 86_400 * (days or 0), per_hour or PER_HOUR)
+    else:
+        id_, made = _of(settings).create(key, name)
+    told = {"id": id_, "site": key, "name": name, "token": made}
+    click.echo(msgspec.json.encode(told).decode() if as_json else made)
+    where, what = ("with the program that asks", "reads") if read else ("on the server", "is for")
+    whose = "every site" if every else key
+    click.echo(f"The token {id_} {what} {whose} and is not shown again; keep it {where}.", err=True)
+    if not is_known:
+        click.echo(f"{key} is not in these settings: right only if `footfall up --site {key}` names it.", err=True)
+
+
+def _refuse_contradictions(site: str, read: bool, every: bool, days: int | None, per_hour: int | None) -> None:
+    if bool(site) == every:
+        raise CannotDo("name one SITE" if every or read else "name the SITE whose events the token is for")
+    given = {"--all": every, "--days": days, "--per-hour": per_hour}
+    wrong = [option for option, value in given.items() if value]
+    if wrong and not read:
+        raise CannotDo(f"{wrong[0]} is of a token that reads: say --read, too")
+
+
+def _key_of(settings: Settings, site: str) -> tuple[str, bool]:
+    """The key of the site that is called so, and whether the settings have it. Raises CannotDo."""
     if control_path(settings).exists():
         settings = settings_in_force(settings)
         site_named(settings, site)  # a running Footfall knows which sites there are
     known = settings.collector_rules().get(site_name(site))
-    key = known.site.key if known else ad_hoc_site(site).key
-    id_, made = _of(settings).create(key, name)
-    click.echo(msgspec.json.encode({"id": id_, "site": key, "name": name, "token": made}).decode() if as_json else made)
-    click.echo(f"The token {id_} is for {key} and is not shown again; keep it on the server.", err=True)
-    if known is None:
-        click.echo(f"{key} is not in these settings: right only if `footfall up --site {key}` names it.", err=True)
+    return (known.site.key, True) if known else (ad_hoc_site(site).key, False)
 
 
 @token.command(name="list")
 @common
 @json_option
 def list_(load_settings: Load, as_json: bool) -> None:
-    """The tokens there are: id, site, name, since when. The tokens themselves are not known any more."""
-    rows = [
-        {"id": id_, "site": one.site, "name": one.name, "since": moment_of(one.since)}
-        for id_, one in sorted(_of(load_settings()).all().items(), key=lambda item: (item[1].site, item[1].since))
-    ]
+    """The tokens there are: id, site, name, since when, what for. The tokens themselves are not known any more."""
+    kept = sorted(_of(load_settings()).all().items(), key=lambda item: (item[1].site or item[1].reads, item[1].since))
+    rows = [_row(id_, one) for id_, one in kept]
     if as_json:
         click.echo(msgspec.json.encode(rows).decode())
         return
-    for row in rows:
-        click.echo("  ".join(part for part in row.values() if part))
+    for (_, one), row in zip(kept, rows, strict=True):
+        whose = "every site" if one.reads == EVERY_SITE else row["site"]
+        click.echo("  ".join(filter(None, (row["id"], whose, row["name"], row["since"], _said(one)))))
     if not rows:
         click.echo("there are no tokens; `footfall token create SITE` makes one")
+
+
+def _row(id_: str, one: Token) -> dict[str, Any]:
+    """A token for programs. site: EVERY_SITE is all of them."""
+    row = {"id": id_, "site": one.site or one.reads, "name": one.name, "since": moment_of(one.since)}
+    expires = moment_of(one.expires) if one.expires else None
+    return row | {"reads": bool(one.reads), "expires": expires, "per_hour": one.per_hour or None}
+
+
+def _said(one: Token) -> str:
+    """What a token that reads is good for, for people."""
+    if not one.reads:
+        return ""
+    until = ""
+    if one.expires:
+        until = f", {'expired' if one.has_expired(time.time()) else 'until'} {moment_of(one.expires)}"
+    return f"reads, {one.per_hour} questions an hour{until}"
 
 
 @token.command()

@@ -25,6 +25,7 @@ from ..health.missing import teller as missing_teller
 from ..health.page import teller as health_teller
 from ..networks import networks
 from ..preview import comparer
+from ..readers import finder
 from ..settings import Settings
 from ..supervisor.channel import settings_followers
 
@@ -49,6 +50,7 @@ def serve_pages(
         networks(settings),
         lambda: [one.site for one in undeclared_shown(engine.settings, reading)],
         health_teller(lambda: engine.settings, health),
+        finder(settings),
     )
     config = uvicorn.Config(
         app,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import threading
@@ -12,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from collector.keys.enrolments import AlreadyEnrolled, Enrolments
-from collector.tokens import PREFIX, Tokens, bearer
+from collector.tokens import PREFIX, READING_PREFIX, Tokens, bearer
 
 
 @pytest.fixture
@@ -29,6 +30,26 @@ def test_a_token_is_of_one_site(file: Path) -> None:
     assert (kept.site, kept.name, kept.since) == ("a.example", "shop", 1_792_000_000)
     assert token.startswith(PREFIX)
     assert len(token) > 40
+
+
+def test_a_token_that_reads_sends_nothing_and_holds_as_long_as_it_is_said(file: Path) -> None:
+    now = [1_792_000_000.0]
+    tokens = Tokens(file, lambda: now[0])
+    id_, token = tokens.create_reading("a.example", "chart", 3600, 600)
+    sends = tokens.create("a.example", "shop")[1]
+    for_ever = tokens.create_reading("*", "", 0, 600)[1]
+    tokens.refresh()
+    assert token.startswith(READING_PREFIX)
+    assert tokens.site_of(token) == tokens.site_of(for_ever) == ""
+    found = tokens.reader_of(token)
+    assert found
+    assert (found[0], found[1].reads, found[1].per_hour) == (id_, "a.example", 600)
+    assert tokens.reader_of(sends) is tokens.reader_of(token[:-1]) is None
+    now[0] += 3600
+    assert tokens.reader_of(token) is None
+    assert tokens.reader_of(for_ever)
+    # As an earlier version reads it, too: `site` is where a token sends.
+    assert [kept["site"] for kept in json.loads(file.read_text()).values()] == ["", "a.example", ""]
 
 
 def test_only_the_digest_is_stored_in_a_file_that_is_ours_alone(file: Path) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher, Type, extract_parameters
 
-from dashboards.accounts.accounts import MAX_WAITING, AccountRefused, Accounts, TooManyFailures
+from dashboards.accounts.accounts import MAX_WAITING, AccountRefused, Accounts
+from dashboards.accounts.failures import TooManyFailures
 from tests.conftest import CHEAP
 
 PASSWORD = "correct horse battery"

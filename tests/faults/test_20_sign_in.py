@@ -16,7 +16,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
-from dashboards.accounts.accounts import FAILURE_WINDOW_S, FAILURES_OF_A_NAME, Accounts
+from dashboards.accounts.accounts import Accounts
+from dashboards.accounts.failures import FAILURE_WINDOW_S, FAILURES_OF_A_NAME
 from tests.browser.conftest import chromium
 from tests.browser.pages import Website, website
 from tests.house import Running, running

@@ -59,6 +59,18 @@ def test_tokens_are_made_told_once_listed_and_revoked(data: Path) -> None:
     assert [row["site"] for row in json.loads(command(data, "list", "--json"))] == ["example.com"]
 
 
+def test_tokens_that_read_say_of_what_how_long_and_how_often(data: Path) -> None:
+    told = json.loads(command(data, "create", "a.example", "--read", "--days", "30", "--per-hour", "60", "--json"))
+    assert (told["site"], told["token"][:4]) == ("a.example", "ffr_")
+    assert command(data, "create", "--read", "--all").startswith("ffr_")
+    every, one = json.loads(command(data, "list", "--json"))
+    assert (every["site"], every["reads"], every["expires"], every["per_hour"]) == ("*", True, None, 600)
+    assert (one["site"], one["reads"], one["per_hour"]) == ("a.example", True, 60)
+    assert re.search(
+        r"every site .* reads, 600 questions an hour\n.*60 questions an hour, until 20", command(data, "list")
+    )
+
+
 def test_a_site_is_called_by_any_of_its_names(data: Path, tmp_path: Path) -> None:
     config = tmp_path / "footfall.toml"
     config.write_text('[[sites]]\nkey = "shop"\ndomains = ["shop.example"]\n')
@@ -73,6 +85,8 @@ def test_a_site_is_called_by_any_of_its_names(data: Path, tmp_path: Path) -> Non
         (("revoke", "3f9c21aa"), "3f9c21aa: there is no token of that id"),
         (("revoke", "fft_secretsecretsecret"), "ID: there is no token of that id"),
         (("create", "no site"), "a site is named by letters"),
+        (("create", "--read"), "name one SITE"),
+        (("create", "a.example", "--days", "3"), "--days is of a token that reads"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_one_line_without_a_token(
