@@ -140,7 +140,7 @@ def _deed(said: Mapping[str, str]) -> tuple[str, dict[str, str], str, str]:
     if goal > 0:
         return f"Goal {goal}"[:120], {}, said.get("revenue", ""), ""
     if said.get("ec_id"):
-        return "Order", {}, said.get("revenue", ""), f"order {said['ec_id']}"
+        return "Order", {}, said.get("revenue", ""), said["ec_id"]
     if goal == 0 or said.get("c_n"):
         return "", {}, "", ""
     if said.get("e_c") and said.get("e_a"):

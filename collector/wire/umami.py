@@ -21,6 +21,7 @@ from ..model import Arrival, Beacon, Client
 from ..outcome import Outcome, Reason, Refused
 from .base import Answer, Incoming
 from .foreign import event_name, mistake_in, site_of, width_of
+from .money import money_of
 from .values import MAX_KEY, MAX_PROPS, bounded, first_text, props_of, url_of, vitals_of
 
 MAX_BATCH = 100
@@ -139,11 +140,15 @@ def _read(body: bytes | Raw, client: Client) -> Arrival | Refused:
     payload, domains = decoded.payload, site_of(decoded.payload.website, "website")
     if decoded.type == "identify":
         return Refused(Reason.NOT_KEPT, "identify", "is not kept")
-    props = dict(islice(_flat(payload.data or {}), MAX_PROPS))
-    if payload.tag:
-        props.setdefault("tag", payload.tag)
     vitals = {}
     name = event_name(payload.name) if payload.name else PAGEVIEW
+    data = payload.data or {}
+    currency, amount = money_of({"currency": data.get("currency"), "amount": data.get("revenue")})
+    if currency:
+        data = {key: value for key, value in data.items() if key not in ("currency", "revenue")}
+    props = dict(islice(_flat(data), MAX_PROPS))
+    if payload.tag:
+        props.setdefault("tag", payload.tag)
     if decoded.type == "performance":
         name, vitals = ENGAGEMENT, vitals_of((vital, getattr(payload, vital)) for vital in VITALS)
         if not vitals:
@@ -154,6 +159,8 @@ def _read(body: bytes | Raw, client: Client) -> Arrival | Refused:
         domains=domains,
         referrer=bounded(first_text(payload.referrer)),
         props=props_of(props, foreign=True),
+        currency=currency,
+        amount=amount,
         vitals=vitals,
         width=width_of(payload.screen),
     )
