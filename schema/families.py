@@ -15,7 +15,7 @@ from .family import KEY, KEY_COLUMNS, MONTH_COLUMNS, Family, named
 from .funnels import FUNNELS
 from .measures import KINDS, OF_CELLS, OF_CONVERSIONS, OF_VITALS
 from .properties import PROPERTIES
-from .visits import DEFAULTS, VISIT
+from .visits import DEFAULTS, OF_FIRST_OF_ALL, VISIT
 
 __all__ = ["DECLARED", "FAMILIES", "KEY", "NESTED", "TABLES", "WAITING", "WAITING_TABLES", "migration"]
 
@@ -48,7 +48,7 @@ _VITALS = Family(
     ),
     OF_VITALS,
     histogram=True,
-    dimensions=("", "page", "device", "country"),
+    dimensions=("", "page", *OF_FIRST_OF_ALL),
     label="web vitals",
 )
 # Every family; one with a file of its own is added here.

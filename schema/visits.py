@@ -18,6 +18,9 @@ OF_FIRST_EVENT = {
     for one in DIMENSIONS.values()
     if one.scope == "visit" and one.name not in ("entry_page", "exit_page")
 }
+# Those that web vitals are counted by: of them a visit has the value of its first event of any kind, too, because a
+# visit of nothing but reports has none of the others.
+OF_FIRST_OF_ALL = ("device", "country")
 # The raw columns that these come from.
 RAW_OF_FIRST_EVENT = tuple(dict.fromkeys(raw for name in OF_FIRST_EVENT for raw in DIMENSIONS[name].raw))
 # The dimensions of which a visit has one value, each a column.
@@ -42,9 +45,7 @@ VISIT = {
     "acted": "UInt32",
     "bounced": "UInt8",
     "engaged_ms": "UInt64",
-    # Of the first event of any kind: vitals are counted by these.
-    "first_device": TEXT,
-    "first_country": TEXT,
+    **{f"first_{name}": TEXT for name in OF_FIRST_OF_ALL},
     "entry_page": "String",
     "exit_page": "String",
     "entry_host": TEXT,

@@ -24,6 +24,7 @@ from .contributors import OF_HIT, OF_VISIT, networks_of
 from .hits import OF_HITS, filling_hits
 from .passed import filling_passed
 from .reached import OF_REACHED, filling_reached
+from .samples import OF_SAMPLES, filling_samples
 from .shape import BEGINS, ENDS, VISIT_VALUES, Select, by_each, count_networks, count_people
 from .spent import fill_spent
 from .told import fill_told
@@ -54,10 +55,10 @@ def is_counted(of: Batch, family: Family) -> bool:
 
 
 def aggregate(of: Batch) -> None:
-    """Fill `hits`, `reached`, `passed`, `told` and `spent`, and of these and visits the tables of the families."""
+    """Fill `hits`, `samples`, `reached`, `passed`, `told` and `spent`, and of these and visits the families' tables."""
     fill_told(of)
     reached = [filling_reached(of)] if of.has_goals else []
-    at_once(of.store, [*reached, filling_hits(of), *filling_passed(of)])
+    at_once(of.store, [*reached, filling_hits(of), filling_samples(of), *filling_passed(of)])
     fill_spent(of)
     selects = _selects(() if of.alone else ("d",))
     at_once(of.store, [_adding(of, *select) for select in selects if select[0] in families(of)])
@@ -208,7 +209,7 @@ def _one_vital(place: int, vital: Vital) -> str:
 
 
 def _vitals(apart: tuple[str, ...]) -> Select:
-    by, each = by_each({"path": "page", "first_device": "device", "first_country": "country"}, *apart, whole=True)
+    by, each = by_each({name: name for name in OF_SAMPLES}, *apart, whole=True)
     every = ", ".join(_one_vital(place, vital) for place, vital in enumerate(VITALS.values(), start=1))
     columns = ("metric", "histogram", "people", "networks", "samples", "good", "poor")
     return (
@@ -219,12 +220,7 @@ def _vitals(apart: tuple[str, ...]) -> Select:
     (
         SELECT {"".join(f"{name}, " for name in apart)}{", ".join(f"{sql} AS {name}" for name, sql in by.items())},
             arrayJoin([{every}]) AS one
-        FROM
-        (
-            SELECT d, visitor, network_number, NOT again AND length(measured.path) = 1 AS once, path, vitals,
-                first_device, first_country
-            FROM {{visits}} ARRAY JOIN measured.path AS path, measured.vitals AS vitals
-        )
+        FROM {{samples}}
         GROUP BY {each}
     )
     WHERE one.3 > 0""",

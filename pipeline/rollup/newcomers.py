@@ -23,6 +23,7 @@ from . import declared
 from .aggregate import is_counted
 from .batch import Batch
 from .reached import OF_REACHED
+from .samples import OF_SAMPLES
 from .shape import METRICS, VISIT_VALUES, by_each
 
 # Snapshots are taken at these.
@@ -90,15 +91,12 @@ def _selects(of: Batch) -> Iterator[tuple[dict[str, str], str]]:
             keys | {"family": "'cells'", "dimension": f"'{dimension}'", "value": f"toString({column})"},
             f"FROM {_ARRIVING.format('{hits}')} WHERE came AND {which} GROUP BY d, slot, {column}",
         )
-    by, each = by_each({"path": "page", "first_device": "device", "first_country": "country"}, "d", "slot", "metric",
-                       whole=True)  # fmt: skip
+    by, each = by_each({name: name for name in OF_SAMPLES}, "d", "slot", "metric", whole=True)
     measured = f"arrayJoin(arrayFilter((one, v) -> v >= 0, [{METRICS}], vitals)) AS metric"
     yield (
         keys | by | {"family": "'vitals'", "name": "metric"},
-        f"""FROM (SELECT {_WHO}, slot, path, first_device, first_country, {measured}
-            FROM (SELECT {_WHO}, path, vitals, first_device, first_country
-                FROM {{visits}} ARRAY JOIN measured.path AS path, measured.vitals AS vitals) AS samples
-            INNER JOIN {{arrived}} USING (d, visitor)) GROUP BY {each}""",
+        f"FROM (SELECT {_WHO}, slot, {', '.join(OF_SAMPLES)}, {measured} FROM {_ARRIVING.format('{samples}')}) "
+        f"GROUP BY {each}",
     )
     for family in DECLARED.values():
         if not is_counted(of, family):

@@ -23,6 +23,7 @@ from .batch import ENOUGH, Batch
 from .contributors import OF_HIT, OF_VISIT
 from .hits import OF_HITS
 from .reached import OF_REACHED
+from .samples import OF_SAMPLES
 from .shape import ENDS, METRICS, count_networks
 
 _VALUES = {name: name for name in ("d", "dimension", "value", "people")}
@@ -258,10 +259,8 @@ def converted(near: Collection[str], among: Among) -> list[str]:
 def measured(near: Collection[str], among: Among) -> list[str]:
     """Who measured what."""
     columns = f"arrayJoin(arrayFilter((one, v) -> v >= 0, [{METRICS}], vitals)) AS name, '' AS currency"
-    rows = """FROM (SELECT d, visitor, network_number, path, vitals, first_device, first_country
-        FROM {visits} ARRAY JOIN measured.path AS path, measured.vitals AS vitals) WHERE true"""
-    values = {"page": "path", "device": "first_device", "country": "first_country"}
-    selects = _with_near(values, near, among, columns, rows)
+    rows = "FROM {samples} WHERE true"
+    selects = _with_near({name: name for name in OF_SAMPLES}, near, among, columns, rows)
     if "" in near:
         selects += [f"SELECT d, visitor, network_number, {columns}, '' AS dimension, '' AS value {rows}"]
     return selects

@@ -16,7 +16,7 @@ from schema.measures import KINDS
 from schema.store import Store
 from schema.visits import OF_VISITS, VISIT
 
-from . import declared, drops, passed
+from . import declared, drops, passed, samples
 from .aggregate import COUNTED, is_asked
 from .batch import Batch
 from .contributors import networks_of
@@ -60,6 +60,8 @@ TABLES: dict[str, dict[str, str]] = {
         "seen": "UInt8",
         **{f"first_{dimension}": "UInt8" for dimension in OF_HITS},
     },
+    # The measurements of visits.
+    "samples": samples.COLUMNS,
     # A row for each goal that an event of a visit reached. nth: 1 for the first time in the visit.
     "reached": {
         "d": "UInt16",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 
 from schema.event import ENGAGEMENT, PAGEVIEW
-from schema.visits import OF_FIRST_EVENT, RAW_OF_FIRST_EVENT, VISIT
+from schema.visits import OF_FIRST_EVENT, OF_FIRST_OF_ALL, RAW_OF_FIRST_EVENT, VISIT
 from schema.vitals import VITALS
 
 from ..insert import insert
@@ -125,6 +125,7 @@ def _make(of: Batch, seen: Seen, into: str, rows: str, opening: str, parts: int 
 def _visits_of(of: Batch, seen: Seen, into: str, rows: str, opening: str) -> str:
     columns = {name: f"o.{name}" for name in RAW_OF_FIRST_EVENT}
     vitals = f"[{', '.join(VITALS)}]"
+    firsts = ", ".join(f"{escaped(f'argMin({name}, place)')} AS first_{name}" for name in OF_FIRST_OF_ALL)
     # Where a column and something in the raw rows have one name, it is made under another.
     made = {name: f"v.{name}" for name in VISIT if "." not in name} | {
         "d": f"{of.which} AS d",
@@ -159,8 +160,7 @@ def _visits_of(of: Batch, seen: Seen, into: str, rows: str, opening: str) -> str
             countIf({_ACTED}) AS acted,
             viewed = 1 AND countIf({_ACTED} AND NOT ({_VIEWED}) AND interactive) = 0 AS bounced,
             sum(engaged_ms) AS engaged,
-            {escaped("argMin(device, place)")} AS first_device,
-            {escaped("argMin(country, place)")} AS first_country,
+            {firsts},
             {escaped(f"argMinIf(path, place, {_VIEWED})")} AS entry_page,
             {escaped(f"argMaxIf(path, place, {_VIEWED})")} AS exit_page,
             {escaped(f"argMinIf(hostname, place, {_VIEWED})")} AS entry_host,
@@ -185,7 +185,7 @@ def _visits_of(of: Batch, seen: Seen, into: str, rows: str, opening: str) -> str
             (
                 SELECT
                     {of.apart}visitor, network_number, received, lifetime, sequence, name, interactive, path, hostname,
-                    engaged_ms, scroll, currency, amount, device, country, {vitals} AS vitals,
+                    engaged_ms, scroll, currency, amount, {", ".join(OF_FIRST_OF_ALL)}, {vitals} AS vitals,
                     {told.sent(of) if seen.properties else "''"} AS sent, arrayExists(v -> v >= 0, vitals) AS measured,
                     row_number() OVER visitor_events AS place,
                     received - lagInFrame(received, 1, received) OVER visitor_events
