@@ -48,7 +48,7 @@ _VITALS = Family(
     ),
     OF_VITALS,
     histogram=True,
-    dimensions=("", "page", *OF_FIRST_OF_ALL),
+    dimensions=("", "page", "section", *OF_FIRST_OF_ALL),
     label="web vitals",
 )
 # Every family; one with a file of its own is added here.

@@ -20,7 +20,7 @@ OF_FIRST_EVENT = {
 }
 # Those that web vitals are counted by: of them a visit has the value of its first event of any kind, too, because a
 # visit of nothing but reports has none of the others.
-OF_FIRST_OF_ALL = ("device", "country")
+OF_FIRST_OF_ALL = ("device", "country", "browser")
 # The raw columns that these come from.
 RAW_OF_FIRST_EVENT = tuple(dict.fromkeys(raw for name in OF_FIRST_EVENT for raw in DIMENSIONS[name].raw))
 # The dimensions of which a visit has one value, each a column.

@@ -1,7 +1,7 @@
 """The measurements of visits, one row each, with the values that web vitals are counted by.
 
-In: the scratch table `visits`. Out: `samples`, in which a column is called as the dimension whose value it is. Promises:
-whoever counts vitals, and whoever looks who is behind what is rare of them, reads these rows.
+In: the scratch table `visits`. Out: `samples`, in which a column is called as the dimension whose value it is.
+Promises: whoever counts vitals, and whoever looks who is behind what is rare of them, reads these rows.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from .batch import Batch
 
 # The dimensions of a measurement, but for the whole site.
 OF_SAMPLES = tuple(name for name in FAMILIES["vitals"].dimensions if name)
-# Of those that are not a visit's: SQL for the value.
-_OF_PAGE = {"page": "path"}
 # once: nothing else of him is measured that day.
 COLUMNS = {
     "d": "UInt16",
@@ -30,7 +28,7 @@ COLUMNS = {
 
 def filling_samples(of: Batch) -> Statement:
     """The statement that fills `samples`."""
-    values = _OF_PAGE | {name: f"first_{name}" for name in OF_FIRST_OF_ALL}
+    values = {"page": "path", "section": of.section_of("path")} | {name: f"first_{name}" for name in OF_FIRST_OF_ALL}
     columns = {name: values.get(name, name) for name in COLUMNS} | {"once": "NOT again AND length(measured.path) = 1"}
     return of.naming(
         f"""{insert("{samples}", columns)}

@@ -222,10 +222,9 @@ def in_company(
     least: int,
     kept: dict[str, set[str]],
     parents: Parents,
-    without: Collection[str] = (),
 ) -> set[tuple[Any, ...]]:
     """Keys (dimension, value, …) with enough people, of values as they are named; where others have too few, not the
-    smallest of them. who: by values as they came. without: dimensions of which there are no parents."""
+    smallest of them. who: by values as they came."""
     groups: dict[tuple[Any, ...], dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
     beside: dict[tuple[Any, ...], dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
     for (dimension, value, *rest), visitors in who.items():
@@ -239,7 +238,7 @@ def in_company(
     shown: dict[tuple[Any, ...], set[str]] = {}
     for group in sorted(groups, key=lambda group: _ORDER.index(group[0])):
         dimension, *rest = group
-        its = parents.get(dimension) if dimension not in without else None
+        its = parents.get(dimension)
         above = shown.get((DIMENSIONS[dimension].parent, *rest), set()) if its is not None else set()
         shown[group] = staying(groups[group], least, its, above, beside[group]) or set()
     return {(dimension, value, *rest) for (dimension, *rest), values in shown.items() for value in values}
@@ -342,7 +341,8 @@ def expected(events: Sequence[Event], k: int) -> tuple[Table, Table, Table]:
                     payers[*key, event.currency].add(visitor)
                     raw_paid[dimension, value, goal, event.currency].add(visitor)
                     paid[*key, event.currency] += event.amount
-            shown_by = [("", ""), ("page", event.path), ("device", visit[0].device), ("country", visit[0].country)]
+            shown_by = [("", ""), ("page", event.path), ("section", section_of(event.path))]
+            shown_by += [(name, getattr(visit[0], name)) for name in ("device", "country", "browser")]
             for (dimension, value), metric in itertools.product(shown_by, VITALS):
                 if getattr(event, metric) >= 0:
                     measurers[dimension, named(dimension, value), metric].add(visitor)
@@ -356,7 +356,7 @@ def expected(events: Sequence[Event], k: int) -> tuple[Table, Table, Table]:
         if key[:3] in goals:  # whoever has paid has reached it
             conversions[key] = (0, 0, paid[key], len(payers[key]))
     vitals: Table = {}
-    for key in in_company(raw_measured, k, kept, parents, without=("page",)):
+    for key in in_company(raw_measured, k, kept, parents):
         vital = VITALS[key[2]]
         vitals[*key, PEOPLE_BUCKET] = (0, 0, 0, len(measurers[key]))
         for bucket, of_bucket in itertools.groupby(sorted(samples[key]), lambda value: bucket_of(vital, value)):  # noqa: B023
