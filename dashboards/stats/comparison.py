@@ -15,9 +15,8 @@ from msgspec import Struct, field
 from schema.measures import Measures
 from schema.metrics import METRICS
 
-from .figures import Figures, figures_of
+from .figures import Figures, figures_of, summed
 from .period import Period
-from .table import summed
 from .timeline import Timeline, days_of
 
 # Days of fewer than k visitors count as none. They may be so much of what is compared, at most.

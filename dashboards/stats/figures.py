@@ -6,10 +6,11 @@ In: `Measures`. Out: `Figures`, and a `Cell` of a table. Promises: no metric is 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, defstruct
+from msgspec.structs import astuple
 
 from schema.dimensions import OTHER
 from schema.measures import Measures
@@ -98,6 +99,12 @@ def cell_of(value: str, sums: Measures, shown: int = 0, coverage: Coverage | Non
         counted_since=coverage.counted.get(value, ALWAYS).since,
         **_metrics(sums),
     )
+
+
+def summed(measures: Iterable[Measures]) -> Measures:
+    """What they add up to."""
+    rows = [astuple(one) for one in measures]
+    return Measures(*map(sum, zip(*rows, strict=True))) if rows else Measures()
 
 
 def _metrics(sums: Measures) -> dict[str, Any]:

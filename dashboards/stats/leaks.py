@@ -41,11 +41,13 @@ def leaks(query: Query, answer: Callable[[Query], list[dict[str, Any]]]) -> list
     found = []
     for dimension, place in PLACES.items():
         # Each placeholder has a colon, and hardly anything else has.
-        asked = replace(query, dimensions=(dimension,), filters=(Filter(dimension, "~", ":"),), limit=MAX_ROWS)
+        asked = replace(
+            query, dimensions=(dimension,), filters=(Filter(dimension, "~", ":"),), limit=MAX_ROWS, offset=0
+        )
         for row in answer(asked):
             kinds = kinds_in(row["value"])
             if kinds and row["value"] != OTHER:
                 told = {name: row[name] for name in ("visitors", "certainty")}
                 found.append({"value": row["value"], "place": place, "kinds": " ".join(kinds), **told})
     found.sort(key=lambda row: (-row["visitors"], row["place"], row["value"]))
-    return found[: query.limit]
+    return found[query.rows]

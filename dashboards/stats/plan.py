@@ -77,7 +77,7 @@ def plan(queries: Sequence[Query], released: Released) -> Plan:
     spare = frozenset(day for day in told if day < first) | summed if dimensions else told
     span = released.span.less(released.span.released & spare, versions if dimensions else ())
     # One may be left out of a table, and two come besides.
-    most = 3 + max((query.limit for query in queries if query.by in DIMENSIONS), default=0)
+    most = 3 + max((query.rows.stop for query in queries if query.by in DIMENSIONS), default=0)
     order = next((query.order for query in queries if query.by in DIMENSIONS), "visitors")
     monthly = within.less(summed, versions)
     kept = next((query for query in queries if query.filtered), None)
@@ -123,7 +123,7 @@ def _vitals(queries: Sequence[Query], within: Span, monthly: Span) -> Read | Non
         values,
         times,
         filters=asked[0].filters,
-        most=max(query.limit for query in asked),
+        most=max(query.rows.stop for query in asked),
     )
 
 

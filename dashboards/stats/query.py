@@ -21,8 +21,10 @@ from schema.metrics import METRICS
 from schema.properties import PROPERTIES
 
 from .bare_counts import BARE
+from .grains import GRAINS
 from .period import Period, between
 from .refused import BadQuery, Code
+from .regex import finds, refuse_unless_pattern
 
 MAX_ROWS = 10_000
 MAX_DAYS_BY_HOUR = 366
@@ -33,20 +35,22 @@ APART = (*BARE, "leak")
 # Web vitals of all the days together, and of each day.
 OF_VITALS = ("vital", "vital_day")
 # Ways to split that are not dimensions: they are columns of their own and go together with filters on a dimension.
-SPLITS = ("day", "hour", "goal", *OF_VITALS, *DECLARED, *APART)
+SPLITS = (*GRAINS, "hour", "goal", *OF_VITALS, *DECLARED, *APART)
 # Those of them that are not kept by every dimension.
 _KEPT_BY = dict.fromkeys(OF_VITALS, FAMILIES["vitals"]) | DECLARED
 # Filters that are not on dimensions: of which ways to split.
 _OF_SPLITS: dict[str, tuple[str, ...]] = {"goal": ("goal",), "vital": OF_VITALS, "funnel": ("funnels",)}
 _OF_SPLITS |= dict.fromkeys(("property", "property_value"), (PROPERTIES.name,)) | {"report": (ENGAGED.name,)}
 ALTERNATIVES = "|"
+_PATTERNS = ("=~", "=!~")
 
-Operator = Literal["==", "!=", "~", "!~"]
-_FILTER = re.compile(r"(?P<name>[a-z_]+)(?P<operator>==|!=|!~|~)(?P<value>.*)", re.DOTALL)
+Operator = Literal["==", "!=", "~", "!~", "=~", "=!~"]
+_FILTER = re.compile(r"(?P<name>[a-z_]+)(?P<operator>=!~|=~|==|!=|!~|~)(?P<value>.*)", re.DOTALL)
 
 
 class Filter(Struct, frozen=True):
-    """Keeps the rows whose value is (==) or is not (!=) one of several, or contains (~) or lacks (!~) a text."""
+    """Keeps the rows whose value is (==) or is not (!=) one of several, contains (~) or lacks (!~) a text in any case,
+    or has (=~) or has not (=!~) something in it that is like a pattern of RE2."""
 
     dimension: str
     operator: Operator
@@ -59,7 +63,7 @@ class Filter(Struct, frozen=True):
         if match is None:
             raise BadQuery(
                 f"filter {text!r} cannot be read: write dimension, operator and value, such as page==/pricing, "
-                "page!=/x, page~blog, page!~blog or country==DE|AT",
+                "page!=/x, page~blog, page!~blog, page=~^/blog/[0-9]+$ or country==DE|AT",
                 Code.BAD_FILTER,
             )
         name, operator, value = match["name"], match["operator"], match["value"]
@@ -71,9 +75,11 @@ class Filter(Struct, frozen=True):
         if len(value) > MAX_VALUE:
             allowed = f"at most {MAX_VALUE} are allowed"
             raise BadQuery(f"filter on {name}: its value has {len(value)} characters, {allowed}", Code.TOO_MUCH)
+        if operator in _PATTERNS:
+            refuse_unless_pattern(value)
         # Of a host a part is looked for in any case, and may end in a dot. A referrer may come with its path.
         is_host = name in DIMENSIONS and DIMENSIONS[name].format == "host"
-        if is_host and (operator in ("==", "!=") or not value.isascii()):
+        if is_host and operator not in _PATTERNS and (operator in ("==", "!=") or not value.isascii()):
             value = ALTERNATIVES.join(map(_as_stored, value.split(ALTERNATIVES)))
         return cls(name, operator, value)  # type: ignore[arg-type]  # the expression admits these operators only
 
@@ -86,6 +92,8 @@ class Filter(Struct, frozen=True):
         """Whether it keeps rows of that value, as `sql` says of those in the store."""
         if self.operator in ("==", "!="):
             return (value in self.value.split(ALTERNATIVES)) == (self.operator == "==")
+        if self.operator in _PATTERNS:
+            return finds(self.value, value) == (self.operator == "=~")
         return (self.value.casefold() in value.casefold()) == (self.operator == "~")
 
     def sql(self, column: str, name: str) -> tuple[str, dict[str, Any]]:
@@ -93,9 +101,12 @@ class Filter(Struct, frozen=True):
         if self.operator in ("==", "!="):
             negation = "" if self.operator == "==" else "NOT "
             return f"{column} {negation}IN {{{name}:Array(String)}}", {name: self.value.split(ALTERNATIVES)}
-        found = f"positionCaseInsensitiveUTF8({column}, {{{name}:String}})"
+        found = f"positionCaseInsensitiveUTF8({column}, {{{name}:String}}) > 0"
+        if self.operator in _PATTERNS:
+            found = f"match({column}, {{{name}:String}})"
         # A folded row says nothing of what it holds, so it neither contains nor lacks a text.
-        return f"({found} {'> 0' if self.operator == '~' else '= 0'} AND {column} != '{OTHER}')", {name: self.value}
+        negation = "NOT " if "!" in self.operator else ""
+        return f"({negation}{found} AND {column} != '{OTHER}')", {name: self.value}
 
 
 def _as_stored(text: str) -> str:
@@ -124,8 +135,9 @@ def several_values(filters: Sequence[Filter]) -> bool:
 class Query(Struct, frozen=True):
     """One question. sites: one, as long as nothing adds sites up. dimensions: () for totals only; one that the rows are
     of, or one of SPLITS; or ("vital", dimension): web vitals of each of its values. metrics: () for every one that
-    fits. order: the metric by which the largest values come first; days and hours come in their own order, and whole.
-    limit: at most that many rows. compare: the whole site with the days before, too."""
+    fits. order: the metric by which the largest values come first; days, weeks, months and hours come in their own
+    order, and whole. limit: at most that many rows, offset: after so many. compare: the whole site with the days
+    before, too."""
 
     sites: tuple[str, ...]
     period: Period
@@ -135,6 +147,7 @@ class Query(Struct, frozen=True):
     metrics: tuple[str, ...] = ()
     order: str = "visitors"
     compare: bool = False
+    offset: int = 0
 
     def __post_init__(self) -> None:
         one_site(self.sites)
@@ -145,6 +158,11 @@ class Query(Struct, frozen=True):
             raise BadQuery(f"{' and '.join(self.dimensions)} are not crossed: ask for one of them", Code.NOT_CROSSED)
         if not 1 <= self.limit <= MAX_ROWS:
             raise BadQuery(f"limit={self.limit} is out of bounds: allowed is 1 to {MAX_ROWS}", Code.TOO_MUCH)
+        if not 0 <= self.offset <= MAX_ROWS - self.limit:
+            most = f"offset and limit are {MAX_ROWS} together at most"
+            raise BadQuery(f"offset={self.offset} is out of bounds with limit={self.limit}: {most}", Code.TOO_MUCH)
+        if self.offset and self.by in (*GRAINS, "hour"):
+            raise BadQuery(f"offset={self.offset}: rows by {self.by} are told whole, leave it out", Code.BAD_ARGUMENT)
         if len(self.filters) > MAX_FILTERS:
             raise BadQuery(f"{len(self.filters)} filters are too many: allowed are {MAX_FILTERS}", Code.TOO_MUCH)
         unknown = [name for name in (*self.metrics, self.order) if name not in METRICS]
@@ -165,6 +183,7 @@ class Query(Struct, frozen=True):
         metrics: Sequence[str] = (),
         order: str = "visitors",
         compare: bool = False,
+        offset: int = 0,
     ) -> Query:
         """The query whose parts are given as text."""
         try:
@@ -172,7 +191,7 @@ class Query(Struct, frozen=True):
         except ValueError as error:
             raise BadQuery(str(error), Code.BAD_PERIOD) from None
         parsed = tuple(Filter.parse(text) for text in filters if text.strip())
-        return cls((site,), period, (by,) if by else (), parsed, limit, tuple(metrics), order, compare)
+        return cls((site,), period, (by,) if by else (), parsed, limit, tuple(metrics), order, compare, offset)
 
     @property
     def site(self) -> str:
@@ -185,6 +204,11 @@ class Query(Struct, frozen=True):
     @property
     def last(self) -> dt.date:
         return self.period.last
+
+    @property
+    def rows(self) -> slice:
+        """Which of the rows are told."""
+        return slice(self.offset, self.offset + self.limit)
 
     @property
     def by(self) -> str:

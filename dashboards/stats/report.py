@@ -234,7 +234,7 @@ class Reports:
     def apart(self, query: Query, known: Released | None = None) -> list[dict[str, Any]]:
         """The rows of a question by one of APART. known: what is released of the days, where that is read already."""
         if query.by in BARE:
-            return bare_counts(self._store, query.by, query.site, query.period, query.limit)
+            return bare_counts(self._store, query.by, query.site, query.period, query.rows.stop)[query.offset :]
         released = known or self._with_months(self.site(query.site), query.first, query.last, query.first)
         executor = Executor(self._store, self._cache)
         return leaks(query, lambda asked: table_of(asked, executor.answer(plan([asked], released))).as_rows())

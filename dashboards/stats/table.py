@@ -26,10 +26,11 @@ from .conversions import Goal, goals_in, rated
 from .declared import KeyCell, key_cells
 from .engagement import Band, bands_in
 from .execute import Answer, Groups
-from .figures import Cell, Coverage, cell_of
+from .figures import Cell, Coverage, cell_of, summed
 from .funnels import StepCell, step_cells
+from .grains import GRAINS, grain_cells
 from .properties import Property, properties_in
-from .query import APART, Query
+from .query import ALTERNATIVES, APART, Query
 from .released import Released
 from .shapes import MOVED
 from .vitals import VitalCell, VitalDay, vital_cells, vital_days
@@ -81,7 +82,7 @@ class Table(Struct, frozen=True):
         fitting = metrics_of(by.scope if by else "site")
         asked = self.query.metrics
         metrics = [name for name in fitting if not asked or name == "visitors" or name in asked]
-        sure = by is not None or self.query.by == "day"
+        sure = by is not None or self.query.by in GRAINS
         rows = [row.row(metrics, sure) if isinstance(row, Cell) else row.row() for row in self.rows]
         if self.query.by == "section":
             since = (row.counted_since for row in self.rows if isinstance(row, Cell))
@@ -104,9 +105,9 @@ def table_of(query: Query, answer: Answer) -> Table:
         case "goal":
             counted = released.goals.within(first, last)
             goals = goals_in(answer.goals, released.k, coverage.days, query.filtered, released.sure, counted)
-            rows = tuple(rated(goals, totals.visitors)[: query.limit])
+            rows = tuple(rated(goals, totals.visitors)[query.rows])
         case "vital":
-            rows = tuple(vital_cells(answer.vitals, released.k)[: query.limit])
+            rows = tuple(vital_cells(answer.vitals, released.k)[query.rows])
         case "vital_day":
             rows = tuple(vital_days(answer.vitals, released.k))
         case by if by in APART:
@@ -117,19 +118,17 @@ def table_of(query: Query, answer: Answer) -> Table:
             counted_on = {day: defined for day, defined in released.funnel_days.items() if first <= day <= last}
             groups = answer.declared[FUNNELS.name]
             steps = step_cells(named, counted_on, groups, released.k, coverage, in_part=query.filtered)
-            rows = tuple(steps[: query.limit])
+            rows = tuple(steps[query.rows])
         case PROPERTIES.name as by:
-            rows = tuple(properties_in(answer.declared[by], released.k, coverage)[: query.limit])
+            rows = tuple(properties_in(answer.declared[by], released.k, coverage)[query.rows])
         case ENGAGED.name as by:
-            rows = tuple(bands_in(answer.declared[by], released.k, coverage)[: query.limit])
+            rows = tuple(bands_in(answer.declared[by], released.k, coverage)[query.rows])
         case by if by in DECLARED:
             cells = key_cells(by, answer.declared[by], released.k, coverage, in_part=query.filtered)
-            rows = tuple(cells[: query.limit])
-        case "day":
-            rows = tuple(
-                cell_of(day.isoformat(), sums, 1, Coverage(1, 0, False, released.sure_of(day)))
-                for day, sums in sorted(kept.days.items())
-            )
+            rows = tuple(cells[query.rows])
+        case grain if grain in GRAINS:
+            hidden = _hidden_days(query, released, coverage, kept, site)
+            rows = grain_cells(grain, kept.days, hidden, first, released)
         case "hour":
             rows = (
                 *(cell_of(OTHER, sums) for sums in [summed(kept.folded.values())] if kept.folded),
@@ -138,6 +137,20 @@ def table_of(query: Query, answer: Answer) -> Table:
         case _:
             rows = cells_in(answer.kept_values if query.filtered else answer.cells, query, coverage)
     return Table(query, totals, rows, coverage, released.sure.certainty(not_shown), released.sure.flags(not_shown))
+
+
+def _hidden_days(query: Query, released: Released, coverage: Coverage, kept: Times, site: Times) -> frozenset[dt.date]:
+    """Days that have data, of which something that is asked for is not shown."""
+    if released.k == 1:
+        return frozenset()
+    small = frozenset(released.suppressed)
+    if not query.filtered:
+        return small
+    # Of one value that has a row all is shown. Of others some may be folded on any day.
+    of_one = all(one.operator == "==" and ALTERNATIVES not in one.value for one in query.filters)
+    if not of_one and (coverage.missing or coverage.folded):
+        return small | site.days.keys()
+    return small | (site.days.keys() - kept.days.keys() if coverage.missing or coverage.folded else frozenset())
 
 
 def is_hidden(released: Released, coverage: Coverage, filtered: bool, late_days: int = 0) -> bool:
@@ -154,7 +167,7 @@ def cells_in(groups: Groups, query: Query, coverage: Coverage, without: str | No
     if group is None:
         return ()
     found = group.by_key
-    named = [value for value in found if value not in (without, OTHER, MOVED)][: query.limit]
+    named = [value for value in found if value not in (without, OTHER, MOVED)][query.rows]
     cells = [cell_of(value, _measures(found[value]), found[value][-1], coverage) for value in named]
     if OTHER in found:
         folded = _measures(found[OTHER])
@@ -212,12 +225,6 @@ def times_in(groups: Groups, dimension: str, first: dt.date, last: dt.date) -> T
         else:
             times.hours[int(start)] = _measures(sums)
     return times
-
-
-def summed(measures: Iterable[Measures]) -> Measures:
-    """What they add up to."""
-    rows = [astuple(one) for one in measures]
-    return Measures(*map(sum, zip(*rows, strict=True))) if rows else Measures()
 
 
 def less(one: Measures, other: Measures) -> Measures:

@@ -56,7 +56,7 @@ class Api:
 
     def routes(self) -> list[BaseRoute]:
         """Every endpoint; none answers without a session or a token."""
-        question = (*PERIOD, "by", "filter", "limit", "metrics", "order", "compare")
+        question = (*PERIOD, "by", "filter", "limit", "offset", "metrics", "order", "compare")
         table: tuple[tuple[str, Callable[[Request], Response], tuple[str, ...]], ...] = (
             ("/api/sites", self.list_sites, ()),
             ("/api/sites/{key}/overview", self.show_overview, PART),

@@ -46,16 +46,21 @@ def refuse_unknown(given: QueryParams, allowed: Collection[str], from_links: boo
 
 
 def query_of(site: Site, arguments: Mapping[str, str], filters: list[str], period: Period) -> Query:
-    """The query in a query string: by, filter (several), limit, metrics (comma-separated), order, compare."""
-    limit = arguments.get("limit") or "100"
-    if not limit.isascii() or not limit.isdigit():
-        raise BadQuery(f"limit={limit!r} is not a number")
+    """The query in a query string: by, filter (several), limit, offset, metrics (comma-separated), order, compare."""
+    rows, offset = (_number(arguments, name, default) for name, default in (("limit", "100"), ("offset", "0")))
     metrics = [name for name in arguments.get("metrics", "").split(",") if name]
     order, against = arguments.get("order") or "visitors", arguments.get("compare", "")
     if against not in ("", "previous"):
         raise BadQuery(f"compare={against[:100]!r} is not known: allowed is previous")
-    by, rows = arguments.get("by", ""), int(limit[:9])
-    return Query.of(site.key, period.first, period.last, by, filters, rows, metrics, order, bool(against))
+    by = arguments.get("by", "")
+    return Query.of(site.key, period.first, period.last, by, filters, rows, metrics, order, bool(against), offset)
+
+
+def _number(arguments: Mapping[str, str], name: str, default: str) -> int:
+    text = arguments.get(name) or default
+    if not text.isascii() or not text.isdigit():
+        raise BadQuery(f"{name}={text[:100]!r} is not a number")
+    return int(text[:9])
 
 
 def filters_of(arguments: QueryParams) -> tuple[Filter, ...]:

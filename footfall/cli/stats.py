@@ -32,6 +32,7 @@ from .options import Load, common, json_option, prepare
 @click.option("--metrics", default="", metavar="NAMES", help="Columns, with commas between (default: all that fit).")
 @click.option("--order", default="visitors", show_default=True, metavar="METRIC", help="Largest values of it first.")
 @click.option("--limit", default=1000, show_default=True, help="At most so many rows.")
+@click.option("--offset", default=0, show_default=True, help="Leave out so many rows before them.")
 @click.option("--compare", is_flag=True, help="The whole site with the days before, too.")
 @json_option
 def stats(
@@ -44,6 +45,7 @@ def stats(
     metrics: str,
     order: str,
     limit: int,
+    offset: int,
     compare: bool,
     as_json: bool,
 ) -> None:
@@ -64,5 +66,5 @@ def stats(
         last = last or local_day(zone, dt.datetime.now(dt.UTC).timestamp()).date.isoformat()
         first = first or (iso_date(last) - dt.timedelta(days=29)).isoformat()
         names = tuple(filter(None, metrics.split(",")))
-        answer = instance.stats(StatsRequest(site, first, last, by, filters, limit, names, order, compare))
+        answer = instance.stats(StatsRequest(site, first, last, by, filters, limit, names, order, compare, offset))
     click.echo(msgspec.json.encode(answer).decode() if as_json else summaries.stats_table(answer))

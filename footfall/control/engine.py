@@ -74,7 +74,7 @@ class Engine:
         try:
             query = Query.of(
                 site.key, first, last, request.by, request.filters, request.limit,
-                request.metrics, request.order, request.compare,
+                request.metrics, request.order, request.compare, request.offset,
             )  # fmt: skip
             rounded = (site.key,) if rules.strict and rules.k > 1 else ()
             return Reports(self.store, [structs.replace(site, release_k=rules.k)], rounded=rounded).stats(query)

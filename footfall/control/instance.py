@@ -24,7 +24,7 @@ from ..settings import Settings, SiteSettings
 
 
 class StatsRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """first, last: ISO dates, both included. filters: texts such as `page==/pricing`. metrics, order, compare: as of a
+    """first, last: ISO dates, both included. filters: texts such as `page==/pricing`. What follows is as of a
     `Query`. What a later version asks besides is refused: without it the answer would be another one's."""
 
     site: str
@@ -36,6 +36,7 @@ class StatsRequest(Struct, frozen=True, forbid_unknown_fields=True):
     metrics: tuple[str, ...] = ()
     order: str = "visitors"
     compare: bool = False
+    offset: int = 0
 
 
 class Instance(Protocol):

@@ -107,3 +107,29 @@ def test_several_sites_are_refused_alike_by_questions_interface_and_pages(client
     assert (answer.status_code, answer.json()["code"]) == (400, "not_crossed")
     page = client.get("/sites/a.example,b.example")
     assert (page.status_code, "are not added up" in page.text) == (400, True)
+
+
+def test_patterns_are_read_and_refused_before_the_store_sees_them() -> None:
+    assert Filter.parse("page=~^/blog/[0-9]+$") == Filter("page", "=~", "^/blog/[0-9]+$")
+    assert Filter.parse("page=!~a|b") == Filter("page", "=!~", "a|b")
+    assert Filter.parse("page!=~x") == Filter("page", "!=", "~x")
+    for pattern in ("(", "a(?=b)", r"(a)\1", "((a{100}){100}){100}"):
+        with pytest.raises(BadQuery, match="patterns are those of RE2") as refused:
+            Filter.parse(f"page=~{pattern}")
+        assert refused.value.code is Code.BAD_FILTER
+    sql, bound = Filter.parse("page=!~x' OR 1").sql("value", "filter_0")
+    assert (sql, bound) == (
+        "(NOT match(value, {filter_0:String}) AND value != '(other)')",
+        {"filter_0": "x' OR 1"},
+    )
+    assert Filter.parse("page=~^/b").keeps("/blog")
+    assert Filter.parse("page=!~^/b").keeps("/a/b")
+
+
+@pytest.mark.parametrize("more", [{"offset": -1}, {"offset": 9_901}, {"offset": 1, "limit": 10_000}])
+def test_an_offset_has_bounds(more: dict[str, object]) -> None:
+    with pytest.raises(BadQuery, match="offset=") as refused:
+        ask("page", **more)
+    assert refused.value.code is Code.TOO_MUCH
+    with pytest.raises(BadQuery, match="rows by week are told whole"):
+        ask("week", offset=1)

@@ -136,6 +136,74 @@ def test_days_come_in_order_and_can_be_filtered(ask: Any, rollups: Any, ago: Ago
     assert [r["visitors"] for r in ask("day", "country==DE")["rows"]] == [47, 7]
 
 
+def test_weeks_and_months_are_their_days_together(ask: Any, rollups: Any, ago: Ago) -> None:
+    # 18 June 2031 is a Wednesday.
+    for back, people in ((0, 10), (1, 20), (2, 30), (3, 40), (10, 50), (20, 60)):
+        rollups.cell(ago(back), visitors=people, visits=people + 1, bounces=people // 2, entries=people)
+        rollups.cell(ago(back), "country", "DE", visitors=people - 5, entries=people)
+    rollups.release(ago(4), rows=0)
+    weeks = ask("week", days=30)["rows"]
+    told = [(row["value"], row["visitors"], row["bounce_rate"]) for row in weeks]
+    assert told == [
+        ("2031-05-26", 60, 50.0),
+        ("2031-06-02", 50, 50.0),
+        ("2031-06-09", 40, 50.0),
+        ("2031-06-16", 60, 50.0),
+    ]
+    # Of the 14th fewer than five came.
+    assert [(row["certainty"], row["not_shown_days"], row["of_days"]) for row in weeks][2:] == [
+        ("at least", 1, 2),
+        ("exact", 0, 3),
+    ]
+    assert [(row["value"], row["visitors"]) for row in ask("month", days=30)["rows"]] == [
+        ("2031-05-01", 60),
+        ("2031-06-01", 150),
+    ]
+    # The first week begins with the period.
+    assert [row["value"] for row in ask("week", days=4)["rows"]] == ["2031-06-15", "2031-06-16"]
+    assert [row["visitors"] for row in ask("week", "country==DE", days=4)["rows"]] == [35, 45]
+
+
+def test_filtered_days_of_which_something_may_be_folded_say_so(ask: Any, rollups: Any, ago: Ago) -> None:
+    for back in (0, 1):
+        rollups.cell(ago(back), visitors=100)
+        for country, people in (("DE", 50), ("(other)", 10), *([("AT", 40)] if back else [])):
+            rollups.cell(ago(back), "country", country, visitors=people)
+    both = ask("day", "country==DE|AT")["rows"]
+    assert [(row["visitors"], row["certainty"]) for row in both] == [(90, "at least"), (50, "at least")]
+    assert [row["certainty"] for row in ask("day", "country==DE")["rows"]] == ["exact", "exact"]
+    assert ask("week", "country==AT")["rows"][0] == {
+        **ask("day", "country==AT")["rows"][0],
+        "value": "2031-06-16",
+        "certainty": "at least",
+        "flags": ["not_shown"],
+        "not_shown_days": 1,
+        "of_days": 2,
+    }
+
+
+def test_values_are_found_by_a_pattern(ask: Any, rollups: Any, ago: Ago) -> None:
+    for page, people in (("/blog/1", 10), ("/blog/x", 20), ("/Blog/2", 30), ("(other)", 40)):
+        rollups.cell(ago(1), "page", page, visitors=people)
+    assert [row["value"] for row in ask("page", r"page=~^/blog/\d+$")["rows"]] == ["/blog/1"]
+    assert [row["value"] for row in ask("page", "page=!~^/blog/")["rows"]] == ["/Blog/2"]
+    assert [row["value"] for row in ask("page", "page=~(?i)^/blog/[12]")["rows"]] == ["/Blog/2", "/blog/1"]
+    assert ask("", "page=~/blog/")["totals"]["visitors"] == 30
+
+
+def test_rows_come_a_page_at_a_time(ask: Any, rollups: Any, ago: Ago) -> None:
+    with rollups.together():
+        for number in range(7):
+            rollups.cell(ago(1), "page", f"/{number}", visitors=50 - number)
+        rollups.cell(ago(1), "page", "(other)", visitors=5)
+        for number in range(3):
+            rollups.goal(ago(1), f"goal {number}", 10 - number, 10)
+    found = [[row["value"] for row in ask("page", limit=3, offset=at)["rows"]] for at in (0, 3, 6)]
+    # What is folded is besides.
+    assert found == [["/0", "/1", "/2", "(other)"], ["/3", "/4", "/5", "(other)"], ["/6", "(other)"]]
+    assert [row["value"] for row in ask("goal", limit=1, offset=2)["rows"]] == ["goal 2"]
+
+
 def test_hours_are_told_in_the_sites_own_time(ask: Any, rollups: Any, today: dt.date) -> None:
     rollups.hour(today, 9, visitors=12)
     rollups.hour(today, 0, folded=True, visitors=6)
