@@ -37,6 +37,7 @@ _TABLES = (
     *MONTHS,
     "ingest",
     "bounds",
+    "annotations",
     "bare_totals",
     "outcomes",
     "crawler_views",

@@ -1,7 +1,7 @@
 """Everything the dashboard of one site shows about one period.
 
 In: a site, a period and the site's local time. Out: an `Overview`.
-Promises: seven statements at most (with the caller's ones), eleven where nothing is cached yet, however long the
+Promises: eight statements at most (with the caller's ones), twelve where nothing is cached yet, however long the
 period, and two more where the site has funnels; each as plain as can be, because planning them is most of the time
 that an overview takes.
 """
@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct, structs
 
+from schema.annotations import Annotation, notes_of
 from schema.dimensions import DIMENSIONS
 from schema.families import FAMILIES
 from schema.funnels import FUNNELS
@@ -54,7 +55,8 @@ class Overview(Struct, frozen=True):
     site that has data, as far as is known. data_days: how many days of the period have data. hidden_days: how many have
     fewer than k people, the open ones too. count_only: page views counted without being recorded, of
     four closed weeks; None where none are published. folded_hours: visitors in hours too small to draw. as_of: when
-    what is shown of open days was put in place, to the minute; None where nothing of them is shown. step: what the
+    what is shown of open days was put in place, to the minute; None where nothing of them is shown. annotations: what
+    the owner noted of its days. step: what the
     counts of open days are multiples of."""
 
     site: str
@@ -82,6 +84,7 @@ class Overview(Struct, frozen=True):
     until: dt.date | None
     released: Released
     as_of: dt.datetime | None
+    annotations: tuple[Annotation, ...]
     ongoing: bool
     empty: bool
     version: str
@@ -106,6 +109,7 @@ def read(
     queries = _queries(site, period, rows, filters)
     zone = ZoneInfo(site.timezone)
     as_of = executor.beside(partial(snapshot_time, store, released.span.part(period.first, period.last), site))
+    noted = executor.beside(partial(notes_of, store, site.key, period.first, period.last))
     today = now.date()
     # Hours are of the whole site.
     hourly = period.days == 1 and not filters
@@ -169,6 +173,7 @@ def read(
         until=whole.until,
         released=released,
         as_of=as_of(),
+        annotations=noted(),
         ongoing=period.first <= today <= period.last,
         empty=totals is None,
         version=_version_of(_added(whole.times, period)),

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import structs, to_builtins
 
+from schema.annotations import Annotation, notes_of
 from schema.dimensions import OTHER
 from schema.funnels import FUNNELS
 from schema.metrics import METRICS, TOTALS
@@ -103,6 +104,10 @@ class Reports:
             self._cache = LruCache(self._cache.most)
         self.sites = {site.key: site for site in sites}
         self._rounded = rounded
+
+    def annotations(self, site: Site, period: Period) -> tuple[Annotation, ...]:
+        """What the owner noted of the days."""
+        return notes_of(self._store, site.key, period.first, period.last)
 
     def warm_up(self) -> None:
         """Open the pool's clients now: each takes tens of milliseconds, for which the first page would wait."""

@@ -62,6 +62,7 @@ class Api:
             ("/api/sites/{key}/overview", self.show_overview, PART),
             ("/api/sites/{key}/stats", self.show_stats, question),
             ("/api/sites/{key}/stats.csv", self.export_stats, question),
+            ("/api/sites/{key}/annotations", self.show_annotations, PERIOD),
             ("/api/sites/{key}/version", self.show_version, PERIOD),
         )
         return [Route(path, self._let_in(endpoint, takes), methods=["GET"]) for path, endpoint, takes in table]
@@ -96,6 +97,11 @@ class Api:
         return PlainTextResponse(
             _UTF_8 + as_csv(rows, _COLUMNS.get(answer["by"], ())), headers=headers, media_type="text/csv; charset=utf-8"
         )
+
+    def show_annotations(self, request: Request) -> Response:
+        """GET /api/sites/{key}/annotations?period="""
+        site = self._reports.sites[request.path_params["key"]]
+        return json(self._reports.annotations(site, period_of(self._reports, site, request.query_params)))
 
     def show_version(self, request: Request) -> Response:
         """GET /api/sites/{key}/version?period= changes when the numbers do."""

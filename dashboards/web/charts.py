@@ -56,7 +56,7 @@ class Row(Struct, frozen=True):
 
 class Chart(Struct, frozen=True):
     """Everything the template draws. Paths are in grid units (WIDTH × HEIGHT). dots: (x in percent, y in pixels) of
-    points that have no neighbour to draw a line to."""
+    points that have no neighbour to draw a line to. notes: x in percent and number of what was noted of a day."""
 
     line: str
     unfinished: str
@@ -66,6 +66,7 @@ class Chart(Struct, frozen=True):
     marks: tuple[Mark, ...]
     across: tuple[Tick, ...]
     up: tuple[Tick, ...]
+    notes: tuple[tuple[float, str], ...]
     rows: tuple[Row, ...]
     summary: str
 
@@ -93,6 +94,7 @@ def draw(overview: Overview) -> Chart:
         marks=tuple(_mark(n, points, before, xs, top, overview) for n in range(len(points))),
         across=_across(points, hourly),
         up=tuple(Tick(_y(v, top), f"{v:,}") for v in (top * n // _GRID_LINES for n in range(_GRID_LINES + 1))),
+        notes=_notes(overview, points, xs),
         rows=tuple(_row(n, points, before, overview) for n in range(len(points))),
         summary=_summary(overview, hourly),
     )
@@ -181,6 +183,16 @@ def _mark(
         text=text,
         state=point.state,
     )
+
+
+def _notes(overview: Overview, points: Sequence[Point], xs: Sequence[float]) -> tuple[tuple[float, str], ...]:
+    """Those of a day are numbered together: "2–3"; a day of hours has no place for them."""
+    of_day: dict[dt.date, list[int]] = {}
+    for number, note in enumerate(overview.annotations, 1):
+        of_day.setdefault(note.day, []).append(number)
+    places = {} if overview.grain == "hour" else {point.at.date(): x for point, x in zip(points, xs, strict=True)}
+    found = ((places[day], numbers) for day, numbers in of_day.items() if day in places)
+    return tuple((x, "–".join(map(str, dict.fromkeys((numbers[0], numbers[-1]))))) for x, numbers in found)
 
 
 def _across(points: Sequence[Point], hourly: bool) -> tuple[Tick, ...]:

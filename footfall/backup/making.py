@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from pipeline.annotations import all_annotations
 from pipeline.copying import Snapshot, months_of, rows_of, snapshot
 from pipeline.release import open_days
 from schema.store import Store
@@ -27,6 +28,7 @@ from ..supervisor.stamp import stamp_of_this
 from .archive import FORMAT, Contents, OpenDay, write
 
 ACCOUNTS, TOKENS, JOURNAL, SITES = "accounts.sqlite", "tokens.json", "keys.jsonl", "sites.json"
+NOTES = "annotations.json"
 
 
 def make(settings: Settings, store: Store, path: Path) -> Contents:
@@ -48,6 +50,8 @@ def _members(settings: Settings, store: Store, taken: Snapshot) -> Iterator[tupl
     for name, path in files:
         if path.exists():
             yield name, path.read_bytes()
+    if notes := all_annotations(store):
+        yield NOTES, msgspec.json.encode(notes)
     for number, (site, entries) in enumerate(taken.entries.items()):
         # A site's key is safe as a name, but a file system's limits are not ours: members go by number.
         yield f"manifest/{number:04}.json", msgspec.json.encode(entries)

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from pipeline.annotations import put_back_annotations
 from pipeline.copying import (
     ManifestBroken,
     Part,
@@ -25,6 +26,7 @@ from pipeline.copying import (
 )
 from pipeline.manifest import Entry
 from pipeline.verify import check_chain, check_rows
+from schema.annotations import Annotation
 from schema.atomic_file import write_atomically
 from schema.families import FAMILIES, WAITING
 from schema.migrate import migrate
@@ -36,10 +38,11 @@ from ..settings import Settings
 from ..supervisor.paths import former_sites, key_journal, token_file
 from ..supervisor.stamp import write_stamp
 from .archive import Archive, Contents
-from .making import ACCOUNTS, JOURNAL, SITES, TOKENS
+from .making import ACCOUNTS, JOURNAL, NOTES, SITES, TOKENS
 
 _RESTORED = "restored.json"
 _TABLES = (
+    "annotations",
     "manifest",
     *(f"released_{family}" for family in FAMILIES),
     *(f"late_{family}" for family in WAITING),
@@ -120,6 +123,8 @@ def _fill(settings: Settings, archive: Archive, progress: Callable[[int, int], N
 def _put_back(store: Store, archive: Archive, progress: Callable[[int, int], None]) -> None:
     """Rows first, then the site's entries, which make them readable."""
     done, of = 0, len(archive.contents.members)
+    if NOTES in archive.contents.members:
+        put_back_annotations(store, _notes_of(archive))
     for name, data in archive.below("manifest"):
         try:
             entries = msgspec.json.decode(data, type=list[Entry])
@@ -137,6 +142,13 @@ def _put_back(store: Store, archive: Archive, progress: Callable[[int, int], Non
             check_rows(store, entries[0].site, mine)
         if entries:
             put_back_entries(store, entries)
+
+
+def _notes_of(archive: Archive) -> list[Annotation]:
+    try:
+        return msgspec.json.decode(archive.read(NOTES), type=list[Annotation])
+    except msgspec.MsgspecError:
+        raise CannotDo(f"{archive.path}: {NOTES} cannot be read; take another backup") from None
 
 
 def _refuse_full(store: Store) -> None:

@@ -24,6 +24,7 @@ _COMMANDS = {
     "why": "why:why",
     "lab": "lab:lab",
     "plan": "plan:plan",
+    "note": "note:note",
     "token": "tokens:token",
     "keys": "keys:keys",
     "canary": "canary:canary",

@@ -5,6 +5,7 @@ In: settings and a store. Out: plain values. Promises: the same answers as from 
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from dashboards.stats.query import Query
 from dashboards.stats.refused import BadQuery
 from dashboards.stats.report import Reports
 from pipeline.added_goals import counted_since
+from pipeline.annotations import annotate, take_back
 from pipeline.copying import ROWS_STAY
 from pipeline.enrolled import enrolled
 from pipeline.enrolled import forget as forget_spools
@@ -25,10 +27,11 @@ from pipeline.release import received_by_spool
 from pipeline.settings import SiteRules
 from pipeline.site_data import Removed, released_months, remove_site, rows_of_month, what_there_is
 from pipeline.undo import runs, undo
+from schema.annotations import notes_of
 from schema.event import CrawlerViews
 from schema.host import site_name
 from schema.manifest import RELEASED_DAYS
-from schema.site import Site
+from schema.site import Site, local_day
 from schema.store import Store
 
 from ..backup.making import make, plain
@@ -212,6 +215,28 @@ class Engine:
         """The released rows of a month in one family; late: of its blocks."""
         rows: list[dict[str, Any]] = msgspec.to_builtins(rows_of_month(self.store, key, family, late, iso_date(month)))
         return rows
+
+    def note_add(self, site: str, day: str, text: str) -> dict[str, Any]:
+        """Note something of a day; "" is today, where the site is. Raises CannotDo."""
+        mine, _ = self._known(site)
+        on = iso_date(day) if day else local_day(mine.timezone, time.time()).date
+        try:
+            made: dict[str, Any] = msgspec.to_builtins(annotate(self.store, mine.key, on, text))
+        except ValueError as problem:
+            raise CannotDo(str(problem)) from None
+        return made
+
+    def notes(self, site: str, first: str, last: str) -> list[dict[str, Any]]:
+        """The notes of some days; of a year up to today, where none are said. Raises CannotDo."""
+        mine, _ = self._known(site)
+        end = iso_date(last) if last else local_day(mine.timezone, time.time()).date
+        begin = iso_date(first) if first else end - dt.timedelta(days=365)
+        found: list[dict[str, Any]] = msgspec.to_builtins(list(notes_of(self.store, mine.key, begin, end)))
+        return found
+
+    def note_remove(self, site: str, id_: str) -> bool:
+        """Take a note back; whether there was one. Raises CannotDo."""
+        return take_back(self.store, self._known(site)[0].key, id_)
 
     def release_log(self, site: str, first: str, last: str) -> dict[str, Any]:
         """The manifest's entries of days from first to last, and what is not closed. Raises CannotDo."""

@@ -53,6 +53,10 @@ GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE ON {{ database }}.{{ table }}
 {% for table in tables('manifest', 'expiries', 'bare_totals', 'outcomes', 'bounds') %}
 GRANT{{ on_cluster }} SELECT, INSERT ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
+{% for table in tables('annotations') %}
+GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE ON {{ database }}.{{ table }} TO footfall_pipeline;
+GRANT{{ on_cluster }} SELECT ON {{ database }}.{{ table }} TO footfall_dashboards;
+{% endfor %}
 -- An import lives in a table of its own.
 GRANT{{ on_cluster }} CREATE TABLE, DROP TABLE, SELECT, INSERT ON {{ database }}.import_* TO footfall_pipeline;
 -- A run of the rollup works in tables of its own, in memory.

@@ -20,6 +20,7 @@ from footfall.cli import main
 from footfall.cli import site as command
 from footfall.control.engine import Engine
 from footfall.settings import Settings, SiteSettings
+from pipeline.annotations import annotate
 from pipeline.former import with_former
 from pipeline.manifest import read_entries
 from pipeline.months import sum_months
@@ -72,6 +73,7 @@ def fill(store: Store, site: SiteSettings, path: str = "/") -> list[dt.date]:
     store.insert("bare_totals", ("site", "day", "pageviews"), ((site.key,), (days[0],), (30,)))
     store.insert("bounds", ("site", "day", "expires"), ((site.key,), (days[0],), (dt.date(2099, 1, 1),)))
     store.insert("outcomes", ("site", "day", "reason", "count"), ((site.key,), (days[0],), ("ok",), (0,)))
+    annotate(store, site.key, days[0], "Launch")
     for table in ("crawler_views", "crawlers"):
         row = ((site.key,), (days[0],), ("GPTBot",), ("/",), (3,))
         store.insert(table, ("site", "day", "crawler", "section", "views"), row)

@@ -60,7 +60,7 @@ def test_the_writer_reads_nothing_and_the_dashboards_change_nothing() -> None:
     families = ("cells", "conversions", "vitals", "properties", "engagement")
     rollups = {f"{state}_{family}" for state in ("open", "released") for family in (*families, "funnels")}
     rollups |= {f"late_{family}" for family in families}
-    bare = {"bare_totals", "outcomes", "crawlers"}
+    bare = {"bare_totals", "outcomes", "crawlers", "annotations"}
     assert granted["footfall_dashboards"].keys() == rollups | {*TABLES, "manifest"} | bare
     assert "readonly = 1" in "\n".join(user_statements("footfall", PASSWORDS))
 
