@@ -14,7 +14,7 @@ from pathlib import Path
 
 from msgspec import structs, to_builtins
 
-from . import dashboards, drain, growth, ingest, lag, rollup, sites, weight
+from . import dashboards, declared, drain, growth, ingest, lag, rollup, sites, weight
 from .figures import Figure, table
 from .machine import apart, description, tell
 from .plan import QUICK, Plan
@@ -24,6 +24,7 @@ PARTS: dict[str, Callable[[Plan], list[Figure]]] = {
     "ingest": ingest.measure,
     "drain": drain.measure,
     "rollup": rollup.measure,
+    "declared": declared.measure,
     "lag": lag.measure,
     "sites": sites.measure,
     "dashboards": dashboards.measure,

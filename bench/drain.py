@@ -25,8 +25,7 @@ from .disk import merge, rows_and_bytes
 from .figures import Figure, median_of
 from .machine import processor_s, tell
 from .plan import Plan
-from .rolling import EVENTS_A_VISITOR
-from .rollup import DAY, SITE, generate
+from .rollup import DAY, EVENTS_A_VISITOR, SITE, generate
 
 PART = "drain"
 # Requests of 64 connections that met one commit.

@@ -13,10 +13,7 @@ from schema.migrate import migrate
 from schema.store import Store
 
 from .plan import Plan
-from .rollup import DAY, RULES, SITE, generate
-
-# About: what `generate` makes.
-EVENTS_A_VISITOR = 4
+from .rollup import DAY, EVENTS_A_VISITOR, RULES, SITE, generate
 
 
 def seconds(plan: Plan) -> float:

@@ -34,7 +34,7 @@ SITE = Site(
     goals=(Goal("Signup", event="signup"), Goal("Purchase", event="purchase"), Goal("Docs", page="/docs/**")),
 )
 RULES = SiteRules(5, 30, "balanced", bound=0.999)
-_EVENTS_A_VISITOR = 4
+EVENTS_A_VISITOR = 4
 _COUNTRIES = ("DE", "US", "FR", "GB", "AT", "CH", "NL", "ES", "IT", "PL", "SE", "NO", "DK", "FI", "CZ", "PT", "BE")
 _LANGUAGES = ("de", "en", "fr", "es", "it", "pl", "nl", "sv", "pt", "da", "fi", "cs")
 
@@ -58,13 +58,13 @@ def measure(plan: Plan) -> list[Figure]:
         store = _Timed(f"chdb://{name}")
         store.took = defaultdict(float)
         migrate(store)
-        visitors = plan.events // _EVENTS_A_VISITOR
+        visitors = plan.events // EVENTS_A_VISITOR
         generate(store, SITE.key, DAY, visitors)
         stored = store.rows("SELECT count() FROM events")[0][0]
         whole, processor, statements = _fastest(store, plan, plan.rounds)
         after, after_processor, after_statements = _fastest(store, plan, plan.rounds, visitors)
-        peak, incremental = _peak_mb(), _rows(store)
-        _forget_visits(store)
+        peak, incremental = peak_mb(), _rows(store)
+        forget_visits(store)
         roll_up(store, SITE, DAY, RULES)
         if incremental != _rows(store):
             raise RuntimeError("the day brought up to date has other rows than the day computed whole")
@@ -93,13 +93,13 @@ def _fastest(store: _Timed, plan: Plan, rounds: int, visitors: int = 0) -> tuple
     events come before a run, half of them of some who are among these, half of others. 0: of the day whole."""
     runs = []
     for number in range(rounds):
-        half = plan.new_events // _EVENTS_A_VISITOR // 2
+        half = plan.new_events // EVENTS_A_VISITOR // 2
         for which, first in enumerate((0, visitors) if visitors else ()):
             sequence = plan.events * (2 + number * 2 + which) * 9
             generate(store, SITE.key, DAY, half, first + number * half, sequence)
         tell(f"rolling up, run {number + 1} of {rounds}")
         if not visitors:
-            _forget_visits(store)
+            forget_visits(store)
         store.took.clear()
         used, started = processor_s(os.getpid()), time.monotonic()
         roll_up(store, SITE, DAY, RULES)
@@ -107,7 +107,7 @@ def _fastest(store: _Timed, plan: Plan, rounds: int, visitors: int = 0) -> tuple
     return min(runs, key=lambda run: run[0])
 
 
-def _forget_visits(store: Store) -> None:
+def forget_visits(store: Store) -> None:
     for table in ("visits", "sessionized"):
         store.command(f"TRUNCATE TABLE {table}")
 
@@ -116,7 +116,7 @@ def _rows(store: Store) -> list[bytes]:
     return [store.text(f"SELECT * FROM open_{family} ORDER BY ALL FORMAT TSV") for family in FAMILIES]
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
     found = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
     return int(found[1]) / 1024 if found else 0.0
 
@@ -169,7 +169,7 @@ SELECT
     'City ' || toString(toUInt32(pow(300, {_chance("region")}))), {_of("device", "desktop", "mobile", "tablet")},
     {_of("browser", "Chrome", "Safari", "Firefox", "Edge", "Opera")}, {_of("version", "143", "142", "141", "128")},
     {_of("os", "Windows", "iOS", "Android", "macOS", "Linux")}, {_of("system", "11", "10", "17", "")},
-    {_of("screen", "L", "XL", "XS", "S", "M")}, {_of("language", *_LANGUAGES)}, map(),
+    {_of("screen", "L", "XL", "XS", "S", "M")}, {_of("language", *_LANGUAGES)}, {{props}},
     if(event = 'purchase', 'EUR', ''), if(event = 'purchase', 500 + cityHash64(v, i) % 20000, 0),
     if(event = 'engagement', toUInt32(500 + {_hit("engaged")} * 60000), 0), 255,
     if(measured, exp(6.5 + 2 * {_hit("lcp")}), -1), if(measured AND i % 3 = 0, exp(3 + 3 * {_hit("inp")}), -1),
@@ -181,9 +181,21 @@ ARRAY JOIN range(many) AS i
 """
 
 
-def generate(store: Store, site: str, day: dt.date, visitors: int, from_: int = 0, first: int = 0) -> None:
-    """A day's events of so many visitors, about four each. from_: the first of them; first: the first sequence."""
+# Five that a site may name, and one that nobody asks for.
+_PROPS = f"""map('plan', {_of("plan", "free", "pro", "team")},
+    'author', 'Author ' || toString(toUInt32(50 * {_chance("author", "v, view")})),
+    'category', 'Category ' || toString(toUInt32(12 * {_chance("category", "v, view")})),
+    'experiment', {_of("experiment", "a", "b", "c", "d")},
+    'article', 'Article ' || toString(toUInt32(pow(5000, {_chance("article", "v, view")}))),
+    'build', toString(cityHash64(v, i) % 100000))"""
+
+
+def generate(
+    store: Store, site: str, day: dt.date, visitors: int, from_: int = 0, first: int = 0, properties: bool = False
+) -> None:
+    """A day's events of so many visitors, about four each. from_: the first of them; first: the first sequence.
+    properties: whether each event has some."""
+    sql = _GENERATED.replace("{props}", _PROPS if properties else "map()")
+    given = {"site": site, "day": day, "visitors": visitors, "from": from_, "first": first}
     # One thread, or places would be given twice.
-    store.command(
-        _GENERATED, {"site": site, "day": day, "visitors": visitors, "from": from_, "first": first}, max_threads=1
-    )
+    store.command(sql, given, max_threads=1)

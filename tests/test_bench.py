@@ -19,6 +19,7 @@ SOME_OF_THEM = {
     "ingest": {"Footfall: requests", "bare Starlette: requests", "Footfall at half the load: p99"},
     "drain": {"usual files: events", "a raw event, as drained"},
     "rollup": {"a whole day", "resident at its peak"},
+    "declared": {"a whole day: nothing", "after some new events: all of them"},
     "lag": {"shown after, median", "shown after, p95"},
     "sites": {"watched ones shown at the latest after", "others shown at the latest after", "cores"},
     "dashboards": {"30 days, today among them: p95", "a rolled-up site-year"},
