@@ -60,8 +60,11 @@ PROPERTIES = Family(
         rows="""FROM
             (
                 SELECT d, visitor, network_number, event, property, property_value, amount,
-                    arrayJoin(if(paid = '', [''], ['', toString(paid)])) AS in_currency
+                    CAST('', 'LowCardinality(String)') AS in_currency
                 FROM {told}
+                UNION ALL
+                SELECT d, visitor, network_number, event, property, property_value, amount, paid
+                FROM {told} WHERE paid != ''
             )""",
         keys={name: name for name in ("event", "property", "in_currency", "property_value")},
         within=("event", "property", "in_currency"),

@@ -83,23 +83,31 @@ def covered(of: Batch, there: Collection[str]) -> set[Whole]:
         few = f"SELECT d, name, currency FROM {{counted}} WHERE family = '{name}' AND NOT enough"
         if not of.store.rows(of.naming(f"{few} LIMIT 1")):
             continue
-        (rows,) = everybody(DECLARED[name], ("",))
         found |= {
             (name, d, "", of_name, "", "")
-            for d, of_name in of.store.rows(
-                of.naming(
-                    f"""SELECT d, name FROM
-                    (
-                        SELECT d, name, uniqExact(currency) AS many, uniqExact(visitor) AS people,
-                            {NETWORKS} AS networks
-                        FROM ({rows}) WHERE (d, name, currency) IN ({few}) GROUP BY d, name
-                    )
-                    WHERE many > 1 AND {ENOUGH}"""
-                ),
-                of.named,
-            )
+            for d, of_name in of.store.rows(of.naming(_enough_together(DECLARED[name], few)), of.named)
         }
     return found
+
+
+def _enough_together(family: Family, few: str) -> str:
+    """SQL for the names under which those that are hidden are several, and of enough people together. few: SQL for
+    these, as (d, name, currency)."""
+    name, currency = name_and_currency(family)
+    keys, last = ", ".join(("d", *family.key_names)), family.key_names[-1]
+    # Who is counted are very many: they are compared by what they are, not by how that is written, and most are told
+    # from the others by the last of it.
+    hidden = f"SELECT DISTINCT {keys} FROM {{{family.name}}} WHERE (d, {name}, {currency}) IN ({few})"
+    return f"""
+        SELECT d, name FROM
+        (
+            SELECT d, {name} AS name, uniqExact({currency}) AS many, uniqExact(visitor) AS people,
+                {NETWORKS} AS networks
+            FROM ({_rows(family, {})})
+            WHERE {last} IN (SELECT {last} FROM ({hidden})) AND ({keys}) IN ({hidden})
+            GROUP BY d, name
+        )
+        WHERE many > 1 AND {ENOUGH}"""
 
 
 def _dimensions(family: Family) -> list[str]:

@@ -17,6 +17,7 @@ from schema.visits import OF_VISITS
 
 from ..insert import insert
 from ..parallel import Statement
+from . import sent as texts
 from .batch import Batch
 from .sections import folder_of
 from .visit import OUTSIDE_OTHER
@@ -123,10 +124,10 @@ def reaching(goal: Goal, prefix: str) -> tuple[str, dict[str, Any]]:
         bound |= {f"property_{nth}": name}
         its_name = f"{{{prefix}_property_{nth}:String}}"
         if value == "*":
-            tests.append(f"JSONHas(sent, {its_name})")
+            tests.append(texts.has("sent", its_name))
         else:
             bound |= {f"value_{nth}": value}
-            tests.append(f"JSONExtractString(sent, {its_name}) = {{{prefix}_value_{nth}:String}}")
+            tests.append(texts.equals("sent", its_name, f"{{{prefix}_value_{nth}:String}}"))
     return " AND ".join(tests), {f"{prefix}_{name}": value for name, value in bound.items()}
 
 

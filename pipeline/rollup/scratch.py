@@ -32,6 +32,17 @@ def _measured(*names: str) -> dict[str, str]:
     return dict.fromkeys(names, "Int64")
 
 
+_SENT = {
+    "d": "UInt16",
+    **{name: VISIT[name] for name in ("visitor", "network_number")},
+    "event": TEXT,
+    "property": TEXT,
+    "property_value": "String",
+    "paid": TEXT,
+    "amount": "Int64",
+}
+
+
 # By name the columns of each table.
 TABLES: dict[str, dict[str, str]] = {
     # Whose rows are sessionized anew.
@@ -75,16 +86,9 @@ TABLES: dict[str, dict[str, str]] = {
         "currency": TEXT,
         "amount": "Int64",
     },
-    # A row for each property of an event (told.py). paid: in which currency.
-    "told": {
-        "d": "UInt16",
-        **{name: VISIT[name] for name in ("visitor", "network_number")},
-        "event": TEXT,
-        "property": TEXT,
-        "property_value": "String",
-        "paid": TEXT,
-        "amount": "Int64",
-    },
+    # A row for each property of an event (told.py), as it was sent and as it is told. paid: in which currency.
+    "sent": _SENT,
+    "told": _SENT,
     # A row for each page of a visit and each report of it (spent.py).
     "spent": {
         "d": "UInt16",
@@ -143,6 +147,7 @@ TABLES: dict[str, dict[str, str]] = {
 
 _OF_STEPS = ("arrived", "newcomers", "made", "taken", "due", "steps")
 _OF_FUNNELS = ("passed", "least")
+_OF_PROPERTIES = ("sent", "told")
 
 
 def _tables(of: Batch) -> list[str]:
@@ -151,7 +156,7 @@ def _tables(of: Batch) -> list[str]:
     if "funnels" in unasked:
         unasked.update(_OF_FUNNELS)
     if "properties" in unasked:
-        unasked.add("told")
+        unasked.update(_OF_PROPERTIES)
     if not of.stepping:
         unasked.update(_OF_STEPS)
     return [name for name in TABLES if name not in unasked]

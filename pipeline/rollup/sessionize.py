@@ -15,6 +15,7 @@ from schema.vitals import VITALS
 
 from ..insert import insert
 from ..parallel import at_once
+from . import sent as texts
 from . import told
 from .batch import DAY, NETWORK, RAW, SITE, Batch, zones
 from .snapshot import Seen, new, note, there
@@ -249,5 +250,7 @@ def load(of: Batch) -> None:
     """Fill the scratch table `visits` from those that are stored."""
     columns = {"d": f"{of.which} AS d"} | {name: f"`{name}`" for name in VISIT}
     columns["network_number"] = NETWORK
+    # Those of days that are over may have been made by an earlier version.
+    columns |= {} if of.live else {"hits.props": texts.from_json("`hits.props`")}
     columns |= {name: of.section_of(path) for name, path in SECTIONS.items()}
     of.store.command(f"{insert(of.scratch('visits'), columns)} FROM visits FINAL WHERE {of.mine}", of.named)

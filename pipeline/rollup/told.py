@@ -12,6 +12,8 @@ property of an event are all of its events, and rule R3 holds for them as they a
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
+from typing import Any
 
 from schema.dimensions import OTHER
 from schema.event import ENGAGEMENT
@@ -19,39 +21,60 @@ from schema.properties import MOST_VALUES, NONE
 from schema.site import Site
 
 from ..insert import insert
+from . import sent as texts
 from .batch import Batch
 from .visit import escaped
 
 _NAMES = "{properties:Array(Array(String))}"
 # Goals ask for some that are not counted.
 _KEPT = "{kept_properties:Array(Array(String))}"
-_COLUMNS = ("d", "visitor", "network_number", "event", "property", "property_value", "paid", "amount")
+# Of another form of the text visits are made anew.
+_FORM = "2"
+_COLUMNS = {name: name for name in ("d", "visitor", "network_number", "event", "paid", "amount")}
+_COLUMNS |= {"property": "its_property", "property_value": "its_value"}
 _HITS = f"""
-    SELECT d, visitor, network_number, event, sent, paid, amount
-    FROM {{visits}} ARRAY JOIN hits.name AS event, hits.props AS sent, hits.currency AS paid, hits.amount AS amount
+    FROM {{visits}} ARRAY JOIN hits.name AS event, hits.props AS text, hits.currency AS paid, hits.amount AS amount
     WHERE event != '{ENGAGEMENT}'"""
 # What else is sent with a name and value of its own: the suppressed row is none, and nothing is.
-_VALUE = f"if(mapContains(values, its_property), {escaped('values[its_property]')}, '{NONE}')"
 _FILL = f"""
-    {insert("{told}", {name: name for name in _COLUMNS if name != "property"} | {"property": "its_property"})}
+    {insert("{sent}", _COLUMNS)}
     FROM
     (
-        SELECT h.d AS d, visitor, network_number, h.event AS event, paid, amount,
-            JSONExtract(sent, 'Map(String, String)') AS values, arrayJoin(properties) AS its_property,
-            {_VALUE} AS property_value
-        FROM ({_HITS}) AS h
-        INNER JOIN
-        (
-            SELECT d, event, arrayFilter(name -> has({_NAMES}[d + 1], name), groupUniqArrayArray(JSONExtractKeys(sent)))
-                AS properties
-            FROM ({_HITS} AND sent != '') GROUP BY d, event
-        ) AS p ON h.d = p.d AND h.event = p.event
-    )"""
+        SELECT d, visitor, network_number, event, paid, amount, arrayJoin({texts.each_of("text")}) AS one,
+            {texts.name_of("one")} AS its_property, {escaped(texts.value_of("one"))} AS its_value
+        {_HITS} AND text != ''
+    )
+    WHERE has({_NAMES}[d + 1], its_property)"""
 _OF_PROPERTY = "d, event, property"
-_CROWDED = f"SELECT {_OF_PROPERTY} FROM {{told}} GROUP BY {_OF_PROPERTY} HAVING uniq(property_value) > {MOST_VALUES}"
+# Where an event has a property, how often, and how many values.
+_FOUND = f"""
+    SELECT {_OF_PROPERTY}, count(), uniq(property_value), countIf(property_value = '{NONE}') FROM {{sent}}
+    GROUP BY {_OF_PROPERTY}"""
+_SOME = (
+    f"({_OF_PROPERTY}) IN arrayZip({{of_d:Array(UInt16)}}, {{of_event:Array(String)}}, {{of_property:Array(String)}})"
+)
+_FILL_NONE = f"""
+    {insert("{sent}", _COLUMNS)}
+    FROM
+    (
+        SELECT d, visitor, network_number, event, paid, amount, property AS its_property, '{NONE}' AS its_value
+        FROM (SELECT d, visitor, network_number, event, paid, amount, text {_HITS}) AS every
+        INNER JOIN (SELECT DISTINCT {_OF_PROPERTY} FROM {{sent}} WHERE {_SOME}) AS lacking USING (d, event)
+        WHERE NOT ({texts.has("text", "property")})
+    )"""
+# Most rows are of other properties, which one look into a dictionary tells.
+_CROWDED = f"property IN {{of_property:Array(String)}} AND {_SOME}"
 _FIRST = f"""
-    SELECT {_OF_PROPERTY}, property_value FROM {{told}} GROUP BY {_OF_PROPERTY}, property_value
+    SELECT {_OF_PROPERTY}, property_value FROM {{sent}} WHERE {_CROWDED} GROUP BY {_OF_PROPERTY}, property_value
     ORDER BY uniqExact(visitor) DESC, property_value LIMIT {MOST_VALUES} BY {_OF_PROPERTY}"""
+_OWN = {column: column for column in (*_COLUMNS, "property_value")}
+_TELL_ALL = f"{insert('{told}', _OWN)} FROM {{sent}}"
+_TELL_FIRST = f"""
+    {_TELL_ALL} WHERE NOT ({_CROWDED})
+    UNION ALL
+    SELECT {", ".join(name for name in _OWN if name != "property_value")},
+        if(({_OF_PROPERTY}, property_value) IN ({_FIRST}), property_value, '{OTHER}')
+    FROM {{sent}} WHERE {_CROWDED}"""
 
 
 def sent(of: Batch) -> str:
@@ -60,15 +83,14 @@ def sent(of: Batch) -> str:
         return "''"
     alike = len({of_day.site.kept_properties for of_day in of.days}) == 1
     names = f"{_KEPT}[{'1' if alike else f'{of.which} + 1'}]"
-    kept = f"mapFilter((name, value) -> has({names}, name), props)"
-    return f"if(empty(props), '', if(empty({kept}), '', toJSONString({kept})))"
+    return f"if(empty(props) OR name = '{ENGAGEMENT}', '', {texts.text_of(names, 'props')})"
 
 
 def mark(site: Site) -> int:
     """A number of 64 bits for the properties that a site's visits keep; 0 where they keep none. Where it changes, the
     visits of an open day are made anew."""
-    names = "\n".join(sorted(site.kept_properties)).encode()
-    return int.from_bytes(hashlib.blake2b(names, digest_size=8).digest(), "big") if names else 0
+    names = "\n".join((*sorted(site.kept_properties), _FORM)).encode()
+    return int.from_bytes(hashlib.blake2b(names, digest_size=8).digest(), "big") if site.kept_properties else 0
 
 
 def fill_told(of: Batch) -> None:
@@ -76,16 +98,29 @@ def fill_told(of: Batch) -> None:
     if not of.has("properties") or not of.store.rows(of.naming(_ANY), of.named):
         return
     of.store.command(of.naming(_FILL), of.named)
-    if of.store.rows(of.naming(f"{_CROWDED} LIMIT 1"), of.named):
-        of.store.command(
-            of.naming(
-                f"""ALTER TABLE {{told}} UPDATE property_value = '{OTHER}'
-                WHERE ({_OF_PROPERTY}) IN ({_CROWDED})
-                    AND ({_OF_PROPERTY}, property_value) NOT IN ({_FIRST})"""
-            ),
-            of.named,
-            mutations_sync=2,
-        )
+    found, times = of.store.rows(of.naming(_FOUND)), _times(of)
+    lacking = {(d, event, name) for d, event, name, count, _, _ in found if count < times[d, event]}
+    if lacking:
+        of.store.command(of.naming(_FILL_NONE), _these(lacking))
+    crowded = {
+        (d, event, name)
+        for d, event, name, _, values, nones in found
+        if values + ((d, event, name) in lacking and not nones) > MOST_VALUES
+    }
+    of.store.command(of.naming(_TELL_FIRST if crowded else _TELL_ALL), _these(crowded))
+    of.store.command(f"DROP TABLE {of.scratch('sent')} SYNC")
 
 
-_ANY = "SELECT 1 FROM {visits} WHERE arrayExists(sent -> sent != '', hits.props) LIMIT 1"
+def _times(of: Batch) -> dict[tuple[int, str], int]:
+    """How often each event happened."""
+    rows = of.store.rows(of.naming(f"SELECT d, event, count() {_HITS} GROUP BY d, event"))
+    return {(d, event): count for d, event, count in rows}
+
+
+def _these(keys: Collection[tuple[Any, ...]]) -> dict[str, Any]:
+    """What `_SOME` is bound to."""
+    columns = zip(*keys, strict=True) if keys else ((), (), ())
+    return {name: [*column] for name, column in zip(("of_d", "of_event", "of_property"), columns, strict=True)}
+
+
+_ANY = "SELECT 1 FROM {visits} WHERE arrayExists(text -> text != '', hits.props) LIMIT 1"
