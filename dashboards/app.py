@@ -20,6 +20,7 @@ from .accounts.accounts import Accounts
 from .accounts.readers import FindReader, Readers
 from .settings import DashboardSettings
 from .stats.report import Reports
+from .stats_api.endpoint import StatsApi
 from .web import engineers
 from .web.api import Api
 from .web.base_path import BasePath
@@ -73,7 +74,8 @@ def create_app(
     sign_in = SignIn(pages, problems, accounts, settings, network_of)
     sites = SitePages(pages, sign_in, reports, settings, collector_url, undeclared)
     of_engineers = EngineersPages(pages, sign_in, accounts, settings, lambda: list(reports.sites), compare, why, health)
-    api = Api(reports, Door(accounts, Readers(find_reader), network_of), settings.table_rows)
+    door = Door(accounts, Readers(find_reader), network_of)
+    api, stats_api = Api(reports, door, settings.table_rows), StatsApi(reports, door)
 
     app = Starlette(
         routes=[
@@ -81,6 +83,7 @@ def create_app(
             *sign_in.routes(),
             *of_engineers.routes(),
             *api.routes(),
+            *stats_api.routes(),
             Route("/healthz", _alive, methods=["GET"]),
             Mount("/static", _CachedFiles(directory=HERE / "static")),
         ],

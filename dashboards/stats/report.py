@@ -142,6 +142,12 @@ class Reports:
         known = any(self._store.rows(earlier.format(table), given) for table in ("manifest", "open_cells"))
         return "30d" if known else "today"
 
+    def since(self, site: Site) -> dt.date | None:
+        """The first day that has data; None where none has."""
+        first = "SELECT count(), min(day) FROM {} WHERE site = {{site:String}}"
+        found = [self._store.rows(first.format(table), {"site": site.key})[0] for table in ("manifest", "open_cells")]
+        return min((day for many, day in found if many), default=None)
+
     def stats(self, query: Query) -> dict[str, Any]:
         """The answer to a question, ready for JSON."""
         site = self.site(query.site)

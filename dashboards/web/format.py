@@ -70,7 +70,7 @@ REASONS = {
     "redirect": "Redirects",
     "static_file": "Files that are no pages",
 }
-_DEVICES = {"desktop": "Desktop", "mobile": "Mobile", "tablet": "Tablet", "tv": "TV"}
+DEVICES = {"desktop": "Desktop", "mobile": "Mobile", "tablet": "Tablet", "tv": "TV"}
 
 
 def _countries() -> dict[str, str]:
@@ -103,7 +103,7 @@ def name_of(dimension: str, value: str) -> str:
         case "screen":
             return _SCREENS.get(value, value)
         case "device":
-            return _DEVICES.get(value, value)
+            return DEVICES.get(value, value)
         case _:
             return value
 

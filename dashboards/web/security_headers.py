@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from schema.host import authority
 
-from ..accounts.form_token import is_proven
+from ..accounts.form_token import SESSION_COOKIE, is_proven
 from ..stats.refused import BadQuery
 from .door import bearer
 from .forms import body_of, fields_of
@@ -82,8 +82,7 @@ class Guard:
                     headers["Strict-Transport-Security"] = "max-age=31536000"
             await send(message)
 
-        # Whose token comes along, no page of others can have sent it.
-        if scope["method"] not in _SAFE_METHODS and not bearer(Headers(scope=scope)):
+        if scope["method"] not in _SAFE_METHODS and not _is_of_a_program(scope):
             asked = who_asks(Headers(scope=scope), self._public)
             if asked == "by somebody":
                 asked, receive = await _look_for_token(scope, receive)
@@ -115,6 +114,14 @@ def who_asks(headers: Headers, public: str = "") -> Asked:
         return "by us"
     # A proxy that passes on the name alone, as nginx's $host is: of another port's page it looks the same.
     return "by somebody" if page and _PORT.sub("", page) == host else "by others"
+
+
+def _is_of_a_program(scope: Scope) -> bool:
+    """Whether it brings a token, which no page of others can have a browser send; or asks the interface without a
+    session, and is told there what it lacks."""
+    request = Request(scope)
+    to_interface = f"{scope['path']}/".startswith("/api/")
+    return bool(bearer(request.headers)) or (to_interface and SESSION_COOKIE not in request.cookies)
 
 
 async def _look_for_token(scope: Scope, receive: Receive) -> tuple[Asked, Receive]:

@@ -13,15 +13,20 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from starlette.exceptions import StarletteDeprecationWarning
 
+from collector.tokens import Tokens
 from dashboards.accounts.accounts import Accounts
 from dashboards.app import create_app
 from dashboards.settings import DashboardSettings
 from dashboards.stats.report import Reports
+from dashboards.web.engineers import Compared, Told
+from footfall.readers import finder
+from footfall.settings import Settings, load
 from schema.site import Goal, Site
 from schema.store import Store
 from schema.vitals import VITALS
@@ -213,6 +218,32 @@ def client(visitor: TestClient, accounts: Accounts) -> TestClient:
     """A browser that has signed in."""
     assert visitor.get(f"/sign-in/{accounts.create_sign_in_link_token()}").status_code == 303
     return visitor
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load(None, [], {"data": str(tmp_path)}, environment={})
+
+
+@pytest.fixture
+def tokens(tmp_path: Path) -> Tokens:
+    return Tokens(tmp_path / "tokens.json")
+
+
+@pytest.fixture
+def program(rollups: Any, accounts: Accounts, settings: Settings) -> Iterator[TestClient]:
+    """Not signed in. There is a second site, and there are engineers' pages."""
+    both = Reports(rollups.store, [rollups.site, Site("other.example")], clock=NOW.timestamp)
+    app = create_app(
+        both,
+        accounts,
+        compare=lambda scope, form: Compared((), ()),
+        why=lambda: Told((), ()),
+        health=tuple,
+        find_reader=finder(settings),
+    )
+    with TestClient(app, follow_redirects=False) as client:
+        yield client
 
 
 @pytest.fixture

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from collector.tokens import EVERY_SITE, Tokens
-from dashboards.accounts.accounts import Accounts
 from dashboards.accounts.failures import FAILURES_OF_A_NAME, FAILURES_OF_A_NETWORK, TooManyFailures
 from dashboards.accounts.readers import NoSuchToken, Reader, Readers, TooOften
-from dashboards.app import create_app
-from dashboards.stats.report import Reports
-from dashboards.web.engineers import Compared, Told
-from footfall import readers as in_the_file
-from footfall.settings import Settings, load
-from schema.site import Site
 
 HOUR = 3600
 
@@ -72,32 +64,6 @@ def test_tokens_that_do_not_hold_are_counted_by_token_and_network(readers: Reade
 
 
 # -- over HTTP, with the tokens of the file --------------------------------------------------------------------------
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return load(None, [], {"data": str(tmp_path)}, environment={})
-
-
-@pytest.fixture
-def tokens(tmp_path: Path) -> Tokens:
-    return Tokens(tmp_path / "tokens.json")
-
-
-@pytest.fixture
-def program(rollups: Any, accounts: Accounts, settings: Settings) -> Iterator[TestClient]:
-    """Not signed in. There is a second site, and there are engineers' pages."""
-    both = Reports(rollups.store, [rollups.site, Site("other.example")])
-    app = create_app(
-        both,
-        accounts,
-        compare=lambda scope, form: Compared((), ()),
-        why=lambda: Told((), ()),
-        health=tuple,
-        find_reader=in_the_file.finder(settings),
-    )
-    with TestClient(app, follow_redirects=False) as client:
-        yield client
 
 
 Ask = Callable[..., Any]

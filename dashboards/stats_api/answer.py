@@ -1,0 +1,122 @@
+"""What /api/v2/query answers: rows, what there is to know of them, and the question as it was taken.
+
+In: answers of `Reports.stats`. Out: structs, which become JSON. Promises: `results`, `meta` and `query` are as
+Plausible publishes them; what it has no place for is in `meta.footfall`: how sure each number is, and the threshold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from ..stats.certainty import Certainty
+from .numbers import Note
+
+_WORST: tuple[Certainty, ...] = ("exact", "at least", "about")
+_DAYS = ("suppressed_days", "incomplete_days", "over_counted_days", "bounded_days", "imported_days")
+
+
+class Sure(Struct, frozen=True):
+    """How sure the numbers of a row are, and why they are not. not_shown_days: on how many of the of_days days that
+    have data few or none came, which is not shown; null where days are not told apart."""
+
+    certainty: str
+    flags: list[str]
+    not_shown_days: int | None = None
+    of_days: int | None = None
+
+
+class Result(Struct, frozen=True):
+    """A row: its values in the order of the dimensions, its numbers in the order of the metrics."""
+
+    dimensions: list[str]
+    metrics: list[Any]
+
+
+class Footfall(Struct, frozen=True, kw_only=True):
+    """What there is to know of the whole answer. rows: of each result. other: what is folded because too few came, of
+    each time bucket or of all, as results; its numbers are in no result."""
+
+    k: Annotated[int, Meta(description="Fewer people than these are not shown.")]
+    networks: Annotated[int, Meta(description="Of how many networks they have to be.")]
+    certainty: str
+    flags: list[str]
+    timezone: str
+    as_of: Annotated[str | None, Meta(description="As of when days that are still open are shown.")]
+    rows: list[Sure]
+    other: list[Result]
+    of_days: int
+    suppressed_days: list[str]
+    incomplete_days: list[str]
+    over_counted_days: list[str]
+    bounded_days: list[str]
+    imported_days: list[str]
+    notes: list[str]
+
+
+class About(Struct, frozen=True, omit_defaults=True):
+    """meta"""
+
+    footfall: Footfall
+    imports_included: bool | None = None
+    metric_warnings: dict[str, Note] | None = None
+    time_labels: list[str] | None = None
+    total_rows: int | None = None
+
+
+class Taken(Struct, frozen=True):
+    """The question, with what was left out."""
+
+    site_id: str
+    metrics: list[str]
+    date_range: list[str]
+    filters: list[Any]
+    dimensions: list[str]
+    order_by: list[tuple[str, str]]
+    include: dict[str, bool]
+    pagination: dict[str, int]
+
+
+class QueryAnswer(Struct, frozen=True):
+    """results, meta, query"""
+
+    results: list[Result]
+    meta: About
+    query: Taken
+
+
+class QueryRefused(Struct, frozen=True, omit_defaults=True):
+    """Why there is no answer. nearest: a question like it that has one."""
+
+    error: str
+    code: str
+    nearest: dict[str, Any] | None = None
+
+
+def footfall_of(told: Sequence[Mapping[str, Any]], rows: list[Sure], other: list[Result]) -> Footfall:
+    """told: the answers that the rows are from."""
+    first = told[0]
+    days = {name: sorted({day for one in told for day in one[name]}) for name in _DAYS}
+    return Footfall(
+        k=max(one["k"] for one in told),
+        networks=max(one["networks"] for one in told),
+        certainty=_worst(one["certainty"] for one in told),
+        flags=_together(one["flags"] for one in told),
+        timezone=first["timezone"],
+        as_of=max((one["as_of"] for one in told if one["as_of"]), default=None),
+        rows=rows,
+        other=other,
+        of_days=sum(one["of_days"] for one in told),
+        notes=_together(one["notes"] for one in told),
+        **days,
+    )
+
+
+def _worst(certainties: Iterable[Certainty]) -> Certainty:
+    return max(certainties, key=_WORST.index)
+
+
+def _together(texts: Iterable[Sequence[str]]) -> list[str]:
+    return list(dict.fromkeys(text for some in texts for text in some))

@@ -1,0 +1,202 @@
+"""Filters of Plausible's Stats API v2 as filters of a `Query`.
+
+In: nested lists. Out: `Condition`s, all of which have to hold, and their filters as text. Promises: what cannot be said
+by filters on single dimensions is refused, never said otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ..stats.query import ALTERNATIVES, Filter
+from ..stats.refused import BadQuery, Code
+from ..stats.regex import finds, literally, refuse_unless_pattern
+from .names import OPERATORS, ApiDimension, dimension_called
+
+# Finds nothing, whatever a value is.
+_NOTHING = r"[^\x00-\x{10FFFF}]"
+_SHAPE = "write [operator, dimension, [value, …]], or and, or, not with such"
+
+
+class Clause(Struct, frozen=True):
+    """One way to hold: the value is (is), contains, matches or matches_wildcard one of these."""
+
+    how: str
+    values: tuple[str, ...]
+    case_sensitive: bool = True
+
+    @property
+    def pattern(self) -> str:
+        """The same as a pattern of RE2."""
+        parts = [f"(?:{self._pattern_of(value)})" for value in self.values]
+        return f"{'' if self.case_sensitive else '(?i)'}(?:{'|'.join(parts)})"
+
+    def _pattern_of(self, value: str) -> str:
+        if self.how == "matches":
+            refuse_unless_pattern(value)
+            return value
+        if self.how == "contains":
+            return literally(value)
+        if self.how == "matches_wildcard":
+            return f"^{'.*'.join(map(literally, value.replace('**', '*').split('*')))}$"
+        return f"^{literally(value)}$"
+
+
+class Condition(Struct, frozen=True):
+    """Holds where any of the clauses does; negated: where none does."""
+
+    dimension: ApiDimension
+    clauses: tuple[Clause, ...]
+    negated: bool = False
+
+    @property
+    def values(self) -> tuple[str, ...] | None:
+        """Where it names values, as they are called; None where it says otherwise."""
+        if not all(one.how == "is" and one.case_sensitive for one in self.clauses):
+            return None
+        return tuple(value for one in self.clauses for value in one.values)
+
+    def keeps(self, label: str) -> bool:
+        return any(finds(one.pattern, label) for one in self.clauses) != self.negated
+
+
+def conditions_of(filters: list[Any]) -> list[Condition]:
+    """Raises BadQuery."""
+    return [condition for one in filters for condition in _read(one, False)]
+
+
+def _read(node: Any, negated: bool) -> list[Condition]:
+    if not isinstance(node, list) or len(node) < 2 or not isinstance(node[0], str):
+        _refuse(node, _SHAPE)
+    operator, second = node[0], node[1]
+    if operator == "not":
+        return _read(second, not negated)
+    if operator in ("and", "or"):
+        if not isinstance(second, list) or not second:
+            _refuse(node, f"after {operator} a list of filters is needed")
+        parts = [_read(one, negated) for one in second]
+        if (operator == "and") != negated:
+            return [condition for part in parts for condition in part]
+        return [_any_of(parts)]
+    if operator in ("has_done", "has_not_done"):
+        raise BadQuery(
+            f"{operator}: what a visit did besides is not kept beside other things; declare a goal or a funnel that "
+            "asks for it",
+            Code.NOT_KEPT,
+        )
+    return [_simple(node, negated)]
+
+
+def _any_of(parts: list[list[Condition]]) -> Condition:
+    """One condition that holds where any of them does. Raises BadQuery where no filter can say so."""
+    first = parts[0][0]
+    if len(parts) == 1 and len(parts[0]) == 1:
+        return first
+    each = [condition for part in parts for condition in part]
+    if any(len(part) != 1 for part in parts) or len({one.dimension.name for one in each}) > 1:
+        names = " or ".join(dict.fromkeys(one.dimension.name for one in each))
+        raise BadQuery(f"{names}: only conditions on one dimension can be joined by or", Code.NOT_CROSSED)
+    if any(one.negated for one in each):
+        raise BadQuery(f"{first.dimension.name}: what is denied cannot be joined by or; ask for each", Code.NOT_CROSSED)
+    return replace(first, clauses=tuple(clause for one in each for clause in one.clauses))
+
+
+def _simple(node: list[Any], negated: bool) -> Condition:
+    operator, name, clauses, *more = (*node, None) if len(node) == 2 else node
+    if operator not in OPERATORS:
+        _refuse(node, f"operators are {', '.join((*OPERATORS, 'and', 'or', 'not'))}")
+    if not isinstance(name, str):
+        _refuse(node, _SHAPE)
+    dimension = dimension_called(name)
+    if dimension.kind == "time":
+        _refuse(node, "time is no filter: set date_range")
+    if (
+        not isinstance(clauses, list)
+        or not clauses
+        or not all(isinstance(one, str) for one in clauses)
+        or len(more) > 1
+    ):
+        _refuse(node, f"{_SHAPE}; values are texts")
+    sensitive = _is_sensitive(node, operator, more[0] if more else None)
+    how = operator.removesuffix("_not")
+    clause = Clause(how, tuple(clauses), sensitive)
+    if dimension.kind == "goal" and how not in ("is", "contains"):
+        _refuse(node, "of goals is and contains are answered")
+    _refuse_bare_city(dimension, clause)
+    return Condition(dimension, (clause,), (how != operator) != negated)
+
+
+def _is_sensitive(node: Any, operator: str, modifiers: Any) -> bool:
+    if modifiers is None:
+        return True
+    given = modifiers.get("case_sensitive", True) if isinstance(modifiers, dict) else None
+    if not isinstance(given, bool) or set(modifiers) - {"case_sensitive"}:
+        _refuse(node, 'the modifier is {"case_sensitive": false}')
+    if operator.startswith("matches") and not given:
+        _refuse(node, "patterns say themselves that case does not matter: (?i)")
+    return given
+
+
+def _refuse_bare_city(dimension: ApiDimension, clause: Clause) -> None:
+    """A name alone would find nothing, which is no answer."""
+    bare = [value for value in clause.values if value and ", " not in value]
+    if dimension.of == "city" and clause.how == "is" and bare:
+        raise BadQuery(
+            f"{dimension.name} {bare[0][:100]!r}: cities are called with their region, such as 'Berlin, DE-BE'; say "
+            "so, or ask contains",
+            Code.BAD_FILTER,
+        )
+
+
+def _refuse(node: Any, why: str) -> NoReturn:
+    raise BadQuery(f"filter {str(node)[:200]} cannot be read: {why}", Code.BAD_FILTER)
+
+
+def dimensions_in(filters: Any) -> list[str]:
+    """The dimensions that are filtered, as far as that can be read."""
+    found = []
+    for one in filters if isinstance(filters, list) else ():
+        operator, second = (*one, None, None)[:2] if isinstance(one, list) else (None, None)
+        if isinstance(second, str):
+            found.append(second)
+        else:
+            found += dimensions_in(second if operator in ("and", "or") else [second])
+    return found
+
+
+# -- as filters of a query -------------------------------------------------------------------------------------------
+
+
+def filters_of(condition: Condition, column: str = "") -> list[Filter]:
+    """The filters that say the same; column: of what, if not of the dimension. Raises BadQuery."""
+    dimension = condition.dimension
+    column = column or dimension.of
+    if dimension.named:
+        return _by_names(condition, column)
+    values = condition.values
+    if values is not None and not any(ALTERNATIVES in value for value in values):
+        stored = ("" if dimension.is_empty(value) else value for value in values)
+        return [_filter(column, "!=" if condition.negated else "==", ALTERNATIVES.join(stored))]
+    patterns = [one.pattern for one in condition.clauses]
+    if any(finds(pattern, dimension.label("")) for pattern in patterns):
+        patterns.append("^$")  # the empty value goes by another name
+    joined = "|".join(f"(?:{pattern})" for pattern in patterns)
+    return [_filter(column, "=!~" if condition.negated else "=~", joined)]
+
+
+def _by_names(condition: Condition, column: str) -> list[Filter]:
+    """Of a dimension whose values have names: the values whose names it finds."""
+    named = {**condition.dimension.named, "": condition.dimension.label("")}
+    found = [value for value, name in named.items() if condition.keeps(name) != condition.negated]
+    if "" not in found and any(not value for one in condition.clauses if one.how == "is" for value in one.values):
+        found.append("")
+    if not found:
+        return [] if condition.negated else [_filter(column, "=~", _NOTHING)]
+    return [_filter(column, "!=" if condition.negated else "==", ALTERNATIVES.join(found))]
+
+
+def _filter(column: str, operator: str, value: str) -> Filter:
+    return Filter.parse(f"{column}{operator}{value}")

@@ -1,0 +1,111 @@
+"""What Plausible's Stats API v2 calls metrics, dimensions and values, and what they are here.
+
+In: the registries. Out: `ApiDimension`s by name, and values in both languages. Promises: a dimension that is added to
+the registry has a name here, too; one that cannot be answered is refused with what can be asked instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+from schema.dimensions import DIMENSIONS, OTHER
+from schema.metrics import METRICS
+
+from ..stats.refused import BadQuery, Code
+from ..web.format import COUNTRIES, DEVICES
+
+OF_GOALS = ("conversion_rate", "group_conversion_rate", "average_revenue", "total_revenue")
+REVENUE = ("average_revenue", "total_revenue")
+METRIC_NAMES = (*METRICS, "percentage", "scroll_depth", *OF_GOALS)
+OPERATORS = (
+    "is",
+    "is_not",
+    "contains",
+    "contains_not",
+    "matches",
+    "matches_not",
+    "matches_wildcard",
+    "matches_wildcard_not",
+)
+TIMES = ("time", "time:hour", "time:day", "time:week", "time:month")
+GOAL = "event:goal"
+PROPERTY = "event:props:"
+# What nothing is kept of, and what is there instead.
+_NOT_KEPT = {
+    "visit:city": "cities have no numbers of GeoNames here: ask visit:city_name, such as 'Berlin, DE-BE'",
+    "visit:region_name": "names of regions are not kept: ask visit:region, such as 'DE-BE'",
+    "visit:entry_page_hostname": "hosts of entry pages are not kept: ask event:hostname",
+    "visit:exit_page_hostname": "hosts of exit pages are not kept: ask event:hostname",
+    "time:minute": "minutes are not kept: ask time:hour",
+    "segment": "there are no segments yet: ask with filters on one dimension",
+}
+# Of places Plausible tells "" where nothing is known, of others the name of that.
+_BARE = ("country", "region", "city")
+
+Kind = Literal["dimension", "goal", "property", "time"]
+
+
+class ApiDimension(Struct, frozen=True):
+    """name: as it was asked. of: our dimension, the property, or the grain. named: by value what it is called, of a
+    dimension that has names."""
+
+    name: str
+    kind: Kind
+    of: str
+    named: Mapping[str, str] = {}
+
+    def label(self, value: str) -> str:
+        """What a value is called."""
+        if value:
+            return self.named.get(value, value)
+        return "" if self.kind != "dimension" or self.of in _BARE else DIMENSIONS[self.of].empty
+
+    def is_empty(self, label: str) -> bool:
+        """Whether that is what the empty value is called, too."""
+        return not label or (self.kind == "dimension" and label == DIMENSIONS[self.of].empty)
+
+
+def _dimensions() -> dict[str, ApiDimension]:
+    found = {}
+    for name, about in DIMENSIONS.items():
+        called = f"{'visit' if about.scope == 'visit' else 'event'}:{name}"
+        found[called] = ApiDimension(called, "dimension", name)
+    # Plausible has numbers by these names and words by others.
+    del found["visit:city"], found["event:event"]
+    found["event:name"] = ApiDimension("event:name", "dimension", "event")
+    found["visit:city_name"] = ApiDimension("visit:city_name", "dimension", "city")
+    found["visit:country_name"] = ApiDimension("visit:country_name", "dimension", "country", COUNTRIES)
+    found["visit:device"] = ApiDimension("visit:device", "dimension", "device", DEVICES)
+    return found
+
+
+_BY_NAME = _dimensions()
+
+
+def dimension_names() -> tuple[str, ...]:
+    """All but those of properties, which are any site's own."""
+    return (*_BY_NAME, GOAL, *TIMES)
+
+
+def dimension_called(name: str) -> ApiDimension:
+    """Raises BadQuery."""
+    if name in _BY_NAME:
+        return _BY_NAME[name]
+    if name == GOAL:
+        return ApiDimension(name, "goal", "goal")
+    if name in TIMES:
+        return ApiDimension(name, "time", name.partition(":")[2])
+    if name.startswith(PROPERTY) and name != PROPERTY:
+        return ApiDimension(name, "property", name.removeprefix(PROPERTY))
+    if name in _NOT_KEPT:
+        raise BadQuery(f"{name}: {_NOT_KEPT[name]}", Code.NOT_KEPT)
+    allowed = ", ".join((*dimension_names(), f"{PROPERTY}NAME"))
+    raise BadQuery(f"dimension {name[:100]!r} is not known: allowed are {allowed}", Code.UNKNOWN_DIMENSION)
+
+
+def is_folded(value: str) -> bool:
+    """Whether it stands for all values that are too rare to be told."""
+    return value == OTHER

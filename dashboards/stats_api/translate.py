@@ -1,0 +1,278 @@
+"""A question of Plausible's Stats API v2 as questions of our own.
+
+In: `Asked`, a site, and what time it is there. Out: a `Plan`: which `Query`s to ask, and of what the rows are.
+Promises: what can be asked is decided by `Query`; what numbers mean something is decided by the registries.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Literal
+
+from msgspec import Struct
+
+from schema.dimensions import DIMENSIONS
+from schema.engagement import ENGAGED
+from schema.metrics import METRICS, metrics_of
+from schema.properties import PROPERTIES
+from schema.site import Site
+
+from ..stats.grains import GRAINS
+from ..stats.period import Period
+from ..stats.query import ALTERNATIVES, MAX_ROWS, Filter, Query
+from ..stats.refused import BadQuery, Code
+from .dates import Bucket, buckets, grain_of, period_of
+from .filters import Condition, conditions_of, filters_of
+from .names import OF_GOALS, REVENUE, ApiDimension, dimension_called
+from .request import Asked
+
+# A bucket of time with rows of its own is a question of its own.
+MOST_BUCKETS = 100
+
+Subject = Literal["cells", "goal", "property"]
+Order = tuple[tuple[str, str], ...]
+
+
+class Plan(Struct, frozen=True):
+    """queries: one, or one for each bucket. grain: what time is split by, "" not at all. others: what else each row is
+    of. of_one: where the totals of a filter may be of several values of one visit, the query by which it shows whether
+    they are. depths: for each query the one that tells how far pages were scrolled. whole: the query that tells of how
+    many people a property's are. in_order: rows come as they are ordered, and as many as are asked for."""
+
+    asked: Asked
+    site: Site
+    period: Period
+    subject: Subject
+    grain: str
+    others: tuple[ApiDimension, ...]
+    names: tuple[str, ...]
+    order: Order
+    queries: tuple[Query, ...]
+    buckets: tuple[Bucket, ...] = ()
+    of_one: Query | None = None
+    depths: tuple[Query, ...] = ()
+    event: str = ""
+    in_order: bool = False
+
+
+def translate(asked: Asked, site: Site, now: dt.datetime, since: Callable[[], dt.date | None]) -> Plan:
+    """Raises BadQuery. since: the first day that has data."""
+    period = period_of(asked.date_range, now, since() if asked.date_range == "all" else None)
+    dimensions = [dimension_called(name) for name in asked.dimensions or []]
+    times = [one for one in dimensions if one.kind == "time"]
+    if len(times) > 1:
+        raise BadQuery(f"{times[0].name} and {times[1].name}: time is split one way at a time", Code.NOT_CROSSED)
+    grain = grain_of(times[0].of, period) if times else ""
+    if asked.includes.time_labels and not grain:
+        raise BadQuery("include.time_labels needs a time dimension: ask for time:day, too")
+    others = tuple(one for one in dimensions if one.kind != "time")
+    return _Translation(asked, site, period, grain, others, conditions_of(asked.filters or [])).plan()
+
+
+class _Translation:
+    def __init__(
+        self,
+        asked: Asked,
+        site: Site,
+        period: Period,
+        grain: str,
+        others: tuple[ApiDimension, ...],
+        conditions: list[Condition],
+    ) -> None:
+        self._asked = asked
+        self._site = site
+        self._period = period
+        self._grain = grain
+        self._others = others
+        self._conditions = conditions
+        self._event = ""
+
+    def plan(self) -> Plan:
+        """Raises BadQuery."""
+        asked, order, subject = self._asked, self._order(), self._subject()
+        filters = self._filters(subject)
+        by = self._by(subject)
+        own = not self._others and subject == "cells" and bool(self._grain)
+        in_order = subject == "cells" and len(by) == 1 and not self._grain and self._is_natural(order)
+        self._refuse_metrics(subject, by)
+        limit, offset = (asked.page.limit, asked.page.offset) if in_order else (MAX_ROWS, 0)
+        limit = min(limit, MAX_ROWS - offset)
+        first = {"percentage": "visitors"}.get(order[0][0], order[0][0]) if in_order else "visitors"
+
+        def ask(period: Period) -> Query:
+            dimensions = (self._grain,) if own else by
+            rows = (filters, limit, (), first, False, offset)
+            return Query((self._site.key,), period, dimensions, *rows)
+
+        apart = () if own or not self._grain else self._buckets()
+        periods = [bucket.period for bucket in apart] or [self._period]
+        return Plan(
+            asked,
+            self._site,
+            self._period,
+            subject,
+            self._grain,
+            self._others,
+            tuple(self._grained(name) for name in asked.dimensions or []),
+            order,
+            tuple(ask(period) for period in periods),
+            apart,
+            self._of_one(subject, filters),
+            tuple(self._depth(period) for period in periods) if "scroll_depth" in asked.metrics else (),
+            self._event,
+            in_order,
+        )
+
+    # -- of what -----------------------------------------------------------------------------------------------------
+
+    def _subject(self) -> Subject:
+        kinds = {one.kind for one in self._others}
+        filtered = {one.dimension.kind for one in self._conditions}
+        if "property" in kinds | filtered:
+            return "property"
+        # By other dimensions a goal is a filter among others.
+        return "goal" if "goal" in kinds or ("goal" in filtered and not kinds) else "cells"
+
+    def _by(self, subject: Subject) -> tuple[str, ...]:
+        first = {"cells": (), "goal": ("goal",), "property": (PROPERTIES.name,)}[subject]
+        names = (one.of for one in self._others if one.kind != ("goal" if subject == "goal" else "property"))
+        return (*first, *dict.fromkeys(names))
+
+    def _filters(self, subject: Subject) -> tuple[Filter, ...]:
+        found: list[Filter] = []
+        for condition in self._conditions:
+            if condition.dimension.kind == "goal":
+                found += self._goals(condition, subject)
+            elif condition.dimension.kind == "property":
+                found += filters_of(condition, "property_value")
+            else:
+                found += filters_of(condition)
+        if subject == "property":
+            found.append(Filter.parse(f"property=={self._property()}"))
+            events = [one for one in found if one.dimension == "event" and one.operator == "=="]
+            self._event = self._event or next((one.value for one in events if ALTERNATIVES not in one.value), "")
+        return tuple(found)
+
+    def _property(self) -> str:
+        named = [
+            one.of for one in (*self._others, *(one.dimension for one in self._conditions)) if one.kind == "property"
+        ]
+        if len(set(named)) > 1:
+            raise BadQuery(
+                f"properties {' and '.join(dict.fromkeys(named))} are not counted together", Code.NOT_CROSSED
+            )
+        if ALTERNATIVES in named[0]:
+            raise BadQuery(
+                f"property {named[0][:100]!r} has a | in its name, which cannot be asked for", Code.BAD_FILTER
+            )
+        return named[0]
+
+    def _goals(self, condition: Condition, subject: Subject) -> list[Filter]:
+        """A filter on the goals that it means."""
+        name = condition.dimension.name
+        if condition.negated:
+            raise BadQuery(f"{name}: of goals is and contains are answered", Code.BAD_FILTER)
+        unknown = set(condition.values or ()) - {goal.name for goal in self._site.goals}
+        if unknown:
+            known = ", ".join(goal.name for goal in self._site.goals) or "none"
+            told = min(unknown)[:100]
+            raise BadQuery(f"the goal {told!r} is not one of this site's: there are {known}", Code.BAD_FILTER)
+        goals = [goal for goal in self._site.goals if condition.keeps(goal.name)]
+        if subject == "property":
+            return self._event_of(name, [goal.event for goal in goals if goal.kind == "event" and not goal.properties])
+        if len(goals) > 1 and not any(one.kind == "goal" for one in self._others):
+            raise BadQuery(
+                f"{name}: who reached one of several goals is not kept; ask for one, or by {name}", Code.NOT_KEPT
+            )
+        return filters_of(condition)
+
+    def _event_of(self, name: str, events: list[str]) -> list[Filter]:
+        if len(events) != 1:
+            raise BadQuery(
+                f"{name}: properties are kept of one event at a time; name a goal that is one", Code.NOT_CROSSED
+            )
+        self._event = events[0]
+        return [Filter.parse(f"event=={self._event}")]
+
+    # -- which numbers -----------------------------------------------------------------------------------------------
+
+    def _refuse_metrics(self, subject: Subject, by: tuple[str, ...]) -> None:
+        """Raises BadQuery for a number that means nothing, or is not kept, of what is asked for."""
+        fitting = self._fitting(subject, by)
+        wrong = [name for name in self._asked.metrics if name not in fitting]
+        if wrong:
+            what = " and ".join(one.name for one in self._others) or self._filtered_on() or "the whole site"
+            raise BadQuery(f"{wrong[0]} is not kept of {what}: there are {', '.join(fitting)}", Code.NOT_KEPT)
+
+    def _fitting(self, subject: Subject, by: tuple[str, ...]) -> list[str]:
+        split = ["percentage"] if self._asked.dimensions else []
+        if subject == "goal":
+            rates = OF_GOALS if by == ("goal",) else tuple(name for name in OF_GOALS if name != "group_conversion_rate")
+            return ["visitors", "events", *split, *rates]
+        if subject == "property":
+            rates = ("conversion_rate",) if self._event else ()
+            return ["visitors", "events", *(split if self._others else []), *rates, *REVENUE]
+        scope = DIMENSIONS[by[0]].scope if by and by[0] in DIMENSIONS else "site"
+        # Of one page there is what there is of pages.
+        alone = self._several() if not by and not self._grain else ""
+        names = metrics_of(DIMENSIONS[alone].scope if alone else scope)
+        depth = ["scroll_depth"] if "page" in (*by, alone) and not (self._grain and not by) else []
+        of_goals = ["conversion_rate"] if any(one.dimension.kind == "goal" for one in self._conditions) else []
+        # Without a goal there is no revenue, which is told rather than refused.
+        return [*names, *split, *depth, *of_goals, *REVENUE]
+
+    def _filtered_on(self) -> str:
+        return " and ".join(dict.fromkeys(one.dimension.name for one in self._conditions))
+
+    def _several(self) -> str:
+        """The dimension that is filtered, of which a visit may have several values; "" where there is none."""
+        names = {one.dimension.of for one in self._conditions if one.dimension.kind == "dimension"}
+        (name,) = names if len(names) == 1 else ("",)
+        return name if name and DIMENSIONS[name].scope != "visit" else ""
+
+    def _of_one(self, subject: Subject, filters: tuple[Filter, ...]) -> Query | None:
+        name = self._several()
+        if subject != "cells" or self._others or not name:
+            return None
+        return Query((self._site.key,), self._period, (name,), filters, 2)
+
+    def _depth(self, period: Period) -> Query:
+        pages = [
+            one for condition in self._conditions if condition.dimension.of == "page" for one in filters_of(condition)
+        ]
+        scrolled = Filter.parse("report==scroll")
+        return Query((self._site.key,), period, (ENGAGED.name,), (*pages, scrolled), MAX_ROWS)
+
+    # -- in which order ----------------------------------------------------------------------------------------------
+
+    def _order(self) -> Order:
+        given = tuple((self._grained(name), direction) for name, direction in self._asked.order_by or [])
+        if given:
+            return given
+        first = (self._asked.metrics[0], "desc")
+        times = [name for name in self._asked.dimensions or [] if dimension_called(name).kind == "time"]
+        return ((self._grained(times[0]), "asc"), first) if times else (first,)
+
+    def _grained(self, name: str) -> str:
+        """A dimension by the name of its grain."""
+        return f"time:{self._grain}" if name == "time" else name
+
+    def _is_natural(self, order: Order) -> bool:
+        """Whether the store has the rows in this order."""
+        (name, direction), *more = order
+        return (
+            not more
+            and direction == "desc"
+            and name in (*METRICS, "percentage")
+            and not self._asked.includes.total_rows
+        )
+
+    def _buckets(self) -> tuple[Bucket, ...]:
+        if self._grain not in GRAINS:
+            raise BadQuery("hours are kept for the whole site only: ask time:day", Code.NOT_KEPT)
+        found = tuple(buckets(self._grain, self._period))
+        if len(found) > MOST_BUCKETS:
+            what = f"time:{self._grain} with something else"
+            raise BadQuery(f"{what} is answered of {MOST_BUCKETS} at most, not of {len(found)}", Code.TOO_MUCH)
+        return found
