@@ -180,7 +180,11 @@ class Store:
         if client is None:
             # Imported where a store is opened or asked: it takes a tenth of a second, and most commands open none.
             import clickhouse_connect
+            from clickhouse_connect.driver import options as of_client
             from clickhouse_connect.driver.exceptions import ClickHouseError
+
+            # Or the first insert imports pandas, to see that no value is of it: a third of a second and 40 MB.
+            of_client.pd = of_client.pd_time_test = None
 
             options: dict[str, Any] = {"send_receive_timeout": _RECEIVE_TIMEOUT_S}
             if self.embedded:

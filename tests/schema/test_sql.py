@@ -6,6 +6,7 @@ import hashlib
 import re
 
 import pytest
+from clickhouse_connect.driver import options
 
 from schema.event import Count, Event
 from schema.migrate import USERS, before, create_users, migrate, migrations, statements, user_statements
@@ -36,6 +37,11 @@ def test_every_statement_about_users_parses(store: Store, cluster: str) -> None:
 
 def test_a_migrated_store_has_nothing_left_to_do(store: Store) -> None:
     assert migrate(store) == []
+
+
+def test_no_insert_has_loaded_pandas(store: Store) -> None:
+    assert store.rows("SELECT count() FROM migrations") != [(0,)]
+    assert vars(options)["pd"] is None
 
 
 def test_an_event_is_a_row_of_events_in_the_order_of_its_columns(store: Store) -> None:
