@@ -6,7 +6,10 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import logging
+import os
+import shutil
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -50,6 +53,9 @@ EXTENTS = {
     "all": Extent("", 10.0, False),
 }
 _EXAMPLES = 100
+# What tests write is kept there, if there is room for all of it: no commit waits for a disk. Who needs one asks for
+# `on_disk`.
+_RAM, _ROOM_BYTES = Path("/dev/shm"), 4 << 30
 # What a process is started with, as Python's audit events call it.
 _STARTS = frozenset(("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"))
 
@@ -59,6 +65,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if _RAM.is_dir() and shutil.disk_usage(_RAM).free >= _ROOM_BYTES:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_RAM))
     name = config.getoption("--extent")
     extent = EXTENTS[name]
     of_properties = {"max_examples": round(_EXAMPLES * extent.examples), "derandomize": extent.fixed}
@@ -157,6 +165,13 @@ def insert(store: Store, events: Sequence[Event], table: str = "events") -> None
     """Write events as the writer does, in the order given."""
     rows = [[*structs.astuple(event), next(_SEQUENCE)] for event in events]
     store.insert(table, COLUMNS, [list(column) for column in zip(*rows, strict=True)])
+
+
+@pytest.fixture
+def on_disk() -> Iterator[Path]:
+    """An empty directory that is on a disk, wherever others are."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as made:
+        yield Path(made)
 
 
 @pytest.fixture

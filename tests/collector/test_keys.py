@@ -68,23 +68,23 @@ def happened(journal: Path) -> list[tuple[str, str, str]]:
 # -- where ---------------------------------------------------------------------------------------------------------
 
 
-def test_h2_a_directory_on_a_disk_is_refused_with_the_setting_and_the_remedy(tmp_path: Path, clock: Clock) -> None:
-    assert not in_ram(tmp_path)
+def test_h2_a_directory_on_a_disk_is_refused_with_the_setting_and_the_remedy(on_disk: Path, clock: Clock) -> None:
+    assert not in_ram(on_disk)
     with pytest.raises(KeysOnDisk, match=r"keys.directory = .* is on a disk.*tmpfs"):
-        keeper(tmp_path / "k", tmp_path / "j", clock)
-    assert not (tmp_path / "k" / "keys").exists()
+        keeper(on_disk / "k", on_disk / "j", clock)
+    assert not (on_disk / "k" / "keys").exists()
 
 
-def test_h2_a_directory_on_a_disk_is_taken_where_the_setting_says_so(tmp_path: Path, clock: Clock) -> None:
-    made = KeyKeeper(tmp_path / "k", tmp_path / "j", (BERLIN,), allow_disk=True, clock=clock)
+def test_h2_a_directory_on_a_disk_is_taken_where_the_setting_says_so(on_disk: Path, clock: Clock) -> None:
+    made = KeyKeeper(on_disk / "k", on_disk / "j", (BERLIN,), allow_disk=True, clock=clock)
     made.turn()
-    assert held(tmp_path / "k") == {("berlin", DAY)}
+    assert held(on_disk / "k") == {("berlin", DAY)}
     made.close()
 
 
-def test_h2_a_link_from_ram_to_a_disk_is_a_disk(ram: Path, tmp_path: Path) -> None:
+def test_h2_a_link_from_ram_to_a_disk_is_a_disk(ram: Path, on_disk: Path) -> None:
     ram.mkdir()
-    (ram / "link").symlink_to(tmp_path)
+    (ram / "link").symlink_to(on_disk)
     assert in_ram(ram)
     assert not in_ram(ram / "link")
 
