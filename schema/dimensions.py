@@ -31,7 +31,8 @@ class Dimension(Struct, frozen=True):
 
     column: of a raw row, where its values come from; the dimension's own name unless told. made: in place of it SQL
     over several, each as `{column}`. parent: the dimension that each of its values belongs to one value of. format: how
-    a page words a value. empty: what it calls the empty value; empty_because: why there may be no other. card: which
+    a page words a value. closed: whether its values are of a list, ours or a standard's, so that nobody can type one.
+    empty: what it calls the empty value; empty_because: why there may be no other. card: which
     card of the overview shows it, tab: as which of its tables; table: that table's numbers, metrics or SHARE; without:
     a value that is of no interest there.
     """
@@ -44,6 +45,7 @@ class Dimension(Struct, frozen=True):
     made: str = ""
     parent: str = ""
     format: Format = "text"
+    closed: bool = False
     empty: str = "(not set)"
     empty_because: str = ""
     without: str | None = None
@@ -80,6 +82,7 @@ _DIMENSIONS = (
         "channel",
         "Channel",
         "Kind of source: search, social, mail, paid …",
+        closed=True,
         empty="Direct",
         card="Sources",
         tab="Channels",
@@ -150,6 +153,7 @@ _DIMENSIONS = (
         "Country",
         "ISO 3166-1 code, from the truncated address or the browser's time zone.",
         format="country",
+        closed=True,
         empty_because="Countries come from a place database (collector.place_database) "
         "or from the browser's time zone.",
         card="Places",
@@ -161,6 +165,7 @@ _DIMENSIONS = (
         "ISO 3166-2 code, from the truncated address.",
         parent="country",
         format="region",
+        closed=True,
         empty_because="Regions need a place database on the server (collector.place_database).",
         card="Places",
         tab="Regions",
@@ -238,6 +243,7 @@ _DIMENSIONS = (
         "Device",
         "Device class: desktop, mobile, tablet, tv.",
         format="device",
+        closed=True,
         card="Devices",
         tab="Devices",
     ),
@@ -266,6 +272,7 @@ _DIMENSIONS = (
         "Screen",
         "Screen class by width: XS <576, S <768, M <992, L <1440, XL.",
         format="screen",
+        closed=True,
         card="Devices",
         tab="Screens",
     ),

@@ -253,11 +253,9 @@ def _refuse_several_events(rows: list[Told], plan: Plan) -> None:
     """Raises BadQuery where several events have the same value: one visitor may have sent both."""
     many = [value for value, times in Counter(row["value"] for row in rows).items() if times > 1]
     if many:
-        events = ", ".join(sorted({row["event"] for row in rows}))
-        name = rows[0]["property"]
+        (name,) = {one.name for one in plan.others if one.kind == "property"}
         raise BadQuery(
-            f"{name[:100]!r} is a property of several events ({events[:200]}), which cannot be added up: filter on "
-            "event:goal or event:name",
+            f"{name[:100]} is of several events, which cannot be added up: filter on event:goal or event:name",
             Code.NOT_KEPT,
         )
 

@@ -63,6 +63,11 @@ class ApiDimension(Struct, frozen=True):
             return self.named.get(value, value)
         return "" if self.kind != "dimension" or self.of in _BARE else DIMENSIONS[self.of].empty
 
+    @property
+    def is_typed(self) -> bool:
+        """Whether visitors, or websites that link here, decide what its values say."""
+        return self.kind == "property" or (self.kind == "dimension" and not DIMENSIONS[self.of].closed)
+
     def is_empty(self, label: str) -> bool:
         """Whether that is what the empty value is called, too."""
         return not label or (self.kind == "dimension" and label == DIMENSIONS[self.of].empty)

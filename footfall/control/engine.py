@@ -16,6 +16,8 @@ from msgspec import structs
 from dashboards.stats.query import Query
 from dashboards.stats.refused import BadQuery
 from dashboards.stats.report import Reports
+from dashboards.stats_api.request import of as question_of
+from dashboards.stats_api.respond import answer
 from pipeline.added_goals import counted_since
 from pipeline.annotations import annotate, take_back
 from pipeline.copying import ROWS_STAY
@@ -79,10 +81,25 @@ class Engine:
                 site.key, first, last, request.by, request.filters, request.limit,
                 request.metrics, request.order, request.compare, request.offset,
             )  # fmt: skip
-            rounded = (site.key,) if rules.strict and rules.k > 1 else ()
-            return Reports(self.store, [structs.replace(site, release_k=rules.k)], rounded=rounded).stats(query)
+            return self._reports(site, rules).stats(query)
         except BadQuery as problem:
             raise CannotDo(f"{problem} ({problem.code})") from None
+
+    def stats_query(self, question: dict[str, Any]) -> dict[str, Any]:
+        """The answer to a question of the Stats API v2, or why there is none. Raises CannotDo for an unknown site."""
+        try:
+            asked = question_of(question)
+        except BadQuery as problem:
+            return {"error": str(problem), "code": problem.code}
+        site, rules = self._known(asked.site_id)
+        reports = self._reports(site, rules)
+        told: dict[str, Any] = msgspec.to_builtins(answer(reports, reports.site(site.key), asked))
+        return told
+
+    def _reports(self, site: Site, rules: SiteRules) -> Reports:
+        """As the dashboards have them, of one site."""
+        mine = structs.replace(site, release_k=rules.k, release_networks=rules.least_networks)
+        return Reports(self.store, [mine], rounded=(site.key,) if rules.strict and rules.k > 1 else ())
 
     def import_begin(self, site: str) -> str:
         """Make room for an import; its name."""

@@ -327,7 +327,7 @@ def test_properties_are_of_one_event(rows: Ask, refused: Ask, ask: Ask, rollups:
     rollups.of_property(ago(1), "login", "plan", "pro", 20, 20)
     code, text, _ = refused("visitors", **by)
     assert code == "not_kept"
-    assert "several events (login, signup)" in text
+    assert "event:props:plan is of several events" in text
     assert rows("visitors", filters=[["is", "event:name", ["login"]]], **by) == [("pro", 20)]
     assert refused("visitors", filters=[["is", "event:props:plan", ["pro"]]])[0] == "not_kept"
     assert refused("visitors", dimensions=["event:props:plan", "event:props:url"])[0] == "not_crossed"

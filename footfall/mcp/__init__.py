@@ -1,0 +1,1 @@
+"""Numbers for programs that speak the Model Context Protocol: `footfall mcp`."""
