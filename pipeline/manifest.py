@@ -43,6 +43,7 @@ _WHERE_OLDER = {
     "bounded": [],
     "funnels": {},
     "sections": {},
+    "pairs": [],
 }
 
 
@@ -52,7 +53,8 @@ class Entry(Struct, frozen=True):
     digests of its days' entries. goals: those that were counted, by name their definition; of `ADDED` the one that is
     added to its day. bounded: of a day the figures of the whole site that release.bound has lowered by more than
     5 %. funnels: of a day those that were counted, by name their definition. sections: of a day those that its settings
-    named, in their order, by name their definition; of `ADDED` the one that is added."""
+    named, in their order, by name their definition; of `ADDED` the one that is added. pairs: of a day those whose table
+    was counted, by name."""
 
     site: str
     number: int
@@ -77,6 +79,7 @@ class Entry(Struct, frozen=True):
     bounded: list[str] = []
     funnels: dict[str, str] = {}
     sections: dict[str, str] = {}
+    pairs: list[str] = []
 
     @property
     def grain(self) -> str:

@@ -239,6 +239,7 @@ def _entry(of: SiteDay, flaws: Flaws, now: float, origin: str, rows: int, digest
         goals=of.site.goal_definitions,
         funnels=of.site.funnel_definitions,
         sections=of.site.section_definitions,
+        pairs=[pair.name for pair in of.site.crossed],
         bounded=bounded,
     )
 

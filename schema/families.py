@@ -14,10 +14,11 @@ from .engagement import ENGAGED
 from .family import KEY, KEY_COLUMNS, MONTH_COLUMNS, Family, named
 from .funnels import FUNNELS
 from .measures import KINDS, OF_CELLS, OF_CONVERSIONS, OF_VITALS
+from .pairs import PAIRS
 from .properties import PROPERTIES
 from .visits import DEFAULTS, OF_FIRST_OF_ALL, VISIT
 
-__all__ = ["DECLARED", "FAMILIES", "KEY", "NESTED", "TABLES", "WAITING", "WAITING_TABLES", "migration"]
+__all__ = ["DECLARED", "FAMILIES", "KEY", "LIVE", "NESTED", "TABLES", "WAITING", "WAITING_TABLES", "migration"]
 
 
 def _nested(name: str, columns: Iterable[Column]) -> tuple[Column, ...]:
@@ -59,8 +60,11 @@ FAMILIES: dict[str, Family] = {
         FUNNELS,
         PROPERTIES,
         ENGAGED,
+        PAIRS,
     )
 }
+# Those of which open days have rows.
+LIVE: dict[str, Family] = {name: family for name, family in FAMILIES.items() if family.live}
 # Those that are counted by what their entry says.
 DECLARED: dict[str, Family] = {name: family for name, family in FAMILIES.items() if family.counting}
 NESTED = frozenset(name for name, family in DECLARED.items() if family.counting and family.counting.nested)
@@ -99,8 +103,8 @@ WAITING_TABLES = (*(f"waiting_{name}" for name in WAITING), "waiting_days")
 
 # Of each kept table its columns in their order. Of a month the whole site is kept by day, good for parts of it, too.
 TABLES: dict[str, tuple[Column, ...]] = {
-    **{f"open_{name}": family.open for name, family in FAMILIES.items()},
-    **{f"next_{name}": family.next for name, family in FAMILIES.items()},
+    **{f"open_{name}": family.open for name, family in LIVE.items()},
+    **{f"next_{name}": family.next for name, family in LIVE.items()},
     **{f"released_{name}": family.released for name, family in FAMILIES.items()},
     **{f"late_{name}": FAMILIES[name].late for name in WAITING},
     **{f"waiting_{name}": columns for name, columns in WAITING.items()},
@@ -121,12 +125,16 @@ TABLES: dict[str, tuple[Column, ...]] = {
 }
 
 
+# Those whose tables the first migration makes.
+_OF_BASELINE = ("cells", "conversions", "vitals")
+
+
 def migration(table: str, there: Iterable[tuple[str, str, str]]) -> list[str]:
     """The statements of a migration that would make a table of this registry out of one with such columns (name, type,
     default); none where it is so."""
     found = {name: (kind, default) for name, kind, default in there}
-    family = DECLARED.get(table.partition("_")[2])
-    if family and not found:
+    family = FAMILIES.get(table.partition("_")[2])
+    if family and family.name not in _OF_BASELINE and not found:
         return [_creating(family)]
     wanted = TABLES[table]
     statements = []
@@ -165,7 +173,8 @@ def _creating(family: Family) -> str:
         ("site", "grain", "dimension", "by_dimension", "day", "period", "value", "by_value", *family.key_names)
     )
     name = f"{{{{ 'staging_{family.name}' if state == 'staging' else local(state ~ '_{family.name}') }}}}"
-    return f"""{{% for state in ['staging', 'open', 'next', 'released'] %}}
+    states = ["staging", *(("open", "next") if family.live else ()), "released"]
+    return f"""{{% for state in {states} %}}
 CREATE TABLE IF NOT EXISTS {name}{{{{ on_cluster }}}}
 (
 {columns}{{{{ ", taken DateTime('UTC')" if state == 'next' else '' }}}}

@@ -67,7 +67,8 @@ class Counting(Struct, frozen=True):
 class Family(Struct, frozen=True):
     """Rows of one kind. keys: what tells them apart beside KEY; histogram: whether the last of the keys is a bucket.
     measures: what is added up. dimensions: those it is kept by, "" is the whole site. counting: how it is counted,
-    where that needs no code of its own. label: what it is called within a sentence."""
+    where that needs no code of its own. label: what it is called within a sentence. live: whether it is counted of open
+    days, too."""
 
     name: str
     keys: tuple[Column, ...]
@@ -76,6 +77,7 @@ class Family(Struct, frozen=True):
     dimensions: tuple[str, ...] = ("", *DIMENSIONS)
     counting: Counting | None = None
     label: str = ""
+    live: bool = True
 
     def __post_init__(self) -> None:
         if self.counting is None:

@@ -20,6 +20,7 @@ from .goal import OF_VISIT, resolved
 from .goal import Goal as Goal
 from .goal import goal_of as goal_of
 from .host import host_name, site_name
+from .pair import DEFAULT_PAIRS, Pair, pairs_of
 from .pattern import folder_of as folder_of
 from .pattern import pattern_regex as pattern_regex
 
@@ -58,6 +59,13 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
             "and downloads, `path` of pages that were not found and of forms. []: none.",
         ),
     ] = ("url", "path")
+    pairs: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=100)], ...],
+        Meta(
+            description="Two dimensions of a visit each, such as `country x channel`: their table is released with "
+            "each day, so that a value of one filters the other. []: none.",
+        ),
+    ] = DEFAULT_PAIRS
     funnels: Annotated[
         tuple[Funnel, ...], Meta(description="Steps in an order, of which is counted how many people got how far.")
     ] = ()
@@ -110,6 +118,10 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
             if name.startswith(("/", "(")):
                 raise ValueError(f"section {name!r} of site {self.key!r}: a name does not begin with '/' or '('")
         resolved(self.goals, self.sections)
+        try:
+            pairs_of(self.pairs)
+        except ValueError as problem:
+            raise ValueError(f"site {self.key!r}: {problem}") from None
         self._refuse_funnels()
 
     def _refuse_funnels(self) -> None:
@@ -138,6 +150,11 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
         """The properties that visits keep: those that are counted, and those that goals ask for."""
         asked = (name for goal in self.goals for name in goal.properties)
         return tuple(dict.fromkeys((*self.properties, *asked)))
+
+    @property
+    def crossed(self) -> tuple[Pair, ...]:
+        """The pairs."""
+        return pairs_of(self.pairs)
 
     @property
     def counted_goals(self) -> tuple[Goal, ...]:

@@ -114,13 +114,14 @@ _CELLS_OF_ALL = (
     {"dimension": "''", "value": "''"} | _people("came") | _OF_VISIT,
     "FROM {visits} GROUP BY d",
 )
-_EVERYBODY = count_people("NOT again", "again")
+# Of rows that are visits: the visitors.
+EVERYBODY = count_people("NOT again", "again")
 
 
 def _cells_of_visits(apart: tuple[str, ...]) -> Select:
     by, each = by_each({value: value for value in OF_VISITS}, *apart)
     return (
-        {**by, "people": _EVERYBODY, "networks": NETWORKS} | _OF_VISIT,
+        {**by, "people": EVERYBODY, "networks": NETWORKS} | _OF_VISIT,
         f"FROM (SELECT d, {_PLAIN}, {VISIT_VALUES} FROM {{visits}} WHERE came) GROUP BY {each}",
     )
 
@@ -129,7 +130,7 @@ def _cells_of_ends(apart: tuple[str, ...]) -> Select:
     by, each = by_each(ENDS, *apart)
     return (
         by
-        | {"entrant": f"{BEGINS} * ({_EVERYBODY})", "leaver": f"(NOT {BEGINS}) * ({_EVERYBODY})"}
+        | {"entrant": f"{BEGINS} * ({EVERYBODY})", "leaver": f"(NOT {BEGINS}) * ({EVERYBODY})"}
         | {networks_of("entrant"): f"{BEGINS} * {NETWORKS}", networks_of("leaver"): f"(NOT {BEGINS}) * {NETWORKS}"}
         | {one.name: f"{BEGINS} * sum({one.begins})" for one in COUNTED if one.begins}
         | {one.name: f"(NOT {BEGINS}) * sum({one.ends})" for one in COUNTED if one.ends},

@@ -10,21 +10,21 @@ import datetime as dt
 import time
 from collections.abc import Collection, Sequence
 
-from schema.families import FAMILIES
+from schema.families import FAMILIES, LIVE
 from schema.store import Store
 
 from .batch import Batch, SiteDay
 from .shown import laxer, remember, shown
 from .snapshot import Key
 
-OPEN = (*(f"{state}_{family}" for state in ("open", "next") for family in FAMILIES), "open_through", "sessionized")
+OPEN = (*(f"{state}_{family}" for state in ("open", "next") for family in LIVE), "open_through", "sessionized")
 
 
 def put_in_place(of: Batch) -> None:
     """Show what is staged in place of what was. Of days that go on in steps it is only of families in which something
     does (step.py); all other days are shown as they are, and their steps begin anew."""
     store = of.store
-    staged = _there(of, "staging")
+    staged = _there(of, "staging", tuple(LIVE))
     whole = [site_day for site_day in of.days if site_day not in of.stepping]
     some = set().union(*staged.values())
     # Where nothing is shown, nor was before, the first to be shown need not be k people more.
@@ -33,11 +33,11 @@ def put_in_place(of: Batch) -> None:
     remember(store, [of for of in whole if of.key in some or of.key in before], {of.key: now for of in whole})
     hidden = [of for of in whole if of.rules.k > 1]
     if hidden:
-        for family, keys in _there(Batch(store, tuple(hidden), of.run), "next").items():
+        for family, keys in _there(Batch(store, tuple(hidden), of.run), "next", tuple(LIVE)).items():
             _alter(store, f"next_{family}", [f"DROP PARTITION {_partition(key)}" for key in sorted(keys)])
     gone = {family: {site_day.key for site_day in whole} - keys for family, keys in staged.items()}
-    replaced = _there(of, "open", [family for family in FAMILIES if gone[family]])
-    for family in FAMILIES:
+    replaced = _there(of, "open", [family for family in LIVE if gone[family]])
+    for family in LIVE:
         commands = [f"REPLACE PARTITION {_partition(key)} FROM staging_{family}" for key in sorted(staged[family])]
         drops = sorted(gone[family] & replaced.get(family, set()))
         _alter(store, f"open_{family}", commands + [f"DROP PARTITION {_partition(key)}" for key in drops])
@@ -55,7 +55,7 @@ def clear_staged(of: Batch, families: Collection[str]) -> None:
         _alter(of.store, f"staging_{family}", [f"DROP PARTITION {_partition(key)}" for key in sorted(keys)])
 
 
-def _there(of: Batch, state: str, families: Collection[str] = tuple(FAMILIES)) -> dict[str, set[Key]]:
+def _there(of: Batch, state: str, families: Collection[str]) -> dict[str, set[Key]]:
     """By family the site-days of the batch that have rows. state: `staging`, `open` or `next`."""
     there: dict[str, set[Key]] = {family: set() for family in families}
     selects = (

@@ -7,12 +7,14 @@ server's memory is dropped by the next start (`drop_left`).
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 from schema.column import TEXT
 from schema.families import DECLARED
 from schema.measures import KINDS
+from schema.pair import CROSSED
+from schema.pairs import PAIRS
 from schema.store import Store
 from schema.visits import OF_VISITS, VISIT
 
@@ -25,6 +27,7 @@ from .parents import CELL
 from .sessionize import SECTIONS
 from .visit import READ
 
+_CROSSED = dict.fromkeys(("d", "pair", "one", "other"), "UInt16")
 _VALUE = {"d": "UInt16", "dimension": TEXT, "value": "String"}
 
 
@@ -131,6 +134,16 @@ TABLES: dict[str, dict[str, str]] = {
     # Who is counted in the rows of all families but cells, and of each kind of contributors; which of them are shown.
     "counted": CELL | {"people": "Int64", "enough": "UInt8"},
     "shown": CELL,
+    # Of pairs (pairs.py): the values by their place among the most frequent ones, and visits with these places. What is
+    # counted of each cell; atoms of lines of which too few are hidden, maybe; and the cells that are shown.
+    "numbers": _VALUE | {"place": "UInt16"},
+    "numbered": {"d": "UInt16"}
+    | {name: VISIT[name] for name in ("visitor", "network_number", "again", "came", "viewed", "bounced", "seconds")}
+    | dict.fromkeys(CROSSED, "UInt16"),
+    "crossed": _CROSSED | _measured("people", "networks", *(one.name for one in PAIRS.measures if one.visit)),
+    "few": {"d": "UInt16", "pair": "UInt16", "one_": "UInt16", "above": "Array(UInt16)"}
+    | {"other_": "UInt16", "beyond": "Array(UInt16)", "line": "UInt32"},
+    "uncovered": _CROSSED,
     # Of days that go on in steps: when each visitor first came, to the quarter of an hour (newcomers.py).
     "arrived": {"d": "UInt16", "visitor": "UInt64", "slot": "UInt32"},
     # Of every value who came when, as far as is asked for; what is staged of it; when its first, its last
@@ -148,11 +161,12 @@ TABLES: dict[str, dict[str, str]] = {
 _OF_STEPS = ("arrived", "newcomers", "made", "taken", "due", "steps")
 _OF_FUNNELS = ("passed", "least")
 _OF_PROPERTIES = ("sent", "told")
+OF_PAIRS = ("numbers", "numbered", "crossed", "few", "uncovered")
 
 
 def _tables(of: Batch) -> list[str]:
-    """Those that the run needs."""
-    unasked = {name for name, family in DECLARED.items() if not is_asked(of, family)}
+    """Those that the run needs from its beginning to its end."""
+    unasked = {name for name, family in DECLARED.items() if not is_asked(of, family)} | {*OF_PAIRS}
     if "funnels" in unasked:
         unasked.update(_OF_FUNNELS)
     if "properties" in unasked:
@@ -163,9 +177,9 @@ def _tables(of: Batch) -> list[str]:
 
 
 @contextlib.contextmanager
-def scratch(of: Batch) -> Iterator[None]:
-    """The run's tables, for as long as it lasts."""
-    names = _tables(of)
+def scratch(of: Batch, names: Sequence[str] = ()) -> Iterator[None]:
+    """The run's tables, for as long as it lasts. names: those that only a part of it needs."""
+    names = names or _tables(of)
     try:
         for name in names:
             of.store.command(_creating(name, of.scratch(name)))

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from schema.families import FAMILIES
+from schema.families import LIVE
 from schema.store import Store
 
 from ..insert import insert
@@ -136,8 +136,8 @@ def _adopt(store: Store, days: tuple[SiteDay, ...], quarter: int) -> set[Key]:
     if adopted:
         of = Batch(store, adopted, "")
         # The cells last: they tell that it is done.
-        for name in sorted(FAMILIES, key=lambda name: name == "cells"):
-            columns = {column.name: column.name for column in FAMILIES[name].open}
+        for name in sorted(LIVE, key=lambda name: name == "cells"):
+            columns = {column.name: column.name for column in LIVE[name].open}
             columns |= {"taken": "toDateTime({quarter:UInt32}, 'UTC')"}
             store.command(
                 f"""{insert(f"next_{name}", columns)} FROM open_{name} WHERE {of.mine}

@@ -21,6 +21,7 @@ from .batch import Batch, Quarter, SiteDay
 from .bound import bound
 from .limits import limits_of, limits_then, may_be_over
 from .others import find_others, find_rare
+from .pairs import cross
 from .parents import fill_parents
 from .publish import clear_staging, put_in_place
 from .scratch import scratch
@@ -58,7 +59,7 @@ def staged(
     which figures release.bound has lowered much. expires: what is hidden of a day waits until then, at the latest; of
     the others nothing waits."""
     batch = Batch(store, tuple(days), secrets.token_hex(8), source)
-    last = (lambda of: wait(of, expires),) if expires else ()
+    last = (cross, *((lambda of: wait(of, expires),) if expires else ()))
     with _staged(batch, whole=True, last=last) as lowered:
         yield batch, {of.key: lowered[d] for d, of in enumerate(batch.days) if d in lowered}
 

@@ -13,7 +13,7 @@ A run that is cut off has taken a snapshot and not shown the one before it: fewe
 from __future__ import annotations
 
 from schema.dimensions import OTHER
-from schema.families import FAMILIES
+from schema.families import LIVE
 from schema.family import Family
 from schema.visits import HOUR
 
@@ -31,7 +31,7 @@ _CELL = ", ".join(CELL)
 _OF_KEYS = f"family IN {EXCLUSIVE}" if EXCLUSIVE else "false"
 _WHOLE = f"(dimension = '' AND NOT ({_OF_KEYS}))"
 # Whose whole are the visitors of the site; that of the rest is the row of the whole site that has the same keys.
-_BY_VISITORS = ["cells", *EXCLUSIVE, *(name for name, one in FAMILIES.items() if "" not in one.dimensions)]
+_BY_VISITORS = ["cells", *EXCLUSIVE, *(name for name, one in LIVE.items() if "" not in one.dimensions)]
 
 
 def step(of: Batch) -> None:
@@ -39,7 +39,7 @@ def step(of: Batch) -> None:
     if of.quarter is None:
         raise ValueError("steps are taken at a quarter of an hour")
     find_newcomers(of)
-    families = [family for family in FAMILIES.values() if is_counted(of, family)]
+    families = [family for family in LIVE.values() if is_counted(of, family)]
     for family in families:
         _note_staged(of, family)
         _note_taken(of, family)

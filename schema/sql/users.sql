@@ -31,7 +31,7 @@ GRANT{{ on_cluster }} SELECT ON {{ database }}.{{ table }} TO footfall_pipeline;
 GRANT{{ on_cluster }} SELECT, ALTER DELETE ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
 {% for state in ['open', 'next', 'staging', 'released'] %}
-{% for family in families %}
+{% for family in families if state in ('staging', 'released') or families[family].live %}
 {% for table in tables(state ~ '_' ~ family) %}
 GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
@@ -74,7 +74,7 @@ GRANT{{ on_cluster }} SELECT ON system.{{ table }} TO footfall_pipeline;
 
 -- The dashboards: read what is folded already, and nothing else.
 {% for state in ['open', 'released'] %}
-{% for family in families %}
+{% for family in families if state == 'released' or families[family].live %}
 {% for table in tables(state ~ '_' ~ family) %}
 GRANT{{ on_cluster }} SELECT ON {{ database }}.{{ table }} TO footfall_dashboards;
 {% endfor %}

@@ -55,6 +55,7 @@ _COLUMNS = {
     "released_conversions": _CONVERSIONS,
     "released_vitals": f"{_KEY}, metric, bucket, samples, good, poor, people",
     "released_engagement": f"{_KEY}, {_BANDS}",
+    "released_pairs": f"{_KEY}, by_dimension, by_value, visitors, visits, pageviews, bounces, visit_seconds",
     "manifest": "number, origin, preset, k, complete, over_counted, rows, digest",
     "open_cells": f"{_KEY}, {_CELLS}",
     "open_conversions": _CONVERSIONS,

@@ -1,0 +1,135 @@
+"""Which cells of pairs are shown of days that hide some.
+
+In: the scratch tables `crossed`, what is counted of each cell, and `numbered`, visits with the places of their values.
+Out: `uncovered`, the cells that are shown. Promises: who is behind several cells together is counted distinctly.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from schema.pair import Pair
+
+from .aggregate import EVERYBODY
+from .batch import ENOUGH, NETWORKS, Batch
+from .crossing import Line
+from .pair_lines import HIDDEN, Atom, Cell, Table, above, in_order
+
+# A site-day and the number of a pair.
+Which = tuple[int, int]
+_ATOM = "d, pair, one_, above, other_, beyond"
+_NOTHING = "emptyArrayUInt16()"
+_CELL = ("d", "pair", "one", "other")
+
+
+def suppress(of: Batch, pairs: Sequence[Pair]) -> None:
+    """Fill `uncovered`. pairs: by their number."""
+    hides = [d for d, of_day in enumerate(of.days) if of_day.rules.k > 1]
+    cells, atoms = _cells(of), _atoms(of, pairs)
+    shown: dict[int, dict[Pair, set[Cell]]] = {d: {} for d in hides}
+    for step in in_order(pairs):
+        there = [(d, number) for d in hides for number in map(pairs.index, step) if (d, number) in cells]
+        tables = {
+            (d, number): Table(pairs[number], atoms[d, number], cells[d, number], shown[d]) for d, number in there
+        }
+        covered = _covered(of, pairs, tables)
+        for (d, number), table in tables.items():
+            shown[d][pairs[number]] = table.shown(covered[d, number])
+    rows = [
+        (d, number, *cell) for d in hides for number, pair in enumerate(pairs) for cell in shown[d].get(pair, set())
+    ]
+    if rows:
+        of.store.insert(of.scratch("uncovered"), _CELL, [*map(list, zip(*rows, strict=True))])
+
+
+def _cells(of: Batch) -> dict[Which, dict[Cell, int]]:
+    """The cells of enough people, with how many these are."""
+    found: defaultdict[Which, dict[Cell, int]] = defaultdict(dict)
+    for d, number, one, other, people in of.store.rows(
+        of.naming(
+            f"""SELECT {", ".join(_CELL)}, people FROM {{crossed}}
+            WHERE {ENOUGH} AND one != {HIDDEN} AND other != {HIDDEN}"""
+        ),
+        of.named,
+    ):
+        found[d, number][one, other] = people
+    return {**found}
+
+
+def _atoms(of: Batch, pairs: Sequence[Pair]) -> defaultdict[Which, list[Atom]]:
+    """Of a pair of dimensions that have none above them these are the cells."""
+    divided = [number for number, pair in enumerate(pairs) if above(pair.one) or above(pair.other)]
+    selects = [
+        f"""SELECT d, pair, one AS one_, {_NOTHING} AS above, other AS other_, {_NOTHING} AS beyond, people, networks
+        FROM {{crossed}} WHERE NOT has({divided}, pair)""",
+        *(
+            f"""SELECT {_of_atom(number, pairs[number])}, {EVERYBODY} AS people, {NETWORKS} AS networks
+            FROM {{numbered}} GROUP BY {_ATOM}"""
+            for number in divided
+        ),
+    ]
+    each = " UNION ALL ".join(f"SELECT {_ATOM}, people, networks FROM ({select})" for select in selects)
+    found: defaultdict[Which, list[Atom]] = defaultdict(list)
+    for d, number, one, over, other, beyond, people, enough in of.store.rows(
+        of.naming(f"SELECT {_ATOM}, people, {ENOUGH} FROM ({each})"), of.named
+    ):
+        found[d, number].append(Atom(one, tuple(over), other, tuple(beyond), people, bool(enough)))
+    return found
+
+
+def _of_atom(number: int, pair: Pair) -> str:
+    """SQL for what tells the atoms of a pair apart, of a row of `numbered`."""
+    each = (", ".join(above(name)) for name in (pair.one, pair.other))
+    over, beyond = (f"[{names}]" if names else _NOTHING for names in each)
+    columns = (pair.one, "one_"), (over, "above"), (pair.other, "other_"), (beyond, "beyond")
+    return f"d, toUInt16({number}) AS pair, " + ", ".join(f"{sql} AS {name}" for sql, name in columns)
+
+
+def _covered(of: Batch, pairs: Sequence[Pair], tables: dict[Which, Table]) -> defaultdict[Which, set[Line]]:
+    """The lines of which those of too few are enough people together."""
+    lines: list[tuple[Which, Line]] = []
+    rows: list[tuple[object, ...]] = []
+    for which, table in tables.items():
+        for line, atoms in _of_few(table, of.days[which[0]].rules.k):
+            rows += ((*which, one.one, [*one.above], one.other, [*one.beyond], len(lines)) for one in atoms)
+            lines.append((which, line))
+    found: defaultdict[Which, set[Line]] = defaultdict(set)
+    for place in _enough(of, pairs, rows):
+        which, line = lines[place]
+        found[which].add(line)
+    return found
+
+
+def _of_few(table: Table, k: int) -> Iterator[tuple[Line, list[Atom]]]:
+    """The lines of which those of too few are k people, if none of them is counted twice."""
+    few: defaultdict[Line, list[Atom]] = defaultdict(list)
+    for line, atom in table.of_few():
+        few[line].append(atom)
+    yield from ((line, atoms) for line, atoms in few.items() if sum(atom.people for atom in atoms) >= k)
+
+
+def _enough(of: Batch, pairs: Sequence[Pair], rows: Sequence[tuple[object, ...]]) -> Iterable[int]:
+    """The lines that are of enough people. rows: of `few`, atoms each with its line."""
+    if not rows:
+        return []
+    if of.store.rows(of.naming("SELECT 1 FROM {few} LIMIT 1")):
+        of.store.command(of.naming("TRUNCATE TABLE {few}"))
+    columns = (*_ATOM.split(", "), "line")
+    of.store.insert(of.scratch("few"), columns, [*map(list, zip(*rows, strict=True))])
+    everybody = " UNION ALL ".join(
+        f"SELECT visitor, network_number, {_of_atom(number, pairs[number])} FROM {{numbered}}"
+        for number in sorted({row[1] for row in rows if isinstance(row[1], int)})
+    )
+    found = of.store.rows(
+        of.naming(
+            f"""SELECT line FROM
+            (
+                SELECT d, line, uniqExact(visitor) AS people, {NETWORKS} AS networks
+                FROM ({everybody}) AS v INNER JOIN {{few}} AS f USING ({_ATOM}) GROUP BY d, line
+            )
+            WHERE {ENOUGH}"""
+        ),
+        of.named,
+    )
+    return [line for (line,) in found]

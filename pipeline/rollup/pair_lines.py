@@ -1,0 +1,146 @@
+"""Of the tables of one site-day by two dimensions: which cells are hidden (Q1; R3 along rows, columns and parents).
+
+In: atoms: visits by both values and by all values above these (a source has its channel above it), counted. Out: the
+cells that are shown. Promises: those of `crossing.py`, for the sums that a reader has of each cell: the narrowest that
+are shown, a pair with a parent in place of its child among them. Values that have no row of their own in the day's
+table by one dimension are in no cell that is shown, and what is hidden of a parent is one value.
+
+A source that is of two channels is divided between them, and how, may follow where both channels are shown beside it:
+so its parts are hidden cells, each of its channel's sum, and what they add up to is the cell.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+
+from msgspec import Struct
+
+from schema.pair import Pair, paired
+
+from .crossing import Crossed, Line, hidden
+from .parents import PARENTS, depth
+
+# Values are numbers, 0 what is hidden, or not among the most frequent.
+HIDDEN = 0
+Cell = tuple[int, int]
+Shown = Mapping[Pair, Collection[Cell]]
+
+
+class Atom(Struct, frozen=True):
+    """Visits with the same values. above, beyond: of the dimensions above the first and the second one, the nearest
+    first. people: distinct visitors. enough: of k people and more, from enough networks."""
+
+    one: int
+    above: tuple[int, ...]
+    other: int
+    beyond: tuple[int, ...]
+    people: int
+    enough: bool
+
+    @property
+    def cell(self) -> Cell:
+        return self.one, self.other
+
+
+def above(dimension: str) -> tuple[str, ...]:
+    """The dimensions above one, the nearest first."""
+    return (PARENTS[dimension], *above(PARENTS[dimension])) if dimension in PARENTS else ()
+
+
+def in_order(pairs: Iterable[Pair]) -> list[list[Pair]]:
+    """Pairs with parents before those with their children, in steps."""
+    steps: defaultdict[int, list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        steps[depth(pair.one) + depth(pair.other)].append(pair)
+    return [sorted(steps[step]) for step in sorted(steps)]
+
+
+class Table:
+    """The cells of one pair. cells: of whom are enough, by both values, exactly counted: how many people. before: what
+    is shown of the pairs with parents."""
+
+    def __init__(self, pair: Pair, atoms: Iterable[Atom], cells: Mapping[Cell, int], before: Shown) -> None:
+        self._pair, self._before = pair, before
+        self._edges: dict[Hashable, Crossed] = {}
+        self._of_edge: dict[Hashable, list[Atom]] = {}
+        self._divided: set[Line] = set()
+        each: defaultdict[tuple[Line, Line], list[Atom]] = defaultdict(list)
+        for atom in atoms:
+            each[_label(atom.one, atom.above), _label(atom.other, atom.beyond)].append(atom)
+        for labels, mine in each.items():
+            enough = cells.get(mine[0].cell, 0)
+            self._add(mine[0].cell if enough else repr(labels), mine, enough)
+
+    def of_few(self) -> Iterator[tuple[Line, Atom]]:
+        """Of each line the atoms of too few."""
+        for key, edge in self._edges.items():
+            if not edge.enough:
+                for line in edge.lines:
+                    yield from ((line, atom) for atom in self._of_edge[key])
+
+    def shown(self, covered: Collection[Line]) -> set[Cell]:
+        """The cells that are. covered: lines of which those of too few are enough together."""
+        gone = hidden(self._edges, self._divided.union(covered))
+        return {key for key in self._edges.keys() - gone if isinstance(key, tuple)}
+
+    def _add(self, cell: Hashable, atoms: list[Atom], enough: int) -> None:
+        """A cell, with its parts where it is of several sums: it is what these add up to. enough: how many people it is
+        of, 0 where they are too few, or one of its values is hidden."""
+        rows, columns = {self._row_of(atom) for atom in atoms}, {self._column_of(atom) for atom in atoms}
+        row = self._line("row", cell, rows, bool(enough))
+        column = self._line("column", cell, columns, bool(enough))
+        if len(rows) > 1:
+            self._add_parts(atoms, self._row_of, lambda _: row)
+        if len(columns) > 1:
+            self._add_parts(atoms, lambda _: column, self._column_of)
+        self._add_edge(cell, row, column, atoms, enough)
+
+    def _line(self, of: str, cell: Hashable, lines: set[Line], enough: bool) -> Line:
+        """The line that a cell is of, or that of its parts."""
+        if len(lines) == 1:
+            return next(iter(lines))
+        line = "parts", of, cell
+        if enough:
+            self._divided.add(line)
+        return line
+
+    def _add_parts(
+        self, atoms: Iterable[Atom], row_of: Callable[[Atom], Line], column_of: Callable[[Atom], Line]
+    ) -> None:
+        alike: defaultdict[tuple[Line, Line], list[Atom]] = defaultdict(list)
+        for atom in atoms:
+            alike[row_of(atom), column_of(atom)].append(atom)
+        for (row, column), mine in alike.items():
+            self._add_edge(repr((row, column)), row, column, mine)
+
+    def _add_edge(self, key: Hashable, row: Line, column: Line, atoms: list[Atom], enough: int = 0) -> None:
+        """enough: how many people it is of; 0: it is hidden, and how many these are is at least known."""
+        people, are_enough = max(atom.people for atom in atoms), any(atom.enough for atom in atoms)
+        self._edges[key] = Crossed(row, column, enough or people, bool(enough) or are_enough, barred=not enough)
+        self._of_edge[key] = atoms
+
+    # -- the sums that an atom is part of ----------------------------------------------------------------------------
+
+    def _row_of(self, atom: Atom) -> Line:
+        narrowed = self._narrowed(self._pair.one, atom.one, self._pair.other, atom.beyond)
+        return "row", _label(atom.one, atom.above), narrowed
+
+    def _column_of(self, atom: Atom) -> Line:
+        narrowed = self._narrowed(self._pair.other, atom.other, self._pair.one, atom.above)
+        return "column", _label(atom.other, atom.beyond), narrowed
+
+    def _narrowed(self, along: str, value: int, across: str, values: tuple[int, ...]) -> tuple[int, ...]:
+        """Of the values above the other one those from the first on that is shown with this value."""
+        for place, (dimension, one) in enumerate(zip(above(across), values, strict=True)):
+            if dimension == along:
+                return ()
+            pair = paired(along, dimension)
+            if ((value, one) if pair.one == along else (one, value)) in self._before.get(pair, ()):
+                return values[place:]
+        return ()
+
+
+def _label(value: int, values: tuple[int, ...]) -> tuple[int, ...]:
+    """What tells a row from others: a value, or of those that are hidden the nearest one above that is not."""
+    return (value,) if value != HIDDEN else (HIDDEN, *values)

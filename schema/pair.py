@@ -1,0 +1,75 @@
+"""A pair: two dimensions of a visit whose table is released, so that a value of one filters the other (Q1).
+
+In: texts of the settings, such as `country x channel`. Out: frozen `Pair`s. Promises: a pair has one name, whichever
+dimension is written first.
+"""
+
+from __future__ import annotations
+
+import re
+
+from msgspec import Struct
+
+from .dimensions import DIMENSIONS
+
+# Those of which a visit has one value, so that a visit is in one cell of each table.
+CROSSED = tuple(name for name, one in DIMENSIONS.items() if one.scope == "visit")
+MOST_PAIRS = 40
+_BETWEEN = re.compile(r"\s+x\s+|\s*×\s*")
+
+
+class Pair(Struct, frozen=True, order=True):
+    """Two dimensions, in the order of the registry."""
+
+    one: str
+    other: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.one} x {self.other}"
+
+    def beside(self, dimension: str) -> str:
+        """The other one of the two."""
+        return self.other if dimension == self.one else self.one
+
+
+def pair_of(text: str) -> Pair:
+    """Raises ValueError."""
+    names = _BETWEEN.split(text.strip())
+    if len(names) != 2:
+        raise ValueError(f"pair {text!r}: write two dimensions, such as 'country x channel'")
+    for name in names:
+        if name not in DIMENSIONS:
+            raise ValueError(
+                f"pair {text!r}: there is no dimension {name!r}: of a visit there are {', '.join(CROSSED)}"
+            )
+        if name not in CROSSED:
+            raise ValueError(
+                f"pair {text!r}: a visit may have several values of {name!r}: name two of {', '.join(CROSSED)}"
+            )
+    if names[0] == names[1]:
+        raise ValueError(f"pair {text!r}: the two are the same: name another dimension beside {names[0]!r}")
+    return paired(*names)
+
+
+def paired(one: str, other: str) -> Pair:
+    """The pair of two dimensions, in whichever order."""
+    return Pair(*sorted((one, other), key=CROSSED.index))
+
+
+def pairs_of(texts: tuple[str, ...]) -> tuple[Pair, ...]:
+    """Those of a site. Raises ValueError."""
+    if len(texts) > MOST_PAIRS:
+        raise ValueError(f"there are {len(texts)} pairs: at most {MOST_PAIRS} are counted, leave the others out")
+    found: dict[Pair, str] = {}
+    for text in texts:
+        pair = pair_of(text)
+        if pair in found:
+            raise ValueError(f"pair {text!r} is {found[pair]!r} once more: name it once")
+        found[pair] = text
+    return tuple(found)
+
+
+_DEFAULT = ("source", "channel", "entry_page", "country", "utm_campaign", "device")
+# Each of these by each other one.
+DEFAULT_PAIRS = tuple(Pair(one, other).name for place, one in enumerate(_DEFAULT) for other in _DEFAULT[place + 1 :])

@@ -1,0 +1,25 @@
+"""Pairs: visits by two dimensions at once (schema/pair.py), by day.
+
+In: the measures of cells. Out: `PAIRS`. Promises: a measure of a pair is that of a cell.
+"""
+
+from __future__ import annotations
+
+from .family import Family
+from .measures import OF_CELLS
+from .pair import CROSSED
+
+# Those that everybody contributes to who has a visit of the cell, so that who are enough to be shown are enough for
+# each of them (rule N1). What is divided by visits that began there is divided by all: each is in one cell.
+_MEASURES = ("visitors", "visits", "pageviews", "bounces", "visit_seconds")
+
+PAIRS = Family(
+    "pairs",
+    (),
+    tuple(one for one in OF_CELLS if one.name in _MEASURES),
+    dimensions=CROSSED,
+    label="pairs",
+    live=False,
+)
+# A pair has so many values of each dimension, those of most visitors; the others are in none of its cells.
+MOST_VALUES = 100

@@ -1,0 +1,166 @@
+"""An attacker who reads the tables of pairs of a day beside those of single dimensions, and solves for what is hidden.
+
+He knows every value that there is, and takes into account that all of it is of the same visits: his unknowns are the
+visits by all four dimensions at once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import highspy
+import numpy as np
+import pytest
+
+from pipeline.release import Flaws, release_together
+from pipeline.rollup import pair_lines
+from pipeline.rollup.batch import SiteDay
+from pipeline.rollup.crossing import hidden
+from pipeline.settings import SiteRules
+from schema.pair import paired
+from schema.site import Site, day_bounds, day_number
+from schema.store import Store
+from tests.conftest import insert, make_event, times
+
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
+
+K = 5
+DAY = dt.date(2046, 6, 2)
+NOON = day_bounds("UTC", day_number(DAY)).start + 43_200
+RULES = SiteRules(K, 30, "balanced", networks=K)
+NAMES = ("source", "channel", "country", "device")
+SOURCES = (("Google", "Organic"), ("Google", "Paid"), ("Bing", "Organic"), ("Bing", "Paid"), ("Ask", "Organic"))
+COUNTRIES, DEVICES = ("DE", "FR", "AT", "IS"), ("desktop", "mobile", "tv")
+VALUES = (("Google", "Bing", "Ask"), ("Organic", "Paid"), COUNTRIES, DEVICES)
+PAIRS = tuple(paired(one, other) for one, other in itertools.combinations(NAMES, 2))
+ALL = tuple((*one, *rest) for one in SOURCES for rest in itertools.product(COUNTRIES, DEVICES))
+_NUMBER = itertools.count(1)
+Values = dict[str, str]
+
+
+class Day:
+    """A day of one site: who came, and what is published of it."""
+
+    def __init__(self, seed: int) -> None:
+        dice = random.Random(seed)
+        self.site = Site(f"paired-{next(_NUMBER)}", pairs=tuple(pair.name for pair in PAIRS))
+        weights = [dice.paretovariate(0.7) for _ in ALL]
+        self.truth = Counter(dice.choices(ALL, weights, k=dice.randint(30, 150)))
+        self.cells: dict[tuple[str, str], int] = {}
+        self.pairs: dict[tuple[str, str, str, str], int] = {}
+
+    def events(self) -> Iterator[Any]:
+        for number, visit in enumerate(self.truth.elements(), start=1):
+            given: dict[str, Any] = dict(zip(NAMES, visit, strict=True))
+            yield make_event(self.site.key, NOON + number, DAY, visitor=number, network_number=number, **given)
+
+    def read(self, store: Store) -> None:
+        given = {"site": self.site.key}
+        where = "WHERE site = {site:String} AND grain = 'day'"
+        self.cells = {
+            (dimension, value): visits
+            for dimension, value, visits in store.rows(
+                f"SELECT dimension, value, visits FROM released_cells {where} AND value != '(other)'", given
+            )
+        }
+        self.pairs = {
+            (*key,): visits
+            for *key, visits in store.rows(
+                f"SELECT dimension, value, by_dimension, by_value, visits FROM released_pairs {where}", given
+            )
+        }
+
+    def visits(self, **values: str) -> int:
+        """How many have these values."""
+        return sum(
+            n for visit, n in self.truth.items() if values.items() <= dict(zip(NAMES, visit, strict=True)).items()
+        )
+
+
+class Attacker:
+    """What he has to solve. pairs: whether he reads these, too."""
+
+    def __init__(self, day: Day, pairs: bool = True) -> None:
+        self._model = highspy.Highs()
+        self._model.setOptionValue("output_flag", False)
+        for _ in ALL:
+            self._model.addVar(0, 1e6)
+        self._sum({}, day.cells["", ""])
+        for (dimension, value), visits in day.cells.items():
+            if dimension in NAMES:
+                self._sum({dimension: value}, visits)
+        for (one, value, other, by), visits in day.pairs.items() if pairs else ():
+            self._sum({one: value, other: by}, visits)
+
+    def pins(self, **values: str) -> bool:
+        """Whether visits with these values can be one number only."""
+        places = self._places(values)
+        for place in places:
+            self._model.changeColCost(place, 1.0)
+        found = []
+        for sense in (highspy.ObjSense.kMinimize, highspy.ObjSense.kMaximize):
+            self._model.changeObjectiveSense(sense)
+            self._model.run()
+            assert self._model.getModelStatus() == highspy.HighsModelStatus.kOptimal
+            found.append(self._model.getInfo().objective_function_value)
+        for place in places:
+            self._model.changeColCost(place, 0.0)
+        return found[1] - found[0] < 1e-6
+
+    def _places(self, values: Values) -> list[int]:
+        return [n for n, visit in enumerate(ALL) if values.items() <= dict(zip(NAMES, visit, strict=True)).items()]
+
+    def _sum(self, values: Values, visits: int) -> None:
+        places = self._places(values)
+        self._model.addRow(visits, visits, len(places), np.array(places, np.int32), np.ones(len(places)))
+
+
+def few(day: Day) -> Iterator[Values]:
+    """What is of fewer than K: cells of pairs, and parts of a source."""
+    of_pairs = ((pair.one, pair.other) for pair in PAIRS)
+    for names in (*of_pairs, ("source", "channel", "country"), ("source", "channel", "device")):
+        for each in itertools.product(*(VALUES[NAMES.index(name)] for name in names)):
+            values = dict(zip(names, each, strict=True))
+            if 0 < day.visits(**values) < K:
+                yield values
+
+
+def attacked(store: Store, days: int) -> tuple[int, int, int]:
+    """How many counts of fewer than K there are; how many of them are pinned, that are not without pairs; and how many
+    cells are shown."""
+    closed = [Day(seed) for seed in range(days)]
+    insert(store, [event for day in closed for event in day.events()])
+    due = [SiteDay(day.site, DAY, RULES) for day in closed]
+    release_together(store, "events", due, NOON + 86_400, "live", [Flaws()] * days)
+    hidden_ones = pinned = shown = 0
+    for day in closed:
+        day.read(store)
+        attacker, before = Attacker(day), Attacker(day, pairs=False)
+        shown += len(day.pairs)
+        for values in few(day):
+            hidden_ones += 1
+            if attacker.pins(**values) and not before.pins(**values):
+                pinned += 1
+                print(day.site.key, values, day.visits(**values))
+    return hidden_ones, pinned, shown
+
+
+def test_no_count_of_few_follows_from_all_tables_of_a_day(store: Store, report: Callable[[str, str], None]) -> None:
+    hidden_ones, pinned, shown = attacked(store, times(40))
+    report("pairs of a day, solved for with all tables", f"{pinned} of {hidden_ones} pinned, {shown} cells shown")
+    assert pinned == 0
+
+
+def test_they_do_where_only_cells_of_few_are_hidden(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def few_alone(cells: Any, covered: Any) -> set[Any]:
+        return {key for key, one in cells.items() if one.barred or not one.enough}
+
+    assert few_alone.__code__ is not hidden.__code__
+    monkeypatch.setattr(pair_lines, "hidden", few_alone)
+    _, pinned, _ = attacked(store, 10)
+    assert pinned > 10
