@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .family import Family
 from .measures import OF_CELLS
+from .metrics import METRICS
 from .pair import CROSSED
 
 # Those that everybody contributes to who has a visit of the cell, so that who are enough to be shown are enough for
@@ -20,6 +21,10 @@ PAIRS = Family(
     dimensions=CROSSED,
     label="pairs",
     live=False,
+)
+# The metrics that these are enough for.
+TOLD = tuple(
+    name for name, one in METRICS.items() if one.upper in _MEASURES and one.lower in ("", "entries", *_MEASURES)
 )
 # A pair has so many values of each dimension, those of most visitors; the others are in none of its cells.
 MOST_VALUES = 100

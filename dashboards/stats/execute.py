@@ -19,6 +19,7 @@ from msgspec import Struct
 from schema.families import FAMILIES
 from schema.store import Row, Store
 
+from .crossed import Crossing, cells_of
 from .lru_cache import LruCache
 from .plan import Plan, Read
 from .shapes import SHAPES, Key, Shape, Sums
@@ -49,6 +50,7 @@ class Answer(Struct, frozen=True):
     goals: list[Row]
     vitals: Groups
     declared: dict[str, Groups]
+    crossed: Groups = {}
 
 
 class Executor:
@@ -81,7 +83,15 @@ class Executor:
             _goal_rows(plan, found.get("goals", {})),
             found.get("vitals", {}),
             {read.family: found[f"declared {read.family}"] for read in plan.declared},
+            self._crossed(plan.crossed, mark) if plan.crossed else {},
         )
+
+    def _crossed(self, of: Crossing, mark: int) -> Groups:
+        """What pairs have; of open days there is none of it."""
+        found = self._cache.get(
+            ("pairs", mark, of), lambda: cells_of(self._store, of), lambda each: sum(map(len, each.values()))
+        )
+        return {(across,): Group({**cells}) for across, cells in found.items()}
 
     def sums(self, read: Read, mark: int) -> Groups:
         """What the rows add up to. mark: which releases those of the span are.

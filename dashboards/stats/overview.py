@@ -30,6 +30,7 @@ from .bare_totals import BareTotal
 from .certainty import Certainty, Flag
 from .comparison import Comparison, compare
 from .conversions import Goal
+from .crossed import counted_days
 from .execute import Answer, Executor
 from .figures import Cell, Figures, figures_of
 from .funnels import StepCell
@@ -40,7 +41,7 @@ from .query import MAX_ROWS, Filter, Query
 from .refused import BadQuery, Code
 from .released import Released
 from .snapshots import snapshot_time
-from .table import Times, cells_in, coverage_of, is_hidden, table_of, times_in, times_of
+from .table import Times, cells_in, coverage_of, crossed_cells, is_hidden, table_of, times_in, times_of
 from .timeline import Point, Timeline, days_of
 from .vitals import VitalCell, vital_cells
 
@@ -106,7 +107,7 @@ def read(
     """Ask the store for what is not cached, several statements at once. counted: the bare total. rows: at most that
     many in each table. step: what the counts of open days are multiples of. Raises BadQuery where filters are of
     several dimensions."""
-    queries = _queries(site, period, rows, filters)
+    queries = _queries(site, period, rows, filters, released)
     zone = ZoneInfo(site.timezone)
     as_of = executor.beside(partial(snapshot_time, store, released.span.part(period.first, period.last), site))
     noted = executor.beside(partial(notes_of, store, site.key, period.first, period.last))
@@ -127,7 +128,9 @@ def read(
     coverage = coverage_of(answer, kept, data_days + small)
     not_shown = is_hidden(released, coverage, bool(filters), whole.times.late_days)
     tables = {
-        name: cells_in(
+        name: crossed_cells(queries[name], answer, data_days + small)
+        if queries[name].crossed
+        else cells_in(
             answer.kept_values if filters else answer.cells,
             queries[name],
             coverage_of(answer, name, data_days + small),
@@ -181,7 +184,9 @@ def read(
     )
 
 
-def _queries(site: Site, period: Period, rows: int, filters: tuple[Filter, ...]) -> dict[str, Query]:
+def _queries(
+    site: Site, period: Period, rows: int, filters: tuple[Filter, ...], released: Released
+) -> dict[str, Query]:
     """What a page asks, by name, without what the filters leave no answer to. rows: at most that many in each table.
     Raises BadQuery where that is all."""
     splits: dict[str, tuple[str, ...]] = {"day": ("day",), "goal": ("goal",), "vital": ("vital",)}
@@ -195,7 +200,9 @@ def _queries(site: Site, period: Period, rows: int, filters: tuple[Filter, ...])
             continue
         try:
             compared = name == "day" and not filters
-            asked[name] = Query((site.key,), period, by, filters, limits.get(name, rows), compare=compared)
+            query = Query((site.key,), period, by, filters, limits.get(name, rows), compare=compared)
+            if query.crossed is None or counted_days(query.crossed, released):
+                asked[name] = query
         except BadQuery as refused:
             if name == "day" or refused.code not in (Code.NOT_CROSSED, Code.NOT_KEPT):
                 raise

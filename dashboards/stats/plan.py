@@ -15,6 +15,7 @@ from msgspec import Struct
 from schema.dimensions import DIMENSIONS
 from schema.families import DECLARED
 
+from .crossed import Crossing, crossing
 from .months import WORTH_ROWS, Month
 from .query import OF_VITALS, Filter, Query
 from .released import Released
@@ -60,6 +61,7 @@ class Plan(Struct, frozen=True):
     goals: Read | None = None
     vitals: Read | None = None
     declared: tuple[Read, ...] = ()
+    crossed: Crossing | None = None
 
 
 def plan(queries: Sequence[Query], released: Released) -> Plan:
@@ -97,6 +99,7 @@ def plan(queries: Sequence[Query], released: Released) -> Plan:
         _goals(queries, within, told),
         _vitals(queries, within, monthly),
         tuple(Read(one.by, within, first, times=one.dimension, filters=one.filters) for one in asked.values()),
+        crossing(queries, within, most),
     )
 
 

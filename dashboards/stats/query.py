@@ -18,6 +18,8 @@ from schema.engagement import ENGAGED
 from schema.families import DECLARED, FAMILIES
 from schema.host import ascii_host
 from schema.metrics import METRICS
+from schema.pair import CROSSED, Pair, paired
+from schema.pairs import TOLD
 from schema.properties import PROPERTIES
 
 from .bare_counts import BARE
@@ -223,9 +225,17 @@ class Query(Struct, frozen=True):
     @property
     def dimension(self) -> str:
         """The dimension whose rows answer the question; "" is the whole site."""
-        if self.by in DIMENSIONS or self.each:
+        if (self.by in DIMENSIONS and not self.crossed) or self.each:
             return self.each or self.by
         return next((item.dimension for item in self._on_dimensions), "")
+
+    @property
+    def crossed(self) -> Pair | None:
+        """The pair that answers it, where the rows are of one dimension and what is kept is of another one."""
+        names = {item.dimension for item in self._on_dimensions}
+        if self.by not in CROSSED or len(names) != 1 or not names <= {*CROSSED} - {self.by}:
+            return None
+        return paired(self.by, names.pop())
 
     @property
     def filtered(self) -> bool:
@@ -243,13 +253,18 @@ class Query(Struct, frozen=True):
         if self.by in APART and names:
             raise BadQuery(f"by={self.by} is kept by nothing else: drop the filter on {names[0]}", Code.NOT_KEPT)
         wanted = sorted({self.by, *names} & DIMENSIONS.keys())
-        if len(wanted) > 1:
+        if len(wanted) > 1 and not self.crossed:
+            kept = self.by or names[0]
             raise BadQuery(
-                f"{' and '.join(wanted)} are not crossed: the rollups count each dimension on its own, so that no "
-                f"combination of attributes can single somebody out. Ask by={self.by or names[0]} with filters on "
-                f"{self.by or names[0]} only, or by=day, by=goal or no by with filters on one dimension.",
+                f"{' and '.join(wanted)} are not crossed: two dimensions of a visit are counted together where they "
+                "are a pair of the site, and no others, so that no combination of attributes can single somebody out. "
+                f"Ask by={kept} with filters on {kept} only, or on one dimension that makes a pair with it, or by=day, "
+                "by=goal or no by with filters on one dimension.",
                 Code.NOT_CROSSED,
             )
+        lacking = [name for name in (*self.metrics, self.order) if name not in TOLD] if self.crossed else []
+        if lacking:
+            raise BadQuery(f"{lacking[0]} is not kept of pairs: there are {', '.join(TOLD)}", Code.NOT_KEPT)
         for item in self.filters:
             needed = _OF_SPLITS.get(item.dimension, (self.by,))
             if self.by not in needed:

@@ -46,7 +46,7 @@ class Released(Struct, frozen=True):
     the period, so that they are not in it (rule N2). goals, sections: which days counted which. bounded: days
     on which release.bound has lowered a figure of the whole site by more than 5 %; lowered: which figures. funnels:
     those that the site has now, each with its definition; funnel_days: by released day of the period those that it
-    counted, by name their definition."""
+    counted, by name their definition; pair_days: the same of pairs."""
 
     k: int
     span: Span
@@ -68,6 +68,7 @@ class Released(Struct, frozen=True):
     lowered: tuple[str, ...] = ()
     funnels: tuple[tuple[Funnel, str], ...] = ()
     funnel_days: Mapping[dt.date, Mapping[str, str]] = {}
+    pair_days: Mapping[dt.date, frozenset[str]] = {}
 
     @property
     def sure(self) -> Sureness:
@@ -114,7 +115,7 @@ def released_days(
     entries = store.rows(
         f"""SELECT day, k, rows, complete, over_counted, {MARK}, number, origin, span, version,
             toJSONString(goals), bounded, toJSONString(funnels),
-            toJSONString(sections) FROM manifest WHERE site = {{site:String}}""",
+            toJSONString(sections), toJSONString(pairs) FROM manifest WHERE site = {{site:String}}""",
         {"site": site},
         **store.brief,
     )
@@ -174,6 +175,7 @@ def released_days(
         bounded=tuple(row[0] for row in inside if row[11]),
         lowered=tuple(sorted({what for row in inside for what in row[11]})),
         funnel_days={row[0]: _definitions(row[12]) for row in inside},
+        pair_days={row[0]: _names(row[14]) for row in inside},
     )
 
 
@@ -201,3 +203,8 @@ def _grain(row: Row) -> str:
 def _definitions(text: str) -> Mapping[str, str]:
     """Of an entry. A client takes longer to make a map of each row than of the few that there are."""
     return decode(text, type=dict[str, str])
+
+
+@lru_cache(maxsize=256)
+def _names(text: str) -> frozenset[str]:
+    return frozenset(decode(text, type=list[str]))

@@ -29,6 +29,7 @@ from . import overview
 from .bare_counts import BARE, bare_counts
 from .bare_totals import bare_total
 from .comparison import compare
+from .crossed import refuse_uncounted
 from .execute import Answer, Executor
 from .leaks import leaks
 from .lru_cache import MOST_VALUES, LruCache
@@ -51,7 +52,9 @@ ROUNDED = (
 )
 SUM_OF_VALUES = "One visitor may be counted under several of these values, so the totals are sums over values."
 TOO_FEW_BEHIND = "A rate or a time is left out where fewer than {} people contributed to it, and where it would follow."
-SINCE = "counted_since: the days before it were released before the goal, section or funnel was declared or changed."
+SINCE = (
+    "counted_since: the days before it were released before the goal, section, funnel or pair was declared or changed."
+)
 STEPS = "A step of a funnel is “at least” where a day does not tell how many fewer than {} people went no further."
 CUT = "Rare values of weeks, or of four weeks, that lie only in part in this period are not in it (cuts_blocks)."
 INCOMPLETE = "Not all of some days had arrived when they had to be released (incomplete_days): it was at least so many."
@@ -154,6 +157,7 @@ class Reports:
         self._asked[site.key] = time.monotonic()
         before = self._before(site, query.period) if query.compare else query.period
         released = self._with_months(site, query.first, query.last, before.first)
+        refuse_uncounted(query, site, released)
         answer = Executor(self._store, self._cache).answer(plan([query], released))
         table = table_of(query, answer)
         as_of = snapshot_time(self._store, released.span.part(query.first, query.last), site)

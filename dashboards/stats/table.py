@@ -19,10 +19,12 @@ from schema.families import DECLARED
 from schema.funnels import FUNNELS
 from schema.measures import MEASURES, Measures
 from schema.metrics import metrics_of
+from schema.pairs import TOLD
 from schema.properties import PROPERTIES
 
 from .certainty import Certainty, Flag
 from .conversions import Goal, goals_in, rated
+from .crossed import coverage_of_pair
 from .declared import KeyCell, key_cells
 from .engagement import Band, bands_in
 from .execute import Answer, Groups
@@ -82,9 +84,11 @@ class Table(Struct, frozen=True):
         fitting = metrics_of(by.scope if by else "site")
         asked = self.query.metrics
         metrics = [name for name in fitting if not asked or name == "visitors" or name in asked]
+        if self.query.crossed:
+            metrics = [name for name in metrics if name in TOLD]
         sure = by is not None or self.query.by in GRAINS
         rows = [row.row(metrics, sure) if isinstance(row, Cell) else row.row() for row in self.rows]
-        if self.query.by == "section":
+        if self.query.by == "section" or self.query.crossed:
             since = (row.counted_since for row in self.rows if isinstance(row, Cell))
             rows = [row | {"counted_since": day and day.isoformat()} for row, day in zip(rows, since, strict=True)]
         return rows
@@ -134,6 +138,8 @@ def table_of(query: Query, answer: Answer) -> Table:
                 *(cell_of(OTHER, sums) for sums in [summed(kept.folded.values())] if kept.folded),
                 *(cell_of(str(hour), sums) for hour, sums in sorted(kept.hours.items())),
             )
+        case _ if query.crossed:
+            rows = crossed_cells(query, answer, coverage.days)
         case _:
             rows = cells_in(answer.kept_values if query.filtered else answer.cells, query, coverage)
     return Table(query, totals, rows, coverage, released.sure.certainty(not_shown), released.sure.flags(not_shown))
@@ -180,6 +186,16 @@ def cells_in(groups: Groups, query: Query, coverage: Coverage, without: str | No
             other = replace(other, certainty=sure.certainty(True), flags=sure.flags(True))
         cells += [other] if other.visitors else []
     return tuple(cells)
+
+
+def crossed_cells(query: Query, answer: Answer, days: int) -> tuple[Cell, ...]:
+    """The values of a dimension, of what the filters keep of another one. days: how many have data."""
+    group = answer.crossed.get((query.by,))
+    if query.crossed is None or group is None:
+        return ()
+    return cells_in(
+        answer.crossed, query, coverage_of_pair(query.crossed, answer.plan.released, days, group.by_key.keys())
+    )
 
 
 def coverage_of(answer: Answer, dimension: str, days: int) -> Coverage:

@@ -48,7 +48,7 @@ class Tile(Struct, frozen=True):
 
 class Line(Struct, frozen=True):
     """A row of a table: what it is called, the length of its bar in percent, its numbers. least: why they may be more;
-    "" where they are exact."""
+    "" where they are exact. keeps: the arguments of the page that keeps it alone; "" where nothing can."""
 
     value: str
     name: str
@@ -56,6 +56,7 @@ class Line(Struct, frozen=True):
     numbers: tuple[str, ...]
     folded: bool
     least: str = ""
+    keeps: str = ""
 
 
 class Tab(Struct, frozen=True):
@@ -126,7 +127,7 @@ def _values(one: Filter) -> str:
 def not_told(overview: Overview) -> str:
     """Why something is not shown of what the filters keep."""
     label = DIMENSIONS[overview.filters[0].dimension].label.lower()
-    return f"Not counted together with {label}: what is kept of visits is not crossed, so that nobody is singled out."
+    return f"Not counted together with {label}: what is kept of visits is crossed in pairs only, that are declared."
 
 
 def tab(dimension: str, overview: Overview) -> Tab:
@@ -149,6 +150,7 @@ def tab(dimension: str, overview: Overview) -> Tab:
             tuple(_number(column, cell, visitors) for column in columns),
             cell.value == OTHER,
             not_shown(cell.not_shown_days, cell.of_days),
+            _keeping(dimension, cell.value, overview),
         )
         for cell in ([] if instead else cells)
     )
@@ -159,6 +161,14 @@ def tab(dimension: str, overview: Overview) -> Tab:
         if cell.counted_since
     )
     return Tab(dimension, about.tab, about.label, heads, lines, instead, since)
+
+
+def _keeping(dimension: str, value: str, overview: Overview) -> str:
+    """The arguments of the page that keeps one value."""
+    if value == OTHER or ALTERNATIVES in value:
+        return ""
+    one = Filter(dimension, "==", value).text
+    return urlencode({**overview.period.arguments(), "filter": one})
 
 
 class Values(Struct, frozen=True):

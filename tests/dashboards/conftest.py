@@ -116,6 +116,13 @@ class Rollups:
         row = key | {"visitors": visits, "visits": visits, "depth": depth}
         self._insert("engagement", day, "", "", False, row)
 
+    def pair(self, day: dt.date, one: tuple[str, str], other: tuple[str, str], visits: int, bounces: int = 0) -> None:
+        """A cell of two values, each with its dimension, in the order of the registry; each visit a visitor's."""
+        start = int(dt.datetime(day.year, day.month, day.day, tzinfo=self._zone).timestamp())
+        row: dict[str, object] = dict(zip(_KEY, (self.site.key, "day", day, start, *one, *other), strict=True))
+        row |= dict.fromkeys(("visitors", "visits", "pageviews"), visits) | {"bounces": bounces, "visit_seconds": 0}
+        self._put("released_pairs", list(row), list(row.values()))
+
     def vital(
         self, day: dt.date, metric: str, values: list[float], people: int, dimension: str = "", value: str = ""
     ) -> None:

@@ -1,0 +1,120 @@
+"""What is released of pairs (Q1): the values of one dimension where another one has those that filters keep.
+
+In: `Query`s with a filter on one dimension of a visit, by another one. Out: their cells, and how sure they are.
+Promises: what no day counted is refused, with what would count it; what some days did not says so.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import astuple
+
+from schema.measures import MEASURES, Measures
+from schema.metrics import METRICS
+from schema.pair import Pair, paired
+from schema.pairs import MOST_VALUES, PAIRS
+from schema.site import Site
+from schema.store import Store
+
+from .figures import Coverage
+from .goal_days import Counted
+from .query import Filter, Query
+from .refused import BadQuery, Code
+from .released import Released
+from .source import Span
+
+Sums = tuple[Any, ...]
+
+
+class Crossing(Struct, frozen=True):
+    """along: the dimension that is filtered; across: those whose values are told. most: so many of each, those that
+    come first by `order`."""
+
+    span: Span
+    along: str
+    across: tuple[str, ...]
+    filters: tuple[Filter, ...]
+    most: int
+    order: str
+
+
+def crossing(queries: Sequence[Query], span: Span, most: int) -> Crossing | None:
+    """What queries with the same filters ask of pairs. span: their days."""
+    asked = [query for query in queries if query.crossed]
+    if not asked:
+        return None
+    across = tuple(sorted({query.by for query in asked}))
+    return Crossing(span, asked[0].dimension, across, asked[0].filters, most, asked[0].order)
+
+
+def cells_of(store: Store, of: Crossing) -> dict[str, dict[str, Sums]]:
+    """By dimension and value what cells have, and how many days; the first one first."""
+    if not of.span.released:
+        return {}
+    bound: dict[str, Any] = {"along": of.along, "most": of.most}
+    conditions = []
+    for number, one in enumerate(of.filters):
+        sql, parameters = one.sql("its_value", f"filter_{number}")
+        conditions.append(sql)
+        bound |= parameters
+    pairs = ", ".join(f"('{pair.one}', '{pair.other}')" for pair in (paired(of.along, one) for one in of.across))
+    sums = {name: f"sum({name})" for name in PAIRS.measure_names}
+    order = METRICS[of.order].sql(_of_cells(sums, "0"))
+    found: dict[str, dict[str, Sums]] = {}
+    for across, value, days, *numbers in store.rows(
+        f"""SELECT across, told, uniqExact(day), {", ".join(sums.values())}
+        FROM
+        (
+            SELECT *, dimension = {{along:String}} AS first, if(first, value, by_value) AS its_value,
+                if(first, by_dimension, dimension) AS across, if(first, by_value, value) AS told
+            FROM released_pairs
+            WHERE site = {{site:String}} AND grain = 'day' AND (dimension, by_dimension) IN ({pairs})
+                AND {of.span.condition("released")}
+        )
+        WHERE {" AND ".join(conditions)}
+        GROUP BY across, told ORDER BY {order} DESC, told LIMIT {{most:UInt32}} BY across""",
+        of.span.parameters | bound,
+        **store.brief,
+    ):
+        of_pair = Measures(**_of_cells(dict(zip(sums, numbers, strict=True)), 0))
+        found.setdefault(across, {})[value] = (*astuple(of_pair), days)
+    return found
+
+
+def _of_cells(sums: Mapping[str, Any], none: Any) -> dict[str, Any]:
+    """The measures of a cell, of those of a pair: each visit begins there, and of events page views are known."""
+    known = {**sums, "entries": sums["visits"], "events": sums["pageviews"]}
+    return {name: known.get(name, none) for name in MEASURES}
+
+
+def refuse_uncounted(query: Query, site: Site, released: Released) -> None:
+    """Raise BadQuery where nobody has counted what is asked, nor will. released: of the days that are asked about."""
+    pair = query.crossed
+    if pair is None or pair in site.crossed or counted_days(pair, released):
+        return
+    there = sorted({one.beside(query.dimension) for one in site.crossed if query.dimension in (one.one, one.other)})
+    instead = f"with {query.dimension} are counted {', '.join(there)}" if there else f"or filter on {query.by}"
+    listed = ", ".join(f'"{text}"' for text in (*site.pairs, pair.name))
+    raise BadQuery(
+        f"{pair.one} and {pair.other} are not crossed: nobody counted them together; {instead}. To have them from the "
+        f"next day on that closes, write into the settings of {site.key}: pairs = [{listed}]",
+        Code.NOT_CROSSED,
+    )
+
+
+def counted_days(pair: Pair, released: Released) -> list[dt.date]:
+    """The days that counted a pair."""
+    return sorted(day for day, names in released.pair_days.items() if pair.name in names)
+
+
+def coverage_of_pair(pair: Pair, released: Released, days: int, values: Collection[str]) -> Coverage:
+    """How a pair is shown. days: how many have data. values: those that are told."""
+    counted = counted_days(pair, released)
+    not_on = max(0, days - len(counted))
+    began = counted[0] if counted and not_on and released.pair_days and counted[0] > min(released.pair_days) else None
+    hides = released.k > 1 or len(values) >= MOST_VALUES
+    return Coverage(days, not_on, hides, released.sure, dict.fromkeys(values, Counted(began, not_on)))
