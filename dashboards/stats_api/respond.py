@@ -41,8 +41,8 @@ def _in_its_words(refused: BadQuery, asked: Asked) -> str:
         return text
     names = dict.fromkeys((*(asked.dimensions or []), *dimensions_in(asked.filters)))
     return (
-        f"{' and '.join(names)} are not counted together: each is counted on its own, so that no combination of "
-        "attributes can single somebody out. Ask for one of them, with filters on it only"
+        f"{' and '.join(names)} are not counted together: only pairs are that the site has in its settings, so that no "
+        "combination of attributes can single somebody out. Ask for one of them, with filters on it only"
     )
 
 

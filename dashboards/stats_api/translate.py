@@ -15,6 +15,7 @@ from msgspec import Struct
 from schema.dimensions import DIMENSIONS
 from schema.engagement import ENGAGED
 from schema.metrics import METRICS, metrics_of
+from schema.pairs import TOLD
 from schema.properties import PROPERTIES
 from schema.site import Site
 
@@ -217,6 +218,9 @@ class _Translation:
         # Of one page there is what there is of pages.
         alone = self._several() if not by and not self._grain else ""
         names = metrics_of(DIMENSIONS[alone].scope if alone else scope)
+        if by and self._kept() - {*by}:
+            # Of pairs there is less.
+            names = [name for name in names if name in TOLD]
         depth = ["scroll_depth"] if "page" in (*by, alone) and not (self._grain and not by) else []
         of_goals = ["conversion_rate"] if any(one.dimension.kind == "goal" for one in self._conditions) else []
         # Without a goal there is no revenue, which is told rather than refused.
@@ -225,9 +229,13 @@ class _Translation:
     def _filtered_on(self) -> str:
         return " and ".join(dict.fromkeys(one.dimension.name for one in self._conditions))
 
+    def _kept(self) -> set[str]:
+        """The dimensions that are filtered."""
+        return {one.dimension.of for one in self._conditions if one.dimension.kind == "dimension"}
+
     def _several(self) -> str:
         """The dimension that is filtered, of which a visit may have several values; "" where there is none."""
-        names = {one.dimension.of for one in self._conditions if one.dimension.kind == "dimension"}
+        names = self._kept()
         (name,) = names if len(names) == 1 else ("",)
         return name if name and DIMENSIONS[name].scope != "visit" else ""
 

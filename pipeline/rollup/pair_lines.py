@@ -123,22 +123,28 @@ class Table:
     # -- the sums that an atom is part of ----------------------------------------------------------------------------
 
     def _row_of(self, atom: Atom) -> Line:
-        narrowed = self._narrowed(self._pair.one, atom.one, self._pair.other, atom.beyond)
-        return "row", _label(atom.one, atom.above), narrowed
+        along = (self._pair.one, *above(self._pair.one)), (atom.one, *atom.above)
+        return "row", _label(atom.one, atom.above), self._narrowed(*along, self._pair.other, atom.beyond)
 
     def _column_of(self, atom: Atom) -> Line:
-        narrowed = self._narrowed(self._pair.other, atom.other, self._pair.one, atom.above)
-        return "column", _label(atom.other, atom.beyond), narrowed
+        along = (self._pair.other, *above(self._pair.other)), (atom.other, *atom.beyond)
+        return "column", _label(atom.other, atom.beyond), self._narrowed(*along, self._pair.one, atom.above)
 
-    def _narrowed(self, along: str, value: int, across: str, values: tuple[int, ...]) -> tuple[int, ...]:
-        """Of the values above the other one those from the first on that is shown with this value."""
+    def _narrowed(
+        self, along: tuple[str, ...], mine: tuple[int, ...], across: str, values: tuple[int, ...]
+    ) -> tuple[int, ...]:
+        """Of the values above the other one those from the first on that is shown with this value, or with one above
+        it: then it is as if it was shown with this one, too, which is more than is known."""
         for place, (dimension, one) in enumerate(zip(above(across), values, strict=True)):
-            if dimension == along:
-                return ()
-            pair = paired(along, dimension)
-            if ((value, one) if pair.one == along else (one, value)) in self._before.get(pair, ()):
+            if any(self._is_shown(name, value, dimension, one) for name, value in zip(along, mine, strict=True)):
                 return values[place:]
         return ()
+
+    def _is_shown(self, dimension: str, value: int, by: str, by_value: int) -> bool:
+        if dimension == by:
+            return False
+        pair = paired(dimension, by)
+        return ((value, by_value) if pair.one == dimension else (by_value, value)) in self._before.get(pair, ())
 
 
 def _label(value: int, values: tuple[int, ...]) -> tuple[int, ...]:
