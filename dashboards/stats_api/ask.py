@@ -123,7 +123,7 @@ class Asking:
                 "several: ask by it, or for one of them",
                 Code.NOT_KEPT,
             )
-        return rows[0] if rows else None
+        return rows[0] if len(rows) == 1 else None
 
     def _values(self, row: Told, label: str) -> tuple[str, ...]:
         """In the order of the dimensions."""
