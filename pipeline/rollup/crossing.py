@@ -22,6 +22,8 @@ from msgspec import Struct
 
 Line = Hashable
 Key = TypeVar("Key", bound=Hashable)
+# What is reached by a circle: the other side of the cell that it is closed for.
+_BEYOND: Line = "beyond"
 
 
 class Crossed(Struct, frozen=True):
@@ -52,26 +54,40 @@ def hidden(cells: Mapping[Key, Crossed], covered: Collection[Line] = ()) -> set[
     return table.hidden
 
 
+def alone(cells: Mapping[Key, Crossed], gone: Collection[Key]) -> set[Key]:
+    """Of those that are hidden the ones of too few that follow all the same. gone: what is hidden."""
+    return {*_Table({key: one for key, one in cells.items() if key in gone}, (), whole=True).told()}
+
+
 class _Table(Generic[Key]):
-    def __init__(self, cells: Mapping[Key, Crossed], covered: Collection[Line]) -> None:
+    def __init__(self, cells: Mapping[Key, Crossed], covered: Collection[Line], whole: bool = False) -> None:
+        """whole: all of it is hidden."""
         self._cells, self._enough = cells, {*covered}
-        self._at: defaultdict[Line, list[Key]] = defaultdict(list)
         self._many: Counter[Line] = Counter()
         self._hopeless: set[Key] = set()
         self.hidden: set[Key] = set()
-        self.shown: defaultdict[Line, set[Key]] = defaultdict(set)
-        for key in sorted(cells, key=lambda key: (cells[key].people, repr(key))):
+        # By line the cells that are shown, and those that are hidden; in order, so that the same is hidden each time.
+        self.shown: defaultdict[Line, dict[Key, None]] = defaultdict(dict)
+        self._gone: defaultdict[Line, dict[Key, None]] = defaultdict(dict)
+        # Of a line another one of its place, if it does not name this; by its name the lines of a place.
+        self._above: dict[Line, Line] = {}
+        self._lines: dict[Line, list[Line]] = {}
+        # The fewest people first; of as many always the same.
+        self._rank = {key: n for n, key in enumerate(sorted(cells, key=lambda key: (cells[key].people, repr(key))))}
+        for key in self._rank:
             for line in cells[key].lines:
-                self._at[line].append(key)
-                self.shown[line].add(key)
+                self.shown[line][key] = None
+                self._lines[line] = [line]
         for key, one in cells.items():
-            if one.barred or not one.enough:
+            if whole or one.barred or not one.enough:
                 self._hide(key)
 
     def _hide(self, key: Key) -> None:
         self.hidden.add(key)
+        self._join(*self._cells[key].lines)
         for line in self._cells[key].lines:
-            self.shown[line].discard(key)
+            self.shown[line].pop(key)
+            self._gone[line][key] = None
             self._many[line] += 1
             if self._cells[key].enough:
                 self._enough.add(line)
@@ -92,17 +108,16 @@ class _Table(Generic[Key]):
         many = self._many[line]
         return bool(self.shown[line]) and many > 0 and (many < 2 or line not in self._enough)
 
-    def _price(self, key: Key) -> tuple[int, int, str]:
+    def _price(self, key: Key) -> tuple[int, int]:
         """Cheapest is what mends most lines, then what has the fewest people."""
-        one = self._cells[key]
-        return -sum(map(self._is_bad, one.lines)), one.people, repr(key)
+        return -sum(map(self._is_bad, self._cells[key].lines)), self._rank[key]
 
     # -- circles ---------------------------------------------------------------------------------------------------
 
     def told(self) -> list[Key]:
         """The hidden cells of too few that are on no circle, and may come to be on one."""
         few = (key for key in self._bridges() if not self._cells[key].enough)
-        return sorted((key for key in few if key not in self._hopeless), key=repr)
+        return sorted((key for key in few if key not in self._hopeless), key=self._rank.__getitem__)
 
     def close_circle(self, key: Key) -> tuple[Line, ...]:
         """Hide what is cheapest on a way from the cell's row to its column; the lines that are touched."""
@@ -115,31 +130,72 @@ class _Table(Generic[Key]):
         return tuple(line for one in gone for line in self._cells[one].lines)
 
     def _way(self, key: Key) -> list[Key]:
-        start, goal = self._cells[key].lines
-        least: dict[Line, int] = {start: 0}
+        """The cheapest cells that close a circle with it and with what is hidden. Lines that hidden cells join are one
+        place, because the way between them costs nothing."""
+        side, within = self._side(key), self._group(self._cells[key].row)
+        if not side:
+            return []
+        least: dict[Line, int] = {within: 0}
         came: dict[Line, tuple[Key, Line]] = {}
-        heap: list[tuple[int, int, Line]] = [(0, 0, start)]
+        heap: list[tuple[int, int, Line]] = [(0, 0, within)]
         while heap:
-            cost, _, line = heappop(heap)
-            if line == goal:
-                break
-            if cost > least[line]:
+            cost, _, place = heappop(heap)
+            if cost > least[place]:
                 continue
-            for step in self._at[line]:
-                one = self._cells[step]
-                end = one.column if line == one.row else one.row
-                dearer = cost + (0 if step in self.hidden else one.people)
-                if step != key and dearer < least.get(end, dearer + 1):
-                    least[end], came[end] = dearer, (step, line)
-                    heappush(heap, (dearer, len(came) + len(heap), end))
-        if goal not in came:
+            if place is _BEYOND:
+                break
+            for line in side if place == within else self._lines[place]:
+                for step in self.shown[line]:
+                    one = self._cells[step]
+                    end = one.column if line == one.row else one.row
+                    to = self._group(end)
+                    to = _BEYOND if to == within and end not in side else to
+                    dearer = cost + one.people
+                    if dearer < least.get(to, dearer + 1):
+                        least[to], came[to] = dearer, (step, place)
+                        heappush(heap, (dearer, len(came) + len(heap), to))
+        if _BEYOND not in came:
             self._hopeless.add(key)
             return []
-        way, line = list[Key](), goal
-        while line != start:
-            step, line = came[line]
+        way, place = list[Key](), _BEYOND
+        while place != within:
+            step, place = came[place]
             way.append(step)
-        return [step for step in way if step not in self.hidden]
+        return way
+
+    def _side(self, key: Key) -> dict[Line, None]:
+        """The lines that the cell joins to the rest, in order: of both of its sides the one that is found first; none
+        if it is on a circle."""
+        ends = self._cells[key].lines
+        seen: tuple[dict[Line, None], ...] = tuple({end: None} for end in ends)
+        rest = [[end] for end in ends]
+        while True:
+            for mine, other, lines in zip(seen, reversed(seen), rest, strict=True):
+                if not lines:
+                    return mine
+                line = lines.pop()
+                for step in self._gone[line]:
+                    one = self._cells[step]
+                    end = one.column if line == one.row else one.row
+                    if step != key and end not in mine:
+                        if end in other:
+                            return {}
+                        mine[end] = None
+                        lines.append(end)
+
+    def _group(self, line: Line) -> Line:
+        """The name of the place that a line is in."""
+        while line in self._above:
+            line = self._above[line]
+        return line
+
+    def _join(self, row: Line, column: Line) -> None:
+        few, many = self._group(row), self._group(column)
+        if len(self._lines[few]) > len(self._lines[many]):
+            few, many = many, few
+        if few != many:
+            self._above[few] = many
+            self._lines[many] += self._lines.pop(few)
 
     def _bridges(self) -> Iterator[Key]:
         """The hidden cells that are on no circle: those beneath which no line leads further up than to them."""
@@ -149,10 +205,10 @@ class _Table(Generic[Key]):
             if root in place:
                 continue
             place[root] = low[root] = len(place)
-            path: list[tuple[Line, Key | None, Iterator[Key]]] = [(root, None, iter(self._at[root]))]
+            path: list[tuple[Line, Key | None, Iterator[Key]]] = [(root, None, iter(self._gone[root]))]
             while path:
                 line, above, rest = path[-1]
-                step = next((key for key in rest if key in self.hidden and key != above), None)
+                step = next((key for key in rest if key != above), None)
                 if step is None:
                     path.pop()
                     if above is not None:
@@ -167,4 +223,4 @@ class _Table(Generic[Key]):
                     low[line] = min(low[line], place[end])
                 else:
                     place[end] = low[end] = len(place)
-                    path.append((end, step, iter(self._at[end])))
+                    path.append((end, step, iter(self._gone[end])))
