@@ -124,7 +124,11 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
     with RELEASING:
         # What else is declared is not asked for, and funnels name goals.
         declared = structs.replace(
-            site, goals=staged, funnels=(), sections=entry.patterns if entry.knows_sections else site.sections
+            site,
+            goals=staged,
+            funnels=(),
+            journeys=False,
+            sections=entry.patterns if entry.knows_sections else site.sections,
         )
         stage_again(store, SiteDay(declared, entry.day, strictest), release)
 

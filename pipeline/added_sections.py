@@ -105,7 +105,7 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
 
     with RELEASING:
         # By the sections that the day was released with; what else is declared is not asked for.
-        declared = structs.replace(site, goals=staged, funnels=(), sections=entry.patterns)
+        declared = structs.replace(site, goals=staged, funnels=(), journeys=False, sections=entry.patterns)
         stage_again(store, SiteDay(declared, entry.day, strictest), release)
 
 

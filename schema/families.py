@@ -13,12 +13,25 @@ from .column import TEXT, Column
 from .engagement import ENGAGED
 from .family import KEY, KEY_COLUMNS, MONTH_COLUMNS, Family, named
 from .funnels import FUNNELS
+from .journeys import JOURNEYS
 from .measures import KINDS, OF_CELLS, OF_CONVERSIONS, OF_VITALS
 from .pairs import PAIRS
 from .properties import PROPERTIES
 from .visits import DEFAULTS, OF_FIRST_OF_ALL, VISIT
 
-__all__ = ["DECLARED", "FAMILIES", "KEY", "LIVE", "NESTED", "TABLES", "WAITING", "WAITING_TABLES", "migration"]
+__all__ = [
+    "CROSSED",
+    "DECLARED",
+    "FAMILIES",
+    "KEY",
+    "LIVE",
+    "NESTED",
+    "OF_DAYS",
+    "TABLES",
+    "WAITING",
+    "WAITING_TABLES",
+    "migration",
+]
 
 
 def _nested(name: str, columns: Iterable[Column]) -> tuple[Column, ...]:
@@ -61,6 +74,7 @@ FAMILIES: dict[str, Family] = {
         PROPERTIES,
         ENGAGED,
         PAIRS,
+        JOURNEYS,
     )
 }
 # Those of which open days have rows.
@@ -68,6 +82,9 @@ LIVE: dict[str, Family] = {name: family for name, family in FAMILIES.items() if 
 # Those that are counted by what their entry says.
 DECLARED: dict[str, Family] = {name: family for name, family in FAMILIES.items() if family.counting}
 NESTED = frozenset(name for name, family in DECLARED.items() if family.counting and family.counting.nested)
+CROSSED = frozenset(name for name, family in DECLARED.items() if family.counting and family.counting.crossed)
+# Those of which nothing waits for a block: what is shown of them is told by code of their own.
+OF_DAYS = NESTED | CROSSED
 
 
 def _waiting(keys: tuple[Column, ...], *numbers: str) -> tuple[Column, ...]:
@@ -96,7 +113,7 @@ WAITING: dict[str, tuple[Column, ...]] = {
     **{
         name: _waiting(family.keys, *(one for one in family.measure_names if one != family.people.name))
         for name, family in DECLARED.items()
-        if name not in NESTED
+        if name not in OF_DAYS
     },
 }
 WAITING_TABLES = (*(f"waiting_{name}" for name in WAITING), "waiting_days")

@@ -45,8 +45,9 @@ class Counting(Struct, frozen=True):
     within: those of the keys under each of which, taken together, the other ones exclude one another: the values of a
     property are those of one event and one property.
     nested: the last key is a step, a number from 1 on, and who is under one is under all before it: what is shown of
-    them pipeline/rollup/drops.py tells, nothing of it waits for blocks, and none of it is of `(other)`. setting: the
-    list in a site's settings without which it has no rows.
+    them pipeline/rollup/drops.py tells, nothing of it waits for blocks, and none of it is of `(other)`. crossed: two of
+    the keys are a table of which both sums are known; the same holds for it, and pipeline/rollup/ways.py tells what is
+    shown. setting: that in a site's settings without which it has no rows.
     named: keys that are, or may be, values of a dimension: what a day hides of that dimension it hides here, and what
     it shows of it is not what goes along with others, because it is told. part: the key that is empty in a row of all,
     and in others names a part of them (a currency those who paid in it), which is not shown without all. source: the
@@ -58,6 +59,7 @@ class Counting(Struct, frozen=True):
     exclusive: bool = True
     within: tuple[str, ...] = ()
     nested: bool = False
+    crossed: bool = False
     setting: str = ""
     named: Mapping[str, str] = {}
     part: str = ""

@@ -69,6 +69,10 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
     funnels: Annotated[
         tuple[Funnel, ...], Meta(description="Steps in an order, of which is counted how many people got how far.")
     ] = ()
+    journeys: Annotated[
+        bool,
+        Meta(description="Count how many people go from section to section, from page to page, from entry to exit."),
+    ] = False
     release_k: Annotated[int, Meta(ge=1, le=10_000, description="This site's own release.k.")] | None = None
     release_networks: Annotated[int, Meta(ge=1, le=100, description="This site's own release.networks.")] | None = None
     retention_days: Annotated[int, Meta(ge=2, le=759, description="This site's own retention.raw_days.")] | None = None

@@ -17,6 +17,7 @@ from schema.dimensions import DIMENSIONS, OTHER
 from schema.engagement import ENGAGED
 from schema.families import DECLARED, FAMILIES
 from schema.host import ascii_host
+from schema.journeys import JOURNEYS
 from schema.metrics import METRICS
 from schema.pair import CROSSED, Pair, paired
 from schema.pairs import TOLD
@@ -43,6 +44,7 @@ _KEPT_BY = dict.fromkeys(OF_VITALS, FAMILIES["vitals"]) | DECLARED
 # Filters that are not on dimensions: of which ways to split.
 _OF_SPLITS: dict[str, tuple[str, ...]] = {"goal": ("goal",), "vital": OF_VITALS, "funnel": ("funnels",)}
 _OF_SPLITS |= dict.fromkeys(("property", "property_value"), (PROPERTIES.name,)) | {"report": (ENGAGED.name,)}
+_OF_SPLITS |= dict.fromkeys(JOURNEYS.key_names, (JOURNEYS.name,))
 ALTERNATIVES = "|"
 _PATTERNS = ("=~", "=!~")
 

@@ -17,6 +17,7 @@ from schema.dimensions import DIMENSIONS, OTHER
 from schema.engagement import ENGAGED
 from schema.families import DECLARED
 from schema.funnels import FUNNELS
+from schema.journeys import JOURNEYS
 from schema.measures import MEASURES, Measures
 from schema.metrics import metrics_of
 from schema.pairs import TOLD
@@ -31,6 +32,7 @@ from .execute import Answer, Groups
 from .figures import Cell, Coverage, cell_of, summed
 from .funnels import StepCell, step_cells
 from .grains import GRAINS, grain_cells
+from .journeys import Way, ways_in
 from .properties import Property, properties_in
 from .query import ALTERNATIVES, APART, Query
 from .released import Released
@@ -73,6 +75,7 @@ class Table(Struct, frozen=True):
         | tuple[StepCell, ...]
         | tuple[Property, ...]
         | tuple[Band, ...]
+        | tuple[Way, ...]
     )
     coverage: Coverage
     certainty: Certainty
@@ -127,6 +130,8 @@ def table_of(query: Query, answer: Answer) -> Table:
             rows = tuple(properties_in(answer.declared[by], released.k, coverage)[query.rows])
         case ENGAGED.name as by:
             rows = tuple(bands_in(answer.declared[by], released.k, coverage)[query.rows])
+        case JOURNEYS.name as by:
+            rows = tuple(ways_in(answer.declared[by], released.k, coverage)[query.rows])
         case by if by in DECLARED:
             cells = key_cells(by, answer.declared[by], released.k, coverage, in_part=query.filtered)
             rows = tuple(cells[query.rows])

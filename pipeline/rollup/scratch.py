@@ -18,7 +18,7 @@ from schema.pairs import PAIRS
 from schema.store import Store
 from schema.visits import OF_VISITS, VISIT
 
-from . import declared, drops, passed, samples
+from . import declared, drops, moves, passed, samples
 from .aggregate import COUNTED, is_asked
 from .batch import Batch
 from .contributors import networks_of
@@ -104,6 +104,9 @@ TABLES: dict[str, dict[str, str]] = {
     # How far visits went through funnels (passed.py), and what is shown of steps that are not told exactly (drops.py).
     "passed": passed.COLUMNS,
     "least": _VALUE | drops.COLUMNS,
+    # The pages and sections of which moves are told; a row for each move, by these; of each how many people; those
+    # that are shown (moves.py).
+    **moves.TABLES,
     # The numbers of every value, in several rows to be added up.
     "cells": _VALUE | _measured("people", "networks", *(one.name for one in COUNTED), *KINDS, *map(networks_of, KINDS)),
     "conversions": _VALUE | {"goal": TEXT, "currency": TEXT} | _measured("people", "networks", "times", "paid"),
@@ -171,6 +174,8 @@ def _tables(of: Batch) -> list[str]:
         unasked.update(_OF_FUNNELS)
     if "properties" in unasked:
         unasked.update(_OF_PROPERTIES)
+    if "journeys" in unasked:
+        unasked.update(moves.TABLES)
     if not of.stepping:
         unasked.update(_OF_STEPS)
     return [name for name in TABLES if name not in unasked]

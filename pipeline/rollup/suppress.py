@@ -17,7 +17,7 @@ from typing import Any
 from schema.column import TEXT
 from schema.dimensions import OTHER
 from schema.event import PAGEVIEW
-from schema.families import DECLARED, FAMILIES, NESTED
+from schema.families import CROSSED, DECLARED, FAMILIES, NESTED, OF_DAYS
 from schema.family import Family
 from schema.measures import OF_CELLS, Contributor, Measure
 from schema.visits import HOUR
@@ -32,6 +32,7 @@ from .contributors import CONTRIBUTORS
 from .declared import NAMED, named_by
 from .drops import show_steps
 from .hits import OF_HITS
+from .moves import show_ways
 from .others import find_covered
 from .parents import CELL, CHILDREN, EXCLUSIVE, PARENTS, name_and_currency
 
@@ -51,6 +52,7 @@ def show(of: Batch) -> None:
         _judge_rows(of)
         of.store.command(of.naming(_FILL_SHOWN), of.named)
         show_steps(of)
+    show_ways(of)
 
 
 def stage(of: Batch) -> None:
@@ -260,7 +262,7 @@ def _told(of: Batch, parts: Mapping[Whole, Mapping[str, Part]]) -> set[Cell]:
 
 def _counting(of: Batch) -> list[str]:
     """The statements that fill `counted`."""
-    counted = {"contributors", *families(of)} - NESTED
+    counted = {"contributors", *families(of)} - OF_DAYS
     return [_counted(family) for family in _WITHIN if family in counted]
 
 
@@ -383,6 +385,8 @@ def _declared(family: Family) -> str:
     row = _KEY | {name: name for name in family.key_names} | {family.people.name: _down("people")}
     row |= {one.name: _down(one.name, _STEP_OF.get(one.unit, 1)) for one in declared.summed(family)}
     which = f"{_is_shown(family.name, *name_and_currency(family))} AND {_KEPT}"
+    if family.name in CROSSED:
+        return f"{insert(f'staging_{family.name}', row)} FROM {{{family.name}}} WHERE {_KEPT}"
     if family.name in NESTED:
         columns = ", ".join(("d", "dimension", "value", *family.key_names, "people", *added))
         rows = f"SELECT {columns} FROM {{{family.name}}} WHERE {which} UNION ALL SELECT {columns} FROM {{least}}"
