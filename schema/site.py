@@ -20,7 +20,7 @@ from .goal import OF_VISIT, resolved
 from .goal import Goal as Goal
 from .goal import goal_of as goal_of
 from .host import host_name, site_name
-from .pair import DEFAULT_PAIRS, Pair, pairs_of
+from .pair import DEFAULT_PAIRS, Pair, paired, pairs_of
 from .pattern import folder_of as folder_of
 from .pattern import pattern_regex as pattern_regex
 
@@ -123,9 +123,15 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
                 raise ValueError(f"section {name!r} of site {self.key!r}: a name does not begin with '/' or '('")
         resolved(self.goals, self.sections)
         try:
-            pairs_of(self.pairs)
+            crossed = pairs_of(self.pairs)
         except ValueError as problem:
             raise ValueError(f"site {self.key!r}: {problem}") from None
+        # One table that is hidden in two ways: one would tell what the other hides.
+        if self.journeys and paired("entry_page", "exit_page") in crossed:
+            raise ValueError(
+                f"site {self.key!r}: the pair 'entry_page x exit_page' is counted by journeys, too: leave one of them "
+                "out"
+            )
         self._refuse_funnels()
 
     def _refuse_funnels(self) -> None:

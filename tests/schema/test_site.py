@@ -267,3 +267,10 @@ def test_properties_that_cannot_be_counted_are_refused(properties: tuple[str, ..
 def test_properties_of_links_files_missing_pages_and_forms_are_counted_unless_others_are_named() -> None:
     assert Site("a.example").properties == ("url", "path")
     assert Site("a.example", properties=()).properties == ()
+
+
+def test_entry_by_exit_is_one_table_of_a_site() -> None:
+    pair = ("exit_page x entry_page",)
+    assert Site("example.com", pairs=pair)
+    with pytest.raises(ValueError, match="'entry_page x exit_page' is counted by journeys, too: leave one of them out"):
+        Site("example.com", pairs=pair, journeys=True)
