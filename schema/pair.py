@@ -33,6 +33,19 @@ class Pair(Struct, frozen=True, order=True):
         return self.other if dimension == self.one else self.one
 
 
+def above(dimension: str) -> tuple[str, ...]:
+    """The dimensions above one, the nearest first."""
+    parent = DIMENSIONS[dimension].parent
+    return (parent, *above(parent)) if parent else ()
+
+
+def is_within(pair: Pair, other: Pair) -> bool:
+    """Whether each cell of the other one is a sum of cells of the first, in both dimensions: these sums are neither of
+    a row nor of a column, and nobody has looked what follows from them."""
+    ways = ((pair.one, pair.other), (pair.other, pair.one))
+    return any(other.one in above(one) and other.other in above(by) for one, by in ways)
+
+
 def pair_of(text: str) -> Pair:
     """Raises ValueError."""
     names = _BETWEEN.split(text.strip())
@@ -67,6 +80,13 @@ def pairs_of(texts: tuple[str, ...]) -> tuple[Pair, ...]:
         if pair in found:
             raise ValueError(f"pair {text!r} is {found[pair]!r} once more: name it once")
         found[pair] = text
+    for pair, text in found.items():
+        for other in found:
+            if is_within(pair, other):
+                raise ValueError(
+                    f"pairs {text!r} and {found[other]!r}: both dimensions of the first belong to those of the second, "
+                    "whose sums would tell of few: leave one of them out"
+                )
     return tuple(found)
 
 

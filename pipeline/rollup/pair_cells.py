@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from schema.pair import Pair
+from schema.pair import Pair, above
 
 from .aggregate import EVERYBODY
 from .batch import ENOUGH, NETWORKS, Batch
 from .crossing import Line
-from .pair_lines import HIDDEN, Atom, Cell, Table, above, in_order
+from .pair_lines import HIDDEN, Atom, Cell, Table, in_order
 
 # A site-day and the number of a pair.
 Which = tuple[int, int]

@@ -16,10 +16,10 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 
 from msgspec import Struct
 
-from schema.pair import Pair, paired
+from schema.pair import Pair, above, paired
 
 from .crossing import Crossed, Line, hidden
-from .parents import PARENTS, depth
+from .parents import depth
 
 # Values are numbers, 0 what is hidden, or not among the most frequent.
 HIDDEN = 0
@@ -41,11 +41,6 @@ class Atom(Struct, frozen=True):
     @property
     def cell(self) -> Cell:
         return self.one, self.other
-
-
-def above(dimension: str) -> tuple[str, ...]:
-    """The dimensions above one, the nearest first."""
-    return (PARENTS[dimension], *above(PARENTS[dimension])) if dimension in PARENTS else ()
 
 
 def in_order(pairs: Iterable[Pair]) -> list[list[Pair]]:
@@ -123,28 +118,22 @@ class Table:
     # -- the sums that an atom is part of ----------------------------------------------------------------------------
 
     def _row_of(self, atom: Atom) -> Line:
-        along = (self._pair.one, *above(self._pair.one)), (atom.one, *atom.above)
-        return "row", _label(atom.one, atom.above), self._narrowed(*along, self._pair.other, atom.beyond)
+        narrowed = self._narrowed(self._pair.one, atom.one, self._pair.other, atom.beyond)
+        return "row", _label(atom.one, atom.above), narrowed
 
     def _column_of(self, atom: Atom) -> Line:
-        along = (self._pair.other, *above(self._pair.other)), (atom.other, *atom.beyond)
-        return "column", _label(atom.other, atom.beyond), self._narrowed(*along, self._pair.one, atom.above)
+        narrowed = self._narrowed(self._pair.other, atom.other, self._pair.one, atom.above)
+        return "column", _label(atom.other, atom.beyond), narrowed
 
-    def _narrowed(
-        self, along: tuple[str, ...], mine: tuple[int, ...], across: str, values: tuple[int, ...]
-    ) -> tuple[int, ...]:
-        """Of the values above the other one those from the first on that is shown with this value, or with one above
-        it: then it is as if it was shown with this one, too, which is more than is known."""
+    def _narrowed(self, along: str, value: int, across: str, values: tuple[int, ...]) -> tuple[int, ...]:
+        """Of the values above the other one those from the first on that is shown with this value."""
         for place, (dimension, one) in enumerate(zip(above(across), values, strict=True)):
-            if any(self._is_shown(name, value, dimension, one) for name, value in zip(along, mine, strict=True)):
+            if dimension == along:
+                return ()
+            pair = paired(along, dimension)
+            if ((value, one) if pair.one == along else (one, value)) in self._before.get(pair, ()):
                 return values[place:]
         return ()
-
-    def _is_shown(self, dimension: str, value: int, by: str, by_value: int) -> bool:
-        if dimension == by:
-            return False
-        pair = paired(dimension, by)
-        return ((value, by_value) if pair.one == dimension else (by_value, value)) in self._before.get(pair, ())
 
 
 def _label(value: int, values: tuple[int, ...]) -> tuple[int, ...]:

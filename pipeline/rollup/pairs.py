@@ -11,14 +11,14 @@ from collections.abc import Collection
 
 from schema.dimensions import OTHER
 from schema.measures import OF_CELLS
-from schema.pair import Pair
+from schema.pair import Pair, above
 from schema.pairs import MOST_VALUES, PAIRS
 
 from ..insert import insert
 from .aggregate import EVERYBODY
 from .batch import DAY, NETWORKS, SITE, START, Batch, K
 from .pair_cells import suppress
-from .pair_lines import HIDDEN, above
+from .pair_lines import HIDDEN
 from .scratch import OF_PAIRS, scratch
 
 # One statement counts so many at once.

@@ -57,12 +57,12 @@ ALL_PAIRS = World(
     tuple(paired(one, other) for one, other in itertools.combinations(_FLAT, 2)),
     (("source", "channel", "country"), ("source", "channel", "device")),
 )
-# Parents on both sides, and no table between.
+# Parents on both sides.
 _REGIONS = (("DE-BE", "DE"), ("DE-BY", "DE"), ("FR-75", "FR"), ("FR-69", "FR"), ("IS-1", "IS"))
 PARENTS = World(
     ("source", "channel", "region", "country"),
     tuple((*one, *other) for one in _SOURCES for other in _REGIONS),
-    (paired("source", "region"), paired("channel", "country")),
+    (paired("source", "region"), paired("source", "country"), paired("channel", "region")),
     (("source", "channel", "region"),),
 )
 
@@ -186,7 +186,7 @@ def test_no_count_of_few_follows_from_all_tables_of_a_day(
     which = f"{len(world.pairs)} pairs of {', '.join(world.names)}"
     report(f"{which}, solved for with all tables", f"{pinned} of {hidden_ones} pinned, {shown} cells shown")
     assert hidden_ones > 100
-    assert shown > 100
+    assert shown > 50
     assert pinned == 0
 
 
