@@ -114,7 +114,9 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
         with acts(of, names), _beside_sections(of, due) as sections:
             for new, goal in zip(names, due.goals, strict=True):
                 sets = [*sections, *(one for one in known if one.staged in pages)]
-                if now_and_then.whole or (goal.of_pages and page_sets.tells_too_much(of, new, sets)):
+                # What a segment of the day tells was decided while nobody knew of the goal (rollup/segment_lines.py).
+                beside_segments = bool(entry.segments) and strictest.k > 1
+                if now_and_then.whole or beside_segments or (goal.of_pages and page_sets.tells_too_much(of, new, sets)):
                     held = ALL
                 else:
                     held = refused(of, new, known)
@@ -128,6 +130,7 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
             goals=staged,
             funnels=(),
             journeys=False,
+            segments=(),
             sections=entry.patterns if entry.knows_sections else site.sections,
         )
         stage_again(store, SiteDay(declared, entry.day, strictest), release)

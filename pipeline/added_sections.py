@@ -105,7 +105,7 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
 
     with RELEASING:
         # By the sections that the day was released with; what else is declared is not asked for.
-        declared = structs.replace(site, goals=staged, funnels=(), journeys=False, sections=entry.patterns)
+        declared = structs.replace(site, goals=staged, funnels=(), segments=(), journeys=False, sections=entry.patterns)
         stage_again(store, SiteDay(declared, entry.day, strictest), release)
 
 
@@ -117,7 +117,8 @@ def _release(
     name, definition = section
     seen = page_sets.seen(of, staged)
     shown = not gone and seen.people >= rules.k and seen.networks >= rules.least_networks
-    shown = shown and not page_sets.tells_too_much(of, staged, known)
+    # What a segment of the day tells was decided while nobody knew of the section (rollup/segment_lines.py).
+    shown = shown and not (day.segments and rules.k > 1) and not page_sets.tells_too_much(of, staged, known)
     entry = Entry(
         *(day.site, 0, day.day, int(now), LIVE, rules.preset, rules.k),
         complete=day.complete and not gone,

@@ -44,6 +44,7 @@ _WHERE_OLDER = {
     "funnels": {},
     "sections": {},
     "pairs": [],
+    "segments": {},
 }
 
 
@@ -54,7 +55,7 @@ class Entry(Struct, frozen=True):
     added to its day. bounded: of a day the figures of the whole site that release.bound has lowered by more than
     5 %. funnels: of a day those that were counted, by name their definition. sections: of a day those that its settings
     named, in their order, by name their definition; of `ADDED` the one that is added. pairs: of a day those whose table
-    was counted, by name."""
+    was counted, by name. segments: of a day those that were counted, by name their definition."""
 
     site: str
     number: int
@@ -80,6 +81,7 @@ class Entry(Struct, frozen=True):
     funnels: dict[str, str] = {}
     sections: dict[str, str] = {}
     pairs: list[str] = []
+    segments: dict[str, str] = {}
 
     @property
     def grain(self) -> str:

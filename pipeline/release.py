@@ -240,6 +240,7 @@ def _entry(of: SiteDay, flaws: Flaws, now: float, origin: str, rows: int, digest
         funnels=of.site.funnel_definitions,
         sections=of.site.section_definitions,
         pairs=[pair.name for pair in of.site.crossed],
+        segments=of.site.segment_definitions,
         bounded=bounded,
     )
 

@@ -17,6 +17,7 @@ from .journeys import JOURNEYS
 from .measures import KINDS, OF_CELLS, OF_CONVERSIONS, OF_VITALS
 from .pairs import PAIRS
 from .properties import PROPERTIES
+from .segments import SEGMENTS
 from .visits import DEFAULTS, OF_FIRST_OF_ALL, VISIT
 
 __all__ = [
@@ -75,6 +76,7 @@ FAMILIES: dict[str, Family] = {
         ENGAGED,
         PAIRS,
         JOURNEYS,
+        SEGMENTS,
     )
 }
 # Those of which open days have rows.

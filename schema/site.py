@@ -23,6 +23,7 @@ from .host import host_name, site_name
 from .pair import DEFAULT_PAIRS, Pair, paired, pairs_of
 from .pattern import folder_of as folder_of
 from .pattern import pattern_regex as pattern_regex
+from .segment import Segment, definitions
 
 # The key of the site that the demo pages count for.
 DEMO = "demo"
@@ -73,6 +74,10 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
         bool,
         Meta(description="Count how many people go from section to section, from page to page, from entry to exit."),
     ] = False
+    segments: Annotated[
+        tuple[Segment, ...],
+        Meta(description="Visits for which conditions hold, with numbers of their own of days that are over."),
+    ] = ()
     release_k: Annotated[int, Meta(ge=1, le=10_000, description="This site's own release.k.")] | None = None
     release_networks: Annotated[int, Meta(ge=1, le=100, description="This site's own release.networks.")] | None = None
     retention_days: Annotated[int, Meta(ge=2, le=759, description="This site's own retention.raw_days.")] | None = None
@@ -133,6 +138,7 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
                 "out"
             )
         self._refuse_funnels()
+        definitions(self.segments, self.goal_definitions, self.sections)
 
     def _refuse_funnels(self) -> None:
         """Refuse funnels that go by one name, or whose steps name what the site does not have."""
@@ -157,8 +163,10 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def kept_properties(self) -> tuple[str, ...]:
-        """The properties that visits keep: those that are counted, and those that goals ask for."""
-        asked = (name for goal in self.goals for name in goal.properties)
+        """The properties that visits keep: those that are counted, and those that goals and segments ask for."""
+        asked = [name for goal in self.goals for name in goal.properties]
+        keys = (key for segment in self.segments for key, _ in segment.asked)
+        asked += [key.removeprefix("properties.") for key in keys if key.startswith("properties.")]
         return tuple(dict.fromkeys((*self.properties, *asked)))
 
     @property
@@ -180,6 +188,11 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
     def funnel_definitions(self) -> dict[str, str]:
         """By name of each funnel what it counts: of a goal among its steps what that counts."""
         return {funnel.name: funnel.definition(self.goal_definitions) for funnel in self.funnels}
+
+    @property
+    def segment_definitions(self) -> dict[str, str]:
+        """By name of each segment what it counts."""
+        return definitions(self.segments, self.goal_definitions, self.sections)
 
     @property
     def section_patterns(self) -> dict[str, str]:

@@ -149,6 +149,9 @@ def _of_settings(settings: Settings, site: SiteSettings, status: dict[str, Any])
         yield _of_pages("section", name, [pattern], site_filter, f": {pattern}{since}")
     for funnel in site.funnels:
         yield _of_pages("funnel", funnel.name, [step.page for step in funnel.steps], site_filter)
+    for segment in site.segments:
+        pages = [wanted for key, wanted in segment.asked if key in ("page", "entry_page", "exit_page")]
+        yield _of_pages("segment", segment.name, pages, site_filter)
     yield Finding("properties", OK, f"of {', '.join(site.properties)}" if site.properties else "none are counted")
     base = urlsplit(_base(settings))
     if base.hostname in _HERE:

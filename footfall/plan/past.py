@@ -57,7 +57,7 @@ def past_of(
     laid: Laid, site: Site, rules: SiteRules, goals: Sequence[Goal], sections: Mapping[str, str], now: float
 ) -> list[Past]:
     """What is added to the laid days: goals in their order, then sections, by name their definition."""
-    store, mine = laid.store, called(structs.replace(site, goals=tuple(goals), funnels=()), laid.key)
+    store, mine = laid.store, called(structs.replace(site, goals=tuple(goals), funnels=(), segments=()), laid.key)
     before = read_entries(store, laid.key)
     if goals:
         add_goals(store, mine, rules, now, float("inf"))

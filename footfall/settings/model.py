@@ -78,10 +78,23 @@ class SiteSettings(Site, frozen=True, forbid_unknown_fields=True):
             for place, funnel in enumerate(self.funnels)
             for nth, step in enumerate(funnel.steps)
         ]
+        patterns += [
+            (f"segments[{place}].where", wanted)
+            for place, segment in enumerate(self.segments)
+            for key, wanted in segment.asked
+            if key in ("page", "entry_page", "exit_page")
+        ]
         for where, pattern in patterns:
             if pattern and not pattern.startswith(("/", "*")):
                 raise ValueError(
                     f"no page is like {pattern!r}: a path begins with '/', write '/{pattern}' - at `$.{where}`"
+                )
+        for place, segment in enumerate(self.segments):
+            ids = [key for key, _ in segment.asked if is_order_id(key.removeprefix("properties."), has_revenue=False)]
+            if ids and ids[0].startswith("properties."):
+                raise ValueError(
+                    f"{ids[0]!r} is the id of an order, which is not stored: leave it out - "
+                    f"at `$.segments[{place}].where`"
                 )
         for place, name in enumerate(self.properties):
             if is_order_id(name, has_revenue=False):

@@ -183,6 +183,7 @@ def batches(days: Sequence[SiteDay], rows: Mapping[tuple[str, dt.date], int]) ->
     for of in days:
         patterns = (*of.site.sections.items(),)
         its = {*of.site.counted_goals, *of.site.funnels, *((patterns, name) for name in of.site.sections)}
+        its |= {*of.site.segment_definitions.values()}
         total += rows[of.key]
         named |= its
         if batch and (total > _ROWS_AT_MOST or len(batch) == _DAYS_AT_MOST or len(named) > _NAMED_AT_MOST):

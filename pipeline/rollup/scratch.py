@@ -15,8 +15,9 @@ from schema.families import DECLARED
 from schema.measures import KINDS
 from schema.pair import CROSSED
 from schema.pairs import PAIRS
+from schema.segments import SEGMENTS
 from schema.store import Store
-from schema.visits import OF_VISITS, VISIT
+from schema.visits import HOUR, OF_VISITS, VISIT
 
 from . import declared, drops, moves, passed, samples
 from .aggregate import COUNTED, is_asked
@@ -147,6 +148,16 @@ TABLES: dict[str, dict[str, str]] = {
     "few": {"d": "UInt16", "pair": "UInt16", "one_": "UInt16", "above": "Array(UInt16)"}
     | {"other_": "UInt16", "beyond": "Array(UInt16)", "line": "UInt32"},
     "uncovered": _CROSSED,
+    # Of segments (segments.py): visits, with a bit for each condition that holds; what is counted of each value of each
+    # segment; and of which it is shown.
+    "marked": {"d": "UInt16"}
+    | {name: VISIT[name] for name in ("visitor", "network_number", "visit", "again", "came")}
+    | {name: VISIT[name] for name in ("viewed", "bounced", "seconds", *OF_VISITS) if name != HOUR}
+    | {"mask": "UInt64"},
+    "segmented": _VALUE
+    | {"segment": "UInt8"}
+    | _measured("people", "networks", *(one.name for one in SEGMENTS.measures if one.visit)),
+    "chosen": _VALUE | {"segment": "UInt8"},
     # Of days that go on in steps: when each visitor first came, to the quarter of an hour (newcomers.py).
     "arrived": {"d": "UInt16", "visitor": "UInt64", "slot": "UInt32"},
     # Of every value who came when, as far as is asked for; what is staged of it; when its first, its last
@@ -165,11 +176,12 @@ _OF_STEPS = ("arrived", "newcomers", "made", "taken", "due", "steps")
 _OF_FUNNELS = ("passed", "least")
 _OF_PROPERTIES = ("sent", "told")
 OF_PAIRS = ("numbers", "numbered", "crossed", "few", "uncovered")
+OF_SEGMENTS = ("marked", "segmented", "chosen")
 
 
 def _tables(of: Batch) -> list[str]:
     """Those that the run needs from its beginning to its end."""
-    unasked = {name for name, family in DECLARED.items() if not is_asked(of, family)} | {*OF_PAIRS}
+    unasked = {name for name, family in DECLARED.items() if not is_asked(of, family)} | {*OF_PAIRS, *OF_SEGMENTS}
     if "funnels" in unasked:
         unasked.update(_OF_FUNNELS)
     if "properties" in unasked:

@@ -25,6 +25,7 @@ from .pairs import cross
 from .parents import fill_parents
 from .publish import clear_staging, put_in_place
 from .scratch import scratch
+from .segments import count_segments
 from .sessionize import load, sessionize
 from .snapshot import Key, look
 from .step import step
@@ -59,7 +60,7 @@ def staged(
     which figures release.bound has lowered much. expires: what is hidden of a day waits until then, at the latest; of
     the others nothing waits."""
     batch = Batch(store, tuple(days), secrets.token_hex(8), source)
-    last = (cross, *((lambda of: wait(of, expires),) if expires else ()))
+    last = (cross, count_segments, *((lambda of: wait(of, expires),) if expires else ()))
     with _staged(batch, whole=True, last=last) as lowered:
         yield batch, {of.key: lowered[d] for d, of in enumerate(batch.days) if d in lowered}
 

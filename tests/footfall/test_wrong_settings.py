@@ -43,6 +43,8 @@ def wrong(*sets: str, file: str | None = None) -> str:
         ),
         ('sites=[{key="a", sections={Blog="blog/**"}}]', "write '/blog/**'"),
         ('sites=[{key="a", funnels=[{name="F", steps=[{page="/"}, {page="cart"}]}]}]', "write '/cart'"),
+        ('sites=[{key="a", segments=[{name="S", where={not={page="admin"}}}]}]', "write '/admin'"),
+        ('sites=[{key="a", segments=[{name="S", where={properties={order_id="1"}}}]}]', "is the id of an order"),
         ('sites=[{key="a", properties=["plan", "order_id"]}]', "sites[0].properties[1] = 'order_id'"),
         ("Release.k=3", "did you mean 'release'?"),
         ("spool.keep_free_byte=3", "did you mean 'keep_free_bytes'?"),

@@ -9,6 +9,7 @@ import pytest
 from clickhouse_connect.driver import options
 
 from schema.event import Count, Event
+from schema.families import FAMILIES, LIVE
 from schema.migrate import USERS, before, create_users, migrate, migrations, statements, user_statements
 from schema.months import TABLES
 from schema.store import Store, StoreError
@@ -66,6 +67,7 @@ def test_the_writer_reads_nothing_and_the_dashboards_change_nothing() -> None:
     families = ("cells", "conversions", "vitals", "properties", "engagement")
     rollups = {f"{state}_{family}" for state in ("open", "released") for family in (*families, "funnels")}
     rollups |= {f"late_{family}" for family in families}
+    rollups |= {f"released_{name}" for name in FAMILIES if name not in LIVE}
     bare = {"bare_totals", "outcomes", "crawlers", "annotations"}
     assert granted["footfall_dashboards"].keys() == rollups | {*TABLES, "manifest"} | bare
     assert "readonly = 1" in "\n".join(user_statements("footfall", PASSWORDS))

@@ -1,0 +1,216 @@
+"""Of which values of a site-day a segment is shown (Q2), so that no count of too few people follows from what is.
+
+In: visits by the values of a chain of dimensions (a channel has sources, these have referrers), by which conditions
+hold for them, and who made them. Out: by segment the values that are shown. Promises: whatever is added and subtracted
+of the numbers of a chain, those of a segment among it, is made of k people or more, also for somebody who knows which
+values and conditions nobody has: of numbers of all values, of all segments, and of what else is told of the conditions
+that these are made of (goals, pairs).
+
+Segments are taken in the order in which they are declared. Each value is looked at by itself first (spans.py): a number
+is shown there if no combination with those before it is of too few. What is not shown follows from the value above less
+the others, so it has to be guarded: among what is hidden of a value above, somebody is in any combination of the
+segment with those before it, and these are enough. If not, the smallest value of which that is so goes along; and if
+there is none, the value above is hidden, too, and with the whole site the segment. A later segment is shown of a guard
+only where enough are in any combination of its own there, so that the guard stays one. One that follows from those
+before it is shown where these are.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+
+from .spans import Made, Masks, Rule, made_of, relation
+
+Path = tuple[str, ...]
+# A value of a dimension: the level of that in its chain, from 1 on.
+Value = tuple[int, str]
+
+
+class Leaf:
+    """The visits of one value at the end of a chain."""
+
+    def __init__(self, path: Path, masks: Masks) -> None:
+        self.path, self.masks = path, masks
+        # Which segments are shown there; and whether those that come have to leave it a guard.
+        self.shown: list[int] = []
+        self.guards = False
+
+    @cached_property
+    def people(self) -> int:
+        return len(frozenset().union(*(who.people for each in self.masks.values() for who in each)))
+
+    @cached_property
+    def _any(self) -> int:
+        found = 0
+        for mask in self.masks:
+            found |= mask
+        return found
+
+    def has(self, bit: int) -> bool:
+        """Whether it holds for any of the visits."""
+        return bool(self._any >> bit & 1)
+
+
+class Chain:
+    """What there is of one chain. told: of each level the values that have a row of their own, others have none. known:
+    the conditions of which more is told elsewhere, each with the values of which it is told."""
+
+    def __init__(
+        self,
+        dimensions: Sequence[str],
+        leaves: Iterable[Leaf],
+        told: Sequence[Collection[str]],
+        rule: Rule,
+        known: Mapping[int, Collection[Value]],
+    ) -> None:
+        self.dimensions, self.told, self.rule, self.known = dimensions, told, rule, known
+        self.leaves = {leaf.path: leaf for leaf in leaves}
+        self.below: defaultdict[Path, list[Path]] = defaultdict(list)
+        self.paths_of: defaultdict[Value, list[Path]] = defaultdict(list)
+        for path in sorted({leaf[:depth] for leaf in self.leaves for depth in range(1, len(dimensions) + 1)}):
+            self.below[path[:-1]].append(path)
+            self.paths_of[len(path), path[-1]].append(path)
+        self._hidden: dict[int, Collection[Path]] = {}
+
+    def looked_at(self, bit: int) -> Look | None:
+        """What of a segment is hidden; None: it cannot be shown at all."""
+        masks = {mask for leaf in self.leaves.values() for mask in leaf.masks}
+        by = relation(masks, [*self.known, *self._hidden], bit)
+        look = Look(self, bit, by)
+        return look if by is not None or look.settle() else None
+
+    def take(self, look: Look) -> dict[str, list[str]]:
+        """Have it shown so; by dimension the values that are."""
+        self._hidden[look.bit] = look.hidden
+        for path, leaf in self.leaves.items():
+            if path not in look.hidden and leaf.has(look.bit):
+                leaf.shown.append(look.bit)
+            leaf.guards |= path in look.guards
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for (level, value), paths in self.paths_of.items():
+            if value in self.told[level - 1] and look.hidden.isdisjoint(paths):
+                found[self.dimensions[level - 1]].append(value)
+        return found
+
+    def is_hidden(self, bit: int, path: Path) -> bool:
+        """Whether of a condition that is known, or was taken before, that path is not told, though it holds there."""
+        if bit in self.known:
+            return (len(path), path[-1]) not in self.known[bit] and any(self.leaves_of(path, bit))
+        return path in self._hidden[bit]
+
+    def every(self, leaf: Leaf) -> list[int]:
+        """The conditions of which anything is told, whether it is there or not."""
+        return [bit for bit in (*self.known, *self._hidden) if leaf.has(bit)]
+
+    def shown(self, leaf: Leaf) -> list[int]:
+        """Those of which it is told there."""
+        return [bit for bit in self.every(leaf) if not self.is_hidden(bit, leaf.path)]
+
+    def leaves_of(self, path: Path, bit: int) -> Iterator[Path]:
+        """Those below a path for which it holds."""
+        if path in self.leaves:
+            if self.leaves[path].has(bit):
+                yield path
+            return
+        for below in self.below[path]:
+            yield from self.leaves_of(below, bit)
+
+
+class Look:
+    """Which paths of a chain are hidden of one segment. by: the conditions it follows from; None: from none."""
+
+    def __init__(self, chain: Chain, bit: int, by: Sequence[int] | None) -> None:
+        self.bit = bit
+        self._chain, self._rule = chain, chain.rule
+        self.hidden: set[Path] = set()
+        self.guards: set[Path] = set()
+        self._anchors: dict[Path, Made] = {}
+        if by is not None:
+            every = (path for paths in chain.paths_of.values() for path in paths)
+            self.hidden = {path for path in every if any(chain.is_hidden(one, path) for one in by)}
+            self._spread()
+            return
+        self.hidden = {
+            path for path, leaf in chain.leaves.items() if leaf.has(bit) and not self._may_be_shown(path, leaf)
+        }
+
+    def settle(self) -> bool:
+        """Hide what has to go along; whether there is anything left."""
+        before = -1
+        while len(self.hidden) != before:
+            before = len(self.hidden)
+            self._spread()
+            self.guards.clear()
+            if not self._settle(()):
+                return False
+        return True
+
+    def _may_be_shown(self, path: Path, leaf: Leaf) -> bool:
+        chain = self._chain
+        if not all(value in told for value, told in zip(path, chain.told, strict=True)):
+            return False
+        if made_of(leaf.masks, chain.shown(leaf), self.bit, self._rule).follows:
+            return True
+        if leaf.guards and not self._is_anchored(path):
+            return False
+        near = dict.fromkeys((*(bit for bit in chain.known if leaf.has(bit)), *chain.shown(leaf)))
+        made = made_of(leaf.masks, [*near], self.bit, self._rule)
+        return self._rule.enough(made.who)
+
+    def _anchor(self, path: Path) -> Made:
+        """Who is in any combination there, with what is hidden, too."""
+        if path not in self._anchors:
+            leaf = self._chain.leaves[path]
+            self._anchors[path] = made_of(leaf.masks, self._chain.every(leaf), self.bit, self._rule)
+        return self._anchors[path]
+
+    def _is_anchored(self, path: Path) -> bool:
+        return self._rule.enough(self._anchor(path).who)
+
+    def _spread(self) -> None:
+        """What is below something hidden is hidden, and what is in several values above is so in all or none."""
+        by_level = sorted(self._chain.paths_of.items(), key=lambda item: item[0][0])
+        for _, paths in by_level:
+            if any(path in self.hidden or path[:-1] in self.hidden for path in paths):
+                self.hidden.update(paths)
+
+    def _settle(self, above: Path) -> bool:
+        """Whether the value of that path can be shown, as far as those below it say."""
+        chain = self._chain
+        for path in chain.below[above]:
+            if path not in self.hidden and path not in chain.leaves and not self._settle(path):
+                self._hide(path)
+        hidden = [
+            leaf for path in chain.below[above] if path in self.hidden for leaf in chain.leaves_of(path, self.bit)
+        ]
+        if not hidden or self._guarded(hidden):
+            return True
+        shown = (path for path in chain.below[above] if path not in self.hidden)
+        for path in sorted(shown, key=self._size):
+            leaf = next(filter(self._is_anchored, chain.leaves_of(path, self.bit)), None)
+            if leaf is not None:
+                self._hide(path)
+                self.guards.add(leaf)
+                return True
+        return False
+
+    def _guarded(self, hidden: Sequence[Path]) -> bool:
+        """Whether enough are in any combination with what is hidden there; these are guards then."""
+        anchored = next(filter(self._is_anchored, hidden), None)
+        if anchored is not None:
+            self.guards.add(anchored)
+            return True
+        always = [path for path in hidden if self._anchor(path).always]
+        if self._rule.enough(who for path in always for who in self._anchor(path).who):
+            self.guards.update(always)
+            return True
+        return False
+
+    def _hide(self, path: Path) -> None:
+        self.hidden.add(path)
+        self.hidden.update(self._chain.leaves_of(path, self.bit))
+
+    def _size(self, path: Path) -> tuple[int, Path]:
+        return sum(self._chain.leaves[leaf].people for leaf in self._chain.leaves_of(path, self.bit)), path

@@ -1,0 +1,184 @@
+"""What follows by adding and subtracting from numbers of overlapping groups of people (rule R3 for segments).
+
+In: of one value of a dimension its visits by which conditions hold for them (a mask, a bit for each), and who made
+them. Out: which groups a further number tells apart. Promises: of whoever knows some numbers of a value and of which
+masks nobody is, it is told of which masks a combination of them with a further one is made at least.
+
+Each number is a sum over masks: a vector of zeros and ones. What follows from several is what they span, and a
+combination of masks of too few people alone is what must not be in it. Masks of enough people decide most of it: a
+vector that is independent on these of all others is in no combination without one of them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from msgspec import Struct
+
+# Larger than any determinant of zeros and ones of so many rows: what depends by fractions depends by this, too.
+_PRIME = 2**61 - 1
+_MOST_ROWS = 36
+# So many combinations are looked at; where there are more, it is not told what they are made of.
+_MOST_TRIED = 400
+
+Vector = list[int]
+
+
+class Who(Struct, frozen=True):
+    """Visitors and their networks, as far as so many are asked for."""
+
+    people: frozenset[int]
+    networks: frozenset[int]
+
+
+class Rule(Struct, frozen=True):
+    """How many people of how many networks are enough."""
+
+    k: int
+    networks: int
+
+    def enough(self, each: Iterable[Who]) -> bool:
+        """Whether these are, together."""
+        people, networks = set[int](), set[int]()
+        for who in each:
+            people |= who.people
+            networks |= who.networks
+            if len(people) >= self.k and len(networks) >= self.networks:
+                return True
+        return False
+
+
+class Made(Struct, frozen=True):
+    """Who is in a combination; if it is of too few anywhere, one of these. always: they are in any. follows: nothing is
+    told that is not known."""
+
+    who: list[Who]
+    always: bool = False
+    follows: bool = False
+
+
+# By mask.
+Masks = Mapping[int, Sequence[Who]]
+
+
+def grouped(masks: Masks, bits: Collection[int]) -> dict[int, list[Who]]:
+    """The same by some of the conditions only."""
+    only = sum(1 << bit for bit in bits)
+    found: dict[int, list[Who]] = {}
+    for mask, who in masks.items():
+        found.setdefault(mask & only, []).extend(who)
+    return found
+
+
+def made_of(masks: Masks, known: Sequence[int], new: int, rule: Rule) -> Made:
+    """What combinations of the number of `new` with these are made of: the value's own number, and those of the known
+    conditions."""
+    if len(known) + 2 > _MOST_ROWS:
+        return Made([])
+    columns = grouped(masks, (*known, new))
+    big, small = list[int](), list[int]()
+    for column, who in columns.items():
+        (big if rule.enough(who) else small).append(column)
+    left, rest = _reduced(_row(new, big + small), _rows(known, big + small), len(big))
+    if any(left[: len(big)]):
+        return Made(next(columns[column] for column, one in zip(big, left, strict=False) if one))
+    beyond = [row[len(big) :] for row in rest]
+    return _least(left[len(big) :], beyond, [columns[column] for column in small], rule)
+
+
+def relation(masks: Collection[int], known: Sequence[int], new: int) -> list[int] | None:
+    """Of these conditions those by which alone it follows whether `new` holds, whatever the visits are; None: by none.
+
+    Of several that follow from each other the first ones are taken."""
+    columns = [*masks]
+    known = known[: _MOST_ROWS - 2]
+    # Behind each row stands of which rows it is made.
+    none = [0] * (len(known) + 1)
+    rows = [[1] * len(columns) + [1, *none[1:]]]
+    rows += [[*_row(bit, columns), *none[: nth + 1], 1, *none[nth + 2 :]] for nth, bit in enumerate(known)]
+    pivots: list[tuple[int, Vector]] = []
+    for row in rows:
+        left = _less(row, pivots)
+        place = next((place for place in range(len(columns)) if left[place]), None)
+        if place is not None:
+            pivots.append((place, _scaled(left, place)))
+    left = _less(_row(new, columns) + none, pivots)
+    if any(left[: len(columns)]):
+        return None
+    return [bit for bit, factor in zip(known, left[len(columns) + 1 :], strict=True) if factor]
+
+
+def _scaled(row: Vector, place: int) -> Vector:
+    inverse = pow(row[place], -1, _PRIME)
+    return [one * inverse % _PRIME for one in row]
+
+
+def _row(bit: int, columns: Sequence[int]) -> Vector:
+    return [column >> bit & 1 for column in columns]
+
+
+def _rows(known: Sequence[int], columns: Sequence[int]) -> list[Vector]:
+    every = [[1] * len(columns), *(_row(bit, columns) for bit in known)]
+    return [row for row in every if any(row)]
+
+
+def _reduced(new: Vector, rows: Sequence[Vector], first: int) -> tuple[Vector, list[Vector]]:
+    """`new` less what the rows have of it in the first columns, and what of the rows is zero in all of these."""
+    pivots: list[tuple[int, Vector]] = []
+    rest: list[Vector] = []
+    for row in rows:
+        left = _less(row, pivots)
+        place = next((place for place in range(first) if left[place]), None)
+        if place is None:
+            rest += [left] if any(left) else []
+            continue
+        pivots.append((place, _scaled(left, place)))
+    return _less(new, pivots), rest
+
+
+def _less(row: Vector, pivots: Iterable[tuple[int, Vector]]) -> Vector:
+    for place, pivot in pivots:
+        if factor := row[place]:
+            row = [(one - factor * other) % _PRIME for one, other in zip(row, pivot, strict=True)]
+    return row
+
+
+def _least(new: Vector, rows: Sequence[Vector], who: Sequence[list[Who]], rule: Rule) -> Made:
+    """Of the combinations of `new` with the rows one of too few, if there is one."""
+    pivots = _independent(rows)
+    new, many = _less(new, pivots), len(pivots)
+    if not any(new):
+        return Made([], follows=True)
+    if math.comb(len(new), many) > _MOST_TRIED:
+        return Made([])
+    found: list[Who] = []
+    for zeros in itertools.combinations(range(len(new)), many):
+        one = _zero_at(new, [row for _, row in pivots], zeros)
+        found = [each for place, some in enumerate(who) if one and one[place] for each in some]
+        if one and not rule.enough(found):
+            return Made(found, always=not many)
+    return Made(found)
+
+
+def _independent(rows: Sequence[Vector]) -> list[tuple[int, Vector]]:
+    pivots: list[tuple[int, Vector]] = []
+    for row in rows:
+        left = _less(row, pivots)
+        place = next((place for place, one in enumerate(left) if one), None)
+        if place is not None:
+            pivots.append((place, _scaled(left, place)))
+    return pivots
+
+
+def _zero_at(new: Vector, rows: Sequence[Vector], zeros: Sequence[int]) -> Vector | None:
+    """`new` less what of the rows makes it zero there; None: that is not one vector."""
+    used: list[tuple[int, Vector]] = []
+    for row in rows:
+        left = _less(row, used)
+        place = next((place for place in zeros if left[place]), None)
+        if place is None:
+            return None
+        used.append((place, _scaled(left, place)))
+    return _less(new, used)
