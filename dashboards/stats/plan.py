@@ -17,7 +17,7 @@ from schema.families import DECLARED
 
 from .crossed import Crossing, crossing
 from .months import WORTH_ROWS, Month
-from .query import OF_VITALS, Filter, Query
+from .query import MAX_ROWS, OF_VITALS, Filter, Query
 from .released import Released
 from .source import Span
 
@@ -27,7 +27,7 @@ class Read(Struct, frozen=True):
 
     values: the dimensions whose values are told apart, from the first day on. times: the dimension whose days (hourly:
     and hours) are told apart over the whole span; "" is the whole site, None nothing. daily: of web vitals, whose days
-    are added up otherwise. filters: which values and goals
+    are added up otherwise. by_value: of goals, whose values are told apart on each day. filters: which values and goals
     are read. most: how many values are wanted, at least: those that come
     first by the metric `order`.
     """
@@ -39,6 +39,7 @@ class Read(Struct, frozen=True):
     times: str | None = None
     hourly: bool = False
     daily: bool = False
+    by_value: bool = False
     filters: tuple[Filter, ...] = ()
     most: int = 1
     order: str = "visitors"
@@ -46,7 +47,7 @@ class Read(Struct, frozen=True):
     @property
     def question(self) -> tuple[object, ...]:
         """What tells it from other reads of the same span, however many values are wanted."""
-        return self.first, self.values, self.times, self.hourly, self.daily, self.filters, self.order
+        return self.first, self.values, self.times, self.hourly, self.daily, self.by_value, self.filters, self.order
 
 
 class Plan(Struct, frozen=True):
@@ -79,7 +80,7 @@ def plan(queries: Sequence[Query], released: Released) -> Plan:
     spare = frozenset(day for day in told if day < first) | summed if dimensions else told
     span = released.span.less(released.span.released & spare, versions if dimensions else ())
     # One may be left out of a table, and two come besides.
-    most = 3 + max((query.rows.stop for query in queries if query.by in DIMENSIONS), default=0)
+    most = 3 + max((_most(query) for query in queries if query.by in DIMENSIONS), default=0)
     order = next((query.order for query in queries if query.by in DIMENSIONS), "visitors")
     monthly = within.less(summed, versions)
     kept = next((query for query in queries if query.filtered), None)
@@ -103,12 +104,18 @@ def plan(queries: Sequence[Query], released: Released) -> Plan:
     )
 
 
+def _most(query: Query) -> int:
+    """How many values are wanted at least. Of a goal those come first whose people reached it."""
+    return MAX_ROWS if query.goal else query.rows.stop
+
+
 def _goals(queries: Sequence[Query], within: Span, told: frozenset[dt.date]) -> Read | None:
-    query = next((query for query in queries if query.by == "goal"), None)
+    query = next((query for query in queries if query.by == "goal" or query.goal), None)
     if query is None:
         return None
     span = within if query.filters else within.less(within.released & told)
-    return Read("conversions", span, query.first, times=query.dimension, filters=query.filters)
+    by_value = bool(query.goal)
+    return Read("conversions", span, query.first, times=query.dimension, by_value=by_value, filters=query.filters)
 
 
 def _vitals(queries: Sequence[Query], within: Span, monthly: Span) -> Read | None:

@@ -240,6 +240,11 @@ class Query(Struct, frozen=True):
         return paired(self.by, names.pop())
 
     @property
+    def goal(self) -> str:
+        """The goal that is told of each value of a dimension; "" where the rows are of something else."""
+        return next((one.value for one in self.filters if one.dimension == "goal" and self.by in DIMENSIONS), "")
+
+    @property
     def filtered(self) -> bool:
         """Whether the totals, too, are those of some values only."""
         return bool(self._on_dimensions)
@@ -267,7 +272,9 @@ class Query(Struct, frozen=True):
         lacking = [name for name in (*self.metrics, self.order) if name not in TOLD] if self.crossed else []
         if lacking:
             raise BadQuery(f"{lacking[0]} is not kept of pairs: there are {', '.join(TOLD)}", Code.NOT_KEPT)
-        for item in self.filters:
+        if self.goal:
+            self._refuse_goals()
+        for item in () if self.goal else self.filters:
             needed = _OF_SPLITS.get(item.dimension, (self.by,))
             if self.by not in needed:
                 allowed = " or ".join(f"by={one}" for one in needed)
@@ -282,3 +289,12 @@ class Query(Struct, frozen=True):
             allowed = ", ".join(name for name in family.dimensions if name)
             instead = f"filter on {allowed}, or on nothing" if allowed else f"drop the filter on {self.dimension}"
             raise BadQuery(f"{family.label} are not kept by {self.dimension}: {instead}", Code.NOT_KEPT)
+
+    def _refuse_goals(self) -> None:
+        """Of each value there are those who reached one goal."""
+        goals = [one for one in self.filters if one.dimension == "goal"]
+        if len(goals) > 1 or goals[0].operator != "==" or ALTERNATIVES in goals[0].value:
+            raise BadQuery(f"by={self.by} is told of one goal at a time: filter goal==NAME", Code.NOT_CROSSED)
+        for other in sorted({item.dimension for item in self.filters} - {"goal", self.by}):
+            what = f"goals are not kept of {self.by} and {other} together"
+            raise BadQuery(f"{what}: drop the filter on {other}, or ask by=goal", Code.NOT_CROSSED)

@@ -115,8 +115,9 @@ _CONVERSIONS = FAMILIES["conversions"].measure_names
 
 
 def _of_plain_conversion(read: Read, row: Sequence[Any]) -> _Plain | None:
-    day, grain, dimension, goal, currency, *sums = row
-    return ((dimension,), (day, goal, currency), tuple(sums)) if grain == "day" else None
+    day, grain, dimension, goal, currency, value, *sums = row
+    key = (day, goal, currency, value) if read.by_value else (day, goal, currency)
+    return ((dimension,), key, tuple(sums)) if grain == "day" else None
 
 
 # -- vitals ----------------------------------------------------------------------------------------------------------
@@ -208,12 +209,12 @@ SHAPES: dict[str, Shape] = {
     ),
     "conversions": Shape(
         group=("dimension",),
-        key=lambda read, state: "(day, goal, currency)",
+        key=lambda read, state: f"(day, goal, currency{', value' if read.by_value else ''})",
         added=_CONVERSIONS,
         columns=lambda state: _CONVERSIONS,
         sums=_summed,
         final=_summed,
-        plain=("dimension", "goal", "currency", *_CONVERSIONS),
+        plain=("dimension", "goal", "currency", "value", *_CONVERSIONS),
         of_plain=_of_plain_conversion,
         most_open=1_000,
         filtered={"goal": "goal"},

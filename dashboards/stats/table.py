@@ -31,6 +31,7 @@ from .engagement import Band, bands_in
 from .execute import Answer, Groups
 from .figures import Cell, Coverage, cell_of, summed
 from .funnels import StepCell, step_cells
+from .goal_values import goal_values
 from .grains import GRAINS, grain_cells
 from .journeys import Way, ways_in
 from .properties import Property, properties_in
@@ -91,7 +92,7 @@ class Table(Struct, frozen=True):
             metrics = [name for name in metrics if name in TOLD]
         sure = by is not None or self.query.by in GRAINS
         rows = [row.row(metrics, sure) if isinstance(row, Cell) else row.row() for row in self.rows]
-        if self.query.by == "section" or self.query.crossed:
+        if (self.query.by == "section" and not self.query.goal) or self.query.crossed:
             since = (row.counted_since for row in self.rows if isinstance(row, Cell))
             rows = [row | {"counted_since": day and day.isoformat()} for row, day in zip(rows, since, strict=True)]
         return rows
@@ -143,6 +144,11 @@ def table_of(query: Query, answer: Answer) -> Table:
                 *(cell_of(OTHER, sums) for sums in [summed(kept.folded.values())] if kept.folded),
                 *(cell_of(str(hour), sums) for hour, sums in sorted(kept.hours.items())),
             )
+        case _ if query.goal:
+            counted_goal = released.goals.within(first, last).get(query.goal)
+            group = (answer.kept_values if query.filtered else answer.cells).get((query.by,))
+            people = {value: _measures(sums).visitors for value, sums in group.by_key.items()} if group else {}
+            rows = tuple(goal_values(answer.goals, released.k, coverage, counted_goal, people)[query.rows])
         case _ if query.crossed:
             rows = crossed_cells(query, answer, coverage.days)
         case _:

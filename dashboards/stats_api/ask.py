@@ -19,7 +19,7 @@ from schema.metrics import METRICS, TOTALS
 from ..stats.query import ALTERNATIVES, MAX_ROWS, Filter, Query
 from ..stats.refused import BadQuery, Code
 from .answer import About, QueryAnswer, Result, Sure, Taken, footfall_of
-from .dates import ends_of, hour_label, labels
+from .dates import Bucket, ends_of, hour_label, labels
 from .names import ApiDimension
 from .numbers import Note, Numbers
 from .translate import Plan
@@ -57,8 +57,8 @@ class Asking:
         self._refuse_cut_off()
         found: list[_Row] = []
         other: list[_Row] = []
-        for told, label, depths in zip(self._told, self._labels(), self._depths(), strict=True):
-            for row in self._rows(told, label, depths):
+        for told, bucket, depths in zip(self._told, self._plan.buckets, self._depths(), strict=True):
+            for row in self._rows(told, bucket, depths):
                 (other if OTHER in row.values else found).append(row)
         total = len(found)
         if not plan.in_order:
@@ -71,14 +71,14 @@ class Asking:
 
     # -- rows --------------------------------------------------------------------------------------------------------
 
-    def _rows(self, told: Told, label: str, depths: Mapping[str, float]) -> list[_Row]:
-        """Of one answer. label: of its bucket of time, "" where there are none."""
+    def _rows(self, told: Told, bucket: Bucket, depths: Mapping[str, float]) -> list[_Row]:
+        """Of one answer."""
         numbers = Numbers(self._plan.asked.metrics, self._people(told), depths)
         rows = self._of_dimensions(told) if told["by"] and not self._is_one(told) else [self._one(told)]
-        if label:  # of a bucket without anything there is no row
+        if bucket.label:  # of a bucket without anything there is no row
             rows = [row for row in rows if row["visitors"]]
         found = [
-            _Row(self._values(row, label), numbers.of(row, told["totals"]["visitors"]), _sure_of(row, told))
+            _Row(self._values(row, bucket), numbers.of(row, told["totals"]["visitors"]), _sure_of(row, told))
             for row in rows
         ]
         if found:
@@ -125,24 +125,22 @@ class Asking:
             )
         return rows[0] if len(rows) == 1 else None
 
-    def _values(self, row: Told, label: str) -> tuple[str, ...]:
+    def _values(self, row: Told, bucket: Bucket) -> tuple[str, ...]:
         """In the order of the dimensions."""
         named = iter(self._plan.others)
         found = []
         for name in self._plan.names:
             if name.startswith("time:"):
-                found.append(label or self._time(row["value"]))
+                found.append(bucket.label or self._time(row["value"]))
             else:
-                found.append(_label(next(named), row))
+                dimension = next(named)
+                found.append(bucket.goal if dimension.kind == "goal" and bucket.goal else _label(dimension, row))
         return tuple(found)
 
     def _time(self, value: str) -> str:
         if self._plan.grain != "hour" or value == OTHER:
             return value
         return hour_label(dt.datetime.fromisoformat(value))
-
-    def _labels(self) -> list[str]:
-        return [bucket.label for bucket in self._plan.buckets] or [""]
 
     def _depths(self) -> list[Mapping[str, float]]:
         asked = [self._stats(query)["rows"] for query in self._plan.depths]

@@ -82,10 +82,11 @@ def _end(text: str, zone: ZoneInfo, at: dt.time) -> dt.date:
 
 
 class Bucket(Struct, frozen=True):
-    """One day, week or month of a period, or as much of it as the period has."""
+    """One day, week or month of a period, or as much of it as the period has. goal: what it is of, too; "" is all."""
 
     label: str
     period: Period
+    goal: str = ""
 
 
 def grain_of(asked: str, period: Period) -> str:

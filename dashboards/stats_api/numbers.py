@@ -58,6 +58,8 @@ class Numbers:
             return self._revenue(name, row)
         if name == "percentage":
             return _percent(row["visitors"], self._people)
+        if name == "group_conversion_rate" and "conversion_rate" in row:
+            return row["conversion_rate"]  # of the people of the value
         if name in ("conversion_rate", "group_conversion_rate"):
             return _percent(row["visitors"], of_people)
         if name == "scroll_depth":

@@ -37,7 +37,8 @@ def answer(reports: Reports, site: Site, asked: Asked) -> QueryAnswer | QueryRef
 def _in_its_words(refused: BadQuery, asked: Asked) -> str:
     """Our own questions name dimensions otherwise."""
     text = str(refused)
-    if refused.code is not Code.NOT_CROSSED or not ("by=" in text or "crossed" in text):
+    is_ours = "by=" in text or ("crossed" in text and "pairs = [" not in text)
+    if refused.code is not Code.NOT_CROSSED or not is_ours:
         return text
     names = dict.fromkeys((*(asked.dimensions or []), *dimensions_in(asked.filters)))
     return (

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from schema.dimensions import DIMENSIONS
 from schema.engagement import ENGAGED
@@ -25,7 +26,7 @@ from ..stats.query import ALTERNATIVES, MAX_ROWS, Filter, Query
 from ..stats.refused import BadQuery, Code
 from .dates import Bucket, buckets, grain_of, period_of
 from .filters import Condition, conditions_of, filters_of
-from .names import OF_GOALS, REVENUE, ApiDimension, dimension_called
+from .names import OF_GOALS, REVENUE, TIMES, ApiDimension, dimension_called
 from .request import Asked
 
 # A bucket of time with rows of its own is a question of its own.
@@ -36,10 +37,9 @@ Order = tuple[tuple[str, str], ...]
 
 
 class Plan(Struct, frozen=True):
-    """queries: one, or one for each bucket. grain: what time is split by, "" not at all. others: what else each row is
-    of. of_one: where the totals of a filter may be of several values of one visit, the query by which it shows whether
-    they are. depths: for each query the one that tells how far pages were scrolled. whole: the query that tells of how
-    many people a property's are. in_order: rows come as they are ordered, and as many as are asked for."""
+    """queries: one for each bucket, at least one. grain: what time is split by, "" not at all. others: what else a row
+    is of. of_one: shows whether a filter keeps several values of one visit. depths: by bucket how far pages were
+    scrolled. in_order: rows come as they are ordered, and as many as are asked for."""
 
     asked: Asked
     site: Site
@@ -50,7 +50,7 @@ class Plan(Struct, frozen=True):
     names: tuple[str, ...]
     order: Order
     queries: tuple[Query, ...]
-    buckets: tuple[Bucket, ...] = ()
+    buckets: tuple[Bucket, ...]
     of_one: Query | None = None
     depths: tuple[Query, ...] = ()
     event: str = ""
@@ -94,20 +94,29 @@ class _Translation:
         asked, order, subject = self._asked, self._order(), self._subject()
         filters = self._filters(subject)
         by = self._by(subject)
+        goals = self._each_goal(subject, by)
+        if goals:
+            by = by[1:]
+            filters = tuple(one for one in filters if one.dimension != "goal")
         own = not self._others and subject == "cells" and bool(self._grain)
-        in_order = subject == "cells" and len(by) == 1 and not self._grain and self._is_natural(order)
+        # Of a goal the store has no order.
+        has_order = subject == "cells" and len(by) == 1 and not any(one.dimension == "goal" for one in filters)
+        in_order = has_order and not self._grain and self._is_natural(order)
         self._refuse_metrics(subject, by)
         limit, offset = (asked.page.limit, asked.page.offset) if in_order else (MAX_ROWS, 0)
         limit = min(limit, MAX_ROWS - offset)
         first = {"percentage": "visitors"}.get(order[0][0], order[0][0]) if in_order else "visitors"
 
-        def ask(period: Period) -> Query:
+        def ask(bucket: Bucket) -> Query:
             dimensions = (self._grain,) if own else by
-            rows = (filters, limit, (), first, False, offset)
-            return Query((self._site.key,), period, dimensions, *rows)
+            of_goal = (Filter.parse(f"goal=={bucket.goal}"),) if bucket.goal else ()
+            rows = ((*filters, *of_goal), limit, (), first, False, offset)
+            return Query((self._site.key,), bucket.period, dimensions, *rows)
 
-        apart = () if own or not self._grain else self._buckets()
-        periods = [bucket.period for bucket in apart] or [self._period]
+        apart = [Bucket("", self._period)] if own or not self._grain else self._buckets()
+        apart = [replace(bucket, goal=goal) for bucket in apart for goal in goals or [""]]
+        if len(apart) > MOST_BUCKETS:
+            raise BadQuery(f"{len(apart)} parts are too many: at most {MOST_BUCKETS} are answered", Code.TOO_MUCH)
         return Plan(
             asked,
             self._site,
@@ -117,10 +126,10 @@ class _Translation:
             self._others,
             tuple(self._grained(name) for name in asked.dimensions or []),
             order,
-            tuple(ask(period) for period in periods),
-            apart,
+            tuple(map(ask, apart)),
+            tuple(apart),
             self._of_one(subject, filters),
-            tuple(self._depth(period) for period in periods) if "scroll_depth" in asked.metrics else (),
+            tuple(self._depth(bucket.period) for bucket in apart) if "scroll_depth" in asked.metrics else (),
             self._event,
             in_order,
         )
@@ -188,6 +197,16 @@ class _Translation:
             )
         return filters_of(condition)
 
+    def _each_goal(self, subject: Subject, by: tuple[str, ...]) -> list[str]:
+        """The goals that are asked one by one, where they are told by the values of a dimension."""
+        if subject != "goal" or len(by) != 2 or by[1] not in DIMENSIONS:
+            return []
+        wanted = [one for one in self._conditions if one.dimension.kind == "goal"]
+        found = [goal.name for goal in self._site.goals if all(one.keeps(goal.name) for one in wanted)]
+        if not found:
+            raise BadQuery("event:goal: this site has no such goal", Code.NOT_KEPT)
+        return found
+
     def _event_of(self, name: str, events: list[str]) -> list[Filter]:
         if len(events) != 1:
             raise BadQuery(
@@ -208,9 +227,10 @@ class _Translation:
 
     def _fitting(self, subject: Subject, by: tuple[str, ...]) -> list[str]:
         split = ["percentage"] if self._asked.dimensions else []
-        if subject == "goal":
-            rates = OF_GOALS if by == ("goal",) else tuple(name for name in OF_GOALS if name != "group_conversion_rate")
-            return ["visitors", "events", *split, *rates]
+        if subject == "goal" and by == ("goal",):
+            return ["visitors", "events", *split, *OF_GOALS]
+        if subject == "goal" or (by and any(one.dimension.kind == "goal" for one in self._conditions)):
+            return ["visitors", "events", *OF_GOALS]
         if subject == "property":
             rates = ("conversion_rate",) if self._event else ()
             return ["visitors", "events", *(split if self._others else []), *rates, *REVENUE]
@@ -222,9 +242,8 @@ class _Translation:
             # Of pairs there is less.
             names = [name for name in names if name in TOLD]
         depth = ["scroll_depth"] if "page" in (*by, alone) and not (self._grain and not by) else []
-        of_goals = ["conversion_rate"] if any(one.dimension.kind == "goal" for one in self._conditions) else []
         # Without a goal there is no revenue, which is told rather than refused.
-        return [*names, *split, *depth, *of_goals, *REVENUE]
+        return [*names, *split, *depth, *REVENUE]
 
     def _filtered_on(self) -> str:
         return " and ".join(dict.fromkeys(one.dimension.name for one in self._conditions))
@@ -236,8 +255,7 @@ class _Translation:
     def _several(self) -> str:
         """The dimension that is filtered, of which a visit may have several values; "" where there is none."""
         names = self._kept()
-        (name,) = names if len(names) == 1 else ("",)
-        return name if name and DIMENSIONS[name].scope != "visit" else ""
+        return next((name for name in names if len(names) == 1 and DIMENSIONS[name].scope != "visit"), "")
 
     def _of_one(self, subject: Subject, filters: tuple[Filter, ...]) -> Query | None:
         name = self._several()
@@ -259,7 +277,7 @@ class _Translation:
         if given:
             return given
         first = (self._asked.metrics[0], "desc")
-        times = [name for name in self._asked.dimensions or [] if dimension_called(name).kind == "time"]
+        times = [name for name in self._asked.dimensions or [] if name in TIMES]
         return ((self._grained(times[0]), "asc"), first) if times else (first,)
 
     def _grained(self, name: str) -> str:
@@ -276,11 +294,7 @@ class _Translation:
             and not self._asked.includes.total_rows
         )
 
-    def _buckets(self) -> tuple[Bucket, ...]:
+    def _buckets(self) -> list[Bucket]:
         if self._grain not in GRAINS:
             raise BadQuery("hours are kept for the whole site only: ask time:day", Code.NOT_KEPT)
-        found = tuple(buckets(self._grain, self._period))
-        if len(found) > MOST_BUCKETS:
-            what = f"time:{self._grain} with something else"
-            raise BadQuery(f"{what} is answered of {MOST_BUCKETS} at most, not of {len(found)}", Code.TOO_MUCH)
-        return found
+        return buckets(self._grain, self._period)

@@ -243,6 +243,36 @@ def test_goals_have_rates_and_revenue_by_currency(ask: Any, rollups: Any, ago: A
     assert [row["value"] for row in ask("goal", "goal==Signup")["rows"]] == ["Signup"]
 
 
+def test_a_goal_is_told_of_each_value_with_the_rate_of_its_people(ask: Any, rollups: Any, ago: Ago) -> None:
+    for back, released in ((1, True), (2, False)):
+        rollups.cell(ago(back), visitors=100, released=released)
+        for source, people, who in (("Google", 50, 10), ("Bing", 40, 6), ("(other)", 10, 5)):
+            rollups.cell(ago(back), "source", source, visitors=people, released=released)
+            key = {"dimension": "source", "value": source}
+            rollups.goal(ago(back), "Signup", who, who + 1, released, **key)
+            rollups.goal(ago(back), "Purchase", who - 1, who, released, **key)
+    rollups.release(ago(1))
+    rollups.cell(ago(2), "source", "News", visitors=40)
+    rollups.goal(ago(2), "Signup", 8, 8, dimension="source", value="News")
+    told = ask("source", "goal==Signup")
+    assert told["totals"]["visitors"] == 200
+    rows = [(row["value"], row["visitors"], row["conversions"], row["conversion_rate"]) for row in told["rows"]]
+    assert rows == [("Google", 20, 22, 20.0), ("Bing", 12, 14, 15.0), ("News", 8, 8, 20.0), ("(other)", 10, 12, None)]
+    # Each is what by=goal tells of the value alone, and how sure it is.
+    for row in told["rows"][:3]:
+        (alone,) = ask("goal", f"source=={row['value']}", "goal==Signup")["rows"]
+        same = ("visitors", "conversions", "conversion_rate", "not_shown_days", "of_days")
+        assert {name: row[name] for name in same} == {name: alone[name] for name in same}
+    assert [(row["certainty"], row["not_shown_days"]) for row in told["rows"][:3]] == [
+        ("exact", 0),
+        ("exact", 0),
+        ("at least", 1),
+    ]
+    assert [row["value"] for row in ask("source", "goal==Signup", "source~ing")["rows"]] == ["Bing"]
+    assert [row["value"] for row in ask("source", "goal==Signup", limit=1, offset=1)["rows"]] == ["Bing"]
+    assert ask("source", "goal==Nothing")["rows"] == []
+
+
 def test_a_vitals_percentiles_are_within_two_percent_over_several_days_and_of_k_people(
     ask: Any, rollups: Any, ago: Ago
 ) -> None:

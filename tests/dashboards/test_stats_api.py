@@ -171,6 +171,35 @@ def test_goals_have_conversions_and_rates(rows: Ask, refused: Ask, rollups: Any,
     assert "conversion_rate is not kept of the whole site" in refused("conversion_rate")[1]
 
 
+def test_goals_are_told_by_the_values_of_a_dimension(rows: Ask, ask: Ask, refused: Ask, rollups: Any, ago: Ago) -> None:
+    rollups.cell(ago(1), visitors=200)
+    for source, people, signups, buyers in (("Google", 100, 20, 5), ("", 50, 10, 0)):
+        rollups.cell(ago(1), "source", source, visitors=people)
+        rollups.goal(ago(1), "Signup", signups, signups + 2, dimension="source", value=source)
+        if buyers:
+            rollups.goal(ago(1), "Purchase", buyers, buyers, dimension="source", value=source)
+    metrics = ("visitors", "events", "conversion_rate", "group_conversion_rate")
+    signup = {"filters": [["is", "event:goal", ["Signup"]]]}
+    # Of all 200, and of those of the source.
+    assert rows(*metrics, dimensions=["visit:source"], **signup) == [
+        ("Google", 20, 22, 10.0, 20.0),
+        ("Direct / None", 10, 12, 5.0, 20.0),
+    ]
+    assert rows("visitors", dimensions=["visit:source"], order_by=[["visitors", "asc"]], **signup)[0][1] == 10
+    assert rows(*metrics[:2], dimensions=["event:goal", "visit:source"]) == [
+        ("Signup", "Google", 20, 22),
+        ("Signup", "Direct / None", 10, 12),
+        ("Purchase", "Google", 5, 5),
+    ]
+    assert rows("visitors", dimensions=["visit:source", "time:day", "event:goal"], **signup) == [
+        ("Google", "2031-06-17", "Signup", 20),
+        ("Direct / None", "2031-06-17", "Signup", 10),
+    ]
+    assert refused("pageviews", dimensions=["visit:source"], **signup)[0] == "not_kept"
+    both = {"filters": [*signup["filters"], ["is", "visit:country", ["DE"]]]}
+    assert refused("visitors", dimensions=["visit:source"], **both)[0] == "not_crossed"
+
+
 def test_a_goal_that_nobody_reached_is_nothing(ask: Ask, rollups: Any, ago: Ago) -> None:
     rollups.cell(ago(1), visitors=200)
     rollups.release(ago(1))
