@@ -7,9 +7,12 @@ what is told; what may be more says so.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct, to_builtins
+
+from schema.journeys import KINDS
 
 from .certainty import Certainty, Flag
 from .execute import Groups
@@ -69,3 +72,9 @@ def ways_in(groups: Groups, k: int, coverage: Coverage) -> list[Way]:
         sure = coverage.sure.certainty(missing), coverage.sure.flags(missing)
         ways.append(Way(kind, origin, target, *told, *sure, missing, coverage.days))
     return sorted(ways, key=lambda way: (-way.people, way.value, way.origin, way.target))
+
+
+def first_of_each_kind(ways: Iterable[Way], most: int) -> tuple[Way, ...]:
+    """So many of each, in their order."""
+    ways = [*ways]
+    return tuple(way for kind in KINDS for way in [one for one in ways if one.value == kind][:most])

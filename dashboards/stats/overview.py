@@ -2,8 +2,8 @@
 
 In: a site, a period and the site's local time. Out: an `Overview`.
 Promises: eight statements at most (with the caller's ones), twelve where nothing is cached yet, however long the
-period, and two more where the site has funnels; each as plain as can be, because planning them is most of the time
-that an overview takes.
+period, and two more where the site has funnels, or journeys; each as plain as can be, because planning them is most of
+the time that an overview takes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
+from typing import Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct, structs
@@ -21,6 +21,7 @@ from schema.annotations import Annotation, notes_of
 from schema.dimensions import DIMENSIONS
 from schema.families import FAMILIES
 from schema.funnels import FUNNELS
+from schema.journeys import JOURNEYS
 from schema.measures import Measures
 from schema.properties import PROPERTIES
 from schema.site import Site
@@ -34,6 +35,7 @@ from .crossed import counted_days
 from .execute import Answer, Executor
 from .figures import Cell, Figures, figures_of
 from .funnels import StepCell
+from .journeys import Way, first_of_each_kind
 from .period import Period
 from .plan import plan
 from .properties import Property
@@ -45,6 +47,7 @@ from .table import Times, cells_in, coverage_of, crossed_cells, is_hidden, table
 from .timeline import Point, Timeline, days_of
 from .vitals import VitalCell, vital_cells
 
+T = TypeVar("T")
 _NOT_COMPARED = "only the whole site is"
 
 
@@ -76,6 +79,7 @@ class Overview(Struct, frozen=True):
     goals: tuple[Goal, ...]
     vitals: tuple[VitalCell, ...]
     funnels: tuple[StepCell, ...]
+    journeys: tuple[Way, ...]
     properties: tuple[Property, ...]
     count_only: BareTotal | None
     folded_hours: int
@@ -160,13 +164,9 @@ def read(
         vitals=tuple(
             structs.replace(cell, dimension="") if filters else cell for cell in vital_cells(answer.vitals, released.k)
         ),
-        funnels=tuple(
-            row
-            for query in [queries.get(FUNNELS.name)]
-            for row in (table_of(query, answer).rows if query else ())
-            if isinstance(row, StepCell)
-        ),
+        funnels=_rows_of(StepCell, queries.get(FUNNELS.name), answer),
         properties=_first_of_each(queries.get(PROPERTIES.name), answer),
+        journeys=first_of_each_kind(_rows_of(Way, queries.get(JOURNEYS.name), answer), rows),
         count_only=None if filters else counted(),
         folded_hours=folded.visitors if hourly else 0,
         # Of a part it is not known: a value may be hidden beside a rare one.
@@ -191,9 +191,10 @@ def _queries(
     Raises BadQuery where that is all."""
     splits: dict[str, tuple[str, ...]] = {"day": ("day",), "goal": ("goal",), "vital": ("vital",)}
     families = [FUNNELS.name] * bool(site.funnels) + [PROPERTIES.name] * bool(site.properties)
+    families += [JOURNEYS.name] * site.journeys
     splits |= {name: (name,) for name in (*DIMENSIONS, *families)}
     splits |= {f"vital {name}": ("vital", name) for name in FAMILIES["vitals"].dimensions if name}
-    limits = dict.fromkeys(("goal", PROPERTIES.name, FUNNELS.name), MAX_ROWS)
+    limits = dict.fromkeys(("goal", PROPERTIES.name, FUNNELS.name, JOURNEYS.name), MAX_ROWS)
     asked = {}
     for name, by in splits.items():
         if filters and len(by) > 1:  # the values are those that are kept
@@ -209,12 +210,14 @@ def _queries(
     return asked
 
 
+def _rows_of(kind: type[T], query: Query | None, answer: Answer) -> tuple[T, ...]:
+    return tuple(row for row in (table_of(query, answer).rows if query else ()) if isinstance(row, kind))
+
+
 def _first_of_each(query: Query | None, answer: Answer) -> tuple[Property, ...]:
     """The values of the first property of each event, the first of the site's that it has; nothing where filters keep
     something."""
-    if query is None:
-        return ()
-    rows = [row for row in table_of(query, answer).rows if isinstance(row, Property)]
+    rows = _rows_of(Property, query, answer)
     first = {row.event: row.property for row in sorted(rows, key=lambda row: -row.visitors)}
     return tuple(row for row in rows if row.property == first[row.event])
 

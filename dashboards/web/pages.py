@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute, Route
 from schema.crawlers import PURPOSES
 from schema.dimensions import DIMENSIONS, OTHER
 from schema.families import FAMILIES
+from schema.journeys import JOURNEYS
 from schema.metrics import METRICS
 from schema.placeholders import KINDS
 from schema.properties import PROPERTIES
@@ -37,6 +38,7 @@ from ..stats.report import SUM_OF_VALUES, Reports
 from . import cards, charts
 from . import format as names
 from .arguments import PART, PERIOD, filters_of, period_of
+from .journeys import ways_of
 from .rendering import Pages
 from .sign_in import SignIn
 
@@ -103,6 +105,8 @@ class SitePages:
             properties=cards.first_values(overview.properties, self._settings.table_rows),
             unreached=[g.name for g in site.goals if g.name not in {goal.goal for goal in overview.goals}],
             funnels=cards.funnels_of(overview),
+            journeys=ways_of(overview.journeys),
+            of_journeys=urlencode({**period.arguments(), "by": JOURNEYS.name, "limit": str(_MAX_TABLE)}),
             vitals={name: cards.vitals_by(overview.vitals, name) for name in FAMILIES["vitals"].dimensions},
             vital_tabs=[DIMENSIONS[name] for name in FAMILIES["vitals"].dimensions if name],
             chart=charts.draw(overview),

@@ -57,6 +57,7 @@ _MEASURES = {
     "funnels": ("funnel", "step", "people", "unsure"),
     "properties": ("event", "property", "in_currency", "property_value", "visitors", "events", "amount"),
     "engagement": ("page", "report", "band", "visitors", "visits", "depth"),
+    "journeys": ("kind", "origin", "target", "people", "times"),
     "vitals": ("metric", "buckets", "counts", "samples", "good", "poor", "people"),
 }
 _names = itertools.count(1)
@@ -122,6 +123,11 @@ class Rollups:
         row: dict[str, object] = dict(zip(_KEY, (self.site.key, "day", day, start, *one, *other), strict=True))
         row |= dict.fromkeys(("visitors", "visits", "pageviews"), visits) | {"bounces": bounces, "visit_seconds": 0}
         self._put("released_pairs", list(row), list(row.values()))
+
+    def way(self, day: dt.date, kind: str, origin: str, target: str, people: int, times: int) -> None:
+        """From where to where people went."""
+        row = {"kind": kind, "origin": origin, "target": target, "people": people, "times": times}
+        self._insert("journeys", day, "", "", False, row)
 
     def vital(
         self, day: dt.date, metric: str, values: list[float], people: int, dimension: str = "", value: str = ""
