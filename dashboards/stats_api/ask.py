@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,6 +27,8 @@ from .translate import Plan
 Told = dict[str, Any]
 Stats = Callable[[Query], Told]
 
+# Of all buckets together.
+MOST_ROWS = 50_000
 # What a visitor or a visit of several values is in more than once.
 _OF_PEOPLE = (
     *("visitors", "visits", "percentage", "views_per_visit", "scroll_depth"),
@@ -48,8 +50,18 @@ class Asking:
     def __init__(self, plan: Plan, stats: Stats) -> None:
         self._plan = plan
         self._stats = stats
-        self._told = [stats(query) for query in plan.queries]
+        self._told = list(self._asked())
         self._warnings: dict[str, Note] = {}
+
+    def _asked(self) -> Iterator[Told]:
+        """Raises BadQuery for more rows in all than fit into memory well."""
+        rows = 0
+        for query in self._plan.queries:
+            told = self._stats(query)
+            rows += len(told["rows"])
+            if rows > MOST_ROWS:
+                raise BadQuery(f"these are more than {MOST_ROWS} rows: ask for fewer days, or filter", Code.TOO_MUCH)
+            yield told
 
     def answer(self) -> QueryAnswer:
         """Raises BadQuery."""

@@ -22,13 +22,20 @@ from ..stats.figures import Cell
 from ..stats.funnels import StepCell
 from ..stats.overview import Overview
 from ..stats.properties import Property
-from ..stats.query import ALTERNATIVES, Filter
+from ..stats.query import ALTERNATIVES, Filter, Operator
 from ..stats.vitals import VitalCell
 from . import format as names
 
 # The card that goals and events share.
 GOALS = "Goals"
-_OPERATORS = {"==": "is", "!=": "is not", "~": "contains", "!~": "lacks"}
+_OPERATORS: dict[Operator, str] = {
+    "==": "is",
+    "!=": "is not",
+    "~": "contains",
+    "!~": "lacks",
+    "=~": "is like",
+    "=!~": "is not like",
+}
 # Not ▲, which says that a number has risen.
 RATING_SIGNS = {"good": "●", "needs improvement": "◆", "poor": "■"}
 
@@ -119,7 +126,7 @@ def kept(overview: Overview) -> list[Kept]:
 
 
 def _values(one: Filter) -> str:
-    if one.operator in ("~", "!~"):
+    if one.operator not in ("==", "!="):
         return f"“{one.value}”"
     return " or ".join(names.name_of(one.dimension, value) for value in one.value.split(ALTERNATIVES))
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
-from typing import Any
+from typing import Any, get_args
+from urllib.parse import urlencode
 
 import pytest
 
 from dashboards.stats.overview import Overview
 from dashboards.stats.period import Period
-from dashboards.stats.query import Filter, Query
+from dashboards.stats.query import Filter, Operator, Query
 from dashboards.stats.refused import BadQuery, Code
 from dashboards.stats.report import SUM_OF_VALUES, Reports
 from schema.dimensions import DIMENSIONS
@@ -92,6 +94,23 @@ def test_a_filtered_page_keeps_itself_up_to_date_by_the_version_of_the_site(
     look: Any, reports: Reports, rollups: Any, ago: Any
 ) -> None:
     assert look("page==/a").version == reports.version(rollups.site, Period(ago(3), ago(1), ""))
+
+
+@pytest.mark.parametrize("operator", get_args(Operator))
+def test_the_page_words_every_operator(look: Any, client: Any, rollups: Any, ago: Any, operator: str) -> None:
+    asked = urlencode({"period": "custom", "from": ago(3), "to": ago(1), "filter": f"page{operator}a"})
+    page = client.get(f"/sites/{rollups.site.key}?{asked}").text
+    assert re.search(r"Page (is|contains|lacks)( not)?( like)? (“a”|a)", page)
+
+
+def test_the_table_of_a_goal_and_its_csv_are_told(client: Any, rollups: Any, ago: Any) -> None:
+    rollups.cell(ago(1), visitors=100)
+    rollups.cell(ago(1), "source", "Google", visitors=50)
+    rollups.goal(ago(1), "Signup", 10, 12, dimension="source", value="Google")
+    days = f"from={ago(3)}&to={ago(1)}"
+    assert "Google" in client.get(f"/sites/{rollups.site.key}/by/source?period=custom&{days}&filter=goal==Signup").text
+    csv = client.get(f"/api/sites/{rollups.site.key}/stats.csv?{days}&by=source&filter=goal==Signup").text
+    assert csv.splitlines()[1].startswith("Google,10,12,20.0,")
 
 
 def test_the_page_says_what_is_kept_and_what_is_not_told(look: Any, client: Any, rollups: Any, ago: Any) -> None:

@@ -571,6 +571,17 @@ def test_dimensions_that_are_not_counted_together_are_refused_with_the_nearest(r
     assert (nearest.get("dimensions"), nearest["filters"]) == (None, [["is", "visit:country", ["DE"]]])
 
 
+def test_a_question_of_too_many_rows_is_refused(
+    refused: Ask, rollups: Any, ago: Ago, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboards.stats_api.ask.MOST_ROWS", 3)
+    put_two_days(rollups, ago)
+    assert refused("visitors", dimensions=["time:day", "visit:source"])[:2] == (
+        "too_much",
+        "these are more than 3 rows: ask for fewer days, or filter",
+    )
+
+
 def test_sums_of_several_values_say_so(ask: Ask, rollups: Any, ago: Ago) -> None:
     put_two_days(rollups, ago)
     told = ask("visitors", filters=[["is", "visit:source", ["Google", "Bing"]]])
