@@ -85,6 +85,10 @@ def traffic(site: Site, rng: random.Random) -> list[Event]:
             given |= {"source": rng.choice(("Google", "Bing", "")), "country": rng.choice(("DE", "FR", ""))}
             given |= {"region": rng.choice(("DE-BE", "")), "device": rng.choice(("mobile", "desktop"))}
             given |= {"utm_campaign": rng.choice(("", "spring", "(other)")), "language": "de"}
+            given |= {
+                name: rng.choice(("", "1", "2")) for name in ("browser", "browser_version", "os", "referrer", "city")
+            }
+            given |= {name: rng.choice(("", "3")) for name in ("screen", "os_version", "utm_source", "utm_medium")}
             events.append(make_event(site.key, at, DAY, visitor=visitor, **given))
     return sorted(events, key=lambda event: event.received)
 
