@@ -28,12 +28,12 @@ def suppress(of: Batch, pairs: Sequence[Pair]) -> None:
     hides = [d for d, of_day in enumerate(of.days) if of_day.rules.k > 1]
     cells, atoms = _cells(of), _atoms(of, pairs)
     shown: dict[int, dict[Pair, set[Cell]]] = {d: {} for d in hides}
-    for step in in_order(pairs):
+    for nth, step in enumerate(in_order(pairs)):
         there = [(d, number) for d in hides for number in map(pairs.index, step) if (d, number) in cells]
         tables = {
             (d, number): Table(pairs[number], atoms[d, number], cells[d, number], shown[d]) for d, number in there
         }
-        covered = _covered(of, pairs, tables)
+        covered = _covered(of, pairs, tables, nth)
         for (d, number), table in tables.items():
             shown[d][pairs[number]] = table.shown(covered[d, number])
     rows = [
@@ -86,16 +86,16 @@ def _of_atom(number: int, pair: Pair) -> str:
     return f"d, toUInt16({number}) AS pair, " + ", ".join(f"{sql} AS {name}" for sql, name in columns)
 
 
-def _covered(of: Batch, pairs: Sequence[Pair], tables: dict[Which, Table]) -> defaultdict[Which, set[Line]]:
-    """The lines of which those of too few are enough people together."""
+def _covered(of: Batch, pairs: Sequence[Pair], tables: dict[Which, Table], step: int) -> defaultdict[Which, set[Line]]:
+    """The lines of which those of too few are enough people together. step: tells its rows of `few` from others."""
     lines: list[tuple[Which, Line]] = []
     rows: list[tuple[object, ...]] = []
     for which, table in tables.items():
         for line, atoms in _of_few(table, of.days[which[0]].rules.k):
-            rows += ((*which, one.one, [*one.above], one.other, [*one.beyond], len(lines)) for one in atoms)
+            rows += ((*which, one.one, [*one.above], one.other, [*one.beyond], len(lines), step) for one in atoms)
             lines.append((which, line))
     found: defaultdict[Which, set[Line]] = defaultdict(set)
-    for place in _enough(of, pairs, rows):
+    for place in _enough(of, pairs, rows, step):
         which, line = lines[place]
         found[which].add(line)
     return found
@@ -109,13 +109,11 @@ def _of_few(table: Table, k: int) -> Iterator[tuple[Line, list[Atom]]]:
     yield from ((line, atoms) for line, atoms in few.items() if sum(atom.people for atom in atoms) >= k)
 
 
-def _enough(of: Batch, pairs: Sequence[Pair], rows: Sequence[tuple[object, ...]]) -> Iterable[int]:
+def _enough(of: Batch, pairs: Sequence[Pair], rows: Sequence[tuple[object, ...]], step: int) -> Iterable[int]:
     """The lines that are of enough people. rows: of `few`, atoms each with its line."""
     if not rows:
         return []
-    if of.store.rows(of.naming("SELECT 1 FROM {few} LIMIT 1")):
-        of.store.command(of.naming("TRUNCATE TABLE {few}"))
-    columns = (*_ATOM.split(", "), "line")
+    columns = (*_ATOM.split(", "), "line", "step")
     of.store.insert(of.scratch("few"), columns, [*map(list, zip(*rows, strict=True))])
     everybody = " UNION ALL ".join(
         f"SELECT visitor, network_number, {_of_atom(number, pairs[number])} FROM {{numbered}}"
@@ -126,10 +124,11 @@ def _enough(of: Batch, pairs: Sequence[Pair], rows: Sequence[tuple[object, ...]]
             f"""SELECT line FROM
             (
                 SELECT d, line, uniqExact(visitor) AS people, {NETWORKS} AS networks
-                FROM ({everybody}) AS v INNER JOIN {{few}} AS f USING ({_ATOM}) GROUP BY d, line
+                FROM ({everybody}) AS v INNER JOIN (SELECT * FROM {{few}} WHERE step = {{step:UInt8}}) AS f
+                USING ({_ATOM}) GROUP BY d, line
             )
             WHERE {ENOUGH}"""
         ),
-        of.named,
+        of.named | {"step": step},
     )
     return [line for (line,) in found]

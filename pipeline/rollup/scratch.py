@@ -146,7 +146,7 @@ TABLES: dict[str, dict[str, str]] = {
     | dict.fromkeys(CROSSED, "UInt16"),
     "crossed": _CROSSED | _measured("people", "networks", *(one.name for one in PAIRS.measures if one.visit)),
     "few": {"d": "UInt16", "pair": "UInt16", "one_": "UInt16", "above": "Array(UInt16)"}
-    | {"other_": "UInt16", "beyond": "Array(UInt16)", "line": "UInt32"},
+    | {"other_": "UInt16", "beyond": "Array(UInt16)", "line": "UInt32", "step": "UInt8"},
     "uncovered": _CROSSED,
     # Of segments (segments.py): visits, with a bit for each condition that holds; what is counted of each value of each
     # segment; and of which it is shown.
