@@ -29,11 +29,13 @@ from schema.event import NO_SCROLL, NOT_MEASURED, PAGEVIEW, Event
 from schema.migrate import migrate
 from schema.site import day_number
 from schema.store import Store
+from tests.migrated import begin, end
 
 # What a password costs is no matter of most tests; that of the default is looked at in tests/dashboards/test_access.py.
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 _SEQUENCE = itertools.count(1)
 _OPENED = pytest.StashKey[Store]()
+_MIGRATED = pytest.StashKey[Path | None]()
 
 
 class Extent(NamedTuple):
@@ -67,6 +69,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if _RAM.is_dir() and shutil.disk_usage(_RAM).free >= _ROOM_BYTES:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_RAM))
+    config.stash[_MIGRATED] = begin()
     name = config.getoption("--extent")
     extent = EXTENTS[name]
     of_properties = {"max_examples": round(_EXAMPLES * extent.examples), "derandomize": extent.fixed}
@@ -74,6 +77,10 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile(name)
     asked = (config.option.markexpr, extent.markers)
     config.option.markexpr = " and ".join(f"({one})" for one in asked if one)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    end(config.stash.get(_MIGRATED, None))
 
 
 def examples(count: int) -> settings:

@@ -8,24 +8,32 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
 from footfall.canary.scratch import AGENT, Scratch, rows
 from schema.atomic_file import write_atomically
 from tests.forked import Forked, footfall, must_be_real
+from tests.migrated import migrated
 from tests.ports import free_port
 
 __all__ = ["AGENT", "Running", "another_time", "eventually", "footfall", "moved_clock", "rows", "running"]
 
 
 class Running(Scratch):
-    """`footfall up` under test. Its processes are forked from one that has imported the program (tests/forked.py)."""
+    """`footfall up` under test. Its processes are forked from one that has imported the program (tests/forked.py), and
+    its store is there already (tests/migrated.py)."""
 
     def __init__(self, data: Path, *arguments: str, sites: Sequence[str] = ("example.com",)) -> None:
         super().__init__(data, *arguments, sites=sites)
         self._ports = (str(free_port()), str(free_port()))
+
+    def start(self) -> Self:
+        elsewhere = any(word.startswith("store.dsn=") for word in self._arguments)
+        if not (self.data.exists() or elsewhere or must_be_real()):
+            migrated(self.data / "clickhouse")
+        return super().start()
 
     def _launched(self, *arguments: str) -> subprocess.Popen[str]:
         self._real = must_be_real()
