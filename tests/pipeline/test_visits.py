@@ -22,11 +22,12 @@ from pipeline.settings import SiteRules
 from pipeline.spool_file import PLACE_BITS
 from pipeline.writer import COLUMNS
 from schema.event import ENGAGEMENT, PAGEVIEW, Event
-from schema.families import FAMILIES
+from schema.families import LIVE
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store, StoreDown
 from tests.conftest import make_event, times
 from tests.pipeline.test_whole_day import of_each_its_own
+from tests.together import Test, Work, together
 
 pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(600)]
 
@@ -46,7 +47,7 @@ def new_site() -> Site:
 def rows(store: Store, *sites: Site) -> dict[str, list[tuple[Any, ...]]]:
     shown = {
         family: store.rows(f"SELECT * FROM open_{family} WHERE site IN {{s:Array(String)}} ORDER BY ALL", _keys(sites))
-        for family in FAMILIES
+        for family in LIVE
     }
     return shown | {"visits": visits(store, *sites)}
 
@@ -61,30 +62,49 @@ def _keys(sites: Sequence[Site]) -> dict[str, list[str]]:
 
 def roll_up_whole(store: Store, site: Site, rules: SiteRules = BALANCED) -> None:
     """As if no run had been before."""
-    forget(store, "visits", site)
-    store.command(f"ALTER TABLE sessionized DROP PARTITION ('{site.key}', '{DAY}')")
-    roll_up(store, site, DAY, rules)
+    _count_whole(store, [SiteDay(site, DAY, rules)])
 
 
-def forget(store: Store, table: str, site: Site, visitor: str = "visitor") -> None:
-    """Delete rows of one visitor, or of all, in the partitions that have some: other tests have left many."""
-    mine, given = f"site = {{s:String}} AND visitor = {visitor}", {"s": site.key}
-    for (partition,) in store.rows(f"SELECT DISTINCT _partition_id FROM {table} WHERE {mine}", given):
-        store.command(f"ALTER TABLE {table} DELETE IN PARTITION ID '{partition}' WHERE {mine}", given, mutations_sync=2)
+def counted(site: Site) -> Work:
+    """The day brought up to date, with those of other tests; whether everybody's visits were made anew."""
+    return Work(_count, SiteDay(site, DAY, BALANCED))
 
 
-@pytest.fixture
-def whole(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Of each run whether everybody's visits were made anew."""
-    found: list[bool] = []
+def counted_whole(site: Site) -> Work:
+    """The same as if no run had been before."""
+    return Work(_count_whole, SiteDay(site, DAY, BALANCED))
+
+
+def _count(store: Store, days: Sequence[SiteDay]) -> list[bool]:
+    made: list[frozenset[tuple[str, dt.date]]] = []
 
     def seen(of: Batch, whole: bool) -> Seen:
         seen = look(of, whole)
-        found.append({site_day.key for site_day in of.days} <= seen.whole)
+        made.append(seen.whole)
         return seen
 
-    monkeypatch.setattr(stages, "look", seen)
-    return found
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stages, "look", seen)
+        roll_up_together(store, days)
+    return [day.key in made[0] for day in days]
+
+
+def _count_whole(store: Store, days: Sequence[SiteDay]) -> list[bool]:
+    _delete(store, "visits", "site IN {s:Array(String)}", {"s": [day.site.key for day in days]})
+    for day in days:
+        store.command(f"ALTER TABLE sessionized DROP PARTITION ('{day.site.key}', '{DAY}')")
+    return _count(store, days)
+
+
+def forget(store: Store, table: str, site: Site, visitor: str = "visitor") -> None:
+    """Delete rows of one visitor, or of all."""
+    _delete(store, table, f"site = {{s:String}} AND visitor = {visitor}", {"s": site.key})
+
+
+def _delete(store: Store, table: str, mine: str, given: dict[str, Any]) -> None:
+    """In the partitions that have some: other tests have left many."""
+    for (partition,) in store.rows(f"SELECT DISTINCT _partition_id FROM {table} WHERE {mine}", given):
+        store.command(f"ALTER TABLE {table} DELETE IN PARTITION ID '{partition}' WHERE {mine}", given, mutations_sync=2)
 
 
 def insert(store: Store, events: Sequence[Event], late: bool = False, places: Iterator[int] = _PLACE) -> None:
@@ -174,77 +194,81 @@ def crowd(site: Site, visitors: range, at: int = 0, **given: Any) -> list[Event]
     return [make_event(site.key, START + at + v, DAY, visitor=v * 2**56, **given) for v in visitors]
 
 
-def test_an_event_between_two_visits_makes_one_of_them(store: Store, whole: list[bool]) -> None:
-    site = new_site()
+@together
+def test_an_event_between_two_visits_makes_one_of_them(store: Store) -> Test:
+    site, whole = new_site(), []
     insert(store, crowd(site, range(1, 9)) + crowd(site, range(1, 2), 3000))
-    roll_up(store, site, DAY, BALANCED)
+    whole.append((yield counted(site)))
     assert len(visits(store, site)) == 9
     insert(store, crowd(site, range(1, 2), 1500))
-    roll_up(store, site, DAY, BALANCED)
+    whole.append((yield counted(site)))
     assert visits(store, site, what="viewed, again, seconds")[-1] == (3, 0, 3000)
     assert len(visits(store, site)) == 8
     assert whole == [True, False]
     found = rows(store, site)
-    roll_up_whole(store, site)
+    yield counted_whole(site)
     assert found == rows(store, site)
 
 
-def test_an_exit_page_that_moves_on_takes_the_old_one_below_k(store: Store, whole: list[bool]) -> None:
-    site = new_site()
+@together
+def test_an_exit_page_that_moves_on_takes_the_old_one_below_k(store: Store) -> Test:
+    site, whole = new_site(), []
     insert(store, [*crowd(site, range(1, 20)), *crowd(site, range(1, 3), 60, path="/a")])
     insert(store, crowd(site, range(3, 6), 60, path="/b"))
-    roll_up(store, site, DAY, BALANCED)
+    whole.append((yield counted(site)))
     before = rows(store, site)
     insert(store, crowd(site, range(1, 2), 90, path="/b"))
-    roll_up(store, site, DAY, BALANCED)
+    whole.append((yield counted(site)))
     found = rows(store, site)
     assert whole == [True, False]
     assert found != before
-    roll_up_whole(store, site)
+    yield counted_whole(site)
     assert found == rows(store, site)
 
 
-def test_two_hosts_may_give_the_same_places_to_the_events_of_two_visitors(store: Store) -> None:
+@together
+def test_two_hosts_may_give_the_same_places_to_the_events_of_two_visitors(store: Store) -> Test:
     site = new_site()
     for country, visitors in (("DE", range(1, 9)), ("FR", range(9, 17))):
         insert(store, crowd(site, visitors, country=country), places=itertools.count(2**21 * _FILE))
-    roll_up(store, site, DAY, BALANCED)
+    yield counted(site)
     found = "SELECT value, visitors FROM open_cells WHERE site = {s:String} AND dimension = 'country' ORDER BY value"
     assert store.rows(found, {"s": site.key}) == [("DE", 8), ("FR", 8)]
 
 
-def test_a_row_that_was_sent_twice_stays_uncounted_when_its_visitor_comes_again(
-    store: Store, whole: list[bool]
-) -> None:
-    site = new_site()
+@together
+def test_a_row_that_was_sent_twice_stays_uncounted_when_its_visitor_comes_again(store: Store) -> Test:
+    site, whole = new_site(), []
     insert(store, [*crowd(site, range(1, 9)), *crowd(site, range(1, 2), id=7), *crowd(site, range(1, 2), 60, id=7)])
-    roll_up(store, site, DAY, BALANCED)
+    whole.append((yield counted(site)))
     insert(store, crowd(site, range(1, 2), 90))
-    roll_up(store, site, DAY, BALANCED)
+    whole.append((yield counted(site)))
     assert whole == [True, False]
-    counted = "SELECT pageviews FROM open_cells WHERE site = {s:String} AND grain = 'day' AND dimension = ''"
-    assert store.rows(counted, {"s": site.key}) == [(8 + 1 + 1,)]
+    views = "SELECT pageviews FROM open_cells WHERE site = {s:String} AND grain = 'day' AND dimension = ''"
+    assert store.rows(views, {"s": site.key}) == [(8 + 1 + 1,)]
 
 
-def test_an_earlier_row_of_the_same_id_takes_the_place_of_the_later(store: Store, whole: list[bool]) -> None:
-    site = new_site()
+@together
+def test_an_earlier_row_of_the_same_id_takes_the_place_of_the_later(store: Store) -> Test:
+    site, whole = new_site(), []
     insert(store, crowd(site, range(1, 9)) + crowd(site, range(9, 10), id=7))
-    roll_up(store, site, DAY, BALANCED)
+    whole.append((yield counted(site)))
     insert(store, crowd(site, range(10, 11), id=7), late=True)
-    roll_up(store, site, DAY, BALANCED)
+    whole.append((yield counted(site)))
     assert whole == [True, False]
     assert {visitor for (visitor,) in visits(store, site, what="visitor")} == {v * 2**56 for v in (*range(1, 9), 10)}
     found = rows(store, site)
-    roll_up_whole(store, site)
+    yield counted_whole(site)
     assert found == rows(store, site)
 
 
-def test_nothing_new_changes_nothing(store: Store, whole: list[bool]) -> None:
-    site = new_site()
+@together
+def test_nothing_new_changes_nothing(store: Store) -> Test:
+    site, whole = new_site(), []
     insert(store, crowd(site, range(1, 9)))
-    roll_up(store, site, DAY, BALANCED)
+    whole.append((yield counted(site)))
     before = rows(store, site)
-    roll_up(store, site, DAY, BALANCED)
+    whole.append((yield counted(site)))
     assert whole == [True, False]
     assert rows(store, site) == before
 
@@ -253,13 +277,12 @@ def test_nothing_new_changes_nothing(store: Store, whole: list[bool]) -> None:
     "what",
     ["an erasure", "a row before others of its spool", "another row instead of one"],
 )
-def test_a_day_is_made_whole_where_rows_are_gone_or_came_out_of_order(
-    store: Store, whole: list[bool], what: str
-) -> None:
-    site = new_site()
+@together
+def test_a_day_is_made_whole_where_rows_are_gone_or_came_out_of_order(store: Store, what: str) -> Test:
+    site, whole = new_site(), []
     insert(store, crowd(site, range(1, 9), id=0) + crowd(site, range(9, 10), id=7))
-    roll_up(store, site, DAY, BALANCED)
-    roll_up(store, site, DAY, BALANCED)
+    whole.append((yield counted(site)))
+    whole.append((yield counted(site)))
     assert whole == [True, False]
     if what == "an erasure":
         forget(store, "events", site, str(2**56))
@@ -268,18 +291,19 @@ def test_a_day_is_made_whole_where_rows_are_gone_or_came_out_of_order(
         if what == "another row instead of one":
             forget(store, "events", site, str(9 * 2**56))
         insert(store, crowd(site, range(10, 11)), places=itertools.count(2**20 * _FILE))
-    roll_up(store, site, DAY, BALANCED)
+    whole.append((yield counted(site)))
     assert whole[-1]
     found = rows(store, site)
-    roll_up_whole(store, site)
+    yield counted_whole(site)
     assert found == rows(store, site)
 
 
-def test_a_goal_that_is_added_counts_from_the_days_beginning(store: Store, whole: list[bool]) -> None:
-    site = new_site()
+@together
+def test_a_goal_that_is_added_counts_from_the_days_beginning(store: Store) -> Test:
+    site, whole = new_site(), []
     insert(store, crowd(site, range(1, 9)))
-    roll_up(store, site, DAY, BALANCED)
-    roll_up(store, Site(site.key, goals=(Goal("Home", page="/"),)), DAY, BALANCED)
+    whole.append((yield counted(site)))
+    whole.append((yield counted(Site(site.key, goals=(Goal("Home", page="/"),)))))
     assert whole == [True, False]
     reached = "SELECT goal, converters FROM open_conversions WHERE site = {s:String} AND dimension = ''"
     assert set(store.rows(reached, {"s": site.key})) == {("Home", 8)}
