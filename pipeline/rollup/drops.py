@@ -40,16 +40,31 @@ from .parents import CELL
 _FAMILY = FAMILIES["funnels"]
 COLUMNS = {column.name: column.type for column in _FAMILY.keys} | {"people": "Int64", "unsure": "Int64"}
 _DIMENSIONS = ", ".join(f"('{name}', {f'toString({name})' if name else repr('')})" for name in _FAMILY.dimensions)
-# How many people, by how far they got and which steps they did at all; the networks no further than is asked for.
-_FIND = f"""
-    SELECT d, funnel, dimension, value, furthest, did, count(), groupUniqArray({{networks}})(network)
+_ALIKE = ", ".join(("d", "funnel", *filter(None, _FAMILY.dimensions), "reached", "met"))
+_NETWORKS = "groupUniqArray({networks})(network_number)"
+# Who came once is one person in each of his values, so those alike are counted before they are split by these.
+_ONCE = f"""
+    SELECT d, funnel, of_it.1 AS dimension, of_it.2 AS value, reached AS furthest, met AS did, many, networks
     FROM
     (
-        SELECT d, funnel, of_it.1 AS dimension, of_it.2 AS value, visitor, any(network_number) AS network,
+        SELECT {_ALIKE}, count() AS many, {_NETWORKS} AS networks
+        FROM {{passed}} WHERE NOT again AND {K} > 1 GROUP BY {_ALIKE}
+    )
+    ARRAY JOIN [{_DIMENSIONS}] AS of_it"""
+_AGAIN = f"""
+    SELECT d, funnel, dimension, value, furthest, did, count() AS many, {_NETWORKS} AS networks
+    FROM
+    (
+        SELECT d, funnel, of_it.1 AS dimension, of_it.2 AS value, visitor, any(network_number) AS network_number,
             max(reached) AS furthest, groupBitOr(met) AS did
-        FROM {{passed}} ARRAY JOIN [{_DIMENSIONS}] AS of_it WHERE {K} > 1
+        FROM {{passed}} ARRAY JOIN [{_DIMENSIONS}] AS of_it WHERE again AND {K} > 1
         GROUP BY d, funnel, dimension, value, visitor
     )
+    GROUP BY d, funnel, dimension, value, furthest, did"""
+# How many people, by how far they got and which steps they did at all; the networks no further than is asked for.
+_FIND = f"""
+    SELECT d, funnel, dimension, value, furthest, did, sum(many), groupUniqArrayArray({{networks}})(networks)
+    FROM ({_ONCE} UNION ALL {_AGAIN})
     GROUP BY d, funnel, dimension, value, furthest, did"""
 
 

@@ -34,7 +34,7 @@ from .visit import OUTSIDE_OTHER
 _KEPT_BY = ("channel", "device", "country")
 COLUMNS = {
     "d": "UInt16",
-    **{name: VISIT[name] for name in ("visitor", "network_number", *_KEPT_BY)},
+    **{name: VISIT[name] for name in ("visitor", "network_number", "again", *_KEPT_BY)},
     "funnel": VISIT["channel"],
     # How many steps the visit reached; of `day` together with those behind it, which may be of any value.
     "reached": "UInt8",
@@ -85,7 +85,7 @@ def _filling(of: Batch, funnel: Funnel, steps: Sequence[tuple[str, str]], places
         "funnel": "{funnel:String}",
         "reached": f"bitCount({f'bitShiftRight({reached}, 8)' if strict else reached})",
     }
-    whose = ", ".join(("d", "visitor", "network_number", "visit", *_KEPT_BY))
+    whose = ", ".join(("d", "visitor", "network_number", "again", "visit", *_KEPT_BY))
     return (
         of.naming(
             f"""{insert("{passed}", columns)}
