@@ -50,10 +50,11 @@ Result = TypeVar("Result")
 CLOSE_EVERY_S = 30
 ERASE_EVERY_S = 5
 EXPIRE_EVERY_S = 3600
-# Rolling up all sites may take a sixth of the time, and waits at most a minute; the same again holds for those that
-# somebody looks at, which need not wait for the others.
+# Rolling up all sites may take a sixth of the time, and waits at most a minute. Those that somebody looks at need not
+# wait for the others, and no longer than this, or for half as long as they took: he waits for a big day, too.
 _COST_FACTOR = 5
 _LONGEST_WAIT_S = 60
+_WATCHED_WAIT_S = 2.0
 # An instance that stops has seconds.
 _LAST_RUN_S = 1.0
 # A quarter of an hour is over when every spool has arrived that far, or after so long.
@@ -181,12 +182,14 @@ class Pipeline:
             self._seen |= {key: rows[key] for key in looked}
             self._looked |= dict.fromkeys(looked, self._quarter.at)
         self.rolled_up += len(done)
-        cost = time.monotonic() - started
-        again = time.monotonic() + min(_LONGEST_WAIT_S, _COST_FACTOR * cost) - self.settings.every_s
+        ended = time.monotonic()
+        cost, rests = ended - started, ended - self.settings.every_s
         if everybody:
-            self._cost, self._due, self._failed = cost, again, None
+            self._cost, self._failed = cost, None
+            self._due = rests + min(_LONGEST_WAIT_S, _COST_FACTOR * cost)
         # Where others took a part of it, those that are watched alone may come again at once.
-        self._watched_due = again if all(of.site.key in watched for of in showing) else 0.0
+        alone = all(of.site.key in watched for of in showing)
+        self._watched_due = rests + min(_COST_FACTOR * cost, max(_WATCHED_WAIT_S, cost / 2)) if alone else 0.0
         self._failed = next(iter(failed.values()), self._failed)
         if self._failed:
             raise self._failed

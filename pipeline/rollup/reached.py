@@ -31,8 +31,10 @@ _ASKED = {"place": "arrayEnumerate(hits.name)", "sent": "hits.props"}
 _READ = ("name", "path", "hostname", "''", "toInt64(0)")
 _SCROLLED = "hits.name, hits.path, hits.hostname, hits.scroll"
 # A visit as a whole reaches a goal once, with the last event that is no engagement report: the place of that one.
-_ENDS = f"""arrayReduce('argMax', arrayEnumerate(hits.name),
-    arrayMap((n, at, one) -> (n != '{ENGAGEMENT}', at, one), hits.name, hits.place, arrayEnumerate(hits.name)))"""
+# Each event is one number for it: whether it is none, its place in the day, its index (of visits that have no places).
+_CODED = f"if(n = '{ENGAGEMENT}', 0, bitShiftLeft(toUInt64(1), 63)) + bitShiftLeft(toUInt64(at), 32) + one"
+_ENDS = f"""bitAnd(
+    arrayMax(arrayMap((n, at, one) -> {_CODED}, hits.name, hits.place, arrayEnumerate(hits.name))), {2**32 - 1})"""
 
 
 def filling_reached(of: Batch, sets: tuple[str, dict[str, Any]] | None = None) -> Statement:
