@@ -24,7 +24,7 @@ def put_in_place(of: Batch) -> None:
     """Show what is staged in place of what was. Of days that go on in steps it is only of families in which something
     does (step.py); all other days are shown as they are, and their steps begin anew."""
     store = of.store
-    staged = _there(of, "staging", tuple(LIVE))
+    staged = _staged(of, tuple(LIVE))
     whole = [site_day for site_day in of.days if site_day not in of.stepping]
     some = set().union(*staged.values())
     # Where nothing is shown, nor was before, the first to be shown need not be k people more.
@@ -51,12 +51,28 @@ def clear_staging(of: Batch) -> None:
 
 def clear_staged(of: Batch, families: Collection[str]) -> None:
     """The same of some families."""
-    for family, keys in _there(of, "staging", families).items():
+    for family, keys in _staged(of, families).items():
         _alter(of.store, f"staging_{family}", [f"DROP PARTITION {_partition(key)}" for key in sorted(keys)])
 
 
+def _staged(of: Batch, families: Collection[str]) -> dict[str, set[Key]]:
+    """By family the site-days of the batch that are staged: by the parts of the tables, which are this server's own. To
+    ask each table takes four times as long, in every run of every site."""
+    names = {_partition(key): key for key in (site_day.key for site_day in of.days)}
+    rows = of.store.rows(
+        """SELECT DISTINCT substring(table, length('staging_') + 1), partition FROM system.parts
+        WHERE database = currentDatabase() AND table IN {tables:Array(String)} AND active AND rows > 0""",
+        {"tables": [f"staging_{family}" for family in families]},
+    )
+    there: dict[str, set[Key]] = {family: set() for family in families}
+    for family, partition in rows:
+        if partition in names:
+            there[family].add(names[partition])
+    return there
+
+
 def _there(of: Batch, state: str, families: Collection[str]) -> dict[str, set[Key]]:
-    """By family the site-days of the batch that have rows. state: `staging`, `open` or `next`."""
+    """By family the site-days of the batch that have rows. state: `open` or `next`."""
     there: dict[str, set[Key]] = {family: set() for family in families}
     selects = (
         f"SELECT '{family}' AS family, site, day FROM {state}_{family} WHERE {of.mine} GROUP BY site, day"
@@ -90,5 +106,6 @@ def _alter(store: Store, table: str, commands: Sequence[str]) -> None:
 
 def _partition(key: Key) -> str:
     # A partition cannot be bound as a parameter; a key holds only [a-z0-9._-] (schema/site.py), a date only digits.
+    # It is written as the store writes it.
     site, day = key
-    return f"('{site}', '{day.isoformat()}')"
+    return f"('{site}','{day.isoformat()}')"
