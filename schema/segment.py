@@ -66,6 +66,8 @@ class Segment(Struct, frozen=True, forbid_unknown_fields=True):
         return hash(self.name)
 
     def __post_init__(self) -> None:
+        if "|" in self.name:
+            raise self._refused("has a '|' in its name, which stands between values in questions: write another letter")
         many = sum(1 for _ in _asked(self.where, self._refused))
         if many > MOST_CONDITIONS:
             raise self._refused(

@@ -42,8 +42,20 @@ from .properties import Property
 from .query import MAX_ROWS, Filter, Query
 from .refused import BadQuery, Code
 from .released import Released
+from .segmented import coverage_of_segment
 from .snapshots import snapshot_time
-from .table import Times, cells_in, coverage_of, crossed_cells, is_hidden, table_of, times_in, times_of
+from .table import (
+    Times,
+    cells_in,
+    coverage_of,
+    coverage_within,
+    crossed_cells,
+    is_hidden,
+    segment_is_hidden,
+    table_of,
+    times_in,
+    times_of,
+)
 from .timeline import Point, Timeline, days_of
 from .vitals import VitalCell, vital_cells
 
@@ -66,6 +78,7 @@ class Overview(Struct, frozen=True):
     site: str
     period: Period
     filters: tuple[Filter, ...]
+    segment: str
     unanswered: tuple[str, ...]
     certainty: Certainty
     flags: tuple[Flag, ...]
@@ -107,38 +120,43 @@ def read(
     rows: int,
     step: int = 1,
     filters: tuple[Filter, ...] = (),
+    segment: str = "",
 ) -> Overview:
     """Ask the store for what is not cached, several statements at once. counted: the bare total. rows: at most that
     many in each table. step: what the counts of open days are multiples of. Raises BadQuery where filters are of
     several dimensions."""
-    queries = _queries(site, period, rows, filters, released)
+    queries = _queries(site, period, rows, filters, released, segment)
+    in_part = bool(filters or segment)
     zone = ZoneInfo(site.timezone)
     as_of = executor.beside(partial(snapshot_time, store, released.span.part(period.first, period.last), site))
     noted = executor.beside(partial(notes_of, store, site.key, period.first, period.last))
     today = now.date()
     # Hours are of the whole site.
-    hourly = period.days == 1 and not filters
+    hourly = period.days == 1 and not in_part
     answer = executor.answer(plan([*queries.values()], released))
     whole = Timeline(times_of(answer, released.span.first, period.last), released, now, zone, hourly)
     states = [whole.state(day) for day in days_of(period)]
     data_days = states.count("measured")
     small = len(released.suppressed)
-    kept = queries["day"].dimension
+    kept = queries["day"].kept_by
     part = times_in(answer.kept_days, kept, period.first, period.last)
-    timeline = _part_of(whole, part) if filters else whole
+    timeline = _part_of(whole, part) if in_part else whole
     totals = _added(timeline.times, period)
     folded = timeline.times.folded.get(period.first, Measures())
     compared = period.previous(today)
     coverage = coverage_of(answer, kept, data_days + small)
-    not_shown = is_hidden(released, coverage, bool(filters), whole.times.late_days)
+    not_shown = is_hidden(released, coverage, in_part, whole.times.late_days)
+    if segment:
+        coverage = coverage_of_segment(segment, released, data_days + small)
+        not_shown = segment_is_hidden(queries["day"], coverage, part)
     tables = {
         name: crossed_cells(queries[name], answer, data_days + small)
         if queries[name].crossed
         else cells_in(
-            answer.kept_values if filters else answer.cells,
+            answer.kept_values if in_part else answer.cells,
             queries[name],
-            coverage_of(answer, name, data_days + small),
-            None if filters else dimension.without,
+            coverage_within(answer, queries[name], name, data_days + small),
+            None if in_part else dimension.without,
         )
         for name, dimension in DIMENSIONS.items()
         if name in queries
@@ -147,30 +165,38 @@ def read(
         site=site.key,
         period=period,
         filters=filters,
+        segment=segment,
         unanswered=tuple(
-            name for name in (*DIMENSIONS, "vital", *([FUNNELS.name] if site.funnels else [])) if name not in queries
+            name
+            for name in (*DIMENSIONS, "goal", "vital", *([FUNNELS.name] if site.funnels else []))
+            if name not in queries
         ),
         certainty=released.sure.certainty(not_shown),
         flags=released.sure.flags(not_shown),
         full=period.full_days(today),
-        comparison=Comparison(compared, why=_NOT_COMPARED) if filters else compare(timeline, period),
+        comparison=Comparison(compared, why=_NOT_COMPARED) if in_part else compare(timeline, period),
         grain="hour" if hourly else "day",
         totals=totals or Figures(),
         series=timeline.points(period),
-        previous_series=() if filters else timeline.points(compared),
+        previous_series=() if in_part else timeline.points(compared),
         tables=tables,
-        goals=tuple(row for row in table_of(queries["goal"], answer).rows if isinstance(row, Goal)),
+        goals=tuple(
+            row
+            for query in [queries.get("goal")]
+            for row in (table_of(query, answer).rows if query else ())
+            if isinstance(row, Goal)
+        ),
         # Of what the filters keep there is one number, whatever dimension they are of.
         vitals=tuple(
-            structs.replace(cell, dimension="") if filters else cell for cell in vital_cells(answer.vitals, released.k)
+            structs.replace(cell, dimension="") if in_part else cell for cell in vital_cells(answer.vitals, released.k)
         ),
         funnels=_rows_of(StepCell, queries.get(FUNNELS.name), answer),
         properties=_first_of_each(queries.get(PROPERTIES.name), answer),
         journeys=first_of_each_kind(_rows_of(Way, queries.get(JOURNEYS.name), answer), rows),
-        count_only=None if filters else counted(),
+        count_only=None if in_part else counted(),
         folded_hours=folded.visitors if hourly else 0,
         # Of a part it is not known: a value may be hidden beside a rare one.
-        hidden_days=0 if filters else max(0, states.count("hidden") - whole.times.late_days) + states.count("open"),
+        hidden_days=0 if in_part else max(0, states.count("hidden") - whole.times.late_days) + states.count("open"),
         data_days=data_days,
         since=whole.since,
         until=whole.until,
@@ -185,7 +211,7 @@ def read(
 
 
 def _queries(
-    site: Site, period: Period, rows: int, filters: tuple[Filter, ...], released: Released
+    site: Site, period: Period, rows: int, filters: tuple[Filter, ...], released: Released, segment: str = ""
 ) -> dict[str, Query]:
     """What a page asks, by name, without what the filters leave no answer to. rows: at most that many in each table.
     Raises BadQuery where that is all."""
@@ -197,11 +223,12 @@ def _queries(
     limits = dict.fromkeys(("goal", PROPERTIES.name, FUNNELS.name, JOURNEYS.name), MAX_ROWS)
     asked = {}
     for name, by in splits.items():
-        if filters and len(by) > 1:  # the values are those that are kept
+        if (filters or segment) and len(by) > 1:  # the values are those that are kept
             continue
         try:
-            compared = name == "day" and not filters
-            query = Query((site.key,), period, by, filters, limits.get(name, rows), compare=compared)
+            compared = name == "day" and not filters and not segment
+            most = limits.get(name, rows)
+            query = Query((site.key,), period, by, filters, most, compare=compared, segment=segment)
             if query.crossed is None or counted_days(query.crossed, released):
                 asked[name] = query
         except BadQuery as refused:

@@ -11,14 +11,17 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from schema.dimensions import DIMENSIONS
 from schema.families import DECLARED
+from schema.segments import SEGMENTS
 
 from .crossed import Crossing, crossing
 from .months import WORTH_ROWS, Month
-from .query import MAX_ROWS, OF_VITALS, Filter, Query
+from .query import BY_SEGMENT, MAX_ROWS, OF_VITALS, Filter, Query
 from .released import Released
+from .segmented import span_of
 from .source import Span
 
 
@@ -71,7 +74,7 @@ def plan(queries: Sequence[Query], released: Released) -> Plan:
     within = released.span.part(first, last)
     # Today is compared by its hours.
     hourly = any(query.by == "hour" or (query.compare and query.period.days == 1) for query in queries)
-    dimensions = tuple(sorted({query.dimension for query in queries if query.dimension}))
+    dimensions = tuple(sorted({query.dimension for query in queries if query.dimension and not query.segment}))
     whole = _whole_months(released, within)
     summed, versions = _days_of(whole), tuple(month.version for month in whole)
     # Of the whole site months tell every day, of values what all their days add up to, of hours nothing.
@@ -89,14 +92,22 @@ def plan(queries: Sequence[Query], released: Released) -> Plan:
     # Of families that are counted by what their entry says there are no sums of months.
     asked = {query.by: query for query in queries if query.by in DECLARED}
     split = any(query.filtered and query.by == query.dimension for query in queries)
+    days = values = None
+    if kept and kept.segment:
+        only = (Filter(BY_SEGMENT, "==", kept.segment), *of_cells)
+        days = Read(SEGMENTS.name, span_of(kept.segment, within, released), first, times=kept.kept_by, filters=only)
+        each = tuple(sorted({query.by for query in queries if query.by in DIMENSIONS}))
+        values = replace(days, values=each, times=None, most=most, order=order) if each else None
+    elif kept:
+        days = Read("cells", within, first, times=kept.dimension, filters=of_cells)
+        its = (kept.dimension,)
+        values = Read("cells", monthly, first, its, filters=of_cells, most=most, order=order) if split else None
     return Plan(
         released,
         known,
         Read("cells", released.span if hourly else span, first, dimensions, "", hourly, most=most, order=order),
-        Read("cells", within, first, times=kept.dimension, filters=of_cells) if kept else None,
-        Read("cells", monthly, first, (kept.dimension,), filters=of_cells, most=most, order=order)
-        if kept and split
-        else None,
+        days,
+        values,
         _goals(queries, within, told),
         _vitals(queries, within, monthly),
         tuple(Read(one.by, within, first, times=one.dimension, filters=one.filters) for one in asked.values()),

@@ -25,6 +25,7 @@ from schema.properties import PROPERTIES
 
 from .bare_counts import BARE
 from .grains import GRAINS
+from .of_segment import refuse_beside_segment
 from .period import Period, between
 from .refused import BadQuery, Code
 from .regex import finds, refuse_unless_pattern
@@ -33,8 +34,10 @@ MAX_ROWS = 10_000
 MAX_DAYS_BY_HOUR = 366
 MAX_FILTERS = 20
 MAX_VALUE = 2_000
-# Tables of their own, which nothing else splits.
-APART = (*BARE, "leak")
+# Tables of their own, which nothing else splits: of the quality of data, and segments side by side.
+OF_QUALITY = (*BARE, "leak")
+BY_SEGMENT = "segment"
+APART = (*OF_QUALITY, BY_SEGMENT)
 # Web vitals of all the days together, and of each day.
 OF_VITALS = ("vital", "vital_day")
 # Ways to split that are not dimensions: they are columns of their own and go together with filters on a dimension.
@@ -140,8 +143,8 @@ class Query(Struct, frozen=True):
     """One question. sites: one, as long as nothing adds sites up. dimensions: () for totals only; one that the rows are
     of, or one of SPLITS; or ("vital", dimension): web vitals of each of its values. metrics: () for every one that
     fits. order: the metric by which the largest values come first; days, weeks, months and hours come in their own
-    order, and whole. limit: at most that many rows, offset: after so many. compare: the whole site with the days
-    before, too."""
+    order, and whole. segment: whose visits alone are counted. limit: at most that many rows, offset: after so many.
+    compare: the whole site with the days before, too."""
 
     sites: tuple[str, ...]
     period: Period
@@ -152,6 +155,7 @@ class Query(Struct, frozen=True):
     order: str = "visitors"
     compare: bool = False
     offset: int = 0
+    segment: str = ""
 
     def __post_init__(self) -> None:
         one_site(self.sites)
@@ -174,6 +178,9 @@ class Query(Struct, frozen=True):
             known = ", ".join(METRICS)
             raise BadQuery(f"metric {unknown[0]!r} is not known: allowed are {known}", Code.UNKNOWN_METRIC)
         self._refuse_crossings()
+        if self.segment:
+            others = [name for name, given in (("compare", self.compare), ("goal", self.goal)) if given]
+            refuse_beside_segment(self.segment, self.by, self.dimension, (*self.metrics, self.order), others)
 
     @classmethod
     def of(
@@ -188,6 +195,7 @@ class Query(Struct, frozen=True):
         order: str = "visitors",
         compare: bool = False,
         offset: int = 0,
+        segment: str = "",
     ) -> Query:
         """The query whose parts are given as text."""
         try:
@@ -195,7 +203,7 @@ class Query(Struct, frozen=True):
         except ValueError as error:
             raise BadQuery(str(error), Code.BAD_PERIOD) from None
         parsed = tuple(Filter.parse(text) for text in filters if text.strip())
-        return cls((site,), period, (by,) if by else (), parsed, limit, tuple(metrics), order, compare, offset)
+        return cls((site,), period, (by,) if by else (), parsed, limit, tuple(metrics), order, compare, offset, segment)
 
     @property
     def site(self) -> str:
@@ -235,7 +243,7 @@ class Query(Struct, frozen=True):
     def crossed(self) -> Pair | None:
         """The pair that answers it, where the rows are of one dimension and what is kept is of another one."""
         names = {item.dimension for item in self._on_dimensions}
-        if self.by not in CROSSED or len(names) != 1 or not names <= {*CROSSED} - {self.by}:
+        if self.segment or self.by not in CROSSED or len(names) != 1 or not names <= {*CROSSED} - {self.by}:
             return None
         return paired(self.by, names.pop())
 
@@ -247,7 +255,12 @@ class Query(Struct, frozen=True):
     @property
     def filtered(self) -> bool:
         """Whether the totals, too, are those of some values only."""
-        return bool(self._on_dimensions)
+        return bool(self._on_dimensions or self.segment)
+
+    @property
+    def kept_by(self) -> str:
+        """The dimension whose rows its totals are of: of a segment it has one of its own."""
+        return "" if self.segment and not self._on_dimensions else self.dimension
 
     @property
     def _on_dimensions(self) -> tuple[Filter, ...]:

@@ -18,6 +18,7 @@ class Code(StrEnum):
     UNKNOWN_SITE = "unknown_site"
     UNKNOWN_DIMENSION = "unknown_dimension"
     UNKNOWN_METRIC = "unknown_metric"
+    UNKNOWN_SEGMENT = "unknown_segment"
     TOO_MUCH = "too_much"
     NOT_CROSSED = "not_crossed"
     NOT_KEPT = "not_kept"

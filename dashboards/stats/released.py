@@ -46,7 +46,8 @@ class Released(Struct, frozen=True):
     the period, so that they are not in it (rule N2). goals, sections: which days counted which. bounded: days
     on which release.bound has lowered a figure of the whole site by more than 5 %; lowered: which figures. funnels:
     those that the site has now, each with its definition; funnel_days: by released day of the period those that it
-    counted, by name their definition; pair_days: the same of pairs."""
+    counted, by name their definition; pair_days, segment_days: the same of pairs and segments. segments: those that
+    the site has now, by name their definition."""
 
     k: int
     span: Span
@@ -69,6 +70,8 @@ class Released(Struct, frozen=True):
     funnels: tuple[tuple[Funnel, str], ...] = ()
     funnel_days: Mapping[dt.date, Mapping[str, str]] = {}
     pair_days: Mapping[dt.date, frozenset[str]] = {}
+    segments: Mapping[str, str] = {}
+    segment_days: Mapping[dt.date, Mapping[str, str]] = {}
 
     @property
     def sure(self) -> Sureness:
@@ -115,7 +118,8 @@ def released_days(
     entries = store.rows(
         f"""SELECT day, k, rows, complete, over_counted, {MARK}, number, origin, span, version,
             toJSONString(goals), bounded, toJSONString(funnels),
-            toJSONString(sections), toJSONString(pairs) FROM manifest WHERE site = {{site:String}}""",
+            toJSONString(sections), toJSONString(pairs), toJSONString(segments)
+        FROM manifest WHERE site = {{site:String}}""",
         {"site": site},
         **store.brief,
     )
@@ -176,6 +180,7 @@ def released_days(
         lowered=tuple(sorted({what for row in inside for what in row[11]})),
         funnel_days={row[0]: _definitions(row[12]) for row in inside},
         pair_days={row[0]: _names(row[14]) for row in inside},
+        segment_days={row[0]: _definitions(row[15]) for row in inside},
     )
 
 

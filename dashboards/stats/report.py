@@ -22,6 +22,7 @@ from schema.annotations import Annotation, notes_of
 from schema.dimensions import OTHER
 from schema.funnels import FUNNELS
 from schema.metrics import METRICS, TOTALS
+from schema.pairs import TOLD
 from schema.site import Site
 from schema.store import Store
 
@@ -36,9 +37,10 @@ from .lru_cache import MOST_VALUES, LruCache
 from .months import LEAST_DAYS, months_of
 from .period import Period
 from .plan import plan
-from .query import APART, Filter, Query, several_values
+from .query import APART, BY_SEGMENT, Filter, Query, several_values
 from .refused import BadQuery, Code
 from .released import Released, released_days
+from .segmented import refuse_unknown_segment, side_by_side
 from .snapshots import snapshot_time
 from .table import Table, table_of, times_of
 from .timeline import Timeline
@@ -53,7 +55,8 @@ ROUNDED = (
 SUM_OF_VALUES = "One visitor may be counted under several of these values, so the totals are sums over values."
 TOO_FEW_BEHIND = "A rate or a time is left out where fewer than {} people contributed to it, and where it would follow."
 SINCE = (
-    "counted_since: the days before it were released before the goal, section, funnel or pair was declared or changed."
+    "counted_since: the days before it were released before the goal, section, funnel, pair or segment was declared or "
+    "changed."
 )
 STEPS = "A step of a funnel is “at least” where a day does not tell how many fewer than {} people went no further."
 CUT = "Rare values of weeks, or of four weeks, that lie only in part in this period are not in it (cuts_blocks)."
@@ -158,6 +161,7 @@ class Reports:
         before = self._before(site, query.period) if query.compare else query.period
         released = self._with_months(site, query.first, query.last, before.first)
         refuse_uncounted(query, site, released)
+        refuse_unknown_segment(query.segment, site)
         answer = Executor(self._store, self._cache).answer(plan([query], released))
         table = table_of(query, answer)
         as_of = snapshot_time(self._store, released.span.part(query.first, query.last), site)
@@ -168,7 +172,7 @@ class Reports:
             "site": site.key,
             "from": query.first.isoformat(),
             "to": query.last.isoformat(),
-            "totals": {name: METRICS[name].of(table.totals) for name in TOTALS},
+            "totals": {name: METRICS[name].of(table.totals) for name in (TOLD if query.segment else TOTALS)},
             "rows": rows,
             "by": query.by,
             "timezone": site.timezone,
@@ -230,9 +234,11 @@ class Reports:
         return [text for text, holds in said.items() if holds] + ([BARE[query.by].note] if query.by in BARE else [])
 
     def overview(
-        self, site: Site, period: Period, rows: int = 9, filters: tuple[Filter, ...] = ()
+        self, site: Site, period: Period, rows: int = 9, filters: tuple[Filter, ...] = (), segment: str = ""
     ) -> overview.Overview:
-        """Everything the dashboard page shows. rows: at most that many in each table. filters: of which visits."""
+        """Everything the dashboard page shows. rows: at most that many in each table. filters, segment: of which
+        visits."""
+        refuse_unknown_segment(segment, site)
         self._asked[site.key] = time.monotonic()
         before = self._before(site, period)
         executor = Executor(self._store, self._cache, self._pool)
@@ -240,7 +246,7 @@ class Reports:
         counted = executor.beside(partial(bare_total, self._store, site.key, period))
         released = self._with_months(site, period.first, period.last, before.first)
         now, step = self.now(site), self._step(site)
-        return overview.read(self._store, executor, site, period, now, released, counted, rows, step, filters)
+        return overview.read(self._store, executor, site, period, now, released, counted, rows, step, filters, segment)
 
     def _step(self, site: Site) -> int:
         """What the counts of the site's open days are multiples of."""
@@ -252,7 +258,13 @@ class Reports:
             return bare_counts(self._store, query.by, query.site, query.period, query.rows.stop)[query.offset :]
         released = known or self._with_months(self.site(query.site), query.first, query.last, query.first)
         executor = Executor(self._store, self._cache)
-        return leaks(query, lambda asked: table_of(asked, executor.answer(plan([asked], released))).as_rows())
+
+        def asked(one: Query) -> Table:
+            return table_of(one, executor.answer(plan([one], released)))
+
+        if query.by == BY_SEGMENT:
+            return side_by_side(query, self.site(query.site), lambda one: asked(one).as_total())
+        return leaks(query, lambda one: asked(one).as_rows())
 
     def version(self, site: Site, period: Period) -> str:
         """Changes if and only if the totals of the period do."""
@@ -265,6 +277,7 @@ class Reports:
         given = (self._store, site.key, first, last, site.release_k or self._release_k, before)
         defined = site.funnel_definitions
         own: dict[str, Any] = {"networks": site.release_networks or 1}
+        own["segments"] = site.segment_definitions
         own["funnels"] = tuple((funnel, defined[funnel.name]) for funnel in site.funnels)
         goals, sections = site.goal_definitions, site.section_definitions
         if (last - first).days + 1 < LEAST_DAYS:

@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from schema.dimensions import OTHER
 from schema.families import DECLARED, FAMILIES
 from schema.family import Family
 from schema.measures import MEASURES, Measures
 from schema.metrics import METRICS
+from schema.segments import SEGMENTS
 from schema.vitals import PERCENTILES
 
 from .plan import Read
@@ -234,3 +236,11 @@ SHAPES: dict[str, Shape] = {
         filtered={"vital": "metric"},
     ),
 }
+# Rows of a segment are cells of some of the measures: each of its visits begins there, and of events page views are
+# known. There are none of open days.
+_OF_SEGMENT = {name: name for name in SEGMENTS.measure_names} | {"entries": "visits", "events": "pageviews"}
+SHAPES[SEGMENTS.name] = replace(
+    SHAPES["cells"],
+    columns=lambda state: (*(_OF_SEGMENT.get(name, "0") for name in MEASURES), "1"),
+    filtered={SEGMENTS.key_names[0]: SEGMENTS.key_names[0]},
+)

@@ -37,6 +37,7 @@ from .journeys import Way, ways_in
 from .properties import Property, properties_in
 from .query import ALTERNATIVES, APART, Query
 from .released import Released
+from .segmented import coverage_of_segment, row_of
 from .shapes import MOVED
 from .vitals import VitalCell, VitalDay, vital_cells, vital_days
 
@@ -88,24 +89,33 @@ class Table(Struct, frozen=True):
         fitting = metrics_of(by.scope if by else "site")
         asked = self.query.metrics
         metrics = [name for name in fitting if not asked or name == "visitors" or name in asked]
-        if self.query.crossed:
+        if self.query.crossed or self.query.segment:
             metrics = [name for name in metrics if name in TOLD]
         sure = by is not None or self.query.by in GRAINS
         rows = [row.row(metrics, sure) if isinstance(row, Cell) else row.row() for row in self.rows]
-        if (self.query.by == "section" and not self.query.goal) or self.query.crossed:
+        since_of_values = self.query.crossed or (self.query.segment and by)
+        if (self.query.by == "section" and not self.query.goal) or since_of_values:
             since = (row.counted_since for row in self.rows if isinstance(row, Cell))
             rows = [row | {"counted_since": day and day.isoformat()} for row, day in zip(rows, since, strict=True)]
         return rows
+
+    def as_total(self) -> dict[str, Any]:
+        """The totals of a segment by day as a row of segments."""
+        shown = sum(row.of_days - row.not_shown_days for row in self.rows if isinstance(row, Cell))
+        return row_of(self.totals, self.coverage, shown, self.certainty, self.flags)
 
 
 def table_of(query: Query, answer: Answer) -> Table:
     """The answer to one of the questions of the plan."""
     released, first, last = answer.plan.released, query.first, query.last
     site = times_of(answer, first, last)
-    kept = times_in(answer.kept_days, query.dimension, first, last) if query.filtered else site
+    kept = times_in(answer.kept_days, query.kept_by, first, last) if query.filtered else site
     totals = kept.total()
     coverage = coverage_of(answer, query.dimension, len(released.suppressed) + len(site.days))
     not_shown = is_hidden(released, coverage, query.filtered, site.late_days)
+    if query.segment:
+        coverage = coverage_within(answer, query, query.by, coverage.days)
+        not_shown = segment_is_hidden(query, coverage, kept)
     rows: tuple[Any, ...] = ()
     match query.by:
         case "":
@@ -156,6 +166,20 @@ def table_of(query: Query, answer: Answer) -> Table:
     return Table(query, totals, rows, coverage, released.sure.certainty(not_shown), released.sure.flags(not_shown))
 
 
+def coverage_within(answer: Answer, query: Query, dimension: str, days: int) -> Coverage:
+    """How a dimension is shown to a question. days: how many have data."""
+    if not query.segment:
+        return coverage_of(answer, dimension, days)
+    group = answer.kept_values.get((dimension,))
+    return coverage_of_segment(query.segment, answer.plan.released, days, group.by_key if group else ())
+
+
+def segment_is_hidden(query: Query, coverage: Coverage, kept: Times) -> bool:
+    """Whether something of the totals of a segment is not shown: on days that have no row of it, or of values that are
+    kept."""
+    return len(kept.days) < coverage.days or (bool(query.kept_by) and coverage.folded)
+
+
 def _hidden_days(query: Query, released: Released, coverage: Coverage, kept: Times, site: Times) -> frozenset[dt.date]:
     """Days that have data, of which something that is asked for is not shown."""
     if released.k == 1:
@@ -163,6 +187,8 @@ def _hidden_days(query: Query, released: Released, coverage: Coverage, kept: Tim
     small = frozenset(released.suppressed)
     if not query.filtered:
         return small
+    if query.segment and not query.kept_by:
+        return small | (site.days.keys() - kept.days.keys())
     # Of one value that has a row all is shown. Of others some may be folded on any day.
     of_one = all(one.operator == "==" and ALTERNATIVES not in one.value for one in query.filters)
     if not of_one and (coverage.missing or coverage.folded):

@@ -56,7 +56,7 @@ class Api:
 
     def routes(self) -> list[BaseRoute]:
         """Every endpoint; none answers without a session or a token."""
-        question = (*PERIOD, "by", "filter", "limit", "offset", "metrics", "order", "compare")
+        question = (*PERIOD, "by", "filter", "limit", "offset", "metrics", "order", "compare", "segment")
         table: tuple[tuple[str, Callable[[Request], Response], tuple[str, ...]], ...] = (
             ("/api/sites", self.list_sites, ()),
             ("/api/sites/{key}/overview", self.show_overview, PART),
@@ -79,10 +79,11 @@ class Api:
         )
 
     def show_overview(self, request: Request) -> Response:
-        """GET /api/sites/{key}/overview?period=&filter="""
+        """GET /api/sites/{key}/overview?period=&filter=&segment="""
         site = self._reports.sites[request.path_params["key"]]
         period = period_of(self._reports, site, request.query_params)
-        return json(self._reports.overview(site, period, self._rows, filters_of(request.query_params)))
+        segment = request.query_params.get("segment", "")
+        return json(self._reports.overview(site, period, self._rows, filters_of(request.query_params), segment))
 
     def show_stats(self, request: Request) -> Response:
         """GET /api/sites/{key}/stats?from=&to=&by=&filter="""

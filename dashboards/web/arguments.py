@@ -22,9 +22,9 @@ from ..stats.report import Reports
 
 PERIOD = ("period", "from", "to")
 # What an overview takes.
-PART = (*PERIOD, "filter")
+PART = (*PERIOD, "filter", "segment")
 # Whose text may come back in the answer: such an answer is not compressed (see `compress`).
-FREE_TEXT = frozenset({"contains", "filter", "next"})
+FREE_TEXT = frozenset({"contains", "filter", "segment", "next"})
 # May be given more than once; of all others a second one contradicts the first.
 _SEVERAL = frozenset({"filter"})
 _OF_LINKS = re.compile(
@@ -46,14 +46,16 @@ def refuse_unknown(given: QueryParams, allowed: Collection[str], from_links: boo
 
 
 def query_of(site: Site, arguments: Mapping[str, str], filters: list[str], period: Period) -> Query:
-    """The query in a query string: by, filter (several), limit, offset, metrics (comma-separated), order, compare."""
+    """The query in a query string: by, filter (several), limit, offset, metrics (comma-separated), order, compare,
+    segment."""
     rows, offset = (_number(arguments, name, default) for name, default in (("limit", "100"), ("offset", "0")))
     metrics = [name for name in arguments.get("metrics", "").split(",") if name]
     order, against = arguments.get("order") or "visitors", arguments.get("compare", "")
     if against not in ("", "previous"):
         raise BadQuery(f"compare={against[:100]!r} is not known: allowed is previous")
-    by = arguments.get("by", "")
-    return Query.of(site.key, period.first, period.last, by, filters, rows, metrics, order, bool(against), offset)
+    by, segment = arguments.get("by", ""), arguments.get("segment", "")
+    first, last = period.first, period.last
+    return Query.of(site.key, first, last, by, filters, rows, metrics, order, bool(against), offset, segment)
 
 
 def _number(arguments: Mapping[str, str], name: str, default: str) -> int:

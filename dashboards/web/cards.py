@@ -15,6 +15,7 @@ from msgspec import Struct, convert
 
 from schema.dimensions import CARDS, DIMENSIONS, OTHER, SHARE
 from schema.metrics import METRICS
+from schema.site import Site
 from schema.vitals import VITALS
 
 from ..stats.conversions import Revenue
@@ -86,6 +87,14 @@ class Kept(Struct, frozen=True):
     without: str
 
 
+class Choice(Struct, frozen=True):
+    """A segment, "" for all visits, the arguments of the page with it, and whether it is the one that is shown."""
+
+    name: str
+    arguments: str
+    chosen: bool
+
+
 class Card(Struct, frozen=True):
     """A card with one or more tables."""
 
@@ -106,20 +115,37 @@ def cards(overview: Overview) -> list[Card]:
         for title, dimensions in CARDS.items()
         if title != GOALS
     ]
-    if overview.filters:
+    if overview.filters or overview.segment:
         return made
     return [card for card in made if any(tab.lines for tab in card.tabs) or card.slug in ("sources", "pages")]
 
 
+def arguments(overview: Overview) -> dict[str, Any]:
+    """Those of the page."""
+    filters = [one.text for one in overview.filters]
+    return {**overview.period.arguments(), "filter": filters} | _of_segment(overview.segment)
+
+
+def _of_segment(name: str) -> dict[str, str]:
+    return {"segment": name} if name else {}
+
+
+def segments(overview: Overview, site: Site) -> list[Choice]:
+    """All visits, and the segments of the site; [] where there are none."""
+    names = ["", *site.segment_definitions] if site.segments else []
+    return [
+        Choice(name, urlencode({**overview.period.arguments(), **_of_segment(name)}), name == overview.segment)
+        for name in names
+    ]
+
+
 def kept(overview: Overview) -> list[Kept]:
     """The filters of a page."""
+    given = arguments(overview)
     return [
         Kept(
             f"{DIMENSIONS[one.dimension].label} {_OPERATORS[one.operator]} {_values(one)}",
-            urlencode(
-                {**overview.period.arguments(), "filter": [each.text for each in overview.filters if each is not one]},
-                doseq=True,
-            ),
+            urlencode(given | {"filter": [each.text for each in overview.filters if each is not one]}, doseq=True),
         )
         for one in overview.filters
     ]
@@ -132,7 +158,9 @@ def _values(one: Filter) -> str:
 
 
 def not_told(overview: Overview) -> str:
-    """Why something is not shown of what the filters keep."""
+    """Why something is not shown of what the filters keep, or of a segment."""
+    if overview.segment:
+        return "Not counted of segments: these have visits by the dimensions of a visit."
     label = DIMENSIONS[overview.filters[0].dimension].label.lower()
     return f"Not counted together with {label}: what is kept of visits is crossed in pairs only, that are declared."
 
@@ -144,7 +172,7 @@ def tab(dimension: str, overview: Overview) -> Tab:
     columns = about.table
     if dimension in overview.unanswered:
         instead = not_told(overview)
-    elif overview.filters:
+    elif overview.filters or overview.segment:
         instead = "" if cells else "Nothing to show of what the filters keep."
     else:
         instead = no_table(dimension, [cell.value for cell in cells], overview.released.k, overview.released.enough)
@@ -175,7 +203,7 @@ def _keeping(dimension: str, value: str, overview: Overview) -> str:
     if value == OTHER or ALTERNATIVES in value:
         return ""
     one = Filter(dimension, "==", value).text
-    return urlencode({**overview.period.arguments(), "filter": one})
+    return urlencode({**overview.period.arguments(), "filter": one} | _of_segment(overview.segment))
 
 
 class Values(Struct, frozen=True):

@@ -32,7 +32,7 @@ from ..stats.bare_counts import BARE
 from ..stats.leaks import DEFINITION as LEAKS
 from ..stats.other_pages import other_pages
 from ..stats.period import PERIODS, Period
-from ..stats.query import APART, Query, one_site, several_values
+from ..stats.query import OF_QUALITY, Query, one_site, several_values
 from ..stats.released import enough
 from ..stats.report import SUM_OF_VALUES, Reports
 from . import cards, charts
@@ -73,7 +73,7 @@ class SitePages:
             Route("/sites/{key}", door(self.show_site, *PART), methods=["GET"]),
             Route("/sites/{key}/quality", door(self.show_quality, *PERIOD), methods=["GET"]),
             Route("/sites/{key}/properties", door(self.show_properties, *_OF_TABLES), methods=["GET"]),
-            Route("/sites/{key}/by/{dimension}", door(self.show_table, *_OF_TABLES), methods=["GET"]),
+            Route("/sites/{key}/by/{dimension}", door(self.show_table, *_OF_TABLES, "segment"), methods=["GET"]),
         ]
 
     def list_sites(self, request: Request, user: User) -> Response:
@@ -85,17 +85,18 @@ class SitePages:
         return self._pages.page("sites.html", user=user, sites=sites, undeclared=undeclared)
 
     def show_site(self, request: Request, user: User) -> Response:
-        """GET /sites/{key}?period=&filter="""
+        """GET /sites/{key}?period=&filter=&segment="""
         site = self._site(request)
         period = period_of(self._reports, site, request.query_params)
-        filters = filters_of(request.query_params)
-        overview = self._reports.overview(site, period, self._settings.table_rows, filters)
+        filters, segment = filters_of(request.query_params), request.query_params.get("segment", "")
+        overview = self._reports.overview(site, period, self._settings.table_rows, filters, segment)
         return self._pages.page(
             "dashboard.html",
             **self._shared(user, site, period),
             overview=overview,
-            asked=urlencode({**period.arguments(), "filter": [one.text for one in filters]}, doseq=True),
-            kept=[("filter", one.text) for one in filters],
+            asked=urlencode(cards.arguments(overview), doseq=True),
+            kept=[*(("filter", one.text) for one in filters), *([("segment", segment)] if segment else [])],
+            segments=cards.segments(overview, site),
             parts_kept=cards.kept(overview),
             notes=[SUM_OF_VALUES] if several_values(filters) else [],
             tiles=cards.tiles(overview),
@@ -119,7 +120,7 @@ class SitePages:
         )
 
     def show_table(self, request: Request, user: User) -> Response:
-        """GET /sites/{key}/by/{dimension}?period=&contains=&filter=&order="""
+        """GET /sites/{key}/by/{dimension}?period=&contains=&filter=&order=&segment="""
         site = self._site(request)
         dimension = request.path_params["dimension"]
         if dimension not in DIMENSIONS:
@@ -127,22 +128,29 @@ class SitePages:
         period = period_of(self._reports, site, request.query_params)
         contains = request.query_params.get("contains", "")
         given, order = request.query_params.getlist("filter"), request.query_params.get("order") or "visitors"
+        segment = request.query_params.get("segment", "")
         found = [f"{dimension}~{contains}"] if contains else []
         # The page shows names, the store has codes.
         if contains and dimension == "country" and (codes := names.countries_named(contains)):
             found = [f"country=={'|'.join(codes)}"]
         filters = [*given, *found]
-        query = Query.of(site.key, period.first, period.last, dimension, filters, _MAX_TABLE, order=order)
+        first, last = period.first, period.last
+        query = Query.of(site.key, first, last, dimension, filters, _MAX_TABLE, order=order, segment=segment)
         answer = self._reports.stats(query)
         about_enough = enough(answer["k"], answer["networks"])
         columns = [name for name in METRICS if answer["rows"] and name in answer["rows"][0]]
         asked = {**period.arguments(), "by": dimension, "limit": str(_MAX_TABLE), "order": order}
+        asked |= {"segment": segment} if segment else {}
         return self._pages.page(
             "table.html",
             **self._shared(user, site, period),
             export=urlencode(asked | {"filter": filters}, doseq=True),
-            kept=[*(("filter", one) for one in given), ("order", order)],
-            filtered=bool(filters),
+            kept=[
+                *(("filter", one) for one in given),
+                *([("segment", segment)] if segment else []),
+                ("order", order),
+            ],
+            filtered=bool(filters or segment),
             dimension=DIMENSIONS[dimension],
             contains=contains,
             answer=answer,
@@ -162,7 +170,7 @@ class SitePages:
         site = self._site(request)
         period = period_of(self._reports, site, request.query_params)
         dropped, crawlers, leaks = (
-            self._reports.apart(Query((site.key,), period, (by,), limit=_MAX_TABLE)) for by in APART
+            self._reports.apart(Query((site.key,), period, (by,), limit=_MAX_TABLE)) for by in OF_QUALITY
         )
         by_reason = Counter[str]()
         for row in dropped:

@@ -33,6 +33,7 @@ from .options import Load, common, json_option, prepare
 @click.option("--order", default="visitors", show_default=True, metavar="METRIC", help="Largest values of it first.")
 @click.option("--limit", default=1000, show_default=True, help="At most so many rows.")
 @click.option("--offset", default=0, show_default=True, help="Leave out so many rows before them.")
+@click.option("--segment", default="", metavar="NAME", help="Count the visits of this segment alone.")
 @click.option("--compare", is_flag=True, help="The whole site with the days before, too.")
 @json_option
 def stats(
@@ -46,6 +47,7 @@ def stats(
     order: str,
     limit: int,
     offset: int,
+    segment: str,
     compare: bool,
     as_json: bool,
 ) -> None:
@@ -66,5 +68,7 @@ def stats(
         last = last or local_day(zone, dt.datetime.now(dt.UTC).timestamp()).date.isoformat()
         first = first or (iso_date(last) - dt.timedelta(days=29)).isoformat()
         names = tuple(filter(None, metrics.split(",")))
-        answer = instance.stats(StatsRequest(site, first, last, by, filters, limit, names, order, compare, offset))
+        answer = instance.stats(
+            StatsRequest(site, first, last, by, filters, limit, names, order, compare, offset, segment)
+        )
     click.echo(msgspec.json.encode(answer).decode() if as_json else summaries.stats_table(answer))

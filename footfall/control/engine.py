@@ -79,7 +79,7 @@ class Engine:
         try:
             query = Query.of(
                 site.key, first, last, request.by, request.filters, request.limit,
-                request.metrics, request.order, request.compare, request.offset,
+                request.metrics, request.order, request.compare, request.offset, request.segment,
             )  # fmt: skip
             return self._reports(site, rules).stats(query)
         except BadQuery as problem:

@@ -37,6 +37,7 @@ class StatsRequest(Struct, frozen=True, forbid_unknown_fields=True):
     order: str = "visitors"
     compare: bool = False
     offset: int = 0
+    segment: str = ""
 
 
 class Instance(Protocol):

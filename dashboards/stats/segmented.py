@@ -1,0 +1,83 @@
+"""What is released of segments (Q2): the whole of one, its days, and its values of a dimension.
+
+In: `Query`s with a segment. Out: what is read for them, and how sure it is; segments side by side. Promises: days that
+counted another definition under the same name are not read; what is not there on some days says so.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from schema.measures import Measures
+from schema.metrics import METRICS
+from schema.pairs import TOLD
+from schema.site import Site
+
+from .certainty import Certainty
+from .figures import Coverage
+from .goal_days import Counted
+from .query import Query
+from .refused import BadQuery, Code
+from .released import Released
+from .source import Span
+
+DEFINITION = "Every segment of the site, beside the whole site in `totals`."
+COLUMNS = ("value", *TOLD, "certainty", "flags", "not_shown_days", "of_days", "counted_since")
+
+
+def refuse_unknown_segment(name: str, site: Site) -> None:
+    """Raise BadQuery for a segment that the site does not have; "" is none."""
+    if name and name not in site.segment_definitions:
+        known = ", ".join(map(repr, site.segment_definitions)) or "none"
+        raise BadQuery(
+            f"the site {site.key} has no segment {name!r}: it has {known}; declare it in the site's settings",
+            Code.UNKNOWN_SEGMENT,
+        )
+
+
+def counted_days(name: str, released: Released) -> list[dt.date]:
+    """The days of the period that counted it as it is defined now."""
+    definition = released.segments.get(name)
+    return sorted(
+        day for day, counted in released.segment_days.items() if definition and counted.get(name) == definition
+    )
+
+
+def span_of(name: str, within: Span, released: Released) -> Span:
+    """Those of some days that have it. Of open days, blocks and months there is nothing of it."""
+    days = frozenset(counted_days(name, released)) & within.released
+    return Span(within.site, within.first, within.last, days, include_open=False)
+
+
+def coverage_of_segment(name: str, released: Released, days: int, values: Collection[str] = ()) -> Coverage:
+    """How it is shown. days: how many have data. values: those that are told."""
+    counted = counted_days(name, released)
+    not_on = max(0, days - len(counted))
+    first = min(released.segment_days, default=None)
+    began = counted[0] if counted and not_on and first and counted[0] > first else None
+    return Coverage(days, not_on, released.k > 1, released.sure, dict.fromkeys(("", *values), Counted(began, not_on)))
+
+
+def side_by_side(query: Query, site: Site, answer: Callable[[Query], Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of a question by segment, in the order in which they are declared. answer: of a question about one."""
+    each = [*site.segment_definitions][query.rows]
+    return [{"value": name, **answer(replace(query, dimensions=("day",), offset=0, segment=name))} for name in each]
+
+
+def row_of(
+    totals: Measures, coverage: Coverage, shown: int, certainty: Certainty, flags: Collection[str]
+) -> dict[str, Any]:
+    """One of these. shown: on how many days it is."""
+    since = coverage.counted[""].since
+    return {
+        **{name: METRICS[name].of(totals) for name in TOLD},
+        "certainty": certainty,
+        "flags": list(flags),
+        "not_shown_days": max(0, coverage.days - shown),
+        "of_days": coverage.days,
+        "counted_since": since and since.isoformat(),
+    }
