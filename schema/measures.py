@@ -32,7 +32,8 @@ class Measure(Struct, frozen=True):
     How it is counted, as SQL: visit: of a visit, by its columns (schema/visits.py); hit: of an event of a visit in a
     row of its page, host name or name, by `name`, `engaged` and `first`, whether it is the visit's first there; begins,
     ends: of a visit in the row where it began or ended. Without `visit` it is no number of its own, but that of
-    `default`. less: what is told instead where fewer than k people contributed to it."""
+    `default`. less: what is told instead where fewer than k people contributed to it; known: of pages and
+    sections, the measure that is 0 there."""
 
     definition: str
     label: str = ""
@@ -48,6 +49,7 @@ class Measure(Struct, frozen=True):
     begins: str = ""
     ends: str = ""
     less: str = "0"
+    known: str = ""
     name: str = ""
 
 
@@ -98,7 +100,17 @@ class Measures(Struct, gc=False):
         ),
     ] = 0
     entries: Annotated[int, Measure("Visits that began there.", contributor="entrant", visit="came", begins="1")] = 0
-    exits: Annotated[int, Measure("Visits that ended there.", contributor="leaver", visit="came", ends="1")] = 0
+    exits: Annotated[
+        int,
+        Measure(
+            "Visits that ended there; empty where on each day too few did.",
+            "Exits",
+            contributor="leaver",
+            visit="came",
+            ends="1",
+            known="exit_views",
+        ),
+    ] = 0
     bounces: Annotated[
         int,
         Measure(

@@ -22,7 +22,8 @@ class Metric(Struct, frozen=True):
     upper, lower: the measures that are divided; without lower it is upper itself. times, per: what each is multiplied
     with before. digits: what the ratio is rounded to. measured: undefined where upper is 0, too. unit: "", "%", "s".
     scopes: of which dimensions it means something, "site" the whole. less_is_better: a rise is bad news. tile: whether
-    it is one of the big numbers of a page. head: the heading of a column where the label is too long.
+    it is one of the big numbers of a page. head: the heading of a column where the label is too long. known: the
+    measure without which it is undefined.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Metric(Struct, frozen=True):
     less_is_better: bool = False
     tile: bool = False
     head: str = ""
+    known: str = ""
 
     @property
     def is_count(self) -> bool:
@@ -49,7 +51,7 @@ class Metric(Struct, frozen=True):
         """Its value where the measures add up to these, not rounded; None where it is undefined."""
         upper: int = getattr(sums, self.upper)
         if not self.lower:
-            return upper
+            return upper if not self.known or getattr(sums, self.known) else None
         lower: int = self.per * getattr(sums, self.lower)
         return self.times * upper / lower if lower and (upper or not self.measured) else None
 
@@ -66,14 +68,25 @@ class Metric(Struct, frozen=True):
         """The same as `exactly`, of SQL by measure; -1 where it is undefined."""
         upper = sums[self.upper]
         if not self.lower:
-            return upper
+            return f"if({sums[self.known]} = 0, -1, {upper})" if self.known else upper
         lower = sums[self.lower]
         undefined = f"{lower} = 0 OR {upper} = 0" if self.measured else f"{lower} = 0"
         return f"if({undefined}, -1, {self.times} * {upper} / ({self.per} * {lower}))"
 
 
 _COUNTS = (
-    Metric(one.name, one.label, one.definition, one.name, tile=one.tile, head=one.head) for one in OF_CELLS if one.label
+    Metric(
+        one.name,
+        one.label,
+        one.definition,
+        one.name,
+        scopes=("page",) if one.known else _ALL,
+        tile=one.tile,
+        head=one.head,
+        known=one.known,
+    )
+    for one in OF_CELLS
+    if one.label
 )
 _RATIOS = (
     Metric(

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 else:
     Figures = defstruct(
         "Figures",
-        [(name, int, 0) if metric.is_count else (name, float | None, None) for name, metric in METRICS.items()],
+        [
+            (name, int, 0) if metric.is_count and not metric.known else (name, float | None, None)
+            for name, metric in METRICS.items()
+        ],
         frozen=True,
         gc=False,
     )
@@ -38,7 +41,7 @@ else:
 class Cell(Figures, frozen=True, gc=False):
     """One value of a dimension. not_shown_days: on how many days, of_days of which there is data, it is not shown,
     because few or none came, or because it was not counted. counted_since: the first day on which it was, where those
-    before were not."""
+    before were not. exits_missing: whether on some days too few left there to tell how many."""
 
     value: str = ""
     certainty: Certainty = "exact"
@@ -46,6 +49,12 @@ class Cell(Figures, frozen=True, gc=False):
     not_shown_days: int = 0
     of_days: int = 0
     counted_since: dt.date | None = None
+    exits_missing: bool = False
+
+    @property
+    def exits_certainty(self) -> Certainty:
+        """Of exits, and of the days that `exit_rate` is of."""
+        return "at least" if self.exits_missing and self.certainty == "exact" else self.certainty
 
     def row(self, metrics: Sequence[str], sure: bool) -> dict[str, Any]:
         """As a row of `footfall stats`: these metrics, and how sure they are."""
@@ -57,6 +66,7 @@ class Cell(Figures, frozen=True, gc=False):
                 "not_shown_days": self.not_shown_days,
                 "of_days": self.of_days,
             }
+            told |= {"exits_certainty": self.exits_certainty} if "exits" in metrics else {}
         return told
 
 
@@ -87,8 +97,9 @@ def figures_of(sums: Measures) -> Figures:
 
 def cell_of(value: str, sums: Measures, shown: int = 0, coverage: Coverage | None = None) -> Cell:
     """shown: on how many days it is; coverage: of its dimension, if it has one."""
+    exits_missing = sums.exit_views < sums.pageviews
     if coverage is None:
-        return Cell(value=value, **_metrics(sums))
+        return Cell(value=value, exits_missing=exits_missing, **_metrics(sums))
     missing = coverage.not_shown(value, shown)
     return Cell(
         value=value,
@@ -96,6 +107,7 @@ def cell_of(value: str, sums: Measures, shown: int = 0, coverage: Coverage | Non
         flags=coverage.sure.flags(missing),
         not_shown_days=missing,
         of_days=coverage.days,
+        exits_missing=exits_missing,
         counted_since=coverage.counted.get(value, ALWAYS).since,
         **_metrics(sums),
     )

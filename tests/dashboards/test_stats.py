@@ -83,6 +83,25 @@ def test_n1_what_is_left_out_is_null_and_the_answer_says_why(ask: Any, rollups: 
     assert TOO_FEW_BEHIND.format(5) in answer["notes"]
 
 
+def test_n1_exits_are_at_least_so_many_where_some_days_have_too_few(ask: Any, rollups: Any, ago: Ago) -> None:
+    for number, pages in ((1, {"/a": 9, "/b": 8, "/c": 0}), (2, {"/a": 7, "/b": 0, "/c": 0})):
+        rollups.cell(ago(number), visitors=60)
+        for page, exits in pages.items():
+            views = {"pageviews": 30, "exit_views": 30 if exits else 0}
+            rollups.cell(ago(number), "page", page, visitors=20, exits=exits, **views)
+    rows = {row["value"]: row for row in ask("page", days=3)["rows"]}
+    told = {
+        page: (row["exits"], row["exit_rate"], row["certainty"], row["exits_certainty"]) for page, row in rows.items()
+    }
+    assert told == {
+        "/a": (16, 26.7, "exact", "exact"),
+        "/b": (8, 26.7, "exact", "at least"),
+        "/c": (None, None, "exact", "at least"),
+    }
+    assert [row["value"] for row in ask("page", days=3, order="exits")["rows"]] == ["/a", "/b", "/c"]
+    assert "exits_certainty" not in ask("page", days=3, metrics=["exit_rate"])["rows"][0]
+
+
 def test_without_rows_counts_are_zero_and_rates_are_null(ask: Any) -> None:
     answer = ask()
     assert answer["totals"]["visitors"] == 0

@@ -122,7 +122,7 @@ def test_a_value_on_a_threshold_is_good_and_one_above_poor_is_poor(store: Store)
     [
         ("visitors", 3), ("visits", 7), ("pageviews", 30), ("events", 40),
         ("views_per_visit", 4.29), ("bounce_rate", 33.3), ("visit_duration", 21.7), ("time_on_page", 5.7),
-        ("exit_rate", 13.3),
+        ("exit_rate", 13.3), ("exits", 4),
     ],
 )  # fmt: skip
 def test_a_metric_follows_from_what_is_added_up(metric: str, value: float) -> None:
@@ -145,7 +145,7 @@ def test_n1_what_too_few_contributed_to_is_undefined_and_not_in_the_rate_of_othe
         Measures(9, 9, 20),
     )
     both = Measures(*(a + b for a, b in zip(astuple(known), astuple(unknown), strict=True)))
-    for name, rate in (("exit_rate", 25.0), ("time_on_page", 1.0)):
+    for name, rate in (("exit_rate", 25.0), ("exits", 5), ("time_on_page", 1.0)):
         assert METRICS[name].of(unknown) is None
         assert METRICS[name].of(known) == METRICS[name].of(both) == rate
 
