@@ -16,12 +16,12 @@ from msgspec import structs
 from pipeline.copying import snapshot
 from pipeline.months import sum_months
 from pipeline.quarantine import Quarantine
-from pipeline.release import release
-from pipeline.rollup.stages import roll_up
+from pipeline.release import Flaws, release_together
+from pipeline.rollup.batch import SiteDay
+from pipeline.rollup.stages import roll_up_together
 from pipeline.verify import check_chain, check_rows
 from pipeline.writer import Writer
 from schema.migrate import migrate
-from schema.site import Site
 from schema.store import Store
 from tests.conftest import insert
 from tests.pipeline.stored import CASE, OPEN, RELEASED, RULES, open_events
@@ -61,12 +61,6 @@ def released(store: Store) -> dict[str, str]:
     return found
 
 
-def close(store: Store, site: Site) -> dict[str, str]:
-    """The released rows of the day that was open."""
-    release(store, "events", site, [OPEN], RULES, 3_000, "live")
-    return rows_of_day(store, site.key, OPEN, "released")
-
-
 def main(archive: Path, data: Path) -> None:
     with tarfile.open(archive) as packed:
         packed.extractall(data, filter="data")
@@ -82,10 +76,11 @@ def main(archive: Path, data: Path) -> None:
     writer = Writer(store, data / "spool", Quarantine(data / "quarantine"))
     writer.drain()
     insert(store, [structs.replace(event, site=TWIN.key) for part in open_events() for event in part])
-    for site in (CASE.site, TWIN):
-        roll_up(store, site, OPEN, RULES)
-    opened = [rows_of_day(store, site.key, OPEN, "open") for site in (CASE.site, TWIN)]
-    closed = [close(store, site) for site in (CASE.site, TWIN)]
+    days = [SiteDay(site, OPEN, RULES) for site in (CASE.site, TWIN)]
+    roll_up_together(store, days)
+    opened = [rows_of_day(store, day.site.key, OPEN, "open") for day in days]
+    release_together(store, "events", days, 3_000, "live", [Flaws()] * len(days))
+    closed = [rows_of_day(store, day.site.key, OPEN, "released") for day in days]
     sum_months(store, longest_s=60)
     totals = store.rows(
         "SELECT toString(month), totals.visitors FROM months WHERE site = {s:String} "
