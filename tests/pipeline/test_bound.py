@@ -18,12 +18,13 @@ from pipeline.rollup.limits import DAYS, FLOOR, Limit, limits_of
 from pipeline.rollup.scratch import scratch
 from pipeline.rollup.sessionize import sessionize
 from pipeline.rollup.snapshot import look
-from pipeline.rollup.stages import roll_up, stage_again
+from pipeline.rollup.stages import stage_again
 from pipeline.verify import check_chain, check_rows
 from schema.event import ENGAGEMENT, PAGEVIEW
 from schema.store import Store
 from tests.conftest import insert, make_event
 from tests.pipeline.weeks import Weeks
+from tests.together import Test, rolled_up, together
 
 pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
 
@@ -73,7 +74,8 @@ def test_it_stays_what_it_was_when_the_day_began(store: Store) -> None:
     assert house.limit(TODAY - 1) == Limit(FLOOR, FLOOR, {})
 
 
-def test_revenue_is_bounded_where_many_have_paid(store: Store) -> None:
+@together
+def test_revenue_is_bounded_where_many_have_paid(store: Store) -> Test:
     few, many = House(store), House(store)
     for house, payers in ((few, 400), (many, 1200)):
         noon, date = house.noon(TODAY - 1), house.day(TODAY - 1)
@@ -86,7 +88,7 @@ def test_revenue_is_bounded_where_many_have_paid(store: Store) -> None:
         for n in range(1, 7):
             for at, amount in ((1, 9_000 if n == 1 else 500), (2, 100)):
                 house.visit(TODAY, n, at=at, amount=amount, **paid)
-        house.close(after=TODAY)
+        yield house.closing(after=TODAY)
     assert few.limit(TODAY) == Limit(FLOOR, FLOOR, {})
     limit = 1000 + 1 + int(0.999 * 1200)
     assert many.limit(TODAY) == Limit(FLOOR, FLOOR, {"EUR": limit})
@@ -102,14 +104,15 @@ def test_revenue_is_bounded_where_many_have_paid(store: Store) -> None:
     assert any("revenue in EUR" in note for note in many.stats(TODAY, TODAY)["notes"])
 
 
-def test_a_figure_that_is_lowered_much_is_told_in_every_place_and_others_are_whole(store: Store) -> None:
+@together
+def test_a_figure_that_is_lowered_much_is_told_in_every_place_and_others_are_whole(store: Store) -> Test:
     house = House(store)
     house.crowd(TODAY)
     house.views(TODAY, 7, 300, path="/")
-    roll_up(store, house.site, house.day(TODAY), house.rules)
+    yield rolled_up(SiteDay(house.site, house.day(TODAY), house.rules))
     opened = house.totals(TODAY)
     assert (opened["visitors"], opened["pageviews"], opened["events"]) == (21, 70, 70)
-    house.close(after=TODAY)
+    yield house.closing(after=TODAY)
     assert house.totals(TODAY) == opened
     (entry,) = (one for one in read_entries(store, house.site.key) if one.span == 1)
     assert entry.bounded == ["events", "page views"]
@@ -119,23 +122,25 @@ def test_a_figure_that_is_lowered_much_is_told_in_every_place_and_others_are_who
     assert (told.bounded, told.lowered) == ((house.day(TODAY),), ("events", "page views"))
 
 
-def test_a_little_is_not_told(store: Store) -> None:
+@together
+def test_a_little_is_not_told(store: Store) -> Test:
     house = House(store)
     house.crowd(TODAY, people=200)
     house.crowd(TODAY, people=200, path="/b")
     house.crowd(TODAY, people=200, path="/c")
     house.views(TODAY, 7, 60)
-    house.close(after=TODAY)
+    yield house.closing(after=TODAY)
     assert house.totals(TODAY)["pageviews"] == 650
     (entry,) = (one for one in read_entries(store, house.site.key) if one.span == 1)
     assert entry.bounded == []
 
 
-def test_with_0_there_is_none(store: Store) -> None:
+@together
+def test_with_0_there_is_none(store: Store) -> Test:
     house = House(store, 0.0)
     house.crowd(TODAY)
     house.views(TODAY, 7, 300)
-    house.close(after=TODAY)
+    yield house.closing(after=TODAY)
     assert house.totals(TODAY)["pageviews"] == 320
     assert house.limit(TODAY) is None
 
@@ -185,16 +190,17 @@ def test_nobody_of_many_is_over_it_and_who_is_not_is_whole(store: Store) -> None
 
 
 @pytest.mark.parametrize(("then", "now", "times"), [(0.999, 0.0, FLOOR), (0.0, 0.999, 80)])
+@together
 def test_what_is_counted_of_a_day_later_is_bounded_as_the_day_was(
     store: Store, then: float, now: float, times: int
-) -> None:
+) -> Test:
     house = House(store, then)
     for n in range(1, 20):
         house.visit(0, n, name="read")
     insert(
         store, [make_event(house.site.key, house.noon(0) + n, house.day(0), visitor=20, name="read") for n in range(80)]
     )
-    house.close(after=0)
+    yield house.closing(after=0)
     told: list[int] = []
 
     def count(of: Batch) -> None:

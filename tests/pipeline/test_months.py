@@ -29,13 +29,15 @@ def site(store: Store) -> Site:
     return Site(f"months-{next(_NUMBER)}", goals=(Goal("buy", event="buy"),))
 
 
-def release_day(store: Store, site: Site, day: dt.date, people: int = 3, path: str = "/") -> None:
-    start = day_bounds(site.timezone, day_number(day)).start
-    common: dict[str, Any] = {"path": path, "country": "DE", "lcp": 900.0}
-    insert(store, [make_event(site.key, start + i, day, visitor=i, **common) for i in range(people)])
-    buy: dict[str, Any] = {"name": "buy", "currency": "EUR", "amount": 7}
-    insert(store, [make_event(site.key, start + 99, day, visitor=i, **buy, **common) for i in range(people)])
-    release(store, "events", site, [day], RULES, 1_000, "live")
+def release_days(store: Store, site: Site, days: dict[dt.date, int], path: str = "/") -> None:
+    """days: how many people came."""
+    for day, people in days.items():
+        start = day_bounds(site.timezone, day_number(day)).start
+        common: dict[str, Any] = {"path": path, "country": "DE", "lcp": 900.0}
+        insert(store, [make_event(site.key, start + i, day, visitor=i, **common) for i in range(people)])
+        buy: dict[str, Any] = {"name": "buy", "currency": "EUR", "amount": 7}
+        insert(store, [make_event(site.key, start + 99, day, visitor=i, **buy, **common) for i in range(people)])
+    release(store, "events", site, list(days), RULES, 1_000, "live")
 
 
 def pages(store: Store, site: Site) -> list[Any]:
@@ -56,9 +58,7 @@ def makings(store: Store, site: Site) -> list[int]:
 
 
 def test_a_month_holds_the_sums_of_its_released_days(store: Store, site: Site) -> None:
-    release_day(store, site, FIRST, people=3)
-    release_day(store, site, FIRST + dt.timedelta(days=4), people=5)
-    release_day(store, site, FIRST - dt.timedelta(days=1), people=4)
+    release_days(store, site, {FIRST: 3, FIRST + dt.timedelta(days=4): 5, FIRST - dt.timedelta(days=1): 4})
     assert sum_months(store) == [(site.key, dt.date(2042, 3, 1)), (site.key, FIRST)]
     assert pages(store, site) == [("2042-03-01", "/", 4), ("2042-04-01", "/", 8)]
     mine, given = "WHERE site = {s:String} AND month = {m:Date}", {"s": site.key, "m": FIRST}
@@ -75,19 +75,18 @@ def test_a_month_holds_the_sums_of_its_released_days(store: Store, site: Site) -
 
 
 def test_a_month_is_made_once_and_anew_when_another_of_its_days_is_released(store: Store, site: Site) -> None:
-    release_day(store, site, FIRST)
+    release_days(store, site, {FIRST: 3})
     assert sum_months(store) == [(site.key, FIRST)]
     assert sum_months(store) == []
-    release_day(store, site, FIRST + dt.timedelta(days=2), path="/late")
-    release_day(store, site, FIRST + dt.timedelta(days=40))
+    release_days(store, site, {FIRST + dt.timedelta(days=2): 3, FIRST + dt.timedelta(days=40): 3}, path="/late")
     assert sum_months(store) == [(site.key, FIRST), (site.key, dt.date(2042, 5, 1))]
     assert ("2042-04-01", "/late", 3) in pages(store, site)
 
 
 def test_old_sums_stay_for_the_questions_under_way_and_go_with_the_next_run(store: Store, site: Site) -> None:
-    release_day(store, site, FIRST)
+    release_days(store, site, {FIRST: 3})
     sum_months(store)
-    release_day(store, site, FIRST + dt.timedelta(days=1))
+    release_days(store, site, {FIRST + dt.timedelta(days=1): 3})
     sum_months(store)
     assert makings(store, site) == [2, 2, 2]
     sum_months(store)
@@ -98,7 +97,7 @@ def test_old_sums_stay_for_the_questions_under_way_and_go_with_the_next_run(stor
 def test_a_statement_that_the_client_sent_twice_makes_no_month(
     store: Store, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    release_day(store, site, FIRST)
+    release_days(store, site, {FIRST: 3})
     real = store.command
 
     def twice(sql: str, *given: Any, **more: Any) -> None:
@@ -115,8 +114,7 @@ def test_a_statement_that_the_client_sent_twice_makes_no_month(
 
 
 def test_a_run_that_takes_long_leaves_the_rest_to_the_next(store: Store, site: Site) -> None:
-    for month in (4, 5):
-        release_day(store, site, dt.date(2042, month, 1))
+    release_days(store, site, {dt.date(2042, month, 1): 3 for month in (4, 5)})
     assert sum_months(store, longest_s=-1) == []
     assert len(sum_months(store, longest_s=60)) == 2
 
@@ -124,9 +122,9 @@ def test_a_run_that_takes_long_leaves_the_rest_to_the_next(store: Store, site: S
 def test_a_clock_that_was_set_back_does_not_make_old_sums_the_newest(
     store: Store, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    release_day(store, site, FIRST)
+    release_days(store, site, {FIRST: 3})
     sum_months(store)
-    release_day(store, site, FIRST + dt.timedelta(days=1))
+    release_days(store, site, {FIRST + dt.timedelta(days=1): 3})
     monkeypatch.setattr("time.time_ns", lambda: 1)
     assert sum_months(store) == [(site.key, FIRST)]
     assert sum_months(store) == []
