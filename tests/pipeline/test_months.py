@@ -71,7 +71,7 @@ def test_a_month_holds_the_sums_of_its_released_days(store: Store, site: Site) -
     assert store.rows(
         f"SELECT dimension, counts, samples, people FROM months_vitals {mine} AND metric = 'lcp' ORDER BY dimension",
         given,
-    ) == [(dimension, [16], 16, 8) for dimension in ("", "country", "device", "page")]
+    ) == [(dimension, [16], 16, 8) for dimension in ("", "browser", "country", "device", "page", "section")]
 
 
 def test_a_month_is_made_once_and_anew_when_another_of_its_days_is_released(store: Store, site: Site) -> None:
