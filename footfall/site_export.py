@@ -14,7 +14,7 @@ import msgspec
 
 from dashboards.web.api import as_csv
 from schema.dimensions import DIMENSIONS
-from schema.families import FAMILIES, WAITING
+from schema.families import FAMILIES, LATE
 from schema.metrics import METRICS
 
 from .control.instance import Instance
@@ -36,7 +36,7 @@ def export(instance: Instance, key: str, path: Path, form: str) -> dict[str, int
     rows: dict[str, int] = {}
     with new_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("README.txt", readme(key, form))
-        members = [*((family, False) for family in FAMILIES), *((family, True) for family in WAITING)]
+        members = [*((family, False) for family in FAMILIES), *((family, True) for family in LATE)]
         for family, late in members:
             name = f"late_{family}" if late else family
             with archive.open(f"{name}.{form}", "w", force_zip64=True) as member:
@@ -61,7 +61,7 @@ def readme(key: str, form: str) -> str:
     ]
     for name, family in FAMILIES.items():
         lines += [f"{name}.{form}", *(f"  {column.name}: {column.definition}" for column in family.released), ""]
-    for name in WAITING:
+    for name in LATE:
         columns = (column for column in FAMILIES[name].late if column.name in ("grain", "day", "days"))
         lines += [
             f"late_{name}.{form}: what days hide and their week or four weeks show; goals that were added to days",

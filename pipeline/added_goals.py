@@ -42,18 +42,20 @@ from .settings import SiteRules
 
 log = structlog.get_logger("added_goals")
 
+What = Literal["goals", "sections", "properties", "funnels"]
 _FAMILY = "conversions"
 _TABLE = table_of(_FAMILY, late=True)
 
 
 class Due(Struct, frozen=True):
     """A released day and the goals that it was not counted with. entry: of the day; added: those that have added
-    a goal to it; sections: that have added a section."""
+    a goal to it; sections, funnels: that have added a section, or a funnel."""
 
     entry: Entry
     added: tuple[Entry, ...]
     goals: tuple[Goal, ...]
     sections: tuple[Entry, ...] = ()
+    funnels: tuple[Entry, ...] = ()
 
 
 def add_goals(store: Store, site: Site, rules: SiteRules, now: float, longest_s: float = 2.0) -> bool:
@@ -69,11 +71,13 @@ def add_goals(store: Store, site: Site, rules: SiteRules, now: float, longest_s:
     return True
 
 
-def counted_since(store: Store, what: Literal["goals", "sections"] = "goals") -> list[tuple[str, str, str, dt.date]]:
-    """The first released day of each goal, or each section, that was ever counted: site, name, definition, day."""
+def counted_since(store: Store, what: What = "goals") -> list[tuple[str, str, str, dt.date]]:
+    """The first released day of each goal, or whatever else, that was ever counted: site, name, definition, day."""
+    # A property has its name, and no definition.
+    names, definitions = (what, what) if what == "properties" else (f"mapKeys({what})", f"mapValues({what})")
     rows = store.rows(
         f"""SELECT site, name, definition, min(day) FROM manifest
-        ARRAY JOIN mapKeys({what}) AS name, mapValues({what}) AS definition
+        ARRAY JOIN {names} AS name, {definitions} AS definition
         WHERE span = 1 OR span = {ADDED} AND (complete OR rows > 0)
         GROUP BY site, name, definition ORDER BY site, name, min(day), definition"""
     )
@@ -87,13 +91,13 @@ def _due(store: Store, site: Site) -> Iterator[Due]:
         if not entry.knows_goals:
             continue
         mine = tuple(one for one in added if one.goals)
-        sections = tuple(one for one in added if one.sections)
+        others = (tuple(one for one in added if one.sections), tuple(one for one in added if one.funnels))
         known = {*entry.goals.items(), *(one for adding in mine for one in adding.goals.items())}
         goals = tuple(
             goal for goal in site.counted_goals if goal.has_past and (goal.name, goal.definition) not in known
         )
         if goals:
-            yield Due(entry, mine, goals, sections)
+            yield Due(entry, mine, goals, *others)
 
 
 def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> None:
@@ -120,7 +124,7 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
                     held = ALL
                 else:
                     held = refused(of, new, known)
-                _release(of, due.entry, goal, new, now_and_then, held, now)
+                _release(of, due, goal, new, now_and_then, held, now)
                 known.append(Known(new, goal.name, grain_of_goal(goal.name, goal.definition)))
 
     with RELEASING:
@@ -136,12 +140,13 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
         stage_again(store, SiteDay(declared, entry.day, strictest), release)
 
 
-def _release(of: Batch, day: Entry, goal: Goal, staged: str, now_and_then: Unlike, held: Refused, now: float) -> None:
+def _release(of: Batch, due: Due, goal: Goal, staged: str, now_and_then: Unlike, held: Refused, now: float) -> None:
     """Release one goal: its rows first, then its entry, which is there also where there are no rows."""
+    day, funnels = due.entry, [one for entry in (due.entry, *due.funnels) for one in entry.funnels.values()]
     rules = of.days[0].rules
     given: dict[str, Any] = {}
     if not held >= ALL:
-        without = now_and_then.dimensions | by_which_steps_are_told(day, goal)
+        without = now_and_then.dimensions | by_which_steps_are_told(funnels, goal)
         given = {
             "goal": goal.name,
             "staged": staged,
@@ -192,10 +197,11 @@ def known_sections(entries: Iterable[Entry]) -> tuple[list[Known], dict[str, str
     return known, definitions
 
 
-def by_which_steps_are_told(day: Entry, goal: Goal) -> frozenset[str]:
+def by_which_steps_are_told(funnels: Iterable[str], goal: Goal) -> frozenset[str]:
     """The dimensions by which the day tells how many reached a step that is what the goal counts. That was told because
-    nobody knew of a value how many did it at all (rollup/drops.py), which the goal would tell."""
-    for definition in day.funnels.values():
+    nobody knew of a value how many did it at all (rollup/drops.py), which the goal would tell. funnels: of the day, by
+    their definition."""
+    for definition in funnels:
         _, _, steps = json.loads(definition)
         # What a section was that day nobody knows any more.
         same = goal.section and any(kind == "section" for kind, _ in steps)

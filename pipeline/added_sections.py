@@ -12,9 +12,8 @@ A section is its name and its definition: its pattern, and those before it that 
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import structlog
 from msgspec import Struct, structs
@@ -27,6 +26,7 @@ from schema.store import Store
 
 from .added_goals import known_sections
 from .adding import add_to_day, days_left
+from .as_counted import steps_of
 from .copying import table_of
 from .insert import insert
 from .manifest import RELEASING, Entry
@@ -98,7 +98,9 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
         then = unlike(of)
         # Where rows of the day are gone it is not known who was there.
         gone = then.whole or not then.dimensions.isdisjoint(("section", "page"))
-        page_sets.fill(of, definitions | {staged: definition for staged, (_, definition) in new.items()}, _steps(entry))
+        page_sets.fill(
+            of, definitions | {staged: definition for staged, (_, definition) in new.items()}, _steps(entry, due.added)
+        )
         with page_sets.views(of):
             for name, (section, definition) in new.items():
                 _release(of, entry, (section, definition), name, known, gone, now)
@@ -134,12 +136,11 @@ def _release(
     log.info("section_added", site=day.site, day=day.day.isoformat(), section=name, rows=rows)
 
 
-def _steps(day: Entry) -> list[tuple[str, str]]:
+def _steps(day: Entry, added: Iterable[Entry]) -> list[tuple[str, str]]:
     """The steps of the day's funnels that are of pages: each a kind and what it names."""
-    steps = [step for definition in day.funnels.values() for step in json.loads(definition)[2]]
     return [
         (kind, wanted)
-        for kind, wanted in steps
+        for kind, wanted in steps_of(day, added)
         if kind in ("page", "section") or (kind == JSON and goal_of("", f"{JSON}:{wanted}").of_pages)
     ]
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct, structs
 
-from schema.families import FAMILIES, KEY, WAITING
+from schema.families import FAMILIES, KEY, LATE
 from schema.manifest import ADDED, standing, standing_blocks
 from schema.store import Store
 
@@ -121,7 +121,7 @@ def rows_of(store: Store, site: str, month: dt.date, entries: Sequence[Entry]) -
     for late in (False, True):
         mine = [entry for entry in entries if bool(entry.grain) is late]
         given = {"site": site, "days": [entry.day for entry in mine], "grains": [entry.grain for entry in mine]}
-        for family in WAITING if late else FAMILIES:
+        for family in LATE if late else FAMILIES:
             text = store.text(f"{rows_in(family, late)} FORMAT TSV", given) if mine else b""
             if text:
                 yield Part(family, late, site, month, text)

@@ -16,13 +16,24 @@ from typing import Any
 from msgspec import Struct, structs
 
 from schema.families import FAMILIES
-from schema.manifest import ADDED, grain_of, grain_of_goal, grain_of_section, knows_goals, knows_sections
+from schema.manifest import (
+    ADDED,
+    grain_of,
+    grain_of_funnel,
+    grain_of_goal,
+    grain_of_property,
+    grain_of_section,
+    knows_goals,
+    knows_properties,
+    knows_sections,
+)
 from schema.store import Store
 
 # What an entry says is checked, and its number taken, in one step with writing it.
 RELEASING = threading.RLock()
-# An entry of this version names the columns that its digest is of, and the goals and sections that were counted.
-VERSION = "5"
+# An entry of this version names the columns that its digest is of, and the goals, sections and properties that were
+# counted.
+VERSION = "6"
 # Those of entries that name none: the first so many of each family, because columns are only ever added behind the
 # others (pipeline/copying.py goes by that, too; a test holds which these are).
 _OF_VERSION = {
@@ -45,6 +56,7 @@ _WHERE_OLDER = {
     "sections": {},
     "pairs": [],
     "segments": {},
+    "properties": [],
 }
 
 
@@ -54,8 +66,9 @@ class Entry(Struct, frozen=True):
     digests of its days' entries. goals: those that were counted, by name their definition; of `ADDED` the one that is
     added to its day. bounded: of a day the figures of the whole site that release.bound has lowered by more than
     5 %. funnels: of a day those that were counted, by name their definition. sections: of a day those that its settings
-    named, in their order, by name their definition; of `ADDED` the one that is added. pairs: of a day those whose table
-    was counted, by name. segments: of a day those that were counted, by name their definition."""
+    named, in their order, by name their definition. properties: of a day the names of those that were counted. Of
+    `ADDED` one of funnels, sections and properties is the one that is added. pairs: of a day those whose table was
+    counted, by name. segments: of a day those that were counted, by name their definition."""
 
     site: str
     number: int
@@ -82,15 +95,22 @@ class Entry(Struct, frozen=True):
     sections: dict[str, str] = {}
     pairs: list[str] = []
     segments: dict[str, str] = {}
+    properties: list[str] = []
 
     @property
     def grain(self) -> str:
         """Of the rows of a block, or of what is added to a day; "" of a day."""
-        if self.span == ADDED:
-            grain = grain_of_goal if self.goals else grain_of_section
-            [(name, definition)] = (self.goals or self.sections).items()
-            return grain(name, definition)
-        return grain_of(self.origin, self.span)
+        if self.span != ADDED:
+            return grain_of(self.origin, self.span)
+        if self.properties:
+            return grain_of_property(*self.properties)
+        for defined, grain in (
+            *((self.goals, grain_of_goal), (self.sections, grain_of_section)),
+            (self.funnels, grain_of_funnel),
+        ):
+            for name, definition in defined.items():
+                return grain(name, definition)
+        raise ValueError(f"{self.site}, entry {self.number}: it adds nothing to its day")
 
     @property
     def knows_goals(self) -> bool:
@@ -101,6 +121,11 @@ class Entry(Struct, frozen=True):
     def knows_sections(self) -> bool:
         """The same of sections."""
         return knows_sections(self.version)
+
+    @property
+    def knows_properties(self) -> bool:
+        """The same of properties."""
+        return knows_properties(self.version)
 
     @property
     def patterns(self) -> dict[str, str]:

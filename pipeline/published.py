@@ -11,7 +11,7 @@ import datetime as dt
 from msgspec import Struct
 
 from schema.dimensions import OTHER
-from schema.families import FAMILIES, WAITING
+from schema.families import FAMILIES, LATE
 from schema.store import Store
 
 from .copying import table_of
@@ -36,7 +36,7 @@ def published(store: Store, site: str, day: dt.date, grain: str = "") -> list[Pu
     """By family and dimension. grain: of the rows of a block that begins on the day."""
     found = []
     of_block = "AND grain = {grain:String}" if grain else ""
-    for name in WAITING if grain else FAMILIES:
+    for name in LATE if grain else FAMILIES:
         family = FAMILIES[name]
         rows = store.rows(
             f"""SELECT grain, dimension, by_dimension,

@@ -241,6 +241,7 @@ def _entry(of: SiteDay, flaws: Flaws, now: float, origin: str, rows: int, digest
         sections=of.site.section_definitions,
         pairs=[pair.name for pair in of.site.crossed],
         segments=of.site.segment_definitions,
+        properties=list(of.site.properties),
         bounded=bounded,
     )
 

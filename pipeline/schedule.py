@@ -22,7 +22,9 @@ from schema.lasting import Lasting, kind_and_place
 from schema.site import Site, local_day
 from schema.store import Store, StoreDown
 
+from .added_funnels import add_funnels
 from .added_goals import add_goals
+from .added_properties import add_properties
 from .added_sections import add_sections
 from .bare_totals import publish_bare_totals
 from .blocks import close_blocks, expire_waiting
@@ -239,16 +241,19 @@ class Pipeline:
         return closed
 
     def add_goals(self) -> bool:
-        """Count goals and sections on days that were released before they were declared, some days at a time; whether
-        that is all.
+        """Count goals, sections, properties and funnels on days that were released before they were declared, some days
+        at a time; whether that is all.
         Raises what a site failed with, once the others are done."""
         with self._busy:
             until = time.monotonic() + _ADDING_S
 
             def add(of: tuple[Site, SiteRules]) -> None:
                 site, rules = of
-                whole = add_goals(self.store, site, rules, self._clock(), until - time.monotonic())
-                if add_sections(self.store, site, rules, self._clock(), until - time.monotonic()) and whole:
+                whole = [
+                    add_some(self.store, site, rules, self._clock(), until - time.monotonic())
+                    for add_some in (add_goals, add_sections, add_properties, add_funnels)
+                ]
+                if all(whole):
                     self._have_goals.add(site.key)
 
             failed = for_each(add, [of for of in self.sites if of[0].key not in self._have_goals])

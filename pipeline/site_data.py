@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from schema.families import FAMILIES, WAITING, WAITING_TABLES
+from schema.families import FAMILIES, LATE, WAITING_TABLES
 from schema.manifest import RELEASED_DAYS
 from schema.months import TABLES as MONTHS
 from schema.store import Store
@@ -33,7 +33,7 @@ _TABLES = (
     "manifest",
     *WAITING_TABLES,
     *(f"released_{family}" for family in FAMILIES),
-    *(f"late_{family}" for family in WAITING),
+    *(f"late_{family}" for family in LATE),
     *MONTHS,
     "ingest",
     "bounds",
@@ -64,7 +64,7 @@ def what_there_is(store: Store, key: str) -> Removed:
     """What a removal would take."""
     mine = {"site": key}
     [[days]] = store.rows(f"SELECT count() FROM {RELEASED_DAYS} WHERE site = {{site:String}}", mine)
-    released = [*(f"released_{family}" for family in FAMILIES), *(f"late_{family}" for family in WAITING)]
+    released = [*(f"released_{family}" for family in FAMILIES), *(f"late_{family}" for family in LATE)]
     rows = sum(_count(store, table, key) for table in released)
     return Removed(key, days, rows, bool(_count(store, "events", key)))
 

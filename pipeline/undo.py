@@ -11,7 +11,7 @@ import datetime as dt
 
 from msgspec import Struct
 
-from schema.families import FAMILIES, WAITING
+from schema.families import FAMILIES, LATE
 from schema.manifest import UNDO, is_undo, origin_of
 from schema.months import TABLES
 from schema.store import Store
@@ -90,7 +90,7 @@ def _left(entries: list[Entry], run: str) -> tuple[dt.date, ...]:
 def _forget_blocks(store: Store, site: str, run: str) -> None:
     """Delete what was released with the blocks of an import."""
     given, mine = {"site": site, "run": run}, "site = {site:String} AND endsWith(grain, concat(':', {run:String}))"
-    for table in (f"late_{family}" for family in WAITING):
+    for table in (f"late_{family}" for family in LATE):
         if store.rows(f"SELECT 1 FROM {table} WHERE {mine} LIMIT 1", given):
             store.command(f"ALTER TABLE {store.local(table)} DELETE WHERE {mine}", given, mutations_sync=2)
 

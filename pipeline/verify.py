@@ -17,7 +17,7 @@ from typing import Literal
 
 from msgspec import Struct, structs
 
-from schema.families import FAMILIES, WAITING
+from schema.families import FAMILIES, LATE
 from schema.manifest import RELEASED_DAYS, span_of
 from schema.store import Store
 
@@ -133,7 +133,7 @@ def unreadable_rows(store: Store, site: str) -> Iterator[Fault]:
             days |= {(day, 1) for (day,) in found}
         entries = read_entries(store, site, "AND (span != 1 OR startsWith(origin, 'undo:')) ORDER BY number")
         closed = {(entry.day, entry.grain) for entry in (*blocks_of(entries), *added_of(entries))}
-        for family in WAITING:
+        for family in LATE:
             table = table_of(family, late=True)
             found = store.rows(f"SELECT DISTINCT day, grain FROM {table} WHERE site = {{site:String}}", mine)
             days |= {(day, span_of(grain)) for day, grain in {*found} - closed}
@@ -145,7 +145,7 @@ def unreadable_rows(store: Store, site: str) -> Iterator[Fault]:
 
 
 def _known(family: str, late: bool) -> frozenset[str]:
-    return frozenset(columns_of(family, late) if family in (WAITING if late else FAMILIES) else ())
+    return frozenset(columns_of(family, late) if family in (LATE if late else FAMILIES) else ())
 
 
 def _digests(

@@ -25,6 +25,7 @@ __all__ = [
     "DECLARED",
     "FAMILIES",
     "KEY",
+    "LATE",
     "LIVE",
     "NESTED",
     "OF_DAYS",
@@ -118,6 +119,8 @@ WAITING: dict[str, tuple[Column, ...]] = {
         if name not in OF_DAYS
     },
 }
+# Those of which something is released beside days: what waited, with blocks, and of funnels what is added (rule N6).
+LATE = (*WAITING, FUNNELS.name)
 WAITING_TABLES = (*(f"waiting_{name}" for name in WAITING), "waiting_days")
 
 # Of each kept table its columns in their order. Of a month the whole site is kept by day, good for parts of it, too.
@@ -125,7 +128,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
     **{f"open_{name}": family.open for name, family in LIVE.items()},
     **{f"next_{name}": family.next for name, family in LIVE.items()},
     **{f"released_{name}": family.released for name, family in FAMILIES.items()},
-    **{f"late_{name}": FAMILIES[name].late for name in WAITING},
+    **{f"late_{name}": FAMILIES[name].late for name in LATE},
     **{f"waiting_{name}": columns for name, columns in WAITING.items()},
     "visits": (
         *named(KEY_COLUMNS, "site", "day"),
@@ -205,13 +208,13 @@ ORDER BY ({order})
 
 {{{{ distributed(state ~ '_{family.name}', 'cityHash64(site)') if state != 'staging' else '' }}}}
 {{% endfor %}}
-{_creating_late(family, order) if family.name in WAITING else ""}"""
+{_creating_late(family, order) if family.name in LATE else ""}
+{_creating_waiting(family) if family.name in WAITING else ""}"""
 
 
 def _creating_late(family: Family, order: str) -> str:
-    """The same of what waits for a block, and of what that releases. order: of the columns of a released row."""
-    late, waiting = _listed(family.late), _listed(WAITING[family.name])
-    whose = ", ".join(("site", "day", "dimension", "value", *family.key_names))
+    """The same of what is released beside days. order: of the columns of a released row."""
+    late = _listed(family.late)
     return f"""
 CREATE TABLE IF NOT EXISTS {{{{ local('late_{family.name}') }}}}{{{{ on_cluster }}}}
 (
@@ -223,7 +226,14 @@ ORDER BY ({order})
 SETTINGS {_LASTING};
 
 {{{{ distributed('late_{family.name}', 'cityHash64(site)') }}}}
+"""
 
+
+def _creating_waiting(family: Family) -> str:
+    """The same of what waits for a block."""
+    waiting = _listed(WAITING[family.name])
+    whose = ", ".join(("site", "day", "dimension", "value", *family.key_names))
+    return f"""
 CREATE TABLE IF NOT EXISTS {{{{ local('waiting_{family.name}') }}}}{{{{ on_cluster }}}}
 (
 {waiting}

@@ -27,16 +27,19 @@ STANDING = f"""(
 WEEK, FOUR_WEEKS = 7, 28
 _GRAINS = {WEEK: "week", FOUR_WEEKS: "four_weeks"}
 SPANS = {grain: span for span, grain in _GRAINS.items()}
-# An entry of no day of its own: it adds a goal, or a section, to a day that was released before that was declared (rule
-# N6).
+# An entry of no day of its own: it adds a goal, a section, a property or a funnel to a day that was released before
+# that was declared (rule N6).
 ADDED = 0
-_GOAL_GRAIN, _SECTION_GRAIN = "goal-", "section-"
+_GOAL_GRAIN, _SECTION_GRAIN, _PROPERTY_GRAIN, _FUNNEL_GRAIN = "goal-", "section-", "property-", "funnel-"
+_ADDED_GRAINS = (_GOAL_GRAIN, _SECTION_GRAIN, _PROPERTY_GRAIN, _FUNNEL_GRAIN)
 RELEASED_DAYS = f"(SELECT site, day FROM {STANDING})"
 
 # Versions of entries that are older than the goals in them.
 _WITHOUT_GOALS = ("", "1", "2", "3")
 # The same of sections.
 _WITHOUT_SECTIONS = (*_WITHOUT_GOALS, "4")
+# The same of properties.
+_WITHOUT_PROPERTIES = (*_WITHOUT_SECTIONS, "5")
 
 Row = TypeVar("Row", bound=Sequence[Any])
 
@@ -67,18 +70,31 @@ def grain_of_section(name: str, definition: str) -> str:
     return _SECTION_GRAIN + _named(name, definition)
 
 
+def grain_of_property(name: str) -> str:
+    """The same of a property."""
+    return _PROPERTY_GRAIN + _named(name, "")
+
+
+def grain_of_funnel(name: str, definition: str) -> str:
+    """The same of a funnel."""
+    return _FUNNEL_GRAIN + _named(name, definition)
+
+
 def _named(name: str, definition: str) -> str:
     return hashlib.sha256(f"{name}\0{definition}".encode()).hexdigest()[:16]
 
 
-def is_of_section(grain: str) -> bool:
-    """Whether rows of that grain are of a section that was added to a day."""
-    return grain.startswith(_SECTION_GRAIN)
+def family_of(grain: str) -> str:
+    """Of which family rows of that grain are, which were added to a day."""
+    return _FAMILIES[grain.partition("-")[0] + "-"]
+
+
+_FAMILIES = dict(zip(_ADDED_GRAINS, ("conversions", "cells", "properties", "funnels"), strict=True))
 
 
 def span_of(grain: str) -> int:
     """Of how many days rows of that grain are: those of blocks, or of what was added to a day."""
-    return ADDED if grain.startswith((_GOAL_GRAIN, _SECTION_GRAIN)) else SPANS.get(grain.partition(":")[0], 1)
+    return ADDED if grain.startswith(_ADDED_GRAINS) else SPANS.get(grain.partition(":")[0], 1)
 
 
 def knows_goals(version: str) -> bool:
@@ -89,6 +105,11 @@ def knows_goals(version: str) -> bool:
 def knows_sections(version: str) -> bool:
     """The same of sections."""
     return version not in _WITHOUT_SECTIONS
+
+
+def knows_properties(version: str) -> bool:
+    """The same of properties."""
+    return version not in _WITHOUT_PROPERTIES
 
 
 def is_undo(origin: str) -> bool:

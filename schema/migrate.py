@@ -17,7 +17,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from .families import FAMILIES, WAITING
+from .families import FAMILIES, LATE, WAITING
 from .store import Store, StoreError
 
 _CREATE = """CREATE TABLE IF NOT EXISTS {{ local('migrations') }}{{ on_cluster }}
@@ -136,7 +136,9 @@ def user_statements(database: str, passwords: Mapping[str, str], cluster: str = 
     source = resources.files("schema").joinpath("sql", "users.sql").read_text(encoding="utf-8")
     hashes = {user: hashlib.sha256(passwords[user].encode()).hexdigest() for user in USERS}
     quoted = "`{}`".format(database.replace("\\", "\\\\").replace("`", "\\`"))
-    return statements(source, cluster, database=quoted, hashes=hashes, families=FAMILIES, waiting=list(WAITING))
+    return statements(
+        source, cluster, database=quoted, hashes=hashes, families=FAMILIES, waiting=list(WAITING), late=LATE
+    )
 
 
 def create_users(store: Store, passwords: Mapping[str, str]) -> list[str]:

@@ -17,10 +17,13 @@ from schema.funnel import Funnel
 from schema.manifest import (
     ADDED,
     grain_of,
+    grain_of_funnel,
     grain_of_goal,
+    grain_of_property,
     grain_of_section,
     is_import,
     knows_goals,
+    knows_properties,
     knows_sections,
     standing,
     standing_blocks,
@@ -43,11 +46,11 @@ class Released(Struct, frozen=True):
     them that were asked for. mark: which releases those are. months: those that the days touch and whose sums may be
     taken. small, odd: of all days of the span those of fewer than k people, and those that are partial or
     over-counted. cuts_blocks: whether rows were released with a week or four weeks of which only some days are within
-    the period, so that they are not in it (rule N2). goals, sections: which days counted which. bounded: days
-    on which release.bound has lowered a figure of the whole site by more than 5 %; lowered: which figures. funnels:
-    those that the site has now, each with its definition; funnel_days: by released day of the period those that it
-    counted, by name their definition; pair_days, segment_days: the same of pairs and segments. segments: those that
-    the site has now, by name their definition."""
+    the period, so that they are not in it (rule N2). goals, sections, properties: which days counted which. bounded:
+    days on which release.bound has lowered a figure of the whole site by more than 5 %; lowered: which figures.
+    funnels: those that the site has now, each with its definition; funnel_days: by released day of the period those
+    that it counted, by name their definition; pair_days, segment_days: the same of
+    pairs and segments. segments: those that the site has now, by name their definition."""
 
     k: int
     span: Span
@@ -65,6 +68,7 @@ class Released(Struct, frozen=True):
     cuts_blocks: bool = False
     goals: GoalDays = GoalDays()
     sections: GoalDays = GoalDays()
+    properties: GoalDays = GoalDays()
     bounded: tuple[dt.date, ...] = ()
     lowered: tuple[str, ...] = ()
     funnels: tuple[tuple[Funnel, str], ...] = ()
@@ -109,16 +113,19 @@ def released_days(
     months: Callable[[Iterable[tuple[dt.date, int, int]]], tuple[Month, ...]] | None = None,
     declared: Mapping[str, str] | None = None,
     sections: Mapping[str, str] | None = None,
+    properties: Iterable[str] = (),
+    funnels: Mapping[str, str] | None = None,
 ) -> Released:
     """What the manifest says of the days; k is that of days it does not hold. before: where the span begins, if not
     with the first day. months: those of such releases (dashboards/stats/months.py). declared, sections: by goal and
-    by section its definition now."""
+    by section its definition now. properties: those that are counted now. funnels: by funnel
+    its definition now."""
     start = before or first
     # Plain rows of all days there are: the engine plans an aggregate for longer than it takes to read some years.
     entries = store.rows(
         f"""SELECT day, k, rows, complete, over_counted, {MARK}, number, origin, span, version,
             toJSONString(goals), bounded, toJSONString(funnels),
-            toJSONString(sections), toJSONString(pairs), toJSONString(segments)
+            toJSONString(sections), toJSONString(pairs), toJSONString(segments), properties
         FROM manifest WHERE site = {{site:String}}""",
         {"site": site},
         **store.brief,
@@ -137,6 +144,8 @@ def released_days(
         declared or {},
     )
     of_sections = _section_days(found, blocks, [row for row in added if _definitions(row[13])], sections or {})
+    of_properties = _property_days(found, [row for row in added if row[16]], properties)
+    of_funnels = _funnel_days(found, [row for row in added if _definitions(row[12])], funnels or {})
     spanned = [row for row in found if start <= row[0] <= last]
     inside = sorted(row for row in spanned if first <= row[0])
     whole = Span(
@@ -145,9 +154,10 @@ def released_days(
         last,
         frozenset(),
         blocks=tuple(sorted((row[0], row[8], grain_of(row[7], row[8])) for row in blocks)),
-        added=(*goals.added, *of_sections.added),
+        added=(*goals.added, *of_sections.added, *of_properties.added, *of_funnels.added),
         former=goals.former,
         former_sections=of_sections.former,
+        former_funnels=of_funnels.former,
     )
     within = whole.part(first, last)
     touched = [one for one in whole.blocks if one[0] <= last and first < one[0] + dt.timedelta(one[1])]
@@ -161,6 +171,7 @@ def released_days(
             added=within.added,
             former=within.former,
             former_sections=within.former_sections,
+            former_funnels=within.former_funnels,
         ),
         since=days[0] if days else None,
         through=days[-1] if days else None,
@@ -176,9 +187,10 @@ def released_days(
         cuts_blocks=len(touched) > len(within.blocks),
         goals=goals,
         sections=of_sections,
+        properties=of_properties,
         bounded=tuple(row[0] for row in inside if row[11]),
         lowered=tuple(sorted({what for row in inside for what in row[11]})),
-        funnel_days={row[0]: _definitions(row[12]) for row in inside},
+        funnel_days={row[0]: {**_definitions(row[12]), **_added_on(row[0], added, funnels or {})} for row in inside},
         pair_days={row[0]: _names(row[14]) for row in inside},
         segment_days={row[0]: _definitions(row[15]) for row in inside},
     )
@@ -195,12 +207,34 @@ def _section_days(found: list[Row], blocks: list[Row], added: list[Row], declare
     return goal_days(days, beside, declared, grain_of_section)
 
 
+def _property_days(found: list[Row], added: list[Row], declared: Iterable[str]) -> GoalDays:
+    """The same of properties, which have no other definition than their name."""
+    days = {row[0]: dict.fromkeys(row[16], "") if knows_properties(row[9]) else None for row in found}
+    beside = [Beside(row[0], _grain(row), row[2], dict.fromkeys(row[16], "")) for row in added]
+    return goal_days(days, beside, dict.fromkeys(declared, ""), lambda name, _: grain_of_property(name))
+
+
+def _funnel_days(found: list[Row], added: list[Row], declared: Mapping[str, str]) -> GoalDays:
+    """The same of funnels. Days of before there were any counted none."""
+    beside = [Beside(row[0], _grain(row), row[2], _definitions(row[12])) for row in added]
+    return goal_days({row[0]: _definitions(row[12]) for row in found}, beside, declared, grain_of_funnel)
+
+
+def _added_on(day: dt.date, added: Iterable[Row], declared: Mapping[str, str]) -> dict[str, str]:
+    """The funnels, as they are defined now, that were added to a day."""
+    defined = [one for row in added if row[0] == day for one in _definitions(row[12]).items()]
+    return {name: definition for name, definition in defined if declared.get(name) == definition}
+
+
 def _grain(row: Row) -> str:
     """Of the rows that an entry beside days makes readable."""
     if row[8] != ADDED:
         return grain_of(row[7], row[8])
-    if sections := _definitions(row[13]):
-        return grain_of_section(*next(iter(sections.items())))
+    if row[16]:
+        return grain_of_property(*row[16])
+    for place, grain in ((12, grain_of_funnel), (13, grain_of_section)):
+        for one in _definitions(row[place]).items():
+            return grain(*one)
     return grain_of_goal(*next(iter(_definitions(row[10]).items())))
 
 

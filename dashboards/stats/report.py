@@ -54,10 +54,7 @@ ROUNDED = (
 )
 SUM_OF_VALUES = "One visitor may be counted under several of these values, so the totals are sums over values."
 TOO_FEW_BEHIND = "A rate or a time is left out where fewer than {} people contributed to it, and where it would follow."
-SINCE = (
-    "counted_since: the days before it were released before the goal, section, funnel, pair or segment was declared or "
-    "changed."
-)
+SINCE = "counted_since: the days before it were released before it was declared or changed (goals, sections and so on)."
 STEPS = "A step of a funnel is “at least” where a day does not tell how many fewer than {} people went no further."
 CUT = "Rare values of weeks, or of four weeks, that lie only in part in this period are not in it (cuts_blocks)."
 INCOMPLETE = "Not all of some days had arrived when they had to be released (incomplete_days): it was at least so many."
@@ -279,13 +276,13 @@ class Reports:
         own: dict[str, Any] = {"networks": site.release_networks or 1}
         own["segments"] = site.segment_definitions
         own["funnels"] = tuple((funnel, defined[funnel.name]) for funnel in site.funnels)
-        goals, sections = site.goal_definitions, site.section_definitions
+        named = (site.goal_definitions, site.section_definitions, site.properties, defined)
         if (last - first).days + 1 < LEAST_DAYS:
-            return structs.replace(released_days(*given, declared=goals, sections=sections), **own)
+            return structs.replace(released_days(*given, None, *named), **own)
         # On a server sums of months may be dropped at any time, and made again under other numbers.
         cache = self._cache if self._store.embedded else LruCache(0)
         months = partial(months_of, self._store, cache, site.key, before, last)
-        return structs.replace(released_days(*given, months, goals, sections), **own)
+        return structs.replace(released_days(*given, months, *named), **own)
 
 
 def _special(released: Released) -> dict[str, tuple[dt.date, ...]]:

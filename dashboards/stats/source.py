@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from schema.dimensions import OTHER
 from schema.families import FAMILIES, WAITING
-from schema.manifest import is_of_section
+from schema.manifest import family_of
 from schema.store import Row, Store
 
 Grain = Literal["day", "hour"]
@@ -28,9 +28,9 @@ class Span(Struct, frozen=True):
     """Days of one site, both ends included. released: those to be read one by one from the released rows; covered:
     those that are known otherwise, among them the days of the months whose sums are read, by the versions of these.
     All others are open. include_open: they are read, too. blocks: the blocks within them whose rows are added (rule
-    N2), by their first day, how many they are of and the grain of their rows. added: the rows of goals and sections
-    that were added to them (rule N6), by day and grain; former, former_sections: rows of goals and sections that are
-    defined otherwise now, which are left out, by grain, day and name."""
+    N2), by their first day, how many they are of and the grain of their rows. added: the rows of goals, sections and so
+    on that were added to them (rule N6), by day and grain; former, former_sections, former_funnels: rows of such that
+    are defined otherwise now, which are left out, by grain, day and name."""
 
     site: str
     first: dt.date
@@ -43,21 +43,15 @@ class Span(Struct, frozen=True):
     added: tuple[tuple[dt.date, str], ...] = ()
     former: tuple[tuple[str, dt.date, str], ...] = ()
     former_sections: tuple[tuple[str, dt.date, str], ...] = ()
+    former_funnels: tuple[tuple[str, dt.date, str], ...] = ()
 
     def part(self, first: dt.date, last: dt.date) -> Span:
         """Some of the days, each read one by one."""
         released = frozenset(day for day in self.released | self.covered if first <= day <= last)
         blocks = tuple(one for one in self.blocks if first <= one[0] and one[0] + dt.timedelta(one[1] - 1) <= last)
         added = tuple(one for one in self.added if first <= one[0] <= last)
-        former = tuple(one for one in self.former if first <= one[1] <= last)
-        of_sections = tuple(one for one in self.former_sections if first <= one[1] <= last)
-        return Span(
-            *(self.site, first, last, released),
-            blocks=blocks,
-            added=added,
-            former=former,
-            former_sections=of_sections,
-        )
+        former = {name: tuple(one for one in getattr(self, name) if first <= one[1] <= last) for name in _FORMERS}
+        return replace(Span(self.site, first, last, released, blocks=blocks, added=added), **former)
 
     def less(self, days: Collection[dt.date], month_versions: tuple[int, ...] = ()) -> Span:
         """The same without some released days. month_versions: of their months, if sums of those are read."""
@@ -99,8 +93,8 @@ class Span(Struct, frozen=True):
             bound |= {"begins": [day for day, _, _ in self.blocks], "grains": [grain for *_, grain in self.blocks]}
         if self.added:
             bound |= {"added_days": [day for day, _ in self.added], "added_grains": [grain for _, grain in self.added]}
-        for kind, former in (("former", self.former), ("former_sections", self.former_sections)):
-            if former:
+        for kind in _FORMERS:
+            if former := getattr(self, kind):
                 columns = zip(*former, strict=True)
                 bound |= {f"{kind}_{name}": list(values) for name, values in zip(_FORMER, columns, strict=True)}
         return bound | self._among("released", self.released)[1] | self._among("closed", self._closed)[1]
@@ -130,6 +124,7 @@ class Span(Struct, frozen=True):
 
 
 _FORMER = ("grains", "days", "names")
+_FORMERS = ("former", "former_sections", "former_funnels")
 
 
 def sources_of(family: str, condition: str, of_months: str, span: Span, *grains: Grain) -> dict[State, str]:
@@ -156,8 +151,7 @@ def sources_of(family: str, condition: str, of_months: str, span: Span, *grains:
     if span.blocks and family in WAITING:
         among = "(grain, day) IN arrayZip({grains:Array(String)}, {begins:Array(Date)})"
         sources["late"] = f"late_{family} WHERE site = {{site:String}} AND by_dimension = '' AND ({beside}) AND {among}"
-    added = [grain for _, grain in span.added if is_of_section(grain) == (family == "cells")]
-    if added and family in ("cells", "conversions"):
+    if any(family_of(grain) == family for _, grain in span.added):
         among = "(grain, day) IN arrayZip({added_grains:Array(String)}, {added_days:Array(Date)})"
         sources["added"] = (
             f"late_{family} WHERE site = {{site:String}} AND by_dimension = '' AND ({of_months}) AND {among}"
@@ -169,11 +163,14 @@ def sources_of(family: str, condition: str, of_months: str, span: Span, *grains:
 
 def _without_former(family: str, span: Span) -> Iterator[str]:
     """SQL for rows not being of what is defined otherwise now."""
-    for kind, former in (("former", span.former), ("former_sections", span.former_sections)):
+    for kind in _FORMERS:
+        former = getattr(span, kind)
         columns = (("grains", "String"), ("days", "Date"), ("names", "String"))
         names = ", ".join(f"{{{kind}_{name}:Array({type_})}}" for name, type_ in columns)
         if former and kind == "former" and family == "conversions":
             yield f"(toString(grain), day, toString(goal)) NOT IN arrayZip({names})"
+        if former and kind == "former_funnels" and family == "funnels":
+            yield f"(toString(grain), day, toString(funnel)) NOT IN arrayZip({names})"
         if former and kind == "former_sections" and "section" in FAMILIES[family].dimensions:
             yield f"NOT (dimension = 'section' AND (toString(grain), day, value) IN arrayZip({names}))"
 

@@ -138,7 +138,8 @@ def table_of(query: Query, answer: Answer) -> Table:
             steps = step_cells(named, counted_on, groups, released.k, coverage, in_part=query.filtered)
             rows = tuple(steps[query.rows])
         case PROPERTIES.name as by:
-            rows = tuple(properties_in(answer.declared[by], released.k, coverage)[query.rows])
+            counted = released.properties.within(first, last)
+            rows = tuple(properties_in(answer.declared[by], released.k, coverage, counted)[query.rows])
         case ENGAGED.name as by:
             rows = tuple(bands_in(answer.declared[by], released.k, coverage)[query.rows])
         case JOURNEYS.name as by:

@@ -207,11 +207,13 @@ def _keeping(dimension: str, value: str, overview: Overview) -> str:
 
 
 class Values(Struct, frozen=True):
-    """The values of a property of an event."""
+    """The values of a property of an event. since: when it is counted since, where days of the period before did
+    not."""
 
     event: str
     property: str
     lines: tuple[Line, ...]
+    since: dt.date | None = None
 
 
 def first_values(rows: Sequence[Property], most: int) -> list[Values]:
@@ -219,7 +221,10 @@ def first_values(rows: Sequence[Property], most: int) -> list[Values]:
     found: dict[tuple[str, str], list[Property]] = {}
     for row in rows:
         found.setdefault((row.event, row.property), []).append(row)
-    return [Values(*key, tuple(_line(row, each[0].visitors) for row in each[:most])) for key, each in found.items()]
+    return [
+        Values(*key, tuple(_line(row, each[0].visitors) for row in each[:most]), each[0].counted_since)
+        for key, each in found.items()
+    ]
 
 
 def _line(row: Property, largest: int) -> Line:

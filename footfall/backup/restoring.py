@@ -28,7 +28,7 @@ from pipeline.manifest import Entry
 from pipeline.verify import check_chain, check_rows
 from schema.annotations import Annotation
 from schema.atomic_file import write_atomically
-from schema.families import FAMILIES, WAITING
+from schema.families import FAMILIES, LATE
 from schema.migrate import migrate
 from schema.store import RowsRefused, Store
 
@@ -45,7 +45,7 @@ _TABLES = (
     "annotations",
     "manifest",
     *(f"released_{family}" for family in FAMILIES),
-    *(f"late_{family}" for family in WAITING),
+    *(f"late_{family}" for family in LATE),
 )
 
 

@@ -148,11 +148,13 @@ def _of_settings(settings: Settings, site: SiteSettings, status: dict[str, Any])
         since = section_since(site, name, status.get("sections", []))
         yield _of_pages("section", name, [pattern], site_filter, f": {pattern}{since}")
     for funnel in site.funnels:
-        yield _of_pages("funnel", funnel.name, [step.page for step in funnel.steps], site_filter)
+        since = funnel_since(site, funnel.name, status.get("funnels", []))
+        yield _of_pages("funnel", funnel.name, [step.page for step in funnel.steps], site_filter, since)
     for segment in site.segments:
         pages = [wanted for key, wanted in segment.asked if key in ("page", "entry_page", "exit_page")]
         yield _of_pages("segment", segment.name, pages, site_filter)
-    yield Finding("properties", OK, f"of {', '.join(site.properties)}" if site.properties else "none are counted")
+    properties = [f"{name}{property_since(site, name, status.get('properties', []))}" for name in site.properties]
+    yield Finding("properties", OK, f"of {', '.join(properties)}" if properties else "none are counted")
     base = urlsplit(_base(settings))
     if base.hostname in _HERE:
         remedy = "set collector.public_url to the address by which browsers reach the collector"
@@ -186,6 +188,19 @@ def section_since(site: SiteSettings, name: str, counted: list[dict[str, Any]]) 
     mine = (site.key, name, site.section_definitions[name])
     found = (one["since"] for one in counted if (one["site"], one["section"], one["definition"]) == mine)
     return next((f", counted since {since}" for since in found), "")
+
+
+def funnel_since(site: SiteSettings, name: str, counted: list[dict[str, Any]]) -> str:
+    """The same of a funnel as it is defined now."""
+    mine = (site.key, name, site.funnel_definitions[name])
+    found = (one["since"] for one in counted if (one["site"], one["funnel"], one["definition"]) == mine)
+    return next((f", counted since {since}" for since in found), "")
+
+
+def property_since(site: SiteSettings, name: str, counted: list[dict[str, Any]]) -> str:
+    """The same of a property."""
+    mine = (one["since"] for one in counted if (one["site"], one["property"]) == (site.key, name))
+    return next((f" (counted since {since})" for since in mine), "")
 
 
 def _of_addresses(settings: Settings, site: SiteSettings) -> Iterator[Finding]:

@@ -16,6 +16,10 @@ from ..tables import moment_of, table, text_of
 
 # So much of a digest tells one from another for an eye.
 _SHORT = 12
+# What an entry may add to its day: of each the field that names it, and what it is held against.
+_ADDED = {"goal": "goals", "section": "sections", "property": "properties", "funnel": "funnels"}
+_BESIDE = {"goal": "another goal", "section": "another section"}
+_BESIDE |= dict.fromkeys(("property", "funnel"), "what is told already")
 
 
 def log(told: dict[str, Any]) -> str:
@@ -43,7 +47,11 @@ def verified(chains: list[dict[str, Any]], faults: list[dict[str, Any]]) -> str:
         mine = [one for one in faults if one["site"] == chain["site"]]
         state = counted(len(mine), "fault") if mine else "ok"
         blocks = f", {counted(chain['blocks'], 'block')}" if chain["blocks"] else ""
-        added = [counted(chain[f"{what}s"], what) for what in ("goal", "section") if chain.get(f"{what}s")]
+        added = [
+            f"{chain[field]:,} {what if chain[field] == 1 else field}"
+            for what, field in _ADDED.items()
+            if chain.get(field)
+        ]
         goals = f", {' and '.join(added)} added to days" if added else ""
         what = f"{counted(chain['days'], 'released day')}{blocks}{goals}, {counted(chain['rows'], 'row')}"
         lines.append(f"{chain['site']}: {state}: {what}")
@@ -117,7 +125,7 @@ def _rules(told: dict[str, Any]) -> str:
 def _remarks(entry: dict[str, Any]) -> list[str]:
     """What is not as with every entry."""
     said = {
-        _added(entry): entry["span"] == ADDED,
+        _added(entry) if entry["span"] == ADDED else "": entry["span"] == ADDED,
         f"bounded: {', '.join(entry.get('bounded', ()))}": bool(entry.get("bounded")),
         "incomplete": not entry["complete"],
         "over-counted": entry["over_counted"],
@@ -128,10 +136,10 @@ def _remarks(entry: dict[str, Any]) -> list[str]:
 
 
 def _added(entry: dict[str, Any]) -> str:
-    """Which goal, or section, an entry adds to its day."""
-    what, names = ("goal", entry["goals"]) if entry["goals"] else ("section", entry["sections"])
-    few = "" if entry["rows"] else f" (too few people, or too few between it and another {what})"
-    return f"adds {'section ' if what == 'section' else ''}{', '.join(map(repr, names))}{few}"
+    """Which goal, or what else, an entry adds to its day."""
+    what, field = next(one for one in _ADDED.items() if entry.get(one[1]))
+    few = "" if entry["rows"] else f" (too few people, or too few between it and {_BESIDE[what]})"
+    return f"adds {'' if what == 'goal' else f'{what} '}{', '.join(map(repr, entry[field]))}{few}"
 
 
 def _waits(waiting: dict[str, Any], zone: str) -> str:

@@ -173,6 +173,14 @@ class Engine:
                 {"site": s, "section": name, "definition": definition, "since": day.isoformat()}
                 for s, name, definition, day in counted_since(self.store, "sections")
             ],
+            "properties": [
+                {"site": s, "property": name, "since": day.isoformat()}
+                for s, name, _, day in counted_since(self.store, "properties")
+            ],
+            "funnels": [
+                {"site": s, "funnel": name, "definition": as_, "since": day.isoformat()}
+                for s, name, as_, day in counted_since(self.store, "funnels")
+            ],
             "foreign_pages": [structs.asdict(one) for one in foreign_pages(self.store, self._settings)],
         }
 

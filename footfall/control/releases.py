@@ -23,7 +23,7 @@ from pipeline.published import published
 from pipeline.release import open_days, received_by_spool
 from pipeline.settings import SiteRules
 from pipeline.verify import chain_faults, head, row_faults, unreadable_rows
-from schema.families import FAMILIES, WAITING
+from schema.families import FAMILIES, LATE
 from schema.manifest import LIVE
 from schema.site import Site, day_bounds, day_number, local_day
 from schema.store import Store, StoreRefuses
@@ -68,7 +68,7 @@ def log_of(
 
 def released_sites(store: Store) -> list[str]:
     """The sites that have entries, or rows without one."""
-    late = (table_of(family, late=True) for family in WAITING)
+    late = (table_of(family, late=True) for family in LATE)
     tables = ("manifest", *(table_of(family, late=False) for family in FAMILIES), *late)
     sources = " UNION DISTINCT ".join(f"SELECT DISTINCT site FROM {table}" for table in tables)
     return [key for (key,) in store.rows(f"SELECT site FROM ({sources}) ORDER BY site")]
@@ -88,6 +88,8 @@ def chain_of(store: Store, key: str) -> dict[str, Any]:
         "blocks": sum(entry.span > 1 for entry in standing),
         "goals": sum(bool(entry.goals) for entry in added_of(standing)),
         "sections": sum(bool(entry.sections) for entry in added_of(standing)),
+        "properties": sum(bool(entry.properties) for entry in added_of(standing)),
+        "funnels": sum(bool(entry.funnels) for entry in added_of(standing)),
         "rows": sum(entry.rows for entry in standing),
         "last": entries[-1].number if entries else 0,
         "head": head(entries),

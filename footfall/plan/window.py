@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.copying import columns_of, table_of
 from pipeline.manifest import COLUMNS as OF_MANIFEST
 from pipeline.writer import COLUMNS as OF_EVENTS
-from schema.families import FAMILIES, WAITING
+from schema.families import FAMILIES, LATE
 from schema.manifest import RELEASED_DAYS
 from schema.store import Store
 from schema.visits import VISIT
@@ -28,7 +28,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "bounds": _BOUNDS,
     "manifest": tuple(OF_MANIFEST),
     **{table_of(family, late=False): tuple(FAMILIES[family].columns) for family in FAMILIES},
-    **{table_of(family, late=True): columns_of(family, late=True) for family in WAITING},
+    **{table_of(family, late=True): columns_of(family, late=True) for family in LATE},
 }
 # So many rows of text are some megabytes.
 _ROWS_A_PART = 50_000

@@ -197,7 +197,7 @@ def _combinations(goals: int, most: int) -> list[list[int]]:
     return found
 
 
-def _few(people: str, networks: str) -> str:
+def few(people: str, networks: str) -> str:
     """SQL for whether these are somebody, and not enough."""
     enough = f"{people} >= {{ks:Array(UInt32)}}[1] AND {networks} >= {{least_networks:Array(UInt32)}}[1]"
     return f"({people} > 0 AND NOT ({enough}))"
@@ -205,7 +205,7 @@ def _few(people: str, networks: str) -> str:
 
 def _few_of(which: str) -> str:
     """The same of those of whom that holds, among people who did the same: so many of so many networks."""
-    return _few(f"sumIf(people, {which})", f"length(groupUniqArrayArrayIf(networks, {which}))")
+    return few(f"sumIf(people, {which})", f"length(groupUniqArrayArrayIf(networks, {which}))")
 
 
 def _shown(of: Batch) -> str:
@@ -249,7 +249,7 @@ def _few_without(of: Batch) -> str:
             USING (visitor)
         )
         WHERE NOT has(goals, beside) AND NOT has(goals, {{new:String}})
-        GROUP BY beside HAVING {_few("count()", "uniqExact(network)")}"""
+        GROUP BY beside HAVING {few("count()", "uniqExact(network)")}"""
 
 
 def splits_hidden(of: Batch, new: str, events: bool = False) -> bool:
@@ -286,7 +286,7 @@ def _splits_events(of: Batch, new: str) -> bool:
                 ARRAY JOIN hits.name AS its_name, hits.currency AS currency WHERE currency = ''
             )
             WHERE its_name IN (SELECT toString(name) FROM {{reached}} WHERE goal = {{new:String}})
-            GROUP BY its_name HAVING {_few("uniqExact(visitor)", "uniqExact(network_number)")} LIMIT 1"""
+            GROUP BY its_name HAVING {few("uniqExact(visitor)", "uniqExact(network_number)")} LIMIT 1"""
         ),
         of.named | {"new": new},
     )

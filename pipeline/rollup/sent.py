@@ -32,6 +32,12 @@ def equals(text: str, name: str, value: str) -> str:
     return f"position({text}, concat({BEGINS}, {name}, {IS}, {value}, {ENDS})) > 0"
 
 
+def value_in(text: str, name: str) -> str:
+    """SQL for the value of the property of that name, of a text that has it."""
+    begins = f"concat({BEGINS}, {name}, {IS})"
+    return f"splitByString({ENDS}, substring({text}, position({text}, {begins}) + length({begins})))[1]"
+
+
 def each_of(text: str) -> str:
     """SQL for an array of what `name_of` and `value_of` take apart, of a text that is not empty."""
     return f"splitByString(concat({ENDS}, {BEGINS}), substring({text}, 2, length({text}) - 2))"

@@ -1,8 +1,8 @@
 """Raw events → visits: those of whoever has new events are made anew.
 
-In: raw rows of a batch. Out: the scratch table `visits`, all visits of the batch; and but for imports `visits`, where
-they stay as long as their raw rows. Promises: the definitions of visit, bounce and duration in docs/metrics.md; done
-again after a crash it changes nothing.
+In: raw rows of a batch. Out: the scratch table `visits`, all visits of the batch; and `visits`, but of imports and of
+days that are released already, where they stay as long as their raw rows. Promises: the definitions of visit, bounce
+and duration in docs/metrics.md; done again after a crash it changes nothing.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _OF_HITS = tuple(name.removeprefix("hits.") for name in VISIT if name.startswith
 _VIEWED, _ACTED = f"name = '{PAGEVIEW}'", f"name != '{ENGAGEMENT}'"
 
 
-def sessionize(of: Batch, seen: Seen) -> None:
-    """Fill the scratch table `visits`."""
+def sessionize(of: Batch, seen: Seen, keep: bool = True) -> None:
+    """Fill the scratch table `visits`. keep: put those of raw rows in place of what was stored."""
     everybody = {site_day.key for site_day in of.days} <= seen.whole
     if not everybody:
         _choose(of, seen)
@@ -59,7 +59,7 @@ def sessionize(of: Batch, seen: Seen) -> None:
             of.named | seen.named | {"first": 0, "last": _VISITORS - 1},
         )
         _make(of, seen, made, of.scratch("events"), f"{of.scratch('events')} WHERE {_ACTED}", parts=1)
-    if of.source == RAW:  # those of an import go with its table
+    if keep and of.source == RAW:  # those of an import go with its table
         _store(of, seen, made, everybody)
         if not everybody:
             load(of)
@@ -254,3 +254,12 @@ def load(of: Batch) -> None:
     columns |= {} if of.live else {"hits.props": texts.from_json("`hits.props`")}
     columns |= {name: of.section_of(path) for name, path in SECTIONS.items()}
     of.store.command(f"{insert(of.scratch('visits'), columns)} FROM visits FINAL WHERE {of.mine}", of.named)
+
+
+def as_stored(of: Batch) -> bool:
+    """Whether the scratch table `visits` has the same visits as are stored, with as many events and the same time."""
+    same = "visitor, visit, came, seconds, viewed, acted, length(`hits.name`), arraySum(`hits.amount`)"
+    rows = (f"SELECT {same} FROM {of.scratch('visits')}", f"SELECT {same} FROM visits FINAL WHERE {of.mine}")
+    apart = (f"(SELECT count() FROM ({one} EXCEPT {other}))" for one, other in (rows, rows[::-1]))
+    [[differ]] = of.store.rows(f"SELECT {' + '.join(apart)}", of.named)
+    return not differ

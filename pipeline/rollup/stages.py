@@ -17,7 +17,7 @@ from schema.store import Store, StoreError
 
 from ..settings import SiteRules
 from .aggregate import aggregate
-from .batch import Batch, Quarter, SiteDay
+from .batch import RAW, Batch, Quarter, SiteDay
 from .bound import bound
 from .limits import limits_of, limits_then, may_be_over
 from .others import find_others, find_rare
@@ -26,7 +26,7 @@ from .parents import fill_parents
 from .publish import clear_staging, put_in_place
 from .scratch import scratch
 from .segments import count_segments
-from .sessionize import load, sessionize
+from .sessionize import as_stored, load, sessionize
 from .snapshot import Key, look
 from .step import step
 from .suppress import keep, show, stage
@@ -68,11 +68,28 @@ def staged(
 def stage_again(store: Store, of: SiteDay, then: Callable[[Batch], None]) -> None:
     """Stage a released day once more, made of the visits that are left of it. then: is called once its rows are in
     `staging_*`, and the scratch tables still there."""
-    batch = Batch(store, (of,), secrets.token_hex(8))
+    _stage_again(Batch(store, (of,), secrets.token_hex(8)), load, then)
+
+
+def stage_raw_again(store: Store, of: SiteDay, then: Callable[[Batch, bool], None], source: str = RAW) -> None:
+    """The same, made of the raw rows that are left: they have what visits did not keep. then: is told, too, whether
+    these make the visits that are stored. source: the table they are in."""
+    same = True
+
+    def make(batch: Batch) -> None:
+        nonlocal same
+        sessionize(batch, look(batch, whole=True), keep=False)
+        same = as_stored(batch)
+
+    _stage_again(Batch(store, (of,), secrets.token_hex(8), source), make, lambda batch: then(batch, same))
+
+
+def _stage_again(batch: Batch, make: Callable[[Batch], None], then: Callable[[Batch], None]) -> None:
+    """make: fills `visits`."""
     clear_staging(batch)
     try:
         with scratch(batch):
-            load(batch)
+            make(batch)
             bound(batch, limits_then(batch))
             for stage_of in (*STAGES, then):
                 stage_of(batch)

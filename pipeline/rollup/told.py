@@ -77,6 +77,12 @@ _TELL_FIRST = f"""
     FROM {{sent}} WHERE {_CROWDED}"""
 
 
+def value_of(text: str, its_property: str) -> str:
+    """SQL for the value that an event has of a property, where others of its name have it."""
+    value = escaped(texts.value_in(text, its_property))
+    return f"if({texts.has(text, its_property)}, {value}, '{NONE}')"
+
+
 def sent(of: Batch) -> str:
     """SQL for the properties of a raw row that its site's settings name, or its goals, as `hits.props` has them."""
     if not of.has("kept_properties"):

@@ -40,11 +40,14 @@ GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE ON {{ database }}.{{ table }}
 {% for table in tables('open_through', 'sessionized', 'months', 'months_cells', 'months_vitals') %}
 GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
-{% for state in ['late', 'waiting'] %}
-{% for family in waiting + (['days'] if state == 'waiting' else []) %}
-{% for table in tables(state ~ '_' ~ family) %}
-GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE{{ ', ALTER SETTINGS' if state == 'waiting' }} ON {{ database }}.{{ table }} TO footfall_pipeline;
+{% for family in late %}
+{% for table in tables('late_' ~ family) %}
+GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
+{% endfor %}
+{% for family in waiting + ['days'] %}
+{% for table in tables('waiting_' ~ family) %}
+GRANT{{ on_cluster }} SELECT, INSERT, ALTER DELETE, ALTER SETTINGS ON {{ database }}.{{ table }} TO footfall_pipeline;
 {% endfor %}
 {% endfor %}
 {% for table in tables('crawler_views', 'crawlers') %}
@@ -80,7 +83,7 @@ GRANT{{ on_cluster }} SELECT ON {{ database }}.{{ table }} TO footfall_dashboard
 {% endfor %}
 {% endfor %}
 {% endfor %}
-{% for family in waiting %}
+{% for family in late %}
 {% for table in tables('late_' ~ family) %}
 GRANT{{ on_cluster }} SELECT ON {{ database }}.{{ table }} TO footfall_dashboards;
 {% endfor %}

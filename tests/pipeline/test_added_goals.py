@@ -24,8 +24,9 @@ from pipeline.verify import chain_faults, row_faults, unreadable_rows
 from schema.families import FAMILIES
 from schema.manifest import ADDED
 from schema.site import Goal
-from schema.store import Store, StoreDown
+from schema.store import Store
 from tests.conftest import insert, make_event
+from tests.cut_off import each_write_cut_off
 from tests.together import Test, Work, alone, together
 
 from .weeks import GRACE_S, Weeks
@@ -238,32 +239,7 @@ def test_a_run_that_is_cut_off_is_done_again_with_the_same_rows(
 ) -> None:
     first, _ = twins
     house = alone(store, closed(store, EVERYTHING, (READ,), 1, seed=1))
-    ended = 0
-    for name, of in (("command", "late_conversions"), ("insert", "manifest")):
-        for after in (False, True):
-            whole = getattr(Store, name)
-
-            def cut(
-                self: Store,
-                sql: str,
-                *given: Any,
-                _whole: Any = whole,
-                _of: str = of,
-                _after: bool = after,
-                **also: Any,
-            ) -> Any:
-                if _of in sql and _after:
-                    _whole(self, sql, *given, **also)
-                if _of in sql:
-                    raise StoreDown("killed")
-                return _whole(self, sql, *given, **also)
-
-            with monkeypatch.context() as patch:
-                patch.setattr(Store, name, cut)
-                with pytest.raises(StoreDown):
-                    declare(house, BUY, READ)
-            ended += 1
-    assert ended == 4
+    assert each_write_cut_off(monkeypatch, "late_conversions", lambda: declare(house, BUY, READ)) == 4
     assert declare(house, BUY, READ)
     assert rows(house) == [row for row in rows(first) if "Docs" not in row and row[0] == house.day(0)]
     assert len(entries(house)) == 2

@@ -23,7 +23,8 @@ from pipeline.settings import RollupSettings, SiteRules
 from pipeline.site_data import remove_site
 from pipeline.verify import chain_faults, row_faults, unreadable_rows
 from schema.manifest import ADDED
-from schema.store import Store, StoreDown
+from schema.store import Store
+from tests.cut_off import each_write_cut_off
 from tests.together import Test, Work, alone, together
 
 from .test_added_goals import BALANCED, EVERYTHING, READ, traffic
@@ -202,29 +203,7 @@ def test_a_run_that_is_cut_off_is_done_again_with_the_same_row(
 ) -> None:
     first, _ = twins
     house = alone(store, closed(store, EVERYTHING, DEEP, 1, seed=1))
-    for name, of in (("command", "late_cells"), ("insert", "manifest")):
-        for after in (False, True):
-            whole = getattr(Store, name)
-
-            def cut(
-                self: Store,
-                sql: str,
-                *given: Any,
-                _whole: Any = whole,
-                _of: str = of,
-                _after: bool = after,
-                **also: Any,
-            ) -> Any:
-                if _of in sql and _after:
-                    _whole(self, sql, *given, **also)
-                if _of in sql:
-                    raise StoreDown("killed")
-                return _whole(self, sql, *given, **also)
-
-            with monkeypatch.context() as patch:
-                patch.setattr(Store, name, cut)
-                with pytest.raises(StoreDown):
-                    declare(house, DEEP | DOCS)
+    assert each_write_cut_off(monkeypatch, "late_cells", lambda: declare(house, DEEP | DOCS)) == 4
     assert declare(house, DEEP | DOCS)
     assert rows(house) == [row for row in rows(first) if row[0] == house.day(0) and row[1] != "Late"]
     assert len(entries(house)) == 2

@@ -171,7 +171,7 @@ def test_the_digest_of_a_day_is_what_it_always_was(store: Store) -> None:
     release(store, "events", site, [DAY], SiteRules(5, 30, "balanced"), 1_000, "live")
     (manifest,) = manifests(store, site)
     assert manifest["rows"] == 114
-    assert manifest["version"] == "5"
+    assert manifest["version"] == "6"
     assert manifest["digest"] == digest(store, site, "2")
     # What days were released under before there were these dimensions and more columns, and is still found of what they
     # have.
