@@ -48,6 +48,8 @@ def test_a_token_that_reads_sends_nothing_and_holds_as_long_as_it_is_said(file: 
     now[0] += 3600
     assert tokens.reader_of(token) is None
     assert tokens.reader_of(for_ever)
+    # With the site both of its tokens go, and not the one that is of every site.
+    assert [kept.is_of("a.example") for kept in tokens.all().values()] == [True, True, False]
     # As an earlier version reads it, too: `site` is where a token sends.
     assert [kept["site"] for kept in json.loads(file.read_text()).values()] == ["", "a.example", ""]
 
