@@ -121,7 +121,9 @@ def _of_chain(
     """Of the conditions of which more is told those that a chain has to do with, each with the values of which it
     is."""
     found = {}
-    for bit in (*marks.values, *near):
+    # Of a dimension of the chain itself a value has the condition or has it not.
+    values = [bit for bit, dimension in marks.values.items() if dimension not in dimensions]
+    for bit in (*values, *near):
         told = known.get((d, bit), {})
         if any(name in told for name in dimensions):
             each = ((level, told.get(name, ())) for level, name in enumerate(dimensions, start=1))

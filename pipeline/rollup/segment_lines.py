@@ -21,7 +21,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
-from .spans import Made, Masks, Rule, made_of, relation
+from .spans import Made, Masks, Rule, Who, made_of, relation
 
 Path = tuple[str, ...]
 # A value of a dimension: the level of that in its chain, from 1 on.
@@ -33,13 +33,15 @@ class Leaf:
 
     def __init__(self, path: Path, masks: Masks) -> None:
         self.path, self.masks = path, masks
-        # Which segments are shown there; and whether those that come have to leave it a guard.
-        self.shown: list[int] = []
-        self.guards = False
+        # Whether it guards something, so that those that come have to leave it a guard; and by enough people.
+        self.guards = self.guards_alone = False
 
     @cached_property
-    def people(self) -> int:
-        return len(frozenset().union(*(who.people for each in self.masks.values() for who in each)))
+    def all(self) -> Who:
+        """Everybody, as far as is asked for."""
+        each = [who for some in self.masks.values() for who in some]
+        people, networks = (who.people for who in each), (who.networks for who in each)
+        return Who(frozenset().union(*people), frozenset().union(*networks))
 
     @cached_property
     def _any(self) -> int:
@@ -85,9 +87,8 @@ class Chain:
         """Have it shown so; by dimension the values that are."""
         self._hidden[look.bit] = look.hidden
         for path, leaf in self.leaves.items():
-            if path not in look.hidden and leaf.has(look.bit):
-                leaf.shown.append(look.bit)
             leaf.guards |= path in look.guards
+            leaf.guards_alone |= path in look.guards_alone
         found: defaultdict[str, list[str]] = defaultdict(list)
         for (level, value), paths in self.paths_of.items():
             if value in self.told[level - 1] and look.hidden.isdisjoint(paths):
@@ -104,9 +105,21 @@ class Chain:
         """The conditions of which anything is told, whether it is there or not."""
         return [bit for bit in (*self.known, *self._hidden) if leaf.has(bit)]
 
-    def shown(self, leaf: Leaf) -> list[int]:
-        """Those of which it is told there."""
-        return [bit for bit in self.every(leaf) if not self.is_hidden(bit, leaf.path)]
+    def shown(self, path: Path) -> list[int]:
+        """Those of which it is told there: what is told of a value that belongs to several is of all of these."""
+        alone = len(self.paths_of[len(path), path[-1]]) == 1
+        known = [bit for bit in self.known if alone and (len(path), path[-1]) in self.known[bit]]
+        return [*known, *(bit for bit, hidden in self._hidden.items() if path not in hidden)]
+
+    def masks(self, path: Path) -> Masks:
+        """The visits of a path."""
+        if path in self.leaves:
+            return self.leaves[path].masks
+        found: dict[int, list[Who]] = {}
+        for below in self.below[path]:
+            for mask, who in self.masks(below).items():
+                found.setdefault(mask, []).extend(who)
+        return found
 
     def leaves_of(self, path: Path, bit: int) -> Iterator[Path]:
         """Those below a path for which it holds."""
@@ -126,6 +139,8 @@ class Look:
         self._chain, self._rule = chain, chain.rule
         self.hidden: set[Path] = set()
         self.guards: set[Path] = set()
+        self.guards_alone: set[Path] = set()
+        self._free: dict[Path, bool] = {}
         self._anchors: dict[Path, Made] = {}
         if by is not None:
             every = (path for paths in chain.paths_of.values() for path in paths)
@@ -143,6 +158,7 @@ class Look:
             before = len(self.hidden)
             self._spread()
             self.guards.clear()
+            self.guards_alone.clear()
             if not self._settle(()):
                 return False
         return True
@@ -151,13 +167,24 @@ class Look:
         chain = self._chain
         if not all(value in told for value, told in zip(path, chain.told, strict=True)):
             return False
-        if made_of(leaf.masks, chain.shown(leaf), self.bit, self._rule).follows:
+        if self._follows(path):
             return True
-        if leaf.guards and not self._is_anchored(path):
+        if (leaf.guards and self._anchor(path).follows) or (leaf.guards_alone and not self._is_anchored(path)):
             return False
-        near = dict.fromkeys((*(bit for bit in chain.known if leaf.has(bit)), *chain.shown(leaf)))
+        near = dict.fromkeys((*(bit for bit in chain.known if leaf.has(bit)), *chain.shown(path)))
         made = made_of(leaf.masks, [*near], self.bit, self._rule)
         return self._rule.enough(made.who)
+
+    def _follows(self, path: Path) -> bool:
+        """Whether it is told there anyway: by what is told of the path, or of all below it."""
+        if path not in self._free:
+            chain = self._chain
+            masks, told = chain.masks(path), chain.shown(path) if path else []
+            free = made_of(masks, told, self.bit, self._rule).follows
+            if not free and path not in chain.leaves:
+                free = all(self._follows(below) for below in chain.below[path] if any(chain.leaves_of(below, self.bit)))
+            self._free[path] = free
+        return self._free[path]
 
     def _anchor(self, path: Path) -> Made:
         """Who is in any combination there, with what is hidden, too."""
@@ -185,32 +212,72 @@ class Look:
         hidden = [
             leaf for path in chain.below[above] if path in self.hidden for leaf in chain.leaves_of(path, self.bit)
         ]
-        if not hidden or self._guarded(hidden):
+        if self._guarded(hidden):
             return True
-        shown = (path for path in chain.below[above] if path not in self.hidden)
-        for path in sorted(shown, key=self._size):
-            leaf = next(filter(self._is_anchored, chain.leaves_of(path, self.bit)), None)
-            if leaf is not None:
-                self._hide(path)
-                self.guards.add(leaf)
+        shown = sorted((path for path in chain.below[above] if path not in self.hidden), key=self._size)
+        new = [path for path in shown if not self._follows(path)]
+        if self._follows(above) and not new:
+            return True
+        for along in self._along(shown):
+            if self._guarded([*hidden, *(leaf for path in along for leaf in chain.leaves_of(path, self.bit))]):
+                for path in along:
+                    self._hide(path)
                 return True
-        return False
+        for path in new if self._follows(above) else ():
+            self._hide(path)
+        return self._follows(above)
+
+    def _along(self, shown: Sequence[Path]) -> Iterator[Sequence[Path]]:
+        """What may go along: one that is a guard alone, or the smallest ones together."""
+        for path in shown:
+            if any(map(self._is_anchored, self._chain.leaves_of(path, self.bit))):
+                yield [path]
+                break
+        for many in range(1, len(shown) + 1):
+            yield shown[:many]
 
     def _guarded(self, hidden: Sequence[Path]) -> bool:
-        """Whether enough are in any combination with what is hidden there; these are guards then."""
+        """Whether nothing is told by what is hidden there, or enough are in any combination with it: guards then."""
+        hidden = [path for path in hidden if not self._follows(path)]
+        if not hidden:
+            return True
         anchored = next(filter(self._is_anchored, hidden), None)
         if anchored is not None:
-            self.guards.add(anchored)
+            self.guards_alone.add(anchored)
             return True
         always = [path for path in hidden if self._anchor(path).always]
         if self._rule.enough(who for path in always for who in self._anchor(path).who):
-            self.guards.update(always)
+            self.guards_alone.update(always)
+            return True
+        apart = self._apart(hidden)
+        if len(apart) >= max(self._rule.k, self._rule.networks):
+            self.guards.update(apart)
             return True
         return False
+
+    def _apart(self, hidden: Sequence[Path]) -> list[Path]:
+        """Values of which nobody is in two, nor any network: in each there is somebody of any combination."""
+        found: list[Path] = []
+        people, networks = set[int](), set[int]()
+        for path in hidden:
+            everybody = self._chain.leaves[path].all
+            whole = not any(map(self._is_cut, self._chain.leaves[path].masks.values()))
+            apart = people.isdisjoint(everybody.people)
+            apart = apart and (self._rule.networks == 1 or networks.isdisjoint(everybody.networks))
+            if whole and apart and not self._anchor(path).follows:
+                found.append(path)
+                people |= everybody.people
+                networks |= everybody.networks
+        return found
+
+    def _is_cut(self, each: Sequence[Who]) -> bool:
+        """Whether these may be more than are asked for."""
+        rule = self._rule
+        return any(len(who.people) >= rule.k or len(who.networks) >= rule.networks > 1 for who in each)
 
     def _hide(self, path: Path) -> None:
         self.hidden.add(path)
         self.hidden.update(self._chain.leaves_of(path, self.bit))
 
     def _size(self, path: Path) -> tuple[int, Path]:
-        return sum(self._chain.leaves[leaf].people for leaf in self._chain.leaves_of(path, self.bit)), path
+        return sum(len(self._chain.leaves[leaf].all.people) for leaf in self._chain.leaves_of(path, self.bit)), path
