@@ -18,7 +18,7 @@ import structlog
 from msgspec import Struct, structs
 
 from schema.dimensions import OTHER
-from schema.families import FAMILIES, KEY, WAITING, WAITING_TABLES
+from schema.families import FAMILIES, KEY, OWN, WAITING, WAITING_TABLES
 from schema.manifest import FOUR_WEEKS, LIVE, WEEK, grain_of, is_undo
 from schema.measures import OF_CELLS
 from schema.site import Site, day_bounds, day_number
@@ -320,6 +320,8 @@ def _copying(family: str) -> str:
     rows = f"{as_released(family, f'staging_{family}')} WHERE site = {{site:String}} AND day = {{day:Date}}"
     if FAMILIES[family].histogram:  # one value has several rows
         source, days = f"({rows})", "0"
+    elif family in OWN:  # all that waits of a goal is told, or nothing
+        source, days = f"({rows}) AS r LEFT JOIN ({_WAITED}) AS o USING (vital, goal)", "o.waited"
     else:
         source = f"({rows}) AS r LEFT JOIN ({_own_days(family, keys)}) AS o USING ({', '.join(keys)})"
         spoken = "length({dates:Array(Date)})"
@@ -331,6 +333,18 @@ def _copying(family: str) -> str:
             spoken = "c.counted"
         days = f"greatest(0, toInt64({spoken}) - toInt64(o.own))"
     return f"{insert(f'late_{family}', columns | {'days': days})} FROM {source} WHERE value != '{OTHER}'"
+
+
+# On how many days goals waited that no week within the block tells.
+_WAITED = f"""
+    SELECT vital, goal, uniqExact(day) AS waited FROM waiting_experience
+    WHERE site = {{site:String}} AND day IN {{dates:Array(Date)}}
+        AND (toDate({{day:Date}} + intDiv(day - {{day:Date}}, {WEEK}) * {WEEK}), vital, goal) NOT IN
+        (
+            SELECT day, vital, goal FROM late_experience
+            WHERE site = {{site:String}} AND grain = {{week:String}} AND grain != {{grain:String}}
+        )
+    GROUP BY vital, goal"""
 
 
 def _own_days(family: str, keys: Sequence[str]) -> str:

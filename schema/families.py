@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from .column import TEXT, Column
 from .engagement import ENGAGED
+from .experience import EXPERIENCE
 from .family import KEY, KEY_COLUMNS, MONTH_COLUMNS, Family, named
 from .funnels import FUNNELS
 from .journeys import JOURNEYS
@@ -21,6 +22,7 @@ from .segments import SEGMENTS
 from .visits import DEFAULTS, OF_FIRST_OF_ALL, VISIT
 
 __all__ = [
+    "APART",
     "CROSSED",
     "DECLARED",
     "FAMILIES",
@@ -29,6 +31,7 @@ __all__ = [
     "LIVE",
     "NESTED",
     "OF_DAYS",
+    "OWN",
     "TABLES",
     "WAITING",
     "WAITING_TABLES",
@@ -78,6 +81,7 @@ FAMILIES: dict[str, Family] = {
         PAIRS,
         JOURNEYS,
         SEGMENTS,
+        EXPERIENCE,
     )
 }
 # Those of which open days have rows.
@@ -88,6 +92,10 @@ NESTED = frozenset(name for name, family in DECLARED.items() if family.counting 
 CROSSED = frozenset(name for name, family in DECLARED.items() if family.counting and family.counting.crossed)
 # Those of which nothing waits for a block: what is shown of them is told by code of their own.
 OF_DAYS = NESTED | CROSSED
+# Those of which a module of their own tells all.
+OWN = frozenset(name for name, family in DECLARED.items() if family.counting and family.counting.own)
+# Those whose rows are not suppressed as those of others.
+APART = OF_DAYS | OWN
 
 
 def _waiting(keys: tuple[Column, ...], *numbers: str) -> tuple[Column, ...]:
@@ -116,8 +124,10 @@ WAITING: dict[str, tuple[Column, ...]] = {
     **{
         name: _waiting(family.keys, *(one for one in family.measure_names if one != family.people.name))
         for name, family in DECLARED.items()
-        if name not in OF_DAYS
+        if name not in APART
     },
+    # others: of those who did not reach the goal.
+    EXPERIENCE.name: _waiting(EXPERIENCE.keys, "converters", "converters_others"),
 }
 # Those of which something is released beside days: what waited, with blocks, and of funnels what is added (rule N6).
 LATE = (*WAITING, FUNNELS.name)

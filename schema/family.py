@@ -52,6 +52,8 @@ class Counting(Struct, frozen=True):
     it shows of it is not what goes along with others, because it is told. part: the key that is empty in a row of all,
     and in others names a part of them (a currency those who paid in it), which is not shown without all. source: the
     scratch table that is counted, where one is filled for the family: where it has no rows there are none of it.
+    own: what is counted and shown of it a module of its own tells (pipeline/rollup/experience.py), of days that are
+    over, and of what waits of it for blocks; none of it is of `(other)`.
     """
 
     rows: str
@@ -64,6 +66,7 @@ class Counting(Struct, frozen=True):
     named: Mapping[str, str] = {}
     part: str = ""
     source: str = ""
+    own: bool = False
 
 
 class Family(Struct, frozen=True):
@@ -82,7 +85,7 @@ class Family(Struct, frozen=True):
     live: bool = True
 
     def __post_init__(self) -> None:
-        if self.counting is None:
+        if self.counting is None or self.counting.own:
             return
         added = [one for one in self.measures if one.aggregate != "distinct"]
         wrong = {

@@ -110,7 +110,10 @@ def plan(queries: Sequence[Query], released: Released) -> Plan:
         values,
         _goals(queries, within, told),
         _vitals(queries, within, monthly),
-        tuple(Read(one.by, within, first, times=one.dimension, filters=one.filters) for one in asked.values()),
+        tuple(
+            Read(one.by, _rows_of(one.by, within), first, times=one.dimension, filters=one.filters)
+            for one in asked.values()
+        ),
         crossing(queries, within, most),
     )
 
@@ -118,6 +121,11 @@ def plan(queries: Sequence[Query], released: Released) -> Plan:
 def _most(query: Query) -> int:
     """How many values are wanted at least. Of a goal those come first whose people reached it."""
     return MAX_ROWS if query.goal else query.rows.stop
+
+
+def _rows_of(family: str, span: Span) -> Span:
+    """The days of which a family has rows."""
+    return span if DECLARED[family].live else span.closed()
 
 
 def _goals(queries: Sequence[Query], within: Span, told: frozenset[dt.date]) -> Read | None:

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from schema.dimensions import DIMENSIONS, OTHER
 from schema.engagement import ENGAGED
+from schema.experience import EXPERIENCE
 from schema.families import DECLARED, FAMILIES
 from schema.host import ascii_host
 from schema.journeys import JOURNEYS
@@ -45,7 +46,12 @@ SPLITS = (*GRAINS, "hour", "goal", *OF_VITALS, *DECLARED, *APART)
 # Those of them that are not kept by every dimension.
 _KEPT_BY = dict.fromkeys(OF_VITALS, FAMILIES["vitals"]) | DECLARED
 # Filters that are not on dimensions: of which ways to split.
-_OF_SPLITS: dict[str, tuple[str, ...]] = {"goal": ("goal",), "vital": OF_VITALS, "funnel": ("funnels",)}
+_OF_SPLITS: dict[str, tuple[str, ...]] = {
+    "goal": ("goal", EXPERIENCE.name),
+    "vital": (*OF_VITALS, EXPERIENCE.name),
+    "band": (EXPERIENCE.name,),
+    "funnel": ("funnels",),
+}
 _OF_SPLITS |= dict.fromkeys(("property", "property_value"), (PROPERTIES.name,)) | {"report": (ENGAGED.name,)}
 _OF_SPLITS |= dict.fromkeys(JOURNEYS.key_names, (JOURNEYS.name,))
 ALTERNATIVES = "|"

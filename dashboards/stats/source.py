@@ -167,7 +167,7 @@ def _without_former(family: str, span: Span) -> Iterator[str]:
         former = getattr(span, kind)
         columns = (("grains", "String"), ("days", "Date"), ("names", "String"))
         names = ", ".join(f"{{{kind}_{name}:Array({type_})}}" for name, type_ in columns)
-        if former and kind == "former" and family == "conversions":
+        if former and kind == "former" and "goal" in FAMILIES[family].key_names:
             yield f"(toString(grain), day, toString(goal)) NOT IN arrayZip({names})"
         if former and kind == "former_funnels" and family == "funnels":
             yield f"(toString(grain), day, toString(funnel)) NOT IN arrayZip({names})"

@@ -15,6 +15,7 @@ from msgspec.structs import astuple, replace
 
 from schema.dimensions import DIMENSIONS, OTHER
 from schema.engagement import ENGAGED
+from schema.experience import EXPERIENCE
 from schema.families import DECLARED
 from schema.funnels import FUNNELS
 from schema.journeys import JOURNEYS
@@ -29,6 +30,7 @@ from .crossed import coverage_of_pair
 from .declared import KeyCell, key_cells
 from .engagement import Band, bands_in
 from .execute import Answer, Groups
+from .experience import Rate, rates_in
 from .figures import Cell, Coverage, cell_of, summed
 from .funnels import StepCell, step_cells
 from .goal_values import goal_values
@@ -78,6 +80,7 @@ class Table(Struct, frozen=True):
         | tuple[Property, ...]
         | tuple[Band, ...]
         | tuple[Way, ...]
+        | tuple[Rate, ...]
     )
     coverage: Coverage
     certainty: Certainty
@@ -144,6 +147,9 @@ def table_of(query: Query, answer: Answer) -> Table:
             rows = tuple(bands_in(answer.declared[by], released.k, coverage)[query.rows])
         case JOURNEYS.name as by:
             rows = tuple(ways_in(answer.declared[by], released.k, coverage)[query.rows])
+        case EXPERIENCE.name as by:
+            rates = rates_in(answer.declared[by], released.k, coverage, in_part=query.filtered)
+            rows = tuple(rates[query.rows])
         case by if by in DECLARED:
             cells = key_cells(by, answer.declared[by], released.k, coverage, in_part=query.filtered)
             rows = tuple(cells[query.rows])

@@ -49,6 +49,8 @@ def is_asked(of: Batch, family: Family) -> bool:
 
 def is_counted(of: Batch, family: Family) -> bool:
     """Whether a site asks for it, and there is some of it: once `aggregate` has looked."""
+    if of.live and not family.live:
+        return False
     return is_asked(of, family) and (
         not (family.counting and family.counting.source) or of.has_rows(family.counting.source)
     )

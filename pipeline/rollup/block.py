@@ -19,7 +19,7 @@ from typing import Any
 from msgspec import structs
 
 from schema.event import PAGEVIEW
-from schema.families import DECLARED, FAMILIES, WAITING
+from schema.families import DECLARED, FAMILIES, OWN, WAITING
 from schema.manifest import WEEK
 from schema.measures import KINDS
 from schema.site import Site
@@ -30,11 +30,13 @@ from ..settings import SiteRules
 from .batch import Batch, SiteDay
 from .contributors import networks_of
 from .declared import NAMED, named_by
+from .drops import Rule
 from .fold import Candidate, WaitingSum, fold
 from .parents import CHILDREN, EXCLUSIVE, PARENTS, depth, name_and_currency
 from .publish import clear_staging
 from .scratch import TABLES, scratch
 from .suppress import stage
+from .untold import fill_of_block
 
 # What tells items apart that add up to a total: the dimension, and of goals, currencies and web vitals their name. The
 # items are its values; where keys exclude one another, these: then the value stands in the group, behind the dimension.
@@ -135,7 +137,9 @@ def _choose(of: Block) -> None:
     waiting = set(of.store.rows(of.naming(f"SELECT DISTINCT dimension, value {_remaining('cells')}"), of.named))
     shown, told = set(values), list[tuple[str, ...]]()
     of_days = set() if NAMED.isdisjoint(of.waiting) else _shown_by_days(of)
-    for family in [name for name in of.waiting if name != "cells"]:
+    if not OWN.isdisjoint(of.waiting):
+        fill_of_block(of, Rule(of.late.k_late, of.late.late_others))
+    for family in [name for name in of.waiting if name != "cells" and name not in OWN]:
         # A key that names a value which stays hidden would tell of it; one that is told goes along with nobody.
         hidden, known = (waiting - values, values | of_days) if family in NAMED else (set(), set())
         released_of = _released(of, family, hidden=hidden, told=known)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from schema.families import CROSSED, DECLARED
+from schema.families import CROSSED, DECLARED, OWN
 from schema.family import Counting, Family
 from schema.measures import Measure
 
@@ -122,5 +122,5 @@ def _rows(family: Family, added: dict[str, str]) -> str:
     return f"SELECT {values}, {named} {counting.rows}"
 
 
-# By family what `aggregate` counts of each; of those that are crossed moves.py does.
-SELECTS = tuple((name, *select(family)) for name, family in DECLARED.items() if name not in CROSSED)
+# By family what `aggregate` counts of each; of those that are crossed moves.py does, of those of their own they do.
+SELECTS = tuple((name, *select(family)) for name, family in DECLARED.items() if name not in CROSSED | OWN)

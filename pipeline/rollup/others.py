@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from schema.families import DECLARED, OF_DAYS
+from schema.families import APART, DECLARED
 from schema.measures import KINDS
 from schema.visits import HOUR, OF_VISITS
 
@@ -91,7 +91,7 @@ def find_others(of: Batch) -> None:
     selects |= {
         name: declared.touched(family, near, _near)
         for name, family in DECLARED.items()
-        if name in counted and name not in OF_DAYS
+        if name in counted and name not in APART
     }
     counting = [_counting(of, family, together(each)) for family, each in selects.items() if each]
     at_once(of.store, [_people_of(of, near), *counting])

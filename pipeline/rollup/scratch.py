@@ -19,7 +19,7 @@ from schema.segments import SEGMENTS
 from schema.store import Store
 from schema.visits import HOUR, OF_VISITS, VISIT
 
-from . import declared, drops, moves, passed, samples
+from . import declared, drops, moves, passed, samples, untold
 from .aggregate import COUNTED, is_asked
 from .batch import Batch
 from .contributors import networks_of
@@ -133,6 +133,8 @@ TABLES: dict[str, dict[str, str]] = {
     # What has no row of its own (waiting.py).
     "hidden": {"family": TEXT, "d": "UInt16", "dimension": TEXT}
     | dict.fromkeys(("value", "name", "currency"), "String"),
+    # What no rate of conversion tells (untold.py).
+    "untold": untold.COLUMNS,
     # The values that are shown.
     "kept": _VALUE,
     # Who is counted in the rows of all families but cells, and of each kind of contributors; which of them are shown.
@@ -188,6 +190,8 @@ def _tables(of: Batch) -> list[str]:
         unasked.update(_OF_PROPERTIES)
     if "journeys" in unasked:
         unasked.update(moves.TABLES)
+    if "experience" in unasked:
+        unasked.add("untold")
     if not of.stepping:
         unasked.update(_OF_STEPS)
     return [name for name in TABLES if name not in unasked]

@@ -17,7 +17,8 @@ from typing import Any
 from schema.column import TEXT
 from schema.dimensions import OTHER
 from schema.event import PAGEVIEW
-from schema.families import CROSSED, DECLARED, FAMILIES, NESTED, OF_DAYS
+from schema.experience import EXPERIENCE
+from schema.families import APART, CROSSED, DECLARED, FAMILIES, NESTED, OWN
 from schema.family import Family
 from schema.measures import OF_CELLS, Contributor, Measure
 from schema.visits import HOUR
@@ -31,6 +32,7 @@ from .company import Cell, Part, Whole, going
 from .contributors import CONTRIBUTORS
 from .declared import NAMED, named_by
 from .drops import show_steps
+from .experience import fill_experience
 from .hits import OF_HITS
 from .moves import show_ways
 from .others import find_covered
@@ -53,6 +55,8 @@ def show(of: Batch) -> None:
         of.store.command(of.naming(_FILL_SHOWN), of.named)
         show_steps(of)
     show_ways(of)
+    if EXPERIENCE.name in families(of):
+        fill_experience(of)
 
 
 def stage(of: Batch) -> None:
@@ -262,7 +266,7 @@ def _told(of: Batch, parts: Mapping[Whole, Mapping[str, Part]]) -> set[Cell]:
 
 def _counting(of: Batch) -> list[str]:
     """The statements that fill `counted`."""
-    counted = {"contributors", *families(of)} - OF_DAYS
+    counted = {"contributors", *families(of)} - APART
     return [_counted(family) for family in _WITHIN if family in counted]
 
 
@@ -384,6 +388,8 @@ def _declared(family: Family) -> str:
     added = [one.name for one in declared.summed(family)]
     row = _KEY | {name: name for name in family.key_names} | {family.people.name: _down("people")}
     row |= {one.name: _down(one.name, _STEP_OF.get(one.unit, 1)) for one in declared.summed(family)}
+    if family.name in OWN:  # what is there is shown
+        return f"{insert(f'staging_{family.name}', row)} FROM {{{family.name}}}"
     which = f"{_is_shown(family.name, *name_and_currency(family))} AND {_KEPT}"
     if family.name in CROSSED:
         return f"{insert(f'staging_{family.name}', row)} FROM {{{family.name}}} WHERE {_KEPT}"

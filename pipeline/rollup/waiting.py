@@ -13,13 +13,13 @@ from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 
-from schema.families import DECLARED, FAMILIES, WAITING
+from schema.families import DECLARED, FAMILIES, OWN, WAITING
 from schema.measures import KINDS
 from schema.store import StoreDown
 from schema.visits import HOUR
 
 from ..insert import insert
-from . import declared
+from . import declared, untold
 from .aggregate import families
 from .batch import DAY, SITE, Batch
 from .others import converted, measured, together, touched
@@ -27,6 +27,8 @@ from .parents import name_and_currency
 from .snapshot import Key
 
 _HIDDEN = {name: name for name in ("family", "d", "dimension", "value", "name", "currency")}
+# Of a family of its own only that waits.
+_WHOLE = "''"
 # Of a day of which nothing waits.
 _NEVER = dt.date(1970, 1, 1)
 _OF_DAY = {"site": SITE, "day": DAY, "expires": "{expires:Array(Date)}[d + 1]"}
@@ -38,6 +40,8 @@ def wait(of: Batch, expires: Mapping[Key, dt.date]) -> None:
     given = of.named | {"waits": [*map(int, waits)], "expires": [expires.get(of_day.key, _NEVER) for of_day in of.days]}
     for family in WAITING:
         if family in families(of):
+            if family in OWN:
+                untold.fill_untold(of, given)
             of.store.command(of.naming(_hidden(of, family)), given)
     for family, which in of.store.rows(
         f"SELECT family, groupUniqArray(dimension) FROM {of.scratch('hidden')} GROUP BY family"
@@ -59,6 +63,8 @@ def _hidden(of: Batch, family: str) -> str:
     keys = ("dimension", "value", *FAMILIES[family].cell_keys)
     name, currency = name_and_currency(FAMILIES[family])
     selected = _HIDDEN | {"family": f"'{family}'", "name": name, "currency": currency}
+    if family in OWN:
+        return f"{insert('{hidden}', selected | {'dimension': _WHOLE, 'value': _WHOLE})} FROM {{untold}}"
     return f"""{insert("{hidden}", selected)}
         FROM {{{family}}}
         WHERE {{waits:Array(UInt8)}}[d + 1] AND dimension != '{HOUR}' AND (d, {", ".join(keys)}) NOT IN
@@ -73,6 +79,9 @@ def _among(family: str, dimension: str) -> str:
 def _waiting(family: str, dimensions: frozenset[str]) -> str:
     """The statement that keeps what is hidden of a family."""
     keys = ("dimension", "value", *FAMILIES[family].cell_keys)
+    if family in OWN:
+        told = {name: name for name in untold.COLUMNS if name != "d"}
+        return f"{insert(f'waiting_{family}', _OF_DAY | {'dimension': _WHOLE, 'value': _WHOLE} | told)} FROM {{untold}}"
     name, currency = name_and_currency(FAMILIES[family])
     counted_there = [one.name for one in WAITING[family] if one.type == "Int64" and one.name not in keys]
     others = [one for one in counted_there if one == "others" or one.endswith("_others")]

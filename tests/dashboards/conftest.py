@@ -59,6 +59,7 @@ _MEASURES = {
     "engagement": ("page", "report", "band", "visitors", "visits", "depth"),
     "journeys": ("kind", "origin", "target", "people", "times"),
     "segments": ("segment", "visitors", "visits", "pageviews", "bounces", "visit_seconds"),
+    "experience": ("vital", "goal", "band", "people", "converters"),
     "vitals": ("metric", "buckets", "counts", "samples", "good", "poor", "people"),
 }
 _names = itertools.count(1)
@@ -137,6 +138,12 @@ class Rollups:
         row: dict[str, object] = {"segment": name, "bounces": bounces, "visit_seconds": 60 * visitors}
         row |= {"visitors": visitors, "visits": visitors, "pageviews": 2 * visitors}
         self._insert("segments", day, dimension, value, True, row)
+
+    def rate(self, day: dt.date, vital: str, goal: str, band: str, people: int, converters: int, **more: str) -> None:
+        """A released rate."""
+        key = (more.get("dimension", ""), more.get("value", ""))
+        row = {"vital": vital, "goal": goal, "band": band, "people": people, "converters": converters}
+        self._insert("experience", day, *key, True, row)
 
     def vital(
         self, day: dt.date, metric: str, values: list[float], people: int, dimension: str = "", value: str = ""
