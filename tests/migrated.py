@@ -2,8 +2,8 @@
 copy one takes a tenth of a second, to make one takes one.
 
 In: a directory that is to be a store. Out: it is one. Promises: the migrations are those of this tree, as it is now.
-That `footfall up` and commands make a store themselves is tested where the program is a real one (tests/forked.py), and
-in tests/footfall/test_stamp.py.
+That `footfall up` and commands make a store themselves is tested where the program is a real one, as in
+tests/journey/test_canary.py, and in tests/footfall/test_stamp.py.
 """
 
 from __future__ import annotations
