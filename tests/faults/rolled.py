@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.rollup.stages import roll_up
 from pipeline.settings import SiteRules
-from schema.families import LIVE
+from schema.families import CROSSED, LIVE
 from schema.funnel import Funnel, Step
 from schema.migrate import migrate
 from schema.site import Goal, Site
@@ -41,7 +41,8 @@ def told(store: Store) -> dict[str, list[Any]]:
     where = {"s": SITE.key}
     return {
         family: store.rows(f"SELECT * FROM open_{family} WHERE site = {{s:String}} ORDER BY ALL", where)
-        for family in LIVE
+        # Of an open day journeys are told with k = 1 only.
+        for family in LIVE.keys() - CROSSED
     }
 
 
