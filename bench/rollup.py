@@ -17,7 +17,7 @@ from typing import Any
 
 from pipeline.rollup.stages import roll_up
 from pipeline.settings import SiteRules
-from schema.families import FAMILIES
+from schema.families import LIVE
 from schema.migrate import migrate
 from schema.site import Goal, Site
 from schema.store import Store
@@ -113,7 +113,7 @@ def forget_visits(store: Store) -> None:
 
 
 def _rows(store: Store) -> list[bytes]:
-    return [store.text(f"SELECT * FROM open_{family} ORDER BY ALL FORMAT TSV") for family in FAMILIES]
+    return [store.text(f"SELECT * FROM open_{family} ORDER BY ALL FORMAT TSV") for family in LIVE]
 
 
 def peak_mb() -> float:
