@@ -52,7 +52,7 @@ def add_to_day(store: Store, family: str, entry: Entry, sql: str, given: Mapping
     if sql:
         store.command(sql, {**mine, **given}, **store.foreground)
         names = columns_of(family, late=True)
-        keys = ", ".join(("dimension", "value", *FAMILIES[family].key_names))
+        keys = ", ".join(("dimension", "value", "by_dimension", "by_value", *FAMILIES[family].key_names))
         # A statement may be sent twice over HTTP.
         if not store.rows(f"SELECT count() = uniqExact({keys}) FROM {table} WHERE {_MINE}", mine)[0][0]:
             raise StoreDown(f"what is added to {entry.site} was inserted twice; the next run makes it again")

@@ -21,6 +21,7 @@ from schema.manifest import (
     grain_of,
     grain_of_funnel,
     grain_of_goal,
+    grain_of_pairs,
     grain_of_property,
     grain_of_section,
     knows_goals,
@@ -102,6 +103,8 @@ class Entry(Struct, frozen=True):
         """Of the rows of a block, or of what is added to a day; "" of a day."""
         if self.span != ADDED:
             return grain_of(self.origin, self.span)
+        if self.pairs:
+            return grain_of_pairs(self.pairs)
         if self.properties:
             return grain_of_property(*self.properties)
         for defined, grain in (

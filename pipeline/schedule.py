@@ -24,6 +24,7 @@ from schema.store import Store, StoreDown
 
 from .added_funnels import add_funnels
 from .added_goals import add_goals
+from .added_pairs import add_pairs
 from .added_properties import add_properties
 from .added_sections import add_sections
 from .bare_totals import publish_bare_totals
@@ -241,8 +242,8 @@ class Pipeline:
         return closed
 
     def add_goals(self) -> bool:
-        """Count goals, sections, properties and funnels on days that were released before they were declared, some days
-        at a time; whether that is all.
+        """Count goals, sections, properties, funnels and pairs on days that were released before they were declared,
+        some days at a time; whether that is all.
         Raises what a site failed with, once the others are done."""
         with self._busy:
             until = time.monotonic() + _ADDING_S
@@ -251,7 +252,7 @@ class Pipeline:
                 site, rules = of
                 whole = [
                     add_some(self.store, site, rules, self._clock(), until - time.monotonic())
-                    for add_some in (add_goals, add_sections, add_properties, add_funnels)
+                    for add_some in (add_goals, add_sections, add_properties, add_funnels, add_pairs)
                 ]
                 if all(whole):
                     self._have_goals.add(site.key)

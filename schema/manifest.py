@@ -31,7 +31,8 @@ SPANS = {grain: span for span, grain in _GRAINS.items()}
 # that was declared (rule N6).
 ADDED = 0
 _GOAL_GRAIN, _SECTION_GRAIN, _PROPERTY_GRAIN, _FUNNEL_GRAIN = "goal-", "section-", "property-", "funnel-"
-_ADDED_GRAINS = (_GOAL_GRAIN, _SECTION_GRAIN, _PROPERTY_GRAIN, _FUNNEL_GRAIN)
+_PAIRS_GRAIN = "pairs-"
+_ADDED_GRAINS = (_GOAL_GRAIN, _SECTION_GRAIN, _PROPERTY_GRAIN, _FUNNEL_GRAIN, _PAIRS_GRAIN)
 RELEASED_DAYS = f"(SELECT site, day FROM {STANDING})"
 
 # Versions of entries that are older than the goals in them.
@@ -80,6 +81,11 @@ def grain_of_funnel(name: str, definition: str) -> str:
     return _FUNNEL_GRAIN + _named(name, definition)
 
 
+def grain_of_pairs(names: Iterable[str]) -> str:
+    """The same of pairs that are added together."""
+    return _PAIRS_GRAIN + _named("", "\0".join(names))
+
+
 def _named(name: str, definition: str) -> str:
     return hashlib.sha256(f"{name}\0{definition}".encode()).hexdigest()[:16]
 
@@ -89,7 +95,7 @@ def family_of(grain: str) -> str:
     return _FAMILIES[grain.partition("-")[0] + "-"]
 
 
-_FAMILIES = dict(zip(_ADDED_GRAINS, ("conversions", "cells", "properties", "funnels"), strict=True))
+_FAMILIES = dict(zip(_ADDED_GRAINS, ("conversions", "cells", "properties", "funnels", "pairs"), strict=True))
 
 
 def span_of(grain: str) -> int:

@@ -46,6 +46,14 @@ def is_within(pair: Pair, other: Pair) -> bool:
     return any(other.one in above(one) and other.other in above(by) for one, by in ways)
 
 
+def is_above(pair: Pair, other: Pair) -> bool:
+    """Whether each cell of the first one is a sum of cells of the other."""
+    ways = ((pair.one, pair.other), (pair.other, pair.one))
+    return pair != other and any(
+        one in (other.one, *above(other.one)) and by in (other.other, *above(other.other)) for one, by in ways
+    )
+
+
 def pair_of(text: str) -> Pair:
     """Raises ValueError."""
     names = _BETWEEN.split(text.strip())

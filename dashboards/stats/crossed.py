@@ -32,7 +32,7 @@ Sums = tuple[Any, ...]
 
 class Crossing(Struct, frozen=True):
     """along: the dimension that is filtered; across: those whose values are told. most: so many of each, those that
-    come first by `order`."""
+    come first by `order`. added: rows that were added to days (rule N6), by day and grain."""
 
     span: Span
     along: str
@@ -40,15 +40,16 @@ class Crossing(Struct, frozen=True):
     filters: tuple[Filter, ...]
     most: int
     order: str
+    added: tuple[tuple[dt.date, str], ...] = ()
 
 
-def crossing(queries: Sequence[Query], span: Span, most: int) -> Crossing | None:
+def crossing(queries: Sequence[Query], released: Released, span: Span, most: int) -> Crossing | None:
     """What queries with the same filters ask of pairs. span: their days."""
     asked = [query for query in queries if query.crossed]
     if not asked:
         return None
     across = tuple(sorted({query.by for query in asked}))
-    return Crossing(span, asked[0].dimension, across, asked[0].filters, most, asked[0].order)
+    return Crossing(span, asked[0].dimension, across, asked[0].filters, most, asked[0].order, released.pair_grains)
 
 
 def cells_of(store: Store, of: Crossing) -> dict[str, dict[str, Sums]]:
@@ -56,6 +57,8 @@ def cells_of(store: Store, of: Crossing) -> dict[str, dict[str, Sums]]:
     if not of.span.released:
         return {}
     bound: dict[str, Any] = {"along": of.along, "most": of.most}
+    if of.added:
+        bound |= {"pair_dates": [day for day, _ in of.added], "pair_grains": [grain for _, grain in of.added]}
     conditions = []
     for number, one in enumerate(of.filters):
         sql, parameters = one.sql("its_value", f"filter_{number}")
@@ -71,9 +74,7 @@ def cells_of(store: Store, of: Crossing) -> dict[str, dict[str, Sums]]:
         (
             SELECT *, dimension = {{along:String}} AS first, if(first, value, by_value) AS its_value,
                 if(first, by_dimension, dimension) AS across, if(first, by_value, value) AS told
-            FROM released_pairs
-            WHERE site = {{site:String}} AND grain = 'day' AND (dimension, by_dimension) IN ({pairs})
-                AND {of.span.condition("released")}
+            FROM ({_rows(of, pairs)})
         )
         WHERE {" AND ".join(conditions)}
         GROUP BY across, told ORDER BY {order} DESC, told LIMIT {{most:UInt32}} BY across""",
@@ -83,6 +84,17 @@ def cells_of(store: Store, of: Crossing) -> dict[str, dict[str, Sums]]:
         of_pair = Measures(**_of_cells(dict(zip(sums, numbers, strict=True)), 0))
         found.setdefault(across, {})[value] = (*astuple(of_pair), days)
     return found
+
+
+def _rows(of: Crossing, pairs: str) -> str:
+    """SQL for the rows of pairs. pairs: SQL for their two dimensions."""
+    columns = ", ".join(("day", "dimension", "value", "by_dimension", "by_value", *PAIRS.measure_names))
+    mine = f"site = {{site:String}} AND (dimension, by_dimension) IN ({pairs})"
+    rows = f"SELECT {columns} FROM released_pairs WHERE {mine} AND grain = 'day' AND {of.span.condition('released')}"
+    if of.added:
+        among = "(grain, day) IN arrayZip({pair_grains:Array(String)}, {pair_dates:Array(Date)})"
+        rows += f" UNION ALL SELECT {columns} FROM late_pairs WHERE {mine} AND {among}"
+    return rows
 
 
 def _of_cells(sums: Mapping[str, Any], none: Any) -> dict[str, Any]:

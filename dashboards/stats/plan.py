@@ -114,7 +114,7 @@ def plan(queries: Sequence[Query], released: Released) -> Plan:
             Read(one.by, _rows_of(one.by, within), first, times=one.dimension, filters=one.filters)
             for one in asked.values()
         ),
-        crossing(queries, within, most),
+        crossing(queries, released, within, most),
     )
 
 

@@ -19,6 +19,7 @@ from schema.manifest import (
     grain_of,
     grain_of_funnel,
     grain_of_goal,
+    grain_of_pairs,
     grain_of_property,
     grain_of_section,
     is_import,
@@ -50,7 +51,8 @@ class Released(Struct, frozen=True):
     days on which release.bound has lowered a figure of the whole site by more than 5 %; lowered: which figures.
     funnels: those that the site has now, each with its definition; funnel_days: by released day of the period those
     that it counted, by name their definition; pair_days, segment_days: the same of
-    pairs and segments. segments: those that the site has now, by name their definition."""
+    pairs and segments. pair_grains: rows of pairs that were added to days of the period, by day and grain. segments:
+    those that the site has now, by name their definition."""
 
     k: int
     span: Span
@@ -76,6 +78,7 @@ class Released(Struct, frozen=True):
     pair_days: Mapping[dt.date, frozenset[str]] = {}
     segments: Mapping[str, str] = {}
     segment_days: Mapping[dt.date, Mapping[str, str]] = {}
+    pair_grains: tuple[tuple[dt.date, str], ...] = ()
 
     @property
     def sure(self) -> Sureness:
@@ -146,6 +149,7 @@ def released_days(
     of_sections = _section_days(found, blocks, [row for row in added if _definitions(row[13])], sections or {})
     of_properties = _property_days(found, [row for row in added if row[16]], properties)
     of_funnels = _funnel_days(found, [row for row in added if _definitions(row[12])], funnels or {})
+    of_pairs = [row for row in added if first <= row[0] <= last and _names(row[14])]
     spanned = [row for row in found if start <= row[0] <= last]
     inside = sorted(row for row in spanned if first <= row[0])
     whole = Span(
@@ -191,7 +195,8 @@ def released_days(
         bounded=tuple(row[0] for row in inside if row[11]),
         lowered=tuple(sorted({what for row in inside for what in row[11]})),
         funnel_days={row[0]: {**_definitions(row[12]), **_added_on(row[0], added, funnels or {})} for row in inside},
-        pair_days={row[0]: _names(row[14]) for row in inside},
+        pair_days=_pair_days(inside, of_pairs),
+        pair_grains=tuple(sorted((row[0], grain_of_pairs(decode(row[14], type=list[str]))) for row in of_pairs)),
         segment_days={row[0]: _definitions(row[15]) for row in inside},
     )
 
@@ -224,6 +229,14 @@ def _added_on(day: dt.date, added: Iterable[Row], declared: Mapping[str, str]) -
     """The funnels, as they are defined now, that were added to a day."""
     defined = [one for row in added if row[0] == day for one in _definitions(row[12]).items()]
     return {name: definition for name, definition in defined if declared.get(name) == definition}
+
+
+def _pair_days(found: list[Row], added: list[Row]) -> dict[dt.date, frozenset[str]]:
+    """By day the pairs that it counted, or that were added to it."""
+    days = {row[0]: _names(row[14]) for row in found}
+    for row in added:
+        days[row[0]] = days.get(row[0], frozenset()) | _names(row[14])
+    return days
 
 
 def _grain(row: Row) -> str:

@@ -18,8 +18,9 @@ from ..tables import moment_of, table, text_of
 _SHORT = 12
 # What an entry may add to its day: of each the field that names it, and what it is held against.
 _ADDED = {"goal": "goals", "section": "sections", "property": "properties", "funnel": "funnels"}
+_ADDED |= {"pairs": "pairs"}
 _BESIDE = {"goal": "another goal", "section": "another section"}
-_BESIDE |= dict.fromkeys(("property", "funnel"), "what is told already")
+_BESIDE |= dict.fromkeys(("property", "funnel", "pairs"), "what is told already")
 
 
 def log(told: dict[str, Any]) -> str:

@@ -43,7 +43,7 @@ _OVERDUE_OTHERWISE_S = 600.0
 _DOES = {
     "roll_up": "counting open days",
     "close": "releasing days that are over",
-    "add_goals": "counting goals and sections on days before they were declared",
+    "add_goals": "counting goals, sections and pairs on days before they were declared",
     "sum_months": "summing months",
     "erase": "deleting who took their consent back",
     "expire": "removing raw rows past their lifetime",

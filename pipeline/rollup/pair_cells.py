@@ -7,7 +7,7 @@ Out: `uncovered`, the cells that are shown. Promises: who is behind several cell
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from schema.pair import Pair, above
 
@@ -23,11 +23,11 @@ _NOTHING = "emptyArrayUInt16()"
 _CELL = ("d", "pair", "one", "other")
 
 
-def suppress(of: Batch, pairs: Sequence[Pair]) -> None:
-    """Fill `uncovered`. pairs: by their number."""
+def suppress(of: Batch, pairs: Sequence[Pair], before: Mapping[Pair, set[Cell]]) -> None:
+    """Fill `uncovered`. pairs: by their number. before: what is told of others."""
     hides = [d for d, of_day in enumerate(of.days) if of_day.rules.k > 1]
     cells, atoms = _cells(of), _atoms(of, pairs)
-    shown: dict[int, dict[Pair, set[Cell]]] = {d: {} for d in hides}
+    shown: dict[int, dict[Pair, set[Cell]]] = {d: {**before} for d in hides}
     for nth, step in enumerate(in_order(pairs)):
         there = [(d, number) for d in hides for number in map(pairs.index, step) if (d, number) in cells]
         tables = {
@@ -41,6 +41,27 @@ def suppress(of: Batch, pairs: Sequence[Pair]) -> None:
     ]
     if rows:
         of.store.insert(of.scratch("uncovered"), _CELL, [*map(list, zip(*rows, strict=True))])
+
+
+def told(of: Batch, grains: Collection[str]) -> dict[Pair, set[Cell]]:
+    """What is released of a day, by places of values. grains: of the rows that were added to it."""
+    found: defaultdict[Pair, set[Cell]] = defaultdict(set)
+    columns = "dimension, value, by_dimension, by_value"
+    for one, other, *cell in of.store.rows(
+        of.naming(
+            f"""SELECT r.dimension, r.by_dimension, a.place, b.place
+            FROM
+            (
+                SELECT {columns} FROM released_pairs WHERE {of.mine}
+                UNION ALL SELECT {columns} FROM late_pairs WHERE {of.mine} AND grain IN {{grains:Array(String)}}
+            ) AS r
+            INNER JOIN {{numbers}} AS a ON r.dimension = a.dimension AND r.value = a.value
+            INNER JOIN {{numbers}} AS b ON r.by_dimension = b.dimension AND r.by_value = b.value"""
+        ),
+        of.named | {"grains": sorted(grains)},
+    ):
+        found[Pair(one, other)].add((cell[0], cell[1]))
+    return {**found}
 
 
 def _cells(of: Batch) -> dict[Which, dict[Cell, int]]:

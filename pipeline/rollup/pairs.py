@@ -7,7 +7,7 @@ follows from their sums (pair_lines.py); values beyond the `MOST_VALUES` most fr
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from schema.dimensions import OTHER
 from schema.measures import OF_CELLS
@@ -17,7 +17,7 @@ from schema.pairs import MOST_VALUES, PAIRS
 from ..insert import insert
 from .aggregate import EVERYBODY
 from .batch import DAY, NETWORKS, SITE, START, Batch, K
-from .pair_cells import suppress
+from .pair_cells import suppress, told
 from .pair_lines import HIDDEN
 from .scratch import OF_PAIRS, scratch
 
@@ -32,17 +32,27 @@ _PAIRS_OF = "{pairs:Array(Array(UInt16))}[d + 1]"
 
 def cross(of: Batch) -> None:
     """Fill `staging_pairs`."""
-    if not of.has("pairs"):
-        return
-    pairs = sorted({pair for of_day in of.days for pair in of_day.site.crossed})
+    if of.has("pairs"):
+        _cross(of, [of_day.site.crossed for of_day in of.days])
+
+
+def cross_later(of: Batch, pairs: Collection[Pair], grains: Collection[str]) -> None:
+    """The same of a day that is released: pairs that it was not counted with. grains: of the rows of others that were
+    added to it."""
+    _cross(of, [pairs], grains)
+
+
+def _cross(of: Batch, each: Sequence[Collection[Pair]], grains: Collection[str] | None = None) -> None:
+    """each: the pairs of each site-day. grains: where it is released, those of rows that were added to it."""
+    pairs = sorted({pair for mine in each for pair in mine})
     with scratch(of, OF_PAIRS):
         _number(of, {dimension for pair in pairs for dimension in (pair.one, pair.other)})
-        given = of.named | {"pairs": [[pairs.index(pair) for pair in of_day.site.crossed] for of_day in of.days]}
+        given = of.named | {"pairs": [[pairs.index(pair) for pair in mine] for mine in each]}
         for start in range(0, len(pairs), _AT_ONCE):
             numbered = dict(enumerate(pairs[start : start + _AT_ONCE], start=start))
             of.store.command(of.naming(_counting(numbered)), given)
         if of.hides:
-            suppress(of, pairs)
+            suppress(of, pairs, {} if grains is None else told(of, grains))
         named = {"ones": [pair.one for pair in pairs], "others": [pair.other for pair in pairs]}
         of.store.command(of.naming(_STAGE), of.named | named)
 

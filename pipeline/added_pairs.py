@@ -1,0 +1,120 @@
+"""Counts pairs on days that were released before they were declared, as a release of their own beside the day's (rule
+N6).
+
+In: released days of which visits are left, the pairs of the settings. Out: rows in `late_pairs`, of a grain that names
+the pairs, then one entry of the manifest for them. Promises: nothing that was released changes; a pair is looked at
+once for each day, whatever comes of it; rows are those of a pair that was there from the start, by the stricter of the
+day's rules and those of now; there are none where what is left of the day shows other values than it did, nor where
+sums of the new pair would be those of a pair that is told already: nobody has looked then what follows from them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+import structlog
+from msgspec import Struct, structs
+
+from schema.families import FAMILIES
+from schema.manifest import ADDED, LIVE
+from schema.pair import Pair, above, is_above, is_within, pair_of
+from schema.site import Site
+from schema.store import Store
+
+from .adding import add_to_day, days_left
+from .copying import table_of
+from .insert import insert
+from .manifest import RELEASING, Entry
+from .rollup.batch import Batch, SiteDay
+from .rollup.differences import unlike
+from .rollup.pairs import cross_later
+from .rollup.stages import stage_again
+from .settings import SiteRules
+
+log = structlog.get_logger("added_pairs")
+
+_FAMILY = "pairs"
+
+
+class Due(Struct, frozen=True):
+    """A released day, the pairs that it was counted with, those that it was not, and the grains of rows beside it."""
+
+    entry: Entry
+    told: tuple[Pair, ...]
+    pairs: tuple[Pair, ...]
+    grains: tuple[str, ...]
+
+
+def add_pairs(store: Store, site: Site, rules: SiteRules, now: float, longest_s: float = 2.0) -> bool:
+    """Count what is due, the newest days first; whether that is all. longest_s: begin no other day after so long,
+    because other work waits."""
+    if not site.pairs:
+        return True
+    if longest_s <= 0:
+        return False
+    until = time.monotonic() + longest_s
+    for due in _due(store, site):
+        if time.monotonic() > until:
+            return False
+        _add(store, site, rules, due, now)
+    return True
+
+
+def _due(store: Store, site: Site) -> Iterator[Due]:
+    for entry, added in days_left(store, site.key):
+        mine = [one for one in added if one.pairs]
+        seen = {name for one in (entry, *mine) for name in one.pairs}
+        missing = tuple(pair for pair in site.crossed if pair.name not in seen)
+        if missing:
+            told = {name for one in (entry, *mine) if one is entry or one.complete for name in one.pairs}
+            yield Due(entry, tuple(map(pair_of, sorted(told))), missing, tuple(one.grain for one in mine))
+
+
+def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> None:
+    entry = due.entry
+    strictest = structs.replace(rules, k=max(rules.k, entry.k), networks=max(rules.least_networks, entry.networks))
+    # A table whose sums are those of one that is told stays untold.
+    refused = [pair for pair in due.pairs if any(is_above(pair, one) or is_within(pair, one) for one in due.told)]
+
+    def release(of: Batch) -> None:
+        then = unlike(of)
+        unlike_then = then.dimensions | then.folded
+        gone = [pair for pair in due.pairs if then.whole or not unlike_then.isdisjoint(_dimensions(pair))]
+        new = [pair for pair in due.pairs if pair not in (*refused, *gone)]
+        if new:
+            cross_later(of, new, due.grains)
+            _release(of, entry, new, now, is_told=True)
+        if without := [pair for pair in due.pairs if pair not in new]:
+            _release(of, entry, without, now, is_told=False)
+
+    with RELEASING:
+        # Goals, funnels and segments are not asked for.
+        declared = structs.replace(site, goals=(), funnels=(), sections=entry.patterns, segments=())
+        stage_again(store, SiteDay(declared, entry.day, strictest), release)
+
+
+def _dimensions(pair: Pair) -> tuple[str, ...]:
+    """Those that a pair is judged by."""
+    return tuple(name for one in (pair.one, pair.other) for name in (one, *above(one)))
+
+
+def _release(of: Batch, day: Entry, pairs: Sequence[Pair], now: float, is_told: bool) -> None:
+    """Release pairs together: their rows, then their entry; is_told: false of those of which there are none."""
+    rules = of.days[0].rules
+    entry = Entry(
+        *(day.site, 0, day.day, int(now), LIVE, rules.preset, rules.k),
+        complete=day.complete and is_told,
+        over_counted=day.over_counted,
+        networks=rules.least_networks,
+        span=ADDED,
+        pairs=[pair.name for pair in pairs],
+    )
+    rows = add_to_day(of.store, _FAMILY, entry, _COPYING if is_told else "", {})
+    log.info("pairs_added", site=day.site, day=day.day.isoformat(), pairs=len(pairs), told=is_told, rows=rows)
+
+
+_COLUMNS = {name: name for name in FAMILIES[_FAMILY].columns} | {"grain": "{grain:String}", "days": "1"}
+_COPYING = f"""
+    {insert(table_of(_FAMILY, late=True), _COLUMNS)} FROM staging_{_FAMILY}
+    WHERE site = {{site:String}} AND day = {{day:Date}}"""
