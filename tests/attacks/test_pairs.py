@@ -16,8 +16,9 @@ from typing import Any
 import highspy
 import numpy as np
 import pytest
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from pipeline.added_pairs import add_pairs
 from pipeline.release import Flaws, release_together
 from pipeline.rollup import pair_lines
 from pipeline.rollup.batch import SiteDay
@@ -96,7 +97,10 @@ class Day:
         self.pairs = {
             (*key,): visits
             for *key, visits in store.rows(
-                f"SELECT dimension, value, by_dimension, by_value, visits FROM released_pairs {where}", given
+                f"""SELECT dimension, value, by_dimension, by_value, visits FROM released_pairs {where}
+                UNION ALL SELECT dimension, value, by_dimension, by_value, visits FROM late_pairs
+                WHERE site = {{site:String}}""",
+                given,
             )
         }
 
@@ -159,13 +163,20 @@ def few(day: Day) -> Iterator[Values]:
                 yield values
 
 
-def attacked(store: Store, world: World, days: int) -> tuple[int, int, int]:
+def attacked(store: Store, world: World, days: int, later: bool = False) -> tuple[int, int, int]:
     """How many counts of fewer than K there are; how many of them are pinned, that are not without pairs; and how many
-    cells are shown."""
+    cells are shown. later: some pairs are declared when the day is released already."""
     closed = [Day(world, seed) for seed in range(days)]
     insert(store, [event for day in closed for event in day.events()])
-    due = [SiteDay(day.site, DAY, RULES) for day in closed]
+    first = {
+        day.site.key: tuple(random.Random(seed).sample(day.site.pairs, len(day.site.pairs) // 2))
+        for seed, day in enumerate(closed)
+    }
+    sites = [structs.replace(day.site, pairs=first[day.site.key]) if later else day.site for day in closed]
+    due = [SiteDay(site, DAY, RULES) for site in sites]
     release_together(store, "events", due, NOON + 86_400, "live", [Flaws()] * days)
+    for day in closed if later else ():
+        assert add_pairs(store, day.site, RULES, NOON + 86_401)
     hidden_ones = pinned = shown = 0
     for day in closed:
         day.read(store)
@@ -187,6 +198,17 @@ def test_no_count_of_few_follows_from_all_tables_of_a_day(
     report(f"{which}, solved for with all tables", f"{pinned} of {hidden_ones} pinned, {shown} cells shown")
     assert hidden_ones > 100
     assert shown > 50
+    assert pinned == 0
+
+
+@pytest.mark.parametrize("world", [ALL_PAIRS, PARENTS])
+def test_nor_where_some_pairs_are_added_to_a_released_day(
+    store: Store, world: World, report: Callable[[str, str], None]
+) -> None:
+    hidden_ones, pinned, shown = attacked(store, world, times(6), later=True)
+    which = f"{len(world.pairs)} pairs of {', '.join(world.names)}, some of them later"
+    report(f"{which}, solved for with all tables", f"{pinned} of {hidden_ones} pinned, {shown} cells shown")
+    assert shown > 5
     assert pinned == 0
 
 
