@@ -28,7 +28,7 @@ from pipeline.release import release
 from pipeline.schedule import Pipeline
 from pipeline.settings import RollupSettings, SiteRules
 from pipeline.site_data import _TABLES, stored_sites
-from schema.families import WAITING
+from schema.families import LATE, WAITING
 from schema.funnel import Funnel, Step
 from schema.site import Goal, day_bounds, day_number
 from schema.store import Store, StoreDown
@@ -67,8 +67,9 @@ def fill(store: Store, site: SiteSettings, path: str = "/") -> list[dt.date]:
         insert(store, [*events, *late])
     release(store, "events", site, days[:2], RULES, time.time(), "live")
     sum_months(store)
-    for family in WAITING:
+    for family in LATE:
         store.insert(f"late_{family}", ("site", "grain", "day"), ((site.key,), ("week",), (days[0],)))
+    for family in WAITING:
         store.insert(f"waiting_{family}", ("site", "day", "expires"), ((site.key,), (days[0],), (dt.date(2099, 1, 1),)))
     # Of an open day journeys are told with k = 1 only; segments, and what is added later, are not of this site.
     for table in ("open_journeys", "next_journeys", "released_segments", "late_funnels"):
