@@ -21,7 +21,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
-from .spans import Made, Masks, Rule, Who, made_of, relation
+from .spans import MOST_TRIED, Made, Masks, Rule, Who, made_of, relation
 
 Path = tuple[str, ...]
 # A value of a dimension: the level of that in its chain, from 1 on.
@@ -171,8 +171,10 @@ class Look:
             return True
         if (leaf.guards and self._anchor(path).follows) or (leaf.guards_alone and not self._is_anchored(path)):
             return False
+        if not self._rule.enough([leaf.all]):
+            return False
         near = dict.fromkeys((*(bit for bit in chain.known if leaf.has(bit)), *chain.shown(path)))
-        made = made_of(leaf.masks, [*near], self.bit, self._rule)
+        made = made_of(leaf.masks, [*near], self.bit, self._rule, MOST_TRIED)
         return self._rule.enough(made.who)
 
     def _follows(self, path: Path) -> bool:

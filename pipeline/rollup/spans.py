@@ -20,8 +20,8 @@ from msgspec import Struct
 # Larger than any determinant of zeros and ones of so many rows: what depends by fractions depends by this, too.
 _PRIME = 2**61 - 1
 _MOST_ROWS = 36
-# So many combinations are looked at; where there are more, it is not told what they are made of.
-_MOST_TRIED = 400
+# So many combinations are looked at where a number is to be shown.
+MOST_TRIED = 400
 
 Vector = list[int]
 
@@ -72,9 +72,9 @@ def grouped(masks: Masks, bits: Collection[int]) -> dict[int, list[Who]]:
     return found
 
 
-def made_of(masks: Masks, known: Sequence[int], new: int, rule: Rule) -> Made:
+def made_of(masks: Masks, known: Sequence[int], new: int, rule: Rule, most: int = 1) -> Made:
     """What combinations of the number of `new` with these are made of: the value's own number, and those of the known
-    conditions."""
+    conditions. most: so many are looked at; where there are more, it is not told what they are made of."""
     if len(known) + 2 > _MOST_ROWS:
         return Made([])
     columns = grouped(masks, (*known, new))
@@ -85,7 +85,7 @@ def made_of(masks: Masks, known: Sequence[int], new: int, rule: Rule) -> Made:
     if any(left[: len(big)]):
         return Made(next(columns[column] for column, one in zip(big, left, strict=False) if one))
     beyond = [row[len(big) :] for row in rest]
-    return _least(left[len(big) :], beyond, [columns[column] for column in small], rule)
+    return _least(left[len(big) :], beyond, [columns[column] for column in small], rule, most)
 
 
 def relation(masks: Collection[int], known: Sequence[int], new: int) -> list[int] | None:
@@ -145,13 +145,13 @@ def _less(row: Vector, pivots: Iterable[tuple[int, Vector]]) -> Vector:
     return row
 
 
-def _least(new: Vector, rows: Sequence[Vector], who: Sequence[list[Who]], rule: Rule) -> Made:
+def _least(new: Vector, rows: Sequence[Vector], who: Sequence[list[Who]], rule: Rule, most: int) -> Made:
     """Of the combinations of `new` with the rows one of too few, if there is one."""
     pivots = _independent(rows)
     new, many = _less(new, pivots), len(pivots)
     if not any(new):
         return Made([], follows=True)
-    if math.comb(len(new), many) > _MOST_TRIED:
+    if math.comb(len(new), many) > most:
         return Made([])
     found: list[Who] = []
     for zeros in itertools.combinations(range(len(new)), many):
