@@ -243,8 +243,7 @@ def _creating_waiting(family: Family) -> str:
     """The same of what waits for a block."""
     waiting = _listed(WAITING[family.name])
     whose = ", ".join(("site", "day", "dimension", "value", *family.key_names))
-    return f"""
-CREATE TABLE IF NOT EXISTS {{{{ local('waiting_{family.name}') }}}}{{{{ on_cluster }}}}
+    return f"""CREATE TABLE IF NOT EXISTS {{{{ local('waiting_{family.name}') }}}}{{{{ on_cluster }}}}
 (
 {waiting}
 )

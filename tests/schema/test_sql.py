@@ -9,7 +9,7 @@ import pytest
 from clickhouse_connect.driver import options
 
 from schema.event import Count, Event
-from schema.families import FAMILIES, LIVE, WAITING
+from schema.families import FAMILIES, LATE, LIVE
 from schema.migrate import USERS, before, create_users, migrate, migrations, statements, user_statements
 from schema.months import TABLES
 from schema.store import Store, StoreError
@@ -65,7 +65,7 @@ def test_the_writer_reads_nothing_and_the_dashboards_change_nothing() -> None:
     assert granted["footfall_dashboards"].pop("open_through") == {"SELECT(site, day, as_of)"}
     assert all(rights == {"SELECT"} for rights in granted["footfall_dashboards"].values())
     rollups = {f"open_{family}" for family in LIVE} | {f"released_{family}" for family in FAMILIES}
-    rollups |= {f"late_{family}" for family in WAITING}
+    rollups |= {f"late_{family}" for family in LATE}
     bare = {"bare_totals", "outcomes", "crawlers", "annotations"}
     assert granted["footfall_dashboards"].keys() == rollups | {*TABLES, "manifest"} | bare
     assert "readonly = 1" in "\n".join(user_statements("footfall", PASSWORDS))
