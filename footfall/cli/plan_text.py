@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..plan.cells import Counted, Dimension
-from ..plan.changes import CHANGED, FUNNEL, GOAL, GONE, NEW, SITE, Change
+from ..plan.changes import CHANGED, FUNNEL, GOAL, GONE, NEW, PROPERTY, SECTION, SITE, Change
 from ..plan.groups import LEAST, Groups
 from ..plan.past import Past
 from ..plan.planning import Planned, Released
 
+# What visitor-days did.
+_DID = {GOAL: "reached it {times} times", SECTION: "viewed {times} pages of it"}
+_DID |= {PROPERTY: "of its values sent {times} events", FUNNEL: "began it, {times} of them reached the last step told"}
 _NOTHING = "nothing changes of what is counted and released"
 
 
@@ -51,7 +54,7 @@ def _change(one: Change) -> str:
 
 def _past(past: Past) -> Iterator[str]:
     people, times = sum(day.people for day in past.days), sum(day.times for day in past.days)
-    did = f"reached it {times} times" if past.what == GOAL else f"viewed {times} pages of it"
+    did = _DID[past.what].format(times=times)
     yield (f"{past.what} {past.name}: fills back {len(past.days)} days, on which {people} visitor-days {did}")
     yield from (f"  {count} days: {reason}" for reason, count in past.others.items())
 
@@ -59,10 +62,7 @@ def _past(past: Past) -> Iterator[str]:
 def _counted(one: Counted) -> str:
     people = " → ".join(map(str, one.people)) or "0"
     what = "visitor-days by step" if one.what == FUNNEL else "visitor-days in its values"
-    return (
-        f"{one.what} {one.name}: would show {one.rows} rows of these on {one.days} days, {what} {people}; it begins "
-        "with the days that are open"
-    )
+    return f"{one.what} {one.name}: from the start it would show {one.rows} rows on {one.days} days, {what} {people}"
 
 
 def _released(one: Released) -> Iterator[str]:

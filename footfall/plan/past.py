@@ -1,6 +1,7 @@
-"""What the pipeline would add to released days for goals and sections that the settings do not have yet (rule N6).
+"""What the pipeline would add to released days for goals, sections, properties and funnels that the settings do not
+have yet (rule N6).
 
-In: a laid window, the goals and sections. Out: a `Past` for each. Promises: the pipeline itself adds them, by all its
+In: a laid window, what is new. Out: a `Past` for each. Promises: the pipeline itself adds them, by all its
 rules and in its order; of a day that gets nothing is told why only as far as its entry says so.
 """
 
@@ -12,16 +13,18 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, structs
 
+from pipeline.added_funnels import add_funnels
 from pipeline.added_goals import add_goals
+from pipeline.added_properties import add_properties
 from pipeline.added_sections import add_sections
 from pipeline.copying import added_of, holding
 from pipeline.manifest import Entry, read_entries
 from pipeline.settings import SiteRules
-from schema.manifest import LIVE, grain_of_goal, grain_of_section
+from schema.manifest import LIVE, grain_of_funnel, grain_of_goal, grain_of_property, grain_of_section
 from schema.site import Goal, Site, goal_of
 from schema.store import Store
 
-from .changes import GOAL, SECTION
+from .changes import FUNNEL, GOAL, PROPERTY, SECTION
 from .laid import Laid, called
 
 COUNTED_ALREADY = "have it already"
@@ -34,8 +37,9 @@ NOT_TOLD = "nobody is in it, or it would tell of fewer than k people"
 
 
 class Filled(Struct, frozen=True):
-    """A released day that gets it. people: who reached the goal, or was in the section; times: how often, or how many
-    pages they viewed: of the whole site, 0 where only values of dimensions are told. rows: how many."""
+    """A released day that gets it. people: who reached the goal, was in the section, began the funnel, or is in values
+    of the property; times: how often, how many pages they viewed, how many reached the last step that is told, how many
+    events: of the whole site, 0 where only values of dimensions are told. rows: how many."""
 
     day: dt.date
     people: int
@@ -44,7 +48,7 @@ class Filled(Struct, frozen=True):
 
 
 class Past(Struct, frozen=True):
-    """what: goal or section. days: those that fill back; others: by reason how many do not."""
+    """what: goal, section, property or funnel. days: those that fill back; others: by reason how many do not."""
 
     what: str
     name: str
@@ -53,20 +57,34 @@ class Past(Struct, frozen=True):
     others: dict[str, int]
 
 
-def past_of(
-    laid: Laid, site: Site, rules: SiteRules, goals: Sequence[Goal], sections: Mapping[str, str], now: float
-) -> list[Past]:
-    """What is added to the laid days: goals in their order, then sections, by name their definition."""
+class New(Struct, frozen=True):
+    """What is new: goals in their order, the rest by name."""
+
+    goals: Sequence[Goal] = ()
+    sections: Mapping[str, str] = {}
+    properties: Sequence[str] = ()
+    funnels: Mapping[str, str] = {}
+
+
+def past_of(laid: Laid, site: Site, rules: SiteRules, new: New, now: float) -> list[Past]:
+    """What is added to the laid days."""
+    goals, sections = new.goals, new.sections
     store, mine = laid.store, called(structs.replace(site, goals=tuple(goals), funnels=(), segments=()), laid.key)
     before = read_entries(store, laid.key)
     if goals:
         add_goals(store, mine, rules, now, float("inf"))
     if sections:
         add_sections(store, mine, rules, now, float("inf"))
+    funnels = tuple(funnel for funnel in site.funnels if funnel.name in new.funnels)
+    others = called(structs.replace(site, properties=tuple(new.properties), funnels=funnels), laid.key)
+    for add in (add_properties, add_funnels):
+        add(store, others, rules, now, float("inf"), laid.events)
     after = read_entries(store, laid.key)
     left = {day for (day,) in store.rows("SELECT DISTINCT day FROM visits WHERE site = {s:String}", {"s": laid.key})}
     asked = [(GOAL, goal.name, goal.definition) for goal in goals]
     asked += [(SECTION, name, definition) for name, definition in sections.items()]
+    asked += [(PROPERTY, name, "") for name in new.properties]
+    asked += [(FUNNEL, name, definition) for name, definition in new.funnels.items()]
     return [_past(store, laid.key, one, before, after, left) for one in asked]
 
 
@@ -91,8 +109,9 @@ def _past(
 
 
 def _counted(entry: Entry, what: str) -> set[tuple[str, str]]:
-    """The goals or sections of an entry, each a name and a definition."""
-    return {*(entry.goals if what == GOAL else entry.sections).items()}
+    """What an entry has counted, each a name and a definition."""
+    named = {GOAL: entry.goals, SECTION: entry.sections, FUNNEL: entry.funnels}
+    return {*(named[what] if what in named else dict.fromkeys(entry.properties, "")).items()}
 
 
 def _has_past(what: str, name: str, definition: str) -> bool:
@@ -104,7 +123,8 @@ def _why(day: Entry, what: str, left: set[dt.date]) -> str:
         return IMPORTED
     if not day.rows:
         return NOTHING_SHOWN
-    if not (day.knows_goals if what == GOAL else day.knows_sections):
+    knows = {GOAL: day.knows_goals, SECTION: day.knows_sections}
+    if not knows.get(what, day.knows_properties):
         return TOO_OLD
     return NOT_TOLD if day.day in left else NO_VISITS
 
@@ -114,12 +134,21 @@ _GOALS = """
         sumIf(conversions, dimension = '' AND currency = ''), count()
     FROM late_conversions"""
 _SECTIONS = "SELECT day, sum(visitors), sum(pageviews), count() FROM late_cells"
+_PROPERTIES = "SELECT day, sumIf(visitors, in_currency = ''), sum(events), count() FROM late_properties"
+_FUNNELS = """
+    SELECT day, maxIf(people, dimension = '' AND step = 1), argMaxIf(people, step, dimension = ''), count()
+    FROM late_funnels"""
 
 
 def _rows(store: Store, key: str, what: str, name: str, definition: str) -> list[Filled]:
-    rows, grain = (_GOALS, grain_of_goal) if what == GOAL else (_SECTIONS, grain_of_section)
+    rows, grain = {
+        GOAL: (_GOALS, grain_of_goal(name, definition)),
+        SECTION: (_SECTIONS, grain_of_section(name, definition)),
+        PROPERTY: (_PROPERTIES, grain_of_property(name)),
+        FUNNEL: (_FUNNELS, grain_of_funnel(name, definition)),
+    }[what]
     found = store.rows(
         f"{rows} WHERE site = {{site:String}} AND grain = {{grain:String}} GROUP BY day ORDER BY day",
-        {"site": key, "grain": grain(name, definition)},
+        {"site": key, "grain": grain},
     )
     return [Filled(*row) for row in found]

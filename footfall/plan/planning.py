@@ -19,7 +19,7 @@ from .cells import Counted, Dimension, counted_of, dimensions_of, whole_of
 from .changes import ANONYMIZATION, FUNNEL, GOAL, GONE, PROPERTY, RELEASE, SECTION, Change, Held
 from .groups import Groups, groups_of, kept_less, not_told
 from .laid import Laid, new_key
-from .past import Past, past_of
+from .past import New, Past, past_of
 from .window import TABLES, parts_of
 
 # What one site's window may have: in RAM it is some hundred bytes a row, several times.
@@ -56,8 +56,9 @@ class Released(Struct, frozen=True):
 
 class Planned(Struct, frozen=True):
     """A site. first, last, days: the released days of which raw rows are left. past: what would be added to these, of
-    goals and sections. released: None where nothing changes what is released. counted: of new funnels and properties.
-    untold: changed settings of which stored rows tell nothing."""
+    goals, sections, properties and funnels. released: None where nothing changes what is released. counted: of new
+    funnels and properties, if they had been there from the start. untold: changed settings of which stored rows tell
+    nothing."""
 
     site: str
     changes: list[Change]
@@ -102,14 +103,16 @@ def planned(
     try:
         for table, day, text in window.parts:
             laid.add(table, day, zlib.decompress(text))
-        told("adding goals and sections to released days")
+        told("adding what is new to released days")
         goals = [one for one in after.site.counted_goals if _is_other(changes, GOAL, one.name)]
         sections = {
             name: definition
             for name, definition in after.site.section_definitions.items()
             if before.site.section_definitions.get(name) != definition
         }
-        past = past_of(laid, after.site, after.rules, goals, sections, now)
+        properties = [name for name in after.site.properties if _is_other(changes, PROPERTY, name)]
+        funnels = {name: one for name, one in after.site.funnel_definitions.items() if _is_other(changes, FUNNEL, name)}
+        past = past_of(laid, after.site, after.rules, New(goals, sections, properties, funnels), now)
         less = kept_less(before, after)
         told("releasing the days by the settings in force, and by the others")
         released, key = _released(laid, before, after, less) if days and _changes_release(changes) else (None, "")

@@ -23,7 +23,9 @@ from footfall.plan.laid import new_key
 from footfall.plan.planning import Planned, planned, read
 from footfall.plan.window import TABLES
 from footfall.settings import Settings, SiteSettings
+from pipeline.added_funnels import add_funnels
 from pipeline.added_goals import add_goals
+from pipeline.added_properties import add_properties
 from pipeline.added_sections import add_sections
 from pipeline.former import with_former
 from pipeline.settings import ReleaseSettings, SiteRules
@@ -149,6 +151,31 @@ def test_a_later_section_fills_back_as_the_plan_says(asked: Asked) -> None:
         assert [structs.astuple(one) for one in plans[name].days] == added
         assert sum(plans[name].others.values()) == 2 - len(added)
     assert (len(plans["Docs"].days), len(plans["Rare"].days)) == (2, 0)
+
+
+@pytest.mark.clickhouse
+def test_a_later_property_and_funnel_fill_back_as_the_plan_says(asked: Asked) -> None:
+    """After goals and sections, as the pipeline does it."""
+    house = asked.house
+    site = structs.replace(asked.held.site, key=house.site.key)
+    for add in (add_goals, add_sections, add_properties, add_funnels):
+        assert add(house.store, site, LARGE, house.noon(20), 60)
+    of_property, of_funnel = (next(one for one in asked.plan.past if one.name == name) for name in ("plan", "Way"))
+    properties = house.store.rows(
+        "SELECT day, sumIf(visitors, in_currency = ''), sum(events), count() FROM late_properties "
+        "WHERE site = {s:String} AND property = 'plan' GROUP BY day ORDER BY day",
+        {"s": house.site.key},
+    )
+    assert [structs.astuple(one) for one in of_property.days] == properties
+    steps = house.store.rows(
+        "SELECT day, people FROM late_funnels WHERE site = {s:String} AND dimension = '' AND step = 1 ORDER BY day",
+        {"s": house.site.key},
+    )
+    assert [(one.day, one.people) for one in of_funnel.days] == steps
+    assert all(len(one.days) + sum(one.others.values()) == 2 for one in (of_property, of_funnel))
+    # All but one of the site began the funnel.
+    assert (len(of_property.days), len(of_funnel.days)) == (2, 0)
+    assert of_property.days[0].people == 13
 
 
 @pytest.mark.clickhouse
