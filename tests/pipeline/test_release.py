@@ -47,7 +47,7 @@ _NUMBER = itertools.count(1)
 
 @pytest.fixture
 def site() -> Site:
-    return Site(f"release-{next(_NUMBER)}", goals=(Goal("buy", event="buy"),))
+    return Site(f"release-{next(_NUMBER)}", goals=(Goal("buy", event="buy"),), pairs=())
 
 
 def fill(store: Store, site: Site, day: dt.date = DAY, people: int = 6, **given: Any) -> int:
