@@ -31,6 +31,7 @@ from schema.event import ENGAGEMENT, Count, Erasure, Event
 from schema.families import FAMILIES, LIVE
 from schema.funnel import Funnel, Step
 from schema.migrate import migrate, migrations
+from schema.segment import Segment
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
 from tests.conftest import make_event
@@ -45,6 +46,7 @@ SITE = Site(
     goals=(Goal("buy", event="buy"), Goal("Page 1", page="/1")),
     properties=("plan",),
     funnels=(Funnel("Bought", (Step(page="/0"), Step(event="buy"))),),
+    segments=(Segment("Everybody", {"page": "/**"}),),
 )
 RULES = SiteRules(2, 30, "balanced")
 _TEXTS = tuple(
