@@ -183,7 +183,8 @@ def staying(
     children = {value for value in people if value and value != OTHER and len(parents[value]) == 1}
     goes, possible = set(), []
     for label, values in labels.items():
-        rest = [who for parent, who in (beside or {}).items() if (parent if parent in above else OTHER) == label]
+        # Of a parent of which nobody is shown there is nothing to take away.
+        rest = [who for parent, who in (beside or {}).items() if parent in spread[label]]
         # Of parents that are one together each may cover the others.
         own = [{one for one in values & children & few.keys() if parent in parents[one]} for parent in spread[label]]
         covered = any(map(cover, own)) or any(len(who) >= k for who in rest)
