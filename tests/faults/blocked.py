@@ -31,18 +31,20 @@ RULES = SiteRules(5, 20, "balanced", networks=5, k_late=10, late_others=3)
 
 
 def fill(store: Store, site: Site) -> None:
-    """Two days on which two pages have many visitors, but of few networks; they buy and measure."""
+    """Two days on which two pages have many visitors, but of few networks; half of those buy for whom they are fast,
+    and half of the others."""
     common: dict[str, Any] = {"lifetime": 20}
     for day, noon in ((SUNDAY - dt.timedelta(days=1), NOON - 86_400), (SUNDAY, NOON)):
         events = [
             make_event(site.key, noon + n, day, visitor=n, network_number=n, lcp=900.0, **common) for n in range(1, 9)
         ]
-        for n in range(100, 124):
-            mine = common | {"visitor": n, "network_number": 50 + n % 4, "path": f"/{n % 2}", "country": "DE"}
+        for n in range(100, 148):
+            mine = common | {"visitor": n, "network_number": 50 + n // 8 % 4, "path": f"/{n % 2}", "country": "DE"}
             mine["props"] = {"plan": f"{n % 2}"}
             events.append(make_event(site.key, noon + n, day, **mine))
-            events.append(make_event(site.key, noon + n + 9, day, name="buy", currency="EUR", amount=n, **mine))
-            events.append(make_event(site.key, noon + n + 20, day, name="engagement", engaged_ms=9, lcp=901.0, **mine))
+            name, lcp = ("buy", "look")[n % 8 // 4], (901.0, 5000.0)[n % 4 // 2]
+            events.append(make_event(site.key, noon + n + 9, day, name=name, currency="EUR", amount=n, **mine))
+            events.append(make_event(site.key, noon + n + 20, day, name="engagement", engaged_ms=9, lcp=lcp, **mine))
         insert(store, events)
     store.insert("watermarks", ("spool", "received_through"), (("1",), (NOW,)))
 

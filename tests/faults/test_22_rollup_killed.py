@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.rollup.batch import Batch
 from pipeline.rollup.scratch import scratch
+from schema.families import WAITING
 from schema.store import Store
 from tests.faults.conftest import ROOT
 from tests.faults.doomed import lived
@@ -72,7 +73,7 @@ def test_a_block_killed_at_any_statement_is_released_once_and_whole(
 ) -> None:
     _, *told = lived("tests.faults.blocked", tmp_path / "engine", ROOT, *of)
     rows = told[0]["rows"]
-    assert rows.keys() == {"cells", "conversions", "vitals", "properties", "engagement"}
+    assert rows.keys() == {*WAITING}
     assert all(rows.values())
     for number, one in enumerate(told, start=1):
         assert one == told[0], number
