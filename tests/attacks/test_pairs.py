@@ -205,10 +205,11 @@ def test_no_count_of_few_follows_from_all_tables_of_a_day(
 def test_nor_where_some_pairs_are_added_to_a_released_day(
     store: Store, world: World, report: Callable[[str, str], None]
 ) -> None:
-    hidden_ones, pinned, shown = attacked(store, world, times(6), later=True)
+    hidden_ones, pinned, shown = attacked(store, world, times(12), later=True)
     which = f"{len(world.pairs)} pairs of {', '.join(world.names)}, some of them later"
     report(f"{which}, solved for with all tables", f"{pinned} of {hidden_ones} pinned, {shown} cells shown")
-    assert shown > 5
+    # Beside parents little is shown of those that come later.
+    assert shown > 2
     assert pinned == 0
 
 

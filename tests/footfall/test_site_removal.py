@@ -75,6 +75,8 @@ def fill(store: Store, site: SiteSettings, path: str = "/") -> list[dt.date]:
     for table in ("open_journeys", "next_journeys", "released_segments", "late_funnels"):
         store.insert(table, ("site", "day"), ((site.key,), (days[0],)))
     store.insert("waiting_days", ("site", "day", "expires"), ((site.key,), (days[0],), (dt.date(2099, 1, 1),)))
+    # Too few are in a band of web vitals.
+    store.insert("released_experience", ("site", "grain", "day"), ((site.key,), ("day",), (days[0],)))
     store.insert("ingest", ("site", "minute", "reason", "count"), ((site.key,), (int(time.time()),), ("ok",), (3,)))
     store.insert("bare_totals", ("site", "day", "pageviews"), ((site.key,), (days[0],), (30,)))
     store.insert("bounds", ("site", "day", "expires"), ((site.key,), (days[0],), (dt.date(2099, 1, 1),)))
