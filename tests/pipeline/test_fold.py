@@ -316,8 +316,9 @@ def test_vitals_are_hidden_under_k_people_who_contributed_to_them(store: Store) 
         {"site": site.key},
     )
     assert rows == [
-        ("", "", "lcp", 6, 6), ("country", "", "lcp", 6, 6), ("device", "", "lcp", 6, 6), ("page", "/a", "lcp", 6, 6),
-    ]  # fmt: skip
+        (*of, "lcp", 6, 6)
+        for of in (("", ""), ("browser", ""), ("country", ""), ("device", ""), ("page", "/a"), ("section", "/"))
+    ]
 
 
 @together
