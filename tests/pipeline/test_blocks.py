@@ -266,7 +266,7 @@ def test_blocks_are_copied_and_checked_with_their_days(store: Store) -> Test:
     assert entries[-1].days == [manifest_digest(structs.asdict(entry)) for entry in entries[:7]]
     (month,) = months_of(readable)
     parts = list(rows_of(store, house.site.key, month, readable))
-    assert {(part.family, part.late) for part in parts} == {("cells", False), ("cells", True)}
+    assert {(part.family, part.late) for part in parts} == {("cells", False), ("cells", True), ("pairs", False)}
     check_rows(store, house.site.key, readable)
     store.command(
         "ALTER TABLE late_cells UPDATE visitors = visitors + 1 WHERE site = {site:String} AND value = '/three'",
