@@ -81,7 +81,19 @@ def test_a_number_of_a_visitor_stands_only_where_raw_rows_live(store: Store, num
     # Whatever it is called: 64 bits that name a person are UInt64, and rollups hold only these.
     measures = {
         *MEASURES,
-        *("converters", "conversions", "payers", "samples", "good", "poor", "people", "counts", "unsure", "depth"),
+        *(
+            "converters",
+            "conversions",
+            "payers",
+            "samples",
+            "good",
+            "poor",
+            "people",
+            "counts",
+            "unsure",
+            "depth",
+            "times",
+        ),
     }
     for name in FAMILIES:
         for state in (*(("open",) if name in LIVE else ()), "staging", "released"):
