@@ -15,7 +15,6 @@ of which pages that was.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 
 import structlog
@@ -26,7 +25,7 @@ from schema.manifest import ADDED, LIVE
 from schema.site import Site
 from schema.store import Store
 
-from .adding import add_to_day, days_left
+from .adding import add_to_day, days_left, each_in_time
 from .as_counted import AsCounted, as_counted, is_comparable, stricter
 from .copying import table_of
 from .insert import insert
@@ -59,14 +58,7 @@ def add_funnels(
     because other work waits. source: the table of the raw rows."""
     if not site.funnels:
         return True
-    if longest_s <= 0:
-        return False
-    until = time.monotonic() + longest_s
-    for due in _due(store, site):
-        if time.monotonic() > until:
-            return False
-        _add(store, site, rules, due, now, source)
-    return True
+    return each_in_time(_due(store, site), lambda due: _add(store, site, rules, due, now, source), longest_s)
 
 
 def _due(store: Store, site: Site) -> Iterator[Due]:

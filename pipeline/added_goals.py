@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
-import time
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
@@ -30,7 +29,7 @@ from schema.manifest import ADDED, LIVE, grain_of_goal
 from schema.site import Goal, Site, goal_of
 from schema.store import Store
 
-from .adding import add_to_day, days_left
+from .adding import add_to_day, days_left, each_in_time
 from .copying import table_of
 from .insert import insert
 from .manifest import RELEASING, Entry
@@ -61,14 +60,9 @@ class Due(Struct, frozen=True):
 def add_goals(store: Store, site: Site, rules: SiteRules, now: float, longest_s: float = 2.0) -> bool:
     """Count what is due, the newest days first; whether that is all. longest_s: begin no other day after so long,
     because other work waits."""
-    if longest_s <= 0:
-        return not site.goals
-    until = time.monotonic() + longest_s
-    for due in _due(store, site):
-        if time.monotonic() > until:
-            return False
-        _add(store, site, rules, due, now)
-    return True
+    if not site.goals:
+        return True
+    return each_in_time(_due(store, site), lambda due: _add(store, site, rules, due, now), longest_s)
 
 
 def counted_since(store: Store, what: What = "goals") -> list[tuple[str, str, str, dt.date]]:

@@ -10,7 +10,6 @@ sums of the new pair would be those of a pair that is told already: nobody has l
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 
 import structlog
@@ -22,7 +21,7 @@ from schema.pair import Pair, above, is_above, is_within, pair_of
 from schema.site import Site
 from schema.store import Store
 
-from .adding import add_to_day, days_left
+from .adding import add_to_day, days_left, each_in_time
 from .copying import table_of
 from .insert import insert
 from .manifest import RELEASING, Entry
@@ -51,14 +50,7 @@ def add_pairs(store: Store, site: Site, rules: SiteRules, now: float, longest_s:
     because other work waits."""
     if not site.pairs:
         return True
-    if longest_s <= 0:
-        return False
-    until = time.monotonic() + longest_s
-    for due in _due(store, site):
-        if time.monotonic() > until:
-            return False
-        _add(store, site, rules, due, now)
-    return True
+    return each_in_time(_due(store, site), lambda due: _add(store, site, rules, due, now), longest_s)
 
 
 def _due(store: Store, site: Site) -> Iterator[Due]:

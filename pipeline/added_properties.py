@@ -13,7 +13,6 @@ day was released from, because somebody was erased since, there are no rows.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,7 +24,7 @@ from schema.manifest import ADDED, LIVE
 from schema.site import Site
 from schema.store import Store
 
-from .adding import add_to_day, days_left
+from .adding import add_to_day, days_left, each_in_time
 from .as_counted import as_counted, events_of_steps, is_comparable, stricter
 from .copying import table_of
 from .insert import insert
@@ -60,14 +59,7 @@ def add_properties(
     because other work waits. source: the table of the raw rows."""
     if not site.properties:
         return True
-    if longest_s <= 0:
-        return False
-    until = time.monotonic() + longest_s
-    for due in _due(store, site):
-        if time.monotonic() > until:
-            return False
-        _add(store, site, rules, due, now, source)
-    return True
+    return each_in_time(_due(store, site), lambda due: _add(store, site, rules, due, now, source), longest_s)
 
 
 def _due(store: Store, site: Site) -> Iterator[Due]:

@@ -12,7 +12,6 @@ A section is its name and its definition: its pattern, and those before it that 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 
 import structlog
@@ -25,7 +24,7 @@ from schema.site import Site, goal_of
 from schema.store import Store
 
 from .added_goals import known_sections
-from .adding import add_to_day, days_left
+from .adding import add_to_day, days_left, each_in_time
 from .as_counted import steps_of
 from .copying import table_of
 from .insert import insert
@@ -58,14 +57,7 @@ def add_sections(store: Store, site: Site, rules: SiteRules, now: float, longest
     because other work waits."""
     if not site.sections:
         return True
-    if longest_s <= 0:
-        return False
-    until = time.monotonic() + longest_s
-    for due in _due(store, site):
-        if time.monotonic() > until:
-            return False
-        _add(store, site, rules, due, now)
-    return True
+    return each_in_time(_due(store, site), lambda due: _add(store, site, rules, due, now), longest_s)
 
 
 def _due(store: Store, site: Site) -> Iterator[Due]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterator, Mapping
-from typing import Any
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from msgspec import structs
 
@@ -21,6 +22,7 @@ from schema.store import Store, StoreDown
 from .copying import added_of, columns_of, holding, table_of
 from .manifest import Entry, append, digest_input, read_entries
 
+Due = TypeVar("Due")
 _MINE = "site = {site:String} AND grain = {grain:String} AND day = {day:Date}"
 
 
@@ -38,6 +40,19 @@ def days_left(store: Store, site: str) -> Iterator[tuple[Entry, tuple[Entry, ...
         # Of a day that shows nothing nothing else is shown.
         if entry.day in left and entry.origin == LIVE and entry.rows:
             yield entry, tuple(added.get(entry.day, ()))
+
+
+def each_in_time(days: Iterable[Due], add: Callable[[Due], None], longest_s: float) -> bool:
+    """Add what is due to one day after the other; whether that was all. longest_s: begin no other day after so long,
+    because other work waits; 0 begins none."""
+    if longest_s <= 0:
+        return False
+    until = time.monotonic() + longest_s
+    for due in days:
+        if time.monotonic() > until:
+            return False
+        add(due)
+    return True
 
 
 def add_to_day(store: Store, family: str, entry: Entry, sql: str, given: Mapping[str, Any]) -> int:

@@ -270,7 +270,7 @@ def test_only_so_many_days_at_a_time_the_newest_first(store: Store) -> Test:
     house = yield from closed(store, EVERYTHING, (), 2, seed=3)
     seconds = iter((0.0, 1.0, 3.0))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipeline.added_goals.time", SimpleNamespace(monotonic=lambda: next(seconds)))
+        patch.setattr("pipeline.adding.time", SimpleNamespace(monotonic=lambda: next(seconds)))
         assert not declare(house, BUY, longest_s=2)
     assert [entry.day for entry in entries(house) if entry.span == ADDED] == [house.day(1)]
     [told] = house.stats(0, 1, "goal")["rows"]
