@@ -21,7 +21,7 @@ from ..supervisor.locks import is_held
 from ..supervisor.paths import control_path
 from ..supervisor.stamp import refuse_newer, write_stamp
 from .instance import Instance
-from .remote import remote
+from .remote import GONE, remote
 
 if TYPE_CHECKING:
     from schema.store import Store
@@ -100,7 +100,7 @@ def _running(settings: Settings) -> Instance | None:
     path, deadline = control_path(settings), time.monotonic() + _STARTS_WITHIN_S
     while True:
         if path.exists():
-            with contextlib.suppress(ConnectionRefusedError, FileNotFoundError):
+            with contextlib.suppress(*GONE):
                 return remote(path)
         if not (settings.dsn.startswith("chdb:") and is_held(settings.directory, "up")):
             return None

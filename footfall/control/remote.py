@@ -6,6 +6,7 @@ In: the path of the socket. Out: the answers of the `Engine` there. Promises: th
 from __future__ import annotations
 
 from functools import partial
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +17,9 @@ from schema.store import StoreError
 from ..errors import CannotDo
 from .instance import CALLS, Instance
 from .unix_http import PATIENT_S, UnixConnection
+
+GONE = (ConnectionError, FileNotFoundError, HTTPException)
+"""What a socket raises whose process is not there yet, or was killed with a question in its queue or half answered."""
 
 
 def remote(path: Path, timeout_s: float = PATIENT_S) -> Instance:
@@ -34,7 +38,15 @@ class _Remote:
     def __getattr__(self, name: str) -> Any:
         if name not in CALLS:
             raise AttributeError(name)
-        return partial(self._ask, name)
+        return partial(self._told, name)
+
+    def _told(self, what: str, *arguments: Any) -> Any:
+        try:
+            return self._ask(what, *arguments)
+        except GONE:
+            raise CannotDo(
+                f"{what}: the running instance stopped before it had answered; see its log, ask again"
+            ) from None
 
     def _ask(self, what: str, *arguments: Any) -> Any:
         connection = UnixConnection(self._path, self._timeout_s)

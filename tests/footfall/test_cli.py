@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -20,6 +23,7 @@ from footfall.control import opening
 from footfall.health.stored import of_watermarks
 from footfall.importing.intake import Summary
 from footfall.settings import Settings
+from footfall.supervisor.paths import control_path
 from schema.metrics import METRICS
 from tests.house import footfall, running
 
@@ -217,6 +221,15 @@ def test_a_command_waits_for_an_engine_that_is_starting_and_never_opens_the_stor
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(opening.CannotDo, match="its engine has not answered"), opening.opened(settings):
             pass
+        # An engine that was killed with the question in its queue resets the connection.
+        with socket.socket(socket.AF_UNIX) as dying:
+            dying.bind(str(control_path(settings)))
+            dying.listen()
+            threading.Thread(target=_reset_each, args=(dying,), daemon=True).start()
+            with pytest.raises(opening.CannotDo, match="its engine has not answered"), opening.opened(settings):
+                pass
+            dying.shutdown(socket.SHUT_RDWR)
+        control_path(settings).unlink()
         assert not list((data / "clickhouse").iterdir())
     monkeypatch.undo()
     with running(data, "--set", "release.k=1") as house:
@@ -225,6 +238,12 @@ def test_a_command_waits_for_an_engine_that_is_starting_and_never_opens_the_stor
         # The socket is still there, and nobody listens; then the engine starts anew. Nobody else has the store.
         assert house.command("stats", "example.com").returncode == 0
         assert house.stop() == 0
+
+
+def _reset_each(listening: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            listening.accept()[0].close()
 
 
 def test_up_stops_on_ctrl_c(data: Path) -> None:
