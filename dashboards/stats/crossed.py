@@ -31,13 +31,14 @@ Sums = tuple[Any, ...]
 
 
 class Crossing(Struct, frozen=True):
-    """along: the dimension that is filtered; across: those whose values are told. most: so many of each, those that
-    come first by `order`. added: rows that were added to days (rule N6), by day and grain."""
+    """along: the dimension that is filtered; across: those whose values are told. both: the rows are of both. most: so
+    many of each, those that come first by `order`. added: rows that were added to days (rule N6), by day and grain."""
 
     span: Span
     along: str
     across: tuple[str, ...]
     filters: tuple[Filter, ...]
+    both: bool
     most: int
     order: str
     added: tuple[tuple[dt.date, str], ...] = ()
@@ -48,12 +49,16 @@ def crossing(queries: Sequence[Query], released: Released, span: Span, most: int
     asked = [query for query in queries if query.crossed]
     if not asked:
         return None
-    across = tuple(sorted({query.by for query in asked}))
-    return Crossing(span, asked[0].dimension, across, asked[0].filters, most, asked[0].order, released.pair_grains)
+    first = asked[0]
+    along = first.dimension or first.beside
+    across = {query.crossed.beside(along) for query in asked if query.crossed}
+    of_pairs = tuple(sorted(across)), first.filters, bool(first.beside), most, first.order
+    return Crossing(span, along, *of_pairs, released.pair_grains)
 
 
-def cells_of(store: Store, of: Crossing) -> dict[str, dict[str, Sums]]:
-    """By dimension and value what cells have, and how many days; the first one first."""
+def cells_of(store: Store, of: Crossing) -> dict[str, dict[tuple[str, str], Sums]]:
+    """By dimension, its value and that of the other one ("" unless the rows are of both) what cells have, and how many
+    days; the first one first."""
     if not of.span.released:
         return {}
     bound: dict[str, Any] = {"along": of.along, "most": of.most}
@@ -67,22 +72,22 @@ def cells_of(store: Store, of: Crossing) -> dict[str, dict[str, Sums]]:
     pairs = ", ".join(f"('{pair.one}', '{pair.other}')" for pair in (paired(of.along, one) for one in of.across))
     sums = {name: f"sum({name})" for name in PAIRS.measure_names}
     order = METRICS[of.order].sql(_of_cells(sums, "0"))
-    found: dict[str, dict[str, Sums]] = {}
-    for across, value, days, *numbers in store.rows(
-        f"""SELECT across, told, uniqExact(day), {", ".join(sums.values())}
+    found: dict[str, dict[tuple[str, str], Sums]] = {}
+    for across, value, kept, days, *numbers in store.rows(
+        f"""SELECT across, told, {"its_value" if of.both else "''"} AS kept, uniqExact(day), {", ".join(sums.values())}
         FROM
         (
             SELECT *, dimension = {{along:String}} AS first, if(first, value, by_value) AS its_value,
                 if(first, by_dimension, dimension) AS across, if(first, by_value, value) AS told
             FROM ({_rows(of, pairs)})
         )
-        WHERE {" AND ".join(conditions)}
-        GROUP BY across, told ORDER BY {order} DESC, told LIMIT {{most:UInt32}} BY across""",
+        WHERE {" AND ".join(conditions) or "true"}
+        GROUP BY across, told, kept ORDER BY {order} DESC, told, kept LIMIT {{most:UInt32}} BY across""",
         of.span.parameters | bound,
         **store.brief,
     ):
         of_pair = Measures(**_of_cells(dict(zip(sums, numbers, strict=True)), 0))
-        found.setdefault(across, {})[value] = (*astuple(of_pair), days)
+        found.setdefault(across, {})[value, kept] = (*astuple(of_pair), days)
     return found
 
 
@@ -108,8 +113,9 @@ def refuse_uncounted(query: Query, site: Site, released: Released) -> None:
     pair = query.crossed
     if pair is None or pair in site.crossed or counted_days(pair, released):
         return
-    there = sorted({one.beside(query.dimension) for one in site.crossed if query.dimension in (one.one, one.other)})
-    instead = f"with {query.dimension} are counted {', '.join(there)}" if there else f"or filter on {query.by}"
+    kept = query.dimension or query.beside
+    there = sorted({one.beside(kept) for one in site.crossed if kept in (one.one, one.other)})
+    instead = f"with {kept} are counted {', '.join(there)}" if there else f"ask about {query.by} alone"
     listed = ", ".join(f'"{text}"' for text in (*site.pairs, pair.name))
     raise BadQuery(
         f"{pair.one} and {pair.other} are not crossed: nobody counted them together; {instead}. To have them from the "
@@ -123,10 +129,10 @@ def counted_days(pair: Pair, released: Released) -> list[dt.date]:
     return sorted(day for day, names in released.pair_days.items() if pair.name in names)
 
 
-def coverage_of_pair(pair: Pair, released: Released, days: int, values: Collection[str]) -> Coverage:
-    """How a pair is shown. days: how many have data. values: those that are told."""
+def coverage_of_pair(pair: Pair, released: Released, days: int, cells: Collection[tuple[str, str]]) -> Coverage:
+    """How a pair is shown. days: how many have data. cells: those that are told, by their values."""
     counted = counted_days(pair, released)
     not_on = max(0, days - len(counted))
     began = counted[0] if counted and not_on and released.pair_days and counted[0] > min(released.pair_days) else None
-    hides = released.k > 1 or len(values) >= MOST_VALUES
-    return Coverage(days, not_on, hides, released.sure, dict.fromkeys(values, Counted(began, not_on)))
+    hides = released.k > 1 or any(len({*values}) >= MOST_VALUES for values in zip(*cells, strict=True))
+    return Coverage(days, not_on, hides, released.sure, {value: Counted(began, not_on) for value, _ in cells})

@@ -39,11 +39,13 @@ else:
 
 
 class Cell(Figures, frozen=True, gc=False):
-    """One value of a dimension. not_shown_days: on how many days, of_days of which there is data, it is not shown,
-    because few or none came, or because it was not counted. counted_since: the first day on which it was, where those
-    before were not. exits_missing: whether on some days too few left there to tell how many."""
+    """One value of a dimension. by_value: in a row of two dimensions, that of the second one. not_shown_days: on how
+    many days, of_days of which there is data, it is not shown, because few or none came, or because it was not
+    counted. counted_since: the first day on which it was, where those before were not. exits_missing: whether on some
+    days too few left there to tell how many."""
 
     value: str = ""
+    by_value: str | None = None
     certainty: Certainty = "exact"
     flags: tuple[Flag, ...] = ()
     not_shown_days: int = 0
@@ -58,7 +60,8 @@ class Cell(Figures, frozen=True, gc=False):
 
     def row(self, metrics: Sequence[str], sure: bool) -> dict[str, Any]:
         """As a row of `footfall stats`: these metrics, and how sure they are."""
-        told = {"value": self.value, **{name: getattr(self, name) for name in metrics}}
+        told: dict[str, Any] = {"value": self.value} | ({} if self.by_value is None else {"by_value": self.by_value})
+        told |= {name: getattr(self, name) for name in metrics}
         if sure:
             told |= {
                 "certainty": self.certainty,

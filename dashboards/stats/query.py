@@ -146,11 +146,11 @@ def several_values(filters: Sequence[Filter]) -> bool:
 
 
 class Query(Struct, frozen=True):
-    """One question. sites: one, as long as nothing adds sites up. dimensions: () for totals only; one that the rows are
-    of, or one of SPLITS; or ("vital", dimension): web vitals of each of its values. metrics: () for every one that
-    fits. order: the metric by which the largest values come first; days, weeks, months and hours come in their own
-    order, and whole. segment: whose visits alone are counted. limit: at most that many rows, offset: after so many.
-    compare: the whole site with the days before, too."""
+    """One question. sites: one, as long as nothing adds sites up. dimensions: () for totals only; one that the rows
+    are of, or one of SPLITS; two of a pair: the rows are of both; or ("vital", dimension): web vitals of each of its
+    values. metrics: () for every one that fits. order: the metric by which the largest values come first; days, weeks,
+    months and hours come in their own order, and whole. segment: whose visits alone are counted. limit: at most that
+    many rows, offset: after so many. compare: the whole site with the days before, too."""
 
     sites: tuple[str, ...]
     period: Period
@@ -168,8 +168,9 @@ class Query(Struct, frozen=True):
         if self.by and self.by not in DIMENSIONS and self.by not in SPLITS:
             known = ", ".join((*DIMENSIONS, *SPLITS))
             raise BadQuery(f"by={self.by!r} is not known: allowed are {known}", Code.UNKNOWN_DIMENSION)
-        if len(self.dimensions) > 1 and (len(self.dimensions) > 2 or self.by != "vital"):
-            raise BadQuery(f"{' and '.join(self.dimensions)} are not crossed: ask for one of them", Code.NOT_CROSSED)
+        if len(self.dimensions) > 1 and self.by != "vital" and not self.crossed:
+            what = ", ".join(self.dimensions)
+            raise BadQuery(f"by={what!r}: rows are of one, or of two dimensions of a visit", Code.NOT_CROSSED)
         if not 1 <= self.limit <= MAX_ROWS:
             raise BadQuery(f"limit={self.limit} is out of bounds: allowed is 1 to {MAX_ROWS}", Code.TOO_MUCH)
         if not 0 <= self.offset <= MAX_ROWS - self.limit:
@@ -209,7 +210,10 @@ class Query(Struct, frozen=True):
         except ValueError as error:
             raise BadQuery(str(error), Code.BAD_PERIOD) from None
         parsed = tuple(Filter.parse(text) for text in filters if text.strip())
-        return cls((site,), period, (by,) if by else (), parsed, limit, tuple(metrics), order, compare, offset, segment)
+        dimensions = tuple(name.strip() for name in by.split(",")) if by else ()
+        if len(dimensions) > 1 and not {*dimensions} <= {*CROSSED}:
+            raise BadQuery(f"by={by!r}: two can be dimensions of a visit: {', '.join(CROSSED)}", Code.NOT_CROSSED)
+        return cls((site,), period, dimensions, parsed, limit, tuple(metrics), order, compare, offset, segment)
 
     @property
     def site(self) -> str:
@@ -236,7 +240,12 @@ class Query(Struct, frozen=True):
     @property
     def each(self) -> str:
         """The dimension of whose values each has rows of its own; "" where they are together."""
-        return self.dimensions[1] if len(self.dimensions) > 1 else ""
+        return self.dimensions[1] if len(self.dimensions) > 1 and self.by == "vital" else ""
+
+    @property
+    def beside(self) -> str:
+        """The second dimension of rows that are of two; "" where they are of one."""
+        return self.dimensions[1] if len(self.dimensions) > 1 and self.by != "vital" else ""
 
     @property
     def dimension(self) -> str:
@@ -247,11 +256,11 @@ class Query(Struct, frozen=True):
 
     @property
     def crossed(self) -> Pair | None:
-        """The pair that answers it, where the rows are of one dimension and what is kept is of another one."""
+        """The pair that answers it, where the rows are of two dimensions, or of one and what is kept is of another."""
         names = {item.dimension for item in self._on_dimensions}
-        if self.segment or self.by not in CROSSED or len(names) != 1 or not names <= {*CROSSED} - {self.by}:
-            return None
-        return paired(self.by, names.pop())
+        both = {*self.dimensions} if self.beside else {self.by, *names}
+        fits = len(both) == 2 and len(self.dimensions) <= 2 and names <= both <= {*CROSSED} and len(names) < 2
+        return paired(*both) if fits and not self.segment else None
 
     @property
     def goal(self) -> str:
@@ -278,7 +287,7 @@ class Query(Struct, frozen=True):
         names = sorted({item.dimension for item in self.filters if item.dimension in DIMENSIONS})
         if self.by in APART and names:
             raise BadQuery(f"by={self.by} is kept by nothing else: drop the filter on {names[0]}", Code.NOT_KEPT)
-        wanted = sorted({self.by, *names} & DIMENSIONS.keys())
+        wanted = sorted({*self.dimensions, *names} & DIMENSIONS.keys())
         if len(wanted) > 1 and not self.crossed:
             kept = self.by or names[0]
             raise BadQuery(
@@ -314,6 +323,6 @@ class Query(Struct, frozen=True):
         goals = [one for one in self.filters if one.dimension == "goal"]
         if len(goals) > 1 or goals[0].operator != "==" or ALTERNATIVES in goals[0].value:
             raise BadQuery(f"by={self.by} is told of one goal at a time: filter goal==NAME", Code.NOT_CROSSED)
-        for other in sorted({item.dimension for item in self.filters} - {"goal", self.by}):
+        for other in sorted({self.beside, *(item.dimension for item in self.filters)} - {"", "goal", self.by}):
             what = f"goals are not kept of {self.by} and {other} together"
             raise BadQuery(f"{what}: drop the filter on {other}, or ask by=goal", Code.NOT_CROSSED)

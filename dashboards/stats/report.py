@@ -171,7 +171,7 @@ class Reports:
             "to": query.last.isoformat(),
             "totals": {name: METRICS[name].of(table.totals) for name in (TOLD if query.segment else TOTALS)},
             "rows": rows,
-            "by": query.by,
+            "by": f"{query.by},{query.beside}" if query.beside else query.by,
             "timezone": site.timezone,
             "as_of": as_of.isoformat(timespec="minutes") if as_of else None,
             "k": released.k,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from msgspec import Struct, field
@@ -29,7 +30,7 @@ from .conversions import Goal, goals_in, rated
 from .crossed import coverage_of_pair
 from .declared import KeyCell, key_cells
 from .engagement import Band, bands_in
-from .execute import Answer, Groups
+from .execute import Answer, Group, Groups
 from .experience import Rate, rates_in
 from .figures import Cell, Coverage, cell_of, summed
 from .funnels import StepCell, step_cells
@@ -233,12 +234,20 @@ def cells_in(groups: Groups, query: Query, coverage: Coverage, without: str | No
 
 
 def crossed_cells(query: Query, answer: Answer, days: int) -> tuple[Cell, ...]:
-    """The values of a dimension, of what the filters keep of another one. days: how many have data."""
-    group = answer.crossed.get((query.by,))
-    if query.crossed is None or group is None:
+    """The values of a dimension, of what the filters keep of another one; or of two. days: how many have data."""
+    of = answer.plan.crossed
+    if of is None or query.crossed is None:
         return ()
-    return cells_in(
-        answer.crossed, query, coverage_of_pair(query.crossed, answer.plan.released, days, group.by_key.keys())
+    group = answer.crossed.get((query.crossed.beside(of.along),), Group({}))
+    coverage = coverage_of_pair(query.crossed, answer.plan.released, days, group.by_key.keys())
+    flipped = of.along == query.by
+    return tuple(
+        replace(
+            cell_of(told, _measures(sums), sums[-1], coverage),
+            value=kept if flipped else told,
+            by_value=(told if flipped else kept) if query.beside else None,
+        )
+        for (told, kept), sums in islice(group.by_key.items(), query.rows.start, query.rows.stop)
     )
 
 

@@ -146,7 +146,8 @@ class Asking:
                 found.append(bucket.label or self._time(row["value"]))
             else:
                 dimension = next(named)
-                found.append(bucket.goal if dimension.kind == "goal" and bucket.goal else _label(dimension, row))
+                is_goal = dimension.kind == "goal" and bucket.goal
+                found.append(bucket.goal if is_goal else _label(dimension, row, self._plan.queries[0].beside))
         return tuple(found)
 
     def _time(self, value: str) -> str:
@@ -238,9 +239,9 @@ class Asking:
         )
 
 
-def _label(dimension: ApiDimension, row: Told) -> str:
-    """What the row's value is called."""
-    value: str = row["value"]
+def _label(dimension: ApiDimension, row: Told, beside: str) -> str:
+    """What the row's value is called. beside: the second dimension of rows that are of two."""
+    value: str = row["by_value" if beside and dimension.of == beside else "value"]
     return value if value == OTHER else dimension.label(value)
 
 

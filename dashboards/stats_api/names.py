@@ -33,6 +33,7 @@ OPERATORS = (
 TIMES = ("time", "time:hour", "time:day", "time:week", "time:month")
 GOAL = "event:goal"
 PROPERTY = "event:props:"
+SEGMENT = "segment"
 # What nothing is kept of, and what is there instead.
 _NOT_KEPT = {
     "visit:city": "cities have no numbers of GeoNames here: ask visit:city_name, such as 'Berlin, DE-BE'",
@@ -40,17 +41,16 @@ _NOT_KEPT = {
     "visit:entry_page_hostname": "hosts of entry pages are not kept: ask event:hostname",
     "visit:exit_page_hostname": "hosts of exit pages are not kept: ask event:hostname",
     "time:minute": "minutes are not kept: ask time:hour",
-    "segment": "there are no segments yet: ask with filters on one dimension",
 }
 # Of places Plausible tells "" where nothing is known, of others the name of that.
 _BARE = ("country", "region", "city")
 
-Kind = Literal["dimension", "goal", "property", "time"]
+Kind = Literal["dimension", "goal", "property", "segment", "time"]
 
 
 class ApiDimension(Struct, frozen=True):
-    """name: as it was asked. of: our dimension, the property, or the grain. named: by value what it is called, of a
-    dimension that has names."""
+    """name: as it was asked. of: our dimension, the property, "segment", or the grain. named: by value what it is
+    called, of a dimension that has names."""
 
     name: str
     kind: Kind
@@ -101,6 +101,8 @@ def dimension_called(name: str) -> ApiDimension:
         return _BY_NAME[name]
     if name == GOAL:
         return ApiDimension(name, "goal", "goal")
+    if name == SEGMENT:
+        return ApiDimension(name, "segment", name)
     if name in TIMES:
         return ApiDimension(name, "time", name.partition(":")[2])
     if name.startswith(PROPERTY) and name != PROPERTY:

@@ -58,7 +58,9 @@ def _nearest(reports: Reports, site: Site, asked: Asked, code: Code) -> dict[str
         if like == replace(asked, dimensions=asked.dimensions or None, filters=asked.filters or None):
             continue
         with contextlib.suppress(BadQuery):
-            translate(like, site, reports.now(site), lambda: None)
+            asking = translate(like, site, reports.now(site), lambda: None)
+            if any(query.crossed and query.crossed not in site.crossed for query in asking.queries):
+                continue
             return {name: value for name, value in msgspec.to_builtins(like).items() if value}
     return None
 
@@ -67,6 +69,9 @@ def _likely(asked: Asked) -> Iterator[tuple[list[str], str]]:
     """Dimensions, and the one on which filters are kept: what is nearest to the question first."""
     dimensions = asked.dimensions or []
     times = [name for name in dimensions if name in TIMES]
+    if len(dimensions) - len(times) > 1:
+        for filtered in (*dimensions, ""):
+            yield dimensions, filtered
     for name in dimensions:
         if name not in TIMES:
             yield [*times, name], name

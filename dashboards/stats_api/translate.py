@@ -68,6 +68,8 @@ def translate(asked: Asked, site: Site, now: dt.datetime, since: Callable[[], dt
     if asked.includes.time_labels and not grain:
         raise BadQuery("include.time_labels needs a time dimension: ask for time:day, too")
     others = tuple(one for one in dimensions if one.kind != "time")
+    if any(one.kind == "segment" for one in others):
+        raise BadQuery('segment is a filter: ask ["is", "segment", ["NAME"]]', Code.NOT_KEPT)
     return _Translation(asked, site, period, grain, others, conditions_of(asked.filters or [])).plan()
 
 
@@ -86,7 +88,8 @@ class _Translation:
         self._period = period
         self._grain = grain
         self._others = others
-        self._conditions = conditions
+        self._conditions = [one for one in conditions if one.dimension.kind != "segment"]
+        self._segment = _segment_of(conditions)
         self._event = ""
 
     def plan(self) -> Plan:
@@ -110,7 +113,7 @@ class _Translation:
         def ask(bucket: Bucket) -> Query:
             dimensions = (self._grain,) if own else by
             of_goal = (Filter.parse(f"goal=={bucket.goal}"),) if bucket.goal else ()
-            rows = ((*filters, *of_goal), limit, (), first, False, offset)
+            rows = ((*filters, *of_goal), limit, (), first, False, offset, self._segment)
             return Query((self._site.key,), bucket.period, dimensions, *rows)
 
         apart = [Bucket("", self._period)] if own or not self._grain else self._buckets()
@@ -222,7 +225,8 @@ class _Translation:
         fitting = self._fitting(subject, by)
         wrong = [name for name in self._asked.metrics if name not in fitting]
         if wrong:
-            what = " and ".join(one.name for one in self._others) or self._filtered_on() or "the whole site"
+            filtered = self._filtered_on() or (self._segment and "a segment")
+            what = " and ".join(one.name for one in self._others) or filtered or "the whole site"
             raise BadQuery(f"{wrong[0]} is not kept of {what}: there are {', '.join(fitting)}", Code.NOT_KEPT)
 
     def _fitting(self, subject: Subject, by: tuple[str, ...]) -> list[str]:
@@ -238,9 +242,11 @@ class _Translation:
         # Of one page there is what there is of pages.
         alone = self._several() if not by and not self._grain else ""
         names = metrics_of(DIMENSIONS[alone].scope if alone else scope)
-        if by and self._kept() - {*by}:
-            # Of pairs there is less.
+        if self._segment or len(by) > 1 or (by and self._kept() - {*by}):
+            # Of pairs and segments there is less.
             names = [name for name in names if name in TOLD]
+        if self._segment:
+            return [*names, *split]
         depth = ["scroll_depth"] if "page" in (*by, alone) and not (self._grain and not by) else []
         # Without a goal there is no revenue, which is told rather than refused.
         return [*names, *split, *depth, *REVENUE]
@@ -261,7 +267,7 @@ class _Translation:
         name = self._several()
         if subject != "cells" or self._others or not name:
             return None
-        return Query((self._site.key,), self._period, (name,), filters, 2)
+        return Query((self._site.key,), self._period, (name,), filters, 2, segment=self._segment)
 
     def _depth(self, period: Period) -> Query:
         pages = [
@@ -298,3 +304,11 @@ class _Translation:
         if self._grain not in GRAINS:
             raise BadQuery("hours are kept for the whole site only: ask time:day", Code.NOT_KEPT)
         return buckets(self._grain, self._period)
+
+
+def _segment_of(conditions: list[Condition]) -> str:
+    """The segment that is asked about; "" where none is. Raises BadQuery."""
+    named = [name for one in conditions if one.dimension.kind == "segment" for name in one.values or ()]
+    if len(named) > 1:
+        raise BadQuery("segment: who is in several segments is not kept; ask for one", Code.NOT_KEPT)
+    return named[0] if named else ""

@@ -57,6 +57,19 @@ def test_a_value_keeps_those_of_the_other_dimension_from_both_sides(ask: Any) ->
     assert [row["value"] for row in ask("channel", "country==DE", order="bounce_rate")["rows"]] == ["Search", "Email"]
 
 
+def test_rows_are_of_both_dimensions(ask: Any, ago: Any) -> None:
+    answer = ask("channel,country")
+    assert (answer["by"], answer["totals"]["visitors"]) == ("channel,country", 400)
+    cells = [(row["value"], row["by_value"], row["visitors"]) for row in answer["rows"]]
+    assert cells == [("Search", "DE", 50), ("Email", "DE", 10), ("", "FR", 8)]
+    assert [row["not_shown_days"] for row in answer["rows"]] == [2, 3, 3]
+    flipped = [(row["value"], row["by_value"]) for row in ask("country, channel", limit=2, offset=1)["rows"]]
+    assert flipped == [("DE", "Email"), ("FR", "")]
+    kept = [(row["value"], row["by_value"]) for row in ask("country,channel", "channel==Email")["rows"]]
+    assert kept == [("DE", "Email")]
+    assert [row["by_value"] for row in ask("channel,country", "channel==Email")["rows"]] == ["DE"]
+
+
 def test_it_says_since_when_and_how_sure(ask: Any, ago: Any) -> None:
     answer = ask("channel", "country==DE")
     row = answer["rows"][0]
@@ -100,6 +113,14 @@ def test_what_nobody_counts_is_refused_with_what_would(reports: Reports, rollups
         ("channel", ["country==DE", "channel==Email"], {}, Code.NOT_CROSSED),
         ("channel", ["country==DE"], {"metrics": ["events"]}, Code.NOT_KEPT),
         ("channel", ["country==DE"], {"order": "events"}, Code.NOT_KEPT),
+        ("channel,country", [], {"order": "events"}, Code.NOT_KEPT),
+        ("channel,country", ["device==mobile"], {}, Code.NOT_CROSSED),
+        ("channel,country", ["goal==Signup"], {}, Code.NOT_CROSSED),
+        ("channel,country,device", [], {}, Code.NOT_CROSSED),
+        ("channel,channel", [], {}, Code.NOT_CROSSED),
+        ("channel,page", [], {}, Code.NOT_CROSSED),
+        ("vital,country", [], {}, Code.NOT_CROSSED),
+        ("channel,country", [], {"segment": "Phones"}, Code.NOT_CROSSED),
     ],
 )
 def test_others_are_refused(ask: Any, by: str, filters: list[str], given: Any, code: Code) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from dashboards.stats.report import Reports
 from dashboards.stats_api import request
@@ -15,6 +16,7 @@ from dashboards.stats_api.answer import QueryAnswer
 from dashboards.stats_api.endpoint import answer
 from dashboards.stats_api.names import METRIC_NAMES, dimension_called, dimension_names
 from schema.dimensions import DIMENSIONS
+from schema.segment import Segment
 
 pytestmark = pytest.mark.clickhouse
 Ago = Callable[[int], dt.date]
@@ -312,6 +314,7 @@ def test_the_empty_value_is_called_as_plausible_calls_it() -> None:
         ("visit:entry_page_hostname", "not_kept", "event:hostname"),
         ("visit:exit_page_hostname", "not_kept", "event:hostname"),
         ("time:minute", "not_kept", "time:hour"),
+        ("segment", "not_kept", "segment is a filter"),
         ("visit:shoe_size", "unknown_dimension", "visit:source"),
         ("event:props:", "unknown_dimension", "event:props:NAME"),
     ],
@@ -413,6 +416,60 @@ def test_time_with_another_dimension(rows: Ask, refused: Ask, rollups: Any, ago:
     assert refused("visitors", dimensions=["time:day", "visit:source"], **long)[0] == "too_much"
     assert refused("visitors", dimensions=["time:hour", "visit:source"])[0] == "not_kept"
     assert refused("visitors", dimensions=["time:day", "time:week"])[0] == "not_crossed"
+
+
+def test_two_dimensions_that_are_a_pair_of_the_site(rows: Ask, ask: Ask, refused: Ask, rollups: Any, ago: Ago) -> None:
+    for days in (1, 2):
+        rollups.cell(ago(days), visitors=40, released=True)
+        rollups.release(ago(days), pairs=["channel x country"])
+    for days, channel, country, visits in ((2, "Search", "DE", 9), (1, "Search", "DE", 6), (1, "", "FR", 8)):
+        rollups.pair(ago(days), ("channel", channel), ("country", country), visits, bounces=3)
+    both = ["visit:country_name", "visit:channel"]
+    assert rows("visitors", "bounce_rate", dimensions=both) == [
+        ("Germany", "Search", 15, 40.0),
+        ("France", "Direct", 8, 37.5),
+    ]
+    assert rows("visitors", dimensions=both[::-1], order_by=[["visit:channel", "asc"]]) == [
+        ("Direct", "France", 8),
+        ("Search", "Germany", 15),
+    ]
+    assert rows("visitors", dimensions=["time:day", *both], filters=[["is", "visit:country", ["DE"]]]) == [
+        ("2031-06-16", "Germany", "Search", 9),
+        ("2031-06-17", "Germany", "Search", 6),
+    ]
+    assert rows("visitors", dimensions=both, filters=[["contains", "visit:channel", ["earch"]]]) == [
+        ("Germany", "Search", 15)
+    ]
+    assert rows("visitors", dimensions=both, pagination={"limit": 1, "offset": 1}) == [("France", "Direct", 8)]
+    assert refused("events", dimensions=both)[0] == "not_kept"
+    assert refused("visitors", dimensions=[*both, "event:goal"])[0] == "not_crossed"
+    assert refused("visitors", dimensions=[*both, "visit:device"])[0] == "not_crossed"
+    assert ask("visitors", dimensions=both)["meta"]["footfall"]["rows"][1]["not_shown_days"] == 1
+
+
+def test_a_segment_is_called_by_its_name(
+    rows: Ask, refused: Ask, reports: Reports, rollups: Any, ago: Ago, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = structs.replace(rollups.site, segments=(Segment("Phones", {"device": "mobile"}),))
+    monkeypatch.setattr(rollups, "site", site)
+    monkeypatch.setitem(reports.sites, site.key, site)
+    for days in (1, 2):
+        rollups.cell(ago(days), visitors=100, released=True)
+        rollups.release(ago(days), segments=site.segment_definitions)
+        rollups.segment(ago(days), "Phones", 20 * days, bounces=10)
+    rollups.segment(ago(1), "Phones", 15, "country", "DE")
+    phones = ["is", "segment", ["Phones"]]
+    assert rows("visitors", "views_per_visit", filters=[phones]) == [(60, 2.0)]
+    assert rows("visitors", filters=[phones], dimensions=["time:day"]) == [("2031-06-16", 40), ("2031-06-17", 20)]
+    assert rows("visitors", "percentage", filters=[phones], dimensions=["visit:country"]) == [("DE", 15, 25.0)]
+    assert rows("visitors", filters=[["and", [phones, ["is", "visit:country", ["DE"]]]]]) == [(15,)]
+    code, text, _ = refused("events", filters=[phones])
+    assert (code, "events is not kept of a segment: there are visitors, visits, pageviews" in text) == (
+        "not_kept",
+        True,
+    )
+    assert refused("visitors", filters=[phones], dimensions=["event:goal"])[0] == "not_kept"
+    assert refused("visitors", filters=[["is", "segment", ["Tablets"]]])[0] == "unknown_segment"
 
 
 @pytest.mark.parametrize(
@@ -537,7 +594,10 @@ def test_filters_by_names_are_of_the_values_that_have_them(rows: Ask, rollups: A
         ([["is", "visit:city_name", ["Berlin"]]], "bad_filter", "'Berlin, DE-BE'"),
         ([["has_done", ["is", "event:goal", ["Signup"]]]], "not_kept", "has_done: what a visit did besides"),
         ([["has_not_done", ["is", "event:goal", ["Signup"]]]], "not_kept", "declare a goal or a funnel"),
-        ([["is", "segment", ["7"]]], "not_kept", "there are no segments"),
+        ([["is", "segment", ["7"]]], "unknown_segment", "it has none"),
+        ([["is", "segment", ["Phones", "Readers"]]], "bad_filter", "of segments one is answered"),
+        ([["not", ["is", "segment", ["Phones"]]]], "bad_filter", "of segments one is answered"),
+        ([["is", "segment", ["Phones"]], ["is", "segment", ["Readers"]]], "not_kept", "ask for one"),
         ([["and", []]], "bad_filter", "a list of filters is needed"),
         ([["or", [["is", "event:page", ["/"]], ["is", "visit:os", ["x"]]]]], "not_crossed", "on one dimension"),
         ([["or", [["is_not", "event:page", ["/"]], ["is", "event:page", ["/x"]]]]], "not_crossed", "joined by or"),
@@ -561,12 +621,15 @@ def test_dimensions_that_are_not_counted_together_are_refused_with_the_nearest(r
     assert "visit:country and visit:device and event:page are not counted together" in text
     assert "by=" not in text
     assert {name: nearest[name] for name in ("dimensions", "filters", "order_by", "date_range")} == {
-        "dimensions": ["visit:country"],
+        "dimensions": ["visit:country", "visit:device"],
         "filters": [["is", "visit:country", ["DE"]]],
-        "order_by": [["visitors", "desc"]],
+        "order_by": [["visit:device", "asc"], ["visitors", "desc"]],
         "date_range": "7d",
     }
     assert "results" in ask(**{**nearest, "metrics": ["visitors"]})
+    _, text, nearest = refused("visitors", dimensions=["visit:browser", "visit:os"])
+    assert "pairs = [" in text
+    assert nearest["dimensions"] == ["visit:browser"], "it is no pair of the site, so it is not the nearest"
     _, _, nearest = refused("visitors", filters=question["filters"])
     assert (nearest.get("dimensions"), nearest["filters"]) == (None, [["is", "visit:country", ["DE"]]])
 
