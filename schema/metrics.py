@@ -68,7 +68,8 @@ class Metric(Struct, frozen=True):
         """The same as `exactly`, of SQL by measure; -1 where it is undefined."""
         upper = sums[self.upper]
         if not self.lower:
-            return f"if({sums[self.known]} = 0, -1, {upper})" if self.known else upper
+            # Beside -1 an unsigned number would be of a type that the store does not sort by.
+            return f"if({sums[self.known]} = 0, -1, toInt64({upper}))" if self.known else upper
         lower = sums[self.lower]
         undefined = f"{lower} = 0 OR {upper} = 0" if self.measured else f"{lower} = 0"
         return f"if({undefined}, -1, {self.times} * {upper} / ({self.per} * {lower}))"

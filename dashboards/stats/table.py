@@ -97,6 +97,9 @@ class Table(Struct, frozen=True):
             metrics = [name for name in metrics if name in TOLD]
         sure = by is not None or self.query.by in GRAINS
         rows = [row.row(metrics, sure) if isinstance(row, Cell) else row.row() for row in self.rows]
+        if self.query.each:
+            its = (row.value for row in self.rows if isinstance(row, VitalCell))
+            rows = [row | {self.query.each: value} for row, value in zip(rows, its, strict=True)]
         since_of_values = self.query.crossed or (self.query.segment and by)
         if (self.query.by == "section" and not self.query.goal) or since_of_values:
             since = (row.counted_since for row in self.rows if isinstance(row, Cell))

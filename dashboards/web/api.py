@@ -23,6 +23,8 @@ from ..stats.query import one_site
 from ..stats.refused import OF_STATUS, Code
 from ..stats.report import Reports
 from .arguments import PART, PERIOD, filters_of, period_of, query_of, refuse_unknown
+from .asked import ARGUMENTS, asked_of
+from .details import Details, details
 from .door import Door, NotLetIn
 from .tables import flat
 
@@ -62,6 +64,8 @@ class Api:
             ("/api/sites/{key}/overview", self.show_overview, PART),
             ("/api/sites/{key}/stats", self.show_stats, question),
             ("/api/sites/{key}/stats.csv", self.export_stats, question),
+            ("/api/sites/{key}/by/{table}.json", self.show_table, ARGUMENTS),
+            ("/api/sites/{key}/by/{table}.csv", self.export_table, ARGUMENTS),
             ("/api/sites/{key}/annotations", self.show_annotations, PERIOD),
             ("/api/sites/{key}/version", self.show_version, PERIOD),
         )
@@ -94,10 +98,17 @@ class Api:
         answer = self._stats(request)
         name = f"{answer['site']}-{answer['by'] or 'totals'}-{answer['from']}-{answer['to']}.csv"
         rows = answer["rows"] or [] if answer["by"] else [answer["totals"]]
-        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return PlainTextResponse(
-            _UTF_8 + as_csv(rows, _COLUMNS.get(answer["by"], ())), headers=headers, media_type="text/csv; charset=utf-8"
-        )
+        return csv_file(name, rows, _COLUMNS.get(answer["by"], ()))
+
+    def show_table(self, request: Request) -> Response:
+        """GET /api/sites/{key}/by/{table}.json with the arguments of the page of that table: what is on the screen."""
+        return json(self._details(request).as_answer())
+
+    def export_table(self, request: Request) -> Response:
+        """GET /api/sites/{key}/by/{table}.csv: the same as CSV."""
+        told = self._details(request)
+        name = f"{told.answer['site']}-{told.about.name}-{told.answer['from']}-{told.answer['to']}.csv"
+        return csv_file(name, told.shown, _COLUMNS.get(told.about.name, ()))
 
     def show_annotations(self, request: Request) -> Response:
         """GET /api/sites/{key}/annotations?period="""
@@ -115,6 +126,11 @@ class Api:
         filters = request.query_params.getlist("filter")
         return self._reports.stats(query_of(site, request.query_params, filters, period))
 
+    def _details(self, request: Request) -> Details:
+        site = self._reports.sites[request.path_params["key"]]
+        period = period_of(self._reports, site, request.query_params)
+        return details(self._reports, site, period, request.path_params["table"], asked_of(request.query_params))
+
     def _let_in(self, endpoint: Callable[[Request], Response], takes: tuple[str, ...]) -> Callable[[Request], Response]:
         def answer(request: Request) -> Response:
             try:
@@ -130,6 +146,12 @@ class Api:
             return endpoint(request)
 
         return answer
+
+
+def csv_file(name: str, rows: list[dict[str, Any]], columns: tuple[str, ...] = ()) -> Response:
+    """An answer that is saved as a file. columns: as of `as_csv`."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return PlainTextResponse(_UTF_8 + as_csv(rows, columns), headers=headers, media_type="text/csv; charset=utf-8")
 
 
 def as_csv(rows: list[dict[str, Any]], columns: tuple[str, ...] = ()) -> str:

@@ -24,7 +24,7 @@ PERIOD = ("period", "from", "to")
 # What an overview takes.
 PART = (*PERIOD, "filter", "segment")
 # Whose text may come back in the answer: such an answer is not compressed (see `compress`).
-FREE_TEXT = frozenset({"contains", "filter", "segment", "next"})
+FREE_TEXT = frozenset({"contains", "filter", "segment", "goal", "next"})
 # May be given more than once; of all others a second one contradicts the first.
 _SEVERAL = frozenset({"filter"})
 _OF_LINKS = re.compile(
@@ -48,7 +48,7 @@ def refuse_unknown(given: QueryParams, allowed: Collection[str], from_links: boo
 def query_of(site: Site, arguments: Mapping[str, str], filters: list[str], period: Period) -> Query:
     """The query in a query string: by, filter (several), limit, offset, metrics (comma-separated), order, compare,
     segment."""
-    rows, offset = (_number(arguments, name, default) for name, default in (("limit", "100"), ("offset", "0")))
+    rows, offset = (number_of(arguments, name, default) for name, default in (("limit", "100"), ("offset", "0")))
     metrics = [name for name in arguments.get("metrics", "").split(",") if name]
     order, against = arguments.get("order") or "visitors", arguments.get("compare", "")
     if against not in ("", "previous"):
@@ -58,7 +58,8 @@ def query_of(site: Site, arguments: Mapping[str, str], filters: list[str], perio
     return Query.of(site.key, first, last, by, filters, rows, metrics, order, bool(against), offset, segment)
 
 
-def _number(arguments: Mapping[str, str], name: str, default: str) -> int:
+def number_of(arguments: Mapping[str, str], name: str, default: str) -> int:
+    """An argument that is a number. Raises BadQuery."""
     text = arguments.get(name) or default
     if not text.isascii() or not text.isdigit():
         raise BadQuery(f"{name}={text[:100]!r} is not a number")

@@ -6,12 +6,12 @@ In: an `Overview`. Out: small values a template walks through. Promises: no numb
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
 
-from msgspec import Struct, convert
+from msgspec import Struct
 
 from schema.dimensions import CARDS, DIMENSIONS, OTHER, SHARE
 from schema.metrics import METRICS
@@ -144,11 +144,17 @@ def kept(overview: Overview) -> list[Kept]:
     given = arguments(overview)
     return [
         Kept(
-            f"{DIMENSIONS[one.dimension].label} {_OPERATORS[one.operator]} {_values(one)}",
+            in_words(one),
             urlencode(given | {"filter": [each.text for each in overview.filters if each is not one]}, doseq=True),
         )
         for one in overview.filters
     ]
+
+
+def in_words(one: Filter) -> str:
+    """A filter, as a page says it."""
+    label = DIMENSIONS[one.dimension].label if one.dimension in DIMENSIONS else one.dimension
+    return f"{label} {_OPERATORS[one.operator]} {_values(one)}"
 
 
 def _values(one: Filter) -> str:
@@ -231,14 +237,6 @@ def _line(row: Property, largest: int) -> Line:
     numbers = (told_as(names.count(row.visitors), row.certainty), told_as(names.count(row.events), row.certainty))
     least = not_shown(row.not_shown_days, row.of_days)
     return Line(row.value, row.value, round(100 * row.visitors / (largest or 1), 1), numbers, row.value == OTHER, least)
-
-
-def by_property(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list[Property]]:
-    """The rows of an answer by event and property, those of most visitors first."""
-    found: dict[tuple[str, str], list[Property]] = {}
-    for row in convert(rows, list[Property]):
-        found.setdefault((row.event, row.property), []).append(row)
-    return found
 
 
 def no_table(dimension: str, values: Sequence[str], k: int, enough: str) -> str:

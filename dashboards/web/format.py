@@ -113,9 +113,11 @@ def _language(value: str) -> str:
     return f"{name} ({value})" if name else value
 
 
-def countries_named(text: str) -> list[str]:
-    """The codes of the countries whose name contains the text, as people look for them."""
-    return [code for code, name in COUNTRIES.items() if text.casefold() in name.casefold()]
+def codes_named(form: str, text: str) -> list[str]:
+    """The codes of the countries, languages, devices or screens whose name contains the text, as people look for
+    them."""
+    of = {"device": DEVICES, "screen": _SCREENS, "language": _LANGUAGES, "languages": _LANGUAGES}.get(form, COUNTRIES)
+    return [code for code, name in of.items() if text.casefold() in name.casefold()]
 
 
 def count(number: float | None) -> str:

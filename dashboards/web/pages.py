@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -18,10 +18,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from schema.crawlers import PURPOSES
-from schema.dimensions import DIMENSIONS, OTHER
+from schema.dimensions import DIMENSIONS
 from schema.families import FAMILIES
-from schema.journeys import JOURNEYS
-from schema.metrics import METRICS
 from schema.placeholders import KINDS
 from schema.properties import PROPERTIES
 from schema.site import DEMO, Site
@@ -32,18 +30,18 @@ from ..stats.bare_counts import BARE
 from ..stats.leaks import DEFINITION as LEAKS
 from ..stats.other_pages import other_pages
 from ..stats.period import PERIODS, Period
-from ..stats.query import OF_QUALITY, Query, one_site, several_values
+from ..stats.query import MAX_ROWS, OF_QUALITY, Query, one_site, several_values
 from ..stats.released import enough
 from ..stats.report import SUM_OF_VALUES, Reports
-from . import cards, charts
-from . import format as names
+from . import cards, charts, table_page
 from .arguments import PART, PERIOD, filters_of, period_of
+from .asked import ARGUMENTS, asked_of
+from .details import Details, details, goals_to_choose
 from .journeys import ways_of
 from .rendering import Pages
 from .sign_in import SignIn
 
 _MAX_TABLE = 500
-_OF_TABLES = (*PERIOD, "contains", "filter", "order")
 
 
 class SitePages:
@@ -72,8 +70,8 @@ class SitePages:
             Route("/", door(self.list_sites), methods=["GET"]),
             Route("/sites/{key}", door(self.show_site, *PART), methods=["GET"]),
             Route("/sites/{key}/quality", door(self.show_quality, *PERIOD), methods=["GET"]),
-            Route("/sites/{key}/properties", door(self.show_properties, *_OF_TABLES), methods=["GET"]),
-            Route("/sites/{key}/by/{dimension}", door(self.show_table, *_OF_TABLES, "segment"), methods=["GET"]),
+            Route("/sites/{key}/properties", door(self.show_properties, *ARGUMENTS), methods=["GET"]),
+            Route("/sites/{key}/by/{dimension}", door(self.show_table, *ARGUMENTS), methods=["GET"]),
         ]
 
     def list_sites(self, request: Request, user: User) -> Response:
@@ -107,7 +105,6 @@ class SitePages:
             unreached=[g.name for g in site.goals if g.name not in {goal.goal for goal in overview.goals}],
             funnels=cards.funnels_of(overview),
             journeys=ways_of(overview.journeys),
-            of_journeys=urlencode({**period.arguments(), "by": JOURNEYS.name, "limit": str(_MAX_TABLE)}),
             vitals={name: cards.vitals_by(overview.vitals, name) for name in FAMILIES["vitals"].dimensions},
             vital_tabs=[DIMENSIONS[name] for name in FAMILIES["vitals"].dimensions if name],
             chart=charts.draw(overview),
@@ -120,49 +117,30 @@ class SitePages:
         )
 
     def show_table(self, request: Request, user: User) -> Response:
-        """GET /sites/{key}/by/{dimension}?period=&contains=&filter=&order=&segment="""
+        """GET /sites/{key}/by/{dimension} with the arguments of `Asked`."""
         site = self._site(request)
-        dimension = request.path_params["dimension"]
-        if dimension not in DIMENSIONS:
-            raise HTTPException(404, f"there is no table by {dimension!r}; there are {', '.join(DIMENSIONS)}")
         period = period_of(self._reports, site, request.query_params)
-        contains = request.query_params.get("contains", "")
-        given, order = request.query_params.getlist("filter"), request.query_params.get("order") or "visitors"
-        segment = request.query_params.get("segment", "")
-        found = [f"{dimension}~{contains}"] if contains else []
-        # The page shows names, the store has codes.
-        if contains and dimension == "country" and (codes := names.countries_named(contains)):
-            found = [f"country=={'|'.join(codes)}"]
-        filters = [*given, *found]
-        first, last = period.first, period.last
-        query = Query.of(site.key, first, last, dimension, filters, _MAX_TABLE, order=order, segment=segment)
-        answer = self._reports.stats(query)
-        about_enough = enough(answer["k"], answer["networks"])
-        columns = [name for name in METRICS if answer["rows"] and name in answer["rows"][0]]
-        asked = {**period.arguments(), "by": dimension, "limit": str(_MAX_TABLE), "order": order}
-        asked |= {"segment": segment} if segment else {}
+        told = details(self._reports, site, period, request.path_params["dimension"], asked_of(request.query_params))
+        answer, name, asked = told.answer, told.about.name, told.asked
+        rows, about_enough = answer["rows"], enough(answer["k"], answer["networks"])
+        values = [row["value"] for row in rows]
         return self._pages.page(
             "table.html",
             **self._shared(user, site, period),
-            export=urlencode(asked | {"filter": filters}, doseq=True),
-            kept=[
-                *(("filter", one) for one in given),
-                *([("segment", segment)] if segment else []),
-                ("order", order),
-            ],
-            filtered=bool(filters or segment),
-            dimension=DIMENSIONS[dimension],
-            contains=contains,
-            answer=answer,
+            told=told,
+            shown=table_page.view(told),
+            kept=asked.but(),
+            goals=goals_to_choose(site, name, asked),
+            each=table_page.dimensions_of(told),
+            filtered=bool(asked.filters or asked.segment or asked.contains),
             enough=about_enough,
             as_of=dt.datetime.fromisoformat(answer["as_of"]) if answer["as_of"] else None,
-            columns=columns,
-            counts=[name for name in columns if METRICS[name].is_count],
-            least=any(row["not_shown_days"] for row in answer["rows"]),
-            instead=cards.no_table(dimension, [row["value"] for row in answer["rows"]], answer["k"], about_enough),
-            largest=max([row["visitors"] for row in answer["rows"]], default=1) or 1,
-            limit=_MAX_TABLE,
-            other_pages=self._other_pages(site, query, answer["rows"]),
+            least=any(row.get("not_shown_days") for row in rows),
+            instead=cards.no_table(name, values, answer["k"], about_enough) if name in DIMENSIONS else "",
+            name_is_dimension=name in DIMENSIONS,
+            none_because=told.about.empty.format(", ".join(site.properties) or "no properties"),
+            most=MAX_ROWS,
+            other_pages=self._other_pages(site, told),
         )
 
     def show_quality(self, request: Request, user: User) -> Response:
@@ -192,34 +170,17 @@ class SitePages:
         )
 
     def show_properties(self, request: Request, user: User) -> Response:
-        """GET /sites/{key}/properties?period=&contains=&filter="""
-        site = self._site(request)
-        period = period_of(self._reports, site, request.query_params)
-        contains = request.query_params.get("contains", "")
-        given = request.query_params.getlist("filter")
-        # What is looked for is a value.
-        filters = [*given, *([f"property_value~{contains}"] if contains else [])]
-        query = Query.of(site.key, period.first, period.last, PROPERTIES.name, filters, _MAX_TABLE)
-        answer = self._reports.stats(query)
-        asked = {**period.arguments(), "by": PROPERTIES.name, "limit": str(_MAX_TABLE)}
-        return self._pages.page(
-            "properties.html",
-            **self._shared(user, site, period),
-            export=urlencode(asked | {"filter": filters}, doseq=True),
-            kept=[("filter", one) for one in given],
-            filtered=bool(filters),
-            contains=contains,
-            answer=answer,
-            enough=enough(answer["k"], answer["networks"]),
-            groups=cards.by_property(answer["rows"]),
-            limit=_MAX_TABLE,
-        )
+        """GET /sites/{key}/properties, which is a table as all others."""
+        path = f"/sites/{quote(self._site(request).key)}/by/{PROPERTIES.name}"
+        return self._pages.to(f"{path}?{request.url.query}" if request.url.query else path)
 
-    def _other_pages(self, site: Site, query: Query, rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
+    def _other_pages(self, site: Site, told: Details) -> list[tuple[str, int]]:
         """What sections tell of the pages that are folded; nothing where not all others are there."""
-        if query.by != "page" or query.filters or len(rows) >= _MAX_TABLE or all(row["value"] != OTHER for row in rows):
+        asked, rows = told.asked, told.answer["rows"]
+        part = asked.filters or asked.segment or asked.contains or len(rows) >= MAX_ROWS
+        if told.about.name != "page" or part or told.other is None:
             return []
-        sections = Query.of(site.key, query.first, query.last, "section", (), _MAX_TABLE)
+        sections = Query((site.key,), told.period, ("section",), limit=MAX_ROWS)
         return other_pages(site, rows, self._reports.stats(sections)["rows"])
 
     def _shared(self, user: User, site: Site, period: Period) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from schema.dimensions import DIMENSIONS
 from schema.site import Site
 from schema.store import StoreError
 
@@ -31,6 +30,7 @@ from . import format as names
 from .api import refusal
 from .arguments import PERIOD
 from .forms import local_path
+from .tables_in_full import NAMES
 
 _SAID = {
     404: ("There is nothing here", "No page has this address. It may be mistyped, or of something that has gone."),
@@ -111,7 +111,7 @@ class Problems:
         site = self._reports.sites.get(unquote(match[1])) if match else None
         if match is None or site is None:
             return {"user": user, "sites": sites}
-        table = f"/by/{match[2]}" if match[2] in DIMENSIONS else ""
+        table = f"/by/{match[2]}" if match[2] in NAMES else ""
         period, arguments = self._period(request, site)
         path = f"{self._base}/sites/{quote(site.key)}{table}"
         known = {"site": site, "sites": sites, "path": path, "arguments": arguments}

@@ -1,0 +1,75 @@
+"""What is asked of a table in full: what is looked for, in which order, which rows.
+
+In: the arguments of an address. Out: `Asked`, and the arguments of addresses that ask for something else.
+Promises: each state of a page has an address; what is not understood is refused.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from msgspec.structs import replace
+from starlette.datastructures import QueryParams
+
+from ..stats.query import ALTERNATIVES, MAX_ROWS
+from ..stats.refused import BadQuery
+from .arguments import PERIOD, number_of
+
+ROWS = 100
+DIRECTIONS = ("asc", "desc")
+ARGUMENTS = (
+    *PERIOD,
+    *("contains", "filter", "segment", "order", "direction", "offset", "limit", "goal", "compare", "of"),
+)
+
+
+class Asked(Struct, frozen=True):
+    """contains: a text in any case. filters, segment: as of a `Query`. order: a column, "" the table's own order;
+    direction: "" that which suits the column. goal: whose rate is told of each value. compare: with the days before.
+    of: the dimension of whose values the rows are."""
+
+    contains: str = ""
+    filters: tuple[str, ...] = ()
+    segment: str = ""
+    order: str = ""
+    direction: str = ""
+    offset: int = 0
+    limit: int = ROWS
+    goal: str = ""
+    compare: bool = False
+    of: str = ""
+
+    def but(self, **changed: object) -> list[tuple[str, str]]:
+        """The arguments that ask for this with something else; by another order, or something else that is looked for,
+        from the first row on."""
+        one = replace(self, **({"offset": 0} | changed))
+        given = [("contains", one.contains), *(("filter", text) for text in one.filters), ("segment", one.segment)]
+        given += [("of", one.of), ("goal", one.goal), ("compare", "previous" if one.compare else "")]
+        given += [("order", one.order), ("direction", one.direction)]
+        given += [("limit", str(one.limit) if one.limit != ROWS else ""), ("offset", str(one.offset or ""))]
+        return [(name, value) for name, value in given if value]
+
+
+def asked_of(given: QueryParams) -> Asked:
+    """What these arguments ask. Raises BadQuery."""
+    direction, against, goal = (given.get(name, "") for name in ("direction", "compare", "goal"))
+    if direction not in ("", *DIRECTIONS):
+        raise BadQuery(f"direction={direction[:100]!r} is not known: allowed are {' and '.join(DIRECTIONS)}")
+    if against not in ("", "previous"):
+        raise BadQuery(f"compare={against[:100]!r} is not known: allowed is previous")
+    if ALTERNATIVES in goal:
+        raise BadQuery(f"goal={goal[:100]!r}: a rate is told of one goal at a time")
+    limit, offset = number_of(given, "limit", str(ROWS)), number_of(given, "offset", "0")
+    if not 1 <= limit <= MAX_ROWS:
+        raise BadQuery(f"limit={limit} is out of bounds: allowed is 1 to {MAX_ROWS}")
+    return Asked(
+        given.get("contains", ""),
+        tuple(text for text in given.getlist("filter") if text.strip()),
+        given.get("segment", ""),
+        given.get("order", ""),
+        direction,
+        offset,
+        limit,
+        goal,
+        bool(against),
+        given.get("of", ""),
+    )
