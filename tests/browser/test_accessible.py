@@ -32,6 +32,8 @@ PAGES = (
     ("/sites/{key}/by/{dimension}", f"{SITE}/by/page", 200),
     ("/sites/{key}/by/{dimension}", f"{SITE}/by/event?period=today", 200),
     ("/sites/{key}/by/{dimension}", f"{SITE}/by/page?contains=nothing", 200),
+    ("/sites/{key}/by/{dimension}", f"{SITE}/by/page?period=7d&limit=2&goal=Signup&compare=previous&order=value", 200),
+    ("/sites/{key}/by/{dimension}", f"{SITE}/by/vital?period=today&of=device", 200),
     ("/sites/{key}/by/{dimension}", f"{SITE}/by/colour", 404),
     ("/sites/{key}/properties", f"{SITE}/properties?period=30d", 200),
     ("/sites/{key}/quality", f"{SITE}/quality?period=30d", 200),
