@@ -61,6 +61,8 @@ _OF_DAY = "grain = 'day' AND by_dimension = ''"
 # So many rows of people and values are compared, each with every choice of other goals: within seconds.
 _MOST_ROWS = 400_000
 _MOST_WEIGHTS = 800
+# Of what was counted before: its name in the staged day, and where it is released.
+_RELEASED = "goal String, dimension String, value String, currency String"
 
 
 def unlike(of: Batch) -> Unlike:
@@ -140,25 +142,42 @@ def refused(of: Batch, new: str, known: Sequence[Known]) -> Refused:
     if of.days[0].rules.k == 1:
         return frozenset()
     [goal] = (one for one in of.days[0].site.goals if one.name == new)
-    if few_beside(of, new, known) or (goal.revenue and _splits_events(of, new)):
-        return ALL
-    if goal.kind not in OF_VISIT and splits_hidden(of, new, goal.kind in _OF_EVENTS):
+    if (goal.revenue and _splits_events(of, new)) or (
+        goal.kind not in OF_VISIT and splits_hidden(of, new, goal.kind in _OF_EVENTS)
+    ):
         return ALL
     told = f"SELECT dimension, value, currency FROM staging_conversions WHERE {of.mine} AND {_OF_DAY}"
-    return differing(of, new, known, "{acts}", f"{told} AND goal = {{new:String}}")
+    with released(of, known):
+        if few_beside(of, new):
+            return ALL
+        return differing(of, new, known, "{acts}", f"{told} AND goal = {{new:String}}")
 
 
-def few_beside(of: Batch, new: str, known: Sequence[Known]) -> bool:
-    """Whether few of all visitors are not of the new one, or neither of it nor of one that is shown."""
-    return bool(of.store.rows(of.naming(_few_without(of)), _given(of, new, known)))
+@contextlib.contextmanager
+def released(of: Batch, known: Sequence[Known]) -> Iterator[None]:
+    """What is released of those that were counted before, in a table for as long as the context lasts: it is asked for
+    several times, and planning what finds it takes longer than reading it."""
+    try:
+        of.store.command(f"CREATE TABLE {of.scratch('released')} ({_RELEASED}) ENGINE = Memory")
+        columns = {name: name for name in ("goal", "dimension", "value", "currency")}
+        of.store.command(of.naming(f"{insert('{released}', columns)} FROM ({_shown(of)})"), _given(of, known))
+        yield
+    finally:
+        of.store.command(f"DROP TABLE IF EXISTS {of.scratch('released')} SYNC")
+
+
+def few_beside(of: Batch, new: str) -> bool:
+    """Whether few of all visitors are not of the new one, or neither of it nor of one that is in `released`."""
+    return bool(of.store.rows(of.naming(_FEW_WITHOUT), of.named | {"new": new}))
 
 
 def differing(of: Batch, new: str, known: Sequence[Known], acts: str, told: str, number: str = "number") -> Refused:
-    """Where few are between the new one and what may be subtracted from it. acts: the table of who did what. told: SQL
-    for where the new one would be told: (dimension, value, currency). number: a column of the table."""
+    """Where few are between the new one and what may be subtracted from it, which is in `released`. acts: the table of
+    who did what. told: SQL for where the new one would be told: (dimension, value, currency); "": of the whole site
+    alone. number: a column of the table."""
     if not known:
         return frozenset()
-    given = _given(of, new, known)
+    given = of.named | {"new": new, "known": [one.staged for one in known]}
     [[people]] = of.store.rows(of.naming(f"SELECT count() FROM {acts}"), of.named)
     weights = _combinations(len(known), _MOST_ROWS // max(1, people))
     names = [[one.staged for one, weight in zip(known, each, strict=True) if weight] for each in weights]
@@ -167,9 +186,9 @@ def differing(of: Batch, new: str, known: Sequence[Known], acts: str, told: str,
     return frozenset((dimension, currency) for dimension, currency in rows)
 
 
-def _given(of: Batch, new: str, known: Sequence[Known]) -> dict[str, Any]:
-    """What the statements of this file are bound to."""
-    given: dict[str, Any] = of.named | {"new": new, "known": [one.staged for one in known]}
+def _given(of: Batch, known: Sequence[Known]) -> dict[str, Any]:
+    """What `_shown` is bound to."""
+    given: dict[str, Any] = {**of.named}
     for kind, is_section in (("", False), ("section_", True)):
         mine = [one for one in known if one.is_section is is_section]
         for part in ("name", "staged"):
@@ -233,23 +252,21 @@ def _shown(of: Batch) -> str:
         FROM late_cells WHERE {of.mine} AND grain IN {{section_added_grain:Array(String)}}"""
 
 
-def _few_without(of: Batch) -> str:
-    """The statement that finds something where few of all visitors did not reach the goal, or neither it nor one that
-    is shown."""
-    return f"""
-        SELECT beside FROM
-        (
-            SELECT visitor, network, goals,
-                arrayJoin(arrayPushBack(
-                    (SELECT groupUniqArray(goal) FROM ({_shown(of)}) WHERE dimension = ''), {{new:String}}
-                )) AS beside
-            FROM (SELECT visitor, any(network_number) AS network FROM {{visits}} WHERE came GROUP BY visitor) AS v
-            LEFT JOIN
-                (SELECT visitor, groupUniqArray(toString(goal)) AS goals FROM {{reached}} GROUP BY visitor) AS r
-            USING (visitor)
-        )
-        WHERE NOT has(goals, beside) AND NOT has(goals, {{new:String}})
-        GROUP BY beside HAVING {few("count()", "uniqExact(network)")}"""
+# Finds something where few of all visitors did not reach the goal, or neither it nor one that is shown.
+_FEW_WITHOUT = f"""
+    SELECT beside FROM
+    (
+        SELECT visitor, network, goals,
+            arrayJoin(arrayPushBack(
+                (SELECT groupUniqArray(goal) FROM {{released}} WHERE dimension = ''), {{new:String}}
+            )) AS beside
+        FROM (SELECT visitor, any(network_number) AS network FROM {{visits}} WHERE came GROUP BY visitor) AS v
+        LEFT JOIN
+            (SELECT visitor, groupUniqArray(toString(goal)) AS goals FROM {{reached}} GROUP BY visitor) AS r
+        USING (visitor)
+    )
+    WHERE NOT has(goals, beside) AND NOT has(goals, {{new:String}})
+    GROUP BY beside HAVING {few("count()", "uniqExact(network)")}"""
 
 
 def splits_hidden(of: Batch, new: str, events: bool = False) -> bool:
@@ -293,6 +310,35 @@ def _splits_events(of: Batch, new: str) -> bool:
     return bool(found)
 
 
+_WHOLE = "SELECT '' AS dimension, '' AS value, '' AS currency"
+# What is left of a whole without the values that are told, and who did the same of it.
+_LEFT = """
+            left AS
+            (
+                SELECT dimension, currency, concat(item, ' ', of_dimension, ' ', of_value) AS which, names, visitor,
+                    any(its_network) AS network, max(is_new) AS any_new, sum(of_new) AS sum_new,
+                    maxForEach(did) AS any_did, sumForEach(counts) AS sum_counts
+                FROM
+                (
+                    SELECT *, arrayJoin(arrayFilter(one -> one != '', [
+                        if(new_told AND hasAll(value_told, names), '', 'all'),
+                        if(new_told, '', 'of new'),
+                        if(hasAll(value_told, names), '', 'of known')
+                    ])) AS item
+                    FROM (SELECT *, arrayJoin({sets:Array(Array(String))}) AS names FROM vectors)
+                    WHERE dimension != '' AND new_whole AND hasAll(whole_told, names)
+                )
+                GROUP BY dimension, currency, which, names, visitor
+            ),
+"""
+_OF_LEFT = """
+                UNION ALL
+                SELECT dimension, currency, which, names AS told, names, any_new, sum_new, any_did, sum_counts,
+                    count() AS people, groupUniqArray({networks})(network) AS networks
+                FROM left GROUP BY dimension, currency, which, names, any_new, sum_new, any_did, sum_counts
+"""
+
+
 def _differing(of: Batch, acts: str, told: str, number: str) -> str:
     """The statement that finds in which dimensions and currencies few are between the goal and what may be subtracted
     from it."""
@@ -300,9 +346,11 @@ def _differing(of: Batch, acts: str, told: str, number: str) -> str:
     # counts). Both numbers are known of a value that is shown of all these, and of what is left of the whole site, or
     # of a parent (rule N3), without such values. Where one that was there before is not shown itself, its block may
     # tell of it: then it has fewer than the new one, never more. Who did the same is compared once.
+    # Of the whole site alone nothing is left of it.
+    left, of_left = (_LEFT, _OF_LEFT) if told else ("", "")
+    told = told or _WHOLE
     return f"""
         WITH
-            shown AS ({_shown(of)}),
             persons AS
             (
                 SELECT of_dimension, of_value, dimension, value, currency, visitor, any(network) AS its_network,
@@ -313,7 +361,7 @@ def _differing(of: Batch, acts: str, told: str, number: str) -> str:
             (
                 SELECT toString(dimension) AS dimension, value, toString(currency) AS currency,
                     groupUniqArray(goal) AS told
-                FROM shown GROUP BY dimension, value, currency
+                FROM {{released}} GROUP BY dimension, value, currency
             ),
             of_wholes AS
             (SELECT dimension AS of_dimension, value AS of_value, currency, told FROM of_values),
@@ -332,23 +380,7 @@ def _differing(of: Batch, acts: str, told: str, number: str) -> str:
                 LEFT JOIN of_values USING (dimension, value, currency)
                 LEFT JOIN of_wholes USING (of_dimension, of_value, currency)
             ),
-            left AS
-            (
-                SELECT dimension, currency, concat(item, ' ', of_dimension, ' ', of_value) AS which, names, visitor,
-                    any(its_network) AS network, max(is_new) AS any_new, sum(of_new) AS sum_new,
-                    maxForEach(did) AS any_did, sumForEach(counts) AS sum_counts
-                FROM
-                (
-                    SELECT *, arrayJoin(arrayFilter(one -> one != '', [
-                        if(new_told AND hasAll(value_told, names), '', 'all'),
-                        if(new_told, '', 'of new'),
-                        if(hasAll(value_told, names), '', 'of known')
-                    ])) AS item
-                    FROM (SELECT *, arrayJoin({{sets:Array(Array(String))}}) AS names FROM vectors)
-                    WHERE dimension != '' AND new_whole AND hasAll(whole_told, names)
-                )
-                GROUP BY dimension, currency, which, names, visitor
-            ),
+            {left}
             alike AS
             (
                 SELECT dimension, currency, concat('value ', value) AS item, value_told AS told,
@@ -356,10 +388,7 @@ def _differing(of: Batch, acts: str, told: str, number: str) -> str:
                     count() AS people, groupUniqArray({{networks}})(its_network) AS networks
                 FROM vectors WHERE new_told AND of_dimension = ''
                 GROUP BY dimension, currency, item, told, is_new, of_new, did, counts
-                UNION ALL
-                SELECT dimension, currency, which, names AS told, names, any_new, sum_new, any_did, sum_counts,
-                    count() AS people, groupUniqArray({{networks}})(network) AS networks
-                FROM left GROUP BY dimension, currency, which, names, any_new, sum_new, any_did, sum_counts
+                {of_left}
             ),
             compared AS
             (

@@ -21,13 +21,12 @@ from schema.site import pattern_regex
 
 from ..insert import insert
 from .batch import Batch
-from .differences import Known, differing, few_beside, splits_hidden
+from .differences import Known, differing, few_beside, released, splits_hidden
 from .reached import filling_reached, reaching
 from .sections import section_sql
 
 # What sections of the day are called in `reached`, and steps of funnels: before their value or place.
 _OF_DAY, _STEP = "day ", "step "
-_WHOLE = "SELECT '' AS dimension, '' AS value, '' AS currency"
 _VIEWED = f"name = '{PAGEVIEW}'"
 _VIEWS = dict.fromkeys(("of_dimension", "of_value", "dimension", "value", "currency"), "''")
 _VIEWS |= {"goal": "goal", "visitor": "visitor", "network": "any(network_number)"}
@@ -101,9 +100,10 @@ def tells_too_much(of: Batch, new: str, known: Sequence[Known]) -> bool:
     mine = [one for one in known if one.staged in near]
     days = sorted(name for name in near if name.startswith(_OF_DAY))
     mine += [Known(name, name.removeprefix(_OF_DAY), is_section=True) for name in days]
-    if few_beside(of, new, mine) or splits_hidden(of, new):
-        return True
-    return any(differing(of, new, mine, "{views}", _WHOLE, number) for number in ("number", "visits"))
+    with released(of, mine):
+        if few_beside(of, new) or splits_hidden(of, new):
+            return True
+        return any(differing(of, new, mine, "{views}", "", number) for number in ("number", "visits"))
 
 
 def _meeting(of: Batch, new: str) -> set[str]:
