@@ -29,6 +29,7 @@ from .web.door import Door, NetworkOf
 from .web.engineers import Compare, Health, Why
 from .web.engineers_pages import EngineersPages
 from .web.pages import SitePages
+from .web.pictures import PicturePages
 from .web.problems import Problems
 from .web.rendering import HERE, Pages
 from .web.security_headers import Guard
@@ -73,6 +74,7 @@ def create_app(
     problems = Problems(pages.page, reports, accounts, base)
     sign_in = SignIn(pages, problems, accounts, settings, network_of)
     sites = SitePages(pages, sign_in, reports, settings, collector_url, undeclared)
+    pictures = PicturePages(pages, sign_in, reports, settings, sites)
     of_engineers = EngineersPages(pages, sign_in, accounts, settings, lambda: list(reports.sites), compare, why, health)
     door = Door(accounts, Readers(find_reader), network_of)
     api, stats_api = Api(reports, door, settings.table_rows), StatsApi(reports, door)
@@ -80,6 +82,7 @@ def create_app(
     app = Starlette(
         routes=[
             *sites.routes(),
+            *pictures.routes(),
             *sign_in.routes(),
             *of_engineers.routes(),
             *api.routes(),

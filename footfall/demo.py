@@ -60,6 +60,10 @@ _PAGES: dict[str, tuple[int, tuple[str, ...]]] = {
     "/docs/install": (4, ("/docs/", "/demo/")),
     "/demo/thanks.html": (0, ("/demo/",)),
 }
+# How much longer than the others a page takes to load, so that there is something to find.
+_HEAVY = {"/blog/counting-feet": 2.2, "/demo/pricing.html": 1.3}
+# Pages that are there in the reader's language, too; the others are English.
+_TRANSLATED = {"/demo/": "de", "/docs/": "fr"}
 _BUSY_HOURS = (1, 1, 1, 1, 1, 2, 3, 5, 8, 10, 11, 10, 9, 10, 11, 10, 9, 8, 8, 8, 7, 5, 3, 2)
 
 
@@ -96,17 +100,20 @@ def _visit(chance: random.Random, midnight: int) -> Iterator[tuple[Beacon, Clien
         if now > latest:
             return
         url = f"https://demo.example{path}{query if step == 0 else ''}"
-        common = {"url": url, "domains": ("demo",), "width": width, "time_zone": zone, "page_language": "en"}
+        own = languages[:2] == _TRANSLATED.get(path)
+        common = {"url": url, "domains": ("demo",), "width": width, "time_zone": zone}
+        common["page_language"] = languages[:2] if own else "en"
         yield Beacon(name=PAGEVIEW, referrer=referrer if step == 0 else "", **common), client, now  # type: ignore[arg-type]
         stay = int(chance.lognormvariate(3.2, 0.9)) + 1
-        if path == "/demo/pricing.html" and chance.random() < 0.3:
+        # Whom pages keep waiting signs up less often.
+        if path == "/demo/pricing.html" and chance.random() < 0.42 / (1 + slow / 2):
             money = {"currency": "EUR", "amount": chance.choice((900, 2900, 9900))} if chance.random() < 0.5 else {}
             props = {"plan": chance.choice(("one", "three"))}
             yield Beacon(name="signup", props=props, **common, **money), client, min(now + stay, latest)  # type: ignore[arg-type]
         vitals = {}
         if step == 0:
             vitals = {
-                "lcp": round(1500 * slow, 1),
+                "lcp": round(1500 * slow * _HEAVY.get(path, 1), 1),
                 "fcp": round(800 * slow, 1),
                 "ttfb": round(260 * slow, 1),
                 "cls": round(chance.expovariate(18), 4),

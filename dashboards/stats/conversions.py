@@ -9,7 +9,7 @@ numbers alone that are published anyway.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +21,7 @@ from schema.store import Row
 
 from .certainty import EXACT, Certainty, Flag, Sureness
 from .goal_days import ALWAYS, Counted
+from .interval import wilson
 
 
 class Revenue(Struct, frozen=True):
@@ -38,7 +39,8 @@ class Revenue(Struct, frozen=True):
 
 
 class Goal(Struct, frozen=True):
-    """converters are people, conversions are how often; conversion_rate is in percent of all visitors. not_shown_days:
+    """converters are people, conversions are how often; conversion_rate is in percent of all visitors, of_visitors;
+    low and high are the ends of its 95 % interval. not_shown_days:
     on how many days, of_days of which there is data, few or none reached it, or it was not counted. counted_since: the
     first day that counted it, where days of the period before it did not."""
 
@@ -46,6 +48,9 @@ class Goal(Struct, frozen=True):
     converters: int
     conversions: int
     conversion_rate: float | None
+    of_visitors: int = 0
+    low: float | None = None
+    high: float | None = None
     revenue: tuple[Revenue, ...] = ()
     certainty: Certainty = "exact"
     flags: tuple[Flag, ...] = ()
@@ -60,6 +65,9 @@ class Goal(Struct, frozen=True):
             "visitors": self.converters,
             "conversions": self.conversions,
             "conversion_rate": self.conversion_rate,
+            "of_visitors": self.of_visitors,
+            "low": self.low,
+            "high": self.high,
             "revenue": to_builtins(list(self.revenue)),
             "certainty": self.certainty,
             "flags": list(self.flags),
@@ -67,6 +75,56 @@ class Goal(Struct, frozen=True):
             "of_days": self.of_days,
             "counted_since": self.counted_since.isoformat() if self.counted_since else None,
         }
+
+
+class GoalDay(Struct, frozen=True):
+    """A goal on one day that tells of it. visitors: how many could have reached it."""
+
+    day: dt.date
+    goal: str
+    converters: int
+    conversions: int
+    visitors: int
+    conversion_rate: float | None
+    certainty: Certainty
+    flags: tuple[Flag, ...]
+
+    def row(self) -> dict[str, Any]:
+        """The day as a row of `footfall stats`."""
+        return {
+            "value": self.day.isoformat(),
+            "goal": self.goal,
+            "visitors": self.converters,
+            "conversions": self.conversions,
+            "conversion_rate": self.conversion_rate,
+            "of_visitors": self.visitors,
+            "certainty": self.certainty,
+            "flags": list(self.flags),
+        }
+
+
+def days_in(
+    rows: Iterable[Row], visitors: Mapping[dt.date, int], sure_of: Callable[[dt.date], Sureness]
+) -> list[GoalDay]:
+    """Each goal's days in their order, the most reached goal first. rows: of days alone."""
+    found: dict[str, dict[dt.date, tuple[int, int]]] = {}
+    for day, goal, currency, converters, conversions, *_ in rows:
+        if not currency:
+            found.setdefault(goal, {})[day] = (converters, conversions)
+    size = {goal: sum(converters for converters, _ in days.values()) for goal, days in found.items()}
+    return [
+        GoalDay(
+            day,
+            goal,
+            *reached,
+            visitors.get(day, 0),
+            _percent(reached[0], visitors.get(day, 0)),
+            sure_of(day).certainty(False),
+            sure_of(day).flags(False),
+        )
+        for goal in sorted(found, key=lambda goal: (-size[goal], goal))
+        for day, reached in sorted(found[goal].items())
+    ]
 
 
 class _Day(Struct):
@@ -125,7 +183,18 @@ def _goal(name: str, days: list[_Day], k: int, of_days: int, in_part: bool, sure
         revenue.append(Revenue(currency, amount, value, payers, converters, orders, conversions, certainty))
     certainty, flags = sure.certainty(not_shown), sure.flags(not_shown)
     amounts = tuple(revenue)
-    return Goal(name, converters, conversions, None, amounts, certainty, flags, missing, of_days, counted.since)
+    return Goal(
+        name,
+        converters,
+        conversions,
+        conversion_rate=None,
+        revenue=amounts,
+        certainty=certainty,
+        flags=flags,
+        not_shown_days=missing,
+        of_days=of_days,
+        counted_since=counted.since,
+    )
 
 
 def decimal_of(amount: int, currency: str) -> str:
@@ -138,4 +207,13 @@ def rated(goals: list[Goal], visitors: int) -> list[Goal]:
     """The goals with their rates. visitors: how many people could have reached them."""
     if not visitors:
         return goals
-    return [replace(goal, conversion_rate=round(100 * goal.converters / visitors, 1)) for goal in goals]
+    told = []
+    for goal in goals:
+        low, high = wilson(goal.converters, visitors)
+        rate = _percent(goal.converters, visitors)
+        told.append(replace(goal, conversion_rate=rate, of_visitors=visitors, low=round(low, 2), high=round(high, 2)))
+    return told
+
+
+def _percent(part: int, whole: int) -> float | None:
+    return round(100 * part / whole, 1) if whole else None

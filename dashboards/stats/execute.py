@@ -217,7 +217,7 @@ def _weight(shape: Shape, groups: Groups) -> int:
 def _goal_rows(plan: Plan, groups: Groups) -> list[Row]:
     """What is read, and the days that months tell."""
     rows: list[Row] = [(*key, *sums) for group in groups.values() for key, sums in group.by_key.items()]
-    if plan.goals and not plan.goals.filters:
+    if plan.goals and not plan.goals.filters and not plan.goals.daily:
         last = plan.goals.span.last
         former = {(day, goal) for grain, day, goal in plan.goals.span.former if grain == "day"}
         rows += [

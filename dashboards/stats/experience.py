@@ -6,7 +6,6 @@ the rate may be from that of very many people like these; what may be more says 
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from typing import Any
 
@@ -17,9 +16,7 @@ from schema.experience import BANDS, RATED, TOGETHER
 from .certainty import Certainty, Flag
 from .execute import Groups
 from .figures import Coverage
-
-# Of the normal distribution 95 percent are within so many standard deviations.
-_Z = 1.959964
+from .interval import wilson
 
 
 class Rate(Struct, frozen=True):
@@ -44,14 +41,6 @@ class Rate(Struct, frozen=True):
         """The rate as a row of `footfall stats`."""
         row: dict[str, Any] = to_builtins(self)
         return row
-
-
-def wilson(reached: int, people: int) -> tuple[float, float]:
-    """The interval of a rate, in percent (Wilson: Probable inference, JASA 1927), which is good for few people, too."""
-    rate, share = reached / people, _Z * _Z / people
-    middle = rate + share / 2
-    half = math.sqrt(share * (rate * (1 - rate) + share / 4))
-    return 100 * (middle - half) / (1 + share), 100 * (middle + half) / (1 + share)
 
 
 def rates_in(groups: Groups, k: int, coverage: Coverage, in_part: bool) -> list[Rate]:

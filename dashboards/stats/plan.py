@@ -19,7 +19,7 @@ from schema.segments import SEGMENTS
 
 from .crossed import Crossing, crossing
 from .months import WORTH_ROWS, Month
-from .query import BY_SEGMENT, MAX_ROWS, OF_VITALS, Filter, Query
+from .query import BY_SEGMENT, MAX_ROWS, OF_GOALS, OF_VITALS, Filter, Query
 from .released import Released
 from .segmented import span_of
 from .source import Span
@@ -30,8 +30,8 @@ class Read(Struct, frozen=True):
 
     values: the dimensions whose values are told apart, from the first day on. times: the dimension whose days (hourly:
     and hours) are told apart over the whole span; "" is the whole site, None nothing. daily: of web vitals, whose days
-    are added up otherwise. by_value: of goals, whose values are told apart on each day. filters: which values and goals
-    are read. most: how many values are wanted, at least: those that come
+    are added up otherwise, and of goals, without what is of no day. by_value: of goals, whose values are told apart on
+    each day. filters: which values and goals are read. most: how many values are wanted, at least: those that come
     first by the metric `order`.
     """
 
@@ -129,9 +129,12 @@ def _rows_of(family: str, span: Span) -> Span:
 
 
 def _goals(queries: Sequence[Query], within: Span, told: frozenset[dt.date]) -> Read | None:
-    query = next((query for query in queries if query.by == "goal" or query.goal), None)
+    query = next((query for query in queries if query.by in OF_GOALS or query.goal), None)
     if query is None:
         return None
+    if query.by == "goal_day":  # what is released with a block is of none of its days
+        alone = replace(within, blocks=())
+        return Read("conversions", alone, query.first, times=query.dimension, daily=True, filters=query.filters)
     span = within if query.filters else within.less(within.released & told)
     by_value = bool(query.goal)
     return Read("conversions", span, query.first, times=query.dimension, by_value=by_value, filters=query.filters)

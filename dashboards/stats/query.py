@@ -39,15 +39,16 @@ MAX_VALUE = 2_000
 OF_QUALITY = (*BARE, "leak")
 BY_SEGMENT = "segment"
 APART = (*OF_QUALITY, BY_SEGMENT)
-# Web vitals of all the days together, and of each day.
+# Goals, and web vitals, of all the days together, and of each day.
+OF_GOALS = ("goal", "goal_day")
 OF_VITALS = ("vital", "vital_day")
 # Ways to split that are not dimensions: they are columns of their own and go together with filters on a dimension.
-SPLITS = (*GRAINS, "hour", "goal", *OF_VITALS, *DECLARED, *APART)
+SPLITS = (*GRAINS, "hour", *OF_GOALS, *OF_VITALS, *DECLARED, *APART)
 # Those of them that are not kept by every dimension.
 _KEPT_BY = dict.fromkeys(OF_VITALS, FAMILIES["vitals"]) | DECLARED
 # Filters that are not on dimensions: of which ways to split.
 _OF_SPLITS: dict[str, tuple[str, ...]] = {
-    "goal": ("goal", EXPERIENCE.name),
+    "goal": (*OF_GOALS, EXPERIENCE.name),
     "vital": (*OF_VITALS, EXPERIENCE.name),
     "band": (EXPERIENCE.name,),
     "funnel": ("funnels",),

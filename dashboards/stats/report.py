@@ -245,6 +245,17 @@ class Reports:
         now, step = self.now(site), self._step(site)
         return overview.read(self._store, executor, site, period, now, released, counted, rows, step, filters, segment)
 
+    def tables(self, site: Site, period: Period, batches: Sequence[Sequence[Query]]) -> list[Table]:
+        """The answers to several questions about the same days; those of a batch, which have the same filters, are read
+        together."""
+        released = self._with_months(site, period.first, period.last, period.first)
+        executor = Executor(self._store, self._cache, self._pool)
+        found = []
+        for queries in batches:
+            answer = executor.answer(plan(queries, released))
+            found += [table_of(query, answer) for query in queries]
+        return found
+
     def _step(self, site: Site) -> int:
         """What the counts of the site's open days are multiples of."""
         return (site.release_k or self._release_k) if site.key in self._rounded else 1

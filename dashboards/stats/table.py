@@ -26,7 +26,7 @@ from schema.pairs import TOLD
 from schema.properties import PROPERTIES
 
 from .certainty import Certainty, Flag
-from .conversions import Goal, goals_in, rated
+from .conversions import Goal, GoalDay, days_in, goals_in, rated
 from .crossed import coverage_of_pair
 from .declared import KeyCell, key_cells
 from .engagement import Band, bands_in
@@ -74,6 +74,7 @@ class Table(Struct, frozen=True):
     rows: (
         tuple[Cell, ...]
         | tuple[Goal, ...]
+        | tuple[GoalDay, ...]
         | tuple[VitalCell, ...]
         | tuple[VitalDay, ...]
         | tuple[KeyCell, ...]
@@ -131,6 +132,9 @@ def table_of(query: Query, answer: Answer) -> Table:
             counted = released.goals.within(first, last)
             goals = goals_in(answer.goals, released.k, coverage.days, query.filtered, released.sure, counted)
             rows = tuple(rated(goals, totals.visitors)[query.rows])
+        case "goal_day":
+            visitors = {day: sums.visitors for day, sums in kept.days.items()}
+            rows = tuple(days_in(answer.goals, visitors, released.sure_of))
         case "vital":
             rows = tuple(vital_cells(answer.vitals, released.k)[query.rows])
         case "vital_day":

@@ -38,6 +38,7 @@ from .arguments import PART, PERIOD, filters_of, period_of
 from .asked import ARGUMENTS, asked_of
 from .details import Details, details, goals_to_choose
 from .journeys import ways_of
+from .navigation import places
 from .rendering import Pages
 from .sign_in import SignIn
 
@@ -84,13 +85,13 @@ class SitePages:
 
     def show_site(self, request: Request, user: User) -> Response:
         """GET /sites/{key}?period=&filter=&segment="""
-        site = self._site(request)
+        site = self.site(request)
         period = period_of(self._reports, site, request.query_params)
         filters, segment = filters_of(request.query_params), request.query_params.get("segment", "")
         overview = self._reports.overview(site, period, self._settings.table_rows, filters, segment)
         return self._pages.page(
             "dashboard.html",
-            **self._shared(user, site, period),
+            **self.shared(request, user, site, period),
             overview=overview,
             asked=urlencode(cards.arguments(overview), doseq=True),
             kept=[*(("filter", one.text) for one in filters), *([("segment", segment)] if segment else [])],
@@ -118,7 +119,7 @@ class SitePages:
 
     def show_table(self, request: Request, user: User) -> Response:
         """GET /sites/{key}/by/{dimension} with the arguments of `Asked`."""
-        site = self._site(request)
+        site = self.site(request)
         period = period_of(self._reports, site, request.query_params)
         told = details(self._reports, site, period, request.path_params["dimension"], asked_of(request.query_params))
         answer, name, asked = told.answer, told.about.name, told.asked
@@ -126,7 +127,7 @@ class SitePages:
         values = [row["value"] for row in rows]
         return self._pages.page(
             "table.html",
-            **self._shared(user, site, period),
+            **self.shared(request, user, site, period),
             told=told,
             shown=table_page.view(told),
             kept=asked.but(),
@@ -145,7 +146,7 @@ class SitePages:
 
     def show_quality(self, request: Request, user: User) -> Response:
         """GET /sites/{key}/quality?period="""
-        site = self._site(request)
+        site = self.site(request)
         period = period_of(self._reports, site, request.query_params)
         dropped, crawlers, leaks = (
             self._reports.apart(Query((site.key,), period, (by,), limit=_MAX_TABLE)) for by in OF_QUALITY
@@ -158,7 +159,7 @@ class SitePages:
             by_purpose[row["purpose"]] += row["pageviews"]
         return self._pages.page(
             "quality.html",
-            **self._shared(user, site, period),
+            **self.shared(request, user, site, period),
             bare=BARE,
             reasons=by_reason.most_common(),
             dropped=dropped,
@@ -171,7 +172,7 @@ class SitePages:
 
     def show_properties(self, request: Request, user: User) -> Response:
         """GET /sites/{key}/properties, which is a table as all others."""
-        path = f"/sites/{quote(self._site(request).key)}/by/{PROPERTIES.name}"
+        path = f"/sites/{quote(self.site(request).key)}/by/{PROPERTIES.name}"
         return self._pages.to(f"{path}?{request.url.query}" if request.url.query else path)
 
     def _other_pages(self, site: Site, told: Details) -> list[tuple[str, int]]:
@@ -183,7 +184,7 @@ class SitePages:
         sections = Query((site.key,), told.period, ("section",), limit=MAX_ROWS)
         return other_pages(site, rows, self._reports.stats(sections)["rows"])
 
-    def _shared(self, user: User, site: Site, period: Period) -> dict[str, Any]:
+    def shared(self, request: Request, user: User, site: Site, period: Period) -> dict[str, Any]:
         """What every page about some days of a site has."""
         return {
             "user": user,
@@ -192,9 +193,11 @@ class SitePages:
             "period": period,
             "periods": PERIODS,
             "arguments": urlencode(period.arguments()),
+            "places": places(site, request.scope["path"], request.query_params),
         }
 
-    def _site(self, request: Request) -> Site:
+    def site(self, request: Request) -> Site:
+        """The site that a page is of."""
         site = self._reports.sites.get(one_site(request.path_params["key"].split(",")))
         if site is None:
             raise HTTPException(404, f"there is no site {request.path_params['key']!r}")

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
 from msgspec import structs
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,6 +31,7 @@ from . import format as names
 from .api import refusal
 from .arguments import PERIOD
 from .forms import local_path
+from .navigation import places
 from .tables_in_full import NAMES
 
 _SAID = {
@@ -43,7 +45,7 @@ _FORBIDDEN = (
 )
 _BROKEN = "Something is wrong here; it was logged. Try again; if it stays so, the log on the server says what it is."
 _STORE_DOWN = "The store does not answer. Try again in a moment; `footfall check` on the server says what it has."
-_SITE = re.compile(r"/sites/([^/]+)(?:/by/([^/]+))?")
+_SITE = re.compile(r"/sites/([^/]+)(?:/by/([^/]+)|/(goals|speed|localization|properties|quality)$)?")
 
 Render = Callable[..., Response]
 
@@ -111,10 +113,12 @@ class Problems:
         site = self._reports.sites.get(unquote(match[1])) if match else None
         if match is None or site is None:
             return {"user": user, "sites": sites}
-        table = f"/by/{match[2]}" if match[2] in NAMES else ""
+        table = f"/by/{match[2]}" if match[2] in NAMES else f"/{match[3]}" if match[3] else ""
         period, arguments = self._period(request, site)
         path = f"{self._base}/sites/{quote(site.key)}{table}"
         known = {"site": site, "sites": sites, "path": path, "arguments": arguments}
+        # What else was asked for may be what is in the way.
+        known["places"] = places(site, request.scope["path"], QueryParams(arguments))
         return {"user": user, "period": period, "periods": PERIODS, **known}
 
     def _period(self, request: Request, site: Site) -> tuple[Period, str]:

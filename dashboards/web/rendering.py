@@ -21,6 +21,8 @@ from schema.vitals import VITALS
 from ..accounts.form_token import TOKEN
 from . import cards
 from . import format as names
+from .goals import between, rate
+from .navigation import FIRST
 
 HERE = Path(__file__).parent
 
@@ -75,12 +77,16 @@ def _templates(base: str) -> jinja2.Environment:
         "vital_value": lambda cell: names.vital(cell.p75, VITALS[cell.vital].unit),
         "vital_label": lambda name: VITALS[name].label,
         "thresholds": cards.thresholds,
+        "between": between,
+        "rate": rate,
         "rating_sign": cards.RATING_SIGNS.__getitem__,
         "OTHER": OTHER,
         "METRICS": METRICS,
         "user": None,
         "site": None,
         "sites": (),
+        "places": (),
+        "FIRST_PLACES": FIRST,
         "engineers_path": "",
         "why_path": "",
         "health_path": "",

@@ -33,7 +33,9 @@ from pipeline.settings import (
     SpoolSettings,
 )
 from schema.dsn import checked
+from schema.funnel import Funnel, Step
 from schema.host import host_pattern, site_name
+from schema.pair import DEFAULT_PAIRS
 from schema.site import DEMO, Goal, Site, each_of, turned
 
 if TYPE_CHECKING:
@@ -109,9 +111,17 @@ class SiteSettings(Site, frozen=True, forbid_unknown_fields=True):
         return self.anonymization is not None and self.anonymization.preset is not None
 
 
+# With something of everything that a page can show.
 DEMO_SITE = SiteSettings(
     key=DEMO,
     goals=(Goal("Sign up", event="signup"), Goal("Thank-you page", page="/demo/thanks.html")),
+    properties=("plan", "url", "path"),
+    funnels=(
+        Funnel("Sign-up", (Step(page="/demo/pricing.html"), Step(goal="Sign up"), Step(goal="Thank-you page"))),
+        Funnel("From reading to signing up", (Step(section="/blog/"), Step(section="/demo/"), Step(goal="Sign up"))),
+    ),
+    journeys=True,
+    pairs=(*DEFAULT_PAIRS, "country x language"),
     release_k=1,
     count_automated=True,
 )

@@ -84,6 +84,8 @@ def test_goals_revenue_and_vitals_of_a_hidden_page_come_with_its_week(house: Wee
     # Which of its days they are of is not told.
     assert house.stats(0, 13, "vital_day", "page==/four")["rows"] == []
     assert len(house.stats(0, 13, "vital_day", "page==/five", "vital==lcp")["rows"]) == 13
+    assert house.stats(0, 13, "goal_day", "page==/four")["rows"] == []
+    assert len(house.stats(0, 13, "goal_day", "page==/five")["rows"]) == 13
 
 
 def test_the_page_shows_the_same(house: Weeks) -> None:

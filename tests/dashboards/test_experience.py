@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from dashboards.stats.experience import wilson
+from dashboards.stats.interval import wilson
 from footfall.cli.summaries import stats_table
 
 pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]

@@ -159,6 +159,8 @@ def test_an_answer_is_the_same_by_months_and_by_days_and_that_of_the_overview(
         ("goal",),
         ("goal", "page==/1"),
         ("goal", "goal==Purchase"),
+        ("goal_day",),
+        ("goal_day", "page==/1"),
         ("vital",),
         ("vital_day",),
         ("vital", "page~/1"),

@@ -247,6 +247,9 @@ def test_goals_have_rates_and_revenue_by_currency(ask: Any, rollups: Any, ago: A
         "visitors": 30,
         "conversions": 31,
         "conversion_rate": 15.0,
+        "of_visitors": 200,
+        "low": 10.71,
+        "high": 20.61,
         "revenue": [
             {"currency": "EUR", "amount": 123_450, "value": "1234.50", "payers": 8, **of},
             {"currency": "JPY", "amount": 9000, "value": "9000", "payers": 5, **of},

@@ -1,0 +1,50 @@
+"""Where to go from a page of a site: its other pages, of the same days, and of the same visits where they tell of some.
+
+In: a site and the arguments of an address. Out: `Place`s in their order. Promises: no link asks for what its page
+refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import quote, urlencode
+
+from msgspec import Struct
+from starlette.datastructures import QueryParams
+
+from schema.site import Site
+
+from .arguments import PART, PERIOD
+
+GOALS, SPEED, LOCALIZATION = "/goals", "/speed", "/localization"
+# By what follows the site's path: what the page is called, and what it takes.
+_PLACES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "": ("Overview", PART),
+    "/by/page": ("Pages", PERIOD),
+    GOALS: ("Goals", PART),
+    SPEED: ("Speed", PART),
+    LOCALIZATION: ("Localization", PART),
+    "/quality": ("Quality", PERIOD),
+}
+# So many fit beside each other at the foot of a telephone; the others are in a menu.
+FIRST = 4
+
+
+class Place(Struct, frozen=True):
+    """A page of a site. address: its path and arguments, below the base. chosen: whether it is the one that is
+    shown."""
+
+    label: str
+    address: str
+    chosen: bool
+
+
+def places(site: Site, path: str, arguments: QueryParams) -> tuple[Place, ...]:
+    """All of them. path: of the page that is shown."""
+    own = f"/sites/{site.key}"
+    found = []
+    for below, (label, takes) in _PLACES.items():
+        kept = [(name, value) for name, value in arguments.multi_items() if name in takes and value]
+        address = f"/sites/{quote(site.key)}{below}{'?' if kept else ''}{urlencode(kept)}"
+        found.append(Place(label, address, path == own + below))
+    return tuple(found)

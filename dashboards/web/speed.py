@@ -1,0 +1,88 @@
+"""Arranges web vitals for their page: by day, and beside conversions.
+
+In: vitals of days, and rates. Out: small values a template walks through. Promises: no number is computed here, only
+worded and drawn.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from schema.annotations import Annotation
+from schema.experience import RATED
+from schema.vitals import VITALS
+
+from ..stats.experience import Rate
+from ..stats.vitals import VitalDay
+from . import format as names
+from . import trend
+from .cards import RATING_SIGNS, told_as
+from .trend import Trend
+
+# Below that a rate is grey.
+FEW = 30
+
+
+class Band(Struct, frozen=True):
+    """Who was in a band. bar, low and high are in percent of the picture's width. few: whether they are too few to go
+    by."""
+
+    rate: Rate
+    sign: str
+    bar: float
+    low: float
+    high: float
+    text: str
+    interval: str
+    few: bool
+
+
+class OfVital(Struct, frozen=True):
+    """The bands of a vital."""
+
+    label: str
+    bands: tuple[Band, ...]
+
+
+def by_day(
+    vital: str, rows: Iterable[VitalDay], days: Sequence[dt.date], notes: Sequence[Annotation], limit: int
+) -> Trend:
+    """p75 of each day; limit: so many days have a sign of their own."""
+    about = VITALS[vital]
+    found = {row.cell.value: row.cell for row in rows if row.cell.vital == vital}
+    told = []
+    for day in days:
+        cell = found.get(day.isoformat())
+        if cell is None:
+            told.append(trend.Day(day, None, "too few were measured"))
+            continue
+        sign = RATING_SIGNS[cell.rating]
+        text = f"{sign} {names.vital(cell.p75, about.unit)} ({cell.rating})"
+        told.append(trend.Day(day, cell.p75, text, sign if len(days) <= limit else ""))
+    limits = (("good", about.good), ("fair", about.poor), ("poor", float("inf")))
+    return trend.draw(about.label, told, lambda number: names.vital(number, about.unit), limits, notes)
+
+
+def bands(rates: Sequence[Rate], goal: str) -> list[OfVital]:
+    """What of those in each band reached the goal."""
+    mine = [one for one in rates if one.goal == goal]
+    # What few did may be anywhere: it does not squeeze the others.
+    many = [one.high for one in mine if one.visitors >= FEW] or [one.high for one in mine]
+    widest = max(many, default=0) or 1
+    found = []
+    for vital in RATED:
+        its = tuple(_band(one, widest) for one in mine if one.value == vital)
+        found += [OfVital(VITALS[vital].label, its)] if its else []
+    return found
+
+
+def _band(one: Rate, widest: float) -> Band:
+    bar, low, high = (
+        round(min(100.0, 100 * number / widest), 1) for number in (one.conversion_rate, one.low, one.high)
+    )
+    text = f"{told_as(names.percent(one.conversion_rate), one.certainty)} of {names.count(one.visitors)}"
+    interval = f"{names.percent(one.low)} – {names.percent(one.high)}"
+    return Band(one, RATING_SIGNS.get(one.band, "·"), bar, low, high, text, interval, one.visitors < FEW)

@@ -1,0 +1,239 @@
+"""The pages of one question: their figures against those that were put in by hand, and what they say of gaps."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from msgspec import structs
+from starlette.testclient import TestClient
+
+from dashboards.stats.figures import Cell
+from dashboards.stats.interval import wilson
+from dashboards.stats.query import Query
+from dashboards.stats.report import Reports
+from dashboards.stats.served import served_in, together
+from schema.funnel import Funnel, Step
+from schema.pair import DEFAULT_PAIRS
+
+pytestmark = pytest.mark.clickhouse
+HOSTILE = "/<b>&\"'"
+
+
+@pytest.fixture
+def rollups(rollups: Any, ago: Any) -> Any:
+    """Three released days, on the second of which nothing is told but the visitors."""
+    steps = (Step(page="/basket"), Step(goal="Purchase"))
+    rollups.site = structs.replace(
+        rollups.site, funnels=(Funnel("Buy", steps),), pairs=(*DEFAULT_PAIRS, "country x language")
+    )
+    with rollups.together():
+        for day in (1, 2, 3):
+            rollups.cell(ago(day), visitors=200, released=True)
+            for value, visitors in (("mobile", 120), ("desktop", 60)):
+                rollups.cell(ago(day), "device", value, visitors=visitors, released=True)
+            for dimension, value, visitors in (("language", "de", 60), ("language", "en", 50), ("country", "DE", 60)):
+                rollups.cell(ago(day), dimension, value, visitors=visitors, released=True)
+            rollups.cell(ago(day), "country", "AT", visitors=50, released=True)
+            rollups.cell(ago(day), "source", "Google", visitors=100, released=True)
+            named = {"funnels": rollups.site.funnel_definitions, "pairs": ["country x language"]}
+            rollups.release(ago(day), **named)
+        for day, reached in ((1, 20), (3, 40)):
+            rollups.goal(ago(day), "Purchase", reached, reached + 5, True)
+            rollups.goal(ago(day), "Purchase", reached // 2, reached, True, dimension="source", value="Google")
+            for value in ("", "mobile", "desktop"):
+                for step, people in ((1, 80 if not value else 30), (2, 20 if not value else 15)):
+                    more = {"dimension": "device", "value": value} if value else {}
+                    rollups.step(ago(day), "Buy", step, people, **more)
+            rollups.rate(ago(day), "lcp", "Purchase", "good", 100, 30)
+            rollups.rate(ago(day), "lcp", "Purchase", "poor", 40, 2)
+            rollups.rate(ago(day), "inp", "Purchase", "poor", 7, 1)
+        for value, visits in (("de → de", 30), ("de → en", 60), ("en → en", 50), ("en → und", 10)):
+            rollups.cell(ago(1), "served_language", value, visitors=visits, released=True)
+        rollups.pair(ago(1), ("country", "DE"), ("language", "de"), 40)
+        rollups.pair(ago(1), ("country", "AT"), ("language", "de"), 8)
+    return rollups
+
+
+@pytest.fixture
+def measured(rollups: Any, today: Any) -> Any:
+    """Vitals of today: of the pages the fast one is read by many, and the slowest one by fewer than another one."""
+    for value, values, people in (
+        ("", [2000, 3000, 5000], 60),
+        ("/fast", [1000], 500),
+        ("/slow", [5000, 1000], 80),
+        (HOSTILE, [9000], 20),
+    ):
+        more = {"dimension": "page", "value": value} if value else {}
+        rollups.vital(today, "lcp", values, people=people, **more)
+        rollups.cell(today, **more, visitors=600)
+    return rollups
+
+
+def opened(client: TestClient, path: str) -> str:
+    answer = client.get(path)
+    assert answer.status_code == 200, answer.text
+    assert " style=" not in answer.text
+    return answer.text
+
+
+def card(page: str, name: str) -> str:
+    """The text of a card, in one line."""
+    found = page.partition(f'id="card-{name}"')[2]
+    own = re.split(r'<section class="card|</main>', found)[0]
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", own))
+
+
+def test_the_days_of_a_goal_are_those_that_tell_of_it(reports: Reports, rollups: Any, ago: Any) -> None:
+    def rows(*filters: str) -> list[tuple[Any, ...]]:
+        answer = reports.stats(Query.of(rollups.site.key, ago(3), ago(1), "goal_day", filters))
+        names = ("value", "goal", "visitors", "conversions", "of_visitors", "conversion_rate", "certainty")
+        return [tuple(row[name] for name in names) for row in answer["rows"]]
+
+    assert rows() == [
+        (ago(3).isoformat(), "Purchase", 40, 45, 200, 20.0, "exact"),
+        (ago(1).isoformat(), "Purchase", 20, 25, 200, 10.0, "exact"),
+    ]
+    assert rows("source==Google", "goal==Purchase") == [
+        (ago(3).isoformat(), "Purchase", 20, 40, 100, 20.0, "exact"),
+        (ago(1).isoformat(), "Purchase", 10, 20, 100, 10.0, "exact"),
+    ]
+    assert rows("goal==Signup") == []
+
+
+def test_a_goal_has_its_rate_with_an_interval_by_day_and_by_source(client: TestClient, rollups: Any, ago: Any) -> None:
+    base = f"/sites/{rollups.site.key}/goals?period=custom&from={ago(3)}&to={ago(1)}"
+    page = opened(client, base)
+    low, high = wilson(60, 600)
+    assert (round(low, 1), round(high, 1)) == (7.8, 12.7)
+    assert f"Purchase ≥ 60 , not shown on 1 of 3 days: few or none ≥ 10% {low:.1f}% – {high:.0f}% ≥ 70" in card(
+        page, "goals"
+    )
+    shown = card(page, "goal")
+    assert "10% of 200 on" in shown
+    assert "1 of 3 days tell nothing" in shown
+    # 20 and 10 of 100 people of each of three days.
+    assert "Google ≥ 30 of 300" in shown
+    # The day without is a gap, and no zero: no line leads over it.
+    assert '<path class="now"' not in page
+    assert page.count('<circle class="dot"') == 4
+    other = opened(client, f"{base}&goal=Signup")
+    assert "no day of the period tells it" in other
+    refused = client.get(f"{base}&goal=Nothing")
+    assert refused.status_code == 400
+    assert "is not known: there are Purchase, Signup" in refused.text
+
+
+def test_funnels_are_drawn_with_what_is_lost_and_split_by_device(client: TestClient, rollups: Any, ago: Any) -> None:
+    base = f"/sites/{rollups.site.key}/goals?period=custom&from={ago(1)}&to={ago(1)}"
+    page = opened(client, base)
+    assert "20 · 25% of the first 60 went no further (75%)" in card(page, "funnels")
+    assert '<rect class="whole" width="25.0" height="1"/><rect class="lost" x="25.0" width="75.0" height="1"/>' in page
+    split = opened(client, f"{base}&split=device")
+    shown = card(split, "funnels")
+    assert "Mobile page /basket" in shown
+    assert "Desktop page /basket" in shown
+    assert shown.count("≥ 15 · ≈ 50% of the first ≈ 15 went no further (≈ 50%)") == 2
+    assert "is not known: there are channel, device, country" in client.get(f"{base}&split=colour").text
+    # Of filters it is not split: that would be two dimensions.
+    kept = opened(client, f"{base}&filter=device==mobile&split=device")
+    assert "≥ 15 · ≈ 50%" not in card(kept, "funnels")
+    assert "Not counted together with source" in card(opened(client, f"{base}&filter=source==Google"), "funnels")
+
+
+def test_speed_puts_the_page_first_that_was_poor_for_most(client: TestClient, measured: Any) -> None:
+    base = f"/sites/{measured.site.key}/speed"
+    page = opened(client, f"{base}?period=today")
+    shown = card(page, "pages")
+    assert re.findall(r"/slow|/fast|/&lt;b", shown) == ["/slow", "/&lt;b", "/fast"]
+    assert "≈ 40 50% 80" in shown
+    assert "≈ 20 100% 20" in shown
+    assert 'class="strip good"' in page
+    assert "LCP: ■ 4.92 s (poor) on 18 Jun." in card(page, "trends")
+    of_page = opened(client, f"{base}?period=today&filter=page==/slow")
+    assert "Not counted together with page" in card(of_page, "pages")
+    assert "LCP: ■ 4.92 s (poor) on 18 Jun." in card(of_page, "trends")
+    assert "Not counted together with page" in card(of_page, "experience")
+
+
+def test_rates_by_band_have_intervals_and_few_are_grey(client: TestClient, rollups: Any, ago: Any) -> None:
+    page = opened(client, f"/sites/{rollups.site.key}/speed?period=custom&from={ago(3)}&to={ago(1)}")
+    shown = card(page, "experience")
+    assert "● good ≥ 30% of 200" in shown
+    assert "■ poor ≥ 5% of 80" in shown
+    low, high = wilson(60, 200)
+    assert f"{low:.0f}% – {high:.0f}%" in shown
+    # The scale ends with what many did.
+    widest = f'<rect class="whole" width="{100 * 30 / round(high, 2):.1f}"'
+    assert widest in page
+    assert page.count('<rect class="few"') == 1
+
+
+def test_languages_that_are_not_served_are_counted_by_visits(client: TestClient, rollups: Any, ago: Any) -> None:
+    base = f"/sites/{rollups.site.key}/localization?period=custom&from={ago(1)}&to={ago(1)}"
+    page = opened(client, base)
+    # 60 of the 140 visits whose page says its language.
+    assert "43% of visits began on a page" in card(page, "served")
+    assert "German (de) 90 67%" in card(page, "served")
+    assert "English (en) 60 0%" in card(page, "served")
+    grid = card(page, "languages")
+    assert "Language Germany Austria German (de) 40 8 English (en)" in grid
+    assert "shade-4" in page
+    assert "Not counted together with device" in card(opened(client, f"{base}&filter=device==mobile"), "served")
+
+
+def test_a_pair_that_is_not_declared_is_said_with_the_setting_that_would(client: TestClient, rollups: Any) -> None:
+    structs.force_setattr(rollups.site, "pairs", ("country x device",))
+    page = opened(client, f"/sites/{rollups.site.key}/localization?period=7d")
+    assert "pairs = [&#34;country x device&#34;, &#34;country x language&#34;]" in page
+
+
+def test_served_tells_what_is_unknown_and_what_is_folded_apart() -> None:
+    cells = [
+        Cell(value="de → de", visits=5),
+        Cell(value="de-AT → de", visits=1),
+        Cell(value="de → und", visits=2, certainty="at least"),
+        Cell(value="fr → en", visits=4),
+        Cell(value="(other)", visits=99),
+        Cell(value="", visits=3),
+    ]
+    found = {one.language: one for one in served_in(cells)}
+    assert list(found) == ["de", "fr", "de-AT"]
+    assert (found["de"].served, found["de"].otherwise, found["de"].unknown, found["de"].not_served) == (5, 0, 2, 0.0)
+    assert (found["de"].at_least, found["fr"].at_least) == (True, False)
+    assert found["de-AT"].served == 1
+    whole = together(found.values())
+    assert (whole.visits, whole.not_served) == (12, 40.0)
+    assert together([]).not_served is None
+
+
+def test_navigation_keeps_days_and_filters_where_a_page_can_tell_of_them(client: TestClient, rollups: Any) -> None:
+    base = f"/sites/{rollups.site.key}"
+    page = opened(client, f"{base}?period=7d&filter=device==mobile")
+    bar = page.partition('<nav class="places"')[2].partition("</nav>")[0]
+    links = dict(re.findall(r'href="([^"]*)"[^>]*>([A-Z]\w+)</a>', bar))
+    kept = "period=7d&amp;filter=device%3D%3Dmobile"
+    assert {name: link for link, name in links.items()} == {
+        "Overview": f"{base}?{kept}",
+        "Pages": f"{base}/by/page?period=7d",
+        "Goals": f"{base}/goals?{kept}",
+        "Speed": f"{base}/speed?{kept}",
+        "Localization": f"{base}/localization?{kept}",
+        "Quality": f"{base}/quality?period=7d",
+    }
+    assert bar.count('aria-current="page"') == 1
+    for link in links:
+        opened(client, link.replace("&amp;", "&"))
+    # What is in the way is not carried on; the days are.
+    wrong = client.get(f"{base}/speed?period=7d&filter=nonsense")
+    assert wrong.status_code == 400
+    assert f'href="{base}/goals?period=7d"' in wrong.text
+    assert f'href="{base}/speed?period=7d" aria-current="page"' in wrong.text
+    assert "nonsense" not in wrong.text.partition('<nav class="places"')[2].partition("</nav>")[0]
+    assert 'class="places"' not in client.get("/account").text
+
+
+def test_pages_of_a_site_without_anything_say_so(client: TestClient, rollups: Any) -> None:
+    for name in ("goals", "speed", "localization"):
+        assert "Nothing to show in this period" in opened(client, f"/sites/{rollups.site.key}/{name}?period=today")
