@@ -101,7 +101,7 @@ def test_where_an_outbound_link_led_is_told_by_its_click(
     page.goto(f"{house.told['dashboards']}/sites/demo?period=today")
     page.get_by_text("Properties", exact=True).click()
     page.get_by_role("link", name="Details of Properties").click()
-    assert "Outbound Link: Click: url" in page.inner_text("main")
+    assert "Outbound Link: Click\turl\t1" in page.inner_text("main")
     assert "https://elsewhere.example/there" in page.inner_text("main")
     context.close()
 
