@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from dashboards.web.api import as_csv
+from dashboards.web.tables import as_csv
 from schema.dimensions import DIMENSIONS
 from schema.families import FAMILIES, LATE
 from schema.metrics import METRICS

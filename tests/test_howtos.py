@@ -22,7 +22,7 @@ from dashboards.stats.period import Period
 from dashboards.stats.query import Query
 from dashboards.stats.report import Reports
 from dashboards.web import cards
-from dashboards.web.api import as_csv
+from dashboards.web.tables import as_csv
 from pipeline.rollup import stages
 from pipeline.settings import SiteRules
 from schema.families import FAMILIES, KEY, TABLES, migration

@@ -169,7 +169,7 @@ class Query(Struct, frozen=True):
         if self.by and self.by not in DIMENSIONS and self.by not in SPLITS:
             known = ", ".join((*DIMENSIONS, *SPLITS))
             raise BadQuery(f"by={self.by!r} is not known: allowed are {known}", Code.UNKNOWN_DIMENSION)
-        if len(self.dimensions) > 1 and self.by != "vital" and not self.crossed:
+        if len(self.dimensions) > 2 or (len(self.dimensions) > 1 and self.by != "vital" and not self.crossed):
             what = ", ".join(self.dimensions)
             raise BadQuery(f"by={what!r}: rows are of one, or of two dimensions of a visit", Code.NOT_CROSSED)
         if not 1 <= self.limit <= MAX_ROWS:
@@ -212,7 +212,7 @@ class Query(Struct, frozen=True):
             raise BadQuery(str(error), Code.BAD_PERIOD) from None
         parsed = tuple(Filter.parse(text) for text in filters if text.strip())
         dimensions = tuple(name.strip() for name in by.split(",")) if by else ()
-        if len(dimensions) > 1 and not {*dimensions} <= {*CROSSED}:
+        if len(dimensions) > 1 and dimensions[0] != "vital" and not {*dimensions} <= {*CROSSED}:
             raise BadQuery(f"by={by!r}: two can be dimensions of a visit: {', '.join(CROSSED)}", Code.NOT_CROSSED)
         return cls((site,), period, dimensions, parsed, limit, tuple(metrics), order, compare, offset, segment)
 

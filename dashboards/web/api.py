@@ -6,34 +6,31 @@ In: HTTP requests of a signed-in browser, or with a token. Out: JSON or CSV. Pro
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from ..accounts.readers import Reader
 from ..stats.bare_counts import BARE
 from ..stats.leaks import COLUMNS as OF_LEAKS
-from ..stats.query import one_site
+from ..stats.query import MAX_ROWS, Query, one_site
 from ..stats.refused import OF_STATUS, Code
 from ..stats.report import Reports
 from .arguments import PART, PERIOD, filters_of, period_of, query_of, refuse_unknown
 from .asked import ARGUMENTS, asked_of
 from .details import Details, details
 from .door import Door, NotLetIn
-from .tables import flat
+from .export import export
+from .tables import as_csv
 
 # Without it Excel reads a file in the code page of its machine; others skip it (Unicode, 23.8: UTF-8 signature).
 _UTF_8 = "\N{ZERO WIDTH NO-BREAK SPACE}"
 # The columns of tables that have the same ones whatever is asked: told also where there is no row.
 _COLUMNS = {name: tuple(one.columns) for name, one in BARE.items()} | {"leak": tuple(OF_LEAKS)}
-# What a spreadsheet would run as a formula (OWASP, CSV Injection).
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def json(content: Any, status: int = 200) -> Response:
@@ -66,6 +63,7 @@ class Api:
             ("/api/sites/{key}/stats.csv", self.export_stats, question),
             ("/api/sites/{key}/by/{table}.json", self.show_table, ARGUMENTS),
             ("/api/sites/{key}/by/{table}.csv", self.export_table, ARGUMENTS),
+            ("/api/sites/{key}/export.zip", self.export_all, PERIOD),
             ("/api/sites/{key}/annotations", self.show_annotations, PERIOD),
             ("/api/sites/{key}/version", self.show_version, PERIOD),
         )
@@ -110,6 +108,17 @@ class Api:
         name = f"{told.answer['site']}-{told.about.name}-{told.answer['from']}-{told.answer['to']}.csv"
         return csv_file(name, told.shown, _COLUMNS.get(told.about.name, ()))
 
+    def export_all(self, request: Request) -> Response:
+        """GET /api/sites/{key}/export.zip?from=&to="""
+        site = self._reports.sites[request.path_params["key"]]
+        period = period_of(self._reports, site, request.query_params)
+
+        def ask(by: str) -> dict[str, Any]:
+            return self._reports.stats(Query.of(site.key, period.first, period.last, by, limit=MAX_ROWS))
+
+        headers = {"Content-Disposition": f'attachment; filename="{site.key}-{period.first}-{period.last}.zip"'}
+        return StreamingResponse(export(site, ask), headers=headers, media_type="application/zip")
+
     def show_annotations(self, request: Request) -> Response:
         """GET /api/sites/{key}/annotations?period="""
         site = self._reports.sites[request.path_params["key"]]
@@ -152,22 +161,3 @@ def csv_file(name: str, rows: list[dict[str, Any]], columns: tuple[str, ...] = (
     """An answer that is saved as a file. columns: as of `as_csv`."""
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return PlainTextResponse(_UTF_8 + as_csv(rows, columns), headers=headers, media_type="text/csv; charset=utf-8")
-
-
-def as_csv(rows: list[dict[str, Any]], columns: tuple[str, ...] = ()) -> str:
-    """Rows as CSV. Text that a spreadsheet would take for a formula gets an apostrophe before it. columns: the first
-    line where there are no rows."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    table = flat(rows)
-    header = list(table[0]) if table else columns
-    if header:
-        writer.writerow(header)
-    writer.writerows([_csv_cell(value) for value in row.values()] for row in table)
-    return out.getvalue()
-
-
-def _csv_cell(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return f"'{value}"
-    return value

@@ -1,10 +1,13 @@
 """The rows of an answer as a table: one value in a cell, for CSV and the command line.
 
-In: the rows of `Reports.stats`. Out: rows of plain values, all with the same columns. Promises: no number is changed.
+In: the rows of `Reports.stats`. Out: rows of plain values, all with the same columns, or CSV. Promises: no number is
+changed; a cell that a spreadsheet would run is text.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +21,8 @@ _OF_REVENUE = {
     "of_orders": "of_orders",
     "revenue_certainty": "certainty",
 }
+# What a spreadsheet would run as a formula (OWASP, CSV Injection).
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def flat(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -31,3 +36,22 @@ def flat(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         for row in rows
         for one in row["revenue"] or [{}]
     ]
+
+
+def as_csv(rows: list[dict[str, Any]], columns: tuple[str, ...] = ()) -> str:
+    """Rows as CSV. Text that a spreadsheet would take for a formula gets an apostrophe before it. columns: the first
+    line where there are no rows."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    table = flat(rows)
+    header = list(table[0]) if table else columns
+    if header:
+        writer.writerow(header)
+    writer.writerows([_csv_cell(value) for value in row.values()] for row in table)
+    return out.getvalue()
+
+
+def _csv_cell(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+        return f"'{value}"
+    return value

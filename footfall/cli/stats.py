@@ -6,16 +6,19 @@ In: a question. Out: a table, or JSON.
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
 
-from schema.site import local_day
+from schema.site import Site, local_day
 
-from ..control.instance import StatsRequest, iso_date
+from ..control.instance import Instance, StatsRequest, iso_date
 from ..control.opening import opened
 from ..errors import CannotDo
 from ..importing import intake
+from ..new_file import new_file
 from . import summaries
 from .options import Load, common, json_option, prepare
 
@@ -35,6 +38,8 @@ from .options import Load, common, json_option, prepare
 @click.option("--offset", default=0, show_default=True, help="Leave out so many rows before them.")
 @click.option("--segment", default="", metavar="NAME", help="Count the visits of this segment alone.")
 @click.option("--compare", is_flag=True, help="The whole site with the days before, too.")
+@click.option("--all", "everything", is_flag=True, help="All tables of the days as CSV in one zip; needs --out.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="The new zip for --all.")
 @json_option
 def stats(
     load_settings: Load,
@@ -49,10 +54,14 @@ def stats(
     offset: int,
     segment: str,
     compare: bool,
+    everything: bool,
+    out: Path | None,
     as_json: bool,
 ) -> None:
     """Statistics of SITE, from the running instance or straight from the store."""
     prepare("stats")
+    if everything != bool(out) or (everything and (by or filters or segment)):
+        raise click.UsageError("--all and --out belong together, and go without --by, --filter and --segment")
     site = sites[0]
     if len(sites) > 1:
         # Imported where it is needed: an answer may come from another process.
@@ -64,11 +73,29 @@ def stats(
         except BadQuery as problem:
             raise CannotDo(f"{problem} ({problem.code})") from None
     with opened(load_settings()) as instance:
-        zone = intake.rules_of(instance.settings, site).site.timezone
-        last = last or local_day(zone, dt.datetime.now(dt.UTC).timestamp()).date.isoformat()
+        known = intake.rules_of(instance.settings, site).site
+        last = last or local_day(known.timezone, dt.datetime.now(dt.UTC).timestamp()).date.isoformat()
         first = first or (iso_date(last) - dt.timedelta(days=29)).isoformat()
+        if out:
+            _write_all(instance, known, first, last, out, as_json)
+            return
         names = tuple(filter(None, metrics.split(",")))
         answer = instance.stats(
             StatsRequest(site, first, last, by, filters, limit, names, order, compare, offset, segment)
         )
     click.echo(msgspec.json.encode(answer).decode() if as_json else summaries.stats_table(answer))
+
+
+def _write_all(instance: Instance, site: Site, first: str, last: str, out: Path, as_json: bool) -> None:
+    """All tables of the days into a new file."""
+    # Imported where it is needed, as above.
+    from dashboards.stats.query import MAX_ROWS
+    from dashboards.web.export import export
+
+    def ask(by: str) -> dict[str, Any]:
+        return instance.stats(StatsRequest(site.key, first, last, by, limit=MAX_ROWS))
+
+    with new_file(out.absolute()) as file:
+        file.writelines(export(site, ask))
+    told = {"site": site.key, "from": first, "to": last, "file": str(out)}
+    click.echo(msgspec.json.encode(told).decode() if as_json else f"{out}: all tables of {site.key}, {first} to {last}")

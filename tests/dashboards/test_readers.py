@@ -82,7 +82,7 @@ def test_a_token_reads_its_site_and_no_other(ask: Ask, tokens: Tokens, rollups: 
     key = rollups.site.key
     _, of_one = tokens.create_reading(key, "chart", 0, 600)
     _, of_all = tokens.create_reading(EVERY_SITE, "", 0, 600)
-    for path in ("overview", "stats", "stats.csv", "version"):
+    for path in ("overview", "stats", "stats.csv", "by/page.json", "version"):
         assert ask(f"/api/sites/{key}/{path}", of_one).status_code == 200
         refused, unknown = (ask(f"/api/sites/{site}/{path}", of_one) for site in ("other.example", "not.example"))
         # He is told of a site that is not his what he is told of one that there is not.

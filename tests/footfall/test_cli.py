@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import subprocess
+import zipfile
 import sys
 import threading
 import time
@@ -96,6 +97,13 @@ def test_a_log_is_imported_and_answered_straight_from_the_store(data: Path) -> N
     assert crossed.returncode == 1
     assert "not crossed" in crossed.stderr
     assert crossed.stderr.strip().endswith("(not_crossed)")
+    everything = data.parent / "all.zip"
+    done = footfall(*asked, "--all", "--out", str(everything))
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(everything) as archive:
+        assert archive.read("page.csv").decode().splitlines()[1].startswith("/,1,1,1,")
+    assert "is there already" in footfall(*asked, "--all", "--out", str(everything)).stderr
+    assert "belong together" in footfall(*asked, "--all").stderr
 
 
 def test_sites_are_not_added_up() -> None:
