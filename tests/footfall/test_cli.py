@@ -9,10 +9,10 @@ import os
 import signal
 import socket
 import subprocess
-import zipfile
 import sys
 import threading
 import time
+import zipfile
 from pathlib import Path
 
 import click
