@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import json
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, structs
@@ -142,13 +142,13 @@ class Entry(Struct, frozen=True):
 
 
 COLUMNS = Entry.__struct_fields__
+_READ = ", ".join("toUnixTimestamp(released_at)" if name == "released_at" else name for name in COLUMNS)
 
 
 def read_entries(store: Store, site: str, rest: str = "") -> list[Entry]:
     """A site's entries, the first one first. rest: SQL after WHERE site = …"""
-    columns = ", ".join("toUnixTimestamp(released_at)" if name == "released_at" else name for name in COLUMNS)
     rows = store.rows(
-        f"SELECT {columns} FROM manifest WHERE site = {{site:String}} {rest or 'ORDER BY number'}", {"site": site}
+        f"SELECT {_READ} FROM manifest WHERE site = {{site:String}} {rest or 'ORDER BY number'}", {"site": site}
     )
     return [Entry(*row) for row in rows]
 
@@ -163,20 +163,27 @@ def the_same(each: Iterable[Mapping[str, str]]) -> dict[str, str]:
 
 
 def append(store: Store, entries: Sequence[Entry]) -> None:
-    """Write entries of one site behind its last one, together or not at all. Their `number` and `previous` are given
-    here. The caller holds RELEASING."""
+    """Write entries, each behind the last one of its site, together or not at all. Their `number` and `previous` are
+    given here. The caller holds RELEASING."""
     if not entries:
         return
-    last = read_entries(store, entries[0].site, "ORDER BY number DESC LIMIT 1")
-    number, previous = (last[0].number, manifest_digest(structs.asdict(last[0]))) if last else (0, "")
+    last = _last_of(store, {entry.site for entry in entries})
     columns: list[list[Any]] = [[] for _ in COLUMNS]
     for entry in entries:
-        number += 1
-        entry = structs.replace(entry, number=number, previous=previous)
-        previous = manifest_digest(structs.asdict(entry))
-        for column, value in zip(columns, structs.astuple(entry), strict=True):
+        before = last.get(entry.site)
+        number, previous = (before.number, manifest_digest(structs.asdict(before))) if before else (0, "")
+        last[entry.site] = structs.replace(entry, number=number + 1, previous=previous)
+        for column, value in zip(columns, structs.astuple(last[entry.site]), strict=True):
             column.append(value)
     store.insert("manifest", COLUMNS, columns)
+
+
+def _last_of(store: Store, sites: Collection[str]) -> dict[str, Entry]:
+    """By site its last entry."""
+    mine, given = "site IN {sites:Array(String)}", {"sites": sorted(sites)}
+    latest = f"SELECT site, max(number) FROM manifest WHERE {mine} GROUP BY site"
+    rows = store.rows(f"SELECT {_READ} FROM manifest WHERE {mine} AND (site, number) IN ({latest})", given)
+    return {entry.site: entry for entry in (Entry(*row) for row in rows)}
 
 
 def digest_input(family: str, rows: bytes) -> bytes:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import hashlib
+import io
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
@@ -189,10 +191,9 @@ def release(
 def release_together(
     store: Store, source: str, days: Sequence[SiteDay], now: float, origin: str, flaws: Sequence[Flaws]
 ) -> None:
-    """Release days: their rows first, then the manifests of each site in one insert, so that of a site it is all or
-    nothing. days: each site's in their order. flaws: of each day."""
+    """Release days, all or none: their rows first, then their manifests in one insert. days: each site's in their
+    order. flaws: of each day."""
     with RELEASING:
-        sites = list(dict.fromkeys(of.site.key for of in days))
         known = store.rows(
             f"SELECT site, day FROM {RELEASED_DAYS} WHERE (site, day) IN "
             "arrayZip({sites:Array(String)}, {days:Array(Date)}) ORDER BY site, day",
@@ -209,19 +210,19 @@ def release_together(
                 with staged(store, source, batch, _waiting_until(batch, now, origin)) as (_, bounded):
                     written |= _publish(store, batch)
                     lowered |= bounded
-            while sites:
-                # Of an insert that failed nobody knows whether the entries are there: from now on their rows stay.
-                key = sites.pop(0)
-                mine = [(of, flaw) for of, flaw in zip(days, flaws, strict=True) if of.site.key == key]
-                append(
-                    store,
-                    [_entry(of, flaw, now, origin, *written[of.key], lowered.get(of.key, [])) for of, flaw in mine],
-                )
         except Exception:
             # Nobody can read these rows, and nobody may ask for the days again.
             with contextlib.suppress(StoreError):
-                _forget_unfinished(store, [of for of in days if of.site.key in sites])
+                _forget_unfinished(store, days)
             raise
+        # Of an insert that failed nobody knows whether the entries are there: from now on the rows stay.
+        append(
+            store,
+            [
+                _entry(of, flaw, now, origin, *written[of.key], lowered.get(of.key, []))
+                for of, flaw in zip(days, flaws, strict=True)
+            ],
+        )
 
 
 def _entry(of: SiteDay, flaws: Flaws, now: float, origin: str, rows: int, digest: str, bounded: list[str]) -> Entry:
@@ -314,22 +315,20 @@ def _publish(store: Store, days: Sequence[SiteDay]) -> dict[Key, tuple[int, str]
         columns = {column: column for column in FAMILIES[family].columns}
         keys = ", ".join((*KEY, *FAMILIES[family].key_names))
         # A statement may be sent twice over HTTP, and a day that is staged by two runs at once is there twice.
-        counted = f"SELECT site, day, count() = uniqExact({keys}) FROM {mine} GROUP BY site, day"
-        there: dict[Key, bool] = {(site, day): bool(once) for site, day, once in store.rows(counted, of.named)}
-        for (site, day), is_once in there.items():
-            if not is_once:
+        counted = f"SELECT site, day, count(), uniqExact({keys}) FROM {mine} GROUP BY site, day ORDER BY site, day"
+        there = store.rows(counted, of.named)
+        for site, day, many, different in there:
+            if many != different:
                 raise StoreDown(
                     f"the {family} of {site} {day:%Y-%m-%d} were staged twice; the next run stages them again"
                 )
-        for key in there:
-            text = store.text(
-                f"SELECT {', '.join(columns)} FROM {mine} WHERE site = {{site:String}} AND day = {{day:Date}} "
-                "ORDER BY ALL FORMAT TSV",
-                of.named | dict(zip(("site", "day"), key, strict=True)),
-            )
-            digests[key].update(digest_input(family, text))
-            rows[key] += text.count(b"\n")
         if there:
+            listed = ", ".join(columns)
+            sql = f"SELECT {listed} FROM {mine} ORDER BY site, day, {listed} FORMAT TSV"
+            lines = io.BytesIO(store.text(sql, of.named))
+            for site, day, many, _ in there:
+                digests[site, day].update(digest_input(family, b"".join(itertools.islice(lines, many))))
+                rows[site, day] += many
             # A partition for each month.
             inserted = insert(f"released_{family}", columns)
             store.command(f"{inserted} FROM {mine} SETTINGS max_partitions_per_insert_block = 0", of.named)
