@@ -23,6 +23,7 @@ from .stats.report import Reports
 from .stats_api.endpoint import StatsApi
 from .web import engineers
 from .web.api import Api
+from .web.arrivals import ArrivalPages
 from .web.base_path import BasePath
 from .web.compress import Compress
 from .web.door import Door, NetworkOf
@@ -74,7 +75,8 @@ def create_app(
     problems = Problems(pages.page, reports, accounts, base)
     sign_in = SignIn(pages, problems, accounts, settings, network_of)
     sites = SitePages(pages, sign_in, reports, settings, collector_url, undeclared)
-    pictures = PicturePages(pages, sign_in, reports, settings, sites)
+    about = (pages, sign_in, reports, settings, sites)
+    pictures, arrivals = PicturePages(*about), ArrivalPages(*about)
     of_engineers = EngineersPages(pages, sign_in, accounts, settings, lambda: list(reports.sites), compare, why, health)
     door = Door(accounts, Readers(find_reader), network_of)
     api, stats_api = Api(reports, door, settings.table_rows), StatsApi(reports, door)
@@ -83,6 +85,7 @@ def create_app(
         routes=[
             *sites.routes(),
             *pictures.routes(),
+            *arrivals.routes(),
             *sign_in.routes(),
             *of_engineers.routes(),
             *api.routes(),

@@ -7,6 +7,7 @@ is within 0 to 100 %, and good for few people, too.
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 # Of the normal distribution 95 percent are within so many standard deviations.
 _Z = 1.959964
@@ -18,3 +19,14 @@ def wilson(reached: int, people: int) -> tuple[float, float]:
     middle = rate + share / 2
     half = math.sqrt(share * (rate * (1 - rate) + share / 4))
     return 100 * (middle - half) / (1 + share), 100 * (middle + half) / (1 + share)
+
+
+# Interval of a rate, in percent.
+Ends = tuple[float, float]
+
+
+def against(one: Ends, other: Ends) -> Literal["better", "worse", ""]:
+    """Whether a rate is another one than the other; "" where their intervals overlap."""
+    if one[0] > other[1]:
+        return "better"
+    return "worse" if one[1] < other[0] else ""

@@ -1,27 +1,115 @@
-"""What pages of one site ask beside their overview.
+"""What pages of one question about a site have in common: what they are about, and what they ask.
 
-In: filters of the page. Out: queries, where these leave them an answer. Promises: what is not kept together is left
-out, and nothing else is.
+In: HTTP requests of those who are signed in. Out: what was `Asked`, and the page that answers. Promises: what is not
+kept together is left out, and nothing else is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
 
 from schema.site import Site
 
-from ..stats.period import Period
+from ..accounts.accounts import User
+from ..settings import DashboardSettings
+from ..stats.overview import Overview
 from ..stats.query import Filter, Query
 from ..stats.refused import BadQuery, Code
+from ..stats.report import Reports
+from ..stats.table import Table
+from . import cards, charts, trend
+from .arguments import filters_of, period_of
+from .pages import SitePages
+from .rendering import Pages
+from .sign_in import SignIn
+
+T = TypeVar("T")
+# Rows of tables of pages, before they are cut.
+PAGES_MOST = 500
 
 
-def query(
-    site: Site, period: Period, by: tuple[str, ...], filters: Sequence[Filter], limit: int = 100, segment: str = ""
-) -> Query | None:
-    """None where the rollups do not tell this of what the filters keep."""
-    try:
-        return Query((site.key,), period, by, tuple(filters), limit, segment=segment)
-    except BadQuery as refused:
-        if refused.code not in (Code.NOT_CROSSED, Code.NOT_KEPT):
-            raise
-        return None
+class Asked(Struct, frozen=True):
+    """What a page is about."""
+
+    site: Site
+    overview: Overview
+    given: Mapping[str, Any]
+
+    @property
+    def goals(self) -> tuple[list[str], list[str]]:
+        """The goals there are, and those of them that were reached, which come first."""
+        reached = [goal.goal for goal in self.overview.goals]
+        return [*reached, *(goal.name for goal in self.site.goals if goal.name not in reached)], reached
+
+    def query(self, *by: str, filters: Sequence[Filter] = (), limit: int = PAGES_MOST) -> Query | None:
+        """Of the page's days and visits; None where the rollups do not tell it of these. filters: besides."""
+        shown = self.overview
+        try:
+            given = (*shown.filters, *filters)
+            return Query((self.site.key,), shown.period, by, given, limit, segment=shown.segment)
+        except BadQuery as refused:
+            if refused.code not in (Code.NOT_CROSSED, Code.NOT_KEPT):
+                raise
+            return None
+
+    def address(self, **more: str) -> str:
+        """The arguments of the page with others; "" takes one away."""
+        return urlencode({name: value for name, value in {**self.given, **more}.items() if value}, doseq=True)
+
+
+class AskingPages:
+    """What is shown of a site beside its overview."""
+
+    def __init__(
+        self, pages: Pages, sign_in: SignIn, reports: Reports, settings: DashboardSettings, sites: SitePages
+    ) -> None:
+        self._pages = pages
+        self._sign_in = sign_in
+        self._reports = reports
+        self._settings = settings
+        self._sites = sites
+
+    def asked(self, request: Request, rows: int, *besides: str) -> Asked:
+        """What a page is about. rows: of each table, at most. besides: arguments of the page alone."""
+        site = self._sites.site(request)
+        period = period_of(self._reports, site, request.query_params)
+        filters, segment = filters_of(request.query_params), request.query_params.get("segment", "")
+        overview = self._reports.overview(site, period, rows, filters, segment)
+        own = {name: request.query_params.get(name, "") for name in besides}
+        return Asked(site, overview, {**cards.arguments(overview), **own})
+
+    def page(self, template: str, request: Request, user: User, asked: Asked, **values: Any) -> Response:
+        """The page of a template."""
+        overview = asked.overview
+        kept = [
+            (name, value) for name, value in request.query_params.multi_items() if name not in ("period", "from", "to")
+        ]
+        shared = self._sites.shared(request, user, asked.site, overview.period)
+        drawn: dict[str, Any] = {
+            "trend_width": trend.WIDTH,
+            "trend_height": trend.HEIGHT,
+            "compared_with": charts.compared_with,
+        }
+        return self._pages.page(
+            template, **shared, **drawn, overview=overview, kept=kept, parts_kept=cards.kept(overview), **values
+        )
+
+
+def rows_of(kind: type[T], tables: Sequence[Table], one: Query | None) -> list[T]:
+    """The rows that were answered to a query."""
+    found = next((table for table in tables if table.query == one), None)
+    return [row for row in found.rows if isinstance(row, kind)] if found else []
+
+
+def chosen_of(name: str, request: Request, known: Sequence[str], first: Sequence[str]) -> str:
+    """What an argument chooses; the first one where it is not given. Raises BadQuery where there is no such thing."""
+    given = request.query_params.get(name, "")
+    if given and given not in known:
+        raise BadQuery(f"{name}={given[:100]!r} is not known: there are {', '.join(filter(None, known)) or 'none'}")
+    return given or next(iter((*first, *known)), "")

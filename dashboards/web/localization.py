@@ -6,7 +6,8 @@ computed here, only worded.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -21,7 +22,8 @@ from . import format as names
 from .cards import told_as
 
 LANGUAGES = paired("country", "language")
-MOST_LANGUAGES, MOST_COUNTRIES = 8, 8
+# Languages, and countries.
+MOST = (8, 8)
 
 
 class Row(Struct, frozen=True):
@@ -56,23 +58,27 @@ def _row(one: Served, name: str) -> Row:
     )
 
 
-def first_values(overview: Overview, dimension: str, most: int) -> list[str]:
-    """Those of most visitors that are shown by their name."""
-    cells = overview.tables.get(dimension, ())
-    return [cell.value for cell in cells if cell.value not in ("", OTHER)][:most]
-
-
-def grid(languages: Mapping[str, Sequence[Cell]], countries: Sequence[str]) -> Grid | None:
-    """languages: of each the cells of its countries. None where there are none."""
-    largest = max((cell.visitors for cells in languages.values() for cell in cells), default=0)
+def grid(cells: Sequence[Cell]) -> Grid | None:
+    """cells: of a language and, beside it, a country. None where there are none."""
+    found = {(cell.value, cell.by_value or ""): cell for cell in cells}
+    languages, countries = (_most(found.values(), of) for of in (0, 1))
+    chosen = [one for (language, country), one in found.items() if language in languages and country in countries]
+    largest = max((one.visitors for one in chosen), default=0)
     if not largest:
         return None
-    rows = []
-    for language, cells in languages.items():
-        found = {cell.value: cell for cell in cells}
-        row = tuple(_shade(found.get(country), largest) for country in countries)
-        rows.append((names.name_of("language", language), row))
-    return Grid(tuple(names.name_of("country", country) for country in countries), tuple(rows))
+    rows = tuple(
+        (names.name_of("language", language), tuple(_shade(found.get((language, one)), largest) for one in countries))
+        for language in languages
+    )
+    return Grid(tuple(names.name_of("country", country) for country in countries), rows)
+
+
+def _most(cells: Iterable[Cell], place: int) -> list[str]:
+    """The values of most visitors, of the one dimension or the other."""
+    found = Counter[str]()
+    for cell in cells:
+        found[(cell.value, cell.by_value or "")[place]] += cell.visitors
+    return [value for value, _ in found.most_common() if value not in ("", OTHER)][: MOST[place]]
 
 
 def _shade(cell: Cell | None, largest: int) -> tuple[int, str]:

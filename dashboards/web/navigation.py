@@ -12,39 +12,51 @@ from urllib.parse import quote, urlencode
 from msgspec import Struct
 from starlette.datastructures import QueryParams
 
+from schema.dimensions import DIMENSIONS
 from schema.site import Site
 
 from .arguments import PART, PERIOD
 
-GOALS, SPEED, LOCALIZATION = "/goals", "/speed", "/localization"
+ACQUISITION, PAGES, GOALS, SPEED, LOCALIZATION = "/acquisition", "/pages", "/goals", "/speed", "/localization"
 # By what follows the site's path: what the page is called, and what it takes.
 _PLACES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "": ("Overview", PART),
-    "/by/page": ("Pages", PERIOD),
+    ACQUISITION: ("Acquisition", PART),
+    PAGES: ("Pages", PART),
     GOALS: ("Goals", PART),
     SPEED: ("Speed", PART),
     LOCALIZATION: ("Localization", PART),
     "/quality": ("Quality", PERIOD),
 }
+# By the card of a dimension, or the name of another table, which page its table belongs to.
+_OF_TABLES = {"Sources": ACQUISITION, "Campaigns": ACQUISITION, "Pages": PAGES, "Goals": GOALS, "Places": LOCALIZATION}
+_OF_TABLES |= dict.fromkeys(("goal", "properties", "funnels", "journeys"), GOALS)
+_OF_TABLES |= {"vital": SPEED, "crawler": "/quality", "dropped": "/quality", "leak": "/quality"}
 # So many fit beside each other at the foot of a telephone; the others are in a menu.
 FIRST = 4
 
 
 class Place(Struct, frozen=True):
-    """A page of a site. address: its path and arguments, below the base. chosen: whether it is the one that is
-    shown."""
+    """A page of a site. address: its path and arguments, below the base. chosen: `page` where it is the one that is
+    shown, `true` where that belongs to it, else ""."""
 
     label: str
     address: str
-    chosen: bool
+    chosen: str
 
 
 def places(site: Site, path: str, arguments: QueryParams) -> tuple[Place, ...]:
     """All of them. path: of the page that is shown."""
     own = f"/sites/{site.key}"
+    its = _of_table(path.removeprefix(f"{own}/by/"))
     found = []
     for below, (label, takes) in _PLACES.items():
         kept = [(name, value) for name, value in arguments.multi_items() if name in takes and value]
         address = f"/sites/{quote(site.key)}{below}{'?' if kept else ''}{urlencode(kept)}"
-        found.append(Place(label, address, path == own + below))
+        found.append(Place(label, address, "page" if path == own + below else "true" if below == its else ""))
     return tuple(found)
+
+
+def _of_table(name: str) -> str | None:
+    """The page that a table belongs to."""
+    return _OF_TABLES.get(DIMENSIONS[name].card if name in DIMENSIONS else name)

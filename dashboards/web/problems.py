@@ -45,7 +45,7 @@ _FORBIDDEN = (
 )
 _BROKEN = "Something is wrong here; it was logged. Try again; if it stays so, the log on the server says what it is."
 _STORE_DOWN = "The store does not answer. Try again in a moment; `footfall check` on the server says what it has."
-_SITE = re.compile(r"/sites/([^/]+)(?:/by/([^/]+)|/(goals|speed|localization|properties|quality)$)?")
+_SITE = re.compile(r"/sites/([^/]+)(?:/by/([^/]+)|/(acquisition|pages|goals|speed|localization|properties|quality)$)?")
 
 Render = Callable[..., Response]
 

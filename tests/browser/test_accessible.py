@@ -37,6 +37,8 @@ PAGES = (
     ("/sites/{key}/by/{dimension}", f"{SITE}/by/colour", 404),
     ("/sites/{key}/properties", f"{SITE}/properties?period=30d", 200),
     ("/sites/{key}/quality", f"{SITE}/quality?period=30d", 200),
+    ("/sites/{key}/acquisition", f"{SITE}/acquisition?period=30d&goal=Purchase", 200),
+    ("/sites/{key}/pages", f"{SITE}/pages?period=30d", 200),
     ("/sites/{key}/goals", f"{SITE}/goals?period=30d&goal=Purchase&split=device", 200),
     ("/sites/{key}/goals", "/sites/empty.example/goals", 200),
     ("/sites/{key}/speed", f"{SITE}/speed?period=30d&vital=cls", 200),

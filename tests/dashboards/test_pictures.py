@@ -178,7 +178,7 @@ def test_languages_that_are_not_served_are_counted_by_visits(client: TestClient,
     assert "German (de) 90 67%" in card(page, "served")
     assert "English (en) 60 0%" in card(page, "served")
     grid = card(page, "languages")
-    assert "Language Germany Austria German (de) 40 8 English (en)" in grid
+    assert "Language Germany Austria German (de) 40 8 Visitors of" in grid
     assert "shade-4" in page
     assert "Not counted together with device" in card(opened(client, f"{base}&filter=device==mobile"), "served")
 
@@ -211,29 +211,74 @@ def test_served_tells_what_is_unknown_and_what_is_folded_apart() -> None:
 def test_navigation_keeps_days_and_filters_where_a_page_can_tell_of_them(client: TestClient, rollups: Any) -> None:
     base = f"/sites/{rollups.site.key}"
     page = opened(client, f"{base}?period=7d&filter=device==mobile")
-    bar = page.partition('<nav class="places"')[2].partition("</nav>")[0]
+    bar = page.partition('<nav class="site-nav"')[2].partition("</nav>")[0]
     links = dict(re.findall(r'href="([^"]*)"[^>]*>([A-Z]\w+)</a>', bar))
     kept = "period=7d&amp;filter=device%3D%3Dmobile"
     assert {name: link for link, name in links.items()} == {
         "Overview": f"{base}?{kept}",
-        "Pages": f"{base}/by/page?period=7d",
+        "Acquisition": f"{base}/acquisition?{kept}",
+        "Pages": f"{base}/pages?{kept}",
         "Goals": f"{base}/goals?{kept}",
         "Speed": f"{base}/speed?{kept}",
         "Localization": f"{base}/localization?{kept}",
         "Quality": f"{base}/quality?period=7d",
     }
     assert bar.count('aria-current="page"') == 1
-    for link in links:
+    for link in links.values():
         opened(client, link.replace("&amp;", "&"))
+    # A table belongs to one of them.
+    for table, label in (("utm_campaign", "Acquisition"), ("exit_page", "Pages"), ("vital", "Speed")):
+        assert re.search(rf'aria-current="true">{label}</a>', opened(client, f"{base}/by/{table}?period=7d"))
     # What is in the way is not carried on; the days are.
     wrong = client.get(f"{base}/speed?period=7d&filter=nonsense")
     assert wrong.status_code == 400
     assert f'href="{base}/goals?period=7d"' in wrong.text
     assert f'href="{base}/speed?period=7d" aria-current="page"' in wrong.text
-    assert "nonsense" not in wrong.text.partition('<nav class="places"')[2].partition("</nav>")[0]
-    assert 'class="places"' not in client.get("/account").text
+    assert "nonsense" not in wrong.text.partition('<nav class="site-nav"')[2].partition("</nav>")[0]
+    assert 'class="site-nav"' not in client.get("/account").text
+
+
+def test_a_source_is_better_or_worse_only_where_intervals_do_not_overlap(
+    client: TestClient, reports: Reports, rollups: Any, today: Any
+) -> None:
+    rollups.cell(today, visitors=1000)
+    rollups.goal(today, "Signup", 100, 100)
+    for source, visitors, reached in (("Far", 300, 60), ("Like", 300, 33), ("Below", 300, 7), ("Rare", 20, 9)):
+        rollups.cell(today, "source", source, visitors=visitors)
+        rollups.goal(today, "Signup", reached, reached, dimension="source", value=source)
+    shown = card(opened(client, f"/sites/{rollups.site.key}/acquisition?period=today"), "source")
+    (whole_low, whole_high), ends = wilson(100, 1000), {n: wilson(n, 300) for n in (60, 33, 7)}
+    assert ends[60][0] > whole_high
+    assert ends[33][0] < whole_high
+    assert ends[33][1] > whole_low
+    assert ends[7][1] < whole_low
+    assert re.search(r"Far 300 \S+ \S+ 60 20% 16% – 25% better", shown)
+    assert re.search(r"Like 300 \S+ \S+ 33 11% 7\.9% – 15% – not shown", shown)
+    # What is told of days that may hide some may be less than it was: it is not called worse.
+    whole = rollups.site.key
+    assert {
+        row["value"]: row["certainty"]
+        for row in reports.stats(Query.of(whole, today, today, "source", ["goal==Signup"]))["rows"]
+    }["Below"] == "exact"
+    assert re.search(r"Below 300 \S+ \S+ 7 2\.3% 1\.1% – 4\.7% worse", shown)
+    assert '<tr class="few"><th scope="row">' in client.get(f"/sites/{whole}/acquisition?period=today").text
+
+
+def test_pages_are_in_the_order_of_exits_by_exit_rate(client: TestClient, rollups: Any, today: Any) -> None:
+    rollups.cell(today, visitors=900)
+    for value, views, exits in (("/most", 1000, 300), ("/nearly-all", 100, 95), ("/half", 400, 200), (HOSTILE, 20, 4)):
+        rollups.cell(today, "page", value, visitors=views // 2, pageviews=views, exits=exits, exit_views=views)
+    rollups.vital(today, "lcp", [1000], people=50, dimension="page", value="/half")
+    rollups.goal(today, "Signup", 50, 50)
+    rollups.goal(today, "Signup", 50, 50, dimension="page", value="/half")
+    page = opened(client, f"/sites/{rollups.site.key}/pages?period=today")
+    shown = card(page, "page")
+    # 200 × 50 %, 95 × 95 %, 300 × 30 %.
+    assert re.findall(r"(/half|/nearly-all|/most|/&lt;b&gt;)", shown) == ["/half", "/nearly-all", "/most", "/&lt;b&gt;"]
+    assert re.search(r"/half 200 400 200 50% .*? 25% 20% – 31% ● 993 ms", shown), shown
+    assert "<b>&" not in page
 
 
 def test_pages_of_a_site_without_anything_say_so(client: TestClient, rollups: Any) -> None:
-    for name in ("goals", "speed", "localization"):
+    for name in ("acquisition", "pages", "goals", "speed", "localization"):
         assert "Nothing to show in this period" in opened(client, f"/sites/{rollups.site.key}/{name}?period=today")
