@@ -31,7 +31,14 @@ _PLACES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 # By the card of a dimension, or the name of another table, which page its table belongs to.
 _OF_TABLES = {"Sources": ACQUISITION, "Campaigns": ACQUISITION, "Pages": PAGES, "Goals": GOALS, "Places": LOCALIZATION}
 _OF_TABLES |= dict.fromkeys(("goal", "properties", "funnels", "journeys"), GOALS)
-_OF_TABLES |= {"vital": SPEED, "crawler": "/quality", "dropped": "/quality", "leak": "/quality"}
+_OF_TABLES |= {
+    "engagement": PAGES,
+    "experience": SPEED,
+    "vital": SPEED,
+    "crawler": "/quality",
+    "dropped": "/quality",
+    "leak": "/quality",
+}
 # So many fit beside each other at the foot of a telephone; the others are in a menu.
 FIRST = 4
 
