@@ -75,7 +75,7 @@ def recount(events: Sequence[Event]) -> Rates:
 
 def traffic(site: Site, rng: random.Random) -> list[Event]:
     events = []
-    for visitor in range(1, rng.randint(2, 12)):
+    for visitor in range(1, rng.randint(2, 6)):
         at = START + 3600
         about = {"device": rng.choice(("mobile", "desktop", ""))}
         for _ in range(rng.randint(1, 9)):
@@ -108,7 +108,7 @@ def test_every_rate_is_what_is_counted_by_hand_where_nothing_is_hidden(store: St
     rng = random.Random(5)
     sent = {
         site: traffic(site, rng)
-        for _ in range(max(20, times(40)))
+        for _ in range(max(20, min(1000, times(400))))
         for site in [Site(f"experience-{next(_NUMBER)}", goals=GOALS)]
     }
     insert(store, [event for events in sent.values() for event in events])

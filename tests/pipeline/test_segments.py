@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from pipeline.manifest import read_entries
 from pipeline.release import Flaws, release_together
 from pipeline.rollup.among import marks
 from pipeline.rollup.batch import Batch, SiteDay
@@ -88,9 +87,9 @@ def asks(where: dict[str, Any]) -> int:
     return len(Segment("any", where).asked)
 
 
-def site_of(dice: random.Random) -> Site:
-    segments = []
-    while len(segments) < 20:
+def site_of(dice: random.Random, many: int = 20) -> Site:
+    segments: list[Segment] = []
+    while len(segments) < many:
         where = condition(dice, dice.randint(1, 6))
         segments += [Segment(f"segment {len(segments)}", where)] if asks(where) <= 10 else []
     goals = tuple(goal for goal, _ in GOALS.values())
@@ -219,24 +218,30 @@ def recount(site: Site, events: Sequence[Event]) -> dict[tuple[str, str, str], t
     return {key: (len(who[key]), *sums[key]) for key in who}
 
 
-def released(store: Store, site: Site) -> dict[tuple[str, str, str], tuple[int, ...]]:
-    rows = store.rows(
-        "SELECT segment, dimension, value, visitors, visits, pageviews, bounces, visit_seconds "
-        "FROM released_segments WHERE site = {site:String} AND grain = 'day' AND by_dimension = ''",
-        {"site": site.key},
-    )
-    return {(*row[:3],): (*row[3:],) for row in rows}
+def released(store: Store, sites: Sequence[Site]) -> dict[str, dict[tuple[str, str, str], tuple[int, ...]]]:
+    """By site."""
+    found: dict[str, dict[tuple[str, str, str], tuple[int, ...]]] = {site.key: {} for site in sites}
+    for site, segment, dimension, value, *numbers in store.rows(
+        "SELECT site, segment, dimension, value, visitors, visits, pageviews, bounces, visit_seconds "
+        "FROM released_segments WHERE site IN {sites:Array(String)} AND grain = 'day' AND by_dimension = ''",
+        {"sites": [*found]},
+    ):
+        found[site][segment, dimension, value] = (*numbers,)
+    return found
 
 
 def test_of_a_day_that_is_over_every_segment_is_what_a_recount_finds(store: Store) -> None:
     dice = random.Random(18)
-    sites = [site_of(dice) for _ in range(max(3, times(10)))]
+    many = max(20, min(1000, times(400)))
+    sites = [site_of(dice, 20 if number < 3 else dice.randint(1, 3)) for number in range(many)]
     sites.append(Site(f"segments-{next(_NUMBER)}"))
-    events = {site.key: traffic(site, dice, 30) for site in sites}
+    events = {site.key: traffic(site, dice, 30 if number < 3 else 4) for number, site in enumerate(sites)}
     insert(store, [event for mine in events.values() for event in mine])
     days = [SiteDay(site, DAY, ALL) for site in sites]
     release_together(store, "events", days, START + 2 * 86_400, "live", [Flaws()] * len(days))
+    rows = released(store, sites)
+    of_these = {"s": [site.key for site in sites]}
+    entries = dict(store.rows("SELECT site, segments FROM manifest WHERE site IN {s:Array(String)}", of_these))
     for site in sites:
-        assert released(store, site) == recount(site, events[site.key])
-        (entry,) = read_entries(store, site.key)
-        assert entry.segments == site.segment_definitions
+        assert rows[site.key] == recount(site, events[site.key])
+        assert entries[site.key] == site.segment_definitions
