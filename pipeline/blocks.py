@@ -30,6 +30,7 @@ from .insert import insert
 from .manifest import RELEASING, Entry, append, digest_input, manifest_digest, read_entries, the_same
 from .release import as_released, expires_of, open_dates, received_through, waits_since
 from .rollup.block import staged_block
+from .rollup.contributors import CONTRIBUTED
 from .settings import SiteRules
 
 log = structlog.get_logger("blocks")
@@ -373,10 +374,17 @@ def _days_of(family: str, keys: Sequence[str]) -> str:
 
 
 # What has left the folded rows of the days, as a row of its own: who adds up both takes it from theirs. Days that
-# folded nothing, or showed nothing, have none.
+# folded nothing, or showed nothing, have none. A measure that the row of a value does not tell has not left them.
 _MEASURED = {
     one.name: "people" if one.aggregate == "distinct" else one.name if one.visit else one.default for one in OF_CELLS
 }
+_LEFT = {
+    one.name: f"if(told_{one.contributor}, {_MEASURED[one.name]}, {one.less})"
+    if one.contributor in CONTRIBUTED
+    else _MEASURED[one.name]
+    for one in OF_CELLS
+}
+_OF_LATE = ", ".join(f"{told} AS told_{kind}" for kind, told in CONTRIBUTED.items())
 _MOVED = f"""
     {
     insert(
@@ -384,13 +392,13 @@ _MOVED = f"""
         {name: name for name in KEY}
         | {"site": "any(site)", "grain": "{grain:String}", "day": "{day:Date}", "value": f"'{OTHER}'"}
         | {"period": f"(SELECT any(period) FROM late_cells WHERE {_MINE})", "by_dimension": "''", "by_value": "''"}
-        | {name: f"toUInt64(sum({sql}))" for name, sql in _MEASURED.items()}
+        | {name: f"toUInt64(sum({sql}))" for name, sql in _LEFT.items()}
         | {"days": "0"},
     )
 }
     FROM waiting_cells
+    INNER JOIN (SELECT dimension, value, {_OF_LATE} FROM late_cells WHERE {_MINE}) AS late USING (dimension, value)
     WHERE site = {{site:String}} AND day IN {{dates:Array(Date)}} AND dimension != ''
-        AND (dimension, value) IN (SELECT dimension, value FROM late_cells WHERE {_MINE})
         AND (toDate({{day:Date}} + intDiv(day - {{day:Date}}, {WEEK}) * {WEEK}), dimension, value) NOT IN
         (
             SELECT day, dimension, value FROM late_cells

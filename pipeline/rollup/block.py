@@ -27,6 +27,7 @@ from schema.store import Store, StoreError
 
 from ..insert import insert
 from ..settings import SiteRules
+from . import ends
 from .batch import Batch, SiteDay
 from .contributors import networks_of
 from .declared import NAMED, named_by
@@ -153,8 +154,9 @@ def _choose(of: Block) -> None:
         for kind in KINDS
         for (dimension,), released in _released(of, "cells", kind, f"{kind}_others", always=True).items()
         for value in released
-        if (dimension, value) in values
+        if (dimension, value) in values and not ends.is_of_ends(kind, dimension)
     ]
+    told += ends.told_of_block(of, values)
     _insert(of, "shown", ("family", "dimension", "value", "name", "currency"), sorted(told))
     _insert(of, "kept", ("dimension", "value"), sorted(shown))
 

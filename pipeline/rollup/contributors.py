@@ -11,6 +11,13 @@ from __future__ import annotations
 from schema.event import ENGAGEMENT, PAGEVIEW
 from schema.measures import KINDS
 
+# Of a row that is told, whether it tells what they contributed to.
+CONTRIBUTED = {
+    "reporter": "timed_visits > 0",
+    "actor": "events > pageviews",
+    "entrant": "entries > 0",
+    "leaver": "exits > 0",
+}
 # Each kind is a column of `cells`: distinct visitors; and one for their networks.
 OF_VISIT = {"reporter": "engaged_ms > 0", "actor": "acted > viewed"}
 # Of a hit by `name` and `engaged`. An event is of all who did it, so its rows need none.

@@ -17,10 +17,10 @@ from schema.visits import HOUR, OF_VISITS
 
 from ..insert import insert
 from ..parallel import Statement, at_once
-from . import declared
 from .aggregate import families
 from .batch import ENOUGH, Batch
 from .contributors import OF_HIT, OF_VISIT
+from . import declared, ends
 from .hits import OF_HITS
 from .reached import OF_REACHED
 from .samples import OF_SAMPLES
@@ -63,7 +63,7 @@ def find_covered(of: Batch) -> list[tuple[int, str, bool, bool, str]]:
     if not near:
         return []
     rare = "SELECT d, dimension, value FROM {values} WHERE NOT enough"
-    who = touched(near, "(SELECT value FROM {{values}} WHERE dimension = '{}' AND NOT enough)".format, ends=False)
+    who = touched(near, "(SELECT value FROM {{values}} WHERE dimension = '{}' AND NOT enough)".format, with_ends=False)
     rows = of.store.rows(
         of.naming(
             f"""SELECT d, dimension, whole, alone, parent FROM
@@ -206,10 +206,10 @@ def _bits(kinds: Mapping[str, str]) -> str:
     return " + ".join(f"{2 ** (1 + KINDS.index(kind))} * ({is_one})" for kind, is_one in kinds.items())
 
 
-def touched(near: Collection[str], among: Among, ends: bool = True) -> str:
+def touched(near: Collection[str], among: Among, with_ends: bool = True) -> str:
     """SQL for what visits touched of what is looked at: (d, visitor, network_number, visit, dimension, value, bits).
     near: the dimensions; "" is the whole site. bits: the lowest one is of everybody who is counted there, the next ones
-    of KINDS. ends: also those who only entered or left there."""
+    of KINDS. with_ends: also those who entered or left there, but for pages and sections (ends.py)."""
     rows = "FROM {visits} WHERE came"
     selects = _with_near(_VALUES_OF_VISITS, near, among, f"visit, 1 + {_bits(OF_VISIT)} AS bits", rows)
     if "" in near:
@@ -229,7 +229,7 @@ def touched(near: Collection[str], among: Among, ends: bool = True) -> str:
         f"SELECT d, visitor, network_number, visit, {_bits({kind: 'true'})} AS bits, '{dimension}' AS dimension, "
         f"toString({end}) AS value FROM {{visits}} WHERE viewed > 0 AND {end} IN {among(dimension)}"
         for dimension, end, kind in at_ends
-        if ends and dimension in near
+        if with_ends and dimension in near and not ends.is_of_ends(kind, dimension)
     ]
     columns = "d, visitor, network_number, visit, dimension, value, toUInt8(bits) AS bits"
     return " UNION ALL ".join(f"SELECT {columns} FROM ({select})" for select in selects)

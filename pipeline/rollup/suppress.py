@@ -25,7 +25,7 @@ from schema.visits import HOUR
 
 from ..insert import insert
 from ..parallel import at_once
-from . import declared
+from . import declared, ends
 from .aggregate import COUNTED, families
 from .batch import DAY, ENOUGH, SITE, START, Batch, K
 from .company import Cell, Part, Whole, going
@@ -52,7 +52,7 @@ def show(of: Batch) -> None:
     of.store.command(of.naming(_KEEP_OTHER), of.named)
     if of.hides:
         _judge_rows(of)
-        of.store.command(of.naming(_FILL_SHOWN), of.named)
+        of.store.command(of.naming(_fill_shown()), of.named)
         show_steps(of)
     show_ways(of)
     if EXPERIENCE.name in families(of):
@@ -226,10 +226,13 @@ _PARTS_OF_ROWS = f"""
         FROM {{counted}} LEFT JOIN {{parents}} USING (d, dimension, value)
     )
     GROUP BY 1, 2, 3, 4, 5, 6, its_parent"""
-_FILL_SHOWN = f"""
+
+
+def _fill_shown() -> str:
+    return f"""
     INSERT INTO {{shown}} ({_CELL})
     SELECT {_CELL} FROM {{counted}}
-    WHERE enough AND ({_CELL}) NOT IN (SELECT {_CELL} FROM {{held}})
+    WHERE enough AND NOT {ends.UNTOLD} AND ({_CELL}) NOT IN (SELECT {_CELL} FROM {{held}})
         AND (family, d, dimension, name, currency) NOT IN
             (SELECT family, d, dimension, name, currency FROM {{nothing}} WHERE family != 'cells')"""
 
@@ -249,8 +252,9 @@ def _judge_rows(of: Batch) -> None:
             part.lacking |= not enough
     for one in declared.covered(of, families(of)) & parts.keys():
         parts[one][""].covered = True
+    parts = {whole: part for whole, part in parts.items() if not ends.apart(whole)}
     gone, nothing = going(parts, above, lambda family, one: (family, one) in CHILDREN)
-    _insert(of, "held", [*CELL], gone | _told(of, parts))
+    _insert(of, "held", [*CELL], gone | _told(of, parts) | ends.untold_sections(of))
     _insert(of, "nothing", ("family", "d", "dimension", "name", "currency"), {whole[:5] for whole in nothing})
 
 

@@ -261,12 +261,43 @@ def contributions(
                 kinds = [kind for kind, place in _BY.items() if measures[place] and dimension != "event"]
                 kinds += ["actor"] if measures[2] > measures[1] else []
                 for kind in kinds:
-                    who[dimension, value, kind].add(visitor)
+                    if kind not in _OF_END or dimension not in ("page", "section"):
+                        who[dimension, value, kind].add(visitor)
     # Where everybody who is counted enters, leaves and acts, the cell has enough of them.
     everybody = {key for key in who if key[2] in _OF_EVERYBODY.get(key[0], ("entrant", "leaver"))}
     others = {key: people for key, people in who.items() if key not in everybody}
     named = {(of, value if value in kept.get(of, ()) else OTHER, kind) for of, value, kind in everybody}
-    return in_company(others, k, kept, parents) | named
+    at_ends = {end for kind, page in _OF_END.items() for end in ends_of(everything, kept, kind, page, k)}
+    return in_company(others, k, kept, parents) | named | at_ends
+
+
+# By who contributes the dimension that tells the same visits.
+_OF_END = {"entrant": "entry_page", "leaver": "exit_page"}
+
+
+def ends_of(
+    everything: Sequence[tuple[int, dict[str, Touched]]], kept: dict[str, set[str]], kind: str, by: str, k: int
+) -> set[tuple[str, str, str]]:
+    """(dimension, value, kind) of pages and sections of which it is told how many visits ended (began) there."""
+    there, hidden = defaultdict[str, set[str]](set), defaultdict[str, list[tuple[str, int]]](list)
+    for visitor, found in everything:
+        for page in found.get(by, ()):
+            # Who viewed no page is of no section.
+            section = section_of(page) if found["page"] else ""
+            there[section].add(page)
+            if page not in kept.get(by, ()):
+                hidden[section].append((page, visitor))
+    few = {
+        section: len({page for page, _ in those}) < 2 or len({visitor for _, visitor in those}) < k
+        for section, those in hidden.items()
+    }
+    shown = kept.get("section", set()) & there.keys() - {""}
+    untold = {section for section in hidden if few[section] or section not in shown}
+    rest = hidden.keys() - untold
+    if rest and untold and all(few[section] for section in untold):
+        untold.add(min(rest, key=lambda one: (len({visitor for _, visitor in hidden[one]}), one)))
+    pages = {page for those in there.values() for page in those} & kept.get(by, set()) & kept.get("page", set())
+    return {("page", page, kind) for page in pages} | {("section", section, kind) for section in shown - untold}
 
 
 _OF_EVERYBODY: dict[str, tuple[str, ...]] = {"page": (), "section": (), "hostname": (), "event": ("actor",)}
