@@ -103,7 +103,7 @@ class Measures(Struct, gc=False):
     exits: Annotated[
         int,
         Measure(
-            "Visits that ended there; empty where on each day too few did.",
+            "Visits that ended there, on the days on which the exit pages tell it; empty where on none.",
             "Exits",
             contributor="leaver",
             visit="came",
