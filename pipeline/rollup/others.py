@@ -17,10 +17,10 @@ from schema.visits import HOUR, OF_VISITS
 
 from ..insert import insert
 from ..parallel import Statement, at_once
+from . import declared, ends
 from .aggregate import families
 from .batch import ENOUGH, Batch
 from .contributors import OF_HIT, OF_VISIT
-from . import declared, ends
 from .hits import OF_HITS
 from .reached import OF_REACHED
 from .samples import OF_SAMPLES
