@@ -88,6 +88,9 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
     count_automated: Annotated[
         bool, Meta(description="Count bots and headless browsers, too: for the demo site and for tests.")
     ] = False
+    group: Annotated[
+        str, Meta(max_length=60, description="Under which heading the list of sites shows it; empty: under none.")
+    ] = ""
 
     def __hash__(self) -> int:
         # Its sections are a mapping, which has no hash.

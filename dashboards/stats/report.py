@@ -41,6 +41,7 @@ from .query import APART, BY_SEGMENT, Filter, Query, several_values
 from .refused import BadQuery, Code
 from .released import Released, released_days
 from .segmented import refuse_unknown_segment, side_by_side
+from .sites import SiteDays, sites_days
 from .snapshots import snapshot_time
 from .table import Table, table_of, times_of
 from .timeline import Timeline
@@ -150,6 +151,10 @@ class Reports:
         first = "SELECT count(), min(day) FROM {} WHERE site = {{site:String}}"
         found = [self._store.rows(first.format(table), {"site": site.key})[0] for table in ("manifest", "open_cells")]
         return min((day for many, day in found if many), default=None)
+
+    def sites_days(self) -> dict[str, SiteDays]:
+        """How each site does, by key, in their order."""
+        return sites_days(self._store, list(self.sites.values()), self.now, self._release_k)
 
     def stats(self, query: Query) -> dict[str, Any]:
         """The answer to a question, ready for JSON."""

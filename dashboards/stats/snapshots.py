@@ -31,5 +31,10 @@ def snapshot_time(store: Store, span: Span, site: Site) -> dt.datetime | None:
         **store.brief,
     )
     newest = max((as_of for day, as_of in rows if span.is_open(day)), default=0)
+    return as_shown(newest, site)
+
+
+def as_shown(second: int, site: Site) -> dt.datetime | None:
+    """When a snapshot was taken, by the site's clock, rounded down; None for 0, which is none."""
     step_s = _FINE_S if site.release_k == 1 else _COARSE_S
-    return dt.datetime.fromtimestamp(newest // step_s * step_s, ZoneInfo(site.timezone)) if newest else None
+    return dt.datetime.fromtimestamp(second // step_s * step_s, ZoneInfo(site.timezone)) if second else None

@@ -75,7 +75,13 @@ class Api:
         sites = [site for site in self._reports.sites.values() if reader.may_read(site.key)]
         return json(
             [
-                {"key": s.key, "domains": s.domains, "timezone": s.timezone, "goals": [goal.name for goal in s.goals]}
+                {
+                    "key": s.key,
+                    "domains": s.domains,
+                    "timezone": s.timezone,
+                    "group": s.group,
+                    "goals": [goal.name for goal in s.goals],
+                }
                 for s in sites
             ]
         )

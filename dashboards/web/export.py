@@ -56,7 +56,7 @@ class Told(Struct):
 
 def tables_of(site: Site) -> dict[str, str]:
     """By the name of its file how each table of a site is asked for."""
-    splits = ("day", *DIMENSIONS, "goal", "vital", "engagement")
+    splits = ("day", *DIMENSIONS, "goal", "goal_day", "vital", "vital_day", "engagement")
     asked = {FUNNELS.name: site.funnels, PROPERTIES.name: site.properties, JOURNEYS.name: site.journeys}
     asked |= {EXPERIENCE.name: site.goals, BY_SEGMENT: site.segments}
     named = {"totals": ""} | {name: name for name in (*splits, *(name for name, has in asked.items() if has))}

@@ -33,7 +33,8 @@ from ..stats.period import PERIODS, Period
 from ..stats.query import MAX_ROWS, OF_QUALITY, Query, one_site, several_values
 from ..stats.released import enough
 from ..stats.report import SUM_OF_VALUES, Reports
-from . import cards, charts, table_page
+from ..stats.sites import DRAWN_DAYS, FULL_DAYS
+from . import cards, charts, sites_page, table_page
 from .arguments import PART, PERIOD, filters_of, period_of
 from .asked import ARGUMENTS, asked_of
 from .details import Details, details, goals_to_choose
@@ -43,6 +44,8 @@ from .rendering import Pages
 from .sign_in import SignIn
 
 _MAX_TABLE = 500
+# Of more the list has a field to find one.
+_MANY_SITES = 12
 
 
 class SitePages:
@@ -68,7 +71,7 @@ class SitePages:
         """Every page."""
         door = self._sign_in.signed_in
         return [
-            Route("/", door(self.list_sites), methods=["GET"]),
+            Route("/", door(self.list_sites, "contains"), methods=["GET"]),
             Route("/sites/{key}", door(self.show_site, *PART), methods=["GET"]),
             Route("/sites/{key}/quality", door(self.show_quality, *PERIOD), methods=["GET"]),
             Route("/sites/{key}/properties", door(self.show_properties, *ARGUMENTS), methods=["GET"]),
@@ -76,12 +79,25 @@ class SitePages:
         ]
 
     def list_sites(self, request: Request, user: User) -> Response:
-        """GET /"""
-        sites = list(self._reports.sites.values())
-        undeclared = list(self._undeclared())
+        """GET /?contains="""
+        sites, undeclared = list(self._reports.sites.values()), list(self._undeclared())
+        contains = request.query_params.get("contains", "")
         if len(sites) == 1 and not undeclared:
             return self._pages.to(f"/sites/{quote(sites[0].key)}")
-        return self._pages.page("sites.html", user=user, sites=sites, undeclared=undeclared)
+        every = list(self._reports.sites_days().values())
+        return self._pages.page(
+            "sites.html",
+            user=user,
+            groups=sites_page.groups(sites_page.looked_for(every, contains)),
+            total=sites_page.group("", every) if len(every) > 1 and not contains else None,
+            many=len(every) > _MANY_SITES,
+            contains=contains,
+            undeclared=undeclared,
+            days=FULL_DAYS,
+            drawn=DRAWN_DAYS,
+            width=sites_page.WIDTH,
+            height=sites_page.HEIGHT,
+        )
 
     def show_site(self, request: Request, user: User) -> Response:
         """GET /sites/{key}?period=&filter=&segment="""
