@@ -1,6 +1,6 @@
 """Compares a period with an earlier one, like with like (docs/decisions/0022-comparisons.md).
 
-In: what each day, and of today each hour, adds up to, and which days are known. Out: a `Comparison`.
+In: what each day, and of today each hour, adds up to, which days are known, and the earlier days. Out: a `Comparison`.
 Promises: a day without data is never taken for zero; where there is no fair base there is no change, and the reason.
 """
 
@@ -10,7 +10,7 @@ import datetime as dt
 import math
 from collections.abc import Iterable
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from schema.measures import Measures
 from schema.metrics import METRICS
@@ -18,6 +18,8 @@ from schema.metrics import METRICS
 from .figures import Figures, figures_of, summed
 from .period import Period
 from .timeline import Timeline, days_of
+from .usual import Usual, usual_of
+from .view import DRAWN
 
 # Days of fewer than k visitors count as none. They may be so much of what is compared, at most.
 _MOST_HIDDEN = 0.02
@@ -26,13 +28,14 @@ SMALL_PERCENT, SMALL_POINTS = 5.0, 2.0
 
 
 class Comparison(Struct, frozen=True):
-    """period: the earlier days. of: how many days could be compared; days, previous_days: how many are, here and
-    there. until: of today, the local hour up to which both days are compared. current, previous: the figures of just
-    those days or hours; None where nothing is compared. change: from previous to current in percent, of a rate in
-    percentage points; of whole months, of the averages a day. None where it has no base. small: which changes are too
-    small to be good or bad. why: why fewer days or nothing is compared."""
+    """period: the earlier days; None where none are wanted. of: how many days could be compared; days, previous_days:
+    how many are, here and there. until: of today, the local hour up to which both days are compared. current, previous:
+    the figures of just those days or hours; None where nothing is compared. change: from previous to current in
+    percent, of a rate in percentage points; where a_day, of the averages a day. None where it has no base. small: which
+    changes are too small to be good or bad. usual: between what each number of `current` lies usually, where that is
+    known. why: why fewer days or nothing is compared."""
 
-    period: Period
+    period: Period | None
     of: int = 0
     days: int = 0
     previous_days: int = 0
@@ -41,47 +44,75 @@ class Comparison(Struct, frozen=True):
     previous: Figures | None = None
     change: dict[str, float | None] = field(default_factory=lambda: dict.fromkeys(METRICS))
     small: tuple[str, ...] = ()
+    usual: Usual = {}
+    a_day: bool = False
     why: str = ""
 
+    def within_usual(self, name: str) -> bool:
+        """Whether a number is no other than is usual."""
+        if self.current is None or name not in self.usual:
+            return False
+        least, most = self.usual[name]
+        return least <= (getattr(self.current, name) or 0) <= most
 
-def compare(timeline: Timeline, period: Period) -> Comparison:
-    """A period with the one before it."""
+    def is_even(self, name: str) -> bool:
+        """Whether its change is neither good nor bad: too small, or not to where it is unusual."""
+        if name in self.small or self.within_usual(name):
+            return True
+        if self.current is None or name not in self.usual:
+            return False
+        above = (getattr(self.current, name) or 0) > self.usual[name][1]
+        return above != ((self.change[name] or 0) > 0)
+
+
+def compare(timeline: Timeline, period: Period, before: Period | None) -> Comparison:
+    """A period with earlier days."""
     today = timeline.now.date()
-    full, before = period.full_days(today), period.previous(today)
+    full = period.full_days(today)
+    if before is None:
+        return Comparison(None, why="there is nothing to compare with")
     if full:
         return _compare_days(full, before, timeline)
     if period.first > today:
         return Comparison(before, why="these days are yet to come")
+    if before.days > 1:
+        return Comparison(before, why="today is compared with one day by its hours, not with several")
     if not timeline.has(before.first):
         return Comparison(before, why=f"there is no data of {before.label}")
     return _compare_hours(before, timeline)
 
 
 def _compare_days(full: Period, before: Period, known: Timeline) -> Comparison:
-    """Full days: of whole months those that have data, averaged; else day by day, both of a pair having data."""
+    """Full days: whole months, and days that are not as many, by averages of those that have data; else day by day,
+    both of a pair having data."""
     days, earlier = [*days_of(full)], [*days_of(before)]
+    averaged = full.days != before.days or bool(full.whole_months and before.whole_months)
+    asked = len(days), len(earlier)
 
     def is_comparable(day: dt.date) -> bool:
         """Of visitors of one network there may have been any number on a hidden day."""
         return known.has(day) and not (known.released.networks > 1 and known.is_hidden(day))
 
-    if full.whole_months:
+    if averaged:
         of = max(len(days), len(earlier))
         days, earlier = [day for day in days if is_comparable(day)], [day for day in earlier if is_comparable(day)]
     else:
         of = len(days)
         pairs = [pair for pair in zip(days, earlier, strict=True) if all(map(is_comparable, pair))]
         days, earlier = [day for day, _ in pairs], [day for _, day in pairs]
-    base = Comparison(before, of, len(days), len(earlier))
+    base = Comparison(before, of, len(days), len(earlier), a_day=averaged and full.days != before.days)
     if known.since is None or before.last < known.since:
         return _without(base, "there is no data of earlier days")
-    if 2 * min(len(days), len(earlier)) < of:
-        return _without(base, f"only {min(len(days), len(earlier))} of {of} days have data in both periods")
-    few = ", or too few to show" if known.released.networks > 1 else ""
-    why = "" if len(days) == len(earlier) == of or full.whole_months else f"the other days have no data{few}"
-    if full.whole_months and min(len(days), len(earlier)) < of - 3:
+    if 2 * len(days) < asked[0] or 2 * len(earlier) < asked[1]:
+        few, of_them = min(zip((len(days), len(earlier)), asked, strict=True), key=lambda pair: pair[0] / pair[1])
+        where = "one of the periods" if averaged else "both periods"
+        return _without(base, f"only {few} of {of_them} days have data in {where}")
+    lacking = ", or too few to show" if known.released.networks > 1 else ""
+    why = "" if averaged or len(days) == of else f"the other days have no data{lacking}"
+    if averaged and (len(days), len(earlier)) != asked:
         why = "days without data are left out of the averages"
-    return _compared(base, _sum(known, days), _sum(known, earlier), why, [*days, *earlier], known)
+    done = _compared(base, _sum(known, days), _sum(known, earlier), why, [*days, *earlier], known)
+    return structs.replace(done, usual=usual_of(known, days, DRAWN)) if done.current else done
 
 
 def _compare_hours(before: Period, known: Timeline) -> Comparison:
@@ -126,12 +157,13 @@ def _changed(base: Comparison, sums: Measures, sums_before: Measures, why: str) 
         previous,
         change,
         tuple(name for name, number in change.items() if _is_small(name, number, current, previous)),
-        why,
+        a_day=base.a_day or base.days != base.previous_days,
+        why=why,
     )
 
 
 def _without(base: Comparison, why: str) -> Comparison:
-    return Comparison(base.period, base.of, base.days, base.previous_days, base.until, why=why)
+    return Comparison(base.period, base.of, base.days, base.previous_days, base.until, a_day=base.a_day, why=why)
 
 
 def _change(name: str, current: Figures, previous: Figures, weight: float) -> float | None:

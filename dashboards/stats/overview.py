@@ -12,7 +12,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, TypeVar
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct, structs
@@ -43,6 +43,7 @@ from .query import MAX_ROWS, Filter, Query
 from .refused import BadQuery, Code
 from .released import Released
 from .segmented import coverage_of_segment
+from .series import points, points_before
 from .snapshots import snapshot_time
 from .table import (
     Times,
@@ -57,9 +58,11 @@ from .table import (
     times_of,
 )
 from .timeline import Point, Timeline, days_of
+from .view import HOUR, Look, View, grains_of
 from .vitals import VitalCell, vital_cells
 
 T = TypeVar("T")
+_AS_USUAL = Look()
 _NOT_COMPARED = "only the whole site is"
 
 
@@ -73,10 +76,13 @@ class Overview(Struct, frozen=True):
     four closed weeks; None where none are published. folded_hours: visitors in hours too small to draw. as_of: when
     what is shown of open days was put in place, to the minute; None where nothing of them is shown. annotations: what
     the owner noted of its days. step: what the
-    counts of open days are multiples of."""
+    counts of open days are multiples of.
+
+    view: how it was asked for. grain: of the series; grains: those that it may be drawn by."""
 
     site: str
     period: Period
+    view: View
     filters: tuple[Filter, ...]
     segment: str
     unanswered: tuple[str, ...]
@@ -84,7 +90,8 @@ class Overview(Struct, frozen=True):
     flags: tuple[Flag, ...]
     full: Period | None
     comparison: Comparison
-    grain: Literal["day", "hour"]
+    grain: str
+    grains: tuple[str, ...]
     totals: Figures
     series: tuple[Point, ...]
     previous_series: tuple[Point, ...]
@@ -121,6 +128,7 @@ def read(
     step: int = 1,
     filters: tuple[Filter, ...] = (),
     segment: str = "",
+    look: Look = _AS_USUAL,
 ) -> Overview:
     """Ask the store for what is not cached, several statements at once. counted: the bare total. rows: at most that
     many in each table. step: what the counts of open days are multiples of. Raises BadQuery where filters are of
@@ -131,10 +139,9 @@ def read(
     as_of = executor.beside(partial(snapshot_time, store, released.span.part(period.first, period.last), site))
     noted = executor.beside(partial(notes_of, store, site.key, period.first, period.last))
     today = now.date()
-    # Hours are of the whole site.
-    hourly = period.days == 1 and not in_part
-    answer = executor.answer(plan([*queries.values()], released))
-    whole = Timeline(times_of(answer, released.span.first, period.last), released, now, zone, hourly)
+    hourly, metric, compared = look.grain == HOUR, look.view.metric, look.before
+    answer = executor.answer(plan([*queries.values()], released, hourly))
+    whole = Timeline(times_of(answer, released.span.first, period.last), released, now, zone)
     states = [whole.state(day) for day in days_of(period)]
     data_days = states.count("measured")
     small = len(released.suppressed)
@@ -142,8 +149,7 @@ def read(
     part = times_in(answer.kept_days, kept, period.first, period.last)
     timeline = _part_of(whole, part) if in_part else whole
     totals = _added(timeline.times, period)
-    folded = timeline.times.folded.get(period.first, Measures())
-    compared = period.previous(today)
+    folded = sum(sums.visitors for day, sums in timeline.times.folded.items() if period.first <= day <= period.last)
     coverage = coverage_of(answer, kept, data_days + small)
     not_shown = is_hidden(released, coverage, in_part, whole.times.late_days)
     if segment:
@@ -164,6 +170,7 @@ def read(
     return Overview(
         site=site.key,
         period=period,
+        view=look.view,
         filters=filters,
         segment=segment,
         unanswered=tuple(
@@ -174,11 +181,14 @@ def read(
         certainty=released.sure.certainty(not_shown),
         flags=released.sure.flags(not_shown),
         full=period.full_days(today),
-        comparison=Comparison(compared, why=_NOT_COMPARED) if in_part else compare(timeline, period),
-        grain="hour" if hourly else "day",
+        comparison=Comparison(compared, why=_NOT_COMPARED) if in_part else compare(timeline, period, compared),
+        grain=look.grain,
+        grains=grains_of(period, in_part),
         totals=totals or Figures(),
-        series=timeline.points(period),
-        previous_series=() if in_part else timeline.points(compared),
+        series=points(timeline, period, look.grain, metric),
+        previous_series=points_before(timeline, period, compared, look.grain, metric)
+        if compared and not in_part
+        else (),
         tables=tables,
         goals=tuple(
             row
@@ -194,7 +204,7 @@ def read(
         properties=_first_of_each(queries.get(PROPERTIES.name), answer),
         journeys=first_of_each_kind(_rows_of(Way, queries.get(JOURNEYS.name), answer), rows),
         count_only=None if in_part else counted(),
-        folded_hours=folded.visitors if hourly else 0,
+        folded_hours=folded if hourly else 0,
         # Of a part it is not known: a value may be hidden beside a rare one.
         hidden_days=0 if in_part else max(0, states.count("hidden") - whole.times.late_days) + states.count("open"),
         data_days=data_days,

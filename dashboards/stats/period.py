@@ -52,11 +52,23 @@ class Period(Struct, frozen=True):
         many whole months; else as many days, a whole number of weeks before, so that a Sunday meets a Sunday."""
         full = self.full_days(today) or Period(self.first, self.first, "")
         if full.whole_months:
-            last = full.first - _DAY
-            first = _months_before(full.first, full.whole_months)
-        else:
-            back = -(-full.days // 7) * 7 * _DAY
-            first, last = full.first - back, full.last - back
+            return full.months_earlier(full.whole_months)
+        return full.days_earlier(-(-full.days // 7) * 7)
+
+    def of_last_year(self, today: dt.date) -> Period:
+        """The same of the year before: of whole months the same months, else the same weekdays 52 weeks before."""
+        full = self.full_days(today) or Period(self.first, self.first, "")
+        return full.months_earlier(12) if full.whole_months else full.days_earlier(364)
+
+    def days_earlier(self, days: int) -> Period:
+        """As many days, so many days before."""
+        first, last = self.first - days * _DAY, self.last - days * _DAY
+        return Period(first, last, between(first, last))
+
+    def months_earlier(self, months: int) -> Period:
+        """As many months, so many months before. It has to begin with a month and to end with one."""
+        first = _months_before(self.first, months)
+        last = _months_before(self.last + _DAY, months) - _DAY
         return Period(first, last, between(first, last))
 
     @property
@@ -73,8 +85,14 @@ class Period(Struct, frozen=True):
         return {"period": "custom", "from": self.first.isoformat(), "to": self.last.isoformat()}
 
 
-def parse(arguments: Mapping[str, str], today: dt.date, default: str = "30d") -> Period:
-    """The period that the arguments ask for. `from` and `to` alone mean a custom one."""
+def parse(
+    arguments: Mapping[str, str],
+    today: dt.date,
+    default: str = "30d",
+    since: Callable[[], dt.date | None] = lambda: None,
+) -> Period:
+    """The period that the arguments ask for. `from` and `to` alone mean a custom one. since: the first day of the
+    site that has data."""
     name = arguments.get("period") or ("custom" if arguments.get("from") or arguments.get("to") else default)
     if name == "custom":
         first, last = date_of(arguments, "from", today), date_of(arguments, "to", today)
@@ -83,6 +101,14 @@ def parse(arguments: Mapping[str, str], today: dt.date, default: str = "30d") ->
         raise ValueError(f"period={name} has its own days: leave out from and to, or ask for period=custom")
     if name not in PERIODS:
         raise ValueError(f"period={name!r} is not known: allowed are {', '.join((*PERIODS, 'custom'))}")
+    if name == "all":
+        earliest = max(_EARLIEST, today - (MAX_DAYS - 1) * _DAY)
+        return Period(max(earliest, min(since() or today, today)), today, PERIODS[name][0], name)
+    return named(name, today)
+
+
+def named(name: str, today: dt.date) -> Period:
+    """The period of that name, which is not `all`."""
     label, days = PERIODS[name]
     first, last = days(today)
     return Period(first, last, label, name)
@@ -114,6 +140,15 @@ def _full(days: int) -> Callable[[dt.date], tuple[dt.date, dt.date]]:
     return lambda today: (today - days * _DAY, today - _DAY)
 
 
+def _week(today: dt.date) -> tuple[dt.date, dt.date]:
+    return today - today.weekday() * _DAY, today
+
+
+def _last_week(today: dt.date) -> tuple[dt.date, dt.date]:
+    monday = today - (today.weekday() + 7) * _DAY
+    return monday, monday + 6 * _DAY
+
+
 def _last_month(today: dt.date) -> tuple[dt.date, dt.date]:
     end = today.replace(day=1) - _DAY
     return end.replace(day=1), end
@@ -137,7 +172,12 @@ PERIODS: dict[str, tuple[str, Callable[[dt.date], tuple[dt.date, dt.date]]]] = {
     "28d": ("Last 28 days", _full(28)),
     "30d": ("Last 30 days", _full(30)),
     "90d": ("Last 90 days", _full(90)),
+    "week": ("This week", _week),
+    "last_week": ("Last week", _last_week),
     "month": ("This month", lambda today: (today.replace(day=1), today)),
     "last_month": ("Last month", _last_month),
     "12mo": ("Last 12 months", _twelve_months),
+    "year": ("This year", lambda today: (today.replace(month=1, day=1), today)),
+    # From the first day that has data, which `parse` is told.
+    "all": ("All days", lambda today: (today, today)),
 }

@@ -68,12 +68,13 @@ class Plan(Struct, frozen=True):
     crossed: Crossing | None = None
 
 
-def plan(queries: Sequence[Query], released: Released) -> Plan:
-    """How to answer queries about the same days of the same site, all of them with the same filters."""
+def plan(queries: Sequence[Query], released: Released, hourly: bool = False) -> Plan:
+    """How to answer queries about the same days of the same site, all of them with the same filters. hourly: by hours,
+    too."""
     first, last = queries[0].first, queries[0].last
     within = released.span.part(first, last)
     # Today is compared by its hours.
-    hourly = any(query.by == "hour" or (query.compare and query.period.days == 1) for query in queries)
+    hourly |= any(query.by == "hour" or (query.compare and query.period.days == 1) for query in queries)
     dimensions = tuple(sorted({query.dimension for query in queries if query.dimension and not query.segment}))
     whole = _whole_months(released, within)
     summed, versions = _days_of(whole), tuple(month.version for month in whole)

@@ -118,12 +118,12 @@ def released_days(
     sections: Mapping[str, str] | None = None,
     properties: Iterable[str] = (),
     funnels: Mapping[str, str] | None = None,
+    back: dt.date | None = None,
 ) -> Released:
     """What the manifest says of the days; k is that of days it does not hold. before: where the span begins, if not
     with the first day. months: those of such releases (dashboards/stats/months.py). declared, sections: by goal and
     by section its definition now. properties: those that are counted now. funnels: by funnel
-    its definition now."""
-    start = before or first
+    its definition now. back: where the span begins, as far as there are released days."""
     # Plain rows of all days there are: the engine plans an aggregate for longer than it takes to read some years.
     entries = store.rows(
         f"""SELECT day, k, rows, complete, over_counted, {MARK}, number, origin, span, version,
@@ -136,6 +136,7 @@ def released_days(
     found = standing([row for row in entries if row[8] == 1], day=0, number=6, origin=7)
     blocks = [row for row in standing_blocks(entries, origin=7, span=8) if row[2]]
     days = sorted(row[0] for row in found)
+    start = min([before or first, *([max(back, days[0])] if back and days else [])])
     # One that has no rows because those of its day are gone has counted nothing.
     added = [row for row in entries if row[8] == ADDED and (row[2] or row[3])]
     goals = goal_days(

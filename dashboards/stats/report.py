@@ -45,6 +45,8 @@ from .sites import SiteDays, sites_days
 from .snapshots import snapshot_time
 from .table import Table, table_of, times_of
 from .timeline import Timeline
+from .usual import first_read
+from .view import Look, View, grain_of
 
 # What design.md gives the preset "balanced"; the composition root hands in what is set.
 DEFAULT_K = 5
@@ -63,6 +65,7 @@ OVER_COUNTED = "“About”: visitors may be counted twice on a day on which a k
 IMPORTED = "Some days were imported: they are as complete as what they were made of (imported_days)."
 BOUNDED = "On bounded_days few visitors did very much: what one adds is bounded (release.bound), which lowered {}."
 AT_LEAST = "“At least”: on days on which a value is not shown few or none came (not_shown_days of of_days)."
+_AS_USUAL = View()
 _POOL = 4
 _LONGEST_OPENING_S = 30
 # An open page asks every few seconds.
@@ -160,8 +163,10 @@ class Reports:
         """The answer to a question, ready for JSON."""
         site = self.site(query.site)
         self._asked[site.key] = time.monotonic()
-        before = self._before(site, query.period) if query.compare else query.period
-        released = self._with_months(site, query.first, query.last, before.first)
+        before = self._before(site, query.period, View()) if query.compare else None
+        begin = before.first if before else query.first
+        back = first_read(query.first) if query.compare else None
+        released = self._with_months(site, query.first, query.last, begin, back)
         refuse_uncounted(query, site, released)
         refuse_unknown_segment(query.segment, site)
         answer = Executor(self._store, self._cache).answer(plan([query], released))
@@ -187,23 +192,21 @@ class Reports:
             "of_days": table.coverage.days,
             **{name: [day.isoformat() for day in days] for name, days in _special(released).items()},
             "notes": self._notes(table, rows, site, released),
-            **({"comparison": self._comparison(query, answer, site)} if query.compare else {}),
+            **({"comparison": self._comparison(query, before, answer, site)} if query.compare else {}),
         }
 
-    def _comparison(self, query: Query, answer: Answer, site: Site) -> dict[str, Any]:
+    def _comparison(self, query: Query, before: Period | None, answer: Answer, site: Site) -> dict[str, Any]:
         released = answer.plan.released
         times = times_of(answer, released.span.first, query.last)
         timeline = Timeline(times, released, self.now(site), ZoneInfo(site.timezone))
-        told = compare(timeline, query.period)
-        return {name: value for name, value in to_builtins(told).items() if name != "period"} | {
-            "from": told.period.first.isoformat(),
-            "to": told.period.last.isoformat(),
-        }
+        told = compare(timeline, query.period, before)
+        days = {"from": before.first.isoformat(), "to": before.last.isoformat()} if before else {}
+        return {name: value for name, value in to_builtins(told).items() if name != "period"} | days
 
-    def _before(self, site: Site, period: Period) -> Period:
-        """What a period is compared with. Raises BadQuery where there is nothing."""
+    def _before(self, site: Site, period: Period, view: View) -> Period | None:
+        """What a period is compared with. Raises BadQuery where there are no such days."""
         try:
-            return period.previous(self.now(site).date())
+            return view.earlier(period, self.now(site).date())
         except ValueError as error:
             raise BadQuery(f"there are no days to compare with: {error}", Code.BAD_PERIOD) from None
 
@@ -236,19 +239,29 @@ class Reports:
         return [text for text, holds in said.items() if holds] + ([BARE[query.by].note] if query.by in BARE else [])
 
     def overview(
-        self, site: Site, period: Period, rows: int = 9, filters: tuple[Filter, ...] = (), segment: str = ""
+        self,
+        site: Site,
+        period: Period,
+        rows: int = 9,
+        filters: tuple[Filter, ...] = (),
+        segment: str = "",
+        view: View = _AS_USUAL,
     ) -> overview.Overview:
         """Everything the dashboard page shows. rows: at most that many in each table. filters, segment: of which
         visits."""
         refuse_unknown_segment(segment, site)
         self._asked[site.key] = time.monotonic()
-        before = self._before(site, period)
+        before = self._before(site, period, view)
         executor = Executor(self._store, self._cache, self._pool)
         # It needs no releases, so it is asked beside them.
         counted = executor.beside(partial(bare_total, self._store, site.key, period))
-        released = self._with_months(site, period.first, period.last, before.first)
+        begin = before.first if before else period.first
+        released = self._with_months(site, period.first, period.last, begin, first_read(period.first))
         now, step = self.now(site), self._step(site)
-        return overview.read(self._store, executor, site, period, now, released, counted, rows, step, filters, segment)
+        looked = Look(view, before, grain_of(view, period, bool(filters or segment)))
+        return overview.read(
+            self._store, executor, site, period, now, released, counted, rows, step, filters, segment, looked
+        )
 
     def tables(self, site: Site, period: Period, batches: Sequence[Sequence[Query]]) -> list[Table]:
         """The answers to several questions about the same days; those of a batch, which have the same filters, are read
@@ -285,8 +298,11 @@ class Reports:
         released = self._with_months(site, period.first, period.last, period.first)
         return overview.version(Executor(self._store, self._cache), site, released, period)
 
-    def _with_months(self, site: Site, first: dt.date, last: dt.date, before: dt.date) -> Released:
-        """What is released of some days and of those before them, with the sums of months where they are many."""
+    def _with_months(
+        self, site: Site, first: dt.date, last: dt.date, before: dt.date, back: dt.date | None = None
+    ) -> Released:
+        """What is released of some days and of those before them, with the sums of months where they are many. back:
+        what is released from then on is wanted, too."""
         given = (self._store, site.key, first, last, site.release_k or self._release_k, before)
         defined = site.funnel_definitions
         own: dict[str, Any] = {"networks": site.release_networks or 1}
@@ -294,11 +310,11 @@ class Reports:
         own["funnels"] = tuple((funnel, defined[funnel.name]) for funnel in site.funnels)
         named = (site.goal_definitions, site.section_definitions, site.properties, defined)
         if (last - first).days + 1 < LEAST_DAYS:
-            return structs.replace(released_days(*given, None, *named), **own)
+            return structs.replace(released_days(*given, None, *named, back=back), **own)
         # On a server sums of months may be dropped at any time, and made again under other numbers.
         cache = self._cache if self._store.embedded else LruCache(0)
-        months = partial(months_of, self._store, cache, site.key, before, last)
-        return structs.replace(released_days(*given, months, *named), **own)
+        months = partial(months_of, self._store, cache, site.key, min(before, back or before), last)
+        return structs.replace(released_days(*given, months, *named, back=back), **own)
 
 
 def _special(released: Released) -> dict[str, tuple[dt.date, ...]]:

@@ -30,23 +30,26 @@ State = Literal["measured", "hidden", "open", "absent", "before", "future"]
 
 
 class Point(Struct, frozen=True, gc=False):
-    """One day or hour of the time series. at: local date, or local date and hour."""
+    """One hour, day, week or month of the time series. at: local date, or local date and hour. value: of the metric
+    that is drawn; None where it is not told. days: how many days it is of, with_data: how many of these have data."""
 
     at: dt.datetime
     state: State
     visitors: int = 0
     visits: int = 0
     pageviews: int = 0
+    value: float | None = None
+    days: int = 1
+    with_data: int = 1
 
 
 class Timeline(Struct, frozen=True, dict=True):
-    """now: the site's local time. hourly: hours are told, too."""
+    """now: the site's local time."""
 
     times: Times
     released: Released
     now: dt.datetime
     zone: ZoneInfo
-    hourly: bool = False
 
     @cached_property
     def since(self) -> dt.date | None:
@@ -83,18 +86,13 @@ class Timeline(Struct, frozen=True, dict=True):
             return "hidden"
         return "before" if self.since is None or day < self.since else "absent"
 
-    def points(self, days: Period) -> tuple[Point, ...]:
-        """Each day; where hours are told, each hour of the first day."""
-        if self.hourly:
-            return tuple(point for point, _ in self.hours(days.first))
-        found = self.times.days
-        return tuple(self._point(at, found.get(day), self.state(day)) for day, at in _starts_of(days, self.zone))
-
     def hours(self, day: dt.date) -> list[tuple[Point, Measures | None]]:
         """Each hour, and what it adds up to; None where that is not known."""
         # An hour without a row is empty or folded; which of them is known only where nothing of the day is folded.
         folded = day in self.times.folded and bool(self.times.folded[day].visitors)
         absent: State = "hidden" if folded else self.state(day)
+        if absent == "measured" and self.of(day).visitors and not self._has_hours(day):
+            absent = "hidden"  # its hours are not kept
         told = []
         for at in _hours_of(day, self.zone):
             sums = self.times.hours.get(_unix(at))
@@ -107,6 +105,9 @@ class Timeline(Struct, frozen=True, dict=True):
             return Point(at, "measured", found.visitors, found.visits, found.pageviews)
         return Point(at, "future" if at > self.now else absent)
 
+    def _has_hours(self, day: dt.date) -> bool:
+        return day in self.times.folded or any(_unix(at) in self.times.hours for at in _hours_of(day, self.zone))
+
 
 @lru_cache(maxsize=64)
 def days_of(period: Period) -> tuple[dt.date, ...]:
@@ -114,20 +115,16 @@ def days_of(period: Period) -> tuple[dt.date, ...]:
     return tuple(period.first + n * _DAY for n in range(period.days))
 
 
-@lru_cache(maxsize=64)
-def _starts_of(period: Period, zone: ZoneInfo) -> tuple[tuple[dt.date, dt.datetime], ...]:
-    """Each day and when it begins."""
-    return tuple((day, _local(day, zone)) for day in days_of(period))
+@lru_cache(maxsize=4096)
+def start_of(day: dt.date, zone: ZoneInfo) -> dt.datetime:
+    """When a local day begins."""
+    return dt.datetime(day.year, day.month, day.day, tzinfo=zone)
 
 
 def _hours_of(day: dt.date, zone: ZoneInfo) -> list[dt.datetime]:
     """The hours of a local day: 23, 24 or 25."""
-    start, end = (_local(date, zone).astimezone(dt.UTC) for date in (day, day + _DAY))
+    start, end = (start_of(date, zone).astimezone(dt.UTC) for date in (day, day + _DAY))
     return [(start + n * _HOUR).astimezone(zone) for n in range(round((end - start) / _HOUR))]
-
-
-def _local(day: dt.date, zone: ZoneInfo) -> dt.datetime:
-    return dt.datetime(day.year, day.month, day.day, tzinfo=zone)
 
 
 def _unix(moment: dt.datetime) -> int:

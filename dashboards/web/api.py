@@ -20,7 +20,8 @@ from ..stats.leaks import COLUMNS as OF_LEAKS
 from ..stats.query import MAX_ROWS, Query, one_site
 from ..stats.refused import OF_STATUS, Code
 from ..stats.report import Reports
-from .arguments import PART, PERIOD, filters_of, period_of, query_of, refuse_unknown
+from ..stats.view import view_of
+from .arguments import OVERVIEW, PERIOD, filters_of, period_of, query_of, refuse_unknown
 from .asked import ARGUMENTS, asked_of
 from .details import Details, details
 from .door import Door, NotLetIn
@@ -58,7 +59,7 @@ class Api:
         question = (*PERIOD, "by", "filter", "limit", "offset", "metrics", "order", "compare", "segment")
         table: tuple[tuple[str, Callable[[Request], Response], tuple[str, ...]], ...] = (
             ("/api/sites", self.list_sites, ()),
-            ("/api/sites/{key}/overview", self.show_overview, PART),
+            ("/api/sites/{key}/overview", self.show_overview, OVERVIEW),
             ("/api/sites/{key}/stats", self.show_stats, question),
             ("/api/sites/{key}/stats.csv", self.export_stats, question),
             ("/api/sites/{key}/by/{table}.json", self.show_table, ARGUMENTS),
@@ -87,11 +88,13 @@ class Api:
         )
 
     def show_overview(self, request: Request) -> Response:
-        """GET /api/sites/{key}/overview?period=&filter=&segment="""
+        """GET /api/sites/{key}/overview?period=&filter=&segment=&metric=&grain=&compare="""
         site = self._reports.sites[request.path_params["key"]]
         period = period_of(self._reports, site, request.query_params)
-        segment = request.query_params.get("segment", "")
-        return json(self._reports.overview(site, period, self._rows, filters_of(request.query_params), segment))
+        given = request.query_params
+        view = view_of(given, period, self._reports.now(site).date())
+        filters, segment = filters_of(given), given.get("segment", "")
+        return json(self._reports.overview(site, period, self._rows, filters, segment, view))
 
     def show_stats(self, request: Request) -> Response:
         """GET /api/sites/{key}/stats?from=&to=&by=&filter="""

@@ -19,10 +19,12 @@ from ..stats.period import Period, date_of, parse
 from ..stats.query import Filter, Query
 from ..stats.refused import BadQuery, Code
 from ..stats.report import Reports
+from ..stats.view import OF_VIEW
 
 PERIOD = ("period", "from", "to")
-# What an overview takes.
 PART = (*PERIOD, "filter", "segment")
+# What an overview takes.
+OVERVIEW = (*PART, *OF_VIEW)
 # Whose text may come back in the answer: such an answer is not compressed (see `compress`).
 FREE_TEXT = frozenset({"contains", "filter", "segment", "goal", "next"})
 # May be given more than once; of all others a second one contradicts the first.
@@ -79,6 +81,7 @@ def period_of(reports: Reports, site: Site, arguments: Mapping[str, str]) -> Per
             first = date_of(arguments, "from", today)
             return parse({"from": first.isoformat(), "to": max(first, today).isoformat()}, today)
         asked = any(arguments.get(name) for name in ("period", "from", "to"))
-        return parse(arguments, today, "30d" if asked else reports.default_period(site))
+        default = "30d" if asked else reports.default_period(site)
+        return parse(arguments, today, default, lambda: reports.since(site))
     except ValueError as error:
         raise BadQuery(str(error), Code.BAD_PERIOD) from None

@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any
 from urllib.parse import urlencode
 
 from msgspec import Struct
@@ -26,6 +25,7 @@ from ..stats.properties import Property
 from ..stats.query import ALTERNATIVES, Filter, Operator
 from ..stats.vitals import VitalCell
 from . import format as names
+from .links import asked, elsewhere, of_segment, with_view
 
 # The card that goals and events share.
 GOALS = "Goals"
@@ -37,13 +37,15 @@ _OPERATORS: dict[Operator, str] = {
     "=~": "is like",
     "=!~": "is not like",
 }
+_ARROWS = "▼▲"
 # Not ▲, which says that a number has risen.
 RATING_SIGNS = {"good": "●", "needs improvement": "◆", "poor": "■"}
 
 
 class Tile(Struct, frozen=True):
     """A big number. spelled: the number in words, where the sign before it needs some, else "". trend: good, bad, or
-    even where it is neither; change is worded, "" where there is nothing to compare with."""
+    even where it is neither; change is worded, "" where there is nothing to compare with. usual: what is said of a
+    number that is no other than usual. link: the arguments of the page that draws it; chosen: whether this one does."""
 
     label: str
     definition: str
@@ -52,6 +54,9 @@ class Tile(Struct, frozen=True):
     change: str
     trend: str
     spoken: str
+    usual: str
+    link: str
+    chosen: bool
 
 
 class Line(Struct, frozen=True):
@@ -120,28 +125,19 @@ def cards(overview: Overview) -> list[Card]:
     return [card for card in made if any(tab.lines for tab in card.tabs) or card.slug in ("sources", "pages")]
 
 
-def arguments(overview: Overview) -> dict[str, Any]:
-    """Those of the page."""
-    filters = [one.text for one in overview.filters]
-    return {**overview.period.arguments(), "filter": filters} | _of_segment(overview.segment)
-
-
-def _of_segment(name: str) -> dict[str, str]:
-    return {"segment": name} if name else {}
-
-
 def segments(overview: Overview, site: Site) -> list[Choice]:
     """All visits, and the segments of the site; [] where there are none."""
     names = ["", *site.segment_definitions] if site.segments else []
+    days, view = overview.period.arguments(), elsewhere(overview.view).arguments()
     return [
-        Choice(name, urlencode({**overview.period.arguments(), **_of_segment(name)}), name == overview.segment)
+        Choice(name, urlencode(days | ({"segment": name} if name else {}) | view), name == overview.segment)
         for name in names
     ]
 
 
 def kept(overview: Overview) -> list[Kept]:
     """The filters of a page."""
-    given = arguments(overview)
+    given = asked(overview) | elsewhere(overview.view).arguments()
     return [
         Kept(
             in_words(one),
@@ -209,7 +205,8 @@ def _keeping(dimension: str, value: str, overview: Overview) -> str:
     if value == OTHER or ALTERNATIVES in value:
         return ""
     one = Filter(dimension, "==", value).text
-    return urlencode({**overview.period.arguments(), "filter": one} | _of_segment(overview.segment))
+    view = elsewhere(overview.view).arguments()
+    return urlencode({**overview.period.arguments(), "filter": one} | of_segment(overview) | view)
 
 
 class Values(Struct, frozen=True):
@@ -303,13 +300,24 @@ def _tile(name: str, overview: Overview) -> Tile:
             text = spoken = "no change"
         else:
             rises = change > 0
-            text = f"{'▲' if rises else '▼'} {amount}{unit}"
-            if name not in comparison.small:
+            text = f"{_ARROWS[rises]} {amount}{unit}"
+            if not comparison.is_even(name):
                 trend = "good" if rises != metric.less_is_better else "bad"
             spoken = f"{'up' if rises else 'down'} {amount} {spoken_unit}"
-        if comparison.days != comparison.previous_days:
+        if comparison.a_day:
             text += " a day"
-    return Tile(metric.label, metric.definition, value, spelled, text, trend, spoken)
+    return Tile(
+        label=metric.label,
+        definition=metric.definition,
+        value=value,
+        spelled=spelled,
+        change=text,
+        trend=trend,
+        spoken=spoken,
+        usual="within the usual" if text.startswith(tuple(_ARROWS)) and comparison.within_usual(name) else "",
+        link=with_view(overview, metric=name),
+        chosen=name == overview.view.metric,
+    )
 
 
 def _told(name: str, overview: Overview) -> tuple[str, str]:

@@ -7,32 +7,29 @@ Promises: no script and no inline style are needed; every number drawn is also i
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Sequence
 
 from msgspec import Struct
 
+from schema.metrics import METRICS
+
 from ..stats.comparison import Comparison
 from ..stats.overview import Overview
 from ..stats.timeline import Point
+from ..stats.view import HOUR
+from . import cards
 from . import format as names
+from .links import to_days
+from .marks import GAPS, Mark, Row, days_behind, is_cut, is_drawn, label_of, mark_of, row_of, told
 
 HEIGHT = 220
 # The path is drawn on a grid this wide and stretched to the page; labels are placed by percent and keep their size.
 WIDTH = 1000
 _GRID_LINES = 4
 _LABELS = 8
-
-
-class Mark(Struct, frozen=True):
-    """One point: where it is (x in percent, y in pixels), the column that a pointer meets, and what is said of it."""
-
-    x: float
-    y: float
-    left: float
-    width: float
-    label: str
-    text: str
-    state: str
+# Pixels by which a line falls or rises that a word beside its end does not meet.
+_STEEP = 30
 
 
 class Tick(Struct, frozen=True):
@@ -44,89 +41,93 @@ class Tick(Struct, frozen=True):
     minor: bool = False
 
 
-class Row(Struct, frozen=True):
-    """One line of the table alternative; None where there is no number, and then gap says why."""
-
-    label: str
-    visitors: int | None
-    pageviews: int | None
-    previous: int | None
-    gap: str
-
-
 class Chart(Struct, frozen=True):
-    """Everything the template draws. Paths are in grid units (WIDTH × HEIGHT). dots: (x in percent, y in pixels) of
-    points that have no neighbour to draw a line to. notes: x in percent and number of what was noted of a day."""
+    """Everything the template draws. Paths are in grid units (WIDTH × HEIGHT). title: what is drawn. dots: (x in
+    percent, y in pixels) of points that have no neighbour to draw a line to. gaps: where there is no number (left and
+    width in percent). links: of each point the arguments of the page of its days; "" where there is none. notes: x in
+    percent and number of what was noted of a day. so_far: x and y of what still counts, and whether the line leads
+    there flat."""
 
+    title: str
     line: str
     unfinished: str
     area: str
     previous: str
     dots: tuple[tuple[float, float], ...]
+    gaps: tuple[tuple[float, float], ...]
     marks: tuple[Mark, ...]
     across: tuple[Tick, ...]
     up: tuple[Tick, ...]
     notes: tuple[tuple[float, str], ...]
     rows: tuple[Row, ...]
+    links: tuple[str, ...]
     summary: str
+    so_far: tuple[float, float, bool] | None = None
 
 
 def draw(overview: Overview) -> Chart:
-    """The visitors of the period, the period before in a lighter line."""
-    points, before = overview.series, overview.previous_series[: len(overview.series)]
+    """The chosen number of the period, that of the earlier days in a lighter line."""
+    points, before, grain = overview.series, overview.previous_series[: len(overview.series)], overview.grain
     if overview.comparison.previous is None:
         before = ()
-    hourly = overview.grain == "hour"
-    shown = [p.visitors for p in (*points, *before) if p.state == "measured"]
-    top = _round_up(max(shown, default=0))
+    metric = METRICS[overview.view.metric]
+    top = _round_up(max([value_of(p) for p in (*points, *before) if is_drawn(p)], default=0))
     xs = [_x(n, len(points)) for n in range(len(points))]
+    ys = [_y(value_of(p), top) for p in points]
     known = [n for n, point in enumerate(points) if point.state != "future"]
-    # The open day or hour is still counting: its end of the line is drawn dashed.
-    last = known[-1] if known and overview.ongoing else -1
-    finished = [p if n != last else Point(p.at, "future") for n, p in enumerate(points)]
-    tail = [n for n in (last - 1, last) if n >= 0 and points[n].state == "measured"] if last >= 0 else []
+    # What still counts, and a part of a week or a month, is less than it will be: its end of the line is dashed.
+    last = known[-1] if known and overview.ongoing and is_drawn(points[known[-1]]) else -1
+    soft = {n for n, point in enumerate(points) if n == last or is_cut(point, grain)}
+    beside = [before[n] if n < len(before) else None for n in range(len(points))]
+    places = [*zip(xs, ys, strict=True)]
+    marks = tuple(mark_of(n, points, beside[n], places[n], overview, n == last) for n in range(len(points)))
+    ticks = (top * n // _GRID_LINES for n in range(_GRID_LINES + 1))
     return Chart(
-        line=_line(finished, xs, top),
-        unfinished=_path([(xs[n], _y(points[n].visitors, top)) for n in tail]) if len(tail) == 2 else "",
-        area=_area(points, xs, top),
+        title=f"{metric.label} by {grain}",
+        line=_line([p if n not in soft else Point(p.at, "future") for n, p in enumerate(points)], xs, top),
+        unfinished=_segments(points, xs, ys, soft),
+        area=_area(points, xs, ys),
         previous=_line(before, xs, top),
-        dots=tuple((xs[run[0]], _y(points[run[0]].visitors, top)) for run in _runs(points) if len(run) == 1),
-        marks=tuple(_mark(n, points, before, xs, top, overview) for n in range(len(points))),
-        across=_across(points, hourly),
-        up=tuple(Tick(_y(v, top), f"{v:,}") for v in (top * n // _GRID_LINES for n in range(_GRID_LINES + 1))),
+        dots=tuple((xs[run[0]], ys[run[0]]) for run in _runs(points) if len(run) == 1),
+        gaps=_gaps(marks),
+        marks=marks,
+        across=_across(points, overview),
+        up=tuple(Tick(_y(value, top), cards.worded(metric.name, value)) for value in ticks),
         notes=_notes(overview, points, xs),
-        rows=tuple(_row(n, points, before, overview) for n in range(len(points))),
-        summary=_summary(overview, hourly),
+        rows=tuple(row_of(point, other, overview) for point, other in zip(points, beside, strict=True)),
+        links=_links(overview),
+        summary=_summary(overview),
+        so_far=(xs[last], ys[last], abs(ys[last] - ys[last - 1]) < _STEEP) if last > 0 else None,
     )
 
 
-def label_of(at: dt.datetime, hourly: bool) -> str:
-    return f"{at:%H:%M}" if hourly else f"{at:%a} {at.day} {at:%b %Y}"
+def value_of(point: Point) -> float:
+    return point.value or 0
 
 
 def _x(number: int, count: int) -> float:
     return 50.0 if count == 1 else round(100 * number / (count - 1), 3)
 
 
-def _y(visitors: int, top: int) -> float:
-    return round(HEIGHT * (1 - visitors / top), 1)
+def _y(value: float, top: int) -> float:
+    return round(HEIGHT * (1 - value / top), 1)
 
 
-def _round_up(value: int) -> int:
+def _round_up(value: float) -> int:
     """The next number that divides into four even grid lines."""
-    step = 1
+    step, least = 1, math.ceil(value)
     while True:
         for factor in (4, 8, 12, 16, 20, 24, 32):
-            if factor * step >= value:
+            if factor * step >= least:
                 return factor * step
         step *= 10
 
 
 def _runs(points: Sequence[Point]) -> list[list[int]]:
-    """Neighbouring measured points; a hidden day breaks the line."""
+    """Neighbours that are drawn; a hidden day breaks the line."""
     runs: list[list[int]] = [[]]
     for number, point in enumerate(points):
-        if point.state == "measured":
+        if is_drawn(point):
             runs[-1].append(number)
         elif runs[-1]:
             runs.append([])
@@ -140,106 +141,96 @@ def _path(places: Sequence[tuple[float, float]]) -> str:
 
 
 def _line(points: Sequence[Point], xs: Sequence[float], top: int) -> str:
-    return "".join(_path([(xs[n], _y(points[n].visitors, top)) for n in run]) for run in _runs(points))
+    return "".join(_path([(xs[n], _y(value_of(points[n]), top)) for n in run]) for run in _runs(points))
 
 
-def _area(points: Sequence[Point], xs: Sequence[float], top: int) -> str:
+def _segments(points: Sequence[Point], xs: Sequence[float], ys: Sequence[float], soft: set[int]) -> str:
+    """The lines that lead to these points and on from them."""
+    pairs = sorted({pair for n in soft for pair in ((n - 1, n), (n, n + 1)) if pair[0] >= 0 and pair[1] < len(points)})
+    drawn = [pair for pair in pairs if all(is_drawn(points[n]) for n in pair)]
+    return "".join(_path([(xs[n], ys[n]) for n in pair]) for pair in drawn)
+
+
+def _area(points: Sequence[Point], xs: Sequence[float], ys: Sequence[float]) -> str:
     paths = []
     for run in _runs(points):
-        places = [(xs[n], _y(points[n].visitors, top)) for n in run]
+        places = [(xs[n], ys[n]) for n in run]
         paths.append(_path([(xs[run[0]], float(HEIGHT)), *places, (xs[run[-1]], float(HEIGHT))]) + "Z")
     return "".join(paths)
 
 
-def _gap(point: Point, overview: Overview) -> str:
-    """Why there is no number."""
-    k, one = overview.released.k, "hour" if overview.grain == "hour" else "day"
-    few = "few or none" if overview.filters else f"fewer than {overview.released.enough}" if k > 1 else "no visitors"
-    return {
-        "measured": "",
-        "hidden": f"not shown: {few}" if k > 1 else few,
-        "open": f"not counted yet, or {few}",
-        "absent": "no data: nobody came, or nothing was collected",
-        "before": "before the first day of data",
-        "future": f"this {one} is yet to come",
-    }[point.state]
-
-
-def _mark(
-    n: int, points: Sequence[Point], before: Sequence[Point], xs: Sequence[float], top: int, overview: Overview
-) -> Mark:
-    point, hourly = points[n], overview.grain == "hour"
-    step = 100 / max(1, len(points) - 1)
-    left = max(0.0, xs[n] - step / 2)
-    text = _gap(point, overview) or names.counted(point.visitors, "visitor")
-    if n < len(before) and before[n].state == "measured":
-        text += f" · {before[n].visitors:,} {'on' if hourly else 'before, on'} {label_of(before[n].at, False)}"
-    return Mark(
-        x=xs[n],
-        y=_y(point.visitors, top),
-        left=round(left, 3),
-        width=round(min(100.0, xs[n] + step / 2) - left, 3),
-        label=label_of(point.at, hourly),
-        text=text,
-        state=point.state,
-    )
+def _gaps(marks: Sequence[Mark]) -> tuple[tuple[float, float], ...]:
+    """Columns without a number, neighbours together."""
+    found: list[tuple[float, float]] = []
+    for number, mark in enumerate(marks):
+        if mark.state not in GAPS:
+            continue
+        left, right = max(0.0, mark.left), min(100.0, mark.left + mark.width)
+        if found and number and marks[number - 1].state in GAPS:
+            left = found.pop()[0]
+        found.append((left, round(right - left, 3)))
+    return tuple(found)
 
 
 def _notes(overview: Overview, points: Sequence[Point], xs: Sequence[float]) -> tuple[tuple[float, str], ...]:
-    """Those of a day are numbered together: "2–3"; a day of hours has no place for them."""
-    of_day: dict[dt.date, list[int]] = {}
+    """Those of a point are numbered together: "2–3"; hours have no place for them."""
+    of_point: dict[float, list[int]] = {}
     for number, note in enumerate(overview.annotations, 1):
-        of_day.setdefault(note.day, []).append(number)
-    places = {} if overview.grain == "hour" else {point.at.date(): x for point, x in zip(points, xs, strict=True)}
-    found = ((places[day], numbers) for day, numbers in of_day.items() if day in places)
-    return tuple((x, "–".join(map(str, dict.fromkeys((numbers[0], numbers[-1]))))) for x, numbers in found)
-
-
-def _across(points: Sequence[Point], hourly: bool) -> tuple[Tick, ...]:
-    step = max(1, -(-len(points) // _LABELS))
-    ticks = []
-    for count, number in enumerate(range(0, len(points), step)):
-        at = points[number].at
-        text = f"{at:%H:%M}" if hourly else f"{at.day} {at:%b}"
-        x = _x(number, len(points))
-        anchor = "start" if x < 4 else "end" if x > 96 else "middle"
-        ticks.append(Tick(x, text, anchor, minor=count % 2 == 1))
-    return tuple(ticks)
-
-
-def _row(n: int, points: Sequence[Point], before: Sequence[Point], overview: Overview) -> Row:
-    point = points[n]
-    measured = point.state == "measured"
-    earlier = before[n].visitors if n < len(before) and before[n].state == "measured" else None
-    return Row(
-        label_of(point.at, overview.grain == "hour"),
-        point.visitors if measured else None,
-        point.pageviews if measured else None,
-        earlier,
-        _gap(point, overview),
+        for point, x in zip(points, xs, strict=True) if overview.grain != HOUR else ():
+            if 0 <= (note.day - point.at.date()).days < point.days:
+                of_point.setdefault(x, []).append(number)
+    return tuple(
+        (x, "–".join(map(str, dict.fromkeys((numbers[0], numbers[-1]))))) for x, numbers in sorted(of_point.items())
     )
 
 
-def _summary(overview: Overview, hourly: bool) -> str:
+def _links(overview: Overview) -> tuple[str, ...]:
+    link = to_days(overview)
+    return tuple(link(*days) if (days := days_behind(point, overview)) else "" for point in overview.series)
+
+
+def _across(points: Sequence[Point], overview: Overview) -> tuple[Tick, ...]:
+    of_day = overview.grain == HOUR and overview.period.days == 1
+    begins = [n for n, point in enumerate(points) if of_day or point.at.hour == 0]
+    step = max(1, -(-len(begins) // _LABELS))
+    ticks = []
+    for count, number in enumerate(begins[::step]):
+        x = _x(number, len(points))
+        anchor = "start" if x < 4 else "end" if x > 96 else "middle"
+        ticks.append(Tick(x, _short(points[number].at, overview.grain, of_day), anchor, minor=count % 2 == 1))
+    return tuple(ticks)
+
+
+def _short(at: dt.datetime, grain: str, of_day: bool) -> str:
+    if of_day:
+        return f"{at:%H:%M}"
+    return f"{at:%b %Y}" if grain == "month" else f"{at.day} {at:%b}"
+
+
+def _summary(overview: Overview) -> str:
     """The chart in one sentence."""
-    measured = [point for point in overview.series if point.state == "measured"]
-    if not measured or overview.empty:
-        return f"No visitors to show for {overview.period.label}."
-    peak = max(measured, key=lambda point: point.visitors)
-    comparison = overview.comparison
-    change = comparison.change["visitors"]
-    trend = ""
+    metric = METRICS[overview.view.metric]
+    drawn = [point for point in overview.series if is_drawn(point)]
+    if not drawn or overview.empty:
+        return f"No {metric.label.lower()} to show for {overview.period.label}."
+    peak = max(drawn, key=value_of)
+    comparison, trend = overview.comparison, ""
+    change = comparison.change[metric.name]
     if change is not None:
-        amount = f"{names.change(change)}%" if change else "no change"
+        unit = " points" if metric.unit == "%" else "%"
+        amount = f"{names.change(change)}{unit}" if change else "no change"
         trend = f", {amount} against {compared_with(comparison)}"
-    where = f"{'in the hour from' if hourly else 'on'} {label_of(peak.at, hourly)}"
-    most = "" if len(measured) == 1 else f"; most {where} with {peak.visitors:,}"
-    return f"{names.counted(overview.totals.visitors, 'visitor')}{trend}{most}."
+    where = {HOUR: "in the hour from", "day": "on"}.get(overview.grain, "in")
+    most = f"; most {where} {label_of(peak, overview)} with {cards.worded(metric.name, peak.value)}"
+    total = told(metric.name, getattr(overview.totals, metric.name))
+    return f"{total}{trend}{most if len(drawn) > 1 else ''}."
 
 
 def compared_with(comparison: Comparison) -> str:
     """The earlier days in words."""
     days = comparison.period
+    if days is None:
+        return ""
     if comparison.until:
         return f"{days.first:%A}, {days.label}, until {comparison.until}"
     return f"{days.first:%A}, {days.label}" if days.days == 1 else days.label

@@ -29,17 +29,21 @@ from ..settings import DashboardSettings
 from ..stats.bare_counts import BARE
 from ..stats.leaks import DEFINITION as LEAKS
 from ..stats.other_pages import other_pages
-from ..stats.period import PERIODS, Period
+from ..stats.period import Period
 from ..stats.query import MAX_ROWS, OF_QUALITY, Query, one_site, several_values
 from ..stats.released import enough
 from ..stats.report import SUM_OF_VALUES, Reports
 from ..stats.sites import DRAWN_DAYS, FULL_DAYS
+from ..stats.view import view_of
 from . import cards, charts, sites_page, table_page
-from .arguments import PART, PERIOD, filters_of, period_of
+from .arguments import OVERVIEW, PERIOD, filters_of, period_of
 from .asked import ARGUMENTS, asked_of
 from .details import Details, details, goals_to_choose
 from .journeys import ways_of
+from .links import asked, elsewhere
+from .looks import looks
 from .navigation import places
+from .periods import picker
 from .rendering import Pages
 from .sign_in import SignIn
 
@@ -72,7 +76,7 @@ class SitePages:
         door = self._sign_in.signed_in
         return [
             Route("/", door(self.list_sites, "contains"), methods=["GET"]),
-            Route("/sites/{key}", door(self.show_site, *PART), methods=["GET"]),
+            Route("/sites/{key}", door(self.show_site, *OVERVIEW), methods=["GET"]),
             Route("/sites/{key}/quality", door(self.show_quality, *PERIOD), methods=["GET"]),
             Route("/sites/{key}/properties", door(self.show_properties, *ARGUMENTS), methods=["GET"]),
             Route("/sites/{key}/by/{dimension}", door(self.show_table, *ARGUMENTS), methods=["GET"]),
@@ -100,17 +104,23 @@ class SitePages:
         )
 
     def show_site(self, request: Request, user: User) -> Response:
-        """GET /sites/{key}?period=&filter=&segment="""
+        """GET /sites/{key}?period=&filter=&segment=&metric=&grain=&compare="""
         site = self.site(request)
         period = period_of(self._reports, site, request.query_params)
         filters, segment = filters_of(request.query_params), request.query_params.get("segment", "")
-        overview = self._reports.overview(site, period, self._settings.table_rows, filters, segment)
+        view = view_of(request.query_params, period, self._reports.now(site).date())
+        overview = self._reports.overview(site, period, self._settings.table_rows, filters, segment, view)
         return self._pages.page(
             "dashboard.html",
             **self.shared(request, user, site, period),
             overview=overview,
-            asked=urlencode(cards.arguments(overview), doseq=True),
-            kept=[*(("filter", one.text) for one in filters), *([("segment", segment)] if segment else [])],
+            asked=urlencode(asked(overview), doseq=True),
+            kept=[
+                *(("filter", one.text) for one in filters),
+                *([("segment", segment)] if segment else []),
+                *elsewhere(view).arguments().items(),
+            ],
+            looks=looks(overview),
             segments=cards.segments(overview, site),
             parts_kept=cards.kept(overview),
             notes=[SUM_OF_VALUES] if several_values(filters) else [],
@@ -207,7 +217,7 @@ class SitePages:
             "site": site,
             "sites": list(self._reports.sites.values()),
             "period": period,
-            "periods": PERIODS,
+            "periods": picker(period, self._reports.now(site).date()),
             "arguments": urlencode(period.arguments()),
             "places": places(site, request.scope["path"], request.query_params),
         }

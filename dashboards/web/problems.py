@@ -24,7 +24,7 @@ from schema.store import StoreError
 
 from ..accounts.accounts import Accounts
 from ..accounts.form_token import SESSION_COOKIE
-from ..stats.period import PERIODS, Period, parse
+from ..stats.period import Period, parse
 from ..stats.refused import BadQuery, Code
 from ..stats.report import Reports
 from . import format as names
@@ -32,6 +32,7 @@ from .api import refusal
 from .arguments import PERIOD
 from .forms import local_path
 from .navigation import places
+from .periods import NONE, picker
 from .tables_in_full import NAMES
 
 _SAID = {
@@ -119,7 +120,8 @@ class Problems:
         known = {"site": site, "sites": sites, "path": path, "arguments": arguments}
         # What else was asked for may be what is in the way.
         known["places"] = places(site, request.scope["path"], QueryParams(arguments))
-        return {"user": user, "period": period, "periods": PERIODS, **known}
+        today = self._reports.now(site).date()
+        return {"user": user, "period": period, "periods": picker(period, today), **known}
 
     def _period(self, request: Request, site: Site) -> tuple[Period, str]:
         """The period that was asked for, and the arguments that ask for it again; none where it makes no sense."""
@@ -130,4 +132,4 @@ class Problems:
             return period, urlencode(period.arguments()) if given else ""
         except ValueError:
             first = today - dt.timedelta(days=6)
-            return structs.replace(Period(first, today, "Choose a period"), name="none"), ""
+            return structs.replace(Period(first, today, "Choose a period"), name=NONE), ""

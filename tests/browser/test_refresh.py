@@ -19,8 +19,8 @@ STATE = """() => ({
   scroll: scrollY,
   tab: document.getElementById("sources-channel").checked,
   table: document.querySelector(".as-table").open,
-  dates: document.querySelector("#menu-dates").matches(":popover-open"),
-  typed: document.querySelector("#menu-dates [name=from]").value,
+  dates: document.querySelector("#menu-periods").matches(":popover-open"),
+  typed: document.querySelector("#menu-periods [name=from]").value,
   same: window.kept === document.getElementById("card-sources"),
   moved: window.moved,
   selected: String(getSelection()),
@@ -59,8 +59,8 @@ def more(house: Served, page: Page) -> None:
 def test_only_what_changed_is_swapped_and_what_the_reader_did_stays(page: Page, house: Served) -> None:
     page.click("label[for=sources-channel]")
     page.click(".as-table summary")
-    page.click(".opens.dates")
-    page.fill("#menu-dates [name=from]", "2031-02-03")
+    page.click(".opens.period")
+    page.fill("#menu-periods [name=from]", "2031-02-03")
     page.evaluate("scrollTo(0, 300)")
     page.focus("#sources-channel", timeout=5000)
     before = page.evaluate(STATE)

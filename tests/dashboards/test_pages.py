@@ -389,7 +389,7 @@ def test_the_api_gives_what_the_page_shows(client: TestClient, rollups: Any, tod
     ("query", "told"),
     [
         ("by=page&filter=country==DE", "not crossed"),
-        ("period=week", "is not known"),
+        ("period=fortnight", "is not known"),
         ("from=soon", "YYYY-MM-DD"),
         ("by=page&limit=many", "not a number"),
     ],

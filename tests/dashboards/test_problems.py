@@ -43,7 +43,7 @@ def two(reports: Reports, accounts: Accounts, rollups: Any) -> Any:
 @pytest.mark.parametrize(
     ("path", "status", "reason"),
     [
-        ("?period=week", 400, "allowed are today"),
+        ("?period=fortnight", 400, "allowed are today"),
         ("?period=7d&x=1", 400, "not known: allowed are period, from, to"),
         ("?from=2031-06-09&to=2031-06-01", 400, "first day must not be after the last"),
         ("?from=soon", 400, "YYYY-MM-DD"),

@@ -1,0 +1,47 @@
+"""Where the links of a site's page lead: the same page with one thing otherwise.
+
+In: an `Overview`. Out: query strings. Promises: what is not changed stays, and what would not fit any more goes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from msgspec.structs import replace
+
+from ..stats.overview import Overview
+from ..stats.view import View
+
+
+def asked(overview: Overview) -> dict[str, Any]:
+    """What a page is about: its days and visits."""
+    return {**overview.period.arguments(), "filter": [one.text for one in overview.filters], **of_segment(overview)}
+
+
+def of_segment(overview: Overview) -> dict[str, str]:
+    return {"segment": overview.segment} if overview.segment else {}
+
+
+def with_view(overview: Overview, **changed: Any) -> str:
+    """The arguments of the page looked at otherwise."""
+    view: View = replace(overview.view, **changed)
+    return urlencode(asked(overview) | view.arguments(), doseq=True)
+
+
+def to_days(overview: Overview) -> Callable[[dt.date, dt.date], str]:
+    """What makes the arguments of the page of other days. Their grain is the one that suits. A chart has hundreds."""
+    rest = {name: value for name, value in asked(overview).items() if name not in ("period", "from", "to")}
+    tail = urlencode(rest | elsewhere(overview.view).arguments(), doseq=True)
+
+    def link(first: dt.date, last: dt.date) -> str:
+        return f"period=custom&from={first}&to={last}{'&' if tail else ''}{tail}"
+
+    return link
+
+
+def elsewhere(view: View) -> View:
+    """What is kept of a view where the days are others."""
+    return replace(view, grain="", dates=None, against="previous" if view.against == "custom" else view.against)
