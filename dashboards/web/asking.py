@@ -23,7 +23,7 @@ from ..stats.query import Filter, Query
 from ..stats.refused import BadQuery, Code
 from ..stats.report import Reports
 from ..stats.table import Table
-from . import cards, charts, trend
+from . import cards, charts, links, trend
 from .arguments import filters_of, period_of
 from .pages import SitePages
 from .rendering import Pages
@@ -82,7 +82,7 @@ class AskingPages:
         filters, segment = filters_of(request.query_params), request.query_params.get("segment", "")
         overview = self._reports.overview(site, period, rows, filters, segment)
         own = {name: request.query_params.get(name, "") for name in besides}
-        return Asked(site, overview, {**cards.arguments(overview), **own})
+        return Asked(site, overview, {**links.asked(overview), **own})
 
     def page(self, template: str, request: Request, user: User, asked: Asked, **values: Any) -> Response:
         """The page of a template."""
