@@ -118,7 +118,7 @@ def _days_of(site: Site, known: _Known, now: dt.datetime, k: int) -> SiteDays:
         visitors if told else None,
         sure.certainty(len(hidden) > late_days),
         len(with_data) + len(hidden),
-        compare(timeline, full),
+        compare(timeline, full, full.previous(today)),
         tuple(_day(timeline, day) for day in drawn),
         as_shown(second, site),
         max((day for day in (*drawn, today) if day in timeline.times.days or timeline.is_hidden(day)), default=None),
