@@ -41,8 +41,8 @@ class Changes(Struct, frozen=True):
     why: str = ""
 
 
-def changes(ask: Callable[[Query], Answer], query: Query, today: dt.date) -> Changes:
-    """Those of a question's values."""
+def changes(ask: Callable[[Query], Answer], query: Query, answer: Answer, today: dt.date) -> Changes:
+    """Those of a question's values. answer: to the question itself."""
     full = query.period.full_days(today)
     if full is None:
         return Changes(None, None, why="no day of it is over")
@@ -50,12 +50,13 @@ def changes(ask: Callable[[Query], Answer], query: Query, today: dt.date) -> Cha
         before = query.period.previous(today)
     except ValueError:
         return Changes(full, None, why="there are no days before")
-    now, then = (ask(replace(query, period=period, offset=0)) for period in (full, before))
-    for answer, period in ((now, full), (then, before)):
-        if answer["of_days"] < period.days:
-            why = f"{answer['of_days']} of {period.days} days have data ({period.dates})"
+    is_full = full.last == query.last
+    now, then = (answer if is_full else ask(replace(query, period=full))), ask(replace(query, period=before))
+    for told, period in ((now, full), (then, before)):
+        if told["of_days"] < period.days:
+            why = f"{told['of_days']} of {period.days} days have data ({period.dates})"
             return Changes(full, before, why=why)
-        if answer["incomplete_days"] or answer["over_counted_days"]:
+        if told["incomplete_days"] or told["over_counted_days"]:
             return Changes(full, before, why=f"days are incomplete, or counted twice ({period.dates})")
     return Changes(full, before, _each(_whole(now), _whole(then), full.days / before.days))
 

@@ -87,7 +87,7 @@ def details(reports: Reports, site: Site, period: Period, name: str, asked: Aske
     rows: list[Row] = answer["rows"]
     other = next((row for row in rows if is_dimension and row["value"] == OTHER), None)
     rows = [row for row in rows if row is not other]
-    more, changed = _beside(reports, site, query, asked, rows)
+    more, changed = _beside(reports, site, query, asked, answer, rows)
     columns = columns_of(table, rows, more)
     if asked.of:
         columns = (Column(asked.of, DIMENSIONS[asked.of].label, "", "name", asked.of), *columns)
@@ -139,7 +139,7 @@ def _found(dimension: str, text: str) -> str:
 
 
 def _beside(
-    reports: Reports, site: Site, query: Query, asked: Asked, rows: Sequence[Row]
+    reports: Reports, site: Site, query: Query, asked: Asked, answer: Mapping[str, Any], rows: Sequence[Row]
 ) -> tuple[list[Column], Changes | None]:
     """What is told beside the numbers of each value: it is put into the rows."""
     more: list[Column] = []
@@ -153,7 +153,7 @@ def _beside(
         _put_rates(reports, query, asked.goal, rows)
         more += _RATE
     if asked.compare:
-        changed = changes(reports.stats, query, reports.now(site).date())
+        changed = changes(reports.stats, query, answer, reports.now(site).date())
         for row in rows:
             one = changed.of.get(row["value"])
             row |= {"visitors_before": one and one.before, "visitors_change": one and one.percent}

@@ -169,6 +169,27 @@ def test_menus_and_definitions_open_by_keyboard_and_close_by_escape_and_by_a_cli
     context.close()
 
 
+def test_a_table_is_sorted_and_paged_by_keyboard_without_scripts(
+    browser: Browser, house: Served, session: StorageState
+) -> None:
+    context = opened(browser, session, java_script_enabled=False, viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.goto(f"{house.base}{SITE}/by/page?period=7d&limit=2")
+    page.focus("thead a >> text=Page")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**order=value**")
+    assert page.url.endswith("#rows")
+    assert page.get_attribute("thead th >> nth=0", "aria-sort") == "ascending"
+    page.focus("text=Next rows")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**offset=2**")
+    assert "3–4 of 4" in page.inner_text(".pager")
+    # The next key press goes on from the table, not from the top of the page.
+    page.keyboard.press("Tab")
+    assert page.locator(".sorted thead a >> nth=0").evaluate("(e) => e === document.activeElement")
+    context.close()
+
+
 def test_on_a_telephone_the_header_is_one_line_and_the_chosen_period_in_sight(
     browser: Browser, house: Served, session: StorageState
 ) -> None:
