@@ -40,9 +40,9 @@ class Revenue(Struct, frozen=True):
 
 class Goal(Struct, frozen=True):
     """converters are people, conversions are how often; conversion_rate is in percent of all visitors, of_visitors;
-    low and high are the ends of its 95 % interval. not_shown_days:
-    on how many days, of_days of which there is data, few or none reached it, or it was not counted. counted_since: the
-    first day that counted it, where days of the period before it did not."""
+    low and high are the ends of its 95 % interval, without the upper one where the rate is at least so large.
+    not_shown_days: on how many days, of_days of which there is data, few or none reached it, or it was not counted.
+    counted_since: the first day that counted it, where days of the period before it did not."""
 
     goal: str
     converters: int
@@ -211,7 +211,9 @@ def rated(goals: list[Goal], visitors: int) -> list[Goal]:
     for goal in goals:
         low, high = wilson(goal.converters, visitors)
         rate = _percent(goal.converters, visitors)
-        told.append(replace(goal, conversion_rate=rate, of_visitors=visitors, low=round(low, 2), high=round(high, 2)))
+        # Who is not shown may have reached it, too.
+        end = None if goal.certainty == "at least" else round(high, 2)
+        told.append(replace(goal, conversion_rate=rate, of_visitors=visitors, low=round(low, 2), high=end))
     return told
 
 

@@ -21,12 +21,12 @@ def wilson(reached: int, people: int) -> tuple[float, float]:
     return 100 * (middle - half) / (1 + share), 100 * (middle + half) / (1 + share)
 
 
-# Interval of a rate, in percent.
-Ends = tuple[float, float]
+# Interval of a rate, in percent; None where an end is not known.
+Ends = tuple[float | None, float | None]
 
 
 def against(one: Ends, other: Ends) -> Literal["better", "worse", ""]:
-    """Whether a rate is another one than the other; "" where their intervals overlap."""
-    if one[0] > other[1]:
+    """Whether a rate is another one than the other; "" where their intervals overlap, or may."""
+    if one[0] is not None and other[1] is not None and one[0] > other[1]:
         return "better"
-    return "worse" if one[1] < other[0] else ""
+    return "worse" if one[1] is not None and other[0] is not None and one[1] < other[0] else ""

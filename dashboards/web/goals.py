@@ -62,8 +62,10 @@ def rate(goal: Goal) -> str:
 
 
 def between(low: float | None, high: float | None) -> str:
-    """The ends of an interval; "" where there is none."""
-    return "" if low is None or high is None else f"{names.percent(low)} – {names.percent(high)}"
+    """The ends of an interval, or its lower one where the upper one is not known; "" where there is none."""
+    if low is None:
+        return ""
+    return f"from {names.percent(low)}" if high is None else f"{names.percent(low)} – {names.percent(high)}"
 
 
 def by_day(
@@ -123,13 +125,21 @@ def shapes(steps: Iterable[StepCell], of: str = "") -> list[Shape]:
         before = cells[0].people
         for step in cells:
             whole = round(100 * step.people / first, 1)
-            bars.append(Bar(step, whole, round(100 * before / first - whole, 1), _text(step), _loss(step)))
+            lost = round(100 * before / first - whole, 1) if _is_told(step) else 0
+            bars.append(Bar(step, whole, lost, _text(step), _loss(step)))
             before = step.people
         found.append(Shape(name, of, tuple(bars), cells[0].counted_since))
     return found
 
 
+def _is_told(step: StepCell) -> bool:
+    """Whether anything is known of how many got there."""
+    return bool(step.people) or step.certainty == "exact"
+
+
 def _text(step: StepCell) -> str:
+    if not _is_told(step):
+        return "Few or none"
     people = told_as(names.count(step.people), step.certainty)
     if step.of_first is None:
         return people
@@ -137,8 +147,8 @@ def _text(step: StepCell) -> str:
 
 
 def _loss(step: StepCell) -> str:
-    """How many went no further, and of how many; "" where nobody was before."""
-    if step.drop is None or step.of_before is None:
+    """How many went no further, and of how many; "" where nobody was before, or it is not known."""
+    if step.drop is None or step.of_before is None or not _is_told(step):
         return ""
     share = told_as(names.percent(100 - step.of_before), step.drop_certainty)
     return f"{told_as(names.count(step.drop), step.drop_certainty)} went no further ({share})"

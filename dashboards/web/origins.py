@@ -133,15 +133,6 @@ def _with_goal(line: Rated, goal: Goal, whole: Goal | None) -> Rated:
         reached=told_as(names.count(goal.converters), goal.certainty),
         rate=rate(goal),
         interval=between(goal.low, goal.high),
-        mark=_mark(goal, whole),
+        mark=against((goal.low, goal.high), (whole.low, whole.high)) if whole else "",
         revenue=tuple(told_as(names.money(one.amount, one.currency), one.certainty) for one in goal.revenue),
     )
-
-
-def _mark(goal: Goal, whole: Goal | None) -> str:
-    """Days on which a goal is not shown make a rate smaller, never larger."""
-    if whole is None or whole.low is None or whole.high is None or goal.low is None or goal.high is None:
-        return ""
-    mark = against((goal.low, goal.high), (whole.low, whole.high))
-    sure = goal.certainty == "exact" if mark == "worse" else whole.certainty == "exact"
-    return mark if sure else ""

@@ -83,6 +83,7 @@ def _band(one: Rate, widest: float) -> Band:
     bar, low, high = (
         round(min(100.0, 100 * number / widest), 1) for number in (one.conversion_rate, one.low, one.high)
     )
-    text = f"{told_as(names.percent(one.conversion_rate), one.certainty)} of {names.count(one.visitors)}"
+    # Both numbers are of the same days.
+    text = f"{names.percent(one.conversion_rate)} of {told_as(names.count(one.visitors), one.certainty)}"
     interval = f"{names.percent(one.low)} – {names.percent(one.high)}"
     return Band(one, RATING_SIGNS.get(one.band, "·"), bar, low, high, text, interval, one.visitors < FEW)

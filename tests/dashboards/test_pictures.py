@@ -10,7 +10,7 @@ from msgspec import structs
 from starlette.testclient import TestClient
 
 from dashboards.stats.figures import Cell
-from dashboards.stats.interval import wilson
+from dashboards.stats.interval import against, wilson
 from dashboards.stats.query import Query
 from dashboards.stats.report import Reports
 from dashboards.stats.served import served_in, together
@@ -31,7 +31,7 @@ def rollups(rollups: Any, ago: Any) -> Any:
     with rollups.together():
         for day in (1, 2, 3):
             rollups.cell(ago(day), visitors=200, released=True)
-            for value, visitors in (("mobile", 120), ("desktop", 60)):
+            for value, visitors in (("mobile", 120), ("desktop", 60), ("tablet", 20)):
                 rollups.cell(ago(day), "device", value, visitors=visitors, released=True)
             for dimension, value, visitors in (("language", "de", 60), ("language", "en", 50), ("country", "DE", 60)):
                 rollups.cell(ago(day), dimension, value, visitors=visitors, released=True)
@@ -107,9 +107,7 @@ def test_a_goal_has_its_rate_with_an_interval_by_day_and_by_source(client: TestC
     page = opened(client, base)
     low, high = wilson(60, 600)
     assert (round(low, 1), round(high, 1)) == (7.8, 12.7)
-    assert f"Purchase ≥ 60 , not shown on 1 of 3 days: few or none ≥ 10% {low:.1f}% – {high:.0f}% ≥ 70" in card(
-        page, "goals"
-    )
+    assert f"Purchase ≥ 60 , not shown on 1 of 3 days: few or none ≥ 10% from {low:.1f}% ≥ 70" in card(page, "goals")
     shown = card(page, "goal")
     assert "10% of 200 on" in shown
     assert "1 of 3 days tell nothing" in shown
@@ -135,6 +133,10 @@ def test_funnels_are_drawn_with_what_is_lost_and_split_by_device(client: TestCli
     assert "Mobile page /basket" in shown
     assert "Desktop page /basket" in shown
     assert shown.count("≥ 15 · ≈ 50% of the first ≈ 15 went no further (≈ 50%)") == 2
+    # Of a value that no day tells nothing is said to be lost.
+    tablet = shown.partition("Tablet")[2]
+    assert tablet.count("Few or none") == 2
+    assert "went no further" not in tablet
     assert "is not known: there are channel, device, country" in client.get(f"{base}&split=colour").text
     # Of filters it is not split: that would be two dimensions.
     kept = opened(client, f"{base}&filter=device==mobile&split=device")
@@ -160,8 +162,8 @@ def test_speed_puts_the_page_first_that_was_poor_for_most(client: TestClient, me
 def test_rates_by_band_have_intervals_and_few_are_grey(client: TestClient, rollups: Any, ago: Any) -> None:
     page = opened(client, f"/sites/{rollups.site.key}/speed?period=custom&from={ago(3)}&to={ago(1)}")
     shown = card(page, "experience")
-    assert "● good ≥ 30% of 200" in shown
-    assert "■ poor ≥ 5% of 80" in shown
+    assert "● good 30% of ≥ 200" in shown
+    assert "■ poor 5% of ≥ 80" in shown
     low, high = wilson(60, 200)
     assert f"{low:.0f}% – {high:.0f}%" in shown
     # The scale ends with what many did.
@@ -187,6 +189,14 @@ def test_a_pair_that_is_not_declared_is_said_with_the_setting_that_would(client:
     structs.force_setattr(rollups.site, "pairs", ("country x device",))
     page = opened(client, f"/sites/{rollups.site.key}/localization?period=7d")
     assert "pairs = [&#34;country x device&#34;, &#34;country x language&#34;]" in page
+
+
+@pytest.mark.parametrize(
+    ("one", "said"), [((7, 9), "better"), ((5, 9), ""), ((1, 3), "worse"), ((1, None), ""), ((7, None), "better")]
+)
+def test_a_rate_without_an_upper_end_is_never_worse(one: Any, said: str) -> None:
+    assert against(one, (4.0, 6.0)) == said
+    assert against(one, (4.0, None)) == ("worse" if said == "worse" else "")
 
 
 def test_served_tells_what_is_unknown_and_what_is_folded_apart() -> None:
