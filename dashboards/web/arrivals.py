@@ -6,7 +6,8 @@ answer to says so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,11 +17,14 @@ from schema.dimensions import DIMENSIONS
 
 from ..accounts.accounts import User
 from ..stats.conversions import Goal
-from ..stats.query import Filter
+from ..stats.figures import Cell
+from ..stats.query import MAX_DAYS_BY_HOUR, Filter
+from ..stats.week_hours import by_weekday
 from . import cards, origins
 from .arguments import PART
 from .asking import PAGES_MOST, Asked, AskingPages, chosen_of, rows_of
 from .navigation import ACQUISITION, PAGES
+from .week import week_of
 
 # So many values of a table.
 _VALUES, _MOST = 20, 100
@@ -48,6 +52,7 @@ class ArrivalPages(AskingPages):
         asked = self.asked(request, max(_VALUES, self._settings.table_rows), "goal")
         chosen, links, reached, whole = self._of_goal(asked, request, _ORIGINS)
         overview = asked.overview
+        hours = self._hours(asked)
         return self.page(
             "acquisition.html",
             request,
@@ -55,7 +60,8 @@ class ArrivalPages(AskingPages):
             asked,
             goal=chosen,
             goals=links,
-            told_goal=any(reached.values()) or not chosen,
+            told_hours=hours is not None,
+            week=week_of(hours or {}),
             tables=[
                 origins.origins(name, tab_cells, _OF_ORIGINS, reached[name], whole, self._instead(asked, name))
                 for name in _ORIGINS
@@ -91,6 +97,15 @@ class ArrivalPages(AskingPages):
             parts_of_site=[(DIMENSIONS[name], lines, self._instead(asked, name)) for name, lines in parts.items()],
             columns=_OF_PAGES,
         )
+
+    def _hours(self, asked: Asked) -> Mapping[tuple[int, int], float] | None:
+        """Visitors by weekday and hour; None where hours are not told of what is asked, or of so many days."""
+        period = asked.overview.period
+        hours = asked.query("hour") if 7 <= period.days <= MAX_DAYS_BY_HOUR else None
+        if hours is None:
+            return None
+        tables = self._reports.tables(asked.site, period, [[hours]])
+        return by_weekday(rows_of(Cell, tables, hours), ZoneInfo(asked.site.timezone))
 
     def _of_goal(
         self, asked: Asked, request: Request, dimensions: Sequence[str]
