@@ -278,13 +278,13 @@ def test_hours_of_the_week_are_averages_of_days_by_the_sites_clocks(
     client: TestClient, reports: Reports, rollups: Any, today: Any, ago: Any
 ) -> None:
     # A Wednesday, the one before it, and a Tuesday.
-    for day, hour, visitors in ((0, 9, 30), (7, 9, 10), (7, 15, 8), (1, 23, 12)):
+    for day, hour, visitors in ((0, 9, 30), (7, 9, 10), (7, 15, 8), (8, 23, 12)):
         rollups.hour(ago(day), hour, visitors=visitors)
-    for day in (0, 1, 7):
+    for day in (0, 7, 8):
         rollups.cell(ago(day), visitors=50)
-    rollups.hour(ago(1), 0, folded=True, visitors=7)
+    rollups.hour(ago(8), 0, folded=True, visitors=7)
     base = f"/sites/{rollups.site.key}/acquisition?period=custom&to={today}&from="
-    shown = card(opened(client, f"{base}{ago(7)}"), "week")
+    shown = card(opened(client, f"{base}{ago(8)}"), "week")
     assert "Most visitors come on Wednesday from 9:00 to 10:00, 20 an hour." in shown
     hours = [re.sub("– not shown", "0", row).split() for row in re.findall(r"(?:Tues|Wednes)day ([^A-Z]*)", shown)]
     told = [{n: text for n, text in enumerate(row) if text != "0"} for row in hours[1:]]
