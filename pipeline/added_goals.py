@@ -36,6 +36,7 @@ from .manifest import RELEASING, Entry
 from .rollup import page_sets
 from .rollup.batch import Batch, SiteDay
 from .rollup.differences import ALL, Known, Refused, Unlike, acts, refused, unlike
+from .rollup.late_twins import crossed_with_twins
 from .rollup.stages import stage_again
 from .settings import SiteRules
 
@@ -108,6 +109,7 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
     def release(of: Batch) -> None:
         now_and_then = unlike(of)
         names = [goal.name for goal in staged[len(before) :]]
+        crossed = crossed_with_twins(of)
         pages = {one.name for one in staged if one.of_pages}
         with acts(of, names), _beside_sections(of, due) as sections:
             for new, goal in zip(names, due.goals, strict=True):
@@ -117,7 +119,7 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
                 if now_and_then.whole or beside_segments or (goal.of_pages and page_sets.tells_too_much(of, new, sets)):
                     held = ALL
                 else:
-                    held = refused(of, new, known)
+                    held = refused(of, new, known) | {(name, "") for name in crossed.get(new, ())}
                 _release(of, due, goal, new, now_and_then, held, now)
                 known.append(Known(new, goal.name, grain_of_goal(goal.name, goal.definition)))
 

@@ -22,11 +22,13 @@ from schema.site import Site
 from schema.store import Store
 
 from .adding import add_to_day, days_left, each_in_time
+from .as_counted import as_counted, stricter
 from .copying import table_of
 from .insert import insert
 from .manifest import RELEASING, Entry
 from .rollup.batch import Batch, SiteDay
 from .rollup.differences import unlike
+from .rollup.late_twins import told_of_day
 from .rollup.pairs import cross_later
 from .rollup.stages import stage_again
 from .settings import SiteRules
@@ -37,12 +39,14 @@ _FAMILY = "pairs"
 
 
 class Due(Struct, frozen=True):
-    """A released day, the pairs that it was counted with, those that it was not, and the grains of rows beside it."""
+    """A released day, the pairs that it was counted with, those that it was not, and the grains of rows beside it.
+    added: the entries that have added something to it."""
 
     entry: Entry
     told: tuple[Pair, ...]
     pairs: tuple[Pair, ...]
     grains: tuple[str, ...]
+    added: tuple[Entry, ...]
 
 
 def add_pairs(store: Store, site: Site, rules: SiteRules, now: float, longest_s: float = 2.0) -> bool:
@@ -60,14 +64,14 @@ def _due(store: Store, site: Site) -> Iterator[Due]:
         missing = tuple(pair for pair in site.crossed if pair.name not in seen)
         if missing:
             told = {name for one in (entry, *mine) if one is entry or one.complete for name in one.pairs}
-            yield Due(entry, tuple(map(pair_of, sorted(told))), missing, tuple(one.grain for one in mine))
+            yield Due(entry, tuple(map(pair_of, sorted(told))), missing, tuple(one.grain for one in mine), added)
 
 
 def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> None:
     entry = due.entry
-    strictest = structs.replace(rules, k=max(rules.k, entry.k), networks=max(rules.least_networks, entry.networks))
     # A table whose sums are those of one that is told stays untold.
     refused = [pair for pair in due.pairs if any(is_above(pair, one) or is_within(pair, one) for one in due.told)]
+    counted = as_counted(site, entry, due.added)
 
     def release(of: Batch) -> None:
         then = unlike(of)
@@ -75,15 +79,15 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
         gone = [pair for pair in due.pairs if then.whole or not unlike_then.isdisjoint(_dimensions(pair))]
         new = [pair for pair in due.pairs if pair not in (*refused, *gone)]
         if new:
-            cross_later(of, new, due.grains)
+            cross_later(of, new, due.grains, told_of_day(counted.goals, entry.segments))
             _release(of, entry, new, now, is_told=True)
         if without := [pair for pair in due.pairs if pair not in new]:
             _release(of, entry, without, now, is_told=False)
 
     with RELEASING:
-        # Goals, funnels and segments are not asked for.
-        declared = structs.replace(site, goals=(), funnels=(), sections=entry.patterns, segments=())
-        stage_again(store, SiteDay(declared, entry.day, strictest), release)
+        # Funnels and properties are not asked for.
+        declared = structs.replace(counted.site, funnels=(), properties=())
+        stage_again(store, SiteDay(declared, entry.day, stricter(rules, entry)), release)
 
 
 def _dimensions(pair: Pair) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ the day shows; all others are one, which is no row. Of an open day nothing is to
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 from schema.column import TEXT
 from schema.event import PAGEVIEW
@@ -18,7 +19,8 @@ from ..insert import insert
 from . import declared
 from .batch import ENOUGH, LEAST_NETWORKS, NETWORKS, Batch, K
 from .crossing import Line
-from .ways import ENTRY, EXIT, LINES, MOVE, OWN, SINGLE, Count, Day, End, Move, shown
+from .twins import GOALS, told, twins_of_goals
+from .ways import ENTRY, EXIT, LINES, MOVE, OWN, SINGLE, Count, Day, End, Move, Pair, shown
 
 _FAMILY = FAMILIES["journeys"]
 _MOVE = dict.fromkeys(("kind", "step"), TEXT) | {
@@ -154,4 +156,25 @@ def _days(of: Batch) -> dict[int, Day]:
     ends: defaultdict[int, set[End]] = defaultdict(set)
     for d, *end in of.store.rows(of.naming(_ENDS), of.named):
         ends[d].add((*end,))
-    return {d: Day(mine, covered[d], frozenset(ends[d])) for d, mine in counts.items()}
+    twins, known = _twins(of)
+    return {
+        d: Day(mine, covered[d], frozenset(ends[d]), frozenset(twins[d]), frozenset(known[d]))
+        for d, mine in counts.items()
+    }
+
+
+def _twins(of: Batch) -> tuple[Mapping[int, set[End]], Mapping[int, set[Pair]]]:
+    """By site-day the pages of which goals tell the ways that begin or end there, and the ways that these tell."""
+    twins: defaultdict[int, set[End]] = defaultdict(set)
+    known: defaultdict[int, set[Pair]] = defaultdict(set)
+    days = [d for d, one in enumerate(of.days) if one.site.journeys]
+    goals = twins_of_goals(of, days, "{visits}", {name: name for name in ("entry_page", "exit_page")})
+    by_goal = told(of, GOALS, {}) if goals else {}
+    for goal, ends in goals.items():
+        mine = by_goal.get(goal, {})
+        for dimension, page in ends if "" in mine else ():
+            begins = dimension == "entry_page"
+            twins[goal[0]].add((ENTRY if begins else EXIT, OWN, str(page)))
+            others = mine.get("exit_page" if begins else "entry_page", ())
+            known[goal[0]] |= {(str(page), other) if begins else (other, str(page)) for other in others}
+    return twins, known

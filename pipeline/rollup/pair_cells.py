@@ -15,6 +15,7 @@ from .aggregate import EVERYBODY
 from .batch import ENOUGH, NETWORKS, Batch
 from .crossing import Line
 from .pair_lines import HIDDEN, Atom, Cell, Table, in_order
+from .pair_twins import Beside
 
 # A site-day and the number of a pair.
 Which = tuple[int, int]
@@ -23,27 +24,34 @@ _NOTHING = "emptyArrayUInt16()"
 _CELL = ("d", "pair", "one", "other")
 
 
-def suppress(of: Batch, pairs: Sequence[Pair], before: Mapping[Pair, set[Cell]]) -> None:
-    """Fill `uncovered`. pairs: by their number. before: what is told of others."""
+def suppress(of: Batch, pairs: Sequence[Pair], before: Mapping[Pair, set[Cell]], twins: Mapping[int, Beside]) -> None:
+    """Fill `uncovered`. pairs: by their number. before: what is told of others; twins: and elsewhere."""
     hides = [d for d, of_day in enumerate(of.days) if of_day.rules.k > 1]
     cells, atoms = _cells(of), _atoms(of, pairs)
-    shown: dict[int, dict[Pair, set[Cell]]] = {d: {**before} for d in hides}
+    beside = {d: twins.get(d, Beside()) for d in hides}
+    known = {
+        d: {pair: before.get(pair, set()) | beside[d].known.get(pair, set()) for pair in (*before, *beside[d].known)}
+        for d in hides
+    }
+    rows: list[tuple[int, int, int, int]] = []
     for nth, step in enumerate(in_order(pairs)):
         there = [(d, number) for d in hides for number in map(pairs.index, step) if (d, number) in cells]
         tables = {
-            (d, number): Table(pairs[number], atoms[d, number], cells[d, number], shown[d]) for d, number in there
+            (d, number): Table(
+                pairs[number], atoms[d, number], _open(cells[d, number], pairs[number], beside[d]), known[d]
+            )
+            for d, number in there
         }
         covered = _covered(of, pairs, tables, nth)
         for (d, number), table in tables.items():
-            shown[d][pairs[number]] = table.shown(covered[d, number])
-    rows = [
-        (d, number, *cell) for d in hides for number, pair in enumerate(pairs) for cell in shown[d].get(pair, set())
-    ]
+            shown = table.shown(covered[d, number])
+            known[d].setdefault(pairs[number], set()).update(shown)
+            rows += ((d, number, *cell) for cell in shown)
     if rows:
         of.store.insert(of.scratch("uncovered"), _CELL, [*map(list, zip(*rows, strict=True))])
 
 
-def told(of: Batch, grains: Collection[str]) -> dict[Pair, set[Cell]]:
+def released(of: Batch, grains: Collection[str]) -> dict[Pair, set[Cell]]:
     """What is released of a day, by places of values. grains: of the rows that were added to it."""
     found: defaultdict[Pair, set[Cell]] = defaultdict(set)
     columns = "dimension, value, by_dimension, by_value"
@@ -62,6 +70,11 @@ def told(of: Batch, grains: Collection[str]) -> dict[Pair, set[Cell]]:
     ):
         found[Pair(one, other)].add((cell[0], cell[1]))
     return {**found}
+
+
+def _open(cells: Mapping[Cell, int], pair: Pair, beside: Beside) -> dict[Cell, int]:
+    """Those that may be shown."""
+    return {cell: people for cell, people in cells.items() if not beside.bars(pair, cell)}
 
 
 def _cells(of: Batch) -> dict[Which, dict[Cell, int]]:

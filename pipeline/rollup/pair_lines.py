@@ -53,7 +53,7 @@ def in_order(pairs: Iterable[Pair]) -> list[list[Pair]]:
 
 class Table:
     """The cells of one pair. cells: of whom are enough, by both values, exactly counted: how many people. before: what
-    is shown of the pairs with parents."""
+    is told of the pairs with parents; and of this one elsewhere."""
 
     def __init__(self, pair: Pair, atoms: Iterable[Atom], cells: Mapping[Cell, int], before: Shown) -> None:
         self._pair, self._before = pair, before
@@ -83,13 +83,16 @@ class Table:
         """A cell, with its parts where it is of several sums: it is what these add up to. enough: how many people it is
         of, 0 where they are too few, or one of its values is hidden."""
         rows, columns = {self._row_of(atom) for atom in atoms}, {self._column_of(atom) for atom in atoms}
-        row = self._line("row", cell, rows, bool(enough))
-        column = self._line("column", cell, columns, bool(enough))
+        known = atoms[0].cell in self._before.get(self._pair, ())
+        row = self._line("row", cell, rows, bool(enough) or known)
+        column = self._line("column", cell, columns, bool(enough) or known)
         if len(rows) > 1:
             self._add_parts(atoms, self._row_of, lambda _: row)
         if len(columns) > 1:
             self._add_parts(atoms, lambda _: column, self._column_of)
-        self._add_edge(cell, row, column, atoms, enough)
+        # What is known is no cell: the sums that it is of are told without it.
+        if not known:
+            self._add_edge(cell, row, column, atoms, enough)
 
     def _line(self, of: str, cell: Hashable, lines: set[Line], enough: bool) -> Line:
         """The line that a cell is of, or that of its parts."""

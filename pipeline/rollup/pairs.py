@@ -7,7 +7,7 @@ follows from their sums (pair_lines.py); values beyond the `MOST_VALUES` most fr
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from schema.dimensions import OTHER
 from schema.measures import OF_CELLS
@@ -17,10 +17,15 @@ from schema.pairs import MOST_VALUES, PAIRS
 from ..insert import insert
 from .aggregate import EVERYBODY
 from .batch import DAY, NETWORKS, SITE, START, Batch, K
-from .pair_cells import suppress, told
+from .pair_cells import released, suppress
 from .pair_lines import HIDDEN
+from .pair_twins import beside, places_of
 from .scratch import OF_PAIRS, scratch
+from .twins import GOALS, Told, Twins, told, twins_of_goals
 
+# Of visits by the places of their values what else is told: which conditions are twins of values, and by which values
+# these are told. It is given the columns of the dimensions that are asked for.
+Tells = Callable[[Batch, Mapping[str, str]], tuple[Twins, Told]]
 # One statement counts so many at once.
 _AT_ONCE = 20
 _SUMMED = {one.name: f"sum({one.visit})" for one in PAIRS.measures if one.visit}
@@ -33,37 +38,51 @@ _PAIRS_OF = "{pairs:Array(Array(UInt16))}[d + 1]"
 def cross(of: Batch) -> None:
     """Fill `staging_pairs`."""
     if of.has("pairs"):
-        _cross(of, [of_day.site.crossed for of_day in of.days])
+        _cross(of, [of_day.site.crossed for of_day in of.days], _goals)
 
 
-def cross_later(of: Batch, pairs: Collection[Pair], grains: Collection[str]) -> None:
+def cross_later(of: Batch, pairs: Collection[Pair], grains: Collection[str], tells: Tells) -> None:
     """The same of a day that is released: pairs that it was not counted with. grains: of the rows of others that were
-    added to it."""
-    _cross(of, [pairs], grains)
+    added to it. tells: what it tells beside pairs."""
+    _cross(of, [pairs], tells, grains)
 
 
-def _cross(of: Batch, each: Sequence[Collection[Pair]], grains: Collection[str] | None = None) -> None:
+def _cross(of: Batch, each: Sequence[Collection[Pair]], tells: Tells, grains: Collection[str] | None = None) -> None:
     """each: the pairs of each site-day. grains: where it is released, those of rows that were added to it."""
     pairs = sorted({pair for mine in each for pair in mine})
     with scratch(of, OF_PAIRS):
-        _number(of, {dimension for pair in pairs for dimension in (pair.one, pair.other)})
+        _number(of, pairs)
         given = of.named | {"pairs": [[pairs.index(pair) for pair in mine] for mine in each]}
         for start in range(0, len(pairs), _AT_ONCE):
             numbered = dict(enumerate(pairs[start : start + _AT_ONCE], start=start))
             of.store.command(of.naming(_counting(numbered)), given)
         if of.hides:
-            suppress(of, pairs, {} if grains is None else told(of, grains))
+            dimensions = _dimensions(pairs)
+            twins = beside(*tells(of, {name: name for name in dimensions}), places_of(of), dimensions)
+            suppress(of, pairs, {} if grains is None else released(of, grains), twins)
         named = {"ones": [pair.one for pair in pairs], "others": [pair.other for pair in pairs]}
         of.store.command(of.naming(_STAGE), of.named | named)
+
+
+def _goals(of: Batch, dimensions: Mapping[str, str]) -> tuple[Twins, Told]:
+    """What goals tell of the days."""
+    goals = twins_of_goals(of, [d for d, one in enumerate(of.days) if one.site.pairs], "{numbered}", dimensions)
+    return goals, told(of, GOALS, {}) if goals else {}
 
 
 # -- what is counted -------------------------------------------------------------------------------------------------
 
 
-def _number(of: Batch, dimensions: Collection[str]) -> None:
+def _dimensions(pairs: Collection[Pair]) -> list[str]:
+    """Those of pairs, and those above them."""
+    each = {dimension for pair in pairs for dimension in (pair.one, pair.other)}
+    return sorted({one for dimension in each for one in (dimension, *above(dimension))})
+
+
+def _number(of: Batch, pairs: Collection[Pair]) -> None:
     """Fill `numbers`, the values by their place among the most frequent ones that are shown, and `numbered`, visits
     with these places in place of values."""
-    every = sorted({one for dimension in dimensions for one in (dimension, *above(dimension))})
+    every = _dimensions(pairs)
     of.store.command(of.naming(_NUMBER), {"dimensions": every, "most": MOST_VALUES})
     columns = {name: f"v.{name}" for name in _MARKS} | {name: f"of_{name}.place" for name in every}
     joined = "".join(

@@ -7,7 +7,11 @@ what else is told (segment_cells.py). Segments are looked up anew in every run, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from schema.dimensions import OTHER
 from schema.measures import OF_CELLS
+from schema.segment import Is
 from schema.segments import SEGMENTS
 
 from ..insert import insert
@@ -16,8 +20,9 @@ from .among import marks
 from .batch import DAY, ENOUGH, NETWORKS, SITE, START, Batch, K
 from .scratch import OF_SEGMENTS, TABLES, scratch
 from .segment_cells import choose
-from .segment_marks import marks_of
+from .segment_marks import Marks, beside, marks_of
 from .shape import by_each
+from .twins import twins
 
 _DIMENSIONS = [name for name in SEGMENTS.dimensions if name]
 _SUMMED = {one.name: f"sum({one.visit})" for one in SEGMENTS.measures if one.visit}
@@ -33,18 +38,44 @@ def count_segments(of: Batch) -> None:
     marked = [marks_of(of_day.site) for of_day in of.days]
     names = [[segment.name for segment in of_day.site.segments] for of_day in of.days]
     with scratch(of, OF_SEGMENTS):
-        mask, named = marks([one.definitions for one in marked])
-        columns = {name: name for name in TABLES["marked"]} | {"mask": mask}
-        rows = f"{{visits}} WHERE came AND notEmpty({_NAMES})"
-        of.store.command(
-            of.naming(f"{insert('{marked}', columns)} FROM {rows}"), of.named | named | {"segments": names}
-        )
+        _mark(of, marked, names)
+        if of.hides and (twins := _twins(of, marked)):
+            marked = [marks_of(of_day.site, twins.get(d, ())) for d, of_day in enumerate(of.days)]
+            of.store.command(of.naming("TRUNCATE TABLE {marked}"))
+            _mark(of, marked, names)
         of.store.command(of.naming(_COUNT), of.named | {"segments": names})
         if of.hides:
             choose(of, marked)
         of.store.command(of.naming(_STAGE), of.named | {"segments": names})
 
 
+def _mark(of: Batch, marked: Sequence[Marks], names: Sequence[Sequence[str]]) -> None:
+    """Fill `marked`."""
+    mask, named = marks([one.definitions for one in marked])
+    columns = {name: name for name in TABLES["marked"]} | {"mask": mask}
+    rows = f"{{visits}} WHERE came AND notEmpty({_NAMES})"
+    of.store.command(of.naming(f"{insert('{marked}', columns)} FROM {rows}"), of.named | named | {"segments": names})
+
+
+def _twins(of: Batch, marked: Sequence[Marks]) -> dict[int, set[Is]]:
+    """By site-day the values that are twins of its segments, of dimensions of which more is told."""
+    dimensions = sorted({name for one in of.days if one.site.segments for name in beside(one.site)})
+    kept = {(d, *value) for d, *value in of.store.rows(of.naming(_KEPT), {"dimensions": dimensions})}
+    found: dict[int, set[Is]] = {}
+    bits = [2**one.segments - 1 if dimensions else 0 for one in marked]
+    columns = {name: f"toString({name})" for name in dimensions}
+    for twin in twins(of, bits, "{marked}", columns, _MASKS, {}):
+        assert isinstance(twin.value, str)
+        is_told = (twin.d, twin.dimension, twin.value) in kept and twin.dimension in beside(of.days[twin.d].site)
+        if is_told:
+            found.setdefault(twin.d, set()).add(Is(twin.dimension, twin.value))
+    return found
+
+
+_KEPT = (
+    f"SELECT d, dimension, value FROM {{kept}} WHERE dimension IN {{dimensions:Array(String)}} AND value != '{OTHER}'"
+)
+_MASKS = "SELECT d, visitor, groupBitOr(mask) AS mask FROM {marked} GROUP BY d, visitor"
 _BY, _EACH = by_each({name: name for name in _DIMENSIONS}, "d", "segment", whole=True)
 _COUNT = f"""
     {insert("{segmented}", _BY | {"d": "d", "segment": "segment", "people": EVERYBODY, "networks": NETWORKS} | _SUMMED)}

@@ -107,11 +107,14 @@ class Count(Struct, frozen=True):
 
 class Day(Struct, frozen=True):
     """counts: of moves, entries and exits. covered: by kind the lines of which those of too few are enough together.
-    ends: of which is told how many visits there were."""
+    ends: of which is told how many visits there were. twins: those of them of which another table tells the ways from
+    entry to exit (twins.py); known: the ways that it tells."""
 
     counts: Mapping[Move, Count]
     covered: Mapping[str, Collection[Line]]
     ends: frozenset[End]
+    twins: frozenset[End] = frozenset()
+    known: frozenset[Pair] = frozenset()
 
 
 def shown(day: Day) -> set[Move]:
@@ -144,6 +147,7 @@ def alone(cells: Mapping[Move, Crossed], gone: Collection[Move]) -> set[Move]:
 class _Ways:
     def __init__(self, day: Day) -> None:
         self._covered, self._ends = day.covered, day.ends
+        self._told_elsewhere, self._open = day.known, day.ends - day.twins
         self._by_kind = {
             kind: {move: count for move, count in day.counts.items() if move.kind == kind} for kind in KINDS
         }
@@ -253,13 +257,17 @@ class _Ways:
 
     def hidden_visits(self) -> set[Move]:
         """Of those from entry to exit."""
+        moves = self._cells(ENDS, MOVE, SINGLE)
+        known = {move for move in moves if move.is_told and move.ends in self._told_elsewhere}
         cells = {
             move: Crossed(
                 move.out_of,
                 move.into,
                 *count.told,
-                barred=not {(ENTRY, OWN, move.origin), (EXIT, OWN, move.target)} <= self._ends,
+                barred=not {(ENTRY, OWN, move.origin), (EXIT, OWN, move.target)} <= self._open,
             )
-            for move, count in self._cells(ENDS, MOVE, SINGLE).items()
+            for move, count in moves.items()
+            # What is known is no cell: the sums that it is of are told without it.
+            if move not in known
         }
-        return hidden(cells, self._covered.get(ENDS, ()))
+        return hidden(cells, self._covered.get(ENDS, ())) | known
