@@ -49,7 +49,7 @@ _DAYS = 30
 @json_option
 def plan(load_settings: Load, sites: tuple[str, ...], against: str | None, days: int, as_json: bool) -> None:
     """What the settings as they are written now would change of those in force: goals, funnels, sections, properties,
-    rules of release; and what becomes of the days whose raw rows are left. Nothing is changed."""
+    pairs, segments, rules of release; and what becomes of the days whose raw rows are left. Nothing is changed."""
     prepare("plan")
     settings = load_settings()
     before, after = _before(settings, against), held_by(settings)

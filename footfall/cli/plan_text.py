@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..plan.cells import Counted, Dimension
-from ..plan.changes import CHANGED, FUNNEL, GOAL, GONE, NEW, PROPERTY, SECTION, SITE, Change
+from ..plan.changes import CHANGED, FUNNEL, GOAL, GONE, JOURNEYS, NEW, PAIR, PROPERTY, SECTION, SEGMENT, SITE, Change
 from ..plan.groups import LEAST, Groups
 from ..plan.past import Past
 from ..plan.planning import Planned, Released
@@ -16,6 +16,15 @@ from ..plan.planning import Planned, Released
 # What visitor-days did.
 _DID = {GOAL: "reached it {times} times", SECTION: "viewed {times} pages of it"}
 _DID |= {PROPERTY: "of its values sent {times} events", FUNNEL: "began it, {times} of them reached the last step told"}
+_DID |= {PAIR: "in its cells made {times} visits"}
+# What the visitor-days are that it would show.
+_SHOWN = {
+    FUNNEL: "by step",
+    PROPERTY: "in its values",
+    PAIR: "in its cells",
+    SEGMENT: "in it",
+    JOURNEYS: "on them",
+}
 _NOTHING = "nothing changes of what is counted and released"
 
 
@@ -43,7 +52,7 @@ def _site(one: Planned) -> Iterator[str]:
 
 
 def _change(one: Change) -> str:
-    name = one.name if one.what == SITE else f"{one.what} {one.name}"
+    name = one.name if one.what == SITE else f"{one.what} {one.name}".rstrip()
     if one.kind == NEW:
         return f"+ {name}" + (f": {one.after}" if one.after else "")
     if one.kind == GONE:
@@ -61,8 +70,9 @@ def _past(past: Past) -> Iterator[str]:
 
 def _counted(one: Counted) -> str:
     people = " → ".join(map(str, one.people)) or "0"
-    what = "visitor-days by step" if one.what == FUNNEL else "visitor-days in its values"
-    return f"{one.what} {one.name}: from the start it would show {one.rows} rows on {one.days} days, {what} {people}"
+    name = f"{one.what} {one.name}".rstrip()
+    shown = f"{one.rows} rows on {one.days} days, visitor-days {_SHOWN[one.what]} {people}"
+    return f"{name}: from the start there would be {shown}"
 
 
 def _released(one: Released) -> Iterator[str]:

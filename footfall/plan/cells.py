@@ -7,12 +7,18 @@ so no figure is of rows that neither of the two would publish.
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from schema.dimensions import DIMENSIONS, OTHER
-from schema.families import DECLARED
+from schema.funnels import FUNNELS
+from schema.journeys import JOURNEYS as WAYS
+from schema.pair import pair_of
+from schema.pairs import PAIRS
+from schema.properties import PROPERTIES
+from schema.segments import SEGMENTS
 from schema.store import Store
 
-from .changes import FUNNEL, PROPERTY
+from .changes import FUNNEL, JOURNEYS, PAIR, PROPERTY, SEGMENT
 
 
 class Dimension(Struct, frozen=True):
@@ -31,8 +37,9 @@ class Dimension(Struct, frozen=True):
 
 
 class Counted(Struct, frozen=True):
-    """A funnel or a property as it would be released of the days. days: on which it has rows. rows: how many. most: of
-    each step, or of the property, the visitor-days in rows of the whole site."""
+    """A funnel, a property, a pair, a segment, or journeys as they would be released of the days. days: on which it has
+    rows. rows: how many. people: of each step of a funnel, of all visits of a segment, or in all cells together the
+    visitor-days."""
 
     what: str
     name: str
@@ -83,16 +90,27 @@ def whole_of(store: Store, key: str) -> tuple[int, int]:
 
 
 def counted_of(store: Store, key: str, what: str, name: str) -> Counted:
-    """A funnel or a property, of the site that is released under that name."""
-    mine = f"site = {{site:String}} AND grain = 'day' AND dimension = '' AND {what} = {{name:String}}"
-    given = {"site": key, "name": name}
-    [[days, rows]] = store.rows(f"SELECT uniqExact(day), count() FROM {_TABLES[what]} WHERE {mine}", given)
-    people = _PEOPLE[what].format(mine=mine)
-    return Counted(what, name, days, rows, [count for (count,) in store.rows(people, given)])
+    """What was declared, of the site that is released under that name."""
+    table, mine, people = COUNTED[what]
+    given = {"site": key, "name": name, "names": [*astuple(pair_of(name))] if what == PAIR else []}
+    rows = f"FROM released_{table.name} WHERE site = {{site:String}} AND grain = 'day' AND {mine}"
+    [[days, many]] = store.rows(f"SELECT uniqExact(day), count() {rows}", given)
+    return Counted(what, name, days, many, [count for (count,) in store.rows(people.format(rows=rows), given)])
 
 
-_TABLES = {FUNNEL: f"released_{DECLARED['funnels'].name}", PROPERTY: f"released_{DECLARED['properties'].name}"}
-_PEOPLE = {
-    FUNNEL: "SELECT sum(people) FROM released_funnels WHERE {mine} GROUP BY step ORDER BY step",
-    PROPERTY: "SELECT sum(visitors) FROM released_properties WHERE {mine} AND in_currency = ''",
+# By what is declared the family, which of its rows are of the whole site, and the visitor-days in these.
+COUNTED = {
+    FUNNEL: (
+        FUNNELS,
+        "dimension = '' AND funnel = {name:String}",
+        "SELECT sum(people) {rows} GROUP BY step ORDER BY step",
+    ),
+    PROPERTY: (
+        PROPERTIES,
+        "dimension = '' AND property = {name:String}",
+        "SELECT sum(visitors) {rows} AND in_currency = ''",
+    ),
+    PAIR: (PAIRS, "[dimension, by_dimension] = {names:Array(String)}", "SELECT sum(visitors) {rows}"),
+    SEGMENT: (SEGMENTS, "segment = {name:String}", "SELECT sumIf(visitors, dimension = '') {rows}"),
+    JOURNEYS: (WAYS, "true", "SELECT sum(people) {rows}"),
 }

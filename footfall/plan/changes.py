@@ -20,6 +20,7 @@ from ..settings import Settings
 
 NEW, CHANGED, GONE = "new", "changed", "gone"
 GOAL, FUNNEL, SECTION, PROPERTY = "goal", "funnel", "section", "property"
+PAIR, SEGMENT, JOURNEYS = "pair", "segment", "journeys"
 RELEASE, ANONYMIZATION, SITE = "release", "anonymization", "site"
 
 _INFINITE = float("inf")
@@ -86,6 +87,10 @@ def changes_of(before: Held | None, after: Held | None) -> list[Change]:
     found += _named(FUNNEL, then.funnel_definitions, now.funnel_definitions)
     found += _named(SECTION, _sections(then), _sections(now))
     found += _named(PROPERTY, dict.fromkeys(then.properties, ""), dict.fromkeys(now.properties, ""))
+    found += _named(PAIR, *(dict.fromkeys((pair.name for pair in site.crossed), "") for site in (then, now)))
+    found += _named(SEGMENT, then.segment_definitions, now.segment_definitions)
+    # All of a site or none, so they have no name.
+    found += _named(JOURNEYS, *({"": ""} if site.journeys else {} for site in (then, now)))
     if then.timezone != now.timezone:
         found.append(Change(SITE, "timezone", CHANGED, then.timezone, now.timezone))
     found += _ruled(RELEASE, _RELEASE, _rules(before.rules), _rules(after.rules))

@@ -1,5 +1,5 @@
-"""What the pipeline would add to released days for goals, sections, properties and funnels that the settings do not
-have yet (rule N6).
+"""What the pipeline would add to released days for goals, sections, properties, funnels and pairs that the settings do
+not have yet (rule N6).
 
 In: a laid window, what is new. Out: a `Past` for each. Promises: the pipeline itself adds them, by all its
 rules and in its order; of a day that gets nothing is told why only as far as its entry says so.
@@ -15,16 +15,18 @@ from msgspec import Struct, structs
 
 from pipeline.added_funnels import add_funnels
 from pipeline.added_goals import add_goals
+from pipeline.added_pairs import add_pairs
 from pipeline.added_properties import add_properties
 from pipeline.added_sections import add_sections
 from pipeline.copying import added_of, holding
 from pipeline.manifest import Entry, read_entries
 from pipeline.settings import SiteRules
 from schema.manifest import LIVE, grain_of_funnel, grain_of_goal, grain_of_property, grain_of_section
+from schema.pair import pair_of
 from schema.site import Goal, Site, goal_of
 from schema.store import Store
 
-from .changes import FUNNEL, GOAL, PROPERTY, SECTION
+from .changes import FUNNEL, GOAL, PAIR, PROPERTY, SECTION
 from .laid import Laid, called
 
 COUNTED_ALREADY = "have it already"
@@ -38,8 +40,9 @@ NOT_TOLD = "nobody is in it, or it would tell of fewer than k people"
 
 class Filled(Struct, frozen=True):
     """A released day that gets it. people: who reached the goal, was in the section, began the funnel, or is in values
-    of the property; times: how often, how many pages they viewed, how many reached the last step that is told, how many
-    events: of the whole site, 0 where only values of dimensions are told. rows: how many."""
+    of the property, or in cells of the pair; times: how often, how many pages they viewed, how many reached the last
+    step that is told, how many events, how many visits: of the whole site, 0 where only values of dimensions are told.
+    rows: how many."""
 
     day: dt.date
     people: int
@@ -48,7 +51,7 @@ class Filled(Struct, frozen=True):
 
 
 class Past(Struct, frozen=True):
-    """what: goal, section, property or funnel. days: those that fill back; others: by reason how many do not."""
+    """what: goal, section, property, funnel or pair. days: those that fill back; others: by reason how many do not."""
 
     what: str
     name: str
@@ -64,6 +67,7 @@ class New(Struct, frozen=True):
     sections: Mapping[str, str] = {}
     properties: Sequence[str] = ()
     funnels: Mapping[str, str] = {}
+    pairs: Sequence[str] = ()
 
 
 def past_of(laid: Laid, site: Site, rules: SiteRules, new: New, now: float) -> list[Past]:
@@ -79,12 +83,15 @@ def past_of(laid: Laid, site: Site, rules: SiteRules, new: New, now: float) -> l
     others = called(structs.replace(site, properties=tuple(new.properties), funnels=funnels), laid.key)
     for add in (add_properties, add_funnels):
         add(store, others, rules, now, float("inf"), laid.events)
+    if new.pairs:
+        add_pairs(store, called(structs.replace(site, pairs=tuple(new.pairs)), laid.key), rules, now, float("inf"))
     after = read_entries(store, laid.key)
     left = {day for (day,) in store.rows("SELECT DISTINCT day FROM visits WHERE site = {s:String}", {"s": laid.key})}
     asked = [(GOAL, goal.name, goal.definition) for goal in goals]
     asked += [(SECTION, name, definition) for name, definition in sections.items()]
     asked += [(PROPERTY, name, "") for name in new.properties]
     asked += [(FUNNEL, name, definition) for name, definition in new.funnels.items()]
+    asked += [(PAIR, name, "") for name in new.pairs]
     return [_past(store, laid.key, one, before, after, left) for one in asked]
 
 
@@ -111,7 +118,8 @@ def _past(
 def _counted(entry: Entry, what: str) -> set[tuple[str, str]]:
     """What an entry has counted, each a name and a definition."""
     named = {GOAL: entry.goals, SECTION: entry.sections, FUNNEL: entry.funnels}
-    return {*(named[what] if what in named else dict.fromkeys(entry.properties, "")).items()}
+    listed = entry.pairs if what == PAIR else entry.properties
+    return {*(named[what] if what in named else dict.fromkeys(listed, "")).items()}
 
 
 def _has_past(what: str, name: str, definition: str) -> bool:
@@ -140,7 +148,17 @@ _FUNNELS = """
     FROM late_funnels"""
 
 
+_PAIRS = """
+    SELECT day, sum(visitors), sum(visits), count() FROM late_pairs
+    WHERE site = {site:String} AND dimension = {one:String} AND by_dimension = {other:String}
+    GROUP BY day ORDER BY day"""
+
+
 def _rows(store: Store, key: str, what: str, name: str, definition: str) -> list[Filled]:
+    if what == PAIR:
+        pair = pair_of(name)
+        # Those that are added to a day together are of one grain.
+        return [Filled(*row) for row in store.rows(_PAIRS, {"site": key, "one": pair.one, "other": pair.other})]
     rows, grain = {
         GOAL: (_GOALS, grain_of_goal(name, definition)),
         SECTION: (_SECTIONS, grain_of_section(name, definition)),

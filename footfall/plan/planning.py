@@ -15,8 +15,19 @@ from msgspec import Struct, field
 
 from schema.store import Store
 
-from .cells import Counted, Dimension, counted_of, dimensions_of, whole_of
-from .changes import ANONYMIZATION, FUNNEL, GOAL, GONE, PROPERTY, RELEASE, SECTION, Change, Held
+from .cells import COUNTED, Counted, Dimension, counted_of, dimensions_of, whole_of
+from .changes import (
+    ANONYMIZATION,
+    FUNNEL,
+    GOAL,
+    GONE,
+    PAIR,
+    PROPERTY,
+    RELEASE,
+    SECTION,
+    Change,
+    Held,
+)
 from .groups import Groups, groups_of, kept_less, not_told
 from .laid import Laid, new_key
 from .past import New, Past, past_of
@@ -56,9 +67,9 @@ class Released(Struct, frozen=True):
 
 class Planned(Struct, frozen=True):
     """A site. first, last, days: the released days of which raw rows are left. past: what would be added to these, of
-    goals, sections, properties and funnels. released: None where nothing changes what is released. counted: of new
-    funnels and properties, if they had been there from the start. untold: changed settings of which stored rows tell
-    nothing."""
+    goals, sections, properties, funnels and pairs. released: None where nothing changes what is released. counted: of
+    new funnels, properties, pairs, segments and journeys, if they had been there from the start. untold: changed
+    settings of which stored rows tell nothing."""
 
     site: str
     changes: list[Change]
@@ -112,14 +123,15 @@ def planned(
         }
         properties = [name for name in after.site.properties if _is_other(changes, PROPERTY, name)]
         funnels = {name: one for name, one in after.site.funnel_definitions.items() if _is_other(changes, FUNNEL, name)}
-        past = past_of(laid, after.site, after.rules, New(goals, sections, properties, funnels), now)
+        pairs = [pair.name for pair in after.site.crossed if _is_other(changes, PAIR, pair.name)]
+        past = past_of(laid, after.site, after.rules, New(goals, sections, properties, funnels, pairs), now)
         less = kept_less(before, after)
         told("releasing the days by the settings in force, and by the others")
         released, key = _released(laid, before, after, less) if days and _changes_release(changes) else (None, "")
         counted = [
             counted_of(store, key, one.what, one.name)
             for one in changes
-            if key and one.what in (FUNNEL, PROPERTY) and one.kind != GONE
+            if key and one.what in COUNTED and one.kind != GONE
         ]
     finally:
         laid.clear()
@@ -135,7 +147,7 @@ def _is_other(changes: Sequence[Change], what: str, name: str) -> bool:
 
 
 def _changes_release(changes: Sequence[Change]) -> bool:
-    return any(one.what in (RELEASE, ANONYMIZATION, SECTION, FUNNEL, PROPERTY) for one in changes)
+    return any(one.what in (RELEASE, ANONYMIZATION, SECTION, *COUNTED) for one in changes)
 
 
 def _released(laid: Laid, before: Held, after: Held, less: dict[str, str]) -> tuple[Released, str]:

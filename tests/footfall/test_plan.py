@@ -25,6 +25,7 @@ from footfall.plan.window import TABLES
 from footfall.settings import Settings, SiteSettings
 from pipeline.added_funnels import add_funnels
 from pipeline.added_goals import add_goals
+from pipeline.added_pairs import add_pairs
 from pipeline.added_properties import add_properties
 from pipeline.added_sections import add_sections
 from pipeline.former import with_former
@@ -32,6 +33,7 @@ from pipeline.settings import ReleaseSettings, SiteRules
 from schema.families import FAMILIES, LIVE
 from schema.funnel import Funnel, Step
 from schema.manifest import grain_of_goal, grain_of_section
+from schema.segment import Segment
 from schema.site import Goal
 from schema.store import Store
 from tests.conftest import insert, make_event
@@ -50,7 +52,7 @@ def come(house: Weeks, day: int) -> None:
             house.visit(day, visitor, f"/docs/{visitor % 4}", 60 * visitor + 5, **about)
         if visitor % 3 == 0:
             house.visit(day, visitor, at=60 * visitor + 9, name="purchase", props={"plan": "a"}, **about)
-    house.visit(day, 41, "/rare", 4_000, country="IT")
+    house.visit(day, 41, "/rare", 4_000, country="IT", device="mobile")
 
 
 def no_progress(_: str) -> None:
@@ -78,7 +80,7 @@ def rows_there(store: Store, key: str) -> dict[str, int]:
 @pytest.fixture(scope="module")
 def asked(store: Store) -> Asked:
     house = Weeks(store, SMALL)
-    house.site = structs.replace(house.site, goals=())
+    house.site = structs.replace(house.site, goals=(), pairs=())
     for day in range(3):
         come(house, day)
     house.close(after=1)
@@ -90,6 +92,9 @@ def asked(store: Store) -> Asked:
         goals=(BUY, READ, RARE),
         funnels=(Funnel("Way", steps),),
         properties=("url", "path", "plan"),
+        pairs=("device x channel",),
+        segments=(Segment("Phones", {"device": "mobile"}),),
+        journeys=True,
     )
     now = Held(site, LARGE)
     there = rows_there(store, house.site.key)
@@ -109,6 +114,9 @@ def test_a_plan_looks_at_released_days_and_changes_nothing(asked: Asked) -> None
 def test_what_a_funnel_and_a_property_would_show_is_of_rows_that_are_released(asked: Asked) -> None:
     told = {(one.what, one.name): one for one in asked.plan.counted}
     assert told["funnel", "Way"].people == [80, 40]
+    assert told["pair", "channel x device"].people == [2 * 41]
+    assert told["segment", "Phones"].people == [2 * 21]
+    assert ("journeys", "") in told
     # One value of 13 people, and those without it.
     assert told["property", "plan"].days == 2
     assert sum(told["property", "plan"].people) >= 2 * 13
@@ -176,6 +184,19 @@ def test_a_later_property_and_funnel_fill_back_as_the_plan_says(asked: Asked) ->
     # All but one of the site began the funnel.
     assert (len(of_property.days), len(of_funnel.days)) == (2, 0)
     assert of_property.days[0].people == 13
+
+
+@pytest.mark.clickhouse
+def test_a_later_pair_fills_back_as_the_plan_says(asked: Asked) -> None:
+    house = asked.house
+    assert add_pairs(house.store, structs.replace(asked.held.site, key=house.site.key), LARGE, house.noon(20), 60)
+    (past,) = (one for one in asked.plan.past if one.what == "pair")
+    added = house.store.rows(
+        "SELECT day, sum(visitors), sum(visits), count() FROM late_pairs WHERE site = {s:String} GROUP BY 1 ORDER BY 1",
+        {"s": house.site.key},
+    )
+    assert [structs.astuple(one) for one in past.days] == added
+    assert len(past.days) == 2
 
 
 @pytest.mark.clickhouse
@@ -285,11 +306,16 @@ def one_site(**given: Any) -> Held:
 
 
 def test_changes_are_told_by_name_and_effect() -> None:
-    before = one_site(goals=[{"name": "A", "event": "a"}, {"name": "B", "event": "b"}], sections={"D": "/d/**"})
+    before = one_site(
+        goals=[{"name": "A", "event": "a"}, {"name": "B", "event": "b"}], sections={"D": "/d/**"}, pairs=["device x os"]
+    )
     after = one_site(
         goals=[{"name": "A", "event": "c"}, {"name": "C", "event": "c"}],
         sections={"D": "/d/**", "E": "/e/**"},
         properties=["url"],
+        pairs=["country x os"],
+        segments=[{"name": "S", "where": {"device": "mobile"}}],
+        journeys=True,
         release={"k": 3, "networks": 5, "bound": 0},
     )
     told = [(one.what, one.name, one.kind, one.effect) for one in changes_of(before, after)]
@@ -299,6 +325,10 @@ def test_changes_are_told_by_name_and_effect() -> None:
         ("goal", "C", "new", ""),
         ("section", "E", "new", ""),
         ("property", "path", "gone", ""),
+        ("pair", "device x os", "gone", ""),
+        ("pair", "country x os", "new", ""),
+        ("segment", "S", "new", ""),
+        ("journeys", "", "new", ""),
         ("release", "k", "changed", "looser"),
         ("release", "networks", "changed", "looser"),
         ("release", "bound", "changed", "looser"),
