@@ -60,6 +60,7 @@ from .table import (
 from .timeline import Point, Timeline, days_of
 from .view import HOUR, Look, View, grains_of
 from .vitals import VitalCell, vital_cells
+from .what_changed import WhatChanged, what_changed
 
 T = TypeVar("T")
 _AS_USUAL = Look()
@@ -78,7 +79,8 @@ class Overview(Struct, frozen=True):
     the owner noted of its days. step: what the
     counts of open days are multiples of.
 
-    view: how it was asked for. grain: of the series; grains: those that it may be drawn by."""
+    changed: what moved its visitors, of up to a week that is over. view: how it was asked for. grain: of the series;
+    grains: those that it may be drawn by."""
 
     site: str
     period: Period
@@ -88,6 +90,7 @@ class Overview(Struct, frozen=True):
     unanswered: tuple[str, ...]
     certainty: Certainty
     flags: tuple[Flag, ...]
+    changed: WhatChanged | None
     full: Period | None
     comparison: Comparison
     grain: str
@@ -180,6 +183,7 @@ def read(
         ),
         certainty=released.sure.certainty(not_shown),
         flags=released.sure.flags(not_shown),
+        changed=None if in_part else what_changed(executor, whole, days_of(period), tables),
         full=period.full_days(today),
         comparison=Comparison(compared, why=_NOT_COMPARED) if in_part else compare(timeline, period, compared),
         grain=look.grain,

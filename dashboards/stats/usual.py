@@ -55,14 +55,15 @@ def usual_of(known: Timeline, days: Sequence[dt.date], names: Collection[str]) -
     return {name: between for name, between in found.items() if between is not None}
 
 
+def weeks_seen(known: Timeline, first: dt.date, weekdays: Sequence[int]) -> list[list[dt.date]]:
+    """These days, counted from the first one, of each of the weeks before that has them all."""
+    weeks = ([first + dt.timedelta(weekday - 7 * week) for weekday in weekdays] for week in range(1, WEEKS + 1))
+    return [days for days in weeks if all(known.has(day) and not known.is_hidden(day) for day in days)]
+
+
 def _seen(known: Timeline, first: dt.date, weekdays: Sequence[int]) -> list[Measures]:
-    """What these days added up to in each of the weeks that has them all."""
-    found = []
-    for week in range(1, WEEKS + 1):
-        days = [first + dt.timedelta(weekday - 7 * week) for weekday in weekdays]
-        if all(known.has(day) and not known.is_hidden(day) for day in days):
-            found.append(summed(map(known.of, days)))
-    return found
+    """What these days added up to in each week."""
+    return [summed(map(known.of, days)) for days in weeks_seen(known, first, weekdays)]
 
 
 def _interval(

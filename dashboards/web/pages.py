@@ -38,6 +38,7 @@ from ..stats.view import view_of
 from . import cards, charts, sites_page, table_page
 from .arguments import OVERVIEW, PERIOD, filters_of, period_of
 from .asked import ARGUMENTS, asked_of
+from .changed import sentences
 from .details import Details, details, goals_to_choose
 from .journeys import ways_of
 from .links import asked, elsewhere
@@ -121,6 +122,7 @@ class SitePages:
                 *elsewhere(view).arguments().items(),
             ],
             looks=looks(overview),
+            changed=sentences(overview),
             segments=cards.segments(overview, site),
             parts_kept=cards.kept(overview),
             notes=[SUM_OF_VALUES] if several_values(filters) else [],

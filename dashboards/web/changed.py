@@ -1,0 +1,49 @@
+"""What changed, in three sentences at most.
+
+In: a `WhatChanged`. Out: text. Promises: no number is computed here, only worded.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from schema.dimensions import DIMENSIONS
+
+from ..stats.overview import Overview
+from ..stats.what_changed import Contributor, WhatChanged
+from . import format as names
+
+_MOST_DIMENSIONS = 2
+
+
+def sentences(overview: Overview) -> list[str]:
+    """Of the visitors of a day or a week; [] where nothing can be said."""
+    found = overview.changed
+    if found is None:
+        return []
+    days = f"{overview.period.first:%A}s" if overview.period.days == 1 else "the same days"
+    usual = f"{found.low:,.0f}–{found.high:,.0f}, by {days} of {found.weeks} weeks before"
+    if found.is_usual:
+        return [f"As usual: {usual}."]
+    told = [f"{_more(found)} than usual ({usual})."]
+    return told + _behind(found)
+
+
+def _more(found: WhatChanged) -> str:
+    difference = found.visitors - found.usually
+    return f"{names.counted(round(abs(difference)), 'visitor')} {'more' if difference > 0 else 'fewer'}"
+
+
+def _behind(found: WhatChanged) -> list[str]:
+    told = []
+    for name, some in groupby(found.by, key=lambda one: one.dimension):
+        told.append(f"By {DIMENSIONS[name].label.lower()}: {', '.join(map(_of, some))}.")
+    return told[:_MOST_DIMENSIONS]
+
+
+def _of(one: Contributor) -> str:
+    what = f"{names.name_of(one.dimension, one.value)} {one.visitors:,}"
+    if not one.shown:
+        return f"{what} (usually too few to show, or nobody)"
+    at_least = "at least " if one.shown < one.of else ""
+    return f"{what} (usually {at_least}{one.usually:,.0f})"
