@@ -1,4 +1,4 @@
-"""How the values of a table changed against the days before.
+"""How the values of a table changed against earlier days.
 
 In: a `Query` by a dimension, and who answers. Out: `Changes`. Promises: a change is told of values that both periods
 show on all their days, of periods that are whole; else there is none, and the reason.
@@ -41,15 +41,15 @@ class Changes(Struct, frozen=True):
     why: str = ""
 
 
-def changes(ask: Callable[[Query], Answer], query: Query, answer: Answer, today: dt.date) -> Changes:
-    """Those of a question's values. answer: to the question itself."""
+def changes(
+    ask: Callable[[Query], Answer], query: Query, answer: Answer, today: dt.date, before: Period | None
+) -> Changes:
+    """Those of a question's values. answer: to the question itself. before: the earlier days."""
     full = query.period.full_days(today)
     if full is None:
         return Changes(None, None, why="no day of it is over")
-    try:
-        before = query.period.previous(today)
-    except ValueError:
-        return Changes(full, None, why="there are no days before")
+    if before is None:
+        return Changes(full, None, why="there is nothing to compare with")
     is_full = full.last == query.last
     now, then = (answer if is_full else ask(replace(query, period=full))), ask(replace(query, period=before))
     for told, period in ((now, full), (then, before)):

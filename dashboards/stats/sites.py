@@ -26,6 +26,7 @@ from .snapshots import as_shown
 from .source import Span
 from .table import Times
 from .timeline import State, Timeline, days_of
+from .usual import first_read
 
 FULL_DAYS, DRAWN_DAYS = 7, 28
 _DAY = dt.timedelta(days=1)
@@ -71,7 +72,7 @@ def sites_days(store: Store, sites: Sequence[Site], now: Callable[[Site], dt.dat
         return {}
     at = {site.key: now(site) for site in sites}
     dates = [moment.date() for moment in at.values()]
-    known = _read(store, [site.key for site in sites], min(dates) - DRAWN_DAYS * _DAY, max(dates))
+    known = _read(store, [site.key for site in sites], _first(min(dates)), max(dates))
     return {site.key: _days_of(site, known.get(site.key, _Known()), at[site.key], k) for site in sites}
 
 
@@ -131,11 +132,10 @@ def _timeline(site: Site, known: _Known, now: dt.datetime, k: int) -> Timeline:
     released = {entry[0] for entry in standing_days}
     days = {day: visitors for day, visitors in known.released.items() if day in released}
     days |= {day: visitors for day, visitors in known.open.items() if day not in released}
-    first = now.date() - DRAWN_DAYS * _DAY
     full = [entry for entry in standing_days if now.date() - FULL_DAYS * _DAY <= entry[0]]
     within = Released(
         max((entry[7] for entry in full), default=0) or site.release_k or k,
-        Span(site.key, first, now.date(), frozenset(released)),
+        Span(site.key, _first(now.date()), now.date(), frozenset(released)),
         since=min(released, default=None),
         through=max(released, default=None),
         partial=tuple(entry[0] for entry in full if not entry[5]),
@@ -165,6 +165,11 @@ def _last(days: int, today: dt.date) -> Period:
     """So many full days."""
     first, last = today - days * _DAY, today - _DAY
     return Period(first, last, between(first, last))
+
+
+def _first(today: dt.date) -> dt.date:
+    """The first of the days that are read: more than are drawn tell what is usual."""
+    return first_read(today - FULL_DAYS * _DAY)
 
 
 def together(found: Iterable[SiteDays]) -> tuple[int, Certainty, int]:

@@ -15,17 +15,19 @@ from ..stats.refused import BadQuery
 from .arguments import PERIOD, number_of
 
 ROWS = 100
+OF_COMPARISON = ("compare", "compare_from", "compare_to")
 DIRECTIONS = ("asc", "desc")
 ARGUMENTS = (
     *PERIOD,
-    *("contains", "filter", "segment", "order", "direction", "offset", "limit", "goal", "compare", "of"),
+    *("contains", "filter", "segment", "order", "direction", "offset", "limit", "goal", "of"),
+    *OF_COMPARISON,
 )
 
 
 class Asked(Struct, frozen=True):
     """contains: a text in any case. filters, segment: as of a `Query`. order: a column, "" the table's own order;
-    direction: "" that which suits the column. goal: whose rate is told of each value. compare: with the days before.
-    of: the dimension of whose values the rows are."""
+    direction: "" that which suits the column. goal: whose rate is told of each value. compare, compare_from,
+    compare_to: with what, as of a `View`; "" nothing. of: the dimension of whose values the rows are."""
 
     contains: str = ""
     filters: tuple[str, ...] = ()
@@ -35,15 +37,18 @@ class Asked(Struct, frozen=True):
     offset: int = 0
     limit: int = ROWS
     goal: str = ""
-    compare: bool = False
     of: str = ""
+    compare: str = ""
+    compare_from: str = ""
+    compare_to: str = ""
 
     def but(self, **changed: object) -> list[tuple[str, str]]:
         """The arguments that ask for this with something else; by another order, or something else that is looked for,
         from the first row on."""
         one = replace(self, **({"offset": 0} | changed))
         given = [("contains", one.contains), *(("filter", text) for text in one.filters), ("segment", one.segment)]
-        given += [("of", one.of), ("goal", one.goal), ("compare", "previous" if one.compare else "")]
+        given += [("of", one.of), ("goal", one.goal)]
+        given += [(name, getattr(one, name)) for name in OF_COMPARISON]
         given += [("order", one.order), ("direction", one.direction)]
         given += [("limit", str(one.limit) if one.limit != ROWS else ""), ("offset", str(one.offset or ""))]
         return [(name, value) for name, value in given if value]
@@ -51,16 +56,17 @@ class Asked(Struct, frozen=True):
 
 def asked_of(given: QueryParams) -> Asked:
     """What these arguments ask. Raises BadQuery."""
-    direction, against, goal = (given.get(name, "") for name in ("direction", "compare", "goal"))
+    direction, goal = given.get("direction", ""), given.get("goal", "")
     if direction not in ("", *DIRECTIONS):
         raise BadQuery(f"direction={direction[:100]!r} is not known: allowed are {' and '.join(DIRECTIONS)}")
-    if against not in ("", "previous"):
-        raise BadQuery(f"compare={against[:100]!r} is not known: allowed is previous")
     if ALTERNATIVES in goal:
         raise BadQuery(f"goal={goal[:100]!r}: a rate is told of one goal at a time")
     limit, offset = number_of(given, "limit", str(ROWS)), number_of(given, "offset", "0")
     if not 1 <= limit <= MAX_ROWS:
         raise BadQuery(f"limit={limit} is out of bounds: allowed is 1 to {MAX_ROWS}")
+    against = given.get("compare") or ("custom" if "compare" not in given and given.get("compare_from") else "")
+    # The form of a page that is compared with dates sends them along, whatever is chosen instead.
+    dates = [given.get(name, "") if against == "custom" else "" for name in ("compare_from", "compare_to")]
     return Asked(
         given.get("contains", ""),
         tuple(text for text in given.getlist("filter") if text.strip()),
@@ -70,6 +76,7 @@ def asked_of(given: QueryParams) -> Asked:
         offset,
         limit,
         goal,
-        bool(against),
         given.get("of", ""),
+        "" if against == "none" else against,
+        *dates,
     )

@@ -6,6 +6,7 @@ looked through that are shown anyway, so a hidden value answers as one that nobo
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,8 +22,9 @@ from ..stats.query import ALTERNATIVES, MAX_ROWS, Filter, Query
 from ..stats.refused import BadQuery, Code
 from ..stats.regex import literally
 from ..stats.report import Reports
+from ..stats.view import view_of
 from . import format as names
-from .asked import Asked
+from .asked import OF_COMPARISON, Asked
 from .columns import Column
 from .tables_in_full import About, about, columns_of
 
@@ -33,7 +35,12 @@ _RATE = (
 )
 _CHANGE = (
     Column("visitors_before", "Before", "Visitors of the days it is compared with."),
-    Column("visitors_change", "Change", "Of visitors; of months by averages a day. – where days hide some.", "change"),
+    Column(
+        "visitors_change",
+        "Change",
+        "Of visitors; where days are not as many, by averages a day. – where days hide some.",
+        "change",
+    ),
 )
 # What kinds of values are looked for by their names, too, and how the codes of these stand in a value, as a pattern.
 _CODES = {
@@ -153,12 +160,22 @@ def _beside(
         _put_rates(reports, query, asked.goal, rows)
         more += _RATE
     if asked.compare:
-        changed = changes(reports.stats, query, answer, reports.now(site).date())
+        today = reports.now(site).date()
+        changed = changes(reports.stats, query, answer, today, _before(query.period, today, asked))
         for row in rows:
             one = changed.of.get(row["value"])
             row |= {"visitors_before": one and one.before, "visitors_change": one and one.percent}
         more += _CHANGE if changed.of else ()
     return more, changed
+
+
+def _before(period: Period, today: dt.date, asked: Asked) -> Period | None:
+    """What the table is compared with. Raises BadQuery."""
+    view = view_of({name: getattr(asked, name) for name in OF_COMPARISON}, period, today)
+    try:
+        return view.earlier(period, today)
+    except ValueError as error:
+        raise BadQuery(f"there are no days to compare with: {error}", Code.BAD_PERIOD) from None
 
 
 def _put_rates(reports: Reports, query: Query, goal: str, rows: Sequence[Row]) -> None:

@@ -45,3 +45,8 @@ def to_days(overview: Overview) -> Callable[[dt.date, dt.date], str]:
 def elsewhere(view: View) -> View:
     """What is kept of a view where the days are others."""
     return replace(view, grain="", dates=None, against="previous" if view.against == "custom" else view.against)
+
+
+def comparison_of(view: View) -> dict[str, str]:
+    """With what a page is compared, where that is chosen."""
+    return {name: value for name, value in view.arguments().items() if name.startswith("compare")}

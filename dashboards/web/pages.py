@@ -41,7 +41,7 @@ from .asked import ARGUMENTS, asked_of
 from .changed import sentences
 from .details import Details, details, goals_to_choose
 from .journeys import ways_of
-from .links import asked, elsewhere
+from .links import asked, comparison_of, elsewhere
 from .looks import looks
 from .navigation import places
 from .periods import picker
@@ -116,6 +116,7 @@ class SitePages:
             **self.shared(request, user, site, period),
             overview=overview,
             asked=urlencode(asked(overview), doseq=True),
+            of_tables=urlencode(asked(overview) | comparison_of(view), doseq=True),
             kept=[
                 *(("filter", one.text) for one in filters),
                 *([("segment", segment)] if segment else []),

@@ -30,8 +30,8 @@ class Line(Struct, frozen=True):
 
 class SiteCard(Struct, frozen=True):
     """address: of its page, below the base. change: "" where there is nothing to compare with; trend: good, bad or
-    even. lacking: of how many days there is data, where not of all, or why nothing is compared. today: what is shown of
-    it, or what is in the way; problem: whether it is that."""
+    even. lacking: of how many days there is data, where not of all; or that the change is usual. today: what is shown
+    of it, or what is in the way; problem: whether it is that."""
 
     key: str
     domains: str
@@ -92,7 +92,7 @@ def card(one: SiteDays) -> SiteCard:
         change,
         trend,
         spoken,
-        f"data of {one.days} of {FULL_DAYS} days" if 0 < one.days < FULL_DAYS else "",
+        _beside(one),
         _line(one.series),
         today,
         problem,
@@ -100,7 +100,7 @@ def card(one: SiteDays) -> SiteCard:
 
 
 def _change(one: SiteDays) -> tuple[str, str, str]:
-    """In percent, what it is, and in words. Where a day is missing it is neither good nor bad."""
+    """In percent, what it is, and in words: neither good nor bad where a day is missing, or where it is usual."""
     told = one.comparison
     percent = told.change["visitors"]
     if percent is None:
@@ -109,10 +109,16 @@ def _change(one: SiteDays) -> tuple[str, str, str]:
     of = f" ({told.days} of {told.of} days)" if told.days < told.of else ""
     if amount == "0":
         return f"no change{of}", "even", f"no change{of}"
-    even = "visitors" in told.small or told.days < told.of
+    even = told.is_even("visitors") or told.days < told.of
     trend = "even" if even else "good" if percent > 0 else "bad"
     sign, word = ("▲", "up") if percent > 0 else ("▼", "down")
     return f"{sign} {amount}%{of}", trend, f"{word} {amount} percent{of}"
+
+
+def _beside(one: SiteDays) -> str:
+    if 0 < one.days < FULL_DAYS:
+        return f"data of {one.days} of {FULL_DAYS} days"
+    return "within the usual" if one.comparison.change["visitors"] and one.comparison.within_usual("visitors") else ""
 
 
 def _today(one: SiteDays) -> tuple[str, bool]:

@@ -28,7 +28,7 @@ def looked_for(house: House) -> list[tuple[Any, Any]]:
     return [
         (found(house, Asked(path, **how)), found(house, Asked(other, **how)))
         for path, other in ((RARE, NEVER), ("rare/", "never/"), ("/rare/diag", "/never/diag"))
-        for how in ({}, {"order": "exits"}, {"compare": True})
+        for how in ({}, {"order": "exits"}, {"compare": "previous"})
     ]
 
 

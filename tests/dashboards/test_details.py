@@ -147,6 +147,24 @@ def test_a_change_is_of_full_days_that_all_have_data(client: TestClient, weeks: 
     )
 
 
+def test_a_table_is_compared_with_what_is_chosen(client: TestClient, weeks: str, ago: Ago) -> None:
+    chosen = f"compare=custom&compare_from={ago(11)}&compare_to={ago(10)}"
+    address = f"{weeks}/by/page?from={ago(3)}&to={ago(1)}&{chosen}"
+    assert {line[0]: line[-2:] for line in rows(client, address)}["/"] == ["80", "▲ 25%"], "by averages a day"
+    page = html.unescape(client.get(address).text)
+    assert f'<option value="custom" selected>Against {ago(11)} to {ago(10)}</option>' in page
+    assert f"&{chosen}&order=visits" in page
+    # Whatever is chosen in its form instead, which sends the dates along.
+    for other, told in (("", "Not compared"), ("none", "Not compared"), ("previous", "8–10 Jun 2031, 3 full days")):
+        page = client.get(address.replace("compare=custom", f"compare={other}")).text
+        assert told in page
+        assert 'value="custom" selected' not in page
+    overview = html.unescape(client.get(f"{weeks}?from={ago(3)}&to={ago(1)}&{chosen}").text)
+    assert f"/by/page?period=custom&from={ago(3)}&to={ago(1)}&{chosen}" in overview
+    assert '/by/page?period=7d"' in client.get(f"{weeks}?period=7d").text
+    assert "0 of 7 days have data" in client.get(f"{weeks}/by/page?period=7d&compare=year").text
+
+
 def test_the_rate_of_a_goal_stands_beside_each_value(client: TestClient, weeks: str) -> None:
     found = {
         line[0]: line[-2:] for line in rows(client, f"{weeks}/by/source?period=7d&goal=Signup&order=conversion_rate")
@@ -236,7 +254,8 @@ REFUSED = (
     ("page?of=device", "are told of the values of none"),
     ("goal?compare=previous", "of the values of a dimension only"),
     ("goal?goal=Signup", "of the values of a dimension only"),
-    ("page?compare=year", "allowed is previous"),
+    ("page?compare=decade", "allowed are previous, year, custom, none"),
+    ("page?compare=custom&compare_from=2031-06-01", "needs compare_from and compare_to"),
 )
 
 

@@ -39,7 +39,7 @@ def made(store: Store, key: str, ago: Ago, days: dict[int, int], today: int = 0,
     return site
 
 
-EVERY = {back: 100 + back for back in range(1, 29)}
+EVERY = {back: 100 + back for back in range(1, 57)}
 
 
 def ago(days: int) -> dt.date:
@@ -82,7 +82,10 @@ def test_figures_are_those_of_the_page_of_each_site(asked: Reports, some: dict[s
         assert (told.visitors or 0) == shown.totals.visitors, name
         assert told.certainty == shown.certainty, name
         assert told.comparison.change["visitors"] == shown.comparison.change["visitors"], name
+        assert told.comparison.usual.get("visitors") == shown.comparison.usual.get("visitors"), name
+        assert told.comparison.is_even("visitors") == shown.comparison.is_even("visitors"), name
         assert (told.comparison.days, told.comparison.of) == (shown.comparison.days, shown.comparison.of), name
+    assert "visitors" in found[some["whole"].site.key].comparison.usual
     week = sum(EVERY[back] for back in range(1, 8))
     assert found[hidden.site.key].visitors == week - EVERY[3]
     assert found[some["whole"].site.key].visitors == week
