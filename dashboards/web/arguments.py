@@ -23,6 +23,8 @@ from ..stats.view import OF_VIEW
 
 PERIOD = ("period", "from", "to")
 PART = (*PERIOD, "filter", "segment")
+# What pages hand on to each other.
+CARRIED = (*PART, "compare", "compare_from", "compare_to")
 # What an overview takes.
 OVERVIEW = (*PART, *OF_VIEW)
 # Whose text may come back in the answer: such an answer is not compressed (see `compress`).

@@ -21,7 +21,7 @@ from ..stats.figures import Cell
 from ..stats.query import MAX_DAYS_BY_HOUR, Filter
 from ..stats.week_hours import by_weekday
 from . import cards, origins
-from .arguments import PART
+from .arguments import CARRIED
 from .asking import PAGES_MOST, Asked, AskingPages, chosen_of, rows_of
 from .navigation import ACQUISITION, PAGES
 from .week import week_of
@@ -43,8 +43,8 @@ class ArrivalPages(AskingPages):
         door = self._sign_in.signed_in
         site = "/sites/{key}"
         return [
-            Route(site + ACQUISITION, door(self.show_acquisition, *PART, "goal"), methods=["GET"]),
-            Route(site + PAGES, door(self.show_pages, *PART, "goal"), methods=["GET"]),
+            Route(site + ACQUISITION, door(self.show_acquisition, *CARRIED, "goal"), methods=["GET"]),
+            Route(site + PAGES, door(self.show_pages, *CARRIED, "goal"), methods=["GET"]),
         ]
 
     def show_acquisition(self, request: Request, user: User) -> Response:

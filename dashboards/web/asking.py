@@ -23,7 +23,8 @@ from ..stats.query import Filter, Query
 from ..stats.refused import BadQuery, Code
 from ..stats.report import Reports
 from ..stats.table import Table
-from . import cards, charts, links, trend
+from ..stats.view import view_of
+from . import cards, links, trend
 from .arguments import filters_of, period_of
 from .pages import SitePages
 from .rendering import Pages
@@ -81,8 +82,10 @@ class AskingPages:
         period = period_of(self._reports, site, request.query_params)
         filters, segment = filters_of(request.query_params), request.query_params.get("segment", "")
         overview = self._reports.overview(site, period, rows, filters, segment)
+        # What days are compared with is not shown here, but other pages show it.
+        view = view_of(request.query_params, period, self._reports.now(site).date())
         own = {name: request.query_params.get(name, "") for name in besides}
-        return Asked(site, overview, {**links.asked(overview), **own})
+        return Asked(site, overview, {**links.asked(overview), **view.arguments(), **own})
 
     def page(self, template: str, request: Request, user: User, asked: Asked, **values: Any) -> Response:
         """The page of a template."""
@@ -91,11 +94,7 @@ class AskingPages:
             (name, value) for name, value in request.query_params.multi_items() if name not in ("period", "from", "to")
         ]
         shared = self._sites.shared(request, user, asked.site, overview.period)
-        drawn: dict[str, Any] = {
-            "trend_width": trend.WIDTH,
-            "trend_height": trend.HEIGHT,
-            "compared_with": charts.compared_with,
-        }
+        drawn: dict[str, Any] = {"trend_width": trend.WIDTH, "trend_height": trend.HEIGHT}
         return self._pages.page(
             template, **shared, **drawn, overview=overview, kept=kept, parts_kept=cards.kept(overview), **values
         )

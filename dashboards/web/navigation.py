@@ -15,17 +15,17 @@ from starlette.datastructures import QueryParams
 from schema.dimensions import DIMENSIONS
 from schema.site import Site
 
-from .arguments import PART, PERIOD
+from .arguments import CARRIED, PERIOD
 
 ACQUISITION, PAGES, GOALS, SPEED, LOCALIZATION = "/acquisition", "/pages", "/goals", "/speed", "/localization"
 # By what follows the site's path: what the page is called, and what it takes.
 _PLACES: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "": ("Overview", PART),
-    ACQUISITION: ("Acquisition", PART),
-    PAGES: ("Pages", PART),
-    GOALS: ("Goals", PART),
-    SPEED: ("Speed", PART),
-    LOCALIZATION: ("Localization", PART),
+    "": ("Overview", CARRIED),
+    ACQUISITION: ("Acquisition", CARRIED),
+    PAGES: ("Pages", CARRIED),
+    GOALS: ("Goals", CARRIED),
+    SPEED: ("Speed", CARRIED),
+    LOCALIZATION: ("Localization", CARRIED),
     "/quality": ("Quality", PERIOD),
 }
 # By the card of a dimension, or the name of another table, which page its table belongs to.

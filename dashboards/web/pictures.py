@@ -29,7 +29,7 @@ from ..stats.timeline import days_of
 from ..stats.vitals import VitalDay
 from . import cards, goals, localization, speed
 from . import format as names
-from .arguments import PART
+from .arguments import CARRIED
 from .asking import PAGES_MOST, Asked, AskingPages, chosen_of, rows_of
 from .journeys import ways_of
 from .navigation import GOALS, LOCALIZATION, SPEED
@@ -50,9 +50,9 @@ class PicturePages(AskingPages):
         door = self._sign_in.signed_in
         site = "/sites/{key}"
         return [
-            Route(site + GOALS, door(self.show_goals, *PART, "goal", "split"), methods=["GET"]),
-            Route(site + SPEED, door(self.show_speed, *PART, "goal", "vital"), methods=["GET"]),
-            Route(site + LOCALIZATION, door(self.show_localization, *PART), methods=["GET"]),
+            Route(site + GOALS, door(self.show_goals, *CARRIED, "goal", "split"), methods=["GET"]),
+            Route(site + SPEED, door(self.show_speed, *CARRIED, "goal", "vital"), methods=["GET"]),
+            Route(site + LOCALIZATION, door(self.show_localization, *CARRIED), methods=["GET"]),
         ]
 
     def show_goals(self, request: Request, user: User) -> Response:

@@ -145,6 +145,7 @@ def test_menus_and_definitions_open_by_keyboard_and_close_by_escape_and_by_a_cli
     for button, shown in (
         (".opens.site", "#menu-sites"),
         (".opens.who", "#menu-more"),
+        (".site-nav .rest", "#menu-places"),
         (".opens.period", "#menu-periods"),
         (".tiles .defined >> nth=0", "#about-1"),
         (".vitals .defined >> nth=0", "#about-lcp"),
@@ -205,6 +206,20 @@ def test_on_a_telephone_the_header_is_one_line_and_the_chosen_period_in_sight(
         assert chosen["x"] >= 0
         assert chosen["x"] + chosen["width"] <= 375
         assert chosen["height"] >= 44
+    # So is the page that is shown, at the foot of the screen, and ways to the others.
+    for path, label in ((f"{SITE}/goals", "Goals"), (f"{SITE}/localization", "Localization")):
+        page.goto(house.base + path)
+        here = page.locator(".site-nav > :is([aria-current], [data-chosen])")
+        assert here.inner_text() == label
+        box = here.bounding_box()
+        assert box
+        assert box["height"] >= 44
+        assert box["y"] + box["height"] <= 800
+        assert box["x"] + box["width"] <= 375
+    page.click(".site-nav .rest")
+    page.click("#menu-places >> text=Quality")
+    assert page.url.endswith("/quality")
+    page.goto(f"{house.base}{SITE}/by/event?period=12mo")
     # A row's name and its first two numbers are on the screen.
     for column in (1, 2):
         cell = page.locator(f".scroll tbody tr >> nth=0 >> td >> nth={column - 1}").bounding_box()

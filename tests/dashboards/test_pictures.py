@@ -239,6 +239,10 @@ def test_navigation_keeps_days_and_filters_where_a_page_can_tell_of_them(client:
     # A table belongs to one of them.
     for table, label in (("utm_campaign", "Acquisition"), ("exit_page", "Pages"), ("vital", "Speed")):
         assert re.search(rf'aria-current="true">{label}</a>', opened(client, f"{base}/by/{table}?period=7d"))
+    compared = opened(client, f"{base}/speed?period=7d&compare=year")
+    assert f'href="{base}?period=7d&amp;compare=year"' in compared
+    assert "?period=7d&amp;filter=device%3D%3Dmobile&amp;compare=year" in compared
+    assert client.get(f"{base}/speed?period=7d&compare=nonsense").status_code == 400
     # What is in the way is not carried on; the days are.
     wrong = client.get(f"{base}/speed?period=7d&filter=nonsense")
     assert wrong.status_code == 400
