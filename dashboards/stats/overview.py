@@ -32,6 +32,7 @@ from .certainty import Certainty, Flag
 from .comparison import Comparison, compare
 from .conversions import Goal
 from .crossed import counted_days
+from .effects import Effect, effects
 from .execute import Answer, Executor
 from .figures import Cell, Figures, figures_of
 from .funnels import StepCell
@@ -76,7 +77,7 @@ class Overview(Struct, frozen=True):
     fewer than k people, the open ones too. count_only: page views counted without being recorded, of
     four closed weeks; None where none are published. folded_hours: visitors in hours too small to draw. as_of: when
     what is shown of open days was put in place, to the minute; None where nothing of them is shown. annotations: what
-    the owner noted of its days. step: what the
+    the owner noted of its days, effects: by id what came with it. step: what the
     counts of open days are multiples of.
 
     changed: what moved its visitors, of up to a week that is over. view: how it was asked for. grain: of the series;
@@ -113,6 +114,7 @@ class Overview(Struct, frozen=True):
     released: Released
     as_of: dt.datetime | None
     annotations: tuple[Annotation, ...]
+    effects: dict[str, Effect]
     ongoing: bool
     empty: bool
     version: str
@@ -144,6 +146,7 @@ def read(
     today = now.date()
     hourly, metric, compared = look.grain == HOUR, look.view.metric, look.before
     answer = executor.answer(plan([*queries.values()], released, hourly))
+    notes = noted()
     whole = Timeline(times_of(answer, released.span.first, period.last), released, now, zone)
     states = [whole.state(day) for day in days_of(period)]
     data_days = states.count("measured")
@@ -216,7 +219,8 @@ def read(
         until=whole.until,
         released=released,
         as_of=as_of(),
-        annotations=noted(),
+        annotations=notes,
+        effects={} if in_part else effects(whole, notes, period),
         ongoing=period.first <= today <= period.last,
         empty=totals is None,
         version=_version_of(_added(whole.times, period)),

@@ -1,6 +1,6 @@
-"""What changed, in three sentences at most.
+"""What changed, in three sentences at most, and what came with a note.
 
-In: a `WhatChanged`. Out: text. Promises: no number is computed here, only worded.
+In: a `WhatChanged`, an `Effect`. Out: text. Promises: no number is computed here, only worded.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from itertools import groupby
 
 from schema.dimensions import DIMENSIONS
 
+from ..stats.effects import Effect
 from ..stats.overview import Overview
 from ..stats.what_changed import Contributor, WhatChanged
 from . import format as names
@@ -27,6 +28,14 @@ def sentences(overview: Overview) -> list[str]:
         return [f"As usual: {usual}."]
     told = [f"{_more(found)} than usual ({usual})."]
     return told + _behind(found)
+
+
+def effect_of(effect: Effect) -> str:
+    """What came with a note."""
+    days = "that day" if effect.days == 1 else f"the {effect.days} days from it"
+    change, low, high = (f"{names.change(one)}%" for one in (effect.change, effect.low, effect.high))
+    usual = ", within the usual" if effect.is_usual else ""
+    return f"visitors of {days}: {change} ({low} to {high}) against the same days of {effect.weeks} weeks before{usual}"
 
 
 def _more(found: WhatChanged) -> str:

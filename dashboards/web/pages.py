@@ -38,7 +38,7 @@ from ..stats.view import view_of
 from . import cards, charts, sites_page, table_page
 from .arguments import OVERVIEW, PERIOD, filters_of, period_of
 from .asked import ARGUMENTS, asked_of
-from .changed import sentences
+from .changed import effect_of, sentences
 from .details import Details, details, goals_to_choose
 from .journeys import ways_of
 from .links import asked, comparison_of, elsewhere
@@ -124,6 +124,7 @@ class SitePages:
             ],
             looks=looks(overview),
             changed=sentences(overview),
+            effect_of=effect_of,
             segments=cards.segments(overview, site),
             parts_kept=cards.kept(overview),
             notes=[SUM_OF_VALUES] if several_values(filters) else [],
