@@ -4,6 +4,7 @@ tests are run, in which order, with how many examples: see EXTENTS."""
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import itertools
 import logging
 import os
@@ -69,6 +70,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if _RAM.is_dir() and shutil.disk_usage(_RAM).free >= _ROOM_BYTES:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_RAM))
+    # Of what is collected, and of modules that are imported, nothing is garbage.
+    gc.disable()
     config.stash[_MIGRATED] = begin()
     name = config.getoption("--extent")
     extent = EXTENTS[name]
@@ -96,6 +99,13 @@ def times(count: int) -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """First come those that wait most for others, so that nobody waits for the last of them alone."""
     items.sort(key=lambda item: (item.get_closest_marker("process") is None, item.get_closest_marker("slow") is None))
+
+
+def pytest_collection_finish() -> None:
+    """Tests are thousands of objects, which nobody need look through again in each of them."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

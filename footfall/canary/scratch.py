@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:{0}.0) Gecko/20100101 Firefox/{0}.0"
-_STOP_S = 15
+_STOP_S = 60
 
 _QUERY = """
 import json, sys
@@ -117,7 +117,7 @@ class Scratch:
         self, body: bytes | dict[str, Any], headers: dict[str, str] | None = None, path: str = "/api/event"
     ) -> tuple[int, dict[str, str]]:
         """One beacon on a connection of its own: (status, headers)."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
             connection.request("POST", path, data, {"User-Agent": AGENT.format(120), **(headers or {})})

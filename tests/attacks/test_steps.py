@@ -119,7 +119,7 @@ def small_rests(house: House, dimension: str) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize(
-    ("seed", "quarters"), [(1, 12), *(pytest.param(seed, 30, marks=pytest.mark.long) for seed in range(2, 6))]
+    ("seed", "quarters"), [(1, 8), *(pytest.param(seed, 30, marks=pytest.mark.long) for seed in range(2, 6))]
 )
 @together
 def test_every_step_and_the_last_one_to_the_release_is_of_k_people(

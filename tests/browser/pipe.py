@@ -72,7 +72,7 @@ class Tabs:
         with contextlib.suppress(AssertionError, OSError, TimeoutError):
             self.send("Browser.close")
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(10)
+            self._process.wait(60)
         self._process.kill()
         self._process.wait()
         os.close(self._out)

@@ -27,7 +27,7 @@ def test_a_demo_visit_comes_to_the_open_dashboard_page_by_itself(
     visit.goto(house.told["demo"])
     # The page follows by itself: nobody reloads it. How long it takes is no matter of tests: 0.4 to 3 s.
     tile = dashboard.locator(".tiles div", has_text="Pageviews").locator("b")
-    eventually(lambda: int(f"0{tile.inner_text()}".replace("–", "")) > before, 30)
+    eventually(lambda: int(f"0{tile.inner_text()}".replace("–", "")) > before)
     context.close()
 
 

@@ -53,7 +53,7 @@ def more(house: Served, page: Page) -> None:
     """Numbers change, and the page follows."""
     before = visitors(page)
     house.rollups.cell(TODAY, visitors=700)
-    eventually(lambda: visitors(page) != before, 30)
+    eventually(lambda: visitors(page) != before)
 
 
 def test_only_what_changed_is_swapped_and_what_the_reader_did_stays(page: Page, house: Served) -> None:

@@ -69,7 +69,7 @@ class Server:
 
     def refused(self) -> list[str]:
         """What anybody was refused for want of a right, since the last time."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._control, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self._control, timeout=60)
         with contextlib.closing(connection):
             connection.request("GET", "/")
             answer: list[str] = json.loads(connection.getresponse().read())
@@ -91,7 +91,7 @@ class Server:
         self._process.stdout.close()
 
     def _tell(self, fault: dict[str, Any]) -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", self._control, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self._control, timeout=60)
         with contextlib.closing(connection):
             connection.request("POST", "/", json.dumps(fault))
             hits: int = json.loads(connection.getresponse().read())

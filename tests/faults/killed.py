@@ -1,6 +1,7 @@
 """A spool and its writer, killed: one step later each time, or at random.
 
-In: `python -m tests.faults.killed steps|random DIR DSN SITE [NUMBER]`, a process of its own because it forks.
+In: `python -m tests.faults.killed steps|random DIR DSN SITE NUMBER`, a process of its own because it forks. NUMBER: how
+many steps later each time, or how many times.
 Out: a JSON line per run: at which step it was killed, what it acknowledged, and where that is once nothing is killed.
 """
 
@@ -177,11 +178,12 @@ class Child:
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1]), lines
 
 
-def steps(root: Path, dsn: str, site: str) -> None:
-    """One step later each time, until a life ends before it; without a store the spool alone, with one its writer."""
+def steps(root: Path, dsn: str, site: str, stride: int) -> None:
+    """So many steps later each time, until a life ends before it; without a store the spool alone, with one its
+    writer."""
     told: dict[str, list[list[Any]]] = {}
     code = -signal.SIGKILL
-    for number in itertools.count(1):
+    for number in itertools.count(1, stride):
         if code != -signal.SIGKILL:
             break
         name = f"{site}-{number}"
@@ -234,8 +236,5 @@ if __name__ == "__main__":
 
     gc.freeze()
     spooling.CHUNK_ROWS = CHUNK_ROWS
-    what, where, *given = sys.argv[1:]
-    if what == "steps":
-        steps(Path(where), *given)
-    else:
-        at_random(Path(where), given[0], given[1], int(given[2]))
+    what, where, dsn, site, number = sys.argv[1:]
+    (steps if what == "steps" else at_random)(Path(where), dsn, site, int(number))

@@ -124,7 +124,7 @@ class Oracle:
             body = json.dumps(self.body(beacon.path)).encode()
             # What got no answer may be stored or not. It is not sent again: a second copy is the house's own doing.
             try:
-                connection = connection or http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
+                connection = connection or http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
                 agent = AGENT.format(100 + self._number % 40)
                 beacon.started = time.monotonic()
                 connection.request("POST", "/api/event", body, {"User-Agent": agent})

@@ -99,11 +99,11 @@ def outage(directory: Path, events: int, rate: float, workers: int = 1) -> dict[
     house = CollectorHouse(directory / "data", server.dsn, "--workers", str(workers)).start()
     try:
         sender, began = Sender(house.port), time.monotonic()
-        sender.send(events // 10)
+        sender.send(events // 4)
         before = {pid: memory_of(pid) for pid in house.processes()}
-        sender.send(events - events // 10)
+        sender.send(events - events // 4)
         sending_s = time.monotonic() - began
-        eventually(lambda: not list((directory / "data").glob("spool/*/*.open")), 45)
+        eventually(lambda: not list((directory / "data").glob("spool/*/*.open")))
         held = held_bytes(directory / "data")
         # A writer that finds no store at its start ends after five minutes, and is started again.
         growth = max(memory_of(pid) - before[pid] for pid in before.keys() & {*house.processes()})

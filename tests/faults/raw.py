@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 
 from footfall.canary.scratch import AGENT
 
-PATIENCE_S = 20.0
+PATIENCE_S = 90.0
 BEACON = json.dumps({"n": "pageview", "u": "https://example.com/raw", "d": "example.com"}).encode()
 
 

@@ -105,7 +105,7 @@ def test_a_running_collector_whose_disk_fails_answers_503_until_it_works_again(
                 oracle.post(40)
         finally:
             tracer.terminate()
-            tracer.wait(10)
+            tracer.wait(60)
         eventually(lambda: accepts(oracle))
         assert set(oracle.statuses) == {202, 503}
         settled(house, oracle, remote, house.data)

@@ -238,7 +238,7 @@ def test_after_the_day_the_key_is_not_in_the_memory_of_who_had_it(ram: Path, tmp
         assert process.stdout.readline() == "over\n"
         assert in_memory(process.pid, key) == 0
     finally:
-        process.communicate("\n", timeout=10)
+        process.communicate("\n", timeout=60)
 
 
 def in_memory(process: int, wanted: bytes) -> int:

@@ -289,7 +289,7 @@ def test_no_file_is_reached_by_a_name_from_outside(house: Running, tmp_path: Pat
 
 def fetched(address: str, path: str) -> str:
     """What an address answers to a path that no browser would have left as it is."""
-    connection = http.client.HTTPConnection(urlsplit(address).hostname or "", urlsplit(address).port, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(address).hostname or "", urlsplit(address).port, timeout=60)
     try:
         connection.putrequest("GET", re.sub(r"[^!-~]", "", path), skip_accept_encoding=True)
         connection.endheaders()

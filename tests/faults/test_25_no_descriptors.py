@@ -22,7 +22,7 @@ def test_a_worker_without_descriptors_refuses_and_recovers_and_loses_nothing(dat
         [worker] = house.children("collector")
         oracle = Oracle(house.port, clients=2)
         assert oracle.post(200) == {202: 200}
-        kept = http.client.HTTPConnection("127.0.0.1", house.port, timeout=10)
+        kept = http.client.HTTPConnection("127.0.0.1", house.port, timeout=60)
         acknowledged: list[str] = []
 
         def post(number: int) -> int:

@@ -10,7 +10,7 @@ from schema.store import Store, StoreDown
 from tests.faults.conftest import Server
 
 pytestmark = [pytest.mark.process, pytest.mark.clickhouse]
-PATIENCE_S = 1.0
+PATIENCE_S = 4.0
 
 
 def test_who_waits_for_a_page_waits_once_for_a_store_that_hangs_and_others_do_not(server: Server) -> None:
@@ -23,7 +23,7 @@ def test_who_waits_for_a_page_waits_once_for_a_store_that_hangs_and_others_do_no
             store.rows("SELECT 2")
         assert time.monotonic() - started < 3 * PATIENCE_S
         started = time.monotonic()
-        for _ in range(20):
+        for _ in range(5):
             with pytest.raises(StoreDown, match="did not answer a moment ago"):
                 store.rows("SELECT 3")
         assert time.monotonic() - started < PATIENCE_S / 2

@@ -48,7 +48,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def post(house: Running, origin: str = "", **more: Any) -> str | None:
-    connection = http.client.HTTPConnection("127.0.0.1", house.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", house.port, timeout=60)
     beacon = {"n": "pageview", "u": "https://example.com/a?fbclid=1", "d": "example.com", "tz": "Europe/Berlin"} | more
     connection.request(
         "POST",

@@ -110,9 +110,9 @@ def test_the_page_for_engineers_tells_the_same(house: Running, well: dict[str, l
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
     link = re.search(r"http\S+", house.command("sign-in").stdout)
     assert link
-    with browser.open(link[0], timeout=20):
+    with browser.open(link[0], timeout=60):
         pass
-    with browser.open(f"{house.told['dashboards']}{HEALTH_PATH}", timeout=30) as page:
+    with browser.open(f"{house.told['dashboards']}{HEALTH_PATH}", timeout=60) as page:
         text = page.read().decode()
     assert "All is well" in text
     for check in well.keys() - {"settings"}:

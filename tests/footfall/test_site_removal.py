@@ -196,7 +196,7 @@ def test_a_site_is_removed_with_all_there_is_of_it_and_no_other_is_touched(store
     assert read_entries(store, gone.key)[0].previous == ""
 
 
-@pytest.mark.parametrize("at", [1, 6])
+@pytest.mark.parametrize("at", [pytest.param(1, marks=pytest.mark.long), 6])
 def test_a_removal_that_is_cut_off_is_ended_by_the_same_again(
     store: Store, house: House, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:

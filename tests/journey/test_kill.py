@@ -44,7 +44,7 @@ class Oracle:
             body = json.dumps({"n": "pageview", "u": f"https://example.com{mark}", "d": "example.com"}).encode()
             try:
                 if connection is None:
-                    connection = http.client.HTTPConnection("127.0.0.1", self.house.port, timeout=10)
+                    connection = http.client.HTTPConnection("127.0.0.1", self.house.port, timeout=60)
                 connection.request("POST", "/api/event", body, {"User-Agent": AGENT.format(100 + number % 40)})
                 answer = connection.getresponse()
                 answer.read()

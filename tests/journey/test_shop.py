@@ -72,7 +72,7 @@ class Shop:
         return self._date
 
     def _asked(self, method: str, events: list[dict[str, Any]] | None) -> tuple[int, Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", self._house.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self._house.port, timeout=60)
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         try:
             connection.request(method, "/api/events", json.dumps(events), headers)

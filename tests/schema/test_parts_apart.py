@@ -60,7 +60,7 @@ def beacon(url: str, who: int, name: str, **more: object) -> None:
     body = {"n": name, "u": f"https://{SITE}/p{who}", "d": SITE, **more}
     headers = {"User-Agent": AGENT.format(100 + who), "Content-Type": "application/json"}
     request = urllib.request.Request(f"{url}/api/event", json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         assert answer.status == 202
 
 
@@ -110,10 +110,10 @@ def test_the_parts_apart_are_refused_nothing_by_the_grants_of_their_users(with_u
         browser = urllib.request.build_opener(cookies)
         found = re.search(r"http\S+", dashboards[1])
         assert found
-        with browser.open(found[0], timeout=20) as page:
+        with browser.open(found[0], timeout=60) as page:
             page.read()
         base = dashboards[0].removeprefix("dashboards: ")
-        with browser.open(f"{base}/sites/{SITE}", timeout=20) as page:
+        with browser.open(f"{base}/sites/{SITE}", timeout=60) as page:
             assert SITE in page.read().decode()
     assert with_users.refused() == []
     for log in logs:
