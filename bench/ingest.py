@@ -134,6 +134,8 @@ def _whole_core(name: str, runs: list[Run]) -> Figure:
     """What a core that nobody else uses would take, and how much of one there was."""
     had = 100 * statistics.median(run.us * run.load.rate / 1e6 for run in runs)
     us = statistics.median(run.us for run in runs)
+    if not us:  # a load so short that the clock of a processor's time did not go on
+        return Figure(PART, f"{name}: requests, of a whole core", None, "/s", note="too short a load")
     return Figure(PART, f"{name}: requests, of a whole core", 1e6 / us, "/s", note=f"it had {had:.0f} % of one")
 
 

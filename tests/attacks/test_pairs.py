@@ -201,7 +201,7 @@ def test_no_count_of_few_follows_from_all_tables_of_a_day(
     assert pinned == 0
 
 
-@pytest.mark.parametrize("world", [ALL_PAIRS, PARENTS])
+@pytest.mark.parametrize("world", [pytest.param(ALL_PAIRS, marks=pytest.mark.long), PARENTS])
 def test_nor_where_some_pairs_are_added_to_a_released_day(
     store: Store, world: World, report: Callable[[str, str], None]
 ) -> None:
@@ -213,7 +213,7 @@ def test_nor_where_some_pairs_are_added_to_a_released_day(
     assert pinned == 0
 
 
-@pytest.mark.parametrize("world", [ALL_PAIRS, PARENTS])
+@pytest.mark.parametrize("world", [ALL_PAIRS, pytest.param(PARENTS, marks=pytest.mark.long)])
 def test_they_do_where_only_cells_of_few_are_hidden(
     store: Store, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

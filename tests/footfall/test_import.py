@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from footfall.cli import main
 from schema.store import Store, StoreError
+from tests.migrated import migrated
 
 pytestmark = pytest.mark.slow
 
@@ -41,16 +42,27 @@ def run(*arguments: str) -> tuple[int, str, str]:
     return done.exit_code, done.stdout, done.stderr
 
 
+def empty(place: Path) -> Path:
+    """A data directory that knows of no site yet."""
+    migrated(place / "data" / "clickhouse")
+    return place / "data"
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return empty(tmp_path)
+
+
 @pytest.fixture(scope="module")
 def six(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory that each log in SIX is imported into, as a site of its own."""
-    return tmp_path_factory.mktemp("six") / "data"
+    """One that each log in SIX is imported into, as a site of its own."""
+    return empty(tmp_path_factory.mktemp("six"))
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One into which all those are made that are refused."""
-    return tmp_path_factory.mktemp("refused") / "data"
+    return empty(tmp_path_factory.mktemp("refused"))
 
 
 def imported(data: Path, text: str | bytes, *options: str, site: str = "x.test") -> tuple[int, dict[str, Any], str]:
