@@ -76,21 +76,27 @@ class Values:
             self._only[key].add(people, networks)
 
     def twins(self, rule: Rule) -> list[Value]:
-        largest = sorted(self._only, key=lambda key: -self._only[key].people)
+        each, only = (sorted(some, key=lambda key: -some[key].people) for some in (self._all, self._only))
         return [
             value
-            for value in dict.fromkeys(value for value, _ in self._all)
-            if self._is_told(value, rule)
-            and any(not self._differ(value, meets, largest, rule) for meets in (False, True))
+            for value in dict.fromkeys(value for value, _ in each)
+            if self._is_part(value, each, rule)
+            and any(not self._differ(value, meets, only, rule) for meets in (False, True))
         ]
 
-    def _is_told(self, value: Value, rule: Rule) -> bool:
-        """Whether it is of enough people."""
-        mine = Side()
-        for meets in (False, True):
-            if (value, meets) in self._all:
-                mine.add(self._all[value, meets].people, self._all[value, meets].networks)
-        return rule.enough(mine.people, len(mine.networks))
+    def _is_part(self, value: Value, largest: Sequence[tuple[Value, bool]], rule: Rule) -> bool:
+        """Whether enough people have it, and enough another one. Of a value that all but few have pairs tell only what
+        is of all visitors, too: of these goals are not twins."""
+        mine, others = Side(), Side()
+        for key in ((value, False), (value, True)):
+            if key in self._all:
+                mine.add(self._all[key].people, self._all[key].networks)
+        for key in largest:
+            if rule.enough(others.people, len(others.networks)):
+                break
+            if key[0] != value:
+                others.add(self._all[key].people, self._all[key].networks)
+        return all(rule.enough(side.people, len(side.networks)) for side in (mine, others))
 
     def _differ(self, value: Value, meets: bool, largest: Sequence[tuple[Value, bool]], rule: Rule) -> bool:
         """Whether those are enough who have the value and do not meet the condition, or the other way round. meets:

@@ -41,7 +41,7 @@ class Owner(House):
         goals: tuple[Goal, ...] = (BASKET,),
     ) -> None:
         super().__init__(store, k=5)
-        self.site = structs.replace(self.site, goals=goals)
+        self.site = structs.replace(self.site, goals=goals, pairs=())
         hits: list[tuple[int, dict[str, Any]]] = []
         for visitor in range(25):
             about = {"visitor": visitor + 1, "country": (countries or {}).get(visitor, "DE")}
@@ -151,7 +151,7 @@ class Regions(Owner):
 
     def __init__(self, store: Store, regions: dict[str, tuple[int, int, int]]) -> None:
         House.__init__(self, store, k=5)
-        self.site = structs.replace(self.site, goals=(BASKET,))
+        self.site = structs.replace(self.site, goals=(BASKET,), pairs=())
         hits: list[tuple[int, dict[str, Any]]] = []
         for region, people in regions.items():
             for page, many in zip((BASKET.page, "/shop/list", "/"), people, strict=True):
