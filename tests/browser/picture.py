@@ -13,6 +13,7 @@ from playwright.sync_api import Browser
 
 from tests.browser.conftest import chromium
 from tests.house import running
+from tests.migrated import begin, end
 
 SIZE = {"width": 1280, "height": 1000}
 # Two weeks, and those before them to compare with.
@@ -34,5 +35,7 @@ def take(browser: Browser, file: Path, room: Path, days: int = _DAYS) -> None:
 
 
 if __name__ == "__main__":
+    stores = begin()
     with chromium() as launched, tempfile.TemporaryDirectory() as scratch:
         take(launched, Path(sys.argv[1]), Path(scratch))
+    end(stores)

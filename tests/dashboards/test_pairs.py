@@ -119,7 +119,7 @@ def test_what_nobody_counts_is_refused_with_what_would(reports: Reports, rollups
         ("channel,country,device", [], {}, Code.NOT_CROSSED),
         ("channel,channel", [], {}, Code.NOT_CROSSED),
         ("channel,page", [], {}, Code.NOT_CROSSED),
-        ("vital,country", [], {}, Code.NOT_CROSSED),
+        ("vital,source", [], {}, Code.NOT_KEPT),
         ("channel,country", [], {"segment": "Phones"}, Code.NOT_CROSSED),
     ],
 )
