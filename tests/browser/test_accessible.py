@@ -30,8 +30,6 @@ PAGES = (
     ("/sites/{key}", "/sites/empty.example", 200),
     ("/sites/{key}", "/sites/nowhere", 404),
     ("/sites/{key}", f"{SITE}?period=fortnight", 400),
-    ("/sites/{key}/by/{dimension}", f"{SITE}/by/page", 200),
-    ("/sites/{key}/by/{dimension}", f"{SITE}/by/event?period=today", 200),
     ("/sites/{key}/by/{dimension}", f"{SITE}/by/page?contains=nothing", 200),
     ("/sites/{key}/by/{dimension}", f"{SITE}/by/page?period=7d&limit=2&goal=Signup&compare=previous&order=value", 200),
     ("/sites/{key}/by/{dimension}", f"{SITE}/by/vital?period=today&of=device", 200),
