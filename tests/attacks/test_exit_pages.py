@@ -56,7 +56,7 @@ def switch_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ends, "untold_sections", lambda _: set())
 
 
-def went(store: Store, ways: Sequence[Sequence[str]]) -> House:
+def house_of(store: Store, ways: Sequence[Sequence[str]]) -> House:
     """A day on which each of these was somebody's way."""
     house = House(store, K, networks=1)
     house.visits(
@@ -66,12 +66,22 @@ def went(store: Store, ways: Sequence[Sequence[str]]) -> House:
             for place, path in enumerate(way)
         ]
     )
-    house.release()
     return house
 
 
-def test_how_many_left_on_a_page_of_a_day(store: Store, rule_on: bool) -> None:
-    house = went(store, [way for way, many in WAYS for _ in range(many)])
+def test_how_many_left_on_a_page_and_came_to_one(store: Store, rule_on: bool) -> None:
+    left = house_of(store, [way for way, many in WAYS for _ in range(many)])
+    came = house_of(
+        store,
+        [(page,) if n < bounced else (page, "/a/1", "/b/1") for page, many, bounced in BEGAN for n in range(many)],
+    )
+    work = left.releasing()
+    work.of(store, [left, came])
+    look_who_left(left, rule_on)
+    look_who_came(came, rule_on)
+
+
+def look_who_left(house: House, rule_on: bool) -> None:
     of_ends, pages, sections = house.rows("exit_page"), house.rows("page"), house.rows("section")
     assert "/a/1" not in of_ends
     told = {page: row["visits"] for page, row in of_ends.items() if page in pages}
@@ -82,12 +92,8 @@ def test_how_many_left_on_a_page_of_a_day(store: Store, rule_on: bool) -> None:
     assert sections["/a/"]["exits"] == (None if rule_on else of_ends["/a/2"]["visits"] + 3)
 
 
-def test_how_many_came_to_a_page_of_a_day(store: Store, rule_on: bool) -> None:
+def look_who_came(house: House, rule_on: bool) -> None:
     """Of entries only rates are told; of few people a rate tells how many they are."""
-    house = went(
-        store,
-        [(page,) if n < bounced else (page, "/a/1", "/b/1") for page, many, bounced in BEGAN for n in range(many)],
-    )
     entries, pages = house.rows("entry_page"), house.rows("page")
     assert {"/a/1", "/b/1"}.isdisjoint(entries)
     hidden, rate = entries["(other)"]["visits"], pages["/b/1"]["bounce_rate"]
