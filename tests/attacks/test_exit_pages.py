@@ -29,7 +29,7 @@ from tests.pipeline.weeks import Weeks
 
 from .house import DAY, NOON, House
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 
 # Ways through the site, and how many went them.
 WAYS = ((("/a/1",), 3), (("/a/1", "/a/2"), 10), (("/b/1",), 6), (("/b/1", "/b/2"), 20))
