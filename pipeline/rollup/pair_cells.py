@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from schema.pair import Pair, above
+from schema.pair import Pair, above, is_above
 
 from .aggregate import EVERYBODY
 from .batch import ENOUGH, NETWORKS, Batch
 from .crossing import Line
+from .pair_alike import Rows, alike, rows_of
 from .pair_lines import HIDDEN, Atom, Cell, Table, in_order
 from .pair_twins import Beside
 
@@ -33,22 +34,41 @@ def suppress(of: Batch, pairs: Sequence[Pair], before: Mapping[Pair, set[Cell]],
         d: {pair: before.get(pair, set()) | beside[d].known.get(pair, set()) for pair in (*before, *beside[d].known)}
         for d in hides
     }
+    shown: dict[int, dict[Pair, set[Cell]]] = {d: {pair: {*mine} for pair, mine in before.items()} for d in hides}
+    same = alike(of, pairs, {which: mine for which, mine in cells.items() if which[0] in known})
+    # What follows of a twin: also cells of enough people that are hidden, which nobody has looked after.
+    follows = {d: {pair: {*mine} for pair, mine in known[d].items()} for d in hides}
     rows: list[tuple[int, int, int, int]] = []
-    for nth, step in enumerate(in_order(pairs)):
+    for nth, step in enumerate(_steps(pairs, one_by_one=bool(same))):
         there = [(d, number) for d in hides for number in map(pairs.index, step) if (d, number) in cells]
-        tables = {
-            (d, number): Table(
-                pairs[number], atoms[d, number], _open(cells[d, number], pairs[number], beside[d]), known[d]
-            )
-            for d, number in there
-        }
+        told = {(d, number): rows_of(pairs[number], same.get(d, ()), follows[d], shown[d]) for d, number in there}
+        tables: dict[Which, Table] = {}
+        for d, number in there:
+            pair = pairs[number]
+            known[d].setdefault(pair, set()).update(told[d, number].known)
+            mine = _open(cells[d, number], pair, beside[d], told[d, number])
+            tables[d, number] = Table(pair, atoms[d, number], mine, known[d])
         covered = _covered(of, pairs, tables, nth)
         for (d, number), table in tables.items():
-            shown = table.shown(covered[d, number])
-            known[d].setdefault(pairs[number], set()).update(shown)
-            rows += ((d, number, *cell) for cell in shown)
+            shown[d][pairs[number]] = table.shown(covered[d, number]) | told[d, number].shown
+            known[d][pairs[number]] |= shown[d][pairs[number]]
+            follows[d][pairs[number]] = known[d][pairs[number]] | cells[d, number].keys()
+            rows += ((d, number, *cell) for cell in shown[d][pairs[number]])
     if rows:
         of.store.insert(of.scratch("uncovered"), _CELL, [*map(list, zip(*rows, strict=True))])
+
+
+def _steps(pairs: Sequence[Pair], one_by_one: bool) -> list[list[Pair]]:
+    """one_by_one: each is judged by itself, because some tell what others do; children first, behind their parents:
+    what these tell of a value that has one is known of its twin."""
+    steps = in_order(pairs)
+    if not one_by_one:
+        return steps
+    found: dict[Pair, None] = {}
+    for pair in [pair for step in reversed(steps) for pair in step]:
+        parents = (one for step in steps for one in step if is_above(one, pair))
+        found |= dict.fromkeys((*parents, pair))
+    return [[pair] for pair in found]
 
 
 def released(of: Batch, grains: Collection[str]) -> dict[Pair, set[Cell]]:
@@ -72,9 +92,14 @@ def released(of: Batch, grains: Collection[str]) -> dict[Pair, set[Cell]]:
     return {**found}
 
 
-def _open(cells: Mapping[Cell, int], pair: Pair, beside: Beside) -> dict[Cell, int]:
+def _open(cells: Mapping[Cell, int], pair: Pair, beside: Beside, told: Rows) -> dict[Cell, int]:
     """Those that may be shown."""
-    return {cell: people for cell, people in cells.items() if not beside.bars(pair, cell)}
+    barred = [{value for its, value in told.barred if its == dimension} for dimension in (pair.one, pair.other)]
+    return {
+        cell: people
+        for cell, people in cells.items()
+        if not beside.bars(pair, cell) and cell[0] not in barred[0] and cell[1] not in barred[1]
+    }
 
 
 def _cells(of: Batch) -> dict[Which, dict[Cell, int]]:

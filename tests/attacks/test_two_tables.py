@@ -130,7 +130,10 @@ def test_nobody_follows_from_two_tables(store: Store) -> None:
     assert attack(store, SEAMS) == {name: set() for name in SEAMS}
 
 
-def test_somebody_does_where_twins_are_not_looked_for(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("later", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_somebody_does_where_twins_are_not_looked_for(
+    store: Store, later: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(twins.Values, "twins", lambda *_: [])
-    found = attack(store, SEAMS)
+    found = attack(store, {name: seam for name, seam in SEAMS.items() if bool(seam.later) == later})
     assert [name for name, numbers in found.items() if not numbers] == []
