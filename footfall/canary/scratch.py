@@ -135,7 +135,7 @@ class Scratch:
 def footfall(*arguments: str) -> subprocess.CompletedProcess[str]:
     """A `footfall` command."""
     return subprocess.run(  # noqa: S603 - our own interpreter and module
-        [sys.executable, "-m", "footfall", *arguments], capture_output=True, text=True, timeout=180, check=False
+        [sys.executable, "-m", "footfall", *arguments], capture_output=True, text=True, timeout=400, check=False
     )
 
 
@@ -145,7 +145,7 @@ def rows(data: Path, *statements: str) -> list[list[list[Any]]]:
         [sys.executable, "-c", _QUERY, f"chdb://{data / 'clickhouse'}", *statements],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,
         check=False,
     )
     if done.returncode:

@@ -21,7 +21,7 @@ from tests.together import Test, together
 
 from .house import NOON, House
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 
 K = 5
 # Of whom there are so many the pages that they see, one after the other; "" is half an hour and more between visits.

@@ -23,7 +23,7 @@ from tests.together import Test, together
 
 from .house import DAY, NOON, House
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 
 BASKET, ALSO = Goal("Basket", page="/shop/basket"), Goal("Also", page="/shop/**")
 

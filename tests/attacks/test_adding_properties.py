@@ -26,7 +26,7 @@ from tests.together import Test, together
 
 from .house import NOON, House
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 
 K = 5
 # What an event is, but for who sends it and when.

@@ -28,7 +28,7 @@ from tests.together import Test, together
 
 from .house import NOON, House
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 
 # Parts of the site that few saw, so that what is hidden needs no company.
 _RARE = {"/blog/a": range(3), "/help/a": range(3, 7)}

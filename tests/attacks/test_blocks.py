@@ -14,7 +14,7 @@ from tests.together import Test, together
 
 from .solver import Published, Solver
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 FOUR = ("DE", "FR", "CH", "MT")
 
 

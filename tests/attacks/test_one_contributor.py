@@ -13,7 +13,7 @@ from tests.together import Test, together
 
 from .house import House
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 
 PAGE = "/clinic/hiv"
 VICTIM = 99

@@ -11,7 +11,7 @@ from tests.together import Test, together
 
 from .house import House
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 
 
 def signed_up(store: Store, k: int, people: int) -> House:

@@ -14,7 +14,7 @@ from tests.together import Test, Work, together
 
 from .house import House
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 
 K = 5
 # In so many days the four weeks that the first is of are over.

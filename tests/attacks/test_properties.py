@@ -10,7 +10,7 @@ from schema.dimensions import OTHER
 from schema.store import Store
 from tests.pipeline.weeks import Weeks
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 DAYS = 4
 
 

@@ -23,7 +23,7 @@ from tests.together import Test, Work, alone, together
 
 from .house import NOON, House
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 
 K = 5
 QUARTER = 900

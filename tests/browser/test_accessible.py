@@ -16,7 +16,7 @@ from starlette.routing import Route
 from schema.store import Store
 from tests.browser.served import Served, served
 
-pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 AXE = Path(__file__).parents[2] / "collector/tracker/node_modules/axe-core/axe.min.js"
 SITE = "/sites/shop.example"
 # Every page that people see: its route, what is opened, and with which status.

@@ -53,7 +53,7 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
             yield Proxied(house, web, origin)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_the_printed_tag_the_demo_and_the_opt_out_page_work_beneath_a_path(browser: Browser, proxied: Proxied) -> None:
     done = proxied.house.command("check", "site", "lab", "--json")
     tag = json.loads(done.stdout)["tag"]
@@ -82,7 +82,7 @@ def test_the_printed_tag_the_demo_and_the_opt_out_page_work_beneath_a_path(brows
         assert elsewhere == {f"/page/{folder}"}
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 def test_beacons_beneath_a_path_are_stored(browser: Browser, proxied: Proxied) -> None:
     context = browser.new_context()
     for folder in ("handed-on", "taken-away"):

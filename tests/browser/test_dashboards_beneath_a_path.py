@@ -51,7 +51,7 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
         yield Proxied(house, bases)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("way", ["handed_on", "taken_away"])
 def test_everything_works_beneath_the_path_and_nothing_is_looked_for_outside(
     browser: Browser, proxied: Proxied, way: str

@@ -110,7 +110,7 @@ def stored(journey: Journey) -> Callable[[str], Stored]:
     return of
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("name", "mark"), [("firefox", "Firefox/"), ("webkit", "AppleWebKit/")])
 def test_it_is_the_engine_that_its_name_says(journey: Journey, name: str, mark: str) -> None:
     agent = journey[0][name]
@@ -119,7 +119,7 @@ def test_it_is_the_engine_that_its_name_says(journey: Journey, name: str, mark: 
     assert "Chrom" not in agent
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", ENGINES)
 class TestIn:
     def test_a_load_and_its_routes_are_views_and_a_query_is_none(

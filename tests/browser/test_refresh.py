@@ -12,7 +12,7 @@ from tests.browser.served import Served, served
 from tests.dashboards.conftest import NOW
 from tests.house import eventually
 
-pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(600)]
 TODAY = NOW.date()
 STATE = """() => ({
   focus: document.activeElement.id,

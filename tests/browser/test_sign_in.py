@@ -74,7 +74,7 @@ def is_signed_in(page: Page, base: str) -> bool:
     return answer is not None and answer.status == 200
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("way", ["direct", "without_port", "no_referrer", "tls"])
 def test_every_form_of_ours_works(browser: Browser, house: Running, ways: dict[str, str], way: str) -> None:
     base, own = ways[way], house.told["dashboards"]
@@ -111,7 +111,7 @@ def test_every_form_of_ours_works(browser: Browser, house: Running, ways: dict[s
     context.close()
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("policy", ["no-referrer", "unsafe-url"])
 @pytest.mark.parametrize("way", ["direct", "without_port", "no_referrer"])
 def test_a_form_on_another_port_of_the_same_name_is_refused(

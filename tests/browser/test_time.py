@@ -14,7 +14,7 @@ from schema.store import Store
 from tests.browser.served import Served, served
 from tests.dashboards.conftest import NOW
 
-pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(600)]
 TODAY = NOW.date()
 SITE = "/sites/timed.example"
 

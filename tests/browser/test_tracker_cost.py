@@ -66,7 +66,7 @@ def _trace(context: BrowserContext, address: str, script: str) -> tuple[float, f
     return evaluation["tdur"] / 1000, sum(call["tdur"] for call in calls) / 1000, layouts
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", ["script.core", "script"])
 def test_it_costs_the_main_thread_next_to_nothing_and_no_layout(fresh: Browser, web: Website, name: str) -> None:
     web.add(f"/{name}.js", script_of(name).content.decode())

@@ -81,7 +81,7 @@ def test_its_types_are_understood(project: Path, resolution: str) -> None:
     _run(project, "node", "node_modules/typescript/bin/tsc", *options, "page.ts")
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_a_page_with_it_is_counted(project: Path, browser: Browser, tmp_path: Path) -> None:
     (tmp_path / "footfall.toml").write_text(CONFIG)
     with (

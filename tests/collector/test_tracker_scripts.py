@@ -172,7 +172,7 @@ def test_the_sizes_in_the_documentation_are_the_real_ones() -> None:
     assert told == pytest.approx(measured, rel=0.03, abs=8)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_rebuild_gives_the_committed_bytes(tmp_path: Path) -> None:
     sources = tmp_path / "tracker"
     shutil.copytree(TRACKER, sources, ignore=shutil.ignore_patterns("node_modules", "built"))

@@ -74,7 +74,7 @@ def lived(module: str, directory: Path, root: Path, *more: str) -> list[dict[str
     """What a module's lives told, each of them: the last came to its end, all others were killed."""
     done = subprocess.run(
         [sys.executable, "-m", module, str(directory), *more],
-        cwd=root, capture_output=True, text=True, timeout=280, check=True,
+        cwd=root, capture_output=True, text=True, timeout=850, check=True,
     )  # fmt: skip
     *cut, whole = (json.loads(line) for line in done.stdout.splitlines())
     assert whole["code"] == 0, done.stderr[-2000:]

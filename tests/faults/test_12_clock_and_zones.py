@@ -268,7 +268,7 @@ def test_a_day_of_23_or_25_hours_has_as_many_hours_in_its_rollup(
 
 
 @pytest.mark.process
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_a_running_house_goes_over_midnight(data: Path) -> None:
     zone = ZoneInfo(KATHMANDU)
     midnight = int(

@@ -25,7 +25,7 @@ from tests.browser.conftest import Watched, chromium
 from tests.faults.conftest import NO_TRACE, may_trace
 from tests.house import Running, eventually, rows, running
 
-pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(600)]
 
 SECRET = "what-lies-outside"
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")

@@ -26,7 +26,7 @@ from tests.faults.conftest import Server
 from tests.faults.spooled import DAY, NOON, Spooled
 from tests.house import AGENT, another_time, eventually, rows, running
 
-pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(600)]
 
 DAY_S = 86_400
 VISITORS = 8

@@ -18,7 +18,7 @@ from schema.store import Store
 from tests.faults.conftest import ROOT
 from tests.faults.doomed import lived
 
-pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 
 
 def at(some: int, *, each: int) -> pytest.MarkDecorator:

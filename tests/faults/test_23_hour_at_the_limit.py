@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.soak import soak
 
-pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(600)]
 
 
 @pytest.mark.parametrize("seconds", [18, pytest.param(600, marks=[pytest.mark.long, pytest.mark.timeout(1200)])])

@@ -13,7 +13,7 @@ import pytest
 from schema.store import Store, StoreDown
 from tests.house import eventually, running
 
-pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 
 # Left alone, the engine answers errors for about five minutes. First it writes down where it was: that takes seconds,
 # and on a busy machine many of them.

@@ -24,7 +24,7 @@ from schema.dimensions import DIMENSIONS
 from schema.migrate import WrittenByNewer
 from tests.house import AGENT, Running, eventually, footfall, running
 
-pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(600)]
 DAYS = 4
 PASSWORD = "correct horse battery"
 

@@ -31,7 +31,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Run
         yield started, f"http://127.0.0.1:{port}"
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_links_are_of_the_public_address_and_printed_until_somebody_can_sign_in(house: tuple[Running, str]) -> None:
     started, behind = house
     assert started.told["dashboards"] == PUBLIC

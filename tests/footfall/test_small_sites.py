@@ -17,7 +17,7 @@ from .small_sites import DAYS, FIRST, Visits
 pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.clickhouse]
 
 
-@pytest.mark.timeout(480)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("visitors", "share"),
     [(40, 0.82), *(pytest.param(*one, marks=pytest.mark.long) for one in ((20, 0.65), (150, 0.95)))],

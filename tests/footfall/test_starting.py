@@ -17,7 +17,7 @@ import pytest
 
 from tests.house import AGENT, Running, eventually, footfall, rows, running
 
-pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(600)]
 
 UP = ("up", "--port", "0", "--dashboard-port", "0")
 _PUT = """

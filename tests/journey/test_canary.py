@@ -32,7 +32,7 @@ pytestmark = pytest.mark.process
 SEED = 20261122
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_the_canary_is_silent_with_the_default_preset(tmp_path: Path) -> None:
     done = footfall("canary", "--json", "--data", str(tmp_path), "--seed", str(SEED))
     assert done.returncode == 0, done.stdout + done.stderr

@@ -60,7 +60,7 @@ class Oracle:
             connection.close()
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_every_acknowledged_beacon_is_stored_exactly_once_across_kill_9_of_every_process(data: Path) -> None:
     house = Running(data, "--workers", "2", "--set", "collector.rate_limit=0").start()
     oracle = Oracle(house)

@@ -23,7 +23,7 @@ from pipeline.blocks import first_of
 from schema.manifest import FOUR_WEEKS, WEEK
 from tests.house import AGENT, Running, eventually, moved_clock, running
 
-pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 
 SITE = "shop.example"
 GOALS = '[{name = "Buy", event = "purchase"}, {name = "Thanks", page = "/thanks/**"}]'

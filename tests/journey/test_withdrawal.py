@@ -25,7 +25,7 @@ def pages(house: Running) -> dict[str, int]:
     return {row["value"]: row["pageviews"] for row in house.stats(SITE, "--by", "page")["rows"]}
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_withdrawal_deletes_today_s_rows_of_that_visitor_across_workers_and_kill_9(data: Path) -> None:
     # Files stay open for a while, so that the withdrawal overtakes events of the other worker in the writer's queue.
     house = Running(data, "--workers", "2", "--set", "release.k=1", "--set", "spool.seal_after_s=3").start()

@@ -13,7 +13,7 @@ import pytest
 
 from tests.pipeline import one_day
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 ROOT = Path(__file__).resolve().parents[2]
 
 

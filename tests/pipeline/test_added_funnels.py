@@ -31,7 +31,7 @@ from .test_added_goals import BALANCED, EVERYTHING, entries, faults
 from .test_added_properties import traffic
 from .weeks import GRACE_S, Weeks
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 
 PRO = Goal("Pro", event="signup", properties={"plan": "pro"})
 GOALS = (PRO, Goal("Docs", section="/docs/"))

@@ -31,7 +31,7 @@ from tests.together import Test, Work, alone, together
 
 from .weeks import GRACE_S, Weeks
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 
 EVERYTHING = SiteRules(1, 30, "accurate")
 BALANCED = SiteRules(3, 30, "balanced", networks=3)

@@ -30,7 +30,7 @@ from tests.together import Test, Work, alone, together
 from .test_added_goals import BALANCED, EVERYTHING, entries, faults
 from .weeks import GRACE_S, Weeks
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 
 ALL = ("url", "plan", "size", "author")
 COLUMNS = [name for name in FAMILIES["properties"].columns if name not in ("site", "grain")]

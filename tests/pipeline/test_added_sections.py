@@ -30,7 +30,7 @@ from tests.together import Test, Work, alone, together
 from .test_added_goals import BALANCED, EVERYTHING, READ, traffic
 from .weeks import GRACE_S, Weeks
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 
 DEEP, DOCS, LATE = {"Deep": "/docs/*/*"}, {"Docs": "/docs/**"}, {"Late": "/**"}
 ALL = DEEP | DOCS | LATE

@@ -24,7 +24,7 @@ from tests.together import Test, Work, together
 
 from .weeks import Weeks
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 
 
 def fill(house: Weeks, days: range, hidden: dict[str, int], **given: object) -> None:

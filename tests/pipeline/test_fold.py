@@ -23,7 +23,7 @@ from schema.store import Store
 from tests.conftest import insert, make_event, times
 from tests.together import Test, Work, roll_up_days, together
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 
 # Far ahead, so that no TTL takes the rows while they are looked at.
 DAY = dt.date(2041, 3, 6)

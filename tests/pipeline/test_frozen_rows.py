@@ -36,7 +36,7 @@ from tests.conftest import insert
 from tests.pipeline.frozen_input import CASES, ERASED, IMPORTED, OPEN, RELEASED, events_of
 
 pytestmark = [
-    *(pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)),
+    *(pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(900)),
     pytest.mark.usefixtures("no_spool_is_enrolled"),
 ]
 

@@ -43,7 +43,7 @@ from tests.pipeline.test_funnels import KINDS, Means
 from tests.pipeline.test_funnels import recount as recount_funnels
 from tests.pipeline.test_whole_day import DAY, START, expected, shown, shown_of, visits_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 
 Stored = dict[str, Any]
 

@@ -23,7 +23,7 @@ from schema.store import Store
 from tests.conftest import insert, make_event
 from tests.together import Test, Work, together
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 
 DAY = dt.date(2045, 6, 7)
 NOON = day_bounds("UTC", day_number(DAY)).start + 43_200

@@ -19,7 +19,7 @@ from schema.store import Store
 from tests.pipeline.stored import CASE, OPEN, RELEASED, WAITING
 from tests.pipeline.stored_opened import layout
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 ROOT = Path(__file__).resolve().parents[2]
 STORED = Path(__file__).with_name("upgrade")
 # By commit of origin: what their releases were digested by.

@@ -18,7 +18,7 @@ import pytest
 
 from tests.pipeline import upgraded
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 ROOT = Path(__file__).resolve().parents[2]
 BEFORE = Path(__file__).with_name("upgrade") / "before-named-fields.tar.xz"
 START, DAY = 2_246_313_600, 25_999
