@@ -70,8 +70,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if _RAM.is_dir() and shutil.disk_usage(_RAM).free >= _ROOM_BYTES:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_RAM))
-    # Of what is collected, and of modules that are imported, nothing is garbage.
-    gc.disable()
+    # Of what is collected, and of modules that are imported, nothing is garbage. Who hands tests out collects none.
+    if not config.getoption("numprocesses", None):
+        gc.disable()
     config.stash[_MIGRATED] = begin()
     name = config.getoption("--extent")
     extent = EXTENTS[name]
