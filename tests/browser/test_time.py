@@ -25,7 +25,7 @@ def house(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
         yield started
 
 
-@pytest.fixture(params=[True, False], ids=["scripts", "without scripts"])
+@pytest.fixture(params=[pytest.param(True, marks=pytest.mark.long), False], ids=["scripts", "without scripts"])
 def page(browser: Browser, house: Served, request: pytest.FixtureRequest) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, java_script_enabled=request.param)
     opened = context.new_page()
