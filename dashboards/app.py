@@ -29,6 +29,7 @@ from .web.compress import Compress
 from .web.door import Door, NetworkOf
 from .web.engineers import Compare, Health, Why
 from .web.engineers_pages import EngineersPages
+from .web.live import LivePage
 from .web.pages import SitePages
 from .web.pictures import PicturePages
 from .web.problems import Problems
@@ -76,7 +77,7 @@ def create_app(
     sign_in = SignIn(pages, problems, accounts, settings, network_of)
     sites = SitePages(pages, sign_in, reports, settings, collector_url, undeclared)
     about = (pages, sign_in, reports, settings, sites)
-    pictures, arrivals = PicturePages(*about), ArrivalPages(*about)
+    pictures, arrivals, live = PicturePages(*about), ArrivalPages(*about), LivePage(*about)
     of_engineers = EngineersPages(pages, sign_in, accounts, settings, lambda: list(reports.sites), compare, why, health)
     door = Door(accounts, Readers(find_reader), network_of)
     api, stats_api = Api(reports, door, settings.table_rows), StatsApi(reports, door)
@@ -86,6 +87,7 @@ def create_app(
             *sites.routes(),
             *pictures.routes(),
             *arrivals.routes(),
+            *live.routes(),
             *sign_in.routes(),
             *of_engineers.routes(),
             *api.routes(),

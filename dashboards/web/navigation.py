@@ -18,6 +18,7 @@ from schema.site import Site
 from .arguments import CARRIED, PERIOD
 
 ACQUISITION, PAGES, GOALS, SPEED, LOCALIZATION = "/acquisition", "/pages", "/goals", "/speed", "/localization"
+LIVE = "/live"
 # By what follows the site's path: what the page is called, and what it takes.
 _PLACES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "": ("Overview", CARRIED),
@@ -26,6 +27,7 @@ _PLACES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     GOALS: ("Goals", CARRIED),
     SPEED: ("Speed", CARRIED),
     LOCALIZATION: ("Localization", CARRIED),
+    LIVE: ("Live", CARRIED),
     "/quality": ("Quality", PERIOD),
 }
 # By the card of a dimension, or the name of another table, which page its table belongs to.

@@ -43,6 +43,7 @@ PAGES = (
     ("/sites/{key}/speed", f"{SITE}/speed?period=30d&vital=cls", 200),
     ("/sites/{key}/speed", f"{SITE}/speed?period=30d&filter=device==mobile", 200),
     ("/sites/{key}/localization", f"{SITE}/localization?period=30d", 200),
+    ("/sites/{key}/live", f"{SITE}/live", 200),
     ("/sites/{key}/quality", "/sites/empty.example/quality", 200),
     ("/sign-in/{token}", "/sign-in/used", 410),
     ("/account", "/account", 200),

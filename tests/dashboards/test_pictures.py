@@ -218,6 +218,26 @@ def test_served_tells_what_is_unknown_and_what_is_folded_apart() -> None:
     assert together([]).not_served is None
 
 
+def test_live_is_today_whatever_days_the_other_pages_are_of(client: TestClient, rollups: Any, today: Any) -> None:
+    base = f"/sites/{rollups.site.key}"
+    empty = opened(client, f"{base}/live?period=7d")
+    assert "Nothing to show of today yet" in empty
+    assert 'data-watch="/api/sites/' in empty
+    with rollups.together():
+        rollups.cell(today, visitors=41, pageviews=83)
+        rollups.cell(today, "page", HOSTILE, visitors=31)
+        rollups.cell(today, "source", "Google", visitors=23)
+    page = opened(client, f"{base}/live?period=7d")
+    assert re.search(r"<dt>.*?Visitors.*?</dt><dd><b>41</b>", page, re.DOTALL)
+    assert "Google" in card(page, "source")
+    assert "23" in card(page, "source")
+    assert "/&lt;b&gt;" in page
+    # A value leads to the overview of today; the bar to the days that one came from.
+    assert f'href="{base}?period=today&amp;filter=source%3D%3DGoogle"' in page
+    assert f'href="{base}/speed?period=7d"' in page
+    assert f'data-watch="/api{base}/version?period=today"' in page
+
+
 def test_navigation_keeps_days_and_filters_where_a_page_can_tell_of_them(client: TestClient, rollups: Any) -> None:
     base = f"/sites/{rollups.site.key}"
     page = opened(client, f"{base}?period=7d&filter=device==mobile")
@@ -231,6 +251,7 @@ def test_navigation_keeps_days_and_filters_where_a_page_can_tell_of_them(client:
         "Goals": f"{base}/goals?{kept}",
         "Speed": f"{base}/speed?{kept}",
         "Localization": f"{base}/localization?{kept}",
+        "Live": f"{base}/live?{kept}",
         "Quality": f"{base}/quality?period=7d",
     }
     assert bar.count('aria-current="page"') == 1

@@ -1,0 +1,54 @@
+"""The page of today: what the site shows of the day that is still open.
+
+In: HTTP requests of those who are signed in. Out: HTML that works without JavaScript, and is kept up to date with it.
+Promises: numbers are those of the overview of today (rule N7), so none tells that one visitor came.
+"""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from ..accounts.accounts import User
+from ..stats.period import named
+from . import cards, charts
+from .arguments import CARRIED, filters_of
+from .asking import AskingPages
+from .looks import looks
+from .navigation import LIVE
+
+# So many values of a table, and of which dimensions.
+_ROWS = 10
+_SHOWN = ("page", "source", "country", "device")
+
+
+class LivePage(AskingPages):
+    """Of today, whatever days other pages are of."""
+
+    def routes(self) -> list[BaseRoute]:
+        """The page."""
+        show = self._sign_in.signed_in(self.show_live, *CARRIED)
+        return [Route("/sites/{key}" + LIVE, show, methods=["GET"])]
+
+    def show_live(self, request: Request, user: User) -> Response:
+        """GET /sites/{key}/live?filter=&segment=, and a period for the pages that one goes on to."""
+        site = self._sites.site(request)
+        today = named("today", self._reports.now(site).date())
+        filters, segment = filters_of(request.query_params), request.query_params.get("segment", "")
+        overview = self._reports.overview(site, today, _ROWS, filters, segment)
+        return self._pages.page(
+            "live.html",
+            **self._sites.shared(request, user, site, today),
+            overview=overview,
+            tiles=cards.tiles(overview),
+            tabs=[cards.tab(name, overview) for name in _SHOWN],
+            chart=charts.draw(overview),
+            chart_width=charts.WIDTH,
+            chart_height=charts.HEIGHT,
+            looks=looks(overview),
+            compared_with=charts.compared_with(overview.comparison),
+            changed=[],
+            parts_kept=cards.kept(overview),
+            refresh=self._settings.refresh_seconds,
+        )
