@@ -175,15 +175,16 @@ _FAMILY = """
 from pathlib import Path
 from dashboards.stats.refused import BadQuery, Code
 from pipeline.release import as_released, release
-[printed] = migration("open_exits", [])
-assert printed == Path("schema/sql/9000_exits.sql").read_text()
+[printed] = migration("open_lengths", [])
+assert printed == Path("schema/sql/9000_lengths.sql").read_text()
 assert "{{ on_cluster }}" in printed
 
-def visits(*paths, **given):
-    return [{"name": "pageview", "path": path, "visitor": next(numbers), **given} for path in paths]
-def exits(site, *filters):
-    answer = Reports(store, [Site(site)], clock=NOW.timestamp).stats(Query.of(site, DAY, DAY, "exits", filters))
-    return {row["value"]: (row["leavers"], row["exits"]) for row in answer["rows"]}
+def visits(*lengths, **given):
+    numbered = [(length, next(numbers)) for length in lengths]
+    return [{"name": "pageview", "path": "/", "visitor": n, **given} for length, n in numbered for _ in range(length)]
+def lengths(site, *filters):
+    answer = Reports(store, [Site(site)], clock=NOW.timestamp).stats(Query.of(site, DAY, DAY, "lengths", filters))
+    return {row["value"]: (row["viewers"], row["times"]) for row in answer["rows"]}
 import itertools
 numbers = itertools.count()
 """
@@ -193,44 +194,44 @@ numbers = itertools.count()
 @pytest.mark.clickhouse
 def test_a_family_is_a_file_its_registration_and_its_migration(tmp_path: Path) -> None:
     changed = copy_with("howto-family.md", tmp_path)
-    assert changed == ["schema/exits.py", "schema/families.py", "schema/sql/9000_exits.sql"]
+    assert changed == ["schema/families.py", "schema/lengths.py", "schema/sql/9000_lengths.sql"]
     holds(
         tmp_path,
         _FAMILY
         + """
-roll_up("b.example", *visits("/blog/a", "/blog/b", "/blog/", "/docs/x", "/docs/y", "/"))
-# One person left at "/": not told, and with it the smallest of the others, or the total would tell it.
-assert exits("b.example") == {"/blog": (3, 3)}
-roll_up("c.example", *visits("/blog/a", "/blog/b", "/", "/"))
-assert exits("c.example") == {"/": (2, 2), "/blog": (2, 2)}
+roll_up("b.example", *visits(1, 2, 3, 4, 9, 10))
+# One person viewed ten pages: not told, and with it the smallest of the others, or the total would tell it.
+assert lengths("b.example") == {"1 to 3": (3, 3)}
+roll_up("c.example", *visits(1, 3, 4, 5))
+assert lengths("c.example") == {"1 to 3": (2, 2), "4 to 9": (2, 2)}
 try:
-    Query.of("c.example", DAY, DAY, "exits", ("channel==Search",))
+    Query.of("c.example", DAY, DAY, "lengths", ("channel==Search",))
 except BadQuery as refused:
     assert refused.code is Code.NOT_KEPT
 else:
     raise AssertionError
-before = exits("c.example")
+before = lengths("c.example")
 release(store, "events", Site("c.example"), [DAY], SiteRules(2, 30, "balanced"), NOW.timestamp(), "live")
-store.command("TRUNCATE TABLE open_exits")
-assert exits("c.example") == before
+store.command("TRUNCATE TABLE open_lengths")
+assert lengths("c.example") == before
 """,
     )
-    family = tmp_path / "schema" / "exits.py"
+    family = tmp_path / "schema" / "lengths.py"
     text = family.read_text().replace('dimensions=("",)', 'dimensions=("", "channel")')
-    family.write_text(text.replace('[2])"}', '[2])"}, exclusive=False'))
+    family.write_text(text.replace("'10 and more')\"},", "'10 and more')\"}, exclusive=False,"))
     holds(
         tmp_path,
         _FAMILY
         + """
-came = {"Search": ("/a", "/a", "/b", "/b"), "Social": ("/a", "/a", "/b"), "Mail": ("/b", "/b")}
-came |= {"X": ("/a",), "Y": ("/a",)}
-roll_up("d.example", *(one for channel, paths in came.items() for one in visits(*paths, channel=channel)))
-assert exits("d.example") == {"/a": (6, 6), "/b": (5, 5)}
-assert exits("d.example", "channel==Search") == {"/a": (2, 2), "/b": (2, 2)}
-# At "/b" one of Social is not told, nor are those of Mail, the smallest of the others.
-assert exits("d.example", "channel==Social") == {"/a": (2, 2)}
-assert exits("d.example", "channel==Mail") == {}
-assert exits("d.example", "channel==(other)") == {"/a": (2, 2)}
+came = {"Search": (1, 1, 4, 4), "Social": (1, 1, 4), "Mail": (4, 4)}
+came |= {"X": (1,), "Y": (1,)}
+roll_up("d.example", *(one for channel, each in came.items() for one in visits(*each, channel=channel)))
+assert lengths("d.example") == {"1 to 3": (6, 6), "4 to 9": (5, 5)}
+assert lengths("d.example", "channel==Search") == {"1 to 3": (2, 2), "4 to 9": (2, 2)}
+# Of four pages one of Social is not told, nor are those of Mail, the smallest of the others.
+assert lengths("d.example", "channel==Social") == {"1 to 3": (2, 2)}
+assert lengths("d.example", "channel==Mail") == {}
+assert lengths("d.example", "channel==(other)") == {"1 to 3": (2, 2)}
 """,
     )
 

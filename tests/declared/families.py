@@ -1,5 +1,5 @@
-"""Families for tests, in a copy of the tree: that of docs/howto-family.md, one of three keys that exclude one another
-within two of them, and one by dimensions with parents, whose keys exclude nothing.
+"""Families for tests, in a copy of the tree: one of a key whose values exclude one another, one of three keys that do
+so within two of them, and one by dimensions with parents, whose keys exclude nothing.
 
 In: a directory. Out: a tree there that has them, with their migration.
 """
@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from tests.test_howtos import ROOT, copy_with, run
+from tests.test_howtos import ROOMS, ROOT, run
 
 FAMILIES = ("exits", "choices", "places")
 _MORE = '''"""Families for tests."""
@@ -36,6 +37,25 @@ class Counted(Struct):
     visits: Annotated[int, Measure("Visits.", visit="1")] = 0
 
 
+class Exits(Struct):
+    """Of a section."""
+
+    leavers: Annotated[
+        int, Measure("Distinct visitors of whom a visit ended there.", aggregate="distinct", contributor="leaver")
+    ] = 0
+    exits: Annotated[int, Measure("Visits that ended there.", contributor="leaver", visit="1")] = 0
+
+
+EXITS = Family(
+    "exits",
+    (Column("section", "String"),),
+    declared(Exits),
+    dimensions=("",),
+    counting=Counting(
+        rows="FROM {visits} WHERE viewed > 0", keys={"section": "concat('/', splitByChar('/', exit_page)[2])"}
+    ),
+    label="exits by section",
+)
 CHOICES = Family(
     "choices",
     tuple(Column(name, TEXT) for name in ("sort", "what", "which")),
@@ -61,23 +81,24 @@ PLACES = Family(
     label="places",
 )
 '''
-_MIGRATION = """
+_MIGRATION = f"""
 import pathlib
 from schema.families import migration
-made = "".join(migration(f"open_{name}", [])[0] for name in ("choices", "places"))
+made = "".join(migration("open_" + name, [])[0] for name in {FAMILIES})
 pathlib.Path("schema/sql/9001_more.sql").write_text(made)
 """
 
 
 def tree(to: Path) -> Path:
     """A copy of the rooms there that has them."""
-    copy_with("howto-family.md", to)
+    for room in ROOMS:
+        shutil.copytree(ROOT / room, to / room, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
     (to / "schema" / "more.py").write_text(_MORE)
     families = to / "schema" / "families.py"
     text = families.read_text()
     for before, after in (
-        ("from .measures import KINDS", "from .more import CHOICES, PLACES\nfrom .measures import KINDS"),
-        ("        EXITS,\n", "        EXITS,\n        CHOICES,\n        PLACES,\n"),
+        ("from .measures import KINDS", "from .more import CHOICES, EXITS, PLACES\nfrom .measures import KINDS"),
+        ("        EXPERIENCE,\n", "        EXPERIENCE,\n        EXITS,\n        CHOICES,\n        PLACES,\n"),
     ):
         assert text.count(before) == 1, f"schema/families.py has no {before!r} any more"
         text = text.replace(before, after)
