@@ -24,7 +24,8 @@ AGAINST = {
     "custom": "Dates",
     "none": "Nothing",
 }
-OF_VIEW = ("metric", "grain", "compare", "compare_from", "compare_to")
+OF_COMPARISON = ("compare", "compare_from", "compare_to")
+OF_VIEW = ("metric", "grain", *OF_COMPARISON)
 # The numbers that a chart may draw.
 DRAWN = tuple(name for name, metric in METRICS.items() if metric.tile)
 HOUR = "hour"

@@ -19,12 +19,12 @@ from ..stats.period import Period, date_of, parse
 from ..stats.query import Filter, Query
 from ..stats.refused import BadQuery, Code
 from ..stats.report import Reports
-from ..stats.view import OF_VIEW
+from ..stats.view import OF_COMPARISON, OF_VIEW
 
 PERIOD = ("period", "from", "to")
 PART = (*PERIOD, "filter", "segment")
 # What pages hand on to each other.
-CARRIED = (*PART, "compare", "compare_from", "compare_to")
+CARRIED = (*PART, *OF_COMPARISON)
 # What an overview takes.
 OVERVIEW = (*PART, *OF_VIEW)
 # Whose text may come back in the answer: such an answer is not compressed (see `compress`).
@@ -82,7 +82,7 @@ def period_of(reports: Reports, site: Site, arguments: Mapping[str, str]) -> Per
         if not arguments.get("period") and arguments.get("from") and not arguments.get("to"):
             first = date_of(arguments, "from", today)
             return parse({"from": first.isoformat(), "to": max(first, today).isoformat()}, today)
-        asked = any(arguments.get(name) for name in ("period", "from", "to"))
+        asked = any(arguments.get(name) for name in PERIOD)
         default = "30d" if asked else reports.default_period(site)
         return parse(arguments, today, default, lambda: reports.since(site))
     except ValueError as error:

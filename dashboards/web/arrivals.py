@@ -20,11 +20,12 @@ from ..stats.conversions import Goal
 from ..stats.figures import Cell
 from ..stats.query import MAX_DAYS_BY_HOUR, Filter
 from ..stats.week_hours import by_weekday
-from . import cards, origins
+from . import origins
 from .arguments import CARRIED
 from .asking import PAGES_MOST, Asked, AskingPages, chosen_of, rows_of
 from .navigation import ACQUISITION, PAGES
 from .week import week_of
+from .wording import NOBODY, not_told
 
 # So many values of a table.
 _VALUES, _MOST = 20, 100
@@ -124,5 +125,5 @@ class ArrivalPages(AskingPages):
     def _instead(self, asked: Asked, dimension: str) -> str:
         """Why a table of a dimension has nothing."""
         if dimension in asked.overview.unanswered:
-            return cards.not_told(asked.overview)
-        return "Nobody, or too few people to show."
+            return not_told(asked.overview)
+        return NOBODY

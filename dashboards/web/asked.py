@@ -12,10 +12,10 @@ from starlette.datastructures import QueryParams
 
 from ..stats.query import ALTERNATIVES, MAX_ROWS
 from ..stats.refused import BadQuery
+from ..stats.view import OF_COMPARISON
 from .arguments import PERIOD, number_of
 
 ROWS = 100
-OF_COMPARISON = ("compare", "compare_from", "compare_to")
 DIRECTIONS = ("asc", "desc")
 ARGUMENTS = (
     *PERIOD,
@@ -66,7 +66,7 @@ def asked_of(given: QueryParams) -> Asked:
         raise BadQuery(f"limit={limit} is out of bounds: allowed is 1 to {MAX_ROWS}")
     against = given.get("compare") or ("custom" if "compare" not in given and given.get("compare_from") else "")
     # The form of a page that is compared with dates sends them along, whatever is chosen instead.
-    dates = [given.get(name, "") if against == "custom" else "" for name in ("compare_from", "compare_to")]
+    dates = [given.get(name, "") if against == "custom" else "" for name in OF_COMPARISON[1:]]
     return Asked(
         given.get("contains", ""),
         tuple(text for text in given.getlist("filter") if text.strip()),

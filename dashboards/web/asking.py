@@ -24,8 +24,9 @@ from ..stats.refused import BadQuery, Code
 from ..stats.report import Reports
 from ..stats.table import Table
 from ..stats.view import view_of
-from . import cards, links, trend
-from .arguments import filters_of, period_of
+from . import links, trend
+from .arguments import PERIOD, filters_of, period_of
+from .choices import only_where
 from .pages import SitePages
 from .rendering import Pages
 from .sign_in import SignIn
@@ -85,18 +86,16 @@ class AskingPages:
         # What days are compared with is not shown here, but other pages show it.
         view = view_of(request.query_params, period, self._reports.now(site).date())
         own = {name: request.query_params.get(name, "") for name in besides}
-        return Asked(site, overview, {**links.asked(overview), **view.arguments(), **own})
+        return Asked(site, overview, {**links.arguments_of(overview), **view.arguments(), **own})
 
     def page(self, template: str, request: Request, user: User, asked: Asked, **values: Any) -> Response:
         """The page of a template."""
         overview = asked.overview
-        kept = [
-            (name, value) for name, value in request.query_params.multi_items() if name not in ("period", "from", "to")
-        ]
+        kept = [(name, value) for name, value in request.query_params.multi_items() if name not in PERIOD]
         shared = self._sites.shared(request, user, asked.site, overview.period)
         drawn: dict[str, Any] = {"trend_width": trend.WIDTH, "trend_height": trend.HEIGHT}
         return self._pages.page(
-            template, **shared, **drawn, overview=overview, kept=kept, parts_kept=cards.kept(overview), **values
+            template, **shared, **drawn, overview=overview, kept=kept, only_where=only_where(overview), **values
         )
 
 

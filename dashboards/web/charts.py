@@ -18,10 +18,10 @@ from ..stats.comparison import Comparison
 from ..stats.overview import Overview
 from ..stats.timeline import Point
 from ..stats.view import HOUR
-from . import cards
 from . import format as names
 from .links import to_days
 from .marks import GAPS, Mark, Row, days_behind, is_cut, is_drawn, label_of, mark_of, row_of, told
+from .wording import worded
 
 HEIGHT = 220
 # The path is drawn on a grid this wide and stretched to the page; labels are placed by percent and keep their size.
@@ -92,7 +92,7 @@ def draw(overview: Overview) -> Chart:
         gaps=_gaps(marks),
         marks=marks,
         across=_across(points, overview),
-        up=tuple(Tick(_y(value, top), cards.worded(metric.name, value)) for value in ticks),
+        up=tuple(Tick(_y(value, top), worded(metric.name, value)) for value in ticks),
         notes=_notes(overview, points, xs),
         rows=tuple(row_of(point, other, overview) for point, other in zip(points, beside, strict=True)),
         links=_links(overview),
@@ -221,7 +221,7 @@ def _summary(overview: Overview) -> str:
         amount = f"{names.change(change)}{unit}" if change else "no change"
         trend = f", {amount} against {compared_with(comparison)}"
     where = {HOUR: "in the hour from", "day": "on"}.get(overview.grain, "in")
-    most = f"; most {where} {label_of(peak, overview)} with {cards.worded(metric.name, peak.value)}"
+    most = f"; most {where} {label_of(peak, overview)} with {worded(metric.name, peak.value)}"
     total = told(metric.name, getattr(overview.totals, metric.name))
     return f"{total}{trend}{most if len(drawn) > 1 else ''}."
 

@@ -17,7 +17,7 @@ from schema.placeholders import KINDS
 from schema.vitals import VITALS
 
 from . import format as names
-from .cards import head, told_as, worded
+from .wording import NO_CHANGE, head, moved, told_as, worded
 
 Row = Mapping[str, Any]
 # What a cell is, and so how it is worded.
@@ -98,8 +98,8 @@ def _money(one: Row) -> str:
 def _changed(percent: float | None) -> str:
     if percent is None:
         return "–"
-    amount = names.change(abs(percent))[1:]
-    return "0%" if amount == "0" else f"{'▲' if percent > 0 else '▼'} {amount}%"
+    text, _ = moved(percent)
+    return "0%" if text == NO_CHANGE else text
 
 
 def of_metric(name: str) -> Column:

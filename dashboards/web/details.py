@@ -22,9 +22,9 @@ from ..stats.query import ALTERNATIVES, MAX_ROWS, Filter, Query
 from ..stats.refused import BadQuery, Code
 from ..stats.regex import literally
 from ..stats.report import Reports
-from ..stats.view import view_of
+from ..stats.view import OF_COMPARISON, view_of
 from . import format as names
-from .asked import OF_COMPARISON, Asked
+from .asked import Asked
 from .columns import Column
 from .tables_in_full import About, about, columns_of
 

@@ -19,8 +19,9 @@ from ..stats.conversions import Goal, GoalDay
 from ..stats.funnels import StepCell
 from . import format as names
 from . import trend
-from .cards import Line, not_shown, told_as
+from .cards import Line
 from .trend import Trend
+from .wording import NOBODY, between, not_shown, told_as
 
 # By what a goal is shown side by side.
 SIDES = ("source", "page", "device")
@@ -61,13 +62,6 @@ def rate(goal: Goal) -> str:
     return told_as(names.percent(goal.conversion_rate), goal.certainty)
 
 
-def between(low: float | None, high: float | None) -> str:
-    """The ends of an interval, or its lower one where the upper one is not known; "" where there is none."""
-    if low is None:
-        return ""
-    return f"from {names.percent(low)}" if high is None else f"{names.percent(low)} – {names.percent(high)}"
-
-
 def by_day(
     goal: str, rows: Iterable[GoalDay], days: Sequence[dt.date], notes: Sequence[Annotation] = ()
 ) -> tuple[Trend, Trend]:
@@ -94,7 +88,7 @@ def side(dimension: str, goals: Sequence[Goal] | None, most: int, instead: str) 
     """None: what is kept leaves no answer, for the reason instead."""
     about = DIMENSIONS[dimension]
     if not goals:
-        return Side(dimension, about.label, (), instead if goals is None else "Nobody, or too few people to show.")
+        return Side(dimension, about.label, (), instead if goals is None else NOBODY)
     largest = max(goal.converters for goal in goals) or 1
     lines = tuple(
         Line(

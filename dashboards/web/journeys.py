@@ -13,7 +13,8 @@ from schema.journeys import ENDS, PAGE, SECTION
 
 from ..stats.journeys import Way
 from . import format as names
-from .cards import Line, not_shown, told_as
+from .cards import Line
+from .wording import not_shown, told_as
 
 _TITLES = {PAGE: "Pages", SECTION: "Sections", ENDS: "Entry and exit"}
 

@@ -12,28 +12,45 @@ from urllib.parse import urlencode
 
 from msgspec.structs import replace
 
+from schema.dimensions import OTHER
+
 from ..stats.overview import Overview
-from ..stats.view import View
+from ..stats.query import ALTERNATIVES, Filter
+from ..stats.view import OF_COMPARISON, View
+from .arguments import PERIOD
 
 
-def asked(overview: Overview) -> dict[str, Any]:
+def arguments_of(overview: Overview) -> dict[str, Any]:
     """What a page is about: its days and visits."""
     return {**overview.period.arguments(), "filter": [one.text for one in overview.filters], **of_segment(overview)}
 
 
 def of_segment(overview: Overview) -> dict[str, str]:
+    """Whose visits it is of, where that is chosen."""
     return {"segment": overview.segment} if overview.segment else {}
 
 
 def with_view(overview: Overview, **changed: Any) -> str:
     """The arguments of the page looked at otherwise."""
     view: View = replace(overview.view, **changed)
-    return urlencode(asked(overview) | view.arguments(), doseq=True)
+    return urlencode(arguments_of(overview) | view.arguments(), doseq=True)
+
+
+def keeping(dimension: str, value: str) -> str:
+    """The filter that keeps one value; "" where none can."""
+    return "" if value == OTHER or ALTERNATIVES in value else Filter(dimension, "==", value).text
+
+
+def with_value(overview: Overview, dimension: str, value: str) -> str:
+    """The arguments of the page that keeps one value alone; "" where none can."""
+    one = keeping(dimension, value)
+    view = elsewhere(overview.view).arguments()
+    return urlencode({**overview.period.arguments(), "filter": one} | of_segment(overview) | view) if one else ""
 
 
 def to_days(overview: Overview) -> Callable[[dt.date, dt.date], str]:
     """What makes the arguments of the page of other days. Their grain is the one that suits. A chart has hundreds."""
-    rest = {name: value for name, value in asked(overview).items() if name not in ("period", "from", "to")}
+    rest = {name: value for name, value in arguments_of(overview).items() if name not in PERIOD}
     tail = urlencode(rest | elsewhere(overview.view).arguments(), doseq=True)
 
     def link(first: dt.date, last: dt.date) -> str:
@@ -49,4 +66,4 @@ def elsewhere(view: View) -> View:
 
 def comparison_of(view: View) -> dict[str, str]:
     """With what a page is compared, where that is chosen."""
-    return {name: value for name, value in view.arguments().items() if name.startswith("compare")}
+    return {name: value for name, value in view.arguments().items() if name in OF_COMPARISON}

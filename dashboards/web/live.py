@@ -12,10 +12,9 @@ from starlette.routing import BaseRoute, Route
 
 from ..accounts.accounts import User
 from ..stats.period import named
-from . import cards, charts
+from . import cards
 from .arguments import CARRIED, filters_of
 from .asking import AskingPages
-from .looks import looks
 from .navigation import LIVE
 
 # So many values of a table, and of which dimensions.
@@ -40,15 +39,7 @@ class LivePage(AskingPages):
         return self._pages.page(
             "live.html",
             **self._sites.shared(request, user, site, today),
-            overview=overview,
-            tiles=cards.tiles(overview),
+            **self._sites.drawn(overview),
             tabs=[cards.tab(name, overview) for name in _SHOWN],
-            chart=charts.draw(overview),
-            chart_width=charts.WIDTH,
-            chart_height=charts.HEIGHT,
-            looks=looks(overview),
-            compared_with=charts.compared_with(overview.comparison),
             changed=[],
-            parts_kept=cards.kept(overview),
-            refresh=self._settings.refresh_seconds,
         )

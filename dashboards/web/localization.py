@@ -19,7 +19,7 @@ from ..stats.figures import Cell
 from ..stats.overview import Overview
 from ..stats.served import Served, served_in, together
 from . import format as names
-from .cards import told_as
+from .wording import told_as
 
 LANGUAGES = paired("country", "language")
 # Languages, and countries.

@@ -8,8 +8,9 @@ from __future__ import annotations
 from msgspec import Struct
 
 from ..stats.overview import Overview
-from ..stats.view import AGAINST
-from .links import asked, with_view
+from ..stats.view import AGAINST, OF_COMPARISON
+from .choices import Choice
+from .links import arguments_of, with_view
 
 # What the menu is called while one of them is chosen.
 _NOW = {
@@ -18,15 +19,6 @@ _NOW = {
     "custom": "Compared with dates",
     "none": "Compare",
 }
-
-
-class Choice(Struct, frozen=True):
-    """What is chosen, and the arguments of the page with it."""
-
-    name: str
-    label: str
-    arguments: str
-    chosen: bool
 
 
 class Looks(Struct, frozen=True):
@@ -45,18 +37,18 @@ def looks(overview: Overview) -> Looks:
     """The menus of this page."""
     view, compared = overview.view, overview.comparison.period
     grains = tuple(
-        Choice(grain, grain.capitalize(), with_view(overview, grain=grain), grain == overview.grain)
+        Choice(grain.capitalize(), with_view(overview, grain=grain), grain == overview.grain)
         for grain in overview.grains
     )
     against = tuple(
-        Choice(kind, label, with_view(overview, against=kind, dates=None), kind == view.against)
+        Choice(label, with_view(overview, against=kind, dates=None), kind == view.against, name=kind)
         for kind, label in AGAINST.items()
         if kind != "custom"
     )
     kept = [
         (name, one)
-        for name, value in (asked(overview) | view.arguments()).items()
-        if not name.startswith("compare")
+        for name, value in (arguments_of(overview) | view.arguments()).items()
+        if name not in OF_COMPARISON
         for one in ([value] if isinstance(value, str) else value)
     ]
     first, last = (compared.first, compared.last) if compared else (overview.period.first, overview.period.last)

@@ -18,8 +18,8 @@ from ..stats.overview import Overview
 from ..stats.period import between
 from ..stats.timeline import Point
 from ..stats.view import HOUR
-from . import cards
 from . import format as names
+from .wording import worded
 
 # So many columns of a wide screen are 24 px wide (WCAG 2.2, 2.5.8); narrower ones are no stop of the Tab key.
 ROOMY = 42
@@ -106,8 +106,8 @@ def row_of(point: Point, before: Point | None, overview: Overview) -> Row:
         label_of(point, overview),
         point.visitors if measured else None,
         point.pageviews if measured else None,
-        cards.worded(metric, point.value),
-        cards.worded(metric, before.value if before and is_drawn(before) else None),
+        worded(metric, point.value),
+        worded(metric, before.value if before and is_drawn(before) else None),
         "" if measured else gap(point, overview),
     )
 
@@ -131,7 +131,7 @@ def told(metric: str, value: float | None) -> str:
     label = METRICS[metric].label.lower()
     if METRICS[metric].is_count:
         return names.counted(int(value or 0), label.removesuffix("s"))
-    return f"{cards.worded(metric, value)} {label}"
+    return f"{worded(metric, value)} {label}"
 
 
 def _text(point: Point, before: Point | None, overview: Overview, so_far: bool) -> str:
@@ -145,7 +145,7 @@ def _text(point: Point, before: Point | None, overview: Overview, so_far: bool) 
             if before.days > 1
             else f"{before.at:%a} {names.date(before.at.date())}"
         )
-        text += f" · {cards.worded(metric, before.value)} {'on' if grain == HOUR else 'before, on'} {when}"
+        text += f" · {worded(metric, before.value)} {'on' if grain == HOUR else 'before, on'} {when}"
     return text
 
 

@@ -19,11 +19,9 @@ from ..stats.interval import against
 from ..stats.leaving import most_left_first
 from ..stats.vitals import VitalCell
 from . import format as names
-from .cards import not_shown, told_as, worded
-from .goals import between, rate
-
-# Below that a row is grey.
-FEW = 30
+from .goals import rate
+from .links import keeping
+from .wording import FEW, between, not_shown, told_as, worded
 
 
 class Rated(Struct, frozen=True):
@@ -114,7 +112,7 @@ def _rated(
         folded,
         cell.visitors < FEW,
         not_shown(cell.not_shown_days, cell.of_days),
-        "" if folded or "|" in cell.value else f"{dimension}=={cell.value}",
+        keeping(dimension, cell.value),
         lcp=lcp,
     )
     return _with_goal(line, goal, whole) if goal else line

@@ -29,6 +29,7 @@ from ..settings import DashboardSettings
 from ..stats.bare_counts import BARE
 from ..stats.leaks import DEFINITION as LEAKS
 from ..stats.other_pages import other_pages
+from ..stats.overview import Overview
 from ..stats.period import Period
 from ..stats.query import MAX_ROWS, OF_QUALITY, Query, one_site, several_values
 from ..stats.released import enough
@@ -39,14 +40,17 @@ from . import cards, charts, sites_page, table_page
 from .arguments import OVERVIEW, PERIOD, filters_of, period_of
 from .asked import ARGUMENTS, asked_of
 from .changed import effect_of, sentences
+from .choices import only_where, segments
 from .details import Details, details, goals_to_choose
 from .journeys import ways_of
-from .links import asked, comparison_of, elsewhere
+from .links import arguments_of, comparison_of, elsewhere
 from .looks import looks
 from .navigation import places
 from .periods import picker
 from .rendering import Pages
 from .sign_in import SignIn
+from .tiles import tiles
+from .wording import no_table
 
 _MAX_TABLE = 500
 # Of more the list has a field to find one.
@@ -114,23 +118,19 @@ class SitePages:
         return self._pages.page(
             "dashboard.html",
             **self.shared(request, user, site, period),
-            overview=overview,
-            asked=urlencode(asked(overview), doseq=True),
-            of_tables=urlencode(asked(overview) | comparison_of(view), doseq=True),
+            **self.drawn(overview),
+            asked=urlencode(arguments_of(overview), doseq=True),
+            of_tables=urlencode(arguments_of(overview) | comparison_of(view), doseq=True),
             kept=[
                 *(("filter", one.text) for one in filters),
                 *([("segment", segment)] if segment else []),
                 *elsewhere(view).arguments().items(),
             ],
-            looks=looks(overview),
             changed=sentences(overview),
             effect_of=effect_of,
-            segments=cards.segments(overview, site),
-            parts_kept=cards.kept(overview),
+            segments=segments(overview, site),
             notes=[SUM_OF_VALUES] if several_values(filters) else [],
-            tiles=cards.tiles(overview),
             cards=cards.cards(overview),
-            compared_with=charts.compared_with(overview.comparison),
             events=cards.tab("event", overview),
             properties=cards.first_values(overview.properties, self._settings.table_rows),
             unreached=[g.name for g in site.goals if g.name not in {goal.goal for goal in overview.goals}],
@@ -138,10 +138,6 @@ class SitePages:
             journeys=ways_of(overview.journeys),
             vitals={name: cards.vitals_by(overview.vitals, name) for name in FAMILIES["vitals"].dimensions},
             vital_tabs=[DIMENSIONS[name] for name in FAMILIES["vitals"].dimensions if name],
-            chart=charts.draw(overview),
-            chart_width=charts.WIDTH,
-            chart_height=charts.HEIGHT,
-            refresh=self._settings.refresh_seconds,
             demo=DEMO,
             has_demo=DEMO in self._reports.sites,
             collector_url=self._collector_url,
@@ -167,7 +163,7 @@ class SitePages:
             enough=about_enough,
             as_of=dt.datetime.fromisoformat(answer["as_of"]) if answer["as_of"] else None,
             least=any(row.get("not_shown_days") for row in rows),
-            instead=cards.no_table(name, values, answer["k"], about_enough) if name in DIMENSIONS else "",
+            instead=no_table(name, values, answer["k"], about_enough) if name in DIMENSIONS else "",
             name_is_dimension=name in DIMENSIONS,
             none_because=told.about.empty.format(", ".join(site.properties) or "no properties"),
             most=MAX_ROWS,
@@ -224,6 +220,20 @@ class SitePages:
             "periods": picker(period, self._reports.now(site).date()),
             "arguments": urlencode(period.arguments()),
             "places": places(site, request.scope["path"], request.query_params),
+        }
+
+    def drawn(self, overview: Overview) -> dict[str, Any]:
+        """What every page has that shows big numbers and their chart."""
+        return {
+            "overview": overview,
+            "only_where": only_where(overview),
+            "tiles": tiles(overview),
+            "chart": charts.draw(overview),
+            "chart_width": charts.WIDTH,
+            "chart_height": charts.HEIGHT,
+            "compared_with": charts.compared_with(overview.comparison),
+            "looks": looks(overview),
+            "refresh": self._settings.refresh_seconds,
         }
 
     def site(self, request: Request) -> Site:

@@ -12,20 +12,12 @@ from msgspec import Struct
 
 from ..stats.neighbours import after, before
 from ..stats.period import PERIODS, Period
+from .choices import Choice
 
 # The keys of those that are asked for most.
 _KEYS = ("today", "yesterday", "7d", "28d", "90d", "week", "month", "12mo", "all")
 # Of a period that nobody has chosen.
 NONE = "none"
-
-
-class Choice(Struct, frozen=True):
-    """A period, the arguments that ask for it, and the key that chooses it."""
-
-    label: str
-    arguments: str
-    key: str = ""
-    chosen: bool = False
 
 
 class Picker(Struct, frozen=True):
@@ -39,7 +31,7 @@ class Picker(Struct, frozen=True):
 def picker(period: Period, today: dt.date) -> Picker:
     """The menu while this period is chosen."""
     choices = tuple(
-        Choice(label, f"period={name}", str(_KEYS.index(name) + 1) if name in _KEYS else "", name == period.name)
+        Choice(label, f"period={name}", name == period.name, str(_KEYS.index(name) + 1) if name in _KEYS else "")
         for name, (label, _) in PERIODS.items()
     )
     if period.name == NONE:

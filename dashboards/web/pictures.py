@@ -33,6 +33,7 @@ from .arguments import CARRIED
 from .asking import PAGES_MOST, Asked, AskingPages, chosen_of, rows_of
 from .journeys import ways_of
 from .navigation import GOALS, LOCALIZATION, SPEED
+from .wording import not_told
 
 # So many values of a table.
 _VALUES = 20
@@ -151,7 +152,7 @@ class PicturePages(AskingPages):
         )
 
     def _side(self, by: str, tables: Sequence[Table], one: Query | None, asked: Asked) -> goals.Side:
-        instead = cards.not_told(asked.overview) if asked.overview.filters or asked.overview.segment else ""
+        instead = not_told(asked.overview) if asked.overview.filters or asked.overview.segment else ""
         found = [*rows_of(Goal, tables, one)] if one else None
         return goals.side(by, found, self._settings.table_rows, instead)
 

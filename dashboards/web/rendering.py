@@ -19,9 +19,9 @@ from schema.metrics import METRICS
 from schema.vitals import VITALS
 
 from ..accounts.form_token import TOKEN
-from . import cards
 from . import format as names
-from .goals import between, rate
+from . import wording
+from .goals import rate
 from .navigation import FIRST
 
 HERE = Path(__file__).parent
@@ -67,19 +67,19 @@ def _templates(base: str) -> jinja2.Environment:
         "static": lambda name: base + _static(name),
         "TOKEN": TOKEN,
         "name_of": names.name_of,
-        "worded": cards.worded,
-        "told_as": cards.told_as,
-        "not_shown": cards.not_shown,
-        "of_orders": cards.of_orders,
-        "not_told": cards.not_told,
-        "head": cards.head,
+        "worded": wording.worded,
+        "told_as": wording.told_as,
+        "not_shown": wording.not_shown,
+        "of_orders": wording.of_orders,
+        "not_told": wording.not_told,
+        "head": wording.head,
         "reason_label": lambda reason: names.REASONS.get(reason, reason),
         "vital_value": lambda cell: names.vital(cell.p75, VITALS[cell.vital].unit),
         "vital_label": lambda name: VITALS[name].label,
-        "thresholds": cards.thresholds,
-        "between": between,
+        "thresholds": wording.thresholds,
+        "between": wording.between,
         "rate": rate,
-        "rating_sign": cards.RATING_SIGNS.__getitem__,
+        "rating_sign": wording.RATING_SIGNS.__getitem__,
         "OTHER": OTHER,
         "METRICS": METRICS,
         "user": None,

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from ..stats.sites import DRAWN_DAYS, FULL_DAYS, Day, SiteDays, together
 from . import format as names
-from .cards import told_as
+from .wording import NO_CHANGE, moved, told_as
 
 WIDTH, HEIGHT = 270, 40
 # Full days without data after which something is in the way.
@@ -105,14 +105,11 @@ def _change(one: SiteDays) -> tuple[str, str, str]:
     percent = told.change["visitors"]
     if percent is None:
         return "", "even", ""
-    amount = names.change(abs(percent))[1:]
+    text, spoken = moved(percent)
     of = f" ({told.days} of {told.of} days)" if told.days < told.of else ""
-    if amount == "0":
-        return f"no change{of}", "even", f"no change{of}"
-    even = told.is_even("visitors") or told.days < told.of
+    even = text == NO_CHANGE or told.is_even("visitors") or told.days < told.of
     trend = "even" if even else "good" if percent > 0 else "bad"
-    sign, word = ("▲", "up") if percent > 0 else ("▼", "down")
-    return f"{sign} {amount}%{of}", trend, f"{word} {amount} percent{of}"
+    return text + of, trend, spoken + of
 
 
 def _beside(one: SiteDays) -> str:

@@ -19,11 +19,8 @@ from ..stats.experience import Rate
 from ..stats.vitals import VitalDay
 from . import format as names
 from . import trend
-from .cards import RATING_SIGNS, told_as
 from .trend import Trend
-
-# Below that a rate is grey.
-FEW = 30
+from .wording import FEW, RATING_SIGNS, between, told_as
 
 
 class Band(Struct, frozen=True):
@@ -85,5 +82,5 @@ def _band(one: Rate, widest: float) -> Band:
     )
     # Both numbers are of the same days.
     text = f"{names.percent(one.conversion_rate)} of {told_as(names.count(one.visitors), one.certainty)}"
-    interval = f"{names.percent(one.low)} – {names.percent(one.high)}"
+    interval = between(one.low, one.high)
     return Band(one, RATING_SIGNS.get(one.band, "·"), bar, low, high, text, interval, one.visitors < FEW)

@@ -12,12 +12,14 @@ from urllib.parse import urlencode
 
 from msgspec import Struct
 
-from schema.dimensions import DIMENSIONS, OTHER
+from schema.dimensions import DIMENSIONS
 
-from ..stats.query import ALTERNATIVES, Filter
-from .cards import in_words, told_as, worded
+from ..stats.query import Filter
+from .choices import Chosen
 from .columns import Column
 from .details import Details, bar_of
+from .links import keeping
+from .wording import in_words, told_as, worded
 
 
 class Head(Struct, frozen=True):
@@ -45,13 +47,6 @@ class Line(Struct, frozen=True):
     bar: float
     cells: tuple[Cell, ...]
     keeps: str = ""
-
-
-class Chosen(Struct, frozen=True):
-    """What is kept, in words, and the arguments of the page without it."""
-
-    text: str
-    without: str
 
 
 class Place(Struct, frozen=True):
@@ -120,10 +115,9 @@ def _cell(told: Details, column: Column, row: Mapping[str, Any]) -> Cell:
 
 
 def _keeps(told: Details, row: Mapping[str, Any]) -> str:
-    if told.about.name not in DIMENSIONS or row["value"] == OTHER or ALTERNATIVES in row["value"]:
-        return ""
-    kept = {**told.period.arguments(), "filter": Filter(told.about.name, "==", row["value"]).text}
-    return urlencode(kept | ({"segment": told.asked.segment} if told.asked.segment else {}))
+    one = keeping(told.about.name, row["value"]) if told.about.name in DIMENSIONS else ""
+    given = {**told.period.arguments(), "filter": one, "segment": told.asked.segment}
+    return urlencode({name: value for name, value in given.items() if value}) if one else ""
 
 
 def _total(told: Details, column: Column) -> Cell:
