@@ -21,8 +21,9 @@ from schema.site import Site
 from schema.store import Store
 
 from .figures import Coverage
+from .filter import Filter
 from .goal_days import Counted
-from .query import Filter, Query
+from .query import Query
 from .refused import BadQuery, Code
 from .released import Released
 from .source import Span

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from schema.dimensions import OTHER
 from schema.placeholders import kinds_in
 
-from .query import MAX_ROWS, Filter, Query
+from .filter import Filter
+from .query import MAX_ROWS, Query
 
 # By dimension where what it shows stood.
 PLACES = {

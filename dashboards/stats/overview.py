@@ -35,12 +35,13 @@ from .crossed import counted_days
 from .effects import Effect, effects
 from .execute import Answer, Executor
 from .figures import Cell, Figures, figures_of
+from .filter import Filter
 from .funnels import StepCell
 from .journeys import Way, first_of_each_kind
 from .period import Period
 from .plan import plan
 from .properties import Property
-from .query import MAX_ROWS, Filter, Query
+from .query import MAX_ROWS, Query
 from .refused import BadQuery, Code
 from .released import Released
 from .segmented import coverage_of_segment

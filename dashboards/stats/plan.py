@@ -18,11 +18,13 @@ from schema.families import DECLARED
 from schema.segments import SEGMENTS
 
 from .crossed import Crossing, crossing
+from .filter import Filter
 from .months import WORTH_ROWS, Month
-from .query import BY_SEGMENT, MAX_ROWS, OF_GOALS, OF_VITALS, Filter, Query
+from .query import MAX_ROWS, Query
 from .released import Released
 from .segmented import span_of
 from .source import Span
+from .splits import BY_SEGMENT, OF_GOALS, OF_VITALS
 
 
 class Read(Struct, frozen=True):

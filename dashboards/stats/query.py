@@ -1,135 +1,32 @@
 """The language of questions: one site, some days, one way to split, filters on one dimension.
 
-In: text from a query string or a command line. Out: a frozen `Query`, and its filters as SQL with bound parameters.
-Promises: identifiers come from the registries only; what the rollups cannot answer is refused with a way out.
+In: text from a query string or a command line. Out: a frozen `Query`. Promises: identifiers come from the registries
+only; what the rollups cannot answer is refused with a way out.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Sequence
-from typing import Any, Literal
 
 from msgspec import Struct
 
-from schema.dimensions import DIMENSIONS, OTHER
-from schema.engagement import ENGAGED
-from schema.experience import EXPERIENCE
-from schema.families import DECLARED, FAMILIES
-from schema.host import ascii_host
-from schema.journeys import JOURNEYS
+from schema.dimensions import DIMENSIONS
+from schema.families import DECLARED
 from schema.metrics import METRICS
 from schema.pair import CROSSED, Pair, paired
 from schema.pairs import TOLD
-from schema.properties import PROPERTIES
 
-from .bare_counts import BARE
+from .filter import ALTERNATIVES, Filter
 from .grains import GRAINS
 from .of_segment import refuse_beside_segment
 from .period import Period, between
 from .refused import BadQuery, Code
-from .regex import finds, refuse_unless_pattern
+from .splits import APART, KEPT_BY, KEYS_OF, SPLITS
 
 MAX_ROWS = 10_000
 MAX_DAYS_BY_HOUR = 366
 MAX_FILTERS = 20
-MAX_VALUE = 2_000
-# Tables of their own, which nothing else splits: of the quality of data, and segments side by side.
-OF_QUALITY = (*BARE, "leak")
-BY_SEGMENT = "segment"
-APART = (*OF_QUALITY, BY_SEGMENT)
-# Goals, and web vitals, of all the days together, and of each day.
-OF_GOALS = ("goal", "goal_day")
-OF_VITALS = ("vital", "vital_day")
-# Ways to split that are not dimensions: they are columns of their own and go together with filters on a dimension.
-SPLITS = (*GRAINS, "hour", *OF_GOALS, *OF_VITALS, *DECLARED, *APART)
-# Those of them that are not kept by every dimension.
-_KEPT_BY = dict.fromkeys(OF_VITALS, FAMILIES["vitals"]) | DECLARED
-# Filters that are not on dimensions: of which ways to split.
-_OF_SPLITS: dict[str, tuple[str, ...]] = {
-    "goal": (*OF_GOALS, EXPERIENCE.name),
-    "vital": (*OF_VITALS, EXPERIENCE.name),
-    "band": (EXPERIENCE.name,),
-    "funnel": ("funnels",),
-}
-_OF_SPLITS |= dict.fromkeys(("property", "property_value"), (PROPERTIES.name,)) | {"report": (ENGAGED.name,)}
-_OF_SPLITS |= dict.fromkeys(JOURNEYS.key_names, (JOURNEYS.name,))
-ALTERNATIVES = "|"
-_PATTERNS = ("=~", "=!~")
-
-Operator = Literal["==", "!=", "~", "!~", "=~", "=!~"]
-_FILTER = re.compile(r"(?P<name>[a-z_]+)(?P<operator>=!~|=~|==|!=|!~|~)(?P<value>.*)", re.DOTALL)
-
-
-class Filter(Struct, frozen=True):
-    """Keeps the rows whose value is (==) or is not (!=) one of several, contains (~) or lacks (!~) a text in any case,
-    or has (=~) or has not (=!~) something in it that is like a pattern of RE2."""
-
-    dimension: str
-    operator: Operator
-    value: str
-
-    @classmethod
-    def parse(cls, text: str) -> Filter:
-        """Read `page==/pricing`, `page!=/x`, `page~blog`, `country==DE|AT`."""
-        match = _FILTER.fullmatch(text.strip())
-        if match is None:
-            raise BadQuery(
-                f"filter {text!r} cannot be read: write dimension, operator and value, such as page==/pricing, "
-                "page!=/x, page~blog, page!~blog, page=~^/blog/[0-9]+$ or country==DE|AT",
-                Code.BAD_FILTER,
-            )
-        name, operator, value = match["name"], match["operator"], match["value"]
-        if name not in DIMENSIONS and name not in _OF_SPLITS:
-            known = ", ".join(DIMENSIONS)
-            raise BadQuery(
-                f"filter {text!r}: there is no dimension {name!r}; there are {known}", Code.UNKNOWN_DIMENSION
-            )
-        if len(value) > MAX_VALUE:
-            allowed = f"at most {MAX_VALUE} are allowed"
-            raise BadQuery(f"filter on {name}: its value has {len(value)} characters, {allowed}", Code.TOO_MUCH)
-        if operator in _PATTERNS:
-            refuse_unless_pattern(value)
-        # Of a host a part is looked for in any case, and may end in a dot. A referrer may come with its path.
-        is_host = name in DIMENSIONS and DIMENSIONS[name].format == "host"
-        if is_host and operator not in _PATTERNS and (operator in ("==", "!=") or not value.isascii()):
-            value = ALTERNATIVES.join(map(_as_stored, value.split(ALTERNATIVES)))
-        return cls(name, operator, value)  # type: ignore[arg-type]  # the expression admits these operators only
-
-    @property
-    def text(self) -> str:
-        """What `parse` reads."""
-        return f"{self.dimension}{self.operator}{self.value}"
-
-    def keeps(self, value: str) -> bool:
-        """Whether it keeps rows of that value, as `sql` says of those in the store."""
-        if self.operator in ("==", "!="):
-            return (value in self.value.split(ALTERNATIVES)) == (self.operator == "==")
-        if self.operator in _PATTERNS:
-            return finds(self.value, value) == (self.operator == "=~")
-        return (self.value.casefold() in value.casefold()) == (self.operator == "~")
-
-    def sql(self, column: str, name: str) -> tuple[str, dict[str, Any]]:
-        """The condition on a column, with its parameter under that name."""
-        if self.operator in ("==", "!="):
-            negation = "" if self.operator == "==" else "NOT "
-            return f"{column} {negation}IN {{{name}:Array(String)}}", {name: self.value.split(ALTERNATIVES)}
-        found = f"positionCaseInsensitiveUTF8({column}, {{{name}:String}}) > 0"
-        if self.operator in _PATTERNS:
-            found = f"match({column}, {{{name}:String}})"
-        # A folded row says nothing of what it holds, so it neither contains nor lacks a text.
-        negation = "NOT " if "!" in self.operator else ""
-        return f"({negation}{found} AND {column} != '{OTHER}')", {name: self.value}
-
-
-def _as_stored(text: str) -> str:
-    """A host, in any case and alphabet, as browsers send it."""
-    host, slash, path = text.partition("/")
-    try:
-        return ascii_host(host) + slash + path
-    except ValueError:
-        return text
 
 
 def one_site(sites: Sequence[str]) -> str:
@@ -139,11 +36,6 @@ def one_site(sites: Sequence[str]) -> str:
         what = f"{len(sites)} sites ({', '.join(sites)[:200]})"
         raise BadQuery(f"{what} are not added up: ask for one at a time", Code.NOT_CROSSED)
     return sites[0]
-
-
-def several_values(filters: Sequence[Filter]) -> bool:
-    """Whether one visit may have several of the values that are kept, so that it is counted under each."""
-    return any(item.dimension in DIMENSIONS and DIMENSIONS[item.dimension].scope != "visit" for item in filters)
 
 
 class Query(Struct, frozen=True):
@@ -304,7 +196,7 @@ class Query(Struct, frozen=True):
         if self.goal:
             self._refuse_goals()
         for item in () if self.goal else self.filters:
-            needed = _OF_SPLITS.get(item.dimension, (self.by,))
+            needed = KEYS_OF.get(item.dimension, (self.by,))
             if self.by not in needed:
                 allowed = " or ".join(f"by={one}" for one in needed)
                 raise BadQuery(f"a filter on {item.dimension} needs {allowed}, not by={self.by!r}", Code.NOT_CROSSED)
@@ -313,7 +205,7 @@ class Query(Struct, frozen=True):
             raise BadQuery(f"hours are kept for the whole site only: {instead}", Code.NOT_KEPT)
         if self.by == "hour" and self.period.days > MAX_DAYS_BY_HOUR:
             raise BadQuery(f"by=hour answers at most {MAX_DAYS_BY_HOUR} days: ask for fewer, or by=day", Code.TOO_MUCH)
-        family = _KEPT_BY.get(self.by)
+        family = KEPT_BY.get(self.by)
         if family and self.dimension not in family.dimensions:
             allowed = ", ".join(name for name in family.dimensions if name)
             instead = f"filter on {allowed}, or on nothing" if allowed else f"drop the filter on {self.dimension}"

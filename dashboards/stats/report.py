@@ -20,7 +20,6 @@ from msgspec import structs, to_builtins
 
 from schema.annotations import Annotation, notes_of
 from schema.dimensions import OTHER
-from schema.funnels import FUNNELS
 from schema.metrics import METRICS, TOTALS
 from schema.pairs import TOLD
 from schema.site import Site
@@ -32,17 +31,20 @@ from .bare_totals import bare_total
 from .comparison import compare
 from .crossed import refuse_uncounted
 from .execute import Answer, Executor
+from .filter import Filter
 from .leaks import leaks
 from .lru_cache import MOST_VALUES, LruCache
 from .months import LEAST_DAYS, months_of
+from .notes import notes_of_answer
 from .period import Period
 from .plan import plan
-from .query import APART, BY_SEGMENT, Filter, Query, several_values
+from .query import Query
 from .refused import BadQuery, Code
 from .released import Released, released_days
 from .segmented import refuse_unknown_segment, side_by_side
 from .sites import SiteDays, sites_days
 from .snapshots import snapshot_time
+from .splits import APART, BY_SEGMENT
 from .table import Table, table_of, times_of
 from .timeline import Timeline
 from .usual import first_read
@@ -50,21 +52,6 @@ from .view import Look, View, grain_of
 
 # What design.md gives the preset "balanced"; the composition root hands in what is set.
 DEFAULT_K = 5
-SUM_OF_DAYS = "Visitors of several days are the sum of each day's visitors: nobody is recognized on another day."
-TOO_FEW = "A day of fewer than {} shows nothing (release.k, release.networks); today may still be one."
-ROUNDED = (
-    "Days that are still open are rounded down to multiples of {}; their revenue and web vitals come when they close."
-)
-SUM_OF_VALUES = "One visitor may be counted under several of these values, so the totals are sums over values."
-TOO_FEW_BEHIND = "A rate or a time is left out where fewer than {} people contributed to it, and where it would follow."
-SINCE = "counted_since: the days before it were released before it was declared or changed (goals, sections and so on)."
-STEPS = "A step of a funnel is “at least” where a day does not tell how many fewer than {} people went no further."
-CUT = "Rare values of weeks, or of four weeks, that lie only in part in this period are not in it (cuts_blocks)."
-INCOMPLETE = "Not all of some days had arrived when they had to be released (incomplete_days): it was at least so many."
-OVER_COUNTED = "“About”: visitors may be counted twice on a day on which a key was lost (over_counted_days)."
-IMPORTED = "Some days were imported: they are as complete as what they were made of (imported_days)."
-BOUNDED = "On bounded_days few visitors did very much: what one adds is bounded (release.bound), which lowered {}."
-AT_LEAST = "“At least”: on days on which a value is not shown few or none came (not_shown_days of of_days)."
 _AS_USUAL = View()
 _POOL = 4
 _LONGEST_OPENING_S = 30
@@ -191,7 +178,7 @@ class Reports:
             "cuts_blocks": released.cuts_blocks,
             "of_days": table.coverage.days,
             **{name: [day.isoformat() for day in days] for name, days in _special(released).items()},
-            "notes": self._notes(table, rows, site, released),
+            "notes": notes_of_answer(table, rows, self.now(site).date(), released, self._step(site)),
             **({"comparison": self._comparison(query, before, answer, site)} if query.compare else {}),
         }
 
@@ -209,34 +196,6 @@ class Reports:
             return view.earlier(period, self.now(site).date())
         except ValueError as error:
             raise BadQuery(f"there are no days to compare with: {error}", Code.BAD_PERIOD) from None
-
-    def _notes(self, table: Table, rows: list[dict[str, Any]], site: Site, released: Released) -> list[str]:
-        """What has to be said of an answer."""
-        query = table.query
-        open_at_end = released.through is None or query.last > released.through
-        ends_today = query.last >= self.now(site).date()
-        flagged = [table.flags, *(row.get("flags", ()) for row in rows)]
-        said = {
-            SUM_OF_DAYS: query.first != query.last,
-            SUM_OF_VALUES: several_values(query.filters),
-            TOO_FEW.format(released.enough): released.k > 1
-            and ends_today
-            and not table.totals.visitors
-            and not query.filtered,
-            ROUNDED.format(site.release_k or self._release_k): open_at_end and site.key in self._rounded,
-            AT_LEAST: any("not_shown" in flags for flags in flagged),
-            STEPS.format(released.k): query.by == FUNNELS.name
-            and any("not_shown" in row.get("flags", ()) for row in rows),
-            CUT: released.cuts_blocks,
-            INCOMPLETE: bool(released.partial),
-            OVER_COUNTED: bool(released.over_counted),
-            IMPORTED: bool(released.imported),
-            SINCE: any(row.get("counted_since") for row in rows),
-            BOUNDED.format(", ".join(released.lowered)): bool(released.bounded),
-            TOO_FEW_BEHIND.format(released.k): released.k > 1
-            and any(value is None for row in rows for value in row.values()),
-        }
-        return [text for text, holds in said.items() if holds] + ([BARE[query.by].note] if query.by in BARE else [])
 
     def overview(
         self,

@@ -33,15 +33,17 @@ from .engagement import Band, bands_in
 from .execute import Answer, Group, Groups
 from .experience import Rate, rates_in
 from .figures import Cell, Coverage, cell_of, summed
+from .filter import ALTERNATIVES
 from .funnels import StepCell, step_cells
 from .goal_values import goal_values
 from .grains import GRAINS, grain_cells
 from .journeys import Way, ways_in
 from .properties import Property, properties_in
-from .query import ALTERNATIVES, APART, Query
+from .query import Query
 from .released import Released
 from .segmented import coverage_of_segment, row_of
 from .shapes import MOVED
+from .splits import APART
 from .vitals import VitalCell, VitalDay, vital_cells, vital_days
 
 

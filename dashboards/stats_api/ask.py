@@ -16,7 +16,8 @@ from msgspec import Struct, to_builtins
 from schema.dimensions import DIMENSIONS, OTHER
 from schema.metrics import METRICS, TOTALS
 
-from ..stats.query import ALTERNATIVES, MAX_ROWS, Filter, Query
+from ..stats.filter import ALTERNATIVES, Filter
+from ..stats.query import MAX_ROWS, Query
 from ..stats.refused import BadQuery, Code
 from .answer import About, QueryAnswer, Result, Sure, Taken, footfall_of
 from .dates import Bucket, ends_of, hour_label, labels

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..stats.query import ALTERNATIVES, Filter
+from ..stats.filter import ALTERNATIVES, Filter
 from ..stats.refused import BadQuery, Code
 from ..stats.regex import finds, literally, refuse_unless_pattern
 from .names import OPERATORS, ApiDimension, dimension_called

@@ -20,9 +20,10 @@ from schema.pairs import TOLD
 from schema.properties import PROPERTIES
 from schema.site import Site
 
+from ..stats.filter import ALTERNATIVES, Filter
 from ..stats.grains import GRAINS
 from ..stats.period import Period
-from ..stats.query import ALTERNATIVES, MAX_ROWS, Filter, Query
+from ..stats.query import MAX_ROWS, Query
 from ..stats.refused import BadQuery, Code
 from .dates import Bucket, buckets, grain_of, period_of
 from .filters import Condition, conditions_of, filters_of

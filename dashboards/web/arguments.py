@@ -15,8 +15,9 @@ from starlette.datastructures import QueryParams
 
 from schema.site import Site
 
+from ..stats.filter import Filter
 from ..stats.period import Period, date_of, parse
-from ..stats.query import Filter, Query
+from ..stats.query import Query
 from ..stats.refused import BadQuery, Code
 from ..stats.report import Reports
 from ..stats.view import OF_COMPARISON, OF_VIEW

@@ -18,7 +18,8 @@ from schema.dimensions import DIMENSIONS
 from ..accounts.accounts import User
 from ..stats.conversions import Goal
 from ..stats.figures import Cell
-from ..stats.query import MAX_DAYS_BY_HOUR, Filter
+from ..stats.filter import Filter
+from ..stats.query import MAX_DAYS_BY_HOUR
 from ..stats.week_hours import by_weekday
 from . import origins
 from .arguments import CARRIED

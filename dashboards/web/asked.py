@@ -10,7 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 from starlette.datastructures import QueryParams
 
-from ..stats.query import ALTERNATIVES, MAX_ROWS
+from ..stats.filter import ALTERNATIVES
+from ..stats.query import MAX_ROWS
 from ..stats.refused import BadQuery
 from ..stats.view import OF_COMPARISON
 from .arguments import PERIOD, number_of

@@ -18,8 +18,9 @@ from schema.site import Site
 
 from ..accounts.accounts import User
 from ..settings import DashboardSettings
+from ..stats.filter import Filter
 from ..stats.overview import Overview
-from ..stats.query import Filter, Query
+from ..stats.query import Query
 from ..stats.refused import BadQuery, Code
 from ..stats.report import Reports
 from ..stats.table import Table

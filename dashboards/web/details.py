@@ -17,8 +17,9 @@ from schema.families import FAMILIES
 from schema.site import Site
 
 from ..stats.changes import Changes, changes
+from ..stats.filter import ALTERNATIVES, Filter
 from ..stats.period import Period
-from ..stats.query import ALTERNATIVES, MAX_ROWS, Filter, Query
+from ..stats.query import MAX_ROWS, Query
 from ..stats.refused import BadQuery, Code
 from ..stats.regex import literally
 from ..stats.report import Reports

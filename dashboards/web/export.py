@@ -22,8 +22,9 @@ from schema.metrics import METRICS
 from schema.properties import PROPERTIES
 from schema.site import Site
 
-from ..stats.query import BY_SEGMENT, MAX_ROWS, OF_QUALITY
+from ..stats.query import MAX_ROWS
 from ..stats.refused import BadQuery
+from ..stats.splits import BY_SEGMENT, OF_QUALITY
 from .tables import as_csv
 
 Answer = dict[str, Any]

@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from schema.dimensions import OTHER
 
+from ..stats.filter import ALTERNATIVES, Filter
 from ..stats.overview import Overview
-from ..stats.query import ALTERNATIVES, Filter
 from ..stats.view import OF_COMPARISON, View
 from .arguments import PERIOD
 

@@ -27,14 +27,17 @@ from schema.site import DEMO, Site
 from ..accounts.accounts import User
 from ..settings import DashboardSettings
 from ..stats.bare_counts import BARE
+from ..stats.filter import several_values
 from ..stats.leaks import DEFINITION as LEAKS
+from ..stats.notes import SUM_OF_VALUES
 from ..stats.other_pages import other_pages
 from ..stats.overview import Overview
 from ..stats.period import Period
-from ..stats.query import MAX_ROWS, OF_QUALITY, Query, one_site, several_values
+from ..stats.query import MAX_ROWS, Query, one_site
 from ..stats.released import enough
-from ..stats.report import SUM_OF_VALUES, Reports
+from ..stats.report import Reports
 from ..stats.sites import DRAWN_DAYS, FULL_DAYS
+from ..stats.splits import OF_QUALITY
 from ..stats.view import view_of
 from . import cards, charts, sites_page, table_page
 from .arguments import OVERVIEW, PERIOD, filters_of, period_of

@@ -21,8 +21,9 @@ from ..accounts.accounts import User
 from ..stats.conversions import Goal, GoalDay
 from ..stats.experience import Rate
 from ..stats.figures import Cell
+from ..stats.filter import ALTERNATIVES, Filter
 from ..stats.funnels import StepCell
-from ..stats.query import ALTERNATIVES, Filter, Query
+from ..stats.query import Query
 from ..stats.slow import worst_first
 from ..stats.table import Table
 from ..stats.timeline import days_of

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from schema.dimensions import DIMENSIONS
 
-from ..stats.query import Filter
+from ..stats.filter import Filter
 from .choices import Chosen
 from .columns import Column
 from .details import Details, bar_of

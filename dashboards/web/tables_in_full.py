@@ -21,7 +21,7 @@ from schema.properties import PROPERTIES
 
 from ..stats import leaks, segmented
 from ..stats.bare_counts import BARE
-from ..stats.query import BY_SEGMENT
+from ..stats.splits import BY_SEGMENT
 from .columns import DAYS, Column, of_metric
 
 

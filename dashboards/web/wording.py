@@ -14,8 +14,8 @@ from schema.metrics import METRICS
 from schema.vitals import VITALS
 
 from ..stats.conversions import Revenue
+from ..stats.filter import ALTERNATIVES, Filter, Operator
 from ..stats.overview import Overview
-from ..stats.query import ALTERNATIVES, Filter, Operator
 from . import format as names
 
 _OPERATORS: dict[Operator, str] = {

@@ -9,11 +9,13 @@ from urllib.parse import urlencode
 
 import pytest
 
+from dashboards.stats.filter import Filter, Operator
+from dashboards.stats.notes import SUM_OF_VALUES
 from dashboards.stats.overview import Overview
 from dashboards.stats.period import Period
-from dashboards.stats.query import Filter, Operator, Query
+from dashboards.stats.query import Query
 from dashboards.stats.refused import BadQuery, Code
-from dashboards.stats.report import SUM_OF_VALUES, Reports
+from dashboards.stats.report import Reports
 from schema.dimensions import DIMENSIONS
 
 pytestmark = pytest.mark.clickhouse

@@ -17,7 +17,8 @@ from starlette.testclient import TestClient
 from dashboards.accounts.accounts import Accounts
 from dashboards.app import create_app
 from dashboards.settings import DashboardSettings
-from dashboards.stats.report import ROUNDED, Reports
+from dashboards.stats.notes import ROUNDED
+from dashboards.stats.report import Reports
 from dashboards.web.forms import local_path
 from schema.site import Site
 from schema.store import StoreDown

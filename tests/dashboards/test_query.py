@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from dashboards.stats.execute import condition_of
+from dashboards.stats.filter import Filter
 from dashboards.stats.period import Period
 from dashboards.stats.plan import Read
-from dashboards.stats.query import Filter, Query
+from dashboards.stats.query import Query
 from dashboards.stats.refused import BadQuery, Code
 from dashboards.stats.source import Span
 

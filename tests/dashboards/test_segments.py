@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from msgspec import structs, to_builtins
 
+from dashboards.stats.filter import Filter
+from dashboards.stats.notes import SINCE
 from dashboards.stats.period import Period
-from dashboards.stats.query import Filter, Query
+from dashboards.stats.query import Query
 from dashboards.stats.refused import BadQuery, Code
-from dashboards.stats.report import SINCE, Reports
+from dashboards.stats.report import Reports
 from dashboards.stats.segmented import COLUMNS
 from schema.pairs import TOLD
 from schema.segment import Segment

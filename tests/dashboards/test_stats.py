@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
+from dashboards.stats.notes import TOO_FEW, TOO_FEW_BEHIND
 from dashboards.stats.period import Period
 from dashboards.stats.query import Query
 from dashboards.stats.refused import BadQuery
-from dashboards.stats.report import TOO_FEW, TOO_FEW_BEHIND, Reports
+from dashboards.stats.report import Reports
 from schema.store import Store
 
 pytestmark = pytest.mark.clickhouse

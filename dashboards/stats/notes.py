@@ -1,0 +1,63 @@
+"""What has to be said of an answer: why its numbers are not all, or not exact.
+
+In: a `Table`, its rows, and what is released of its days. Out: sentences. Promises: each is said only where it holds.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from schema.funnels import FUNNELS
+
+from .bare_counts import BARE
+from .filter import several_values
+from .released import Released
+from .table import Table
+
+SUM_OF_DAYS = "Visitors of several days are the sum of each day's visitors: nobody is recognized on another day."
+TOO_FEW = "A day of fewer than {} shows nothing (release.k, release.networks); today may still be one."
+ROUNDED = (
+    "Days that are still open are rounded down to multiples of {}; their revenue and web vitals come when they close."
+)
+SUM_OF_VALUES = "One visitor may be counted under several of these values, so the totals are sums over values."
+TOO_FEW_BEHIND = "A rate or a time is left out where fewer than {} people contributed to it, and where it would follow."
+SINCE = "counted_since: the days before it were released before it was declared or changed (goals, sections and so on)."
+STEPS = "A step of a funnel is “at least” where a day does not tell how many fewer than {} people went no further."
+CUT = "Rare values of weeks, or of four weeks, that lie only in part in this period are not in it (cuts_blocks)."
+INCOMPLETE = "Not all of some days had arrived when they had to be released (incomplete_days): it was at least so many."
+OVER_COUNTED = "“About”: visitors may be counted twice on a day on which a key was lost (over_counted_days)."
+IMPORTED = "Some days were imported: they are as complete as what they were made of (imported_days)."
+BOUNDED = "On bounded_days few visitors did very much: what one adds is bounded (release.bound), which lowered {}."
+AT_LEAST = "“At least”: on days on which a value is not shown few or none came (not_shown_days of of_days)."
+
+
+def notes_of_answer(
+    table: Table, rows: Sequence[Mapping[str, Any]], today: dt.date, released: Released, step: int
+) -> list[str]:
+    """step: what counts of open days are multiples of."""
+    query = table.query
+    open_at_end = released.through is None or query.last > released.through
+    ends_today = query.last >= today
+    flagged = [table.flags, *(row.get("flags", ()) for row in rows)]
+    said = {
+        SUM_OF_DAYS: query.first != query.last,
+        SUM_OF_VALUES: several_values(query.filters),
+        TOO_FEW.format(released.enough): released.k > 1
+        and ends_today
+        and not table.totals.visitors
+        and not query.filtered,
+        ROUNDED.format(step): open_at_end and step > 1,
+        AT_LEAST: any("not_shown" in flags for flags in flagged),
+        STEPS.format(released.k): query.by == FUNNELS.name and any("not_shown" in row.get("flags", ()) for row in rows),
+        CUT: released.cuts_blocks,
+        INCOMPLETE: bool(released.partial),
+        OVER_COUNTED: bool(released.over_counted),
+        IMPORTED: bool(released.imported),
+        SINCE: any(row.get("counted_since") for row in rows),
+        BOUNDED.format(", ".join(released.lowered)): bool(released.bounded),
+        TOO_FEW_BEHIND.format(released.k): released.k > 1
+        and any(value is None for row in rows for value in row.values()),
+    }
+    return [text for text, holds in said.items() if holds] + ([BARE[query.by].note] if query.by in BARE else [])
