@@ -23,8 +23,8 @@ from ..stats.query import MAX_DAYS_BY_HOUR
 from ..stats.week_hours import by_weekday
 from . import origins
 from .arguments import CARRIED
-from .asking import PAGES_MOST, Asked, AskingPages, chosen_of, rows_of
 from .navigation import ACQUISITION, PAGES
+from .question import PAGES_MOST, Question, QuestionPages, chosen_of, rows_of
 from .week import week_of
 from .wording import NOBODY, not_told
 
@@ -37,7 +37,7 @@ _PARTS = ("page", "section")
 _OF_PAGES = ("visitors", "pageviews", "exits", "exit_rate", "bounce_rate", "time_on_page")
 
 
-class ArrivalPages(AskingPages):
+class ArrivalPages(QuestionPages):
     """Where visits begin and end."""
 
     def routes(self) -> list[BaseRoute]:
@@ -51,21 +51,21 @@ class ArrivalPages(AskingPages):
 
     def show_acquisition(self, request: Request, user: User) -> Response:
         """GET /sites/{key}/acquisition?period=&filter=&segment=&goal="""
-        asked = self.asked(request, max(_VALUES, self._settings.table_rows), "goal")
-        chosen, links, reached, whole = self._of_goal(asked, request, _ORIGINS)
-        overview = asked.overview
-        hours = self._hours(asked)
+        about = self.question(request, max(_VALUES, self._settings.table_rows), "goal")
+        chosen, links, reached, whole = self._of_goal(about, request, _ORIGINS)
+        overview = about.overview
+        hours = self._hours(about)
         return self.page(
             "acquisition.html",
             request,
             user,
-            asked,
+            about,
             goal=chosen,
             goals=links,
             told_hours=hours is not None,
             week=week_of(hours or {}),
             tables=[
-                origins.origins(name, tab_cells, _OF_ORIGINS, reached[name], whole, self._instead(asked, name))
+                origins.origins(name, tab_cells, _OF_ORIGINS, reached[name], whole, self._instead(about, name))
                 for name in _ORIGINS
                 for tab_cells in [overview.tables.get(name, ())]
             ],
@@ -73,9 +73,9 @@ class ArrivalPages(AskingPages):
 
     def show_pages(self, request: Request, user: User) -> Response:
         """GET /sites/{key}/pages?period=&filter=&segment=&goal="""
-        asked = self.asked(request, PAGES_MOST, "goal")
-        chosen, links, reached, whole = self._of_goal(asked, request, _PARTS)
-        overview = asked.overview
+        about = self.question(request, PAGES_MOST, "goal")
+        chosen, links, reached, whole = self._of_goal(about, request, _PARTS)
+        overview = about.overview
         lcp = [cell for cell in overview.vitals if cell.vital == "lcp"]
         parts = {
             name: origins.pages(
@@ -93,38 +93,38 @@ class ArrivalPages(AskingPages):
             "pages.html",
             request,
             user,
-            asked,
+            about,
             goal=chosen,
             goals=links,
-            parts_of_site=[(DIMENSIONS[name], lines, self._instead(asked, name)) for name, lines in parts.items()],
+            parts_of_site=[(DIMENSIONS[name], lines, self._instead(about, name)) for name, lines in parts.items()],
             columns=_OF_PAGES,
         )
 
-    def _hours(self, asked: Asked) -> Mapping[tuple[int, int], float] | None:
-        """Visitors by weekday and hour; None where hours are not told of what is asked, or of so many days."""
-        period = asked.overview.period
-        hours = asked.query("hour") if 7 <= period.days <= MAX_DAYS_BY_HOUR else None
+    def _hours(self, about: Question) -> Mapping[tuple[int, int], float] | None:
+        """Visitors by weekday and hour; None where hours are not told of these visits, or of so many days."""
+        period = about.overview.period
+        hours = about.query("hour") if 7 <= period.days <= MAX_DAYS_BY_HOUR else None
         if hours is None:
             return None
-        tables = self._reports.tables(asked.site, period, [[hours]])
-        return by_weekday(rows_of(Cell, tables, hours), ZoneInfo(asked.site.timezone))
+        tables = self._reports.tables(about.site, period, [[hours]])
+        return by_weekday(rows_of(Cell, tables, hours), ZoneInfo(about.site.timezone))
 
     def _of_goal(
-        self, asked: Asked, request: Request, dimensions: Sequence[str]
+        self, about: Question, request: Request, dimensions: Sequence[str]
     ) -> tuple[str, dict[str, str], dict[str, list[Goal]], Goal | None]:
         """The goal that is chosen, links that choose one, who reached it by values of these dimensions, and in all."""
-        known, reached = asked.goals
+        known, reached = about.goals
         chosen = chosen_of("goal", request, known, reached)
         filters = (Filter("goal", "==", chosen),)
-        queries = {by: asked.query(by, filters=filters) if chosen else None for by in dimensions}
+        queries = {by: about.query(by, filters=filters) if chosen else None for by in dimensions}
         batches = [[one] for one in queries.values() if one]
-        tables = self._reports.tables(asked.site, asked.overview.period, batches)
-        whole = next((goal for goal in asked.overview.goals if goal.goal == chosen), None)
+        tables = self._reports.tables(about.site, about.overview.period, batches)
+        whole = next((goal for goal in about.overview.goals if goal.goal == chosen), None)
         found = {by: rows_of(Goal, tables, one) for by, one in queries.items()}
-        return chosen, {name: asked.address(goal=name) for name in known}, found, whole
+        return chosen, {name: about.address(goal=name) for name in known}, found, whole
 
-    def _instead(self, asked: Asked, dimension: str) -> str:
+    def _instead(self, about: Question, dimension: str) -> str:
         """Why a table of a dimension has nothing."""
-        if dimension in asked.overview.unanswered:
-            return not_told(asked.overview)
+        if dimension in about.overview.unanswered:
+            return not_told(about.overview)
         return NOBODY

@@ -14,15 +14,15 @@ from ..accounts.accounts import User
 from ..stats.period import named
 from . import cards
 from .arguments import CARRIED, filters_of
-from .asking import AskingPages
 from .navigation import LIVE
+from .question import QuestionPages
 
 # So many values of a table, and of which dimensions.
 _ROWS = 10
 _SHOWN = ("page", "source", "country", "device")
 
 
-class LivePage(AskingPages):
+class LivePage(QuestionPages):
     """Of today, whatever days other pages are of."""
 
     def routes(self) -> list[BaseRoute]:

@@ -31,9 +31,9 @@ from ..stats.vitals import VitalDay
 from . import cards, goals, localization, speed
 from . import format as names
 from .arguments import CARRIED
-from .asking import PAGES_MOST, Asked, AskingPages, chosen_of, rows_of
 from .journeys import ways_of
 from .navigation import GOALS, LOCALIZATION, SPEED
+from .question import PAGES_MOST, Question, QuestionPages, chosen_of, rows_of
 from .wording import not_told
 
 # So many values of a table.
@@ -44,7 +44,7 @@ _SPLITS = tuple(name for name in FAMILIES[FUNNELS.name].dimensions if name)
 _DEVICES = ("mobile", "desktop")
 
 
-class PicturePages(AskingPages):
+class PicturePages(QuestionPages):
     """What is shown of a site beside its overview."""
 
     def routes(self) -> list[BaseRoute]:
@@ -59,38 +59,38 @@ class PicturePages(AskingPages):
 
     def show_goals(self, request: Request, user: User) -> Response:
         """GET /sites/{key}/goals?period=&filter=&segment=&goal=&split="""
-        asked = self.asked(request, max(_VALUES, self._settings.table_rows), "goal", "split")
-        overview, site = asked.overview, asked.site
-        known, reached = asked.goals
+        about = self.question(request, max(_VALUES, self._settings.table_rows), "goal", "split")
+        overview, site = about.overview, about.site
+        known, reached = about.goals
         chosen = chosen_of("goal", request, known, reached)
         split = chosen_of("split", request, ("", *_SPLITS), ("",))
         of_goal = (Filter("goal", "==", chosen),)
-        daily = asked.query("goal_day", limit=1)
-        sides = {by: asked.query(by, filters=of_goal) if chosen else None for by in goals.SIDES}
-        values = self._split_values(asked, split)
+        daily = about.query("goal_day", limit=1)
+        sides = {by: about.query(by, filters=of_goal) if chosen else None for by in goals.SIDES}
+        values = self._split_values(about, split)
         batches = [[one] for one in (daily, *sides.values()) if one]
-        batches += [[one] for value in values if (one := _of_value(asked, split, value))]
+        batches += [[one] for value in values if (one := _of_value(about, split, value))]
         tables = self._reports.tables(site, overview.period, batches)
         days = rows_of(GoalDay, tables, daily)
         calendar = days_of(overview.period)
         shown = {name: goals.by_day(name, days, calendar, overview.annotations) for name in known}
         split_up = {
-            value: goals.shapes(rows_of(StepCell, tables, _of_value(asked, split, value)), names.name_of(split, value))
+            value: goals.shapes(rows_of(StepCell, tables, _of_value(about, split, value)), names.name_of(split, value))
             for value in values
         }
         return self.page(
             "goals.html",
             request,
             user,
-            asked,
-            links={name: asked.address(goal=name) for name in known},
+            about,
+            links={name: about.address(goal=name) for name in known},
             known=known,
             unreached=[name for name in known if name not in reached] if "goal" not in overview.unanswered else [],
             chosen=chosen,
             by_day=shown,
-            sides=[self._side(by, tables, one, asked) for by, one in sides.items()],
+            sides=[self._side(by, tables, one, about) for by, one in sides.items()],
             splits=[
-                (DIMENSIONS[one].label if one else "All", asked.address(split=one), one == split)
+                (DIMENSIONS[one].label if one else "All", about.address(split=one), one == split)
                 for one in ("", *(_SPLITS if not (overview.filters or overview.segment) else ()))
             ],
             split=split,
@@ -101,13 +101,13 @@ class PicturePages(AskingPages):
 
     def show_speed(self, request: Request, user: User) -> Response:
         """GET /sites/{key}/speed?period=&filter=&segment=&vital=&goal="""
-        asked = self.asked(request, PAGES_MOST, "goal", "vital")
-        overview, site = asked.overview, asked.site
-        known, reached = asked.goals
+        about = self.question(request, PAGES_MOST, "goal", "vital")
+        overview, site = about.overview, about.site
+        known, reached = about.goals
         goal = chosen_of("goal", request, known, reached)
         vital = chosen_of("vital", request, RATED, RATED)
-        daily = asked.query("vital_day")
-        rates = asked.query(EXPERIENCE.name, filters=(Filter("goal", "==", goal),)) if goal else None
+        daily = about.query("vital_day")
+        rates = about.query(EXPERIENCE.name, filters=(Filter("goal", "==", goal),)) if goal else None
         tables = self._reports.tables(site, overview.period, [[one] for one in (daily, rates) if one])
         days, calendar = rows_of(VitalDay, tables, daily), days_of(overview.period)
         slow = worst_first(overview.vitals, vital) if not (overview.filters or overview.segment) else []
@@ -115,17 +115,17 @@ class PicturePages(AskingPages):
             "speed.html",
             request,
             user,
-            asked,
-            devices=self._devices(asked),
+            about,
+            devices=self._devices(about),
             known=known,
             goal=goal,
-            goals={name: asked.address(goal=name) for name in known},
+            goals={name: about.address(goal=name) for name in known},
             vital=vital,
-            vitals=[(one, asked.address(vital=one), one == vital) for one in RATED],
+            vitals=[(one, about.address(vital=one), one == vital) for one in RATED],
             whole=[cell for cell in overview.vitals if not cell.dimension],
             trends={one: speed.by_day(one, days, calendar, overview.annotations, limit=31) for one in RATED},
             told_days=daily is not None,
-            slow=[(one, asked.address(filter=Filter("page", "==", one.cell.value).text)) for one in slow[:_MOST_SLOW]],
+            slow=[(one, about.address(filter=Filter("page", "==", one.cell.value).text)) for one in slow[:_MOST_SLOW]],
             cut=len(slow) > _MOST_SLOW,
             bands=speed.bands(rows_of(Rate, tables, rates), goal),
             told_bands=rates is not None,
@@ -133,17 +133,17 @@ class PicturePages(AskingPages):
 
     def show_localization(self, request: Request, user: User) -> Response:
         """GET /sites/{key}/localization?period=&filter=&segment="""
-        asked = self.asked(request, max(_VALUES, self._settings.table_rows))
-        overview = asked.overview
+        about = self.question(request, max(_VALUES, self._settings.table_rows))
+        overview = about.overview
         rows, together = localization.served(overview)
-        to_declare = localization.how_to_declare(asked.site)
-        both = None if to_declare else asked.query("language", "country")
-        tables = self._reports.tables(asked.site, overview.period, [[both]] if both else [])
+        to_declare = localization.how_to_declare(about.site)
+        both = None if to_declare else about.query("language", "country")
+        tables = self._reports.tables(about.site, overview.period, [[both]] if both else [])
         return self.page(
             "localization.html",
             request,
             user,
-            asked,
+            about,
             served=rows,
             together=together,
             tabs=[cards.tab(name, overview) for name in ("country", "language", "region", "city")],
@@ -152,28 +152,28 @@ class PicturePages(AskingPages):
             told=both is not None,
         )
 
-    def _side(self, by: str, tables: Sequence[Table], one: Query | None, asked: Asked) -> goals.Side:
-        instead = not_told(asked.overview) if asked.overview.filters or asked.overview.segment else ""
+    def _side(self, by: str, tables: Sequence[Table], one: Query | None, about: Question) -> goals.Side:
+        instead = not_told(about.overview) if about.overview.filters or about.overview.segment else ""
         found = [*rows_of(Goal, tables, one)] if one else None
         return goals.side(by, found, self._settings.table_rows, instead)
 
-    def _split_values(self, asked: Asked, split: str) -> list[str]:
+    def _split_values(self, about: Question, split: str) -> list[str]:
         """The values of which funnels are shown side by side."""
-        if not split or asked.overview.filters or asked.overview.segment:
+        if not split or about.overview.filters or about.overview.segment:
             return []
-        cells = asked.overview.tables.get(split, ())
+        cells = about.overview.tables.get(split, ())
         shown = (cell.value for cell in cells if cell.value != OTHER and ALTERNATIVES not in cell.value)
         return [*shown][: goals.MOST_SPLIT]
 
-    def _devices(self, asked: Asked) -> list[tuple[str, str, bool]]:
+    def _devices(self, about: Question) -> list[tuple[str, str, bool]]:
         """Links to those of a kind of device: what they are called, and whether they are chosen."""
-        filters = [one.text for one in asked.overview.filters]
-        links = [("All", asked.address(filter=""), not filters)]
+        filters = [one.text for one in about.overview.filters]
+        links = [("All", about.address(filter=""), not filters)]
         for device in _DEVICES:
             one = Filter("device", "==", device).text
-            links.append((names.DEVICES[device], asked.address(filter=one), filters == [one]))
+            links.append((names.DEVICES[device], about.address(filter=one), filters == [one]))
         return links
 
 
-def _of_value(asked: Asked, split: str, value: str) -> Query | None:
-    return asked.query(FUNNELS.name, filters=(Filter(split, "==", value),))
+def _of_value(about: Question, split: str, value: str) -> Query | None:
+    return about.query(FUNNELS.name, filters=(Filter(split, "==", value),))

@@ -1,6 +1,6 @@
 """What pages of one question about a site have in common: what they are about, and what they ask.
 
-In: HTTP requests of those who are signed in. Out: what was `Asked`, and the page that answers. Promises: what is not
+In: HTTP requests of those who are signed in. Out: the `Question`, and the page that answers. Promises: what is not
 kept together is left out, and nothing else is.
 """
 
@@ -37,8 +37,8 @@ T = TypeVar("T")
 PAGES_MOST = 500
 
 
-class Asked(Struct, frozen=True):
-    """What a page is about."""
+class Question(Struct, frozen=True):
+    """What a page is about: days and visits of a site. given: the arguments that ask for it."""
 
     site: Site
     overview: Overview
@@ -66,7 +66,7 @@ class Asked(Struct, frozen=True):
         return urlencode({name: value for name, value in {**self.given, **more}.items() if value}, doseq=True)
 
 
-class AskingPages:
+class QuestionPages:
     """What is shown of a site beside its overview."""
 
     def __init__(
@@ -78,7 +78,7 @@ class AskingPages:
         self._settings = settings
         self._sites = sites
 
-    def asked(self, request: Request, rows: int, *besides: str) -> Asked:
+    def question(self, request: Request, rows: int, *besides: str) -> Question:
         """What a page is about. rows: of each table, at most. besides: arguments of the page alone."""
         site = self._sites.site(request)
         period = period_of(self._reports, site, request.query_params)
@@ -87,13 +87,13 @@ class AskingPages:
         # What days are compared with is not shown here, but other pages show it.
         view = view_of(request.query_params, period, self._reports.now(site).date())
         own = {name: request.query_params.get(name, "") for name in besides}
-        return Asked(site, overview, {**links.arguments_of(overview), **view.arguments(), **own})
+        return Question(site, overview, {**links.arguments_of(overview), **view.arguments(), **own})
 
-    def page(self, template: str, request: Request, user: User, asked: Asked, **values: Any) -> Response:
+    def page(self, template: str, request: Request, user: User, about: Question, **values: Any) -> Response:
         """The page of a template."""
-        overview = asked.overview
+        overview = about.overview
         kept = [(name, value) for name, value in request.query_params.multi_items() if name not in PERIOD]
-        shared = self._sites.shared(request, user, asked.site, overview.period)
+        shared = self._sites.shared(request, user, about.site, overview.period)
         drawn: dict[str, Any] = {"trend_width": trend.WIDTH, "trend_height": trend.HEIGHT}
         return self._pages.page(
             template, **shared, **drawn, overview=overview, kept=kept, only_where=only_where(overview), **values
