@@ -19,7 +19,7 @@ from ..stats.overview import Overview
 from ..stats.properties import Property
 from ..stats.vitals import VitalCell
 from . import format as names
-from .links import with_value
+from .links import found_by, with_value
 from .wording import head, no_table, not_shown, not_told, told_as, worded
 
 # The card that goals and events share.
@@ -41,7 +41,8 @@ class Line(Struct, frozen=True):
 
 class Tab(Struct, frozen=True):
     """A table of one dimension. instead: what is said where there is no table to show. since: which
-    values are counted since when, where days of the period before did not."""
+    values are counted since when, where days of the period before did not. found_by: the arguments of the table in
+    full that tells what this one cannot; "" where none does."""
 
     dimension: str
     title: str
@@ -50,6 +51,7 @@ class Tab(Struct, frozen=True):
     lines: tuple[Line, ...]
     instead: str = ""
     since: tuple[tuple[str, dt.date], ...] = ()
+    found_by: str = ""
 
 
 class Card(Struct, frozen=True):
@@ -102,7 +104,7 @@ def tab(dimension: str, overview: Overview) -> Tab:
         for cell in ([] if instead else cells)
         if cell.counted_since
     )
-    return Tab(dimension, about.tab, about.label, heads, lines, instead, since)
+    return Tab(dimension, about.tab, about.label, heads, lines, instead, since, found_by(dimension, overview))
 
 
 class Values(Struct, frozen=True):

@@ -112,8 +112,22 @@ def not_told(overview: Overview) -> str:
     """Why something is not shown of what the filters keep, or of a segment."""
     if overview.segment:
         return "Not counted of segments: these have visits by the dimensions of a visit."
-    label = DIMENSIONS[overview.filters[0].dimension].label.lower()
-    return f"Not counted together with {label}: what is kept of visits is crossed in pairs only, that are declared."
+    kept = overview.filters[0].dimension
+    beside = [_within(name) for name in DIMENSIONS if name != kept and name not in overview.unanswered]
+    are = "is" if len(beside) == 1 else "are"
+    told = f": only {_listed(beside)} {are}" if beside else ", which is counted by itself"
+    return f"Not counted together with {_within(kept)}{told}."
+
+
+def _within(dimension: str) -> str:
+    """A dimension's name inside a sentence."""
+    label = DIMENSIONS[dimension].label
+    return label if label[:2].isupper() else label.lower()
+
+
+def _listed(words: Sequence[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def no_table(dimension: str, values: Sequence[str], k: int, enough: str) -> str:
