@@ -11,7 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from schema.dimensions import DIMENSIONS, OTHER
+from schema.dimensions import DIMENSIONS
 from schema.metrics import METRICS
 
 from ..stats.refused import BadQuery, Code
@@ -111,8 +111,3 @@ def dimension_called(name: str) -> ApiDimension:
         raise BadQuery(f"{name}: {_NOT_KEPT[name]}", Code.NOT_KEPT)
     allowed = ", ".join((*dimension_names(), f"{PROPERTY}NAME"))
     raise BadQuery(f"dimension {name[:100]!r} is not known: allowed are {allowed}", Code.UNKNOWN_DIMENSION)
-
-
-def is_folded(value: str) -> bool:
-    """Whether it stands for all values that are too rare to be told."""
-    return value == OTHER

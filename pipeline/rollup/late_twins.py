@@ -18,7 +18,7 @@ from .among import marks
 from .batch import Batch
 from .differences import Known, released
 from .pairs import Tells
-from .twins import Condition, Told, Twins, Value, told, twins, twins_of_goals
+from .twins import Condition, ToldBy, Twins, Value, told, twins, twins_of_goals
 
 # What a segment is called beside goals, which are called by their places.
 _SEGMENT = "segment {}"
@@ -64,7 +64,7 @@ def told_of_day(known: Sequence[Known], segments: Mapping[str, str]) -> Tells:
     """What the day tells beside pairs. known: goals of the staged day. segments: those of the day, by name what they
     are."""
 
-    def tells(of: Batch, dimensions: Mapping[str, str]) -> tuple[Twins, Told]:
+    def tells(of: Batch, dimensions: Mapping[str, str]) -> tuple[Twins, ToldBy]:
         goals = twins_of_goals(of, [0], "{numbered}", dimensions)
         mask, named = marks([[*segments.values()]])
         masks = f"SELECT d, visitor, groupBitOr({mask}) AS mask FROM {{visits}} WHERE came GROUP BY d, visitor"

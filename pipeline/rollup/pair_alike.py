@@ -21,7 +21,7 @@ from .shape import count_networks
 
 # A dimension and a value.
 Value = tuple[str, int]
-Told = Mapping[Pair, Set[Cell]]
+CellsOf = Mapping[Pair, Set[Cell]]
 
 
 class Alike(Struct, frozen=True):
@@ -41,7 +41,7 @@ class Rows(Struct, frozen=True):
     shown: set[Cell]
 
 
-def rows_of(pair: Pair, alike: Sequence[Alike], known: Told, shown: Told) -> Rows:
+def rows_of(pair: Pair, alike: Sequence[Alike], known: CellsOf, shown: CellsOf) -> Rows:
     """Of a pair the rows that others have told. known, shown: of pairs that are judged already what follows, and what
     is shown."""
     found = Rows(set(), set(), set())

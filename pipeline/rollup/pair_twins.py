@@ -16,7 +16,7 @@ from schema.pair import Pair, paired
 
 from .batch import Batch
 from .pair_lines import Cell
-from .twins import Told, Twins
+from .twins import ToldBy, Twins
 
 # By site-day, dimension and value, and the other way round.
 Places = Mapping[tuple[int, str, str], int]
@@ -32,7 +32,7 @@ class Beside(Struct):
         return cell[0] in self.barred.get(pair.one, ()) or cell[1] in self.barred.get(pair.other, ())
 
 
-def beside(twins: Twins, told: Told, places: Places, dimensions: Collection[str]) -> defaultdict[int, Beside]:
+def beside(twins: Twins, told: ToldBy, places: Places, dimensions: Collection[str]) -> defaultdict[int, Beside]:
     """By site-day. twins: their values are places of values. dimensions: of pairs, and those above them."""
     found: defaultdict[int, Beside] = defaultdict(Beside)
     for condition, values in twins.items():

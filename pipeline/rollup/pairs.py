@@ -21,11 +21,11 @@ from .pair_cells import released, suppress
 from .pair_lines import HIDDEN
 from .pair_twins import beside, places_of
 from .scratch import OF_PAIRS, scratch
-from .twins import GOALS, Told, Twins, told, twins_of_goals
+from .twins import GOALS, ToldBy, Twins, told, twins_of_goals
 
 # Of visits by the places of their values what else is told: which conditions are twins of values, and by which values
 # these are told. It is given the columns of the dimensions that are asked for.
-Tells = Callable[[Batch, Mapping[str, str]], tuple[Twins, Told]]
+Tells = Callable[[Batch, Mapping[str, str]], tuple[Twins, ToldBy]]
 # One statement counts so many at once.
 _AT_ONCE = 20
 _SUMMED = {one.name: f"sum({one.visit})" for one in PAIRS.measures if one.visit}
@@ -64,7 +64,7 @@ def _cross(of: Batch, each: Sequence[Collection[Pair]], tells: Tells, grains: Co
         of.store.command(of.naming(_STAGE), of.named | named)
 
 
-def _goals(of: Batch, dimensions: Mapping[str, str]) -> tuple[Twins, Told]:
+def _goals(of: Batch, dimensions: Mapping[str, str]) -> tuple[Twins, ToldBy]:
     """What goals tell of the days."""
     goals = twins_of_goals(of, [d for d, one in enumerate(of.days) if one.site.pairs], "{numbered}", dimensions)
     return goals, told(of, GOALS, {}) if goals else {}

@@ -21,7 +21,7 @@ from .segment_touched import told_by_pages
 from .spans import Masks, Rule, Who, grouped
 
 # By place of a site-day and dimension the values that are told.
-Told = Mapping[tuple[int, str], Collection[str]]
+ShownValues = Mapping[tuple[int, str], Collection[str]]
 
 
 def choose(of: Batch, marks: Sequence[Marks]) -> None:
@@ -83,7 +83,7 @@ def _above(dimension: str) -> tuple[str, ...]:
 CHAINS = _chains()
 
 
-def _told(of: Batch) -> Told:
+def _told(of: Batch) -> ShownValues:
     found: defaultdict[tuple[int, str], set[str]] = defaultdict(set)
     rows = of.store.rows(of.naming(f"SELECT d, dimension, value FROM {{kept}} WHERE value != '{OTHER}'"))
     for d, dimension, value in rows:
@@ -91,7 +91,7 @@ def _told(of: Batch) -> Told:
     return found
 
 
-def _leaves(of: Batch, dimensions: Sequence[str], told: Told) -> Mapping[int, list[Leaf]]:
+def _leaves(of: Batch, dimensions: Sequence[str], told: ShownValues) -> Mapping[int, list[Leaf]]:
     """By site-day what there is at the end of a chain; values that are not told are one."""
     most = max(one.rules.k for one in of.days)
     networks = max(one.rules.least_networks for one in of.days)

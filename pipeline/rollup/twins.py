@@ -36,7 +36,7 @@ Condition = tuple[int, str]
 # Of each its twins: dimensions and values.
 Twins = Mapping[Condition, Sequence[tuple[str, Value]]]
 # By dimension the values that it is told by; "" is the whole site.
-Told = Mapping[Condition, Mapping[str, Collection[str]]]
+ToldBy = Mapping[Condition, Mapping[str, Collection[str]]]
 
 
 class Twin(Struct, frozen=True):
@@ -237,7 +237,7 @@ def twins_of_goals(of: Batch, days: Collection[int], visits: str, columns: Mappi
     return {**found}
 
 
-def told(of: Batch, sql: str, given: Mapping[str, Any]) -> Told:
+def told(of: Batch, sql: str, given: Mapping[str, Any]) -> ToldBy:
     """sql: for (d, name, dimension, value)."""
     found: defaultdict[Condition, defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for d, name, dimension, value in of.store.rows(of.naming(sql), of.named | {**given}):
