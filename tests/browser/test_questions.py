@@ -1,0 +1,166 @@
+"""What somebody in marketing asks of the demo, answered by clicks in a real browser, against a recount of its beacons.
+
+The recount knows the beacons and the definitions (docs/metrics.md), and nothing of the pipeline. Questions that need no
+browser are in tests/dashboards/test_questions.py.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from msgspec import Struct
+from playwright.sync_api import BrowserContext, Page
+
+from collector.model import Beacon
+from footfall.demo import visits as beacons
+from tests.browser.conftest import Watched
+from tests.house import Running
+
+pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
+GAP_S = 30 * 60
+# Two whole weeks, until the last Sunday.
+UNTIL = (TODAY := dt.datetime.now(dt.UTC).date()) - dt.timedelta(days=TODAY.weekday() + 1)
+DAYS = 14
+CAMPAIGN = "autumn"
+
+
+class Visit(Struct):
+    """Who it was, on which day, and what was done in which order."""
+
+    visitor: tuple[str, str, str]
+    day: dt.date
+    beacons: list[Beacon]
+
+    @property
+    def views(self) -> list[str]:
+        return [urlsplit(one.url).path for one in self.beacons if one.name == "pageview"]
+
+    @property
+    def campaign(self) -> str:
+        return parse_qs(urlsplit(self.beacons[0].url).query).get("utm_campaign", [""])[0]
+
+    @property
+    def signups(self) -> list[int]:
+        return [one.amount or 0 for one in self.beacons if one.name == "signup"]
+
+
+def _recounted() -> list[Visit]:
+    by_visitor = defaultdict(list)
+    for beacon, client, at in beacons(1, DAYS, UNTIL, "UTC"):
+        who = (client.address, client.agent, client.languages)
+        by_visitor[dt.datetime.fromtimestamp(at, dt.UTC).date(), who].append((at, beacon))
+    found = []
+    for (day, who), done in by_visitor.items():
+        done.sort(key=lambda one: one[0])
+        ends = [place for place, (one, other) in enumerate(pairwise(done), 1) if other[0] - one[0] > GAP_S]
+        for first, last in pairwise([0, *ends, len(done)]):
+            found.append(Visit(who, day, [beacon for _, beacon in done[first:last]]))
+    return found
+
+
+def _people(some: Iterable[Visit]) -> int:
+    return len({(one.day, one.visitor) for one in some})
+
+
+@pytest.fixture(scope="module")
+def visits(house: Running) -> list[Visit]:
+    filled = house.command("demo", "--days", str(DAYS), "--until", UNTIL.isoformat())
+    assert filled.returncode == 0, filled.stderr
+    return _recounted()
+
+
+@pytest.fixture(scope="module")
+def week(visits: list[Visit]) -> list[Visit]:
+    """The second one."""
+    return [one for one in visits if one.day > UNTIL - dt.timedelta(days=7)]
+
+
+@pytest.fixture
+def page(signed_in: BrowserContext, house: Running, watched: Watched, visits: list[Visit]) -> Iterator[Page]:
+    """The overview of last week: two clicks."""
+    opened = watched.watch(signed_in.new_page(), house)
+    opened.goto(f"{house.told['dashboards']}/sites/demo")
+    opened.click(".opens.period")
+    opened.click("#menu-periods >> text='Last week'")
+    yield opened
+    opened.close()
+
+
+def _rows(page: Page, card: str) -> list[dict[str, str]]:
+    """The rows of a card's table, by the heads of its columns."""
+    table = page.locator(f"#card-{card} table").first
+    heads = table.locator("thead th").all_inner_texts()
+    rows = [row.locator("th, td").all_inner_texts() for row in table.locator("tbody tr").all()]
+    return [dict(zip(heads, row, strict=True)) for row in rows]
+
+
+def _number(text: str) -> int:
+    return int(re.sub(r"\D", "", text.partition("\n")[0]))
+
+
+def test_visitors_of_last_week_against_the_week_before(page: Page, visits: list[Visit], week: list[Visit]) -> None:
+    tile = page.locator(".tiles > div").first
+    now, before = _people(week), _people(visits) - _people(week)
+    assert _number(tile.locator("b").inner_text()) == now
+    told = tile.locator(".change .unseen").inner_text()
+    change = 100 * (now - before) / before
+    amount = re.search(r"(up|down) ([\d.]+) percent against", told)
+    assert amount, told
+    assert float(amount[2]) * (1 if amount[1] == "up" else -1) == pytest.approx(change, abs=0.5)
+
+
+def test_which_campaign_converts_best(page: Page, week: list[Visit]) -> None:
+    page.click(".site-nav >> text=Acquisition")
+    told = {row["UTM campaign"]: row for row in _rows(page, "utm_campaign")}
+    counted = {name: [one for one in week if one.campaign == name] for name in told}
+    assert CAMPAIGN in told
+    for name, of in counted.items():
+        reached = _people(one for one in of if one.signups)
+        assert (_number(told[name]["Visitors"]), _number(told[name]["Reached"])) == (_people(of), reached)
+        rate, interval = told[name]["Rate"].split("\n")
+        low, high = (float(one.strip(" %")) for one in interval.split("–"))
+        assert low < 100 * reached / _people(of) < high
+        assert float(rate.strip("%")) == pytest.approx(100 * reached / _people(of), abs=0.5)
+
+
+def test_which_page_loses_most_people(page: Page, week: list[Visit]) -> None:
+    page.click(".site-nav >> text=Pages")
+    exits, views = Counter(one.views[-1] for one in week), Counter(path for one in week for path in one.views)
+    worst = max(exits, key=lambda path: exits[path] ** 2 / views[path])
+    first = _rows(page, "page")[0]
+    assert (first["Page"], _number(first["Exits"])) == (worst, exits[worst])
+
+
+def test_what_a_newsletter_of_one_day_brought(page: Page, week: list[Visit]) -> None:
+    mine = [one for one in week if one.campaign == CAMPAIGN]
+    day = Counter(one.day for one in mine if one.signups).most_common(1)[0][0]
+    page.click(f".chart a.mark[aria-label*='{day:%a} {day.day} {day:%b}'] rect")
+    page.click(f"#card-campaigns >> text={CAMPAIGN}")
+    of = [one for one in mine if one.day == day]
+    assert _number(page.locator(".tiles b").first.inner_text()) == _people(of)
+    goal = next(row for row in _rows(page, "goals") if row["Goal"] == "Sign up")
+    assert (_number(goal["Visitors"]), _number(goal["Times"])) == (
+        _people(one for one in of if one.signups),
+        sum(len(one.signups) for one in of),
+    )
+    revenue = sum(sum(one.signups) for one in of)
+    assert goal["Revenue"] == (f"€{revenue / 100:,.2f}" if revenue else "–")
+
+
+def test_what_is_on_the_screen_is_saved_as_csv(page: Page, week: list[Visit], tmp_path: Path) -> None:
+    page.click("#card-campaigns .more a >> visible=true")
+    with page.expect_download() as saving:
+        page.click(".files >> text=CSV")
+    saving.value.save_as(tmp_path / "saved.csv")
+    with (tmp_path / "saved.csv").open(encoding="utf-8-sig", newline="") as file:
+        saved = {row["value"]: int(row["visitors"]) for row in csv.DictReader(file)}
+    campaigns = {one.campaign for one in week}
+    assert saved == {name: _people(one for one in week if one.campaign == name) for name in campaigns}
