@@ -23,6 +23,7 @@ from ..stats.query import MAX_DAYS_BY_HOUR
 from ..stats.week_hours import by_weekday
 from . import origins
 from .arguments import CARRIED
+from .choices import Choice
 from .navigation import ACQUISITION, PAGES
 from .question import PAGES_MOST, Question, QuestionPages, chosen_of, rows_of
 from .week import week_of
@@ -52,7 +53,7 @@ class ArrivalPages(QuestionPages):
     def show_acquisition(self, request: Request, user: User) -> Response:
         """GET /sites/{key}/acquisition?period=&filter=&segment=&goal="""
         about = self.question(request, max(_VALUES, self._settings.table_rows), "goal")
-        chosen, links, reached, whole = self._of_goal(about, request, _ORIGINS)
+        chosen, goals, reached, whole = self._of_goal(about, request, _ORIGINS)
         overview = about.overview
         hours = self._hours(about)
         return self.page(
@@ -61,7 +62,7 @@ class ArrivalPages(QuestionPages):
             user,
             about,
             goal=chosen,
-            goals=links,
+            goals=goals,
             told_hours=hours is not None,
             week=week_of(hours or {}),
             tables=[
@@ -74,7 +75,7 @@ class ArrivalPages(QuestionPages):
     def show_pages(self, request: Request, user: User) -> Response:
         """GET /sites/{key}/pages?period=&filter=&segment=&goal="""
         about = self.question(request, PAGES_MOST, "goal")
-        chosen, links, reached, whole = self._of_goal(about, request, _PARTS)
+        chosen, goals, reached, whole = self._of_goal(about, request, _PARTS)
         overview = about.overview
         lcp = [cell for cell in overview.vitals if cell.vital == "lcp"]
         parts = {
@@ -95,7 +96,7 @@ class ArrivalPages(QuestionPages):
             user,
             about,
             goal=chosen,
-            goals=links,
+            goals=goals,
             parts_of_site=[(DIMENSIONS[name], lines, self._instead(about, name)) for name, lines in parts.items()],
             columns=_OF_PAGES,
         )
@@ -111,8 +112,8 @@ class ArrivalPages(QuestionPages):
 
     def _of_goal(
         self, about: Question, request: Request, dimensions: Sequence[str]
-    ) -> tuple[str, dict[str, str], dict[str, list[Goal]], Goal | None]:
-        """The goal that is chosen, links that choose one, who reached it by values of these dimensions, and in all."""
+    ) -> tuple[str, list[Choice], dict[str, list[Goal]], Goal | None]:
+        """The goal that is chosen, all of them, who reached it by values of these dimensions, and in all."""
         known, reached = about.goals
         chosen = chosen_of("goal", request, known, reached)
         filters = (Filter("goal", "==", chosen),)
@@ -121,7 +122,7 @@ class ArrivalPages(QuestionPages):
         tables = self._reports.tables(about.site, about.overview.period, batches)
         whole = next((goal for goal in about.overview.goals if goal.goal == chosen), None)
         found = {by: rows_of(Goal, tables, one) for by, one in queries.items()}
-        return chosen, {name: about.address(goal=name) for name in known}, found, whole
+        return chosen, about.choices("goal", known, chosen), found, whole
 
     def _instead(self, about: Question, dimension: str) -> str:
         """Why a table of a dimension has nothing."""

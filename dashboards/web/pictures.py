@@ -16,6 +16,7 @@ from schema.dimensions import DIMENSIONS, OTHER
 from schema.experience import EXPERIENCE, RATED
 from schema.families import FAMILIES
 from schema.funnels import FUNNELS
+from schema.vitals import VITALS
 
 from ..accounts.accounts import User
 from ..stats.conversions import Goal, GoalDay
@@ -31,7 +32,9 @@ from ..stats.vitals import VitalDay
 from . import cards, goals, localization, speed
 from . import format as names
 from .arguments import CARRIED
+from .choices import Choice
 from .journeys import ways_of
+from .links import keeping
 from .navigation import GOALS, LOCALIZATION, SPEED
 from .question import PAGES_MOST, Question, QuestionPages, chosen_of, rows_of
 from .wording import not_told
@@ -89,10 +92,9 @@ class PicturePages(QuestionPages):
             chosen=chosen,
             by_day=shown,
             sides=[self._side(by, tables, one, about) for by, one in sides.items()],
-            splits=[
-                (DIMENSIONS[one].label if one else "All", about.address(split=one), one == split)
-                for one in ("", *(_SPLITS if not (overview.filters or overview.segment) else ()))
-            ],
+            splits=about.choices(
+                "split", ("", *(() if overview.filters or overview.segment else _SPLITS)), split, _label_of_split
+            ),
             split=split,
             funnels=goals.split_by(split_up) if split else goals.split_by({"": goals.shapes(overview.funnels)}),
             journeys=ways_of(overview.journeys),
@@ -119,13 +121,16 @@ class PicturePages(QuestionPages):
             devices=self._devices(about),
             known=known,
             goal=goal,
-            goals={name: about.address(goal=name) for name in known},
+            goals=about.choices("goal", known, goal),
             vital=vital,
-            vitals=[(one, about.address(vital=one), one == vital) for one in RATED],
+            vitals=about.choices("vital", RATED, vital, lambda name: VITALS[name].label),
             whole=[cell for cell in overview.vitals if not cell.dimension],
             trends={one: speed.by_day(one, days, calendar, overview.annotations, limit=31) for one in RATED},
             told_days=daily is not None,
-            slow=[(one, about.address(filter=Filter("page", "==", one.cell.value).text)) for one in slow[:_MOST_SLOW]],
+            slow=[
+                (one, about.address(filter=kept) if (kept := keeping("page", one.cell.value)) else "")
+                for one in slow[:_MOST_SLOW]
+            ],
             cut=len(slow) > _MOST_SLOW,
             bands=speed.bands(rows_of(Rate, tables, rates), goal),
             told_bands=rates is not None,
@@ -165,14 +170,18 @@ class PicturePages(QuestionPages):
         shown = (cell.value for cell in cells if cell.value != OTHER and ALTERNATIVES not in cell.value)
         return [*shown][: goals.MOST_SPLIT]
 
-    def _devices(self, about: Question) -> list[tuple[str, str, bool]]:
-        """Links to those of a kind of device: what they are called, and whether they are chosen."""
+    def _devices(self, about: Question) -> list[Choice]:
+        """Those of a kind of device."""
         filters = [one.text for one in about.overview.filters]
-        links = [("All", about.address(filter=""), not filters)]
+        found = [Choice("All", about.address(filter=""), not filters)]
         for device in _DEVICES:
             one = Filter("device", "==", device).text
-            links.append((names.DEVICES[device], about.address(filter=one), filters == [one]))
-        return links
+            found.append(Choice(names.DEVICES[device], about.address(filter=one), filters == [one]))
+        return found
+
+
+def _label_of_split(name: str) -> str:
+    return DIMENSIONS[name].label if name else "All"
 
 
 def _of_value(about: Question, split: str, value: str) -> Query | None:

@@ -6,7 +6,7 @@ kept together is left out, and nothing else is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -27,7 +27,7 @@ from ..stats.table import Table
 from ..stats.view import view_of
 from . import links, trend
 from .arguments import PERIOD, filters_of, period_of
-from .choices import only_where
+from .choices import Choice, only_where
 from .pages import SitePages
 from .rendering import Pages
 from .sign_in import SignIn
@@ -64,6 +64,12 @@ class Question(Struct, frozen=True):
     def address(self, **more: str) -> str:
         """The arguments of the page with others; "" takes one away."""
         return urlencode({name: value for name, value in {**self.given, **more}.items() if value}, doseq=True)
+
+    def choices(
+        self, argument: str, values: Iterable[str], chosen: str, label: Callable[[str], str] = str
+    ) -> list[Choice]:
+        """The page with each value of an argument. label: what a value is called."""
+        return [Choice(label(one), self.address(**{argument: one}), one == chosen) for one in values]
 
 
 class QuestionPages:
