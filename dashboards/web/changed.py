@@ -11,23 +11,32 @@ from schema.dimensions import DIMENSIONS
 
 from ..stats.effects import Effect
 from ..stats.overview import Overview
-from ..stats.what_changed import Contributor, WhatChanged
+from ..stats.usual import FEWEST_WEEKS, WEEKS
+from ..stats.what_changed import MOST_DAYS, Contributor, WhatChanged
 from . import format as names
 
 _MOST_DIMENSIONS = 2
+_TOO_FEW_WEEKS = f"What is usual is told once {FEWEST_WEEKS} of the {WEEKS} weeks before show the same days."
 
 
 def sentences(overview: Overview) -> list[str]:
-    """Of the visitors of a day or a week; [] where nothing can be said."""
+    """Of the visitors of a day or a week; [] where nothing is asked."""
     found = overview.changed
     if found is None:
-        return []
+        return [_TOO_FEW_WEEKS] if _is_asked(overview) else []
     days = f"{overview.period.first:%A}s" if overview.period.days == 1 else "the same days"
     usual = f"{found.low:,.0f}–{found.high:,.0f}, by {days} of {found.weeks} weeks before"
     if found.is_usual:
         return [f"As usual: {usual}."]
     told = [f"{_more(found)} than usual ({usual})."]
     return told + _behind(found)
+
+
+def _is_asked(overview: Overview) -> bool:
+    """Whether it is a day or a week that is over, and has all its data."""
+    if overview.filters or overview.segment or overview.ongoing or overview.empty:
+        return False
+    return overview.data_days == overview.period.days <= MOST_DAYS
 
 
 def effect_of(effect: Effect) -> str:

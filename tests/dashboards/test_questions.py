@@ -16,6 +16,7 @@ import pytest
 from msgspec import structs
 from starlette.testclient import TestClient
 
+from dashboards.accounts.accounts import Accounts
 from dashboards.stats.interval import wilson
 from schema.funnel import Funnel, Step
 from schema.pair import DEFAULT_PAIRS
@@ -158,3 +159,21 @@ def test_live_says_what_moves_its_numbers_in_whole_words(client: TestClient, rol
     walk = Walk(client, f"/sites/{rollups.site.key}").click("Live")
     assert "Visitors 41 " in walk.text
     assert "when at least 5 visitors are new in it, and" in walk.text
+
+
+def test_whether_a_day_is_usual_says_when_that_will_be_told(walk: Walk) -> None:
+    later = "What is usual is told once 4 of the 8 weeks before show the same days."
+    assert later in walk.text
+    assert later in walk.click("Fri 13 Jun 2031").text
+    assert later not in walk.open(walk.address.replace(f"to={PEAK}", f"to={PEAK + dt.timedelta(days=9)}")).text
+    assert later not in walk.open(f"{walk.address}&filter=device==mobile").text
+
+
+def test_definitions_show_code_as_code(walk: Walk) -> None:
+    assert "Events named <code>pageview</code>." in walk.page
+    assert "`" not in walk.page
+
+
+def test_one_site_with_numbers_is_no_sum(program: TestClient, accounts: Accounts) -> None:
+    program.get(f"/sign-in/{accounts.create_sign_in_link_token()}")
+    assert "</b> visitors of the last 7 full days, all of 1 site</small>" in Walk(program, "/").page
