@@ -21,7 +21,7 @@ from ..stats.query import MAX_ROWS, Query, one_site
 from ..stats.refused import OF_STATUS, Code
 from ..stats.report import Reports
 from ..stats.view import view_of
-from .arguments import OVERVIEW, PERIOD, filters_of, period_of, query_of, refuse_unknown
+from .arguments import OVERVIEW, PERIOD, part_of, period_of, query_of, refuse_unknown
 from .asked import ARGUMENTS, asked_of
 from .details import Details, details
 from .door import Door, NotLetIn
@@ -93,7 +93,7 @@ class Api:
         period = period_of(self._reports, site, request.query_params)
         given = request.query_params
         view = view_of(given, period, self._reports.now(site).date())
-        filters, segment = filters_of(given), given.get("segment", "")
+        filters, segment = part_of(given)
         return json(self._reports.overview(site, period, self._rows, filters, segment, view))
 
     def show_stats(self, request: Request) -> Response:

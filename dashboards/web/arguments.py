@@ -71,9 +71,10 @@ def number_of(arguments: Mapping[str, str], name: str, default: str) -> int:
     return int(text[:9])
 
 
-def filters_of(arguments: QueryParams) -> tuple[Filter, ...]:
-    """The filters in a query string."""
-    return tuple(Filter.parse(text) for text in arguments.getlist("filter") if text.strip())
+def part_of(arguments: QueryParams) -> tuple[tuple[Filter, ...], str]:
+    """The filters in a query string, and the segment; () and "" are all visits."""
+    filters = tuple(Filter.parse(text) for text in arguments.getlist("filter") if text.strip())
+    return filters, arguments.get("segment", "")
 
 
 def period_of(reports: Reports, site: Site, arguments: Mapping[str, str]) -> Period:

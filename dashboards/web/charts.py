@@ -21,6 +21,7 @@ from ..stats.view import HOUR
 from . import format as names
 from .links import to_days
 from .marks import GAPS, Mark, Row, days_behind, is_cut, is_drawn, label_of, mark_of, row_of, told
+from .trend import anchor_at
 from .wording import worded
 
 HEIGHT = 220
@@ -196,8 +197,7 @@ def _across(points: Sequence[Point], overview: Overview) -> tuple[Tick, ...]:
     ticks = []
     for count, number in enumerate(begins[::step]):
         x = _x(number, len(points))
-        anchor = "start" if x < 4 else "end" if x > 96 else "middle"
-        ticks.append(Tick(x, _short(points[number].at, overview.grain, of_day), anchor, minor=count % 2 == 1))
+        ticks.append(Tick(x, _short(points[number].at, overview.grain, of_day), anchor_at(x), minor=count % 2 == 1))
     return tuple(ticks)
 
 

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 from ..accounts.accounts import User
 from ..stats.period import named
 from . import cards
-from .arguments import CARRIED, filters_of
+from .arguments import CARRIED, part_of
 from .navigation import LIVE
 from .question import QuestionPages
 
@@ -34,7 +34,7 @@ class LivePage(QuestionPages):
         """GET /sites/{key}/live?filter=&segment=, and a period for the pages that one goes on to."""
         site = self._sites.site(request)
         today = named("today", self._reports.now(site).date())
-        filters, segment = filters_of(request.query_params), request.query_params.get("segment", "")
+        filters, segment = part_of(request.query_params)
         overview = self._reports.overview(site, today, _ROWS, filters, segment)
         return self._pages.page(
             "live.html",

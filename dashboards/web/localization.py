@@ -19,6 +19,7 @@ from ..stats.figures import Cell
 from ..stats.overview import Overview
 from ..stats.served import Served, served_in, together
 from . import format as names
+from .week import shade
 from .wording import told_as
 
 LANGUAGES = paired("country", "language")
@@ -84,7 +85,7 @@ def _most(cells: Iterable[Cell], place: int) -> list[str]:
 def _shade(cell: Cell | None, largest: int) -> tuple[int, str]:
     if cell is None:
         return 0, "–"
-    return -(-4 * cell.visitors // largest), told_as(names.count(cell.visitors), cell.certainty)
+    return shade(cell.visitors, largest), told_as(names.count(cell.visitors), cell.certainty)
 
 
 def how_to_declare(site: Site) -> str:

@@ -40,7 +40,7 @@ from ..stats.sites import DRAWN_DAYS, FULL_DAYS
 from ..stats.splits import OF_QUALITY
 from ..stats.view import view_of
 from . import cards, charts, sites_page, table_page
-from .arguments import OVERVIEW, PERIOD, filters_of, period_of
+from .arguments import OVERVIEW, PERIOD, part_of, period_of
 from .asked import ARGUMENTS, asked_of
 from .changed import effect_of, sentences
 from .choices import only_where, segments
@@ -115,7 +115,7 @@ class SitePages:
         """GET /sites/{key}?period=&filter=&segment=&metric=&grain=&compare="""
         site = self.site(request)
         period = period_of(self._reports, site, request.query_params)
-        filters, segment = filters_of(request.query_params), request.query_params.get("segment", "")
+        filters, segment = part_of(request.query_params)
         view = view_of(request.query_params, period, self._reports.now(site).date())
         overview = self._reports.overview(site, period, self._settings.table_rows, filters, segment, view)
         return self._pages.page(

@@ -26,7 +26,7 @@ from ..stats.report import Reports
 from ..stats.table import Table
 from ..stats.view import view_of
 from . import links, trend
-from .arguments import PERIOD, filters_of, period_of
+from .arguments import PERIOD, part_of, period_of
 from .choices import Choice, only_where
 from .pages import SitePages
 from .rendering import Pages
@@ -88,7 +88,7 @@ class QuestionPages:
         """What a page is about. rows: of each table, at most. besides: arguments of the page alone."""
         site = self._sites.site(request)
         period = period_of(self._reports, site, request.query_params)
-        filters, segment = filters_of(request.query_params), request.query_params.get("segment", "")
+        filters, segment = part_of(request.query_params)
         overview = self._reports.overview(site, period, rows, filters, segment)
         # What days are compared with is not shown here, but other pages show it.
         view = view_of(request.query_params, period, self._reports.now(site).date())

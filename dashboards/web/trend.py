@@ -85,6 +85,11 @@ def draw(
     )
 
 
+def anchor_at(x: float) -> str:
+    """How a label at x percent is aligned, so that it stays in the picture."""
+    return "start" if x < 4 else "end" if x > 96 else "middle"
+
+
 def _y(number: float, top: float) -> float:
     return round(HEIGHT * (1 - min(1.0, number / top)), 1)
 
@@ -119,10 +124,7 @@ def _across(days: Sequence[Day], xs: Sequence[float]) -> list[Label]:
     """The first day, the last one and some between."""
     parts = min(_LABELS, len(days)) - 1
     chosen = {round(n * (len(days) - 1) / parts) for n in range(parts + 1)} if parts > 0 else {0} & {*range(len(days))}
-    return [
-        Label(xs[n], f"{days[n].day.day} {days[n].day:%b}", "start" if xs[n] < 4 else "end" if xs[n] > 96 else "middle")
-        for n in sorted(chosen)
-    ]
+    return [Label(xs[n], f"{days[n].day.day} {days[n].day:%b}", anchor_at(xs[n])) for n in sorted(chosen)]
 
 
 def _summary(what: str, days: Sequence[Day]) -> str:

@@ -13,7 +13,8 @@ from msgspec import Struct
 from . import format as names
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_SHADES = 4
+# Cells are of so many shades, and one without.
+SHADES = 4
 
 
 class Week(Struct, frozen=True):
@@ -45,4 +46,9 @@ def _worded(number: float) -> str:
 def _cell(number: float | None, largest: float) -> tuple[int, str]:
     if not number:
         return 0, "–"
-    return min(_SHADES, int(-(-_SHADES * number // largest))), _worded(number)
+    return shade(number, largest), _worded(number)
+
+
+def shade(number: float, largest: float) -> int:
+    """How dark a cell is, from 1 to SHADES."""
+    return min(SHADES, int(-(-SHADES * number // largest)))
