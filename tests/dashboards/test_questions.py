@@ -100,6 +100,8 @@ def test_only_the_blog_has_its_visitors_and_a_way_to_its_pages(walk: Walk) -> No
     walk.open(f"{walk.address}&filter=section==/blog/")
     assert f"Visitors {_sum(3)} " in walk.text
     assert "Not counted together with section, which is counted by itself." in walk.text
+    there = "Only what was reached there. Who went on from there to a goal, a funnel tells."
+    assert there in walk.text
     walk.click("Pages whose addresses contain this folder")
     shown = dict(re.findall(r"(/\S*) (\d+) ", walk.text.partition("Page Visitors")[2]))
     assert {page: int(shown[page]) for page in shown if page in PAGES} == {
@@ -110,6 +112,7 @@ def test_only_the_blog_has_its_visitors_and_a_way_to_its_pages(walk: Walk) -> No
 def test_what_a_campaign_is_counted_with_is_named(walk: Walk) -> None:
     walk.click("autumn")
     assert f"Visitors {_sum(5)} " in walk.text
+    assert "reached there" not in walk.text
     assert "Not counted together with UTM campaign: only source, channel, entry page, country and device" in walk.text
 
 
