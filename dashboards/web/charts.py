@@ -219,7 +219,8 @@ def _summary(overview: Overview) -> str:
     if change is not None:
         unit = " points" if metric.unit == "%" else "%"
         amount = f"{names.change(change)}{unit}" if change else "no change"
-        trend = f", {amount} against {compared_with(comparison)}"
+        until = f" until {comparison.until}" if comparison.until else ""
+        trend = f", {amount}{until} against {compared_with(comparison)}"
     where = {HOUR: "in the hour from", "day": "on"}.get(overview.grain, "in")
     most = f"; most {where} {label_of(peak, overview)} with {worded(metric.name, peak.value)}"
     total = told(metric.name, getattr(overview.totals, metric.name))

@@ -17,12 +17,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from msgspec import Struct
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from collector.model import Beacon
 from footfall.demo import visits as beacons
 from tests.browser.conftest import Watched
-from tests.house import Running
+from tests.house import Running, running
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
 GAP_S = 30 * 60
@@ -68,6 +68,23 @@ def _recounted() -> list[Visit]:
 
 def _people(some: Iterable[Visit]) -> int:
     return len({(one.day, one.visitor) for one in some})
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A house of its own: tests of other files look at a demo that has today alone."""
+    with running(tmp_path_factory.mktemp("questions") / "data", sites=()) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def signed_in(browser: Browser, house: Running) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto(house.told["sign_in"])
+    page.close()
+    yield context
+    context.close()
 
 
 @pytest.fixture(scope="module")

@@ -130,6 +130,8 @@ def test_today_is_compared_until_the_same_hour(compare: Any, client: TestClient,
     assert (found.change["visitors"], found.change["bounce_rate"]) == (50.0, 25.0)
     page = client.get(f"/sites/{rollups.site.key}?period=today").text
     assert "compared with Wednesday, 11 Jun 2031, until 12:00" in page
+    # The number before it is of the whole day so far.
+    assert "60 visitors, +50% until 12:00 against Wednesday, 11 Jun 2031, until 12:00;" in page
 
 
 @pytest.mark.usefixtures("at_once")
