@@ -14,7 +14,7 @@ from pathlib import Path
 
 from msgspec import structs, to_builtins
 
-from . import dashboards, declared, drain, growth, ingest, lag, rollup, sites, weight
+from . import closing, dashboards, declared, drain, growth, ingest, lag, rollup, sites, weight
 from .figures import Figure, table
 from .machine import apart, description, tell
 from .plan import QUICK, Plan
@@ -25,6 +25,7 @@ PARTS: dict[str, Callable[[Plan], list[Figure]]] = {
     "drain": drain.measure,
     "rollup": rollup.measure,
     "declared": declared.measure,
+    "closing": closing.measure,
     "lag": lag.measure,
     "sites": sites.measure,
     "dashboards": dashboards.measure,

@@ -20,6 +20,7 @@ SOME_OF_THEM = {
     "drain": {"usual files: events", "a raw event, as drained"},
     "rollup": {"a whole day", "resident at its peak"},
     "declared": {"a whole day: nothing", "after some new events: all of them"},
+    "closing": {"a whole day: nothing", "a whole day: these and 10 segments", "rows on disk"},
     "lag": {"shown after, median", "shown after, p95"},
     "sites": {"watched ones shown at the latest after", "others shown at the latest after", "cores"},
     "dashboards": {"30 days, today among them: p95", "a rolled-up site-year"},

@@ -61,6 +61,11 @@ class Card(Struct, frozen=True):
     slug: str
     tabs: tuple[Tab, ...]
 
+    @property
+    def opened(self) -> Tab:
+        """The table that is seen first: what filters leave no answer to is not in front of what answers."""
+        return next((tab for tab in self.tabs if tab.lines), self.tabs[0])
+
 
 def cards(overview: Overview) -> list[Card]:
     """The cards, without those nothing can be said in."""

@@ -139,6 +139,9 @@ def test_a_click_keeps_a_value_and_every_card_that_a_pair_answers(
     assert f'href="?period=custom&amp;from={ago(4)}&amp;to={ago(1)}&amp;filter=country%3D%3DDE"' in whole
     page = client.get(f"/sites/{rollups.site.key}?{period}&filter=country==DE").text
     assert "Country is Germany" in page
+    # Of a card the table that answers is in front.
+    assert 'id="sources-channel" checked' in page
+    assert 'id="sources-channel" checked' not in whole
     assert ">Search</a>" in page
     overview = reports.overview(rollups.site, Period(ago(4), ago(1), ""), filters=(Filter.parse("country==DE"),))
     assert [(cell.value, cell.visitors) for cell in overview.tables["channel"]] == [("Search", 50), ("Email", 10)]
