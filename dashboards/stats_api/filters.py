@@ -125,7 +125,7 @@ def _simple(node: list[Any], negated: bool) -> Condition:
     clause = Clause(how, tuple(clauses), sensitive)
     if dimension.kind == "goal" and how not in ("is", "contains"):
         _refuse(node, "of goals is and contains are answered")
-    if dimension.kind == "segment" and (how != operator or negated or how != "is" or len(clauses) > 1):
+    if dimension.kind == "segment" and (operator != "is" or negated or len(clauses) > 1 or not sensitive):
         _refuse(node, "of segments one is answered: is, with its name")
     _refuse_bare_city(dimension, clause)
     return Condition(dimension, (clause,), (how != operator) != negated)

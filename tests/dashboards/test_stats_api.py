@@ -597,6 +597,8 @@ def test_filters_by_names_are_of_the_values_that_have_them(rows: Ask, rollups: A
         ([["is", "segment", ["7"]]], "unknown_segment", "it has none"),
         ([["is", "segment", ["Phones", "Readers"]]], "bad_filter", "of segments one is answered"),
         ([["not", ["is", "segment", ["Phones"]]]], "bad_filter", "of segments one is answered"),
+        ([["contains", "segment", ["Phones"]]], "bad_filter", "of segments one is answered"),
+        ([["is", "segment", ["phones"], {"case_sensitive": False}]], "bad_filter", "of segments one is answered"),
         ([["is", "segment", ["Phones"]], ["is", "segment", ["Readers"]]], "not_kept", "ask for one"),
         ([["and", []]], "bad_filter", "a list of filters is needed"),
         ([["or", [["is", "event:page", ["/"]], ["is", "visit:os", ["x"]]]]], "not_crossed", "on one dimension"),
