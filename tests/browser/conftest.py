@@ -60,6 +60,13 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.fixture(scope="package")
 def signed_in(browser: Browser, house: Running) -> Iterator[BrowserContext]:
     """A browser that followed the one-time link."""
+    with signed_in_to(browser, house) as context:
+        yield context
+
+
+@contextlib.contextmanager
+def signed_in_to(browser: Browser, house: Running) -> Iterator[BrowserContext]:
+    """The same, of any house."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.goto(house.told["sign_in"])

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from collector.model import Beacon
 from footfall.demo import visits as beacons
-from tests.browser.conftest import Watched
+from tests.browser.conftest import Watched, signed_in_to
 from tests.house import Running, running
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
@@ -79,12 +79,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def signed_in(browser: Browser, house: Running) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    page.goto(house.told["sign_in"])
-    page.close()
-    yield context
-    context.close()
+    with signed_in_to(browser, house) as context:
+        yield context
 
 
 @pytest.fixture(scope="module")
