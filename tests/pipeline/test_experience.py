@@ -8,7 +8,7 @@ import itertools
 import math
 import random
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -30,6 +30,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
 DAY = dt.date(2041, 3, 19)
 START = day_bounds("UTC", day_number(DAY)).start
 GOALS = (Goal("go", event="go"), Goal("shop", page="/shop/*"), Goal("never", event="never"))
+# Whether an event of a visit reaches it.
+Reaches = Callable[[Event, Sequence[Event]], bool]
+REACHED: dict[str, Reaches] = {
+    "go": lambda event, _: event.name == "go",
+    "shop": lambda event, _: event.name == PAGEVIEW and event.path.startswith("/shop/"),
+    "never": lambda *_: False,
+}
 _NUMBER = itertools.count(1)
 # (dimension, value, vital, goal, band): people, converters.
 Rates = dict[tuple[str, ...], tuple[int, int]]
@@ -47,7 +54,7 @@ def band_of(vital: str, values: Sequence[float]) -> str:
     return "good" if rated <= VITALS[vital].good else "poor" if rated > VITALS[vital].poor else "needs improvement"
 
 
-def recount(events: Sequence[Event]) -> Rates:
+def recount(events: Sequence[Event], goals: Mapping[str, Reaches] = REACHED) -> Rates:
     visits: dict[int, list[list[Event]]] = defaultdict(list)
     for visit in visits_of(events):
         visits[visit[0].visitor].append(visit)
@@ -62,9 +69,8 @@ def recount(events: Sequence[Event]) -> Rates:
         every = [event for visit in each for event in visit]
         views = [event for event in every if event.name == PAGEVIEW]
         values = {"": "", "device": every[0].device} | ({"section": section_of(views[0].path)} if views else {})
-        reached = {"go"} if any(e.name == "go" for e in every) else set()
-        reached |= {"shop"} if any(e.path.startswith("/shop/") for e in views) else set()
-        for vital, goal, value in itertools.product(RATED, (one.name for one in GOALS), values.items()):
+        reached = {goal for goal, reaches in goals.items() if any(reaches(e, visit) for visit in each for e in visit)}
+        for vital, goal, value in itertools.product(RATED, goals, values.items()):
             measured = [getattr(event, vital) for event in every if getattr(event, vital) >= 0]
             if measured and value in there:
                 key = (*value, vital, goal, band_of(vital, measured))

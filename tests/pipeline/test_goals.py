@@ -6,7 +6,7 @@ import datetime as dt
 import itertools
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -39,8 +39,9 @@ def in_docs(event: Event) -> bool:
     return event.name == PAGEVIEW and event.path.startswith("/docs/") and not event.path.startswith("/docs/news")
 
 
-# Of each whether an event of a visit reaches it, once or again.
-GOALS: dict[Goal, Callable[[Event, Sequence[Event]], bool]] = {
+# Whether an event of a visit reaches a goal, once or again.
+Reaches = Callable[[Event, Sequence[Event]], bool]
+GOALS: dict[Goal, Reaches] = {
     Goal("event", event="go"): lambda event, _: event.name == "go",
     Goal("page", page="/shop/*"): lambda event, _: event.name == PAGEVIEW and event.path == "/shop/a",
     Goal("section", section="Docs"): lambda event, _: in_docs(event),
@@ -89,7 +90,7 @@ def scrolled(event: Event, visit: Sequence[Event], percent: int) -> bool:
     return event is next((one for one in deep if (one.path, one.hostname) == (event.path, event.hostname)), None)
 
 
-def recount(site: Site, events: Sequence[Event]) -> Counted:
+def recount(site: Site, events: Sequence[Event], goals: Mapping[Goal, Reaches] = GOALS) -> Counted:
     who: dict[tuple[str, str, str, str], set[int]] = defaultdict(set)
     often: Counter[tuple[str, str, str, str]] = Counter()
     paid: Counter[tuple[str, str, str, str]] = Counter()
@@ -97,7 +98,7 @@ def recount(site: Site, events: Sequence[Event]) -> Counted:
     viewed = {place for event in events if event.name == PAGEVIEW for place in places_of(event).items()}
     for visit in visits_of(events):
         acted = [event for event in visit if event.name != ENGAGEMENT]
-        for event, (goal, is_reached) in itertools.product(visit, GOALS.items()):
+        for event, (goal, is_reached) in itertools.product(visit, goals.items()):
             if goal.name not in site.goal_definitions or not is_reached(event, visit):
                 continue
             values = {"": "", "device": acted[0].device} if acted else {"": ""}

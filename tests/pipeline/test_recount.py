@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow
 GAP_S = 30 * 60
 _LINE = re.compile(r'^(\S+) \S+ \S+ \[(\S+) ([+-]\d{4})\] "([A-Z]+) (\S+) [^"]*" (\d+) \S+ "([^"]*)" "(.*)"$')
 _FILES = re.compile(
-    r"\.(css|js|mjs|map|json|xml|rss|atom|txt|ico|png|jpe?g|gif|svgz?|webp|avif|bmp|tiff?|woff2?|ttf|otf|eot|mp3|mp4|m4a"
+    r"\.(css|js|mjs|map|json|xml|xsl|log|doc|rss|atom|txt|ico|png|jpe?g|gif|svgz?|webp|avif|bmp|tiff?|woff2?|ttf|otf|eot|mp3|mp4|m4a"
     r"|webm|ogg|ogv|wav|avi|mov|swf|pdf|zip|gz|tgz|bz2|xz|7z|rar|tar|jar|exe|dmg|iso|deb|rpm|apk|msi|bin|webmanifest|wasm)$",
     re.IGNORECASE,
 )
@@ -52,6 +52,8 @@ class Seen(Struct, frozen=True):
     place: int
     visitor: tuple[str, str]
     path: str
+    query: str
+    referrer: str
 
 
 class Counted(Struct):
@@ -76,15 +78,15 @@ def read(lines: Iterable[str]) -> list[Seen]:
         match = _LINE.match(line)
         if not match:
             continue
-        address, stamp, offset, method, target, status, _, agent = match.groups()
-        path = urlsplit("//h" + target).path
-        if method != "GET" or status[0] not in "23" or _FILES.search(path):
+        address, stamp, offset, method, target, status, referrer, agent = match.groups()
+        path, query = urlsplit("//h" + target)[2:4]
+        if method != "GET" or not (status[0] == "2" or status == "304") or _FILES.search(path):
             continue
         if device_of("" if agent == "-" else agent).bot:
             continue
         moment = dt.datetime.strptime(f"{stamp} {offset}", "%d/%b/%Y:%H:%M:%S %z")
         network = ".".join(address.split(".")[:3])
-        found.append(Seen(int(moment.timestamp()), place, (network, agent), unquote(path)))
+        found.append(Seen(int(moment.timestamp()), place, (network, agent), unquote(path), query, referrer))
     return found
 
 
