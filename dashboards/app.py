@@ -22,6 +22,8 @@ from .settings import DashboardSettings
 from .stats.report import Reports
 from .stats_api.endpoint import StatsApi
 from .web import engineers
+from .web.about_pages import AboutPages
+from .web.about_site import AboutSite
 from .web.api import Api
 from .web.arrivals import ArrivalPages
 from .web.base_path import BasePath
@@ -59,12 +61,13 @@ def create_app(
     undeclared: Callable[[], Sequence[str]] = tuple,
     health: Health | None = None,
     find_reader: FindReader = lambda _: None,
+    about_site: AboutSite | None = None,
 ) -> Starlette:
     """The dashboards. collector_url: where pages find the tracker, for the tag that a new site is shown.
     compare, why, health: what the engineers' pages show; without one its page is not there.
     network_of: by whose answer failures to sign in are counted; without it everybody is of one network.
     undeclared: the sites that have data and are in no settings. find_reader: whose a token is; without it no token
-    holds."""
+    holds. about_site: what is told of a site itself; without it those pages are not there."""
     settings = settings or DashboardSettings()
     base = settings.base
     pages = Pages(
@@ -75,9 +78,10 @@ def create_app(
     )
     problems = Problems(pages.page, reports, accounts, base)
     sign_in = SignIn(pages, problems, accounts, settings, network_of)
-    sites = SitePages(pages, sign_in, reports, settings, collector_url, undeclared)
+    sites = SitePages(pages, sign_in, reports, settings, collector_url, undeclared, about_site is not None)
     about = (pages, sign_in, reports, settings, sites)
     pictures, arrivals, live = PicturePages(*about), ArrivalPages(*about), LivePage(*about)
+    of_site = AboutPages(*about, about_site)
     of_engineers = EngineersPages(pages, sign_in, accounts, settings, lambda: list(reports.sites), compare, why, health)
     door = Door(accounts, Readers(find_reader), network_of)
     api, stats_api = Api(reports, door, settings.table_rows), StatsApi(reports, door)
@@ -88,6 +92,7 @@ def create_app(
             *pictures.routes(),
             *arrivals.routes(),
             *live.routes(),
+            *of_site.routes(),
             *sign_in.routes(),
             *of_engineers.routes(),
             *api.routes(),

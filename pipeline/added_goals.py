@@ -42,7 +42,7 @@ from .settings import SiteRules
 
 log = structlog.get_logger("added_goals")
 
-What = Literal["goals", "sections", "properties", "funnels"]
+What = Literal["goals", "sections", "properties", "funnels", "segments", "pairs"]
 _FAMILY = "conversions"
 _TABLE = table_of(_FAMILY, late=True)
 
@@ -66,15 +66,19 @@ def add_goals(store: Store, site: Site, rules: SiteRules, now: float, longest_s:
     return each_in_time(_due(store, site), lambda due: _add(store, site, rules, due, now), longest_s)
 
 
-def counted_since(store: Store, what: What = "goals") -> list[tuple[str, str, str, dt.date]]:
-    """The first released day of each goal, or whatever else, that was ever counted: site, name, definition, day."""
-    # A property has its name, and no definition.
-    names, definitions = (what, what) if what == "properties" else (f"mapKeys({what})", f"mapValues({what})")
+def counted_since(store: Store, what: What = "goals", site: str = "") -> list[tuple[str, str, str, dt.date]]:
+    """The first released day of each goal, or whatever else, that was ever counted: site, name, definition, day.
+    site: of one site alone."""
+    # A property and a pair have their names, and no definition.
+    named = what in ("properties", "pairs")
+    names, definitions = (what, what) if named else (f"mapKeys({what})", f"mapValues({what})")
+    only = "AND site = {site:String}" if site else ""
     rows = store.rows(
         f"""SELECT site, name, definition, min(day) FROM manifest
         ARRAY JOIN {names} AS name, {definitions} AS definition
-        WHERE span = 1 OR span = {ADDED} AND (complete OR rows > 0)
-        GROUP BY site, name, definition ORDER BY site, name, min(day), definition"""
+        WHERE (span = 1 OR span = {ADDED} AND (complete OR rows > 0)) {only}
+        GROUP BY site, name, definition ORDER BY site, name, min(day), definition""",
+        {"site": site} if site else {},
     )
     return [(site, name, definition, day) for site, name, definition, day in rows]
 

@@ -19,6 +19,7 @@ from .arguments import CARRIED, PERIOD
 
 ACQUISITION, PAGES, GOALS, SPEED, LOCALIZATION = "/acquisition", "/pages", "/goals", "/speed", "/localization"
 LIVE = "/live"
+SETTINGS, PRIVACY = "/settings", "/privacy"
 # By what follows the site's path: what the page is called, and what it takes.
 _PLACES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "": ("Overview", CARRIED),
@@ -29,6 +30,8 @@ _PLACES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     LOCALIZATION: ("Localization", CARRIED),
     LIVE: ("Live", CARRIED),
     "/quality": ("Quality", PERIOD),
+    SETTINGS: ("Settings", CARRIED),
+    PRIVACY: ("Privacy", CARRIED),
 }
 # By the card of a dimension, or the name of another table, which page its table belongs to.
 _OF_TABLES = {"Sources": ACQUISITION, "Campaigns": ACQUISITION, "Pages": PAGES, "Goals": GOALS, "Places": LOCALIZATION}
@@ -54,12 +57,14 @@ class Place(Struct, frozen=True):
     chosen: str
 
 
-def places(site: Site, path: str, arguments: QueryParams) -> tuple[Place, ...]:
-    """All of them. path: of the page that is shown."""
+def places(site: Site, path: str, arguments: QueryParams, has_about: bool = True) -> tuple[Place, ...]:
+    """All of them. path: of the page that is shown. has_about: whether there are those that tell of the site itself."""
     own = f"/sites/{site.key}"
     its = _of_table(path.removeprefix(f"{own}/by/"))
     found = []
     for below, (label, takes) in _PLACES.items():
+        if below in (SETTINGS, PRIVACY) and not has_about:
+            continue
         kept = [(name, value) for name, value in arguments.multi_items() if name in takes and value]
         address = f"/sites/{quote(site.key)}{below}{'?' if kept else ''}{urlencode(kept)}"
         found.append(Place(label, address, "page" if path == own + below else "true" if below == its else ""))

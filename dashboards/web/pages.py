@@ -71,6 +71,7 @@ class SitePages:
         settings: DashboardSettings,
         collector_url: str,
         undeclared: Callable[[], Sequence[str]],
+        has_about: bool = True,
     ) -> None:
         self._pages = pages
         self._sign_in = sign_in
@@ -78,6 +79,7 @@ class SitePages:
         self._settings = settings
         self._collector_url = collector_url.rstrip("/") or "https://YOUR-COLLECTOR"
         self._undeclared = undeclared
+        self._has_about = has_about
 
     def routes(self) -> list[BaseRoute]:
         """Every page."""
@@ -222,7 +224,7 @@ class SitePages:
             "period": period,
             "periods": picker(period, self._reports.now(site).date()),
             "arguments": urlencode(period.arguments()),
-            "places": places(site, request.scope["path"], request.query_params),
+            "places": places(site, request.scope["path"], request.query_params, self._has_about),
         }
 
     def drawn(self, overview: Overview) -> dict[str, Any]:

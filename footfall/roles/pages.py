@@ -16,6 +16,7 @@ from dashboards.app import create_app
 from dashboards.stats.report import Reports
 from schema.store import Store
 
+from ..about_site import teller as about_site
 from ..control.engine import Engine
 from ..control.sites import undeclared_shown
 from ..data_directory import accounts
@@ -51,6 +52,7 @@ def serve_pages(
         lambda: [one.site for one in undeclared_shown(engine.settings, reading)],
         health_teller(lambda: engine.settings, health),
         finder(settings),
+        about_site(lambda: engine.settings, reading),
     )
     config = uvicorn.Config(
         app,

@@ -6,6 +6,7 @@ In: a struct of settings. Out: names, values, annotations. Promises: a secret is
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -38,6 +39,8 @@ def fields(part: Struct, prefix: str) -> list[tuple[str, Any, Any]]:
     return found
 
 
+# Of few structs, and a page of settings asks for every field of them.
+@cache
 def annotations_of(kind: type) -> dict[str, Any]:
     import typing
 

@@ -50,7 +50,7 @@ def load(
     origins: dict[str, str] = {}
     if file:
         text, tree = _read(file)
-        origins = {name: f"{file}:{line_of(text, name)}" for name in _leaves(tree)}
+        origins = {name: f"{file}:{line_of(text, name)}" for name in (*_leaves(tree), *_of_sites(tree))}
     for variable, name in _ENVIRONMENT.items():
         if environment.get(variable):
             _put(tree, name, environment[variable])
@@ -60,6 +60,8 @@ def load(
         if not equals or not name.strip():
             raise SettingsError(f"--set {given!r}: write name=value, such as --set release.k=5")
         _put(tree, name.strip(), _value(value.strip()))
+        if name.strip() == "sites":
+            origins = {name: origin for name, origin in origins.items() if not name.startswith("sites[")}
         origins[name.strip()] = "--set"
     for name, value in (flags or {}).items():
         if value is not None:
@@ -135,6 +137,13 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> list[str]:
         else:
             names.append(prefix + key)
     return names
+
+
+def _of_sites(tree: Mapping[str, Any]) -> list[str]:
+    """What the sites of a file say, each by its place. Flags add sites behind them."""
+    sites = tree.get("sites")
+    tables = sites if isinstance(sites, list) else []
+    return [f"sites[{place}].{key}" for place, site in enumerate(tables) if isinstance(site, dict) for key in site]
 
 
 def _texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import uvicorn
 from msgspec import Struct
 from starlette.applications import Starlette
@@ -23,6 +24,8 @@ from dashboards.app import create_app
 from dashboards.settings import DashboardSettings
 from dashboards.stats.report import Reports
 from dashboards.web.engineers import Checked, Compared, Missing, Sent, Told
+from footfall.about_site import teller
+from footfall.settings import load
 from schema.site import Goal, Site
 from schema.store import Store
 from tests.conftest import CHEAP
@@ -106,6 +109,7 @@ def served(store: Store, room: Path, key: str = "shop.example") -> Iterator[Serv
     accounts = Accounts(room / "accounts.sqlite", hasher=CHEAP)
     reports = Reports(store, [full.site, empty], clock=NOW.timestamp)
     shown = Compared(("strict", "balanced"), (Sent("URL", "https://example.com/u/anna", (("page", ("", "/u/a")),)),))
+    in_force = load(None, flags={"sites": [msgspec.to_builtins(site) for site in (full.site, empty)]}, environment={})
     told = Told((("shop.example", "host", "fewer than 10"),), (MISSING,))
     app = create_app(
         reports,
@@ -115,6 +119,7 @@ def served(store: Store, room: Path, key: str = "shop.example") -> Iterator[Serv
         compare=lambda scope, asked: shown,
         why=lambda: told,
         health=lambda: [Checked("disk", "bad", "2 GB free", "make room"), Checked("clock", "ok", "in step", "")],
+        about_site=teller(lambda: in_force, store),
     )
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))

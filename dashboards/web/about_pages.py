@@ -1,0 +1,66 @@
+"""The pages that tell of a site itself: how it is set, and what is kept of its visitors.
+
+In: HTTP requests of those who are signed in, and what the composition root hands in (`AboutSite`). Out: HTML that works
+without JavaScript; no page where nothing is handed in. Promises: nothing can be changed here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from ..accounts.accounts import User
+from ..settings import DashboardSettings
+from ..stats.report import Reports
+from .about_site import AboutSite
+from .arguments import CARRIED, period_of
+from .navigation import PRIVACY, SETTINGS
+from .pages import SitePages
+from .rendering import Pages
+from .sign_in import SignIn
+
+
+class AboutPages:
+    """Whatever days and visits other pages are of: these go on with them."""
+
+    def __init__(
+        self,
+        pages: Pages,
+        sign_in: SignIn,
+        reports: Reports,
+        settings: DashboardSettings,
+        sites: SitePages,
+        about: AboutSite | None,
+    ) -> None:
+        self._pages = pages
+        self._sign_in = sign_in
+        self._reports = reports
+        self._sites = sites
+        self._about = about
+
+    def routes(self) -> list[BaseRoute]:
+        """Both pages, if there is something for them."""
+        door, site = self._sign_in.signed_in, "/sites/{key}"
+        shown = ((SETTINGS, self.show_settings), (PRIVACY, self.show_privacy)) if self._about else ()
+        return [Route(site + path, door(show, *CARRIED), methods=["GET"]) for path, show in shown]
+
+    def show_settings(self, request: Request, user: User) -> Response:
+        """GET /sites/{key}/settings, with a period for the pages that one goes on to."""
+        assert self._about
+        return self._page("settings.html", request, user, groups=self._about.settings(self._key(request)))
+
+    def show_privacy(self, request: Request, user: User) -> Response:
+        """GET /sites/{key}/privacy, likewise."""
+        assert self._about
+        return self._page("privacy.html", request, user, told=self._about.privacy(self._key(request)))
+
+    def _key(self, request: Request) -> str:
+        return self._sites.site(request).key
+
+    def _page(self, template: str, request: Request, user: User, **values: Any) -> Response:
+        site = self._sites.site(request)
+        period = period_of(self._reports, site, request.query_params)
+        return self._pages.page(template, **self._sites.shared(request, user, site, period), **values)
