@@ -22,6 +22,7 @@ from ..accounts.form_token import TOKEN
 from . import format as names
 from . import wording
 from .goals import rate
+from .keys import KEYS
 from .navigation import FIRST
 
 HERE = Path(__file__).parent
@@ -87,6 +88,7 @@ def _templates(base: str) -> jinja2.Environment:
         "sites": (),
         "places": (),
         "FIRST_PLACES": FIRST,
+        "KEYS": KEYS,
         "engineers_path": "",
         "why_path": "",
         "health_path": "",

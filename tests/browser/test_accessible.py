@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState
 from starlette.routing import Route
 
+from dashboards.web.keys import KEYS
 from schema.store import Store
 from tests.browser.served import Served, served
 
@@ -57,6 +58,12 @@ PAGES = (
 RULES = """async (only) => (await axe.run(document, {
   rules: {"target-size": {enabled: true}}, resultTypes: ["violations"], ...only
 })).violations.map((found) => [found.id, found.nodes.length, found.nodes[0].html.slice(0, 200)])"""
+# Whether the page follows a key; what it would open is not opened.
+FOLLOWED = """(key) => {
+  addEventListener("click", (event) => event.preventDefault(), { capture: true, once: true });
+  document.activeElement.blur();
+  return !document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+}"""
 # Themes differ in colours alone: what has nothing to do with these is the same in both.
 OF_COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}
 
@@ -108,7 +115,9 @@ def test_axe_finds_nothing_on_any_page(browser: Browser, house: Served, session:
         assert answer is not None
         assert answer.status == status, path
         found[path] = violations(page)
-    # With a menu and a definition open, too.
+    # With the sheet of keys, a menu and a definition open, too.
+    page.keyboard.press("?")
+    found["keys"] = violations(page)
     page.goto(house.base + SITE)
     for menu in ("menu-periods", "menu-compare"):
         page.click(f"[popovertarget={menu}]")
@@ -134,6 +143,46 @@ def test_every_page_is_walked(house: Served) -> None:
     shown = {route.path for route in house.app.routes if isinstance(route, Route) and "GET" in (route.methods or ())}
     pages = {path for path in shown if not path.startswith("/api/") and not path.endswith(("/version", "/healthz"))}
     assert pages - {"/sign-in"} == {route for route, _, _ in PAGES} - {""}
+
+
+def test_a_sheet_tells_the_keys_and_a_slash_goes_to_the_field(
+    browser: Browser, house: Served, session: StorageState
+) -> None:
+    context = opened(browser, session, viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.goto(f"{house.base}{SITE}/by/page?period=7d&contains=pri")
+    page.focus(".opens.who")
+    sheet = page.locator("#keys")
+    assert sheet.is_hidden()
+    page.keyboard.press("?")
+    assert [*zip(sheet.locator("dt").all_inner_texts(), sheet.locator("dd").all_inner_texts(), strict=True)] == [
+        (one.shown, one.does) for one in KEYS
+    ]
+    assert page.evaluate("document.activeElement.textContent") == "Close"
+    page.keyboard.press("Escape")
+    sheet.wait_for(state="hidden")
+    assert page.evaluate("document.activeElement.className") == "opens who"
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "contains"
+    # What is typed there is a text, and takes the place of what was looked for.
+    page.keyboard.type("/?x1")
+    assert page.input_value("#contains") == "/?x1"
+    assert sheet.is_hidden()
+    # Every key of the sheet is followed by one page or the other.
+    followed = {key for one in KEYS for key in one.keys if page.evaluate(FOLLOWED, key)}
+    page.goto(f"{house.base}{SITE}?period=yesterday")
+    followed |= {key for one in KEYS for key in one.keys if page.evaluate(FOLLOWED, key)}
+    assert followed == {key for one in KEYS for key in one.keys} - {"Escape"}
+    context.close()
+    context = opened(browser, session, java_script_enabled=False, viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.goto(f"{house.base}/account")
+    page.click(".opens.who")
+    page.click("#menu-more >> text=Keys")
+    page.locator("#keys").wait_for()
+    page.click("#keys >> text=Close")
+    page.locator("#keys").wait_for(state="hidden")
+    context.close()
 
 
 @pytest.mark.parametrize("scripts", [True, False])

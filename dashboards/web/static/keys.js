@@ -1,6 +1,6 @@
-// Keys for what is asked for most: 1–9 a period, the arrows the period before and after, x to compare or not.
-// The page is complete without this file: each key follows a link that is there.
-const links = (key) => document.querySelector(`[aria-keyshortcuts="${key}"]`);
+// Keys for what is asked for most, as web/keys.py lists them. The page is complete without this file: each key follows a
+// link, or goes to a field, that is there.
+const marked = (key) => document.querySelector(`[aria-keyshortcuts="${key}"]`);
 
 // With nothing: with the days before; else with nothing.
 const compared = () => {
@@ -9,11 +9,16 @@ const compared = () => {
 };
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || event.repeat) return;
+  const { key, target } = event;
+  // Where these two are on the keyboard, and with which other key, is of its language.
+  const written = key === "?" || key === "/";
+  if (event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && !written) || event.repeat) return;
   // Whoever writes, chooses among tabs or moves a table that is wider than the screen means that.
-  if (event.target.closest("input, select, textarea, .scroll")) return;
-  const link = /^[1-9]$|^Arrow(Left|Right)$/.test(event.key) ? links(event.key) : event.key === "x" ? compared() : null;
-  if (!link) return;
+  if (target.closest("input, select, textarea") || (!written && target.closest(".scroll"))) return;
+  const found = key === "x" ? compared() : /^([1-9?/]|Arrow(Left|Right))$/.test(key) ? marked(key) : null;
+  if (!found) return;
   event.preventDefault();
-  link.click();
+  if (found.popover) found.togglePopover();
+  else if (found.matches("input")) found.select();
+  else found.click();
 });
