@@ -180,7 +180,7 @@ def test_a_sheet_tells_the_keys_and_a_slash_goes_to_the_field(
     page.click(".opens.who")
     page.click("#menu-more >> text=Keys")
     page.locator("#keys").wait_for()
-    page.click("#keys >> text=Close")
+    page.click("#keys button")
     page.locator("#keys").wait_for(state="hidden")
     context.close()
 
