@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import re
 
+# The paths whose folder is that of the whole site.
+FOLDERLESS = "^.?[^/]*$"
+
 
 def folder_of(path: str) -> str:
     """The first folder of a path with its slashes; of one without a folder that of the whole site."""

@@ -77,6 +77,8 @@ def compare(timeline: Timeline, period: Period, before: Period | None) -> Compar
         return Comparison(before, why="these days are yet to come")
     if before.days > 1:
         return Comparison(before, why="today is compared with one day by its hours, not with several")
+    if timeline.in_part:
+        return Comparison(before, why="hours, by which today is compared, are kept of the whole site only")
     if not timeline.has(before.first):
         return Comparison(before, why=f"there is no data of {before.label}")
     return _compare_hours(before, timeline)
@@ -90,8 +92,7 @@ def _compare_days(full: Period, before: Period, known: Timeline) -> Comparison:
     asked = len(days), len(earlier)
 
     def is_comparable(day: dt.date) -> bool:
-        """Of visitors of one network there may have been any number on a hidden day."""
-        return known.has(day) and not (known.released.networks > 1 and known.is_hidden(day))
+        return known.has(day) and not (known.may_hide_many and known.is_hidden(day))
 
     if averaged:
         of = max(len(days), len(earlier))
@@ -107,7 +108,7 @@ def _compare_days(full: Period, before: Period, known: Timeline) -> Comparison:
         few, of_them = min(zip((len(days), len(earlier)), asked, strict=True), key=lambda pair: pair[0] / pair[1])
         where = "one of the periods" if averaged else "both periods"
         return _without(base, f"only {few} of {of_them} days have data in {where}")
-    lacking = ", or too few to show" if known.released.networks > 1 else ""
+    lacking = ", or too few to show" if known.may_hide_many else ""
     why = "" if averaged or len(days) == of else f"the other days have no data{lacking}"
     if averaged and (len(days), len(earlier)) != asked:
         why = "days without data are left out of the averages"

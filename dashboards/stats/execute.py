@@ -47,6 +47,7 @@ class Answer(Struct, frozen=True):
     cells: Groups
     kept_days: Groups
     kept_values: Groups
+    inside: Groups
     goals: list[Row]
     vitals: Groups
     declared: dict[str, Groups]
@@ -69,7 +70,7 @@ class Executor:
     def answer(self, plan: Plan) -> Answer:
         """Ask the store for what is not cached."""
         mark = plan.released.mark
-        named = {name: getattr(plan, name) for name in ("vitals", "goals", "kept_days", "kept_values")}
+        named = {name: getattr(plan, name) for name in ("vitals", "goals", "kept_days", "kept_values", "inside")}
         named |= {f"declared {read.family}": read for read in plan.declared}
         asked = [partial(self.sums, read, mark) for read in named.values() if read]
         others = [self.beside(ask) for ask in asked]
@@ -80,6 +81,7 @@ class Executor:
             cells,
             found.get("kept_days", {}),
             found.get("kept_values", {}),
+            found.get("inside", {}),
             _goal_rows(plan, found.get("goals", {})),
             found.get("vitals", {}),
             {read.family: found[f"declared {read.family}"] for read in plan.declared},

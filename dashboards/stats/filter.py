@@ -97,6 +97,12 @@ def _as_stored(text: str) -> str:
         return text
 
 
+def is_of_one(filters: Sequence[Filter]) -> bool:
+    """Whether each is of one value: of one that has a row all is shown."""
+    return all(one.operator == "==" and ALTERNATIVES not in one.value for one in filters)
+
+
 def several_values(filters: Sequence[Filter]) -> bool:
     """Whether one visit may have several of the values that are kept, so that it is counted under each."""
-    return any(item.dimension in DIMENSIONS and DIMENSIONS[item.dimension].scope != "visit" for item in filters)
+    of_hits = any(item.dimension in DIMENSIONS and DIMENSIONS[item.dimension].scope != "visit" for item in filters)
+    return of_hits and not is_of_one(filters)

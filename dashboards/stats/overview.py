@@ -19,10 +19,8 @@ from msgspec import Struct, structs
 
 from schema.annotations import Annotation, notes_of
 from schema.dimensions import DIMENSIONS
-from schema.families import FAMILIES
 from schema.funnels import FUNNELS
 from schema.journeys import JOURNEYS
-from schema.measures import Measures
 from schema.properties import PROPERTIES
 from schema.site import Site
 from schema.store import Store
@@ -31,18 +29,18 @@ from .bare_totals import BareTotal
 from .certainty import Certainty, Flag
 from .comparison import Comparison, compare
 from .conversions import Goal
-from .crossed import counted_days
 from .effects import Effect, effects
 from .execute import Answer, Executor
 from .figures import Cell, Figures, figures_of
 from .filter import Filter
 from .funnels import StepCell
 from .journeys import Way, first_of_each_kind
+from .page_queries import page_queries
+from .part import part_of, why_not_compared
 from .period import Period
 from .plan import plan
 from .properties import Property
-from .query import MAX_ROWS, Query
-from .refused import BadQuery, Code
+from .query import Query
 from .released import Released
 from .segmented import coverage_of_segment
 from .series import points, points_before
@@ -58,6 +56,7 @@ from .table import (
     table_of,
     times_in,
     times_of,
+    values_of,
 )
 from .timeline import Point, Timeline, days_of
 from .view import HOUR, Look, View, grains_of
@@ -66,7 +65,6 @@ from .what_changed import WhatChanged, what_changed
 
 T = TypeVar("T")
 _AS_USUAL = Look()
-_NOT_COMPARED = "only the whole site is"
 
 
 class Overview(Struct, frozen=True):
@@ -139,14 +137,14 @@ def read(
     """Ask the store for what is not cached, several statements at once. counted: the bare total. rows: at most that
     many in each table. step: what the counts of open days are multiples of. Raises BadQuery where filters are of
     several dimensions."""
-    queries = _queries(site, period, rows, filters, released, segment)
+    queries = page_queries(site, period, rows, filters, released, segment)
     in_part = bool(filters or segment)
     zone = ZoneInfo(site.timezone)
     as_of = executor.beside(partial(snapshot_time, store, released.span.part(period.first, period.last), site))
     noted = executor.beside(partial(notes_of, store, site.key, period.first, period.last))
     today = now.date()
     hourly, metric, compared = look.grain == HOUR, look.view.metric, look.before
-    answer = executor.answer(plan([*queries.values()], released, hourly))
+    answer = executor.answer(plan([*queries.values()], released, hourly, back=in_part))
     notes = noted()
     whole = Timeline(times_of(answer, released.span.first, period.last), released, now, zone)
     states = [whole.state(day) for day in days_of(period)]
@@ -154,7 +152,9 @@ def read(
     small = len(released.suppressed)
     kept = queries["day"].kept_by
     part = times_in(answer.kept_days, kept, period.first, period.last)
-    timeline = _part_of(whole, part) if in_part else whole
+    timeline = part_of(whole, part, filters, segment) if in_part else whole
+    earlier = times_in(answer.kept_days, kept, released.span.first, period.last) if in_part else None
+    known = part_of(whole, earlier, filters, segment) if earlier else whole
     totals = _added(timeline.times, period)
     folded = sum(sums.visitors for day, sums in timeline.times.folded.items() if period.first <= day <= period.last)
     coverage = coverage_of(answer, kept, data_days + small)
@@ -162,11 +162,13 @@ def read(
     if segment:
         coverage = coverage_of_segment(segment, released, data_days + small)
         not_shown = segment_is_hidden(queries["day"], coverage, part)
+    why = why_not_compared(released, filters, coverage.folded or coverage.missing > 0) if filters else ""
+    comparison = Comparison(compared, why=why) if compared and why else compare(known, period, compared)
     tables = {
         name: crossed_cells(queries[name], answer, data_days + small)
         if queries[name].crossed
         else cells_in(
-            answer.kept_values if in_part else answer.cells,
+            values_of(answer, queries[name]),
             queries[name],
             coverage_within(answer, queries[name], name, data_days + small),
             None if in_part else dimension.without,
@@ -187,16 +189,14 @@ def read(
         ),
         certainty=released.sure.certainty(not_shown),
         flags=released.sure.flags(not_shown),
-        changed=None if in_part else what_changed(executor, whole, days_of(period), tables),
+        changed=what_changed(executor, known, days_of(period), {} if in_part else tables),
         full=period.full_days(today),
-        comparison=Comparison(compared, why=_NOT_COMPARED) if in_part else compare(timeline, period, compared),
+        comparison=comparison,
         grain=look.grain,
         grains=grains_of(period, in_part),
         totals=totals or Figures(),
         series=points(timeline, period, look.grain, metric),
-        previous_series=points_before(timeline, period, compared, look.grain, metric)
-        if compared and not in_part
-        else (),
+        previous_series=points_before(known, period, compared, look.grain, metric) if compared and not why else (),
         tables=tables,
         goals=tuple(
             row
@@ -221,39 +221,12 @@ def read(
         released=released,
         as_of=as_of(),
         annotations=notes,
-        effects={} if in_part else effects(whole, notes, period),
+        effects=effects(known, notes, period),
         ongoing=period.first <= today <= period.last,
         empty=totals is None,
         version=_version_of(_added(whole.times, period)),
         step=step,
     )
-
-
-def _queries(
-    site: Site, period: Period, rows: int, filters: tuple[Filter, ...], released: Released, segment: str = ""
-) -> dict[str, Query]:
-    """What a page asks, by name, without what the filters leave no answer to. rows: at most that many in each table.
-    Raises BadQuery where that is all."""
-    splits: dict[str, tuple[str, ...]] = {"day": ("day",), "goal": ("goal",), "vital": ("vital",)}
-    families = [FUNNELS.name] * bool(site.funnels) + [PROPERTIES.name] * bool(site.properties)
-    families += [JOURNEYS.name] * site.journeys
-    splits |= {name: (name,) for name in (*DIMENSIONS, *families)}
-    splits |= {f"vital {name}": ("vital", name) for name in FAMILIES["vitals"].dimensions if name}
-    limits = dict.fromkeys(("goal", PROPERTIES.name, FUNNELS.name, JOURNEYS.name), MAX_ROWS)
-    asked = {}
-    for name, by in splits.items():
-        if (filters or segment) and len(by) > 1:  # the values are those that are kept
-            continue
-        try:
-            compared = name == "day" and not filters and not segment
-            most = limits.get(name, rows)
-            query = Query((site.key,), period, by, filters, most, compare=compared, segment=segment)
-            if query.crossed is None or counted_days(query.crossed, released):
-                asked[name] = query
-        except BadQuery as refused:
-            if name == "day" or refused.code not in (Code.NOT_CROSSED, Code.NOT_KEPT):
-                raise
-    return asked
 
 
 def _rows_of(kind: type[T], query: Query | None, answer: Answer) -> tuple[T, ...]:
@@ -266,18 +239,6 @@ def _first_of_each(query: Query | None, answer: Answer) -> tuple[Property, ...]:
     rows = _rows_of(Property, query, answer)
     first = {row.event: row.property for row in sorted(rows, key=lambda row: -row.visitors)}
     return tuple(row for row in rows if row.property == first[row.event])
-
-
-def _part_of(whole: Timeline, part: Times) -> Timeline:
-    """What the filters keep, where the whole site is known: a day that has data and none of them is one of few or none
-    of them; of none, where everything is shown."""
-    released = whole.released
-    others = whole.times.days.keys() - part.days.keys()
-    if released.k == 1:
-        part.days.update((day, Measures()) for day in others if day >= whole.released.span.first)
-        others = set()
-    released = structs.replace(released, since=whole.since, small=released.small | others)
-    return Timeline(part, released, whole.now, whole.zone)
 
 
 def _added(times: Times, period: Period) -> Figures | None:

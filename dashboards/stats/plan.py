@@ -19,6 +19,7 @@ from schema.segments import SEGMENTS
 
 from .crossed import Crossing, crossing
 from .filter import Filter
+from .inside import pages_inside
 from .months import WORTH_ROWS, Month
 from .query import MAX_ROWS, Query
 from .released import Released
@@ -57,27 +58,30 @@ class Read(Struct, frozen=True):
 
 class Plan(Struct, frozen=True):
     """cells: days of the whole site, and values of the dimensions that are asked for. kept_days, kept_values: the same
-    of what the filters keep. known: the months that tell the days of the whole site, which are not read then."""
+    of what the filters keep, inside: the pages of the section that they keep. known: the months that tell the days of
+    the whole site, which are not read then."""
 
     released: Released
     known: tuple[Month, ...]
     cells: Read
     kept_days: Read | None = None
     kept_values: Read | None = None
+    inside: Read | None = None
     goals: Read | None = None
     vitals: Read | None = None
     declared: tuple[Read, ...] = ()
     crossed: Crossing | None = None
 
 
-def plan(queries: Sequence[Query], released: Released, hourly: bool = False) -> Plan:
+def plan(queries: Sequence[Query], released: Released, hourly: bool = False, back: bool = False) -> Plan:
     """How to answer queries about the same days of the same site, all of them with the same filters. hourly: by hours,
-    too."""
+    too. back: of what the filters keep the days before, too."""
     first, last = queries[0].first, queries[0].last
     within = released.span.part(first, last)
     # Today is compared by its hours.
     hourly |= any(query.by == "hour" or (query.compare and query.period.days == 1) for query in queries)
-    dimensions = tuple(sorted({query.dimension for query in queries if query.dimension and not query.segment}))
+    named = {name for query in queries if not query.segment for name in (query.dimension, query.kept_by)}
+    dimensions = tuple(sorted(filter(None, named)))
     whole = _whole_months(released, within)
     summed, versions = _days_of(whole), tuple(month.version for month in whole)
     # Of the whole site months tell every day, of values what all their days add up to, of hours nothing.
@@ -94,23 +98,29 @@ def plan(queries: Sequence[Query], released: Released, hourly: bool = False) -> 
     of_cells = tuple(one for one in kept.filters if one.dimension in DIMENSIONS) if kept else ()
     # Of families that are counted by what their entry says there are no sums of months.
     asked = {query.by: query for query in queries if query.by in DECLARED}
-    split = any(query.filtered and query.by == query.dimension for query in queries)
+    split = any(query.filtered and query.by == query.kept_by and not query.inside for query in queries)
     days = values = None
     if kept and kept.segment:
         only = (Filter(BY_SEGMENT, "==", kept.segment), *of_cells)
-        days = Read(SEGMENTS.name, span_of(kept.segment, within, released), first, times=kept.kept_by, filters=only)
+        span_of_it = span_of(kept.segment, released.span if back else within, released)
+        days = Read(SEGMENTS.name, span_of_it, first, times=kept.kept_by, filters=only)
         each = tuple(sorted({query.by for query in queries if query.by in DIMENSIONS}))
-        values = replace(days, values=each, times=None, most=most, order=order) if each else None
+        its_values = replace(days, span=span_of(kept.segment, within, released), values=each, times=None)
+        values = replace(its_values, most=most, order=order) if each else None
     elif kept:
-        days = Read("cells", within, first, times=kept.dimension, filters=of_cells)
-        its = (kept.dimension,)
+        of_cells = _inside(kept, released) if kept.inside and kept.its_own else of_cells
+        days = Read("cells", released.span if back else within, first, times=kept.kept_by, filters=of_cells)
+        its = (kept.kept_by,)
         values = Read("cells", monthly, first, its, filters=of_cells, most=most, order=order) if split else None
+    paths = tuple(sorted({query.by for query in queries if query.inside}))
+    of_paths = _inside(next(query for query in queries if query.inside), released) if paths else ()
     return Plan(
         released,
         known,
         Read("cells", released.span if hourly else span, first, dimensions, "", hourly, most=most, order=order),
         days,
         values,
+        Read("cells", monthly, first, paths, filters=of_paths, most=most, order=order) if paths else None,
         _goals(queries, within, told),
         _vitals(queries, within, monthly),
         tuple(
@@ -119,6 +129,11 @@ def plan(queries: Sequence[Query], released: Released, hourly: bool = False) -> 
         ),
         crossing(queries, released, within, most),
     )
+
+
+def _inside(query: Query, released: Released) -> tuple[Filter, ...]:
+    """What keeps the pages that a query is of."""
+    return (*pages_inside(query.inside, released.section_patterns, query.by), *query.its_own)
 
 
 def _most(query: Query) -> int:

@@ -19,6 +19,7 @@ from schema.pairs import TOLD
 
 from .filter import ALTERNATIVES, Filter
 from .grains import GRAINS
+from .inside import PATHS, SECTION, section_kept
 from .of_segment import refuse_beside_segment
 from .period import Period, between
 from .refused import BadQuery, Code
@@ -168,7 +169,20 @@ class Query(Struct, frozen=True):
     @property
     def kept_by(self) -> str:
         """The dimension whose rows its totals are of: of a segment it has one of its own."""
-        return "" if self.segment and not self._on_dimensions else self.dimension
+        if self.segment and not self._on_dimensions:
+            return ""
+        return SECTION if self.inside and not self.its_own else self.dimension
+
+    @property
+    def inside(self) -> str:
+        """The section that is kept, where the rows are of the pages in it; else ""."""
+        others = [one for one in self._on_dimensions if one.dimension != self.by]
+        return section_kept(others) if self.by in PATHS and not (self.beside or self.segment or self.goal) else ""
+
+    @property
+    def its_own(self) -> tuple[Filter, ...]:
+        """The filters on what the rows are of."""
+        return tuple(one for one in self._on_dimensions if one.dimension == self.by)
 
     @property
     def _on_dimensions(self) -> tuple[Filter, ...]:
@@ -181,7 +195,7 @@ class Query(Struct, frozen=True):
         if self.by in APART and names:
             raise BadQuery(f"by={self.by} is kept by nothing else: drop the filter on {names[0]}", Code.NOT_KEPT)
         wanted = sorted({*self.dimensions, *names} & DIMENSIONS.keys())
-        if len(wanted) > 1 and not self.crossed:
+        if len(wanted) > 1 and not self.crossed and not self.inside:
             kept = self.by or names[0]
             raise BadQuery(
                 f"{' and '.join(wanted)} are not crossed: two dimensions of a visit are counted together where they "

@@ -51,8 +51,9 @@ class Released(Struct, frozen=True):
     days on which release.bound has lowered a figure of the whole site by more than 5 %; lowered: which figures.
     funnels: those that the site has now, each with its definition; funnel_days: by released day of the period those
     that it counted, by name their definition; pair_days, segment_days: the same of
-    pairs and segments. pair_grains: rows of pairs that were added to days of the period, by day and grain. segments:
-    those that the site has now, by name their definition."""
+    pairs and segments; segment_days_before: of the days before. pair_grains: rows of pairs that were added to days of
+    the period, by day and grain. segments: those that the site has now, by name their definition; section_patterns: its
+    sections, by name the pattern of their pages."""
 
     k: int
     span: Span
@@ -77,7 +78,9 @@ class Released(Struct, frozen=True):
     funnel_days: Mapping[dt.date, Mapping[str, str]] = {}
     pair_days: Mapping[dt.date, frozenset[str]] = {}
     segments: Mapping[str, str] = {}
+    section_patterns: Mapping[str, str] = {}
     segment_days: Mapping[dt.date, Mapping[str, str]] = {}
+    segment_days_before: Mapping[dt.date, Mapping[str, str]] = {}
     pair_grains: tuple[tuple[dt.date, str], ...] = ()
 
     @property
@@ -199,6 +202,7 @@ def released_days(
         pair_days=_pair_days(inside, of_pairs),
         pair_grains=tuple(sorted((row[0], grain_of_pairs(decode(row[14], type=list[str]))) for row in of_pairs)),
         segment_days={row[0]: _definitions(row[15]) for row in inside},
+        segment_days_before={row[0]: _definitions(row[15]) for row in spanned if row[0] < first},
     )
 
 

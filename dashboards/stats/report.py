@@ -266,6 +266,7 @@ class Reports:
         defined = site.funnel_definitions
         own: dict[str, Any] = {"networks": site.release_networks or 1}
         own["segments"] = site.segment_definitions
+        own["section_patterns"] = site.section_patterns
         own["funnels"] = tuple((funnel, defined[funnel.name]) for funnel in site.funnels)
         named = (site.goal_definitions, site.section_definitions, site.properties, defined)
         if (last - first).days + 1 < LEAST_DAYS:

@@ -49,7 +49,9 @@ def counted_days(name: str, released: Released) -> list[dt.date]:
 
 def span_of(name: str, within: Span, released: Released) -> Span:
     """Those of some days that have it. Of open days, blocks and months there is nothing of it."""
-    days = frozenset(counted_days(name, released)) & within.released
+    definition = released.segments.get(name)
+    told = {**released.segment_days_before, **released.segment_days}
+    days = frozenset(day for day in within.released if definition and told.get(day, {}).get(name) == definition)
     return Span(within.site, within.first, within.last, days, include_open=False)
 
 

@@ -33,7 +33,7 @@ from .engagement import Band, bands_in
 from .execute import Answer, Group, Groups
 from .experience import Rate, rates_in
 from .figures import Cell, Coverage, cell_of, summed
-from .filter import ALTERNATIVES
+from .filter import is_of_one
 from .funnels import StepCell, step_cells
 from .goal_values import goal_values
 from .grains import GRAINS, grain_cells
@@ -121,8 +121,11 @@ def table_of(query: Query, answer: Answer) -> Table:
     site = times_of(answer, first, last)
     kept = times_in(answer.kept_days, query.kept_by, first, last) if query.filtered else site
     totals = kept.total()
-    coverage = coverage_of(answer, query.dimension, len(released.suppressed) + len(site.days))
+    days = len(released.suppressed) + len(site.days)
+    coverage = coverage_of(answer, query.kept_by, days)
     not_shown = is_hidden(released, coverage, query.filtered, site.late_days)
+    if query.inside:
+        coverage = coverage_of(answer, query.by, days)
     if query.segment:
         coverage = coverage_within(answer, query, query.by, coverage.days)
         not_shown = segment_is_hidden(query, coverage, kept)
@@ -179,8 +182,13 @@ def table_of(query: Query, answer: Answer) -> Table:
         case _ if query.crossed:
             rows = crossed_cells(query, answer, coverage.days)
         case _:
-            rows = cells_in(answer.kept_values if query.filtered else answer.cells, query, coverage)
+            rows = cells_in(values_of(answer, query), query, coverage)
     return Table(query, totals, rows, coverage, released.sure.certainty(not_shown), released.sure.flags(not_shown))
+
+
+def values_of(answer: Answer, query: Query) -> Groups:
+    """Where the values are that a question is of."""
+    return answer.inside if query.inside else answer.kept_values if query.filtered else answer.cells
 
 
 def coverage_within(answer: Answer, query: Query, dimension: str, days: int) -> Coverage:
@@ -206,9 +214,8 @@ def _hidden_days(query: Query, released: Released, coverage: Coverage, kept: Tim
         return small
     if query.segment and not query.kept_by:
         return small | (site.days.keys() - kept.days.keys())
-    # Of one value that has a row all is shown. Of others some may be folded on any day.
-    of_one = all(one.operator == "==" and ALTERNATIVES not in one.value for one in query.filters)
-    if not of_one and (coverage.missing or coverage.folded):
+    # Of others than one value some may be folded on any day.
+    if not is_of_one(query.filters) and (coverage.missing or coverage.folded):
         return small | site.days.keys()
     return small | (site.days.keys() - kept.days.keys() if coverage.missing or coverage.folded else frozenset())
 

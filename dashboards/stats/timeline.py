@@ -44,12 +44,19 @@ class Point(Struct, frozen=True, gc=False):
 
 
 class Timeline(Struct, frozen=True, dict=True):
-    """now: the site's local time."""
+    """now: the site's local time. in_part: whether it is of some values only."""
 
     times: Times
     released: Released
     now: dt.datetime
     zone: ZoneInfo
+    in_part: bool = False
+
+    @property
+    def may_hide_many(self) -> bool:
+        """Whether there may have been any number on a hidden day: visitors of one network, or of a value that keeps a
+        rare one company."""
+        return self.released.networks > 1 or (self.in_part and self.released.k > 1)
 
     @cached_property
     def since(self) -> dt.date | None:

@@ -64,7 +64,8 @@ def what_changed(
     days: Sequence[dt.date],
     tables: Mapping[str, Sequence[Cell]],
 ) -> WhatChanged | None:
-    """None where nothing can be said: a day has no data or goes on, or too few weeks are known."""
+    """None where nothing can be said: a day has no data or goes on, or too few weeks are known. tables: {} where it is
+    of what filters keep, of which no values are told."""
     over = bool(days) and days[-1] < known.now.date() and len(days) <= MOST_DAYS
     if not over or any(day not in known.times.days for day in days):
         return None
@@ -76,7 +77,7 @@ def what_changed(
     earlier = [day for week in weeks for day in week]
     mean = sum(known.of(day).visitors for day in earlier) / len(weeks)
     found = WhatChanged(visitors, mean, *usual, len(weeks))
-    if found.is_usual:
+    if found.is_usual or not tables:
         return found
     if not {*days, *earlier} <= known.released.span.released:
         return found  # of a day that is open not all values are there

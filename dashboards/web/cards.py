@@ -15,13 +15,18 @@ from schema.dimensions import CARDS, DIMENSIONS, OTHER, SHARE
 
 from ..stats.figures import Cell
 from ..stats.funnels import StepCell
+from ..stats.inside import PATHS, SECTION, section_kept
 from ..stats.overview import Overview
 from ..stats.properties import Property
 from ..stats.vitals import VitalCell
 from . import format as names
-from .links import found_by, with_value
+from .links import with_value
 from .wording import head, no_table, not_shown, not_told, told_as, worded
 
+_ENDS = {
+    "entry_page": "Of the visits that began in {}; where others that saw it began is not told.",
+    "exit_page": "Of the visits that ended in {}; where others that saw it ended is not told.",
+}
 # The card that goals and events share.
 GOALS = "Goals"
 
@@ -41,8 +46,8 @@ class Line(Struct, frozen=True):
 
 class Tab(Struct, frozen=True):
     """A table of one dimension. instead: what is said where there is no table to show. since: which
-    values are counted since when, where days of the period before did not. found_by: the arguments of the table in
-    full that tells what this one cannot; "" where none does."""
+    values are counted since when, where days of the period before did not. about: what else there is to know of the
+    table."""
 
     dimension: str
     title: str
@@ -51,7 +56,7 @@ class Tab(Struct, frozen=True):
     lines: tuple[Line, ...]
     instead: str = ""
     since: tuple[tuple[str, dt.date], ...] = ()
-    found_by: str = ""
+    about: str = ""
 
 
 class Card(Struct, frozen=True):
@@ -109,7 +114,13 @@ def tab(dimension: str, overview: Overview) -> Tab:
         for cell in ([] if instead else cells)
         if cell.counted_since
     )
-    return Tab(dimension, about.tab, about.label, heads, lines, instead, since, found_by(dimension, overview))
+    return Tab(dimension, about.tab, about.label, heads, lines, instead, since, _about(dimension, overview))
+
+
+def _about(dimension: str, overview: Overview) -> str:
+    """Of visits that began or ended in a section those are told, and not of all who saw it."""
+    inside = dimension in PATHS and section_kept(overview.filters)
+    return _ENDS.get(dimension, "").format(names.name_of(SECTION, inside)) if inside else ""
 
 
 class Values(Struct, frozen=True):

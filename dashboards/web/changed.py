@@ -34,7 +34,7 @@ def sentences(overview: Overview) -> list[str]:
 
 def _is_asked(overview: Overview) -> bool:
     """Whether it is a day or a week that is over, and has all its data."""
-    if overview.filters or overview.segment or overview.ongoing or overview.empty:
+    if overview.ongoing or overview.empty:
         return False
     return overview.data_days == overview.period.days <= MOST_DAYS
 

@@ -67,13 +67,3 @@ def elsewhere(view: View) -> View:
 def comparison_of(view: View) -> dict[str, str]:
     """With what a page is compared, where that is chosen."""
     return {name: value for name, value in view.arguments().items() if name in OF_COMPARISON}
-
-
-def found_by(dimension: str, overview: Overview) -> str:
-    """The arguments of the table in full that tells what a card cannot: pages by the folder that is their section; ""
-    where there is none."""
-    kept = overview.filters[0] if len(overview.filters) == 1 else None
-    if dimension != "page" or kept is None or (kept.dimension, kept.operator) != ("section", "=="):
-        return ""
-    is_folder = len(kept.value) > 2 and kept.value[0] == kept.value[-1] == "/"
-    return urlencode({**overview.period.arguments(), "contains": kept.value}) if is_folder else ""

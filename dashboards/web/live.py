@@ -39,7 +39,7 @@ class LivePage(QuestionPages):
         return self._pages.page(
             "live.html",
             **self._sites.shared(request, user, site, today),
-            **self._sites.drawn(overview),
+            **self._sites.drawn(site, overview),
             tabs=[cards.tab(name, overview) for name in _SHOWN],
             changed=[],
         )

@@ -54,7 +54,7 @@ def looks(overview: Overview) -> Looks:
     first, last = (compared.first, compared.last) if compared else (overview.period.first, overview.period.last)
     return Looks(
         grains,
-        () if overview.filters or overview.segment else against,
+        against,
         _NOW[view.against],
         tuple(kept),
         first.isoformat(),

@@ -44,6 +44,7 @@ from .arguments import OVERVIEW, PERIOD, part_of, period_of
 from .asked import ARGUMENTS, asked_of
 from .changed import effect_of, sentences
 from .choices import only_where, segments
+from .declare import to_declare
 from .details import Details, details, goals_to_choose
 from .journeys import ways_of
 from .links import arguments_of, comparison_of, elsewhere
@@ -123,7 +124,7 @@ class SitePages:
         return self._pages.page(
             "dashboard.html",
             **self.shared(request, user, site, period),
-            **self.drawn(overview),
+            **self.drawn(site, overview),
             asked=urlencode(arguments_of(overview), doseq=True),
             of_tables=urlencode(arguments_of(overview) | comparison_of(view), doseq=True),
             kept=[
@@ -227,11 +228,12 @@ class SitePages:
             "places": places(site, request.scope["path"], request.query_params, self._has_about),
         }
 
-    def drawn(self, overview: Overview) -> dict[str, Any]:
+    def drawn(self, site: Site, overview: Overview) -> dict[str, Any]:
         """What every page has that shows big numbers and their chart."""
         return {
             "overview": overview,
             "only_where": only_where(overview),
+            "declared": to_declare(site, overview.filters),
             "tiles": tiles(overview),
             "chart": charts.draw(overview),
             "chart_width": charts.WIDTH,

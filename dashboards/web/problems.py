@@ -24,16 +24,19 @@ from schema.store import StoreError
 
 from ..accounts.accounts import Accounts
 from ..accounts.form_token import SESSION_COOKIE
+from ..stats.filter import Filter
 from ..stats.period import Period, parse
 from ..stats.refused import BadQuery, Code
 from ..stats.report import Reports
 from . import format as names
 from .api import refusal
-from .arguments import PERIOD
+from .arguments import PERIOD, part_of
+from .declare import to_declare
 from .forms import local_path
 from .navigation import places
 from .periods import NONE, picker
 from .tables_in_full import NAMES
+from .wording import in_words
 
 _SAID = {
     404: ("There is nothing here", "No page has this address. It may be mistyped, or of something that has gone."),
@@ -47,6 +50,19 @@ _FORBIDDEN = (
 _BROKEN = "Something is wrong here; it was logged. Try again; if it stays so, the log on the server says what it is."
 _STORE_DOWN = "The store does not answer. Try again in a moment; `footfall check` on the server says what it has."
 _SITE = re.compile(r"/sites/([^/]+)(?:/by/([^/]+)|/(acquisition|pages|goals|speed|localization|properties|quality)$)?")
+
+
+def _days(request: Request) -> dict[str, str]:
+    return {name: value for name, value in request.query_params.items() if name in PERIOD}
+
+
+def _kept(request: Request) -> tuple[Filter, ...]:
+    """The filters of an address; () where they cannot be read."""
+    try:
+        return part_of(request.query_params)[0]
+    except BadQuery:
+        return ()
+
 
 Render = Callable[..., Response]
 
@@ -66,7 +82,17 @@ class Problems:
 
     def refuse_query(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, BadQuery)
-        return self.answer(request, 400, "That question has no answer", str(error), error.code)
+        title, site = "That question has no answer", self._site(request)
+        kept = _kept(request) if site and error.code is Code.NOT_CROSSED else ()
+        if site is None or len({one.dimension for one in kept}) < 2:
+            return self.answer(request, 400, title, str(error), error.code)
+        title = f"Not counted together: {' and '.join(map(in_words, kept))}"
+        alone = [(in_words(one), urlencode({**_days(request), "filter": one.text})) for one in kept]
+        return self.answer(request, 400, title, str(error), error.code, declared=to_declare(site, kept), alone=alone)
+
+    def _site(self, request: Request) -> Site | None:
+        match = _SITE.match(request.scope["path"])
+        return self._reports.sites.get(unquote(match[1])) if match else None
 
     def say_store_is_down(self, request: Request, error: Exception) -> Response:
         response = self.answer(request, 503, "The store does not answer", _STORE_DOWN)
@@ -89,8 +115,10 @@ class Problems:
         """A defect of ours."""
         return self.answer(request, 500, "Something is wrong here", _BROKEN)
 
-    def answer(self, request: Request, status: int, title: str, text: str, code: Code | None = None) -> Response:
-        """The problem, as whoever asked can read it."""
+    def answer(
+        self, request: Request, status: int, title: str, text: str, code: Code | None = None, **more: Any
+    ) -> Response:
+        """The problem, as whoever asked can read it. more: what the page has beside."""
         path: str = request.scope["path"]
         if f"{path}/".startswith("/api/"):
             return refusal(status, text, code)
@@ -99,7 +127,7 @@ class Problems:
             query = request.scope["query_string"].decode("latin-1")
             again = local_path(quote(path) + (f"?{query}" if query else ""))
             values["again"] = f"{self._base}{again}"
-        return self._render("message.html", status, **values, **self._navigation(request))
+        return self._render("message.html", status, **values, **more, **self._navigation(request))
 
     def _navigation(self, request: Request) -> dict[str, Any]:
         """What leads on from here: nothing, for those who are not signed in."""
@@ -110,8 +138,7 @@ class Problems:
         if user is None:
             return {}
         sites = list(self._reports.sites.values())
-        match = _SITE.match(request.scope["path"])
-        site = self._reports.sites.get(unquote(match[1])) if match else None
+        match, site = _SITE.match(request.scope["path"]), self._site(request)
         if match is None or site is None:
             return {"user": user, "sites": sites}
         table = f"/by/{match[2]}" if match[2] in NAMES else f"/{match[3]}" if match[3] else ""
@@ -126,7 +153,7 @@ class Problems:
     def _period(self, request: Request, site: Site) -> tuple[Period, str]:
         """The period that was asked for, and the arguments that ask for it again; none where it makes no sense."""
         today = self._reports.now(site).date()
-        given = {name: value for name, value in request.query_params.items() if name in PERIOD}
+        given = _days(request)
         try:
             period = parse(given, today)
             return period, urlencode(period.arguments()) if given else ""

@@ -28,6 +28,7 @@ from ..stats.view import view_of
 from . import links, trend
 from .arguments import PERIOD, part_of, period_of
 from .choices import Choice, only_where
+from .declare import to_declare
 from .pages import SitePages
 from .rendering import Pages
 from .sign_in import SignIn
@@ -101,9 +102,8 @@ class QuestionPages:
         kept = [(name, value) for name, value in request.query_params.multi_items() if name not in PERIOD]
         shared = self._sites.shared(request, user, about.site, overview.period)
         drawn: dict[str, Any] = {"trend_width": trend.WIDTH, "trend_height": trend.HEIGHT}
-        return self._pages.page(
-            template, **shared, **drawn, overview=overview, kept=kept, only_where=only_where(overview), **values
-        )
+        drawn |= {"only_where": only_where(overview), "declared": to_declare(about.site, overview.filters)}
+        return self._pages.page(template, **shared, **drawn, overview=overview, kept=kept, **values)
 
 
 def rows_of(kind: type[T], tables: Sequence[Table], one: Query | None) -> list[T]:

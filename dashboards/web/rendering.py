@@ -19,8 +19,8 @@ from schema.metrics import METRICS
 from schema.vitals import VITALS
 
 from ..accounts.form_token import TOKEN
+from . import declare, wording
 from . import format as names
-from . import wording
 from .goals import rate
 from .keys import KEYS
 from .navigation import FIRST
@@ -79,12 +79,15 @@ def _templates(base: str) -> jinja2.Environment:
         "vital_label": lambda name: VITALS[name].label,
         "thresholds": wording.thresholds,
         "between": wording.between,
+        "since_declared": declare.SINCE,
         "rate": rate,
         "rating_sign": wording.RATING_SIGNS.__getitem__,
         "OTHER": OTHER,
         "METRICS": METRICS,
         "user": None,
         "site": None,
+        "declared": None,
+        "alone": (),
         "sites": (),
         "places": (),
         "FIRST_PLACES": FIRST,

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
-from html import escape
+import tomllib
+from html import escape, unescape
 from typing import Any, get_args
 from urllib.parse import urlencode
 
 import pytest
+from msgspec import structs
 
 from dashboards.stats.filter import Filter, Operator
 from dashboards.stats.notes import SUM_OF_VALUES
 from dashboards.stats.overview import Overview
+from dashboards.stats.part import SEVERAL
 from dashboards.stats.period import Period
 from dashboards.stats.query import Query
 from dashboards.stats.refused import BadQuery, Code
 from dashboards.stats.report import Reports
 from schema.dimensions import DIMENSIONS
+from tests.dashboards.conftest import NOW
 
 pytestmark = pytest.mark.clickhouse
 
@@ -72,8 +76,6 @@ def test_what_it_cannot_be_answered_for_is_told(look: Any) -> None:
     assert set(look("page==/a").unanswered) == DIMENSIONS.keys() - {"page"}
     assert set(look("source==Google").unanswered) == (DIMENSIONS.keys() | {"vital"}) - {"source"}
     overview = look("page==/a")
-    assert overview.comparison.previous is None
-    assert overview.previous_series == ()
     assert overview.count_only is None
 
 
@@ -123,7 +125,7 @@ def test_the_page_says_what_is_kept_and_what_is_not_told(look: Any, client: Any,
     assert f'?{escape(period)}&amp;filter=page%3D%3D%2Fa"' in page  # without the other
     assert "period=7d&amp;filter=page%3D%3D/a&amp;filter=page%21%3D/b" in page
     assert page.count("Not counted together with page") == len(DIMENSIONS) - 1
-    assert "only the whole site is" in page
+    assert f"not compared: {SEVERAL}" in page
     assert SUM_OF_VALUES in page
     assert SUM_OF_VALUES not in client.get(f"/sites/{rollups.site.key}?{period}&filter=country==DE").text
     answer = client.get(f"/api/sites/{rollups.site.key}/overview?{period}&filter=page==/a").json()
@@ -132,8 +134,100 @@ def test_the_page_says_what_is_kept_and_what_is_not_told(look: Any, client: Any,
     refused = client.get(f"/sites/{rollups.site.key}?{period}&filter=page==/a&filter=country==DE")
     assert refused.status_code == 400
     assert "are not crossed" in refused.text
+    assert "Not counted together: Page is /a and Country is Germany" in refused.text
+    assert (
+        f'{rollups.site.key}?period=custom&amp;from={ago(3)}&amp;to={ago(1)}&amp;filter=country%3D%3DDE"'
+        in refused.text
+    )
+    (lines,) = re.findall(r"<pre><code>(.*?)</code>", refused.text, re.DOTALL)
+    segment = tomllib.loads(unescape(lines))["sites"]["segments"][0]
+    assert segment == {"name": "Page is /a and Country is Germany", "where": {"page": "/a", "country": "DE"}}
     nothing = client.get(f"/sites/{rollups.site.key}?{period}&filter=page==/nothing").text
     assert "Nothing to show of what the filters keep" in nothing
+
+
+PAGES = ("/blog/", "/blog/feet", "/blog/news/old", "/old/blog/", "/about", "(other)")
+
+
+@pytest.fixture
+def sections(rollups: Any, ago: Any) -> Any:
+    """Two closed days of a site that names a part of its blog. By section what its pages have, as `section_of` says."""
+    rollups.site = structs.replace(rollups.site, sections={"News": "/blog/news/**"})
+    found: dict[str, dict[str, int]] = {}
+    with rollups.together():
+        for days in (3, 2):
+            rollups.cell(ago(days), visitors=100, released=True)
+            for number, page in enumerate(PAGES, days):
+                for dimension in ("page", "entry_page", "exit_page"):
+                    rollups.cell(ago(days), dimension, page, visitors=10 * number, released=True)
+                if page != "(other)":
+                    of_section = found.setdefault(rollups.site.section_of(page), {})
+                    of_section[page] = of_section.get(page, 0) + 10 * number
+            for section in found:
+                rollups.cell(ago(days), "section", section, visitors=20, released=True)
+            rollups.release(ago(days), k=1, sections=rollups.site.section_definitions)
+    return found
+
+
+@pytest.mark.parametrize("section", ["News", "/blog/", "/old/", "/", "/blog", "/nothing/"])
+def test_a_section_has_its_pages_and_nobody_twice(rollups: Any, ago: Any, sections: Any, section: str) -> None:
+    reports = Reports(rollups.store, [rollups.site], clock=NOW.timestamp)
+    kept, days = Filter("section", "==", section), Period(ago(3), ago(2), "")
+    overview = reports.overview(rollups.site, days, filters=(kept,))
+    pages = sections.get(section, {})
+    assert overview.totals.visitors == (40 if pages else 0), "people of the section, once"
+    for dimension in ("page", "entry_page", "exit_page"):
+        assert {cell.value: cell.visitors for cell in overview.tables[dimension]} == pages
+        answer = reports.stats(Query.of(rollups.site.key, ago(3), ago(2), dimension, [kept.text]))
+        assert {row["value"]: row["visitors"] for row in answer["rows"]} == pages
+        assert answer["totals"]["visitors"] == overview.totals.visitors
+    found = reports.stats(Query.of(rollups.site.key, ago(3), ago(2), "page", [kept.text, "page~feet"]))
+    feet = {page: visitors for page, visitors in pages.items() if "feet" in page}
+    assert {row["value"]: row["visitors"] for row in found["rows"]} == feet
+    assert found["totals"]["visitors"] == sum(feet.values())
+    for refused in (["section!=/blog/"], ["section==/blog/|/old/"], [kept.text, "country==DE"]):
+        with pytest.raises(BadQuery, match="are not crossed"):
+            reports.stats(Query.of(rollups.site.key, ago(3), ago(2), "page", refused))
+
+
+@pytest.fixture
+def fortnight(rollups: Any, ago: Any) -> Any:
+    """Fourteen closed days; /a is not shown on one of the last seven, and has twice as many on these. k: of them."""
+
+    def release(k: int) -> Any:
+        with rollups.together():
+            for days in range(1, 15):
+                rollups.cell(ago(days), visitors=200, released=True)
+                if days != 3:
+                    rollups.cell(ago(days), "page", "/a", visitors=40 if days < 8 else 20, released=True)
+                rollups.cell(ago(days), "page", "(other)", visitors=90, released=True)
+                rollups.release(ago(days), k=k)
+        reports = Reports(rollups.store, [rollups.site], clock=NOW.timestamp)
+        week = Period(ago(7), ago(1), "")
+        return lambda *kept: reports.overview(rollups.site, week, filters=tuple(map(Filter.parse, kept)))
+
+    return release
+
+
+def test_what_is_kept_is_compared_as_the_whole_site_is(fortnight: Any, client: Any, rollups: Any, ago: Any) -> None:
+    look = fortnight(1)
+    compared = look("page==/a").comparison
+    assert (compared.days, compared.of, compared.change["visitors"]) == (7, 7, round(100 * (240 / 140 - 1), 1))
+    assert [point.visitors for point in look("page==/a").previous_series] == [20] * 7
+    page = client.get(f"/sites/{rollups.site.key}?period=custom&from={ago(7)}&to={ago(1)}&filter=page==/a").text
+    assert "▲ 71%" in page
+    assert "compared with 4–10 Jun 2031" in page
+    assert 'id="menu-compare"' in page
+
+
+def test_a_day_that_hides_what_is_kept_is_no_day_to_compare(fortnight: Any) -> None:
+    look = fortnight(5)
+    compared = look("page==/a").comparison
+    # Whom a hidden value was company for is not known, so neither is how many it had: the pair of days is left out.
+    assert (compared.days, compared.of, compared.change["visitors"]) == (6, 7, 100.0)
+    assert compared.why == "the other days have no data, or too few to show"
+    several = look("page~a").comparison
+    assert (several.previous, several.why) == (None, SEVERAL)
 
 
 def test_what_somebody_writes_into_a_filter_is_text(look: Any, client: Any, rollups: Any) -> None:

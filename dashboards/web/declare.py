@@ -1,0 +1,72 @@
+"""The settings that would have the visits of some filters counted by everything: a segment.
+
+In: a site, and filters. Out: lines to copy into the settings, or the segment that the site has of them already.
+Promises: whatever is in a filter is quoted; what a segment cannot say is not written as something else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from schema.dimensions import DIMENSIONS
+from schema.segment import Segment
+from schema.site import Site
+
+from ..stats.filter import ALTERNATIVES, Filter
+from .wording import in_words
+
+_LONGEST_NAME = 120
+# Since when a segment that is declared is counted.
+SINCE = "from the next day on that closes"
+
+
+class ToDeclare(Struct, frozen=True):
+    """lines: of the settings; name: of the segment. there: whether the site has one of these visits, by that name."""
+
+    name: str
+    lines: str
+    there: bool = False
+
+
+def to_declare(site: Site, filters: Sequence[Filter]) -> ToDeclare | None:
+    """None where no segment can be of them."""
+    where = _where(filters)
+    name = " and ".join(map(in_words, filters)).replace("|", "/")[:_LONGEST_NAME]
+    if where is None:
+        return None
+    try:
+        definition = Segment(name, where).definition(site.goal_definitions, site.sections)
+    except ValueError:
+        return None
+    there = next((one for one, its in site.segment_definitions.items() if its == definition), "")
+    lines = f"[[sites.segments]]\nname = {_toml(name)}\nwhere = {_toml(where)}"
+    return ToDeclare(there or name, lines, bool(there))
+
+
+def _where(filters: Sequence[Filter]) -> dict[str, Any] | None:
+    """What holds for such visits. A `*` stands for any text there, so a value that has one cannot be said."""
+    parts: list[dict[str, Any]] = []
+    for one in filters:
+        known = one.dimension in DIMENSIONS or one.dimension == "goal"
+        if not known or one.operator not in ("==", "!=") or "*" in one.value:
+            return None
+        values = one.value.split(ALTERNATIVES)
+        part = {one.dimension: values if len(values) > 1 else one.value}
+        parts.append(part if one.operator == "==" else {"not": part})
+    names = [name for part in parts for name in part]
+    if not parts or len({*names}) < len(names):
+        return {"all": parts} if parts else None
+    return {name: value for part in parts for name, value in part.items()}
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{name} = {_toml(one)}' for name, one in value.items())} }}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    # A text is written alike, but for this one character.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
