@@ -23,10 +23,12 @@ from ..stats.query import MAX_ROWS, Query
 from ..stats.refused import BadQuery, Code
 from ..stats.regex import literally
 from ..stats.report import Reports
+from ..stats.splits import OF_VITALS
 from ..stats.view import OF_COMPARISON, view_of
 from . import format as names
 from .asked import Asked
 from .columns import Column
+from .split_tables import split
 from .tables_in_full import About, about, columns_of
 
 Row = dict[str, Any]
@@ -91,7 +93,8 @@ def details(reports: Reports, site: Site, period: Period, name: str, asked: Aske
     """Raises HTTPException for a table that there is not, BadQuery for what cannot be told of one."""
     table, is_dimension = about(name), name in DIMENSIONS
     query = _query(site, period, table, asked)
-    answer = reports.stats(query)
+    each = asked.of if query.dimensions[1:] != (asked.of,) else ""
+    answer = split(reports, query, each) if each else reports.stats(query)
     rows: list[Row] = answer["rows"]
     other = next((row for row in rows if is_dimension and row["value"] == OTHER), None)
     rows = [row for row in rows if row is not other]
@@ -129,7 +132,7 @@ def _query(site: Site, period: Period, table: About, asked: Asked) -> Query:
     is_dimension = table.name in DIMENSIONS
     found = [_found(table.name, asked.contains)] if asked.contains and is_dimension else []
     filters = tuple(map(Filter.parse, (*asked.filters, *found)))
-    by = (table.name, asked.of) if asked.of else (table.name,)
+    by = (table.name, asked.of) if asked.of and table.name in OF_VITALS else (table.name,)
     # Of more than can be told those are that come first by what is sorted by.
     is_metric = any(one.name == asked.order and one.kind == "metric" for one in table.columns)
     order = asked.order if is_dimension and is_metric and asked.direction != "asc" else "visitors"

@@ -15,6 +15,7 @@ from schema.dimensions import DIMENSIONS
 from schema.engagement import ENGAGED
 from schema.experience import EXPERIENCE
 from schema.families import FAMILIES
+from schema.funnels import FUNNELS
 from schema.journeys import JOURNEYS
 from schema.metrics import METRICS, metrics_of
 from schema.properties import PROPERTIES
@@ -38,7 +39,7 @@ class About(Struct, frozen=True):
     empty: str = "Nothing to show in this period: nobody, or too few people to show."
 
 
-_CERTAIN = "certainty"
+_CERTAIN, _DROP = "certainty", "drop_certainty"
 _PEOPLE = "Different visitors of each day, added up over the days."
 _OF_VITALS = (
     Column("value", "Vital", "", "vital_name"),
@@ -90,6 +91,24 @@ _TABLES = (
         ),
         empty="No event had one of {}, or too few people sent it. "
         "Which properties are counted is said in the settings file, under the site’s properties.",
+    ),
+    About(
+        FUNNELS.name,
+        "Funnels",
+        "How many people got how far: of each step who reached it, after all steps before it.",
+        (
+            Column("value", "Funnel", "", "text"),
+            Column("step", "Step", "Its place among the steps.", "text"),
+            Column("what", "What", "What has to happen.", "text"),
+            Column("people", "Visitors", f"Who reached the step. {_PEOPLE}", sure=_CERTAIN),
+            Column("at_most", "At most", "So many they may be; – where days tell nothing of it."),
+            Column("of_first", "Of first", "Share of those of the first step.", "%", sure=_DROP),
+            Column("of_before", "Of before", "Share of those of the step before.", "%", sure=_DROP),
+            Column("drop", "Went no further", "Who of the step before did not reach it.", sure=_DROP),
+            DAYS,
+        ),
+        each=tuple(name for name in FAMILIES[FUNNELS.name].dimensions if name),
+        empty="No funnels are declared in the settings file, under the site’s funnels, or nobody got there.",
     ),
     About(
         JOURNEYS.name,

@@ -35,6 +35,8 @@ def rollups(rollups: Any, ago: Callable[[int], dt.date]) -> Any:
         rollups.step(ago(1), BUY, 1, 40)
         rollups.step(ago(1), BUY, 3, 10, unsure=4)
         rollups.step(ago(2), BUY, 1, 8, dimension="country", value="DE")
+        for value, visitors in (("AT", 20), ("DE", 30), ("(other)", 9)):
+            rollups.cell(ago(2), "country", value, visitors=visitors, released=True)
     return rollups
 
 
@@ -90,3 +92,35 @@ def test_the_page_and_the_table_of_csv_show_them_as_text(client: TestClient, rol
         (BUY, "2", "30"),
         (BUY, "3", "22"),
     ]
+
+
+def test_the_table_in_full_has_every_step_of_the_whole_site_and_of_each_country(
+    client: TestClient, rollups: Any, ago: Any
+) -> None:
+    table = f"/sites/{rollups.site.key}/by/funnels"
+    days = f"from={ago(2)}&to={ago(2)}"
+    answer = client.get(f"/api{table}.json?{days}&contains=buy").json()
+    assert [(row["step"], row["people"], row["drop"]) for row in answer["rows"]] == [
+        (1, 30, None),
+        (2, 20, 10),
+        (3, 12, 8),
+    ]
+    page = client.get(f"{table}?period=custom&{days}&of=country").text
+    for text in ("Buy &lt;b&gt;", "page /a&lt;i&gt;", "Germany", "Went no further", '<option value="device">'):
+        assert text in page, text
+    rows = client.get(f"/api{table}.json?{days}&of=country&order=people").json()["rows"]
+    assert rows[0] == client.get(f"/api/sites/{rollups.site.key}/stats?by=funnels&{days}&filter=country==DE").json()[
+        "rows"
+    ][0] | {"country": "DE"}
+    assert {row["country"] for row in rows} == {"AT", "DE"}
+    (only,) = {
+        row["country"] for row in client.get(f"/api{table}.json?{days}&of=country&filter=country==AT").json()["rows"]
+    }
+    assert only == "AT"
+    table_as_csv = client.get(f"/api{table}.csv?{days}&of=country").text
+    assert next(csv.DictReader(io.StringIO(table_as_csv.lstrip("\ufeff"))))["country"] == "DE"
+    for wrong, said in (("of=page", "channel, device, country"), ("of=country&filter=device==mobile", "not")):
+        refused = client.get(f"/api{table}.json?{days}&{wrong}")
+        assert (refused.status_code, said in refused.json()["error"]) == (400, True)
+    linked = client.get(f"/sites/{rollups.site.key}/goals?period=custom&{days}&split=country").text
+    assert f'href="{table}?period=custom&amp;from={ago(2)}&amp;to={ago(2)}&amp;of=country"' in linked
