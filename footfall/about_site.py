@@ -9,23 +9,44 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import get_args
 
+from collector.enrich.geo import GeoDatabase
+from collector.model import Beacon, Client
 from dashboards.web.about_site import AboutSite, Group, Kept, Privacy
+from dashboards.web.campaign_link import Tagged
 from pipeline.added_goals import What, counted_since
+from schema.event import PAGEVIEW
 from schema.store import Store
 
 from .kept import Holds, kept_of, never_of, people_of, times_of
+from .preview import reduced
 from .promised import promises_of
 from .settings import Settings, SiteSettings
 from .settings.of_site import Since, groups_of
 
 
-def teller(in_force: Callable[[], Settings], store: Store) -> AboutSite:
+def teller(in_force: Callable[[], Settings], store: Store, geo_database: GeoDatabase) -> AboutSite:
     """What the pages show. in_force: the settings, whose sites may change."""
 
     def settings(key: str) -> tuple[Group, ...]:
         return groups_of(in_force(), key, since_of(store, key))
 
-    return AboutSite(settings, lambda key: privacy_of(in_force(), key))
+    def try_out(key: str, link: str) -> Tagged:
+        return tagged(in_force(), geo_database, key, link)
+
+    return AboutSite(settings, lambda key: privacy_of(in_force(), key), try_out)
+
+
+def tagged(settings: Settings, geo_database: GeoDatabase, key: str, link: str) -> Tagged:
+    """What the collector's steps leave of the tags of a link, for somebody who is nobody."""
+    beacon, nobody = (
+        Beacon(PAGEVIEW, link, ()),
+        Client("192.0.2.1", "Mozilla/5.0 (X11; Linux x86_64; rv:142.0) Firefox/142.0"),
+    )
+    _, found = reduced(settings, geo_database, beacon, nobody, key)
+    if not found.stored:
+        return Tagged(found.outcome, {}, "", "")
+    kept = {name: str(found.stored[name]) for name in found.stored if name.startswith("utm_")}
+    return Tagged("", kept, found.stored["source"], found.stored["channel"])
 
 
 def since_of(store: Store, key: str) -> Since:

@@ -42,9 +42,9 @@ def before_and_after(
     """The answer of `footfall anonymize`: for one set of settings, or for several presets side by side."""
     sent = _sent(beacon, client)
     if presets:
-        columns = [_reduced(settings, geo_database, beacon, client, site, preset) for preset in presets]
+        columns = [reduced(settings, geo_database, beacon, client, site, preset) for preset in presets]
         return {"sent": sent, "presets": [_plain(each) for _, each in columns]}
-    return {"sent": sent} | _plain(_reduced(settings, geo_database, beacon, client, site)[1])
+    return {"sent": sent} | _plain(reduced(settings, geo_database, beacon, client, site)[1])
 
 
 def before_and_after_table(answer: Mapping[str, Any]) -> str:
@@ -83,7 +83,7 @@ def comparer(in_force: Callable[[], Settings], geo_database: GeoDatabase) -> Com
         site = form.get("site", "") if form.get("site") in {one.key for one in settings.all_sites} else ""
 
         def columns(whose: Client) -> list[tuple[Anonymization, Preview]]:
-            return [_reduced(settings, geo_database, beacon, whose, site, preset) for preset in (*PRESETS, "")]
+            return [reduced(settings, geo_database, beacon, whose, site, preset) for preset in (*PRESETS, "")]
 
         found = columns(client)
 
@@ -104,7 +104,7 @@ def comparer(in_force: Callable[[], Settings], geo_database: GeoDatabase) -> Com
     return compare
 
 
-def _reduced(
+def reduced(
     settings: Settings, geo_database: GeoDatabase, beacon: Beacon, client: Client, site: str, preset: str = ""
 ) -> tuple[Anonymization, Preview]:
     """With a site's settings, or with those of all; preset: that one and nothing else."""

@@ -1,4 +1,4 @@
-"""The pages that tell of a site itself: how it is set, and what is kept of its visitors.
+"""The pages that tell of a site itself: how it is set, what is kept of its visitors, what becomes of a link to it.
 
 In: HTTP requests of those who are signed in, and what the composition root hands in (`AboutSite`). Out: HTML that works
 without JavaScript; no page where nothing is handed in. Promises: nothing can be changed here.
@@ -15,9 +15,10 @@ from starlette.routing import BaseRoute, Route
 from ..accounts.accounts import User
 from ..settings import DashboardSettings
 from ..stats.report import Reports
+from . import campaign_link
 from .about_site import AboutSite
 from .arguments import CARRIED, period_of
-from .navigation import PRIVACY, SETTINGS
+from .navigation import CAMPAIGN_LINK, PRIVACY, SETTINGS
 from .pages import SitePages
 from .rendering import Pages
 from .sign_in import SignIn
@@ -44,8 +45,13 @@ class AboutPages:
     def routes(self) -> list[BaseRoute]:
         """Both pages, if there is something for them."""
         door, site = self._sign_in.signed_in, "/sites/{key}"
-        shown = ((SETTINGS, self.show_settings), (PRIVACY, self.show_privacy)) if self._about else ()
-        return [Route(site + path, door(show, *CARRIED), methods=["GET"]) for path, show in shown]
+        if self._about is None:
+            return []
+        return [
+            Route(site + SETTINGS, door(self.show_settings, *CARRIED), methods=["GET"]),
+            Route(site + PRIVACY, door(self.show_privacy, *CARRIED), methods=["GET"]),
+            Route(site + CAMPAIGN_LINK, door(self.show_link, *CARRIED, *campaign_link.ARGUMENTS), methods=["GET"]),
+        ]
 
     def show_settings(self, request: Request, user: User) -> Response:
         """GET /sites/{key}/settings, with a period for the pages that one goes on to."""
@@ -56,6 +62,23 @@ class AboutPages:
         """GET /sites/{key}/privacy, likewise."""
         assert self._about
         return self._page("privacy.html", request, user, told=self._about.privacy(self._key(request)))
+
+    def show_link(self, request: Request, user: User) -> Response:
+        """GET /sites/{key}/acquisition/link?address=&source=&medium=&campaign=&content=&term="""
+        assert self._about
+        given = request.query_params
+        asked = {name: given.get(name, "") for name in campaign_link.ARGUMENTS}
+        link = campaign_link.link_of(self._key(request), asked, self._about.try_out) if any(asked.values()) else ""
+        return self._page(
+            "campaign_link.html",
+            request,
+            user,
+            tags=campaign_link.TAGS,
+            asked=asked,
+            carried=[(name, value) for name, value in given.multi_items() if name in CARRIED],
+            link=link if isinstance(link, campaign_link.Link) else None,
+            problem=link if isinstance(link, str) else "",
+        )
 
     def _key(self, request: Request) -> str:
         return self._sites.site(request).key

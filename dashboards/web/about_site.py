@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
+from .campaign_link import TryOut
+
 
 class Setting(Struct, frozen=True):
     """One setting, or one thing that is declared. name: as the settings file calls it. default: what holds where
@@ -66,7 +68,8 @@ class Privacy(Struct, frozen=True):
 
 
 class AboutSite(Struct, frozen=True):
-    """What is told of the site with this key."""
+    """What is told of the site with this key; try_out: what the collector makes of a link to it."""
 
     settings: Callable[[str], Sequence[Group]]
     privacy: Callable[[str], Privacy]
+    try_out: TryOut

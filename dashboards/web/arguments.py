@@ -29,7 +29,9 @@ CARRIED = (*PART, *OF_COMPARISON)
 # What an overview takes.
 OVERVIEW = (*PART, *OF_VIEW)
 # Whose text may come back in the answer: such an answer is not compressed (see `compress`).
-FREE_TEXT = frozenset({"contains", "filter", "segment", "goal", "next"})
+FREE_TEXT = frozenset(
+    ("contains", "filter", "segment", "goal", "next", "address", "source", "medium", "campaign", "content", "term")
+)
 # May be given more than once; of all others a second one contradicts the first.
 _SEVERAL = frozenset({"filter"})
 _OF_LINKS = re.compile(

@@ -21,7 +21,7 @@ from ..stats.figures import Cell
 from ..stats.filter import Filter
 from ..stats.query import MAX_DAYS_BY_HOUR
 from ..stats.week_hours import by_weekday
-from . import origins
+from . import campaign_link, origins
 from .arguments import CARRIED
 from .choices import Choice
 from .navigation import ACQUISITION, PAGES
@@ -63,6 +63,7 @@ class ArrivalPages(QuestionPages):
             about,
             goal=chosen,
             goals=goals,
+            tags=campaign_link.TAGS,
             told_hours=hours is not None,
             week=week_of(hours or {}),
             tables=[

@@ -19,6 +19,7 @@ from .arguments import CARRIED, PERIOD
 
 ACQUISITION, PAGES, GOALS, SPEED, LOCALIZATION = "/acquisition", "/pages", "/goals", "/speed", "/localization"
 LIVE = "/live"
+CAMPAIGN_LINK = f"{ACQUISITION}/link"
 SETTINGS, PRIVACY = "/settings", "/privacy"
 # By what follows the site's path: what the page is called, and what it takes.
 _PLACES: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -60,7 +61,7 @@ class Place(Struct, frozen=True):
 def places(site: Site, path: str, arguments: QueryParams, has_about: bool = True) -> tuple[Place, ...]:
     """All of them. path: of the page that is shown. has_about: whether there are those that tell of the site itself."""
     own = f"/sites/{site.key}"
-    its = _of_table(path.removeprefix(f"{own}/by/"))
+    its = ACQUISITION if path == own + CAMPAIGN_LINK else _of_table(path.removeprefix(f"{own}/by/"))
     found = []
     for below, (label, takes) in _PLACES.items():
         if below in (SETTINGS, PRIVACY) and not has_about:

@@ -52,7 +52,7 @@ def serve_pages(
         lambda: [one.site for one in undeclared_shown(engine.settings, reading)],
         health_teller(lambda: engine.settings, health),
         finder(settings),
-        about_site(lambda: engine.settings, reading),
+        about_site(lambda: engine.settings, reading, geo_database_of(settings)),
     )
     config = uvicorn.Config(
         app,

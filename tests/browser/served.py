@@ -19,6 +19,7 @@ import uvicorn
 from msgspec import Struct
 from starlette.applications import Starlette
 
+from collector.enrich.geo import GeoDatabase
 from dashboards.accounts.accounts import Accounts
 from dashboards.app import create_app
 from dashboards.settings import DashboardSettings
@@ -119,7 +120,7 @@ def served(store: Store, room: Path, key: str = "shop.example") -> Iterator[Serv
         compare=lambda scope, asked: shown,
         why=lambda: told,
         health=lambda: [Checked("disk", "bad", "2 GB free", "make room"), Checked("clock", "ok", "in step", "")],
-        about_site=teller(lambda: in_force, store),
+        about_site=teller(lambda: in_force, store, GeoDatabase()),
     )
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))

@@ -45,6 +45,7 @@ PAGES = (
     ("/sites/{key}/speed", f"{SITE}/speed?period=30d&filter=device==mobile", 200),
     ("/sites/{key}/localization", f"{SITE}/localization?period=30d", 200),
     ("/sites/{key}/live", f"{SITE}/live", 200),
+    ("/sites/{key}/acquisition/link", f"{SITE}/acquisition/link?address=https://x.example/&source=Anna", 200),
     ("/sites/{key}/settings", f"{SITE}/settings", 200),
     ("/sites/{key}/privacy", f"{SITE}/privacy", 200),
     ("/sites/{key}/quality", "/sites/empty.example/quality", 200),

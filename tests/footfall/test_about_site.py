@@ -11,12 +11,14 @@ from typing import Annotated, Any
 import pytest
 from msgspec import Meta, structs
 
+from collector.enrich.geo import GeoDatabase
 from collector.settings import AnonymizationSettings
 from dashboards.accounts.accounts import Accounts
 from dashboards.app import create_app
 from dashboards.stats.report import Reports
 from dashboards.web.about_site import Group, Setting
-from footfall.about_site import privacy_of, since_of, teller
+from dashboards.web.campaign_link import Link, link_of
+from footfall.about_site import privacy_of, since_of, tagged, teller
 from footfall.kept import SENT
 from footfall.promised import PROMISES
 from footfall.settings import Settings, SiteSettings, load
@@ -146,7 +148,7 @@ class TestPages:
         made.release(dt.date(2031, 6, 1), goals={"Signup": "event:signup"})
         made.release(dt.date(2031, 6, 2), goals={"Signup": site.goal_definitions["Signup"]}, pairs=["source x country"])
         accounts = Accounts(tmp_path / "accounts.sqlite", hasher=CHEAP)
-        app = create_app(Reports(store, [site]), accounts, about_site=teller(lambda: settings, store))
+        app = create_app(Reports(store, [site]), accounts, about_site=teller(lambda: settings, store, GeoDatabase()))
         with TestClient(app, headers={"sec-fetch-site": "same-origin"}) as client:
             client.get(f"/sign-in/{accounts.create_sign_in_link_token()}")
             yield client
@@ -167,6 +169,13 @@ class TestPages:
                 assert secret not in text, secret
         assert client.get(f"/sites/{KEY}/settings?colour=red").status_code == 400
         assert f'href="/sites/{KEY}/privacy?period=7d"' in answer.text
+
+    def test_a_campaign_link_is_shown_as_text_and_keeps_the_period(self, client: TestClient) -> None:
+        asked = {"address": "https://about.example/", "source": "<b>", "period": "7d"}
+        text = client.get(f"/sites/{KEY}/acquisition/link", params=asked).text
+        assert "<code>https://about.example/?utm_source=%3Cb%3E</code>" in text
+        assert "<b>" not in text
+        assert '<input type="hidden" name="period" value="7d">' in text
 
     def test_privacy_tells_what_is_kept_and_by_which_tests(self, client: TestClient) -> None:
         text = client.get(f"/sites/{KEY}/privacy").text
@@ -218,3 +227,28 @@ def test_a_promise_is_a_rule_of_the_page_of_promises_with_these_proofs(one: Any)
     for proof in one.proofs:
         assert f"`{proof}`" in row
         assert (ROOT / proof).exists()
+
+
+def test_a_campaign_link_says_what_it_counts_as_and_what_would_be_lost(settings: Settings) -> None:
+    def made(key: str = KEY, **asked: str) -> Link | str:
+        return link_of(key, asked, lambda key, link: tagged(settings, GeoDatabase(), key, link))
+
+    page = f"https://{KEY}/a?b=c&utm_source=old"
+    good = made(address=page, source="newsletter", medium="email", campaign="spring & sale")
+    tags = "utm_source=newsletter&utm_medium=email&utm_campaign=spring+%26+sale"
+    assert good == Link(f"https://{KEY}/a?b=c&{tags}", "Source Newsletter, channel Email, campaign spring & sale.", ())
+    bad = made(address=KEY, source="Anna", campaign="to-anna@example.org")
+    assert isinstance(bad, Link)
+    assert bad.address.startswith(f"https://{KEY}?utm_source=Anna")
+    assert [text.split(":")[0] for text in bad.warnings] == [
+        "Source “Anna” and “anna” are counted apart",
+        "Campaign “to-anna@example.org” is stored as “",
+    ]
+    for wrong in ("javascript://alert(1)", "https://", "http://[", "//x", " "):
+        assert "Write the address" in str(made(address=wrong, source="x")), wrong
+    assert "Write a source" in str(made(address=page))
+    strict = load(None, sets=["anonymization.preset=strict"], flags={"sites": [{"key": KEY}]}, environment={})
+    told = tagged(strict, GeoDatabase(), KEY, f"{page}&utm_term=shoes")
+    assert (told.kept["utm_term"], told.kept["utm_source"]) == ("", "old")
+    closed = load(None, flags={"sites": [{"key": KEY, "hosts": [KEY]}]}, environment={})
+    assert tagged(closed, GeoDatabase(), KEY, "https://elsewhere.example/").reason == "host"
