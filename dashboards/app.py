@@ -18,6 +18,8 @@ from starlette.types import Scope
 
 from .accounts.accounts import Accounts
 from .accounts.readers import FindReader, Readers
+from .delivery.outbox import Outbox
+from .delivery.unsubscribe import Unsubscribe
 from .settings import DashboardSettings
 from .stats.report import Reports
 from .stats_api.endpoint import StatsApi
@@ -62,12 +64,14 @@ def create_app(
     health: Health | None = None,
     find_reader: FindReader = lambda _: None,
     about_site: AboutSite | None = None,
+    outbox: Outbox | None = None,
 ) -> Starlette:
     """The dashboards. collector_url: where pages find the tracker, for the tag that a new site is shown.
     compare, why, health: what the engineers' pages show; without one its page is not there.
     network_of: by whose answer failures to sign in are counted; without it everybody is of one network.
     undeclared: the sites that have data and are in no settings. find_reader: whose a token is; without it no token
-    holds. about_site: what is told of a site itself; without it those pages are not there."""
+    holds. about_site: what is told of a site itself; without it those pages are not there. outbox: who reads digests;
+    without one nobody can take himself off."""
     settings = settings or DashboardSettings()
     base = settings.base
     pages = Pages(
@@ -97,6 +101,7 @@ def create_app(
             *of_engineers.routes(),
             *api.routes(),
             *stats_api.routes(),
+            *(Unsubscribe(pages, problems, outbox).routes() if outbox else ()),
             Route("/healthz", _alive, methods=["GET"]),
             Mount("/static", _CachedFiles(directory=HERE / "static")),
         ],

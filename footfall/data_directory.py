@@ -1,4 +1,4 @@
-"""Opens what is in a data directory: the store, and the accounts.
+"""Opens what is in a data directory: the store, the accounts, and what was sent to whom.
 
 In: settings. Out: open databases, whose caller closes them. Promises: what a newer Footfall has written is not opened;
 what is in the way is told with what to do.
@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from dashboards.accounts.accounts import Accounts
+from dashboards.delivery.outbox import Outbox
 from schema.migrate import pending
 from schema.store import Store, StoreDown
 
@@ -59,4 +60,17 @@ def accounts(settings: Settings) -> Accounts:
     except sqlite3.DatabaseError as problem:
         raise CannotDo(
             f"{path}: cannot be read: {problem}; restore it from a backup, or move it away: accounts are then made anew"
+        ) from None
+
+
+def outbox(settings: Settings) -> Outbox:
+    """What was sent to whom. Raises WrittenByNewer, CannotDo."""
+    refuse_newer(settings.directory)
+    path = settings.directory / "deliveries.sqlite"
+    try:
+        return Outbox(path)
+    except (OSError, sqlite3.DatabaseError) as problem:
+        raise CannotDo(
+            f"{path}: cannot be opened: {problem}; give this user the rights, make room, or move the file away: then "
+            "nobody knows what was sent, and digests of the last days are sent again"
         ) from None

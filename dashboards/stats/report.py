@@ -47,7 +47,7 @@ from .snapshots import snapshot_time
 from .splits import APART, BY_SEGMENT
 from .table import Table, table_of, times_of
 from .timeline import Timeline
-from .usual import first_read
+from .usual import DayVisitors, day_visitors, first_read
 from .view import Look, View, grain_of
 
 # What design.md gives the preset "balanced"; the composition root hands in what is set.
@@ -196,6 +196,14 @@ class Reports:
             return view.earlier(period, self.now(site).date())
         except ValueError as error:
             raise BadQuery(f"there are no days to compare with: {error}", Code.BAD_PERIOD) from None
+
+    def day_visitors(self, site: Site, day: dt.date) -> DayVisitors | None:
+        """How many visitors a day had, as far as it is shown, against what is usual; None where neither is known."""
+        released = self._with_months(site, day, day, day, first_read(day))
+        query = Query((site.key,), Period(day, day, ""), ("day",), compare=True)
+        answer = Executor(self._store, self._cache).answer(plan([query], released))
+        times = times_of(answer, released.span.first, day)
+        return day_visitors(Timeline(times, released, self.now(site), ZoneInfo(site.timezone)), day)
 
     def overview(
         self,

@@ -15,7 +15,8 @@ from .bare_counts import BARE
 from .grains import GRAINS
 
 # Tables of their own, which nothing else splits: of the quality of data, and segments side by side.
-OF_QUALITY = (*BARE, "leak")
+BY_LEAK = "leak"
+OF_QUALITY = (*BARE, BY_LEAK)
 BY_SEGMENT = "segment"
 APART = (*OF_QUALITY, BY_SEGMENT)
 # Goals, and web vitals, of all the days together, and of each day.

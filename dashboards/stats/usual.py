@@ -18,6 +18,8 @@ import statistics
 from collections import Counter
 from collections.abc import Collection, Sequence
 
+from msgspec import Struct
+
 from schema.measures import Measures
 from schema.metrics import METRICS, Metric
 
@@ -32,6 +34,23 @@ _T = {3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365}
 
 # By metric the lowest and the highest.
 Usual = dict[str, tuple[float, float]]
+
+
+class DayVisitors(Struct, frozen=True):
+    """visitors of a day, and between what they usually are. is_released: whether that number is the last."""
+
+    visitors: int
+    low: float
+    high: float
+    is_released: bool
+
+
+def day_visitors(known: Timeline, day: dt.date) -> DayVisitors | None:
+    """None where nothing is shown of the day, or too few weeks are known."""
+    usual = usual_of(known, [day], ("visitors",)).get("visitors")
+    if usual is None or day not in known.times.days:
+        return None
+    return DayVisitors(known.of(day).visitors, *usual, day in known.released.span.released)
 
 
 def first_read(first: dt.date) -> dt.date:

@@ -48,6 +48,8 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), gyroscope=(), microphone=(), payment=(), usb=()",
 }
+# Where a reader of digests takes himself off; what follows it proves who he is.
+UNSUBSCRIBE = "/unsubscribe"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _PORT = re.compile(r":\d+\Z", re.ASCII)
 
@@ -120,6 +122,8 @@ def _is_of_a_program(scope: Scope) -> bool:
     """Whether it brings a token, which no page of others can have a browser send; or asks the interface without a
     session, and is told there what it lacks."""
     request = Request(scope)
+    if scope["path"].startswith(f"{UNSUBSCRIBE}/"):
+        return True  # a mail program asks (RFC 8058), and no session counts there
     to_interface = f"{scope['path']}/".startswith("/api/")
     return bool(bearer(request.headers)) or (to_interface and SESSION_COOKIE not in request.cookies)
 

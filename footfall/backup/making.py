@@ -28,7 +28,7 @@ from ..supervisor.stamp import stamp_of_this
 from .archive import FORMAT, Contents, OpenDay, write
 
 ACCOUNTS, TOKENS, JOURNAL, SITES = "accounts.sqlite", "tokens.json", "keys.jsonl", "sites.json"
-NOTES = "annotations.json"
+NOTES, DELIVERIES = "annotations.json", "deliveries.sqlite"
 
 
 def make(settings: Settings, store: Store, path: Path) -> Contents:
@@ -45,7 +45,10 @@ def _members(settings: Settings, store: Store, taken: Snapshot) -> Iterator[tupl
     yield "migrations.json", msgspec.json.encode(store.rows("SELECT name, sha256 FROM migrations ORDER BY name"))
     accounts = settings.directory / ACCOUNTS
     if accounts.exists():
-        yield ACCOUNTS, people(accounts)
+        yield ACCOUNTS, copied(accounts, without=("sessions", "links"))
+    deliveries = settings.directory / DELIVERIES
+    if deliveries.exists():
+        yield DELIVERIES, copied(deliveries)
     files = ((TOKENS, token_file(settings)), (JOURNAL, key_journal(settings)), (SITES, former_sites(settings)))
     for name, path in files:
         if path.exists():
@@ -61,13 +64,14 @@ def _members(settings: Settings, store: Store, taken: Snapshot) -> Iterator[tupl
                 yield f"{kind}/{number:04}/{month:%Y-%m}/{part.family}.tsv", part.text
 
 
-def people(accounts: Path) -> bytes:
-    """The accounts without sessions and links: whoever finds the copy is signed in nowhere."""
-    with tempfile.TemporaryDirectory(dir=accounts.parent) as folder:
-        copy = Path(folder) / ACCOUNTS
-        with closing(sqlite3.connect(accounts)) as source, closing(sqlite3.connect(copy)) as target:
+def copied(database: Path, without: tuple[str, ...] = ()) -> bytes:
+    """A database as a file, some of its tables empty: of accounts sessions and links, so that whoever finds the copy is
+    signed in nowhere."""
+    with tempfile.TemporaryDirectory(dir=database.parent) as folder:
+        copy = Path(folder) / database.name
+        with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
             source.backup(target)
-            for table in ("sessions", "links"):
+            for table in without:
                 target.execute(f"DELETE FROM {table}")
             target.commit()
             # What was deleted is still in the file's pages until it is written anew.

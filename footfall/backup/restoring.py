@@ -38,7 +38,7 @@ from ..settings import Settings
 from ..supervisor.paths import former_sites, key_journal, token_file
 from ..supervisor.stamp import write_stamp
 from .archive import Archive, Contents
-from .making import ACCOUNTS, JOURNAL, NOTES, SITES, TOKENS
+from .making import ACCOUNTS, DELIVERIES, JOURNAL, NOTES, SITES, TOKENS
 
 _RESTORED = "restored.json"
 _TABLES = (
@@ -107,6 +107,7 @@ def _fill(settings: Settings, archive: Archive, progress: Callable[[int, int], N
         store.close()
     files = (
         (ACCOUNTS, settings.directory / ACCOUNTS),
+        (DELIVERIES, settings.directory / DELIVERIES),
         (TOKENS, token_file(settings)),
         (JOURNAL, key_journal(settings)),
         (SITES, former_sites(settings)),

@@ -36,6 +36,7 @@ _COMMANDS = {
     "backup": "backup:backup",
     "restore": "backup:restore",
     "import": "import_:import_",
+    "mail": "mail:mail",
     "mcp": "mcp:mcp",
     "demo": "demo:demo_",
 }

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import structs
 
+from dashboards.delivery.digest import digest_of, last_before
 from dashboards.stats.query import Query
 from dashboards.stats.refused import BadQuery
 from dashboards.stats.report import Reports
@@ -37,6 +38,7 @@ from schema.site import Site, local_day
 from schema.store import Store
 
 from ..backup.making import make, plain
+from ..delivery import base_of, in_words
 from ..errors import CannotDo
 from ..health.finding import Finding
 from ..health.outcomes import outcomes
@@ -262,6 +264,21 @@ class Engine:
     def note_remove(self, site: str, id_: str) -> bool:
         """Take a note back; whether there was one. Raises CannotDo."""
         return take_back(self.store, self._known(site)[0].key, id_)
+
+    def digest(self, site: str, every: str, day: str) -> dict[str, str]:
+        """The digest of the last whole week or month before a day, "" is today. Raises CannotDo where it is not all
+        released."""
+        mine, rules = self._known(site)
+        reports = self._reports(mine, rules)
+        known = reports.site(mine.key)
+        period = last_before(in_words(every), iso_date(day) if day else reports.now(known).date())
+        made = digest_of(reports, known, in_words(every), period, base_of(self._settings))
+        if made is None:
+            raise CannotDo(
+                f"{every} of {period.dates}: not all of its days are released, or there is no data of them; "
+                f"`footfall release log {mine.key}` tells which"
+            )
+        return {"subject": made.subject, "text": made.text, "html": made.html}
 
     def release_log(self, site: str, first: str, last: str) -> dict[str, Any]:
         """The manifest's entries of days from first to last, and what is not closed. Raises CannotDo."""

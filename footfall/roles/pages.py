@@ -19,9 +19,11 @@ from schema.store import Store
 from ..about_site import teller as about_site
 from ..control.engine import Engine
 from ..control.sites import undeclared_shown
-from ..data_directory import accounts
+from ..data_directory import accounts, outbox
 from ..databases import geo_database_of
+from ..delivery import deliveries, start
 from ..health.finding import Finding
+from ..health.look import look_within
 from ..health.missing import teller as missing_teller
 from ..health.page import teller as health_teller
 from ..networks import networks
@@ -41,6 +43,8 @@ def serve_pages(
     if engine.pipeline is not None:
         engine.pipeline.watched = reports.watched
     reports.warm_up()
+    out = outbox(settings)
+    start(deliveries(lambda: engine.settings, reports, out, lambda: look_within(engine.settings, health)))
     app = create_app(
         reports,
         people,
@@ -53,6 +57,7 @@ def serve_pages(
         health_teller(lambda: engine.settings, health),
         finder(settings),
         about_site(lambda: engine.settings, reading, geo_database_of(settings)),
+        out,
     )
     config = uvicorn.Config(
         app,

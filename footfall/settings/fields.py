@@ -23,6 +23,11 @@ def without_password(text: str) -> str:
     return re.sub(rf"({begins}[^:/@\s'\"]*):[^\s'\"]*@", r"\1:…@", text)
 
 
+def without_paths(text: str) -> str:
+    """The same for addresses of webhooks: whoever knows the path can post there, so the host alone is shown."""
+    return re.sub(r"(https?://[^/\s'\"]+)/[^\s'\"]+", r"\1/…", text)
+
+
 def fields(part: Struct, prefix: str) -> list[tuple[str, Any, Any]]:
     found: list[tuple[str, Any, Any]] = []
     hints = msgspec.inspect.type_info(type(part))

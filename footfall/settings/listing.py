@@ -16,7 +16,7 @@ from collector.settings import (
 )
 from pipeline.settings import ReleaseSettings
 
-from .fields import SECRET, annotations_of, fields, metas_of, without_password
+from .fields import SECRET, annotations_of, fields, metas_of, without_password, without_paths
 from .model import Settings, SiteSettings
 
 # Beside those of [anonymization].
@@ -96,4 +96,5 @@ def _row(name: str, value: Any, origin: str, departs: str, meaning: str | None) 
 def _shown(name: str, value: Any) -> str:
     if name == SECRET and value:
         value = "…"
-    return without_password(str(msgspec.json.encode(value), "utf-8"))
+    shown = without_password(str(msgspec.json.encode(value), "utf-8"))
+    return without_paths(shown) if name.startswith(("sites", "alerts.")) else shown

@@ -14,7 +14,7 @@ import msgspec
 
 from schema.site import Goal
 
-from .fields import SECRET, annotations_of, fields, without_password
+from .fields import SECRET, annotations_of, fields, without_password, without_paths
 from .model import Settings, SiteSettings
 from .toml_lines import line_of
 
@@ -46,6 +46,8 @@ def explain(problem: str, tree: dict[str, Any], text: str, file: str | None, ori
             break
     if shown and (f"{SECRET}.".startswith(f"{name}.") or (unknown and name.startswith("keys."))):
         shown = " = …"
+    if name.startswith(("sites", "alerts")):
+        shown = without_paths(shown)
     # A list that was given whole, by --set, is the origin of everything in it; one from the file has a closer line.
     said = (origins.get(part, "") for part in (name, name.partition("[")[0]))
     origin = next((one for one in said if one and not (file and one.startswith(f"{file}:"))), "")

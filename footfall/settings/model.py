@@ -22,6 +22,7 @@ from collector.settings import (
     ShadowSettings,
     resolve,
 )
+from dashboards.delivery.settings import Alert, AlertSettings, Digest, MailSettings
 from dashboards.settings import DashboardSettings
 from pipeline.settings import (
     LEAST_RAW_DAYS,
@@ -61,6 +62,12 @@ class SiteSettings(Site, frozen=True, forbid_unknown_fields=True):
         Exclusions,
         Meta(description="What is not counted: countries, pages (patterns as for goals) and networks (CIDR)."),
     ] = Exclusions()
+    digests: Annotated[
+        tuple[Digest, ...], Meta(description="Who gets the site's numbers by mail, every week or month.")
+    ] = ()
+    alerts: Annotated[
+        tuple[Alert, ...], Meta(description="Of what somebody is told by mail or webhook, once a day at most.")
+    ] = ()
     anonymization: Annotated[
         AnonymizationSettings | None,
         Meta(description="This site's own preset, or single values that depart from [anonymization]."),
@@ -70,6 +77,14 @@ class SiteSettings(Site, frozen=True, forbid_unknown_fields=True):
         super().__post_init__()
         structs.force_setattr(self, "hosts", each_of("hosts", self.hosts, host_pattern))
         self._refuse_what_matches_nothing()
+        names = [goal.name for goal in self.goals]
+        for place, alert in enumerate(self.alerts):
+            if alert.goal and alert.goal not in names:
+                known = ", ".join(map(repr, names)) or "none"
+                raise ValueError(
+                    f"the site has no goal {alert.goal!r} (it has {known}): name one of its goals - "
+                    f"at `$.alerts[{place}].goal`"
+                )
 
     def _refuse_what_matches_nothing(self) -> None:
         """Here, not in `Site`: definitions of before are read as they are, though none like these may be written."""
@@ -160,11 +175,14 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     release: ReleaseSettings = ReleaseSettings()
     retention: RetentionSettings = RetentionSettings()
     dashboards: DashboardSettings = DashboardSettings()
+    mail: MailSettings = MailSettings()
+    alerts: AlertSettings = AlertSettings()
     origins: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.data.strip():
             raise ValueError("names no directory; write one such as '/var/lib/footfall' - at `$.data`")
+        self._refuse_receivers()
         names: dict[str, str] = {}
         for index, site in enumerate(self.sites):
             for name in sorted(site.names):
@@ -176,6 +194,24 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
                 raise ValueError(
                     "no country is known with anonymization.place = 'none'; remove the countries, or set place = "
                     f"'country' for this site - at `$.sites[{index}].exclude`"
+                )
+
+    def _refuse_receivers(self) -> None:
+        """Refuse receivers whom nothing could be sent to."""
+        told = [("alerts.trouble", self.alerts.trouble)]
+        for index, site in enumerate(self.sites):
+            told += [(f"sites[{index}].digests[{place}].to", one.to) for place, one in enumerate(site.digests)]
+            told += [(f"sites[{index}].alerts[{place}].to", one.to) for place, one in enumerate(site.alerts)]
+        for where, to in told:
+            if not self.mail.server and any("://" not in one for one in to):
+                raise ValueError(
+                    f"no server takes mail: set mail.server (and mail.sender), or leave the address out "
+                    f"- at `$.{where}`"
+                )
+            if not self.alerts.secret_file and any("://" in one for one in to):
+                raise ValueError(
+                    "webhooks are signed: name the file with the secret in alerts.secret_file, such as one made by "
+                    f"`openssl rand -hex 32` - at `$.{where}`"
                 )
 
     @property

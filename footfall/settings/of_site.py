@@ -17,6 +17,7 @@ from msgspec import structs
 
 from collector.enrich.site_filter import Exclusions
 from collector.settings import PRESETS, AnonymizationSettings
+from dashboards.delivery.settings import Alert, Digest
 from dashboards.web.about_site import Group, Setting
 from pipeline.settings import ReleaseSettings, RetentionSettings
 
@@ -133,7 +134,8 @@ class _Said:
 
 
 def shown(value: Any) -> str:
-    """A value in words. An operator's networks are somebody's addresses: how many there are is told, not which."""
+    """A value in words. An operator's networks are somebody's addresses, and so are those who get mail: how many there
+    are is told, not which."""
     if isinstance(value, Exclusions):
         said = structs.asdict(value)
         parts = [(name, f"{len(said[name])}" if name == "networks" else shown(said[name])) for name in said]
@@ -142,7 +144,10 @@ def shown(value: Any) -> str:
         return "yes" if value else "no"
     if value in ((), "", None):
         return "none"
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    if isinstance(value, Digest | Alert):
+        what = f"every {value.every}" if isinstance(value, Digest) else " ".join(filter(None, (value.on, value.goal)))
+        return f"{what} to {len(value.to)}"
+    return ", ".join(map(shown, value)) if isinstance(value, tuple) else str(value)
 
 
 def _where(origin: str) -> str:

@@ -19,11 +19,13 @@ RAM = Path("/dev/shm")  # noqa: S108 - RAM is the point; directories are 0700, a
 
 def with_absolute_paths(settings: Settings) -> Settings:
     """The settings, every path in them seen from the directory of this process."""
-    found, keys = settings.collector, settings.keys
+    found, keys, mail, alerts = settings.collector, settings.keys, settings.mail, settings.alerts
     return structs.replace(
         settings,
         data=str(settings.directory),
         keys=structs.replace(keys, directory=_absolute(keys.directory)),
+        mail=structs.replace(mail, password_file=_absolute(mail.password_file)),
+        alerts=structs.replace(alerts, secret_file=_absolute(alerts.secret_file)),
         collector=structs.replace(
             found, place_database=_absolute(found.place_database), asn_database=_absolute(found.asn_database)
         ),
