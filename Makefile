@@ -27,11 +27,12 @@ TRACKER := collector/tracker
 
 # Or every process that a test starts would compile the program anew: a third of what all of them took.
 export PYTHONDONTWRITEBYTECODE :=
-# File by file, in the order of tests/conftest.py. Not by groups: pytest 9.2 and xdist 3.8 make one of every test.
+# File by file, from both ends of the order of tests/conftest.py (tests/both_ends.py). Not by groups: pytest 9.2 and xdist
+# 3.8 make one of every test.
 PYTEST = $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --durations 25
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-fast test-all coverage lint bench weigh screenshot lock clean tracker lists browser node
+.PHONY: help up test test-fast test-all compiled coverage lint bench weigh screenshot lock clean tracker lists browser node
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -45,6 +46,10 @@ test: $(VENV)/.installed-dev browser node
 # As many as there are processors: these wait for nothing.
 test-fast: $(VENV)/.installed-dev
 	$(PYTEST) --numprocesses auto --extent fast --quiet $(ARGS)
+
+# Once, or each of the processes that share the tests compiles all of them: a minute of processor time.
+compiled: $(VENV)/.installed-dev browser node
+	@$(BIN)/python -m pytest --collect-only --quiet --quiet --extent ci >/dev/null
 
 test-all: $(VENV)/.installed-dev browser node
 	$(PYTEST) --numprocesses $(JOBS) --extent all $(ARGS)
@@ -116,7 +121,7 @@ $(VENV)/.installed: pyproject.toml requirements.lock | $(BIN)/pip
 
 $(VENV)/.installed-dev: pyproject.toml requirements-dev.lock | $(BIN)/pip
 	@echo "Installing Footfall with its development tools ..."
-	@$(PIP) --require-hashes --requirement requirements-dev.lock
+	@$(PIP) --no-compile --require-hashes --requirement requirements-dev.lock
 	@$(PIP) $(EDITABLE)
 	@touch $(VENV)/.installed $@
 

@@ -59,6 +59,18 @@ _EXAMPLES = 100
 # What tests write is kept there, if there is room for all of it: no commit waits for a disk. Who needs one asks for
 # `on_disk`.
 _RAM, _ROOM_BYTES = Path("/dev/shm"), 4 << 30
+# Files that take longest, the longest first: so nobody comes to one of them when all others are done. Which they are
+# changes with what they test; an old list costs some seconds.
+LONGEST = (
+    *("browser/test_tracker.py", "browser/test_accessible.py", "faults/test_22_rollup_killed.py"),
+    *("pipeline/test_blocks.py", "attacks/test_adding_sections.py", "attacks/test_blocks.py"),
+    *("faults/test_journey.py", "journey/test_canary.py", "faults/test_12_clock_and_zones.py"),
+    *("attacks/test_adding_goals.py", "pipeline/test_shown.py", "attacks/test_steps.py"),
+    *("browser/test_tracker_people.py", "browser/test_published_trackers.py", "browser/test_engines.py"),
+    *("pipeline/test_added_column.py", "pipeline/test_frozen_rows.py", "pipeline/test_added_goals.py"),
+    *("attacks/test_polling.py", "attacks/test_twin.py", "attacks/test_changed_k.py"),
+    *("footfall/test_plan.py", "footfall/test_small_sites.py", "footfall/test_site_removal.py"),
+)
 # What a process is started with, as Python's audit events call it.
 _STARTS = frozenset(("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"))
 
@@ -98,8 +110,28 @@ def times(count: int) -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """First come those that wait most for others, so that nobody waits for the last of them alone."""
-    items.sort(key=lambda item: (item.get_closest_marker("process") is None, item.get_closest_marker("slow") is None))
+    """File by file: first come those that wait for others, last those that compute, of each the longest outermost
+    (tests/both_ends.py)."""
+    kinds: dict[Path, int] = {}
+    for item in items:
+        kind = -1 if item.get_closest_marker("process") else int(item.get_closest_marker("slow") is not None)
+        known = kinds.get(item.path, 0)
+        kinds[item.path] = min(kind, known) if min(kind, known) < 0 else max(kind, known)
+
+    def place(item: pytest.Item) -> tuple[int, int]:
+        file = item.path.relative_to(item.config.rootpath).as_posix().removeprefix("tests/")
+        outer = LONGEST.index(file) - len(LONGEST) if file in LONGEST else 0
+        kind = kinds[item.path]
+        return kind, -outer if kind > 0 else outer
+
+    items.sort(key=place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from tests.both_ends import BothEnds
+
+    return BothEnds(config, log)
 
 
 def pytest_collection_finish() -> None:

@@ -28,11 +28,16 @@ def name_of(path: Path) -> str:
 
 
 @cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
 def imports(path: Path) -> tuple[str, ...]:
     """The full names of what a module imports, also inside functions and under TYPE_CHECKING."""
     package = list(path.relative_to(ROOT).parts[:-1])
     found: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             found += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -123,7 +128,7 @@ def test_only_the_store_knows_the_client_library(path: Path) -> None:
 def test_a_module_begins_with_what_it_is_for(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     if text.strip():
-        assert ast.get_docstring(ast.parse(text)), f"{name_of(path)} has no docstring"
+        assert ast.get_docstring(tree(path)), f"{name_of(path)} has no docstring"
     else:
         assert path.name == "__init__.py"
 
