@@ -159,6 +159,10 @@ class Batch(Struct, frozen=True, dict=True):
         """The name of a scratch table of this run."""
         return f"run_{name}_{self.run}"
 
+    def create(self, name: str, columns: str) -> None:
+        """Make a scratch table."""
+        self.store.command(f"CREATE TABLE {self.scratch(name)} ({columns}) ENGINE = Memory")
+
     def naming(self, sql: str) -> str:
         """SQL in which each `{name}` is the scratch table of that name, `{networks}` how far these are counted. What is
         bound has its type behind a colon."""

@@ -104,7 +104,7 @@ def acts(of: Batch, new: Sequence[str]) -> Iterator[None]:
     rows = of.store.rows(f"{staged} AND has({{new:Array(String)}}, goal)", of.named | {"new": [*new]})
     near = frozenset(dimension for (dimension,) in rows)
     try:
-        of.store.command(f"CREATE TABLE {of.scratch('acts')} ({kinds}) ENGINE = Memory")
+        of.create("acts", kinds)
         if near and of.days[0].rules.k > 1:
             of.store.command(of.naming(_filling_acts(near)), of.named)
         yield
@@ -158,7 +158,7 @@ def released(of: Batch, known: Sequence[Known]) -> Iterator[None]:
     """What is released of those that were counted before, in a table for as long as the context lasts: it is asked for
     several times, and planning what finds it takes longer than reading it."""
     try:
-        of.store.command(f"CREATE TABLE {of.scratch('released')} ({_RELEASED}) ENGINE = Memory")
+        of.create("released", _RELEASED)
         columns = {name: name for name in ("goal", "dimension", "value", "currency")}
         of.store.command(of.naming(f"{insert('{released}', columns)} FROM ({_shown(of)})"), _given(of, known))
         yield

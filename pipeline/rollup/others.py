@@ -1,7 +1,7 @@
 """Who is behind the values of a day that are hidden, counted distinctly.
 
-In: what is counted of every value, and the visits. Out: `values`, which values have enough; where the rare ones have
-enough together; `others`, how many touched one that is hidden.
+In: what is counted of every value, and the visits. Out: `values`, which values have enough; `touched`, who is behind
+those that are hidden; where the rare ones have enough together; `others`, how many touched one that is hidden.
 
 `(other)` cannot be added up: one person on six rare pages is not six people. But only few touch anything rare, so only
 in dimensions that have such values is looked who did.
@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from schema.column import TEXT
 from schema.families import APART, DECLARED
 from schema.measures import KINDS
-from schema.visits import HOUR, OF_VISITS
+from schema.visits import HOUR, OF_VISITS, VISIT
 
 from ..insert import insert
 from ..parallel import Statement, at_once
@@ -27,6 +28,8 @@ from .samples import OF_SAMPLES
 from .shape import ENDS, METRICS, count_networks
 
 _VALUES = {name: name for name in ("d", "dimension", "value", "people")}
+# A day with fewer than k visitors has no total to be compared with: nothing of it is published.
+PUBLISHED = "d IN (SELECT d FROM {values} WHERE dimension = '' AND enough)"
 
 
 def find_rare(of: Batch) -> None:
@@ -59,18 +62,16 @@ def find_rare(of: Batch) -> None:
 def find_covered(of: Batch) -> list[tuple[int, str, bool, bool, str]]:
     """Where rare values are several and of enough people together: (d, dimension, whole, alone, parent); whole: of the
     dimension; else of the children of a parent, or of the values that are no child of one."""
-    near = _dimensions(of, "values WHERE people > 0 AND NOT enough")
-    if not near:
+    if not _fill_touched(of, "values", "NOT enough", PUBLISHED):
         return []
     rare = "SELECT d, dimension, value FROM {values} WHERE NOT enough"
-    who = touched(near, "(SELECT value FROM {{values}} WHERE dimension = '{}' AND NOT enough)".format, with_ends=False)
     rows = of.store.rows(
         of.naming(
             f"""SELECT d, dimension, whole, alone, parent FROM
             (
                 SELECT d, dimension, grouping(parent) = 0 AS of_parent, NOT of_parent AS whole, alone, parent,
                     uniqExact(value) AS many, uniqExact(visitor) AS people, {count_networks("true")} AS networks
-                FROM (SELECT * FROM ({who}) WHERE bitTest(bits, 0) AND (d, dimension, value) IN ({rare})) AS t
+                FROM (SELECT * FROM {{touched}} WHERE bitTest(bits, 0) AND (d, dimension, value) IN ({rare})) AS t
                 LEFT JOIN (SELECT * FROM {{parents}} WHERE alone) AS p USING (d, dimension, value)
                 GROUP BY GROUPING SETS ((d, dimension), (d, dimension, alone, parent))
             )
@@ -86,6 +87,8 @@ def find_others(of: Batch) -> None:
     near = _dimensions(of, "folded")
     if not near:
         return
+    # Who is behind what has too few is known already, where that was asked.
+    _fill_touched(of, "held" if of.hides else "folded")
     selects = {"conversions": converted(near, _near) if of.has_goals else [], "vitals": measured(near, _near)}
     counted = families(of)
     selects |= {
@@ -94,13 +97,23 @@ def find_others(of: Batch) -> None:
         if name in counted and name not in APART
     }
     counting = [_counting(of, family, together(each)) for family, each in selects.items() if each]
-    at_once(of.store, [_people_of(of, near), *counting])
+    at_once(of.store, [_people_of(of), *counting])
 
 
-def _dimensions(of: Batch, rows: str) -> frozenset[str]:
-    """Those of rows of a scratch table, but for the whole site. rows: the table, and a condition."""
-    table, _, condition = rows.partition(" ")
-    found = of.store.rows(f"SELECT DISTINCT dimension FROM {of.scratch(table)} {condition}")
+def _fill_touched(of: Batch, table: str, which: str = "true", where: str = "true") -> bool:
+    """Add to `touched` who is behind values of a scratch table, of the dimensions that have some; whether there are
+    any. which: of these; where: of those that tell the dimensions, too."""
+    near = _dimensions(of, table, f"{which} AND {where}")
+    if near:
+        among = f"(SELECT value FROM {{{table}}} WHERE {which} AND dimension = '%s')"
+        rows = touched(near, lambda dimension: among % dimension)
+        of.store.command(of.naming(f"{insert('{touched}', _TOUCHED)} FROM ({rows})"), of.named)
+    return bool(near)
+
+
+def _dimensions(of: Batch, table: str, which: str = "true") -> frozenset[str]:
+    """Those of rows of a scratch table, but for the whole site."""
+    found = of.store.rows(of.naming(f"SELECT DISTINCT dimension FROM {{{table}}} WHERE {which}"))
     return frozenset(dimension for (dimension,) in found if dimension)
 
 
@@ -121,7 +134,7 @@ def _folded(rows: str) -> str:
         )"""
 
 
-def _people_of(of: Batch, near: Collection[str]) -> Statement:
+def _people_of(of: Batch) -> Statement:
     """The statement that counts people, visits and contributors. A row of who touched what has a bit for each."""
     kinds = (("cells", "", "sum(visits)"), *(("contributors", kind, "toUInt64(0)") for kind in KINDS))
     counted = ", ".join(
@@ -144,7 +157,7 @@ def _people_of(of: Batch, near: Collection[str]) -> Statement:
                     (
                         SELECT d, dimension, whole, parent, visitor, visit, any(network_number) AS its_network,
                             groupBitOr(bits) AS every
-                        FROM ({_folded(touched(near, _near))})
+                        FROM ({_folded("SELECT * FROM {touched}")})
                         GROUP BY d, dimension, whole, parent, visitor, visit
                     ) AS v
                     GROUP BY d, dimension, whole, parent, visitor
@@ -178,6 +191,15 @@ def _counting(of: Batch, family: str, each: str) -> Statement:
     )
 
 
+# By name the columns of the scratch table `touched`.
+TOUCHED = {
+    "d": "UInt16",
+    **{name: VISIT[name] for name in ("visitor", "network_number", "visit")},
+    "dimension": TEXT,
+    "value": "String",
+    "bits": "UInt8",
+}
+_TOUCHED = {name: name for name in TOUCHED}
 # SQL for the values of a dimension that are looked at.
 Among = Callable[[str], str]
 
@@ -206,10 +228,10 @@ def _bits(kinds: Mapping[str, str]) -> str:
     return " + ".join(f"{2 ** (1 + KINDS.index(kind))} * ({is_one})" for kind, is_one in kinds.items())
 
 
-def touched(near: Collection[str], among: Among, with_ends: bool = True) -> str:
+def touched(near: Collection[str], among: Among) -> str:
     """SQL for what visits touched of what is looked at: (d, visitor, network_number, visit, dimension, value, bits).
     near: the dimensions; "" is the whole site. bits: the lowest one is of everybody who is counted there, the next ones
-    of KINDS. with_ends: also those who entered or left there, but for pages and sections (ends.py)."""
+    of KINDS; of pages and sections ends.py tells who entered or left there."""
     rows = "FROM {visits} WHERE came"
     selects = _with_near(_VALUES_OF_VISITS, near, among, f"visit, 1 + {_bits(OF_VISIT)} AS bits", rows)
     if "" in near:
@@ -229,7 +251,7 @@ def touched(near: Collection[str], among: Among, with_ends: bool = True) -> str:
         f"SELECT d, visitor, network_number, visit, {_bits({kind: 'true'})} AS bits, '{dimension}' AS dimension, "
         f"toString({end}) AS value FROM {{visits}} WHERE viewed > 0 AND {end} IN {among(dimension)}"
         for dimension, end, kind in at_ends
-        if with_ends and dimension in near and not ends.is_of_ends(kind, dimension)
+        if dimension in near and not ends.is_of_ends(kind, dimension)
     ]
     columns = "d, visitor, network_number, visit, dimension, value, toUInt8(bits) AS bits"
     return " UNION ALL ".join(f"SELECT {columns} FROM ({select})" for select in selects)

@@ -72,7 +72,7 @@ def views(of: Batch) -> Iterator[None]:
     kinds = "of_dimension String, of_value String, dimension String, value String, goal String, currency String, "
     kinds += "visitor UInt64, network UInt64, number Int64, visits Int64"
     try:
-        of.store.command(f"CREATE TABLE {of.scratch('views')} ({kinds}) ENGINE = Memory")
+        of.create("views", kinds)
         of.store.command(
             of.naming(f"{insert('{views}', _VIEWS)} FROM {{reached}} WHERE {_VIEWED} GROUP BY goal, visitor"), of.named
         )

@@ -69,7 +69,7 @@ def sets(of: Batch) -> Iterator[None]:
     try:
         for name, columns in _TABLES.items():
             kinds = ", ".join(f"{column} {kind}" for column, kind in columns.items())
-            of.store.command(f"CREATE TABLE {of.scratch(name)} ({kinds}) ENGINE = Memory")
+            of.create(name, kinds)
         of.store.command(of.naming(f"{insert('{persons}', _PERSONS)} FROM {{visits}} GROUP BY visitor"))
         yield
     finally:

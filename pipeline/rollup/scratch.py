@@ -24,6 +24,7 @@ from .aggregate import COUNTED, is_asked
 from .batch import Batch
 from .contributors import networks_of
 from .hits import OF_HITS
+from .others import TOUCHED
 from .parents import CELL
 from .sessionize import SECTIONS
 from .visit import READ
@@ -126,7 +127,9 @@ TABLES: dict[str, dict[str, str]] = {
     "nothing": {name: kind for name, kind in CELL.items() if name != "value"},
     # The values that are hidden, each with its parent, if it is the child of one.
     "folded": _VALUE | {"alone": "UInt8", "parent": "String"},
-    # Who is behind these: of a dimension (whole), and of each parent.
+    # Who touched what is hidden, or has too few (others.py).
+    "touched": TOUCHED,
+    # Who is behind the hidden values: of a dimension (whole), and of each parent.
     "others": {"family": TEXT, "d": "UInt16", "dimension": TEXT, "name": TEXT, "currency": TEXT}
     | {"whole": "UInt8", "parent": "String"}
     | _measured("people", "networks", "visits"),
@@ -203,11 +206,10 @@ def scratch(of: Batch, names: Sequence[str] = ()) -> Iterator[None]:
     names = names or _tables(of)
     try:
         for name in names:
-            of.store.command(_creating(name, of.scratch(name)))
+            of.create(name, _columns(name))
         yield
     finally:
-        for name in names:
-            of.store.command(f"DROP TABLE IF EXISTS {of.scratch(name)} SYNC")
+        of.store.command(f"DROP TABLE IF EXISTS {', '.join(of.scratch(name) for name in names)} SYNC")
 
 
 def drop_left(store: Store) -> None:
@@ -221,7 +223,3 @@ def drop_left(store: Store) -> None:
 @cache
 def _columns(name: str) -> str:
     return ", ".join(f"`{column}` {kind}" for column, kind in TABLES[name].items())
-
-
-def _creating(name: str, table: str) -> str:
-    return f"CREATE TABLE {table} ({_columns(name)}) ENGINE = Memory"

@@ -219,7 +219,7 @@ def _store(of: Batch, seen: Seen, made: str, everybody: bool) -> None:
     store = of.store
     # No two rows of an insert have one key: to look for them would take longer than to write them. One thread would
     # compress a big day's for half a second while the other core waits.
-    settings = {"optimize_on_insert": 0, "max_insert_threads": 2} | store.foreground
+    settings = "SETTINGS optimize_on_insert = 0, max_insert_threads = 2"
     # Higher than every one before, also where the clock went back.
     [[last]] = store.rows(f"SELECT max(version) FROM visits WHERE {of.mine}", of.named)
     version = max(time.time_ns(), last + 1)
@@ -231,12 +231,12 @@ def _store(of: Batch, seen: Seen, made: str, everybody: bool) -> None:
         whose = "" if everybody else f"AND ((site, day, visitor) {of.within} {_changed(of)}{_or_whole(seen)})"
         store.command(
             f"""{insert("visits", key | own | {"deleted": "1"})} FROM visits FINAL WHERE {of.mine} {whose}
-            AND NOT (({of.which}, visitor, visit) {of.within} (SELECT d, visitor, visit FROM {made}))""",
+            AND NOT (({of.which}, visitor, visit) {of.within} (SELECT d, visitor, visit FROM {made})) {settings}""",
             named | {"whole_sites": [site for site, _ in whole], "whole_dates": [day for _, day in whole]},
-            **settings,
+            **store.foreground,
         )
     columns = {"site": SITE, "day": DAY} | own | {name: f"`{name}`" for name in VISIT}
-    store.command(f"{insert('visits', columns)} FROM {made}", named, **settings)
+    store.command(f"{insert('visits', columns)} FROM {made} {settings}", named, **store.foreground)
     if of.live:
         note(of, seen, version)
 

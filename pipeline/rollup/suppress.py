@@ -35,7 +35,7 @@ from .drops import show_steps
 from .experience import fill_experience
 from .hits import OF_HITS
 from .moves import show_ways
-from .others import find_covered
+from .others import PUBLISHED, find_covered
 from .parents import CELL, CHILDREN, EXCLUSIVE, PARENTS, name_and_currency
 
 
@@ -93,14 +93,12 @@ _PARTS = f"""
     )
     GROUP BY d, dimension, parent"""
 _ABOVE = f"dimension IN {[*PARENTS.values()]}"
-# A day with fewer than k visitors has no total to be compared with: nothing of it is published.
-_PUBLISHED = "d IN (SELECT d FROM {values} WHERE dimension = '' AND enough)"
 _TOLD = "(d, dimension) NOT IN (SELECT d, dimension FROM {nothing})"
 _FILL_KEPT = f"""
     INSERT INTO {{kept}} (d, dimension, value)
     SELECT d, dimension, value FROM {{values}}
     WHERE enough AND (d, dimension, value) NOT IN (SELECT d, dimension, value FROM {{held}})
-        AND {_TOLD} AND {_PUBLISHED}"""
+        AND {_TOLD} AND {PUBLISHED}"""
 _FILL_FOLDED = f"""
     INSERT INTO {{folded}} (d, dimension, value, alone, parent)
     SELECT d, dimension, value, alone, parent
@@ -108,7 +106,7 @@ _FILL_FOLDED = f"""
     (
         SELECT d, dimension, value FROM {{values}}
         WHERE (NOT enough OR (d, dimension, value) IN (SELECT d, dimension, value FROM {{held}}))
-            AND {_TOLD} AND {_PUBLISHED}
+            AND {_TOLD} AND {PUBLISHED}
     ) AS v
     LEFT JOIN (SELECT * FROM {{parents}} WHERE alone) AS p USING (d, dimension, value)"""
 _KEEP_OTHER = f"""
@@ -150,7 +148,7 @@ def _suppressed(family: str, keys: tuple[str, ...], numbers: tuple[str, ...], li
     """SQL for a family's numbers with what is not kept under `(other)`. keys: the first is the name in `others`. list_:
     a column that is joined, not added up. source: of what, if not of the family's scratch table."""
     distinct = ("people", "networks", "visits") if family == "cells" else ("people", "networks")
-    own = (f"if({_KEPT}, s.{name}, 0)" if name in distinct else f"s.{name}" for name in numbers)
+    own = (f"if(is_kept, s.{name}, 0)" if name in distinct else f"s.{name}" for name in numbers)
     other = (name if name in distinct else "0" for name in numbers)
     listed = "".join(f", {key}" for key in keys)
     named = "".join(f", {name}" for name in _keys_of_others(family, keys))
@@ -160,9 +158,9 @@ def _suppressed(family: str, keys: tuple[str, ...], numbers: tuple[str, ...], li
     SELECT d, dimension, named AS value{listed}, {added}{joined}
     FROM
     (
-        SELECT d, dimension, {_NAMED} AS named{listed},
+        SELECT d, dimension, if(is_kept, value, '{OTHER}') AS named{listed},
             {", ".join(f"{sql} AS {name}" for sql, name in zip(own, numbers, strict=True))}{own_list}
-        FROM {source or f"{{{family}}}"} AS s
+        FROM (SELECT *, {_KEPT} AS is_kept FROM {source or f"{{{family}}}"}) AS s
         UNION ALL
         SELECT d, dimension, '{OTHER}'{named}, {", ".join(other)}{no_list} FROM {{others}}
         WHERE family = '{family}' AND whole
@@ -189,7 +187,6 @@ def _adding(name: str) -> str:
 
 # Of a value as it came whether it keeps its name; of a suppressed one whether it is shown, because `(other)` is there.
 _KEPT = "(d, dimension, value) IN (SELECT d, dimension, value FROM {kept})"
-_NAMED = f"if({_KEPT}, value, '{OTHER}')"
 
 
 # -- what is shown of values that are ---------------------------------------------------------------------------------
@@ -341,15 +338,22 @@ def _shown(one: Measure) -> str:
     that is left out is left out of the day, and so is what it is divided by: sums of days stay sums."""
     number = "people" if one.aggregate == "distinct" else one.name if one.visit else one.default
     if one.contributor in _FEWER:
-        enough = _is_shown("contributors", f"'{one.contributor}'")
-        number = f"if(NOT ({_FEWER[one.contributor]}) OR {enough}, {number}, {one.less})"
+        number = f"if({one.contributor}_shown, {number}, {one.less})"
     return _down(number, _STEP_OF.get(one.unit, 1))
 
 
+# Whether enough contribute is asked once for all measures of a kind: each time takes milliseconds to plan.
+_CONTRIBUTED = ", ".join(
+    f"""NOT ({fewer}) OR {_is_shown("contributors", f"'{kind}'")} AS {kind}_shown""" for kind, fewer in _FEWER.items()
+)
 _CELLS = f"""
     {insert("staging_cells", _KEY | {one.name: _shown(one) for one in OF_CELLS})}
-    FROM ({_suppressed("cells", (), ("people", "networks", *(one.name for one in COUNTED)))})
-    WHERE {ENOUGH} AND {_KEPT}"""
+    FROM
+    (
+        SELECT *, {_CONTRIBUTED}
+        FROM ({_suppressed("cells", (), ("people", "networks", *(one.name for one in COUNTED)))})
+        WHERE {ENOUGH} AND {_KEPT}
+    )"""
 
 
 # Who reached a goal has no currency, who paid has one.
