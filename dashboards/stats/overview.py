@@ -35,6 +35,7 @@ from .figures import Cell, Figures, figures_of
 from .filter import Filter
 from .funnels import StepCell
 from .journeys import Way, first_of_each_kind
+from .nobody import unreached
 from .page_queries import page_queries
 from .part import part_of, why_not_compared
 from .period import Period
@@ -198,12 +199,7 @@ def read(
         series=points(timeline, period, look.grain, metric),
         previous_series=points_before(known, period, compared, look.grain, metric) if compared and not why else (),
         tables=tables,
-        goals=tuple(
-            row
-            for query in [queries.get("goal")]
-            for row in (table_of(query, answer).rows if query else ())
-            if isinstance(row, Goal)
-        ),
+        goals=_goals(site, queries.get("goal"), answer, (totals or Figures()).visitors),
         # Of what the filters keep there is one number, whatever dimension they are of.
         vitals=tuple(
             structs.replace(cell, dimension="") if in_part else cell for cell in vital_cells(answer.vitals, released.k)
@@ -239,6 +235,15 @@ def _first_of_each(query: Query | None, answer: Answer) -> tuple[Property, ...]:
     rows = _rows_of(Property, query, answer)
     first = {row.event: row.property for row in sorted(rows, key=lambda row: -row.visitors)}
     return tuple(row for row in rows if row.property == first[row.event])
+
+
+def _goals(site: Site, query: Query | None, answer: Answer, visitors: int) -> tuple[Goal, ...]:
+    """Those that were reached, and those of which it is certain that nobody did."""
+    reached = _rows_of(Goal, query, answer)
+    if query is None:
+        return ()
+    names = (goal.name for goal in site.goals)
+    return (*reached, *unreached(names, reached, visitors, answer.plan.released, query.period))
 
 
 def _added(times: Times, period: Period) -> Figures | None:

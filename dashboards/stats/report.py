@@ -35,6 +35,7 @@ from .filter import Filter
 from .leaks import leaks
 from .lru_cache import MOST_VALUES, LruCache
 from .months import LEAST_DAYS, months_of
+from .nobody import is_certain
 from .notes import notes_of_answer
 from .period import Period
 from .plan import plan
@@ -258,6 +259,11 @@ class Reports:
         if query.by == BY_SEGMENT:
             return side_by_side(query, self.site(query.site), lambda one: asked(one).as_total())
         return leaks(query, lambda one: asked(one).as_rows())
+
+    def nobody_reached(self, query: Query, goal: str) -> bool:
+        """Whether a goal that has no row is one that nobody reached."""
+        released = self._with_months(self.site(query.site), query.first, query.last, query.first)
+        return is_certain(released, goal, query.period)
 
     def version(self, site: Site, period: Period) -> str:
         """Changes if and only if the totals of the period do."""

@@ -19,6 +19,7 @@ from ..accounts.accounts import User
 from ..stats.conversions import Goal
 from ..stats.figures import Cell
 from ..stats.filter import Filter
+from ..stats.nobody import is_certain, values_without
 from ..stats.query import MAX_DAYS_BY_HOUR
 from ..stats.week_hours import by_weekday
 from . import campaign_link, origins
@@ -123,6 +124,9 @@ class ArrivalPages(QuestionPages):
         tables = self._reports.tables(about.site, about.overview.period, batches)
         whole = next((goal for goal in about.overview.goals if goal.goal == chosen), None)
         found = {by: rows_of(Goal, tables, one) for by, one in queries.items()}
+        if is_certain(about.overview.released, chosen, about.overview.period):
+            for by in [name for name, one in queries.items() if one]:
+                found[by] += values_without(about.overview.tables.get(by, ()), found[by], whole)
         return chosen, about.choices("goal", known, chosen), found, whole
 
     def _instead(self, about: Question, dimension: str) -> str:

@@ -74,14 +74,21 @@ class Card(Struct, frozen=True):
 
 def cards(overview: Overview) -> list[Card]:
     """The cards, without those nothing can be said in."""
+    without = {GOALS, *silent(overview)}
     made = [
         Card(title, title.lower(), tuple(tab(name, overview) for name in dimensions))
         for title, dimensions in CARDS.items()
-        if title != GOALS
+        if title not in without
     ]
     if overview.filters or overview.segment:
         return made
     return [card for card in made if any(tab.lines for tab in card.tabs) or card.slug in ("sources", "pages")]
+
+
+def silent(overview: Overview) -> list[str]:
+    """The titles of the cards of which the filters leave no table that answers."""
+    told = {title for title, names in CARDS.items() if not all(name in overview.unanswered for name in names)}
+    return [title for title in CARDS if overview.filters and title not in (*told, GOALS)]
 
 
 def tab(dimension: str, overview: Overview) -> Tab:

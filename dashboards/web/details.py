@@ -18,6 +18,7 @@ from schema.site import Site
 
 from ..stats.changes import Changes, changes
 from ..stats.filter import ALTERNATIVES, Filter
+from ..stats.nobody import nobody
 from ..stats.period import Period
 from ..stats.query import MAX_ROWS, Query
 from ..stats.refused import BadQuery, Code
@@ -32,9 +33,13 @@ from .split_tables import split
 from .tables_in_full import About, about, columns_of
 
 Row = dict[str, Any]
+_SURE = "converters_certainty"
 _RATE = (
-    Column("converters", "Reached goal", "Who reached the goal that is chosen.", sure="converters_certainty"),
-    Column("conversion_rate", "Rate", "Share of the visitors of this value who reached the goal that is chosen.", "%"),
+    Column("converters", "Reached goal", "Who reached the goal that is chosen.", sure=_SURE),
+    Column("conversion_rate", "Rate", "Share of the visitors of this value who reached it.", "%", sure=_SURE),
+    Column("low", "From", "What chance alone may make of the rate: at least (95 % interval).", "%"),
+    Column("high", "To", "At most (95 % interval); – where not all who reached it are told.", "%"),
+    Column("revenue", "Revenue", "What was paid there, by currency; sorted by currency and amount.", "money"),
 )
 _CHANGE = (
     Column("visitors_before", "Before", "Visitors of the days it is compared with."),
@@ -98,7 +103,7 @@ def details(reports: Reports, site: Site, period: Period, name: str, asked: Aske
     rows: list[Row] = answer["rows"]
     other = next((row for row in rows if is_dimension and row["value"] == OTHER), None)
     rows = [row for row in rows if row is not other]
-    more, changed = _beside(reports, site, query, asked, answer, rows)
+    more, changed = _beside(reports, site, query, asked, answer, [*rows, *([other] if other else ())])
     columns = columns_of(table, rows, more)
     if asked.of:
         columns = (Column(asked.of, DIMENSIONS[asked.of].label, "", "name", asked.of), *columns)
@@ -186,10 +191,12 @@ def _put_rates(reports: Reports, query: Query, goal: str, rows: Sequence[Row]) -
     filters = (*query.filters, Filter("goal", "==", goal))
     asked = Query(query.sites, query.period, query.dimensions, filters, MAX_ROWS, segment=query.segment)
     reached = {row["value"]: row for row in reports.stats(asked)["rows"]}
+    none = reports.nobody_reached(query, goal)
     for row in rows:
-        one = reached.get(row["value"], {})
-        row |= {"converters": one.get("visitors"), "conversion_rate": one.get("conversion_rate")}
-        row["converters_certainty"] = one.get("certainty", "exact")
+        one = reached.get(row["value"]) or (nobody("", row["visitors"]).row() if none else {})
+        row |= {"converters": one.get("visitors"), _SURE: one.get("certainty", "exact")}
+        row |= {name: one.get(name) for name in ("conversion_rate", "low", "high")}
+        row["revenue"] = one.get("revenue", [])
 
 
 def _has(text: str, columns: Sequence[Column], row: Row) -> bool:

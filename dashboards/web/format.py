@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Sequence
 from importlib import resources
 
 from schema.currency import DECIMALS
 from schema.dimensions import DIMENSIONS, OTHER
+
+from ..stats.period import between
+
+# More days are not told one by one.
+_MOST_DAYS = 7
 
 _SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩", "UAH": "₴", "CHF": "CHF "}
 
@@ -173,6 +179,14 @@ def moment(at: dt.datetime, day: dt.date) -> str:
 def date(day: dt.date) -> str:
     """18 Jun 2031."""
     return f"{day.day} {day:%b %Y}"
+
+
+def days(some: Sequence[dt.date]) -> str:
+    """Days in words: those in a row, or more than seven, by the first and the last one, else each."""
+    first, last = some[0], some[-1]
+    if (last - first).days + 1 == len(some):
+        return between(first, last)
+    return ", ".join(map(date, some)) if len(some) <= _MOST_DAYS else f"between {date(first)} and {date(last)}"
 
 
 def vital(number: float, unit: str) -> str:

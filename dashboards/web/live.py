@@ -39,7 +39,8 @@ class LivePage(QuestionPages):
         return self._pages.page(
             "live.html",
             **self._sites.shared(request, user, site, today),
-            **self._sites.drawn(site, overview),
+            # Whatever it were drawn by, or compared with, is the overview's.
+            **self._sites.drawn(site, overview) | {"looks": None},
             tabs=[cards.tab(name, overview) for name in _SHOWN],
             changed=[],
         )

@@ -137,6 +137,7 @@ class SitePages:
             segments=segments(overview, site),
             notes=[SUM_OF_VALUES] if several_values(filters) else [],
             cards=cards.cards(overview),
+            silent=cards.silent(overview),
             events=cards.tab("event", overview),
             properties=cards.first_values(overview.properties, self._settings.table_rows),
             unreached=[g.name for g in site.goals if g.name not in {goal.goal for goal in overview.goals}],

@@ -6,6 +6,7 @@ answer to says so; every picture has its table.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 
 from starlette.requests import Request
@@ -24,6 +25,7 @@ from ..stats.experience import Rate
 from ..stats.figures import Cell
 from ..stats.filter import ALTERNATIVES, Filter
 from ..stats.funnels import StepCell
+from ..stats.nobody import days_without
 from ..stats.query import Query
 from ..stats.slow import worst_first
 from ..stats.table import Table
@@ -68,13 +70,16 @@ class PicturePages(QuestionPages):
         chosen = chosen_of("goal", request, known, reached)
         split = chosen_of("split", request, ("", *_SPLITS), ("",))
         of_goal = (Filter("goal", "==", chosen),)
-        daily = about.query("goal_day", limit=1)
+        daily, by_day = about.query("goal_day", limit=1), about.query("day", limit=1)
         sides = {by: about.query(by, filters=of_goal) if chosen else None for by in goals.SIDES}
         values = self._split_values(about, split)
-        batches = [[one] for one in (daily, *sides.values()) if one]
+        batches = [[one for one in (daily, by_day) if one], *([one] for one in sides.values() if one)]
         batches += [[one] for value in values if (one := _of_value(about, split, value))]
         tables = self._reports.tables(site, overview.period, batches)
         days = rows_of(GoalDay, tables, daily)
+        if daily:
+            visitors = {dt.date.fromisoformat(one.value): one.visitors for one in rows_of(Cell, tables, by_day)}
+            days += [one for name in known for one in days_without(name, days, visitors, overview.released)]
         calendar = days_of(overview.period)
         shown = {name: goals.by_day(name, days, calendar, overview.annotations) for name in known}
         split_up = {

@@ -103,6 +103,7 @@ class QuestionPages:
         shared = self._sites.shared(request, user, about.site, overview.period)
         drawn: dict[str, Any] = {"trend_width": trend.WIDTH, "trend_height": trend.HEIGHT}
         drawn |= {"only_where": only_where(overview), "declared": to_declare(about.site, overview.filters)}
+        drawn["asked"] = urlencode(links.arguments_of(overview), doseq=True)
         return self._pages.page(template, **shared, **drawn, overview=overview, kept=kept, **values)
 
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from schema.dimensions import OTHER
@@ -25,6 +27,7 @@ from .goals import rate
 from .keys import KEYS
 from .navigation import FIRST
 
+_WITHIN = re.compile(r"(?<=[^/\s])/(?=[^/\s])")
 HERE = Path(__file__).parent
 
 
@@ -61,6 +64,8 @@ def _templates(base: str) -> jinja2.Environment:
         "money": lambda revenue: names.money(revenue.amount, revenue.currency),
         "clock": lambda second: f"{dt.datetime.fromtimestamp(second, dt.UTC):%H:%M:%S}",
         "day": names.date,
+        "days": names.days,
+        "breaking": breaking,
         "moment": names.moment,
     }
     environment.globals |= {
@@ -97,6 +102,11 @@ def _templates(base: str) -> jinja2.Environment:
         "health_path": "",
     }
     return environment
+
+
+def breaking(name: str) -> Markup:
+    """A name that breaks after the slashes within it, where it is too long for its line."""
+    return Markup("/<wbr>").join(_WITHIN.split(name))
 
 
 @cache

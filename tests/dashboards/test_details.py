@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from dashboards.stats.interval import wilson
 from dashboards.web.tables_in_full import TABLES
 from tests.dashboards.conftest import Rollups
 
@@ -166,11 +167,14 @@ def test_a_table_is_compared_with_what_is_chosen(client: TestClient, weeks: str,
 
 
 def test_the_rate_of_a_goal_stands_beside_each_value(client: TestClient, weeks: str) -> None:
-    found = {
-        line[0]: line[-2:] for line in rows(client, f"{weeks}/by/source?period=7d&goal=Signup&order=conversion_rate")
-    }
-    assert found["Google"] == ["42", "10%"]
-    assert "–" in found["Direct / None"][1]
+    address = f"{weeks}/by/source?period=7d&goal=Signup&order=low"
+    found = {line[0]: line[-5:] for line in rows(client, address)}
+    low = f"{wilson(42, 420)[0]:.1f}%"
+    assert found["Google"] == ["42", "10%", low, "13%", "–not shown"]
+    assert all("–" in cell for cell in found["Direct / None"]), "nobody, or too few"
+    lines = csv.DictReader(client.get("/api" + address.replace("/source?", "/source.csv?")).text.splitlines())
+    ends = {line["\ufeffvalue"]: (line["low"], line["high"], line["currency"]) for line in lines}
+    assert ends["Google"] == (*(str(round(one, 2)) for one in wilson(42, 420)), "")
     page = client.get(f"{weeks}/by/source?period=7d").text
     assert '<option value="Signup">Goal: Signup</option>' in page
     assert 'name="goal"' not in client.get(f"{weeks}/by/source?period=7d&filter=country==DE").text

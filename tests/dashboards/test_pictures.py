@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -218,6 +219,31 @@ def test_served_tells_what_is_unknown_and_what_is_folded_apart() -> None:
     assert together([]).not_served is None
 
 
+@pytest.mark.parametrize("page", ["acquisition", "pages", "goals", "speed"])
+def test_tables_of_a_page_are_files_too(client: TestClient, measured: Any, ago: Any, page: str) -> None:
+    days = f"period=custom&from={ago(3)}&to={ago(0)}"
+    text = opened(client, f"/sites/{measured.site.key}/{page}?{days}")
+    links = {unescape(one) for one in re.findall(r'<a href="(/api[^"]*)" download>CSV', text)}
+    names = {one.partition("?")[0].rpartition("/")[2] for one in links}
+    files = {one: client.get(one) for one in links}
+    assert all(answer.status_code == 200 and answer.text.count("\n") > 1 for answer in files.values()), files
+    assert (
+        names
+        == {
+            "acquisition": {"source.csv"},
+            "pages": {"page.csv"},
+            "goals": {"goal.csv", "stats.csv"},
+            "speed": {"vital.csv", "stats.csv", "experience.csv"},
+        }[page]
+    )
+
+
+def test_a_long_path_breaks_at_its_slashes(client: TestClient, rollups: Any, ago: Any) -> None:
+    rollups.cell(ago(1), "page", "/blog/<b>/feet", visitors=30, released=True)
+    page = opened(client, f"/sites/{rollups.site.key}/pages?period=custom&from={ago(3)}&to={ago(1)}")
+    assert "/blog/<wbr>&lt;b&gt;/<wbr>feet" in page
+
+
 def test_live_is_today_whatever_days_the_other_pages_are_of(client: TestClient, rollups: Any, today: Any) -> None:
     base = f"/sites/{rollups.site.key}"
     empty = opened(client, f"{base}/live?period=7d")
@@ -236,6 +262,7 @@ def test_live_is_today_whatever_days_the_other_pages_are_of(client: TestClient, 
     assert f'href="{base}?period=today&amp;filter=source%3D%3DGoogle"' in page
     assert f'href="{base}/speed?period=7d"' in page
     assert f'data-watch="/api{base}/version?period=today"' in page
+    assert 'id="menu-compare"' not in page, "it would leave the page"
 
 
 def test_navigation_keeps_days_and_filters_where_a_page_can_tell_of_them(client: TestClient, rollups: Any) -> None:
