@@ -19,8 +19,10 @@ from ..accounts.accounts import User
 from ..stats.conversions import Goal
 from ..stats.figures import Cell
 from ..stats.filter import Filter
+from ..stats.inside import section_kept
 from ..stats.nobody import is_certain, values_without
 from ..stats.query import MAX_DAYS_BY_HOUR
+from ..stats.vitals import VitalCell
 from ..stats.week_hours import by_weekday
 from . import campaign_link, origins
 from .arguments import CARRIED
@@ -79,7 +81,7 @@ class ArrivalPages(QuestionPages):
         about = self.question(request, PAGES_MOST, "goal")
         chosen, goals, reached, whole = self._of_goal(about, request, _PARTS)
         overview = about.overview
-        lcp = [cell for cell in overview.vitals if cell.vital == "lcp"]
+        lcp = [cell for cell in (*overview.vitals, *self._speed_inside(about)) if cell.vital == "lcp"]
         parts = {
             name: origins.pages(
                 overview.tables.get(name, ()),
@@ -102,6 +104,12 @@ class ArrivalPages(QuestionPages):
             parts_of_site=[(DIMENSIONS[name], lines, self._instead(about, name)) for name, lines in parts.items()],
             columns=_OF_PAGES,
         )
+
+    def _speed_inside(self, about: Question) -> list[VitalCell]:
+        """The web vitals of the pages of the section that is kept."""
+        by_page = about.query("vital", "page") if section_kept(about.overview.filters) else None
+        tables = self._reports.tables(about.site, about.overview.period, [[by_page]]) if by_page else []
+        return rows_of(VitalCell, tables, by_page)
 
     def _hours(self, about: Question) -> Mapping[tuple[int, int], float] | None:
         """Visitors by weekday and hour; None where hours are not told of these visits, or of so many days."""

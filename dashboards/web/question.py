@@ -19,6 +19,7 @@ from schema.site import Site
 from ..accounts.accounts import User
 from ..settings import DashboardSettings
 from ..stats.filter import Filter
+from ..stats.inside import PATHS, pages_inside, section_kept
 from ..stats.overview import Overview
 from ..stats.query import Query
 from ..stats.refused import BadQuery, Code
@@ -53,9 +54,12 @@ class Question(Struct, frozen=True):
 
     def query(self, *by: str, filters: Sequence[Filter] = (), limit: int = PAGES_MOST) -> Query | None:
         """Of the page's days and visits; None where the rollups do not tell it of these. filters: besides."""
-        shown = self.overview
+        shown, given = self.overview, (*self.overview.filters, *filters)
+        section = section_kept(shown.filters)
+        # Of goals and speed nothing is kept by both, but the pages are known.
+        if section and by[-1] in PATHS and (filters or len(by) > 1):
+            given = (*pages_inside(section, self.site.section_patterns, by[-1]), *filters)
         try:
-            given = (*shown.filters, *filters)
             return Query((self.site.key,), shown.period, by, given, limit, segment=shown.segment)
         except BadQuery as refused:
             if refused.code not in (Code.NOT_CROSSED, Code.NOT_KEPT):

@@ -193,6 +193,22 @@ def test_a_section_has_its_pages_and_nobody_twice(rollups: Any, ago: Any, sectio
             reports.stats(Query.of(rollups.site.key, ago(3), ago(2), "page", refused))
 
 
+def test_pages_of_a_section_have_their_goals_and_speed(
+    client: Any, reports: Reports, rollups: Any, ago: Any, sections: Any
+) -> None:
+    reports.follow([rollups.site], ())
+    for page in ("/blog/feet", "/about"):
+        rollups.goal(ago(1), "Signup", 6, 6, dimension="page", value=page)
+        rollups.cell(ago(1), "page", page, visitors=12)
+        rollups.vital(ago(1), "lcp", [1000, 1100], people=6, dimension="page", value=page)
+    rollups.cell(ago(1), visitors=30)
+    rollups.cell(ago(1), "section", "/blog/", visitors=12)
+    days = f"period=custom&from={ago(1)}&to={ago(1)}&goal=Signup"
+    page = client.get(f"/sites/{rollups.site.key}/pages?{days}&filter=section==/blog/").text
+    assert re.search(r"/blog/<wbr>feet</a>.*?>50%<.*?1\.[01]\d s", page, re.DOTALL)
+    assert ">/about<" not in page
+
+
 @pytest.fixture
 def fortnight(rollups: Any, ago: Any) -> Any:
     """Fourteen closed days; /a is not shown on one of the last seven, and has twice as many on these. k: of them."""

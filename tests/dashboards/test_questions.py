@@ -75,7 +75,9 @@ class Walk:
 
     @property
     def text(self) -> str:
-        return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", self.page.partition("<main")[2])))
+        return re.sub(
+            r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", self.page.partition("<main")[2].replace("<wbr>", "")))
+        )
 
 
 @pytest.fixture
