@@ -78,6 +78,7 @@ def plan(queries: Sequence[Query], released: Released, hourly: bool = False, bac
     too. back: of what the filters keep the days before, too."""
     first, last = queries[0].first, queries[0].last
     within = released.span.part(first, last)
+    before = (released.wide or released.span) if back else within
     # Today is compared by its hours.
     hourly |= any(query.by == "hour" or (query.compare and query.period.days == 1) for query in queries)
     named = {name for query in queries if not query.segment for name in (query.dimension, query.kept_by)}
@@ -102,14 +103,14 @@ def plan(queries: Sequence[Query], released: Released, hourly: bool = False, bac
     days = values = None
     if kept and kept.segment:
         only = (Filter(BY_SEGMENT, "==", kept.segment), *of_cells)
-        span_of_it = span_of(kept.segment, released.span if back else within, released)
+        span_of_it = span_of(kept.segment, before, released)
         days = Read(SEGMENTS.name, span_of_it, first, times=kept.kept_by, filters=only)
         each = tuple(sorted({query.by for query in queries if query.by in DIMENSIONS}))
         its_values = replace(days, span=span_of(kept.segment, within, released), values=each, times=None)
         values = replace(its_values, most=most, order=order) if each else None
     elif kept:
         of_cells = _inside(kept, released) if kept.inside and kept.its_own else of_cells
-        days = Read("cells", released.span if back else within, first, times=kept.kept_by, filters=of_cells)
+        days = Read("cells", before, first, times=kept.kept_by, filters=of_cells)
         its = (kept.kept_by,)
         values = Read("cells", monthly, first, its, filters=of_cells, most=most, order=order) if split else None
     paths = tuple(sorted({query.by for query in queries if query.inside}))

@@ -44,16 +44,16 @@ class Released(Struct, frozen=True):
     raw rows were about to expire before everything had arrived. over_counted: days on which a key was lost.
     imported: days that were.
     since, through: the first and the last day of the site that is released at all. span: the days, and those before
-    them that were asked for. mark: which releases those are. months: those that the days touch and whose sums may be
-    taken. small, odd: of all days of the span those of fewer than k people, and those that are partial or
-    over-counted. cuts_blocks: whether rows were released with a week or four weeks of which only some days are within
-    the period, so that they are not in it (rule N2). goals, sections, properties: which days counted which. bounded:
-    days on which release.bound has lowered a figure of the whole site by more than 5 %; lowered: which figures.
-    funnels: those that the site has now, each with its definition; funnel_days: by released day of the period those
-    that it counted, by name their definition; pair_days, segment_days: the same of
-    pairs and segments; segment_days_before: of the days before. pair_grains: rows of pairs that were added to days of
-    the period, by day and grain. segments: those that the site has now, by name their definition; section_patterns: its
-    sections, by name the pattern of their pages."""
+    them that were asked for; wide: the same with what was added to those before. mark: which releases those are.
+    months: those that the days touch and whose sums may be taken. small, odd: of all days of the span those of
+    fewer than k people, and those that are partial or over-counted. cuts_blocks: whether rows were released with a
+    week or four weeks of which only some days are within the period, so that they are not in it (rule N2). goals,
+    sections, properties: which days counted which. bounded: days on which release.bound has lowered a figure of the
+    whole site by more than 5 %; lowered: which figures. funnels: those that the site has now, each with its
+    definition; funnel_days: by released day of the period those that it counted, by name their definition;
+    pair_days, segment_days: the same of pairs and segments; segment_days_before: of the days before. pair_grains:
+    rows of pairs that were added to days of the period, by day and grain. segments: those that the site has now, by
+    name their definition; section_patterns: its sections, by name the pattern of their pages."""
 
     k: int
     span: Span
@@ -82,6 +82,7 @@ class Released(Struct, frozen=True):
     segment_days: Mapping[dt.date, Mapping[str, str]] = {}
     segment_days_before: Mapping[dt.date, Mapping[str, str]] = {}
     pair_grains: tuple[tuple[dt.date, str], ...] = ()
+    wide: Span | None = None
 
     @property
     def sure(self) -> Sureness:
@@ -181,6 +182,7 @@ def released_days(
             former_sections=within.former_sections,
             former_funnels=within.former_funnels,
         ),
+        wide=replace(whole.part(start, last), released=frozenset(day for day in days if start <= day <= last)),
         since=days[0] if days else None,
         through=days[-1] if days else None,
         suppressed=tuple(row[0] for row in inside if not row[2]),

@@ -16,8 +16,9 @@ from schema.dimensions import OTHER
 from .figures import Cell
 
 
-def by_weekday(cells: Iterable[Cell], zone: ZoneInfo) -> dict[tuple[int, int], float]:
-    """By weekday (0 is Monday) and hour, averages of the days that tell hours."""
+def by_weekday(cells: Iterable[Cell], zone: ZoneInfo, whole: bool) -> dict[tuple[int, int], float]:
+    """By weekday (0 is Monday) and hour, averages of the days that tell hours. whole: whether they tell each: one that
+    is not there is one in which nobody came."""
     sums = Counter[tuple[int, int]]()
     days: dict[int, set[dt.date]] = {}
     for cell in cells:
@@ -26,4 +27,6 @@ def by_weekday(cells: Iterable[Cell], zone: ZoneInfo) -> dict[tuple[int, int], f
         at = dt.datetime.fromtimestamp(int(cell.value), zone)
         sums[at.weekday(), at.hour] += cell.visitors
         days.setdefault(at.weekday(), set()).add(at.date())
+    for place in ((weekday, hour) for weekday in days for hour in range(24) if whole):
+        sums[place] += 0
     return {place: round(visitors / len(days[place[0]]), 1) for place, visitors in sums.items()}

@@ -118,7 +118,7 @@ class ArrivalPages(QuestionPages):
         if hours is None:
             return None
         tables = self._reports.tables(about.site, period, [[hours]])
-        return by_weekday(rows_of(Cell, tables, hours), ZoneInfo(about.site.timezone))
+        return by_weekday(rows_of(Cell, tables, hours), ZoneInfo(about.site.timezone), about.overview.released.k == 1)
 
     def _of_goal(
         self, about: Question, request: Request, dimensions: Sequence[str]

@@ -44,11 +44,11 @@ def _worded(number: float) -> str:
 
 
 def _cell(number: float | None, largest: float) -> tuple[int, str]:
-    if not number:
+    if number is None:
         return 0, "–"
     return shade(number, largest), _worded(number)
 
 
 def shade(number: float, largest: float) -> int:
-    """How dark a cell is, from 1 to SHADES."""
+    """How dark a cell is, from 1 to SHADES; 0 where nobody is."""
     return min(SHADES, int(-(-SHADES * number // largest)))

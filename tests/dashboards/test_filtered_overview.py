@@ -249,6 +249,30 @@ def test_a_day_that_hides_what_is_kept_is_no_day_to_compare(fortnight: Any) -> N
     assert (several.previous, several.why) == (None, SEVERAL)
 
 
+def test_days_that_counted_another_section_are_none_of_nobody(rollups: Any, ago: Any) -> None:
+    site = structs.replace(rollups.site, sections={"News": "/news/**"})
+    with rollups.together():
+        for days in range(1, 15):
+            rollups.cell(ago(days), visitors=200, released=True)
+            if days != 3:
+                rollups.cell(ago(days), "section", "News", visitors=20, released=True)
+            counted = site.section_definitions if days < 8 else {"News": '["/old/**"]'}
+            rollups.release(ago(days), k=1, version="5", sections=counted)
+    reports = Reports(rollups.store, [site], clock=NOW.timestamp)
+    kept = (Filter("section", "==", "News"),)
+    week = reports.overview(site, Period(ago(7), ago(1), ""), filters=kept)
+    assert [(point.state, point.visitors) for point in week.series][3:6] == [
+        ("measured", 20),
+        ("measured", 0),
+        ("measured", 20),
+    ]
+    assert (week.comparison.previous, week.comparison.why) == (None, "there is no data of earlier days")
+    assert {point.state for point in week.previous_series} == {"before"}
+    both = reports.overview(site, Period(ago(14), ago(1), ""), filters=kept)
+    assert [point.state for point in both.series] == ["before"] * 7 + ["measured"] * 7
+    assert both.totals.visitors == 120
+
+
 def test_what_somebody_writes_into_a_filter_is_text(look: Any, client: Any, rollups: Any) -> None:
     page = client.get(f"/sites/{rollups.site.key}", params={"filter": "page==<script>alert(1)</script>"}).text
     assert "<script>alert" not in page

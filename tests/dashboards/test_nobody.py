@@ -6,10 +6,13 @@ import datetime as dt
 import html
 import re
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from dashboards.stats.figures import Cell
 from dashboards.stats.interval import wilson
+from dashboards.stats.week_hours import by_weekday
 from dashboards.web.format import days as in_words
 
 pytestmark = pytest.mark.clickhouse
@@ -80,3 +83,10 @@ def test_a_day_of_few_is_a_gap(read: Any, ago: Any) -> None:
 )
 def test_days_in_a_row_are_told_by_their_ends(numbers: list[int], said: str) -> None:
     assert in_words([dt.date(2031, 6, number) for number in numbers]) == said
+
+
+@pytest.mark.parametrize(("whole", "told"), [(True, 24), (False, 1)])
+def test_an_hour_without_anybody_is_zero_where_hours_are_told_whole(whole: bool, told: int) -> None:
+    nine = dt.datetime(2031, 6, 9, 9, tzinfo=dt.UTC)  # a Monday
+    found = by_weekday([Cell(value=str(int(nine.timestamp())), visitors=6)], ZoneInfo("UTC"), whole)
+    assert (found[0, 9], len(found), sum(found.values())) == (6, told, 6)

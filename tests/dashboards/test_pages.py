@@ -244,7 +244,8 @@ def test_a_table_takes_filters_and_an_order_as_the_interface_does(client: TestCl
     base = f"/sites/{rollups.site.key}/by/page?period=yesterday"
 
     def shown(more: str) -> list[str]:
-        return re.findall(r'<a class="keeps"[^>]+>(/[^<]+)</a></span></th>', client.get(f"{base}{more}").text)
+        text = client.get(f"{base}{more}").text.replace("<wbr>", "")
+        return re.findall(r'<a class="keeps"[^>]+>(/[^<]+)</a></span></th>', text)
 
     assert shown("") == ["/x", "/blog/a", "/blog/b"]
     assert shown("&filter=page~blog") == ["/blog/a", "/blog/b"]
