@@ -21,6 +21,8 @@ from .accounts.readers import FindReader, Readers
 from .delivery.outbox import Outbox
 from .delivery.unsubscribe import Unsubscribe
 from .settings import DashboardSettings
+from .sharing.pages import SharePages
+from .sharing.shares import Shares
 from .stats.report import Reports
 from .stats_api.endpoint import StatsApi
 from .web import engineers
@@ -65,13 +67,16 @@ def create_app(
     find_reader: FindReader = lambda _: None,
     about_site: AboutSite | None = None,
     outbox: Outbox | None = None,
+    shares: Shares | None = None,
+    closed: Reports | None = None,
 ) -> Starlette:
     """The dashboards. collector_url: where pages find the tracker, for the tag that a new site is shown.
     compare, why, health: what the engineers' pages show; without one its page is not there.
     network_of: by whose answer failures to sign in are counted; without it everybody is of one network.
     undeclared: the sites that have data and are in no settings. find_reader: whose a token is; without it no token
     holds. about_site: what is told of a site itself; without it those pages are not there. outbox: who reads digests;
-    without one nobody can take himself off."""
+    without one nobody can take himself off. shares, closed: links for people without an account, and the reports that
+    these are answered by, of days that are released alone; without them there are none."""
     settings = settings or DashboardSettings()
     base = settings.base
     pages = Pages(
@@ -101,6 +106,7 @@ def create_app(
             *of_engineers.routes(),
             *api.routes(),
             *stats_api.routes(),
+            *(SharePages(pages, problems, shares, closed, settings, network_of).routes() if shares and closed else ()),
             *(Unsubscribe(pages, problems, outbox).routes() if outbox else ()),
             Route("/healthz", _alive, methods=["GET"]),
             Mount("/static", _CachedFiles(directory=HERE / "static")),

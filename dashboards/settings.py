@@ -15,7 +15,7 @@ from schema.host import listening_host, web_address
 from schema.site import turned
 
 # What our own addresses begin with: below a path of that name nobody could tell whether a proxy has taken it away.
-OUR_PATHS = ("account", "api", "engineers", "healthz", "sign-in", "sign-out", "sites", "static", "unsubscribe")
+OUR_PATHS = ("account", "api", "engineers", "healthz", "sign-in", "share", "sign-out", "sites", "static", "unsubscribe")
 
 
 class DashboardSettings(Struct, frozen=True, forbid_unknown_fields=True):

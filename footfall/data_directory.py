@@ -1,4 +1,4 @@
-"""Opens what is in a data directory: the store, the accounts, and what was sent to whom.
+"""Opens what is in a data directory: the store, the accounts, links for others, what was sent to whom.
 
 In: settings. Out: open databases, whose caller closes them. Promises: what a newer Footfall has written is not opened;
 what is in the way is told with what to do.
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from dashboards.accounts.accounts import Accounts
 from dashboards.delivery.outbox import Outbox
+from dashboards.sharing.shares import Shares
 from schema.migrate import pending
 from schema.store import Store, StoreDown
 
@@ -60,6 +61,19 @@ def accounts(settings: Settings) -> Accounts:
     except sqlite3.DatabaseError as problem:
         raise CannotDo(
             f"{path}: cannot be read: {problem}; restore it from a backup, or move it away: accounts are then made anew"
+        ) from None
+
+
+def shares(settings: Settings) -> Shares:
+    """The links for people without an account. Raises WrittenByNewer, CannotDo."""
+    refuse_newer(settings.directory)
+    path = settings.directory / "shares.sqlite"
+    try:
+        return Shares(path)
+    except (OSError, sqlite3.DatabaseError) as problem:
+        raise CannotDo(
+            f"{path}: cannot be opened: {problem}; give this user the rights, make room, or move the file away: then "
+            "no link holds any more"
         ) from None
 
 

@@ -63,7 +63,7 @@ _WATCHED_S = 60.0
 class Reports:
     """The reports of all sites. release_k: the fold threshold of sites that set none. clock: Unix seconds.
     rounded: sites whose open days hold multiples of k only (docs/promises.md, rule H4). cache: of what is read of
-    released days; of a cluster nothing is cached."""
+    released days; of a cluster nothing is cached. closed_only: nothing of open days is read."""
 
     def __init__(
         self,
@@ -73,7 +73,9 @@ class Reports:
         clock: Callable[[], float] = time.time,
         rounded: Container[str] = (),
         cache: LruCache | None = None,
+        closed_only: bool = False,
     ) -> None:
+        self._closed_only = closed_only
         self._store = store
         # A replica may know of a release before it has its rows: an answer without them must not stay.
         self._cache = cache or LruCache(0 if store.cluster else MOST_VALUES)
@@ -273,6 +275,13 @@ class Reports:
 
     def _with_months(
         self, site: Site, first: dt.date, last: dt.date, before: dt.date, back: dt.date | None = None
+    ) -> Released:
+        """As `_read_released`; without the open days, where these are not to be read."""
+        found = self._read_released(site, first, last, before, back)
+        return structs.replace(found, span=structs.replace(found.span, never_open=True)) if self._closed_only else found
+
+    def _read_released(
+        self, site: Site, first: dt.date, last: dt.date, before: dt.date, back: dt.date | None
     ) -> Released:
         """What is released of some days and of those before them, with the sums of months where they are many. back:
         what is released from then on is wanted, too."""

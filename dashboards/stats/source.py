@@ -27,10 +27,10 @@ State = Literal["months", "released", "late", "added", "open"]
 class Span(Struct, frozen=True):
     """Days of one site, both ends included. released: those to be read one by one from the released rows; covered:
     those that are known otherwise, among them the days of the months whose sums are read, by the versions of these.
-    All others are open. include_open: they are read, too. blocks: the blocks within them whose rows are added (rule
-    N2), by their first day, how many they are of and the grain of their rows. added: the rows of goals, sections and so
-    on that were added to them (rule N6), by day and grain; former, former_sections, former_funnels: rows of such that
-    are defined otherwise now, which are left out, by grain, day and name."""
+    All others are open. include_open: they are read, too; never_open: nor in any part of it. blocks: the blocks within
+    them whose rows are added (rule N2), by their first day, how many they are of and the grain of their rows. added:
+    the rows of goals, sections and so on that were added to them (rule N6), by day and grain; former, former_sections,
+    former_funnels: rows of such that are defined otherwise now, which are left out, by grain, day and name."""
 
     site: str
     first: dt.date
@@ -39,6 +39,7 @@ class Span(Struct, frozen=True):
     covered: frozenset[dt.date] = frozenset()
     month_versions: tuple[int, ...] = ()
     include_open: bool = True
+    never_open: bool = False
     blocks: tuple[tuple[dt.date, int, str], ...] = ()
     added: tuple[tuple[dt.date, str], ...] = ()
     former: tuple[tuple[str, dt.date, str], ...] = ()
@@ -51,7 +52,8 @@ class Span(Struct, frozen=True):
         blocks = tuple(one for one in self.blocks if first <= one[0] and one[0] + dt.timedelta(one[1] - 1) <= last)
         added = tuple(one for one in self.added if first <= one[0] <= last)
         former = {name: tuple(one for one in getattr(self, name) if first <= one[1] <= last) for name in _FORMERS}
-        return replace(Span(self.site, first, last, released, blocks=blocks, added=added), **former)
+        found = Span(self.site, first, last, released, never_open=self.never_open, blocks=blocks, added=added)
+        return replace(found, **former)
 
     def less(self, days: Collection[dt.date], month_versions: tuple[int, ...] = ()) -> Span:
         """The same without some released days. month_versions: of their months, if sums of those are read."""
@@ -69,7 +71,7 @@ class Span(Struct, frozen=True):
 
     def open(self) -> Span:
         """The open days alone."""
-        return Span(self.site, self.first, self.last, frozenset(), self._closed)
+        return Span(self.site, self.first, self.last, frozenset(), self._closed, never_open=self.never_open)
 
     @property
     def has_closed(self) -> bool:
@@ -77,7 +79,8 @@ class Span(Struct, frozen=True):
 
     @property
     def has_open(self) -> bool:
-        return self.include_open and len(self.released) + len(self.covered) <= (self.last - self.first).days
+        reads_open = self.include_open and not self.never_open
+        return reads_open and len(self.released) + len(self.covered) <= (self.last - self.first).days
 
     def is_open(self, day: dt.date) -> bool:
         """Whether a day within the span is an open one."""
@@ -108,6 +111,8 @@ class Span(Struct, frozen=True):
         within = "day BETWEEN {first:Date} AND {last:Date}"
         if state == "released":
             return self._among("released", self.released)[0]
+        if self.never_open:
+            return "false"
         return f"{within} AND NOT ({self._among('closed', self._closed)[0]})" if self._closed else within
 
     @staticmethod

@@ -50,6 +50,8 @@ _HEADERS = {
 }
 # Where a reader of digests takes himself off; what follows it proves who he is.
 UNSUBSCRIBE = "/unsubscribe"
+# What a route says of a request whose answer pages of these origins may have in a frame.
+EMBEDDED_BY = "footfall.embedded_by"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _PORT = re.compile(r":\d+\Z", re.ASCII)
 
@@ -79,6 +81,10 @@ class Guard:
                 started = True
                 headers = MutableHeaders(scope=message)
                 headers.update(_HEADERS)
+                if hosts := scope.get(EMBEDDED_BY):
+                    headers["Content-Security-Policy"] = _POLICY.replace(
+                        "frame-ancestors 'none'", f"frame-ancestors {' '.join(hosts)}"
+                    )
                 headers.setdefault("Cache-Control", "no-store")
                 if self._https:
                     headers["Strict-Transport-Security"] = "max-age=31536000"

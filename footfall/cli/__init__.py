@@ -30,6 +30,7 @@ _COMMANDS = {
     "canary": "canary:canary",
     "quarantine": "quarantine:quarantine",
     "release": "release:release",
+    "share": "share:share",
     "site": "site:site",
     "spools": "spools:spools",
     "migrate": "migrate:migrate_",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from functools import partial
 
 import uvicorn
 
@@ -19,7 +20,7 @@ from schema.store import Store
 from ..about_site import teller as about_site
 from ..control.engine import Engine
 from ..control.sites import undeclared_shown
-from ..data_directory import accounts, outbox
+from ..data_directory import accounts, outbox, shares
 from ..databases import geo_database_of
 from ..delivery import deliveries, start
 from ..health.finding import Finding
@@ -33,13 +34,20 @@ from ..settings import Settings
 from ..supervisor.channel import settings_followers
 
 
+def _follow(reports: Reports, given: Settings) -> None:
+    reports.follow(given.reported_sites(), given.rounded_sites())
+
+
 def serve_pages(
     settings: Settings, engine: Engine, reading: Store, health: Callable[[], list[Finding]], sock: socket.socket
 ) -> None:
     """Serve the dashboards. reading: the store as pages ask it, which is not for long. health: what it tells."""
     people = accounts(settings)
     reports = Reports(reading, settings.reported_sites(), rounded=settings.rounded_sites())
-    settings_followers.append(lambda given: reports.follow(given.reported_sites(), given.rounded_sites()))
+    # What is remembered of released days is another thing where open ones are beside them.
+    closed = Reports(reading, settings.reported_sites(), closed_only=True)
+    for each in (reports, closed):
+        settings_followers.append(partial(_follow, each))
     if engine.pipeline is not None:
         engine.pipeline.watched = reports.watched
     reports.warm_up()
@@ -58,6 +66,8 @@ def serve_pages(
         finder(settings),
         about_site(lambda: engine.settings, reading, geo_database_of(settings)),
         out,
+        shares(settings),
+        closed,
     )
     config = uvicorn.Config(
         app,

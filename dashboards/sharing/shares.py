@@ -1,0 +1,182 @@
+"""Links by which people without an account see a part of a site's numbers: made, listed, revoked.
+
+In: a SQLite file. Out: `Share`s. Promises: of a link's secret only a digest is stored, of its password an
+argon2 hash; one that is revoked or has expired is gone for the very next request, in every process.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from msgspec import Struct, structs
+
+from schema.dimensions import CARDS
+from schema.host import host_pattern, web_address
+
+from ..stats.period import PERIODS
+
+# What a link may show besides the big numbers: the chart, the cards of the site's page, goals, web vitals, notes.
+OF_CARDS = {title.lower(): title for title in CARDS if title != "Goals"}
+PANELS = ("chart", *OF_CARDS, "goals", "vitals", "notes")
+# What the owner wrote for himself is shown only where he says so.
+USUAL_PANELS = tuple(name for name in PANELS if name != "notes")
+# Periods that a link may be of. Today is none: links show days that are over.
+OF_PERIODS = tuple(name for name in PERIODS if name != "today")
+FREE, CUSTOM = "free", "custom"
+MIN_PASSWORD, MAX_PASSWORD, MOST_LETTERS = 8, 1024, 100
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS shares (
+    id TEXT PRIMARY KEY, digest BLOB NOT NULL UNIQUE, made REAL NOT NULL, told TEXT NOT NULL, password TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+class ShareRefused(ValueError):
+    """What no link can be; the text says what to write."""
+
+
+class Share(Struct, frozen=True):
+    """title: what stands above it. sites: of which it is. segment: of whose visits, "" of all. panels: of PANELS.
+    period: of OF_PERIODS, "custom" with first and last, or FREE, where whoever looks chooses. k: of fewer visitors
+    nothing is shown; 0: twice the site's own. expires: Unix seconds, 0 is never. hosts: the origins whose pages may
+    have it in a frame."""
+
+    title: str
+    sites: tuple[str, ...]
+    segment: str = ""
+    panels: tuple[str, ...] = USUAL_PANELS
+    period: str = FREE
+    first: dt.date | None = None
+    last: dt.date | None = None
+    k: int = 0
+    expires: float = 0.0
+    hosts: tuple[str, ...] = ()
+    has_password: bool = False
+    id: str = ""
+    made: float = 0.0
+
+    def __post_init__(self) -> None:
+        for why in self._wrong():
+            raise ShareRefused(why)
+
+    def _wrong(self) -> Iterator[str]:
+        if not 1 <= len(self.title.strip()) <= MOST_LETTERS or not self.title.isprintable():
+            yield f"title {self.title[:40]!r}: write one line of up to {MOST_LETTERS} letters"
+        if not self.sites:
+            yield "a link is of a site: name one"
+        for name in self.panels:
+            if name not in PANELS:
+                yield f"panel {name!r} is not known: there are {', '.join(PANELS)}"
+        if self.period not in (*OF_PERIODS, FREE, CUSTOM):
+            yield f"period {self.period!r} is not known: there are {', '.join((*OF_PERIODS, FREE))}"
+        if (self.period == CUSTOM) != (self.first is not None and self.last is not None):
+            yield "days of its own are a first and a last one (--from and --to), and then no period"
+        if self.first and self.last and self.first > self.last:
+            yield f"the first day, {self.first}, is after the last, {self.last}"
+        if self.hosts and self.has_password:
+            yield (
+                "browsers send no cookie from a frame of another site, so a link with a password cannot be embedded: "
+                "leave out the password, or the hosts"
+            )
+
+
+def origin(text: str) -> str:
+    """Whose pages may have a link in a frame, as a policy names it: `blog.example`, `*.example.com`, or with a scheme
+    and a port. Raises ShareRefused."""
+    try:
+        found = web_address(text) if "://" in text else f"https://{host_pattern(text)}"
+    except ValueError as problem:
+        raise ShareRefused(str(problem)) from None
+    if found.count("/") > 2:
+        raise ShareRefused(f"{text!r}: pages are named by their host alone, without a path")
+    return found
+
+
+class Shares:
+    """clock: Unix seconds. hasher: of passwords."""
+
+    def __init__(
+        self, path: Path, clock: Callable[[], float] = time.time, hasher: PasswordHasher | None = None
+    ) -> None:
+        path.touch(mode=0o600, exist_ok=True)
+        self._db = sqlite3.connect(path, check_same_thread=False)
+        self._lock = threading.Lock()
+        self._clock = clock
+        self._hasher = hasher or PasswordHasher()
+        # argon2 takes 64 MiB a time: one at a time bounds what a flood of attempts can hold.
+        self._hashing = threading.Lock()
+        with self._lock, self._db:
+            self._db.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        self._db.close()
+
+    def make(self, share: Share, password: str = "") -> tuple[str, Share]:
+        """A new link: its secret, which is told once, and what it is. Raises ShareRefused."""
+        if password and not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+            raise ShareRefused(f"the password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters")
+        made = structs.replace(share, id=secrets.token_hex(4), made=self._clock(), has_password=bool(password))
+        token, hashed = secrets.token_urlsafe(24), ""
+        if password:
+            with self._hashing:
+                hashed = self._hasher.hash(password)
+        self._rows(
+            "INSERT INTO shares (id, digest, made, told, password) VALUES (?, ?, ?, ?, ?)",
+            *(made.id, _digest(token), made.made, msgspec.json.encode(made).decode(), hashed),
+        )
+        return token, made
+
+    def all(self) -> list[Share]:
+        """Every link that holds, the latest first."""
+        rows = self._rows("SELECT told FROM shares ORDER BY made DESC, id")
+        return [one for (told,) in rows if self._holds(one := msgspec.json.decode(told, type=Share))]
+
+    def of(self, token: str) -> Share | None:
+        """The link of that secret; None where there is none, or not any more."""
+        rows = self._rows("SELECT told FROM shares WHERE digest = ?", _digest(token))
+        found = msgspec.json.decode(rows[0][0], type=Share) if rows else None
+        return found if found and self._holds(found) else None
+
+    def revoke(self, id_: str) -> bool:
+        """Take a link back; whether there was one."""
+        return bool(self._rows("DELETE FROM shares WHERE id = ? RETURNING 1", id_))
+
+    def opens(self, share: Share, password: str) -> bool:
+        """Whether that is its password."""
+        stored = self._password_of(share)
+        with self._hashing:
+            try:
+                return bool(stored) and self._hasher.verify(stored, password[:MAX_PASSWORD])
+            except (VerificationError, InvalidHashError):
+                return False
+
+    def pass_of(self, share: Share, token: str) -> str:
+        """What a browser shows that has said the password: it holds for this link and this password alone."""
+        return hashlib.sha256(f"{share.id}\0{token}\0{self._password_of(share)}".encode()).hexdigest()
+
+    def _password_of(self, share: Share) -> str:
+        rows = self._rows("SELECT password FROM shares WHERE id = ?", share.id)
+        return str(rows[0][0]) if rows else ""
+
+    def _holds(self, share: Share) -> bool:
+        return not share.expires or self._clock() < share.expires
+
+    def _rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        with self._lock, self._db:
+            return self._db.execute(sql, parameters).fetchall()
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
