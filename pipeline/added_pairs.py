@@ -5,7 +5,8 @@ In: released days of which visits are left, the pairs of the settings. Out: rows
 the pairs, then one entry of the manifest for them. Promises: nothing that was released changes; a pair is looked at
 once for each day, whatever comes of it; rows are those of a pair that was there from the start, by the stricter of the
 day's rules and those of now; there are none where what is left of the day shows other values than it did, nor where
-sums of the new pair would be those of a pair that is told already: nobody has looked then what follows from them.
+sums of the new pair would be those of a pair that is told already, nor where a block tells one of its parents: nobody
+has looked then what follows from them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import structlog
 from msgspec import Struct, structs
 
 from schema.families import FAMILIES
-from schema.manifest import ADDED, LIVE
+from schema.manifest import ADDED, FOUR_WEEKS, LIVE, span_of
 from schema.pair import Pair, above, is_above, is_within, pair_of
 from schema.site import Site
 from schema.store import Store
@@ -71,6 +72,8 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
     entry = due.entry
     # A table whose sums are those of one that is told stays untold.
     refused = [pair for pair in due.pairs if any(is_above(pair, one) or is_within(pair, one) for one in due.told)]
+    # Nor one of whose parent a block tells what the day hides: that was held against the children that there were.
+    refused += [pair for pair in due.pairs for one in _told_by_blocks(store, entry) if is_above(one, pair)]
     counted = as_counted(site, entry, due.added)
 
     def release(of: Batch) -> None:
@@ -88,6 +91,17 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
         # Funnels and properties are not asked for.
         declared = structs.replace(counted.site, funnels=(), properties=())
         stage_again(store, SiteDay(declared, entry.day, stricter(rules, entry)), release)
+
+
+def _told_by_blocks(store: Store, day: Entry) -> list[Pair]:
+    """The pairs of which blocks that the day is in tell something."""
+    rows = store.rows(_TOLD_BY_BLOCKS, {"site": day.site, "day": day.day, "most": FOUR_WEEKS})
+    return [Pair(*names) for grain, first, *names in rows if (day.day - first).days < span_of(grain)]
+
+
+_TOLD_BY_BLOCKS = """
+    SELECT DISTINCT grain, day, dimension, by_dimension FROM late_pairs
+    WHERE site = {site:String} AND day > {day:Date} - {most:UInt8} AND day <= {day:Date}"""
 
 
 def _dimensions(pair: Pair) -> tuple[str, ...]:

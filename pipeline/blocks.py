@@ -12,7 +12,7 @@ import contextlib
 import datetime as dt
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import structlog
 from msgspec import Struct, structs
@@ -21,6 +21,7 @@ from schema.dimensions import OTHER
 from schema.families import FAMILIES, KEY, OWN, WAITING, WAITING_TABLES
 from schema.manifest import FOUR_WEEKS, LIVE, WEEK, grain_of, is_undo
 from schema.measures import OF_CELLS
+from schema.pairs import PAIRS
 from schema.site import Site, day_bounds, day_number
 from schema.store import Store, StoreDown, StoreError
 
@@ -29,8 +30,9 @@ from .each import for_each
 from .insert import insert
 from .manifest import RELEASING, Entry, append, digest_input, manifest_digest, read_entries, the_same
 from .release import as_released, expires_of, open_dates, received_through, waits_since
-from .rollup.block import staged_block
+from .rollup.block import Block, staged_block
 from .rollup.contributors import CONTRIBUTED
+from .rollup.pair_block import release_pairs
 from .settings import SiteRules
 
 log = structlog.get_logger("blocks")
@@ -222,7 +224,7 @@ def release_block(store: Store, waiting: WaitingDays, block: Due, now: float) ->
                 dates = sorted(entry.day for entry in entries)
                 week = grain_of(block.origin, WEEK)
                 with staged_block(store, site, dates, block.first, week, rules, changed, others) as of:
-                    rows, digest = _publish(store, block, week, entries, of.waiting)
+                    rows, digest = _publish(store, block, week, entries, of)
         except Exception:
             with contextlib.suppress(StoreError):
                 _forget(store, block)
@@ -290,15 +292,18 @@ def _is_whole(store: Store, entries: Sequence[Entry], waiting: Mapping[dt.date, 
     return all(waiting.get(entry.day, _LOST) == there.get(entry.day, 0) for entry in entries if entry.k_late)
 
 
-def _publish(store: Store, block: Due, week: str, entries: Sequence[Entry], families: Iterable[str]) -> tuple[int, str]:
+def _publish(store: Store, block: Due, week: str, entries: Sequence[Entry], of: Block) -> tuple[int, str]:
     """Copy the staged rows to `late_*`; their number and SHA-256 over all of them in the order of their columns. week:
-    the grain of weeks within it. entries: of its days. families: of which something waited."""
+    the grain of weeks within it. entries: of its days. of: what waited."""
     given: dict[str, object] = {"site": block.site, "day": block.first, "grain": block.grain, "week": week}
     digest, rows = hashlib.sha256(), 0
-    for family in families:
+    for family in of.waiting:
         # A day that is older than a family has no row for it to speak for.
         given["dates"] = sorted(one.day for one in entries if not one.columns or family in one.columns)
-        store.command(_copying(family), given, **store.foreground)
+        if family == PAIRS.name:
+            release_pairs(of, block.grain)
+        else:
+            store.command(_copying(family), given, **store.foreground)
         if family == "cells":
             store.command(_MOVED, given, **store.foreground)
         table, names = table_of(family, late=True), columns_of(family, late=True)

@@ -126,11 +126,21 @@ WAITING: dict[str, tuple[Column, ...]] = {
         for name, family in DECLARED.items()
         if name not in APART
     },
+    # What tells a cell apart, and of which sums its day has it, are texts that days have in common (pair_waiting.py).
+    PAIRS.name: (
+        *named(KEY_COLUMNS, "site", "day"),
+        Column("expires", "Date"),
+        *named(KEY_COLUMNS, "dimension", "value", "by_dimension", "by_value"),
+        *(Column(name, "String") for name in ("cell", "row_line", "column_line")),
+        Column("above", "Array(String)"),
+        *(Column(name, "UInt8") for name in ("few", "told")),
+        *(Column(name, "Int64") for name in ("people", "others", "visits", "pageviews", "bounces", "visit_seconds")),
+    ),
     # others: of those who did not reach the goal.
     EXPERIENCE.name: _waiting(EXPERIENCE.keys, "converters", "converters_others"),
 }
 # Those of which something is released beside days: what waited, with blocks, and what is added (rule N6).
-LATE = (*WAITING, FUNNELS.name, PAIRS.name)
+LATE = (*WAITING, FUNNELS.name)
 WAITING_TABLES = (*(f"waiting_{name}" for name in WAITING), "waiting_days")
 
 # Of each kept table its columns in their order. Of a month the whole site is kept by day, good for parts of it, too.

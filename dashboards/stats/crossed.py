@@ -1,7 +1,8 @@
 """What is released of pairs (Q1): the values of one dimension where another one has those that filters keep.
 
 In: `Query`s with a filter on one dimension of a visit, by another one. Out: their cells, and how sure they are.
-Promises: what no day counted is refused, with what would count it; what some days did not says so.
+Promises: days and blocks within them are added up, each cell of a day once; what no day counted is refused, with what
+would count it; what some days did not says so.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def cells_of(store: Store, of: Crossing) -> dict[str, dict[tuple[str, str], Sums
     order = METRICS[of.order].sql(_of_cells(sums, "0"))
     found: dict[str, dict[tuple[str, str], Sums]] = {}
     for across, value, kept, days, *numbers in store.rows(
-        f"""SELECT across, told, {"its_value" if of.both else "''"} AS kept, uniqExact(day), {", ".join(sums.values())}
+        f"""SELECT across, told, {"its_value" if of.both else "''"} AS kept, {_DAYS}, {", ".join(sums.values())}
         FROM
         (
             SELECT *, dimension = {{along:String}} AS first, if(first, value, by_value) AS its_value,
@@ -92,15 +93,22 @@ def cells_of(store: Store, of: Crossing) -> dict[str, dict[tuple[str, str], Sums
     return found
 
 
+# On how many days a value has rows, or is in the row of a block: of several rows of a block the one of most days.
+_DAYS = "uniqExactIf(day, late = 0) + arraySum(mapValues(maxMap(map(concat(grain, toString(day)), toUInt64(late)))))"
+
+
 def _rows(of: Crossing, pairs: str) -> str:
-    """SQL for the rows of pairs. pairs: SQL for their two dimensions."""
-    columns = ", ".join(("day", "dimension", "value", "by_dimension", "by_value", *PAIRS.measure_names))
+    """SQL for the rows of pairs; late: of how many days, of those of blocks. pairs: SQL for their two dimensions."""
+    columns = ", ".join(("grain", "day", "dimension", "value", "by_dimension", "by_value", *PAIRS.measure_names))
     mine = f"site = {{site:String}} AND (dimension, by_dimension) IN ({pairs})"
-    rows = f"SELECT {columns} FROM released_pairs WHERE {mine} AND grain = 'day' AND {of.span.condition('released')}"
+    released = of.span.condition("released")
+    among = {"days": f"0 AS late FROM released_pairs WHERE {mine} AND grain = 'day' AND {released}"}
+    late = f"FROM late_pairs WHERE {mine} AND (grain, day) IN arrayZip"
     if of.added:
-        among = "(grain, day) IN arrayZip({pair_grains:Array(String)}, {pair_dates:Array(Date)})"
-        rows += f" UNION ALL SELECT {columns} FROM late_pairs WHERE {mine} AND {among}"
-    return rows
+        among["added"] = f"0 AS late {late}({{pair_grains:Array(String)}}, {{pair_dates:Array(Date)}})"
+    if of.span.blocks:
+        among["blocks"] = f"days AS late {late}({{grains:Array(String)}}, {{begins:Array(Date)}})"
+    return " UNION ALL ".join(f"SELECT {columns}, {rows}" for rows in among.values())
 
 
 def _of_cells(sums: Mapping[str, Any], none: Any) -> dict[str, Any]:

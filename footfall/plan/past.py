@@ -150,7 +150,7 @@ _FUNNELS = """
 
 _PAIRS = """
     SELECT day, sum(visitors), sum(visits), count() FROM late_pairs
-    WHERE site = {site:String} AND dimension = {one:String} AND by_dimension = {other:String}
+    WHERE site = {site:String} AND dimension = {one:String} AND by_dimension = {other:String} AND grain LIKE 'pairs-%'
     GROUP BY day ORDER BY day"""
 
 

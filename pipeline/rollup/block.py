@@ -22,6 +22,7 @@ from schema.event import PAGEVIEW
 from schema.families import DECLARED, FAMILIES, OWN, WAITING
 from schema.manifest import WEEK
 from schema.measures import KINDS
+from schema.pairs import PAIRS
 from schema.site import Site
 from schema.store import Store, StoreError
 
@@ -140,7 +141,7 @@ def _choose(of: Block) -> None:
     of_days = set() if NAMED.isdisjoint(of.waiting) else _shown_by_days(of)
     if not OWN.isdisjoint(of.waiting):
         fill_of_block(of, Rule(of.late.k_late, of.late.late_others))
-    for family in [name for name in of.waiting if name != "cells" and name not in OWN]:
+    for family in [name for name in of.waiting if name not in ("cells", PAIRS.name, *OWN)]:
         # A key that names a value which stays hidden would tell of it; one that is told goes along with nobody.
         hidden, known = (waiting - values, values | of_days) if family in NAMED else (set(), set())
         released_of = _released(of, family, hidden=hidden, told=known)

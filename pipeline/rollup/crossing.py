@@ -14,7 +14,7 @@ less, and so on around: no sum tells. What is on none, a bridge, is told exactly
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from heapq import heappop, heappush
 from typing import Generic, TypeVar
 
@@ -47,7 +47,7 @@ def hidden(cells: Mapping[Key, Crossed], covered: Collection[Line] = ()) -> set[
 
     covered: lines of which those of too few are enough people together, counted distinctly. One that goes along has
     enough people itself, so a line in which one does is of enough with it."""
-    table = _Table(cells, covered)
+    table = Circles(cells, covered)
     table.fill_lines(list(table.shown))
     while told := table.told():
         table.fill_lines([line for key in told for line in table.close_circle(key)])
@@ -56,10 +56,12 @@ def hidden(cells: Mapping[Key, Crossed], covered: Collection[Line] = ()) -> set[
 
 def alone(cells: Mapping[Key, Crossed], gone: Collection[Key]) -> set[Key]:
     """Of those that are hidden the ones of too few that follow all the same. gone: what is hidden."""
-    return {*_Table({key: one for key, one in cells.items() if key in gone}, (), whole=True).told()}
+    return {*Circles({key: one for key, one in cells.items() if key in gone}, (), whole=True).told()}
 
 
-class _Table(Generic[Key]):
+class Circles(Generic[Key]):
+    """What is hidden of a table, and what is not. covered: as of `hidden`."""
+
     def __init__(self, cells: Mapping[Key, Crossed], covered: Collection[Line], whole: bool = False) -> None:
         """whole: all of it is hidden."""
         self._cells, self._enough = cells, {*covered}
@@ -80,9 +82,9 @@ class _Table(Generic[Key]):
                 self._lines[line] = [line]
         for key, one in cells.items():
             if whole or one.barred or not one.enough:
-                self._hide(key)
+                self.hide(key)
 
-    def _hide(self, key: Key) -> None:
+    def hide(self, key: Key) -> None:
         self.hidden.add(key)
         self._join(*self._cells[key].lines)
         for line in self._cells[key].lines:
@@ -100,7 +102,7 @@ class _Table(Generic[Key]):
             line = lines.pop()
             if self._is_bad(line):
                 gone = min(self.shown[line], key=self._price)
-                self._hide(gone)
+                self.hide(gone)
                 lines += self._cells[gone].lines
 
     def _is_bad(self, line: Line) -> bool:
@@ -116,7 +118,7 @@ class _Table(Generic[Key]):
 
     def told(self) -> list[Key]:
         """The hidden cells of too few that are on no circle, and may come to be on one."""
-        few = (key for key in self._bridges() if not self._cells[key].enough)
+        few = (key for key in self.bridges() if not self._cells[key].enough)
         return sorted((key for key in few if key not in self._hopeless), key=self._rank.__getitem__)
 
     def close_circle(self, key: Key) -> tuple[Line, ...]:
@@ -126,7 +128,7 @@ class _Table(Generic[Key]):
             # What another one needed has closed this one's, too; or there is no way, whatever is hidden.
             return ()
         for one in gone:
-            self._hide(one)
+            self.hide(one)
         return tuple(line for one in gone for line in self._cells[one].lines)
 
     def _way(self, key: Key) -> list[Key]:
@@ -197,30 +199,52 @@ class _Table(Generic[Key]):
             self._above[few] = many
             self._lines[many] += self._lines.pop(few)
 
-    def _bridges(self) -> Iterator[Key]:
-        """The hidden cells that are on no circle: those beneath which no line leads further up than to them."""
-        place: dict[Line, int] = {}
-        low: dict[Line, int] = {}
-        for root in [line for line, many in self._many.items() if many]:
-            if root in place:
+    def is_alone(self, key: Key) -> bool:
+        """Whether a hidden cell is on no circle."""
+        return bool(self._side(key))
+
+    def bridges(self) -> Iterator[Key]:
+        """All such."""
+        return _bridges(self._gone, self._lines_of)
+
+    def _lines_of(self, key: Key) -> tuple[Line, Line]:
+        return self._cells[key].lines
+
+
+def bridges(lines: Mapping[Key, tuple[Line, Line]]) -> Iterator[Key]:
+    """The cells that are on no circle of these. lines: by cell the two that it is of."""
+    beside: defaultdict[Line, dict[Key, None]] = defaultdict(dict)
+    for key, ends in lines.items():
+        for line in ends:
+            beside[line][key] = None
+    return _bridges(beside, lines.__getitem__)
+
+
+def _bridges(beside: Mapping[Line, Mapping[Key, None]], lines: Callable[[Key], tuple[Line, Line]]) -> Iterator[Key]:
+    """The cells that are on no circle: those beneath which no line leads further up than to them. beside: by line its
+    cells."""
+    place: dict[Line, int] = {}
+    low: dict[Line, int] = {}
+    for root in [line for line, mine in beside.items() if mine]:
+        if root in place:
+            continue
+        place[root] = low[root] = len(place)
+        path: list[tuple[Line, Key | None, Iterator[Key]]] = [(root, None, iter(beside[root]))]
+        while path:
+            line, above, rest = path[-1]
+            step = next((key for key in rest if key != above), None)
+            if step is None:
+                path.pop()
+                if above is not None:
+                    parent = path[-1][0]
+                    low[parent] = min(low[parent], low[line])
+                    if low[line] == place[line]:
+                        yield above
                 continue
-            place[root] = low[root] = len(place)
-            path: list[tuple[Line, Key | None, Iterator[Key]]] = [(root, None, iter(self._gone[root]))]
-            while path:
-                line, above, rest = path[-1]
-                step = next((key for key in rest if key != above), None)
-                if step is None:
-                    path.pop()
-                    if above is not None:
-                        parent = path[-1][0]
-                        low[parent] = min(low[parent], low[line])
-                        if low[line] == place[line]:
-                            yield above
-                    continue
-                one = self._cells[step]
-                end = one.column if line == one.row else one.row
-                if end in place:
-                    low[line] = min(low[line], place[end])
-                else:
-                    place[end] = low[end] = len(place)
-                    path.append((end, step, iter(self._gone[end])))
+            row, column = lines(step)
+            end = column if line == row else row
+            if end in place:
+                low[line] = min(low[line], place[end])
+            else:
+                place[end] = low[end] = len(place)
+                path.append((end, step, iter(beside[end])))

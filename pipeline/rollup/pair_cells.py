@@ -1,14 +1,17 @@
 """Which cells of pairs are shown of days that hide some.
 
 In: the scratch tables `crossed`, what is counted of each cell, and `numbered`, visits with the places of their values.
-Out: `uncovered`, the cells that are shown. Promises: who is behind several cells together is counted distinctly.
+Out: `uncovered`, the cells that are shown, and what waits of the others (pair_waiting.py). Promises: who is behind
+several cells together is counted distinctly.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
+from schema.dimensions import OTHER
 from schema.pair import Pair, above, is_above
 
 from .aggregate import EVERYBODY
@@ -17,6 +20,7 @@ from .crossing import Line
 from .pair_alike import Rows, alike, rows_of
 from .pair_lines import HIDDEN, Atom, Cell, Table, in_order
 from .pair_twins import Beside
+from .pair_waiting import Silent, keep_hidden
 
 # A site-day and the number of a pair.
 Which = tuple[int, int]
@@ -25,8 +29,15 @@ _NOTHING = "emptyArrayUInt16()"
 _CELL = ("d", "pair", "one", "other")
 
 
-def suppress(of: Batch, pairs: Sequence[Pair], before: Mapping[Pair, set[Cell]], twins: Mapping[int, Beside]) -> None:
-    """Fill `uncovered`. pairs: by their number. before: what is told of others; twins: and elsewhere."""
+def suppress(
+    of: Batch,
+    pairs: Sequence[Pair],
+    before: Mapping[Pair, set[Cell]],
+    twins: Mapping[int, Beside],
+    waits: Collection[int] = (),
+) -> None:
+    """Fill `uncovered`; and `withheld` of the days that are among `waits`. pairs: by their number. before: what is told
+    of others; twins: and elsewhere."""
     hides = [d for d, of_day in enumerate(of.days) if of_day.rules.k > 1]
     cells, atoms = _cells(of), _atoms(of, pairs)
     beside = {d: twins.get(d, Beside()) for d in hides}
@@ -39,6 +50,8 @@ def suppress(of: Batch, pairs: Sequence[Pair], before: Mapping[Pair, set[Cell]],
     # What follows of a twin: also cells of enough people that are hidden, which nobody has looked after.
     follows = {d: {pair: {*mine} for pair, mine in known[d].items()} for d in hides}
     rows: list[tuple[int, int, int, int]] = []
+    silent: list[Silent] = []
+    value_of = _values_of(of) if waits else {}
     for nth, step in enumerate(_steps(pairs, one_by_one=bool(same))):
         there = [(d, number) for d in hides for number in map(pairs.index, step) if (d, number) in cells]
         told = {(d, number): rows_of(pairs[number], same.get(d, ()), follows[d], shown[d]) for d, number in there}
@@ -48,6 +61,9 @@ def suppress(of: Batch, pairs: Sequence[Pair], before: Mapping[Pair, set[Cell]],
             known[d].setdefault(pair, set()).update(told[d, number].known)
             mine = _open(cells[d, number], pair, beside[d], told[d, number])
             tables[d, number] = Table(pair, atoms[d, number], mine, known[d])
+            if d in waits:
+                may = partial(_is_open, pair, beside[d], told[d, number])
+                silent.append(Silent(d, pair, pairs, tables[d, number], may, partial(_value, value_of, d)))
         covered = _covered(of, pairs, tables, nth)
         for (d, number), table in tables.items():
             shown[d][pairs[number]] = table.shown(covered[d, number]) | told[d, number].shown
@@ -56,6 +72,7 @@ def suppress(of: Batch, pairs: Sequence[Pair], before: Mapping[Pair, set[Cell]],
             rows += ((d, number, *cell) for cell in shown[d][pairs[number]])
     if rows:
         of.store.insert(of.scratch("uncovered"), _CELL, [*map(list, zip(*rows, strict=True))])
+    keep_hidden(of, pairs, silent)
 
 
 def _steps(pairs: Sequence[Pair], one_by_one: bool) -> list[list[Pair]]:
@@ -94,12 +111,21 @@ def released(of: Batch, grains: Collection[str]) -> dict[Pair, set[Cell]]:
 
 def _open(cells: Mapping[Cell, int], pair: Pair, beside: Beside, told: Rows) -> dict[Cell, int]:
     """Those that may be shown."""
-    barred = [{value for its, value in told.barred if its == dimension} for dimension in (pair.one, pair.other)]
-    return {
-        cell: people
-        for cell, people in cells.items()
-        if not beside.bars(pair, cell) and cell[0] not in barred[0] and cell[1] not in barred[1]
-    }
+    return {cell: people for cell, people in cells.items() if _is_open(pair, beside, told, cell)}
+
+
+def _is_open(pair: Pair, beside: Beside, told: Rows, cell: Cell) -> bool:
+    twins = ((pair.one, cell[0]), (pair.other, cell[1]))
+    return not beside.bars(pair, cell) and told.barred.isdisjoint(twins)
+
+
+def _values_of(of: Batch) -> dict[tuple[int, str, int], str]:
+    rows = of.store.rows(of.naming("SELECT d, dimension, place, value FROM {numbers}"))
+    return {(d, dimension, place): value for d, dimension, place, value in rows}
+
+
+def _value(values: Mapping[tuple[int, str, int], str], d: int, dimension: str, place: int) -> str:
+    return values.get((d, dimension, place), OTHER)
 
 
 def _cells(of: Batch) -> dict[Which, dict[Cell, int]]:

@@ -60,12 +60,13 @@ class Table:
         self._edges: dict[Hashable, Crossed] = {}
         self._of_edge: dict[Hashable, list[Atom]] = {}
         self._divided: set[Line] = set()
+        self.gone: set[Hashable] = set()
         each: defaultdict[tuple[Line, Line], list[Atom]] = defaultdict(list)
         for atom in atoms:
             each[_label(atom.one, atom.above), _label(atom.other, atom.beyond)].append(atom)
         for labels, mine in each.items():
             enough = cells.get(mine[0].cell, 0)
-            self._add(mine[0].cell if enough else repr(labels), mine, enough)
+            self._add(mine[0].cell if enough else labels, mine, enough)
 
     def of_few(self) -> Iterator[tuple[Line, Atom]]:
         """Of each line the atoms of too few."""
@@ -76,8 +77,12 @@ class Table:
 
     def shown(self, covered: Collection[Line]) -> set[Cell]:
         """The cells that are. covered: lines of which those of too few are enough together."""
-        gone = hidden(self._edges, self._divided.union(covered))
-        return {key for key in self._edges.keys() - gone if isinstance(key, tuple)}
+        self.gone = hidden(self._edges, self._divided.union(covered))
+        return {self._of_edge[key][0].cell for key in self._edges.keys() - self.gone}
+
+    def hidden_cells(self) -> Iterator[tuple[Hashable, Crossed, list[Atom]]]:
+        """What is not, and parts of it, once that is known: each with what it is called by and its atoms."""
+        return ((key, self._edges[key], self._of_edge[key]) for key in self._edges if key in self.gone)
 
     def _add(self, cell: Hashable, atoms: list[Atom], enough: int) -> None:
         """A cell, with its parts where it is of several sums: it is what these add up to. enough: how many people it is
@@ -110,7 +115,7 @@ class Table:
         for atom in atoms:
             alike[row_of(atom), column_of(atom)].append(atom)
         for (row, column), mine in alike.items():
-            self._add_edge(repr((row, column)), row, column, mine)
+            self._add_edge(("part", row, column), row, column, mine)
 
     def _add_edge(self, key: Hashable, row: Line, column: Line, atoms: list[Atom], enough: int = 0) -> None:
         """enough: how many people it is of; 0: it is hidden, and how many these are is at least known."""

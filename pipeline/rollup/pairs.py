@@ -36,9 +36,10 @@ _PAIRS_OF = "{pairs:Array(Array(UInt16))}[d + 1]"
 
 
 def cross(of: Batch) -> None:
-    """Fill `staging_pairs`."""
+    """Fill `staging_pairs`, and `withheld` with what is hidden of days of which something waits."""
     if of.has("pairs"):
-        _cross(of, [of_day.site.crossed for of_day in of.days], _goals)
+        waits = [d for d, of_day in enumerate(of.days) if of_day.rules.k_late]
+        _cross(of, [of_day.site.crossed for of_day in of.days], _goals, waits=waits)
 
 
 def cross_later(of: Batch, pairs: Collection[Pair], grains: Collection[str], tells: Tells) -> None:
@@ -47,8 +48,15 @@ def cross_later(of: Batch, pairs: Collection[Pair], grains: Collection[str], tel
     _cross(of, [pairs], tells, grains)
 
 
-def _cross(of: Batch, each: Sequence[Collection[Pair]], tells: Tells, grains: Collection[str] | None = None) -> None:
-    """each: the pairs of each site-day. grains: where it is released, those of rows that were added to it."""
+def _cross(
+    of: Batch,
+    each: Sequence[Collection[Pair]],
+    tells: Tells,
+    grains: Collection[str] | None = None,
+    waits: Collection[int] = (),
+) -> None:
+    """each: the pairs of each site-day. grains: where it is released, those of rows that were added to it. waits: the
+    days of which something waits."""
     pairs = sorted({pair for mine in each for pair in mine})
     with scratch(of, OF_PAIRS):
         _number(of, pairs)
@@ -59,7 +67,7 @@ def _cross(of: Batch, each: Sequence[Collection[Pair]], tells: Tells, grains: Co
         if of.hides:
             dimensions = _dimensions(pairs)
             twins = beside(*tells(of, {name: name for name in dimensions}), places_of(of), dimensions)
-            suppress(of, pairs, {} if grains is None else released(of, grains), twins)
+            suppress(of, pairs, {} if grains is None else released(of, grains), twins, waits)
         named = {"ones": [pair.one for pair in pairs], "others": [pair.other for pair in pairs]}
         of.store.command(of.naming(_STAGE), of.named | named)
 

@@ -29,6 +29,11 @@ from .parents import CELL
 from .sessionize import SECTIONS
 from .visit import READ
 
+_HIDDEN_OF_PAIRS = (
+    dict.fromkeys(("value", "by_value", "cell", "row_line", "column_line"), "String")
+    | {"above": "Array(String)"}
+    | dict.fromkeys(("few", "told"), "UInt8")
+)
 _CROSSED = dict.fromkeys(("d", "pair", "one", "other"), "UInt16")
 _VALUE = {"d": "UInt16", "dimension": TEXT, "value": "String"}
 
@@ -153,6 +158,11 @@ TABLES: dict[str, dict[str, str]] = {
     "few": {"d": "UInt16", "pair": "UInt16", "one_": "UInt16", "above": "Array(UInt16)"}
     | {"other_": "UInt16", "beyond": "Array(UInt16)", "line": "UInt32", "step": "UInt8"},
     "uncovered": _CROSSED,
+    # What they hide: the cells with their lines (pair_waiting.py); the same as it waits.
+    "bare": _CROSSED | _HIDDEN_OF_PAIRS | {"people": "Int64"},
+    "withheld": {"d": "UInt16", "dimension": TEXT, "by_dimension": TEXT}
+    | _HIDDEN_OF_PAIRS
+    | _measured("people", "others", *(one.name for one in PAIRS.measures if one.visit)),
     # Of segments (segments.py): visits, with a bit for each condition that holds; what is counted of each value of each
     # segment; and of which it is shown.
     "marked": {"d": "UInt16"}
@@ -180,13 +190,15 @@ TABLES: dict[str, dict[str, str]] = {
 _OF_STEPS = ("arrived", "newcomers", "made", "taken", "due", "steps")
 _OF_FUNNELS = ("passed", "least")
 _OF_PROPERTIES = ("sent", "told")
-OF_PAIRS = ("numbers", "numbered", "crossed", "few", "uncovered")
+OF_PAIRS = ("numbers", "numbered", "crossed", "few", "uncovered", "bare")
 OF_SEGMENTS = ("marked", "segmented", "chosen")
 
 
 def _tables(of: Batch) -> list[str]:
     """Those that the run needs from its beginning to its end."""
     unasked = {name for name, family in DECLARED.items() if not is_asked(of, family)} | {*OF_PAIRS, *OF_SEGMENTS}
+    if not of.has("pairs"):
+        unasked.add("withheld")
     if "funnels" in unasked:
         unasked.update(_OF_FUNNELS)
     if "properties" in unasked:

@@ -15,6 +15,7 @@ from functools import partial
 
 from schema.families import DECLARED, FAMILIES, OWN, WAITING
 from schema.measures import KINDS
+from schema.pairs import PAIRS
 from schema.store import StoreDown
 from schema.visits import HOUR
 
@@ -43,8 +44,12 @@ def wait(of: Batch, expires: Mapping[Key, dt.date]) -> None:
             if family in OWN:
                 untold.fill_untold(of, given)
             of.store.command(of.naming(_hidden(of, family)), given)
+    if of.has("pairs"):
+        of.store.command(of.naming(_HIDDEN_PAIRS), given)
+        of.store.command(of.naming(_WAITING_PAIRS), given, **of.store.foreground)
     for family, which in of.store.rows(
-        f"SELECT family, groupUniqArray(dimension) FROM {of.scratch('hidden')} GROUP BY family"
+        f"SELECT family, groupUniqArray(dimension) FROM {of.scratch('hidden')} WHERE family != '{PAIRS.name}' "
+        "GROUP BY family"
     ):
         of.store.command(of.naming(_waiting(family, frozenset(which))), given, **of.store.foreground)
     hidden: Counter[int] = Counter(dict(of.store.rows(f"SELECT d, count() FROM {of.scratch('hidden')} GROUP BY d")))
@@ -56,6 +61,15 @@ def wait(of: Batch, expires: Mapping[Key, dt.date]) -> None:
     # Last: where it is missing, nobody knows what is.
     told = [(*of_day.key, expires[of_day.key], hidden[d]) for d, of_day in enumerate(of.days) if waits[d]]
     of.store.insert("waiting_days", ("site", "day", "expires", "rows"), [*map(list, zip(*told, strict=True))])
+
+
+# Which cells of pairs these are is told already (pair_waiting.py).
+_OF_PAIRS = "FROM {withheld} WHERE {waits:Array(UInt8)}[d + 1]"
+_HIDDEN_PAIRS = (
+    f"{insert('{hidden}', _HIDDEN | {'family': repr(PAIRS.name), 'name': 'cell', 'currency': _WHOLE})} {_OF_PAIRS}"
+)
+_NAMED_PAIRS = {one.name: one.name for one in WAITING[PAIRS.name] if one.name not in _OF_DAY}
+_WAITING_PAIRS = f"{insert(f'waiting_{PAIRS.name}', _OF_DAY | _NAMED_PAIRS)} {_OF_PAIRS}"
 
 
 def _hidden(of: Batch, family: str) -> str:
