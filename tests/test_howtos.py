@@ -66,9 +66,9 @@ def overview():
 
 
 def copy_with(page: str, to: Path, rooms: Sequence[str] = ROOMS) -> list[str]:
-    """A copy of the tree, changed as the page says; which files that changes."""
+    """A copy of the tree, changed as the page says; which files that changes. What is compiled is copied, too."""
     for room in rooms:
-        shutil.copytree(ROOT / room, to / room, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
+        shutil.copytree(ROOT / room, to / room, ignore=shutil.ignore_patterns("node_modules"))
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     changes = re.findall(r"```diff\n(.*?)```", text, re.DOTALL)
     assert changes, f"{page} changes nothing"

@@ -73,6 +73,22 @@ def alone(store: Store, test: Generator[Work, Any, Result]) -> Result:
         [came] = work.of(store, [work.part])
 
 
+def side_by_side(store: Store, *tests: Generator[Work, Any, Result]) -> list[Result]:
+    """The same of several generators that wait for work alike, as often as each other."""
+    came: Sequence[Any] = [None] * len(tests)
+    while True:
+        works: list[Work] = []
+        results: list[Result] = []
+        for test, one in zip(tests, came, strict=True):
+            try:
+                works.append(test.send(one))
+            except StopIteration as end:
+                results.append(end.value)
+        if not works:
+            return results
+        came = works[0].of(store, [work.part for work in works])
+
+
 def together(test: Callable[..., Test]) -> Callable[..., None]:
     """A test function of a generator."""
 

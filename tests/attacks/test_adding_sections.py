@@ -81,6 +81,10 @@ class Owner(House):
 
 
 with_the_rule_and_without = pytest.mark.parametrize("rule_on", [True, False], ids=["rule on", "rule off"])
+# That he would win proves the attack, not the product: where another attack on the rule proves it, before a release.
+with_the_rule = pytest.mark.parametrize(
+    "rule_on", [True, pytest.param(False, marks=pytest.mark.long)], ids=["rule on", "rule off"]
+)
 
 
 @with_the_rule_and_without
@@ -126,7 +130,7 @@ def test_a_section_of_before_and_a_hidden_page(store: Store, rule_on: bool) -> T
     assert owner.learnt("All", "Basket", number="pageviews") == (None if rule_on else 1)
 
 
-@with_the_rule_and_without
+@with_the_rule
 @together
 def test_two_sections_whose_sum_is_a_folder_less_one(store: Store, rule_on: bool) -> Test:
     """Each of the two alone leaves many: of seventeen in the shop ten saw the basket, six the list, and one neither."""
@@ -148,7 +152,7 @@ def test_a_section_beside_a_goal_of_the_day(store: Store, rule_on: bool) -> Test
     assert owner.learnt("All", "Saw") == (None if rule_on else 1)
 
 
-@with_the_rule_and_without
+@with_the_rule
 @together
 def test_a_goal_beside_a_section_that_came_later(store: Store, rule_on: bool) -> Test:
     seen = {BASKET: range(10), LIST: range(10, 16), SECRET: [*range(5), 20]}
@@ -269,7 +273,7 @@ def test_whatever_people_see_no_one_to_four_follow(store: Store, rule_on: bool, 
     assert bool(found) is not rule_on
 
 
-@with_the_rule_and_without
+@with_the_rule
 @together
 def test_a_goal_beside_a_section_of_the_day(store: Store, rule_on: bool) -> Test:
     """All pages are shown: of six who saw what is beside the shop five were in the shop, too."""

@@ -15,11 +15,12 @@ from pipeline.settings import SiteRules
 from schema.store import Store
 from tests.conftest import insert, make_event
 from tests.pipeline.weeks import Weeks
+from tests.together import Test, together
 
 from .house import House
 from .solver import Cell, Published, Solver
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 
 K = 5
 DAYS = 4
@@ -123,7 +124,6 @@ def google(store: Store, *more: tuple[int, dict[str, Any]]) -> House:
             number += 1
             hits.append((number, {"visitor": number, "network_number": number} | given))
     house.visits(hits)
-    house.settle()
     return house
 
 
@@ -137,36 +137,44 @@ def left(house: House, dimension: str) -> list[int]:
     ]
 
 
-def test_a_whole_less_its_parts_leaves_nobody_or_k_people(store: Store) -> None:
+@together
+def test_a_whole_less_its_parts_leaves_nobody_or_k_people(store: Store) -> Test:
     house = google(store)
+    yield house.settling()
     assert {dimension: left(house, dimension) for dimension in PARTS} == {one: [22, 15] for one in PARTS}
 
 
 @pytest.mark.usefixtures("without_parents")
 def test_where_it_does_not_hold_inside_a_parent_two_people_are_told(store: Store) -> None:
     house = google(store)
+    house.settle()
     assert {dimension: left(house, dimension) for dimension in PARTS} == {one: [2, 3] for one in PARTS}
 
 
-def test_a_host_of_two_sources_is_in_nobodys_company(store: Store) -> None:
+@together
+def test_a_host_of_two_sources_is_in_nobodys_company(store: Store) -> Test:
     """It cannot be taken from either of them, so it is shown; what is hidden in both has company in both."""
     link = {"source": "Paper", "channel": "Email", "referrer": "google.com"}
     house = google(store, (6, link), (7, {"source": "Google", "channel": "Organic Search", "referrer": "google.fr"}))
+    yield house.settling()
     rows = house.rows("referrer")
     assert rows["google.com"]["visitors"] == 26
     assert "google.fr" not in rows
     assert "one.example" not in rows
 
 
-def test_of_a_parent_that_is_hidden_no_child_tells_the_least_that_it_is(store: Store) -> None:
+@together
+def test_of_a_parent_that_is_hidden_no_child_tells_the_least_that_it_is(store: Store) -> Test:
     """A source of one person is hidden with the smallest other one, whose only host would tell how many these are."""
     house = google(store, (1, {"source": "Rare", "channel": "Referral", "referrer": "rare.example"}))
+    yield house.settling()
     sources, hosts = house.rows("source"), house.rows("referrer")
     assert "Paper" not in sources
     assert {"google.com", "one.example"}.isdisjoint(hosts)
 
 
-def test_converters_and_payers_of_one_host_do_not_follow_from_its_source(store: Store) -> None:
+@together
+def test_converters_and_payers_of_one_host_do_not_follow_from_its_source(store: Store) -> Test:
     hosts = {"google.com": 20, "google.de": 20, "google.fr": 20}
     reached = {"google.com": 12, "google.de": 9, "google.fr": 2}
     house, number = House(store, K), 0
@@ -184,7 +192,7 @@ def test_converters_and_payers_of_one_host_do_not_follow_from_its_source(store: 
         hits.append((number, given | {"channel": "Email"}))
         hits.append((2000 + number, given | {"channel": "Email", "name": "purchase", "currency": "EUR", "amount": 100}))
     house.visits(sorted(hits, key=lambda hit: hit[0]))
-    house.settle()
+    yield house.settling()
 
     def buyers(**by: str) -> int:
         (filter_,) = (f"{dimension}=={value}" for dimension, value in by.items())

@@ -32,7 +32,7 @@ def weeks(store: Store) -> dict[int, Weeks]:
                 for n in missed:
                     house.visit(day, 100 + n, page)
                     house.visit(day, 100 + n, page, at=1, name="404", props={"path": page})
-        house.close(after=8)
+    sites[1].closing(after=8).of(store, [*sites.values()])
     return sites
 
 

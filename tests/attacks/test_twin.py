@@ -6,16 +6,17 @@ He commands fewer than k networks; with k of them he makes the next step himself
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import pytest
 
 from schema.store import Store
+from tests.together import Test, Work, together
 
 from .house import House
 
-pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 
 K = 5
 QUARTER = 900
@@ -24,7 +25,7 @@ HIS_DAY = {"path": "/clinic", "source": "Facebook", "country": "IS"}
 LOOKED = ("totals", "series", "tables", "goals", "vitals", "version")
 
 
-def a_day(store: Store, k: int) -> House:
+def a_day(store: Store, k: int) -> Generator[Work, None, House]:
     """Of which much is shown: three quarters of an hour, each with many people, who see what he sees, too; he is one of
     the first."""
     house = House(store, k)
@@ -36,7 +37,7 @@ def a_day(store: Store, k: int) -> House:
         ]
         his = [(60, VICTIM | HIS_DAY), (200, VICTIM | HIS_DAY | {"name": "signup"})] * (quarter == 0)
         house.visits(crowd + his)
-        house.wait((quarter + 1) * QUARTER + 60)
+        yield house.waiting((quarter + 1) * QUARTER + 60)
     return house
 
 
@@ -70,39 +71,42 @@ def have_him_erased(house: House) -> None:
 
 
 @pytest.mark.parametrize("attack", [join, have_him_erased])
+@together
 def test_one_request_in_his_place_moves_nothing(
     store: Store, report: Callable[[str, str], None], attack: Callable[[House], None]
-) -> None:
-    house = a_day(store, K)
+) -> Test:
+    house = yield from a_day(store, K)
     before = look(house)
     assert before["totals"]["visitors"] > 30
     attack(house)
     for quarter in (4, 5):
         # He has one browser less than it takes.
         house.visits([(quarter * QUARTER - 9, {"visitor": n, "network_number": n}) for n in range(9001, 9000 + K)])
-        house.wait(quarter * QUARTER + 60)
+        yield house.waiting(quarter * QUARTER + 60)
         assert look(house) == before
     report(f"a twin ({attack.__name__})", f"k = {K}: nothing that is shown moves")
 
 
-def test_where_each_is_shown_at_once_an_erasure_tells_his_day(store: Store, report: Callable[[str, str], None]) -> None:
-    house = a_day(store, 1)
+@together
+def test_where_each_is_shown_at_once_an_erasure_tells_his_day(store: Store, report: Callable[[str, str], None]) -> Test:
+    house = yield from a_day(store, 1)
     before = look(house)
     have_him_erased(house)
-    house.wait(4 * QUARTER + 60)
+    yield house.waiting(4 * QUARTER + 60)
     found = lost(before, look(house))
     assert set(HIS_DAY.values()) <= found
     report("a twin (have_him_erased)", f"k = 1: {', '.join(sorted(found))} lose one visitor: his day")
 
 
-def test_who_has_seventy_five_erased_sees_none_of_them_vanish(store: Store, report: Callable[[str, str], None]) -> None:
+@together
+def test_who_has_seventy_five_erased_sees_none_of_them_vanish(store: Store, report: Callable[[str, str], None]) -> Test:
     """He knows them all but one, whom he has erased first; so he looks after that one, after some, and after all."""
-    house = a_day(store, K)
+    house = yield from a_day(store, K)
     before = look(house)
     others = [1000 * quarter + 100 + n for quarter in range(3) for n in range(30)][:74]
     for quarter, some in enumerate(([VICTIM["visitor"]], others[:10], others[10:]), start=4):
         erase(house, some)
-        house.wait(quarter * QUARTER + 60)
+        yield house.waiting(quarter * QUARTER + 60)
         assert look(house) == before
     # What is left is too few to tell from those whom he knows: the release shows no value of fewer than k.
     house.release()

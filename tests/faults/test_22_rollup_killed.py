@@ -34,7 +34,7 @@ def test_what_is_not_killed_before_writes_to_memory_only(store: Store) -> None:
     assert engines == [("Memory",)]
 
 
-@at(5, each=13)
+@at(7, each=13)
 def test_a_rollup_killed_at_any_statement_gives_the_same_rows_when_it_runs_again(
     tmp_path: Path, step: int, lives: int
 ) -> None:

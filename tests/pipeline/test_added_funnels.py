@@ -25,7 +25,7 @@ from schema.manifest import ADDED
 from schema.site import Goal
 from schema.store import Store
 from tests.cut_off import each_write_cut_off
-from tests.together import Test, Work, alone, together
+from tests.together import Test, Work, alone, side_by_side, together
 
 from .test_added_goals import BALANCED, EVERYTHING, entries, faults
 from .test_added_properties import traffic
@@ -73,8 +73,7 @@ def rows(house: Weeks, name: str = "") -> list[Any]:
 @pytest.fixture(scope="module")
 def twins(store: Store) -> tuple[Weeks, Weeks]:
     """Two days of the same visits: all funnels from the start, and all of them later."""
-    first = alone(store, closed(store, EVERYTHING, ALL, 2, seed=1))
-    later = alone(store, closed(store, EVERYTHING, (), 2, seed=1))
+    first, later = side_by_side(store, *(closed(store, EVERYTHING, some, 2, seed=1) for some in (ALL, ())))
     assert declare(later, *ALL)
     return first, later
 

@@ -27,7 +27,7 @@ from schema.site import Goal
 from schema.store import Store
 from tests.conftest import insert, make_event
 from tests.cut_off import each_write_cut_off
-from tests.together import Test, Work, alone, together
+from tests.together import Test, Work, alone, side_by_side, together
 
 from .weeks import GRACE_S, Weeks
 
@@ -103,8 +103,9 @@ def faults(house: Weeks) -> list[Any]:
 @pytest.fixture(scope="module")
 def twins(store: Store) -> tuple[Weeks, Weeks]:
     """Two days of the same visits: all goals from the start, and one at first and the others later."""
-    first = alone(store, closed(store, EVERYTHING, (BUY, READ, DOCS), 2, seed=1))
-    later = alone(store, closed(store, EVERYTHING, (READ,), 2, seed=1))
+    first, later = side_by_side(
+        store, *(closed(store, EVERYTHING, some, 2, seed=1) for some in ((BUY, READ, DOCS), (READ,)))
+    )
     sum_months(store, 60)
     assert len(entries(later)) == 2
     assert declare(later, BUY, READ, DOCS)

@@ -25,7 +25,7 @@ from schema.segment import Segment
 from schema.store import Store
 from tests.conftest import insert, make_event
 from tests.cut_off import each_write_cut_off
-from tests.together import Test, Work, alone, together
+from tests.together import Test, Work, alone, side_by_side, together
 
 from .test_added_goals import BALANCED, EVERYTHING, entries, faults
 from .weeks import GRACE_S, Weeks
@@ -91,8 +91,7 @@ def rows(house: Weeks, name: str = "") -> list[Any]:
 @pytest.fixture(scope="module")
 def twins(store: Store) -> tuple[Weeks, Weeks]:
     """Two days of the same visits: all properties from the start, and all but one later."""
-    first = alone(store, closed(store, EVERYTHING, ALL, 2, seed=1))
-    later = alone(store, closed(store, EVERYTHING, ("url",), 2, seed=1))
+    first, later = side_by_side(store, *(closed(store, EVERYTHING, some, 2, seed=1) for some in (ALL, ("url",))))
     assert declare(later, *ALL)
     return first, later
 

@@ -25,7 +25,7 @@ from pipeline.verify import chain_faults, row_faults, unreadable_rows
 from schema.manifest import ADDED
 from schema.store import Store
 from tests.cut_off import each_write_cut_off
-from tests.together import Test, Work, alone, together
+from tests.together import Test, Work, alone, side_by_side, together
 
 from .test_added_goals import BALANCED, EVERYTHING, READ, traffic
 from .weeks import GRACE_S, Weeks
@@ -79,8 +79,7 @@ def faults(house: Weeks) -> list[Any]:
 @pytest.fixture(scope="module")
 def twins(store: Store) -> tuple[Weeks, Weeks]:
     """Two days of the same visits: all sections from the start, and all of them later."""
-    first = alone(store, closed(store, EVERYTHING, ALL, 2, seed=1))
-    later = alone(store, closed(store, EVERYTHING, DEEP, 2, seed=1))
+    first, later = side_by_side(store, *(closed(store, EVERYTHING, some, 2, seed=1) for some in (ALL, DEEP)))
     assert declare(later, ALL)
     return first, later
 
