@@ -110,6 +110,7 @@ def test_the_log_and_the_chain_name_it(twins: tuple[Weeks, Weeks]) -> None:
     assert "6 funnels added to days" in release_text.verified([chain], [])
 
 
+@pytest.mark.long
 def test_a_run_that_is_cut_off_is_done_again_with_the_same_rows(
     store: Store, twins: tuple[Weeks, Weeks], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +123,7 @@ def test_a_run_that_is_cut_off_is_done_again_with_the_same_rows(
     assert faults(house) == []
 
 
+@pytest.mark.long
 @together
 def test_the_schedule_adds_it_and_a_changed_one_is_another_one(store: Store) -> Test:
     house = yield from closed(store, EVERYTHING, (FIRST, DOCS), 1, seed=10)

@@ -132,6 +132,7 @@ def test_the_log_and_the_chain_name_it(twins: tuple[Weeks, Weeks]) -> None:
     assert "6 properties added to days" in release_text.verified([chain], [])
 
 
+@pytest.mark.long
 def test_a_run_that_is_cut_off_is_done_again_with_the_same_rows(
     store: Store, twins: tuple[Weeks, Weeks], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -197,6 +197,7 @@ def test_it_goes_with_its_site_and_comes_back_with_a_copy(store: Store) -> Test:
     assert faults(house) == []
 
 
+@pytest.mark.long
 def test_a_run_that_is_cut_off_is_done_again_with_the_same_row(
     store: Store, twins: tuple[Weeks, Weeks], monkeypatch: pytest.MonkeyPatch
 ) -> None:

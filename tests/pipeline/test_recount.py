@@ -197,7 +197,7 @@ def generated_log(chance: random.Random, days: int = 3, lines: int = 3000) -> li
     return out
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))])
 def test_a_generated_log_is_counted_alike(store: Store, tmp_path: Path, seed: int) -> None:
     lines = generated_log(random.Random(seed))
     log = tmp_path / "access.log"
