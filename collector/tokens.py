@@ -115,8 +115,9 @@ class TokenStore(Generic[T]):
 class Token(Struct, frozen=True, omit_defaults=True):
     """What is kept of a token. site: of which it may send events; "" of none. name: what its owner calls it. since:
     Unix seconds. reads: the site whose numbers it may read, EVERY_SITE all of them, "" none. expires: Unix seconds, 0
-    never. per_hour: how many questions an hour. One that reads has no `site`, so that it sends nothing, to whatever
-    version of Footfall it is shown."""
+    never. per_hour: how many questions an hour. maker: the number of the person it is for, and it reads no more than
+    he may; 0 where it is for nobody. One that reads has no `site`, so that it sends nothing, to whatever version of
+    Footfall it is shown."""
 
     site: str
     name: str
@@ -125,6 +126,7 @@ class Token(Struct, frozen=True, omit_defaults=True):
     reads: str = ""
     expires: int = 0
     per_hour: int = 0
+    maker: int = 0
 
     def is_of(self, site: str) -> bool:
         """Whether it is that site's and no other's."""
@@ -158,11 +160,11 @@ class Tokens(TokenStore[Token]):
         """(id, token) of a new one that sends; the token is shown this once."""
         return self._create(PREFIX, lambda sha256, now: Token(site, name, sha256, now))
 
-    def create_reading(self, reads: str, name: str, lasts_s: int, per_hour: int) -> tuple[str, str]:
+    def create_reading(self, reads: str, name: str, lasts_s: int, per_hour: int, maker: int = 0) -> tuple[str, str]:
         """The same of one that reads. lasts_s: how long, 0 for ever."""
         return self._create(
             READING_PREFIX,
-            lambda sha256, now: Token("", name, sha256, now, reads, now + lasts_s if lasts_s else 0, per_hour),
+            lambda sha256, now: Token("", name, sha256, now, reads, now + lasts_s if lasts_s else 0, per_hour, maker),
         )
 
     def _create(self, prefix: str, make: Callable[[str, int], Token]) -> tuple[str, str]:

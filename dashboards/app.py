@@ -12,11 +12,12 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from .accounts.accounts import Accounts
+from .accounts.policy import Action
 from .accounts.readers import FindReader, Readers
 from .delivery.outbox import Outbox
 from .delivery.unsubscribe import Unsubscribe
@@ -28,6 +29,7 @@ from .stats_api.endpoint import StatsApi
 from .web import engineers
 from .web.about_pages import AboutPages
 from .web.about_site import AboutSite
+from .web.account_pages import AccountPages
 from .web.api import Api
 from .web.arrivals import ArrivalPages
 from .web.base_path import BasePath
@@ -35,8 +37,10 @@ from .web.compress import Compress
 from .web.door import Door, NetworkOf
 from .web.engineers import Compare, Health, Why
 from .web.engineers_pages import EngineersPages
+from .web.gate import Declared, Gate
 from .web.live import LivePage
 from .web.pages import SitePages
+from .web.people_pages import PeoplePages
 from .web.pictures import PicturePages
 from .web.problems import Problems
 from .web.rendering import HERE, Pages
@@ -86,12 +90,13 @@ def create_app(
         health_path=base + engineers.HEALTH_PATH if health else "",
     )
     problems = Problems(pages.page, reports, accounts, base)
+    gate = Gate(pages, accounts)
     sign_in = SignIn(pages, problems, accounts, settings, network_of)
-    sites = SitePages(pages, sign_in, reports, settings, collector_url, undeclared, about_site is not None)
-    about = (pages, sign_in, reports, settings, sites)
+    sites = SitePages(pages, gate, reports, settings, collector_url, undeclared, about_site is not None)
+    about = (pages, gate, reports, settings, sites)
     pictures, arrivals, live = PicturePages(*about), ArrivalPages(*about), LivePage(*about)
     of_site = AboutPages(*about, about_site)
-    of_engineers = EngineersPages(pages, sign_in, accounts, settings, lambda: list(reports.sites), compare, why, health)
+    of_engineers = EngineersPages(pages, gate, settings, lambda: list(reports.sites), compare, why, health)
     door = Door(accounts, Readers(find_reader), network_of)
     api, stats_api = Api(reports, door, settings.table_rows), StatsApi(reports, door)
 
@@ -103,12 +108,14 @@ def create_app(
             *live.routes(),
             *of_site.routes(),
             *sign_in.routes(),
+            *AccountPages(pages, gate, accounts, settings).routes(),
+            *PeoplePages(pages, gate, sign_in, problems, accounts, settings, lambda: reports.sites).routes(),
             *of_engineers.routes(),
             *api.routes(),
             *stats_api.routes(),
             *(SharePages(pages, problems, shares, closed, settings, network_of).routes() if shares and closed else ()),
             *(Unsubscribe(pages, problems, outbox).routes() if outbox else ()),
-            Route("/healthz", _alive, methods=["GET"]),
+            Declared(Action.OPEN, "/healthz", _alive),
             Mount("/static", _CachedFiles(directory=HERE / "static")),
         ],
         middleware=[

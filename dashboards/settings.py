@@ -15,7 +15,10 @@ from schema.host import listening_host, web_address
 from schema.site import turned
 
 # What our own addresses begin with: below a path of that name nobody could tell whether a proxy has taken it away.
-OUR_PATHS = ("account", "api", "engineers", "healthz", "sign-in", "share", "sign-out", "sites", "static", "unsubscribe")
+OUR_PATHS = (
+    *("account", "api", "engineers", "healthz", "invitation", "people", "sign-in", "sign-out", "sites", "static"),
+    *("share", "unsubscribe"),
+)
 
 
 class DashboardSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,6 +36,9 @@ class DashboardSettings(Struct, frozen=True, forbid_unknown_fields=True):
     session_days: Annotated[
         int, Meta(ge=1, le=90, description="Days until a signed-in browser must sign in again.")
     ] = 14
+    audit_days: Annotated[
+        int, Meta(ge=1, le=759, description="Days that the log of what was done about accounts is kept.")
+    ] = 180
     table_rows: Annotated[int, Meta(ge=3, le=50, description="Rows of each card on the dashboard.")] = 9
     # A question costs milliseconds, and a beacon should be seen within 5 s of being sent.
     refresh_seconds: Annotated[int, Meta(ge=1, le=3600, description="How often a watched page asks for news.")] = 1

@@ -19,6 +19,7 @@ from schema.store import Store, StoreDown
 from .errors import CannotDo
 from .settings import Settings
 from .supervisor.locks import is_held
+from .supervisor.paths import account_file
 from .supervisor.stamp import refuse_newer
 
 
@@ -53,9 +54,9 @@ def open_store(settings: Settings, make: bool = False) -> Store:
 def accounts(settings: Settings) -> Accounts:
     """The people who may sign in. Raises WrittenByNewer, CannotDo."""
     refuse_newer(settings.directory)
-    path = settings.directory / "accounts.sqlite"
+    path = account_file(settings)
     try:
-        return Accounts(path, settings.dashboards.session_days)
+        return Accounts(path, settings.dashboards.session_days, audit_days=settings.dashboards.audit_days)
     except sqlite3.OperationalError as problem:
         raise CannotDo(f"{path}: cannot be opened: {problem}; give this user the rights, or make room") from None
     except sqlite3.DatabaseError as problem:

@@ -10,24 +10,28 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from types import MappingProxyType
 
 from msgspec import Struct
 
 from .failures import Failures, TooManyFailures
+from .policy import EVERY_SITE, Action, Rights, Role, may
 
 _HOUR_S = 3600
 
 
 class Reader(Struct, frozen=True):
-    """Who asks. site: the only one that he may ask about; "" is every one. token: the id of his token, "" of who is
-    signed in; per_hour: how many questions it is good for."""
+    """Who asks. site: the only one that he may ask about; "" is every one that his rights are of. token: the id of his
+    token, "" of who is signed in; per_hour: how many questions it is good for. rights: of who is signed in, or has made
+    the token; one that was made on the server reads all that it names."""
 
     site: str = ""
     token: str = ""
     per_hour: int = 0
+    rights: Rights = MappingProxyType({EVERY_SITE: Role.VIEWER})
 
     def may_read(self, site: str) -> bool:
-        return self.site in ("", site)
+        return self.site in ("", site) and may(self, Action.READ, site)
 
 
 # Whose a token is; None of one that does not hold. Where tokens are kept only the composition root knows.

@@ -10,9 +10,11 @@ from __future__ import annotations
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
+from ..accounts.policy import Action
 from ..web.arguments import refuse_unknown
+from ..web.gate import Declared
 from ..web.problems import Problems
 from ..web.rendering import Pages
 from ..web.security_headers import UNSUBSCRIBE
@@ -29,7 +31,7 @@ class Unsubscribe:
 
     def routes(self) -> list[BaseRoute]:
         path = UNSUBSCRIBE + "/{token}"
-        return [Route(path, self.ask, methods=["GET"]), Route(path, self.take_off, methods=["POST"])]
+        return [Declared(Action.OPEN, path, self.ask), Declared(Action.OPEN, path, self.take_off, ("POST",))]
 
     def ask(self, request: Request) -> Response:
         """GET /unsubscribe/{token}?list="""

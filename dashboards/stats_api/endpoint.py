@@ -9,17 +9,19 @@ from __future__ import annotations
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from schema.host import site_name
 from schema.site import Site
 
+from ..accounts.policy import Action
 from ..accounts.readers import Reader
 from ..stats.refused import Code
 from ..stats.report import Reports
 from ..web.api import json, refusal
 from ..web.arguments import refuse_unknown
 from ..web.door import Door, NotLetIn
+from ..web.gate import Declared
 from .answer import QueryRefused
 from .openapi import document
 from .request import MAX_BYTES, read
@@ -37,8 +39,8 @@ class StatsApi:
 
     def routes(self) -> list[BaseRoute]:
         return [
-            Route("/api/v2/query", self.query, methods=["POST"]),
-            Route("/api/openapi.json", self.show_document, methods=["GET"]),
+            Declared(Action.READ, "/api/v2/query", self.query, ("POST",)),
+            Declared(Action.OPEN, "/api/openapi.json", self.show_document),
         ]
 
     def show_document(self, request: Request) -> Response:

@@ -10,18 +10,19 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
-from ..accounts.accounts import User
+from ..accounts.policy import Action
+from ..accounts.sessions import User
 from ..settings import DashboardSettings
 from ..stats.report import Reports
 from . import campaign_link
 from .about_site import AboutSite
 from .arguments import CARRIED, period_of
+from .gate import Gate
 from .navigation import CAMPAIGN_LINK, PRIVACY, SETTINGS
 from .pages import SitePages
 from .rendering import Pages
-from .sign_in import SignIn
 
 
 class AboutPages:
@@ -30,27 +31,27 @@ class AboutPages:
     def __init__(
         self,
         pages: Pages,
-        sign_in: SignIn,
+        gate: Gate,
         reports: Reports,
         settings: DashboardSettings,
         sites: SitePages,
         about: AboutSite | None,
     ) -> None:
         self._pages = pages
-        self._sign_in = sign_in
+        self._gate = gate
         self._reports = reports
         self._sites = sites
         self._about = about
 
     def routes(self) -> list[BaseRoute]:
         """Both pages, if there is something for them."""
-        door, site = self._sign_in.signed_in, "/sites/{key}"
         if self._about is None:
             return []
+        page, site = self._gate.page, "/sites/{key}"
         return [
-            Route(site + SETTINGS, door(self.show_settings, *CARRIED), methods=["GET"]),
-            Route(site + PRIVACY, door(self.show_privacy, *CARRIED), methods=["GET"]),
-            Route(site + CAMPAIGN_LINK, door(self.show_link, *CARRIED, *campaign_link.ARGUMENTS), methods=["GET"]),
+            page(Action.READ, site + SETTINGS, self.show_settings, *CARRIED),
+            page(Action.READ, site + PRIVACY, self.show_privacy, *CARRIED),
+            page(Action.READ, site + CAMPAIGN_LINK, self.show_link, *CARRIED, *campaign_link.ARGUMENTS),
         ]
 
     def show_settings(self, request: Request, user: User) -> Response:

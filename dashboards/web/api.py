@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
+from ..accounts.policy import Action
 from ..accounts.readers import Reader
 from ..stats.bare_counts import BARE
 from ..stats.leaks import COLUMNS as OF_LEAKS
@@ -26,6 +27,7 @@ from .asked import ARGUMENTS, asked_of
 from .details import Details, details
 from .door import Door, NotLetIn
 from .export import export
+from .gate import Declared
 from .tables import as_csv
 
 # Without it Excel reads a file in the code page of its machine; others skip it (Unicode, 23.8: UTF-8 signature).
@@ -68,7 +70,7 @@ class Api:
             ("/api/sites/{key}/annotations", self.show_annotations, PERIOD),
             ("/api/sites/{key}/version", self.show_version, PERIOD),
         )
-        return [Route(path, self._let_in(endpoint, takes), methods=["GET"]) for path, endpoint, takes in table]
+        return [Declared(Action.READ, path, self._let_in(endpoint, takes)) for path, endpoint, takes in table]
 
     def list_sites(self, request: Request) -> Response:
         """GET /api/sites"""

@@ -11,11 +11,12 @@ from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from schema.dimensions import DIMENSIONS
 
-from ..accounts.accounts import User
+from ..accounts.policy import Action
+from ..accounts.sessions import User
 from ..stats.conversions import Goal
 from ..stats.figures import Cell
 from ..stats.filter import Filter
@@ -46,11 +47,11 @@ class ArrivalPages(QuestionPages):
 
     def routes(self) -> list[BaseRoute]:
         """Every page."""
-        door = self._sign_in.signed_in
+        page = self._gate.page
         site = "/sites/{key}"
         return [
-            Route(site + ACQUISITION, door(self.show_acquisition, *CARRIED, "goal"), methods=["GET"]),
-            Route(site + PAGES, door(self.show_pages, *CARRIED, "goal"), methods=["GET"]),
+            page(Action.READ, site + ACQUISITION, self.show_acquisition, *CARRIED, "goal"),
+            page(Action.READ, site + PAGES, self.show_pages, *CARRIED, "goal"),
         ]
 
     def show_acquisition(self, request: Request, user: User) -> Response:

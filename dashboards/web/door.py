@@ -18,8 +18,6 @@ from ..stats.refused import Code
 
 # From which network a request comes, coarsely, as only the composition root can tell.
 NetworkOf = Callable[[Scope], str]
-# Who is signed in may read what there is.
-_SIGNED_IN = Reader()
 _NOBODY = (
     "sign in first, or send a token that reads: `Authorization: Bearer ffr_…`; "
     "`footfall token create --read SITE` on the server makes one"
@@ -53,9 +51,10 @@ class Door:
         token = bearer(request.headers)
         if token:
             return self._by_token(token, self._network_of(request.scope))
-        if self._accounts.session(request.cookies.get(SESSION_COOKIE)) is None:
+        user = self._accounts.session(request.cookies.get(SESSION_COOKIE))
+        if user is None:
             raise NotLetIn(401, _NOBODY, Code.NOT_SIGNED_IN, {"WWW-Authenticate": "Bearer"})
-        return _SIGNED_IN
+        return Reader(rights=user.rights)
 
     def _by_token(self, token: str, network: str) -> Reader:
         try:

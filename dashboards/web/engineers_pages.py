@@ -7,21 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
-from ..accounts.accounts import Accounts, User
-from ..accounts.form_token import SESSION_COOKIE
+from ..accounts.policy import EVERY_SITE, Action, may
+from ..accounts.sessions import User
 from ..settings import DashboardSettings
 from . import engineers
 from .api import json, refusal
 from .arguments import refuse_unknown
-from .engineers import Compare, Health, Why
-from .forms import form_of
+from .engineers import Compare, Health, Told, Why
+from .gate import Declared, Gate
 from .rendering import Pages
-from .sign_in import SignIn
 
 
 class EngineersPages:
@@ -30,8 +28,7 @@ class EngineersPages:
     def __init__(
         self,
         pages: Pages,
-        sign_in: SignIn,
-        accounts: Accounts,
+        gate: Gate,
         settings: DashboardSettings,
         sites: Callable[[], Sequence[str]],
         compare: Compare | None,
@@ -39,8 +36,7 @@ class EngineersPages:
         health: Health | None,
     ) -> None:
         self._pages = pages
-        self._sign_in = sign_in
-        self._accounts = accounts
+        self._gate = gate
         self._settings = settings
         self._sites = sites
         self._base = settings.base
@@ -64,20 +60,14 @@ class EngineersPages:
                 user=user,
                 asked=form,
                 compared=compare(request.scope, form),
-                sites=self._sites(),
+                sites=[key for key in self._sites() if may(user, Action.INSPECT, key)],
                 path=self._base + engineers.PATH,
             )
 
-        async def post(request: Request) -> Response:
-            # Not by GET: what is tried out must not stand in an address, where histories and logs keep it.
-            form = await form_of(request)
-            return await run_in_threadpool(
-                self._sign_in.signed_in(lambda request, user: show(request, user, form)), request
-            )
-
+        # Not by GET: what is tried out must not stand in an address, where histories and logs keep it.
         return [
-            Route(engineers.PATH, self._sign_in.signed_in(show), methods=["GET"]),
-            Route(engineers.PATH, post, methods=["POST"]),
+            self._gate.page(Action.INSPECT, engineers.PATH, show),
+            self._gate.form(Action.INSPECT, engineers.PATH, show),
         ]
 
     def _why_routes(self) -> list[BaseRoute]:
@@ -88,18 +78,21 @@ class EngineersPages:
         def show(request: Request, user: User) -> Response:
             refresh = self._settings.refresh_seconds
             return self._pages.page(
-                "why.html", user=user, told=why(), path=self._base + engineers.WHY_PATH, refresh=refresh
+                "why.html", user=user, told=_told_to(user, why()), path=self._base + engineers.WHY_PATH, refresh=refresh
             )
 
         def show_version(request: Request) -> Response:
-            if self._accounts.session(request.cookies.get(SESSION_COOKIE)) is None:
+            user = self._gate.user(request)
+            if user is None:
                 return refusal(401, "sign in first")
+            if not may(user, Action.INSPECT):
+                return refusal(403, "this is for those who hold the role editor")
             refuse_unknown(request.query_params, ())
-            return json({"version": why().version})
+            return json({"version": _told_to(user, why()).version})
 
         return [
-            Route(engineers.WHY_PATH, self._sign_in.signed_in(show), methods=["GET"]),
-            Route(f"{engineers.WHY_PATH}/version", show_version, methods=["GET"]),
+            self._gate.page(Action.INSPECT, engineers.WHY_PATH, show),
+            Declared(Action.INSPECT, f"{engineers.WHY_PATH}/version", show_version),
         ]
 
     def _health_routes(self) -> list[BaseRoute]:
@@ -110,4 +103,10 @@ class EngineersPages:
         def show(request: Request, user: User) -> Response:
             return self._pages.page("health.html", user=user, checks=health())
 
-        return [Route(engineers.HEALTH_PATH, self._sign_in.signed_in(show), methods=["GET"])]
+        return [self._gate.page(Action.OPERATE, engineers.HEALTH_PATH, show)]
+
+
+def _told_to(user: User, told: Told) -> Told:
+    """What is missing at the sites that somebody may look into; what is of none is told who may look into all."""
+    counts = tuple(one for one in told.counts if may(user, Action.INSPECT, one[0] or EVERY_SITE))
+    return Told(counts, tuple(one for one in told.missing if may(user, Action.INSPECT, one.site or EVERY_SITE)))

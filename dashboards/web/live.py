@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
-from ..accounts.accounts import User
+from ..accounts.policy import Action
+from ..accounts.sessions import User
 from ..stats.period import named
 from . import cards
 from .arguments import CARRIED, part_of
@@ -27,8 +28,7 @@ class LivePage(QuestionPages):
 
     def routes(self) -> list[BaseRoute]:
         """The page."""
-        show = self._sign_in.signed_in(self.show_live, *CARRIED)
-        return [Route("/sites/{key}" + LIVE, show, methods=["GET"])]
+        return [self._gate.page(Action.READ, "/sites/{key}" + LIVE, self.show_live, *CARRIED)]
 
     def show_live(self, request: Request, user: User) -> Response:
         """GET /sites/{key}/live?filter=&segment=, and a period for the pages that one goes on to."""

@@ -12,10 +12,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from schema.crawlers import PURPOSES
 from schema.dimensions import DIMENSIONS
@@ -24,7 +23,8 @@ from schema.placeholders import KINDS
 from schema.properties import PROPERTIES
 from schema.site import DEMO, Site
 
-from ..accounts.accounts import User
+from ..accounts.policy import Action, may, readable
+from ..accounts.sessions import User
 from ..settings import DashboardSettings
 from ..stats.bare_counts import BARE
 from ..stats.filter import several_values
@@ -46,13 +46,13 @@ from .changed import effect_of, sentences
 from .choices import only_where, segments
 from .declare import to_declare
 from .details import Details, details, goals_to_choose
+from .gate import Gate, no_site
 from .journeys import ways_of
 from .links import arguments_of, comparison_of, elsewhere
 from .looks import looks
 from .navigation import places
 from .periods import picker
 from .rendering import Pages
-from .sign_in import SignIn
 from .tiles import tiles
 from .wording import no_table
 
@@ -67,7 +67,7 @@ class SitePages:
     def __init__(
         self,
         pages: Pages,
-        sign_in: SignIn,
+        gate: Gate,
         reports: Reports,
         settings: DashboardSettings,
         collector_url: str,
@@ -75,7 +75,7 @@ class SitePages:
         has_about: bool = True,
     ) -> None:
         self._pages = pages
-        self._sign_in = sign_in
+        self._gate = gate
         self._reports = reports
         self._settings = settings
         self._collector_url = collector_url.rstrip("/") or "https://YOUR-COLLECTOR"
@@ -84,22 +84,24 @@ class SitePages:
 
     def routes(self) -> list[BaseRoute]:
         """Every page."""
-        door = self._sign_in.signed_in
+        page = self._gate.page
         return [
-            Route("/", door(self.list_sites, "contains"), methods=["GET"]),
-            Route("/sites/{key}", door(self.show_site, *OVERVIEW), methods=["GET"]),
-            Route("/sites/{key}/quality", door(self.show_quality, *PERIOD), methods=["GET"]),
-            Route("/sites/{key}/properties", door(self.show_properties, *ARGUMENTS), methods=["GET"]),
-            Route("/sites/{key}/by/{dimension}", door(self.show_table, *ARGUMENTS), methods=["GET"]),
+            page(Action.OWN, "/", self.list_sites, "contains"),
+            page(Action.READ, "/sites/{key}", self.show_site, *OVERVIEW),
+            page(Action.READ, "/sites/{key}/quality", self.show_quality, *PERIOD),
+            page(Action.READ, "/sites/{key}/properties", self.show_properties, *ARGUMENTS),
+            page(Action.READ, "/sites/{key}/by/{dimension}", self.show_table, *ARGUMENTS),
         ]
 
     def list_sites(self, request: Request, user: User) -> Response:
         """GET /?contains="""
-        sites, undeclared = list(self._reports.sites.values()), list(self._undeclared())
+        sites = readable(user, self._reports.sites.values())
+        undeclared = list(self._undeclared()) if may(user, Action.OPERATE) else []
         contains = request.query_params.get("contains", "")
         if len(sites) == 1 and not undeclared:
             return self._pages.to(f"/sites/{quote(sites[0].key)}")
-        every = list(self._reports.sites_days().values())
+        mine = {site.key for site in sites}
+        every = [one for key, one in self._reports.sites_days().items() if key in mine]
         return self._pages.page(
             "sites.html",
             user=user,
@@ -146,7 +148,7 @@ class SitePages:
             vitals={name: cards.vitals_by(overview.vitals, name) for name in FAMILIES["vitals"].dimensions},
             vital_tabs=[DIMENSIONS[name] for name in FAMILIES["vitals"].dimensions if name],
             demo=DEMO,
-            has_demo=DEMO in self._reports.sites,
+            has_demo=DEMO in self._reports.sites and may(user, Action.READ, DEMO),
             collector_url=self._collector_url,
         )
 
@@ -222,7 +224,7 @@ class SitePages:
         return {
             "user": user,
             "site": site,
-            "sites": list(self._reports.sites.values()),
+            "sites": readable(user, self._reports.sites.values()),
             "period": period,
             "periods": picker(period, self._reports.now(site).date()),
             "arguments": urlencode(period.arguments()),
@@ -246,7 +248,8 @@ class SitePages:
 
     def site(self, request: Request) -> Site:
         """The site that a page is of."""
-        site = self._reports.sites.get(one_site(request.path_params["key"].split(",")))
+        key = one_site(request.path_params["key"].split(","))
+        site = self._reports.sites.get(key)
         if site is None:
-            raise HTTPException(404, f"there is no site {request.path_params['key']!r}")
+            raise no_site(key)
         return site

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from schema.dimensions import DIMENSIONS, OTHER
 from schema.experience import EXPERIENCE, RATED
@@ -19,7 +19,8 @@ from schema.families import FAMILIES
 from schema.funnels import FUNNELS
 from schema.vitals import VITALS
 
-from ..accounts.accounts import User
+from ..accounts.policy import Action
+from ..accounts.sessions import User
 from ..stats.conversions import Goal, GoalDay
 from ..stats.experience import Rate
 from ..stats.figures import Cell
@@ -54,12 +55,12 @@ class PicturePages(QuestionPages):
 
     def routes(self) -> list[BaseRoute]:
         """Every page."""
-        door = self._sign_in.signed_in
+        page = self._gate.page
         site = "/sites/{key}"
         return [
-            Route(site + GOALS, door(self.show_goals, *CARRIED, "goal", "split"), methods=["GET"]),
-            Route(site + SPEED, door(self.show_speed, *CARRIED, "goal", "vital"), methods=["GET"]),
-            Route(site + LOCALIZATION, door(self.show_localization, *CARRIED), methods=["GET"]),
+            page(Action.READ, site + GOALS, self.show_goals, *CARRIED, "goal", "split"),
+            page(Action.READ, site + SPEED, self.show_speed, *CARRIED, "goal", "vital"),
+            page(Action.READ, site + LOCALIZATION, self.show_localization, *CARRIED),
         ]
 
     def show_goals(self, request: Request, user: User) -> Response:

@@ -24,6 +24,7 @@ from schema.store import StoreError
 
 from ..accounts.accounts import Accounts
 from ..accounts.form_token import SESSION_COOKIE
+from ..accounts.policy import Action, may, readable
 from ..stats.filter import Filter
 from ..stats.period import Period, parse
 from ..stats.refused import BadQuery, Code
@@ -39,6 +40,7 @@ from .tables_in_full import NAMES
 from .wording import in_words
 
 _SAID = {
+    403: ("That takes another role", "What you hold is not enough for this page. An owner can give more."),
     404: ("There is nothing here", "No page has this address. It may be mistyped, or of something that has gone."),
     405: ("That is not how this page is used", "This address does not take what was sent. Open it anew, or go back."),
     413: ("That is too much", "What was sent is larger than any form of ours. Send less."),
@@ -137,9 +139,9 @@ class Problems:
             user = None
         if user is None:
             return {}
-        sites = list(self._reports.sites.values())
+        sites = readable(user, self._reports.sites.values())
         match, site = _SITE.match(request.scope["path"]), self._site(request)
-        if match is None or site is None:
+        if match is None or site is None or not may(user, Action.READ, site.key):
             return {"user": user, "sites": sites}
         table = f"/by/{match[2]}" if match[2] in NAMES else f"/{match[3]}" if match[3] else ""
         period, arguments = self._period(request, site)

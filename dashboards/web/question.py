@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from schema.site import Site
 
-from ..accounts.accounts import User
+from ..accounts.sessions import User
 from ..settings import DashboardSettings
 from ..stats.filter import Filter
 from ..stats.inside import PATHS, pages_inside, section_kept
@@ -30,9 +30,9 @@ from . import links, trend
 from .arguments import PERIOD, part_of, period_of
 from .choices import Choice, only_where
 from .declare import to_declare
+from .gate import Gate
 from .pages import SitePages
 from .rendering import Pages
-from .sign_in import SignIn
 
 T = TypeVar("T")
 # Rows of tables of pages, before they are cut.
@@ -81,10 +81,10 @@ class QuestionPages:
     """What is shown of a site beside its overview."""
 
     def __init__(
-        self, pages: Pages, sign_in: SignIn, reports: Reports, settings: DashboardSettings, sites: SitePages
+        self, pages: Pages, gate: Gate, reports: Reports, settings: DashboardSettings, sites: SitePages
     ) -> None:
         self._pages = pages
-        self._sign_in = sign_in
+        self._gate = gate
         self._reports = reports
         self._settings = settings
         self._sites = sites

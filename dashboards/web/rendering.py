@@ -21,6 +21,7 @@ from schema.metrics import METRICS
 from schema.vitals import VITALS
 
 from ..accounts.form_token import TOKEN
+from ..accounts.policy import may
 from . import declare, wording
 from . import format as names
 from .goals import rate
@@ -64,6 +65,7 @@ def _templates(base: str) -> jinja2.Environment:
         "money": lambda revenue: names.money(revenue.amount, revenue.currency),
         "clock": lambda second: f"{dt.datetime.fromtimestamp(second, dt.UTC):%H:%M:%S}",
         "day": names.date,
+        "at": lambda second: f"{dt.datetime.fromtimestamp(second, dt.UTC):%Y-%m-%d %H:%M}",
         "days": names.days,
         "breaking": breaking,
         "moment": names.moment,
@@ -72,6 +74,7 @@ def _templates(base: str) -> jinja2.Environment:
         "base": base,
         "static": lambda name: base + _static(name),
         "TOKEN": TOKEN,
+        "may": may,
         "name_of": names.name_of,
         "worded": wording.worded,
         "told_as": wording.told_as,

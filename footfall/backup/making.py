@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from dashboards.accounts.database import SHORT_LIVED
 from pipeline.annotations import all_annotations
 from pipeline.copying import Snapshot, months_of, rows_of, snapshot
 from pipeline.release import open_days
@@ -45,7 +46,7 @@ def _members(settings: Settings, store: Store, taken: Snapshot) -> Iterator[tupl
     yield "migrations.json", msgspec.json.encode(store.rows("SELECT name, sha256 FROM migrations ORDER BY name"))
     accounts = settings.directory / ACCOUNTS
     if accounts.exists():
-        yield ACCOUNTS, copied(accounts, without=("sessions", "links"))
+        yield ACCOUNTS, copied(accounts, without=SHORT_LIVED)
     deliveries = settings.directory / DELIVERIES
     if deliveries.exists():
         yield DELIVERIES, copied(deliveries)
@@ -71,7 +72,8 @@ def copied(database: Path, without: tuple[str, ...] = ()) -> bytes:
         copy = Path(folder) / database.name
         with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
             source.backup(target)
-            for table in without:
+            there = {name for (name,) in target.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            for table in sorted(there.intersection(without)):
                 target.execute(f"DELETE FROM {table}")
             target.commit()
             # What was deleted is still in the file's pages until it is written anew.

@@ -26,6 +26,7 @@ _COMMANDS = {
     "plan": "plan:plan",
     "note": "note:note",
     "token": "tokens:token",
+    "user": "user:user",
     "keys": "keys:keys",
     "canary": "canary:canary",
     "quarantine": "quarantine:quarantine",

@@ -63,7 +63,7 @@ def serve_pages(
         networks(settings),
         lambda: [one.site for one in undeclared_shown(engine.settings, reading)],
         health_teller(lambda: engine.settings, health),
-        finder(settings),
+        finder(settings, people),
         about_site(lambda: engine.settings, reading, geo_database_of(settings)),
         out,
         shares(settings),

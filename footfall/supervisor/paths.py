@@ -67,6 +67,11 @@ def key_journal(settings: Settings) -> Path:
     return settings.directory / "keys.jsonl"
 
 
+def account_file(settings: Settings) -> Path:
+    """The people who sign in to the dashboards."""
+    return settings.directory / "accounts.sqlite"
+
+
 def token_file(settings: Settings) -> Path:
     """The digests of the tokens with which sites' own servers send events."""
     return settings.directory / "tokens.json"

@@ -269,7 +269,7 @@ def program(rollups: Any, accounts: Accounts, settings: Settings) -> Iterator[Te
         compare=lambda scope, form: Compared((), ()),
         why=lambda: Told((), ()),
         health=tuple,
-        find_reader=finder(settings),
+        find_reader=finder(settings, accounts),
     )
     with TestClient(app, follow_redirects=False) as client:
         yield client

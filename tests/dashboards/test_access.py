@@ -115,7 +115,7 @@ def test_ten_failures_of_a_name_close_it_for_their_network_for_ten_minutes(
 def test_a_stranger_shuts_nobody_out(accounts: Accounts, session: str, monkeypatch: pytest.MonkeyPatch) -> None:
     accounts.set_password(session, "ada", PASSWORD)
     with monkeypatch.context() as quick:
-        quick.setattr(accounts, "_verify", lambda stored, password: False)
+        quick.setattr(accounts.passwords, "verify", lambda stored, password: False)
         for number in range(300):
             accounts.sign_in("ada" if number % 2 else f"name{number}", "wrong", f"198.51.{number // 10}.0")
         for _ in range(10):
@@ -133,11 +133,11 @@ def test_passwords_are_looked_at_one_after_another_and_few_wait(
 ) -> None:
     accounts.set_password(session, "ada", PASSWORD)
     gate = threading.Event()
-    verify = accounts._verify
-    monkeypatch.setattr(accounts, "_verify", lambda *given: gate.wait(20) and verify(*given))
+    verify = accounts.passwords.verify
+    monkeypatch.setattr(accounts.passwords, "verify", lambda *given: gate.wait(20) and verify(*given))
     with ThreadPoolExecutor(MAX_WAITING) as pool:
         guesses = [pool.submit(accounts.sign_in, "ada", "wrong", f"198.51.{n}.0") for n in range(MAX_WAITING)]
-        while accounts._waiting._value:
+        while accounts.passwords.waiting._value:
             time.sleep(0.01)
         with pytest.raises(TooManyFailures) as caught:
             accounts.sign_in("ada", PASSWORD, "203.0.113.0")
@@ -154,7 +154,7 @@ def test_a_success_does_not_count_as_a_failure(accounts: Accounts, session: str)
 
 
 def test_many_names_do_not_give_many_tries(accounts: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "_verify", lambda stored, password: False)
+    monkeypatch.setattr(accounts.passwords, "verify", lambda stored, password: False)
     for number in range(50):
         assert accounts.sign_in(f"name{number}", "wrong", "203.0.113.0") is None
     with pytest.raises(TooManyFailures):
@@ -176,9 +176,9 @@ def test_a_password_costs_what_the_library_recommends_unless_a_test_says_otherwi
     assert session
     accounts.set_password(session, "ada", PASSWORD)
     assert accounts.sign_in("bob", PASSWORD) is None
-    kept = accounts._rows("SELECT password FROM users")[0][0]
+    kept = accounts._db.rows("SELECT password FROM users")[0][0]
     accounts.close()
-    for stored in (kept, accounts._dummy):  # of the one who is there, and for those who are not
+    for stored in (kept, accounts.passwords._dummy):  # of the one who is there, and for those who are not
         cost = extract_parameters(stored)
         assert cost == PasswordHasher()._parameters
         assert cost.type is Type.ID
