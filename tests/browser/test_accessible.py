@@ -53,6 +53,13 @@ PAGES = (
     ("/sites/{key}/quality", "/sites/empty.example/quality", 200),
     ("/sign-in/{token}", "/sign-in/used", 410),
     ("/account", "/account", 200),
+    ("/account/second", "/account/second", 200),
+    ("/account/sessions", "/account/sessions", 200),
+    ("/people", "/people", 200),
+    ("/people/log", "/people/log", 200),
+    ("/sites/{key}/people", f"{SITE}/people", 200),
+    ("/sites/{key}/people/log", f"{SITE}/people/log", 200),
+    ("/invitation/{token}", "/invitation/used", 410),
     ("/engineers/request", "/engineers/request", 200),
     ("/engineers/why", "/engineers/why", 200),
     ("/engineers/health", "/engineers/health", 200),
@@ -145,7 +152,7 @@ def test_axe_finds_nothing_on_any_page(browser: Browser, house: Served, session:
 def test_every_page_is_walked(house: Served) -> None:
     shown = {route.path for route in house.app.routes if isinstance(route, Route) and "GET" in (route.methods or ())}
     pages = {path for path in shown if not path.startswith("/api/") and not path.endswith(("/version", "/healthz"))}
-    assert pages - {"/sign-in"} == {route for route, _, _ in PAGES} - {""}
+    assert pages - {"/sign-in", "/sign-in/code"} == {route for route, _, _ in PAGES} - {""}
 
 
 def test_a_sheet_tells_the_keys_and_a_slash_goes_to_the_field(
