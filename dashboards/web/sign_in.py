@@ -98,7 +98,8 @@ class SignIn:
     def with_session(self, request: Request, response: Response, session: str) -> Response:
         """The answer that signs a browser in."""
         self._accounts.sign_out(request.cookies.get(SESSION_COOKIE))
-        self._cookies.without(response, _CHALLENGE_COOKIE)
+        if _CHALLENGE_COOKIE in request.cookies:
+            self._cookies.without(response, _CHALLENGE_COOKIE)
         return self._cookies.with_session(response, session)
 
     def form_token(self, request: Request) -> tuple[str, str]:

@@ -69,7 +69,7 @@ def test_a_password_signs_in_and_leads_on(client: TestClient) -> None:
 
 
 def test_too_many_failures_are_answered_429(client: TestClient, accounts: Accounts, monkeypatch: Any) -> None:
-    monkeypatch.setattr(accounts, "_verify", lambda stored, password: False)
+    monkeypatch.setattr(accounts.passwords, "verify", lambda stored, password: False)
     for _ in range(10):
         assert client.post("/sign-in", data={"name": "ada", "password": "x"}).status_code == 401
     answer = client.post("/sign-in", data={"name": "ada", "password": "x"})
