@@ -18,6 +18,7 @@ from dashboards.accounts.form_token import SESSION_COOKIE
 from dashboards.accounts.policy import EVERY_SITE, Action, Role, may
 from dashboards.app import create_app
 from dashboards.stats.report import Reports
+from dashboards.web.about_site import AboutSite, Privacy
 from dashboards.web.engineers import Compared, Missing, Told
 from dashboards.web.gate import Declared
 from schema.site import Site
@@ -70,8 +71,10 @@ LEAST = {
     "/sites/{key}/people/invitations": OWNER,
     "/sites/{key}/people/log": OWNER,
     "/sites/{key}/people/roles": OWNER,
+    "/sites/{key}/privacy": VIEWER,
     "/sites/{key}/properties": VIEWER,
     "/sites/{key}/quality": VIEWER,
+    "/sites/{key}/settings": VIEWER,
     "/sites/{key}/speed": VIEWER,
 }
 # They end sessions or lead to signing in whoever asks: tests/dashboards/test_second_factor.py. A question names its
@@ -101,6 +104,7 @@ def app(rollups: Any, accounts: Accounts) -> Starlette:
         compare=lambda scope, form: Compared((), ()),
         why=lambda: Told((), tuple(missing)),
         health=tuple,
+        about_site=AboutSite(lambda key: (), lambda key: Privacy("", 5, 5, (), (), (), (), (), ())),
     )
 
 
