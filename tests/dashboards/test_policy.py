@@ -62,6 +62,7 @@ LEAST = {
     "/sign-out": ANYBODY,
     "/sites/{key}": VIEWER,
     "/sites/{key}/acquisition": VIEWER,
+    "/sites/{key}/acquisition/link": VIEWER,
     "/sites/{key}/by/{dimension}": VIEWER,
     "/sites/{key}/goals": VIEWER,
     "/sites/{key}/live": VIEWER,
