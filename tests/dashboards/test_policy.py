@@ -105,7 +105,7 @@ def app(rollups: Any, accounts: Accounts) -> Starlette:
         compare=lambda scope, form: Compared((), ()),
         why=lambda: Told((), tuple(missing)),
         health=tuple,
-        about_site=AboutSite(lambda key: (), lambda key: Privacy("", 5, 5, (), (), (), (), (), ())),
+        about_site=AboutSite(lambda key: (), lambda key: Privacy("", 5, 5, *[()] * 6), lambda *_: None),
     )
 
 
