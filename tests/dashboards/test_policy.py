@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,7 @@ from dashboards.accounts.accounts import Accounts
 from dashboards.accounts.form_token import SESSION_COOKIE
 from dashboards.accounts.policy import EVERY_SITE, Action, Role, may
 from dashboards.app import create_app
+from dashboards.delivery.outbox import Outbox
 from dashboards.stats.report import Reports
 from dashboards.web.about_site import AboutSite, Privacy
 from dashboards.web.engineers import Compared, Missing, Told
@@ -77,10 +79,11 @@ LEAST = {
     "/sites/{key}/quality": VIEWER,
     "/sites/{key}/settings": VIEWER,
     "/sites/{key}/speed": VIEWER,
+    "/unsubscribe/{token}": ANYBODY,
 }
-# They end sessions or lead to signing in whoever asks: tests/dashboards/test_second_factor.py. A question names its
-# site in its body: below.
-ELSEWHERE = ("/sign-in", "/sign-in/code", "/account/sessions", "/sign-out", "/api/v2/query")
+# They go by what is in their address (tests/dashboards/test_deliver.py), or end sessions or lead to signing in whoever
+# asks (tests/dashboards/test_second_factor.py). A question names its site in its body: below.
+ELSEWHERE = ("/unsubscribe/{token}", "/sign-in", "/sign-in/code", "/account/sessions", "/sign-out", "/api/v2/query")
 OTHER = "other.example"
 # Who there is, and what each is good for at the site, at the other one, and in the house.
 HOLDERS = {
@@ -96,7 +99,7 @@ HOLDERS = {
 
 
 @pytest.fixture
-def app(rollups: Any, accounts: Accounts) -> Starlette:
+def app(rollups: Any, accounts: Accounts, tmp_path: Path) -> Starlette:
     both = Reports(rollups.store, [rollups.site, Site(OTHER)], clock=NOW.timestamp)
     missing = [Missing("fewer than 10", site, "plausible", "host", "…", "") for site in (rollups.site.key, OTHER, "")]
     return create_app(
@@ -106,6 +109,7 @@ def app(rollups: Any, accounts: Accounts) -> Starlette:
         why=lambda: Told((), tuple(missing)),
         health=tuple,
         about_site=AboutSite(lambda key: (), lambda key: Privacy("", 5, 5, *[()] * 6), lambda *_: None),
+        outbox=Outbox(tmp_path / "deliveries.sqlite"),
     )
 
 
