@@ -7,6 +7,7 @@ version is not touched.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import sqlite3
 import threading
@@ -81,6 +82,11 @@ class Database:
         """What one statement answers."""
         with self._lock:
             return self._db.execute(sql, parameters).fetchall()
+
+    def remember(self, sql: str, *parameters: object) -> None:
+        """One statement that is not worth a refusal: on a full disk people still see their numbers."""
+        with contextlib.suppress(sqlite3.OperationalError):
+            self.rows(sql, *parameters)
 
     @contextmanager
     def changing(self) -> Iterator[sqlite3.Connection]:

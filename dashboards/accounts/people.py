@@ -115,6 +115,12 @@ class People:
             _refuse_no_owner(db)
             self._audit.note(db, by, Deed.REMOVED, user)
 
+    def forget_site(self, site: str) -> int:
+        """Take away what is held and offered at a site that is removed; how many roles were held there."""
+        with self._db.changing() as db:
+            db.execute("DELETE FROM invitations WHERE site = ?", (site,))
+            return db.execute("DELETE FROM rights WHERE site = ?", (site,)).rowcount
+
     def reset(self, user: int, second: bool, by: int = SERVER) -> str:
         """Sign somebody out everywhere, and the token of a link that signs in once. second: whether the second factor
         is forgotten, too."""

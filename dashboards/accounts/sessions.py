@@ -77,7 +77,7 @@ class Sessions:
             return None
         id_, name, has_password, by_link, has_second, used = rows[0]
         if used != self._today():
-            self._db.rows("UPDATE sessions SET used = ? WHERE digest = ?", self._today(), digest_of(cookie))
+            self._db.remember("UPDATE sessions SET used = ? WHERE digest = ?", self._today(), digest_of(cookie))
         rights = rights_of(self._db, id_)
         return User(id_, name, bool(has_password), bool(by_link), token_of(cookie), rights, bool(has_second))
 

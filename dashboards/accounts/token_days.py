@@ -23,7 +23,7 @@ class TokenDays:
         """That it was used today."""
         today = dt.datetime.fromtimestamp(self._clock(), dt.UTC).date().isoformat()
         if self._noted.get(token) != today:
-            self._db.rows("REPLACE INTO token_days (token, day) VALUES (?, ?)", token, today)
+            self._db.remember("REPLACE INTO token_days (token, day) VALUES (?, ?)", token, today)
             self._noted[token] = today
 
     def all(self) -> dict[str, str]:

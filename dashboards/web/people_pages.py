@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute
 from schema.site import Site
 
 from ..accounts.accounts import MIN_PASSWORD, AccountRefused, Accounts
+from ..accounts.failures import TooManyFailures
 from ..accounts.people import Person
 from ..accounts.policy import EVERY_SITE, Action, Role
 from ..accounts.sessions import User
@@ -29,7 +30,7 @@ from .forms import form_of
 from .gate import Declared, Gate, no_site
 from .problems import Problems
 from .rendering import Pages
-from .sign_in import SignIn
+from .sign_in import SignIn, later
 
 PATH = "/people"
 _OF_A_SITE = "/sites/{key}/people"
@@ -128,6 +129,8 @@ class PeoplePages:
                 session = self._accounts.join(request.path_params["token"], name, form.get("password", ""))
         except AccountRefused as error:
             return self._invitation(request, str(error), 400, name)
+        except TooManyFailures as error:
+            return later(self._invitation(request, str(error), 429, name), error)
         if session is None:
             return self._invitation(request)
         return self._sign_in.with_session(request, self._pages.to("/"), session)

@@ -6,6 +6,7 @@ deleted, nothing is without being asked twice, and an export holds released numb
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ from pipeline.quarantine import Quarantine
 
 from ..control.instance import Instance
 from ..control.opening import opened_for_changes
+from ..data_directory import accounts
 from ..errors import CannotDo
 from ..site_export import FORMATS, export
-from ..supervisor.paths import former_sites, token_file
+from ..supervisor.paths import account_file, former_sites, token_file
 from .options import Load, agreed, common, json_option, listed
 
 
@@ -68,6 +70,9 @@ def remove(load_settings: Load, key: str, yes: bool, as_json: bool) -> None:
         # What the store has of it goes last: as long as it is there, the same again ends what was cut off.
         for id_ in mine:
             tokens.revoke(id_)
+        if account_file(settings).exists():
+            with closing(accounts(settings)) as people:
+                people.people.forget_site(key)
         if held:
             quarantine.drop(held)
         removed = instance.site_remove(key)

@@ -227,6 +227,24 @@ def test_a_backup_has_people_and_nothing_that_signs_somebody_in(accounts: Accoun
         assert not restored._db.rows("SELECT 1 FROM challenges")
 
 
+def test_roles_and_invitations_of_a_site_go_with_it(accounts: Accounts, owner: int) -> None:
+    accounts.people.add("ada", Role.OWNER, SITE)
+    token, other = accounts.people.invite(Role.VIEWER, SITE), accounts.people.invite(Role.VIEWER, "b.example")
+    assert accounts.people.forget_site(SITE) == 1
+    assert accounts.people.rights(accounts.people.named("ada").id) == {}
+    assert (accounts.people.invitation(token), bool(accounts.people.invitation(other))) == (None, True)
+
+
+def test_where_nothing_can_be_written_who_is_signed_in_goes_on_reading(
+    accounts: Accounts, clock: Clock, owner: int
+) -> None:
+    session = accounts.sign_in("first", PASSWORD)
+    clock.now += 86_400
+    accounts._db.rows("PRAGMA query_only = ON")
+    assert accounts.session(session)
+    accounts.token_days.note("ab")
+
+
 def test_the_day_of_a_token_is_written_once_a_day(accounts: Accounts, clock: Clock) -> None:
     accounts.token_days.note("ab")
     accounts._db.rows("UPDATE token_days SET day = 'untouched'")

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Any
 
 import pytest
@@ -227,7 +228,7 @@ def test_what_changes_something_is_refused_to_pages_of_others(
 
 @pytest.mark.clickhouse
 def test_people_are_invited_join_and_are_signed_out_everywhere_by_pages(
-    browser: TestClient, accounts: Accounts, ada: int, rollups: Any
+    browser: TestClient, accounts: Accounts, ada: int, rollups: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser.post("/sign-in", data={"name": "ada", "password": PASSWORD})
     key = rollups.site.key
@@ -241,6 +242,9 @@ def test_people_are_invited_join_and_are_signed_out_everywhere_by_pages(
     assert accounts.session(elsewhere) is None
     assert f"viewer of {key}" in browser.get(link[1]).text
     assert browser.post(link[1], data={"name": "ada", "password": PASSWORD}).status_code == 400
+    monkeypatch.setattr(accounts.passwords, "waiting", BoundedSemaphore(1))
+    with accounts.passwords.in_turn():
+        assert browser.post(link[1], data={"name": "bob", "password": PASSWORD}).status_code == 429
     joined = browser.post(link[1], data={"name": "bob", "password": PASSWORD})
     assert (joined.status_code, joined.headers["location"]) == (303, "/")
     assert browser.get(f"/sites/{key}/live").status_code == 200
