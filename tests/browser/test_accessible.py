@@ -5,6 +5,7 @@ axe-core is a development package beside the tracker's (collector/tracker/packag
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState
 from starlette.routing import Route
 
+from dashboards.accounts.policy import Role
+from dashboards.accounts.totp import STEP_S, code_of
 from dashboards.web.keys import KEYS
 from schema.store import Store
 from tests.browser.served import Served, served
@@ -85,6 +88,8 @@ def house(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
         first = started.accounts.redeem(started.accounts.create_sign_in_link_token())
         assert first
         started.accounts.set_password(first, "ada", "correct horse battery")
+        ada, second = started.accounts.people.named("ada").id, started.accounts.second
+        second.turn_on(ada, code_of(second.propose(ada), int(time.time()) // STEP_S))
         yield started
 
 
@@ -145,6 +150,14 @@ def test_axe_finds_nothing_on_any_page(browser: Browser, house: Served, session:
     page.click("main button")
     assert "do not match" in page.inner_text("[role=alert]")
     found["/sign-in refused"] = violations(page)
+    page.fill("[name=password]", "correct horse battery")
+    page.click("main button")
+    page.fill("[name=code]", "000000")
+    page.click("main button")
+    assert "does not hold" in page.inner_text("[role=alert]")
+    found["/sign-in/code refused"] = violations(page)
+    page.goto(f"{house.base}/invitation/{house.accounts.people.invite(Role.VIEWER, 'shop.example')}")
+    found["/invitation"] = violations(page)
     stranger.close()
     assert {path: list_ for path, list_ in found.items() if list_} == {}
 

@@ -7,12 +7,14 @@ Which headers let a form in, one by one: tests/dashboards/test_pages.py; an atta
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Request
 
+from dashboards.accounts.totp import STEP_S, code_of
 from tests.browser.proxy import nginx
 from tests.house import Running, running
 from tests.ports import free_port
@@ -108,6 +110,41 @@ def test_every_form_of_ours_works(browser: Browser, house: Running, ways: dict[s
     origin = "null" if way == "no_referrer" else base
     near = "same-origin" if way == "tls" else None
     assert {(each["origin"], each.get("sec-fetch-site")) for each in headers} == {(origin, near)}
+    context.close()
+
+
+@pytest.mark.timeout(600)
+def test_somebody_who_is_added_signs_in_by_a_code_without_scripts(browser: Browser, house: Running) -> None:
+    base = house.told["dashboards"]
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(house.command("user", "add", "eve", "--role", "viewer").stdout.strip())
+    page.goto(f"{base}/account")
+    page.fill("[name=password]", PASSWORD)
+    page.click("main button")
+    page.click("text=Second factor: off")
+    secret = page.inner_text("code.secret").replace(" ", "")
+    page.fill("[name=current]", PASSWORD)
+    page.fill("[name=code]", code_of(secret, int(time.time()) // STEP_S))
+    page.click("main button")
+    assert page.locator(".codes li").count() == 10
+    recovery = page.inner_text(".codes li >> nth=0")
+    page.goto(f"{base}/account/sessions")
+    page.click("text=Sign out everywhere")
+    assert page.url == f"{base}/sign-in"
+    page.fill("[name=name]", "eve")
+    page.fill("[name=password]", PASSWORD)
+    page.click("main button")
+    # The code that turned it on has been used; a telephone may be half a minute ahead.
+    page.fill("[name=code]", code_of(secret, int(time.time()) // STEP_S + 1))
+    page.click("main button")
+    assert is_signed_in(page, base)
+    assert page.goto(f"{base}/people").status == 403  # type: ignore[union-attr]
+    page.goto(f"{base}/account/second")
+    page.fill("[name=current]", PASSWORD)
+    page.fill("[name=code]", recovery)
+    page.click("main button")
+    assert "Off." in page.inner_text("main")
     context.close()
 
 

@@ -190,9 +190,12 @@ def test_the_log_says_who_did_what_and_ends(accounts: Accounts, clock: Clock, ow
 def test_the_first_owner_of_an_earlier_version_keeps_password_sessions_and_links(path: Path, clock: Clock) -> None:
     with closing(sqlite3.connect(path)) as db:
         db.executescript(BEFORE)
-        db.execute("INSERT INTO users VALUES (1, 'ada', ?)", (CHEAP.hash(PASSWORD),))
-        db.execute("INSERT INTO links VALUES (?, ?)", (_digest("link"), clock.now + 60))
-        db.execute("INSERT INTO sessions VALUES (?, 1, ?, 0)", (_digest("session"), clock.now + 60))
+        db.execute("INSERT INTO users (id, name, password) VALUES (1, 'ada', ?)", (CHEAP.hash(PASSWORD),))
+        db.execute("INSERT INTO links (digest, expires) VALUES (?, ?)", (_digest("link"), clock.now + 60))
+        db.execute(
+            "INSERT INTO sessions (digest, user, expires, by_link) VALUES (?, 1, ?, 0)",
+            (_digest("session"), clock.now + 60),
+        )
         db.commit()
     with closing(Accounts(path, 14, clock, CHEAP)) as accounts:
         user = accounts.session("session")
