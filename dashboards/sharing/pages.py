@@ -15,11 +15,12 @@ from msgspec.structs import replace
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from schema.site import Site
 
 from ..accounts.failures import Failures, TooManyFailures
+from ..accounts.policy import Action
 from ..settings import DashboardSettings
 from ..stats.overview import Overview
 from ..stats.period import Period, parse
@@ -30,6 +31,7 @@ from ..web import cards, charts
 from ..web.arguments import PERIOD, refuse_unknown
 from ..web.door import NetworkOf
 from ..web.forms import form_of
+from ..web.gate import Declared
 from ..web.looks import looks
 from ..web.periods import picker
 from ..web.problems import Problems
@@ -69,9 +71,9 @@ class SharePages:
     def routes(self) -> list[BaseRoute]:
         """The page, of each site of the link, and its password."""
         return [
-            Route(PATH, self.show, methods=["GET"]),
-            Route(PATH, self.say_password, methods=["POST"]),
-            Route(PATH_OF_SITE, self.show, methods=["GET"]),
+            Declared(Action.OPEN, PATH, self.show),
+            Declared(Action.OPEN, PATH, self.say_password, ("POST",)),
+            Declared(Action.OPEN, PATH_OF_SITE, self.show),
         ]
 
     def show(self, request: Request) -> Response:

@@ -19,6 +19,7 @@ from dashboards.accounts.form_token import SESSION_COOKIE
 from dashboards.accounts.policy import EVERY_SITE, Action, Role, may
 from dashboards.app import create_app
 from dashboards.delivery.outbox import Outbox
+from dashboards.sharing.shares import Shares
 from dashboards.stats.report import Reports
 from dashboards.web.about_site import AboutSite, Privacy
 from dashboards.web.engineers import Compared, Missing, Told
@@ -58,6 +59,8 @@ LEAST = {
     "/people/log": HOUSE,
     "/people/removed": HOUSE,
     "/people/roles": HOUSE,
+    "/share/{token}": ANYBODY,
+    "/share/{token}/{key}": ANYBODY,
     "/sign-in": ANYBODY,
     "/sign-in/code": ANYBODY,
     "/sign-in/{token}": ANYBODY,
@@ -81,9 +84,12 @@ LEAST = {
     "/sites/{key}/speed": VIEWER,
     "/unsubscribe/{token}": ANYBODY,
 }
-# They go by what is in their address (tests/dashboards/test_deliver.py), or end sessions or lead to signing in whoever
-# asks (tests/dashboards/test_second_factor.py). A question names its site in its body: below.
-ELSEWHERE = ("/unsubscribe/{token}", "/sign-in", "/sign-in/code", "/account/sessions", "/sign-out", "/api/v2/query")
+# They go by what is in their address (test_deliver.py, test_sharing.py), or end sessions or lead to signing in whoever
+# asks (test_second_factor.py). A question names its site in its body: below.
+ELSEWHERE = (
+    *("/unsubscribe/{token}", "/share/{token}", "/share/{token}/{key}", "/sign-in", "/sign-in/code"),
+    *("/account/sessions", "/sign-out", "/api/v2/query"),
+)
 OTHER = "other.example"
 # Who there is, and what each is good for at the site, at the other one, and in the house.
 HOLDERS = {
@@ -110,6 +116,8 @@ def app(rollups: Any, accounts: Accounts, tmp_path: Path) -> Starlette:
         health=tuple,
         about_site=AboutSite(lambda key: (), lambda key: Privacy("", 5, 5, *[()] * 6), lambda *_: None),
         outbox=Outbox(tmp_path / "deliveries.sqlite"),
+        shares=Shares(tmp_path / "shares.sqlite"),
+        closed=both,
     )
 
 
