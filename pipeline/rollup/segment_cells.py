@@ -13,12 +13,12 @@ from schema.dimensions import OTHER
 from schema.segments import SEGMENTS
 
 from .batch import Batch
+from .crowd import Masks, Rule, Who, grouped
 from .parents import PARENTS
 from .segment_known import Known, known_of
 from .segment_lines import Chain, Leaf, Path, Value
 from .segment_marks import Marks
 from .segment_touched import told_by_pages
-from .spans import Masks, Rule, Who, grouped
 
 # By place of a site-day and dimension the values that are told.
 ShownValues = Mapping[tuple[int, str], Collection[str]]
@@ -136,7 +136,7 @@ def _near(leaves: Sequence[Leaf], marks: Marks, rule: Rule) -> list[int]:
     segment and reached it, only in it, only reached it, or neither, there are too few people, or none."""
     masks: defaultdict[int, list[Who]] = defaultdict(list)
     for leaf in leaves:
-        for mask, who in leaf.masks.items():
+        for mask, who in leaf.crowd.masks.items():
             masks[mask].extend(who)
     return [
         goal
@@ -146,5 +146,5 @@ def _near(leaves: Sequence[Leaf], marks: Marks, rule: Rule) -> list[int]:
 
 
 def _is_near(masks: Masks, bit: int, goal: int, rule: Rule) -> bool:
-    parts = grouped(masks, (bit, goal))
+    parts = grouped(masks, 1 << bit | 1 << goal)
     return len(parts) > 1 and (len(parts) < 4 or not all(map(rule.enough, parts.values())))

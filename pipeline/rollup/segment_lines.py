@@ -21,7 +21,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
-from .spans import MOST_TRIED, Made, Masks, Rule, Who, made_of, relation
+from .crowd import Crowd, Masks, Rule
+from .spans import MOST_TRIED, Made, follows, made_of, relation
 
 Path = tuple[str, ...]
 # A value of a dimension: the level of that in its chain, from 1 on.
@@ -32,27 +33,18 @@ class Leaf:
     """The visits of one value at the end of a chain."""
 
     def __init__(self, path: Path, masks: Masks) -> None:
-        self.path, self.masks = path, masks
+        self.path, self.crowd = path, Crowd(masks)
         # Whether it guards something, so that those that come have to leave it a guard; and by enough people.
         self.guards = self.guards_alone = False
 
-    @cached_property
-    def all(self) -> Who:
-        """Everybody, as far as is asked for."""
-        each = [who for some in self.masks.values() for who in some]
-        people, networks = (who.people for who in each), (who.networks for who in each)
-        return Who(frozenset().union(*people), frozenset().union(*networks))
-
-    @cached_property
-    def _any(self) -> int:
-        found = 0
-        for mask in self.masks:
-            found |= mask
-        return found
-
     def has(self, bit: int) -> bool:
         """Whether it holds for any of the visits."""
-        return bool(self._any >> bit & 1)
+        return self.crowd.row(bit) != 0
+
+    @cached_property
+    def size(self) -> int:
+        """How many people they are, as far as is asked for."""
+        return len(self.crowd.everybody.people)
 
 
 class Chain:
@@ -75,11 +67,11 @@ class Chain:
             self.below[path[:-1]].append(path)
             self.paths_of[len(path), path[-1]].append(path)
         self._hidden: dict[int, Collection[Path]] = {}
+        self._above: dict[Path, Crowd] = {}
 
     def looked_at(self, bit: int) -> Look | None:
         """What of a segment is hidden; None: it cannot be shown at all."""
-        masks = {mask for leaf in self.leaves.values() for mask in leaf.masks}
-        by = relation(masks, [*self.known, *self._hidden], bit)
+        by = relation(self.crowd(()).masks, [*self.known, *self._hidden], bit)
         look = Look(self, bit, by)
         return look if by is not None or look.settle() else None
 
@@ -111,15 +103,14 @@ class Chain:
         known = [bit for bit in self.known if alone and (len(path), path[-1]) in self.known[bit]]
         return [*known, *(bit for bit, hidden in self._hidden.items() if path not in hidden)]
 
-    def masks(self, path: Path) -> Masks:
-        """The visits of a path."""
+    def crowd(self, path: Path) -> Crowd:
+        """The visits of a path; above the end of the chain it is not told who made them."""
         if path in self.leaves:
-            return self.leaves[path].masks
-        found: dict[int, list[Who]] = {}
-        for below in self.below[path]:
-            for mask, who in self.masks(below).items():
-                found.setdefault(mask, []).extend(who)
-        return found
+            return self.leaves[path].crowd
+        if path not in self._above:
+            every = (mask for below in self.below[path] for mask in self.crowd(below).masks)
+            self._above[path] = Crowd(dict.fromkeys(every, ()))
+        return self._above[path]
 
     def leaves_of(self, path: Path, bit: int) -> Iterator[Path]:
         """Those below a path for which it holds."""
@@ -171,18 +162,17 @@ class Look:
             return True
         if (leaf.guards and self._anchor(path).follows) or (leaf.guards_alone and not self._is_anchored(path)):
             return False
-        if not self._rule.enough([leaf.all]):
+        if not self._rule.enough([leaf.crowd.everybody]):
             return False
         near = dict.fromkeys((*(bit for bit in chain.known if leaf.has(bit)), *chain.shown(path)))
-        made = made_of(leaf.masks, [*near], self.bit, self._rule, MOST_TRIED)
+        made = made_of(leaf.crowd, [*near], self.bit, self._rule, MOST_TRIED)
         return self._rule.enough(made.who)
 
     def _follows(self, path: Path) -> bool:
         """Whether it is told there anyway: by what is told of the path, or of all below it."""
         if path not in self._free:
             chain = self._chain
-            masks, told = chain.masks(path), chain.shown(path) if path else []
-            free = made_of(masks, told, self.bit, self._rule).follows
+            free = follows(chain.crowd(path), chain.shown(path) if path else [], self.bit)
             if not free and path not in chain.leaves:
                 free = all(self._follows(below) for below in chain.below[path] if any(chain.leaves_of(below, self.bit)))
             self._free[path] = free
@@ -192,7 +182,7 @@ class Look:
         """Who is in any combination there, with what is hidden, too."""
         if path not in self._anchors:
             leaf = self._chain.leaves[path]
-            self._anchors[path] = made_of(leaf.masks, self._chain.every(leaf), self.bit, self._rule)
+            self._anchors[path] = made_of(leaf.crowd, self._chain.every(leaf), self.bit, self._rule)
         return self._anchors[path]
 
     def _is_anchored(self, path: Path) -> bool:
@@ -248,7 +238,7 @@ class Look:
             self.guards_alone.add(anchored)
             return True
         always = [path for path in hidden if self._anchor(path).always]
-        if self._rule.enough(who for path in always for who in self._anchor(path).who):
+        if self._rule.enough([who for path in always for who in self._anchor(path).who]):
             self.guards_alone.update(always)
             return True
         apart = self._apart(hidden)
@@ -262,24 +252,19 @@ class Look:
         found: list[Path] = []
         people, networks = set[int](), set[int]()
         for path in hidden:
-            everybody = self._chain.leaves[path].all
-            whole = not any(map(self._is_cut, self._chain.leaves[path].masks.values()))
+            crowd = self._chain.leaves[path].crowd
+            everybody = crowd.everybody
             apart = people.isdisjoint(everybody.people)
             apart = apart and (self._rule.networks == 1 or networks.isdisjoint(everybody.networks))
-            if whole and apart and not self._anchor(path).follows:
+            if apart and not crowd.is_cut(self._rule) and not self._anchor(path).follows:
                 found.append(path)
                 people |= everybody.people
                 networks |= everybody.networks
         return found
-
-    def _is_cut(self, each: Sequence[Who]) -> bool:
-        """Whether these may be more than are asked for."""
-        rule = self._rule
-        return any(len(who.people) >= rule.k or len(who.networks) >= rule.networks > 1 for who in each)
 
     def _hide(self, path: Path) -> None:
         self.hidden.add(path)
         self.hidden.update(self._chain.leaves_of(path, self.bit))
 
     def _size(self, path: Path) -> tuple[int, Path]:
-        return sum(len(self._chain.leaves[leaf].all.people) for leaf in self._chain.leaves_of(path, self.bit)), path
+        return sum(self._chain.leaves[leaf].size for leaf in self._chain.leaves_of(path, self.bit)), path

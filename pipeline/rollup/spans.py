@@ -6,16 +6,19 @@ masks nobody is, it is told of which masks a combination of them with a further 
 
 Each number is a sum over masks: a vector of zeros and ones. What follows from several is what they span, and a
 combination of masks of too few people alone is what must not be in it. Masks of enough people decide most of it: a
-vector that is independent on these of all others is in no combination without one of them.
+vector that is independent on these of all others is in no combination without one of them. Most of these are found by
+parity (crowd.py); the others by elimination modulo a large prime.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from msgspec import Struct
+
+from .crowd import Crowd, Rule, Who, are_all_told, are_apart, row_of
 
 # Larger than any determinant of zeros and ones of so many rows: what depends by fractions depends by this, too.
 _PRIME = 2**61 - 1
@@ -26,66 +29,56 @@ MOST_TRIED = 400
 Vector = list[int]
 
 
-class Who(Struct, frozen=True):
-    """Visitors and their networks, as far as so many are asked for."""
-
-    people: frozenset[int]
-    networks: frozenset[int]
-
-
-class Rule(Struct, frozen=True):
-    """How many people of how many networks are enough."""
-
-    k: int
-    networks: int
-
-    def enough(self, each: Iterable[Who]) -> bool:
-        """Whether these are, together."""
-        people, networks = set[int](), set[int]()
-        for who in each:
-            people |= who.people
-            networks |= who.networks
-            if len(people) >= self.k and len(networks) >= self.networks:
-                return True
-        return False
-
-
 class Made(Struct, frozen=True):
     """Who is in a combination; if it is of too few anywhere, one of these. always: they are in any. follows: nothing is
     told that is not known."""
 
-    who: list[Who]
+    who: Sequence[Who]
     always: bool = False
     follows: bool = False
 
 
-# By mask.
-Masks = Mapping[int, Sequence[Who]]
+def follows(crowd: Crowd, known: Sequence[int], new: int) -> bool:
+    """Whether the number of `new` is a combination of the value's own and those of the known conditions."""
+    if len(known) + 2 > _MOST_ROWS:
+        return False
+    rows, row = crowd.rows(known), crowd.row(new)
+    if not row or row in rows or crowd.whole ^ row in rows:
+        return True
+    if are_apart(row, rows):
+        return False
+    only = sum(1 << bit for bit in (*known, new))
+    columns = {mask & only for mask in crowd.masks}
+    return not any(_less(_row(new, columns), _independent(_rows(known, columns))))
 
 
-def grouped(masks: Masks, bits: Collection[int]) -> dict[int, list[Who]]:
-    """The same by some of the conditions only."""
-    only = sum(1 << bit for bit in bits)
-    found: dict[int, list[Who]] = {}
-    for mask, who in masks.items():
-        found.setdefault(mask & only, []).extend(who)
-    return found
-
-
-def made_of(masks: Masks, known: Sequence[int], new: int, rule: Rule, most: int = 1) -> Made:
+def made_of(crowd: Crowd, known: Sequence[int], new: int, rule: Rule, most: int = 1) -> Made:
     """What combinations of the number of `new` with these are made of: the value's own number, and those of the known
     conditions. most: so many are looked at; where there are more, it is not told what they are made of."""
     if len(known) + 2 > _MOST_ROWS:
         return Made([])
-    columns = grouped(masks, (*known, new))
-    big, small = list[int](), list[int]()
-    for column, who in columns.items():
-        (big if rule.enough(who) else small).append(column)
-    left, rest = _reduced(_row(new, big + small), _rows(known, big + small), len(big))
+    alone = crowd.alone(rule)
+    if are_apart(crowd.row(new) & alone, crowd.rows(known, alone)):
+        return Made(crowd.first(alone))
+    columns, big = crowd.columns((*known, new), rule)
+    small = [column for column in columns if column not in big]
+    rows = crowd.rows(known)
+    if are_apart(crowd.row(new), rows) and _are_more(known, new, big, len(small), len(rows), most):
+        return Made([])
+    every = [*big, *small]
+    left, rest = _reduced(_row(new, every), _rows(known, every), len(big))
     if any(left[: len(big)]):
-        return Made(next(columns[column] for column, one in zip(big, left, strict=False) if one))
+        return Made(columns[next(column for column, one in zip(big, left, strict=False) if one)])
     beyond = [row[len(big) :] for row in rest]
     return _least(left[len(big) :], beyond, [columns[column] for column in small], rule, most)
+
+
+def _are_more(known: Sequence[int], new: int, big: Collection[int], small: int, rows: int, most: int) -> bool:
+    """Whether, of so many rows that are independent, more combinations are none of big masks than are looked at."""
+    if are_all_told([(1 << len(big)) - 1, *(row_of(bit, big) for bit in known)], len(big)):
+        return math.comb(small, rows - len(big)) > most
+    pivots = _independent(_rows(known, big))
+    return math.comb(small, rows - len(pivots)) > most and not any(_less(_row(new, big), pivots))
 
 
 def relation(masks: Collection[int], known: Sequence[int], new: int) -> list[int] | None:
@@ -94,6 +87,9 @@ def relation(masks: Collection[int], known: Sequence[int], new: int) -> list[int
     Of several that follow from each other the first ones are taken."""
     columns = [*masks]
     known = known[: _MOST_ROWS - 2]
+    crowd = Crowd(dict.fromkeys(masks, ()))
+    if are_apart(crowd.row(new), crowd.rows(known)):
+        return None
     # Behind each row stands of which rows it is made.
     none = [0] * (len(known) + 1)
     rows = [[1] * len(columns) + [1, *none[1:]]]
@@ -115,11 +111,11 @@ def _scaled(row: Vector, place: int) -> Vector:
     return [one * inverse % _PRIME for one in row]
 
 
-def _row(bit: int, columns: Sequence[int]) -> Vector:
+def _row(bit: int, columns: Collection[int]) -> Vector:
     return [column >> bit & 1 for column in columns]
 
 
-def _rows(known: Sequence[int], columns: Sequence[int]) -> list[Vector]:
+def _rows(known: Sequence[int], columns: Collection[int]) -> list[Vector]:
     every = [[1] * len(columns), *(_row(bit, columns) for bit in known)]
     return [row for row in every if any(row)]
 
@@ -145,7 +141,7 @@ def _less(row: Vector, pivots: Iterable[tuple[int, Vector]]) -> Vector:
     return row
 
 
-def _least(new: Vector, rows: Sequence[Vector], who: Sequence[list[Who]], rule: Rule, most: int) -> Made:
+def _least(new: Vector, rows: Sequence[Vector], who: Sequence[Sequence[Who]], rule: Rule, most: int) -> Made:
     """Of the combinations of `new` with the rows one of too few, if there is one."""
     pivots = _independent(rows)
     new, many = _less(new, pivots), len(pivots)
@@ -156,8 +152,10 @@ def _least(new: Vector, rows: Sequence[Vector], who: Sequence[list[Who]], rule: 
     found: list[Who] = []
     for zeros in itertools.combinations(range(len(new)), many):
         one = _zero_at(new, [row for _, row in pivots], zeros)
-        found = [each for place, some in enumerate(who) if one and one[place] for each in some]
-        if one and not rule.enough(found):
+        if one is None:
+            continue
+        found = [each for place, some in enumerate(who) if one[place] for each in some]
+        if not rule.enough(found):
             return Made(found, always=not many)
     return Made(found)
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import highspy
 import pytest
 
+from pipeline.rollup.crowd import Rule, Who
 from pipeline.rollup.segment_lines import Chain, Leaf, Path
-from pipeline.rollup.spans import Rule, Who
 
 K = 5
 # By path and mask the people.

@@ -1,0 +1,144 @@
+"""The visits of one value of a dimension by which conditions hold for them, and what of these is decided by parity.
+
+In: by mask who made them. Out: of each condition a row of bits, one for each mask that somebody has. Promises: rows
+that are said to be apart are so for whoever adds and subtracts, by fractions, too; the other way round it is not said.
+
+Most of what is asked of a value is answered so: to add rows modulo two is one operation on numbers of many bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cached_property
+
+from msgspec import Struct
+
+
+class Who(Struct, frozen=True):
+    """Visitors and their networks, as far as so many are asked for."""
+
+    people: frozenset[int]
+    networks: frozenset[int]
+
+
+class Rule(Struct, frozen=True):
+    """How many people of how many networks are enough."""
+
+    k: int
+    networks: int
+
+    def enough(self, each: Sequence[Who]) -> bool:
+        """Whether these are, together."""
+        if len(each) == 1:
+            return len(each[0].people) >= self.k and len(each[0].networks) >= self.networks
+        people, networks = set[int](), set[int]()
+        for who in each:
+            people |= who.people
+            networks |= who.networks
+            if len(people) >= self.k and len(networks) >= self.networks:
+                return True
+        return False
+
+    def cuts(self, who: Who) -> bool:
+        """Whether these may be more than are asked for."""
+        return len(who.people) >= self.k or len(who.networks) >= self.networks > 1
+
+
+# By mask.
+Masks = Mapping[int, Sequence[Who]]
+
+
+def grouped(masks: Masks, only: int) -> dict[int, list[Who]]:
+    """The same by these bits only."""
+    found: dict[int, list[Who]] = {}
+    for mask, who in masks.items():
+        found.setdefault(mask & only, []).extend(who)
+    return found
+
+
+class Crowd:
+    """The visits of one value."""
+
+    def __init__(self, masks: Masks) -> None:
+        self.masks = masks
+        self._rows: dict[int, int] = {}
+        self._alone: dict[Rule, int] = {}
+        self._cut: dict[Rule, bool] = {}
+
+    @cached_property
+    def whole(self) -> int:
+        """The row of all of them."""
+        return (1 << len(self.masks)) - 1
+
+    def row(self, bit: int) -> int:
+        """That of a condition."""
+        if bit not in self._rows:
+            self._rows[bit] = row_of(bit, self.masks)
+        return self._rows[bit]
+
+    def rows(self, bits: Iterable[int], places: int = -1) -> Collection[int]:
+        """Those of all of them and of these conditions, as far as they are at these places, each once."""
+        every = [self.whole & places, *(self.row(bit) & places for bit in bits)]
+        return dict.fromkeys(row for row in every if row)
+
+    def alone(self, rule: Rule) -> int:
+        """Those masks that are of enough people without others."""
+        if rule not in self._alone:
+            enough = (1 << place for place, who in enumerate(self.masks.values()) if rule.enough(who))
+            self._alone[rule] = sum(enough)
+        return self._alone[rule]
+
+    def columns(self, bits: Iterable[int], rule: Rule) -> tuple[Masks, Collection[int]]:
+        """Who made them by some of the conditions only, and of which of these they are enough."""
+        only = sum(1 << bit for bit in bits)
+        if len({mask & only for mask in self.masks}) == len(self.masks):
+            alone = self.alone(rule)
+            return self.masks, {mask: 0 for place, mask in enumerate(self.masks) if alone >> place & 1}
+        found = grouped(self.masks, only)
+        return found, {mask: 0 for mask, who in found.items() if rule.enough(who)}
+
+    @cached_property
+    def everybody(self) -> Who:
+        """All of them, as far as is asked for."""
+        each = [who for some in self.masks.values() for who in some]
+        people, networks = (who.people for who in each), (who.networks for who in each)
+        return Who(frozenset().union(*people), frozenset().union(*networks))
+
+    def is_cut(self, rule: Rule) -> bool:
+        """Whether of any mask there may be more than are asked for."""
+        if rule not in self._cut:
+            self._cut[rule] = any(rule.cuts(who) for some in self.masks.values() for who in some)
+        return self._cut[rule]
+
+    def first(self, places: int) -> Sequence[Who]:
+        """Who is in the first of these."""
+        return [*self.masks.values()][(places & -places).bit_length() - 1]
+
+
+def row_of(bit: int, masks: Iterable[int]) -> int:
+    """By place of a mask whether the condition holds."""
+    return sum(1 << place for place, mask in enumerate(masks) if mask >> bit & 1)
+
+
+def are_apart(new: int, rows: Iterable[int]) -> bool:
+    """Whether it is certain that no rows add up to `new`, and that none of them follows from the others.
+
+    What is independent modulo two is so with fractions; what is not may be either."""
+    pivots: list[tuple[int, int]] = []
+    return all(_adds(row, pivots) for row in (*rows, new))
+
+
+def are_all_told(rows: Iterable[int], places: int) -> bool:
+    """Whether it is certain that of so many places each follows from the rows."""
+    pivots: list[tuple[int, int]] = []
+    return sum(_adds(row, pivots) for row in rows) == places
+
+
+def _adds(row: int, pivots: list[tuple[int, int]]) -> bool:
+    """Put a row among others, each with a place that those behind it lack; whether it follows from none of them."""
+    for place, pivot in pivots:
+        if row & place:
+            row ^= pivot
+    if row:
+        pivots.append((row & -row, row))
+    return row != 0
