@@ -120,25 +120,48 @@ def row_of(bit: int, masks: Iterable[int]) -> int:
     return sum(1 << place for place, mask in enumerate(masks) if mask >> bit & 1)
 
 
-def are_apart(new: int, rows: Iterable[int]) -> bool:
-    """Whether it is certain that no rows add up to `new`, and that none of them follows from the others.
+class Parity:
+    """What rows add up to modulo two, as far as that says what they do with fractions.
 
-    What is independent modulo two is so with fractions; what is not may be either."""
-    pivots: list[tuple[int, int]] = []
-    return all(_adds(row, pivots) for row in (*rows, new))
+    What is independent modulo two is so with fractions. Of rows that add up to zero modulo two one follows from the
+    others for certain if the largest is as large as the others together: then these share no place."""
 
+    def __init__(self, rows: Iterable[int]) -> None:
+        self._pivots: list[tuple[int, int, int]] = []
+        self._kept: list[int] = []
+        self._certain = True
+        for row in rows:
+            self._add(row)
 
-def are_all_told(rows: Iterable[int], places: int) -> bool:
-    """Whether it is certain that of so many places each follows from the rows."""
-    pivots: list[tuple[int, int]] = []
-    return sum(_adds(row, pivots) for row in rows) == places
+    @property
+    def rank(self) -> int:
+        """How many are independent, at least; so many where `follows` says anything."""
+        return len(self._kept)
 
+    def follows(self, row: int) -> bool | None:
+        """Whether that is a combination of them; None: this does not say it."""
+        left, made = self._less(row)
+        if left:
+            return False if self._certain else None
+        return self._is_sum(row, made) or None
 
-def _adds(row: int, pivots: list[tuple[int, int]]) -> bool:
-    """Put a row among others, each with a place that those behind it lack; whether it follows from none of them."""
-    for place, pivot in pivots:
-        if row & place:
-            row ^= pivot
-    if row:
-        pivots.append((row & -row, row))
-    return row != 0
+    def _add(self, row: int) -> None:
+        left, made = self._less(row)
+        if left:
+            self._pivots.append((left & -left, left, made ^ 1 << len(self._kept)))
+            self._kept.append(row)
+        elif not self._is_sum(row, made):
+            self._certain = False
+
+    def _less(self, row: int) -> tuple[int, int]:
+        """What is left of it, and of which rows what was taken is made."""
+        made = 0
+        for place, pivot, of in self._pivots:
+            if row & place:
+                row ^= pivot
+                made ^= of
+        return row, made
+
+    def _is_sum(self, row: int, made: int) -> bool:
+        sizes = [row.bit_count(), *(one.bit_count() for nth, one in enumerate(self._kept) if made >> nth & 1)]
+        return 2 * max(sizes) == sum(sizes)

@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from msgspec import Struct
 
-from .crowd import Crowd, Rule, Who, are_all_told, are_apart, row_of
+from .crowd import Crowd, Parity, Rule, Who, row_of
 
 # Larger than any determinant of zeros and ones of so many rows: what depends by fractions depends by this, too.
 _PRIME = 2**61 - 1
@@ -42,11 +42,9 @@ def follows(crowd: Crowd, known: Sequence[int], new: int) -> bool:
     """Whether the number of `new` is a combination of the value's own and those of the known conditions."""
     if len(known) + 2 > _MOST_ROWS:
         return False
-    rows, row = crowd.rows(known), crowd.row(new)
-    if not row or row in rows or crowd.whole ^ row in rows:
-        return True
-    if are_apart(row, rows):
-        return False
+    told = Parity(crowd.rows(known)).follows(crowd.row(new))
+    if told is not None:
+        return told
     only = sum(1 << bit for bit in (*known, new))
     columns = {mask & only for mask in crowd.masks}
     return not any(_less(_row(new, columns), _independent(_rows(known, columns))))
@@ -58,12 +56,12 @@ def made_of(crowd: Crowd, known: Sequence[int], new: int, rule: Rule, most: int 
     if len(known) + 2 > _MOST_ROWS:
         return Made([])
     alone = crowd.alone(rule)
-    if are_apart(crowd.row(new) & alone, crowd.rows(known, alone)):
+    if Parity(crowd.rows(known, alone)).follows(crowd.row(new) & alone) is False:
         return Made(crowd.first(alone))
     columns, big = crowd.columns((*known, new), rule)
     small = [column for column in columns if column not in big]
-    rows = crowd.rows(known)
-    if are_apart(crowd.row(new), rows) and _are_more(known, new, big, len(small), len(rows), most):
+    parity = Parity(crowd.rows(known))
+    if parity.follows(crowd.row(new)) is False and _are_more(known, new, big, len(small), parity.rank, most):
         return Made([])
     every = [*big, *small]
     left, rest = _reduced(_row(new, every), _rows(known, every), len(big))
@@ -73,12 +71,13 @@ def made_of(crowd: Crowd, known: Sequence[int], new: int, rule: Rule, most: int 
     return _least(left[len(big) :], beyond, [columns[column] for column in small], rule, most)
 
 
-def _are_more(known: Sequence[int], new: int, big: Collection[int], small: int, rows: int, most: int) -> bool:
-    """Whether, of so many rows that are independent, more combinations are none of big masks than are looked at."""
-    if are_all_told([(1 << len(big)) - 1, *(row_of(bit, big) for bit in known)], len(big)):
-        return math.comb(small, rows - len(big)) > most
+def _are_more(known: Sequence[int], new: int, big: Collection[int], small: int, rank: int, most: int) -> bool:
+    """Whether, of rows of that rank, more combinations are none of big masks than are looked at."""
+    parity = Parity([(1 << len(big)) - 1, *(row_of(bit, big) for bit in known)])
+    if parity.rank == len(big) or parity.follows(row_of(new, big)):
+        return math.comb(small, rank - parity.rank) > most
     pivots = _independent(_rows(known, big))
-    return math.comb(small, rows - len(pivots)) > most and not any(_less(_row(new, big), pivots))
+    return math.comb(small, rank - len(pivots)) > most and not any(_less(_row(new, big), pivots))
 
 
 def relation(masks: Collection[int], known: Sequence[int], new: int) -> list[int] | None:
@@ -88,7 +87,7 @@ def relation(masks: Collection[int], known: Sequence[int], new: int) -> list[int
     columns = [*masks]
     known = known[: _MOST_ROWS - 2]
     crowd = Crowd(dict.fromkeys(masks, ()))
-    if are_apart(crowd.row(new), crowd.rows(known)):
+    if Parity(crowd.rows(known)).follows(crowd.row(new)) is False:
         return None
     # Behind each row stands of which rows it is made.
     none = [0] * (len(known) + 1)
