@@ -47,7 +47,7 @@ class _Timed(Store):
     def command(self, sql: str, parameters: Mapping[str, Any] | None = None, **settings: Any) -> None:
         started = time.monotonic()
         super().command(sql, parameters, **settings)
-        if written := re.search(r"INSERT INTO (\w+)", sql):
+        if written := re.search(r"INSERT INTO (?:scratch\.)?(\w+)", sql):
             self.took[re.sub(r"_[0-9a-f]{16}$", "", written[1])] += time.monotonic() - started
 
 

@@ -24,7 +24,7 @@ from typing import Any
 
 from schema.store import Store
 
-_PASSING = re.compile(r"\s*(SELECT|WITH|INSERT INTO run_|CREATE TABLE run_|DROP TABLE IF EXISTS run_)")
+_PASSING = re.compile(r"\s*(SELECT|WITH|(INSERT INTO|CREATE TABLE|DROP TABLE IF EXISTS) (scratch\.)?run_)")
 
 
 def doom(store: Store, number: int) -> None:
