@@ -36,10 +36,11 @@ _Selects = tuple[tuple[str, Mapping[str, str], str], ...]
 
 
 def families(of: Batch) -> Collection[str]:
-    """The families that have rows of that batch: without goals there are no conversions, and planning a statement takes
-    longer than reading a small day."""
+    """The families that have rows of that batch, once `samples` is filled: without goals there are no conversions, and
+    planning a statement takes longer than reading a small day."""
     declared_ones = (name for name, family in DECLARED.items() if is_counted(of, family))
-    return ("cells", *(("conversions",) if of.has_goals else ()), "vitals", *declared_ones)
+    own = (("conversions", of.has_goals), ("vitals", of.has_rows("samples")))
+    return ("cells", *(name for name, is_there in own if is_there), *declared_ones)
 
 
 def is_asked(of: Batch, family: Family) -> bool:
@@ -62,7 +63,7 @@ def aggregate(of: Batch) -> None:
     reached = [filling_reached(of)] if of.has_goals else []
     at_once(of.store, [*reached, filling_hits(of), filling_samples(of), *filling_passed(of)])
     fill_spent(of)
-    selects = _selects(() if of.alone else ("d",))
+    selects = _selects(() if of.alone else ("d",), of.is_small)
     at_once(of.store, [_adding(of, *select) for select in selects if select[0] in families(of)])
 
 
@@ -74,13 +75,13 @@ def _adding(of: Batch, family: str, columns: Mapping[str, str], rows: str) -> St
 
 
 @cache
-def _selects(apart: tuple[str, ...]) -> _Selects:
-    """What is counted. apart: the columns that tell the values of one site-day from those of another: one that is alone
-    has none, because to group by one column takes half the time of two. The longest first, so that none is left to
-    run alone."""
+def _selects(apart: tuple[str, ...], small: bool) -> _Selects:
+    """What is counted. small: of few visits. apart: the columns that tell the values of one site-day from those of
+    another: one that is alone has none, because to group by one column takes half the time of two. The longest first,
+    so that none is left to run alone."""
     return (
         ("conversions", *_conversions_of_visits(apart)),
-        ("cells", *_cells_of_visits(apart)),
+        ("cells", *(_cells_of_few_visits if small else _cells_of_visits)(apart)),
         ("vitals", *_vitals(apart)),
         ("conversions", *_revenue(apart)),
         ("cells", *_cells_of_hits(apart, "page")),
@@ -120,12 +121,22 @@ _CELLS_OF_ALL = (
 EVERYBODY = count_people("NOT again", "again")
 
 
+_PAIRS = ", ".join(f"('{value}', toString({value}))" for value in OF_VISITS)
+
+
 def _cells_of_visits(apart: tuple[str, ...]) -> Select:
     by, each = by_each({value: value for value in OF_VISITS}, *apart)
     return (
         {**by, "people": EVERYBODY, "networks": NETWORKS} | _OF_VISIT,
         f"FROM (SELECT d, {_PLAIN}, {VISIT_VALUES} FROM {{visits}} WHERE came) GROUP BY {each}",
     )
+
+
+def _cells_of_few_visits(apart: tuple[str, ...]) -> Select:
+    """The same in half the time of planning, and twice that of counting."""
+    by = {"dimension": "one.1", "value": "one.2"}
+    rows = f"FROM {{visits}} ARRAY JOIN [{_PAIRS}] AS one WHERE came {_by(apart, 'one.1', 'one.2')}"
+    return {**by, "people": EVERYBODY, "networks": NETWORKS} | _OF_VISIT, rows
 
 
 def _cells_of_ends(apart: tuple[str, ...]) -> Select:
@@ -177,7 +188,6 @@ def _conversions_of_hits(apart: tuple[str, ...]) -> Select:
 
 
 # What a visit of nothing but engagement reports adds, it adds to the whole only.
-_PAIRS = ", ".join(f"('{value}', toString({value}))" for value in OF_VISITS)
 _OF_HIT = ", ".join(f"('{one}', toString({column}))" for one, column in OF_REACHED.items())
 
 

@@ -28,8 +28,8 @@ from schema.goal import OF_VISIT
 from ..insert import insert
 from .batch import Batch
 from .hits import OF_HITS
-from .others import converted
 from .parents import PARENTS
+from .touched import converted
 
 
 class Known(Struct, frozen=True):

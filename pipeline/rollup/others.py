@@ -9,23 +9,16 @@ in dimensions that have such values is looked who did.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-
-from schema.column import TEXT
 from schema.families import APART, DECLARED
 from schema.measures import KINDS
-from schema.visits import HOUR, OF_VISITS, VISIT
 
 from ..insert import insert
 from ..parallel import Statement, at_once
-from . import declared, ends
+from . import declared
 from .aggregate import families
 from .batch import ENOUGH, Batch
-from .contributors import OF_HIT, OF_VISIT
-from .hits import OF_HITS
-from .reached import OF_REACHED
-from .samples import OF_SAMPLES
-from .shape import ENDS, METRICS, count_networks
+from .shape import count_networks
+from .touched import TOUCHED, converted, measured, together, touched
 
 _VALUES = {name: name for name in ("d", "dimension", "value", "people")}
 # A day with fewer than k visitors has no total to be compared with: nothing of it is published.
@@ -89,7 +82,8 @@ def find_others(of: Batch) -> None:
         return
     # Who is behind what has too few is known already, where that was asked.
     _fill_touched(of, "held" if of.hides else "folded")
-    selects = {"conversions": converted(near, _near) if of.has_goals else [], "vitals": measured(near, _near)}
+    among = None if of.is_small else _near
+    selects = {"conversions": converted(near, among) if of.has_goals else [], "vitals": measured(near, among)}
     counted = families(of)
     selects |= {
         name: declared.touched(family, near, _near)
@@ -106,8 +100,10 @@ def _fill_touched(of: Batch, table: str, which: str = "true", where: str = "true
     near = _dimensions(of, table, f"{which} AND {where}")
     if near:
         among = f"(SELECT value FROM {{{table}}} WHERE {which} AND dimension = '%s')"
-        rows = touched(near, lambda dimension: among % dimension)
-        of.store.command(of.naming(f"{insert('{touched}', _TOUCHED)} FROM ({rows})"), of.named)
+        rows = f"({touched(near, None if of.is_small else lambda dimension: among % dimension)})"
+        if of.is_small:
+            rows += f" WHERE (d, dimension, value) IN (SELECT d, dimension, value FROM {{{table}}} WHERE {which})"
+        of.store.command(of.naming(f"{insert('{touched}', _TOUCHED)} FROM {rows}"), of.named)
     return bool(near)
 
 
@@ -117,6 +113,7 @@ def _dimensions(of: Batch, table: str, which: str = "true") -> frozenset[str]:
     return frozenset(dimension for (dimension,) in found if dimension)
 
 
+_TOUCHED = {name: name for name in TOUCHED}
 _OTHERS = {name: name for name in ("family", "d", "dimension", "name", "currency", "whole", "parent")}
 _OTHERS |= {name: name for name in ("people", "networks", "visits")}
 
@@ -191,98 +188,6 @@ def _counting(of: Batch, family: str, each: str) -> Statement:
     )
 
 
-# By name the columns of the scratch table `touched`.
-TOUCHED = {
-    "d": "UInt16",
-    **{name: VISIT[name] for name in ("visitor", "network_number", "visit")},
-    "dimension": TEXT,
-    "value": "String",
-    "bits": "UInt8",
-}
-_TOUCHED = {name: name for name in TOUCHED}
-# SQL for the values of a dimension that are looked at.
-Among = Callable[[str], str]
-
-
 def _near(dimension: str) -> str:
     """Those that are hidden."""
     return f"(SELECT value FROM {{folded}} WHERE dimension = '{dimension}')"
-
-
-def _with_near(values: Mapping[str, str], near: Collection[str], among: Among, columns: str, rows: str) -> list[str]:
-    """By dimension SQL for who has a value that is looked at: only those rows are made into texts. values: by dimension
-    the column; columns, rows: what else is selected, and of which rows, from FROM to WHERE …"""
-    return [
-        f"SELECT d, visitor, network_number, {columns}, '{dimension}' AS dimension, toString({value}) AS value "
-        f"{rows} AND {value} IN {among(dimension)}"
-        for dimension, value in values.items()
-        if dimension in near
-    ]
-
-
-_VALUES_OF_VISITS = {dimension: dimension for dimension in OF_VISITS} | {HOUR: "toString(hour)"}
-
-
-def _bits(kinds: Mapping[str, str]) -> str:
-    """SQL for the bits of contributors of whom these hold. The lowest bit is whether the visit counts as one there."""
-    return " + ".join(f"{2 ** (1 + KINDS.index(kind))} * ({is_one})" for kind, is_one in kinds.items())
-
-
-def touched(near: Collection[str], among: Among) -> str:
-    """SQL for what visits touched of what is looked at: (d, visitor, network_number, visit, dimension, value, bits).
-    near: the dimensions; "" is the whole site. bits: the lowest one is of everybody who is counted there, the next ones
-    of KINDS; of pages and sections ends.py tells who entered or left there."""
-    rows = "FROM {visits} WHERE came"
-    selects = _with_near(_VALUES_OF_VISITS, near, among, f"visit, 1 + {_bits(OF_VISIT)} AS bits", rows)
-    if "" in near:
-        bits = f"toUInt8(came) + {_bits(OF_VISIT)} AS bits"
-        selects += [f"SELECT d, visitor, network_number, visit, {bits}, '' AS dimension, '' AS value FROM {{visits}}"]
-    # Every visit that counts as one touched each of its values once. Of an event are all who did it.
-    selects += [
-        "SELECT d, visitor, network_number, visit, "
-        f"first_{dimension} + {_bits(OF_HIT) if dimension != 'event' else 0} AS bits, "
-        f"'{dimension}' AS dimension, toString({column}) AS value "
-        f"FROM {{hits}} WHERE {which} AND {column} IN {among(dimension)}"
-        for dimension, (column, which) in OF_HITS.items()
-        if dimension in near
-    ]
-    at_ends = [(dimension, end, "entrant" if end.startswith("entry") else "leaver") for end, dimension in ENDS.items()]
-    selects += [
-        f"SELECT d, visitor, network_number, visit, {_bits({kind: 'true'})} AS bits, '{dimension}' AS dimension, "
-        f"toString({end}) AS value FROM {{visits}} WHERE viewed > 0 AND {end} IN {among(dimension)}"
-        for dimension, end, kind in at_ends
-        if dimension in near and not ends.is_of_ends(kind, dimension)
-    ]
-    columns = "d, visitor, network_number, visit, dimension, value, toUInt8(bits) AS bits"
-    return " UNION ALL ".join(f"SELECT {columns} FROM ({select})" for select in selects)
-
-
-def together(selects: Sequence[str]) -> str:
-    """All of them, as (d, visitor, its_network, name, currency, dimension, value)."""
-    columns = "d, visitor, network_number AS its_network, toString(name) AS name, toString(currency) AS currency"
-    return " UNION ALL ".join(f"SELECT {columns}, dimension, value FROM ({select})" for select in selects)
-
-
-def converted(near: Collection[str], among: Among) -> list[str]:
-    """Who reached which goal by which value, and who paid in which currency."""
-    columns = "goal AS name, amount, arrayJoin(if(currency = '', [''], ['', toString(currency)])) AS paid"
-    of_hits = OF_REACHED | {"event": "event"}  # the name is the goal's
-    selects = [
-        *_with_near(_VALUES_OF_VISITS, near, among, columns, "FROM {reached} WHERE came"),
-        *_with_near(
-            of_hits, near, among, columns, "FROM (SELECT * EXCEPT name, name AS event FROM {reached}) WHERE true"
-        ),
-    ]
-    if "" in near:
-        selects += [f"SELECT d, visitor, network_number, {columns}, '' AS dimension, '' AS value FROM {{reached}}"]
-    return [f"SELECT * EXCEPT paid, paid AS currency FROM ({select})" for select in selects]
-
-
-def measured(near: Collection[str], among: Among) -> list[str]:
-    """Who measured what."""
-    columns = f"arrayJoin(arrayFilter((one, v) -> v >= 0, [{METRICS}], vitals)) AS name, '' AS currency"
-    rows = "FROM {samples} WHERE true"
-    selects = _with_near({name: name for name in OF_SAMPLES}, near, among, columns, rows)
-    if "" in near:
-        selects += [f"SELECT d, visitor, network_number, {columns}, '' AS dimension, '' AS value {rows}"]
-    return selects

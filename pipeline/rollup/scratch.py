@@ -24,9 +24,9 @@ from .aggregate import COUNTED, is_asked
 from .batch import Batch
 from .contributors import networks_of
 from .hits import OF_HITS
-from .others import TOUCHED
 from .parents import CELL
 from .sessionize import SECTIONS
+from .touched import TOUCHED
 from .visit import READ
 
 _HIDDEN_OF_PAIRS = (
@@ -132,7 +132,7 @@ TABLES: dict[str, dict[str, str]] = {
     "nothing": {name: kind for name, kind in CELL.items() if name != "value"},
     # The values that are hidden, each with its parent, if it is the child of one.
     "folded": _VALUE | {"alone": "UInt8", "parent": "String"},
-    # Who touched what is hidden, or has too few (others.py).
+    # Who touched what is hidden, or has too few (touched.py).
     "touched": TOUCHED,
     # Who is behind the hidden values: of a dimension (whole), and of each parent.
     "others": {"family": TEXT, "d": "UInt16", "dimension": TEXT, "name": TEXT, "currency": TEXT}

@@ -32,11 +32,16 @@ from .step import step
 from .suppress import keep, show, stage
 from .waiting import wait
 
+
+def tell(of: Batch) -> None:
+    """Stage what is shown. Of open days of fewer than k people nothing is, and nothing of them waits."""
+    if not of.live or of.has_rows("kept"):
+        for stage_of in (find_others, show, stage):
+            stage_of(of)
+
+
 # What follows on visits. Each reads scratch tables of the run that those before it filled (scratch.py).
-STAGES: tuple[Callable[[Batch], None], ...] = (
-    *(aggregate, find_rare, fill_parents, keep),
-    *(find_others, show, stage),
-)
+STAGES: tuple[Callable[[Batch], None], ...] = (aggregate, find_rare, fill_parents, keep, tell)
 
 
 def roll_up(store: Store, site: Site, day: dt.date, rules: SiteRules) -> None:

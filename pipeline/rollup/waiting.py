@@ -23,9 +23,9 @@ from ..insert import insert
 from . import declared, untold
 from .aggregate import families
 from .batch import DAY, SITE, Batch
-from .others import converted, measured, together, touched
 from .parents import name_and_currency
 from .snapshot import Key
+from .touched import converted, measured, together, touched
 
 _HIDDEN = {name: name for name in ("family", "d", "dimension", "value", "name", "currency")}
 # Of a family of its own only that waits.
@@ -51,7 +51,7 @@ def wait(of: Batch, expires: Mapping[Key, dt.date]) -> None:
         f"SELECT family, groupUniqArray(dimension) FROM {of.scratch('hidden')} WHERE family != '{PAIRS.name}' "
         "GROUP BY family"
     ):
-        of.store.command(of.naming(_waiting(family, frozenset(which))), given, **of.store.foreground)
+        of.store.command(of.naming(_waiting(of, family, frozenset(which))), given, **of.store.foreground)
     hidden: Counter[int] = Counter(dict(of.store.rows(f"SELECT d, count() FROM {of.scratch('hidden')} GROUP BY d")))
     kept = " UNION ALL ".join(f"SELECT site, day FROM waiting_{family} WHERE {of.mine}" for family in WAITING)
     there = of.store.rows(f"SELECT {of.which} AS d, count() FROM ({kept}) GROUP BY d", of.named)
@@ -90,7 +90,7 @@ def _among(family: str, dimension: str) -> str:
     return f"(SELECT value FROM {{hidden}} WHERE family = '{family}' AND dimension = '{dimension}')"
 
 
-def _waiting(family: str, dimensions: frozenset[str]) -> str:
+def _waiting(of: Batch, family: str, dimensions: frozenset[str]) -> str:
     """The statement that keeps what is hidden of a family."""
     keys = ("dimension", "value", *FAMILIES[family].cell_keys)
     if family in OWN:
@@ -104,7 +104,7 @@ def _waiting(family: str, dimensions: frozenset[str]) -> str:
     histogram = {"histogram": "arraySort(groupArrayArray(histogram))"} if family == "vitals" else {}
     counted = ", ".join(f"{sql} AS {name}" for name, sql in (numbers | histogram).items())
     hidden = f"SELECT d, dimension, value, name, currency FROM {{hidden}} WHERE family = '{family}'"
-    besides = _besides_of_cells(dimensions) if family == "cells" else _besides(family, dimensions)
+    besides = _besides_of_cells(of, dimensions) if family == "cells" else _besides(of, family, dimensions)
     columns = _OF_DAY | {key: key for key in keys} | {name: name for name in numbers | histogram}
     columns |= {name: f"toInt64({name})" for name in others} | {"parents": "parents"}
     return f"""{insert(f"waiting_{family}", columns)}
@@ -122,21 +122,24 @@ def _waiting(family: str, dimensions: frozenset[str]) -> str:
         ) AS p USING (d, dimension, value)"""
 
 
-def _besides_of_cells(dimensions: frozenset[str]) -> str:
+def _besides_of_cells(of: Batch, dimensions: frozenset[str]) -> str:
     """SQL for how many visitors are beside the largest network of each hidden value, also of each kind."""
     return _beside_largest(
-        touched(dimensions, lambda dimension: _among("cells", dimension)),
+        touched(dimensions, None if of.is_small else partial(_among, "cells")),
         {"others": "bitTest(bits, 0)"} | {f"{kind}_others": f"bitTest(bits, {1 + n})" for n, kind in enumerate(KINDS)},
         "network_number, '' AS name, '' AS currency",
     )
 
 
-def _besides(family: str, dimensions: frozenset[str]) -> str:
+def _besides(of: Batch, family: str, dimensions: frozenset[str]) -> str:
     """The same of who reached goals, paid, was measured, or is counted in a declared family."""
+    among = partial(_among, family)
     of_family = {"conversions": converted, "vitals": measured}
-    of_family |= {name: partial(declared.touched, one) for name, one in DECLARED.items()}
-    rows = together(of_family[family](dimensions, partial(_among, family)))
-    return _beside_largest(rows, {"others": "true"}, "its_network AS network_number, name, currency")
+    if family in DECLARED:
+        rows = declared.touched(DECLARED[family], dimensions, among)
+    else:
+        rows = of_family[family](dimensions, None if of.is_small else among)
+    return _beside_largest(together(rows), {"others": "true"}, "its_network AS network_number, name, currency")
 
 
 def _beside_largest(rows: str, counted: Mapping[str, str], columns: str) -> str:
