@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..plan.cells import Counted, Dimension
+from ..plan.cells import Counted, Dimension, Rows
 from ..plan.changes import CHANGED, FUNNEL, GOAL, GONE, JOURNEYS, NEW, PAIR, PROPERTY, SECTION, SEGMENT, SITE, Change
 from ..plan.groups import LEAST, Groups
 from ..plan.past import Past
@@ -25,6 +25,8 @@ _SHOWN = {
     SEGMENT: "in it",
     JOURNEYS: "on them",
 }
+# Of these no released day gets anything.
+_WITHOUT_PAST = (SEGMENT, JOURNEYS)
 _NOTHING = "nothing changes of what is counted and released"
 
 
@@ -72,7 +74,8 @@ def _counted(one: Counted) -> str:
     people = " → ".join(map(str, one.people)) or "0"
     name = f"{one.what} {one.name}".rstrip()
     shown = f"{one.rows} rows on {one.days} days, visitor-days {_SHOWN[one.what]} {people}"
-    return f"{name}: from the start there would be {shown}"
+    begins = " (it begins with days that are open; what is released gets none)" if one.what in _WITHOUT_PAST else ""
+    return f"{name}: from the start there would be {shown}{begins}"
 
 
 def _released(one: Released) -> Iterator[str]:
@@ -82,6 +85,7 @@ def _released(one: Released) -> Iterator[str]:
     yield from (f"  {_dimension(dimension)}" for dimension in others)
     if len(others) < len(one.dimensions):
         yield f"  {len(one.dimensions) - len(others)} other dimensions: as they are"
+    yield from (f"  {_family(family)}" for family in one.families)
     then, now = one.groups
     if then and now:
         yield f"  rows alike in all that is stored of a visitor: {_groups(then)} → {_groups(now)}"
@@ -99,6 +103,12 @@ def _dimension(one: Dimension) -> str:
         f"{one.dimension}: {_both(one.cells)} cells of days (+{one.appear} −{one.vanish}), "
         f"{_both(one.visitor_days)} visitor-days, with weeks {_both(one.later)} more{share}"
     )
+
+
+def _family(one: Rows) -> str:
+    gone = f" (+{one.appear} −{one.vanish})" if one.appear or one.vanish else ""
+    later = f", of weeks {_both(one.later)} more" if any(one.later) else ""
+    return f"{one.family}: {_both(one.rows)} rows of days{gone}{later}"
 
 
 def _groups(one: Groups) -> str:

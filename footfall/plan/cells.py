@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import astuple
 
 from schema.dimensions import DIMENSIONS, OTHER
+from schema.families import FAMILIES, LATE
 from schema.funnels import FUNNELS
 from schema.journeys import JOURNEYS as WAYS
 from schema.pair import pair_of
@@ -34,6 +35,18 @@ class Dimension(Struct, frozen=True):
     vanish: int
     later: tuple[int, int]
     share: float | None
+
+
+class Rows(Struct, frozen=True):
+    """A family beside cells, such as goals or pairs, of which one of the two releases has rows of days. rows: now, and
+    as they would be. appear, vanish: how many there would be only then, and how many no more. later: rows of weeks and
+    four weeks, now and then."""
+
+    family: str
+    rows: tuple[int, int]
+    appear: int
+    vanish: int
+    later: tuple[int, int]
 
 
 class Counted(Struct, frozen=True):
@@ -63,6 +76,12 @@ _LATER = f"""
     SELECT dimension, sumIf(visitors, site = {{before:String}}), sumIf(visitors, site = {{after:String}})
     FROM late_cells WHERE {_BOTH} AND {_NAMED} GROUP BY dimension"""
 
+_BY_KEY = """
+    SELECT countIf(site = {{before:String}}) > 0 AS b, countIf(site = {{after:String}}) > 0 AS a
+    FROM {table} WHERE site IN ({{before:String}}, {{after:String}}) AND {mine} GROUP BY {keys}"""
+_ROWS = "SELECT countIf(b), countIf(a), countIf(a AND NOT b), countIf(b AND NOT a) FROM ({rows})"
+_OF_DAYS = f"grain = 'day' AND value != '{OTHER}'"
+
 
 def dimensions_of(store: Store, before: str, after: str) -> list[Dimension]:
     """Both are released under these names. Dimensions that both name alike are told, too."""
@@ -76,6 +95,25 @@ def dimensions_of(store: Store, before: str, after: str) -> list[Dimension]:
             b_late, a_late = late.get(name, [0, 0])
             share = (a + a_late) / (b + b_late) if b + b_late else None
             found.append(Dimension(name, (b_cells, a_cells), (b, a), appear, vanish, (b_late, a_late), share))
+    return found
+
+
+def families_of(store: Store, before: str, after: str) -> list[Rows]:
+    """Both are released under these names. Families that both tell alike are told, too."""
+    found = []
+    for name, family in FAMILIES.items():
+        if name == "cells":
+            continue
+        given = {"before": before, "after": after}
+        # The buckets of a histogram are one row.
+        keys = ", ".join(("day", "dimension", "value", "by_dimension", "by_value", *family.cell_keys))
+        [days] = store.rows(
+            _ROWS.format(rows=_BY_KEY.format(keys=keys, table=f"released_{name}", mine=_OF_DAYS)), given
+        )
+        late = _BY_KEY.format(keys=f"grain, {keys}", table=f"late_{name}", mine="grain IN ('week', 'four_weeks')")
+        [weeks] = store.rows(_ROWS.format(rows=late), given) if name in LATE else [(0, 0)]
+        if any((*days, *weeks)):
+            found.append(Rows(family.label or "goals", (days[0], days[1]), days[2], days[3], (weeks[0], weeks[1])))
     return found
 
 

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from schema.store import Store
 
-from .cells import COUNTED, Counted, Dimension, counted_of, dimensions_of, whole_of
+from .cells import COUNTED, Counted, Dimension, Rows, counted_of, dimensions_of, families_of, whole_of
 from .changes import (
     ANONYMIZATION,
     FUNNEL,
@@ -62,6 +62,7 @@ class Released(Struct, frozen=True):
     shown_days: tuple[int, int]
     visitor_days: tuple[int, int]
     dimensions: list[Dimension]
+    families: list[Rows]
     groups: tuple[Groups | None, Groups | None]
 
 
@@ -159,5 +160,5 @@ def _released(laid: Laid, before: Held, after: Held, less: dict[str, str]) -> tu
         groups_of(laid.store, laid.events, laid.key, less, after.rules.k),
     )
     (then_days, then_visitors), (now_days, now_visitors) = shown
-    dimensions = dimensions_of(laid.store, then, now)
-    return Released((then_days, now_days), (then_visitors, now_visitors), dimensions, groups), now
+    told = dimensions_of(laid.store, then, now), families_of(laid.store, then, now)
+    return Released((then_days, now_days), (then_visitors, now_visitors), *told, groups), now

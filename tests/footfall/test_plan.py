@@ -15,6 +15,7 @@ from msgspec import structs
 
 from footfall.cli import main
 from footfall.cli import plan as command
+from footfall.cli.plan_text import text_of
 from footfall.control.engine import Engine
 from footfall.errors import CannotDo
 from footfall.plan.changes import Change, Held, changes_of, held_by
@@ -221,6 +222,28 @@ def test_a_changed_k_names_what_the_plan_says(asked: Asked) -> None:
     # /docs/0 to 3 have five readers each: enough for three, not for six. The front page keeps the rare one company
     # until that has a section of its own.
     assert (pages.cells, pages.vanish, pages.appear) == ((8, 2), 8, 2)
+
+
+@pytest.mark.clickhouse
+def test_rows_of_every_family_that_a_changed_k_shows_are_counted(asked: Asked) -> None:
+    """Once the third day is closed by what was planned."""
+    released = asked.plan.released
+    assert released is not None
+    told = {one.family: one for one in released.families}
+    # Nothing of these was asked for before.
+    for family, table in (("goals", "conversions"), ("pairs", "pairs"), ("segments", "segments")):
+        [[rows]] = asked.house.store.rows(
+            f"""SELECT count() FROM released_{table} WHERE site = {{s:String}} AND day = {{d:Date}}
+            AND grain = 'day' AND value != '(other)'""",
+            {"s": asked.house.site.key, "d": asked.house.day(2)},
+        )
+        assert told[family].rows == (0, 2 * rows), family
+        assert (told[family].appear, told[family].vanish) == (2 * rows, 0)
+        assert rows > 0
+    text = text_of([asked.plan])
+    assert f"    pairs: 0 → {told['pairs'].rows[1]} rows of days (+{told['pairs'].appear} −0)" in text
+    assert "journeys: from the start there would be" in text
+    assert text.count("it begins with days that are open") == 2
 
 
 @pytest.mark.clickhouse
