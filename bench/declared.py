@@ -13,6 +13,7 @@ import time
 from msgspec import structs
 
 from pipeline.rollup.stages import roll_up
+from pipeline.schedule import WATCHED_WAIT_S
 from schema.funnel import Funnel, Step
 from schema.migrate import migrate
 from schema.site import Goal, Site
@@ -77,6 +78,7 @@ def measure(plan: Plan) -> list[Figure]:
         *_figures("a whole day", whole, "<= 8"),
         *_figures("after some new events", after, ""),
         _figure("after some new events, k = 1: all of them", at_once),
+        Figure(PART, "shown after, k = 1, at worst", _lag_s(at_once), "s", "<= 10", "of such runs in a row"),
         Figure(PART, "resident at its peak", peak, "MB", "<= 1500", "of all these"),
     ]
 
@@ -89,6 +91,13 @@ def _figure(name: str, took: list[tuple[float, float]], goal: str = "") -> Figur
     """Of a machine that others use, too, the fastest run says most by either clock."""
     processor = min(used for _, used in took)
     return Figure(PART, name, min(s for s, _ in took), "s", goal, f"{processor:.2f} s of processor time")
+
+
+def _lag_s(runs: list[tuple[float, float]]) -> float:
+    """Of an event that comes just behind the beginning of a run and is looked for: the rest of that one, the pause, the
+    run that counts it, and a second until it is stored."""
+    run = min(s for s, _ in runs)
+    return 2 * run + max(WATCHED_WAIT_S, run / 2) + 1
 
 
 def _arrive(store: Store, plan: Plan, visitors: int, number: int) -> None:

@@ -57,7 +57,7 @@ EXPIRE_EVERY_S = 3600
 # wait for the others, and no longer than this, or for half as long as they took: he waits for a big day, too.
 _COST_FACTOR = 5
 _LONGEST_WAIT_S = 60
-_WATCHED_WAIT_S = 2.0
+WATCHED_WAIT_S = 2.0
 # An instance that stops has seconds.
 _LAST_RUN_S = 1.0
 # A quarter of an hour is over when every spool has arrived that far, or after so long.
@@ -192,7 +192,7 @@ class Pipeline:
             self._due = rests + min(_LONGEST_WAIT_S, _COST_FACTOR * cost)
         # Where others took a part of it, those that are watched alone may come again at once.
         alone = all(of.site.key in watched for of in showing)
-        self._watched_due = rests + min(_COST_FACTOR * cost, max(_WATCHED_WAIT_S, cost / 2)) if alone else 0.0
+        self._watched_due = rests + min(_COST_FACTOR * cost, max(WATCHED_WAIT_S, cost / 2)) if alone else 0.0
         self._failed = next(iter(failed.values()), self._failed)
         if self._failed:
             raise self._failed

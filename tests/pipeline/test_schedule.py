@@ -97,7 +97,7 @@ def test_a_site_that_somebody_looks_at_does_not_wait_for_all_others(
     monkeypatch.setattr("pipeline.rollup.together.roll_up_together", lambda *_: time.sleep(took[0]))
     worker = Pipeline(store, sites, RollupSettings(every_s=0.5), clock=lambda: NOON)
     monkeypatch.setattr(schedule, "_COST_FACTOR", 1000)
-    monkeypatch.setattr(schedule, "_WATCHED_WAIT_S", 1000.0)
+    monkeypatch.setattr(schedule, "WATCHED_WAIT_S", 1000.0)
     worker.watched = lambda: {b.key}
 
     def come() -> None:
@@ -109,7 +109,7 @@ def test_a_site_that_somebody_looks_at_does_not_wait_for_all_others(
     assert worker.roll_up() == [(b.key, DAY)], "at once, because it was not what took so long"
     come()
     assert worker.roll_up() == [], "now it was"
-    monkeypatch.setattr(schedule, "_WATCHED_WAIT_S", 0.0)
+    monkeypatch.setattr(schedule, "WATCHED_WAIT_S", 0.0)
     started, worker._watched_due = time.monotonic(), 0.0
     assert worker.roll_up() == [(b.key, DAY)]
     ended = time.monotonic()
