@@ -1,26 +1,31 @@
 """How many people got how far through the funnels of a site.
 
 In: rows of day, funnel and step; which funnels there are, and which were counted on which day. Out: a `StepCell` for
-each step of each of them, in their order. Promises: what may be more says so; days that counted a funnel by another
-definition are not among its days.
+each step of each of them, in their order, and a `StepDay` of each day that tells of it. Promises: what may be more says
+so; days that counted a funnel by another definition are not among its days.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
 
 from schema.funnel import Funnel
+from schema.funnels import FUNNELS
 
-from .certainty import Certainty, Flag
-from .execute import Groups
+from .certainty import Certainty, Flag, Sureness
+from .execute import Answer, Groups
 from .figures import Coverage
+from .query import Query
 
 # By released day the funnels that it counted, by name their definition.
 Counted = Mapping[dt.date, Mapping[str, str]]
+# Of a funnel on a day by step how many people, and how many more they may be.
+Steps = Mapping[int, tuple[int, int]]
+_OF_PERIODS = ("value", "not_shown_days", "of_days", "counted_since")
 
 
 class StepCell(Struct, frozen=True):
@@ -66,6 +71,18 @@ class StepCell(Struct, frozen=True):
         }
 
 
+class StepDay(Struct, frozen=True):
+    """A step on one day that tells of its funnel."""
+
+    day: dt.date
+    cell: StepCell
+
+    def row(self) -> dict[str, Any]:
+        """The step as a row of `footfall stats`: its day is the value."""
+        told = {name: one for name, one in self.cell.row().items() if name not in _OF_PERIODS}
+        return {"value": self.day.isoformat(), "funnel": self.cell.funnel, **told}
+
+
 class _Sum(Struct):
     """Of a step over days. shown: on how many of them it has a row, exact: on how many an exact one."""
 
@@ -73,6 +90,15 @@ class _Sum(Struct):
     unsure: int = 0
     shown: int = 0
     exact: int = 0
+
+
+def of_funnels(query: Query, answer: Answer) -> tuple[list[tuple[Funnel, str]], Counted, Groups]:
+    """What is asked of: the funnels that filters keep, which were counted when, and their rows."""
+    released = answer.plan.released
+    kept = [one for one in query.filters if one.dimension == "funnel"]
+    funnels = [one for one in released.funnels if all(each.keeps(one[0].name) for each in kept)]
+    counted = {day: defined for day, defined in released.funnel_days.items() if query.first <= day <= query.last}
+    return funnels, counted, answer.declared[FUNNELS.name]
 
 
 def step_cells(
@@ -85,24 +111,53 @@ def step_cells(
 ) -> list[StepCell]:
     """funnels: each with its definition. counted: of the released days of the period; what is not among them is open.
     coverage: of the dimension that is filtered. in_part: rows of values, some of which may be hidden on every day."""
-    by_funnel: dict[str, dict[dt.date, dict[int, tuple[int, int]]]] = {}
-    for group in groups.values():
-        for (day, _, funnel, step), (people, unsure) in group.by_key.items():
-            steps = by_funnel.setdefault(funnel, {}).setdefault(day, {})
-            before = steps.get(int(step), (0, 0))
-            steps[int(step)] = before[0] + people, before[1] + unsure
+    by_funnel = _by_funnel(groups)
     cells: list[StepCell] = []
     for funnel, definition in funnels:
-        others = {day for day, defined in counted.items() if defined.get(funnel.name) != definition}
+        others = _others(funnel, definition, counted)
         days = {day: steps for day, steps in by_funnel.get(funnel.name, {}).items() if day not in others}
         since = min(counted.keys() - others, default=None) if others else None
         cells += _of_funnel(funnel, days.values(), k, coverage, in_part, len(others), since)
     return cells
 
 
+def step_days(
+    funnels: Iterable[tuple[Funnel, str]],
+    counted: Counted,
+    groups: Groups,
+    k: int,
+    sure_of: Callable[[dt.date], Sureness],
+    in_part: bool,
+) -> list[StepDay]:
+    """Each funnel's days in their order, of each its steps. sure_of: what else there is to know of a day."""
+    by_funnel = _by_funnel(groups)
+    return [
+        StepDay(day, cell)
+        for funnel, definition in funnels
+        for day, steps in sorted(by_funnel.get(funnel.name, {}).items())
+        if day not in _others(funnel, definition, counted)
+        for cell in _of_funnel(funnel, [steps], k, Coverage(1, 0, False, sure_of(day)), in_part, 0, None)
+    ]
+
+
+def _others(funnel: Funnel, definition: str, counted: Counted) -> set[dt.date]:
+    """The days that did not count it as it is now."""
+    return {day for day, defined in counted.items() if defined.get(funnel.name) != definition}
+
+
+def _by_funnel(groups: Groups) -> dict[str, dict[dt.date, Steps]]:
+    found: dict[str, dict[dt.date, dict[int, tuple[int, int]]]] = {}
+    for group in groups.values():
+        for (day, _, funnel, step), (people, unsure) in group.by_key.items():
+            steps = found.setdefault(funnel, {}).setdefault(day, {})
+            before = steps.get(int(step), (0, 0))
+            steps[int(step)] = before[0] + people, before[1] + unsure
+    return {funnel: {**days} for funnel, days in found.items()}
+
+
 def _of_funnel(
     funnel: Funnel,
-    days: Iterable[Mapping[int, tuple[int, int]]],
+    days: Iterable[Steps],
     k: int,
     coverage: Coverage,
     in_part: bool,

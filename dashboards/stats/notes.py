@@ -14,6 +14,7 @@ from schema.funnels import FUNNELS
 from .bare_counts import BARE
 from .filter import several_values
 from .released import Released
+from .splits import declared_of
 from .table import Table
 
 SUM_OF_DAYS = "Visitors of several days are the sum of each day's visitors: nobody is recognized on another day."
@@ -50,7 +51,8 @@ def notes_of_answer(
         and not query.filtered,
         ROUNDED.format(step): open_at_end and step > 1,
         AT_LEAST: any("not_shown" in flags for flags in flagged),
-        STEPS.format(released.k): query.by == FUNNELS.name and any("not_shown" in row.get("flags", ()) for row in rows),
+        STEPS.format(released.k): declared_of(query.by) == FUNNELS.name
+        and any("not_shown" in row.get("flags", ()) for row in rows),
         CUT: released.cuts_blocks,
         INCOMPLETE: bool(released.partial),
         OVER_COUNTED: bool(released.over_counted),

@@ -25,7 +25,7 @@ from .query import MAX_ROWS, Query
 from .released import Released
 from .segmented import span_of
 from .source import Span
-from .splits import BY_SEGMENT, OF_GOALS, OF_VITALS
+from .splits import BY_SEGMENT, OF_GOALS, OF_VITALS, declared_of
 
 
 class Read(Struct, frozen=True):
@@ -98,7 +98,7 @@ def plan(queries: Sequence[Query], released: Released, hourly: bool = False, bac
     # Goals, funnels and web vitals have rows of their own.
     of_cells = tuple(one for one in kept.filters if one.dimension in DIMENSIONS) if kept else ()
     # Of families that are counted by what their entry says there are no sums of months.
-    asked = {query.by: query for query in queries if query.by in DECLARED}
+    asked = {name: query for query in queries if (name := declared_of(query.by))}
     split = any(query.filtered and query.by == query.kept_by and not query.inside for query in queries)
     days = values = None
     if kept and kept.segment:
@@ -125,8 +125,8 @@ def plan(queries: Sequence[Query], released: Released, hourly: bool = False, bac
         _goals(queries, within, told),
         _vitals(queries, within, monthly),
         tuple(
-            Read(one.by, _rows_of(one.by, within), first, times=one.dimension, filters=one.filters)
-            for one in asked.values()
+            Read(name, _rows_of(name, within), first, times=one.dimension, filters=one.filters)
+            for name, one in asked.items()
         ),
         crossing(queries, released, within, most),
     )

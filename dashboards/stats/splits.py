@@ -8,6 +8,7 @@ from __future__ import annotations
 from schema.engagement import ENGAGED
 from schema.experience import EXPERIENCE
 from schema.families import DECLARED, FAMILIES
+from schema.funnels import FUNNELS
 from schema.journeys import JOURNEYS
 from schema.properties import PROPERTIES
 
@@ -22,16 +23,23 @@ APART = (*OF_QUALITY, BY_SEGMENT)
 # Goals, and web vitals, of all the days together, and of each day.
 OF_GOALS = ("goal", "goal_day")
 OF_VITALS = ("vital", "vital_day")
+# Steps of funnels on each day.
+FUNNEL_DAY = "funnel_day"
 # Ways to split that are not dimensions: they are columns of their own and go together with filters on a dimension.
-SPLITS = (*GRAINS, "hour", *OF_GOALS, *OF_VITALS, *DECLARED, *APART)
+SPLITS = (*GRAINS, "hour", *OF_GOALS, *OF_VITALS, *DECLARED, FUNNEL_DAY, *APART)
 # Those of them that are not kept by every dimension.
-KEPT_BY = dict.fromkeys(OF_VITALS, FAMILIES["vitals"]) | DECLARED
+KEPT_BY = dict.fromkeys(OF_VITALS, FAMILIES["vitals"]) | DECLARED | {FUNNEL_DAY: FUNNELS}
 # Filters that are not on dimensions: of which ways to split.
 KEYS_OF: dict[str, tuple[str, ...]] = {
     "goal": (*OF_GOALS, EXPERIENCE.name),
     "vital": (*OF_VITALS, EXPERIENCE.name),
     "band": (EXPERIENCE.name,),
-    "funnel": ("funnels",),
+    "funnel": (FUNNELS.name, FUNNEL_DAY),
 }
 KEYS_OF |= dict.fromkeys(("property", "property_value"), (PROPERTIES.name,)) | {"report": (ENGAGED.name,)}
 KEYS_OF |= dict.fromkeys(JOURNEYS.key_names, (JOURNEYS.name,))
+
+
+def declared_of(by: str) -> str:
+    """The family of those that are declared whose rows a way to split is of, "" if it is of none."""
+    return by if by in DECLARED else FUNNELS.name if by == FUNNEL_DAY else ""

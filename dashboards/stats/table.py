@@ -34,7 +34,7 @@ from .execute import Answer, Group, Groups
 from .experience import Rate, rates_in
 from .figures import Cell, Coverage, cell_of, summed
 from .filter import is_of_one
-from .funnels import StepCell, step_cells
+from .funnels import StepCell, StepDay, of_funnels, step_cells, step_days
 from .goal_values import goal_values
 from .grains import GRAINS, grain_cells
 from .journeys import Way, ways_in
@@ -43,7 +43,7 @@ from .query import Query
 from .released import Released
 from .segmented import coverage_of_segment, row_of
 from .shapes import MOVED
-from .splits import APART
+from .splits import APART, FUNNEL_DAY
 from .vitals import VitalCell, VitalDay, vital_cells, vital_days
 
 
@@ -79,6 +79,7 @@ class Table(Struct, frozen=True):
         | tuple[GoalDay, ...]
         | tuple[VitalCell, ...]
         | tuple[VitalDay, ...]
+        | tuple[StepDay, ...]
         | tuple[KeyCell, ...]
         | tuple[StepCell, ...]
         | tuple[Property, ...]
@@ -147,12 +148,9 @@ def table_of(query: Query, answer: Answer) -> Table:
         case by if by in APART:
             pass  # bare_counts.py, leaks.py
         case FUNNELS.name:
-            kept_ones = [one for one in query.filters if one.dimension == "funnel"]
-            named = [one for one in released.funnels if all(each.keeps(one[0].name) for each in kept_ones)]
-            counted_on = {day: defined for day, defined in released.funnel_days.items() if first <= day <= last}
-            groups = answer.declared[FUNNELS.name]
-            steps = step_cells(named, counted_on, groups, released.k, coverage, in_part=query.filtered)
-            rows = tuple(steps[query.rows])
+            rows = tuple(step_cells(*of_funnels(query, answer), released.k, coverage, query.filtered)[query.rows])
+        case by if by == FUNNEL_DAY:
+            rows = tuple(step_days(*of_funnels(query, answer), released.k, released.sure_of, query.filtered))
         case PROPERTIES.name as by:
             counted = released.properties.within(first, last)
             rows = tuple(properties_in(answer.declared[by], released.k, coverage, counted)[query.rows])

@@ -24,7 +24,7 @@ from schema.site import Site
 
 from ..stats.query import MAX_ROWS
 from ..stats.refused import BadQuery
-from ..stats.splits import BY_SEGMENT, OF_QUALITY
+from ..stats.splits import BY_SEGMENT, FUNNEL_DAY, OF_QUALITY
 from .tables import as_csv
 
 Answer = dict[str, Any]
@@ -58,7 +58,12 @@ class Told(Struct):
 def tables_of(site: Site) -> dict[str, str]:
     """By the name of its file how each table of a site is asked for."""
     splits = ("day", *DIMENSIONS, "goal", "goal_day", "vital", "vital_day", "engagement")
-    asked = {FUNNELS.name: site.funnels, PROPERTIES.name: site.properties, JOURNEYS.name: site.journeys}
+    asked = {
+        FUNNELS.name: site.funnels,
+        FUNNEL_DAY: site.funnels,
+        PROPERTIES.name: site.properties,
+        JOURNEYS.name: site.journeys,
+    }
     asked |= {EXPERIENCE.name: site.goals, BY_SEGMENT: site.segments}
     named = {"totals": ""} | {name: name for name in (*splits, *(name for name, has in asked.items() if has))}
     named |= {f"vital_by_{name}": f"vital,{name}" for name in FAMILIES["vitals"].dimensions if name}

@@ -67,6 +67,23 @@ def test_one_day_that_tells_all_is_exact(client: TestClient, rollups: Any, ago: 
     ]
 
 
+def test_each_day_tells_its_steps_if_it_counted_the_funnel_as_it_is(client: TestClient, rollups: Any, ago: Any) -> None:
+    address = f"/api/sites/{rollups.site.key}/stats?by=funnel_day&from={ago(3)}&to={ago(1)}"
+    rows = client.get(address).json()["rows"]
+    assert [(row["value"], row["funnel"], row["step"], row["people"], row["at_most"], row["drop"]) for row in rows] == [
+        (str(ago(2)), BUY, 1, 30, 30, None),
+        (str(ago(2)), BUY, 2, 20, 20, 10),
+        (str(ago(2)), BUY, 3, 12, 12, 8),
+        (str(ago(1)), BUY, 1, 40, 40, None),
+        (str(ago(1)), BUY, 2, 10, None, 30),
+        (str(ago(1)), BUY, 3, 10, 14, 0),
+    ]
+    assert [row["certainty"] for row in rows] == ["exact"] * 4 + ["at least"] * 2
+    assert client.get(f"{address}&filter=funnel=={READ}").json()["rows"] == []
+    of_country = client.get(f"{address}&filter=country==DE").json()["rows"]
+    assert (of_country[0]["value"], of_country[0]["people"]) == (str(ago(2)), 8)
+
+
 def test_days_of_another_definition_are_not_among_its_days(client: TestClient, rollups: Any, ago: Any) -> None:
     first = stats(client, rollups.site.key, ago(3), ago(1)).json()["rows"][0]
     assert (first["people"], first["certainty"], first["counted_since"]) == (70, "at least", str(ago(2)))
