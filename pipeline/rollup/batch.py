@@ -167,9 +167,10 @@ class Batch(Struct, frozen=True, dict=True):
         """The name of a scratch table of this run."""
         return f"{self.store.scratch}run_{name}_{self.run}"
 
-    def create(self, name: str, columns: str) -> None:
+    def create(self, name: str, columns: str, compressed: bool = False) -> None:
         """Make a scratch table."""
-        self.store.command(f"CREATE TABLE {self.scratch(name)} ({columns}) ENGINE = Memory")
+        settings = " SETTINGS compress = 1" if compressed else ""
+        self.store.command(f"CREATE TABLE {self.scratch(name)} ({columns}) ENGINE = Memory{settings}")
 
     def naming(self, sql: str) -> str:
         """SQL in which each `{name}` is the scratch table of that name, `{networks}` how far these are counted. What is

@@ -47,7 +47,7 @@ _SENT = {
     **{name: VISIT[name] for name in ("visitor", "network_number")},
     "event": TEXT,
     "property": TEXT,
-    # Of a million events with five properties each this spares 60 MB; there are few values beside so many rows.
+    # There are few values beside so many rows.
     "property_value": TEXT,
     "paid": TEXT,
     "amount": "Int64",
@@ -188,6 +188,9 @@ TABLES: dict[str, dict[str, str]] = {
 }
 
 
+# Those of many rows that are alike, and are read a few times: kept in a quarter of the room, for a tenth more of the
+# time that it takes to fill them.
+_COMPRESSED = ("sent", "told")
 _OF_STEPS = ("arrived", "newcomers", "made", "taken", "due", "steps")
 _OF_FUNNELS = ("passed", "least")
 _OF_PROPERTIES = ("sent", "told")
@@ -219,7 +222,7 @@ def scratch(of: Batch, names: Sequence[str] = ()) -> Iterator[None]:
     names = names or _tables(of)
     try:
         for name in names:
-            of.create(name, _columns(name))
+            of.create(name, _columns(name), compressed=name in _COMPRESSED)
         yield
     finally:
         of.store.command(f"DROP TABLE IF EXISTS {', '.join(of.scratch(name) for name in names)} SYNC")
