@@ -25,7 +25,7 @@ from websocket import WebSocket, create_connection
 
 FIREFOX = "/usr/bin/firefox-esr"
 WEBKIT_DRIVER = "/usr/bin/WebKitWebDriver"
-ANSWERS_WITHIN_S = 60
+ANSWERS_WITHIN_S = 180
 # It asks nobody about updates, studies and the like.
 PREFERENCES = {
     "app.update.enabled": False,
@@ -68,6 +68,8 @@ class Firefox:
         return json.loads(told["value"])
 
     def press(self, selector: str) -> None:
+        # Unlike a driver's click this moves to where the element is, in sight or not.
+        self._evaluate(f"document.querySelector({json.dumps(selector)}).scrollIntoView({{ block: 'center' }})")
         element = {"sharedId": self._evaluate(f"document.querySelector({json.dumps(selector)})")["sharedId"]}
         steps = [
             {"type": "pointerMove", "x": 0, "y": 0, "origin": {"type": "element", "element": element}},

@@ -1,18 +1,23 @@
-"""The tracker's core journeys in real Firefox and WebKit, judged by what is stored of them."""
+"""The tracker's core journeys in real Firefox and WebKit, judged by what is stored of them; and the dashboards there:
+sign-in, a site's page, a filter, a table in full, what is set, the sheet of keys."""
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from dashboards.accounts.accounts import Accounts
 from tests.browser.engines import Engine, firefox, webkit
 from tests.browser.pages import Website, website
 from tests.browser.test_tracker import COLUMNS, Stored
-from tests.house import Running, rows, running
+from tests.conftest import CHEAP
+from tests.house import Running, eventually, rows, running
 
 pytestmark = pytest.mark.process
 
@@ -29,8 +34,9 @@ count_automated = true
 # Longer than the tracker gathers what happens, and than it waits for a page that has nothing better to do.
 PAUSE_S = 0.8
 ENGINES = ("firefox", "webkit")
-# The agent of each engine, or what went wrong in it; and the rows.
-Journey = tuple[dict[str, str | Exception], Stored]
+PERSON, PASSWORD = "ada", "correct horse battery"
+# The agent of each engine, or what went wrong in it; the rows; and what each saw of the dashboards.
+Journey = tuple[dict[str, str | Exception], Stored, dict[str, dict[str, Any]]]
 
 
 def _started(name: str, room: Path) -> AbstractContextManager[Engine]:
@@ -77,13 +83,54 @@ def _opt_out(engine: Engine, name: str, house: Running, web: Website) -> None:
     time.sleep(PAUSE_S)
 
 
+def _seen(engine: Engine, expression: str) -> Any:
+    """What an expression is in the page that comes next, once it is true."""
+
+    def told() -> Any:
+        # Between two pages there is none.
+        with contextlib.suppress(Exception):
+            return engine.ask(f"document.readyState === 'complete' && ({expression})")
+
+    return eventually(told)
+
+
+def _look(engine: Engine, house: Running) -> dict[str, Any]:
+    """What somebody sees who signs in and looks around."""
+    base = f"{house.told['dashboards']}/sites/lab"
+    text, fits = "document.querySelector('{}')?.textContent", "document.documentElement.scrollWidth <= innerWidth"
+    found: dict[str, Any] = {}
+    engine.open(f"{base}?period=today")
+    for field, value in (("name", PERSON), ("password", PASSWORD)):
+        engine.ask(f"document.querySelector('[name={field}]').value = '{value}'")
+    engine.press("main button")
+    found["site"] = _seen(engine, f"location.pathname === '/sites/lab' && {text.format('h1')}")
+    engine.press("#card-pages .keeps")
+    found["filter"] = _seen(engine, f"location.search.includes('filter=') && {text.format('.kept')}")
+    engine.open(f"{base}/by/page?period=today")
+    engine.press("thead a")
+    found["table"] = _seen(
+        engine, "location.search.includes('order=') && document.querySelector('th[aria-sort]')?.ariaSort"
+    )
+    found["rows"] = _seen(engine, text.format("tbody"))
+    fitted = [engine.ask(fits)]
+    for page in ("settings", "privacy", "goals", "acquisition/link"):
+        engine.open(f"{base}/{page}?period=today")
+        found[page] = _seen(engine, text.format("h1"))
+        fitted.append(engine.ask(fits))
+    engine.ask("document.body.dispatchEvent(new KeyboardEvent('keydown', { key: '?', bubbles: true }))")
+    found["keys"] = _seen(engine, "document.querySelector('#keys').matches(':popover-open')")
+    return found | {"fits": all(fitted)}
+
+
 @pytest.fixture(scope="module")
 def journey(tmp_path_factory: pytest.TempPathFactory) -> Journey:
     """Both engines on one house, which is stopped before its rows are read."""
     room = tmp_path_factory.mktemp("engines")
     (room / "footfall.toml").write_text(CONFIG)
     driven: dict[str, str | Exception] = {}
+    looked: dict[str, dict[str, Any]] = {}
     with running(room / "data", "--config", str(room / "footfall.toml"), sites=()) as house, website() as web:
+        _set_password(house)
         for name in ENGINES:
             profile = room / name
             profile.mkdir()
@@ -92,11 +139,30 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> Journey:
                     driven[name] = str(engine.ask("navigator.userAgent"))
                     _visit(engine, name, house, web)
                     _opt_out(engine, name, house, web)
+                    with _told_apart(looked, name):
+                        looked[name] = _look(engine, house)
             except Exception as problem:
                 driven[name] = problem
         house.stop()
         (found,) = rows(house.data, f"SELECT {', '.join(COLUMNS)} FROM events ORDER BY received, sequence")
-    return driven, Stored([dict(zip(COLUMNS, row, strict=True)) for row in found])
+    return driven, Stored([dict(zip(COLUMNS, row, strict=True)) for row in found]), looked
+
+
+@contextlib.contextmanager
+def _told_apart(looked: dict[str, Any], name: str) -> Iterator[None]:
+    """What goes wrong in the dashboards is nothing that the tracker did."""
+    try:
+        yield
+    except Exception as problem:
+        looked[name] = {"problem": problem}
+
+
+def _set_password(house: Running) -> None:
+    accounts = Accounts(house.data / "accounts.sqlite", hasher=CHEAP)
+    first = accounts.redeem(accounts.create_sign_in_link_token())
+    assert first
+    accounts.set_password(first, PERSON, PASSWORD)
+    accounts.close()
 
 
 @pytest.fixture
@@ -142,6 +208,17 @@ class TestIn:
         (measured,) = (row for row in reports if row["ttfb"] >= 0)
         assert measured["path"] == f"/{name}/a"
         assert measured["fcp"] >= measured["ttfb"]
+
+    def test_the_dashboards_are_signed_in_to_filtered_sorted_and_read(self, journey: Journey, name: str) -> None:
+        found = journey[2][name]
+        assert "problem" not in found, found
+        assert "Today" in found["site"]
+        assert "Only where" in found["filter"]
+        assert found["table"] == "ascending"
+        assert f"/{name}/a" in found["rows"]
+        titles = {"settings": "Settings", "privacy": "Privacy", "goals": "Goals", "acquisition/link": "Campaign link"}
+        assert {page: found[page].startswith(title) for page, title in titles.items()} == dict.fromkeys(titles, True)
+        assert (found["keys"], found["fits"]) == (True, True)
 
     def test_after_an_opt_out_nothing_is_stored(self, stored: Callable[..., Stored], name: str) -> None:
         # The view before the word may be gone already: that is what it asks for.
