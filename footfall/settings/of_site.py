@@ -147,7 +147,10 @@ def shown(value: Any) -> str:
     if isinstance(value, Digest | Alert):
         what = f"every {value.every}" if isinstance(value, Digest) else " ".join(filter(None, (value.on, value.goal)))
         return f"{what} to {len(value.to)}"
-    return ", ".join(map(shown, value)) if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return ", ".join(map(shown, value))
+    # Of what nobody has said how it is shown nothing is: it may hold an address, or a secret.
+    return str(value) if isinstance(value, str | int | float) else "set"
 
 
 def _where(origin: str) -> str:

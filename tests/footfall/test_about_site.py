@@ -74,6 +74,7 @@ class Later(SiteSettings, frozen=True):
     """What a later version may know of a site."""
 
     colour: Annotated[str, Meta(description="Of its pages.")] = "red"
+    sender: Annotated[AnonymizationSettings | None, Meta(description="Of nobody knows what.")] = None
 
 
 def line(begins: str) -> str:
@@ -103,8 +104,9 @@ def test_every_field_is_shown_by_itself(settings: Settings) -> None:
     assert {*shown} | {name for name, group in told(settings).items() if group.declared} == names | site
     assert all(one.meaning for one in shown.values())
 
-    later = Later(KEY, colour="blue")
-    colour = every(structs.replace(settings, sites=(later,)))["colour"]
+    later = every(structs.replace(settings, sites=(Later(KEY, colour="blue", sender=AnonymizationSettings()),)))
+    colour = later["colour"]
+    assert later["sender"].value == "set"
     assert (colour.value, colour.default) == ("blue", "red")
 
 
