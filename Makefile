@@ -7,7 +7,7 @@
 # make bench  measure this machine, one table and a JSON file:  make bench ARGS="--parts ingest,drain"
 # make weigh  measure what Footfall weighs: on the disk, in seconds to install, in memory (installs once more; some minutes)
 # make tracker  build the tracker's scripts from their sources, and print their sizes (needs Node.js)
-# make screenshot  make the picture in README.md anew (needs Chromium)
+# make screenshot  make the pictures in README.md and docs/pages anew (needs Chromium)
 # make lists  make the tables that come from others' lists anew, from a folder with those lists:  make lists LISTS=folder
 # make lock   pin what is installed, with hashes, for Python 3.11 and newer:  make lock ARGS=--upgrade takes newer versions
 # make clean  remove what the targets above have made; data directories stay
@@ -73,7 +73,7 @@ weigh: $(VENV)/.installed
 	@$(BIN)/python -m bench --parts weight $(ARGS)
 
 screenshot: $(VENV)/.installed-dev browser
-	@$(BIN)/python -m tests.browser.picture docs/dashboard.png
+	@$(BIN)/python -m tests.browser.picture docs/dashboard.png docs/pages
 
 # The same sources give the same bytes: what is built is committed, and a test builds it again.
 tracker: $(VENV)/.installed node

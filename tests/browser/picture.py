@@ -1,15 +1,19 @@
-"""`make screenshot`: the picture in the README, of a real house that holds made-up visits.
+"""`make screenshot`: the pictures in the README and in docs/pages, of a real house that holds made-up visits.
 
-In: the file to write. Out: a PNG. Promises: days and seed are fixed, so that pictures differ only where the page does.
+In: the file of the README's picture, the directory of the others. Out: a PNG, and a WebP of each page of a site.
+Promises: days and seed are fixed, so that pictures differ only where a page does.
 """
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import chromium
 from tests.house import running
@@ -19,23 +23,67 @@ SIZE = {"width": 1280, "height": 1000}
 # Two weeks, and those before them to compare with.
 _DAYS, _UNTIL = 28, "2026-10-31"
 _PERIOD = "period=custom&from=2026-10-18&to=2026-10-31"
+# By its name what each picture in docs/pages shows of a site.
+PAGES = {
+    "overview": "",
+    "acquisition": "/acquisition",
+    "pages": "/pages",
+    "goals": "/goals",
+    "speed": "/speed",
+    "localization": "/localization",
+    "quality": "/quality",
+    "settings": "/settings",
+    "privacy": "/privacy",
+    "table": "/by/page",
+    "funnels": "/by/funnels",
+}
+# A page of text keeps its edges at this quality, in a third of the bytes of a PNG.
+_AS_WEBP = """async (source) => {
+  const image = await createImageBitmap(await (await fetch(source)).blob());
+  const canvas = new OffscreenCanvas(image.width, image.height);
+  canvas.getContext("2d").drawImage(image, 0, 0);
+  const blob = await canvas.convertToBlob({ type: "image/webp", quality: 0.55 });
+  return btoa(Array.from(new Uint8Array(await blob.arrayBuffer()), (byte) => String.fromCharCode(byte)).join(""));
+}"""
 
 
 def take(browser: Browser, file: Path, room: Path, days: int = _DAYS) -> None:
-    """The picture, of a house of its own in an empty directory. days: of visits."""
+    """The README's picture, of a house of its own in an empty directory. days: of visits."""
+    with _site(browser, room, days) as (page, address):
+        page.goto(f"{address}?{_PERIOD}")
+        page.screenshot(path=file, animations="disabled", caret="hide")
+
+
+def take_all(browser: Browser, directory: Path, room: Path, scheme: str = "light") -> None:
+    """Those of every page. scheme: of colours."""
+    blank = browser.new_page()
+    with _site(browser, room, _DAYS) as (page, address):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        for name, path in PAGES.items():
+            page.goto(f"{address}{path}?{_PERIOD}")
+            shot = base64.b64encode(page.screenshot(animations="disabled", caret="hide")).decode()
+            made = blank.evaluate(_AS_WEBP, f"data:image/png;base64,{shot}")
+            (directory / f"{name}.webp").write_bytes(base64.b64decode(made))
+    blank.close()
+
+
+@contextlib.contextmanager
+def _site(browser: Browser, room: Path, days: int) -> Iterator[tuple[Page, str]]:
+    """A page that is signed in, and the address of a site with so many days of visits."""
     with running(room / "data", sites=()) as house:
         filled = house.command("demo", "--days", str(days), "--until", _UNTIL)
         assert filled.returncode == 0, filled.stderr
         context = browser.new_context(viewport=SIZE, color_scheme="light", reduced_motion="reduce", locale="en-GB")
         page = context.new_page()
         page.goto(house.told["sign_in"])
-        page.goto(f"{house.told['dashboards']}/sites/demo?{_PERIOD}")
-        page.screenshot(path=file, animations="disabled", caret="hide")
+        yield page, f"{house.told['dashboards']}/sites/demo"
         context.close()
 
 
 if __name__ == "__main__":
     stores = begin()
-    with chromium() as launched, tempfile.TemporaryDirectory() as scratch:
-        take(launched, Path(sys.argv[1]), Path(scratch))
+    with chromium() as launched:
+        for made, target in ((take, sys.argv[1]), (take_all, sys.argv[2])):
+            with tempfile.TemporaryDirectory() as scratch:
+                made(launched, Path(target), Path(scratch))
     end(stores)
