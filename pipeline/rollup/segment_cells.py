@@ -6,8 +6,10 @@ visitors would follow from the day's pages, sections, hosts or events (segment_t
 
 from __future__ import annotations
 
+import gc
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from schema.dimensions import OTHER
 from schema.segments import SEGMENTS
@@ -30,7 +32,8 @@ def choose(of: Batch, marks: Sequence[Marks]) -> None:
     wanted = [d for d, one in enumerate(marks) if one.segments and of.days[d].rules.k > 1 and told.get((d, ""))]
     if not wanted:
         return
-    leaves = [_leaves(of, dimensions, told) for dimensions in CHAINS]
+    with _uncollected():
+        leaves = [_leaves(of, dimensions, told) for dimensions in CHAINS]
     known = known_of(of, marks)
     barred = told_by_pages(of, marks, told)
     rows: list[tuple[int, str, str, int]] = []
@@ -81,6 +84,18 @@ def _above(dimension: str) -> tuple[str, ...]:
 
 
 CHAINS = _chains()
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Garbage is not looked for: very many small objects would be looked at again and again, and all are kept."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _told(of: Batch) -> ShownValues:
