@@ -28,8 +28,8 @@ PUBLISHED = "d IN (SELECT d FROM {values} WHERE dimension = '' AND enough)"
 def find_rare(of: Batch) -> None:
     """Fill `values`."""
     # Conversions, vitals and reports may be of values that nobody came to: a page that was left, but not seen.
-    without = " UNION ALL ".join(
-        f"""SELECT d, dimension, value, 0, 0 FROM {of.scratch(family)}
+    without = "".join(
+        f""" UNION ALL SELECT d, dimension, value, 0, 0 FROM {of.scratch(family)}
             GROUP BY d, dimension, value HAVING sum(people) > 0"""
         for family in families(of)
         if family != "cells"
@@ -44,7 +44,7 @@ def find_rare(of: Batch) -> None:
                 SELECT d, dimension, value, sum(people) AS came, sum(networks) AS from_networks
                 FROM {of.scratch("cells")}
                 GROUP BY d, dimension, value HAVING came > 0 OR sum({" + ".join(KINDS)}) > 0
-                UNION ALL {without}
+                {without}
             )
             GROUP BY d, dimension, value
         )""",
