@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import itertools
+import threading
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -71,7 +72,8 @@ class Rollups:
     def __init__(self, store: Store, site: Site) -> None:
         self.store = store
         self.site = site
-        self._gathered: dict[tuple[str, tuple[str, ...]], list[Sequence[object]]] | None = None
+        self._gathered: dict[tuple[str, tuple[str, ...]], list[Sequence[object]]] = {}
+        self._waits = False
 
     def cell(
         self, day: dt.date, dimension: str = "", value: str = "", *, released: bool = False, **measures: int
@@ -200,26 +202,46 @@ class Rollups:
         self._put(f"{'released' if released else 'open'}_{family}", (*_KEY, *names), row)
 
     def _put(self, table: str, columns: Sequence[str], row: Sequence[object]) -> None:
-        if self._gathered is not None:
-            self._gathered.setdefault((table, tuple(columns)), []).append(row)
-        else:
-            self.store.insert(table, columns, [[item] for item in row])
+        self._gathered.setdefault((table, tuple(columns)), []).append(row)
+        if not self._waits:
+            self._write()
+
+    def _write(self) -> None:
+        gathered, self._gathered = self._gathered, {}
+        for (table, columns), rows in gathered.items():
+            self.store.insert(table, columns, [list(column) for column in zip(*rows, strict=True)])
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
         """What is put meanwhile is there at the end, by one insert a table: a thousand of them take 15 s."""
-        self._gathered = gathered = {}
+        before, self._waits = self._waits, True
         yield
-        self._gathered = None
-        for (table, columns), rows in gathered.items():
-            self.store.insert(table, columns, [list(column) for column in zip(*rows, strict=True)])
+        self._waits = before
+        self._write()
+
+    @contextlib.contextmanager
+    def until_asked(self) -> Iterator[None]:
+        """What is put meanwhile is there as soon as anybody asks the store anything."""
+        asked, lock = self.store._run, threading.RLock()
+
+        def run(call: Any) -> Any:
+            with lock:
+                self._write()
+            return asked(call)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(self.store, "_run", run)
+            self._waits = True
+            yield
 
 
 @pytest.fixture
-def rollups(store: Store) -> Rollups:
+def rollups(store: Store) -> Iterator[Rollups]:
     """A fresh site without any rows."""
     goals = (Goal("Signup", event="signup"), Goal("Purchase", event="purchase"))
-    return Rollups(store, Site(f"site{next(_names)}.example", timezone="Europe/Berlin", goals=goals))
+    made = Rollups(store, Site(f"site{next(_names)}.example", timezone="Europe/Berlin", goals=goals))
+    with made.until_asked():
+        yield made
 
 
 @pytest.fixture
