@@ -50,7 +50,7 @@ def test_every_address_is_beneath_the_path(
     assert root.headers["location"] == f"{BASE}/sites/{rollups.site.key}"
     for path in (page, f"{page}/by/page", f"{handed_on}/account", f"{handed_on}/nothing"):
         text = beneath.get(path, headers=cookie).text
-        found = re.findall(r'(?:href|src|action|data-watch)="([^"#][^"]*)"', text)
+        found = re.findall(r'\s(?:href|src|action|data-watch)="([^"#][^"]*)"', text)
         assert found
         assert [address for address in found if not address.startswith(f"{BASE}/")] == [], path
     assert beneath.post(f"{handed_on}/sign-out", headers=cookie).headers["location"] == f"{BASE}/sign-in"
@@ -90,6 +90,7 @@ def test_all_our_paths_are_known(reports: Reports, accounts: Accounts) -> None:
     def never(*_: Any) -> Any:
         raise AssertionError
 
-    app = create_app(reports, accounts, compare=never, why=never)
+    any_: Any = object()
+    app = create_app(reports, accounts, compare=never, why=never, outbox=any_, shares=any_, closed=reports)
     paths = [route.path for route in app.routes if isinstance(route, Route | Mount)]
     assert {path.split("/")[1] for path in paths} - {""} == set(OUR_PATHS)
