@@ -83,6 +83,7 @@ def test_a_week_and_four_weeks_tell_all_that_their_days_hide(store: Store) -> Te
     ]
 
 
+@pytest.mark.long
 @together
 def test_one_network_is_not_enough_and_with_k_1_nothing_waits(store: Store) -> Test:
     house = Paired(store)
