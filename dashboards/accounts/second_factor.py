@@ -12,7 +12,9 @@ import secrets
 import sqlite3
 from collections.abc import Callable
 
-from . import totp
+from pyotp import TOTP, random_base32
+from pyotp.exceptions import OTPVerificationError
+
 from .audit import Audit, Deed
 from .database import Database, digest_of
 from .failures import Failures
@@ -35,7 +37,7 @@ class SecondFactor:
     def propose(self, user: int) -> str:
         """A secret for an authenticator, which holds once a code of it was given; until then the same each time."""
         with self._db.changing() as db:
-            db.execute("UPDATE users SET proposed = ? WHERE id = ? AND proposed = ''", (totp.new_secret(), user))
+            db.execute("UPDATE users SET proposed = ? WHERE id = ? AND proposed = ''", (random_base32(), user))
             found: str = db.execute("SELECT proposed FROM users WHERE id = ?", (user,)).fetchone()[0]
             return found
 
@@ -45,7 +47,7 @@ class SecondFactor:
         attempt = self._failures.begin("", str(user))
         with self._db.changing() as db:
             proposed = db.execute("SELECT proposed FROM users WHERE id = ?", (user,)).fetchone()[0]
-            step = totp.step_of(proposed, _plain(code), self._clock()) if proposed else 0
+            step = step_of(proposed, _plain(code), self._clock()) if proposed else 0
             if not step:
                 raise AccountRefused("that is not the code of now: look at the authenticator, and at its clock")
             db.execute("UPDATE users SET secret = ?, proposed = '', step = ? WHERE id = ?", (proposed, step, user))
@@ -97,7 +99,7 @@ class SecondFactor:
 
     def _takes_code(self, db: sqlite3.Connection, user: int, code: str) -> bool:
         secret, last = db.execute("SELECT secret, step FROM users WHERE id = ?", (user,)).fetchone() or ("", 0)
-        step = totp.step_of(secret, code, self._clock()) if secret else 0
+        step = step_of(secret, code, self._clock()) if secret else 0
         if step <= last:
             return False
         db.execute("UPDATE users SET step = ? WHERE id = ?", (step, user))
@@ -109,6 +111,22 @@ class SecondFactor:
             return False
         self._audit.note(db, user, Deed.RECOVERY_USED)
         return True
+
+
+def address_of(secret: str, name: str) -> str:
+    """What an authenticator opens."""
+    return TOTP(secret).provisioning_uri(name=name, issuer_name="Footfall")
+
+
+def step_of(secret: str, code: str, now: float) -> int:
+    """The half minute whose code that is; 0 where it is none. One to either side is taken, for the clock of a telephone
+    and for what typing takes (RFC 6238, 5.2)."""
+    if not (code.isascii() and code.isdigit()):
+        return 0  # the library takes digits of other scripts, too, and raises for what is no text
+    try:
+        return TOTP(secret).verify_and_get_timecode(code, for_time=now, valid_window=1)
+    except OTPVerificationError:
+        return 0
 
 
 def _new_recovery(db: sqlite3.Connection, user: int) -> list[str]:

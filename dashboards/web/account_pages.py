@@ -12,11 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from ..accounts import totp
 from ..accounts.accounts import MIN_PASSWORD, AccountRefused, Accounts
 from ..accounts.failures import TooManyFailures
 from ..accounts.form_token import SESSION_COOKIE
 from ..accounts.policy import Action
+from ..accounts.second_factor import address_of
 from ..accounts.sessions import User
 from ..settings import DashboardSettings
 from .cookies import Cookies
@@ -113,6 +113,6 @@ class AccountPages:
             user=user,
             error=error,
             secret=" ".join(secret[place : place + 4] for place in range(0, len(secret), 4)),
-            address=totp.address_of(secret, user.name) if secret else "",
+            address=address_of(secret, user.name) if secret else "",
             left=self._accounts.second.left(user.id),
         )

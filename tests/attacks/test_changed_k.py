@@ -75,7 +75,6 @@ def test_the_strictest_rule_of_its_days_holds_for_a_block(
     )
 
 
-@pytest.mark.long
 def test_else_what_a_block_leaves_of_stricter_days_is_fewer_than_k(
     store: Store, report: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,7 +114,6 @@ def test_what_is_shown_before_and_after_a_change_differs_by_the_laxer_k(
     report("who looks on while k is 5, 2 and 5 again", "0 steps of fewer than the laxer k")
 
 
-@pytest.mark.long
 def test_were_it_shown_by_the_stricter_rules_at_once_the_last_one_would_be_alone(
     store: Store, report: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

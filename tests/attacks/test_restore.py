@@ -126,7 +126,6 @@ def test_a_block_of_days_that_are_from_a_backup_is_lost(instance: Restored, repo
     report("who has a backup put back", "a week that is released before and after: 0 rows to compare")
 
 
-@pytest.mark.long
 def test_were_what_waits_in_it_the_two_blocks_tell_of_one_day(
     instance: Restored, report: Callable[[str, str], None]
 ) -> None:
@@ -166,7 +165,6 @@ def test_a_day_that_is_released_twice_is_of_others_each_time(
     report("who has a backup put back", "a day that is released before and after: of others each time")
 
 
-@pytest.mark.long
 def test_were_raw_rows_in_it_the_two_releases_tell_of_one_visitor(
     instance: Restored, report: Callable[[str, str], None]
 ) -> None:

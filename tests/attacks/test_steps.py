@@ -163,7 +163,6 @@ def test_nor_does_one_follow_by_subtracting_the_others_from_the_whole_site(store
     assert (yield from rest_of_a_rare_country(store)) == []
 
 
-@pytest.mark.long
 def test_where_nobody_waits_with_him_he_does(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     statement = pipeline.rollup.step._FILL_STEPS
     unsafe = statement.replace("WHERE goes AND (safe OR ", "WHERE goes AND (true OR ")

@@ -5,17 +5,16 @@ axe-core is a development package beside the tracker's (collector/tracker/packag
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState
+from pyotp import TOTP
 from starlette.routing import Route
 
 from dashboards.accounts.policy import Role
-from dashboards.accounts.totp import STEP_S, code_of
 from dashboards.web.keys import KEYS
 from schema.store import Store
 from tests.browser.served import Served, served
@@ -89,7 +88,7 @@ def house(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
         assert first
         started.accounts.set_password(first, "ada", "correct horse battery")
         ada, second = started.accounts.people.named("ada").id, started.accounts.second
-        second.turn_on(ada, code_of(second.propose(ada), int(time.time()) // STEP_S))
+        second.turn_on(ada, TOTP(second.propose(ada)).now())
         yield started
 
 
