@@ -22,6 +22,7 @@ from .accounts.readers import FindReader, Readers
 from .delivery.outbox import Outbox
 from .delivery.unsubscribe import Unsubscribe
 from .settings import DashboardSettings
+from .sharing.made_here import MakeSharePages
 from .sharing.pages import SharePages
 from .sharing.shares import Shares
 from .stats.report import Reports
@@ -85,6 +86,7 @@ def create_app(
     base = settings.base
     pages = Pages(
         base,
+        shares=shares is not None,
         engineers_path=base + engineers.PATH if compare else "",
         why_path=base + engineers.WHY_PATH if why else "",
         health_path=base + engineers.HEALTH_PATH if health else "",
@@ -114,6 +116,7 @@ def create_app(
             *api.routes(),
             *stats_api.routes(),
             *(SharePages(pages, problems, shares, closed, settings, network_of).routes() if shares and closed else ()),
+            *(MakeSharePages(pages, gate, accounts, shares, reports, settings).routes() if shares else ()),
             *(Unsubscribe(pages, problems, outbox).routes() if outbox else ()),
             Declared(Action.OPEN, "/healthz", _alive),
             Mount("/static", _CachedFiles(directory=HERE / "static")),

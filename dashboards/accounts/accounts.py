@@ -57,6 +57,11 @@ class Accounts:
         """Close the file."""
         self._db.close()
 
+    def note(self, who: int, what: Deed, site: str) -> None:
+        """Into the log: something that is kept elsewhere."""
+        with self._db.changing() as db:
+            self.audit.note(db, who, what, site=site)
+
     def has_users(self) -> bool:
         """Whether anybody can sign in with a password; else it takes a link."""
         return bool(self._db.rows("SELECT 1 FROM users WHERE password IS NOT NULL LIMIT 1"))

@@ -41,6 +41,8 @@ class Deed(StrEnum):
     ROLE_TAKEN = "took a role away"
     RESET = "reset"
     REMOVED = "removed"
+    SHARED = "made a link for others"
+    SHARE_REVOKED = "took a link for others back"
 
 
 class Entry(Struct, frozen=True):

@@ -123,6 +123,10 @@ class Shares:
     def close(self) -> None:
         self._db.close()
 
+    def after(self, days: int) -> float:
+        """When a link ends that holds for so many days from now on."""
+        return self._clock() + days * 86_400
+
     def make(self, share: Share, password: str = "") -> tuple[str, Share]:
         """A new link: its secret, which is told once, and what it is. Raises ShareRefused."""
         if password and not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:

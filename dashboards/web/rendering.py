@@ -35,7 +35,7 @@ HERE = Path(__file__).parent
 class Pages:
     """base: what stands before every path. links: addresses by their names in templates."""
 
-    def __init__(self, base: str, **links: str) -> None:
+    def __init__(self, base: str, **links: str | bool) -> None:
         self.base = base
         self._templates = _templates(base)
         self._templates.globals |= links
@@ -103,6 +103,7 @@ def _templates(base: str) -> jinja2.Environment:
         "engineers_path": "",
         "why_path": "",
         "health_path": "",
+        "shares": False,
     }
     return environment
 

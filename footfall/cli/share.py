@@ -6,7 +6,6 @@ whether Footfall runs or not; one that is taken back is gone for the next reques
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +71,7 @@ def create(
     settings = _known(load_settings())
     keys = tuple(dict.fromkeys(_key_of(settings, one, segment) for one in site))
     password = _password(password_file) if password_file else ""
-    dated = bool(first or last)
+    dated, kept = bool(first or last), shares(settings)
     try:
         wanted = Share(
             title=title or ", ".join(keys),
@@ -83,11 +82,11 @@ def create(
             first=iso_date(first) if dated else None,
             last=iso_date(last) if dated else None,
             k=k or 0,
-            expires=time.time() + days * 86_400 if days else 0.0,
+            expires=kept.after(days) if days else 0.0,
             hosts=tuple(map(origin, hosts)),
             has_password=bool(password),
         )
-        token, made = shares(settings).make(wanted, password)
+        token, made = kept.make(wanted, password)
     except ShareRefused as problem:
         raise CannotDo(str(problem)) from None
     address = f"{base_of(settings)}/share/{token}"

@@ -23,6 +23,7 @@ from collector.enrich.geo import GeoDatabase
 from dashboards.accounts.accounts import Accounts
 from dashboards.app import create_app
 from dashboards.settings import DashboardSettings
+from dashboards.sharing.shares import Shares
 from dashboards.stats.report import Reports
 from dashboards.web.engineers import Checked, Compared, Missing, Sent, Told
 from footfall.about_site import teller
@@ -67,6 +68,7 @@ class Served(Struct, frozen=True):
     accounts: Accounts
     reports: Reports
     rollups: Rollups
+    shares: Shares
 
     def link(self) -> str:
         return f"{self.base}/sign-in/{self.accounts.create_sign_in_link_token()}"
@@ -109,6 +111,7 @@ def served(store: Store, room: Path, key: str = "shop.example") -> Iterator[Serv
     empty = Site("empty.example", ("empty.example",), timezone="UTC")
     accounts = Accounts(room / "accounts.sqlite", hasher=CHEAP)
     reports = Reports(store, [full.site, empty], clock=NOW.timestamp)
+    shares = Shares(room / "shares.sqlite", hasher=CHEAP)
     shown = Compared(("strict", "balanced"), (Sent("URL", "https://example.com/u/anna", (("page", ("", "/u/a")),)),))
     in_force = load(None, flags={"sites": [msgspec.to_builtins(site) for site in (full.site, empty)]}, environment={})
     told = Told((("shop.example", "host", "fewer than 10"),), (MISSING,))
@@ -121,6 +124,8 @@ def served(store: Store, room: Path, key: str = "shop.example") -> Iterator[Serv
         why=lambda: told,
         health=lambda: [Checked("disk", "bad", "2 GB free", "make room"), Checked("clock", "ok", "in step", "")],
         about_site=teller(lambda: in_force, store, GeoDatabase()),
+        shares=shares,
+        closed=Reports(store, [full.site, empty], clock=NOW.timestamp, closed_only=True),
     )
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
@@ -129,8 +134,9 @@ def served(store: Store, room: Path, key: str = "shop.example") -> Iterator[Serv
         while not server.started:
             time.sleep(0.01)
         try:
-            yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", app, accounts, reports, full)
+            yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", app, accounts, reports, full, shares)
         finally:
             server.should_exit = True
             thread.join()
             accounts.close()
+            shares.close()

@@ -15,6 +15,7 @@ from pyotp import TOTP
 from starlette.routing import Route
 
 from dashboards.accounts.policy import Role
+from dashboards.sharing.shares import PANELS, Share
 from dashboards.web.keys import KEYS
 from schema.store import Store
 from tests.browser.served import Served, served
@@ -60,6 +61,9 @@ PAGES = (
     ("/people", "/people", 200),
     ("/people/log", "/people/log", 200),
     ("/sites/{key}/people", f"{SITE}/people", 200),
+    ("/sites/{key}/share", f"{SITE}/share", 200),
+    ("/share/{token}", "/share/never", 404),
+    ("/share/{token}/{key}", "/share/never/shop.example", 404),
     ("/sites/{key}/people/log", f"{SITE}/people/log", 200),
     ("/invitation/{token}", "/invitation/used", 410),
     ("/engineers/request", "/engineers/request", 200),
@@ -129,6 +133,11 @@ def test_axe_finds_nothing_on_any_page(browser: Browser, house: Served, session:
         assert answer is not None
         assert answer.status == status, path
         found[path] = violations(page)
+    for password in ("", "for the board only"):
+        token, _ = house.shares.make(Share("For the board", ("shop.example",), panels=PANELS, k=5), password)
+        page.goto(f"{house.base}/share/{token}")
+        found[f"share {password}"] = violations(page)
+    page.goto(house.base + SITE)
     # With the sheet of keys, a menu and a definition open, too.
     page.keyboard.press("?")
     found["keys"] = violations(page)

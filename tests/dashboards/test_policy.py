@@ -81,6 +81,8 @@ LEAST = {
     "/sites/{key}/properties": VIEWER,
     "/sites/{key}/quality": VIEWER,
     "/sites/{key}/settings": VIEWER,
+    "/sites/{key}/share": EDITOR,
+    "/sites/{key}/share/revoked": EDITOR,
     "/sites/{key}/speed": VIEWER,
     "/unsubscribe/{token}": ANYBODY,
 }
@@ -163,7 +165,7 @@ def lets_in(browser: TestClient, route: Declared, key: str) -> bool:
     path = path.replace("{table}", "page")
     # A period that there is not, and a form without its fields, are refused by the page itself: that it was reached is
     # all that is asked here.
-    asked = "?period=fortnight" if "{key}" in route.path and "/people" not in path else ""
+    asked = "?period=fortnight" if "{key}" in route.path and not re.search("/people|/share", path) else ""
     post = "POST" in (route.methods or ())
     answer = browser.post(path, data={"site": key}) if post else browser.get(path + asked)
     sent_away = answer.status_code == 303 and answer.headers["location"].startswith("/sign-in")
