@@ -7,6 +7,7 @@ goes when it is as old as `dashboards.audit_days` says.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable
 from enum import StrEnum
@@ -90,6 +91,11 @@ class Audit:
             Entry(at, _named(who, name), what, _named(whom, of) if whom else "", where, role)
             for at, who, name, what, whom, of, where, role in rows
         ]
+
+
+def is_of_the_log(name: str) -> bool:
+    """Whether a name would be taken for the server, or for somebody by his number."""
+    return re.fullmatch(r"the\s+server|user\s+\d+", name, re.IGNORECASE) is not None
 
 
 def _named(number: int, name: str | None) -> str:

@@ -3,7 +3,7 @@
 In: names, roles, sites. Out: `Person`s, tokens of links. Promises: of a person there is a name of his own choosing, the
 hash of a password and what a second factor takes, in this file alone; who is removed is in it no more, but for a
 number in the log; the house never loses its last owner; an invitation holds once, for days, for the role and the site
-it names.
+it names, and only as long as whoever sent it is an owner there; no name is one that the log uses itself.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from .audit import SERVER, Audit, Deed
+from .audit import SERVER, Audit, Deed, is_of_the_log
 from .database import Database, digest_of
 from .policy import EVERY_SITE, Rights, Role
 from .sessions import end_all, rights_of
@@ -23,6 +23,11 @@ LINK_LIVES_S = 24 * 3600
 INVITATION_LIVES_S = 7 * 86400
 MAX_NAME = 100
 _ID = 8
+# Of who may not invite any more no invitation holds: or he would be let in again by his own. expires: see `?`.
+_HOLDS = (
+    f"expires > ? AND (by = {SERVER} OR EXISTS (SELECT 1 FROM rights "
+    "WHERE user = by AND role = 'owner' AND rights.site IN (invitations.site, '*')))"
+)
 
 
 class AccountRefused(ValueError):
@@ -162,8 +167,7 @@ class People:
     def invitations(self, site: str = EVERY_SITE) -> list[Invitation]:
         """Those that are open. site: of that alone; EVERY_SITE is all of them."""
         rows = self._db.rows(
-            "SELECT digest, role, site, expires FROM invitations WHERE expires > ? AND ? IN ('*', site) "
-            "ORDER BY expires",
+            f"SELECT digest, role, site, expires FROM invitations WHERE {_HOLDS} AND ? IN ('*', site) ORDER BY expires",
             self._clock(),
             site,
         )
@@ -186,7 +190,7 @@ class People:
     def join(self, db: sqlite3.Connection, token: str, name: str, password: str) -> int:
         """Somebody new by an invitation, which is used up; 0 if it is not open. Raises AccountRefused."""
         taken = db.execute(
-            "DELETE FROM invitations WHERE digest = ? AND expires > ? RETURNING site, role",
+            f"DELETE FROM invitations WHERE digest = ? AND {_HOLDS} RETURNING site, role",
             (digest_of(token), self._clock()),
         ).fetchone()
         if taken is None:
@@ -218,6 +222,8 @@ def checked_name(name: str) -> str:
     name = name.strip()
     if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
         raise AccountRefused(f"the name must have 1 to {MAX_NAME} printable characters")
+    if is_of_the_log(name):
+        raise AccountRefused(f"{name!r} is how the log calls the server, or who is gone: take another name")
     return name
 
 

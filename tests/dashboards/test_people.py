@@ -93,6 +93,31 @@ def test_an_invitation_holds_once_for_days_and_for_what_it_names(accounts: Accou
     assert accounts.join("x\ud800", "eve", PASSWORD) is None
 
 
+def test_of_who_may_not_invite_any_more_no_invitation_holds(accounts: Accounts, owner: int) -> None:
+    """An attacker who is about to be removed keeps invitations of his own, to come back by."""
+    people = accounts.people
+    people.add("eve", Role.OWNER, EVERY_SITE)
+    people.add("ada", Role.OWNER, SITE)
+    eve, ada = people.named("eve").id, people.named("ada").id
+    back, mine = people.invite(Role.OWNER, EVERY_SITE, eve), people.invite(Role.OWNER, SITE, ada)
+    by_server = people.invite(Role.VIEWER, SITE)
+    people.give(eve, SITE, Role.OWNER)
+    people.give(eve, EVERY_SITE, Role.VIEWER)
+    assert (people.invitation(back), accounts.join(back, "eve2", PASSWORD)) == (None, None)
+    people.remove(eve)
+    people.give(ada, SITE, Role.EDITOR)
+    assert [accounts.join(token, "eve2", PASSWORD) for token in (back, mine)] == [None, None]
+    assert [one.role for one in people.invitations()] == [Role.VIEWER]
+    assert accounts.join(by_server, "bob", PASSWORD)
+
+
+@pytest.mark.parametrize("name", ["the server", "The  Server", "user 3", "USER 12"])
+def test_nobody_takes_a_name_that_the_log_uses_itself(accounts: Accounts, owner: int, name: str) -> None:
+    with pytest.raises(AccountRefused, match="another name"):
+        accounts.people.add(name, Role.VIEWER, SITE)
+    accounts.people.add("server", Role.VIEWER, SITE)
+
+
 def test_a_sign_in_link_of_somebody_opens_that_account_once(accounts: Accounts, clock: Clock, owner: int) -> None:
     token = accounts.people.add("ada", Role.VIEWER, SITE)
     user = accounts.session(accounts.redeem(token))
