@@ -54,13 +54,16 @@ class EngineersPages:
             return []
 
         def show(request: Request, user: User, asked: Mapping[str, str] = engineers.EXAMPLE) -> Response:
+            sites = [key for key in self._sites() if may(user, Action.INSPECT, key)]
             form = {name: asked.get(name, "") for name in engineers.FIELDS}
+            # What another site keeps is nobody's business who may not look into it, nor whether there is one.
+            form["site"] = form["site"] if form["site"] in sites else ""
             return self._pages.page(
                 "request.html",
                 user=user,
                 asked=form,
                 compared=compare(request.scope, form),
-                sites=[key for key in self._sites() if may(user, Action.INSPECT, key)],
+                sites=sites,
                 path=self._base + engineers.PATH,
             )
 

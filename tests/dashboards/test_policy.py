@@ -4,7 +4,7 @@ written out here, so that a route that is new, or opens to more people, is a dec
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -106,6 +106,15 @@ HOLDERS = {
 }
 
 
+# Of which sites was asked what they keep.
+ASKED: list[str] = []
+
+
+def compare(scope: Any, form: Mapping[str, str]) -> Compared:
+    ASKED.append(form["site"])
+    return Compared((), ())
+
+
 @pytest.fixture
 def app(rollups: Any, accounts: Accounts, tmp_path: Path) -> Starlette:
     both = Reports(rollups.store, [rollups.site, Site(OTHER)], clock=NOW.timestamp)
@@ -113,7 +122,7 @@ def app(rollups: Any, accounts: Accounts, tmp_path: Path) -> Starlette:
     return create_app(
         both,
         accounts,
-        compare=lambda scope, form: Compared((), ()),
+        compare=compare,
         why=lambda: Told((), tuple(missing)),
         health=tuple,
         about_site=AboutSite(lambda key: (), lambda key: Privacy("", 5, 5, *[()] * 6), lambda *_: None),
@@ -209,6 +218,16 @@ def test_of_a_site_that_is_not_his_somebody_is_told_what_he_is_told_of_one_that_
     assert browser.get("/engineers/why").text.count("fewer than 10") == 1
     sign_in(browser, accounts, people["editor of all"])
     assert browser.get("/engineers/why").text.count("fewer than 10") == 3
+
+
+def test_what_another_site_keeps_of_a_request_is_told_to_nobody_who_may_not_look_into_it(
+    app: Starlette, browser: TestClient, accounts: Accounts, people: dict[str, int], rollups: Any
+) -> None:
+    sign_in(browser, accounts, people["editor"])
+    for asked, told in ((OTHER, ""), (rollups.site.key, rollups.site.key), ("none", "")):
+        answer = browser.post("/engineers/request", data={"site": asked})
+        assert answer.status_code == 200
+        assert ASKED.pop() == told
 
 
 def test_menus_offer_what_one_may_see(browser: TestClient, accounts: Accounts, people: dict[str, int]) -> None:
