@@ -25,14 +25,17 @@ def token_of(cookie: str) -> str:
     return (mask + _xor(mask, _proof_of(cookie))).hex()
 
 
-def is_proven(form: Mapping[str, str], cookies: Mapping[str, str]) -> bool:
-    """Whether the form was shown to this browser: also before it signed in in another tab."""
+def is_proven(form: Mapping[str, str], cookies: Mapping[str, str], of_strangers: bool) -> bool:
+    """Whether the form was shown to this browser. of_strangers: whether it is one for who is not signed in: those hold
+    also after he did so in another tab. No other goes by their cookie, which whatever else this host serves, at another
+    port, may have put there."""
     try:
         token = bytes.fromhex(form.get(TOKEN, ""))
     except ValueError:
         return False
     given = _xor(token[:_DIGEST], token[_DIGEST:])
-    bound = [cookies[name] for name in (SESSION_COOKIE, FORM_COOKIE) if cookies.get(name)]
+    names = (SESSION_COOKIE, FORM_COOKIE) if of_strangers else (SESSION_COOKIE,)
+    bound = [cookies[name] for name in names if cookies.get(name)]
     return len(token) == 2 * _DIGEST and any(hmac.compare_digest(given, _proof_of(cookie)) for cookie in bound)
 
 

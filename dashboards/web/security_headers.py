@@ -53,6 +53,8 @@ UNSUBSCRIBE = "/unsubscribe"
 # What a route says of a request whose answer pages of these origins may have in a frame.
 EMBEDDED_BY = "footfall.embedded_by"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# Whose forms are for those who are not signed in.
+_OF_STRANGERS = ("/sign-in", "/invitation/")
 _PORT = re.compile(r":\d+\Z", re.ASCII)
 
 Asked = Literal["by us", "by others", "by somebody"]
@@ -139,7 +141,7 @@ async def _look_for_token(scope: Scope, receive: Receive) -> tuple[Asked, Receiv
     request = Request(scope, receive)
     try:
         body = await body_of(request)
-        proven = is_proven(fields_of(body), request.cookies)
+        proven = is_proven(fields_of(body), request.cookies, scope["path"].startswith(_OF_STRANGERS))
     except (HTTPException, BadQuery, ClientDisconnect):
         return "by others", receive
     unread = [body]

@@ -15,6 +15,7 @@ from msgspec import structs
 from starlette.testclient import TestClient
 
 from dashboards.accounts.accounts import Accounts
+from dashboards.accounts.form_token import FORM_COOKIE, token_of
 from dashboards.app import create_app
 from dashboards.settings import DashboardSettings
 from dashboards.stats.notes import ROUNDED
@@ -158,6 +159,16 @@ def test_a_token_holds_for_the_browser_alone_that_it_was_shown_to(client: TestCl
     assert sign_in(mine) == 303
     client.cookies.clear()
     assert sign_in(mine) == 403
+
+
+def test_a_cookie_that_another_port_of_this_host_put_there_proves_nothing(client: TestClient) -> None:
+    """Cookies know no ports: whatever else this host serves can put one here, whose token it can reckon."""
+    client.cookies.set(FORM_COOKIE, "planted")
+    del client.headers["sec-fetch-site"]
+    for path in ("/account/sessions", "/people/invitations", "/sign-out"):
+        form = {"form_token": token_of("planted"), "site": "*", "role": "owner"}
+        assert client.post(path, headers={"origin": "null"}, data=form).status_code == 403
+    assert client.get("/account").status_code == 200
 
 
 def test_a_body_that_is_no_form_proves_nothing(client: TestClient) -> None:
