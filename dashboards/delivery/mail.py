@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, localtime, parseaddr
+from html import escape
 from pathlib import Path
 
 from .message import CannotSend, Message, Unclear
@@ -67,7 +68,9 @@ class Mailer:
         ending = f"\n\nNo more of these: {unsubscribe}\n" if unsubscribe else "\n"
         mail.set_content(message.text.rstrip() + ending)
         if message.html:
-            mail.add_alternative(message.html.replace("UNSUBSCRIBE", unsubscribe), subtype="html")
+            # Of what the mail tells nothing looks like that: quotes in it are escaped.
+            html = message.html.replace('href="UNSUBSCRIBE"', f'href="{escape(unsubscribe)}"')
+            mail.add_alternative(html, subtype="html")
         return mail
 
     @contextlib.contextmanager

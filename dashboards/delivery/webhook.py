@@ -38,9 +38,12 @@ class Webhooks:
         body = msgspec.json.encode({"text": slack_text(message)} if slack else told(message))
         handing_over()
         try:
+            # Or all of an answer would be held, however long it is.
+            kinds = {"redirect": False, "preload_content": False}
             answer = self._pool.request(
-                "POST", address.removeprefix(SLACK), body=body, headers=self.headers(message, body), redirect=False
+                "POST", address.removeprefix(SLACK), body=body, headers=self.headers(message, body), **kinds
             )
+            answer.close()
         except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError) as problem:
             raise CannotSend(f"the webhook's host does not answer ({type(problem).__name__})", again=True) from None
         except urllib3.exceptions.SSLError:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,6 +71,27 @@ def test_who_has_the_secret_can_tell_that_it_is_ours_and_when_and_that_it_is_the
     assert proof == hmac.new(SECRET, b"1934000000." + body, hashlib.sha256).hexdigest()
     assert headers["Footfall-Delivery"] == again["Footfall-Delivery"]
     assert headers["Content-Type"] == "application/json"
+
+
+def test_no_more_of_an_answer_is_read_than_its_status() -> None:
+    """A receiver that answers without end would fill the memory."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.recv(65_536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                for _ in range(200):  # or until it is closed
+                    connection.sendall(b"x" * 65_536)
+                    sent.append(65_536)
+
+        sent: list[int] = []
+        thread = threading.Thread(target=answer)
+        thread.start()
+        Webhooks(SECRET).send(MESSAGE, f"http://127.0.0.1:{server.getsockname()[1]}/")
+        thread.join(10)
+    assert sum(sent) < 200 * 65_536
 
 
 def test_slack_gets_text_in_which_nothing_is_markup() -> None:
