@@ -19,7 +19,7 @@ from schema.store import Store, StoreDown
 from .errors import CannotDo
 from .settings import Settings
 from .supervisor.locks import is_held
-from .supervisor.paths import account_file
+from .supervisor.paths import account_file, share_file
 from .supervisor.stamp import refuse_newer
 
 
@@ -68,7 +68,7 @@ def accounts(settings: Settings) -> Accounts:
 def shares(settings: Settings) -> Shares:
     """The links for people without an account. Raises WrittenByNewer, CannotDo."""
     refuse_newer(settings.directory)
-    path = settings.directory / "shares.sqlite"
+    path = share_file(settings)
     try:
         return Shares(path)
     except (OSError, sqlite3.DatabaseError) as problem:

@@ -38,6 +38,8 @@ def limited(shown: Overview, share: Share, k: int) -> Overview:
         shown,
         comparison=shown.comparison if _may_compare(shown, share, k) else Comparison(None, why=_NOT_COMPARED),
         changed=None,
+        # What is left out is said to be of fewer than the link tells of.
+        released=replace(shown.released, k=k),
         totals=shown.totals if enough else Figures(),
         empty=shown.empty or not enough,
         series=tuple(_point(one, k) for one in shown.series) if "chart" in panels and enough else (),

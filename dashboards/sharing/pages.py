@@ -37,6 +37,7 @@ from ..web.periods import picker
 from ..web.problems import Problems
 from ..web.rendering import Pages
 from ..web.security_headers import EMBEDDED_BY
+from ..web.sign_in import later
 from ..web.tiles import tiles
 from .limited import limited
 from .shares import CUSTOM, FREE, Share, Shares
@@ -83,7 +84,7 @@ class SharePages:
         share = self._shares.of(token)
         if share is None:
             return self._gone(request)
-        if share.has_password and request.cookies.get(COOKIE) != self._shares.pass_of(share, token):
+        if share.has_password and not self._shares.has_passed(share, token, request.cookies.get(COOKIE, "")):
             return self._ask(share)
         request.scope[EMBEDDED_BY] = share.hosts
         return self._answer(request, share)
@@ -98,14 +99,13 @@ class SharePages:
         if share is None:
             return self._gone(request)
         try:
-            attempt = self._failures.begin(share.id, self._network_of(request.scope))
+            with self._shares.passwords.in_turn():
+                attempt = self._failures.begin(share.id, self._network_of(request.scope))
+                if not self._shares.opens(share, form.get("password", "")):
+                    return self._ask(share, "That is not the password.", 401)
+                self._failures.forgive(attempt)
         except TooManyFailures as error:
-            response = self._ask(share, str(error), 429)
-            response.headers["Retry-After"] = str(error.retry_after)
-            return response
-        if not self._shares.opens(share, form.get("password", "")):
-            return self._ask(share, "That is not the password.", 401)
-        self._failures.forgive(attempt)
+            return later(self._ask(share, str(error), 429), error)
         path = f"/share/{quote(token)}"
         answer = self._pages.to(path)
         answer.set_cookie(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import hmac
 import secrets
 import sqlite3
 import threading
@@ -18,12 +19,12 @@ from typing import Any
 
 import msgspec
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from msgspec import Struct, structs
 
 from schema.dimensions import CARDS
 from schema.host import host_pattern, web_address
 
+from ..accounts.passwords import MAX_PASSWORD, Passwords
 from ..stats.period import PERIODS
 
 # What a link may show besides the big numbers: the chart, the cards of the site's page, goals, web vitals, notes.
@@ -34,7 +35,7 @@ USUAL_PANELS = tuple(name for name in PANELS if name != "notes")
 # Periods that a link may be of. Today is none: links show days that are over.
 OF_PERIODS = tuple(name for name in PERIODS if name != "today")
 FREE, CUSTOM = "free", "custom"
-MIN_PASSWORD, MAX_PASSWORD, MOST_LETTERS = 8, 1024, 100
+MIN_PASSWORD, MOST_LETTERS = 8, 100
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS shares (
@@ -114,9 +115,7 @@ class Shares:
         self._db = sqlite3.connect(path, check_same_thread=False)
         self._lock = threading.Lock()
         self._clock = clock
-        self._hasher = hasher or PasswordHasher()
-        # argon2 takes 64 MiB a time: one at a time bounds what a flood of attempts can hold.
-        self._hashing = threading.Lock()
+        self.passwords = Passwords(hasher)
         with self._lock, self._db:
             self._db.executescript(_SCHEMA)
 
@@ -132,10 +131,7 @@ class Shares:
         if password and not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
             raise ShareRefused(f"the password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters")
         made = structs.replace(share, id=secrets.token_hex(4), made=self._clock(), has_password=bool(password))
-        token, hashed = secrets.token_urlsafe(24), ""
-        if password:
-            with self._hashing:
-                hashed = self._hasher.hash(password)
+        token, hashed = secrets.token_urlsafe(24), self.passwords.hashed(password) if password else ""
         self._rows(
             "INSERT INTO shares (id, digest, made, told, password) VALUES (?, ?, ?, ?, ?)",
             *(made.id, _digest(token), made.made, msgspec.json.encode(made).decode(), hashed),
@@ -153,22 +149,31 @@ class Shares:
         found = msgspec.json.decode(rows[0][0], type=Share) if rows else None
         return found if found and self._holds(found) else None
 
+    def forget_site(self, key: str) -> None:
+        """Take a site that is removed out of every link, and back those that are of nothing else: or one of the same
+        name that comes later would be shown by them."""
+        for one in self.all():
+            if left := tuple(each for each in one.sites if each != key):
+                told = msgspec.json.encode(structs.replace(one, sites=left)).decode()
+                self._rows("UPDATE shares SET told = ? WHERE id = ?", told, one.id)
+            else:
+                self.revoke(one.id)
+
     def revoke(self, id_: str) -> bool:
         """Take a link back; whether there was one."""
         return bool(self._rows("DELETE FROM shares WHERE id = ? RETURNING 1", id_))
 
     def opens(self, share: Share, password: str) -> bool:
         """Whether that is its password."""
-        stored = self._password_of(share)
-        with self._hashing:
-            try:
-                return bool(stored) and self._hasher.verify(stored, password[:MAX_PASSWORD])
-            except (VerificationError, InvalidHashError):
-                return False
+        return self.passwords.verify(self._password_of(share), password)
 
     def pass_of(self, share: Share, token: str) -> str:
         """What a browser shows that has said the password: it holds for this link and this password alone."""
         return hashlib.sha256(f"{share.id}\0{token}\0{self._password_of(share)}".encode()).hexdigest()
+
+    def has_passed(self, share: Share, token: str, shown: str) -> bool:
+        """Whether a browser has said the password."""
+        return hmac.compare_digest(shown.encode(errors="replace"), self.pass_of(share, token).encode())
 
     def _password_of(self, share: Share) -> str:
         rows = self._rows("SELECT password FROM shares WHERE id = ?", share.id)

@@ -133,6 +133,8 @@ class Problems:
 
     def _navigation(self, request: Request) -> dict[str, Any]:
         """What leads on from here: nothing, for those who are not signed in."""
+        if request.scope["path"].startswith("/share/"):
+            return {}  # whoever looks by a link is nobody here, and others may have the page in a frame
         try:
             user = self._accounts.session(request.cookies.get(SESSION_COOKIE))
         except sqlite3.Error:

@@ -20,10 +20,10 @@ from pipeline.quarantine import Quarantine
 
 from ..control.instance import Instance
 from ..control.opening import opened_for_changes
-from ..data_directory import accounts
+from ..data_directory import accounts, shares
 from ..errors import CannotDo
 from ..site_export import FORMATS, export
-from ..supervisor.paths import account_file, former_sites, token_file
+from ..supervisor.paths import account_file, former_sites, share_file, token_file
 from .options import Load, agreed, common, json_option, listed
 
 
@@ -73,6 +73,9 @@ def remove(load_settings: Load, key: str, yes: bool, as_json: bool) -> None:
         if account_file(settings).exists():
             with closing(accounts(settings)) as people:
                 people.people.forget_site(key)
+        if share_file(settings).exists():
+            with closing(shares(settings)) as links:
+                links.forget_site(key)
         if held:
             quarantine.drop(held)
         removed = instance.site_remove(key)

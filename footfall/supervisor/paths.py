@@ -72,6 +72,11 @@ def account_file(settings: Settings) -> Path:
     return settings.directory / "accounts.sqlite"
 
 
+def share_file(settings: Settings) -> Path:
+    """The links for people without an account."""
+    return settings.directory / "shares.sqlite"
+
+
 def token_file(settings: Settings) -> Path:
     """The digests of the tokens with which sites' own servers send events."""
     return settings.directory / "tokens.json"

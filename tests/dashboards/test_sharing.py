@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from dashboards.accounts.accounts import Accounts
+from dashboards.accounts.accounts import MAX_WAITING, Accounts
 from dashboards.app import create_app
 from dashboards.settings import DashboardSettings
 from dashboards.sharing.limited import limited
@@ -107,6 +107,20 @@ def test_who_has_the_link_sees_days_that_are_over_and_nothing_of_few(
     assert "set-cookie" not in answer.headers
     # Nothing leads to where one has to sign in, or to a filter.
     assert not re.search(r'href="[^"]*(/sites/|filter=|/api/|sign-in)', answer.text)
+
+
+def test_what_is_left_out_is_said_to_be_of_fewer_than_the_link_tells_of(
+    anybody: TestClient, rollups: Rollups, shares: Shares
+) -> None:
+    """Or the seven of a day would be called fewer than five."""
+    days(rollups)
+    seven = NOW.date() - 15 * DAY
+    rollups.cell(seven, visitors=7, released=True)
+    rollups.release(seven)
+    token, _ = shares.make(share_of(rollups))
+    told = text_of(anybody.get(f"/share/{token}?period=28d").text)
+    assert "fewer than 10 visitors" in told
+    assert "fewer than 5 visitors" not in told
 
 
 def test_today_is_asked_for_in_vain(anybody: TestClient, rollups: Rollups, shares: Shares) -> None:
@@ -220,6 +234,42 @@ def test_only_pages_of_the_hosts_that_it_names_may_have_it_in_a_frame(
     assert ancestors(f"/share/{framed}") == "https://blog.example http://localhost:8080"
     for path in (f"/share/{plain}", "/share/never", "/sign-in", f"/share/{framed}?period=never"):
         assert ancestors(path) == "'none'" or "period" in path
+
+
+def test_a_problem_in_a_frame_tells_nothing_of_who_is_signed_in(
+    anybody: TestClient, rollups: Rollups, shares: Shares, accounts: Accounts
+) -> None:
+    """A page that has the link in a frame asks for days that there are not, and lays a button of its own over ours."""
+    anybody.get(f"/sign-in/{accounts.create_sign_in_link_token()}")
+    framed, _ = shares.make(share_of(rollups, hosts=(origin("blog.example"),)))
+    for asked in ("?period=never", "?bogus=1", "/none"):
+        page = anybody.get(f"/share/{framed}{asked}").text
+        assert "Sign out" not in page
+        assert "other.example" not in page
+    assert "Sign out" in anybody.get("/nothing").text
+
+
+def test_a_flood_of_guesses_waits_outside(anybody: TestClient, rollups: Rollups, shares: Shares) -> None:
+    """From however many networks: or all that the pages are answered by would be busy with hashes."""
+    token, _ = shares.make(share_of(rollups), PASSWORD)
+    for _ in range(MAX_WAITING):
+        assert shares.passwords.waiting.acquire(blocking=False)
+    refused = anybody.post(f"/share/{token}", data={"password": PASSWORD})
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "10")
+    shares.passwords.waiting.release()
+    assert anybody.post(f"/share/{token}", data={"password": PASSWORD}).status_code == 303
+
+
+def test_a_site_that_is_removed_is_in_no_link_of_before(shares: Shares) -> None:
+    alone, _ = shares.make(Share("x", ("gone.example",)))
+    both, _ = shares.make(Share("x", ("gone.example", "stays.example")), PASSWORD)
+    other, _ = shares.make(Share("x", ("stays.example",)))
+    shares.forget_site("gone.example")
+    assert shares.of(alone) is None
+    kept = [shares.of(token) for token in (both, other)]
+    assert [one.sites for one in kept if one] == [("stays.example",)] * 2
+    assert kept[0]
+    assert shares.opens(kept[0], PASSWORD)
 
 
 def test_several_sites_are_one_link_and_no_others_are_in_it(

@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from msgspec import structs
 
 from collector.tokens import Tokens
+from dashboards.sharing.shares import Share, Shares
 from footfall.cli import main
 from footfall.cli import site as command
 from footfall.control.engine import Engine
@@ -152,6 +153,8 @@ def test_a_site_is_removed_with_all_there_is_of_it_and_no_other_is_touched(store
     house.roll_up()
     for key in (gone.key, gone.key, stays.key):
         house.tokens.create(key, "shop")
+    with contextlib.closing(Shares(house.directory / "shares.sqlite")) as links:
+        links.make(Share("x", (gone.key, stays.key)))
     before = rows_in(store, stays)
     assert all(rows_in(store, gone).values())
     assert house.listed()[gone.key] == {
@@ -184,6 +187,8 @@ def test_a_site_is_removed_with_all_there_is_of_it_and_no_other_is_touched(store
     assert store.rows(hidden)[0][0] == 0
     assert rows_in(store, stays) == before
     assert [token.site for token in house.tokens.all().values()] == [stays.key]
+    with contextlib.closing(Shares(house.directory / "shares.sqlite")) as links:
+        assert [link.sites for link in links.all()] == [(stays.key,)]
     assert gone.key not in (house.directory / "sites.json").read_text()
     assert gone.key not in house.listed()
     assert "there is nothing of it" in house.run("remove", gone.key, "--yes").output
