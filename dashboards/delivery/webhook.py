@@ -38,10 +38,13 @@ class Webhooks:
         body = msgspec.json.encode({"text": slack_text(message)} if slack else told(message))
         handing_over()
         try:
-            # Or all of an answer would be held, however long it is.
-            kinds = {"redirect": False, "preload_content": False}
             answer = self._pool.request(
-                "POST", address.removeprefix(SLACK), body=body, headers=self.headers(message, body), **kinds
+                "POST",
+                address.removeprefix(SLACK),
+                body=body,
+                headers=self.headers(message, body),
+                redirect=False,
+                preload_content=False,  # or all of an answer would be held, however long it is
             )
             answer.close()
         except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError) as problem:
