@@ -52,7 +52,7 @@ def test_a_link_is_made_by_a_form_opened_by_anybody_and_taken_back(
 ) -> None:
     days(rollups)
     path = f"/sites/{rollups.site.key}/share"
-    assert "None. Nobody without an account" in text_of(editor.get(path).text)
+    assert "None that you may take back" in text_of(editor.get(path).text)
     form = {"title": "For the board", "panel_sources": "1", "period": "7d", "days": "30", "segment": ""}
     made = editor.post(path, data=form)
     found = re.search(r"https://stats\.example(/share/[\w-]+)", made.text)
@@ -121,6 +121,7 @@ def test_nobody_sees_or_takes_back_links_of_sites_that_are_not_his(
     page = editor.get(f"/sites/{mine}/share").text
     assert "Of both" not in page
     assert "Of the other" not in page
+    assert "Nobody without an account sees anything" not in page  # the link to both shows it
     for one in kept:
         editor.post(f"/sites/{mine}/share/revoked", data={"id": one.id})
     assert len(shares.all()) == 2
