@@ -7,6 +7,8 @@ what is in the way is told with what to do.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,6 +23,8 @@ from .settings import Settings
 from .supervisor.locks import is_held
 from .supervisor.paths import account_file, share_file
 from .supervisor.stamp import refuse_newer
+
+_NOTHING = "data = {!r}: there is nothing there yet; name another --data, or run `footfall up`"
 
 
 def refuse_older(settings: Settings, store: Store) -> None:
@@ -39,7 +43,7 @@ def open_store(settings: Settings, make: bool = False) -> Store:
     refuse_newer(settings.directory)
     embedded, directory = settings.dsn.startswith("chdb:"), str(settings.directory)
     if embedded and not make and not Path(urlsplit(settings.dsn).path).exists():
-        raise CannotDo(f"data = {directory!r}: there is nothing there yet; name another --data, or run `footfall up`")
+        raise CannotDo(_NOTHING.format(directory))
     try:
         return Store(settings.dsn, settings.store.cluster)
     except StoreDown:
@@ -51,41 +55,47 @@ def open_store(settings: Settings, make: bool = False) -> Store:
         raise
 
 
+def refuse_missing(settings: Settings) -> None:
+    """Raises CannotDo where there is no data directory."""
+    if not settings.directory.is_dir():
+        raise CannotDo(_NOTHING.format(str(settings.directory)))
+
+
 def accounts(settings: Settings) -> Accounts:
     """The people who may sign in. Raises WrittenByNewer, CannotDo."""
     refuse_newer(settings.directory)
-    path = account_file(settings)
-    try:
+    with _or_told(
+        path := account_file(settings), "restore it from a backup, or move it away: accounts are then made anew"
+    ):
         return Accounts(path, settings.dashboards.session_days, audit_days=settings.dashboards.audit_days)
-    except sqlite3.OperationalError as problem:
-        raise CannotDo(f"{path}: cannot be opened: {problem}; give this user the rights, or make room") from None
-    except sqlite3.DatabaseError as problem:
-        raise CannotDo(
-            f"{path}: cannot be read: {problem}; restore it from a backup, or move it away: accounts are then made anew"
-        ) from None
 
 
 def shares(settings: Settings) -> Shares:
     """The links for people without an account. Raises WrittenByNewer, CannotDo."""
+    refuse_missing(settings)
     refuse_newer(settings.directory)
-    path = share_file(settings)
-    try:
+    with _or_told(path := share_file(settings), "move it away: then no link holds any more"):
         return Shares(path)
-    except (OSError, sqlite3.DatabaseError) as problem:
-        raise CannotDo(
-            f"{path}: cannot be opened: {problem}; give this user the rights, make room, or move the file away: then "
-            "no link holds any more"
-        ) from None
 
 
 def outbox(settings: Settings) -> Outbox:
     """What was sent to whom. Raises WrittenByNewer, CannotDo."""
+    refuse_missing(settings)
     refuse_newer(settings.directory)
-    path = settings.directory / "deliveries.sqlite"
-    try:
+    remedy = (
+        "restore it from a backup, or move it away: then nobody knows what was sent, and digests of the last days are "
+        "sent again"
+    )
+    with _or_told(path := settings.directory / "deliveries.sqlite", remedy):
         return Outbox(path)
-    except (OSError, sqlite3.DatabaseError) as problem:
-        raise CannotDo(
-            f"{path}: cannot be opened: {problem}; give this user the rights, make room, or move the file away: then "
-            "nobody knows what was sent, and digests of the last days are sent again"
-        ) from None
+
+
+@contextmanager
+def _or_told(path: Path, remedy: str) -> Iterator[None]:
+    """Raises CannotDo where a file cannot be opened. remedy: what to do with one that is damaged."""
+    try:
+        yield
+    except (OSError, sqlite3.OperationalError) as problem:
+        raise CannotDo(f"{path}: cannot be opened: {problem}; give this user the rights, or make room") from None
+    except sqlite3.DatabaseError as problem:
+        raise CannotDo(f"{path}: cannot be read: {problem}; {remedy}") from None

@@ -14,17 +14,11 @@ from dashboards.delivery.deliver import Deliveries, SecretMissing, Trouble, Want
 from dashboards.delivery.outbox import Outbox
 from dashboards.delivery.settings import Every
 from dashboards.stats.report import Reports
-from schema.host import in_url
 
 from .errors import CannotDo, CannotStart
 from .health.finding import BAD, Finding
 from .settings import Settings
-
-
-def base_of(settings: Settings) -> str:
-    """Where people reach the dashboards."""
-    found = settings.dashboards
-    return found.public_url or f"http://{in_url(found.host)}:{found.port}"
+from .supervisor.listening import dashboards_url
 
 
 def in_words(every: str) -> Every:
@@ -56,7 +50,9 @@ def deliveries(
 
     try:
         return Deliveries(
-            reports, outbox, settings.mail, settings.alerts, base_of(settings), lambda: wanted_of(in_force()), troubles
+            *(reports, outbox, settings.mail, settings.alerts, dashboards_url(settings)),
+            wanted=lambda: wanted_of(in_force()),
+            troubles=troubles,
         )
     except SecretMissing as problem:
         raise CannotStart(str(problem)) from None

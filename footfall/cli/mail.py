@@ -7,6 +7,7 @@ nothing is sent but by `test`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import click
@@ -19,11 +20,12 @@ from dashboards.delivery.message import CannotSend, Message, Unclear
 from dashboards.delivery.settings import receiver
 from dashboards.delivery.webhook import Webhooks
 
-from ..control.opening import in_force, opened
+from ..control.opening import opened, settings_in_force
 from ..data_directory import outbox
-from ..delivery import base_of, in_words
+from ..delivery import in_words
 from ..errors import CannotDo
 from ..settings import Settings
+from ..supervisor.listening import dashboards_url
 from ..tables import moment_of
 from .options import Load, common, json_option, listed
 
@@ -41,11 +43,8 @@ def mail() -> None:
 def test(load_settings: Load, to: str) -> None:
     """Send a test message to TO, a mail address or a webhook, by the settings of [mail] and [alerts]."""
     settings = load_settings()
-    try:
-        found = receiver(to)
-    except ValueError as problem:
-        raise CannotDo(str(problem)) from None
-    message = Message("test", "Footfall can send", f"This is a test. The dashboards are at {base_of(settings)}")
+    found = _receiver(to)
+    message = Message("test", "Footfall can send", f"This is a test. The dashboards are at {dashboards_url(settings)}")
     try:
         if "://" in found:
             Webhooks(secret_of(settings.alerts)).send(message, found)
@@ -80,10 +79,10 @@ def preview(load_settings: Load, site: str, every: str, day: str, as_html: bool,
 @json_option
 def list_(load_settings: Load, as_json: bool) -> None:
     """What was sent and what waits, the latest first. Receivers that the settings do not name any more are marks."""
-    settings = _known(load_settings())
-    box = outbox(settings)
-    names = {box.mark(to): to for to in _receivers(settings)}
-    rows = [msgspec.to_builtins(one) | {"receiver": names.get(one.receiver, one.receiver)} for one in box.all()]
+    settings = settings_in_force(load_settings())
+    with closing(outbox(settings)) as box:
+        names = {box.mark(to): to for to in _receivers(settings)}
+        rows = [msgspec.to_builtins(one) | {"receiver": names.get(one.receiver, one.receiver)} for one in box.all()]
     listed(rows, as_json, _line, "nothing was sent yet")
 
 
@@ -94,20 +93,23 @@ def list_(load_settings: Load, as_json: bool) -> None:
 @_EVERY
 def resume(load_settings: Load, address: str, site: str, every: str) -> None:
     """Send ADDRESS the digests of SITE again, from which it has taken itself off."""
-    settings = _known(load_settings())
+    settings = settings_in_force(load_settings())
     known = settings.site_called(site)
     if known is None:
         raise CannotDo(f"site {site!r} is not in the settings")
-    if not outbox(settings).resume(list_of(known, in_words(every)), receiver(address)):
+    with closing(outbox(settings)) as box:
+        was_off = box.resume(list_of(known, in_words(every)), _receiver(address))
+    if not was_off:
         raise CannotDo(f"{address} has not taken itself off the {every}ly digest of {known.key}")
     click.echo(f"{address} gets the {every}ly digest of {known.key} again")
 
 
-def _known(settings: Settings) -> Settings:
-    """Those of the running instance, where one runs. Raises CannotDo where there is no data directory."""
-    if not settings.directory.is_dir():
-        raise CannotDo(f"data = {str(settings.directory)!r}: there is nothing there yet; name another --data")
-    return in_force(settings) or settings
+def _receiver(text: str) -> str:
+    """As the settings have it. Raises CannotDo."""
+    try:
+        return receiver(text)
+    except ValueError as problem:
+        raise CannotDo(str(problem)) from None
 
 
 def _receivers(settings: Settings) -> Iterator[str]:

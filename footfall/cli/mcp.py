@@ -11,11 +11,11 @@ from importlib import metadata
 
 import click
 
-from ..control.opening import opened
+from ..control.opening import opened, settings_in_force
 from ..mcp.protocol import Server
 from ..mcp.tools import INSTRUCTIONS, Tools
 from .options import Load, common, prepare
-from .why import settings_in_force, site_named
+from .why import site_named
 
 
 @click.command()

@@ -15,15 +15,14 @@ from msgspec import structs
 
 from schema.host import bare_host, site_name
 
-from ..control.opening import opened
+from ..control.opening import settings_in_force
 from ..data_directory import accounts
 from ..errors import CannotStart
 from ..roles.key_service import hand_out_keys
 from ..settings import Settings
-from ..supervisor.listening import listen, public_url, url_at, url_of
+from ..supervisor.listening import dashboards_url, listen, public_url, url_of
 from ..supervisor.locks import is_held, running_there
 from ..supervisor.parent import Supervisor
-from ..supervisor.paths import control_path
 from .options import Load, common, prepare
 
 # More would push what has to be seen off the screen.
@@ -178,15 +177,11 @@ def dashboards(load_settings: Load, host: str | None, sites: tuple[str, ...], po
 @common
 def sign_in(load_settings: Load) -> None:
     """Print a new link that signs in once, within 24 hours: for the first time, or for a forgotten password."""
-    settings = load_settings()
-    if control_path(settings).exists():
-        with opened(settings) as instance:
-            settings = instance.settings
+    settings = settings_in_force(load_settings())
     people = accounts(settings)
     token = people.create_sign_in_link_token()
     people.close()
-    mine = settings.dashboards
-    click.echo(f"{mine.public_url or url_at(mine.host, mine.port)}/sign-in/{token}")
+    click.echo(f"{dashboards_url(settings)}/sign-in/{token}")
 
 
 def _needs_server(settings: Settings) -> None:

@@ -6,6 +6,8 @@ whether Footfall runs or not; one that is taken back is gone for the next reques
 
 from __future__ import annotations
 
+from contextlib import closing
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,11 @@ from dashboards.sharing.shares import CUSTOM, FREE, OF_PERIODS, PANELS, USUAL_PA
 from schema.segment import Segment
 
 from ..control.instance import iso_date
-from ..control.opening import in_force
+from ..control.opening import settings_in_force
 from ..data_directory import shares
-from ..delivery import base_of
 from ..errors import CannotDo
 from ..settings import Settings
+from ..supervisor.listening import dashboards_url
 from ..tables import moment_of
 from .options import Load, common, json_option, listed
 
@@ -68,28 +70,29 @@ def create(
     as_json: bool,
 ) -> None:
     """Make a link to SITE, or to several, and print its address, once. It shows days that are closed."""
-    settings = _known(load_settings())
+    settings = settings_in_force(load_settings())
     keys = tuple(dict.fromkeys(_key_of(settings, one, segment) for one in site))
     password = _password(password_file) if password_file else ""
-    dated, kept = bool(first or last), shares(settings)
+    dated = bool(first or last)
     try:
-        wanted = Share(
-            title=title or ", ".join(keys),
-            sites=keys,
-            segment=segment,
-            panels=panels or USUAL_PANELS,
-            period=CUSTOM if dated and period == FREE else period,
-            first=iso_date(first) if dated else None,
-            last=iso_date(last) if dated else None,
-            k=k or 0,
-            expires=kept.after(days) if days else 0.0,
-            hosts=tuple(map(origin, hosts)),
-            has_password=bool(password),
-        )
-        token, made = kept.make(wanted, password)
+        with closing(shares(settings)) as kept:
+            wanted = Share(
+                title=title or ", ".join(keys),
+                sites=keys,
+                segment=segment,
+                panels=panels or USUAL_PANELS,
+                period=CUSTOM if dated and period == FREE else period,
+                first=iso_date(first) if dated else None,
+                last=iso_date(last) if dated else None,
+                k=k or 0,
+                expires=kept.after(days) if days else 0.0,
+                hosts=tuple(map(origin, hosts)),
+                has_password=bool(password),
+            )
+            token, made = kept.make(wanted, password)
     except ShareRefused as problem:
         raise CannotDo(str(problem)) from None
-    address = f"{base_of(settings)}/share/{token}"
+    address = f"{dashboards_url(settings)}/share/{token}"
     click.echo(msgspec.json.encode({"address": address, **_row(made)}).decode() if as_json else address)
     click.echo(
         f"The link {made.id} is not shown again; `footfall share revoke {made.id}` takes it back. Whoever has it sees "
@@ -97,7 +100,8 @@ def create(
         err=True,
     )
     if hosts:
-        click.echo(f'<iframe src="{address}" title="{title or keys[0]}" width="100%" height="900"></iframe>', err=True)
+        named = escape(made.title)
+        click.echo(f'<iframe src="{address}" title="{named}" width="100%" height="900"></iframe>', err=True)
 
 
 @share.command(name="list")
@@ -105,7 +109,8 @@ def create(
 @json_option
 def list_(load_settings: Load, as_json: bool) -> None:
     """The links that hold, the latest first. Their addresses are not known any more."""
-    found = [_row(one) for one in shares(_known(load_settings())).all()]
+    with closing(shares(settings_in_force(load_settings()))) as links:
+        found = [_row(one) for one in links.all()]
     listed(found, as_json, _line, "there are no links; `footfall share create SITE` makes one")
 
 
@@ -115,17 +120,12 @@ def list_(load_settings: Load, as_json: bool) -> None:
 @json_option
 def revoke(load_settings: Load, id_: str, as_json: bool) -> None:
     """Take the link of that ID back: from now on nobody sees anything by it."""
-    if not shares(_known(load_settings())).revoke(id_):
+    with closing(shares(settings_in_force(load_settings()))) as links:
+        was_there = links.revoke(id_)
+    if not was_there:
         told = id_ if len(id_) <= 8 else "ID"  # not what may be a link's own secret
         raise CannotDo(f"{told}: there is no link of that id; `footfall share list` lists them")
     click.echo(msgspec.json.encode({"revoked": id_}).decode() if as_json else f"{id_} is revoked")
-
-
-def _known(settings: Settings) -> Settings:
-    """Those of the running instance, where one runs. Raises CannotDo where there is no data directory."""
-    if not settings.directory.is_dir():
-        raise CannotDo(f"data = {str(settings.directory)!r}: there is nothing there yet; name another --data")
-    return in_force(settings) or settings
 
 
 def _key_of(settings: Settings, name: str, segment: str) -> str:

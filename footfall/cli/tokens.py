@@ -20,6 +20,7 @@ from dashboards.accounts.policy import Action, may
 from schema.host import site_name
 
 from ..control.instance import ad_hoc_site
+from ..control.opening import settings_in_force
 from ..data_directory import accounts
 from ..errors import CannotDo
 from ..settings import Settings
@@ -27,7 +28,7 @@ from ..supervisor.paths import account_file, control_path, token_file
 from ..supervisor.stamp import refuse_newer
 from ..tables import moment_of
 from .options import Load, common, json_option
-from .why import settings_in_force, site_named
+from .why import site_named
 
 PER_HOUR = 600
 

@@ -18,14 +18,14 @@ from dashboards.accounts.audit import Entry
 from dashboards.accounts.people import AccountRefused, Person
 from dashboards.accounts.policy import EVERY_SITE, Role
 
-from ..data_directory import accounts
+from ..control.opening import settings_in_force
+from ..data_directory import accounts, refuse_missing
 from ..errors import CannotDo
 from ..settings import Settings
-from ..supervisor.listening import url_at
+from ..supervisor.listening import dashboards_url
 from ..tables import moment_of
 from .options import Load, agreed, common, json_option, listed
 from .tokens import key_of
-from .why import settings_in_force
 
 _role_option = click.option(
     "--role", required=True, type=click.Choice([*Role], case_sensitive=False), help="What they may do there."
@@ -134,8 +134,7 @@ def _opened(load_settings: Callable[..., Settings], site: str = "") -> Iterator[
     """The settings, the accounts, and the key of the site; EVERY_SITE where none is named."""
     settings = settings_in_force(load_settings())
     key, is_known = key_of(settings, site) if site else (EVERY_SITE, True)
-    if not settings.directory.exists():
-        raise CannotDo(f"data = {str(settings.directory)!r}: there is nothing there yet; run `footfall up` first")
+    refuse_missing(settings)
     if not is_known:
         raise CannotDo(f"site {site!r} is not one of the settings; add it there, or start `footfall up --site {site}`")
     people = accounts(settings)
@@ -148,8 +147,7 @@ def _opened(load_settings: Callable[..., Settings], site: str = "") -> Iterator[
 
 
 def _link(settings: Settings, path: str) -> str:
-    mine = settings.dashboards
-    return f"{mine.public_url or url_at(mine.host, mine.port)}/{path}"
+    return f"{dashboards_url(settings)}/{path}"
 
 
 def _tell(link: str, about: dict[str, Any], as_json: bool) -> None:

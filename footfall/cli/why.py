@@ -14,11 +14,11 @@ import msgspec
 from collector.diagnostics.why import Entry
 from schema.host import site_name
 
-from ..control.opening import opened
+from ..control.opening import settings_in_force
 from ..errors import CannotDo
 from ..health import missing
 from ..settings import Settings, SiteSettings
-from ..supervisor.paths import control_path, key_directory
+from ..supervisor.paths import key_directory
 from .options import Load, common, json_option
 
 
@@ -77,11 +77,3 @@ def site_named(settings: Settings, name: str) -> SiteSettings:
             f"key = {wanted!r}, or start `footfall up --site {wanted}`"
         )
     return found
-
-
-def settings_in_force(settings: Settings) -> Settings:
-    """Those of the running instance, where there is one."""
-    if control_path(settings).exists():
-        with opened(settings) as instance:
-            return instance.settings
-    return settings

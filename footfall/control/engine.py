@@ -38,13 +38,14 @@ from schema.site import Site, local_day
 from schema.store import Store
 
 from ..backup.making import make, plain
-from ..delivery import base_of, in_words
+from ..delivery import in_words
 from ..errors import CannotDo
 from ..health.finding import Finding
 from ..health.outcomes import outcomes
 from ..health.stored import of_store
 from ..plan import window
 from ..settings import DEMO_SITE, Settings
+from ..supervisor.listening import dashboards_url
 from ..supervisor.paths import former_sites
 from . import releases
 from .foreign_pages import foreign_pages
@@ -272,7 +273,7 @@ class Engine:
         reports = self._reports(mine, rules)
         known = reports.site(mine.key)
         period = last_before(in_words(every), iso_date(day) if day else reports.now(known).date())
-        made = digest_of(reports, known, in_words(every), period, base_of(self._settings))
+        made = digest_of(reports, known, in_words(every), period, dashboards_url(self._settings))
         if made is None:
             raise CannotDo(
                 f"{every} of {period.dates}: not all of its days are released, or there is no data of them; "

@@ -88,6 +88,11 @@ def in_force(settings: Settings) -> Settings | None:
     return running.settings if running else None
 
 
+def settings_in_force(settings: Settings) -> Settings:
+    """Those of the running instance, where one has come up; else the ones given. Does not wait for one."""
+    return (in_force(settings) or settings) if control_path(settings).exists() else settings
+
+
 def _engine(settings: Settings, store: Store) -> Engine:
     from .engine import Engine
 

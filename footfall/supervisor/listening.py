@@ -13,6 +13,7 @@ import socket
 from schema.host import in_url
 
 from ..errors import CannotStart
+from ..settings import Settings
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
@@ -52,6 +53,12 @@ def url_at(host: str, port: int) -> str:
 def public_url(named: str, here: str) -> str:
     """The URL by which browsers reach a part: the one that settings name, or else that of its socket."""
     return named.rstrip("/") or here
+
+
+def dashboards_url(settings: Settings) -> str:
+    """Where people reach the dashboards, as links in mails and in what commands print have it."""
+    mine = settings.dashboards
+    return public_url(mine.public_url, url_at(mine.host, mine.port))
 
 
 def reached_at(host: str) -> str:

@@ -12,7 +12,7 @@ import pytest
 from footfall.errors import CannotStart, SettingsError
 from footfall.roles.key_service import listen_address
 from footfall.settings import Settings, load
-from footfall.supervisor.listening import listen, url_at, url_of
+from footfall.supervisor.listening import dashboards_url, listen, url_at, url_of
 from schema.host import listening_host, web_address
 from tests.house import eventually, footfall, running
 
@@ -84,6 +84,7 @@ def test_where_keys_are_served_is_refused_in_the_same_way() -> None:
 )
 def test_a_url_has_an_ipv6_address_in_brackets(host: str, url: str) -> None:
     assert url_at(host, 8000) == url
+    assert dashboards_url(settings(f'dashboards.host="{host}"', "dashboards.port=8000")) == url
 
 
 def test_every_address_means_ipv4_too() -> None:

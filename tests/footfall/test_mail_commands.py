@@ -113,7 +113,7 @@ def test_a_digest_can_be_looked_at_before_anybody_gets_it(tmp_path: Path, store:
     engine = Engine(settings, store)
     made = engine.digest(SITE, "week", "2031-06-18")
     assert made["subject"].startswith(f"{SITE}, week of 9–15 Jun 2031: 721 visitors")
-    assert "http://127.0.0.1:8001/sites/mailed.example?" in made["text"]
+    assert "http://localhost:8001/sites/mailed.example?" in made["text"]
     assert made["html"].startswith("<!doctype html>")
     with pytest.raises(CannotDo, match="not all of its days are released"):
         engine.digest(SITE, "week", "2031-06-11")
@@ -141,6 +141,7 @@ def test_what_was_sent_is_listed_by_who_got_it_and_who_is_off_comes_back(tmp_pat
     }
     list_ = list_of(settings.sites[0], "week")
     assert "has not taken itself off" in command(file, "mail", "resume", BOSS, SITE, fails=True)
+    assert "'boss' is no mail address" in command(file, "mail", "resume", "boss", SITE, fails=True)
     box.unsubscribe(list_, box.token(list_, BOSS))
     assert command(file, "mail", "resume", BOSS, SITE).endswith("again")
     assert box.wants(list_, BOSS)

@@ -67,7 +67,8 @@ def test_tokens_that_read_say_of_what_how_long_and_how_often(data: Path) -> None
     assert (every["site"], every["reads"], every["expires"], every["per_hour"]) == ("*", True, None, 600)
     assert (one["site"], one["reads"], one["per_hour"]) == ("a.example", True, 60)
     assert re.search(
-        r"every site .* reads, 600 questions an hour\n.*60 questions an hour, until 20", command(data, "list")
+        r"every site .* reads, 600 questions an hour, last used never\n.*60 questions an hour, until 20",
+        command(data, "list"),
     )
 
 
