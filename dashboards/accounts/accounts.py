@@ -15,13 +15,14 @@ from pathlib import Path
 
 from argon2 import PasswordHasher
 
+from ..database import Database
 from .audit import Audit, Deed
-from .database import Database
 from .failures import Failures
 from .passwords import MAX_PASSWORD, MAX_WAITING, MIN_PASSWORD, Passwords
 from .people import MAX_NAME, AccountRefused, People, checked_name
 from .second_factor import SecondFactor
 from .sessions import Sessions, User, end_all
+from .tables import MIGRATIONS
 from .token_days import TokenDays
 
 
@@ -44,7 +45,7 @@ class Accounts:
         hasher: PasswordHasher | None = None,
         audit_days: int = 180,
     ) -> None:
-        self._db = Database(path)
+        self._db = Database(path, MIGRATIONS)
         self.audit = Audit(self._db, audit_days, clock)
         self.people = People(self._db, self.audit, clock)
         self.second = SecondFactor(self._db, self.audit, clock)

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from .database import Database
+from ..database import Database
 from .policy import EVERY_SITE, Role
 
 # In place of a person: whoever may give commands on the server.

@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from ..database import Database, digest_of
 from .audit import SERVER, Audit, Deed, is_of_the_log
-from .database import Database, digest_of
 from .policy import EVERY_SITE, Rights, Role
 from .sessions import end_all, rights_of
 

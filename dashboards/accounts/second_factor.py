@@ -15,8 +15,8 @@ from collections.abc import Callable
 from pyotp import TOTP, random_base32
 from pyotp.exceptions import OTPVerificationError
 
+from ..database import Database, digest_of
 from .audit import Audit, Deed
-from .database import Database, digest_of
 from .failures import Failures
 from .people import AccountRefused
 

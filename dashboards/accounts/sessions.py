@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from .database import Database, digest_of
+from ..database import Database, digest_of
 from .form_token import token_of
 from .policy import Rights, Role
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 
-from .database import Database
+from ..database import Database
 
 
 class TokenDays:

@@ -10,29 +10,31 @@ from __future__ import annotations
 
 import hmac
 import secrets
-import sqlite3
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import Struct
+
+from ..database import Database
 
 # due: to be sent at `next`. sending: somebody is about to. handing over: the last byte may be gone. sent, refused: that
 # is over. unclear: it may have arrived or not, so it is not sent again.
 State = Literal["due", "sending", "handing over", "sent", "refused", "unclear"]
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS secret (value BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS deliveries (
-    what TEXT NOT NULL, receiver BLOB NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL, next REAL NOT NULL,
-    at REAL NOT NULL, problem TEXT NOT NULL, PRIMARY KEY (what, receiver)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS unsubscribed (
-    list TEXT NOT NULL, receiver BLOB NOT NULL, at REAL NOT NULL, PRIMARY KEY (list, receiver)
-) WITHOUT ROWID;
-"""
+_MIGRATIONS = (
+    """
+    CREATE TABLE IF NOT EXISTS secret (value BLOB NOT NULL);
+    CREATE TABLE IF NOT EXISTS deliveries (
+        what TEXT NOT NULL, receiver BLOB NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL, next REAL NOT NULL,
+        at REAL NOT NULL, problem TEXT NOT NULL, PRIMARY KEY (what, receiver)
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS unsubscribed (
+        list TEXT NOT NULL, receiver BLOB NOT NULL, at REAL NOT NULL, PRIMARY KEY (list, receiver)
+    ) WITHOUT ROWID;
+    """,
+)
 # From five minutes on twice as long each time: the last attempt is a day and a half after the first.
 FIRST_WAIT_S, LONGEST_WAIT_S, MOST_ATTEMPTS = 300.0, 6 * 3600.0, 12
 # Whoever has not said more for so long is gone.
@@ -55,15 +57,11 @@ class Outbox:
     """clock: Unix seconds."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
-        path.touch(mode=0o600, exist_ok=True)
-        self._db = sqlite3.connect(path, check_same_thread=False)
-        self._lock = threading.Lock()
+        self._db = Database(path, _MIGRATIONS)
         self._clock = clock
-        with self._lock, self._db:
-            self._db.executescript(_SCHEMA)
-            made = secrets.token_bytes(32)
-            self._db.execute("INSERT INTO secret (value) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM secret)", (made,))
-        self._secret: bytes = self._rows("SELECT value FROM secret")[0][0]
+        made = secrets.token_bytes(32)
+        self._db.rows("INSERT INTO secret (value) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM secret)", made)
+        self._secret: bytes = self._db.rows("SELECT value FROM secret")[0][0]
 
     def close(self) -> None:
         self._db.close()
@@ -75,29 +73,29 @@ class Outbox:
     def take(self, what: str, receiver: str) -> bool:
         """Whether it is to be sent now, by this caller alone."""
         now, key = self._clock(), (what, bytes.fromhex(self.mark(receiver)))
-        with self._lock, self._db:
-            self._db.execute(
+        with self._db.changing() as db:
+            db.execute(
                 "INSERT OR IGNORE INTO deliveries (what, receiver, state, attempts, next, at, problem) "
                 "VALUES (?, ?, 'due', 0, 0, ?, '')",
                 (*key, now),
             )
-            self._db.execute(
+            db.execute(
                 "UPDATE deliveries SET state = iif(state = 'sending', 'due', 'unclear'), at = ? "
                 "WHERE what = ? AND receiver = ? AND state IN ('sending', 'handing over') AND at < ?",
                 (now, *key, now - GONE_AFTER_S),
             )
-            taken = self._db.execute(
+            taken = db.execute(
                 "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, at = ? "
                 "WHERE what = ? AND receiver = ? AND state = 'due' AND next <= ? RETURNING 1",
                 (now, *key, now),
             ).fetchall()
-            self._db.execute("DELETE FROM deliveries WHERE at < ?", (now - KEPT_S,))
+            db.execute("DELETE FROM deliveries WHERE at < ?", (now - KEPT_S,))
         return bool(taken)
 
     def is_over(self, what: str, receiver: str) -> bool:
         """Whether nothing is left to do."""
         sql = "SELECT 1 FROM deliveries WHERE what = ? AND receiver = ? AND state IN ('sent', 'refused', 'unclear')"
-        return bool(self._rows(sql, what, bytes.fromhex(self.mark(receiver))))
+        return bool(self._db.rows(sql, what, bytes.fromhex(self.mark(receiver))))
 
     def handing_over(self, what: str, receiver: str) -> None:
         """From now on it may have arrived."""
@@ -117,10 +115,10 @@ class Outbox:
     def again(self, what: str, receiver: str, problem: str) -> None:
         """It surely did not arrive: later, unless that was the last attempt."""
         now, key = self._clock(), (what, bytes.fromhex(self.mark(receiver)))
-        attempts = self._rows("SELECT attempts FROM deliveries WHERE what = ? AND receiver = ?", *key)[0][0]
+        attempts = self._db.rows("SELECT attempts FROM deliveries WHERE what = ? AND receiver = ?", *key)[0][0]
         wait = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (attempts - 1))
         state = "refused" if attempts >= MOST_ATTEMPTS else "due"
-        self._rows(
+        self._db.rows(
             "UPDATE deliveries SET state = ?, next = ?, at = ?, problem = ? WHERE what = ? AND receiver = ?",
             *(state, now + wait, now, problem, *key),
         )
@@ -128,7 +126,7 @@ class Outbox:
     def all(self) -> list[Delivery]:
         """Everything that is known, the latest first."""
         sql = "SELECT what, hex(receiver), state, attempts, at, problem FROM deliveries ORDER BY at DESC, what"
-        return [Delivery(what, mark.lower(), *rest) for what, mark, *rest in self._rows(sql)]
+        return [Delivery(what, mark.lower(), *rest) for what, mark, *rest in self._db.rows(sql)]
 
     def token(self, list_: str, receiver: str) -> str:
         """What an unsubscribe link carries: the receiver's mark, and a proof that we made it for that list."""
@@ -137,11 +135,10 @@ class Outbox:
 
     def unsubscribe(self, list_: str, token: str) -> bool:
         """Send that receiver nothing of that list any more; whether the token is ours."""
-        mark, proof = token[:32], token[32:]
-        if not hmac.compare_digest(proof.encode("utf-8", "replace"), self._proof(list_, mark).encode()):
+        if not self.is_ours(list_, token):
             return False
         sql = "INSERT OR REPLACE INTO unsubscribed (list, receiver, at) VALUES (?, ?, ?)"
-        self._rows(sql, list_, bytes.fromhex(mark), self._clock())
+        self._db.rows(sql, list_, bytes.fromhex(token[:32]), self._clock())
         return True
 
     def is_ours(self, list_: str, token: str) -> bool:
@@ -151,22 +148,18 @@ class Outbox:
     def wants(self, list_: str, receiver: str) -> bool:
         """Whether a receiver has not taken himself off a list."""
         mark = bytes.fromhex(self.mark(receiver))
-        return not self._rows("SELECT 1 FROM unsubscribed WHERE list = ? AND receiver = ?", list_, mark)
+        return not self._db.rows("SELECT 1 FROM unsubscribed WHERE list = ? AND receiver = ?", list_, mark)
 
     def resume(self, list_: str, receiver: str) -> bool:
         """Put a receiver on a list again; whether he was off."""
         mark = bytes.fromhex(self.mark(receiver))
-        return bool(self._rows("DELETE FROM unsubscribed WHERE list = ? AND receiver = ? RETURNING 1", list_, mark))
+        return bool(self._db.rows("DELETE FROM unsubscribed WHERE list = ? AND receiver = ? RETURNING 1", list_, mark))
 
     def _proof(self, list_: str, mark: str) -> str:
         return hmac.digest(self._secret, f"unsubscribe\0{list_}\0{mark}".encode(), "sha256")[:16].hex()
 
     def _set(self, what: str, receiver: str, state: State, problem: str = "") -> None:
-        self._rows(
+        self._db.rows(
             "UPDATE deliveries SET state = ?, at = ?, problem = ? WHERE what = ? AND receiver = ?",
             *(state, self._clock(), problem, what, bytes.fromhex(self.mark(receiver))),
         )
-
-    def _rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
-        with self._lock, self._db:
-            return self._db.execute(sql, parameters).fetchall()

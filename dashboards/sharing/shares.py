@@ -10,12 +10,9 @@ import datetime as dt
 import hashlib
 import hmac
 import secrets
-import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from argon2 import PasswordHasher
@@ -25,6 +22,7 @@ from schema.dimensions import CARDS
 from schema.host import host_pattern, web_address
 
 from ..accounts.passwords import MAX_PASSWORD, Passwords
+from ..database import Database, digest_of
 from ..stats.period import PERIODS
 
 # What a link may show besides the big numbers: the chart, the cards of the site's page, goals, web vitals, notes.
@@ -37,11 +35,13 @@ OF_PERIODS = tuple(name for name in PERIODS if name != "today")
 FREE, CUSTOM = "free", "custom"
 MIN_PASSWORD, MOST_LETTERS = 8, 100
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS shares (
-    id TEXT PRIMARY KEY, digest BLOB NOT NULL UNIQUE, made REAL NOT NULL, told TEXT NOT NULL, password TEXT NOT NULL
-) WITHOUT ROWID;
-"""
+_MIGRATIONS = (
+    """
+    CREATE TABLE IF NOT EXISTS shares (
+        id TEXT PRIMARY KEY, digest BLOB NOT NULL UNIQUE, made REAL NOT NULL, told TEXT NOT NULL, password TEXT NOT NULL
+    ) WITHOUT ROWID;
+    """,
+)
 
 
 class ShareRefused(ValueError):
@@ -111,13 +111,9 @@ class Shares:
     def __init__(
         self, path: Path, clock: Callable[[], float] = time.time, hasher: PasswordHasher | None = None
     ) -> None:
-        path.touch(mode=0o600, exist_ok=True)
-        self._db = sqlite3.connect(path, check_same_thread=False)
-        self._lock = threading.Lock()
+        self._db = Database(path, _MIGRATIONS)
         self._clock = clock
         self.passwords = Passwords(hasher)
-        with self._lock, self._db:
-            self._db.executescript(_SCHEMA)
 
     def close(self) -> None:
         self._db.close()
@@ -132,20 +128,20 @@ class Shares:
             raise ShareRefused(f"the password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters")
         made = structs.replace(share, id=secrets.token_hex(4), made=self._clock(), has_password=bool(password))
         token, hashed = secrets.token_urlsafe(24), self.passwords.hashed(password) if password else ""
-        self._rows(
+        self._db.rows(
             "INSERT INTO shares (id, digest, made, told, password) VALUES (?, ?, ?, ?, ?)",
-            *(made.id, _digest(token), made.made, msgspec.json.encode(made).decode(), hashed),
+            *(made.id, digest_of(token), made.made, msgspec.json.encode(made).decode(), hashed),
         )
         return token, made
 
     def all(self) -> list[Share]:
         """Every link that holds, the latest first."""
-        rows = self._rows("SELECT told FROM shares ORDER BY made DESC, id")
+        rows = self._db.rows("SELECT told FROM shares ORDER BY made DESC, id")
         return [one for (told,) in rows if self._holds(one := msgspec.json.decode(told, type=Share))]
 
     def of(self, token: str) -> Share | None:
         """The link of that secret; None where there is none, or not any more."""
-        rows = self._rows("SELECT told FROM shares WHERE digest = ?", _digest(token))
+        rows = self._db.rows("SELECT told FROM shares WHERE digest = ?", digest_of(token))
         found = msgspec.json.decode(rows[0][0], type=Share) if rows else None
         return found if found and self._holds(found) else None
 
@@ -155,13 +151,13 @@ class Shares:
         for one in self.all():
             if left := tuple(each for each in one.sites if each != key):
                 told = msgspec.json.encode(structs.replace(one, sites=left)).decode()
-                self._rows("UPDATE shares SET told = ? WHERE id = ?", told, one.id)
+                self._db.rows("UPDATE shares SET told = ? WHERE id = ?", told, one.id)
             else:
                 self.revoke(one.id)
 
     def revoke(self, id_: str) -> bool:
         """Take a link back; whether there was one."""
-        return bool(self._rows("DELETE FROM shares WHERE id = ? RETURNING 1", id_))
+        return bool(self._db.rows("DELETE FROM shares WHERE id = ? RETURNING 1", id_))
 
     def opens(self, share: Share, password: str) -> bool:
         """Whether that is its password."""
@@ -176,16 +172,8 @@ class Shares:
         return hmac.compare_digest(shown.encode(errors="replace"), self.pass_of(share, token).encode())
 
     def _password_of(self, share: Share) -> str:
-        rows = self._rows("SELECT password FROM shares WHERE id = ?", share.id)
+        rows = self._db.rows("SELECT password FROM shares WHERE id = ?", share.id)
         return str(rows[0][0]) if rows else ""
 
     def _holds(self, share: Share) -> bool:
         return not share.expires or self._clock() < share.expires
-
-    def _rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
-        with self._lock, self._db:
-            return self._db.execute(sql, parameters).fetchall()
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

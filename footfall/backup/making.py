@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from dashboards.accounts.database import SHORT_LIVED
+from dashboards.accounts.tables import SHORT_LIVED
 from pipeline.annotations import all_annotations
 from pipeline.copying import Snapshot, months_of, rows_of, snapshot
 from pipeline.release import open_days

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from dashboards.accounts.accounts import AccountRefused, Accounts
-from dashboards.accounts.database import SHORT_LIVED
 from dashboards.accounts.people import INVITATION_LIVES_S
 from dashboards.accounts.policy import EVERY_SITE, Role
+from dashboards.accounts.tables import SHORT_LIVED
 from footfall.backup.making import copied
 from tests.conftest import CHEAP
 
