@@ -1,6 +1,6 @@
 """What is sent to whom, composed of the settings: for the process that serves the dashboards, and for commands.
 
-In: settings. Out: `Deliveries`. Promises: nothing runs where nobody wants anything sent.
+In: settings. Out: `Deliveries`. Promises: what is wanted is what the settings in force say, at each look.
 """
 
 from __future__ import annotations

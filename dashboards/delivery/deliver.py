@@ -86,10 +86,6 @@ class Deliveries:
         self._seen: dict[str, float] = {}
         self._ended = threading.Event()
 
-    def is_wanted(self) -> bool:
-        """Whether anybody is to be sent anything."""
-        return bool(self._alerts.trouble) or any(one.digests or one.alerts for one in self._wanted())
-
     def run_for_ever(self) -> None:
         """Look every few minutes, until `stop`."""
         while not self._ended.wait(EVERY_S):
