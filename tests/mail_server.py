@@ -18,10 +18,11 @@ from tests.ports import free_port
 
 
 class Inbox:
-    """What arrived. answers: by receiver what the server says to it; data: what it says to a mail."""
+    """What arrived; raw: its bytes. answers: by receiver what the server says to it; data: what it says to a mail."""
 
     def __init__(self, answers: dict[str, str] | None = None, data: str = "250 taken", hangs_up: bool = False) -> None:
         self.mails: list[tuple[list[str], EmailMessage]] = []
+        self.raw: list[bytes] = []
         self._answers = answers or {}
         self._data = data
         self._hangs_up = hangs_up
@@ -41,6 +42,7 @@ class Inbox:
         if self._hangs_up:
             server.transport.abort()
         elif self._data.startswith("250"):
+            self.raw.append(content)
             self.mails.append((envelope.rcpt_tos, BytesParser(EmailMessage, policy=default).parsebytes(content)))
         return self._data
 

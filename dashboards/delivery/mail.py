@@ -13,15 +13,29 @@ import smtplib
 import ssl
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, localtime, parseaddr
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from .message import CannotSend, Message, Unclear
 from .settings import MailSettings
 
 PATIENCE_S = 30.0
+
+
+class _Wire(EmailPolicy):
+    """The address of List-Unsubscribe stays as it is. A long one would be an encoded word, which no mail program takes
+    for an address (RFC 2047, 5): it would show no button."""
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        if name == "List-Unsubscribe":
+            return f"{name}: {value}{self.linesep}".encode("ascii")
+        return super().fold_binary(name, value)
+
+
+_WIRE = _Wire(linesep=SMTP.linesep)
 
 
 class Mailer:
@@ -43,7 +57,7 @@ class Mailer:
             refuse("RCPT TO", *server.rcpt(receiver))
             handing_over()
             try:
-                code, _ = server.data(mail.as_bytes(policy=SMTP))
+                code, _ = server.data(mail.as_bytes(policy=_WIRE))
             except smtplib.SMTPDataError as problem:  # it did not want to hear it
                 refuse("DATA", problem.smtp_code, b"")
             except (smtplib.SMTPException, OSError) as problem:

@@ -14,7 +14,17 @@ from typing import Any
 import click
 import msgspec
 
-from dashboards.sharing.shares import CUSTOM, FREE, OF_PERIODS, PANELS, USUAL_PANELS, Share, ShareRefused, origin
+from dashboards.sharing.shares import (
+    CUSTOM,
+    FREE,
+    MIN_PASSWORD,
+    OF_PERIODS,
+    PANELS,
+    USUAL_PANELS,
+    Share,
+    ShareRefused,
+    origin,
+)
 from schema.segment import Segment
 
 from ..control.instance import iso_date
@@ -51,7 +61,11 @@ def share() -> None:
 @click.option(
     "--k", type=click.IntRange(1, 100_000), help="Nothing of fewer visitors is shown (default: twice release.k)."
 )
-@click.option("--password-file", type=click.Path(path_type=Path), help="File with a password that it asks for.")
+@click.option(
+    "--password-file",
+    type=click.Path(path_type=Path),
+    help=f"File with a password that it asks for, of at least {MIN_PASSWORD} characters.",
+)
 @click.option("--embed", "hosts", multiple=True, help="Host whose pages may have it in a frame; may be repeated.")
 @json_option
 def create(
@@ -74,6 +88,8 @@ def create(
     keys = tuple(dict.fromkeys(_key_of(settings, one, segment) for one in site))
     password = _password(password_file) if password_file else ""
     dated = bool(first or last)
+    if dated and not (first and last):
+        raise CannotDo(f"{'--from' if first else '--to'} alone: write --from and --to, both as YYYY-MM-DD")
     try:
         with closing(shares(settings)) as kept:
             wanted = Share(

@@ -177,3 +177,35 @@ def test_what_is_on_the_screen_is_saved_as_csv(page: Page, week: list[Visit], tm
         saved = {row["value"]: int(row["visitors"]) for row in csv.DictReader(file)}
     campaigns = {one.campaign for one in week}
     assert saved == {name: _people(one for one in week if one.campaign == name) for name in campaigns}
+
+
+def test_a_boss_without_an_account_has_the_week_by_a_link_and_in_a_mail(
+    page: Page, house: Running, browser: Browser, week: list[Visit], watched: Watched
+) -> None:
+    days = ("--from", str(UNTIL - dt.timedelta(days=6)), "--to", str(UNTIL))
+    shown = ("--title", "For the boss", "--panel", "chart", "--panel", "sources", "--panel", "goals")
+    made = house.command("share", "create", "demo", *days, *shown)
+    mailed = house.command("mail", "preview", "demo", "--html", "--before", str(UNTIL + dt.timedelta(days=1)))
+    assert (made.returncode, mailed.returncode) == (0, 0), (made.stderr, mailed.stderr)
+    converters = _people(one for one in week if one.signups)
+    with browser.new_context(viewport={"width": 375, "height": 800}) as anybody:
+        boss = watched.watch(anybody.new_page(), house)
+        boss.goto(made.stdout.strip())
+        assert boss.locator("h1").inner_text().startswith("For the boss")
+        assert _number(boss.locator(".tiles b").first.inner_text()) == _people(week)
+        assert _number(_rows(boss, "goals")[0]["Visitors"]) == converters
+        assert boss.locator("section.card").count() == 3
+        # Nothing on it leads to where one has to sign in.
+        links = [one.get_attribute("href") or "" for one in boss.locator("a").all()]
+        assert all(one.startswith(("#", "/share/")) for one in links), links
+        mail = anybody.new_page()
+        mail.set_content(mailed.stdout)
+        numbers = {one.locator("th").inner_text(): one.locator("td").last for one in mail.locator("tr:has(.big)").all()}
+        assert _number(numbers["Visitors"].inner_text()) == _people(week)
+        assert str(converters) in mail.locator("tr", has_text="Sign up").inner_text()
+        whole = mail.get_by_text("All of it on the dashboard").get_attribute("href") or ""
+        house.command("share", "revoke", re.search(r"share revoke (\w+)", made.stderr)[1])  # type: ignore[index]
+        gone = anybody.request.get(made.stdout.strip())
+        assert gone.status == 404
+    page.goto(whole)
+    assert _number(page.locator(".tiles b").first.inner_text()) == _people(week)

@@ -29,6 +29,13 @@ def settings(inbox: Inbox, **more: object) -> MailSettings:
     )
 
 
+def test_a_long_address_to_take_oneself_off_is_in_one_line_and_not_encoded() -> None:
+    address = f"https://stats.example/unsubscribe/{'a1' * 32}?list=digest+week+shop.example"
+    with serving(Inbox()) as inbox:
+        Mailer(settings(inbox)).send(MESSAGE, BOSS, address)
+    assert f"\r\nList-Unsubscribe: <{address}>\r\n".encode() in inbox.raw[0]
+
+
 def test_a_mail_arrives_whole_with_what_mail_programs_want() -> None:
     with serving(Inbox()) as inbox:
         mailer = Mailer(settings(inbox))
