@@ -295,7 +295,8 @@ def test_no_page_needs_inline_code() -> None:
 def test_no_fact_stands_in_a_title_alone() -> None:
     """A title shows to a mouse only: not to a finger, a keyboard, or on paper."""
     for template in (Path(__file__).parents[2] / "dashboards" / "web" / "templates").iterdir():
-        assert not re.search(r"\stitle=", template.read_text()), template.name
+        drawn = re.sub(r"&lt;.*?&gt;", "", template.read_text())  # without lines that are there to be copied
+        assert not re.search(r"\stitle=", drawn), template.name
 
 
 def test_an_empty_site_shows_the_tag_to_paste_and_no_zero(client: TestClient, rollups: Any) -> None:

@@ -237,7 +237,12 @@ def test_people_are_invited_join_and_are_signed_out_everywhere_by_pages(
     answer = browser.post("/people/invitations", data={"role": "viewer", "site": key})
     link = re.search(r"http://testserver(/invitation/[\w-]+)", answer.text)
     assert link
-    assert link[1] not in browser.get("/people").text
+    people = browser.get("/people").text
+    assert link[1] not in people
+    # Who is removed is gone for good: one click opens the question, a second one answers it.
+    removing = re.findall(r"<form[^>]*/people/removed[^>]*>", people)
+    assert removing
+    assert all(" popover " in form for form in removing), removing
     elsewhere = accounts.sign_in("ada", PASSWORD)
     left = browser.post("/account/sessions", data={})
     assert left.headers["location"] == "/sign-in"
