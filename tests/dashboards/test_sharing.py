@@ -218,6 +218,14 @@ def test_a_form_of_another_website_says_no_password(anybody: TestClient, rollups
     assert answer.status_code == 403
 
 
+def test_a_proxy_that_drops_the_port_is_in_nobodys_way(anybody: TestClient, rollups: Rollups, shares: Shares) -> None:
+    token, _ = shares.make(share_of(rollups), PASSWORD)
+    del anybody.headers["sec-fetch-site"]
+    for theirs, status in (("http://testserver:8131", 303), ("http://elsewhere.example", 403)):
+        answer = anybody.post(f"/share/{token}", data={"password": PASSWORD}, headers={"origin": theirs})
+        assert answer.status_code == status
+
+
 def test_only_pages_of_the_hosts_that_it_names_may_have_it_in_a_frame(
     anybody: TestClient, rollups: Rollups, shares: Shares
 ) -> None:
