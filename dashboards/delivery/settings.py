@@ -139,6 +139,19 @@ class Alert(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("`above` is of an alert on = 'lcp'")
 
 
+def refuse_unreachable(mail: MailSettings, alerts: AlertSettings, where: str, to: tuple[str, ...]) -> None:
+    """Raises ValueError for receivers whom nothing can be sent to. where: the setting that names them."""
+    if not mail.server and any("://" not in one for one in to):
+        raise ValueError(
+            f"no server takes mail: set mail.server (and mail.sender), or leave the address out - at `$.{where}`"
+        )
+    if not alerts.secret_file and any("://" in one for one in to):
+        raise ValueError(
+            "webhooks are signed: name the file with the secret in alerts.secret_file, such as one made by "
+            f"`openssl rand -hex 32` - at `$.{where}`"
+        )
+
+
 def receivers(name: str, given: tuple[str, ...]) -> tuple[str, ...]:
     """Each as it is sent to. Raises ValueError that names which one is none."""
     return tuple(turned(f"{name}[{place}]", one, receiver) for place, one in enumerate(given))

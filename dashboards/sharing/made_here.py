@@ -26,6 +26,7 @@ from ..settings import DashboardSettings
 from ..stats.period import PERIODS
 from ..stats.query import one_site
 from ..stats.report import Reports
+from ..web.base_path import reached_at
 from ..web.gate import Gate
 from ..web.rendering import Pages
 from .shares import CUSTOM, FREE, OF_PERIODS, PANELS, USUAL_PANELS, Share, ShareRefused, Shares, origin
@@ -71,7 +72,7 @@ class MakeSharePages:
         except ShareRefused as problem:
             return self._page(request, user, error=str(problem), status=400, form=form)
         self._accounts.note(user.id, Deed.SHARED, site.key)
-        begin = self._settings.public_url or f"{request.url.scheme}://{request.url.netloc}"
+        begin = reached_at(request, self._settings.public_url)
         return self._page(request, user, link=f"{begin}/share/{token}", embeds=bool(form.get("hosts", "").strip()))
 
     def revoke(self, request: Request, user: User, form: Mapping[str, str]) -> Response:

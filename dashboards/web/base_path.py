@@ -1,14 +1,21 @@
 """The dashboards beneath a path of another host, as `dashboards.public_url` says.
 
 In: any ASGI app, and the path. Out: the same app, reached with and without it: a proxy may hand the path on or take it
-away. Promises: a slash at the end changes nothing, so nothing is ever redirected to an address that only we know.
+away; where links to it begin. Promises: a slash at the end changes nothing, so nothing is ever redirected to an address
+that only we know.
 """
 
 from __future__ import annotations
 
 from urllib.parse import unquote
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+def reached_at(request: Request, public_url: str) -> str:
+    """Where links for others than who asks begin: as the setting says, else as this request came."""
+    return public_url or f"{request.url.scheme}://{request.url.netloc}"
 
 
 class BasePath:

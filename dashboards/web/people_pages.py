@@ -26,6 +26,7 @@ from ..accounts.policy import EVERY_SITE, Action, Role
 from ..accounts.sessions import User
 from ..settings import DashboardSettings
 from .arguments import refuse_unknown
+from .base_path import reached_at
 from .forms import form_of
 from .gate import Declared, Gate, no_site
 from .problems import Problems
@@ -85,7 +86,7 @@ class PeoplePages:
             people.revoke(form["revoke"], self._of(request), user.id)
             return self._pages.to(self._path(request))
         token = people.invite(_role(form), site, user.id)
-        begin = self._settings.public_url or f"{request.url.scheme}://{request.url.netloc}"
+        begin = reached_at(request, self._settings.public_url)
         return self._page(request, user, link=f"{begin}/invitation/{token}")
 
     def give(self, request: Request, user: User, form: Mapping[str, str]) -> Response:

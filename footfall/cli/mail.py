@@ -6,7 +6,6 @@ nothing is sent but by `test`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -24,7 +23,6 @@ from ..control.opening import opened, settings_in_force
 from ..data_directory import outbox
 from ..delivery import in_words
 from ..errors import CannotDo
-from ..settings import Settings
 from ..supervisor.listening import dashboards_url
 from ..tables import moment_of
 from .options import Load, common, json_option, listed
@@ -81,7 +79,7 @@ def list_(load_settings: Load, as_json: bool) -> None:
     """What was sent and what waits, the latest first. Receivers that the settings do not name any more are marks."""
     settings = settings_in_force(load_settings())
     with closing(outbox(settings)) as box:
-        names = {box.mark(to): to for to in _receivers(settings)}
+        names = {box.mark(to): to for _, named in settings.receivers for to in named}
         rows = [msgspec.to_builtins(one) | {"receiver": names.get(one.receiver, one.receiver)} for one in box.all()]
     listed(rows, as_json, _line, "nothing was sent yet")
 
@@ -110,13 +108,6 @@ def _receiver(text: str) -> str:
         return receiver(text)
     except ValueError as problem:
         raise CannotDo(str(problem)) from None
-
-
-def _receivers(settings: Settings) -> Iterator[str]:
-    yield from settings.alerts.trouble
-    for site in settings.all_sites:
-        for to in (*(one.to for one in site.digests), *(one.to for one in site.alerts)):
-            yield from to
 
 
 def _line(one: dict[str, Any]) -> str:

@@ -22,7 +22,7 @@ from collector.settings import (
     ShadowSettings,
     resolve,
 )
-from dashboards.delivery.settings import Alert, AlertSettings, Digest, MailSettings
+from dashboards.delivery.settings import Alert, AlertSettings, Digest, MailSettings, refuse_unreachable
 from dashboards.settings import DashboardSettings
 from pipeline.settings import (
     LEAST_RAW_DAYS,
@@ -182,7 +182,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if not self.data.strip():
             raise ValueError("names no directory; write one such as '/var/lib/footfall' - at `$.data`")
-        self._refuse_receivers()
+        for where, to in self.receivers:
+            refuse_unreachable(self.mail, self.alerts, where, to)
         names: dict[str, str] = {}
         for index, site in enumerate(self.sites):
             for name in sorted(site.names):
@@ -196,23 +197,14 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
                     f"'country' for this site - at `$.sites[{index}].exclude`"
                 )
 
-    def _refuse_receivers(self) -> None:
-        """Refuse receivers whom nothing could be sent to."""
-        told = [("alerts.trouble", self.alerts.trouble)]
+    @property
+    def receivers(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Everybody whom something may be sent to, by the setting that names them."""
+        named = [("alerts.trouble", self.alerts.trouble)]
         for index, site in enumerate(self.sites):
-            told += [(f"sites[{index}].digests[{place}].to", one.to) for place, one in enumerate(site.digests)]
-            told += [(f"sites[{index}].alerts[{place}].to", one.to) for place, one in enumerate(site.alerts)]
-        for where, to in told:
-            if not self.mail.server and any("://" not in one for one in to):
-                raise ValueError(
-                    f"no server takes mail: set mail.server (and mail.sender), or leave the address out "
-                    f"- at `$.{where}`"
-                )
-            if not self.alerts.secret_file and any("://" in one for one in to):
-                raise ValueError(
-                    "webhooks are signed: name the file with the secret in alerts.secret_file, such as one made by "
-                    f"`openssl rand -hex 32` - at `$.{where}`"
-                )
+            named += [(f"sites[{index}].digests[{place}].to", one.to) for place, one in enumerate(site.digests)]
+            named += [(f"sites[{index}].alerts[{place}].to", one.to) for place, one in enumerate(site.alerts)]
+        return named
 
     @property
     def has_file(self) -> bool:
