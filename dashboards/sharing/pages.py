@@ -7,7 +7,6 @@ nothing; a page of others may have it in a frame only where the link names its h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -23,12 +22,12 @@ from ..accounts.failures import Failures, TooManyFailures
 from ..accounts.policy import Action
 from ..settings import DashboardSettings
 from ..stats.overview import Overview
-from ..stats.period import Period, parse
+from ..stats.period import Period
 from ..stats.refused import BadQuery, Code
 from ..stats.report import Reports
 from ..stats.view import OF_VIEW, view_of
 from ..web import cards, charts
-from ..web.arguments import PERIOD, refuse_unknown
+from ..web.arguments import PERIOD, period_of, refuse_unknown
 from ..web.door import NetworkOf
 from ..web.forms import form_of
 from ..web.gate import Declared
@@ -176,18 +175,11 @@ class SharePages:
     def _period(self, request: Request, share: Share, site: Site) -> Period:
         """The days that are shown: none that is not over, and none but the link's."""
         today, given = self._reports.now(site).date(), request.query_params
-
-        def asked(arguments: Mapping[str, str], default: str) -> Period:
-            try:
-                return parse(arguments, today, default, lambda: self._reports.since(site))
-            except ValueError as error:
-                raise BadQuery(str(error), Code.BAD_PERIOD) from None
-
-        mine = {"period": share.period}
+        chosen, mine = period_of(self._reports, site, given, _USUAL), {"period": share.period}
         if share.first and share.last:
             mine |= {"from": share.first.isoformat(), "to": share.last.isoformat()}
-        wanted = asked(given, _USUAL) if share.period == FREE else asked(mine, share.period)
-        if share.period != FREE and any(given.get(name) for name in PERIOD) and asked(given, _USUAL) != wanted:
+        wanted = chosen if share.period == FREE else period_of(self._reports, site, mine)
+        if wanted != chosen and any(given.get(name) for name in PERIOD):
             raise BadQuery("this link has its own days: leave out the period", Code.BAD_PERIOD)
         over = wanted.full_days(today)
         if over is None:

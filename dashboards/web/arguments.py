@@ -79,15 +79,16 @@ def part_of(arguments: QueryParams) -> tuple[tuple[Filter, ...], str]:
     return filters, arguments.get("segment", "")
 
 
-def period_of(reports: Reports, site: Site, arguments: Mapping[str, str]) -> Period:
-    """The period in a query string, by the site's own calendar."""
+def period_of(reports: Reports, site: Site, arguments: Mapping[str, str], usual: str = "") -> Period:
+    """The period in a query string, by the site's own calendar. usual: what is shown where none is asked for, "" that
+    which suits the site."""
     today = reports.now(site).date()
     try:
         if not arguments.get("period") and arguments.get("from") and not arguments.get("to"):
             first = date_of(arguments, "from", today)
             return parse({"from": first.isoformat(), "to": max(first, today).isoformat()}, today)
         asked = any(arguments.get(name) for name in PERIOD)
-        default = "30d" if asked else reports.default_period(site)
+        default = usual or ("30d" if asked else reports.default_period(site))
         return parse(arguments, today, default, lambda: reports.since(site))
     except ValueError as error:
         raise BadQuery(str(error), Code.BAD_PERIOD) from None
