@@ -62,7 +62,7 @@ def _spike(look: Look, alert: Alert) -> Message | None:
     # What is shown of today can only grow, so it is a spike already.
     for day in (look.today, look.today - _DAY):
         found = look.reports.day_visitors(look.site, day)
-        if found and found.visitors > found.high:
+        if found and not found.fewer_than and found.visitors > found.high:
             return _unusual(look, alert, day, found, "more")
     return None
 
@@ -77,14 +77,16 @@ def _drop(look: Look, alert: Alert) -> Message | None:
 
 def _unusual(look: Look, alert: Alert, day: dt.date, found: DayVisitors, word: str) -> Message:
     so_far = "" if found.is_released else " so far"
-    count, usual = names.counted(found.visitors, "visitor"), f"{found.low:,.0f}–{found.high:,.0f}"
+    # Of a day that the page does not show it says just that, too.
+    count = f"fewer than {found.fewer_than}" if found.fewer_than else names.counted(found.visitors, "visitor")
+    usual = f"{found.low:,.0f}–{found.high:,.0f}"
     return look.told(
         alert,
         day,
         f"{count} on {names.date(day)}{so_far}, {word} than usual",
         f"{count} on {day:%A}, {names.date(day)}{so_far}. Usual on {day:%A}s: {usual} (of eight weeks, 95%).",
         Period(day, day, between(day, day)),
-        visitors=found.visitors,
+        visitors=None if found.fewer_than else found.visitors,
         low=round(found.low, 1),
         high=round(found.high, 1),
         released=found.is_released,

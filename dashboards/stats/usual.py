@@ -37,17 +37,21 @@ Usual = dict[str, tuple[float, float]]
 
 
 class DayVisitors(Struct, frozen=True):
-    """visitors of a day, and between what they usually are. is_released: whether that number is the last."""
+    """visitors of a day, and between what they usually are. is_released: whether that number is the last. fewer_than:
+    of a day that is not shown who would have to be, in words; visitors is one less than these then."""
 
     visitors: int
     low: float
     high: float
     is_released: bool
+    fewer_than: str = ""
 
 
 def day_visitors(known: Timeline, day: dt.date) -> DayVisitors | None:
-    """None where nothing is shown of the day, or too few weeks are known."""
+    """None where nothing is known of the day, or too few weeks are."""
     usual = usual_of(known, [day], ("visitors",)).get("visitors")
+    if usual and known.is_hidden(day):
+        return DayVisitors(known.released.k - 1, *usual, True, known.released.enough)
     if usual is None or day not in known.times.days:
         return None
     return DayVisitors(known.of(day).visitors, *usual, day in known.released.span.released)

@@ -4,6 +4,7 @@ pages do."""
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 import smtplib
 from collections.abc import Callable, Iterator, Sequence
@@ -219,6 +220,33 @@ def test_a_day_that_is_not_usual_is_told_once(
         assert mail["Subject"] == f"{rollups.site.key}: {visitors:,} visitors on 17 Jun 2031, {word} than usual"
         assert "Usual on Tuesdays: 99–103 (of eight weeks, 95%)." in text_of(mail).replace("\n", " ")
         assert f"{BASE}/sites/{rollups.site.key}?period=custom&from=2031-06-17&to=2031-06-17" in text_of(mail)
+
+
+def test_a_day_that_is_not_shown_is_a_drop_without_a_number_and_never_a_spike(
+    house: House, rollups: Rollups, ago: Callable[[int], dt.date]
+) -> None:
+    """Whoever wants to know that a site has fallen wants it most where it has fallen to few. The page says no more."""
+    past(rollups, ago(1), 100)
+    rollups.release(ago(1), rows=0)
+    with serving_hook(Hook()) as hook:
+        to = (BOSS, hook.address)
+        house.deliver(alerts=[Alert("spike", to), Alert("drop", to)]).run()
+    [mail] = house.mails()
+    assert mail["Subject"] == f"{rollups.site.key}: fewer than 5 visitors on 17 Jun 2031, fewer than usual"
+    [(_, body)] = hook.got
+    assert json.loads(body)["visitors"] is None
+
+
+def test_where_few_are_usual_a_day_that_is_not_shown_is_no_drop(
+    house: House, rollups: Rollups, ago: Callable[[int], dt.date]
+) -> None:
+    with rollups.together():
+        for n in range(1, 9):
+            rollups.cell(ago(1 + 7 * n), visitors=5 + 15 * (n % 2), released=True)
+            rollups.release(ago(1 + 7 * n))
+        rollups.release(ago(1), rows=0)
+    house.deliver(alerts=[Alert("spike", (BOSS,)), Alert("drop", (BOSS,))]).run()
+    assert house.mails() == []
 
 
 def test_today_may_be_a_spike_as_far_as_it_is_shown_and_never_a_drop(
