@@ -15,7 +15,7 @@ from schema.store import StoreError
 
 from ..settings import Settings
 from ..supervisor.heartbeat import Heartbeat, read_heartbeats
-from . import machine, processes
+from . import machine, processes, sent
 from .finding import BAD, Finding
 
 ANSWERS_WITHIN_S = 10.0
@@ -64,6 +64,7 @@ def local(settings: Settings, heartbeats: Mapping[str, Heartbeat], now: float, e
         *machine.of_quarantine(settings),
         *machine.of_keys(settings, heartbeats, time.time(), now),
         *machine.of_addresses(settings, exact),
+        *sent.of_sent(settings, time.time()),
         *processes.of_memory(heartbeats, now),
     ]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import time
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -17,6 +19,8 @@ from footfall.control.engine import Engine
 from footfall.data_directory import outbox
 from footfall.delivery import deliveries
 from footfall.errors import CannotDo, CannotStart
+from footfall.health.finding import OK, WARNING
+from footfall.health.sent import of_sent
 from footfall.settings import Settings, describe, load
 from footfall.settings.of_site import groups_of
 from footfall.supervisor.paths import with_absolute_paths
@@ -171,3 +175,21 @@ def test_who_looks_at_a_sites_settings_is_told_how_many_are_sent_what_and_nobody
     settings = load(str(file_of(tmp_path)), environment={})
     told = {one.name: one.value for group in groups_of(settings, SITE, {}) for one in group.settings}
     assert (told["digests"], told["alerts"]) == ("every week to 1", "drop to 2")
+
+
+def test_what_did_not_arrive_lately_is_a_warning_of_the_check(tmp_path: Path) -> None:
+    settings = msgspec.convert({"data": str(tmp_path)}, Settings)
+    now = time.time()
+    assert list(of_sent(settings, now)) == []
+    assert not list(tmp_path.iterdir())  # looking makes nothing
+    with closing(outbox(settings)) as box:
+        assert list(of_sent(settings, now)) == []
+        for what in ("digest week a 2031-06-09", "digest week b 2031-06-09"):
+            assert box.take(what, BOSS)
+            box.sent(what, BOSS)
+        assert [one.state for one in of_sent(settings, now)] == [OK]
+        box.again("digest week b 2031-06-09", BOSS, "the server refused at DATA (451)")
+    [told] = of_sent(settings, now)
+    assert (told.check, told.state) == ("mail", WARNING)
+    assert told.finding == "1 of 2 mails and alerts of the last 7 days did not arrive: the server refused at DATA (451)"
+    assert [one.state for one in of_sent(settings, now + 8 * 86_400)] == []
