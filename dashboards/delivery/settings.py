@@ -111,7 +111,7 @@ class Digest(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         found = tuple(turned(f"to[{place}]", one, mail_address) for place, one in enumerate(self.to))
-        structs.force_setattr(self, "to", found)
+        structs.force_setattr(self, "to", _somebody(found))
 
 
 class Alert(Struct, frozen=True, forbid_unknown_fields=True):
@@ -132,11 +132,17 @@ class Alert(Struct, frozen=True, forbid_unknown_fields=True):
     above: Annotated[int, Meta(ge=1, le=60_000, description="With on = 'lcp': milliseconds.")] = _LCP_MS
 
     def __post_init__(self) -> None:
-        structs.force_setattr(self, "to", receivers("to", self.to))
-        if (self.on == "goal") != bool(self.goal and self.below):
+        structs.force_setattr(self, "to", _somebody(receivers("to", self.to)))
+        if {bool(self.goal), bool(self.below)} != {self.on == "goal"}:
             raise ValueError("an alert on = 'goal' has goal = '…' and below = percent, and no other has them")
         if self.on != "lcp" and self.above != _LCP_MS:
             raise ValueError("`above` is of an alert on = 'lcp'")
+
+
+def _somebody(to: tuple[str, ...]) -> tuple[str, ...]:
+    if not to:
+        raise ValueError("it is sent to nobody: name an address, or leave it out - at `$.to`")
+    return to
 
 
 def refuse_unreachable(mail: MailSettings, alerts: AlertSettings, where: str, to: tuple[str, ...]) -> None:

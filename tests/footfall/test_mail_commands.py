@@ -7,6 +7,7 @@ import re
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 from msgspec.structs import replace
 
 from dashboards.delivery.digest import list_of
+from dashboards.delivery.settings import Alert, Digest
 from footfall.cli import main
 from footfall.control.engine import Engine
 from footfall.data_directory import outbox
@@ -193,3 +195,18 @@ def test_what_did_not_arrive_lately_is_a_warning_of_the_check(tmp_path: Path) ->
     assert (told.check, told.state) == ("mail", WARNING)
     assert told.finding == "1 of 2 mails and alerts of the last 7 days did not arrive: the server refused at DATA (451)"
     assert [one.state for one in of_sent(settings, now + 8 * 86_400)] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "told"),
+    [
+        (Alert, {"on": "drop", "goal": "Buy"}, "has goal = '…' and below = percent, and no other has them"),
+        (Alert, {"on": "leak", "below": 2.0}, "has goal = '…' and below = percent, and no other has them"),
+        (Alert, {"on": "goal", "goal": "Buy"}, "has goal = '…' and below = percent, and no other has them"),
+        (Alert, {"on": "drop", "to": []}, "it is sent to nobody"),
+        (Digest, {"every": "week", "to": []}, "it is sent to nobody"),
+    ],
+)
+def test_what_would_be_sent_to_nobody_or_never_is_refused(kind: type, given: dict[str, Any], told: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=re.escape(told)):
+        msgspec.convert({"to": [BOSS]} | given, kind)
