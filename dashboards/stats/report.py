@@ -19,7 +19,6 @@ from zoneinfo import ZoneInfo
 from msgspec import structs, to_builtins
 
 from schema.annotations import Annotation, notes_of
-from schema.dimensions import OTHER
 from schema.metrics import METRICS, TOTALS
 from schema.pairs import TOLD
 from schema.site import Site
@@ -38,6 +37,7 @@ from .months import LEAST_DAYS, months_of
 from .nobody import is_certain
 from .notes import notes_of_answer
 from .period import Period
+from .plain import at_local_hour, special_days
 from .plan import plan
 from .query import Query
 from .refused import BadQuery, Code
@@ -164,7 +164,7 @@ class Reports:
         as_of = snapshot_time(self._store, released.span.part(query.first, query.last), site)
         rows = self.apart(query, released) if query.by in APART else table.as_rows()
         if query.by == "hour":
-            rows = [_at_local_hour(row, site) for row in rows]
+            rows = [at_local_hour(row, site) for row in rows]
         return {
             "site": site.key,
             "from": query.first.isoformat(),
@@ -180,16 +180,13 @@ class Reports:
             "flags": list(table.flags),
             "cuts_blocks": released.cuts_blocks,
             "of_days": table.coverage.days,
-            **{name: [day.isoformat() for day in days] for name, days in _special(released).items()},
+            **{name: [day.isoformat() for day in days] for name, days in special_days(released).items()},
             "notes": notes_of_answer(table, rows, self.now(site).date(), released, self._step(site)),
             **({"comparison": self._comparison(query, before, answer, site)} if query.compare else {}),
         }
 
     def _comparison(self, query: Query, before: Period | None, answer: Answer, site: Site) -> dict[str, Any]:
-        released = answer.plan.released
-        times = times_of(answer, released.span.first, query.last)
-        timeline = Timeline(times, released, self.now(site), ZoneInfo(site.timezone))
-        told = compare(timeline, query.period, before)
+        told = compare(self._timeline(answer, query.last, site), query.period, before)
         days = {"from": before.first.isoformat(), "to": before.last.isoformat()} if before else {}
         return {name: value for name, value in to_builtins(told).items() if name != "period"} | days
 
@@ -205,8 +202,12 @@ class Reports:
         released = self._with_months(site, day, day, day, first_read(day))
         query = Query((site.key,), Period(day, day, ""), ("day",), compare=True)
         answer = Executor(self._store, self._cache).answer(plan([query], released))
-        times = times_of(answer, released.span.first, day)
-        return day_visitors(Timeline(times, released, self.now(site), ZoneInfo(site.timezone)), day)
+        return day_visitors(self._timeline(answer, day, site), day)
+
+    def _timeline(self, answer: Answer, last: dt.date, site: Site) -> Timeline:
+        """What was read, up to a day."""
+        times = times_of(answer, answer.plan.released.span.first, last)
+        return Timeline(times, answer.plan.released, self.now(site), ZoneInfo(site.timezone))
 
     def overview(
         self,
@@ -288,8 +289,7 @@ class Reports:
         given = (self._store, site.key, first, last, site.release_k or self._release_k, before)
         defined = site.funnel_definitions
         own: dict[str, Any] = {"networks": site.release_networks or 1}
-        own["segments"] = site.segment_definitions
-        own["section_patterns"] = site.section_patterns
+        own |= {"segments": site.segment_definitions, "section_patterns": site.section_patterns}
         own["funnels"] = tuple((funnel, defined[funnel.name]) for funnel in site.funnels)
         named = (site.goal_definitions, site.section_definitions, site.properties, defined)
         if (last - first).days + 1 < LEAST_DAYS:
@@ -298,21 +298,3 @@ class Reports:
         cache = self._cache if self._store.embedded else LruCache(0)
         months = partial(months_of, self._store, cache, site.key, min(before, back or before), last)
         return structs.replace(released_days(*given, months, *named, back=back), **own)
-
-
-def _special(released: Released) -> dict[str, tuple[dt.date, ...]]:
-    """The days of which there is more to know than their numbers."""
-    return {
-        "suppressed_days": released.suppressed,
-        "incomplete_days": released.partial,
-        "over_counted_days": released.over_counted,
-        "bounded_days": released.bounded,
-        "imported_days": released.imported,
-    }
-
-
-def _at_local_hour(row: dict[str, Any], site: Site) -> dict[str, Any]:
-    if row["value"] == OTHER:
-        return row
-    moment = dt.datetime.fromtimestamp(int(row["value"]), ZoneInfo(site.timezone))
-    return row | {"value": moment.isoformat(timespec="minutes")}
