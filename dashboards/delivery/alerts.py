@@ -70,9 +70,30 @@ def _spike(look: Look, alert: Alert) -> Message | None:
 def _drop(look: Look, alert: Alert) -> Message | None:
     day = look.today - _DAY
     found = look.reports.day_visitors(look.site, day)
+    if found and not found.has_data:
+        return _silent(look, alert, day, found)
     if found and found.is_released and found.visitors < found.low:
         return _unusual(look, alert, day, found, "fewer")
     return None
+
+
+def _silent(look: Look, alert: Alert, day: dt.date, found: DayVisitors) -> Message | None:
+    """Where nothing arrives, by the rule of the list of sites: yesterday may be about to close."""
+    last = look.reports.last_day(look.site)
+    if found.low < 1 or last is None or last >= day - _DAY:
+        return None
+    return look.told(
+        alert,
+        day,
+        f"no data since {names.date(last)}",
+        f"There is no data since {names.date(last)}: `footfall check site {look.site.key}` tells what is in the way. "
+        f"Usual on {day:%A}s: {found.low:,.0f}–{found.high:,.0f} visitors (of eight weeks, 95%).",
+        Period(day, day, between(day, day)),
+        visitors=None,
+        low=round(found.low, 1),
+        high=round(found.high, 1),
+        released=False,
+    )
 
 
 def _unusual(look: Look, alert: Alert, day: dt.date, found: DayVisitors, word: str) -> Message:

@@ -149,6 +149,10 @@ class Reports:
         """How each site does, by key, in their order."""
         return sites_days(self._store, list(self.sites.values()), self.now, self._release_k)
 
+    def last_day(self, site: Site) -> dt.date | None:
+        """The last day of four weeks that has data, as the list of sites tells it."""
+        return sites_days(self._store, [site], self.now, self._release_k)[site.key].last
+
     def stats(self, query: Query) -> dict[str, Any]:
         """The answer to a question, ready for JSON."""
         site = self.site(query.site)
@@ -198,7 +202,7 @@ class Reports:
             raise BadQuery(f"there are no days to compare with: {error}", Code.BAD_PERIOD) from None
 
     def day_visitors(self, site: Site, day: dt.date) -> DayVisitors | None:
-        """How many visitors a day had, as far as it is shown, against what is usual; None where neither is known."""
+        """How many visitors a day had, as far as it is shown, against what is usual; None where that is not known."""
         released = self._with_months(site, day, day, day, first_read(day))
         query = Query((site.key,), Period(day, day, ""), ("day",), compare=True)
         answer = Executor(self._store, self._cache).answer(plan([query], released))

@@ -38,22 +38,26 @@ Usual = dict[str, tuple[float, float]]
 
 class DayVisitors(Struct, frozen=True):
     """visitors of a day, and between what they usually are. is_released: whether that number is the last. fewer_than:
-    of a day that is not shown who would have to be, in words; visitors is one less than these then."""
+    of a day that is not shown who would have to be, in words; visitors is one less than these then. has_data: whether
+    there is anything of it."""
 
     visitors: int
     low: float
     high: float
     is_released: bool
     fewer_than: str = ""
+    has_data: bool = True
 
 
 def day_visitors(known: Timeline, day: dt.date) -> DayVisitors | None:
-    """None where nothing is known of the day, or too few weeks are."""
+    """None where too few weeks are known."""
     usual = usual_of(known, [day], ("visitors",)).get("visitors")
     if usual and known.is_hidden(day):
         return DayVisitors(known.released.k - 1, *usual, True, known.released.enough)
-    if usual is None or day not in known.times.days:
+    if usual is None:
         return None
+    if day not in known.times.days:
+        return DayVisitors(0, *usual, is_released=False, has_data=False)
     return DayVisitors(known.of(day).visitors, *usual, day in known.released.span.released)
 
 

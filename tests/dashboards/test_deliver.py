@@ -238,6 +238,19 @@ def test_a_day_that_is_not_shown_is_a_drop_without_a_number_and_never_a_spike(
     assert json.loads(body)["visitors"] is None
 
 
+@pytest.mark.parametrize("last", [1, 2, 3])
+def test_a_site_of_which_nothing_arrives_is_a_drop_after_two_days(
+    house: House, rollups: Rollups, ago: Callable[[int], dt.date], last: int
+) -> None:
+    past(rollups, ago(1), 100)
+    rollups.cell(ago(last), visitors=100, released=last > 1)
+    if last > 1:
+        rollups.release(ago(last))
+    house.deliver(alerts=[Alert("spike", (BOSS,)), Alert("drop", (BOSS,))]).run()
+    told = [mail["Subject"] for mail in house.mails()]
+    assert told == [f"{rollups.site.key}: no data since 15 Jun 2031"] * (last == 3)
+
+
 def test_where_few_are_usual_a_day_that_is_not_shown_is_no_drop(
     house: House, rollups: Rollups, ago: Callable[[int], dt.date]
 ) -> None:
