@@ -150,6 +150,11 @@ class Outbox:
         mark = bytes.fromhex(self.mark(receiver))
         return not self._db.rows("SELECT 1 FROM unsubscribed WHERE list = ? AND receiver = ?", list_, mark)
 
+    def has_left(self, list_: str, token: str) -> bool:
+        """Whether who holds that token has taken himself off the list."""
+        sql = "SELECT 1 FROM unsubscribed WHERE list = ? AND receiver = ?"
+        return self.is_ours(list_, token) and bool(self._db.rows(sql, list_, bytes.fromhex(token[:32])))
+
     def resume(self, list_: str, receiver: str) -> bool:
         """Put a receiver on a list again; whether he was off."""
         mark = bytes.fromhex(self.mark(receiver))

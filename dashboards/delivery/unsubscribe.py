@@ -39,7 +39,7 @@ class Unsubscribe:
         list_, token = _given(request)
         if not self._outbox.is_ours(list_, token):
             return self._unknown(request)
-        return self._pages.page("unsubscribe.html", list=list_, done=False)
+        return self._pages.page("unsubscribe.html", list=list_, done=self._outbox.has_left(list_, token))
 
     async def take_off(self, request: Request) -> Response:
         """POST /unsubscribe/{token}?list=, by the button or by a mail program."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -27,12 +27,15 @@ def explain(problem: str, tree: dict[str, Any], text: str, file: str | None, ori
     unknown = re.search(r"unknown field `([^`]+)`", message)
     if unknown:
         path += f".{unknown[1]}"
-        message = f"is not a setting; {_alike(unknown[1])}`footfall settings` lists them all"
     else:
         message = message[:1].lower() + message[1:]
     name = path.lstrip(".")
     steps = re.findall(r"[^.\[\]]+", name)
-    choices = _choices(msgspec.inspect.type_info(Settings), steps) if message.startswith("invalid enum") else []
+    if unknown:
+        names = _names(steps[:-1])
+        listed = f"there are {', '.join(names)}" if names else "`footfall settings` lists them all"
+        message = f"is not a setting; {_alike(unknown[1])}{listed}"
+    choices = _choices(steps) if message.startswith("invalid enum") else []
     if choices:
         message = f"must be one of {', '.join(choices)}"
     shown = ""
@@ -70,17 +73,31 @@ def _alike(name: str) -> str:
     return f"did you mean {found[0]!r}? " if found else ""
 
 
-def _choices(kind: msgspec.inspect.Type, steps: Sequence[str]) -> list[str]:
-    """What a setting may be, where that is a closed list."""
+def _at(kind: msgspec.inspect.Type, steps: Sequence[str]) -> Iterator[msgspec.inspect.Type]:
+    """What may stand at a path."""
     match kind:
         case msgspec.inspect.Metadata():
-            return _choices(kind.type, steps)
+            yield from _at(kind.type, steps)
         case msgspec.inspect.UnionType():
-            return [choice for one in kind.types for choice in _choices(one, steps)]
+            for each in kind.types:
+                yield from _at(each, steps)
         case msgspec.inspect.StructType() if steps:
-            return [choice for one in kind.fields if one.name == steps[0] for choice in _choices(one.type, steps[1:])]
+            for field in kind.fields:
+                if field.encode_name == steps[0]:
+                    yield from _at(field.type, steps[1:])
         case msgspec.inspect.VarTupleType() if steps:
-            return _choices(kind.item_type, steps[1:])
-        case msgspec.inspect.LiteralType() if not steps:
-            return [str(value) for value in kind.values]
-    return []
+            yield from _at(kind.item_type, steps[1:])
+        case _ if not steps:
+            yield kind
+
+
+def _choices(steps: Sequence[str]) -> list[str]:
+    """What a setting may be, where that is a closed list."""
+    found = _at(msgspec.inspect.type_info(Settings), steps)
+    return [str(value) for one in found if isinstance(one, msgspec.inspect.LiteralType) for value in one.values]
+
+
+def _names(steps: Sequence[str]) -> list[str]:
+    """What a table in a list of a site's, such as a goal, may have: `footfall settings` lists none of that."""
+    found = _at(msgspec.inspect.type_info(Settings), steps if len(steps) > 2 and steps[-1].isdigit() else ["", ""])
+    return [field.encode_name for one in found if isinstance(one, msgspec.inspect.StructType) for field in one.fields]

@@ -186,6 +186,7 @@ def test_who_presses_the_button_gets_no_more_and_opening_the_page_does_nothing(
         # As a mail program asks: from nowhere, without a cookie.
         done = program.post(address, data={"List-Unsubscribe": "One-Click"})
         assert (done.status_code, "Done" in done.text) == (200, True)
+        assert "Done" in program.get(address).text
         # It opens no other door.
         assert program.post("/sign-out").status_code == 403
     assert not house.outbox.wants(list_, BOSS)

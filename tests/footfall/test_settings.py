@@ -61,6 +61,11 @@ def rows(settings: Settings) -> dict[str, dict[str, str]]:
         ("colour = 1", 1, "colour = 1: is not a setting; `footfall settings` lists them all"),
         ("[release]\nkk = 5", 2, "release.kk = 5: is not a setting; `footfall settings` lists them all"),
         ("\n[colour]\nx = 1", 2, "colour = {'x': 1}: is not a setting; `footfall settings` lists them all"),
+        (
+            "[[sites]]\nkey = 'a'\n[[sites.segments]]\nname = 'P'\nmatch = 'x'",
+            5,
+            "sites[0].segments[0].match = 'x': is not a setting; there are name, where",
+        ),
         # Sites.
         (
             "[[sites]]\nkey = 'a'\n[[sites]]\nkey = 'B'",
