@@ -21,7 +21,7 @@ from schema.store import Store, StoreDown
 from .errors import CannotDo
 from .settings import Settings
 from .supervisor.locks import is_held
-from .supervisor.paths import account_file, share_file
+from .supervisor.paths import account_file, delivery_file, share_file
 from .supervisor.stamp import refuse_newer
 
 _NOTHING = "data = {!r}: there is nothing there yet; name another --data, or run `footfall up`"
@@ -86,7 +86,7 @@ def outbox(settings: Settings) -> Outbox:
         "restore it from a backup, or move it away: then nobody knows what was sent, and digests of the last days are "
         "sent again"
     )
-    with _or_told(path := settings.directory / "deliveries.sqlite", remedy):
+    with _or_told(path := delivery_file(settings), remedy):
         return Outbox(path)
 
 

@@ -24,7 +24,7 @@ from pipeline.release import open_days
 from schema.store import Store
 
 from ..settings import Settings, describe
-from ..supervisor.paths import former_sites, key_journal, token_file
+from ..supervisor.paths import account_file, delivery_file, former_sites, key_journal, token_file
 from ..supervisor.stamp import stamp_of_this
 from .archive import FORMAT, Contents, OpenDay, write
 
@@ -44,10 +44,9 @@ def make(settings: Settings, store: Store, path: Path) -> Contents:
 def _members(settings: Settings, store: Store, taken: Snapshot) -> Iterator[tuple[str, bytes]]:
     yield "settings.json", msgspec.json.format(msgspec.json.encode(describe(settings)))
     yield "migrations.json", msgspec.json.encode(store.rows("SELECT name, sha256 FROM migrations ORDER BY name"))
-    accounts = settings.directory / ACCOUNTS
+    accounts, deliveries = account_file(settings), delivery_file(settings)
     if accounts.exists():
         yield ACCOUNTS, copied(accounts, without=SHORT_LIVED)
-    deliveries = settings.directory / DELIVERIES
     if deliveries.exists():
         yield DELIVERIES, copied(deliveries)
     files = ((TOKENS, token_file(settings)), (JOURNAL, key_journal(settings)), (SITES, former_sites(settings)))

@@ -35,7 +35,7 @@ from schema.store import RowsRefused, Store
 from ..data_directory import open_store
 from ..errors import CannotDo
 from ..settings import Settings
-from ..supervisor.paths import former_sites, key_journal, token_file
+from ..supervisor.paths import account_file, delivery_file, former_sites, key_journal, token_file
 from ..supervisor.stamp import write_stamp
 from .archive import Archive, Contents
 from .making import ACCOUNTS, DELIVERIES, JOURNAL, NOTES, SITES, TOKENS
@@ -106,8 +106,8 @@ def _fill(settings: Settings, archive: Archive, progress: Callable[[int, int], N
     finally:
         store.close()
     files = (
-        (ACCOUNTS, settings.directory / ACCOUNTS),
-        (DELIVERIES, settings.directory / DELIVERIES),
+        (ACCOUNTS, account_file(settings)),
+        (DELIVERIES, delivery_file(settings)),
         (TOKENS, token_file(settings)),
         (JOURNAL, key_journal(settings)),
         (SITES, former_sites(settings)),

@@ -13,6 +13,7 @@ from schema.migrate import WrittenByNewer
 from ..data_directory import outbox
 from ..errors import CannotDo
 from ..settings import Settings
+from ..supervisor.paths import delivery_file
 from .finding import OK, WARNING, Finding
 
 _LATELY_S = 7 * 86_400
@@ -21,7 +22,7 @@ _REMEDY = "`footfall mail list` tells which; `footfall mail test ADDRESS` tries 
 
 def of_sent(settings: Settings, now: float) -> Iterator[Finding]:
     """How much of the last week was refused, waits for another attempt, or may be lost. now: Unix seconds."""
-    if not (settings.directory / "deliveries.sqlite").exists():
+    if not delivery_file(settings).exists():
         return
     try:
         with closing(outbox(settings)) as box:

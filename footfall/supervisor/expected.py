@@ -84,4 +84,5 @@ def _of_the_system(problem: OSError) -> str:
 def _of_a_database(problem: sqlite3.DatabaseError) -> str:
     # SQLite's own words name tables at most.
     name = getattr(problem, "sqlite_errorname", "") or type(problem).__name__
-    return f"a database of the data directory (accounts.sqlite, or a spool file) cannot be used: {name}: {problem}"
+    which = "of people, of links, of what was sent, or a spool file"
+    return f"a database of the data directory ({which}) cannot be used: {name}: {problem}"

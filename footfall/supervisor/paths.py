@@ -77,6 +77,11 @@ def share_file(settings: Settings) -> Path:
     return settings.directory / "shares.sqlite"
 
 
+def delivery_file(settings: Settings) -> Path:
+    """What was sent to whom."""
+    return settings.directory / "deliveries.sqlite"
+
+
 def token_file(settings: Settings) -> Path:
     """The digests of the tokens with which sites' own servers send events."""
     return settings.directory / "tokens.json"
