@@ -20,7 +20,9 @@ from msgspec import structs
 from collector.edge.tracker_scripts import script_of
 from collector.enrich.site_filter import SiteFilter, site_filter_of
 from dashboards.stats.released import enough_for_a_day
+from dashboards.web.format import codes_named
 from pipeline.settings import SiteRules
+from schema.segment import Segment
 from schema.site import Goal
 
 from ..control.checkup import look
@@ -152,7 +154,7 @@ def _of_settings(settings: Settings, site: SiteSettings, status: dict[str, Any])
         yield _of_pages("funnel", funnel.name, [step.page for step in funnel.steps], site_filter, since)
     for segment in site.segments:
         pages = [wanted for key, wanted in segment.asked if key in ("page", "entry_page", "exit_page")]
-        yield _of_pages("segment", segment.name, pages, site_filter)
+        yield _of_codes(segment) or _of_pages("segment", segment.name, pages, site_filter)
     properties = [f"{name}{property_since(site, name, status.get('properties', []))}" for name in site.properties]
     yield Finding("properties", OK, f"of {', '.join(properties)}" if properties else "none are counted")
     base = urlsplit(_base(settings))
@@ -173,6 +175,17 @@ def _of_pages(check: str, name: str, patterns: list[str], site_filter: SiteFilte
             remedy = f"take it out of exclude.pages, or drop the {check}"
             return Finding(check, BAD, f"{name!r}: {pattern!r} is excluded and never reached", remedy)
     return Finding(check, OK, f"{name!r}{more}")
+
+
+def _of_codes(segment: Segment) -> Finding | None:
+    """Whether a condition names what is stored as a code, such as a country, by another word."""
+    for kind, wanted in segment.asked:
+        codes = codes_named(kind, "") if kind in ("country", "device", "language") else []
+        if codes and wanted and "*" not in wanted and wanted.partition("-")[0] not in codes:
+            likely = codes_named(kind, wanted) or codes
+            remedy = f"write {' or '.join(map(repr, likely[:4]))}"
+            return Finding("segment", WARNING, f"{segment.name!r}: no visit has {kind} = {wanted!r}", remedy)
+    return None
 
 
 def since_when(goal: Goal, site: str, counted: list[dict[str, Any]]) -> str:
