@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import re
+import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
@@ -22,7 +23,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from collector.model import Beacon
 from footfall.demo import visits as beacons
 from tests.browser.conftest import Watched, signed_in_to
-from tests.house import Running, running
+from tests.house import Running, eventually, running
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
 GAP_S = 30 * 60
@@ -30,6 +31,13 @@ GAP_S = 30 * 60
 UNTIL = (TODAY := dt.datetime.now(dt.UTC).date()) - dt.timedelta(days=TODAY.weekday() + 1)
 DAYS = 14
 CAMPAIGN = "autumn"
+
+
+class Done(Struct):
+    """A page view of a page, or an event."""
+
+    name: str
+    page: str
 
 
 class Visit(Struct):
@@ -46,6 +54,24 @@ class Visit(Struct):
     @property
     def campaign(self) -> str:
         return parse_qs(urlsplit(self.beacons[0].url).query).get("utm_campaign", [""])[0]
+
+    @property
+    def done(self) -> list[Done]:
+        """Page views and events in their order."""
+        return [Done(one.name, urlsplit(one.url).path if one.name == "pageview" else "") for one in self.beacons]
+
+    @property
+    def timed(self) -> list[Beacon]:
+        """What told how fast a page was."""
+        return [one for one in self.beacons if "lcp" in one.vitals]
+
+    @property
+    def is_phone(self) -> bool:
+        return "Mobile" in self.visitor[1] and "iPad" not in self.visitor[1]
+
+    @property
+    def is_desk(self) -> bool:
+        return "Mobile" not in self.visitor[1]
 
     @property
     def signups(self) -> list[int]:
@@ -177,6 +203,96 @@ def test_what_is_on_the_screen_is_saved_as_csv(page: Page, week: list[Visit], tm
         saved = {row["value"]: int(row["visitors"]) for row in csv.DictReader(file)}
     campaigns = {one.campaign for one in week}
     assert saved == {name: _people(one for one in week if one.campaign == name) for name in campaigns}
+
+
+def test_from_where_they_came(page: Page, week: list[Visit]) -> None:
+    told = {row["Source"].strip(): row for row in _rows(page, "sources")}
+    mine = [one for one in week if one.beacons[0].referrer.startswith("https://duckduckgo.com")]
+    assert _number(told["DuckDuckGo"]["Visitors"]) == _people(mine)
+
+
+def test_whether_it_is_fast_on_phones_and_which_page_is_not(page: Page, week: list[Visit]) -> None:
+    page.click(".site-nav >> text=Speed")
+    poor = Counter(urlsplit(one.url).path for visit in week for one in visit.timed if one.vitals["lcp"] > 4000)
+    first = page.locator("table:has(th:text-is('Page')) tbody th").first.inner_text().strip()
+    assert first == max(poor, key=poor.__getitem__)
+    page.click("main >> text=Mobile")
+    measured = sorted(one.vitals["lcp"] for visit in week for one in visit.timed if visit.is_phone)
+    p75 = measured[int(0.75 * len(measured))]
+    told = re.search(r"LCP\W+([\d.]+) s", page.inner_text("main"))
+    assert told
+    assert 1000 * float(told[1]) == pytest.approx(p75, rel=0.06)  # a histogram's buckets are so wide
+
+
+def test_what_happened_on_the_peak_day(page: Page, week: list[Visit]) -> None:
+    by_day = {day: _people(one for one in week if one.day == day) for day in {one.day for one in week}}
+    peak = max(by_day, key=by_day.__getitem__)
+    page.click(f".chart a.mark[aria-label*='{peak:%a} {peak.day} {peak:%b}'] rect")
+    assert _number(page.locator(".tiles b").first.inner_text()) == by_day[peak]
+    assert page.locator(".changed").inner_text()
+
+
+def test_everything_is_saved_in_one_file(page: Page, week: list[Visit], tmp_path: Path) -> None:
+    with page.expect_download() as saving:
+        page.click("text=All tables as CSV")
+    saving.value.save_as(tmp_path / "all.zip")
+    with zipfile.ZipFile(tmp_path / "all.zip") as archive:
+        text = archive.read("entry_page.csv").decode("utf-8-sig")
+    saved = {row["value"]: int(row["visitors"]) for row in csv.DictReader(text.splitlines())}
+    entries = {one.views[0] for one in week}
+    assert saved == {path: _people(one for one in week if one.views[0] == path) for path in entries}
+
+
+def test_on_paper_are_all_tabs_and_no_card_is_cut(page: Page) -> None:
+    page.emulate_media(media="print")
+    hidden = "cards => cards.filter(one => one.querySelector('tbody') && !one.offsetHeight).length"
+    assert page.locator(".tabs > section").evaluate_all(hidden) == 0
+    cut = "cards => cards.filter(one => one.scrollHeight > one.clientHeight + 1).map(one => one.id)"
+    assert page.locator("section.card").evaluate_all(cut) == []
+    assert page.pdf(format="A4").startswith(b"%PDF")
+    page.emulate_media(media="screen")
+
+
+def test_only_the_blog(page: Page, week: list[Visit]) -> None:
+    page.click("label:text-is('Sections')")
+    page.click("#card-pages >> text='/blog/' >> visible=true")
+    mine = [one for one in week if any(path.startswith("/blog/") for path in one.views)]
+    assert _number(page.locator(".tiles b").first.inner_text()) == _people(mine)
+    told = {row["Page"].strip(): _number(row["Visitors"]) for row in _rows(page, "pages")}
+    read = {path for one in mine for path in one.views if path.startswith("/blog/")}
+    assert told == {path: _people(one for one in mine if path in one.views) for path in read}
+
+
+def test_phones_against_desktops_by_conversion(page: Page, week: list[Visit]) -> None:
+    page.click(".site-nav >> text=Goals")
+    of_devices = {"Mobile": [one for one in week if one.is_phone], "Desktop": [one for one in week if one.is_desk]}
+    for name, mine in of_devices.items():
+        told = page.locator("tr", has=page.locator(f"th:has-text('{name}')")).first.inner_text()
+        found = re.search(r"([\d,]+)\s+of ([\d,]+)", told)
+        assert found, told
+        assert _number(found[1]) == _people(one for one in mine if one.signups)
+        assert _number(found[2]) == _people(mine)
+
+
+def test_how_far_they_got_in_a_funnel(page: Page, week: list[Visit]) -> None:
+    page.click(".site-nav >> text=Goals")
+    steps = (Done("pageview", "/demo/pricing.html"), Done("signup", ""), Done("pageview", "/demo/thanks.html"))
+    people: list[set[tuple[dt.date, tuple[str, str, str]]]] = [set() for _ in steps]
+    for visit in week:
+        reached = 0
+        for done in visit.done:
+            if reached < len(steps) and done == steps[reached]:
+                people[reached].add((visit.day, visit.visitor))
+                reached += 1
+    told = page.locator(".funnel").first.locator("li b").all_inner_texts()
+    assert [_number(text.partition("·")[0]) for text in told] == [len(some) for some in people]
+
+
+def test_who_is_there_right_now(page: Page, house: Running, browser: Browser) -> None:
+    with browser.new_context() as anybody:
+        anybody.new_page().goto(house.told["demo"])
+    page.click(".site-nav >> text=Live")
+    eventually(lambda: page.reload() and _number(page.locator(".tiles b").first.inner_text() + "0") > 0)
 
 
 def test_a_boss_without_an_account_has_the_week_by_a_link_and_in_a_mail(
