@@ -100,7 +100,7 @@ def worded_as_mail(site: Site, every: Every, shown: Overview, base: str) -> Mess
         "link": link,
         "tiles": big,
         "bars": _bars(shown),
-        "changed": sentences(shown),
+        "changed": sentences(shown) if shown.changed else [],
         "notes": [(names.date(one.day), one.text) for one in shown.annotations],
         "goals": [_goal(one) for one in shown.goals[: 2 * ROWS]],
         "parts": [part for name in TABLES if (part := _part(name, shown)).rows],
@@ -141,10 +141,12 @@ def _bars(shown: Overview) -> list[Bar]:
 
 
 def _goal(one: Goal) -> tuple[str, str, str]:
-    """Its name, how many reached it, and at which rate."""
+    """Its name, how many reached it, at which rate, and what they paid."""
     rate = told_as(names.percent(one.conversion_rate), one.certainty)
     around = interval(one.low, one.high)
-    return one.goal, told_as(names.count(one.converters), one.certainty), f"{rate} ({around})" if around else rate
+    paid = [told_as(names.money(paid.amount, paid.currency), paid.certainty) for paid in one.revenue]
+    told = ", ".join([f"{rate} ({around})" if around else rate, *paid])
+    return one.goal, told_as(names.count(one.converters), one.certainty), told
 
 
 def _part(name: str, shown: Overview) -> Part:

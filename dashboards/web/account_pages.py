@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import segno
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
@@ -107,12 +108,14 @@ class AccountPages:
 
     def _second(self, user: User, error: str = "", status: int = 200) -> Response:
         secret = "" if user.has_second or not user.has_password else self._accounts.second.propose(user.id)
+        address = address_of(secret, user.name) if secret else ""
         return self._pages.page(
             "second.html",
             status,
             user=user,
             error=error,
             secret=" ".join(secret[place : place + 4] for place in range(0, len(secret), 4)),
-            address=address_of(secret, user.name) if secret else "",
+            address=address,
+            picture=segno.make(address, error="m").svg_data_uri(scale=4, border=2, light="#fff") if secret else "",
             left=self._accounts.second.left(user.id),
         )

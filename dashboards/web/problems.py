@@ -67,6 +67,7 @@ def _kept(request: Request) -> tuple[Filter, ...]:
 
 
 Render = Callable[..., Response]
+_OF_STRANGERS = ("/share/", "/unsubscribe/")
 
 
 class Problems:
@@ -125,6 +126,8 @@ class Problems:
         if f"{path}/".startswith("/api/"):
             return refusal(status, text, code)
         values: dict[str, Any] = {"title": title, "text": names.sentence(text), "code": status, "again": ""}
+        # Who comes by a link for others, or from a mail, has no account to go on to.
+        values["of_strangers"] = path.startswith(_OF_STRANGERS)
         if request.method == "GET" and status >= 500:
             query = request.scope["query_string"].decode("latin-1")
             again = local_path(quote(path) + (f"?{query}" if query else ""))

@@ -96,10 +96,9 @@ class Rollups:
         key = (more.get("dimension", ""), more.get("value", ""))
         self._insert("conversions", day, *key, released, {"goal": goal, "currency": "", **measures})
 
-    def revenue(self, day: dt.date, goal: str, currency: str, amount: int, payers: int) -> None:
-        self._insert(
-            "conversions", day, "", "", False, {"goal": goal, "currency": currency, "amount": amount, "payers": payers}
-        )
+    def revenue(self, day: dt.date, goal: str, currency: str, amount: int, payers: int, released: bool = False) -> None:
+        measures = {"goal": goal, "currency": currency, "amount": amount, "payers": payers}
+        self._insert("conversions", day, "", "", released, measures)
 
     def step(self, day: dt.date, funnel: str, step: int, people: int, unsure: int = 0, **more: str) -> None:
         """A released step."""

@@ -113,6 +113,7 @@ def test_a_week_is_mailed_once_to_each_with_the_numbers_of_the_page(
 ) -> None:
     week(rollups)
     week(rollups, first=MONDAY - 7 * DAY)
+    rollups.revenue(MONDAY, "Signup", "EUR", 123_450, 8, released=True)
     sender = house.deliver([Digest("week", (BOSS, ANN))])
     sender.run()
     sender.run()
@@ -125,7 +126,7 @@ def test_a_week_is_mailed_once_to_each_with_the_numbers_of_the_page(
         browser.get(f"/sign-in/{accounts.create_sign_in_link_token()}")
         page = browser.get(address[1]).text
     html = text_of(found[0], "html")
-    for told in ("721", "58s", "Größe &amp; &lt;b&gt;", "420", "630", "70"):
+    for told in ("721", "58s", "Größe &amp; &lt;b&gt;", "420", "630", "70", "€1,234.50"):
         assert told in page, told
         assert told in html, told
     # Nothing in it asks anybody's network for anything.

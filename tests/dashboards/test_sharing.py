@@ -382,3 +382,19 @@ def test_every_panel_is_a_part_of_the_page(rollups: Rollups, ago: Callable[[int]
     assert everything.tables.keys() == whole.tables.keys() - {"event"}
     assert set(everything.tables) <= set(DIMENSIONS)
     assert replace(everything, tables={}).series == whole.series
+
+
+def test_what_was_paid_and_how_many_days_there_are_stand_on_it_and_nothing_leads_to_a_sign_in(
+    anybody: TestClient, rollups: Rollups, shares: Shares, ago: Callable[[int], dt.date]
+) -> None:
+    rollups.cell(ago(2), visitors=100, released=True)
+    rollups.goal(ago(2), "Purchase", 40, 40, released=True)
+    rollups.revenue(ago(2), "Purchase", "EUR", 123_450, 30, released=True)
+    rollups.release(ago(2))
+    token, made = shares.make(share_of(rollups))
+    told = text_of(anybody.get(f"/share/{token}?period=7d").text)
+    assert "data of 1 of 7 days" in told
+    assert "€1,234.50" in told
+    assert shares.revoke(made.id)
+    assert "To the dashboard" not in anybody.get(f"/share/{token}").text
+    assert "To the dashboard" in anybody.get("/nothing").text
