@@ -290,9 +290,14 @@ def test_how_far_they_got_in_a_funnel(page: Page, week: list[Visit]) -> None:
 
 def test_who_is_there_right_now(page: Page, house: Running, browser: Browser) -> None:
     with browser.new_context() as anybody:
-        anybody.new_page().goto(house.told["demo"])
+        visit = anybody.new_page()
+        with visit.expect_response(lambda answer: "/api/event" in answer.url) as counted:
+            visit.goto(house.told["demo"])
+        assert counted.value.status == 202
     page.click(".site-nav >> text=Live")
-    eventually(lambda: page.reload() and _number(page.locator(".tiles b").first.inner_text() + "0") > 0)
+    # Until somebody is shown there are no numbers at all.
+    shown = page.locator(".tiles b")
+    eventually(lambda: page.reload() and shown.count() and _number(f"0{shown.first.inner_text()}"))
 
 
 def test_a_boss_without_an_account_has_the_week_by_a_link_and_in_a_mail(
