@@ -132,8 +132,8 @@ class SharePages:
         if share.period != FREE:
             view = replace(view, against="none", dates=None)
         whole = self._reports.overview(site, period, self._settings.table_rows, (), share.segment, view)
-        k = share.k or 2 * whole.released.k
-        shown = limited(whole, share, max(k, whole.released.k))
+        k = max(share.k or 2 * whole.released.k, whole.released.k)
+        shown = limited(whole, share, k)
         return self._unseen(
             self._pages.page("share.html", **self._values(request, share, site, shown), period=shown.period, k=k)
         )
