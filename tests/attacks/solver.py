@@ -22,6 +22,22 @@ from tests.pipeline.weeks import Weeks
 Cell = tuple[int, str]
 
 
+def bounds_of(model: highspy.Highs, places: Iterable[int]) -> tuple[float, float]:
+    """The least and the greatest that some variables can add up to."""
+    places = [*places]
+    for place in places:
+        model.changeColCost(place, 1.0)
+    found = []
+    for sense in (highspy.ObjSense.kMinimize, highspy.ObjSense.kMaximize):
+        model.changeObjectiveSense(sense)
+        model.run()
+        assert model.getModelStatus() == highspy.HighsModelStatus.kOptimal, "what is published contradicts itself"
+        found.append(model.getInfo().objective_function_value)
+    for place in places:
+        model.changeColCost(place, 0.0)
+    return found[0], found[1]
+
+
 class Published:
     """What everybody can read of one dimension. days: how many. values: what there is, which he is given. above,
     parent_of: the same of another dimension, and which of its values each of these is a part of."""
@@ -90,18 +106,8 @@ class Solver:
 
     def bounds(self, cell: Cell) -> tuple[int, int]:
         """The least and the greatest that a hidden number can be."""
-        place = self._place[cell]
-        self._model.changeColCost(place, 1.0)
-        found = []
-        for sense in (highspy.ObjSense.kMinimize, highspy.ObjSense.kMaximize):
-            self._model.changeObjectiveSense(sense)
-            self._model.run()
-            assert self._model.getModelStatus() == highspy.HighsModelStatus.kOptimal, (
-                "what is published contradicts itself"
-            )
-            found.append(self._model.getInfo().objective_function_value)
-        self._model.changeColCost(place, 0.0)
-        return math.ceil(found[0] - 1e-6), math.floor(found[1] + 1e-6)
+        least, most = bounds_of(self._model, [self._place[cell]])
+        return math.ceil(least - 1e-6), math.floor(most + 1e-6)
 
     def is_pinned(self, cell: Cell) -> bool:
         """Whether it can be one number only."""

@@ -15,6 +15,7 @@ from pipeline.rollup.drops import Rule
 from pipeline.rollup.experience import UNMEASURED, Group, Row, rows_of
 from schema.experience import BANDS, TOGETHER
 from schema.store import Store
+from tests.attacks.solver import bounds_of
 from tests.conftest import times
 from tests.together import Test, together
 
@@ -108,17 +109,8 @@ class Solver:
 
     def is_pinned(self, keys: Sequence[Unknown], right: int) -> bool:
         """Whether their sum can be one number only."""
-        for key in keys:
-            self._model.changeColCost(self._places[key], 1.0)
-        found = []
-        for sense in (highspy.ObjSense.kMinimize, highspy.ObjSense.kMaximize):
-            self._model.changeObjectiveSense(sense)
-            self._model.run()
-            assert self._model.getModelStatus() == highspy.HighsModelStatus.kOptimal, "what is told contradicts itself"
-            found.append(self._model.getInfo().objective_function_value)
-        for key in keys:
-            self._model.changeColCost(self._places[key], 0.0)
-        least, most = math.ceil(found[0] - 1e-6), math.floor(found[1] + 1e-6)
+        lowest, highest = bounds_of(self._model, (self._places[key] for key in keys))
+        least, most = math.ceil(lowest - 1e-6), math.floor(highest + 1e-6)
         assert least <= right <= most, "he understands what he reads"
         return least == most
 

@@ -19,6 +19,7 @@ from pipeline.rollup.drops import Group, Rule, followed, of_funnel, of_values
 from pipeline.settings import SiteRules
 from schema.funnel import Funnel, Step
 from schema.store import Store
+from tests.attacks.solver import bounds_of
 from tests.conftest import times
 from tests.pipeline.weeks import Weeks
 
@@ -105,18 +106,7 @@ class Attacker:
         self._model.addRow(least, most, len(places), places, np.ones(len(places)))
 
     def bounds(self, which: Which) -> tuple[float, float]:
-        mine = [place for place, kind in enumerate(self._kinds) if which(kind)]
-        found = []
-        for place in mine:
-            self._model.changeColCost(place, 1.0)
-        for sense in (highspy.ObjSense.kMinimize, highspy.ObjSense.kMaximize):
-            self._model.changeObjectiveSense(sense)
-            self._model.run()
-            assert self._model.getModelStatus() == highspy.HighsModelStatus.kOptimal, "what is told contradicts itself"
-            found.append(self._model.getInfo().objective_function_value)
-        for place in mine:
-            self._model.changeColCost(place, 0.0)
-        return found[0], found[1]
+        return bounds_of(self._model, (place for place, kind in enumerate(self._kinds) if which(kind)))
 
 
 def pinned(crowd: Crowd, published: Published) -> tuple[int, int]:

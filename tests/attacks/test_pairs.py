@@ -26,6 +26,7 @@ from pipeline.settings import SiteRules
 from schema.pair import Pair, paired
 from schema.site import Site, day_bounds, day_number
 from schema.store import Store
+from tests.attacks.solver import bounds_of
 from tests.conftest import insert, make_event, times
 
 pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
@@ -127,18 +128,8 @@ class Attacker:
 
     def pins(self, **values: str) -> bool:
         """Whether visits with these values can be one number only."""
-        places = self._places(values)
-        for place in places:
-            self._model.changeColCost(place, 1.0)
-        found = []
-        for sense in (highspy.ObjSense.kMinimize, highspy.ObjSense.kMaximize):
-            self._model.changeObjectiveSense(sense)
-            self._model.run()
-            assert self._model.getModelStatus() == highspy.HighsModelStatus.kOptimal
-            found.append(self._model.getInfo().objective_function_value)
-        for place in places:
-            self._model.changeColCost(place, 0.0)
-        return found[1] - found[0] < 1e-6
+        least, most = bounds_of(self._model, self._places(values))
+        return most - least < 1e-6
 
     def _places(self, values: Values) -> list[int]:
         return [place for place, visit in enumerate(self._world.visits) if _has(self._world, visit, values)]

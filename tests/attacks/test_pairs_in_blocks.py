@@ -17,6 +17,7 @@ import numpy as np
 from pipeline.rollup.pair_late import Key, Least, Told, Waiting, told_of
 from pipeline.rollup.pair_lines import HIDDEN, Atom, Table
 from schema.pair import paired
+from tests.attacks.solver import bounds_of
 from tests.conftest import times
 
 K, LEAST = 5, Least(10, 3)
@@ -124,16 +125,8 @@ class Attacker:
 
     def pins(self, places: Collection[Place]) -> bool:
         """Whether they can only add up to one number."""
-        for one in places:
-            self._model.changeColCost(self.places[one], 1.0)
-        found = []
-        for sense in (highspy.ObjSense.kMinimize, highspy.ObjSense.kMaximize):
-            self._model.changeObjectiveSense(sense)
-            self._model.run()
-            found.append(self._model.getInfo().objective_function_value)
-        for one in places:
-            self._model.changeColCost(self.places[one], 0.0)
-        return found[1] - found[0] < 1e-6
+        least, most = bounds_of(self._model, (self.places[one] for one in places))
+        return most - least < 1e-6
 
 
 def few_of(days: Sequence[Day], told: dict[Cell, set[int]]) -> Iterator[list[Place]]:

@@ -22,6 +22,7 @@ from pipeline.settings import SiteRules
 from schema.pair import paired
 from schema.site import Site, day_bounds, day_number
 from schema.store import Store
+from tests.attacks.solver import bounds_of
 from tests.attacks.test_pairs import World
 from tests.attacks.test_pairs_in_blocks import all_that_is_enough
 from tests.conftest import insert, make_event, times
@@ -140,18 +141,8 @@ class Attacker:
             self._model.addRow(least, most, len(places), np.array(places, np.int32), np.ones(len(places)))
 
     def pins(self, number: int, values: Values) -> bool:
-        places = self.places(number, values)
-        for place in places:
-            self._model.changeColCost(place, 1.0)
-        found = []
-        for sense in (highspy.ObjSense.kMinimize, highspy.ObjSense.kMaximize):
-            self._model.changeObjectiveSense(sense)
-            self._model.run()
-            assert self._model.getModelStatus() == highspy.HighsModelStatus.kOptimal
-            found.append(self._model.getInfo().objective_function_value)
-        for place in places:
-            self._model.changeColCost(place, 0.0)
-        return found[1] - found[0] < 1e-6
+        least, most = bounds_of(self._model, self.places(number, values))
+        return most - least < 1e-6
 
 
 def few(week: Week) -> Iterator[tuple[int, Values]]:
