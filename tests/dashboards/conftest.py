@@ -296,6 +296,20 @@ def program(rollups: Any, accounts: Accounts, settings: Settings) -> Iterator[Te
         yield client
 
 
+class Clock:
+    """Unix seconds, as a test sets them."""
+
+    now = 1_750_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
 @pytest.fixture
 def today() -> dt.date:
     return NOW.date()

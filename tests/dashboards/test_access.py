@@ -14,21 +14,9 @@ from argon2 import PasswordHasher, Type, extract_parameters
 from dashboards.accounts.accounts import MAX_WAITING, AccountRefused, Accounts
 from dashboards.accounts.failures import TooManyFailures
 from tests.conftest import CHEAP
+from tests.dashboards.conftest import Clock
 
 PASSWORD = "correct horse battery"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_750_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

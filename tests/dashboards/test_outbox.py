@@ -9,20 +9,9 @@ from pathlib import Path
 import pytest
 
 from dashboards.delivery.outbox import FIRST_WAIT_S, GONE_AFTER_S, KEPT_S, LONGEST_WAIT_S, MOST_ATTEMPTS, Outbox
+from tests.dashboards.conftest import Clock
 
 WHAT, BOSS = "digest week a.example 2031-06-09", "boss@example.com"
-
-
-class Clock:
-    now = 1_900_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from dashboards.accounts.policy import EVERY_SITE, Role
 from dashboards.accounts.tables import SHORT_LIVED
 from footfall.backup.making import copied
 from tests.conftest import CHEAP
+from tests.dashboards.conftest import Clock
 
 PASSWORD = "correct horse battery"
 SITE = "a.example"
@@ -26,18 +27,6 @@ CREATE TABLE sessions (
     digest BLOB PRIMARY KEY, user INTEGER NOT NULL REFERENCES users, expires REAL NOT NULL, by_link INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
-
-
-class Clock:
-    now = 1_750_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

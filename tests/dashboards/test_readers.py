@@ -11,20 +11,9 @@ from starlette.testclient import TestClient
 from collector.tokens import EVERY_SITE, Tokens
 from dashboards.accounts.failures import FAILURES_OF_A_NAME, FAILURES_OF_A_NETWORK, TooManyFailures
 from dashboards.accounts.readers import NoSuchToken, Reader, Readers, TooOften
+from tests.dashboards.conftest import Clock
 
 HOUR = 3600
-
-
-class Clock:
-    now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -22,24 +22,13 @@ from dashboards.accounts.policy import EVERY_SITE, Role
 from dashboards.accounts.second_factor import CHALLENGE_LIVES_S, step_of
 from dashboards.app import create_app
 from tests.conftest import CHEAP
+from tests.dashboards.conftest import Clock
 
 PASSWORD = "correct horse battery"
 STEP_S = 30
 # RFC 6238, appendix B, the last six digits of each; RFC 4226, appendix D, has the same secret.
 SECRET = base64.b32encode(b"12345678901234567890").decode()
 PUBLISHED = {1111111109: "081804", 1111111111: "050471", 1234567890: "005924", 2000000000: "279037"}
-
-
-class Clock:
-    now = 1_750_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

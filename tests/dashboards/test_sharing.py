@@ -23,22 +23,10 @@ from dashboards.stats.report import Reports
 from schema.dimensions import DIMENSIONS, OTHER
 from schema.site import Site
 from tests.conftest import CHEAP
-from tests.dashboards.conftest import NOW, Rollups, TestClient
+from tests.dashboards.conftest import NOW, Clock, Rollups, TestClient
 
 PASSWORD = "for the board only"
 K, DAY = 5, dt.timedelta(days=1)
-
-
-class Clock:
-    now = 1_900_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
