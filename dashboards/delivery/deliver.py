@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -84,15 +83,12 @@ class Deliveries:
         self._mailer = Mailer(mail, tls)
         self._webhooks = Webhooks(secret_of(alerts), clock) if alerts.secret_file else None
         self._seen: dict[str, float] = {}
-        self._ended = threading.Event()
 
     def run_for_ever(self) -> None:
-        """Look every few minutes, until `stop`."""
-        while not self._ended.wait(EVERY_S):
+        """Look every few minutes, as long as the process lives."""
+        while True:
+            time.sleep(EVERY_S)
             self.run()
-
-    def stop(self) -> None:
-        self._ended.set()
 
     def run(self) -> None:
         """Send what is due. What goes wrong is logged, and tried again."""

@@ -27,7 +27,7 @@ from ..web.cards import tab
 from ..web.changed import sentences
 from ..web.tiles import Tile, tiles
 from ..web.wording import between as interval
-from ..web.wording import told_as, worded
+from ..web.wording import told_as
 from .message import Message
 from .settings import Every
 
@@ -150,12 +150,8 @@ def _goal(one: Goal) -> tuple[str, str, str]:
 
 
 def _part(name: str, shown: Overview) -> Part:
-    lines = tab(name, shown).lines
-    cells = {cell.value: cell for cell in shown.tables.get(name, ())}
-    rows = tuple(
-        (line.name, told_as(worded("visitors", cells[line.value].visitors), cells[line.value].certainty))
-        for line in lines[:ROWS]
-    )
+    """A table's first rows, by its first number, which is of visitors."""
+    rows = tuple((line.name, line.numbers[0]) for line in tab(name, shown).lines[:ROWS])
     return Part(DIMENSIONS[name].label, rows)
 
 

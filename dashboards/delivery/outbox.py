@@ -147,18 +147,20 @@ class Outbox:
 
     def wants(self, list_: str, receiver: str) -> bool:
         """Whether a receiver has not taken himself off a list."""
-        mark = bytes.fromhex(self.mark(receiver))
-        return not self._db.rows("SELECT 1 FROM unsubscribed WHERE list = ? AND receiver = ?", list_, mark)
+        return not self._is_off(list_, self.mark(receiver))
 
     def has_left(self, list_: str, token: str) -> bool:
         """Whether who holds that token has taken himself off the list."""
-        sql = "SELECT 1 FROM unsubscribed WHERE list = ? AND receiver = ?"
-        return self.is_ours(list_, token) and bool(self._db.rows(sql, list_, bytes.fromhex(token[:32])))
+        return self.is_ours(list_, token) and self._is_off(list_, token[:32])
 
     def resume(self, list_: str, receiver: str) -> bool:
         """Put a receiver on a list again; whether he was off."""
         mark = bytes.fromhex(self.mark(receiver))
         return bool(self._db.rows("DELETE FROM unsubscribed WHERE list = ? AND receiver = ? RETURNING 1", list_, mark))
+
+    def _is_off(self, list_: str, mark: str) -> bool:
+        sql = "SELECT 1 FROM unsubscribed WHERE list = ? AND receiver = ?"
+        return bool(self._db.rows(sql, list_, bytes.fromhex(mark)))
 
     def _proof(self, list_: str, mark: str) -> str:
         return hmac.digest(self._secret, f"unsubscribe\0{list_}\0{mark}".encode(), "sha256")[:16].hex()

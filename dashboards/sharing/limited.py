@@ -12,7 +12,6 @@ of sight of those who were given a link; it is not what keeps anybody from being
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -25,25 +24,24 @@ from ..stats.overview import Overview
 from ..stats.timeline import Point
 from .shares import FREE, OF_CARDS, Share
 
-T = TypeVar("T")
 _NOT_COMPARED = "this link is of these days alone"
 
 
 def limited(shown: Overview, share: Share, k: int) -> Overview:
     """k: of how many visitors each number has to be."""
     panels = frozenset(share.panels)
-    enough = shown.totals.visitors >= k
+    enough, compares = shown.totals.visitors >= k, _may_compare(shown, share, k)
     dimensions = {name for panel in panels & OF_CARDS.keys() for name in CARDS[OF_CARDS[panel]]}
     return replace(
         shown,
-        comparison=shown.comparison if _may_compare(shown, share, k) else Comparison(None, why=_NOT_COMPARED),
+        comparison=shown.comparison if compares else Comparison(None, why=_NOT_COMPARED),
         changed=None,
         # What is left out is said to be of fewer than the link tells of.
         released=replace(shown.released, k=k),
         totals=shown.totals if enough else Figures(),
         empty=shown.empty or not enough,
         series=tuple(_point(one, k) for one in shown.series) if "chart" in panels and enough else (),
-        previous_series=tuple(_point(one, k) for one in shown.previous_series) if _may_compare(shown, share, k) else (),
+        previous_series=tuple(_point(one, k) for one in shown.previous_series) if compares else (),
         tables={name: _cells(cells, k) for name, cells in shown.tables.items() if name in dimensions},
         goals=tuple(_goals(shown.goals, k)) if "goals" in panels else (),
         vitals=tuple(cell for cell in shown.vitals if cell.people >= k) if "vitals" in panels else (),

@@ -36,8 +36,6 @@ from ..supervisor.listening import dashboards_url
 from ..tables import moment_of
 from .options import Load, common, json_option, listed
 
-_PANELS, _PERIODS = ", ".join(PANELS), ", ".join(OF_PERIODS)
-
 
 @click.group()
 def share() -> None:
