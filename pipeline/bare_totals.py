@@ -19,10 +19,11 @@ from schema.manifest import FOUR_WEEKS, LIVE
 from schema.site import Site, day_bounds, day_number
 from schema.store import Store
 
-from .blocks import EPOCH, Due, end_of, first_of, is_late
+from .blocks import is_late
 from .each import for_each
 from .release import open_dates, received_through
 from .settings import SiteRules
+from .waiting_days import EPOCH, Due, end_of, first_of
 
 _DAY = dt.timedelta(days=1)
 # Counts are kept for so long (schema/sql/0018_baseline.sql): of four weeks that began before some may be gone.

@@ -15,11 +15,12 @@ from msgspec import Struct
 from schema.manifest import LIVE, is_import
 from schema.site import Site, day_bounds, day_number
 
-from .blocks import PATIENCE_S, Due, first_of, spans_of
+from .blocks import PATIENCE_S
 from .copying import blocks_of, holding
 from .manifest import Entry
 from .release import expires_of
 from .settings import SiteRules
+from .waiting_days import Due, first_of, spans_of
 
 # end: it is not over; grace: late events may come; spools: not all have arrived; days: one of its days is open; run:
 # nothing but the next run.

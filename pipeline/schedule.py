@@ -28,7 +28,7 @@ from .added_pairs import add_pairs
 from .added_properties import add_properties
 from .added_sections import add_sections
 from .bare_totals import publish_bare_totals
-from .blocks import close_blocks, expire_waiting
+from .blocks import close_blocks
 from .crawlers import publish_crawlers
 from .each import for_each
 from .erase import erase
@@ -45,6 +45,7 @@ from .rollup.publish import begin_anew
 from .rollup.shown import due as due_of
 from .rollup.together import roll_up_all
 from .settings import RollupSettings, SiteRules
+from .waiting_days import expire_waiting
 
 log = structlog.get_logger("schedule")
 

@@ -16,10 +16,10 @@ from schema.manifest import UNDO, is_undo, origin_of
 from schema.months import TABLES
 from schema.store import Store
 
-from .blocks import forget_waiting
 from .copying import ROWS_STAY, holding
 from .crawlers import take_back
 from .manifest import RELEASING, Entry, append, read_entries
+from .waiting_days import forget_waiting
 
 
 class Run(Struct, frozen=True):

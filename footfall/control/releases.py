@@ -15,7 +15,6 @@ from msgspec import structs
 from dashboards.stats.released import enough_for_a_day
 from dashboards.stats.snapshots import snapshot_time
 from dashboards.stats.source import Span
-from pipeline.blocks import Due, first_of
 from pipeline.closing import in_no_block, waiting, waiting_block, waiting_blocks
 from pipeline.copying import ROWS_STAY, added_of, blocks_of, holding, months_of, readable, table_of
 from pipeline.manifest import Entry, read_entries
@@ -23,6 +22,7 @@ from pipeline.published import published
 from pipeline.release import open_days, received_by_spool
 from pipeline.settings import SiteRules
 from pipeline.verify import chain_faults, head, row_faults, unreadable_rows
+from pipeline.waiting_days import Due, first_of
 from schema.families import FAMILIES, LATE
 from schema.manifest import LIVE
 from schema.site import Site, day_bounds, day_number, local_day

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import highspy
 import numpy as np
 
-from pipeline.blocks import first_of
+from pipeline.waiting_days import first_of
 from schema.manifest import FOUR_WEEKS, SPANS, WEEK
 from tests.pipeline.weeks import Weeks
 

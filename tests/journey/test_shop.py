@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from footfall.control.instance import StatsRequest
 from footfall.control.remote import remote
-from pipeline.blocks import first_of
+from pipeline.waiting_days import first_of
 from schema.manifest import FOUR_WEEKS, WEEK
 from tests.house import AGENT, Running, eventually, moved_clock, running
 

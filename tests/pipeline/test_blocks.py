@@ -10,13 +10,14 @@ from collections.abc import Generator
 import pytest
 from msgspec import structs
 
-from pipeline.blocks import WaitingDays, expire_waiting, release_block
+from pipeline.blocks import release_block
 from pipeline.copying import ManifestBroken, months_of, rows_of, snapshot
 from pipeline.imports import Import
 from pipeline.manifest import manifest_digest
 from pipeline.settings import SiteRules
 from pipeline.undo import runs, undo
 from pipeline.verify import check_chain, check_rows
+from pipeline.waiting_days import WaitingDays, expire_waiting
 from schema.manifest import LIVE
 from schema.store import Store
 from tests.conftest import COLUMNS, insert, make_event
