@@ -37,7 +37,7 @@ from .fold import Candidate, WaitingSum, fold
 from .parents import CHILDREN, EXCLUSIVE, PARENTS, depth, name_and_currency
 from .publish import clear_staging
 from .scratch import TABLES, scratch
-from .suppress import stage
+from .staging import stage
 from .untold import fill_of_block
 
 # What tells items apart that add up to a total: the dimension, and of goals, currencies and web vitals their name. The

@@ -28,8 +28,9 @@ from .scratch import scratch
 from .segments import count_segments
 from .sessionize import as_stored, load, sessionize
 from .snapshot import Key, look
+from .staging import stage
 from .step import step
-from .suppress import keep, show, stage
+from .suppress import keep, show
 from .waiting import wait
 
 
