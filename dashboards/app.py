@@ -47,6 +47,7 @@ from .web.problems import Problems
 from .web.rendering import HERE, Pages
 from .web.security_headers import Guard
 from .web.sign_in import SignIn
+from .web.theme import Themed
 
 
 class _CachedFiles(StaticFiles):
@@ -124,6 +125,7 @@ def create_app(
         middleware=[
             Middleware(BasePath, base=settings.base),
             Middleware(Compress),
+            Middleware(Themed),
             Middleware(Guard, problems, https=settings.secure_cookies, public_url=settings.public_url),
         ],
         exception_handlers=problems.handlers(),

@@ -1,4 +1,4 @@
-"""One's own account: name, password, second factor, and where one is signed in.
+"""One's own account: name, password, second factor, where one is signed in, and the theme of its pages.
 
 In: HTTP requests of who is signed in. Out: HTML that works without JavaScript. Promises: what protects the account is
 changed only by who proves to know the password; recovery codes are shown once.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import segno
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
@@ -21,13 +22,15 @@ from ..accounts.second_factor import address_of
 from ..accounts.sessions import User
 from ..settings import DashboardSettings
 from .cookies import Cookies
+from .forms import local_path
 from .gate import Gate
 from .rendering import Pages
 from .sign_in import later
+from .theme import COOKIE, KEPT_S, SYSTEM, THEMES
 
 
 class AccountPages:
-    """The pages below /account."""
+    """The pages below /account, and what is chosen in its menu."""
 
     def __init__(self, pages: Pages, gate: Gate, accounts: Accounts, settings: DashboardSettings) -> None:
         self._pages = pages
@@ -45,6 +48,7 @@ class AccountPages:
             form(Action.OWN, "/account/second", self.change_second),
             page(Action.OWN, "/account/sessions", self.show_sessions),
             form(Action.OWN, "/account/sessions", self.end_sessions),
+            form(Action.OWN, "/theme", self.choose_theme),
         ]
 
     def show_account(self, request: Request, user: User) -> Response:
@@ -88,6 +92,16 @@ class AccountPages:
             return self._pages.to("/account/sessions")
         self._accounts.sign_out_everywhere(user.id)
         return self._cookies.without(self._pages.to("/sign-in"), SESSION_COOKIE)
+
+    def choose_theme(self, request: Request, user: User, form: Mapping[str, str]) -> Response:
+        """POST /theme: from now on this browser's pages are in it."""
+        name, answer = form.get("theme", ""), self._pages.to(local_path(form.get("next", "/")))
+        if name not in THEMES:
+            raise HTTPException(400, f"theme={name[:100]!r} is not known: there are {', '.join(THEMES)}")
+        if name == SYSTEM:
+            return self._cookies.without(answer, COOKIE)
+        self._cookies.put(answer, COOKIE, name, KEPT_S)
+        return answer
 
     def _turn_on(self, user: User, form: Mapping[str, str]) -> Response:
         if not user.has_password:

@@ -27,6 +27,7 @@ from . import format as names
 from .goals import rate
 from .keys import KEYS
 from .navigation import FIRST
+from .theme import THEMES, chosen
 
 _WITHIN = re.compile(r"(?<=[^/\s])/(?=[^/\s])")
 HERE = Path(__file__).parent
@@ -100,6 +101,8 @@ def _templates(base: str) -> jinja2.Environment:
         "places": (),
         "FIRST_PLACES": FIRST,
         "KEYS": KEYS,
+        "THEMES": tuple(THEMES),
+        "theme": chosen,
         "engineers_path": "",
         "why_path": "",
         "health_path": "",

@@ -329,3 +329,26 @@ def test_on_a_desk_the_page_has_margins_and_the_header_is_one_line_from_edge_to_
         colour = "(e) => getComputedStyle(e).color"
         assert page.locator("h1").evaluate(colour) == page.locator("body").evaluate(colour)
     context.close()
+
+
+def test_a_theme_is_chosen_without_scripts_whatever_the_system_has(
+    browser: Browser, house: Served, session: StorageState
+) -> None:
+    paper = "(e) => getComputedStyle(e).backgroundColor"
+    light, dark = "rgb(246, 245, 241)", "rgb(18, 20, 23)"
+    context = opened(browser, session, java_script_enabled=False, color_scheme="dark")
+    page = context.new_page()
+    page.goto(f"{house.base}/account")
+    assert page.locator("body").evaluate(paper) == dark
+    for chosen, system, shown in (("Light", "dark", light), ("Dark", "light", dark), ("System", "light", light)):
+        page.emulate_media(color_scheme=system)
+        page.click(".opens.who")
+        page.click(f".theme >> text={chosen}")
+        page.wait_for_url("**/account")
+        assert page.locator("body").evaluate(paper) == shown
+        page.click(".opens.who")
+        assert page.locator(".theme [aria-pressed=true]").inner_text() == chosen
+        page.keyboard.press("Escape")
+    page.emulate_media(color_scheme="dark")
+    assert page.locator("body").evaluate(paper) == dark
+    context.close()

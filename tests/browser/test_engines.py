@@ -119,6 +119,9 @@ def _look(engine: Engine, house: Running) -> dict[str, Any]:
         fitted.append(engine.ask(fits))
     engine.ask("document.body.dispatchEvent(new KeyboardEvent('keydown', { key: '?', bubbles: true }))")
     found["keys"] = _seen(engine, "document.querySelector('#keys').matches(':popover-open')")
+    for theme, paper in (("light", "rgb(246, 245, 241)"), ("dark", "rgb(18, 20, 23)")):
+        engine.ask(f"document.querySelector('.theme [value={theme}]').click()")
+        found[theme] = _seen(engine, f"getComputedStyle(document.body).backgroundColor === '{paper}'")
     return found | {"fits": all(fitted)}
 
 
@@ -219,6 +222,7 @@ class TestIn:
         titles = {"settings": "Settings", "privacy": "Privacy", "goals": "Goals", "acquisition/link": "Campaign link"}
         assert {page: found[page].startswith(title) for page, title in titles.items()} == dict.fromkeys(titles, True)
         assert (found["keys"], found["fits"]) == (True, True)
+        assert (found["light"], found["dark"]) == (True, True)
 
     def test_after_an_opt_out_nothing_is_stored(self, stored: Callable[..., Stored], name: str) -> None:
         # The view before the word may be gone already: that is what it asks for.

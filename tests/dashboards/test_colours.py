@@ -10,9 +10,8 @@ import pytest
 from dashboards.web.rendering import HERE
 
 CSS = (HERE / "static" / "footfall.css").read_text()
-THEMES = [
-    dict(re.findall(r"--([\w-]+): (#[0-9a-f]+)", block)) for block in re.findall(r"\{[^{}]*--paper:[^{}]*\}", CSS)
-]
+_EACH = re.findall(r"--([\w-]+): light-dark\((#[0-9a-f]+), (#[0-9a-f]+)\)", CSS)
+THEMES = [{name: colours[place] for name, *colours in _EACH} for place in (0, 1)]
 DRAWN = ("accent", "then", "good-bar", "fair-bar", "bad-bar")
 
 
