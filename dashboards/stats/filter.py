@@ -24,7 +24,10 @@ ALTERNATIVES = "|"
 _PATTERNS = ("=~", "=!~")
 
 Operator = Literal["==", "!=", "~", "!~", "=~", "=!~"]
-_FILTER = re.compile(r"(?P<name>[a-z_]+)(?P<operator>=!~|=~|==|!=|!~|~)(?P<value>.*)", re.DOTALL)
+_HEAD = r"(?P<name>[a-z_]+)(?P<operator>=!~|=~|==|!=|!~|~)"
+_FILTER = re.compile(rf"{_HEAD}(?P<value>.*)", re.DOTALL)
+# What would begin another condition elsewhere (`country==DE;device==mobile`).
+_NEXT = re.compile(rf"(?P<escape>\\?);(?P<space>\s*){_HEAD}")
 
 
 class Filter(Struct, frozen=True):
@@ -45,11 +48,24 @@ class Filter(Struct, frozen=True):
                 "page!=/x, page~blog, page!~blog, page=~^/blog/[0-9]+$ or country==DE|AT",
                 Code.BAD_FILTER,
             )
-        name, operator, value = match["name"], match["operator"], match["value"]
-        if name not in DIMENSIONS and name not in KEYS_OF:
+        value = match["value"]
+        if any(_is_known(other["name"]) for other in _NEXT.finditer(value) if not other["escape"]):
+            raise BadQuery(
+                f"filter {text!r} holds several conditions, and a filter is one: give each as a filter of its own "
+                "(filter=country==DE&filter=device==mobile), which is answered where both are counted together. A "
+                r"value that has such a text in it has a backslash before the semicolon (page==/a\;page==b)",
+                Code.BAD_FILTER,
+            )
+        return cls.of(match["name"], match["operator"], _NEXT.sub(_unescaped, value))
+
+    @classmethod
+    def of(cls, name: str, operator: str, value: str) -> Filter:
+        """What `parse` makes of these. Raises BadQuery."""
+        if not _is_known(name):
             known = ", ".join(DIMENSIONS)
             raise BadQuery(
-                f"filter {text!r}: there is no dimension {name!r}; there are {known}", Code.UNKNOWN_DIMENSION
+                f"filter {name}{operator}{value!r}: there is no dimension {name!r}; there are {known}",
+                Code.UNKNOWN_DIMENSION,
             )
         if len(value) > MAX_VALUE:
             allowed = f"at most {MAX_VALUE} are allowed"
@@ -60,12 +76,13 @@ class Filter(Struct, frozen=True):
         is_host = name in DIMENSIONS and DIMENSIONS[name].format == "host"
         if is_host and operator not in _PATTERNS and (operator in ("==", "!=") or not value.isascii()):
             value = ALTERNATIVES.join(map(_as_stored, value.split(ALTERNATIVES)))
-        return cls(name, operator, value)  # type: ignore[arg-type]  # the expression admits these operators only
+        return cls(name, operator, value)  # type: ignore[arg-type]  # whoever asks has one of these operators
 
     @property
     def text(self) -> str:
         """What `parse` reads."""
-        return f"{self.dimension}{self.operator}{self.value}"
+        value = _NEXT.sub(_escaped, self.value) if ";" in self.value else self.value
+        return f"{self.dimension}{self.operator}{value}"
 
     def keeps(self, value: str) -> bool:
         """Whether it keeps rows of that value, as `sql` says of those in the store."""
@@ -86,6 +103,18 @@ class Filter(Struct, frozen=True):
         # A folded row says nothing of what it holds, so it neither contains nor lacks a text.
         negation = "NOT " if "!" in self.operator else ""
         return f"({negation}{found} AND {column} != '{OTHER}')", {name: self.value}
+
+
+def _is_known(name: str) -> bool:
+    return name in DIMENSIONS or name in KEYS_OF
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\{found[0]}" if _is_known(found["name"]) else found[0]
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return found[0].removeprefix("\\") if _is_known(found["name"]) else found[0]
 
 
 def _as_stored(text: str) -> str:

@@ -171,7 +171,7 @@ class Asking:
             return sum(one["totals"]["visitors"] for one in self._told)
         events = {row["event"] for row in told["rows"]}
         event = plan.event or (min(events) if len(events) == 1 else "")
-        query = Query((plan.site.key,), plan.period, ("event",), (Filter.parse(f"event=={event}"),))
+        query = Query((plan.site.key,), plan.period, ("event",), (Filter.of("event", "==", event),))
         return sum(row["visitors"] for row in self._stats(query)["rows"]) if event else 0
 
     # -- order and pages ---------------------------------------------------------------------------------------------

@@ -201,4 +201,4 @@ def _by_names(condition: Condition, column: str) -> list[Filter]:
 
 
 def _filter(column: str, operator: str, value: str) -> Filter:
-    return Filter.parse(f"{column}{operator}{value}")
+    return Filter.of(column, operator, value)

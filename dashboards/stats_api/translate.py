@@ -113,7 +113,7 @@ class _Translation:
 
         def ask(bucket: Bucket) -> Query:
             dimensions = (self._grain,) if own else by
-            of_goal = (Filter.parse(f"goal=={bucket.goal}"),) if bucket.goal else ()
+            of_goal = (Filter.of("goal", "==", bucket.goal),) if bucket.goal else ()
             rows = ((*filters, *of_goal), limit, (), first, False, offset, self._segment)
             return Query((self._site.key,), bucket.period, dimensions, *rows)
 
@@ -163,7 +163,7 @@ class _Translation:
             else:
                 found += filters_of(condition)
         if subject == "property":
-            found.append(Filter.parse(f"property=={self._property()}"))
+            found.append(Filter.of("property", "==", self._property()))
             events = [one for one in found if one.dimension == "event" and one.operator == "=="]
             self._event = self._event or next((one.value for one in events if ALTERNATIVES not in one.value), "")
         return tuple(found)
@@ -217,7 +217,7 @@ class _Translation:
                 f"{name}: properties are kept of one event at a time; name a goal that is one", Code.NOT_CROSSED
             )
         self._event = events[0]
-        return [Filter.parse(f"event=={self._event}")]
+        return [Filter.of("event", "==", self._event)]
 
     # -- which numbers -----------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ answer to says so.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
@@ -28,6 +29,7 @@ from ..stats.week_hours import by_weekday
 from . import campaign_link, origins
 from .arguments import CARRIED
 from .choices import Choice
+from .links import with_filter
 from .navigation import ACQUISITION, PAGES
 from .question import PAGES_MOST, Question, QuestionPages, chosen_of, rows_of
 from .week import week_of
@@ -67,6 +69,7 @@ class ArrivalPages(QuestionPages):
             about,
             goal=chosen,
             goals=goals,
+            keeping=about.keeping,
             tags=campaign_link.TAGS,
             told_hours=hours is not None,
             week=week_of(hours or {}),
@@ -102,6 +105,7 @@ class ArrivalPages(QuestionPages):
             about,
             goal=chosen,
             goals=goals,
+            keeping=partial(with_filter, overview),
             parts_of_site=[(DIMENSIONS[name], lines, self._instead(about, name)) for name, lines in parts.items()],
             columns=_OF_PAGES,
         )

@@ -6,15 +6,16 @@ In: an `Overview`. Out: query strings. Promises: what is not changed stays, and 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 from msgspec.structs import replace
 
-from schema.dimensions import OTHER
+from schema.dimensions import DIMENSIONS, OTHER
 
 from ..stats.filter import ALTERNATIVES, Filter
+from ..stats.inside import PATHS, SECTION
 from ..stats.overview import Overview
 from ..stats.view import OF_COMPARISON, View
 from .arguments import PERIOD
@@ -41,11 +42,28 @@ def keeping(dimension: str, value: str) -> str:
     return "" if value == OTHER or ALTERNATIVES in value else Filter(dimension, "==", value).text
 
 
+def besides(filters: Sequence[Filter], one: str) -> list[str]:
+    """The filters of a page with one more, where that keeps a value of a row of it. What the row was kept by goes where
+    its value says as much: a version of the browser, a page of the section. All else stays: what is not counted
+    together is answered with both, and with each alone."""
+    dimension = Filter.parse(one).dimension
+    above = {SECTION} if dimension in PATHS else set()
+    while dimension:
+        above.add(dimension)
+        dimension = DIMENSIONS[dimension].parent if dimension in DIMENSIONS else ""
+    return [*(each.text for each in filters if each.dimension not in above), one]
+
+
 def with_value(overview: Overview, dimension: str, value: str) -> str:
-    """The arguments of the page that keeps one value alone; "" where none can."""
+    """The arguments of the page that keeps one value, too; "" where none can."""
     one = keeping(dimension, value)
+    return with_filter(overview, one) if one else ""
+
+
+def with_filter(overview: Overview, one: str) -> str:
+    """The arguments of the page with one filter more."""
     view = elsewhere(overview.view).arguments()
-    return urlencode({**overview.period.arguments(), "filter": one} | of_segment(overview) | view) if one else ""
+    return urlencode(arguments_of(overview) | {"filter": besides(overview.filters, one)} | view, doseq=True)
 
 
 def to_days(overview: Overview) -> Callable[[dt.date, dt.date], str]:

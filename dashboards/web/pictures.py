@@ -134,7 +134,7 @@ class PicturePages(QuestionPages):
             trends={one: speed.by_day(one, days, calendar, overview.annotations, limit=31) for one in RATED},
             told_days=daily is not None,
             slow=[
-                (one, about.address(filter=kept) if (kept := keeping("page", one.cell.value)) else "")
+                (one, about.keeping(kept) if (kept := keeping("page", one.cell.value)) else "")
                 for one in slow[:_MOST_SLOW]
             ],
             cut=len(slow) > _MOST_SLOW,
@@ -179,10 +179,11 @@ class PicturePages(QuestionPages):
     def _devices(self, about: Question) -> list[Choice]:
         """Those of a kind of device."""
         filters = [one.text for one in about.overview.filters]
-        found = [Choice("All", about.address(filter=""), not filters)]
+        others = [one.text for one in about.overview.filters if one.dimension != "device"]
+        found = [Choice("All", about.address(filter=others), filters == others)]
         for device in _DEVICES:
             one = Filter("device", "==", device).text
-            found.append(Choice(names.DEVICES[device], about.address(filter=one), filters == [one]))
+            found.append(Choice(names.DEVICES[device], about.keeping(one), one in filters))
         return found
 
 

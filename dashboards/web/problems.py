@@ -31,7 +31,7 @@ from ..stats.refused import BadQuery, Code
 from ..stats.report import Reports
 from . import format as names
 from .api import refusal
-from .arguments import PERIOD, part_of
+from .arguments import CARRIED, PERIOD, part_of
 from .declare import to_declare
 from .forms import local_path
 from .navigation import places
@@ -90,8 +90,10 @@ class Problems:
         if site is None or len({one.dimension for one in kept}) < 2:
             return self.answer(request, 400, title, str(error), error.code)
         title = f"Not counted together: {' and '.join(map(in_words, kept))}"
-        alone = [(in_words(one), urlencode({**_days(request), "filter": one.text})) for one in kept]
-        return self.answer(request, 400, title, str(error), error.code, declared=to_declare(site, kept), alone=alone)
+        carried = {name: value for name, value in request.query_params.items() if name in CARRIED and value}
+        alone = [(in_words(one), urlencode(carried | {"filter": one.text})) for one in kept]
+        # A click on a second value leads here: that is no error of the page, as it is one of a program's question.
+        return self.answer(request, 200, title, str(error), error.code, declared=to_declare(site, kept), alone=alone)
 
     def _site(self, request: Request) -> Site | None:
         match = _SITE.match(request.scope["path"])

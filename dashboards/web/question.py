@@ -66,9 +66,13 @@ class Question(Struct, frozen=True):
                 raise
             return None
 
-    def address(self, **more: str) -> str:
+    def address(self, **more: str | list[str]) -> str:
         """The arguments of the page with others; "" takes one away."""
         return urlencode({name: value for name, value in {**self.given, **more}.items() if value}, doseq=True)
+
+    def keeping(self, one: str) -> str:
+        """The arguments of the page that keeps a row, too. one: the filter that keeps it alone."""
+        return urlencode(dict(self.given) | {"filter": links.besides(self.overview.filters, one)}, doseq=True)
 
     def choices(
         self, argument: str, values: Iterable[str], chosen: str, label: Callable[[str], str] = str

@@ -18,7 +18,7 @@ from ..stats.filter import Filter
 from .choices import Chosen
 from .columns import Column
 from .details import Details, bar_of
-from .links import keeping
+from .links import besides, keeping
 from .wording import in_words, told_as, worded
 
 
@@ -116,8 +116,9 @@ def _cell(told: Details, column: Column, row: Mapping[str, Any]) -> Cell:
 
 def _keeps(told: Details, row: Mapping[str, Any]) -> str:
     one = keeping(told.about.name, row["value"]) if told.about.name in DIMENSIONS else ""
-    given = {**told.period.arguments(), "filter": one, "segment": told.asked.segment}
-    return urlencode({name: value for name, value in given.items() if value}) if one else ""
+    kept = besides([*map(Filter.parse, told.asked.filters)], one) if one else []
+    given = {**told.period.arguments(), "filter": kept, "segment": told.asked.segment}
+    return urlencode({name: value for name, value in given.items() if value}, doseq=True) if one else ""
 
 
 def _total(told: Details, column: Column) -> Cell:

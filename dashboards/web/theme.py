@@ -36,9 +36,12 @@ class Theme(Struct, frozen=True):
         return THEMES[self.name]
 
 
-_CHOSEN = ContextVar("theme", default=Theme())
-# What templates ask.
-chosen = _CHOSEN.get
+_CHOSEN: ContextVar[Theme] = ContextVar("theme")
+
+
+def chosen() -> Theme:
+    """The theme of the page that is being made."""
+    return _CHOSEN.get(Theme())
 
 
 class Themed:

@@ -6,7 +6,7 @@ import re
 import tomllib
 from html import escape, unescape
 from typing import Any, get_args
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from msgspec import structs
@@ -19,6 +19,7 @@ from dashboards.stats.period import Period
 from dashboards.stats.query import Query
 from dashboards.stats.refused import BadQuery, Code
 from dashboards.stats.report import Reports
+from dashboards.web.links import besides
 from schema.dimensions import CARDS, DIMENSIONS
 from tests.dashboards.conftest import NOW
 
@@ -135,18 +136,50 @@ def test_the_page_says_what_is_kept_and_what_is_not_told(look: Any, client: Any,
     assert answer["filters"] == [{"dimension": "page", "operator": "==", "value": "/a"}]
     assert list(answer["tables"]) == ["page"]
     refused = client.get(f"/sites/{rollups.site.key}?{period}&filter=page==/a&filter=country==DE")
-    assert refused.status_code == 400
+    assert refused.status_code == 200
     assert "by=" not in refused.text.partition("<main")[2]
     assert "Not counted together: Page is /a and Country is Germany" in refused.text
     assert (
         f'{rollups.site.key}?period=custom&amp;from={ago(3)}&amp;to={ago(1)}&amp;filter=country%3D%3DDE"'
         in refused.text
     )
+    assert "Stay with Page is /a" in refused.text
+    assert "Only Country is Germany" in refused.text
+    assert (
+        client.get(
+            refused.url.path.replace("/sites/", "/api/sites/") + f"/overview?{refused.url.query.decode()}"
+        ).json()["code"]
+        == "not_crossed"
+    )
     (lines,) = re.findall(r"<pre><code>(.*?)</code>", refused.text, re.DOTALL)
     segment = tomllib.loads(unescape(lines))["sites"]["segments"][0]
     assert segment == {"name": "Page is /a and Country is Germany", "where": {"page": "/a", "country": "DE"}}
     nothing = client.get(f"/sites/{rollups.site.key}?{period}&filter=page==/nothing").text
     assert "Nothing to show of what the filters keep" in nothing
+
+
+@pytest.mark.parametrize(
+    ("kept", "one", "both"),
+    [
+        (["device==mobile"], "source==Google", ["device==mobile", "source==Google"]),
+        (["goal==Signup", "page~blog"], "page==/blog/a", ["goal==Signup", "page==/blog/a"]),
+        # All with the value have what is left out, too.
+        (["country==DE|AT"], "city==Berlin, DE-BE", ["city==Berlin, DE-BE"]),
+        (["section==/blog/"], "entry_page==/blog/a", ["entry_page==/blog/a"]),
+        (["region==DE-BE"], "country==DE", ["region==DE-BE", "country==DE"]),
+    ],
+)
+def test_a_click_on_a_value_keeps_what_is_kept(kept: list[str], one: str, both: list[str]) -> None:
+    assert besides([*map(Filter.parse, kept)], one) == both
+
+
+def test_the_links_of_a_filtered_page_lead_to_both(look: Any, client: Any, rollups: Any, ago: Any) -> None:
+    rollups.cell(ago(1), visitors=100)
+    rollups.cell(ago(1), "page", "/a", visitors=50)
+    days = f"period=custom&from={ago(3)}&to={ago(1)}"
+    page = client.get(f"/sites/{rollups.site.key}/pages?{days}&segment=&filter=page!=/b").text
+    (link,) = re.findall(r'class="keeps" href="([^"]+)"', page)
+    assert parse_qs(urlsplit(unescape(link)).query)["filter"] == ["page==/a"]
 
 
 PAGES = ("/blog/", "/blog/feet", "/blog/news/old", "/old/blog/", "/about", "(other)")

@@ -84,6 +84,7 @@ LEAST = {
     "/sites/{key}/share": EDITOR,
     "/sites/{key}/share/revoked": EDITOR,
     "/sites/{key}/speed": VIEWER,
+    "/theme": SIGNED_IN,
     "/unsubscribe/{token}": ANYBODY,
 }
 # They go by what is in their address (test_deliver.py, test_sharing.py), or end sessions or lead to signing in whoever

@@ -81,6 +81,8 @@ def test_one_dimension_goes_with_days_and_goals() -> None:
         ("page", ["country==DE"], "not crossed", Code.NOT_CROSSED),
         ("visitor", [], "by='visitor' is not known", Code.UNKNOWN_DIMENSION),
         ("page", ["page"], "cannot be read", Code.BAD_FILTER),
+        ("page", ["page==/a;country==DE"], "holds several conditions", Code.BAD_FILTER),
+        ("page", ["page=~^/a; page!=b"], "holds several conditions", Code.BAD_FILTER),
     ],
 )
 def test_what_the_rollups_do_not_hold_is_refused(by: str, filters: list[str], told: str, code: Code) -> None:
@@ -93,6 +95,15 @@ def test_what_the_rollups_do_not_hold_is_refused(by: str, filters: list[str], to
 def test_numbers_and_metrics_out_of_bounds_are_refused(more: dict[str, object]) -> None:
     with pytest.raises(BadQuery):
         ask("page", **more)
+
+
+@pytest.mark.parametrize(
+    "value", ["/a;b", "/a;x==b", "/a;page==b", "/a; page~b", r"\;page==b", r"/\;x", "a;page==b;event!~c"]
+)
+def test_a_semicolon_is_a_part_of_a_value_and_survives_its_text(value: str) -> None:
+    one = Filter("page", "==", value)
+    assert Filter.parse(one.text) == one == Filter.of("page", "==", value)
+    assert ask("page", one.text).filters == (one,)
 
 
 def test_values_reach_sql_as_parameters_only() -> None:
