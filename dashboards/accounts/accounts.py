@@ -19,11 +19,12 @@ from ..database import Database
 from .audit import Audit, Deed
 from .failures import Failures
 from .passwords import MAX_PASSWORD, MAX_WAITING, MIN_PASSWORD, Passwords
-from .people import MAX_NAME, AccountRefused, People, checked_name
+from .people import People
 from .second_factor import SecondFactor
 from .sessions import Sessions, User, end_all
 from .tables import MIGRATIONS
 from .token_days import TokenDays
+from .user_names import MAX_NAME, NAMES, AccountRefused, NameTaken, checked_name, folded, number_of, refuse_taken
 
 
 class CodeNeeded(Exception):
@@ -84,18 +85,22 @@ class Accounts:
         if self.people.invitation(token) is None:
             return None
         hashed = self.passwords.hashed(password)
-        with self._db.changing() as db:
-            user = self.people.join(db, token, name, hashed)
-            return self._signed_in(db, user, by_link=False) if user else None
+        try:
+            with self._db.changing() as db:
+                user = self.people.join(db, token, name, hashed)
+                return self._signed_in(db, user, by_link=False) if user else None
+        except NameTaken:
+            self.people.count_taken(token)
+            raise
 
     def sign_in(self, name: str, password: str, network: str = "") -> str | None:
         """The session of that name and password; None if they do not match. network: who tries, as far as it is told.
         Raises TooManyFailures, CodeNeeded."""
         with self.passwords.in_turn():
             # The attempt counts from its start: many at once must not all pass before the first has failed.
-            attempt = self._failures.begin(name, f"network {network}")
+            attempt = self._failures.begin(folded(name), f"network {network}")
             dummy = self.passwords.of_nobody()
-            rows = self._db.rows("SELECT id, password, secret FROM users WHERE name = ? AND password IS NOT NULL", name)
+            rows = self._secrets_of(name)
             user, stored, secret = rows[0] if rows else (0, dummy, "")
             if not self.passwords.verify(stored, password) or not rows:
                 return None
@@ -130,14 +135,16 @@ class Accounts:
         refuse_password(password)
         self.prove(user, current)
         hashed = self.passwords.hashed(password)
-        try:
-            with self._db.changing() as db:
-                db.execute("UPDATE users SET name = ?, password = ? WHERE id = ?", (name, hashed, user.id))
-                end_all(db, user.id, session)
-                db.execute("UPDATE sessions SET by_link = 0 WHERE user = ?", (user.id,))
-                self.audit.note(db, user.id, Deed.PASSWORD_SET)
-        except sqlite3.IntegrityError:
-            raise AccountRefused(f"the name {name!r} is taken") from None
+        # Nor does somebody who is signed in learn who else is there by trying names.
+        attempt = self._failures.begin("a name", f"user {user.id}")
+        with self._db.changing() as db:
+            if name != user.name:
+                refuse_taken(db, name, but=user.id)
+            db.execute("UPDATE users SET name = ?, password = ? WHERE id = ?", (name, hashed, user.id))
+            end_all(db, user.id, session)
+            db.execute("UPDATE sessions SET by_link = 0 WHERE user = ?", (user.id,))
+            self.audit.note(db, user.id, Deed.PASSWORD_SET)
+        self._failures.forgive(attempt)
 
     def prove(self, user: User, current: str) -> None:
         """Raises AccountRefused where that is not the password until now, unless a link has just opened the session or
@@ -159,6 +166,11 @@ class Accounts:
         with self._db.changing() as db:
             end_all(db, user)
             self.audit.note(db, user, Deed.SIGNED_OUT_EVERYWHERE)
+
+    def _secrets_of(self, name: str) -> list[tuple[int, str, str]]:
+        """Of who has that name and a password: his number, the hash, the second factor's secret."""
+        number = number_of(name, self._db.rows(NAMES))
+        return self._db.rows("SELECT id, password, secret FROM users WHERE id = ? AND password IS NOT NULL", number)
 
     def _signed_in(self, db: sqlite3.Connection, user: int, by_link: bool) -> str:
         self.audit.note(db, user, Deed.SIGNED_IN_BY_LINK if by_link else Deed.SIGNED_IN)

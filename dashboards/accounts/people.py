@@ -3,7 +3,7 @@
 In: names, roles, sites. Out: `Person`s, tokens of links. Promises: of a person there is a name of his own choosing, the
 hash of a password and what a second factor takes, in this file alone; who is removed is in it no more, but for a
 number in the log; the house never loses its last owner; an invitation holds once, for days, for the role and the site
-it names, and only as long as whoever sent it is an owner there; no name is one that the log uses itself.
+it names, and only as long as whoever sent it is an owner there; it tells of few names that they are taken.
 """
 
 from __future__ import annotations
@@ -15,23 +15,21 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from ..database import Database, digest_of
-from .audit import SERVER, Audit, Deed, is_of_the_log
+from .audit import SERVER, Audit, Deed
 from .policy import EVERY_SITE, Rights, Role
 from .sessions import end_all, rights_of
+from .user_names import AccountRefused, checked_name, number_of, refuse_taken
 
 LINK_LIVES_S = 24 * 3600
 INVITATION_LIVES_S = 7 * 86400
-MAX_NAME = 100
+# Names that are taken, which one invitation may come upon: whoever has it learns of no more.
+MOST_TAKEN = 5
 _ID = 8
 # Of who may not invite any more no invitation holds: or he would be let in again by his own. expires: see `?`.
 _HOLDS = (
-    f"expires > ? AND (by = {SERVER} OR EXISTS (SELECT 1 FROM rights "
+    f"expires > ? AND refused < {MOST_TAKEN} AND (by = {SERVER} OR EXISTS (SELECT 1 FROM rights "
     "WHERE user = by AND role = 'owner' AND rights.site IN (invitations.site, '*')))"
 )
-
-
-class AccountRefused(ValueError):
-    """A name, a password or a change that cannot be taken; the text says why."""
 
 
 class Person(Struct, frozen=True):
@@ -71,11 +69,13 @@ class People:
 
     def named(self, name: str) -> Person:
         """Raises AccountRefused."""
-        found = [one for one in self.all() if one.name == name]
-        if not found:
-            known = ", ".join(one.name for one in self.all() if one.name) or "nobody has set one yet"
+        everybody = self.all()
+        number = number_of(name, ((one.id, one.name) for one in everybody))
+        found = next((one for one in everybody if one.id == number), None)
+        if found is None:
+            known = ", ".join(one.name for one in everybody if one.name) or "nobody has set one yet"
             raise AccountRefused(f"{name!r}: nobody has that name: {known}")
-        return found[0]
+        return found
 
     def rights(self, user: int) -> Rights:
         """What somebody holds; nothing who is not there."""
@@ -91,13 +91,12 @@ class People:
             return self._link(db, user)
 
     def insert(self, db: sqlite3.Connection, name: str | None, password: str | None) -> int:
-        """The number of somebody new. Raises AccountRefused."""
-        try:
-            made = db.execute(
-                "INSERT INTO users (name, password, since) VALUES (?, ?, ?)", (name, password, int(self._clock()))
-            )
-        except sqlite3.IntegrityError:
-            raise AccountRefused(f"the name {name!r} is taken") from None
+        """The number of somebody new. Raises NameTaken."""
+        if name is not None:
+            refuse_taken(db, name)
+        made = db.execute(
+            "INSERT INTO users (name, password, since) VALUES (?, ?, ?)", (name, password, int(self._clock()))
+        )
         assert made.lastrowid
         return made.lastrowid
 
@@ -200,6 +199,10 @@ class People:
         self._audit.note(db, user, Deed.JOINED, 0, taken[0], taken[1])
         return user
 
+    def count_taken(self, token: str) -> None:
+        """Whoever has that invitation chose a name that is taken."""
+        self._db.rows("UPDATE invitations SET refused = refused + 1 WHERE digest = ?", digest_of(token))
+
     def _link(self, db: sqlite3.Connection, user: int) -> str:
         token, now = secrets.token_urlsafe(32), self._clock()
         db.execute("DELETE FROM links WHERE expires <= ?", (now,))
@@ -215,16 +218,6 @@ class People:
         user = self.insert(db, None, None)
         _give(db, user, EVERY_SITE, Role.OWNER)
         return user
-
-
-def checked_name(name: str) -> str:
-    """A name as it is kept. Raises AccountRefused."""
-    name = name.strip()
-    if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
-        raise AccountRefused(f"the name must have 1 to {MAX_NAME} printable characters")
-    if is_of_the_log(name):
-        raise AccountRefused(f"{name!r} is how the log calls the server, or who is gone: take another name")
-    return name
 
 
 def _give(db: sqlite3.Connection, user: int, site: str, role: Role) -> None:

@@ -6,18 +6,15 @@ attempt to sign in is, apart from those; one that holds is good for so many ques
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from types import MappingProxyType
 
 from msgspec import Struct
 
 from .failures import Failures, TooManyFailures
+from .hourly import Hourly, TooOften
 from .policy import EVERY_SITE, Action, Rights, Role, may
-
-_HOUR_S = 3600
 
 
 class Reader(Struct, frozen=True):
@@ -42,25 +39,13 @@ class NoSuchToken(Exception):
     """A token that was never made, was revoked, has expired, or is not for reading."""
 
 
-class TooOften(Exception):
-    """More questions than the token is good for. retry_after: seconds."""
-
-    def __init__(self, reader: Reader, retry_after: int) -> None:
-        super().__init__(
-            f"too many questions: this token is good for {reader.per_hour} an hour; ask again in {retry_after} seconds"
-        )
-        self.retry_after = retry_after
-
-
 class Readers:
     """clock: Unix seconds."""
 
     def __init__(self, find: FindReader = lambda _: None, clock: Callable[[], float] = time.time) -> None:
         self._find = find
-        self._clock = clock
         self._failures = Failures(clock, "requests with a token that does not hold")
-        self._lock = threading.Lock()
-        self._asked: dict[str, deque[float]] = {}
+        self._hourly = Hourly(clock, "this token")
 
     def who(self, token: str, network: str) -> Reader:
         """Whose it is. Raises TooManyFailures, NoSuchToken, TooOften."""
@@ -69,18 +54,8 @@ class Readers:
         if reader is None:
             self._failures.begin(token, network)
             raise NoSuchToken
-        self._count(reader)
+        self._hourly.count(reader.token, reader.per_hour)
         return reader
-
-    def _count(self, reader: Reader) -> None:
-        now = self._clock()
-        with self._lock:
-            asked = self._asked.setdefault(reader.token, deque())
-            while asked and asked[0] <= now - _HOUR_S:
-                asked.popleft()
-            if len(asked) >= reader.per_hour:
-                raise TooOften(reader, max(1, round(asked[-reader.per_hour] + _HOUR_S - now)))
-            asked.append(now)
 
 
 __all__ = ["FindReader", "NoSuchToken", "Reader", "Readers", "TooManyFailures", "TooOften"]

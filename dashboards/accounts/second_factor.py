@@ -18,7 +18,7 @@ from pyotp.exceptions import OTPVerificationError
 from ..database import Database, digest_of
 from .audit import Audit, Deed
 from .failures import Failures
-from .people import AccountRefused
+from .user_names import AccountRefused
 
 CHALLENGE_LIVES_S = 300
 RECOVERY_CODES = 10

@@ -45,4 +45,7 @@ MIGRATIONS = (
     );
     CREATE TABLE token_days (token TEXT PRIMARY KEY, day TEXT NOT NULL) WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE invitations ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;
+    """,
 )

@@ -7,6 +7,7 @@ nothing; a page of others may have it in a frame only where the link names its h
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +20,7 @@ from starlette.routing import BaseRoute
 from schema.site import Site
 
 from ..accounts.failures import Failures, TooManyFailures
+from ..accounts.hourly import Hourly, TooOften
 from ..accounts.policy import Action
 from ..settings import DashboardSettings
 from ..stats.overview import Overview
@@ -44,6 +46,8 @@ from .shares import CUSTOM, FREE, Share, Shares
 COOKIE = "footfall_share"
 PATH = "/share/{token}"
 PATH_OF_SITE = "/share/{token}/{key}"
+# Pages an hour, of one link, and of it for one network: a frame on a page that many read is asked for by all of them.
+PER_LINK, PER_NETWORK = 6_000, 600
 # So long whoever said the password need not say it again.
 _PASS_S = 12 * 3600
 # What is shown where whoever looks may choose the days, and has not.
@@ -67,6 +71,7 @@ class SharePages:
         self._settings = settings
         self._network_of = network_of
         self._failures = Failures(what="attempts at a password")
+        self._hourly = Hourly(time.time, "this link")
 
     def routes(self) -> list[BaseRoute]:
         """The page, of each site of the link, and its password."""
@@ -86,6 +91,12 @@ class SharePages:
         if share.has_password and not self._shares.has_passed(share, token, request.cookies.get(COOKIE, "")):
             return self._ask(share)
         request.scope[EMBEDDED_BY] = share.hosts
+        try:
+            # A network's own first: nobody uses up what others have of a link.
+            self._hourly.count(f"{share.id} {self._network_of(request.scope)}", PER_NETWORK)
+            self._hourly.count(share.id, PER_LINK)
+        except TooOften as error:
+            return self._too_often(request, error)
         return self._answer(request, share)
 
     async def say_password(self, request: Request) -> Response:
@@ -120,6 +131,11 @@ class SharePages:
 
     def _gone(self, request: Request) -> Response:
         return self._unseen(self._problems.answer(request, 404, "There is nothing behind this link", _GONE))
+
+    def _too_often(self, request: Request, error: TooOften) -> Response:
+        answer = self._unseen(self._problems.answer(request, 429, "Too many questions", str(error)))
+        answer.headers["Retry-After"] = str(error.retry_after)
+        return answer
 
     def _ask(self, share: Share, error: str = "", status: int = 200) -> Response:
         return self._unseen(self._pages.page("share_password.html", status, error=error))

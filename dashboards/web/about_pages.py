@@ -6,6 +6,7 @@ without JavaScript; no page where nothing is handed in. Promises: nothing can be
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from starlette.requests import Request
@@ -16,6 +17,7 @@ from ..accounts.policy import Action
 from ..accounts.sessions import User
 from ..settings import DashboardSettings
 from ..stats.report import Reports
+from ..stats.usual import DayVisitors
 from . import campaign_link
 from .about_site import AboutSite
 from .arguments import CARRIED, period_of
@@ -57,7 +59,9 @@ class AboutPages:
     def show_settings(self, request: Request, user: User) -> Response:
         """GET /sites/{key}/settings, with a period for the pages that one goes on to."""
         assert self._about
-        return self._page("settings.html", request, user, groups=self._about.settings(self._key(request)))
+        return self._page(
+            "settings.html", request, user, groups=self._about.settings(self._key(request)), usual=self._usual(request)
+        )
 
     def show_privacy(self, request: Request, user: User) -> Response:
         """GET /sites/{key}/privacy, likewise."""
@@ -80,6 +84,13 @@ class AboutPages:
             link=link if isinstance(link, campaign_link.Link) else None,
             problem=link if isinstance(link, str) else "",
         )
+
+    def _usual(self, request: Request) -> list[tuple[dt.date, DayVisitors]]:
+        """What alerts on a spike or a drop go by now: of today, and of the day before."""
+        site = self._sites.site(request)
+        today = self._reports.now(site).date()
+        days = (today, today - dt.timedelta(days=1))
+        return [(day, found) for day in days if (found := self._reports.day_visitors(site, day))]
 
     def _key(self, request: Request) -> str:
         return self._sites.site(request).key

@@ -45,16 +45,15 @@ class Kept(Struct, frozen=True):
 
 
 class Promise(Struct, frozen=True):
-    """rule: its name in docs/promises.md. proofs: the tests that would fail if it were not kept."""
+    """rule: its name in docs/promises.md, where the code and the tests are that keep it."""
 
     rule: str
     text: str
-    proofs: tuple[str, ...]
 
 
 class Privacy(Struct, frozen=True):
     """preset: of the anonymization. kept: of what is sent. times: what goes when. never: what is not kept at all.
-    rights: what a visitor can do. promises: each with its proofs. notice: paragraphs for visitors of the site."""
+    rights: what a visitor can do. promises: those that hold. notice: paragraphs for visitors of the site."""
 
     preset: str
     k: int

@@ -15,8 +15,8 @@ import click
 import msgspec
 
 from collector.tokens import EVERY_SITE, Token, Tokens
-from dashboards.accounts.people import AccountRefused
 from dashboards.accounts.policy import Action, may
+from dashboards.accounts.user_names import AccountRefused
 from schema.host import site_name
 
 from ..control.instance import ad_hoc_site

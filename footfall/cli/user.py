@@ -15,8 +15,9 @@ import msgspec
 
 from dashboards.accounts.accounts import Accounts
 from dashboards.accounts.audit import Entry
-from dashboards.accounts.people import AccountRefused, Person
+from dashboards.accounts.people import Person
 from dashboards.accounts.policy import EVERY_SITE, Role
+from dashboards.accounts.user_names import AccountRefused
 
 from ..control.opening import settings_in_force
 from ..data_directory import accounts, refuse_missing

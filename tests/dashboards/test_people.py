@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from dashboards.accounts.accounts import AccountRefused, Accounts
-from dashboards.accounts.people import INVITATION_LIVES_S
+from dashboards.accounts.failures import TooManyFailures
+from dashboards.accounts.people import INVITATION_LIVES_S, People
 from dashboards.accounts.policy import EVERY_SITE, Role
 from dashboards.accounts.tables import SHORT_LIVED
 from footfall.backup.making import copied
@@ -55,6 +56,64 @@ def test_the_first_link_makes_the_owner_of_the_house(accounts: Accounts, owner: 
     user = accounts.session(accounts.redeem(accounts.create_sign_in_link_token()))
     assert user
     assert user.id == owner
+
+
+def test_names_that_differ_by_case_alone_are_one(accounts: Accounts, owner: int) -> None:
+    accounts.people.add("Zoe\u0308 Straße", Role.VIEWER, SITE)
+    for same in ("zoë strasse", "ZOË STRASSE", "Zoë Straße"):
+        assert accounts.people.named(same).name == "Zoe\u0308 Straße"
+        with pytest.raises(AccountRefused, match="taken"):
+            accounts.people.add(same, Role.OWNER, EVERY_SITE)
+    assert accounts.session(accounts.sign_in("FIRST", PASSWORD))
+    # Failures of all spellings are of one name.
+    for name in ("first", "First", "FIRST", "fIrst", "fiRst") * 2:
+        accounts.sign_in(name, "wrong")
+    with pytest.raises(TooManyFailures):
+        accounts.sign_in("firsT", PASSWORD)
+
+
+def test_two_who_had_one_name_before_are_each_found_by_his_own(accounts: Accounts, path: Path) -> None:
+    accounts.people.add("Anna", Role.VIEWER, SITE)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("INSERT INTO users (name) VALUES ('anna')")
+        db.commit()
+    assert [accounts.people.named(name).name for name in ("Anna", "anna")] == ["Anna", "anna"]
+    with pytest.raises(AccountRefused, match="nobody has that name"):
+        accounts.people.named("ANNA")
+
+
+def test_who_is_invited_learns_of_few_names_that_they_are_taken(
+    accounts: Accounts, owner: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    colleagues = {f"person {number}" for number in range(20)}
+    for name in colleagues:
+        accounts.people.add(name, Role.VIEWER, SITE)
+
+    def learned(token: str) -> set[str]:
+        found = set()
+        for name in sorted(colleagues):
+            try:
+                if accounts.join(token, name, PASSWORD) is None:
+                    break
+            except AccountRefused:
+                found.add(name)
+        return found
+
+    assert len(learned(accounts.people.invite(Role.VIEWER, SITE, owner))) == 5
+    # Without the bound he knows them all, as this would show.
+    monkeypatch.setattr(People, "count_taken", lambda *_: None)
+    assert learned(accounts.people.invite(Role.VIEWER, SITE, owner)) == colleagues
+
+
+def test_nor_does_who_is_signed_in_by_taking_other_names(accounts: Accounts, owner: int) -> None:
+    accounts.people.add("ada", Role.VIEWER, SITE)
+    session = accounts.sign_in("first", PASSWORD)
+    assert session
+    for _ in range(10):
+        with pytest.raises(AccountRefused, match="taken"):
+            accounts.set_password(session, "ADA", PASSWORD, PASSWORD)
+    with pytest.raises(TooManyFailures):
+        accounts.set_password(session, "ADA", PASSWORD, PASSWORD)
 
 
 def test_an_invitation_holds_once_for_days_and_for_what_it_names(accounts: Accounts, clock: Clock, owner: int) -> None:

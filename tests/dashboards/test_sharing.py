@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from dashboards.accounts.accounts import MAX_WAITING, Accounts
 from dashboards.app import create_app
 from dashboards.settings import DashboardSettings
+from dashboards.sharing import pages
 from dashboards.sharing.limited import limited
 from dashboards.sharing.shares import FREE, PANELS, Share, ShareRefused, Shares, origin
 from dashboards.stats.overview import Overview
@@ -386,3 +387,31 @@ def test_what_was_paid_and_how_many_days_there_are_stand_on_it_and_nothing_leads
     assert shares.revoke(made.id)
     assert "To the dashboard" not in anybody.get(f"/share/{token}").text
     assert "To the dashboard" in anybody.get("/nothing").text
+
+
+def test_a_link_is_good_for_so_many_pages_an_hour_and_no_network_uses_up_all(
+    rollups: Rollups, shares: Shares, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days(rollups)
+    monkeypatch.setattr(pages, "PER_NETWORK", 2)
+    monkeypatch.setattr(pages, "PER_LINK", 5)
+    reports = Reports(rollups.store, [rollups.site], clock=NOW.timestamp, closed_only=True)
+    network = ["a"]
+    settings = DashboardSettings()
+    app = create_app(reports, accounts, settings, network_of=lambda _: network[0], shares=shares, closed=reports)
+    token, _ = shares.make(Share("For the board", (rollups.site.key,)))
+    other, _ = shares.make(Share("For others", (rollups.site.key,)))
+    with TestClient(app) as client:
+
+        def statuses(name: str, path: str = token) -> list[int]:
+            network[0] = name
+            return [client.get(f"/share/{path}").status_code for _ in range(3)]
+
+        assert statuses("a") == [200, 200, 429]
+        assert statuses("b") == [200, 200, 429]
+        assert statuses("c") == [200, 429, 429]
+        assert statuses("a", other) == [200, 200, 429]
+        refused = client.get(f"/share/{token}")
+    assert "this link is good for" in refused.text.lower()
+    assert int(refused.headers["retry-after"]) > 3000
+    assert refused.headers["x-robots-tag"] == "noindex"
