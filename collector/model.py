@@ -35,7 +35,8 @@ class Beacon(Struct, frozen=True, gc=False):
     """One thing that happened on a page. Texts are as sent, cut and without control characters, not yet scrubbed.
 
     domains: the sites it is meant for. consent: "" or one of CONSENTS. scroll: percent or 255.
-    vitals: by name, unit as in schema/metrics.py. ignored: what of it was passed over, in constant words.
+    vitals: by name, unit as in schema/metrics.py. elements: by the name of a vital a selector. ignored: what of it was
+    passed over, in constant words.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Beacon(Struct, frozen=True, gc=False):
     consent: str = ""
     page_language: str = ""
     ignored: tuple[str, ...] = ()
+    elements: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Client(Struct, frozen=True, gc=False):
@@ -139,6 +141,7 @@ class Draft(Struct, gc=False):
     screen: str = ""
     name: str = ""
     props: dict[str, str] = {}
+    elements: dict[str, str] = {}
     # The id of the order that it is the payment of, until it is hashed.
     order: str = ""
     visitor: int = 0

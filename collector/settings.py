@@ -200,6 +200,16 @@ class AnonymizationSettings(Struct, frozen=True, forbid_unknown_fields=True):
         ]
         | None
     ) = None
+    vitals_elements: (
+        Annotated[
+            bool,
+            Meta(
+                description="Keep which element was responsible for a web vital: tags, ids and classes of up to three "
+                "levels, without what looks like data."
+            ),
+        ]
+        | None
+    ) = None
 
 
 # What has a part in the visitor's number; shadow mode measures nothing else.
@@ -247,6 +257,7 @@ class Anonymization(Struct, frozen=True):
     referrer: str
     timestamps: str
     gpc: str
+    vitals_elements: bool
     raw_days: int
     k: int
     networks: int
@@ -264,6 +275,7 @@ class Anonymization(Struct, frozen=True):
 PRESETS: dict[str, Anonymization] = {
     "strict": Anonymization(
         *("strict", "truncated", "family", False, False, "country", False, "primary", UTM, "host", "minute", "drop"),
+        vitals_elements=False,
         raw_days=2,
         k=10,
         networks=10,
@@ -273,6 +285,7 @@ PRESETS: dict[str, Anonymization] = {
     "balanced": Anonymization(
         *("balanced", "truncated", "whole", True, False, "region", False, "primary", MORE_UTM, "host", "second"),
         "count",
+        vitals_elements=True,
         raw_days=30,
         k=5,
         networks=5,
@@ -281,6 +294,7 @@ PRESETS: dict[str, Anonymization] = {
     ),
     "accurate": Anonymization(
         *("accurate", "full", "whole", True, True, "city", True, "full", MORE_UTM, "path", "second", "count"),
+        vitals_elements=True,
         raw_days=90,
         k=2,
         networks=1,

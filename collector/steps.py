@@ -24,6 +24,7 @@ from .outcome import Reason
 from .privacy.address import is_nobodys, truncate
 from .privacy.order_id import REFUND, is_order_id
 from .privacy.scrub import is_secret, scrub, scrub_host
+from .privacy.selector import cleaned
 from .privacy.visitor_id import event_number, network_number, visitor_number
 
 MINUTE_S = 60
@@ -219,6 +220,13 @@ def put_name_and_props(draft: Draft) -> None:
                 draft.order = f"{REFUND} {draft.order}"
 
 
+def put_elements(draft: Draft) -> None:
+    """The elements responsible for web vitals, where the site keeps them: what of a selector is a page's own layout."""
+    if draft.beacon.elements and draft.rules.anonymization.vitals_elements:
+        found = {name: cleaned(text) for name, text in draft.beacon.elements.items()}
+        draft.elements = {name: selector for name, selector in found.items() if selector}
+
+
 def put_visitor(draft: Draft) -> None:
     """The keyed hash of what the settings allow (rule H1)."""
     # Of the agent alone: hints are sent to one page and not to the next, and would make two visitors of one.
@@ -276,6 +284,7 @@ STEPS: tuple[Callable[[Draft], Reason | None], ...] = (
     put_page_language,
     put_screen,
     put_name_and_props,
+    put_elements,
     put_visitor,
     drop_new_visitor,
 )
@@ -368,4 +377,5 @@ def event_of(draft: Draft) -> Event:
         vitals.get("ttfb", NOT_MEASURED),
         draft.network if settings.store_network else "",
         draft.network_number,
+        draft.elements,
     )

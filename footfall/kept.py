@@ -64,6 +64,7 @@ SENT: Mapping[str, Mapping[str, str]] = {
         "cls": "how much it moved",
         "fcp": "",
         "ttfb": "",
+        "elements": "which element of its layout was responsible, without what looks like data",
     },
     "When": {"received": "the moment"},
     "For filing": {"site": "the site", "day": "its day", "lifetime": "how many days the row lives"},
@@ -94,6 +95,8 @@ def _worded(name: str, words: str, mine: Anonymization) -> str:
         return ""
     if name == "network":
         return words if mine.store_network else ""
+    if name == "elements":
+        return words if mine.vitals_elements else ""
     if name == "referrer":
         return f"{words}, its host{' and path' if mine.referrer == 'path' else ' alone'}"
     if name == "received":

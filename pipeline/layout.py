@@ -25,7 +25,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {kind: record.__struct_fields__ for kind
 # A field that is added to a record stands here, with what the records from before have in it, unless the struct says so
 # itself (which it can of its last fields only).
 LATER: Mapping[str, Mapping[str, Any]] = {
-    "events": {"network_number": 0, "page_language": ""},
+    "events": {"network_number": 0, "page_language": "", "elements": {}},
     "counts": {},
     "erasures": {},
     "crawlers": {},

@@ -34,7 +34,8 @@ class Event(Struct, array_like=True, frozen=True, gc=False):
     none, or the row is older than the field.
     amount: revenue in the currency's minor units; currency "" = no revenue.
     engaged_ms: visible and focused milliseconds since the last report. scroll: percent, 255 = not reported.
-    lcp, inp, fcp, ttfb: milliseconds; cls: unitless; -1 = not measured.
+    lcp, inp, fcp, ttfb: milliseconds; cls: unitless; -1 = not measured. elements: by the name of a vital a selector of
+    the element that is responsible for it, where the browser named one that can be kept.
     network: the truncated address where it is stored, else "". network_number: its keyed hash, which means nothing on
     another site or another day (rule N4); 0 = the row is older than the field.
     """
@@ -81,6 +82,7 @@ class Event(Struct, array_like=True, frozen=True, gc=False):
     ttfb: float
     network: str
     network_number: int
+    elements: dict[str, str] = {}
 
 
 def dies_at(received: int, lifetime: int) -> int:

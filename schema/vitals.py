@@ -11,7 +11,8 @@ from msgspec import Struct
 
 class Vital(Struct, frozen=True):
     """A web vital. good, poor: Google's thresholds in the vital's own unit (at most good is good, above poor is poor).
-    scale: factor from the unit to the histogram's integer-like range, so that a shift of 0.001 is 1."""
+    scale: factor from the unit to the histogram's integer-like range, so that a shift of 0.001 is 1. element: what the
+    element is to it that the browser names, "" where it names none."""
 
     name: str
     label: str
@@ -20,16 +21,21 @@ class Vital(Struct, frozen=True):
     poor: float
     unit: str = "ms"
     scale: float = 1.0
+    element: str = ""
 
 
 _VITALS = (
-    Vital("lcp", "LCP", "Largest Contentful Paint: when the main content was painted.", 2500, 4000),
-    Vital("inp", "INP", "Interaction to Next Paint: how long the page took to answer.", 200, 500),
-    Vital("cls", "CLS", "Cumulative Layout Shift: how much the page moved.", 0.1, 0.25, "", 1000.0),
+    Vital(
+        "lcp", "LCP", "Largest Contentful Paint: when the main content was painted.", 2500, 4000, element="painted last"
+    ),
+    Vital("inp", "INP", "Interaction to Next Paint: how long the page took to answer.", 200, 500, element="touched"),
+    Vital("cls", "CLS", "Cumulative Layout Shift: how much the page moved.", 0.1, 0.25, "", 1000.0, "moved most"),
     Vital("fcp", "FCP", "First Contentful Paint: when anything was painted.", 1800, 3000),
     Vital("ttfb", "TTFB", "Time To First Byte: how long the server took.", 800, 1800),
 )
 VITALS: dict[str, Vital] = {vital.name: vital for vital in _VITALS}
+# Those of which the browser names an element.
+OF_ELEMENTS = tuple(vital.name for vital in _VITALS if vital.element)
 
 # The percentiles that are told: by name the share of samples that are at most so.
 PERCENTILES = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p99": 0.99}

@@ -38,7 +38,7 @@ from .own_pages import OwnPages
 log = structlog.get_logger("collector")
 
 PATH = "/demo/what"
-_MEASURED = ("engaged_ms", "scroll", *VITALS)
+_MEASURED = ("engaged_ms", "scroll", *VITALS, "elements")
 # Beside what every request brings: what the page tells of its own, and the moment.
 ROWS = {
     **COMES_FROM,
@@ -176,6 +176,7 @@ def _why(rules: Rules) -> dict[str, str]:
         "screen_width": "Only its class (XS to XL): the pixels are part of a fingerprint.",
         "event": "The page's own words; what looks like an address, a token or a number of somebody becomes a "
         "placeholder.",
-        "measured": "Numbers of the page, about nobody.",
+        "measured": "Numbers of the page, about nobody; of the elements that made it slow their place in its layout, "
+        "without what looks like data.",
         "time": f"To the {settings.timestamps}, deleted with the row after {rules.lifetime} days.",
     }

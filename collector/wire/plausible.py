@@ -1,7 +1,7 @@
 """Plausible's wire format, `POST /api/event`, which is also our own tracker's.
 
 In: a JSON object, or our own list of up to 50 of them. Out: beacons. Beside Plausible's keys it knows `tz`, `lang`,
-`id`, `consent` and the web vitals.
+`id`, `consent`, the web vitals and the elements responsible for them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, Struct, structs
 
 from schema.event import ENGAGEMENT, NO_SCROLL
-from schema.vitals import VITALS
+from schema.vitals import OF_ELEMENTS, VITALS
 
 from ..model import CONSENTS, MAX_NAME, Arrival, Beacon
 from ..outcome import TAKEN, Outcome, Reason, Refused, first_refusal, reported
@@ -26,6 +26,7 @@ from .values import (
     bounded,
     consent_of,
     domains_of,
+    elements_of,
     engaged_of,
     first_text,
     ignored_in,
@@ -133,6 +134,10 @@ class PageEvent(Struct, gc=False):
     cls: _Vital = None
     fcp: _Vital = None
     ttfb: _Vital = None
+    el: Annotated[
+        Any,
+        _said(f"Selectors of the elements responsible for {', '.join(OF_ELEMENTS)}, by their names.", type="object"),
+    ] = None
 
 
 # Of each of these one has to be there.
@@ -161,13 +166,15 @@ def _beacon(wire: PageEvent) -> Beacon:
     # Nothing is read that is not there: most pages send a name, a URL, a site and a width.
     name = name_of(wire.n if wire.n is not None else wire.name)
     url = url_of(wire.u, wire.url)
-    engaged_ms, scroll, vitals = (0, NO_SCROLL, {})
+    engaged_ms, scroll, vitals, elements = (0, NO_SCROLL, {}, dict[str, str]())
     if name == ENGAGEMENT:
         engaged_ms, scroll, vitals = (
             engaged_of(wire.e),
             scroll_of(wire.sd),
             vitals_of((name, getattr(wire, name)) for name in VITALS),
         )
+        if wire.el is not None:
+            elements = elements_of(wire.el, vitals)
         if wire.e is None and wire.sd is None and not vitals:
             raise Refused(
                 Reason.EMPTY_ENGAGEMENT,
@@ -204,4 +211,5 @@ def _beacon(wire: PageEvent) -> Beacon:
         "" if wire.consent is None else consent_of(wire.consent),
         "" if wire.lang is None else first_text(wire.lang)[:MAX_LANGUAGE],
         ignored,
+        elements,
     )

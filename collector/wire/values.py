@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -16,7 +16,7 @@ import msgspec
 
 from schema.event import NO_SCROLL
 from schema.host import site_name
-from schema.vitals import VITALS
+from schema.vitals import OF_ELEMENTS, VITALS
 
 from ..model import CONSENTS, MAX_NAME
 from ..outcome import Reason, Refused
@@ -43,6 +43,8 @@ _LONGEST_VITAL_MS = 600_000.0
 _LARGEST_SHIFT = 1000.0
 # C0 and C1 controls, and the marks that turn the direction of text around.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Of the selector of an element: a longer one is none of ours.
+_LONGEST_SELECTOR = 200
 # A URL with all of its host, or a path without one.
 _ORIGIN = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#\\]*[/?#\\]|/[^/])")
 # Whole numbers below it pass through a float unchanged.
@@ -199,6 +201,14 @@ def vitals_of(values: Iterable[tuple[str, Any]]) -> dict[str, float]:
         if number is not None and 0 <= number <= most:
             found[name] = number
     return found
+
+
+def elements_of(value: Any, vitals: Container[str]) -> dict[str, str]:
+    """By name of a vital that was measured the selector of an element, as it was sent."""
+    if not isinstance(value, dict):
+        return {}
+    found = ((name, value.get(name)) for name in OF_ELEMENTS if name in vitals)
+    return {name: text for name, text in found if isinstance(text, str) and 0 < len(text) <= _LONGEST_SELECTOR}
 
 
 def url_of(*values: Any) -> str:

@@ -146,6 +146,17 @@ def bodies(marks: Marks, site: str = SITE) -> list[bytes]:
         {**base, "u": f"{here}/" + marks.secret * 400},
         {**base, "u": f"{here}/", "id": marks.secret},
         {**base, "u": f"{here}/", "title": marks.secret, "unknown": {"deep": [email]}},
+        *(
+            {
+                **base,
+                "n": "engagement",
+                "u": f"{here}/",
+                "lcp": 1.5,
+                "cls": 0.1,
+                "el": {"lcp": f"main>img#cover{selector}"},
+            }
+            for selector in (f".token-{marks.secret}", f".x{marks.secret}-20", f".{email}", f".user-{marks.handle}")
+        ),
         {"n": "pageview", "u": f"https://{marks.secret}.example/", "d": f"{marks.secret}.example"},
     ]
     bad = [

@@ -48,6 +48,7 @@ _ANONYMIZATION: dict[str, Callable[[Any], float]] = {
     "referrer": ("path", "host").index,
     "timestamps": ("second", "minute").index,
     "gpc": ("count", "drop").index,
+    "vitals_elements": lambda value: -value,
 }
 
 

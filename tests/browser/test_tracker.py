@@ -28,6 +28,7 @@ TRACKER = Path(__file__).resolve().parents[2] / "collector" / "tracker"
 COLUMNS = (
     *("site", "name", "hostname", "path", "query", "referrer", "utm_source", "props", "currency", "amount"),
     *("interactive", "engaged_ms", "scroll", "lcp", "inp", "cls", "fcp", "ttfb", "screen", "page_language"),
+    "elements",
 )
 VITALS = ("lcp", "inp", "cls", "fcp", "ttfb")
 CONFIG = """
@@ -503,11 +504,11 @@ def vitals_are_those_that_the_library_prints(lab: Lab) -> Generator[None, Stored
         "</script>"
     )
     body = (
-        '<p style="font-size:80px">Largest</p><p id="moved">Moved</p><button style="position:fixed;top:0;left:0">'
-        "Busy</button><script>"
+        '<main class="wide order-4711"><p class="large" style="font-size:80px">Largest</p><p id="moved">Moved</p>'
+        '<button style="position:fixed;top:0;left:0">Busy</button></main><script>'
         # Nothing has moved that was not drawn before.
         "requestAnimationFrame(() => requestAnimationFrame(() => setTimeout("
-        "() => { document.querySelector('h1').style.marginTop = '150px' }, 300)));"
+        "() => { document.querySelector('h1').style.paddingTop = '150px' }, 300)));"
         "document.querySelector('button').onclick = () => {"
         " const end = performance.now() + 90; while (performance.now() < end); };</script>"
     )
@@ -533,6 +534,8 @@ def vitals_are_those_that_the_library_prints(lab: Lab) -> Generator[None, Stored
     (row,) = (row for row in stored("speed", "engagement") if row["lcp"] >= 0)
     # Stored as Float32, sent with four decimals.
     assert {name: row[name] for name in VITALS} == pytest.approx(printed, rel=1e-5, abs=1e-3)
+    # By their places; a number of an order by nothing.
+    assert row["elements"] == {"lcp": "main.wide>p.large", "inp": "main.wide>button", "cls": "main.wide"}
 
 
 @feature

@@ -302,6 +302,14 @@ def test_an_event_holds_what_was_measured_and_nothing_where_it_was_not() -> None
     assert plain.day == day_number(dt.datetime.fromtimestamp(NOW, dt.UTC).date())
 
 
+def test_an_element_is_kept_as_layout_where_the_site_keeps_elements() -> None:
+    left = {"name": "engagement", "vitals": {"lcp": 1.5}, "elements": {"lcp": "main>img#cover.user-jane"}}
+    assert event(beacon=left).elements == {"lcp": "main>img#cover"}
+    assert event(beacon=left, mine=rules("strict")).elements == {}
+    assert event(beacon=left | {"elements": {"lcp": "jane@example.com"}}).elements == {}
+    assert event().elements == {}
+
+
 def test_an_id_is_hashed_with_the_days_key() -> None:
     one = event(beacon={"id": "order-4711"})
     assert one.id not in (0, one.visitor)

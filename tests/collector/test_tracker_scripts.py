@@ -36,7 +36,7 @@ LIMITS = {
     "+ opt-out": 370,
     "+ exclusions": 240,
     "+ engagement": 510,
-    "+ vitals": 3600,
+    "+ vitals": 3850,
     "+ pageview-props": 250,
     "+ 404": 140,
     "+ tagged-events": 510,
@@ -45,9 +45,9 @@ LIMITS = {
     "+ file-downloads": 400,
     "+ form-submissions": 220,
     "+ plausible": 500,
-    "/js/script.js": 7700,
+    "/js/script.js": 7900,
     "/js/plausible.js": 2450,
-    "/js/pa-XXXX.js": 7700,
+    "/js/pa-XXXX.js": 7900,
 }
 
 

@@ -294,6 +294,21 @@ def test_vitals_beyond_belief_are_left_out(sent: dict[str, Any], read: dict[str,
     assert decode(body(LEFT | sent)).vitals == read
 
 
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ({"lcp": "img", "cls": "div>p", "inp": "a", "fcp": "p", "x": "y"}, {"lcp": "img", "cls": "div>p"}),
+        ({"lcp": 7, "cls": ["p"]}, {}),
+        ({"lcp": "", "cls": "x" * 201}, {}),
+        ("img", {}),
+        ([], {}),
+    ],
+)
+def test_an_element_is_a_text_of_a_vital_that_was_measured(sent: Any, read: dict[str, str]) -> None:
+    assert decode(body(LEFT | {"lcp": 1, "cls": 0, "fcp": 2, "el": sent})).elements == read
+    assert decode(body(LEAST | {"lcp": 1, "el": sent})).elements == {}
+
+
 def test_scroll_engagement_and_vitals_belong_to_engagement_only() -> None:
     beacon = decode(body(LEAST | {"sd": 50, "e": 100, "lcp": 5}))
     assert (beacon.scroll, beacon.engaged_ms, beacon.vitals) == (NO_SCROLL, 0, {})

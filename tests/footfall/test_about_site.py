@@ -224,7 +224,8 @@ def test_every_field_of_an_event_is_told_of() -> None:
     [
         ({"place": "none"}, [], ["the country", "the region", "the city", "the network it is in"]),
         ({"place": "city", "store_network": True}, ["the city", "the network it is in"], []),
-        ({"preset": "strict"}, ["to the minute"], ["the region", "utm_term"]),
+        ({"preset": "strict"}, ["to the minute"], ["the region", "utm_term", "which element"]),
+        ({"preset": "strict", "vitals_elements": True}, ["which element of its layout was responsible"], []),
         ({"query_parameters": []}, ["of its parameters none"], ["utm_source"]),
     ],
 )

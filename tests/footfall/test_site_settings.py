@@ -151,6 +151,7 @@ def test_presets_are_the_table_of_the_specification() -> None:
         "raw_days": (2, 30, 90),
         "k": (10, 5, 2),
         "gpc": ("drop", "count", "count"),
+        "vitals_elements": (False, True, True),
         "ipv4_bits": (24, 24, 24),
         "ipv6_bits": (48, 48, 48),
     }

@@ -75,7 +75,11 @@ def test_what_waited_is_stored_once_with_its_values(tmp_path: Path, added: tuple
     for row in expected:
         mine = stored[row["received"]]
         assert {name: mine[name] for name in row} == row
-        assert (mine["network_number"], mine["page_language"]) == (0, "")  # fields that came later
+        assert (mine["network_number"], mine["page_language"], mine["elements"]) == (
+            0,
+            "",
+            {},
+        )  # later fields
         if added:
             # What was stored before has what the migration says, what waited the struct's own.
             assert mine[upgraded.ADDED] == (upgraded.OF_BEFORE if row["visitor"] > 5 else "")

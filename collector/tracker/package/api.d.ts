@@ -61,6 +61,7 @@ export interface Beacon {
     cls?: number;
     fcp?: number;
     ttfb?: number;
+    /** by vital the element responsible for it, as a selector */ el?: Record<string, string>;
 }
 /** A part that `init` can be given. What is inside is the tracker's own business. */
 export type Part = (core: never) => void;

@@ -440,6 +440,24 @@ var taggedEvents = (core) => {
 
 // src/parts/vitals.ts
 import { onCLS, onFCP, onINP, onLCP, onTTFB } from "web-vitals";
+var WORD = /^[a-z]([a-z_-]|\d(?!\d)){1,29}$/i;
+var LONGEST = 80;
+var selectorOf = (node) => {
+  let path = "";
+  let element = node && (node.localName ? node : node.parentElement);
+  for (let level = 0; element && level < 3; level++) {
+    const id = element.getAttribute("id") || "";
+    const words = WORD.test(id) ? ["#" + id] : [...element.classList].filter((word) => WORD.test(word)).slice(0, 2).map((word) => "." + word);
+    const longer = element.localName + words.join("") + (path && ">") + path;
+    if (longer.length > LONGEST) break;
+    path = longer;
+    if (words[0]?.[0] == "#") break;
+    element = element.parentElement;
+    if (!element?.parentElement?.parentElement) break;
+  }
+  return path;
+};
+var nodeOf = (entry) => entry.element || entry.target || entry.sources?.find((source) => source.node)?.node;
 var vitals = (core) => {
   let latest = {};
   let sent = {};
@@ -447,9 +465,13 @@ var vitals = (core) => {
   const measure = () => {
     for (const on of [onLCP, onINP, onCLS, onFCP, onTTFB])
       on(
-        ({ name, value }) => {
+        ({ name, value, entries }) => {
           const key = name.toLowerCase();
-          if (!(key in sent)) latest[key] = Math.round(value * 1e4) / 1e4;
+          if (key in sent) return;
+          latest[key] = Math.round(value * 1e4) / 1e4;
+          const nodes = [...entries].sort((a, b) => b.value - a.value).map(nodeOf);
+          const selector = selectorOf(nodes.find((node) => node));
+          if (selector || latest.el) (latest.el ||= {})[key] = selector || void 0;
         },
         { reportAllChanges: true }
       );
