@@ -19,6 +19,7 @@ from schema.metrics import METRICS
 
 from .control.instance import Instance
 from .new_file import new_file
+from .settings.edit_file import path_of
 
 FORMATS = ("csv", "jsonl")
 _OF_BLOCKS = {
@@ -36,6 +37,9 @@ def export(instance: Instance, key: str, path: Path, form: str) -> dict[str, int
     rows: dict[str, int] = {}
     with new_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("README.txt", readme(key, form))
+        edits = path_of(instance.settings.directory, key)
+        if edits.exists():
+            archive.writestr("edits.json", edits.read_bytes())
         members = [*((family, False) for family in FAMILIES), *((family, True) for family in LATE)]
         for family, late in members:
             name = f"late_{family}" if late else family
@@ -69,6 +73,7 @@ def readme(key: str, form: str) -> str:
             *(f"  {column.name}: {_OF_BLOCKS[column.name]}" for column in columns),
             "",
         ]
+    lines += ["edits.json: what was declared in the browser, by versions; it is there if anything was.", ""]
     lines += ["Dimensions", *(f"  {name}: {one.definition}" for name, one in DIMENSIONS.items()), ""]
     lines += ["Metrics made of these columns", *(f"  {name}: {one.definition}" for name, one in METRICS.items()), ""]
     return "\n".join(lines)

@@ -52,21 +52,29 @@ class Due(Struct, frozen=True):
 
 
 def add_funnels(
-    store: Store, site: Site, rules: SiteRules, now: float, longest_s: float = 2.0, source: str = RAW
+    store: Store,
+    site: Site,
+    rules: SiteRules,
+    now: float,
+    longest_s: float = 2.0,
+    source: str = RAW,
+    but: frozenset[str] = frozenset(),
 ) -> bool:
     """Count what is due, the newest days first; whether that is all. longest_s: begin no other day after so long,
-    because other work waits. source: the table of the raw rows."""
+    because other work waits. source: the table of the raw rows. but: the names of those that have no
+    past."""
     if not site.funnels:
         return True
-    return each_in_time(_due(store, site), lambda due: _add(store, site, rules, due, now, source), longest_s)
+    return each_in_time(_due(store, site, but), lambda due: _add(store, site, rules, due, now, source), longest_s)
 
 
-def _due(store: Store, site: Site) -> Iterator[Due]:
+def _due(store: Store, site: Site, but: frozenset[str]) -> Iterator[Due]:
+    wanted = {name: what for name, what in site.funnel_definitions.items() if name not in but}
     for entry, added in days_left(store, site.key):
         if not entry.knows_properties:
             continue
         known = {one for of in (entry, *added) for one in of.funnels.items()}
-        missing = {name: what for name, what in site.funnel_definitions.items() if (name, what) not in known}
+        missing = {name: what for name, what in wanted.items() if (name, what) not in known}
         if missing:
             yield Due(entry, added, missing)
 

@@ -58,12 +58,19 @@ class Due(Struct, frozen=True):
     funnels: tuple[Entry, ...] = ()
 
 
-def add_goals(store: Store, site: Site, rules: SiteRules, now: float, longest_s: float = 2.0) -> bool:
+def add_goals(
+    store: Store,
+    site: Site,
+    rules: SiteRules,
+    now: float,
+    longest_s: float = 2.0,
+    but: frozenset[str] = frozenset(),
+) -> bool:
     """Count what is due, the newest days first; whether that is all. longest_s: begin no other day after so long,
-    because other work waits."""
+    because other work waits. but: the names of those that have no past."""
     if not site.goals:
         return True
-    return each_in_time(_due(store, site), lambda due: _add(store, site, rules, due, now), longest_s)
+    return each_in_time(_due(store, site, but), lambda due: _add(store, site, rules, due, now), longest_s)
 
 
 def counted_since(store: Store, what: What = "goals", site: str = "") -> list[tuple[str, str, str, dt.date]]:
@@ -83,9 +90,7 @@ def counted_since(store: Store, what: What = "goals", site: str = "") -> list[tu
     return [(site, name, definition, day) for site, name, definition, day in rows]
 
 
-def _due(store: Store, site: Site) -> Iterator[Due]:
-    if not site.goals:
-        return
+def _due(store: Store, site: Site, but: frozenset[str]) -> Iterator[Due]:
     for entry, added in days_left(store, site.key):
         if not entry.knows_goals:
             continue
@@ -93,7 +98,9 @@ def _due(store: Store, site: Site) -> Iterator[Due]:
         others = (tuple(one for one in added if one.sections), tuple(one for one in added if one.funnels))
         known = {*entry.goals.items(), *(one for adding in mine for one in adding.goals.items())}
         goals = tuple(
-            goal for goal in site.counted_goals if goal.has_past and (goal.name, goal.definition) not in known
+            goal
+            for goal in site.counted_goals
+            if goal.has_past and goal.name not in but and (goal.name, goal.definition) not in known
         )
         if goals:
             yield Due(entry, mine, goals, *others)

@@ -52,20 +52,28 @@ class Due(Struct, frozen=True):
     sections: dict[str, str]
 
 
-def add_sections(store: Store, site: Site, rules: SiteRules, now: float, longest_s: float = 2.0) -> bool:
+def add_sections(
+    store: Store,
+    site: Site,
+    rules: SiteRules,
+    now: float,
+    longest_s: float = 2.0,
+    but: frozenset[str] = frozenset(),
+) -> bool:
     """Count what is due, the newest days first; whether that is all. longest_s: begin no other day after so long,
-    because other work waits."""
+    because other work waits. but: the names of those that have no past."""
     if not site.sections:
         return True
-    return each_in_time(_due(store, site), lambda due: _add(store, site, rules, due, now), longest_s)
+    return each_in_time(_due(store, site, but), lambda due: _add(store, site, rules, due, now), longest_s)
 
 
-def _due(store: Store, site: Site) -> Iterator[Due]:
+def _due(store: Store, site: Site, but: frozenset[str]) -> Iterator[Due]:
+    wanted = {name: what for name, what in site.section_definitions.items() if name not in but}
     for entry, added in days_left(store, site.key):
         if not entry.knows_sections:
             continue
         known = {one for of in (entry, *added) for one in of.sections.items()}
-        missing = {name: what for name, what in site.section_definitions.items() if (name, what) not in known}
+        missing = {name: what for name, what in wanted.items() if (name, what) not in known}
         if missing:
             yield Due(entry, added, missing)
 

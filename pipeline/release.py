@@ -23,6 +23,7 @@ from schema.site import Site, day_bounds, day_number
 from schema.store import Store, StoreDown, StoreError
 from schema.vitals import PEOPLE_BUCKET
 
+from .asked import ALWAYS, Asked
 from .each import for_each
 from .insert import insert
 from .manifest import RELEASING, Entry, append, digest_input
@@ -119,11 +120,12 @@ def close_days(
     lost_keys: frozenset[tuple[str, str]],
     prepare: Callable[[], object] = lambda: None,
     whole_since: float = 0.0,
+    asked: Asked = ALWAYS,
 ) -> list[tuple[str, dt.date]]:
     """Release every day that may close; which. Raises what a day failed with, once the others are done. lost_keys:
     (site, ISO day) of days that had a key lost. prepare: called before the first of them is released, if there is one.
     whole_since: when the instance was restored from a backup, Unix seconds; days that began before it are released as
-    incomplete."""
+    incomplete. asked: what each day is asked for."""
     known = {site.key: (site, rules) for site, rules in sites}
     arrived = received_through(store)
     still_open = open_days(store)
@@ -154,7 +156,11 @@ def close_days(
                 log.warning("day_released_incomplete", site=of.site.key, day=of.day.isoformat())
 
     incomplete = {(open_day.site, open_day.day) for open_day, complete in closing if not complete}
-    due = [SiteDay(known[open_day.site][0], open_day.day, known[open_day.site][1]) for open_day, _ in closing]
+    due = [
+        SiteDay(asked.on(site, open_day.day), open_day.day, rules)
+        for open_day, _ in closing
+        for site, rules in (known[open_day.site],)
+    ]
     rows = {(open_day.site, open_day.day): open_day.events for open_day, _ in closing}
     failed = next(iter(in_batches(close, due, rows).values()), failed)
     if failed:

@@ -27,6 +27,7 @@ from .added_goals import add_goals
 from .added_pairs import add_pairs
 from .added_properties import add_properties
 from .added_sections import add_sections
+from .asked import ALWAYS, Asked
 from .bare_totals import publish_bare_totals
 from .blocks import close_blocks
 from .crawlers import publish_crawlers
@@ -71,9 +72,19 @@ _LOOK_BACK_EVERY_S = 600
 _LONGEST_ERASURE_WAIT_S = 3600
 
 
+# What is added to released days, in this order, and as what it may be left out.
+_ADDING: tuple[tuple[Callable[..., bool], str], ...] = (
+    (add_goals, "goals"),
+    (add_sections, "sections"),
+    (add_properties, ""),
+    (add_funnels, "funnels"),
+    (add_pairs, ""),
+)
+
+
 class Pipeline:
     """Roll up, close, erase, expire. lost_keys(): the site-days (site, ISO day) that had a key lost.
-    jobs: told how each job fares. whole_since: see `close_days`."""
+    jobs: told how each job fares. whole_since: see `close_days`. asked: what each day is asked for."""
 
     def __init__(
         self,
@@ -85,6 +96,7 @@ class Pipeline:
         clock: Callable[[], float] = time.time,
         jobs: Jobs | None = None,
         whole_since: float = 0.0,
+        asked: Asked = ALWAYS,
     ) -> None:
         self.store = store
         self.jobs = jobs or Jobs()
@@ -96,6 +108,7 @@ class Pipeline:
         self.watched: Callable[[], Collection[str]] = frozenset
         self._lost_keys = lost_keys
         self._whole_since = whole_since
+        self._asked = asked
         self._clock = clock
         self._sites = {site.key: (site, rules) for site, rules in sites}
         # With k = 1, how many rows of a day are counted; else as of when it was looked whether it goes on.
@@ -138,10 +151,10 @@ class Pipeline:
     def stop(self) -> None:
         self._scheduler.shutdown(wait=True)
 
-    def follow(self, sites: Sequence[tuple[Site, SiteRules]]) -> None:
+    def follow(self, sites: Sequence[tuple[Site, SiteRules]], asked: Asked = ALWAYS) -> None:
         """Work by these sites and rules from now on: every open day is looked at anew."""
         with self._busy:
-            self.sites = sites
+            self.sites, self._asked = sites, asked
             self._sites = {site.key: (site, rules) for site, rules in sites}
             self._seen.clear()
             self._looked.clear()
@@ -173,7 +186,7 @@ class Pipeline:
             rows = {(open_day.site, open_day.day): open_day.events for open_day in self._open_days()}
             self._quarter = self._last_quarter()
             asked = [
-                SiteDay(self._sites[site][0], day, self._sites[site][1])
+                SiteDay(self._asked.on(self._sites[site][0], day), day, self._sites[site][1])
                 for site, day in rows
                 if site in self._sites and (everybody or site in watched)
             ]
@@ -228,7 +241,7 @@ class Pipeline:
             closed: list[tuple[str, dt.date]] = []
 
             def days() -> None:
-                closed.extend(close_days(self.store, self.sites, now, grace_s, lost, self._erase, since))
+                closed.extend(close_days(self.store, self.sites, now, grace_s, lost, self._erase, since, self._asked))
                 for key in closed:
                     self._seen.pop(key, None)
                     self._looked.pop(key, None)
@@ -251,10 +264,10 @@ class Pipeline:
 
             def add(of: tuple[Site, SiteRules]) -> None:
                 site, rules = of
-                whole = [
-                    add_some(self.store, site, rules, self._clock(), until - time.monotonic())
-                    for add_some in (add_goals, add_sections, add_properties, add_funnels, add_pairs)
-                ]
+                whole = []
+                for add_some, what in _ADDING:
+                    known = {"but": self._asked.without_past(site, what)} if what else {}
+                    whole.append(add_some(self.store, site, rules, self._clock(), until - time.monotonic(), **known))
                 if all(whole):
                     self._have_goals.add(site.key)
 

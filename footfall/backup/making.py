@@ -24,6 +24,7 @@ from pipeline.release import open_days
 from schema.store import Store
 
 from ..settings import Settings, describe
+from ..settings.edit_file import FOLDER as EDITS
 from ..supervisor.paths import account_file, delivery_file, former_sites, key_journal, token_file
 from ..supervisor.stamp import stamp_of_this
 from .archive import FORMAT, Contents, OpenDay, write
@@ -53,6 +54,9 @@ def _members(settings: Settings, store: Store, taken: Snapshot) -> Iterator[tupl
     for name, path in files:
         if path.exists():
             yield name, path.read_bytes()
+    folder = settings.directory / EDITS
+    for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+        yield f"{EDITS}/{path.name}", path.read_bytes()
     if notes := all_annotations(store):
         yield NOTES, msgspec.json.encode(notes)
     for number, (site, entries) in enumerate(taken.entries.items()):

@@ -30,11 +30,14 @@ from schema.annotations import Annotation
 from schema.atomic_file import write_atomically
 from schema.families import FAMILIES, LATE
 from schema.migrate import migrate
+from schema.site import Site
 from schema.store import RowsRefused, Store
 
 from ..data_directory import open_store
 from ..errors import CannotDo
 from ..settings import Settings
+from ..settings.edit_file import FOLDER as EDITS
+from ..settings.edit_file import change, parsed
 from ..supervisor.paths import account_file, delivery_file, former_sites, key_journal, token_file
 from ..supervisor.stamp import write_stamp
 from .archive import Archive, Contents
@@ -115,6 +118,8 @@ def _fill(settings: Settings, archive: Archive, progress: Callable[[int, int], N
     for name, place in files:
         if name in archive.contents.members:
             write_atomically(place, archive.read(name))
+    for name, data in archive.below(EDITS):
+        _put_back_edits(settings, archive, name, data)
     contents = archive.contents
     told = Restored(int(time.time()), contents.made_at, [(one.site, one.day) for one in contents.open_days])
     write_atomically(settings.directory / _RESTORED, msgspec.json.encode(told))
@@ -150,6 +155,15 @@ def _notes_of(archive: Archive) -> list[Annotation]:
         return msgspec.json.decode(archive.read(NOTES), type=list[Annotation])
     except msgspec.MsgspecError:
         raise CannotDo(f"{archive.path}: {NOTES} cannot be read; take another backup") from None
+
+
+def _put_back_edits(settings: Settings, archive: Archive, name: str, data: bytes) -> None:
+    key = name.removeprefix(f"{EDITS}/").removesuffix(".json")
+    try:
+        edits = parsed(data, f"{archive.path}: {name}", key)
+        change(settings.directory, Site(key).key, lambda _: edits)
+    except ValueError as problem:
+        raise CannotDo(str(problem)) from None
 
 
 def _refuse_full(store: Store) -> None:

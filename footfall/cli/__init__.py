@@ -25,6 +25,7 @@ _COMMANDS = {
     "lab": "lab:lab",
     "plan": "plan:plan",
     "note": "note:note",
+    "edit": "edit:edit",
     "token": "tokens:token",
     "user": "user:user",
     "keys": "keys:keys",

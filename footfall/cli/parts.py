@@ -20,6 +20,7 @@ from ..data_directory import accounts
 from ..errors import CannotStart
 from ..roles.key_service import hand_out_keys
 from ..settings import Settings
+from ..settings.in_force import with_edits, without_edits
 from ..supervisor.listening import dashboards_url, listen, public_url, url_of
 from ..supervisor.locks import is_held, running_there
 from ..supervisor.parent import Supervisor
@@ -36,11 +37,11 @@ def _serving(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _flags(sites: Sequence[str], load_settings: Load, **given: Any) -> Settings:
     """Settings with the flags in them; --site adds to the sites of the file."""
-    settings = load_settings(given)
+    settings = without_edits(load_settings(given))
     known = {name for site in settings.sites for name in site.names}
     added = [name for name in dict.fromkeys(sites) if site_name(name) not in known]
     if not added:
-        return settings
+        return with_edits(settings)
     tree = msgspec.to_builtins(settings.sites)
     new = [{"key": site_name(name), "domains": [bare_host(name)]} for name in added]
     return load_settings({**given, "sites": [*tree, *new]})

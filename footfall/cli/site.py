@@ -22,6 +22,7 @@ from ..control.instance import Instance
 from ..control.opening import opened_for_changes
 from ..data_directory import accounts, shares
 from ..errors import CannotDo
+from ..settings.edit_file import forget as forget_edits
 from ..site_export import FORMATS, export
 from ..supervisor.paths import account_file, former_sites, share_file, token_file
 from .options import Load, agreed, common, json_option, listed
@@ -76,6 +77,7 @@ def remove(load_settings: Load, key: str, yes: bool, as_json: bool) -> None:
         if share_file(settings).exists():
             with closing(shares(settings)) as links:
                 links.forget_site(key)
+        forget_edits(settings.directory, key)
         if held:
             quarantine.drop(held)
         removed = instance.site_remove(key)

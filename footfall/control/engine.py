@@ -20,6 +20,7 @@ from dashboards.stats.report import Reports
 from dashboards.stats_api.request import of as question_of
 from dashboards.stats_api.respond import answer
 from pipeline.added_goals import counted_since
+from pipeline.adding import days_left
 from pipeline.annotations import annotate, take_back
 from pipeline.copying import ROWS_STAY
 from pipeline.enrolled import enrolled
@@ -47,7 +48,7 @@ from ..plan import window
 from ..settings import DEMO_SITE, Settings
 from ..supervisor.listening import dashboards_url
 from ..supervisor.paths import former_sites
-from . import releases
+from . import editing, releases
 from .foreign_pages import foreign_pages
 from .instance import StatsRequest, ad_hoc_site, iso_date, spools_of
 from .sites import list_sites
@@ -64,6 +65,8 @@ class Engine:
         self.store = store
         self._live = live
         self._imports: dict[str, tuple[Import, str]] = {}
+        # At which editors declare; the process that runs puts one here that has its parent follow.
+        self.desk = editing.EditDesk(lambda: self._settings, self.days_left, closed=editing.closed(settings))
         # The one that works in this process.
         self.pipeline: Pipeline | None = None
 
@@ -265,6 +268,18 @@ class Engine:
     def note_remove(self, site: str, id_: str) -> bool:
         """Take a note back; whether there was one. Raises CannotDo."""
         return take_back(self.store, self._known(site)[0].key, id_)
+
+    def days_left(self, key: str) -> int:
+        """On how many released days of a site visits are left."""
+        return sum(1 for _ in days_left(self.store, key))
+
+    def edits(self, site: str) -> dict[str, Any]:
+        """What a site declares, and the versions of what editors did. Raises CannotDo."""
+        return editing.told(self.desk, self._known(site)[0].key)
+
+    def edit_back(self, site: str, number: int) -> dict[str, Any]:
+        """Have an earlier version hold again. Raises CannotDo."""
+        return editing.take_back(self.desk, self._known(site)[0].key, number)
 
     def digest(self, site: str, every: str, day: str) -> dict[str, str]:
         """The digest of the last whole week or month before a day, "" is today. Raises CannotDo where it is not all

@@ -59,6 +59,7 @@ def local(settings: Settings, heartbeats: Mapping[str, Heartbeat], now: float, e
         *processes.of_refusals(heartbeats),
         *processes.of_jobs(heartbeats, now),
         *machine.of_data(settings),
+        *machine.of_edits(settings),
         *machine.of_disk(settings, heartbeats),
         *machine.of_spools(settings, time.time()),
         *machine.of_quarantine(settings),

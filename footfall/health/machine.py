@@ -54,6 +54,14 @@ def of_data(settings: Settings) -> Iterator[Finding]:
         yield Finding("data", OK, f"written by {stamp.program} (commit {stamp.commit}); {mine}")
 
 
+def of_edits(settings: Settings) -> Iterator[Finding]:
+    """What editors declared that does not hold."""
+    for one in settings.edits:
+        if one.problem:
+            text = f"{one.key}: what was declared in the browser does not hold: {one.problem}"
+            yield Finding("edits", WARNING, text, f"`footfall edit versions {one.key}` lists what there was")
+
+
 def of_disk(settings: Settings, heartbeats: Mapping[str, Heartbeat]) -> Iterator[Finding]:
     """How much is free against what has to stay free, and for how long at the pace of the last hours."""
     try:

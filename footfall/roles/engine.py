@@ -25,11 +25,13 @@ from schema.migrate import migrate
 from schema.store import Store, StoreDown, StoreError, StoreRefuses
 
 from ..backup.restoring import restored
+from ..control.editing import EditDesk
 from ..control.engine import Engine
 from ..control.serving import ControlServer
 from ..control.sites import sites_with_data
 from ..health.stored import of_server
 from ..settings import Settings
+from ..settings.in_force import Editions
 from ..supervisor.channel import ChildStatus, send_status, settings_followers
 from ..supervisor.heartbeat import Heartbeat, HeartbeatFile
 from ..supervisor.paths import control_path, key_journal
@@ -71,6 +73,8 @@ def run_engine(settings: Settings, role: str, dashboards: socket.socket | None) 
         if store.embedded:
             abandon_all(store)
     engine = Engine(settings, store)
+    if role == "engine":
+        engine.desk = EditDesk(lambda: engine.settings, engine.days_left, lambda: send_status(ChildStatus(edited=True)))
     settings_followers.append(engine.follow)
     if "writer" in parts:
         host = "" if store.embedded else socket.gethostname()
@@ -87,8 +91,9 @@ def run_engine(settings: Settings, role: str, dashboards: socket.socket | None) 
             lambda: lost_days(journal),
             jobs=jobs,
             whole_since=backup.at if backup else 0.0,
+            asked=Editions(settings),
         )
-        settings_followers.append(lambda given: pipeline.follow(sites_with_data(given, store)))
+        settings_followers.append(lambda given: pipeline.follow(sites_with_data(given, store), Editions(given)))
         engine.pipeline = pipeline
         pipeline.start()
         control = ControlServer(engine, control_path(settings))

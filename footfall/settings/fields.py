@@ -14,6 +14,8 @@ from msgspec import Meta, Struct
 
 # Neither listed nor quoted in an error.
 SECRET = "keys.token"  # noqa: S105 - a name
+# Fields that settings have, and nobody sets.
+NOT_SET = ("origins", "edits")
 
 
 def without_password(text: str) -> str:
@@ -34,7 +36,7 @@ def fields(part: Struct, prefix: str) -> list[tuple[str, Any, Any]]:
     assert isinstance(hints, msgspec.inspect.StructType)
     annotations = annotations_of(type(part))
     for info in hints.fields:
-        if info.name == "origins":
+        if info.name in NOT_SET:
             continue
         value = getattr(part, info.name)
         if isinstance(value, Struct):

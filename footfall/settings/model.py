@@ -39,6 +39,8 @@ from schema.host import host_pattern, site_name
 from schema.pair import DEFAULT_PAIRS
 from schema.site import DEMO, Goal, Site, each_of, turned
 
+from .edits import SiteEdits
+
 if TYPE_CHECKING:
     from collector.model import Rules
 
@@ -177,7 +179,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     dashboards: DashboardSettings = DashboardSettings()
     mail: MailSettings = MailSettings()
     alerts: AlertSettings = AlertSettings()
+    # Neither can be set.
     origins: dict[str, str] = field(default_factory=dict)
+    edits: tuple[SiteEdits, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.data.strip():

@@ -21,6 +21,8 @@ from collector.settings import (
 )
 
 from ..errors import SettingsError
+from .fields import NOT_SET
+from .in_force import with_edits
 from .messages import explain
 from .model import Settings
 from .toml_lines import line_of
@@ -42,7 +44,8 @@ def load(
     flags: Mapping[str, Any] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Settings:
-    """The settings. Later wins: defaults, file, environment, --set, flags. Raises SettingsError."""
+    """The settings, with what editors declared beside them. Later wins: defaults, file, environment, --set, flags.
+    Raises SettingsError."""
     environment = os.environ if environment is None else environment
     file = file or environment.get("FOOTFALL_CONFIG") or (DEFAULT_FILE if Path(DEFAULT_FILE).is_file() else None)
     tree: dict[str, Any] = {}
@@ -67,8 +70,9 @@ def load(
         if value is not None:
             _put(tree, name, value)
             origins[name] = "command line"
-    if "origins" in tree:
-        raise SettingsError(f"{file}: origins: is not a setting")
+    for name in NOT_SET:
+        if name in tree:
+            raise SettingsError(f"{file}: {name}: is not a setting")
     for name, value in _texts(tree):
         if "\0" in value:
             raise SettingsError(f"{file or 'settings'}: {name}: holds a NUL character, which no path and no name can")
@@ -77,7 +81,7 @@ def load(
     except (msgspec.ValidationError, ValueError) as problem:
         raise SettingsError(explain(str(problem), tree, text, file, origins)) from None
     _check_keys(settings.keys)
-    return structs.replace(settings, origins=origins)
+    return with_edits(structs.replace(settings, origins=origins))
 
 
 def _check_keys(keys: KeySettings) -> None:

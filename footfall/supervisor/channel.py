@@ -28,12 +28,14 @@ settings_followers: list[Callable[[Settings], None]] = []
 
 class ChildStatus(Struct, frozen=True):
     """What a child says of itself. problem: what is in its way, without any visitor's data; "" once nothing is.
-    waits: it tries again by itself. final: to start it again cannot help. applied: it follows these settings."""
+    waits: it tries again by itself. final: to start it again cannot help. applied: it follows these settings.
+    edited: what editors declare has changed on disk."""
 
     problem: str = ""
     waits: bool = False
     final: bool = False
     applied: int = 0
+    edited: bool = False
 
 
 def framed(message: object) -> bytes:

@@ -57,6 +57,7 @@ class ChildProcess:
         self._sent = self._applied = 0
         # What it says is in its way, and whether it tries again by itself.
         self.problem, self.waits, self._final = "", False, False
+        self._edited = False
         self._failures = 0
         self._started = 0.0
         self._again_at = 0.0
@@ -110,10 +111,17 @@ class ChildProcess:
             self._read_statuses()
         return self._applied >= self._sent
 
+    def has_edited(self) -> bool:
+        """Whether it has changed since, on disk, what editors declare."""
+        edited, self._edited = self._edited, False
+        return edited
+
     def _read_statuses(self) -> None:
         for status in self._channel.statuses() if self._channel else ():
             if status.applied:
                 self._applied = status.applied
+            elif status.edited:
+                self._edited = True
             else:
                 self.problem, self.waits, self._final = status.problem, status.waits, status.final
 

@@ -24,6 +24,7 @@ from schema.site import Site
 
 from ..errors import CannotStart
 from ..settings import Settings, needs_restart
+from ..settings.in_force import next_turn, with_edits
 from ..version import PROGRAM, commit
 from .child_process import ChildProcess
 from .expected import line_of
@@ -47,11 +48,13 @@ class Supervisor:
 
     def __init__(self, settings: Settings, name: str, with_keys: bool) -> None:
         # Commands that ask for them may have been given in another directory.
-        self.settings = settings = with_absolute_paths(settings)
+        self.settings = settings = with_edits(with_absolute_paths(settings))
         self.children: list[ChildProcess] = []
         self._name = name
         self._stop = threading.Event()
         self._reload_asked = False
+        # When edits hold that do not yet.
+        self._turns_at = next_turn(settings, time.time())
         self._unpublished = Lasting(log, "shadow_not_published", "shadow_published_again")
         settings.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = take(settings.directory, name, place_of(settings))
@@ -90,6 +93,7 @@ class Supervisor:
             sites=len(self.settings.all_sites),
             store=name_of(self.settings.dsn),
         )
+        self._tell_of_edits()
         for child in self.children:
             child.start()
         announced = False
@@ -102,6 +106,9 @@ class Supervisor:
                 if self._reload_asked and reload is not None and announced:
                     self._reload_asked = False
                     self._follow(reload)
+                edited = [child for child in self.children if child.has_edited()]
+                if announced and (edited or time.time() >= self._turns_at):
+                    self._take(with_edits(self.settings))
                 self._heartbeat.turn([child.state() for child in self.children])
                 if not announced and all(child.answers() for child in self.children):
                     announced = True
@@ -134,16 +141,21 @@ class Supervisor:
         except Exception as problem:
             log.error("settings_not_taken", problem=line_of(problem) or type(problem).__name__)
             return
-        before, settings = self.settings, structs.replace(self.settings, sites=wanted.sites, origins=wanted.origins)
-        later = needs_restart(before, wanted)
+        later = needs_restart(self.settings, wanted)
         if later:
             log.warning("settings_need_a_restart", settings=later)
+        sites = {"sites": wanted.sites, "origins": wanted.origins, "edits": wanted.edits}
+        self._take(with_edits(structs.replace(self.settings, **sites)))
+
+    def _take(self, settings: Settings) -> None:
+        """Go by other sites, and have the children do so."""
+        before = self.settings
         # First the keys of new sites, then what counts for them; the keys of removed ones go once nobody needs them.
         both = {site.key: site for site in (*before.all_sites, *settings.all_sites)}
         self._keep_keys_of(tuple(both.values()))
         self._turn()
         taken = [child.follow(settings) for child in self.children]
-        self.settings = settings
+        self.settings, self._turns_at = settings, next_turn(settings, time.time())
         self._keep_keys_of(settings.all_sites)
         keys = {site.key for site in before.all_sites}, {site.key for site in settings.all_sites}
         log.info(
@@ -152,6 +164,12 @@ class Supervisor:
             added=sorted(keys[1] - keys[0]),
             removed=sorted(keys[0] - keys[1]),
         )
+        self._tell_of_edits()
+
+    def _tell_of_edits(self) -> None:
+        for one in self.settings.edits:
+            if one.problem:
+                log.warning("edits_not_taken", site=one.key, problem=one.problem)
 
     def _keep_keys_of(self, sites: Sequence[Site]) -> None:
         if self._keeper:

@@ -1,0 +1,74 @@
+"""The files of what editors declare: DATA/edits, one of each site.
+
+In: a data directory, a site. Out: its `Edits`. Promises: a file is whole or as it was before, its owner's alone; one
+that cannot be read, or that a newer Footfall wrote, is never written over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from schema.atomic_file import exclusively, write_atomically
+
+from .edits import FORMAT, Edits
+
+FOLDER = "edits"
+
+
+class EditsUnreadable(ValueError):
+    """What editors declared cannot be read; the text says what to do."""
+
+
+class _Format(Struct):
+    format: int
+
+
+def path_of(directory: Path, key: str) -> Path:
+    """The file of a site. A key is safe as a name (schema/site.py)."""
+    return directory / FOLDER / f"{key}.json"
+
+
+def read(directory: Path, key: str) -> Edits:
+    """What was declared of a site. Raises EditsUnreadable."""
+    path = path_of(directory, key)
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return Edits(FORMAT, key, ())
+    except OSError as problem:
+        raise EditsUnreadable(f"{path}: cannot be read: {problem.strerror}; give this user the rights") from None
+    return parsed(text, str(path), key)
+
+
+def parsed(text: bytes, where: str, key: str) -> Edits:
+    """The same of its content. Raises EditsUnreadable."""
+    remedy = "restore it from a backup, or move it away: then what the settings file says holds alone"
+    try:
+        if (found := msgspec.json.decode(text, type=_Format).format) > FORMAT:
+            raise EditsUnreadable(f"{where}: is of format {found}, this Footfall reads {FORMAT}; install the newer one")
+        edits = msgspec.json.decode(text, type=Edits)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
+        raise EditsUnreadable(f"{where}: cannot be read: {problem}; {remedy}") from None
+    numbers = [version.number for version in edits.versions]
+    if edits.site != key or numbers != sorted({*numbers}):
+        raise EditsUnreadable(f"{where}: is not of {key}, or its versions are not in their order; {remedy}")
+    return edits
+
+
+def change(directory: Path, key: str, changed: Callable[[Edits], Edits]) -> Edits:
+    """Replace what was declared of a site by what is made of it; nobody else is in between. Raises EditsUnreadable."""
+    path = path_of(directory, key)
+    with exclusively(path):
+        edits = changed(read(directory, key))
+        write_atomically(path, msgspec.json.format(msgspec.json.encode(edits)) + b"\n")
+    return edits
+
+
+def forget(directory: Path, key: str) -> None:
+    """Remove what was declared of a site."""
+    for path in (path_of(directory, key), path_of(directory, key).with_suffix(".lock")):
+        path.unlink(missing_ok=True)
