@@ -25,6 +25,7 @@ from footfall.settings import Settings, SiteSettings, load
 from footfall.settings.of_site import groups_of
 from pipeline.settings import ReleaseSettings, RetentionSettings
 from schema.event import Event
+from schema.site import Site
 from schema.store import Store
 from tests.conftest import CHEAP
 from tests.dashboards.conftest import NOW, Rollups, TestClient
@@ -193,8 +194,8 @@ class TestPages:
 
 
 @pytest.mark.clickhouse
-def test_the_page_of_settings_shows_what_alerts_on_a_spike_or_a_drop_tell(rollups: Rollups, tmp_path: Path) -> None:
-    today = NOW.date()
+def test_the_page_of_settings_shows_what_alerts_on_a_spike_or_a_drop_tell(store: Store, tmp_path: Path) -> None:
+    today, rollups = NOW.date(), Rollups(store, Site("usual.example", ("usual.example",)))
     with rollups.together():
         for back in range(1, 58):
             rollups.cell(today - dt.timedelta(back), visitors=100 + back % 5, released=True)
