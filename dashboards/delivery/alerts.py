@@ -44,31 +44,40 @@ class Look:
     def told(self, alert: Alert, day: dt.date, subject: str, text: str, period: Period, **facts: Any) -> Message:
         """day: of which it is told, once. period: of the page that shows it."""
         link = f"{self.base}/sites/{quote(self.site.key)}?{urlencode(period.arguments())}"
-        goal = f" {alert.goal}" if alert.goal else ""
         return Message(
-            what=f"alert {alert.on}{goal} {self.site.key} {day}",
+            what=called(self, alert, day),
             subject=f"{self.site.key}: {subject}",
             text=f"{text}\n\n{link}",
             facts={"site": self.site.key, "on": alert.on, "day": day.isoformat(), "link": link, **facts},
         )
 
 
-def alert_of(look: Look, alert: Alert) -> Message | None:
-    """What is to be told now; None where there is nothing."""
-    return _KINDS[alert.on](look, alert)
+def days_of(look: Look, alert: Alert) -> tuple[dt.date, ...]:
+    """Of which days it may have something to tell now. What is shown of today can only grow, so it may be a spike
+    already."""
+    yesterday = look.today - _DAY
+    return (look.today, yesterday) if alert.on == "spike" else (yesterday,)
 
 
-def _spike(look: Look, alert: Alert) -> Message | None:
-    # What is shown of today can only grow, so it is a spike already.
-    for day in (look.today, look.today - _DAY):
-        found = look.reports.day_visitors(look.site, day)
-        if found and not found.fewer_than and found.visitors > found.high:
-            return _unusual(look, alert, day, found, "more")
+def called(look: Look, alert: Alert, day: dt.date) -> str:
+    """By which name it is told once."""
+    goal = f" {alert.goal}" if alert.goal else ""
+    return f"alert {alert.on}{goal} {look.site.key} {day}"
+
+
+def alert_of(look: Look, alert: Alert, day: dt.date) -> Message | None:
+    """What is to be told of that day; None where there is nothing."""
+    return _KINDS[alert.on](look, alert, day)
+
+
+def _spike(look: Look, alert: Alert, day: dt.date) -> Message | None:
+    found = look.reports.day_visitors(look.site, day)
+    if found and not found.fewer_than and found.visitors > found.high:
+        return _unusual(look, alert, day, found, "more")
     return None
 
 
-def _drop(look: Look, alert: Alert) -> Message | None:
-    day = look.today - _DAY
+def _drop(look: Look, alert: Alert, day: dt.date) -> Message | None:
     found = look.reports.day_visitors(look.site, day)
     if found and not found.has_data:
         return _silent(look, alert, day, found)
@@ -114,8 +123,7 @@ def _unusual(look: Look, alert: Alert, day: dt.date, found: DayVisitors, word: s
     )
 
 
-def _goal(look: Look, alert: Alert) -> Message | None:
-    last = look.today - _DAY
+def _goal(look: Look, alert: Alert, last: dt.date) -> Message | None:
     first = last - (_FULL_DAYS - 1) * _DAY
     period = Period(first, last, between(first, last))
     [table] = look.reports.tables(look.site, period, [[Query((look.site.key,), period, ("goal",))]])
@@ -140,8 +148,7 @@ def _goal(look: Look, alert: Alert) -> Message | None:
     )
 
 
-def _lcp(look: Look, alert: Alert) -> Message | None:
-    day = look.today - _DAY
+def _lcp(look: Look, alert: Alert, day: dt.date) -> Message | None:
     period = Period(day, day, between(day, day))
     [table] = look.reports.tables(look.site, period, [[Query((look.site.key,), period, ("vital",))]])
     found = next((row for row in table.rows if isinstance(row, VitalCell) and row.vital == "lcp"), None)
@@ -160,8 +167,7 @@ def _lcp(look: Look, alert: Alert) -> Message | None:
     )
 
 
-def _leak(look: Look, alert: Alert) -> Message | None:
-    day = look.today - _DAY
+def _leak(look: Look, alert: Alert, day: dt.date) -> Message | None:
     period = Period(day, day, between(day, day))
     rows = look.reports.apart(Query((look.site.key,), period, (BY_LEAK,), limit=_MOST_LEAKS))
     if not rows:
@@ -177,7 +183,7 @@ def _leak(look: Look, alert: Alert) -> Message | None:
     )
 
 
-_KINDS: dict[str, Callable[[Look, Alert], Message | None]] = {
+_KINDS: dict[str, Callable[[Look, Alert, dt.date], Message | None]] = {
     "spike": _spike,
     "drop": _drop,
     "goal": _goal,

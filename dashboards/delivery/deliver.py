@@ -22,7 +22,7 @@ from schema.site import Site
 
 from ..stats.report import Reports
 from ..web.security_headers import UNSUBSCRIBE
-from .alerts import Look, alert_of, trouble
+from .alerts import Look, alert_of, called, days_of, trouble
 from .digest import digest_of, list_of, name_of, period_of
 from .mail import Mailer
 from .message import CannotSend, Message, Unclear
@@ -119,10 +119,14 @@ class Deliveries:
                 self._send(message, to)
 
     def _alert(self, site: Site, alert: Alert) -> None:
-        message = alert_of(Look(self._reports, site, self._base), alert)
-        if message is not None:
-            for to in alert.to:
-                self._send(message, to)
+        look = Look(self._reports, site, self._base)
+        for day in days_of(look, alert):
+            what = called(look, alert, day)
+            left = [to for to in alert.to if not self._outbox.is_over(what, to)]
+            message = alert_of(look, alert, day) if left else None
+            if message is not None:
+                for to in left:
+                    self._send(message, to)
 
     def _trouble(self) -> None:
         now = self._clock()

@@ -7,7 +7,7 @@ may not share, nor sees one; a link's address is shown once.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -29,7 +29,7 @@ from ..stats.report import Reports
 from ..web.base_path import reached_at
 from ..web.gate import Gate
 from ..web.rendering import Pages
-from .shares import CUSTOM, FREE, OF_PERIODS, PANELS, USUAL_PANELS, Share, ShareRefused, Shares, origin
+from .shares import FREE, OF_PERIODS, PANELS, USUAL_PANELS, Share, ShareRefused, Shares, days_of, origin, refuse_segment
 
 _PATH = "/sites/{key}/share"
 # What the form offers to have a link expire.
@@ -68,10 +68,12 @@ class MakeSharePages:
         """POST /sites/{key}/share"""
         site = self._site(request)
         try:
-            token, _ = self._shares.make(_wanted(site, form, self._until(form)), form.get("password", ""))
+            sites = [site, *(one for one in self._others(user, site) if form.get(_box(one)))]
+            token, _ = self._shares.make(_wanted(sites, form, self._until(form)), form.get("password", ""))
         except ShareRefused as problem:
             return self._page(request, user, error=str(problem), status=400, form=form)
-        self._accounts.note(user.id, Deed.SHARED, site.key)
+        for one in sites:
+            self._accounts.note(user.id, Deed.SHARED, one.key)
         begin = reached_at(request, self._settings.public_url)
         return self._page(request, user, link=f"{begin}/share/{token}", embeds=bool(form.get("hosts", "").strip()))
 
@@ -89,6 +91,10 @@ class MakeSharePages:
             for one in self._shares.all()
             if site.key in one.sites and all(may(user, Action.SHARE, key) for key in one.sites)
         ]
+
+    def _others(self, user: User, site: Site) -> list[Site]:
+        """Of which sites a link may be, too: those that this user may share."""
+        return [one for one in self._reports.sites.values() if one.key != site.key and may(user, Action.SHARE, one.key)]
 
     def _page(
         self,
@@ -108,6 +114,7 @@ class MakeSharePages:
             user=user,
             site=site,
             links=[(one, _days_of(one)) for one in self._mine(user, site)],
+            others=[(one.key, _box(one), bool(given.get(_box(one)))) for one in self._others(user, site)],
             panels=[(name, name in (_panels(given) if form else USUAL_PANELS)) for name in PANELS],
             periods={FREE: "whoever looks chooses"} | {name: PERIODS[name][0] for name in OF_PERIODS},
             lives=LIVES,
@@ -131,36 +138,35 @@ class MakeSharePages:
         return self._shares.after(int(days)) if days else 0.0
 
 
-def _wanted(site: Site, form: Mapping[str, str], expires: float) -> Share:
+def _wanted(sites: Sequence[Site], form: Mapping[str, str], expires: float) -> Share:
     """What a form asks for. Raises ShareRefused."""
     segment, first, last = (form.get(name, "").strip() for name in ("segment", "first", "last"))
-    if segment and segment not in site.segment_definitions:
-        raise ShareRefused(f"the site has no segment {segment!r} any more")
-    dated = bool(first or last)
+    for site in sites:
+        refuse_segment(site.key, site.segments, segment)
+    keys = tuple(site.key for site in sites)
+    period, begin, end = days_of(form.get("period", ""), first, last)
     return Share(
-        title=form.get("title", "").strip() or site.key,
-        sites=(site.key,),
+        title=form.get("title", "").strip() or ", ".join(keys),
+        sites=keys,
         segment=segment,
         panels=_panels(form),
-        period=CUSTOM if dated else form.get("period") or FREE,
-        first=_date(first) if dated else None,
-        last=_date(last) if dated else None,
+        period=period,
+        first=begin,
+        last=end,
         expires=expires,
         hosts=tuple(map(origin, form.get("hosts", "").split())),
         has_password=bool(form.get("password")),
     )
 
 
+def _box(site: Site) -> str:
+    """The field of a site that a link may be of, too."""
+    return f"site_{site.key}"
+
+
 def _panels(form: Mapping[str, str]) -> tuple[str, ...]:
     """A box each: forms of ours have a field once."""
     return tuple(name for name in PANELS if form.get(f"panel_{name}"))
-
-
-def _date(text: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise ShareRefused(f"{text!r} is no day: days of its own are a first and a last one, as YYYY-MM-DD") from None
 
 
 def _days_of(one: Share) -> str:

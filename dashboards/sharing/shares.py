@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -20,6 +20,7 @@ from msgspec import Struct, structs
 
 from schema.dimensions import CARDS
 from schema.host import host_pattern, web_address
+from schema.segment import Segment
 
 from ..accounts.passwords import MAX_PASSWORD, Passwords
 from ..database import Database, digest_of
@@ -83,7 +84,7 @@ class Share(Struct, frozen=True):
         if self.period not in (*OF_PERIODS, FREE, CUSTOM):
             yield f"period {self.period!r} is not known: there are {', '.join((*OF_PERIODS, FREE))}"
         if (self.period == CUSTOM) != (self.first is not None and self.last is not None):
-            yield "days of its own are a first and a last one (--from and --to), and then no period"
+            yield "days of its own are a first and a last one, and then no period"
         if self.first and self.last and self.first > self.last:
             yield f"the first day, {self.first}, is after the last, {self.last}"
         if self.hosts and self.has_password:
@@ -91,6 +92,31 @@ class Share(Struct, frozen=True):
                 "browsers send no cookie from a frame of another site, so a link with a password cannot be embedded: "
                 "leave out the password, or the hosts"
             )
+
+
+def days_of(period: str, first: str, last: str) -> tuple[str, dt.date | None, dt.date | None]:
+    """The days of a new link, as somebody wrote them: the name of a period, or a first and a last day, as YYYY-MM-DD.
+    Raises ShareRefused."""
+    if not (first or last):
+        return period or FREE, None, None
+    if not (first and last):
+        raise ShareRefused(f"{first or last} alone is no period: write a first and a last day, both as YYYY-MM-DD")
+    return (CUSTOM if period in ("", FREE) else period), _day(first), _day(last)
+
+
+def _day(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise ShareRefused(f"{text!r} is no day: write it as YYYY-MM-DD") from None
+
+
+def refuse_segment(site: str, segments: Iterable[Segment], name: str) -> None:
+    """Raises ShareRefused where the site has no segment of that name; "" is all visits."""
+    there = [one.name for one in segments]
+    if name and name not in there:
+        known = ", ".join(map(repr, there)) or "none"
+        raise ShareRefused(f"{site} has no segment {name!r} (it has {known})")
 
 
 def origin(text: str) -> str:

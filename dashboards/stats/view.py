@@ -99,17 +99,25 @@ def grain_of(view: View, period: Period, in_part: bool) -> str:
 
 def view_of(arguments: Mapping[str, str], period: Period, today: dt.date) -> View:
     """The view that the arguments ask for. Raises BadQuery where they cannot be read."""
-    metric, against = arguments.get("metric") or "visitors", arguments.get("compare") or ""
+    metric, against = arguments.get("metric") or "visitors", against_of(arguments, "previous")
     if metric not in DRAWN:
         raise BadQuery(f"metric={metric[:100]!r} is not drawn: allowed are {', '.join(DRAWN)}", Code.UNKNOWN_METRIC)
-    given = any(arguments.get(name) for name in ("compare_from", "compare_to"))
-    against = against or ("custom" if given else "previous")
-    if against not in AGAINST:
-        raise BadQuery(f"compare={against[:100]!r} is not known: allowed are {', '.join(AGAINST)}")
-    if given and against != "custom":
+    if _has_dates(arguments) and against != "custom":
         raise BadQuery(f"compare={against} has its own days: leave out compare_from and compare_to")
     dates = _dates_of(arguments, period, today) if against == "custom" else None
     return View(metric, arguments.get("grain") or "", against, dates)
+
+
+def against_of(arguments: Mapping[str, str], usual: str) -> str:
+    """With what the arguments compare; usual: where they do not say. Raises BadQuery where that is nothing known."""
+    against = arguments.get("compare") or ("custom" if "compare" not in arguments and _has_dates(arguments) else usual)
+    if against not in AGAINST:
+        raise BadQuery(f"compare={against[:100]!r} is not known: allowed are {', '.join(AGAINST)}")
+    return against
+
+
+def _has_dates(arguments: Mapping[str, str]) -> bool:
+    return any(arguments.get(name) for name in OF_COMPARISON[1:])
 
 
 def _dates_of(arguments: Mapping[str, str], period: Period, today: dt.date) -> Period:

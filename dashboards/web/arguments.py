@@ -20,7 +20,7 @@ from ..stats.period import Period, date_of, parse
 from ..stats.query import Query
 from ..stats.refused import BadQuery, Code
 from ..stats.report import Reports
-from ..stats.view import OF_COMPARISON, OF_VIEW
+from ..stats.view import OF_COMPARISON, OF_VIEW, against_of
 
 PERIOD = ("period", "from", "to")
 PART = (*PERIOD, "filter", "segment")
@@ -47,9 +47,14 @@ def refuse_unknown(given: QueryParams, allowed: Collection[str], from_links: boo
         if name in allowed:
             if name not in _SEVERAL and len(given.getlist(name)) > 1:
                 raise BadQuery(f"argument {name} is given {len(given.getlist(name))} times: give it once")
-        elif not (from_links and _OF_LINKS.fullmatch(name)):
+        elif not (from_links and is_appended(name)):
             known = f"allowed are {', '.join(allowed)}" if allowed else "this address takes none"
             raise BadQuery(f"argument {name[:100]!r} is not known: {known}")
+
+
+def is_appended(name: str) -> bool:
+    """Whether others append that argument to links that people pass on."""
+    return _OF_LINKS.fullmatch(name) is not None
 
 
 def query_of(site: Site, arguments: Mapping[str, str], filters: list[str], period: Period) -> Query:
@@ -57,12 +62,12 @@ def query_of(site: Site, arguments: Mapping[str, str], filters: list[str], perio
     segment."""
     rows, offset = (number_of(arguments, name, default) for name, default in (("limit", "100"), ("offset", "0")))
     metrics = [name for name in arguments.get("metrics", "").split(",") if name]
-    order, against = arguments.get("order") or "visitors", arguments.get("compare", "")
-    if against not in ("", "previous"):
-        raise BadQuery(f"compare={against[:100]!r} is not known: allowed is previous")
+    order, against = arguments.get("order") or "visitors", against_of(arguments, "none")
+    if against not in ("none", "previous"):
+        raise BadQuery(f"compare={against}: that is told by the overview and by tables; allowed here is previous")
     by, segment = arguments.get("by", ""), arguments.get("segment", "")
     first, last = period.first, period.last
-    return Query.of(site.key, first, last, by, filters, rows, metrics, order, bool(against), offset, segment)
+    return Query.of(site.key, first, last, by, filters, rows, metrics, order, against != "none", offset, segment)
 
 
 def number_of(arguments: Mapping[str, str], name: str, default: str) -> int:

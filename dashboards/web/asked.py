@@ -13,7 +13,7 @@ from starlette.datastructures import QueryParams
 from ..stats.filter import ALTERNATIVES
 from ..stats.query import MAX_ROWS
 from ..stats.refused import BadQuery
-from ..stats.view import OF_COMPARISON
+from ..stats.view import OF_COMPARISON, against_of
 from .arguments import PERIOD, number_of
 
 ROWS = 100
@@ -65,7 +65,7 @@ def asked_of(given: QueryParams) -> Asked:
     limit, offset = number_of(given, "limit", str(ROWS)), number_of(given, "offset", "0")
     if not 1 <= limit <= MAX_ROWS:
         raise BadQuery(f"limit={limit} is out of bounds: allowed is 1 to {MAX_ROWS}")
-    against = given.get("compare") or ("custom" if "compare" not in given and given.get("compare_from") else "")
+    against = against_of(given, "none")
     # The form of a page that is compared with dates sends them along, whatever is chosen instead.
     dates = [given.get(name, "") if against == "custom" else "" for name in OF_COMPARISON[1:]]
     return Asked(

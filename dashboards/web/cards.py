@@ -31,7 +31,7 @@ _ENDS = {
 GOALS = "Goals"
 
 
-class Line(Struct, frozen=True):
+class ValueRow(Struct, frozen=True):
     """A row of a table: what it is called, the length of its bar in percent, its numbers. least: why they may be more;
     "" where they are exact. keeps: the arguments of the page that keeps it alone; "" where nothing can."""
 
@@ -53,7 +53,7 @@ class Tab(Struct, frozen=True):
     title: str
     head: str
     columns: tuple[str, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[ValueRow, ...]
     instead: str = ""
     since: tuple[tuple[str, dt.date], ...] = ()
     about: str = ""
@@ -104,7 +104,7 @@ def tab(dimension: str, overview: Overview) -> Tab:
         instead = no_table(dimension, [cell.value for cell in cells], overview.released.k, overview.released.enough)
     largest = max([cell.visitors for cell in cells], default=0) or 1
     lines = tuple(
-        Line(
+        ValueRow(
             cell.value,
             names.name_of(dimension, cell.value),
             round(100 * cell.visitors / largest, 1),
@@ -136,7 +136,7 @@ class Values(Struct, frozen=True):
 
     event: str
     property: str
-    lines: tuple[Line, ...]
+    lines: tuple[ValueRow, ...]
     since: dt.date | None = None
 
 
@@ -151,10 +151,12 @@ def first_values(rows: Sequence[Property], most: int) -> list[Values]:
     ]
 
 
-def _line(row: Property, largest: int) -> Line:
+def _line(row: Property, largest: int) -> ValueRow:
     numbers = (told_as(names.count(row.visitors), row.certainty), told_as(names.count(row.events), row.certainty))
     least = not_shown(row.not_shown_days, row.of_days)
-    return Line(row.value, row.value, round(100 * row.visitors / (largest or 1), 1), numbers, row.value == OTHER, least)
+    return ValueRow(
+        row.value, row.value, round(100 * row.visitors / (largest or 1), 1), numbers, row.value == OTHER, least
+    )
 
 
 def vitals_by(cells: Sequence[VitalCell], dimension: str) -> list[tuple[str, dict[str, VitalCell]]]:

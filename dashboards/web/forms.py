@@ -12,8 +12,9 @@ from starlette.requests import Request
 
 from ..stats.refused import BadQuery
 
-# A name, a password and where to go next; more is not a form of ours.
+# A link for others, with a box for each of many sites; more is not a form of ours.
 MAX_FORM_BYTES = 16_384
+_MAX_FIELDS = 500
 
 
 async def body_of(request: Request) -> bytes:
@@ -29,7 +30,9 @@ async def body_of(request: Request) -> bytes:
 def fields_of(body: bytes) -> dict[str, str]:
     """Its fields. Raises BadQuery."""
     try:
-        return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20))
+        return dict(
+            parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
+        )
     except ValueError:
         raise BadQuery("the form cannot be read") from None
 

@@ -19,7 +19,7 @@ from ..stats.conversions import Goal, GoalDay
 from ..stats.funnels import StepCell
 from . import format as names
 from . import trend
-from .cards import Line
+from .cards import ValueRow
 from .trend import Trend
 from .wording import NOBODY, between, not_shown, told_as
 
@@ -34,7 +34,7 @@ class Side(Struct, frozen=True):
 
     dimension: str
     label: str
-    lines: tuple[Line, ...]
+    lines: tuple[ValueRow, ...]
     instead: str = ""
 
 
@@ -91,7 +91,7 @@ def side(dimension: str, goals: Sequence[Goal] | None, most: int, instead: str) 
         return Side(dimension, about.label, (), instead if goals is None else NOBODY)
     largest = max(goal.converters for goal in goals) or 1
     lines = tuple(
-        Line(
+        ValueRow(
             goal.goal,
             names.name_of(dimension, goal.goal),
             round(100 * goal.converters / largest, 1),

@@ -13,7 +13,7 @@ from schema.journeys import ENDS, PAGE, SECTION
 
 from ..stats.journeys import Way
 from . import format as names
-from .cards import Line
+from .cards import ValueRow
 from .wording import not_shown, told_as
 
 _TITLES = {PAGE: "Pages", SECTION: "Sections", ENDS: "Entry and exit"}
@@ -24,7 +24,7 @@ class Ways(Struct, frozen=True):
 
     kind: str
     title: str
-    lines: tuple[Line, ...]
+    lines: tuple[ValueRow, ...]
 
 
 def ways_of(ways: Sequence[Way]) -> list[Ways]:
@@ -36,8 +36,8 @@ def ways_of(ways: Sequence[Way]) -> list[Ways]:
     return found
 
 
-def _line(way: Way, largest: int) -> Line:
+def _line(way: Way, largest: int) -> ValueRow:
     name = f"{way.origin} → {way.target}"
     numbers = (told_as(names.count(way.people), way.certainty), names.percent(way.share))
     least = not_shown(way.not_shown_days, way.of_days)
-    return Line(name, name, round(100 * way.people / (largest or 1), 1), numbers, folded=False, least=least)
+    return ValueRow(name, name, round(100 * way.people / (largest or 1), 1), numbers, folded=False, least=least)

@@ -20,7 +20,7 @@ WIDTH, HEIGHT = 270, 40
 _SILENT_DAYS = 2
 
 
-class Line(Struct, frozen=True):
+class Sparkline(Struct, frozen=True):
     """The picture of some days. paths: of days that are known, one after the other; where some are not, in pieces.
     told: the same in words."""
 
@@ -41,7 +41,7 @@ class SiteCard(Struct, frozen=True):
     trend: str
     spoken: str
     lacking: str
-    line: Line | None
+    line: Sparkline | None
     today: str
     problem: bool
 
@@ -130,7 +130,7 @@ def _today(one: SiteDays) -> tuple[str, bool]:
     return "Nothing to show of today yet", False
 
 
-def _line(days: Sequence[Day]) -> Line | None:
+def _line(days: Sequence[Day]) -> Sparkline | None:
     known = [day for day in days if day.visitors is not None]
     if not known:
         return None
@@ -147,4 +147,4 @@ def _line(days: Sequence[Day]) -> Line | None:
     paths = tuple(f"M{'L'.join(piece)}{'h0' if len(piece) == 1 else ''}" for piece in pieces if piece)
     missing = f", {names.counted(len(days) - len(known), 'day')} without a number" if len(known) < len(days) else ""
     said = f"Visitors of {len(days)} days: between {names.count(least)} and {names.count(most)} a day{missing}"
-    return Line(paths, said)
+    return Sparkline(paths, said)

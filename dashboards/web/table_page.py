@@ -39,7 +39,7 @@ class Cell(Struct, frozen=True):
     trend: str = ""
 
 
-class Line(Struct, frozen=True):
+class TableRow(Struct, frozen=True):
     """A row: what it is called, the length of its bar in percent, its other cells. keeps: the arguments of the site's
     page that keeps it alone; "" where nothing can."""
 
@@ -61,8 +61,8 @@ class TableView(Struct, frozen=True):
     """other: what is folded; totals: cells of the last line; they are () where there are none."""
 
     heads: tuple[Head, ...]
-    lines: tuple[Line, ...]
-    other: Line | None
+    lines: tuple[TableRow, ...]
+    other: TableRow | None
     totals: tuple[Cell, ...]
     chosen: tuple[Chosen, ...]
     place: Place
@@ -102,10 +102,10 @@ def _head(told: Details, column: Column) -> Head:
     return Head(column, sort, _link(told, told.asked.but(order=column.name, direction=turned)))
 
 
-def _line(told: Details, row: Mapping[str, Any]) -> Line:
+def _line(told: Details, row: Mapping[str, Any]) -> TableRow:
     first, *rest = told.columns
     bar = round(100 * (row.get(bar_of(told.columns)) or 0) / told.largest, 1)
-    return Line(first.lines(row)[0], bar, tuple(_cell(told, column, row) for column in rest), _keeps(told, row))
+    return TableRow(first.lines(row)[0], bar, tuple(_cell(told, column, row) for column in rest), _keeps(told, row))
 
 
 def _cell(told: Details, column: Column, row: Mapping[str, Any]) -> Cell:

@@ -8,12 +8,13 @@ goes by their system alone.
 from __future__ import annotations
 
 from contextvars import ContextVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from msgspec import Struct
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from .arguments import is_appended
 from .forms import local_path
 
 COOKIE = "footfall_theme"
@@ -60,7 +61,7 @@ def _theme_of(request: Request) -> Theme:
     path: str = request.scope["path"]
     name = request.cookies.get(COOKIE, SYSTEM)
     known = name in THEMES and not path.startswith(_OF_STRANGERS)
-    query = request.scope["query_string"].decode("latin-1")
+    own = [(argument, value) for argument, value in request.query_params.multi_items() if not is_appended(argument)]
     # What a form has led to may be at an address that is for forms alone.
-    here = local_path(quote(path) + (f"?{query}" if query else "")) if request.method == "GET" else "/"
+    here = local_path(quote(path) + (f"?{urlencode(own)}" if own else "")) if request.method == "GET" else "/"
     return Theme(name if known else SYSTEM, here)

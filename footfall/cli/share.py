@@ -15,7 +15,6 @@ import click
 import msgspec
 
 from dashboards.sharing.shares import (
-    CUSTOM,
     FREE,
     MIN_PASSWORD,
     OF_PERIODS,
@@ -23,11 +22,11 @@ from dashboards.sharing.shares import (
     USUAL_PANELS,
     Share,
     ShareRefused,
+    days_of,
     origin,
+    refuse_segment,
 )
-from schema.segment import Segment
 
-from ..control.instance import iso_date
 from ..control.opening import settings_in_force
 from ..data_directory import shares
 from ..errors import CannotDo
@@ -85,19 +84,17 @@ def create(
     settings = settings_in_force(load_settings())
     keys = tuple(dict.fromkeys(_key_of(settings, one, segment) for one in site))
     password = _password(password_file) if password_file else ""
-    dated = bool(first or last)
-    if dated and not (first and last):
-        raise CannotDo(f"{'--from' if first else '--to'} alone: write --from and --to, both as YYYY-MM-DD")
     try:
+        of, begin, end = days_of(period, first, last)
         with closing(shares(settings)) as kept:
             wanted = Share(
                 title=title or ", ".join(keys),
                 sites=keys,
                 segment=segment,
                 panels=panels or USUAL_PANELS,
-                period=CUSTOM if dated and period == FREE else period,
-                first=iso_date(first) if dated else None,
-                last=iso_date(last) if dated else None,
+                period=of,
+                first=begin,
+                last=end,
                 k=k or 0,
                 expires=kept.after(days) if days else 0.0,
                 hosts=tuple(map(origin, hosts)),
@@ -148,10 +145,10 @@ def _key_of(settings: Settings, name: str, segment: str) -> str:
     if found is None:
         known = ", ".join(site.key for site in settings.all_sites) or "none"
         raise CannotDo(f"site {name!r} is not in the settings: there are {known}")
-    segments: tuple[Segment, ...] = found.segments
-    if segment and segment not in [one.name for one in segments]:
-        known = ", ".join(repr(one.name) for one in segments) or "none"
-        raise CannotDo(f"{found.key} has no segment {segment!r} (it has {known})")
+    try:
+        refuse_segment(found.key, found.segments, segment)
+    except ShareRefused as problem:
+        raise CannotDo(str(problem)) from None
     return found.key
 
 

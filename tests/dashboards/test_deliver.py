@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from dashboards.accounts.accounts import Accounts
 from dashboards.app import create_app
+from dashboards.delivery import deliver
 from dashboards.delivery.deliver import TROUBLE_AFTER_S, Deliveries, SecretMissing, Trouble, Wanted
 from dashboards.delivery.digest import last_before, period_of
 from dashboards.delivery.outbox import Outbox
@@ -207,14 +208,24 @@ def past(rollups: Rollups, day: dt.date, people: int, weeks: int = 8) -> None:
 
 @pytest.mark.parametrize(("visitors", "on"), [(1000, "spike"), (10, "drop"), (101, "")])
 def test_a_day_that_is_not_usual_is_told_once(
-    house: House, rollups: Rollups, ago: Callable[[int], dt.date], visitors: int, on: str
+    house: House,
+    rollups: Rollups,
+    ago: Callable[[int], dt.date],
+    visitors: int,
+    on: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     past(rollups, ago(1), 100)
     rollups.cell(ago(1), visitors=visitors, released=True)
     rollups.release(ago(1))
     sender = house.deliver(alerts=[Alert("spike", (BOSS,)), Alert("drop", (BOSS,))])
     sender.run()
+    asked: list[tuple[str, dt.date]] = []
+    monkeypatch.setattr(deliver, "alert_of", lambda look, alert, day: asked.append((alert.on, day)))
     sender.run()
+    # What everybody has is not worked out again.
+    every = [("spike", NOW.date()), ("spike", ago(1)), ("drop", ago(1))]
+    assert asked == [one for one in every if one != (on, ago(1))]
     found = house.mails()
     assert len(found) == bool(on)
     for mail in found:

@@ -94,7 +94,9 @@ def test_a_link_in_frames_says_what_to_write_and_one_with_a_password_is_none(
     ("given", "told"),
     [
         ({"segment": "No"}, "has no segment"),
-        ({"first": "2031-06-01"}, "is no day"),
+        ({"first": "2031-06-01"}, "2031-06-01 alone is no period"),
+        ({"first": "2031-06-01", "last": "soon"}, "is no day"),
+        ({"first": "2031-06-01", "last": "2031-06-02", "period": "7d"}, "and then no period"),
         ({"first": "2031-06-02", "last": "2031-06-01"}, "is after the last"),
         ({"period": "today"}, "is not known"),
         ({"hosts": "https://a.example/path"}, "without a path"),
@@ -127,3 +129,24 @@ def test_nobody_sees_or_takes_back_links_of_sites_that_are_not_his(
     assert len(shares.all()) == 2
     assert editor.get(f"/sites/{OTHER}/share").status_code == 404
     assert editor.post(f"/sites/{OTHER}/share", data={"title": "x"}).status_code == 404
+
+
+def test_a_link_is_of_several_sites_where_its_maker_may_share_each(
+    editor: TestClient, rollups: Rollups, shares: Shares, accounts: Accounts
+) -> None:
+    path, mine = f"/sites/{rollups.site.key}/share", rollups.site.key
+    form = {"title": "Both", "period": "7d", "days": "", f"site_{OTHER}": "1"}
+    assert OTHER not in editor.get(path).text
+    editor.post(path, data=form)
+    assert [one.sites for one in shares.all()] == [(mine,)], "a box that was not offered"
+    accounts.people.give(accounts.people.named("ed").id, OTHER, Role.EDITOR)
+    refused = editor.post(path, data=form | {"segment": "Phones"})
+    assert f"{OTHER} has no segment".capitalize() in html.unescape(refused.text)
+    assert f'name="site_{OTHER}" value="1" checked' in refused.text
+    made = editor.post(path, data=form)
+    found = re.search(r"https://stats\.example(/share/[\w-]+)", made.text)
+    assert found
+    assert {one.sites for one in shares.all()} == {(mine,), (mine, OTHER)}
+    assert editor.get(f"{found[1]}/{OTHER}", headers={"cookie": ""}).status_code == 200
+    assert f"Both {mine}, {OTHER}; Last 7 days" in text_of(editor.get(f"/sites/{OTHER}/share").text)
+    assert {entry.site for entry in accounts.audit.entries() if entry.what == "made a link for others"} == {mine, OTHER}
