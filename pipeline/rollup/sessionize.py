@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import time
 
-from schema.event import ENGAGEMENT, PAGEVIEW
-from schema.visits import OF_FIRST_EVENT, OF_FIRST_OF_ALL, RAW_OF_FIRST_EVENT, VISIT
-from schema.vitals import VITALS
+from schema.visits import VISIT
 
 from ..insert import insert
 from ..parallel import at_once
 from . import sent as texts
-from . import told
-from .batch import DAY, NETWORK, RAW, SITE, Batch, zones
+from .batch import DAY, NETWORK, RAW, SITE, Batch
+from .cut import visits_of
 from .snapshot import Seen, new, note, there
-from .visit import READ, VISIT_GAP_S, escaped
+from .visit import READ, VISIT_GAP_S
 
 # Where a visit begins and ends, beside the columns of visits that are kept: what a section is may be set anew.
 SECTIONS = {"entry_section": "entry_page", "exit_section": "exit_page"}
@@ -27,9 +25,6 @@ _VISITORS = 2**64
 _RANGE = "visitor BETWEEN {first:UInt64} AND {last:UInt64}"
 # Of 1 M events at once the engine takes 1.5 GB, of a fifth at a time 0.9 GB, in the same time.
 _EVENTS_AT_A_TIME = 200_000
-# What a visit has of each of its events, not in their order: `place` tells that.
-_OF_HITS = tuple(name.removeprefix("hits.") for name in VISIT if name.startswith("hits."))
-_VIEWED, _ACTED = f"name = '{PAGEVIEW}'", f"name != '{ENGAGEMENT}'"
 
 
 def sessionize(of: Batch, seen: Seen, keep: bool = True) -> None:
@@ -40,13 +35,7 @@ def sessionize(of: Batch, seen: Seen, keep: bool = True) -> None:
     _find_repeated(of, seen, everybody)
     made = of.scratch("visits" if everybody else "fresh")
     if everybody:
-        _make(
-            of,
-            seen,
-            made,
-            f"{of.source} WHERE {_counted(of)}",
-            f"{of.source} WHERE {of.mine} AND {_RANGE} AND {_ACTED}",
-        )
+        _make(of, seen, made, f"{of.source} WHERE {_counted(of)}")
     else:
         columns = {name: name for name in ("site", "day", *READ)}
         # Nearly every granule has some of their rows, so all are read, and once is enough: by the visitor first, then
@@ -58,7 +47,7 @@ def sessionize(of: Batch, seen: Seen, keep: bool = True) -> None:
             SETTINGS use_index_for_in_with_subqueries = 0""",
             of.named | seen.named | {"first": 0, "last": _VISITORS - 1},
         )
-        _make(of, seen, made, of.scratch("events"), f"{of.scratch('events')} WHERE {_ACTED}", parts=1)
+        _make(of, seen, made, of.scratch("events"), parts=1)
     if keep and of.source == RAW:  # those of an import go with its table
         _store(of, seen, made, everybody)
         if not everybody:
@@ -107,13 +96,15 @@ def _counted(of: Batch) -> str:
     return f"{of.mine} AND {_RANGE} AND {there(of)} AND (id = 0 OR NOT ({repeated}))"
 
 
-def _make(of: Batch, seen: Seen, into: str, rows: str, opening: str, parts: int = 0) -> None:
-    """Make visits of raw rows. rows: of which; opening: those of them that a visit may begin with. parts: 0 for as many
-    as the memory asks for."""
+def _make(of: Batch, seen: Seen, into: str, rows: str, parts: int = 0) -> None:
+    """Make visits of raw rows. rows: of which; parts: 0 for as many as the memory asks for."""
     # Visitor numbers are hashes, and raw rows are stored by them: an equal part of the visitors is read, and is in
     # memory, at a time.
     size = -(-_VISITORS // (parts or 1 + seen.rows // _EVENTS_AT_A_TIME))
-    statement, named = _visits_of(of, seen, into, rows, opening), of.named | seen.named | {"gap": VISIT_GAP_S}
+    columns = {}
+    if into == of.scratch("visits"):
+        columns = {name: of.section_of(path) for name, path in SECTIONS.items()}
+    statement, named = visits_of(of, into, rows, seen.properties, columns), of.named | seen.named | {"gap": VISIT_GAP_S}
     at_once(
         of.store,
         [
@@ -121,97 +112,6 @@ def _make(of: Batch, seen: Seen, into: str, rows: str, opening: str, parts: int 
             for first in range(0, _VISITORS, size)
         ],
     )
-
-
-def _visits_of(of: Batch, seen: Seen, into: str, rows: str, opening: str) -> str:
-    columns = {name: f"o.{name}" for name in RAW_OF_FIRST_EVENT}
-    vitals = f"[{', '.join(VITALS)}]"
-    firsts = ", ".join(f"{escaped(f'argMin({name}, place)')} AS first_{name}" for name in OF_FIRST_OF_ALL)
-    # Where a column and something in the raw rows have one name, it is made under another.
-    made = {name: f"v.{name}" for name in VISIT if "." not in name} | {
-        "d": f"{of.which} AS d",
-        "again": "v.others",
-        "network_number": "v.its_network",
-        "received": "v.received_first",
-        "engaged_ms": "v.engaged",
-        **{f"hits.{name}": f"v.{name}s" for name in _OF_HITS},
-        "measured.path": "v.measured_paths",
-        "measured.vitals": "v.measurements",
-        **{name: escaped(sql.format_map(columns)) for name, sql in OF_FIRST_EVENT.items()},
-    }
-    if into == of.scratch("visits"):
-        made |= {name: of.section_of(f"v.{path}") for name, path in SECTIONS.items()}
-    # What a visit has of its first event is looked up once for each: to carry twenty columns of every event through
-    # windows and groups takes as long as all the rest. Its place does not tell it: two hosts may give it twice.
-    # `events` is stored in the order of the windows, so it is read, not sorted: 1 M events are numbered in 0.4 s.
-    return f"""
-    {insert(into, made)}
-    FROM
-    (
-        SELECT
-            {of.apart}visitor, visit,
-            any(again) AS others,
-            any({NETWORK}) AS its_network,
-            min(toDate(received) + lifetime) AS expires,
-            min(toDate(received)) AS received_first,
-            countIf({_ACTED}) > 0 AS came,
-            {_hour(of)} AS hour,
-            if(came, dateDiff('second', min(received), max(received)), 0) AS seconds,
-            countIf({_VIEWED}) AS viewed,
-            countIf({_ACTED}) AS acted,
-            viewed = 1 AND countIf({_ACTED} AND NOT ({_VIEWED}) AND interactive) = 0 AS bounced,
-            sum(engaged_ms) AS engaged,
-            {firsts},
-            {escaped(f"argMinIf(path, place, {_VIEWED})")} AS entry_page,
-            {escaped(f"argMaxIf(path, place, {_VIEWED})")} AS exit_page,
-            {escaped(f"argMinIf(hostname, place, {_VIEWED})")} AS entry_host,
-            {escaped(f"argMaxIf(hostname, place, {_VIEWED})")} AS exit_host,
-            groupArray({escaped("name")}) AS names,
-            groupArray({escaped("path")}) AS paths,
-            groupArray({escaped("hostname")}) AS hostnames,
-            groupArray(engaged_ms) AS engaged_mss,
-            groupArray(currency) AS currencys,
-            groupArray(amount) AS amounts,
-            groupArray(toUInt32(place)) AS places,
-            groupArray(sent) AS propss,
-            groupArray(scroll) AS scrolls,
-            groupArrayIf({escaped("path")}, measured) AS measured_paths,
-            groupArrayIf(vitals, measured) AS measurements,
-            argMinIf(sequence, place, {_ACTED}) AS opened
-        FROM
-        (
-            SELECT *, sum(pause) OVER (PARTITION BY {of.apart}visitor ORDER BY received, sequence) AS visit,
-                max(pause) OVER (PARTITION BY {of.apart}visitor) AS again
-            FROM
-            (
-                SELECT
-                    {of.apart}visitor, network_number, received, lifetime, sequence, name, interactive, path, hostname,
-                    engaged_ms, scroll, currency, amount, {", ".join(OF_FIRST_OF_ALL)}, {vitals} AS vitals,
-                    {told.sent(of) if seen.properties else "''"} AS sent, arrayExists(v -> v >= 0, vitals) AS measured,
-                    row_number() OVER visitor_events AS place,
-                    received - lagInFrame(received, 1, received) OVER visitor_events
-                        > {{gap:UInt32}} + least(intDiv(engaged_ms, 1000), {{gap:UInt32}}) AS pause
-                FROM {rows}
-                WINDOW visitor_events AS (PARTITION BY {of.apart}visitor ORDER BY received, sequence)
-            )
-        )
-        GROUP BY {of.apart}visitor, visit
-    ) AS v
-    ANY LEFT JOIN (SELECT {of.apart}visitor, sequence AS opened, {", ".join(columns)} FROM {opening}) AS o
-    USING ({of.apart}visitor, opened)"""
-
-
-def _hour(of: Batch) -> str:
-    """SQL for the second at which the local hour of a visit's start began."""
-    by_zone = zones(of.days)
-    hours = [
-        f"toUnixTimestamp(toStartOfHour(toTimeZone(min(received), {{zone_{index}:String}})))"
-        for index in range(len(by_zone))
-    ]
-    if len(hours) == 1:
-        return hours[0]
-    tests = (f"{of.which} IN ({', '.join(map(str, mine))})" for mine in by_zone.values())
-    return f"multiIf({', '.join(f'{test}, {hour}' for test, hour in zip(tests, hours, strict=True))}, 0)"
 
 
 def _store(of: Batch, seen: Seen, made: str, everybody: bool) -> None:
