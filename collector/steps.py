@@ -16,10 +16,10 @@ from .enrich.client_hints import refined
 from .enrich.crawlers import crawler_of, section_of
 from .enrich.device import device_of, language_of, screen_class
 from .enrich.geo import Geo
-from .enrich.page import BadUrl, parse_page
+from .enrich.page import BadUrl, Page, parse_page
 from .enrich.referrer import traffic_source_of
 from .enrich.referrer_spam import is_spam
-from .model import MAX_NAME, Draft
+from .model import MAX_NAME, Beacon, Draft, Rules
 from .outcome import Reason
 from .privacy.address import is_nobodys, truncate
 from .privacy.order_id import REFUND, is_order_id
@@ -40,6 +40,11 @@ class CrawlerView(NamedTuple):
     day: int
     crawler: str
     section: str
+
+
+def page_of(beacon: Beacon, rules: Rules) -> Page:
+    """What of its URL the site's settings let through. Raises BadUrl."""
+    return parse_page(beacon.url, rules.keep, beacon.hash_mode, rules.site.trailing_slash == "strip")
 
 
 def drop_prefetch(draft: Draft) -> Reason | None:
@@ -82,12 +87,11 @@ def drop_unasked(draft: Draft) -> Reason | None:
 
 def drop_bad_url(draft: Draft) -> Reason | None:
     """A URL that names no page."""
-    try:
-        draft.page = parse_page(
-            draft.beacon.url, draft.rules.keep, draft.beacon.hash_mode, draft.rules.site.trailing_slash == "strip"
-        )
-    except BadUrl:
-        return Reason.BAD_URL
+    if draft.page is None:
+        try:
+            draft.page = page_of(draft.beacon, draft.rules)
+        except BadUrl:
+            return Reason.BAD_URL
     return None
 
 
@@ -204,7 +208,8 @@ def put_screen(draft: Draft) -> None:
 def put_name_and_props(draft: Draft) -> None:
     """The page's own words, scrubbed."""
     # Cut here and not before: half of an address is nothing that the scrubber finds.
-    draft.name = scrub(draft.beacon.name)[:MAX_NAME]
+    name = draft.beacon.name
+    draft.name = name if name == PAGEVIEW else scrub(name)[:MAX_NAME]
     if draft.beacon.props:
         has_revenue = bool(draft.beacon.currency)
         orders = {key for key in draft.beacon.props if is_order_id(key, has_revenue)}

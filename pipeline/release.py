@@ -27,7 +27,7 @@ from .asked import ALWAYS, Asked
 from .each import for_each
 from .insert import insert
 from .manifest import RELEASING, Entry, append, digest_input
-from .rollup.batch import Batch, SiteDay, batches
+from .rollup.batch import ROWS_AT_MOST, Batch, SiteDay, batches
 from .rollup.publish import OPEN, drop_open
 from .rollup.snapshot import Key
 from .rollup.stages import staged
@@ -46,6 +46,8 @@ _ASKED_WITHIN_S = 20
 # Nine weeks: the four of a block, and five for days that close late.
 _WAITS_DAYS = 63
 _IMPORT_WAITS_DAYS = 3
+# Rows of an import that are released at once: it may have years of them, and runs beside what collects.
+_IMPORTED_AT_MOST = 50_000
 # Clocks of several hosts may differ so much.
 AHEAD_S = 60
 
@@ -212,7 +214,9 @@ def release_together(
         lowered: dict[Key, list[str]] = {}
         try:
             _forget_unfinished(store, days)
-            for batch in batches(days, sizes(store, source, days)):
+            for batch in batches(
+                days, sizes(store, source, days), ROWS_AT_MOST if origin == LIVE else _IMPORTED_AT_MOST
+            ):
                 with staged(store, source, batch, _waiting_until(batch, now, origin)) as (_, bounded):
                     written |= _publish(store, batch)
                     lowered |= bounded

@@ -5,7 +5,10 @@ In: files, or the name of a run. Out: a summary.
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -18,7 +21,7 @@ from dashboards.web.format import counted
 from ..control.opening import opened
 from ..databases import geo_database_of
 from ..errors import CannotDo
-from ..importing.access_log import LogOptions, check_readable, import_access_log
+from ..importing.access_log import LogOptions, Progress, check_readable, import_access_log
 from . import summaries
 from .options import Load, common, json_option, prepare
 
@@ -59,20 +62,31 @@ def access_log(
     prepare("import")
     check_readable(files)
     total = sum(Path(file).stat().st_size for file in files if file != STDIN)
-    done: dict[str, int] = {}
     options = LogOptions(log_format, redirects, accept_one_address, accept_unreadable, dry_run)
     with opened(load_settings(), make=True) as instance:
         geo_database = geo_database_of(instance.settings)
-        with click.progressbar(length=max(1, total), label="Reading", file=sys.stderr, hidden=as_json) as bar:
-
-            def progress(file: str, at: int) -> None:
-                bar.update(at - done.get(file, 0))
-                done[file] = at
-
+        with _progress(total, hidden=as_json) as progress:
             summary = import_access_log(instance, site, files, geo_database, progress, options)
     click.echo(msgspec.json.encode(summary).decode() if as_json else summaries.import_summary(summary))
     if summary.lines and summary.dropped.get(Reason.BAD_LINE) == summary.lines:
         raise CannotDo(f"{', '.join(files)}: no line could be read, so there was nothing to import")
+
+
+@contextlib.contextmanager
+def _progress(total: int, hidden: bool) -> Iterator[Progress]:
+    """A bar on a terminal, with the time that is left and how fast it goes. total: bytes of all files."""
+    done: dict[str, int] = {}
+    begun = time.monotonic()
+    with click.progressbar(
+        length=max(1, total), label="Reading", file=sys.stderr, hidden=hidden, item_show_func=lambda text: text
+    ) as bar:
+
+        def progress(file: str, at: int, lines: int) -> None:
+            per_second = lines / max(0.001, time.monotonic() - begun)
+            bar.update(at - done.get(file, 0), f"{counted(lines, 'line')}, {per_second:,.0f} a second")
+            done[file] = at
+
+        yield progress
 
 
 @import_.command(name="list")

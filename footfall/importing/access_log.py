@@ -1,4 +1,5 @@
-"""Imports of access logs: files → lines → the collector's steps → the instance, unless a file is not what it seems.
+"""Imports of access logs: files → pieces → lines → the collector's steps → the instance, unless a file is not what it
+seems.
 
 In: files, and how they are to be read. Out: a summary. Promises: a log in which visitors cannot be told apart is
 refused before a day of it is released.
@@ -6,13 +7,13 @@ refused before a day of it is released.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 
 from msgspec import Struct
 
 from collector.enrich.geo import GeoDatabase
-from collector.outcome import Reason
 from collector.privacy.address import Proxies
 from collector.wire.access_log.lines import STDIN
 from collector.wire.access_log.reader import Log, Reading
@@ -20,7 +21,10 @@ from collector.wire.access_log.verdict import Crowd, behind_proxies, of_other_ho
 
 from ..control.instance import Instance
 from ..errors import CannotDo
-from .intake import Sent, Summary, is_declared, rules_of, run
+from .anonymize import Taken
+from .intake import Summary, hand_over, is_declared, rules_of
+from .piece import LineFailed, Part
+from .readers import Readers
 
 
 class LogOptions(Struct, frozen=True):
@@ -35,6 +39,7 @@ class LogOptions(Struct, frozen=True):
 
 
 _USUAL = LogOptions()
+Progress = Callable[[str, int, int], object]
 
 
 def check_readable(files: Iterable[str]) -> None:
@@ -55,31 +60,51 @@ def import_access_log(
     site: str,
     files: Iterable[str],
     geo_database: GeoDatabase,
-    progress: Callable[[str, int], None],
+    progress: Progress,
     options: LogOptions = _USUAL,
 ) -> Summary:
     """Import log files given together, so that a day split between two of them is one day. Raises Unreadable, and
-    CannotDo where a log cannot be what it seems; then nothing is released."""
+    CannotDo where a log cannot be what it seems; then nothing is released. progress: is told the file, how many bytes
+    of it are read, how many lines of all files."""
     rules = rules_of(instance.settings, site)
     proxies = Proxies(instance.settings.collector.trusted_proxies)
     reading = Reading(rules, is_declared(instance, rules), proxies, options.redirects, options.format)
     logs: list[Log] = []
     crowd = Crowd()
 
-    def sent() -> Iterable[Sent | Reason]:
-        for file in files:
-            log = Log(file, reading, lambda at, file=file: progress(file, at))  # type: ignore[misc]
-            logs.append(log)
-            yield from log
-            problem = without_agents(log) or ("" if options.accept_unreadable else unreadable(log))
-            if problem:
-                raise CannotDo(f"{problem}; nothing was released")
+    def taken() -> Generator[Taken]:
+        # They end before days are released, which takes memory, too.
+        with Readers(instance.settings, site, reading, geo_database) as readers:
+            for file in files:
+                log = Log(file, reading)
+                logs.append(log)
+                for part in _parts_of(log, readers):
+                    crowd.add_all(part.crowd)
+                    yield part.taken
+                    progress(file, log.at, sum(log.tally.numbered for log in logs))
+                problem = without_agents(log) or ("" if options.accept_unreadable else unreadable(log))
+                if problem:
+                    raise CannotDo(f"{problem}; nothing was released")
         problem = of_other_hosts(logs)
         if not problem and not options.accept_one_address:
             problem = crowd.problem() or next(filter(None, map(behind_proxies, logs)), "")
         if problem:
             raise CannotDo(f"{problem}; nothing was released")
 
-    summary = run(instance, rules, sent(), geo_database, "import", crowd.add, options.dry)
+    with contextlib.closing(taken()) as found:
+        summary = hand_over(instance, rules, found, "import", options.dry)
     summary.formats = {log.name: log.format for log in logs if log.format}
     return summary
+
+
+def _parts_of(log: Log, readers: Readers) -> Iterator[Part]:
+    """What its pieces come to, which the log's own tally has then."""
+    try:
+        for part in readers.parts(log):
+            log.tally.add(part.tally)
+            yield part
+    except LineFailed as failed:
+        raise CannotDo(
+            f"{log.name}: line {log.tally.numbered + failed.number}: the program fails on it ({failed.kind}), a fault "
+            "that should be reported; without this line the log can be imported; nothing was released"
+        ) from None

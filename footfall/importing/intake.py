@@ -1,36 +1,35 @@
-"""Imports from the command's side: beacons of lines or synthetic ones → the collector's steps → the instance.
+"""Imports from the command's side: what the collector's steps made of beacons → the instance.
 
-In: beacons with clients and times. Out: a summary. Promises: addresses and agents stay in this process's memory, keys
-are destroyed at its end; a cut-off import is abandoned whole.
+In: rows and counts, or beacons with clients and times. Out: a summary. Promises: addresses and agents stay in this
+process's memory, keys are destroyed at its end; a cut-off import is abandoned whole.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from msgspec import Struct, field, structs
 
 from collector.enrich.geo import GeoDatabase
 from collector.keys.key import EphemeralKeys
-from collector.model import Beacon, Client, Draft, Rules
+from collector.model import Rules
 from collector.outcome import Reason
-from collector.steps import MACHINES, CrawlerView, anonymize, crawler_view_of
 from pipeline.imports import Batch
 from schema.event import CrawlerViews, Event
 from schema.host import site_name
-from schema.site import LocalDay, local_day
 
 from ..control.instance import Instance, ad_hoc_site
 from ..databases import datacenters_of
 from ..errors import CannotDo
 from ..settings import Settings
+from .anonymize import Anonymizer, CrawlerKey, Row, Sent, Taken
 
+# Rows that are handed to the instance at once.
 _BATCH = 20_000
-
-Sent = tuple[Beacon, Client, int]
 
 
 class Summary(Struct):
@@ -61,41 +60,33 @@ def run(
     sent: Iterable[Sent | Reason],
     geo_database: GeoDatabase,
     origin: str,
-    counted: Callable[[Client], object] = lambda _: None,
-    dry: bool = False,
 ) -> Summary:
-    """Anonymize and hand over everything, then release its days. counted: told the client of every event. dry: tell
-    what would be released instead."""
-    known = is_declared(instance, rules)
-    summary, dropped, keys = Summary(rules.site.key), Counter[str](), EphemeralKeys()
-    crawlers = Counter[CrawlerView]()
-    datacenters = datacenters_of(instance.settings)
+    """Anonymize and hand over everything, then release its days."""
+    keys = EphemeralKeys()
+    anonymizer = Anonymizer(rules, keys, geo_database, datacenters_of(instance.settings))
+    try:
+        return hand_over(instance, rules, map(anonymizer.take, _some(sent)), origin)
+    finally:
+        keys.destroy()
+
+
+def hand_over(instance: Instance, rules: Rules, taken: Iterator[Taken], origin: str, dry: bool = False) -> Summary:
+    """Hand everything over, then release its days. dry: tell what would be released instead."""
+    summary, dropped, crawlers = Summary(rules.site.key), Counter[Reason](), Counter[CrawlerKey]()
     name = instance.import_begin(rules.site.key)
     try:
-        batch: list[list[Any]] = []
-        day: LocalDay | None = None
-        for item in sent:
-            summary.lines += 1
-            if isinstance(item, Reason):
-                dropped[item] += 1
-                continue
-            beacon, client, moment = item
-            if day is None or not day.start <= moment < day.end:
-                day = local_day(rules.site.timezone, moment)
-            draft = Draft(beacon, client, rules, moment, day, keys, geo_database, datacenters)
-            outcome = anonymize(draft)
-            if isinstance(outcome, Event):
-                batch.append(list(structs.astuple(outcome)))
-                summary.events += 1
-                counted(client)
-            else:
-                dropped[outcome] += 1
-                if outcome in MACHINES and (view := crawler_view_of(draft)):
-                    crawlers[view] += 1
+        batch: list[Row] = []
+        for some in taken:
+            summary.lines += some.tried
+            summary.events += len(some.rows)
+            dropped.update(some.dropped)
+            crawlers.update(dict(some.crawlers))
+            batch += some.rows
             if len(batch) >= _BATCH:
                 instance.import_add(Batch(name, Event.__struct_fields__, batch))
                 batch = []
         instance.import_add(Batch(name, Event.__struct_fields__, batch))
+        del batch
         instance.import_crawlers(name, [CrawlerViews(*view, views) for view, views in crawlers.items()])
         report = instance.import_preview(name) if dry else instance.import_finish(name, origin)
     except BaseException:
@@ -103,10 +94,13 @@ def run(
         with contextlib.suppress(CannotDo):
             instance.import_abandon(name)
         raise
-    finally:
-        keys.destroy()
     summary.dropped = {str(reason): count for reason, count in dropped.most_common()}
-    summary.undeclared = not known
+    summary.undeclared = not is_declared(instance, rules)
+    _tell_days(summary, name, report, dry)
+    return summary
+
+
+def _tell_days(summary: Summary, name: str, report: dict[str, Any], dry: bool) -> None:
     summary.days_skipped = dict(report["skipped"])
     if dry:
         summary.preview = {"days": report["days"], "pages": report["pages"]}
@@ -114,7 +108,13 @@ def run(
         summary.days_released = list(report["released"])
     if summary.days_released:
         summary.run = name
-    return summary
+
+
+def _some(sent: Iterable[Sent | Reason]) -> Iterator[list[Sent | Reason]]:
+    """The same, as many at a time as are handed over."""
+    rest = iter(sent)
+    while some := list(itertools.islice(rest, _BATCH)):
+        yield some
 
 
 def is_declared(instance: Instance, rules: Rules) -> bool:
@@ -124,9 +124,14 @@ def is_declared(instance: Instance, rules: Rules) -> bool:
 
 def rules_of(settings: Settings, name: str) -> Rules:
     """What holds for a site; one that the settings do not know gets every default."""
-    known = settings.collector_rules()
+    knowing, key = with_site(settings, name)
+    return knowing.collector_rules()[key]
+
+
+def with_site(settings: Settings, name: str) -> tuple[Settings, str]:
+    """Settings that know the site, and by which of its names."""
     wanted = site_name(name)
-    if wanted in known:
-        return known[wanted]
+    if wanted in settings.collector_rules():
+        return settings, wanted
     site = ad_hoc_site(name)
-    return structs.replace(settings, sites=(site,)).collector_rules()[site.key]
+    return structs.replace(settings, sites=(site,)), site.key

@@ -24,7 +24,7 @@ from ..settings import SiteRules
 from . import sections
 
 # Of a batch: what one statement reads, how many partitions it writes, how many goals, funnels and sections it names.
-_ROWS_AT_MOST = 200_000
+ROWS_AT_MOST = 200_000
 _DAYS_AT_MOST = 100
 _NAMED_AT_MOST = 200
 # What is asked of each dimension takes 5 ms to plan, to lay one out 1 µs a visit.
@@ -188,8 +188,11 @@ class Batch(Struct, frozen=True, dict=True):
         return "GLOBAL IN" if self.store.cluster else "IN"
 
 
-def batches(days: Sequence[SiteDay], rows: Mapping[tuple[str, dt.date], int]) -> Iterator[list[SiteDay]]:
-    """Site-days in few batches: small ones together, a big one alone. rows: how many raw rows each has."""
+def batches(
+    days: Sequence[SiteDay], rows: Mapping[tuple[str, dt.date], int], at_most: int = ROWS_AT_MOST
+) -> Iterator[list[SiteDay]]:
+    """Site-days in few batches: small ones together, a big one alone. rows: how many raw rows each has. at_most: of
+    these, in a batch."""
     batch: list[SiteDay] = []
     named: set[object] = set()
     total = 0
@@ -199,7 +202,7 @@ def batches(days: Sequence[SiteDay], rows: Mapping[tuple[str, dt.date], int]) ->
         its |= {*of.site.segment_definitions.values()}
         total += rows[of.key]
         named |= its
-        if batch and (total > _ROWS_AT_MOST or len(batch) == _DAYS_AT_MOST or len(named) > _NAMED_AT_MOST):
+        if batch and (total > at_most or len(batch) == _DAYS_AT_MOST or len(named) > _NAMED_AT_MOST):
             yield batch
             batch, named, total = [], its, rows[of.key]
         batch.append(of)

@@ -107,7 +107,7 @@ def log_of(tmp_path: Path, *texts: str) -> Log:
     path = tmp_path / "a.log"
     path.write_text("\n".join(texts))
     log = Log(str(path), reading())
-    assert len(list(log)) == log.lines
+    assert len(list(log)) == log.tally.lines
     return log
 
 

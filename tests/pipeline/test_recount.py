@@ -7,6 +7,7 @@ who is a bot is asked of the collector, because that is a list and not a definit
 from __future__ import annotations
 
 import datetime as dt
+import os
 import random
 import re
 from collections import defaultdict
@@ -19,7 +20,9 @@ from msgspec import Struct
 
 from collector.enrich.device import device_of
 from collector.enrich.geo import GeoDatabase
+from collector.wire.access_log import lines as of_lines
 from footfall.control.engine import Engine
+from footfall.importing import readers
 from footfall.importing.access_log import import_access_log
 from footfall.importing.intake import Summary
 from footfall.settings import load
@@ -198,7 +201,13 @@ def generated_log(chance: random.Random, days: int = 3, lines: int = 3000) -> li
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))])
-def test_a_generated_log_is_counted_alike(store: Store, tmp_path: Path, seed: int) -> None:
+def test_a_generated_log_is_counted_alike(
+    store: Store, tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As a big log is read: in many pieces, by two processes.
+    monkeypatch.setattr(of_lines, "PIECE", 20_000)
+    monkeypatch.setattr(readers, "ALONE", 1)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     lines = generated_log(random.Random(seed))
     log = tmp_path / "access.log"
     log.write_text("\n".join(lines) + "\n")

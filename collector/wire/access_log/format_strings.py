@@ -249,12 +249,12 @@ def _entry(pattern: re.Pattern[str], strftime: str, line: str) -> Entry | None:
         request = f"{found.get('method') or 'GET'} {target} HTTP/"
     return Entry(
         found.get("client", "") or found.get("forwarded", ""),
+        found.get("host", ""),
         " ".join(times) if strftime else times[0],
         request,
         found["status"],
         found.get("referrer", ""),
         found.get("agent", ""),
-        found.get("host", ""),
         found.get("forwarded", "") if "client" in found else "",
     )
 

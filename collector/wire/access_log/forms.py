@@ -18,12 +18,12 @@ class Entry(Struct, gc=False):
     """The fields of a line as they stand there, "" for those it lacks."""
 
     client: str = ""
+    host: str = ""
     time: str = ""
     request: str = ""
     status: str = ""
     referrer: str = ""
     agent: str = ""
-    host: str = ""
     # An address or several that somebody before the server claims the client has.
     forwarded: str = ""
 
@@ -50,7 +50,13 @@ def of_pattern(pattern: re.Pattern[str]) -> Callable[[str], Entry | None]:
         match = fullmatch(line)
         return Entry(**match.groupdict("")) if match else None
 
-    return parse
+    def parse_in_order(line: str) -> Entry | None:
+        match = fullmatch(line)
+        return Entry(*match.groups("")) if match else None
+
+    # As most are, which takes half the time.
+    in_order = tuple(pattern.groupindex) == Entry.__struct_fields__[: pattern.groups]
+    return parse_in_order if in_order else parse
 
 
 # The content of a quoted field; a quote inside is escaped. Possessive, so that no line takes long.

@@ -94,13 +94,13 @@ def json_form(sample: Sequence[str]) -> Form | None:
         host = found.get("host", "")
         return Entry(
             found["client"],
+            # The name of a machine has no dot, and is no site's.
+            host if "." in host else "",
             found["time"],
             found.get("line") or _request(found),
             found["status"],
             found.get("referrer", ""),
             found.get("agent", ""),
-            # The name of a machine has no dot, and is no site's.
-            host if "." in host else "",
             found.get("forwarded", ""),
         )
 

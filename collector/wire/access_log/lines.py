@@ -1,7 +1,8 @@
 """The lines of a log: a file, plain or compressed, or standard input.
 
-In: a path. Out: lines of text, without their ends. Promises: memory stays flat, however long a line is; no byte is lost
-for being of another alphabet: what is not UTF-8 is read as Latin-1, line by line. Comments are empty lines.
+In: a path. Out: its pieces, each of whole lines, and the lines of a piece without their ends. Promises: memory stays
+flat, however long a line is; no byte is lost for being of another alphabet: what is not UTF-8 is read as Latin-1, line
+by line. Comments are empty lines. Where a piece ends depends on nothing but what is read.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from .compression import decompressed
 from .unreadable import Unreadable
 
 STDIN = "-"
+# Some thousand lines, which take some hundredths of a second.
+PIECE = 256 * 1024
 # A longer line is no log line; what is longer is left out, so that it cannot fill the memory.
 MAX_LINE = 64 * 1024
 # Where a log was copied and emptied under a server that went on writing, the gap is filled with zero bytes; some shells
@@ -31,47 +34,74 @@ _CR_REMEDY = "tr '\\r' '\\n' < FILE | footfall import access-log - …"
 
 def lines(path: str, progress: Callable[[int], None]) -> Iterator[str]:
     """The lines of a file, or of standard input (`-`). progress: bytes of the file read so far. Raises Unreadable."""
+    for piece in pieces(path, progress):
+        yield from lines_of(piece)
+
+
+def pieces(path: str, progress: Callable[[int], None]) -> Iterator[bytes]:
+    """The same as pieces of whole lines, which `lines_of` takes apart."""
     if path == STDIN:
         stdin: Any = sys.stdin.buffer
         raw = stdin if hasattr(stdin, "peek") else io.BufferedReader(stdin)
-        yield from _split(decompressed(raw, "standard input"), "standard input", lambda: None)
+        yield from _checked(_cut(decompressed(raw, "standard input"), lambda: None), "standard input")
         return
     with Path(path).open("rb") as file:
-        yield from _split(decompressed(file, path), path, lambda: progress(file.tell()))
+        yield from _checked(_cut(decompressed(file, path), lambda: progress(file.tell())), path)
 
 
-def _split(stream: IO[bytes], name: str, tick: Callable[[], object]) -> Iterator[str]:
-    number, begun, is_rest = 0, b"", False
-    while line := stream.readline(MAX_LINE):
-        if is_rest:
-            is_rest = not line.endswith(b"\n")
-            continue
-        number += 1
-        if number % 1000 == 0:
-            tick()
-        if number == 1:
-            line = next((line[len(mark) :] for mark in _MARKS if line.startswith(mark)), line)
-            # All of it would be one line.
-            if b"\r" in line.strip() and _GAP not in line:
-                raise Unreadable(f"{name}: its lines end in carriage returns alone; {_CR_REMEDY}")
-        if begun or _GAP in line:
-            line = begun + line.replace(_GAP, b"")
-            # A gap may be longer than a piece: what begins behind it ends in the next one.
-            begun = line if not line.endswith(b"\n") and len(line) < MAX_LINE else b""
-            if begun:
-                continue
-        is_rest = bool(line) and not line.endswith(b"\n")
-        yield _text(line)
-    if begun:
-        yield _text(begun)
-    tick()
-
-
-def _text(line: bytes) -> str:
+def lines_of(piece: bytes) -> list[str]:
+    """The lines of a piece."""
     try:
-        text = line.decode()
+        found = piece.decode().split("\n")
     except UnicodeDecodeError:
-        text = line.decode("latin-1")
+        found = list(map(_decoded, piece.split(b"\n")))
+    if not found[-1]:
+        found.pop()
+    if _is_plain(piece) and max(map(len, found), default=0) <= MAX_LINE:
+        return found
+    return list(map(_plain, found))
+
+
+def _cut(stream: IO[bytes], tick: Callable[[], object]) -> Iterator[bytes]:
+    begun = b""
+    while block := stream.read(PIECE):
+        tick()
+        whole, end, rest = block.replace(_GAP, b"").rpartition(b"\n")
+        if end:
+            yield begun + whole + end
+            begun = rest
+        else:
+            begun = (begun + rest)[:PIECE]
+    if begun:
+        yield begun
+
+
+def _checked(found: Iterator[bytes], name: str) -> Iterator[bytes]:
+    """The pieces, the first one without a mark. Raises Unreadable where all of the log would be one line."""
+    first = next(found, None)
+    if first is None:
+        return
+    first = next((first[len(mark) :] for mark in _MARKS if first.startswith(mark)), first)
+    if b"\r" in first.partition(b"\n")[0].strip():
+        raise Unreadable(f"{name}: its lines end in carriage returns alone; {_CR_REMEDY}")
+    yield first
+    yield from found
+
+
+def _is_plain(piece: bytes) -> bool:
+    """Whether there is nothing in it that `_plain` takes away, but for long lines."""
+    return not (b"\r" in piece or b"\x1b" in piece or b"\n#" in piece or piece.startswith(b"#"))
+
+
+def _decoded(line: bytes) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return line.decode("latin-1")
+
+
+def _plain(line: str) -> str:
+    text = line[:MAX_LINE]
     if "\x1b" in text:
         text = _COLOUR.sub("", text)
-    return "" if text.startswith(_COMMENT) else text.rstrip("\r\n")
+    return "" if text.startswith(_COMMENT) else text.rstrip("\r")

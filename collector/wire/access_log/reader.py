@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -22,10 +23,11 @@ from ...privacy.address import Proxies, written_address
 from ..values import bounded, clean
 from .client_field import Claims, client_of
 from .escapes import unescaped
-from .lines import STDIN, lines
+from .lines import STDIN, lines_of, pieces
 from .recognize import LONGEST_SAMPLE, REMEDY, Format, recognize
 from .requests import host_of, split_request, split_target
 from .static_files import may_be_page
+from .tally import Tally
 from .unreadable import Unreadable
 
 Sent: TypeAlias = tuple[Beacon, Client, int]
@@ -36,6 +38,10 @@ _NO_PAGE = frozenset(("204", "205"))
 # A host that this share of the lines name is the server's own; others are what strangers ask for.
 _OWN_SHARE = 0.1
 _MOST_NAMED = 5
+# What is remembered of a log's lines: in the order of time one second follows another, and what few ask for is rare.
+_SECONDS = 1024
+_CLIENTS = 4096
+_REQUESTS = 8192
 
 
 class Reading(Struct, frozen=True):
@@ -69,24 +75,20 @@ class Reading(Struct, frozen=True):
 
 
 class Log:
-    """One log under way: iterate over it once. Raises Unreadable as soon as its first lines are looked at."""
+    """One log under way: iterate once over its outcomes, or over its pieces. Raises Unreadable as soon as its first
+    lines are looked at. sample: these. at: how many bytes of the file have been read."""
 
-    def __init__(self, path: str, reading: Reading, progress: Callable[[int], None] = lambda _: None) -> None:
+    def __init__(self, path: str, reading: Reading) -> None:
         self.name = "standard input" if path == STDIN else path
-        self.lines = 0
-        self.bad = 0
-        self.without_address = 0
-        self.other_hosts = 0
-        # Rotation may begin and end a log within a line.
-        self.begins_cut = self.ends_cut = False
-        self.first_bad = (0, "")
-        self.with_agent = self.without_agent = 0
-        self._all = lines(path, progress)
-        self._sample = list(itertools.islice(self._all, LONGEST_SAMPLE))
+        self.at = 0
+        self.tally = Tally()
+        self._all = pieces(path, self._tell)
+        self._first: list[bytes] = []
+        self.sample = self._looked_at()
         self.reader: LineReader | None = None
-        if any(self._sample):
+        if any(self.sample):
             try:
-                self.reader = reader_of(self._sample, reading)
+                self.reader = reader_of(self.sample, reading)
             except Unreadable as problem:
                 raise Unreadable(f"{self.name}: {problem}") from None
 
@@ -96,93 +98,118 @@ class Log:
         return self.reader.format.name if self.reader else ""
 
     @property
-    def views(self) -> int:
-        """How many lines are page views, if somebody's."""
-        return self.with_agent + self.without_agent + self.without_address
+    def pieces(self) -> Iterator[bytes]:
+        """Whole lines, to be read in this order; none of an empty file."""
+        first, self._first = self._first, []
+        return itertools.chain(first, self._all) if self.reader else iter(())
 
     def __iter__(self) -> Iterator[Sent | Reason]:
-        if self.reader is None:
-            return
-        read = self.reader.read
-        sample, self._sample = self._sample, []
-        for number, line in enumerate(itertools.chain(sample, self._all), start=1):
-            if not line:
-                continue
-            self.lines += 1
-            outcome = read(line)
-            self.ends_cut = outcome is Reason.BAD_LINE
-            if self.lines == 1:
-                self.begins_cut = self.ends_cut
-            if not isinstance(outcome, Reason):
-                self.with_agent += bool(outcome[1].agent)
-                self.without_agent += not outcome[1].agent
-            elif outcome is Reason.BAD_LINE or outcome is Reason.NO_ADDRESS:
-                if not self.first_bad[0]:
-                    self.first_bad = (number, line)
-                self.bad += outcome is Reason.BAD_LINE
-                self.without_address += outcome is Reason.NO_ADDRESS
-            elif outcome is Reason.HOST:
-                self.other_hosts += 1
-            yield outcome
+        for piece in self.pieces:
+            assert self.reader is not None
+            yield from self.reader.outcomes(lines_of(piece), self.tally)
+
+    def _tell(self, at: int) -> None:
+        self.at = at
+
+    def _looked_at(self) -> list[str]:
+        found: list[str] = []
+        while len(found) < LONGEST_SAMPLE and (piece := next(self._all, None)) is not None:
+            self._first.append(piece)
+            found += lines_of(piece)
+        return found[:LONGEST_SAMPLE]
 
 
 class LineReader:
-    """Lines of one format. admits: which hosts count."""
+    """Lines of one format. admits: which hosts count. What lines say again and again is remembered, within bounds."""
 
     def __init__(self, format_: Format, reading: Reading, admits: Callable[[str], bool]) -> None:
         self.format = format_
         self._entry = format_.entry
-        self._moment = format_.form.moment
-        self._text: Callable[[str], str] = unescaped if format_.form.escaped else str
-        self._zone = ZoneInfo(reading.rules.site.timezone)
-        self._proxies = reading.proxies
         self._redirects = reading.redirects
         self._host = reading.host
         self._own = reading.is_own
         self._admits = admits
-        self.claims = Claims()
+        self._claims = Claims()
+        self._text: Callable[[str], str] = unescaped if format_.form.escaped else str
+        moment, zone, proxies = format_.form.moment, ZoneInfo(reading.rules.site.timezone), reading.proxies
+        self._moment = lru_cache(_SECONDS)(lambda text: moment(text, zone))
+        self._client = lru_cache(_CLIENTS)(lambda written, forwarded: client_of(written, forwarded, proxies))
+        self._url_of = lru_cache(_REQUESTS)(self._url_asked_for)
+        self._referrer_of = lru_cache(_REQUESTS)(self._url_told)
+
+    def outcomes(self, lines: Iterable[str], tally: Tally) -> Iterator[Sent | Reason]:
+        """What becomes of each line that is not empty. tally: counts them."""
+        read, self._claims = self.read, tally.claims
+        outcome: Sent | Reason | None = None
+        for line in lines:
+            tally.numbered += 1
+            if not line:
+                continue
+            tally.lines += 1
+            outcome = read(line)
+            if isinstance(outcome, tuple):
+                tally.with_agent += bool(outcome[1].agent)
+                tally.without_agent += not outcome[1].agent
+            else:
+                tally.refuse(outcome, line)
+                if tally.lines == 1:
+                    tally.begins_cut = outcome is Reason.BAD_LINE
+            yield outcome
+        if outcome is not None:
+            tally.ends_cut = outcome is Reason.BAD_LINE
 
     def read(self, line: str) -> Sent | Reason:
         """(beacon, client, Unix seconds) of a line."""
         entry = self._entry(line)
         if entry is None:
             return Reason.BAD_LINE
-        moment = self._moment(entry.time, self._zone)
+        moment = self._moment(entry.time)
         if moment is None:
             return Reason.BAD_LINE
         status = entry.status
+        if status != "200" and (reason := self._refused(status)):
+            return reason
+        url = self._url_of(entry.request, entry.host)
+        if isinstance(url, Reason):
+            return url
+        address = self._client(entry.client, entry.forwarded)
+        if not address:
+            return Reason.NO_ADDRESS
+        self._claims.add(entry.client, entry.forwarded, address)
+        referrer = "" if entry.referrer == "-" else self._referrer_of(entry.referrer)
+        agent = "" if entry.agent == "-" else self._text(entry.agent)
+        return Beacon(PAGEVIEW, url, (), referrer), Client(address, agent), moment
+
+    def _refused(self, status: str) -> Reason | None:
+        """Why an answer with that status showed nobody a page."""
         if status in _REDIRECTS:
-            if not self._redirects:
-                return Reason.REDIRECT
+            return None if self._redirects else Reason.REDIRECT
         # Nothing has changed since this person last opened the page: he opens it again.
-        elif (status[:1] != "2" and status != "304") or status in _NO_PAGE:
+        if (status[:1] != "2" and status != "304") or status in _NO_PAGE:
             # What is no request at all (a TLS handshake, a scan) has been answered so.
             return Reason.NOT_SUCCESS if status.isdecimal() and len(status) == 3 else Reason.BAD_LINE
-        method, target = split_request(entry.request)
+        return None
+
+    def _url_asked_for(self, request: str, host: str) -> str | Reason:
+        """The page that was asked for. host: what the line says beside the request."""
+        method, target = split_request(request)
         if not method:
             return Reason.BAD_LINE
         if method != "GET":
             return Reason.NOT_GET
         named, target = split_target(self._text(target))
-        host = named or host_of(entry.host)
+        host = named or host_of(host)
         if host and not self._admits(host):
             return Reason.HOST
         if not may_be_page(target.partition("?")[0].partition("#")[0]):
             return Reason.STATIC_FILE
-        address = client_of(entry.client, entry.forwarded, self._proxies)
-        if not address:
-            return Reason.NO_ADDRESS
-        self.claims.add(entry.client, entry.forwarded, address)
         # nginx's name of a server may be a pattern.
         if not host or "*" in host or not self._own(host):
             host = self._host
-        beacon = Beacon(
-            name=PAGEVIEW,
-            url=bounded(f"https://{host}{clean(target)}"),
-            domains=(),
-            referrer="" if entry.referrer == "-" else bounded(clean(self._text(entry.referrer))),
-        )
-        return beacon, Client(address, "" if entry.agent == "-" else self._text(entry.agent)), moment
+        return bounded(f"https://{host}{clean(target)}")
+
+    def _url_told(self, referrer: str) -> str:
+        return bounded(clean(self._text(referrer)))
 
 
 def reader_of(sample: Sequence[str], reading: Reading) -> LineReader:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import Struct, field
+
 from ...model import Client
 from ...privacy.address import truncate
 from ...privacy.untrusted_proxy import peer_class
 from .reader import Log
 from .recognize import NO_AGENT, REMEDY
-from .shape import diagnosis
 
 # Of a log's lines. A few cannot be read in every log: they were cut off, or another program's messages came between.
 MOST_UNREADABLE = 0.05
@@ -34,48 +35,62 @@ _ONE_ADDRESS_REMEDY = (
 )
 
 
-class Crowd:
+class Crowd(Struct):
     """Whether page views come from several addresses. Of them all only the one that leads is held (by the majority
     vote of Boyer and Moore), and how far it leads; and the first few of one network."""
 
-    def __init__(self) -> None:
-        self.views = 0
-        self._leader = ""
-        self._lead = 0
-        self._agents: set[str] = set()
-        self._network = ""
-        self._few: set[str] = set()
-        self._is_one_network = True
+    views: int = 0
+    leader: str = ""
+    lead: int = 0
+    agents: set[str] = field(default_factory=set)
+    network: str = ""
+    few: set[str] = field(default_factory=set)
+    is_one_network: bool = True
 
     def __repr__(self) -> str:
         return "Crowd(…)"
 
     def add(self, client: Client) -> None:
+        """One more page view."""
         self.views += 1
-        if len(self._agents) < 2:
-            self._agents.add(client.agent)
-        if self._is_one_network and client.address not in self._few:
-            network = truncate(client.address)
-            self._network = self._network or network
-            self._is_one_network = network == self._network
-            if len(self._few) <= _FEW_ADDRESSES:
-                self._few.add(client.address)
-        if client.address == self._leader:
-            self._lead += 1
-        elif self._lead:
-            self._lead -= 1
+        if len(self.agents) < 2:
+            self.agents.add(client.agent)
+        if self.is_one_network and client.address not in self.few:
+            self._add_address(client.address, truncate(client.address))
+        self._vote(client.address, 1)
+
+    def add_all(self, later: Crowd) -> None:
+        """Those of the page views that follow."""
+        self.views += later.views
+        self.agents = set(sorted(self.agents | later.agents)[:2])
+        self.is_one_network = self.is_one_network and later.is_one_network
+        for address in later.few if self.is_one_network else ():
+            self._add_address(address, later.network)
+        self._vote(later.leader, later.lead)
+
+    def _add_address(self, address: str, network: str) -> None:
+        self.network = self.network or network
+        self.is_one_network = network == self.network
+        if len(self.few) <= _FEW_ADDRESSES:
+            self.few.add(address)
+
+    def _vote(self, address: str, votes: int) -> None:
+        if address == self.leader:
+            self.lead += votes
+        elif votes > self.lead:
+            self.leader, self.lead = address, votes - self.lead
         else:
-            self._leader, self._lead = client.address, 1
+            self.lead -= votes
 
     def problem(self) -> str:
         """Why these cannot be visitors, "" if they can."""
         if not self.views:
             return ""
-        kind = peer_class(self._leader)
+        kind = peer_class(self.leader)
         is_private = kind != "public"
-        few = _FEW_PRIVATE if is_private else _FEW_OF_SEVERAL_BROWSERS if len(self._agents) > 1 else _FEW
+        few = _FEW_PRIVATE if is_private else _FEW_OF_SEVERAL_BROWSERS if len(self.agents) > 1 else _FEW
         # Who has a share s leads by 2 s - 1.
-        lead = self._lead / self.views
+        lead = self.lead / self.views
         if self.views < few or lead < (2 * _PROXYS_SHARE - 1 if is_private else 1):
             return self._of_a_few(kind)
         how_many = "all" if lead == 1 else "nearly all"
@@ -86,13 +101,13 @@ class Crowd:
 
     def _of_a_few(self, kind: str) -> str:
         """Why these would be one visitor, though there are several addresses."""
-        if kind == "public" or not self._is_one_network or self.views < _FEW_PRIVATE_SHARED or len(self._few) < 2:
+        if kind == "public" or not self.is_one_network or self.views < _FEW_PRIVATE_SHARED or len(self.few) < 2:
             return ""
         # Whoever has the same browser in the same network is the same visitor.
-        are_few = len(self._few) <= _FEW_ADDRESSES
-        if not are_few and len(self._agents) > 1:
+        are_few = len(self.few) <= _FEW_ADDRESSES
+        if not are_few and len(self.agents) > 1:
             return ""
-        how_many = f"{len(self._few)} {kind} addresses of one network" if are_few else f"one {kind} network and browser"
+        how_many = f"{len(self.few)} {kind} addresses of one network" if are_few else f"one {kind} network and browser"
         return (
             f"all {self.views} page views come from {how_many}, proxies': all visitors would be one; "
             f"{_ONE_ADDRESS_REMEDY}"
@@ -101,19 +116,19 @@ class Crowd:
 
 def behind_proxies(log: Log) -> str:
     """Why the believed addresses of a log are those of proxies, "" if they are visitors'."""
-    claims = log.reader.claims if log.reader else None
-    if claims is None or not claims.tell_more or 2 * claims.views < log.views:
+    claims, views = log.tally.claims, log.tally.views
+    if not claims.tell_more or 2 * claims.views < views:
         return ""
     return (
-        f"{log.name}: {claims.views} of {log.views} page views come with forwarded addresses from proxies that are not "
+        f"{log.name}: {claims.views} of {views} page views come with forwarded addresses from proxies that are not "
         f"named: all visitors of a proxy would be one; {_ONE_ADDRESS_REMEDY}"
     )
 
 
 def of_other_hosts(logs: Sequence[Log]) -> str:
     """Why nothing in these logs is the site's, "" if something is."""
-    others = sum(log.other_hosts for log in logs)
-    if not others or any(log.views for log in logs):
+    others = sum(log.tally.other_hosts for log in logs)
+    if not others or any(log.tally.views for log in logs):
         return ""
     return (
         f"all {others} lines that may be page views are of other hosts than the site's (host): name the site by its "
@@ -123,23 +138,24 @@ def of_other_hosts(logs: Sequence[Log]) -> str:
 
 def unreadable(log: Log) -> str:
     """Why too much of a log cannot be read, "" if little enough."""
-    number, line = log.first_bad
-    if log.without_address > MOST_UNREADABLE * log.views:
+    tally = log.tally
+    number, problem = tally.first_bad
+    if tally.without_address > MOST_UNREADABLE * tally.views:
         return (
             f"{log.name}: line {number}: in the place of the client's address stands a name or nothing, as in "
-            f"{log.without_address} of {log.views} page views (no_address): have the server log addresses "
+            f"{tally.without_address} of {tally.views} page views (no_address): have the server log addresses "
             "(Apache: HostnameLookups Off), or " + REMEDY
         )
-    cut = log.begins_cut + (log.ends_cut and log.lines > 1)
-    if log.bad - (cut if log.lines > _CUT else 0) > MOST_UNREADABLE * log.lines:
+    cut = tally.begins_cut + (tally.ends_cut and tally.lines > 1)
+    if tally.bad - (cut if tally.lines > _CUT else 0) > MOST_UNREADABLE * tally.lines:
         return (
-            f"{log.name}: {log.bad} of {log.lines} lines are not in the format of the others ({log.format}), the first "
-            f"is line {number}: {diagnosis(line)}; --accept-unreadable leaves them out"
+            f"{log.name}: {tally.bad} of {tally.lines} lines are not in the format of the others ({log.format}), the "
+            f"first is line {number}: {problem}; --accept-unreadable leaves them out"
         )
     return ""
 
 
 def without_agents(log: Log) -> str:
     """Why nobody in a log can be told from a bot, "" if most can."""
-    none = log.with_agent == 0 and log.without_agent >= 5
+    none = log.tally.with_agent == 0 and log.tally.without_agent >= 5
     return f"{log.name}: {NO_AGENT}" if none else ""
