@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from heapq import heappop, heappush
+from itertools import count
 from typing import Generic, TypeVar
 
 from msgspec import Struct
@@ -139,7 +140,9 @@ class Circles(Generic[Key]):
             return []
         least: dict[Line, int] = {within: 0}
         came: dict[Line, tuple[Key, Line]] = {}
-        heap: list[tuple[int, int, Line]] = [(0, 0, within)]
+        # Of ways that cost the same the one that was found first: lines are of kinds that do not compare.
+        turn = count()
+        heap: list[tuple[int, int, Line]] = [(0, next(turn), within)]
         while heap:
             cost, _, place = heappop(heap)
             if cost > least[place]:
@@ -155,7 +158,7 @@ class Circles(Generic[Key]):
                     dearer = cost + one.people
                     if dearer < least.get(to, dearer + 1):
                         least[to], came[to] = dearer, (step, place)
-                        heappush(heap, (dearer, len(came) + len(heap), to))
+                        heappush(heap, (dearer, next(turn), to))
         if _BEYOND not in came:
             self._hopeless.add(key)
             return []

@@ -13,6 +13,7 @@ from typing import Any
 
 import highspy
 import numpy as np
+import pytest
 
 from pipeline.rollup.pair_late import Key, Least, Told, Waiting, told_of
 from pipeline.rollup.pair_lines import HIDDEN, Atom, Table
@@ -178,6 +179,13 @@ def test_no_count_of_few_follows_from_days_and_weeks(report: Callable[[str, str]
     assert few > 200
     assert shown > 200
     assert pinned == 0
+
+
+@pytest.mark.parametrize("seed", [226, 488])
+def test_ways_that_cost_the_same_are_no_trouble(seed: int) -> None:
+    """Between lines that do not compare, the other end of a circle among them."""
+    days = some_days(seed)
+    assert told_of({FIRST + dt.timedelta(number): dict(day.waiting()) for number, day in enumerate(days)}, LEAST)
 
 
 def test_some_do_where_only_sums_of_few_are_held_back() -> None:
