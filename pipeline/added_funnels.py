@@ -87,7 +87,7 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float, sourc
 
     def release(of: Batch, same: bool) -> None:
         then = unlike(of)
-        comparable = same and is_comparable(rules, due.entry)
+        comparable = same and is_comparable(rules, due.entry, due.added)
         known = {one.staged for one in counted.funnels}
         if counted.sections:
             page_sets.fill(of, counted.sections)

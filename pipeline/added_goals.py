@@ -30,6 +30,7 @@ from schema.site import Goal, Site, goal_of
 from schema.store import Store
 
 from .adding import add_to_day, days_left, each_in_time
+from .as_counted import segments_of
 from .copying import table_of
 from .insert import insert
 from .manifest import RELEASING, Entry
@@ -49,13 +50,14 @@ _TABLE = table_of(_FAMILY, late=True)
 
 class Due(Struct, frozen=True):
     """A released day and the goals that it was not counted with. entry: of the day; added: those that have added
-    a goal to it; sections, funnels: that have added a section, or a funnel."""
+    a goal to it; sections, funnels: that have added a section, or a funnel; segments: whether it tells of any."""
 
     entry: Entry
     added: tuple[Entry, ...]
     goals: tuple[Goal, ...]
     sections: tuple[Entry, ...] = ()
     funnels: tuple[Entry, ...] = ()
+    segments: bool = False
 
 
 def add_goals(
@@ -103,7 +105,7 @@ def _due(store: Store, site: Site, but: frozenset[str]) -> Iterator[Due]:
             if goal.has_past and goal.name not in but and (goal.name, goal.definition) not in known
         )
         if goals:
-            yield Due(entry, mine, goals, *others)
+            yield Due(entry, mine, goals, *others, segments=bool(segments_of(entry, added)))
 
 
 def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> None:
@@ -126,7 +128,7 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
             for new, goal in zip(names, due.goals, strict=True):
                 sets = [*sections, *(one for one in known if one.staged in pages)]
                 # What a segment of the day tells was decided while nobody knew of the goal (rollup/segment_lines.py).
-                beside_segments = bool(entry.segments) and strictest.k > 1
+                beside_segments = due.segments and strictest.k > 1
                 if now_and_then.whole or beside_segments or (goal.of_pages and page_sets.tells_too_much(of, new, sets)):
                     held = ALL
                 else:

@@ -23,7 +23,7 @@ from schema.site import Site
 from schema.store import Store
 
 from .adding import add_to_day, days_left, each_in_time
-from .as_counted import as_counted, stricter
+from .as_counted import as_counted, segments_of, stricter
 from .copying import table_of
 from .insert import insert
 from .manifest import RELEASING, Entry
@@ -82,7 +82,7 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
         gone = [pair for pair in due.pairs if then.whole or not unlike_then.isdisjoint(_dimensions(pair))]
         new = [pair for pair in due.pairs if pair not in (*refused, *gone)]
         if new:
-            cross_later(of, new, due.grains, told_of_day(counted.goals, entry.segments))
+            cross_later(of, new, due.grains, told_of_day(counted.goals, segments_of(entry, due.added)))
             _release(of, entry, new, now, is_told=True)
         if without := [pair for pair in due.pairs if pair not in new]:
             _release(of, entry, without, now, is_told=False)

@@ -79,7 +79,7 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float, sourc
 
     def release(of: Batch, same: bool) -> None:
         gone = not same or not unlike(of).dimensions.isdisjoint(_NAMED)
-        comparable = not gone and is_comparable(rules, due.entry)
+        comparable = not gone and is_comparable(rules, due.entry, due.added)
         known = dict(counted.properties)
         if counted.sections:
             page_sets.fill(of, counted.sections)

@@ -25,7 +25,7 @@ from schema.store import Store
 
 from .added_goals import known_sections
 from .adding import add_to_day, days_left, each_in_time
-from .as_counted import steps_of
+from .as_counted import is_comparable, steps_of, stricter
 from .copying import table_of
 from .insert import insert
 from .manifest import RELEASING, Entry
@@ -92,7 +92,8 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
     sections, definitions = known_sections(one for one in due.added if one.sections)
     known += sections
     new = {f"new {place}": one for place, one in enumerate(due.sections.items())}
-    strictest = structs.replace(rules, k=max(rules.k, entry.k), networks=max(rules.least_networks, entry.networks))
+    strictest = stricter(rules, entry)
+    comparable = is_comparable(rules, entry, due.added)
 
     def release(of: Batch) -> None:
         then = unlike(of)
@@ -103,7 +104,7 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
         )
         with page_sets.views(of):
             for name, (section, definition) in new.items():
-                _release(of, entry, (section, definition), name, known, gone, now)
+                _release(of, entry, (section, definition), name, known, gone, comparable, now)
 
     with RELEASING:
         # By the sections that the day was released with; what else is declared is not asked for.
@@ -112,15 +113,22 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
 
 
 def _release(
-    of: Batch, day: Entry, section: tuple[str, str], staged: str, known: list[Known], gone: bool, now: float
+    of: Batch,
+    day: Entry,
+    section: tuple[str, str],
+    staged: str,
+    known: list[Known],
+    gone: bool,
+    comparable: bool,
+    now: float,
 ) -> None:
-    """Release one section: its row first, then its entry, which is there also where there is no row."""
+    """Release one section: its row first, then its entry, which is there also where there is no row. gone: rows of the
+    day are; comparable: it can be held against all that the day tells."""
     rules = of.days[0].rules
     name, definition = section
     seen = page_sets.seen(of, staged)
     shown = not gone and seen.people >= rules.k and seen.networks >= rules.least_networks
-    # What a segment of the day tells was decided while nobody knew of the section (rollup/segment_lines.py).
-    shown = shown and not (day.segments and rules.k > 1) and not page_sets.tells_too_much(of, staged, known)
+    shown = shown and comparable and not page_sets.tells_too_much(of, staged, known)
     entry = Entry(
         *(day.site, 0, day.day, int(now), LIVE, rules.preset, rules.k),
         complete=day.complete and not gone,

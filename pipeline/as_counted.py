@@ -76,9 +76,16 @@ def as_counted(
     )
 
 
-def is_comparable(rules: SiteRules, day: Entry) -> bool:
+def is_comparable(rules: SiteRules, day: Entry, added: Iterable[Entry]) -> bool:
     """Whether what is new can be held against all that the day tells: not against segments, which are any people."""
-    return stricter(rules, day).k == 1 or not day.segments
+    return stricter(rules, day).k == 1 or not segments_of(day, added)
+
+
+def segments_of(day: Entry, added: Iterable[Entry]) -> list[tuple[str, str, str]]:
+    """The segments of which the day may tell, each its name, the grain of its rows, "" where it was released with the
+    day, and its definition."""
+    told = (day, *(one for one in added if one.rows))
+    return [(name, grain, definition) for name, definition, grain in _named((one, one.segments) for one in told)]
 
 
 def stricter(rules: SiteRules, day: Entry) -> SiteRules:

@@ -24,6 +24,7 @@ from schema.manifest import (
     grain_of_pairs,
     grain_of_property,
     grain_of_section,
+    grain_of_segments,
     knows_goals,
     knows_properties,
     knows_sections,
@@ -105,6 +106,8 @@ class Entry(Struct, frozen=True):
             return grain_of(self.origin, self.span)
         if self.pairs:
             return grain_of_pairs(self.pairs)
+        if self.segments:
+            return grain_of_segments(self.segments)
         if self.properties:
             return grain_of_property(*self.properties)
         for defined, grain in (

@@ -27,6 +27,7 @@ from .added_goals import add_goals
 from .added_pairs import add_pairs
 from .added_properties import add_properties
 from .added_sections import add_sections
+from .added_segments import add_segments
 from .asked import ALWAYS, Asked
 from .bare_totals import publish_bare_totals
 from .blocks import close_blocks
@@ -79,6 +80,8 @@ _ADDING: tuple[tuple[Callable[..., bool], str], ...] = (
     (add_properties, ""),
     (add_funnels, "funnels"),
     (add_pairs, ""),
+    # Last: what else is new could tell of few beside them (as_counted.py).
+    (add_segments, "segments"),
 )
 
 
@@ -256,9 +259,8 @@ class Pipeline:
         return closed
 
     def add_goals(self) -> bool:
-        """Count goals, sections, properties, funnels and pairs on days that were released before they were declared,
-        some days at a time; whether that is all.
-        Raises what a site failed with, once the others are done."""
+        """Count goals, sections, properties, funnels, pairs and segments on days that were released before they were
+        declared, some days at a time; whether that is all. Raises what a site failed with, once the others are done."""
         with self._busy:
             until = time.monotonic() + _ADDING_S
 

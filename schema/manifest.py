@@ -7,7 +7,7 @@ one that takes an import back leaves the day as if it had never been released.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 # An entry's origin is `live`, or what made an import and its run, or this and the run that is taken back.
@@ -27,12 +27,12 @@ STANDING = f"""(
 WEEK, FOUR_WEEKS = 7, 28
 _GRAINS = {WEEK: "week", FOUR_WEEKS: "four_weeks"}
 SPANS = {grain: span for span, grain in _GRAINS.items()}
-# An entry of no day of its own: it adds a goal, a section, a property or a funnel to a day that was released before
-# that was declared (rule N6).
+# An entry of no day of its own: it adds a goal, a section, a property, a funnel, pairs or segments to a day that was
+# released before that was declared (rule N6).
 ADDED = 0
 _GOAL_GRAIN, _SECTION_GRAIN, _PROPERTY_GRAIN, _FUNNEL_GRAIN = "goal-", "section-", "property-", "funnel-"
-_PAIRS_GRAIN = "pairs-"
-_ADDED_GRAINS = (_GOAL_GRAIN, _SECTION_GRAIN, _PROPERTY_GRAIN, _FUNNEL_GRAIN, _PAIRS_GRAIN)
+ADDED_PAIRS, _SEGMENTS_GRAIN = "pairs-", "segments-"
+_ADDED_GRAINS = (_GOAL_GRAIN, _SECTION_GRAIN, _PROPERTY_GRAIN, _FUNNEL_GRAIN, ADDED_PAIRS, _SEGMENTS_GRAIN)
 RELEASED_DAYS = f"(SELECT site, day FROM {STANDING})"
 
 # Versions of entries that are older than the goals in them.
@@ -83,7 +83,12 @@ def grain_of_funnel(name: str, definition: str) -> str:
 
 def grain_of_pairs(names: Iterable[str]) -> str:
     """The same of pairs that are added together."""
-    return _PAIRS_GRAIN + _named("", "\0".join(names))
+    return ADDED_PAIRS + _named("", "\0".join(names))
+
+
+def grain_of_segments(definitions: Mapping[str, str]) -> str:
+    """The same of segments that are added together, by name their definition."""
+    return _SEGMENTS_GRAIN + _named("", "\0".join(f"{name}\0{what}" for name, what in sorted(definitions.items())))
 
 
 def _named(name: str, definition: str) -> str:
@@ -95,7 +100,9 @@ def family_of(grain: str) -> str:
     return _FAMILIES[grain.partition("-")[0] + "-"]
 
 
-_FAMILIES = dict(zip(_ADDED_GRAINS, ("conversions", "cells", "properties", "funnels", "pairs"), strict=True))
+_FAMILIES = dict(
+    zip(_ADDED_GRAINS, ("conversions", "cells", "properties", "funnels", "pairs", "segments"), strict=True)
+)
 
 
 def span_of(grain: str) -> int:

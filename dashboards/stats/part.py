@@ -16,6 +16,7 @@ from schema.measures import Measures
 from .filter import Filter, is_of_one
 from .inside import section_kept
 from .released import Released
+from .segmented import days_of
 from .table import Times
 from .timeline import Timeline
 
@@ -49,8 +50,6 @@ def why_not_compared(released: Released, filters: Sequence[Filter], is_folded: b
 def _uncounted(released: Released, filters: Sequence[Filter], segment: str) -> frozenset[dt.date]:
     """The released days that did not count the segment, or the section, as it is defined now."""
     if segment:
-        definition = released.segments.get(segment)
-        told = {**released.segment_days, **released.segment_days_before}
-        return frozenset(day for day in released.span.released if told.get(day, {}).get(segment) != definition)
+        return released.span.released - days_of(segment, released)
     section = section_kept(filters)
     return released.sections.not_counted.get(section, frozenset()) if section else frozenset()

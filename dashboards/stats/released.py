@@ -22,6 +22,7 @@ from schema.manifest import (
     grain_of_pairs,
     grain_of_property,
     grain_of_section,
+    grain_of_segments,
     is_import,
     knows_goals,
     knows_properties,
@@ -52,7 +53,8 @@ class Released(Struct, frozen=True):
     whole site by more than 5 %; lowered: which figures. funnels: those that the site has now, each with its
     definition; funnel_days: by released day of the period those that it counted, by name their definition;
     pair_days, segment_days: the same of pairs and segments; segment_days_before: of the days before. pair_grains:
-    rows of pairs that were added to days of the period, by day and grain. segments: those that the site has now, by
+    rows of pairs that were added to days of the period, by day and grain; segment_grains: the same of segments, of all
+    days, with what each is of. segments: those that the site has now, by
     name their definition; section_patterns: its sections, by name the pattern of their pages."""
 
     k: int
@@ -82,6 +84,7 @@ class Released(Struct, frozen=True):
     segment_days: Mapping[dt.date, Mapping[str, str]] = {}
     segment_days_before: Mapping[dt.date, Mapping[str, str]] = {}
     pair_grains: tuple[tuple[dt.date, str], ...] = ()
+    segment_grains: tuple[tuple[dt.date, str, Mapping[str, str]], ...] = ()
     wide: Span | None = None
 
     @property
@@ -205,6 +208,11 @@ def released_days(
         pair_grains=tuple(sorted((row[0], grain_of_pairs(decode(row[14], type=list[str]))) for row in of_pairs)),
         segment_days={row[0]: _definitions(row[15]) for row in inside},
         segment_days_before={row[0]: _definitions(row[15]) for row in spanned if row[0] < first},
+        segment_grains=tuple(
+            (row[0], grain_of_segments(definitions), definitions)
+            for row in sorted(added)
+            if start <= row[0] <= last and (definitions := _definitions(row[15]))
+        ),
     )
 
 

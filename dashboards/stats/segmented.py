@@ -40,19 +40,37 @@ def refuse_unknown_segment(name: str, site: Site) -> None:
 
 
 def counted_days(name: str, released: Released) -> list[dt.date]:
-    """The days of the period that counted it as it is defined now."""
+    """The days of the period that counted it as it is defined now, or to which it was added."""
+    day_of = released.segment_days.keys()
+    return sorted(day for day in days_of(name, released) if day in day_of)
+
+
+def days_of(name: str, released: Released) -> frozenset[dt.date]:
+    """The same of all days that are read."""
+    return _released_with(name, released) | {day for day, _ in _added(name, released)}
+
+
+def _released_with(name: str, released: Released) -> frozenset[dt.date]:
     definition = released.segments.get(name)
-    return sorted(
-        day for day, counted in released.segment_days.items() if definition and counted.get(name) == definition
-    )
+    told = {**released.segment_days_before, **released.segment_days}
+    return frozenset(day for day, counted in told.items() if definition and counted.get(name) == definition)
+
+
+def _added(name: str, released: Released) -> list[tuple[dt.date, str]]:
+    """The days to which it was added, as it is defined now, with the grain of its rows."""
+    definition = released.segments.get(name)
+    return [
+        (day, grain)
+        for day, grain, counted in released.segment_grains
+        if definition and counted.get(name) == definition
+    ]
 
 
 def span_of(name: str, within: Span, released: Released) -> Span:
     """Those of some days that have it. Of open days, blocks and months there is nothing of it."""
-    definition = released.segments.get(name)
-    told = {**released.segment_days_before, **released.segment_days}
-    days = frozenset(day for day in within.released if definition and told.get(day, {}).get(name) == definition)
-    return Span(within.site, within.first, within.last, days, include_open=False)
+    days = within.released & _released_with(name, released)
+    added = tuple((day, grain) for day, grain in _added(name, released) if within.first <= day <= within.last)
+    return Span(within.site, within.first, within.last, days, include_open=False, added=added)
 
 
 def coverage_of_segment(name: str, released: Released, days: int, values: Collection[str] = ()) -> Coverage:

@@ -21,7 +21,7 @@ from .wording import in_words
 
 _LONGEST_NAME = 120
 # Since when a segment that is declared is counted.
-SINCE = "from the next day on that closes"
+SINCE = "also of released days whose raw rows are left"
 
 
 class ToDeclare(Struct, frozen=True):

@@ -16,7 +16,7 @@ from ..plan.planning import Planned, Released
 # What visitor-days did.
 _DID = {GOAL: "reached it {times} times", SECTION: "viewed {times} pages of it"}
 _DID |= {PROPERTY: "of its values sent {times} events", FUNNEL: "began it, {times} of them reached the last step told"}
-_DID |= {PAIR: "in its cells made {times} visits"}
+_DID |= {PAIR: "in its cells made {times} visits", SEGMENT: "in it made {times} visits"}
 # What the visitor-days are that it would show.
 _SHOWN = {
     FUNNEL: "by step",
@@ -26,7 +26,7 @@ _SHOWN = {
     JOURNEYS: "on them",
 }
 # Of these no released day gets anything.
-_WITHOUT_PAST = (SEGMENT, JOURNEYS)
+_WITHOUT_PAST = (JOURNEYS,)
 _NOTHING = "nothing changes of what is counted and released"
 
 

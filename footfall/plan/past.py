@@ -18,6 +18,7 @@ from pipeline.added_goals import add_goals
 from pipeline.added_pairs import add_pairs
 from pipeline.added_properties import add_properties
 from pipeline.added_sections import add_sections
+from pipeline.added_segments import add_segments
 from pipeline.copying import added_of, holding
 from pipeline.manifest import Entry, read_entries
 from pipeline.settings import SiteRules
@@ -26,7 +27,7 @@ from schema.pair import pair_of
 from schema.site import Goal, Site, goal_of
 from schema.store import Store
 
-from .changes import FUNNEL, GOAL, PAIR, PROPERTY, SECTION
+from .changes import FUNNEL, GOAL, PAIR, PROPERTY, SECTION, SEGMENT
 from .laid import Laid, called
 
 COUNTED_ALREADY = "have it already"
@@ -68,6 +69,7 @@ class New(Struct, frozen=True):
     properties: Sequence[str] = ()
     funnels: Mapping[str, str] = {}
     pairs: Sequence[str] = ()
+    segments: Mapping[str, str] = {}
 
 
 def past_of(laid: Laid, site: Site, rules: SiteRules, new: New, now: float) -> list[Past]:
@@ -85,6 +87,11 @@ def past_of(laid: Laid, site: Site, rules: SiteRules, new: New, now: float) -> l
         add(store, others, rules, now, float("inf"), laid.events)
     if new.pairs:
         add_pairs(store, called(structs.replace(site, pairs=tuple(new.pairs)), laid.key), rules, now, float("inf"))
+    if new.segments:
+        segments = tuple(segment for segment in site.segments if segment.name in new.segments)
+        add_segments(
+            store, called(structs.replace(site, segments=segments), laid.key), rules, now, float("inf"), laid.events
+        )
     after = read_entries(store, laid.key)
     left = {day for (day,) in store.rows("SELECT DISTINCT day FROM visits WHERE site = {s:String}", {"s": laid.key})}
     asked = [(GOAL, goal.name, goal.definition) for goal in goals]
@@ -92,6 +99,7 @@ def past_of(laid: Laid, site: Site, rules: SiteRules, new: New, now: float) -> l
     asked += [(PROPERTY, name, "") for name in new.properties]
     asked += [(FUNNEL, name, definition) for name, definition in new.funnels.items()]
     asked += [(PAIR, name, "") for name in new.pairs]
+    asked += [(SEGMENT, name, definition) for name, definition in new.segments.items()]
     return [_past(store, laid.key, one, before, after, left) for one in asked]
 
 
@@ -105,7 +113,7 @@ def _past(
 ) -> Past:
     what, name, definition = asked
     known = {one.day for one in added_of(before) if (name, definition) in _counted(one, what)}
-    days, others = _rows(store, key, *asked), Counter[str]()
+    days, others = _rows(store, key, *asked, after), Counter[str]()
     told = {filled.day for filled in days}
     for entry in holding(after):
         if entry.day in known or (name, definition) in _counted(entry, what):
@@ -117,7 +125,7 @@ def _past(
 
 def _counted(entry: Entry, what: str) -> set[tuple[str, str]]:
     """What an entry has counted, each a name and a definition."""
-    named = {GOAL: entry.goals, SECTION: entry.sections, FUNNEL: entry.funnels}
+    named = {GOAL: entry.goals, SECTION: entry.sections, FUNNEL: entry.funnels, SEGMENT: entry.segments}
     listed = entry.pairs if what == PAIR else entry.properties
     return {*(named[what] if what in named else dict.fromkeys(listed, "")).items()}
 
@@ -154,11 +162,20 @@ _PAIRS = """
     GROUP BY day ORDER BY day"""
 
 
-def _rows(store: Store, key: str, what: str, name: str, definition: str) -> list[Filled]:
+_SEGMENTS = """
+    SELECT day, sumIf(visitors, dimension = ''), sumIf(visits, dimension = ''), count() FROM late_segments
+    WHERE site = {site:String} AND segment = {name:String} AND has({grains:Array(String)}, grain)
+    GROUP BY day ORDER BY day"""
+
+
+def _rows(store: Store, key: str, what: str, name: str, definition: str, entries: Sequence[Entry]) -> list[Filled]:
     if what == PAIR:
         pair = pair_of(name)
         # Those that are added to a day together are of one grain.
         return [Filled(*row) for row in store.rows(_PAIRS, {"site": key, "one": pair.one, "other": pair.other})]
+    if what == SEGMENT:
+        grains = [one.grain for one in added_of(entries) if one.segments.get(name) == definition]
+        return [Filled(*row) for row in store.rows(_SEGMENTS, {"site": key, "name": name, "grains": grains})]
     rows, grain = {
         GOAL: (_GOALS, grain_of_goal(name, definition)),
         SECTION: (_SECTIONS, grain_of_section(name, definition)),

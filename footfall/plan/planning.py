@@ -25,6 +25,7 @@ from .changes import (
     PROPERTY,
     RELEASE,
     SECTION,
+    SEGMENT,
     Change,
     Held,
 )
@@ -68,9 +69,9 @@ class Released(Struct, frozen=True):
 
 class Planned(Struct, frozen=True):
     """A site. first, last, days: the released days of which raw rows are left. past: what would be added to these, of
-    goals, sections, properties, funnels and pairs. released: None where nothing changes what is released. counted: of
-    new funnels, properties, pairs, segments and journeys, if they had been there from the start. untold: changed
-    settings of which stored rows tell nothing."""
+    goals, sections, properties, funnels, pairs and segments. released: None where nothing changes what is released.
+    counted: of new funnels, properties, pairs, segments and journeys, if they had been there from the start. untold:
+    changed settings of which stored rows tell nothing."""
 
     site: str
     changes: list[Change]
@@ -125,7 +126,10 @@ def planned(
         properties = [name for name in after.site.properties if _is_other(changes, PROPERTY, name)]
         funnels = {name: one for name, one in after.site.funnel_definitions.items() if _is_other(changes, FUNNEL, name)}
         pairs = [pair.name for pair in after.site.crossed if _is_other(changes, PAIR, pair.name)]
-        past = past_of(laid, after.site, after.rules, New(goals, sections, properties, funnels, pairs), now)
+        segments = {
+            name: one for name, one in after.site.segment_definitions.items() if _is_other(changes, SEGMENT, name)
+        }
+        past = past_of(laid, after.site, after.rules, New(goals, sections, properties, funnels, pairs, segments), now)
         less = kept_less(before, after)
         told("releasing the days by the settings in force, and by the others")
         released, key = _released(laid, before, after, less) if days and _changes_release(changes) else (None, "")

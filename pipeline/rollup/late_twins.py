@@ -60,23 +60,26 @@ def _near(dimension: str) -> list[str]:
     return [name for name in CROSSED if dimension in (name, *above(name)) or name in above(dimension)]
 
 
-def told_of_day(known: Sequence[Known], segments: Mapping[str, str]) -> Tells:
-    """What the day tells beside pairs. known: goals of the staged day. segments: those of the day, by name what they
-    are."""
+def told_of_day(known: Sequence[Known], segments: Sequence[tuple[str, str, str]]) -> Tells:
+    """What the day tells beside pairs. known: goals of the staged day. segments: of each its name, the grain of its
+    rows, "" where it was released with the day, and its definition."""
 
     def tells(of: Batch, dimensions: Mapping[str, str]) -> tuple[Twins, ToldBy]:
         goals = twins_of_goals(of, [0], "{numbered}", dimensions)
-        mask, named = marks([[*segments.values()]])
+        mask, named = marks([[definition for *_, definition in segments]])
         masks = f"SELECT d, visitor, groupBitOr({mask}) AS mask FROM {{visits}} WHERE came GROUP BY d, visitor"
-        names = [_SEGMENT.format(name) for name in segments]
+        names = [_SEGMENT.format(f"{grain} {name}") for name, grain, _ in segments]
         found: defaultdict[Condition, list[tuple[str, Value]]] = defaultdict(list)
         for twin in twins(of, [2 ** len(names) - 1], "{numbered}", dimensions, masks, named):
             found[0, names[twin.bit]].append((twin.dimension, twin.value))
         sql = f"""
             SELECT 0, goal, dimension, value FROM {{released}} WHERE goal != '' AND currency = ''
             UNION ALL
-            SELECT 0, concat('{_SEGMENT.format("")}', segment), dimension, value FROM released_segments
-            WHERE {of.mine} AND grain = 'day'"""
+            SELECT 0, concat('{_SEGMENT.format(" ")}', segment), dimension, value FROM released_segments
+            WHERE {of.mine} AND grain = 'day'
+            UNION ALL
+            SELECT 0, concat('{_SEGMENT.format("")}', grain, ' ', segment), dimension, value FROM late_segments
+            WHERE {of.mine}"""
         with released(of, known):
             return {**goals, **found}, told(of, sql, {})
 

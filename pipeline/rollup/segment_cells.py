@@ -17,7 +17,7 @@ from schema.segments import SEGMENTS
 from .batch import Batch
 from .crowd import Masks, Rule, Who, grouped
 from .parents import PARENTS
-from .segment_known import Known, known_of
+from .segment_known import Beside, Known
 from .segment_lines import Chain, Leaf, Path, Value
 from .segment_marks import Marks
 from .segment_touched import told_by_pages
@@ -26,7 +26,7 @@ from .segment_touched import told_by_pages
 ShownValues = Mapping[tuple[int, str], Collection[str]]
 
 
-def choose(of: Batch, marks: Sequence[Marks]) -> None:
+def choose(of: Batch, marks: Sequence[Marks], beside: Beside) -> None:
     """Fill `chosen`."""
     told = _told(of)
     wanted = [d for d, one in enumerate(marks) if one.segments and of.days[d].rules.k > 1 and told.get((d, ""))]
@@ -34,8 +34,8 @@ def choose(of: Batch, marks: Sequence[Marks]) -> None:
         return
     with _uncollected():
         leaves = [_leaves(of, dimensions, told) for dimensions in CHAINS]
-    known = known_of(of, marks)
-    barred = told_by_pages(of, marks, told)
+    known = beside.known(of, marks)
+    barred = told_by_pages(of, marks, told, beside.sections)
     rows: list[tuple[int, str, str, int]] = []
     for d in wanted:
         rules = of.days[d].rules
@@ -45,7 +45,7 @@ def choose(of: Batch, marks: Sequence[Marks]) -> None:
             Chain(
                 dimensions,
                 mine[d],
-                [told.get((d, name), ()) for name in dimensions],
+                [told.get((d, name), ()) if name not in beside.untold else () for name in dimensions],
                 rule,
                 _of_chain(known, d, marks[d], near, dimensions),
             )
@@ -138,7 +138,7 @@ def _of_chain(
     found = {}
     # Of a dimension of the chain itself a value has the condition or has it not.
     values = [bit for bit, dimension in marks.values.items() if dimension not in dimensions]
-    for bit in (*values, *near):
+    for bit in (*marks.told, *values, *near):
         told = known.get((d, bit), {})
         if any(name in told for name in dimensions):
             each = ((level, told.get(name, ())) for level, name in enumerate(dimensions, start=1))

@@ -10,6 +10,7 @@ What a visit touches are several values, which do not add up: of those by one va
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct
 
@@ -17,6 +18,7 @@ from schema.dimensions import OTHER
 
 from .batch import Batch
 from .hits import OF_HITS
+from .sections import section_sql
 from .segment_marks import Marks
 
 # A segment of a site-day: the place of the day, and its bit.
@@ -41,19 +43,40 @@ class Count(Struct, frozen=True):
         return self.visits, self.people, self.networks
 
 
-def told_by_pages(of: Batch, marks: Sequence[Marks], told: Mapping[tuple[int, str], Collection[str]]) -> set[Bit]:
-    """The segments that are not shown."""
+def told_by_pages(
+    of: Batch,
+    marks: Sequence[Marks],
+    told: Mapping[tuple[int, str], Collection[str]],
+    sections: Mapping[str, str],
+) -> set[Bit]:
+    """The segments that are not shown. sections: such that are told beside those of the site, by name what they are."""
     found: set[Bit] = set()
     every = _everybody(of, marks)
-    for dimension, (column, which) in OF_HITS.items():
-        touched = f"SELECT DISTINCT d, visitor, visit, toString({column}) AS value FROM {{hits}} WHERE {which}"
-        for d, bit, value, parts in _near(of, marks, touched, every):
+    for dimension, touched, given in (*_dimensions(), *_sections(sections)):
+        for d, bit, value, parts in _near(of, marks, touched, every, given):
             rules = of.days[d].rules
             few = {name for name, one in parts.items() if one.people < rules.k or one.networks < rules.least_networks}
             nobody = {name for name, one in parts.items() if not one.visits}
-            if _tells(few - nobody, nobody, value in told.get((d, dimension), ())):
+            if _tells(few - nobody, nobody, dimension in sections or value in told.get((d, dimension), ())):
                 found.add((d, bit))
     return found
+
+
+_TOUCHED = "SELECT DISTINCT d, visitor, visit, {} AS value FROM {{hits}} WHERE {}"
+
+
+def _dimensions() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Of each kind of values a name, SQL for the visits that touched one, and what it is bound to."""
+    for dimension, (column, which) in OF_HITS.items():
+        yield dimension, _TOUCHED.format(f"toString({column})", which), {}
+
+
+def _sections(sections: Mapping[str, str]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for name, definition in sections.items():
+        test, given = section_sql(definition, "page", "touched")
+        _, which = OF_HITS["section"]
+        sql = _TOUCHED.format("{touched_name:String}", f"{which} AND {test}")
+        yield name, sql, given | {"touched_name": name}
 
 
 def _tells(few: set[str], nobody: set[str], told: bool) -> bool:
@@ -73,7 +96,7 @@ def _everybody(of: Batch, marks: Sequence[Marks]) -> dict[tuple[int, int], Count
 
 
 def _near(
-    of: Batch, marks: Sequence[Marks], touched: str, every: Mapping[tuple[int, int], Count]
+    of: Batch, marks: Sequence[Marks], touched: str, every: Mapping[tuple[int, int], Count], given: Mapping[str, Any]
 ) -> Iterator[tuple[int, int, str, dict[str, Count]]]:
     """Of values that may differ too little from a segment, or from the rest, the parts that visits fall into."""
     bits = f"arrayMap(bit -> bitTest(mask, bit), range({_most(marks)}))"
@@ -83,7 +106,8 @@ def _near(
         of.naming("SELECT max(visits) FROM (SELECT count() AS visits FROM {marked} GROUP BY d, network_number)")
     )
     near: list[tuple[int, str, int]] = []
-    rows = of.store.rows(of.naming(f"SELECT d, value, count(), sumForEach({bits}) FROM {joined} GROUP BY d, value"))
+    counting = f"SELECT d, value, count(), sumForEach({bits}) FROM {joined} GROUP BY d, value"
+    rows = of.store.rows(of.naming(counting), {**given})
     for d, value, visits, among in rows:
         limit = of.days[d].rules.k * most
         for bit in range(marks[d].segments):
@@ -91,14 +115,14 @@ def _near(
             rest = every[d, -1].visits - inside - visits + among[bit]
             if (visits - among[bit] < limit and inside - among[bit] < limit) or (among[bit] < limit and rest < limit):
                 near.append((d, value, bit))
-    for d, bit, value, both, alone in _counted(of, near, joined):
+    for d, bit, value, both, alone in _counted(of, near, joined, given):
         if mine := every.get((d, bit)):
             neither = every[d, -1].less(mine, alone)
             yield d, bit, value, {"both": both, "touched": alone, "inside": mine.less(both), "neither": neither}
 
 
 def _counted(
-    of: Batch, near: Sequence[tuple[int, str, int]], joined: str
+    of: Batch, near: Sequence[tuple[int, str, int]], joined: str, given: Mapping[str, Any]
 ) -> Iterator[tuple[int, int, str, Count, Count]]:
     """Of values and segments who touched and is in it, and who touched and is not."""
     if not near:
@@ -119,7 +143,7 @@ def _counted(
             )
             WHERE (d, value, toUInt8(bit)) IN {asked} GROUP BY d, bit, value"""
         ),
-        columns,
+        {**columns, **given},
     ):
         yield d, bit, value, Count(*rest[:3]), Count(*rest[3:])
 

@@ -20,7 +20,8 @@ from .among import marks
 from .batch import DAY, ENOUGH, NETWORKS, SITE, START, Batch, K
 from .scratch import OF_SEGMENTS, TABLES, scratch
 from .segment_cells import choose
-from .segment_marks import Marks, beside, marks_of
+from .segment_known import Beside, beside_of
+from .segment_marks import Marks
 from .shape import by_each
 from .twins import twins
 
@@ -33,19 +34,23 @@ _NAMES = "{segments:Array(Array(String))}[d + 1]"
 
 def count_segments(of: Batch) -> None:
     """Fill `staging_segments`."""
-    if not of.has("segments"):
-        return
-    marked = [marks_of(of_day.site) for of_day in of.days]
-    names = [[segment.name for segment in of_day.site.segments] for of_day in of.days]
+    if of.has("segments"):
+        names = [[segment.name for segment in of_day.site.segments] for of_day in of.days]
+        count(of, names, beside_of(of))
+
+
+def count(of: Batch, names: Sequence[Sequence[str]], beside: Beside) -> None:
+    """The same of segments by their names, of each site-day. beside: what else is told."""
+    marked = [beside.marks(d, ()) for d in range(len(of.days))]
     with scratch(of, OF_SEGMENTS):
         _mark(of, marked, names)
-        if of.hides and (twins := _twins(of, marked)):
-            marked = [marks_of(of_day.site, twins.get(d, ())) for d, of_day in enumerate(of.days)]
+        if of.hides and (twins := _twins(of, marked, beside)):
+            marked = [beside.marks(d, twins.get(d, ())) for d in range(len(of.days))]
             of.store.command(of.naming("TRUNCATE TABLE {marked}"))
             _mark(of, marked, names)
         of.store.command(of.naming(_COUNT), of.named | {"segments": names})
         if of.hides:
-            choose(of, marked)
+            choose(of, marked, beside)
         of.store.command(of.naming(_STAGE), of.named | {"segments": names})
 
 
@@ -57,16 +62,17 @@ def _mark(of: Batch, marked: Sequence[Marks], names: Sequence[Sequence[str]]) ->
     of.store.command(of.naming(f"{insert('{marked}', columns)} FROM {rows}"), of.named | named | {"segments": names})
 
 
-def _twins(of: Batch, marked: Sequence[Marks]) -> dict[int, set[Is]]:
-    """By site-day the values that are twins of its segments, of dimensions of which more is told."""
-    dimensions = sorted({name for one in of.days if one.site.segments for name in beside(one.site)})
+def _twins(of: Batch, marked: Sequence[Marks], beside: Beside) -> dict[int, set[Is]]:
+    """By site-day the values that are twins of its segments and of what these ask for, of dimensions of which more is
+    told."""
+    dimensions = sorted({name for d, one in enumerate(marked) if one.segments for name in beside.crossed[d]})
     kept = {(d, *value) for d, *value in of.store.rows(of.naming(_KEPT), {"dimensions": dimensions})}
     found: dict[int, set[Is]] = {}
-    bits = [2**one.segments - 1 if dimensions else 0 for one in marked]
+    bits = [2**one.own - 1 if dimensions and one.segments else 0 for one in marked]
     columns = {name: f"toString({name})" for name in dimensions}
     for twin in twins(of, bits, "{marked}", columns, _MASKS, {}):
         assert isinstance(twin.value, str)
-        is_told = (twin.d, twin.dimension, twin.value) in kept and twin.dimension in beside(of.days[twin.d].site)
+        is_told = (twin.d, twin.dimension, twin.value) in kept and twin.dimension in beside.crossed[twin.d]
         if is_told:
             found.setdefault(twin.d, set()).add(Is(twin.dimension, twin.value))
     return found

@@ -12,17 +12,21 @@ from typing import Any
 
 import highspy
 import pytest
+from msgspec import structs
 
+from pipeline import added_segments
+from pipeline.added_segments import add_segments
 from pipeline.release import Flaws, release_together
 from pipeline.rollup import segments as rolling
 from pipeline.rollup.batch import Batch, SiteDay
+from pipeline.rollup.segment_known import Beside
 from pipeline.rollup.segment_marks import Marks
 from pipeline.settings import SiteRules
 from schema.event import PAGEVIEW, Event
 from schema.segment import Segment
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
-from tests.conftest import insert, make_event
+from tests.conftest import insert, make_event, times
 
 pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
 
@@ -82,12 +86,15 @@ def events_of(site: Site, crowd: Sequence[Visit]) -> Iterator[Event]:
 class World:
     """One site, and what it has released."""
 
-    def __init__(self, dice: random.Random) -> None:
+    def __init__(self, dice: random.Random, later: int = 0, alike: bool = False) -> None:
+        """later: so many of its segments are declared when the day is released already. alike: they are nearly the
+        same, and there are no pairs."""
         self.crowd = crowd(dice)
-        self.asked = dice.sample(SEGMENTS, 5)
+        self.asked = dice.sample(SEGMENTS[-5 if alike else 0 :], 5)
         segments = tuple(Segment(f"s{nth}", where) for nth, (where, _) in enumerate(self.asked))
-        self.site = Site(f"segmented-{next(_NUMBER)}", goals=(GOAL,), segments=segments, pairs=PAIRS)
-        self.day = SiteDay(self.site, DAY, RULES)
+        self.site = Site(f"segmented-{next(_NUMBER)}", goals=(GOAL,), segments=segments, pairs=() if alike else PAIRS)
+        first = structs.replace(self.site, segments=segments[: len(segments) - later])
+        self.day = SiteDay(first, DAY, RULES)
 
     def mask(self, one: Visit) -> int:
         means = [means for _, means in self.asked]
@@ -97,13 +104,14 @@ class World:
         """(dimension, value, bit): visitors; bit: None of all."""
         self.numbers: dict[tuple[str, str, int | None], int] = {}
         for table, bit, number in (
-            ("cells", "NULL", "visitors"),
-            ("segments", "toInt32(substring(segment, 2))", "visitors"),
-            ("conversions", f"{len(self.asked)}", "converters"),
+            ("released_cells", "NULL", "visitors"),
+            ("released_segments", "toInt32(substring(segment, 2))", "visitors"),
+            ("late_segments", "toInt32(substring(segment, 2))", "visitors"),
+            ("released_conversions", f"{len(self.asked)}", "converters"),
         ):
             rows = store.rows(
-                f"SELECT dimension, value, {bit}, {number} FROM released_{table} WHERE site = {{site:String}} "
-                "AND grain = 'day' AND value != '(other)'",
+                f"SELECT dimension, value, {bit}, {number} FROM {table} WHERE site = {{site:String}} "
+                "AND grain != 'hour' AND value != '(other)'",
                 {"site": self.site.key},
             )
             self.numbers |= {(dimension, value, bit): many for dimension, value, bit, many in rows}
@@ -158,14 +166,18 @@ class World:
         return found
 
 
-def attacked(store: Store, seed: int, sites: int) -> tuple[int, int]:
-    """Of how many groups it follows because of segments; and how many numbers these have."""
+def attacked(store: Store, seed: int, sites: int, later: int = 0, alike: bool = False) -> tuple[int, int]:
+    """Of how many groups it follows because of segments; and how many numbers these have. later: so many segments are
+    added to the released day, one after the other."""
     dice = random.Random(seed)
-    worlds = [World(dice) for _ in range(sites)]
+    worlds = [World(dice, later, alike) for _ in range(sites)]
     insert(store, [event for one in worlds for event in events_of(one.site, one.crowd)])
     days = [one.day for one in worlds]
     release_together(store, "events", days, NOON + 2 * 86_400, "live", [Flaws()] * len(days))
     won = told = 0
+    for one, nth in itertools.product(worlds, range(1, later + 1)):
+        known = structs.replace(one.site, segments=one.site.segments[: len(one.asked) - later + nth])
+        assert add_segments(store, known, RULES, NOON + 3 * 86_400)
     for one in worlds:
         one.read(store)
         told += sum(bit is not None and bit < len(one.asked) for *_, bit in one.numbers)
@@ -180,10 +192,32 @@ def test_nothing_follows_of_what_is_released(store: Store, record_property: Any)
     assert told > 100
 
 
+# One site whose segments are nearly the same.
+_ALIKE: dict[str, Any] = {"seed": 20, "sites": 1, "later": 4, "alike": True}
+
+
+def test_nothing_follows_of_what_is_added(store: Store, record_property: Any) -> None:
+    """Two of five segments, one after the other, and four of five that are nearly the same."""
+    found = [attacked(store, 3, max(2, min(12, times(4))), 2), attacked(store, **_ALIKE)]
+    won, told = (sum(each) for each in zip(*found, strict=True))
+    record_property("attack", f"segments that are added: of {told} numbers {won} counts of too few follow")
+    assert won == 0
+    assert told > 60
+
+
+def test_it_does_where_what_is_added_is_not_held_against_what_is_told(
+    store: Store, monkeypatch: pytest.MonkeyPatch, record_property: Any
+) -> None:
+    monkeypatch.setattr(added_segments, "segments_of", lambda *_: [])
+    won, told = attacked(store, **_ALIKE)
+    record_property("attack", f"segments, added without a look at those there are: of {told} numbers {won} follow")
+    assert won > 3
+
+
 def test_it_does_where_all_that_has_enough_is_shown(
     store: Store, monkeypatch: pytest.MonkeyPatch, record_property: Any
 ) -> None:
-    def every(of: Batch, marks: Sequence[Marks]) -> None:
+    def every(of: Batch, marks: Sequence[Marks], beside: Beside) -> None:
         rows = "SELECT d, dimension, value, segment FROM {segmented}"
         of.store.command(of.naming(f"INSERT INTO {{chosen}} (d, dimension, value, segment) {rows}"))
 

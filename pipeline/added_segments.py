@@ -1,0 +1,144 @@
+"""Counts segments on days that were released before they were declared, as a release of their own beside the day's
+(rule N6).
+
+In: released days of which visits are left, the segments of the settings. Out: rows in `late_segments`, of a grain that
+names the segments and their definitions, then one entry of the manifest for them. Promises: nothing that was released
+changes; a segment is looked at once for each day, whatever comes of it; rows are of values that the day shows, by the
+stricter of its rules and those of now; there are none where what is left of the day is not what it showed; killed
+anywhere, the next run does the same.
+
+A segment is its name and its definition: one that is changed is another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import structlog
+from msgspec import Struct, structs
+
+from schema.families import FAMILIES
+from schema.manifest import ADDED, LIVE
+from schema.segment import Did, Sent, condition_of, conditions_in
+from schema.site import Site, goal_of
+from schema.store import Store
+
+from .adding import add_to_day, days_left, each_in_time
+from .as_counted import AsCounted, as_counted, segments_of, stricter
+from .copying import table_of
+from .insert import insert
+from .manifest import RELEASING, Entry
+from .rollup.batch import RAW, Batch, SiteDay
+from .rollup.differences import unlike
+from .rollup.hits import OF_HITS
+from .rollup.late_segments import MOST_TOLD, OfDay, count_later
+from .rollup.stages import stage_again, stage_raw_again
+from .settings import SiteRules
+
+log = structlog.get_logger("added_segments")
+
+_FAMILY = "segments"
+
+
+class Due(Struct, frozen=True):
+    """A released day and the segments, by name their definition, that it was not counted with. added: the entries that
+    have added something to it."""
+
+    entry: Entry
+    added: tuple[Entry, ...]
+    segments: dict[str, str]
+
+
+def add_segments(
+    store: Store,
+    site: Site,
+    rules: SiteRules,
+    now: float,
+    longest_s: float = 2.0,
+    source: str = RAW,
+    but: frozenset[str] = frozenset(),
+) -> bool:
+    """Count what is due, the newest days first; whether that is all. longest_s: begin no other day after so long,
+    because other work waits. source: the table of the raw rows. but: the names of those that have no past."""
+    if not site.segments:
+        return True
+    return each_in_time(_due(store, site, but), lambda due: _add(store, site, rules, due, now, source), longest_s)
+
+
+def _due(store: Store, site: Site, but: frozenset[str]) -> Iterator[Due]:
+    for entry, added in days_left(store, site.key):
+        # What goals, sections and properties it has told, nobody knows of an older one.
+        if not entry.knows_properties:
+            continue
+        known = {one for of in (entry, *added) for one in of.segments.items()}
+        declared = ((name, what) for name, what in site.segment_definitions.items() if name not in but)
+        missing = {name: what for name, what in declared if (name, what) not in known}
+        if missing:
+            yield Due(entry, added, missing)
+
+
+def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float, source: str) -> None:
+    entry, told = due.entry, segments_of(due.entry, due.added)
+    strictest = stricter(rules, entry)
+    counted = _counted(site, due, [definition for *_, definition in told])
+
+    def release(of: Batch, same: bool) -> None:
+        then = unlike(of)
+        differing = then.dimensions | then.folded
+        # What a page or an event that is not what it was tells beside a segment nobody can look up.
+        gone = not same or then.whole or len({definition for *_, definition in told}) > MOST_TOLD
+        gone = gone or (strictest.k > 1 and not differing.isdisjoint(OF_HITS))
+        if not gone:
+            pairs = [name for one in (entry, *due.added) for name in one.pairs]
+            of_day = OfDay(counted.goals, told, sorted({*pairs}), counted.sections, differing)
+            count_later(of, due.segments, of_day)
+        _release(of, entry, due.segments, sorted(differing), gone, now)
+
+    with RELEASING:
+        _staging(store, SiteDay(counted.site, entry.day, strictest), due.segments, source)(release)
+
+
+def _counted(site: Site, due: Due, told: list[str]) -> AsCounted:
+    """The day as it was counted, with the properties that segments ask for."""
+    counted = as_counted(site, due.entry, due.added)
+    asked = {
+        part.name
+        for definition in (*told, *due.segments.values())
+        for part in conditions_in(condition_of(definition))
+        if isinstance(part, Sent)
+    }
+    return structs.replace(counted, site=structs.replace(counted.site, funnels=(), properties=(*sorted(asked),)))
+
+
+def _staging(
+    store: Store, of: SiteDay, segments: Mapping[str, str], source: str
+) -> Callable[[Callable[[Batch, bool], None]], None]:
+    """What stages the day again: from its raw rows, if a segment asks for what visits may not have kept."""
+    parts = (part for definition in segments.values() for part in conditions_in(condition_of(definition)))
+    if any(
+        isinstance(one, Sent) or (isinstance(one, Did) and not goal_of("", one.definition).has_past) for one in parts
+    ):
+        return lambda then: stage_raw_again(store, of, then, source)
+    return lambda then: stage_again(store, of, lambda batch: then(batch, True))
+
+
+def _release(of: Batch, day: Entry, segments: Mapping[str, str], without: list[str], gone: bool, now: float) -> None:
+    """Release segments together: their rows, then their entry. gone: there are no rows, because it is not known who was
+    in them. without: the dimensions by which they are not told."""
+    rules = of.days[0].rules
+    entry = Entry(
+        *(day.site, 0, day.day, int(now), LIVE, rules.preset, rules.k),
+        complete=day.complete and not gone,
+        over_counted=day.over_counted,
+        networks=rules.least_networks,
+        span=ADDED,
+        segments={**segments},
+    )
+    rows = add_to_day(of.store, _FAMILY, entry, "" if gone else _COPYING, {} if gone else {"without": without})
+    log.info("segments_added", site=day.site, day=day.day.isoformat(), segments=len(segments), told=not gone, rows=rows)
+
+
+_COLUMNS = {name: name for name in FAMILIES[_FAMILY].columns} | {"grain": "{grain:String}", "days": "1"}
+_COPYING = f"""
+    {insert(table_of(_FAMILY, late=True), _COLUMNS)} FROM staging_{_FAMILY}
+    WHERE site = {{site:String}} AND day = {{day:Date}} AND NOT has({{without:Array(String)}}, dimension)"""

@@ -1,0 +1,159 @@
+"""Segments that are declared after a day was released."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from dashboards.stats.query import Query
+from dashboards.stats.report import Reports
+from pipeline.added_goals import add_goals
+from pipeline.added_pairs import add_pairs
+from pipeline.added_sections import add_sections
+from pipeline.added_segments import add_segments
+from pipeline.copying import readable
+from pipeline.manifest import read_entries
+from pipeline.release import Flaws, release, release_together
+from pipeline.rollup.batch import SiteDay
+from pipeline.settings import SiteRules
+from pipeline.verify import chain_faults, row_faults, unreadable_rows
+from schema.segment import Segment
+from schema.site import Goal, Site, day_bounds, day_number
+from schema.store import Store
+from tests.conftest import insert, make_event, times
+from tests.pipeline import test_segments as counted
+
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
+
+DAY = dt.date(2041, 6, 4)
+NOON = day_bounds("UTC", day_number(DAY)).start + 43_200
+RULES = SiteRules(5, 30, "balanced", networks=5)
+PHONES, GERMANS = Segment("Phones", {"device": "mobile"}), Segment("Germans", {"country": ["DE", "AT"]})
+BUY = Goal("Buy", event="buy")
+_NUMBER = itertools.count(1)
+
+
+def closed(store: Store, segments: Sequence[Segment] = (), **settings: Any) -> Site:
+    """A site with a released day of 200 visitors, the same in each test."""
+    site, dice = Site(f"late-{next(_NUMBER)}", segments=tuple(segments), **settings), random.Random(7)
+    events = []
+    for visitor in range(1, 201):
+        given: dict[str, Any] = {"country": dice.choices(("DE", "FR", "AT", "IS"), (9, 4, 2, 1))[0]}
+        given |= {"device": dice.choices(("mobile", "desktop", "tv"), (6, 5, 1))[0], "visitor": visitor}
+        given |= {"network_number": visitor, "path": dice.choice(("/", "/blog/a", "/blog/b"))}
+        events.append(make_event(site.key, NOON + visitor, DAY, **given))
+        if dice.random() < 0.3:
+            events.append(make_event(site.key, NOON + visitor + 9, DAY, **given, name="buy", props={"plan": "pro"}))
+    insert(store, events)
+    release(store, "events", site, [DAY], RULES, NOON + 86_400, "live")
+    return site
+
+
+def declare(site: Site, *segments: Segment) -> Site:
+    return structs.replace(site, segments=(*site.segments, *segments))
+
+
+def rows(store: Store, table: str, site: Site) -> list[tuple[Any, ...]]:
+    sql = f"SELECT segment, dimension, value, visitors, visits, pageviews, bounces, visit_seconds FROM {table}"
+    return [tuple(row) for row in store.rows(f"{sql} WHERE site = {{s:String}} ORDER BY ALL", {"s": site.key})]
+
+
+def test_its_rows_are_those_of_one_that_was_there_from_the_start(store: Store) -> None:
+    settings: dict[str, Any] = {"goals": (BUY,), "pairs": ("country x device",)}
+    whole, site = closed(store, (PHONES, GERMANS), **settings), closed(store, (), **settings)
+    site = declare(site, PHONES, GERMANS)
+    assert add_segments(store, site, RULES, NOON + 90_000)
+    expected = rows(store, "released_segments", whole)
+    assert {segment for segment, *_ in expected} == {"Phones", "Germans"}
+    assert rows(store, "late_segments", site) == expected
+    assert rows(store, "released_segments", site) == []
+    entries = read_entries(store, site.key)
+    assert [(entry.span, [*entry.segments]) for entry in entries] == [(1, []), (0, ["Phones", "Germans"])]
+    assert not [
+        *chain_faults(entries),
+        *row_faults(store, site.key, readable(entries)),
+        *unreadable_rows(store, site.key),
+    ]
+    # Once for each day.
+    assert add_segments(store, site, RULES, NOON + 90_001)
+    assert len(read_entries(store, site.key)) == 2
+    answer = Reports(store, [site], clock=lambda: NOON + 172_800).stats(
+        Query.of(site.key, DAY, DAY, "country", segment="Phones")
+    )
+    shown = {value: people for one, by, value, people, *_ in expected if (one, by) == ("Phones", "country")}
+    assert {row["value"]: row["visitors"] for row in answer["rows"]} == shown != {}
+    # One of another definition is another one.
+    other = declare(structs.replace(site, segments=(GERMANS,)), Segment("Phones", {"device": "tv"}))
+    answer = Reports(store, [other], clock=lambda: NOON + 172_800).stats(Query.of(site.key, DAY, DAY, segment="Phones"))
+    assert answer["totals"]["visitors"] == 0
+
+
+def test_one_that_is_told_stays_and_what_would_tell_of_few_beside_it_is_not_told(store: Store) -> None:
+    site = closed(store, (PHONES,), pairs=())
+    before = rows(store, "released_segments", site)
+    nearly = Segment("Phones but for Iceland", {"device": "mobile", "not": {"country": "IS"}})
+    late = declare(site, nearly, GERMANS, Segment("Mobile", {"device": "mobile"}))
+    assert add_segments(store, late, RULES, NOON + 90_000)
+    told = rows(store, "late_segments", site)
+    assert "Phones but for Iceland" not in {segment for segment, *_ in told}
+    assert ("Germans", "") in {(segment, dimension) for segment, dimension, *_ in told}
+    # Under another name it tells what is told.
+    assert [row[1:] for row in told if row[0] == "Mobile"] == [row[1:] for row in before]
+
+
+def test_what_is_declared_after_it_is_not_told_beside_it(store: Store) -> None:
+    site = declare(closed(store), PHONES)
+    assert add_segments(store, site, RULES, NOON + 90_000)
+    late = structs.replace(site, goals=(BUY,), sections={"Blog": "/blog/**"})
+    assert add_goals(store, late, RULES, NOON + 90_001)
+    assert add_sections(store, late, RULES, NOON + 90_001)
+    assert [entry.rows for entry in read_entries(store, site.key)[2:]] == [0, 0]
+    # Before it they are, and so is it.
+    site = declare(closed(store), PHONES)
+    late = structs.replace(site, goals=(BUY,), sections={"Blog": "/blog/**"}, pairs=("country x device",))
+    for add in (add_goals, add_sections, add_pairs, add_segments):
+        assert add(store, late, RULES, NOON + 90_001)
+    assert all(entry.rows for entry in read_entries(store, site.key)[1:])
+
+
+def test_one_of_a_property_is_counted_by_the_raw_rows_while_they_are_left(store: Store) -> None:
+    pro = Segment("Pro", {"properties": {"plan": "pro"}})
+    whole, site = closed(store, (pro,)), declare(closed(store), pro)
+    assert add_segments(store, site, RULES, NOON + 90_000)
+    assert rows(store, "late_segments", site) == rows(store, "released_segments", whole) != []
+    site = declare(closed(store), pro)
+    store.command("ALTER TABLE events DELETE WHERE site = {s:String}", {"s": site.key}, mutations_sync=2)
+    assert add_segments(store, site, RULES, NOON + 90_000)
+    assert rows(store, "late_segments", site) == []
+    assert not read_entries(store, site.key)[-1].complete
+
+
+def test_where_visits_of_the_day_are_gone_there_is_none(store: Store) -> None:
+    site = declare(closed(store), PHONES)
+    gone = "ALTER TABLE visits DELETE WHERE site = {s:String} AND visitor < 4"
+    store.command(gone, {"s": site.key}, mutations_sync=2)
+    assert add_segments(store, site, RULES, NOON + 90_000)
+    assert rows(store, "late_segments", site) == []
+
+
+def test_with_a_k_of_one_it_is_what_a_recount_finds(store: Store) -> None:
+    dice = random.Random(28)
+    sites = [counted.site_of(dice, dice.randint(1, 4)) for _ in range(max(4, min(500, times(16))))]
+    events = {site.key: counted.traffic(site, dice, 8) for site in sites}
+    insert(store, [event for mine in events.values() for event in mine])
+    # Some are counted with the day.
+    first = [structs.replace(site, segments=site.segments[: dice.randint(0, 1)]) for site in sites]
+    days = [SiteDay(site, counted.DAY, counted.ALL) for site in first]
+    release_together(store, "events", days, counted.START + 2 * 86_400, "live", [Flaws()] * len(days))
+    for site, its in zip(sites, first, strict=True):
+        assert add_segments(store, site, counted.ALL, counted.START + 3 * 86_400)
+        told = rows(store, "released_segments", site) + rows(store, "late_segments", site)
+        assert {row[:3]: row[3:] for row in told} == counted.recount(site, events[site.key])
+        assert len(told) == len(counted.recount(site, events[site.key]))
+        assert {*its.segments} <= {*site.segments}
