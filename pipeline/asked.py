@@ -21,7 +21,7 @@ class Asked(Protocol):
         ...
 
     def without_past(self, site: Site, what: str) -> frozenset[str]:
-        """The names of those things (goals, sections, funnels, segments) that are not added to days that are released."""
+        """The names of what (goals, sections, funnels, segments) is not added to days that are released."""
         ...
 
 
