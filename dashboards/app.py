@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Mount
+from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -21,6 +21,9 @@ from .accounts.policy import Action
 from .accounts.readers import FindReader, Readers
 from .delivery.outbox import Outbox
 from .delivery.unsubscribe import Unsubscribe
+from .editing.desk import Desk, Notebook
+from .editing.note_pages import NotePages
+from .editing.pages import EditPages
 from .settings import DashboardSettings
 from .sharing.made_here import MakeSharePages
 from .sharing.pages import SharePages
@@ -75,6 +78,8 @@ def create_app(
     outbox: Outbox | None = None,
     shares: Shares | None = None,
     closed: Reports | None = None,
+    desk: Desk | None = None,
+    notebook: Notebook | None = None,
 ) -> Starlette:
     """The dashboards. collector_url: where pages find the tracker, for the tag that a new site is shown.
     compare, why, health: what the engineers' pages show; without one its page is not there.
@@ -82,12 +87,14 @@ def create_app(
     undeclared: the sites that have data and are in no settings. find_reader: whose a token is; without it no token
     holds. about_site: what is told of a site itself; without it those pages are not there. outbox: who reads digests;
     without one nobody can take himself off. shares, closed: links for people without an account, and the reports that
-    these are answered by, of days that are released alone; without them there are none."""
+    these are answered by, of days that are released alone; without them there are none. desk, notebook:
+    at which editors declare, and where notes of days are; without a desk there are none of these pages."""
     settings = settings or DashboardSettings()
     base = settings.base
     pages = Pages(
         base,
         shares=shares is not None,
+        edited=desk is not None,
         engineers_path=base + engineers.PATH if compare else "",
         why_path=base + engineers.WHY_PATH if why else "",
         health_path=base + engineers.HEALTH_PATH if health else "",
@@ -103,6 +110,10 @@ def create_app(
     door = Door(accounts, Readers(find_reader), network_of)
     api, stats_api = Api(reports, door, settings.table_rows), StatsApi(reports, door)
 
+    editing: list[BaseRoute] = []
+    if desk:
+        editing += EditPages(pages, gate, accounts, reports, sites, desk).routes()
+        editing += NotePages(pages, gate, accounts, reports, sites, notebook).routes()
     app = Starlette(
         routes=[
             *sites.routes(),
@@ -118,6 +129,7 @@ def create_app(
             *stats_api.routes(),
             *(SharePages(pages, problems, shares, closed, settings, network_of).routes() if shares and closed else ()),
             *(MakeSharePages(pages, gate, accounts, shares, reports, settings).routes() if shares else ()),
+            *editing,
             *(Unsubscribe(pages, problems, outbox).routes() if outbox else ()),
             Declared(Action.OPEN, "/healthz", _alive),
             Mount("/static", _CachedFiles(directory=HERE / "static")),

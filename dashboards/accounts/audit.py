@@ -43,6 +43,9 @@ class Deed(StrEnum):
     RESET = "reset"
     REMOVED = "removed"
     SHARED = "made a link for others"
+    EDITED = "changed what is counted"
+    NOTED = "noted something of a day"
+    NOTE_REMOVED = "removed a note"
     SHARE_REVOKED = "took a link for others back"
 
 

@@ -31,6 +31,7 @@ class Action(StrEnum):
     OWN = "own"  # one's own account, and the list of what one may read
     READ = "read"  # the numbers of a site
     INSPECT = "inspect"  # the engineers' pages: what is stored of a request to a site, and what is missing
+    EDIT = "edit"  # what a site declares, and notes of its days
     SHARE = "share"  # links to a site's numbers for people without an account
     MANAGE = "manage"  # who may do what at a site
     OPERATE = "operate"  # the house as a whole: its health, its people, data of sites that it does not know
@@ -41,6 +42,7 @@ NEEDS: Mapping[Action, Role | None] = {
     Action.OWN: None,
     Action.READ: Role.VIEWER,
     Action.INSPECT: Role.EDITOR,
+    Action.EDIT: Role.EDITOR,
     Action.SHARE: Role.EDITOR,
     Action.MANAGE: Role.OWNER,
     Action.OPERATE: Role.OWNER,

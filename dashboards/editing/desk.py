@@ -99,6 +99,30 @@ class Preview(Struct, frozen=True):
     days: int
 
 
+class Note(Struct, frozen=True):
+    """What is noted of a day."""
+
+    id: str
+    day: dt.date
+    text: str
+
+
+class Notebook(Protocol):
+    """Raises EditRefused."""
+
+    def of(self, key: str) -> Sequence[Note]:
+        """The notes of a year up to today, the latest first."""
+        ...
+
+    def add(self, key: str, day: str, text: str) -> None:
+        """Note something of a day; "" is today."""
+        ...
+
+    def remove(self, key: str, id_: str) -> None:
+        """Take a note back."""
+        ...
+
+
 class Desk(Protocol):
     """Raises EditRefused, and for what would be written EditedMeanwhile."""
 

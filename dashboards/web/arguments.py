@@ -30,7 +30,20 @@ CARRIED = (*PART, *OF_COMPARISON)
 OVERVIEW = (*PART, *OF_VIEW)
 # Whose text may come back in the answer: such an answer is not compressed (see `compress`).
 FREE_TEXT = frozenset(
-    ("contains", "filter", "segment", "goal", "next", "address", "source", "medium", "campaign", "content", "term")
+    (
+        "change",
+        "contains",
+        "filter",
+        "segment",
+        "goal",
+        "next",
+        "address",
+        "source",
+        "medium",
+        "campaign",
+        "content",
+        "term",
+    )
 )
 # May be given more than once; of all others a second one contradicts the first.
 _SEVERAL = frozenset({"filter"})

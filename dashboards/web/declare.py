@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from msgspec import Struct
 
@@ -25,11 +26,13 @@ SINCE = "also of released days whose raw rows are left"
 
 
 class ToDeclare(Struct, frozen=True):
-    """lines: of the settings; name: of the segment. there: whether the site has one of these visits, by that name."""
+    """lines: of the settings; name: of the segment. there: whether the site has one of these visits, by that name.
+    asked: the filters, as an address has them."""
 
     name: str
     lines: str
     there: bool = False
+    asked: str = ""
 
 
 def to_declare(site: Site, filters: Sequence[Filter]) -> ToDeclare | None:
@@ -44,7 +47,8 @@ def to_declare(site: Site, filters: Sequence[Filter]) -> ToDeclare | None:
         return None
     there = next((one for one, its in site.segment_definitions.items() if its == definition), "")
     lines = f"[[sites.segments]]\nname = {_toml(name)}\nwhere = {_toml(where)}"
-    return ToDeclare(there or name, lines, bool(there))
+    asked = urlencode([("filter", one.text) for one in filters])
+    return ToDeclare(there or name, lines, bool(there), asked)
 
 
 def _where(filters: Sequence[Filter]) -> dict[str, Any] | None:

@@ -107,6 +107,7 @@ def _templates(base: str) -> jinja2.Environment:
         "why_path": "",
         "health_path": "",
         "shares": False,
+        "edited": False,
     }
     return environment
 

@@ -33,6 +33,7 @@ APART = (
     "Footfall runs in parts here, which have no common parent: declare it in the settings file of each, or run "
     "everything with `footfall up`"
 )
+Words = Mapping[tuple[str, str], str]
 # A parent looks every second.
 _IN_FORCE_WITHIN_S, _LOOKS_EVERY_S = 8.0, 0.05
 _KINDS = {"goal": "goals", "funnel": "funnels", "section": "sections"}
@@ -80,7 +81,7 @@ class EditDesk:
         whole = drafts.site_of(of.base, of.last)
         own = {(what, name) for what, name, _ in things(declared_by(of.base))}
         today = {(what, name): thing for what, name, thing in things(declared_by(of.site_today))}
-        words = {(what, name): text for what in KINDS for name, text, _ in things_of(what, whole)}
+        words = _words(whole)
         found: dict[str, list[Thing]] = {what: [] for what in KINDS}
         for what, name, thing in things(declared_by(whole)):
             locked = of.where(what) if (what, name) in own else ""
@@ -102,7 +103,8 @@ class EditDesk:
         version = _version(of, draft, "")
         then, now = (drafts.site_of(of.base, one) for one in (of.last, version.declared))
         changes = changes_of(Held(then, of.rules), Held(now, of.rules))
-        told = [structs.replace(_told(one), past=_past(of, one, now, version.given)) for one in changes]
+        words = [_words(then), _words(now)]
+        told = [structs.replace(_told(one, *words), past=_past(of, one, now, version.given)) for one in changes]
         adds = any(one.past == _ADDED for one in told)
         first = of.today + of.later if of.later else None
         return Preview(draft, digest_of(draft), tuple(told), first, self._days(key) if adds else 0)
@@ -199,8 +201,14 @@ def _past(of: Edited, one: Change, wanted: Site, given: Sequence[Given]) -> str:
     )
 
 
-def _told(one: Change) -> Changed:
-    return Changed(one.what, one.name, one.kind, one.before, one.after)
+def _words(site: Site) -> Words:
+    """By kind and name of each thing what it counts."""
+    return {(what, name): text for what in KINDS for name, text, _ in things_of(what, site)}
+
+
+def _told(one: Change, before: Words, after: Words) -> Changed:
+    known = (f"{one.what}s", one.name)
+    return Changed(one.what, one.name, one.kind, before.get(known, ""), after.get(known, ""))
 
 
 def _in_the_file(settings: Settings, key: str) -> Mapping[str, Sequence[Thing]]:

@@ -28,6 +28,7 @@ from ..health.look import look_within
 from ..health.missing import teller as missing_teller
 from ..health.page import teller as health_teller
 from ..networks import networks
+from ..notebook import EngineNotes
 from ..preview import comparer
 from ..readers import finder
 from ..settings import Settings
@@ -68,6 +69,9 @@ def serve_pages(
         out,
         shares(settings),
         closed,
+        engine.desk,
+        # Of a part apart the store's user may write nothing.
+        EngineNotes(engine) if engine.pipeline is not None else None,
     )
     config = uvicorn.Config(
         app,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -22,11 +22,14 @@ from dashboards.web.about_site import Group, Setting
 from pipeline.settings import ReleaseSettings, RetentionSettings
 
 from .declared import DECLARED, NOT_YET, things_of
+from .edits import KINDS, things
 from .fields import annotations_of, metas_of
 from .model import DEMO_SITE, Settings, SiteSettings
 
 # By what is declared, its name and what it counts ("" where its name says that): the first day.
 Since = Mapping[tuple[str, str, str], dt.date]
+# Kinds and names of what the settings file declares.
+_Own = Collection[tuple[str, str]]
 # What a site may say itself of what else holds for all sites, and what is called otherwise in [anonymization].
 _OWN = {"k": "release_k", "networks": "release_networks", "raw_days": "retention_days"}
 _RELEASE = tuple(ReleaseSettings.__struct_fields__)
@@ -38,8 +41,12 @@ def groups_of(settings: Settings, key: str, since: Since) -> tuple[Group, ...]:
     """All that is set of the site with this key."""
     place, site = next((place, site) for place, site in enumerate(settings.all_sites) if site.key == key)
     said = _Said(settings, site, place)
+    base = next((one.base for one in settings.edits if one.key == key), None)
+    own = {(what, name) for what, name, _ in things(base)} if base else None
     declared = [
-        _declared(name, site, said.origin_of(name), since) for name in type(site).__struct_fields__ if name in DECLARED
+        _declared(name, site, said.origin_of(name), since, own)
+        for name in type(site).__struct_fields__
+        if name in DECLARED
     ]
     return (
         *declared,
@@ -49,13 +56,14 @@ def groups_of(settings: Settings, key: str, since: Since) -> tuple[Group, ...]:
     )
 
 
-def _declared(name: str, site: SiteSettings, origin: str, since: Since) -> Group:
+def _declared(name: str, site: SiteSettings, origin: str, since: Since, own: _Own | None) -> Group:
+    """own: what the settings file declares of kinds that can be edited; None where nothing is."""
     things = tuple(
         Setting(
             thing,
             thing,
             what,
-            origin=origin,
+            origin="the browser" if own is not None and name in KINDS and (name, thing) not in own else origin,
             since=found.isoformat() if (found := since.get((name, thing, definition))) else NOT_YET,
         )
         for thing, what, definition in things_of(name, site)

@@ -24,6 +24,8 @@ from dashboards.stats.report import Reports
 from dashboards.web.about_site import AboutSite, Privacy
 from dashboards.web.engineers import Compared, Missing, Told
 from dashboards.web.gate import Declared
+from footfall.control.editing import EditDesk
+from footfall.settings import Settings, SiteSettings
 from schema.site import Site
 from tests.dashboards.conftest import NOW
 
@@ -69,6 +71,20 @@ LEAST = {
     "/sites/{key}/acquisition": VIEWER,
     "/sites/{key}/acquisition/link": VIEWER,
     "/sites/{key}/by/{dimension}": VIEWER,
+    "/sites/{key}/edit/apply": EDITOR,
+    "/sites/{key}/edit/funnels": VIEWER,
+    "/sites/{key}/edit/funnels/preview": EDITOR,
+    "/sites/{key}/edit/goals": VIEWER,
+    "/sites/{key}/edit/goals/preview": EDITOR,
+    "/sites/{key}/edit/notes": VIEWER,
+    "/sites/{key}/edit/notes/new": EDITOR,
+    "/sites/{key}/edit/notes/removed": EDITOR,
+    "/sites/{key}/edit/sections": VIEWER,
+    "/sites/{key}/edit/sections/preview": EDITOR,
+    "/sites/{key}/edit/segments": VIEWER,
+    "/sites/{key}/edit/segments/preview": EDITOR,
+    "/sites/{key}/edit/versions": VIEWER,
+    "/sites/{key}/edit/versions/preview": EDITOR,
     "/sites/{key}/goals": VIEWER,
     "/sites/{key}/live": VIEWER,
     "/sites/{key}/localization": VIEWER,
@@ -120,6 +136,7 @@ def compare(scope: Any, form: Mapping[str, str]) -> Compared:
 def app(rollups: Any, accounts: Accounts, tmp_path: Path) -> Starlette:
     both = Reports(rollups.store, [rollups.site, Site(OTHER)], clock=NOW.timestamp)
     missing = [Missing("fewer than 10", site, "plausible", "host", "…", "") for site in (rollups.site.key, OTHER, "")]
+    house = Settings(data=str(tmp_path), demo=False, sites=(SiteSettings(rollups.site.key), SiteSettings(OTHER)))
     return create_app(
         both,
         accounts,
@@ -130,6 +147,7 @@ def app(rollups: Any, accounts: Accounts, tmp_path: Path) -> Starlette:
         outbox=Outbox(tmp_path / "deliveries.sqlite"),
         shares=Shares(tmp_path / "shares.sqlite"),
         closed=both,
+        desk=EditDesk(lambda: house, lambda _: 0),
     )
 
 
@@ -175,7 +193,7 @@ def lets_in(browser: TestClient, route: Declared, key: str) -> bool:
     path = path.replace("{table}", "page")
     # A period that there is not, and a form without its fields, are refused by the page itself: that it was reached is
     # all that is asked here.
-    asked = "?period=fortnight" if "{key}" in route.path and not re.search("/people|/share", path) else ""
+    asked = "?period=fortnight" if "{key}" in route.path and not re.search("/people|/share|/edit", path) else ""
     post = "POST" in (route.methods or ())
     answer = browser.post(path, data={"site": key}) if post else browser.get(path + asked)
     sent_away = answer.status_code == 303 and answer.headers["location"].startswith("/sign-in")

@@ -239,7 +239,7 @@ def test_a_section_more_that_makes_another_goal_of_one_of_the_file_takes_a_past_
 def test_what_was_previewed_is_applied_and_nothing_that_somebody_has_changed_meanwhile(desk: Desk) -> None:
     draft = Draft(0, "goals", "", {"name": "Buy", "event": "buy"})
     told = desk.desk.preview(SITE, draft)
-    assert [(one.what, one.name, one.kind, one.after) for one in told.changes] == [("goal", "Buy", "new", "event:buy")]
+    assert [(one.what, one.name, one.kind, one.after) for one in told.changes] == [("goal", "Buy", "new", "event buy")]
     assert (told.first, told.days) == (DAY + dt.timedelta(days=1), 7)
     assert not path_of(desk.settings.directory, SITE).exists()
     other = structs.replace(draft, thing={"name": "Buy", "event": "other"})

@@ -1,0 +1,280 @@
+"""The pages on which editors declare: a form, its preview, a version; refused beside the field; read by viewers."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from msgspec import to_builtins
+
+from dashboards.accounts.accounts import Accounts
+from dashboards.accounts.form_token import SESSION_COOKIE
+from dashboards.accounts.policy import Role
+from dashboards.app import create_app
+from dashboards.editing import forms
+from dashboards.editing.desk import Draft, digest_of
+from dashboards.stats.report import Reports
+from footfall.control.editing import EditDesk
+from footfall.control.engine import Engine
+from footfall.notebook import EngineNotes
+from footfall.settings import Settings, SiteSettings
+from footfall.settings.edits import Declared
+from footfall.settings.in_force import with_edits
+from schema.funnel import Funnel, Step
+from schema.goal import Goal
+from schema.segment import Segment
+from tests.dashboards.conftest import NOW, Rollups, TestClient
+from tests.dashboards.test_sharing import text_of
+
+pytestmark = pytest.mark.clickhouse
+
+
+class House:
+    """Settings that follow the desk, as a parent has them do."""
+
+    def __init__(self, data: Path, site: SiteSettings) -> None:
+        self.base = Settings(data=str(data), demo=False, sites=(site,))
+        self.desk = EditDesk(lambda: self.settings, lambda _: 12, clock=NOW.timestamp)
+
+    @property
+    def settings(self) -> Settings:
+        return with_edits(self.base, NOW.timestamp())
+
+
+@pytest.fixture
+def house(rollups: Rollups, tmp_path: Path) -> House:
+    own = SiteSettings(
+        rollups.site.key,
+        timezone=rollups.site.timezone,
+        goals=(Goal("Own", page="/own"),),
+        segments=(Segment("Deep", {"any": [{"device": "mobile"}, {"country": "DE"}]}),),
+    )
+    return House(tmp_path, own)
+
+
+def browsers(rollups: Rollups, accounts: Accounts, house: House, role: Role) -> Iterator[TestClient]:
+    site = house.base.sites[0]
+    reports = Reports(rollups.store, [site], clock=NOW.timestamp)
+    engine = Engine(house.base, rollups.store)
+    app = create_app(reports, accounts, desk=house.desk, notebook=EngineNotes(engine))
+    assert accounts.redeem(accounts.create_sign_in_link_token())
+    with TestClient(app, follow_redirects=False, headers={"sec-fetch-site": "same-origin"}) as client:
+        client.cookies.set(SESSION_COOKIE, accounts.redeem(accounts.people.add("ed", role, site.key)) or "")
+        yield client
+
+
+@pytest.fixture
+def editor(rollups: Rollups, accounts: Accounts, house: House) -> Iterator[TestClient]:
+    yield from browsers(rollups, accounts, house, Role.EDITOR)
+
+
+@pytest.fixture
+def viewer(rollups: Rollups, accounts: Accounts, house: House) -> Iterator[TestClient]:
+    yield from browsers(rollups, accounts, house, Role.VIEWER)
+
+
+def hidden(text: str, form: str) -> dict[str, str]:
+    """The hidden fields of the form that is sent there."""
+    found = re.search(rf'<form method="post" action="{form}">(.*?)</form>', text, re.DOTALL)
+    assert found is not None, form
+    fields = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', found[1])
+    return {name: html.unescape(value) for name, value in fields}
+
+
+GOAL = {"name": "Buy", "kind": "page", "value": "/thanks*", "former": "", "based_on": "0"}
+
+
+def test_a_goal_is_previewed_by_what_is_told_and_applied(
+    editor: TestClient, rollups: Rollups, house: House, accounts: Accounts, ago: object
+) -> None:
+    day = NOW.date().replace(day=10)
+    rollups.cell(day, visitors=40, released=True)
+    for page, visitors in (("/thanks", 20), ("/thanks-again", 10), ("/other", 30)):
+        rollups.cell(day, "page", page, visitors=visitors, released=True)
+    rollups.release(day)
+    path = f"/sites/{rollups.site.key}/edit"
+    page = text_of(editor.get(f"{path}/goals").text)
+    assert "Own a page like /own the settings of the start locked: the file has it" in page
+    previewed = editor.post(f"{path}/goals/preview", data=GOAL)
+    told = text_of(previewed.text)
+    assert "new goal: Buy – a page like /thanks*" in told
+    assert "It counts from 19 Jun 2031 on" in told
+    assert "12 released days of raw rows" in told
+    assert "/thanks: 20 visitors of the last 28 days /thanks-again: 10 visitors" in told
+    assert "/other:" not in told
+    assert house.desk.number(rollups.site.key) == 0
+    applied = editor.post(f"{path}/apply", data=hidden(previewed.text, f"{path}/apply"))
+    assert applied.headers["location"] == f"{path}/goals?done=1"
+    done = text_of(editor.get(f"{path}/goals?done=1").text)
+    assert "Version 1 is saved" in done
+    assert "Buy a page like /thanks* from 19 Jun 2031 on the browser" in done
+    noted = accounts.audit.entries()[0]
+    assert (noted.who, noted.what, noted.site) == ("ed", "changed what is counted", rollups.site.key)
+    assert "1 goal 'Buy' added ed" in html.unescape(text_of(editor.get(f"{path}/versions").text))
+    # Changed by a form that is filled in, and taken out.
+    filled = editor.get(f"{path}/goals?change=Buy").text
+    assert 'value="/thanks*"' in filled
+    changed = editor.post(f"{path}/goals/preview", data=GOAL | {"former": "Buy", "based_on": "1", "value": "/paid"})
+    assert "changed goal: Buy a page like /thanks* a page like /paid" in text_of(changed.text)
+    gone = {"former": "Buy", "remove": "1", "based_on": "1"}
+    assert "gone goal: Buy" in text_of(editor.post(f"{path}/goals/preview", data=gone).text)
+
+
+def test_what_cannot_be_is_said_beside_its_field_and_what_was_written_is_kept(
+    editor: TestClient, rollups: Rollups
+) -> None:
+    path = f"/sites/{rollups.site.key}/edit"
+    refused = editor.post(f"{path}/goals/preview", data=GOAL | {"value": "thanks"})
+    assert refused.status_code == 400
+    field = re.search(r'<input name="value"[^>]*>.*?</label>', refused.text, re.DOTALL)
+    assert field is not None
+    assert 'value="thanks"' in field[0]
+    assert 'aria-invalid="true" aria-describedby="why-value" autofocus' in field[0]
+    assert "a path begins with '/', write '/thanks'" in html.unescape(field[0]).lower()
+    for form, what, told in (
+        (GOAL | {"name": "Own"}, "goals", "stands in the settings of the start: change it there"),
+        (GOAL | {"kind": "scroll", "value": "much"}, "goals", "write a whole number"),
+        (GOAL | {"kind": "event", "properties": "plan"}, "goals", "one property a line"),
+        (GOAL | {"kind": "none"}, "goals", "choose what reaches it"),
+        (GOAL | {"kind_1": "page", "step_1": "/"}, "funnels", "has 1 step"),
+        (GOAL | {"kind_1": "k", "step_1": "/", "step_2": "/x"}, "funnels", "unknown field `k`"),
+        (GOAL | {"pages": "x"}, "sections", "write '/x'"),
+        (GOAL, "segments", "choose what holds for its visits"),
+        (GOAL | {"value_1": "DE"}, "segments", "choose what has to be 'DE'"),
+        (GOAL | {"dimension_1": "properties", "value_1": "pro"}, "segments", "write name=value"),
+        (GOAL | {"dimension_1": "goal", "value_1": "No"}, "segments", "has no goal 'No' (it has 'Own')"),
+        (GOAL | {"based_on": "7"}, "goals", "somebody has changed it meanwhile"),
+    ):
+        answer = editor.post(f"{path}/{what}/preview", data=form)
+        assert (answer.status_code, told.lower() in html.unescape(answer.text).lower()) == (400, True), told
+    assert editor.post(f"{path}/goals/preview", data={}).status_code == 400
+
+
+def test_what_somebody_changed_meanwhile_is_told_and_what_was_not_previewed_is_not_done(
+    editor: TestClient, rollups: Rollups, house: House
+) -> None:
+    path, key = f"/sites/{rollups.site.key}/edit", rollups.site.key
+    first = hidden(editor.post(f"{path}/goals/preview", data=GOAL).text, f"{path}/apply")
+    section = {"name": "Blog", "pages": "/blog/**", "based_on": "0", "former": ""}
+    other = hidden(editor.post(f"{path}/sections/preview", data=section).text, f"{path}/apply")
+    forged = first | {"draft": first["draft"].replace("/thanks*", "/secret")}
+    answer = editor.post(f"{path}/apply", data=forged)
+    assert (answer.status_code, "not what was previewed" in answer.text) == (409, True)
+    assert editor.post(f"{path}/apply", data=other).status_code == 303
+    late = editor.post(f"{path}/apply", data=first)
+    assert late.status_code == 409
+    assert "section 'Blog' added (version 1, by ed)" in html.unescape(late.text)
+    # What he wrote is still there, on top of what is there now.
+    assert 'value="/thanks*"' in late.text
+    assert hidden(late.text, f"{path}/goals/preview")["based_on"] == "1"
+    assert house.desk.number(key) == 1
+    for draft in ('{"based_on": 1, "what": "sites", "thing": {"name": "x"}}', '{"based_on": 1, "release_k": 1}', "x"):
+        assert editor.post(f"{path}/apply", data={"draft": draft, "digest": "x"}).status_code in (400, 409)
+    assert house.desk.number(key) == 1
+
+
+def test_a_version_is_taken_back_to_by_a_preview(editor: TestClient, rollups: Rollups, house: House) -> None:
+    path = f"/sites/{rollups.site.key}/edit"
+    editor.post(f"{path}/apply", data=hidden(editor.post(f"{path}/goals/preview", data=GOAL).text, f"{path}/apply"))
+    told = editor.post(f"{path}/versions/preview", data={"based_on": "1", "back": "0"})
+    assert "gone goal: Buy" in text_of(told.text)
+    answer = editor.post(f"{path}/apply", data=hidden(told.text, f"{path}/apply"))
+    assert answer.headers["location"] == f"{path}/versions?done=2"
+    assert [one.change for one in house.desk.versions(rollups.site.key)] == [
+        "taken back to version 0",
+        "goal 'Buy' added",
+    ]
+    again = editor.post(f"{path}/versions/preview", data={"based_on": "2", "back": "0"})
+    assert (again.status_code, "changes nothing" in again.text) == (400, True)
+
+
+def test_viewers_read_and_change_nothing(viewer: TestClient, rollups: Rollups, house: House) -> None:
+    path = f"/sites/{rollups.site.key}/edit"
+    for what in ("goals", "funnels", "sections", "segments", "notes", "versions"):
+        page = viewer.get(f"{path}/{what}")
+        assert page.status_code == 200
+        assert f'action="{path}' not in page.text
+    assert "Editors of the site change it here" in viewer.get(f"{path}/goals").text
+    assert viewer.post(f"{path}/goals/preview", data=GOAL).status_code == 403
+    assert viewer.post(f"{path}/apply", data={}).status_code == 403
+    assert "Edit " not in text_of(viewer.get(f"/sites/{rollups.site.key}").text)
+    assert house.desk.number(rollups.site.key) == 0
+
+
+def test_a_write_from_elsewhere_is_refused(editor: TestClient, rollups: Rollups) -> None:
+    path = f"/sites/{rollups.site.key}/edit"
+    for what in ("goals/preview", "apply", "versions/preview", "notes/new", "notes/removed"):
+        answer = editor.post(f"{path}/{what}", data=GOAL, headers={"sec-fetch-site": "cross-site"})
+        assert answer.status_code == 403, what
+
+
+def test_notes_are_written_and_removed(editor: TestClient, rollups: Rollups) -> None:
+    path = f"/sites/{rollups.site.key}/edit/notes"
+    refused = editor.post(f"{path}/new", data={"day": "", "text": " "})
+    assert (refused.status_code, 'aria-describedby="why-text"' in refused.text) == (400, True)
+    refused = editor.post(f"{path}/new", data={"day": "someday", "text": "Version <2>"})
+    assert (refused.status_code, 'aria-describedby="why-day"' in refused.text) == (400, True)
+    assert 'value="Version &lt;2&gt;"' in refused.text
+    assert editor.post(f"{path}/new", data={"day": "", "text": "Version <2>"}).headers["location"] == path
+    page = editor.get(path).text
+    assert "Version &lt;2&gt;" in page
+    [found] = re.findall(r'name="id" value="(\w+)"', page)
+    assert editor.post(f"{path}/removed", data={"id": found}).headers["location"] == path
+    assert "Version &lt;" not in editor.get(path).text
+
+
+def test_a_segment_that_is_offered_opens_the_form_filled_in(editor: TestClient, rollups: Rollups) -> None:
+    day = NOW.date().replace(day=10)
+    rollups.cell(day, visitors=20, released=True)
+    rollups.cell(day, "device", "mobile", visitors=10, released=True)
+    rollups.release(day)
+    days = "period=custom&from=2031-06-10&to=2031-06-10"
+    page = html.unescape(editor.get(f"/sites/{rollups.site.key}?{days}&filter=device==mobile").text)
+    path = f"/sites/{rollups.site.key}/edit/segments"
+    assert f'href="{path}?filter=device%3D%3Dmobile#form"' in page
+    form = editor.get(f"{path}?filter=device%3D%3Dmobile&filter=country!%3DDE|AT").text
+    assert '<option value="device" selected>' in form
+    assert 'aria-label="Condition 2, value" value="DE|AT"' in form
+    assert "locked: the file has it" in form
+    assert "There is no such segment that can be changed here" in editor.get(f"{path}?change=Deep").text
+
+
+@pytest.mark.parametrize(
+    ("what", "declared"),
+    [
+        ("goals", Declared(goals=(Goal("A", page="/a*"),))),
+        ("goals", Declared(goals=(Goal("A", event="buy", properties={"plan": "pro", "x": "*"}),))),
+        ("goals", Declared(goals=(Goal("A", scroll=50, page="/a"),))),
+        ("goals", Declared(goals=(Goal("A", duration=60),))),
+        ("goals", Declared(goals=(Goal("A", revenue=True),))),
+        ("goals", Declared(goals=(Goal("A", section="/docs/"),))),
+        ("funnels", Declared(funnels=(Funnel("F", (Step(page="/"), Step(event="x"), Step(goal="Own")), "strict"),))),
+        ("sections", Declared(sections={"S": "/s/**"})),
+        ("segments", Declared(segments=(Segment("S", {"device": "mobile", "not": {"country": ["DE", "AT"]}}),))),
+        ("segments", Declared(segments=(Segment("S", {"properties": {"plan": "pro"}, "goal": "Own"}),))),
+        ("segments", Declared(segments=(Segment("S", {"all": [{"not": {"device": "tv"}}, {"not": {"os": ""}}]}),))),
+    ],
+)
+def test_a_form_says_again_what_it_was_filled_with(house: House, what: str, declared: Declared) -> None:
+    key = house.base.sites[0].key
+    if what == "sections":
+        thing = {"name": "S", "pages": "/s/**"}
+    else:
+        [thing] = to_builtins(getattr(declared, what))
+    fields = forms.fields_of(what, thing)
+    assert fields is not None
+    draft = Draft(0, what, "", forms.thing_of(what, fields))
+    house.desk.apply(key, draft, digest_of(draft), "ed")
+    made = house.desk.things(key)[what][-1]
+    assert forms.fields_of(what, made.thing) == fields
+
+
+@pytest.mark.parametrize(
+    "where",
+    [{"any": [{"device": "mobile"}]}, {"not": {"not": {"device": "tv"}}}, {"properties": {"a": "b", "c": "d"}}],
+)
+def test_what_the_form_has_no_rows_for_is_not_shown_as_something_else(where: dict[str, object]) -> None:
+    assert forms.fields_of("segments", {"name": "S", "where": where}) is None
