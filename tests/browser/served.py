@@ -22,11 +22,15 @@ from starlette.applications import Starlette
 from collector.enrich.geo import GeoDatabase
 from dashboards.accounts.accounts import Accounts
 from dashboards.app import create_app
+from dashboards.editing.desk import Draft, digest_of
 from dashboards.settings import DashboardSettings
 from dashboards.sharing.shares import Shares
 from dashboards.stats.report import Reports
 from dashboards.web.engineers import Checked, Compared, Missing, Sent, Told
 from footfall.about_site import teller
+from footfall.control.editing import EditDesk
+from footfall.control.engine import Engine
+from footfall.notebook import EngineNotes
 from footfall.settings import load
 from schema.site import Goal, Site
 from schema.store import Store
@@ -101,6 +105,12 @@ def fill(rollups: Rollups, days: int = 40) -> None:
     rollups.bare_total(today - dt.timedelta(days=40), 0)
 
 
+def declare(desk: EditDesk, key: str) -> None:
+    """A goal of an editor's, beside those of the settings."""
+    draft = Draft(0, "goals", "", {"name": "Read to the end", "page": LONG})
+    desk.apply(key, draft, digest_of(draft), "ada")
+
+
 @contextlib.contextmanager
 def served(store: Store, room: Path, key: str = "shop.example") -> Iterator[Served]:
     """Two sites, one of them without anything; an engineer's pages; a server in a thread. key: the site with numbers;
@@ -115,6 +125,9 @@ def served(store: Store, room: Path, key: str = "shop.example") -> Iterator[Serv
     shown = Compared(("strict", "balanced"), (Sent("URL", "https://example.com/u/anna", (("page", ("", "/u/a")),)),))
     in_force = load(None, flags={"sites": [msgspec.to_builtins(site) for site in (full.site, empty)]}, environment={})
     told = Told((("shop.example", "host", "fewer than 10"),), (MISSING,))
+    house = msgspec.structs.replace(in_force, data=str(room))
+    desk = EditDesk(lambda: house, lambda _: 3, clock=NOW.timestamp)
+    declare(desk, full.site.key)
     app = create_app(
         reports,
         accounts,
@@ -126,6 +139,8 @@ def served(store: Store, room: Path, key: str = "shop.example") -> Iterator[Serv
         about_site=teller(lambda: in_force, store, GeoDatabase()),
         shares=shares,
         closed=Reports(store, [full.site, empty], clock=NOW.timestamp, closed_only=True),
+        desk=desk,
+        notebook=EngineNotes(Engine(house, store)),
     )
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
