@@ -11,6 +11,8 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from msgspec import Struct
+
 from pipeline.spool import Spool, SpoolRefuses
 from schema.event import PAGEVIEW, Erasure, Event
 from schema.host import site_name
@@ -47,6 +49,22 @@ _NO_HOST = re.compile(r"[/?#\\]")
 _NO_BEACON = Beacon(PAGEVIEW, "", ())
 _Count = tuple[str, Reason, float]
 _Counted = _Count | CrawlerView
+
+
+class Taken(Struct):
+    """A request that has been through the steps. counts are booked only once it is taken for good: a sender who is told
+    to try again is not counted twice. silent: something of it must look like acceptance."""
+
+    events: list[Event]
+    erasures: list[Erasure]
+    outcomes: list[Outcome]
+    counts: list[_Counted]
+    silent: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is answered only once the disk has been."""
+        return bool(self.events or self.erasures or self.silent)
 
 
 class TooManyObjections(Exception):
@@ -90,40 +108,20 @@ class Collector:
         self._days: dict[str, LocalDay] = {}
         self._next: Mapping[str, Rules] | None = None
 
-    async def collect(self, arrivals: Sequence[Arrival | Refused], now: float, wire: str = "") -> list[Outcome]:
-        """All or nothing: what became of each, once its event is on disk. Raises Refused where that cannot be now.
+    def take(self, arrivals: Sequence[Arrival | Refused], now: float, wire: str = "") -> Taken:
+        """Send all of a request through the steps. Nothing of it is counted yet. Raises Refused where nothing can be
+        taken now.
 
         now: when the request came, which fixes its events' time and day. wire: what the format is called."""
-        events: list[Event] = []
-        erasures: list[Erasure] = []
-        outcomes: list[Outcome] = []
-        # Booked only once the request is taken: a sender who is told to try again is not counted twice.
-        counts: list[_Counted] = []
-        silent = False
+        taken = Taken([], [], [], [])
         for arrival in arrivals:
             if isinstance(arrival, Refused):
-                outcomes.append(arrival)
+                taken.outcomes.append(arrival)
                 continue
             try:
-                reasons = []
-                meant = self._meant(arrival.beacon)
-                vouched = len(meant) > 1 and any(
-                    rules is not None and rules.site_filter.knows_origin(arrival.client.origin) for rules in meant
-                )
-                for rules in meant:
-                    taken = self._take(rules, arrival, now, wire, counts, vouched, erasures)
-                    if isinstance(taken, Event):
-                        events.append(taken)
-                        reasons.append(Reason.ACCEPTED)
-                    elif isinstance(taken, Erasure):
-                        erasures.append(taken)
-                        reasons.append(Reason.WITHDRAWN)
-                    else:
-                        silent = silent or taken.is_silent
-                        reasons.append(taken)
-                outcomes.append(tuple(reasons))
+                taken.outcomes.append(self._take(arrival, now, wire, taken))
             except Refused as refused:
-                outcomes.append(refused)
+                taken.outcomes.append(refused)
             except TooManyObjections:
                 # Whoever wants to be forgotten must not be told that he is, so nothing else of the request is taken.
                 message = "comes from a network that objects too often; try again in a minute"
@@ -131,24 +129,32 @@ class Collector:
             except NoKey:
                 # Fails closed (rule H3): without the day's key there is no visitor number to store.
                 raise Refused(Reason.NO_KEY, "request", "cannot be taken now, try again") from None
-        if events or erasures or silent:
-            # What must look like acceptance waits for the disk as long, and is refused where that would be.
-            try:
-                # One wish that is told a hundred times is one wish.
-                await self.spool.append(events, list(dict.fromkeys(erasures)))
-            except SpoolRefuses:
-                raise Refused(Reason.SPOOL, "request", "cannot be stored now, try again") from None
-            for event in events:
-                self.count(event.site, Reason.ACCEPTED, now)
-        for count in counts:
+        return taken
+
+    def store(self, taken: Taken, then: Callable[[Refused | None], None]) -> None:
+        """Have it on disk; `then` is told, or why it cannot be now. Raises Refused.
+
+        What must look like acceptance waits for the disk as long, and is refused where that would be."""
+        try:
+            # One wish that is told a hundred times is one wish.
+            erasures = list(dict.fromkeys(taken.erasures)) if taken.erasures else []
+            self.spool.hand_in(taken.events, erasures, lambda error: then(None if error is None else _not_stored()))
+        except SpoolRefuses:
+            raise _not_stored() from None
+
+    def settle(self, taken: Taken, now: float, wire: str = "") -> list[Outcome]:
+        """Count what was taken, once what of it has to be is on disk: what became of each."""
+        for event in taken.events:
+            self.count(event.site, Reason.ACCEPTED, now)
+        for count in taken.counts:
             if isinstance(count, CrawlerView):
                 self.spool.count_crawler(count)
             else:
                 self.count(*count)
-        for outcome in outcomes:
+        for outcome in taken.outcomes:
             if isinstance(outcome, Refused):
                 self.refuse(outcome, now, wire)
-        return outcomes
+        return taken.outcomes
 
     async def withdraw(self, client: Client, domains: Sequence[str], width: int) -> None:
         """Have today's rows of that client deleted, never telling whether there are any; whether the wish may come from
@@ -186,16 +192,18 @@ class Collector:
         sites = list(dict.fromkeys(rules.site.key for rules in named if rules is not None))
         return [*(self.rules[site] for site in sites), *(None for rules in named if rules is None)]
 
-    def _take(
-        self,
-        rules: Rules | None,
-        arrival: Arrival,
-        now: float,
-        wire: str,
-        counts: list[_Counted],
-        vouched: bool,
-        withdrawn: Sequence[Erasure],
-    ) -> Event | Erasure | Reason:
+    def _take(self, arrival: Arrival, now: float, wire: str, taken: Taken) -> tuple[Reason, ...]:
+        """What becomes of a beacon at each site that it is meant for."""
+        meant = self._meant(arrival.beacon)
+        if len(meant) == 1:
+            return (self._take_for(meant[0], arrival, now, wire, taken),)
+        vouched = any(rules is not None and rules.site_filter.knows_origin(arrival.client.origin) for rules in meant)
+        return tuple([self._take_for(rules, arrival, now, wire, taken, vouched) for rules in meant])
+
+    def _take_for(
+        self, rules: Rules | None, arrival: Arrival, now: float, wire: str, taken: Taken, vouched: bool = False
+    ) -> Reason:
+        counts = taken.counts
         if rules is None:
             return self._drop("", Reason.UNKNOWN_SITE, now, wire, counts)
         beacon, day = arrival.beacon, self._day(rules, now)
@@ -204,10 +212,6 @@ class Collector:
             return self._drop(rules.site.key, Reason.BAD_TIME, now, wire, counts)
         draft = self._draft(rules, arrival, received, now, vouched)
         outcome = anonymize(draft)
-        erasure = self._forget(draft, arrival.by_token, withdrawn) if outcome is Reason.WITHDRAWN else None
-        if outcome is Reason.ORIGIN:
-            # Nobody has looked at the page yet; who mends the settings has to know its host.
-            drop_bad_url(draft)
         if isinstance(outcome, Event):
             if self._why is not None:
                 self._why.changed(draft, now, wire)
@@ -215,14 +219,23 @@ class Collector:
                 self._unnamed_proxies.accepted(rules.site.key, arrival.client.untrusted_proxy)
             if self._shadow is not None:
                 self._shadow.see(draft)
-        elif not outcome.is_signal:
+            taken.events.append(outcome)
+            return Reason.ACCEPTED
+        erasure = self._forget(draft, arrival.by_token, taken.erasures) if outcome is Reason.WITHDRAWN else None
+        if outcome is Reason.ORIGIN:
+            # Nobody has looked at the page yet; who mends the settings has to know its host.
+            drop_bad_url(draft)
+        if not outcome.is_signal:
             self._drop(rules.site.key, outcome, now, wire, counts, draft.page)
             if outcome in MACHINES and (view := crawler_view_of(draft)):
                 counts.append(view)
         elif outcome is not Reason.COUNT_ONLY or beacon.name == PAGEVIEW:
             # Of those who asked not to be recorded a bare total per day: not even the minute is told.
             counts.append((rules.site.key, outcome, draft.day.number * _DAY_S))
-        return erasure or outcome
+        if erasure is not None:
+            taken.erasures.append(erasure)
+        taken.silent = taken.silent or outcome.is_silent
+        return outcome
 
     def _draft(self, rules: Rules, arrival: Arrival, received: int, now: float, vouched: bool = False) -> Draft:
         return Draft(
@@ -306,6 +319,10 @@ class Collector:
     def count(self, site: str, reason: Reason, now: float) -> None:
         """One more outcome of that minute."""
         self.spool.count(site, reason, int(now) // MINUTE_S * MINUTE_S)
+
+
+def _not_stored() -> Refused:
+    return Refused(Reason.SPOOL, "request", "cannot be stored now, try again")
 
 
 def _domain_of(url: str) -> tuple[str, ...]:

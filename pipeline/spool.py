@@ -109,20 +109,35 @@ class Spool:
         self._measure()
         self._thread.start()
 
-    def append(self, events: Sequence[Event], erasures: Sequence[Erasure] = ()) -> asyncio.Future[None]:
-        """A future that is done once all of them are on disk, or fails with SpoolRefuses.
-
-        What comes in one turn of the loop shares the future, so nobody may cancel it."""
+    def hand_in(
+        self, events: Sequence[Event], erasures: Sequence[Erasure], done: Callable[[SpoolRefuses | None], None]
+    ) -> None:
+        """`done` is told once all of them are on disk, or why they are not; it must not raise. Raises SpoolRefuses."""
         if self.refusal:
             raise SpoolRefuses(self.refusal)
-        assert self._loop is not None
-        if self._turn is None:
-            self._turn = _Handed([], [], (), self._loop.create_future())
+        turn = self._turn
+        if turn is None:
+            assert self._loop is not None
+            turn = self._turn = _Handed([], [], (), [])
             self._loop.call_soon(self._end_turn)
-        self._turn.events.extend(events)
-        self._turn.erasures.extend(erasures)
-        assert self._turn.future is not None
-        return self._turn.future
+        turn.events.extend(events)
+        turn.erasures.extend(erasures)
+        turn.done.append(done)
+
+    def append(self, events: Sequence[Event], erasures: Sequence[Erasure] = ()) -> asyncio.Future[None]:
+        """A future that is done once all of them are on disk, or fails with SpoolRefuses. Raises SpoolRefuses."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def done(error: SpoolRefuses | None) -> None:
+            if future.done():  # nobody waits any more
+                return
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+
+        self.hand_in(events, erasures, done)
+        return future
 
     def _end_turn(self) -> None:
         if self._turn is not None:
@@ -139,14 +154,13 @@ class Spool:
             self._queue.put(self._held)
             self._held = []
 
-    def _settle(self, futures: list[asyncio.Future[None]], error: SpoolRefuses | None) -> None:
-        for future in futures:
-            if future.done():
-                continue
-            if error is None:
-                future.set_result(None)
-            else:
-                future.set_exception(error)
+    def _settle(self, groups: list[_Handed], error: SpoolRefuses | None) -> None:
+        for group in groups:
+            for done in group.done:
+                try:
+                    done(error)
+                except Exception as problem:  # of one request, and none of the others'
+                    log.error("spool_told_nobody", spool=self.number, **kind_and_place(problem))
         # In the next turn they are answered, and in the one after that it is read what they ask next.
         assert self._loop is not None
         self._loop.call_soon(self._loop.call_soon, self._hand_over)
@@ -171,7 +185,7 @@ class Spool:
             crawlers, self._crawlers = self._crawlers, {}
             told = tuple(Count(site, minute, reason, n) for (site, minute, reason), n in counts.items())
             views = tuple(CrawlerViews(*view, n) for view, n in crawlers.items())
-            self._queue.put([_Handed([], [], told, None, views)])
+            self._queue.put([_Handed([], [], told, [], views)])
 
     def stop(self) -> None:
         """Commit what is queued, seal, release the lock. Blocks."""
@@ -252,20 +266,19 @@ class Spool:
     def _without_the_late(self, groups: list[_Handed]) -> list[_Handed]:
         """The groups that did not wait too long; the others are refused."""
         since = time.monotonic() - _LONGEST_WAIT_S
-        late = [group for group in groups if group.future is not None and group.since < since]
+        late = [group for group in groups if group.done and group.since < since]
         if late:
             self._slow.is_so(spool=self.number)
             self._answer(late, SpoolRefuses("the disk does not keep up"))
         else:
             self._slow.is_over(spool=self.number)
         # Counts belong to no request, and no watermark tells of them.
-        return [group for group in groups if group.future is None or group.since >= since]
+        return [group for group in groups if not group.done or group.since >= since]
 
     def _answer(self, groups: list[_Handed], error: SpoolRefuses | None) -> None:
-        futures = [group.future for group in groups if group.future is not None]
-        if futures and self._loop is not None:
+        if self._loop is not None and any(group.done for group in groups):
             with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
-                self._loop.call_soon_threadsafe(self._settle, futures, error)
+                self._loop.call_soon_threadsafe(self._settle, groups, error)
 
     def _open(self) -> OpenFile:
         before = self._last
@@ -335,11 +348,11 @@ class Spool:
 
 class _Handed(Struct):
     """What one turn of the loop, or one second's counting, hands over. since: when, on the monotonic clock.
-    future: whom to tell; None for counts."""
+    done: whom to tell; nobody for counts."""
 
     events: list[Event]
     erasures: list[Erasure]
     counts: Sequence[Count]
-    future: asyncio.Future[None] | None
+    done: list[Callable[[SpoolRefuses | None], None]]
     crawlers: Sequence[CrawlerViews] = ()
     since: float = field(default_factory=time.monotonic)

@@ -138,7 +138,7 @@ class _App(Starlette):
         super().__init__(routes=routes, lifespan=lifespan)
         self.router.redirect_slashes = False
         self._prefix = prefix
-        # LimitedProtocol asks them past ASGI.
+        # IngestProtocol asks them past ASGI.
         self.endpoints = {
             f"{before}{route.path}{after}".encode(): route.endpoint
             for route in routes

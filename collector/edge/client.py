@@ -1,6 +1,6 @@
 """One pass over a request's headers: who sent it, and what its visitor's browser says about being counted.
 
-In: an ASGI scope. Out: a `Client`. Promises: only named proxies speak for another address (rule A1); Sec-GPC and DNT
+In: a request's head. Out: a `Client`. Promises: only named proxies speak for another address (rule A1); Sec-GPC and DNT
 hold at exactly `1`, in any one of several headers.
 """
 
@@ -16,6 +16,7 @@ from ..enrich.client_hints import NO_CLIENT_HINTS, ClientHints
 from ..model import Client
 from ..privacy.address import Proxies, spelled
 from ..privacy.untrusted_proxy import FORWARDING, untrusted_proxy_of
+from .head import Head, head_of
 
 # Most requests have none of these.
 _HINTS = (b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform")
@@ -29,12 +30,15 @@ _RARE = frozenset((*_HINTS, *_AHEAD, *_OPT_OUTS, *_GPC))
 
 
 def client_of(scope: Scope, proxies: Proxies) -> Client:
+    """The other end of a request that came over ASGI."""
+    return sender_of(head_of(scope), proxies)
+
+
+def sender_of(head: Head, proxies: Proxies) -> Client:
     """The other end of a request."""
-    headers: list[tuple[bytes, bytes]] = scope["headers"]
     # Of several with one name the last; where every one counts, the list is asked.
-    given = dict(headers)
-    # A Unix socket has no addresses.
-    peer, header, doubt = scope["client"][0] if scope["client"] else "", proxies.header, None
+    headers, given, peer = head.headers, head.given, head.peer
+    header, doubt = proxies.header, None
     if not proxies.trust(peer):
         address = spelled(peer)
         if header in given or not FORWARDING.isdisjoint(given):
@@ -50,7 +54,7 @@ def client_of(scope: Scope, proxies: Proxies) -> Client:
     elif b"origin" in given:
         origin = given[b"origin"].decode("latin-1")
     else:
-        origin = _asking_page(given, scope.get("method", ""))
+        origin = _asking_page(given, head.method)
     if _RARE.isdisjoint(given):
         return Client(address, agent, languages, False, False, False, NO_CLIENT_HINTS, origin, doubt)
     return Client(

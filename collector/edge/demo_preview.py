@@ -32,7 +32,8 @@ from ..service import Collector
 from ..wire.plausible import Plausible, decode
 from .answers import private, refusal
 from .client import client_of
-from .endpoint import CALM_AFTER_S, RETRY_AFTER_S, TooLarge, read_body
+from .endpoint import CALM_AFTER_S, RETRY_AFTER_S, TooLarge, check_body, read_body
+from .head import head_of
 from .own_pages import OwnPages
 
 log = structlog.get_logger("collector")
@@ -97,7 +98,8 @@ async def _answer(collector: Collector, own_pages: OwnPages, request: Request, n
     # As of a beacon, the address of who objects is not even looked at.
     if not (client.opted_out or client.gpc) and not collector.admits(rules, client):
         return refusal(429, "comes from a network that sends too much; try again in a minute", CALM_AFTER_S)
-    beacon = decode(await read_body(request.scope, request.receive, Plausible.max_body))
+    check_body(head_of(request.scope), Plausible.max_body)
+    beacon = decode(await read_body(request.receive, Plausible.max_body))
     preview = preview_of(beacon, client, rules, collector.geo_database, now)
     return private(_described(preview, client, rules))
 

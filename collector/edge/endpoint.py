@@ -1,4 +1,4 @@
-"""The ingestion endpoint: read → decode → collect (service.py) → answer.
+"""The ingestion endpoint: decode → take (service.py) → answer, the same by whichever way a request comes.
 
 In: a request in one of the wire formats of `wire/`. Out: an answer in that format, once what it brings is collected.
 Promises: a refusal names its reason; a visitor's signal is answered exactly like acceptance; no address, agent or body
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import structlog
 from starlette.types import Receive, Scope, Send
@@ -18,9 +18,10 @@ from starlette.types import Receive, Scope, Send
 from schema.lasting import Lasting, kind_and_place
 
 from ..outcome import TAKEN, Reason, Refused, reasons_in, reported
-from ..service import Collector
+from ..service import Collector, Taken
 from ..wire.base import Answer, Format, Incoming
-from .client import client_of
+from .client import sender_of
+from .head import Head, head_of
 from .reply import Reply, reply_of
 
 log = structlog.get_logger("collector")
@@ -43,7 +44,6 @@ _SAME_ORIGIN = (
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
 )
-_OF_A_BODY = frozenset((b"content-length", b"content-encoding"))
 
 
 class TooLarge(Exception):
@@ -69,82 +69,129 @@ class Endpoint:
             )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A request that comes in pieces."""
-        reply = await self.reply(scope, receive)
+        """A request that comes over ASGI: in pieces, or in a way that only the server knows."""
+        head, now = head_of(scope), self._collector.clock()
+        reply = self.unread(head, now)
+        if reply is None:
+            try:
+                reply = await self._taken(head, await read_body(receive, self._format.max_body), now)
+            except (Refused, TooLarge) as problem:
+                reply = self._failed(head, now, problem)
         await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
         await send({"type": "http.response.body", "body": reply.body})
 
-    async def reply(self, scope: Scope, receive: Receive) -> Reply:
-        """Take what is sent, and say so."""
-        if scope["method"] == "OPTIONS":
-            return _reply(self._always(scope), Answer(204, b"", "", self._preflight))
-        if scope["method"] not in self._format.methods:
+    async def _taken(self, head: Head, body: bytes, now: float) -> Reply:
+        answered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        # Whoever waits for it may be cancelled, when the server stops.
+        self.take(head, body, now, lambda reply: None if answered.done() else answered.set_result(reply))
+        return await answered
+
+    def ask(self, head: Head, body: bytes, then: Callable[[Reply], None]) -> None:
+        """A request that is there as a whole; `then` is told the answer: now, or once it may be given."""
+        now = self._collector.clock()
+        reply = self.unread(head, now)
+        if reply is None:
+            self.take(head, body, now, then)
+        else:
+            then(reply)
+
+    def unread(self, head: Head, now: float) -> Reply | None:
+        """The answer to what is refused, or done, whatever its body is."""
+        if head.method not in self._format.methods:
+            if head.method == "OPTIONS":
+                return _reply(self._always(head), Answer(204, b"", "", self._preflight))
             bad = Refused(Reason.BAD_METHOD, "request", f"is sent with {' or '.join(self._format.methods)}")
-            self._collector.refuse(bad, self._collector.clock(), self._wire)
-            return self._refuse(scope, bad, self._allow)
-        collector, now = self._collector, self._collector.clock()
+            self._collector.refuse(bad, now, self._wire)
+            return self._refuse(head, bad, self._allow)
         try:
-            incoming = Incoming(
-                client_of(scope, collector.proxies),
-                await read_body(scope, receive, self._format.max_body),
-                scope.get("query_string", b""),
-                scope.get("path_params", {}),
-                scope["headers"],
-                now,
-            )
-            outcomes = await collector.collect(self._format.read(incoming), now, self._wire)
-            reasons = reported(outcomes) if outcomes != TAKEN else ()
-            if reasons and set(reasons_in(outcomes)) == {Reason.THROTTLED}:
-                # Each is counted already.
-                message = "comes from a network that sends too much; try again in a minute"
-                return self._refuse(scope, Refused(Reason.THROTTLED, "request", message))
-            return _reply(self._always(scope), self._format.answer(outcomes, incoming), tuple(dict.fromkeys(reasons)))
-        except TooLarge:
-            too_large = Refused(Reason.TOO_LARGE, "request", f"is larger than {self._format.max_body} bytes")
-            collector.refuse(too_large, now, self._wire)
-            return self._refuse(scope, too_large)
-        except Refused as refused:
-            collector.refuse(refused, now, self._wire)
-            return self._refuse(scope, refused)
+            check_body(head, self._format.max_body)
+        except (TooLarge, Refused) as problem:
+            return self._failed(head, now, problem)
+        return None
+
+    def take(self, head: Head, body: bytes, now: float, then: Callable[[Reply], None]) -> None:
+        """What both ways do with a request that has come. Does not raise."""
+        try:
+            if len(body) > self._format.max_body:
+                raise TooLarge
+            client = sender_of(head, self._collector.proxies)
+            incoming = Incoming(client, body, head.query, head.path, head.headers, now)
+            taken = self._collector.take(self._format.read(incoming), now, self._wire)
+            if taken.waits:
+                self._collector.store(taken, partial(self._stored, head, incoming, taken, then))
+                return
+            reply = self._said(head, incoming, taken)
         except Exception as problem:
+            reply = self._failed(head, now, problem)
+        then(reply)
+
+    def _stored(
+        self, head: Head, incoming: Incoming, taken: Taken, then: Callable[[Reply], None], refused: Refused | None
+    ) -> None:
+        try:
+            reply = self._said(head, incoming, taken) if refused is None else self._failed(head, incoming.now, refused)
+        except Exception as problem:
+            reply = self._failed(head, incoming.now, problem)
+        then(reply)
+
+    def _said(self, head: Head, incoming: Incoming, taken: Taken) -> Reply:
+        """What is answered to what is on disk, or need not be."""
+        outcomes = self._collector.settle(taken, incoming.now, self._wire)
+        if outcomes == TAKEN:
+            return _reply(self._always(head), self._format.answer(outcomes, incoming))
+        reasons = reported(outcomes)
+        if reasons and set(reasons_in(outcomes)) == {Reason.THROTTLED}:
+            # Each is counted already.
+            message = "comes from a network that sends too much; try again in a minute"
+            return self._refuse(head, Refused(Reason.THROTTLED, "request", message))
+        return _reply(self._always(head), self._format.answer(outcomes, incoming), tuple(dict.fromkeys(reasons)))
+
+    def _failed(self, head: Head, now: float, problem: Exception) -> Reply:
+        """The answer to what could not be taken, counted."""
+        if isinstance(problem, Refused):
+            refused = problem
+        elif isinstance(problem, TooLarge):
+            refused = Refused(Reason.TOO_LARGE, "request", f"is larger than {self._format.max_body} bytes")
+        else:
             # Nothing of the exception but its type and place: its text may quote what was sent.
             frame = problem.__traceback__
             while frame is not None and frame.tb_next is not None:
                 frame = frame.tb_next
             where = f"{frame.tb_frame.f_code.co_name}:{frame.tb_lineno}" if frame else ""
             log.error("beacon_failed", kind=type(problem).__name__, at=where)
-            failed = Refused(Reason.FAILED, "request", "failed; the operator's log says where")
-            collector.refuse(failed, now, self._wire)
-            return self._refuse(scope, failed)
+            refused = Refused(Reason.FAILED, "request", "failed; the operator's log says where")
+        self._collector.refuse(refused, now, self._wire)
+        return self._refuse(head, refused)
 
-    def _always(self, scope: Scope) -> _Headers:
+    def _always(self, head: Head) -> _Headers:
         """The headers that every answer to that request has."""
         if not self._cross_origin:
             return _SAME_ORIGIN
-        for name, value in scope["headers"]:
-            if name == b"origin":
-                return _cors_for(value)
-        return _cors_for(b"")
+        return _cors_for(head.given.get(b"origin", b""))
 
-    def _refuse(self, scope: Scope, refused: Refused, headers: _Headers = ()) -> Reply:
+    def _refuse(self, head: Head, refused: Refused, headers: _Headers = ()) -> Reply:
         answer = self._format.refuse(refused)
         if refused.reason.status in (429, 503):
             wait = RETRY_AFTER_S if refused.reason.status == 503 else CALM_AFTER_S
             headers = (*headers, (b"retry-after", str(wait).encode()))
         if headers:
             answer = Answer(answer.status, answer.body, answer.content_type, (*answer.headers, *headers))
-        return _reply(self._always(scope), answer, (refused.reason,))
+        return _reply(self._always(head), answer, (refused.reason,))
 
 
-async def read_body(scope: Scope, receive: Receive, most: int) -> bytes:
-    """The body. Raises TooLarge as soon as it is, or as it says it will be."""
-    for name, value in scope["headers"]:
-        if name not in _OF_A_BODY:
-            continue
-        if name == b"content-length" and value.isdigit() and int(value[:12]) > most:
-            raise TooLarge
-        if name == b"content-encoding" and value not in (b"", b"identity"):
-            raise Refused(Reason.BAD_BODY, "request", "must not be compressed")
+def check_body(head: Head, most: int) -> None:
+    """Raises what is to be said of a body before it is read."""
+    length = head.given.get(b"content-length", b"")
+    if length.isdigit() and int(length[:12]) > most:
+        raise TooLarge
+    if b"content-encoding" in head.given and any(
+        name == b"content-encoding" and value not in (b"", b"identity") for name, value in head.headers
+    ):
+        raise Refused(Reason.BAD_BODY, "request", "must not be compressed")
+
+
+async def read_body(receive: Receive, most: int) -> bytes:
+    """The body. Raises TooLarge as soon as it is."""
     body = b""
     while True:
         message = await receive()

@@ -1,8 +1,7 @@
 """HTTP/1.1 with limits: uvicorn's httptools protocol, which by itself takes 8 MB of headers and waits for ever.
 
 In: a connection. Out: the same protocol, closed when a request's head is larger than 16 KiB or a request is not
-complete 3 s after its first byte (a connection: after its opening). A request for an endpoint that came in one piece is
-answered past ASGI, in one write.
+complete 3 s after its first byte (a connection: after its opening).
 Promises: a slow or silent connection costs a timer, not a worker.
 """
 
@@ -10,12 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-
-from .reply import DirectEndpoint, Reply, WholeRequest, run_at_once
 
 MAX_HEAD_BYTES = 16 * 1024
 RECEIVE_WITHIN_S = 3.0
@@ -43,17 +40,16 @@ class _LostTransport:
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with a cap on the head and a deadline on receiving.
+    """uvicorn's protocol with a cap on the head and a deadline on receiving."""
 
-    What the application names in `endpoints`, by path, is asked for its `Reply`."""
-
-    # The request that came last, uvicorn's or a WholeRequest; and those that wait for the answers before theirs.
-    cycle: Any
+    # The request that came last; and those that wait for the answers before theirs.
+    cycle: RequestResponseCycle | None  # type: ignore[assignment]
     pipeline: deque[tuple[Any, Any]]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._endpoints: Mapping[bytes, DirectEndpoint] = getattr(self.app, "endpoints", {})
+        # Told when everything that came is answered, instead of a timer: whose the connection then is (ingest.py).
+        self.on_idle: Callable[[], None] | None = None
         self._head_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
         self._is_over = False
@@ -64,10 +60,6 @@ class LimitedProtocol(HttpToolsProtocol):
         self._field_bytes = 0
         # Between the first byte of a request and its last.
         self._is_receiving = False
-        # Of the request that is being parsed, while it may still turn out to be whole.
-        self._endpoint: DirectEndpoint | None = None
-        self._pieces: list[bytes] = []
-        self._begun: WholeRequest | None = None
         self._idle_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -78,9 +70,6 @@ class LimitedProtocol(HttpToolsProtocol):
         self._end_deadline()
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
-        if isinstance(self.cycle, WholeRequest):
-            self.cycle.disconnected = True
-            self.cycle = None
         super().connection_lost(exc)
         # A request knows its connection, and what it brought would stay until somebody looks for such circles.
         self.pipeline.clear()
@@ -106,17 +95,6 @@ class LimitedProtocol(HttpToolsProtocol):
                 self._close(b"431 Request Header Fields Too Large")
                 return
         super().data_received(data)
-        if self._endpoint is not None:
-            # Its rest is still to come: a task of uvicorn's waits for it.
-            self._endpoint = None
-            self._leave_to_uvicorn()
-            pieces, self._pieces = self._pieces, []
-            for piece in pieces:
-                super().on_body(piece)
-        # Only now that all that came is parsed.
-        if self._begun is not None:
-            request, self._begun = self._begun, None
-            self._begin(request)
         # Most requests come in one piece and need no timer.
         if self._is_receiving and self._deadline is None:
             self._start_deadline()
@@ -156,59 +134,18 @@ class LimitedProtocol(HttpToolsProtocol):
         # Of a connection that is being closed nothing more is taken.
         if self.transport.is_closing():
             return
-        endpoint = self._endpoints.get(self.url.partition(b"?")[0])
-        # Answers to HEAD have no body, and whoever does not read his answers waits until he does: uvicorn knows how.
-        if (
-            endpoint is None
-            or self.flow.write_paused
-            or self.parser.get_method() == b"HEAD"
-            or self.parser.should_upgrade()
-        ):
-            self._leave_to_uvicorn()
-        else:
-            self._endpoint = endpoint
+        self._leave_to_uvicorn()
 
     def on_body(self, body: bytes) -> None:
-        if self._endpoint is not None:
-            self._pieces.append(body)
-        elif not self.transport.is_closing():
+        if not self.transport.is_closing():
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._head_bytes = 0
         self._is_receiving = False
         self._end_deadline()
-        if self.transport.is_closing():
-            return
-        if self._endpoint is None:
+        if not self.transport.is_closing():
             super().on_message_complete()
-            return
-        request = self._whole(self._endpoint)
-        self._endpoint = None
-        before, self.cycle = self.cycle, request
-        if before is None or before.response_complete:
-            self._begun = request
-        else:
-            self.flow.pause_reading()
-            self.pipeline.appendleft((request, request.endpoint))
-
-    def _whole(self, endpoint: DirectEndpoint) -> WholeRequest:
-        # The connection keeps neither: what they say of a visitor is gone with the answer.
-        headers, self.headers = self.headers, []
-        pieces, self._pieces = self._pieces, []
-        path, _, query = self.url.partition(b"?")
-        version = self.parser.get_http_version()
-        scope = {
-            "type": "http",
-            "http_version": version,
-            "method": self.parser.get_method().decode("ascii"),
-            "path": path.decode("ascii"),
-            "query_string": query,
-            "headers": headers,
-            "client": self.client,
-        }
-        keep_alive = version != "1.0" and self.parser.should_keep_alive()
-        return WholeRequest(endpoint, scope, b"".join(pieces), keep_alive)
 
     def _leave_to_uvicorn(self) -> None:
         """Tell uvicorn of the request whose head has just ended, as if it had seen all of it."""
@@ -227,29 +164,6 @@ class LimitedProtocol(HttpToolsProtocol):
 
     # -- answering -------------------------------------------------------------------------------------------------
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle | WholeRequest, app: Any) -> None:
-        if isinstance(cycle, WholeRequest):
-            # In a round of its own: a hundred of them, one begun by the answer to the other, are too many calls deep.
-            self.loop.call_soon(self._begin, cycle)
-        else:
-            super()._start_asgi_task(cycle, app)
-
-    def _begin(self, request: WholeRequest) -> None:
-        run_at_once(request.endpoint.reply(request.scope, request.receive), lambda reply: self._answer(request, reply))
-
-    def _answer(self, request: WholeRequest, reply: Reply) -> None:
-        # Killed clients are known by their transport before the protocol is told that the connection is lost.
-        if request.disconnected or self.transport.is_closing():
-            return
-        always = b"".join([b"%s: %s\r\n" % header for header in self.server_state.default_headers])
-        close = b"" if request.keep_alive else b"connection: close\r\n"
-        self.transport.write(b"%s%s%s\r\n%s" % (reply.head, always, close, reply.body))
-        if not request.keep_alive:
-            self.transport.close()
-        if self.cycle is request:
-            self.cycle = None
-        self.on_response_complete()
-
     def on_response_complete(self) -> None:
         """As uvicorn does it, but for the timer of an idle connection, which is left to run: see its handler."""
         self.server_state.total_requests += 1
@@ -259,12 +173,16 @@ class LimitedProtocol(HttpToolsProtocol):
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
             return
+        if self.cycle is not None and self.cycle.more_body:
+            # Answered before its end, as too large. Its deadline goes on, and closes the connection.
+            self._is_over = True
+        elif self.on_idle is not None and not self._is_receiving:
+            self.cycle = None
+            self.on_idle()
+            return
         self._idle_since = self.loop.time()
         if self.timeout_keep_alive_task is None:
             self._look_again_in(self.timeout_keep_alive)
-        if self.cycle is not None and self.cycle.response_complete and self.cycle.more_body:
-            # Answered before its end, as too large. Its deadline goes on, and closes the connection.
-            self._is_over = True
 
     # -- timers ----------------------------------------------------------------------------------------------------
 
@@ -300,5 +218,10 @@ class LimitedProtocol(HttpToolsProtocol):
         self._end_deadline()
         if not self.transport.is_closing():
             if not self._is_over and (self.cycle is None or self.cycle.response_complete):
-                self.transport.write(b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+                self.transport.write(refusal(status))
             self.transport.close()
+
+
+def refusal(status: bytes) -> bytes:
+    """What is written on a connection that is then closed."""
+    return b"HTTP/1.1 %s\r\nconnection: close\r\ncontent-length: 0\r\n\r\n" % status

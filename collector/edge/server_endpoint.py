@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from starlette.types import Receive, Scope
-
 from ..service import Collector
 from ..tokens import Tokens, bearer
 from ..wire.server_api import ServerEvents, not_authorized
 from .endpoint import Endpoint
+from .head import Head
 from .reply import Reply
 
 
@@ -18,9 +17,9 @@ class ServerEndpoint(Endpoint):
         super().__init__(collector, ServerEvents(tokens), cross_origin=False)
         self._tokens = tokens
 
-    async def reply(self, scope: Scope, receive: Receive) -> Reply:
-        if scope["method"] == "POST" and not self._tokens.site_of(bearer(scope["headers"])):
+    def unread(self, head: Head, now: float) -> Reply | None:
+        if head.method == "POST" and not self._tokens.site_of(bearer(head.headers)):
             refused = not_authorized()
-            self._collector.refuse(refused, self._collector.clock(), self._wire)
-            return self._refuse(scope, refused)
-        return await super().reply(scope, receive)
+            self._collector.refuse(refused, now, self._wire)
+            return self._refuse(head, refused)
+        return super().unread(head, now)

@@ -19,7 +19,7 @@ from collector.diagnostics.shadow import Shadow
 from collector.diagnostics.unnamed_proxies import UnnamedProxies, proxied_path
 from collector.diagnostics.why import Why, why_path
 from collector.edge.app import create_app as collector_app
-from collector.edge.http import LimitedProtocol
+from collector.edge.ingest import IngestProtocol
 from collector.enrich.device import warm_up
 from collector.keys.files import KeyFile
 from collector.keys.key import NoKey
@@ -95,7 +95,7 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
     failed = _opening_failures(app)
     config = uvicorn.Config(
         app,
-        http=LimitedProtocol,
+        http=IngestProtocol,
         loop="uvloop",
         lifespan="on",
         access_log=False,

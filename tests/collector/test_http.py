@@ -9,14 +9,16 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from collector.edge import http as protocol
-from collector.edge.http import MAX_HEAD_BYTES, LimitedProtocol
+from collector.edge.head import Head
+from collector.edge.http import MAX_HEAD_BYTES
+from collector.edge.ingest import IngestProtocol
 from collector.edge.reply import Reply, reply_of
 
 WITHIN_S = 0.3
@@ -44,12 +46,17 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class Once:
-    """Answers what came whole in one write, after a turn of the loop."""
+    """Answers what came whole in one write, after a turn of the loop or, if asked so, at once or late."""
 
-    async def reply(self, scope: Scope, receive: Receive) -> Reply:
-        await asyncio.get_running_loop().run_in_executor(None, time.sleep, 0)
-        assert (await receive())["body"] in (b"", b"abc")
-        return reply_of(202, ((b"content-length", b"2"), (b"x-a", b"b")), b"ok")
+    def ask(self, head: Head, body: bytes, then: Callable[[Reply], None]) -> None:
+        assert body in (b"", b"abc")
+        reply = reply_of(202, ((b"content-length", b"2"), (b"x-a", b"b")), b"ok")
+        if head.query == b"late":
+            asyncio.get_running_loop().call_later(0.2, then, reply)
+        elif head.query == b"now":
+            then(reply)
+        else:
+            asyncio.get_running_loop().call_later(0.001, then, reply)
 
 
 app.endpoints = {b"/once": Once()}  # type: ignore[attr-defined]
@@ -61,7 +68,7 @@ def port() -> Iterator[int]:
         patch.setattr(protocol, "RECEIVE_WITHIN_S", WITHIN_S)
         config = uvicorn.Config(
             app,
-            http=LimitedProtocol,
+            http=IngestProtocol,
             loop="uvloop",
             lifespan="off",
             log_config=None,
@@ -264,10 +271,56 @@ def test_an_answer_in_one_write_keeps_the_connection_and_the_order(connection: C
     once = b"POST /once HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
     connection.send(once)
     assert connection.answer() == (202, b"ok")
+    # Several in one piece are for the other way, and then it is this one's turn again.
     connection.send(once * 2 + b"GET /wait/0.05 HTTP/1.1\r\nHost: x\r\n\r\n" + once)
-    assert [connection.answer() for _ in range(4)] == [(202, b"ok"), (202, b"ok"), (200, b"0"), (202, b"ok")]
+    assert [connection.answer() for _ in range(4)] == [(200, b"3"), (200, b"3"), (200, b"0"), (200, b"3")]
     connection.send(once * 100)
-    assert [connection.answer() for _ in range(100)] == [(202, b"ok")] * 100
+    assert [connection.answer() for _ in range(100)] == [(200, b"3")] * 100
+    connection.send(once)
+    assert connection.answer() == (202, b"ok")
+
+
+@pytest.mark.parametrize("behind", [1, 2])
+def test_what_comes_before_the_answer_waits_for_it(behind: int, connection: Connection) -> None:
+    late, once = (b"POST /once?%s HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc" % how for how in (b"late", b""))
+    connection.send(late)
+    time.sleep(0.02)
+    connection.send(once * behind)
+    assert connection.answer() == (202, b"ok")
+    for _ in range(behind):
+        # Several in one piece are for the other way.
+        assert connection.answer() == ((202, b"ok") if behind == 1 else (200, b"3"))
+
+
+def test_a_connection_that_asked_for_something_else_first_is_as_fast_as_any(connection: Connection) -> None:
+    once = b"POST /once HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+    for _ in range(3):
+        connection.send(b"GET /js/script.js HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.answer() == (200, b"0")
+        connection.send(once.replace(b"once", b"once?now"))
+        assert connection.answer() == (202, b"ok")
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        b"POST /once HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc",
+        b"POST /once HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        b"POST /once HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 3\r\n\r\nabc",
+        b"HEAD /once HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /%6fnce HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
+        b"POST http://x/once HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
+        b"POST /once HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+        b"POST /once HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc",
+        b"POST /once HTTP/1.1\r\nHost : x\r\nContent-Length: 3\r\n\r\nabc",
+        b"POST /once HTTP/1.1\nHost: x\nContent-Length: 3\n\nabc",
+        b"POST /once HTTP/1.1\r\nHost: x\r\nContent-Length: +3\r\n\r\nabc",
+        b"POST /once HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\nContent-Length: 3\r\n\r\nabc",
+    ],
+)
+def test_a_head_that_needs_more_or_is_not_certain_is_not_for_the_short_way(one: bytes, connection: Connection) -> None:
+    connection.send(one)
+    assert b"202 Accepted" not in connection.socket.recv(65536)
 
 
 def test_what_comes_in_pieces_is_left_to_uvicorn(connection: Connection) -> None:
@@ -277,7 +330,7 @@ def test_what_comes_in_pieces_is_left_to_uvicorn(connection: Connection) -> None
         time.sleep(WITHIN_S / 6)
         connection.send(rest)
         if first.count(once) > 1:
-            assert connection.answer() == (202, b"ok")
+            assert connection.answer() == (200, b"3")
         assert connection.answer() == (200, b"3")
     connection.send(once + b"abc")
     assert connection.answer() == (202, b"ok")
@@ -351,7 +404,7 @@ def test_a_request_that_began_in_the_piece_of_another_has_its_own_deadline(rest:
 
 def test_a_body_that_comes_after_the_answer_to_the_request_before_it_is_served(connection: Connection) -> None:
     connection.send(b"POST /once HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc" + head(length=5))
-    assert connection.answer() == (202, b"ok")
+    assert connection.answer() == (200, b"3")
     time.sleep(WITHIN_S / 4)
     connection.send(b"12345")
     assert connection.answer() == (200, b"5")

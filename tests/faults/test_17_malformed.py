@@ -236,14 +236,14 @@ class Site:
         self.accepted = 0
         self.sent = 0
         self.answers: Counter[tuple[str, bool]] = Counter()
-        collect = self.collector.collect
+        settle = self.collector.settle
 
-        async def noting(*given_: Any) -> list[Outcome]:
-            outcomes = await collect(*given_)
+        def noting(*given_: Any) -> list[Outcome]:
+            outcomes = settle(*given_)
             self.accepted += sum(one is Reason.ACCEPTED for it in outcomes if isinstance(it, tuple) for one in it)
             return outcomes
 
-        self.collector.collect = noting  # type: ignore[method-assign]
+        self.collector.settle = noting  # type: ignore[method-assign]
 
     async def ask(self, name: str, query: bytes, body: bytes, sent: list[tuple[bytes, bytes]]) -> None:
         messages: list[Any] = []

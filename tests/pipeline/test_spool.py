@@ -245,14 +245,16 @@ def test_requests_that_arrive_during_a_commit_form_the_next_group(
 
 
 def test_requests_of_one_turn_of_the_loop_are_handed_over_as_one(tmp_path: Path) -> None:
-    async def use(spool: Spool) -> tuple[bool, bool]:
-        first, second = spool.append([event(1)]), spool.append([event(2)])
-        await asyncio.sleep(0)
-        third = spool.append([event(3)])
-        await asyncio.gather(first, second, third)
-        return first is second, second is third
+    async def use(spool: Spool) -> list[int]:
+        handed = []
+        for numbers in ((1, 2), (3,)):
+            waiting = [spool.append([event(number)]) for number in numbers]
+            assert spool._turn is not None
+            handed.append(len(spool._turn.events))
+            await asyncio.gather(*waiting)
+        return handed
 
-    assert run(use, tmp_path) == (True, False)
+    assert run(use, tmp_path) == [2, 1]
     assert held(tmp_path) == [1, 2, 3]
 
 
