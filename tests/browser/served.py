@@ -22,6 +22,7 @@ from starlette.applications import Starlette
 from collector.enrich.geo import GeoDatabase
 from dashboards.accounts.accounts import Accounts
 from dashboards.app import create_app
+from dashboards.delivery.outbox import Outbox
 from dashboards.editing.desk import Draft, digest_of
 from dashboards.settings import DashboardSettings
 from dashboards.sharing.shares import Shares
@@ -73,6 +74,7 @@ class Served(Struct, frozen=True):
     reports: Reports
     rollups: Rollups
     shares: Shares
+    outbox: Outbox
 
     def link(self) -> str:
         return f"{self.base}/sign-in/{self.accounts.create_sign_in_link_token()}"
@@ -122,6 +124,7 @@ def served(store: Store, room: Path, key: str = "shop.example") -> Iterator[Serv
     accounts = Accounts(room / "accounts.sqlite", hasher=CHEAP)
     reports = Reports(store, [full.site, empty], clock=NOW.timestamp)
     shares = Shares(room / "shares.sqlite", hasher=CHEAP)
+    outbox = Outbox(room / "deliveries.sqlite")
     shown = Compared(("strict", "balanced"), (Sent("URL", "https://example.com/u/anna", (("page", ("", "/u/a")),)),))
     in_force = load(None, flags={"sites": [msgspec.to_builtins(site) for site in (full.site, empty)]}, environment={})
     told = Told((("shop.example", "host", "fewer than 10"),), (MISSING,))
@@ -137,6 +140,7 @@ def served(store: Store, room: Path, key: str = "shop.example") -> Iterator[Serv
         why=lambda: told,
         health=lambda: [Checked("disk", "bad", "2 GB free", "make room"), Checked("clock", "ok", "in step", "")],
         about_site=teller(lambda: in_force, store, GeoDatabase()),
+        outbox=outbox,
         shares=shares,
         closed=Reports(store, [full.site, empty], clock=NOW.timestamp, closed_only=True),
         desk=desk,
@@ -149,9 +153,10 @@ def served(store: Store, room: Path, key: str = "shop.example") -> Iterator[Serv
         while not server.started:
             time.sleep(0.01)
         try:
-            yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", app, accounts, reports, full, shares)
+            yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", app, accounts, reports, full, shares, outbox)
         finally:
             server.should_exit = True
             thread.join()
             accounts.close()
             shares.close()
+            outbox.close()

@@ -19,6 +19,7 @@ from dashboards.sharing.shares import PANELS, Share
 from dashboards.web.keys import KEYS
 from schema.store import Store
 from tests.browser.served import Served, served
+from tests.dashboards.test_policy import LEAST
 
 pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 AXE = Path(__file__).parents[2] / "collector/tracker/node_modules/axe-core/axe.min.js"
@@ -68,6 +69,7 @@ PAGES = (
     ("/sites/{key}/edit/segments", f"{SITE}/edit/segments?filter=device==mobile", 200),
     ("/sites/{key}/edit/notes", f"{SITE}/edit/notes", 200),
     ("/sites/{key}/edit/versions", f"{SITE}/edit/versions", 200),
+    ("/unsubscribe/{token}", "/unsubscribe/never", 404),
     ("/share/{token}", "/share/never", 404),
     ("/share/{token}/{key}", "/share/never/shop.example", 404),
     ("/sites/{key}/people/log", f"{SITE}/people/log", 200),
@@ -143,6 +145,16 @@ def test_axe_finds_nothing_on_any_page(browser: Browser, house: Served, session:
         token, _ = house.shares.make(Share("For the board", ("shop.example",), panels=PANELS, k=5), password)
         page.goto(f"{house.base}/share/{token}")
         found[f"share {password}"] = violations(page)
+    for path, button in ((f"{SITE}/share", "Make the link"), (f"{SITE}/people", "Make an invitation")):
+        page.goto(house.base + path)
+        page.click(f"text={button}")
+        found[button] = violations(page)
+        # What is asked once more before it is taken back.
+        page.click("main .others .opens >> nth=0")
+        found[f"{path}, taken back"] = violations(page)
+    list_ = "weekly digest of shop.example"
+    page.goto(f"{house.base}/unsubscribe/{house.outbox.token(list_, 'boss@example.com')}?list={list_}")
+    found["/unsubscribe"] = violations(page)
     page.goto(house.base + SITE)
     # With the sheet of keys, a menu and a definition open, too.
     page.keyboard.press("?")
@@ -177,6 +189,7 @@ def test_axe_finds_nothing_on_any_page(browser: Browser, house: Served, session:
 
 
 def test_every_page_is_walked(house: Served) -> None:
+    assert {route.path for route in house.app.routes if isinstance(route, Route)} == LEAST.keys(), "this house has all"
     shown = {route.path for route in house.app.routes if isinstance(route, Route) and "GET" in (route.methods or ())}
     pages = {path for path in shown if not path.startswith("/api/") and not path.endswith(("/version", "/healthz"))}
     assert pages - {"/sign-in", "/sign-in/code"} == {route for route, _, _ in PAGES} - {""}
