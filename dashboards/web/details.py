@@ -37,8 +37,8 @@ _SURE = "converters_certainty"
 _RATE = (
     Column("converters", "Reached goal", "Who reached the goal that is chosen.", sure=_SURE),
     Column("conversion_rate", "Rate", "Share of the visitors of this value who reached it.", "%", sure=_SURE),
-    Column("low", "From", "What chance alone may make of the rate: at least (95 % interval).", "%"),
-    Column("high", "To", "At most (95 % interval); – where not all who reached it are told.", "%"),
+    Column("low", "From", "What chance alone may make of the rate: at least (95% interval).", "%"),
+    Column("high", "To", "At most (95% interval); – where not all who reached it are told.", "%"),
     Column("revenue", "Revenue", "What was paid there, by currency; sorted by currency and amount.", "money"),
 )
 _CHANGE = (

@@ -150,7 +150,10 @@ def test_axe_finds_nothing_on_any_page(browser: Browser, house: Served, session:
         page.click(f"text={button}")
         found[button] = violations(page)
         # What is asked once more before it is taken back.
+        sure = page.locator("main .others .sure").first
+        assert sure.is_hidden()
         page.click("main .others .opens >> nth=0")
+        assert sure.is_visible()
         found[f"{path}, taken back"] = violations(page)
     list_ = "weekly digest of shop.example"
     page.goto(f"{house.base}/unsubscribe/{house.outbox.token(list_, 'boss@example.com')}?list={list_}")
