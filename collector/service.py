@@ -51,7 +51,7 @@ _Count = tuple[str, Reason, float]
 _Counted = _Count | CrawlerView
 
 
-class Taken(Struct):
+class Taken(Struct, gc=False):
     """A request that has been through the steps. counts are booked only once it is taken for good: a sender who is told
     to try again is not counted twice. silent: something of it must look like acceptance."""
 
@@ -131,16 +131,13 @@ class Collector:
                 raise Refused(Reason.NO_KEY, "request", "cannot be taken now, try again") from None
         return taken
 
-    def store(self, taken: Taken, then: Callable[[Refused | None], None]) -> None:
-        """Have it on disk; `then` is told, or why it cannot be now. Raises Refused.
+    def store(self, taken: Taken, then: Callable[[SpoolRefuses | None], None]) -> None:
+        """Have it on disk; `then` is told, or that it cannot be now. Raises SpoolRefuses.
 
         What must look like acceptance waits for the disk as long, and is refused where that would be."""
-        try:
-            # One wish that is told a hundred times is one wish.
-            erasures = list(dict.fromkeys(taken.erasures)) if taken.erasures else []
-            self.spool.hand_in(taken.events, erasures, lambda error: then(None if error is None else _not_stored()))
-        except SpoolRefuses:
-            raise _not_stored() from None
+        # One wish that is told a hundred times is one wish.
+        erasures = list(dict.fromkeys(taken.erasures)) if taken.erasures else ()
+        self.spool.hand_in(taken.events, erasures, then)
 
     def settle(self, taken: Taken, now: float, wire: str = "") -> list[Outcome]:
         """Count what was taken, once what of it has to be is on disk: what became of each."""
@@ -164,7 +161,7 @@ class Collector:
         erasures = []
         for rules in self._meant(beacon):
             if rules is not None:
-                erasure = self._forget(self._draft(rules, Arrival(beacon, client), int(now), now))
+                erasure = self._forget(self._draft(rules, Arrival(beacon, client), int(now), self._day(rules, now)))
                 erasures += [erasure] if erasure else []
         if erasures:
             await self.spool.append((), erasures)
@@ -178,7 +175,7 @@ class Collector:
     def admits(self, rules: Rules, client: Client) -> bool:
         """Whether its network may send one more to the site now: it is counted as a beacon is. Raises NoKey."""
         now = self.clock()
-        draft = self._draft(rules, Arrival(_NO_BEACON, client), int(now), now)
+        draft = self._draft(rules, Arrival(_NO_BEACON, client), int(now), self._day(rules, now))
         put_network(draft)
         put_key(draft)
         put_network_number(draft)
@@ -210,7 +207,7 @@ class Collector:
         received = int(arrival.received or now)
         if not day.start <= received <= now:
             return self._drop(rules.site.key, Reason.BAD_TIME, now, wire, counts)
-        draft = self._draft(rules, arrival, received, now, vouched)
+        draft = self._draft(rules, arrival, received, day, vouched)
         outcome = anonymize(draft)
         if isinstance(outcome, Event):
             if self._why is not None:
@@ -237,13 +234,13 @@ class Collector:
         taken.silent = taken.silent or outcome.is_silent
         return outcome
 
-    def _draft(self, rules: Rules, arrival: Arrival, received: int, now: float, vouched: bool = False) -> Draft:
+    def _draft(self, rules: Rules, arrival: Arrival, received: int, day: LocalDay, vouched: bool = False) -> Draft:
         return Draft(
             arrival.beacon,
             arrival.client,
             rules,
             received,
-            self._day(rules, now),
+            day,
             self.keys,
             self.geo_database,
             self._datacenters,
@@ -319,10 +316,6 @@ class Collector:
     def count(self, site: str, reason: Reason, now: float) -> None:
         """One more outcome of that minute."""
         self.spool.count(site, reason, int(now) // MINUTE_S * MINUTE_S)
-
-
-def _not_stored() -> Refused:
-    return Refused(Reason.SPOOL, "request", "cannot be stored now, try again")
 
 
 def _domain_of(url: str) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from .privacy.address import is_nobodys, truncate
 from .privacy.order_id import REFUND, is_order_id
 from .privacy.scrub import is_secret, scrub, scrub_host
 from .privacy.selector import cleaned
-from .privacy.visitor_id import event_number, network_number, visitor_number
+from .privacy.visitor_id import event_number, network_number, usual_visitor_number
 
 MINUTE_S = 60
 _REASONS = {"bot": Reason.BOT, "headless": Reason.HEADLESS, "library": Reason.LIBRARY}
@@ -239,13 +239,14 @@ def put_visitor(draft: Draft) -> None:
     if settings.visitor_agent != "whole":
         device = device_of(agent)
         agent = f"{device.browser}/{device.browser_version}/{device.os}"
-    parts = (
+    draft.visitor = usual_visitor_number(
+        draft.key,
+        draft.rules.site.key,
         draft.client.address if settings.visitor_address == "full" else draft.network,
         agent,
         draft.language.partition("-")[0] if settings.visitor_language else "",
         draft.screen if settings.visitor_screen else "",
     )
-    draft.visitor = visitor_number(draft.key, draft.rules.site.key, parts)
     # The order's before the event's own, which many senders make up anew for each try and for each page.
     if sender_id := draft.order or draft.beacon.id:
         draft.id = event_number(draft.key, sender_id)

@@ -43,8 +43,10 @@ def sender_of(head: Head, proxies: Proxies) -> Client:
         address = spelled(peer)
         if header in given or not FORWARDING.isdisjoint(given):
             doubt = untrusted_proxy_of(peer, given, proxies, named=False)
-    elif given.get(header):
-        address = proxies.behind(peer, [value.decode("latin-1") for name, value in headers if name == header])
+    elif told := given.get(header):
+        several = len(given) < len(headers)
+        values = [value for name, value in headers if name == header] if several else (told,)
+        address = proxies.behind(peer, [value.decode("latin-1") for value in values])
     else:
         address, doubt = proxies.behind(peer), untrusted_proxy_of(peer, given, proxies, named=True)
     agent = given.get(b"user-agent", b"").decode("latin-1")

@@ -15,6 +15,7 @@ from functools import lru_cache, partial
 import structlog
 from starlette.types import Receive, Scope, Send
 
+from pipeline.spool import SpoolRefuses
 from schema.lasting import Lasting, kind_and_place
 
 from ..outcome import TAKEN, Reason, Refused, reasons_in, reported
@@ -29,6 +30,7 @@ log = structlog.get_logger("collector")
 RETRY_AFTER_S = 5
 # The minute that is counted is over by then.
 CALM_AFTER_S = 60
+_ORIGINS_REMEMBERED = 1024
 _Headers = tuple[tuple[bytes, bytes], ...]
 _CORS = (
     (b"vary", b"origin"),
@@ -58,6 +60,8 @@ class Endpoint:
         self._format = format_
         self._wire = format_.name
         self._cross_origin = cross_origin
+        # By origin: what was said last to what was taken.
+        self._replies: dict[bytes, tuple[Answer, Reply]] = {}
         methods = ", ".join((*format_.methods, "OPTIONS")).encode()
         self._allow: _Headers = ((b"allow", methods),)
         self._preflight: _Headers = self._allow
@@ -126,10 +130,12 @@ class Endpoint:
         then(reply)
 
     def _stored(
-        self, head: Head, incoming: Incoming, taken: Taken, then: Callable[[Reply], None], refused: Refused | None
+        self, head: Head, incoming: Incoming, taken: Taken, then: Callable[[Reply], None], refuses: SpoolRefuses | None
     ) -> None:
         try:
-            reply = self._said(head, incoming, taken) if refused is None else self._failed(head, incoming.now, refused)
+            if refuses is not None:
+                raise refuses
+            reply = self._said(head, incoming, taken)
         except Exception as problem:
             reply = self._failed(head, incoming.now, problem)
         then(reply)
@@ -138,7 +144,7 @@ class Endpoint:
         """What is answered to what is on disk, or need not be."""
         outcomes = self._collector.settle(taken, incoming.now, self._wire)
         if outcomes == TAKEN:
-            return _reply(self._always(head), self._format.answer(outcomes, incoming))
+            return self._usual(head, self._format.answer(outcomes, incoming))
         reasons = reported(outcomes)
         if reasons and set(reasons_in(outcomes)) == {Reason.THROTTLED}:
             # Each is counted already.
@@ -146,10 +152,24 @@ class Endpoint:
             return self._refuse(head, Refused(Reason.THROTTLED, "request", message))
         return _reply(self._always(head), self._format.answer(outcomes, incoming), tuple(dict.fromkeys(reasons)))
 
+    def _usual(self, head: Head, answer: Answer) -> Reply:
+        """The reply to what was taken: for all pages of an origin the same, so it is not looked for by its content."""
+        origin = head.given.get(b"origin", b"")
+        before = self._replies.get(origin)
+        if before is not None and before[0] is answer:
+            return before[1]
+        reply = _reply(self._always(head), answer)
+        if len(self._replies) >= _ORIGINS_REMEMBERED:
+            self._replies.clear()
+        self._replies[origin] = (answer, reply)
+        return reply
+
     def _failed(self, head: Head, now: float, problem: Exception) -> Reply:
         """The answer to what could not be taken, counted."""
         if isinstance(problem, Refused):
             refused = problem
+        elif isinstance(problem, SpoolRefuses):
+            refused = Refused(Reason.SPOOL, "request", "cannot be stored now, try again")
         elif isinstance(problem, TooLarge):
             refused = Refused(Reason.TOO_LARGE, "request", f"is larger than {self._format.max_body} bytes")
         else:

@@ -24,6 +24,18 @@ from .reply import Reply
 # What says that a request needs more than its answer, or that its body is no plain row of bytes.
 _MORE = frozenset((b"expect", b"upgrade", b"transfer-encoding"))
 _VERSIONS = ("1.1", "1.0")
+_METHODS = {b"POST": "POST", b"GET": "GET", b"OPTIONS": "OPTIONS"}
+
+
+# The headers that the server gives to every answer, and how they are written: others once a second.
+_written: tuple[list[tuple[bytes, bytes]], bytes] = ([], b"")
+
+
+def _lines(headers: list[tuple[bytes, bytes]]) -> bytes:
+    global _written
+    if _written[0] is not headers:
+        _written = (headers, b"".join([b"%s: %s\r\n" % header for header in headers]))
+    return _written[1]
 
 
 def _is_query(url: bytes, query: bytes) -> bool:
@@ -120,12 +132,12 @@ class IngestProtocol(asyncio.Protocol):
         if endpoint is None or (mark and not _is_query(url, query)):
             return False
         parser, given = self._parser, dict(headers)
-        method, version = parser.get_method(), parser.get_http_version()
-        if method == b"HEAD" or version not in _VERSIONS or not _MORE.isdisjoint(given):
+        method, version = _METHODS.get(parser.get_method()), parser.get_http_version()
+        if method is None or version not in _VERSIONS or not _MORE.isdisjoint(given):
             return False
         self._is_last = version == "1.0" or not self._keeps_alive
         self._is_waiting = True
-        endpoint.ask(Head(self._peer, method.decode("ascii"), query, headers, given), body, self._answer)
+        endpoint.ask(Head(self._peer, method, query, headers, given), body, self._answer)
         return True
 
     def _is_whole(self, data: bytes) -> bool:
@@ -165,7 +177,7 @@ class IngestProtocol(asyncio.Protocol):
         if self._transport.is_closing():
             return
         self._state.total_requests += 1
-        always = b"".join([b"%s: %s\r\n" % header for header in self._state.default_headers])
+        always = _lines(self._state.default_headers)
         if self._is_last:
             self._transport.write(b"%s%s%s" % (reply.first, always, reply.last))
             self._transport.close()

@@ -27,6 +27,9 @@ def truncate(address: str, v4_bits: int = 24, v6_bits: int = 48) -> str:
     """The network of an address, without the prefix length; "" for what is no address."""
     number = _v4(address)
     if number is not None:
+        if v4_bits == 24:
+            # The kernel reads no other spelling of a number.
+            return address[: address.rindex(".")] + ".0"
         kept = number >> (32 - v4_bits) << (32 - v4_bits)
         return socket.inet_ntop(socket.AF_INET, kept.to_bytes(4, "big"))
     parsed = _parse(address)
@@ -115,6 +118,9 @@ class Proxies:
     def behind(self, peer: str, values: Sequence[str] = ()) -> str:
         """The same for a peer that is known to be one of them."""
         nearest = self._last_address if peer else ""
+        if len(values) == 1 and _v4(values[0]) is not None:
+            # Of the ways to tell it this is that of almost every proxy: one address, in its own spelling.
+            return values[0]
         chain = ",".join(values)
         if not chain or chain.isspace():
             return nearest

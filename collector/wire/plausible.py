@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct, structs
 
-from schema.event import ENGAGEMENT, NO_SCROLL
+from schema.event import ENGAGEMENT, NO_SCROLL, PAGEVIEW
 from schema.vitals import OF_ELEMENTS, VITALS
 
 from ..model import CONSENTS, MAX_NAME, Arrival, Beacon
@@ -164,7 +164,7 @@ def _decoded(body: bytes) -> PageEvent | list[PageEvent]:
 
 def _beacon(wire: PageEvent) -> Beacon:
     # Nothing is read that is not there: most pages send a name, a URL, a site and a width.
-    name = name_of(wire.n if wire.n is not None else wire.name)
+    name = PAGEVIEW if wire.n == PAGEVIEW else name_of(wire.n if wire.n is not None else wire.name)
     url = url_of(wire.u, wire.url)
     engaged_ms, scroll, vitals, elements = (0, NO_SCROLL, {}, dict[str, str]())
     if name == ENGAGEMENT:

@@ -119,8 +119,9 @@ class Talk:
         for number, piece in enumerate(told.pieces):
             if number:
                 with contextlib.suppress(TimeoutError):
-                    # Of what is refused at its beginning, no more is sent.
+                    # Of what is refused for its beginning, no more is sent.
                     await asyncio.wait_for(self._hear(reader), 0.005)
+                if _CLOSES.search(self.said):
                     break
             writer.write(piece)
             await writer.drain()

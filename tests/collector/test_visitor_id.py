@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.privacy.visitor_id import event_number, visitor_number
+from collector.privacy.visitor_id import event_number, usual_visitor_number, visitor_number
 
 KEY, OTHER_KEY = bytes(range(32)), bytes(range(1, 33))
 PARTS = ("203.0.113.0", "Mozilla/5.0", "de", "")
@@ -24,6 +24,16 @@ def test_h1_the_construction_is_keyed_blake2b_of_eight_bytes_over_length_prefixe
     message = b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in ("a", *PARTS))
     expected = blake2b(message, key=KEY, digest_size=8).digest()
     assert visitor_number(KEY, "a", PARTS) == int.from_bytes(expected, "big")
+
+
+_PART = st.text(max_size=6) | st.sampled_from([letter * length for letter in "aé" for length in (127, 128, 255, 256)])
+
+
+@given(_PART, st.tuples(*[_PART] * 4))
+def test_h1_the_short_way_to_the_number_of_four_parts_gives_the_same(
+    site: str, parts: tuple[str, str, str, str]
+) -> None:
+    assert usual_visitor_number(KEY, site, *parts) == visitor_number(KEY, site, parts)
 
 
 @pytest.mark.parametrize(
