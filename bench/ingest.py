@@ -27,6 +27,7 @@ BARE, NGINX = "bare Starlette", "nginx return 204"
 # Half of what one worker takes is a busy hour; people wait for the answer no longer than this.
 _P99_MS, _RESIDENT_MB, _GROWTH_MB = 25, 120, 5
 _TWO_WORKERS = 1.6
+_OF_BARE = ">= 1.5"
 # Agents that are read for the first time, pages of memory that are touched for the first time.
 _WARM_UP_S = 1
 
@@ -122,7 +123,9 @@ def _compared(runs: dict[str, list[Run]]) -> list[Figure]:
     ours, theirs = runs["Footfall"], runs[BARE]
     pairs = list(zip(ours, theirs, strict=True))
     figures += [
-        median_of(PART, "Footfall to bare, requests", [our.load.rate / their.load.rate for our, their in pairs], "×"),
+        median_of(
+            PART, "Footfall to bare, requests", [our.load.rate / their.load.rate for our, their in pairs], "×", _OF_BARE
+        ),
         median_of(PART, "Footfall to bare, by processor time", [their.us / our.us for our, their in pairs], "×"),
         median_of(PART, "Footfall: fsyncs", [run.disk.fsyncs / run.load.seconds for run in ours], "/s"),
         median_of(PART, "Footfall: events in a commit", [run.disk.events / run.disk.commits for run in ours], ""),
