@@ -90,10 +90,19 @@ class Problems:
         if site is None or len({one.dimension for one in kept}) < 2:
             return self.answer(request, 400, title, str(error), error.code)
         title = f"Not counted together: {' and '.join(map(in_words, kept))}"
-        carried = {name: value for name, value in request.query_params.items() if name in CARRIED and value}
+        others = {name for name in CARRIED if name != "filter"}
+        carried = {name: value for name, value in request.query_params.items() if name in others and value}
         alone = [(in_words(one), urlencode(carried | {"filter": one.text})) for one in kept]
-        # A click on a second value leads here: that is no error of the page, as it is one of a program's question.
-        return self.answer(request, 200, title, str(error), error.code, declared=to_declare(site, kept), alone=alone)
+        # A click on a second value leads here: that is no error of the page, as it is one of a program's question. What
+        # leads on keeps the first.
+        first = [*carried.items(), ("filter", kept[0].text)]
+        more = {
+            "declared": to_declare(site, kept),
+            "alone": alone,
+            "places": places(site, request.scope["path"], QueryParams(first)),
+            "kept": [(name, value) for name, value in first if name not in PERIOD],
+        }
+        return self.answer(request, 200, title, str(error), error.code, **more)
 
     def _site(self, request: Request) -> Site | None:
         match = _SITE.match(request.scope["path"])
@@ -134,7 +143,7 @@ class Problems:
             query = request.scope["query_string"].decode("latin-1")
             again = local_path(quote(path) + (f"?{query}" if query else ""))
             values["again"] = f"{self._base}{again}"
-        return self._render("message.html", status, **values, **more, **self._navigation(request))
+        return self._render("message.html", status, **(values | self._navigation(request) | more))
 
     def _navigation(self, request: Request) -> dict[str, Any]:
         """What leads on from here: nothing, for those who are not signed in."""

@@ -144,6 +144,9 @@ def test_the_page_says_what_is_kept_and_what_is_not_told(look: Any, client: Any,
         in refused.text
     )
     assert "Stay with Page is /a" in refused.text
+    # The other pages, and other days, are of the first, too.
+    assert f"/goals?period=custom&amp;from={ago(3)}&amp;to={ago(1)}&amp;filter=page%3D%3D%2Fa" in refused.text
+    assert "period=7d&amp;filter=page%3D%3D/a" in refused.text
     assert "Only Country is Germany" in refused.text
     assert (
         client.get(
