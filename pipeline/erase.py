@@ -23,6 +23,7 @@ from .quarantine import Quarantine
 from .release import received_through
 from .rollup.publish import drop_open
 from .rollup.stages import roll_up
+from .rollup.warm import forget
 from .settings import SiteRules
 
 log = structlog.get_logger("erase")
@@ -71,6 +72,7 @@ def erase(
                 # On a cluster every replica asks the same table, which is emptied only afterwards.
                 allow_nondeterministic_mutations=1,
             )
+    forget(store)
     for key, day in touched:
         # Elsewhere what is shown stays until enough others have come: a row that goes alone would tell whose it was.
         if key in sites and sites[key][1].k == 1:

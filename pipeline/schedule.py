@@ -46,6 +46,7 @@ from .rollup.newcomers import QUARTER_S
 from .rollup.publish import begin_anew
 from .rollup.shown import due as due_of
 from .rollup.together import roll_up_all
+from .rollup.warm import IDLE_S, forget
 from .settings import RollupSettings, SiteRules
 from .waiting_days import expire_waiting
 
@@ -170,6 +171,7 @@ class Pipeline:
             self.sites = [(site, rules) for site, rules in self.sites if site.key != key]
             self._sites.pop(key, None)
             self._have_goals.discard(key)
+            forget(self.store)
             for known in (self._seen, self._looked):
                 for of in [of for of in known if of[0] == key]:
                     del known[of]
@@ -180,6 +182,7 @@ class Pipeline:
         others at each quarter of an hour those that have enough newcomers; which. Raises what a day failed
         with, once the others are done, and again until it is looked at anew."""
         started, watched = time.monotonic(), self.watched()
+        forget(self.store, IDLE_S)
         everybody = started >= self._due
         if not everybody and (started < self._watched_due or not watched):
             if self._failed:

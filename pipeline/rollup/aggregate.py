@@ -28,6 +28,7 @@ from .samples import OF_SAMPLES, filling_samples
 from .shape import BEGINS, ENDS, VISIT_VALUES, Select, by_each, count_networks, count_people
 from .spent import fill_spent
 from .told import fill_told
+from .warm import renewing
 
 # What is counted of visits; what rates are divided by is known in the end only.
 COUNTED = tuple(one for one in OF_CELLS if one.visit)
@@ -60,8 +61,9 @@ def is_counted(of: Batch, family: Family) -> bool:
 def aggregate(of: Batch) -> None:
     """Fill `hits`, `samples`, `reached`, `passed`, `told` and `spent`, and of these and visits the families' tables."""
     fill_told(of)
-    reached = [filling_reached(of)] if of.has_goals else []
-    at_once(of.store, [*reached, filling_hits(of), filling_samples(of), *filling_passed(of)])
+    some = renewing(of)
+    reached = [filling_reached(some)] if of.has_goals else []
+    at_once(of.store, [*reached, filling_hits(some), filling_samples(some), *filling_passed(some)])
     fill_spent(of)
     selects = _selects(() if of.alone else ("d",), of.is_small)
     at_once(of.store, [_adding(of, *select) for select in selects if select[0] in families(of)])

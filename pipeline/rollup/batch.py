@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from schema.site import Site, day_bounds, day_number
 from schema.store import Store
@@ -75,7 +75,8 @@ class Quarter(Struct, frozen=True):
 
 class Batch(Struct, frozen=True, dict=True):
     """Site-days of one table of raw rows. source: the table's name, one of ours. run: part of the names of the scratch
-    tables. live: open days, which are shown while they go on. quarter: as of when; None: of all there is."""
+    tables. live: open days, which are shown while they go on. quarter: as of when; None: of all there is. goes_on: from
+    what an earlier run has left (warm.py). anew: of visits, those alone that are made anew."""
 
     store: Store
     days: tuple[SiteDay, ...]
@@ -83,6 +84,8 @@ class Batch(Struct, frozen=True, dict=True):
     source: str = RAW
     live: bool = False
     quarter: Quarter | None = None
+    goes_on: bool = False
+    anew: bool = False
 
     @cached_property
     def named(self) -> dict[str, Any]:
@@ -164,7 +167,10 @@ class Batch(Struct, frozen=True, dict=True):
         return {}
 
     def scratch(self, name: str) -> str:
-        """The name of a scratch table of this run."""
+        """The name of a scratch table of this run, or SQL for those of its rows that are looked at."""
+        if self.anew and name == "visits":
+            changed = f"SELECT visitor FROM {self.scratch('changed')}"
+            return f"(SELECT * FROM {structs.replace(self, anew=False).scratch(name)} WHERE visitor IN ({changed}))"
         return f"{self.store.scratch}run_{name}_{self.run}"
 
     def create(self, name: str, columns: str, compressed: bool = False) -> None:

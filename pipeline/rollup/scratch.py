@@ -1,7 +1,7 @@
 """The tables in which one run works: in memory, of its own, dropped at its end.
 
-In: a batch. Out: tables named after the run. Promises: two runs share none; what a run that was killed left in a
-server's memory is dropped by the next start (`drop_left`).
+In: a batch. Out: tables named after the run. Promises: two runs share none, but for what one leaves to the next
+(warm.py); what a run that was killed left in a server's memory is dropped by the next start (`drop_left`).
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from .parents import CELL
 from .sessionize import SECTIONS
 from .touched import TOUCHED
 from .visit import READ
+from .warm import left, lose
 
 _HIDDEN_OF_PAIRS = (
     dict.fromkeys(("value", "by_value", "cell", "row_line", "column_line"), "String")
@@ -217,15 +218,21 @@ def _tables(of: Batch) -> list[str]:
 
 
 @contextlib.contextmanager
-def scratch(of: Batch, names: Sequence[str] = ()) -> Iterator[None]:
-    """The run's tables, for as long as it lasts. names: those that only a part of it needs."""
+def scratch(of: Batch, names: Sequence[str] = ()) -> Iterator[set[str]]:
+    """The run's tables, for as long as it lasts, but for those that are put into the set: they stay. names: those that
+    only a part of it needs."""
+    there, stay = frozenset() if names else left(of), set[str]()
     names = names or _tables(of)
     try:
         for name in names:
-            of.create(name, _columns(name), compressed=name in _COMPRESSED)
-        yield
+            if name not in there:
+                of.create(name, _columns(name), compressed=name in _COMPRESSED)
+        yield stay
     finally:
-        of.store.command(f"DROP TABLE IF EXISTS {', '.join(of.scratch(name) for name in names)} SYNC")
+        if there and not stay:
+            lose(of.store)
+        dropped = (of.scratch(name) for name in names if name not in stay)
+        of.store.command(f"DROP TABLE IF EXISTS {', '.join(dropped)} SYNC")
 
 
 def drop_left(store: Store) -> None:

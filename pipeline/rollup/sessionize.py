@@ -18,6 +18,7 @@ from .batch import DAY, NETWORK, RAW, SITE, Batch
 from .cut import visits_of
 from .snapshot import Seen, new, note, there
 from .visit import READ, VISIT_GAP_S
+from .warm import take_out
 
 # Where a visit begins and ends, beside the columns of visits that are kept: what a section is may be set anew.
 SECTIONS = {"entry_section": "entry_page", "exit_section": "exit_page"}
@@ -50,7 +51,9 @@ def sessionize(of: Batch, seen: Seen, keep: bool = True) -> None:
         _make(of, seen, made, of.scratch("events"), parts=1)
     if keep and of.source == RAW:  # those of an import go with its table
         _store(of, seen, made, everybody)
-        if not everybody:
+        if of.goes_on:
+            _renew(of)
+        elif not everybody:
             load(of)
 
 
@@ -154,6 +157,14 @@ def load(of: Batch) -> None:
     columns |= {} if of.live else {"hits.props": texts.from_json("`hits.props`")}
     columns |= {name: of.section_of(path) for name, path in SECTIONS.items()}
     of.store.command(f"{insert(of.scratch('visits'), columns)} FROM visits FINAL WHERE {of.mine}", of.named)
+
+
+def _renew(of: Batch) -> None:
+    """Put the visits that were made anew into the scratch table `visits`, in place of those of the run before."""
+    take_out(of, ("visits",))
+    columns = {f"`{name}`": f"`{name}`" for name in ("d", *VISIT)}
+    columns |= {name: of.section_of(path) for name, path in SECTIONS.items()}
+    of.store.command(f"{insert(of.scratch('visits'), columns)} FROM {of.scratch('fresh')}", of.named)
 
 
 def as_stored(of: Batch) -> bool:

@@ -32,6 +32,7 @@ from .staging import stage
 from .step import step
 from .suppress import keep, show
 from .waiting import wait
+from .warm import find, forget, going_on, leave
 
 
 def tell(of: Batch) -> None:
@@ -53,7 +54,8 @@ def roll_up(store: Store, site: Site, day: dt.date, rules: SiteRules) -> None:
 def roll_up_together(store: Store, days: Sequence[SiteDay], quarter: Quarter | None = None) -> None:
     """Bring open days up to date and show them, by the same statements. quarter: as of when, and which of them in
     steps; None: all there is, at once."""
-    of = Batch(store, tuple(days), secrets.token_hex(8), live=True, quarter=quarter)
+    warm = find(store, days)
+    of = Batch(store, tuple(days), warm.run if warm else secrets.token_hex(8), live=True, quarter=quarter)
     with _staged(of, whole=False):
         put_in_place(of)
 
@@ -65,6 +67,8 @@ def staged(
     """Rows of days that are over in `staging_*`, made of all their raw rows, for as long as the context lasts; by day
     which figures release.bound has lowered much. expires: what is hidden of a day waits until then, at the latest; of
     the others nothing waits."""
+    # Not both in memory.
+    forget(store)
     batch = Batch(store, tuple(days), secrets.token_hex(8), source)
     last = (cross, count_segments, *((lambda of: wait(of, expires),) if expires else ()))
     with _staged(batch, whole=True, last=last) as lowered:
@@ -109,14 +113,16 @@ def _staged(of: Batch, whole: bool, last: Sequence[Callable[[Batch], object]] = 
     # A run that was killed may have left some.
     clear_staging(of)
     try:
-        with scratch(of):
+        with scratch(of) as stay:
             seen = look(of, whole)
+            of = going_on(of, seen)
             sessionize(of, seen)
             lowered = bound(of, limits_of(of, may_be_over(of)))
             for stage_of in (*STAGES, *last):
                 stage_of(of)
             if of.stepping:
                 step(of)
+            stay |= leave(of, seen)
         yield lowered
     except BaseException:
         with contextlib.suppress(StoreError):

@@ -1,0 +1,135 @@
+"""A big open day goes on from what its last run left in memory: it has the same rows, and nobody stays there who is to
+go."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pipeline.erase import erase
+from pipeline.rollup import batch, sessionize, warm
+from pipeline.rollup.stages import roll_up, staged
+from pipeline.schedule import Pipeline
+from pipeline.settings import RollupSettings, SiteRules
+from schema.event import ENGAGEMENT, PAGEVIEW
+from schema.funnel import Funnel, Step
+from schema.site import Goal, Site
+from schema.store import Store, StoreDown
+from tests.conftest import make_event, times
+from tests.pipeline.test_visits import DAY, START, insert, new_site, roll_up_whole, rows
+
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.timeout(600)]
+
+RULES = SiteRules(2, 30, "balanced", networks=1, bound=0.9)
+GOALS = (Goal("buy", event="buy"), Goal("Docs", page="/docs/**"))
+FUNNEL = Funnel("f", (Step(page="/"), Step(event="buy")), within="day")
+
+
+@pytest.fixture(autouse=True)
+def _every_day_is_big(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(batch, "_FEW_VISITS", 0)
+    yield
+    warm.forget(store)
+
+
+def in_memory(store: Store) -> set[str]:
+    """What is left by runs: tables and the visitors in them."""
+    tables = [name for (name,) in store.rows("SELECT name FROM system.tables WHERE database = 'scratch'")]
+    found = {visitor for name in tables for (visitor,) in store.rows(f"SELECT DISTINCT visitor FROM scratch.{name}")}
+    return {*tables, *map(str, found)}
+
+
+def some(chance: random.Random, site: Site, visitor: int) -> list[Any]:
+    """Some of what a visitor does, at any time of the day."""
+    names = chance.choices([PAGEVIEW, "buy", ENGAGEMENT], [4, 1, 2], k=chance.randint(1, 4))
+    return [
+        make_event(
+            site.key,
+            START + 300 * chance.randrange(200),
+            DAY,
+            visitor=visitor * 2**56,
+            name=name,
+            path=chance.choice(["/", "/a", "/docs/x"]),
+            country=chance.choice(["DE", "FR", "IT"]),
+            source=chance.choice(["", "a", "b"]),
+            props={"plan": chance.choice("pf")} if name == "buy" else {},
+            engaged_ms=chance.randrange(60_000) if name == ENGAGEMENT else 0,
+            lcp=900.0 if name == ENGAGEMENT else -1.0,
+        )
+        for name in names
+    ]
+
+
+@pytest.mark.parametrize("seed", range(max(1, times(1))))
+def test_a_day_that_goes_on_has_the_rows_of_one_that_begins_anew(
+    store: Store, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    chance = random.Random(seed)
+    site = Site(new_site().key, goals=GOALS, funnels=(FUNNEL,), properties=("plan",))
+    # One of them does more than is counted, in the beginning and once more.
+    busy = [make_event(site.key, START + at, DAY, visitor=7 * 2**56, path=f"/{at % 3}") for at in range(60)]
+    for people, more in (range(1, 15), busy), (range(8, 18), busy[:5]), (range(1, 4), []):
+        insert(store, [one for visitor in people for one in some(chance, site, visitor)] + more)
+        with monkeypatch.context() as patch:
+            patch.setattr(sessionize, "load", None)  # the first run makes them, the others have them
+            roll_up(store, site, DAY, RULES)
+        found = rows(store, site)
+        left = warm.find(store, [batch.SiteDay(site, DAY, RULES)])
+        assert left
+        assert left.run in " ".join(in_memory(store))
+        # By the way of others, which leave what is there as it is.
+        with monkeypatch.context() as patch:
+            patch.setattr(batch, "_FEW_VISITS", 10**6)
+            patch.setattr("pipeline.rollup.stages.find", lambda *_: None)
+            roll_up_whole(store, site, RULES)
+        assert found == rows(store, site)
+
+
+def test_d6_who_is_erased_is_in_memory_no_more(store: Store) -> None:
+    site, gone = new_site(), str(3 * 2**56)
+    insert(store, [make_event(site.key, START + visitor, DAY, visitor=visitor * 2**56) for visitor in range(1, 9)])
+    roll_up(store, site, DAY, RULES)
+    assert gone in in_memory(store)
+    columns = ([site.key], [START + 10], [DAY], [int(gone)])
+    store.insert("erasures", ("site", "at", "day", "visitor"), columns)
+    assert erase(store, {site.key: (site, RULES)}, START + 10 * 86_400) == [(site.key, DAY)]
+    assert in_memory(store) == set()
+
+
+def test_r4_nothing_is_left_of_a_run_that_fails_by_a_release_and_where_nobody_looks(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = new_site()
+
+    def arrive(first: int) -> None:
+        insert(store, [make_event(site.key, START + v, DAY, visitor=v * 2**56) for v in range(first, first + 4)])
+
+    arrive(1)
+    roll_up(store, site, DAY, RULES)
+    assert in_memory(store)
+    arrive(5)
+    with monkeypatch.context() as broken:
+        broken.setattr("pipeline.rollup.stages.STAGES", (_fail,))
+        with pytest.raises(StoreDown):
+            roll_up(store, site, DAY, RULES)
+    assert in_memory(store) == set()
+    roll_up(store, site, DAY, RULES)
+    assert in_memory(store)
+    with staged(store, "events", [batch.SiteDay(site, DAY, RULES)]):
+        pass
+    assert in_memory(store) == set()
+    roll_up(store, site, DAY, RULES)
+    pipeline = Pipeline(store, [(site, RULES)], RollupSettings(), clock=lambda: START)
+    monkeypatch.setattr(pipeline, "_due", float("inf"))
+    pipeline.roll_up()
+    assert in_memory(store)
+    monkeypatch.setattr("pipeline.schedule.IDLE_S", 0.0)
+    pipeline.roll_up()
+    assert in_memory(store) == set()
+
+
+def _fail(*_: object) -> None:
+    raise StoreDown("gone")
