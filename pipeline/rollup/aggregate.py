@@ -12,7 +12,7 @@ from functools import cache
 
 from schema.families import DECLARED
 from schema.family import Family
-from schema.measures import OF_CELLS
+from schema.measures import KINDS, OF_CELLS
 from schema.visits import OF_VISITS, VISIT
 from schema.vitals import GAMMA, VITALS, Vital
 
@@ -28,10 +28,17 @@ from .samples import OF_SAMPLES, filling_samples
 from .shape import BEGINS, ENDS, VISIT_VALUES, Select, by_each, count_networks, count_people
 from .spent import fill_spent
 from .told import fill_told
-from .warm import renewing
+from .visit import SECTIONS
+from .warm import SUMS, note_after, renewing
 
 # What is counted of visits; what rates are divided by is known in the end only.
 COUNTED = tuple(one for one in OF_CELLS if one.visit)
+# Of the families whose sums may be brought up to date, the keys beside the value, and what is added up.
+KEYS: dict[str, tuple[str, ...]] = {"cells": (), "conversions": ("goal", "currency")}
+ADDED: dict[str, tuple[str, ...]] = {
+    "cells": ("people", "networks", *(one.name for one in COUNTED), *KINDS, *map(networks_of, KINDS)),
+    "conversions": ("people", "networks", "times", "paid"),
+}
 # By family and column what is added, and of which rows.
 _Selects = tuple[tuple[str, Mapping[str, str], str], ...]
 
@@ -62,11 +69,34 @@ def aggregate(of: Batch) -> None:
     """Fill `hits`, `samples`, `reached`, `passed`, `told` and `spent`, and of these and visits the families' tables."""
     fill_told(of)
     some = renewing(of)
-    reached = [filling_reached(some)] if of.has_goals else []
-    at_once(of.store, [*reached, filling_hits(some), filling_samples(some), *filling_passed(some)])
+    at_once(of.store, [*_reached_and_hits(some), filling_samples(some), *filling_passed(some)])
     fill_spent(of)
-    selects = _selects(() if of.alone else ("d",), of.is_small)
-    at_once(of.store, [_adding(of, *select) for select in selects if select[0] in families(of)])
+    counted = {*families(of)}
+    if of.adds:
+        _add_changes(of, counted)
+        counted.difference_update(SUMS)
+    _count(of, counted)
+
+
+def _reached_and_hits(of: Batch) -> list[Statement]:
+    return [*([filling_reached(of)] if of.has_goals else []), filling_hits(of)]
+
+
+def _count(of: Batch, counted: Collection[str]) -> None:
+    selects = _selects(() if of.alone else ("d",), of.is_small, of.plain)
+    at_once(of.store, [_adding(of, *select) for select in selects if select[0] in counted])
+
+
+def _add_changes(of: Batch, counted: Collection[str]) -> None:
+    """Bring sums up to date: less those of whose visits are made anew as they were, and with them as they are."""
+    some = note_after(of, (*VISIT, *SECTIONS))
+    at_once(of.store, _reached_and_hits(some))
+    names = [name for name in SUMS if name in counted]
+    _count(some, names)
+    for name in names:
+        columns = {column: column for column in ("dimension", "value", *KEYS[name])} | {"d": "0"}
+        columns |= {column: f"if(d = 0, {column}, -{column})" for column in ADDED[name]}
+        of.store.command(f"{insert(of.scratch(name), columns)} FROM {some.scratch(name)}")
 
 
 def _adding(of: Batch, family: str, columns: Mapping[str, str], rows: str) -> Statement:
@@ -77,12 +107,12 @@ def _adding(of: Batch, family: str, columns: Mapping[str, str], rows: str) -> St
 
 
 @cache
-def _selects(apart: tuple[str, ...], small: bool) -> _Selects:
-    """What is counted. small: of few visits. apart: the columns that tell the values of one site-day from those of
-    another: one that is alone has none, because to group by one column takes half the time of two. The longest first,
-    so that none is left to run alone; but the two that hold most are not in memory together: by the time the goals of
-    visits are counted, so is what stands between."""
-    return (
+def _selects(apart: tuple[str, ...], small: bool, plain: bool) -> _Selects:
+    """What is counted. small: of few visits. plain: nobody asks for networks. apart: the columns that tell the values
+    of one site-day from those of another: one that is alone has none, because to group by one column takes half the
+    time of two. The longest first, so that none is left to run alone; but the two that hold most are not in memory
+    together: by the time the goals of visits are counted, so is what stands between."""
+    selects = (
         ("conversions", *_conversions_of_visits(apart)),
         ("conversions", *_revenue(apart)),
         ("conversions", *_conversions_of_hits(apart)),
@@ -96,6 +126,13 @@ def _selects(apart: tuple[str, ...], small: bool) -> _Selects:
         ("cells", *_CELLS_OF_ALL),
         *declared.SELECTS,
     )
+    return tuple((name, _plain(columns), rows) for name, columns, rows in selects) if plain else selects
+
+
+def _plain(columns: Mapping[str, str]) -> dict[str, str]:
+    """Networks as many as people: one or more where somebody is counted."""
+    people = {networks_of(kind): kind or "people" for kind in ("", *KINDS)}
+    return {name: columns[people.get(name, name)] for name in columns}
 
 
 def _by(apart: tuple[str, ...], *keys: str) -> str:

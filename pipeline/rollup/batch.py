@@ -76,7 +76,7 @@ class Quarter(Struct, frozen=True):
 class Batch(Struct, frozen=True, dict=True):
     """Site-days of one table of raw rows. source: the table's name, one of ours. run: part of the names of the scratch
     tables. live: open days, which are shown while they go on. quarter: as of when; None: of all there is. goes_on: from
-    what an earlier run has left (warm.py). anew: of visits, those alone that are made anew."""
+    what an earlier run has left (warm.py); adds: to its sums. anew: of visits, those alone that are made anew."""
 
     store: Store
     days: tuple[SiteDay, ...]
@@ -85,6 +85,7 @@ class Batch(Struct, frozen=True, dict=True):
     live: bool = False
     quarter: Quarter | None = None
     goes_on: bool = False
+    adds: bool = False
     anew: bool = False
 
     @cached_property
@@ -149,6 +150,11 @@ class Batch(Struct, frozen=True, dict=True):
     def hides(self) -> bool:
         """With k = 1 one is enough of anything."""
         return any(of.rules.k > 1 for of in self.days)
+
+    @property
+    def plain(self) -> bool:
+        """Open days of which everything is shown: of how many networks people are makes no difference."""
+        return self.live and not self.hides
 
     def has_rows(self, name: str) -> bool:
         """Whether a scratch table that is filled already has rows; asked once."""

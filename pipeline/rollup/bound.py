@@ -19,7 +19,7 @@ from schema.visits import VISIT
 from ..insert import insert
 from .batch import Batch
 from .limits import Limit
-from .sessionize import SECTIONS
+from .visit import SECTIONS
 
 # By so much, or less, a figure may be lowered without being told.
 _UNTOLD = 0.05

@@ -12,7 +12,6 @@ from functools import cache
 
 from schema.column import TEXT
 from schema.families import DECLARED
-from schema.measures import KINDS
 from schema.pair import CROSSED
 from schema.pairs import PAIRS
 from schema.segments import SEGMENTS
@@ -20,15 +19,13 @@ from schema.store import Store
 from schema.visits import HOUR, OF_VISITS, VISIT
 
 from . import declared, drops, moves, passed, samples, untold
-from .aggregate import COUNTED, is_asked
+from .aggregate import ADDED, KEYS, is_asked
 from .batch import Batch
-from .contributors import networks_of
 from .hits import OF_HITS
 from .parents import CELL
-from .sessionize import SECTIONS
 from .touched import TOUCHED
-from .visit import READ
-from .warm import left, lose
+from .visit import READ, SECTIONS
+from .warm import left, lose, tables_of_changes
 
 _HIDDEN_OF_PAIRS = (
     dict.fromkeys(("value", "by_value", "cell", "row_line", "column_line"), "String")
@@ -117,8 +114,8 @@ TABLES: dict[str, dict[str, str]] = {
     # that are shown (moves.py).
     **moves.TABLES,
     # The numbers of every value, in several rows to be added up.
-    "cells": _VALUE | _measured("people", "networks", *(one.name for one in COUNTED), *KINDS, *map(networks_of, KINDS)),
-    "conversions": _VALUE | {"goal": TEXT, "currency": TEXT} | _measured("people", "networks", "times", "paid"),
+    "cells": _VALUE | _measured(*ADDED["cells"]),
+    "conversions": _VALUE | dict.fromkeys(KEYS["conversions"], TEXT) | _measured(*ADDED["conversions"]),
     "vitals": _VALUE
     | {"metric": TEXT}
     # The bucket of each sample, in any order.
@@ -231,7 +228,7 @@ def scratch(of: Batch, names: Sequence[str] = ()) -> Iterator[set[str]]:
     finally:
         if there and not stay:
             lose(of.store)
-        dropped = (of.scratch(name) for name in names if name not in stay)
+        dropped = [of.scratch(name) for name in names if name not in stay] + (tables_of_changes(of) if there else [])
         of.store.command(f"DROP TABLE IF EXISTS {', '.join(dropped)} SYNC")
 
 

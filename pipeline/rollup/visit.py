@@ -16,6 +16,9 @@ VISIT_GAP_S = 30 * 60
 # What becomes of the suppressed row's own name where a page sends it: it would be a second row of its key.
 OUTSIDE_OTHER = f"“{OTHER}”"
 
+# Where a visit begins and ends, beside the columns of visits that are kept: what a section is may be set anew.
+SECTIONS = {"entry_section": "entry_page", "exit_section": "exit_page"}
+
 # What is read of a raw row.
 READ = {
     "visitor": "UInt64",

@@ -5,8 +5,10 @@ rows. Promises: rows are those of a run that begins anew; one site-day of a stor
 each other within `IDLE_S`; what becomes invalid, because a raw row is gone, settings are others or a run failed, is
 dropped; nothing of it is ever on a disk.
 
-Of a day of a million events, to read visits and to lay them out takes a quarter of a run. Sums are not among it: who is
-behind a value, and in how many networks, cannot be had by subtraction.
+Of a day of a million events, to read visits and to lay them out takes a quarter of a run. Where nothing is hidden
+(k = 1), sums stay, too: those of whose visits are made anew are taken out as they were and added as they are, which is
+right because no visitor is counted with another. Where values are hidden, it is asked of how many networks their people
+are. One network has many visitors, so that is no sum.
 """
 
 from __future__ import annotations
@@ -19,24 +21,32 @@ from msgspec import Struct, structs
 
 from schema.store import Store
 
+from ..insert import insert
 from ..parallel import at_once
 from .batch import RAW, Batch, SiteDay
 from .snapshot import Extent, Seen
 
 # Of each a visitor has rows of his own.
 WARM = ("visits", "hits", "samples", "reached", "passed")
+# The families whose sums stay, and what is made of visits to bring these up to date.
+SUMS = ("cells", "conversions")
+_OF_CHANGES = ("visits", "hits", "reached", *SUMS)
+# Each run adds rows to sums: after so many they are counted anew.
+_MOST_RUNS = 30
 # Whoever looks at a day has it rolled up every few seconds.
 IDLE_S = 60.0
 
 
 class Warm(Struct, frozen=True):
-    """extent: the raw rows that it is made of. at: when it was left, by the monotonic clock."""
+    """extent: the raw rows that it is made of. at: when it was left, by the monotonic clock. runs: how many have added
+    to its sums."""
 
     run: str
     of: SiteDay
     extent: Extent
     tables: frozenset[str]
     at: float
+    runs: int
 
 
 _WARM: WeakKeyDictionary[Store, Warm] = WeakKeyDictionary()
@@ -57,11 +67,13 @@ def left(of: Batch) -> frozenset[str]:
 def going_on(of: Batch, seen: Seen) -> Batch:
     """The batch as a run that goes on where an earlier one left it, if that is what the stored visits are made of."""
     tables, key = left(of), of.days[0].key
-    if tables and key not in seen.whole and seen.known[key] == _WARM[of.store].extent:
-        return structs.replace(of, goes_on=True)
-    for name in sorted(tables):
+    if not tables:
+        return of
+    goes_on = key not in seen.whole and seen.known[key] == _WARM[of.store].extent
+    adds = goes_on and tables.issuperset(SUMS) and _WARM[of.store].runs < _MOST_RUNS
+    for name in sorted(tables.difference(WARM if goes_on else (), SUMS if adds else ())):
         of.store.command(f"TRUNCATE TABLE {of.scratch(name)}")
-    return of
+    return structs.replace(of, goes_on=goes_on, adds=adds)
 
 
 def leave(of: Batch, seen: Seen) -> frozenset[str]:
@@ -71,8 +83,9 @@ def leave(of: Batch, seen: Seen) -> frozenset[str]:
         return frozenset()
     if not left(of):
         forget(of.store)
-    tables = frozenset(name for name in WARM if name != "passed" or of.has("funnels"))
-    _WARM[of.store] = Warm(of.run, of.days[0], extent, tables, time.monotonic())
+    tables = frozenset(name for name in WARM if name != "passed" or of.has("funnels")).union(SUMS if of.plain else ())
+    runs = _WARM[of.store].runs + 1 if of.adds else 0
+    _WARM[of.store] = Warm(of.run, of.days[0], extent, tables, time.monotonic(), runs)
     return tables
 
 
@@ -95,7 +108,36 @@ def renewing(of: Batch) -> Batch:
     are taken out of what there is."""
     if not of.goes_on:
         return of
-    take_out(of, sorted(left(of) - {"visits"}))
+    take_out(of, sorted(left(of) - {"visits", *SUMS}))
+    return _anew(of)
+
+
+def changes(of: Batch) -> Batch:
+    """A batch of tables of its own, of whose visits are made anew: as they are (0), and as they were (1)."""
+    return Batch(of.store, of.days * 2, f"{of.run}c", live=True)
+
+
+def note_before(of: Batch, columns: Sequence[str]) -> None:
+    """Begin with the changes of a run that adds them to sums: as they were. columns: of visits, beside `d`."""
+    into = changes(of)
+    for name in _OF_CHANGES:
+        of.store.command(f"CREATE TABLE {into.scratch(name)} AS {of.scratch(name)}")
+    values = {"d": "1"} | {f"`{name}`": f"`{name}`" for name in columns}
+    of.store.command(f"{insert(into.scratch('visits'), values)} FROM {_anew(of).scratch('visits')}")
+
+
+def note_after(of: Batch, columns: Sequence[str]) -> Batch:
+    """As they are; the changes."""
+    into, values = changes(of), {"d": "d"} | {f"`{name}`": f"`{name}`" for name in columns}
+    of.store.command(f"{insert(into.scratch('visits'), values)} FROM {_anew(of).scratch('visits')}")
+    return into
+
+
+def tables_of_changes(of: Batch) -> list[str]:
+    return [changes(of).scratch(name) for name in _OF_CHANGES]
+
+
+def _anew(of: Batch) -> Batch:
     return structs.replace(of, anew=True)
 
 
