@@ -13,7 +13,7 @@ import time
 from msgspec import structs
 
 from pipeline.rollup.stages import roll_up
-from pipeline.schedule import WATCHED_WAIT_S
+from pipeline.schedule import watched_wait_s
 from schema.funnel import Funnel, Step
 from schema.migrate import migrate
 from schema.site import Goal, Site
@@ -97,7 +97,7 @@ def _lag_s(runs: list[tuple[float, float]]) -> float:
     """Of an event that comes just behind the beginning of a run and is looked for: the rest of that one, the pause, the
     run that counts it, and a second until it is stored."""
     run = min(s for s, _ in runs)
-    return 2 * run + max(WATCHED_WAIT_S, run / 2) + 1
+    return 2 * run + watched_wait_s(run) + 1
 
 
 def _arrive(store: Store, plan: Plan, visitors: int, number: int) -> None:

@@ -58,10 +58,13 @@ CLOSE_EVERY_S = 30
 ERASE_EVERY_S = 5
 EXPIRE_EVERY_S = 3600
 # Rolling up all sites may take a sixth of the time, and waits at most a minute. Those that somebody looks at need not
-# wait for the others, and no longer than this, or for half as long as they took: he waits for a big day, too.
+# wait for the others, and no longer than `watched_wait_s`: he waits for a big day, too.
 _COST_FACTOR = 5
 _LONGEST_WAIT_S = 60
 WATCHED_WAIT_S = 2.0
+# With k = 1 an event is to be shown within that. A second of it passes until the event is stored.
+_SHOWN_WITHIN_S = 10.0
+_STORED_WITHIN_S = 1.0
 # An instance that stops has seconds.
 _LAST_RUN_S = 1.0
 # A quarter of an hour is over when every spool has arrived that far, or after so long.
@@ -212,7 +215,7 @@ class Pipeline:
             self._due = rests + min(_LONGEST_WAIT_S, _COST_FACTOR * cost)
         # Where others took a part of it, those that are watched alone may come again at once.
         alone = all(of.site.key in watched for of in showing)
-        self._watched_due = rests + min(_COST_FACTOR * cost, max(WATCHED_WAIT_S, cost / 2)) if alone else 0.0
+        self._watched_due = rests + min(_COST_FACTOR * cost, watched_wait_s(cost)) if alone else 0.0
         self._failed = next(iter(failed.values()), self._failed)
         if self._failed:
             raise self._failed
@@ -337,6 +340,15 @@ class Pipeline:
             self._looked_back = time.monotonic()
             return open_days(self.store)
         return open_days(self.store, local_day("UTC", self._clock()).date - dt.timedelta(days=_RECENT_DAYS))
+
+
+def watched_wait_s(cost: float) -> float:
+    """How long days that somebody looks at wait after a run that took so long: two seconds, or half of it; less, but a
+    quarter of it at least, where events are shown in time for that. At worst one comes just behind the beginning of a
+    run: it waits for the end of it, for the pause, and for the next one."""
+    wait = max(WATCHED_WAIT_S, cost / 2)
+    in_time = _SHOWN_WITHIN_S - _STORED_WITHIN_S - 2 * cost
+    return in_time if cost / 4 <= in_time < wait else wait
 
 
 def _named(name: str, job: Callable[[], object], jobs: Jobs) -> Callable[[], None]:

@@ -98,6 +98,7 @@ def test_a_site_that_somebody_looks_at_does_not_wait_for_all_others(
     worker = Pipeline(store, sites, RollupSettings(every_s=0.5), clock=lambda: NOON)
     monkeypatch.setattr(schedule, "_COST_FACTOR", 1000)
     monkeypatch.setattr(schedule, "WATCHED_WAIT_S", 1000.0)
+    monkeypatch.setattr(schedule, "_SHOWN_WITHIN_S", 0.0)
     worker.watched = lambda: {b.key}
 
     def come() -> None:
@@ -117,6 +118,13 @@ def test_a_site_that_somebody_looks_at_does_not_wait_for_all_others(
     come()
     worker._due = 0.0
     assert sorted(worker.roll_up()) == [(a.key, DAY), (b.key, DAY)]
+
+
+@pytest.mark.parametrize(
+    ("cost", "wait"), [(0.5, 2.0), (3.5, 2.0), (3.8, 1.4), (4.0, 1.0), (4.2, 2.1), (9.0, 4.5)], ids=str
+)
+def test_days_that_are_looked_at_rest_less_where_ten_seconds_are_kept_by_it(cost: float, wait: float) -> None:
+    assert schedule.watched_wait_s(cost) == pytest.approx(wait)
 
 
 @pytest.mark.slow
