@@ -70,6 +70,7 @@ def measure(plan: Plan) -> list[Figure]:
                 whole[what].append(_took(store, site))
                 _arrive(store, plan, visitors, turn * len(SITES) + place)
                 after[what].append(_took(store, site))
+            _took(store, SITES["all of them"], k=1)
             _arrive(store, plan, visitors, (plan.rounds + turn) * len(SITES))
             at_once.append(_took(store, SITES["all of them"], k=1))
         peak = peak_mb()

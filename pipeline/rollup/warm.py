@@ -31,6 +31,7 @@ WARM = ("visits", "hits", "samples", "reached", "passed")
 # The families whose sums stay, and what is made of visits to bring these up to date.
 SUMS = ("cells", "conversions")
 _OF_CHANGES = ("visits", "hits", "reached", *SUMS)
+_MANY_ROWS = 100_000
 # Each run adds rows to sums: after so many they are counted anew.
 _MOST_RUNS = 30
 # Whoever looks at a day has it rolled up every few seconds.
@@ -68,6 +69,8 @@ def going_on(of: Batch, seen: Seen) -> Batch:
     """The batch as a run that goes on where an earlier one left it, if that is what the stored visits are made of."""
     tables, key = left(of), of.days[0].key
     if not tables:
+        if of.alone and seen.rows > _MANY_ROWS:  # two of them would not be in memory together
+            forget(of.store)
         return of
     goes_on = key not in seen.whole and seen.known[key] == _WARM[of.store].extent
     adds = goes_on and tables.issuperset(SUMS) and _WARM[of.store].runs < _MOST_RUNS
