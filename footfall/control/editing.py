@@ -120,7 +120,12 @@ class EditDesk:
             version = _version(Edited(settings, base, edits, self._clock()), draft, who)
             return Edits(FORMAT, key, (*edits.versions, version)[-MOST_KEPT:])
 
-        number = change(settings.directory, key, changed).versions[-1].number
+        try:
+            number = change(settings.directory, key, changed).versions[-1].number
+        except OSError as problem:
+            raise EditRefused(
+                f"it cannot be written: {problem.strerror}; whoever runs the server can say why"
+            ) from None
         if self._tell is not None:
             self._tell()
             self._wait(key, number)

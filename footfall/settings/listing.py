@@ -17,6 +17,7 @@ from collector.settings import (
 from pipeline.settings import ReleaseSettings
 
 from .fields import SECRET, annotations_of, fields, metas_of, without_password, without_paths
+from .in_force import without_edits
 from .model import Settings, SiteSettings
 
 # Beside those of [anonymization].
@@ -31,7 +32,9 @@ def needs_restart(running: Settings, wanted: Settings) -> list[str]:
 
 
 def describe(settings: Settings) -> list[dict[str, str]]:
-    """Every setting: name, value, where it comes from, what it means, and the preset it departs from."""
+    """Every setting: name, value, where it comes from, what it means, and the preset it departs from. What editors
+    declare is none of them."""
+    settings = without_edits(settings)
     preset = settings.anonymity_of(SiteSettings("any"))
     rows = []
     for name, value, kind in fields(settings, ""):

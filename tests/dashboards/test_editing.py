@@ -193,15 +193,20 @@ def test_a_version_is_taken_back_to_by_a_preview(editor: TestClient, rollups: Ro
 
 def test_viewers_read_and_change_nothing(viewer: TestClient, rollups: Rollups, house: House) -> None:
     path = f"/sites/{rollups.site.key}/edit"
+    house.desk.apply(
+        rollups.site.key, one := Draft(0, "goals", "", {"name": "B", "event": "b"}), digest_of(one), "Grace"
+    )
     for what in ("goals", "funnels", "sections", "segments", "notes", "versions"):
         page = viewer.get(f"{path}/{what}")
         assert page.status_code == 200
         assert f'action="{path}' not in page.text
+        # Whoever reads may be a customer.
+        assert "Grace" not in page.text
     assert "Editors of the site change it here" in viewer.get(f"{path}/goals").text
     assert viewer.post(f"{path}/goals/preview", data=GOAL).status_code == 403
     assert viewer.post(f"{path}/apply", data={}).status_code == 403
     assert "Edit " not in text_of(viewer.get(f"/sites/{rollups.site.key}").text)
-    assert house.desk.number(rollups.site.key) == 0
+    assert house.desk.number(rollups.site.key) == 1
 
 
 def test_a_write_from_elsewhere_is_refused(editor: TestClient, rollups: Rollups) -> None:

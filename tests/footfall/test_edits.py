@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import signal
 import stat
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -23,6 +25,7 @@ from footfall.settings.edit_file import path_of
 from footfall.settings.edits import MOST, MOST_A_DAY, MOST_PASTS
 from footfall.settings.in_force import Editions, next_turn, with_edits, without_edits
 from footfall.site_export import readme
+from footfall.supervisor.parent import Supervisor
 from schema.store import Store
 from tests.house import eventually, footfall, running
 
@@ -183,16 +186,23 @@ def test_what_the_file_would_refuse_is_refused_in_the_same_words(
             desk.read()
 
 
-def test_limits_hold_for_file_and_edits_together(desk: Desk) -> None:
-    for number in range(MOST["sections"] - 1):
-        if number % MOST_A_DAY == MOST_A_DAY - 1:
-            desk.tomorrow()
+def test_limits_hold_for_file_and_edits_together(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (MOST, MOST_A_DAY) == ({"goals": 50, "funnels": 20, "sections": 50}, 50)
+    monkeypatch.setitem(MOST, "sections", 4)
+    monkeypatch.setattr("footfall.control.editing.MOST_A_DAY", 4)
+    for number in range(3):
         desk.put("sections", name=f"S{number}", pages=f"/s{number}/")
-    with pytest.raises(EditRefused, match="has 50 sections, which is the most: take one out"):
+    with pytest.raises(EditRefused, match="has 4 sections, which is the most: take one out"):
         desk.put("sections", name="More", pages="/more/")
-    desk.put("sections", "S3")
-    with pytest.raises(EditRefused, match="50 times a day at most"):
+    desk.put("sections", "S1")
+    with pytest.raises(EditRefused, match="4 times a day at most"):
         desk.put("sections", name="More", pages="/more/")
+    desk.tomorrow()
+    assert desk.put("sections", name="More", pages="/more/") == 5
+    monkeypatch.setattr("schema.segment.MOST_SEGMENTS", 1)
+    desk.put("segments", name="One", where={"device": "mobile"})
+    with pytest.raises(EditRefused, match="at most 1 are counted"):
+        desk.put("segments", name="Two", where={"device": "tablet"})
 
 
 def test_a_name_gets_a_past_once_and_ten_of_a_site_within_the_days_of_raw_rows(desk: Desk) -> None:
@@ -291,6 +301,38 @@ def test_a_file_that_cannot_be_read_changes_nothing_is_told_of_and_is_never_writ
     assert [one.name for one in desk.desk.things(SITE)["goals"]] == ["Own"]
 
 
+def test_a_file_of_the_first_format_is_read_as_it_was_written(desk: Desk) -> None:
+    """What it holds outlives this version."""
+    path = path_of(desk.settings.directory, SITE)
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        f"""{{"format": 1, "site": "{SITE}", "versions": [{{
+        "number": 7, "at": {NOON - A_DAY}, "who": "ada", "change": "goal 'Buy' added", "declared": {{
+            "goals": [{{"name": "Buy", "event": "buy", "properties": {{"plan": "*"}}}}],
+            "funnels": [{{"name": "Way", "steps": [{{"section": "Blog"}}, {{"goal": "Buy"}}], "order": "strict",
+                "within": "day"}}],
+            "sections": {{"Blog": "/blog/**"}},
+            "segments": [{{"name": "Phones", "where": {{"not": {{"device": ["desktop"]}}}}}}]}},
+        "given": [{{"day": "2031-06-10", "what": "goals", "name": "Buy", "definition": "event:buy"}}]}}]}}"""
+    )
+    desk.settings = desk.read()
+    site = desk.settings.sites[0]
+    assert [*of_edits(desk.settings)] == []
+    assert [goal.name for goal in site.goals] == ["Own", "Buy"]
+    assert (site.goals[1].properties, site.funnels[0].within) == ({"plan": "*"}, "day")
+    assert desk.settings.edits[0].editions[0].version.given[0].definition == "event:buy"
+    assert desk.put("funnels", "Way") == 8
+
+
+def test_a_file_that_cannot_be_written_is_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("footfall.settings.edit_file.write_atomically", full)
+    with pytest.raises(EditRefused, match="cannot be written: No space left"):
+        desk.put("goals", name="Buy", event="buy")
+
+
 def test_edits_that_do_not_fit_the_file_any_more_change_nothing(desk: Desk) -> None:
     desk.put("funnels", name="Way", steps=[{"page": "/"}, {"goal": "Own"}])
     desk.tomorrow()
@@ -360,3 +402,28 @@ def test_a_running_house_takes_edits_without_a_restart_and_a_backup_has_them(wri
     again = tmp_path / "again"
     footfall("restore", str(tmp_path / "kept.zip"), "--data", str(again))
     assert path_of(again, SITE).read_bytes() == path_of(data, SITE).read_bytes()
+
+
+def test_a_parent_goes_by_what_was_declared_when_the_day_of_a_site_begins(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own clock, moved; processes under another clock cannot wait for their children."""
+    desk.put("goals", name="Buy", event="buy")
+    clock = SimpleNamespace(time=lambda: desk.now, monotonic=time.monotonic, sleep=time.sleep)
+    monkeypatch.setattr("footfall.supervisor.parent.time", clock)
+    monkeypatch.setattr("footfall.settings.in_force.time", clock)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    parent = Supervisor(desk.read(), "pipeline", with_keys=False)
+    seen: list[list[str]] = []
+
+    def turn(children: object) -> None:
+        """As the loop comes round."""
+        seen.append([goal.name for goal in parent.settings.sites[0].goals])
+        desk.now = NOON + A_DAY // 2 - 1 + len(seen) // 3
+        if len(seen) == 6:
+            parent._stop.set()
+
+    monkeypatch.setattr(parent._heartbeat, "turn", turn)
+    monkeypatch.setattr(parent._stop, "wait", lambda _: parent._stop.is_set())
+    parent.run(lambda: None)
+    assert (seen[0], seen[2], seen[-1]) == (["Own"], ["Own"], ["Own", "Buy"])
