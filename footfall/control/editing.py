@@ -193,6 +193,8 @@ def _past(of: Edited, one: Change, wanted: Site, given: Sequence[Given]) -> str:
     what = _KINDS.get(one.what, "")
     if one.kind == GONE:
         return ""
+    if one.what == "segment" and not of.later:
+        return _ADDED
     new = {name: definition for kind, name, definition in drafts.new_of(of.base, of.site_today, wanted) if kind == what}
     if one.name not in new:
         known = what and one.name in {name for name, _, _ in things_of(what, of.site_today)}

@@ -136,7 +136,8 @@ class Editions:
         return self._made[known]
 
     def without_past(self, site: Site, what: str) -> frozenset[str]:
-        """The names of what editors declared that days before are not asked for. what: goals, funnels, sections."""
+        """The names of what editors declared that days before are not asked for. what: goals, funnels, sections or
+        segments, of which none has a past."""
         mine = self._edits.get(site.key)
         if mine is None or site.key not in self._hides:
             return frozenset()

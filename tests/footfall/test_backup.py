@@ -20,8 +20,11 @@ from footfall.backup.archive import CONTENTS, Archive
 from footfall.control.instance import StatsRequest
 from footfall.control.remote import remote
 from footfall.errors import CannotDo
+from footfall.settings import edit_file
+from footfall.settings.edits import Declared, Edits, Version
 from schema.dimensions import DIMENSIONS
 from schema.migrate import WrittenByNewer
+from schema.site import Goal
 from tests.house import AGENT, Running, eventually, footfall, running
 
 pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(600)]
@@ -42,6 +45,8 @@ def backed_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Runnin
         assert session is not None
         accounts.set_password(session, "ada", PASSWORD)
         assert house.command("token", "create", "example.com").returncode == 0
+        version = Version(1, 0, "ada", "goal 'Buy' added", Declared((Goal("Buy", event="buy"),)))
+        edit_file.change(house.data, "example.com", lambda edits: Edits(edits.format, edits.site, (version,)))
         ended = threading.Event()
 
         def load() -> None:
@@ -98,6 +103,8 @@ def test_a_restored_house_answers_every_question_as_the_first_one_did(
         # What it counts from now on, it counts like any house; that its day is not whole is for the pipeline's tests.
         assert other.post({"n": "pageview", "u": "https://example.com/", "d": "example.com"})[0] == 202
     assert (restored / "tokens.json").read_bytes() == (house.data / "tokens.json").read_bytes()
+    assert edit_file.read(restored, "example.com") == edit_file.read(house.data, "example.com")
+    assert edit_file.path_of(restored, "example.com").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_backup_holds_what_is_released_and_nothing_that_came_in(backed_up: tuple[Running, Path]) -> None:

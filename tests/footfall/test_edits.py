@@ -86,7 +86,10 @@ def test_what_is_declared_counts_from_the_next_day_on_beside_what_the_file_says(
     assert desk.put("goals", name="Buy", event="buy") == 1
     desk.put("sections", name="Blog", pages="/blog/**")
     desk.put("funnels", name="Way", steps=[{"section": "Blog"}, {"goal": "Buy"}])
-    assert desk.put("segments", name="Phones", where={"device": "mobile"}) == 4
+    segment = {"name": "Phones", "where": {"device": "mobile"}}
+    told = desk.desk.preview(SITE, Draft(3, "segments", "", segment)).changes[0]
+    assert "days before are not asked" in told.past
+    assert desk.put("segments", **segment) == 4
     assert desk.goals == ["Own"]
     assert next_turn(desk.settings, desk.now) == NOON + A_DAY / 2
     desk.tomorrow()
@@ -94,6 +97,7 @@ def test_what_is_declared_counts_from_the_next_day_on_beside_what_the_file_says(
     assert (desk.goals, [*site.sections]) == (["Own", "Buy"], ["Docs", "Blog"])
     assert ([one.name for one in site.funnels], [one.name for one in site.segments]) == (["Way"], ["Phones"])
     assert next_turn(desk.settings, desk.now) == float("inf")
+    assert (desk.without_past("segments"), desk.without_past("funnels")) == ({"Phones"}, set())
     mode = stat.S_IMODE(path_of(desk.settings.directory, SITE).stat().st_mode)
     assert mode == 0o600
     versions = desk.desk.versions(SITE)
@@ -124,6 +128,8 @@ def test_with_k_1_a_version_holds_at_once(desk: Desk) -> None:
     assert desk.goals == ["Own", "Buy"]
     assert desk.without_past() == set()
     assert desk.desk.preview(SITE, Draft(1, "goals", "Buy")).first is None
+    segment = Draft(1, "segments", "", {"name": "Phones", "where": {"device": "mobile"}})
+    assert "is added to released days" in desk.desk.preview(SITE, segment).changes[0].past
 
 
 def test_the_file_wins_where_it_has_the_name_and_what_it_has_is_locked(desk: Desk) -> None:
@@ -382,8 +388,9 @@ def written(tmp_path: Path) -> Path:
     return file
 
 
+# What a running house does is shown by tests/browser/test_editing.py, too.
 @pytest.mark.process
-@pytest.mark.clickhouse
+@pytest.mark.long
 def test_a_running_house_takes_edits_without_a_restart_and_a_backup_has_them(written: Path, tmp_path: Path) -> None:
     data, config = written.parent / "data", ("--config", str(written))
     with running(data, *config, sites=()) as house:

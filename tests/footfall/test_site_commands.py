@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from footfall.settings.edit_file import change
 from footfall.site_export import readme
 from schema.families import FAMILIES
 from tests.house import footfall, rows, running
@@ -24,6 +25,8 @@ def test_a_site_in_no_settings_is_exported_and_removed_and_its_neighbour_stays(d
         assert footfall("demo", "--site", key, "--days", "3", "--data", str(data)).returncode == 0
     assert footfall("token", "create", GONE, "--data", str(data)).returncode == 0
     file = tmp_path / "gone.zip"
+    for key in (GONE, KEPT):
+        change(data, key, lambda edits: edits)
     with running(data, "--set", "demo=false", sites=(KEPT,)) as house:
         listed = {one["site"]: one for one in json.loads(house.command("site", "list", "--json").stdout)}
         assert {key: (one["state"], one["released"]) for key, one in listed.items()} == {
@@ -47,6 +50,7 @@ def test_a_site_in_no_settings_is_exported_and_removed_and_its_neighbour_stays(d
         assert house.command("stats", GONE).returncode == 1
         assert house.command("token", "list", "--json").stdout.strip() == "[]"
     with zipfile.ZipFile(file) as archive:
+        assert json.loads(archive.read("edits.json"))["site"] == GONE
         for family, kind in FAMILIES.items():
             found = list(csv.DictReader(io.StringIO(archive.read(f"{family}.csv").decode())))
             assert len(found) == told[family]
@@ -58,6 +62,7 @@ def test_a_site_in_no_settings_is_exported_and_removed_and_its_neighbour_stays(d
     left = rows(data, *(f"SELECT count() FROM {table} WHERE site = '{GONE}'" for table in tables))
     assert [table for table, [[many]] in zip(tables, left, strict=True) if many] == []
     assert json.loads((data / "sites.json").read_text()).keys() == {KEPT}
+    assert [path.name for path in (data / "edits").glob("*.json")] == [f"{KEPT}.json"]
 
 
 def test_every_column_of_an_export_is_explained() -> None:
