@@ -118,7 +118,7 @@ def test_a_backup_holds_what_is_released_and_nothing_that_came_in(backed_up: tup
     assert kinds == {
         *("settings.json", "migrations.json", "accounts.sqlite", "tokens.json", "keys.jsonl", "sites.json"),
         "deliveries.sqlite",
-        *("manifest", "released"),
+        *("manifest", "released", "edits"),
     }
     text = b"".join(archive.read(name) for name in archive.contents.members if name.startswith("released/"))
     assert b"demo" in text
