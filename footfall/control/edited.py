@@ -37,7 +37,7 @@ class Edited(Struct, frozen=True, dict=True):
         settings = without_edits(in_force)
         found = next((site for site in settings.sites if site.key == key), None)
         if found is None:
-            raise EditRefused(f"{key} is built in, or in no settings: nothing of it can be changed here")
+            raise EditRefused(f"{key} is built in, or stands in no settings")
         return cls(settings, found, read(settings.directory, key), now)
 
     @property

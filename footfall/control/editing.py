@@ -62,9 +62,10 @@ class EditDesk:
             return self._closed
         try:
             of = self._of(key)
-            drafts.site_of(of.base, of.last)
-        except EditsUnreadable as problem:
+        except (EditsUnreadable, EditRefused) as problem:
             return str(problem)
+        try:
+            drafts.site_of(of.base, of.last)
         except EditRefused as problem:
             return f"what was declared here cannot hold beside the settings file: {problem}"
         return ""

@@ -17,7 +17,7 @@ from msgspec import structs
 from schema.site import Site, day_bounds, day_number, local_day
 
 from .edit_file import FOLDER, EditsUnreadable, read
-from .edits import KINDS, Declared, Edition, Edits, SiteEdits, things
+from .edits import KINDS, Declared, Edition, Edits, SiteEdits, Version, things
 from .model import Settings, SiteSettings
 
 _DAY = dt.timedelta(days=1)
@@ -105,9 +105,15 @@ def _of_site(settings: Settings, site: SiteSettings) -> SiteEdits:
         found = [*editions_of(settings, site, read(settings.directory, site.key))]
     except EditsUnreadable as problem:
         return SiteEdits(site.key, base, problem=str(problem))
-    # Who made it is for those who look at the file.
-    plain = (structs.replace(one, version=structs.replace(one.version, who="", change="")) for one in found)
-    return SiteEdits(site.key, base, tuple(plain)[-_MOST_EDITIONS:])
+    # Who made it is for those who look at the file, and the last one knows of every past that was given.
+    last = found[-1:]
+    bare = [structs.replace(one, version=_without(one, given=one in last)) for one in found[-_MOST_EDITIONS:]]
+    return SiteEdits(site.key, base, tuple(bare))
+
+
+def _without(edition: Edition, given: bool) -> Version:
+    version = edition.version
+    return structs.replace(version, who="", change="", given=version.given if given else ())
 
 
 class Editions:
