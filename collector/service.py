@@ -11,8 +11,6 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from msgspec import Struct
-
 from pipeline.spool import Spool, SpoolRefuses
 from schema.event import PAGEVIEW, Erasure, Event
 from schema.host import site_name
@@ -42,29 +40,12 @@ from .steps import (
     put_network,
     put_network_number,
 )
+from .taken import Counted, Taken
 
 _DAY_S = 86_400
 # What ends the host and port of a URL.
 _NO_HOST = re.compile(r"[/?#\\]")
 _NO_BEACON = Beacon(PAGEVIEW, "", ())
-_Count = tuple[str, Reason, float]
-_Counted = _Count | CrawlerView
-
-
-class Taken(Struct, gc=False):
-    """A request that has been through the steps. counts are booked only once it is taken for good: a sender who is told
-    to try again is not counted twice. silent: something of it must look like acceptance."""
-
-    events: list[Event]
-    erasures: list[Erasure]
-    outcomes: list[Outcome]
-    counts: list[_Counted]
-    silent: bool = False
-
-    @property
-    def waits(self) -> bool:
-        """Whether it is answered only once the disk has been."""
-        return bool(self.events or self.erasures or self.silent)
 
 
 class TooManyObjections(Exception):
@@ -268,7 +249,7 @@ class Collector:
         reason: Reason,
         now: float,
         wire: str,
-        counts: list[_Counted],
+        counts: list[Counted],
         page: Page | None = None,
     ) -> Reason:
         counts.append((site, reason, now))

@@ -19,7 +19,8 @@ from pipeline.spool import SpoolRefuses
 from schema.lasting import Lasting, kind_and_place
 
 from ..outcome import TAKEN, Reason, Refused, reasons_in, reported
-from ..service import Collector, Taken
+from ..service import Collector
+from ..taken import Taken
 from ..wire.base import Answer, Format, Incoming
 from .client import sender_of
 from .head import Head, head_of
