@@ -14,7 +14,7 @@ from pathlib import Path
 
 from msgspec import structs, to_builtins
 
-from . import closing, dashboards, declared, drain, growth, ingest, lag, rollup, sites, weight
+from . import closing, dashboards, declared, drain, growth, house, ingest, lag, rollup, sites, weight
 from .figures import Figure, table
 from .machine import apart, description, tell
 from .plan import QUICK, Plan
@@ -28,6 +28,7 @@ PARTS: dict[str, Callable[[Plan], list[Figure]]] = {
     "closing": closing.measure,
     "lag": lag.measure,
     "sites": sites.measure,
+    "house": house.measure,
     "dashboards": dashboards.measure,
     "weight": weight.measure,
     "growth": growth.measure,

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -45,8 +46,8 @@ class Load(Struct, frozen=True):
         return self.requests / self.seconds
 
 
-def requests_of(plan: Plan) -> list[bytes]:
-    """Page views, ready to send: each address with its own agent, on one page after the other.
+def requests_of(plan: Plan, sites: Sequence[str] = (SITE,)) -> list[bytes]:
+    """Page views, ready to send: each address with its own agent, on one page after the other, of sites in turn.
 
     Addresses lie in networks of their own, because a collector sees no more of them than that."""
     draw = random.Random(plan.seed)
@@ -54,15 +55,16 @@ def requests_of(plan: Plan) -> list[bytes]:
         (_FIRST_NETWORK + (n << 8) + draw.randrange(1, 255), draw.randrange(plan.agents)) for n in range(plan.addresses)
     ]
     found = []
-    for address, agent in people * max(1, _FEWEST_REQUESTS // plan.addresses):
-        url = f"https://{SITE}/page/{draw.randrange(plan.paths)}"
-        body = json.dumps({"n": "pageview", "u": url, "d": SITE, "w": 1440})
+    for number, (address, agent) in enumerate(people * max(1, _FEWEST_REQUESTS // plan.addresses)):
+        site = sites[number % len(sites)]
+        url = f"https://{site}/page/{draw.randrange(plan.paths)}"
+        body = json.dumps({"n": "pageview", "u": url, "d": site, "w": 1440})
         head = (
             "POST /api/event HTTP/1.1",
-            f"Host: {SITE}",
+            f"Host: {site}",
             f"User-Agent: {_AGENT.format(60 + agent)}",
             "Accept-Language: de-AT,de;q=0.9,en;q=0.8",
-            f"Origin: https://{SITE}",
+            f"Origin: https://{site}",
             "Content-Type: text/plain",
             "X-Forwarded-For: " + ".".join(str(address >> shift & 255) for shift in (24, 16, 8, 0)),
             f"Content-Length: {len(body)}",
@@ -75,9 +77,9 @@ def requests_of(plan: Plan) -> list[bytes]:
 class Client:
     """Ready requests, and two ways to send them."""
 
-    def __init__(self, plan: Plan, directory: Path) -> None:
+    def __init__(self, plan: Plan, directory: Path, sites: Sequence[str] = (SITE,)) -> None:
         self._plan = plan
-        self._requests = requests_of(plan)
+        self._requests = requests_of(plan, sites)
         self._file = directory / "requests"
         self._file.write_bytes(b"\0".join(self._requests))
 
@@ -115,16 +117,18 @@ class _Paced:
         self._draw = random.Random(plan.seed)
         self._due: deque[float] = deque()
         self._idle: deque[_Connection] = deque()
+        self._port = 0
+        self._open_ones: set[_Connection] = set()
+        self._opening: list[asyncio.Task[None]] = []
         self._took: list[float] = []
         self._sent = 0
         self._failed = 0
         self._end = 0.0
 
     async def run(self, port: int, seconds: float) -> Load:
-        loop = asyncio.get_running_loop()
-        opened = [
-            await loop.create_connection(lambda: _Connection(self), "127.0.0.1", port) for _ in range(self._connections)
-        ]
+        self._port = port
+        for _ in range(self._connections):
+            await self._open()
         started = time.perf_counter()
         self._end = started + seconds
         if self._rate:
@@ -136,8 +140,8 @@ class _Paced:
         while len(self._took) < self._sent and time.perf_counter() < self._end + 2:
             await asyncio.sleep(0.01)
         unanswered = self._sent - len(self._took) + len(self._due)
-        for transport, _ in opened:
-            transport.close()
+        for connection in list(self._open_ones):
+            connection.close()
         await asyncio.sleep(0)  # until they are
         took = self._took or [0.0]
         return Load(
@@ -157,8 +161,21 @@ class _Paced:
             self._send()
             await asyncio.sleep(max(0.0, next_ - time.perf_counter()))
 
+    async def _open(self) -> None:
+        await asyncio.get_running_loop().create_connection(lambda: _Connection(self), "127.0.0.1", self._port)
+
     def connected(self, connection: _Connection) -> None:
+        self._open_ones.add(connection)
         self._idle.append(connection)
+        self._send()
+
+    def lost(self, connection: _Connection) -> None:
+        """A server closes what is idle for long."""
+        self._open_ones.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+        if time.perf_counter() < self._end:
+            self._opening.append(asyncio.get_running_loop().create_task(self._open()))
 
     def answered(self, connection: _Connection, well: bool) -> None:
         now = time.perf_counter()
@@ -171,7 +188,10 @@ class _Paced:
 
     def _send(self) -> None:
         while self._due and self._idle:
-            self._idle.popleft().send(self._requests[self._sent % len(self._requests)], self._due.popleft())
+            connection = self._idle.popleft()
+            if connection.is_closing():
+                continue  # another one is opened once it is gone
+            connection.send(self._requests[self._sent % len(self._requests)], self._due.popleft())
             self._sent += 1
 
 
@@ -186,6 +206,15 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._transport = transport
         self._client.connected(self)
+
+    def connection_lost(self, problem: Exception | None) -> None:
+        self._client.lost(self)
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
 
     def send(self, request: bytes, due: float) -> None:
         self.due = due

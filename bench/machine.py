@@ -81,6 +81,13 @@ def processor_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) * _TICK_S
 
 
+def written_mb(pid: int) -> float:
+    """What a process has had written to disks, by pages: a page that is written twice counts twice."""
+    found = re.search(r"^write_bytes: (\d+)", Path(f"/proc/{pid}/io").read_text(), re.MULTILINE)
+    assert found
+    return int(found[1]) / MB
+
+
 def resident_mb(pid: int) -> float:
     """Memory that a process has in RAM now."""
     found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())

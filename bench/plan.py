@@ -12,8 +12,9 @@ class Plan(Struct, frozen=True):
     """seconds: of each load. turns: how often each server has it; rounds: how often all else is done. addresses,
     agents, paths: how many different ones the load has. backlog: events drained. events, new_events: raw events rolled
     up, and those that come before the next run. days, cells, vitals: the released days that dashboards read, and the
-    rows of each. repeats: how often a question is asked. sites, sites_s: how many are busy at once, and for
-    how long. installs: whether everything is downloaded once more."""
+    rows of each. repeats: how often a question is asked. sites, sites_s: how many are busy at once, and for how long.
+    house_s: for how long a house is looked at that nobody looks at. installs: whether everything is downloaded once
+    more."""
 
     seed: int = 1
     seconds: float = 3
@@ -32,12 +33,13 @@ class Plan(Struct, frozen=True):
     repeats: int = 40
     sites: int = 200
     sites_s: float = 60
+    house_s: float = 60
     installs: bool = True
 
 
 QUICK = Plan(
     seconds=0.5, turns=1, rounds=1, addresses=5_000, backlog=4_000, events=4_000, new_events=400, days=40, cells=100,
-    vitals=300, repeats=3, sites=3, sites_s=2, installs=False,
+    vitals=300, repeats=3, sites=3, sites_s=2, house_s=1, installs=False,
 )  # fmt: skip
 # Ten thousand events a day is a small site; ten times that is what the plan's own rows a day belong to.
 FACTORS = (1, 10, 100)

@@ -281,7 +281,7 @@ class Collector:
             self.rules.update(self._next)
             self._days.clear()
             self._next = None
-        self.spool.flush_counts()
+        self.spool.turn()
         if self._why is not None:
             self._why.turn()
         if self._unnamed_proxies is not None:

@@ -23,8 +23,10 @@ log = structlog.get_logger("spool")
 # for later. The hourly look comes on top.
 KEPT_S = 22 * 3600
 _BEGUN = re.compile(r"(\d{1,10})-\d{1,2}\.")
-# https://sqlite.org/fileformat2.html#walformat; a spool's pages have SQLite's default size.
-_LOG_HEADER, _FRAME_HEADER, _PAGE = 32, 24, 4096
+# https://sqlite.org/fileformat2.html#walformat
+_LOG_HEADER, _FRAME_HEADER = 32, 24
+# Bytes of a spool's pages, and what they were in earlier versions.
+PAGE, _PAGE_BEFORE = 1024, 4096
 
 
 def set_aside(path: Path, reason: str) -> None:
@@ -84,11 +86,18 @@ class LogOf:
 
 def _last_commit(file: IO[bytes]) -> int:
     """The number of the last frame that ends a transaction, damaged or not; 0 if there is none."""
+    pages = int.from_bytes(file.read(_LOG_HEADER)[8:12], "big")
+    # Where the header is damaged, too, nobody knows which they are.
+    sizes = (pages,) if pages in (PAGE, _PAGE_BEFORE) else (PAGE, _PAGE_BEFORE)
+    return max(_last_commit_by(file, size) for size in sizes)
+
+
+def _last_commit_by(file: IO[bytes], page: int) -> int:
     last = number = 0
     file.seek(_LOG_HEADER)
     while len(header := file.read(_FRAME_HEADER)) == _FRAME_HEADER:
         number += 1
         if struct.unpack(">II", header[:8])[1]:
             last = number
-        file.seek(_PAGE, os.SEEK_CUR)
+        file.seek(page, os.SEEK_CUR)
     return last

@@ -65,6 +65,9 @@ WATCHED_WAIT_S = 2.0
 # With k = 1 an event is to be shown within that. A second of it passes until the event is stored.
 _SHOWN_WITHIN_S = 10.0
 _STORED_WITHIN_S = 1.0
+# What nobody looks at may take a hundredth of the time. Each quarter of an hour is counted all the same.
+_UNWATCHED_FACTOR = 100
+_UNWATCHED_WAITS_S = (60, QUARTER_S)
 # An instance that stops has seconds.
 _LAST_RUN_S = 1.0
 # A quarter of an hour is over when every spool has arrived that far, or after so long.
@@ -111,8 +114,8 @@ class Pipeline:
         self.settings = settings
         self.quarantine = quarantine
         self.rolled_up = 0
-        # The sites that somebody looks at now: they are rolled up first, and more often where there are many.
-        self.watched: Callable[[], Collection[str]] = frozenset
+        # The sites that somebody looks at now: they are rolled up first, and more often. None: nobody can tell.
+        self.watched: Callable[[], Collection[str]] | None = None
         self._lost_keys = lost_keys
         self._whole_since = whole_since
         self._asked = asked
@@ -124,6 +127,8 @@ class Pipeline:
         self._quarter = Quarter(0)
         # When all sites are rolled up again, and when those that are watched.
         self._due = self._watched_due = 0.0
+        # As of which quarter of an hour all were looked at.
+        self._counted = 0
         self._failed: Exception | None = None
         self._cost = 0.0
         self._looked_back = float("-inf")
@@ -167,6 +172,7 @@ class Pipeline:
             self._looked.clear()
             self._looked_back = float("-inf")
             self._have_goals.clear()
+            self._due = 0.0
 
     def leave(self, key: str, work: Callable[[], Result]) -> Result:
         """Work for a site no longer, and have that done while no job runs."""
@@ -184,9 +190,9 @@ class Pipeline:
         """Recompute the open days of which something else may be shown: with k = 1 those that have new rows, of the
         others at each quarter of an hour those that have enough newcomers; which. Raises what a day failed
         with, once the others are done, and again until it is looked at anew."""
-        started, watched = time.monotonic(), self.watched()
+        started, watched = time.monotonic(), self.watched() if self.watched else ()
         forget(self.store, IDLE_S)
-        everybody = started >= self._due
+        everybody = started >= self._due or self._last_quarter().at != self._counted
         if not everybody and (started < self._watched_due or not watched):
             if self._failed:
                 raise self._failed.with_traceback(None)
@@ -211,8 +217,8 @@ class Pipeline:
         ended = time.monotonic()
         cost, rests = ended - started, ended - self.settings.every_s
         if everybody:
-            self._cost, self._failed = cost, None
-            self._due = rests + min(_LONGEST_WAIT_S, _COST_FACTOR * cost)
+            self._cost, self._failed, self._counted = cost, None, self._quarter.at
+            self._due = rests + self._others_wait(cost)
         # Where others took a part of it, those that are watched alone may come again at once.
         alone = all(of.site.key in watched for of in showing)
         self._watched_due = rests + min(_COST_FACTOR * cost, watched_wait_s(cost)) if alone else 0.0
@@ -220,6 +226,13 @@ class Pipeline:
         if self._failed:
             raise self._failed
         return done
+
+    def _others_wait(self, cost: float) -> float:
+        """How long those wait that nobody looks at, after a run of all that took so long."""
+        if self.watched is None:
+            return min(_LONGEST_WAIT_S, _COST_FACTOR * cost)
+        shortest, longest = _UNWATCHED_WAITS_S
+        return min(longest, max(shortest, _UNWATCHED_FACTOR * cost))
 
     def _is_due(self, of: SiteDay, events: int) -> bool:
         if of.rules.k == 1:

@@ -25,6 +25,12 @@ class SpoolSettings(Struct, frozen=True, forbid_unknown_fields=True):
         float,
         Meta(ge=0.1, le=600, description="The same while files pile up, because the store is away: few large inserts."),
     ] = 30.0
+    seal_unwatched_after_s: Annotated[
+        float,
+        Meta(
+            ge=0.1, le=60, description="The same while nobody looks at any numbers: fewer files, and less is written."
+        ),
+    ] = 10.0
     seal_bytes: Annotated[
         int, Meta(ge=64 * 1024, le=1024 * MiB, description="Size at which a file is handed over earlier.")
     ] = 8 * MiB

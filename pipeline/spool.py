@@ -52,6 +52,12 @@ _LONGEST_WAIT_S = IN_FLIGHT_S - 4.0
 # and what came with the last of them.
 _GROUP_LIMIT = 4096
 _MEASURE_EVERY_S = 1.0
+# Each commit writes two pages of the disk at least. Where many come one by one, two commits are so far apart, unless so
+# many events wait; and where nobody came meanwhile (one client that waits for each answer) none is put off for a while.
+_APART_S, _ENOUGH_EVENTS = 0.15, 24
+_TOGETHER, _ALONE_S = 3, 5.0
+# Counts ride along with events, once a second; alone they wait longer.
+_COUNTS_EVERY_S, _COUNTS_ALONE_EVERY_S = 1.0, 10.0
 # While more sealed files than these wait (the store is away, or slow), one more gains nothing by being small.
 _MOST_WAITING = 8
 # Different counts that wait while the spool refuses; what comes then is counted by the day, not by the minute.
@@ -64,10 +70,16 @@ class SpoolRefuses(Exception):
 
 
 class Spool:
-    """One worker's spool. `start()` locks the directory and recovers what a crash left open."""
+    """One worker's spool. `start()` locks the directory and recovers what a crash left open. hurry: whether somebody
+    looks at the numbers."""
 
     def __init__(
-        self, directory: Path, number: int, settings: SpoolSettings, clock: Callable[[], float] = time.time
+        self,
+        directory: Path,
+        number: int,
+        settings: SpoolSettings,
+        clock: Callable[[], float] = time.time,
+        hurry: Callable[[], bool] = lambda: True,
     ) -> None:
         self.directory = directory
         self.number = number
@@ -78,6 +90,12 @@ class Spool:
         self._turn: _Handed | None = None
         self._held: list[_Handed] = []
         self._is_committing = False
+        # When the last group was handed over, what one waits for, and until when none does.
+        self._handed = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._alone_until = 0.0
+        self._hurry = hurry
+        self._counted = 0.0
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
         self._file: OpenFile | None = None
         self._last = (0, 0)
@@ -106,6 +124,7 @@ class Spool:
         self._distrusted = [path for path in spool_files(self.directory) if path.suffix == ".open"]
         self._last = max((created_serial(path) for path in spool_files(self.directory)), default=(0, 0))
         self._loop = asyncio.get_running_loop()
+        self._alone_until = self._loop.time() + _ALONE_S
         self._measure()
         self._thread.start()
 
@@ -143,14 +162,43 @@ class Spool:
         if self._turn is not None:
             self._held.append(self._turn)
             self._turn = None
-        if not self._is_committing or sum(len(turn.events) for turn in self._held) >= _GROUP_LIMIT:
+        self._look()
+
+    def _look(self) -> None:
+        """Hand over what there is, if it is time to."""
+        events = sum(len(turn.events) for turn in self._held)
+        if events >= _GROUP_LIMIT or (not self._is_committing and not self._put_off(events)):
             self._hand_over()
+
+    def _put_off(self, events: int) -> bool:
+        """Whether what there is waits for more to come; it is handed over in time."""
+        assert self._loop is not None
+        now = self._loop.time()
+        left = self._handed + _APART_S - now
+        if events >= _ENOUGH_EVENTS or left <= 0 or now < self._alone_until:
+            return False
+        if self._timer is None:
+            self._timer = self._loop.call_later(left, self._waited)
+        return True
+
+    def _waited(self) -> None:
+        assert self._loop is not None
+        if len(self._held) < _TOGETHER:
+            self._alone_until = self._loop.time() + _ALONE_S
+        self._hand_over()
 
     def _hand_over(self) -> None:
         """Give the spool's thread what there is. To wake it costs more than to encode an event, and to commit as much
         as to encode a hundred: while one group is on its way, the next one grows."""
         self._is_committing = bool(self._held)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._held:
+            assert self._loop is not None
+            self._handed = self._loop.time()
+            if self._handed - self._counted >= _COUNTS_EVERY_S:
+                self._held += self._told_counts()
             self._queue.put(self._held)
             self._held = []
 
@@ -163,10 +211,14 @@ class Spool:
                     log.error("spool_told_nobody", spool=self.number, **kind_and_place(problem))
         # In the next turn they are answered, and in the one after that it is read what they ask next.
         assert self._loop is not None
-        self._loop.call_soon(self._loop.call_soon, self._hand_over)
+        self._loop.call_soon(self._loop.call_soon, self._go_on)
+
+    def _go_on(self) -> None:
+        self._is_committing = False
+        self._look()
 
     def count(self, site: str, reason: str, minute: int, number: int = 1) -> None:
-        """Count an outcome. Counts ride along about once a second; a crash may lose that second's."""
+        """Count an outcome. Counts ride along with events, or go alone after ten seconds; a crash may lose them."""
         key = (site, minute, reason)
         if len(self._counts) >= _MOST_COUNTS and key not in self._counts:
             key = (site, minute // _DAY_S * _DAY_S, reason)
@@ -178,14 +230,28 @@ class Spool:
             view = (*view[:3], OTHER)
         self._crawlers[view] = self._crawlers.get(view, 0) + 1
 
+    def turn(self) -> None:
+        """Called every second on the event loop: counts that no event took along go alone."""
+        assert self._loop is not None
+        every_s = _COUNTS_EVERY_S if self._hurry() else _COUNTS_ALONE_EVERY_S
+        if self._loop.time() - self._counted >= every_s:
+            self.flush_counts()
+
     def flush_counts(self) -> None:
         """Hand the counts so far to the spool's thread. Called on the event loop."""
-        if (self._counts or self._crawlers) and not self.refusal:
-            counts, self._counts = self._counts, {}
-            crawlers, self._crawlers = self._crawlers, {}
-            told = tuple(Count(site, minute, reason, n) for (site, minute, reason), n in counts.items())
-            views = tuple(CrawlerViews(*view, n) for view, n in crawlers.items())
-            self._queue.put([_Handed([], [], told, [], views)])
+        if told := self._told_counts():
+            self._queue.put(told)
+
+    def _told_counts(self) -> list[_Handed]:
+        if not (self._counts or self._crawlers) or self.refusal:
+            return []
+        assert self._loop is not None
+        self._counted = self._loop.time()
+        counts, self._counts = self._counts, {}
+        crawlers, self._crawlers = self._crawlers, {}
+        told = tuple(Count(site, minute, reason, n) for (site, minute, reason), n in counts.items())
+        views = tuple(CrawlerViews(*view, n) for view, n in crawlers.items())
+        return [_Handed([], [], told, [], views)]
 
     def stop(self) -> None:
         """Commit what is queued, seal, release the lock. Blocks."""
@@ -233,7 +299,11 @@ class Spool:
         if self._file is None:
             return _MEASURE_EVERY_S
         settings = self.settings
-        after = max(settings.seal_after_s, settings.seal_behind_after_s) if self._is_behind else settings.seal_after_s
+        after = settings.seal_after_s
+        if self._is_behind:
+            after = max(after, settings.seal_behind_after_s)
+        elif not self._hurry():
+            after = max(after, settings.seal_unwatched_after_s)
         return max(0.0, self._file.opened + after - time.monotonic())
 
     def _commit(self, groups: list[_Handed]) -> None:

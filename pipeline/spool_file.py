@@ -31,7 +31,7 @@ from msgspec import Struct
 from schema.atomic_file import fsync_directory
 from schema.event import Count, CrawlerViews, Erasure, Event
 
-from .aside import LogOf, set_aside
+from .aside import PAGE, LogOf, set_aside
 from .layout import FIELDS, FIELDS_1, RECORDS, LayoutUnknown, arranged
 
 log = structlog.get_logger("spool")
@@ -96,8 +96,15 @@ class OpenFile:
 
     def _begin(self, header: Header) -> None:
         os.chmod(self.path, 0o600)
-        # Exclusive: no shared-memory file. FULL: every commit fsyncs the log before it returns.
-        for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=0"):
+        # Small pages, because a commit writes several and most are of few events. Exclusive: no shared-memory file.
+        # FULL: every commit fsyncs the log before it returns.
+        for pragma in (
+            f"page_size={PAGE}",
+            "locking_mode=EXCLUSIVE",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "wal_autocheckpoint=0",
+        ):
             self._db.execute(f"PRAGMA {pragma}")
         self._db.execute("BEGIN")
         self._db.execute("CREATE TABLE header (key TEXT PRIMARY KEY, value)")

@@ -25,8 +25,10 @@ from schema.lasting import Lasting, kind_and_place
 from schema.store import RowsRefused, Store, StoreDown
 
 from .aside import delete_old, set_aside
+from .erase import SPAN_S
 from .jobs import Jobs
 from .quarantine import REPLAY, Quarantine
+from .rollup.newcomers import QUARTER_S
 from .spool import IN_FLIGHT_S
 from .spool_file import (
     Header,
@@ -57,14 +59,16 @@ _RECEIVED, _LIFETIME = COLUMNS.index("received"), COLUMNS.index("lifetime")
 # than this without being looked into.
 _NONE_DIES_WITHIN_S = 22 * 3600
 # A dashboard may lag a beacon by seal_after_s + this + the rollup's interval.
-_POLL_S = 0.2
+_POLL_S, _UNWATCHED_POLL_S = 0.2, 1.0
 _BACK_OFF_S = (0.5, 1, 2, 4, 8, 15)
-_WATERMARKS_EVERY_S = 2.0
+# How far spools have come is told so often where something waits for it: the end of a quarter of an hour (and so of any
+# day), an erasure, a spool that is new. Else an insert each two seconds would be most of what an idle house writes.
+_WATERMARKS_EVERY_S, _WATERMARKS_AT_LEAST_EVERY_S = 2.0, 60.0
 _SWEEP_EVERY_S = 3600.0
 
 
 class Writer:
-    """Drains every spool below a directory into the store."""
+    """Drains every spool below a directory into the store. hurry: whether somebody looks at the numbers."""
 
     def __init__(
         self,
@@ -74,6 +78,7 @@ class Writer:
         host: str = "",
         clock: Callable[[], float] = time.time,
         jobs: Jobs | None = None,
+        hurry: Callable[[], bool] = lambda: True,
     ) -> None:
         self.store = store
         self.jobs = jobs or Jobs()
@@ -83,7 +88,11 @@ class Writer:
         self._clock = clock
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._hurry = hurry
         self._failures = 0
+        self._published, self._marks = float("-inf"), dict[str, int]()
+        # The second of the last erasure that was stored.
+        self._erased = 0
         # Where nobody answers, the store says so itself.
         self._refused = Lasting(log, "store_is_down", "store_is_back", "warning")
         self._failing = Lasting(log, "drain_failed", "drains_again")
@@ -128,9 +137,24 @@ class Writer:
 
     def publish_watermarks(self) -> None:
         """Tell the rollups how far this host has come."""
+        self._published = time.monotonic()
         marks = self.watermarks()
         if marks:
             self.store.insert("watermarks", ("spool", "received_through"), (list(marks), list(marks.values())))
+        self._marks = marks
+
+    def _tell_watermarks(self) -> None:
+        """Publish them, if something waits for it."""
+        since = time.monotonic() - self._published
+        if since >= _WATERMARKS_AT_LEAST_EVERY_S or (since >= _WATERMARKS_EVERY_S and self._is_awaited()):
+            self.publish_watermarks()
+
+    def _is_awaited(self) -> bool:
+        spools = {f"{self._prefix}{spool.name}" for spool in self._directories()}
+        quarter = int(self._clock()) // QUARTER_S * QUARTER_S
+        # An erasure is carried out with others of the seconds around it.
+        told = min(self._marks.values(), default=0)
+        return spools != self._marks.keys() or told < max(quarter, self._erased and self._erased + SPAN_S)
 
     def sweep(self) -> int:
         """Delete the files whose time is over, unreadable ones and those with nothing in them that is not past its
@@ -142,18 +166,16 @@ class Writer:
         return swept
 
     def _run(self) -> None:
-        published = swept = float("-inf")
+        swept = float("-inf")
         while not self._stop.is_set():
-            wait: float = _POLL_S
+            wait = _POLL_S if self._hurry() else _UNWATCHED_POLL_S
             try:
                 if time.monotonic() - swept >= _SWEEP_EVERY_S:
                     swept = time.monotonic()  # first: what cannot be deleted must not keep the rest from the store
                     self.sweep()
                 with self.jobs.run("drain"):
                     self.drain()
-                    if time.monotonic() - published >= _WATERMARKS_EVERY_S:
-                        self.publish_watermarks()
-                        published = time.monotonic()
+                    self._tell_watermarks()
                 self._failures = 0
                 self._refused.is_over()
                 self._failing.is_over()
@@ -231,6 +253,7 @@ class Writer:
                 columns = list(zip(*map(structs.astuple, records), strict=True))
                 token = f"{header.uuid}:{_TOKENS[table]}"
                 self.store.insert(table, _COLUMNS[table], columns, token=token)
+        self._erased = max([self._erased, *(erasure.at for erasure in erasures)])
         path.unlink()
         self.files += 1
         self.events += len(rows)

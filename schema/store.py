@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from .dsn import name_of
+from .engine import options as of_engine
 from .lasting import Lasting
 
 log = structlog.get_logger("store")
@@ -198,7 +199,7 @@ class Store:
 
             options: dict[str, Any] = {"send_receive_timeout": _RECEIVE_TIMEOUT_S}
             if self.embedded:
-                options = {"settings": _NOT_COMPILED}
+                options = {"settings": _NOT_COMPILED, "chdb_options": of_engine()}
             elif self._patience_s:
                 options = {"send_receive_timeout": self._patience_s, "connect_timeout": 2, "query_retries": 0}
             try:

@@ -23,6 +23,7 @@ SOME_OF_THEM = {
     "closing": {"a whole day: nothing", "a whole day: these and 10 segments", "rows on disk"},
     "lag": {"shown after, median", "shown after, p95"},
     "sites": {"watched ones shown at the latest after", "others shown at the latest after", "cores"},
+    "house": {"idle: cores", "many sites: written"},
     "dashboards": {"30 days, today among them: p95", "a rolled-up site-year"},
     "weight": {"processes", "memory at rest", "memory under load"},
     "growth": {"1 ×, ingest: requests", "1 ×, drain: events", "1 ×, overview of 30 days: p95"},

@@ -57,7 +57,7 @@ _AS_USUAL = View()
 _POOL = 4
 _LONGEST_OPENING_S = 30
 # An open page asks every few seconds.
-_WATCHED_S = 60.0
+WATCHED_S = 60.0
 
 
 class Reports:
@@ -89,7 +89,7 @@ class Reports:
 
     def watched(self) -> frozenset[str]:
         """The sites that somebody asked about in the last minute."""
-        since = time.monotonic() - _WATCHED_S
+        since = time.monotonic() - WATCHED_S
         return frozenset(key for key, at in tuple(self._asked.items()) if at > since)
 
     def follow(self, sites: Sequence[Site], rounded: Container[str]) -> None:

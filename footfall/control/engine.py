@@ -16,7 +16,7 @@ from msgspec import structs
 from dashboards.delivery.digest import digest_of, last_before
 from dashboards.stats.query import Query
 from dashboards.stats.refused import BadQuery
-from dashboards.stats.report import Reports
+from dashboards.stats.report import WATCHED_S, Reports
 from dashboards.stats_api.request import of as question_of
 from dashboards.stats_api.respond import answer
 from pipeline.added_goals import counted_since
@@ -64,6 +64,8 @@ class Engine:
         self._settings = settings
         self.store = store
         self._live = live
+        # When each site was asked about last.
+        self._asked: dict[str, float] = {}
         self._imports: dict[str, tuple[Import, str]] = {}
         # At which editors declare; the process that runs puts one here that has its parent follow.
         self.desk = editing.EditDesk(lambda: self._settings, self.days_left, closed=editing.closed(settings))
@@ -102,8 +104,14 @@ class Engine:
         told: dict[str, Any] = msgspec.to_builtins(answer(reports, reports.site(site.key), asked))
         return told
 
+    def watched(self) -> frozenset[str]:
+        """The sites that somebody asked about in the last minute."""
+        since = time.monotonic() - WATCHED_S
+        return frozenset(key for key, at in tuple(self._asked.items()) if at > since)
+
     def _reports(self, site: Site, rules: SiteRules) -> Reports:
         """As the dashboards have them, of one site."""
+        self._asked[site.key] = time.monotonic()
         mine = structs.replace(site, release_k=rules.k, release_networks=rules.least_networks)
         return Reports(self.store, [mine], rounded=(site.key,) if rules.strict and rules.k > 1 else ())
 

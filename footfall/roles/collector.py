@@ -35,13 +35,15 @@ from ..health.refusals import Refusals
 from ..settings import Settings
 from ..supervisor.channel import settings_followers
 from ..supervisor.heartbeat import Heartbeat, HeartbeatFile, heartbeat_before
+from ..supervisor.lookers import Lookers
 from ..supervisor.paths import key_directory, token_file
 
 
 def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
     """One collector worker."""
     keys = KeyFile(key_directory(settings) / "keys")
-    spool = Spool(settings.directory / "spool" / f"worker-{index}", index, settings.spool)
+    place, lookers = settings.directory / "spool" / f"worker-{index}", Lookers(settings)
+    spool = Spool(place, index, settings.spool, hurry=lookers.are_there)
     geo_database, datacenters = geo_database_of(settings), datacenters_of(settings)
     tried = settings.shadow.candidates
     shadow = Shadow(key_directory(settings), index, tried) if tried else None

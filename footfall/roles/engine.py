@@ -34,6 +34,7 @@ from ..settings import Settings
 from ..settings.in_force import Editions
 from ..supervisor.channel import ChildStatus, send_status, settings_followers
 from ..supervisor.heartbeat import Heartbeat, HeartbeatFile
+from ..supervisor.lookers import Lookers
 from ..supervisor.paths import control_path, key_journal
 from .pages import serve_pages
 
@@ -66,7 +67,8 @@ def run_engine(settings: Settings, role: str, dashboards: socket.socket | None) 
     alone = _PAGE_PATIENCE_S if role == "dashboards" else 0.0
     store = _open_patiently(lambda: Store(settings.dsn, settings.store.cluster, alone))
     quarantine = Quarantine(settings.directory / "quarantine")
-    writer = pipeline = control = None
+    writer = control = None
+    pipeline: Pipeline | None = None
     if "pipeline" in parts:
         migrate(store)
         drop_left(store)
@@ -75,10 +77,19 @@ def run_engine(settings: Settings, role: str, dashboards: socket.socket | None) 
     engine = Engine(settings, store)
     if role == "engine":
         engine.desk = EditDesk(lambda: engine.settings, engine.days_left, lambda: send_status(ChildStatus(edited=True)))
+    lookers = Lookers(settings)
+
+    def hurry() -> bool:
+        """Whether somebody looks, or nobody can tell; the workers are told, too."""
+        watched = pipeline.watched if pipeline else None
+        somebody = watched is None or bool(watched())
+        lookers.tell(somebody)
+        return somebody
+
     settings_followers.append(engine.follow)
     if "writer" in parts:
         host = "" if store.embedded else socket.gethostname()
-        writer = Writer(store, settings.directory / "spool", quarantine, host, jobs=jobs)
+        writer = Writer(store, settings.directory / "spool", quarantine, host, jobs=jobs, hurry=hurry)
         writer.start()
     if "pipeline" in parts:
         journal = key_journal(settings)
@@ -109,6 +120,7 @@ def run_engine(settings: Settings, role: str, dashboards: socket.socket | None) 
             threading.Event().wait()
     finally:
         own_heartbeat.stop()
+        lookers.tell(True)
         if control is not None:
             control.stop()
         if writer is not None:

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from pipeline.aside import PAGE
 from pipeline.spool_file import Header, OpenFile, read_sealed, recover, spool_files
 from schema.event import Event
 from tests.conftest import make_event
 from tests.faults.spooled import DAY, NOON
 
 GROUPS = 4
-FRAME = 24 + 4096
+FRAME = 24 + PAGE
 _VISITOR = Event.__struct_fields__.index("visitor")
 NAME = f"{NOON:010d}-00.open"
 LOG = f"{NAME}-wal"

@@ -25,7 +25,7 @@ _BEGUN = int(time.time()) - 3600
 def strange_files(root: Path, spool: Path) -> list[Path]:
     """One of each kind, as left open and as sealed."""
     whole = Spooled(None, root).seal(numbered("example.com", 3)).read_bytes()
-    contents = {"garbage": os.urandom(20_000), "empty": b"", "cut": whole[:4096], "text": b"not a database\n" * 9}
+    contents = {"garbage": os.urandom(20_000), "empty": b"", "cut": whole[:1024], "text": b"not a database\n" * 9}
     future = root / "future"
     future.write_bytes(whole)
     with sqlite3.connect(future) as database:

@@ -127,6 +127,30 @@ def test_days_that_are_looked_at_rest_less_where_ten_seconds_are_kept_by_it(cost
     assert schedule.watched_wait_s(cost) == pytest.approx(wait)
 
 
+def test_while_nobody_looks_days_are_rolled_up_seldom_and_each_quarter_of_an_hour(
+    store: Store, sites: list[tuple[Site, SiteRules]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.rollup.together.roll_up_together", lambda *_: None)
+    (a, _), _ = sites
+    now, lookers = [float(NOON)], set[str]()
+    worker = Pipeline(store, sites, RollupSettings(every_s=0.5), clock=lambda: now[0])
+    worker.watched = lambda: lookers
+
+    def rolls_up() -> bool:
+        insert(store, [make_event(a.key, NOON, DAY)])
+        return worker.roll_up() == [(a.key, DAY)]
+
+    assert [rolls_up(), rolls_up()] == [True, False]
+    assert 50 < worker._due - time.monotonic() <= 60
+    now[0] += 960
+    assert [rolls_up(), rolls_up()] == [True, False], "a quarter of an hour is over"
+    lookers.add(a.key)
+    assert rolls_up(), "a look does not wait"
+    assert worker._others_wait(20.0) == 900, "what takes long is done seldom"
+    worker.watched = None
+    assert worker._others_wait(2.0) == 10, "where nobody can tell"
+
+
 @pytest.mark.slow
 def test_closing_releases_a_day_and_forgets_it(store: Store, sites: list[tuple[Site, SiteRules]]) -> None:
     site, now = sites[0][0], [float(NOON)]

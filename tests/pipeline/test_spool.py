@@ -40,10 +40,11 @@ def event(number: int = 1, **given: Any) -> Event:
 
 def run(use: Callable[[Spool], Awaitable[T]], directory: Path, **settings: Any) -> T:
     """Use a spool with a loop of its own; it is stopped afterwards."""
-    clock = settings.pop("clock", time.time)
+    clock, hurry = settings.pop("clock", time.time), settings.pop("hurry", lambda: True)
+    given = SpoolSettings(**({"seal_after_s": 60.0, "keep_free_bytes": 0} | settings))
 
     async def inside() -> T:
-        spool = Spool(directory, 0, SpoolSettings(**({"seal_after_s": 60.0, "keep_free_bytes": 0} | settings)), clock)
+        spool = Spool(directory, 0, given, clock, hurry)
         spool.start()
         try:
             return await use(spool)
@@ -178,7 +179,14 @@ def test_flipped_bytes_in_the_last_group_cost_no_earlier_group(tmp_path: Path) -
     assert oct(kept.stat().st_mode & 0o777) == "0o600"
 
 
-@pytest.mark.parametrize("at", [0, 8, 40, 4200, 17_000])
+def test_a_log_of_an_earlier_version_has_larger_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_file, "PAGE", 4096)
+    test_flipped_bytes_in_the_last_group_cost_no_earlier_group(tmp_path)
+    (log,) = (tmp_path / "crashed").glob("*.bad")
+    assert int.from_bytes(log.read_bytes()[8:12], "big") == 4096
+
+
+@pytest.mark.parametrize("at", [0, 8, 40, 1100, 4400])
 def test_damage_at_the_start_of_the_log_is_reported_and_a_copy_kept(tmp_path: Path, at: int) -> None:
     live, crashed = tmp_path / "s", tmp_path / "crashed"
 
@@ -206,7 +214,7 @@ def test_a_crash_before_the_first_group_is_no_loss(tmp_path: Path) -> None:
     file.close()
     (log,) = crashed.glob("*-wal")
     with log.open("r+b") as cut:
-        cut.truncate(log.stat().st_size - 4120)
+        cut.truncate(log.stat().st_size - 24 - aside.PAGE)
     with capture_logs() as logs:
         recover(crashed)
     assert logs == []
@@ -291,6 +299,75 @@ def test_a_file_is_sealed_when_its_time_is_over(tmp_path: Path) -> None:
 
     run(use, tmp_path, seal_after_s=0.1)
     assert held(tmp_path) == [1]
+
+
+def test_while_nobody_looks_a_file_stays_open_for_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spooling, "_MEASURE_EVERY_S", 0.05)
+    lookers: list[str] = []
+
+    async def use(spool: Spool) -> None:
+        await spool.append([event(1)])
+        await asyncio.sleep(0.3)
+        assert not list(tmp_path.glob("*.sealed"))
+        lookers.append("somebody")
+        await until(lambda: list(tmp_path.glob("*.sealed")))
+
+    run(use, tmp_path, seal_after_s=0.1, hurry=lambda: bool(lookers))
+
+
+def test_where_many_come_one_by_one_commits_are_fewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spooling, "_ALONE_S", 0.0)
+
+    async def use(spool: Spool) -> tuple[int, int]:
+        async def come(number: int) -> None:
+            await asyncio.sleep(number * 0.002)
+            await spool.append([event(number)])
+
+        await spool.append([event(1)])
+        before = spool.groups
+        await asyncio.gather(*(come(number) for number in range(2, 12)))
+        few = spool.groups - before
+        await asyncio.gather(*(come(number) for number in range(12, 12 + 4 * spooling._ENOUGH_EVENTS)))
+        return few, spool.groups - before - few
+
+    few, many = run(use, tmp_path)
+    assert few <= 3, "they waited for each other"
+    assert 2 <= many < 2 * spooling._ENOUGH_EVENTS, "enough of them do not wait for their time"
+    assert sorted(held(tmp_path)) == list(range(1, 12 + 4 * spooling._ENOUGH_EVENTS))
+
+
+def test_who_waits_for_each_answer_is_put_off_once_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spooling, "_APART_S", 1.0)
+
+    async def use(spool: Spool) -> float:
+        began = time.monotonic()
+        spool._alone_until = 0.0
+        for number in range(1, 30):
+            await spool.append([event(number)])
+        return time.monotonic() - began
+
+    assert 0.9 < run(use, tmp_path) < 1.9
+
+
+def test_counts_ride_along_with_events_or_wait_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spooling, "_COUNTS_EVERY_S", 0.0)
+
+    async def use(spool: Spool) -> None:
+        spool._counted = asyncio.get_running_loop().time()
+        spool.count("a", "accepted", 60)
+        spool.turn()
+        assert spool._counts, "nobody looks"
+        await spool.append([event(1)])
+        assert not spool._counts
+        spool.count("a", "accepted", 120)
+        spool._counted -= spooling._COUNTS_ALONE_EVERY_S
+        spool.turn()
+        assert not spool._counts
+        spool.count("a", "accepted", 180)
+
+    run(use, tmp_path, hurry=lambda: False)
+    (path,) = spool_files(tmp_path)
+    assert read_sealed(path)[2] == [Count("a", minute, "accepted", 1) for minute in (60, 120, 180)]
 
 
 def test_while_files_pile_up_the_next_ones_are_fewer_and_larger(

@@ -507,6 +507,37 @@ def test_an_open_file_holds_its_watermark_back(house: House, site: str) -> None:
     os.close(lock)
 
 
+def test_watermarks_are_told_when_something_waits_for_them(
+    house: House, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, told = [NOON // 900 * 900 + 30], list[dict[str, int]]()
+    monkeypatch.setattr(writing, "_WATERMARKS_EVERY_S", 0.0)
+    house.writer._clock = lambda: now[0]
+    monkeypatch.setattr(house.writer.store, "insert", lambda table, names, data: told.append(dict(zip(*data))))  # noqa: B905
+
+    def tells() -> bool:
+        before = len(told)
+        house.writer._tell_watermarks()
+        return len(told) > before
+
+    house.seal([], worker="0")
+    house.writer.drain()
+    assert [tells(), tells()] == [True, False], "a spool is new"
+    now[0] += 600
+    assert not tells(), "nobody waits"
+    now[0] += 270
+    assert tells(), "a quarter of an hour is over"
+    now[0] += IN_FLIGHT_S
+    assert [tells(), tells()] == [True, False], "and has arrived only now"
+    house.writer._erased = now[0] + 5
+    now[0] += 10
+    assert tells(), "an erasure waits"
+    now[0] += 30
+    assert [tells(), tells()] == [True, False]
+    monkeypatch.setattr(writing, "_WATERMARKS_AT_LEAST_EVERY_S", 0.0)
+    assert tells(), "and now and then"
+
+
 def test_watermarks_are_published_under_the_hosts_name(store: Store, tmp_path: Path, site: str) -> None:
     house = House(store, tmp_path)
     house.writer = Writer(store, house.spools, house.quarantine, host="web-1", clock=lambda: NOON)
