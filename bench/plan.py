@@ -34,12 +34,13 @@ class Plan(Struct, frozen=True):
     sites: int = 200
     sites_s: float = 60
     house_s: float = 60
+    log_lines: int = 1_000_000
     installs: bool = True
 
 
 QUICK = Plan(
     seconds=0.5, turns=1, rounds=1, addresses=5_000, backlog=4_000, events=4_000, new_events=400, days=40, cells=100,
-    vitals=300, repeats=3, sites=3, sites_s=2, house_s=1, installs=False,
+    vitals=300, repeats=3, sites=3, sites_s=2, house_s=1, log_lines=5_000, installs=False,
 )  # fmt: skip
 # Ten thousand events a day is a small site; ten times that is what the plan's own rows a day belong to.
 FACTORS = (1, 10, 100)

@@ -29,7 +29,7 @@ from ..settings import Settings
 from .anonymize import Anonymizer, CrawlerKey, Row, Sent, Taken
 
 # Rows that are handed to the instance at once.
-_BATCH = 20_000
+_BATCH = 10_000
 
 
 class Summary(Struct):
