@@ -31,12 +31,14 @@ def site(store: Store) -> Site:
 
 def release_days(store: Store, site: Site, days: dict[dt.date, int], path: str = "/") -> None:
     """days: how many people came."""
+    events = []
     for day, people in days.items():
         start = day_bounds(site.timezone, day_number(day)).start
         common: dict[str, Any] = {"path": path, "country": "DE", "lcp": 900.0}
-        insert(store, [make_event(site.key, start + i, day, visitor=i, **common) for i in range(people)])
+        events += [make_event(site.key, start + i, day, visitor=i, **common) for i in range(people)]
         buy: dict[str, Any] = {"name": "buy", "currency": "EUR", "amount": 7}
-        insert(store, [make_event(site.key, start + 99, day, visitor=i, **buy, **common) for i in range(people)])
+        events += [make_event(site.key, start + 99, day, visitor=i, **buy, **common) for i in range(people)]
+    insert(store, events)
     release(store, "events", site, list(days), RULES, 1_000, "live")
 
 
