@@ -32,7 +32,7 @@ from .staging import stage
 from .step import step
 from .suppress import keep, show
 from .waiting import wait
-from .warm import find, forget, going_on, leave
+from .warm import bounded_by, find, forget, going_on, leave
 
 
 def tell(of: Batch) -> None:
@@ -117,12 +117,13 @@ def _staged(of: Batch, whole: bool, last: Sequence[Callable[[Batch], object]] = 
             seen = look(of, whole)
             of = going_on(of, seen)
             sessionize(of, seen)
-            lowered = bound(of, limits_of(of, may_be_over(of)))
+            limits = limits_of(of, may_be_over(of))
+            lowered, of = bound(of, limits), bounded_by(of, limits)
             for stage_of in (*STAGES, *last):
                 stage_of(of)
             if of.stepping:
                 step(of)
-            stay |= leave(of, seen)
+            stay |= leave(of, seen, limits)
         yield lowered
     except BaseException:
         with contextlib.suppress(StoreError):

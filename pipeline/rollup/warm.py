@@ -14,7 +14,7 @@ are. One network has many visitors, so that is no sum.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from weakref import WeakKeyDictionary
 
 from msgspec import Struct, structs
@@ -24,6 +24,7 @@ from schema.store import Store
 from ..insert import insert
 from ..parallel import at_once
 from .batch import RAW, Batch, SiteDay
+from .limits import Limit
 from .snapshot import Extent, Seen
 
 # Of each a visitor has rows of his own.
@@ -31,6 +32,7 @@ WARM = ("visits", "hits", "samples", "reached", "passed")
 # The families whose sums stay, and what is made of visits to bring these up to date.
 SUMS = ("cells", "conversions")
 _OF_CHANGES = ("visits", "hits", "reached", *SUMS)
+# Of so many raw rows what is left of another day is dropped first.
 _MANY_ROWS = 100_000
 # Each run adds rows to sums: after so many they are counted anew.
 _MOST_RUNS = 30
@@ -39,12 +41,13 @@ IDLE_S = 60.0
 
 
 class Warm(Struct, frozen=True):
-    """extent: the raw rows that it is made of. at: when it was left, by the monotonic clock. runs: how many have added
-    to its sums."""
+    """extent: the raw rows that it is made of. limit: by which visits are bounded. at: when it was left, by the
+    monotonic clock. runs: how many have added to its sums."""
 
     run: str
     of: SiteDay
     extent: Extent
+    limit: Limit | None
     tables: frozenset[str]
     at: float
     runs: int
@@ -74,12 +77,24 @@ def going_on(of: Batch, seen: Seen) -> Batch:
         return of
     goes_on = key not in seen.whole and seen.known[key] == _WARM[of.store].extent
     adds = goes_on and tables.issuperset(SUMS) and _WARM[of.store].runs < _MOST_RUNS
-    for name in sorted(tables.difference(WARM if goes_on else (), SUMS if adds else ())):
-        of.store.command(f"TRUNCATE TABLE {of.scratch(name)}")
+    _empty(of, tables.difference(WARM if goes_on else (), SUMS if adds else ()))
     return structs.replace(of, goes_on=goes_on, adds=adds)
 
 
-def leave(of: Batch, seen: Seen) -> frozenset[str]:
+def bounded_by(of: Batch, limits: Sequence[Limit | None]) -> Batch:
+    """The same, once its visits are made: by another limit those are bounded, too, whose events are laid out."""
+    if not of.goes_on or _WARM[of.store].limit == limits[0]:
+        return of
+    _empty(of, left(of) - {"visits"})
+    return structs.replace(of, goes_on=False, adds=False)
+
+
+def _empty(of: Batch, names: Iterable[str]) -> None:
+    for name in sorted(names):
+        of.store.command(f"TRUNCATE TABLE {of.scratch(name)}")
+
+
+def leave(of: Batch, seen: Seen, limits: Sequence[Limit | None]) -> frozenset[str]:
     """Leave what a run that is over has for the next one; which tables stay."""
     extent = seen.extents.get(of.days[0].key)
     if not (of.live and of.alone and of.source == RAW and of.store.embedded and extent) or of.is_small:
@@ -88,7 +103,7 @@ def leave(of: Batch, seen: Seen) -> frozenset[str]:
         forget(of.store)
     tables = frozenset(name for name in WARM if name != "passed" or of.has("funnels")).union(SUMS if of.plain else ())
     runs = _WARM[of.store].runs + 1 if of.adds else 0
-    _WARM[of.store] = Warm(of.run, of.days[0], extent, tables, time.monotonic(), runs)
+    _WARM[of.store] = Warm(of.run, of.days[0], extent, limits[0], tables, time.monotonic(), runs)
     return tables
 
 
