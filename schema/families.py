@@ -18,7 +18,7 @@ from .journeys import JOURNEYS
 from .measures import KINDS, OF_CELLS, OF_CONVERSIONS, OF_VITALS
 from .pairs import PAIRS
 from .properties import PROPERTIES
-from .segments import SEGMENTS
+from .segments import SEGMENT_GOALS, SEGMENTS
 from .visits import DEFAULTS, OF_FIRST_OF_ALL, VISIT
 
 __all__ = [
@@ -81,6 +81,7 @@ FAMILIES: dict[str, Family] = {
         PAIRS,
         JOURNEYS,
         SEGMENTS,
+        SEGMENT_GOALS,
         EXPERIENCE,
     )
 }

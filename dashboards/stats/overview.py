@@ -214,7 +214,7 @@ def read(
         data_days=data_days,
         since=whole.since,
         until=whole.until,
-        released=released,
+        released=answer.plan.released,
         as_of=as_of(),
         annotations=notes,
         effects=effects(known, notes, period),

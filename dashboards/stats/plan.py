@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from schema.dimensions import DIMENSIONS
 from schema.families import DECLARED
-from schema.segments import SEGMENTS
+from schema.segments import SEGMENT_GOALS, SEGMENTS
 
 from .crossed import Crossing, crossing
 from .filter import Filter
@@ -23,7 +23,7 @@ from .inside import pages_inside
 from .months import WORTH_ROWS, Month
 from .query import MAX_ROWS, Query
 from .released import Released
-from .segmented import span_of
+from .segmented import span_of, with_goals_of
 from .source import Span
 from .splits import BY_SEGMENT, OF_GOALS, OF_VITALS, declared_of
 
@@ -77,6 +77,8 @@ def plan(queries: Sequence[Query], released: Released, hourly: bool = False, bac
     """How to answer queries about the same days of the same site, all of them with the same filters. hourly: by hours,
     too. back: of what the filters keep the days before, too."""
     first, last = queries[0].first, queries[0].last
+    if queries[0].segment:
+        released = with_goals_of(queries[0].segment, released)
     within = released.span.part(first, last)
     before = (released.wide or released.span) if back else within
     # Today is compared by its hours.
@@ -122,7 +124,7 @@ def plan(queries: Sequence[Query], released: Released, hourly: bool = False, bac
         days,
         values,
         Read("cells", monthly, first, paths, filters=of_paths, most=most, order=order) if paths else None,
-        _goals(queries, within, told),
+        _goals(queries, within, told, released),
         _vitals(queries, within, monthly),
         tuple(
             Read(name, _rows_of(name, within), first, times=one.dimension, filters=one.filters)
@@ -147,10 +149,14 @@ def _rows_of(family: str, span: Span) -> Span:
     return span if DECLARED[family].live else span.closed()
 
 
-def _goals(queries: Sequence[Query], within: Span, told: frozenset[dt.date]) -> Read | None:
+def _goals(queries: Sequence[Query], within: Span, told: frozenset[dt.date], released: Released) -> Read | None:
     query = next((query for query in queries if query.by in OF_GOALS or query.goal), None)
     if query is None:
         return None
+    if query.segment:
+        only = (Filter(BY_SEGMENT, "==", query.segment), *query.filters)
+        span = replace(span_of(query.segment, within, released), former=within.former)
+        return Read(SEGMENT_GOALS.name, span, query.first, times="", filters=only)
     if query.by == "goal_day":  # what is released with a block is of none of its days
         alone = replace(within, blocks=())
         return Read("conversions", alone, query.first, times=query.dimension, daily=True, filters=query.filters)

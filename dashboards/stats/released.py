@@ -31,6 +31,7 @@ from schema.manifest import (
     standing_blocks,
 )
 from schema.months import MARK
+from schema.segments import SEGMENT_GOALS
 from schema.store import Row, Store
 
 from .certainty import Sureness
@@ -54,7 +55,8 @@ class Released(Struct, frozen=True):
     definition; funnel_days: by released day of the period those that it counted, by name their definition;
     pair_days, segment_days: the same of pairs and segments; segment_days_before: of the days before. pair_grains:
     rows of pairs that were added to days of the period, by day and grain; segment_grains: the same of segments, of all
-    days, with what each is of. segments: those that the site has now, by
+    days, with what each is of. segment_goals_on: the released days that counted the goals within their segments.
+    goal_names: the goals that the site has now. segments: those that the site has now, by
     name their definition; section_patterns: its sections, by name the pattern of their pages."""
 
     k: int
@@ -85,6 +87,8 @@ class Released(Struct, frozen=True):
     segment_days_before: Mapping[dt.date, Mapping[str, str]] = {}
     pair_grains: tuple[tuple[dt.date, str], ...] = ()
     segment_grains: tuple[tuple[dt.date, str, Mapping[str, str]], ...] = ()
+    segment_goals_on: frozenset[dt.date] = frozenset()
+    goal_names: tuple[str, ...] = ()
     wide: Span | None = None
 
     @property
@@ -135,7 +139,8 @@ def released_days(
     entries = store.rows(
         f"""SELECT day, k, rows, complete, over_counted, {MARK}, number, origin, span, version,
             toJSONString(goals), bounded, toJSONString(funnels),
-            toJSONString(sections), toJSONString(pairs), toJSONString(segments), properties
+            toJSONString(sections), toJSONString(pairs), toJSONString(segments), properties,
+            mapContains(columns, '{SEGMENT_GOALS.name}')
         FROM manifest WHERE site = {{site:String}}""",
         {"site": site},
         **store.brief,
@@ -208,6 +213,8 @@ def released_days(
         pair_grains=tuple(sorted((row[0], grain_of_pairs(decode(row[14], type=list[str]))) for row in of_pairs)),
         segment_days={row[0]: _definitions(row[15]) for row in inside},
         segment_days_before={row[0]: _definitions(row[15]) for row in spanned if row[0] < first},
+        segment_goals_on=frozenset(row[0] for row in spanned if row[17]),
+        goal_names=tuple(declared or ()),
         segment_grains=tuple(
             (row[0], grain_of_segments(definitions), definitions)
             for row in sorted(added)

@@ -73,6 +73,17 @@ def span_of(name: str, within: Span, released: Released) -> Span:
     return Span(within.site, within.first, within.last, days, include_open=False, added=added)
 
 
+def with_goals_of(name: str, released: Released) -> Released:
+    """The same with the days that counted goals within it as those that counted these."""
+    first = max(filter(None, (released.span.first, released.since)), default=released.span.first)
+    every = (first + dt.timedelta(nth) for nth in range((released.span.last - first).days + 1))
+    counted = _released_with(name, released) & released.segment_goals_on
+    missing = frozenset(day for day in every if day not in counted)
+    goals = released.goals
+    not_counted = {goal: goals.not_counted.get(goal, frozenset()) | missing for goal in released.goal_names}
+    return replace(released, goals=replace(goals, not_counted=not_counted))
+
+
 def coverage_of_segment(name: str, released: Released, days: int, values: Collection[str] = ()) -> Coverage:
     """How it is shown. days: how many have data. values: those that are told."""
     counted = counted_days(name, released)

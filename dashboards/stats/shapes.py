@@ -16,7 +16,7 @@ from schema.families import DECLARED, FAMILIES
 from schema.family import Family
 from schema.measures import MEASURES, Measures
 from schema.metrics import METRICS
-from schema.segments import SEGMENTS
+from schema.segments import SEGMENT_GOALS, SEGMENTS
 from schema.vitals import PERCENTILES
 
 from .plan import Read
@@ -243,4 +243,7 @@ SHAPES[SEGMENTS.name] = replace(
     SHAPES["cells"],
     columns=lambda state: (*(_OF_SEGMENT.get(name, "0") for name in MEASURES), "1"),
     filtered={SEGMENTS.key_names[0]: SEGMENTS.key_names[0]},
+)
+SHAPES[SEGMENT_GOALS.name] = replace(
+    SHAPES["conversions"], filtered={name: name for name in SEGMENT_GOALS.key_names if name != "currency"}
 )

@@ -136,7 +136,7 @@ def table_of(query: Query, answer: Answer) -> Table:
             pass
         case "goal":
             counted = released.goals.within(first, last)
-            goals = goals_in(answer.goals, released.k, coverage.days, query.filtered, released.sure, counted)
+            goals = goals_in(answer.goals, released.k, coverage.days, bool(query.kept_by), released.sure, counted)
             rows = tuple(rated(goals, totals.visitors)[query.rows])
         case "goal_day":
             visitors = {day: sums.visitors for day, sums in kept.days.items()}

@@ -131,7 +131,7 @@ class Parity:
         self._kept: list[int] = []
         self._certain = True
         for row in rows:
-            self._add(row)
+            self.add(row)
 
     @property
     def rank(self) -> int:
@@ -145,7 +145,8 @@ class Parity:
             return False if self._certain else None
         return self._is_sum(row, made) or None
 
-    def _add(self, row: int) -> None:
+    def add(self, row: int) -> None:
+        """One more."""
         left, made = self._less(row)
         if left:
             self._pivots.append((left & -left, left, made ^ 1 << len(self._kept)))

@@ -46,7 +46,7 @@ def filling_reached(of: Batch, sets: tuple[str, dict[str, Any]] | None = None) -
     if read:
         those = f"arrayMap((name, path, hostname, scroll) -> {_tuples(_READ, read)}, {_SCROLLED})"
         found = f"arrayConcat({found}, if(came, arrayDistinct(arrayFlatten({those})), []))"
-    columns = ("d", "visitor", "network_number", "again", "came", *OF_VISITS)
+    columns = ("d", "visitor", "network_number", "visit", "again", "came", *OF_VISITS)
     name = "one.1" if sets else "{goals:Array(String)}[one.1]"
     selected = {name: name for name in columns} | {"goal": name, "nth": "nth"}
     selected |= {part: f"one.{place}" for place, part in enumerate(_PARTS, start=2)}

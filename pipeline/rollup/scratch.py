@@ -85,7 +85,7 @@ TABLES: dict[str, dict[str, str]] = {
     # A row for each goal that an event of a visit reached. nth: 1 for the first time in the visit.
     "reached": {
         "d": "UInt16",
-        **{name: VISIT[name] for name in ("visitor", "network_number", "again", "came", *OF_VISITS)},
+        **{name: VISIT[name] for name in ("visitor", "network_number", "visit", "again", "came", *OF_VISITS)},
         "goal": TEXT,
         "nth": "UInt32",
         "name": TEXT,

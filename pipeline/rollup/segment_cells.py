@@ -26,17 +26,18 @@ from .segment_touched import told_by_pages
 ShownValues = Mapping[tuple[int, str], Collection[str]]
 
 
-def choose(of: Batch, marks: Sequence[Marks], beside: Beside) -> None:
-    """Fill `chosen`."""
-    told = _told(of)
+def choose(of: Batch, marks: Sequence[Marks], beside: Beside) -> dict[int, list[Chain]]:
+    """Fill `chosen`; by site-day the chains, with what is told of them."""
+    told = told_values(of)
     wanted = [d for d, one in enumerate(marks) if one.segments and of.days[d].rules.k > 1 and told.get((d, ""))]
     if not wanted:
-        return
+        return {}
     with _uncollected():
         leaves = [_leaves(of, dimensions, told) for dimensions in CHAINS]
     known = beside.known(of, marks)
     barred = told_by_pages(of, marks, told, beside.sections)
     rows: list[tuple[int, str, str, int]] = []
+    every: dict[int, list[Chain]] = {}
     for d in wanted:
         rules = of.days[d].rules
         rule = Rule(rules.k, rules.least_networks)
@@ -51,12 +52,14 @@ def choose(of: Batch, marks: Sequence[Marks], beside: Beside) -> None:
             )
             for dimensions, mine in zip(CHAINS, leaves, strict=True)
         ]
+        every[d] = chains
         for bit in range(marks[d].segments):
             if (d, bit) not in barred:
                 rows += ((d, *row, bit) for row in _chosen(chains, bit))
     if rows:
         columns = ("d", "dimension", "value", "segment")
         of.store.insert(of.scratch("chosen"), columns, [list(column) for column in zip(*rows, strict=True)])
+    return every
 
 
 def _chosen(chains: Sequence[Chain], bit: int) -> Iterator[tuple[str, str]]:
@@ -98,7 +101,8 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _told(of: Batch) -> ShownValues:
+def told_values(of: Batch) -> ShownValues:
+    """By place of a site-day and dimension those that have a row of their own."""
     found: defaultdict[tuple[int, str], set[str]] = defaultdict(set)
     rows = of.store.rows(of.naming(f"SELECT d, dimension, value FROM {{kept}} WHERE value != '{OTHER}'"))
     for d, dimension, value in rows:

@@ -7,7 +7,7 @@ what else is told (segment_cells.py). Segments are looked up anew in every run, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from schema.dimensions import OTHER
 from schema.measures import OF_CELLS
@@ -15,12 +15,14 @@ from schema.segment import Is
 from schema.segments import SEGMENTS
 
 from ..insert import insert
+from . import segment_goals
 from .aggregate import EVERYBODY
 from .among import marks
 from .batch import DAY, ENOUGH, NETWORKS, SITE, START, Batch, K
 from .scratch import OF_SEGMENTS, TABLES, scratch
 from .segment_cells import choose
 from .segment_known import Beside, beside_of
+from .segment_lines import Chain
 from .segment_marks import Marks
 from .shape import by_each
 from .twins import twins
@@ -36,11 +38,16 @@ def count_segments(of: Batch) -> None:
     """Fill `staging_segments`."""
     if of.has("segments"):
         names = [[segment.name for segment in of_day.site.segments] for of_day in of.days]
-        count(of, names, beside_of(of))
+        count(of, names, beside_of(of), _count_goals if of.has_goals else None)
 
 
-def count(of: Batch, names: Sequence[Sequence[str]], beside: Beside) -> None:
+# What else is counted of segments: given their marks, their names and their chains.
+Also = Callable[[Batch, Sequence[Marks], Sequence[Sequence[str]], Mapping[int, Sequence[Chain]]], None]
+
+
+def count(of: Batch, names: Sequence[Sequence[str]], beside: Beside, also: Also | None = None) -> None:
     """The same of segments by their names, of each site-day. beside: what else is told."""
+    chains: Mapping[int, Sequence[Chain]] = {}
     marked = [beside.marks(d, ()) for d in range(len(of.days))]
     with scratch(of, OF_SEGMENTS):
         _mark(of, marked, names)
@@ -50,8 +57,26 @@ def count(of: Batch, names: Sequence[Sequence[str]], beside: Beside) -> None:
             _mark(of, marked, names)
         of.store.command(of.naming(_COUNT), of.named | {"segments": names})
         if of.hides:
-            choose(of, marked, beside)
+            chains = choose(of, marked, beside)
         of.store.command(of.naming(_STAGE), of.named | {"segments": names})
+        if also:
+            also(of, marked, names, chains)
+
+
+def _count_goals(
+    of: Batch, marked: Sequence[Marks], names: Sequence[Sequence[str]], chains: Mapping[int, Sequence[Chain]]
+) -> None:
+    """Fill `staging_segment_goals`."""
+    goals, paid = segment_goals.told_goals(of)
+    chosen: dict[int, list[int]] = {}
+    for d, bit in of.store.rows(of.naming("SELECT d, segment FROM {chosen} WHERE dimension = ''")):
+        chosen.setdefault(d, []).append(bit)
+    each = segment_goals.candidates(of, marked, names, chains, chosen, goals)
+    for part in segment_goals.parts(each):
+        of.store.command(of.naming("TRUNCATE TABLE {marked}"))
+        its = [Marks([one.definition for one in mine], len(mine)) for mine in part]
+        _mark(of, its, [[one.goal for one in mine] for mine in part])
+        segment_goals.stage(of, part, paid)
 
 
 def _mark(of: Batch, marked: Sequence[Marks], names: Sequence[Sequence[str]]) -> None:

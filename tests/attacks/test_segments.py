@@ -5,20 +5,20 @@ from __future__ import annotations
 import itertools
 import random
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 import highspy
 import pytest
 
 from pipeline.rollup.crowd import Rule, Who
-from pipeline.rollup.segment_lines import Chain, Leaf, Path
+from pipeline.rollup.segment_lines import Chain, Leaf, Path, Value
 
 K = 5
 # By path and mask the people.
 Table = dict[tuple[Path, int], int]
 
 
-def _table(dice: random.Random, segments: int, depth: int) -> Table:
+def table_of(dice: random.Random, segments: int, depth: int) -> Table:
     """Visits by a value, or by one and one below it; of conditions some that hold for the same visits but for few."""
     found: Table = {}
     alike = [dice.choice((0.0, 0.0, 0.02, 0.1)) for _ in range(segments)]
@@ -40,7 +40,9 @@ def _table(dice: random.Random, segments: int, depth: int) -> Table:
 class World:
     """What is told of one table. rule: that of the house, k 1 where it is off."""
 
-    def __init__(self, table: Table, segments: int, depth: int, rule: Rule) -> None:
+    def __init__(
+        self, table: Table, segments: int, depth: int, rule: Rule, known: Mapping[int, Collection[Value]] | None = None
+    ) -> None:
         self.table, self.depth = table, depth
         self.values = {path[:level] for path, _ in table for level in range(depth + 1)}
         self.shown: dict[tuple[int, int, str], int] = {}
@@ -50,8 +52,9 @@ class World:
         for (path, mask), people in table.items():
             mine = frozenset(itertools.islice(number, people))
             leaves[path][mask] = [Who(mine, mine)]
-        chain = Chain([*map(str, range(depth))], [Leaf(*one) for one in leaves.items()], told, rule, {})
-        self.segments = []
+        chain = Chain([*map(str, range(depth))], [Leaf(*one) for one in leaves.items()], told, rule, known or {})
+        self.segments: list[int] = []
+        self.chain = chain
         for bit in range(segments):
             look = chain.looked_at(bit)
             if look is None or self.sum(0, "", bit) < rule.k:
@@ -92,7 +95,7 @@ class World:
         yield from ([one] for one, people in self.table.items() if people < K)
 
 
-def _pinned(world: World) -> int:
+def pinned(world: World) -> int:
     """Of how many groups of too few people he knows how many they are."""
     model = highspy.Highs()
     model.setOptionValue("output_flag", False)
@@ -113,13 +116,13 @@ def _of_all(rule: Rule, tables: int, segments: int, depth: int) -> tuple[int, in
     won = shown = every = 0
     for seed in range(tables):
         dice = random.Random(1000 * segments + 100_000 * depth + seed)
-        table = _table(dice, segments, depth)
+        table = table_of(dice, segments, depth)
         world = World(table, segments, depth, rule)
         every += sum(
             1 for bit in range(segments) for value in world.values if value and world.sum(len(value), value[-1], bit)
         )
         shown += len([one for one in world.shown.values() if one])
-        won += _pinned(world) > 0
+        won += pinned(world) > 0
     return won, shown, every
 
 

@@ -115,6 +115,15 @@ class World:
                 {"site": self.site.key},
             )
             self.numbers |= {(dimension, value, bit): many for dimension, value, bit, many in rows}
+        # Of whom both hold, a segment and a goal.
+        self.reached = {
+            (bit, len(self.asked)): many
+            for bit, many in store.rows(
+                "SELECT toInt32(substring(segment, 2)), converters FROM released_segment_goals "
+                "WHERE site = {site:String} AND currency = ''",
+                {"site": self.site.key},
+            )
+        }
         self.cells = store.rows(
             "SELECT dimension, value, by_dimension, by_value, visitors FROM released_pairs WHERE site = {site:String}",
             {"site": self.site.key},
@@ -137,6 +146,10 @@ class World:
                 among = [one for one in among if bit is None or int(one[-1]) >> bit & 1]
                 assert sum(atoms[one] for one in among) == many
                 model.addConstr(sum((variables[one] for one in among[1:]), variables[among[0]] * 1) == many)
+        for bits, many in self.reached.items() if segments else ():
+            among = [one for one in atoms if all(int(one[-1]) >> bit & 1 for bit in bits)]
+            assert sum(atoms[one] for one in among) == many
+            model.addConstr(sum((variables[one] for one in among[1:]), variables[among[0]] * 1) == many)
         for dimension, value, by_dimension, by_value, many in self.cells:
             if {dimension, by_dimension} <= {*names} and {dimension, by_dimension} & {*chain}:
                 places = names.index(dimension), names.index(by_dimension)
@@ -180,7 +193,7 @@ def attacked(store: Store, seed: int, sites: int, later: int = 0, alike: bool = 
         assert add_segments(store, known, RULES, NOON + 3 * 86_400)
     for one in worlds:
         one.read(store)
-        told += sum(bit is not None and bit < len(one.asked) for *_, bit in one.numbers)
+        told += len(one.reached) + sum(bit is not None and bit < len(one.asked) for *_, bit in one.numbers)
         won += sum(len(one.pinned(chain, True) - one.pinned(chain, False)) for chain in CHAINS)
     return won, told
 

@@ -60,6 +60,7 @@ _MEASURES = {
     "engagement": ("page", "report", "band", "visitors", "visits", "depth"),
     "journeys": ("kind", "origin", "target", "people", "times"),
     "segments": ("segment", "visitors", "visits", "pageviews", "bounces", "visit_seconds"),
+    "segment_goals": ("segment", "goal", "currency", "converters", "conversions", "amount", "payers"),
     "experience": ("vital", "goal", "band", "people", "converters"),
     "vitals": ("metric", "buckets", "counts", "samples", "good", "poor", "people"),
 }
@@ -139,6 +140,21 @@ class Rollups:
         row: dict[str, object] = {"segment": name, "bounces": bounces, "visit_seconds": 60 * visitors}
         row |= {"visitors": visitors, "visits": visitors, "pageviews": 2 * visitors}
         self._insert("segments", day, dimension, value, True, row)
+
+    def goal_of(
+        self,
+        day: dt.date,
+        segment: str,
+        goal: str,
+        converters: int,
+        conversions: int,
+        currency: str = "",
+        amount: int = 0,
+    ) -> None:
+        """A released row of who of a segment reached a goal, or with a currency of what they paid."""
+        row: dict[str, object] = {"segment": segment, "goal": goal, "currency": currency, "amount": amount}
+        row |= {"payers": converters} if currency else {"converters": converters, "conversions": conversions}
+        self._insert("segment_goals", day, "", "", True, row)
 
     def rate(self, day: dt.date, vital: str, goal: str, band: str, people: int, converters: int, **more: str) -> None:
         """A released rate."""

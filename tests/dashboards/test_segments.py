@@ -33,12 +33,15 @@ def asked(rollups: Any, ago: Any) -> Reports:
     defined = site.segment_definitions
     rollups.release(ago(4))
     rollups.release(ago(3), segments=defined | {"Readers": "former"})
-    rollups.release(ago(2), segments=defined)
+    rollups.release(ago(2), segments=defined, columns={"segment_goals": []})
     for days, visitors in ((3, 40), (2, 20)):
         rollups.segment(ago(days), "Phones", visitors, bounces=10)
         rollups.segment(ago(days), "Phones", visitors - 5, "country", "DE")
         rollups.segment(ago(days), "Readers", 30)
     rollups.segment(ago(2), "Phones", 6, "country", "FR")
+    rollups.goal_of(ago(2), "Phones", "Signup", 8, 9)
+    rollups.goal_of(ago(2), "Phones", "Signup", 8, 0, "EUR", 1250)
+    rollups.goal_of(ago(2), "Readers", "Signup", 5, 5)
     return Reports(rollups.store, [site], clock=NOW.timestamp)
 
 
@@ -92,6 +95,19 @@ def test_days_that_counted_another_one_are_not_its_own(ask: Any, ago: Any) -> No
     assert visitors(answer) == {ago(2).isoformat(): 30}
 
 
+def test_goals_within_it(ask: Any, ago: Any) -> None:
+    [row] = ask("goal", first=2, last=2)["rows"]
+    # 8 of 20: 40 %.
+    assert (row["value"], row["visitors"], row["conversions"], row["of_visitors"]) == ("Signup", 8, 9, 20)
+    assert (row["conversion_rate"], row["low"], row["high"], row["certainty"]) == (40.0, 21.88, 61.34, "exact")
+    assert [(one["currency"], one["amount"], one["payers"]) for one in row["revenue"]] == [("EUR", 1250, 8)]
+    [row] = ask("goal")["rows"]
+    assert (row["visitors"], row["of_visitors"], row["certainty"], row["not_shown_days"]) == (8, 60, "at least", 3)
+    assert [row["visitors"] for row in ask("goal", filters=["goal==Signup"])["rows"]] == [8]
+    assert ask("goal", filters=["goal==Other"])["rows"] == []
+    assert [(row["value"], row["visitors"]) for row in ask("goal_day")["rows"]] == [(ago(2).isoformat(), 8)]
+
+
 def test_side_by_side(ask: Any, ago: Any) -> None:
     answer = ask("segment", segment="")
     assert visitors(answer) == {"Phones": 60, "Readers": 30}
@@ -109,7 +125,8 @@ def test_side_by_side(ask: Any, ago: Any) -> None:
         ("", {"segment": "Tablets"}, Code.UNKNOWN_SEGMENT, "it has 'Phones', 'Readers'"),
         ("page", {}, Code.NOT_KEPT, "nothing is kept by page: ask by one of day, week"),
         ("hour", {}, Code.NOT_KEPT, "nothing is kept by hour"),
-        ("goal", {}, Code.NOT_KEPT, "nothing is kept by goal"),
+        ("vital", {}, Code.NOT_KEPT, "nothing is kept by vital"),
+        ("goal", {"filters": ["country==DE"]}, Code.NOT_KEPT, "nothing is kept by goal and country"),
         ("segment", {}, Code.NOT_KEPT, "nothing is kept by segment"),
         ("day", {"filters": ["page==/"]}, Code.NOT_KEPT, "nothing is kept by page"),
         ("channel", {"filters": ["country==DE"]}, Code.NOT_CROSSED, "channel and country are not crossed"),
@@ -153,7 +170,8 @@ def test_a_page_of_one(asked: Reports, ago: Any) -> None:
     shown = asked.overview(site, period, segment="Phones")
     assert (shown.segment, shown.totals.visitors, shown.certainty) == ("Phones", 60, "at least")
     assert [(cell.value, cell.visitors) for cell in shown.tables["country"]] == [("DE", 50), ("FR", 6)]
-    assert {"page", "section", "goal", "vital"} <= {*shown.unanswered}
+    assert {"page", "section", "vital"} <= {*shown.unanswered}
+    assert [(goal.goal, goal.converters) for goal in shown.goals] == [("Signup", 8)]
     assert [point.visitors for point in shown.series if point.visitors] == [40, 20]
     kept = asked.overview(site, period, filters=(Filter.parse("country==DE"),), segment="Phones")
     assert kept.totals.visitors == 50

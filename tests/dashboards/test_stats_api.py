@@ -455,8 +455,10 @@ def test_a_segment_is_called_by_its_name(
     monkeypatch.setitem(reports.sites, site.key, site)
     for days in (1, 2):
         rollups.cell(ago(days), visitors=100, released=True)
-        rollups.release(ago(days), segments=site.segment_definitions)
+        rollups.release(ago(days), segments=site.segment_definitions, columns={"segment_goals": []})
         rollups.segment(ago(days), "Phones", 20 * days, bounces=10)
+        rollups.goal_of(ago(days), "Phones", "Signup", 6, 7)
+        rollups.goal_of(ago(days), "Phones", "Signup", 6, 0, "EUR", 600)
     rollups.segment(ago(1), "Phones", 15, "country", "DE")
     phones = ["is", "segment", ["Phones"]]
     assert rows("visitors", "views_per_visit", filters=[phones]) == [(60, 2.0)]
@@ -468,7 +470,13 @@ def test_a_segment_is_called_by_its_name(
         "not_kept",
         True,
     )
-    assert refused("visitors", filters=[phones], dimensions=["event:goal"])[0] == "not_kept"
+    # 12 of 60 visitors, 14 times, 12 euros of 12.
+    of_goals = ("visitors", "events", "conversion_rate")
+    assert rows(*of_goals, filters=[phones], dimensions=["event:goal"]) == [("Signup", 12, 14, 20.0)]
+    assert rows(*of_goals, filters=[phones, ["is", "event:goal", ["Signup"]]]) == [(12, 14, 20.0)]
+    assert refused("visitors", filters=[phones, ["is", "visit:country", ["DE"]]], dimensions=["event:goal"])[0] == (
+        "not_kept"
+    )
     assert refused("visitors", filters=[["is", "segment", ["Tablets"]]])[0] == "unknown_segment"
 
 
