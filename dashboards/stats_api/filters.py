@@ -18,6 +18,7 @@ from .names import OPERATORS, ApiDimension, dimension_called
 
 # Finds nothing, whatever a value is.
 _NOTHING = r"[^\x00-\x{10FFFF}]"
+DONE = ("has_done", "has_not_done")
 _SHAPE = "write [operator, dimension, [value, …]], or and, or, not with such"
 
 
@@ -63,9 +64,38 @@ class Condition(Struct, frozen=True):
         return any(finds(one.pattern, label) for one in self.clauses) != self.negated
 
 
+class Done(Struct, frozen=True):
+    """A visit did, or did not, what a condition says."""
+
+    condition: Condition
+    negated: bool
+
+
 def conditions_of(filters: list[Any]) -> list[Condition]:
     """Raises BadQuery."""
     return [condition for one in filters for condition in _read(one, False)]
+
+
+def split_done(filters: list[Any]) -> tuple[list[Any], list[Done]]:
+    """The filters that ask for values, and what visits have done or not, each of which has to hold. Raises
+    BadQuery."""
+    rest: list[Any] = []
+    done: list[Done] = []
+    for node in filters:
+        operator = node[0] if isinstance(node, list) and len(node) == 2 else None
+        inner = node[1] if operator == "not" and isinstance(node[1], list) and len(node[1]) == 2 else node
+        if operator == "and" and isinstance(node[1], list) and node[1]:
+            its_rest, its_done = split_done(node[1])
+            rest += its_rest
+            done += its_done
+        elif operator and inner[0] in DONE:
+            conditions = _read(inner[1], False)
+            if len(conditions) != 1:
+                _refuse(node, f"{inner[0]} takes one filter: ask several of it, each with one")
+            done.append(Done(conditions[0], (inner[0] == "has_not_done") != (operator == "not")))
+        else:
+            rest.append(node)
+    return rest, done
 
 
 def _read(node: Any, negated: bool) -> list[Condition]:
@@ -81,12 +111,8 @@ def _read(node: Any, negated: bool) -> list[Condition]:
         if (operator == "and") != negated:
             return [condition for part in parts for condition in part]
         return [_any_of(parts)]
-    if operator in ("has_done", "has_not_done"):
-        raise BadQuery(
-            f"{operator}: what a visit did besides is not kept beside other things; declare a goal or a funnel that "
-            "asks for it",
-            Code.NOT_KEPT,
-        )
+    if operator in DONE:
+        _refuse(node, f"{operator} stands beside other filters: join it with them by and")
     return [_simple(node, negated)]
 
 

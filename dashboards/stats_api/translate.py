@@ -26,7 +26,8 @@ from ..stats.period import Period
 from ..stats.query import MAX_ROWS, Query
 from ..stats.refused import BadQuery, Code
 from .dates import Bucket, buckets, grain_of, period_of
-from .filters import Condition, conditions_of, filters_of
+from .done import segment_of
+from .filters import Condition, conditions_of, filters_of, split_done
 from .names import OF_GOALS, REVENUE, TIMES, ApiDimension, dimension_called
 from .request import Asked
 
@@ -71,7 +72,8 @@ def translate(asked: Asked, site: Site, now: dt.datetime, since: Callable[[], dt
     others = tuple(one for one in dimensions if one.kind != "time")
     if any(one.kind == "segment" for one in others):
         raise BadQuery('segment is a filter: ask ["is", "segment", ["NAME"]]', Code.NOT_KEPT)
-    return _Translation(asked, site, period, grain, others, conditions_of(asked.filters or [])).plan()
+    rest, done = split_done(asked.filters or [])
+    return _Translation(asked, site, period, grain, others, conditions_of(rest), segment_of(done, site)).plan()
 
 
 class _Translation:
@@ -83,6 +85,7 @@ class _Translation:
         grain: str,
         others: tuple[ApiDimension, ...],
         conditions: list[Condition],
+        segment: str = "",
     ) -> None:
         self._asked = asked
         self._site = site
@@ -90,7 +93,7 @@ class _Translation:
         self._grain = grain
         self._others = others
         self._conditions = [one for one in conditions if one.dimension.kind != "segment"]
-        self._segment = _segment_of(conditions)
+        self._segment = _segment_of(conditions, segment)
         self._event = ""
 
     def plan(self) -> Plan:
@@ -307,9 +310,10 @@ class _Translation:
         return buckets(self._grain, self._period)
 
 
-def _segment_of(conditions: list[Condition]) -> str:
-    """The segment that is asked about; "" where none is. Raises BadQuery."""
+def _segment_of(conditions: list[Condition], of_done: str) -> str:
+    """The segment that is asked about; "" where none is. of_done: that of what visits did. Raises BadQuery."""
     named = [name for one in conditions if one.dimension.kind == "segment" for name in one.values or ()]
-    if len(named) > 1:
+    named += [of_done] * bool(of_done)
+    if len({*named}) > 1:
         raise BadQuery("segment: who is in several segments is not kept; ask for one", Code.NOT_KEPT)
     return named[0] if named else ""

@@ -480,6 +480,34 @@ def test_a_segment_is_called_by_its_name(
     assert refused("visitors", filters=[["is", "segment", ["Tablets"]]])[0] == "unknown_segment"
 
 
+def test_what_visits_did_is_asked_of_the_segment_of_these(
+    rows: Ask, refused: Ask, reports: Reports, rollups: Any, ago: Ago, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buyers, others = Segment("Buyers", {"goal": "Signup"}), Segment("Others", {"not": {"goal": "Signup"}})
+    readers = Segment("Readers", {"page": ["/b", "/a"], "not": {"goal": "Signup"}})
+    site = structs.replace(rollups.site, segments=(buyers, others, readers))
+    monkeypatch.setattr(rollups, "site", site)
+    monkeypatch.setitem(reports.sites, site.key, site)
+    rollups.cell(ago(1), visitors=100, released=True)
+    rollups.release(ago(1), segments=site.segment_definitions)
+    for name, visitors in (("Buyers", 30), ("Others", 70), ("Readers", 11)):
+        rollups.segment(ago(1), name, visitors)
+    rollups.segment(ago(1), "Buyers", 12, "country", "DE")
+    signup = ["is", "event:goal", ["Signup"]]
+    assert rows("visitors", filters=[["has_done", signup]]) == [(30,)]
+    assert rows("visitors", filters=[["has_not_done", signup]]) == [(70,)]
+    assert rows("visitors", filters=[["not", ["has_done", signup]]]) == [(70,)]
+    read = ["has_done", ["is", "event:page", ["/a", "/b"]]]
+    assert rows("visitors", filters=[["and", [read, ["has_not_done", signup]]]]) == [(11,)]
+    german = ["is", "visit:country", ["DE"]]
+    assert rows("visitors", filters=[["has_done", signup], german]) == [(12,)]
+    assert rows("visitors", filters=[["has_done", signup]], dimensions=["visit:country"]) == [("DE", 12)]
+    assert rows("visitors", filters=[["has_done", signup], ["is", "segment", ["Buyers"]]]) == [(30,)]
+    code, text, _ = refused(filters=[["has_done", signup], ["is", "segment", ["Others"]]])
+    assert (code, "who is in several segments is not kept" in text) == ("not_kept", True)
+    assert refused(filters=[read])[0] == "not_kept"
+
+
 @pytest.mark.parametrize(
     ("date_range", "first", "last"),
     [
@@ -600,8 +628,12 @@ def test_filters_by_names_are_of_the_values_that_have_them(rows: Ask, rollups: A
         ([["is", "time:day", ["2031-06-01"]]], "bad_filter", "set date_range"),
         ([["is_not", "event:goal", ["Signup"]]], "bad_filter", "is and contains"),
         ([["is", "visit:city_name", ["Berlin"]]], "bad_filter", "'Berlin, DE-BE'"),
-        ([["has_done", ["is", "event:goal", ["Signup"]]]], "not_kept", "has_done: what a visit did besides"),
-        ([["has_not_done", ["is", "event:goal", ["Signup"]]]], "not_kept", "declare a goal or a funnel"),
+        ([["has_done", ["is", "event:goal", ["Signup"]]]], "not_kept", 'where = { goal = "Signup" }; then ask'),
+        ([["has_not_done", ["is", "event:goal", ["Signup"]]]], "not_kept", 'where = { not = { goal = "Signup" } }'),
+        ([["has_done", ["is", "event:goal", ["Nothing"]]]], "bad_filter", "the site has no goal 'Nothing'"),
+        ([["has_done", ["contains", "event:page", ["a"]]]], "not_kept", "of event:page it is not told; ask is"),
+        ([["or", [["has_done", ["is", "event:page", ["/a"]]], ["is", "event:page", ["/b"]]]]], "bad_filter", "by and"),
+        ([["has_done", ["and", [["is", "event:page", ["/"]], ["is", "event:goal", ["Signup"]]]]]], "bad_filter", "one"),
         ([["is", "segment", ["7"]]], "unknown_segment", "it has none"),
         ([["is", "segment", ["Phones", "Readers"]]], "bad_filter", "of segments one is answered"),
         ([["not", ["is", "segment", ["Phones"]]]], "bad_filter", "of segments one is answered"),
