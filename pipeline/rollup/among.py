@@ -25,6 +25,8 @@ Bound = tuple[str, dict[str, Any]]
 _OF_PAGES = ("entry_page", "exit_page")
 # Of an event, what it is asked for: by dimension the array, and which of them count.
 _OF_EVENTS = {"hostname": ("hits.hostname", "true"), "event": ("hits.name", f"one != '{ENGAGEMENT}'")}
+# So many terms of a sum are not yet too deep for a statement.
+_MOST_SUMMED = 300
 # As in a goal's test of an event.
 _HIT = "(name, path, currency, sent, scroll)"
 _HITS = "hits.name, hits.path, hits.currency, hits.props, hits.scroll"
@@ -99,4 +101,4 @@ def marks(each: Sequence[Sequence[str]]) -> Bound:
         named |= bound
         which = f"has({mine}, d) AND " if len(mine) < len(each) else ""
         tests.append(f"bitShiftLeft(toUInt64({which}({test})), {bit})")
-    return " + ".join(tests), named
+    return f"arraySum([{', '.join(tests)}])" if len(tests) > _MOST_SUMMED else " + ".join(tests), named

@@ -29,7 +29,7 @@ from .segment_lines import Chain, Path
 from .segment_marks import Marks
 from .segment_touched import told_by_pages
 
-# So many are looked up of a visit at once.
+# So many are looked up by one statement: a visit's mask has 64 bits, and each of them is some text.
 _AT_ONCE = 60
 # Values of a chain that are asked for one that guards, the largest ones.
 _MOST_LEAVES = 20
@@ -166,9 +166,13 @@ def _of_day(
 
 
 def parts(each: Sequence[Sequence[Reached]]) -> Iterator[list[list[Reached]]]:
-    """As many as are looked up at once."""
-    for start in range(0, max(map(len, each), default=0), _AT_ONCE):
-        yield [[*mine[start : start + _AT_ONCE]] for mine in each]
+    """As many as are looked up at once, of each site-day."""
+    left = [(d, one) for d, mine in enumerate(each) for one in mine]
+    for start in range(0, len(left), _AT_ONCE):
+        part: list[list[Reached]] = [[] for _ in each]
+        for d, one in left[start : start + _AT_ONCE]:
+            part[d].append(one)
+        yield part
 
 
 def stage(of: Batch, part: Sequence[Sequence[Reached]], paid: Collection[tuple[int, str, str]]) -> None:
