@@ -45,7 +45,7 @@ def open_store(settings: Settings, make: bool = False) -> Store:
     if embedded and not make and not Path(urlsplit(settings.dsn).path).exists():
         raise CannotDo(_NOTHING.format(directory))
     try:
-        return Store(settings.dsn, settings.store.cluster)
+        return Store(settings.dsn, settings.store.cluster, memory_share=settings.store.memory_share)
     except StoreDown:
         if embedded and is_held(settings.directory, "up"):
             raise CannotDo(

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from .dsn import name_of
+from .engine import MEMORY_SHARE
 from .engine import options as of_engine
 from .lasting import Lasting
 
@@ -77,13 +78,17 @@ class RowsRefused(StoreError):
 class Store:
     """One ClickHouse. dsn: `chdb:///directory` or `http(s)://user:password@host:8123/database`.
     patience_s: of a server, how long somebody waits for a statement; while it is silent, others are told at once.
+    memory_share: of the machine's or container's memory, what the embedded engine may take.
     on_death: called when the embedded engine has died within this process, which cannot open another one."""
 
     on_death: ClassVar[Callable[[], None]] = staticmethod(lambda: None)
     _AWAY: ClassVar[dict[str, Lasting]] = {}
 
-    def __init__(self, dsn: str, cluster: str = "", patience_s: float = 0.0) -> None:
+    def __init__(
+        self, dsn: str, cluster: str = "", patience_s: float = 0.0, memory_share: float = MEMORY_SHARE
+    ) -> None:
         self.dsn = dsn
+        self._memory_share = memory_share
         self._patience_s = patience_s
         self._silent_until = 0.0
         self.cluster = cluster
@@ -199,7 +204,7 @@ class Store:
 
             options: dict[str, Any] = {"send_receive_timeout": _RECEIVE_TIMEOUT_S}
             if self.embedded:
-                options = {"settings": _NOT_COMPILED, "chdb_options": of_engine()}
+                options = {"settings": _NOT_COMPILED, "chdb_options": of_engine(self._memory_share)}
             elif self._patience_s:
                 options = {"send_receive_timeout": self._patience_s, "connect_timeout": 2, "query_retries": 0}
             try:

@@ -61,6 +61,7 @@ def local(settings: Settings, heartbeats: Mapping[str, Heartbeat], now: float, e
         *machine.of_data(settings),
         *machine.of_edits(settings),
         *machine.of_disk(settings, heartbeats),
+        *machine.of_little_memory(),
         *machine.of_spools(settings, time.time()),
         *machine.of_quarantine(settings),
         *machine.of_keys(settings, heartbeats, time.time(), now),

@@ -17,6 +17,7 @@ from collector.keys.files import list_keys
 from collector.keys.journal import read_journal
 from pipeline.aside import KEPT_S
 from pipeline.spool_file import created_at, spool_files
+from schema.memory import memory
 from schema.migrate import WrittenByNewer
 from schema.site import local_day
 
@@ -34,6 +35,7 @@ from .processes import parents_of
 _WAITS_S = 60
 _WAITS_LONG_S = 300
 _GROWS_FOR_S = 3600.0
+_LEAST_MEMORY = 900_000_000
 _FULL_WITHIN_S = 3 * 86_400
 # Keys of tomorrow are made ten minutes before midnight.
 _TOMORROW_S = 300
@@ -131,6 +133,14 @@ def of_spools(settings: Settings, now: float) -> Iterator[Finding]:
         said.append(f"one holds {_size(held)} of {_size(settings.spool.max_bytes)}, and then refuses")
         remedy = remedy or "bring the store back, or raise spool.max_bytes"
     yield Finding("spool", state, ", ".join(said), remedy)
+
+
+def of_little_memory() -> Iterator[Finding]:
+    """Whether a big day would be too much."""
+    there = memory()
+    if 0 < there < _LEAST_MEMORY:
+        text = f"{_size(there)} for Footfall: a day of 100,000 events or more may be too much"
+        yield Finding("memory of the machine", WARNING, text, "give it, or its container, 1 GB")
 
 
 def of_quarantine(settings: Settings) -> Iterator[Finding]:

@@ -65,7 +65,8 @@ def run_engine(settings: Settings, role: str, dashboards: socket.socket | None) 
     own_heartbeat.start()
     # Somebody waits for a page, and nobody for the pipeline.
     alone = _PAGE_PATIENCE_S if role == "dashboards" else 0.0
-    store = _open_patiently(lambda: Store(settings.dsn, settings.store.cluster, alone))
+    share = settings.store.memory_share
+    store = _open_patiently(lambda: Store(settings.dsn, settings.store.cluster, alone, share))
     quarantine = Quarantine(settings.directory / "quarantine")
     writer = control = None
     pipeline: Pipeline | None = None

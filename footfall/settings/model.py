@@ -152,6 +152,15 @@ class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="chdb:///directory or http(s)://user:password@host:8123/database; empty: DATA/clickhouse."),
     ] = ""
     cluster: Annotated[str, Meta(description="Name of the ClickHouse cluster, if it is one.")] = ""
+    memory_share: Annotated[
+        float,
+        Meta(
+            ge=0.1,
+            le=1,
+            description="Share of the machine's or container's memory that the built-in ClickHouse may take; a "
+            "question that needs more fails, in place of the process.",
+        ),
+    ] = 0.9
 
     def __post_init__(self) -> None:
         structs.force_setattr(self, "dsn", turned("dsn", self.dsn, checked))

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 
 from schema.column import TEXT
+from schema.engine import has_little_memory
 from schema.families import DECLARED
 from schema.pair import CROSSED
 from schema.pairs import PAIRS
@@ -220,10 +221,11 @@ def scratch(of: Batch, names: Sequence[str] = ()) -> Iterator[set[str]]:
     only a part of it needs."""
     there, stay = frozenset() if names else left(of), set[str]()
     names = names or _tables(of)
+    little = of.store.embedded and has_little_memory()
     try:
         for name in names:
             if name not in there:
-                of.create(name, _columns(name), compressed=name in _COMPRESSED)
+                of.create(name, _columns(name), compressed=little or name in _COMPRESSED)
         yield stay
     finally:
         if there and not stay:
