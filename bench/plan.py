@@ -13,8 +13,8 @@ class Plan(Struct, frozen=True):
     agents, paths: how many different ones the load has. backlog: events drained. events, new_events: raw events rolled
     up, and those that come before the next run. days, cells, vitals: the released days that dashboards read, and the
     rows of each. repeats: how often a question is asked. sites, sites_s: how many are busy at once, and for how long.
-    house_s: for how long a house is looked at that nobody looks at. installs: whether everything is downloaded once
-    more."""
+    house_s: for how long a house is looked at that nobody looks at. log_lines: of an access log. installs: whether
+    everything is downloaded once more."""
 
     seed: int = 1
     seconds: float = 3
