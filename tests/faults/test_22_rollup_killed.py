@@ -81,6 +81,26 @@ def test_a_block_killed_at_any_statement_is_released_once_and_whole(
     assert len(told) >= lives - 1
 
 
+@pytest.mark.parametrize(
+    ("step", "lives"), [(13, 3), pytest.param(1, 20, marks=pytest.mark.long)], ids=["some", "each"]
+)
+def test_pairs_of_a_block_and_what_is_added_to_days_is_released_whole_or_not_at_all(
+    tmp_path: Path, step: int, lives: int
+) -> None:
+    _, *told = lived("tests.faults.crossed", tmp_path / "engine", ROOT, str(step))
+    whole = told[0]["after"]
+    # The week has its cells, both days have pairs and segments that were added.
+    assert [key.partition("-")[0].partition(" ")[0] for key in sorted(whole)] == ["pairs"] * 2 + ["segments"] * 2 + [
+        "week"
+    ]
+    assert all(any(tables) for _, _, tables in whole.values())
+    for number, one in enumerate(told, start=1):
+        assert one["after"] == whole, number
+        # What can be read is what will be.
+        assert one["before"].items() <= whole.items(), number
+    assert len(told) >= lives - 1
+
+
 @at(3, each=9)
 def test_an_expiry_killed_at_any_statement_leaves_nothing_once_it_runs_again(
     tmp_path: Path, step: int, lives: int
