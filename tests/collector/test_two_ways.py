@@ -42,7 +42,14 @@ _DATE = re.compile(rb"date: [^\r]*\r\n")
 _LAST = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 # Nothing more is read after these.
 _CLOSES = re.compile(rb"\r\nconnection: close\r\n|HTTP/1.1 413")
+_LATE = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 _ANSWERED = re.compile(rb"HTTP/1\.1 (?!100)\d\d\d .*?\r\n\r\n", re.DOTALL)
+
+
+def _is_late(first: bytes, second: bytes) -> bool:
+    """Whether the deadline came to one of them in the midst of a request, on a machine that is busy."""
+    short, long = sorted((text.removesuffix(_LATE) for text in (first, second)), key=len)
+    return long.startswith(short)
 
 
 class Keys:
@@ -158,6 +165,9 @@ async def _both(ways: list[Way], requests: int, draw: Random) -> tuple[int, int]
             cut += 1
             return
         first, second = (_DATE.sub(b"", talk.said) for talk in talks)
+        if first != second and _is_late(first, second):
+            cut += 1
+            return
         assert first == second, (told, first, second)
 
     try:
@@ -179,7 +189,7 @@ async def _both(ways: list[Way], requests: int, draw: Random) -> tuple[int, int]
 def test_both_ways_answer_and_store_the_same(
     requests: int, seed: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limited, "RECEIVE_WITHIN_S", 0.5)
+    monkeypatch.setattr(limited, "RECEIVE_WITHIN_S", 1.0)
     warm_up()
     ways = [Way(tmp_path / "ours", IngestProtocol), Way(tmp_path / "theirs", LimitedProtocol)]
     taken = Counter[bool]()
