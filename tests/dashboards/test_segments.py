@@ -154,6 +154,10 @@ def test_a_page_links_to_each_and_keeps_the_one_that_is_shown(client: Any, rollu
     assert f'{path}?{days.replace("&", "&amp;")}&amp;segment=Readers">Readers</a>' in page
     assert 'segment=Phones" aria-current="true">Phones</a>' in page
     assert "Not counted of segments" in page
+    goals = client.get(f"{path}/goals?{days}&segment=Phones")
+    assert goals.status_code == 200
+    assert "Signup" in goals.text
+    assert "of the segment" in goals.text
     assert "segment=Phones" in page.partition('id="card-places"')[2], "its values keep it, too"
     table = client.get(f"{path}/by/country?{days}&segment=Phones").text
     assert "≥ 50" in table
