@@ -144,7 +144,7 @@ def test_where_visits_of_the_day_are_gone_there_is_none(store: Store) -> None:
 
 def test_with_a_k_of_one_it_is_what_a_recount_finds(store: Store) -> None:
     dice = random.Random(28)
-    sites = [counted.site_of(dice, dice.randint(1, 4)) for _ in range(max(4, min(500, times(16))))]
+    sites = [counted.site_of(dice, dice.randint(1, 4)) for _ in range(max(4, min(500, times(6))))]
     events = {site.key: counted.traffic(site, dice, 8) for site in sites}
     insert(store, [event for mine in events.values() for event in mine])
     # Some are counted with the day.
