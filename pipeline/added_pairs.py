@@ -18,7 +18,7 @@ from msgspec import Struct, structs
 
 from schema.families import FAMILIES
 from schema.manifest import ADDED, FOUR_WEEKS, LIVE, span_of
-from schema.pair import Pair, above, is_above, is_within, pair_of
+from schema.pair import Pair, above, is_above, is_across, is_within, pair_of
 from schema.site import Site
 from schema.store import Store
 
@@ -71,7 +71,7 @@ def _due(store: Store, site: Site) -> Iterator[Due]:
 def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> None:
     entry = due.entry
     # A table whose sums are those of one that is told stays untold.
-    refused = [pair for pair in due.pairs if any(is_above(pair, one) or is_within(pair, one) for one in due.told)]
+    refused = [pair for pair in due.pairs if any(_is_judged_without(pair, one) for one in due.told)]
     # Nor one of whose parent a block tells what the day hides: that was held against the children that there were.
     refused += [pair for pair in due.pairs for one in _told_by_blocks(store, entry) if is_above(one, pair)]
     counted = as_counted(site, entry, due.added)
@@ -91,6 +91,11 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
         # Funnels and properties are not asked for.
         declared = structs.replace(counted.site, funnels=(), properties=())
         stage_again(store, SiteDay(declared, entry.day, stricter(rules, entry)), release)
+
+
+def _is_judged_without(pair: Pair, told: Pair) -> bool:
+    """Whether a pair was told as if there was not the other one."""
+    return is_above(pair, told) or is_within(pair, told) or is_within(told, pair) or is_across(pair, told)
 
 
 def _told_by_blocks(store: Store, day: Entry) -> list[Pair]:

@@ -46,6 +46,13 @@ def is_within(pair: Pair, other: Pair) -> bool:
     return any(other.one in above(one) and other.other in above(by) for one, by in ways)
 
 
+def is_across(pair: Pair, other: Pair) -> bool:
+    """Whether each is narrower than the other one in a dimension: where a country has one region, the sums of both are
+    of the same cells, neither of a row nor of a column."""
+    ways = ((pair.one, pair.other), (pair.other, pair.one))
+    return pair != other and any(other.one in above(one) and by in above(other.other) for one, by in ways)
+
+
 def is_above(pair: Pair, other: Pair) -> bool:
     """Whether each cell of the first one is a sum of cells of the other."""
     ways = ((pair.one, pair.other), (pair.other, pair.one))
@@ -94,6 +101,11 @@ def pairs_of(texts: tuple[str, ...]) -> tuple[Pair, ...]:
                 raise ValueError(
                     f"pairs {text!r} and {found[other]!r}: both dimensions of the first belong to those of the second, "
                     "whose sums would tell of few: leave one of them out"
+                )
+            if is_across(pair, other):
+                raise ValueError(
+                    f"pairs {text!r} and {found[other]!r}: each is narrower than the other in one dimension, and both "
+                    "together would tell of few: leave one of them out"
                 )
     return tuple(found)
 

@@ -7,14 +7,17 @@ table by one dimension are in no cell that is shown, and what is hidden of a par
 
 A source that is of two channels is divided between them, and how, may follow where both channels are shown beside it:
 so its parts are hidden cells, each of its channel's sum, and what they add up to is the cell.
+
+What a pair with a parent hides because it is of too few is a sum of cells of this one, and a circle between these alone
+leaves it what it is. So it is a hidden cell here, too, between a line of what adds up to it and the next wider one.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from schema.pair import Pair, above, paired
 
@@ -61,22 +64,31 @@ class Table:
         self._of_edge: dict[Hashable, list[Atom]] = {}
         self._divided: set[Line] = set()
         self.gone: set[Hashable] = set()
+        # By the line of its cells a sum of too few: its atoms.
+        self._sums: dict[Line, list[Atom]] = {}
         each: defaultdict[tuple[Line, Line], list[Atom]] = defaultdict(list)
         for atom in atoms:
             each[_label(atom.one, atom.above), _label(atom.other, atom.beyond)].append(atom)
+        self._sums = self._sums_of_few(each, cells)
         for labels, mine in each.items():
             enough = cells.get(mine[0].cell, 0)
             self._add(mine[0].cell if enough else labels, mine, enough)
+        for line, mine in self._sums.items():
+            self._add_sum(line, mine)
 
     def of_few(self) -> Iterator[tuple[Line, Atom]]:
         """Of each line the atoms of too few."""
         for key, edge in self._edges.items():
             if not edge.enough:
                 for line in edge.lines:
-                    yield from ((line, atom) for atom in self._of_edge[key])
+                    if line not in self._sums or self._sums[line] is not self._of_edge[key]:
+                        yield from ((line, atom) for atom in self._of_edge[key])
 
     def shown(self, covered: Collection[Line]) -> set[Cell]:
         """The cells that are. covered: lines of which those of too few are enough together."""
+        for line in self._sums.keys() & covered:
+            key = self._key_of(line)
+            self._edges[key] = structs.replace(self._edges[key], enough=True)
         self.gone = hidden(self._edges, self._divided.union(covered))
         return {self._of_edge[key][0].cell for key in self._edges.keys() - self.gone}
 
@@ -123,25 +135,70 @@ class Table:
         self._edges[key] = Crossed(row, column, enough or people, bool(enough) or are_enough, barred=not enough)
         self._of_edge[key] = atoms
 
+    # -- what pairs with parents hide --------------------------------------------------------------------------------
+
+    def _sums_of_few(
+        self, cells: Mapping[tuple[Line, Line], list[Atom]], enough: Mapping[Cell, int]
+    ) -> dict[Line, list[Atom]]:
+        """The sums of several cells of which none is of enough, by the line of these."""
+        found: defaultdict[Line, list[Atom]] = defaultdict(list)
+        parts: defaultdict[Line, set[tuple[Line, Line]]] = defaultdict(set)
+        many: set[Line] = set()
+        known = self._before.get(self._pair, ())
+        for labels, mine in cells.items():
+            for atom in mine if mine[0].cell not in known else ():
+                for line in (*self._rows_of(atom)[:-1], *self._columns_of(atom)[:-1]):
+                    found[line].append(atom)
+                    parts[line].add(labels)
+                    if atom.enough or mine[0].cell in enough:
+                        many.add(line)
+        return {line: mine for line, mine in found.items() if line not in many and len(parts[line]) > 1}
+
+    def _add_sum(self, line: Line, atoms: list[Atom]) -> None:
+        lines = self._ends(line)
+        self._add_edge(self._key_of(line), *lines, atoms)
+
+    def _key_of(self, line: Line) -> Hashable:
+        return "part", *self._ends(line)
+
+    def _ends(self, line: Line) -> tuple[Line, Line]:
+        """Between which lines a sum is: its own, and the next wider one."""
+        atom = self._sums[line][0]
+        rows, columns = self._rows_of(atom), self._columns_of(atom)
+        if line in rows:
+            return self._first(rows[rows.index(line) + 1 :]), line
+        return line, self._first(columns[columns.index(line) + 1 :])
+
+    def _first(self, lines: Sequence[Line]) -> Line:
+        return next((line for line in lines if line in self._sums), lines[-1])
+
     # -- the sums that an atom is part of ----------------------------------------------------------------------------
 
     def _row_of(self, atom: Atom) -> Line:
-        narrowed = self._narrowed(self._pair.one, atom.one, self._pair.other, atom.beyond)
-        return "row", _label(atom.one, atom.above), narrowed
+        return self._first(self._rows_of(atom))
 
     def _column_of(self, atom: Atom) -> Line:
-        narrowed = self._narrowed(self._pair.other, atom.other, self._pair.one, atom.above)
-        return "column", _label(atom.other, atom.beyond), narrowed
+        return self._first(self._columns_of(atom))
 
-    def _narrowed(self, along: str, value: int, across: str, values: tuple[int, ...]) -> tuple[int, ...]:
-        """Of the values above the other one those from the first on that is shown with this value."""
+    def _rows_of(self, atom: Atom) -> list[Line]:
+        """Those that nobody is told, the narrowest first, and at last the one that is."""
+        return self._lines_of("row", self._pair.one, atom.one, atom.above, self._pair.other, atom.beyond)
+
+    def _columns_of(self, atom: Atom) -> list[Line]:
+        return self._lines_of("column", self._pair.other, atom.other, atom.beyond, self._pair.one, atom.above)
+
+    def _lines_of(
+        self, kind: str, along: str, value: int, over: tuple[int, ...], across: str, values: tuple[int, ...]
+    ) -> list[Line]:
+        label, found = _label(value, over), list[Line]()
         for place, (dimension, one) in enumerate(zip(above(across), values, strict=True)):
             if dimension == along:
-                return ()
+                break
             pair = paired(along, dimension)
             if ((value, one) if pair.one == along else (one, value)) in self._before.get(pair, ()):
-                return values[place:]
-        return ()
+                return [*found, (kind, label, values[place:])]
+            found.append((f"{kind} untold", label, values[place:]))
+        return [*found, (kind, label, ())]
 
 
 def _label(value: int, values: tuple[int, ...]) -> tuple[int, ...]:

@@ -77,7 +77,7 @@ class Names(Struct, frozen=True):
         kind, first, rest = line
         if kind == "parts":
             return [kind, first, *self.key(rest)]
-        along, across = (self.pair.one, self.pair.other)[:: 1 if kind == "row" else -1]
+        along, across = (self.pair.one, self.pair.other)[:: 1 if kind.startswith("row") else -1]
         narrowed = zip(above(across)[-len(rest) :] if rest else (), rest, strict=True)
         return [kind, self._label(along, first), [self.value_of(*one) for one in narrowed]]
 

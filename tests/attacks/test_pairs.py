@@ -59,13 +59,15 @@ ALL_PAIRS = World(
     tuple(paired(one, other) for one, other in itertools.combinations(_FLAT, 2)),
     (("source", "channel", "country"), ("source", "channel", "device")),
 )
-# Parents on both sides.
+# Parents of one of the dimensions, and of the other one.
 _REGIONS = (("DE-BE", "DE"), ("DE-BY", "DE"), ("FR-75", "FR"), ("FR-69", "FR"), ("IS-1", "IS"))
-PARENTS = World(
+_REGIONAL = (
     ("source", "channel", "region", "country"),
     tuple((*one, *other) for one in _SOURCES for other in _REGIONS),
-    (paired("source", "region"), paired("source", "country"), paired("channel", "region")),
-    (("source", "channel", "region"),),
+)
+OF_COUNTRIES = World(*_REGIONAL, (paired("source", "region"), paired("source", "country")), ())
+OF_CHANNELS = World(
+    *_REGIONAL, (paired("source", "region"), paired("channel", "region")), (("source", "channel", "region"),)
 )
 
 
@@ -180,7 +182,7 @@ def attacked(store: Store, world: World, days: int, later: bool = False) -> tupl
     return hidden_ones, pinned, shown
 
 
-@pytest.mark.parametrize("world", [ALL_PAIRS, PARENTS])
+@pytest.mark.parametrize("world", [ALL_PAIRS, OF_COUNTRIES, OF_CHANNELS])
 def test_no_count_of_few_follows_from_all_tables_of_a_day(
     store: Store, world: World, report: Callable[[str, str], None]
 ) -> None:
@@ -188,11 +190,11 @@ def test_no_count_of_few_follows_from_all_tables_of_a_day(
     which = f"{len(world.pairs)} pairs of {', '.join(world.names)}"
     report(f"{which}, solved for with all tables", f"{pinned} of {hidden_ones} pinned, {shown} cells shown")
     assert hidden_ones > 100
-    assert shown > 50
+    assert shown > 20
     assert pinned == 0
 
 
-@pytest.mark.parametrize("world", [pytest.param(ALL_PAIRS, marks=pytest.mark.long), PARENTS])
+@pytest.mark.parametrize("world", [pytest.param(ALL_PAIRS, marks=pytest.mark.long), OF_COUNTRIES, OF_CHANNELS])
 def test_nor_where_some_pairs_are_added_to_a_released_day(
     store: Store, world: World, report: Callable[[str, str], None]
 ) -> None:
@@ -204,7 +206,7 @@ def test_nor_where_some_pairs_are_added_to_a_released_day(
     assert pinned == 0
 
 
-@pytest.mark.parametrize("world", [ALL_PAIRS, pytest.param(PARENTS, marks=pytest.mark.long)])
+@pytest.mark.parametrize("world", [ALL_PAIRS, pytest.param(OF_CHANNELS, marks=pytest.mark.long)])
 def test_they_do_where_only_cells_of_few_are_hidden(
     store: Store, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
