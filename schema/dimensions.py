@@ -15,8 +15,9 @@ from msgspec import Struct
 from .event import PAGEVIEW
 
 # visit: a visit has one value, that of its first event. page, hostname, event: a visit may touch several values and is
-# counted once in each; a section of pages is touched as a page is. site: no dimension, but the whole.
-Scope = Literal["site", "visit", "page", "hostname", "event"]
+# counted once in each; a section of pages is touched as a page is. measurement: of web vitals alone. site: no
+# dimension, but the whole.
+Scope = Literal["site", "visit", "page", "hostname", "event", "measurement"]
 Format = Literal["text", "host", "country", "region", "language", "screen", "device", "languages"]
 
 # The value that stands for everything too rare to show.
@@ -289,6 +290,27 @@ _DIMENSIONS = (
     ),
 )
 DIMENSIONS: dict[str, Dimension] = {dimension.name: dimension for dimension in _DIMENSIONS}
+
+# What web vitals alone are counted by: the element on its page, another one for each vital.
+ELEMENT = Dimension(
+    "element",
+    "Element",
+    "Page → the element of it that was painted last (LCP), was touched (INP) or moved most (CLS), by its place in the "
+    "layout; of pages of which the browser named any.",
+    scope="measurement",
+    parent="page",
+)
+# With those of visits.
+EVERY: dict[str, Dimension] = DIMENSIONS | {ELEMENT.name: ELEMENT}
+# Between a page and its element: an element has no such mark. And the element that the browser does not name.
+ON_PAGE = " → "
+UNNAMED = "(unknown)"
+
+
+def page_and_element(value: str) -> tuple[str, str]:
+    """Of a value of ELEMENT."""
+    page, _, element = value.rpartition(ON_PAGE)
+    return page, element
 
 
 def cards_of(dimensions: Iterable[Dimension]) -> dict[str, tuple[str, ...]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .column import TEXT, Column
+from .dimensions import ELEMENT
 from .engagement import ENGAGED
 from .experience import EXPERIENCE
 from .family import KEY, KEY_COLUMNS, MONTH_COLUMNS, Family, named
@@ -67,7 +68,7 @@ _VITALS = Family(
     ),
     OF_VITALS,
     histogram=True,
-    dimensions=("", "page", "section", *OF_FIRST_OF_ALL),
+    dimensions=("", "page", "section", *OF_FIRST_OF_ALL, ELEMENT.name),
     label="web vitals",
 )
 # Every family; one with a file of its own is added here.

@@ -67,7 +67,12 @@ VISIT = {
     # Of every event that measured something. vitals: in the order of schema/vitals.py, below 0 what was not measured.
     "measured.path": "Array(String)",
     "measured.vitals": "Array(Array(Float32))",
+    # Of each its elements in the order of OF_ELEMENTS, "" where one is not named; nothing where none is.
+    "measured.elements": "Array(Array(String))",
     **dict.fromkeys(OF_FIRST_EVENT, TEXT),
 }
 # What visits have that are older than a column, where that is not nothing: SQL, as the store writes it.
-DEFAULTS = {"hits.scroll": f"arrayMap(name -> {NO_SCROLL}, `hits.name`)"}
+DEFAULTS = {
+    "hits.scroll": f"arrayMap(name -> {NO_SCROLL}, `hits.name`)",
+    "measured.elements": "arrayMap(path -> emptyArrayString(), `measured.path`)",
+}

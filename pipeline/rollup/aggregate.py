@@ -10,6 +10,7 @@ import math
 from collections.abc import Collection, Mapping
 from functools import cache
 
+from schema.dimensions import ELEMENT
 from schema.families import DECLARED
 from schema.family import Family
 from schema.measures import KINDS, OF_CELLS
@@ -21,6 +22,7 @@ from ..parallel import Statement, at_once
 from . import declared
 from .batch import NETWORKS, Batch
 from .contributors import OF_HIT, OF_VISIT, networks_of
+from .elements import fill_elements
 from .hits import OF_HITS, filling_hits
 from .passed import filling_passed
 from .reached import OF_REACHED, filling_reached
@@ -71,6 +73,7 @@ def aggregate(of: Batch) -> None:
     some = renewing(of)
     at_once(of.store, [*_reached_and_hits(some), filling_samples(some), *filling_passed(some)])
     fill_spent(of)
+    fill_elements(of)
     counted = {*families(of)}
     if of.adds:
         _add_changes(of, counted)
@@ -84,6 +87,8 @@ def _reached_and_hits(of: Batch) -> list[Statement]:
 
 def _count(of: Batch, counted: Collection[str]) -> None:
     selects = _selects(() if of.alone else ("d",), of.is_small, of.plain)
+    if of.has_rows("elements"):
+        selects = (*selects, ("vitals", *_vitals_of_elements(() if of.alone else ("d",))))
     at_once(of.store, [_adding(of, *select) for select in selects if select[0] in counted])
 
 
@@ -244,30 +249,49 @@ def _revenue(apart: tuple[str, ...]) -> Select:
 # -- vitals ----------------------------------------------------------------------------------------------------------
 
 
-def _one_vital(place: int, vital: Vital) -> str:
-    """SQL for what is counted of a vital: (metric, histogram, people, networks, samples, good, poor)."""
-    sample = f"vitals[{place}]"
-    measured, scaled = f"{sample} >= 0", f"{sample} * {float(vital.scale)!r}"
+_OF_SAMPLES = ("metric", "histogram", "people", "networks", "samples", "good", "poor")
+
+
+def _measured(sample: str, scale: str, good: str, poor: str) -> tuple[str, ...]:
+    """SQL for what is counted of samples: (histogram, people, networks, samples, good, poor)."""
+    measured, scaled = f"{sample} >= 0", f"{sample} * {scale}"
     # A histogram is the bucket of each sample, in any order: to count them takes longer than to sort them in the end.
     bucket = f"toInt16(if({scaled} <= 1, 0, ceil(log({scaled}) / {math.log(GAMMA)!r})))"
-    counted = (
+    return (
         f"groupArrayIf({bucket}, {measured})",
         count_people(f"{measured} AND once", f"{measured} AND NOT once"),
         count_networks(measured),
         f"countIf({measured})",
-        f"countIf({measured} AND {sample} <= toFloat32({vital.good!r}))",
-        f"countIf({sample} > toFloat32({vital.poor!r}))",
+        f"countIf({measured} AND {sample} <= toFloat32({good}))",
+        f"countIf({sample} > toFloat32({poor}))",
     )
+
+
+def _one_vital(place: int, vital: Vital) -> str:
+    """SQL for what is counted of a vital: (metric, histogram, people, networks, samples, good, poor)."""
+    counted = _measured(f"vitals[{place}]", *map(repr, (float(vital.scale), vital.good, vital.poor)))
     return f"('{vital.name}', {', '.join(counted)})"
+
+
+def _vitals_of_elements(apart: tuple[str, ...]) -> Select:
+    """Of rows that are of one vital each."""
+    of_vital = (
+        f"transform(metric, {[*VITALS]}, {[float(getattr(one, name)) for one in VITALS.values()]}, 0.)"
+        for name in ("scale", "good", "poor")
+    )
+    counted = dict(zip(_OF_SAMPLES, ("metric", *_measured("measured", *of_vital)), strict=True))
+    return (
+        {"dimension": f"'{ELEMENT.name}'", "value": "value"} | counted,
+        f"FROM {{elements}} {_by(apart, 'metric', 'value')}",
+    )
 
 
 def _vitals(apart: tuple[str, ...]) -> Select:
     by, each = by_each({name: name for name in OF_SAMPLES}, *apart, whole=True)
     every = ", ".join(_one_vital(place, vital) for place, vital in enumerate(VITALS.values(), start=1))
-    columns = ("metric", "histogram", "people", "networks", "samples", "good", "poor")
     return (
         {"dimension": "dimension", "value": "value"}
-        | {name: f"one.{place}" for place, name in enumerate(columns, start=1)},
+        | {name: f"one.{place}" for place, name in enumerate(_OF_SAMPLES, start=1)},
         f"""
     FROM
     (

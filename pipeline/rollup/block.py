@@ -18,6 +18,7 @@ from typing import Any
 
 from msgspec import structs
 
+from schema.dimensions import ELEMENT
 from schema.event import PAGEVIEW
 from schema.families import DECLARED, FAMILIES, OWN, WAITING
 from schema.manifest import WEEK
@@ -278,7 +279,8 @@ def _released(
             parents = [()] * len(days)
         by_day = (dict(zip(days, each, strict=True)) for each in (counts, map(tuple, parents)))
         candidates[tuple(key)].append(Candidate(value, known, *by_day))
-    waiting, above = _waiting(of, family, group, people, waits), _above(of, group, waits)
+    parents_of = {PARENTS[dimension] for dimension, *_ in candidates if (family, dimension) in CHILDREN}
+    waiting, above = _waiting(of, family, group, people, waits), _above(of, group, waits, parents_of)
     released: dict[Group, set[str]] = {}
     for group_of in sorted(candidates, key=lambda key: (depth(key[0]), key)):
         dimension, *rest = group_of
@@ -288,6 +290,9 @@ def _released(
             found = released.get(parent, ())
             pooled = {(day, value) for day, value in above[parent] if value not in found}
             untold = set() if released.get(whole) else {day for day, _ in above[whole]}
+        if dimension == ELEMENT.name:
+            # What is told of a page that is not would tell the most of what its section hides.
+            candidates[group_of] = [one for one in candidates[group_of] if not one.is_below(pooled)]
         among = candidates[group_of], waiting[group_of]
         released[group_of] = fold(*among, of.late.k, pooled, untold, always and dimension != "")
     return released
@@ -313,10 +318,10 @@ def _waiting(
     return found
 
 
-def _above(of: Block, group: str, waits: str) -> dict[Group, set[tuple[dt.date, str]]]:
+def _above(of: Block, group: str, waits: str, dimensions: Collection[str]) -> dict[Group, set[tuple[dt.date, str]]]:
     """The values that wait of the whole site and of dimensions that others belong to, with their days."""
     found: dict[Group, set[tuple[dt.date, str]]] = defaultdict(set)
-    above = {"above": ["", *PARENTS.values()]}
+    above = {"above": ["", *dimensions]}
     for *key, day, value in of.store.rows(
         f"SELECT {group}, day, value {waits} AND dimension IN {{above:Array(String)}}", of.named | above
     ):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from schema.event import ENGAGEMENT, PAGEVIEW
 from schema.visits import OF_FIRST_EVENT, OF_FIRST_OF_ALL, RAW_OF_FIRST_EVENT, VISIT
-from schema.vitals import VITALS
+from schema.vitals import OF_ELEMENTS, VITALS
 
 from ..insert import insert
 from . import told
@@ -22,6 +22,8 @@ from .visit import READ, escaped
 _VIEWED, _ACTED = f"name = '{PAGEVIEW}'", f"name != '{ENGAGEMENT}'"
 # What a visit has of each of its events, not in their order: `place` tells that.
 _OF_HITS = tuple(name.removeprefix("hits.") for name in VISIT if name.startswith("hits."))
+# No selector has such a character.
+_NAMED = ", '\\n', ".join(f"elements['{name}']" for name in OF_ELEMENTS)
 # Lists by name: what visits have of each of their events; of where they begin; and of their first event but for
 # reports. Each visit has one of the last two: where there are reports only, the last of them.
 _EACH = {
@@ -38,6 +40,8 @@ _EACH = {
     "interactions": f"{_ACTED} AND NOT ({_VIEWED}) AND interactive",
     "measuring": f"arrayExists(sample -> sample >= 0, [{', '.join(VITALS)}])",
     **{f"{vital}s": vital for vital in VITALS},
+    # As one text: an array of each event would take longer, and hardly one has any.
+    "named": f"if(empty(elements), '', concat({_NAMED}))",
 }
 _BEGINNING = {
     "its_visitor": "visitor",
@@ -79,6 +83,7 @@ _MADE = {
     **{f"hits.{name}": f"{name}s" for name in _OF_HITS},
     "measured.path": _those("measuring", "paths"),
     "measured.vitals": _those("measuring", _SAMPLES),
+    "measured.elements": f"arrayMap(text -> if(text = '', [], splitByChar('\\n', text)), {_those('measuring', 'named')})",
     **{
         name: f"if(came, {escaped(sql.format_map({raw: f'its_{raw}' for raw in RAW_OF_FIRST_EVENT}))}, '')"
         for name, sql in OF_FIRST_EVENT.items()

@@ -37,6 +37,10 @@ class Candidate(Struct, frozen=True):
         """The smallest comes first; what is known last."""
         return self.known, sum(self.people.values()), self.value
 
+    def is_below(self, places: Collection[tuple[dt.date, str]]) -> bool:
+        """Whether it belongs to one of these values of its parent's dimension on its day."""
+        return any((day, parent) in places for day in self.people for parent in self.parents[day])
+
     def alone(self, day: dt.date) -> bool:
         """Whether it is the child of one parent."""
         return is_child(self.value, self.parents[day])

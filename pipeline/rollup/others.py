@@ -9,6 +9,7 @@ in dimensions that have such values is looked who did.
 
 from __future__ import annotations
 
+from schema.dimensions import ELEMENT
 from schema.families import APART, DECLARED
 from schema.measures import KINDS
 
@@ -25,11 +26,15 @@ _VALUES = {name: name for name in ("d", "dimension", "value", "people")}
 PUBLISHED = "d IN (SELECT d FROM {values} WHERE dimension = '' AND enough)"
 
 
+# An element has nobody but who was measured: of the vital of which most were.
+_OWN_PEOPLE = ", ".join(f"if(dimension = '{ELEMENT.name}', max({name}), 0)" for name in ("people", "networks"))
+
+
 def find_rare(of: Batch) -> None:
     """Fill `values`."""
     # Conversions, vitals and reports may be of values that nobody came to: a page that was left, but not seen.
     without = "".join(
-        f""" UNION ALL SELECT d, dimension, value, 0, 0 FROM {of.scratch(family)}
+        f""" UNION ALL SELECT d, dimension, value, {_OWN_PEOPLE} FROM {of.scratch(family)}
             GROUP BY d, dimension, value HAVING sum(people) > 0"""
         for family in families(of)
         if family != "cells"
@@ -97,7 +102,8 @@ def find_others(of: Batch) -> None:
 def _fill_touched(of: Batch, table: str, which: str = "true", where: str = "true") -> bool:
     """Add to `touched` who is behind values of a scratch table, of the dimensions that have some; whether there are
     any. which: of these; where: of those that tell the dimensions, too."""
-    near = _dimensions(of, table, f"{which} AND {where}")
+    # No visit touches an element, only what it measured does.
+    near = _dimensions(of, table, f"{which} AND {where}") - {ELEMENT.name}
     if near:
         among = f"(SELECT value FROM {{{table}}} WHERE {which} AND dimension = '%s')"
         rows = f"({touched(near, None if of.is_small else lambda dimension: among % dimension)})"

@@ -8,16 +8,17 @@ parents' numbers and those of their children does not know how it is spread over
 from __future__ import annotations
 
 from schema.column import TEXT
-from schema.dimensions import DIMENSIONS
+from schema.dimensions import DIMENSIONS, ELEMENT, EVERY
 from schema.families import FAMILIES
 from schema.family import Family
 from schema.visits import OF_VISITS
 
 from ..insert import insert
 from .batch import Batch
+from .elements import page_of
 
 # By dimension that of its parent.
-PARENTS = {one.name: one.parent for one in DIMENSIONS.values() if one.parent}
+PARENTS = {one.name: one.parent for one in EVERY.values() if one.parent}
 
 
 def depth(dimension: str) -> int:
@@ -33,6 +34,8 @@ CHILDREN = frozenset(
     for child, parent in PARENTS.items()
     if child in kept and parent in kept
 )
+# Of which families, and of contributors, which dimensions have children.
+ABOVE = frozenset((family, PARENTS[child]) for family, child in CHILDREN)
 # What tells the rows of all families apart: name and currency are the keys of a family (name_and_currency).
 CELL = {"family": TEXT, "d": "UInt16", "dimension": TEXT, "name": TEXT, "currency": TEXT, "value": "String"}
 # Those whose keys exclude one another: rows of the same name add up. Of all others the values of a dimension do.
@@ -69,4 +72,7 @@ def fill_parents(of: Batch) -> None:
     )
     # A page has one section, whoever looks at it.
     each += f" UNION ALL SELECT d, dimension, value, {of.section_of('value')} FROM {{values}} WHERE dimension = 'page'"
+    if of.has_rows("elements"):
+        page = page_of("value")
+        each += f" UNION ALL SELECT d, dimension, value, {page} FROM {{values}} WHERE dimension = '{ELEMENT.name}'"
     of.store.command(of.naming(f"{insert('{parents}', selected)} FROM ({each})"), of.named)

@@ -7,6 +7,7 @@ Promises: whoever counts vitals, and whoever looks who is behind what is rare of
 from __future__ import annotations
 
 from schema.column import TEXT
+from schema.dimensions import ELEMENT
 from schema.families import FAMILIES
 from schema.visits import OF_FIRST_OF_ALL, VISIT
 
@@ -14,14 +15,14 @@ from ..insert import insert
 from ..parallel import Statement
 from .batch import Batch
 
-# The dimensions of a measurement, but for the whole site.
-OF_SAMPLES = tuple(name for name in FAMILIES["vitals"].dimensions if name)
+# The dimensions of a measurement, but for the whole site; those of all of its vitals together.
+OF_SAMPLES = tuple(name for name in FAMILIES["vitals"].dimensions if name not in ("", ELEMENT.name))
+WHO = {"d": "UInt16", **{name: VISIT[name] for name in ("visitor", "network_number")}, "once": "UInt8"}
 # once: nothing else of him is measured that day.
 COLUMNS = {
-    "d": "UInt16",
-    **{name: VISIT[name] for name in ("visitor", "network_number")},
-    "once": "UInt8",
+    **WHO,
     "vitals": "Array(Float32)",
+    "elements": "Array(String)",
     **{name: "String" if name == "page" else TEXT for name in OF_SAMPLES},
 }
 
@@ -32,5 +33,5 @@ def filling_samples(of: Batch) -> Statement:
     columns = {name: values.get(name, name) for name in COLUMNS} | {"once": "NOT again AND length(measured.path) = 1"}
     return of.naming(
         f"""{insert("{samples}", columns)}
-        FROM {{visits}} ARRAY JOIN measured.path AS path, measured.vitals AS vitals"""
+        FROM {{visits}} ARRAY JOIN measured.path AS path, measured.vitals AS vitals, measured.elements AS elements"""
     ), of.named

@@ -19,7 +19,7 @@ from schema.segments import SEGMENTS
 from schema.store import Store
 from schema.visits import HOUR, OF_VISITS, VISIT
 
-from . import declared, drops, moves, passed, samples, untold
+from . import declared, drops, elements, moves, passed, samples, untold
 from .aggregate import ADDED, KEYS, is_asked
 from .batch import Batch
 from .hits import OF_HITS
@@ -83,6 +83,7 @@ TABLES: dict[str, dict[str, str]] = {
     },
     # The measurements of visits.
     "samples": samples.COLUMNS,
+    "elements": elements.COLUMNS,
     # A row for each goal that an event of a visit reached. nth: 1 for the first time in the visit.
     "reached": {
         "d": "UInt16",

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from schema.dimensions import OTHER
+from schema.dimensions import ELEMENT, OTHER
 from schema.event import PAGEVIEW
 from schema.experience import EXPERIENCE
 from schema.families import APART, DECLARED, FAMILIES
@@ -28,11 +28,12 @@ from .company import Cell, Part, Whole, going
 from .contributors import CONTRIBUTORS
 from .declared import NAMED, named_by
 from .drops import show_steps
+from .elements import page_of
 from .experience import fill_experience
 from .moves import show_ways
 from .others import PUBLISHED, find_covered
-from .parents import CELL, CHILDREN, EXCLUSIVE, PARENTS, name_and_currency
-from .suppressed import suppressed
+from .parents import ABOVE, CELL, CHILDREN, EXCLUSIVE, PARENTS, name_and_currency
+from .suppressed import KEPT, suppressed
 
 
 def keep(of: Batch) -> None:
@@ -40,6 +41,9 @@ def keep(of: Batch) -> None:
     if of.hides:
         _judge_values(of)
     at_once(of.store, [(of.naming(statement), of.named) for statement in (_FILL_KEPT, _FILL_FOLDED)])
+    if of.has_rows("elements"):
+        for statement in (_FILL_KEPT_ELEMENTS, _FILL_FOLDED_ELEMENTS):
+            of.store.command(of.naming(statement), of.named)
 
 
 def show(of: Batch) -> None:
@@ -48,7 +52,9 @@ def show(of: Batch) -> None:
     of.store.command(of.naming(_KEEP_OTHER), of.named)
     if of.hides:
         _judge_rows(of)
-        of.store.command(of.naming(_fill_shown()), of.named)
+        of.store.command(of.naming(_fill_shown(f"dimension != '{ELEMENT.name}'")), of.named)
+        if of.has_rows("elements"):
+            of.store.command(of.naming(_fill_shown(_ON_SHOWN_PAGE)), of.named)
         show_steps(of)
     show_ways(of)
     if EXPERIENCE.name in families(of):
@@ -69,25 +75,36 @@ _PARTS = f"""
         SELECT *, {_KNOWN} AS known, '' AS name, '' AS currency, people > 0 AND NOT enough AS few,
             enough AND (alone OR dimension NOT IN {[*PARENTS]}) AS goes
         FROM {{values}} LEFT JOIN {{parents}} USING (d, dimension, value)
+        WHERE dimension != '{ELEMENT.name}'
     )
     GROUP BY d, dimension, parent"""
-_ABOVE = f"dimension IN {[*PARENTS.values()]}"
+_ABOVE = f"dimension IN {sorted(dimension for family, dimension in ABOVE if family == 'cells')}"
+_ROWS_ABOVE = f"(family, dimension) IN {sorted(ABOVE)}"
 _TOLD = "(d, dimension) NOT IN (SELECT d, dimension FROM {nothing})"
+_OF_CELLS = f"{PUBLISHED} AND dimension != '{ELEMENT.name}'"
+_HELD = "(d, dimension, value) IN (SELECT d, dimension, value FROM {held})"
 _FILL_KEPT = f"""
     INSERT INTO {{kept}} (d, dimension, value)
-    SELECT d, dimension, value FROM {{values}}
-    WHERE enough AND (d, dimension, value) NOT IN (SELECT d, dimension, value FROM {{held}})
-        AND {_TOLD} AND {PUBLISHED}"""
-_FILL_FOLDED = f"""
+    SELECT d, dimension, value FROM {{values}} WHERE enough AND NOT {_HELD} AND {_TOLD} AND {_OF_CELLS}"""
+
+
+def _fill_folded(which: str) -> str:
+    return f"""
     INSERT INTO {{folded}} (d, dimension, value, alone, parent)
     SELECT d, dimension, value, alone, parent
-    FROM
-    (
-        SELECT d, dimension, value FROM {{values}}
-        WHERE (NOT enough OR (d, dimension, value) IN (SELECT d, dimension, value FROM {{held}}))
-            AND {_TOLD} AND {PUBLISHED}
-    ) AS v
+    FROM (SELECT d, dimension, value FROM {{values}} WHERE {which}) AS v
     LEFT JOIN (SELECT * FROM {{parents}} WHERE alone) AS p USING (d, dimension, value)"""
+
+
+_FILL_FOLDED = _fill_folded(f"(NOT enough OR {_HELD}) AND {_TOLD} AND {_OF_CELLS}")
+# An element is of its page: where that has no name, it has none.
+_OF_ELEMENTS = f"{PUBLISHED} AND dimension = '{ELEMENT.name}'"
+_FILL_KEPT_ELEMENTS = f"""
+    INSERT INTO {{kept}} (d, dimension, value)
+    SELECT d, dimension, value FROM {{values}}
+    WHERE enough AND {_OF_ELEMENTS}
+        AND (d, {page_of("value")}) IN (SELECT d, value FROM {{kept}} WHERE dimension = 'page')"""
+_FILL_FOLDED_ELEMENTS = _fill_folded(f"{_OF_ELEMENTS} AND NOT {KEPT}")
 _KEEP_OTHER = f"""
     INSERT INTO {{kept}} (d, dimension, value)
     SELECT d, dimension, '{OTHER}' FROM {{others}} WHERE family = 'cells' AND whole AND {ENOUGH}"""
@@ -159,11 +176,16 @@ _PARTS_OF_ROWS = f"""
     GROUP BY 1, 2, 3, 4, 5, 6, its_parent"""
 
 
-def _fill_shown() -> str:
+# What is shown of a page that is not would tell the least that it may be, and so the most of what its section hides.
+_ON_SHOWN_PAGE = f"""dimension = '{ELEMENT.name}' AND (d, name, {page_of("value")}) IN
+    (SELECT d, name, value FROM {{shown}} WHERE family = 'vitals' AND dimension = 'page')"""
+
+
+def _fill_shown(which: str) -> str:
     return f"""
     INSERT INTO {{shown}} ({_CELL})
     SELECT {_CELL} FROM {{counted}}
-    WHERE enough AND NOT {ends.UNTOLD} AND ({_CELL}) NOT IN (SELECT {_CELL} FROM {{held}})
+    WHERE {which} AND enough AND NOT {ends.UNTOLD} AND ({_CELL}) NOT IN (SELECT {_CELL} FROM {{held}})
         AND (family, d, dimension, name, currency) NOT IN
             (SELECT family, d, dimension, name, currency FROM {{nothing}} WHERE family != 'cells')"""
 
@@ -172,7 +194,7 @@ def _judge_rows(of: Batch) -> None:
     """Fill `counted`, and `held` and `nothing` with what is so of all families but cells."""
     at_once(of.store, [(of.naming(statement), of.named) for statement in _counting(of)])
     parts = _parts(of, _PARTS_OF_ROWS)
-    rows = f"SELECT {_CELL} FROM {{counted}} WHERE enough AND {_ABOVE}"
+    rows = f"SELECT {_CELL} FROM {{counted}} WHERE enough AND {_ROWS_ABOVE}"
     above = [(*row,) for row in of.store.rows(of.naming(rows))]
     beside = f"SELECT family, d, dimension, name, currency, '', parent, {ENOUGH} FROM {{others}} WHERE NOT whole"
     for *whole, parent, enough in of.store.rows(of.naming(beside), of.named):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from msgspec import Struct
 
 from schema.column import TEXT
+from schema.dimensions import ELEMENT
 from schema.measures import KINDS
 from schema.visits import HOUR, OF_VISITS, VISIT
 
@@ -130,4 +131,11 @@ _SAMPLES = (*(_Part(name, name) for name in OF_SAMPLES), _Part("", "''"))
 def measured(near: Collection[str], among: Among) -> list[str]:
     """Who measured what."""
     columns = f"arrayJoin(arrayFilter((one, v) -> v >= 0, [{METRICS}], vitals)) AS name, '' AS currency"
-    return _each("FROM {samples} WHERE true", _SAMPLES, near, among, columns)
+    selects = _each("FROM {samples} WHERE true", _SAMPLES, near, among, columns)
+    if ELEMENT.name in near:
+        which = f" WHERE value IN {among(ELEMENT.name)}" if among else ""
+        columns = (
+            f"d, visitor, network_number, metric AS name, '' AS currency, 0 AS bits, '{ELEMENT.name}' AS dimension"
+        )
+        selects.append(f"SELECT {columns}, value FROM {{elements}}{which}")
+    return selects

@@ -36,6 +36,7 @@ READ = {
     "amount": "Int64",
     "props": f"Map({TEXT}, String)",
     **dict.fromkeys(VITALS, "Float32"),
+    "elements": f"Map({TEXT}, String)",
     **dict.fromkeys(RAW_OF_FIRST_EVENT, TEXT),
 }
 

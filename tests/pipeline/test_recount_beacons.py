@@ -118,6 +118,7 @@ MEASURED = (
 )
 
 
+ELEMENTS: tuple[dict[str, str], ...] = ({"lcp": "main>img#cover"}, {"lcp": "p", "inp": "a.button"}, {})
 MEANS: Means = {
     Step(page="/a**"): lambda event: event.name == PAGEVIEW and event.path.startswith("/a"),
     Step(page="/c"): lambda event: event.name == PAGEVIEW and event.path == "/c",
@@ -178,6 +179,7 @@ def happened(chance: random.Random, site: Site, person: Person, at: int) -> tupl
     if name == ENGAGEMENT:
         sent |= {"engaged_ms": chance.randrange(1, 90_000), "scroll": chance.randrange(101)}
         sent |= {"vitals": chance.choice(MEASURED)} if chance.random() < 0.7 else {}
+        sent |= {"elements": chance.choice(ELEMENTS)} if "vitals" in sent else {}
     served, page_language = chance.choice(SERVED)
     sent["page_language"] = served
     url = f"https://{host}{path}" + (f"?{campaign}" if campaign else "")

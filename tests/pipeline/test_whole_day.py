@@ -17,7 +17,7 @@ from pipeline.rollup import sessionize
 from pipeline.rollup.batch import SiteDay
 from pipeline.rollup.stages import roll_up, roll_up_together
 from pipeline.settings import SiteRules
-from schema.dimensions import DIMENSIONS, OTHER
+from schema.dimensions import DIMENSIONS, EVERY, OTHER
 from schema.event import ENGAGEMENT, PAGEVIEW, Event
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
@@ -133,7 +133,7 @@ def touched(visit: Sequence[Event]) -> dict[str, Touched]:
 Parents = dict[str, dict[str, set[str]]]
 # Of a dimension, what belongs to another one comes after that.
 _ORDER = ("", *(name for name, one in DIMENSIONS.items() if not one.parent), "hour", "page", "region", "source")
-_ORDER = (*_ORDER, *(name for name, one in DIMENSIONS.items() if one.parent and name not in _ORDER))
+_ORDER = (*_ORDER, *(name for name, one in EVERY.items() if one.parent and name not in _ORDER))
 
 
 def parents_of(visits: Sequence[Sequence[Event]]) -> Parents:
@@ -240,7 +240,7 @@ def in_company(
     for group in sorted(groups, key=lambda group: _ORDER.index(group[0])):
         dimension, *rest = group
         its = parents.get(dimension)
-        above = shown.get((DIMENSIONS[dimension].parent, *rest), set()) if its is not None else set()
+        above = shown.get((EVERY[dimension].parent, *rest), set()) if its is not None else set()
         shown[group] = staying(groups[group], least, its, above, beside[group]) or set()
     return {(dimension, value, *rest) for (dimension, *rest), values in shown.items() for value in values}
 
@@ -314,6 +314,20 @@ def contributed_to(key: tuple[Any, ...], row: Sequence[int], contributed: set[tu
     ]
 
 
+def elements_of(found: Sequence[Sequence[Event]]) -> dict[tuple[str, str], dict[str, set[int]]]:
+    """Of pages and vitals of which any element was named: by element, as it is told, who measured it."""
+    who: dict[tuple[str, str], dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
+    for event in itertools.chain.from_iterable(found):
+        for metric in VITALS:
+            if getattr(event, metric) >= 0:
+                who[event.path, metric][element_of(event, metric)].add(event.visitor)
+    return {of: each for of, each in who.items() if any(not value.endswith("(unknown)") for value in each)}
+
+
+def element_of(event: Event, metric: str) -> str:
+    return f"{event.path} → {event.elements.get(metric) or '(unknown)'}"
+
+
 def expected(events: Sequence[Event], k: int) -> tuple[Table, Table, Table]:
     """(cells, conversions, vitals): key → measures, as the tables have them."""
     found = visits_of(events)
@@ -338,6 +352,14 @@ def expected(events: Sequence[Event], k: int) -> tuple[Table, Table, Table]:
                 people[dimension, value] |= {visitor} if row[0] else set()
                 sums[dimension, value] = [a + b for a, b in zip(sums[dimension, value], row, strict=True)]
     contributed = contributions(everything, kept, parents, k)
+    elements = elements_of(found)
+    kept["element"] = {
+        value
+        for (page, _), each in elements.items()
+        for value, who in each.items()
+        if page in kept.get("page", ()) and len(who) >= k
+    }
+    parents["element"] = {value: {page} for (page, _), each in elements.items() for value in each}
     cells = {
         key: (len(people[key]), *contributed_to(key, sums[key], contributed, k))
         for key in sums
@@ -375,7 +397,11 @@ def expected(events: Sequence[Event], k: int) -> tuple[Table, Table, Table]:
                     paid[*key, event.currency] += event.amount
             shown_by = [("", ""), ("page", event.path), ("section", section_of(event.path))]
             shown_by += [(name, getattr(visit[0], name)) for name in ("device", "country", "browser")]
-            for (dimension, value), metric in itertools.product(shown_by, VITALS):
+            by_vital = [*itertools.product(shown_by, VITALS)]
+            by_vital += [
+                (("element", element_of(event, name)), name) for name in VITALS if (event.path, name) in elements
+            ]
+            for (dimension, value), metric in by_vital:
                 if getattr(event, metric) >= 0:
                     measurers[dimension, named(dimension, value), metric].add(visitor)
                     raw_measured[dimension, value, metric].add(visitor)
@@ -388,7 +414,11 @@ def expected(events: Sequence[Event], k: int) -> tuple[Table, Table, Table]:
         if key[:3] in goals:  # whoever has paid has reached it
             conversions[key] = (0, 0, paid[key], len(payers[key]))
     vitals: Table = {}
-    for key in in_company(raw_measured, k, kept, parents):
+    shown_vitals = in_company(raw_measured, k, kept, parents)
+    for key in shown_vitals:
+        # Of a page that is not shown none of its elements is.
+        if key[0] == "element" and ("page", key[1].rpartition(" → ")[0], key[2]) not in shown_vitals:
+            continue
         vital = VITALS[key[2]]
         vitals[*key, PEOPLE_BUCKET] = (0, 0, 0, len(measurers[key]))
         for bucket, of_bucket in itertools.groupby(sorted(samples[key]), lambda value: bucket_of(vital, value)):  # noqa: B023
@@ -396,7 +426,8 @@ def expected(events: Sequence[Event], k: int) -> tuple[Table, Table, Table]:
             good, poor = sum(value <= vital.good for value in taken), sum(value > vital.poor for value in taken)
             vitals[*key, bucket] = (len(taken), good, poor, 0)
     tables = (cells, conversions, vitals)
-    return tuple({key: row for key, row in table.items() if key[:2] in cells} for table in tables)  # type: ignore[return-value]
+    of_cells = lambda key: key[:2] in cells or (key[0] == "element" and key[1] != OTHER)  # noqa: E731
+    return tuple({key: row for key, row in table.items() if of_cells(key)} for table in tables)  # type: ignore[return-value]
 
 
 _OF_HIT = ("page", "section", "hostname", "event")
@@ -483,6 +514,7 @@ _EVENTS = st.lists(
                     (4001.0, 501.0, 0.5, 1801.0, 1801.0),
                 )
             ),
+            "elements": st.sampled_from(({}, {}, {"lcp": "img"}, {"lcp": "img", "cls": "p"}, {"lcp": "main>p"})),
         }
     ),
     min_size=1,

@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from schema.column import Column
-from schema.dimensions import CARDS, DIMENSIONS, SHARE, Dimension, Format, Scope
+from schema.dimensions import CARDS, DIMENSIONS, ELEMENT, EVERY, SHARE, Dimension, Format, Scope
 from schema.event import Event
 from schema.families import FAMILIES, KEY, TABLES, migration
 from schema.family import Counting, Family
@@ -49,7 +49,8 @@ def test_a_family_has_its_key_its_own_keys_and_its_measures() -> None:
         assert family.columns == tuple(column.name for column in family.released)
         assert family.columns[: len(KEY)] == KEY
         assert len(set(family.columns)) == len(family.columns)
-        assert set(family.dimensions) <= {"", *DIMENSIONS}
+        assert set(family.dimensions) <= {"", *EVERY}
+        assert ELEMENT.name not in family.dimensions or family.name == "vitals"
     assert FAMILIES["cells"].measure_names == MEASURES == Measures.__struct_fields__
 
 
