@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from dashboards.web.tables import as_csv
-from schema.dimensions import DIMENSIONS
+from schema.dimensions import EVERY
 from schema.families import FAMILIES, LATE
 from schema.metrics import METRICS
 
@@ -74,7 +74,7 @@ def readme(key: str, form: str) -> str:
             "",
         ]
     lines += ["edits.json: what was declared in the browser, by versions; it is there if anything was.", ""]
-    lines += ["Dimensions", *(f"  {name}: {one.definition}" for name, one in DIMENSIONS.items()), ""]
+    lines += ["Dimensions", *(f"  {name}: {one.definition}" for name, one in EVERY.items()), ""]
     lines += ["Metrics made of these columns", *(f"  {name}: {one.definition}" for name, one in METRICS.items()), ""]
     return "\n".join(lines)
 

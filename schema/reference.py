@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from .dimensions import DIMENSIONS
+from .dimensions import EVERY
 from .metrics import METRICS
 from .vitals import VITALS
 
@@ -35,7 +35,7 @@ def tables() -> dict[str, list[str]]:
         ),
         _DIMENSIONS: _table(
             _DIMENSIONS,
-            ((f"`{one.name}`", one.label, one.scope, one.empty, one.definition) for one in DIMENSIONS.values()),
+            ((f"`{one.name}`", one.label, one.scope, one.empty, one.definition) for one in EVERY.values()),
         ),
         _VITALS: _table(
             _VITALS,

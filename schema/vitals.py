@@ -12,7 +12,7 @@ from msgspec import Struct
 class Vital(Struct, frozen=True):
     """A web vital. good, poor: Google's thresholds in the vital's own unit (at most good is good, above poor is poor).
     scale: factor from the unit to the histogram's integer-like range, so that a shift of 0.001 is 1. element: what the
-    element is to it that the browser names, "" where it names none."""
+    element did that the browser names, "" where it names none."""
 
     name: str
     label: str
@@ -26,9 +26,16 @@ class Vital(Struct, frozen=True):
 
 _VITALS = (
     Vital(
-        "lcp", "LCP", "Largest Contentful Paint: when the main content was painted.", 2500, 4000, element="painted last"
+        "lcp",
+        "LCP",
+        "Largest Contentful Paint: when the main content was painted.",
+        2500,
+        4000,
+        element="was painted last",
     ),
-    Vital("inp", "INP", "Interaction to Next Paint: how long the page took to answer.", 200, 500, element="touched"),
+    Vital(
+        "inp", "INP", "Interaction to Next Paint: how long the page took to answer.", 200, 500, element="was touched"
+    ),
     Vital("cls", "CLS", "Cumulative Layout Shift: how much the page moved.", 0.1, 0.25, "", 1000.0, "moved most"),
     Vital("fcp", "FCP", "First Contentful Paint: when anything was painted.", 1800, 3000),
     Vital("ttfb", "TTFB", "Time To First Byte: how long the server took.", 800, 1800),

@@ -7,7 +7,6 @@ nothing else is.
 from __future__ import annotations
 
 from schema.dimensions import DIMENSIONS
-from schema.families import FAMILIES
 from schema.funnels import FUNNELS
 from schema.journeys import JOURNEYS
 from schema.properties import PROPERTIES
@@ -19,6 +18,7 @@ from .period import Period
 from .query import MAX_ROWS, Query
 from .refused import BadQuery, Code
 from .released import Released
+from .splits import VITALS_BY
 
 
 def page_queries(
@@ -30,7 +30,7 @@ def page_queries(
     families = [FUNNELS.name] * bool(site.funnels) + [PROPERTIES.name] * bool(site.properties)
     families += [JOURNEYS.name] * site.journeys
     splits |= {name: (name,) for name in (*DIMENSIONS, *families)}
-    splits |= {f"vital {name}": ("vital", name) for name in FAMILIES["vitals"].dimensions if name}
+    splits |= {f"vital {name}": ("vital", name) for name in VITALS_BY}
     limits = dict.fromkeys(("goal", PROPERTIES.name, FUNNELS.name, JOURNEYS.name), MAX_ROWS)
     asked = {}
     for name, by in splits.items():

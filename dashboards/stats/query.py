@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from schema.dimensions import DIMENSIONS
+from schema.dimensions import DIMENSIONS, EVERY
 from schema.families import DECLARED
 from schema.metrics import METRICS
 from schema.pair import CROSSED, Pair, paired
@@ -194,7 +194,7 @@ class Query(Struct, frozen=True):
         names = sorted({item.dimension for item in self.filters if item.dimension in DIMENSIONS})
         if self.by in APART and names:
             raise BadQuery(f"by={self.by} is kept by nothing else: drop the filter on {names[0]}", Code.NOT_KEPT)
-        wanted = sorted({*self.dimensions, *names} & DIMENSIONS.keys())
+        wanted = sorted({*self.dimensions, *names} & EVERY.keys())
         if len(wanted) > 1 and not self.crossed and not self.inside:
             kept = self.by or names[0]
             raise BadQuery(

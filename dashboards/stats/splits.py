@@ -5,6 +5,7 @@ In: the registries of families. Out: names. Promises: each way to split is named
 
 from __future__ import annotations
 
+from schema.dimensions import DIMENSIONS
 from schema.engagement import ENGAGED
 from schema.experience import EXPERIENCE
 from schema.families import DECLARED, FAMILIES
@@ -23,6 +24,8 @@ APART = (*OF_QUALITY, BY_SEGMENT)
 # Goals, and web vitals, of all the days together, and of each day.
 OF_GOALS = ("goal", "goal_day")
 OF_VITALS = ("vital", "vital_day")
+# The dimensions of visits that vitals are told by; the elements of pages are asked for by themselves.
+VITALS_BY = tuple(name for name in FAMILIES["vitals"].dimensions if name in DIMENSIONS)
 # Steps of funnels on each day.
 FUNNEL_DAY = "funnel_day"
 # Ways to split that are not dimensions: they are columns of their own and go together with filters on a dimension.

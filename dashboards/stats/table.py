@@ -44,7 +44,7 @@ from .released import Released
 from .segmented import coverage_of_segment, row_of
 from .shapes import MOVED
 from .splits import APART, FUNNEL_DAY
-from .vitals import VitalCell, VitalDay, vital_cells, vital_days
+from .vitals import VitalCell, VitalDay, named_by, vital_cells, vital_days
 
 
 class Times(Struct):
@@ -103,7 +103,7 @@ class Table(Struct, frozen=True):
         rows = [row.row(metrics, sure) if isinstance(row, Cell) else row.row() for row in self.rows]
         if self.query.each:
             its = (row.value for row in self.rows if isinstance(row, VitalCell))
-            rows = [row | {self.query.each: value} for row, value in zip(rows, its, strict=True)]
+            rows = [row | named_by(self.query.each, value) for row, value in zip(rows, its, strict=True)]
         since_of_values = self.query.crossed or (self.query.segment and by)
         if (self.query.by == "section" and not self.query.goal) or since_of_values:
             since = (row.counted_since for row in self.rows if isinstance(row, Cell))

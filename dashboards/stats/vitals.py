@@ -15,10 +15,12 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from schema.dimensions import ELEMENT, page_and_element
 from schema.vitals import PERCENTILES, VITALS, value_of
 
 from .execute import Groups
 
+NAMED_OF_ELEMENTS = ("page", ELEMENT.name)
 Rating = Literal["good", "needs improvement", "poor"]
 
 
@@ -65,6 +67,13 @@ class VitalDay(Struct, frozen=True):
         return {"value": self.cell.value, "vital": self.cell.vital} | {
             name: told for name, told in self.cell.row().items() if name != "value"
         }
+
+
+def named_by(dimension: str, value: str) -> dict[str, str]:
+    """By name the values that the rows of a dimension's values are told apart by."""
+    if dimension != ELEMENT.name:
+        return {dimension: value}
+    return dict(zip(NAMED_OF_ELEMENTS, page_and_element(value), strict=True))
 
 
 def vital_days(groups: Groups, k: int) -> list[VitalDay]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from schema.dimensions import DIMENSIONS, OTHER
+from schema.dimensions import DIMENSIONS, ELEMENT, EVERY, OTHER
 from schema.families import FAMILIES
 from schema.site import Site
 
@@ -26,6 +26,7 @@ from ..stats.regex import literally
 from ..stats.report import Reports
 from ..stats.splits import OF_VITALS
 from ..stats.view import OF_COMPARISON, view_of
+from ..stats.vitals import NAMED_OF_ELEMENTS
 from . import format as names
 from .asked import Asked
 from .columns import Column
@@ -106,7 +107,8 @@ def details(reports: Reports, site: Site, period: Period, name: str, asked: Aske
     more, changed = _beside(reports, site, query, asked, answer, [*rows, *([other] if other else ())])
     columns = columns_of(table, rows, more)
     if asked.of:
-        columns = (Column(asked.of, DIMENSIONS[asked.of].label, "", "name", asked.of), *columns)
+        of = NAMED_OF_ELEMENTS if asked.of == ELEMENT.name else (asked.of,)
+        columns = (*(Column(one, EVERY[one].label, "", "name", one) for one in of), *columns)
     if asked.contains and not is_dimension:
         rows = [row for row in rows if _has(asked.contains, columns, row)]
     rows = _sorted(rows, asked, columns)

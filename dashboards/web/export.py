@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from schema.dimensions import DIMENSIONS, OTHER
+from schema.dimensions import DIMENSIONS, EVERY, OTHER
 from schema.experience import EXPERIENCE
 from schema.families import FAMILIES
 from schema.funnels import FUNNELS
@@ -103,7 +103,7 @@ def explained(site: Site, totals: Answer, told: Told) -> str:
     lines = [head, "Files", *(f"  {name}: {rows:,} rows" for name, rows in told.files.items())]
     lines += ["", "Nothing to tell of", *(f"  {name}" for name in told.without or ["-"])]
     lines += ["", "Also to be known", *(f"  {note}" for note in told.notes or ["-"])]
-    lines += ["", "Dimensions", *(f"  {name}: {one.definition}" for name, one in DIMENSIONS.items())]
+    lines += ["", "Dimensions", *(f"  {name}: {one.definition}" for name, one in EVERY.items())]
     return "\n".join([*lines, "", "Metrics", *(f"  {name}: {one.definition}" for name, one in METRICS.items()), ""])
 
 

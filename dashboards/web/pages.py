@@ -18,7 +18,6 @@ from starlette.routing import BaseRoute
 
 from schema.crawlers import PURPOSES
 from schema.dimensions import DIMENSIONS
-from schema.families import FAMILIES
 from schema.placeholders import KINDS
 from schema.properties import PROPERTIES
 from schema.site import DEMO, Site
@@ -37,7 +36,7 @@ from ..stats.query import MAX_ROWS, Query, one_site
 from ..stats.released import enough
 from ..stats.report import Reports
 from ..stats.sites import DRAWN_DAYS, FULL_DAYS
-from ..stats.splits import OF_QUALITY
+from ..stats.splits import OF_QUALITY, VITALS_BY
 from ..stats.view import view_of
 from . import cards, charts, sites_page, table_page
 from .arguments import OVERVIEW, PERIOD, part_of, period_of
@@ -145,8 +144,8 @@ class SitePages:
             unreached=[g.name for g in site.goals if g.name not in {goal.goal for goal in overview.goals}],
             funnels=cards.funnels_of(overview),
             journeys=ways_of(overview.journeys),
-            vitals={name: cards.vitals_by(overview.vitals, name) for name in FAMILIES["vitals"].dimensions},
-            vital_tabs=[DIMENSIONS[name] for name in FAMILIES["vitals"].dimensions if name],
+            vitals={name: cards.vitals_by(overview.vitals, name) for name in ("", *VITALS_BY)},
+            vital_tabs=[DIMENSIONS[name] for name in VITALS_BY],
             demo=DEMO,
             has_demo=DEMO in self._reports.sites and may(user, Action.READ, DEMO),
             collector_url=self._collector_url,

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from schema.dimensions import DIMENSIONS, OTHER
+from schema.dimensions import DIMENSIONS, ELEMENT, OTHER
 from schema.experience import EXPERIENCE, RATED
 from schema.families import FAMILIES
 from schema.funnels import FUNNELS
@@ -27,11 +27,11 @@ from ..stats.figures import Cell
 from ..stats.filter import ALTERNATIVES, Filter
 from ..stats.funnels import StepCell
 from ..stats.nobody import days_without
-from ..stats.query import Query
+from ..stats.query import MAX_ROWS, Query
 from ..stats.slow import worst_first
 from ..stats.table import Table
 from ..stats.timeline import days_of
-from ..stats.vitals import VitalDay
+from ..stats.vitals import VitalCell, VitalDay
 from . import cards, goals, localization, speed
 from . import format as names
 from .arguments import CARRIED
@@ -45,6 +45,8 @@ from .wording import not_told
 # So many values of a table.
 _VALUES = 20
 _MOST_SLOW = 100
+# Of so many of them so many elements each.
+_MOST_PAGES, _MOST_ELEMENTS = 20, 3
 _SPLITS = tuple(name for name in FAMILIES[FUNNELS.name].dimensions if name)
 # Of speed, what is chosen between.
 _DEVICES = ("mobile", "desktop")
@@ -116,7 +118,9 @@ class PicturePages(QuestionPages):
         vital = chosen_of("vital", request, RATED, RATED)
         daily = about.query("vital_day")
         rates = about.query(EXPERIENCE.name, filters=(Filter("goal", "==", goal),)) if goal else None
-        tables = self._reports.tables(site, overview.period, [[one] for one in (daily, rates) if one])
+        by_element = about.query("vital", ELEMENT.name, limit=MAX_ROWS)
+        tables = self._reports.tables(site, overview.period, [[one] for one in (daily, rates, by_element) if one])
+        of_elements = [one for one in rows_of(VitalCell, tables, by_element) if one.vital == vital]
         days, calendar = rows_of(VitalDay, tables, daily), days_of(overview.period)
         slow = worst_first(overview.vitals, vital) if not (overview.filters or overview.segment) else []
         return self.page(
@@ -138,6 +142,8 @@ class PicturePages(QuestionPages):
                 for one in slow[:_MOST_SLOW]
             ],
             cut=len(slow) > _MOST_SLOW,
+            elements=speed.elements(of_elements, (one.cell for one in slow), _MOST_ELEMENTS)[:_MOST_PAGES],
+            what_it_was=VITALS[vital].element,
             bands=speed.bands(rows_of(Rate, tables, rates), goal),
             told_bands=rates is not None,
         )

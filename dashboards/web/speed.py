@@ -1,4 +1,4 @@
-"""Arranges web vitals for their page: by day, and beside conversions.
+"""Arranges web vitals for their page: by day, by element, and beside conversions.
 
 In: vitals of days, and rates. Out: small values a template walks through. Promises: no number is computed here, only
 worded and drawn.
@@ -12,11 +12,12 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from schema.annotations import Annotation
+from schema.dimensions import page_and_element
 from schema.experience import RATED
 from schema.vitals import VITALS
 
 from ..stats.experience import Rate
-from ..stats.vitals import VitalDay
+from ..stats.vitals import VitalCell, VitalDay
 from . import format as names
 from . import trend
 from .trend import Trend
@@ -42,6 +43,35 @@ class OfVital(Struct, frozen=True):
 
     label: str
     bands: tuple[Band, ...]
+
+
+class OfElement(Struct, frozen=True):
+    """An element of a page. share: of the page's measurements those that it was responsible for, in percent."""
+
+    element: str
+    cell: VitalCell
+    share: float
+
+
+class OfPage(Struct, frozen=True):
+    """The elements of a page, those of most measurements first. more: how many more are told."""
+
+    page: str
+    elements: tuple[OfElement, ...]
+    more: int
+
+
+def elements(cells: Iterable[VitalCell], pages: Iterable[VitalCell], most: int) -> list[OfPage]:
+    """Of these pages, in their order, those of which elements are told. cells: of elements, of one vital."""
+    by_page: dict[str, list[OfElement]] = {}
+    found = {page.value: page for page in pages}
+    for cell in cells:
+        page, element = page_and_element(cell.value)
+        if page in found:
+            share = min(100.0, 100 * cell.samples / found[page].samples)
+            by_page.setdefault(page, []).append(OfElement(element, cell, share))
+    told = ((page, sorted(by_page[page], key=lambda one: -one.cell.samples)) for page in found if page in by_page)
+    return [OfPage(page, tuple(its[:most]), max(0, len(its) - most)) for page, its in told]
 
 
 def by_day(

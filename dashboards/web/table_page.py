@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from msgspec import Struct
 
-from schema.dimensions import DIMENSIONS
+from schema.dimensions import DIMENSIONS, EVERY
 
 from ..stats.filter import Filter
 from .choices import Chosen
@@ -152,4 +152,4 @@ def _place(told: Details) -> Place:
 
 def dimensions_of(told: Details) -> list[tuple[str, str]]:
     """Of whose values the rows may be, each with its label."""
-    return [(name, DIMENSIONS[name].label) for name in told.about.each]
+    return [(name, EVERY[name].label) for name in told.about.each]

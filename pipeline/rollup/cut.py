@@ -24,6 +24,7 @@ _VIEWED, _ACTED = f"name = '{PAGEVIEW}'", f"name != '{ENGAGEMENT}'"
 _OF_HITS = tuple(name.removeprefix("hits.") for name in VISIT if name.startswith("hits."))
 # No selector has such a character.
 _NAMED = ", '\\n', ".join(f"elements['{name}']" for name in OF_ELEMENTS)
+_SPLIT = "if(text = '', [], splitByChar('\\n', text))"
 # Lists by name: what visits have of each of their events; of where they begin; and of their first event but for
 # reports. Each visit has one of the last two: where there are reports only, the last of them.
 _EACH = {
@@ -83,7 +84,7 @@ _MADE = {
     **{f"hits.{name}": f"{name}s" for name in _OF_HITS},
     "measured.path": _those("measuring", "paths"),
     "measured.vitals": _those("measuring", _SAMPLES),
-    "measured.elements": f"arrayMap(text -> if(text = '', [], splitByChar('\\n', text)), {_those('measuring', 'named')})",
+    "measured.elements": f"arrayMap(text -> {_SPLIT}, {_those('measuring', 'named')})",
     **{
         name: f"if(came, {escaped(sql.format_map({raw: f'its_{raw}' for raw in RAW_OF_FIRST_EVENT}))}, '')"
         for name, sql in OF_FIRST_EVENT.items()
