@@ -111,8 +111,11 @@ def _visit(chance: random.Random, midnight: int) -> Iterator[tuple[Beacon, Clien
             money = {"currency": "EUR", "amount": chance.choice((900, 2900, 9900))} if chance.random() < 0.5 else {}
             props = {"plan": chance.choice(("one", "three"))}
             yield Beacon(name="signup", props=props, **common, **money), client, min(now + stay, latest)  # type: ignore[arg-type]
-        vitals = {}
+        vitals, elements = {}, dict[str, str]()
         if step == 0:
+            # What is small on a telephone is large elsewhere.
+            elements = {"lcp": "main>h1" if width < 500 else "main>figure.hero>img", "cls": "div.newsletter-banner"}
+            elements |= {"lcp": "main>figure.lead>img#map"} if path in _HEAVY else {}
             vitals = {
                 "lcp": round(1500 * slow * _HEAVY.get(path, 1), 1),
                 "fcp": round(800 * slow, 1),
@@ -126,6 +129,7 @@ def _visit(chance: random.Random, midnight: int) -> Iterator[tuple[Beacon, Clien
             engaged_ms=engaged,
             scroll=chance.randrange(20, 101),
             vitals=vitals,
+            elements=elements,
             **common,  # type: ignore[arg-type]
         )
         yield leave, client, min(now + stay, latest)

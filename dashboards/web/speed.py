@@ -70,7 +70,11 @@ def elements(cells: Iterable[VitalCell], pages: Iterable[VitalCell], most: int) 
         if page in found:
             share = min(100.0, 100 * cell.samples / found[page].samples)
             by_page.setdefault(page, []).append(OfElement(element, cell, share))
-    told = ((page, sorted(by_page[page], key=lambda one: -one.cell.samples)) for page in found if page in by_page)
+    told = (
+        (page, sorted(by_page[page], key=lambda one: (-one.cell.samples, -one.cell.p75)))
+        for page in found
+        if page in by_page
+    )
     return [OfPage(page, tuple(its[:most]), max(0, len(its) - most)) for page, its in told]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
@@ -9,6 +11,7 @@ from tests.browser.conftest import Watched
 from tests.house import Running, eventually
 
 pytestmark = pytest.mark.process
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def _overview(signed_in: BrowserContext, house: Running, site: str) -> dict:
@@ -49,6 +52,31 @@ def test_sign_up_shows_as_a_conversion_and_the_page_s_speed_as_web_vitals(
     text = page.inner_text("main")
     assert "Sign up" in text
     assert "LCP" in text
+    context.close()
+
+
+def test_a_big_picture_is_told_as_the_element_that_was_painted_last(
+    browser: Browser, signed_in: BrowserContext, house: Running, watched: Watched
+) -> None:
+    script = f"{house.told['collector']}/js/script.core.vitals.js"
+    tag = f'<script defer data-domain="demo" data-automated data-local src="{script}"></script>'
+    address = f"{house.told['collector']}/pictures"
+    picture = '<main><figure class="hero"><img id="cover" src="/pictures/big.png" width="900"></figure></main>'
+    context = browser.new_context()
+    context.route(address, lambda route: route.fulfill(body=f"{tag}{picture}", content_type="text/html"))
+    context.route(f"{address}/big.png", lambda route: route.fulfill(path=ROOT / "docs" / "dashboard.png"))
+    visit = context.new_page()
+    visit.goto(address)
+    visit.wait_for_timeout(700)
+    visit.goto("about:blank")
+    page = watched.watch(signed_in.new_page(), house)
+
+    def named() -> bool:
+        page.goto(f"{house.told['dashboards']}/sites/demo/speed?period=today")
+        return bool(page.locator("#card-elements code", has_text="img#cover").count())
+
+    eventually(named)
+    assert "/pictures" in page.inner_text("#card-elements")
     context.close()
 
 

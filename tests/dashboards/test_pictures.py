@@ -160,6 +160,34 @@ def test_speed_puts_the_page_first_that_was_poor_for_most(client: TestClient, me
     assert "Not counted together with page" in card(of_page, "experience")
 
 
+def test_speed_names_the_elements_of_slow_pages(client: TestClient, measured: Any, today: Any) -> None:
+    of = {"/slow → main>img#cover": [5000], "/slow → (unknown)": [1000], "/a → b → p.intro": [900]}
+    for value, values in of.items():
+        measured.vital(today, "lcp", values, people=9, dimension="element", value=value)
+    base, site = f"/sites/{measured.site.key}", measured.site.key
+    shown = card(opened(client, f"{base}/speed?period=today"), "elements")
+    assert "Element that was painted last" in shown
+    assert "/slow main &gt; img#cover ■ 4.92 s (poor) 50% 1 (unknown) ● 993 ms (good) 50% 1" in shown
+    # Of a page that is not among the slow ones nothing stands here.
+    assert "p.intro" not in shown
+    assert "that moved most is told" not in shown
+    assert "moved most is told" in card(opened(client, f"{base}/speed?period=today&vital=cls"), "elements")
+    filtered = opened(client, f"{base}/speed?period=today&filter=page==/slow")
+    assert "Not counted together with page" in card(filtered, "elements")
+    # The last mark is that between page and element.
+    answer = client.get(f"/api/sites/{site}/stats?period=today&by=vital,element").json()
+    assert [(row["page"], row["element"], row["samples"]) for row in answer["rows"]] == [
+        ("/a → b", "p.intro", 1),
+        ("/slow", "(unknown)", 1),
+        ("/slow", "main>img#cover", 1),
+    ]
+    saved = client.get(f"/api/sites/{site}/by/vital.csv?of=element&period=today&contains=cover").text
+    assert saved.count(",/slow,main>img#cover\r\n") == 1
+    assert "p.intro" not in saved
+    refused = client.get(f"/api/sites/{site}/stats?period=today&by=vital,element&filter=page==/slow")
+    assert (refused.status_code, refused.json()["code"]) == (400, "not_crossed")
+
+
 def test_rates_by_band_have_intervals_and_few_are_grey(client: TestClient, rollups: Any, ago: Any) -> None:
     page = opened(client, f"/sites/{rollups.site.key}/speed?period=custom&from={ago(3)}&to={ago(1)}")
     shown = card(page, "experience")
