@@ -87,7 +87,7 @@ def _reached_and_hits(of: Batch) -> list[Statement]:
 
 def _count(of: Batch, counted: Collection[str]) -> None:
     selects = _selects(() if of.alone else ("d",), of.is_small, of.plain)
-    if of.has_rows("elements"):
+    if "vitals" in counted and of.has_rows("elements"):
         selects = (*selects, ("vitals", *_vitals_of_elements(() if of.alone else ("d",))))
     at_once(of.store, [_adding(of, *select) for select in selects if select[0] in counted])
 
