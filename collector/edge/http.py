@@ -178,6 +178,8 @@ class LimitedProtocol(HttpToolsProtocol):
             self._is_over = True
         elif self.on_idle is not None and not self._is_receiving:
             self.cycle = None
+            # One of them looks, or a connection in use is closed by when it was last used here.
+            super()._unset_keepalive_if_required()
             self.on_idle()
             return
         self._idle_since = self.loop.time()

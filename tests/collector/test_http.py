@@ -410,6 +410,20 @@ def test_a_body_that_comes_after_the_answer_to_the_request_before_it_is_served(c
     assert connection.answer() == (200, b"5")
 
 
+def test_what_a_connection_waited_for_before_does_not_close_it_while_it_is_used(connection: Connection) -> None:
+    once = b"POST /once?now HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+    # Answered while the next request is being received: from then on the other way looks for an idle connection.
+    connection.send(once + b"POST / HT")
+    assert connection.answer() == (200, b"3")
+    time.sleep(WITHIN_S / 4)
+    connection.send(b"TP/1.1\r\nHost: x\r\n\r\n")
+    assert connection.answer() == (200, b"0")
+    for _ in range(6):
+        time.sleep(0.4)
+        connection.send(once)
+        assert connection.answer() == (202, b"ok")
+
+
 def test_requests_without_end_in_one_piece_are_not_all_taken(connection: Connection) -> None:
     with contextlib.suppress(ConnectionResetError, BrokenPipeError):
         connection.send(b"GET /wait/0.01 HTTP/1.1\r\nHost: x\r\n\r\n" * 3000)
