@@ -18,6 +18,8 @@ from .dimensions import DIMENSIONS
 from .goal import Goal
 
 MOST_SEGMENTS, MOST_CONDITIONS = 20, 10
+# Whoever reads them goes as deep, and so does the statement that asks for them.
+MOST_NESTED = 20
 # What joins conditions, and what these may ask beside dimensions.
 JOINED, ALSO = ("all", "any", "not"), ("goal", "properties")
 
@@ -128,18 +130,20 @@ def definitions(segments: Sequence[Segment], goals: Mapping[str, str], sections:
 # -- what is written ---------------------------------------------------------------------------------------------------
 
 
-def _asked(where: Any, refused: Any) -> Iterator[tuple[str, str]]:
+def _asked(where: Any, refused: Any, nested: int = 0) -> Iterator[tuple[str, str]]:
     """The conditions of a table as they are written. Raises what `refused` makes of a reason."""
+    if nested > MOST_NESTED:
+        raise refused(f"has conditions in more than {MOST_NESTED} others: join them less deeply")
     if not isinstance(where, dict) or not where:
         raise refused(f'has {where!r} where conditions belong: write such as {{ device = "mobile" }}')
     for key, wanted in where.items():
         if key == "not":
-            yield from _asked(wanted, refused)
+            yield from _asked(wanted, refused, nested + 1)
         elif key in JOINED:
             if not isinstance(wanted, list) or not wanted:
                 raise refused(f'has {key} = {wanted!r}: write a list of conditions, such as [{{ device = "mobile" }}]')
             for one in wanted:
-                yield from _asked(one, refused)
+                yield from _asked(one, refused, nested + 1)
         elif key == "properties":
             if not isinstance(wanted, dict) or not wanted:
                 raise refused(f'has properties = {wanted!r}: write such as {{ plan = "pro" }}')

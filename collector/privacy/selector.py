@@ -45,6 +45,10 @@ _STATE = re.compile(
 )
 _HEX = re.compile(r"(?<![A-Za-z0-9])[0-9a-f]{8,}(?![A-Za-z0-9])", re.IGNORECASE)
 _BETWEEN = re.compile(r"[-_]+")
+# userJane is user-jane.
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+# An address of mail in which what no selector may hold was replaced: jane-example-com, jane_at_example_org.
+_MAILBOX = re.compile(r".+[_-](?:at[_-].+[_-].+|.+[_-](?:com|net|org|edu|gov))", re.IGNORECASE)
 
 
 @lru_cache(maxsize=4096)
@@ -75,9 +79,10 @@ def _is_data(word: str) -> bool:
     digits = sum(map(str.isdigit, word))
     if not _WORD.fullmatch(word) or digits > _MOST_DIGITS or _BUILT.match(word) or _HEX.search(word):
         return True
-    if _STATE.fullmatch(word):
+    apart = _HUMP.sub("-", word)
+    if _STATE.fullmatch(apart) or _MAILBOX.fullmatch(word):
         return True
-    owner = _OWNER.match(word)
-    if owner and not _LAYOUT.issuperset(_BETWEEN.split(word[owner.end() :].lower())):
+    owner = _OWNER.match(apart)
+    if owner and not _LAYOUT.issuperset(_BETWEEN.split(apart[owner.end() :].lower())):
         return True
     return looks_like_code(word) or scrub(word) != word

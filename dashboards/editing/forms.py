@@ -28,7 +28,10 @@ def thing_of(what: str, fields: Fields) -> dict[str, Any]:
 
 def fields_of(what: str, thing: Mapping[str, Any]) -> dict[str, str] | None:
     """The fields that declare a thing; None where no form of ours can."""
-    found = _WRITTEN[what](thing)
+    try:
+        found = _WRITTEN[what](thing)
+    except (LookupError, TypeError, AttributeError, StopIteration):  # of a draft that was made by hand
+        return None
     return None if found is None else {"name": str(thing.get("name", ""))} | found
 
 

@@ -120,10 +120,9 @@ class EditPages:
         key = self._site(request).key
         try:
             draft = msgspec.json.decode(form.get("draft", ""), type=Draft)
-        except msgspec.MsgspecError:
-            return self._versions(request, user, "this is no draft of ours: fill in the form again", 400)
-        try:
             number = self._desk.apply(key, draft, form.get("digest", ""), user.name or f"user {user.id}")
+        except (msgspec.MsgspecError, RecursionError):
+            return self._versions(request, user, "this is no draft of ours: fill in the form again", 400)
         except (EditRefused, EditedMeanwhile) as problem:
             fields = forms.fields_of(draft.what, draft.thing) if draft.what in ONE and draft.thing else None
             if draft.what not in ONE:

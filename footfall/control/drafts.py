@@ -26,6 +26,8 @@ from ..settings.in_force import declared_by, definitions_of, joined
 
 # The field that a message means that names none.
 _MEANT = {"funnels": "steps", "sections": "name", "segments": "where"}
+# Within words and emoji they are no control.
+_JOINERS = re.compile("[\u200c\u200d]")
 # Those that can be added to released days.
 WITH_PAST = ("goals", "sections", "funnels")
 
@@ -68,7 +70,7 @@ def _version(edits: Edits, number: int) -> Declared:
 def _refuse_names(base: SiteSettings, before: Declared, draft: Draft, where_of: Callable[[str], str]) -> None:
     if draft.what not in KINDS:
         raise EditRefused(f"{draft.what!r} cannot be changed here: there are {', '.join(KINDS)}")
-    one, name = ONE[draft.what], str((draft.thing or {}).get("name", ""))
+    one, name = ONE[draft.what], _name_of(draft)
     own = {name for what, name, _ in things(declared_by(base)) if what == draft.what}
     mine = {name for what, name, _ in things(before) if what == draft.what}
     for asked in (draft.former, name):
@@ -82,10 +84,21 @@ def _refuse_names(base: SiteSettings, before: Declared, draft: Draft, where_of: 
         raise EditRefused("name what is to be taken out", "name")
 
 
+def _name_of(draft: Draft) -> str:
+    """That of what is declared, "" where something is taken out. Raises EditRefused."""
+    if draft.thing is None:
+        return ""
+    name = draft.thing.get("name")
+    if not isinstance(name, str) or not name.strip():
+        raise EditRefused(f"a {ONE[draft.what]} needs a name: write one", "name")
+    # It is read in terminals and mail, too.
+    if name != name.strip() or not _JOINERS.sub("", name).isprintable():
+        raise EditRefused(f"{name!r}: a name is written without control characters or spaces around it", "name")
+    return name
+
+
 def _changed(before: Declared, draft: Draft) -> Declared:
     """With one thing put in the place of a former one, behind all others, or taken out."""
-    if draft.thing is not None and not str(draft.thing.get("name", "")).strip():
-        raise EditRefused(f"a {ONE[draft.what]} needs a name: write one", "name")
     found: list[tuple[str, Any]] = []
     for what, name, thing in things(before):
         if what == draft.what and name != draft.former:

@@ -51,7 +51,7 @@ def parsed(text: bytes, where: str, key: str) -> Edits:
         if (found := msgspec.json.decode(text, type=_Format).format) > FORMAT:
             raise EditsUnreadable(f"{where}: is of format {found}, this Footfall reads {FORMAT}; install the newer one")
         edits = msgspec.json.decode(text, type=Edits)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as problem:
         raise EditsUnreadable(f"{where}: cannot be read: {problem}; {remedy}") from None
     numbers = [version.number for version in edits.versions]
     if edits.site != key or numbers != sorted({*numbers}):

@@ -51,7 +51,7 @@ class Version(Struct, frozen=True, forbid_unknown_fields=True):
     """at: Unix seconds. who: the name of a person. change: in a line. given: what has got a past up to then."""
 
     number: int
-    at: int
+    at: Annotated[int, Meta(ge=0, lt=2**37)]
     who: str
     change: str
     declared: Declared

@@ -15,6 +15,7 @@ img
 x-app>my-card.card>h1.card-title
 a>img#slide-2
 div.user-menu>img.avatar
+div.userMenu>b.heroAtTop.banner-at-top
 figure#welcome-hero
 p.text-lg.font-bold
 div.elementor-widget-image>img.attachment-large.size-large
@@ -43,6 +44,8 @@ def test_layout_is_kept(selector: str) -> None:
         ("p#session-fGhTkQzP", "p"),
         ("div.is-admin>p.variant-b.intro", "div>p.intro"),
         ("p.token-abcdefgh", "p"),
+        ("main.userJane>p#welcomeJaneDoe.isAdmin>b.variantB", "main>p>b"),
+        ("div#jane-example-com>p.jane_doe_at_example_aero>b.jane_gmail_com", "div>p>b"),
         # what is no selector of ours is not there
         ("div.jane@example.com>img", ""),
         ("div>img:nth-child(2)", ""),

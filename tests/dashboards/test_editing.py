@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec import to_builtins
 
@@ -189,6 +191,53 @@ def test_a_version_is_taken_back_to_by_a_preview(editor: TestClient, rollups: Ro
     ]
     again = editor.post(f"{path}/versions/preview", data={"based_on": "2", "back": "0"})
     assert (again.status_code, "changes nothing" in again.text) == (400, True)
+
+
+_NESTED = ['{"not":' * deep + '{"device":"tv"}' + "}" * deep for deep in (25, 300, 985, 1900)]
+
+
+def test_a_draft_that_was_made_by_hand_is_refused_and_nothing_breaks(
+    editor: TestClient, rollups: Rollups, house: House
+) -> None:
+    path, key = f"/sites/{rollups.site.key}/edit", rollups.site.key
+    for what, thing in (
+        ("goals", '{"name": "x"}'),
+        ("goals", '{"name": ["x"], "page": "/x"}'),
+        ("goals", '{"name": "x\\u001b[2J", "page": "/x"}'),
+        ("goals", '{"name": "x\\u202e", "page": "/x"}'),
+        ("goals", '{"name": "x ", "page": "/x"}'),
+        ("goals", '{"name": "x", "page": "/x", "properties": [1]}'),
+        ("funnels", '{"name": "x", "steps": 5}'),
+        ("funnels", '{"name": "x", "steps": [{}]}'),
+        ("sections", '{"name": ["x"], "pages": "/x"}'),
+        ("sections", '{"name": "x"}'),
+        ("segments", '{"name": "x", "where": {"all": [5]}}'),
+        *(("segments", f'{{"name": "x", "where": {nested}}}') for nested in _NESTED),
+    ):
+        for based_on in (0, 9):
+            draft = f'{{"based_on":{based_on},"what":"{what}","thing":{thing}}}'
+            digest = "x"
+            with contextlib.suppress(RecursionError):
+                digest = digest_of(msgspec.json.decode(draft, type=Draft))
+            # Not spelled as browsers do: more of it than a form may have would be left of what they send.
+            form = f"draft={draft}&digest={digest}"
+            kind = {"content-type": "application/x-www-form-urlencoded"}
+            answer = editor.post(f"{path}/apply", content=form, headers=kind)
+            assert answer.status_code in (400, 409), (what, thing[:80])
+    assert house.desk.number(key) == 0
+    assert editor.get(f"{path}/segments").status_code == 200
+
+
+def test_a_pattern_of_many_stars_is_looked_at_in_time(editor: TestClient, rollups: Rollups) -> None:
+    """Without RE2 this takes years, and whoever looks at other pages waits."""
+    day, path = NOW.date().replace(day=10), f"/sites/{rollups.site.key}/edit/goals/preview"
+    rollups.cell(day, visitors=40, released=True)
+    rollups.cell(day, "page", "/a" * 40, visitors=30, released=True)
+    rollups.cell(day, "event", "a" * 80, visitors=30, released=True)
+    rollups.release(day)
+    for form in ({"value": "/" + "**a" * 30 + "b"}, {"kind": "event", "value": "*a" * 30 + "b"}):
+        assert "30 visitors" not in editor.post(path, data=GOAL | form).text
+    assert "/a: 30 visitors" in text_of(editor.post(path, data=GOAL | {"value": "/**a**"}).text)
 
 
 def test_viewers_read_and_change_nothing(viewer: TestClient, rollups: Rollups, house: House) -> None:

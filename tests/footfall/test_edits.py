@@ -281,6 +281,12 @@ def test_taking_back_is_a_new_version(desk: Desk) -> None:
         desk.do(Draft(5, back=9))
 
 
+def _of_one(field: str) -> str:
+    """A file by hand, whose one version has that field."""
+    rest = '"number": 1, "who": "", "change": "", "declared": {}'
+    return f'{{"format": 1, "site": "{SITE}", "versions": [{{{rest}, {field}}}]}}'
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -288,6 +294,10 @@ def test_taking_back_is_a_new_version(desk: Desk) -> None:
         ("{", "cannot be read"),
         (f'{{"format": 1, "site": "{SITE}", "versions": [], "release_k": 1}}', "unknown field `release_k`"),
         ('{"format": 1, "site": "other.example", "versions": []}', "is not of edited.example"),
+        (_of_one('"at": 100000000000000000'), "Expected `int`"),
+        (_of_one('"at": -1000000000000000'), "Expected `int`"),
+        (_of_one('"x": ' + "[" * 5_000 + "]" * 5_000), "cannot be read"),
+        ('{"format": 1, "x": ' + "[" * 5_000 + "]" * 5_000 + "}", "cannot be read"),
     ],
 )
 def test_a_file_that_cannot_be_read_changes_nothing_is_told_of_and_is_never_written_over(

@@ -61,6 +61,8 @@ def test_the_order_in_which_it_is_written_makes_no_difference() -> None:
         ({"any": {"device": "tv"}}, "has any = {'device': 'tv'}: write a list of conditions"),
         ({"properties": "pro"}, "has properties = 'pro': write such as { plan = \"pro\" }"),
         ({"properties": {" plan": "pro"}}, "has the property ' plan': a name is written as the page sends it"),
+        (json.loads('{"not":' * 21 + '{"device":"tv"}' + "}" * 21), "has conditions in more than 20 others"),
+        (json.loads('{"all":[' * 21 + '{"device":"tv"}' + "]}" * 21), "has conditions in more than 20 others"),
         ({"goal": "Bye"}, "segment 'S': the site has no goal 'Bye' (it has 'Buy'): name one of its goals"),
         ({"section": "News"}, "the site has no section 'News' (it has 'Blog', 'All'): name one of its sections"),
         (
