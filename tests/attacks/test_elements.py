@@ -69,11 +69,12 @@ class Solver:
             of_it = [place for place, one in enumerate(self.hidden) if one[0] in days and is_of(one, dimension, value)]
             self.model.addRow(samples, samples, len(of_it), np.array(of_it, np.int32), np.ones(len(of_it)))
 
-    def pinned(self) -> Iterator[One]:
+    def pinned(self, rare: set[One]) -> Iterator[One]:
         for place, one in enumerate(self.hidden):
-            least, most = bounds_of(self.model, [place])
-            if most - least < 1e-6:
-                yield one
+            if one in rare:
+                least, most = bounds_of(self.model, [place])
+                if most - least < 1e-6:
+                    yield one
 
 
 def is_of(one: One, dimension: str, value: str) -> bool:
@@ -117,7 +118,7 @@ def attack(store: Store, sites: int = SITES, days: int = 1, most: int = 70, seed
         shown += sum(dimension == "element" for _, dimension, *_ in told)
         rare = {one for one, people in truth.items() if people < K}
         few += len(rare)
-        found += len(rare.intersection(Solver(truth, told).pinned()))
+        found += sum(1 for _ in Solver(truth, told).pinned(rare))
     return shown, few, found
 
 
@@ -142,7 +143,7 @@ def test_where_elements_are_hidden_by_themselves_they_pin_some(store: Store, mon
     assert child in suppress._PARTS_OF_ROWS
     monkeypatch.setattr(suppress, "_PARTS_OF_ROWS", suppress._PARTS_OF_ROWS.replace(child, "('', '')"))
     monkeypatch.setattr(suppress, "CHILDREN", suppress.CHILDREN - {("vitals", "element")})
-    assert attack(store)[2] > 0
+    assert attack(store, SITES // 3)[2] > 0
 
 
 def test_where_elements_of_hidden_pages_are_shown_they_pin_some(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
