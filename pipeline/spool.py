@@ -1,7 +1,8 @@
 """The spool: where an event becomes durable before anyone is told it was accepted.
 
 In: events and counts from one collector worker. Out: sealed files for the writer.
-Promises: `append` returns only after the group that holds the events is fsynced; on any doubt it raises instead.
+Promises: who handed events in is told so only after the group that holds them is fsynced; on any doubt, that they are
+not.
 """
 
 from __future__ import annotations

@@ -18,9 +18,7 @@ from schema.site import local_day
 from ..settings import Settings, SiteSettings
 from ..settings.edit_file import read
 from ..settings.edits import Declared, Edits, Version
-from ..settings.in_force import at_once, joined, without_edits
-
-_DAY = dt.timedelta(days=1)
+from ..settings.in_force import editions_of, holds_after, joined_or_bare, without_edits
 
 
 class Edited(Struct, frozen=True, dict=True):
@@ -67,21 +65,18 @@ class Edited(Struct, frozen=True, dict=True):
     @property
     def later(self) -> dt.timedelta:
         """How long after the day of a version the first day is that is counted by it."""
-        return dt.timedelta(0) if at_once(self.settings, self.base) else _DAY
+        return holds_after(self.settings, self.base)
 
     @cached_property
     def counted(self) -> Version | None:
         """The version that today is counted by."""
-        found = [one for one in self.edits.versions if self.day_of(one.at) + self.later <= self.today]
-        return found[-1] if found else None
+        found = [one for one in editions_of(self.settings, self.base, self.edits) if one.first <= self.today]
+        return found[-1].version if found else None
 
     @cached_property
     def site_today(self) -> SiteSettings:
         """The site as today is counted."""
-        try:
-            return joined(self.base, self.counted.declared) if self.counted else self.base
-        except ValueError:  # the settings file has changed since
-            return self.base
+        return joined_or_bare(self.base, self.counted)
 
     def made_today(self) -> int:
         """How many versions."""

@@ -76,14 +76,23 @@ def joined(site: SiteSettings, declared: Declared) -> SiteSettings:
     return msgspec.convert(tree, SiteSettings)
 
 
-def at_once(settings: Settings, site: SiteSettings) -> bool:
-    """Whether a version holds for the day on which it is made: nothing is hidden of it."""
-    return settings.anonymity_of(site).k == 1
+def joined_or_bare(site: SiteSettings, version: Version | None) -> SiteSettings:
+    """The same of a version that holds; the file's site where it does not fit any more: the file has changed since."""
+    try:
+        return joined(site, version.declared) if version else site
+    except ValueError:
+        return site
+
+
+def holds_after(settings: Settings, site: SiteSettings) -> dt.timedelta:
+    """How long after the day of a version the first day is that is counted by it: none where nothing is hidden of a
+    day."""
+    return dt.timedelta(0) if settings.anonymity_of(site).k == 1 else _DAY
 
 
 def editions_of(settings: Settings, site: SiteSettings, edits: Edits) -> Iterator[Edition]:
     """The versions that some day is counted by: of each day the last one."""
-    later = dt.timedelta(0) if at_once(settings, site) else _DAY
+    later = holds_after(settings, site)
     found = {local_day(site.timezone, one.at).date + later: one for one in edits.versions}
     return (Edition(first, version) for first, version in found.items())
 
@@ -122,7 +131,7 @@ class Editions:
     def __init__(self, settings: Settings) -> None:
         self._edits = {one.key: one for one in settings.edits}
         self._bases = {site.key: site for site in without_edits(settings).sites}
-        self._hides = {site.key for site in settings.sites if not at_once(settings, site)}
+        self._hides = {site.key for site in settings.sites if holds_after(settings, site)}
         self._made: dict[tuple[str, dt.date], Site] = {}
 
     def on(self, site: Site, day: dt.date) -> Site:
@@ -135,10 +144,7 @@ class Editions:
             return base
         known = (site.key, edition.first)
         if known not in self._made:
-            try:
-                self._made[known] = joined(base, edition.version.declared)
-            except ValueError:  # the settings file has changed since
-                self._made[known] = base
+            self._made[known] = joined_or_bare(base, edition.version)
         return self._made[known]
 
     def without_past(self, site: Site, what: str) -> frozenset[str]:
