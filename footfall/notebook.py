@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from dashboards.editing.desk import EditRefused, Note
+from schema.annotations import FIRST_DAY, LAST_DAY
 
 from .control.engine import Engine
 from .errors import CannotDo
@@ -22,8 +23,8 @@ class EngineNotes:
         self._engine = engine
 
     def of(self, key: str) -> Sequence[Note]:
-        """The notes of a year up to today, the latest first."""
-        found = self._engine.notes(key, "", "")
+        """All notes, the latest first: also those of days to come, and of long ago, which are removed as the others."""
+        found = self._engine.notes(key, str(FIRST_DAY), str(LAST_DAY))
         return [Note(one["id"], dt.date.fromisoformat(one["day"]), one["text"]) for one in reversed(found)]
 
     def add(self, key: str, day: str, text: str) -> None:

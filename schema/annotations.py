@@ -12,6 +12,8 @@ from msgspec import Struct
 from .store import Store
 
 MOST_LETTERS = 200
+# A store knows no others.
+FIRST_DAY, LAST_DAY = dt.date(1970, 1, 1), dt.date(2149, 6, 6)
 
 
 class Annotation(Struct, frozen=True):

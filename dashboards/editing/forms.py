@@ -17,6 +17,8 @@ from .desk import EditRefused
 Fields = Mapping[str, str]
 MOST_CONDITIONS = 6
 IS, IS_NOT = "is", "is not"
+# Of the kinds of goals that are numbers: percent, and the seconds of a day.
+_MOST = {"scroll": 100, "duration": 86_400}
 # By the field that a message means, the one of the form that has it.
 _SHOWN_AT = dict.fromkeys(("event", "section", "scroll", "duration", "revenue"), "value")
 
@@ -39,6 +41,8 @@ def field_of(what: str, where: str, fields: Fields) -> str:
     """The field of the form that a refusal means."""
     if what != "goals":
         return where
+    if where == "of pages":
+        return "page"
     return _SHOWN_AT.get(where, where if where != "page" or fields.get("kind") == "scroll" else "value")
 
 
@@ -46,20 +50,25 @@ def _goal(fields: Fields) -> dict[str, Any]:
     kind, value = fields.get("kind", ""), fields.get("value", "").strip()
     if kind not in KINDS_OF_GOALS:
         raise EditRefused(f"choose what reaches it: {', '.join(KINDS_OF_GOALS)}", "kind")
+    page = fields.get("page", "").strip()
+    if page and kind != "scroll":
+        raise EditRefused(f"leave {page[:40]!r} out: only percent scrolled is of some pages", "of pages")
     if kind == "revenue":
+        if value:
+            raise EditRefused(f"leave {value[:40]!r} out: any amount reaches it", "value")
         return {kind: True}
     if not value:
         raise EditRefused(f"write which {kind} reaches it", "value")
-    found: dict[str, Any] = {kind: _number(value) if kind in ("scroll", "duration") else value}
-    if kind == "scroll" and fields.get("page", "").strip():
-        found["page"] = fields["page"].strip()
+    found: dict[str, Any] = {kind: _number(value, _MOST[kind]) if kind in _MOST else value}
+    if page:
+        found["page"] = page
     properties = _properties(fields.get("properties", ""))
     return found | ({"properties": properties} if properties else {})
 
 
-def _number(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 6:
-        raise EditRefused(f"{text[:40]!r}: write a whole number, such as 50", "value")
+def _number(text: str, most: int) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 6 or not 1 <= int(text) <= most:
+        raise EditRefused(f"{text[:40]!r}: write a whole number from 1 to {most}, and nothing else", "value")
     return int(text)
 
 
@@ -77,7 +86,8 @@ def _of_goal(thing: Mapping[str, Any]) -> dict[str, str]:
     kind = next(kind for kind in KINDS_OF_GOALS if thing.get(kind) and not (kind == "page" and thing.get("scroll")))
     properties = "\n".join(f"{name}={value}" for name, value in thing.get("properties", {}).items())
     page = str(thing.get("page", "")) if kind == "scroll" else ""
-    return {"kind": kind, "value": str(thing[kind]), "page": page, "properties": properties}
+    value = "" if kind == "revenue" else str(thing[kind])
+    return {"kind": kind, "value": value, "page": page, "properties": properties}
 
 
 def _funnel(fields: Fields) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from dashboards.stats_api.request import of as question_of
 from dashboards.stats_api.respond import answer
 from pipeline.annotations import annotate, take_back
 from pipeline.settings import SiteRules
-from schema.annotations import notes_of
+from schema.annotations import FIRST_DAY, LAST_DAY, notes_of
 from schema.site import Site, local_day
 from schema.store import Store
 
@@ -86,6 +86,8 @@ class Numbers(Known):
         """Note something of a day; "" is today, where the site is. Raises CannotDo."""
         mine, _ = self._known(site)
         on = iso_date(day) if day else local_day(mine.timezone, time.time()).date
+        if not FIRST_DAY <= on <= LAST_DAY:
+            raise CannotDo(f"date {day!r}: notes are of days from {FIRST_DAY} to {LAST_DAY}, look at its year")
         try:
             made: dict[str, Any] = msgspec.to_builtins(annotate(self.store, mine.key, on, text))
         except ValueError as problem:

@@ -105,8 +105,10 @@ class SiteSettings(Site, frozen=True, forbid_unknown_fields=True):
         ]
         for where, pattern in patterns:
             if pattern and not pattern.startswith(("/", "*")):
+                address = pattern.partition("://")[2].partition("?")[0]
+                path = f"/{address.partition('/')[2] if address else pattern}"
                 raise ValueError(
-                    f"no page is like {pattern!r}: a path begins with '/', write '/{pattern}' - at `$.{where}`"
+                    f"no page is like {pattern!r}: a path begins with '/', write {path!r} - at `$.{where}`"
                 )
         for place, segment in enumerate(self.segments):
             ids = [key for key, _ in segment.asked if is_order_id(key.removeprefix("properties."), has_revenue=False)]

@@ -139,6 +139,11 @@ def test_what_cannot_be_is_said_beside_its_field_and_what_was_written_is_kept(
     for form, what, told in (
         (GOAL | {"name": "Own"}, "goals", "stands in the settings of the start: change it there"),
         (GOAL | {"kind": "scroll", "value": "much"}, "goals", "write a whole number"),
+        (GOAL | {"kind": "scroll", "value": "130"}, "goals", "'130': write a whole number from 1 to 100"),
+        (GOAL | {"kind": "duration", "value": "0"}, "goals", "a whole number from 1 to 86400"),
+        (GOAL | {"kind": "revenue"}, "goals", "leave '/thanks*' out: any amount"),
+        (GOAL | {"page": "/blog/**"}, "goals", "id=\"why-page\">Leave '/blog/**' out"),
+        (GOAL | {"value": "https://a.example/thanks?x"}, "goals", "write '/thanks'"),
         (GOAL | {"kind": "event", "properties": "plan"}, "goals", "one property a line"),
         (GOAL | {"kind": "none"}, "goals", "choose what reaches it"),
         (GOAL | {"kind_1": "page", "step_1": "/"}, "funnels", "has 1 step"),
@@ -278,6 +283,11 @@ def test_notes_are_written_and_removed(editor: TestClient, rollups: Rollups) -> 
     [found] = re.findall(r'name="id" value="(\w+)"', page)
     assert editor.post(f"{path}/removed", data={"id": found}).headers["location"] == path
     assert "Version &lt;" not in editor.get(path).text
+    # A slip in the year is seen, so it can be removed.
+    for day, said in (("1999-12-31", 303), ("0026-11-30", 400), ("2999-01-01", 400)):
+        answer = editor.post(f"{path}/new", data={"day": day, "text": "A slip"})
+        assert (answer.status_code, "why-day" in answer.text) == (said, said == 400)
+    assert "31 Dec 1999 A slip" in text_of(editor.get(path).text)
 
 
 def test_a_segment_that_is_offered_opens_the_form_filled_in(editor: TestClient, rollups: Rollups) -> None:
