@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request
 from tests.browser.conftest import whole
 from tests.browser.pages import Website, website
 from tests.browser.pipe import Tabs, tabs
-from tests.house import Running, rows, running
+from tests.house import Running, eventually, rows, running
 
 pytestmark = pytest.mark.process
 
@@ -130,6 +130,16 @@ def beacons(page: Page) -> list[Any]:
 
     page.on("request", note)
     return sent
+
+
+def arrived(page: Page, sent: list[Any]) -> None:
+    """Wait until something was sent. The page is asked, because Playwright tells of requests only then."""
+
+    def looked() -> bool:
+        page.wait_for_timeout(50)
+        return bool(sent)
+
+    eventually(looked)
 
 
 Feature = Callable[[Lab], Generator[None, Stored, None]]
@@ -801,6 +811,7 @@ def consent_that_is_withdrawn_ends_counting(lab: Lab) -> Generator[None, Stored,
         sent = beacons(page)
         page.evaluate("footfall.consent('withdrawn')")
         page.evaluate("footfall('afterwards')")
+        arrived(page, sent)
         page.wait_for_timeout(100)
     assert [(beacon["n"], beacon["consent"]) for beacon in sent] == [("consent", "withdrawn")]
     stored = yield

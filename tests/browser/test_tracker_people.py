@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.test_tracker import NEWER, PAUSE_MS, Feature, Journey, Lab, Stored, beacons, judge, travelled
+from tests.browser.test_tracker import (
+    NEWER,
+    PAUSE_MS,
+    Feature,
+    Journey,
+    Lab,
+    Stored,
+    arrived,
+    beacons,
+    judge,
+    travelled,
+)
 
 pytestmark = pytest.mark.process
 
@@ -273,7 +284,7 @@ def without_a_site_in_the_tag_an_event_elsewhere_is_of_the_page_s_host(lab: Lab)
         with lab.page(f"/whose/{folder}", tag) as page:
             sent = beacons(page)
             page.evaluate(f"{word}('paid', {{ url: 'https://elsewhere.example/whose/{folder}/paid' }})")
-            page.wait_for_timeout(100)
+            arrived(page, sent)
             assert [beacon["d"] for beacon in sent] == ["localhost"]
     stored = yield
     found = [(row["hostname"], row["path"]) for row in stored("whose", "paid", site="here")]
