@@ -19,6 +19,13 @@ MOST_CONDITIONS = 6
 IS, IS_NOT = "is", "is not"
 # Of the kinds of goals that are numbers: percent, and the seconds of a day.
 _MOST = {"scroll": 100, "duration": 86_400}
+# The fields of each form that say what is wrong with them.
+_FIELDS = {
+    "goals": ("name", "kind", "value", "page", "properties"),
+    "funnels": ("name", "steps", "order", "within"),
+    "sections": ("name", "pages"),
+    "segments": ("name", "where"),
+}
 # By the field that a message means, the one of the form that has it.
 _SHOWN_AT = dict.fromkeys(("event", "section", "scroll", "duration", "revenue"), "value")
 
@@ -38,9 +45,13 @@ def fields_of(what: str, thing: Mapping[str, Any]) -> dict[str, str] | None:
 
 
 def field_of(what: str, where: str, fields: Fields) -> str:
-    """The field of the form that a refusal means."""
-    if what != "goals":
-        return where
+    """The field of the form that a refusal means; "" where it means something else, such as a funnel that has the
+    goal that is taken out."""
+    found = _field_of_goal(where, fields) if what == "goals" else where
+    return found if found in _FIELDS[what] else ""
+
+
+def _field_of_goal(where: str, fields: Fields) -> str:
     if where == "of pages":
         return "page"
     return _SHOWN_AT.get(where, where if where != "page" or fields.get("kind") == "scroll" else "value")

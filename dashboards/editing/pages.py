@@ -101,7 +101,8 @@ class EditPages:
                 draft = Draft(_number(form.get("based_on", "")), what, former, thing)
                 told = self._desk.preview(self._site(request).key, draft)
             except (EditRefused, EditedMeanwhile) as problem:
-                return self._refused(request, user, what, problem, Filled(form, former))
+                filled = Filled() if form.get("remove") else Filled(form, former)
+                return self._refused(request, user, what, problem, filled)
             return self._page(request, user, what, filled=Filled(form, former), preview=told)
 
         return preview
@@ -149,7 +150,11 @@ class EditPages:
     def _refused(
         self, request: Request, user: User, what: str, problem: ValueError, filled: Filled, status: int = 400
     ) -> Response:
-        where = forms.field_of(what, problem.where, filled.fields) if isinstance(problem, EditRefused) else ""
+        where = (
+            forms.field_of(what, problem.where, filled.fields)
+            if filled.fields and isinstance(problem, EditRefused)
+            else ""
+        )
         said = Filled(filled.fields, filled.former, str(problem), where)
         return self._page(request, user, what, filled=said, status=status)
 

@@ -37,6 +37,11 @@ def test_a_goal_that_an_editor_declares_is_counted_without_a_restart(
     page.click("text=Apply")
     assert "Version 1 is saved" in page.inner_text("main")
     assert page.url.endswith("/sites/shop/edit/goals?done=1")
+    # On a telephone, too, what takes it out is on the screen.
+    page.set_viewport_size({"width": 375, "height": 800})
+    box = page.locator("button:has-text('Take out')").bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= 375
     house.post({"n": "asked", "u": "https://shop.example/", "d": "shop.example"})
 
     def counted() -> bool:

@@ -342,3 +342,17 @@ def test_a_form_says_again_what_it_was_filled_with(house: House, what: str, decl
 )
 def test_what_the_form_has_no_rows_for_is_not_shown_as_something_else(where: dict[str, object]) -> None:
     assert forms.fields_of("segments", {"name": "S", "where": where}) is None
+
+
+def test_what_something_else_needs_is_not_taken_out_and_it_is_told_why(editor: TestClient, rollups: Rollups) -> None:
+    path = f"/sites/{rollups.site.key}/edit"
+    funnel = {"name": "F", "kind_1": "page", "step_1": "/", "kind_2": "goal", "step_2": "Buy", "based_on": "1"}
+    for what, form in (("goals", GOAL), ("funnels", funnel)):
+        editor.post(
+            f"{path}/apply", data=hidden(editor.post(f"{path}/{what}/preview", data=form).text, f"{path}/apply")
+        )
+    mine = {"former": "Buy", "based_on": "2"}
+    for form in (mine | {"remove": "1"}, GOAL | mine | {"name": "Bought"}):
+        refused = editor.post(f"{path}/goals/preview", data=form)
+        [said] = re.findall(r'role="alert">([^<]*)<', refused.text)
+        assert (refused.status_code, "has no goal 'Buy'" in html.unescape(said)) == (400, True)
