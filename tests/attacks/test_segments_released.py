@@ -195,7 +195,8 @@ def attacked(store: Store, seed: int, sites: int, later: int = 0, alike: bool = 
     for one in worlds:
         one.read(store)
         told += len(one.reached) + sum(bit is not None and bit < len(one.asked) for *_, bit in one.numbers)
-        won += sum(len(one.pinned(chain, True) - one.pinned(chain, False)) for chain in CHAINS)
+        with_them = ((chain, one.pinned(chain, True)) for chain in CHAINS)
+        won += sum(len(found - one.pinned(chain, False)) for chain, found in with_them if found)
     return won, told
 
 
