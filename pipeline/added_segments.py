@@ -31,7 +31,7 @@ from .manifest import RELEASING, Entry
 from .rollup.batch import RAW, Batch, SiteDay
 from .rollup.differences import unlike
 from .rollup.hits import OF_HITS
-from .rollup.late_segments import MOST_TOLD, OfDay, count_later
+from .rollup.late_segments import MOST_TOLD, OfDay, count_later, told_before
 from .rollup.stages import stage_again, stage_raw_again
 from .settings import SiteRules
 
@@ -86,12 +86,13 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float, sourc
         then = unlike(of)
         differing = then.dimensions | then.folded
         # What a page or an event that is not what it was tells beside a segment nobody can look up.
-        gone = not same or then.whole or len({definition for *_, definition in told}) > MOST_TOLD
+        pairs = [name for one in (entry, *due.added) for name in one.pairs]
+        of_day = OfDay(counted.goals, told, sorted({*pairs}), counted.sections, differing)
+        before = told_before(of, of_day)
+        gone = not same or then.whole or (strictest.k > 1 and len(before) > MOST_TOLD)
         gone = gone or (strictest.k > 1 and not differing.isdisjoint(OF_HITS))
         if not gone:
-            pairs = [name for one in (entry, *due.added) for name in one.pairs]
-            of_day = OfDay(counted.goals, told, sorted({*pairs}), counted.sections, differing)
-            count_later(of, due.segments, of_day)
+            count_later(of, due.segments, of_day, before if strictest.k > 1 else {})
         _release(of, entry, due.segments, sorted(differing), gone, now)
 
     with RELEASING:

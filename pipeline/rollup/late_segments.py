@@ -16,6 +16,7 @@ from msgspec import Struct
 from schema.journeys import ENDS
 from schema.manifest import ADDED_PAIRS
 from schema.pair import Pair, pair_of
+from schema.segment import Did, Joined, condition_of, text_of
 from schema.segments import SEGMENTS
 
 from . import differences
@@ -42,14 +43,22 @@ class OfDay(Struct, frozen=True):
     unlike: Collection[str]
 
 
-def count_later(of: Batch, new: Mapping[str, str], day: OfDay) -> None:
-    """Fill `staging_segments`. new: by name the definition."""
+# By definition of what is told as a segment is, by which dimensions and values.
+ToldBefore = Mapping[str, Mapping[str, Collection[str]]]
+
+
+def told_before(of: Batch, day: OfDay) -> ToldBefore:
+    """The segments of a day, and who of them reached a goal (segment_goals.py), which is a segment, too."""
+    return _with_goals(of, day) | _values(of, day.segments)
+
+
+def count_later(of: Batch, new: Mapping[str, str], day: OfDay, values: ToldBefore) -> None:
+    """Fill `staging_segments`. new: by name the definition. values: what is told before."""
     tables = [*map(pair_of, day.pairs)]
     if of.store.rows(f"SELECT 1 {_ENDS.format(mine=of.mine)} LIMIT 1", of.named):
         tables.append(WAYS)
     crossed = {name for table in tables for name in (table.one, table.other)}
     goals = {one.staged: of.days[0].site.goal_definitions[one.staged] for one in day.goals}
-    values = _values(of, day.segments)
     before = [*values]
 
     def known(of: Batch, marks: Sequence[Marks]) -> Known:
@@ -82,6 +91,20 @@ def _values(of: Batch, segments: Sequence[tuple[str, str, str]]) -> dict[str, di
         if (name, grain) in called:
             found[called[name, grain]][dimension].add(value)
     return dict(found)
+
+
+def _with_goals(of: Batch, day: OfDay) -> dict[str, dict[str, set[str]]]:
+    """Of no value of a dimension: of the whole."""
+    goals = {one.name: of.days[0].site.goal_definitions[one.staged] for one in day.goals if not one.grain}
+    segments = {name: definition for name, grain, definition in day.segments if not grain}
+    rows = of.store.rows(f"SELECT DISTINCT segment, goal FROM released_segment_goals WHERE {of.mine}", of.named)
+    return {
+        text_of(Joined("all", (condition_of(segments[segment]), Did(goals[goal])))): {
+            name: {""} if not name else set() for name in SEGMENTS.dimensions
+        }
+        for segment, goal in rows
+        if segment in segments and goal in goals
+    }
 
 
 def _of_segments(marks: Marks, values: Sequence[Mapping[str, Collection[str]]]) -> Iterator[Told]:
