@@ -104,6 +104,8 @@ def _look(engine: Engine, house: Running) -> dict[str, Any]:
         engine.ask(f"document.querySelector('[name={field}]').value = '{value}'")
     engine.press("main button")
     found["site"] = _seen(engine, f"location.pathname === '/sites/lab' && {text.format('h1')}")
+    # Nobody looked until now: what came is counted some seconds later, and the page has it by itself.
+    _seen(engine, "document.querySelector('#card-pages .keeps') !== null")
     engine.press("#card-pages .keeps")
     found["filter"] = _seen(engine, f"location.search.includes('filter=') && {text.format('.kept')}")
     engine.open(f"{base}/by/page?period=today")
