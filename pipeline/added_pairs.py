@@ -74,6 +74,9 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
     refused = [pair for pair in due.pairs if any(_is_judged_without(pair, one) for one in due.told)]
     # Nor one of whose parent a block tells what the day hides: that was held against the children that there were.
     refused += [pair for pair in due.pairs for one in _told_by_blocks(store, entry) if is_above(one, pair)]
+    # Nor any beside who of a segment reached a goal, which was held against the cells that there were.
+    if stricter(rules, entry).k > 1 and _tells_goals_of_segments(store, entry):
+        refused = [*due.pairs]
     counted = as_counted(site, entry, due.added)
 
     def release(of: Batch) -> None:
@@ -91,6 +94,11 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
         # Funnels and properties are not asked for.
         declared = structs.replace(counted.site, funnels=(), properties=())
         stage_again(store, SiteDay(declared, entry.day, stricter(rules, entry)), release)
+
+
+def _tells_goals_of_segments(store: Store, entry: Entry) -> bool:
+    sql = "SELECT 1 FROM released_segment_goals WHERE site = {site:String} AND day = {day:Date} LIMIT 1"
+    return bool(store.rows(sql, {"site": entry.site, "day": entry.day}))
 
 
 def _is_judged_without(pair: Pair, told: Pair) -> bool:

@@ -17,7 +17,6 @@ from msgspec import structs
 from pipeline import added_segments
 from pipeline.added_segments import add_segments
 from pipeline.release import Flaws, release_together
-from pipeline.rollup import late_segments
 from pipeline.rollup import segments as rolling
 from pipeline.rollup.batch import Batch, SiteDay
 from pipeline.rollup.segment_known import Beside
@@ -242,47 +241,3 @@ def test_it_does_where_all_that_has_enough_is_shown(
     won, told = attacked(store, 1, 2)
     record_property("attack", f"segments, without the rule: of {told} numbers {won} counts of too few follow")
     assert won > 20
-
-
-def _all_but_one(store: Store) -> tuple[int, int]:
-    """Who of a segment reached a goal; and of a segment that is added how many are all of these but one person, 0 where
-    it is not told."""
-    dice = random.Random(5)
-    crowd = [
-        {
-            "country": dice.choice(("DE", "FR", "AT")),
-            "region": "",
-            "language": dice.choice(("de", "fr")),
-            "device": dice.choice(("mobile", "desktop")),
-            "browser": dice.choice(("Safari", "Chrome")),
-            "path": dice.choice(("/", "/docs/a", "/docs/b")),
-            "name": dice.choice((PAGEVIEW, "buy")),
-        }
-        for _ in range(240)
-    ]
-    buyer = next(one for one in crowd if (one["device"], one["name"]) == ("mobile", "buy") and one["path"] != "/")
-    buyer["language"] = "nl"
-    # Others who speak Dutch neither buy nor are in the segment.
-    crowd += [crowd[0] | {"language": "nl", "path": "/", "name": PAGEVIEW, "device": "desktop"} for _ in range(9)]
-    where = {"any": [{"device": "mobile"}, {"section": "/docs/"}]}
-    first = Segment("first", where)
-    less = Segment("less", {"all": [where, {"goal": "Buy"}, {"not": {"language": "nl"}}]})
-    site = Site(f"segmented-{next(_NUMBER)}", goals=(GOAL,), segments=(first,), pairs=())
-    insert(store, [*events_of(site, crowd)])
-    release_together(store, "events", [SiteDay(site, DAY, RULES)], NOON + 2 * 86_400, "live", [Flaws()])
-    assert add_segments(store, structs.replace(site, segments=(first, less)), RULES, NOON + 3 * 86_400)
-    reached = "SELECT sum(converters) FROM released_segment_goals WHERE site = {site:String} AND currency = ''"
-    added = "SELECT sum(visitors) FROM late_segments WHERE site = {site:String} AND dimension = ''"
-    both, fewer = (int(store.rows(sql, {"site": site.key})[0][0]) for sql in (reached, added))
-    return both, fewer
-
-
-def test_what_is_added_is_held_against_who_of_a_segment_reached_a_goal(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    both, fewer = _all_but_one(store)
-    assert both > 90
-    assert fewer == 0
-    monkeypatch.setattr(late_segments, "_with_goals", lambda *_: {})
-    both, fewer = _all_but_one(store)
-    assert both - fewer == 1
