@@ -130,6 +130,10 @@ class Desk(Protocol):
         """Why a site cannot be edited here, "" where it can."""
         ...
 
+    def at_once(self, key: str) -> bool:
+        """Whether today is counted by what is changed, which is so where nothing is hidden of a day."""
+        ...
+
     def number(self, key: str) -> int:
         """That of the last version, 0 where there is none."""
         ...

@@ -31,7 +31,7 @@ from ..stats.refused import BadQuery
 from ..stats.report import Reports
 from ..web.declare import to_declare
 from ..web.gate import Gate
-from ..web.navigation import SETTINGS
+from ..web.navigation import GOALS, PAGES, SETTINGS
 from ..web.pages import SitePages
 from ..web.rendering import Pages
 from . import forms
@@ -48,6 +48,12 @@ _LABELS = {
     "revenue": "any event with an amount",
     "goal": "the goal",
 }
+
+
+# Who signed in by a link of the server, and was invited by nobody, has no name.
+NAMELESS = "an owner without a name"
+# By what is declared the page on which its numbers are, and where that is below the site.
+_SHOWN_AT = {"goals": ("Goals", GOALS), "funnels": ("Goals", f"{GOALS}#card-funnels"), "sections": ("Pages", PAGES)}
 
 
 class Filled(Struct, frozen=True):
@@ -121,7 +127,7 @@ class EditPages:
         key = self._site(request).key
         try:
             draft = msgspec.json.decode(form.get("draft", ""), type=Draft)
-            number = self._desk.apply(key, draft, form.get("digest", ""), user.name or f"user {user.id}")
+            number = self._desk.apply(key, draft, form.get("digest", ""), user.name or NAMELESS)
         except (msgspec.MsgspecError, RecursionError):
             return self._versions(request, user, "this is no draft of ours: fill in the form again", 400)
         except (EditRefused, EditedMeanwhile) as problem:
@@ -178,7 +184,6 @@ class EditPages:
             one=ONE[what],
             things=known[what],
             can_say={one.name for one in known[what] if forms.fields_of(what, one.thing) is not None},
-            why_not=why_not,
             filled=filled or Filled(),
             unsaid=filled is None,
             based_on=self._desk.number(site.key) if not why_not else 0,
@@ -203,7 +208,6 @@ class EditPages:
             status,
             **self._shared(request, user, site, "versions"),
             versions=self._desk.versions(site.key) if not why_not else (),
-            why_not=why_not,
             error=error,
             based_on=self._desk.number(site.key) if not why_not else 0,
             preview=preview,
@@ -211,16 +215,21 @@ class EditPages:
         )
 
     def _shared(self, request: Request, user: User, site: Site, what: str) -> dict[str, Any]:
-        done = request.query_params.get("done", "")
+        why_not = self._desk.why_not(site.key)
+        made = {str(one.number): one for one in self._desk.versions(site.key)} if not why_not else {}
         return {
             "user": user,
             "site": site,
             "path": self._pages.base + path_of(site.key, ""),
+            "site_path": f"{self._pages.base}/sites/{quote(site.key)}",
             "settings_path": f"{self._pages.base}/sites/{quote(site.key)}{SETTINGS}",
             "tabs": tabs(site, what),
             "what": what,
             "edits": may(user, Action.EDIT, site.key),
-            "done": int(done) if done.isascii() and done.isdigit() and len(done) < 9 else 0,
+            "why_not": why_not,
+            "at_once": not why_not and self._desk.at_once(site.key),
+            "done": made.get(request.query_params.get("done", "")),
+            "shown_at": _SHOWN_AT,
         }
 
     def _site(self, request: Request) -> Site:

@@ -70,6 +70,10 @@ class EditDesk:
             return f"what was declared here cannot hold beside the settings file: {problem}"
         return ""
 
+    def at_once(self, key: str) -> bool:
+        """Whether today is counted by what is changed. Raises EditRefused."""
+        return not self._of(key).later
+
     def number(self, key: str) -> int:
         """That of the last version. Raises EditRefused."""
         return self._of(key).number
@@ -167,6 +171,8 @@ def told(desk: EditDesk, key: str) -> dict[str, Any]:
 def take_back(desk: EditDesk, key: str, number: int) -> dict[str, Any]:
     """Have an earlier version hold again, for who has the server. Raises CannotDo."""
     try:
+        if number not in {0, *(one.number for one in desk.versions(key))}:
+            raise EditRefused(f"there is no version {number}: `footfall edit versions {key}` lists them")
         draft = Draft(desk.number(key), back=number)
         made = desk.apply(key, draft, digest_of(draft), SERVER)
     except (EditRefused, EditedMeanwhile, EditsUnreadable) as problem:

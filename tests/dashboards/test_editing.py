@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from msgspec import to_builtins
 
+from collector.enrich.geo import GeoDatabase
 from dashboards.accounts.accounts import Accounts
 from dashboards.accounts.form_token import SESSION_COOKIE
 from dashboards.accounts.policy import Role
@@ -19,6 +20,7 @@ from dashboards.app import create_app
 from dashboards.editing import forms
 from dashboards.editing.desk import Draft, digest_of
 from dashboards.stats.report import Reports
+from footfall.about_site import teller
 from footfall.control.editing import EditDesk
 from footfall.control.engine import Engine
 from footfall.notebook import EngineNotes
@@ -61,7 +63,8 @@ def browsers(rollups: Rollups, accounts: Accounts, house: House, role: Role) -> 
     site = house.base.sites[0]
     reports = Reports(rollups.store, [site], clock=NOW.timestamp)
     engine = Engine(house.base, rollups.store)
-    app = create_app(reports, accounts, desk=house.desk, notebook=EngineNotes(engine))
+    told = teller(lambda: house.settings, rollups.store, GeoDatabase())
+    app = create_app(reports, accounts, about_site=told, desk=house.desk, notebook=EngineNotes(engine))
     assert accounts.redeem(accounts.create_sign_in_link_token())
     with TestClient(app, follow_redirects=False, headers={"sec-fetch-site": "same-origin"}) as client:
         client.cookies.set(SESSION_COOKIE, accounts.redeem(accounts.people.add("ed", role, site.key)) or "")
@@ -111,7 +114,8 @@ def test_a_goal_is_previewed_by_what_is_told_and_applied(
     applied = editor.post(f"{path}/apply", data=hidden(previewed.text, f"{path}/apply"))
     assert applied.headers["location"] == f"{path}/goals?done=1"
     done = text_of(editor.get(f"{path}/goals?done=1").text)
-    assert "Version 1 is saved" in done
+    assert "Version 1 is saved. It counts from 19 Jun 2031 on. What is counted is shown on the page Goals" in done
+    assert "is saved" not in editor.get(f"{path}/goals?done=7").text
     assert "Buy a page like /thanks* from 19 Jun 2031 on the browser" in done
     noted = accounts.audit.entries()[0]
     assert (noted.who, noted.what, noted.site) == ("ed", "changed what is counted", rollups.site.key)
@@ -356,3 +360,37 @@ def test_what_something_else_needs_is_not_taken_out_and_it_is_told_why(editor: T
         refused = editor.post(f"{path}/goals/preview", data=form)
         [said] = re.findall(r'role="alert">([^<]*)<', refused.text)
         assert (refused.status_code, "has no goal 'Buy'" in html.unescape(said)) == (400, True)
+
+
+def test_the_foot_says_what_holds_for_the_site_and_the_kind(
+    rollups: Rollups, accounts: Accounts, house: House, editor: TestClient
+) -> None:
+    path = f"/sites/{rollups.site.key}/edit"
+    added, today = "What is new is added to days that are over", "what is changed holds at once"
+    goals, segments = (editor.get(f"{path}/{what}").text for what in ("goals", "segments"))
+    assert (added in goals, added in segments, today in goals) == (True, False, False)
+    assert "declared here is not added to days that are over" in segments
+    house.base = msgspec.structs.replace(
+        house.base, sites=(msgspec.structs.replace(house.base.sites[0], release_k=1, release_networks=1),)
+    )
+    goals = editor.get(f"{path}/goals").text
+    assert (added in goals, today in goals) == (False, True)
+
+
+_LINES = "below the site in the settings file"
+
+
+def offered(client: TestClient, rollups: Rollups) -> tuple[bool, bool]:
+    """Whether forms, and lines for the settings file, are offered on a page of settings and on one of two filters."""
+    path = f"/sites/{rollups.site.key}"
+    settings = client.get(f"{path}/settings").text
+    both = client.get(f"{path}?filter=device==mobile&filter=country==DE&period=7d").text
+    return f'{path}/edit/notes">' in settings.partition("<h1>")[2], _LINES in both
+
+
+def test_what_is_changed_is_offered_to_who_may_change_it(editor: TestClient, rollups: Rollups) -> None:
+    assert offered(editor, rollups) == (True, True)
+
+
+def test_what_is_changed_is_not_offered_to_who_reads(viewer: TestClient, rollups: Rollups) -> None:
+    assert offered(viewer, rollups) == (False, False)

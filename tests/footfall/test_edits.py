@@ -384,6 +384,8 @@ def test_the_engine_tells_and_takes_back(store: Store, desk: Desk) -> None:
     assert engine.edit_back(SITE, 0)["number"] == 2
     with pytest.raises(CannotDo, match="changes nothing"):
         engine.edit_back(SITE, 0)
+    with pytest.raises(CannotDo, match=f"no version 99: `footfall edit versions {SITE}` lists them"):
+        engine.edit_back(SITE, 99)
     assert engine.days_left(SITE) == 0
 
 
