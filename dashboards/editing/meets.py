@@ -24,7 +24,7 @@ from ..web.arguments import period_of
 
 _ROWS, _SHOWN = 1_000, 8
 _DAYS = {"period": "28d"}
-_OF_PAGES = ("page", "entry_page", "exit_page")
+OF_PAGES = ("page", "entry_page", "exit_page")
 
 
 class Met(Struct, frozen=True):
@@ -40,7 +40,7 @@ class Met(Struct, frozen=True):
 def met_by(reports: Reports, site: Site, what: str, thing: Mapping[str, Any]) -> tuple[Met, ...]:
     """Of the last 28 days, each condition by itself."""
     found = []
-    for dimension, wanted in _asked(what, thing):
+    for dimension, wanted in asked(what, thing):
         try:
             period = period_of(reports, site, _DAYS)
             rows = reports.stats(Query((site.key,), period, (dimension,), limit=_ROWS))["rows"]
@@ -52,7 +52,8 @@ def met_by(reports: Reports, site: Site, what: str, thing: Mapping[str, Any]) ->
     return tuple(found)
 
 
-def _asked(what: str, thing: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def asked(what: str, thing: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The conditions of a thing: of each the dimension, and what it is to be like."""
     if what == "sections":
         yield "page", thing["pages"]
     elif what == "goals":
@@ -85,7 +86,7 @@ def _of_conditions(where: Any) -> Iterator[tuple[str, str]]:
 
 def _like(dimension: str, wanted: str) -> Any:
     """Whether a value is one of those."""
-    if dimension in _OF_PAGES and wanted:
+    if dimension in OF_PAGES and wanted:
         pattern = pattern_regex(wanted)
     else:
         pattern = "(?s)" + ".*".join(map(re.escape, wanted.split("*"))) + r"\z"

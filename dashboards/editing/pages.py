@@ -36,6 +36,7 @@ from ..web.pages import SitePages
 from ..web.rendering import Pages
 from . import forms
 from .desk import ONE, Desk, Draft, EditedMeanwhile, EditRefused, Preview
+from .doubts import doubts_of
 from .meets import met_by
 from .tabs import PATH, path_of, tabs
 
@@ -189,6 +190,7 @@ class EditPages:
             based_on=self._desk.number(site.key) if not why_not else 0,
             preview=preview,
             draft=msgspec.json.encode(preview.draft).decode() if preview else "",
+            doubts=doubts_of(what, shown) if shown else (),
             met=met_by(self._reports, site, what, shown) if shown else (),
             names={kind: [one.name for one in known[kind]] for kind in known},
             labels=_LABELS,

@@ -126,6 +126,14 @@ def codes_named(form: str, text: str) -> list[str]:
     return [code for code, name in of.items() if text.casefold() in name.casefold()]
 
 
+def codes_instead(dimension: str, wanted: str) -> list[str]:
+    """What is stored in place of a value that no visit has, such as DE for Germany; [] where one may have it."""
+    codes = codes_named(dimension, "") if dimension in ("country", "device", "language") else []
+    if not codes or not wanted or "*" in wanted or wanted.partition("-")[0] in codes:
+        return []
+    return (codes_named(dimension, wanted) or codes)[:4]
+
+
 def count(number: float | None) -> str:
     """12,345; — where there is nothing to count."""
     return "–" if number is None else f"{number:,.0f}"

@@ -20,7 +20,7 @@ from msgspec import structs
 from collector.edge.tracker_scripts import script_of
 from collector.enrich.site_filter import SiteFilter, site_filter_of
 from dashboards.stats.released import enough_for_a_day
-from dashboards.web.format import codes_named
+from dashboards.web.format import codes_instead
 from pipeline.settings import SiteRules
 from schema.segment import Segment
 from schema.site import Goal
@@ -180,10 +180,9 @@ def _of_pages(check: str, name: str, patterns: list[str], site_filter: SiteFilte
 def _of_codes(segment: Segment) -> Finding | None:
     """Whether a condition names what is stored as a code, such as a country, by another word."""
     for kind, wanted in segment.asked:
-        codes = codes_named(kind, "") if kind in ("country", "device", "language") else []
-        if codes and wanted and "*" not in wanted and wanted.partition("-")[0] not in codes:
-            likely = codes_named(kind, wanted) or codes
-            remedy = f"write {' or '.join(map(repr, likely[:4]))}"
+        instead = codes_instead(kind, wanted)
+        if instead:
+            remedy = f"write {' or '.join(map(repr, instead))}"
             return Finding("segment", WARNING, f"{segment.name!r}: no visit has {kind} = {wanted!r}", remedy)
     return None
 

@@ -19,6 +19,7 @@ from dashboards.accounts.policy import Role
 from dashboards.app import create_app
 from dashboards.editing import forms
 from dashboards.editing.desk import Draft, digest_of
+from dashboards.editing.doubts import doubts_of
 from dashboards.stats.report import Reports
 from footfall.about_site import teller
 from footfall.control.editing import EditDesk
@@ -394,3 +395,36 @@ def test_what_is_changed_is_offered_to_who_may_change_it(editor: TestClient, rol
 
 def test_what_is_changed_is_not_offered_to_who_reads(viewer: TestClient, rollups: Rollups) -> None:
     assert offered(viewer, rollups) == (False, False)
+
+
+_BLOG = {"page": "/blog"}
+
+
+@pytest.mark.parametrize(
+    ("what", "thing", "doubts"),
+    [
+        ("segments", {"where": {"country": "Germany"}}, ["no visit has country = 'Germany': write 'DE'"]),
+        ("segments", {"where": {"not": {"device": ["phone", "tv"]}}}, ["no visit has device = 'phone': write"]),
+        ("segments", {"where": {"country": ["DE", "A*", ""], "language": "de-AT", "source": "Germany"}}, []),
+        ("goals", {"page": "/x?a=b"}, ["'/x?a=b' does: write '/x'"]),
+        ("goals", {"scroll": 50, "page": "/x?a=b"}, ["'/x?a=b' does: write '/x'"]),
+        ("goals", {"event": "a?, /b"}, []),
+        ("sections", {"pages": "/a/** /b/**"}, ["looks like several: declare each by itself"]),
+        ("segments", {"where": {"entry_page": "/a, /b"}}, ["looks like several: write them with a bar"]),
+        ("sections", {"pages": "/a,b/**"}, []),
+        ("funnels", {"steps": [_BLOG, _BLOG, {"event": "x"}]}, ["steps 1 and 2 are the same"]),
+        ("funnels", {"steps": [_BLOG, {"event": "x"}, _BLOG]}, []),
+    ],
+)
+def test_what_is_hardly_meant_is_said(what: str, thing: dict[str, object], doubts: list[str]) -> None:
+    found = doubts_of(what, thing)
+    assert len(found) == len(doubts)
+    assert all(part in said for part, said in zip(doubts, found, strict=True))
+
+
+def test_a_preview_says_what_is_hardly_meant_and_refuses_nothing(editor: TestClient, rollups: Rollups) -> None:
+    path = f"/sites/{rollups.site.key}/edit"
+    form = {"name": "Home", "dimension_1": "country", "value_1": "Germany", "former": "", "based_on": "0"}
+    previewed = editor.post(f"{path}/segments/preview", data=form)
+    assert "Is this meant? No visit has country = 'Germany': write 'DE'" in html.unescape(text_of(previewed.text))
+    assert editor.post(f"{path}/apply", data=hidden(previewed.text, f"{path}/apply")).status_code == 303
