@@ -378,23 +378,28 @@ def test_the_foot_says_what_holds_for_the_site_and_the_kind(
     assert (added in goals, today in goals) == (False, True)
 
 
+_FUNNELS = "Name their steps in the settings file"
 _LINES = "below the site in the settings file"
 
 
-def offered(client: TestClient, rollups: Rollups) -> tuple[bool, bool]:
-    """Whether forms, and lines for the settings file, are offered on a page of settings and on one of two filters."""
-    path = f"/sites/{rollups.site.key}"
+def offered(client: TestClient, rollups: Rollups) -> tuple[bool, bool, bool]:
+    """Whether forms, and what to write into the settings file, are offered: on the pages of settings, of two filters,
+    and of goals."""
+    path, day = f"/sites/{rollups.site.key}", NOW.date().replace(day=10)
+    rollups.cell(day, visitors=40, released=True)
+    rollups.release(day)
+    goals = client.get(f"{path}/goals?from={day}&to={day}").text
     settings = client.get(f"{path}/settings").text
     both = client.get(f"{path}?filter=device==mobile&filter=country==DE&period=7d").text
-    return f'{path}/edit/notes">' in settings.partition("<h1>")[2], _LINES in both
+    return f'{path}/edit/notes">' in settings.partition("<h1>")[2], _LINES in both, _FUNNELS in goals
 
 
 def test_what_is_changed_is_offered_to_who_may_change_it(editor: TestClient, rollups: Rollups) -> None:
-    assert offered(editor, rollups) == (True, True)
+    assert offered(editor, rollups) == (True, True, True)
 
 
 def test_what_is_changed_is_not_offered_to_who_reads(viewer: TestClient, rollups: Rollups) -> None:
-    assert offered(viewer, rollups) == (False, False)
+    assert offered(viewer, rollups) == (False, False, False)
 
 
 _BLOG = {"page": "/blog"}
