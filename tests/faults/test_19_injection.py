@@ -284,6 +284,8 @@ def test_no_file_is_reached_by_a_name_from_outside(house: Running, tmp_path: Pat
     touched = set(re.findall(r'"((?:[^"\\]|\\.)*)"', trace.read_text(errors="replace")))
     assert any("/spool/" in name for name in touched), "nothing was seen"
     words = ("passwd", SECRET, "evil", "DROP", "alert", ".ssh", "sqlite%", "7*7", "1+1", "byte", "isolate")
+    # How much memory there may be: `limit_in_bytes` is no name from outside.
+    touched = {name for name in touched if not name.startswith("/sys/fs/cgroup/")}
     assert not [name for name in touched if any(word in name for word in words)]
 
 

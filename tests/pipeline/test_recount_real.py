@@ -38,7 +38,7 @@ from tests.conftest import make_event
 from tests.pipeline import real_log, test_experience, test_funnels, test_goals, test_journeys, test_pairs, test_segments
 from tests.pipeline.test_recount import Seen, read
 from tests.pipeline.test_recount_beacons import engaged
-from tests.pipeline.test_whole_day import expected
+from tests.pipeline.test_whole_day import expected, visits_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.usefixtures("no_spool_is_enrolled")]
 
@@ -175,6 +175,7 @@ def counted(events: Sequence[Event]) -> dict[str, Rows]:
         "pairs": test_pairs.recount(SITE, events),
         "journeys": {("", "", *key): row for key, row in test_journeys.recount(events).items()},
         "segments": {(*key[1:], key[0]): row for key, row in test_segments.recount(SITE, events).items()},
+        "segment_goals": segment_goals(events),
         "experience": test_experience.recount(events, reached),
     }
 
@@ -183,6 +184,20 @@ def goals(events: Sequence[Event]) -> Rows:
     """Those of every kind, by some dimensions; `expected` has two of them by all."""
     found = test_goals.recount(SITE, events, GOALS)
     return {key: (people, times, 0, 0) for key, (people, times, _) in found.items()}
+
+
+def segment_goals(events: Sequence[Event]) -> Rows:
+    """Of the visits of each segment who reached each goal."""
+    found: Rows = {}
+    for segment in SITE.segments:
+        visits = [visit for visit in visits_of(events) if test_segments.holds(segment.where, visit)]
+        mine = test_goals.recount(SITE, [event for visit in visits for event in visit], GOALS)
+        found |= {
+            ("", "", segment.name, goal, currency): (people, often, 0, 0)
+            for (dimension, _, goal, currency), (people, often, _) in mine.items()
+            if not dimension
+        }
+    return found
 
 
 def _of_what_is_counted(rows: Rows) -> Rows:
