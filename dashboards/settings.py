@@ -17,7 +17,7 @@ from schema.site import turned
 # What our own addresses begin with: below a path of that name nobody could tell whether a proxy has taken it away.
 OUR_PATHS = (
     *("account", "api", "engineers", "healthz", "invitation", "people", "sign-in", "sign-out", "sites", "static"),
-    *("share", "unsubscribe"),
+    *("share", "theme", "unsubscribe"),
 )
 
 
