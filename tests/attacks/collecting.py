@@ -18,6 +18,7 @@ from collector.enrich.geo import GeoDatabase
 from collector.keys.key import EphemeralKeys
 from collector.limits.new_visitors import NewVisitors
 from collector.limits.rate_limit import RateLimiter
+from collector.outcome import Reason
 from collector.privacy.address import Proxies
 from collector.service import Collector
 from collector.wire.pixel import Pixel
@@ -82,6 +83,12 @@ class Attacked:
     def stored(self) -> list[Event]:
         """The events on the disk."""
         return [Event(*row) for path in spool_files(self._directory) for row in read_sealed(path)[1]]
+
+    @property
+    def signals(self) -> int:
+        """How many signals of visitors were counted, on the disk."""
+        counts = (one for path in spool_files(self._directory) for one in read_sealed(path).counts)
+        return sum(one.count for one in counts if Reason(one.reason).is_signal)
 
     @property
     def erased(self) -> set[tuple[str, int]]:

@@ -68,8 +68,7 @@ def by_a_page(directory: Path, way: str, open_: bool = False) -> int:
     with attacked.open() as he:
         for site in ("shop.example", "blog.example"):
             WAYS[way](he, site)
-        signals = sum(n for (_, _, why), n in attacked.spool._counts.items() if Reason(why).is_signal)
-    return len(attacked.stored) + signals
+    return len(attacked.stored) + attacked.signals
 
 
 @pytest.mark.parametrize("way", WAYS)
