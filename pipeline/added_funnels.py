@@ -15,17 +15,14 @@ of which pages that was.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import structlog
-from msgspec import Struct
 
 from schema.families import FAMILIES
-from schema.manifest import ADDED, LIVE
 from schema.site import Site
 from schema.store import Store
 
-from .adding import add_to_day, days_left, each_in_time
+from .adding import Due, add_to_day, due_days, each_in_time, entry_beside
 from .as_counted import AsCounted, as_counted, is_comparable, stricter
 from .copying import table_of
 from .insert import insert
@@ -42,15 +39,6 @@ log = structlog.get_logger("added_funnels")
 _FAMILY = "funnels"
 
 
-class Due(Struct, frozen=True):
-    """A released day and the funnels, by name their definition, that it was not counted with. added: entries that have
-    added something to it."""
-
-    entry: Entry
-    added: tuple[Entry, ...]
-    funnels: dict[str, str]
-
-
 def add_funnels(
     store: Store,
     site: Site,
@@ -65,23 +53,14 @@ def add_funnels(
     past."""
     if not site.funnels:
         return True
-    return each_in_time(_due(store, site, but), lambda due: _add(store, site, rules, due, now, source), longest_s)
-
-
-def _due(store: Store, site: Site, but: frozenset[str]) -> Iterator[Due]:
-    wanted = {name: what for name, what in site.funnel_definitions.items() if name not in but}
-    for entry, added in days_left(store, site.key):
-        if not entry.knows_properties:
-            continue
-        known = {one for of in (entry, *added) for one in of.funnels.items()}
-        missing = {name: what for name, what in wanted.items() if (name, what) not in known}
-        if missing:
-            yield Due(entry, added, missing)
+    declared = {name: what for name, what in site.funnel_definitions.items() if name not in but}
+    days = due_days(store, site.key, declared, lambda one: one.funnels, lambda one: one.knows_properties)
+    return each_in_time(days, lambda due: _add(store, site, rules, due, now, source), longest_s)
 
 
 def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float, source: str) -> None:
     """Release the funnels of a day one after the other: each is held against those before it."""
-    countable = {name: one for name, one in due.funnels.items() if _knows_its_sections(site, due.entry, one)}
+    countable = {name: one for name, one in due.new.items() if _knows_its_sections(site, due.entry, one)}
     new = {f"new {place}": one for place, one in enumerate(countable.items())}
     counted = as_counted(site, due.entry, due.added, {staged: definition for staged, (_, definition) in new.items()})
 
@@ -96,8 +75,8 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float, sourc
             gone = then.whole or not same
             _release(of, due.entry, funnel, staged, frozenset({""}) if gone else without, gone, now)
             known.add(staged)
-        for name in due.funnels.keys() - countable.keys():
-            _release(of, due.entry, (name, due.funnels[name]), "", frozenset({""}), True, now)
+        for name in due.new.keys() - countable.keys():
+            _release(of, due.entry, (name, due.new[name]), "", frozenset({""}), True, now)
 
     with RELEASING:
         stage_raw_again(store, SiteDay(counted.site, due.entry.day, stricter(rules, due.entry)), release, source)
@@ -132,14 +111,7 @@ def _release(
     dimensions by which it is not told, of which "" is all. gone: it is not known who reached it."""
     rules = of.days[0].rules
     name, definition = funnel
-    entry = Entry(
-        *(day.site, 0, day.day, int(now), LIVE, rules.preset, rules.k),
-        complete=day.complete and not gone,
-        over_counted=day.over_counted,
-        networks=rules.least_networks,
-        span=ADDED,
-        funnels={name: definition},
-    )
+    entry = entry_beside(day, rules, now, gone, funnels={name: definition})
     given = {"funnel": name, "staged": staged, "without": sorted(without)}
     rows = add_to_day(of.store, _FAMILY, entry, "" if "" in without else _COPYING, {} if "" in without else given)
     log.info("funnel_added", site=day.site, day=day.day.isoformat(), funnel=name, rows=rows)

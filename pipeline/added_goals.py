@@ -25,11 +25,11 @@ from msgspec import Struct, structs
 from schema.dimensions import OTHER
 from schema.families import FAMILIES
 from schema.funnels import FUNNELS
-from schema.manifest import ADDED, LIVE, grain_of_goal
+from schema.manifest import ADDED, grain_of_goal
 from schema.site import Goal, Site, goal_of
 from schema.store import Store
 
-from .adding import add_to_day, days_left, each_in_time
+from .adding import add_to_day, days_left, each_in_time, entry_beside
 from .as_counted import segments_of
 from .copying import table_of
 from .insert import insert
@@ -168,15 +168,8 @@ def _release(of: Batch, due: Due, goal: Goal, staged: str, now_and_then: Unlike,
     rows = add_to_day(
         of.store,
         _FAMILY,
-        Entry(
-            *(day.site, 0, day.day, int(now), LIVE, rules.preset, rules.k),
-            # Where rows of the day are gone it is not known who reached it, nor whether anybody did.
-            complete=day.complete and not now_and_then.whole,
-            over_counted=day.over_counted,
-            networks=rules.least_networks,
-            span=ADDED,
-            goals={goal.name: goal.definition},
-        ),
+        # Where rows of the day are gone it is not known who reached it, nor whether anybody did.
+        entry_beside(day, rules, now, now_and_then.whole, goals={goal.name: goal.definition}),
         _COPYING if given else "",
         given,
     )

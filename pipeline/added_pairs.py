@@ -17,12 +17,12 @@ import structlog
 from msgspec import Struct, structs
 
 from schema.families import FAMILIES
-from schema.manifest import ADDED, FOUR_WEEKS, LIVE, span_of
-from schema.pair import Pair, above, is_above, is_across, is_within, pair_of
+from schema.manifest import FOUR_WEEKS, span_of
+from schema.pair import Pair, above, exclude, is_above, pair_of
 from schema.site import Site
 from schema.store import Store
 
-from .adding import add_to_day, days_left, each_in_time
+from .adding import add_to_day, days_left, each_in_time, entry_beside
 from .as_counted import as_counted, segments_of, stricter
 from .copying import table_of
 from .insert import insert
@@ -71,7 +71,7 @@ def _due(store: Store, site: Site) -> Iterator[Due]:
 def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> None:
     entry = due.entry
     # A table whose sums are those of one that is told stays untold.
-    refused = [pair for pair in due.pairs if any(_is_judged_without(pair, one) for one in due.told)]
+    refused = [pair for pair in due.pairs if any(is_above(pair, one) or exclude(pair, one) for one in due.told)]
     # Nor one of whose parent a block tells what the day hides: that was held against the children that there were.
     refused += [pair for pair in due.pairs for one in _told_by_blocks(store, entry) if is_above(one, pair)]
     # Nor any beside who of a segment reached a goal, which was held against the cells that there were.
@@ -101,11 +101,6 @@ def _tells_goals_of_segments(store: Store, entry: Entry) -> bool:
     return bool(store.rows(sql, {"site": entry.site, "day": entry.day}))
 
 
-def _is_judged_without(pair: Pair, told: Pair) -> bool:
-    """Whether a pair was told as if there was not the other one."""
-    return is_above(pair, told) or is_within(pair, told) or is_within(told, pair) or is_across(pair, told)
-
-
 def _told_by_blocks(store: Store, day: Entry) -> list[Pair]:
     """The pairs of which blocks that the day is in tell something."""
     rows = store.rows(_TOLD_BY_BLOCKS, {"site": day.site, "day": day.day, "most": FOUR_WEEKS})
@@ -125,14 +120,7 @@ def _dimensions(pair: Pair) -> tuple[str, ...]:
 def _release(of: Batch, day: Entry, pairs: Sequence[Pair], now: float, is_told: bool) -> None:
     """Release pairs together: their rows, then their entry; is_told: false of those of which there are none."""
     rules = of.days[0].rules
-    entry = Entry(
-        *(day.site, 0, day.day, int(now), LIVE, rules.preset, rules.k),
-        complete=day.complete and is_told,
-        over_counted=day.over_counted,
-        networks=rules.least_networks,
-        span=ADDED,
-        pairs=[pair.name for pair in pairs],
-    )
+    entry = entry_beside(day, rules, now, not is_told, pairs=[pair.name for pair in pairs])
     rows = add_to_day(of.store, _FAMILY, entry, _COPYING if is_told else "", {})
     log.info("pairs_added", site=day.site, day=day.day.isoformat(), pairs=len(pairs), told=is_told, rows=rows)
 

@@ -20,11 +20,10 @@ import structlog
 from msgspec import Struct
 
 from schema.families import FAMILIES
-from schema.manifest import ADDED, LIVE
 from schema.site import Site
 from schema.store import Store
 
-from .adding import add_to_day, days_left, each_in_time
+from .adding import add_to_day, days_left, each_in_time, entry_beside
 from .as_counted import as_counted, events_of_steps, is_comparable, stricter
 from .copying import table_of
 from .insert import insert
@@ -95,15 +94,8 @@ def _release(of: Batch, day: Entry, name: str, without: frozenset[Told] | None, 
     """Release one property: its rows first, then its entry, which is there also where there are no rows. The grain of
     the rows. without: what is not told; None: nothing is."""
     rules = of.days[0].rules
-    entry = Entry(
-        *(day.site, 0, day.day, int(now), LIVE, rules.preset, rules.k),
-        # Where rows of the day are gone it is not known who sent it, nor whether anybody did.
-        complete=day.complete and not gone,
-        over_counted=day.over_counted,
-        networks=rules.least_networks,
-        span=ADDED,
-        properties=[name],
-    )
+    # Where rows of the day are gone it is not known who sent it, nor whether anybody did.
+    entry = entry_beside(day, rules, now, gone, properties=[name])
     untold = sorted(without or ())
     given: dict[str, Any] = {
         "name": name,

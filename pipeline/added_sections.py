@@ -12,19 +12,19 @@ A section is its name and its definition: its pattern, and those before it that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import structlog
-from msgspec import Struct, structs
+from msgspec import structs
 
 from schema.families import FAMILIES, KEY
 from schema.goal import JSON
-from schema.manifest import ADDED, LIVE
+from schema.manifest import ADDED
 from schema.site import Site, goal_of
 from schema.store import Store
 
 from .added_goals import known_sections
-from .adding import add_to_day, days_left, each_in_time
+from .adding import Due, add_to_day, due_days, each_in_time, entry_beside
 from .as_counted import is_comparable, steps_of, stricter
 from .copying import table_of
 from .insert import insert
@@ -43,15 +43,6 @@ _FAMILY = "cells"
 _TOLD = {"visitors": "people", "visits": "visits", "pageviews": "views", "events": "views"}
 
 
-class Due(Struct, frozen=True):
-    """A released day and the sections, by name their definition, that it was not counted with. added: entries that have
-    added something to it."""
-
-    entry: Entry
-    added: tuple[Entry, ...]
-    sections: dict[str, str]
-
-
 def add_sections(
     store: Store,
     site: Site,
@@ -64,18 +55,9 @@ def add_sections(
     because other work waits. but: the names of those that have no past."""
     if not site.sections:
         return True
-    return each_in_time(_due(store, site, but), lambda due: _add(store, site, rules, due, now), longest_s)
-
-
-def _due(store: Store, site: Site, but: frozenset[str]) -> Iterator[Due]:
-    wanted = {name: what for name, what in site.section_definitions.items() if name not in but}
-    for entry, added in days_left(store, site.key):
-        if not entry.knows_sections:
-            continue
-        known = {one for of in (entry, *added) for one in of.sections.items()}
-        missing = {name: what for name, what in wanted.items() if (name, what) not in known}
-        if missing:
-            yield Due(entry, added, missing)
+    declared = {name: what for name, what in site.section_definitions.items() if name not in but}
+    days = due_days(store, site.key, declared, lambda one: one.sections, lambda one: one.knows_sections)
+    return each_in_time(days, lambda due: _add(store, site, rules, due, now), longest_s)
 
 
 def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> None:
@@ -91,7 +73,7 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
     known = [Known(name, goal, grain) for name, ((goal, _), grain) in goals.items()]
     sections, definitions = known_sections(one for one in due.added if one.sections)
     known += sections
-    new = {f"new {place}": one for place, one in enumerate(due.sections.items())}
+    new = {f"new {place}": one for place, one in enumerate(due.new.items())}
     strictest = stricter(rules, entry)
     comparable = is_comparable(rules, entry, due.added)
 
@@ -129,14 +111,7 @@ def _release(
     seen = page_sets.seen(of, staged)
     shown = not gone and seen.people >= rules.k and seen.networks >= rules.least_networks
     shown = shown and comparable and not page_sets.tells_too_much(of, staged, known)
-    entry = Entry(
-        *(day.site, 0, day.day, int(now), LIVE, rules.preset, rules.k),
-        complete=day.complete and not gone,
-        over_counted=day.over_counted,
-        networks=rules.least_networks,
-        span=ADDED,
-        sections={name: definition},
-    )
+    entry = entry_beside(day, rules, now, gone, sections={name: definition})
     rows = add_to_day(
         of.store, _FAMILY, entry, _COPYING if shown else "", {"name": name} | structs.asdict(seen) if shown else {}
     )

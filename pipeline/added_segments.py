@@ -12,18 +12,17 @@ A segment is its name and its definition: one that is changed is another one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
-from msgspec import Struct, structs
+from msgspec import structs
 
 from schema.families import FAMILIES
-from schema.manifest import ADDED, LIVE
 from schema.segment import Did, Sent, condition_of, conditions_in
 from schema.site import Site, goal_of
 from schema.store import Store
 
-from .adding import add_to_day, days_left, each_in_time
+from .adding import Due, add_to_day, due_days, each_in_time, entry_beside
 from .as_counted import AsCounted, as_counted, segments_of, stricter
 from .copying import table_of
 from .insert import insert
@@ -40,15 +39,6 @@ log = structlog.get_logger("added_segments")
 _FAMILY = "segments"
 
 
-class Due(Struct, frozen=True):
-    """A released day and the segments, by name their definition, that it was not counted with. added: the entries that
-    have added something to it."""
-
-    entry: Entry
-    added: tuple[Entry, ...]
-    segments: dict[str, str]
-
-
 def add_segments(
     store: Store,
     site: Site,
@@ -62,19 +52,10 @@ def add_segments(
     because other work waits. source: the table of the raw rows. but: the names of those that have no past."""
     if not site.segments:
         return True
-    return each_in_time(_due(store, site, but), lambda due: _add(store, site, rules, due, now, source), longest_s)
-
-
-def _due(store: Store, site: Site, but: frozenset[str]) -> Iterator[Due]:
-    for entry, added in days_left(store, site.key):
-        # What goals, sections and properties it has told, nobody knows of an older one.
-        if not entry.knows_properties:
-            continue
-        known = {one for of in (entry, *added) for one in of.segments.items()}
-        declared = ((name, what) for name, what in site.segment_definitions.items() if name not in but)
-        missing = {name: what for name, what in declared if (name, what) not in known}
-        if missing:
-            yield Due(entry, added, missing)
+    declared = {name: what for name, what in site.segment_definitions.items() if name not in but}
+    # What goals, sections and properties it has told, nobody knows of an older one.
+    days = due_days(store, site.key, declared, lambda one: one.segments, lambda one: one.knows_properties)
+    return each_in_time(days, lambda due: _add(store, site, rules, due, now, source), longest_s)
 
 
 def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float, source: str) -> None:
@@ -92,11 +73,11 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float, sourc
         gone = not same or then.whole or (strictest.k > 1 and len(before) > MOST_TOLD)
         gone = gone or (strictest.k > 1 and not differing.isdisjoint(OF_HITS))
         if not gone:
-            count_later(of, due.segments, of_day, before if strictest.k > 1 else {})
-        _release(of, entry, due.segments, sorted(differing), gone, now)
+            count_later(of, due.new, of_day, before if strictest.k > 1 else {})
+        _release(of, entry, due.new, sorted(differing), gone, now)
 
     with RELEASING:
-        _staging(store, SiteDay(counted.site, entry.day, strictest), due.segments, source)(release)
+        _staging(store, SiteDay(counted.site, entry.day, strictest), due.new, source)(release)
 
 
 def _counted(site: Site, due: Due, told: list[str]) -> AsCounted:
@@ -104,7 +85,7 @@ def _counted(site: Site, due: Due, told: list[str]) -> AsCounted:
     counted = as_counted(site, due.entry, due.added)
     asked = {
         part.name
-        for definition in (*told, *due.segments.values())
+        for definition in (*told, *due.new.values())
         for part in conditions_in(condition_of(definition))
         if isinstance(part, Sent)
     }
@@ -127,14 +108,7 @@ def _release(of: Batch, day: Entry, segments: Mapping[str, str], without: list[s
     """Release segments together: their rows, then their entry. gone: there are no rows, because it is not known who was
     in them. without: the dimensions by which they are not told."""
     rules = of.days[0].rules
-    entry = Entry(
-        *(day.site, 0, day.day, int(now), LIVE, rules.preset, rules.k),
-        complete=day.complete and not gone,
-        over_counted=day.over_counted,
-        networks=rules.least_networks,
-        span=ADDED,
-        segments={**segments},
-    )
+    entry = entry_beside(day, rules, now, gone, segments={**segments})
     rows = add_to_day(of.store, _FAMILY, entry, "" if gone else _COPYING, {} if gone else {"without": without})
     log.info("segments_added", site=day.site, day=day.day.isoformat(), segments=len(segments), told=not gone, rows=rows)
 

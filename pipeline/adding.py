@@ -13,17 +13,27 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from schema.families import FAMILIES
-from schema.manifest import LIVE
+from schema.manifest import ADDED, LIVE
 from schema.store import Store, StoreDown
 
 from .copying import added_of, columns_of, holding, table_of
 from .manifest import Entry, append, digest_input, read_entries
+from .settings import SiteRules
 
-Due = TypeVar("Due")
+Day = TypeVar("Day")
 _MINE = "site = {site:String} AND grain = {grain:String} AND day = {day:Date}"
+
+
+class Due(Struct, frozen=True):
+    """A released day and what it was not counted with, by name its definition. added: the entries that have added
+    something to it."""
+
+    entry: Entry
+    added: tuple[Entry, ...]
+    new: dict[str, str]
 
 
 def days_left(store: Store, site: str) -> Iterator[tuple[Entry, tuple[Entry, ...]]]:
@@ -42,7 +52,37 @@ def days_left(store: Store, site: str) -> Iterator[tuple[Entry, tuple[Entry, ...
             yield entry, tuple(added.get(entry.day, ()))
 
 
-def each_in_time(days: Iterable[Due], add: Callable[[Due], None], longest_s: float) -> bool:
+def due_days(
+    store: Store,
+    site: str,
+    declared: Mapping[str, str],
+    counted: Callable[[Entry], Mapping[str, str]],
+    knows: Callable[[Entry], bool],
+) -> Iterator[Due]:
+    """The days that were not counted with all that is declared, by name its definition. counted: what of it an entry
+    is of. knows: whether the entry of a day says enough of it; nothing is added to older ones."""
+    for entry, added in days_left(store, site):
+        if not knows(entry):
+            continue
+        known = {one for of in (entry, *added) for one in counted(of).items()}
+        missing = {name: what for name, what in declared.items() if (name, what) not in known}
+        if missing:
+            yield Due(entry, added, missing)
+
+
+def entry_beside(day: Entry, rules: SiteRules, now: float, gone: bool = False, **what: Any) -> Entry:
+    """The entry of what is added to a day. gone: it is not known who it is of. what: what is added."""
+    return Entry(
+        *(day.site, 0, day.day, int(now), LIVE, rules.preset, rules.k),
+        complete=day.complete and not gone,
+        over_counted=day.over_counted,
+        networks=rules.least_networks,
+        span=ADDED,
+        **what,
+    )
+
+
+def each_in_time(days: Iterable[Day], add: Callable[[Day], None], longest_s: float) -> bool:
     """Add what is due to one day after the other; whether that was all. longest_s: begin no other day after so long,
     because other work waits; 0 begins none."""
     if longest_s <= 0:

@@ -53,6 +53,11 @@ def is_across(pair: Pair, other: Pair) -> bool:
     return pair != other and any(other.one in above(one) and by in above(other.other) for one, by in ways)
 
 
+def exclude(pair: Pair, other: Pair) -> bool:
+    """Whether the two may not both be told."""
+    return is_within(pair, other) or is_within(other, pair) or is_across(pair, other)
+
+
 def is_above(pair: Pair, other: Pair) -> bool:
     """Whether each cell of the first one is a sum of cells of the other."""
     ways = ((pair.one, pair.other), (pair.other, pair.one))

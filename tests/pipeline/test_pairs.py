@@ -15,7 +15,7 @@ from pipeline.release import Flaws, release_together
 from pipeline.rollup.batch import SiteDay
 from pipeline.settings import SiteRules
 from schema.event import ENGAGEMENT, PAGEVIEW, Event
-from schema.pair import CROSSED, Pair, is_across, is_within, pair_of, paired
+from schema.pair import CROSSED, exclude, pair_of, paired
 from schema.pairs import MOST_VALUES
 from schema.site import Site, day_bounds, day_number
 from schema.store import Store
@@ -27,16 +27,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
 DAY = dt.date(2041, 5, 11)
 START = day_bounds("UTC", day_number(DAY)).start
 ALL = SiteRules(1, 30, "balanced", networks=1)
-
-
-def _exclude(pair: Pair, other: Pair) -> bool:
-    return is_within(pair, other) or is_within(other, pair) or is_across(pair, other)
-
-
 # Of all that are possible, since more take the engine longer to plan: such as go together.
 SOME: list[str] = []
 for _pair in (paired(*random.Random(_n).sample(CROSSED, 2)) for _n in range(times(30))):
-    if not any(_exclude(_pair, pair_of(one)) for one in (*SOME, _pair.name)):
+    if not any(exclude(_pair, pair_of(one)) for one in (*SOME, _pair.name)):
         SOME.append(_pair.name)
 SOME = sorted({*SOME})
 _NUMBER = itertools.count(1)
