@@ -35,7 +35,7 @@ WITH_PAST = ("goals", "sections", "funnels")
 def after(base: SiteSettings, edits: Edits, draft: Draft, where_of: Callable[[str], str]) -> tuple[Declared, str]:
     """What would be declared, and the line that says what changes. where_of: where the settings file declares a kind.
     Raises EditRefused."""
-    before = edits.versions[-1].declared if edits.versions else Declared()
+    before = edits.declared
     if draft.back is not None:
         found, line = _version(edits, draft.back), f"taken back to version {draft.back}"
     else:

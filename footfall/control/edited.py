@@ -46,7 +46,7 @@ class Edited(Struct, frozen=True, dict=True):
     @property
     def last(self) -> Declared:
         """What editors declared last."""
-        return self.edits.versions[-1].declared if self.edits.versions else Declared()
+        return self.edits.declared
 
     @property
     def rules(self) -> SiteRules:

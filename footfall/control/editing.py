@@ -229,10 +229,9 @@ def _in_the_file(settings: Settings, key: str) -> Mapping[str, Sequence[Thing]]:
     """What is declared of a site that cannot be edited."""
     site = next((site for site in settings.all_sites if site.key == key), None)
     found: dict[str, list[Thing]] = {what: [] for what in KINDS}
+    words = _words(site) if site else {}
     for what, name, thing in things(declared_by(site) if site else Declared()):
-        assert site
-        words = next(text for known, text, _ in things_of(what, site) if known == name)
-        found[what].append(Thing(name, words, _plain(what, name, thing), "the settings"))
+        found[what].append(Thing(name, words[what, name], _plain(what, name, thing), "the settings"))
     return found
 
 

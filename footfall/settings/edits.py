@@ -65,6 +65,11 @@ class Edits(Struct, frozen=True, forbid_unknown_fields=True):
     site: str
     versions: tuple[Version, ...]
 
+    @property
+    def declared(self) -> Declared:
+        """What was declared last."""
+        return self.versions[-1].declared if self.versions else Declared()
+
 
 class Edition(Struct, frozen=True):
     """A version that holds. first: the first day that is counted by it."""
