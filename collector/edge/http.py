@@ -42,7 +42,8 @@ class _LostTransport:
 class LimitedProtocol(HttpToolsProtocol):
     """uvicorn's protocol with a cap on the head and a deadline on receiving."""
 
-    # The request that came last; and those that wait for the answers before theirs.
+    # The request that came last, none before the first one, which uvicorn's type does not say; and those that wait for
+    # the answers before theirs.
     cycle: RequestResponseCycle | None  # type: ignore[assignment]
     pipeline: deque[tuple[Any, Any]]
 

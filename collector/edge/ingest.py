@@ -95,7 +95,7 @@ class IngestProtocol(asyncio.Protocol):
         # A Unix socket has no addresses.
         self._peer = client[0] if client else ""
         self._parser = httptools.HttpRequestParser(self)
-        self._state.connections.add(self)  # type: ignore[arg-type]
+        self._state.connections.add(self)  # type: ignore[arg-type]  # its type names uvicorn's own protocols alone
         self._timer = self._loop.call_later(limited.RECEIVE_WITHIN_S, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:

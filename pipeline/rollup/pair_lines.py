@@ -74,14 +74,15 @@ class Table:
             enough = cells.get(mine[0].cell, 0)
             self._add(mine[0].cell if enough else labels, mine, enough)
         for line, mine in self._sums.items():
-            self._add_sum(line, mine)
+            self._add_edge(self._key_of(line), *self._ends(line), mine)
 
     def of_few(self) -> Iterator[tuple[Line, Atom]]:
         """Of each line the atoms of too few."""
         for key, edge in self._edges.items():
             if not edge.enough:
                 for line in edge.lines:
-                    if line not in self._sums or self._sums[line] is not self._of_edge[key]:
+                    # In its own line a sum is of the atoms that are there already.
+                    if self._sums.get(line) is not self._of_edge[key]:
                         yield from ((line, atom) for atom in self._of_edge[key])
 
     def shown(self, covered: Collection[Line]) -> set[Cell]:
@@ -153,10 +154,6 @@ class Table:
                     if atom.enough or mine[0].cell in enough:
                         many.add(line)
         return {line: mine for line, mine in found.items() if line not in many and len(parts[line]) > 1}
-
-    def _add_sum(self, line: Line, atoms: list[Atom]) -> None:
-        lines = self._ends(line)
-        self._add_edge(self._key_of(line), *lines, atoms)
 
     def _key_of(self, line: Line) -> Hashable:
         return "part", *self._ends(line)

@@ -12,7 +12,7 @@ there. That is asked by parity alone (crowd.py); what this leaves open is not to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -151,16 +151,15 @@ def _of_day(
 ) -> Iterator[Reached]:
     rules, definitions = of.days[d].rules, of.days[d].site.goal_definitions
     bits = {name: bit for bit, name in marks.goals.items()}
-    takes: Callable[[int, int], bool] = lambda segment, goal: True  # noqa: E731
+    judge: Judge | None = None
     if rules.k > 1:
         # One that no visit was looked up for may be any of these.
         if not chains or not {*goals} <= bits.keys():
             return
         judge = Judge(chains, chosen, [bits[name] for name in goals], Rule(rules.k, rules.least_networks))
-        takes = judge.takes
     for segment in sorted(chosen) if rules.k > 1 else range(len(names)):
         for goal in goals:
-            if takes(segment, bits.get(goal, 0)):
+            if judge is None or judge.takes(segment, bits[goal]):
                 both = (condition_of(marks.definitions[segment]), Did(definitions[goal]))
                 yield Reached(names[segment], goal, text_of(Joined("all", both)))
 

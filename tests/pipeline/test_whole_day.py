@@ -426,7 +426,10 @@ def expected(events: Sequence[Event], k: int) -> tuple[Table, Table, Table]:
             good, poor = sum(value <= vital.good for value in taken), sum(value > vital.poor for value in taken)
             vitals[*key, bucket] = (len(taken), good, poor, 0)
     tables = (cells, conversions, vitals)
-    of_cells = lambda key: key[:2] in cells or (key[0] == "element" and key[1] != OTHER)  # noqa: E731
+
+    def of_cells(key: Any) -> bool:
+        return key[:2] in cells or (key[0] == "element" and key[1] != OTHER)
+
     return tuple({key: row for key, row in table.items() if of_cells(key)} for table in tables)  # type: ignore[return-value]
 
 

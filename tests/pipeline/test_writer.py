@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -513,7 +513,11 @@ def test_watermarks_are_told_when_something_waits_for_them(
     now, told = [NOON // 900 * 900 + 30], list[dict[str, int]]()
     monkeypatch.setattr(writing, "_WATERMARKS_EVERY_S", 0.0)
     house.writer._clock = lambda: now[0]
-    monkeypatch.setattr(house.writer.store, "insert", lambda table, names, data: told.append(dict(zip(*data))))  # noqa: B905
+
+    def insert(table: str, names: Sequence[str], data: Sequence[Sequence[Any]]) -> None:
+        told.append(dict(zip(*data, strict=True)))
+
+    monkeypatch.setattr(house.writer.store, "insert", insert)
 
     def tells() -> bool:
         before = len(told)
