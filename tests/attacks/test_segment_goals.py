@@ -58,7 +58,7 @@ def attacked(tables: int, segments: int, goals: int, depth: int, judged: bool) -
 
 @pytest.mark.parametrize(("segments", "goals", "depth"), [(1, 1, 1), (2, 2, 1), (2, 1, 2)])
 def test_nothing_follows(segments: int, goals: int, depth: int, record_property: Any) -> None:
-    won, told = attacked(max(30, times(120)), segments, goals, depth, judged=True)
+    won, told = attacked(max(60, times(120)), segments, goals, depth, judged=True)
     record_property("attack", f"goals of segments: of {told} numbers {won} tables give somebody away")
     assert won == 0
     assert told > 15

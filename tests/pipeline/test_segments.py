@@ -172,7 +172,7 @@ def traffic(site: Site, dice: random.Random, visitors: int) -> list[Event]:
 def test_every_visit_is_in_the_segments_that_the_settings_say(store: Store) -> None:
     """Of sites with segments of their own, all by one statement."""
     dice = random.Random(17)
-    sites = [site_of(dice) for _ in range(max(3, times(10)))]
+    sites = [site_of(dice) for _ in range(max(5, times(10)))]
     events = {site.key: traffic(site, dice, 60) for site in sites}
     insert(store, [event for mine in events.values() for event in mine])
     days = tuple(SiteDay(site, DAY, ALL) for site in sites)
