@@ -75,6 +75,13 @@ def signed_in_to(browser: Browser, house: Running) -> Iterator[BrowserContext]:
     context.close()
 
 
+def follow(page: Page, selector: str) -> None:
+    """Clicks, and waits until the page it leads to is whole. A click alone ends when that page begins, and what is
+    counted or evaluated then, without being waited for, is of a page that is half there."""
+    page.click(selector)
+    page.wait_for_load_state()
+
+
 class Watched:
     """Pages that fail their test on any console error, dialog, or request to another origin."""
 

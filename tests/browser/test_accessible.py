@@ -18,6 +18,7 @@ from dashboards.accounts.policy import Role
 from dashboards.sharing.shares import PANELS, Share
 from dashboards.web.keys import KEYS
 from schema.store import Store
+from tests.browser.conftest import follow
 from tests.browser.served import Served, served
 from tests.dashboards.test_policy import LEAST
 
@@ -147,7 +148,7 @@ def test_axe_finds_nothing_on_any_page(browser: Browser, house: Served, session:
         found[f"share {password}"] = violations(page)
     for path, button in ((f"{SITE}/share", "Make the link"), (f"{SITE}/people", "Make an invitation")):
         page.goto(house.base + path)
-        page.click(f"text={button}")
+        follow(page, f"text={button}")
         found[button] = violations(page)
         # What is asked once more before it is taken back.
         sure = page.locator("main .others .sure").first
@@ -176,13 +177,13 @@ def test_axe_finds_nothing_on_any_page(browser: Browser, house: Served, session:
     found["/sign-in"] = violations(page)
     page.fill("[name=name]", "ada")
     page.fill("[name=password]", "a wrong password")
-    page.click("main button")
+    follow(page, "main button")
     assert "do not match" in page.inner_text("[role=alert]")
     found["/sign-in refused"] = violations(page)
     page.fill("[name=password]", "correct horse battery")
-    page.click("main button")
+    follow(page, "main button")
     page.fill("[name=code]", "000000")
-    page.click("main button")
+    follow(page, "main button")
     assert "does not hold" in page.inner_text("[role=alert]")
     found["/sign-in/code refused"] = violations(page)
     page.goto(f"{house.base}/invitation/{house.accounts.people.invite(Role.VIEWER, 'shop.example')}")

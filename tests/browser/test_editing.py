@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import BrowserContext
 
-from tests.browser.conftest import Watched
+from tests.browser.conftest import Watched, follow
 from tests.house import Running, eventually
 
 pytestmark = pytest.mark.process
@@ -24,7 +24,7 @@ def test_a_goal_that_an_editor_declares_is_counted_without_a_restart(
     page.select_option("[name=kind]", "event")
     page.fill("[name=value]", "asked")
     page.fill("[name=properties]", "plan")
-    page.click("text=Preview")
+    follow(page, "text=Preview")
     # What is wrong is said beside its field, which has the focus; what was written is kept.
     assert "one property a line" in page.inner_text("#why-properties")
     assert page.evaluate("document.activeElement.name") == "properties"

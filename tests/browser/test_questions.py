@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from collector.model import Beacon
 from footfall.demo import visits as beacons
-from tests.browser.conftest import Watched, signed_in_to
+from tests.browser.conftest import Watched, follow, signed_in_to
 from tests.house import Running, eventually, running
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
@@ -128,7 +128,7 @@ def page(signed_in: BrowserContext, house: Running, watched: Watched, visits: li
     opened = watched.watch(signed_in.new_page(), house)
     opened.goto(f"{house.told['dashboards']}/sites/demo")
     opened.click(".opens.period")
-    opened.click("#menu-periods >> text='Last week'")
+    follow(opened, "#menu-periods >> text='Last week'")
     yield opened
     opened.close()
 
@@ -157,7 +157,7 @@ def test_visitors_of_last_week_against_the_week_before(page: Page, visits: list[
 
 
 def test_which_campaign_converts_best(page: Page, week: list[Visit]) -> None:
-    page.click(".site-nav >> text=Acquisition")
+    follow(page, ".site-nav >> text=Acquisition")
     told = {row["UTM campaign"]: row for row in _rows(page, "utm_campaign")}
     counted = {name: [one for one in week if one.campaign == name] for name in told}
     assert CAMPAIGN in told
@@ -171,7 +171,7 @@ def test_which_campaign_converts_best(page: Page, week: list[Visit]) -> None:
 
 
 def test_which_page_loses_most_people(page: Page, week: list[Visit]) -> None:
-    page.click(".site-nav >> text=Pages")
+    follow(page, ".site-nav >> text=Pages")
     exits, views = Counter(one.views[-1] for one in week), Counter(path for one in week for path in one.views)
     worst = max(exits, key=lambda path: exits[path] ** 2 / views[path])
     first = _rows(page, "page")[0]
@@ -212,7 +212,7 @@ def test_from_where_they_came(page: Page, week: list[Visit]) -> None:
 
 
 def test_whether_it_is_fast_on_phones_and_which_page_is_not(page: Page, week: list[Visit]) -> None:
-    page.click(".site-nav >> text=Speed")
+    follow(page, ".site-nav >> text=Speed")
     poor = Counter(urlsplit(one.url).path for visit in week for one in visit.timed if one.vitals["lcp"] > 4000)
     first = page.locator("table:has(th:text-is('Page')) tbody th").first.inner_text().strip()
     assert first == max(poor, key=poor.__getitem__)
@@ -264,7 +264,7 @@ def test_only_the_blog(page: Page, week: list[Visit]) -> None:
 
 
 def test_phones_against_desktops_by_conversion(page: Page, week: list[Visit]) -> None:
-    page.click(".site-nav >> text=Goals")
+    follow(page, ".site-nav >> text=Goals")
     of_devices = {"Mobile": [one for one in week if one.is_phone], "Desktop": [one for one in week if one.is_desk]}
     for name, mine in of_devices.items():
         told = page.locator("tr", has=page.locator(f"th:has-text('{name}')")).first.inner_text()
@@ -275,7 +275,7 @@ def test_phones_against_desktops_by_conversion(page: Page, week: list[Visit]) ->
 
 
 def test_how_far_they_got_in_a_funnel(page: Page, week: list[Visit]) -> None:
-    page.click(".site-nav >> text=Goals")
+    follow(page, ".site-nav >> text=Goals")
     steps = (Done("pageview", "/demo/pricing.html"), Done("signup", ""), Done("pageview", "/demo/thanks.html"))
     people: list[set[tuple[dt.date, tuple[str, str, str]]]] = [set() for _ in steps]
     for visit in week:

@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Request
 from pyotp import TOTP
 
+from tests.browser.conftest import follow
 from tests.browser.proxy import nginx
 from tests.house import Running, running
 from tests.ports import free_port
@@ -92,7 +93,7 @@ def test_every_form_of_ours_works(browser: Browser, house: Running, ways: dict[s
     assert page.url == f"{base}/account?saved"
     page.goto(f"{base}/engineers/request")
     page.fill("[name=url]", "https://example.com/u/anna@example.org")
-    page.click("main button")
+    follow(page, "main button")
     assert page.locator("td", has_text="/u/:email").count() >= 3
     page.click(".opens.who")
     page.click("text=Sign out")
@@ -126,7 +127,7 @@ def test_somebody_who_is_added_signs_in_by_a_code_without_scripts(browser: Brows
     secret = page.inner_text("code.secret").replace(" ", "")
     page.fill("[name=current]", PASSWORD)
     page.fill("[name=code]", TOTP(secret).now())
-    page.click("main button")
+    follow(page, "main button")
     assert page.locator(".codes li").count() == 10
     recovery = page.inner_text(".codes li >> nth=0")
     page.goto(f"{base}/account/sessions")

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from schema.dimensions import DIMENSIONS
 from schema.store import Store
-from tests.browser.conftest import Watched, chromium
+from tests.browser.conftest import Watched, chromium, follow
 from tests.faults.conftest import NO_TRACE, may_trace
 from tests.house import Running, eventually, rows, running
 
@@ -249,7 +249,7 @@ def test_a_hostile_form_is_text_on_the_page_that_answers(page: Page, house: Runn
         page.goto(f"{house.told['dashboards']}/engineers/request")
         for name in ("url", "referrer"):
             page.fill(f"[name={name}]", f"https://example.com/{text}")
-        page.click("main form button")
+        follow(page, "main form button")
         assert page.evaluate(FOREIGN) == []
         assert "example.com/" in page.inner_text("main")
 
