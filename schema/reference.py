@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from .dimensions import EVERY
@@ -20,9 +20,9 @@ _DIMENSIONS = "| name | | counted per | empty value | definition |"
 _VITALS = "| name | | good up to | poor above | definition |"
 
 
-def with_tables(page: str) -> str:
-    """The page with the tables of numbers, dimensions and web vitals, each recognized by its heading."""
-    for heading, rows in tables().items():
+def with_tables(page: str, made: Mapping[str, list[str]]) -> str:
+    """The page with its tables, each recognized by its heading. made: the lines of each."""
+    for heading, rows in made.items():
         page = re.sub(rf"{re.escape(heading)}\n(\|.*\n)+", lambda _, rows=rows: "".join(rows), page)  # type: ignore[misc]
     return page
 
@@ -30,14 +30,14 @@ def with_tables(page: str) -> str:
 def tables() -> dict[str, list[str]]:
     """By heading the lines of each table."""
     return {
-        _NUMBERS: _table(
+        _NUMBERS: table(
             _NUMBERS, ((f"`{one.name}`", one.label, one.definition + _UNITS[one.unit]) for one in METRICS.values())
         ),
-        _DIMENSIONS: _table(
+        _DIMENSIONS: table(
             _DIMENSIONS,
             ((f"`{one.name}`", one.label, one.scope, one.empty, one.definition) for one in EVERY.values()),
         ),
-        _VITALS: _table(
+        _VITALS: table(
             _VITALS,
             (
                 (
@@ -53,11 +53,12 @@ def tables() -> dict[str, list[str]]:
     }
 
 
-def _table(heading: str, rows: Iterable[tuple[str, ...]]) -> list[str]:
+def table(heading: str, rows: Iterable[tuple[str, ...]]) -> list[str]:
+    """The lines of a table."""
     ruled = "|" + "---|" * (heading.count("|") - 1)
     return [f"{line}\n" for line in (heading, ruled, *(f"| {' | '.join(row)} |" for row in rows))]
 
 
 if __name__ == "__main__":
     file = Path(sys.argv[1])
-    file.write_text(with_tables(file.read_text(encoding="utf-8")), encoding="utf-8")
+    file.write_text(with_tables(file.read_text(encoding="utf-8"), tables()), encoding="utf-8")

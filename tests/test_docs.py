@@ -14,6 +14,7 @@ from starlette.routing import Route
 from collector.outcome import Reason
 from collector.settings import PRESETS
 from dashboards.stats.refused import Code
+from dashboards.stats_api import listed
 from dashboards.web.api import Api
 from footfall.cli import main
 from footfall.settings import DEMO_SITE, Settings, describe, load
@@ -142,7 +143,14 @@ def test_every_metric_dimension_and_vital_is_defined(name: str) -> None:
 def test_the_tables_of_numbers_are_those_of_the_registries() -> None:
     page = text_of("docs/metrics.md")
     assert all(heading in page for heading in tables())
-    assert page == with_tables(page), "run python -m schema.reference docs/metrics.md"
+    assert page == with_tables(page, tables()), "run python -m schema.reference docs/metrics.md"
+
+
+def test_the_lists_of_the_stats_api_are_those_of_its_structs() -> None:
+    page = text_of("docs/stats-api.md")
+    assert all(heading in page for heading in listed.tables())
+    made = with_tables(page, listed.tables())
+    assert page == made, "run python -m dashboards.stats_api.listed docs/stats-api.md"
 
 
 def test_the_codes_of_errors_are_listed() -> None:

@@ -28,11 +28,22 @@ class Sure(Struct, frozen=True):
     of_days: int | None = None
 
 
-class Result(Struct, frozen=True):
+class Earlier(Struct, frozen=True):
+    """What a row was before. change: of each number, of rates in points, else in percent; null where either is not
+    known, or there was nothing before. sure: of the numbers before; null where there is no row of then."""
+
+    dimensions: list[str]
+    metrics: list[Any]
+    change: list[float | None]
+    sure: Sure | None
+
+
+class Result(Struct, frozen=True, omit_defaults=True):
     """A row: its values in the order of the dimensions, its numbers in the order of the metrics."""
 
     dimensions: list[str]
     metrics: list[Any]
+    comparison: Earlier | None = None
 
 
 class Footfall(Struct, frozen=True, kw_only=True):
@@ -63,10 +74,11 @@ class About(Struct, frozen=True, omit_defaults=True):
     imports_included: bool | None = None
     metric_warnings: dict[str, Note] | None = None
     time_labels: list[str] | None = None
+    comparison_time_labels: list[str] | None = None
     total_rows: int | None = None
 
 
-class Taken(Struct, frozen=True):
+class Taken(Struct, frozen=True, omit_defaults=True):
     """The question, with what was left out."""
 
     site_id: str
@@ -75,8 +87,9 @@ class Taken(Struct, frozen=True):
     filters: list[Any]
     dimensions: list[str]
     order_by: list[tuple[str, str]]
-    include: dict[str, bool]
+    include: dict[str, Any]
     pagination: dict[str, int]
+    comparison_date_range: list[str] | None = None
 
 
 class QueryAnswer(Struct, frozen=True):

@@ -209,7 +209,7 @@ class Asking:
             bool(footfall.imported_days) if includes.imports else None,
             warnings or None,
             labels(plan.grain, plan.period, zone) if includes.time_labels else None,
-            total if includes.total_rows else None,
+            total_rows=total if includes.total_rows else None,
         )
 
     def _entries(self) -> dict[str, Note]:

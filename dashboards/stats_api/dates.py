@@ -18,6 +18,23 @@ from ..stats.refused import BadQuery, Code
 
 _DAY = dt.timedelta(days=1)
 _SPAN = re.compile(r"([1-9][0-9]{0,3})(d|mo)")
+# What a range may be called, and what is none because nothing is told of less than a day that goes on.
+RANGES = {
+    "day": "Today.",
+    "7d": "The 7 full days before today.",
+    "28d": "The 28 full days before today.",
+    "30d": "The 30 full days before today.",
+    "91d": "The 91 full days before today. Any other number is answered, too.",
+    "month": "This month up to today.",
+    "6mo": "The 6 full months before this one.",
+    "12mo": "The 12 full months before this one. Any other number is answered, too.",
+    "year": "This year up to today.",
+    "all": "From the first day that has data.",
+}
+NO_RANGES = dict.fromkeys(
+    ("realtime", "30m", "24h"),
+    "minutes are not kept, and days are told whole: ask day, with time:hour for its hours",
+)
 _ALLOWED = "day, 7d, 28d, 30d … , month, 6mo, 12mo … , year, all, or two days such as ['2026-11-01', '2026-11-30']"
 
 
@@ -46,6 +63,8 @@ def _named(name: str, today: dt.date, since: dt.date) -> tuple[dt.date, dt.date]
     if name in begun:
         return begun[name], today
     match = _SPAN.fullmatch(name)
+    if name in NO_RANGES:
+        raise ValueError(NO_RANGES[name])
     if match is None:
         raise ValueError(f"is not known; allowed are {_ALLOWED}")
     count = int(match[1])

@@ -13,7 +13,7 @@ from schema.segment import Segment
 from schema.site import Site
 
 from ..stats.refused import BadQuery, Code
-from .filters import Done
+from .filters import Clause, Done
 
 # What a segment asks for, by the dimension of a filter.
 _KEYS = {"event:page": "page", "event:name": "event", "event:hostname": "hostname", "event:section": "section"}
@@ -42,15 +42,26 @@ def segment_of(done: Sequence[Done], site: Site) -> str:
 def _where(one: Done) -> dict[str, Any]:
     """As the settings write it. Raises BadQuery."""
     condition = one.condition
-    values, dimension = condition.values, condition.dimension
+    dimension = condition.dimension
     key = "goal" if dimension.kind == "goal" else _KEYS.get(dimension.name, "")
-    if values is None or not key:
+    values = [_said(clause, value, key) for clause in condition.clauses for value in clause.values]
+    if not key or "" in values:
         raise BadQuery(
-            f"has_done: of {dimension.name} it is not told; ask is, of event:goal or of {', '.join(_KEYS)}",
+            f"has_done: of {dimension.name} it is not told so; ask is, of event:goal or {', '.join(_KEYS)}, "
+            "or contains, of a page, event or host",
             Code.NOT_KEPT,
         )
-    where: dict[str, Any] = {key: values[0] if len(values) == 1 else list(values)}
+    where: dict[str, Any] = {key: values[0] if len(values) == 1 else values}
     return {"not": where} if one.negated != condition.negated else where
+
+
+def _said(clause: Clause, value: str, key: str) -> str:
+    """A value as a segment says it, in which a `*` stands for any text; "" where it cannot."""
+    if not clause.case_sensitive or (key != "goal" and "*" in value):
+        return ""
+    if clause.how == "contains" and not value.endswith("/"):  # at the end of a path a slash makes no difference
+        return {"page": f"**{value}**", "event": f"*{value}*", "hostname": f"*{value}*"}.get(key, "")
+    return value if clause.how == "is" else ""
 
 
 def _together(each: list[dict[str, Any]]) -> dict[str, Any]:

@@ -18,7 +18,15 @@ from .names import OPERATORS, ApiDimension, dimension_called
 
 # Finds nothing, whatever a value is.
 _NOTHING = r"[^\x00-\x{10FFFF}]"
-DONE = ("has_done", "has_not_done")
+DONE = {
+    "has_done": "Visits that did what one filter says: those of the site's segment of just these.",
+    "has_not_done": "Visits that did not.",
+}
+JOINS = {
+    "and": "Of the filters in the list each holds.",
+    "or": "Any of them does; they are on one dimension.",
+    "not": "The filter does not hold.",
+}
 _SHAPE = "write [operator, dimension, [value, …]], or and, or, not with such"
 
 
@@ -88,7 +96,7 @@ def split_done(filters: list[Any]) -> tuple[list[Any], list[Done]]:
             its_rest, its_done = split_done(node[1])
             rest += its_rest
             done += its_done
-        elif operator and inner[0] in DONE:
+        elif operator and isinstance(inner[0], str) and inner[0] in DONE:
             conditions = _read(inner[1], False)
             if len(conditions) != 1:
                 _refuse(node, f"{inner[0]} takes one filter: ask several of it, each with one")
@@ -133,28 +141,27 @@ def _any_of(parts: list[list[Condition]]) -> Condition:
 def _simple(node: list[Any], negated: bool) -> Condition:
     operator, name, clauses, *more = (*node, None) if len(node) == 2 else node
     if operator not in OPERATORS:
-        _refuse(node, f"operators are {', '.join((*OPERATORS, 'and', 'or', 'not'))}")
+        _refuse(node, f"operators are {', '.join((*OPERATORS, *JOINS, *DONE))}")
     if not isinstance(name, str):
         _refuse(node, _SHAPE)
     dimension = dimension_called(name)
     if dimension.kind == "time":
         _refuse(node, "time is no filter: set date_range")
-    if (
-        not isinstance(clauses, list)
-        or not clauses
-        or not all(isinstance(one, str) for one in clauses)
-        or len(more) > 1
-    ):
-        _refuse(node, f"{_SHAPE}; values are texts")
+    if not isinstance(clauses, list) or not clauses or not all(map(_is_value, clauses)) or len(more) > 1:
+        _refuse(node, f"{_SHAPE}; values are texts or whole numbers")
     sensitive = _is_sensitive(node, operator, more[0] if more else None)
     how = operator.removesuffix("_not")
-    clause = Clause(how, tuple(clauses), sensitive)
+    clause = Clause(how, tuple(map(str, clauses)), sensitive)
     if dimension.kind == "goal" and how not in ("is", "contains"):
         _refuse(node, "of goals is and contains are answered")
     if dimension.kind == "segment" and (operator != "is" or negated or len(clauses) > 1 or not sensitive):
         _refuse(node, "of segments one is answered: is, with its name")
     _refuse_bare_city(dimension, clause)
     return Condition(dimension, (clause,), (how != operator) != negated)
+
+
+def _is_value(given: Any) -> bool:
+    return isinstance(given, str | int) and not isinstance(given, bool)
 
 
 def _is_sensitive(node: Any, operator: str, modifiers: Any) -> bool:

@@ -19,23 +19,38 @@ from ..web.format import COUNTRIES, DEVICES
 
 OF_GOALS = ("conversion_rate", "group_conversion_rate", "average_revenue", "total_revenue")
 REVENUE = ("average_revenue", "total_revenue")
-METRIC_NAMES = (*METRICS, "percentage", "scroll_depth", *OF_GOALS)
-OPERATORS = (
-    "is",
-    "is_not",
-    "contains",
-    "contains_not",
-    "matches",
-    "matches_not",
-    "matches_wildcard",
-    "matches_wildcard_not",
-)
-TIMES = ("time", "time:hour", "time:day", "time:week", "time:month")
+# What is told beside the metrics of the registry.
+OF_ANSWERS = {
+    "percentage": "Percent of the visitors that the filters keep.",
+    "scroll_depth": "Percent to which visits scrolled the page, on the average.",
+    "conversion_rate": "Percent of the visitors who reached the goal.",
+    "group_conversion_rate": "The same, of each group.",
+    "average_revenue": "What was paid for each time the goal was reached.",
+    "total_revenue": "What was paid with the goal.",
+}
+METRIC_NAMES = (*METRICS, *OF_ANSWERS)
+OPERATORS = {
+    "is": "Is one of these.",
+    "is_not": "Is none of these.",
+    "contains": "Has one of these in it.",
+    "contains_not": "Has none of these in it.",
+    "matches": "Is like one of these patterns of RE2, anywhere in it.",
+    "matches_not": "Is like none of these patterns.",
+    "matches_wildcard": "Is like one of these as a whole; `*` stands for any text.",
+    "matches_wildcard_not": "Is like none of these as a whole.",
+}
+TIMES = {
+    "time": "By what suits the days: hour, day, week or month.",
+    "time:hour": "By hour, of the whole site.",
+    "time:day": "By day.",
+    "time:week": "By week, called by its Monday, or by the day on which the range begins.",
+    "time:month": "By month, called by its first day.",
+}
 GOAL = "event:goal"
 PROPERTY = "event:props:"
 SEGMENT = "segment"
 # What nothing is kept of, and what is there instead.
-_NOT_KEPT = {
+NOT_KEPT = {
     "visit:city": "cities have no numbers of GeoNames here: ask visit:city_name, such as 'Berlin, DE-BE'",
     "visit:region_name": "names of regions are not kept: ask visit:region, such as 'DE-BE'",
     "visit:entry_page_hostname": "hosts of entry pages are not kept: ask event:hostname",
@@ -107,7 +122,7 @@ def dimension_called(name: str) -> ApiDimension:
         return ApiDimension(name, "time", name.partition(":")[2])
     if name.startswith(PROPERTY) and name != PROPERTY:
         return ApiDimension(name, "property", name.removeprefix(PROPERTY))
-    if name in _NOT_KEPT:
-        raise BadQuery(f"{name}: {_NOT_KEPT[name]}", Code.NOT_KEPT)
+    if name in NOT_KEPT:
+        raise BadQuery(f"{name}: {NOT_KEPT[name]}", Code.NOT_KEPT)
     allowed = ", ".join((*dimension_names(), f"{PROPERTY}NAME"))
     raise BadQuery(f"dimension {name[:100]!r} is not known: allowed are {allowed}", Code.UNKNOWN_DIMENSION)

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from ..stats.query import MAX_ROWS
 from ..stats.refused import BadQuery, Code
+from .filters import DONE, JOINS
 from .names import METRIC_NAMES, OPERATORS, dimension_names
 
 MAX_BYTES = 65_536
@@ -20,7 +21,7 @@ _DEEPEST = 20
 _TOO_DEEP = f"filters are nested too deep: {_DEEPEST} levels are allowed"
 _FILTER = (
     "`[operator, dimension, clauses]` or `[operator, dimension, clauses, {case_sensitive: false}]`, or `and`, `or` "
-    "with a list of such, `not` with one."
+    "with a list of such, `not`, `has_done`, `has_not_done` with one."
 )
 
 
@@ -31,12 +32,34 @@ class Pagination(Struct, frozen=True, forbid_unknown_fields=True):
     offset: Annotated[int, Meta(ge=0, lt=MAX_ROWS, description="Leave out so many rows before them.")] = 0
 
 
+_TwoDays = Annotated[list[str], Meta(min_length=2, max_length=2)]
+
+
+class Comparisons(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The days that each row is held against."""
+
+    mode: Annotated[
+        Literal["previous_period", "year_over_year", "custom"],
+        Meta(description="As many days before; the same days a year before; or those of `date_range`."),
+    ]
+    date_range: Annotated[_TwoDays | None, Meta(description="Of custom: the first and the last day.")] = None
+    match_day_of_week: Annotated[
+        bool, Meta(description="Whole weeks before, so that a Sunday is held against a Sunday.")
+    ] = False
+
+
 class Include(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What is told besides, in `meta`."""
+    """What is told besides, in `meta`, or of comparisons in each row."""
 
     imports: Annotated[bool, Meta(description="Whether imported days are among them. They are counted anyway.")] = False
     time_labels: Annotated[bool, Meta(description="Every label that the time dimension could have.")] = False
     total_rows: Annotated[bool, Meta(description="How many rows there are without pagination.")] = False
+    trim_relative_date_range: Annotated[
+        bool, Meta(description="Ranges such as `month` end today. They always do; taken for programs that say so.")
+    ] = False
+    comparisons: Annotated[
+        Comparisons | None, Meta(description="Tell beside each row what it was before, and how it changed.")
+    ] = None
 
 
 Metric = Annotated[str, Meta(extra_json_schema={"enum": list(METRIC_NAMES)})]
@@ -62,7 +85,7 @@ Filters = Annotated[
                 "type": "array",
                 "minItems": 2,
                 "maxItems": 4,
-                "prefixItems": [{"enum": [*OPERATORS, "and", "or", "not"]}],
+                "prefixItems": [{"enum": [*OPERATORS, *JOINS, *DONE]}],
             }
         },
     ),
@@ -72,7 +95,7 @@ OrderBy = Annotated[
     Meta(max_length=30, description="By which metrics and dimensions rows are ordered."),
 ]
 DateRange = Annotated[
-    str | Annotated[list[str], Meta(min_length=2, max_length=2)],
+    str | _TwoDays,
     Meta(
         description="`day`, `7d`, `28d` … (full days before today), `month`, `6mo`, `12mo` (full months before this), "
         "`year`, `all`, or the first and the last day.",

@@ -19,6 +19,7 @@ from ..stats.refused import BadQuery, Code
 from ..stats.report import Reports
 from .answer import QueryAnswer, QueryRefused
 from .ask import Asking
+from .compared import compared
 from .filters import dimensions_in
 from .names import TIMES
 from .request import Asked
@@ -28,10 +29,17 @@ from .translate import translate
 def answer(reports: Reports, site: Site, asked: Asked) -> QueryAnswer | QueryRefused:
     """The answer, or why there is none."""
     try:
-        plan = translate(asked, site, reports.now(site), lambda: reports.since(site))
-        return Asking(plan, reports.stats).answer()
+        return _answer(reports, site, asked)
     except BadQuery as refused:
         return QueryRefused(_in_its_words(refused, asked), refused.code, _nearest(reports, site, asked, refused.code))
+
+
+def _answer(reports: Reports, site: Site, asked: Asked) -> QueryAnswer:
+    """Raises BadQuery."""
+    now = reports.now(site)
+    plan = translate(asked, site, now, lambda: reports.since(site))
+    told = Asking(plan, reports.stats).answer()
+    return compared(told, plan, now, lambda earlier: _answer(reports, site, earlier))
 
 
 def _in_its_words(refused: BadQuery, asked: Asked) -> str:

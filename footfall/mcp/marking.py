@@ -34,9 +34,11 @@ def marked(answer: dict[str, Any]) -> dict[str, Any]:
 
 def _marked(row: dict[str, Any], typed: list[bool]) -> dict[str, Any]:
     values = zip(row["dimensions"], typed, strict=True)
+    before = {"comparison": _marked(row["comparison"], typed)} if row.get("comparison") else {}
     return {
         **row,
         "dimensions": [untrusted(value) if is_typed and value != OTHER else value for value, is_typed in values],
+        **before,
     }
 
 

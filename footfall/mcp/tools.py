@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from dashboards.stats_api.names import METRIC_NAMES, OF_GOALS, dimension_called, dimension_names
+from dashboards.stats_api.names import METRIC_NAMES, OF_ANSWERS, OF_GOALS, dimension_called, dimension_names
 from dashboards.stats_api.request import Asked
 from schema.dimensions import DIMENSIONS
 from schema.metrics import METRICS
@@ -32,14 +32,6 @@ INSTRUCTIONS = (
     "meta.footfall of an answer tells how sure each row is: 'at least' and 'about' must be said with the number. A "
     f"refusal has `nearest`, a question that is answered. {HOW_TO_READ}"
 )
-_OF_ANSWERS = {
-    "percentage": "Percent of the visitors that the filters keep.",
-    "scroll_depth": "Percent to which visits scrolled the page, on the average.",
-    "conversion_rate": "Percent of the visitors who reached the goal.",
-    "group_conversion_rate": "The same, of each group.",
-    "total_revenue": "What was paid with the goal.",
-    "average_revenue": "What was paid for each time the goal was reached.",
-}
 _NOTHING: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
 _NOTES: dict[str, Any] = {
     "type": "object",
@@ -130,7 +122,7 @@ class Tools:
 
 def definitions(arguments: dict[str, Any]) -> dict[str, Any]:
     """From the registries."""
-    metrics = {name: METRICS[name].definition if name in METRICS else _OF_ANSWERS[name] for name in METRIC_NAMES}
+    metrics = {name: METRICS[name].definition if name in METRICS else OF_ANSWERS[name] for name in METRIC_NAMES}
     dimensions = {}
     for name in dimension_names():
         about = dimension_called(name)

@@ -14,7 +14,7 @@ from dashboards.stats.report import Reports
 from dashboards.stats_api import request
 from dashboards.stats_api.answer import QueryAnswer
 from dashboards.stats_api.endpoint import answer
-from dashboards.stats_api.names import METRIC_NAMES, dimension_called, dimension_names
+from dashboards.stats_api.names import dimension_called, dimension_names
 from schema.dimensions import DIMENSIONS
 from schema.segment import Segment
 
@@ -258,30 +258,19 @@ def test_an_average_is_null_where_orders_are_not_known(ask: Ask, rollups: Any, a
     }
 
 
-def test_every_metric_is_answered_somewhere(ask: Ask, rollups: Any, ago: Ago) -> None:
-    rollups.cell(ago(1), visitors=200)
-    ways: tuple[dict[str, Any], ...] = (
-        {"dimensions": ["visit:source"]},
-        {"dimensions": ["event:page"]},
-        {"dimensions": ["event:goal"]},
-    )
-    for name in METRIC_NAMES:
-        assert any("results" in ask(name, **way) for way in ways), name
-
-
 # -- dimensions --------------------------------------------------------------------------------------------------------
 
-_VALUES = {
-    "visit:country": ("DE", "DE"),
-    "visit:country_name": ("DE", "Germany"),
-    "visit:device": ("mobile", "Mobile"),
-    "visit:city_name": ("Berlin, DE-BE", "Berlin, DE-BE"),
-}
 
-
-@pytest.mark.parametrize("name", [name for name in dimension_names() if dimension_called(name).kind == "dimension"])
-def test_rows_of_every_dimension_and_a_filter_on_each(rows: Ask, rollups: Any, ago: Ago, name: str) -> None:
-    stored, called = _VALUES.get(name, ("some.example", "some.example"))
+@pytest.mark.parametrize(
+    ("name", "stored", "called"),
+    [
+        ("visit:source", "x.example", "x.example"),
+        ("visit:country_name", "DE", "Germany"),
+        ("visit:region", "DE-BE", "DE-BE"),
+    ],
+)
+def test_the_empty_value_is_a_value(rows: Ask, rollups: Any, ago: Ago, name: str, stored: str, called: str) -> None:
+    """Rows and filters of each dimension are in test_stats_api_list.py."""
     dimension = dimension_called(name)
     rollups.cell(ago(1), visitors=100)
     rollups.cell(ago(1), dimension.of, stored, visitors=60, pageviews=70)
@@ -291,8 +280,6 @@ def test_rows_of_every_dimension_and_a_filter_on_each(rows: Ask, rollups: Any, a
     for value in {"", empty}:
         assert rows("visitors", dimensions=[name], filters=[["is", name, [value]]]) == [(empty, 30)], value
         assert rows("visitors", dimensions=[name], filters=[["is_not", name, [value]]]) == [(called, 60)], value
-    assert rows("visitors", filters=[["is", name, [called]]]) == [(60,)]
-    assert rows("visitors", dimensions=["time:day"], filters=[["is", name, [called]]]) == [("2031-06-17", 60)]
 
 
 def test_every_dimension_of_the_registry_has_a_name() -> None:
@@ -512,15 +499,8 @@ def test_what_visits_did_is_asked_of_the_segment_of_these(
     ("date_range", "first", "last"),
     [
         ("day", "2031-06-18", "2031-06-18"),
-        ("7d", "2031-06-11", "2031-06-17"),
-        ("28d", "2031-05-21", "2031-06-17"),
-        ("30d", "2031-05-19", "2031-06-17"),
-        ("91d", "2031-03-19", "2031-06-17"),
-        ("month", "2031-06-01", "2031-06-18"),
         ("6mo", "2030-12-01", "2031-05-31"),
-        ("12mo", "2030-06-01", "2031-05-31"),
         ("year", "2031-01-01", "2031-06-18"),
-        (["2031-05-03", "2031-05-04"], "2031-05-03", "2031-05-04"),
         (["2031-05-03T00:00:00+02:00", "2031-05-04T23:59:59+02:00"], "2031-05-03", "2031-05-04"),
         (["2031-05-02T22:00:00Z", "2031-05-04T21:59:59Z"], "2031-05-03", "2031-05-04"),
     ],
@@ -542,7 +522,7 @@ def test_all_begins_with_the_first_day_that_has_data(ask: Ask, rollups: Any, ago
 @pytest.mark.parametrize(
     ("date_range", "says"),
     [
-        ("realtime", "is not known; allowed are day, 7d"),
+        ("lately", "is not known; allowed are day, 7d"),
         ("0d", "is not known"),
         ("9999d", "at most 3660 days"),
         (["2031-05-03T10:00:00+02:00", "2031-05-03T23:59:59+02:00"], "days are answered whole: give 2031-05-03"),
@@ -562,38 +542,39 @@ def test_days_that_cannot_be_answered_are_refused(refused: Ask, date_range: Any,
 PAGES = {"/": 50, "/blog/1": 40, "/blog/2/x": 30, "/Blog": 20, "/a|b": 10}
 
 
-@pytest.mark.parametrize(
-    ("filters", "kept"),
-    [
-        ([["is", "event:page", ["/", "/Blog"]]], ["/", "/Blog"]),
-        ([["is", "event:page", ["/a|b", "/"]]], ["/", "/a|b"]),
-        ([["is_not", "event:page", ["/", "/Blog"]]], ["/blog/1", "/blog/2/x", "/a|b"]),
-        ([["is", "event:page", ["/BLOG"], {"case_sensitive": False}]], ["/Blog"]),
-        ([["contains", "event:page", ["/blog"]]], ["/blog/1", "/blog/2/x"]),
-        ([["contains", "event:page", ["/blog", "|"]]], ["/blog/1", "/blog/2/x", "/a|b"]),
-        ([["contains", "event:page", ["/BLOG"], {"case_sensitive": False}]], ["/blog/1", "/blog/2/x", "/Blog"]),
-        ([["contains_not", "event:page", ["/blog", "B"]]], ["/", "/a|b"]),
-        ([["matches", "event:page", [r"^/blog/\d+$"]]], ["/blog/1"]),
-        ([["matches", "event:page", [r"^/blog/\d+$", "B"]]], ["/blog/1", "/Blog"]),
-        ([["matches_not", "event:page", [r"\d", "B"]]], ["/", "/a|b"]),
-        ([["matches_wildcard", "event:page", ["/blog/*"]]], ["/blog/1", "/blog/2/x"]),
-        ([["matches_wildcard", "event:page", ["/b**x", "/a?b"]]], ["/blog/2/x"]),
-        ([["matches_wildcard_not", "event:page", ["/blog/*"]]], ["/", "/Blog", "/a|b"]),
-        ([["not", ["is", "event:page", ["/"]]]], ["/blog/1", "/blog/2/x", "/Blog", "/a|b"]),
-        ([["not", ["not", ["is", "event:page", ["/"]]]]], ["/"]),
-        ([["and", [["contains", "event:page", ["b"]], ["contains", "event:page", ["1"]]]]], ["/blog/1"]),
-        ([["contains", "event:page", ["b"]], ["contains_not", "event:page", ["1"]]], ["/blog/2/x", "/a|b"]),
-        ([["or", [["is", "event:page", ["/"]], ["contains", "event:page", ["1"]]]]], ["/", "/blog/1"]),
-        ([["not", ["or", [["is", "event:page", ["/"]], ["contains", "event:page", ["blog"]]]]]], ["/Blog", "/a|b"]),
-        ([["not", ["and", [["is_not", "event:page", ["/"]], ["is_not", "event:page", ["/Blog"]]]]]], ["/", "/Blog"]),
-    ],
-)
-def test_every_form_of_a_filter(rows: Ask, rollups: Any, ago: Ago, filters: list[Any], kept: list[str]) -> None:
+_OF_PAGES: list[tuple[list[Any], list[str]]] = [
+    ([["is", "event:page", ["/", "/Blog"]]], ["/", "/Blog"]),
+    ([["is", "event:page", ["/a|b", "/"]]], ["/", "/a|b"]),
+    ([["is_not", "event:page", ["/", "/Blog"]]], ["/blog/1", "/blog/2/x", "/a|b"]),
+    ([["is", "event:page", ["/BLOG"], {"case_sensitive": False}]], ["/Blog"]),
+    ([["contains", "event:page", ["/blog"]]], ["/blog/1", "/blog/2/x"]),
+    ([["contains", "event:page", ["/blog", "|"]]], ["/blog/1", "/blog/2/x", "/a|b"]),
+    ([["contains", "event:page", ["/BLOG"], {"case_sensitive": False}]], ["/blog/1", "/blog/2/x", "/Blog"]),
+    ([["contains_not", "event:page", ["/blog", "B"]]], ["/", "/a|b"]),
+    ([["matches", "event:page", [r"^/blog/\d+$"]]], ["/blog/1"]),
+    ([["matches", "event:page", [r"^/blog/\d+$", "B"]]], ["/blog/1", "/Blog"]),
+    ([["matches_not", "event:page", [r"\d", "B"]]], ["/", "/a|b"]),
+    ([["matches_wildcard", "event:page", ["/blog/*"]]], ["/blog/1", "/blog/2/x"]),
+    ([["matches_wildcard", "event:page", ["/b**x", "/a?b"]]], ["/blog/2/x"]),
+    ([["matches_wildcard_not", "event:page", ["/blog/*"]]], ["/", "/Blog", "/a|b"]),
+    ([["not", ["is", "event:page", ["/"]]]], ["/blog/1", "/blog/2/x", "/Blog", "/a|b"]),
+    ([["not", ["not", ["is", "event:page", ["/"]]]]], ["/"]),
+    ([["and", [["contains", "event:page", ["b"]], ["contains", "event:page", ["1"]]]]], ["/blog/1"]),
+    ([["contains", "event:page", ["b"]], ["contains_not", "event:page", ["1"]]], ["/blog/2/x", "/a|b"]),
+    ([["or", [["is", "event:page", ["/"]], ["contains", "event:page", ["1"]]]]], ["/", "/blog/1"]),
+    ([["not", ["or", [["is", "event:page", ["/"]], ["contains", "event:page", ["blog"]]]]]], ["/Blog", "/a|b"]),
+    ([["not", ["and", [["is_not", "event:page", ["/"]], ["is_not", "event:page", ["/Blog"]]]]]], ["/", "/Blog"]),
+]
+
+
+def test_forms_of_filters_on_pages(rows: Ask, rollups: Any, ago: Ago) -> None:
+    """Of values with what means something elsewhere; on others they are in test_stats_api_list.py."""
     with rollups.together():
         rollups.cell(ago(1), visitors=100)
         for page, people in PAGES.items():
             rollups.cell(ago(1), "page", page, visitors=people)
-    assert rows("visitors", dimensions=["event:page"], filters=filters) == [(page, PAGES[page]) for page in kept]
+    for filters, kept in _OF_PAGES:
+        assert rows("visitors", dimensions=["event:page"], filters=filters) == [(p, PAGES[p]) for p in kept], filters
 
 
 def test_filters_by_names_are_of_the_values_that_have_them(rows: Ask, rollups: Any, ago: Ago) -> None:
@@ -619,7 +600,7 @@ def test_filters_by_names_are_of_the_values_that_have_them(rows: Ask, rollups: A
     [
         ([["is", "event:page"]], "bad_filter", "write [operator, dimension, [value, …]]"),
         ([["is", "event:page", "/"]], "bad_filter", "values are texts"),
-        ([["is", "event:page", [1]]], "bad_filter", "values are texts"),
+        ([["is", "event:page", [1.5]]], "bad_filter", "values are texts"),
         ([["like", "event:page", ["/"]]], "bad_filter", "operators are is, is_not"),
         (["is", "event:page", ["/"]], "bad_filter", "write [operator"),
         ([["matches", "event:page", ["("]]], "bad_filter", "patterns are those of RE2"),
@@ -631,7 +612,10 @@ def test_filters_by_names_are_of_the_values_that_have_them(rows: Ask, rollups: A
         ([["has_done", ["is", "event:goal", ["Signup"]]]], "not_kept", 'where = { goal = "Signup" }; then ask'),
         ([["has_not_done", ["is", "event:goal", ["Signup"]]]], "not_kept", 'where = { not = { goal = "Signup" } }'),
         ([["has_done", ["is", "event:goal", ["Nothing"]]]], "bad_filter", "the site has no goal 'Nothing'"),
-        ([["has_done", ["contains", "event:page", ["a"]]]], "not_kept", "of event:page it is not told; ask is"),
+        ([["has_done", ["contains", "event:page", ["a"]]]], "not_kept", 'where = { page = "**a**" }; then ask'),
+        ([["has_done", ["contains", "event:page", ["a/"]]]], "not_kept", "of event:page it is not told so; ask is"),
+        ([["has_done", ["is", "event:page", ["a*"]]]], "not_kept", "of event:page it is not told so; ask is"),
+        ([["has_done", ["is", "visit:source", ["a"]]]], "not_kept", "of visit:source it is not told so; ask is"),
         ([["or", [["has_done", ["is", "event:page", ["/a"]]], ["is", "event:page", ["/b"]]]]], "bad_filter", "by and"),
         ([["has_done", ["and", [["is", "event:page", ["/"]], ["is", "event:goal", ["Signup"]]]]]], "bad_filter", "one"),
         ([["is", "segment", ["7"]]], "unknown_segment", "it has none"),
@@ -641,6 +625,7 @@ def test_filters_by_names_are_of_the_values_that_have_them(rows: Ask, rollups: A
         ([["is", "segment", ["phones"], {"case_sensitive": False}]], "bad_filter", "of segments one is answered"),
         ([["is", "segment", ["Phones"]], ["is", "segment", ["Readers"]]], "not_kept", "ask for one"),
         ([["and", []]], "bad_filter", "a list of filters is needed"),
+        ([["not", [["is"], ["/"]]]], "bad_filter", "write [operator"),
         ([["or", [["is", "event:page", ["/"]], ["is", "visit:os", ["x"]]]]], "not_crossed", "on one dimension"),
         ([["or", [["is_not", "event:page", ["/"]], ["is", "event:page", ["/x"]]]]], "not_crossed", "joined by or"),
         ([["is", "event:page", ["x" * 3000]]], "too_much", "characters"),

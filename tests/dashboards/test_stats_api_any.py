@@ -68,7 +68,7 @@ def a_filter(pick: random.Random, depth: int = 0) -> list[Any]:
         return [pick.choice(("not", "not", "has_done")), a_filter(pick, depth + 1)]
     clauses = pick.sample(VALUES, pick.randint(1, 3))
     more = [{"case_sensitive": False}] if pick.random() < 0.15 else []
-    return [pick.choice(OPERATORS), pick.choice(NAMES), clauses, *more]
+    return [pick.choice([*OPERATORS]), pick.choice(NAMES), clauses, *more]
 
 
 def a_question(pick: random.Random, site: str) -> dict[str, Any]:
@@ -93,6 +93,8 @@ def a_question(pick: random.Random, site: str) -> dict[str, Any]:
         found["pagination"] = {"limit": pick.randint(1, 5), "offset": pick.randint(0, 3)}
     if pick.random() < 0.3:
         found["include"] = {pick.choice(("imports", "time_labels", "total_rows")): True}
+    if pick.random() < 0.1:
+        found["include"] = {"comparisons": {"mode": pick.choice(("previous_period", "year_over_year"))}}
     return found
 
 
