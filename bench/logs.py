@@ -1,8 +1,8 @@
 """An access log imported by `footfall import access-log`, and read by GoAccess, by turns.
 
 In: a plan. Out: figures. The log is made up: of ten requests six are for files, two by bots, a few of no page, the rest
-page views, of 10,000 visitors each with an agent of 200, in the order of time over four days. Memory is all processes'
-share (PSS), looked at four times a second.
+page views, of 10,000 visitors each with an agent of 200, in the order of time over four days. Memory is that of all
+processes, pages of files counted once, looked at four times a second.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from .figures import Figure, median_of
-from .machine import pss_mb, tell
+from .machine import tell, together_mb
 from .plan import Plan
 
 PART = "logs"
@@ -110,7 +110,7 @@ def _run(command: list[str]) -> Run:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     memory = 0.0
     while process.poll() is None:
-        memory = max(memory, sum(pss_mb(_tree(process.pid)).values()))
+        memory = max(memory, together_mb(_tree(process.pid)))
         time.sleep(_LOOK_S)
     seconds = time.perf_counter() - began
     told = process.communicate()[1]

@@ -1,4 +1,4 @@
-"""Opens ClickHouse: embedded in this process, one server, or a cluster. The only file that knows the client library.
+"""Opens ClickHouse: embedded in this process, one server, or a cluster. This file alone knows the client.
 
 In: a DSN. Out: rows, or nothing; errors are `StoreDown` (try again later) or `RowsRefused` (never will be taken).
 Promises: one client per thread, values reach SQL only as bound parameters, and no error text carries a row.
@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from . import library
 from .dsn import name_of
 from .engine import MEMORY_SHARE
 from .engine import options as of_engine
@@ -183,6 +184,12 @@ class Store:
         """The name of a table's own part on the connected server: what ALTER … PARTITION needs in a cluster."""
         return f"{table}_local" if self.cluster else table
 
+    def settle(self) -> None:
+        """Give back the memory that it took to open and migrate, and that nothing needs from now on."""
+        if self.embedded:
+            self.command("SYSTEM JEMALLOC PURGE")
+            library.give_back()
+
     def close(self) -> None:
         """Close every thread's client."""
         with self._lock:
@@ -194,21 +201,18 @@ class Store:
     def _client(self) -> Any:
         client = getattr(self._clients, "client", None)
         if client is None:
-            # Imported where a store is opened or asked: it takes a tenth of a second, and most commands open none.
-            import clickhouse_connect
-            from clickhouse_connect.driver import options as of_client
+            # Loaded where a store is opened or asked: most commands open none.
+            clickhouse = library.client()
             from clickhouse_connect.driver.exceptions import ClickHouseError
-
-            # Or the first insert imports pandas, to see that no value is of it: a third of a second and 40 MB.
-            of_client.pd = of_client.pd_time_test = None
 
             options: dict[str, Any] = {"send_receive_timeout": _RECEIVE_TIMEOUT_S}
             if self.embedded:
+                library.engine()
                 options = {"settings": _NOT_COMPILED, "chdb_options": of_engine(self._memory_share)}
             elif self._patience_s:
                 options = {"send_receive_timeout": self._patience_s, "connect_timeout": 2, "query_retries": 0}
             try:
-                client = clickhouse_connect.get_client(dsn=self.dsn, **options)
+                client = clickhouse.get_client(dsn=self.dsn, **options)
             except (ClickHouseError, OSError) as error:
                 self._look_for_death(error)
                 raise self._down(error, f"store.dsn: cannot open {self.name}") from None

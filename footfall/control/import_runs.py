@@ -45,6 +45,7 @@ class ImportRuns(Known):
         """Release what can be released, and forget the rest."""
         imported, site = self._run(run)
         del self._imports[run]
+        self.store.settle()
         return structs.asdict(imported.finish([self._site(site)], time.time(), origin))
 
     def import_preview(self, run: str) -> dict[str, Any]:

@@ -54,6 +54,7 @@ def opened(settings: Settings, make: bool = False) -> Iterator[Instance]:
             if store.embedded:  # nobody else holds it, so nobody is importing or rolling up
                 abandon_all(store)
                 drop_left(store)
+            store.settle()
         else:
             refuse_older(settings, store)
         yield _engine(settings, store)

@@ -75,6 +75,7 @@ def run_engine(settings: Settings, role: str, dashboards: socket.socket | None) 
         drop_left(store)
         if store.embedded:
             abandon_all(store)
+        store.settle()
     engine = Engine(settings, store)
     if role == "engine":
         engine.desk = EditDesk(lambda: engine.settings, engine.days_left, lambda: send_status(ChildStatus(edited=True)))
