@@ -14,7 +14,7 @@ from pathlib import Path
 
 from msgspec import structs, to_builtins
 
-from . import closing, dashboards, declared, drain, growth, house, ingest, lag, logs, rollup, sites, weight
+from . import closing, dashboards, declared, drain, filtered, growth, house, ingest, lag, logs, rollup, sites, weight
 from .figures import Figure, table
 from .machine import apart, description, tell
 from .plan import QUICK, Plan
@@ -30,6 +30,7 @@ PARTS: dict[str, Callable[[Plan], list[Figure]]] = {
     "sites": sites.measure,
     "house": house.measure,
     "dashboards": dashboards.measure,
+    "filtered": filtered.measure,
     "logs": logs.measure,
     "weight": weight.measure,
     "growth": growth.measure,

@@ -11,9 +11,11 @@ import datetime as dt
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
+from dashboards.stats.overview import Overview
 from dashboards.stats.period import Period, between
 from dashboards.stats.report import Reports
 from pipeline.months import sum_months
@@ -39,7 +41,7 @@ P95_MS = 50
 _DAY = dt.timedelta(days=1)
 _OF_GOALS = FAMILIES["conversions"]
 # Of a hundred values of a day so many belong to each dimension. Two years see four times the values of a day.
-_SHARES = dict(
+SHARES = dict(
     **dict.fromkeys(("entry_page", "exit_page"), 16),
     **dict.fromkeys(("source", "country", "region"), 6),
     **dict.fromkeys(("browser", "os"), 2),
@@ -61,14 +63,14 @@ _EARLIER_DAYS = 20
 def measure(plan: Plan) -> list[Figure]:
     """Everything about the overview, and what released days take on disk."""
     with tempfile.TemporaryDirectory(prefix="footfall-bench-") as directory:
-        store = _filled(directory, plan)
+        store = filled(directory, plan)
         reports = Reports(store, [SITE])
         reports.warm_up()  # as the house does at its start
         figures = []
         for days in (days for days in (1, 7, 30, 365, 730) if days <= plan.days):
-            figures.append(_timed(reports, _until(TODAY - _DAY, days), plan, f"{_days(days)}, all released"))
+            figures.append(_timed(reports, until(TODAY - _DAY, days), plan, f"{_days(days)}, all released"))
             if days <= 365:
-                figures.append(_timed(reports, _until(TODAY, days), plan, f"{_days(days)}, today among them"))
+                figures.append(_timed(reports, until(TODAY, days), plan, f"{_days(days)}, today among them"))
         figures += _disk(store, plan)
         store.close()
     return figures
@@ -77,15 +79,15 @@ def measure(plan: Plan) -> list[Figure]:
 def up_to_today(plan: Plan, periods: Sequence[int]) -> list[Figure]:
     """Periods of so many days: what growth compares."""
     with tempfile.TemporaryDirectory(prefix="footfall-bench-") as directory:
-        store = _filled(directory, plan)
+        store = filled(directory, plan)
         reports = Reports(store, [SITE])
         reports.warm_up()  # as the house does at its start
-        figures = [_timed(reports, _until(TODAY, min(days, plan.days)), plan, _days(days)) for days in periods]
+        figures = [_timed(reports, until(TODAY, min(days, plan.days)), plan, _days(days)) for days in periods]
         store.close()
     return figures
 
 
-def _until(last: dt.date, days: int) -> Period:
+def until(last: dt.date, days: int) -> Period:
     first = last - (days - 1) * _DAY
     return Period(first, last, between(first, last))
 
@@ -95,17 +97,22 @@ def _days(number: int) -> str:
 
 
 def _timed(reports: Reports, period: Period, plan: Plan, name: str) -> Figure:
-    """The first question reads what the others find remembered."""
+    return timed(partial(reports.overview, SITE, period), plan, Figure(PART, name, None, "ms", f"<= {P95_MS}"))
+
+
+def timed(ask: Callable[[], Overview], plan: Plan, like: Figure) -> Figure:
+    """How long an overview takes. The first question reads what the others find remembered. like: the figure without
+    its value."""
     took, used = [], time.process_time()
     for _ in range(plan.repeats):
         started = time.perf_counter()
-        overview = reports.overview(SITE, period)
+        overview = ask()
         took.append((time.perf_counter() - started) * 1e3)
         if not overview.totals.visitors:
-            raise SystemExit(f"bench: the overview of {period.label} is empty")
+            raise SystemExit(f"bench: the overview of {overview.period.label} is empty")
     used = (time.process_time() - used) * 1e3 / plan.repeats
     return Figure(
-        PART, f"{name}: p95", quantile(took, 0.95), "ms", f"<= {P95_MS}",
+        like.part, f"{like.name}: p95", quantile(took, 0.95), like.unit, like.goal,
         f"median {statistics.median(took):.0f}, the first {took[0]:.0f}, processor {used:.0f}; {plan.repeats} times",
     )  # fmt: skip
 
@@ -120,32 +127,32 @@ def _disk(store: Store, plan: Plan) -> list[Figure]:
         ("its sums by month", list(TABLES)),
     ):
         rows, size = rows_and_bytes(store, of)
-        note = f"{rows / _released(plan):,.0f} rows a day"
-        figures.append(Figure("disk", name, size / _released(plan) * 365 / 1e6, "MB", note=note))
+        note = f"{rows / released_days(plan):,.0f} rows a day"
+        figures.append(Figure("disk", name, size / released_days(plan) * 365 / 1e6, "MB", note=note))
     return figures
 
 
 # -- the rows ------------------------------------------------------------------------------------------------------
 
 
-def _filled(directory: str, plan: Plan) -> Store:
+def filled(directory: str, plan: Plan, site: Site = SITE) -> Store:
     """A store with released days up to yesterday, and today, open."""
-    tell(f"{_released(plan)} released days of {plan.cells:,} cells and {plan.vitals:,} buckets")
+    tell(f"{released_days(plan)} released days of {plan.cells:,} cells and {plan.vitals:,} buckets")
     store = Store(f"chdb://{directory}")
     migrate(store)
     recent = [TODAY - n * _DAY for n in range(1, min(_RECENT_DAYS, plan.days) + 1)]
-    _insert(store, plan, "released", TODAY - _released(plan) * _DAY, _released(plan) - len(recent))
+    _insert(store, plan, "released", TODAY - released_days(plan) * _DAY, released_days(plan) - len(recent))
     for day in reversed(recent):
         _insert(store, plan, "released", day, 1)
     _insert(store, plan, "open", TODAY, 1)
-    _write_manifest(store, plan)
+    _write_manifest(store, plan, site)
     started = time.perf_counter()
     months = len(sum_months(store, longest_s=600))
     tell(f"{months} months summed up in {time.perf_counter() - started:.1f} s")
     return store
 
 
-def _released(plan: Plan) -> int:
+def released_days(plan: Plan) -> int:
     return plan.days + _EARLIER_DAYS
 
 
@@ -165,11 +172,11 @@ def _insert(store: Store, plan: Plan, state: str, first: dt.date, days: int) -> 
         store.command(f"INSERT INTO {state}_{family} ({columns}) {select}", given, max_threads=1, max_insert_threads=1)
 
 
-_EACH_DAY = "(SELECT {first:Date} + toIntervalDay(number) AS day FROM numbers({days:UInt32})) AS days"
+EACH_DAY = "(SELECT {first:Date} + toIntervalDay(number) AS day FROM numbers({days:UInt32})) AS days"
 _KEY = "{site:String}, 'day', day, toDateTime(day, 'UTC') AS period, dimension, value, '', ''"
 
 
-def _value(dimension: str, place: str, many: int) -> str:
+def value_of(dimension: str, place: str, many: int) -> str:
     """SQL for the value in that place of a day: the same ones come again, each on one day in four."""
     return f"concat('/', {dimension}, '/', toString({place} + {many} * (cityHash64({place}, day) % {_VALUES_OF_ALL})))"
 
@@ -194,28 +201,28 @@ def _measures(place: str) -> str:
 
 
 def _cells(plan: Plan) -> str:
-    many = {name: max(2, plan.cells * share // 100) for name, share in _SHARES.items()}
+    many = {name: max(2, plan.cells * share // 100) for name, share in SHARES.items()}
     listed = ", ".join(f"('{name}', {number})" for name, number in many.items())
-    branches = [f"dimension = '{name}', {_value('dimension', 'place', number)}" for name, number in many.items()]
+    branches = [f"dimension = '{name}', {value_of('dimension', 'place', number)}" for name, number in many.items()]
     value = f"multiIf(place = 0 AND dimension = 'event', '{PAGEVIEW}', place = 0, '{OTHER}', {', '.join(branches)}, '')"
     return f"""
     SELECT {_KEY}, {_measures("place")}
-    FROM (SELECT day, one.1 AS dimension, place, {value} AS value FROM {_EACH_DAY}
+    FROM (SELECT day, one.1 AS dimension, place, {value} AS value FROM {EACH_DAY}
           ARRAY JOIN [{listed}] AS one ARRAY JOIN range(one.2) AS place)
     UNION ALL
-    SELECT {_KEY}, {_measures("0")} FROM (SELECT day, '' AS dimension, '' AS value FROM {_EACH_DAY})
+    SELECT {_KEY}, {_measures("0")} FROM (SELECT day, '' AS dimension, '' AS value FROM {EACH_DAY})
     UNION ALL
     SELECT {{site:String}}, 'hour', day, toDateTime(day, 'UTC') + toIntervalHour(hour), '', '', '', '',
         {_measures("10 + hour")}
-    FROM {_EACH_DAY} ARRAY JOIN range(24) AS hour"""
+    FROM {EACH_DAY} ARRAY JOIN range(24) AS hour"""
 
 
 _CONVERSIONS = f"""
     SELECT {_KEY}, concat('Goal ', toString(goal)), if(paid, 'EUR', ''), if(paid, 0, 40), if(paid, 0, 55),
         if(paid, 120000, 0), if(paid, 30, 0)
     FROM (SELECT day, goal, place, goal = 0 AND place % 2 AS paid, if(place < 2, '', 'page') AS dimension,
-              if(place < 2, '', {_value("dimension", "intDiv(place, 2)", 10)}) AS value
-          FROM {_EACH_DAY} ARRAY JOIN range({_GOALS}) AS goal ARRAY JOIN range(20) AS place
+              if(place < 2, '', {value_of("dimension", "intDiv(place, 2)", 10)}) AS value
+          FROM {EACH_DAY} ARRAY JOIN range({_GOALS}) AS goal ARRAY JOIN range(20) AS place
           WHERE goal = 0 OR place % 2 = 0)"""
 
 
@@ -228,8 +235,8 @@ def _vitals(plan: Plan) -> str:
     FROM (SELECT day, place, metric, step,
               1 + cityHash64(day, place, metric, step, {{seed:UInt32}}) % 20 AS many,
               multiIf(place = 0, '', place % 5 = 1, 'country', place % 5 = 2, 'device', 'page') AS dimension,
-              if(place = 0, '', {_value("dimension", "place", values)}) AS value
-          FROM {_EACH_DAY} ARRAY JOIN range({values}) AS place ARRAY JOIN [{metrics}] AS metric
+              if(place = 0, '', {value_of("dimension", "place", values)}) AS value
+          FROM {EACH_DAY} ARRAY JOIN range({values}) AS place ARRAY JOIN [{metrics}] AS metric
           ARRAY JOIN range({_BUCKETS + 1}) AS step)"""
 
 
@@ -241,8 +248,8 @@ def _histograms(plan: Plan) -> str:
     FROM ({_vitals(plan)}) GROUP BY day, dimension, value, metric"""
 
 
-def _write_manifest(store: Store, plan: Plan) -> None:
-    days = [TODAY - n * _DAY for n in range(_released(plan), 0, -1)]
+def _write_manifest(store: Store, plan: Plan, site: Site) -> None:
+    days = [TODAY - n * _DAY for n in range(released_days(plan), 0, -1)]
     many = len(days)
     columns: dict[str, list[Any]] = {
         "site": [SITE.key] * many,
@@ -258,5 +265,7 @@ def _write_manifest(store: Store, plan: Plan) -> None:
         "rows": [plan.cells + plan.vitals] * many,
         "digest": ["0" * 64] * many,
         "previous": ["0" * 64] * many,
+        "pairs": [list(site.pairs)] * many,
+        "segments": [site.segment_definitions] * many,
     }
     store.insert("manifest", list(columns), list(columns.values()))

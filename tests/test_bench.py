@@ -25,6 +25,7 @@ SOME_OF_THEM = {
     "sites": {"watched ones shown at the latest after", "others shown at the latest after", "cores"},
     "house": {"idle: cores", "many sites: written"},
     "dashboards": {"30 days, today among them: p95", "a rolled-up site-year"},
+    "filtered": {"40 days, a country: p95", "40 days, a segment: p95", "a day of pairs and segments"},
     "logs": {"Footfall: lines", "Footfall: memory with 3 × the lines"},
     "weight": {"processes", "memory at rest", "memory under load"},
     "growth": {"1 ×, ingest: requests", "1 ×, drain: events", "1 ×, overview of 30 days: p95"},

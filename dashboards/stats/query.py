@@ -64,7 +64,12 @@ class Query(Struct, frozen=True):
             raise BadQuery(f"by={self.by!r} is not known: allowed are {known}", Code.UNKNOWN_DIMENSION)
         if len(self.dimensions) > 2 or (len(self.dimensions) > 1 and self.by != "vital" and not self.crossed):
             what = ", ".join(self.dimensions)
-            raise BadQuery(f"by={what!r}: rows are of one, or of two dimensions of a visit", Code.NOT_CROSSED)
+            beside = sorted({one.dimension for one in self._on_dimensions} - {*self.dimensions})
+            filtered = f" beside a filter on {' and '.join(beside)}" * bool(beside)
+            raise BadQuery(
+                f"by={what!r}{filtered}: at most two dimensions of a visit are counted together, so ask about two",
+                Code.NOT_CROSSED,
+            )
         if not 1 <= self.limit <= MAX_ROWS:
             raise BadQuery(f"limit={self.limit} is out of bounds: allowed is 1 to {MAX_ROWS}", Code.TOO_MUCH)
         if not 0 <= self.offset <= MAX_ROWS - self.limit:
@@ -196,7 +201,7 @@ class Query(Struct, frozen=True):
             raise BadQuery(f"by={self.by} is kept by nothing else: drop the filter on {names[0]}", Code.NOT_KEPT)
         wanted = sorted({*self.dimensions, *names} & EVERY.keys())
         if len(wanted) > 1 and not self.crossed and not self.inside:
-            kept = self.by or names[0]
+            kept = self.by if self.by in EVERY else names[0]
             raise BadQuery(
                 f"{' and '.join(wanted)} are not crossed: two dimensions of a visit are counted together where they "
                 "are a pair of the site, and no others, so that no combination of attributes can single somebody out. "

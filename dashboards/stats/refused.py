@@ -6,7 +6,9 @@ that was given once keeps its meaning.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 
 class Code(StrEnum):
@@ -46,8 +48,10 @@ OF_STATUS = {
 
 
 class BadQuery(ValueError):
-    """A question that cannot be answered; the text says why and what to ask instead."""
+    """A question that cannot be answered; the text says why and what to ask instead. told: what programs are told
+    besides."""
 
-    def __init__(self, text: str, code: Code = Code.BAD_ARGUMENT) -> None:
+    def __init__(self, text: str, code: Code = Code.BAD_ARGUMENT, told: Mapping[str, Any] | None = None) -> None:
         super().__init__(text)
         self.code = code
+        self.told = told or {}

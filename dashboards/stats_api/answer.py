@@ -101,11 +101,13 @@ class QueryAnswer(Struct, frozen=True):
 
 
 class QueryRefused(Struct, frozen=True, omit_defaults=True):
-    """Why there is no answer. nearest: a question like it that has one."""
+    """Why there is no answer. nearest: a question like it that has one. declare: lines of the settings that would have
+    it answered."""
 
     error: str
     code: str
     nearest: dict[str, Any] | None = None
+    declare: str | None = None
 
 
 def footfall_of(told: Sequence[Mapping[str, Any]], rows: list[Sure], other: list[Result]) -> Footfall:

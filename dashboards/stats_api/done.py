@@ -13,10 +13,11 @@ from schema.segment import Segment
 from schema.site import Site
 
 from ..stats.refused import BadQuery, Code
-from .filters import Clause, Done
+from ..web.declare import in_toml
+from .filters import Done
+from .where import where_of
 
-# What a segment asks for, by the dimension of a filter.
-_KEYS = {"event:page": "page", "event:name": "event", "event:hostname": "hostname", "event:section": "section"}
+_OF_EVENTS = ("event:page", "event:name", "event:hostname", "event:section")
 
 
 def segment_of(done: Sequence[Done], site: Site) -> str:
@@ -33,7 +34,7 @@ def segment_of(done: Sequence[Done], site: Site) -> str:
             return name
     raise BadQuery(
         "has_done, has_not_done: what visits did besides is told of segments, and the site has none of these visits. "
-        f"Declare one in its settings, [[sites.segments]] with name and where = {_toml(where)}; then ask "
+        f"Declare one in its settings, [[sites.segments]] with name and where = {in_toml(where)}; then ask "
         '["is", "segment", [NAME]], or the same again',
         Code.NOT_KEPT,
     )
@@ -41,37 +42,16 @@ def segment_of(done: Sequence[Done], site: Site) -> str:
 
 def _where(one: Done) -> dict[str, Any]:
     """As the settings write it. Raises BadQuery."""
-    condition = one.condition
-    dimension = condition.dimension
-    key = "goal" if dimension.kind == "goal" else _KEYS.get(dimension.name, "")
-    values = [_said(clause, value, key) for clause in condition.clauses for value in clause.values]
-    if not key or "" in values:
+    dimension = one.condition.dimension
+    where = where_of(one.condition) if dimension.kind == "goal" or dimension.name in _OF_EVENTS else None
+    if where is None:
         raise BadQuery(
-            f"has_done: of {dimension.name} it is not told so; ask is, of event:goal or {', '.join(_KEYS)}, "
+            f"has_done: of {dimension.name} it is not told so; ask is, of event:goal or {', '.join(_OF_EVENTS)}, "
             "or contains, of a page, event or host",
             Code.NOT_KEPT,
         )
-    where: dict[str, Any] = {key: values[0] if len(values) == 1 else values}
-    return {"not": where} if one.negated != condition.negated else where
-
-
-def _said(clause: Clause, value: str, key: str) -> str:
-    """A value as a segment says it, in which a `*` stands for any text; "" where it cannot."""
-    if not clause.case_sensitive or (key != "goal" and "*" in value):
-        return ""
-    if clause.how == "contains" and not value.endswith("/"):  # at the end of a path a slash makes no difference
-        return {"page": f"**{value}**", "event": f"*{value}*", "hostname": f"*{value}*"}.get(key, "")
-    return value if clause.how == "is" else ""
+    return {"not": where} if one.negated else where
 
 
 def _together(each: list[dict[str, Any]]) -> dict[str, Any]:
     return each[0] if len(each) == 1 else {"all": each}
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, dict):
-        return f"{{ {', '.join(f'{key} = {_toml(one)}' for key, one in value.items())} }}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_toml, value))}]"
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

@@ -124,6 +124,14 @@ def _read(node: Any, negated: bool) -> list[Condition]:
     return [_simple(node, negated)]
 
 
+def condition_of(node: Any) -> Condition:
+    """The condition of a single filter. Raises BadQuery."""
+    conditions = _read(node, False)
+    if len(conditions) != 1:
+        _refuse(node, _SHAPE)
+    return conditions[0]
+
+
 def _any_of(parts: list[list[Condition]]) -> Condition:
     """One condition that holds where any of them does. Raises BadQuery where no filter can say so."""
     first = parts[0][0]

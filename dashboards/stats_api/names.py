@@ -57,6 +57,14 @@ NOT_KEPT = {
     "visit:exit_page_hostname": "hosts of exit pages are not kept: ask event:hostname",
     "time:minute": "minutes are not kept: ask time:hour",
 }
+# Of these what is like it most.
+INSTEAD = {
+    "visit:city": "visit:city_name",
+    "visit:region_name": "visit:region",
+    "visit:entry_page_hostname": "event:hostname",
+    "visit:exit_page_hostname": "event:hostname",
+    "time:minute": "time:hour",
+}
 # Of places Plausible tells "" where nothing is known, of others the name of that.
 _BARE = ("country", "region", "city")
 
@@ -126,3 +134,9 @@ def dimension_called(name: str) -> ApiDimension:
         raise BadQuery(f"{name}: {NOT_KEPT[name]}", Code.NOT_KEPT)
     allowed = ", ".join((*dimension_names(), f"{PROPERTY}NAME"))
     raise BadQuery(f"dimension {name[:100]!r} is not known: allowed are {allowed}", Code.UNKNOWN_DIMENSION)
+
+
+def called(ours: str) -> str:
+    """What one of our ways to split is called there."""
+    names = {"goal": GOAL} | {one.of: name for name, one in _BY_NAME.items()}
+    return f"time:{ours}" if f"time:{ours}" in TIMES else names.get(ours, f"by={ours}")

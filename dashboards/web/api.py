@@ -19,7 +19,7 @@ from ..accounts.readers import Reader
 from ..stats.bare_counts import BARE
 from ..stats.leaks import COLUMNS as OF_LEAKS
 from ..stats.query import MAX_ROWS, Query, one_site
-from ..stats.refused import OF_STATUS, Code
+from ..stats.refused import OF_STATUS, BadQuery, Code
 from ..stats.report import Reports
 from ..stats.view import view_of
 from .arguments import OVERVIEW, PERIOD, part_of, period_of, query_of, refuse_unknown
@@ -28,6 +28,7 @@ from .details import Details, details
 from .door import Door, NotLetIn
 from .export import export
 from .gate import Declared
+from .nearest import advice, words_of
 from .tables import as_csv
 
 # Without it Excel reads a file in the code page of its machine; others skip it (Unicode, 23.8: UTF-8 signature).
@@ -41,9 +42,15 @@ def json(content: Any, status: int = 200) -> Response:
     return Response(msgspec.json.encode(content), status, media_type="application/json")
 
 
-def refusal(status: int, reason: str, code: Code | None = None, headers: Mapping[str, str] | None = None) -> Response:
-    """Why a request got no answer: for people, and for programs."""
-    response = json({"error": reason, "code": code or OF_STATUS.get(status, Code.BROKEN)}, status)
+def refusal(
+    status: int,
+    reason: str,
+    code: Code | None = None,
+    headers: Mapping[str, str] | None = None,
+    told: Mapping[str, Any] | None = None,
+) -> Response:
+    """Why a request got no answer: for people, and for programs. told: what to ask instead."""
+    response = json({"error": reason, "code": code or OF_STATUS.get(status, Code.BROKEN), **(told or {})}, status)
     response.headers.update(headers or {})
     return response
 
@@ -141,10 +148,15 @@ class Api:
         return json({"version": self._reports.version(site, period_of(self._reports, site, request.query_params))})
 
     def _stats(self, request: Request) -> dict[str, Any]:
-        site = self._reports.sites[request.path_params["key"]]
-        period = period_of(self._reports, site, request.query_params)
-        filters = request.query_params.getlist("filter")
-        return self._reports.stats(query_of(site, request.query_params, filters, period))
+        site, given = self._reports.sites[request.path_params["key"]], request.query_params
+        period = period_of(self._reports, site, given)
+        filters = given.getlist("filter")
+        try:
+            return self._reports.stats(query_of(site, given, filters, period))
+        except BadQuery as refused:
+            days = (period.first, period.last)
+            instead = advice(self._reports, site, words_of(given, filters), days, refused.code)
+            raise BadQuery(str(refused), refused.code, instead.told()) from None
 
     def _details(self, request: Request) -> Details:
         site = self._reports.sites[request.path_params["key"]]

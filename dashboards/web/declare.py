@@ -35,19 +35,26 @@ class ToDeclare(Struct, frozen=True):
     asked: str = ""
 
 
-def to_declare(site: Site, filters: Sequence[Filter]) -> ToDeclare | None:
-    """None where no segment can be of them."""
+def to_declare(site: Site, filters: Sequence[Filter], within: str = "") -> ToDeclare | None:
+    """None where no segment can be of them. within: the segment whose visits are filtered."""
     where = _where(filters)
-    name = " and ".join(map(in_words, filters)).replace("|", "/")[:_LONGEST_NAME]
-    if where is None:
-        return None
+    name = " and ".join((*[within] * bool(within), *map(in_words, filters)))
+    if where is not None and within:
+        its = next((one.where for one in site.segments if one.name == within), None)
+        where = its and {"all": [its, where]}
+    asked = urlencode([("filter", one.text) for one in filters])
+    return declared_as(site, name, where, asked) if where else None
+
+
+def declared_as(site: Site, name: str, where: dict[str, Any], asked: str = "") -> ToDeclare | None:
+    """The segment of what holds; None where the site can have no such."""
+    name = name.replace("|", "/")[:_LONGEST_NAME]
     try:
-        definition = Segment(name, where).definition(site.goal_definitions, site.sections)
+        definition = Segment(name, where).definition(site.goal_definitions, site.section_patterns)
     except ValueError:
         return None
     there = next((one for one, its in site.segment_definitions.items() if its == definition), "")
-    lines = f"[[sites.segments]]\nname = {_toml(name)}\nwhere = {_toml(where)}"
-    asked = urlencode([("filter", one.text) for one in filters])
+    lines = f"[[sites.segments]]\nname = {in_toml(name)}\nwhere = {in_toml(where)}"
     return ToDeclare(there or name, lines, bool(there), asked)
 
 
@@ -67,10 +74,11 @@ def _where(filters: Sequence[Filter]) -> dict[str, Any] | None:
     return {name: value for part in parts for name, value in part.items()}
 
 
-def _toml(value: Any) -> str:
+def in_toml(value: Any) -> str:
+    """A value of the settings file."""
     if isinstance(value, dict):
-        return f"{{ {', '.join(f'{name} = {_toml(one)}' for name, one in value.items())} }}"
+        return f"{{ {', '.join(f'{name} = {in_toml(one)}' for name, one in value.items())} }}"
     if isinstance(value, list):
-        return f"[{', '.join(map(_toml, value))}]"
+        return f"[{', '.join(map(in_toml, value))}]"
     # A text is written alike, but for this one character.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

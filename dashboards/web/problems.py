@@ -35,6 +35,7 @@ from .arguments import CARRIED, PERIOD, part_of
 from .declare import to_declare
 from .forms import local_path
 from .navigation import places
+from .nearest import ABOUT, Words, advice
 from .periods import NONE, picker
 from .tables_in_full import NAMES
 from .wording import in_words
@@ -66,6 +67,10 @@ def _kept(request: Request) -> tuple[Filter, ...]:
         return ()
 
 
+def _worded(text: str) -> str:
+    return in_words(Filter.parse(text))
+
+
 Render = Callable[..., Response]
 _OF_STRANGERS = ("/share/", "/unsubscribe/")
 
@@ -88,7 +93,8 @@ class Problems:
         title, site = "That question has no answer", self._site(request)
         kept = _kept(request) if site and error.code is Code.NOT_CROSSED else ()
         if site is None or len({one.dimension for one in kept}) < 2:
-            return self.answer(request, 400, title, str(error), error.code)
+            instead = self._instead(request, site, error.code) if site else {}
+            return self.answer(request, 400, title, str(error), error.code, error.told, **instead)
         title = f"Not counted together: {' and '.join(map(in_words, kept))}"
         others = {name for name in CARRIED if name != "filter"}
         carried = {name: value for name, value in request.query_params.items() if name in others and value}
@@ -96,13 +102,28 @@ class Problems:
         # A click on a second value leads here: that is no error of the page, as it is one of a program's question. What
         # leads on keeps the first.
         first = [*carried.items(), ("filter", kept[0].text)]
-        more = {
+        more: dict[str, Any] = {
             "declared": to_declare(site, kept),
             "alone": alone,
             "places": places(site, request.scope["path"], QueryParams(first)),
             "kept": [(name, value) for name, value in first if name not in PERIOD],
         }
         return self.answer(request, 200, title, str(error), error.code, **more)
+
+    def _instead(self, request: Request, site: Site, code: Code) -> dict[str, Any]:
+        """Of a table that is not told of the visits that are kept: the nearest that is, and what to declare."""
+        match, given = _SITE.match(request.scope["path"]), request.query_params
+        if code not in ABOUT or not match or match[2] not in NAMES:
+            return {}
+        period = self._period(request, site)[0]
+        words = Words(match[2], tuple(given.getlist("filter")), given.get("segment", ""))
+        found = advice(self._reports, site, words, (period.first, period.last), code)
+        if found.nearest is None or found.nearest.by != match[2]:
+            return {"declared": found.declare}
+        asked = {name: value for name, value in found.nearest.arguments().items() if name in CARRIED}
+        kept = (*[found.nearest.segment] * bool(found.nearest.segment), *map(_worded, found.nearest.filters))
+        label = f"The table of {' and '.join(kept)}" if kept else "The table of all visits"
+        return {"nearest": (label, urlencode(_days(request) | asked, doseq=True)), "declared": found.declare}
 
     def _site(self, request: Request) -> Site | None:
         match = _SITE.match(request.scope["path"])
@@ -130,12 +151,20 @@ class Problems:
         return self.answer(request, 500, "Something is wrong here", _BROKEN)
 
     def answer(
-        self, request: Request, status: int, title: str, text: str, code: Code | None = None, **more: Any
+        self,
+        request: Request,
+        status: int,
+        title: str,
+        text: str,
+        code: Code | None = None,
+        told: Mapping[str, Any] | None = None,
+        **more: Any,
     ) -> Response:
-        """The problem, as whoever asked can read it. more: what the page has beside."""
+        """The problem, as whoever asked can read it. told: what programs are told besides. more: what the page has
+        beside."""
         path: str = request.scope["path"]
         if f"{path}/".startswith("/api/"):
-            return refusal(status, text, code)
+            return refusal(status, text, code, told=told)
         values: dict[str, Any] = {"title": title, "text": names.sentence(text), "code": status, "again": ""}
         # Who comes by a link for others, or from a mail, has no account to go on to.
         values["of_strangers"] = path.startswith(_OF_STRANGERS)

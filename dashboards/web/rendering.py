@@ -97,6 +97,7 @@ def _templates(base: str) -> jinja2.Environment:
         "site": None,
         "declared": None,
         "alone": (),
+        "nearest": None,
         "kept": (),
         "sites": (),
         "places": (),

@@ -18,6 +18,7 @@ from dashboards.stats.refused import BadQuery
 from dashboards.stats.report import WATCHED_S, Reports
 from dashboards.stats_api.request import of as question_of
 from dashboards.stats_api.respond import answer
+from dashboards.web.nearest import Words, advice
 from pipeline.annotations import annotate, take_back
 from pipeline.settings import SiteRules
 from schema.annotations import FIRST_DAY, LAST_DAY, notes_of
@@ -42,14 +43,17 @@ class Numbers(Known):
         """The answer of `footfall stats`."""
         site, rules = self._known(request.site)
         first, last = iso_date(request.first), iso_date(request.last)
+        reports = self._reports(site, rules)
         try:
             query = Query.of(
                 site.key, first, last, request.by, request.filters, request.limit,
                 request.metrics, request.order, request.compare, request.offset, request.segment,
             )  # fmt: skip
-            return self._reports(site, rules).stats(query)
+            return reports.stats(query)
         except BadQuery as problem:
-            raise CannotDo(f"{problem} ({problem.code})") from None
+            words = Words(request.by, request.filters, request.segment, request.metrics, request.order)
+            instead = advice(reports, reports.site(site.key), words, (first, last), problem.code).in_words()
+            raise CannotDo(f"{problem} ({problem.code}){instead}") from None
 
     def stats_query(self, question: dict[str, Any]) -> dict[str, Any]:
         """The answer to a question of the Stats API v2, or why there is none. Raises CannotDo for an unknown site."""

@@ -1,0 +1,28 @@
+"""Which questions are like one that has no answer.
+
+In: what its rows are of, and what it filters. Out: what of both is left, what is nearest to the question first.
+Promises: the question itself is not among them; there are few enough to be tried one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+# Of more nothing is answered at once, so that others are not looked for.
+_MOST_NAMES, _MOST_TOGETHER = 6, 2
+
+Left = tuple[tuple[str, ...], frozenset[str]]
+
+
+def likely(dimensions: Sequence[str], filtered: Sequence[str]) -> Iterator[Left]:
+    """Dimensions that rows are of, and those that are filtered: as many as can be, of rows rather than of filters."""
+    found = [(rows, frozenset(kept)) for rows in _some(dimensions) for kept in _some(filtered)]
+    found.sort(key=lambda one: (-len(one[0]) - len(one[1]), -len(one[0])))
+    whole = tuple(dict.fromkeys(dimensions)), frozenset(filtered)
+    return (one for one in found if one != whole)
+
+
+def _some(names: Sequence[str]) -> list[tuple[str, ...]]:
+    first = tuple(dict.fromkeys(names))[:_MOST_NAMES]
+    return [some for many in range(_MOST_TOGETHER + 1) for some in combinations(first, many)]
