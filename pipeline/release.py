@@ -21,7 +21,6 @@ from schema.families import FAMILIES, KEY, WAITING_TABLES
 from schema.manifest import LIVE, RELEASED_DAYS
 from schema.site import Site, day_bounds, day_number
 from schema.store import Store, StoreDown, StoreError
-from schema.vitals import PEOPLE_BUCKET
 
 from .asked import ALWAYS, Asked
 from .each import for_each
@@ -29,6 +28,7 @@ from .insert import insert
 from .manifest import RELEASING, Entry, append, digest_input
 from .rollup.batch import ROWS_AT_MOST, Batch, SiteDay, batches
 from .rollup.publish import OPEN, drop_open
+from .rollup.shape import by_bucket
 from .rollup.snapshot import Key
 from .rollup.stages import staged
 from .rollup.together import in_batches
@@ -346,20 +346,10 @@ def _publish(store: Store, days: Sequence[SiteDay]) -> dict[Key, tuple[int, str]
 
 
 def as_released(family: str, table: str) -> str:
-    """SQL, up to WHERE, for the rows that are released of staged ones. A histogram is released bucket by bucket, and in
-    a row of its own how many people it is of."""
-    if not FAMILIES[family].histogram:
-        return f"SELECT * FROM {table}"
-    # Buckets are in the order of their samples, so the good samples are the first of them and the poor ones the last.
-    good = "least(n, greatest(s.good, before) - before)"
-    poor = "least(n, greatest(s.poor, s.samples - before - n) - (s.samples - before - n))"
-    return f"""
-    SELECT s.* EXCEPT (buckets, counts, samples, good, poor, people), bucket, n AS samples,
-        toUInt64({good}) AS good, toUInt64({poor}) AS poor, if(bucket = {PEOPLE_BUCKET}, s.people, 0) AS people
-    FROM {table} AS s ARRAY JOIN
-        arrayPushFront(buckets, {PEOPLE_BUCKET}) AS bucket,
-        arrayPushFront(counts, 0) AS n,
-        arrayPushFront(arrayPopBack(arrayPushFront(arrayCumSum(counts), 0)), 0) AS before"""
+    """SQL, up to WHERE, for the rows that are released of staged ones. A histogram of open days, too, is staged in a
+    row and released bucket by bucket."""
+    is_whole = FAMILIES[family].histogram and FAMILIES[family].live
+    return by_bucket(table) if is_whole else f"SELECT * FROM {table}"
 
 
 def _forget_unfinished(store: Store, days: Sequence[SiteDay]) -> None:

@@ -19,7 +19,7 @@ from .journeys import JOURNEYS
 from .measures import KINDS, OF_CELLS, OF_CONVERSIONS, OF_VITALS
 from .pairs import PAIRS
 from .properties import PROPERTIES
-from .segments import SEGMENT_GOALS, SEGMENTS
+from .segments import SEGMENT_GOALS, SEGMENT_VITALS, SEGMENTS
 from .visits import DEFAULTS, OF_FIRST_OF_ALL, VISIT
 
 __all__ = [
@@ -83,6 +83,7 @@ FAMILIES: dict[str, Family] = {
         JOURNEYS,
         SEGMENTS,
         SEGMENT_GOALS,
+        SEGMENT_VITALS,
         EXPERIENCE,
     )
 }

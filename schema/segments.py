@@ -1,6 +1,7 @@
 """Segments: the visits for which declared conditions hold (schema/segment.py), of days that are over.
 
-In: the measures of cells. Out: `SEGMENTS`, `SEGMENT_GOALS`. Promises: a measure of a segment is that of a cell.
+In: the measures of cells. Out: `SEGMENTS`, `SEGMENT_GOALS`, `SEGMENT_VITALS`. Promises: a measure of a segment is that
+of a cell.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from .column import TEXT, Column
 from .dimensions import DIMENSIONS
 from .family import Family
-from .measures import OF_CELLS, OF_CONVERSIONS
+from .measures import OF_CELLS, OF_CONVERSIONS, OF_VITALS
 
 # Those that everybody contributes to who has a visit of the segment, so that who are enough to be shown are enough for
 # each of them (rule N1).
@@ -35,5 +36,19 @@ SEGMENT_GOALS = Family(
     OF_CONVERSIONS,
     dimensions=("",),
     label="goals of segments",
+    live=False,
+)
+# How fast pages were for the visits of a segment: of the whole site, each histogram in full or not at all.
+SEGMENT_VITALS = Family(
+    "segment_vitals",
+    (
+        _SEGMENT,
+        Column("metric", TEXT, "Name of the web vital."),
+        Column("bucket", "Int16", "Bucket of the histogram, as in `vitals`."),
+    ),
+    OF_VITALS,
+    histogram=True,
+    dimensions=("",),
+    label="web vitals of segments",
     live=False,
 )

@@ -6,7 +6,6 @@ counted distinctly for each value; what a value's rows add up to does not depend
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping
 from functools import cache
 
@@ -15,7 +14,7 @@ from schema.families import DECLARED
 from schema.family import Family
 from schema.measures import KINDS, OF_CELLS
 from schema.visits import OF_VISITS, VISIT
-from schema.vitals import GAMMA, VITALS, Vital
+from schema.vitals import VITALS, Vital
 
 from ..insert import insert
 from ..parallel import Statement, at_once
@@ -27,7 +26,7 @@ from .hits import OF_HITS, filling_hits
 from .passed import filling_passed
 from .reached import OF_REACHED, filling_reached
 from .samples import OF_SAMPLES, filling_samples
-from .shape import BEGINS, ENDS, VISIT_VALUES, Select, by_each, count_networks, count_people
+from .shape import BEGINS, ENDS, VISIT_VALUES, Select, bucket_of, by_each, count_networks, count_people
 from .spent import fill_spent
 from .told import fill_told
 from .visit import SECTIONS
@@ -254,11 +253,11 @@ _OF_SAMPLES = ("metric", "histogram", "people", "networks", "samples", "good", "
 
 def _measured(sample: str, scale: str, good: str, poor: str) -> tuple[str, ...]:
     """SQL for what is counted of samples: (histogram, people, networks, samples, good, poor)."""
-    measured, scaled = f"{sample} >= 0", f"{sample} * {scale}"
-    # A histogram is the bucket of each sample, in any order: to count them takes longer than to sort them in the end.
-    bucket = f"toInt16(if({scaled} <= 1, 0, ceil(log({scaled}) / {math.log(GAMMA)!r})))"
+    measured = f"{sample} >= 0"
     return (
-        f"groupArrayIf({bucket}, {measured})",
+        # A histogram is the bucket of each sample, in any order: to count them takes longer than to sort them in the
+        # end.
+        f"groupArrayIf({bucket_of(sample, scale)}, {measured})",
         count_people(f"{measured} AND once", f"{measured} AND NOT once"),
         count_networks(measured),
         f"countIf({measured})",

@@ -19,7 +19,7 @@ from schema.segments import SEGMENTS
 from schema.store import Store
 from schema.visits import HOUR, OF_VISITS, VISIT
 
-from . import declared, drops, elements, moves, passed, samples, untold
+from . import declared, drops, elements, gauged, moves, passed, samples, untold
 from .aggregate import ADDED, KEYS, is_asked
 from .batch import Batch
 from .hits import OF_HITS
@@ -174,6 +174,8 @@ TABLES: dict[str, dict[str, str]] = {
     | {"segment": "UInt8"}
     | _measured("people", "networks", *(one.name for one in SEGMENTS.measures if one.visit)),
     "chosen": _VALUE | {"segment": "UInt8"},
+    # Of their web vitals: measurements, with the conditions that hold for their visits (gauged.py).
+    "gauged": gauged.COLUMNS,
     # Of days that go on in steps: when each visitor first came, to the quarter of an hour (newcomers.py).
     "arrived": {"d": "UInt16", "visitor": "UInt64", "slot": "UInt32"},
     # Of every value who came when, as far as is asked for; what is staged of it; when its first, its last
@@ -195,7 +197,7 @@ _OF_STEPS = ("arrived", "newcomers", "made", "taken", "due", "steps")
 _OF_FUNNELS = ("passed", "least")
 _OF_PROPERTIES = ("sent", "told")
 OF_PAIRS = ("numbers", "numbered", "crossed", "few", "uncovered", "bare")
-OF_SEGMENTS = ("marked", "segmented", "chosen")
+OF_SEGMENTS = ("marked", "segmented", "chosen", "gauged")
 
 
 def _tables(of: Batch) -> list[str]:

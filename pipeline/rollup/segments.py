@@ -15,7 +15,7 @@ from schema.segment import Is
 from schema.segments import SEGMENTS
 
 from ..insert import insert
-from . import segment_goals
+from . import segment_goals, segment_vitals
 from .aggregate import EVERYBODY
 from .among import marks
 from .batch import DAY, ENOUGH, NETWORKS, SITE, START, Batch, K
@@ -38,7 +38,7 @@ def count_segments(of: Batch) -> None:
     """Fill `staging_segments`."""
     if of.has("segments"):
         names = [[segment.name for segment in of_day.site.segments] for of_day in of.days]
-        count(of, names, beside_of(of), _count_goals if of.has_goals else None)
+        count(of, names, beside_of(of), _count_within)
 
 
 # What else is counted of segments: given their marks, their names and their chains.
@@ -63,14 +63,26 @@ def count(of: Batch, names: Sequence[Sequence[str]], beside: Beside, also: Also 
             also(of, marked, names, chains)
 
 
-def _count_goals(
+def _count_within(
     of: Batch, marked: Sequence[Marks], names: Sequence[Sequence[str]], chains: Mapping[int, Sequence[Chain]]
 ) -> None:
-    """Fill `staging_segment_goals`."""
-    goals, paid = segment_goals.told_goals(of)
+    """Fill `staging_segment_vitals` and `staging_segment_goals`."""
     chosen: dict[int, list[int]] = {}
     for d, bit in of.store.rows(of.naming("SELECT d, segment FROM {chosen} WHERE dimension = ''")):
         chosen.setdefault(d, []).append(bit)
+    segment_vitals.count_vitals(of, marked, names, chosen)
+    if of.has_goals:
+        _count_goals(of, marked, names, chains, chosen)
+
+
+def _count_goals(
+    of: Batch,
+    marked: Sequence[Marks],
+    names: Sequence[Sequence[str]],
+    chains: Mapping[int, Sequence[Chain]],
+    chosen: Mapping[int, Sequence[int]],
+) -> None:
+    goals, paid = segment_goals.told_goals(of)
     each = segment_goals.candidates(of, marked, names, chains, chosen, goals)
     for part in segment_goals.parts(each):
         of.store.command(of.naming("TRUNCATE TABLE {marked}"))

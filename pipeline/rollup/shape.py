@@ -5,10 +5,11 @@ In: names of columns. Out: SQL over the scratch table `visits`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from schema.visits import HOUR, OF_VISITS
-from schema.vitals import VITALS
+from schema.vitals import GAMMA, PEOPLE_BUCKET, VITALS
 
 # By column of a family what is counted, and of which rows, from FROM on. `{visits}` and `{reached}` are scratch tables.
 Select = tuple[Mapping[str, str], str]
@@ -51,3 +52,30 @@ ENDS = {
     "exit_host": "hostname",
 }
 BEGINS = f"({' OR '.join(f'grouping({end}) = 0' for end in ENDS if end.startswith('entry'))})"
+
+# A histogram of one bucket for each sample, in any order, as the columns `buckets` and `counts`: of [5, 7, 5, 5] these
+# are [5, 7] and [3, 1]. In the columns of a row there has to be `each`, which puts them in order.
+IN_ORDER = """arraySort(histogram) AS each,
+        arraySplit((one, before) -> one != before, each, arrayRotateRight(each, 1)) AS alike"""
+IN_BUCKETS = {"buckets": "arrayCompact(each)", "counts": "arrayMap(some -> length(some), alike)"}
+
+
+def by_bucket(rows: str) -> str:
+    """SQL, up to WHERE, for a histogram's buckets, a row each, and a row that tells how many people it is of. rows: a
+    table with a row for each histogram."""
+    # Buckets are in the order of their samples, so the good samples are the first of them and the poor ones the last.
+    good = "least(n, greatest(s.good, before) - before)"
+    poor = "least(n, greatest(s.poor, s.samples - before - n) - (s.samples - before - n))"
+    return f"""
+    SELECT s.* EXCEPT (buckets, counts, samples, good, poor, people), bucket, n AS samples,
+        toUInt64({good}) AS good, toUInt64({poor}) AS poor, if(bucket = {PEOPLE_BUCKET}, s.people, 0) AS people
+    FROM {rows} AS s ARRAY JOIN
+        arrayPushFront(buckets, {PEOPLE_BUCKET}) AS bucket,
+        arrayPushFront(counts, 0) AS n,
+        arrayPushFront(arrayPopBack(arrayPushFront(arrayCumSum(counts), 0)), 0) AS before"""
+
+
+def bucket_of(sample: str, scale: str) -> str:
+    """SQL for the bucket of a sample of a vital."""
+    scaled = f"{sample} * {scale}"
+    return f"toInt16(if({scaled} <= 1, 0, ceil(log({scaled}) / {math.log(GAMMA)!r})))"

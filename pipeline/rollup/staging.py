@@ -19,6 +19,7 @@ from .aggregate import COUNTED, families
 from .batch import DAY, ENOUGH, SITE, START, Batch, K
 from .hits import OF_HITS
 from .parents import name_and_currency
+from .shape import IN_BUCKETS, IN_ORDER
 from .suppressed import KEPT, is_shown, suppressed
 
 
@@ -121,16 +122,11 @@ _CONVERSIONS = f"""
     WHERE reached > 0 AND {KEPT} AND ({_REACHED} OR NOT {_ROUNDED})"""
 
 _MEASURED = suppressed("vitals", ("metric",), ("people", "networks", "samples", "good", "poor"), "histogram")
-# A bucket for each sample: of [5, 7, 5, 5] the buckets are [5, 7], the counts [3, 1].
 _IN_ORDER = f"""
-    SELECT *, arraySort(histogram) AS each,
-        arraySplit((one, before) -> one != before, each, arrayRotateRight(each, 1)) AS alike
+    SELECT *, {IN_ORDER}
     FROM ({_MEASURED})
     WHERE {is_shown("vitals", "metric")} AND {KEPT} AND NOT {_ROUNDED}"""
-_HISTOGRAM = {name: name for name in ("metric", "samples", "good", "poor", "people")} | {
-    "buckets": "arrayCompact(each)",
-    "counts": "arrayMap(some -> length(some), alike)",
-}
+_HISTOGRAM = {name: name for name in ("metric", "samples", "good", "poor", "people")} | IN_BUCKETS
 _VITALS = f"""
     {insert("staging_vitals", _KEY | _HISTOGRAM)} FROM ({_IN_ORDER})"""
 

@@ -35,7 +35,16 @@ from schema.segment import Segment
 from schema.site import Goal
 from schema.store import Store
 from tests.conftest import make_event
-from tests.pipeline import real_log, test_experience, test_funnels, test_goals, test_journeys, test_pairs, test_segments
+from tests.pipeline import (
+    real_log,
+    test_experience,
+    test_funnels,
+    test_goals,
+    test_journeys,
+    test_pairs,
+    test_segment_vitals,
+    test_segments,
+)
 from tests.pipeline.test_recount import Seen, read
 from tests.pipeline.test_recount_beacons import engaged
 from tests.pipeline.test_whole_day import expected, visits_of
@@ -176,6 +185,7 @@ def counted(events: Sequence[Event]) -> dict[str, Rows]:
         "journeys": {("", "", *key): row for key, row in test_journeys.recount(events).items()},
         "segments": {(*key[1:], key[0]): row for key, row in test_segments.recount(SITE, events).items()},
         "segment_goals": segment_goals(events),
+        "segment_vitals": {("", "", *key): row for key, row in test_segment_vitals.recount(SITE, events).items()},
         "experience": test_experience.recount(events, reached),
     }
 
