@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from schema.dimensions import DIMENSIONS
 from schema.families import DECLARED
-from schema.segments import SEGMENT_GOALS, SEGMENTS
+from schema.segments import SEGMENT_GOALS, SEGMENT_VITALS, SEGMENTS
 
 from .crossed import Crossing, crossing
 from .filter import Filter
@@ -125,7 +125,7 @@ def plan(queries: Sequence[Query], released: Released, hourly: bool = False, bac
         values,
         Read("cells", monthly, first, paths, filters=of_paths, most=most, order=order) if paths else None,
         _goals(queries, within, told, released),
-        _vitals(queries, within, monthly),
+        _vitals(queries, within, monthly, released),
         tuple(
             Read(name, _rows_of(name, within), first, times=one.dimension, filters=one.filters)
             for name, one in asked.items()
@@ -165,10 +165,14 @@ def _goals(queries: Sequence[Query], within: Span, told: frozenset[dt.date], rel
     return Read("conversions", span, query.first, times=query.dimension, by_value=by_value, filters=query.filters)
 
 
-def _vitals(queries: Sequence[Query], within: Span, monthly: Span) -> Read | None:
+def _vitals(queries: Sequence[Query], within: Span, monthly: Span, released: Released) -> Read | None:
     asked = [query for query in queries if query.by in OF_VITALS]
     if not asked:
         return None
+    if asked[0].segment:
+        only = (Filter(BY_SEGMENT, "==", asked[0].segment), *asked[0].filters)
+        span, daily = span_of(asked[0].segment, within, released), asked[0].by == "vital_day"
+        return Read(SEGMENT_VITALS.name, span, asked[0].first, times="", daily=daily, filters=only)
     if asked[0].by == "vital_day":  # sums of a month do not tell its days
         return Read("vitals", within, asked[0].first, times=asked[0].dimension, daily=True, filters=asked[0].filters)
     values = tuple(query.each for query in asked if query.each)

@@ -16,7 +16,7 @@ from schema.families import DECLARED, FAMILIES
 from schema.family import Family
 from schema.measures import MEASURES, Measures
 from schema.metrics import METRICS
-from schema.segments import SEGMENT_GOALS, SEGMENTS
+from schema.segments import SEGMENT_GOALS, SEGMENT_VITALS, SEGMENTS
 from schema.vitals import PERCENTILES
 
 from .plan import Read
@@ -246,4 +246,8 @@ SHAPES[SEGMENTS.name] = replace(
 )
 SHAPES[SEGMENT_GOALS.name] = replace(
     SHAPES["conversions"], filtered={name: name for name in SEGMENT_GOALS.key_names if name != "currency"}
+)
+_OF_VITALS = SHAPES["vitals"]
+SHAPES[SEGMENT_VITALS.name] = replace(
+    _OF_VITALS, filtered={**_OF_VITALS.filtered, SEGMENT_VITALS.key_names[0]: SEGMENT_VITALS.key_names[0]}
 )

@@ -111,7 +111,10 @@ def _values(one: Filter) -> str:
 def not_told(overview: Overview) -> str:
     """Why something is not shown of what the filters keep, or of a segment."""
     if overview.segment:
-        return "Not counted of segments: these have visits by the dimensions of a visit."
+        return (
+            "Not counted of segments: these have visits by the dimensions of a visit, and of all their visits goals "
+            "and web vitals."
+        )
     kept = overview.filters[0].dimension
     beside = [_within(name) for name in DIMENSIONS if name != kept and name not in overview.unanswered]
     are = "is" if len(beside) == 1 else "are"

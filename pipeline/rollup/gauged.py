@@ -7,12 +7,12 @@ no condition.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
 
 from schema.column import TEXT
-from schema.dimensions import OTHER
+from schema.dimensions import ON_PAGE, OTHER
 from schema.experience import FAIR, GOOD, POOR
 from schema.visits import OF_FIRST_OF_ALL, VISIT
 from schema.vitals import OF_ELEMENTS, VITALS
@@ -20,7 +20,7 @@ from schema.vitals import OF_ELEMENTS, VITALS
 from ..insert import insert
 from .batch import Batch
 from .crowd import Who
-from .segment_measured import Bands, Cell
+from .segment_measured import Bands, Cell, Values
 
 COLUMNS = {
     "d": "UInt16",
@@ -31,8 +31,8 @@ COLUMNS = {
     "vitals": "Array(Float32)",
     "elements": "Array(String)",
 }
-# Of so many values, those of most measurements.
-_MOST_CELLS = 150
+# Of so many values, those of most measurements; of days with more than so many measurements.
+_MOST_CELLS, _FEWER_CELLS, _MANY = 150, 30, 5000
 # A site-day and a vital.
 Of = tuple[int, str]
 
@@ -67,61 +67,104 @@ EACH = f"""
     FROM (SELECT *, arrayJoin([{", ".join(f"('{name}', vitals[{n}])" for n, name in enumerate(VITALS, 1))}]) AS one
         FROM {{gauged}})
     WHERE measured >= 0"""
-_ELEMENT_PLACE = f"indexOf({[*OF_ELEMENTS]}, metric)"
-_ELEMENT = f"if(metric IN {[*OF_ELEMENTS]} AND notEmpty(elements), elements[{_ELEMENT_PLACE}], '')"
+# How many measurements there are of each vital.
+_TIMES = ", ".join(f"countIf(vitals[{place}] >= 0)" for place in range(1, len(VITALS) + 1))
 # All that vitals are told by: a section is known by its pages, and the vitals of a page by its elements.
-_VALUES = ", ".join((*(f"toString({name})" for name in OF_FIRST_OF_ALL), "page", _ELEMENT))
+_BY = (*OF_FIRST_OF_ALL, "page", "elements")
 
 
 def masks_of(of: Batch) -> dict[Of, dict[int, int]]:
     """How many measurements there are, by mask."""
     found: defaultdict[Of, dict[int, int]] = defaultdict(dict)
-    sql = f"SELECT d, metric, mask, count() FROM ({EACH}) GROUP BY d, metric, mask"
-    for d, metric, mask, many in of.store.rows(of.naming(sql), of.named):
-        found[d, metric][mask] = many
+    for d, mask, every in of.store.rows(of.naming(f"SELECT d, mask, [{_TIMES}] FROM {{gauged}} GROUP BY d, mask")):
+        for metric, many in zip(VITALS, every, strict=True):
+            if many:
+                found[d, metric][mask] = many
     return found
 
 
-def cells_of(of: Batch) -> dict[Of, list[Cell]]:
-    """Who was measured, of the values that most measurements are of."""
-    each = f"SELECT *, [{_VALUES}] AS its FROM ({EACH})"
-    most = (
-        f"SELECT d, metric, its FROM ({each}) GROUP BY ALL ORDER BY count() DESC, its LIMIT {_MOST_CELLS} BY d, metric"
+def cells_of(of: Batch, bits: Mapping[int, Collection[int]]) -> dict[Of, list[Cell]]:
+    """Who was measured, of the values that most measurements are of, these first. bits: by site-day those that are
+    asked for."""
+    by = ", ".join(_BY)
+    most = f"""
+        SELECT d, cell FROM
+        (
+            SELECT d, cityHash64({by}) AS cell, sum(count()) OVER (PARTITION BY d) AS every,
+                row_number() OVER (PARTITION BY d ORDER BY count() DESC, cell) AS place
+            FROM {{gauged}} GROUP BY d, cell
+        )
+        WHERE place <= if(every > {_MANY}, {_FEWER_CELLS}, {_MOST_CELLS})"""
+    rows = of.store.rows(
+        of.naming(
+            f"""SELECT d, {by}, bitAnd(mask, {{asked:Array(UInt64)}}[d + 1]) AS holding, [{_each_who(of)}], count()
+            FROM {{gauged}} WHERE (d, cityHash64({by})) IN ({most}) GROUP BY d, {by}, holding"""
+        ),
+        of.named | {"asked": _asked(of, bits)},
     )
-    sql = f"""SELECT d, metric, its, mask, {_who(of)} FROM ({each})
-        WHERE (d, metric, its) IN ({most}) GROUP BY d, metric, its, mask ORDER BY ALL"""
-    found: defaultdict[Of, dict[tuple[str, ...], dict[int, list[Who]]]] = defaultdict(dict)
-    for d, metric, its, mask, people, networks in of.store.rows(of.naming(sql), of.named):
-        found[d, metric].setdefault((*its,), {})[mask] = [Who(frozenset(people), frozenset(networks))]
-    return {one: [Cell(*cell) for cell in cells.items()] for one, cells in found.items()}
+    found: defaultdict[Of, dict[Values, dict[int, list[Who]]]] = defaultdict(dict)
+    sizes = Counter[tuple[int, str, Values]]()
+    for d, *its, elements, holding, every, many in rows:
+        for metric, (people, networks) in zip(VITALS, every, strict=True):
+            if people:
+                values = (*its, _element_of(metric, its[-1], elements))
+                sizes[d, metric, values] -= many
+                who = Who(frozenset(people), frozenset(networks))
+                found[d, metric].setdefault(values, {}).setdefault(holding, []).append(who)
+    first = sorted(sizes, key=lambda one: (sizes[one], one))
+    cells: defaultdict[Of, list[Cell]] = defaultdict(list)
+    for d, metric, values in first:
+        cells[d, metric].append(Cell(values, found[d, metric][values]))
+    return cells
+
+
+def _element_of(metric: str, page: str, elements: Sequence[str]) -> str:
+    """What measurements of a vital are told by, within a page."""
+    element = elements[OF_ELEMENTS.index(metric)] if elements and metric in OF_ELEMENTS else ""
+    return f"{page}{ON_PAGE}{element}"
+
+
+def _each_who(of: Batch) -> str:
+    """SQL for people and networks of each vital, as far as they are asked for."""
+    most, networks = _most(of)
+    return ", ".join(
+        f"(groupUniqArrayIf({most})(visitor, vitals[{n}] >= 0), "
+        f"groupUniqArrayIf({networks})(network_number, vitals[{n}] >= 0))"
+        for n in range(1, len(VITALS) + 1)
+    )
+
+
+def _asked(of: Batch, bits: Mapping[int, Collection[int]]) -> list[int]:
+    return [sum(1 << bit for bit in bits.get(d, ())) for d in range(len(of.days))]
 
 
 def made_of_values(of: Batch, dimension: str, bits: Mapping[int, Collection[int]]) -> set[tuple[int, str, int]]:
     """Segments of which the measurements are those of some values of a dimension, of which vitals are told. bits: by
     site-day those that are asked for."""
-    asked = [sum(1 << bit for bit in bits.get(d, ())) for d in range(len(of.days))]
-    told = {
-        (d, metric, value)
-        for d, metric, value in of.store.rows(
-            f"""SELECT {of.which}, metric, value FROM staging_vitals
-            WHERE {of.mine} AND grain = 'day' AND dimension = '{dimension}' AND value != '{OTHER}'""",
-            of.named,
-        )
+    told = of.store.rows(
+        f"""SELECT {of.which}, metric, value FROM staging_vitals
+        WHERE {of.mine} AND grain = 'day' AND dimension = '{dimension}' AND value != '{OTHER}'""",
+        of.named,
+    )
+    rows = of.store.rows(
+        of.naming(
+            f"""SELECT d, toString({dimension}) AS value, bitAnd(mask, {{asked:Array(UInt64)}}[d + 1]) AS holding,
+                [{_TIMES}] FROM {{gauged}} GROUP BY d, value, holding"""
+        ),
+        of.named | {"asked": _asked(of, bits)},
+    )
+    # Of each segment the values that have some of it, and those that have others, too.
+    some, not_all = defaultdict[tuple[int, str, int], set[str]](set), set[tuple[int, str, int, str]]()
+    for d, value, holding, every in rows:
+        for bit, (metric, many) in itertools.product(bits.get(d, ()), zip(VITALS, every, strict=True)):
+            if many and holding >> bit & 1:
+                some[d, metric, bit].add(value)
+            elif many:
+                not_all.add((d, metric, bit, value))
+    known = set(told)
+    return {
+        one for one, values in some.items() if all((*one[:2], v) in known and (*one, v) not in not_all for v in values)
     }
-    sql = f"""SELECT d, metric, toString({dimension}) AS value, bitAnd(mask, {{asked:Array(UInt64)}}[d + 1]) AS holding,
-        count() FROM ({EACH}) GROUP BY d, metric, value, holding"""
-    every, inside, of_value = Counter[tuple[int, str, int]](), Counter[tuple[int, str, str, int]](), Counter[Any]()
-    for d, metric, value, holding, many in of.store.rows(of.naming(sql), of.named | {"asked": asked}):
-        of_value[d, metric, value] += many
-        for bit in bits.get(d, ()):
-            if holding >> bit & 1:
-                every[d, metric, bit] += many
-                inside[d, metric, value, bit] += many
-    whole = Counter[tuple[int, str, int]]()
-    for (d, metric, value, bit), many in inside.items():
-        if (d, metric, value) in told and many == of_value[d, metric, value]:
-            whole[d, metric, bit] += many
-    return {one for one, many in every.items() if whole[one] == many}
 
 
 def bands_of(of: Batch) -> dict[Of, Bands]:
@@ -142,5 +185,10 @@ def limit_of(name: str) -> str:
 
 def _who(of: Batch) -> str:
     """SQL for people and networks, as far as they are asked for."""
-    most, networks = (max(getattr(one.rules, name) for one in of.days) for name in ("k", "least_networks"))
+    most, networks = _most(of)
     return f"groupUniqArray({most})(visitor), groupUniqArray({networks})(network_number)"
+
+
+def _most(of: Batch) -> tuple[int, int]:
+    most, networks = (max(getattr(one.rules, name) for one in of.days) for name in ("k", "least_networks"))
+    return most, networks

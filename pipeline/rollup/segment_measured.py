@@ -14,7 +14,8 @@ of others who share nobody, because then there is somebody of each lot. What is 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -22,6 +23,8 @@ from .crowd import Masks, Parity, Rule, Who, grouped
 
 # What measurements are told by: of each dimension the value.
 Values = tuple[str, ...]
+# So many cells are looked at first.
+_FIRST = 20
 # Of a band of a vital, by mask who has a measurement in it.
 Bands = Mapping[str, Masks]
 
@@ -69,16 +72,19 @@ class Judge:
     def _is_apart(self, bit: int) -> bool:
         """Whether enough people are in any combination of that histogram with all that is told."""
         bits = [*dict.fromkeys((*self._goals, *self._taken))]
-        # By what is told alone: who differs in something else is among the same people.
-        only = sum(1 << one for one in (*bits, bit))
-        atoms = [
-            _Atom(cell.values, mask, who) for cell in self._cells for mask, who in grouped(cell.masks, only).items()
-        ]
-        big = [atom for atom in atoms if self._rule.enough(atom.who)]
+        if any(self._are_same(bit, goal) for goal in self._goals):
+            return False
+        # Mostly the first cells will do.
+        for cells in (self._cells[:_FIRST], self._cells):
+            atoms = [*_atoms(cells, (*bits, bit))]
+            big = [atom for atom in atoms if self._rule.enough(atom.who)]
+            if _are_apart(big, bits, bit):
+                return True
         small = [atom for atom in atoms if not self._rule.enough(atom.who) and not any(map(self._rule.cuts, atom.who))]
-        if _are_apart(big, bits, bit):
-            return True
         return _are_apart([*big, *small], bits, bit) and self._has_lots(big, small, bits, bit)
+
+    def _are_same(self, bit: int, other: int) -> bool:
+        return all(mask >> bit & 1 == mask >> other & 1 for mask in self._masks)
 
     def _has_lots(self, big: Sequence[_Atom], small: Sequence[_Atom], bits: Sequence[int], bit: int) -> bool:
         """Whether enough people are in lots of small atoms, of each as many as are in its smallest one."""
@@ -103,12 +109,26 @@ class _Atom:
 
     def __init__(self, values: Values, mask: int, who: Sequence[Who]) -> None:
         self.values, self.mask, self.who = values, mask, who
-        self.people = frozenset().union(*(one.people for one in who))
-        self.networks = frozenset().union(*(one.networks for one in who))
+
+    @cached_property
+    def people(self) -> frozenset[int]:
+        return frozenset().union(*(one.people for one in self.who))
+
+    @cached_property
+    def networks(self) -> frozenset[int]:
+        return frozenset().union(*(one.networks for one in self.who))
 
     def shares(self, other: _Atom) -> bool:
         """Whether somebody, or a network, is in both."""
         return not (self.people.isdisjoint(other.people) and self.networks.isdisjoint(other.networks))
+
+
+def _atoms(cells: Iterable[Cell], bits: Iterable[int]) -> Iterator[_Atom]:
+    """By these conditions alone: who differs in something else is among the same people."""
+    only = sum(1 << one for one in bits)
+    for cell in cells:
+        for mask, who in grouped(cell.masks, only).items():
+            yield _Atom(cell.values, mask, who)
 
 
 def _lot(big: Sequence[_Atom], small: Sequence[_Atom], bits: Sequence[int], bit: int) -> Sequence[_Atom]:

@@ -12,15 +12,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from schema.segment import Did, Is, Sent, condition_of, conditions_in
 from schema.site import goal_of
 from schema.visits import OF_FIRST_OF_ALL
-from schema.vitals import VITALS
+from schema.vitals import VITALS, Vital
 
 from ..insert import insert
-from .batch import DAY, ENOUGH, NETWORKS, SITE, START, Batch
+from .batch import DAY, ENOUGH, SITE, START, Batch
 from .crowd import Rule
-from .gauged import EACH, bands_of, cells_of, fill_gauged, limit_of, made_of_values, masks_of
+from .gauged import bands_of, cells_of, fill_gauged, made_of_values, masks_of
 from .segment_marks import Marks
 from .segment_measured import Judge
-from .shape import IN_BUCKETS, IN_ORDER, bucket_of, by_bucket
+from .shape import IN_BUCKETS, IN_ORDER, bucket_of, by_bucket, count_networks
 
 # A site-day, a vital, and the bit of a segment.
 Told = tuple[int, str, int]
@@ -49,10 +49,8 @@ def _every(d: int, names: Sequence[str]) -> Iterator[Told]:
 
 def _judged(of: Batch, marked: Sequence[Marks], chosen: Mapping[int, Collection[int]]) -> Iterator[Told]:
     """What is told of site-days that hide something."""
-    cells, definitions = (
-        cells_of(of),
-        {(d, bit): marked[d].definitions[bit] for d, bits in chosen.items() for bit in bits},
-    )
+    cells = cells_of(of, {d: {*its, *marked[d].goals} for d, its in chosen.items()})
+    definitions = {(d, bit): marked[d].definitions[bit] for d, bits in chosen.items() for bit in bits}
     did = {one for one, definition in definitions.items() if asks_what_was_done(definition)}
     bands = bands_of(of) if did else {}
     known = set(_of_values(of, definitions))
@@ -109,27 +107,36 @@ _ROW = {
     **{name: name for name in ("metric", "bucket", "samples", "good", "poor", "people")},
 }
 _BUCKETS = ", ".join(f"{sql} AS {name}" for name, sql in IN_BUCKETS.items())
+
+
+def _one_vital(place: int, vital: Vital) -> str:
+    """SQL for what is counted of a vital: (metric, people, networks, samples, good, poor, histogram)."""
+    sample = f"vitals[{place}]"
+    measured = f"{sample} >= 0"
+    return f"""('{vital.name}', uniqExactIf(visitor, {measured}), {count_networks(measured)}, countIf({measured}),
+        countIf({measured} AND {sample} <= toFloat32({vital.good!r})), countIf({sample} > toFloat32({vital.poor!r})),
+        groupArrayIf({bucket_of(sample, repr(float(vital.scale)))}, {measured}))"""
+
+
+_COUNTED = ("metric", "people", "networks", "samples", "good", "poor", "histogram")
+_EACH = ", ".join(_one_vital(place, vital) for place, vital in enumerate(VITALS.values(), start=1))
 _HISTOGRAMS = f"""
     SELECT d, metric, bit, samples, good, poor, people, {_BUCKETS}
     FROM
     (
         SELECT *, {IN_ORDER} FROM
         (
-            SELECT d, metric, bit, uniqExact(visitor) AS people, {NETWORKS} AS networks, count() AS samples,
-                countIf(measured <= toFloat32({limit_of("good")})) AS good,
-                countIf(measured > toFloat32({limit_of("poor")})) AS poor,
-                groupArray({bucket_of("measured", limit_of("scale"))}) AS histogram
+            SELECT d, bit, {", ".join(f"one.{place} AS {name}" for place, name in enumerate(_COUNTED, start=1))}
             FROM
             (
-                SELECT d, visitor, network_number, metric, measured,
-                    arrayJoin(arrayFilter(bit -> bitTest(mask, bit), range(length({_NAMES})))) AS bit
-                FROM ({EACH})
+                SELECT d, arrayJoin(arrayFilter(bit -> bitTest(mask, bit), range(length({_NAMES})))) AS bit,
+                    arrayJoin([{_EACH}]) AS one
+                FROM {{gauged}} WHERE mask != 0 GROUP BY d, bit
             )
             WHERE (toInt64(d), metric, toInt64(bit)) IN
                 arrayZip({{told_d:Array(Int64)}}, {{told_metric:Array(String)}}, {{told_bit:Array(Int64)}})
-            GROUP BY d, metric, bit
         )
-        WHERE {ENOUGH}
+        WHERE people > 0 AND {ENOUGH}
     )"""
 _STAGE = f"""
     {insert("staging_segment_vitals", _ROW)} FROM ({by_bucket(f"({_HISTOGRAMS})")})

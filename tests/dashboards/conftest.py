@@ -30,7 +30,7 @@ from footfall.readers import finder
 from footfall.settings import Settings, load
 from schema.site import Goal, Site
 from schema.store import Store
-from schema.vitals import VITALS
+from schema.vitals import PEOPLE_BUCKET, VITALS
 from tests.conftest import CHEAP
 from tests.histogram import bucket_of
 
@@ -61,6 +61,7 @@ _MEASURES = {
     "journeys": ("kind", "origin", "target", "people", "times"),
     "segments": ("segment", "visitors", "visits", "pageviews", "bounces", "visit_seconds"),
     "segment_goals": ("segment", "goal", "currency", "converters", "conversions", "amount", "payers"),
+    "segment_vitals": ("segment", "metric", "bucket", "samples", "good", "poor", "people"),
     "experience": ("vital", "goal", "band", "people", "converters"),
     "vitals": ("metric", "buckets", "counts", "samples", "good", "poor", "people"),
 }
@@ -155,6 +156,16 @@ class Rollups:
         row: dict[str, object] = {"segment": segment, "goal": goal, "currency": currency, "amount": amount}
         row |= {"payers": converters} if currency else {"converters": converters, "conversions": conversions}
         self._insert("segment_goals", day, "", "", True, row)
+
+    def vital_of(self, day: dt.date, segment: str, metric: str, values: list[float], people: int) -> None:
+        """The released histogram of these values of a segment, and how many people they came from."""
+        vital = VITALS[metric]
+        counts = Counter((bucket_of(vital, one), one <= vital.good, one > vital.poor) for one in values)
+        for (bucket, good, poor), many in counts.items():
+            row = {"segment": segment, "metric": metric, "bucket": bucket, "samples": many}
+            self._insert("segment_vitals", day, "", "", True, row | {"good": many * good, "poor": many * poor})
+        row = {"segment": segment, "metric": metric, "bucket": PEOPLE_BUCKET, "people": people}
+        self._insert("segment_vitals", day, "", "", True, row)
 
     def rate(self, day: dt.date, vital: str, goal: str, band: str, people: int, converters: int, **more: str) -> None:
         """A released rate."""

@@ -42,6 +42,9 @@ def asked(rollups: Any, ago: Any) -> Reports:
     rollups.goal_of(ago(2), "Phones", "Signup", 8, 9)
     rollups.goal_of(ago(2), "Phones", "Signup", 8, 0, "EUR", 1250)
     rollups.goal_of(ago(2), "Readers", "Signup", 5, 5)
+    for days, values in ((3, [1000.0] * 8), (2, [1000.0, 3000.0, 3000.0, 5000.0])):
+        rollups.vital_of(ago(days), "Phones", "lcp", values, 6)
+        rollups.vital_of(ago(days), "Readers", "lcp", [9000.0] * 6, 6)
     return Reports(rollups.store, [site], clock=NOW.timestamp)
 
 
@@ -108,6 +111,22 @@ def test_goals_within_it(ask: Any, ago: Any) -> None:
     assert [(row["value"], row["visitors"]) for row in ask("goal_day")["rows"]] == [(ago(2).isoformat(), 8)]
 
 
+def test_how_fast_pages_were_for_it(ask: Any, ago: Any) -> None:
+    [row] = ask("vital", first=2, last=2)["rows"]
+    # Within 2 % of 3000; beyond the middle there are three of six people.
+    told = (row["p50"], row["p75"], row["rating"], row["good"], row["poor"])
+    assert told == (None, 3044.0, "needs improvement", 25.0, 25.0)
+    assert (row["value"], row["visitors"], row["samples"]) == ("lcp", 6, 4)
+    [both] = ask("vital")["rows"]
+    assert (both["visitors"], both["samples"], both["good"], both["p75"]) == (12, 12, 75.0, 993.0)
+    days = ask("vital_day")["rows"]
+    assert [(one["value"], one["p75"]) for one in days] == [(ago(3).isoformat(), 993.0), (ago(2).isoformat(), 3044.0)]
+    assert ask("vital", filters=["vital==inp"])["rows"] == []
+    # A day that counted another one under the same name is not its own.
+    [readers] = ask("vital", segment="Readers")["rows"]
+    assert readers["visitors"] == 6
+
+
 def test_side_by_side(ask: Any, ago: Any) -> None:
     answer = ask("segment", segment="")
     assert visitors(answer) == {"Phones": 60, "Readers": 30}
@@ -125,7 +144,8 @@ def test_side_by_side(ask: Any, ago: Any) -> None:
         ("", {"segment": "Tablets"}, Code.UNKNOWN_SEGMENT, "it has 'Phones', 'Readers'"),
         ("page", {}, Code.NOT_KEPT, "nothing is kept by page: ask by one of day, week"),
         ("hour", {}, Code.NOT_KEPT, "nothing is kept by hour"),
-        ("vital", {}, Code.NOT_KEPT, "nothing is kept by vital"),
+        ("vital,device", {}, Code.NOT_KEPT, "nothing is kept by vital and device: drop the filter"),
+        ("vital", {"filters": ["country==DE"]}, Code.NOT_KEPT, "nothing is kept by vital and country"),
         ("goal", {"filters": ["country==DE"]}, Code.NOT_KEPT, "nothing is kept by goal and country"),
         ("segment", {}, Code.NOT_KEPT, "nothing is kept by segment"),
         ("day", {"filters": ["page==/"]}, Code.NOT_KEPT, "nothing is kept by page"),
@@ -159,6 +179,9 @@ def test_a_page_links_to_each_and_keeps_the_one_that_is_shown(client: Any, rollu
     assert "Signup" in goals.text
     assert "of the segment" in goals.text
     assert "segment=Phones" in page.partition('id="card-places"')[2], "its values keep it, too"
+    speed = client.get(f"{path}/speed?{days}&segment=Phones").text
+    assert "p75 by day" in speed
+    assert speed.count("Not counted of segments") == 3, "pages, elements, and conversion by speed"
     table = client.get(f"{path}/by/country?{days}&segment=Phones").text
     assert "≥ 50" in table
     assert "segment=Phones" in table
@@ -174,11 +197,13 @@ def test_a_page_of_one(asked: Reports, ago: Any) -> None:
     shown = asked.overview(site, period, segment="Phones")
     assert (shown.segment, shown.totals.visitors, shown.certainty) == ("Phones", 60, "at least")
     assert [(cell.value, cell.visitors) for cell in shown.tables["country"]] == [("DE", 50), ("FR", 6)]
-    assert {"page", "section", "vital"} <= {*shown.unanswered}
+    assert {"page", "section"} <= {*shown.unanswered}
+    assert [(cell.vital, cell.p75, cell.people) for cell in shown.vitals] == [("lcp", 993.0, 12)]
     assert [(goal.goal, goal.converters) for goal in shown.goals] == [("Signup", 8)]
     assert [point.visitors for point in shown.series if point.visitors] == [40, 20]
     kept = asked.overview(site, period, filters=(Filter.parse("country==DE"),), segment="Phones")
     assert kept.totals.visitors == 50
+    assert "vital" in kept.unanswered
     assert to_builtins(shown)
     with pytest.raises(BadQuery, match="has no segment 'None'"):
         asked.overview(site, period, segment="None")
