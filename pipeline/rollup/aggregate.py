@@ -26,7 +26,17 @@ from .hits import OF_HITS, filling_hits
 from .passed import filling_passed
 from .reached import OF_REACHED, filling_reached
 from .samples import OF_SAMPLES, filling_samples
-from .shape import BEGINS, ENDS, VISIT_VALUES, Select, bucket_of, by_each, count_networks, count_people
+from .shape import (
+    BEGINS,
+    ENDS,
+    VISIT_VALUES,
+    Select,
+    bucket_of,
+    by_each,
+    count_distinct,
+    count_networks,
+    count_people,
+)
 from .spent import fill_spent
 from .told import fill_told
 from .visit import SECTIONS
@@ -201,7 +211,7 @@ def _cells_of_hits(apart: tuple[str, ...], dimension: str, contributors: Mapping
     return (
         {"dimension": f"'{dimension}'", "value": "value"}
         | _people("first")
-        | {kind: f"uniqExactIf(visitor, {is_one})" for kind, is_one in contributors.items()}
+        | {kind: count_distinct(is_one) for kind, is_one in contributors.items()}
         | {networks_of(kind): count_networks(is_one) for kind, is_one in contributors.items()}
         | {one.name: f"sum({one.hit})" for one in COUNTED if one.hit},
         f"""
@@ -227,7 +237,7 @@ def _conversions_of_visits(apart: tuple[str, ...]) -> Select:
 
 def _conversions_of_hits(apart: tuple[str, ...]) -> Select:
     by, each = by_each({column: one for one, column in OF_REACHED.items()}, *apart, "goal", whole=True)
-    people = {"people": "uniqExact(visitor)", "networks": NETWORKS, "times": "count()"}
+    people = {"people": count_distinct(), "networks": NETWORKS, "times": "count()"}
     return {**by, "goal": "goal", **people}, f"FROM {{reached}} GROUP BY {each}"
 
 
@@ -238,7 +248,7 @@ _OF_HIT = ", ".join(f"('{one}', toString({column}))" for one, column in OF_REACH
 def _revenue(apart: tuple[str, ...]) -> Select:
     return (
         {"dimension": "one.1", "value": "one.2", "goal": "goal", "currency": "currency"}
-        | {"people": "uniqExact(visitor)", "networks": NETWORKS, "paid": "sum(amount)"},
+        | {"people": count_distinct(), "networks": NETWORKS, "paid": "sum(amount)"},
         f"""
     FROM {{reached}} ARRAY JOIN arrayConcat(if(came, [{_PAIRS}], []), [('', ''), {_OF_HIT}]) AS one
     WHERE currency != '' {_by(apart, "one.1", "one.2", "goal", "currency")}""",

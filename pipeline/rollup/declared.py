@@ -16,7 +16,7 @@ from schema.measures import Measure
 from .batch import ENOUGH, NETWORKS, Batch
 from .company import Whole
 from .parents import name_and_currency
-from .shape import Select, by_each
+from .shape import Select, by_each, count_distinct
 
 
 def named_by(family: str) -> Mapping[str, str]:
@@ -47,7 +47,7 @@ def select(family: Family) -> Select:
         by, each = by_each({name: name for name in dimensions}, "d", *family.key_names, whole="" in family.dimensions)
     else:
         by, each = {"dimension": "''", "value": "''"}, ", ".join(("d", *family.key_names))
-    counted = {name: name for name in family.key_names} | {"people": "uniqExact(visitor)", "networks": NETWORKS}
+    counted = {name: name for name in family.key_names} | {"people": count_distinct(), "networks": NETWORKS}
     counted |= {one.name: f"sum({one.name})" for one in summed(family)}
     return {**by, **counted}, f"FROM ({rows}) GROUP BY {each}"
 

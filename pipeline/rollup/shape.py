@@ -15,10 +15,17 @@ from schema.vitals import GAMMA, PEOPLE_BUCKET, VITALS
 Select = tuple[Mapping[str, str], str]
 
 
+def count_distinct(which: str = "true") -> str:
+    """SQL for the distinct visitors of rows for which that holds. They are noted first and compared in the end, one
+    group after the other: what is looked at is small then, where as many tables as there are groups are not. For
+    conversions by each dimension of a visit it takes a third less than `uniqExact`."""
+    return f"arrayUniq(groupArrayIf(visitor, {which}))"
+
+
 def count_people(once: str, more: str) -> str:
-    """SQL for distinct visitors. Whoever came only once is one person and need not be compared with the others, which
-    is what counting people costs. once: rows that are a person each; more: rows of those who may have several."""
-    return f"countIf({once}) + uniqExactIf(visitor, {more})"
+    """The same, where whoever came only once is one person and need not be compared with the others, which is what
+    counting people costs. once: rows that are a person each; more: rows of those who may have several."""
+    return f"countIf({once}) + {count_distinct(more)}"
 
 
 def count_networks(which: str) -> str:
@@ -30,13 +37,14 @@ def by_each(columns: Mapping[str, str], *keys: str, whole: bool = False) -> tupl
     """(columns of the sums, GROUP BY) to count by each of these columns in one go. columns: and whose values they
     have. whole: and by none of them, which is the dimension "": by `d`, because a group by nothing is there even of no
     rows."""
-    index = f"indexOf([{', '.join(f'grouping({column})' for column in columns)}], 0)"
-    dimensions = ", ".join(f"'{dimension}'" for dimension in columns.values())
+    # A bit for each column, the first one the highest: 0 for the one that is grouped by.
+    every = 2 ** len(columns) - 1
+    masks = [every - 2**place for place in reversed(range(len(columns)))]
     sets = [(*keys, column) for column in columns] + [("d", *(key for key in keys if key != "d"))] * whole
     grouped = ", ".join(f"({', '.join(each)})" for each in sets)
-    # What is not grouped by is empty, and so is what no index leads to.
-    selected = {"dimension": f"[{dimensions}][{index}]", "value": f"concat({', '.join(columns)}, '')"}
-    return selected, f"GROUPING SETS ({grouped})"
+    dimension = f"transform(grouping({', '.join(columns)}), {masks}, {[*columns.values()]}, '')"
+    # What is not grouped by is empty.
+    return {"dimension": dimension, "value": f"concat({', '.join(columns)}, '')"}, f"GROUPING SETS ({grouped})"
 
 
 VISIT_VALUES = ", ".join("toString(hour) AS hour" if value == HOUR else value for value in OF_VISITS)
