@@ -12,6 +12,7 @@ property of an event are all of its events, and rule R3 holds for them as they a
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
 
@@ -23,6 +24,7 @@ from schema.site import Site
 from ..insert import insert
 from . import sent as texts
 from .batch import Batch
+from .shape import count_distinct
 from .visit import escaped
 
 _NAMES = "{properties:Array(Array(String))}"
@@ -46,6 +48,7 @@ _FILL = f"""
     )
     WHERE has({_NAMES}[d + 1], its_property)"""
 _OF_PROPERTY = "d, event, property"
+_Key = tuple[int, str, str]
 # Where an event has a property, how often, and how many values.
 _FOUND = f"""
     SELECT {_OF_PROPERTY}, count(), uniq(property_value), countIf(property_value = '{NONE}') FROM {{sent}}
@@ -62,19 +65,8 @@ _FILL_NONE = f"""
         INNER JOIN (SELECT DISTINCT {_OF_PROPERTY} FROM {{sent}} WHERE {_SOME}) AS lacking USING (d, event)
         WHERE NOT ({texts.has("text", "property")})
     )"""
-# Most rows are of other properties, which one look into a dictionary tells.
-_CROWDED = f"property IN {{of_property:Array(String)}} AND {_SOME}"
-_FIRST = f"""
-    SELECT {_OF_PROPERTY}, property_value FROM {{sent}} WHERE {_CROWDED} GROUP BY {_OF_PROPERTY}, property_value
-    ORDER BY uniqExact(visitor) DESC, property_value LIMIT {MOST_VALUES} BY {_OF_PROPERTY}"""
 _OWN = {column: column for column in (*_COLUMNS, "property_value")}
 _TELL_ALL = f"{insert('{told}', _OWN)} FROM {{sent}}"
-_TELL_FIRST = f"""
-    {_TELL_ALL} WHERE NOT ({_CROWDED})
-    UNION ALL
-    SELECT {", ".join(name for name in _OWN if name != "property_value")},
-        if(({_OF_PROPERTY}, property_value) IN ({_FIRST}), property_value, '{OTHER}')
-    FROM {{sent}} WHERE {_CROWDED}"""
 
 
 def value_of(text: str, its_property: str) -> str:
@@ -113,8 +105,43 @@ def fill_told(of: Batch) -> None:
         for d, event, name, _, values, nones in found
         if values + ((d, event, name) in lacking and not nones) > MOST_VALUES
     }
-    of.store.command(of.naming(_TELL_FIRST if crowded else _TELL_ALL), _these(crowded))
+    telling, named = _telling_first(crowded) if crowded else (_TELL_ALL, {})
+    of.store.command(of.naming(telling), named)
     of.store.command(f"DROP TABLE {of.scratch('sent')} SYNC")
+
+
+def _telling_first(crowded: Collection[_Key]) -> tuple[str, dict[str, Any]]:
+    """The statement that tells the most frequent values alone where there are too many, and what it is bound to."""
+    is_crowded, named = _crowded(crowded)
+    first = f"""
+        SELECT {_OF_PROPERTY}, property_value FROM {{sent}} WHERE {is_crowded} GROUP BY {_OF_PROPERTY}, property_value
+        ORDER BY {count_distinct()} DESC, property_value LIMIT {MOST_VALUES} BY {_OF_PROPERTY}"""
+    others = ", ".join(name for name in _OWN if name != "property_value")
+    return (
+        f"""
+        {_TELL_ALL} WHERE NOT ({is_crowded})
+        UNION ALL
+        SELECT {others}, if(({_OF_PROPERTY}, property_value) IN ({first}), property_value, '{OTHER}')
+        FROM {{sent}} WHERE {is_crowded}""",
+        named,
+    )
+
+
+def _crowded(keys: Collection[_Key]) -> tuple[str, dict[str, Any]]:
+    """SQL that holds for the rows of these. Each part looks at one column: three at once would be written together for
+    every row first, which takes longer than all else of the statement."""
+    events: defaultdict[tuple[int, str], set[str]] = defaultdict(set)
+    for d, event, name in keys:
+        events[d, name].add(event)
+    days: defaultdict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(list)
+    for (d, name), of_it in sorted(events.items()):
+        days[name, tuple(sorted(of_it))].append(d)
+    tests, named = [], dict[str, Any]()
+    for place, ((name, its_events), of_d) in enumerate(days.items()):
+        named |= {f"crowded_{place}": name, f"crowded_{place}_events": [*its_events]}
+        its = f"property = {{crowded_{place}:String}} AND event IN {{crowded_{place}_events:Array(String)}}"
+        tests.append(f"({its} AND has({of_d}, d))")
+    return f"({' OR '.join(tests)})", named
 
 
 def _times(of: Batch) -> dict[tuple[int, str], int]:
@@ -123,7 +150,7 @@ def _times(of: Batch) -> dict[tuple[int, str], int]:
     return {(d, event): count for d, event, count in rows}
 
 
-def _these(keys: Collection[tuple[Any, ...]]) -> dict[str, Any]:
+def _these(keys: Collection[_Key]) -> dict[str, Any]:
     """What `_SOME` is bound to."""
     columns = zip(*keys, strict=True) if keys else ((), (), ())
     return {name: [*column] for name, column in zip(("of_d", "of_event", "of_property"), columns, strict=True)}
