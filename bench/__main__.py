@@ -14,7 +14,22 @@ from pathlib import Path
 
 from msgspec import structs, to_builtins
 
-from . import closing, dashboards, declared, drain, filtered, growth, house, ingest, lag, logs, rollup, sites, weight
+from . import (
+    beside,
+    closing,
+    dashboards,
+    declared,
+    drain,
+    filtered,
+    growth,
+    house,
+    ingest,
+    lag,
+    logs,
+    rollup,
+    sites,
+    weight,
+)
 from .figures import Figure, table
 from .machine import apart, description, tell
 from .plan import QUICK, Plan
@@ -26,6 +41,7 @@ PARTS: dict[str, Callable[[Plan], list[Figure]]] = {
     "rollup": rollup.measure,
     "declared": declared.measure,
     "closing": closing.measure,
+    "beside": beside.measure,
     "lag": lag.measure,
     "sites": sites.measure,
     "house": house.measure,
@@ -49,7 +65,7 @@ def main(words: Sequence[str] | None = None) -> None:
     for name in arguments.parts:
         tell(f"{name} …")
         measure = PARTS[name]
-        figures += measure(plan) if measure is growth.measure else apart(measure, plan)
+        figures += measure(plan) if measure in (growth.measure, beside.measure) else apart(measure, plan)
     figures = _in_order(figures + _drain_to_ingest(figures))
     result = {"machine": told, "plan": to_builtins(plan), "figures": [_plain(figure) for figure in figures]}
     text = json.dumps(result, indent=1, ensure_ascii=False)

@@ -33,13 +33,15 @@ _FIRST_NETWORK = 11 << 24
 
 
 class Load(Struct, frozen=True):
-    """What a client saw. failed: no answer, or none of the 200s."""
+    """What a client saw. failed: no answer, or none of the 200s. took_ms: of each request, where our own client saw
+    it."""
 
     requests: int
     seconds: float
     p50_ms: float
     p99_ms: float
     failed: int
+    took_ms: list[float] = []
 
     @property
     def rate(self) -> float:
@@ -150,6 +152,7 @@ class _Paced:
             p50_ms=quantile(took, 0.5) * 1e3,
             p99_ms=quantile(took, 0.99) * 1e3,
             failed=self._failed + unanswered,
+            took_ms=[one * 1e3 for one in self._took],
         )
 
     async def _come_due(self, next_: float) -> None:

@@ -21,6 +21,7 @@ SOME_OF_THEM = {
     "rollup": {"a whole day", "resident at its peak"},
     "declared": {"a whole day: nothing", "after some new events: all of them"},
     "closing": {"a whole day: nothing", "a whole day: these and 10 segments", "rows on disk"},
+    "beside": {"a day counted and released", "beacons meanwhile: p99", "the day on disk"},
     "lag": {"shown after, median", "shown after, p95"},
     "sites": {"watched ones shown at the latest after", "others shown at the latest after", "cores"},
     "house": {"idle: cores", "many sites: written"},

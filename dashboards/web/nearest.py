@@ -74,10 +74,12 @@ class Advice(Struct, frozen=True):
         return nearest | ({"declare": self.declare.lines} if self.declare and not self.declare.there else {})
 
     def in_words(self) -> str:
-        """The same for the reader of a command."""
-        nearest = f"\nnearest that is answered: {self.nearest.options()}" if self.nearest else ""
-        lines = self.told().get("declare")
-        return nearest + (f"\nto have it answered, declare in the settings of the site:\n{lines}" if lines else "")
+        """The same for the reader of a command, which tells what is wrong in one line."""
+        nearest = f"; nearest that is answered: {self.nearest.options()}" if self.nearest else ""
+        if self.declare is None or self.declare.there:
+            return nearest
+        its = ", ".join(self.declare.lines.splitlines()[1:])
+        return f"{nearest}; to have it answered, declare a segment of the site in its settings: {its}"
 
 
 def words_of(arguments: Mapping[str, str], filters: Collection[str]) -> Words:

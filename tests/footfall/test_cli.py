@@ -96,7 +96,7 @@ def test_a_log_is_imported_and_answered_straight_from_the_store(data: Path) -> N
     crossed = footfall(*asked, "--by", "page", "--filter", "country==DE")
     assert crossed.returncode == 1
     assert "not crossed" in crossed.stderr
-    assert crossed.stderr.strip().endswith("(not_crossed)")
+    assert crossed.stderr.strip().endswith("(not_crossed); nearest that is answered: --by page")
     everything = data.parent / "all.zip"
     done = footfall(*asked, "--all", "--out", str(everything))
     assert done.returncode == 0, done.stderr
