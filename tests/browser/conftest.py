@@ -77,9 +77,9 @@ def signed_in_to(browser: Browser, house: Running) -> Iterator[BrowserContext]:
 
 def follow(page: Page, selector: str) -> None:
     """Clicks, and waits until the page it leads to is whole. A click alone ends when that page begins, and what is
-    counted or evaluated then, without being waited for, is of a page that is half there."""
-    page.click(selector)
-    page.wait_for_load_state()
+    counted, evaluated or read then is of a page that is half there."""
+    with page.expect_navigation():
+        page.click(selector)
 
 
 class Watched:

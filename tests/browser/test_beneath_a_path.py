@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -66,11 +65,12 @@ def test_the_printed_tag_the_demo_and_the_opt_out_page_work_beneath_a_path(brows
         context = browser.new_context()
         page = context.new_page()
         page.on("response", lambda answer, to=answers: to.append(answer))
-        for address in (f"{proxied.origin}/page/{folder}", f"{base}/demo/", f"{base}/demo", f"{base}/opt-out"):
-            page.goto(address)
-            page.wait_for_timeout(700)
-        page.click("#choice")
-        page.wait_for_timeout(300)
+        for address in (f"{proxied.origin}/page/{folder}", f"{base}/demo/", f"{base}/demo"):
+            with page.expect_response("**/api/event"):
+                page.goto(address)
+        page.goto(f"{base}/opt-out")
+        with page.expect_response("**/privacy/object*"):
+            page.click("#choice")
         context.close()
         found = {answer.url.removeprefix(base): answer.status for answer in answers if answer.url.startswith(base)}
         assert [path for path, status in found.items() if status >= 400] == []
@@ -90,10 +90,9 @@ def test_beacons_beneath_a_path_are_stored(browser: Browser, proxied: Proxied) -
         tag = f'<script defer data-domain="lab" data-local data-automated src="{source}?ver=1"></script>'
         page = context.new_page()
         proxied.web.page(f"/stored/{folder}", tag)
-        page.goto(f"{proxied.origin}/stored/{folder}")
-        page.wait_for_timeout(700)
+        with page.expect_response("**/api/event"):
+            page.goto(f"{proxied.origin}/stored/{folder}")
     context.close()
-    time.sleep(0.3)
     proxied.house.stop()
     (found,) = rows(proxied.house.data, "SELECT path FROM events WHERE path LIKE '/stored/%' AND name = 'pageview'")
     assert sorted(path for (path,) in found) == ["/stored/handed-on", "/stored/taken-away"]

@@ -12,7 +12,9 @@ import pytest
 from msgspec import Struct
 from playwright.sync_api import Browser, Response
 
+from tests.browser.conftest import follow
 from tests.browser.proxy import nginx
+from tests.conftest import times
 from tests.house import Running, running
 from tests.ports import free_port
 
@@ -70,23 +72,24 @@ def test_everything_works_beneath_the_path_and_nothing_is_looked_for_outside(
     page.goto(f"{base}/account")
     page.fill("[name=name]", NAME)
     page.fill("[name=password]", PASSWORD)
-    page.click("main button")
+    follow(page, "main button")
     assert page.url == f"{base}/account?saved"
     page.click(".opens.who")
-    page.click("text=Sign out")
+    follow(page, "text=Sign out")
     assert page.url == f"{base}/sign-in"
     page.goto(f"{base}/sites/one.example?period=today")
     assert page.url.startswith(f"{base}/sign-in?next=")
     page.fill("[name=name]", NAME)
     page.fill("[name=password]", PASSWORD)
-    page.click("main button")
+    follow(page, "main button")
     assert page.url == f"{base}/sites/one.example?period=today"
     assert {cookie.get("path") for cookie in context.cookies()} == {BASE}
     with page.expect_response(lambda answer: "/version" in answer.url) as watched:
         pass
     assert (urlsplit(watched.value.url).path, watched.value.status) == (f"{BASE}/api/sites/one.example/version", 200)
     collectors = {proxied.house.told["collector"] + path for path in ("/js/script.js", "/demo/")}
-    # From link to link, until there is nothing new.
+    # From link to link, until there is nothing new; once, because pages are the same on both ways.
+    is_walked = way == "handed_on" or times(1) > 1
     todo, seen = [f"{BASE}/", f"{BASE}/sites/one.example?period=today", f"{BASE}/sites/one.example/by/page"], set[str]()
     while todo:
         address = todo.pop()
@@ -100,7 +103,7 @@ def test_everything_works_beneath_the_path_and_nothing_is_looked_for_outside(
             "async (url) => { const a = await fetch(url); return a.status + await a.text(); }", address
         )
         assert text.startswith("200"), (address, text[:200])
-        if text[3:].lstrip().startswith("<!doctype"):
+        if is_walked and text[3:].lstrip().startswith("<!doctype"):
             todo += map(html.unescape, re.findall(r'(?:href|src)="([^"#][^"]*)"', text))
     kinds = (
         "/by/page",
@@ -113,10 +116,10 @@ def test_everything_works_beneath_the_path_and_nothing_is_looked_for_outside(
         ".js",
         ".svg",
     )
-    assert all(any(path.endswith(kind) for path in seen) for kind in kinds), seen
+    assert not is_walked or all(any(path.endswith(kind) for path in seen) for kind in kinds), seen
     page.click(".opens.who")
-    page.click("text=What is stored")
-    page.click("main button")
+    follow(page, "text=What is stored")
+    follow(page, "main button")
     assert page.url == f"{base}/engineers/request"
     outside = [answer.url for answer in answers if not answer.url.startswith(f"{base}/")]
     assert outside == []

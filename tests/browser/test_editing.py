@@ -18,7 +18,7 @@ def test_a_goal_that_an_editor_declares_is_counted_without_a_restart(
     processes = house.processes()
     page = watched.watch(signed_in.new_page(), house)
     page.goto(f"{house.told['dashboards']}/sites/shop/settings")
-    page.click("main a[href$='/edit/goals']")
+    follow(page, "main a[href$='/edit/goals']")
     assert "locked: the file has it" in page.inner_text("main")
     page.fill("[name=name]", NAME)
     page.select_option("[name=kind]", "event")
@@ -32,9 +32,9 @@ def test_a_goal_that_an_editor_declares_is_counted_without_a_restart(
     # A refusal has a status, of which the browser's console tells.
     watched.problems.clear()
     page.fill("[name=properties]", "")
-    page.click("text=Preview")
+    follow(page, "text=Preview")
     assert "It counts at once" in page.inner_text("#preview")
-    page.click("text=Apply")
+    follow(page, "text=Apply")
     assert "Version 1 is saved" in page.inner_text("main")
     assert page.url.endswith("/sites/shop/edit/goals?done=1")
     # On a telephone, too, what takes it out is on the screen.
@@ -50,8 +50,8 @@ def test_a_goal_that_an_editor_declares_is_counted_without_a_restart(
 
     eventually(counted)
     page.goto(f"{house.told['dashboards']}/sites/shop/edit/versions")
-    page.click("text=Take back to 0")
-    page.click("text=Apply")
+    follow(page, "text=Take back to 0")
+    follow(page, "text=Apply")
     page.goto(f"{house.told['dashboards']}/sites/shop/edit/goals")
     assert NAME not in page.inner_text("main")
     assert house.processes() == processes

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.browser.conftest import follow
 from tests.house import running
 
 pytestmark = pytest.mark.process
@@ -34,7 +35,7 @@ def test_what_an_empty_page_offers_is_copied_without_a_secure_context_and_select
         page.evaluate("document.body.prepend(Object.assign(document.createElement('textarea'), {id: 'pasted'}))")
         page.locator("#pasted").press("Control+v")
         assert page.locator("#pasted").input_value() == expected
-        page.get_by_role("link", name="demo", exact=True).first.click()
+        follow(page, 'role=link[name="demo"s] >> nth=0')
         assert "footfall demo" in page.locator("main").inner_text()
         plain = browser.new_context(java_script_enabled=False, storage_state=context.storage_state())
         page = plain.new_page()

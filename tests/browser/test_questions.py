@@ -181,8 +181,8 @@ def test_which_page_loses_most_people(page: Page, week: list[Visit]) -> None:
 def test_what_a_newsletter_of_one_day_brought(page: Page, week: list[Visit]) -> None:
     mine = [one for one in week if one.campaign == CAMPAIGN]
     day = Counter(one.day for one in mine if one.signups).most_common(1)[0][0]
-    page.click(f".chart a.mark[aria-label*='{day:%a} {day.day} {day:%b}'] rect")
-    page.click(f"#card-campaigns >> text={CAMPAIGN}")
+    follow(page, f".chart a.mark[aria-label*='{day:%a} {day.day} {day:%b}'] rect")
+    follow(page, f"#card-campaigns >> text={CAMPAIGN}")
     of = [one for one in mine if one.day == day]
     assert _number(page.locator(".tiles b").first.inner_text()) == _people(of)
     goal = next(row for row in _rows(page, "goals") if row["Goal"] == "Sign up")
@@ -195,7 +195,7 @@ def test_what_a_newsletter_of_one_day_brought(page: Page, week: list[Visit]) -> 
 
 
 def test_what_is_on_the_screen_is_saved_as_csv(page: Page, week: list[Visit], tmp_path: Path) -> None:
-    page.click("#card-campaigns .more a >> visible=true")
+    follow(page, "#card-campaigns .more a >> visible=true")
     with page.expect_download() as saving:
         page.click(".files >> text=CSV")
     saving.value.save_as(tmp_path / "saved.csv")
@@ -216,7 +216,7 @@ def test_whether_it_is_fast_on_phones_and_which_page_is_not(page: Page, week: li
     poor = Counter(urlsplit(one.url).path for visit in week for one in visit.timed if one.vitals["lcp"] > 4000)
     first = page.locator("table:has(th:text-is('Page')) tbody th").first.inner_text().strip()
     assert first == max(poor, key=poor.__getitem__)
-    page.click("main >> text=Mobile")
+    follow(page, "main >> text=Mobile")
     measured = sorted(one.vitals["lcp"] for visit in week for one in visit.timed if visit.is_phone)
     p75 = measured[int(0.75 * len(measured))]
     told = re.search(r"LCP\W+([\d.]+) s", page.inner_text("main"))
@@ -227,7 +227,7 @@ def test_whether_it_is_fast_on_phones_and_which_page_is_not(page: Page, week: li
 def test_what_happened_on_the_peak_day(page: Page, week: list[Visit]) -> None:
     by_day = {day: _people(one for one in week if one.day == day) for day in {one.day for one in week}}
     peak = max(by_day, key=by_day.__getitem__)
-    page.click(f".chart a.mark[aria-label*='{peak:%a} {peak.day} {peak:%b}'] rect")
+    follow(page, f".chart a.mark[aria-label*='{peak:%a} {peak.day} {peak:%b}'] rect")
     assert _number(page.locator(".tiles b").first.inner_text()) == by_day[peak]
     assert page.locator(".changed").inner_text()
 
@@ -255,7 +255,7 @@ def test_on_paper_are_all_tabs_and_no_card_is_cut(page: Page) -> None:
 
 def test_only_the_blog(page: Page, week: list[Visit]) -> None:
     page.click("label:text-is('Sections')")
-    page.click("#card-pages >> text='/blog/' >> visible=true")
+    follow(page, "#card-pages >> text='/blog/' >> visible=true")
     mine = [one for one in week if any(path.startswith("/blog/") for path in one.views)]
     assert _number(page.locator(".tiles b").first.inner_text()) == _people(mine)
     told = {row["Page"].strip(): _number(row["Visitors"]) for row in _rows(page, "pages")}
@@ -294,7 +294,7 @@ def test_who_is_there_right_now(page: Page, house: Running, browser: Browser) ->
         with visit.expect_response(lambda answer: "/api/event" in answer.url) as counted:
             visit.goto(house.told["demo"])
         assert counted.value.status == 202
-    page.click(".site-nav >> text=Live")
+    follow(page, ".site-nav >> text=Live")
     # Until somebody is shown there are no numbers at all.
     shown = page.locator(".tiles b")
     eventually(lambda: page.reload() and shown.count() and _number(f"0{shown.first.inner_text()}"))

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from schema.store import Store
+from tests.browser.conftest import follow
 from tests.browser.served import Served, served
 from tests.dashboards.conftest import NOW
 from tests.house import eventually
@@ -116,5 +117,5 @@ def test_who_has_been_signed_out_is_told_and_comes_back_to_the_same_page(page: P
     house.accounts.sign_out(cookie)
     page.locator(".state", has_text="You have been signed out.").wait_for()
     assert visitors(page) == shown
-    page.click(".state a")
+    follow(page, ".state a")
     assert page.url == f"{house.base}/sign-in?next=%2Fsites%2Frefreshed.example%3Fperiod%3Dtoday"

@@ -89,21 +89,21 @@ def test_every_form_of_ours_works(browser: Browser, house: Running, ways: dict[s
     page.goto(f"{base}/account")
     page.fill("[name=name]", NAME)
     page.fill("[name=password]", PASSWORD)
-    page.click("main button")
+    follow(page, "main button")
     assert page.url == f"{base}/account?saved"
     page.goto(f"{base}/engineers/request")
     page.fill("[name=url]", "https://example.com/u/anna@example.org")
     follow(page, "main button")
     assert page.locator("td", has_text="/u/:email").count() >= 3
     page.click(".opens.who")
-    page.click("text=Sign out")
+    follow(page, "text=Sign out")
     assert page.url == f"{base}/sign-in"
     page.fill("[name=name]", NAME)
     page.fill("[name=password]", "a wrong password")
-    page.click("main button")
+    follow(page, "main button")
     assert "do not match" in page.inner_text("main")
     page.fill("[name=password]", PASSWORD)
-    page.click("main button")
+    follow(page, "main button")
     assert is_signed_in(page, base)
     # What was to be tried has been tried.
     headers = [request.all_headers() for request in sent]
@@ -122,8 +122,8 @@ def test_somebody_who_is_added_signs_in_by_a_code_without_scripts(browser: Brows
     page.goto(house.command("user", "add", "eve", "--role", "viewer").stdout.strip())
     page.goto(f"{base}/account")
     page.fill("[name=password]", PASSWORD)
-    page.click("main button")
-    page.click("text=Second factor: off")
+    follow(page, "main button")
+    follow(page, "text=Second factor: off")
     secret = page.inner_text("code.secret").replace(" ", "")
     page.fill("[name=current]", PASSWORD)
     page.fill("[name=code]", TOTP(secret).now())
@@ -131,20 +131,20 @@ def test_somebody_who_is_added_signs_in_by_a_code_without_scripts(browser: Brows
     assert page.locator(".codes li").count() == 10
     recovery = page.inner_text(".codes li >> nth=0")
     page.goto(f"{base}/account/sessions")
-    page.click("text=Sign out everywhere")
+    follow(page, "text=Sign out everywhere")
     assert page.url == f"{base}/sign-in"
     page.fill("[name=name]", "eve")
     page.fill("[name=password]", PASSWORD)
-    page.click("main button")
+    follow(page, "main button")
     # The code that turned it on has been used; a telephone may be half a minute ahead.
     page.fill("[name=code]", TOTP(secret).at(time.time(), counter_offset=1))
-    page.click("main button")
+    follow(page, "main button")
     assert is_signed_in(page, base)
     assert page.goto(f"{base}/people").status == 403  # type: ignore[union-attr]
     page.goto(f"{base}/account/second")
     page.fill("[name=current]", PASSWORD)
     page.fill("[name=code]", recovery)
-    page.click("main button")
+    follow(page, "main button")
     assert "Off." in page.inner_text("main")
     context.close()
 

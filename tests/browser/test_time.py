@@ -48,23 +48,23 @@ def box(page: Page, selector: str) -> dict[str, Any]:
 def test_a_click_chooses_period_number_grain_and_what_is_compared(page: Page, house: Served) -> None:
     page.goto(f"{house.base}{SITE}?period=28d")
     before = box(page, ".plot")
-    page.click(".tiles a >> nth=1")
+    follow(page, ".tiles a >> nth=1")
     assert asked(page) == {"period": "28d", "metric": "visits"}
     assert "Visits" in page.inner_text(".tiles > :has([aria-current])")
     assert box(page, ".plot") == before, "nothing has moved"
-    page.click(".grains >> text=Week")
+    follow(page, ".grains >> text=Week")
     page.click("[popovertarget=menu-compare]")
     follow(page, "#menu-compare >> text=Nothing")
     assert asked(page) == {"period": "28d", "metric": "visits", "grain": "week", "compare": "none"}
     assert page.locator("path.then").count() == 0
-    page.click("a.step >> nth=0")
+    follow(page, "a.step >> nth=0")
     first = TODAY - dt.timedelta(56)
     assert asked(page)["from"] == first.isoformat()
     assert "grain" not in asked(page)
     page.click("[popovertarget=menu-compare]")
     page.fill("[name=compare_from]", "2031-04-20")
     page.fill("[name=compare_to]", "2031-04-22")
-    page.click("#menu-compare button")
+    follow(page, "#menu-compare button")
     assert asked(page)["compare"] == "custom"
     assert "not compared: there is no data of earlier days" in page.inner_text("h1")
 
@@ -124,6 +124,6 @@ def test_on_a_telephone_the_table_leads_to_the_days(browser: Browser, house: Ser
     page.goto(f"{house.base}{SITE}?period=28d")
     assert page.locator("a.mark >> nth=5").evaluate("e => getComputedStyle(e).visibility") == "hidden"
     page.click(".as-table summary")
-    page.click(".as-table a >> nth=0")
+    follow(page, ".as-table a >> nth=0")
     assert asked(page)["from"] == (TODAY - dt.timedelta(28)).isoformat()
     context.close()
