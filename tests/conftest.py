@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -59,6 +60,8 @@ _EXAMPLES = 100
 # What tests write is kept there, if there is room for all of it: no commit waits for a disk. Who needs one asks for
 # `on_disk`.
 _RAM, _ROOM_BYTES = Path("/dev/shm"), 4 << 30
+# Longer than a file takes.
+_BEFORE_MIDNIGHT_S = 180
 # Files that take longest, the longest first: so nobody comes to one of them when all others are done. Which they are
 # changes with what they test; an old list costs some seconds.
 LONGEST = (
@@ -186,6 +189,20 @@ def store(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config)
     yield opened
     del pytestconfig.stash[_OPENED]
     opened.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _within_a_day(request: pytest.FixtureRequest) -> None:
+    """A house counts by the machine's clock: what is sent to it before midnight is not of the day that is asked for
+    after. So no file that starts processes begins in the last minutes of a day."""
+    left_s = 86_400 - time.time() % 86_400
+    if left_s < _BEFORE_MIDNIGHT_S and any(item.get_closest_marker("process") for item in _of(request)):
+        time.sleep(left_s + 1)
+
+
+def _of(request: pytest.FixtureRequest) -> Iterator[pytest.Item]:
+    """The tests of a file."""
+    return (item for item in request.session.items if item.path == request.path)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from schema.store import Store
+from tests.migrated import ROOT, migrated
 
 _PASSING = re.compile(r"\s*(SELECT|WITH|(INSERT INTO|CREATE TABLE|DROP TABLE IF EXISTS) (scratch\.)?run_)")
 
@@ -71,7 +72,10 @@ def lives(live: Callable[[int], Any], step: int = 1) -> None:
 
 
 def lived(module: str, directory: Path, root: Path, *more: str) -> list[dict[str, Any]]:
-    """What a module's lives told, each of them: the last came to its end, all others were killed."""
+    """What a module's lives told, each of them: the last came to its end, all others were killed. directory: of their
+    store, to be. root: of the tree they run in; another one than this has migrations of its own."""
+    if root == ROOT:
+        migrated(directory)
     done = subprocess.run(
         [sys.executable, "-m", module, str(directory), *more],
         cwd=root, capture_output=True, text=True, timeout=850, check=True,
