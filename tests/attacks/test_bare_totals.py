@@ -76,6 +76,7 @@ def advantage(store: Store, coarse: int) -> float:
     return sum(abs(without[value] - with_one[value]) for value in {*without, *with_one}) / 2 / len(offsets)
 
 
+@pytest.mark.slow
 def test_one_page_view_more_is_seen_once_in_ten_times_at_most(store: Store) -> None:
     assert advantage(store, COARSE) == pytest.approx(1 / COARSE)
 
@@ -85,6 +86,7 @@ def test_it_is_seen_always_where_the_total_itself_is_published(store: Store, mon
     assert advantage(store, 1) == 1.0
 
 
+@pytest.mark.slow
 def test_who_averages_over_kills_gets_one_number(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed before and after whatever is written, with another offset each time."""
     bare = Bare(store, "averaged")

@@ -76,6 +76,7 @@ def _of_all(along: Collection[str], tables: int = 200, knows: bool = False) -> t
     return won, shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("knows", [False, True])
 def test_nothing_follows_from_both_sums(knows: bool) -> None:
     won, shown = _of_all(ALONG_BOTH, knows=knows)

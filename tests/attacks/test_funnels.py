@@ -168,6 +168,7 @@ def told(crowd: Crowd, rule_on: bool) -> Published:
     return Published(least | whole.least, most, by_value, done)
 
 
+@pytest.mark.slow
 def test_no_drop_of_fewer_than_k_follows(report: Callable[[str, str], None]) -> None:
     rng = random.Random(38)
     crowds = [some_crowd(rng) for _ in range(max(10, times(60)))]

@@ -32,6 +32,7 @@ def looked_for(house: House) -> list[tuple[Any, Any]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [5, 1])
 @together
 def test_a_page_that_few_saw_answers_as_one_that_nobody_saw(

@@ -187,6 +187,7 @@ def log() -> list[str]:
     return log_lines(1500)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", list(PRESETS))
 def test_the_figures_are_those_of_pandas_and_pycanon(log: list[str], preset: str) -> None:
     outcome = next(o for o in trial(log).outcomes if o.candidate.name == preset)
@@ -349,6 +350,7 @@ def left_in_ram() -> set[Path]:
     return {path for path in RAM.glob("footfall-lab-*") if not Path(f"/proc/{path.name.split('-')[2]}").exists()}
 
 
+@pytest.mark.slow
 @pytest.mark.clickhouse
 def test_the_page_holds_no_script_and_loads_nothing(
     command: CliRunner, data: Path, store: Store, monkeypatch: pytest.MonkeyPatch

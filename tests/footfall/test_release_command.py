@@ -29,7 +29,7 @@ from schema.store import Store
 from tests.conftest import insert, make_event
 from tests.house import running
 
-pytestmark = pytest.mark.clickhouse
+pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
 
 Run = Callable[..., Result]
 RULES = SiteRules(2, 30, "balanced")

@@ -85,6 +85,7 @@ def test_of_two_numbers_for_the_same_four_weeks_the_store_takes_the_first(store:
     assert totals(house) == [(house.first, 30, True)]
 
 
+@pytest.mark.slow
 def test_they_wait_for_an_open_day_and_not_for_ever_for_a_spool(store: Store) -> None:
     house = Weeks(store)
     counted(house, 0, "count_only", 25)

@@ -31,6 +31,7 @@ def left(house: Weeks) -> int:
     return int(house.store.rows("SELECT sum(views) FROM crawler_views WHERE site = {s:String}", given)[0][0])
 
 
+@pytest.mark.slow
 def test_days_that_are_over_are_published_once_by_sections_of_people(store: Store) -> None:
     house = Weeks(store)
     site = Site(house.site.key, sections={"Blog": "/blog/**"})

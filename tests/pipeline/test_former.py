@@ -42,6 +42,7 @@ def arrived(store: Store, second: int) -> None:
     store.insert("watermarks", ("spool", "received_through"), (("a",), (second,)))
 
 
+@pytest.mark.slow
 def test_an_open_day_of_a_removed_site_closes_in_its_own_time_zone_and_by_its_own_k(
     store: Store, key: str, tmp_path: Path
 ) -> None:
@@ -74,6 +75,7 @@ def test_a_site_that_is_known_by_its_data_alone_closes_by_the_rules_of_sites_tha
     assert sites[key] == Settings(demo=False).rules_of(SiteSettings(key))
 
 
+@pytest.mark.slow
 def test_undeclared_sites_are_told_with_their_days_and_no_number_of_people(store: Store, key: str) -> None:
     with_visitors(store, key, "UTC", 6)
     (mine,) = [one for one in undeclared(store, ()) if one.site == key]

@@ -45,6 +45,7 @@ def tables_of(store: Store, site: Site, monkeypatch: pytest.MonkeyPatch) -> set[
     return {name for sql in seen for name in re.findall(r"run_([a-z]+)_[0-9a-f]{16}", sql)}
 
 
+@pytest.mark.slow
 def test_what_is_not_declared_has_no_table_and_no_statement(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     for key, declared in (("declares-nothing", {"properties": ()}), ("declares-all", EVERYTHING)):
         given = {"visitor": 1, "name": "buy", "props": {"plan": "pro"}, "path": "/"}

@@ -52,6 +52,7 @@ def recount(site: Site, events: Sequence[Event]) -> Rows:
     }
 
 
+@pytest.mark.slow
 def test_with_a_k_of_one_it_is_what_a_recount_finds(store: Store) -> None:
     dice = random.Random(91)
     goals = tuple(GOALS[name][0] for name in _OF_EVENTS)

@@ -63,6 +63,7 @@ def rows_of(store: Store, site: Site) -> dict[str, bytes]:
         }
 
 
+@pytest.mark.slow
 def test_days_of_few_visits_and_of_many_have_the_same_rows(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     small = rows_of(store, Site("small.example", goals=GOALS))
     monkeypatch.setattr(batch, "_FEW_VISITS", 0)
