@@ -10,7 +10,8 @@ from playwright.sync_api import Browser
 
 from tests.browser.picture import SIZE, take
 
-pytestmark = pytest.mark.process
+# What is on the page is looked at in test_questions.py.
+pytestmark = [pytest.mark.process, pytest.mark.long]
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "dashboard.png"
 _COLOURS = """(source) => new Promise((resolve) => {

@@ -324,6 +324,8 @@ def test_settings_lists_value_origin_and_meaning() -> None:
     assert all(row["meaning"] for row in rows.values())
 
 
+# That a seed's beacons are always the same is what tests/browser/test_questions.py counts on.
+@pytest.mark.long
 def test_demo_traffic_is_the_same_for_the_same_seed(data: Path) -> None:
     answers = []
     for name in ("a", "b"):
