@@ -16,6 +16,7 @@ from msgspec import structs, to_builtins
 
 from . import (
     beside,
+    boxes,
     closing,
     dashboards,
     declared,
@@ -45,6 +46,7 @@ PARTS: dict[str, Callable[[Plan], list[Figure]]] = {
     "lag": lag.measure,
     "sites": sites.measure,
     "house": house.measure,
+    "boxes": boxes.measure,
     "dashboards": dashboards.measure,
     "filtered": filtered.measure,
     "logs": logs.measure,

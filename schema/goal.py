@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from .event import PAGEVIEW
 from .pattern import pattern_regex
 
 # What a goal may be: of each the field.
@@ -106,6 +107,11 @@ class Goal(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
 
     def _said(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in (*KINDS, "properties") if getattr(self, name)}
+
+    @property
+    def is_of_pages(self) -> bool:
+        """Whether page views alone tell of it, as an access log has them."""
+        return self.event in ("", PAGEVIEW) and not (self.scroll or self.revenue or self.properties)
 
     def of_section(self, sections: Mapping[str, str]) -> Goal:
         """The same goal, which says itself which pages its section has. sections: the site's, by name their pattern, in

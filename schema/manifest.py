@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 # An entry's origin is `live`, or what made an import and its run, or this and the run that is taken back.
 LIVE, UNDO = "live", "undo"
+# What makes an import of an access log.
+OF_LOG = "import"
 
 # (site, day, number, digest) of the entries that hold.
 STANDING = f"""(
@@ -59,6 +61,11 @@ def grain_of(origin: str, span: int) -> str:
 def is_import(origin: str) -> bool:
     """Whether an entry's day was imported."""
     return ":" in origin and not is_undo(origin)
+
+
+def is_of_log(origin: str) -> bool:
+    """Whether an entry's day was made of an access log, which knows page views alone."""
+    return origin.startswith(f"{OF_LOG}:")
 
 
 def grain_of_goal(name: str, definition: str) -> str:

@@ -25,6 +25,7 @@ SOME_OF_THEM = {
     "lag": {"shown after, median", "shown after, p95"},
     "sites": {"watched ones shown at the latest after", "others shown at the latest after", "cores"},
     "house": {"idle: cores", "many sites: written"},
+    "boxes": set(),
     "dashboards": {"30 days, today among them: p95", "a rolled-up site-year"},
     "filtered": {"40 days, a country: p95", "40 days, a segment: p95", "a day of pairs and segments"},
     "logs": {"Footfall: lines", "Footfall: memory with 3 × the lines"},

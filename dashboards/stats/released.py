@@ -14,6 +14,7 @@ from msgspec.json import decode
 from msgspec.structs import replace
 
 from schema.funnel import Funnel
+from schema.goal import goal_of
 from schema.manifest import (
     ADDED,
     grain_of,
@@ -24,6 +25,7 @@ from schema.manifest import (
     grain_of_section,
     grain_of_segments,
     is_import,
+    is_of_log,
     knows_goals,
     knows_properties,
     knows_sections,
@@ -152,7 +154,7 @@ def released_days(
     # One that has no rows because those of its day are gone has counted nothing.
     added = [row for row in entries if row[8] == ADDED and (row[2] or row[3])]
     goals = goal_days(
-        {row[0]: _definitions(row[10]) if knows_goals(row[9]) else None for row in found},
+        {row[0]: _counted(row) if knows_goals(row[9]) else None for row in found},
         [
             Beside(row[0], _grain(row), row[2], _definitions(row[10]))
             for row in (*blocks, *(row for row in added if _definitions(row[10])))
@@ -221,6 +223,14 @@ def released_days(
             if start <= row[0] <= last and (definitions := _definitions(row[15]))
         ),
     )
+
+
+def _counted(row: Row) -> Mapping[str, str]:
+    """The goals that an entry's day counted, by name their definition: of a log those alone that page views tell of."""
+    goals = _definitions(row[10])
+    if not is_of_log(row[7]):
+        return goals
+    return {name: definition for name, definition in goals.items() if goal_of(name, definition).is_of_pages}
 
 
 def _section_days(found: list[Row], blocks: list[Row], added: list[Row], declared: Mapping[str, str]) -> GoalDays:

@@ -14,8 +14,11 @@ from typing import Any
 import click
 import msgspec
 
+from schema.host import bare_host, site_name
+
 from ..errors import CannotDo
 from ..settings import Settings, load
+from ..settings.in_force import with_edits, without_edits
 from ..supervisor.expected import EXPECTED, line_of
 from ..supervisor.process import harden, set_up_logs
 
@@ -40,6 +43,18 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def with_sites(sites: Sequence[str], load_settings: Load, **given: Any) -> Settings:
+    """Settings with the flags in them; --site adds to the sites of the file."""
+    settings = without_edits(load_settings(given))
+    known = {name for site in settings.sites for name in site.names}
+    added = [name for name in dict.fromkeys(sites) if site_name(name) not in known]
+    if not added:
+        return with_edits(settings)
+    tree = msgspec.to_builtins(settings.sites)
+    new = [{"key": site_name(name), "domains": [bare_host(name)]} for name in added]
+    return load_settings({**given, "sites": [*tree, *new]})
+
+
 def agreed(yes: bool, what: str) -> None:
     """Go on only if that is wanted. yes: it was said already. Raises CannotDo if not, or if nobody can be asked."""
     if yes:
@@ -59,6 +74,7 @@ def listed(found: Sequence[Any], as_json: bool, line: Callable[[Any], str], noth
         click.echo("\n".join(map(line, found)) or nothing)
 
 
+sites_option = click.option("--site", "sites", multiple=True, metavar="DOMAIN", help="A website; may be repeated.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

@@ -6,25 +6,22 @@ In: flags. Out: processes, until SIGTERM or Ctrl-C.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import click
 import msgspec
 from msgspec import structs
 
-from schema.host import bare_host, site_name
-
 from ..control.opening import settings_in_force
 from ..data_directory import accounts
 from ..errors import CannotStart
 from ..roles.key_service import hand_out_keys
 from ..settings import Settings
-from ..settings.in_force import with_edits, without_edits
 from ..supervisor.listening import dashboards_url, listen, public_url, url_of
 from ..supervisor.locks import is_held, running_there
 from ..supervisor.parent import Supervisor
-from .options import Load, common, prepare
+from .options import Load, common, prepare, sites_option, with_sites
 
 # More would push what has to be seen off the screen.
 _SNIPPETS = 3
@@ -32,19 +29,7 @@ _SNIPPETS = 3
 
 def _serving(command: Callable[..., Any]) -> Callable[..., Any]:
     command = click.option("--host", help="Address to listen on (default: 127.0.0.1).")(command)
-    return click.option("--site", "sites", multiple=True, metavar="DOMAIN", help="A website; may be repeated.")(command)
-
-
-def _flags(sites: Sequence[str], load_settings: Load, **given: Any) -> Settings:
-    """Settings with the flags in them; --site adds to the sites of the file."""
-    settings = without_edits(load_settings(given))
-    known = {name for site in settings.sites for name in site.names}
-    added = [name for name in dict.fromkeys(sites) if site_name(name) not in known]
-    if not added:
-        return with_edits(settings)
-    tree = msgspec.to_builtins(settings.sites)
-    new = [{"key": site_name(name), "domains": [bare_host(name)]} for name in added]
-    return load_settings({**given, "sites": [*tree, *new]})
+    return sites_option(command)
 
 
 @click.command()
@@ -66,7 +51,7 @@ def up(
     """Run everything on this machine, with ClickHouse embedded, until Ctrl-C or SIGTERM."""
     flags = {"collector.host": host, "collector.port": port, "collector.workers": workers}
     flags |= {"dashboards.host": host, "dashboards.port": dashboard_port}
-    settings = _flags(sites, load_settings, **flags)
+    settings = with_sites(sites, load_settings, **flags)
     prepare("up")
     if is_held(settings.directory, "up"):  # or its ports would be what is in the way
         raise CannotStart(running_there(settings.directory))
@@ -109,7 +94,7 @@ def up(
             click.echo(_announcement(settings, told))
         sys.stdout.flush()
 
-    parent.run(ready, lambda: with_places(_flags(sites, load_settings, **flags)))
+    parent.run(ready, lambda: with_places(with_sites(sites, load_settings, **flags)))
 
 
 @click.command()
@@ -122,7 +107,7 @@ def collector(
 ) -> None:
     """Run collector workers and the writer of their spools, against a ClickHouse server."""
     flags = {"collector.host": host, "collector.port": port, "collector.workers": workers}
-    settings = _flags(sites, load_settings, **flags)
+    settings = with_sites(sites, load_settings, **flags)
     _needs_server(settings)
     prepare("collector")
     sock = listen(settings.collector.host, settings.collector.port, "collector")
@@ -133,21 +118,21 @@ def collector(
     parent.add("writer", last=True)
     parent.run(
         lambda: click.echo(f"collector: {public_url(settings.collector.public_url, url_of(sock))}"),
-        lambda: _flags(sites, load_settings, **flags),
+        lambda: with_sites(sites, load_settings, **flags),
     )
 
 
 @click.command()
 @common
-@click.option("--site", "sites", multiple=True, metavar="DOMAIN", help="A website; may be repeated.")
+@sites_option
 def pipeline(load_settings: Load, sites: tuple[str, ...]) -> None:
     """Run rollups, releases and expiry, against a ClickHouse server."""
-    settings = _flags(sites, load_settings)
+    settings = with_sites(sites, load_settings)
     _needs_server(settings)
     prepare("pipeline")
     parent = Supervisor(settings, "pipeline", with_keys=False)
     parent.add("pipeline")
-    parent.run(lambda: click.echo("pipeline: running"), lambda: _flags(sites, load_settings))
+    parent.run(lambda: click.echo("pipeline: running"), lambda: with_sites(sites, load_settings))
 
 
 @click.command()
@@ -157,7 +142,7 @@ def pipeline(load_settings: Load, sites: tuple[str, ...]) -> None:
 def dashboards(load_settings: Load, host: str | None, sites: tuple[str, ...], port: int | None) -> None:
     """Run the dashboards, against a ClickHouse server."""
     flags = {"dashboards.host": host, "dashboards.port": port}
-    settings = _flags(sites, load_settings, **flags)
+    settings = with_sites(sites, load_settings, **flags)
     _needs_server(settings)
     prepare("dashboards")
     sock = listen(settings.dashboards.host, settings.dashboards.port, "dashboards")
@@ -171,7 +156,7 @@ def dashboards(load_settings: Load, host: str | None, sites: tuple[str, ...], po
         if link:
             click.echo(f"sign in once with {link}")
 
-    parent.run(ready, lambda: _flags(sites, load_settings, **flags))
+    parent.run(ready, lambda: with_sites(sites, load_settings, **flags))
 
 
 @click.command(name="sign-in")

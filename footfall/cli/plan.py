@@ -27,7 +27,7 @@ from ..plan.changes import Held, changes_of, held_by
 from ..plan.planning import MOST_ROWS, Planned, Window, planned, read
 from ..settings import Settings, load
 from ..supervisor.paths import former_sites
-from .options import Load, common, json_option, prepare
+from .options import Load, common, json_option, prepare, with_sites
 from .plan_text import text_of
 
 _DAYS = 30
@@ -46,12 +46,17 @@ _DAYS = 30
     show_default=True,
     help="Look at the raw rows of so many days.",
 )
+@click.option(
+    "--site", "flagged", multiple=True, metavar="DOMAIN", help="A website that `footfall up --site` is given, too."
+)
 @json_option
-def plan(load_settings: Load, sites: tuple[str, ...], against: str | None, days: int, as_json: bool) -> None:
+def plan(
+    load_settings: Load, sites: tuple[str, ...], flagged: tuple[str, ...], against: str | None, days: int, as_json: bool
+) -> None:
     """What the settings as they are written now would change of those in force: goals, funnels, sections, properties,
     pairs, segments, rules of release; and what becomes of the days whose raw rows are left. Nothing is changed."""
     prepare("plan")
-    settings = load_settings()
+    settings = with_sites(flagged, load_settings)
     before, after = _before(settings, against), held_by(settings)
     told = [Planned(key, changes_of(before.get(key), after.get(key))) for key in _chosen(sites, before, after)]
     told = [one for one in told if one.changes]

@@ -21,7 +21,7 @@ from ..errors import CannotDo
 from ..plan.changes import GONE, Change, Held, changes_of
 from ..settings import Settings
 from ..settings.declared import things_of
-from ..settings.edit_file import EditsUnreadable, change
+from ..settings.edit_file import MOST_BYTES, EditsTooBig, EditsUnreadable, change
 from ..settings.edits import FORMAT, KINDS, MOST_A_DAY, MOST_KEPT, MOST_PASTS, Declared, Edits, Given, Version, things
 from ..settings.in_force import declared_by, without_edits
 from ..supervisor.locks import PARTS, is_held
@@ -126,7 +126,9 @@ class EditDesk:
             return Edits(FORMAT, key, (*edits.versions, version)[-MOST_KEPT:])
 
         try:
-            number = change(settings.directory, key, changed).versions[-1].number
+            number = change(settings.directory, key, changed, MOST_BYTES).versions[-1].number
+        except EditsTooBig as problem:
+            raise EditRefused(str(problem)) from None
         except OSError as problem:
             raise EditRefused(
                 f"it cannot be written: {problem.strerror}; whoever runs the server can say why"

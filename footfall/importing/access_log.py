@@ -18,6 +18,7 @@ from collector.privacy.address import Proxies
 from collector.wire.access_log.lines import STDIN
 from collector.wire.access_log.reader import Log, Reading
 from collector.wire.access_log.verdict import Crowd, behind_proxies, of_other_hosts, unreadable, without_agents
+from schema.manifest import OF_LOG
 
 from ..control.instance import Instance
 from ..errors import CannotDo
@@ -92,7 +93,7 @@ def import_access_log(
             raise CannotDo(f"{problem}; nothing was released")
 
     with contextlib.closing(taken()) as found:
-        summary = hand_over(instance, rules, found, "import", options.dry)
+        summary = hand_over(instance, rules, found, OF_LOG, options.dry)
     summary.formats = {log.name: log.format for log in logs if log.format}
     return summary
 

@@ -17,10 +17,16 @@ from schema.atomic_file import exclusively, write_atomically
 from .edits import FORMAT, Edits
 
 FOLDER = "edits"
+# It is read and written whole: of a thousand versions each may have as much as a big site declares, 16 kB.
+MOST_BYTES = 16_000_000
 
 
 class EditsUnreadable(ValueError):
     """What editors declared cannot be read; the text says what to do."""
+
+
+class EditsTooBig(ValueError):
+    """What editors declared, with all its versions, is more than is kept; the text says what to do."""
 
 
 class _Format(Struct):
@@ -59,12 +65,19 @@ def parsed(text: bytes, where: str, key: str) -> Edits:
     return edits
 
 
-def change(directory: Path, key: str, changed: Callable[[Edits], Edits]) -> Edits:
-    """Replace what was declared of a site by what is made of it; nobody else is in between. Raises EditsUnreadable."""
+def change(directory: Path, key: str, changed: Callable[[Edits], Edits], most: int = 0) -> Edits:
+    """Replace what was declared of a site by what is made of it; nobody else is in between. most: bytes, 0: however
+    many. Raises EditsUnreadable, EditsTooBig."""
     path = path_of(directory, key)
     with exclusively(path):
         edits = changed(read(directory, key))
-        write_atomically(path, msgspec.json.format(msgspec.json.encode(edits)) + b"\n")
+        data = msgspec.json.format(msgspec.json.encode(edits)) + b"\n"
+        if 0 < most < len(data):
+            raise EditsTooBig(
+                f"{FOLDER}/{path.name} would have {len(data):,} bytes with all its versions, {most:,} are the most: "
+                "whoever runs the server takes what is declared into the settings file and moves this file away"
+            )
+        write_atomically(path, data)
     return edits
 
 

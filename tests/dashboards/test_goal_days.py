@@ -9,6 +9,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from dashboards.stats.goal_days import Beside, GoalDays, goal_days, of_block
+from dashboards.stats.period import Period
+from dashboards.stats.query import Query
+from dashboards.stats.report import Reports
+from pipeline.manifest import VERSION
+from schema.goal import Goal, goal_of
 from schema.manifest import grain_of_goal
 
 DAYS = [dt.date(2031, 5, day) for day in range(1, 7)]
@@ -105,3 +110,40 @@ def test_a_block_counts_what_all_of_its_days_did() -> None:
     days = dict(zip(DAYS, [OLD, OLD, OLD, OLD, NEW, NEW], strict=True))
     told = goal_days(days, [Beside(DAYS[0], "week", 3, of_block(days.values()))], NEW)
     assert ("week", DAYS[0], "Buy") in told.former
+
+
+@pytest.mark.parametrize(
+    ("origin", "known"),
+    [("live", True), ("import:0123456789abcdef", False), ("demo:0123456789abcdef", True)],
+    ids=["live", "log", "synthetic"],
+)
+def test_of_goals_that_no_log_knows_nothing_is_said_on_its_days(
+    reports: Reports, rollups: Any, ago: Any, origin: str, known: bool
+) -> None:
+    rollups.cell(ago(1), visitors=20, released=True)
+    goals = {goal.name: goal.definition for goal in rollups.site.goals}
+    rollups.release(ago(1), k=1, origin=origin, goals=goals, version=VERSION)
+    period = Period(ago(1), ago(1), "")
+    asked = Query((rollups.site.key,), period)
+    assert [reports.nobody_reached(asked, name) for name in goals] == [known, known]
+    counted = reports.overview(rollups.site, period).goals
+    assert {goal.goal: goal.converters for goal in counted} == (dict.fromkeys(goals, 0) if known else {})
+
+
+@pytest.mark.parametrize(
+    ("goal", "of_pages"),
+    [
+        (Goal("a", page="/x"), True),
+        (Goal("a", event="pageview"), True),
+        (Goal("a", duration=30), True),
+        (Goal("a", event="buy"), False),
+        (Goal("a", scroll=50), False),
+        (Goal("a", scroll=50, page="/x"), False),
+        (Goal("a", revenue=True), False),
+        (Goal("a", page="/x", properties={"plan": "*"}), False),
+    ],
+    ids=lambda given: given.definition if isinstance(given, Goal) else "",
+)
+def test_page_views_tell_of_some_goals(goal: Goal, of_pages: bool) -> None:
+    assert goal.is_of_pages is of_pages
+    assert goal_of("a", goal.definition).is_of_pages is of_pages

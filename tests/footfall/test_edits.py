@@ -16,6 +16,7 @@ import pytest
 from msgspec import structs
 
 from dashboards.editing.desk import Draft, EditedMeanwhile, EditRefused, digest_of
+from footfall.control import editing
 from footfall.control.editing import EditDesk
 from footfall.control.engine import Engine
 from footfall.errors import CannotDo, SettingsError
@@ -109,6 +110,18 @@ def test_what_is_declared_counts_from_the_next_day_on_beside_what_the_file_says(
     sent = msgspec.json.decode(msgspec.json.encode(desk.settings), type=Settings)
     assert (sent.sites, without_edits(sent).sites[0].goals[0].name) == (desk.settings.sites, "Own")
     assert needs_restart(sent, without_edits(sent)) == []
+
+
+def test_a_file_does_not_grow_beyond_its_limit(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.put("goals", name="Buy", event="buy")
+    path = path_of(desk.settings.directory, SITE)
+    before = path.read_bytes()
+    monkeypatch.setattr(editing, "MOST_BYTES", len(before) + 100)
+    with pytest.raises(EditRefused, match=rf"edits/{SITE}.json would have [\d,]+ bytes .* the settings file"):
+        desk.put("goals", name="Read", page="/" + "r" * 90)
+    assert (path.read_bytes(), desk.desk.number(SITE)) == (before, 1)
+    monkeypatch.setattr(editing, "MOST_BYTES", 2_000)
+    assert desk.put("goals", name="Read", page="/" + "r" * 90) == 2
 
 
 def test_a_day_is_asked_by_what_stood_when_it_began(desk: Desk) -> None:

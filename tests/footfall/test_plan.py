@@ -307,6 +307,10 @@ def test_the_command_compares_with_the_last_start(
     assert "~ release k: 5 → 9 (stricter)" in text
     assert "no released day has raw rows left" in text
     assert "- b.example" in text
+    # One that the start was given as a flag.
+    assert "b.example" in {one["site"] for one in json.loads(run("--json").stdout)}
+    given = {one["site"]: one["changes"] for one in json.loads(run("--json", "--site", "b.example").stdout)}
+    assert [one["kind"] for one in given["b.example"] if one["what"] == "site"] == []
     told = json.loads(run("planned.example", "--json").stdout)
     assert [one["site"] for one in told] == ["planned.example"]
     assert run("--against", str(file)).stdout == "nothing changes of what is counted and released\n"
