@@ -192,17 +192,12 @@ def store(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _within_a_day(request: pytest.FixtureRequest) -> None:
-    """A house counts by the machine's clock: what is sent to it before midnight is not of the day that is asked for
-    after. So no file that starts processes begins in the last minutes of a day."""
+def _within_a_day(pytestconfig: pytest.Config) -> None:
+    """Much goes by the machine's clock: what is sent to a house before midnight is not of the day that is asked for
+    after. So in CI no file begins in the last minutes of a day."""
     left_s = 86_400 - time.time() % 86_400
-    if left_s < _BEFORE_MIDNIGHT_S and any(item.get_closest_marker("process") for item in _of(request)):
+    if left_s < _BEFORE_MIDNIGHT_S and pytestconfig.getoption("--extent") != "fast":
         time.sleep(left_s + 1)
-
-
-def _of(request: pytest.FixtureRequest) -> Iterator[pytest.Item]:
-    """The tests of a file."""
-    return (item for item in request.session.items if item.path == request.path)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -40,8 +40,8 @@ def test_sign_up_shows_as_a_conversion_and_the_page_s_speed_as_web_vitals(
     context = browser.new_context()
     visit = watched.watch(context.new_page(), house)
     visit.goto(house.told["demo"])
-    visit.click("#sign-up")
-    visit.wait_for_timeout(300)
+    with visit.expect_response(lambda answer: "signup" in (answer.request.post_data or "")):
+        visit.click("#sign-up")
     visit.goto("about:blank")
     stats = eventually(lambda: _goal(house, "Sign up"))
     assert stats["conversions"] >= 1

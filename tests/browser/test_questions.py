@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import functools
 import re
 import zipfile
 from collections import Counter, defaultdict
@@ -27,10 +28,16 @@ from tests.house import Running, eventually, running
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
 GAP_S = 30 * 60
-# Two whole weeks, until the last Sunday.
-UNTIL = (TODAY := dt.datetime.now(dt.UTC).date()) - dt.timedelta(days=TODAY.weekday() + 1)
+# Two whole weeks.
 DAYS = 14
 CAMPAIGN = "autumn"
+
+
+@functools.cache
+def until() -> dt.date:
+    """The last Sunday, as the house has it: tests are collected long before they run."""
+    today = dt.datetime.now(dt.UTC).date()
+    return today - dt.timedelta(days=today.weekday() + 1)
 
 
 class Done(Struct):
@@ -80,7 +87,7 @@ class Visit(Struct):
 
 def _recounted() -> list[Visit]:
     by_visitor = defaultdict(list)
-    for beacon, client, at in beacons(1, DAYS, UNTIL, "UTC"):
+    for beacon, client, at in beacons(1, DAYS, until(), "UTC"):
         who = (client.address, client.agent, client.languages)
         by_visitor[dt.datetime.fromtimestamp(at, dt.UTC).date(), who].append((at, beacon))
     found = []
@@ -111,7 +118,7 @@ def signed_in(browser: Browser, house: Running) -> Iterator[BrowserContext]:
 
 @pytest.fixture(scope="module")
 def visits(house: Running) -> list[Visit]:
-    filled = house.command("demo", "--days", str(DAYS), "--until", UNTIL.isoformat())
+    filled = house.command("demo", "--days", str(DAYS), "--until", until().isoformat())
     assert filled.returncode == 0, filled.stderr
     return _recounted()
 
@@ -119,7 +126,7 @@ def visits(house: Running) -> list[Visit]:
 @pytest.fixture(scope="module")
 def week(visits: list[Visit]) -> list[Visit]:
     """The second one."""
-    return [one for one in visits if one.day > UNTIL - dt.timedelta(days=7)]
+    return [one for one in visits if one.day > until() - dt.timedelta(days=7)]
 
 
 @pytest.fixture
@@ -303,10 +310,10 @@ def test_who_is_there_right_now(page: Page, house: Running, browser: Browser) ->
 def test_a_boss_without_an_account_has_the_week_by_a_link_and_in_a_mail(
     page: Page, house: Running, browser: Browser, week: list[Visit], watched: Watched
 ) -> None:
-    days = ("--from", str(UNTIL - dt.timedelta(days=6)), "--to", str(UNTIL))
+    days = ("--from", str(until() - dt.timedelta(days=6)), "--to", str(until()))
     shown = ("--title", "For the boss", "--panel", "chart", "--panel", "sources", "--panel", "goals")
     made = house.command("share", "create", "demo", *days, *shown)
-    mailed = house.command("mail", "preview", "demo", "--html", "--before", str(UNTIL + dt.timedelta(days=1)))
+    mailed = house.command("mail", "preview", "demo", "--html", "--before", str(until() + dt.timedelta(days=1)))
     assert (made.returncode, mailed.returncode) == (0, 0), (made.stderr, mailed.stderr)
     converters = _people(one for one in week if one.signups)
     with browser.new_context(viewport={"width": 375, "height": 800}) as anybody:

@@ -33,8 +33,8 @@ def asked(page: Page) -> dict[str, list[str]]:
 
 
 def test_the_last_request_is_told_field_by_field_as_text(visit: Page, house: Running) -> None:
-    visit.goto(f"{house.told['demo']}?utm_source={HOSTILE}&secret=s3cr3t")
-    visit.wait_for_timeout(300)
+    with visit.expect_response("**/api/event"):
+        visit.goto(f"{house.told['demo']}?utm_source={HOSTILE}&secret=s3cr3t")
     rows = asked(visit)
     carried, stored, why = rows["url"]
     assert "s3cr3t" in carried
@@ -47,8 +47,8 @@ def test_the_last_request_is_told_field_by_field_as_text(visit: Page, house: Run
     assert rows["language"][1] == "language = de"
     assert visit.locator("#became img").count() == visit.locator("#became script").count() == 0
     # What people do last is what is told of.
-    visit.click("#sign-up")
-    visit.wait_for_timeout(300)
+    with visit.expect_response("**/api/event"):
+        visit.click("#sign-up")
     assert "name = signup" in asked(visit)["event"][1]
     page = visit.request.get(house.told["demo"])
     assert "unsafe" not in page.headers["content-security-policy"]
