@@ -29,6 +29,7 @@ from .samples import OF_SAMPLES, filling_samples
 from .shape import (
     BEGINS,
     ENDS,
+    METRICS,
     VISIT_VALUES,
     Select,
     bucket_of,
@@ -130,7 +131,7 @@ def _selects(apart: tuple[str, ...], small: bool, plain: bool) -> _Selects:
         ("conversions", *_conversions_of_visits(apart)),
         ("conversions", *_revenue(apart)),
         ("conversions", *_conversions_of_hits(apart)),
-        ("vitals", *_vitals(apart)),
+        ("vitals", *(_vitals_of_few if small else _vitals)(apart)),
         ("cells", *_cells_of_hits(apart, "page")),
         ("cells", *(_cells_of_few_visits if small else _cells_of_visits)(apart)),
         ("cells", *_cells_of_hits(apart, "section")),
@@ -282,17 +283,28 @@ def _one_vital(place: int, vital: Vital) -> str:
     return f"('{vital.name}', {', '.join(counted)})"
 
 
-def _vitals_of_elements(apart: tuple[str, ...]) -> Select:
-    """Of rows that are of one vital each."""
+def _of_one_vital() -> dict[str, str]:
+    """SQL for what is counted of rows that are of one vital each."""
     of_vital = (
         f"transform(metric, {[*VITALS]}, {[float(getattr(one, name)) for one in VITALS.values()]}, 0.)"
         for name in ("scale", "good", "poor")
     )
-    counted = dict(zip(_OF_SAMPLES, ("metric", *_measured("measured", *of_vital)), strict=True))
+    return dict(zip(_OF_SAMPLES, ("metric", *_measured("measured", *of_vital)), strict=True))
+
+
+def _vitals_of_elements(apart: tuple[str, ...]) -> Select:
     return (
-        {"dimension": f"'{ELEMENT.name}'", "value": "value"} | counted,
+        {"dimension": f"'{ELEMENT.name}'", "value": "value"} | _of_one_vital(),
         f"FROM {{elements}} {_by(apart, 'metric', 'value')}",
     )
+
+
+def _vitals_of_few(apart: tuple[str, ...]) -> Select:
+    """The same as `_vitals` in half the time of planning, and twice that of counting."""
+    by, each = by_each({name: name for name in OF_SAMPLES}, *apart, "metric", whole=True)
+    columns = ", ".join(("d", "visitor", "network_number", "once", *OF_SAMPLES))
+    rows = f"FROM {{samples}} ARRAY JOIN [{METRICS}] AS metric, vitals AS measured"
+    return by | _of_one_vital(), f"FROM (SELECT {columns}, metric, measured {rows}) WHERE measured >= 0 GROUP BY {each}"
 
 
 def _vitals(apart: tuple[str, ...]) -> Select:

@@ -41,10 +41,11 @@ _WHICH = (
     "{dates:Array(Date)}), CAST(range(length({sites:Array(String)})), 'Array(UInt16)'), toUInt16(65535))"
 )
 # What a site-day has of its own, where `d` is a column.
-SITE, DAY = "{sites:Array(String)}[d + 1]", "{dates:Array(Date)}[d + 1]"
-START = "{starts:Array(UInt32)}[d + 1]"
-K = "{ks:Array(UInt32)}[d + 1]"
-LEAST_NETWORKS = "{least_networks:Array(UInt32)}[d + 1]"
+_OF_DAY = "[d + 1]"
+SITE, DAY = f"{{sites:Array(String)}}{_OF_DAY}", f"{{dates:Array(Date)}}{_OF_DAY}"
+START = f"{{starts:Array(UInt32)}}{_OF_DAY}"
+K = f"{{ks:Array(UInt32)}}{_OF_DAY}"
+LEAST_NETWORKS = f"{{least_networks:Array(UInt32)}}{_OF_DAY}"
 # Of a row with the columns people and networks: whether both are enough to be shown (rules R3 and N4).
 ENOUGH = f"(people >= {K} AND networks >= {LEAST_NETWORKS})"
 # Of a raw row or a visit: its network; where it is older than the column, one of the visitor's own.
@@ -186,7 +187,10 @@ class Batch(Struct, frozen=True, dict=True):
 
     def naming(self, sql: str) -> str:
         """SQL in which each `{name}` is the scratch table of that name, `{networks}` how far these are counted. What is
-        bound has its type behind a colon."""
+        bound has its type behind a colon. Of one site-day what it has of its own is constant: that is not planned, nor
+        looked up for each row."""
+        if self.alone:
+            sql = sql.replace(_OF_DAY, "[1]")
         most = str(max(of.rules.least_networks for of in self.days))
         return _SCRATCH.sub(lambda found: most if found[1] == "networks" else self.scratch(found[1]), sql)
 

@@ -28,33 +28,28 @@ PUBLISHED = "d IN (SELECT d FROM {values} WHERE dimension = '' AND enough)"
 
 # An element has nobody but who was measured: of the vital of which most were.
 _OWN_PEOPLE = ", ".join(f"if(dimension = '{ELEMENT.name}', max({name}), 0)" for name in ("people", "networks"))
+_RARE = f"""
+    {insert("{values}", _VALUES | {"enough": ENOUGH})}
+    FROM
+    (
+        SELECT d, dimension, value, max(came) AS people, max(from_networks) AS networks
+        FROM
+        (
+            SELECT d, dimension, value, sum(people) AS came, sum(networks) AS from_networks
+            FROM {{cells}}
+            GROUP BY d, dimension, value HAVING came > 0 OR sum({" + ".join(KINDS)}) > 0"""
 
 
 def find_rare(of: Batch) -> None:
     """Fill `values`."""
     # Conversions, vitals and reports may be of values that nobody came to: a page that was left, but not seen.
     without = "".join(
-        f""" UNION ALL SELECT d, dimension, value, {_OWN_PEOPLE} FROM {of.scratch(family)}
+        f""" UNION ALL SELECT d, dimension, value, {_OWN_PEOPLE} FROM {{{family}}}
             GROUP BY d, dimension, value HAVING sum(people) > 0"""
         for family in families(of)
         if family != "cells"
     )
-    of.store.command(
-        f"""{insert(of.scratch("values"), _VALUES | {"enough": ENOUGH})}
-        FROM
-        (
-            SELECT d, dimension, value, max(came) AS people, max(from_networks) AS networks
-            FROM
-            (
-                SELECT d, dimension, value, sum(people) AS came, sum(networks) AS from_networks
-                FROM {of.scratch("cells")}
-                GROUP BY d, dimension, value HAVING came > 0 OR sum({" + ".join(KINDS)}) > 0
-                {without}
-            )
-            GROUP BY d, dimension, value
-        )""",
-        of.named,
-    )
+    of.store.command(of.naming(f"{_RARE} {without} ) GROUP BY d, dimension, value)"), of.named)
 
 
 def find_covered(of: Batch) -> list[tuple[int, str, bool, bool, str]]:

@@ -6,6 +6,9 @@ open day are multiples of k (rule H4). A measure to which fewer than k people co
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 from schema.dimensions import OTHER
 from schema.families import CROSSED, DECLARED, NESTED, OWN
 from schema.family import Family
@@ -27,17 +30,24 @@ def stage(of: Batch) -> None:
     """Fill `staging_*`."""
     # The longest first. A histogram has few samples in each bucket: rounded down it would tell lies, so it waits for
     # the release. So does revenue: where everybody pays the same, it tells how many they are.
-    of_family = {"vitals": _VITALS, "conversions": _CONVERSIONS, "cells": _CELLS}
-    of_family |= {name: _declared(family) for name, family in DECLARED.items()}
+    counted = families(of)
     at_once(
         of.store,
         [
             # A partition for each site-day.
-            (f"{of.naming(of_family[family])} SETTINGS max_partitions_per_insert_block = 0", of.named)
-            for family in of_family
-            if family in families(of)
+            (f"{of.naming(statement)} SETTINGS max_partitions_per_insert_block = 0", of.named)
+            for family, statement in _statements(any(of.named["rounded"])).items()
+            if family in counted
         ],
     )
+
+
+@cache
+def _statements(rounds: bool) -> dict[str, str]:
+    """By family. rounds: whether some day is rounded; to plan that takes a third of a millisecond a number."""
+    down = _down if rounds else _exactly
+    own = {"vitals": _VITALS, "conversions": _conversions(down), "cells": _cells(down)}
+    return own | {name: _declared(family, down) for name, family in DECLARED.items()}
 
 
 # Rule H4: in `strict` the counts of an open day are multiples of k, and its times of k minutes, because a visit that
@@ -50,6 +60,14 @@ def _down(number: str, step: int = 1) -> str:
     """SQL for the number, rounded down to a multiple of the step."""
     size = f"if({_ROUNDED}, {K} * {step}, 1)"
     return f"intDiv({number}, {size}) * {size}"
+
+
+def _exactly(number: str, step: int = 1) -> str:
+    """The same where no day is."""
+    return number
+
+
+_Down = Callable[[str, int], str]
 
 
 # The key of a row, from a number's dimension and value.
@@ -78,21 +96,24 @@ _FEWER: dict[Contributor, str] = {
 }
 
 
-def _shown(one: Measure) -> str:
+def _shown(one: Measure, down: _Down) -> str:
     """SQL for a measure of a row where at least k people contributed to it, else for a lesser number (rule N1). One
     that is left out is left out of the day, and so is what it is divided by: sums of days stay sums."""
     number = "people" if one.aggregate == "distinct" else one.name if one.visit else one.default
     if one.contributor in _FEWER:
         number = f"if({one.contributor}_shown, {number}, {one.less})"
-    return _down(number, _STEP_OF.get(one.unit, 1))
+    return down(number, _STEP_OF.get(one.unit, 1))
 
 
 # Whether enough contribute is asked once for all measures of a kind: each time takes milliseconds to plan.
 _CONTRIBUTED = ", ".join(
     f"""NOT ({fewer}) OR {is_shown("contributors", f"'{kind}'")} AS {kind}_shown""" for kind, fewer in _FEWER.items()
 )
-_CELLS = f"""
-    {insert("staging_cells", _KEY | {one.name: _shown(one) for one in OF_CELLS})}
+
+
+def _cells(down: _Down) -> str:
+    return f"""
+    {insert("staging_cells", _KEY | {one.name: _shown(one, down) for one in OF_CELLS})}
     FROM
     (
         SELECT *, {_CONTRIBUTED}
@@ -104,22 +125,26 @@ _CELLS = f"""
 # Who reached a goal has no currency, who paid has one.
 _REACHED = "currency = ''"
 _CONVERTERS = suppressed("conversions", ("goal", "currency"), ("people", "networks", "times", "paid"))
-_REACHING = {
-    "goal": "goal",
-    "currency": "currency",
-    "converters": f"if({_REACHED}, {_down('people')}, 0)",
-    "conversions": _down("times"),
-    "amount": "paid",
-    "payers": f"if({_REACHED}, 0, people)",
-}
 # Where it is not shown who reached a goal, it is not shown who paid: these have reached it, too.
 _PAYING = f"""
     SELECT *, countIf({_REACHED}) OVER (PARTITION BY d, dimension, value, goal) AS reached
     FROM ({_CONVERTERS}) WHERE {is_shown("conversions", "goal", "currency")}"""
-_CONVERSIONS = f"""
-    {insert("staging_conversions", _KEY | _REACHING)}
+
+
+def _conversions(down: _Down) -> str:
+    row = _KEY | {
+        "goal": "goal",
+        "currency": "currency",
+        "converters": f"if({_REACHED}, {down('people', 1)}, 0)",
+        "conversions": down("times", 1),
+        "amount": "paid",
+        "payers": f"if({_REACHED}, 0, people)",
+    }
+    return f"""
+    {insert("staging_conversions", row)}
     FROM ({_PAYING})
     WHERE reached > 0 AND {KEPT} AND ({_REACHED} OR NOT {_ROUNDED})"""
+
 
 _MEASURED = suppressed("vitals", ("metric",), ("people", "networks", "samples", "good", "poor"), "histogram")
 _IN_ORDER = f"""
@@ -131,11 +156,11 @@ _VITALS = f"""
     {insert("staging_vitals", _KEY | _HISTOGRAM)} FROM ({_IN_ORDER})"""
 
 
-def _declared(family: Family) -> str:
+def _declared(family: Family, down: _Down) -> str:
     """The statement for a family that is counted by what its entry says."""
     added = [one.name for one in declared.summed(family)]
-    row = _KEY | {name: name for name in family.key_names} | {family.people.name: _down("people")}
-    row |= {one.name: _down(one.name, _STEP_OF.get(one.unit, 1)) for one in declared.summed(family)}
+    row = _KEY | {name: name for name in family.key_names} | {family.people.name: down("people", 1)}
+    row |= {one.name: down(one.name, _STEP_OF.get(one.unit, 1)) for one in declared.summed(family)}
     if family.name in OWN:  # what is there is shown
         return f"{insert(f'staging_{family.name}', row)} FROM {{{family.name}}}"
     which = f"{is_shown(family.name, *name_and_currency(family))} AND {KEPT}"

@@ -60,11 +60,17 @@ def _each(rows: str, parts: Sequence[_Part], near: Collection[str], among: Among
         ]
     if not parts:
         return []
+    # What many of them have alike is planned once.
+    alike = {
+        sql: f"alike_{place}"
+        for place, sql in enumerate(dict.fromkeys(sql for one in parts for sql in (one.bits, one.which)))
+    }
     laid = ", ".join(
-        f"('{one.dimension}', toString({one.value}), toUInt8({one.bits}), toUInt8({one.which}))" for one in parts
+        f"('{one.dimension}', toString({one.value}), {alike[one.bits]}, {alike[one.which]})" for one in parts
     )
+    said = ", ".join(f"toUInt8({sql}) AS {name}" for sql, name in alike.items())
     named = "laid.1 AS dimension, laid.2 AS value, laid.3 AS bits"
-    return [f"SELECT * EXCEPT laid, {named} FROM ({select}, arrayJoin([{laid}]) AS laid {rows}) WHERE laid.4"]
+    return [f"SELECT * EXCEPT laid, {named} FROM ({select}, {said}, arrayJoin([{laid}]) AS laid {rows}) WHERE laid.4"]
 
 
 def _of_visits(bits: str = "0") -> list[_Part]:
