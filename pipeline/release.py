@@ -12,7 +12,7 @@ import hashlib
 import io
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import structlog
 from msgspec import Struct, structs
@@ -26,6 +26,7 @@ from .asked import ALWAYS, Asked
 from .each import for_each
 from .insert import insert
 from .manifest import RELEASING, Entry, append, digest_input
+from .rollup import publish
 from .rollup.batch import ROWS_AT_MOST, Batch, SiteDay, batches
 from .rollup.publish import OPEN, drop_open
 from .rollup.shape import by_bucket
@@ -43,6 +44,8 @@ LAST_CALL_S = 6 * 3600
 _OPEN_DAYS = f"({' UNION DISTINCT '.join(f'SELECT DISTINCT site, day FROM {table}' for table in OPEN)})"
 # Who asks for open rows has his answer by then.
 _ASKED_WITHIN_S = 20
+# Where a released row has them.
+_SITE, _DAY = KEY.index("site"), KEY.index("day")
 # Nine weeks: the four of a block, and five for days that close late.
 _WAITS_DAYS = 63
 _IMPORT_WAITS_DAYS = 3
@@ -320,29 +323,36 @@ def _publish(store: Store, days: Sequence[SiteDay]) -> dict[Key, tuple[int, str]
     their keys."""
     of = Batch(store, tuple(days), "")
     digests, rows = {one.key: hashlib.sha256() for one in days}, Counter[Key]()
-    for family in FAMILIES:
+    for family, some in publish.staged(of, tuple(FAMILIES)).items():
+        if not some:
+            continue
         mine = f"({as_released(family, f'staging_{family}')} WHERE {of.mine})"
         columns = {column: column for column in FAMILIES[family].columns}
-        keys = ", ".join((*KEY, *FAMILIES[family].key_names))
-        # A statement may be sent twice over HTTP, and a day that is staged by two runs at once is there twice.
-        counted = f"SELECT site, day, count(), uniqExact({keys}) FROM {mine} GROUP BY site, day ORDER BY site, day"
-        there = store.rows(counted, of.named)
-        for site, day, many, different in there:
-            if many != different:
-                raise StoreDown(
-                    f"the {family} of {site} {day:%Y-%m-%d} were staged twice; the next run stages them again"
-                )
-        if there:
-            listed = ", ".join(columns)
-            sql = f"SELECT {listed} FROM {mine} ORDER BY site, day, {listed} FORMAT TSV"
-            lines = io.BytesIO(store.text(sql, of.named))
-            for site, day, many, _ in there:
-                digests[site, day].update(digest_input(family, b"".join(itertools.islice(lines, many))))
-                rows[site, day] += many
-            # A partition for each month.
-            inserted = insert(f"released_{family}", columns)
-            store.command(f"{inserted} FROM {mine} SETTINGS max_partitions_per_insert_block = 0", of.named)
+        listed = ", ".join(columns)
+        sql = f"SELECT {listed} FROM {mine} ORDER BY site, day, {listed} FORMAT TSV"
+        for key, lines in _by_day(family, store.text(sql, of.named)):
+            digests[key].update(digest_input(family, b"".join(lines)))
+            rows[key] += len(lines)
+        # A partition for each month.
+        inserted = insert(f"released_{family}", columns)
+        store.command(f"{inserted} FROM {mine} SETTINGS max_partitions_per_insert_block = 0", of.named)
     return {key: (rows[key], digest.hexdigest()) for key, digest in digests.items()}
+
+
+def _by_day(family: str, text: bytes) -> Iterator[tuple[Key, list[bytes]]]:
+    """The rows of each site-day. text: sorted TSV, with the keys in front. Raises StoreDown where one is there twice: a
+    statement may be sent twice over HTTP, and a day that is staged by two runs at once is there twice."""
+    keys = len(KEY) + len(FAMILIES[family].key_names)
+    for (site, day), each in itertools.groupby(io.BytesIO(text), _day_of):
+        lines = [*each]
+        if any(one == other for one, other in itertools.pairwise(line.split(b"\t", keys)[:keys] for line in lines)):
+            raise StoreDown(f"the {family} of {site} {day} were staged twice; the next run stages them again")
+        yield (site, day), lines
+
+
+def _day_of(line: bytes) -> Key:
+    columns = line.split(b"\t", _DAY + 1)
+    return columns[_SITE].decode(), dt.date.fromisoformat(columns[_DAY].decode())
 
 
 def as_released(family: str, table: str) -> str:
@@ -357,6 +367,7 @@ def _forget_unfinished(store: Store, days: Sequence[SiteDay]) -> None:
     if not days:
         return
     of = Batch(store, tuple(days), "")
-    for table in (*(f"released_{family}" for family in FAMILIES), *WAITING_TABLES):
-        if store.rows(f"SELECT 1 FROM {table} WHERE {of.mine} LIMIT 1", of.named):
-            store.command(f"ALTER TABLE {store.local(table)} DELETE WHERE {of.mine}", of.named, mutations_sync=2)
+    tables = (*(f"released_{family}" for family in FAMILIES), *WAITING_TABLES)
+    there = " UNION ALL ".join(f"(SELECT '{table}' FROM {table} WHERE {of.mine} LIMIT 1)" for table in tables)
+    for (table,) in store.rows(there, of.named):
+        store.command(f"ALTER TABLE {store.local(table)} DELETE WHERE {of.mine}", of.named, mutations_sync=2)

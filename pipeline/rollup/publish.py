@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from schema.families import FAMILIES, LIVE
 from schema.store import Store
@@ -21,26 +21,29 @@ OPEN = (*(f"{state}_{family}" for state in ("open", "next") for family in LIVE),
 
 
 def put_in_place(of: Batch) -> None:
-    """Show what is staged in place of what was. Of days that go on in steps it is only of families in which something
-    does (step.py); all other days are shown as they are, and their steps begin anew."""
+    """Show what is staged in place of what was, and clear it. Of days that go on in steps it is only of families in
+    which something does (step.py); all other days are shown as they are, and their steps begin anew."""
     store = of.store
-    staged = _staged(of, tuple(LIVE))
+    there = staged(of, tuple(LIVE))
     whole = [site_day for site_day in of.days if site_day not in of.stepping]
-    some = set().union(*staged.values())
+    some = set().union(*there.values())
     # Where nothing is shown, nor was before, the first to be shown need not be k people more.
     before = shown(store, whole)
     now = int(time.time())
-    remember(store, [of for of in whole if of.key in some or of.key in before], {of.key: now for of in whole})
-    hidden = [of for of in whole if of.rules.k > 1]
+    remember(store, [of for of in whole if of.key in some or of.key in before], {of.key: now for of in whole}, before)
+    # Nothing is there of days that are shown for the first time.
+    were = [of for of in whole if of.key in before]
+    hidden = [of for of in were if of.rules.k > 1]
     if hidden:
         for family, keys in _there(Batch(store, tuple(hidden), of.run), "next", tuple(LIVE)).items():
             _alter(store, f"next_{family}", [f"DROP PARTITION {_partition(key)}" for key in sorted(keys)])
-    gone = {family: {site_day.key for site_day in whole} - keys for family, keys in staged.items()}
+    gone = {family: {site_day.key for site_day in were} - keys for family, keys in there.items()}
     replaced = _there(of, "open", [family for family in LIVE if gone[family]])
     for family in LIVE:
-        commands = [f"REPLACE PARTITION {_partition(key)} FROM staging_{family}" for key in sorted(staged[family])]
+        commands = [f"REPLACE PARTITION {_partition(key)} FROM staging_{family}" for key in sorted(there[family])]
         drops = sorted(gone[family] & replaced.get(family, set()))
         _alter(store, f"open_{family}", commands + [f"DROP PARTITION {_partition(key)}" for key in drops])
+    _clear(store, there)
 
 
 def clear_staging(of: Batch) -> None:
@@ -51,11 +54,15 @@ def clear_staging(of: Batch) -> None:
 
 def clear_staged(of: Batch, families: Collection[str]) -> None:
     """The same of some families."""
-    for family, keys in _staged(of, families).items():
-        _alter(of.store, f"staging_{family}", [f"DROP PARTITION {_partition(key)}" for key in sorted(keys)])
+    _clear(of.store, staged(of, families))
 
 
-def _staged(of: Batch, families: Collection[str]) -> dict[str, set[Key]]:
+def _clear(store: Store, there: Mapping[str, Collection[Key]]) -> None:
+    for family, keys in there.items():
+        _alter(store, f"staging_{family}", [f"DROP PARTITION {_partition(key)}" for key in sorted(keys)])
+
+
+def staged(of: Batch, families: Collection[str]) -> dict[str, set[Key]]:
     """By family the site-days of the batch that are staged: by the parts of the tables, which are this server's own. To
     ask each table takes four times as long, in every run of every site."""
     names = {_partition(key): key for key in (site_day.key for site_day in of.days)}

@@ -73,11 +73,14 @@ def shown(store: Store, days: Sequence[SiteDay]) -> dict[Key, Shown]:
     }
 
 
-def remember(store: Store, days: Sequence[SiteDay], as_of: Mapping[Key, int]) -> None:
-    """Note by which rules days are about to be shown, and as of when, Unix seconds; 0: nothing is yet."""
+def remember(
+    store: Store, days: Sequence[SiteDay], as_of: Mapping[Key, int], before: Mapping[Key, Shown] | None = None
+) -> None:
+    """Note by which rules days are about to be shown, and as of when, Unix seconds; 0: nothing is yet. before: by which
+    they are, where that is known."""
     if not days:
         return
-    before, now = shown(store, days), time.time_ns()
+    before, now = shown(store, days) if before is None else before, time.time_ns()
     rows = []
     for of in days:
         version = max(now, before[of.key].version + 1) if of.key in before else now

@@ -73,6 +73,7 @@ def staged(
     last = (cross, count_segments, *((lambda of: wait(of, expires),) if expires else ()))
     with _staged(batch, whole=True, last=last) as lowered:
         yield batch, {of.key: lowered[d] for d, of in enumerate(batch.days) if d in lowered}
+    clear_staging(batch)
 
 
 def stage_again(store: Store, of: SiteDay, then: Callable[[Batch], None]) -> None:
@@ -110,6 +111,7 @@ def _stage_again(batch: Batch, make: Callable[[Batch], None], then: Callable[[Ba
 
 @contextlib.contextmanager
 def _staged(of: Batch, whole: bool, last: Sequence[Callable[[Batch], object]] = ()) -> Iterator[dict[int, list[str]]]:
+    """Of an error nothing stays in `staging_*`; else to clear it is left to who put it in its place."""
     # A run that was killed may have left some.
     clear_staging(of)
     try:
@@ -129,4 +131,3 @@ def _staged(of: Batch, whole: bool, last: Sequence[Callable[[Batch], object]] = 
         with contextlib.suppress(StoreError):
             clear_staging(of)
         raise
-    clear_staging(of)
