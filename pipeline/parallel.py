@@ -18,6 +18,9 @@ Statement = tuple[str, Mapping[str, Any]]
 
 def at_once(store: Store, statements: Sequence[Statement]) -> None:
     """Run them all; the first error, once none is running any more."""
+    if len(statements) == 1:
+        store.command(*statements[0])
+        return
     running = [_THREADS.submit(store.command, *statement) for statement in statements]
     wait(running)
     for statement in running:

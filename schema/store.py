@@ -12,6 +12,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -110,7 +111,7 @@ class Store:
         """Where the embedded engine keeps its files."""
         return Path(urlsplit(self.dsn).path)
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The store without its password."""
         return name_of(self.dsn)
