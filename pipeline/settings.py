@@ -54,6 +54,15 @@ class RollupSettings(Struct, frozen=True, forbid_unknown_fields=True):
     grace_s: Annotated[
         int, Meta(ge=15, le=6 * 3600, description="Seconds after a site's midnight until its day may close.")
     ] = 300
+    nice: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=19,
+            description="How far the process that counts and releases days, and tells of them, gives way where "
+            "processors are short: 0 not at all, 19 the most. From the next start on.",
+        ),
+    ] = 0
 
 
 class ReleaseSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,6 +6,7 @@ In: settings, inherited sockets. Out: a running part. Promises: stopping drains 
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import threading
 import time
@@ -56,6 +57,8 @@ _PAGE_PATIENCE_S = 4.0
 def run_engine(settings: Settings, role: str, dashboards: socket.socket | None) -> None:
     """The process itself. dashboards: the socket of its pages, where it has some."""
     parts = _PARTS[role]
+    if "pipeline" in parts:
+        os.nice(settings.rollup.nice)  # before the store has threads: each takes it from who starts it
     jobs = Jobs()
 
     def tell(heartbeat: Heartbeat) -> None:

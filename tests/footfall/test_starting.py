@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -122,13 +123,20 @@ def test_a_house_that_starts_and_stops_says_so_in_two_lines(data: Path) -> None:
 
 
 def test_an_engine_that_is_killed_is_told_once_and_runs_again(data: Path) -> None:
-    with running(data) as house:
-        (engine,) = house.children("engine")
+    with running(data, "--set", "rollup.nice=3") as house:
+        (engine,), (worker,) = house.children("engine"), house.children("collector")
+        assert _niceness(engine) == min(19, _niceness(worker) + 3), "it gives way to beacons"
         os.kill(engine, signal.SIGKILL)
         eventually(lambda: house.children("engine") not in ([], [engine]))
         time.sleep(3)
         assert house.stop() == 0
     assert words_of(house) == ["starts", "process_ended", "stops"]
+
+
+def _niceness(pid: int) -> int:
+    """Of most of its threads."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return Counter(os.getpriority(os.PRIO_PROCESS, int(task.name)) for task in tasks).most_common(1)[0][0]
 
 
 # -- SIGHUP --------------------------------------------------------------------------------------------------------
