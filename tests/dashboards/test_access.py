@@ -158,6 +158,7 @@ def test_nothing_that_signs_in_is_in_the_file(accounts: Accounts, session: str, 
     assert (tmp_path / "accounts.sqlite").stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.slow
 def test_a_password_costs_what_the_library_recommends_unless_a_test_says_otherwise(tmp_path: Path) -> None:
     accounts = Accounts(tmp_path / "accounts.sqlite")
     session = accounts.redeem(accounts.create_sign_in_link_token())

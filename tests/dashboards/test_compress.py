@@ -20,6 +20,7 @@ def encoding(client: TestClient, path: str, accepted: str = "gzip, deflate, br",
     return str(answer.headers.get("content-encoding", ""))
 
 
+@pytest.mark.slow
 def test_pages_answers_and_files_are_compressed_for_those_who_take_it(
     client: TestClient, rollups: Any, today: dt.date
 ) -> None:

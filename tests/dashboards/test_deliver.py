@@ -109,6 +109,7 @@ def test_when_a_digest_is_due() -> None:
     assert str(last_before("month", dt.date(2031, 1, 31)).first) == "2030-12-01"
 
 
+@pytest.mark.slow
 def test_a_week_is_mailed_once_to_each_with_the_numbers_of_the_page(
     house: House, rollups: Rollups, accounts: Accounts
 ) -> None:

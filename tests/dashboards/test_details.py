@@ -73,6 +73,7 @@ ORDERS = (
 FOUND = {"&contains=BLOG": 2, "&contains=zoo": 1, "&contains=nobody": 0}
 
 
+@pytest.mark.slow
 def test_a_table_is_sorted_paged_and_searched_and_its_files_are_what_is_on_the_screen(
     client: TestClient, weeks: str
 ) -> None:
@@ -148,6 +149,7 @@ def test_a_change_is_of_full_days_that_all_have_data(client: TestClient, weeks: 
     )
 
 
+@pytest.mark.slow
 def test_a_table_is_compared_with_what_is_chosen(client: TestClient, weeks: str, ago: Ago) -> None:
     chosen = f"compare=custom&compare_from={ago(11)}&compare_to={ago(10)}"
     address = f"{weeks}/by/page?from={ago(3)}&to={ago(1)}&{chosen}"
@@ -274,6 +276,7 @@ def test_what_cannot_be_told_is_refused_with_what_can(client: TestClient, rollup
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
+@pytest.mark.slow
 def test_every_table_opens_without_a_row(client: TestClient, rollups: Rollups) -> None:
     for name in ("event", *TABLES):
         page = client.get(f"/sites/{rollups.site.key}/by/{name}?period=7d")

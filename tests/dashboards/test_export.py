@@ -32,6 +32,7 @@ def opened(content: bytes) -> dict[str, list[dict[str, str]]]:
     }
 
 
+@pytest.mark.slow
 def test_all_tables_are_in_it_with_what_explains_them(client: TestClient, rollups: Rollups, ago: Ago) -> None:
     with rollups.together():
         for back in (1, 2):

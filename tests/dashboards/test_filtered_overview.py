@@ -118,6 +118,7 @@ def test_the_table_of_a_goal_and_its_csv_are_told(client: Any, rollups: Any, ago
     assert csv.splitlines()[1].startswith("Google,10,12,20.0,")
 
 
+@pytest.mark.slow
 def test_the_page_says_what_is_kept_and_what_is_not_told(look: Any, client: Any, rollups: Any, ago: Any) -> None:
     period = f"period=custom&from={ago(3)}&to={ago(1)}"
     page = client.get(f"/sites/{rollups.site.key}?{period}&filter=page==/a&filter=page!=/b").text

@@ -195,6 +195,7 @@ def hrefs(page: str, kind: str) -> list[str]:
     return [html.unescape(link) for link in re.findall(rf'<a class="{kind}" href="([^"]+)"', page)]
 
 
+@pytest.mark.slow
 def test_a_click_on_a_day_opens_it_and_what_was_chosen_stays(client: TestClient, rollups: Any, ago: Ago) -> None:
     fill(rollups, ago, range(1, 30), absent=(3,))
     path = f"/sites/{rollups.site.key}"

@@ -53,7 +53,7 @@ def test_a_statement_that_is_not_answered_ends_with_store_down(impatient: Server
         started = time.monotonic()
         with pytest.raises(StoreDown):
             ask("SELECT number FROM numbers(1000)" + (" FORMAT TSV" if ask == store.text else ""))
-        assert time.monotonic() - started < 3 * TIMEOUT_S
+        assert time.monotonic() - started < 10 * TIMEOUT_S, "nor does it wait for 30 s"
     impatient.calm()
     assert len(store.rows("SELECT number FROM numbers(1000)")) == 1000
     store.close()

@@ -104,6 +104,7 @@ def asked(store: Store) -> Asked:
     return Asked(house, now, plan, there)
 
 
+@pytest.mark.slow
 @pytest.mark.clickhouse
 def test_a_plan_looks_at_released_days_and_changes_nothing(asked: Asked) -> None:
     assert (asked.plan.days, asked.plan.open_days) == (2, 1)
@@ -111,6 +112,7 @@ def test_a_plan_looks_at_released_days_and_changes_nothing(asked: Asked) -> None
     assert rows_there(asked.house.store, asked.house.site.key) == asked.there
 
 
+@pytest.mark.slow
 @pytest.mark.clickhouse
 def test_what_a_funnel_and_a_property_would_show_is_of_rows_that_are_released(asked: Asked) -> None:
     told = {(one.what, one.name): one for one in asked.plan.counted}
@@ -123,6 +125,7 @@ def test_what_a_funnel_and_a_property_would_show_is_of_rows_that_are_released(as
     assert sum(told["property", "plan"].people) >= 2 * 13
 
 
+@pytest.mark.slow
 @pytest.mark.clickhouse
 def test_a_later_goal_fills_back_as_the_plan_says(asked: Asked) -> None:
     house = asked.house
@@ -142,6 +145,7 @@ def test_a_later_goal_fills_back_as_the_plan_says(asked: Asked) -> None:
     assert plans[0].days[0].people == 13
 
 
+@pytest.mark.slow
 @pytest.mark.clickhouse
 def test_a_later_section_fills_back_as_the_plan_says(asked: Asked) -> None:
     """After the goals, as the pipeline does it."""
@@ -162,6 +166,7 @@ def test_a_later_section_fills_back_as_the_plan_says(asked: Asked) -> None:
     assert (len(plans["Docs"].days), len(plans["Rare"].days)) == (2, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.clickhouse
 def test_a_later_property_and_funnel_fill_back_as_the_plan_says(asked: Asked) -> None:
     """After goals and sections, as the pipeline does it."""
@@ -187,6 +192,7 @@ def test_a_later_property_and_funnel_fill_back_as_the_plan_says(asked: Asked) ->
     assert of_property.days[0].people == 13
 
 
+@pytest.mark.slow
 @pytest.mark.clickhouse
 def test_a_later_pair_fills_back_as_the_plan_says(asked: Asked) -> None:
     house = asked.house
@@ -200,6 +206,7 @@ def test_a_later_pair_fills_back_as_the_plan_says(asked: Asked) -> None:
     assert len(past.days) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.clickhouse
 def test_a_changed_k_names_what_the_plan_says(asked: Asked) -> None:
     """The third day is as the two before; it closes by the rules that were planned."""
@@ -224,6 +231,7 @@ def test_a_changed_k_names_what_the_plan_says(asked: Asked) -> None:
     assert (pages.cells, pages.vanish, pages.appear) == ((8, 2), 8, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.clickhouse
 def test_rows_of_every_family_that_a_changed_k_shows_are_counted(asked: Asked) -> None:
     """Once the third day is closed by what was planned."""
@@ -246,6 +254,7 @@ def test_rows_of_every_family_that_a_changed_k_shows_are_counted(asked: Asked) -
     assert text.count("it begins with days that are open") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.clickhouse
 def test_an_open_day_adds_nothing_to_a_plan(asked: Asked) -> None:
     released = asked.plan.released
@@ -253,6 +262,7 @@ def test_an_open_day_adds_nothing_to_a_plan(asked: Asked) -> None:
     assert (released.shown_days, released.visitor_days) == ((2, 2), (82, 82))
 
 
+@pytest.mark.slow
 @pytest.mark.clickhouse
 def test_figures_of_too_few_are_not_told(asked: Asked) -> None:
     released = asked.plan.released
@@ -260,6 +270,7 @@ def test_figures_of_too_few_are_not_told(asked: Asked) -> None:
     assert released.groups == (None, None)
 
 
+@pytest.mark.slow
 @pytest.mark.clickhouse
 def test_how_alike_stored_rows_are_with_less_of_them(store: Store) -> None:
     """Of 120, each of a country and browser; 20 are alone, by their country."""
@@ -273,12 +284,14 @@ def test_how_alike_stored_rows_are_with_less_of_them(store: Store) -> None:
     assert groups_of(store, "events", key, {"country": "''"}, 5) == Groups(120, 0, 0, p5=60, median=60)
 
 
+@pytest.mark.slow
 @pytest.mark.clickhouse
 def test_no_table_but_those_of_the_window_is_read(store: Store) -> None:
     with pytest.raises(CannotDo, match="no table"):
         Engine(Settings(), store).plan_rows("x", "y", "system.users", "2046-01-01", 0, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.clickhouse
 def test_the_command_compares_with_the_last_start(
     store: Store, asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
