@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
+from itertools import islice
 from shlex import quote
 from typing import Any
 from urllib.parse import urlencode
@@ -30,6 +32,8 @@ Days = tuple[dt.date, dt.date]
 # To others no question is near.
 ABOUT = (Code.NOT_CROSSED, Code.NOT_KEPT)
 _DEFAULT = "visitors"
+# A question that takes long is asked a few times at most.
+_MOST_ASKED = 8
 
 
 class Words(Struct, frozen=True):
@@ -95,7 +99,7 @@ def advice(reports: Reports, site: Site, words: Words, days: Days, code: Code) -
         return Advice(None, None)
     filters = _filters(words)
     declare = _segment(site, words, filters, days)
-    candidates = _candidates(words, filters, declare)
+    candidates = islice(filter(partial(_reads, site, days), _candidates(words, filters, declare)), _MOST_ASKED)
     return Advice(next((one for one in candidates if _is_answered(reports, site, one, days)), None), declare)
 
 
@@ -116,6 +120,14 @@ def _segment(site: Site, words: Words, filters: tuple[Filter, ...], days: Days) 
         Words(words.by, (), declare.name, words.metrics, words.order).query(site.key, days)
         return declare
     return None
+
+
+def _reads(site: Site, days: Days, words: Words) -> bool:
+    """Whether it can be asked, as far as is known without asking."""
+    with contextlib.suppress(BadQuery):
+        words.query(site.key, days)
+        return True
+    return False
 
 
 def _candidates(words: Words, filters: tuple[Filter, ...], declare: ToDeclare | None) -> Iterator[Words]:
