@@ -252,7 +252,7 @@ def node(program: str, *arguments: str) -> Any:
         input=program,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]

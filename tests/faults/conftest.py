@@ -18,6 +18,7 @@ import pytest
 from schema.migrate import migrate
 from schema.store import Store
 from tests.house import Running, running
+from tests.migrated import migrated
 
 ROOT = Path(__file__).parents[2]
 NO_TRACE = "this machine forbids tracing a running process: it needs CAP_SYS_PTRACE, or ptrace_scope 0"
@@ -87,7 +88,7 @@ class Server:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
-        self._process.wait(20)
+        self._process.wait(120)
         self._process.stdout.close()
 
     def _tell(self, fault: dict[str, Any]) -> int:
@@ -100,8 +101,10 @@ class Server:
 
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Started once and migrated."""
-    started = Server(tmp_path_factory.mktemp("server"))
+    """Started once and migrated: ours is a copy of what is."""
+    directory = tmp_path_factory.mktemp("server") / "store"
+    migrated(directory)
+    started = Server(directory)
     first = Store(started.dsn)
     migrate(first)
     first.close()

@@ -277,7 +277,7 @@ def test_no_file_is_reached_by_a_name_from_outside(house: Running, tmp_path: Pat
     finally:
         if tracer:
             tracer.terminate()
-            tracer.wait(20)
+            tracer.wait(120)
     assert sorted(house.data.parent.iterdir()) == before
     if not tracer:
         pytest.skip(f"{NO_TRACE}: what was opened was not seen")

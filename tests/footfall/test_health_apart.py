@@ -15,6 +15,7 @@ from schema.migrate import migrate
 from schema.store import Store
 from tests.faults.conftest import Server
 from tests.house import eventually, footfall
+from tests.migrated import migrated
 
 pytestmark = [pytest.mark.process, pytest.mark.clickhouse]
 PARTS = ("collector", "pipeline", "dashboards")
@@ -49,6 +50,7 @@ def check(data: Path, dsn: str) -> tuple[int, dict[str, set[str]]]:
 
 
 def test_parts_apart_are_well_and_each_is_red_when_the_store_is_away(tmp_path: Path) -> None:
+    migrated(tmp_path / "server")
     server = Server(tmp_path / "server")
     try:
         store = Store(server.dsn)

@@ -53,7 +53,7 @@ def part(server: Server, name: str, data: Path, *arguments: str) -> Iterator[tup
             yield lines, log
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(20)
+            process.wait(120)
 
 
 def beacon(url: str, who: int, name: str, **more: object) -> None:
