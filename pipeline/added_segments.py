@@ -1,11 +1,11 @@
 """Counts segments on days that were released before they were declared, as a release of their own beside the day's
 (rule N6).
 
-In: released days of which visits are left, the segments of the settings. Out: rows in `late_segments`, of a grain that
-names the segments and their definitions, then one entry of the manifest for them. Promises: nothing that was released
-changes; a segment is looked at once for each day, whatever comes of it; rows are of values that the day shows, by the
-stricter of its rules and those of now; there are none where what is left of the day is not what it showed; killed
-anywhere, the next run does the same.
+In: released days of which visits are left, the segments of the settings. Out: rows in `late_segments` and
+`late_segment_vitals`, of a grain that names the segments and their definitions, then one entry of the manifest for
+them. Promises: nothing that was released changes; a segment is looked at once for each day, whatever comes of it; rows
+are of values that the day shows, by the stricter of its rules and those of now; there are none where what is left of
+the day is not what it showed; killed anywhere, the next run does the same.
 
 A segment is its name and its definition: one that is changed is another one.
 """
@@ -19,6 +19,7 @@ from msgspec import structs
 
 from schema.families import FAMILIES
 from schema.segment import Did, Sent, condition_of, conditions_in
+from schema.segments import SEGMENT_VITALS, SEGMENTS
 from schema.site import Site, goal_of
 from schema.store import Store
 
@@ -36,7 +37,7 @@ from .settings import SiteRules
 
 log = structlog.get_logger("added_segments")
 
-_FAMILY = "segments"
+_FAMILY, *_ = _FAMILIES = (SEGMENTS.name, SEGMENT_VITALS.name)
 
 
 def add_segments(
@@ -109,11 +110,14 @@ def _release(of: Batch, day: Entry, segments: Mapping[str, str], without: list[s
     in them. without: the dimensions by which they are not told."""
     rules = of.days[0].rules
     entry = entry_beside(day, rules, now, gone, segments={**segments})
-    rows = add_to_day(of.store, _FAMILY, entry, "" if gone else _COPYING, {} if gone else {"without": without})
+    given = {} if gone else {"without": without}
+    copying, *others = ("" if gone else _copying(family) for family in _FAMILIES)
+    rows = add_to_day(of.store, _FAMILY, entry, copying, given, dict(zip(_FAMILIES[1:], others, strict=True)))
     log.info("segments_added", site=day.site, day=day.day.isoformat(), segments=len(segments), told=not gone, rows=rows)
 
 
-_COLUMNS = {name: name for name in FAMILIES[_FAMILY].columns} | {"grain": "{grain:String}", "days": "1"}
-_COPYING = f"""
-    {insert(table_of(_FAMILY, late=True), _COLUMNS)} FROM staging_{_FAMILY}
+def _copying(family: str) -> str:
+    columns = {name: name for name in FAMILIES[family].columns} | {"grain": "{grain:String}", "days": "1"}
+    return f"""
+    {insert(table_of(family, late=True), columns)} FROM staging_{family}
     WHERE site = {{site:String}} AND day = {{day:Date}} AND NOT has({{without:Array(String)}}, dimension)"""

@@ -95,25 +95,35 @@ def each_in_time(days: Iterable[Day], add: Callable[[Day], None], longest_s: flo
     return True
 
 
-def add_to_day(store: Store, family: str, entry: Entry, sql: str, given: Mapping[str, Any]) -> int:
+def add_to_day(
+    store: Store, family: str, entry: Entry, sql: str, given: Mapping[str, Any], beside: Mapping[str, str] = {}
+) -> int:
     """Insert the rows, then the entry; how many rows there are. sql: inserts them, "" where there are none; it is bound
-    to `given`, and to the site, the day and the grain. The caller holds RELEASING."""
-    table = table_of(family, late=True)
+    to `given`, and to the site, the day and the grain. beside: the same of other families. The caller holds
+    RELEASING."""
     mine = {"site": entry.site, "day": entry.day, "grain": entry.grain}
+    digest, rows, columns = hashlib.sha256(), 0, dict[str, list[str]]()
+    for name, insert in {family: sql, **beside}.items():
+        text = _added(store, name, mine, insert, given)
+        digest.update(digest_input(name, text) if text else b"")
+        rows += text.count(b"\n")
+        columns[name] = [*columns_of(name, late=True)]
+    append(store, [structs.replace(entry, rows=rows, digest=digest.hexdigest() if rows else "", columns=columns)])
+    return rows
+
+
+def _added(store: Store, family: str, mine: Mapping[str, Any], sql: str, given: Mapping[str, Any]) -> bytes:
+    """The rows of one of the families, as they are digested."""
+    table = table_of(family, late=True)
     # Of a run that was cut off.
     if store.rows(f"SELECT 1 FROM {table} WHERE {_MINE} LIMIT 1", mine):
         store.command(f"ALTER TABLE {store.local(table)} DELETE WHERE {_MINE}", mine, mutations_sync=2)
-    text = b""
-    if sql:
-        store.command(sql, {**mine, **given}, **store.foreground)
-        names = columns_of(family, late=True)
-        keys = ", ".join(("dimension", "value", "by_dimension", "by_value", *FAMILIES[family].key_names))
-        # A statement may be sent twice over HTTP.
-        if not store.rows(f"SELECT count() = uniqExact({keys}) FROM {table} WHERE {_MINE}", mine)[0][0]:
-            raise StoreDown(f"what is added to {entry.site} was inserted twice; the next run makes it again")
-        text = store.text(f"SELECT {', '.join(names)} FROM {table} WHERE {_MINE} ORDER BY ALL FORMAT TSV", mine)
-    rows = text.count(b"\n")
-    digest = hashlib.sha256(digest_input(family, text)).hexdigest() if rows else ""
-    columns = {family: list(columns_of(family, late=True))}
-    append(store, [structs.replace(entry, rows=rows, digest=digest, columns=columns)])
-    return rows
+    if not sql:
+        return b""
+    store.command(sql, {**mine, **given}, **store.foreground)
+    keys = ", ".join(("dimension", "value", "by_dimension", "by_value", *FAMILIES[family].key_names))
+    # A statement may be sent twice over HTTP.
+    if not store.rows(f"SELECT count() = uniqExact({keys}) FROM {table} WHERE {_MINE}", mine)[0][0]:
+        raise StoreDown(f"what is added to {mine['site']} was inserted twice; the next run makes it again")
+    names = columns_of(family, late=True)
+    return store.text(f"SELECT {', '.join(names)} FROM {table} WHERE {_MINE} ORDER BY ALL FORMAT TSV", mine)

@@ -102,13 +102,17 @@ def _named(name: str, definition: str) -> str:
     return hashlib.sha256(f"{name}\0{definition}".encode()).hexdigest()[:16]
 
 
-def family_of(grain: str) -> str:
-    """Of which family rows of that grain are, which were added to a day."""
+def families_of(grain: str) -> tuple[str, ...]:
+    """Of which families rows of that grain are, which were added to a day."""
     return _FAMILIES[grain.partition("-")[0] + "-"]
 
 
 _FAMILIES = dict(
-    zip(_ADDED_GRAINS, ("conversions", "cells", "properties", "funnels", "pairs", "segments"), strict=True)
+    zip(
+        _ADDED_GRAINS,
+        (("conversions",), ("cells",), ("properties",), ("funnels",), ("pairs",), ("segments", "segment_vitals")),
+        strict=True,
+    )
 )
 
 

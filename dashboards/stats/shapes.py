@@ -135,7 +135,7 @@ def _vital_key(read: Read, state: State) -> str:
 
 
 def _histogram(state: State) -> tuple[str, ...]:
-    return ("[bucket]", "[samples]", *_SAMPLES) if state in ("released", "late") else _WHOLE
+    return ("[bucket]", "[samples]", *_SAMPLES) if state in ("released", "late", "added") else _WHOLE
 
 
 def _histogram_sums(columns: Sequence[str]) -> list[str]:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from schema.dimensions import OTHER
 from schema.families import FAMILIES, WAITING
-from schema.manifest import family_of
+from schema.manifest import families_of
 from schema.store import Row, Store
 
 Grain = Literal["day", "hour"]
@@ -156,7 +156,7 @@ def sources_of(family: str, condition: str, of_months: str, span: Span, *grains:
     if span.blocks and family in WAITING:
         among = "(grain, day) IN arrayZip({grains:Array(String)}, {begins:Array(Date)})"
         sources["late"] = f"late_{family} WHERE site = {{site:String}} AND by_dimension = '' AND ({beside}) AND {among}"
-    if any(family_of(grain) == family for _, grain in span.added):
+    if any(family in families_of(grain) for _, grain in span.added):
         among = "(grain, day) IN arrayZip({added_grains:Array(String)}, {added_days:Array(Date)})"
         sources["added"] = (
             f"late_{family} WHERE site = {{site:String}} AND by_dimension = '' AND ({of_months}) AND {among}"

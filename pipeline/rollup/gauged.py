@@ -138,14 +138,12 @@ def _asked(of: Batch, bits: Mapping[int, Collection[int]]) -> list[int]:
     return [sum(1 << bit for bit in bits.get(d, ())) for d in range(len(of.days))]
 
 
-def made_of_values(of: Batch, dimension: str, bits: Mapping[int, Collection[int]]) -> set[tuple[int, str, int]]:
+def made_of_values(
+    of: Batch, dimension: str, bits: Mapping[int, Collection[int]], released: bool
+) -> set[tuple[int, str, int]]:
     """Segments of which the measurements are those of some values of a dimension, of which vitals are told. bits: by
-    site-day those that are asked for."""
-    told = of.store.rows(
-        f"""SELECT {of.which}, metric, value FROM staging_vitals
-        WHERE {of.mine} AND grain = 'day' AND dimension = '{dimension}' AND value != '{OTHER}'""",
-        of.named,
-    )
+    site-day those that are asked for. released: of a day that was released before."""
+    told = of.store.rows(_told(of, dimension, released), of.named)
     rows = of.store.rows(
         of.naming(
             f"""SELECT d, toString({dimension}) AS value, bitAnd(mask, {{asked:Array(UInt64)}}[d + 1]) AS holding,
@@ -165,6 +163,17 @@ def made_of_values(of: Batch, dimension: str, bits: Mapping[int, Collection[int]
     return {
         one for one, values in some.items() if all((*one[:2], v) in known and (*one, v) not in not_all for v in values)
     }
+
+
+def _told(of: Batch, dimension: str, released: bool) -> str:
+    """SQL for the values of which vitals are told: (d, metric, value). Of a day that was released before of the same
+    measurements as are left."""
+    mine = f"WHERE {of.mine} AND grain = 'day' AND dimension = '{dimension}' AND value != '{OTHER}'"
+    sql = f"SELECT {of.which} AS d, metric, value FROM staging_vitals {mine}"
+    if not released:
+        return sql
+    then = f"SELECT metric, value, sum(samples) FROM released_vitals {mine} GROUP BY metric, value"
+    return f"{sql} AND (metric, value, samples) IN ({then})"
 
 
 def bands_of(of: Batch) -> dict[Of, Bands]:

@@ -1,9 +1,10 @@
 """Segments that are added to a released day (rule N6): counted, and held against all that the day tells.
 
 In: a released day that is staged again, definitions of segments that it was not counted with. Out: rows in
-`staging_segments`. Promises: rows are shown as those of a segment that was there from the start, beside the goals, the
-pairs and the ways that the day tells or that were added to it; segments that are told already are conditions of which
-more is told: they stay as they are, and of them and the new ones together nothing of too few follows.
+`staging_segments` and `staging_segment_vitals`. Promises: rows are shown as those of a segment that was there from the
+start, beside the goals, the pairs and the ways that the day tells or that were added to it; segments that are told
+already are conditions of which more is told: they stay as they are, and of them and the new ones together nothing of
+too few follows.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from . import differences
 from .batch import Batch
 from .segment_known import WAYS, Beside, Known, Told, gathered, of_goals, of_pairs
 from .segment_marks import Marks, marking
-from .segments import count
+from .segment_vitals import count_vitals
+from .segments import chosen_of, count
 
 # Of a released day and what was added to it.
 _ENDS = f"FROM released_journeys WHERE {{mine}} AND kind = '{ENDS}'"
@@ -53,7 +55,8 @@ def told_before(of: Batch, day: OfDay) -> ToldBefore:
 
 
 def count_later(of: Batch, new: Mapping[str, str], day: OfDay, values: ToldBefore) -> None:
-    """Fill `staging_segments`. new: by name the definition. values: what is told before."""
+    """Fill `staging_segments` and `staging_segment_vitals`. new: by name the definition. values: what is told
+    before."""
     tables = [*map(pair_of, day.pairs)]
     if of.store.rows(f"SELECT 1 {_ENDS.format(mine=of.mine)} LIMIT 1", of.named):
         tables.append(WAYS)
@@ -78,7 +81,11 @@ def count_later(of: Batch, new: Mapping[str, str], day: OfDay, values: ToldBefor
         day.unlike,
         day.sections,
     )
-    count(of, [[*new]], beside)
+
+    def also(of: Batch, marks: Sequence[Marks], names: Sequence[Sequence[str]], _: object) -> None:
+        count_vitals(of, marks, names, chosen_of(of), {*goals})
+
+    count(of, [[*new]], beside, also)
 
 
 def _values(of: Batch, segments: Sequence[tuple[str, str, str]]) -> dict[str, dict[str, set[str]]]:

@@ -38,7 +38,8 @@ class Cell(Struct, frozen=True):
 
 class Judge:
     """What is told of a site-day and a vital. masks: of all measurements. cells: those of most. goals: the bits of
-    those that tell how many of their people were measured. known: those of segments that other numbers add up to."""
+    those that tell how many of their people were measured, and of segments that are told already. known: those of
+    segments that other numbers add up to."""
 
     def __init__(
         self,

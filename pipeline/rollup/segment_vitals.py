@@ -27,15 +27,20 @@ Told = tuple[int, str, int]
 
 
 def count_vitals(
-    of: Batch, marked: Sequence[Marks], names: Sequence[Sequence[str]], chosen: Mapping[int, Collection[int]]
+    of: Batch,
+    marked: Sequence[Marks],
+    names: Sequence[Sequence[str]],
+    chosen: Mapping[int, Collection[int]],
+    released: Collection[str] | None = None,
 ) -> None:
-    """Fill `staging_segment_vitals`. chosen: the segments that are told of the whole."""
+    """Fill `staging_segment_vitals`. chosen: the segments that are told of the whole. released: of a day that was
+    released before, the goals that it tells."""
     if not of.has_rows("samples"):
         return
     fill_gauged(of)
     told = [
         *(one for d in range(len(of.days)) if of.days[d].rules.k == 1 for one in _every(d, names[d])),
-        *(_judged(of, marked, chosen) if of.hides else ()),
+        *(_judged(of, marked, chosen, released) if of.hides else ()),
     ]
     if told:
         ds, metrics, bits = (list(column) for column in zip(*told, strict=True))
@@ -47,28 +52,33 @@ def _every(d: int, names: Sequence[str]) -> Iterator[Told]:
     yield from ((d, metric, bit) for metric in VITALS for bit in range(len(names)))
 
 
-def _judged(of: Batch, marked: Sequence[Marks], chosen: Mapping[int, Collection[int]]) -> Iterator[Told]:
+def _judged(
+    of: Batch, marked: Sequence[Marks], chosen: Mapping[int, Collection[int]], released: Collection[str] | None
+) -> Iterator[Told]:
     """What is told of site-days that hide something."""
-    cells = cells_of(of, {d: {*its, *marked[d].goals} for d, its in chosen.items()})
+    # What a released day tells of segments, or may tell, is known of it.
+    known = {d: {*one.goals, *one.told} for d, one in enumerate(marked)}
+    cells = cells_of(of, {d: {*its, *known[d]} for d, its in chosen.items()})
     definitions = {(d, bit): marked[d].definitions[bit] for d, bits in chosen.items() for bit in bits}
     did = {one for one, definition in definitions.items() if asks_what_was_done(definition)}
     bands = bands_of(of) if did else {}
-    known = set(_of_values(of, definitions))
+    made = set(_of_values(of, definitions, released is not None))
     for (d, metric), masks in masks_of(of).items():
         rules = of.days[d].rules
+        goals = {*of.days[d].site.goal_definitions} if released is None else {*released}
         # A goal that no visit was looked up for may be nearly any of these.
-        if rules.k == 1 or not {*of.days[d].site.goal_definitions} <= {*marked[d].goals.values()}:
+        if rules.k == 1 or not goals <= {*marked[d].goals.values()}:
             continue
         at = d, metric
-        its = {bit for bit in chosen.get(d, ()) if (d, metric, bit) in known}
+        its = {bit for bit in chosen.get(d, ()) if (d, metric, bit) in made}
         rule = Rule(rules.k, rules.least_networks)
-        judge = Judge(masks, cells.get(at, ()), marked[d].goals, bands.get(at, {}), rule, its)
+        judge = Judge(masks, cells.get(at, ()), known[d], bands.get(at, {}), rule, its)
         for bit in sorted(chosen.get(d, ())):
             if judge.takes(bit, (d, bit) in did):
                 yield d, metric, bit
 
 
-def _of_values(of: Batch, definitions: Mapping[tuple[int, int], str]) -> Iterator[Told]:
+def _of_values(of: Batch, definitions: Mapping[tuple[int, int], str], released: bool) -> Iterator[Told]:
     """Those that ask for values of one dimension of which vitals are told, and for nothing else."""
     found: dict[str, dict[int, list[int]]] = {}
     for (d, bit), definition in definitions.items():
@@ -76,7 +86,7 @@ def _of_values(of: Batch, definitions: Mapping[tuple[int, int], str]) -> Iterato
         if len(asked) == 1 and asked <= {*OF_FIRST_OF_ALL}:
             found.setdefault(asked.pop(), {}).setdefault(d, []).append(bit)
     for dimension, bits in found.items():
-        yield from made_of_values(of, dimension, bits)
+        yield from made_of_values(of, dimension, bits, released)
 
 
 def asks_what_was_done(definition: str) -> bool:

@@ -67,12 +67,18 @@ def _count_within(
     of: Batch, marked: Sequence[Marks], names: Sequence[Sequence[str]], chains: Mapping[int, Sequence[Chain]]
 ) -> None:
     """Fill `staging_segment_vitals` and `staging_segment_goals`."""
-    chosen: dict[int, list[int]] = {}
-    for d, bit in of.store.rows(of.naming("SELECT d, segment FROM {chosen} WHERE dimension = ''")):
-        chosen.setdefault(d, []).append(bit)
+    chosen = chosen_of(of)
     segment_vitals.count_vitals(of, marked, names, chosen)
     if of.has_goals:
         _count_goals(of, marked, names, chains, chosen)
+
+
+def chosen_of(of: Batch) -> dict[int, list[int]]:
+    """By site-day the segments that are told of the whole."""
+    chosen: dict[int, list[int]] = {}
+    for d, bit in of.store.rows(of.naming("SELECT d, segment FROM {chosen} WHERE dimension = ''")):
+        chosen.setdefault(d, []).append(bit)
+    return chosen
 
 
 def _count_goals(

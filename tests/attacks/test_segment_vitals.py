@@ -12,7 +12,9 @@ from typing import Any
 
 import highspy
 import pytest
+from msgspec import structs
 
+from pipeline.added_segments import add_segments
 from pipeline.release import Flaws, release_together
 from pipeline.rollup import segment_vitals
 from pipeline.rollup.batch import SiteDay
@@ -234,11 +236,11 @@ def test_nothing_follows_of_what_is_released(store: Store, record_property: Any)
     assert told > 5
 
 
-def of_two_who_are_not_in_it(store: Store) -> int:
-    """Sixty have a device and sixty the other; of these two are measured. How many of them are told by all who were,
-    less those of the segment; 0 where it is not told."""
+def of_two_who_are_not_in_it(store: Store, later: bool) -> int:
+    """Sixty came by one page and sixty by another; of these two are measured. How many of them are told by all who
+    were, less those of the segment; 0 where it is not told. later: it is declared when the day is released."""
     segment = Segment("shop", {"entry_page": "/shop"})
-    site = Site(f"gauged-{next(_NUMBER)}", segments=(segment,), pairs=())
+    site = Site(f"gauged-{next(_NUMBER)}", segments=() if later else (segment,), pairs=())
     events = []
     for nth in range(1, 121):
         given: dict[str, Any] = {"visitor": nth, "network_number": nth, "path": "/shop" if nth <= 60 else "/"}
@@ -247,12 +249,14 @@ def of_two_who_are_not_in_it(store: Store) -> int:
             events.append(make_event(site.key, NOON + nth, DAY, **given, name=ENGAGEMENT, lcp=900.0))
     insert(store, events)
     release_together(store, "events", [SiteDay(site, DAY, RULES)], NOON + 2 * 86_400, "live", [Flaws()])
+    assert add_segments(store, structs.replace(site, segments=(segment,)), RULES, NOON + 3 * 86_400)
+    kind = "late" if later else "released"
     sums = (
-        f"SELECT sum(samples) FROM released_{table} WHERE site = {{site:String}} AND metric = 'lcp' AND dimension = ''"
-        for table in ("vitals", "segment_vitals")
+        f"SELECT sum(samples) FROM {table} WHERE site = {{site:String}} AND metric = 'lcp' AND dimension = ''"
+        for table in ("released_vitals", f"{kind}_segment_vitals")
     )
     every, mine = (int(store.rows(sql, {"site": site.key})[0][0]) for sql in sums)
-    shown = "SELECT visitors FROM released_segments WHERE site = {site:String} AND dimension = ''"
+    shown = f"SELECT visitors FROM {kind}_segments WHERE site = {{site:String}} AND dimension = ''"
     assert store.rows(shown, {"site": site.key}) == [(60,)]
     return every - mine if mine else 0
 
@@ -260,11 +264,26 @@ def of_two_who_are_not_in_it(store: Store) -> int:
 @pytest.mark.slow
 @pytest.mark.clickhouse
 def test_what_all_less_a_segment_have_is_of_enough(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert of_two_who_are_not_in_it(store) == 0
+    """Also of one that is added to a released day."""
+    assert of_two_who_are_not_in_it(store, later=False) == 0
+    assert of_two_who_are_not_in_it(store, later=True) == 0
 
     class All(Judge):
         def takes(self, bit: int, did: bool) -> bool:
             return True
 
     monkeypatch.setattr(segment_vitals, "Judge", All)
-    assert of_two_who_are_not_in_it(store) == 2
+    assert of_two_who_are_not_in_it(store, later=True) == 2
+
+
+def test_what_a_released_day_tells_of_a_segment_is_known_of_one_that_is_added() -> None:
+    """Both hold for forty people, and each for one beside them."""
+    masks = {mask: [Who(mine, mine)] for mask, mine in (
+        (0b11, frozenset(range(40))),
+        (0b01, frozenset({50})),
+        (0b10, frozenset({51})),
+        (0b00, frozenset(range(60, 100))),
+    )}  # fmt: skip
+    cells = [Cell(("mobile",), masks)]
+    assert not Judge([*masks], cells, [0], {}, Rule(K, K)).takes(1, did=False)
+    assert Judge([*masks], cells, (), {}, Rule(K, K)).takes(1, did=False), "where it is not, one less the other is one"

@@ -23,11 +23,12 @@ from pipeline.release import Flaws, release_together
 from pipeline.rollup.batch import SiteDay
 from pipeline.settings import SiteRules
 from pipeline.verify import chain_faults, row_faults, unreadable_rows
-from schema.event import Event
+from schema.event import ENGAGEMENT, Event
 from schema.segment import Segment
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
 from tests.conftest import insert, make_event, times
+from tests.pipeline import test_segment_vitals as gauged
 from tests.pipeline import test_segments as counted
 
 pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
@@ -74,6 +75,10 @@ def traffic(site: Site) -> Iterator[Event]:
         given |= {"device": dice.choices(("mobile", "desktop", "tv"), (6, 5, 1))[0], "visitor": visitor}
         given |= {"network_number": visitor, "path": dice.choice(("/", "/blog/a", "/blog/b"))}
         yield make_event(site.key, NOON + visitor, DAY, **given)
+        if visitor % 9:
+            yield make_event(
+                site.key, NOON + visitor + 1, DAY, **given, name=ENGAGEMENT, lcp=dice.choice((900.0, 5000.0))
+            )
         if dice.random() < 0.3:
             yield make_event(site.key, NOON + visitor + 9, DAY, **given, name="buy", props={"plan": "pro"})
 
@@ -87,6 +92,11 @@ def rows(store: Store, table: str, site: Site) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in store.rows(f"{sql} WHERE site = {{s:String}} ORDER BY ALL", {"s": site.key})]
 
 
+def vitals(store: Store, table: str, site: Site) -> list[tuple[Any, ...]]:
+    sql = f"SELECT segment, metric, bucket, samples, good, poor, people FROM {table}"
+    return [tuple(row) for row in store.rows(f"{sql} WHERE site = {{s:String}} ORDER BY ALL", {"s": site.key})]
+
+
 def test_its_rows_are_those_of_one_that_was_there_from_the_start(store: Store, closed: Callable[..., Site]) -> None:
     whole, site = closed(PHONES, GERMANS, **CROSSED), declare(closed(**CROSSED), PHONES, GERMANS)
     assert add_segments(store, site, RULES, NOON + 90_000)
@@ -94,6 +104,9 @@ def test_its_rows_are_those_of_one_that_was_there_from_the_start(store: Store, c
     assert {segment for segment, *_ in expected} == {"Phones", "Germans"}
     assert rows(store, "late_segments", site) == expected
     assert rows(store, "released_segments", site) == []
+    fast = vitals(store, "released_segment_vitals", whole)
+    assert {(segment, metric) for segment, metric, *_ in fast} == {("Phones", "lcp"), ("Germans", "lcp")}
+    assert vitals(store, "late_segment_vitals", site) == fast
     entries = read_entries(store, site.key)
     assert [(entry.span, [*entry.segments]) for entry in entries] == [(1, []), (0, ["Phones", "Germans"])]
     assert not [
@@ -109,6 +122,10 @@ def test_its_rows_are_those_of_one_that_was_there_from_the_start(store: Store, c
     )
     shown = {value: people for one, by, value, people, *_ in expected if (one, by) == ("Phones", "country")}
     assert {row["value"]: row["visitors"] for row in answer["rows"]} == shown != {}
+    reports = Reports(store, [site], clock=lambda: NOON + 172_800)
+    [row] = reports.stats(Query.of(site.key, DAY, DAY, "vital", segment="Phones"))["rows"]
+    of_phones = [one for one in fast if one[0] == "Phones"]
+    assert (row["visitors"], row["samples"]) == tuple(sum(one[nth] for one in of_phones) for nth in (6, 3))
     # One of another definition is another one.
     other = declare(structs.replace(site, segments=(GERMANS,)), Segment("Phones", {"device": "tv"}))
     answer = Reports(store, [other], clock=lambda: NOON + 172_800).stats(Query.of(site.key, DAY, DAY, segment="Phones"))
@@ -169,7 +186,7 @@ def test_where_visits_of_the_day_are_gone_there_is_none(store: Store, closed: Ca
 def test_with_a_k_of_one_it_is_what_a_recount_finds(store: Store) -> None:
     dice = random.Random(28)
     sites = [counted.site_of(dice, dice.randint(1, 4)) for _ in range(max(3, min(500, times(6))))]
-    events = {site.key: counted.traffic(site, dice, 8) for site in sites}
+    events = {site.key: [gauged.measured(dice, one) for one in counted.traffic(site, dice, 8)] for site in sites}
     insert(store, [event for mine in events.values() for event in mine])
     # Some are counted with the day.
     first = [structs.replace(site, segments=site.segments[: dice.randint(0, 1)]) for site in sites]
@@ -180,4 +197,6 @@ def test_with_a_k_of_one_it_is_what_a_recount_finds(store: Store) -> None:
         told = rows(store, "released_segments", site) + rows(store, "late_segments", site)
         assert {row[:3]: row[3:] for row in told} == counted.recount(site, events[site.key])
         assert len(told) == len(counted.recount(site, events[site.key]))
+        fast = vitals(store, "released_segment_vitals", site) + vitals(store, "late_segment_vitals", site)
+        assert {row[:3]: row[3:] for row in fast} == gauged.recount(site, events[site.key])
         assert {*its.segments} <= {*site.segments}
