@@ -36,6 +36,7 @@ from schema.site import Site
 
 from .batch import Batch, K
 from .parents import CELL
+from .shape import by_each
 
 _FAMILY = FAMILIES["funnels"]
 COLUMNS = {column.name: column.type for column in _FAMILY.keys} | {"people": "Int64", "unsure": "Int64"}
@@ -51,14 +52,15 @@ _ONCE = f"""
         FROM {{passed}} WHERE NOT again AND {K} > 1 GROUP BY {_ALIKE}
     )
     ARRAY JOIN [{_DIMENSIONS}] AS of_it"""
+_BY, _EACH = by_each({name: name for name in _FAMILY.dimensions if name}, "d", "funnel", "visitor", whole=True)
 _AGAIN = f"""
     SELECT d, funnel, dimension, value, furthest, did, count() AS many, {_NETWORKS} AS networks
     FROM
     (
-        SELECT d, funnel, of_it.1 AS dimension, of_it.2 AS value, visitor, any(network_number) AS network_number,
-            max(reached) AS furthest, groupBitOr(met) AS did
-        FROM {{passed}} ARRAY JOIN [{_DIMENSIONS}] AS of_it WHERE again AND {K} > 1
-        GROUP BY d, funnel, dimension, value, visitor
+        SELECT d, funnel, {_BY["dimension"]} AS dimension, {_BY["value"]} AS value, visitor,
+            any(network_number) AS network_number, max(reached) AS furthest, groupBitOr(met) AS did
+        FROM {{passed}} WHERE again AND {K} > 1
+        GROUP BY {_EACH}
     )
     GROUP BY d, funnel, dimension, value, furthest, did"""
 # How many people, by how far they got and which steps they did at all; the networks no further than is asked for.

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.rollup import told
 from pipeline.rollup.batch import SiteDay
 from pipeline.rollup.stages import roll_up, roll_up_together
 from pipeline.settings import SiteRules
@@ -107,6 +108,14 @@ def test_of_very_many_values_those_of_most_visitors_are_told_apart_the_others_ar
     assert len(rows) == MOST_VALUES + 1
     assert rows["act", "n", "z", ""] == (2, 2, 0)
     assert rows["act", "n", "(other)", ""] == (1, 101, 0)
+
+
+def test_of_the_same_property_other_events_and_days_that_have_few_values_keep_them(store: Store) -> None:
+    rows = [(0, "act", "n"), (0, "act", "m"), (0, "see", "n"), (1, "act", "n"), (1, "see", "n"), (2, "act", "n")]
+    is_crowded, named = told._crowded([(0, "act", "n"), (2, "act", "n"), (1, "see", "n")])
+    every = f"SELECT one.1 AS d, one.2 AS event, one.3 AS property FROM (SELECT arrayJoin({rows}) AS one)"
+    found = store.rows(f"SELECT * FROM ({every}) WHERE {is_crowded}", named)
+    assert sorted(found) == [(0, "act", "n"), (1, "see", "n"), (2, "act", "n")]
 
 
 # By name of an event how many people sent each value, and which values are shown of it.
