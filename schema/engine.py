@@ -17,6 +17,8 @@ _MEASURED_EVERY_MS, _OFTEN_MS = 1000, 100
 MEMORY_SHARE = 0.9
 # Where there is less, the tables of a run are compressed: slower by a quarter, and 100 MB less of a million events.
 _LITTLE = 1_500_000_000
+# What the parent and a collector take, and Python beside the engine's own count.
+_OTHERS = 120_000_000
 
 
 def has_little_memory() -> bool:
@@ -24,10 +26,18 @@ def has_little_memory() -> bool:
     return 0 < memory() < _LITTLE
 
 
+def may_take(memory_share: float = MEMORY_SHARE) -> int:
+    """Bytes that the engine may take, 0 for any. Where there is little, a share leaves less than the house's other
+    processes need: then the kernel would kill in place of a statement that is refused."""
+    there = memory()
+    least = there // 2
+    return max(min(int(there * memory_share), there - _OTHERS), min(least, int(there * memory_share)))
+
+
 def options(memory_share: float = MEMORY_SHARE) -> dict[str, int]:
     """By their names in the engine's configuration. memory_share: of what there is."""
     return {
-        "max_server_memory_usage": int(memory() * memory_share),
+        "max_server_memory_usage": may_take(memory_share),
         "background_processing_pool_thread_sleep_seconds_if_nothing_to_do": _FIRST_PAUSE_S,
         "background_processing_pool_task_sleep_seconds_when_no_work_multiplier": _PAUSES_GROW_BY,
         "background_streaming_processing_pool_task_sleep_seconds_when_no_work_multiplier": _PAUSES_GROW_BY,

@@ -21,7 +21,7 @@ import structlog
 
 from . import library
 from .dsn import name_of
-from .engine import MEMORY_SHARE
+from .engine import MEMORY_SHARE, has_little_memory
 from .engine import options as of_engine
 from .lasting import Lasting
 
@@ -95,6 +95,7 @@ class Store:
         self._silent_until = 0.0
         self.cluster = cluster
         self.embedded = dsn.startswith("chdb:")
+        self.has_little_memory = self.embedded and has_little_memory()
         # Shared: who waits for a store opens it anew each time.
         self._away = self._AWAY.setdefault(self.name, Lasting(log, "store_is_down", "store_is_back", "warning"))
         self._clients = threading.local()

@@ -35,7 +35,8 @@ from .processes import parents_of
 _WAITS_S = 60
 _WAITS_LONG_S = 300
 _GROWS_FOR_S = 3600.0
-_LEAST_MEMORY = 900_000_000
+# 640 MiB are enough for a plain day of a million events (docs/decisions/0085-little-memory.md).
+_LEAST_MEMORY = 650_000_000
 _FULL_WITHIN_S = 3 * 86_400
 # Keys of tomorrow are made ten minutes before midnight.
 _TOMORROW_S = 300
@@ -139,7 +140,7 @@ def of_little_memory() -> Iterator[Finding]:
     """Whether a big day would be too much."""
     there = memory()
     if 0 < there < _LEAST_MEMORY:
-        text = f"{_size(there)} for Footfall: a day of 100,000 events or more may be too much"
+        text = f"{_size(there)} for Footfall: a day of a few 100,000 events or more may be too much"
         yield Finding("memory of the machine", WARNING, text, "give it, or its container, 1 GB")
 
 

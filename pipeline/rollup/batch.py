@@ -29,6 +29,9 @@ _DAYS_AT_MOST = 100
 _NAMED_AT_MOST = 200
 # What is asked of each dimension takes 5 ms to plan, to lay one out 1 µs a visit.
 _FEW_VISITS = 20_000
+# Scratch tables that have rows for each visit or event. Where there is little memory they are on the disk.
+_LAID_OUT = ("events", "fresh", "visits", "bounded", "hits", "samples", "elements", "reached", "sent", "told", "spent")
+_OF_EVENTS = frozenset((*_LAID_OUT, "passed", "touched", "numbered", "marked"))
 _SCRATCH = re.compile(r"\{([a-z]+)\}")
 # The table of raw rows that were collected.
 RAW = "events"
@@ -178,12 +181,16 @@ class Batch(Struct, frozen=True, dict=True):
         if self.anew and name == "visits":
             changed = f"SELECT visitor FROM {self.scratch('changed')}"
             return f"(SELECT * FROM {structs.replace(self, anew=False).scratch(name)} WHERE visitor IN ({changed}))"
-        return f"{self.store.scratch}run_{name}_{self.run}"
+        return f"{'' if self._is_on_disk(name) else self.store.scratch}run_{name}_{self.run}"
 
     def create(self, name: str, columns: str, compressed: bool = False) -> None:
         """Make a scratch table."""
-        settings = " SETTINGS compress = 1" if compressed else ""
-        self.store.command(f"CREATE TABLE {self.scratch(name)} ({columns}) ENGINE = Memory{settings}")
+        settings = " SETTINGS compress = 1" if compressed or self.store.has_little_memory else ""
+        engine = "MergeTree ORDER BY ()" if self._is_on_disk(name) else f"Memory{settings}"
+        self.store.command(f"CREATE TABLE {self.scratch(name)} ({columns}) ENGINE = {engine}")
+
+    def _is_on_disk(self, name: str) -> bool:
+        return self.store.has_little_memory and name in _OF_EVENTS
 
     def naming(self, sql: str) -> str:
         """SQL in which each `{name}` is the scratch table of that name, `{networks}` how far these are counted. What is

@@ -1,7 +1,8 @@
-"""The tables in which one run works: in memory, of its own, dropped at its end.
+"""The tables in which one run works: in memory, the big ones on the disk where there is little; dropped at its end.
 
 In: a batch. Out: tables named after the run. Promises: two runs share none, but for what one leaves to the next
-(warm.py); what a run that was killed left in a server's memory is dropped by the next start (`drop_left`).
+(warm.py); what a run that was killed left in a server's memory, or on the disk, is dropped by the next start
+(`drop_left`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 
 from schema.column import TEXT
-from schema.engine import has_little_memory
 from schema.families import DECLARED
 from schema.pair import CROSSED
 from schema.pairs import PAIRS
@@ -224,11 +224,10 @@ def scratch(of: Batch, names: Sequence[str] = ()) -> Iterator[set[str]]:
     only a part of it needs."""
     there, stay = frozenset() if names else left(of), set[str]()
     names = names or _tables(of)
-    little = of.store.embedded and has_little_memory()
     try:
         for name in names:
             if name not in there:
-                of.create(name, _columns(name), compressed=little or name in _COMPRESSED)
+                of.create(name, _columns(name), compressed=name in _COMPRESSED)
         yield stay
     finally:
         if there and not stay:

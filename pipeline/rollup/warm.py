@@ -3,7 +3,7 @@
 In: a batch. Out: the scratch tables of `WARM`, from one run to the next; SQL that takes out of them whoever has new
 rows. Promises: rows are those of a run that begins anew; one site-day of a store has some, for as long as runs follow
 each other within `IDLE_S`; what becomes invalid, because a raw row is gone, settings are others or a run failed, is
-dropped; nothing of it is ever on a disk.
+dropped; nothing of it is ever on a disk; where there is little memory nothing is left.
 
 Of a day of a million events, to read visits and to lay them out takes a quarter of a run. Where nothing is hidden
 (k = 1), sums stay, too: those of whose visits are made anew are taken out as they were and added as they are, which is
@@ -98,6 +98,8 @@ def leave(of: Batch, seen: Seen, limits: Sequence[Limit | None]) -> frozenset[st
     """Leave what a run that is over has for the next one; which tables stay."""
     extent = seen.extents.get(of.days[0].key)
     if not (of.live and of.alone and of.source == RAW and of.store.embedded and extent) or of.is_small:
+        return frozenset()
+    if of.store.has_little_memory:
         return frozenset()
     if not left(of):
         forget(of.store)

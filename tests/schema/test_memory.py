@@ -42,5 +42,12 @@ def test_where_the_system_does_not_tell_nothing_is_limited(tmp_path: Path, monke
     assert not engine.has_little_memory()
     monkeypatch.setattr(engine, "memory", lambda: 1_000_000_000)
     assert engine.options(0.5)["max_server_memory_usage"] == 500_000_000
+    # The other processes of the house are left what they need, as far as there is enough.
+    assert engine.options()["max_server_memory_usage"] == 880_000_000
+    monkeypatch.setattr(engine, "memory", lambda: 200_000_000)
+    assert engine.options()["max_server_memory_usage"] == 100_000_000
+    monkeypatch.setattr(engine, "memory", lambda: 2_000_000_000)
+    assert engine.options()["max_server_memory_usage"] == 1_800_000_000
+    monkeypatch.setattr(engine, "memory", lambda: 1_000_000_000)
     assert engine.has_little_memory()
     assert engine.options()["memory_worker_correct_memory_tracker"] == 1
