@@ -114,7 +114,7 @@ def test_every_rate_is_what_is_counted_by_hand_where_nothing_is_hidden(store: St
     rng = random.Random(5)
     sent = {
         site: traffic(site, rng)
-        for _ in range(max(20, min(1000, times(120))))
+        for _ in range(max(20, min(1000, times(400))))
         for site in [Site(f"experience-{next(_NUMBER)}", goals=GOALS)]
     }
     insert(store, [event for events in sent.values() for event in events])

@@ -157,7 +157,7 @@ def traffic(site: Site, rng: random.Random, visitors: int) -> list[Event]:
 def test_every_kind_is_what_a_recount_finds(store: Store) -> None:
     """Of sites that are rolled up by the same statements, each with some of the goals."""
     rng = random.Random(44)
-    sites = [some_site(rng) for _ in range(max(20, min(1000, times(120))))]
+    sites = [some_site(rng) for _ in range(max(20, min(1000, times(400))))]
     events = {site.key: traffic(site, rng, rng.randint(2, 9)) for site in sites}
     insert(store, [event for mine in events.values() for event in mine])
     roll_up_days(store, [SiteDay(site, DAY, ALL) for site in sites])

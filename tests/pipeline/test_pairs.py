@@ -96,7 +96,7 @@ def traffic(site: Site, rng: random.Random) -> list[Event]:
 def test_every_cell_is_what_a_recount_finds(store: Store) -> None:
     """Of days that are released by the same statements, each with pairs of its own."""
     rng = random.Random(53)
-    sites = [some_site(rng) for _ in range(times(120))]
+    sites = [some_site(rng) for _ in range(times(400))]
     events = {site.key: traffic(site, rng) for site in sites}
     insert(store, [event for mine in events.values() for event in mine])
     close(store, sites, ALL)

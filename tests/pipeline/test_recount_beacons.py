@@ -259,11 +259,11 @@ def test_a_day_of_beacons_is_counted_alike_from_the_page_to_the_month(
 
 
 def test_days_of_many_sites_are_what_is_counted_by_hand_where_nothing_is_hidden(store: Store, tmp_path: Path) -> None:
-    """From the beacon to what is shown, with k = 1: of 100 sites in CI, of 1,000 in `make test-all`."""
+    """From the beacon to what is shown, with k = 1: of 200 sites in CI, of 1,000 in `make test-all`."""
     goals = (Goal("go", event="go"), Goal("a", page="/a**"))
     sent = {
         site: a_day(random.Random(1000 + number), site)
-        for number in range(min(1000, times(200)))
+        for number in range(min(1000, times(400)))
         for site in [Site(f"many-{number}", goals=goals, properties=("plan",), funnels=FUNNELS)]
     }
     # A chunk holds rows of fewer partitions than one insert may have: of some ten sites.

@@ -234,7 +234,7 @@ def released(store: Store, sites: Sequence[Site]) -> dict[str, dict[tuple[str, s
 @pytest.mark.slow
 def test_of_a_day_that_is_over_every_segment_is_what_a_recount_finds(store: Store) -> None:
     dice = random.Random(18)
-    many = max(20, min(1000, times(120)))
+    many = max(20, min(1000, times(400)))
     sites = [site_of(dice, 20 if number < 3 else dice.randint(1, 3)) for number in range(many)]
     sites.append(Site(f"segments-{next(_NUMBER)}"))
     events = {site.key: traffic(site, dice, 30 if number < 3 else 4) for number, site in enumerate(sites)}
