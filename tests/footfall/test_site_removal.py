@@ -73,7 +73,8 @@ def fill(store: Store, site: SiteSettings, path: str = "/") -> list[dt.date]:
     for family in WAITING:
         store.insert(f"waiting_{family}", ("site", "day", "expires"), ((site.key,), (days[0],), (dt.date(2099, 1, 1),)))
     # Of an open day journeys are told with k = 1 only; segments, and what is added later, are not of this site.
-    for table in ("open_journeys", "next_journeys", "released_segments", "released_segment_goals", "late_funnels"):
+    of_segments = (f"released_{name}" for name in ("segments", "segment_goals", "segment_vitals"))
+    for table in ("open_journeys", "next_journeys", *of_segments, "late_funnels"):
         store.insert(table, ("site", "day"), ((site.key,), (days[0],)))
     store.insert("waiting_days", ("site", "day", "expires"), ((site.key,), (days[0],), (dt.date(2099, 1, 1),)))
     # Too few are in a band of web vitals.
