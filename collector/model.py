@@ -153,12 +153,14 @@ class Draft(Struct, gc=False):
 
 class Arrival(Struct, frozen=True, gc=False):
     """A beacon and the other end it speaks for. received: Unix seconds of something earlier today, which only a
-    site's own server may say; 0 = now. by_token: it is such a server that says so."""
+    site's own server may say; 0 = now. by_token: it is such a server that says so. sender: by what its client
+    is known again (known.py), nothing where that cannot be."""
 
     beacon: Beacon
     client: Client
     received: float = 0.0
     by_token: bool = False
+    sender: bytes = b""
 
     def __repr__(self) -> str:
         return "Arrival(…)"

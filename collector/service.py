@@ -11,6 +11,8 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from msgspec import Raw
+
 from pipeline.spool import Spool, SpoolRefuses
 from schema.event import PAGEVIEW, Erasure, Event
 from schema.host import site_name
@@ -23,10 +25,12 @@ from .enrich.asn import NO_DATACENTERS, Datacenters
 from .enrich.geo import GeoDatabase
 from .enrich.page import Page
 from .keys.key import NoKey
+from .known import Known, is_usual
 from .limits.new_visitors import NewVisitors
 from .model import Arrival, Beacon, Client, Draft, KeySource, RateLimit, Rules
 from .outcome import Outcome, Reason, Refused
 from .privacy.address import Proxies
+from .privacy.visitor_id import Key
 from .steps import (
     MACHINES,
     MINUTE_S,
@@ -86,6 +90,7 @@ class Collector:
         self._objections = objections
         self._unnamed_proxies = unnamed_proxies
         self._on_refusal = on_refusal
+        self._known = Known()
         self._days: dict[str, LocalDay] = {}
         self._next: Mapping[str, Rules] | None = None
 
@@ -111,6 +116,29 @@ class Collector:
                 # Fails closed (rule H3): without the day's key there is no visitor number to store.
                 raise Refused(Reason.NO_KEY, "request", "cannot be taken now, try again") from None
         return taken
+
+    def sender(self, told: bytes, beacon: Beacon) -> bytes:
+        """By what `take_again` knows the sender of a beacon; nothing where it needs a closer look."""
+        return self._known.sender(told, beacon) if is_usual(beacon) else b""
+
+    def take_again(self, sender: bytes, beacon: Beacon, now: float) -> tuple[str, Raw] | None:
+        """The site and the row of a beacon that the steps need not see: they have seen its visitor and its page. None
+        where they have to."""
+        rules = self.rules.get(beacon.domains[0])
+        if rules is None or self._shadow is not None or (self._why is not None and self._why.looks(now)):
+            return None
+        visitor = self._known.visitor(sender, rules, self._key_of_day(rules.site.key, now))
+        row = None if visitor is None else self._known.row(visitor, rules, beacon, int(now))
+        if visitor is None or row is None:
+            return None
+        # These count; whoever is refused here is refused, and not counted, by the steps.
+        if self._new_visitors is not None and not self._new_visitors.know(visitor.visitor):
+            return None
+        if self._limit is not None and not self._limit.admits(visitor.network_number):
+            return None
+        if self._unnamed_proxies is not None:
+            self._unnamed_proxies.accepted(rules.site.key, visitor.untrusted_proxy)
+        return rules.site.key, row
 
     def store(self, taken: Taken, then: Callable[[SpoolRefuses | None], None]) -> None:
         """Have it on disk; `then` is told, or that it cannot be now. Raises SpoolRefuses.
@@ -197,6 +225,8 @@ class Collector:
                 self._unnamed_proxies.accepted(rules.site.key, arrival.client.untrusted_proxy)
             if self._shadow is not None:
                 self._shadow.see(draft)
+            if arrival.sender and not vouched:
+                self._known.remember(arrival.sender, draft, outcome)
             taken.events.append(outcome)
             return Reason.ACCEPTED
         erasure = self._forget(draft, arrival.by_token, taken.erasures) if outcome is Reason.WITHDRAWN else None
@@ -280,12 +310,20 @@ class Collector:
             self.rules.clear()
             self.rules.update(self._next)
             self._days.clear()
+            self._known.forget()
             self._next = None
+        self._known.follow(lambda site: self._key_of_day(site, self.clock()))
         self.spool.turn()
         if self._why is not None:
             self._why.turn()
         if self._unnamed_proxies is not None:
             self._unnamed_proxies.turn()
+
+    def _key_of_day(self, site: str, now: float) -> Key | None:
+        try:
+            return self.keys.key(site, self._day(self.rules[site], now).number)
+        except (KeyError, NoKey):
+            return None
 
     def _day(self, rules: Rules, now: float) -> LocalDay:
         """The site's local day, computed once a day."""

@@ -47,6 +47,17 @@ def page_of(beacon: Beacon, rules: Rules) -> Page:
     return parse_page(beacon.url, rules.keep, beacon.hash_mode, rules.site.trailing_slash == "strip")
 
 
+def page_language_of(beacon: Beacon) -> str:
+    """The page's own language. Never more than a primary one: a page may choose it by the visitor's."""
+    # Many pages write it like a locale of POSIX.
+    return language_of(beacon.page_language.replace("_", "-")) if beacon.page_language else ""
+
+
+def time_of(received: int, rules: Rules) -> int:
+    """The moment that is stored of an event, as closely as the settings let it be told."""
+    return received // MINUTE_S * MINUTE_S if rules.anonymization.timestamps == "minute" else received
+
+
 def drop_prefetch(draft: Draft) -> Reason | None:
     """The browser fetched ahead; nobody has seen the page."""
     return Reason.PREFETCH if draft.client.prefetch else None
@@ -194,10 +205,8 @@ def put_language(draft: Draft) -> None:
 
 
 def put_page_language(draft: Draft) -> None:
-    """The page's own language. Never more than a primary one: a page may choose it by the visitor's."""
-    if draft.beacon.page_language:
-        # Many pages write it like a locale of POSIX.
-        draft.page_language = language_of(draft.beacon.page_language.replace("_", "-"))
+    """The page's own language."""
+    draft.page_language = page_language_of(draft.beacon)
 
 
 def put_screen(draft: Draft) -> None:
@@ -339,10 +348,9 @@ def event_of(draft: Draft) -> Event:
     assert draft.page is not None
     beacon, page, device, settings = draft.beacon, draft.page, draft.device, draft.rules.anonymization
     vitals = beacon.vitals
-    by_minute = settings.timestamps == "minute"
     return Event(
         draft.rules.site.key,
-        draft.received // MINUTE_S * MINUTE_S if by_minute else draft.received,
+        time_of(draft.received, draft.rules),
         draft.day.number,
         draft.rules.lifetime,
         draft.id,

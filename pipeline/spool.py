@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
-from msgspec import Struct, field
+from msgspec import Raw, Struct, field
 
 from schema.dimensions import OTHER
 from schema.event import Count, CrawlerViews, Erasure, Event
@@ -130,9 +130,10 @@ class Spool:
         self._thread.start()
 
     def hand_in(
-        self, events: Sequence[Event], erasures: Sequence[Erasure], done: Callable[[SpoolRefuses | None], None]
+        self, events: Sequence[Event | Raw], erasures: Sequence[Erasure], done: Callable[[SpoolRefuses | None], None]
     ) -> None:
-        """`done` is told once all of them are on disk, or why they are not; it must not raise. Raises SpoolRefuses."""
+        """`done` is told once all of them are on disk, or why they are not; it must not raise. Raises SpoolRefuses.
+        An event may be encoded already, as it stands in a file."""
         if self.refusal:
             raise SpoolRefuses(self.refusal)
         turn = self._turn
@@ -141,7 +142,8 @@ class Spool:
             turn = self._turn = _Handed([], [], (), [])
             self._loop.call_soon(self._end_turn)
         turn.events.extend(events)
-        turn.erasures.extend(erasures)
+        if erasures:
+            turn.erasures.extend(erasures)
         turn.done.append(done)
 
     def append(self, events: Sequence[Event], erasures: Sequence[Erasure] = ()) -> asyncio.Future[None]:
@@ -421,7 +423,7 @@ class _Handed(Struct):
     """What one turn of the loop, or one second's counting, hands over. since: when, on the monotonic clock.
     done: whom to tell; nobody for counts."""
 
-    events: list[Event]
+    events: list[Event | Raw]
     erasures: list[Erasure]
     counts: Sequence[Count]
     done: list[Callable[[SpoolRefuses | None], None]]

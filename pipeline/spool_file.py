@@ -26,7 +26,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import structlog
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from schema.atomic_file import fsync_directory
 from schema.event import Count, CrawlerViews, Erasure, Event
@@ -116,7 +116,7 @@ class OpenFile:
 
     def commit(
         self,
-        events: list[Event],
+        events: list[Event | Raw],
         counts: list[Count],
         erasures: Sequence[Erasure] = (),
         crawlers: Sequence[CrawlerViews] = (),

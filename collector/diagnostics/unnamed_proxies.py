@@ -63,7 +63,8 @@ class UnnamedProxies:
 
     def accepted(self, site: str, why: UntrustedProxy | None) -> None:
         """One more event of the site."""
-        self._now[site, why] += 1
+        # Of every event; a Counter's own way takes twice as long.
+        self._now[site, why] = self._now.get((site, why), 0) + 1
 
     def turn(self) -> None:
         """Forget what is older than an hour, and write what is new. Called every second; does not raise."""

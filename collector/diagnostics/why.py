@@ -110,12 +110,16 @@ class Why:
         path = page.path if page and reason in OF_MACHINES else ""
         self._note(Entry(_minute(now), site, wire, reason, _MEANINGS.get(reason, ""), hostname, path), "")
 
-    def changed(self, draft: Draft, now: float, wire: str) -> None:
-        """An event that is stored, and what it has lost on its way."""
+    def looks(self, now: float) -> bool:
+        """Whether it would look at an event that is stored now."""
         second = int(now)
         if second != self._second:
             self._second, self._looked_at = second, 0
-        if self._looked_at >= _CHANGES_PER_S:
+        return self._looked_at < _CHANGES_PER_S
+
+    def changed(self, draft: Draft, now: float, wire: str) -> None:
+        """An event that is stored, and what it has lost on its way."""
+        if not self.looks(now):
             return
         self._looked_at += 1
         for what in changes_of(draft):

@@ -18,11 +18,13 @@ from starlette.types import Receive, Scope, Send
 from pipeline.spool import SpoolRefuses
 from schema.lasting import Lasting, kind_and_place
 
+from ..model import Arrival, Beacon
 from ..outcome import TAKEN, Reason, Refused, reasons_in, reported
 from ..service import Collector
 from ..taken import Taken
 from ..wire.base import Answer, Format, Incoming
-from .client import sender_of
+from ..wire.plausible import Plausible
+from .client import sender_of, told_by
 from .head import Head, head_of
 from .reply import Reply, reply_of
 
@@ -60,6 +62,8 @@ class Endpoint:
         self._collector = collector
         self._format = format_
         self._wire = format_.name
+        # Of a format in which almost every request is one beacon.
+        self._alone = format_.alone if isinstance(format_, Plausible) else None
         self._cross_origin = cross_origin
         # By origin: what was said last to what was taken.
         self._replies: dict[bytes, tuple[Answer, Reply]] = {}
@@ -119,9 +123,17 @@ class Endpoint:
         try:
             if len(body) > self._format.max_body:
                 raise TooLarge
-            client = sender_of(head, self._collector.proxies)
+            proxies, beacon, sender = self._collector.proxies, None, b""
+            told = told_by(head, proxies) if self._alone is not None else None
+            if told is not None and self._alone is not None:
+                beacon = self._alone(body)
+                sender = b"" if beacon is None else self._collector.sender(told, beacon)
+                if sender and beacon is not None and self._take_again(head, sender, beacon, now, then):
+                    return
+            client = sender_of(head, proxies)
             incoming = Incoming(client, body, head.query, head.path, head.headers, now)
-            taken = self._collector.take(self._format.read(incoming), now, self._wire)
+            read = self._format.read(incoming) if beacon is None else (Arrival(beacon, client, sender=sender),)
+            taken = self._collector.take(read, now, self._wire)
             if taken.waits:
                 self._collector.store(taken, partial(self._stored, head, incoming, taken, then))
                 return
@@ -129,6 +141,29 @@ class Endpoint:
         except Exception as problem:
             reply = self._failed(head, now, problem)
         then(reply)
+
+    def _take_again(self, head: Head, sender: bytes, beacon: Beacon, now: float, then: Callable[[Reply], None]) -> bool:
+        """Have a beacon stored whose visitor and page the steps have seen, if that is so. Raises SpoolRefuses."""
+        answered = self._replies.get(head.given.get(b"origin", b""))
+        again = self._collector.take_again(sender, beacon, now) if answered is not None else None
+        if answered is None or again is None:
+            return False
+        site, row = again
+        self._collector.spool.hand_in((row,), (), partial(self._stored_again, head, site, answered[1], now, then))
+        return True
+
+    def _stored_again(
+        self,
+        head: Head,
+        site: str,
+        reply: Reply,
+        now: float,
+        then: Callable[[Reply], None],
+        refuses: SpoolRefuses | None,
+    ) -> None:
+        if refuses is None:
+            self._collector.count(site, Reason.ACCEPTED, now)
+        then(reply if refuses is None else self._failed(head, now, refuses))
 
     def _stored(
         self, head: Head, incoming: Incoming, taken: Taken, then: Callable[[Reply], None], refuses: SpoolRefuses | None

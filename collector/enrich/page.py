@@ -88,6 +88,11 @@ def parse_page(url: str, keep: frozenset[str], hash_mode: bool = False, strip_sl
     return page
 
 
+def passed_unchanged(url: str, strip_slash: bool = False) -> bool:
+    """Whether a page of that URL was found lately from which nothing was taken, so that the settings have no say."""
+    return url in _pages[strip_slash]
+
+
 def _parse_page(url: str, keep: frozenset[str], hash_mode: bool, strip_slash: bool) -> Page:
     parts = split_url(url)
     path = _path_of(parts.path, strip_slash)

@@ -93,9 +93,14 @@ _MESSENGER_HOSTS = frozenset(("t.me", "telegram.me", "telegram.dog", "wa.me"))
 
 def traffic_source_of(referrer: str, page: Page, own_hosts: frozenset[str], keep_path: bool = False) -> TrafficSource:
     """Where the visit to the page came from."""
-    if not page.query and not page.click_id and (not referrer or _BARE.fullmatch(referrer)):
+    if not page.query and not page.click_id and is_bare(referrer):
         return _from_bare(referrer, page.hostname, own_hosts, keep_path)
     return _traffic_source_of(referrer, page, own_hosts, keep_path)
+
+
+def is_bare(referrer: str) -> bool:
+    """Whether a referrer is a host and nothing else, or none."""
+    return not referrer or _BARE.fullmatch(referrer) is not None
 
 
 @lru_cache(maxsize=HOSTS_CACHED)

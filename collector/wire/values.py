@@ -75,6 +75,14 @@ def first_text(*values: Any) -> str:
     return ""
 
 
+def text_of(value: Any) -> str:
+    """The text of one value."""
+    # Of almost every text there is nothing to be done, which is found out here at half the price.
+    if type(value) is str and value.isascii() and value.isprintable():
+        return value.strip()
+    return first_text(value)
+
+
 def name_of(value: Any, limit: int | None = MAX_NAME) -> str:
     """An event's name; without a limit as much of it as the scrubber reads. Raises Refused."""
     name = visible(first_text(value))
@@ -99,12 +107,14 @@ def domains_of(value: Any) -> tuple[str, ...]:
     """The sites named in a comma list; empty where the URL's host is to decide. Raises Refused."""
     if value is None:
         return ()
+    if type(value) is str and len(value) <= _MAX_DOMAINS:
+        return _named_in(value)
     return _named_in(first_text(value)[:_MAX_DOMAINS])
 
 
 @lru_cache(maxsize=1024)
 def _named_in(text: str) -> tuple[str, ...]:
-    names = map(site_name, text.split(","))
+    names = map(site_name, first_text(text).split(","))
     domains = tuple(dict.fromkeys(name for name in names if name))
     if not domains:
         raise Refused(Reason.NO_DOMAIN, "domain", "can't be blank")
@@ -213,7 +223,11 @@ def elements_of(value: Any, vitals: Container[str]) -> dict[str, str]:
 
 def url_of(*values: Any) -> str:
     """A page's URL, as much of it as is read. Raises Refused where there is none."""
-    url = bounded(first_text(*values))
+    text = values[0]
+    if type(text) is str and text.isascii() and text.isprintable():
+        url = text.strip() if len(text) <= MAX_URL else bounded(text.strip())
+    else:
+        url = bounded(first_text(*values))
     if not url:
         raise Refused(Reason.NO_URL, "url", "is required")
     return url

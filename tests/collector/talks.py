@@ -7,6 +7,8 @@ from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
 
+from collector.edge.head import Head
+
 AGENTS = (
     b"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
     b"Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile/15E148",
@@ -62,6 +64,15 @@ def body_of(draw: Random) -> bytes:
         "d": "a.example",
         "w": draw.choice((1440, 390)),
     }
+    match draw.randrange(8):
+        case 0:
+            one |= {"tz": draw.choice(("Europe/Vienna", "Asia/Tokyo", "nowhere")), "lang": "de_AT", "h": False}
+        case 1:
+            one |= {"n": "engagement", "e": draw.randrange(9000), "sd": draw.randrange(120), "lcp": draw.random()}
+        case 2:
+            one |= {"r": draw.choice(("https://search.example/", "https://a.example/x?y=1", "no address"))}
+        case 3:
+            one |= {"id": f"{draw.randrange(9)}", "i": False, "consent": draw.choice(("granted", ""))}
     match draw.randrange(14):
         case 0:
             return json.dumps([one, one | {"n": "click", "p": {"plan": "pro"}}, {"n": ""}]).encode()
@@ -101,6 +112,19 @@ def request_of(draw: Random) -> bytes:
     if body:
         lines.append(b"Content-Length: %d" % len(body))
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+def head_of_page(draw: Random) -> Head:
+    """The head of a page's beacon, parsed: most often a usual one."""
+    headers = []
+    for (name, values), often in zip(_FIELDS, _OFTEN, strict=True):
+        for _ in range(1 + (draw.random() < 0.02)):
+            if draw.random() < often:
+                headers.append((name.lower(), values[0] if draw.random() < 0.8 else draw.choice(values)))
+    if draw.random() < 0.1:
+        headers.append((draw.choice((b"x-real-ip", b"forwarded", b"x-footfall-opt-out", b"x-moz")), b"1"))
+    peer = draw.choice(("127.0.0.1", "127.0.0.1", "203.0.113.9", "::1", ""))
+    return Head(peer, "POST", b"", headers, dict(headers))
 
 
 def _spoil_byte(draw: Random, text: bytes) -> bytes:

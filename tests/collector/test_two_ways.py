@@ -1,4 +1,5 @@
-"""Whatever is sent, the short way and uvicorn's own answer the same bytes, and the same rows are stored."""
+"""Whatever is sent, the short way and uvicorn's own answer the same bytes, and the same rows are stored, of visitors
+and pages that are known as of others."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 import uvicorn
 import uvloop
+from msgspec import Raw
 
 from collector.edge import http as limited
 from collector.edge import ingest
@@ -23,7 +25,7 @@ from collector.edge.ingest import IngestProtocol
 from collector.enrich.device import warm_up
 from collector.enrich.geo import GeoDatabase
 from collector.enrich.site_filter import Exclusions, site_filter_of
-from collector.model import Rules
+from collector.model import Beacon, Rules
 from collector.privacy.address import Proxies
 from collector.service import Collector
 from collector.settings import PRESETS
@@ -75,6 +77,16 @@ class Way:
         self.collector = Collector(
             rules, self.spool, Keys(), GeoDatabase(None), Proxies(("127.0.0.0/8",)), lambda: NOW
         )  # fmt: skip
+        self.again = 0
+        take_again = self.collector.take_again
+
+        def noting(sender: bytes, beacon: Beacon, now: float) -> tuple[str, Raw] | None:
+            # All that uvicorn's own way brings goes through the steps, each time.
+            found = take_again(sender, beacon, now) if protocol is IngestProtocol else None
+            self.again += found is not None
+            return found
+
+        self.collector.take_again = noting  # type: ignore[method-assign]
         app = create_app(self.collector, Keys(), Tokens(directory / "tokens.json"), self.spool, lambda: "", False)  # type: ignore[arg-type]
         self.server = uvicorn.Server(
             uvicorn.Config(
@@ -204,6 +216,9 @@ def test_both_ways_answer_and_store_the_same(
     assert cut <= total * 0.01
     assert taken[True] > requests / 4
     assert taken[False] > requests / 10
+    # Of these the steps had seen the visitor and the page.
+    assert ways[0].again > requests / 50
+    assert ways[1].again == 0
     ours, theirs = (way.stored() for way in ways)
     if not cut:
         assert ours == theirs
