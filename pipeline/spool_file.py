@@ -116,7 +116,7 @@ class OpenFile:
 
     def commit(
         self,
-        events: list[Event | Raw],
+        events: Sequence[Event | Raw],
         counts: list[Count],
         erasures: Sequence[Erasure] = (),
         crawlers: Sequence[CrawlerViews] = (),
