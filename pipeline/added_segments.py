@@ -32,6 +32,7 @@ from .rollup.batch import RAW, Batch, SiteDay
 from .rollup.differences import unlike
 from .rollup.hits import OF_HITS
 from .rollup.late_segments import MOST_TOLD, OfDay, count_later, told_before
+from .rollup.pair_goals import mute, with_goals
 from .rollup.stages import stage_again, stage_raw_again
 from .settings import SiteRules
 
@@ -73,6 +74,8 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float, sourc
         before = told_before(of, of_day)
         gone = not same or then.whole or (strictest.k > 1 and len(before) > MOST_TOLD)
         gone = gone or (strictest.k > 1 and not differing.isdisjoint(OF_HITS))
+        # Nor what they tell beside who reached goals in cells of pairs, which was told without them.
+        gone = gone or (strictest.k > 1 and bool(mute(due.new.values(), with_goals(of))))
         if not gone:
             count_later(of, due.new, of_day, before if strictest.k > 1 else {})
         _release(of, entry, due.new, sorted(differing), gone, now)

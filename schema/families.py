@@ -17,7 +17,7 @@ from .family import KEY, KEY_COLUMNS, MONTH_COLUMNS, Family, named
 from .funnels import FUNNELS
 from .journeys import JOURNEYS
 from .measures import KINDS, OF_CELLS, OF_CONVERSIONS, OF_VITALS
-from .pairs import PAIRS
+from .pairs import PAIR_GOALS, PAIRS
 from .properties import PROPERTIES
 from .segments import SEGMENT_GOALS, SEGMENT_VITALS, SEGMENTS
 from .visits import DEFAULTS, OF_FIRST_OF_ALL, VISIT
@@ -80,6 +80,7 @@ FAMILIES: dict[str, Family] = {
         PROPERTIES,
         ENGAGED,
         PAIRS,
+        PAIR_GOALS,
         JOURNEYS,
         SEGMENTS,
         SEGMENT_GOALS,

@@ -1,12 +1,13 @@
 """Pairs: visits by two dimensions at once (schema/pair.py), by day.
 
-In: the measures of cells. Out: `PAIRS`. Promises: a measure of a pair is that of a cell.
+In: the measures of cells. Out: `PAIRS`, `PAIR_GOALS`. Promises: a measure of a pair is that of a cell.
 """
 
 from __future__ import annotations
 
+from .column import TEXT, Column
 from .family import Family
-from .measures import OF_CELLS
+from .measures import OF_CELLS, OF_CONVERSIONS
 from .metrics import METRICS
 from .pair import CROSSED
 
@@ -20,6 +21,18 @@ PAIRS = Family(
     tuple(one for one in OF_CELLS if one.name in _MEASURES),
     dimensions=CROSSED,
     label="pairs",
+    live=False,
+)
+# Who of a cell reached a goal, and what they paid.
+PAIR_GOALS = Family(
+    "pair_goals",
+    (
+        Column("goal", TEXT, "Name of the goal."),
+        Column("currency", TEXT, "ISO 4217 code of `amount`, empty where there is none."),
+    ),
+    OF_CONVERSIONS,
+    dimensions=CROSSED,
+    label="goals of pairs",
     live=False,
 )
 # The metrics that these are enough for.

@@ -30,13 +30,15 @@ _BEYOND: Line = "beyond"
 class Crossed(Struct, frozen=True):
     """A cell. row, column: the narrowest sums that it is known to be part of; no row is called as a column is. people:
     distinct visitors, at least one. enough: whether they are k, from enough networks. barred: it is hidden whoever is
-    in it, because its row or its column is."""
+    in it, because its row or its column is. full: it may have one less or one more, not both: of those who reached a
+    goal it has all that there are. So it is on a circle of others, and no other one is on a circle with it."""
 
     row: Line
     column: Line
     people: int
     enough: bool
     barred: bool = False
+    full: bool = False
 
     @property
     def lines(self) -> tuple[Line, Line]:
@@ -68,6 +70,7 @@ class Circles(Generic[Key]):
         self._cells, self._enough = cells, {*covered}
         self._many: Counter[Line] = Counter()
         self._hopeless: set[Key] = set()
+        self._full: dict[Key, None] = {}
         self.hidden: set[Key] = set()
         # By line the cells that are shown, and those that are hidden; in order, so that the same is hidden each time.
         self.shown: defaultdict[Line, dict[Key, None]] = defaultdict(dict)
@@ -87,10 +90,14 @@ class Circles(Generic[Key]):
 
     def hide(self, key: Key) -> None:
         self.hidden.add(key)
-        self._join(*self._cells[key].lines)
+        if self._cells[key].full:
+            self._full[key] = None
+        else:
+            self._join(*self._cells[key].lines)
         for line in self._cells[key].lines:
             self.shown[line].pop(key)
-            self._gone[line][key] = None
+            if not self._cells[key].full:
+                self._gone[line][key] = None
             self._many[line] += 1
             if self._cells[key].enough:
                 self._enough.add(line)
@@ -111,9 +118,9 @@ class Circles(Generic[Key]):
         many = self._many[line]
         return bool(self.shown[line]) and many > 0 and (many < 2 or line not in self._enough)
 
-    def _price(self, key: Key) -> tuple[int, int]:
-        """Cheapest is what mends most lines, then what has the fewest people."""
-        return -sum(map(self._is_bad, self._cells[key].lines)), self._rank[key]
+    def _price(self, key: Key) -> tuple[bool, int, int]:
+        """Cheapest is what may be on circles and mends most lines, then what has the fewest people."""
+        return self._cells[key].full, -sum(map(self._is_bad, self._cells[key].lines)), self._rank[key]
 
     # -- circles ---------------------------------------------------------------------------------------------------
 
@@ -135,9 +142,11 @@ class Circles(Generic[Key]):
     def _way(self, key: Key) -> list[Key]:
         """The cheapest cells that close a circle with it and with what is hidden. Lines that hidden cells join are one
         place, because the way between them costs nothing."""
-        side, within = self._side(key), self._group(self._cells[key].row)
+        side = self._side(key)
         if not side:
             return []
+        # One that joins its lines itself leads from one side of a place to the other, one that is full to another one.
+        within, beyond = map(self._group, self._ends(key, side))
         least: dict[Line, int] = {within: 0}
         came: dict[Line, tuple[Key, Line]] = {}
         # Of ways that cost the same the one that was found first: lines are of kinds that do not compare.
@@ -152,9 +161,11 @@ class Circles(Generic[Key]):
             for line in side if place == within else self._lines[place]:
                 for step in self.shown[line]:
                     one = self._cells[step]
+                    if one.full:
+                        continue
                     end = one.column if line == one.row else one.row
                     to = self._group(end)
-                    to = _BEYOND if to == within and end not in side else to
+                    to = _BEYOND if to == beyond and end not in side else to
                     dearer = cost + one.people
                     if dearer < least.get(to, dearer + 1):
                         least[to], came[to] = dearer, (step, place)
@@ -167,6 +178,11 @@ class Circles(Generic[Key]):
             step, place = came[place]
             way.append(step)
         return way
+
+    def _ends(self, key: Key, side: Collection[Line]) -> tuple[Line, Line]:
+        """Its lines, that on this side first."""
+        row, column = self._cells[key].lines
+        return (row, column) if row in side else (column, row)
 
     def _side(self, key: Key) -> dict[Line, None]:
         """The lines that the cell joins to the rest, in order: of both of its sides the one that is found first; none
@@ -208,7 +224,8 @@ class Circles(Generic[Key]):
 
     def bridges(self) -> Iterator[Key]:
         """All such."""
-        return _bridges(self._gone, self._lines_of)
+        yield from _bridges(self._gone, self._lines_of)
+        yield from (key for key in self._full if len({*map(self._group, self._cells[key].lines)}) > 1)
 
     def _lines_of(self, key: Key) -> tuple[Line, Line]:
         return self._cells[key].lines

@@ -1,7 +1,8 @@
 """Which cells of pairs are shown of days that hide some.
 
 In: the scratch tables `crossed`, what is counted of each cell, and `numbered`, visits with the places of their values.
-Out: `uncovered`, the cells that are shown, and what waits of the others (pair_waiting.py). Promises: who is behind
+Out: `uncovered`, the cells that are shown, and the tables that tell what waits of the others (pair_waiting.py) and
+what is told beside them (pair_goals.py). Promises: who is behind
 several cells together is counted distinctly.
 """
 
@@ -10,6 +11,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+
+from msgspec import Struct, field
 
 from schema.dimensions import OTHER
 from schema.pair import Pair, above, is_above
@@ -20,13 +23,20 @@ from .crossing import Line
 from .pair_alike import Rows, alike, rows_of
 from .pair_lines import HIDDEN, Atom, Cell, Table, in_order
 from .pair_twins import Beside
-from .pair_waiting import Silent, keep_hidden
+from .pair_waiting import Silent
 
 # A site-day and the number of a pair.
 Which = tuple[int, int]
-_ATOM = "d, pair, one_, above, other_, beyond"
+ATOM = "d, pair, one_, above, other_, beyond"
 _NOTHING = "emptyArrayUInt16()"
 _CELL = ("d", "pair", "one", "other")
+
+
+class Judged(Struct):
+    """shown: of each pair of a day the cells that its own table tells. silent: of days of which something waits."""
+
+    shown: dict[Which, set[Cell]] = field(default_factory=dict)
+    silent: list[Silent] = field(default_factory=list)
 
 
 def suppress(
@@ -35,9 +45,9 @@ def suppress(
     before: Mapping[Pair, set[Cell]],
     twins: Mapping[int, Beside],
     waits: Collection[int] = (),
-) -> None:
-    """Fill `uncovered`; and `withheld` of the days that are among `waits`. pairs: by their number. before: what is told
-    of others; twins: and elsewhere."""
+) -> Judged:
+    """Fill `uncovered`. pairs: by their number. before: what is told of others; twins: and elsewhere. waits: the days
+    of which something does."""
     hides = [d for d, of_day in enumerate(of.days) if of_day.rules.k > 1]
     cells, atoms = _cells(of), _atoms(of, pairs)
     beside = {d: twins.get(d, Beside()) for d in hides}
@@ -50,7 +60,7 @@ def suppress(
     # What follows of a twin: also cells of enough people that are hidden, which nobody has looked after.
     follows = {d: {pair: {*mine} for pair, mine in known[d].items()} for d in hides}
     rows: list[tuple[int, int, int, int]] = []
-    silent: list[Silent] = []
+    judged = Judged()
     value_of = _values_of(of) if waits else {}
     for nth, step in enumerate(_steps(pairs, one_by_one=bool(same))):
         there = [(d, number) for d in hides for number in map(pairs.index, step) if (d, number) in cells]
@@ -63,16 +73,17 @@ def suppress(
             tables[d, number] = Table(pair, atoms[d, number], mine, known[d])
             if d in waits:
                 may = partial(_is_open, pair, beside[d], told[d, number])
-                silent.append(Silent(d, pair, pairs, tables[d, number], may, partial(_value, value_of, d)))
+                judged.silent.append(Silent(d, pair, pairs, tables[d, number], may, partial(_value, value_of, d)))
         covered = _covered(of, pairs, tables, nth)
         for (d, number), table in tables.items():
-            shown[d][pairs[number]] = table.shown(covered[d, number]) | told[d, number].shown
+            judged.shown[d, number] = table.shown(covered[d, number])
+            shown[d][pairs[number]] = judged.shown[d, number] | told[d, number].shown
             known[d][pairs[number]] |= shown[d][pairs[number]]
             follows[d][pairs[number]] = known[d][pairs[number]] | cells[d, number].keys()
             rows += ((d, number, *cell) for cell in shown[d][pairs[number]])
     if rows:
         of.store.insert(of.scratch("uncovered"), _CELL, [*map(list, zip(*rows, strict=True))])
-    keep_hidden(of, pairs, silent)
+    return judged
 
 
 def _steps(pairs: Sequence[Pair], one_by_one: bool) -> list[list[Pair]]:
@@ -149,21 +160,21 @@ def _atoms(of: Batch, pairs: Sequence[Pair]) -> defaultdict[Which, list[Atom]]:
         f"""SELECT d, pair, one AS one_, {_NOTHING} AS above, other AS other_, {_NOTHING} AS beyond, people, networks
         FROM {{crossed}} WHERE NOT has({divided}, pair)""",
         *(
-            f"""SELECT {_of_atom(number, pairs[number])}, {EVERYBODY} AS people, {NETWORKS} AS networks
-            FROM {{numbered}} GROUP BY {_ATOM}"""
+            f"""SELECT {of_atom(number, pairs[number])}, {EVERYBODY} AS people, {NETWORKS} AS networks
+            FROM {{numbered}} GROUP BY {ATOM}"""
             for number in divided
         ),
     ]
-    each = " UNION ALL ".join(f"SELECT {_ATOM}, people, networks FROM ({select})" for select in selects)
+    each = " UNION ALL ".join(f"SELECT {ATOM}, people, networks FROM ({select})" for select in selects)
     found: defaultdict[Which, list[Atom]] = defaultdict(list)
     for d, number, one, over, other, beyond, people, enough in of.store.rows(
-        of.naming(f"SELECT {_ATOM}, people, {ENOUGH} FROM ({each})"), of.named
+        of.naming(f"SELECT {ATOM}, people, {ENOUGH} FROM ({each})"), of.named
     ):
         found[d, number].append(Atom(one, tuple(over), other, tuple(beyond), people, bool(enough)))
     return found
 
 
-def _of_atom(number: int, pair: Pair) -> str:
+def of_atom(number: int, pair: Pair) -> str:
     """SQL for what tells the atoms of a pair apart, of a row of `numbered`."""
     each = (", ".join(above(name)) for name in (pair.one, pair.other))
     over, beyond = (f"[{names}]" if names else _NOTHING for names in each)
@@ -198,10 +209,10 @@ def _enough(of: Batch, pairs: Sequence[Pair], rows: Sequence[tuple[object, ...]]
     """The lines that are of enough people. rows: of `few`, atoms each with its line."""
     if not rows:
         return []
-    columns = (*_ATOM.split(", "), "line", "step")
+    columns = (*ATOM.split(", "), "line", "step")
     of.store.insert(of.scratch("few"), columns, [*map(list, zip(*rows, strict=True))])
     everybody = " UNION ALL ".join(
-        f"SELECT visitor, network_number, {_of_atom(number, pairs[number])} FROM {{numbered}}"
+        f"SELECT visitor, network_number, {of_atom(number, pairs[number])} FROM {{numbered}}"
         for number in sorted({row[1] for row in rows if isinstance(row[1], int)})
     )
     found = of.store.rows(
@@ -210,7 +221,7 @@ def _enough(of: Batch, pairs: Sequence[Pair], rows: Sequence[tuple[object, ...]]
             (
                 SELECT d, line, uniqExact(visitor) AS people, {NETWORKS} AS networks
                 FROM ({everybody}) AS v INNER JOIN (SELECT * FROM {{few}} WHERE step = {{step:UInt8}}) AS f
-                USING ({_ATOM}) GROUP BY d, line
+                USING ({ATOM}) GROUP BY d, line
             )
             WHERE {ENOUGH}"""
         ),

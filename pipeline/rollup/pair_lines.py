@@ -32,7 +32,8 @@ Shown = Mapping[Pair, Collection[Cell]]
 
 class Atom(Struct, frozen=True):
     """Visits with the same values. above, beyond: of the dimensions above the first and the second one, the nearest
-    first. people: distinct visitors. enough: of k people and more, from enough networks."""
+    first. people: distinct visitors. enough: of k people and more, from enough networks. full: there is nobody beside
+    these who might be one of them."""
 
     one: int
     above: tuple[int, ...]
@@ -40,6 +41,7 @@ class Atom(Struct, frozen=True):
     beyond: tuple[int, ...]
     people: int
     enough: bool
+    full: bool = False
 
     @property
     def cell(self) -> Cell:
@@ -133,7 +135,8 @@ class Table:
     def _add_edge(self, key: Hashable, row: Line, column: Line, atoms: list[Atom], enough: int = 0) -> None:
         """enough: how many people it is of; 0: it is hidden, and how many these are is at least known."""
         people, are_enough = max(atom.people for atom in atoms), any(atom.enough for atom in atoms)
-        self._edges[key] = Crossed(row, column, enough or people, bool(enough) or are_enough, barred=not enough)
+        is_full = all(atom.full for atom in atoms)
+        self._edges[key] = Crossed(row, column, enough or people, bool(enough) or are_enough, not enough, is_full)
         self._of_edge[key] = atoms
 
     # -- what pairs with parents hide --------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 """Visits → what is released of pairs of dimensions (Q1): counted, suppressed, and staged.
 
-In: the scratch tables `visits`, `values` and `kept` of days that are over. Out: rows in `staging_pairs`. Promises:
-people and networks of each cell are counted distinctly; no cell of fewer than k people is among the rows, and none
-follows from their sums (pair_lines.py); values beyond the `MOST_VALUES` most frequent ones of a dimension have none.
+In: the scratch tables `visits`, `values` and `kept` of days that are over. Out: rows in `staging_pairs`, and of goals
+in `staging_pair_goals` (pair_goals.py). Promises: people and networks of each cell are counted distinctly; no cell of
+fewer than k people is among the rows, and none follows from their sums (pair_lines.py); values beyond the `MOST_VALUES`
+most frequent ones of a dimension have none.
 """
 
 from __future__ import annotations
@@ -17,21 +18,24 @@ from schema.pairs import MOST_VALUES, PAIRS
 from ..insert import insert
 from .aggregate import EVERYBODY
 from .batch import DAY, NETWORKS, SITE, START, Batch, K
-from .pair_cells import released, suppress
+from .pair_cells import Judged, released, suppress
+from .pair_goals import MASKS, fill_converted, goals_of, tell_goals
 from .pair_lines import HIDDEN
 from .pair_twins import beside, places_of
+from .pair_waiting import keep_hidden
 from .scratch import OF_PAIRS, scratch
 from .twins import GOALS, ToldBy, Twins, told, twins_of_goals
 
 # Of visits by the places of their values what else is told: which conditions are twins of values, and by which values
 # these are told. It is given the columns of the dimensions that are asked for.
 Tells = Callable[[Batch, Mapping[str, str]], tuple[Twins, ToldBy]]
+_NONE: Twins = {}
 # One statement counts so many at once.
 _AT_ONCE = 20
 _SUMMED = {one.name: f"sum({one.visit})" for one in PAIRS.measures if one.visit}
 # Of visits what these are made of.
 _OF_VISIT = tuple(one.visit for one in OF_CELLS if one.name in _SUMMED and one.visit != "came")
-_MARKS = ("d", "visitor", "network_number", "again", "came", *_OF_VISIT)
+_MARKS = ("d", "visitor", "network_number", "visit", "again", "came", *_OF_VISIT)
 _PAIRS_OF = "{pairs:Array(Array(UInt16))}[d + 1]"
 
 
@@ -59,15 +63,21 @@ def _cross(
     days of which something waits."""
     pairs = sorted({pair for mine in each for pair in mine})
     with scratch(of, OF_PAIRS):
-        _number(of, pairs)
+        goals = goals_of(of) if of.has_goals and grains is None else []
+        _number(of, pairs, goals)
         given = of.named | {"pairs": [[pairs.index(pair) for pair in mine] for mine in each]}
         for start in range(0, len(pairs), _AT_ONCE):
             numbered = dict(enumerate(pairs[start : start + _AT_ONCE], start=start))
             of.store.command(of.naming(_counting(numbered)), given)
+        judged, twins = Judged(), _NONE
         if of.hides:
             dimensions = _dimensions(pairs)
-            twins = beside(*tells(of, {name: name for name in dimensions}), places_of(of), dimensions)
-            suppress(of, pairs, {} if grains is None else released(of, grains), twins, waits)
+            twins, by = tells(of, {name: name for name in dimensions})
+            before = {} if grains is None else released(of, grains)
+            judged = suppress(of, pairs, before, beside(twins, by, places_of(of), dimensions), waits)
+        keep_hidden(of, pairs, judged.silent)
+        if any(goals):
+            tell_goals(of, pairs, each, goals, twins, judged)
         named = {"ones": [pair.one for pair in pairs], "others": [pair.other for pair in pairs]}
         of.store.command(of.naming(_STAGE), of.named | named)
 
@@ -87,9 +97,9 @@ def _dimensions(pairs: Collection[Pair]) -> list[str]:
     return sorted({one for dimension in each for one in (dimension, *above(dimension))})
 
 
-def _number(of: Batch, pairs: Collection[Pair]) -> None:
+def _number(of: Batch, pairs: Collection[Pair], goals: Sequence[Sequence[str]]) -> None:
     """Fill `numbers`, the values by their place among the most frequent ones that are shown, and `numbered`, visits
-    with these places in place of values."""
+    with these places in place of values. goals: of each site-day those that visits are marked with."""
     every = _dimensions(pairs)
     of.store.command(of.naming(_NUMBER), {"dimensions": every, "most": MOST_VALUES})
     columns = {name: f"v.{name}" for name in _MARKS} | {name: f"of_{name}.place" for name in every}
@@ -98,6 +108,10 @@ def _number(of: Batch, pairs: Collection[Pair]) -> None:
         f" ON v.d = of_{name}.d AND v.{name} = of_{name}.value"
         for name in every
     )
+    if any(goals):
+        fill_converted(of, goals)
+        columns |= {"mask": "m.mask"}
+        joined += f" LEFT ANY JOIN ({MASKS}) AS m ON v.d = m.d AND v.visitor = m.visitor AND v.visit = m.visit"
     of.store.command(of.naming(f"{insert('{numbered}', columns)} FROM {{visits}} AS v {joined} WHERE v.came"))
 
 

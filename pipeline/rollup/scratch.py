@@ -153,12 +153,20 @@ TABLES: dict[str, dict[str, str]] = {
     # counted of each cell; atoms of lines of which too few are hidden, maybe; and the cells that are shown.
     "numbers": _VALUE | {"place": "UInt16"},
     "numbered": {"d": "UInt16"}
-    | {name: VISIT[name] for name in ("visitor", "network_number", "again", "came", "viewed", "bounced", "seconds")}
+    | {name: VISIT[name] for name in ("visitor", "network_number", "visit", "again", "came")}
+    | {name: VISIT[name] for name in ("viewed", "bounced", "seconds")}
+    | {"mask": "UInt64"}
     | dict.fromkeys(CROSSED, "UInt16"),
     "crossed": _CROSSED | _measured("people", "networks", *(one.name for one in PAIRS.measures if one.visit)),
     "few": {"d": "UInt16", "pair": "UInt16", "one_": "UInt16", "above": "Array(UInt16)"}
     | {"other_": "UInt16", "beyond": "Array(UInt16)", "line": "UInt32", "step": "UInt8"},
     "uncovered": _CROSSED,
+    # Beside them (pair_goals.py): of each visit how often it reached a goal, and what was paid; what is counted of each
+    # cell; and the cells of which it is told. bit: the goal.
+    "converted": {"d": "UInt16", "visitor": "UInt64", "visit": "UInt32"}
+    | {"bit": "UInt8", "currency": TEXT, "times": "UInt32", "amount": "Int64"},
+    "converting": _CROSSED | {"bit": "UInt8", "currency": TEXT} | _measured("people", "networks", "times", "amount"),
+    "telling": _CROSSED | {"bit": "UInt8"},
     # What they hide: the cells with their lines (pair_waiting.py); the same as it waits.
     "bare": _CROSSED | _HIDDEN_OF_PAIRS | {"people": "Int64"},
     "withheld": {"d": "UInt16", "dimension": TEXT, "by_dimension": TEXT}
@@ -196,7 +204,7 @@ _COMPRESSED = ("sent", "told")
 _OF_STEPS = ("arrived", "newcomers", "made", "taken", "due", "steps")
 _OF_FUNNELS = ("passed", "least")
 _OF_PROPERTIES = ("sent", "told")
-OF_PAIRS = ("numbers", "numbered", "crossed", "few", "uncovered", "bare")
+OF_PAIRS = ("numbers", "numbered", "crossed", "few", "uncovered", "bare", "converted", "converting", "telling")
 OF_SEGMENTS = ("marked", "segmented", "chosen", "gauged")
 
 
