@@ -17,9 +17,9 @@ from msgspec.structs import astuple
 from schema.measures import MEASURES, Measures
 from schema.metrics import METRICS
 from schema.pair import Pair, paired
-from schema.pairs import MOST_VALUES, PAIRS
+from schema.pairs import MOST_VALUES, PAIR_GOALS, PAIRS
 from schema.site import Site
-from schema.store import Store
+from schema.store import Row, Store
 
 from .figures import Coverage
 from .filter import Filter
@@ -34,7 +34,8 @@ Sums = tuple[Any, ...]
 
 class Crossing(Struct, frozen=True):
     """along: the dimension that is filtered; across: those whose values are told. both: the rows are of both. most: so
-    many of each, those that come first by `order`. added: rows that were added to days (rule N6), by day and grain."""
+    many of each, those that come first by `order`. added: rows that were added to days (rule N6), by day and grain.
+    goal: of which it is asked who reached it; but: the days that did not count it."""
 
     span: Span
     along: str
@@ -44,6 +45,8 @@ class Crossing(Struct, frozen=True):
     most: int
     order: str
     added: tuple[tuple[dt.date, str], ...] = ()
+    goal: str = ""
+    but: tuple[dt.date, ...] = ()
 
 
 def crossing(queries: Sequence[Query], released: Released, span: Span, most: int) -> Crossing | None:
@@ -54,8 +57,10 @@ def crossing(queries: Sequence[Query], released: Released, span: Span, most: int
     first = asked[0]
     along = first.dimension or first.beside
     across = {query.crossed.beside(along) for query in asked if query.crossed}
-    of_pairs = tuple(sorted(across)), first.filters, bool(first.beside), most, first.order
-    return Crossing(span, along, *of_pairs, released.pair_grains)
+    filters = tuple(one for one in first.filters if one.dimension != "goal")
+    of_pairs = tuple(sorted(across)), filters, bool(first.beside), most, first.order
+    but = tuple(sorted(released.goals.not_counted.get(first.goal, ())))
+    return Crossing(span, along, *of_pairs, released.pair_grains, first.goal, but if first.goal else ())
 
 
 def cells_of(store: Store, of: Crossing) -> dict[str, dict[tuple[str, str], Sums]]:
@@ -63,14 +68,10 @@ def cells_of(store: Store, of: Crossing) -> dict[str, dict[tuple[str, str], Sums
     days; the first one first."""
     if not of.span.released:
         return {}
-    bound: dict[str, Any] = {"along": of.along, "most": of.most}
+    condition, bound = _kept(of)
+    bound |= {"most": of.most}
     if of.added:
         bound |= {"pair_dates": [day for day, _ in of.added], "pair_grains": [grain for _, grain in of.added]}
-    conditions = []
-    for number, one in enumerate(of.filters):
-        sql, parameters = one.sql("its_value", f"filter_{number}")
-        conditions.append(sql)
-        bound |= parameters
     pairs = ", ".join(f"('{pair.one}', '{pair.other}')" for pair in (paired(of.along, one) for one in of.across))
     sums = {name: f"sum({name})" for name in PAIRS.measure_names}
     order = METRICS[of.order].sql(_of_cells(sums, "0"))
@@ -79,11 +80,9 @@ def cells_of(store: Store, of: Crossing) -> dict[str, dict[tuple[str, str], Sums
         f"""SELECT across, told, {"its_value" if of.both else "''"} AS kept, {_DAYS}, {", ".join(sums.values())}
         FROM
         (
-            SELECT *, dimension = {{along:String}} AS first, if(first, value, by_value) AS its_value,
-                if(first, by_dimension, dimension) AS across, if(first, by_value, value) AS told
-            FROM ({_rows(of, pairs)})
+            SELECT *, {_TURNED} FROM ({_rows(of, pairs)})
         )
-        WHERE {" AND ".join(conditions) or "true"}
+        WHERE {condition}
         GROUP BY across, told, kept ORDER BY {order} DESC, told, kept LIMIT {{most:UInt32}} BY across""",
         of.span.parameters | bound,
         **store.brief,
@@ -91,6 +90,44 @@ def cells_of(store: Store, of: Crossing) -> dict[str, dict[tuple[str, str], Sums
         of_pair = Measures(**_of_cells(dict(zip(sums, numbers, strict=True)), 0))
         found.setdefault(across, {})[value, kept] = (*astuple(of_pair), days)
     return found
+
+
+def reached_in(store: Store, of: Crossing) -> list[Row]:
+    """Of cells who reached the goal: day, goal, currency, value and the measures, as of values of one dimension."""
+    if not (of.goal and of.span.released):
+        return []
+    kept, bound = _kept(of)
+    bound |= {"goal": of.goal, "but": [*of.but], "across": [*of.across]}
+    sums = ", ".join(f"sum({name})" for name in PAIR_GOALS.measure_names)
+    return store.rows(
+        f"""SELECT day, goal, currency, told, {sums}
+        FROM
+        (
+            SELECT *, {_TURNED} FROM released_{PAIR_GOALS.name}
+            WHERE site = {{site:String}} AND {of.span.condition("released")} AND grain = 'day'
+                AND goal = {{goal:String}} AND NOT has({{but:Array(Date)}}, day)
+                AND {{along:String}} IN (dimension, by_dimension)
+        )
+        WHERE has({{across:Array(String)}}, across) AND {kept} GROUP BY day, goal, currency, told""",
+        of.span.parameters | bound,
+        **store.brief,
+    )
+
+
+# Of a row the value that filters keep, and the one that is told.
+_TURNED = """toString(dimension) = {along:String} AS first, if(first, value, by_value) AS its_value,
+    toString(if(first, by_dimension, dimension)) AS across, if(first, by_value, value) AS told"""
+
+
+def _kept(of: Crossing) -> tuple[str, dict[str, Any]]:
+    """SQL for whether the filters keep a row, and what it is bound to."""
+    bound: dict[str, Any] = {"along": of.along}
+    conditions = []
+    for number, one in enumerate(of.filters):
+        sql, parameters = one.sql("its_value", f"filter_{number}")
+        conditions.append(sql)
+        bound |= parameters
+    return " AND ".join(conditions) or "true", bound
 
 
 # On how many days a value has rows, or is in the row of a block: of several rows of a block the one of most days.
@@ -136,6 +173,17 @@ def refuse_uncounted(query: Query, site: Site, released: Released) -> None:
 def counted_days(pair: Pair, released: Released) -> list[dt.date]:
     """The days that counted a pair."""
     return sorted(day for day, names in released.pair_days.items() if pair.name in names)
+
+
+def goal_of_pair(pair: Pair, released: Released, goal: Counted | None, days: int) -> Counted:
+    """Since when it is counted who of its cells reached a goal, and on how many days that have data it is not. goal:
+    the same of the goal."""
+    counted = [day for day in counted_days(pair, released) if day in released.pair_goals_on]
+    not_on = max(0, days - len(counted), goal.not_on if goal else 0)
+    begins = [counted[0]] if counted and not_on else []
+    begins += [goal.since] if goal and goal.since else []
+    since = max(begins, default=None)
+    return Counted(since, not_on)
 
 
 def coverage_of_pair(pair: Pair, released: Released, days: int, cells: Collection[tuple[str, str]]) -> Coverage:

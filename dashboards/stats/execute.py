@@ -19,7 +19,7 @@ from msgspec import Struct
 from schema.families import FAMILIES
 from schema.store import Row, Store
 
-from .crossed import Crossing, cells_of
+from .crossed import Crossing, cells_of, reached_in
 from .lru_cache import LruCache
 from .plan import Plan, Read
 from .shapes import SHAPES, Key, Shape, Sums
@@ -82,7 +82,7 @@ class Executor:
             found.get("kept_days", {}),
             found.get("kept_values", {}),
             found.get("inside", {}),
-            _goal_rows(plan, found.get("goals", {})),
+            self._reached(plan.crossed, mark) or _goal_rows(plan, found.get("goals", {})),
             found.get("vitals", {}),
             {read.family: found[f"declared {read.family}"] for read in plan.declared},
             self._crossed(plan.crossed, mark) if plan.crossed else {},
@@ -94,6 +94,12 @@ class Executor:
             ("pairs", mark, of), lambda: cells_of(self._store, of), lambda each: sum(map(len, each.values()))
         )
         return {(across,): Group({**cells}) for across, cells in found.items()}
+
+    def _reached(self, of: Crossing | None, mark: int) -> list[Row]:
+        """Who of their cells reached the goal that is asked about."""
+        if of is None or not of.goal:
+            return []
+        return self._cache.get(("pair goals", mark, of), lambda: reached_in(self._store, of), len)
 
     def sums(self, read: Read, mark: int) -> Groups:
         """What the rows add up to. mark: which releases those of the span are.

@@ -150,7 +150,9 @@ def _rows_of(family: str, span: Span) -> Span:
 
 
 def _goals(queries: Sequence[Query], within: Span, told: frozenset[dt.date], released: Released) -> Read | None:
-    query = next((query for query in queries if query.by in OF_GOALS or query.goal), None)
+    # Of cells of pairs the crossing tells them.
+    asked = (query for query in queries if query.by in OF_GOALS or (query.goal and not query.crossed))
+    query = next(asked, None)
     if query is None:
         return None
     if query.segment:

@@ -235,6 +235,7 @@ class Query(Struct, frozen=True):
         goals = [one for one in self.filters if one.dimension == "goal"]
         if len(goals) > 1 or goals[0].operator != "==" or ALTERNATIVES in goals[0].value:
             raise BadQuery(f"by={self.by} is told of one goal at a time: filter goal==NAME", Code.NOT_CROSSED)
-        for other in sorted({self.beside, *(item.dimension for item in self.filters)} - {"", "goal", self.by}):
+        pair = {self.crossed.one, self.crossed.other} if self.crossed and not self.beside else set[str]()
+        for other in sorted({self.beside, *(item.dimension for item in self.filters)} - {"", "goal", self.by} - pair):
             what = f"goals are not kept of {self.by} and {other} together"
             raise BadQuery(f"{what}: drop the filter on {other}, or ask by=goal", Code.NOT_CROSSED)

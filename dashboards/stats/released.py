@@ -33,6 +33,7 @@ from schema.manifest import (
     standing_blocks,
 )
 from schema.months import MARK
+from schema.pairs import PAIR_GOALS
 from schema.segments import SEGMENT_GOALS
 from schema.store import Row, Store
 
@@ -57,9 +58,9 @@ class Released(Struct, frozen=True):
     definition; funnel_days: by released day of the period those that it counted, by name their definition;
     pair_days, segment_days: the same of pairs and segments; segment_days_before: of the days before. pair_grains:
     rows of pairs that were added to days of the period, by day and grain; segment_grains: the same of segments, of all
-    days, with what each is of. segment_goals_on: the released days that counted the goals within their segments.
-    goal_names: the goals that the site has now. segments: those that the site has now, by
-    name their definition; section_patterns: its sections, by name the pattern of their pages."""
+    days, with what each is of. segment_goals_on: the released days that counted the goals within their segments;
+    pair_goals_on: within their pairs. goal_names: the goals that the site has now. segments: those that the site has
+    now, by name their definition; section_patterns: its sections, by name the pattern of their pages."""
 
     k: int
     span: Span
@@ -90,6 +91,7 @@ class Released(Struct, frozen=True):
     pair_grains: tuple[tuple[dt.date, str], ...] = ()
     segment_grains: tuple[tuple[dt.date, str, Mapping[str, str]], ...] = ()
     segment_goals_on: frozenset[dt.date] = frozenset()
+    pair_goals_on: frozenset[dt.date] = frozenset()
     goal_names: tuple[str, ...] = ()
     wide: Span | None = None
 
@@ -142,7 +144,7 @@ def released_days(
         f"""SELECT day, k, rows, complete, over_counted, {MARK}, number, origin, span, version,
             toJSONString(goals), bounded, toJSONString(funnels),
             toJSONString(sections), toJSONString(pairs), toJSONString(segments), properties,
-            mapContains(columns, '{SEGMENT_GOALS.name}')
+            mapContains(columns, '{SEGMENT_GOALS.name}'), mapContains(columns, '{PAIR_GOALS.name}')
         FROM manifest WHERE site = {{site:String}}""",
         {"site": site},
         **store.brief,
@@ -216,6 +218,7 @@ def released_days(
         segment_days={row[0]: _definitions(row[15]) for row in inside},
         segment_days_before={row[0]: _definitions(row[15]) for row in spanned if row[0] < first},
         segment_goals_on=frozenset(row[0] for row in spanned if row[17]),
+        pair_goals_on=frozenset(row[0] for row in inside if row[18]),
         goal_names=tuple(declared or ()),
         segment_grains=tuple(
             (row[0], grain_of_segments(definitions), definitions)

@@ -27,7 +27,7 @@ from schema.properties import PROPERTIES
 
 from .certainty import Certainty, Flag
 from .conversions import Goal, GoalDay, days_in, goals_in, rated
-from .crossed import coverage_of_pair
+from .crossed import coverage_of_pair, goal_of_pair
 from .declared import KeyCell, key_cells
 from .engagement import Band, bands_in
 from .execute import Answer, Group, Groups
@@ -105,7 +105,7 @@ class Table(Struct, frozen=True):
             its = (row.value for row in self.rows if isinstance(row, VitalCell))
             rows = [row | named_by(self.query.each, value) for row, value in zip(rows, its, strict=True)]
         since_of_values = self.query.crossed or (self.query.segment and by)
-        if (self.query.by == "section" and not self.query.goal) or since_of_values:
+        if not self.query.goal and (self.query.by == "section" or since_of_values):
             since = (row.counted_since for row in self.rows if isinstance(row, Cell))
             rows = [row | {"counted_since": day and day.isoformat()} for row, day in zip(rows, since, strict=True)]
         return rows
@@ -172,6 +172,8 @@ def table_of(query: Query, answer: Answer) -> Table:
                 *(cell_of(OTHER, sums) for sums in [summed(kept.folded.values())] if kept.folded),
                 *(cell_of(str(hour), sums) for hour, sums in sorted(kept.hours.items())),
             )
+        case _ if query.goal and query.crossed:
+            rows = reached_cells(query, answer, coverage.days)
         case _ if query.goal:
             counted_goal = released.goals.within(first, last).get(query.goal)
             group = (answer.kept_values if query.filtered else answer.cells).get((query.by,))
@@ -263,6 +265,19 @@ def crossed_cells(query: Query, answer: Answer, days: int) -> tuple[Cell, ...]:
         )
         for (told, kept), sums in islice(group.by_key.items(), query.rows.start, query.rows.stop)
     )
+
+
+def reached_cells(query: Query, answer: Answer, days: int) -> tuple[Goal, ...]:
+    """Who reached a goal, by the values of a dimension, of what the filters keep of another one."""
+    of, released = answer.plan.crossed, answer.plan.released
+    if of is None or query.crossed is None:
+        return ()
+    group = answer.crossed.get((query.crossed.beside(of.along),), Group({}))
+    people = {told: _measures(sums).visitors for (told, _), sums in group.by_key.items()}
+    its = released.goals.within(query.first, query.last).get(query.goal)
+    coverage = coverage_of_pair(query.crossed, released, days, group.by_key.keys())
+    counted = goal_of_pair(query.crossed, released, its, days)
+    return tuple(goal_values(answer.goals, released.k, coverage, counted, people)[query.rows])
 
 
 def coverage_of(answer: Answer, dimension: str, days: int) -> Coverage:

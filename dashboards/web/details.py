@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from schema.dimensions import DIMENSIONS, ELEMENT, EVERY, OTHER
 from schema.families import FAMILIES
+from schema.pair import CROSSED
 from schema.site import Site
 
 from ..stats.changes import Changes, changes
@@ -126,8 +127,9 @@ def bar_of(columns: Sequence[Column]) -> str:
 
 def goals_to_choose(site: Site, name: str, asked: Asked) -> list[str]:
     """The goals whose rate can be told of each value of a table."""
-    kept = any(Filter.parse(text).dimension != name for text in asked.filters)
-    if name not in FAMILIES["conversions"].dimensions or kept or asked.segment:
+    kept = {Filter.parse(text).dimension for text in asked.filters} - {name}
+    is_crossed = len(kept) == 1 and {name, *kept} <= {*CROSSED}
+    if name not in FAMILIES["conversions"].dimensions or (kept and not is_crossed) or asked.segment:
         return []
     return [goal.name for goal in site.goals if ALTERNATIVES not in goal.name]
 

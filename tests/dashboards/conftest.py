@@ -129,6 +129,18 @@ class Rollups:
         row |= dict.fromkeys(("visitors", "visits", "pageviews"), visits) | {"bounces": bounces, "visit_seconds": 0}
         self._put("released_pairs", list(row), list(row.values()))
 
+    def reached(
+        self, day: dt.date, one: tuple[str, str], other: tuple[str, str], goal: str, converters: int, amount: int = 0
+    ) -> None:
+        """Who of a cell reached a goal, each of them once; amount: what they paid, in EUR."""
+        start = int(dt.datetime(day.year, day.month, day.day, tzinfo=self._zone).timestamp())
+        key: dict[str, object] = dict(zip(_KEY, (self.site.key, "day", day, start, *one, *other), strict=True))
+        rows: list[dict[str, object]] = [{"currency": "", "converters": converters, "conversions": converters}]
+        rows += [{"currency": "EUR", "amount": amount, "payers": converters}] if amount else []
+        for row in rows:
+            its = key | {"goal": goal} | row
+            self._put("released_pair_goals", list(its), list(its.values()))
+
     def way(self, day: dt.date, kind: str, origin: str, target: str, people: int, times: int) -> None:
         """From where to where people went."""
         row = {"kind": kind, "origin": origin, "target": target, "people": people, "times": times}

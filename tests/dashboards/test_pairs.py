@@ -14,7 +14,7 @@ from dashboards.stats.query import Query
 from dashboards.stats.refused import BadQuery, Code
 from dashboards.stats.report import Reports
 from schema.pair import DEFAULT_PAIRS
-from schema.pairs import TOLD
+from schema.pairs import PAIR_GOALS, TOLD
 from tests.dashboards.conftest import NOW
 
 pytestmark = pytest.mark.clickhouse
@@ -153,3 +153,22 @@ def test_a_click_keeps_a_value_and_every_card_that_a_pair_answers(
     assert visitors(answer) == {"Search": 50, "Email": 10}
     csv = client.get(f"/api/sites/{rollups.site.key}/stats.csv?{period}&by=channel&filter=country==DE").text
     assert csv.splitlines()[1].startswith("Search,50")
+
+
+def test_a_goal_is_told_of_each_row_of_what_is_kept(ask: Any, rollups: Any, ago: Any) -> None:
+    """Counted from the third day on."""
+    rollups.release(ago(2), pairs=[CHANNEL], columns={PAIR_GOALS.name: ["goal"]})
+    rollups.goal(ago(2), "Signup", 9, 9, released=True)
+    rollups.reached(ago(2), SEARCH, DE, "Signup", 5, 1999)
+    rollups.reached(ago(2), NONE, FR, "Signup", 6)
+    rollups.reached(ago(2), SEARCH, DE, "Other", 7)
+    answer = ask("channel", "country==DE", "goal==Signup")
+    [row] = answer["rows"]
+    assert answer["totals"]["visitors"] == 280
+    assert (row["value"], row["visitors"], row["conversions"], row["of_visitors"]) == ("Search", 5, 5, 50)
+    assert (row["conversion_rate"], row["certainty"], row["counted_since"]) == (10.0, "at least", ago(2).isoformat())
+    assert [(one["currency"], one["value"], one["payers"]) for one in row["revenue"]] == [("EUR", "19.99", 5)]
+    both = ask("channel", "country==DE|FR", "goal==Signup")["rows"]
+    assert [(one["value"], one["visitors"]) for one in both] == [("", 6), ("Search", 5)]
+    assert [one["value"] for one in ask("country", "channel==Search", "goal==Signup")["rows"]] == ["DE"]
+    assert ask("channel", "country==FR", "goal==Other")["rows"] == []

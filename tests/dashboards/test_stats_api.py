@@ -199,6 +199,9 @@ def test_goals_are_told_by_the_values_of_a_dimension(rows: Ask, ask: Ask, refuse
     ]
     assert refused("pageviews", dimensions=["visit:source"], **signup)[0] == "not_kept"
     both = {"filters": [*signup["filters"], ["is", "visit:country", ["DE"]]]}
+    # Of a pair that tells no goal.
+    assert rows("visitors", dimensions=["visit:source"], **both) == []
+    both["filters"][1] = ["is", "event:page", ["/"]]
     assert refused("visitors", dimensions=["visit:source"], **both)[0] == "not_crossed"
 
 
