@@ -132,11 +132,7 @@ def _selects(apart: tuple[str, ...], small: bool, plain: bool) -> _Selects:
         ("conversions", *_revenue(apart)),
         ("conversions", *_conversions_of_hits(apart)),
         ("vitals", *(_vitals_of_few if small else _vitals)(apart)),
-        ("cells", *_cells_of_hits(apart, "page")),
-        ("cells", *(_cells_of_few_visits if small else _cells_of_visits)(apart)),
-        ("cells", *_cells_of_hits(apart, "section")),
-        ("cells", *_cells_of_hits(apart, "hostname")),
-        ("cells", *_cells_of_hits(apart, "event", {})),
+        *(("cells", *one) for one in (_cells_of_few if small else _cells_of_many)(apart)),
         ("cells", *_cells_of_ends(apart)),
         ("cells", *_CELLS_OF_ALL),
         *declared.SELECTS,
@@ -179,6 +175,16 @@ EVERYBODY = count_people("NOT again", "again")
 _PAIRS = ", ".join(f"('{value}', toString({value}))" for value in OF_VISITS)
 
 
+def _cells_of_many(apart: tuple[str, ...]) -> tuple[Select, ...]:
+    hits = [_cells_of_hits(apart, dimension) for dimension in ("section", "hostname")]
+    return _cells_of_hits(apart, "page"), _cells_of_visits(apart), *hits, _cells_of_hits(apart, "event", {})
+
+
+def _cells_of_few(apart: tuple[str, ...]) -> tuple[Select, ...]:
+    """The same in half the time of planning, and twice that of counting."""
+    return _cells_of_few_hits(apart), _cells_of_few_visits(apart)
+
+
 def _cells_of_visits(apart: tuple[str, ...]) -> Select:
     by, each = by_each({value: value for value in OF_VISITS}, *apart)
     return (
@@ -188,7 +194,6 @@ def _cells_of_visits(apart: tuple[str, ...]) -> Select:
 
 
 def _cells_of_few_visits(apart: tuple[str, ...]) -> Select:
-    """The same in half the time of planning, and twice that of counting."""
     by = {"dimension": "one.1", "value": "one.2"}
     rows = f"FROM {{visits}} ARRAY JOIN [{_PAIRS}] AS one WHERE came {_by(apart, 'one.1', 'one.2')}"
     return {**by, "people": EVERYBODY, "networks": NETWORKS} | _OF_VISIT, rows
@@ -219,6 +224,24 @@ def _cells_of_hits(apart: tuple[str, ...], dimension: str, contributors: Mapping
     FROM (SELECT d, visitor, network_number, again, {column} AS value, first_{dimension} AS first, name, engaged
         FROM {{hits}} WHERE {which})
     {_by(apart, "value")}""",
+    )
+
+
+def _cells_of_few_hits(apart: tuple[str, ...]) -> Select:
+    laid = ", ".join(
+        f"('{one}', toString({column}), first_{one}, toUInt8({which}))" for one, (column, which) in OF_HITS.items()
+    )
+    contributors = {kind: count_distinct(is_one) for kind, is_one in OF_HIT.items()}
+    contributors |= {networks_of(kind): count_networks(is_one) for kind, is_one in OF_HIT.items()}
+    return (
+        {"dimension": "dimension", "value": "value"}
+        | _people("first")
+        | {kind: f"(dimension != 'event') * ({counted})" for kind, counted in contributors.items()}
+        | {one.name: f"sum({one.hit})" for one in COUNTED if one.hit},
+        f"""
+    FROM (SELECT d, visitor, network_number, again, one.1 AS dimension, one.2 AS value, one.3 AS first, name, engaged
+        FROM {{hits}} ARRAY JOIN [{laid}] AS one WHERE one.4)
+    {_by(apart, "dimension", "value")}""",
     )
 
 
