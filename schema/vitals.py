@@ -47,7 +47,7 @@ OF_ELEMENTS = tuple(vital.name for vital in _VITALS if vital.element)
 # The percentiles that are told: by name the share of samples that are at most so.
 PERCENTILES = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p99": 0.99}
 
-# Histogram bucket i > 0 holds values in (GAMMA^(i-1), GAMMA^i] (pipeline/rollup/aggregate.py); its representative
+# Histogram bucket i > 0 holds values in (GAMMA^(i-1), GAMMA^i] (pipeline/rollup/shape.py); its representative
 # 2·GAMMA^i/(GAMMA+1) is within 2 % of every one of them (Masson, Rim, Lee: DDSketch, VLDB 2019). Values of at most 1
 # (1 ms, a shift of 0.001) are bucket 0.
 RELATIVE_ERROR = 0.02

@@ -9,30 +9,26 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from functools import cache
 
-from schema.dimensions import ELEMENT
 from schema.families import DECLARED
 from schema.family import Family
 from schema.measures import KINDS, OF_CELLS
 from schema.visits import OF_VISITS, VISIT
-from schema.vitals import VITALS, Vital
 
 from ..insert import insert
 from ..parallel import Statement, at_once
-from . import declared
+from . import declared, vitals
 from .batch import NETWORKS, Batch
 from .contributors import OF_HIT, OF_VISIT, networks_of
 from .elements import fill_elements
 from .hits import OF_HITS, filling_hits
 from .passed import filling_passed
 from .reached import OF_REACHED, filling_reached
-from .samples import OF_SAMPLES, filling_samples
+from .samples import filling_samples
 from .shape import (
     BEGINS,
     ENDS,
-    METRICS,
     VISIT_VALUES,
     Select,
-    bucket_of,
     by_each,
     count_distinct,
     count_networks,
@@ -98,7 +94,7 @@ def _reached_and_hits(of: Batch) -> list[Statement]:
 def _count(of: Batch, counted: Collection[str]) -> None:
     selects = _selects(() if of.alone else ("d",), of.is_small, of.plain)
     if "vitals" in counted and of.has_rows("elements"):
-        selects = (*selects, ("vitals", *_vitals_of_elements(() if of.alone else ("d",))))
+        selects = (*selects, ("vitals", *vitals.of_elements(() if of.alone else ("d",))))
     at_once(of.store, [_adding(of, *select) for select in selects if select[0] in counted])
 
 
@@ -131,7 +127,7 @@ def _selects(apart: tuple[str, ...], small: bool, plain: bool) -> _Selects:
         ("conversions", *_conversions_of_visits(apart)),
         ("conversions", *_revenue(apart)),
         ("conversions", *_conversions_of_hits(apart)),
-        ("vitals", *(_vitals_of_few if small else _vitals)(apart)),
+        ("vitals", *(vitals.of_few if small else vitals.of_many)(apart)),
         *(("cells", *one) for one in (_cells_of_few if small else _cells_of_many)(apart)),
         ("cells", *_cells_of_ends(apart)),
         ("cells", *_CELLS_OF_ALL),
@@ -276,73 +272,4 @@ def _revenue(apart: tuple[str, ...]) -> Select:
         f"""
     FROM {{reached}} ARRAY JOIN arrayConcat(if(came, [{_PAIRS}], []), [('', ''), {_OF_HIT}]) AS one
     WHERE currency != '' {_by(apart, "one.1", "one.2", "goal", "currency")}""",
-    )
-
-
-# -- vitals ----------------------------------------------------------------------------------------------------------
-
-
-_OF_SAMPLES = ("metric", "histogram", "people", "networks", "samples", "good", "poor")
-
-
-def _measured(sample: str, scale: str, good: str, poor: str) -> tuple[str, ...]:
-    """SQL for what is counted of samples: (histogram, people, networks, samples, good, poor)."""
-    measured = f"{sample} >= 0"
-    return (
-        # A histogram is the bucket of each sample, in any order: to count them takes longer than to sort them in the
-        # end.
-        f"groupArrayIf({bucket_of(sample, scale)}, {measured})",
-        count_people(f"{measured} AND once", f"{measured} AND NOT once"),
-        count_networks(measured),
-        f"countIf({measured})",
-        f"countIf({measured} AND {sample} <= toFloat32({good}))",
-        f"countIf({sample} > toFloat32({poor}))",
-    )
-
-
-def _one_vital(place: int, vital: Vital) -> str:
-    """SQL for what is counted of a vital: (metric, histogram, people, networks, samples, good, poor)."""
-    counted = _measured(f"vitals[{place}]", *map(repr, (float(vital.scale), vital.good, vital.poor)))
-    return f"('{vital.name}', {', '.join(counted)})"
-
-
-def _of_one_vital() -> dict[str, str]:
-    """SQL for what is counted of rows that are of one vital each."""
-    of_vital = (
-        f"transform(metric, {[*VITALS]}, {[float(getattr(one, name)) for one in VITALS.values()]}, 0.)"
-        for name in ("scale", "good", "poor")
-    )
-    return dict(zip(_OF_SAMPLES, ("metric", *_measured("measured", *of_vital)), strict=True))
-
-
-def _vitals_of_elements(apart: tuple[str, ...]) -> Select:
-    return (
-        {"dimension": f"'{ELEMENT.name}'", "value": "value"} | _of_one_vital(),
-        f"FROM {{elements}} {_by(apart, 'metric', 'value')}",
-    )
-
-
-def _vitals_of_few(apart: tuple[str, ...]) -> Select:
-    """The same as `_vitals` in half the time of planning, and twice that of counting."""
-    by, each = by_each({name: name for name in OF_SAMPLES}, *apart, "metric", whole=True)
-    columns = ", ".join(("d", "visitor", "network_number", "once", *OF_SAMPLES))
-    rows = f"FROM {{samples}} ARRAY JOIN [{METRICS}] AS metric, vitals AS measured"
-    return by | _of_one_vital(), f"FROM (SELECT {columns}, metric, measured {rows}) WHERE measured >= 0 GROUP BY {each}"
-
-
-def _vitals(apart: tuple[str, ...]) -> Select:
-    by, each = by_each({name: name for name in OF_SAMPLES}, *apart, whole=True)
-    every = ", ".join(_one_vital(place, vital) for place, vital in enumerate(VITALS.values(), start=1))
-    return (
-        {"dimension": "dimension", "value": "value"}
-        | {name: f"one.{place}" for place, name in enumerate(_OF_SAMPLES, start=1)},
-        f"""
-    FROM
-    (
-        SELECT {"".join(f"{name}, " for name in apart)}{", ".join(f"{sql} AS {name}" for name, sql in by.items())},
-            arrayJoin([{every}]) AS one
-        FROM {{samples}}
-        GROUP BY {each}
-    )
-    WHERE one.3 > 0""",
     )
