@@ -31,6 +31,7 @@ from footfall.settings.model import SiteSettings
 from schema.event import ENGAGEMENT, PAGEVIEW, Event
 from schema.families import FAMILIES
 from schema.funnel import Funnel, Step
+from schema.pair import CROSSED
 from schema.segment import Segment
 from schema.site import Goal
 from schema.store import Store
@@ -47,7 +48,7 @@ from tests.pipeline import (
 )
 from tests.pipeline.test_recount import Seen, read
 from tests.pipeline.test_recount_beacons import engaged
-from tests.pipeline.test_whole_day import expected, visits_of
+from tests.pipeline.test_whole_day import expected, touched, visits_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.clickhouse, pytest.mark.usefixtures("no_spool_is_enrolled")]
 
@@ -155,12 +156,13 @@ Rows = dict[tuple[Any, ...], tuple[Any, ...]]
 def released(store: Store, name: str) -> dict[dt.date, Rows]:
     """By day: the dimension and value, of a pair both, the keys; and the measures."""
     family, hour = FAMILIES[name], "grain = 'hour'"
-    keys = (*(("by_dimension", "by_value") if name == "pairs" else ()), *family.key_names)
+    is_crossed = name in ("pairs", "pair_goals")
+    keys = (*(("by_dimension", "by_value") if is_crossed else ()), *family.key_names)
     found: dict[dt.date, Rows] = defaultdict(dict)
     for day, *row in store.rows(
         f"""SELECT day, if({hour}, 'hour', dimension), if({hour}, toString(toUnixTimestamp(period)), value),
             {", ".join((*keys, *family.measure_names))}
-        FROM released_{name} WHERE site = {{s:String}} AND (by_dimension = '' OR {name == "pairs"})""",
+        FROM released_{name} WHERE site = {{s:String}} AND (by_dimension = '' OR {is_crossed})""",
         {"s": KEY},
     ):
         key = tuple(row[: 2 + len(keys)])
@@ -182,6 +184,7 @@ def counted(events: Sequence[Event]) -> dict[str, Rows]:
         "properties": properties(events),
         "engagement": {("", "", *key): row for key, row in engaged(events).items()},
         "pairs": test_pairs.recount(SITE, events),
+        "pair_goals": pair_goals(events),
         "journeys": {("", "", *key): row for key, row in test_journeys.recount(events).items()},
         "segments": {(*key[1:], key[0]): row for key, row in test_segments.recount(SITE, events).items()},
         "segment_goals": segment_goals(events),
@@ -208,6 +211,22 @@ def segment_goals(events: Sequence[Event]) -> Rows:
             if not dimension
         }
     return found
+
+
+def pair_goals(events: Sequence[Event]) -> Rows:
+    """Of the visits of each cell who reached each goal."""
+    cells: dict[tuple[str, ...], list[Event]] = defaultdict(list)
+    for visit in visits_of(events):
+        if any(event.name != ENGAGEMENT for event in visit):
+            values = {name: next(iter(its)) for name, its in touched(visit).items() if name in CROSSED}
+            for pair in SITE.crossed:
+                cells[pair.one, values[pair.one], pair.other, values[pair.other]] += visit
+    return {
+        (*cell, goal, currency): (people, often, 0, 0)
+        for cell, mine in cells.items()
+        for (dimension, _, goal, currency), (people, often, _) in test_goals.recount(SITE, mine, GOALS).items()
+        if not dimension
+    }
 
 
 def _of_what_is_counted(rows: Rows) -> Rows:
