@@ -14,7 +14,7 @@ from collector.service import _domain_of
 from collector.wire.foreign import site_of
 from collector.wire.values import domains_of
 from footfall.cli import main
-from footfall.cli.parts import _flags
+from footfall.cli.options import with_sites
 from footfall.errors import SettingsError
 from footfall.settings import Settings, load
 from tests.house import AGENT
@@ -88,17 +88,17 @@ def test_what_cannot_match_is_refused_with_its_line_and_what_to_write(text: str,
 
 @pytest.mark.parametrize("asked", ["münchen.de", "MÜNCHEN.DE", f"www.{IDN}", "https://münchen.de/", f"{IDN}:8443"])
 def test_site_on_the_command_line_is_turned(asked: str) -> None:
-    made = _flags((asked,), lambda flags: load(flags=flags, environment={}))
+    made = with_sites((asked,), lambda flags: load(flags=flags, environment={}))
     assert made.sites[0].key == IDN
     assert made.site_called("https://WWW.münchen.de/") == made.sites[0]
     # A site of the file under another spelling is no second one.
-    again = _flags((asked,), lambda flags: load(sets=(f'sites=[{{key="{IDN}"}}]',), flags=flags, environment={}))
+    again = with_sites((asked,), lambda flags: load(sets=(f'sites=[{{key="{IDN}"}}]',), flags=flags, environment={}))
     assert [site.key for site in again.sites] == [IDN]
 
 
 def test_a_site_on_the_command_line_that_is_no_host_is_refused() -> None:
     with pytest.raises(SettingsError, match="a key has up to 100"):
-        _flags(("example.com/blog",), lambda flags: load(flags=flags, environment={}))
+        with_sites(("example.com/blog",), lambda flags: load(flags=flags, environment={}))
 
 
 @pytest.mark.parametrize(
