@@ -49,7 +49,7 @@ test-fast: $(VENV)/.installed-dev
 
 # Once, or each of the processes that share the tests compiles all of them: a minute of processor time.
 compiled: $(VENV)/.installed-dev browser node
-	@$(BIN)/python -m pytest --collect-only --quiet --quiet --extent ci >/dev/null
+	@told="$$($(BIN)/python -m pytest --collect-only --quiet --quiet --extent ci)" || { echo "$$told"; exit 1; }
 
 test-all: $(VENV)/.installed-dev browser node
 	$(PYTEST) --numprocesses $(JOBS) --extent all $(ARGS)
