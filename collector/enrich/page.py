@@ -78,7 +78,8 @@ def parse_page(url: str, keep: frozenset[str], hash_mode: bool = False, strip_sl
     if page is None:
         page = _parse_page(url, keep, hash_mode, strip_slash)
         plain = url.removesuffix("/") if strip_slash and page.path != "/" else url
-        if plain in (
+        # Of a fragment the beacon says whether it is a part of the page, so others may not get what was made of it.
+        if "#" not in url and plain in (
             f"https://{page.hostname}{page.path}",
             f"https://www.{page.hostname}{page.path}",
         ):  # no parameters, no fragment: the settings have no say

@@ -117,6 +117,12 @@ def test_u1_where_a_site_routes_by_hash_the_fragment_is_part_of_the_path(fragmen
     assert (page.path, page.query) == (path, query)
 
 
+def test_u1_where_a_site_does_not_the_fragment_is_no_part_whoever_said_so_before() -> None:
+    for by_hash in (False, True, False):
+        page = parse_page("https://example.com/app#one", STRICT, by_hash)
+        assert page.path == ("/app#one" if by_hash else "/app")
+
+
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
