@@ -30,7 +30,7 @@ from schema.vitals import VITALS
 
 from .batch import Batch
 from .drops import Rule
-from .shape import by_each
+from .shape import band_of, by_each
 
 # A band, or several as one.
 Bands = tuple[str, ...]
@@ -194,10 +194,7 @@ def _band(name: str) -> str:
     vital, place = VITALS[name], [*VITALS].index(name) + 1
     mine = f"arraySort(arrayFilter(v -> v >= 0, arrayMap(one -> one[{place}], every)))"
     value = f"{mine}[toUInt32(ceil(0.75 * length({mine})))]"
-    return (
-        f"multiIf(empty({mine}), '{UNMEASURED}', {value} <= toFloat32({vital.good!r}), '{GOOD}', "
-        f"{value} > toFloat32({vital.poor!r}), '{POOR}', '{FAIR}')"
-    )
+    return f"if(empty({mine}), '{UNMEASURED}', {band_of(value, repr(vital.good), repr(vital.poor))})"
 
 
 def _kept(dimension: str) -> str:

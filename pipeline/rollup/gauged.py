@@ -13,7 +13,6 @@ from collections.abc import Collection, Mapping, Sequence
 
 from schema.column import TEXT
 from schema.dimensions import ON_PAGE, OTHER
-from schema.experience import FAIR, GOOD, POOR
 from schema.visits import OF_FIRST_OF_ALL, VISIT
 from schema.vitals import OF_ELEMENTS, VITALS
 
@@ -21,6 +20,7 @@ from ..insert import insert
 from .batch import Batch
 from .crowd import Who
 from .segment_measured import Bands, Cell, Values
+from .shape import METRICS, band_of, number_of
 
 COLUMNS = {
     "d": "UInt16",
@@ -61,12 +61,6 @@ def fill_gauged(of: Batch) -> None:
     )
 
 
-# A row for each measurement of a vital.
-EACH = f"""
-    SELECT *, one.1 AS metric, one.2 AS measured
-    FROM (SELECT *, arrayJoin([{", ".join(f"('{name}', vitals[{n}])" for n, name in enumerate(VITALS, 1))}]) AS one
-        FROM {{gauged}})
-    WHERE measured >= 0"""
 # How many measurements there are of each vital.
 _TIMES = ", ".join(f"countIf(vitals[{place}] >= 0)" for place in range(1, len(VITALS) + 1))
 # All that vitals are told by: a section is known by its pages, and the vitals of a page by its elements.
@@ -178,18 +172,14 @@ def _told(of: Batch, dimension: str, released: bool) -> str:
 
 def bands_of(of: Batch) -> dict[Of, Bands]:
     """Who has a measurement in which band."""
-    band = f"""multiIf(measured <= toFloat32({limit_of("good")}), '{GOOD}',
-        measured > toFloat32({limit_of("poor")}), '{POOR}', '{FAIR}')"""
     found: defaultdict[Of, defaultdict[str, dict[int, list[Who]]]] = defaultdict(lambda: defaultdict(dict))
-    sql = f"SELECT d, metric, {band} AS band, mask, {_who(of)} FROM ({EACH}) GROUP BY d, metric, band, mask"
+    band = band_of("measured", number_of("good"), number_of("poor"))
+    sql = f"""SELECT d, metric, {band} AS band, mask, {_who(of)}
+        FROM {{gauged}} ARRAY JOIN [{METRICS}] AS metric, vitals AS measured WHERE measured >= 0
+        GROUP BY d, metric, band, mask"""
     for d, metric, name, mask, people, networks in of.store.rows(of.naming(sql), of.named):
         found[d, metric][name][mask] = [Who(frozenset(people), frozenset(networks))]
     return {one: {**bands} for one, bands in found.items()}
-
-
-def limit_of(name: str) -> str:
-    """SQL for a number of the vital `metric`: where its bands end, or its scale."""
-    return f"transform(metric, {[*VITALS]}, {[float(getattr(one, name)) for one in VITALS.values()]}, 0.)"
 
 
 def _who(of: Batch) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from schema.segment import Did, Is, Sent, condition_of, conditions_in
 from schema.site import goal_of
 from schema.visits import OF_FIRST_OF_ALL
-from schema.vitals import VITALS, Vital
+from schema.vitals import VITALS
 
 from ..insert import insert
 from .batch import DAY, ENOUGH, SITE, START, Batch
@@ -20,7 +20,8 @@ from .crowd import Rule
 from .gauged import bands_of, cells_of, fill_gauged, made_of_values, masks_of
 from .segment_marks import Marks
 from .segment_measured import Judge
-from .shape import IN_BUCKETS, IN_ORDER, bucket_of, by_bucket, count_networks
+from .shape import IN_BUCKETS, IN_ORDER, by_bucket
+from .vitals import COUNTED, every_vital
 
 # A site-day, a vital, and the bit of a segment.
 Told = tuple[int, str, int]
@@ -117,30 +118,17 @@ _ROW = {
     **{name: name for name in ("metric", "bucket", "samples", "good", "poor", "people")},
 }
 _BUCKETS = ", ".join(f"{sql} AS {name}" for name, sql in IN_BUCKETS.items())
-
-
-def _one_vital(place: int, vital: Vital) -> str:
-    """SQL for what is counted of a vital: (metric, people, networks, samples, good, poor, histogram)."""
-    sample = f"vitals[{place}]"
-    measured = f"{sample} >= 0"
-    return f"""('{vital.name}', uniqExactIf(visitor, {measured}), {count_networks(measured)}, countIf({measured}),
-        countIf({measured} AND {sample} <= toFloat32({vital.good!r})), countIf({sample} > toFloat32({vital.poor!r})),
-        groupArrayIf({bucket_of(sample, repr(float(vital.scale)))}, {measured}))"""
-
-
-_COUNTED = ("metric", "people", "networks", "samples", "good", "poor", "histogram")
-_EACH = ", ".join(_one_vital(place, vital) for place, vital in enumerate(VITALS.values(), start=1))
 _HISTOGRAMS = f"""
     SELECT d, metric, bit, samples, good, poor, people, {_BUCKETS}
     FROM
     (
         SELECT *, {IN_ORDER} FROM
         (
-            SELECT d, bit, {", ".join(f"one.{place} AS {name}" for place, name in enumerate(_COUNTED, start=1))}
+            SELECT d, bit, {", ".join(f"one.{place} AS {name}" for place, name in enumerate(COUNTED, start=1))}
             FROM
             (
                 SELECT d, arrayJoin(arrayFilter(bit -> bitTest(mask, bit), range(length({_NAMES})))) AS bit,
-                    arrayJoin([{_EACH}]) AS one
+                    arrayJoin([{every_vital("false")}]) AS one
                 FROM {{gauged}} WHERE mask != 0 GROUP BY d, bit
             )
             WHERE (toInt64(d), metric, toInt64(bit)) IN

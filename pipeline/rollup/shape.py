@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from schema.experience import FAIR, GOOD, POOR
 from schema.visits import HOUR, OF_VISITS
 from schema.vitals import GAMMA, PEOPLE_BUCKET, VITALS
 
@@ -87,3 +88,13 @@ def bucket_of(sample: str, scale: str) -> str:
     """SQL for the bucket of a sample of a vital."""
     scaled = f"{sample} * {scale}"
     return f"toInt16(if({scaled} <= 1, 0, ceil(log({scaled}) / {math.log(GAMMA)!r})))"
+
+
+def band_of(sample: str, good: str, poor: str) -> str:
+    """SQL for the band of a sample of a vital. good, poor: where these end and begin."""
+    return f"multiIf({sample} <= toFloat32({good}), '{GOOD}', {sample} > toFloat32({poor}), '{POOR}', '{FAIR}')"
+
+
+def number_of(name: str) -> str:
+    """SQL for a number of the vital `metric`: its scale, or where its bands end and begin."""
+    return f"transform(metric, {[*VITALS]}, {[float(getattr(one, name)) for one in VITALS.values()]}, 0.)"

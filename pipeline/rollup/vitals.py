@@ -10,19 +10,21 @@ from schema.dimensions import ELEMENT
 from schema.vitals import VITALS, Vital
 
 from .samples import OF_SAMPLES
-from .shape import METRICS, Select, bucket_of, by_each, count_networks, count_people
+from .shape import METRICS, Select, bucket_of, by_each, count_networks, count_people, number_of
 
-_OF_SAMPLES = ("metric", "histogram", "people", "networks", "samples", "good", "poor")
+# What is counted of a vital, in this order.
+COUNTED = ("metric", "histogram", "people", "networks", "samples", "good", "poor")
 
 
-def _measured(sample: str, scale: str, good: str, poor: str) -> tuple[str, ...]:
-    """SQL for what is counted of samples: (histogram, people, networks, samples, good, poor)."""
+def _measured(sample: str, scale: str, good: str, poor: str, once: str = "once") -> tuple[str, ...]:
+    """SQL for what is counted of samples, but for the metric. once: whether a row is of somebody of whom nothing else
+    is measured that day."""
     measured = f"{sample} >= 0"
     return (
         # A histogram is the bucket of each sample, in any order: to count them takes longer than to sort them in the
         # end.
         f"groupArrayIf({bucket_of(sample, scale)}, {measured})",
-        count_people(f"{measured} AND once", f"{measured} AND NOT once"),
+        count_people(f"{measured} AND {once}", f"{measured} AND NOT {once}"),
         count_networks(measured),
         f"countIf({measured})",
         f"countIf({measured} AND {sample} <= toFloat32({good}))",
@@ -30,19 +32,21 @@ def _measured(sample: str, scale: str, good: str, poor: str) -> tuple[str, ...]:
     )
 
 
-def _one_vital(place: int, vital: Vital) -> str:
-    """SQL for what is counted of a vital: (metric, histogram, people, networks, samples, good, poor)."""
-    counted = _measured(f"vitals[{place}]", *map(repr, (float(vital.scale), vital.good, vital.poor)))
+def every_vital(once: str = "once") -> str:
+    """SQL for what is counted of each vital, of rows that have all of them as `vitals`."""
+    return ", ".join(_one_vital(place, vital, once) for place, vital in enumerate(VITALS.values(), start=1))
+
+
+def _one_vital(place: int, vital: Vital, once: str) -> str:
+    scale, good, poor = map(repr, (float(vital.scale), vital.good, vital.poor))
+    counted = _measured(f"vitals[{place}]", scale, good, poor, once)
     return f"('{vital.name}', {', '.join(counted)})"
 
 
 def _of_one_vital() -> dict[str, str]:
     """SQL for what is counted of rows that are of one vital each."""
-    of_vital = (
-        f"transform(metric, {[*VITALS]}, {[float(getattr(one, name)) for one in VITALS.values()]}, 0.)"
-        for name in ("scale", "good", "poor")
-    )
-    return dict(zip(_OF_SAMPLES, ("metric", *_measured("measured", *of_vital)), strict=True))
+    counted = _measured("measured", *map(number_of, ("scale", "good", "poor")))
+    return dict(zip(COUNTED, ("metric", *counted), strict=True))
 
 
 def of_elements(apart: tuple[str, ...]) -> Select:
@@ -62,15 +66,14 @@ def of_few(apart: tuple[str, ...]) -> Select:
 
 def of_many(apart: tuple[str, ...]) -> Select:
     by, each = by_each({name: name for name in OF_SAMPLES}, *apart, whole=True)
-    every = ", ".join(_one_vital(place, vital) for place, vital in enumerate(VITALS.values(), start=1))
     return (
         {"dimension": "dimension", "value": "value"}
-        | {name: f"one.{place}" for place, name in enumerate(_OF_SAMPLES, start=1)},
+        | {name: f"one.{place}" for place, name in enumerate(COUNTED, start=1)},
         f"""
     FROM
     (
         SELECT {"".join(f"{name}, " for name in apart)}{", ".join(f"{sql} AS {name}" for name, sql in by.items())},
-            arrayJoin([{every}]) AS one
+            arrayJoin([{every_vital()}]) AS one
         FROM {{samples}}
         GROUP BY {each}
     )
