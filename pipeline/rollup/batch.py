@@ -22,6 +22,7 @@ from schema.store import Store
 
 from ..settings import SiteRules
 from . import sections
+from .rule import Rule
 
 # Of a batch: what one statement reads, how many partitions it writes, how many goals, funnels and sections it names.
 ROWS_AT_MOST = 200_000
@@ -198,8 +199,13 @@ class Batch(Struct, frozen=True, dict=True):
         looked up for each row."""
         if self.alone:
             sql = sql.replace(_OF_DAY, "[1]")
-        most = str(max(of.rules.least_networks for of in self.days))
+        most = str(self.most.networks)
         return _SCRATCH.sub(lambda found: most if found[1] == "networks" else self.scratch(found[1]), sql)
+
+    @cached_property
+    def most(self) -> Rule:
+        """How many people, of how many networks, are enough on each of its days."""
+        return Rule(max(of.rules.k for of in self.days), max(of.rules.least_networks for of in self.days))
 
     def section_of(self, path: str) -> str:
         """SQL for the section of a path, of a row with the column `d`."""

@@ -33,10 +33,10 @@ from . import ends
 from .batch import Batch, SiteDay
 from .contributors import networks_of
 from .declared import NAMED, named_by
-from .drops import Rule
 from .fold import Candidate, WaitingSum, fold
 from .parents import CHILDREN, EXCLUSIVE, PARENTS, depth, name_and_currency
 from .publish import clear_staging
+from .rule import Rule
 from .scratch import TABLES, scratch
 from .staging import stage
 from .untold import fill_of_block

@@ -11,38 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 
-from msgspec import Struct
-
-
-class Who(Struct, frozen=True):
-    """Visitors and their networks, as far as so many are asked for."""
-
-    people: frozenset[int]
-    networks: frozenset[int]
-
-
-class Rule(Struct, frozen=True):
-    """How many people of how many networks are enough."""
-
-    k: int
-    networks: int
-
-    def enough(self, each: Sequence[Who]) -> bool:
-        """Whether these are, together."""
-        if len(each) == 1:
-            return len(each[0].people) >= self.k and len(each[0].networks) >= self.networks
-        people, networks = set[int](), set[int]()
-        for who in each:
-            people |= who.people
-            networks |= who.networks
-            if len(people) >= self.k and len(networks) >= self.networks:
-                return True
-        return False
-
-    def cuts(self, who: Who) -> bool:
-        """Whether these may be more than are asked for."""
-        return len(who.people) >= self.k or len(who.networks) >= self.networks > 1
-
+from .rule import Rule, Who
 
 # By mask.
 Masks = Mapping[int, Sequence[Who]]
@@ -84,7 +53,7 @@ class Crowd:
     def alone(self, rule: Rule) -> int:
         """Those masks that are of enough people without others."""
         if rule not in self._alone:
-            enough = (1 << place for place, who in enumerate(self.masks.values()) if rule.enough(who))
+            enough = (1 << place for place, who in enumerate(self.masks.values()) if rule.are_enough(who))
             self._alone[rule] = sum(enough)
         return self._alone[rule]
 
@@ -95,7 +64,7 @@ class Crowd:
             alone = self.alone(rule)
             return self.masks, {mask: 0 for place, mask in enumerate(self.masks) if alone >> place & 1}
         found = grouped(self.masks, only)
-        return found, {mask: 0 for mask, who in found.items() if rule.enough(who)}
+        return found, {mask: 0 for mask, who in found.items() if rule.are_enough(who)}
 
     @cached_property
     def everybody(self) -> Who:

@@ -36,6 +36,7 @@ from schema.site import Site
 
 from .batch import Batch, K
 from .parents import CELL
+from .rule import Rule
 from .shape import by_each
 
 _FAMILY = FAMILIES["funnels"]
@@ -78,16 +79,6 @@ class Group(Struct, frozen=True):
     met: int
     people: int
     networks: frozenset[int]
-
-
-class Rule(Struct, frozen=True):
-    """How many people of how many networks are enough."""
-
-    k: int
-    networks: int
-
-    def enough(self, people: int, networks: int) -> bool:
-        return people >= self.k and networks >= self.networks
 
 
 # Some of the groups of a value: a difference that may be told.
@@ -268,7 +259,7 @@ def show_steps(of: Batch) -> None:
     least: list[tuple[int, str, str, str, int, int, int]] = []
     for (d, funnel), by_dimension in found.items():
         site_day = of.days[d]
-        rule = Rule(site_day.rules.k, site_day.rules.least_networks)
+        rule = Rule.of(site_day.rules)
         if not kept[d, ""]:
             continue
         (steps,) = (len(one.steps) for one in site_day.site.funnels if one.name == funnel)

@@ -29,7 +29,7 @@ from schema.experience import BANDS, EXPERIENCE, FAIR, GOOD, POOR, RATED, TOGETH
 from schema.vitals import VITALS
 
 from .batch import Batch
-from .drops import Rule
+from .rule import Rule
 from .shape import band_of, by_each
 
 # A band, or several as one.
@@ -240,7 +240,7 @@ def fill_experience(of: Batch) -> None:
     rows = []
     for (d, vital), groups in sorted(found.items()):
         one = of.days[d]
-        rule = Rule(one.rules.k, one.rules.least_networks)
+        rule = Rule.of(one.rules)
         if d in shown and one.site.goals:
             goals_of = [goal.name for goal in one.site.goals]
             rows += [(d, *row) for row in rows_of(vital, groups, goals_of, rule)]

@@ -18,7 +18,7 @@ from schema.vitals import OF_ELEMENTS, VITALS
 
 from ..insert import insert
 from .batch import Batch
-from .crowd import Who
+from .rule import Who
 from .segment_measured import Bands, Cell, Values
 from .shape import METRICS, band_of, number_of
 
@@ -120,10 +120,9 @@ def _element_of(metric: str, page: str, elements: Sequence[str]) -> str:
 
 def _each_who(of: Batch) -> str:
     """SQL for people and networks of each vital, as far as they are asked for."""
-    most, networks = _most(of)
     return ", ".join(
-        f"(groupUniqArrayIf({most})(visitor, vitals[{n}] >= 0), "
-        f"groupUniqArrayIf({networks})(network_number, vitals[{n}] >= 0))"
+        f"(groupUniqArrayIf({of.most.k})(visitor, vitals[{n}] >= 0), "
+        f"groupUniqArrayIf({of.most.networks})(network_number, vitals[{n}] >= 0))"
         for n in range(1, len(VITALS) + 1)
     )
 
@@ -174,20 +173,10 @@ def bands_of(of: Batch) -> dict[Of, Bands]:
     """Who has a measurement in which band."""
     found: defaultdict[Of, defaultdict[str, dict[int, list[Who]]]] = defaultdict(lambda: defaultdict(dict))
     band = band_of("measured", number_of("good"), number_of("poor"))
-    sql = f"""SELECT d, metric, {band} AS band, mask, {_who(of)}
+    sql = f"""SELECT d, metric, {band} AS band, mask, groupUniqArray({of.most.k})(visitor),
+            groupUniqArray({{networks}})(network_number)
         FROM {{gauged}} ARRAY JOIN [{METRICS}] AS metric, vitals AS measured WHERE measured >= 0
         GROUP BY d, metric, band, mask"""
     for d, metric, name, mask, people, networks in of.store.rows(of.naming(sql), of.named):
         found[d, metric][name][mask] = [Who(frozenset(people), frozenset(networks))]
     return {one: {**bands} for one, bands in found.items()}
-
-
-def _who(of: Batch) -> str:
-    """SQL for people and networks, as far as they are asked for."""
-    most, networks = _most(of)
-    return f"groupUniqArray({most})(visitor), groupUniqArray({networks})(network_number)"
-
-
-def _most(of: Batch) -> tuple[int, int]:
-    most, networks = (max(getattr(one.rules, name) for one in of.days) for name in ("k", "least_networks"))
-    return most, networks

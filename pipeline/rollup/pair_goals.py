@@ -21,11 +21,11 @@ from schema.segment import Is, condition_of, conditions_in
 from ..insert import insert
 from .aggregate import EVERYBODY
 from .batch import DAY, ENOUGH, NETWORKS, SITE, START, Batch, K
-from .drops import Rule
 from .pair_cells import ATOM, Judged, of_atom
 from .pair_lines import HIDDEN, Cell
 from .pair_reached import Day, Goal, Reaching, Value, Where, told_of
 from .pair_twins import Places, places_of
+from .rule import Rule
 from .segment_goals import told_goals
 from .twins import BITS, Twins
 
@@ -121,7 +121,7 @@ def _suppress(of: Batch, pairs: Sequence[Pair], goals: Sequence[Sequence[str]], 
     rows: list[tuple[int, int, int, int, int]] = []
     for d in sorted({d for d, _, _ in cells}):
         rules = of.days[d].rules
-        rule = Rule(rules.k, rules.least_networks)
+        rule = Rule.of(rules)
         there = [bit for bit, name in enumerate(goals[d]) if (d, name) not in twins and (d, bit) in values]
         of_day = Day(
             rule,

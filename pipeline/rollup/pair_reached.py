@@ -19,8 +19,8 @@ from msgspec import Struct, structs
 from schema.pair import Pair, above
 
 from .crossing import Line, alone
-from .drops import Rule
 from .pair_lines import HIDDEN, Atom, Cell, Table, in_order
+from .rule import Rule
 
 # A dimension and the place of a value.
 Value = tuple[str, int]
@@ -141,8 +141,6 @@ def repeats(goal: Goal, rule: Rule) -> set[Value]:
 
 
 def _nearly(pair: Pair, cells: Mapping[Cell, int], values: Mapping[Value, int], rule: Rule) -> Iterator[Cell]:
-    # From whichever networks these may be.
-    few = rule.k * (2 if rule.networks > 1 else 1)
     for cell, people in cells.items():
-        if sum(values.get(one, people) for one in _values(pair, cell)) - 2 * people < few:
+        if sum(values.get(one, people) for one in _values(pair, cell)) - 2 * people < rule.always_enough:
             yield cell

@@ -15,8 +15,9 @@ from schema.dimensions import OTHER
 from schema.segments import SEGMENTS
 
 from .batch import Batch
-from .crowd import Masks, Rule, Who, grouped
+from .crowd import Masks, grouped
 from .parents import PARENTS
+from .rule import Rule, Who
 from .segment_known import Beside, Known
 from .segment_lines import Chain, Leaf, Path, Value
 from .segment_marks import Marks
@@ -40,7 +41,7 @@ def choose(of: Batch, marks: Sequence[Marks], beside: Beside) -> dict[int, list[
     every: dict[int, list[Chain]] = {}
     for d in wanted:
         rules = of.days[d].rules
-        rule = Rule(rules.k, rules.least_networks)
+        rule = Rule.of(rules)
         near = _near(leaves[0][d], marks[d], rule)
         chains = [
             Chain(
@@ -112,8 +113,6 @@ def told_values(of: Batch) -> ShownValues:
 
 def _leaves(of: Batch, dimensions: Sequence[str], told: ShownValues) -> Mapping[int, list[Leaf]]:
     """By site-day what there is at the end of a chain; values that are not told are one."""
-    most = max(one.rules.k for one in of.days)
-    networks = max(one.rules.least_networks for one in of.days)
     named = [
         f"if((d, '{name}', {name}) IN (SELECT d, dimension, value FROM {{kept}}), toString({name}), '{OTHER}')"
         for name in dimensions
@@ -121,7 +120,8 @@ def _leaves(of: Batch, dimensions: Sequence[str], told: ShownValues) -> Mapping[
     values = ", ".join(f"v{nth}" for nth in range(len(named)))
     rows = of.store.rows(
         of.naming(
-            f"""SELECT d, {values}, mask, groupUniqArray({most})(visitor), groupUniqArray({networks})(network_number)
+            f"""SELECT d, {values}, mask, groupUniqArray({of.most.k})(visitor),
+                groupUniqArray({{networks}})(network_number)
             FROM (SELECT d, {", ".join(f"{sql} AS v{nth}" for nth, sql in enumerate(named))}, mask, visitor,
                 network_number FROM {{marked}})
             GROUP BY d, {values}, mask"""
@@ -166,4 +166,4 @@ def _near(leaves: Sequence[Leaf], marks: Marks, rule: Rule) -> list[int]:
 
 def _is_near(masks: Masks, bit: int, goal: int, rule: Rule) -> bool:
     parts = grouped(masks, 1 << bit | 1 << goal)
-    return len(parts) > 1 and (len(parts) < 4 or not all(map(rule.enough, parts.values())))
+    return len(parts) > 1 and (len(parts) < 4 or not all(map(rule.are_enough, parts.values())))

@@ -23,7 +23,8 @@ from schema.segment import Did, Joined, condition_of, text_of
 from ..insert import insert
 from .aggregate import EVERYBODY
 from .batch import DAY, ENOUGH, NETWORKS, SITE, START, Batch
-from .crowd import Crowd, Parity, Rule, grouped, row_of
+from .crowd import Crowd, Parity, grouped, row_of
+from .rule import Rule
 from .segment_cells import told_values
 from .segment_lines import Chain, Path
 from .segment_marks import Marks
@@ -72,7 +73,7 @@ class _Guard:
         leaf = chain.leaves[path]
         bits = dict.fromkeys((*told, *chain.every(leaf)))
         only = sum(1 << bit for bit in bits)
-        self._big = [mask for mask, who in grouped(leaf.crowd.masks, only).items() if rule.enough(who)]
+        self._big = [mask for mask, who in grouped(leaf.crowd.masks, only).items() if rule.are_enough(who)]
         whole = (1 << len(self._big)) - 1
         self._told = Parity(dict.fromkeys(row for row in (whole, *map(self._row, bits)) if row))
 
@@ -156,7 +157,7 @@ def _of_day(
         # One that no visit was looked up for may be any of these.
         if not chains or not {*goals} <= bits.keys():
             return
-        judge = Judge(chains, chosen, [bits[name] for name in goals], Rule(rules.k, rules.least_networks))
+        judge = Judge(chains, chosen, [bits[name] for name in goals], Rule.of(rules))
     for segment in sorted(chosen) if rules.k > 1 else range(len(names)):
         for goal in goals:
             if judge is None or judge.takes(segment, bits[goal]):
@@ -253,21 +254,15 @@ def _near_cells(of: Batch, part: Sequence[Sequence[Reached]]) -> set[tuple[int, 
             (*cell, bit): many
             for cell, many in cells.items()
             for bit in range(len(part[cell[0]]))
-            if abs(people.get((cell[0], bit), 0) - many) < _few(of, cell[0])
+            if abs(people.get((cell[0], bit), 0) - many) < Rule.of(of.days[cell[0]].rules).always_enough
         }
         if near:
             both = {(d, one, other, bit): many for d, one, other, bit, many in of.store.rows(of.naming(_both(pair)))}
             for key, many in near.items():
                 differ = many + people.get((key[0], key[-1]), 0) - 2 * both.get(key, 0)
-                if 0 < differ < _few(of, key[0]):
+                if 0 < differ < Rule.of(of.days[key[0]].rules).always_enough:
                     found.add((key[0], key[-1]))
     return found
-
-
-def _few(of: Batch, d: int) -> int:
-    """So many people are enough, from whichever networks these may be."""
-    rules = of.days[d].rules
-    return rules.k * (2 if rules.least_networks > 1 else 1)
 
 
 _BITS = "arrayJoin(arrayFilter(bit -> bitTest(mask, bit), range(64)))"

@@ -21,7 +21,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
-from .crowd import Crowd, Masks, Rule
+from .crowd import Crowd, Masks
+from .rule import Rule
 from .spans import MOST_TRIED, Made, follows, made_of, relation
 
 Path = tuple[str, ...]
@@ -162,11 +163,11 @@ class Look:
             return True
         if (leaf.guards and self._anchor(path).follows) or (leaf.guards_alone and not self._is_anchored(path)):
             return False
-        if not self._rule.enough([leaf.crowd.everybody]):
+        if not self._rule.are_enough([leaf.crowd.everybody]):
             return False
         near = dict.fromkeys((*(bit for bit in chain.known if leaf.has(bit)), *chain.shown(path)))
         made = made_of(leaf.crowd, [*near], self.bit, self._rule, MOST_TRIED)
-        return self._rule.enough(made.who)
+        return self._rule.are_enough(made.who)
 
     def _follows(self, path: Path) -> bool:
         """Whether it is told there anyway: by what is told of the path, or of all below it."""
@@ -186,7 +187,7 @@ class Look:
         return self._anchors[path]
 
     def _is_anchored(self, path: Path) -> bool:
-        return self._rule.enough(self._anchor(path).who)
+        return self._rule.are_enough(self._anchor(path).who)
 
     def _spread(self) -> None:
         """What is below something hidden is hidden, and what is in several values above is so in all or none."""
@@ -238,7 +239,7 @@ class Look:
             self.guards_alone.add(anchored)
             return True
         always = [path for path in hidden if self._anchor(path).always]
-        if self._rule.enough([who for path in always for who in self._anchor(path).who]):
+        if self._rule.are_enough([who for path in always for who in self._anchor(path).who]):
             self.guards_alone.update(always)
             return True
         apart = self._apart(hidden)

@@ -19,7 +19,8 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from .crowd import Masks, Parity, Rule, Who, grouped
+from .crowd import Masks, Parity, grouped
+from .rule import Rule, Who
 
 # What measurements are told by: of each dimension the value.
 Values = tuple[str, ...]
@@ -78,10 +79,12 @@ class Judge:
         # Mostly the first cells will do.
         for cells in (self._cells[:_FIRST], self._cells):
             atoms = [*_atoms(cells, (*bits, bit))]
-            big = [atom for atom in atoms if self._rule.enough(atom.who)]
+            big = [atom for atom in atoms if self._rule.are_enough(atom.who)]
             if _are_apart(big, bits, bit):
                 return True
-        small = [atom for atom in atoms if not self._rule.enough(atom.who) and not any(map(self._rule.cuts, atom.who))]
+        small = [
+            atom for atom in atoms if not self._rule.are_enough(atom.who) and not any(map(self._rule.cuts, atom.who))
+        ]
         return _are_apart([*big, *small], bits, bit) and self._has_lots(big, small, bits, bit)
 
     def _are_same(self, bit: int, other: int) -> bool:
@@ -102,7 +105,7 @@ class Judge:
 
     def _is_mixed(self, masks: Masks, bit: int) -> bool:
         parts = grouped(masks, 1 << bit)
-        return not parts or (len(parts) == 2 and all(map(self._rule.enough, parts.values())))
+        return not parts or (len(parts) == 2 and all(map(self._rule.are_enough, parts.values())))
 
 
 class _Atom:

@@ -16,8 +16,8 @@ from schema.vitals import VITALS
 
 from ..insert import insert
 from .batch import DAY, ENOUGH, SITE, START, Batch
-from .crowd import Rule
 from .gauged import bands_of, cells_of, fill_gauged, made_of_values, masks_of
+from .rule import Rule
 from .segment_marks import Marks
 from .segment_measured import Judge
 from .shape import IN_BUCKETS, IN_ORDER, by_bucket
@@ -72,7 +72,7 @@ def _judged(
             continue
         at = d, metric
         its = {bit for bit in chosen.get(d, ()) if (d, metric, bit) in made}
-        rule = Rule(rules.k, rules.least_networks)
+        rule = Rule.of(rules)
         judge = Judge(masks, cells.get(at, ()), known[d], bands.get(at, {}), rule, its)
         for bit in sorted(chosen.get(d, ())):
             if judge.takes(bit, (d, bit) in did):

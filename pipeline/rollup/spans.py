@@ -18,7 +18,8 @@ from collections.abc import Collection, Iterable, Sequence
 
 from msgspec import Struct
 
-from .crowd import Crowd, Parity, Rule, Who, row_of
+from .crowd import Crowd, Parity, row_of
+from .rule import Rule, Who
 
 # Larger than any determinant of zeros and ones of so many rows: what depends by fractions depends by this, too.
 _PRIME = 2**61 - 1
@@ -154,7 +155,7 @@ def _least(new: Vector, rows: Sequence[Vector], who: Sequence[Sequence[Who]], ru
         if one is None:
             continue
         found = [each for place, some in enumerate(who) if one[place] for each in some]
-        if not rule.enough(found):
+        if not rule.are_enough(found):
             return Made(found, always=not many)
     return Made(found)
 

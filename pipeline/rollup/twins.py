@@ -26,7 +26,7 @@ from msgspec import Struct, field
 
 from .aggregate import EVERYBODY
 from .batch import LEAST_NETWORKS, Batch, K
-from .drops import Rule
+from .rule import Rule
 
 # The bits of a mask.
 BITS = 64
@@ -134,7 +134,7 @@ def twins(
         Twin(d, bit, dimension, value)
         for (d, dimension), rows in found.items()
         for bit in _set(left[d, dimension])
-        for value in _values(rows, bit).twins(Rule(of.days[d].rules.k, of.days[d].rules.least_networks))
+        for value in _values(rows, bit).twins(Rule.of(of.days[d].rules))
     ]
 
 

@@ -26,7 +26,6 @@ from schema.manifest import WEEK
 
 from ..insert import insert
 from .batch import Batch, K
-from .drops import Rule
 from .experience import (
     EACH,
     LAYOUTS,
@@ -43,6 +42,7 @@ from .experience import (
     put,
     shown_of,
 )
+from .rule import Rule
 
 _NUMBERS = ("people", "others", "converters", "converters_others")
 COLUMNS = {"d": "UInt16", "vital": TEXT, "goal": "String", "band": TEXT} | dict.fromkeys(_NUMBERS, "Int64")

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import highspy
 import pytest
 
-from pipeline.rollup.drops import Rule
 from pipeline.rollup.experience import LAYOUTS, UNMEASURED, Cell, Layout, Side, Table, added, layout_of, shown_of
+from pipeline.rollup.rule import Rule
 from pipeline.rollup.untold import Told, parts_of, told_of
 from schema.experience import BANDS, TOGETHER
 from schema.store import Store

@@ -14,9 +14,9 @@ import pytest
 from msgspec import structs
 
 from pipeline.rollup import pair_reached
-from pipeline.rollup.drops import Rule
 from pipeline.rollup.pair_lines import Atom, Cell, Table
 from pipeline.rollup.pair_reached import Day, Goal, Reaching, told_of
+from pipeline.rollup.rule import Rule
 from schema.pair import Pair, paired
 from tests.attacks.solver import bounds_of
 from tests.conftest import times

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.rollup.crowd import Rule
+from pipeline.rollup.rule import Rule
 from pipeline.rollup.segment_goals import Judge
 from tests.attacks.test_segments import K, Path, Table, World, pinned, table_of
 from tests.conftest import times

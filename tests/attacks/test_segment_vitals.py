@@ -18,7 +18,7 @@ from pipeline.added_segments import add_segments
 from pipeline.release import Flaws, release_together
 from pipeline.rollup import segment_vitals
 from pipeline.rollup.batch import SiteDay
-from pipeline.rollup.crowd import Rule, Who
+from pipeline.rollup.rule import Rule, Who
 from pipeline.rollup.segment_measured import Cell, Judge, Values
 from pipeline.settings import SiteRules
 from schema.event import ENGAGEMENT, Event

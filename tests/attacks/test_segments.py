@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 import highspy
 import pytest
 
-from pipeline.rollup.crowd import Rule, Who
+from pipeline.rollup.rule import Rule, Who
 from pipeline.rollup.segment_lines import Chain, Leaf, Path, Value
 
 K = 5

@@ -7,7 +7,8 @@ import random
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
-from pipeline.rollup.crowd import Crowd, Rule, Who
+from pipeline.rollup.crowd import Crowd
+from pipeline.rollup.rule import Rule, Who
 from pipeline.rollup.spans import follows, made_of
 
 RULE = Rule(3, 1)
@@ -53,6 +54,6 @@ def test_a_number_is_of_too_few_where_any_group_of_too_few_follows() -> None:
         )
         made = made_of(Crowd(who), known, new, RULE, 10_000)
         assert follows(Crowd(who), known, new) == made.follows == none
-        assert RULE.enough(made.who) == (not few and not none)
+        assert RULE.are_enough(made.who) == (not few and not none)
         said.add((none, few))
     assert said == {(False, False), (False, True), (True, True)}

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from pipeline.rollup import twins
-from pipeline.rollup.drops import Rule
+from pipeline.rollup.rule import Rule
 from tests.conftest import times
 
 RULE = Rule(3, 2)
