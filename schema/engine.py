@@ -15,7 +15,7 @@ _PAUSES_GROW_BY, _FIRST_PAUSE_S = 2, 1
 _MEASURED_EVERY_MS, _OFTEN_MS = 1000, 100
 # A statement that needs more fails, in place of the process. What is added up or sorted goes to disk from half of it.
 MEMORY_SHARE = 0.9
-# Where there is less, the tables of a run are compressed: slower by a quarter, and 100 MB less of a million events.
+# Where there is less, the big tables of a run are on the disk (pipeline/rollup/batch.py), the others compressed.
 _LITTLE = 1_500_000_000
 # What the parent and a collector take, and Python beside the engine's own count.
 _OTHERS = 120_000_000

@@ -57,6 +57,7 @@ _COLUMNS = {
     "released_vitals": f"{_KEY}, metric, bucket, samples, good, poor, people",
     "released_engagement": f"{_KEY}, {_BANDS}",
     "released_pairs": f"{_KEY}, by_dimension, by_value, visitors, visits, pageviews, bounces, visit_seconds",
+    "released_pair_goals": f"{_KEY}, by_dimension, by_value, goal, currency, {_GOALS}",
     "released_experience": f"{_KEY}, vital, goal, band, people, converters",
     "manifest": "number, origin, preset, k, complete, over_counted, rows, digest",
     "open_cells": f"{_KEY}, {_CELLS}",

@@ -6,7 +6,8 @@ import datetime as dt
 
 import pytest
 
-from pipeline.rollup.scratch import drop_left
+from pipeline.rollup.batch import Batch, SiteDay
+from pipeline.rollup.scratch import TABLES, drop_left
 from pipeline.rollup.stages import roll_up
 from pipeline.settings import SiteRules
 from schema.families import LIVE
@@ -67,6 +68,19 @@ def test_the_big_tables_are_on_the_disk_and_the_rows_are_the_same(
     assert seen >= {"visits", "hits", "samples", "reached", "touched"}
     assert not seen & {"cells", "kept", "values"}
     assert not store.rows(_ON_DISK)
+
+
+# These have a visitor in a row, too, but few rows, or short ones.
+_OF_FEW = {"changed", "over", "arrived"}
+
+
+def test_every_table_of_visits_and_events_is_one_of_them(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "has_little_memory", True)
+    batch = Batch(store, (SiteDay(Site("little.example"), DAY, RULES),), "0f")
+    assert TABLES.keys() > _OF_FEW
+    for name, columns in TABLES.items():
+        is_in_memory = batch.scratch(name).startswith(store.scratch)
+        assert is_in_memory == ("visitor" not in columns or name in _OF_FEW), name
 
 
 def test_what_a_killed_run_left_on_the_disk_is_dropped_by_the_next_start(store: Store) -> None:
