@@ -126,14 +126,3 @@ def _mapped(pid: int) -> tuple[int, dict[str, int]]:
 def tell(text: str) -> None:
     """What is going on. Standard output is for the table."""
     print(f"  {text}", file=sys.stderr, flush=True)
-
-
-def pss_mb(pids: Collection[int]) -> dict[int, float]:
-    """Each process's share of the memory it uses: what several map is divided among them. Who is gone has none."""
-    found = {}
-    for pid in pids:
-        with contextlib.suppress(OSError):
-            told = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
-            if told:
-                found[pid] = int(told[1]) * 1024 / MB
-    return found

@@ -1,7 +1,7 @@
 """What Footfall weighs: on the disk, in seconds until it is installed, and in memory, at rest and under load.
 
-In: a plan. Out: figures. The house is `footfall up` as an operator starts it; memory is each process's share (PSS), in
-which pages that several processes map are counted once, so that the sum is what the machine has less.
+In: a plan. Out: figures. The house is `footfall up` as an operator starts it; memory is what is of each process
+alone, and the pages of each file once.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from footfall.canary.scratch import Scratch
 
 from .figures import Figure
 from .load import SITE, Client
-from .machine import MB, pss_mb, tell
+from .machine import MB, tell, together_mb
 from .plan import Plan
 
 PART = "weight"
@@ -63,20 +64,23 @@ def _in_memory(plan: Plan, directory: Path) -> list[Figure]:
         started = time.perf_counter() - began
         tell("at rest")
         time.sleep(min(_SETTLED_S, plan.seconds * 7))
-        rest = pss_mb(house.processes())
+        processes = len(house.processes())
+        rest = _memory("memory at rest", house.processes())
         tell(f"{_RATE:.0f} events a second")
         load = Client(plan, directory).paced(house.port, plan.seconds * 10, _RATE)
-        busy = pss_mb(house.processes())
+        busy = _memory("memory under load", house.processes())
     finally:
         house.stop()
     return [
         Figure(PART, "until it answers", started, "s", note="the first start"),
-        Figure(PART, "processes", len(rest)),
-        Figure(PART, "memory at rest", sum(rest.values()), "MB", note=_by_process(rest)),
-        Figure(PART, "memory under load", sum(busy.values()), "MB", note=_by_process(busy)),
+        Figure(PART, "processes", processes),
+        rest,
+        busy,
         Figure(PART, "events meanwhile", load.rate, "/s"),
     ]
 
 
-def _by_process(shares: dict[int, float]) -> str:
-    return ", ".join(f"{share:.0f}" for share in sorted(shares.values(), reverse=True)) + " MB by process"
+def _memory(name: str, pids: Collection[int]) -> Figure:
+    each = sorted((together_mb([pid]) for pid in pids), reverse=True)
+    note = f"{', '.join(f'{one:.0f}' for one in each)} MB by process, each with all of its files"
+    return Figure(PART, name, together_mb(pids), "MB", note=note)

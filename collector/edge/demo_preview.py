@@ -31,8 +31,9 @@ from ..privacy.address import truncate
 from ..service import Collector
 from ..wire.plausible import Plausible, decode
 from .answers import private, refusal
+from .body import TooLarge, check_body, read_body
 from .client import client_of
-from .endpoint import CALM_AFTER_S, RETRY_AFTER_S, TooLarge, check_body, read_body
+from .endpoint import CALM_AFTER_S, RETRY_AFTER_S
 from .head import head_of
 from .own_pages import OwnPages
 

@@ -24,6 +24,7 @@ from ..service import Collector
 from ..taken import Taken
 from ..wire.base import Answer, Format, Incoming
 from ..wire.plausible import Plausible
+from .body import TooLarge, check_body, read_body
 from .client import sender_of, told_by
 from .head import Head, head_of
 from .reply import Reply, reply_of
@@ -49,10 +50,6 @@ _SAME_ORIGIN = (
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
 )
-
-
-class TooLarge(Exception):
-    """The body is over the limit."""
 
 
 class Endpoint:
@@ -233,32 +230,6 @@ class Endpoint:
         if headers:
             answer = Answer(answer.status, answer.body, answer.content_type, (*answer.headers, *headers))
         return _reply(self._always(head), answer, (refused.reason,))
-
-
-def check_body(head: Head, most: int) -> None:
-    """Raises what is to be said of a body before it is read."""
-    length = head.given.get(b"content-length", b"")
-    if length.isdigit() and int(length[:12]) > most:
-        raise TooLarge
-    if b"content-encoding" in head.given and any(
-        name == b"content-encoding" and value not in (b"", b"identity") for name, value in head.headers
-    ):
-        raise Refused(Reason.BAD_BODY, "request", "must not be compressed")
-
-
-async def read_body(receive: Receive, most: int) -> bytes:
-    """The body. Raises TooLarge as soon as it is."""
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Refused(Reason.TOO_SLOW, "request", "was cut off")
-        piece: bytes = message.get("body", b"")
-        body = body + piece if body else piece
-        if len(body) > most:
-            raise TooLarge
-        if not message.get("more_body"):
-            return body
 
 
 @lru_cache(maxsize=1024)

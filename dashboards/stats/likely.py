@@ -11,6 +11,8 @@ from itertools import combinations
 
 # Of more nothing is answered at once, so that others are not looked for.
 _MOST_NAMES, _MOST_TOGETHER = 6, 2
+# A question that takes long is asked a few times at most.
+MOST_ASKED = 8
 
 Left = tuple[tuple[str, ...], frozenset[str]]
 

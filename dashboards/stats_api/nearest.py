@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from schema.site import Site
 
-from ..stats.likely import likely
+from ..stats.likely import MOST_ASKED, likely
 from ..stats.refused import BadQuery, Code
 from ..web.declare import ToDeclare
 from .filters import dimensions_in
@@ -26,8 +26,6 @@ from .where import to_declare
 # To others no question is near.
 _ABOUT = (Code.NOT_CROSSED, Code.NOT_KEPT, Code.TOO_MUCH)
 _COARSER = {"time": "time:month", "time:hour": "time:day", "time:day": "time:week", "time:week": "time:month"}
-# A question that takes long is asked a few times at most.
-_MOST_ASKED = 8
 
 # Raises BadQuery.
 Try = Callable[[Asked], object]
@@ -42,7 +40,7 @@ def instead(asked: Asked, site: Site, code: Code, reads: Try, answers: Try) -> t
     if declare and not _holds(reads, _of_segment(asked, declare)):
         declare = None
     candidates = (one for one in _candidates(asked, declare, code) if _holds(reads, one))
-    found = next((one for one, _ in zip(candidates, range(_MOST_ASKED), strict=False) if _holds(answers, one)), None)
+    found = next((one for one, _ in zip(candidates, range(MOST_ASKED), strict=False) if _holds(answers, one)), None)
     told = {name: value for name, value in msgspec.to_builtins(found).items() if value} if found else None
     return told, declare.lines if declare and not declare.there else None
 

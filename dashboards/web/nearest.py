@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from schema.site import Site
 
 from ..stats.filter import Filter
-from ..stats.likely import likely
+from ..stats.likely import MOST_ASKED, likely
 from ..stats.query import Query
 from ..stats.refused import BadQuery, Code
 from ..stats.report import Reports
@@ -32,8 +32,6 @@ Days = tuple[dt.date, dt.date]
 # To others no question is near.
 ABOUT = (Code.NOT_CROSSED, Code.NOT_KEPT)
 _DEFAULT = "visitors"
-# A question that takes long is asked a few times at most.
-_MOST_ASKED = 8
 
 
 class Words(Struct, frozen=True):
@@ -99,7 +97,7 @@ def advice(reports: Reports, site: Site, words: Words, days: Days, code: Code) -
         return Advice(None, None)
     filters = _filters(words)
     declare = _segment(site, words, filters, days)
-    candidates = islice(filter(partial(_reads, site, days), _candidates(words, filters, declare)), _MOST_ASKED)
+    candidates = islice(filter(partial(_reads, site, days), _candidates(words, filters, declare)), MOST_ASKED)
     return Advice(next((one for one in candidates if _is_answered(reports, site, one, days)), None), declare)
 
 

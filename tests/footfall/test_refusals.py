@@ -82,7 +82,7 @@ CASES = (
     Case(("source", (GERMANY,), PHONES), ("source", (GERMANY,)), declare=_PHONES_IN_GERMANY),
     Case(("hour", (), PHONES), ("hour",), "not_kept"),
     Case(("day", (), PHONES, ("events",)), ("day", (), "", ("events",)), "not_kept"),
-    Case(("source", (SIGNUP, GERMANY)), ("source", (SIGNUP,)), declare='goal = "Signup"'),
+    Case(("browser", (SIGNUP, "os==Windows")), ("browser", (SIGNUP,)), declare='goal = "Signup"'),
     Case(("goal", (GERMANY, BLOG)), ("goal", (), READERS)),
     Case(("page", (SIGNUP, GERMANY)), ("page", (SIGNUP,))),
     Case(("section", (GERMANY,)), ("section",)),
