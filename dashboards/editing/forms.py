@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from schema.funnel import KINDS as KINDS_OF_STEPS
 from schema.funnel import MOST_STEPS
 from schema.goal import KINDS as KINDS_OF_GOALS
 
@@ -48,6 +49,8 @@ def field_of(what: str, where: str, fields: Fields) -> str:
     """The field of the form that a refusal means; "" where it means something else, such as a funnel that has the
     goal that is taken out."""
     found = _field_of_goal(where, fields) if what == "goals" else where
+    if what == "funnels" and where in KINDS_OF_STEPS:
+        found = "steps"
     return found if found in _FIELDS[what] else ""
 
 

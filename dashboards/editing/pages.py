@@ -38,6 +38,7 @@ from . import forms
 from .desk import ONE, Desk, Draft, EditedMeanwhile, EditRefused, Preview
 from .doubts import doubts_of
 from .meets import met_by
+from .rows import OF_ROWS, row_of
 from .tabs import PATH, path_of, tabs
 
 _LABELS = {
@@ -59,12 +60,13 @@ _SHOWN_AT = {"goals": ("Goals", GOALS), "funnels": ("Goals", f"{GOALS}#card-funn
 
 class Filled(Struct, frozen=True):
     """A form. fields: what stands in it. former: the name of what is changed. error: why it was refused, and at which
-    field."""
+    field; row: of several rows the one that is meant, 0 where it is not known."""
 
     fields: Mapping[str, str] = field(default_factory=dict)
     former: str = ""
     error: str = ""
     where: str = ""
+    row: int = 0
 
 
 class EditPages:
@@ -162,8 +164,24 @@ class EditPages:
             if filled.fields and isinstance(problem, EditRefused)
             else ""
         )
-        said = Filled(filled.fields, filled.former, str(problem), where)
+        row = self._row(self._site(request).key, what, filled) if where in OF_ROWS else 0
+        said = Filled(filled.fields, filled.former, str(problem), where, row)
         return self._page(request, user, what, filled=said, status=status)
+
+    def _row(self, key: str, what: str, filled: Filled) -> int:
+        """The row of the form that is refused by itself."""
+
+        def refused(fields: Mapping[str, str]) -> bool:
+            try:
+                thing = forms.thing_of(what, fields)
+                self._desk.preview(key, Draft(self._desk.number(key), what, filled.former, thing))
+            except EditRefused as problem:
+                return forms.field_of(what, problem.where, fields) in OF_ROWS
+            except EditedMeanwhile:
+                return False
+            return False
+
+        return row_of(what, filled.fields, refused)
 
     def _page(
         self,

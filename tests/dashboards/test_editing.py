@@ -165,6 +165,32 @@ def test_what_cannot_be_is_said_beside_its_field_and_what_was_written_is_kept(
     assert editor.post(f"{path}/goals/preview", data={}).status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("what", "form", "marked"),
+    [
+        # A row that is left free is no step, and counts all the same.
+        ("funnels", {"kind_1": "page", "step_1": "/a", "kind_3": "goal", "step_3": "No"}, "step_3"),
+        ("funnels", {"kind_1": "goal", "step_1": "Own", "kind_2": "page", "step_2": "b"}, "step_2"),
+        ("funnels", {"kind_1": "page", "step_1": "/a"}, "step_1"),
+        ("segments", {"dimension_1": "device", "value_1": "mobile", "dimension_2": "goal", "value_2": "No"}, "value_2"),
+        ("segments", {"dimension_1": "device", "value_1": "tv", "dimension_2": "page", "value_2": "b"}, "value_2"),
+        ("segments", {"dimension_1": "device", "value_1": "tv", "value_3": "DE"}, "dimension_3"),
+        ("segments", {}, "dimension_1"),
+    ],
+)
+def test_the_row_that_is_meant_is_marked_and_said_beside_it(
+    editor: TestClient, rollups: Rollups, what: str, form: dict[str, str], marked: str
+) -> None:
+    refused = editor.post(f"/sites/{rollups.site.key}/edit/{what}/preview", data=GOAL | form)
+    assert refused.status_code == 400
+    fields = re.findall(r'<(?:input|select) name="(\w+)"[^>]*aria-invalid="true" aria-describedby="(\S+)"', refused.text)
+    assert fields == [(marked, "why-steps" if what == "funnels" else "why-where")]
+    assert refused.text.count(f'id="{fields[0][1]}"') == 1
+    if marked[-1] != "1":
+        beside = rf'name="(?:step|value)_{marked[-1]}"[^>]*></span><span class="error" id="{fields[0][1]}"'
+        assert re.search(beside, refused.text)
+
+
 def test_what_somebody_changed_meanwhile_is_told_and_what_was_not_previewed_is_not_done(
     editor: TestClient, rollups: Rollups, house: House
 ) -> None:
