@@ -31,8 +31,8 @@ _OF_PERIODS = ("value", "not_shown_days", "of_days", "counted_since")
 class StepCell(Struct, frozen=True):
     """One step of a funnel. what: what has to happen. people: visitors of each day who reached it, added up, at least;
     at_most: how many they may be, None where days tell nothing of it. of_first, of_before: in percent of those of the
-    first step and of the step before; drop: how many of these went no further; None at the first step, and where
-    nobody was. drop_certainty: of the three: exact, or about where one of the numbers is. not_shown_days: on how many
+    first step and of the step before; drop: how many of these went no further; None at the first step, where
+    nobody was, and where it is not known whether anybody was. drop_certainty: of the three: exact, or about where one of the numbers is. not_shown_days: on how many
     days, of_days of which there is data, it is known by later steps only, or not at all. counted_since: the first day
     that counted the funnel, where days of the period before it did not."""
 
@@ -50,6 +50,11 @@ class StepCell(Struct, frozen=True):
     not_shown_days: int
     of_days: int
     counted_since: dt.date | None = None
+
+    @property
+    def is_told(self) -> bool:
+        """Whether anything is known of how many got there."""
+        return bool(self.people) or self.certainty == "exact"
 
     def row(self) -> dict[str, Any]:
         """The step as a row of `footfall stats`: its funnel is the value."""
@@ -183,17 +188,20 @@ def _of_funnel(
         on_all = one.shown >= coverage.days
         all_exact = all_exact and not not_shown
         exact = coverage.sure.certainty(not all_exact) == "exact"
+        certainty = coverage.sure.certainty(not_shown)
+        # Of nobody who is known of no share is made: it would be told as none.
+        of = before if one.people or certainty == "exact" else None
         yield StepCell(
             funnel=funnel.name,
             step=place + 1,
             what=f"{funnel.steps[place].kind} {funnel.steps[place].wanted}",
             people=one.people,
             at_most=one.people + one.unsure if not not_shown or (on_all and not in_part) else None,
-            certainty=coverage.sure.certainty(not_shown),
+            certainty=certainty,
             flags=coverage.sure.flags(not_shown),
-            of_first=_percent(one.people, sums[0].people) if before else None,
-            of_before=_percent(one.people, before.people) if before else None,
-            drop=before.people - one.people if before else None,
+            of_first=_percent(one.people, sums[0].people) if of else None,
+            of_before=_percent(one.people, of.people) if of else None,
+            drop=of.people - one.people if of else None,
             drop_certainty="exact" if exact else "about",
             not_shown_days=missing,
             of_days=coverage.days,

@@ -119,20 +119,15 @@ def shapes(steps: Iterable[StepCell], of: str = "") -> list[Shape]:
         before = cells[0].people
         for step in cells:
             whole = round(100 * step.people / first, 1)
-            lost = round(100 * before / first - whole, 1) if _is_told(step) else 0
+            lost = round(100 * before / first - whole, 1) if step.is_told else 0
             bars.append(Bar(step, whole, lost, _text(step), _loss(step)))
             before = step.people
         found.append(Shape(name, of, tuple(bars), cells[0].counted_since))
     return found
 
 
-def _is_told(step: StepCell) -> bool:
-    """Whether anything is known of how many got there."""
-    return bool(step.people) or step.certainty == "exact"
-
-
 def _text(step: StepCell) -> str:
-    if not _is_told(step):
+    if not step.is_told:
         return "Few or none"
     people = told_as(names.count(step.people), step.certainty)
     if step.of_first is None:
@@ -142,7 +137,7 @@ def _text(step: StepCell) -> str:
 
 def _loss(step: StepCell) -> str:
     """How many went no further, and of how many; "" where nobody was before, or it is not known."""
-    if step.drop is None or step.of_before is None or not _is_told(step):
+    if step.drop is None or step.of_before is None:
         return ""
     share = told_as(names.percent(100 - step.of_before), step.drop_certainty)
     return f"{told_as(names.count(step.drop), step.drop_certainty)} went no further ({share})"

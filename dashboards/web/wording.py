@@ -86,7 +86,8 @@ def of_orders(revenue: Revenue) -> str:
         return ""
     if revenue.orders is not None:
         return f"from {revenue.orders:,} of {names.counted(revenue.of_orders, 'order')}"
-    return f"from {revenue.payers:,} of {names.counted(revenue.of_payers, 'buyer')}"
+    # Not all of whom had to pay.
+    return f"from {revenue.payers:,} of {revenue.of_payers:,} people"
 
 
 def thresholds(name: str) -> str:

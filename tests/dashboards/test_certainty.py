@@ -198,9 +198,9 @@ def test_each_currency_has_a_row_of_its_own_and_its_own_decimals(
         ("Purchase", "30", "KWD", "1.500", "6"),
         ("Signup", "9", "", "", ""),
     ]
-    # How many of the 33 orders were in which currency is not known, so of buyers.
+    # How many of the 33 orders were in which currency is not known, so of people.
     page = client.get(f"/sites/{rollups.site.key}?period=yesterday").text
-    assert '≥ €4,120.50</span><small class="of">from 12 of 30 buyers</small>' in page
+    assert '≥ €4,120.50</span><small class="of">from 12 of 30 people</small>' in page
     answer = client.get(address.replace(".csv", "")).json()
     line = next(line for line in stats_table(answer).splitlines() if "EUR" in line)
     assert line.split()[0] == "Purchase"

@@ -92,6 +92,12 @@ def test_days_of_another_definition_are_not_among_its_days(client: TestClient, r
 def test_by_channel_device_and_country_only(client: TestClient, rollups: Any, ago: Any) -> None:
     rows = stats(client, rollups.site.key, ago(2), ago(2), "&filter=country==DE").json()["rows"]
     assert [(row["people"], row["certainty"]) for row in rows[:2]] == [(8, "at least"), (0, "at least")]
+    # Nobody is not what is known: a share of none would say so.
+    assert [(row["of_first"], row["of_before"], row["drop"]) for row in rows[:3]] == [(None, None, None)] * 3
+    page = client.get(f"/sites/{rollups.site.key}?period=custom&from={ago(2)}&to={ago(2)}&filter=country==DE").text
+    card = page.partition('id="card-funnels"')[2].partition("</section>")[0]
+    assert "≥ 8" in card
+    assert not [sign for sign in ("≥ 0", "≈") if sign in card]
     refused = stats(client, rollups.site.key, ago(2), ago(2), "&filter=page==/")
     assert refused.status_code == 400
     assert "funnels are not kept by page: filter on channel, device, country" in refused.json()["error"]
