@@ -228,10 +228,14 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
         """What `site_name` makes of every name that a beacon may use for the site; and the key as it is."""
         return self.own_hosts | frozenset((self.key, *map(site_name, self.ids)))
 
+    @property
+    def name_on_pages(self) -> str:
+        """What its pages call it: the key, or where that is no host name its first domain."""
+        return self.key if "." in self.key else next(iter(self.domains), self.key)
+
     def script_tag(self, collector_url: str) -> str:
         """The line that goes into the site's pages. collector_url: how they reach the collector."""
-        name = next(iter(self.domains), self.key)
-        return f'<script defer data-domain="{name}" src="{collector_url}/js/script.js"></script>'
+        return f'<script defer data-domain="{self.name_on_pages}" src="{collector_url}/js/script.js"></script>'
 
 
 def each_of(field: str, names: Sequence[str], turn: Callable[[str], str]) -> tuple[str, ...]:

@@ -31,10 +31,10 @@ _OF_PERIODS = ("value", "not_shown_days", "of_days", "counted_since")
 class StepCell(Struct, frozen=True):
     """One step of a funnel. what: what has to happen. people: visitors of each day who reached it, added up, at least;
     at_most: how many they may be, None where days tell nothing of it. of_first, of_before: in percent of those of the
-    first step and of the step before; drop: how many of these went no further; None at the first step, where
-    nobody was, and where it is not known whether anybody was. drop_certainty: of the three: exact, or about where one of the numbers is. not_shown_days: on how many
-    days, of_days of which there is data, it is known by later steps only, or not at all. counted_since: the first day
-    that counted the funnel, where days of the period before it did not."""
+    first step and of the step before; drop: how many of these went no further; None at the first step, where nobody
+    was, and where it is not known whether anybody was. drop_certainty: of the three: exact, or about where one of the
+    numbers is. not_shown_days: on how many days, of_days of which there is data, it is known by later steps only, or
+    not at all. counted_since: the first day that counted the funnel, where days of the period before it did not."""
 
     funnel: str
     step: int

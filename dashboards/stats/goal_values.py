@@ -11,11 +11,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from schema.dimensions import OTHER
+from schema.site import Site
 from schema.store import Row
 
 from .conversions import Goal, goals_in, rated
 from .figures import Coverage
 from .goal_days import ALWAYS, Counted
+from .refused import BadQuery, Code
+
+
+def refuse_unknown_goal(name: str, site: Site) -> None:
+    """Raise BadQuery for a goal that the site does not have; "" is none."""
+    known = [goal.name for goal in site.goals]
+    if name and name not in known:
+        there = ", ".join(known) or "none"
+        raise BadQuery(f"the goal {name[:100]!r} is not one of this site's: there are {there}", Code.BAD_FILTER)
 
 
 def goal_values(

@@ -6,13 +6,15 @@ In: a `Table`, its rows, and what is released of its days. Out: sentences. Promi
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from schema.dimensions import OTHER
 from schema.funnels import FUNNELS
 
 from .bare_counts import BARE
-from .filter import several_values
+from .filter import ALTERNATIVES, Filter, several_values
 from .released import Released
 from .splits import declared_of
 from .table import Table
@@ -33,6 +35,23 @@ IMPORTED = "Some days were imported: they are as complete as what they were made
 BOUNDED = "On bounded_days few visitors did very much: what one adds is bounded (release.bound), which lowered {}."
 AT_LEAST = "“At least”: on days on which a value is not shown few or none came (not_shown_days of of_days)."
 
+NO_CODE = "No visit has a {} that is written like this: write {}."
+# Of dimensions whose values are codes how these look, and what to write.
+_CODES = {
+    "country": (re.compile("[A-Z]{2}"), "two capital letters, such as DE"),
+    "language": (re.compile("[a-z]{2,3}(-.*)?"), "its code, such as de"),
+    "device": (re.compile("desktop|mobile|tablet|tv"), "desktop, mobile, tablet or tv"),
+}
+
+
+def _hardly_meant(one: Filter) -> str:
+    """What to write in place of a value that no visit has; "" where one may have it."""
+    code, instead = _CODES.get(one.dimension, (None, ""))
+    if code is None or one.operator not in ("==", "!="):
+        return ""
+    values = {*one.value.split(ALTERNATIVES)} - {"", OTHER}
+    return "" if all(map(code.fullmatch, values)) else NO_CODE.format(one.dimension, instead)
+
 
 def notes_of_answer(
     table: Table, rows: Sequence[Mapping[str, Any]], today: dt.date, released: Released, step: int
@@ -43,6 +62,7 @@ def notes_of_answer(
     ends_today = query.last >= today
     flagged = [table.flags, *(row.get("flags", ()) for row in rows)]
     said = {
+        **{text: bool(text) for text in map(_hardly_meant, query.filters)},
         SUM_OF_DAYS: query.first != query.last,
         SUM_OF_VALUES: several_values(query.filters),
         TOO_FEW.format(released.enough): released.k > 1

@@ -31,6 +31,7 @@ from .comparison import compare
 from .crossed import refuse_uncounted
 from .execute import Answer, Executor
 from .filter import Filter
+from .goal_values import refuse_unknown_goal
 from .leaks import leaks
 from .lru_cache import MOST_VALUES, LruCache
 from .months import LEAST_DAYS, months_of
@@ -163,6 +164,7 @@ class Reports:
         released = self._with_months(site, query.first, query.last, begin, back)
         refuse_uncounted(query, site, released)
         refuse_unknown_segment(query.segment, site)
+        refuse_unknown_goal(query.goal, site)
         answer = Executor(self._store, self._cache).answer(plan([query], released))
         table = table_of(query, answer)
         as_of = snapshot_time(self._store, released.span.part(query.first, query.last), site)

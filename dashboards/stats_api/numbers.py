@@ -33,7 +33,10 @@ class Note(Struct, frozen=True):
     warning: str
 
 
-NO_REVENUE = Note("no_revenue_goals_matching", "Revenue is null: nothing that is asked for was sent with an amount.")
+NO_REVENUE = Note(
+    "no_revenue_goals_matching",
+    "Revenue is null where nothing was sent with an amount, or too few people paid to show.",
+)
 CURRENCIES = Note(
     "no_single_revenue_currency", "Revenue is null where there are several currencies: /api/sites tells each."
 )

@@ -116,7 +116,7 @@ def check_site(load_settings: Load, site: str, as_json: bool) -> None:
 def to_paste(settings: Settings, site: SiteSettings) -> dict[str, str]:
     """The tag for the pages, the same with its bytes pinned, and what a Content-Security-Policy has to allow."""
     base = _base(settings)
-    name, script = next(iter(site.domains), site.key), script_of("script")
+    name, script = site.name_on_pages, script_of("script")
     parts = urlsplit(base)
     origin = f"{parts.scheme}://{parts.netloc}"
     return {

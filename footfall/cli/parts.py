@@ -197,8 +197,11 @@ def _announcement(settings: Settings, told: dict[str, Any]) -> str:
         lines.append(f"  demo         {told['demo']}")
     lines.append(f"  data         {told['data']}")
     for site in settings.sites[:_SNIPPETS]:
-        name = next(iter(site.domains), site.key)
-        lines += ["", f"Put this line into the pages of {name}:", f"  {site.script_tag(told['collector'])}"]
+        lines += [
+            "",
+            f"Put this line into the pages of {site.name_on_pages}:",
+            f"  {site.script_tag(told['collector'])}",
+        ]
     if settings.sites:
         lines += ["", "Pages on localhost are counted only with data-local in that line, those from a file not at all."]
     more = settings.sites[_SNIPPETS:]

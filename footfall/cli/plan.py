@@ -28,7 +28,7 @@ from ..plan.planning import MOST_ROWS, Planned, Window, planned, read
 from ..settings import Settings, load
 from ..supervisor.paths import former_sites
 from .options import Load, common, json_option, prepare, with_sites
-from .plan_text import text_of
+from .plan_text import in_words, text_of
 
 _DAYS = 30
 
@@ -68,7 +68,10 @@ def plan(
                 if one.site in windows:
                     held, window = (before[one.site], after[one.site]), windows.pop(one.site)
                     told[place] = planned(store, *held, one.changes, window, time.time(), _progress)
-    click.echo(msgspec.json.encode(told).decode() if as_json else text_of(told))
+    if as_json:
+        click.echo(msgspec.json.encode(told).decode())
+    else:
+        click.echo(text_of([in_words(one, before.get(one.site), after.get(one.site)) for one in told]))
 
 
 def _before(settings: Settings, against: str | None) -> dict[str, Held]:

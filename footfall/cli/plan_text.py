@@ -7,11 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from msgspec import structs
+
 from ..plan.cells import Counted, Dimension, Rows
-from ..plan.changes import CHANGED, FUNNEL, GOAL, GONE, JOURNEYS, NEW, PAIR, PROPERTY, SECTION, SEGMENT, SITE, Change
+from ..plan.changes import (
+    CHANGED,
+    FUNNEL,
+    GOAL,
+    GONE,
+    JOURNEYS,
+    NEW,
+    PAIR,
+    PROPERTY,
+    SECTION,
+    SEGMENT,
+    SITE,
+    Change,
+    Held,
+)
 from ..plan.groups import LEAST, Groups
 from ..plan.past import Past
 from ..plan.planning import Planned, Released
+from ..settings.declared import things_of
 
 # What visitor-days did.
 _DID = {GOAL: "reached it {times} times", SECTION: "viewed {times} pages of it"}
@@ -25,6 +42,8 @@ _SHOWN = {
     SEGMENT: "in it",
     JOURNEYS: "on them",
 }
+# By what changed the field of a site that declares it.
+_FIELDS = {GOAL: "goals", FUNNEL: "funnels", SEGMENT: "segments"}
 # Of these no released day gets anything.
 _WITHOUT_PAST = (JOURNEYS,)
 _NOTHING = "nothing changes of what is counted and released"
@@ -33,6 +52,23 @@ _NOTHING = "nothing changes of what is counted and released"
 def text_of(plans: Sequence[Planned]) -> str:
     """All of it, site by site."""
     return "\n\n".join("\n".join(_site(one)) for one in plans) or _NOTHING
+
+
+def in_words(planned: Planned, before: Held | None, after: Held | None) -> Planned:
+    """With definitions that are written for programs as people say them."""
+    return structs.replace(planned, changes=[_said(one, before, after) for one in planned.changes])
+
+
+def _said(one: Change, before: Held | None, after: Held | None) -> Change:
+    field = _FIELDS.get(one.what)
+    if field is None or not any(mark in one.before + one.after for mark in '{["'):
+        return one
+    then, now = (
+        {name: words for name, words, _ in things_of(field, held.site)} if held else {} for held in (before, after)
+    )
+    said = structs.replace(one, before=then.get(one.name, ""), after=now.get(one.name, ""))
+    # It names a section in both, which has other pages now.
+    return one if one.kind == CHANGED and said.before == said.after else said
 
 
 def _site(one: Planned) -> Iterator[str]:
@@ -58,7 +94,8 @@ def _change(one: Change) -> str:
     if one.kind == NEW:
         return f"+ {name}" + (f": {one.after}" if one.after else "")
     if one.kind == GONE:
-        return f"- {name}: what was released of it stays" if one.what != SITE else f"- {name}"
+        left = "not in these settings (one of `footfall up --site` is named by --site here)"
+        return f"- {name}: {'what was released of it stays' if one.what != SITE else left}"
     effect = f" ({one.effect})" if one.effect else ""
     return f"~ {name}: {one.before or 'none'} → {one.after or 'none'}{effect}"
 

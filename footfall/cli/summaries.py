@@ -73,7 +73,11 @@ def import_summary(summary: Summary) -> str:
         lines.append(f"To take it back: footfall import undo {summary.run}")
     lines += [f"  {day} skipped: {reason}" for day, reason in summary.days_skipped.items()]
     if summary.undeclared:
-        lines.append(f"{summary.site} is not in the settings: add it there, or the dashboards do not show it.")
+        again = "import again" if summary.preview is not None else "take this import back, and import again"
+        lines.append(
+            f"{summary.site} is not in the settings in force: the dashboards do not show it, and goals it may have "
+            f"are not counted. Add it there, start Footfall again if it runs, {again}."
+        )
     if summary.preview is not None:
         lines += ["", _preview(summary.preview), ""]
     if summary.changed_nothing:

@@ -56,7 +56,11 @@ class Tools:
     def all(self) -> list[Tool]:
         return [
             Tool(
-                "list_sites", "Sites", "The sites: key, domains, time zone, goals.", _NOTHING, self._safely(self.sites)
+                "list_sites",
+                "Sites",
+                "The sites: key, domains, time zone, goals, segments, pairs.",
+                _NOTHING,
+                self._safely(self.sites),
             ),
             Tool("definitions", "Definitions", "What every metric and dimension means.", _NOTHING, definitions),
             Tool("query", "Query", f"Numbers of a site: {_HOW_TO_ASK}", _asked_schema(), self._safely(self.query)),
@@ -77,6 +81,8 @@ class Tools:
                     "domains": site.domains,
                     "timezone": site.timezone,
                     "goals": [goal.name for goal in site.goals],
+                    "segments": [*site.segment_definitions],
+                    "pairs": [pair.name for pair in site.crossed],
                     "k": site.release_k,
                 }
                 for site in self._sites(instance)
@@ -116,6 +122,8 @@ class Tools:
         found = [site for site in self._sites(instance) if name in site.names]
         if not found:
             known = ", ".join(site.key for site in self._sites(instance)) or "none"
+            if name is None:
+                raise ToolRefused(f"site_id is missing: there are {known}")
             raise ToolRefused(f"site_id {str(name)[:100]!r} is not known: there are {known}")
         return found[0]
 
@@ -139,8 +147,9 @@ def definitions(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 _HOW_TO_ASK = (
-    "metrics, a date_range, perhaps dimensions and filters, as in Plausible's Stats API v2. Dimensions are not counted "
-    "together, but time goes with one of them, and a filter on one dimension with event:goal or with time."
+    "metrics, a date_range, perhaps dimensions and filters, as in Plausible's Stats API v2. Two dimensions are counted "
+    "together where list_sites has them as a pair of the site: as rows of both, or a filter on one with rows of the "
+    "other. time, event:goal and a filter on segment go with one dimension."
 )
 
 

@@ -183,7 +183,9 @@ def test_the_row_that_is_meant_is_marked_and_said_beside_it(
 ) -> None:
     refused = editor.post(f"/sites/{rollups.site.key}/edit/{what}/preview", data=GOAL | form)
     assert refused.status_code == 400
-    fields = re.findall(r'<(?:input|select) name="(\w+)"[^>]*aria-invalid="true" aria-describedby="(\S+)"', refused.text)
+    fields = re.findall(
+        r'<(?:input|select) name="(\w+)"[^>]*aria-invalid="true" aria-describedby="(\S+)"', refused.text
+    )
     assert fields == [(marked, "why-steps" if what == "funnels" else "why-where")]
     assert refused.text.count(f'id="{fields[0][1]}"') == 1
     if marked[-1] != "1":

@@ -353,6 +353,10 @@ def test_the_tag_of_a_site_names_a_domain_of_it() -> None:
         '<script defer data-domain="shop.example" src="https://c.example/js/script.js"></script>'
     )
     assert 'data-domain="shop.example"' in Site("shop.example").script_tag("https://c.example")
+    # Not the first of its other domains, on the pages of which it stands as well.
+    assert 'data-domain="shop.example"' in Site("shop.example", domains=("blog.example",)).script_tag(
+        "https://c.example"
+    )
 
 
 def test_h4_where_open_days_are_rounded_down_the_page_and_the_answer_say_so(

@@ -293,7 +293,29 @@ def test_a_goal_is_told_of_each_value_with_the_rate_of_its_people(ask: Any, roll
     ]
     assert [row["value"] for row in ask("source", "goal==Signup", "source~ing")["rows"]] == ["Bing"]
     assert [row["value"] for row in ask("source", "goal==Signup", limit=1, offset=1)["rows"]] == ["Bing"]
-    assert ask("source", "goal==Nothing")["rows"] == []
+    with pytest.raises(BadQuery, match="the goal 'Nothing' is not one of this site's: there are Signup, Purchase"):
+        ask("source", "goal==Nothing")
+
+
+def test_a_value_that_no_visit_can_have_is_said_to_be_none(ask: Any, rollups: Any, ago: Ago) -> None:
+    rollups.cell(ago(1), visitors=9)
+    for wanted, said in (
+        (
+            "country==Germany",
+            "No visit has a country that is written like this: write two capital letters, such as DE.",
+        ),
+        ("country!=DE|de", "No visit has a country that is written like this"),
+        ("device==Mobile", "write desktop, mobile, tablet or tv"),
+        ("language==German", "write its code, such as de"),
+        ("country==DE|AT", ""),
+        ("country==", ""),
+        ("country==(other)", ""),
+        ("country~Germany", ""),
+        ("source==Germany", ""),
+    ):
+        notes = [note for note in ask("", wanted)["notes"] if note.startswith("No visit has")]
+        assert len(notes) == bool(said), wanted
+        assert all(said in note for note in notes), wanted
 
 
 def test_a_vitals_percentiles_are_within_two_percent_over_several_days_and_of_k_people(

@@ -159,8 +159,11 @@ def test_sites_and_definitions_are_told(call: Call) -> None:
         "domains": ["shop.example"],
         "timezone": "Europe/Berlin",
         "goals": ["Signup"],
+        "segments": [],
+        "pairs": sites[OTHER_SITE]["pairs"],
         "k": 5,
     }
+    assert "country x device" in sites[SITE]["pairs"]
     assert OTHER_SITE in sites
     told = call("definitions")
     assert told["metrics"]["bounce_rate"].startswith("Share of visits")
@@ -202,7 +205,7 @@ def test_one_that_is_of_a_site_tells_of_no_other(store: Store, settings: Setting
     assert [site["site_id"] for site in call("list_sites")["sites"]] == [OTHER_SITE]
     for tool, more in (("query", {"metrics": ["visitors"], "date_range": "day"}), ("annotations", {})):
         for site in (SITE, "shop.example", "not.example", None):
-            with pytest.raises(ToolRefused, match=f"is not known: there are {OTHER_SITE}$"):
+            with pytest.raises(ToolRefused, match=f"is (not known|missing): there are {OTHER_SITE}$"):
                 call(tool, site_id=site, **more)
 
 

@@ -309,7 +309,8 @@ def test_the_command_compares_with_the_last_start(
     file = tmp_path / "new.toml"
     file.write_text(
         'demo = false\n[release]\nk = 9\n[[sites]]\nkey = "planned.example"\n[[sites.goals]]\nname = "Buy"\n'
-        'event = "purchase"\n'
+        'event = "purchase"\n[[sites.goals]]\nname = "Read"\nscroll = 75\n[[sites.segments]]\nname = "Phones"\n'
+        'where = { device = "mobile", not = { country = "DE" } }\n'
     )
 
     def run(*arguments: str) -> Any:
@@ -317,9 +318,12 @@ def test_the_command_compares_with_the_last_start(
 
     text = run().stdout
     assert "+ goal Buy: event:purchase" in text
+    assert "+ goal Read: 75 percent of any page scrolled" in text
+    assert "+ segment Phones: " in text
+    assert "{" not in text
     assert "~ release k: 5 → 9 (stricter)" in text
     assert "no released day has raw rows left" in text
-    assert "- b.example" in text
+    assert "- b.example: not in these settings (one of `footfall up --site` is named by --site here)" in text
     # One that the start was given as a flag.
     assert "b.example" in {one["site"] for one in json.loads(run("--json").stdout)}
     given = {one["site"]: one["changes"] for one in json.loads(run("--json", "--site", "b.example").stdout)}
