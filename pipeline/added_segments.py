@@ -32,7 +32,8 @@ from .rollup.batch import RAW, Batch, SiteDay
 from .rollup.differences import unlike
 from .rollup.hits import OF_HITS
 from .rollup.late_segments import MOST_TOLD, OfDay, count_later, told_before
-from .rollup.pair_goals import mute, with_goals
+from .rollup.pair_goals import goals_told, mute, with_goals
+from .rollup.pair_parts import parts
 from .rollup.stages import stage_again, stage_raw_again
 from .settings import SiteRules
 
@@ -75,13 +76,22 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float, sourc
         gone = not same or then.whole or (strictest.k > 1 and len(before) > MOST_TOLD)
         gone = gone or (strictest.k > 1 and not differing.isdisjoint(OF_HITS))
         # Nor what they tell beside who reached goals in cells of pairs, which was told without them.
-        gone = gone or (strictest.k > 1 and bool(mute(due.new.values(), with_goals(of))))
+        gone = gone or (strictest.k > 1 and _is_beside(of, [*due.new.values()], of_day))
         if not gone:
             count_later(of, due.new, of_day, before if strictest.k > 1 else {})
         _release(of, entry, due.new, sorted(differing), gone, now)
 
     with RELEASING:
         _staging(store, SiteDay(counted.site, entry.day, strictest), due.new, source)(release)
+
+
+def _is_beside(of: Batch, segments: list[str], day: OfDay) -> bool:
+    """Whether the day tells who of cells of pairs reached goals which it would not have told beside these segments."""
+    staged = {one.name: one.staged for one in day.goals if not one.grain}
+    told, definitions = goals_told(of), of.days[0].site.goal_definitions
+    if not told.issubset(staged) or mute(segments, with_goals(of)):
+        return True
+    return bool(parts(of, [segments], [[definitions[staged[name]] for name in sorted(told)]])[0])
 
 
 def _counted(site: Site, due: Due, told: list[str]) -> AsCounted:

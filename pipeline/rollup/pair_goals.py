@@ -2,8 +2,9 @@
 
 In: the scratch tables `numbered` and `reached`, rows in `staging_conversions`, the tables of pairs as they are told.
 Out: rows in `staging_pair_goals`. Promises: people and networks of each cell are counted distinctly; a goal is told of
-cells that the pair tells, where both values tell the goal; not one that is nearly a value (twins.py); nor of a pair
-beside segments that ask for one of its dimensions and for something else.
+cells that the pair tells, where both values tell the goal; not one that is nearly a value (twins.py), or of which a
+segment is nearly a part (pair_parts.py); nor of a pair beside segments that ask for one of its dimensions and for
+something else.
 
 Revenue is told of a goal that everybody paid for who reached it on the whole site: then who paid is who reached it.
 """
@@ -23,6 +24,7 @@ from .aggregate import EVERYBODY
 from .batch import DAY, ENOUGH, NETWORKS, SITE, START, Batch, K
 from .pair_cells import ATOM, Judged, of_atom
 from .pair_lines import HIDDEN, Cell
+from .pair_parts import parts
 from .pair_reached import Day, Goal, Reaching, Value, Where, told_of
 from .pair_twins import Places, places_of
 from .rule import Rule
@@ -117,12 +119,13 @@ def _suppress(of: Batch, pairs: Sequence[Pair], goals: Sequence[Sequence[str]], 
     if not cells:
         return
     values = _values(of, goals, places_of(of))
-    atoms, masks = _reaching(of, pairs, cells), _masks(of, pairs, cells)
+    atoms, masks, near = _reaching(of, pairs, cells), _masks(of, pairs, cells), _parts(of, goals)
     rows: list[tuple[int, int, int, int, int]] = []
     for d in sorted({d for d, _, _ in cells}):
         rules = of.days[d].rules
         rule = Rule.of(rules)
-        there = [bit for bit, name in enumerate(goals[d]) if (d, name) not in twins and (d, bit) in values]
+        told_by_itself = [bit for bit, name in enumerate(goals[d]) if (d, name) not in twins and bit not in near[d]]
+        there = [bit for bit in told_by_itself if (d, bit) in values]
         of_day = Day(
             rule,
             {pairs[number]: shown for (its, number), shown in judged.shown.items() if its == d},
@@ -152,6 +155,16 @@ def _suppress(of: Batch, pairs: Sequence[Pair], goals: Sequence[Sequence[str]], 
         of.store.insert(of.scratch("telling"), columns, [*map(list, zip(*rows, strict=True))])
 
 
+def _parts(of: Batch, goals: Sequence[Sequence[str]]) -> list[set[int]]:
+    """Of each site-day the places of goals of which a segment is nearly a part, or the other way round."""
+    sites = [one.site if one.rules.k > 1 else None for one in of.days]
+    definitions = [
+        [site.goal_definitions[name] for name in mine] if site else [] for site, mine in zip(sites, goals, strict=True)
+    ]
+    found = parts(of, [[*site.segment_definitions.values()] if site else [] for site in sites], definitions)
+    return [{bit for bit, one in enumerate(mine) if one in near} for mine, near in zip(definitions, found, strict=True)]
+
+
 def mute(segments: Iterable[str], pairs: Iterable[Pair]) -> set[Pair]:
     """The pairs of which no goal is told beside segments of these definitions: one may be who reached it in a row of
     theirs, or who of it did may be a cell."""
@@ -168,6 +181,12 @@ def with_goals(of: Batch) -> list[Pair]:
     """The pairs of which released days tell goals."""
     sql = f"SELECT DISTINCT dimension, by_dimension FROM released_{PAIR_GOALS.name} WHERE {of.mine}"
     return [Pair(*row) for row in of.store.rows(sql, of.named)]
+
+
+def goals_told(of: Batch) -> set[str]:
+    """The goals that released days tell of pairs."""
+    rows = of.store.rows(f"SELECT DISTINCT goal FROM released_{PAIR_GOALS.name} WHERE {of.mine}", of.named)
+    return {name for (name,) in rows}
 
 
 def _is_near(one: str, other: str) -> bool:

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from msgspec import structs
 
+from pipeline import added_segments
+from pipeline.added_segments import add_segments
 from pipeline.release import Flaws, release_together
 from pipeline.rollup import pair_goals, pair_reached
 from pipeline.rollup.batch import SiteDay
@@ -28,6 +30,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
 GOAL = "Bought"
 # Of days on which a device is the goal one on which somebody follows.
 _PINNED = 27
+# The same of days with a segment of some who reached the goal.
+_PARTED = 33
 
 
 class Shop(Day):
@@ -46,6 +50,7 @@ class Shop(Day):
             mine = min(0.95, 0.35 * rate[visit[0]] * rate[visit[2]])
             self.reached[visit] = sum(dice.random() < mine for _ in range(people))
         self.told: dict[tuple[str, ...], int] = {}
+        self.least: dict[tuple[str, str], int] = {}
 
     def events(self) -> Iterator[Any]:
         left = Counter(self.reached)
@@ -107,6 +112,39 @@ class Segmented(Shop):
             self.told["country", "DE", "device", "mobile"] = people
 
 
+class Parted(Shop):
+    """A day of a site with a segment of some who reached the goal: all but those of one device. least: by dimension and
+    value how many reached it at least, because they are in it."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(ALL_PAIRS, seed)
+        asked = {"all": [{"goal": GOAL}, {"section": "/docs/"}]}
+        self.site = structs.replace(self.site, segments=(Segment("Readers", asked),))
+        dice = random.Random(seed)
+        weights = [dice.paretovariate(0.7) for _ in self.world.visits]
+        rate = {value: dice.uniform(0.1, 1.6) for visit in self.world.visits for value in visit}
+        self.truth = Counter(dice.choices(self.world.visits, weights, k=dice.randint(300, 800)))
+        for visit, people in self.truth.items():
+            mine = min(0.97, 0.6 * rate[visit[0]] * rate[visit[2]])
+            self.reached[visit] = sum(dice.random() < mine for _ in range(people))
+
+    def events(self) -> Iterator[Any]:
+        for event in super().events():
+            yield event
+            if event.path == "/bought" and event.device != "tv":
+                yield structs.replace(event, path="/docs/a", received=event.received + 1)
+
+    def read(self, store: Store) -> None:
+        super().read(store)
+        sql = """SELECT dimension, value, visitors FROM released_segments
+            WHERE site = {site:String} AND grain = 'day' AND value != '(other)'"""
+        self.least = {
+            (dimension, value): people
+            for dimension, value, people in store.rows(sql, {"site": self.site.key})
+            if dimension in ("", *self.world.names)
+        }
+
+
 class Solver:
     """pairs: whether he reads of these who reached the goal, too."""
 
@@ -125,6 +163,8 @@ class Solver:
         for (one, value, other, by), people in day.told.items():
             if pairs or not other:
                 self._sum({name: its for name, its in ((one, value), (other, by)) if name}, people, reached=True)
+        for (name, its), people in day.least.items():
+            self._sum({name: its} if name else {}, people, reached=True, most=1e6)
 
     def pins(self, values: Values, reached: bool) -> bool:
         least, most = bounds_of(self._model, self._places(values, reached))
@@ -134,9 +174,9 @@ class Solver:
         mine = [place for place, visit in enumerate(self._visits) if _has(self._world, visit, values)]
         return mine if reached else [*mine, *(place + len(self._visits) for place in mine)]
 
-    def _sum(self, values: Values, people: int, reached: bool = False) -> None:
+    def _sum(self, values: Values, people: int, reached: bool = False, most: float = 0) -> None:
         places = self._places(values, reached)
-        self._model.addRow(people, people, len(places), np.array(places, np.int32), np.ones(len(places)))
+        self._model.addRow(people, most or people, len(places), np.array(places, np.int32), np.ones(len(places)))
 
 
 def of_few(day: Shop) -> Iterator[tuple[Values, bool]]:
@@ -186,7 +226,7 @@ def test_some_are_where_only_cells_of_few_are_hidden(store: Store, monkeypatch: 
 
 
 def test_nobody_is_beside_twins_and_segments(store: Store) -> None:
-    _, pinned, _ = attacked(store, [Twin(_PINNED), Segmented()])
+    _, pinned, _ = attacked(store, [Twin(_PINNED), Segmented(), Parted(_PARTED)])
     assert pinned == 0
 
 
@@ -201,3 +241,29 @@ def test_somebody_is_where_segments_are_not_looked_at(store: Store, monkeypatch:
     monkeypatch.setattr(pair_goals, "mute", lambda *_: set())
     _, pinned, _ = attacked(store, [Segmented()])
     assert pinned > 0
+
+
+def test_somebody_is_where_a_segment_is_a_part_of_who_reached_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pair_goals, "parts", lambda _, segments, goals: [set() for _ in goals])
+    _, pinned, _ = attacked(store, [Parted(_PARTED)])
+    assert pinned > 0
+
+
+def _added(store: Store) -> int:
+    """Of how many values a segment is told that is such a part and is added to a day that tells goals of pairs."""
+    day = Parted(_PARTED)
+    site = structs.replace(day.site, segments=())
+    insert(store, [*day.events()])
+    release_together(store, "events", [SiteDay(site, DAY, RULES)], NOON + 86_400, "live", [Flaws()])
+    assert store.rows("SELECT 1 FROM released_pair_goals WHERE site = {site:String} LIMIT 1", {"site": site.key})
+    assert add_segments(store, day.site, RULES, NOON + 2 * 86_400)
+    [[many]] = store.rows("SELECT count() FROM late_segments WHERE site = {site:String}", {"site": site.key})
+    return int(many)
+
+
+def test_such_a_segment_is_not_added_to_a_day_that_tells_the_goal_of_pairs(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _added(store) == 0
+    monkeypatch.setattr(added_segments, "parts", lambda *_: [set()])
+    assert _added(store) > 5
