@@ -2,8 +2,7 @@
 
 In: the scratch tables `crossed`, what is counted of each cell, and `numbered`, visits with the places of their values.
 Out: `uncovered`, the cells that are shown, and the tables that tell what waits of the others (pair_waiting.py) and
-what is told beside them (pair_goals.py). Promises: who is behind
-several cells together is counted distinctly.
+what is told beside them (pair_goals.py). Promises: who is behind several cells together is counted distinctly.
 """
 
 from __future__ import annotations

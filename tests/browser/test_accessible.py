@@ -207,6 +207,7 @@ def test_every_page_is_walked(house: Served) -> None:
     shown = {route.path for route in house.app.routes if isinstance(route, Route) and "GET" in (route.methods or ())}
     pages = {path for path in shown if not path.startswith("/api/") and not path.endswith(("/version", "/healthz"))}
     assert pages - {"/sign-in", "/sign-in/code"} == {route for route, _, _ in PAGES} - {""}
+    assert {path for _, path, _ in PAGES} >= COLOURED_ON_A_TELEPHONE
 
 
 def test_a_sheet_tells_the_keys_and_a_slash_goes_to_the_field(
