@@ -36,6 +36,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="the kernel does not tell")
 def test_a_store_loads_what_is_used_and_gives_back_what_was_needed_for_loading_alone(tmp_path: Path) -> None:
     told, kept = _told(tmp_path / "one", "gives back"), _told(tmp_path / "two", "keeps")
