@@ -19,10 +19,14 @@ Left = tuple[tuple[str, ...], frozenset[str]]
 
 def likely(dimensions: Sequence[str], filtered: Sequence[str]) -> Iterator[Left]:
     """Dimensions that rows are of, and those that are filtered: as many as can be, of rows rather than of filters."""
+    if not dimensions and len(filtered) > 1:
+        # Of two values that are a pair one is a row of the other, which is all that was asked.
+        yield (filtered[1],), frozenset(filtered[:1])
+        yield (filtered[0],), frozenset(filtered[1:2])
     found = [(rows, frozenset(kept)) for rows in _some(dimensions) for kept in _some(filtered)]
     found.sort(key=lambda one: (-len(one[0]) - len(one[1]), -len(one[0])))
     whole = tuple(dict.fromkeys(dimensions)), frozenset(filtered)
-    return (one for one in found if one != whole)
+    yield from (one for one in found if one != whole)
 
 
 def _some(names: Sequence[str]) -> list[tuple[str, ...]]:

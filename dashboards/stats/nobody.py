@@ -26,6 +26,12 @@ def is_certain(released: Released, goal: str, period: Period) -> bool:
     return released.k == 1 and not counted.not_on and released.sure.certainty(False) != "at least"
 
 
+def uncounted(names: Iterable[str], of: Released, period: Period) -> list[str]:
+    """The goals that some of these days did not count."""
+    within = of.goals.within(period.first, period.last)
+    return [name for name in names if within.get(name, ALWAYS).not_on]
+
+
 def nobody(name: str, visitors: int, like: Sequence[Revenue] = ()) -> Goal:
     """Nobody of so many. like: who paid elsewhere: here nobody did in these currencies."""
     paid = tuple(

@@ -77,6 +77,8 @@ def _candidates(asked: Asked, declare: ToDeclare | None, code: Code) -> Iterator
         if times and not timed:
             yield _with(known, others)
         for rows, kept in likely(others, filtered):
+            if timed and not {*rows} <= {*others}:
+                continue  # whoever asks by time is told by time alone
             like = _with(
                 known, [*timed, *rows], [one for one in known.filters or [] if {*dimensions_in([one])} <= kept]
             )

@@ -28,6 +28,7 @@ from ..settings import DashboardSettings
 from ..stats.bare_counts import BARE
 from ..stats.filter import several_values
 from ..stats.leaks import DEFINITION as LEAKS
+from ..stats.nobody import uncounted
 from ..stats.notes import SUM_OF_VALUES
 from ..stats.other_pages import other_pages
 from ..stats.overview import Overview
@@ -141,7 +142,8 @@ class SitePages:
             silent=cards.silent(overview),
             events=cards.tab("event", overview),
             properties=cards.first_values(overview.properties, self._settings.table_rows),
-            unreached=[g.name for g in site.goals if g.name not in {goal.goal for goal in overview.goals}],
+            unreached=(unreached := [g.name for g in site.goals if g.name not in {one.goal for one in overview.goals}]),
+            uncounted=uncounted(unreached, overview.released, overview.period),
             funnels=cards.funnels_of(overview),
             journeys=ways_of(overview.journeys),
             vitals={name: cards.vitals_by(overview.vitals, name) for name in ("", *VITALS_BY)},

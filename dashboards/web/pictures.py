@@ -26,7 +26,7 @@ from ..stats.experience import Rate
 from ..stats.figures import Cell
 from ..stats.filter import ALTERNATIVES, Filter
 from ..stats.funnels import StepCell
-from ..stats.nobody import days_without
+from ..stats.nobody import days_without, uncounted
 from ..stats.query import MAX_ROWS, Query
 from ..stats.slow import worst_first
 from ..stats.table import Table
@@ -84,6 +84,7 @@ class PicturePages(QuestionPages):
             visitors = {dt.date.fromisoformat(one.value): one.visitors for one in rows_of(Cell, tables, by_day)}
             days += [one for name in known for one in days_without(name, days, visitors, overview.released)]
         calendar = days_of(overview.period)
+        unreached = [name for name in known if name not in reached] if "goal" not in overview.unanswered else []
         shown = {name: goals.by_day(name, days, calendar, overview.annotations) for name in known}
         split_up = {
             value: goals.shapes(rows_of(StepCell, tables, _of_value(about, split, value)), names.name_of(split, value))
@@ -96,7 +97,8 @@ class PicturePages(QuestionPages):
             about,
             links={name: about.address(goal=name) for name in known},
             known=known,
-            unreached=[name for name in known if name not in reached] if "goal" not in overview.unanswered else [],
+            unreached=unreached,
+            uncounted=uncounted(unreached, overview.released, overview.period),
             chosen=chosen,
             by_day=shown,
             sides=[self._side(by, tables, one, about) for by, one in sides.items()],
@@ -119,10 +121,13 @@ class PicturePages(QuestionPages):
         daily = about.query("vital_day")
         rates = about.query(EXPERIENCE.name, filters=(Filter("goal", "==", goal),)) if goal else None
         by_element = about.query("vital", ELEMENT.name, limit=MAX_ROWS)
-        tables = self._reports.tables(site, overview.period, [[one] for one in (daily, rates, by_element) if one])
+        # What is kept stands beside the whole site.
+        beside = None if about.of_all else Query((site.key,), overview.period, ("vital",))
+        batches = [[one] for one in (daily, rates, by_element, beside) if one]
+        tables = self._reports.tables(site, overview.period, batches)
         of_elements = [one for one in rows_of(VitalCell, tables, by_element) if one.vital == vital]
         days, calendar = rows_of(VitalDay, tables, daily), days_of(overview.period)
-        slow = worst_first(overview.vitals, vital) if not (overview.filters or overview.segment) else []
+        slow = worst_first(overview.vitals, vital) if about.of_all else []
         return self.page(
             "speed.html",
             request,
@@ -135,6 +140,7 @@ class PicturePages(QuestionPages):
             vital=vital,
             vitals=about.choices("vital", RATED, vital, lambda name: VITALS[name].label),
             whole=[cell for cell in overview.vitals if not cell.dimension],
+            beside={one.vital: one for one in rows_of(VitalCell, tables, beside)},
             trends={one: speed.by_day(one, days, calendar, overview.annotations, limit=31) for one in RATED},
             told_days=daily is not None,
             slow=[

@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from schema.dimensions import DIMENSIONS
 from schema.site import Site
 from schema.store import StoreError
 
@@ -104,11 +105,29 @@ class Problems:
         first = [*carried.items(), ("filter", kept[0].text)]
         more: dict[str, Any] = {
             "declared": to_declare(site, kept),
+            "row": self._row(request, site, kept),
             "alone": alone,
             "places": places(site, request.scope["path"], QueryParams(first)),
             "kept": [(name, value) for name, value in first if name not in PERIOD],
         }
         return self.answer(request, 200, title, str(error), error.code, **more)
+
+    def _row(self, request: Request, site: Site, kept: tuple[Filter, ...]) -> tuple[str, str] | None:
+        """The table that has both values as one row, in words and as an address; None where there is none."""
+        if (
+            len(kept) != 2
+            or request.query_params.get("segment")
+            or not all(one.dimension in DIMENSIONS for one in kept)
+        ):
+            return None
+        period = self._period(request, site)[0]
+        words = Words("", tuple(one.text for one in kept))
+        found = advice(self._reports, site, words, (period.first, period.last), Code.NOT_CROSSED).nearest
+        if found is None or not found.by:
+            return None
+        label = f"{DIMENSIONS[found.by].label}, only where {_worded(found.filters[0])}"
+        asked = urlencode(_days(request) | {"filter": found.filters[0]})
+        return label, f"{self._base}/sites/{quote(site.key)}/by/{found.by}?{asked}"
 
     def _instead(self, request: Request, site: Site, code: Code) -> dict[str, Any]:
         """Of a table that is not told of the visits that are kept: the nearest that is, and what to declare."""

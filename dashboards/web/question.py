@@ -74,6 +74,18 @@ class Question(Struct, frozen=True):
         """The arguments of the page that keeps a row, too. one: the filter that keeps it alone."""
         return urlencode(dict(self.given) | {"filter": links.besides(self.overview.filters, one)}, doseq=True)
 
+    @property
+    def segments(self) -> list[Choice]:
+        """All visits, and the segments of the site, of which filters are none; [] where there are none."""
+        names = ["", *self.site.segment_definitions] if self.site.segments else []
+        chosen = self.overview.segment
+        return [Choice(one or "All visits", self.address(segment=one, filter=[]), one == chosen) for one in names]
+
+    @property
+    def of_all(self) -> bool:
+        """Whether it is about all visits."""
+        return not (self.overview.filters or self.overview.segment)
+
     def choices(
         self, argument: str, values: Iterable[str], chosen: str, label: Callable[[str], str] = str
     ) -> list[Choice]:
@@ -111,6 +123,7 @@ class QuestionPages:
         shared = self._sites.shared(request, user, about.site, overview.period)
         drawn: dict[str, Any] = {"trend_width": trend.WIDTH, "trend_height": trend.HEIGHT}
         drawn |= {"only_where": only_where(overview), "declared": to_declare(about.site, overview.filters)}
+        drawn["segments"] = about.segments
         drawn["asked"] = urlencode(links.arguments_of(overview), doseq=True)
         return self._pages.page(template, **shared, **drawn, overview=overview, kept=kept, **values)
 

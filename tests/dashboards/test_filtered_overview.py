@@ -149,6 +149,13 @@ def test_the_page_says_what_is_kept_and_what_is_not_told(look: Any, client: Any,
     assert f"/goals?period=custom&amp;from={ago(3)}&amp;to={ago(1)}&amp;filter=page%3D%3D%2Fa" in refused.text
     assert "period=7d&amp;filter=page%3D%3D/a" in refused.text
     assert "Only Country is Germany" in refused.text
+    assert "is a row of a table" not in refused.text
+    paired = client.get(f"/sites/{rollups.site.key}?{period}&filter=country==DE&filter=source==Google").text
+    table = f"/sites/{rollups.site.key}/by/source?{escape(period)}&amp;filter=country%3D%3DDE"
+    assert (
+        f'How many had both is a row of a table: <a href="{table}">Source, only where Country is Germany</a>' in paired
+    )
+    assert client.get(unescape(table)).status_code == 200
     assert (
         client.get(
             refused.url.path.replace("/sites/", "/api/sites/") + f"/overview?{refused.url.query.decode()}"

@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from dashboards.stats.goal_days import Beside, GoalDays, goal_days, of_block
+from dashboards.stats.nobody import uncounted
 from dashboards.stats.period import Period
 from dashboards.stats.query import Query
 from dashboards.stats.report import Reports
@@ -126,8 +127,9 @@ def test_of_goals_that_no_log_knows_nothing_is_said_on_its_days(
     period = Period(ago(1), ago(1), "")
     asked = Query((rollups.site.key,), period)
     assert [reports.nobody_reached(asked, name) for name in goals] == [known, known]
-    counted = reports.overview(rollups.site, period).goals
-    assert {goal.goal: goal.converters for goal in counted} == (dict.fromkeys(goals, 0) if known else {})
+    shown = reports.overview(rollups.site, period)
+    assert {goal.goal: goal.converters for goal in shown.goals} == (dict.fromkeys(goals, 0) if known else {})
+    assert uncounted(goals, shown.released, period) == ([] if known else [*goals])
 
 
 @pytest.mark.parametrize(

@@ -181,6 +181,9 @@ def test_a_page_links_to_each_and_keeps_the_one_that_is_shown(client: Any, rollu
     assert "segment=Phones" in page.partition('id="card-places"')[2], "its values keep it, too"
     speed = client.get(f"{path}/speed?{days}&segment=Phones").text
     assert "p75 by day" in speed
+    for page, of in (("speed", speed), ("goals", goals.text)):
+        assert 'segment=Phones" aria-current="true">Phones</a>' in of, page
+        assert f'?{days.replace("&", "&amp;")}">All visits</a>' in of, page
     assert speed.count("Not counted of segments") == 3, "pages, elements, and conversion by speed"
     table = client.get(f"{path}/by/country?{days}&segment=Phones").text
     assert "≥ 50" in table

@@ -137,7 +137,7 @@ def test_a_site_that_counts_is_well_and_its_numbers_are_told(house: Running) -> 
 def test_the_lines_to_paste_are_those_of_the_running_collector(house: Running) -> None:
     _, told = checked(house, "example.com")
     base = f"http://localhost:{house.port}"
-    assert f'data-domain="shop.example.com" src="{base}/js/script.js"' in told["tag"]
+    assert f'data-domain="example.com" src="{base}/js/script.js"' in told["tag"]
     found = re.search(r'src="([^"]+)" integrity="sha384-([^"]+)" crossorigin="anonymous"', told["pinned_tag"])
     assert found
     with urllib.request.urlopen(found[1]) as answer:

@@ -65,6 +65,9 @@ CASES = (
     Case(("country", (BLOG,)), ("country",), declare='where = { page = "/blog" }'),
     Case(("source", (GERMANY, BLOG)), ("source", (), READERS)),
     Case(("", (GERMANY, BLOG)), ("", (), READERS)),
+    # Both values are a row of the table of one, where the other is.
+    Case(("", (GERMANY, MOBILE)), ("device", (GERMANY,)), declare='device = "mobile"'),
+    Case(("", (GERMANY, "os==Windows")), ("", (GERMANY,)), declare='os = "Windows"'),
     Case(("day", (GERMANY, MOBILE)), ("day", (GERMANY,)), declare='country = "DE"'),
     Case(("day", (GERMANY, BLOG)), ("day", (), READERS)),
     Case(("source", (GERMANY, MOBILE)), ("source", (GERMANY,)), declare='device = "mobile"'),
