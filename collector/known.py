@@ -41,6 +41,8 @@ _RUNS = (
 _BEGINNINGS = [Event.__struct_fields__.index(name) for name in _RUNS]
 _ENDS = [*_BEGINNINGS[1:], len(Event.__struct_fields__)]
 _SLICES = {name: slice(*ends) for name, *ends in zip(_RUNS, _BEGINNINGS, _ENDS, strict=True)}
+_PAGE = _SLICES["hostname"]
+_NO_PAGE = (None,) * (_PAGE.stop - _PAGE.start)
 # A list of more than 15 and of less than 65,536 fields.
 _LIST = b"\xdc" + len(Event.__struct_fields__).to_bytes(2, "big")
 _NO_ID, _NO_ELEMENTS = b"\x00", b"\x80"
@@ -62,9 +64,12 @@ class Visitor(Struct, frozen=True, gc=False):
 
 
 class Seen(Struct, frozen=True, gc=False):
-    """A visitor's first event. Many come once: what the next ones have in common with it is written when one comes."""
+    """A visitor's first row without its page. Many come once: what the next ones have in common with it is written when
+    one comes."""
 
-    event: Event
+    row: tuple[Any, ...]
+    visitor: int
+    network_number: int
     untrusted_proxy: UntrustedProxy | None
 
 
@@ -103,12 +108,14 @@ class Known:
         if self._keys.setdefault(site, draft.key) is not draft.key:
             self.forget()  # the digest, too, is of yesterday
             return
-        self._visitors[sender] = Seen(event, draft.client.untrusted_proxy)
+        row = msgspec.structs.astuple(event)
+        mine = row[: _PAGE.start] + _NO_PAGE + row[_PAGE.stop :]
+        self._visitors[sender] = Seen(mine, event.visitor, event.network_number, draft.client.untrusted_proxy)
         page = (site, beacon.url, beacon.referrer)
         strips = draft.rules.site.trailing_slash == "strip"
         # What was scrubbed, cut or dropped is worked out anew each time: nothing holds what a row may not.
         if self._pages.get(page) is None and passed_unchanged(beacon.url, strips) and is_bare(beacon.referrer):
-            self._pages[page] = _written(msgspec.structs.astuple(event), "hostname")
+            self._pages[page] = _written(row, "hostname")
 
     def visitor(self, sender: bytes, rules: Rules, key: Key | None) -> Visitor | None:
         """Whom a beacon comes from, if he is known by that key, which is the day's as it is now."""
@@ -155,16 +162,15 @@ def is_usual(beacon: Beacon) -> bool:
 
 
 def _visitor_of(seen: Seen) -> Visitor:
-    event = seen.event
-    row = msgspec.structs.astuple(event)
+    row = seen.row
     return Visitor(
         _LIST + _written(row, "site"),
         _written(row, "day"),
         _written(row, "visitor"),
         _written(row, "country"),
         _written(row, "network"),
-        event.visitor,
-        event.network_number,
+        seen.visitor,
+        seen.network_number,
         seen.untrusted_proxy,
     )
 

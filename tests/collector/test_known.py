@@ -290,9 +290,11 @@ def test_nothing_of_a_request_is_held_that_no_row_holds() -> None:
     secrets = beacon(url="https://example.com/a?token=abc", referrer="https://search.example/q?of=anna")
     assert by_steps(where, head(sec_ch_ua_platform=b'"Plan9"'), sent)
     assert by_steps(where, head(), secrets)
+    # Parameters that are kept are of rows that the steps make anew each time.
+    assert by_steps(where, head(x_forwarded_for=b"203.0.113.9"), beacon(url="https://example.com/a?utm_source=letter"))
     told = _held_by(where._known)
     assert "search.example" in told  # it is looked at
-    for trace in ("203.0.113", "Mozilla", "143.0.7123", "q=0.9", "Plan9", "1357", "Vienna", "token", "anna"):
+    for trace in ("203.0.113", "Mozilla", "143.0.7123", "q=0.9", "Plan9", "1357", "Vienna", "token", "anna", "letter"):
         assert trace not in told
 
 
