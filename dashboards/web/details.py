@@ -117,6 +117,8 @@ def details(reports: Reports, site: Site, period: Period, name: str, asked: Aske
     largest = max((row[bar] or 0 for row in (*rows, *([other] if other else ()))), default=0) or 1
     page = tuple(rows[asked.offset : asked.offset + asked.limit])
     totals = {**answer["totals"], "certainty": answer["certainty"]} if is_dimension else _added(table, rows)
+    if asked.goal and totals:
+        totals |= _whole(reports, query, asked.goal)
     return Details(table, asked, period, columns, page, len(rows), other, totals, answer, largest, changed)
 
 
@@ -198,9 +200,26 @@ def _put_rates(reports: Reports, query: Query, goal: str, rows: Sequence[Row]) -
     none = reports.nobody_reached(query, goal)
     for row in rows:
         one = reached.get(row["value"]) or (nobody("", row["visitors"]).row() if none else {})
-        row |= {"converters": one.get("visitors"), _SURE: one.get("certainty", "exact")}
-        row |= {name: one.get(name) for name in ("conversion_rate", "low", "high")}
-        row["revenue"] = one.get("revenue", [])
+        row |= _rate(one)
+
+
+def _whole(reports: Reports, query: Query, goal: str) -> Row:
+    """The same of all that the table keeps; {} where that is not told of a goal."""
+    try:
+        filters = (*query.filters, Filter("goal", "==", goal))
+        found = reports.stats(Query(query.sites, query.period, ("goal",), filters, 1, segment=query.segment))["rows"]
+    except BadQuery:
+        return {}
+    return _rate(found[0]) if found else {}
+
+
+def _rate(one: Row) -> Row:
+    return {
+        "converters": one.get("visitors"),
+        _SURE: one.get("certainty", "exact"),
+        **{name: one.get(name) for name in ("conversion_rate", "low", "high")},
+        "revenue": one.get("revenue", []),
+    }
 
 
 def _has(text: str, columns: Sequence[Column], row: Row) -> bool:

@@ -125,6 +125,8 @@ def _total(told: Details, column: Column) -> Cell:
     value = told.totals.get(column.name)
     if value is None or column.is_text:
         return Cell(("",), not column.is_text)
+    if column.kind == "money" or (column.sure != "certainty" and column.sure in told.totals):
+        return Cell(column.lines(told.totals), numeric=True)  # these say themselves how sure they are
     text = worded(column.name, value) if column.kind == "metric" else column.lines(told.totals)[0]
     sure = told.totals.get("certainty", "exact") if column.sure else "exact"
     return Cell((told_as(text, sure),), numeric=True)

@@ -177,6 +177,10 @@ def test_the_rate_of_a_goal_stands_beside_each_value(client: TestClient, weeks: 
     lines = csv.DictReader(client.get("/api" + address.replace("/source?", "/source.csv?")).text.splitlines())
     ends = {line["\ufeffvalue"]: (line["low"], line["high"], line["currency"]) for line in lines}
     assert ends["Google"] == (*(str(round(one, 2)) for one in wilson(42, 420)), "")
+    # The last line has it of all visits, as the table of goals tells it.
+    (goal,) = [line for line in rows(client, f"{weeks}/by/goal?period=7d") if line[0] == "Signup"]
+    assert found["Whole site"][:2] == goal[1:3]
+    assert goal[1] not in ("", "–")
     page = client.get(f"{weeks}/by/source?period=7d").text
     assert '<option value="Signup">Goal: Signup</option>' in page
     assert 'name="goal"' in client.get(f"{weeks}/by/source?period=7d&filter=country==DE").text
