@@ -171,4 +171,4 @@ def test_a_goal_is_told_of_each_row_of_what_is_kept(ask: Any, rollups: Any, ago:
     both = ask("channel", "country==DE|FR", "goal==Signup")["rows"]
     assert [(one["value"], one["visitors"]) for one in both] == [("", 6), ("Search", 5)]
     assert [one["value"] for one in ask("country", "channel==Search", "goal==Signup")["rows"]] == ["DE"]
-    assert ask("channel", "country==FR", "goal==Other")["rows"] == []
+    assert ask("channel", "country==FR", "goal==Purchase")["rows"] == []
