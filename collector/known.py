@@ -29,8 +29,8 @@ from .privacy.visitor_id import Key, event_number
 from .steps import page_language_of, time_of
 
 # Of each generation; there are two.
-VISITORS_KNOWN = 8192
-PAGES_KNOWN = 4096
+VISITORS_KNOWN = 4096
+PAGES_KNOWN = 2048
 _KEY_BYTES = 32
 _DIGEST_BYTES = 16
 # Where the runs of a row's fields begin that have one origin: the visitor, the page, or the beacon alone.

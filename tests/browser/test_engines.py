@@ -91,7 +91,7 @@ def _seen(engine: Engine, expression: str) -> Any:
         with contextlib.suppress(Exception):
             return engine.ask(f"document.readyState === 'complete' && ({expression})")
 
-    return eventually(told)
+    return eventually(told, 180)
 
 
 def _look(engine: Engine, house: Running) -> dict[str, Any]:
