@@ -383,7 +383,8 @@ def test_who_viewed_no_page_is_behind_the_rare_entry_pages(store: Store) -> Test
 def test_a_rollup_that_fails_leaves_no_visitor_number_behind(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     site = new_site()
     insert(store, [hit(site, visitor) for visitor in range(6)])
-    monkeypatch.setattr("pipeline.rollup.staging._CELLS", "INSERT INTO no_such_table (a) SELECT 1")
+    broken = {"cells": "INSERT INTO no_such_table (a) SELECT 1"}
+    monkeypatch.setattr("pipeline.rollup.staging._statements", lambda rounds: broken)
     with pytest.raises(Exception, match="no_such_table"):
         roll_up(store, site, DAY, SiteRules(5, 30, "balanced"))
     assert scratch_tables(store) == 0
