@@ -7,6 +7,7 @@ import importlib.util
 import json
 import re
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,9 @@ def test_what_cannot_be_done_is_told_in_one_line_without_a_token(
 
 
 def all_say(status: str, client: Any, sender: Any) -> bool:
-    """Whether both workers, which look at the file once a second, say so of an event that nobody could read."""
+    """Whether both workers, which look at the file once a second, say so of an event that nobody could read. One of them
+    may take every connection there is, so the other one is given its seconds first."""
+    time.sleep(2)
     for _ in range(12):
         with pytest.raises(client.NotTaken) as told:
             sender.send({"name": "pageview", "urll": "x"})
