@@ -101,8 +101,8 @@ def test_what_cannot_be_done_is_told_in_one_line_without_a_token(
 
 
 def all_say(status: str, client: Any, sender: Any) -> bool:
-    """Whether both workers, which look at the file once a second, say so of an event that nobody could read. One of them
-    may take every connection there is, so the other one is given its seconds first."""
+    """Whether both workers, which look at the file once a second, say so of an event that nobody could read. One
+    may take every connection there is, so the other is given its seconds first."""
     time.sleep(2)
     for _ in range(12):
         with pytest.raises(client.NotTaken) as told:
