@@ -6,7 +6,6 @@ is told was asked first, and it was answered; nothing is in it but what was aske
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,8 +14,8 @@ from msgspec.structs import replace
 
 from schema.site import Site
 
-from ..stats.likely import MOST_ASKED, likely
-from ..stats.refused import BadQuery, Code
+from ..stats.likely import first_answered, is_taken, likely
+from ..stats.refused import Code
 from ..web.declare import ToDeclare
 from .filters import dimensions_in
 from .names import INSTEAD, SEGMENT, TIMES
@@ -37,19 +36,11 @@ def instead(asked: Asked, site: Site, code: Code, reads: Try, answers: Try) -> t
     if code not in _ABOUT:
         return None, None
     declare = to_declare(site, asked.filters or []) if code != Code.TOO_MUCH else None
-    if declare and not _holds(reads, _of_segment(asked, declare)):
+    if declare and not is_taken(reads, _of_segment(asked, declare)):
         declare = None
-    candidates = (one for one in _candidates(asked, declare, code) if _holds(reads, one))
-    found = next((one for one, _ in zip(candidates, range(MOST_ASKED), strict=False) if _holds(answers, one)), None)
+    found = first_answered(_candidates(asked, declare, code), reads, answers)
     told = {name: value for name, value in msgspec.to_builtins(found).items() if value} if found else None
     return told, declare.lines if declare and not declare.there else None
-
-
-def _holds(tried: Try, asked: Asked) -> bool:
-    with contextlib.suppress(BadQuery):
-        tried(asked)
-        return True
-    return False
 
 
 def _of_segment(asked: Asked, declare: ToDeclare) -> Asked:

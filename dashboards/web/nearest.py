@@ -10,8 +10,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from collections.abc import Collection, Iterator, Mapping
-from functools import partial
-from itertools import islice
 from shlex import quote
 from typing import Any
 from urllib.parse import urlencode
@@ -22,7 +20,7 @@ from msgspec.structs import replace
 from schema.site import Site
 
 from ..stats.filter import Filter
-from ..stats.likely import MOST_ASKED, likely
+from ..stats.likely import first_answered, is_taken, likely
 from ..stats.query import Query
 from ..stats.refused import BadQuery, Code
 from ..stats.report import Reports
@@ -97,8 +95,12 @@ def advice(reports: Reports, site: Site, words: Words, days: Days, code: Code) -
         return Advice(None, None)
     filters = _filters(words)
     declare = _segment(site, words, filters, days)
-    candidates = islice(filter(partial(_reads, site, days), _candidates(words, filters, declare)), MOST_ASKED)
-    return Advice(next((one for one in candidates if _is_answered(reports, site, one, days)), None), declare)
+    nearest = first_answered(
+        _candidates(words, filters, declare),
+        lambda one: one.query(site.key, days),
+        lambda one: reports.stats(one.query(site.key, days)),
+    )
+    return Advice(nearest, declare)
 
 
 def _filters(words: Words) -> tuple[Filter, ...]:
@@ -114,18 +116,8 @@ def _segment(site: Site, words: Words, filters: tuple[Filter, ...], days: Days) 
     declare = to_declare(site, filters, words.segment)
     if declare is None:
         return None
-    with contextlib.suppress(BadQuery):
-        Words(words.by, (), declare.name, words.metrics, words.order).query(site.key, days)
-        return declare
-    return None
-
-
-def _reads(site: Site, days: Days, words: Words) -> bool:
-    """Whether it can be asked, as far as is known without asking."""
-    with contextlib.suppress(BadQuery):
-        words.query(site.key, days)
-        return True
-    return False
+    its = Words(words.by, (), declare.name, words.metrics, words.order)
+    return declare if is_taken(lambda one: one.query(site.key, days), its) else None
 
 
 def _candidates(words: Words, filters: tuple[Filter, ...], declare: ToDeclare | None) -> Iterator[Words]:
@@ -143,14 +135,6 @@ def _candidates(words: Words, filters: tuple[Filter, ...], declare: ToDeclare | 
         segment = words.segment if "segment" in left else ""
         yield Words(",".join(by), texts, segment, words.metrics)
     yield replace(words, metrics=(), order=_DEFAULT)
-
-
-def _is_answered(reports: Reports, site: Site, words: Words, days: Days) -> bool:
-    with contextlib.suppress(BadQuery):
-        query = words.query(site.key, days)
-        reports.stats(query)
-        return True
-    return False
 
 
 def _each(value: str | Collection[str]) -> Collection[str]:
