@@ -93,13 +93,13 @@ class Known:
         if any(key_of(site) is not key for site, key in self._keys.items()):
             self.forget()
 
-    def sender(self, told: bytes, beacon: Beacon) -> bytes:
+    def sender(self, text: bytes, beacon: Beacon) -> bytes:
         """By what the sender of a beacon is known again: a digest of all that the steps look at, but for the page and
         what `row` reads."""
         # None of these holds the end of a line.
         more = f"\n{beacon.domains[0]}\n{beacon.time_zone}\n{beacon.width}\n{beacon.consent}"
         digest = self._keyed.copy()
-        digest.update(told + more.encode("utf-8", "surrogatepass"))
+        digest.update(text + more.encode("utf-8", "surrogatepass"))
         return digest.digest()
 
     def remember(self, sender: bytes, draft: Draft, event: Event) -> None:

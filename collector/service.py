@@ -117,9 +117,9 @@ class Collector:
                 raise Refused(Reason.NO_KEY, "request", "cannot be taken now, try again") from None
         return taken
 
-    def sender(self, told: bytes, beacon: Beacon) -> bytes:
+    def sender(self, text: bytes, beacon: Beacon) -> bytes:
         """By what `take_again` knows the sender of a beacon; nothing where it needs a closer look."""
-        return self._known.sender(told, beacon) if is_usual(beacon) else b""
+        return self._known.sender(text, beacon) if is_usual(beacon) else b""
 
     def take_again(self, sender: bytes, beacon: Beacon, now: float) -> tuple[str, Raw] | None:
         """The site and the row of a beacon that the steps need not see: they have seen its visitor and its page. None

@@ -28,9 +28,9 @@ HIDDEN = "null"
 _WHO_ASKS = (b"origin", b"sec-fetch-site", b"referer")
 _RARE = frozenset((*_HINTS, *_AHEAD, *_OPT_OUTS, *_GPC))
 # All but the address that is read of a head that names its page's origin.
-_TOLD = (b"user-agent", b"accept-language", b"origin", *_HINTS, *_AHEAD, *_OPT_OUTS, *_GPC)
-_UNTOLD = b"\0"
-_UNTOLDS = (_UNTOLD,) * len(_TOLD)
+_OF_SENDER = (b"user-agent", b"accept-language", b"origin", *_HINTS, *_AHEAD, *_OPT_OUTS, *_GPC)
+_ABSENT = b"\0"
+_ABSENTS = (_ABSENT,) * len(_OF_SENDER)
 
 
 def client_of(scope: Scope, proxies: Proxies) -> Client:
@@ -76,7 +76,7 @@ def sender_of(head: Head, proxies: Proxies) -> Client:
     )
 
 
-def told_by(head: Head, proxies: Proxies) -> bytes | None:
+def sender_text(head: Head, proxies: Proxies) -> bytes | None:
     """All that `sender_of` reads, as one text: where it is the same, so is the sender. None where that takes a closer
     look: of a page that does not name its origin, of headers that come twice, or of an address from nowhere."""
     given = head.given
@@ -86,7 +86,7 @@ def told_by(head: Head, proxies: Proxies) -> bytes | None:
     if not address and not (FORWARDING.isdisjoint(given) and address is None):
         return None
     # No header holds the end of a line, or the byte that stands for one that is not there.
-    return b"\n".join((head.peer.encode(), address or _UNTOLD, *map(given.get, _TOLD, _UNTOLDS)))
+    return b"\n".join((head.peer.encode(), address or _ABSENT, *map(given.get, _OF_SENDER, _ABSENTS)))
 
 
 def _names_two_pages(headers: Sequence[tuple[bytes, bytes]]) -> bool:

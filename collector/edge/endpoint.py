@@ -25,7 +25,7 @@ from ..taken import Taken
 from ..wire.base import Answer, Format, Incoming
 from ..wire.plausible import Plausible
 from .body import TooLarge, check_body, read_body
-from .client import sender_of, told_by
+from .client import sender_of, sender_text
 from .head import Head, head_of
 from .reply import Reply, reply_of
 
@@ -121,10 +121,10 @@ class Endpoint:
             if len(body) > self._format.max_body:
                 raise TooLarge
             proxies, beacon, sender = self._collector.proxies, None, b""
-            told = told_by(head, proxies) if self._alone is not None else None
-            if told is not None and self._alone is not None:
+            text = None if self._alone is None else sender_text(head, proxies)
+            if text is not None and self._alone is not None:
                 beacon = self._alone(body)
-                sender = b"" if beacon is None else self._collector.sender(told, beacon)
+                sender = b"" if beacon is None else self._collector.sender(text, beacon)
                 if sender and beacon is not None and self._take_again(head, sender, beacon, now, then):
                     return
             client = sender_of(head, proxies)

@@ -14,7 +14,7 @@ import pytest
 from collector import known
 from collector.diagnostics.unnamed_proxies import UnnamedProxies
 from collector.diagnostics.why import Why
-from collector.edge.client import sender_of, told_by
+from collector.edge.client import sender_of, sender_text
 from collector.edge.head import Head
 from collector.enrich.geo import GeoDatabase
 from collector.keys.key import EphemeralKeys, NoKey, wipe
@@ -86,14 +86,14 @@ def head(**given: bytes) -> Head:
 
 def by_steps(where: Collector, head: Head, beacon: Beacon, now: float = NOW) -> Event | None:
     """The event that the steps make, told of its sender."""
-    told = told_by(head, PROXIES)
+    told = sender_text(head, PROXIES)
     sender = where.sender(told, beacon) if told else b""
     taken = where.take([Arrival(beacon, sender_of(head, PROXIES), sender=sender)], now)
     return taken.events[0] if taken.events else None
 
 
 def again(where: Collector, head: Head, beacon: Beacon, now: float = NOW) -> bytes | None:
-    told = told_by(head, PROXIES)
+    told = sender_text(head, PROXIES)
     sender = where.sender(told, beacon) if told else b""
     found = where.take_again(sender, beacon, now) if sender else None
     return None if found is None else bytes(found[1])
@@ -126,7 +126,7 @@ def drawn(draw: Random) -> Beacon:
 def test_the_row_is_the_one_that_the_steps_make(preset: str, slash: str) -> None:
     draw, keys = Random(preset + slash), Keys()
     # A few who can be known, and one who cannot.
-    senders = [sender for sender in (head_of_page(draw) for _ in range(25)) if told_by(sender, PROXIES)]
+    senders = [sender for sender in (head_of_page(draw) for _ in range(25)) if sender_text(sender, PROXIES)]
     senders = [*senders[:9], Head("127.0.0.1", "POST", b"", [], {})]
     knows, asks = (collector(preset, keys, Site("example.com", trailing_slash=slash)) for _ in range(2))  # type: ignore[arg-type]
     found = 0
@@ -147,7 +147,7 @@ def test_where_the_same_is_told_the_sender_is_the_same() -> None:
     senders: dict[bytes, Any] = {}
     for _ in range(6000):
         sender = head_of_page(draw)
-        told = told_by(sender, PROXIES)
+        told = sender_text(sender, PROXIES)
         if told is not None:
             assert senders.setdefault(told, sender_of(sender, PROXIES)) == sender_of(sender, PROXIES)
     assert 200 < len(senders) < 5000
@@ -306,7 +306,7 @@ def test_a_sender_tells_nothing_by_the_ends_of_his_lines() -> None:
     mine = Known()
     assert len(AGENTS) > 2
     digests = {
-        mine.sender(told_by(head(**{name: value}), PROXIES) or b"", beacon())
+        mine.sender(sender_text(head(**{name: value}), PROXIES) or b"", beacon())
         for name in ("user_agent", "accept_language", "origin", "sec_gpc", "dnt", "purpose", "sec_ch_ua")
         for value in (b"", b"1", b"x")
     }
