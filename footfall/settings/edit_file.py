@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from schema.atomic_file import exclusively, write_atomically
+from schema.atomic_file import exclusively, remove, write_atomically
 
 from .edits import FORMAT, Edits
 
@@ -83,5 +83,5 @@ def change(directory: Path, key: str, changed: Callable[[Edits], Edits], most: i
 
 def forget(directory: Path, key: str) -> None:
     """Remove what was declared of a site."""
-    for path in (path_of(directory, key), path_of(directory, key).with_suffix(".lock")):
-        path.unlink(missing_ok=True)
+    if (path := path_of(directory, key)).parent.exists():
+        remove(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import threading
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from schema.atomic_file import exclusively, write_atomically
+from schema.atomic_file import exclusively, remove, write_atomically
+from tests.house import eventually
 
 
 @pytest.mark.parametrize("durable", [True, False])
@@ -63,3 +65,35 @@ def test_one_at_a_time_changes_a_file(tmp_path: Path) -> None:
         adder.join()
     assert file.read_text() == "80"
     assert stat.S_IMODE(os.stat(file.parent).st_mode) == 0o700
+
+
+def test_who_waits_for_a_lock_that_is_removed_keeps_those_out_who_come_later(tmp_path: Path) -> None:
+    file, is_in, may_go = tmp_path / "a.json", threading.Event(), threading.Event()
+    lock = file.with_suffix(".lock")
+
+    def wait() -> None:
+        with exclusively(file):
+            is_in.set()
+            may_go.wait(60)
+
+    waiter = threading.Thread(target=wait)
+    with exclusively(file):
+        waiter.start()
+        eventually(lambda: sum(_names(fd) == str(lock) for fd in Path("/proc/self/fd").iterdir()) == 2)
+        lock.unlink()
+    assert is_in.wait(60)
+    with open(lock) as later, pytest.raises(BlockingIOError):
+        fcntl.flock(later, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    may_go.set()
+    waiter.join()
+    write_atomically(file, b"1")
+    remove(file)
+    assert list(tmp_path.iterdir()) == []
+
+
+def _names(descriptor: Path) -> str:
+    """What a descriptor is of; it may be closed by now."""
+    try:
+        return os.readlink(descriptor)
+    except FileNotFoundError:
+        return ""
