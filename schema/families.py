@@ -16,7 +16,7 @@ from .experience import EXPERIENCE
 from .family import KEY, KEY_COLUMNS, MONTH_COLUMNS, Family, named
 from .funnels import FUNNELS
 from .journeys import JOURNEYS
-from .measures import KINDS, OF_CELLS, OF_CONVERSIONS, OF_VITALS
+from .measures import KINDS, OF_CELLS, OF_CONVERSIONS, OF_GROUPS, OF_VITALS
 from .pairs import PAIR_GOALS, PAIRS
 from .properties import PROPERTIES
 from .segments import SEGMENT_GOALS, SEGMENT_VITALS, SEGMENTS
@@ -138,7 +138,7 @@ WAITING: dict[str, tuple[Column, ...]] = {
         *(Column(name, "String") for name in ("cell", "row_line", "column_line")),
         Column("above", "Array(String)"),
         *(Column(name, "UInt8") for name in ("few", "told")),
-        *(Column(name, "Int64") for name in ("people", "others", "visits", "pageviews", "bounces", "visit_seconds")),
+        *(Column(name, "Int64") for name in ("people", "others", *OF_GROUPS[1:])),
     ),
     # others: of those who did not reach the goal.
     EXPERIENCE.name: _waiting(EXPERIENCE.keys, "converters", "converters_others"),

@@ -188,3 +188,7 @@ OF_VITALS = declared(Samples)
 
 # The columns of a cell.
 MEASURES = Measures.__struct_fields__
+# Those that everybody contributes to who has a visit of a group of visits, so that who are enough to be shown are
+# enough for each of them (rule N1): what is counted of pairs and segments. What is divided by visits that began there
+# is divided by all: each is in one group.
+OF_GROUPS = ("visitors", "visits", "pageviews", "bounces", "visit_seconds")

@@ -7,18 +7,14 @@ from __future__ import annotations
 
 from .column import TEXT, Column
 from .family import Family
-from .measures import OF_CELLS, OF_CONVERSIONS
+from .measures import OF_CELLS, OF_CONVERSIONS, OF_GROUPS
 from .metrics import METRICS
 from .pair import CROSSED
-
-# Those that everybody contributes to who has a visit of the cell, so that who are enough to be shown are enough for
-# each of them (rule N1). What is divided by visits that began there is divided by all: each is in one cell.
-_MEASURES = ("visitors", "visits", "pageviews", "bounces", "visit_seconds")
 
 PAIRS = Family(
     "pairs",
     (),
-    tuple(one for one in OF_CELLS if one.name in _MEASURES),
+    tuple(one for one in OF_CELLS if one.name in OF_GROUPS),
     dimensions=CROSSED,
     label="pairs",
     live=False,
@@ -37,7 +33,7 @@ PAIR_GOALS = Family(
 )
 # The metrics that these are enough for.
 TOLD = tuple(
-    name for name, one in METRICS.items() if one.upper in _MEASURES and one.lower in ("", "entries", *_MEASURES)
+    name for name, one in METRICS.items() if one.upper in OF_GROUPS and one.lower in ("", "entries", *OF_GROUPS)
 )
 # A pair has so many values of each dimension, those of most visitors; the others are in none of its cells.
 MOST_VALUES = 100

@@ -9,17 +9,13 @@ from __future__ import annotations
 from .column import TEXT, Column
 from .dimensions import DIMENSIONS
 from .family import Family
-from .measures import OF_CELLS, OF_CONVERSIONS, OF_VITALS
-
-# Those that everybody contributes to who has a visit of the segment, so that who are enough to be shown are enough for
-# each of them (rule N1).
-_MEASURES = ("visitors", "visits", "pageviews", "bounces", "visit_seconds")
+from .measures import OF_CELLS, OF_CONVERSIONS, OF_GROUPS, OF_VITALS
 
 _SEGMENT = Column("segment", TEXT, "Name of the segment.")
 SEGMENTS = Family(
     "segments",
     (_SEGMENT,),
-    tuple(one for one in OF_CELLS if one.name in _MEASURES),
+    tuple(one for one in OF_CELLS if one.name in OF_GROUPS),
     # A visit has one value of each, so that of a segment they add up.
     dimensions=("", *(name for name, one in DIMENSIONS.items() if one.scope == "visit")),
     label="segments",
