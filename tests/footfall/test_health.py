@@ -186,3 +186,14 @@ def test_a_worker_does_not_load_the_store() -> None:
         "import sys, footfall.roles.__main__, footfall.roles.collector; sys.exit('clickhouse_connect' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("mebibytes", "warned"), [(0, False), (512, True), (640, False), (1024, False)])
+def test_less_memory_than_a_day_of_a_million_events_needs_is_told(
+    monkeypatch: pytest.MonkeyPatch, mebibytes: int, warned: bool
+) -> None:
+    """640 MiB are measured to be enough (docs/decisions/0085-little-memory.md); nobody knows: nothing is said."""
+    monkeypatch.setattr(machine, "memory", lambda: mebibytes * 1024 * 1024)
+    found = [*machine.of_little_memory()]
+    assert [one.state for one in found] == [WARNING] * warned
+    assert all(one.finding.startswith("536 MB for Footfall: a day of") and "1 GB" in one.remedy for one in found)
