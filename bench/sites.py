@@ -58,7 +58,7 @@ def measure(plan: Plan) -> list[Figure]:
         tell(f"{plan.sites} sites, an event a second each, for {plan.sites_s:.0f} s")
         used, started = processor_s(os.getpid()), time.monotonic()
         writing.start()
-        delays, of_watched = _rolled_up(pipeline, plan.sites_s)
+        delays, of_watched = _rolled_up(pipeline, watched, plan.sites_s)
         cores = (processor_s(os.getpid()) - used) / (time.monotonic() - started)
         over.set()
         writing.join()
@@ -81,7 +81,7 @@ def _write(store: Store, sites: list[Site], over: threading.Event) -> None:
             return
 
 
-def _rolled_up(pipeline: Pipeline, seconds: float) -> tuple[list[float], list[float]]:
+def _rolled_up(pipeline: Pipeline, watched: frozenset[str], seconds: float) -> tuple[list[float], list[float]]:
     """By run how long its oldest event waited: what was stored just after the run before had begun to read is shown
     when this one ends. Of runs of all sites, and of all runs: those that are watched are in each."""
     delays: list[float] = []
@@ -94,7 +94,7 @@ def _rolled_up(pipeline: Pipeline, seconds: float) -> tuple[list[float], list[fl
         if done:
             of_watched.append(time.monotonic() - before_any)
             before_any = started
-        if {site for site, _ in done} - pipeline.watched():
+        if {site for site, _ in done} - watched:
             delays.append(time.monotonic() - before)
             before = started
         time.sleep(max(0.0, started + pipeline.settings.every_s - time.monotonic()))

@@ -54,7 +54,7 @@ def _installed(directory: Path) -> list[Figure]:
 
 
 def _in_memory(plan: Plan, directory: Path) -> list[Figure]:
-    settings = ('collector.trusted_proxies=["127.0.0.0/8"]', f"keys.directory={directory / 'keys'}")
+    settings: tuple[str, ...] = ('collector.trusted_proxies=["127.0.0.0/8"]', f"keys.directory={directory / 'keys'}")
     settings += ("keys.keep_keys_on_disk_where_they_can_be_recovered=true",)
     words = [word for setting in settings for word in ("--set", setting)]
     house = Scratch(directory / "data", *words, sites=(SITE,))
