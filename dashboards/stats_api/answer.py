@@ -78,7 +78,7 @@ class About(Struct, frozen=True, omit_defaults=True):
     total_rows: int | None = None
 
 
-class Taken(Struct, frozen=True, omit_defaults=True):
+class TakenQuery(Struct, frozen=True, omit_defaults=True):
     """The question, with what was left out."""
 
     site_id: str
@@ -97,7 +97,7 @@ class QueryAnswer(Struct, frozen=True):
 
     results: list[Result]
     meta: About
-    query: Taken
+    query: TakenQuery
 
 
 class QueryRefused(Struct, frozen=True, omit_defaults=True):

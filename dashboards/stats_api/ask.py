@@ -19,7 +19,7 @@ from schema.metrics import METRICS, TOTALS
 from ..stats.filter import ALTERNATIVES, Filter
 from ..stats.query import MAX_ROWS, Query
 from ..stats.refused import BadQuery, Code
-from .answer import About, QueryAnswer, Result, Sure, Taken, footfall_of
+from .answer import About, QueryAnswer, Result, Sure, TakenQuery, footfall_of
 from .dates import Bucket, ends_of, hour_label, labels
 from .names import ApiDimension
 from .numbers import Note, Numbers
@@ -226,9 +226,9 @@ class Asking:
         is_sum = query.filtered and not of_one and not self._plan.others and "visitors" in self._plan.asked.metrics
         return {"visitors": _SUM} if is_sum else {}
 
-    def _taken(self) -> Taken:
+    def _taken(self) -> TakenQuery:
         plan, asked = self._plan, self._plan.asked
-        return Taken(
+        return TakenQuery(
             asked.site_id,
             asked.metrics,
             ends_of(plan.period, ZoneInfo(plan.site.timezone)),

@@ -22,7 +22,7 @@ from schema.manifest import OF_LOG
 
 from ..control.instance import Instance
 from ..errors import CannotDo
-from .anonymize import Taken
+from .anonymize import Anonymized
 from .intake import Summary, hand_over, is_declared, rules_of
 from .piece import LineFailed, Part
 from .readers import Readers
@@ -73,7 +73,7 @@ def import_access_log(
     logs: list[Log] = []
     crowd = Crowd()
 
-    def taken() -> Generator[Taken]:
+    def taken() -> Generator[Anonymized]:
         # They end before days are released, which takes memory, too.
         with Readers(instance.settings, site, reading, geo_database) as readers:
             for file in files:

@@ -29,7 +29,7 @@ CrawlerKey = tuple[str, int, str, str]
 _PAGES = 8192
 
 
-class Taken(Struct):
+class Anonymized(Struct):
     """What became of some of an import. tried: how many there were."""
 
     tried: int = 0
@@ -47,9 +47,9 @@ class Anonymizer:
         self._day: LocalDay | None = None
         self._pages: dict[str, Page] = {}
 
-    def take(self, sent: Iterable[Sent | Reason], counted: Callable[[Client], object] = lambda _: None) -> Taken:
+    def take(self, sent: Iterable[Sent | Reason], counted: Callable[[Client], object] = lambda _: None) -> Anonymized:
         """Take these through the steps."""
-        taken, dropped, crawlers = Taken(), Counter[Reason](), Counter[CrawlerKey]()
+        taken, dropped, crawlers = Anonymized(), Counter[Reason](), Counter[CrawlerKey]()
         for item in sent:
             taken.tried += 1
             if isinstance(item, Reason):

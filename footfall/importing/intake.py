@@ -26,7 +26,7 @@ from ..control.instance import Instance, ad_hoc_site
 from ..databases import datacenters_of
 from ..errors import CannotDo
 from ..settings import Settings
-from .anonymize import Anonymizer, CrawlerKey, Row, Sent, Taken
+from .anonymize import Anonymized, Anonymizer, CrawlerKey, Row, Sent
 
 # Rows that are handed to the instance at once.
 _BATCH = 10_000
@@ -70,7 +70,7 @@ def run(
         keys.destroy()
 
 
-def hand_over(instance: Instance, rules: Rules, taken: Iterator[Taken], origin: str, dry: bool = False) -> Summary:
+def hand_over(instance: Instance, rules: Rules, taken: Iterator[Anonymized], origin: str, dry: bool = False) -> Summary:
     """Hand everything over, then release its days. dry: tell what would be released instead."""
     summary, dropped, crawlers = Summary(rules.site.key), Counter[Reason](), Counter[CrawlerKey]()
     name = instance.import_begin(rules.site.key)

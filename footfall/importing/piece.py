@@ -18,13 +18,13 @@ from collector.wire.access_log.reader import LineReader, Reading, reader_of
 from collector.wire.access_log.tally import Tally
 from collector.wire.access_log.verdict import Crowd
 
-from .anonymize import Anonymizer, Taken
+from .anonymize import Anonymized, Anonymizer
 
 
 class Part(Struct):
     """What a piece came to."""
 
-    taken: Taken
+    taken: Anonymized
     tally: Tally = field(default_factory=Tally)
     crowd: Crowd = field(default_factory=Crowd)
 
