@@ -34,8 +34,8 @@ PART = "beside"
 TIMES = 1.5
 # So many that commits are of 24 events: where few come one by one they wait for others (0074), with a day or without.
 _RATE = 500
-# The client sends for so long before it looks whether the day is released: the last few, who wait for others that do not
-# come, are then fewer than one in a hundred.
+# The client sends for so long before it looks whether the day is released: the last few, who wait for others that do
+# not come, are then fewer than one in a hundred.
 _SLICE_S = 5.0
 _NICE = 5
 # It works on the day where it takes so much of a core.

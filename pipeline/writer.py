@@ -21,6 +21,7 @@ import structlog
 from msgspec import Struct, structs
 
 from schema.event import Count, CrawlerViews, Erasure, Event, dies_at
+from schema.garbage import uncollected
 from schema.lasting import Lasting, kind_and_place
 from schema.store import RowsRefused, Store, StoreDown
 
@@ -238,6 +239,11 @@ class Writer:
         return True  # the store will refuse it
 
     def _store_file(self, path: Path) -> bool:
+        # A list for each row, all kept until they are stored.
+        with uncollected():
+            return self._store_all_of(path)
+
+    def _store_all_of(self, path: Path) -> bool:
         try:
             header, rows, counts, erasures, crawlers = read_sealed(path)
         except SpoolFileBad as problem:

@@ -6,12 +6,11 @@ visitors would follow from the day's pages, sections, hosts or events (segment_t
 
 from __future__ import annotations
 
-import gc
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 
 from schema.dimensions import OTHER
+from schema.garbage import uncollected
 from schema.segments import SEGMENTS
 
 from .batch import Batch
@@ -33,7 +32,7 @@ def choose(of: Batch, marks: Sequence[Marks], beside: Beside) -> dict[int, list[
     wanted = [d for d, one in enumerate(marks) if one.segments and of.days[d].rules.k > 1 and told.get((d, ""))]
     if not wanted:
         return {}
-    with _uncollected():
+    with uncollected():
         leaves = [_leaves(of, dimensions, told) for dimensions in CHAINS]
     known = beside.known(of, marks)
     barred = told_by_pages(of, marks, told, beside.sections)
@@ -88,18 +87,6 @@ def _above(dimension: str) -> tuple[str, ...]:
 
 
 CHAINS = _chains()
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Garbage is not looked for: very many small objects would be looked at again and again, and all are kept."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def told_values(of: Batch) -> ShownValues:
