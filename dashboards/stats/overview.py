@@ -26,9 +26,11 @@ from schema.site import Site
 from schema.store import Store
 
 from .bare_totals import BareTotal
+from .cells import cells_in, crossed_cells, values_of
 from .certainty import Certainty, Flag
 from .comparison import Comparison, compare
 from .conversions import Goal
+from .coverage import coverage_of, coverage_within, is_hidden, segment_is_hidden
 from .effects import Effect, effects
 from .execute import Answer, Executor
 from .figures import Cell, Figures, figures_of
@@ -46,20 +48,9 @@ from .released import Released
 from .segmented import coverage_of_segment
 from .series import points, points_before
 from .snapshots import snapshot_time
-from .table import (
-    Times,
-    cells_in,
-    coverage_of,
-    coverage_within,
-    crossed_cells,
-    is_hidden,
-    segment_is_hidden,
-    table_of,
-    times_in,
-    times_of,
-    values_of,
-)
+from .table import table_of
 from .timeline import Point, Timeline, days_of
+from .times import Times, times_in, times_of
 from .view import HOUR, Look, View, grains_of
 from .vitals import VitalCell, vital_cells
 from .what_changed import WhatChanged, what_changed

@@ -17,8 +17,8 @@ from .filter import Filter, is_of_one
 from .inside import section_kept
 from .released import Released
 from .segmented import days_of
-from .table import Times
 from .timeline import Timeline
+from .times import Times
 
 SEVERAL = "some of several values may be hidden on any day"
 

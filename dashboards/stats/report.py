@@ -47,8 +47,9 @@ from .segmented import refuse_unknown_segment, side_by_side
 from .sites import SiteDays, sites_days
 from .snapshots import snapshot_time
 from .splits import APART, BY_SEGMENT
-from .table import Table, table_of, times_of
+from .table import Table, table_of
 from .timeline import Timeline
+from .times import times_of
 from .usual import DayVisitors, day_visitors, first_read
 from .view import Look, View, grain_of
 

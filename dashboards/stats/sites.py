@@ -24,8 +24,8 @@ from .period import Period, between
 from .released import Released
 from .snapshots import as_shown
 from .source import Span
-from .table import Times
 from .timeline import State, Timeline, days_of
+from .times import Times
 from .usual import first_read
 
 FULL_DAYS, DRAWN_DAYS = 7, 28

@@ -18,7 +18,7 @@ from schema.measures import Measures
 
 from .period import Period
 from .released import Released
-from .table import Times
+from .times import Times
 
 _DAY = dt.timedelta(days=1)
 _HOUR = dt.timedelta(hours=1)

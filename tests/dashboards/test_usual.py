@@ -16,8 +16,8 @@ from dashboards.stats.period import Period, parse
 from dashboards.stats.released import Released
 from dashboards.stats.report import Reports
 from dashboards.stats.source import Span
-from dashboards.stats.table import Times
 from dashboards.stats.timeline import Timeline, days_of
+from dashboards.stats.times import Times
 from dashboards.stats.usual import usual_of
 from schema.measures import Measures
 
