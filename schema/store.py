@@ -1,17 +1,18 @@
 """Opens ClickHouse: embedded in this process, one server, or a cluster. This file alone knows the client.
 
 In: a DSN. Out: rows, or nothing; errors are `StoreDown` (try again later) or `RowsRefused` (never will be taken).
-Promises: one client per thread, values reach SQL only as bound parameters, and no error text carries a row.
+Promises: a client has one statement at a time, values are bound parameters, and no error text carries a row.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 import struct
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -98,12 +99,12 @@ class Store:
         self.has_little_memory = self.embedded and has_little_memory()
         # Shared: who waits for a store opens it anew each time.
         self._away = self._AWAY.setdefault(self.name, Lasting(log, "store_is_down", "store_is_back", "warning"))
-        self._clients = threading.local()
         self._opened: list[Any] = []
+        self._free: list[Any] = []
         self._lock = threading.Lock()
         if self.embedded:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._client()
+        self.open_clients(1)
         if self.embedded:
             self.command(f"CREATE DATABASE IF NOT EXISTS {_SCRATCH} ENGINE = Memory")
 
@@ -193,34 +194,52 @@ class Store:
             library.give_back()
 
     def close(self) -> None:
-        """Close every thread's client."""
+        """Close every client."""
         with self._lock:
             for client in self._opened:
                 client.close()
             self._opened.clear()
-        self._clients = threading.local()
+            self._free.clear()
 
-    def _client(self) -> Any:
-        client = getattr(self._clients, "client", None)
-        if client is None:
-            # Loaded where a store is opened or asked: most commands open none.
-            clickhouse = library.client()
-            from clickhouse_connect.driver.exceptions import ClickHouseError
+    def open_clients(self, count: int) -> None:
+        """Have so many ready: to open one takes tens of milliseconds, and others would wait for that."""
+        while len(self._free) < count:
+            self._give_back(self._open())
 
-            options: dict[str, Any] = {"send_receive_timeout": _RECEIVE_TIMEOUT_S}
-            if self.embedded:
-                library.engine()
-                options = {"settings": _NOT_COMPILED, "chdb_options": of_engine(self._memory_share)}
-            elif self._patience_s:
-                options = {"send_receive_timeout": self._patience_s, "connect_timeout": 2, "query_retries": 0}
-            try:
-                client = clickhouse.get_client(dsn=self.dsn, **options)
-            except (ClickHouseError, OSError) as error:
-                self._look_for_death(error)
-                raise self._down(error, f"store.dsn: cannot open {self.name}") from None
-            self._clients.client = client
-            with self._lock:
-                self._opened.append(client)
+    @contextlib.contextmanager
+    def _client(self) -> Iterator[Any]:
+        """A client that nobody else has meanwhile. Not one for each thread, of which many ask but once."""
+        with self._lock:
+            free = self._free.pop() if self._free else None
+        client = free or self._open()
+        try:
+            yield client
+        finally:
+            self._give_back(client)
+
+    def _give_back(self, client: Any) -> None:
+        with self._lock:
+            if client in self._opened:  # or everything was closed meanwhile
+                self._free.append(client)
+
+    def _open(self) -> Any:
+        # Loaded where a store is opened or asked: most commands open none.
+        clickhouse = library.client()
+        from clickhouse_connect.driver.exceptions import ClickHouseError
+
+        options: dict[str, Any] = {"send_receive_timeout": _RECEIVE_TIMEOUT_S}
+        if self.embedded:
+            library.engine()
+            options = {"settings": _NOT_COMPILED, "chdb_options": of_engine(self._memory_share)}
+        elif self._patience_s:
+            options = {"send_receive_timeout": self._patience_s, "connect_timeout": 2, "query_retries": 0}
+        try:
+            client = clickhouse.get_client(dsn=self.dsn, **options)
+        except (ClickHouseError, OSError) as error:
+            self._look_for_death(error)
+            raise self._down(error, f"store.dsn: cannot open {self.name}") from None
+        with self._lock:
+            self._opened.append(client)
         return client
 
     def _run(self, call: Any) -> Any:
@@ -229,7 +248,8 @@ class Store:
         if time.monotonic() < self._silent_until:
             raise StoreDown(f"{self.name}: did not answer a moment ago", unreachable=True)
         try:
-            answer = call(self._client())
+            with self._client() as client:
+                answer = call(client)
         except DataError as error:
             # Raised by the client before anything was sent; its text may quote a value, so only its type is told.
             raise RowsRefused(f"the client refuses a value ({type(error).__name__})") from None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import gc
-import threading
 import time
 from collections.abc import Callable, Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -57,7 +56,6 @@ from .view import Look, View, grain_of
 DEFAULT_K = 5
 _AS_USUAL = View()
 _POOL = 4
-_LONGEST_OPENING_S = 30
 # An open page asks every few seconds.
 WATCHED_S = 60.0
 
@@ -84,7 +82,7 @@ class Reports:
         self._release_k = release_k
         self._clock = clock
         self._rounded = rounded
-        # Long-lived, because the store keeps one client for each thread. A page waits for its slowest statement only.
+        # A page waits for its slowest statement only.
         self._pool = ThreadPoolExecutor(_POOL, thread_name_prefix="report")
         self.sites = {site.key: site for site in sites}
         self._asked: dict[str, float] = {}
@@ -110,14 +108,7 @@ class Reports:
 
     def warm_up(self) -> None:
         """Open the pool's clients now: each takes tens of milliseconds, for which the first page would wait."""
-        together = threading.Barrier(_POOL)
-
-        def open_client() -> None:
-            together.wait(_LONGEST_OPENING_S)  # so that no thread takes another one's turn
-            self._store.rows("SELECT 1")
-
-        for opening in [self._pool.submit(open_client) for _ in range(_POOL)]:
-            opening.result()
+        self._store.open_clients(_POOL)
         # What is loaded now stays: no page need look through it for garbage.
         gc.collect()
         gc.freeze()

@@ -444,7 +444,7 @@ def test_an_answer_can_be_compared_with_the_days_before(ask: Any, reports: Repor
 
 
 def test_a_command_that_asks_leaves_no_thread_and_no_client(store: Store, rollups: Any, ago: Ago) -> None:
-    """It has reports of its own each time, and the store keeps a client for every thread that ever asked."""
+    """It has reports of its own each time."""
     rollups.cell(ago(1), "page", "/", visitors=30)
     query = Query.of(rollups.site.key, ago(7), ago(0), "goal", ["page==/"])
 
