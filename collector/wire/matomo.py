@@ -19,6 +19,7 @@ from ..model import Arrival, Beacon
 from ..outcome import Outcome, Reason, Refused
 from .base import Answer, Incoming
 from .foreign import GIF, GIF_TYPE, event_name, mistake_in, page_of, parameters, site_of, width_of
+from .json_text import BYTE_ORDER_MARK, Unreadable, decoded
 from .money import money_of
 from .values import MAX_ID, bounded, first_text, number_of, props_of, url_of, vitals_of, whole_of
 
@@ -74,13 +75,13 @@ class Matomo:
 
 
 def _is_bulk(incoming: Incoming) -> bool:
-    return incoming.body.lstrip().startswith(b"{")
+    return incoming.body.removeprefix(BYTE_ORDER_MARK).lstrip().startswith(b"{")
 
 
 def _requests(body: bytes) -> list[Any]:
     try:
-        requests = _DECODER.decode(body).requests
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        requests = decoded(_DECODER, body).requests
+    except Unreadable:
         raise Refused(Reason.BAD_BODY, "request", "is neither a form nor a list of requests in JSON") from None
     if not 0 < len(requests) <= MAX_BULK:
         raise Refused(Reason.BAD_BODY, "requests", f"are none or more than {MAX_BULK}")

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from schema.currency import DECIMALS
 
+from .json_text import anything
 from .values import number_of
 
 MAX_AMOUNT = 10**15
@@ -20,10 +19,7 @@ MAX_AMOUNT = 10**15
 def money_of(value: Any) -> tuple[str, int]:
     """(currency, minor units); ("", 0) where it is absent or makes no sense: the event is kept all the same."""
     if isinstance(value, str):
-        try:
-            value = msgspec.json.decode(value)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return "", 0
+        value = anything(value)
     if not isinstance(value, dict):
         return "", 0
     currency = currency_of(value.get("currency"))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Struct, structs
+from msgspec import Meta, Raw, Struct, structs
 
 from schema.event import ENGAGEMENT, NO_SCROLL, PAGEVIEW
 from schema.vitals import OF_ELEMENTS, VITALS
@@ -18,6 +18,7 @@ from schema.vitals import OF_ELEMENTS, VITALS
 from ..model import CONSENTS, MAX_NAME, Arrival, Beacon
 from ..outcome import TAKEN, Outcome, Reason, Refused, first_refusal, reported
 from .base import Answer, Errors, Incoming
+from .json_text import T, Unreadable, decoded
 from .money import money_of
 from .values import (
     MAX_ID,
@@ -53,7 +54,7 @@ class Plausible:
 
     def read(self, incoming: Incoming) -> Sequence[Arrival | Refused]:
         """The beacons of a request. A malformed one in a list does not take the others with it. Raises Refused."""
-        wire = _decoded(incoming.body)
+        wire = _decoded(_DECODER, incoming.body)
         if not isinstance(wire, list):
             return (Arrival(_beacon(wire), incoming.client),)
         if not 0 < len(wire) <= MAX_BEACONS:
@@ -61,14 +62,14 @@ class Plausible:
         found: list[Arrival | Refused] = []
         for one in wire:
             try:
-                found.append(Arrival(_beacon(one), incoming.client))
+                found.append(Arrival(_beacon(_decoded(_ONE, one)), incoming.client))
             except Refused as refused:
                 found.append(refused)
         return found
 
     def alone(self, body: bytes) -> Beacon | None:
         """The one beacon of a body; None of a list. Raises Refused."""
-        wire = _decoded(body)
+        wire = _decoded(_DECODER, body)
         return None if isinstance(wire, list) else _beacon(wire)
 
     def answer(self, outcomes: Sequence[Outcome], incoming: Incoming) -> Answer:
@@ -149,8 +150,9 @@ class PageEvent(Struct, gc=False):
 # Of each of these one has to be there.
 REQUIRED = (("n", "name"), ("u", "url"))
 
-_DECODER = msgspec.json.Decoder(PageEvent | list[PageEvent])
-
+_ONE = msgspec.json.Decoder(PageEvent)
+# Of a list each by itself: one that cannot be read must not take the others with it.
+_DECODER: msgspec.json.Decoder[PageEvent | list[Raw]] = msgspec.json.Decoder(PageEvent | list[Raw])
 
 # Of what was not sent; nobody adds to it.
 _NOTHING: dict[str, str] = {}
@@ -159,17 +161,16 @@ _NONE_MEASURED: dict[str, float] = {}
 
 def decode(body: bytes) -> Beacon:
     """The one beacon in a body. Raises Refused."""
-    wire = _decoded(body)
+    wire = _decoded(_DECODER, body)
     if isinstance(wire, list):
         raise Refused(Reason.BAD_BODY, "request", "is a list; one event was expected")
     return _beacon(wire)
 
 
-def _decoded(body: bytes) -> PageEvent | list[PageEvent]:
+def _decoded(decoder: msgspec.json.Decoder[T], body: bytes | Raw) -> T:
     try:
-        wire: PageEvent | list[PageEvent] = _DECODER.decode(body)
-        return wire
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return decoded(decoder, body)
+    except Unreadable:
         raise Refused(Reason.BAD_BODY, "request", "Unable to parse request body as json") from None
 
 

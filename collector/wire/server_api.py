@@ -20,6 +20,7 @@ from ..model import Arrival, Beacon, Client
 from ..outcome import Outcome, Reason, Refused
 from ..tokens import Tokens, bearer
 from .base import Answer, Incoming
+from .json_text import BYTE_ORDER_MARK, Unreadable, decoded
 from .money import money_of
 from .server_errors import explained
 from .server_event import MAX_EVENTS, Dropped, NotTaken, Result, ServerEvent, Signal, Visitor, Vitals
@@ -46,7 +47,7 @@ class ServerEvents:
         if not site:
             raise not_authorized()
         found: list[Arrival | Refused] = []
-        for raw in _events_in(incoming.body):
+        for raw in _events_in(incoming.body.removeprefix(BYTE_ORDER_MARK)):
             try:
                 found.append(_arrival(_event_of(raw), site, incoming.now))
             except Refused as refused:
@@ -102,7 +103,6 @@ _CAN_BE_MENDED = {
 _LIST = msgspec.json.Decoder(list[Raw])
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 _EVENT = msgspec.json.Decoder(ServerEvent)
-_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def _events_in(body: bytes) -> list[Raw]:
@@ -110,14 +110,14 @@ def _events_in(body: bytes) -> list[Raw]:
     try:
         events = body
         if not body.lstrip().startswith(b"["):
-            fields = _OBJECT.decode(body)
+            fields = decoded(_OBJECT, body)
             if "events" not in fields:
                 return [Raw(body)]
             if len(fields) > 1:
                 raise Refused(Reason.BAD_BODY, "events", "stands alone: what holds for an event is said in it")
             events = bytes(fields["events"])
-        found = _LIST.decode(events)
-    except _UNREADABLE:
+        found = decoded(_LIST, events)
+    except Unreadable:
         raise Refused(Reason.BAD_BODY, "request", "is not JSON of an event, or of a list of events") from None
     if not 0 < len(found) <= MAX_EVENTS:
         raise Refused(Reason.BAD_BODY, "events", f"are none, or more than {MAX_EVENTS}")
@@ -126,8 +126,8 @@ def _events_in(body: bytes) -> list[Raw]:
 
 def _event_of(raw: Raw) -> ServerEvent:
     try:
-        return _EVENT.decode(raw)
-    except _UNREADABLE as problem:
+        return decoded(_EVENT, raw)
+    except Unreadable as problem:
         raise Refused(Reason.BAD_BODY, *explained(problem)) from None
 
 

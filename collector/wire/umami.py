@@ -21,6 +21,7 @@ from ..model import Arrival, Beacon, Client
 from ..outcome import Outcome, Reason, Refused
 from .base import Answer, Incoming
 from .foreign import event_name, mistake_in, site_of, width_of
+from .json_text import T, Unreadable, decoded
 from .money import money_of
 from .values import MAX_KEY, MAX_PROPS, bounded, first_text, props_of, url_of, vitals_of
 
@@ -128,17 +129,17 @@ def _wrong(refused: Refused) -> dict[str, Any]:
     return {"error": {"status": refused.reason.status, "message": f"{refused.field} {refused.message}"}}
 
 
-def _decoded(decoder: msgspec.json.Decoder[Any], body: bytes | Raw) -> Any:
+def _decoded(decoder: msgspec.json.Decoder[T], body: bytes | Raw) -> T:
     try:
-        return decoder.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return decoded(decoder, body)
+    except Unreadable:
         raise Refused(Reason.BAD_BODY, "request", "is not what Umami's trackers send") from None
 
 
 def _read(body: bytes | Raw, client: Client) -> Arrival | Refused:
-    decoded: _Body = _decoded(_ONE, body)
-    payload, domains = decoded.payload, site_of(decoded.payload.website, "website")
-    if decoded.type == "identify":
+    sent = _decoded(_ONE, body)
+    payload, domains = sent.payload, site_of(sent.payload.website, "website")
+    if sent.type == "identify":
         return Refused(Reason.NOT_KEPT, "identify", "is not kept")
     vitals = {}
     name = event_name(payload.name) if payload.name else PAGEVIEW
@@ -149,7 +150,7 @@ def _read(body: bytes | Raw, client: Client) -> Arrival | Refused:
     props = dict(islice(_flat(data), MAX_PROPS))
     if payload.tag:
         props.setdefault("tag", payload.tag)
-    if decoded.type == "performance":
+    if sent.type == "performance":
         name, vitals = ENGAGEMENT, vitals_of((vital, getattr(payload, vital)) for vital in VITALS)
         if not vitals:
             raise Refused(Reason.EMPTY_ENGAGEMENT, "performance", "has no value that can have been measured")

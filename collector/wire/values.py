@@ -12,8 +12,6 @@ from collections.abc import Container, Iterable
 from functools import lru_cache
 from typing import Any
 
-import msgspec
-
 from schema.event import NO_SCROLL
 from schema.host import site_name
 from schema.vitals import OF_ELEMENTS, VITALS
@@ -21,6 +19,7 @@ from schema.vitals import OF_ELEMENTS, VITALS
 from ..model import CONSENTS, MAX_NAME
 from ..outcome import Reason, Refused
 from ..text.cut import cut
+from .json_text import anything
 
 # What is read of a URL, in characters; what is kept of it is far less (enrich/page.py): what goes may be long.
 MAX_URL = 65_536
@@ -126,10 +125,7 @@ def props_of(value: Any, foreign: bool = False) -> dict[str, str]:
     limit. A name that is blank or too long is refused; foreign: left out, for nobody can mend another's tracker.
     Raises Refused."""
     if isinstance(value, str):
-        try:
-            value = msgspec.json.decode(value)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return {}
+        value = anything(value)
     if not isinstance(value, dict):
         return {}
     props: dict[str, str] = {}

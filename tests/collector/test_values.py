@@ -125,7 +125,7 @@ def test_what_cannot_be_taken_is_refused_in_the_formats_own_words(
 @pytest.mark.parametrize(
     "raw",
     [
-        b"", b" ", b"{", b"null", b"1", b'"x"', b"{}x", b"\xff\xfe", b'{"n":"\xff"}', b'{"n":"\\ud800"}',
+        b"", b" ", b"{", b"null", b"1", b'"x"', b"{}x", b"\xff\xfe", b'{"n":"\xff"}',
         b'{"n":NaN}', b'{"n":Infinity}', b"<html>", b"n=pageview&u=x", b'{"n":' * 50_000, b'{"x":' + b"[" * 50_000,
         b'{"n":1e999}', b"\x1f\x8b\x08\x00",
     ],
