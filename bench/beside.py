@@ -6,7 +6,6 @@ releases yesterday, and when it has nothing to do; memory of the engine at its p
 
 from __future__ import annotations
 
-import contextlib
 import re
 import tempfile
 import time
@@ -18,8 +17,6 @@ from msgspec import structs
 
 from dashboards.web.declare import in_toml
 from footfall.canary.scratch import Scratch, rows
-from footfall.control.remote import remote
-from footfall.errors import CannotDo
 from schema.migrate import migrate
 from schema.store import Store
 
@@ -28,6 +25,7 @@ from .figures import Figure, quantile
 from .load import Client
 from .machine import MB, apart, processor_s, tell
 from .plan import Plan
+from .released import is_released
 from .rollup import DAY, EVENTS_A_VISITOR, SITE, generate
 
 PART = "beside"
@@ -70,7 +68,7 @@ def _measured(plan: Plan, nice: int) -> list[Figure]:
         house.start()
         try:
             began = time.monotonic()
-            until = _sent(client, house, _is_released(house), _LONGEST_S)
+            until = _sent(client, house, lambda: is_released(house, SITE.key), _LONGEST_S)
             seconds = time.monotonic() - began
             tell(f"released after {seconds:.0f} s; as long without")
             after = _sent(client, house, lambda: False, max(seconds, plan.seconds))
@@ -121,17 +119,6 @@ def _house(directory: Path, nice: int) -> Scratch:
         for word in ("--set", one)
     ]
     return Scratch(directory / "data", "--config", str(file), *words, sites=())
-
-
-def _is_released(house: Scratch) -> Callable[[], bool]:
-    instance, day = remote(house.data / "control.sock"), DAY.isoformat()
-
-    def is_released() -> bool:
-        with contextlib.suppress(CannotDo, OSError):
-            return bool(instance.release_log(SITE.key, day, day)["entries"])
-        return False
-
-    return is_released
 
 
 def _sent(client: Client, house: Scratch, until: Callable[[], bool], longest_s: float) -> list[Slice]:
