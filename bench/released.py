@@ -16,7 +16,7 @@ from .rollup import DAY
 
 def is_released(house: Scratch, site: str) -> bool:
     """Not while nobody answers, either: it starts, or was killed and is started anew."""
-    instance, day = remote(house.data / "control.sock"), DAY.isoformat()
+    day = DAY.isoformat()
     with contextlib.suppress(CannotDo, *GONE):
-        return bool(instance.release_log(site, day, day)["entries"])
+        return bool(remote(house.data / "control.sock").release_log(site, day, day)["entries"])
     return False
