@@ -22,7 +22,7 @@ from .grains import GRAINS
 from .inside import PATHS, SECTION, section_kept
 from .of_segment import refuse_beside_segment
 from .period import Period, between
-from .refused import BadQuery, Code
+from .refused import BadQuery, Code, alike
 from .splits import APART, KEPT_BY, KEYS_OF, SPLITS
 
 MAX_ROWS = 10_000
@@ -60,8 +60,8 @@ class Query(Struct, frozen=True):
     def __post_init__(self) -> None:
         one_site(self.sites)
         if self.by and self.by not in DIMENSIONS and self.by not in SPLITS:
-            known = ", ".join((*DIMENSIONS, *SPLITS))
-            raise BadQuery(f"by={self.by!r} is not known: allowed are {known}", Code.UNKNOWN_DIMENSION)
+            known, meant = ", ".join((*DIMENSIONS, *SPLITS)), alike(self.by, (*DIMENSIONS, *SPLITS))
+            raise BadQuery(f"by={self.by!r} is not known: {meant}allowed are {known}", Code.UNKNOWN_DIMENSION)
         if len(self.dimensions) > 2 or (len(self.dimensions) > 1 and self.by != "vital" and not self.crossed):
             what = ", ".join(self.dimensions)
             beside = sorted({one.dimension for one in self._on_dimensions} - {*self.dimensions})
@@ -81,8 +81,8 @@ class Query(Struct, frozen=True):
             raise BadQuery(f"{len(self.filters)} filters are too many: allowed are {MAX_FILTERS}", Code.TOO_MUCH)
         unknown = [name for name in (*self.metrics, self.order) if name not in METRICS]
         if unknown:
-            known = ", ".join(METRICS)
-            raise BadQuery(f"metric {unknown[0]!r} is not known: allowed are {known}", Code.UNKNOWN_METRIC)
+            known, meant = ", ".join(METRICS), alike(unknown[0], METRICS)
+            raise BadQuery(f"metric {unknown[0]!r} is not known: {meant}allowed are {known}", Code.UNKNOWN_METRIC)
         self._refuse_crossings()
         if self.segment:
             others = [name for name, given in (("compare", self.compare), ("goal", self.goal)) if given]

@@ -6,7 +6,8 @@ that was given once keeps its meaning.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -45,6 +46,14 @@ OF_STATUS = {
     429: Code.TOO_OFTEN,
     503: Code.STORE_DOWN,
 }
+
+
+def alike(name: str, known: Iterable[str]) -> str:
+    """What was probably meant, before all that there are; "" where that cannot be told."""
+    # What stands before a colon is alike of all of them.
+    of = {one.rpartition(":")[2]: one for one in known}
+    found = difflib.get_close_matches(name[:100].rpartition(":")[2], of, 1, 0.7)
+    return f"did you mean {of[found[0]]}? " if found else ""
 
 
 class BadQuery(ValueError):

@@ -14,7 +14,7 @@ from msgspec import Struct
 from schema.dimensions import DIMENSIONS
 from schema.metrics import METRICS
 
-from ..stats.refused import BadQuery, Code
+from ..stats.refused import BadQuery, Code, alike
 from ..web.format import COUNTRIES, DEVICES
 
 OF_GOALS = ("conversion_rate", "group_conversion_rate", "average_revenue", "total_revenue")
@@ -133,7 +133,8 @@ def dimension_called(name: str) -> ApiDimension:
     if name in NOT_KEPT:
         raise BadQuery(f"{name}: {NOT_KEPT[name]}", Code.NOT_KEPT)
     allowed = ", ".join((*dimension_names(), f"{PROPERTY}NAME"))
-    raise BadQuery(f"dimension {name[:100]!r} is not known: allowed are {allowed}", Code.UNKNOWN_DIMENSION)
+    meant = alike(name, dimension_names())
+    raise BadQuery(f"dimension {name[:100]!r} is not known: {meant}allowed are {allowed}", Code.UNKNOWN_DIMENSION)
 
 
 def called(ours: str) -> str:

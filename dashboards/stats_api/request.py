@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from ..stats.query import MAX_ROWS
-from ..stats.refused import BadQuery, Code
+from ..stats.refused import BadQuery, Code, alike
 from .filters import DONE, JOINS
 from .names import METRIC_NAMES, OPERATORS, dimension_names
 
@@ -156,7 +156,7 @@ def checked(asked: Asked) -> Asked:
             raise BadQuery(f"{what} {twice[0][:100]!r} is given twice: give it once")
     unknown = [name for name in asked.metrics if name not in METRIC_NAMES]
     if unknown:
-        allowed = f"allowed are {', '.join(METRIC_NAMES)}"
+        allowed = f"{alike(unknown[0], METRIC_NAMES)}allowed are {', '.join(METRIC_NAMES)}"
         raise BadQuery(f"metric {unknown[0][:100]!r} is not known: {allowed}", Code.UNKNOWN_METRIC)
     others = [name for name, _ in asked.order_by or [] if name not in (*asked.metrics, *(asked.dimensions or []))]
     if others:

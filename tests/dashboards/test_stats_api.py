@@ -305,7 +305,8 @@ def test_the_empty_value_is_called_as_plausible_calls_it() -> None:
         ("visit:exit_page_hostname", "not_kept", "event:hostname"),
         ("time:minute", "not_kept", "time:hour"),
         ("segment", "not_kept", "segment is a filter"),
-        ("visit:shoe_size", "unknown_dimension", "visit:source"),
+        ("visit:shoe_size", "unknown_dimension", "is not known: allowed are visit:source"),
+        ("source", "unknown_dimension", "did you mean visit:source? allowed are"),
         ("event:props:", "unknown_dimension", "event:props:NAME"),
     ],
 )
