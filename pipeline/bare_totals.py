@@ -21,7 +21,7 @@ from schema.store import Store
 
 from .blocks import is_late
 from .each import for_each
-from .release import open_dates, received_through
+from .open_days import open_dates, received_through
 from .settings import SiteRules
 from .waiting_days import EPOCH, Due, end_of, first_of
 

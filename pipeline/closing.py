@@ -1,7 +1,7 @@
 """What a day that is open, or a block that is not closed yet, waits for before it is released.
 
 In: a site, days, how far spools have arrived, the time. Out: what holds them back. Promises: by the rules of
-`release.may_close` and `blocks.close_blocks`, and nothing of what waits.
+`close_days.may_close` and `blocks.close_blocks`, and nothing of what waits.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from schema.site import Site, day_bounds, day_number
 from .blocks import PATIENCE_S
 from .copying import blocks_of, holding
 from .manifest import Entry
-from .release import expires_of
 from .settings import SiteRules
-from .waiting_days import Due, first_of, spans_of
+from .waiting_days import Due, expires_of, first_of, spans_of
 
 # end: it is not over; grace: late events may come; spools: not all have arrived; days: one of its days is open; run:
 # nothing but the next run.

@@ -14,7 +14,7 @@ from msgspec import Struct
 from schema.site import Site, day_bounds, day_number
 from schema.store import Store
 
-from .release import open_days, received_by_spool
+from .open_days import open_days, received_by_spool
 
 # A spool reports every other second.
 SILENT_S = 60

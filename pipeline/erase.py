@@ -19,8 +19,8 @@ from schema.site import Site, day_number
 from schema.store import Store
 
 from .each import is_of_all
+from .open_days import received_through
 from .quarantine import Quarantine
-from .release import received_through
 from .rollup.publish import drop_open
 from .rollup.stages import roll_up
 from .rollup.warm import forget

@@ -27,7 +27,8 @@ from .crawlers import forget_imported, publish_imported
 from .import_preview import Preview, preview
 from .layout import arranged
 from .manifest import RELEASING
-from .release import received_by_spool, release
+from .open_days import received_by_spool
+from .release import release
 from .settings import SiteRules
 from .writer import COLUMNS
 

@@ -13,7 +13,7 @@ from schema.event import COARSE, SIGNALS
 from schema.store import Store
 
 from .insert import insert
-from .release import received_through
+from .open_days import received_through
 
 # So long after its end a day waits for a spool that does not report.
 _PATIENCE_S = 86_400

@@ -11,166 +11,37 @@ import datetime as dt
 import hashlib
 import io
 import itertools
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import structlog
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from schema.families import FAMILIES, KEY, WAITING_TABLES
 from schema.manifest import LIVE, RELEASED_DAYS
-from schema.site import Site, day_bounds, day_number
+from schema.site import Site
 from schema.store import Store, StoreDown, StoreError
 
-from .asked import ALWAYS, Asked
-from .each import for_each
 from .insert import insert
 from .manifest import RELEASING, Entry, append, digest_input
 from .rollup import publish
 from .rollup.batch import ROWS_AT_MOST, Batch, SiteDay, batches
-from .rollup.publish import OPEN, drop_open
 from .rollup.shape import by_bucket
 from .rollup.snapshot import Key
 from .rollup.stages import staged
-from .rollup.together import in_batches
 from .settings import SiteRules
+from .waiting_days import waiting_until
 
 log = structlog.get_logger("release")
 
-DAY_S = 86_400
-# Retention outranks completeness (rule X3): so long before its raw rows die, a day is released as it is.
-LAST_CALL_S = 6 * 3600
-# Days of which something is kept while they are open.
-_OPEN_DAYS = f"({' UNION DISTINCT '.join(f'SELECT DISTINCT site, day FROM {table}' for table in OPEN)})"
-# Who asks for open rows has his answer by then.
-_ASKED_WITHIN_S = 20
 # Where a released row has them.
 _SITE, _DAY = KEY.index("site"), KEY.index("day")
-# Nine weeks: the four of a block, and five for days that close late.
-_WAITS_DAYS = 63
-_IMPORT_WAITS_DAYS = 3
 # Rows of an import that are released at once: it may have years of them, and runs beside what collects.
 _IMPORTED_AT_MOST = 50_000
-# Clocks of several hosts may differ so much.
-AHEAD_S = 60
 
 
 class ReleasedAlready(Exception):
     """The day has a manifest."""
-
-
-class OpenDay(Struct, frozen=True):
-    """A site-day with raw rows and no manifest. expires: when the first of its rows dies, Unix seconds."""
-
-    site: str
-    day: dt.date
-    events: int
-    expires: int
-
-
-def open_days(store: Store, since: dt.date | None = None) -> list[OpenDay]:
-    """Every open day; with `since` only those whose events were received from that UTC date on (cheap)."""
-    bound = "AND received >= toDateTime({since:Date}, 'UTC')" if since else ""
-    rows = store.rows(
-        f"""SELECT site, day, count(), toUnixTimestamp(min(toDateTime(toDate(received) + lifetime, 'UTC')))
-        FROM events WHERE (site, day) NOT IN {RELEASED_DAYS} {bound}
-        GROUP BY site, day ORDER BY day, site""",
-        {"since": since} if since else {},
-    )
-    return [OpenDay(*row) for row in rows]
-
-
-def open_dates(store: Store) -> dict[str, set[dt.date]]:
-    """The open days of each site; of one that has none, none."""
-    found: dict[str, set[dt.date]] = defaultdict(set)
-    for open_day in open_days(store):
-        found[open_day.site].add(open_day.day)
-    return found
-
-
-def received_through(store: Store) -> int:
-    """The second through which every enrolled spool has arrived; 0 while none has reported."""
-    return min(received_by_spool(store).values(), default=0)
-
-
-def received_by_spool(store: Store) -> dict[str, int]:
-    """For every spool that has ever reported the second through which it has arrived."""
-    rows = store.rows(
-        "SELECT spool, toUnixTimestamp(max(received_through)) FROM watermarks GROUP BY spool ORDER BY spool"
-    )
-    return {spool: int(second) for spool, second in rows}
-
-
-def ahead_of_time(marks: Mapping[str, int], now: float) -> list[str]:
-    """The spools that claim to have received what is yet to come: a clock ran ahead, there then or here now. Until the
-    time has caught up, an erasure may be carried out before all of its events have arrived."""
-    return [spool for spool, second in marks.items() if second > now + AHEAD_S]
-
-
-def may_close(
-    site: Site, open_day: OpenDay, now: float, arrived: int, grace_s: int, whole_since: float = 0.0
-) -> tuple[bool, bool]:
-    """(release it now, it is complete). whole_since: what came before that second may be missing."""
-    start, end = structs.astuple(day_bounds(site.timezone, day_number(open_day.day)))[1:]
-    if now >= end + grace_s and arrived >= end:
-        return True, start >= whole_since
-    return now >= max(end, open_day.expires - LAST_CALL_S), False
-
-
-def close_days(
-    store: Store,
-    sites: Sequence[tuple[Site, SiteRules]],
-    now: float,
-    grace_s: int,
-    lost_keys: frozenset[tuple[str, str]],
-    prepare: Callable[[], object] = lambda: None,
-    whole_since: float = 0.0,
-    asked: Asked = ALWAYS,
-) -> list[tuple[str, dt.date]]:
-    """Release every day that may close; which. Raises what a day failed with, once the others are done. lost_keys:
-    (site, ISO day) of days that had a key lost. prepare: called before the first of them is released, if there is one.
-    whole_since: when the instance was restored from a backup, Unix seconds; days that began before it are released as
-    incomplete. asked: what each day is asked for."""
-    known = {site.key: (site, rules) for site, rules in sites}
-    arrived = received_through(store)
-    still_open = open_days(store)
-    over = [*_released(store, known, now), *_abandoned(store, known, still_open, now, arrived, grace_s)]
-    failed = for_each(lambda key: drop_open(store, key[0], [key[1]]), over)
-    closing = [
-        (open_day, complete)
-        for open_day in still_open
-        if open_day.site in known
-        for due, complete in (may_close(known[open_day.site][0], open_day, now, arrived, grace_s, whole_since),)
-        if due
-    ]
-    if closing:
-        prepare()
-    closed: list[tuple[str, dt.date]] = []
-
-    def close(batch: Sequence[SiteDay]) -> None:
-        flawed = [Flaws(of.key in incomplete, (of.site.key, of.day.isoformat()) in lost_keys) for of in batch]
-        try:
-            release_together(store, "events", batch, now, LIVE, flawed)
-        except ReleasedAlready:
-            # It was open when this began: its entry was written before its batch failed.
-            if len(batch) > 1:
-                raise
-        closed.extend(of.key for of in batch)
-        for of in batch:
-            if of.key in incomplete:
-                log.warning("day_released_incomplete", site=of.site.key, day=of.day.isoformat())
-
-    incomplete = {(open_day.site, open_day.day) for open_day, complete in closing if not complete}
-    due = [
-        SiteDay(asked.on(site, open_day.day), open_day.day, rules)
-        for open_day, _ in closing
-        for site, rules in (known[open_day.site],)
-    ]
-    rows = {(open_day.site, open_day.day): open_day.events for open_day, _ in closing}
-    failed = next(iter(in_batches(close, due, rows).values()), failed)
-    if failed:
-        raise failed
-    return closed
 
 
 class Flaws(Struct, frozen=True):
@@ -220,7 +91,7 @@ def release_together(
             for batch in batches(
                 days, sizes(store, source, days), ROWS_AT_MOST if origin == LIVE else _IMPORTED_AT_MOST
             ):
-                with staged(store, source, batch, _waiting_until(batch, now, origin)) as (_, bounded):
+                with staged(store, source, batch, waiting_until(batch, now, origin)) as (_, bounded):
                     written |= _publish(store, batch)
                     lowered |= bounded
         except Exception:
@@ -265,57 +136,6 @@ def sizes(store: Store, source: str, days: Sequence[SiteDay]) -> dict[Key, int]:
     of = Batch(store, tuple(days), "")
     found = store.rows(f"SELECT site, day, count() FROM {source} WHERE {of.mine} GROUP BY site, day", of.named)
     return dict.fromkeys((one.key for one in days), 0) | {(site, day): rows for site, day, rows in found}
-
-
-def _waiting_until(days: Sequence[SiteDay], now: float, origin: str) -> dict[Key, dt.date]:
-    """How long what is hidden of each waits, at the latest; without those of which nothing does."""
-    # What an import hides waits for its blocks no longer than that takes.
-    imported = _date(now) + dt.timedelta(_IMPORT_WAITS_DAYS)
-    return {of.key: expires_of(of.day, of.rules) if origin == LIVE else imported for of in days if of.rules.k_late}
-
-
-def _date(now: float) -> dt.date:
-    return dt.datetime.fromtimestamp(now, dt.UTC).date()
-
-
-def waits_since(now: float) -> dt.date:
-    """The first day of which something may wait still."""
-    return _date(now) - dt.timedelta(_WAITS_DAYS)
-
-
-def expires_of(day: dt.date, rules: SiteRules) -> dt.date:
-    """When what waits of a day dies: with its raw rows, or when its four weeks are long over."""
-    return day + dt.timedelta(days=min(rules.retention_days, _WAITS_DAYS))
-
-
-def _released(store: Store, known: Mapping[str, tuple[Site, SiteRules]], now: float) -> list[Key]:
-    """Days with open rows that were released so long ago that a question which was under way then has ended."""
-    late = "SELECT site, day FROM manifest WHERE released_at > toDateTime({since:UInt32}, 'UTC')"
-    rows = store.rows(
-        f"SELECT site, day FROM {_OPEN_DAYS} WHERE (site, day) IN {RELEASED_DAYS} AND (site, day) NOT IN ({late})",
-        {"since": int(now) - _ASKED_WITHIN_S},
-    )
-    return [(key, day) for key, day in rows if key in known]
-
-
-def _abandoned(
-    store: Store,
-    known: Mapping[str, tuple[Site, SiteRules]],
-    still_open: Sequence[OpenDay],
-    now: float,
-    arrived: int,
-    grace_s: int,
-) -> list[Key]:
-    """Days with open rows that are over and of which everybody was erased: nobody will ever release them."""
-    there = {(open_day.site, open_day.day) for open_day in still_open}
-    found = []
-    for key, day in store.rows(f"SELECT site, day FROM {_OPEN_DAYS} WHERE (site, day) NOT IN {RELEASED_DAYS}"):
-        if (key, day) in there or key not in known:
-            continue
-        end = day_bounds(known[key][0].timezone, day_number(day)).end
-        if now >= end + grace_s and arrived >= end:
-            found.append((key, day))
-    return found
 
 
 def _publish(store: Store, days: Sequence[SiteDay]) -> dict[Key, tuple[int, str]]:

@@ -31,15 +31,16 @@ from .added_segments import add_segments
 from .asked import ALWAYS, Asked
 from .bare_totals import publish_bare_totals
 from .blocks import close_blocks
+from .close_days import close_days
 from .crawlers import publish_crawlers
 from .each import for_each
 from .erase import erase
 from .imports import abandon_all
 from .jobs import Jobs
 from .months import sum_months
+from .open_days import OpenDay, ahead_of_time, open_days, received_by_spool, received_through
 from .outcomes import publish_outcomes
 from .quarantine import Quarantine
-from .release import OpenDay, ahead_of_time, close_days, open_days, received_by_spool, received_through
 from .retention import expire
 from .rollup.batch import Quarter, SiteDay
 from .rollup.newcomers import QUARTER_S

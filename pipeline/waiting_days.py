@@ -16,7 +16,8 @@ from schema.manifest import FOUR_WEEKS, LIVE, WEEK, grain_of, is_undo
 from schema.site import Site, day_bounds, day_number
 from schema.store import Store
 
-from .release import expires_of
+from .rollup.batch import SiteDay
+from .rollup.snapshot import Key
 from .settings import SiteRules
 
 # With raw rows that live for fewer days there are weeks only.
@@ -26,6 +27,10 @@ EPOCH = dt.date(2000, 1, 3)
 _DAY = dt.timedelta(days=1)
 # In place of how many rows wait of a day.
 LOST = -1
+
+# Nine weeks: the four of a block, and five for days that close late.
+_WAITS_DAYS = 63
+_IMPORT_WAITS_DAYS = 3
 
 
 class Due(Struct, frozen=True):
@@ -160,3 +165,24 @@ def expire_waiting(store: Store, sites: Sequence[tuple[Site, SiteRules]], today:
             over[key].append(day)
     for key, days in over.items():
         forget_waiting(store, key, days)
+
+
+def waiting_until(days: Sequence[SiteDay], now: float, origin: str) -> dict[Key, dt.date]:
+    """How long what is hidden of each waits, at the latest; without those of which nothing does."""
+    # What an import hides waits for its blocks no longer than that takes.
+    imported = _date(now) + dt.timedelta(_IMPORT_WAITS_DAYS)
+    return {of.key: expires_of(of.day, of.rules) if origin == LIVE else imported for of in days if of.rules.k_late}
+
+
+def waits_since(now: float) -> dt.date:
+    """The first day of which something may wait still."""
+    return _date(now) - dt.timedelta(_WAITS_DAYS)
+
+
+def expires_of(day: dt.date, rules: SiteRules) -> dt.date:
+    """When what waits of a day dies: with its raw rows, or when its four weeks are long over."""
+    return day + dt.timedelta(days=min(rules.retention_days, _WAITS_DAYS))
+
+
+def _date(now: float) -> dt.date:
+    return dt.datetime.fromtimestamp(now, dt.UTC).date()

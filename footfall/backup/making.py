@@ -20,7 +20,7 @@ import msgspec
 from dashboards.accounts.tables import SHORT_LIVED
 from pipeline.annotations import all_annotations
 from pipeline.copying import Snapshot, months_of, rows_of, snapshot
-from pipeline.release import open_days
+from pipeline.open_days import open_days
 from schema.store import Store
 
 from ..settings import Settings, describe

@@ -16,7 +16,7 @@ from pipeline.adding import days_left
 from pipeline.enrolled import enrolled
 from pipeline.enrolled import forget as forget_spools
 from pipeline.former import last_declared, looked_up
-from pipeline.release import received_by_spool
+from pipeline.open_days import received_by_spool
 from schema.manifest import RELEASED_DAYS
 from schema.store import Store
 

@@ -18,8 +18,8 @@ from dashboards.stats.source import Span
 from pipeline.closing import in_no_block, waiting, waiting_block, waiting_blocks
 from pipeline.copying import ROWS_STAY, added_of, blocks_of, holding, months_of, readable, table_of
 from pipeline.manifest import Entry, read_entries
+from pipeline.open_days import open_days, received_by_spool
 from pipeline.published import published
-from pipeline.release import open_days, received_by_spool
 from pipeline.settings import SiteRules
 from pipeline.verify import chain_faults, head, row_faults, unreadable_rows
 from pipeline.waiting_days import Due, first_of

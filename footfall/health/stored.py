@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pipeline.closing import not_arrived
 from pipeline.erase import OVERDUE_S
-from pipeline.release import OpenDay, ahead_of_time, open_days, received_by_spool
+from pipeline.open_days import OpenDay, ahead_of_time, open_days, received_by_spool
 from pipeline.retention import overdue
 from pipeline.settings import SiteRules
 from schema.manifest import FOUR_WEEKS, LIVE, WEEK

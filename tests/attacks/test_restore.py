@@ -19,7 +19,7 @@ from footfall.health.finding import NOTE, OK
 from footfall.health.stored import of_blocks
 from footfall.settings import load
 from pipeline.blocks import close_blocks
-from pipeline.release import close_days
+from pipeline.close_days import close_days
 from schema.families import WAITING_TABLES
 from schema.manifest import WEEK
 from schema.store import Store

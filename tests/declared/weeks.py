@@ -13,8 +13,8 @@ from collections import Counter
 from typing import Any
 
 from pipeline.blocks import close_blocks
+from pipeline.close_days import close_days
 from pipeline.copying import months_of, rows_of, snapshot
-from pipeline.release import close_days
 from pipeline.settings import SiteRules
 from pipeline.verify import row_faults, unreadable_rows
 from schema.families import DECLARED, TABLES

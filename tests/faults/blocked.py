@@ -14,8 +14,8 @@ from functools import partial
 from typing import Any
 
 from pipeline.blocks import close_blocks
+from pipeline.close_days import close_days
 from pipeline.manifest import read_entries
-from pipeline.release import close_days
 from pipeline.settings import SiteRules
 from schema.families import WAITING, WAITING_TABLES
 from schema.migrate import migrate

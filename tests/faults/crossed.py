@@ -20,8 +20,8 @@ from msgspec import structs
 from pipeline.added_pairs import add_pairs
 from pipeline.added_segments import add_segments
 from pipeline.blocks import close_blocks
+from pipeline.close_days import close_days
 from pipeline.manifest import read_entries
-from pipeline.release import close_days
 from pipeline.settings import SiteRules
 from schema.migrate import migrate
 from schema.segment import Segment

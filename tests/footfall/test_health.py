@@ -22,7 +22,7 @@ from footfall.supervisor.heartbeat import STALE_S, Child, Heartbeat, HeartbeatFi
 from footfall.supervisor.locks import take
 from footfall.supervisor.parent_heartbeat import parent_of
 from pipeline.jobs import Jobs, JobState
-from pipeline.release import OpenDay
+from pipeline.open_days import OpenDay
 from schema.site import Site
 
 NOW = 10_000.0

@@ -13,7 +13,7 @@ from footfall.cli import release_text
 from footfall.control import releases
 from pipeline.closing import in_no_block
 from pipeline.manifest import read_entries
-from pipeline.release import received_by_spool
+from pipeline.open_days import received_by_spool
 from pipeline.verify import chain_faults
 from schema.store import Store
 from tests.pipeline.weeks import GRACE_S, Weeks

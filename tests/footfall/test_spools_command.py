@@ -16,7 +16,7 @@ from footfall.cli import main
 from footfall.cli import spools as command
 from footfall.control.engine import Engine
 from footfall.settings import Settings, SiteSettings
-from pipeline.release import close_days
+from pipeline.close_days import close_days
 from pipeline.settings import SiteRules
 from schema.site import day_bounds, day_number
 from schema.store import Store

@@ -18,10 +18,10 @@ from typing import Any
 
 from msgspec import structs
 
+from pipeline.close_days import close_days
 from pipeline.imports import Import
 from pipeline.months import sum_months
 from pipeline.quarantine import Quarantine
-from pipeline.release import close_days
 from pipeline.rollup.stages import roll_up
 from pipeline.settings import SiteRules
 from pipeline.spool_file import Header, OpenFile, make_directory, seal

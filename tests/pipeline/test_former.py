@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 from footfall.control.sites import sites_with_data
 from footfall.settings import Settings, SiteSettings
 from footfall.supervisor.paths import former_sites
+from pipeline.close_days import close_days
 from pipeline.former import FormerUnreadable, forget, last_declared, once_set_up, with_former
-from pipeline.release import close_days
 from pipeline.settings import SiteRules
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store

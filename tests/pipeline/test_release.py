@@ -12,20 +12,11 @@ import pytest
 from msgspec import structs
 
 from pipeline import release as released
+from pipeline.close_days import LAST_CALL_S, close_days, may_close
 from pipeline.copying import ManifestBroken, put_back, rows_of
 from pipeline.manifest import Entry, manifest_digest, read_entries
-from pipeline.release import (
-    LAST_CALL_S,
-    OpenDay,
-    ReleasedAlready,
-    _publish,
-    as_released,
-    close_days,
-    may_close,
-    open_days,
-    received_through,
-    release,
-)
+from pipeline.open_days import OpenDay, open_days, received_through
+from pipeline.release import ReleasedAlready, _publish, as_released, release
 from pipeline.rollup.batch import SiteDay
 from pipeline.rollup.stages import roll_up
 from pipeline.settings import SiteRules

@@ -16,7 +16,8 @@ from pipeline import undo as undoing
 from pipeline.imports import Import
 from pipeline.manifest import manifest_digest, read_entries
 from pipeline.months import sum_months
-from pipeline.release import open_days, release
+from pipeline.open_days import open_days
+from pipeline.release import release
 from pipeline.settings import SiteRules
 from pipeline.undo import runs, undo
 from schema.families import FAMILIES

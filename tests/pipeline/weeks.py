@@ -15,7 +15,7 @@ from msgspec import structs
 from dashboards.stats.query import Query
 from dashboards.stats.report import Reports
 from pipeline.blocks import close_blocks
-from pipeline.release import close_days
+from pipeline.close_days import close_days
 from pipeline.settings import SiteRules
 from schema.families import WAITING_TABLES
 from schema.site import Goal, Site, day_bounds, day_number
