@@ -12,8 +12,8 @@ import time
 
 from msgspec import structs
 
+from pipeline.rolling import watched_wait_s
 from pipeline.rollup.stages import roll_up
-from pipeline.schedule import watched_wait_s
 from schema.funnel import Funnel, Step
 from schema.migrate import migrate
 from schema.site import Goal, Site

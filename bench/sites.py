@@ -51,7 +51,7 @@ def measure(plan: Plan) -> list[Figure]:
             generate(store, site.key, TODAY, _VISITORS_BEFORE, 0, number * _VISITORS_BEFORE * 9)
         pipeline = Pipeline(store, [(site, SiteRules(1, 30, "balanced")) for site in sites], RollupSettings())
         watched = frozenset(site.key for site in sites[::_ONE_IN])
-        pipeline.watched = lambda: watched
+        pipeline.rolling.watched = lambda: watched
         pipeline.roll_up()
         over = threading.Event()
         writing = threading.Thread(target=_write, args=(store, sites, over), name="writing")

@@ -86,7 +86,7 @@ def run_engine(settings: Settings, role: str, dashboards: socket.socket | None) 
 
     def hurry() -> bool:
         """Whether somebody looks, or nobody can tell; the workers are told, too."""
-        watched = pipeline.watched if pipeline else None
+        watched = pipeline.rolling.watched if pipeline else None
         somebody = watched is None or bool(watched())
         lookers.tell(somebody)
         return somebody
@@ -146,7 +146,7 @@ def _finish(writer: Writer, pipeline: Pipeline) -> None:
         while writer.drain() and time.monotonic() < deadline:
             pass
         if time.monotonic() < deadline:
-            pipeline.roll_up_last()
+            pipeline.rolling.run_last()
 
 
 def _open_patiently(open_store: Callable[[], Store]) -> Store:

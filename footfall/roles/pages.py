@@ -50,7 +50,7 @@ def serve_pages(
     for each in (reports, closed):
         settings_followers.append(partial(_follow, each))
     if engine.pipeline is not None:
-        engine.pipeline.watched = lambda: reports.watched() | engine.watched()
+        engine.pipeline.rolling.watched = lambda: reports.watched() | engine.watched()
     reports.warm_up()
     out = outbox(settings)
     start(deliveries(lambda: engine.settings, reports, out, lambda: look_within(engine.settings, health)))

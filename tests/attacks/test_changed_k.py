@@ -10,7 +10,7 @@ import pytest
 from msgspec import structs
 
 import pipeline.blocks
-import pipeline.schedule
+import pipeline.rolling
 from pipeline.rollup.batch import SiteDay
 from pipeline.rollup.newcomers import QUARTER_S
 from pipeline.rollup.shown import laxer
@@ -121,7 +121,7 @@ def test_were_it_shown_by_the_stricter_rules_at_once_the_last_one_would_be_alone
         for of in laxer(store, days):
             roll_up(store, of.site, of.day, of.rules)
 
-    monkeypatch.setattr(pipeline.schedule, "begin_anew", at_once)
+    monkeypatch.setattr(pipeline.rolling, "begin_anew", at_once)
     found = steps(store)
     assert found[-1] == (1, K)
     report("who looks on while k is 5, 2 and 5 again", "shown by the stricter rules at once: the last visitor alone")

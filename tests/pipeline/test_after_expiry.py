@@ -57,7 +57,7 @@ def test_no_number_and_nothing_that_waited_outlives_the_raw_rows(store: Store) -
     insert(store, events)
     for quarter in (1, 2):
         now[0] = house.noon(0) + quarter * 900 + 61
-        pipeline._due = 0.0
+        pipeline.rolling.due = 0.0
         pipeline.roll_up()
     for table in ("open_cells", "next_cells"):
         assert store.rows(f"SELECT 1 FROM {table} WHERE site = {{s:String}} LIMIT 1", {"s": house.site.key})

@@ -160,7 +160,7 @@ def test_d6_a_site_that_cannot_be_rolled_up_keeps_nobody_from_being_erased(
         assert worker.erase() == [(site.key, DAY)]
     assert (left(store, site), waiting(store)) == ([2, 2**64 - 1], 0)
     assert shown(store, site) == [(0,)]
-    worker._due = 0.0
+    worker.rolling.due = 0.0
     worker.roll_up()
     assert shown(store, site) == [(2,)]
 

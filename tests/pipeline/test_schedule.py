@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from pipeline import imports, schedule
+from pipeline import imports, rolling, schedule
 from pipeline.imports import Import, abandon_all
 from pipeline.jobs import Jobs
 from pipeline.quarantine import Quarantine
@@ -62,7 +62,7 @@ def test_only_days_with_new_rows_are_recomputed(store: Store, sites: list[tuple[
     insert(store, [make_event(b.key, NOON + 5, DAY, visitor=2)])
     assert worker.roll_up() == [(b.key, DAY)]
     assert (visitors(store, a), visitors(store, b)) == (1, 2)
-    assert worker.rolled_up == 3
+    assert worker.rolling.rolled_up == 3
 
 
 def test_an_old_open_day_is_found_by_the_first_look_back(store: Store, sites: list[tuple[Site, SiteRules]]) -> None:
@@ -83,7 +83,7 @@ def test_a_costly_rollup_waits_before_the_next(
     insert(store, [make_event(sites[0][0].key, NOON, DAY)])
     monkeypatch.setattr("pipeline.rollup.together.roll_up_together", lambda *_: time.sleep(0.05))
     worker = Pipeline(store, sites, RollupSettings(every_s=0.5), clock=lambda: NOON)
-    monkeypatch.setattr(schedule, "_COST_FACTOR", 1000)
+    monkeypatch.setattr(rolling, "_COST_FACTOR", 1000)
     assert worker.roll_up()
     insert(store, [make_event(sites[0][0].key, NOON, DAY)])
     assert worker.roll_up() == []
@@ -96,10 +96,10 @@ def test_a_site_that_somebody_looks_at_does_not_wait_for_all_others(
     took = [0.2]
     monkeypatch.setattr("pipeline.rollup.together.roll_up_together", lambda *_: time.sleep(took[0]))
     worker = Pipeline(store, sites, RollupSettings(every_s=0.5), clock=lambda: NOON)
-    monkeypatch.setattr(schedule, "_COST_FACTOR", 1000)
-    monkeypatch.setattr(schedule, "WATCHED_WAIT_S", 1000.0)
-    monkeypatch.setattr(schedule, "_SHOWN_WITHIN_S", 0.0)
-    worker.watched = lambda: {b.key}
+    monkeypatch.setattr(rolling, "_COST_FACTOR", 1000)
+    monkeypatch.setattr(rolling, "WATCHED_WAIT_S", 1000.0)
+    monkeypatch.setattr(rolling, "_SHOWN_WITHIN_S", 0.0)
+    worker.rolling.watched = lambda: {b.key}
 
     def come() -> None:
         insert(store, [make_event(site.key, NOON, DAY) for site in (a, b)])
@@ -110,13 +110,13 @@ def test_a_site_that_somebody_looks_at_does_not_wait_for_all_others(
     assert worker.roll_up() == [(b.key, DAY)], "at once, because it was not what took so long"
     come()
     assert worker.roll_up() == [], "now it was"
-    monkeypatch.setattr(schedule, "WATCHED_WAIT_S", 0.0)
-    started, worker._watched_due = time.monotonic(), 0.0
+    monkeypatch.setattr(rolling, "WATCHED_WAIT_S", 0.0)
+    started, worker.rolling.watched_due = time.monotonic(), 0.0
     assert worker.roll_up() == [(b.key, DAY)]
     ended = time.monotonic()
-    assert worker._watched_due <= ended + (ended - started) / 2, "half as long as it took"
+    assert worker.rolling.watched_due <= ended + (ended - started) / 2, "half as long as it took"
     come()
-    worker._due = 0.0
+    worker.rolling.due = 0.0
     assert sorted(worker.roll_up()) == [(a.key, DAY), (b.key, DAY)]
 
 
@@ -124,7 +124,7 @@ def test_a_site_that_somebody_looks_at_does_not_wait_for_all_others(
     ("cost", "wait"), [(0.5, 2.0), (3.5, 2.0), (3.8, 1.4), (4.0, 1.0), (4.2, 2.1), (9.0, 4.5)], ids=str
 )
 def test_days_that_are_looked_at_rest_less_where_ten_seconds_are_kept_by_it(cost: float, wait: float) -> None:
-    assert schedule.watched_wait_s(cost) == pytest.approx(wait)
+    assert rolling.watched_wait_s(cost) == pytest.approx(wait)
 
 
 def test_while_nobody_looks_days_are_rolled_up_seldom_and_each_quarter_of_an_hour(
@@ -134,21 +134,21 @@ def test_while_nobody_looks_days_are_rolled_up_seldom_and_each_quarter_of_an_hou
     (a, _), _ = sites
     now, lookers = [float(NOON)], set[str]()
     worker = Pipeline(store, sites, RollupSettings(every_s=0.5), clock=lambda: now[0])
-    worker.watched = lambda: lookers
+    worker.rolling.watched = lambda: lookers
 
     def rolls_up() -> bool:
         insert(store, [make_event(a.key, NOON, DAY)])
         return worker.roll_up() == [(a.key, DAY)]
 
     assert [rolls_up(), rolls_up()] == [True, False]
-    assert 50 < worker._due - time.monotonic() <= 60
+    assert 50 < worker.rolling.due - time.monotonic() <= 60
     now[0] += 960
     assert [rolls_up(), rolls_up()] == [True, False], "a quarter of an hour is over"
     lookers.add(a.key)
     assert rolls_up(), "a look does not wait"
-    assert worker._others_wait(20.0) == 900, "what takes long is done seldom"
-    worker.watched = None
-    assert worker._others_wait(2.0) == 10, "where nobody can tell"
+    assert worker.rolling._others_wait(20.0) == 900, "what takes long is done seldom"
+    worker.rolling.watched = None
+    assert worker.rolling._others_wait(2.0) == 10, "where nobody can tell"
 
 
 @pytest.mark.slow

@@ -228,7 +228,7 @@ def test_sites_that_go_on_together_go_on_as_each_would_alone(store: Store) -> No
                 ],
             )
         now[0] += QUARTER_S
-        pipeline._due = 0.0
+        pipeline.rolling.due = 0.0
         pipeline.roll_up()
         seen.append([visitors(store, site) for site in sites])
     assert seen == [[0, 0, 0, 2], [3, 0, 5, 4], [6, 4, 5, 6]]

@@ -127,10 +127,10 @@ def test_r4_nothing_is_left_of_a_run_that_fails_by_a_release_and_where_nobody_lo
     assert in_memory(store) == set()
     roll_up(store, site, DAY, RULES)
     pipeline = Pipeline(store, [(site, RULES)], RollupSettings(), clock=lambda: START)
-    monkeypatch.setattr(pipeline, "_due", float("inf"))
+    monkeypatch.setattr(pipeline.rolling, "due", float("inf"))
     pipeline.roll_up()
     assert in_memory(store)
-    monkeypatch.setattr("pipeline.schedule.IDLE_S", 0.0)
+    monkeypatch.setattr("pipeline.rolling.IDLE_S", 0.0)
     pipeline.roll_up()
     assert in_memory(store) == set()
 

@@ -89,7 +89,7 @@ def product(engine: Any, directory: Path) -> dict[str, Any]:
     pipeline.roll_up()
     insert(store, [make_event(SITE.key, today.start + 901, today.date, visitor=n, lcp=900.0) for n in range(20, 29)])
     clock[0] += 900
-    pipeline._due = 0.0
+    pipeline.rolling.due = 0.0
     pipeline.roll_up()
     clock[0] = now
     pipeline.erase()

@@ -82,7 +82,7 @@ def test_the_pipeline_may_do_all_it_does_with_open_days(as_user: AsUser) -> None
     assert store.rows("SELECT count() > 0 FROM visits")[0][0]
     put(admin, site, 0, range(20, 22), at=901)
     now[0] += 900
-    pipeline._due = 0.0
+    pipeline.rolling.due = 0.0
     assert pipeline.roll_up() == [(site.key, day)]
     for family in ("cells", "conversions", "vitals"):
         assert count(store, f"next_{family}", site)
