@@ -29,9 +29,9 @@ from .insert import insert
 from .manifest import RELEASING, Entry
 from .rollup import page_sets
 from .rollup.batch import RAW, Batch, SiteDay
-from .rollup.differences import Unlike, unlike
 from .rollup.funnel_sets import refused
 from .rollup.stages import stage_raw_again
+from .rollup.unlike import Unlike, unlike
 from .settings import SiteRules
 
 log = structlog.get_logger("added_funnels")

@@ -35,10 +35,14 @@ from .copying import table_of
 from .insert import insert
 from .manifest import RELEASING, Entry
 from .rollup import page_sets
+from .rollup.acts import acts
 from .rollup.batch import Batch, SiteDay
-from .rollup.differences import ALL, Known, Refused, Unlike, acts, refused, unlike
+from .rollup.counted_before import Known
+from .rollup.differences import refused
+from .rollup.differing import ALL, Refused
 from .rollup.late_twins import crossed_with_twins
 from .rollup.stages import stage_again
+from .rollup.unlike import Unlike, unlike
 from .settings import SiteRules
 
 log = structlog.get_logger("added_goals")

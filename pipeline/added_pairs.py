@@ -28,10 +28,10 @@ from .copying import table_of
 from .insert import insert
 from .manifest import RELEASING, Entry
 from .rollup.batch import Batch, SiteDay
-from .rollup.differences import unlike
 from .rollup.late_twins import told_of_day
 from .rollup.pairs import cross_later
 from .rollup.stages import stage_again
+from .rollup.unlike import unlike
 from .settings import SiteRules
 
 log = structlog.get_logger("added_pairs")

@@ -30,9 +30,9 @@ from .insert import insert
 from .manifest import RELEASING, Entry
 from .rollup import page_sets
 from .rollup.batch import RAW, Batch, SiteDay
-from .rollup.differences import unlike
 from .rollup.property_sets import Told, refused
 from .rollup.stages import stage_raw_again
+from .rollup.unlike import unlike
 from .settings import SiteRules
 
 log = structlog.get_logger("added_properties")

@@ -31,8 +31,9 @@ from .insert import insert
 from .manifest import RELEASING, Entry
 from .rollup import page_sets
 from .rollup.batch import Batch, SiteDay
-from .rollup.differences import Known, unlike
+from .rollup.counted_before import Known
 from .rollup.stages import stage_again
+from .rollup.unlike import unlike
 from .settings import SiteRules
 
 log = structlog.get_logger("added_sections")

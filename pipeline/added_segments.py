@@ -29,12 +29,12 @@ from .copying import table_of
 from .insert import insert
 from .manifest import RELEASING, Entry
 from .rollup.batch import RAW, Batch, SiteDay
-from .rollup.differences import unlike
 from .rollup.hits import OF_HITS
 from .rollup.late_segments import MOST_TOLD, OfDay, count_later, told_before
 from .rollup.pair_goals import goals_told, mute, with_goals
 from .rollup.pair_parts import parts
 from .rollup.stages import stage_again, stage_raw_again
+from .rollup.unlike import unlike
 from .settings import SiteRules
 
 log = structlog.get_logger("added_segments")

@@ -20,7 +20,7 @@ from schema.manifest import ADDED
 from schema.site import Site, goal_of
 
 from .manifest import Entry
-from .rollup.differences import Known
+from .rollup.counted_before import Known
 from .settings import SiteRules
 
 # Of goals that are steps and nothing else.

@@ -18,9 +18,9 @@ from schema.dimensions import OTHER
 from schema.funnels import FUNNELS
 
 from .batch import Batch
+from .counted_before import OF_DAY
 from .people_sets import few_between, into, sets, shown_values, told_before, values_of
 
-_OF_DAY = "grain = 'day' AND by_dimension = ''"
 _BY = tuple(name for name in FUNNELS.dimensions if name)
 # Of who is in what: the whole site, and each dimension with his value.
 _EACH = ", ".join(("('', '')", *(f"('{name}', toString({name}))" for name in _BY)))
@@ -52,14 +52,14 @@ def _goals_of(of: Batch, new: str) -> list[str]:
 
 def _layer(of: Batch) -> str:
     """SQL for the value of a person, by `one`: of a dimension all that would not be told is what is left."""
-    told = f"SELECT dimension, value FROM staging_funnels WHERE {of.mine} AND {_OF_DAY} AND funnel = {{new:String}}"
+    told = f"SELECT dimension, value FROM staging_funnels WHERE {of.mine} AND {OF_DAY} AND funnel = {{new:String}}"
     return f"if(one.1 = '', '', concat('=', if(one IN ({told}), one.2, '{OTHER}')))"
 
 
 def _asked(of: Batch) -> str:
     # Steps of which is told how many they are at least are one of k numbers.
     exact = f"""SELECT dimension, step FROM staging_funnels
-        WHERE {of.mine} AND {_OF_DAY} AND funnel = {{new:String}} AND unsure = 0"""
+        WHERE {of.mine} AND {OF_DAY} AND funnel = {{new:String}} AND unsure = 0"""
     return f"""{into("asked", part="one.1", layer=_layer(of), name="toString(nth)")} FROM {{passed}}
         ARRAY JOIN range(1, reached + 1) AS nth ARRAY JOIN [{_EACH}] AS one
         WHERE funnel = {{new:String}} AND (one.1, nth) IN ({exact})"""

@@ -20,7 +20,7 @@ from schema.pair import Pair, pair_of
 from schema.segment import Did, Joined, condition_of, text_of
 from schema.segments import SEGMENTS
 
-from . import differences
+from . import counted_before
 from .batch import Batch
 from .segment_known import WAYS, Beside, Known, Told, gathered, of_goals, of_pairs
 from .segment_marks import Marks, marking
@@ -38,7 +38,7 @@ class OfDay(Struct, frozen=True):
     rows, "" where it was released with the day, and its definition. pairs: the names of those that were counted.
     sections: those that were added, by a name their definition. unlike: dimensions that are not what they were."""
 
-    goals: Sequence[differences.Known]
+    goals: Sequence[counted_before.Known]
     segments: Sequence[tuple[str, str, str]]
     pairs: Sequence[str]
     sections: Mapping[str, str]
@@ -65,7 +65,7 @@ def count_later(of: Batch, new: Mapping[str, str], day: OfDay, values: ToldBefor
     before = [*values]
 
     def known(of: Batch, marks: Sequence[Marks]) -> Known:
-        with differences.released(of, day.goals):
+        with counted_before.released(of, day.goals):
             return gathered(
                 (
                     *_of_segments(marks[0], [values[definition] for definition in before]),

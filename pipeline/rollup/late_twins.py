@@ -16,7 +16,7 @@ from schema.pair import CROSSED, Pair, above, paired
 
 from .among import marks
 from .batch import Batch
-from .differences import Known, released
+from .counted_before import Known, released
 from .pairs import Tells
 from .twins import Condition, ToldBy, Twins, Value, told, twins, twins_of_goals
 

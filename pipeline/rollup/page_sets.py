@@ -21,7 +21,9 @@ from schema.site import pattern_regex
 
 from ..insert import insert
 from .batch import Batch
-from .differences import Known, differing, few_beside, released, splits_hidden
+from .counted_before import Known, released
+from .differences import splits_hidden
+from .differing import differing, few_beside
 from .reached import filling_reached, reaching
 from .sections import section_sql
 

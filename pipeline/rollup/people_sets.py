@@ -17,7 +17,7 @@ from schema.visits import HOUR, OF_VISITS
 
 from ..insert import insert
 from .batch import Batch
-from .differences import few
+from .differing import few
 from .hits import OF_HITS
 
 DIMENSIONS = tuple(name for name in OF_VISITS if name != HOUR)
