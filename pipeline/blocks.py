@@ -25,7 +25,7 @@ from .copying import columns_of, holding
 from .each import for_each
 from .manifest import RELEASING, Entry, append, manifest_digest, read_entries, the_same
 from .open_days import open_dates, received_through
-from .rollup.block import staged_block
+from .rollup.staged_block import staged_block
 from .settings import SiteRules
 from .waiting_days import LOST, Due, WaitingDays, end_of, first_of, forget_closed, waiting_days, waits_since
 
