@@ -23,10 +23,11 @@ from schema.event import ENGAGEMENT, NO_SCROLL, NOT_MEASURED, PAGEVIEW, Event
 
 from .enrich.page import passed_unchanged
 from .enrich.referrer import is_bare
+from .event_row import time_of
 from .model import Beacon, Draft, Rules
 from .privacy.untrusted_proxy import UntrustedProxy
 from .privacy.visitor_id import Key, event_number
-from .steps import page_language_of, time_of
+from .steps import page_language_of
 
 # Of each generation; there are two.
 VISITORS_KNOWN = 4096

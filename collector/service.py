@@ -21,9 +21,11 @@ from schema.site import LocalDay, local_day
 from .diagnostics.shadow import Shadow
 from .diagnostics.unnamed_proxies import UnnamedProxies
 from .diagnostics.why import Why
+from .ended import CrawlerView, crawler_view_of, erasure_of
 from .enrich.asn import NO_DATACENTERS, Datacenters
 from .enrich.geo import GeoDatabase
 from .enrich.page import Page
+from .event_row import MINUTE_S
 from .keys.key import NoKey
 from .known import Known, is_usual
 from .limits.new_visitors import NewVisitors
@@ -31,19 +33,7 @@ from .model import Arrival, Beacon, Client, Draft, KeySource, RateLimit, Rules
 from .outcome import Outcome, Reason, Refused
 from .privacy.address import Proxies
 from .privacy.visitor_id import Key
-from .steps import (
-    MACHINES,
-    MINUTE_S,
-    CrawlerView,
-    anonymize,
-    crawler_view_of,
-    drop_bad_url,
-    drop_throttled,
-    erasure_of,
-    put_key,
-    put_network,
-    put_network_number,
-)
+from .steps import MACHINES, anonymize, drop_bad_url, drop_throttled, put_key, put_network, put_network_number
 from .taken import Counted, Taken
 
 _DAY_S = 86_400

@@ -8,38 +8,27 @@ the visitor's signals are decided before the address is read into anything.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
-from schema.event import NO_SCROLL, NOT_MEASURED, PAGEVIEW, Erasure, Event
+from schema.event import PAGEVIEW, Event
 
 from .enrich.client_hints import refined
-from .enrich.crawlers import crawler_of, section_of
 from .enrich.device import device_of, language_of, screen_class
 from .enrich.geo import Geo
 from .enrich.page import BadUrl, Page, parse_page
 from .enrich.referrer import traffic_source_of
 from .enrich.referrer_spam import is_spam
+from .event_row import event_of
 from .model import MAX_NAME, Beacon, Draft, Rules
 from .outcome import Reason
 from .privacy.address import is_nobodys, truncate
 from .privacy.order_id import REFUND, is_order_id
-from .privacy.scrub import is_secret, scrub, scrub_host
+from .privacy.scrub import is_secret, scrub
 from .privacy.selector import cleaned
 from .privacy.visitor_id import event_number, network_number, usual_visitor_number
 
-MINUTE_S = 60
 _REASONS = {"bot": Reason.BOT, "headless": Reason.HEADLESS, "library": Reason.LIBRARY}
 # Outcomes of machines, of which those are counted that say their names.
 MACHINES = frozenset(_REASONS.values())
-
-
-class CrawlerView(NamedTuple):
-    """A page that a crawler asked for; the fields are those of schema/event.py, CrawlerViews."""
-
-    site: str
-    day: int
-    crawler: str
-    section: str
 
 
 def page_of(beacon: Beacon, rules: Rules) -> Page:
@@ -51,11 +40,6 @@ def page_language_of(beacon: Beacon) -> str:
     """The page's own language. Never more than a primary one: a page may choose it by the visitor's."""
     # Many pages write it like a locale of POSIX.
     return language_of(beacon.page_language.replace("_", "-")) if beacon.page_language else ""
-
-
-def time_of(received: int, rules: Rules) -> int:
-    """The moment that is stored of an event, as closely as the settings let it be told."""
-    return received // MINUTE_S * MINUTE_S if rules.anonymization.timestamps == "minute" else received
 
 
 def drop_prefetch(draft: Draft) -> Reason | None:
@@ -305,13 +289,6 @@ STEPS: tuple[Callable[[Draft], Reason | None], ...] = (
 )
 
 
-# What ends a crawler's view. Signals come first of all, whatever somebody calls himself.
-_NO_CRAWLER = (
-    *(drop_withdrawn, drop_opted_out, drop_denied, drop_gpc),
-    *(drop_bad_url, drop_foreign_host, drop_excluded_page),
-)
-
-
 def anonymize(draft: Draft) -> Event | Reason:
     """Take a draft through every step. Raises NoKey where the day has no key."""
     for step in STEPS:
@@ -319,77 +296,3 @@ def anonymize(draft: Draft) -> Event | Reason:
         if reason is not None:
             return reason
     return event_of(draft)
-
-
-def crawler_view_of(draft: Draft) -> CrawlerView | None:
-    """What is counted of a draft that ended as a machine's: nothing where it does not say whose it is, looked at no
-    page of the site, or sends a signal that people send."""
-    crawler = crawler_of(draft.client.agent) if draft.beacon.name == PAGEVIEW else ""
-    if not crawler or any(step(draft) for step in _NO_CRAWLER):
-        return None
-    assert draft.page is not None
-    site = draft.rules.site
-    return CrawlerView(site.key, draft.day.number, crawler, section_of(site, draft.page.path))
-
-
-def erasure_of(draft: Draft) -> Erasure | None:
-    """Whose rows of today go, for a draft that ended as withdrawn: the number its events had. None where it cannot have
-    had any. Raises NoKey."""
-    put_network(draft)
-    if drop_no_address(draft):
-        return None
-    for step in (put_language, put_screen, put_key, put_visitor):
-        step(draft)
-    return Erasure(draft.rules.site.key, draft.received, draft.day.number, draft.visitor)
-
-
-def event_of(draft: Draft) -> Event:
-    """The finished event."""
-    assert draft.page is not None
-    beacon, page, device, settings = draft.beacon, draft.page, draft.device, draft.rules.anonymization
-    vitals = beacon.vitals
-    return Event(
-        draft.rules.site.key,
-        time_of(draft.received, draft.rules),
-        draft.day.number,
-        draft.rules.lifetime,
-        draft.id,
-        draft.visitor,
-        draft.name,
-        beacon.interactive,
-        scrub_host(page.hostname),
-        page.path,
-        page.query,
-        draft.traffic_source.referrer,
-        draft.traffic_source.source,
-        draft.traffic_source.channel,
-        page.utm_source,
-        page.utm_medium,
-        page.utm_campaign,
-        page.utm_term,
-        page.utm_content,
-        draft.geo.country,
-        draft.geo.region,
-        draft.geo.city,
-        device.device,
-        device.browser,
-        device.browser_version,
-        device.os,
-        device.os_version,
-        draft.screen,
-        draft.language,
-        draft.page_language,
-        draft.props,
-        beacon.currency,
-        beacon.amount,
-        beacon.engaged_ms,
-        min(beacon.scroll, NO_SCROLL),
-        vitals.get("lcp", NOT_MEASURED),
-        vitals.get("inp", NOT_MEASURED),
-        vitals.get("cls", NOT_MEASURED),
-        vitals.get("fcp", NOT_MEASURED),
-        vitals.get("ttfb", NOT_MEASURED),
-        draft.network if settings.store_network else "",
-        draft.network_number,
-        draft.elements,
-    )

@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from schema.event import Erasure, Event
 
+from .ended import CrawlerView
 from .outcome import Outcome, Reason
-from .steps import CrawlerView
 
 # Site, reason and when; or a crawler's view.
 Counted = tuple[str, Reason, float] | CrawlerView

@@ -12,18 +12,19 @@ from typing import Any
 
 from msgspec import Struct, field, structs
 
+from collector.ended import crawler_view_of
 from collector.enrich.asn import Datacenters
 from collector.enrich.geo import GeoDatabase
 from collector.enrich.page import BadUrl, Page
 from collector.model import Beacon, Client, Draft, KeySource, Rules
 from collector.outcome import Reason
-from collector.steps import MACHINES, anonymize, crawler_view_of, page_of
+from collector.steps import MACHINES, anonymize, page_of
 from schema.event import Event
 from schema.site import LocalDay, local_day
 
 Sent = tuple[Beacon, Client, int]
 Row = list[Any]
-# Site, day, crawler and section of what crawlers looked at (collector/steps.py, CrawlerView).
+# Site, day, crawler and section of what crawlers looked at (collector/ended.py, CrawlerView).
 CrawlerKey = tuple[str, int, str, str]
 # Pages that are remembered by their URLs.
 _PAGES = 8192

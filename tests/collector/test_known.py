@@ -17,6 +17,7 @@ from collector.diagnostics.why import Why
 from collector.edge.client import sender_of, sender_text
 from collector.edge.head import Head
 from collector.enrich.geo import GeoDatabase
+from collector.event_row import event_of
 from collector.keys.key import EphemeralKeys, NoKey, wipe
 from collector.known import Known, is_usual
 from collector.limits.new_visitors import NewVisitors
@@ -26,7 +27,7 @@ from collector.outcome import Reason
 from collector.privacy.address import Proxies
 from collector.service import Collector
 from collector.settings import PRESETS
-from collector.steps import STEPS, event_of
+from collector.steps import STEPS
 from schema.event import Event
 from schema.site import Site
 from tests.collector.talks import AGENTS, head_of_page

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from collector.ended import erasure_of
 from collector.keys.key import EphemeralKeys
 from collector.outcome import Reason
 from collector.settings import PRESETS
-from collector.steps import anonymize, erasure_of
+from collector.steps import anonymize
 from collector.wire.goatcounter import GoatCounter
 from collector.wire.matomo import Matomo
 from collector.wire.pixel import Pixel
