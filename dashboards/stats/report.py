@@ -41,7 +41,8 @@ from .plain import at_local_hour, special_days
 from .plan import plan
 from .query import Query
 from .refused import BadQuery, Code
-from .released import Released, released_days
+from .released import Released
+from .released_days import released_days
 from .segmented import refuse_unknown_segment, side_by_side
 from .sites import SiteDays, sites_days
 from .snapshots import snapshot_time
@@ -153,7 +154,7 @@ class Reports:
         before = self._before(site, query.period, View()) if query.compare else None
         begin = before.first if before else query.first
         back = first_read(query.first) if query.compare else None
-        released = self._with_months(site, query.first, query.last, begin, back)
+        released = self._released(site, query.first, query.last, begin, back)
         refuse_uncounted(query, site, released)
         refuse_unknown_segment(query.segment, site)
         refuse_unknown_goal(query.goal, site)
@@ -197,7 +198,7 @@ class Reports:
 
     def day_visitors(self, site: Site, day: dt.date) -> DayVisitors | None:
         """How many visitors a day had, as far as it is shown, against what is usual; None where that is not known."""
-        released = self._with_months(site, day, day, day, first_read(day))
+        released = self._released(site, day, day, day, first_read(day))
         query = Query((site.key,), Period(day, day, ""), ("day",), compare=True)
         answer = Executor(self._store, self._cache).answer(plan([query], released))
         return day_visitors(self._timeline(answer, day, site), day)
@@ -225,7 +226,7 @@ class Reports:
         # It needs no releases, so it is asked beside them.
         counted = executor.beside(partial(bare_total, self._store, site.key, period))
         begin = before.first if before else period.first
-        released = self._with_months(site, period.first, period.last, begin, first_read(period.first))
+        released = self._released(site, period.first, period.last, begin, first_read(period.first))
         now, step = self.now(site), self._step(site)
         looked = Look(view, before, grain_of(view, period, bool(filters or segment)))
         return overview.read(
@@ -235,7 +236,7 @@ class Reports:
     def tables(self, site: Site, period: Period, batches: Sequence[Sequence[Query]]) -> list[Table]:
         """The answers to several questions about the same days; those of a batch, which have the same filters, are read
         together."""
-        released = self._with_months(site, period.first, period.last, period.first)
+        released = self._released(site, period.first, period.last, period.first)
         executor = Executor(self._store, self._cache, self._pool)
         found = []
         for queries in batches:
@@ -251,7 +252,7 @@ class Reports:
         """The rows of a question by one of APART. known: what is released of the days, where that is read already."""
         if query.by in BARE:
             return bare_counts(self._store, query.by, query.site, query.period, query.rows.stop)[query.offset :]
-        released = known or self._with_months(self.site(query.site), query.first, query.last, query.first)
+        released = known or self._released(self.site(query.site), query.first, query.last, query.first)
         executor = Executor(self._store, self._cache)
 
         def asked(one: Query) -> Table:
@@ -263,36 +264,26 @@ class Reports:
 
     def nobody_reached(self, query: Query, goal: str) -> bool:
         """Whether a goal that has no row is one that nobody reached."""
-        released = self._with_months(self.site(query.site), query.first, query.last, query.first)
+        released = self._released(self.site(query.site), query.first, query.last, query.first)
         return is_certain(released, goal, query.period)
 
     def version(self, site: Site, period: Period) -> str:
         """Changes if and only if the totals of the period do."""
         self._asked[site.key] = time.monotonic()
-        released = self._with_months(site, period.first, period.last, period.first)
+        released = self._released(site, period.first, period.last, period.first)
         return overview.version(Executor(self._store, self._cache), site, released, period)
 
-    def _with_months(
+    def _released(
         self, site: Site, first: dt.date, last: dt.date, before: dt.date, back: dt.date | None = None
     ) -> Released:
-        """As `_read_released`; without the open days, where these are not to be read."""
-        found = self._read_released(site, first, last, before, back)
-        return structs.replace(found, span=structs.replace(found.span, never_open=True)) if self._closed_only else found
-
-    def _read_released(
-        self, site: Site, first: dt.date, last: dt.date, before: dt.date, back: dt.date | None
-    ) -> Released:
-        """What is released of some days and of those before them, with the sums of months where they are many. back:
-        what is released from then on is wanted, too."""
-        given = (self._store, site.key, first, last, site.release_k or self._release_k, before)
-        defined = site.funnel_definitions
-        own: dict[str, Any] = {"networks": site.release_networks or 1}
-        own |= {"segments": site.segment_definitions, "section_patterns": site.section_patterns}
-        own["funnels"] = tuple((funnel, defined[funnel.name]) for funnel in site.funnels)
-        named = (site.goal_definitions, site.section_definitions, site.properties, defined)
+        """What is released of some days and of those before them, with the sums of months where they are many; without
+        the open days, where these are not to be read. back: what is released from then on is wanted, too."""
+        given = (self._store, site, first, last, site.release_k or self._release_k, before, back)
         if (last - first).days + 1 < LEAST_DAYS:
-            return structs.replace(released_days(*given, None, *named, back=back), **own)
-        # On a server sums of months may be dropped at any time, and made again under other numbers.
-        cache = self._cache if self._store.embedded else LruCache(0)
-        months = partial(months_of, self._store, cache, site.key, min(before, back or before), last)
-        return structs.replace(released_days(*given, months, *named, back=back), **own)
+            found = released_days(*given)
+        else:
+            # On a server sums of months may be dropped at any time, and made again under other numbers.
+            cache = self._cache if self._store.embedded else LruCache(0)
+            months = partial(months_of, self._store, cache, site.key, min(before, back or before), last)
+            found = released_days(*given, months)
+        return structs.replace(found, span=structs.replace(found.span, never_open=True)) if self._closed_only else found
