@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -33,7 +33,7 @@ from .conversions import Goal
 from .coverage import coverage_of, coverage_within, is_hidden, segment_is_hidden
 from .effects import Effect, effects
 from .execute import Answer, Executor
-from .figures import Cell, Figures, figures_of
+from .figures import Cell, Coverage, Figures, figures_of
 from .filter import Filter
 from .funnels import StepCell
 from .journeys import Way, first_of_each_kind
@@ -56,7 +56,6 @@ from .vitals import VitalCell, vital_cells
 from .what_changed import WhatChanged, what_changed
 
 T = TypeVar("T")
-_AS_USUAL = Look()
 
 
 class Overview(Struct, frozen=True):
@@ -112,94 +111,83 @@ class Overview(Struct, frozen=True):
     step: int
 
 
+class Asked(Struct, frozen=True):
+    """What a page is of. now: the site's local time. rows: at most that many in each table. step: what the counts of
+    open days are multiples of. filters, segment: of which visits."""
+
+    site: Site
+    period: Period
+    now: dt.datetime
+    rows: int
+    step: int
+    filters: tuple[Filter, ...]
+    segment: str
+    look: Look
+
+    @property
+    def in_part(self) -> bool:
+        """Whether it is of some visits only."""
+        return bool(self.filters or self.segment)
+
+
+class _Days(Struct, frozen=True):
+    """The days of a page: of the whole site; of what is kept in the period, part, as far as they are known, shown; and
+    of that with the days before, known."""
+
+    whole: Timeline
+    part: Times
+    shown: Timeline
+    known: Timeline
+
+
 def read(
-    store: Store,
-    executor: Executor,
-    site: Site,
-    period: Period,
-    now: dt.datetime,
-    released: Released,
-    counted: Callable[[], BareTotal | None],
-    rows: int,
-    step: int = 1,
-    filters: tuple[Filter, ...] = (),
-    segment: str = "",
-    look: Look = _AS_USUAL,
+    store: Store, executor: Executor, asked: Asked, released: Released, counted: Callable[[], BareTotal | None]
 ) -> Overview:
-    """Ask the store for what is not cached, several statements at once. counted: the bare total. rows: at most that
-    many in each table. step: what the counts of open days are multiples of. Raises BadQuery where filters are of
-    several dimensions."""
-    queries = page_queries(site, period, rows, filters, released, segment)
-    in_part = bool(filters or segment)
-    zone = ZoneInfo(site.timezone)
+    """Ask the store for what is not cached, several statements at once. counted: the bare total. Raises BadQuery where
+    filters are of several dimensions."""
+    site, period, look, in_part = asked.site, asked.period, asked.look, asked.in_part
+    queries = page_queries(site, period, asked.rows, asked.filters, released, asked.segment)
     as_of = executor.beside(partial(snapshot_time, store, released.span.part(period.first, period.last), site))
     noted = executor.beside(partial(notes_of, store, site.key, period.first, period.last))
-    today = now.date()
-    hourly, metric, compared = look.grain == HOUR, look.view.metric, look.before
+    hourly = look.grain == HOUR
     answer = executor.answer(plan([*queries.values()], released, hourly, back=in_part))
     notes = noted()
-    whole = Timeline(times_of(answer, released.span.first, period.last), released, now, zone)
+    days = _days_of(asked, queries["day"].kept_by, answer)
+    whole, shown, known = days.whole, days.shown, days.known
     states = [whole.state(day) for day in days_of(period)]
     data_days = states.count("measured")
-    small = len(released.suppressed)
-    kept = queries["day"].kept_by
-    part = times_in(answer.kept_days, kept, period.first, period.last)
-    timeline = part_of(whole, part, filters, segment) if in_part else whole
-    earlier = times_in(answer.kept_days, kept, released.span.first, period.last) if in_part else None
-    known = part_of(whole, earlier, filters, segment) if earlier else whole
-    totals = _added(timeline.times, period)
-    folded = sum(sums.visitors for day, sums in timeline.times.folded.items() if period.first <= day <= period.last)
-    coverage = coverage_of(answer, kept, data_days + small)
-    not_shown = is_hidden(released, coverage, in_part, whole.times.late_days)
-    if segment:
-        coverage = coverage_of_segment(segment, released, data_days + small)
-        not_shown = segment_is_hidden(queries["day"], coverage, part)
-    why = why_not_compared(released, filters, coverage.folded or coverage.missing > 0) if filters else ""
-    comparison = Comparison(compared, why=why) if compared and why else compare(known, period, compared)
-    tables = {
-        name: crossed_cells(queries[name], answer, data_days + small)
-        if queries[name].crossed
-        else cells_in(
-            values_of(answer, queries[name]),
-            queries[name],
-            coverage_within(answer, queries[name], name, data_days + small),
-            None if in_part else dimension.without,
-        )
-        for name, dimension in DIMENSIONS.items()
-        if name in queries
-    }
+    with_data = data_days + len(released.suppressed)
+    coverage, not_shown = _sureness(asked, queries["day"], answer, days, with_data)
+    why = why_not_compared(released, asked.filters, coverage.folded or coverage.missing > 0) if asked.filters else ""
+    comparison = Comparison(look.before, why=why) if look.before and why else compare(known, period, look.before)
+    before = look.before if not why else None
+    totals = _added(shown.times, period)
+    tables = _tables(asked, queries, answer, with_data)
     return Overview(
         site=site.key,
         period=period,
         view=look.view,
-        filters=filters,
-        segment=segment,
-        unanswered=tuple(
-            name
-            for name in (*DIMENSIONS, "goal", "vital", *([FUNNELS.name] if site.funnels else []))
-            if name not in queries
-        ),
+        filters=asked.filters,
+        segment=asked.segment,
+        unanswered=_unanswered(site, queries),
         certainty=released.sure.certainty(not_shown),
         flags=released.sure.flags(not_shown),
         changed=what_changed(executor, known, days_of(period), {} if in_part else tables),
-        full=period.full_days(today),
+        full=period.full_days(asked.now.date()),
         comparison=comparison,
         grain=look.grain,
         grains=grains_of(period, in_part),
         totals=totals or Figures(),
-        series=points(timeline, period, look.grain, metric),
-        previous_series=points_before(known, period, compared, look.grain, metric) if compared and not why else (),
+        series=points(shown, period, look.grain, look.view.metric),
+        previous_series=points_before(known, period, before, look.grain, look.view.metric) if before else (),
         tables=tables,
         goals=_goals(site, queries.get("goal"), answer, (totals or Figures()).visitors),
-        # Of what the filters keep there is one number, whatever dimension they are of.
-        vitals=tuple(
-            structs.replace(cell, dimension="") if in_part else cell for cell in vital_cells(answer.vitals, released.k)
-        ),
+        vitals=_vitals(answer, in_part),
         funnels=_rows_of(StepCell, queries.get(FUNNELS.name), answer),
         properties=_first_of_each(queries.get(PROPERTIES.name), answer),
-        journeys=first_of_each_kind(_rows_of(Way, queries.get(JOURNEYS.name), answer), rows),
+        journeys=first_of_each_kind(_rows_of(Way, queries.get(JOURNEYS.name), answer), asked.rows),
         count_only=None if in_part else counted(),
-        folded_hours=folded if hourly else 0,
+        folded_hours=_folded(shown.times, period) if hourly else 0,
         # Of a part it is not known: a value may be hidden beside a rare one.
         hidden_days=0 if in_part else max(0, states.count("hidden") - whole.times.late_days) + states.count("open"),
         data_days=data_days,
@@ -209,11 +197,65 @@ def read(
         as_of=as_of(),
         annotations=notes,
         effects=effects(known, notes, period),
-        ongoing=period.first <= today <= period.last,
+        ongoing=period.first <= asked.now.date() <= period.last,
         empty=totals is None,
         version=_version_of(_added(whole.times, period)),
-        step=step,
+        step=asked.step,
     )
+
+
+def _days_of(asked: Asked, kept: str, answer: Answer) -> _Days:
+    """kept: the dimension of which the filters keep something."""
+    released, period = answer.plan.released, asked.period
+    first, last = released.span.first, period.last
+    whole = Timeline(times_of(answer, first, last), released, asked.now, ZoneInfo(asked.site.timezone))
+    part = times_in(answer.kept_days, kept, period.first, last)
+    if not asked.in_part:
+        return _Days(whole, part, whole, whole)
+    shown = part_of(whole, part, asked.filters, asked.segment)
+    known = part_of(whole, times_in(answer.kept_days, kept, first, last), asked.filters, asked.segment)
+    return _Days(whole, part, shown, known)
+
+
+def _sureness(asked: Asked, query: Query, answer: Answer, days: _Days, with_data: int) -> tuple[Coverage, bool]:
+    """How what is kept is shown, and whether something of the totals is not. query: by day. with_data: how many days
+    have any."""
+    released = answer.plan.released
+    if asked.segment:
+        coverage = coverage_of_segment(asked.segment, released, with_data)
+        return coverage, segment_is_hidden(query, coverage, days.part)
+    coverage = coverage_of(answer, query.kept_by, with_data)
+    return coverage, is_hidden(released, coverage, asked.in_part, days.whole.times.late_days)
+
+
+def _tables(asked: Asked, queries: Mapping[str, Query], answer: Answer, with_data: int) -> dict[str, tuple[Cell, ...]]:
+    """The values of each dimension that is answered. with_data: how many days have any."""
+    found = {}
+    for name, dimension in DIMENSIONS.items():
+        query = queries.get(name)
+        if query and query.crossed:
+            found[name] = crossed_cells(query, answer, with_data)
+        elif query:
+            coverage = coverage_within(answer, query, name, with_data)
+            without = None if asked.in_part else dimension.without
+            found[name] = cells_in(values_of(answer, query), query, coverage, without)
+    return found
+
+
+def _unanswered(site: Site, queries: Mapping[str, Query]) -> tuple[str, ...]:
+    names = (*DIMENSIONS, "goal", "vital", *([FUNNELS.name] if site.funnels else []))
+    return tuple(name for name in names if name not in queries)
+
+
+def _vitals(answer: Answer, in_part: bool) -> tuple[VitalCell, ...]:
+    """Of what filters keep there is one number, whatever dimension they are of."""
+    found = vital_cells(answer.vitals, answer.plan.released.k)
+    return tuple(structs.replace(cell, dimension="") if in_part else cell for cell in found)
+
+
+def _folded(times: Times, period: Period) -> int:
+    """The visitors of folded hours."""
+    return sum(sums.visitors for day, sums in times.folded.items() if period.first <= day <= period.last)
 
 
 def _rows_of(kind: type[T], query: Query | None, answer: Answer) -> tuple[T, ...]:

@@ -227,11 +227,9 @@ class Reports:
         counted = executor.beside(partial(bare_total, self._store, site.key, period))
         begin = before.first if before else period.first
         released = self._released(site, period.first, period.last, begin, first_read(period.first))
-        now, step = self.now(site), self._step(site)
         looked = Look(view, before, grain_of(view, period, bool(filters or segment)))
-        return overview.read(
-            self._store, executor, site, period, now, released, counted, rows, step, filters, segment, looked
-        )
+        asked = overview.Asked(site, period, self.now(site), rows, self._step(site), filters, segment, looked)
+        return overview.read(self._store, executor, asked, released, counted)
 
     def tables(self, site: Site, period: Period, batches: Sequence[Sequence[Query]]) -> list[Table]:
         """The answers to several questions about the same days; those of a batch, which have the same filters, are read
