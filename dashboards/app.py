@@ -128,7 +128,7 @@ def create_app(
             *api.routes(),
             *stats_api.routes(),
             *(SharePages(pages, problems, shares, closed, settings, network_of).routes() if shares and closed else ()),
-            *(MakeSharePages(pages, gate, accounts, shares, reports, settings).routes() if shares else ()),
+            *(MakeSharePages(pages, gate, accounts, shares, reports, settings, sites).routes() if shares else ()),
             *editing,
             *(Unsubscribe(pages, problems, outbox).routes() if outbox else ()),
             Declared(Action.OPEN, "/healthz", _alive),

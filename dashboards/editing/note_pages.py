@@ -83,8 +83,7 @@ class NotePages:
         return self._pages.page(
             "edit_notes.html",
             400 if problem else 200,
-            user=user,
-            site=site,
+            **self._sites.around(request, user, site),
             path=self._pages.base + path_of(site.key, ""),
             tabs=tabs(site, "notes"),
             notes=self._notebook.of(site.key) if self._notebook else (),

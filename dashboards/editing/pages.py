@@ -31,7 +31,7 @@ from ..stats.refused import BadQuery
 from ..stats.report import Reports
 from ..web.declare import to_declare
 from ..web.gate import Gate
-from ..web.navigation import GOALS, PAGES, SETTINGS
+from ..web.navigation import GOALS, PAGES
 from ..web.pages import SitePages
 from ..web.rendering import Pages
 from . import forms
@@ -238,11 +238,9 @@ class EditPages:
         why_not = self._desk.why_not(site.key)
         made = {str(one.number): one for one in self._desk.versions(site.key)} if not why_not else {}
         return {
-            "user": user,
-            "site": site,
+            **self._sites.around(request, user, site),
             "path": self._pages.base + path_of(site.key, ""),
             "site_path": f"{self._pages.base}/sites/{quote(site.key)}",
-            "settings_path": f"{self._pages.base}/sites/{quote(site.key)}{SETTINGS}",
             "tabs": tabs(site, what),
             "what": what,
             "edits": may(user, Action.EDIT, site.key),

@@ -11,7 +11,9 @@ from msgspec import Struct
 
 from schema.site import Site
 
-PATH = "/sites/{key}/edit"
+from ..web.navigation import EDIT
+
+PATH = f"/sites/{{key}}{EDIT}"
 _TABS = ("goals", "funnels", "sections", "segments", "notes", "versions")
 
 
@@ -25,7 +27,7 @@ class Tab(Struct, frozen=True):
 
 def path_of(key: str, what: str) -> str:
     """Of one of them; "" of what they have in common."""
-    return f"/sites/{quote(key)}/edit" + (f"/{what}" if what else "")
+    return f"/sites/{quote(key)}{EDIT}" + (f"/{what}" if what else "")
 
 
 def tabs(site: Site, chosen: str) -> tuple[Tab, ...]:

@@ -28,6 +28,7 @@ from ..stats.query import one_site
 from ..stats.report import Reports
 from ..web.base_path import reached_at
 from ..web.gate import Gate
+from ..web.pages import SitePages
 from ..web.rendering import Pages
 from .shares import FREE, OF_PERIODS, PANELS, USUAL_PANELS, Share, ShareRefused, Shares, days_of, origin, refuse_segment
 
@@ -47,9 +48,10 @@ class MakeSharePages:
         shares: Shares,
         reports: Reports,
         settings: DashboardSettings,
+        sites: SitePages,
     ) -> None:
         self._pages, self._gate, self._accounts, self._shares = pages, gate, accounts, shares
-        self._reports = reports
+        self._reports, self._sites = reports, sites
         self._settings = settings
 
     def routes(self) -> list[BaseRoute]:
@@ -111,10 +113,9 @@ class MakeSharePages:
         return self._pages.page(
             "share_made.html",
             status,
-            user=user,
-            site=site,
+            **self._sites.around(request, user, site),
             links=[(one, _days_of(one)) for one in self._mine(user, site)],
-            others=[(one.key, _box(one), bool(given.get(_box(one)))) for one in self._others(user, site)],
+            other_sites=[(one.key, _box(one), bool(given.get(_box(one)))) for one in self._others(user, site)],
             panels=[(name, name in (_panels(given) if form else USUAL_PANELS)) for name in PANELS],
             periods={FREE: "whoever looks chooses"} | {name: PERIODS[name][0] for name in OF_PERIODS},
             lives=LIVES,

@@ -7,12 +7,13 @@ or a value may be hidden, it says so.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 from schema.dimensions import OTHER
 
 from .execute import Answer
 from .figures import Coverage
-from .filter import is_of_one
+from .filter import Filter, is_of_one
 from .query import Query
 from .released import Released
 from .segmented import coverage_of_segment
@@ -40,11 +41,14 @@ def coverage_within(answer: Answer, query: Query, dimension: str, days: int) -> 
     return coverage_of_segment(query.segment, answer.plan.released, days, group.by_key if group else ())
 
 
-def is_hidden(released: Released, coverage: Coverage, filtered: bool, late_days: int = 0) -> bool:
-    """Whether something of totals is not shown. coverage: of the dimension that is filtered. late_days: how many days
-    of too few visitors are in a block."""
+def is_hidden(released: Released, coverage: Coverage, filters: Sequence[Filter], kept: Times, late_days: int) -> bool:
+    """Whether something of totals is not shown. coverage: of the dimension that is filtered. kept: what the filters
+    keep. late_days: how many days of too few visitors are in a block."""
+    if len(filters) == 1 and is_of_one(filters) and filters[0].value != OTHER:
+        # As its row says.
+        return coverage.not_shown(filters[0].value, len(kept.days) + kept.late_days) > 0
     # Of filtered values some may be hidden on any day.
-    hidden = filtered and (coverage.missing > 0 or coverage.folded or bool(coverage.counted))
+    hidden = bool(filters) and (coverage.missing > 0 or coverage.folded or bool(coverage.counted))
     return len(released.suppressed) > late_days or hidden
 
 

@@ -225,7 +225,7 @@ def _sureness(asked: Asked, query: Query, answer: Answer, days: _Days, with_data
         coverage = coverage_of_segment(asked.segment, released, with_data)
         return coverage, segment_is_hidden(query, coverage, days.part)
     coverage = coverage_of(answer, query.kept_by, with_data)
-    return coverage, is_hidden(released, coverage, asked.in_part, days.whole.times.late_days)
+    return coverage, is_hidden(released, coverage, query.on_dimensions, days.part, days.whole.times.late_days)
 
 
 def _tables(asked: Asked, queries: Mapping[str, Query], answer: Answer, with_data: int) -> dict[str, tuple[Cell, ...]]:

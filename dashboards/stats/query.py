@@ -64,7 +64,7 @@ class Query(Struct, frozen=True):
             raise BadQuery(f"by={self.by!r} is not known: {meant}allowed are {known}", Code.UNKNOWN_DIMENSION)
         if len(self.dimensions) > 2 or (len(self.dimensions) > 1 and self.by != "vital" and not self.crossed):
             what = ", ".join(self.dimensions)
-            beside = sorted({one.dimension for one in self._on_dimensions} - {*self.dimensions})
+            beside = sorted({one.dimension for one in self.on_dimensions} - {*self.dimensions})
             filtered = f" beside a filter on {' and '.join(beside)}" * bool(beside)
             raise BadQuery(
                 f"by={what!r}{filtered}: at most two dimensions of a visit are counted together, so ask about two",
@@ -151,12 +151,12 @@ class Query(Struct, frozen=True):
         """The dimension whose rows answer the question; "" is the whole site."""
         if (self.by in DIMENSIONS and not self.crossed) or self.each:
             return self.each or self.by
-        return next((item.dimension for item in self._on_dimensions), "")
+        return next((item.dimension for item in self.on_dimensions), "")
 
     @property
     def crossed(self) -> Pair | None:
         """The pair that answers it, where the rows are of two dimensions, or of one and what is kept is of another."""
-        names = {item.dimension for item in self._on_dimensions}
+        names = {item.dimension for item in self.on_dimensions}
         both = {*self.dimensions} if self.beside else {self.by, *names}
         fits = len(both) == 2 and len(self.dimensions) <= 2 and names <= both <= {*CROSSED} and len(names) < 2
         return paired(*both) if fits and not self.segment else None
@@ -169,28 +169,28 @@ class Query(Struct, frozen=True):
     @property
     def filtered(self) -> bool:
         """Whether the totals, too, are those of some values only."""
-        return bool(self._on_dimensions or self.segment)
+        return bool(self.on_dimensions or self.segment)
 
     @property
     def kept_by(self) -> str:
         """The dimension whose rows its totals are of: of a segment it has one of its own."""
-        if self.segment and not self._on_dimensions:
+        if self.segment and not self.on_dimensions:
             return ""
         return SECTION if self.inside and not self.its_own else self.dimension
 
     @property
     def inside(self) -> str:
         """The section that is kept, where the rows are of the pages in it; else ""."""
-        others = [one for one in self._on_dimensions if one.dimension != self.by]
+        others = [one for one in self.on_dimensions if one.dimension != self.by]
         return section_kept(others) if self.by in PATHS and not (self.beside or self.segment or self.goal) else ""
 
     @property
     def its_own(self) -> tuple[Filter, ...]:
         """The filters on what the rows are of."""
-        return tuple(one for one in self._on_dimensions if one.dimension == self.by)
+        return tuple(one for one in self.on_dimensions if one.dimension == self.by)
 
     @property
-    def _on_dimensions(self) -> tuple[Filter, ...]:
+    def on_dimensions(self) -> tuple[Filter, ...]:
         """The filters that keep values of a dimension, not keys of a family."""
         keys = DECLARED[self.by].key_names if self.by in DECLARED else ()
         return tuple(one for one in self.filters if one.dimension in DIMENSIONS and one.dimension not in keys)

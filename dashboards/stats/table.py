@@ -98,7 +98,7 @@ def table_of(query: Query, answer: Answer) -> Table:
     kept = times_in(answer.kept_days, query.kept_by, first, last) if query.filtered else site
     days = len(released.suppressed) + len(site.days)
     coverage = coverage_of(answer, query.kept_by, days)
-    not_shown = is_hidden(released, coverage, query.filtered, site.late_days)
+    not_shown = is_hidden(released, coverage, query.on_dimensions, kept, site.late_days)
     if query.inside:
         coverage = coverage_of(answer, query.by, days)
     if query.segment:

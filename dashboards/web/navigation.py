@@ -20,7 +20,7 @@ from .arguments import CARRIED, PERIOD
 ACQUISITION, PAGES, GOALS, SPEED, LOCALIZATION = "/acquisition", "/pages", "/goals", "/speed", "/localization"
 LIVE = "/live"
 CAMPAIGN_LINK = f"{ACQUISITION}/link"
-SETTINGS, PRIVACY = "/settings", "/privacy"
+SETTINGS, PRIVACY, EDIT = "/settings", "/privacy", "/edit"
 # By what follows the site's path: what the page is called, and what it takes.
 _PLACES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "": ("Overview", CARRIED),
@@ -61,7 +61,7 @@ class Place(Struct, frozen=True):
 def places(site: Site, path: str, arguments: QueryParams, has_about: bool = True) -> tuple[Place, ...]:
     """All of them. path: of the page that is shown. has_about: whether there are those that tell of the site itself."""
     own = f"/sites/{site.key}"
-    its = ACQUISITION if path == own + CAMPAIGN_LINK else _of_table(path.removeprefix(f"{own}/by/"))
+    its = _page_of(path.removeprefix(own))
     found = []
     for below, (label, takes) in _PLACES.items():
         if below in (SETTINGS, PRIVACY) and not has_about:
@@ -72,6 +72,11 @@ def places(site: Site, path: str, arguments: QueryParams, has_about: bool = True
     return tuple(found)
 
 
-def _of_table(name: str) -> str | None:
-    """The page that a table belongs to."""
+def _page_of(below: str) -> str | None:
+    """The page to which what is below a site's path belongs: a table, the form of a campaign's link, what is edited."""
+    if below.startswith(EDIT):
+        return SETTINGS
+    if below == CAMPAIGN_LINK:
+        return ACQUISITION
+    name = below.removeprefix("/by/")
     return _OF_TABLES.get(DIMENSIONS[name].card if name in DIMENSIONS else name)

@@ -222,13 +222,16 @@ class SitePages:
 
     def shared(self, request: Request, user: User, site: Site, period: Period) -> dict[str, Any]:
         """What every page about some days of a site has."""
+        days = {"period": period, "periods": picker(period, self._reports.now(site).date())}
+        return self.around(request, user, site) | days | {"arguments": urlencode(period.arguments())}
+
+    def around(self, request: Request, user: User, site: Site) -> dict[str, Any]:
+        """What every page of a site has: whose it is, and what leads to its other pages and to other sites."""
         return {
             "user": user,
             "site": site,
             "sites": readable(user, self._reports.sites.values()),
-            "period": period,
-            "periods": picker(period, self._reports.now(site).date()),
-            "arguments": urlencode(period.arguments()),
+            "arguments": "",
             "places": places(site, request.scope["path"], request.query_params, self._has_about),
         }
 

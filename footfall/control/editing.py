@@ -30,8 +30,8 @@ from .edited import Edited
 
 SERVER = "the server"
 APART = (
-    "Footfall runs in parts here, which have no common parent: declare it in the settings file of each, or run "
-    "everything with `footfall up`"
+    "Footfall runs in parts here, which have no common parent: declare it in the settings file of each part "
+    "(`footfall collector`, `pipeline`, `dashboards`) and send each SIGHUP, or run everything with `footfall up`"
 )
 Words = Mapping[tuple[str, str], str]
 # A parent looks every second.

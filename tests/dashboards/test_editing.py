@@ -399,11 +399,23 @@ def test_the_foot_says_what_holds_for_the_site_and_the_kind(
     goals, segments = (editor.get(f"{path}/{what}").text for what in ("goals", "segments"))
     assert (added in goals, added in segments, today in goals) == (True, False, False)
     assert "declared here is not added to days that are over" in segments
+    no_past = "It has no past: it is counted from its first day on."
+    assert (no_past in goals, no_past in segments) == (False, True)
     house.base = msgspec.structs.replace(
         house.base, sites=(msgspec.structs.replace(house.base.sites[0], release_k=1, release_networks=1),)
     )
     goals = editor.get(f"{path}/goals").text
     assert (added in goals, today in goals) == (False, True)
+
+
+@pytest.mark.parametrize("below", ["goals", "segments", "notes", "versions"])
+def test_what_an_editor_does_is_among_the_pages_of_the_site(editor: TestClient, rollups: Rollups, below: str) -> None:
+    path = f"/sites/{rollups.site.key}"
+    page = editor.get(f"{path}/edit/{below}").text
+    chosen = re.findall(rf'<a href="{path}(/[a-z]+)?"(?: aria-current="(\w+)")?>(\w+)</a>', page)
+    assert ("", "", "Overview") in chosen
+    assert ("/goals", "", "Goals") in chosen
+    assert [label for _, current, label in chosen if current] == ["Settings"]
 
 
 _FUNNELS = "Name their steps in the settings file"

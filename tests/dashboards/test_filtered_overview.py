@@ -63,6 +63,25 @@ def test_totals_days_goals_and_vitals_are_those_of_what_is_kept(look: Any, ago: 
     assert (overview.since, overview.until) == (ago(3), ago(1))
 
 
+@pytest.mark.parametrize(("page", "certainty"), [("/every", "exact"), ("/rare", "at least")])
+def test_the_total_of_one_value_is_as_sure_as_its_row(
+    reports: Reports, rollups: Any, ago: Any, page: str, certainty: str
+) -> None:
+    for days in (3, 2, 1):
+        rollups.release(ago(days))
+        rollups.cell(ago(days), visitors=100, released=True)
+        rollups.cell(ago(days), "page", "/every", visitors=80, released=True)
+        rollups.cell(ago(days), "page", "(other)", visitors=9, released=True)
+    rollups.cell(ago(2), "page", "/rare", visitors=11, released=True)
+    kept = Filter("page", "==", page)
+    overview = reports.overview(rollups.site, Period(ago(3), ago(1), ""), filters=(kept,))
+    answer = reports.stats(Query.of(rollups.site.key, ago(3), ago(1), "page", [kept.text]))
+    assert [one.certainty for one in (overview, *overview.tables["page"])] == [certainty] * 2
+    assert [one["certainty"] for one in (answer, *answer["rows"])] == [certainty] * 2
+    several = reports.stats(Query.of(rollups.site.key, ago(3), ago(1), "page", ["page=~^/every$"]))
+    assert several["certainty"] == "at least", "what is folded may be like it"
+
+
 def test_it_is_what_the_questions_say_one_by_one(look: Any, reports: Reports, rollups: Any, ago: Any) -> None:
     overview = look("page~/")
     for by in ("day", "page", "goal"):

@@ -52,7 +52,9 @@ def test_a_link_is_made_by_a_form_opened_by_anybody_and_taken_back(
 ) -> None:
     days(rollups)
     path = f"/sites/{rollups.site.key}/share"
-    assert "None that you may take back" in text_of(editor.get(path).text)
+    page = editor.get(path).text
+    assert "None that you may take back" in text_of(page)
+    assert "Pages of " in page
     form = {"title": "For the board", "panel_sources": "1", "period": "7d", "days": "30", "segment": ""}
     made = editor.post(path, data=form)
     found = re.search(r"https://stats\.example(/share/[\w-]+)", made.text)
