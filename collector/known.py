@@ -32,6 +32,7 @@ from .steps import page_language_of
 # Of each generation; there are two.
 VISITORS_KNOWN = 4096
 PAGES_KNOWN = 2048
+HEADS_KNOWN = 4096
 _KEY_BYTES = 32
 _DIGEST_BYTES = 16
 # Where the runs of a row's fields begin that have one origin: the visitor, the page, or the beacon alone.
@@ -88,6 +89,7 @@ class Known:
         self._keys.clear()
         self._visitors = _Generations[bytes, Visitor | Seen](VISITORS_KNOWN)
         self._pages = _Generations[tuple[str, str, str], bytes](PAGES_KNOWN)
+        self._heads = _Generations[bytes, tuple[bytes, bytes]](HEADS_KNOWN)
 
     def follow(self, key_of: Callable[[str], Key | None]) -> None:
         """Forget everything once the key of a site is not what it was. Called every second."""
@@ -102,6 +104,14 @@ class Known:
         digest = self._keyed.copy()
         digest.update(text + more.encode("utf-8", "surrogatepass"))
         return digest.digest()
+
+    def know_head(self, head: bytes, sender: bytes, origin: bytes) -> None:
+        """A head, by a digest of `sender`, and whom it was found to come from."""
+        self._heads[head] = (sender, origin)
+
+    def head(self, head: bytes) -> tuple[bytes, bytes] | None:
+        """Whom it comes from: the digest that he is known by, and the origin of his page."""
+        return self._heads.get(head)
 
     def remember(self, sender: bytes, draft: Draft, event: Event) -> None:
         """A draft that went through all steps, and what they made of it."""

@@ -111,6 +111,14 @@ class Collector:
         """By what `take_again` knows the sender of a beacon; nothing where it needs a closer look."""
         return self._known.sender(text, beacon) if is_usual(beacon) else b""
 
+    def know_head(self, text: bytes, beacon: Beacon, sender: bytes, origin: bytes) -> None:
+        """Who sent a head of that text with such a beacon was found to be that sender."""
+        self._known.know_head(self._known.sender(text, beacon), sender, origin)
+
+    def known_head(self, text: bytes, beacon: Beacon) -> tuple[bytes, bytes] | None:
+        """The sender and the origin of a head of that text, if it was sent before with such a beacon."""
+        return self._known.head(self._known.sender(text, beacon)) if is_usual(beacon) else None
+
     def take_again(self, sender: bytes, beacon: Beacon, now: float) -> tuple[str, Raw] | None:
         """The site and the row of a beacon that the steps need not see: they have seen its visitor and its page. None
         where they have to."""

@@ -31,8 +31,9 @@ from ..wire.pixel import Pixel
 from ..wire.plausible import Plausible
 from ..wire.umami import Umami, UmamiBatch
 from . import demo_preview, openapi, tracker_scripts, visitor_rights
+from .beat import refresh_forever
 from .demo_files import HOME, demo_files
-from .endpoint import Endpoint, refresh_forever
+from .endpoint import Endpoint
 from .questions import Readiness
 from .server_endpoint import ServerEndpoint
 
@@ -146,6 +147,7 @@ class _App(Starlette):
             for before in {"", prefix}
             for after in ("", "/")
         }
+        self.again = next(endpoint.again for endpoint in self.endpoints.values() if endpoint.is_of_pages)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -16,7 +16,6 @@ import structlog
 from starlette.types import Receive, Scope, Send
 
 from pipeline.spool import SpoolRefuses
-from schema.lasting import Lasting, kind_and_place
 
 from ..model import Arrival, Beacon
 from ..outcome import TAKEN, Reason, Refused, reasons_in, reported
@@ -82,7 +81,7 @@ class Endpoint:
             try:
                 reply = await self._taken(head, await read_body(receive, self._format.max_body), now)
             except (Refused, TooLarge) as problem:
-                reply = self._failed(head, now, problem)
+                reply = self._failed(head.origin, now, problem)
         await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
         await send({"type": "http.response.body", "body": reply.body})
 
@@ -101,18 +100,39 @@ class Endpoint:
         else:
             then(reply)
 
+    @property
+    def is_of_pages(self) -> bool:
+        """Whether `again` may know a request."""
+        return self._alone is not None
+
+    def again(self, text: bytes, body: bytes, then: Callable[[Reply], None]) -> bool:
+        """Take a request by its head's text, if that is known with what the body says; `then` is told later. Whether it
+        was. Does not raise: whatever is wrong is found again, and said, by `ask`."""
+        collector = self._collector
+        if self._alone is None or collector.spool.refusal:
+            return False
+        try:
+            beacon = self._alone(body)
+            known = None if beacon is None else collector.known_head(text, beacon)
+            if beacon is None or known is None:
+                return False
+            sender, origin = known
+            return self._take_again(origin, sender, beacon, collector.clock(), then)
+        except Exception:
+            return False
+
     def unread(self, head: Head, now: float) -> Reply | None:
         """The answer to what is refused, or done, whatever its body is."""
         if head.method not in self._format.methods:
             if head.method == "OPTIONS":
-                return _reply(self._always(head), Answer(204, b"", "", self._preflight))
+                return _reply(self._always(head.origin), Answer(204, b"", "", self._preflight))
             bad = Refused(Reason.BAD_METHOD, "request", f"is sent with {' or '.join(self._format.methods)}")
             self._collector.refuse(bad, now, self._wire)
-            return self._refuse(head, bad, self._allow)
+            return self._refuse(head.origin, bad, self._allow)
         try:
             check_body(head, self._format.max_body)
         except (TooLarge, Refused) as problem:
-            return self._failed(head, now, problem)
+            return self._failed(head.origin, now, problem)
         return None
 
     def take(self, head: Head, body: bytes, now: float, then: Callable[[Reply], None]) -> None:
@@ -125,7 +145,9 @@ class Endpoint:
             if text is not None and self._alone is not None:
                 beacon = self._alone(body)
                 sender = b"" if beacon is None else self._collector.sender(text, beacon)
-                if sender and beacon is not None and self._take_again(head, sender, beacon, now, then):
+                if sender and beacon is not None and self._take_again(head.origin, sender, beacon, now, then):
+                    if head.text:
+                        self._collector.know_head(head.text, beacon, sender, head.origin)
                     return
             client = sender_of(head, proxies)
             incoming = Incoming(client, body, head.query, head.path, head.headers, now)
@@ -136,22 +158,24 @@ class Endpoint:
                 return
             reply = self._said(head, incoming, taken)
         except Exception as problem:
-            reply = self._failed(head, now, problem)
+            reply = self._failed(head.origin, now, problem)
         then(reply)
 
-    def _take_again(self, head: Head, sender: bytes, beacon: Beacon, now: float, then: Callable[[Reply], None]) -> bool:
+    def _take_again(
+        self, origin: bytes, sender: bytes, beacon: Beacon, now: float, then: Callable[[Reply], None]
+    ) -> bool:
         """Have a beacon stored whose visitor and page the steps have seen, if that is so. Raises SpoolRefuses."""
-        answered = self._replies.get(head.given.get(b"origin", b""))
+        answered = self._replies.get(origin)
         again = self._collector.take_again(sender, beacon, now) if answered is not None else None
         if answered is None or again is None:
             return False
         site, row = again
-        self._collector.spool.hand_in((row,), (), partial(self._stored_again, head, site, answered[1], now, then))
+        self._collector.spool.hand_in((row,), (), partial(self._stored_again, origin, site, answered[1], now, then))
         return True
 
     def _stored_again(
         self,
-        head: Head,
+        origin: bytes,
         site: str,
         reply: Reply,
         now: float,
@@ -160,7 +184,7 @@ class Endpoint:
     ) -> None:
         if refuses is None:
             self._collector.count(site, Reason.ACCEPTED, now)
-        then(reply if refuses is None else self._failed(head, now, refuses))
+        then(reply if refuses is None else self._failed(origin, now, refuses))
 
     def _stored(
         self, head: Head, incoming: Incoming, taken: Taken, then: Callable[[Reply], None], refuses: SpoolRefuses | None
@@ -170,7 +194,7 @@ class Endpoint:
                 raise refuses
             reply = self._said(head, incoming, taken)
         except Exception as problem:
-            reply = self._failed(head, incoming.now, problem)
+            reply = self._failed(head.origin, incoming.now, problem)
         then(reply)
 
     def _said(self, head: Head, incoming: Incoming, taken: Taken) -> Reply:
@@ -182,22 +206,22 @@ class Endpoint:
         if reasons and set(reasons_in(outcomes)) == {Reason.THROTTLED}:
             # Each is counted already.
             message = "comes from a network that sends too much; try again in a minute"
-            return self._refuse(head, Refused(Reason.THROTTLED, "request", message))
-        return _reply(self._always(head), self._format.answer(outcomes, incoming), tuple(dict.fromkeys(reasons)))
+            return self._refuse(head.origin, Refused(Reason.THROTTLED, "request", message))
+        return _reply(self._always(head.origin), self._format.answer(outcomes, incoming), tuple(dict.fromkeys(reasons)))
 
     def _usual(self, head: Head, answer: Answer) -> Reply:
         """The reply to what was taken: for all pages of an origin the same, so it is not looked for by its content."""
-        origin = head.given.get(b"origin", b"")
+        origin = head.origin
         before = self._replies.get(origin)
         if before is not None and before[0] is answer:
             return before[1]
-        reply = _reply(self._always(head), answer)
+        reply = _reply(self._always(origin), answer)
         if len(self._replies) >= _ORIGINS_REMEMBERED:
             self._replies.clear()
         self._replies[origin] = (answer, reply)
         return reply
 
-    def _failed(self, head: Head, now: float, problem: Exception) -> Reply:
+    def _failed(self, origin: bytes, now: float, problem: Exception) -> Reply:
         """The answer to what could not be taken, counted."""
         if isinstance(problem, Refused):
             refused = problem
@@ -214,22 +238,20 @@ class Endpoint:
             log.error("beacon_failed", kind=type(problem).__name__, at=where)
             refused = Refused(Reason.FAILED, "request", "failed; the operator's log says where")
         self._collector.refuse(refused, now, self._wire)
-        return self._refuse(head, refused)
+        return self._refuse(origin, refused)
 
-    def _always(self, head: Head) -> _Headers:
-        """The headers that every answer to that request has."""
-        if not self._cross_origin:
-            return _SAME_ORIGIN
-        return _cors_for(head.given.get(b"origin", b""))
+    def _always(self, origin: bytes) -> _Headers:
+        """The headers that every answer to a request of that origin has."""
+        return _cors_for(origin) if self._cross_origin else _SAME_ORIGIN
 
-    def _refuse(self, head: Head, refused: Refused, headers: _Headers = ()) -> Reply:
+    def _refuse(self, origin: bytes, refused: Refused, headers: _Headers = ()) -> Reply:
         answer = self._format.refuse(refused)
         if refused.reason.status in (429, 503):
             wait = RETRY_AFTER_S if refused.reason.status == 503 else CALM_AFTER_S
             headers = (*headers, (b"retry-after", str(wait).encode()))
         if headers:
             answer = Answer(answer.status, answer.body, answer.content_type, (*answer.headers, *headers))
-        return _reply(self._always(head), answer, (refused.reason,))
+        return _reply(self._always(origin), answer, (refused.reason,))
 
 
 @lru_cache(maxsize=1024)
@@ -255,21 +277,3 @@ def _reply(always: _Headers, answer: Answer, reasons: tuple[Reason, ...] = ()) -
         headers.append((b"x-footfall-reason", ", ".join(reasons).encode()))
     headers.append((b"content-length", str(len(answer.body)).encode()))
     return reply_of(answer.status, tuple(headers), answer.body)
-
-
-def refresh_forever(keys: Callable[[], None], flush: Callable[[], None], every_s: float = 1.0) -> asyncio.Task[None]:
-    """Once a second: follow the key file, hand counts to the spool."""
-
-    failing = Lasting(log, "beat_failed", "beat_goes_on")
-
-    async def run() -> None:
-        while True:
-            for work in (keys, flush):
-                try:
-                    work()
-                except Exception as problem:
-                    # Were this the end of it, keys would no longer be followed and the day's end would stop collection.
-                    failing.is_so(work.__qualname__ if hasattr(work, "__qualname__") else "", **kind_and_place(problem))
-            await asyncio.sleep(every_s)
-
-    return asyncio.get_running_loop().create_task(run())

@@ -23,9 +23,15 @@ class Head(Struct, gc=False):
     headers: Sequence[tuple[bytes, bytes]]
     given: Mapping[bytes, bytes]
     path: Mapping[str, str] = _NO_PATH
+    text: bytes = b""
 
     def __repr__(self) -> str:
         return "Head(…)"
+
+    @property
+    def origin(self) -> bytes:
+        """The page's, as the browser names it."""
+        return self.given.get(b"origin", b"")
 
 
 def head_of(scope: Scope) -> Head:

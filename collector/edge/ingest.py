@@ -19,6 +19,7 @@ from uvicorn.server import ServerState
 from . import http as limited
 from .head import Head
 from .http import LimitedProtocol
+from .known_head import split
 from .reply import Reply
 
 # What says that a request needs more than its answer, or that its body is no plain row of bytes.
@@ -53,8 +54,13 @@ class DirectEndpoint(Protocol):
         """Have `then` told the answer, now or once it may be given. Does not raise."""
 
 
+# What takes a request by its head's text and its body, if it knows them; whether it does.
+_Again = Callable[[bytes, bytes, Callable[[Reply], None]], bool]
+
+
 class IngestProtocol(asyncio.Protocol):
-    """One connection. What the application names in `endpoints`, by path, is asked for its `Reply`."""
+    """One connection. What the application names in `endpoints`, by path, is asked for its `Reply`, and before that
+    `again`, where the application has it."""
 
     def __init__(
         self,
@@ -66,6 +72,7 @@ class IngestProtocol(asyncio.Protocol):
         if not config.loaded:
             config.load()
         self._endpoints: Mapping[bytes, DirectEndpoint] = getattr(config.loaded_app, "endpoints", {})
+        self._again: _Again | None = getattr(config.loaded_app, "again", None)
         self._loop = _loop or asyncio.get_event_loop()
         self._state = server_state
         self._app_state = app_state
@@ -94,6 +101,7 @@ class IngestProtocol(asyncio.Protocol):
         client = get_remote_addr(self._transport)
         # A Unix socket has no addresses.
         self._peer = client[0] if client else ""
+        self._whose = b"%s\n" % self._peer.encode()
         self._parser = httptools.HttpRequestParser(self)
         self._state.connections.add(self)  # type: ignore[arg-type]  # its type names uvicorn's own protocols alone
         self._timer = self._loop.call_later(limited.RECEIVE_WITHIN_S, self._look)
@@ -122,7 +130,13 @@ class IngestProtocol(asyncio.Protocol):
 
     def _take(self, data: bytes) -> bool:
         """Have a request answered, if it is one whole request for an endpoint and nothing more."""
-        if len(data) > limited.MAX_HEAD_BYTES or self._is_full or not self._is_whole(data):
+        if len(data) > limited.MAX_HEAD_BYTES or self._is_full:
+            return False
+        found = None if self._again is None else split(data)
+        text = b"" if found is None else self._whose + found[0]
+        if found is not None and self._is_taken_again(text, found[1]):
+            return True
+        if not self._is_whole(data):
             return False
         headers, self._headers = self._headers, []
         body, self._body = self._body, b""
@@ -137,8 +151,19 @@ class IngestProtocol(asyncio.Protocol):
             return False
         self._is_last = version == "1.0" or not self._keeps_alive
         self._is_waiting = True
-        endpoint.ask(Head(self._peer, method, query, headers, given), body, self._answer)
+        if found is None or self._is_last or found[1] != body:
+            text = b""
+        endpoint.ask(Head(self._peer, method, query, headers, given, text=text), body, self._answer)
         return True
+
+    def _is_taken_again(self, text: bytes, body: bytes) -> bool:
+        """Have it answered, if the parser has read that head before and who sent it is known."""
+        assert self._again is not None
+        self._is_waiting, self._is_last = True, False
+        if self._again(text, body, self._answer):
+            return True
+        self._is_waiting = False
+        return False
 
     def _is_whole(self, data: bytes) -> bool:
         self._begun = self._ended = 0

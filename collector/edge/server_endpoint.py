@@ -21,5 +21,5 @@ class ServerEndpoint(Endpoint):
         if head.method == "POST" and not self._tokens.site_of(bearer(head.headers)):
             refused = not_authorized()
             self._collector.refuse(refused, now, self._wire)
-            return self._refuse(head, refused)
+            return self._refuse(head.origin, refused)
         return super().unread(head, now)

@@ -15,7 +15,8 @@ import pytest
 from msgspec import structs
 from structlog.testing import capture_logs
 
-from collector.edge.endpoint import RETRY_AFTER_S, Endpoint, refresh_forever
+from collector.edge.beat import refresh_forever
+from collector.edge.endpoint import RETRY_AFTER_S, Endpoint
 from collector.enrich.geo import Geo
 from collector.enrich.site_filter import Exclusions, site_filter_of
 from collector.keys.key import NoKey

@@ -97,7 +97,31 @@ def again(where: Collector, head: Head, beacon: Beacon, now: float = NOW) -> byt
     told = sender_text(head, PROXIES)
     sender = where.sender(told, beacon) if told else b""
     found = where.take_again(sender, beacon, now) if sender else None
+    if found is not None:
+        where.know_head(text_of(head), beacon, sender, head.given[b"origin"])
     return None if found is None else bytes(found[1])
+
+
+def text_of(head: Head) -> bytes:
+    return b"\r\n".join(b"%s: %s" % one for one in head.headers)
+
+
+def test_a_known_head_is_that_of_a_known_sender_with_what_the_beacon_says_of_him() -> None:
+    keys = Keys()
+    where = collector(keys=keys)
+    by_steps(where, head(), beacon())
+    assert where.known_head(text_of(head()), beacon()) is None
+    assert again(where, head(), beacon()) is not None
+    known = where.known_head(text_of(head()), beacon(url="https://example.com/other"))
+    told = sender_text(head(), PROXIES)
+    assert told is not None
+    assert known == (where.sender(told, beacon()), b"https://example.com")
+    for other in (beacon(width=9), beacon(time_zone="Asia/Tokyo"), beacon(consent="denied"), beacon(name="click")):
+        assert where.known_head(text_of(head()), other) is None
+    assert where.known_head(text_of(head(x_forwarded_for=b"203.0.113.9")), beacon()) is None
+    keys.turn()
+    where.turn()
+    assert where.known_head(text_of(head()), beacon()) is None
 
 
 def drawn(draw: Random) -> Beacon:
@@ -224,7 +248,7 @@ def test_what_is_known_goes_with_the_key_and_with_the_rules() -> None:
         forget()
         where.turn()
         assert where._known.sender(b"", beacon()) != secret
-        assert len(where._known._visitors) == len(where._known._pages) == 0
+        assert len(where._known._visitors) == len(where._known._pages) == len(where._known._heads) == 0
     event = by_steps(where, head(), beacon())
     assert event is not None
     assert event.received % 60 == 0
@@ -289,11 +313,16 @@ def test_nothing_of_a_request_is_held_that_no_row_holds() -> None:
     where = collector()
     sent = beacon(width=1357, time_zone="Europe/Vienna", referrer="https://search.example/")
     secrets = beacon(url="https://example.com/a?token=abc", referrer="https://search.example/q?of=anna")
-    assert by_steps(where, head(sec_ch_ua_platform=b'"Plan9"'), sent)
+    for _ in range(2):
+        # Second, its head is known, too.
+        assert again(where, head(sec_ch_ua_platform=b'"Plan9"'), sent) or by_steps(
+            where, head(sec_ch_ua_platform=b'"Plan9"'), sent
+        )
     assert by_steps(where, head(), secrets)
     # Parameters that are kept are of rows that the steps make anew each time.
     assert by_steps(where, head(x_forwarded_for=b"203.0.113.9"), beacon(url="https://example.com/a?utm_source=letter"))
     told = _held_by(where._known)
+    assert len(where._known._heads) == 1
     assert "search.example" in told  # it is looked at
     for trace in ("203.0.113", "Mozilla", "143.0.7123", "q=0.9", "Plan9", "1357", "Vienna", "token", "anna", "letter"):
         assert trace not in told

@@ -77,7 +77,7 @@ class Way:
         self.collector = Collector(
             rules, self.spool, Keys(), GeoDatabase(None), Proxies(("127.0.0.0/8",)), lambda: NOW
         )  # fmt: skip
-        self.again = 0
+        self.again = self.heads = 0
         take_again = self.collector.take_again
 
         def noting(sender: bytes, beacon: Beacon, now: float) -> tuple[str, Raw] | None:
@@ -87,6 +87,14 @@ class Way:
             return found
 
         self.collector.take_again = noting  # type: ignore[method-assign]
+        known_head = self.collector.known_head
+
+        def noting_head(text: bytes, beacon: Beacon) -> tuple[bytes, bytes] | None:
+            found = known_head(text, beacon)
+            self.heads += found is not None
+            return found
+
+        self.collector.known_head = noting_head  # type: ignore[method-assign]
         app = create_app(self.collector, Keys(), Tokens(directory / "tokens.json"), self.spool, lambda: "", False)  # type: ignore[arg-type]
         self.server = uvicorn.Server(
             uvicorn.Config(
@@ -218,7 +226,9 @@ def test_both_ways_answer_and_store_the_same(
     assert taken[False] > requests / 10
     # Of these the steps had seen the visitor and the page.
     assert ways[0].again > requests / 50
-    assert ways[1].again == 0
+    assert ways[1].again == ways[1].heads == 0
+    # Of these the parser had read the head.
+    assert ways[0].heads > requests / 200
     ours, theirs = (way.stored() for way in ways)
     if not cut:
         assert ours == theirs
