@@ -31,7 +31,7 @@ from schema.event import NO_SCROLL, NOT_MEASURED, PAGEVIEW, Event
 from schema.migrate import migrate
 from schema.site import day_number
 from schema.store import Store
-from tests.migrated import begin, end
+from tests.migrated import begin, end, migrated
 
 # What a password costs is no matter of most tests; that of the default is looked at in tests/dashboards/test_access.py.
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -183,7 +183,11 @@ def _logs_as_before() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Store]:
     """The embedded engine, migrated. It opens once per process, so tests keep apart by their site keys."""
-    opened = Store(f"chdb://{tmp_path_factory.mktemp('clickhouse')}")
+    directory = tmp_path_factory.mktemp("clickhouse") / "store"
+    # One process alone makes it sooner than it copies it; and in `make test-fast` none may be started that makes it.
+    if "PYTEST_XDIST_WORKER" in os.environ and pytestconfig.getoption("--extent") != "fast":
+        migrated(directory)
+    opened = Store(f"chdb://{directory}")
     migrate(opened)
     pytestconfig.stash[_OPENED] = opened
     yield opened
