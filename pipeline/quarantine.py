@@ -13,7 +13,6 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import re
 import time
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
@@ -22,45 +21,24 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from schema.atomic_file import fsync_directory, write_atomically
-from schema.event import Event, dies_at
+from schema.atomic_file import fsync_directory
 
-from .aside import KEPT_S
-from .layout import FIELDS, FIELDS_1, LayoutUnknown, arranged, by_name
+from .layout import LayoutUnknown
+from .quarantine_file import Kept, arranged_row, dies_at_of, read, reason_of, whose_of, write
 from .spool_file import (
     Header,
     OpenFile,
-    SpoolFileBad,
     lock_directory,
     make_directory,
-    read_sealed,
     recover,
     seal,
     spool_files,
 )
 
-_FIELDS = FIELDS["events"]
-_WHOSE = ("site", "day", "visitor")
 # The spool of what is replayed. Its directory stays: it has a watermark like every other.
 REPLAY = "replay"
 _REPLAY_NUMBER = 63
 _SERIALS = 64
-# What the columns of schema/sql/0018_baseline.sql can hold.
-_BITS = {"received": 32, "day": 16, "lifetime": 16, "id": 64, "visitor": 64, "engaged_ms": 32, "scroll": 8}
-_BITS |= {"network_number": 64}
-_AT_FIELD = re.compile(r"`\$\[(\d+)\]")
-
-
-class Kept(Struct, frozen=True):
-    """What a file holds. row: the values of `fields`, if it is as it should be."""
-
-    fields: tuple[str, ...]
-    row: Any
-
-    @property
-    def named(self) -> dict[str, Any]:
-        """The fields by name, as far as they are there."""
-        return by_name(self.fields, self.row)
 
 
 class Held(Struct, frozen=True):
@@ -94,7 +72,7 @@ class Quarantine:
         """Keep one event, a list in the order of its struct, durably. Putting it again changes nothing."""
         self._make()
         path = self.directory / f"{name}.event"
-        write_atomically(path, msgspec.msgpack.encode(Kept(_FIELDS, row)))
+        write(path, row)
 
     def _make(self) -> None:
         # Not before it is needed: who only looks at a data directory leaves nothing in it.
@@ -108,7 +86,7 @@ class Quarantine:
         expired = 0
         for path in self.directory.glob("*.event"):
             with contextlib.suppress(FileNotFoundError):  # dropped or replayed meanwhile
-                if _dies_at(path) <= now:
+                if dies_at_of(path) <= now:
                     path.unlink()
                     expired += 1
         return expired
@@ -119,7 +97,7 @@ class Quarantine:
         forgotten = 0
         with self.alone():
             for path in [*self.directory.glob("*.event"), *self._waiting()]:
-                if _whose(path) in visitors:
+                if whose_of(path) in visitors:
                     path.unlink(missing_ok=True)
                     forgotten += 1
         return forgotten
@@ -140,12 +118,12 @@ class Quarantine:
         found = []
         for path in sorted(self.directory.glob("*.event")):
             try:
-                kept = _read(path)
+                kept = read(path)
             except FileNotFoundError:
                 continue  # it has just been forgotten, or its lifetime ended
             except msgspec.MsgspecError:
                 kept = Kept((), None)
-            found.append(Held(path.stem, kept.named, _reason(kept)))
+            found.append(Held(path.stem, kept.named, reason_of(kept)))
         return found
 
     def drop(self, names: Iterable[str]) -> int:
@@ -179,8 +157,8 @@ class Quarantine:
                 for name in names:
                     source = self.directory / f"{name}.event"
                     try:
-                        kept = _read(source)
-                        row = _arranged(kept)
+                        kept = read(source)
+                        row = arranged_row(kept)
                     except (FileNotFoundError, msgspec.MsgspecError, LayoutUnknown):
                         continue  # it is gone, or nothing that a store could take
                     created, serial = _place(kept.named, int(now), taken)
@@ -199,36 +177,6 @@ class Quarantine:
         for name in names:
             if _put_back(name) in names:
                 (self.directory / f"{_put_back(name)}.event").unlink(missing_ok=True)
-
-
-def _whose(path: Path) -> tuple[Any, ...] | None:
-    """Site, day and visitor of an event in quarantine or being replayed. What cannot be read names nobody, and dies
-    with its lifetime."""
-    try:
-        named = by_name(_FIELDS, read_sealed(path)[1][0]) if path.suffix == ".sealed" else _read(path).named
-        whose = tuple(named[field] for field in _WHOSE)
-        hash(whose)
-    except (OSError, SpoolFileBad, msgspec.MsgspecError, TypeError, IndexError, KeyError):
-        return None
-    return whose
-
-
-def _read(path: Path) -> Kept:
-    """What a file holds. Raises FileNotFoundError or msgspec.MsgspecError."""
-    try:
-        found = msgspec.msgpack.decode(path.read_bytes())
-    except UnicodeDecodeError:
-        raise msgspec.DecodeError("is not UTF-8") from None
-    # Until the names were kept, too, a file was the bare list.
-    return Kept(FIELDS_1["events"], found) if isinstance(found, list) else msgspec.convert(found, Kept)
-
-
-def _arranged(kept: Kept) -> list[Any]:
-    """The event in the order of its struct. Raises LayoutUnknown."""
-    arrange = arranged("events", kept.fields)
-    if not isinstance(kept.row, list):
-        raise LayoutUnknown("events are lists")
-    return arrange(kept.row) if arrange else kept.row
 
 
 def _place(named: dict[str, Any], now: int, taken: set[str]) -> tuple[int, int]:
@@ -264,40 +212,3 @@ def _uuid(name: str) -> str:
 def _put_back(name: str) -> str:
     """What the writer calls an event of this name that was replayed and refused again."""
     return f"{_uuid(name)}-0"
-
-
-def _reason(kept: Kept) -> str:
-    """What is wrong with an event, naming the field but no value; "" where only the store knows."""
-    if not isinstance(kept.row, list):
-        return "cannot be read"
-    if len(kept.row) != len(kept.fields):
-        return f"has {len(kept.row)} fields instead of {len(kept.fields)}"
-    try:
-        row = _arranged(kept)
-    except LayoutUnknown as problem:
-        return str(problem)
-    try:
-        event = msgspec.convert(row, Event)
-    except msgspec.ValidationError as problem:
-        place = _AT_FIELD.search(str(problem))
-        return f"{_FIELDS[int(place[1])]}: of another type" if place else "of another type"
-    for name, bits in _BITS.items():
-        if not 0 <= getattr(event, name) < 1 << bits:
-            return f"{name}: out of range"
-    if not -(1 << 63) <= event.amount < 1 << 63:
-        return "amount: out of range"
-    return ""
-
-
-def _dies_at(path: Path) -> float:
-    """When an event's time is over: with its lifetime; much earlier where it names no visitor, for no erasure would
-    find it."""
-    soon = path.stat().st_mtime + KEPT_S
-    try:
-        fields = _read(path).named
-        end = dies_at(int(fields["received"]), int(fields["lifetime"]))
-        site, day, visitor = (fields[field] for field in _WHOSE)
-    except (msgspec.MsgspecError, ValueError, TypeError, KeyError, OverflowError):
-        return soon
-    named = isinstance(site, str) and isinstance(day, int) and isinstance(visitor, int)
-    return end if named else min(end, soon)
