@@ -21,7 +21,7 @@ from collector.model import KeySource
 from collector.privacy.address import Proxies
 from collector.service import Collector
 from collector.tokens import Tokens
-from footfall.canary.journey import bodies, headers, marks_of
+from footfall.canary.marked import bodies, headers, marks_of
 from footfall.canary.search import fresh, search
 from footfall.settings import load
 from pipeline.settings import SpoolSettings

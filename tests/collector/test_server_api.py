@@ -19,7 +19,7 @@ from collector.edge.server_endpoint import ServerEndpoint
 from collector.tokens import Tokens
 from collector.wire.server_api import ServerEvents
 from collector.wire.server_event import MAX_EVENTS, ServerEvent, Visitor, Vitals
-from footfall.canary.journey import marks_of, server_bodies
+from footfall.canary.marked import marks_of, server_bodies
 from footfall.canary.search import fresh, search
 from pipeline.spool_file import read_sealed, spool_files
 from schema.event import NO_SCROLL, NOT_MEASURED

@@ -20,7 +20,7 @@ from collector.keys.key import EphemeralKeys
 from collector.privacy.address import Proxies
 from collector.service import Collector
 from collector.wire.plausible import Plausible
-from footfall.canary.journey import SITE, bodies, headers, marks_of
+from footfall.canary.marked import SITE, bodies, headers, marks_of
 from footfall.canary.search import Marks, fresh, search
 from footfall.settings import load
 from pipeline.settings import SpoolSettings
