@@ -14,6 +14,7 @@ from msgspec import Struct
 from schema.event import NO_SCROLL
 from schema.site import LocalDay, Site
 
+from .anonymization import Anonymization
 from .enrich.asn import NO_DATACENTERS, Datacenters
 from .enrich.client_hints import NO_CLIENT_HINTS, ClientHints
 from .enrich.device import Device
@@ -24,7 +25,6 @@ from .enrich.site_filter import OPEN, SiteFilter
 from .limits.new_visitors import NewVisitors
 from .privacy.untrusted_proxy import UntrustedProxy
 from .privacy.visitor_id import Key
-from .settings import Anonymization
 
 # Characters of an event's name.
 MAX_NAME = 120

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
-from collector.settings import Anonymization
+from collector.anonymization import Anonymization
 from dashboards.web.about_site import Kept
 
 # By what a browser, or the page, tells: the fields of an event that come of it, each in words ("": of no meaning to a

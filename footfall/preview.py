@@ -13,11 +13,11 @@ from typing import Any
 from msgspec import structs
 from starlette.types import Scope
 
+from collector.anonymization import PRESETS, Anonymization, AnonymizationSettings
 from collector.diagnostics.preview import COMES_FROM, LABELS, Preview, hashed, preview_of
 from collector.edge.client import client_of
 from collector.enrich.geo import GeoDatabase
 from collector.model import Beacon, Client
-from collector.settings import PRESETS, Anonymization, AnonymizationSettings
 from collector.wire.values import bounded, clean
 from dashboards.web.engineers import Compare, Compared, Sent
 from schema.event import PAGEVIEW

@@ -12,8 +12,8 @@ import pytest
 from msgspec import structs
 from starlette.routing import Route
 
+from collector.anonymization import PRESETS
 from collector.outcome import Reason
-from collector.settings import PRESETS
 from dashboards.stats.refused import Code
 from dashboards.stats_api import listed
 from dashboards.web.api import Api

@@ -13,10 +13,10 @@ from msgspec import Struct, structs
 from schema.event import Event
 from schema.site import local_day
 
+from ..anonymization import Anonymization
 from ..enrich.geo import GeoDatabase
 from ..keys.key import EphemeralKeys
 from ..model import Beacon, Client, Draft, Rules
-from ..settings import Anonymization
 from ..steps import anonymize
 
 # Which stored fields come from what was sent.

@@ -22,10 +22,10 @@ from schema.event import ENGAGEMENT
 from schema.lasting import Lasting, kind_and_place
 from schema.site import LocalDay
 
+from ..anonymization import AnonymizationSettings, changed
 from ..keys.key import DESTROY_AFTER_S, NoKey
 from ..model import Draft, Rules
 from ..privacy.visitor_id import visitor_number
-from ..settings import AnonymizationSettings, changed
 from ..steps import put_key, put_network, put_visitor
 from .hyperloglog import REGISTERS, HyperLogLog
 

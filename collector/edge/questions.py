@@ -11,8 +11,8 @@ from typing import Annotated, Any, TypeVar
 from msgspec import Meta, Struct
 from starlette.datastructures import QueryParams
 
+from ..anonymization import Preset
 from ..model import CONSENTS
-from ..settings import Preset
 
 # Text as all of a query; a number is what makes sense.
 _Width = Annotated[

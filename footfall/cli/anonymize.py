@@ -8,8 +8,8 @@ from __future__ import annotations
 import click
 import msgspec
 
+from collector.anonymization import PRESETS
 from collector.model import Beacon, Client
-from collector.settings import PRESETS
 from schema.event import PAGEVIEW
 
 from .. import preview

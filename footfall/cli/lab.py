@@ -15,10 +15,10 @@ from typing import Any
 import click
 import msgspec
 
+from collector.anonymization import PRESETS
 from collector.diagnostics.shadow_publisher import read_shadow
 from collector.outcome import Reason
 from collector.privacy.address import Proxies
-from collector.settings import PRESETS
 from collector.wire.access_log.lines import STDIN
 from collector.wire.access_log.reader import Log, Reading
 

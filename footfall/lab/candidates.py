@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, structs
 
-from collector.settings import PRESETS, Anonymization, AnonymizationSettings, changed
+from collector.anonymization import PRESETS, Anonymization, AnonymizationSettings, changed
 from pipeline.settings import ReleaseSettings, RetentionSettings
 
 from ..errors import SettingsError

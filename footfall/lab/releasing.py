@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct, structs
 
-from collector.settings import AnonymizationSettings
+from collector.anonymization import AnonymizationSettings
 from pipeline.blocks import close_blocks
 from pipeline.imports import Import
 from pipeline.insert import insert

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from collector.settings import Anonymization
+from collector.anonymization import Anonymization
 from pipeline.settings import SiteRules
 from schema.site import Site
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from collector.settings import Anonymization
+from collector.anonymization import Anonymization
 from schema.event import ENGAGEMENT
 from schema.store import Store
 

@@ -3,7 +3,8 @@
 """
 
 from .listing import describe, needs_restart
-from .model import DEMO_SITE, Settings, SiteSettings
+from .model import Settings
 from .reading import load
+from .site_settings import DEMO_SITE, SiteSettings
 
 __all__ = ["DEMO_SITE", "Settings", "SiteSettings", "describe", "load", "needs_restart"]

@@ -18,7 +18,8 @@ from schema.site import Site, day_bounds, day_number, local_day
 
 from .edit_file import FOLDER, EditsUnreadable, read
 from .edits import KINDS, Declared, Edition, Edits, SiteEdits, Version, things
-from .model import Settings, SiteSettings
+from .model import Settings
+from .site_settings import SiteSettings
 
 _DAY = dt.timedelta(days=1)
 # Days wait to be closed for so long at the very most: raw rows do not live longer.

@@ -10,15 +10,13 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from collector.settings import (
-    PRESETS,
-    AnonymizationSettings,
-)
+from collector.anonymization import PRESETS, AnonymizationSettings
 from pipeline.settings import ReleaseSettings
 
 from .fields import SECRET, annotations_of, fields, metas_of, without_password, without_paths
 from .in_force import without_edits
-from .model import Settings, SiteSettings
+from .model import Settings
+from .site_settings import SiteSettings
 
 # Beside those of [anonymization].
 _OF_RELEASE = ("networks", "k_late", "late_others")

@@ -15,7 +15,8 @@ import msgspec
 from schema.site import Goal
 
 from .fields import SECRET, annotations_of, fields, without_password, without_paths
-from .model import Settings, SiteSettings
+from .model import Settings
+from .site_settings import SiteSettings
 from .toml_lines import line_of
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from msgspec import structs
 
+from collector.anonymization import PRESETS, AnonymizationSettings
 from collector.enrich.site_filter import Exclusions
-from collector.settings import PRESETS, AnonymizationSettings
 from dashboards.delivery.settings import Alert, Digest
 from dashboards.web.about_site import Group, Setting
 from pipeline.settings import ReleaseSettings, RetentionSettings
@@ -24,7 +24,8 @@ from pipeline.settings import ReleaseSettings, RetentionSettings
 from .declared import DECLARED, NOT_YET, things_of
 from .edits import KINDS, things
 from .fields import annotations_of, metas_of
-from .model import DEMO_SITE, Settings, SiteSettings
+from .model import Settings
+from .site_settings import DEMO_SITE, SiteSettings
 
 # By what is declared, its name and what it counts ("" where its name says that): the first day.
 Since = Mapping[tuple[str, str, str], dt.date]

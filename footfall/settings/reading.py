@@ -16,9 +16,7 @@ import msgspec
 from msgspec import structs
 
 from collector.keys.client import bare_fingerprint
-from collector.settings import (
-    KeySettings,
-)
+from collector.settings import KeySettings
 
 from ..errors import SettingsError
 from .fields import NOT_SET

@@ -15,6 +15,7 @@ import pytest
 from msgspec import structs
 from structlog.testing import capture_logs
 
+from collector.anonymization import PRESETS
 from collector.edge.beat import refresh_forever
 from collector.edge.endpoint import RETRY_AFTER_S, Endpoint
 from collector.enrich.geo import Geo
@@ -24,7 +25,6 @@ from collector.model import Rules
 from collector.outcome import Reason
 from collector.privacy.address import Proxies
 from collector.service import Collector
-from collector.settings import PRESETS
 from collector.wire.plausible import Plausible
 from pipeline import spool_file
 from pipeline.settings import SpoolSettings

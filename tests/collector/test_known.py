@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from collector import known
+from collector.anonymization import PRESETS
 from collector.diagnostics.unnamed_proxies import UnnamedProxies
 from collector.diagnostics.why import Why
 from collector.edge.client import sender_of, sender_text
@@ -26,7 +27,6 @@ from collector.model import Arrival, Beacon
 from collector.outcome import Reason
 from collector.privacy.address import Proxies
 from collector.service import Collector
-from collector.settings import PRESETS
 from collector.steps import STEPS
 from schema.event import Event
 from schema.site import Site

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from collector.anonymization import PRESETS
 from collector.ended import erasure_of
 from collector.keys.key import EphemeralKeys
 from collector.outcome import Reason
-from collector.settings import PRESETS
 from collector.steps import anonymize
 from collector.wire.goatcounter import GoatCounter
 from collector.wire.matomo import Matomo

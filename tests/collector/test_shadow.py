@@ -12,13 +12,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from collector.anonymization import PRESETS, AnonymizationSettings
 from collector.diagnostics.hyperloglog import REGISTERS, STANDARD_ERROR, HyperLogLog
 from collector.diagnostics.shadow import Shadow
 from collector.diagnostics.shadow_publisher import ShadowPublisher, read_shadow
 from collector.enrich.geo import GeoDatabase
 from collector.keys.key import DESTROY_AFTER_S, EphemeralKeys, NoKey
 from collector.model import Beacon, Client, Draft, Rules
-from collector.settings import PRESETS, AnonymizationSettings, ShadowSettings
+from collector.settings import ShadowSettings
 from collector.steps import anonymize
 from schema.event import ENGAGEMENT, PAGEVIEW, Event
 from schema.site import LocalDay, Site, local_day

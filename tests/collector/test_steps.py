@@ -11,12 +11,12 @@ import pytest
 from msgspec import structs
 
 from collector import steps
+from collector.anonymization import PRESETS, AnonymizationSettings, resolve
 from collector.enrich.client_hints import ClientHints
 from collector.enrich.geo import Geo
 from collector.keys.key import NoKey
 from collector.model import Beacon, Client, Draft, Rules
 from collector.outcome import Reason
-from collector.settings import PRESETS, AnonymizationSettings, resolve
 from collector.steps import STEPS, anonymize
 from schema.event import NO_SCROLL, NOT_MEASURED, Event
 from schema.site import Site, day_number, local_day

@@ -17,6 +17,7 @@ import uvicorn
 import uvloop
 from msgspec import Raw
 
+from collector.anonymization import PRESETS
 from collector.edge import http as limited
 from collector.edge import ingest
 from collector.edge.app import create_app
@@ -28,7 +29,6 @@ from collector.enrich.site_filter import Exclusions, site_filter_of
 from collector.model import Beacon, Rules
 from collector.privacy.address import Proxies
 from collector.service import Collector
-from collector.settings import PRESETS
 from collector.tokens import Tokens
 from pipeline.settings import SpoolSettings
 from pipeline.spool import Spool

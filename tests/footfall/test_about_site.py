@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import pytest
 from msgspec import Meta, structs
 
+from collector.anonymization import AnonymizationSettings
 from collector.enrich.geo import GeoDatabase
-from collector.settings import AnonymizationSettings
 from dashboards.accounts.accounts import Accounts
 from dashboards.app import create_app
 from dashboards.stats.report import Reports

@@ -20,11 +20,11 @@ from msgspec import structs
 from pycanon import anonymity
 from pycanon.anonymity.utils.aux_anonymity import get_equiv_class
 
+from collector.anonymization import PRESETS
 from collector.enrich.geo import GeoDatabase
 from collector.keys.key import EphemeralKeys
 from collector.model import Beacon, Client, Draft, Rules
 from collector.outcome import Reason
-from collector.settings import PRESETS
 from collector.steps import anonymize
 from collector.wire.access_log.reader import Reading, reader_of
 from footfall.cli import main

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from collector.settings import PRESETS
+from collector.anonymization import PRESETS
 from footfall.lab.candidates import candidates
 from footfall.lab.released import Named, Released, TooFew, lacking_of
 from footfall.lab.releasing import Releasing

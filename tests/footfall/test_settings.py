@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from collector.settings import PRESETS
+from collector.anonymization import PRESETS
 from footfall.errors import SettingsError
 from footfall.settings import DEMO_SITE, Settings, describe, load
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from collector.settings import PRESETS
+from collector.anonymization import PRESETS
 from footfall.errors import SettingsError
 from footfall.settings import Settings, describe, load
 

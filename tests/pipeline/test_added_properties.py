@@ -12,7 +12,7 @@ from msgspec import structs
 from footfall.cli import release_text
 from footfall.cli.check import property_since
 from footfall.control import releases
-from footfall.settings.model import SiteSettings
+from footfall.settings.site_settings import SiteSettings
 from pipeline.added_goals import counted_since
 from pipeline.added_properties import add_properties
 from pipeline.copying import put_back, put_back_entries, readable, rows_of

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from collector.anonymization import PRESETS
 from collector.enrich.geo import Geo
 from collector.model import Beacon, Client, Draft, Rules
-from collector.settings import PRESETS
 from collector.steps import anonymize
 from pipeline.layout import FIELDS
 from pipeline.months import sum_months

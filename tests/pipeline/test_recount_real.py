@@ -27,7 +27,7 @@ from collector.wire.access_log.reader import Log, Reading
 from footfall.control.engine import Engine
 from footfall.importing.intake import Sent, rules_of, run
 from footfall.settings import load
-from footfall.settings.model import SiteSettings
+from footfall.settings.site_settings import SiteSettings
 from schema.event import ENGAGEMENT, PAGEVIEW, Event
 from schema.families import FAMILIES
 from schema.funnel import Funnel, Step
