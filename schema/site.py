@@ -28,6 +28,9 @@ from .segment import Segment, definitions
 # The key of the site that the demo pages count for.
 DEMO = "demo"
 _EPOCH = dt.date(1970, 1, 1)
+# The days that can be asked about, and so be imported: a clock that was never set begins in 1970.
+EARLIEST = dt.date(2000, 1, 1)
+LATEST = dt.date(2099, 12, 31)
 # Each is a row for each of its values and events, and one way more to tell people apart.
 _MOST_PROPERTIES = 20
 _KEY = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
+from schema.site import EARLIEST, LATEST
+
 # Ten years: longer than any store of Footfall is old, short enough that a question stays a question.
 MAX_DAYS = 3660
-_EARLIEST = dt.date(2000, 1, 1)
-_LATEST = dt.date(2099, 12, 31)
 _DAY = dt.timedelta(days=1)
 
 
@@ -29,9 +29,9 @@ class Period(Struct, frozen=True):
     def __post_init__(self) -> None:
         if self.first > self.last:
             raise ValueError(f"from={self.first} is after to={self.last}: the first day must not be after the last")
-        if self.first < _EARLIEST or self.last > _LATEST or self.days > MAX_DAYS:
+        if self.first < EARLIEST or self.last > LATEST or self.days > MAX_DAYS:
             raise ValueError(
-                f"from={self.first}, to={self.last}: allowed are at most {MAX_DAYS} days from {_EARLIEST} to {_LATEST}"
+                f"from={self.first}, to={self.last}: allowed are at most {MAX_DAYS} days from {EARLIEST} to {LATEST}"
             )
 
     @property
@@ -102,7 +102,7 @@ def parse(
     if name not in PERIODS:
         raise ValueError(f"period={name!r} is not known: allowed are {', '.join((*PERIODS, 'custom'))}")
     if name == "all":
-        earliest = max(_EARLIEST, today - (MAX_DAYS - 1) * _DAY)
+        earliest = max(EARLIEST, today - (MAX_DAYS - 1) * _DAY)
         return Period(max(earliest, min(since() or today, today)), today, PERIODS[name][0], name)
     return named(name, today)
 

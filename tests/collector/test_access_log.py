@@ -99,6 +99,13 @@ def test_a_time_is_read_in_its_own_zone(time: str, moment: int) -> None:
         "17/May/2015:10:05:61 +0000",
         "17/May/2015:-1:05:03 +0000",
         "17/May/2015:10:05:03 +00",
+        # Of a clock that was never set, or of a year to come: no question reaches it, and no store holds some of them.
+        "17/May/1970:10:05:03 +0000",
+        "17/May/2200:10:05:03 +0000",
+        "2200-05-17T10:05:03Z",
+        "1970-05-17T10:05:03Z",
+        "99999999999",
+        "000000001",
         "",
         "x" * 26,
     ],

@@ -143,6 +143,7 @@ def test_six_people_are_six_visitors(kind: str, six: Path) -> None:
         (lambda n: line(n, f"{{}} 10.0.0.{n}"), "several hosts, none of them x.test"),
         (lambda n: line(n, "0.0.0.0"), "as in 6 of 6 page views (no_address)"),
         (lambda n: line(n).replace("/2025:", "/25:"), "no field is a time in brackets"),
+        (lambda n: line(n).replace("/2025:", "/2200:"), "of no year from 2000 to 2099"),
         (lambda n: line(n).replace("Oct", "Okt"), "the time in brackets is in no form that is known"),
         (lambda n: line(n, tail=""), "no browser string"),
         (lambda n: line(n) if n not in (3, 4) else "something else\n", "2 of 6 lines are not in the format"),

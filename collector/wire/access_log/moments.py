@@ -1,7 +1,7 @@
 """The time of a line, in whichever way a server writes it.
 
-In: a text. Out: Unix seconds, None for what is no time. Promises: never raises; a time that names no zone is of the
-zone it is told.
+In: a text. Out: Unix seconds, None for what is no time of the days that can be asked about. Promises: never raises; a
+time that names no zone is of the zone it is told.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import datetime as dt
 import re
 from functools import lru_cache
 from zoneinfo import ZoneInfo
+
+from schema.site import EARLIEST, LATEST
 
 # 17/May/2015:10:05:03 +0000, of Apache's %t and nginx's $time_local; HAProxy's has no zone. 60 is a leap second.
 _COMMON = re.compile(
@@ -39,7 +41,7 @@ def moment_of(text: str, zone: ZoneInfo) -> int | None:
     if iso is not None:
         return _of_iso(iso, zone)
     epoch = _EPOCH.fullmatch(text)
-    return int(epoch[1]) // _unit(len(epoch[1])) if epoch else None
+    return _of_epoch(epoch[1]) if epoch else None
 
 
 def moment_like(text: str, pattern: str, zone: ZoneInfo) -> int | None:
@@ -48,6 +50,7 @@ def moment_like(text: str, pattern: str, zone: ZoneInfo) -> int | None:
         pattern = pattern.replace(short, whole)
     try:
         moment = dt.datetime.strptime(text, pattern)  # noqa: DTZ007 - the zone follows
+        _check(moment.date())
         return int((moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp())
     except (ValueError, OverflowError):
         return None
@@ -67,13 +70,16 @@ def _of_common(match: re.Match[str], zone: ZoneInfo) -> int | None:
 @lru_cache(maxsize=64)
 def _midnight(day: str) -> int:
     number, month, year = day.split("/")
-    return int(dt.datetime(int(year), _MONTHS[month], int(number), tzinfo=dt.UTC).timestamp())
+    date = dt.date(int(year), _MONTHS[month], int(number))
+    _check(date)
+    return _first_second(date)
 
 
 def _of_iso(match: re.Match[str], zone: ZoneInfo) -> int | None:
     year, month, day, hour, minute, second, offset = match.groups()
     try:
         date = dt.date(int(year), int(month), int(day))
+        _check(date)
         time = dt.time(int(hour), int(minute), tzinfo=_zone(offset) if offset else zone)
         return int(dt.datetime.combine(date, time).timestamp()) + int(second)
     except (ValueError, OverflowError):
@@ -86,6 +92,21 @@ def _zone(offset: str) -> dt.timezone:
         return dt.UTC
     ahead = dt.timedelta(hours=int(offset[1:3]), minutes=int(offset[-2:]))
     return dt.timezone(-ahead if offset[0] == "-" else ahead)
+
+
+def _of_epoch(digits: str) -> int | None:
+    seconds = int(digits) // _unit(len(digits))
+    return seconds if _first_second(EARLIEST) <= seconds < _first_second(LATEST) else None
+
+
+def _check(date: dt.date) -> None:
+    if not EARLIEST <= date <= LATEST:
+        raise ValueError("of another age")
+
+
+@lru_cache(maxsize=64)
+def _first_second(date: dt.date) -> int:
+    return int(dt.datetime(date.year, date.month, date.day, tzinfo=dt.UTC).timestamp())
 
 
 def _unit(digits: int) -> int:

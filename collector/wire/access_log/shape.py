@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from zoneinfo import ZoneInfo
 
+from schema.site import EARLIEST, LATEST
+
 from ...privacy.address import written_address
 from .json_lines import key_names
 from .moments import moment_of
@@ -50,7 +52,10 @@ def _missing(kinds: list[str], time_is_told: bool) -> str:
     if "[time]" not in kinds:
         return "no field is a time in brackets, such as [14/Oct/2025:10:01:00 +0200]"
     if not time_is_told:
-        return "the time in brackets is in no form that is known, such as [14/Oct/2025:10:01:00 +0200]"
+        return (
+            "the time in brackets is in no form that is known, such as [14/Oct/2025:10:01:00 +0200], or of no year "
+            f"from {EARLIEST.year} to {LATEST.year}"
+        )
     if '"request"' not in kinds:
         return 'no field is a quoted request, such as "GET /about HTTP/1.1"'
     if kinds[0] == "address":
