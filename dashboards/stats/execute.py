@@ -55,8 +55,7 @@ class Answer(Struct, frozen=True):
 
 
 class Executor:
-    """pool: where statements are asked side by side; None: one after the other. The store keeps a client for every
-    thread that ever asked, so threads have to be few and stay."""
+    """pool: where statements are asked side by side; None: one after the other."""
 
     def __init__(self, store: Store, cache: LruCache, pool: Pool | None = None) -> None:
         self._store = store

@@ -293,6 +293,7 @@ def test_live_is_today_whatever_days_the_other_pages_are_of(client: TestClient, 
     assert 'id="menu-compare"' not in page, "it would leave the page"
 
 
+@pytest.mark.slow
 def test_navigation_keeps_days_and_filters_where_a_page_can_tell_of_them(client: TestClient, rollups: Any) -> None:
     base = f"/sites/{rollups.site.key}"
     page = opened(client, f"{base}?period=7d&filter=device==mobile")

@@ -200,6 +200,7 @@ def lets_in(browser: TestClient, route: Declared, key: str) -> bool:
     return answer.status_code not in (401, 403, 404) and not sent_away
 
 
+@pytest.mark.slow
 def test_a_route_lets_in_who_holds_the_role_there_and_nobody_else(
     app: Starlette, browser: TestClient, accounts: Accounts, people: dict[str, int], rollups: Any
 ) -> None:

@@ -144,6 +144,7 @@ def test_speed_of_phones_is_one_click_from_speed(client: TestClient, rollups: An
     assert re.search(r"LCP ■ 4\.[78]\d s \(poor\) all: ● 1\.[12]\d s \(good\)", text)
 
 
+@pytest.mark.slow
 def test_everything_is_one_click_and_has_the_same_sums(walk: Walk) -> None:
     with zipfile.ZipFile(io.BytesIO(walk.click("All tables as CSV").content)) as archive:
         totals, pages = (archive.read(name).decode("utf-8-sig") for name in ("totals.csv", "page.csv"))

@@ -105,6 +105,7 @@ def ask(reports: Reports, site: Any, question: Any) -> QueryAnswer | QueryRefuse
         return refused
 
 
+@pytest.mark.slow
 def test_any_question_is_answered_or_refused(
     reports: Reports, rollups: Rollups, ago: Any, request: pytest.FixtureRequest
 ) -> None:

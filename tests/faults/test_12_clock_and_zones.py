@@ -18,7 +18,7 @@ from collector.keys.files import read_keys
 from collector.keys.journal import lost_days, read_journal
 from collector.keys.key import DESTROY_AFTER_S
 from pipeline.quarantine import Quarantine
-from pipeline.rollup.stages import roll_up
+from pipeline.rollup.batch import SiteDay
 from pipeline.settings import SiteRules
 from pipeline.spool import IN_FLIGHT_S
 from pipeline.writer import Writer
@@ -27,6 +27,7 @@ from schema.store import Store
 from tests.conftest import insert, make_event
 from tests.faults.collecting import Clock, Collecting, site_of
 from tests.house import another_time, eventually, rows, running
+from tests.together import Test, rolled_up, together
 
 BERLIN, ST_JOHNS, KATHMANDU, APIA = "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu", "Pacific/Apia"
 ZONES = (BERLIN, ST_JOHNS, KATHMANDU, APIA)
@@ -239,9 +240,10 @@ def test_a_clock_that_ran_ahead_a_day_leaves_no_key_of_that_time_behind(ram: Pat
         (APIA, "2041-01-01", 24, 0),
     ],
 )
+@together
 def test_a_day_of_23_or_25_hours_has_as_many_hours_in_its_rollup(
     store: Store, zone: str, day: str, hours: int, minute: int
-) -> None:
+) -> Test:
     date = dt.date.fromisoformat(day)
     bounds = day_bounds(zone, day_number(date))
     assert bounds.end - bounds.start == hours * HOUR_S
@@ -249,7 +251,7 @@ def test_a_day_of_23_or_25_hours_has_as_many_hours_in_its_rollup(
     # One visit of one second in each hour: at its first and at its last second, so that a wrong cut is seen.
     moments = [moment for hour in range(bounds.start, bounds.end, HOUR_S) for moment in (hour, hour + HOUR_S - 1)]
     insert(store, [make_event(site.key, moment, date, visitor=i) for i, moment in enumerate(moments)])
-    roll_up(store, site, date, SiteRules(1, 30, "balanced"))
+    yield rolled_up(SiteDay(site, date, SiteRules(1, 30, "balanced")))
 
     def periods(grain: str) -> list[tuple[int, int]]:
         found = store.rows(

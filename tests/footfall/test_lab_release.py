@@ -55,6 +55,7 @@ def released(store: Store) -> dict[int, Released]:
     return by_k
 
 
+@pytest.mark.slow
 def test_what_is_named_and_why_the_rest_is_not(released: dict[int, Released]) -> None:
     one = released[3]
     assert (one.k, one.networks, one.k_late, one.late_others) == (3, 3, 4, 0)
@@ -71,6 +72,7 @@ def test_what_is_named_and_why_the_rest_is_not(released: dict[int, Released]) ->
     assert "country" not in one.named
 
 
+@pytest.mark.slow
 def test_a_number_of_too_few_is_told_as_such(released: dict[int, Released]) -> None:
     # All six enter at /, but for 5 and 6 they leave elsewhere. Of the site less / three visits begin elsewhere, of one
     # network: so of / it is not told where six began, either.
@@ -78,11 +80,13 @@ def test_a_number_of_too_few_is_told_as_such(released: dict[int, Released]) -> N
     assert "time_on_page" not in released[3].few
 
 
+@pytest.mark.slow
 def test_what_is_over_the_bound(released: dict[int, Released]) -> None:
     one = released[3]
     assert (one.pageviews, one.over, one.lowered_days) == (13 * 7 + 59, 10, 1)
 
 
+@pytest.mark.slow
 def test_how_far_an_open_day_trails(released: dict[int, Released]) -> None:
     # 08:15: a snapshot, not shown. 09:15: it is, and three have come since. 10:15: three more, of one network.
     assert released[3].trail == Trail(
@@ -97,6 +101,7 @@ def test_how_far_an_open_day_trails(released: dict[int, Released]) -> None:
     )
 
 
+@pytest.mark.slow
 def test_without_rules_nothing_is_lost(released: dict[int, Released]) -> None:
     one = released[1]
     page = one.named["page"]
@@ -106,6 +111,7 @@ def test_without_rules_nothing_is_lost(released: dict[int, Released]) -> None:
     assert (one.trail.worst_minutes, one.trail.worst_people, one.trail.nothing) == (0, 0, 0)
 
 
+@pytest.mark.slow
 def test_it_is_said_in_words(released: dict[int, Released]) -> None:
     told = "\n".join(released_sentences(released[3]))
     assert (

@@ -60,6 +60,7 @@ def run(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return call
 
 
+@pytest.mark.slow
 def test_a_host_that_is_gone_is_forgotten_with_its_spools_and_no_other(store: Store, day: dt.date, run: Run) -> None:
     listed = {one["spool"]: one for one in json.loads(run("list", "--json").stdout)}
     assert [(listed[name]["reports"], listed[name]["waiting"]) for name in ("new/worker-0", "old/worker-1")] == [

@@ -50,6 +50,7 @@ def opened(store: Store, site: Site) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_the_big_tables_are_on_the_disk_and_the_rows_are_the_same(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

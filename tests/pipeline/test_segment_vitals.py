@@ -58,6 +58,7 @@ def recount(site: Site, events: Sequence[Event]) -> Rows:
     return {key: (samples, good, poor, many) for key, (samples, good, poor, many) in found.items()}
 
 
+@pytest.mark.slow
 def test_with_a_k_of_one_it_is_what_a_recount_finds(store: Store) -> None:
     dice = random.Random(93)
     sites = [site_of(dice, 20 if nth == 0 else dice.randint(1, 4)) for nth in range(max(8, min(300, times(24))))]

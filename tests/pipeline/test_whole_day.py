@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pipeline.release import as_released
 from pipeline.rollup import sessionize
 from pipeline.rollup.batch import SiteDay
-from pipeline.rollup.stages import roll_up, roll_up_together
+from pipeline.rollup.stages import roll_up_together
 from pipeline.settings import SiteRules
 from schema.dimensions import DIMENSIONS, EVERY, OTHER
 from schema.event import ENGAGEMENT, PAGEVIEW, Event
@@ -25,6 +25,7 @@ from schema.visits import RAW_OF_FIRST_EVENT
 from schema.vitals import PEOPLE_BUCKET, VITALS
 from tests.conftest import examples, insert, make_event
 from tests.histogram import bucket_of
+from tests.together import Test, rolled_up, together
 
 pytestmark = pytest.mark.clickhouse
 
@@ -557,7 +558,8 @@ def test_a_day_has_exactly_the_numbers_of_the_definitions(
 
 
 @pytest.mark.parametrize("field", ["path", "hostname", "name", "country"])
-def test_where_one_dimension_only_has_something_to_hide_it_is_folded_alone(store: Store, field: str) -> None:
+@together
+def test_where_one_dimension_only_has_something_to_hide_it_is_folded_alone(store: Store, field: str) -> Test:
     site = Site(f"whole-{next(_NUMBER)}")
     values = ["/often"] * 6 + ["/rare-1", "/rare-2", "/rare-2", "/rare-3", "/rare-3"]
     fixed = {"path": "/", "name": PAGEVIEW}
@@ -568,14 +570,15 @@ def test_where_one_dimension_only_has_something_to_hide_it_is_folded_alone(store
     # A country is that of the visit's first event.
     events = events[field == "country" :: 1 + (field == "country")]
     insert(store, events)
-    roll_up(store, site, DAY, SiteRules(5, 30, "balanced"))
+    yield rolled_up(SiteDay(site, DAY, SiteRules(5, 30, "balanced")))
     assert shown(store, site) == expected(events, 5)
     assert {key[0] for key in shown(store, site)[0] if key[1] == OTHER} <= {
         {"path": "page", "hostname": "hostname", "name": "event", "country": "country"}[field], "exit_page"
     }  # fmt: skip
 
 
-def test_of_the_folded_pages_only_the_visits_that_enter_and_leave_there_are_their_entries(store: Store) -> None:
+@together
+def test_of_the_folded_pages_only_the_visits_that_enter_and_leave_there_are_their_entries(store: Store) -> Test:
     """However often a hidden page is touched on the way, entries add up to visits, and durations to theirs."""
     site = Site(f"whole-{next(_NUMBER)}")
     events = [
@@ -584,7 +587,7 @@ def test_of_the_folded_pages_only_the_visits_that_enter_and_leave_there_are_thei
         for step, path in enumerate(("/home", f"/rare-{visitor}", "/home"))
     ]
     insert(store, events)
-    roll_up(store, site, DAY, SiteRules(5, 30, "balanced"))
+    yield rolled_up(SiteDay(site, DAY, SiteRules(5, 30, "balanced")))
     rows = store.rows(
         "SELECT value, visits, entries, exits, visit_seconds FROM open_cells WHERE site = {s:String} "
         "AND dimension = 'page' ORDER BY value",

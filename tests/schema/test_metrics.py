@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import astuple
 
 from pipeline.release import as_released
-from pipeline.rollup.stages import roll_up
+from pipeline.rollup.batch import SiteDay
 from pipeline.settings import SiteRules
 from schema.dimensions import DIMENSIONS
 from schema.event import ENGAGEMENT
@@ -23,6 +23,7 @@ from schema.store import Store
 from schema.vitals import PEOPLE_BUCKET, RELATIVE_ERROR, VITALS, Vital, value_of
 from tests.conftest import insert, make_event
 from tests.histogram import bucket_of
+from tests.together import Test, rolled_up, together
 
 DAY = dt.date(2045, 4, 5)
 START = day_number(DAY) * 86_400
@@ -58,7 +59,8 @@ def test_a_larger_value_is_never_in_a_smaller_bucket(vital: Vital, scaled: list[
 
 
 @pytest.mark.clickhouse
-def test_the_buckets_of_a_rolled_up_day_are_the_same_as_ours(store: Store) -> None:
+@together
+def test_the_buckets_of_a_rolled_up_day_are_the_same_as_ours(store: Store) -> Test:
     """Through the whole way: beacon's number → Float32 column → SQL."""
     site = Site("metrics-buckets")
     scaled = [
@@ -85,7 +87,7 @@ def test_the_buckets_of_a_rolled_up_day_are_the_same_as_ours(store: Store) -> No
     events = [make_event(site.key, START + i, DAY, visitor=i) for i, _ in samples]
     events += [make_event(site.key, START + i, DAY, visitor=i, name=ENGAGEMENT, **vitals) for i, vitals in samples]
     insert(store, events)
-    roll_up(store, site, DAY, SiteRules(1, 30, "balanced"))
+    yield rolled_up(SiteDay(site, DAY, SiteRules(1, 30, "balanced")))
     rows = store.rows(
         f"SELECT metric, bucket, samples, good, poor FROM ({as_released('vitals', 'open_vitals')}) "
         "WHERE site = {s:String} AND dimension = '' AND bucket != {people:Int16}",
@@ -103,14 +105,15 @@ def test_the_buckets_of_a_rolled_up_day_are_the_same_as_ours(store: Store) -> No
 
 
 @pytest.mark.clickhouse
-def test_a_value_on_a_threshold_is_good_and_one_above_poor_is_poor(store: Store) -> None:
+@together
+def test_a_value_on_a_threshold_is_good_and_one_above_poor_is_poor(store: Store) -> Test:
     site = Site("metrics-thresholds")
     vital = VITALS["cls"]
     values = [vital.good, vital.poor, 0.2, 0.26]
     events = [make_event(site.key, START + i, DAY, visitor=i) for i in range(4)]
     events += [make_event(site.key, START + i, DAY, visitor=i, name=ENGAGEMENT, cls=v) for i, v in enumerate(values)]
     insert(store, events)
-    roll_up(store, site, DAY, SiteRules(1, 30, "balanced"))
+    yield rolled_up(SiteDay(site, DAY, SiteRules(1, 30, "balanced")))
     assert store.rows(
         "SELECT sum(samples), sum(good), sum(poor) FROM open_vitals WHERE site = {s:String} AND dimension = ''",
         {"s": site.key},
