@@ -26,13 +26,15 @@ ROUNDED = (
 )
 SUM_OF_VALUES = "One visitor may be counted under several of these values, so the totals are sums over values."
 TOO_FEW_BEHIND = "A rate or a time is left out where fewer than {} people contributed to it, and where it would follow."
-SINCE = "counted_since: the days before it were released before it was declared or changed (goals, sections and so on)."
+SINCE = "What was declared or changed later than a day was released is not counted on that day (counted_since)."
 STEPS = "A step of a funnel is “at least” where a day does not tell how many fewer than {} people went no further."
 CUT = "Rare values of weeks, or of four weeks, that lie only in part in this period are not in it (cuts_blocks)."
 INCOMPLETE = "Not all of some days had arrived when they had to be released (incomplete_days): it was at least so many."
 OVER_COUNTED = "“About”: visitors may be counted twice on a day on which a key was lost (over_counted_days)."
 IMPORTED = "Some days were imported: they are as complete as what they were made of (imported_days)."
-BOUNDED = "On bounded_days few visitors did very much: what one adds is bounded (release.bound), which lowered {}."
+BOUNDED = (
+    "On some days few visitors did much (bounded_days): what one adds is bounded (release.bound), which lowered {}."
+)
 AT_LEAST = "“At least”: on days on which a value is not shown few or none came (not_shown_days of of_days)."
 
 NO_CODE = "No visit has a {} that is written like this: write {}."

@@ -102,6 +102,7 @@ def _templates(base: str) -> jinja2.Environment:
         "not_shown": wording.not_shown,
         "of_orders": wording.of_orders,
         "not_told": wording.not_told,
+        "plain_notes": wording.plain_notes,
         "head": wording.head,
         "reason_label": lambda reason: names.REASONS.get(reason, reason),
         "vital_value": lambda cell: names.vital(cell.p75, VITALS[cell.vital].unit),

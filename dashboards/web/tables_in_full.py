@@ -226,8 +226,8 @@ def _of_dimension(name: str) -> About:
 
 
 def columns_of(table: About, rows: Sequence[Mapping[str, Any]], more: Sequence[Column]) -> tuple[Column, ...]:
-    """The columns that these rows have, more beside the numbers."""
+    """The columns that these rows have. more: what was asked for beside them, which comes first after the visitors."""
     given = [one for one in table.columns if not rows or one.name in rows[0]]
     least = [one for one in given if one is not DAYS or any(row["not_shown_days"] for row in rows)]
-    rest = [one for one in least if one is DAYS]
-    return (*(one for one in least if one is not DAYS), *more, *rest)
+    first = 2 if more else 0
+    return (*least[:first], *more, *least[first:])

@@ -6,6 +6,7 @@ all of it, or may be too many, has its sign.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -15,6 +16,7 @@ from schema.vitals import VITALS
 
 from ..stats.conversions import Revenue
 from ..stats.filter import ALTERNATIVES, Filter, Operator
+from ..stats.notes import AT_LEAST, SUM_OF_DAYS
 from ..stats.overview import Overview
 from . import format as names
 
@@ -33,6 +35,8 @@ NOBODY = "Nobody, or too few people to show."
 NO_CHANGE = "no change"
 # A rate of fewer people is grey.
 FEW = 30
+# In a note: how the interface calls what it is about. Settings have a dot: these a reader may look up.
+_FIELDS = re.compile(r" \([a-z]+_[a-z_]+(?: of [a-z_]+)?\)")
 _UNITS = {"percent": "%", "points": " pts"}
 # Not ▲, which says that a number has risen.
 RATING_SIGNS = {"good": "●", "needs improvement": "◆", "poor": "■"}
@@ -107,6 +111,11 @@ def _values(one: Filter) -> str:
     if one.operator not in ("==", "!="):
         return f"“{one.value}”"
     return " or ".join(names.name_of(one.dimension, value) for value in one.value.split(ALTERNATIVES))
+
+
+def plain_notes(notes: Sequence[str]) -> list[str]:
+    """What a page says of an answer besides: without the fields of the interface, and what every page says anyway."""
+    return [_FIELDS.sub("", note) for note in notes if note not in (SUM_OF_DAYS, AT_LEAST)]
 
 
 def not_told(overview: Overview) -> str:

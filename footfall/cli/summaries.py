@@ -9,6 +9,7 @@ from typing import Any
 
 from dashboards.web.format import counted
 from dashboards.web.tables import flat
+from schema.dimensions import DIMENSIONS
 from schema.metrics import METRICS, TOTALS
 
 from ..importing.intake import Summary
@@ -20,12 +21,13 @@ def stats_table(answer: dict[str, Any]) -> str:
     # In the site's own time, whose zone the answer names.
     as_of = f", open days as of {answer['as_of'][:16].replace('T', ' ')}" if answer.get("as_of") else ""
     parts = [f"{answer['site']}, {answer['from']} to {answer['to']}{as_of}", ""]
-    parts.append(table(["total", "value"], [[name, text_of(value)] for name, value in answer["totals"].items()]))
+    parts.append(table(["total", "value"], [[_headed(name), text_of(one)] for name, one in answer["totals"].items()]))
     if answer["rows"]:
         told = flat(answer["rows"])
         columns = list(told[0])
-        rows = [[text_of(row.get(name)) for name in columns] for row in told]
-        parts += ["", table([answer.get("by") or "value", *columns[1:]], rows)]
+        by = answer.get("by") or "value"
+        rows = [[_cell(by if name == "value" else name, row.get(name)) for name in columns] for row in told]
+        parts += ["", table([by, *map(_headed, columns[1:])], rows)]
     elif answer.get("by"):
         parts += ["", f"Nothing to show by {answer['by']} in this period."]
     if "comparison" in answer:
@@ -35,6 +37,16 @@ def stats_table(answer: dict[str, Any]) -> str:
         days = ", ".join(answer["suppressed_days"])
         parts.append(f"Days with fewer than {counted(answer['k'], 'visitor')} are not shown: {days}")
     return "\n".join(parts)
+
+
+def _headed(name: str) -> str:
+    """A column's name, with the unit of its numbers."""
+    return f"{name} {METRICS[name].unit}".rstrip() if name in METRICS else name
+
+
+def _cell(name: str, value: Any) -> str:
+    """The empty value of a dimension is called as on pages."""
+    return DIMENSIONS[name].empty if value == "" and name in DIMENSIONS else text_of(value)
 
 
 def _compared(comparison: dict[str, Any]) -> str:

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from dashboards.stats import notes
 from dashboards.stats.interval import wilson
 from dashboards.web.tables_in_full import TABLES
+from dashboards.web.wording import plain_notes
 from tests.dashboards.conftest import Rollups
 
 pytestmark = pytest.mark.clickhouse
@@ -100,7 +102,7 @@ def test_the_last_lines_are_what_is_folded_and_the_whole(client: TestClient, wee
     before, after = re.findall(r'<a href="\?([^"#]+)#rows" rel="(?:prev|next)"', page)
     assert html.unescape(before) == "period=7d&limit=2"
     assert html.unescape(after) == "period=7d&limit=2&offset=4"
-    assert "Other: values of which on a day fewer than 5 visitors are known" in page
+    assert "<dt>Other</dt><dd>Values of which on a day fewer than 5 visitors are known" in page
 
 
 def test_heads_say_what_a_table_is_sorted_by_and_turn_it(client: TestClient, weeks: str) -> None:
@@ -128,7 +130,7 @@ def test_what_is_not_known_comes_last_in_both_directions(client: TestClient, rol
 
 def test_a_change_is_of_full_days_that_all_have_data(client: TestClient, weeks: str, ago: Ago) -> None:
     address = f"{weeks}/by/page?period=7d&compare=previous&order=visitors_change"
-    found = {line[0]: line[-2:] for line in rows(client, address)}
+    found = {line[0]: line[2:4] for line in rows(client, address)}
     assert found["/"] == ["280", "▲ 25%"]
     assert found["/blog/a"] == ["140", "0%"]
     assert found["/blog/b"] == ["42", "▲ 100%"]
@@ -153,7 +155,7 @@ def test_a_change_is_of_full_days_that_all_have_data(client: TestClient, weeks: 
 def test_a_table_is_compared_with_what_is_chosen(client: TestClient, weeks: str, ago: Ago) -> None:
     chosen = f"compare=custom&compare_from={ago(11)}&compare_to={ago(10)}"
     address = f"{weeks}/by/page?from={ago(3)}&to={ago(1)}&{chosen}"
-    assert {line[0]: line[-2:] for line in rows(client, address)}["/"] == ["80", "▲ 25%"], "by averages a day"
+    assert {line[0]: line[2:4] for line in rows(client, address)}["/"] == ["80", "▲ 25%"], "by averages a day"
     page = html.unescape(client.get(address).text)
     assert f'<option value="custom" selected>Against {ago(11)} to {ago(10)}</option>' in page
     assert f"&{chosen}&order=visits" in page
@@ -170,7 +172,7 @@ def test_a_table_is_compared_with_what_is_chosen(client: TestClient, weeks: str,
 
 def test_the_rate_of_a_goal_stands_beside_each_value(client: TestClient, weeks: str) -> None:
     address = f"{weeks}/by/source?period=7d&goal=Signup&order=low"
-    found = {line[0]: line[-5:] for line in rows(client, address)}
+    found = {line[0]: line[2:7] for line in rows(client, address)}
     low = f"{wilson(42, 420)[0]:.1f}%"
     assert found["Google"] == ["42", "10%", low, "13%", "–not shown"]
     assert all("–" in cell for cell in found["Direct / None"]), "nobody, or too few"
@@ -292,3 +294,25 @@ def test_every_table_opens_without_a_row(client: TestClient, rollups: Rollups) -
 def test_files_need_a_session_or_a_token(visitor: TestClient, weeks: str) -> None:
     for kind in ("csv", "json"):
         assert visitor.get(f"/api{weeks}/by/page.{kind}").status_code == 401
+
+
+def test_what_a_page_says_besides_its_numbers_is_one_line_and_the_rest_behind_a_word(
+    client: TestClient, rollups: Rollups, weeks: str, ago: Ago
+) -> None:
+    rollups.cell(ago(3), "page", "/rare", visitors=9, released=True)
+    page = client.get(f"{weeks}/by/page?from={ago(4)}&to={ago(2)}").text
+    (foot,) = re.findall(r'<footer class="foot">(.*?)</footer>', page, re.DOTALL)
+    assert re.sub(r"<[^>]+>", "", foot.split("<details")[0]).strip() == (
+        "Visitors of several days are the sum of each day’s: nobody is recognized on another day. "
+        "Fewer than 5 people are not shown (–), or are part of “Other”."
+    )
+    assert foot.count("<details") == 1
+    assert "<dt>≥</dt><dd>At least: " in page
+
+
+def test_a_page_names_no_field_of_the_interface() -> None:
+    every = [text for name, text in vars(notes).items() if name.isupper() and isinstance(text, str)]
+    assert any("(cuts_blocks)" in text for text in every)
+    said = plain_notes(every)
+    assert len(said) == len(every) - 2
+    assert not any("_" in text or "  " in text for text in said)

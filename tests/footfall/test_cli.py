@@ -128,6 +128,20 @@ def test_a_comparison_is_a_table_or_the_reason_why_there_is_none() -> None:
     assert "Not compared with 2024-02-23 to 2024-02-24: few" in nothing
 
 
+def test_a_split_calls_what_is_empty_as_pages_do_and_names_units() -> None:
+    answer = {"site": "a", "from": "", "to": "", "totals": {"bounce_rate": 40.0, "visits": 9}, "by": "source"}
+    rows = [{"value": value, "visitors": 5, "visit_duration": 9.5} for value in ("", "Google")]
+    text = summaries.stats_table(answer | {"rows": rows})
+    lines = [line.split() for line in text.splitlines()]
+    assert ["bounce_rate", "%", "40"] in lines
+    assert ["visits", "9"] in lines
+    assert lines[-3:] == [
+        ["source", "visitors", "visit_duration", "s"],
+        ["Direct", "/", "None", "5", "9.5"],
+        ["Google", "5", "9.5"],
+    ]
+
+
 def test_a_split_without_rows_says_so() -> None:
     answer = {"site": "a", "from": "", "to": "", "totals": {}, "rows": [], "k": 5}
     assert "Nothing to show by crawler in this period." in summaries.stats_table(answer | {"by": "crawler"})
