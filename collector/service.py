@@ -7,21 +7,19 @@ long; without the day's key nothing is collected.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Raw
 
 from pipeline.spool import Spool, SpoolRefuses
-from schema.event import PAGEVIEW, Erasure, Event
-from schema.host import site_name
+from schema.event import PAGEVIEW, Event
 from schema.site import LocalDay, local_day
 
 from .diagnostics.shadow import Shadow
 from .diagnostics.unnamed_proxies import UnnamedProxies
 from .diagnostics.why import Why
-from .ended import CrawlerView, crawler_view_of, erasure_of
+from .ended import CrawlerView, crawler_view_of
 from .enrich.asn import NO_DATACENTERS, Datacenters
 from .enrich.geo import GeoDatabase
 from .enrich.page import Page
@@ -29,7 +27,9 @@ from .event_row import MINUTE_S
 from .keys.key import NoKey
 from .known import Known, is_usual
 from .limits.new_visitors import NewVisitors
+from .meant import meant_sites
 from .model import Arrival, Beacon, Client, Draft, KeySource, RateLimit, Rules
+from .objections import Objections, TooManyObjections
 from .outcome import Outcome, Reason, Refused
 from .privacy.address import Proxies
 from .privacy.visitor_id import Key
@@ -37,13 +37,7 @@ from .steps import MACHINES, anonymize, drop_bad_url, drop_throttled, put_key, p
 from .taken import Counted, Taken
 
 _DAY_S = 86_400
-# What ends the host and port of a URL.
-_NO_HOST = re.compile(r"[/?#\\]")
 _NO_BEACON = Beacon(PAGEVIEW, "", ())
-
-
-class TooManyObjections(Exception):
-    """One network asks for more of today to be deleted than people there can want."""
 
 
 class Collector:
@@ -77,7 +71,7 @@ class Collector:
         self._limit = limit
         self._why = why
         self._new_visitors = new_visitors
-        self._objections = objections
+        self.objections = Objections(proxies, objections)
         self._unnamed_proxies = unnamed_proxies
         self._on_refusal = on_refusal
         self._known = Known()
@@ -166,10 +160,11 @@ class Collector:
         now = self.clock()
         beacon = Beacon("consent", "", tuple(domains), width=width, consent="withdrawn")
         erasures = []
-        for rules in self._meant(beacon):
+        for rules in meant_sites(self.rules, beacon):
             if rules is not None:
-                erasure = self._forget(self._draft(rules, Arrival(beacon, client), int(now), self._day(rules, now)))
-                erasures += [erasure] if erasure else []
+                draft = self._draft(rules, Arrival(beacon, client), int(now), self._day(rules, now))
+                if erasure := self.objections.erasure(draft):
+                    erasures.append(erasure)
         if erasures:
             await self.spool.append((), erasures)
         for erasure in erasures:
@@ -188,17 +183,9 @@ class Collector:
         put_network_number(draft)
         return drop_throttled(draft) is None
 
-    def _meant(self, beacon: Beacon) -> list[Rules | None]:
-        """The sites a beacon is meant for, each once, by whatever names; None is one that does not exist."""
-        named = [self.rules.get(domain) for domain in beacon.domains or _domain_of(beacon.url)]
-        if len(named) == 1:
-            return named
-        sites = list(dict.fromkeys(rules.site.key for rules in named if rules is not None))
-        return [*(self.rules[site] for site in sites), *(None for rules in named if rules is None)]
-
     def _take(self, arrival: Arrival, now: float, wire: str, taken: Taken) -> tuple[Reason, ...]:
         """What becomes of a beacon at each site that it is meant for."""
-        meant = self._meant(arrival.beacon)
+        meant = meant_sites(self.rules, arrival.beacon)
         if len(meant) == 1:
             return (self._take_for(meant[0], arrival, now, wire, taken),)
         vouched = any(rules is not None and rules.site_filter.knows_origin(arrival.client.origin) for rules in meant)
@@ -207,78 +194,56 @@ class Collector:
     def _take_for(
         self, rules: Rules | None, arrival: Arrival, now: float, wire: str, taken: Taken, vouched: bool = False
     ) -> Reason:
-        counts = taken.counts
         if rules is None:
-            return self._drop("", Reason.UNKNOWN_SITE, now, wire, counts)
-        beacon, day = arrival.beacon, self._day(rules, now)
+            return self._drop("", Reason.UNKNOWN_SITE, now, wire, taken.counts)
+        day = self._day(rules, now)
         received = int(arrival.received or now)
         if not day.start <= received <= now:
-            return self._drop(rules.site.key, Reason.BAD_TIME, now, wire, counts)
+            return self._drop(rules.site.key, Reason.BAD_TIME, now, wire, taken.counts)
         draft = self._draft(rules, arrival, received, day, vouched)
         outcome = anonymize(draft)
         if isinstance(outcome, Event):
-            if self._why is not None:
-                self._why.changed(draft, now, wire)
-            if self._unnamed_proxies is not None:
-                self._unnamed_proxies.accepted(rules.site.key, arrival.client.untrusted_proxy)
-            if self._shadow is not None:
-                self._shadow.see(draft)
-            if arrival.sender and not vouched:
-                self._known.remember(arrival.sender, draft, outcome)
+            self._accept(draft, outcome, arrival, now, wire)
             taken.events.append(outcome)
             return Reason.ACCEPTED
-        erasure = self._forget(draft, arrival.by_token, taken.erasures) if outcome is Reason.WITHDRAWN else None
-        if outcome is Reason.ORIGIN:
-            # Nobody has looked at the page yet; who mends the settings has to know its host.
-            drop_bad_url(draft)
-        if not outcome.is_signal:
-            self._drop(rules.site.key, outcome, now, wire, counts, draft.page)
-            if outcome in MACHINES and (view := crawler_view_of(draft)):
-                counts.append(view)
-        elif outcome is not Reason.COUNT_ONLY or beacon.name == PAGEVIEW:
-            # Of those who asked not to be recorded a bare total per day: not even the minute is told.
-            counts.append((rules.site.key, outcome, draft.day.number * _DAY_S))
-        if erasure is not None:
-            taken.erasures.append(erasure)
-        taken.silent = taken.silent or outcome.is_silent
+        self._end(draft, outcome, arrival.by_token, now, wire, taken)
         return outcome
 
-    def _draft(self, rules: Rules, arrival: Arrival, received: int, day: LocalDay, vouched: bool = False) -> Draft:
-        return Draft(
-            arrival.beacon,
-            arrival.client,
-            rules,
-            received,
-            day,
-            self.keys,
-            self.geo_database,
-            self._datacenters,
-            self._limit,
-            vouched,
-            None if arrival.by_token else self._new_visitors,
-        )
+    def _accept(self, draft: Draft, event: Event, arrival: Arrival, now: float, wire: str) -> None:
+        """Tell of an event whoever wants to know."""
+        if self._why is not None:
+            self._why.changed(draft, now, wire)
+        if self._unnamed_proxies is not None:
+            self._unnamed_proxies.accepted(event.site, arrival.client.untrusted_proxy)
+        if self._shadow is not None:
+            self._shadow.see(draft)
+        if arrival.sender and not draft.vouched:
+            self._known.remember(arrival.sender, draft, event)
 
-    def _forget(self, draft: Draft, by_token: bool = False, withdrawn: Sequence[Erasure] = ()) -> Erasure | None:
-        """The wish to be forgotten; None of whom nothing can be known. withdrawn: those of the same request.
-        Raises NoKey, TooManyObjections."""
-        erasure = erasure_of(draft)
-        if erasure in withdrawn or by_token or self.proxies.hold(draft.client.address):
-            return erasure
-        if self._objections is not None:
-            put_key(draft)
-            put_network_number(draft)
-            if not self._objections.admits(draft.network_number):
-                raise TooManyObjections
-        return erasure
+    def _end(self, draft: Draft, reason: Reason, by_token: bool, now: float, wire: str, taken: Taken) -> None:
+        """What is counted of a beacon that a step ended, and whose rows go."""
+        site, counts = draft.rules.site.key, taken.counts
+        if reason is Reason.WITHDRAWN and (erasure := self.objections.erasure(draft, by_token, taken.erasures)):
+            taken.erasures.append(erasure)
+        if reason is Reason.ORIGIN:
+            # Nobody has looked at the page yet; who mends the settings has to know its host.
+            drop_bad_url(draft)
+        if not reason.is_signal:
+            self._drop(site, reason, now, wire, counts, draft.page)
+            if reason in MACHINES and (view := crawler_view_of(draft)):
+                counts.append(view)
+        elif reason is not Reason.COUNT_ONLY or draft.beacon.name == PAGEVIEW:
+            # Of those who asked not to be recorded a bare total per day: not even the minute is told.
+            counts.append((site, reason, draft.day.number * _DAY_S))
+        taken.silent = taken.silent or reason.is_silent
+
+    def _draft(self, rules: Rules, arrival: Arrival, received: int, day: LocalDay, vouched: bool = False) -> Draft:
+        new_visitors = None if arrival.by_token else self._new_visitors
+        asked = (self.keys, self.geo_database, self._datacenters, self._limit)
+        return Draft(arrival.beacon, arrival.client, rules, received, day, *asked, vouched, new_visitors)
 
     def _drop(
-        self,
-        site: str,
-        reason: Reason,
-        now: float,
-        wire: str,
-        counts: list[Counted],
-        page: Page | None = None,
+        self, site: str, reason: Reason, now: float, wire: str, counts: list[Counted], page: Page | None = None
     ) -> Reason:
         counts.append((site, reason, now))
         if self._why is not None:
@@ -333,10 +298,3 @@ class Collector:
     def count(self, site: str, reason: Reason, now: float) -> None:
         """One more outcome of that minute."""
         self.spool.count(site, reason, int(now) // MINUTE_S * MINUTE_S)
-
-
-def _domain_of(url: str) -> tuple[str, ...]:
-    host = _NO_HOST.split(url.partition("://")[2], maxsplit=1)[0].rpartition("@")[2]
-    if not host:
-        raise Refused(Reason.NO_DOMAIN, "domain", "can't be blank")
-    return (site_name(host),)

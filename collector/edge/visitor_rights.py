@@ -22,7 +22,8 @@ from schema.host import site_name
 from ..diagnostics.preview import FIELDS, preview_of
 from ..keys.key import NoKey
 from ..model import CONSENTS, Beacon, Rules
-from ..service import Collector, TooManyObjections
+from ..objections import TooManyObjections
+from ..service import Collector
 from ..wire.values import bounded, clean
 from .answers import PRIVATE, private, refusal
 from .client import client_of

@@ -194,7 +194,7 @@ def test_only_a_page_of_the_site_withdraws(origin: str, deleted: int, tmp_path: 
 
 def test_withdrawals_of_one_network_have_a_limit_and_nothing_of_what_is_over_it_is_taken(tmp_path: Path) -> None:
     async def use(house: House) -> list[Answer]:
-        house.collector._objections = RateLimiter(3, lambda: 0.0)
+        house.collector.objections.limit = RateLimiter(3, lambda: 0.0)
         wish = PAGEVIEW | {"consent": "withdrawn"}
         agents = [[("user-agent", AGENT.replace("143.", f"{number}."))] for number in range(120, 125)]
         answers = [await house.ask(wish, agent) for agent in agents]
@@ -210,7 +210,7 @@ def test_withdrawals_of_one_network_have_a_limit_and_nothing_of_what_is_over_it_
 
 def test_a_wish_that_one_request_tells_often_counts_once(tmp_path: Path) -> None:
     async def use(house: House) -> list[int]:
-        house.collector._objections = RateLimiter(2, lambda: 0.0)
+        house.collector.objections.limit = RateLimiter(2, lambda: 0.0)
         often = json.dumps([PAGEVIEW | {"consent": "withdrawn"}] * 50).encode()
         return [(await house.ask(often)).status for _ in range(3)]
 

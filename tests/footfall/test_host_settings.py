@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from collector.enrich.referrer_spam import is_spam
-from collector.service import _domain_of
+from collector.meant import domain_of
 from collector.wire.foreign import site_of
 from collector.wire.values import domains_of
 from footfall.cli import main
@@ -117,7 +117,7 @@ def test_a_beacon_finds_its_site_however_it_writes_the_name(called: str) -> None
 )
 def test_the_host_of_a_url_finds_its_site(url: str) -> None:
     rules = settings('key="muenchen", domains=["münchen.de"]').collector_rules()
-    assert rules[_domain_of(url)[0]].site.key == "muenchen"
+    assert rules[domain_of(url)[0]].site.key == "muenchen"
 
 
 def test_a_key_with_www_in_front_is_found_as_it_is_stored() -> None:
