@@ -112,6 +112,11 @@ def times(count: int) -> int:
     return count * settings.default.max_examples // _EXAMPLES
 
 
+def recounted() -> int:
+    """How many made-up sites, with k = 1, are held against a recount: 200 in CI, a thousand in "all"."""
+    return max(20, min(1000, times(400)))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """File by file: first come those that wait for others, last those that compute, of each the longest outermost
     (tests/both_ends.py)."""

@@ -28,7 +28,7 @@ from schema.segment import Segment
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
 from tests.conftest import insert, make_event, times
-from tests.pipeline import test_segment_vitals as gauged
+from tests.pipeline import test_recount_segments as gauged
 from tests.pipeline import test_segments as counted
 
 pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
@@ -198,5 +198,5 @@ def test_with_a_k_of_one_it_is_what_a_recount_finds(store: Store) -> None:
         assert {row[:3]: row[3:] for row in told} == counted.recount(site, events[site.key])
         assert len(told) == len(counted.recount(site, events[site.key]))
         fast = vitals(store, "released_segment_vitals", site) + vitals(store, "late_segment_vitals", site)
-        assert {row[:3]: row[3:] for row in fast} == gauged.recount(site, events[site.key])
+        assert {row[:3]: row[3:] for row in fast} == gauged.recount_vitals(site, events[site.key])
         assert {*its.segments} <= {*site.segments}

@@ -93,23 +93,6 @@ def traffic(site: Site, rng: random.Random) -> list[Event]:
     return sorted(events, key=lambda event: event.received)
 
 
-def test_every_cell_is_what_a_recount_finds(store: Store) -> None:
-    """Of days that are released by the same statements, each with pairs of its own."""
-    rng = random.Random(53)
-    sites = [some_site(rng) for _ in range(times(400))]
-    events = {site.key: traffic(site, rng) for site in sites}
-    insert(store, [event for mine in events.values() for event in mine])
-    close(store, sites, ALL)
-    found = shown(store, sites)
-    for site in sites:
-        expected = {
-            tuple("“(other)”" if part == "(other)" else part for part in key): counted
-            for key, counted in recount(site, events[site.key]).items()
-        }
-        assert found[site.key] == expected
-    assert sum(map(len, found.values())) > 5 * len(sites), "there is something to find"
-
-
 def test_the_most_frequent_values_are_told(store: Store) -> None:
     site = Site(f"pairs-{next(_NUMBER)}", pairs=("country x entry_page",))
     pages = [f"/{number:03}" for number in range(MOST_VALUES + 1)]

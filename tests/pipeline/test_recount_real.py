@@ -43,7 +43,7 @@ from tests.pipeline import (
     test_goals,
     test_journeys,
     test_pairs,
-    test_segment_vitals,
+    test_recount_segments,
     test_segments,
 )
 from tests.pipeline.test_recount import Seen, read
@@ -188,7 +188,9 @@ def counted(events: Sequence[Event]) -> dict[str, Rows]:
         "journeys": {("", "", *key): row for key, row in test_journeys.recount(events).items()},
         "segments": {(*key[1:], key[0]): row for key, row in test_segments.recount(SITE, events).items()},
         "segment_goals": segment_goals(events),
-        "segment_vitals": {("", "", *key): row for key, row in test_segment_vitals.recount(SITE, events).items()},
+        "segment_vitals": {
+            ("", "", *key): row for key, row in test_recount_segments.recount_vitals(SITE, events).items()
+        },
         "experience": test_experience.recount(events, reached),
     }
 

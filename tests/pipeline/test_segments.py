@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from pipeline.release import Flaws, release_together
 from pipeline.rollup.among import marks
 from pipeline.rollup.batch import Batch, SiteDay
 from pipeline.rollup.scratch import scratch
@@ -195,7 +194,7 @@ def test_every_visit_is_in_the_segments_that_the_settings_say(store: Store) -> N
     assert len(set(expected.values())) > 200, "there is something to tell apart"
 
 
-# -- what is released --------------------------------------------------------------------------------------------------
+# -- what is told --------------------------------------------------------------------------------------------------
 
 
 def recount(site: Site, events: Sequence[Event]) -> dict[tuple[str, str, str], tuple[int, ...]]:
@@ -217,33 +216,3 @@ def recount(site: Site, events: Sequence[Event]) -> dict[tuple[str, str, str], t
                 who[key].add(visit[0].visitor)
                 sums[key] = [a + b for a, b in zip(sums[key], (1, len(views), int(alone), seconds), strict=True)]
     return {key: (len(who[key]), *sums[key]) for key in who}
-
-
-def released(store: Store, sites: Sequence[Site]) -> dict[str, dict[tuple[str, str, str], tuple[int, ...]]]:
-    """By site."""
-    found: dict[str, dict[tuple[str, str, str], tuple[int, ...]]] = {site.key: {} for site in sites}
-    for site, segment, dimension, value, *numbers in store.rows(
-        "SELECT site, segment, dimension, value, visitors, visits, pageviews, bounces, visit_seconds "
-        "FROM released_segments WHERE site IN {sites:Array(String)} AND grain = 'day' AND by_dimension = ''",
-        {"sites": [*found]},
-    ):
-        found[site][segment, dimension, value] = (*numbers,)
-    return found
-
-
-@pytest.mark.slow
-def test_of_a_day_that_is_over_every_segment_is_what_a_recount_finds(store: Store) -> None:
-    dice = random.Random(18)
-    many = max(20, min(1000, times(400)))
-    sites = [site_of(dice, 20 if number < 3 else dice.randint(1, 3)) for number in range(many)]
-    sites.append(Site(f"segments-{next(_NUMBER)}"))
-    events = {site.key: traffic(site, dice, 30 if number < 3 else 4) for number, site in enumerate(sites)}
-    insert(store, [event for mine in events.values() for event in mine])
-    days = [SiteDay(site, DAY, ALL) for site in sites]
-    release_together(store, "events", days, START + 2 * 86_400, "live", [Flaws()] * len(days))
-    rows = released(store, sites)
-    of_these = {"s": [site.key for site in sites]}
-    entries = dict(store.rows("SELECT site, segments FROM manifest WHERE site IN {s:Array(String)}", of_these))
-    for site in sites:
-        assert rows[site.key] == recount(site, events[site.key])
-        assert entries[site.key] == site.segment_definitions

@@ -1,10 +1,12 @@
-"""Who of a cell of a pair reached a goal, against plain Python that shares nothing with the rollup."""
+"""Pairs, who of their cells reached a goal, and what weeks tell of them, against plain Python that shares nothing with
+the rollup."""
 
 from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -13,8 +15,8 @@ from schema.event import ENGAGEMENT, Event
 from schema.pair import CROSSED
 from schema.site import Goal, Site
 from schema.store import Store
-from tests.conftest import insert, times
-from tests.pipeline.test_pairs import ALL, close, some_site, traffic
+from tests.conftest import insert, recounted
+from tests.pipeline.test_pairs import ALL, close, recount, shown, some_site, traffic
 from tests.pipeline.test_whole_day import touched, visits_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
@@ -32,7 +34,7 @@ Key = tuple[str, str, str, str, str, str]
 Rows = dict[Key, tuple[int, int, int, int]]
 
 
-def recount(site: Site, events: Sequence[Event]) -> Rows:
+def recount_goals(site: Site, events: Sequence[Event]) -> Rows:
     who: dict[Key, set[int]] = defaultdict(set)
     often: dict[Key, int] = defaultdict(int)
     paid: dict[Key, int] = defaultdict(int)
@@ -55,13 +57,25 @@ def recount(site: Site, events: Sequence[Event]) -> Rows:
     }
 
 
-def test_with_a_k_of_one_it_is_what_a_recount_finds(store: Store) -> None:
+def test_with_a_k_of_one_every_cell_is_what_a_recount_finds(store: Store) -> None:
+    """Of days that are released by the same statements, each with pairs and goals of its own."""
     dice = random.Random(82)
-    made = [some_site(dice) for _ in range(times(60))]
+    made = [some_site(dice) for _ in range(recounted())]
     sites = [structs.replace(site, goals=_GOALS[: dice.randint(0, 3)]) for site in made]
     events = {site.key: [*map(_paid, traffic(site, dice))] for site in sites}
     insert(store, [event for mine in events.values() for event in mine])
     close(store, sites, ALL)
+    pairs, goals = shown(store, sites), _shown_goals(store, sites)
+    for site in sites:
+        assert pairs[site.key] == _named(recount(site, events[site.key]))
+        names = {goal.name for goal in site.goals}
+        expected = _named(recount_goals(site, events[site.key]))
+        assert goals[site.key] == {key: counted for key, counted in expected.items() if key[4] in names}
+    for found in (pairs, goals):
+        assert sum(map(len, found.values())) > 5 * len(sites), "there is something to find"
+
+
+def _shown_goals(store: Store, sites: Sequence[Site]) -> dict[str, Rows]:
     found: dict[str, Rows] = {site.key: {} for site in sites}
     rows = store.rows(
         "SELECT site, dimension, value, by_dimension, by_value, goal, currency, converters, conversions, amount, "
@@ -71,15 +85,12 @@ def test_with_a_k_of_one_it_is_what_a_recount_finds(store: Store) -> None:
     for site, *row in rows:
         found[site][tuple(row[:6])] = tuple(row[6:])
     assert sum(map(len, found.values())) == len(rows)
-    for site in sites:
-        names = {goal.name for goal in site.goals}
-        expected = {
-            tuple("“(other)”" if part == "(other)" else part for part in key): counted
-            for key, counted in recount(site, events[site.key]).items()
-            if key[4] in names
-        }
-        assert found[site.key] == expected
-    assert len(rows) > 5 * len(sites), "there is something to find"
+    return found
+
+
+def _named(counted: Mapping[Any, Any]) -> dict[Any, Any]:
+    """A value that is called as folded rows are, is told in quotes."""
+    return {tuple("“(other)”" if part == "(other)" else part for part in key): row for key, row in counted.items()}
 
 
 def _paid(event: Event) -> Event:
