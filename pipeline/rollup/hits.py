@@ -19,11 +19,13 @@ OF_HITS = {
     "hostname": ("hostname", "came"),
     "event": ("name", f"came AND name != '{ENGAGEMENT}'"),
 }
+# The pages of a visit by number, in the order in which they come: texts are compared once.
+_PAGES = "arrayEnumerateDense(hits.path)"
 # Of each event, whether its page was viewed in the visit: behind all viewed pages it comes once more than among the
 # events alone. Looking each up among the viewed ones takes the square of a visit's events, in memory too.
-_VIEWED = f"arrayDistinct(arrayFilter((p, n) -> n = '{PAGEVIEW}', hits.path, hits.name))"
-_BEHIND = f"arraySlice(arrayEnumerateUniq(arrayConcat({_VIEWED}, hits.path)), 1 + length({_VIEWED}))"
-_SEEN = f"arrayMap((behind, alone) -> behind > alone, {_BEHIND}, arrayEnumerateUniq(hits.path))"
+_VIEWED = f"arrayDistinct(arrayFilter((p, n) -> n = '{PAGEVIEW}', {_PAGES}, hits.name))"
+_BEHIND = f"arraySlice(arrayEnumerateUniq(arrayConcat({_VIEWED}, {_PAGES})), 1 + length({_VIEWED}))"
+_SEEN = f"arrayMap((behind, alone) -> behind > alone, {_BEHIND}, arrayEnumerateUniq({_PAGES}))"
 _COLUMNS = {
     name: name
     for name in (
@@ -53,7 +55,7 @@ def filling_hits(of: Batch) -> Statement:
         f"""{insert("{hits}", _COLUMNS)}
         FROM {{visits}}
         ARRAY JOIN hits.path AS page, hits.hostname AS hostname, hits.name AS name, hits.engaged_ms AS engaged,
-            hits.scroll AS scroll, {_SEEN} AS seen, {sections} AS section, arrayEnumerateUniq(hits.path) AS nth_page,
+            hits.scroll AS scroll, {_SEEN} AS seen, {sections} AS section, arrayEnumerateUniq({_PAGES}) AS nth_page,
             arrayEnumerateUniq({sections}, {_SEEN}) AS nth_section,
             arrayEnumerateUniq(hits.hostname) AS nth_hostname, arrayEnumerateUniq(hits.name) AS nth_event"""
     ), of.named

@@ -18,9 +18,9 @@ Select = tuple[Mapping[str, str], str]
 
 def count_distinct(which: str = "true") -> str:
     """SQL for the distinct visitors of rows for which that holds. They are noted first and compared in the end, one
-    group after the other: what is looked at is small then, where as many tables as there are groups are not. For
-    conversions by each dimension of a visit it takes a third less than `uniqExact`."""
-    return f"arrayUniq(groupArrayIf(visitor, {which}))"
+    group after the other: what is looked at is small then, where as many tables as there are groups are not. They come
+    nearly in order, visitor after visitor, so that to sort them takes less than a table of them."""
+    return f"length(arrayCompact(arraySort(groupArrayIf(visitor, {which}))))"
 
 
 def count_people(once: str, more: str) -> str:
