@@ -52,6 +52,14 @@ _SENT = {
     "amount": "Int64",
 }
 
+_SPENT = {
+    "d": "UInt16",
+    **{name: VISIT[name] for name in ("visitor", "network_number")},
+    "page": "String",
+    "report": TEXT,
+    "band": "UInt16",
+    "depth": "UInt8",
+}
 
 # By name the columns of each table.
 TABLES: dict[str, dict[str, str]] = {
@@ -100,15 +108,9 @@ TABLES: dict[str, dict[str, str]] = {
     # A row for each property of an event (told.py), as it was sent and as it is told. paid: in which currency.
     "sent": _SENT,
     "told": _SENT,
-    # A row for each page of a visit and each report of it (spent.py).
-    "spent": {
-        "d": "UInt16",
-        **{name: VISIT[name] for name in ("visitor", "network_number")},
-        "page": "String",
-        "report": TEXT,
-        "band": "UInt16",
-        "depth": "UInt8",
-    },
+    # A row for each page of a visit and each report of it (spent.py): of a big day all of them; those that are told.
+    "reports": _SPENT,
+    "spent": _SPENT,
     # How far visits went through funnels (passed.py), and what is shown of steps that are not told exactly (drops.py).
     "passed": passed.COLUMNS,
     "least": _VALUE | drops.COLUMNS,

@@ -28,7 +28,7 @@ from .limits import Limit
 from .snapshot import Extent, Seen
 
 # Of each a visitor has rows of his own.
-WARM = ("visits", "hits", "samples", "reached", "passed")
+WARM = ("visits", "hits", "samples", "reached", "passed", "reports")
 # The families whose sums stay, and what is made of visits to bring these up to date.
 SUMS = ("cells", "conversions")
 _OF_CHANGES = ("visits", "hits", "reached", *SUMS)
@@ -94,12 +94,16 @@ def _empty(of: Batch, names: Iterable[str]) -> None:
         of.store.command(f"TRUNCATE TABLE {of.scratch(name)}")
 
 
+def may_stay(of: Batch) -> bool:
+    """Whether something of it is left, once its visits are made."""
+    one_open_day = of.live and of.alone and of.source == RAW
+    return one_open_day and of.store.embedded and not of.store.has_little_memory and not of.is_small
+
+
 def leave(of: Batch, seen: Seen, limits: Sequence[Limit | None]) -> frozenset[str]:
     """Leave what a run that is over has for the next one; which tables stay."""
     extent = seen.extents.get(of.days[0].key)
-    if not (of.live and of.alone and of.source == RAW and of.store.embedded and extent) or of.is_small:
-        return frozenset()
-    if of.store.has_little_memory:
+    if not extent or not may_stay(of):
         return frozenset()
     if not left(of):
         forget(of.store)

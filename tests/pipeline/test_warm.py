@@ -75,8 +75,12 @@ def test_a_day_that_goes_on_has_the_rows_of_one_that_begins_anew(
     site = Site(new_site().key, goals=GOALS, funnels=(FUNNEL,), properties=("plan",))
     # One of them does more than is counted: with k = 1 in the beginning and once more, else in the end.
     busy = [make_event(site.key, START + at, DAY, visitor=7 * 2**56, path=f"/{at % 3}") for at in range(60)]
-    for people, more in ((range(1, 15), busy), (range(8, 18), busy[:5]))[:: 1 if k == 1 else -1]:
-        insert(store, [one for visitor in people for one in some(chance, site, visitor)] + more)
+    # Of another one two visits become one by what comes later.
+    between = [make_event(site.key, START + at, DAY, visitor=6 * 2**56) for at in (0, 2400, 1200)]
+    rounds = ((range(1, 15), busy), (range(8, 18), busy[:5]))[:: 1 if k == 1 else -1]
+    for (people, more), two in zip(rounds, (between[:2], between[2:]), strict=True):
+        others = [visitor for visitor in people if visitor != 6]
+        insert(store, [one for visitor in others for one in some(chance, site, visitor)] + more + two)
         with monkeypatch.context() as patch:
             patch.setattr(sessionize, "load", None)  # the first run makes them, the others have them
             roll_up(store, site, DAY, rules)
@@ -84,6 +88,12 @@ def test_a_day_that_goes_on_has_the_rows_of_one_that_begins_anew(
         left = warm.find(store, [batch.SiteDay(site, DAY, rules)])
         assert left
         assert left.run in " ".join(in_memory(store))
+        # None is stored that has become one with another.
+        visits = "SELECT visitor, visit FROM {} ORDER BY ALL"
+        assert store.rows(visits.format(f"scratch.run_visits_{left.run}")) == store.rows(
+            visits.format(f"""
+            (SELECT visitor, visit FROM visits FINAL WHERE site = '{site.key}')""")
+        )
         # By the way of others, which leave what is there as it is.
         with monkeypatch.context() as patch:
             patch.setattr(batch, "_FEW_VISITS", 10**6)
