@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from dashboards.web.tables import as_csv
+from dashboards.web.tables import as_csv, as_csv_file
 from schema.dimensions import EVERY
 from schema.families import FAMILIES, LATE
 from schema.metrics import METRICS
@@ -82,5 +82,4 @@ def readme(key: str, form: str) -> str:
 def _text(rows: list[dict[str, Any]], form: str, heading: bool) -> bytes:
     if form == "jsonl":
         return b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
-    text = as_csv(rows)
-    return (text if heading else text.partition("\n")[2]).encode()
+    return (as_csv_file(rows) if heading else as_csv(rows).partition("\n")[2]).encode()

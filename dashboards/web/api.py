@@ -29,10 +29,8 @@ from .door import Door, NotLetIn
 from .export import export
 from .gate import Declared
 from .nearest import advice, words_of
-from .tables import as_csv
+from .tables import as_csv_file
 
-# Without it Excel reads a file in the code page of its machine; others skip it (Unicode, 23.8: UTF-8 signature).
-_UTF_8 = "\N{ZERO WIDTH NO-BREAK SPACE}"
 # The columns of tables that have the same ones whatever is asked: told also where there is no row.
 _COLUMNS = {name: tuple(one.columns) for name, one in BARE.items()} | {"leak": tuple(OF_LEAKS)}
 
@@ -183,4 +181,4 @@ class Api:
 def csv_file(name: str, rows: list[dict[str, Any]], columns: tuple[str, ...] = ()) -> Response:
     """An answer that is saved as a file. columns: as of `as_csv`."""
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return PlainTextResponse(_UTF_8 + as_csv(rows, columns), headers=headers, media_type="text/csv; charset=utf-8")
+    return PlainTextResponse(as_csv_file(rows, columns), headers=headers, media_type="text/csv; charset=utf-8")

@@ -25,7 +25,7 @@ from schema.site import Site
 from ..stats.query import MAX_ROWS
 from ..stats.refused import BadQuery
 from ..stats.splits import BY_SEGMENT, FUNNEL_DAY, OF_QUALITY
-from .tables import as_csv
+from .tables import as_csv_file
 
 Answer = dict[str, Any]
 # Who answers a question by `by`.
@@ -89,7 +89,7 @@ def _members(site: Site, ask: Ask) -> Iterator[tuple[str, str]]:
         told.notes |= dict.fromkeys(answer["notes"])
         if rows:
             told.files[f"{name}.csv"] = len(rows)
-            yield f"{name}.csv", as_csv(rows)
+            yield f"{name}.csv", as_csv_file(rows)
         else:
             told.without.append(name)
     yield "README.txt", explained(site, totals, told)

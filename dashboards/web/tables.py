@@ -21,8 +21,10 @@ _OF_REVENUE = {
     "of_orders": "of_orders",
     "revenue_certainty": "certainty",
 }
-# What a spreadsheet would run as a formula (OWASP, CSV Injection).
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# What a spreadsheet would run as a formula (OWASP, CSV Injection), in East Asia also where it is written wide.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# Without it Excel reads a file in the code page of its machine; others skip it (Unicode, 23.8: UTF-8 signature).
+_UTF_8 = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
 
 def flat(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -36,6 +38,12 @@ def flat(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         for row in rows
         for one in row["revenue"] or [{}]
     ]
+
+
+def as_csv_file(rows: list[dict[str, Any]], columns: tuple[str, ...] = ()) -> str:
+    """The same as a file begins with; "" where there is nothing, not even a heading."""
+    text = as_csv(rows, columns)
+    return text and _UTF_8 + text
 
 
 def as_csv(rows: list[dict[str, Any]], columns: tuple[str, ...] = ()) -> str:

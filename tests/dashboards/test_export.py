@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from dashboards.stats.query import Query
 from dashboards.web.export import tables_of
+from dashboards.web.tables import as_csv_file
 from tests.dashboards.conftest import Rollups
 
 pytestmark = pytest.mark.clickhouse
@@ -24,10 +25,12 @@ def opened(content: bytes) -> dict[str, list[dict[str, str]]]:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.testzip() is None
         texts = {name: archive.read(name).decode() for name in archive.namelist()}
+    # Else Excel takes what is not ASCII for something else.
+    assert all(text.startswith("\ufeff") == name.endswith(".csv") for name, text in texts.items())
     return {
         name: [{"line": line} for line in text.splitlines()]
         if name == "README.txt"
-        else [*csv.DictReader(io.StringIO(text))]
+        else [*csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))]
         for name, text in texts.items()
     }
 
@@ -69,3 +72,11 @@ def test_each_table_of_a_site_is_a_question_that_is_answered(rollups: Rollups, a
 
 def test_it_is_for_those_who_may_see_the_pages(visitor: TestClient, rollups: Rollups) -> None:
     assert visitor.get(f"/api/sites/{rollups.site.key}/export.zip").status_code == 401
+
+
+@pytest.mark.parametrize("start", list("=+-@\t\r\n＝＋－＠"))
+def test_a_cell_that_a_spreadsheet_would_run_is_text_and_a_number_is_none(start: str) -> None:
+    text = as_csv_file([{"value": f"{start}1+1", "visitors": -1}])
+    assert text.startswith("\ufeff")
+    (row,) = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    assert row == {"value": f"'{start}1+1", "visitors": "-1"}

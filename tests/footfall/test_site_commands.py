@@ -52,7 +52,7 @@ def test_a_site_in_no_settings_is_exported_and_removed_and_its_neighbour_stays(d
     with zipfile.ZipFile(file) as archive:
         assert json.loads(archive.read("edits.json"))["site"] == GONE
         for family, kind in FAMILIES.items():
-            found = list(csv.DictReader(io.StringIO(archive.read(f"{family}.csv").decode())))
+            found = list(csv.DictReader(io.StringIO(archive.read(f"{family}.csv").decode("utf-8-sig"))))
             assert len(found) == told[family]
             if family in ("cells", "vitals"):  # a site without goals, funnels and properties has nothing else
                 assert tuple(found[0]) == kind.columns
