@@ -41,13 +41,11 @@ from ..web.security_headers import EMBEDDED_BY
 from ..web.sign_in import later
 from ..web.tiles import tiles
 from .limited import limited
-from .shares import CUSTOM, FREE, Share, Shares
+from .shares import CUSTOM, FREE, PER_LINK, PER_NETWORK, Share, Shares
 
 COOKIE = "footfall_share"
 PATH = "/share/{token}"
 PATH_OF_SITE = "/share/{token}/{key}"
-# Pages an hour, of one link, and of it for one network: a frame on a page that many read is asked for by all of them.
-PER_LINK, PER_NETWORK = 6_000, 600
 # So long whoever said the password need not say it again.
 _PASS_S = 12 * 3600
 # What is shown where whoever looks may choose the days, and has not.

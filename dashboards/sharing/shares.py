@@ -35,6 +35,8 @@ USUAL_PANELS = tuple(name for name in PANELS if name != "notes")
 OF_PERIODS = tuple(name for name in PERIODS if name != "today")
 FREE, CUSTOM = "free", "custom"
 MIN_PASSWORD, MOST_LETTERS = 8, 100
+# Pages an hour, of one link, and of it for one network: a frame on a page that many read is asked for by all of them.
+PER_LINK, PER_NETWORK = 6_000, 600
 
 _MIGRATIONS = (
     """

@@ -22,7 +22,7 @@ class Sure(Struct, frozen=True):
     """How sure the numbers of a row are, and why they are not. not_shown_days: on how many of the of_days days that
     have data few or none came, which is not shown; null where days are not told apart."""
 
-    certainty: str
+    certainty: Certainty
     flags: list[str]
     not_shown_days: int | None = None
     of_days: int | None = None
@@ -110,15 +110,18 @@ class QueryRefused(Struct, frozen=True, omit_defaults=True):
     declare: str | None = None
 
 
-def footfall_of(told: Sequence[Mapping[str, Any]], rows: list[Sure], other: list[Result]) -> Footfall:
-    """told: the answers that the rows are from."""
+def footfall_of(
+    told: Sequence[Mapping[str, Any]], rows: list[Sure], other: list[Result], is_split: bool = True
+) -> Footfall:
+    """told: the answers that the rows are from. is_split: what is not is no surer than its only row."""
+    one = [] if is_split else rows
     first = told[0]
     days = {name: sorted({day for one in told for day in one[name]}) for name in _DAYS}
     return Footfall(
         k=max(one["k"] for one in told),
         networks=max(one["networks"] for one in told),
-        certainty=_worst(one["certainty"] for one in told),
-        flags=_together(one["flags"] for one in told),
+        certainty=_worst([*(each["certainty"] for each in told), *(each.certainty for each in one)]),
+        flags=_together([*(each["flags"] for each in told), *(each.flags for each in one)]),
         timezone=first["timezone"],
         as_of=max((one["as_of"] for one in told if one["as_of"]), default=None),
         rows=rows,

@@ -201,7 +201,7 @@ class Asking:
 
     def _about(self, rows: list[Sure], other: list[Result], total: int) -> About:
         plan, includes = self._plan, self._plan.asked.includes
-        footfall = footfall_of(self._told, rows, other)
+        footfall = footfall_of(self._told, rows, other, is_split=bool(plan.names))
         warnings = self._warnings | self._entries() | self._sums()
         zone = ZoneInfo(plan.site.timezone)
         return About(

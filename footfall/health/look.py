@@ -66,6 +66,7 @@ def local(settings: Settings, heartbeats: Mapping[str, Heartbeat], now: float, e
         *machine.of_quarantine(settings),
         *machine.of_keys(settings, heartbeats, time.time(), now),
         *machine.of_addresses(settings, exact),
+        *machine.of_visible(settings),
         *sent.of_sent(settings, time.time()),
         *processes.of_memory(heartbeats, now),
     ]

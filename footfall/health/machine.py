@@ -15,6 +15,7 @@ from collector.diagnostics.unnamed_proxies import case_of, finding_of, read_prox
 from collector.keys.directory import in_ram
 from collector.keys.files import list_keys
 from collector.keys.journal import read_journal
+from dashboards.sharing.shares import PER_NETWORK
 from pipeline.aside import KEPT_S
 from pipeline.spool_file import created_at, spool_files
 from schema.memory import memory
@@ -27,7 +28,7 @@ from ..supervisor.paths import key_directory, key_journal
 from ..supervisor.stamp import StampUnreadable, read_stamp, refuse_newer
 from ..version import described
 from .duration import duration
-from .finding import BAD, OK, WARNING, Finding
+from .finding import BAD, NOTE, OK, WARNING, Finding
 from .missing import coarsely
 from .processes import parents_of
 
@@ -199,12 +200,21 @@ def _on_disk(directory: Path, allowed: bool) -> Finding:
     return Finding("keys", WARNING if allowed else BAD, found, "set keys.directory to a tmpfs")
 
 
+def of_visible(settings: Settings) -> Iterator[Finding]:
+    """Of which sites single visits are to be seen, which is meant for a try."""
+    alone = [site.key for site in settings.sites if settings.rules_of(site).k == 1]
+    if alone:
+        text = f"release.k is 1 of {', '.join(alone)}: every visit is visible by itself"
+        yield Finding("privacy", NOTE, text, "take that setting out before others visit, unless they know")
+
+
 def of_addresses(settings: Settings, exact: bool) -> Iterator[Finding]:
     """Behind which proxies all are one visitor. exact: with their number, which pages may not tell."""
     header = settings.collector.address_header
     for one in summed(read_proxied(key_directory(settings), time.time())):
         if one.is_certain:
             text = finding_of(one, header) if exact else f"events {case_of(one, header)}"
+            text += f", and share the {PER_NETWORK} pages an hour that a link for others answers to one network"
             yield Finding("addresses", BAD, text, remedy_of(one, header))
 
 

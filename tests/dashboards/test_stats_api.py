@@ -215,6 +215,8 @@ def test_a_goal_that_nobody_reached_is_nothing(ask: Ask, rollups: Any, ago: Ago)
     assert told["meta"]["footfall"]["rows"] == [
         {"certainty": "at least", "flags": ["not_shown"], "not_shown_days": 1, "of_days": 1}
     ]
+    # So a rate of 0 is no sure one either, though all 200 are told.
+    assert (told["meta"]["footfall"]["certainty"], told["meta"]["footfall"]["flags"]) == ("at least", ["not_shown"])
 
 
 def test_revenue_is_of_one_currency(rows: Ask, ask: Ask, rollups: Any, ago: Ago) -> None:

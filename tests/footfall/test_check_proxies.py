@@ -58,7 +58,9 @@ def test_a_proxy_that_is_not_named_is_told_by_check(unnamed: Running) -> None:
     code, (found,) = eventually(told)
     assert (code, found["ok"]) == (1, False)
     assert found["finding"].startswith("6 events of the last hour came from a loopback peer with X-Forwarded-For")
+    assert found["finding"].endswith("and share the 600 pages an hour that a link for others answers to one network")
     assert "name the proxy in collector.trusted_proxies" in found["remedy"]
+    assert "note privacy: release.k is 1 of example.com, quiet.test: " in unnamed.command("check").stdout
 
 
 def test_a_proxy_that_is_not_named_is_told_of_the_site_by_check_site_and_why(unnamed: Running) -> None:
