@@ -1,6 +1,6 @@
 """Asks what a plan says, and makes rows of it.
 
-In: a `Plan`, and who answers. Out: a `QueryAnswer`. Promises: what cannot be added up is refused, never added up.
+In: a `Translated`, and who answers. Out: a `QueryAnswer`. Promises: what cannot be added up is refused, never added up.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .answer import About, QueryAnswer, Result, Sure, TakenQuery, footfall_of
 from .dates import Bucket, ends_of, hour_label, labels
 from .names import ApiDimension
 from .numbers import Note, Numbers
-from .translate import Plan
+from .translated import Translated
 
 Told = dict[str, Any]
 Stats = Callable[[Query], Told]
@@ -48,7 +48,7 @@ class _Row(Struct, frozen=True):
 class Asking:
     """stats: answers a query of ours."""
 
-    def __init__(self, plan: Plan, stats: Stats) -> None:
+    def __init__(self, plan: Translated, stats: Stats) -> None:
         self._plan = plan
         self._stats = stats
         self._told = list(self._asked())
@@ -261,7 +261,7 @@ def _nobody(told: Told) -> Told:
     return {**counts, "value": "", "certainty": certainty, "flags": flags, "not_shown_days": days, "of_days": days}
 
 
-def _refuse_several_events(rows: list[Told], plan: Plan) -> None:
+def _refuse_several_events(rows: list[Told], plan: Translated) -> None:
     """Raises BadQuery where several events have the same value: one visitor may have sent both."""
     many = [value for value, times in Counter(row["value"] for row in rows).items() if times > 1]
     if many:

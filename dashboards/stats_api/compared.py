@@ -22,7 +22,7 @@ from .answer import Earlier, QueryAnswer, Result, Sure
 from .dates import ends_of, labels, period_of
 from .numbers import Revenue
 from .request import Asked, Comparisons
-from .translate import Plan
+from .translated import Translated
 
 # Of these the change is in points.
 _RATES = ("percentage", "scroll_depth", "conversion_rate", "group_conversion_rate")
@@ -30,7 +30,9 @@ _WEEK = 7
 _Key = tuple[str | int, ...]
 
 
-def compared(told: QueryAnswer, plan: Plan, now: dt.datetime, answer: Callable[[Asked], QueryAnswer]) -> QueryAnswer:
+def compared(
+    told: QueryAnswer, plan: Translated, now: dt.datetime, answer: Callable[[Asked], QueryAnswer]
+) -> QueryAnswer:
     """Raises BadQuery where there are no such days, or where nothing is answered of them."""
     comparisons = plan.asked.includes.comparisons
     if comparisons is None:
@@ -72,7 +74,7 @@ def _in_year_before(day: dt.date) -> dt.date:
     return day.replace(year=day.year - 1, day=28 if is_leap_day else day.day)
 
 
-def _about(plan: Plan, before: Period) -> Asked:
+def _about(plan: Translated, before: Period) -> Asked:
     """The same question about the days before, every row of it."""
     days = [before.first.isoformat(), before.last.isoformat()]
     return replace(
@@ -80,14 +82,14 @@ def _about(plan: Plan, before: Period) -> Asked:
     )
 
 
-def _by_key(plan: Plan, earlier: QueryAnswer, times: Sequence[str]) -> dict[_Key, tuple[Result, Sure]]:
+def _by_key(plan: Translated, earlier: QueryAnswer, times: Sequence[str]) -> dict[_Key, tuple[Result, Sure]]:
     return {
         _key(plan, row, times): (row, sure)
         for row, sure in zip(earlier.results, earlier.meta.footfall.rows, strict=True)
     }
 
 
-def _key(plan: Plan, row: Result, times: Sequence[str]) -> _Key:
+def _key(plan: Translated, row: Result, times: Sequence[str]) -> _Key:
     """By which a row is found again: of time its place."""
     named: Iterable[tuple[str, str]] = zip(plan.names, row.dimensions, strict=True)
     return tuple(times.index(value) if name.startswith("time:") else value for name, value in named)

@@ -20,7 +20,8 @@ from .filters import dimensions_in
 from .names import called
 from .nearest import instead
 from .request import Asked
-from .translate import Plan, translate
+from .translate import translate
+from .translated import Translated
 
 _BY = re.compile(r"\bby='?(\w+)'?")
 
@@ -43,7 +44,7 @@ def _answer(reports: Reports, site: Site, asked: Asked) -> QueryAnswer:
     return compared(told, plan, reports.now(site), partial(_answer, reports, site))
 
 
-def _plan(reports: Reports, site: Site, asked: Asked) -> Plan:
+def _plan(reports: Reports, site: Site, asked: Asked) -> Translated:
     """Raises BadQuery."""
     return translate(asked, site, reports.now(site), lambda: reports.since(site))
 

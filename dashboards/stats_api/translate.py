@@ -1,6 +1,6 @@
 """A question of Plausible's Stats API v2 as questions of our own.
 
-In: `Asked`, a site, and what time it is there. Out: a `Plan`: which `Query`s to ask, and of what the rows are.
+In: `Asked`, a site, and what time it is there. Out: a `Translated`: which `Query`s to ask, and of what the rows are.
 Promises: what can be asked is decided by `Query`; what numbers mean something is decided by the registries.
 """
 
@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Literal
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from schema.dimensions import DIMENSIONS
@@ -30,36 +28,13 @@ from .done import segment_of
 from .filters import Condition, conditions_of, filters_of, split_done
 from .names import OF_GOALS, REVENUE, TIMES, ApiDimension, dimension_called
 from .request import Asked
+from .translated import Order, Subject, Translated
 
 # A bucket of time with rows of its own is a question of its own.
 MOST_BUCKETS = 100
 
-Subject = Literal["cells", "goal", "property"]
-Order = tuple[tuple[str, str], ...]
 
-
-class Plan(Struct, frozen=True):
-    """queries: one for each bucket, at least one. grain: what time is split by, "" not at all. others: what else a row
-    is of. of_one: shows whether a filter keeps several values of one visit. depths: by bucket how far pages were
-    scrolled. in_order: rows come as they are ordered, and as many as are asked for."""
-
-    asked: Asked
-    site: Site
-    period: Period
-    subject: Subject
-    grain: str
-    others: tuple[ApiDimension, ...]
-    names: tuple[str, ...]
-    order: Order
-    queries: tuple[Query, ...]
-    buckets: tuple[Bucket, ...]
-    of_one: Query | None = None
-    depths: tuple[Query, ...] = ()
-    event: str = ""
-    in_order: bool = False
-
-
-def translate(asked: Asked, site: Site, now: dt.datetime, since: Callable[[], dt.date | None]) -> Plan:
+def translate(asked: Asked, site: Site, now: dt.datetime, since: Callable[[], dt.date | None]) -> Translated:
     """Raises BadQuery. since: the first day that has data."""
     period = period_of(asked.date_range, now, since() if asked.date_range == "all" else None)
     dimensions = [dimension_called(name) for name in asked.dimensions or []]
@@ -96,7 +71,7 @@ class _Translation:
         self._segment = _segment_of(conditions, segment)
         self._event = ""
 
-    def plan(self) -> Plan:
+    def plan(self) -> Translated:
         """Raises BadQuery."""
         asked, order, subject = self._asked, self._order(), self._subject()
         filters = self._filters(subject)
@@ -124,7 +99,7 @@ class _Translation:
         apart = [replace(bucket, goal=goal) for bucket in apart for goal in goals or [""]]
         if len(apart) > MOST_BUCKETS:
             raise BadQuery(f"{len(apart)} parts are too many: at most {MOST_BUCKETS} are answered", Code.TOO_MUCH)
-        return Plan(
+        return Translated(
             asked,
             self._site,
             self._period,
