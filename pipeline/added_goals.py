@@ -37,7 +37,7 @@ from .manifest import RELEASING, Entry
 from .rollup import page_sets
 from .rollup.acts import acts
 from .rollup.batch import Batch, SiteDay
-from .rollup.counted_before import Known
+from .rollup.counted_before import CountedBefore
 from .rollup.differences import refused
 from .rollup.differing import ALL, Refused
 from .rollup.late_twins import crossed_with_twins
@@ -120,7 +120,9 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
     definitions = [*before, *((goal.name, goal.definition) for goal in due.goals)]
     # Two goals may have had one name, so in the staged day each is called by its place.
     staged = tuple(goal_of(str(place), definition) for place, (_, definition) in enumerate(definitions))
-    known = [Known(goal.name, name, grain) for goal, (name, _), grain in zip(staged, before, grains, strict=False)]
+    known = [
+        CountedBefore(goal.name, name, grain) for goal, (name, _), grain in zip(staged, before, grains, strict=False)
+    ]
     strictest = structs.replace(rules, k=max(rules.k, entry.k), networks=max(rules.least_networks, entry.networks))
 
     def release(of: Batch) -> None:
@@ -138,7 +140,7 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
                 else:
                     held = refused(of, new, known) | {(name, "") for name in crossed.get(new, ())}
                 _release(of, due, goal, new, now_and_then, held, now)
-                known.append(Known(new, goal.name, grain_of_goal(goal.name, goal.definition)))
+                known.append(CountedBefore(new, goal.name, grain_of_goal(goal.name, goal.definition)))
 
     with RELEASING:
         # What else is declared is not asked for, and funnels name goals.
@@ -182,7 +184,7 @@ def _release(of: Batch, due: Due, goal: Goal, staged: str, now_and_then: Unlike,
 
 
 @contextlib.contextmanager
-def _beside_sections(of: Batch, due: Due) -> Iterator[list[Known]]:
+def _beside_sections(of: Batch, due: Due) -> Iterator[list[CountedBefore]]:
     """Sections that were added to a day, ready to be compared with goals on pages; those of the day are, too."""
     known, definitions = known_sections(due.sections)
     if of.days[0].rules.k == 1 or not any(goal.of_pages for goal in due.goals):
@@ -193,12 +195,12 @@ def _beside_sections(of: Batch, due: Due) -> Iterator[list[Known]]:
         yield known
 
 
-def known_sections(entries: Iterable[Entry]) -> tuple[list[Known], dict[str, str]]:
+def known_sections(entries: Iterable[Entry]) -> tuple[list[CountedBefore], dict[str, str]]:
     """What is known of sections that entries have added, and by their name in the staged day what they count."""
     known, definitions = [], {}
     for place, entry in enumerate(entries):
         [(name, definition)] = entry.sections.items()
-        known.append(Known(f"section {place}", name, entry.grain, is_section=True))
+        known.append(CountedBefore(f"section {place}", name, entry.grain, is_section=True))
         definitions[known[-1].staged] = definition
     return known, definitions
 

@@ -31,7 +31,7 @@ from .insert import insert
 from .manifest import RELEASING, Entry
 from .rollup import page_sets
 from .rollup.batch import Batch, SiteDay
-from .rollup.counted_before import Known
+from .rollup.counted_before import CountedBefore
 from .rollup.stages import stage_again
 from .rollup.unlike import unlike
 from .settings import SiteRules
@@ -71,7 +71,7 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
     ]
     goals = {str(place): one for place, one in enumerate(before) if goal_of("", one[0][1]).of_pages}
     staged = tuple(goal_of(name, definition) for name, ((_, definition), _) in goals.items())
-    known = [Known(name, goal, grain) for name, ((goal, _), grain) in goals.items()]
+    known = [CountedBefore(name, goal, grain) for name, ((goal, _), grain) in goals.items()]
     sections, definitions = known_sections(one for one in due.added if one.sections)
     known += sections
     new = {f"new {place}": one for place, one in enumerate(due.new.items())}
@@ -100,7 +100,7 @@ def _release(
     day: Entry,
     section: tuple[str, str],
     staged: str,
-    known: list[Known],
+    known: list[CountedBefore],
     gone: bool,
     comparable: bool,
     now: float,
@@ -116,7 +116,7 @@ def _release(
     rows = add_to_day(
         of.store, _FAMILY, entry, _COPYING if shown else "", {"name": name} | structs.asdict(seen) if shown else {}
     )
-    known.append(Known(staged, name, entry.grain, is_section=True))
+    known.append(CountedBefore(staged, name, entry.grain, is_section=True))
     log.info("section_added", site=day.site, day=day.day.isoformat(), section=name, rows=rows)
 
 

@@ -20,7 +20,7 @@ from schema.manifest import ADDED
 from schema.site import Site, goal_of
 
 from .manifest import Entry
-from .rollup.counted_before import Known
+from .rollup.counted_before import CountedBefore
 from .settings import SiteRules
 
 # Of goals that are steps and nothing else.
@@ -32,8 +32,8 @@ class AsCounted(Struct, frozen=True):
     were released with the day. sections: those that were added to it, by their name in the staged day."""
 
     site: Site
-    goals: tuple[Known, ...]
-    funnels: tuple[Known, ...]
+    goals: tuple[CountedBefore, ...]
+    funnels: tuple[CountedBefore, ...]
     properties: dict[str, str]
     sections: dict[str, str]
 
@@ -66,8 +66,8 @@ def as_counted(
             sections=day.patterns if day.knows_sections else site.sections,
             properties=(*known, *(name for name in properties if name not in known)),
         ),
-        tuple(Known(staged, name, grain) for staged, name, _, grain in goals),
-        tuple(Known(staged, name, grain) for staged, name, _, grain in steps),
+        tuple(CountedBefore(staged, name, grain) for staged, name, _, grain in goals),
+        tuple(CountedBefore(staged, name, grain) for staged, name, _, grain in steps),
         known,
         {
             f"section {place}": definition

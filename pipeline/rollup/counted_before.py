@@ -21,7 +21,7 @@ OF_DAY = "grain = 'day' AND by_dimension = ''"
 _RELEASED = "goal String, dimension String, value String, currency String"
 
 
-class Known(Struct, frozen=True):
+class CountedBefore(Struct, frozen=True):
     """A goal, or a section, that was counted before. staged: its name in the staged day. name: in rows that were
     released with the day; grain: of rows that were added to it, "" where it was released with it."""
 
@@ -32,7 +32,7 @@ class Known(Struct, frozen=True):
 
 
 @contextlib.contextmanager
-def released(of: Batch, known: Sequence[Known]) -> Iterator[None]:
+def released(of: Batch, known: Sequence[CountedBefore]) -> Iterator[None]:
     """What is released of those that were counted before, in a table for as long as the context lasts: it is asked for
     several times, and planning what finds it takes longer than reading it."""
     try:
@@ -44,7 +44,7 @@ def released(of: Batch, known: Sequence[Known]) -> Iterator[None]:
         of.store.command(f"DROP TABLE IF EXISTS {of.scratch('released')} SYNC")
 
 
-def _given(of: Batch, known: Sequence[Known]) -> dict[str, Any]:
+def _given(of: Batch, known: Sequence[CountedBefore]) -> dict[str, Any]:
     """What `_shown` is bound to."""
     given: dict[str, Any] = {**of.named}
     for kind, is_section in (("", False), ("section_", True)):

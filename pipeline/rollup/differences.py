@@ -20,7 +20,7 @@ from schema.event import PAGEVIEW
 from schema.goal import OF_VISIT
 
 from .batch import Batch
-from .counted_before import OF_DAY, Known, released
+from .counted_before import OF_DAY, CountedBefore, released
 from .differing import ALL, Refused, differing, few, few_beside
 from .hits import OF_HITS
 
@@ -28,7 +28,7 @@ from .hits import OF_HITS
 _OF_EVENTS = ("event", "revenue")
 
 
-def refused(of: Batch, new: str, known: Sequence[Known]) -> Refused:
+def refused(of: Batch, new: str, known: Sequence[CountedBefore]) -> Refused:
     """What may not be released of a goal. new: its name in the staged day. known: all that were counted before."""
     if of.days[0].rules.k == 1:
         return frozenset()

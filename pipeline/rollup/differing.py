@@ -13,7 +13,7 @@ from itertools import combinations, product
 from schema.dimensions import OTHER
 
 from .batch import Batch
-from .counted_before import Known
+from .counted_before import CountedBefore
 
 # By dimension and currency ("": who reached it) what may not be released of a goal; of ("", "") nothing may.
 Refused = frozenset[tuple[str, str]]
@@ -29,7 +29,9 @@ def few_beside(of: Batch, new: str) -> bool:
     return bool(of.store.rows(of.naming(_FEW_WITHOUT), of.named | {"new": new}))
 
 
-def differing(of: Batch, new: str, known: Sequence[Known], acts: str, told: str, number: str = "number") -> Refused:
+def differing(
+    of: Batch, new: str, known: Sequence[CountedBefore], acts: str, told: str, number: str = "number"
+) -> Refused:
     """Where few are between the new one and what may be subtracted from it, which is in `released`. acts: the table of
     who did what. told: SQL for where the new one would be told: (dimension, value, currency); "": of the whole site
     alone. number: a column of the table."""

@@ -38,7 +38,7 @@ class OfDay(Struct, frozen=True):
     rows, "" where it was released with the day, and its definition. pairs: the names of those that were counted.
     sections: those that were added, by a name their definition. unlike: dimensions that are not what they were."""
 
-    goals: Sequence[counted_before.Known]
+    goals: Sequence[counted_before.CountedBefore]
     segments: Sequence[tuple[str, str, str]]
     pairs: Sequence[str]
     sections: Mapping[str, str]

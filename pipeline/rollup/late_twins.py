@@ -16,7 +16,7 @@ from schema.pair import CROSSED, Pair, above, paired
 
 from .among import marks
 from .batch import Batch
-from .counted_before import Known, released
+from .counted_before import CountedBefore, released
 from .pairs import Tells
 from .twins import Condition, ToldBy, Twins, Value, told, twins, twins_of_goals
 
@@ -60,7 +60,7 @@ def _near(dimension: str) -> list[str]:
     return [name for name in CROSSED if dimension in (name, *above(name)) or name in above(dimension)]
 
 
-def told_of_day(known: Sequence[Known], segments: Sequence[tuple[str, str, str]]) -> Tells:
+def told_of_day(known: Sequence[CountedBefore], segments: Sequence[tuple[str, str, str]]) -> Tells:
     """What the day tells beside pairs. known: goals of the staged day. segments: of each its name, the grain of its
     rows, "" where it was released with the day, and its definition."""
 

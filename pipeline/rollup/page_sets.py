@@ -21,7 +21,7 @@ from schema.site import pattern_regex
 
 from ..insert import insert
 from .batch import Batch
-from .counted_before import Known, released
+from .counted_before import CountedBefore, released
 from .differences import splits_hidden
 from .differing import differing, few_beside
 from .reached import filling_reached, reaching
@@ -90,7 +90,7 @@ def seen(of: Batch, name: str) -> Seen:
     return Seen(*rows[0])
 
 
-def tells_too_much(of: Batch, new: str, known: Sequence[Known]) -> bool:
+def tells_too_much(of: Batch, new: str, known: Sequence[CountedBefore]) -> bool:
     """Whether a set may not be released, beside the sections of the day, its pages and all visitors. known: goals on
     pages, and sections that were added, that were there before."""
     if of.days[0].rules.k == 1:
@@ -101,7 +101,7 @@ def tells_too_much(of: Batch, new: str, known: Sequence[Known]) -> bool:
         return True
     mine = [one for one in known if one.staged in near]
     days = sorted(name for name in near if name.startswith(_OF_DAY))
-    mine += [Known(name, name.removeprefix(_OF_DAY), is_section=True) for name in days]
+    mine += [CountedBefore(name, name.removeprefix(_OF_DAY), is_section=True) for name in days]
     with released(of, mine):
         if few_beside(of, new) or splits_hidden(of, new):
             return True
