@@ -103,9 +103,9 @@ def release_block(store: Store, waiting: WaitingDays, block: Due, now: float) ->
             return
         rows, digest, is_whole = 0, "", _is_whole(store, entries, waiting.rows, block)
         rules = strictest(entries)
-        goals, sections = the_same(entry.goals for entry in entries), the_same(entry.sections for entry in entries)
-        changed = sorted({name for entry in entries for name in entry.goals} - goals.keys())
-        others = frozenset(name for entry in entries for name in entry.sections) - sections.keys()
+        told = _entry(block, entries, rules, now)
+        changed = sorted({name for entry in entries for name in entry.goals} - told.goals.keys())
+        others = frozenset(name for entry in entries for name in entry.sections) - told.sections.keys()
         forget_block(store, block)
         try:
             if is_whole and rules.k_late:
@@ -119,26 +119,24 @@ def release_block(store: Store, waiting: WaitingDays, block: Due, now: float) ->
             raise
         if not is_whole:
             log.warning("block_lost", site=site.key, day=block.first.isoformat(), days=block.span)
-        append(
-            store,
-            [
-                Entry(
-                    *(site.key, 0, block.first, int(now), block.origin, rules.preset, rules.k),
-                    complete=is_whole and all(entry.complete for entry in entries),
-                    over_counted=any(entry.over_counted for entry in entries),
-                    rows=rows,
-                    digest=digest,
-                    columns={name: list(columns_of(name, late=True)) for name in WAITING},
-                    networks=rules.networks,
-                    k_late=rules.k_late,
-                    late_others=rules.late_others,
-                    span=block.span,
-                    days=[manifest_digest(structs.asdict(entry)) for entry in entries],
-                    goals=goals,
-                    sections=sections,
-                )
-            ],
-        )
+        append(store, [structs.replace(told, complete=is_whole and told.complete, rows=rows, digest=digest)])
+
+
+def _entry(block: Due, entries: Sequence[Entry], rules: SiteRules, now: float) -> Entry:
+    """What the manifest says of a block of these days, without rows."""
+    return Entry(
+        *(block.site, 0, block.first, int(now), block.origin, rules.preset, rules.k),
+        complete=all(entry.complete for entry in entries),
+        over_counted=any(entry.over_counted for entry in entries),
+        columns={name: list(columns_of(name, late=True)) for name in WAITING},
+        networks=rules.networks,
+        k_late=rules.k_late,
+        late_others=rules.late_others,
+        span=block.span,
+        days=[manifest_digest(structs.asdict(entry)) for entry in entries],
+        goals=the_same(entry.goals for entry in entries),
+        sections=the_same(entry.sections for entry in entries),
+    )
 
 
 def strictest(entries: Sequence[Entry]) -> SiteRules:

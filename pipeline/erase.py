@@ -35,6 +35,7 @@ OVERDUE_S = 12 * 3600
 # Nothing that came before it is still on its way.
 _COMPLETE = "at < toDateTime({arrived:UInt32}, 'UTC')"
 _DUE = "SELECT site, day, visitor FROM erasures WHERE at < toDateTime({before:UInt32}, 'UTC')"
+_MINE = f"(site, day, visitor) IN ({_DUE})"
 
 
 def erase(
@@ -51,42 +52,53 @@ def erase(
         return []
     if quarantine:
         quarantine.forget(due)
-    mine = f"(site, day, visitor) IN ({_DUE})"
     # Of those that have waited enough every day, because a crash may have come before it was recomputed.
     touched = store.rows(
         f"""SELECT DISTINCT site, day FROM
-        (SELECT site, day FROM erasures WHERE {_COMPLETE} UNION ALL SELECT site, day FROM events WHERE {mine})
+        (SELECT site, day FROM erasures WHERE {_COMPLETE} UNION ALL SELECT site, day FROM events WHERE {_MINE})
         WHERE (site, day) NOT IN {RELEASED_DAYS} ORDER BY site, day""",
         before,
     )
-    # Only the partitions that hold such rows are written anew. A partition's id is ClickHouse's own, without quotes.
-    # Visits first: what a crash leaves of the raw rows is found again by them.
-    rewritten = 0
-    for table in ("visits", "events"):
-        for (partition,) in store.rows(f"SELECT DISTINCT _partition_id FROM {table} WHERE {mine}", before):
-            rewritten += 1
-            store.command(
-                f"ALTER TABLE {store.local(table)} DELETE IN PARTITION ID '{partition}' WHERE {mine}",
-                before,
-                mutations_sync=2,
-                # On a cluster every replica asks the same table, which is emptied only afterwards.
-                allow_nondeterministic_mutations=1,
-            )
+    rewritten = _delete(store, before)
     forget(store)
     for key, day in touched:
         # Elsewhere what is shown stays until enough others have come: a row that goes alone would tell whose it was.
         if key in sites and sites[key][1].k == 1:
-            try:
-                roll_up(store, sites[key][0], day, sites[key][1])
-            except Exception as problem:
-                if is_of_all(problem):
-                    raise
-                # Others are to be erased all the same, and their days to close. Whoever is gone is not shown; the next
-                # roll-up meets what is wrong again, and says so.
-                drop_open(store, key, [day])
+            _recompute(store, *sites[key], day)
     done = store.rows(f"SELECT DISTINCT _partition_id FROM erasures WHERE {_COMPLETE}", before)
     for (partition,) in done:
         store.command(f"ALTER TABLE {store.local('erasures')} DROP PARTITION ID '{partition}'")
     if rewritten or done:  # an overdue one is looked at again and again
         log.info("visitors_erased")
     return [(key, day) for key, day in touched]
+
+
+def _delete(store: Store, before: Mapping[str, int]) -> int:
+    """Delete the rows of all that are due; of how many partitions, of which only those are written anew that hold some.
+
+    Visits first: what a crash leaves of the raw rows is found again by them. A partition's id is ClickHouse's own,
+    without quotes."""
+    rewritten = 0
+    for table in ("visits", "events"):
+        for (partition,) in store.rows(f"SELECT DISTINCT _partition_id FROM {table} WHERE {_MINE}", before):
+            rewritten += 1
+            store.command(
+                f"ALTER TABLE {store.local(table)} DELETE IN PARTITION ID '{partition}' WHERE {_MINE}",
+                before,
+                mutations_sync=2,
+                # On a cluster every replica asks the same table, which is emptied only afterwards.
+                allow_nondeterministic_mutations=1,
+            )
+    return rewritten
+
+
+def _recompute(store: Store, site: Site, rules: SiteRules, day: dt.date) -> None:
+    """Show an open day without who is gone. Raises StoreDown where nobody answers."""
+    try:
+        roll_up(store, site, day, rules)
+    except Exception as problem:
+        if is_of_all(problem):
+            raise
+        # Others are to be erased all the same, and their days to close. Whoever is gone is not shown; the next roll-up
+        # meets what is wrong again, and says so.
+        drop_open(store, site.key, [day])

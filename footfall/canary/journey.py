@@ -76,34 +76,7 @@ def run(place: Path, config: str | None, sets: Sequence[str], seed: int, tell: C
     instance = Scratch(data, *arguments, sites=(SITE,)).start()
     token = instance.command("token", "create", SITE).stdout.strip()
     try:
-        phase("load and bodies that cannot be read")
-        _load(instance, everybody[0], token)
-        phase("kill -9 and restart")
-        instance.kill()
-        instance.start()
-        _load(instance, everybody[1], token)
-        phase("consent withdrawn, rows erased")
-        _withdraw(instance, everybody[1])
-        phase("an access log refused, and imported")
-        log = place / "outside" / "access.log.gz"
-        log.parent.mkdir()
-        write_log(everybody[2], log)
-        _import(instance, log)
-        _wait_until(lambda: not list((data / "spool").glob("*/*.sealed")))
-        instance.stop()
-        phase("a row that the store refuses")
-        _poison(settings, data, everybody[3])
-        instance.start()
-        _wait_until(lambda: list((data / "quarantine").glob("*.event")))
-        instance.stop()
-        phase("keys rotated")
-        _rotate(settings, data)
-        phase("restart and load")
-        instance.start()
-        _load(instance, everybody[4], token)
-        phase("backup")
-        _back_up(instance, place / "backup.zip", place / "backup")
-        _wait_until(lambda: not list((data / "spool").glob("*/*.sealed")))
+        _live(instance, settings, place, everybody, token, phase)
     finally:
         instance.stop()
     phase("search")
@@ -112,13 +85,57 @@ def run(place: Path, config: str | None, sets: Sequence[str], seed: int, tell: C
     finding.searched = sum(path.stat().st_size for path in _files(places))
     marks = [*marks_of(everybody), token]
     finding.marks = len(marks)
-    hits = search(places, dump(data), marks)
-    if hits and all(len(form) == 4 for _, form, _ in hits):
-        # Four bytes can stand somewhere by chance: a hit counts only if marks that nobody has sent are not found, too.
-        others = marks_of([fresh(chance) for _ in everybody])
-        hits = [] if search(places, b"", others) else hits
-    finding.hits = [(mark, where) for mark, _, where in hits]
+    # Four bytes can stand somewhere by chance: a hit counts only if marks that nobody has sent are not found, too.
+    finding.hits = _hits(places, dump(data), marks, marks_of([fresh(chance) for _ in everybody]))
     return finding
+
+
+def _live(
+    instance: Scratch,
+    settings: Settings,
+    place: Path,
+    everybody: Sequence[Marks],
+    token: str,
+    phase: Callable[[str], None],
+) -> None:
+    """All that happens to an instance, from its first beacons to a backup. phase: told what comes."""
+    data = place / "data"
+    phase("load and bodies that cannot be read")
+    _load(instance, everybody[0], token)
+    phase("kill -9 and restart")
+    instance.kill()
+    instance.start()
+    _load(instance, everybody[1], token)
+    phase("consent withdrawn, rows erased")
+    _withdraw(instance, everybody[1])
+    phase("an access log refused, and imported")
+    log = place / "outside" / "access.log.gz"
+    log.parent.mkdir()
+    write_log(everybody[2], log)
+    _import(instance, log)
+    _wait_until(lambda: not list((data / "spool").glob("*/*.sealed")))
+    instance.stop()
+    phase("a row that the store refuses")
+    _poison(settings, data, everybody[3])
+    instance.start()
+    _wait_until(lambda: list((data / "quarantine").glob("*.event")))
+    instance.stop()
+    phase("keys rotated")
+    _rotate(settings, data)
+    phase("restart and load")
+    instance.start()
+    _load(instance, everybody[4], token)
+    phase("backup")
+    _back_up(instance, place / "backup.zip", place / "backup")
+    _wait_until(lambda: not list((data / "spool").glob("*/*.sealed")))
+
+
+def _hits(places: Sequence[Path], dumped: bytes, marks: Sequence[str], others: Sequence[str]) -> list[tuple[str, str]]:
+    """Which marks are where. others: such as nobody has sent."""
+    hits = search(places, dumped, marks)
+    if hits and all(len(form) == 4 for _, form, _ in hits):
+        hits = [] if search(places, b"", others) else hits
+    return [(mark, where) for mark, _, where in hits]
 
 
 def dump(data: Path) -> bytes:
