@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -76,62 +77,155 @@ class Plan(Struct, frozen=True):
 def plan(queries: Sequence[Query], released: Released, hourly: bool = False, back: bool = False) -> Plan:
     """How to answer queries about the same days of the same site, all of them with the same filters. hourly: by hours,
     too. back: of what the filters keep the days before, too."""
-    first, last = queries[0].first, queries[0].last
     if queries[0].segment:
         released = with_goals_of(queries[0].segment, released)
-    within = released.span.part(first, last)
-    before = (released.wide or released.span) if back else within
     # Today is compared by its hours.
     hourly |= any(query.by == "hour" or (query.compare and query.period.days == 1) for query in queries)
-    named = {name for query in queries if not query.segment for name in (query.dimension, query.kept_by)}
-    dimensions = tuple(sorted(filter(None, named)))
-    whole = _whole_months(released, within)
-    summed, versions = _days_of(whole), tuple(month.version for month in whole)
-    # Of the whole site months tell every day, of values what all their days add up to, of hours nothing.
-    known = () if hourly else released.months
-    told = _days_of(known)
-    spare = frozenset(day for day in told if day < first) | summed if dimensions else told
-    span = released.span.less(released.span.released & spare, versions if dimensions else ())
-    # One may be left out of a table, and two come besides.
-    most = 3 + max((_most(query) for query in queries if query.by in DIMENSIONS), default=0)
-    order = next((query.order for query in queries if query.by in DIMENSIONS), "visitors")
-    monthly = within.less(summed, versions)
-    kept = next((query for query in queries if query.filtered), None)
-    # Goals, funnels and web vitals have rows of their own.
-    of_cells = tuple(one for one in kept.filters if one.dimension in DIMENSIONS) if kept else ()
-    # Of families that are counted by what their entry says there are no sums of months.
-    asked = {name: query for query in queries if (name := declared_of(query.by))}
-    split = any(query.filtered and query.by == query.kept_by and not query.inside for query in queries)
-    days = values = None
-    if kept and kept.segment:
-        only = (Filter(BY_SEGMENT, "==", kept.segment), *of_cells)
-        span_of_it = span_of(kept.segment, before, released)
-        days = Read(SEGMENTS.name, span_of_it, first, times=kept.kept_by, filters=only)
-        each = tuple(sorted({query.by for query in queries if query.by in DIMENSIONS}))
-        its_values = replace(days, span=span_of(kept.segment, within, released), values=each, times=None)
-        values = replace(its_values, most=most, order=order) if each else None
-    elif kept:
-        of_cells = _inside(kept, released) if kept.inside and kept.its_own else of_cells
-        days = Read("cells", before, first, times=kept.kept_by, filters=of_cells)
-        its = (kept.kept_by,)
-        values = Read("cells", monthly, first, its, filters=of_cells, most=most, order=order) if split else None
-    paths = tuple(sorted({query.by for query in queries if query.inside}))
-    of_paths = _inside(next(query for query in queries if query.inside), released) if paths else ()
+    asked = _Asked(queries, released, hourly, back)
+    days, values = asked.kept()
     return Plan(
         released,
-        known,
-        Read("cells", released.span if hourly else span, first, dimensions, "", hourly, most=most, order=order),
+        asked.known,
+        asked.cells(),
         days,
         values,
-        Read("cells", monthly, first, paths, filters=of_paths, most=most, order=order) if paths else None,
-        _goals(queries, within, told, released),
-        _vitals(queries, within, monthly, released),
-        tuple(
-            Read(name, _rows_of(name, within), first, times=one.dimension, filters=one.filters)
-            for name, one in asked.items()
-        ),
-        crossing(queries, released, within, most),
+        asked.inside(),
+        asked.goals(),
+        asked.vitals(),
+        asked.declared(),
+        crossing(queries, released, asked.within, asked.most),
     )
+
+
+class _Asked(Struct, dict=True):
+    """Queries about the same days. within: these days; monthly: the same, where whole months may be read in place of
+    their days."""
+
+    queries: Sequence[Query]
+    released: Released
+    hourly: bool
+    back: bool
+
+    @property
+    def first(self) -> dt.date:
+        return self.queries[0].first
+
+    @cached_property
+    def within(self) -> Span:
+        return self.released.span.part(self.first, self.queries[0].last)
+
+    @cached_property
+    def months(self) -> list[Month]:
+        return _whole_months(self.released, self.within)
+
+    @cached_property
+    def monthly(self) -> Span:
+        return self.within.less(_days_of(self.months), self.versions)
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        return tuple(month.version for month in self.months)
+
+    @property
+    def known(self) -> tuple[Month, ...]:
+        """Of the whole site months tell every day, of values what all their days add up to, of hours nothing."""
+        return () if self.hourly else self.released.months
+
+    @property
+    def most(self) -> int:
+        """How many values are wanted. One may be left out of a table, and two come besides."""
+        return 3 + max((_most(query) for query in self.queries if query.by in DIMENSIONS), default=0)
+
+    @property
+    def order(self) -> str:
+        return next((query.order for query in self.queries if query.by in DIMENSIONS), "visitors")
+
+    def cells(self) -> Read:
+        """Days of the whole site, and values."""
+        named = {name for query in self.queries if not query.segment for name in (query.dimension, query.kept_by)}
+        dimensions = tuple(sorted(filter(None, named)))
+        span, told = self.released.span, _days_of(self.known)
+        if not self.hourly:
+            spare = frozenset(day for day in told if day < self.first) | _days_of(self.months) if dimensions else told
+            span = span.less(span.released & spare, self.versions if dimensions else ())
+        return Read("cells", span, self.first, dimensions, "", self.hourly, most=self.most, order=self.order)
+
+    def kept(self) -> tuple[Read | None, Read | None]:
+        """Of what the filters keep the days, and the values."""
+        kept = next((query for query in self.queries if query.filtered), None)
+        if kept is None:
+            return None, None
+        before = (self.released.wide or self.released.span) if self.back else self.within
+        # Goals, funnels and web vitals have rows of their own.
+        of_cells = tuple(one for one in kept.filters if one.dimension in DIMENSIONS)
+        if kept.segment:
+            only = (Filter(BY_SEGMENT, "==", kept.segment), *of_cells)
+            span = span_of(kept.segment, before, self.released)
+            days = Read(SEGMENTS.name, span, self.first, times=kept.kept_by, filters=only)
+            each = tuple(sorted({query.by for query in self.queries if query.by in DIMENSIONS}))
+            values = replace(days, span=span_of(kept.segment, self.within, self.released), values=each, times=None)
+            return days, replace(values, most=self.most, order=self.order) if each else None
+        of_cells = _inside(kept, self.released) if kept.inside and kept.its_own else of_cells
+        days = Read("cells", before, self.first, times=kept.kept_by, filters=of_cells)
+        split = any(query.filtered and query.by == query.kept_by and not query.inside for query in self.queries)
+        return days, self._values((kept.kept_by,), of_cells) if split else None
+
+    def inside(self) -> Read | None:
+        """The pages of the section that the filters keep."""
+        query = next((query for query in self.queries if query.inside), None)
+        if query is None:
+            return None
+        paths = tuple(sorted({query.by for query in self.queries if query.inside}))
+        return self._values(paths, _inside(query, self.released))
+
+    def _values(self, names: tuple[str, ...], filters: tuple[Filter, ...]) -> Read:
+        return Read("cells", self.monthly, self.first, names, filters=filters, most=self.most, order=self.order)
+
+    def declared(self) -> tuple[Read, ...]:
+        """Of families that are counted by what their entry says there are no sums of months."""
+        asked = {name: query for query in self.queries if (name := declared_of(query.by))}
+        return tuple(
+            Read(name, _rows_of(name, self.within), self.first, times=one.dimension, filters=one.filters)
+            for name, one in asked.items()
+        )
+
+    def goals(self) -> Read | None:
+        # Of cells of pairs the crossing tells them.
+        asked = (query for query in self.queries if query.by in OF_GOALS or (query.goal and not query.crossed))
+        query, within = next(asked, None), self.within
+        if query is None:
+            return None
+        if query.segment:
+            only = (Filter(BY_SEGMENT, "==", query.segment), *query.filters)
+            span = replace(span_of(query.segment, within, self.released), former=within.former)
+            return Read(SEGMENT_GOALS.name, span, query.first, times="", filters=only)
+        if query.by == "goal_day":  # what is released with a block is of none of its days
+            alone = replace(within, blocks=())
+            return Read("conversions", alone, query.first, times=query.dimension, daily=True, filters=query.filters)
+        span = within if query.filters else within.less(within.released & _days_of(self.known))
+        by_value = bool(query.goal)
+        return Read("conversions", span, query.first, times=query.dimension, by_value=by_value, filters=query.filters)
+
+    def vitals(self) -> Read | None:
+        asked = [query for query in self.queries if query.by in OF_VITALS]
+        if not asked:
+            return None
+        query, daily = asked[0], asked[0].by == "vital_day"
+        if query.segment:
+            only = (Filter(BY_SEGMENT, "==", query.segment), *query.filters)
+            span = span_of(query.segment, self.within, self.released)
+            return Read(SEGMENT_VITALS.name, span, query.first, times="", daily=daily, filters=only)
+        if daily:  # sums of a month do not tell its days
+            return Read("vitals", self.within, query.first, times=query.dimension, daily=True, filters=query.filters)
+        return Read(
+            "vitals",
+            self.monthly,
+            query.first,
+            tuple(query.each for query in asked if query.each),
+            next((query.dimension for query in asked if not query.each), None),
+            filters=query.filters,
+            most=max(query.rows.stop for query in asked),
+        )
 
 
 def _inside(query: Query, released: Released) -> tuple[Filter, ...]:
@@ -147,47 +241,6 @@ def _most(query: Query) -> int:
 def _rows_of(family: str, span: Span) -> Span:
     """The days of which a family has rows."""
     return span if DECLARED[family].live else span.closed()
-
-
-def _goals(queries: Sequence[Query], within: Span, told: frozenset[dt.date], released: Released) -> Read | None:
-    # Of cells of pairs the crossing tells them.
-    asked = (query for query in queries if query.by in OF_GOALS or (query.goal and not query.crossed))
-    query = next(asked, None)
-    if query is None:
-        return None
-    if query.segment:
-        only = (Filter(BY_SEGMENT, "==", query.segment), *query.filters)
-        span = replace(span_of(query.segment, within, released), former=within.former)
-        return Read(SEGMENT_GOALS.name, span, query.first, times="", filters=only)
-    if query.by == "goal_day":  # what is released with a block is of none of its days
-        alone = replace(within, blocks=())
-        return Read("conversions", alone, query.first, times=query.dimension, daily=True, filters=query.filters)
-    span = within if query.filters else within.less(within.released & told)
-    by_value = bool(query.goal)
-    return Read("conversions", span, query.first, times=query.dimension, by_value=by_value, filters=query.filters)
-
-
-def _vitals(queries: Sequence[Query], within: Span, monthly: Span, released: Released) -> Read | None:
-    asked = [query for query in queries if query.by in OF_VITALS]
-    if not asked:
-        return None
-    if asked[0].segment:
-        only = (Filter(BY_SEGMENT, "==", asked[0].segment), *asked[0].filters)
-        span, daily = span_of(asked[0].segment, within, released), asked[0].by == "vital_day"
-        return Read(SEGMENT_VITALS.name, span, asked[0].first, times="", daily=daily, filters=only)
-    if asked[0].by == "vital_day":  # sums of a month do not tell its days
-        return Read("vitals", within, asked[0].first, times=asked[0].dimension, daily=True, filters=asked[0].filters)
-    values = tuple(query.each for query in asked if query.each)
-    times = next((query.dimension for query in asked if not query.each), None)
-    return Read(
-        "vitals",
-        monthly,
-        asked[0].first,
-        values,
-        times,
-        filters=asked[0].filters,
-        most=max(query.rows.stop for query in asked),
-    )
 
 
 def _whole_months(released: Released, within: Span) -> list[Month]:
