@@ -10,64 +10,38 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import queue
-import shutil
-import sqlite3
 import threading
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
-from msgspec import Raw, Struct, field
+from msgspec import Raw
 
 from schema.dimensions import OTHER
 from schema.event import Count, CrawlerViews, Erasure, Event
-from schema.lasting import Lasting, kind_and_place
+from schema.lasting import kind_and_place
 
 from .settings import SpoolSettings
-from .spool_file import (
-    CHUNK_ROWS,
-    SERIAL_BITS,
-    Header,
-    OpenFile,
-    created_serial,
-    discard,
-    lock_directory,
-    make_directory,
-    recover,
-    recover_file,
-    seal,
-    spool_files,
-)
+from .spool_thread import GROUP_LIMIT, IN_FLIGHT_S, Handed, SpoolRefuses, SpoolThread
+
+__all__ = ["IN_FLIGHT_S", "Spool", "SpoolRefuses"]
 
 log = structlog.get_logger("spool")
 
-# Longest time between an event's receipt and its commit; also how long a visitor key outlives its day.
-IN_FLIGHT_S = 10
-# A request takes up to 3 s to arrive (collector/edge/http.py); what then waits longer than this, for a disk that
-# stalls, is refused: its commit might come after a watermark that has passed its receipt.
-_LONGEST_WAIT_S = IN_FLIGHT_S - 4.0
-# What arrives during one commit forms the next group; a group is bounded so that one commit stays short: so many events
-# and what came with the last of them.
-_GROUP_LIMIT = 4096
-_MEASURE_EVERY_S = 1.0
 # Each commit writes two pages of the disk at least. Where many come one by one, two commits are so far apart, unless so
 # many events wait; and where nobody came meanwhile (one client that waits for each answer) none is put off for a while.
 _APART_S, _ENOUGH_EVENTS = 0.15, 24
 _TOGETHER, _ALONE_S = 3, 5.0
+# While those of one group are answered, and ask again, so many others are the next one: they are written meanwhile.
+_NEXT_EVENTS = 12
+# Where the worker has one core, the loop makes room for so long until the thread has given the disk its work.
+_MAKES_ROOM_S = 0.001
 # Counts ride along with events, once a second; alone they wait longer.
 _COUNTS_EVERY_S, _COUNTS_ALONE_EVERY_S = 1.0, 10.0
-# While more sealed files than these wait (the store is away, or slow), one more gains nothing by being small.
-_MOST_WAITING = 8
 # Different counts that wait while the spool refuses; what comes then is counted by the day, not by the minute.
 _MOST_COUNTS = 10_000
 _DAY_S = 86_400
-
-
-class SpoolRefuses(Exception):
-    """The spool cannot make the event durable now: answer 503, never 202."""
 
 
 class Spool:
@@ -82,64 +56,52 @@ class Spool:
         clock: Callable[[], float] = time.time,
         hurry: Callable[[], bool] = lambda: True,
     ) -> None:
+        self.thread = SpoolThread(directory, number, settings, clock, hurry, self._answer)
         self.directory = directory
-        self.number = number
-        self.settings = settings
-        self._clock = clock
-        self._queue: queue.SimpleQueue[list[_Handed] | None] = queue.SimpleQueue()
+        self._number = number
         # What the requests of this turn of the loop have brought so far, and the turns since the last handing over.
-        self._turn: _Handed | None = None
-        self._held: list[_Handed] = []
+        self._turn: Handed | None = None
+        self._held: list[Handed] = []
         self._is_committing = False
+        # Those of the last group are being answered, and ask again.
+        self._is_settling = False
         # When the last group was handed over, what one waits for, and until when none does.
         self._handed = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._alone_until = 0.0
         self._hurry = hurry
         self._counted = 0.0
-        self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
-        self._file: OpenFile | None = None
-        self._last = (0, 0)
-        self.refusal = ""
-        self._measured = 0.0
-        self._is_behind = False
-        self._distrusted: list[Path] = []
-        self._lock_fd = -1
         self._loop: asyncio.AbstractEventLoop | None = None
         self._counts: dict[tuple[str, int, str], int] = {}
         self._crawlers: dict[tuple[str, int, str, str], int] = {}
-        self._refusing = Lasting(log, "spool_refusing", "spool_accepting", "warning")
-        self._unwritable = Lasting(log, "spool_write_failed", "spool_writes_again")
-        self._slow = Lasting(log, "spool_too_slow", "spool_in_time")
-        self._unsealed = Lasting(log, "spool_seal_failed", "spool_seals_again")
-        self._untidy = Lasting(log, "spool_not_tidied", "spool_tidied")
-        self.groups = 0
-        self.held_bytes = 0
+
+    @property
+    def refusal(self) -> str:
+        """Why nothing is taken now."""
+        return self.thread.refusal
+
+    @property
+    def groups(self) -> int:
+        """How many were committed."""
+        return self.thread.groups
 
     def start(self) -> None:
         """Lock, recover, begin. Raises SpoolTaken if the directory has an owner."""
-        make_directory(self.directory)
-        self._lock_fd = lock_directory(self.directory)
-        recover(self.directory)
-        # What could not be recovered now, on a full disk for one, is tried again with every measurement.
-        self._distrusted = [path for path in spool_files(self.directory) if path.suffix == ".open"]
-        self._last = max((created_serial(path) for path in spool_files(self.directory)), default=(0, 0))
         self._loop = asyncio.get_running_loop()
         self._alone_until = self._loop.time() + _ALONE_S
-        self._measure()
-        self._thread.start()
+        self.thread.start()
 
     def hand_in(
         self, events: Sequence[Event | Raw], erasures: Sequence[Erasure], done: Callable[[SpoolRefuses | None], None]
     ) -> None:
         """`done` is told once all of them are on disk, or why they are not; it must not raise. Raises SpoolRefuses.
         An event may be encoded already, as it stands in a file."""
-        if self.refusal:
-            raise SpoolRefuses(self.refusal)
+        if self.thread.refusal:
+            raise SpoolRefuses(self.thread.refusal)
         turn = self._turn
         if turn is None:
             assert self._loop is not None
-            turn = self._turn = _Handed([], [], (), [])
+            turn = self._turn = Handed([], [], (), [])
             self._loop.call_soon(self._end_turn)
         turn.events.extend(events)
         if erasures:
@@ -170,7 +132,13 @@ class Spool:
     def _look(self) -> None:
         """Hand over what there is, if it is time to."""
         events = sum(len(turn.events) for turn in self._held)
-        if events >= _GROUP_LIMIT or (not self._is_committing and not self._put_off(events)):
+        if self._is_committing:
+            wanted = events >= GROUP_LIMIT
+        elif self._is_settling:
+            wanted = events >= _NEXT_EVENTS
+        else:
+            wanted = not self._put_off(events)
+        if wanted:
             self._hand_over()
 
     def _put_off(self, events: int) -> bool:
@@ -202,22 +170,42 @@ class Spool:
             self._handed = self._loop.time()
             if self._handed - self._counted >= _COUNTS_EVERY_S:
                 self._held += self._told_counts()
-            self._queue.put(self._held)
-            self._held = []
+            held, self._held = self._held, []
+            self._put(held)
 
-    def _settle(self, groups: list[_Handed], error: SpoolRefuses | None) -> None:
+    def _put(self, held: list[Handed]) -> None:
+        """Where both have one core, the thread would not run before the loop has nothing left to do, and then the loop
+        would have nothing to do while the disk is waited for."""
+        if len(os.sched_getaffinity(0)) > 1:
+            self.thread.put(held)
+            return
+        begun = threading.Lock()
+        begun.acquire()
+        self.thread.put(held, begun)
+        begun.acquire(timeout=_MAKES_ROOM_S)
+
+    def _answer(self, groups: list[Handed], error: SpoolRefuses | None) -> None:
+        """Called in the spool's thread."""
+        if self._loop is not None and any(group.done for group in groups):
+            with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
+                self._loop.call_soon_threadsafe(self._settle, groups, error)
+
+    def _settle(self, groups: list[Handed], error: SpoolRefuses | None) -> None:
+        self._is_committing, self._is_settling = False, True
+        # What has come meanwhile is on its way to the disk while these are answered.
+        self._end_turn()
         for group in groups:
             for done in group.done:
                 try:
                     done(error)
                 except Exception as problem:  # of one request, and none of the others'
-                    log.error("spool_told_nobody", spool=self.number, **kind_and_place(problem))
+                    log.error("spool_told_nobody", spool=self._number, **kind_and_place(problem))
         # In the next turn they are answered, and in the one after that it is read what they ask next.
         assert self._loop is not None
         self._loop.call_soon(self._loop.call_soon, self._go_on)
 
     def _go_on(self) -> None:
-        self._is_committing = False
+        self._is_settling = False
         self._look()
 
     def count(self, site: str, reason: str, minute: int, number: int = 1) -> None:
@@ -243,10 +231,10 @@ class Spool:
     def flush_counts(self) -> None:
         """Hand the counts so far to the spool's thread. Called on the event loop."""
         if told := self._told_counts():
-            self._queue.put(told)
+            self.thread.put(told)
 
-    def _told_counts(self) -> list[_Handed]:
-        if not (self._counts or self._crawlers) or self.refusal:
+    def _told_counts(self) -> list[Handed]:
+        if not (self._counts or self._crawlers) or self.thread.refusal:
             return []
         assert self._loop is not None
         self._counted = self._loop.time()
@@ -254,178 +242,11 @@ class Spool:
         crawlers, self._crawlers = self._crawlers, {}
         told = tuple(Count(site, minute, reason, n) for (site, minute, reason), n in counts.items())
         views = tuple(CrawlerViews(*view, n) for view, n in crawlers.items())
-        return [_Handed([], [], told, [], views)]
+        return [Handed([], [], told, [], views)]
 
     def stop(self) -> None:
         """Commit what is queued, seal, release the lock. Blocks."""
         self._end_turn()
         self._hand_over()
         self.flush_counts()
-        self._queue.put(None)
-        self._thread.join()
-        os.close(self._lock_fd)
-
-    # -- the spool's own thread ------------------------------------------------------------------------------------
-
-    def _run(self) -> None:
-        running = True
-        while running:
-            groups: list[_Handed] = []
-            events = 0
-            with contextlib.suppress(queue.Empty):
-                item = self._queue.get(timeout=min(self._until_seal(), _MEASURE_EVERY_S))
-                while item is not None:
-                    groups += item
-                    events += sum(len(turn.events) for turn in item)
-                    if events >= _GROUP_LIMIT:
-                        break
-                    item = self._queue.get_nowait()
-                else:
-                    running = False
-            if groups:
-                self._commit(groups)
-            try:
-                self._tidy(running)
-                self._untidy.is_over(spool=self.number)
-            except Exception as problem:
-                # A thread that died of this would leave every later beacon without an answer.
-                self._untidy.is_so(type(problem).__name__, spool=self.number, **kind_and_place(problem))
-
-    def _tidy(self, running: bool) -> None:
-        if self._file and (not running or self._until_seal() <= 0 or self._file.size >= self.settings.seal_bytes):
-            self._seal()
-        if time.monotonic() - self._measured >= _MEASURE_EVERY_S:
-            self._measure()
-            self._retry_distrusted()
-
-    def _until_seal(self) -> float:
-        if self._file is None:
-            return _MEASURE_EVERY_S
-        settings = self.settings
-        after = settings.seal_after_s
-        if self._is_behind:
-            after = max(after, settings.seal_behind_after_s)
-        elif not self._hurry():
-            after = max(after, settings.seal_unwatched_after_s)
-        return max(0.0, self._file.opened + after - time.monotonic())
-
-    def _commit(self, groups: list[_Handed]) -> None:
-        error: SpoolRefuses | None = None
-        try:
-            if self._file is None:
-                self._file = self._open()
-            # Only now: from here on the file's name holds the watermark back, however long the commit takes.
-            groups = self._without_the_late(groups)
-            if not groups:
-                return
-            self._file.commit(
-                [event for group in groups for event in group.events],
-                [count for group in groups for count in group.counts],
-                [erasure for group in groups for erasure in group.erasures],
-                [views for group in groups for views in group.crawlers],
-            )
-            self.groups += 1
-        except Exception as problem:
-            # After a failed write or fsync nobody knows what the disk holds: the group is refused, the file never
-            # written again. What it held before stays acknowledged, so it is recovered, not deleted.
-            # Any exception, because a thread that died here would leave every later beacon without an answer.
-            error = SpoolRefuses(f"the spool cannot write: {type(problem).__name__}")
-            self._unwritable.is_so(type(problem).__name__, spool=self.number, **kind_and_place(problem))
-            self._distrust()
-        else:
-            self._unwritable.is_over(spool=self.number)
-        self._answer(groups, error)
-
-    def _without_the_late(self, groups: list[_Handed]) -> list[_Handed]:
-        """The groups that did not wait too long; the others are refused."""
-        since = time.monotonic() - _LONGEST_WAIT_S
-        late = [group for group in groups if group.done and group.since < since]
-        if late:
-            self._slow.is_so(spool=self.number)
-            self._answer(late, SpoolRefuses("the disk does not keep up"))
-        else:
-            self._slow.is_over(spool=self.number)
-        # Counts belong to no request, and no watermark tells of them.
-        return [group for group in groups if not group.done or group.since >= since]
-
-    def _answer(self, groups: list[_Handed], error: SpoolRefuses | None) -> None:
-        if self._loop is not None and any(group.done for group in groups):
-            with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
-                self._loop.call_soon_threadsafe(self._settle, groups, error)
-
-    def _open(self) -> OpenFile:
-        before = self._last
-        created = max(int(self._clock()), self._last[0])
-        serial = self._last[1] + 1 if created == self._last[0] else 0
-        if serial >= 1 << SERIAL_BITS:
-            created, serial = created + 1, 0
-        self._last = (created, serial)
-        header = Header(uuid.uuid4().hex, created, serial, self.number, CHUNK_ROWS)
-        path = self.directory / f"{created:010d}-{serial:02d}.open"
-        try:
-            return OpenFile(path, header)
-        except Exception:
-            # Nothing is in it yet; left where it is, its name would hold the watermark back, and names used up on a
-            # full disk would run ahead of the clock.
-            try:
-                discard(path)
-                self._last = before
-            except OSError:
-                self._distrusted.append(path)
-            raise
-
-    def _seal(self) -> None:
-        assert self._file is not None
-        file, self._file = self._file, None
-        try:
-            file.close()
-            seal(file.path)
-            self._unsealed.is_over(spool=self.number)
-        except (sqlite3.Error, OSError) as problem:
-            self._unsealed.is_so(type(problem).__name__, spool=self.number, **kind_and_place(problem))
-            self._distrusted.append(file.path)
-
-    def _distrust(self) -> None:
-        if self._file is not None:
-            with contextlib.suppress(sqlite3.Error, OSError):
-                self._file.close()
-            self._distrusted.append(self._file.path)
-            self._file = None
-
-    def _retry_distrusted(self) -> None:
-        for path in list(self._distrusted):
-            if not path.exists() or recover_file(path):
-                self._distrusted.remove(path)
-
-    def _measure(self) -> None:
-        self._measured = time.monotonic()
-        try:
-            entries = list(os.scandir(self.directory))
-            self._is_behind = sum(entry.name.endswith(".sealed") for entry in entries) > _MOST_WAITING
-            self.held_bytes = sum(entry.stat().st_size for entry in entries)
-            free = shutil.disk_usage(self.directory).free
-        except OSError:
-            return  # a file was drained between listing and asking its size
-        if self.held_bytes > self.settings.max_bytes:
-            refusal = f"spool.max_bytes = {self.settings.max_bytes} is reached: the store has been away too long"
-        elif free < self.settings.keep_free_bytes:
-            refusal = f"less than spool.keep_free_bytes = {self.settings.keep_free_bytes} of disk is free"
-        else:
-            refusal = ""
-        if refusal:
-            self._refusing.is_so(refusal, reason=refusal, spool=self.number)
-        else:
-            self._refusing.is_over(spool=self.number)
-        self.refusal = refusal
-
-
-class _Handed(Struct):
-    """What one turn of the loop, or one second's counting, hands over. since: when, on the monotonic clock.
-    done: whom to tell; nobody for counts."""
-
-    events: list[Event | Raw]
-    erasures: list[Erasure]
-    counts: Sequence[Count]
-    done: list[Callable[[SpoolRefuses | None], None]]
-    crawlers: Sequence[CrawlerViews] = ()
-    since: float = field(default_factory=time.monotonic)
+        self.thread.stop()

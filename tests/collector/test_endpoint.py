@@ -461,12 +461,12 @@ def test_what_the_spool_refuses_is_answered_with_503_and_never_with_202(
 
     async def use(house: House) -> Answer:
         if how == "limit":
-            house.spool.refusal = "spool.max_bytes = 1 is reached"
+            house.spool.thread.refusal = "spool.max_bytes = 1 is reached"
         else:
             monkeypatch.setattr(spool_file.OpenFile, "commit", full)
         answer = await house.ask(PAGEVIEW)
         assert house.counted == {("", "spool"): 1}
-        house.spool.refusal = ""
+        house.spool.thread.refusal = ""
         return answer
 
     answer = run(tmp_path, use)
@@ -648,10 +648,10 @@ def test_a_request_that_is_refused_as_a_whole_has_counted_nothing(
     mixed = json.dumps([PAGEVIEW, PAGEVIEW | {"d": "nobody.example"}, PAGEVIEW | {"consent": "denied"}]).encode()
 
     async def use(house: House) -> None:
-        monkeypatch.setattr(house.spool, "refusal", "full")
+        monkeypatch.setattr(house.spool.thread, "refusal", "full")
         assert (await house.ask(mixed)).status == 503
         assert house.counted == {("", "spool"): 1}
-        monkeypatch.setattr(house.spool, "refusal", "")
+        monkeypatch.setattr(house.spool.thread, "refusal", "")
         assert (await house.ask(mixed)).status == 202
         assert house.counted[("a.example", "denied")] == house.counted[("", "unknown_site")] == 1
 

@@ -568,9 +568,9 @@ def test_without_a_key_nothing_of_a_request_is_taken_and_it_may_be_sent_again(tm
 
 def test_a_full_spool_is_told_with_503(tmp_path: Path) -> None:
     async def use(house: House) -> Told:
-        house.page.spool.refusal = "spool.max_bytes = 1 is reached"
+        house.page.spool.thread.refusal = "spool.max_bytes = 1 is reached"
         told = await house.ask()
-        house.page.spool.refusal = ""
+        house.page.spool.thread.refusal = ""
         return told
 
     told = run(tmp_path, use)

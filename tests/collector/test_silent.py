@@ -120,7 +120,7 @@ def test_where_no_event_could_be_stored_none_is_silently_dropped(name: str, tmp_
 
     async def full(house: House) -> list[Answer]:
         answers = []
-        house.spool.refusal = "full"
+        house.spool.thread.refusal = "full"
         for reason in (None, Reason.NETWORK):
             if reason:
                 left_out(house, reason)

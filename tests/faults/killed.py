@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipeline import spool as spooling
+from pipeline import spool_thread
 from pipeline.quarantine import Quarantine
 from pipeline.settings import SpoolSettings
 from pipeline.spool import Spool
@@ -119,7 +119,7 @@ class Run:
 
     async def at_random(self, first: int) -> None:
         """Load on a spool whose writer runs beside it, until somebody kills it."""
-        self.spool.settings = SpoolSettings(seal_after_s=0.02, seal_bytes=SEAL_BYTES, keep_free_bytes=0)
+        self.spool.thread.settings = SpoolSettings(seal_after_s=0.02, seal_bytes=SEAL_BYTES, keep_free_bytes=0)
         self.spool.start()
         self.writer().start()
         numbers = itertools.count(first)
@@ -235,6 +235,6 @@ if __name__ == "__main__":
     import clickhouse_connect.driver.httpclient  # noqa: F401
 
     gc.freeze()
-    spooling.CHUNK_ROWS = CHUNK_ROWS
+    spool_thread.CHUNK_ROWS = CHUNK_ROWS
     what, where, dsn, site, number = sys.argv[1:]
     (steps if what == "steps" else at_random)(Path(where), dsn, site, int(number))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import spool as spooling
+from pipeline import spool_thread
 from pipeline.quarantine import Quarantine
 from pipeline.settings import SpoolSettings
 from pipeline.spool import Spool
@@ -141,7 +141,7 @@ async def start_again(cut: Cut) -> tuple[list[int], list[int]]:
 def test_a_power_cut_at_any_step_loses_nothing_acknowledged(
     tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spooling, "CHUNK_ROWS", 4)
+    monkeypatch.setattr(spool_thread, "CHUNK_ROWS", 4)
     data, images = tmp_path / "data", tmp_path / "images"
     data.mkdir()
     images.mkdir()

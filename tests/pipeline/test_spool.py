@@ -20,12 +20,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from collector.edge.http import RECEIVE_WITHIN_S
-from pipeline import aside, spool_file
+from pipeline import aside, spool_file, spool_thread
 from pipeline import spool as spooling
 from pipeline import writer as writing
 from pipeline.settings import SpoolSettings
 from pipeline.spool import Spool, SpoolRefuses
 from pipeline.spool_file import FORMAT, Header, SpoolFileBad, SpoolTaken, chunks, read_sealed, recover, spool_files
+from pipeline.spool_thread import SpoolThread
 from schema.event import Count, Event
 from tests.conftest import make_event
 
@@ -96,8 +97,8 @@ def test_every_commit_is_fsynced(tmp_path: Path) -> None:
 
     async def use(spool: Spool) -> None:
         await spool.append([event(1)])
-        assert spool._file is not None
-        database = spool._file._db
+        assert spool.thread.file is not None
+        database = spool.thread.file._db
         assert database.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
@@ -252,6 +253,61 @@ def test_requests_that_arrive_during_a_commit_form_the_next_group(
     assert held(tmp_path) == list(range(1, 300))
 
 
+def test_the_next_group_is_on_its_way_before_the_one_before_it_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, commit, many = threading.Event(), spool_file.OpenFile.commit, spooling._NEXT_EVENTS
+
+    def slow(self: Any, *given: Any) -> None:
+        assert go.wait(30)
+        commit(self, *given)
+
+    monkeypatch.setattr(spool_file.OpenFile, "commit", slow)
+
+    async def use(spool: Spool) -> None:
+        seen = []
+
+        def answered(error: SpoolRefuses | None) -> None:
+            seen.append((error, spool._is_committing, len(spool._held)))
+
+        spool.hand_in([event(1)], (), answered)
+        await until(lambda: spool._is_committing)
+        for number in range(2, 2 + many):
+            spool.hand_in([event(number)], (), answered)
+        go.set()
+        await until(lambda: len(seen) > many)
+        assert seen[0] == (None, True, 0), "what had come was handed over"
+        assert seen[1] == (None, False, 0), "nothing had come"
+
+    run(use, tmp_path)
+    assert held(tmp_path) == list(range(1, 2 + many))
+
+
+def test_on_one_core_the_loop_makes_room_and_does_not_wait_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    go, commit = threading.Event(), spool_file.OpenFile.commit
+
+    def slow(self: Any, *given: Any) -> None:
+        assert go.wait(30)
+        commit(self, *given)
+
+    monkeypatch.setattr(spool_file.OpenFile, "commit", slow)
+
+    async def use(spool: Spool) -> None:
+        waiting = [spool.append([event(1)])]
+        for number in range(2, 50):
+            await asyncio.sleep(0)  # the loop goes on
+            waiting.append(spool.append([event(number)]))
+        assert not any(future.done() for future in waiting)
+        go.set()
+        await asyncio.gather(*waiting)
+
+    run(use, tmp_path)
+    assert held(tmp_path) == list(range(1, 50))
+
+
 def test_requests_of_one_turn_of_the_loop_are_handed_over_as_one(tmp_path: Path) -> None:
     async def use(spool: Spool) -> list[int]:
         handed = []
@@ -267,7 +323,8 @@ def test_requests_of_one_turn_of_the_loop_are_handed_over_as_one(tmp_path: Path)
 
 
 def test_what_grows_during_a_commit_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.spool._GROUP_LIMIT", 10)
+    for module in (spooling, spool_thread):
+        monkeypatch.setattr(module, "GROUP_LIMIT", 10)
     go, commit = threading.Event(), spool_file.OpenFile.commit
     sizes = []
 
@@ -302,7 +359,7 @@ def test_a_file_is_sealed_when_its_time_is_over(tmp_path: Path) -> None:
 
 
 def test_while_nobody_looks_a_file_stays_open_for_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spooling, "_MEASURE_EVERY_S", 0.05)
+    monkeypatch.setattr(spool_thread, "_MEASURE_EVERY_S", 0.05)
     lookers: list[str] = []
 
     async def use(spool: Spool) -> None:
@@ -373,7 +430,7 @@ def test_counts_ride_along_with_events_or_wait_longer(tmp_path: Path, monkeypatc
 def test_while_files_pile_up_the_next_ones_are_fewer_and_larger(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spooling, "_MEASURE_EVERY_S", 0.05)
+    monkeypatch.setattr(spool_thread, "_MEASURE_EVERY_S", 0.05)
 
     async def use(spool: Spool) -> None:
         def sealed() -> list[Path]:
@@ -472,17 +529,17 @@ class Failing:
 def test_a_failed_commit_is_refused_and_the_file_never_written_again(tmp_path: Path, error: Exception) -> None:
     async def use(spool: Spool) -> None:
         await spool.append([event(1)])
-        assert spool._file is not None
-        broken = spool._file.path
-        spool._file._db = Failing(spool._file._db, error)  # type: ignore[assignment]
+        assert spool.thread.file is not None
+        broken = spool.thread.file.path
+        spool.thread.file._db = Failing(spool.thread.file._db, error)  # type: ignore[assignment]
         refused = [spool.append([event(2)]), spool.append([event(3)])]
         for future in refused:
             with pytest.raises(SpoolRefuses, match=type(error).__name__):
                 await future
         size = broken.stat().st_size
         await spool.append([event(4)])
-        assert spool._file is not None
-        assert spool._file.path != broken
+        assert spool.thread.file is not None
+        assert spool.thread.file.path != broken
         assert broken.stat().st_size == size
 
     run(use, tmp_path)
@@ -505,7 +562,7 @@ def test_an_event_that_cannot_be_written_down_does_not_stop_the_spool(tmp_path: 
 def test_a_group_that_waited_for_a_stalled_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its commit might come after a watermark that has passed it. What arrives afterwards is taken."""
     stalled, go, commit = threading.Event(), threading.Event(), spool_file.OpenFile.commit
-    monkeypatch.setattr(spooling, "_LONGEST_WAIT_S", 0.2)
+    monkeypatch.setattr(spool_thread, "_LONGEST_WAIT_S", 0.2)
 
     def slow(self: Any, *given: Any) -> None:
         stalled.set()
@@ -538,7 +595,7 @@ def test_a_group_that_waited_for_a_stalled_disk_is_refused(tmp_path: Path, monke
 
 
 def test_what_waits_and_the_time_to_receive_stay_within_what_a_watermark_allows() -> None:
-    assert spooling._LONGEST_WAIT_S + RECEIVE_WITHIN_S < spooling.IN_FLIGHT_S
+    assert spool_thread._LONGEST_WAIT_S + RECEIVE_WITHIN_S < spool_thread.IN_FLIGHT_S
 
 
 _FILL = """
@@ -611,7 +668,7 @@ def test_a_spool_that_was_drained_accepts_again(tmp_path: Path) -> None:
         assert spool.refusal
         for path in spool_files(tmp_path):
             path.unlink()
-        spool._measure()
+        spool.thread.measure()
         await spool.append([event(2)])
 
     run(use, tmp_path, max_bytes=1000)
@@ -720,18 +777,18 @@ def test_a_file_of_a_future_format_left_open_is_kept_for_the_version_that_knows_
 
 def test_a_recovery_that_must_wait_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _write(tmp_path / "0000000001-00.open", event(1))
-    recover_file, calls = spooling.recover_file, []
+    recover_file, calls = spool_thread.recover_file, []
 
     def at_first_not(path: Path) -> bool:
         calls.append(path)
         return len(calls) > 1 and recover_file(path)
 
-    for module in (spool_file, spooling):  # at the start, and afterwards
+    for module in (spool_file, spool_thread):  # at the start, and afterwards
         monkeypatch.setattr(module, "recover_file", at_first_not)
 
     async def use(spool: Spool) -> None:
         assert list(tmp_path.glob("*.open"))
-        await asyncio.to_thread(spool._retry_distrusted)
+        await asyncio.to_thread(spool.thread.retry_distrusted)
 
     run(use, tmp_path)
     assert held(tmp_path) == [1]
@@ -750,15 +807,15 @@ def test_a_file_that_cannot_be_set_aside_now_does_not_stop_the_spool(
         aside.set_aside(path, reason)
 
     monkeypatch.setattr(spool_file, "set_aside", set_aside)
-    monkeypatch.setattr(spooling, "_MEASURE_EVERY_S", 0.01)
+    monkeypatch.setattr(spool_thread, "_MEASURE_EVERY_S", 0.01)
 
     async def use(spool: Spool) -> None:
         for number in range(3):
             await spool.append([event(number)])
             await asyncio.sleep(0.02)
-        assert spool._distrusted == [bad]
+        assert spool.thread.distrusted == [bad]
         full[0] = False
-        await until(lambda: not spool._distrusted)
+        await until(lambda: not spool.thread.distrusted)
         await spool.append([event(3)])
 
     run(use, tmp_path, seal_after_s=0.1)
@@ -767,11 +824,11 @@ def test_a_file_that_cannot_be_set_aside_now_does_not_stop_the_spool(
 
 
 def test_whatever_goes_wrong_beside_a_commit_the_spool_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_: Spool) -> None:
+    def broken(_: SpoolThread) -> None:
         raise RuntimeError("content")
 
-    monkeypatch.setattr(spooling, "_MEASURE_EVERY_S", 0.01)
-    monkeypatch.setattr(Spool, "_retry_distrusted", broken)
+    monkeypatch.setattr(spool_thread, "_MEASURE_EVERY_S", 0.01)
+    monkeypatch.setattr(SpoolThread, "retry_distrusted", broken)
 
     async def use(spool: Spool) -> None:
         for number in range(3):
