@@ -1,7 +1,8 @@
-"""Closes days: a site-day whose events have all arrived is released once, and never changes again (rule R1).
+"""Releases days: a site-day is released once, and never changes again (rule R1).
 
-In: open days, the watermarks of every spool. Out: rows in `released_*`, then one row in `manifest`.
-Promises: a day is readable as released only once its manifest row exists; releasing it again fails.
+In: days, of raw rows or of an import, and what is to be said of how they were collected. Out: rows in `released_*`,
+then one row in `manifest`. Promises: a day is readable as released only once its manifest row exists; releasing it
+again fails.
 """
 
 from __future__ import annotations
