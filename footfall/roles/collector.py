@@ -44,31 +44,9 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
     keys = KeyFile(key_directory(settings) / "keys")
     place, lookers = settings.directory / "spool" / f"worker-{index}", Lookers(settings)
     spool = Spool(place, index, settings.spool, hurry=lookers.are_there)
-    geo_database, datacenters = geo_database_of(settings), datacenters_of(settings)
-    tried = settings.shadow.candidates
-    shadow = Shadow(key_directory(settings), index, tried) if tried else None
-    proxies = settings.collector.proxies()
-    rules = settings.collector_rules()
-    most, new = settings.collector.rate_limit, settings.collector.new_visitors_limit
-    objections = settings.collector.objections_limit
-    why = Why(why_path(key_directory(settings), index))
-    unnamed_proxies = UnnamedProxies(proxied_path(key_directory(settings), index), settings.collector.address_header)
     refusals = _refusals(settings, f"collector-{index}")
-    endpoint = Collector(
-        rules,
-        spool,
-        keys,
-        geo_database,
-        proxies,
-        shadow=shadow,
-        datacenters=datacenters,
-        limit=RateLimiter(most) if most else None,
-        why=why,
-        new_visitors=NewVisitors(new, proxies.hold) if new and most else None,
-        objections=RateLimiter(objections) if objections else None,
-        unnamed_proxies=unnamed_proxies,
-        on_refusal=refusals,
-    )
+    shadow, why, unnamed_proxies = _watching(settings, index)
+    endpoint = _collector_of(settings, spool, keys, shadow, why, unnamed_proxies, refusals)
 
     current = settings
 
@@ -111,10 +89,7 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
     if shadow is not None:
         shadow.start()
     warm_up()
-    # What is loaded now stays; what a beacon leaves behind is no cycle. Looking for some took 7 % of the time.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    _collect_seldom()
     try:
         uvicorn.Server(config).run(sockets=[sock])
     except SystemExit:
@@ -127,6 +102,49 @@ def run_collector(settings: Settings, index: int, sock: socket.socket) -> None:
         unnamed_proxies.close()
         if shadow is not None:
             shadow.stop()
+
+
+def _watching(settings: Settings, index: int) -> tuple[Shadow | None, Why, UnnamedProxies]:
+    """What looks at beacons on their way, each with a file in RAM of its own."""
+    place, tried = key_directory(settings), settings.shadow.candidates
+    unnamed_proxies = UnnamedProxies(proxied_path(place, index), settings.collector.address_header)
+    return Shadow(place, index, tried) if tried else None, Why(why_path(place, index)), unnamed_proxies
+
+
+def _collector_of(
+    settings: Settings,
+    spool: Spool,
+    keys: KeyFile,
+    shadow: Shadow | None,
+    why: Why,
+    unnamed_proxies: UnnamedProxies,
+    refusals: Refusals,
+) -> Collector:
+    """With the limits that are set."""
+    proxies, limits = settings.collector.proxies(), settings.collector
+    most, new, objections = limits.rate_limit, limits.new_visitors_limit, limits.objections_limit
+    return Collector(
+        settings.collector_rules(),
+        spool,
+        keys,
+        geo_database_of(settings),
+        proxies,
+        shadow=shadow,
+        datacenters=datacenters_of(settings),
+        limit=RateLimiter(most) if most else None,
+        why=why,
+        new_visitors=NewVisitors(new, proxies.hold) if new and most else None,
+        objections=RateLimiter(objections) if objections else None,
+        unnamed_proxies=unnamed_proxies,
+        on_refusal=refusals,
+    )
+
+
+def _collect_seldom() -> None:
+    """What is loaded now stays; what a beacon leaves behind is no cycle. Looking for some took 7 % of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _opening_failures(app: Starlette) -> list[Exception]:
