@@ -20,6 +20,7 @@ from schema.currency import DECIMALS
 from schema.store import Row
 
 from .certainty import EXACT, Certainty, Flag, Sureness
+from .figures import percent
 from .goal_days import ALWAYS, Counted
 from .interval import wilson
 
@@ -118,7 +119,7 @@ def days_in(
             goal,
             *reached,
             visitors.get(day, 0),
-            _percent(reached[0], visitors.get(day, 0)),
+            percent(reached[0], visitors.get(day, 0)),
             sure_of(day).certainty(False),
             sure_of(day).flags(False),
         )
@@ -210,12 +211,8 @@ def rated(goals: list[Goal], visitors: int) -> list[Goal]:
     told = []
     for goal in goals:
         low, high = wilson(goal.converters, visitors)
-        rate = _percent(goal.converters, visitors)
+        rate = percent(goal.converters, visitors)
         # Who is not shown may have reached it, too.
         end = None if goal.certainty == "at least" else round(high, 2)
         told.append(replace(goal, conversion_rate=rate, of_visitors=visitors, low=round(low, 2), high=end))
     return told
-
-
-def _percent(part: int, whole: int) -> float | None:
-    return round(100 * part / whole, 1) if whole else None

@@ -73,6 +73,11 @@ class Cell(Figures, frozen=True, gc=False):
         return told
 
 
+def percent(part: int, whole: int) -> float | None:
+    """None of nothing."""
+    return round(100 * part / whole, 1) if whole else None
+
+
 class Coverage(Struct, frozen=True):
     """How a dimension is shown in a period. days: how many have data, also those of fewer than k people. missing: on
     how many of them nothing of the dimension is shown. folded: whether anything is on the others. sure: what

@@ -18,7 +18,7 @@ from schema.funnels import FUNNELS
 
 from .certainty import Certainty, Flag, Sureness
 from .execute import Answer, Groups
-from .figures import Coverage
+from .figures import Coverage, percent
 from .query import Query
 
 # By released day the funnels that it counted, by name their definition.
@@ -199,8 +199,8 @@ def _of_funnel(
             at_most=one.people + one.unsure if not not_shown or (on_all and not in_part) else None,
             certainty=certainty,
             flags=coverage.sure.flags(not_shown),
-            of_first=_percent(one.people, sums[0].people) if of else None,
-            of_before=_percent(one.people, of.people) if of else None,
+            of_first=percent(one.people, sums[0].people) if of else None,
+            of_before=percent(one.people, of.people) if of else None,
             drop=of.people - one.people if of else None,
             drop_certainty="exact" if exact else "about",
             not_shown_days=missing,
@@ -208,7 +208,3 @@ def _of_funnel(
             counted_since=since,
         )
         before = one
-
-
-def _percent(part: int, whole: int) -> float | None:
-    return round(100 * part / whole, 1) if whole else None

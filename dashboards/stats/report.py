@@ -52,13 +52,12 @@ from .timeline import Timeline
 from .times import times_of
 from .usual import DayVisitors, day_visitors, first_read
 from .view import Look, View, grain_of
+from .watched import Watched
 
 # What design.md gives the preset "balanced"; the composition root hands in what is set.
 DEFAULT_K = 5
 _AS_USUAL = View()
 _POOL = 4
-# An open page asks every few seconds.
-WATCHED_S = 60.0
 
 
 class Reports:
@@ -86,12 +85,11 @@ class Reports:
         # A page waits for its slowest statement only.
         self._pool = ThreadPoolExecutor(_POOL, thread_name_prefix="report")
         self.sites = {site.key: site for site in sites}
-        self._asked: dict[str, float] = {}
+        self._watched = Watched()
 
     def watched(self) -> frozenset[str]:
         """The sites that somebody asked about in the last minute."""
-        since = time.monotonic() - WATCHED_S
-        return frozenset(key for key, at in tuple(self._asked.items()) if at > since)
+        return self._watched.sites()
 
     def follow(self, sites: Sequence[Site], rounded: Container[str]) -> None:
         """Answer about these sites from now on."""
@@ -150,7 +148,7 @@ class Reports:
     def stats(self, query: Query) -> dict[str, Any]:
         """The answer to a question, ready for JSON."""
         site = self.site(query.site)
-        self._asked[site.key] = time.monotonic()
+        self._watched.ask(site.key)
         before = self._before(site, query.period, View()) if query.compare else None
         begin = before.first if before else query.first
         back = first_read(query.first) if query.compare else None
@@ -220,7 +218,7 @@ class Reports:
         """Everything the dashboard page shows. rows: at most that many in each table. filters, segment: of which
         visits."""
         refuse_unknown_segment(segment, site)
-        self._asked[site.key] = time.monotonic()
+        self._watched.ask(site.key)
         before = self._before(site, period, view)
         executor = Executor(self._store, self._cache, self._pool)
         # It needs no releases, so it is asked beside them.
@@ -267,7 +265,7 @@ class Reports:
 
     def version(self, site: Site, period: Period) -> str:
         """Changes if and only if the totals of the period do."""
-        self._asked[site.key] = time.monotonic()
+        self._watched.ask(site.key)
         released = self._released(site, period.first, period.last, period.first)
         return overview.version(Executor(self._store, self._cache), site, released, period)
 

@@ -15,6 +15,7 @@ from msgspec import Struct
 from ..stats.grains import begin_of
 from ..stats.period import MAX_DAYS, Period, between
 from ..stats.refused import BadQuery, Code
+from ..stats.timeline import start_of
 
 _DAY = dt.timedelta(days=1)
 _SPAN = re.compile(r"([1-9][0-9]{0,3})(d|mo)")
@@ -135,7 +136,7 @@ def labels(grain: str, period: Period, zone: ZoneInfo) -> list[str]:
     """What each bucket is called."""
     if grain != "hour":
         return [bucket.label for bucket in buckets(grain, period)]
-    begin, end = (_midnight(day, zone).astimezone(dt.UTC) for day in (period.first, period.last + _DAY))
+    begin, end = (start_of(day, zone).astimezone(dt.UTC) for day in (period.first, period.last + _DAY))
     hours = range(round((end - begin) / dt.timedelta(hours=1)))
     told = (hour_label((begin + dt.timedelta(hours=n)).astimezone(zone)) for n in hours)
     return list(dict.fromkeys(told))
@@ -143,9 +144,5 @@ def labels(grain: str, period: Period, zone: ZoneInfo) -> list[str]:
 
 def ends_of(period: Period, zone: ZoneInfo) -> list[str]:
     """The first and the last second, as Plausible tells them."""
-    last = _midnight(period.last + _DAY, zone).astimezone(dt.UTC) - dt.timedelta(seconds=1)
-    return [_midnight(period.first, zone).isoformat(), last.astimezone(zone).isoformat()]
-
-
-def _midnight(day: dt.date, zone: ZoneInfo) -> dt.datetime:
-    return dt.datetime(day.year, day.month, day.day, tzinfo=zone)
+    last = start_of(period.last + _DAY, zone).astimezone(dt.UTC) - dt.timedelta(seconds=1)
+    return [start_of(period.first, zone).isoformat(), last.astimezone(zone).isoformat()]

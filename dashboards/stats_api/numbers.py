@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from schema.metrics import METRICS
 
+from ..stats.figures import percent
 from ..web.format import money
 from .names import REVENUE
 
@@ -60,11 +61,11 @@ class Numbers:
         if name in REVENUE:
             return self._revenue(name, row)
         if name == "percentage":
-            return _percent(row["visitors"], self._people)
+            return percent(row["visitors"], self._people)
         if name == "group_conversion_rate" and "conversion_rate" in row:
             return row["conversion_rate"]  # of the people of the value
         if name in ("conversion_rate", "group_conversion_rate"):
-            return _percent(row["visitors"], of_people)
+            return percent(row["visitors"], of_people)
         if name == "scroll_depth":
             depth = self._depths.get(row.get("value", ""))
             return None if depth is None else round(depth)
@@ -102,7 +103,3 @@ def _short(value: float, amount: int, currency: str) -> str:
             digits = "".join(one for one in whole if one.isdigit() or one in ".,")
             return whole.replace(digits, f"{number}{unit}")
     return money(amount, currency)
-
-
-def _percent(part: int, whole: int) -> float | None:
-    return round(100 * part / whole, 1) if whole else None

@@ -39,6 +39,7 @@ from .navigation import places
 from .nearest import ABOUT, Words, advice
 from .periods import NONE, picker
 from .tables_in_full import NAMES
+from .theme import OF_STRANGERS
 from .wording import in_words
 
 _SAID = {
@@ -73,7 +74,6 @@ def _worded(text: str) -> str:
 
 
 Render = Callable[..., Response]
-_OF_STRANGERS = ("/share/", "/unsubscribe/")
 
 
 class Problems:
@@ -186,7 +186,7 @@ class Problems:
             return refusal(status, text, code, told=told)
         values: dict[str, Any] = {"title": title, "text": names.sentence(text), "code": status, "again": ""}
         # Who comes by a link for others, or from a mail, has no account to go on to.
-        values["of_strangers"] = path.startswith(_OF_STRANGERS)
+        values["of_strangers"] = path.startswith(OF_STRANGERS)
         if request.method == "GET" and status >= 500:
             query = request.scope["query_string"].decode("latin-1")
             again = local_path(quote(path) + (f"?{query}" if query else ""))

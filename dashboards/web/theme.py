@@ -22,7 +22,8 @@ SYSTEM = "system"
 # How each is called, and the colour schemes that its pages have.
 THEMES = {"light": "light", "dark": "dark", SYSTEM: "light dark"}
 KEPT_S = 365 * 86400
-_OF_STRANGERS = ("/share/", "/unsubscribe/")
+# For people without an account.
+OF_STRANGERS = ("/share/", "/unsubscribe/")
 
 
 class Theme(Struct, frozen=True):
@@ -60,7 +61,7 @@ class Themed:
 def _theme_of(request: Request) -> Theme:
     path: str = request.scope["path"]
     name = request.cookies.get(COOKIE, SYSTEM)
-    known = name in THEMES and not path.startswith(_OF_STRANGERS)
+    known = name in THEMES and not path.startswith(OF_STRANGERS)
     own = [(argument, value) for argument, value in request.query_params.multi_items() if not is_appended(argument)]
     # What a form has led to may be at an address that is for forms alone.
     here = local_path(quote(path) + (f"?{urlencode(own)}" if own else "")) if request.method == "GET" else "/"

@@ -7,7 +7,6 @@ is kept.
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ from ..lab.candidates import candidates
 from ..lab.releasing import Releasing
 from ..lab.store import store_in_ram
 from ..settings import Settings
-from .options import Load, common, json_option, prepare
+from .options import Load, common, json_option, prepare, progress
 
 # A log's first line that can be read tells where the file belongs; one that starts with so much else is no log.
 _LINES_TRIED = 1000
@@ -99,23 +98,17 @@ def lab(
     try:
         with store_in_ram() as store:
             releasing = Releasing(store, rules.site, chosen, tried, settings.release.bound)
-            _progress("reading, once for each set of settings")
+            progress("reading, once for each set of settings")
             experiment = trial.run(sent, chosen, rules, geo_database, tried, releasing.take)
             if not experiment.days:
                 raise CannotDo("lab: there was no page view in what was read")
-            for outcome, released in zip(experiment.outcomes, releasing.finish(_progress), strict=True):
+            for outcome, released in zip(experiment.outcomes, releasing.finish(progress), strict=True):
                 outcome.released = released
     finally:
         geo_database.close()
     if html:
         Path(html).write_text(page.html_of(experiment, _source(files, days)), encoding="utf-8")
     click.echo(msgspec.json.encode(report.plain(experiment)).decode() if as_json else report.text_of(experiment))
-
-
-def _progress(text: str) -> None:
-    """Tell somebody who waits; a program that reads what is printed is told nothing else."""
-    if sys.stderr.isatty():
-        click.echo(f"{text} …", err=True)
 
 
 def _requests(files: Sequence[str], reading: Reading) -> Iterator[trial.Sent | Reason]:

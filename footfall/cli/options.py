@@ -82,3 +82,9 @@ def prepare(part: str) -> None:
     """For a command that sees addresses, agents or keys: no core dump, no exception text with content."""
     harden()
     set_up_logs(part)
+
+
+def progress(text: str) -> None:
+    """Tell somebody who waits; a program that reads what is printed is told nothing else."""
+    if sys.stderr.isatty():
+        click.echo(f"{text} …", err=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import logging
-import sys
 import time
 from collections.abc import Iterator, Sequence
 
@@ -27,7 +26,7 @@ from ..plan.changes import Held, changes_of, held_by
 from ..plan.planning import MOST_ROWS, Planned, Window, planned, read
 from ..settings import Settings, load
 from ..supervisor.paths import former_sites
-from .options import Load, common, json_option, prepare, with_sites
+from .options import Load, common, json_option, prepare, progress, with_sites
 from .plan_text import in_words, text_of
 
 _DAYS = 30
@@ -67,7 +66,7 @@ def plan(
             for place, one in enumerate(told):
                 if one.site in windows:
                     held, window = (before[one.site], after[one.site]), windows.pop(one.site)
-                    told[place] = planned(store, *held, one.changes, window, time.time(), _progress)
+                    told[place] = planned(store, *held, one.changes, window, time.time(), progress)
     if as_json:
         click.echo(msgspec.json.encode(told).decode())
     else:
@@ -110,7 +109,7 @@ def _windows(settings: Settings, sites: Sequence[Planned], first: dt.date) -> di
     if not sites:
         return {}
     with opened_for_changes(settings) as instance:
-        found = {one.site: read(instance, one.site, first, _progress) for one in sites}
+        found = {one.site: read(instance, one.site, first, progress) for one in sites}
     for site, window in found.items():
         rows = sum(window.rows.values())
         if rows > MOST_ROWS:
@@ -130,9 +129,3 @@ def _without_its_log() -> Iterator[None]:
         yield
     finally:
         structlog.configure(**before)
-
-
-def _progress(text: str) -> None:
-    """Tell somebody who waits; a program that reads what is printed is told nothing else."""
-    if sys.stderr.isatty():
-        click.echo(f"{text} …", err=True)

@@ -15,7 +15,8 @@ from msgspec import structs
 from dashboards.delivery.digest import digest_of, last_before
 from dashboards.stats.query import Query
 from dashboards.stats.refused import BadQuery
-from dashboards.stats.report import WATCHED_S, Reports
+from dashboards.stats.report import Reports
+from dashboards.stats.watched import Watched
 from dashboards.stats_api.request import of as question_of
 from dashboards.stats_api.respond import answer
 from dashboards.web.nearest import Words, advice
@@ -36,8 +37,7 @@ from .known import Known
 class Numbers(Known):
     def __init__(self, settings: Settings, store: Store, live: bool = True) -> None:
         super().__init__(settings, store, live)
-        # When each site was asked about last.
-        self._asked: dict[str, float] = {}
+        self._watched = Watched()
 
     def stats(self, request: StatsRequest) -> dict[str, Any]:
         """The answer of `footfall stats`."""
@@ -68,8 +68,7 @@ class Numbers(Known):
 
     def watched(self) -> frozenset[str]:
         """The sites that somebody asked about in the last minute."""
-        since = time.monotonic() - WATCHED_S
-        return frozenset(key for key, at in tuple(self._asked.items()) if at > since)
+        return self._watched.sites()
 
     def digest(self, site: str, every: str, day: str) -> dict[str, str]:
         """The digest of the last whole week or month before a day, "" is today. Raises CannotDo where it is not all
@@ -112,6 +111,6 @@ class Numbers(Known):
 
     def _reports(self, site: Site, rules: SiteRules) -> Reports:
         """As the dashboards have them, of one site."""
-        self._asked[site.key] = time.monotonic()
+        self._watched.ask(site.key)
         mine = structs.replace(site, release_k=rules.k, release_networks=rules.least_networks)
         return Reports(self.store, [mine], rounded=(site.key,) if rules.strict and rules.k > 1 else ())

@@ -7,7 +7,6 @@ Out: `Candidate`s. Promises: a value is checked as it would be at start, and an 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,14 +18,14 @@ from pipeline.settings import ReleaseSettings, RetentionSettings
 
 from ..errors import SettingsError
 from ..settings import Settings, SiteSettings
+from ..settings.listing import OF_RELEASE
+from ..settings.reading import value_of
 
 # A comma inside [a, b] belongs to the value.
 _BETWEEN = re.compile(r",(?![^\[]*\])")
 
 # k is tried at several; of how long raw rows live there is only whether anything waits for its week.
 _NOT_MEASURED = ("k", "raw_days")
-# What else may be tried of what is released; k is that of --k.
-_OF_RELEASE = ("networks", "k_late", "late_others")
 
 
 class Candidate(Struct, frozen=True):
@@ -63,9 +62,9 @@ def _parsed(base: Anonymization, text: str) -> Candidate:
         setting, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals:
             raise SettingsError(f"--candidate {name!r}: {part.strip()!r} is not setting=value")
-        changes[setting.removeprefix("anonymization.")] = _value(value)
+        changes[setting.removeprefix("anonymization.")] = value_of(value)
     try:
-        of_release = _converted(ReleaseSettings, changes, _OF_RELEASE)
+        of_release = _converted(ReleaseSettings, changes, OF_RELEASE)
         raw_days = _converted(RetentionSettings, changes, ("raw_days",))
         others = {setting: value for setting, value in changes.items() if setting not in of_release | raw_days}
         settings = msgspec.convert(others, AnonymizationSettings)
@@ -87,10 +86,3 @@ def _differences(settings: Anonymization) -> dict[str, Any]:
     preset = structs.asdict(alike.anonymity_of(SiteSettings(settings.preset)))
     mine = {name: value for name, value in structs.asdict(settings).items() if value != preset[name]}
     return {name: value for name, value in mine.items() if name not in _NOT_MEASURED}
-
-
-def _value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text

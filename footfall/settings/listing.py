@@ -18,9 +18,9 @@ from .in_force import without_edits
 from .model import Settings
 from .site_settings import SiteSettings
 
-# Beside those of [anonymization].
-_OF_RELEASE = ("networks", "k_late", "late_others")
-_OF_PRESETS = ("release.k", *(f"release.{name}" for name in _OF_RELEASE), "retention.raw_days")
+# Of [release] what a preset has, too, beside k.
+OF_RELEASE = ("networks", "k_late", "late_others")
+_OF_PRESETS = ("release.k", *(f"release.{name}" for name in OF_RELEASE), "retention.raw_days")
 
 
 def needs_restart(running: Settings, wanted: Settings) -> list[str]:
@@ -45,7 +45,7 @@ def describe(settings: Settings) -> list[dict[str, str]]:
             mine = getattr(PRESETS[preset.preset], key)
             if value is None:
                 value = getattr(preset, key)
-                origin = f"preset {preset.preset}" if key not in _OF_RELEASE or value == mine else "release.k"
+                origin = f"preset {preset.preset}" if key not in OF_RELEASE or value == mine else "release.k"
             elif value != mine:
                 departs = preset.preset
         rows.append(_row(name, value, origin, departs, meaning))

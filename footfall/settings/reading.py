@@ -60,7 +60,7 @@ def load(
         name, equals, value = given.partition("=")
         if not equals or not name.strip():
             raise SettingsError(f"--set {given!r}: write name=value, such as --set release.k=5")
-        _put(tree, name.strip(), _value(value.strip()))
+        _put(tree, name.strip(), value_of(value.strip()))
         if name.strip() == "sites":
             origins = {name: origin for name, origin in origins.items() if not name.startswith("sites[")}
         origins[name.strip()] = "--set"
@@ -114,7 +114,8 @@ def _read(file: str) -> tuple[str, dict[str, Any]]:
         raise SettingsError(f"{file}: is not TOML: {problem}") from None
 
 
-def _value(text: str) -> Any:
+def value_of(text: str) -> Any:
+    """As TOML; what is none is text."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

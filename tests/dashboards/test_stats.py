@@ -44,7 +44,7 @@ def test_a_site_is_watched_while_somebody_asks_about_it(
     else:
         reports.version(rollups.site, period)
     assert reports.watched() == {rollups.site.key}
-    monkeypatch.setattr("dashboards.stats.report.WATCHED_S", 0.0)
+    monkeypatch.setattr("dashboards.stats.watched.WATCHED_S", 0.0)
     assert reports.watched() == frozenset()
 
 
