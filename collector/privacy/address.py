@@ -16,8 +16,8 @@ MAX_HOPS = 32
 DEFAULT_HEADER = "X-Forwarded-For"
 # What names the peer of a socket that has no addresses.
 UNIX = "unix"
-# Addresses of IPv4 in the clothes of IPv6, as translators write them (RFC 6052): a /48 of them is everybody.
-_NAT64 = IPv6Network("64:ff9b::/96")
+# Addresses of IPv4 in the clothes of IPv6, as translators write them (RFC 6052, 8215, 2765): a /48 is everybody.
+_TRANSLATORS = tuple(map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96")))
 _V4_BITS = (1 << 32) - 1
 # The whole of it begins with nothing but noughts, and some who do are somebody.
 _ZEROS = frozenset(("0.0.0.0", "::"))  # noqa: S104 - compared, not bound
@@ -180,7 +180,7 @@ def _parse(text: str) -> IPv4Address | IPv6Address | None:
 def _translated(address: IPv6Address) -> IPv4Address | IPv6Address:
     """The IPv4 address that a translator or a 6to4 gateway wrote as an IPv6 one. Of use for cutting only: who speaks
     for whom is not told by an address that anybody may write into another."""
-    if address in _NAT64:
+    if any(address in network for network in _TRANSLATORS):
         return IPv4Address(int(address) & _V4_BITS)
     return address.sixtofour or (address.teredo[1] if address.teredo else address)
 

@@ -174,6 +174,9 @@ def test_what_is_no_address_is_nobodys(address: str, nobodys: bool) -> None:
     [
         # All of IPv4 is in one /48 of a translator; a /48 of 6to4 is one whole IPv4 address.
         ("64:ff9b::203.0.113.77", "203.0.113.0"),
+        ("64:ff9b:1::203.0.113.77", "203.0.113.0"),
+        ("64:ff9b:1:fffe::203.0.113.77", "203.0.113.0"),
+        ("::ffff:0:203.0.113.77", "203.0.113.0"),
         ("2002:cb00:714d::1", "203.0.113.0"),
         ("2001:0:4136:e378:8000:63bf:34ff:8eb2", "203.0.113.0"),
     ],
