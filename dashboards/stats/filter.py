@@ -15,7 +15,7 @@ from msgspec import Struct
 from schema.dimensions import DIMENSIONS, OTHER
 from schema.host import ascii_host
 
-from .refused import BadQuery, Code
+from .refused import BadQuery, Code, alike
 from .regex import finds, refuse_unless_pattern
 from .splits import KEYS_OF
 
@@ -62,9 +62,9 @@ class Filter(Struct, frozen=True):
     def of(cls, name: str, operator: str, value: str) -> Filter:
         """What `parse` makes of these. Raises BadQuery."""
         if not _is_known(name):
-            known = ", ".join(DIMENSIONS)
+            known, meant = ", ".join(DIMENSIONS), alike(name, DIMENSIONS)
             raise BadQuery(
-                f"filter {name}{operator}{value!r}: there is no dimension {name!r}; there are {known}",
+                f"filter {name}{operator}{value!r}: there is no dimension {name!r}: {meant}there are {known}",
                 Code.UNKNOWN_DIMENSION,
             )
         if len(value) > MAX_VALUE:

@@ -26,6 +26,7 @@ from .options import Load, common, json_option, prepare
 @click.command()
 @common
 @click.argument("sites", metavar="SITE", nargs=-1, required=True)
+@click.option("--period", default="", metavar="NAME", help="Days by name, as on pages: 7d, last_week, last_month …")
 @click.option("--from", "first", metavar="DATE", help="First day, YYYY-MM-DD (default: 29 days before --to).")
 @click.option("--to", "last", metavar="DATE", help="Last day, included (default: today).")
 @click.option(
@@ -44,6 +45,7 @@ from .options import Load, common, json_option, prepare
 def stats(
     load_settings: Load,
     sites: tuple[str, ...],
+    period: str,
     first: str | None,
     last: str | None,
     by: str,
@@ -74,8 +76,7 @@ def stats(
             raise CannotDo(f"{problem} ({problem.code})") from None
     with opened(load_settings()) as instance:
         known = intake.rules_of(instance.settings, site).site
-        last = last or local_day(known.timezone, dt.datetime.now(dt.UTC).timestamp()).date.isoformat()
-        first = first or (iso_date(last) - dt.timedelta(days=29)).isoformat()
+        first, last = days_asked(known, period, first, last)
         if out:
             _write_all(instance, known, first, last, out, as_json)
             return
@@ -84,6 +85,22 @@ def stats(
             StatsRequest(site, first, last, by, filters, limit, names, order, compare, offset, segment)
         )
     click.echo(msgspec.json.encode(answer).decode() if as_json else summaries.stats_table(answer))
+
+
+def days_asked(site: Site, period: str, first: str | None, last: str | None) -> tuple[str, str]:
+    """The first and the last day that are asked for. Raises CannotDo."""
+    today = local_day(site.timezone, dt.datetime.now(dt.UTC).timestamp()).date
+    if not period:
+        last = last or today.isoformat()
+        return first or (iso_date(last) - dt.timedelta(days=29)).isoformat(), last
+    # Imported where it is needed, as above.
+    from dashboards.stats.period import parse
+
+    try:
+        found = parse({"period": period, "from": first or "", "to": last or ""}, today)
+    except ValueError as problem:
+        raise CannotDo(str(problem)) from None
+    return found.first.isoformat(), found.last.isoformat()
 
 
 def _write_all(instance: Instance, site: Site, first: str, last: str, out: Path, as_json: bool) -> None:

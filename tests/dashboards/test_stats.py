@@ -426,6 +426,8 @@ def test_rows_come_by_the_metric_that_is_asked_for(ask: Any, rollups: Any, ago: 
     assert [row["value"] for row in ask("page", order="exit_rate", limit=1)["rows"]] == ["/b", "(other)"]
     with pytest.raises(BadQuery, match=r"by='sauce' is not known: did you mean source\? allowed are source, "):
         ask("sauce")
+    with pytest.raises(BadQuery, match=r"there is no dimension 'contry': did you mean country\? there are source, "):
+        ask("page", "contry==DE")
     with pytest.raises(BadQuery, match="metric 'beauty' is not known: allowed are visitors"):
         ask("page", order="beauty")
 

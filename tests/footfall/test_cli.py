@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import fcntl
 import json
 import os
@@ -20,12 +21,15 @@ import pytest
 from msgspec import structs
 
 from footfall.cli import main, summaries
+from footfall.cli.stats import days_asked
 from footfall.control import opening
+from footfall.errors import CannotDo
 from footfall.health.stored import of_watermarks
 from footfall.importing.intake import Summary
 from footfall.settings import Settings
 from footfall.supervisor.paths import control_path
 from schema.metrics import METRICS
+from schema.site import Site
 from tests.house import footfall, running
 
 pytestmark = pytest.mark.process
@@ -104,6 +108,17 @@ def test_a_log_is_imported_and_answered_straight_from_the_store(data: Path) -> N
         assert archive.read("page.csv").decode().splitlines()[1].startswith("/,1,1,1,")
     assert "is there already" in footfall(*asked, "--all", "--out", str(everything)).stderr
     assert "belong together" in footfall(*asked, "--all").stderr
+
+
+def test_days_are_asked_for_by_name_or_by_their_dates() -> None:
+    site = Site("example.com")
+    first, last = map(dt.date.fromisoformat, days_asked(site, "last_week", None, None))
+    assert (first.isoweekday(), (last - first).days) == (1, 6)
+    assert days_asked(site, "", None, "2024-03-30") == ("2024-03-01", "2024-03-30")
+    with pytest.raises(CannotDo, match="period=7d has its own days"):
+        days_asked(site, "7d", "2024-03-01", None)
+    with pytest.raises(CannotDo, match="period='8d' is not known: allowed are today, "):
+        days_asked(site, "8d", None, None)
 
 
 def test_sites_are_not_added_up() -> None:
