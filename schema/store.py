@@ -227,12 +227,13 @@ class Store:
         clickhouse = library.client()
         from clickhouse_connect.driver.exceptions import ClickHouseError
 
-        options: dict[str, Any] = {"send_receive_timeout": _RECEIVE_TIMEOUT_S}
+        # No session: while a server works on what nobody waits for any more, it refuses another statement of that one.
+        options: dict[str, Any] = {"send_receive_timeout": _RECEIVE_TIMEOUT_S, "autogenerate_session_id": False}
         if self.embedded:
             library.engine()
             options = {"settings": _NOT_COMPILED, "chdb_options": of_engine(self._memory_share)}
         elif self._patience_s:
-            options = {"send_receive_timeout": self._patience_s, "connect_timeout": 2, "query_retries": 0}
+            options |= {"send_receive_timeout": self._patience_s, "connect_timeout": 2, "query_retries": 0}
         try:
             client = clickhouse.get_client(dsn=self.dsn, **options)
         except (ClickHouseError, OSError) as error:

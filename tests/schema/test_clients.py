@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -50,3 +51,12 @@ def test_what_was_closed_meanwhile_is_asked_no_more(opened: Store) -> None:
     assert opened._free == []
     assert opened.rows("SELECT 1") == [(1,)], "it is opened again"
     opened.close()
+
+
+def test_of_a_server_no_client_has_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or what one thread waits for no more would be in the way of another one's statement (SESSION_IS_LOCKED)."""
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr("clickhouse_connect.get_client", lambda **options: asked.append(options))
+    for patience in (0.0, 3.0):
+        Store("http://store.example:8123", patience_s=patience)
+    assert [one["autogenerate_session_id"] for one in asked] == [False, False]
