@@ -26,6 +26,8 @@ from .values import MAX_ID, bounded, first_text, number_of, props_of, url_of, vi
 MAX_BULK = 100
 # Matomo's own campaign parameters -> the ones everybody knows.
 _CAMPAIGN = re.compile(r"(?<=[?&])(?:mtm|matomo|pk|piwik)_(campaign|source|medium|content|keyword|kwd)(?==)")
+# Matomo finds a campaign behind "#", too: `/landing#mtm_campaign=spring`.
+_IN_FRAGMENT = re.compile(r"#(?=(?:[^#]*&)?(?:mtm|matomo|pk|piwik|utm)_[a-z]+=)")
 _UTM = {"keyword": "term", "kwd": "term"}
 _DIMENSION = re.compile(r"dimension\d{1,3}")
 
@@ -120,7 +122,7 @@ def _beacon(said: Mapping[str, str], page: str) -> Beacon | Refused:
     currency, minor = money_of({"currency": said.get("currency"), "amount": amount})
     return Beacon(
         name=name,
-        url=url_of(_CAMPAIGN.sub(_utm, said.get("url") or page)),
+        url=url_of(_with_campaign(said.get("url") or page)),
         domains=domains,
         referrer=bounded(said.get("urlref", "")),
         props=props_of(props, foreign=True),
@@ -168,6 +170,12 @@ def _vitals(said: Mapping[str, str]) -> dict[str, float]:
     if connecting is None or waiting is None or connecting < 0 or waiting < 0:
         return {}
     return vitals_of((("ttfb", connecting + waiting),))
+
+
+def _with_campaign(url: str) -> str:
+    """The URL with its campaign where everybody has it."""
+    page, mark, parameters_ = url.partition("#") if _IN_FRAGMENT.search(url) else (url, "", "")
+    return _CAMPAIGN.sub(_utm, f"{page}{'&' if '?' in page else '?'}{parameters_}" if mark else page)
 
 
 def _utm(match: re.Match[str]) -> str:

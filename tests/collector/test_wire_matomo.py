@@ -125,6 +125,22 @@ def test_where_it_comes_from_and_how_wide_the_screen_is(tmp_path: Path) -> None:
     assert event.query == "utm_campaign=spring&utm_source=letter&utm_term=shoes"
 
 
+@pytest.mark.parametrize(
+    ("behind", "query"),
+    [
+        ("#mtm_campaign=spring&mtm_kwd=a%20b&email=x", "utm_campaign=spring&utm_term=a b"),
+        ("?utm_source=letter#a=1&pk_campaign=spring", "utm_campaign=spring&utm_source=letter"),
+        # What stands before it holds.
+        ("?mtm_campaign=first#mtm_campaign=second", "utm_campaign=first"),
+        ("#top", ""),
+        ("#top?mtm_campaigns", ""),
+    ],
+)
+def test_a_campaign_behind_the_hash_is_one_too(tmp_path: Path, behind: str, query: str) -> None:
+    _, (event,) = asked(tmp_path, matomo, VIEW | {"url": f"https://a.example/x{behind}"})
+    assert (event.path, event.query) == ("/x", query)
+
+
 def test_the_page_is_the_browsers_own_where_the_request_names_none(tmp_path: Path) -> None:
     query = {"idsite": 7, "rec": 1}
     _, (event,) = asked(tmp_path, matomo, query, headers=[("referer", "https://a.example/from")])
