@@ -20,9 +20,9 @@ from tests.faults.killed import FIRST, POISON, SECOND
 pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(1200)]
 
 # At random: half as many in `make test`, ten times as many in `make test-all`. There a writer, whose lives are longest,
-# is killed at each step, else at every second.
-KILLS = 30
-at_each = pytest.mark.parametrize("stride", [2, pytest.param(1, marks=pytest.mark.long)])
+# is killed at each step, else at every third.
+KILLS = 20
+at_each = pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.long)])
 
 
 def killed(*arguments: str) -> list[dict[str, Any]]:

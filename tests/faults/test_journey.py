@@ -10,7 +10,7 @@ from tests.conftest import times
 from tests.faults.journey import journey
 
 # Half as long in `make test`, ten times as long in `make test-all`.
-SECONDS = 30
+SECONDS = 20
 
 pytestmark = [pytest.mark.process, pytest.mark.clickhouse, pytest.mark.timeout(1200)]
 
