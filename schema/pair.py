@@ -49,6 +49,11 @@ def is_within(pair: Pair, other: Pair) -> bool:
 def is_across(pair: Pair, other: Pair) -> bool:
     """Whether each is narrower than the other one in a dimension: where a country has one region, the sums of both are
     of the same cells, neither of a row nor of a column."""
+    return _is_askew(pair, other) or _is_askew(other, pair)
+
+
+def _is_askew(pair: Pair, other: Pair) -> bool:
+    """Whether the first dimension of the other one is wider, and its second one narrower."""
     ways = ((pair.one, pair.other), (pair.other, pair.one))
     return pair != other and any(other.one in above(one) and by in above(other.other) for one, by in ways)
 

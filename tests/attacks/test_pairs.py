@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from msgspec import Struct, structs
 
+from pipeline import added_pairs
 from pipeline.added_pairs import add_pairs
 from pipeline.release import Flaws, release_together
 from pipeline.rollup import pair_lines
@@ -66,6 +67,16 @@ _REGIONAL = (
     tuple((*one, *other) for one in _SOURCES for other in _REGIONS),
 )
 OF_COUNTRIES = World(*_REGIONAL, (paired("source", "region"), paired("source", "country")), ())
+# Sources of one channel each, and countries of one region but for one.
+_PARTS = (("DE-BE", "DE"), ("FR-75", "FR"), ("IS-1", "IS"), ("AT-1", "AT"), ("AT-2", "AT"))
+ASKEW = World(
+    _REGIONAL[0],
+    tuple((*one, *other) for one in (("Google", "Organic"), ("X", "Social"), ("Y", "Mail")) for other in _PARTS),
+    (),
+    (),
+)
+# A day on which somebody follows.
+_PINNED = 4
 OF_CHANNELS = World(
     *_REGIONAL, (paired("source", "region"), paired("channel", "region")), (("source", "channel", "region"),)
 )
@@ -216,3 +227,25 @@ def test_they_do_where_only_cells_of_few_are_hidden(
     monkeypatch.setattr(pair_lines, "hidden", few_alone)
     _, pinned, _ = attacked(store, world, 10)
     assert pinned > 5
+
+
+def _askew(store: Store) -> tuple[int, int]:
+    """How many counts of few are pinned where a pair is declared in place of one that a day told, of which each is
+    narrower than the other in a dimension; and how many cells of it are told."""
+    told, late = paired("source", "country"), paired("channel", "region")
+    day = Day(structs.replace(ASKEW, pairs=(told,)), _PINNED)
+    insert(store, [*day.events()])
+    release_together(store, "events", [SiteDay(day.site, DAY, RULES)], NOON + 86_400, "live", [Flaws()])
+    assert add_pairs(store, structs.replace(day.site, pairs=(late.name,)), RULES, NOON + 86_401)
+    day.read(store)
+    attacker, before = Attacker(day), Attacker(day, pairs=False)
+    pinned = sum(attacker.pins(**values) and not before.pins(**values) for values in few(day))
+    return pinned, sum(key[::2] == (late.one, late.other) for key in day.pairs)
+
+
+def test_a_pair_that_is_askew_of_a_told_one_is_not_added(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _askew(store) == (0, 0)
+    monkeypatch.setattr(added_pairs, "exclude", lambda *_: False)
+    pinned, told = _askew(store)
+    assert pinned > 0
+    assert told > 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from schema.pair import CROSSED, DEFAULT_PAIRS, MOST_PAIRS, Pair, above, pair_of, paired, pairs_of
+from schema.pair import CROSSED, DEFAULT_PAIRS, MOST_PAIRS, Pair, above, exclude, pair_of, paired, pairs_of
 from schema.site import Site
 
 
@@ -15,6 +15,12 @@ def test_a_pair_has_one_name() -> None:
     assert above("referrer") == ("source", "channel")
     assert len(DEFAULT_PAIRS) == 15
     assert [pair.name for pair in Site("example.com").crossed] == [*DEFAULT_PAIRS]
+
+
+def test_two_pairs_exclude_one_another() -> None:
+    every = [paired(one, other) for place, one in enumerate(CROSSED) for other in CROSSED[place + 1 :]]
+    assert all(exclude(one, other) == exclude(other, one) for one in every for other in every)
+    assert exclude(pair_of("source x country"), pair_of("channel x region"))
 
 
 @pytest.mark.parametrize(
