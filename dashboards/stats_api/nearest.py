@@ -59,7 +59,11 @@ def _candidates(asked: Asked, declare: ToDeclare | None, code: Code) -> Iterator
     yield from _fewer_metrics(known)
     times = [name for name in known.dimensions or [] if name in TIMES]
     others = [name for name in known.dimensions or [] if name not in TIMES]
-    filtered = list(dict.fromkeys(dimensions_in(known.filters)))
+    # No part is left of what is joined by or, where that is of several dimensions.
+    apart = [one for one in known.filters or [] if one[0] != "or" or len({*dimensions_in([one])}) < 2]
+    if len(apart) < len(known.filters or []):
+        yield _with(known, known.dimensions or [], apart)
+    filtered = list(dict.fromkeys(dimensions_in(apart)))
     if len(filtered) == 1 and not others and filtered != [SEGMENT]:
         # Of several values together some numbers are not known, of each they are.
         yield _with(known, [*times, *filtered])

@@ -14,10 +14,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute
 
+from schema.site import Site
+
 from ..accounts.policy import Action
 from ..accounts.readers import Reader
 from ..stats.bare_counts import BARE
 from ..stats.leaks import COLUMNS as OF_LEAKS
+from ..stats.period import Period
 from ..stats.query import MAX_ROWS, Query, one_site
 from ..stats.refused import OF_STATUS, BadQuery, Code
 from ..stats.report import Reports
@@ -28,7 +31,7 @@ from .details import Details, details
 from .door import Door, NotLetIn
 from .export import export
 from .gate import Declared
-from .nearest import advice, words_of
+from .nearest import Words, advice, words_of
 from .tables import as_csv_file
 
 # The columns of tables that have the same ones whatever is asked: told also where there is no row.
@@ -152,14 +155,22 @@ class Api:
         try:
             return self._reports.stats(query_of(site, given, filters, period))
         except BadQuery as refused:
-            days = (period.first, period.last)
-            instead = advice(self._reports, site, words_of(given, filters), days, refused.code)
-            raise BadQuery(str(refused), refused.code, instead.told()) from None
+            raise self._leading_on(refused, site, period, words_of(given, filters)) from None
+
+    def _leading_on(self, refused: BadQuery, site: Site, period: Period, words: Words) -> BadQuery:
+        """The same refusal, with what to ask instead."""
+        instead = advice(self._reports, site, words, (period.first, period.last), refused.code)
+        return BadQuery(str(refused), refused.code, instead.told())
 
     def _details(self, request: Request) -> Details:
         site = self._reports.sites[request.path_params["key"]]
-        period = period_of(self._reports, site, request.query_params)
-        return details(self._reports, site, period, request.path_params["table"], asked_of(request.query_params))
+        given, table = request.query_params, request.path_params["table"]
+        period = period_of(self._reports, site, given)
+        try:
+            return details(self._reports, site, period, table, asked_of(given))
+        except BadQuery as refused:
+            words = Words(table, tuple(given.getlist("filter")), given.get("segment", ""))
+            raise self._leading_on(refused, site, period, words) from None
 
     def _let_in(self, endpoint: Callable[[Request], Response], takes: tuple[str, ...]) -> Callable[[Request], Response]:
         def answer(request: Request) -> Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from dashboards.stats.report import Reports
 from schema.pair import DEFAULT_PAIRS
 from schema.pairs import PAIR_GOALS, TOLD
 from tests.dashboards.conftest import NOW
+from tests.dashboards.test_pictures import card, opened
 
 pytestmark = pytest.mark.clickhouse
 
@@ -153,6 +156,26 @@ def test_a_click_keeps_a_value_and_every_card_that_a_pair_answers(
     assert visitors(answer) == {"Search": 50, "Email": 10}
     csv = client.get(f"/api/sites/{rollups.site.key}/stats.csv?{period}&by=channel&filter=country==DE").text
     assert csv.splitlines()[1].startswith("Search,50")
+
+
+def test_acquisition_keeps_a_value_where_a_pair_answers_and_says_where_none_does(
+    ask: Any, client: Any, rollups: Any, ago: Any
+) -> None:
+    days = f"period=custom&from={ago(4)}&to={ago(1)}"
+    page = opened(client, f"/sites/{rollups.site.key}/acquisition?{days}&filter=country==DE")
+    told = card(page, "channel")
+    assert re.search(r"Search (≥ )?50\b", told), told
+    assert re.search(r"Email (≥ )?10\b", told), told
+    assert "Direct" not in told, "it is of France"
+    assert "Not counted together with country" in card(page, "week")
+    # Its CSV, and the table in full, are of the same visits.
+    csv = next(unescape(one) for one in re.findall(r'<a href="(/api[^"]*)" download>CSV', page) if "/channel." in one)
+    rows = client.get(csv).text.splitlines()
+    assert [one.split(",")[0] for one in rows[1:]] == ["Search", "Email"]
+    # Of another value its own.
+    told = card(opened(client, f"/sites/{rollups.site.key}/acquisition?{days}&filter=country==FR"), "channel")
+    assert re.search(r"(≥ )?8\b", told), told
+    assert "Search" not in told
 
 
 def test_a_goal_is_told_of_each_row_of_what_is_kept(ask: Any, rollups: Any, ago: Any) -> None:

@@ -667,6 +667,22 @@ def test_dimensions_that_are_not_counted_together_are_refused_with_the_nearest(r
     assert (nearest.get("dimensions"), nearest["filters"]) == (None, [["is", "visit:country", ["DE"]]])
 
 
+def test_of_several_dimensions_joined_by_or_a_segment_is_told_and_the_question_without_them(
+    rollups: Any, client: Any, ask: Ask
+) -> None:
+    """What is joined counts as one: none of it is nearer than the other."""
+    kept = ["or", [["is", "event:page", ["/"]], ["is", "visit:country", ["DE"]]]]
+    asked = {"site_id": rollups.site.key, "metrics": ["visitors"], "date_range": "7d"}
+    asked |= {"filters": [["is", "visit:device", ["Mobile"]], kept]}
+    answer = client.post("/api/v2/query", json=asked)
+    told = answer.json()
+    assert (answer.status_code, told["code"]) == (400, "not_crossed")
+    assert "event:page or visit:country: only conditions on one dimension can be joined by or" in told["error"]
+    assert 'any = [{ page = "/" }, { country = "DE" }]' in told["declare"]
+    assert told["nearest"]["filters"] == [["is", "visit:device", ["Mobile"]]]
+    assert "results" in ask(**told["nearest"])
+
+
 def test_a_question_of_too_many_rows_is_refused(
     refused: Ask, rollups: Any, ago: Ago, monkeypatch: pytest.MonkeyPatch
 ) -> None:

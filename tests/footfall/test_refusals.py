@@ -187,3 +187,15 @@ def test_pages_lead_on(house: House, path: str, status: int, says: str) -> None:
     if "The table of" in says:
         (link,) = re.findall(rf'href="([^"]+)">{says}<', text)
         assert house.browser.get(link).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.asked[0] in ("page", "source", "device") and len(case.asked) < 4], ids=str
+)
+def test_a_table_in_full_for_programs_leads_on_alike(house: House, case: Case) -> None:
+    words = in_address(*case.asked)
+    table, base = words.pop("by"), f"/api/sites/{SITE}"
+    told = house.browser.get(f"{base}/by/{table}.json?{urlencode(DAYS | words, doseq=True)}")
+    stats = house.browser.get(f"{base}/stats?{urlencode(DAYS | words | {'by': table}, doseq=True)}").json()
+    assert (told.status_code, told.json()["code"], told.json()["nearest"]) == (400, stats["code"], stats["nearest"])
+    assert told.json().get("declare") == stats.get("declare")

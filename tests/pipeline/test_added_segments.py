@@ -13,6 +13,7 @@ from msgspec import structs
 
 from dashboards.stats.query import Query
 from dashboards.stats.report import Reports
+from pipeline import added_segments
 from pipeline.added_goals import add_goals
 from pipeline.added_pairs import add_pairs
 from pipeline.added_sections import add_sections
@@ -47,6 +48,7 @@ DECLARED: tuple[tuple[tuple[Segment, ...], dict[str, Any]], ...] = (
     ((PHONES,), {"pairs": ()}),
     ((PRO,), {}),
     *[((), {})] * 5,
+    ((GERMANS,), {}),
 )
 _NUMBER = itertools.count(1)
 
@@ -181,6 +183,23 @@ def test_where_visits_of_the_day_are_gone_there_is_none(store: Store, closed: Ca
     store.command(gone, {"s": site.key}, mutations_sync=2)
     assert add_segments(store, site, RULES, NOON + 90_000)
     assert rows(store, "late_segments", site) == []
+
+
+def test_beside_more_conditions_than_are_looked_at_there_is_none(
+    store: Store, closed: Callable[..., Site], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(added_segments, "MOST_TOLD", 0)
+    site = declare(closed(GERMANS), PHONES)
+    assert add_segments(store, site, RULES, NOON + 90_000)
+    assert rows(store, "late_segments", site) == vitals(store, "late_segment_vitals", site) == []
+    entry = read_entries(store, site.key)[-1]
+    assert ([*entry.segments], entry.complete, entry.rows) == (["Phones"], False, 0)
+    # Whoever asks is told so, not that nobody was in it.
+    answer = Reports(store, [site], clock=lambda: NOON + 172_800).stats(Query.of(site.key, DAY, DAY, segment="Phones"))
+    assert (answer["certainty"], answer["flags"]) == ("at least", ["not_shown"])
+    # It is not asked for again.
+    assert add_segments(store, site, RULES, NOON + 90_001)
+    assert len(read_entries(store, site.key)) == 2
 
 
 def test_with_a_k_of_one_it_is_what_a_recount_finds(store: Store) -> None:
