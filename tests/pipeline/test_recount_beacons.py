@@ -218,7 +218,7 @@ def stored_of(site: Site, sent: Sequence[tuple[Beacon, Client, int, Event]]) -> 
     return events
 
 
-@pytest.mark.parametrize(("seed", "k"), [(1, 1), (2, 3), (3, 5)])
+@pytest.mark.parametrize(("seed", "k"), [(1, 1), pytest.param(2, 3, marks=pytest.mark.long), (3, 5)])
 def test_a_day_of_beacons_is_counted_alike_from_the_page_to_the_month(
     store: Store, tmp_path: Path, seed: int, k: int
 ) -> None:
