@@ -30,7 +30,8 @@ CLICK_IDS = (
     "gclid", "gbraid", "wbraid", "gad_source", "dclid", "msclkid", "yclid", "twclid", "ttclid", "li_fat_id", "rdt_cid",
     "epik", "sccid", "qclid", "obclid", "cjevent", "irclickid", "awc", "fbclid", "igshid",
 )  # fmt: skip
-_REFUSED_SCHEMES = frozenset(("data", "javascript", "file", "blob", "vbscript"))
+# Of these the browser keeps no address of a page: a frame without one is `about:srcdoc`.
+_REFUSED_SCHEMES = frozenset(("about", "data", "javascript", "file", "blob", "vbscript", "view-source"))
 _HOST = re.compile(r"[\w.\-:]{1,253}")
 # What Java servers add to every address of whom they gave no cookie.
 _SESSION = re.compile(r";jsessionid=[^/;]*", re.IGNORECASE)

@@ -133,6 +133,8 @@ def test_u1_where_a_site_does_not_the_fragment_is_no_part_whoever_said_so_before
         ("java\tscript:canary()", "javascript:"),
         ("file:///home/canary", "file:"),
         ("blob:https://example.com/canary", "blob:"),
+        ("about:srcdoc", "about:"),
+        ("view-source:https://example.com/canary", "view-source:"),
         ("https://canary:secret@example.com/", "user name"),
         ("https://canary@example.com/", "user name"),
         ("https:/canary@example.com/", "user name"),
