@@ -52,10 +52,12 @@ _Selects = tuple[tuple[str, Mapping[str, str], str], ...]
 
 
 def families(of: Batch) -> Collection[str]:
-    """The families that have rows of that batch, once `samples` is filled: without goals there are no conversions, and
-    planning a statement takes longer than reading a small day."""
+    """The families that have rows of that batch, once `samples` and `reached` are filled: planning a statement takes
+    longer than reading a small day."""
     declared_ones = (name for name, family in DECLARED.items() if is_counted(of, family))
-    own = (("conversions", of.has_goals), ("vitals", of.has_rows("samples")))
+    # Sums that go on may have goals that nobody has reached any more.
+    reached = of.has_goals and (of.adds or of.has_rows("reached"))
+    own = (("conversions", reached), ("vitals", of.has_rows("samples")))
     return ("cells", *(name for name, is_there in own if is_there), *declared_ones)
 
 
@@ -95,7 +97,14 @@ def _count(of: Batch, counted: Collection[str]) -> None:
     selects = _selects(() if of.alone else ("d",), of.is_small, of.plain)
     if "vitals" in counted and of.has_rows("elements"):
         selects = (*selects, ("vitals", *vitals.of_elements(() if of.alone else ("d",))))
-    at_once(of.store, [_adding(of, *select) for select in selects if select[0] in counted])
+    paid = "conversions" in counted and _is_paid(of)
+    some = [select for select in selects if select[0] in counted and (paid or "paid" not in select[1])]
+    at_once(of.store, [_adding(of, *select) for select in some])
+
+
+def _is_paid(of: Batch) -> bool:
+    """Whether a goal has revenue."""
+    return bool(of.store.rows(f"SELECT 1 FROM {of.scratch('reached')} WHERE currency != '' LIMIT 1"))
 
 
 def _add_changes(of: Batch, counted: Collection[str]) -> None:

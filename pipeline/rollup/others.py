@@ -83,8 +83,9 @@ def find_others(of: Batch) -> None:
     # Who is behind what has too few is known already, where that was asked.
     _fill_touched(of, "held" if of.hides else "folded")
     among = None if of.is_small else _near
-    selects = {"conversions": converted(near, among) if of.has_goals else [], "vitals": measured(near, among)}
     counted = families(of)
+    selects = {"conversions": converted(near, among) if "conversions" in counted else []}
+    selects |= {"vitals": measured(near, among) if "vitals" in counted else []}
     selects |= {
         name: declared.touched(family, near, _near)
         for name, family in DECLARED.items()
