@@ -74,11 +74,7 @@ def run_engine(settings: Settings, role: str, dashboards: socket.socket | None) 
     writer = control = None
     pipeline: Pipeline | None = None
     if "pipeline" in parts:
-        migrate(store)
-        drop_left(store)
-        if store.embedded:
-            abandon_all(store)
-        store.settle()
+        _prepare(store)
     engine = Engine(settings, store)
     if role == "engine":
         engine.desk = EditDesk(lambda: engine.settings, engine.days_left, lambda: send_status(ChildStatus(edited=True)))
@@ -97,20 +93,7 @@ def run_engine(settings: Settings, role: str, dashboards: socket.socket | None) 
         writer = Writer(store, settings.directory / "spool", quarantine, host, jobs=jobs, hurry=hurry)
         writer.start()
     if "pipeline" in parts:
-        journal = key_journal(settings)
-        backup = restored(settings.directory)
-        pipeline = Pipeline(
-            store,
-            sites_with_data(settings, store),
-            settings.rollup,
-            quarantine,
-            lambda: lost_days(journal),
-            jobs=jobs,
-            whole_since=backup.at if backup else 0.0,
-            asked=Editions(settings),
-        )
-        settings_followers.append(lambda given: pipeline.follow(sites_with_data(given, store), Editions(given)))
-        engine.pipeline = pipeline
+        engine.pipeline = pipeline = _pipeline_of(settings, store, quarantine, jobs)
         pipeline.start()
         control = ControlServer(engine, control_path(settings))
     reading = store
@@ -137,6 +120,33 @@ def run_engine(settings: Settings, role: str, dashboards: socket.socket | None) 
         if reading is not store:
             reading.close()
         store.close()
+
+
+def _prepare(store: Store) -> None:
+    """Bring the store up to this version, without what a run that was cut off has left."""
+    migrate(store)
+    drop_left(store)
+    if store.embedded:
+        abandon_all(store)
+    store.settle()
+
+
+def _pipeline_of(settings: Settings, store: Store, quarantine: Quarantine, jobs: Jobs) -> Pipeline:
+    """One that follows the settings."""
+    journal = key_journal(settings)
+    backup = restored(settings.directory)
+    pipeline = Pipeline(
+        store,
+        sites_with_data(settings, store),
+        settings.rollup,
+        quarantine,
+        lambda: lost_days(journal),
+        jobs=jobs,
+        whole_since=backup.at if backup else 0.0,
+        asked=Editions(settings),
+    )
+    settings_followers.append(lambda given: pipeline.follow(sites_with_data(given, store), Editions(given)))
+    return pipeline
 
 
 def _finish(writer: Writer, pipeline: Pipeline) -> None:
