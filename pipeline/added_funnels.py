@@ -18,14 +18,11 @@ import json
 
 import structlog
 
-from schema.families import FAMILIES
 from schema.site import Site
 from schema.store import Store
 
-from .adding import Due, add_to_day, due_days, each_in_time, entry_beside
+from .adding import OF_DAY, Due, add_to_day, due_days, each_in_time, entry_beside, into_late
 from .as_counted import AsCounted, as_counted, is_comparable, stricter
-from .copying import table_of
-from .insert import insert
 from .manifest import RELEASING, Entry
 from .rollup import page_sets
 from .rollup.batch import RAW, Batch, SiteDay
@@ -117,10 +114,7 @@ def _release(
     log.info("funnel_added", site=day.site, day=day.day.isoformat(), funnel=name, rows=rows)
 
 
-_OF_DAY = "site = {site:String} AND day = {day:Date} AND grain = 'day' AND by_dimension = ''"
-_COLUMNS = {name: name for name in FAMILIES[_FAMILY].columns}
-_COLUMNS |= {"grain": "{grain:String}", "funnel": "{funnel:String}", "days": "1"}
 _COPYING = f"""
-    {insert(table_of(_FAMILY, late=True), _COLUMNS)} FROM staging_{_FAMILY} AS s
-    WHERE {_OF_DAY} AND s.funnel = {{staged:String}} AND NOT has({{without:Array(String)}}, dimension)
-        AND (dimension, value) IN (SELECT dimension, value FROM released_cells WHERE {_OF_DAY})"""
+    {into_late(_FAMILY, funnel="{funnel:String}")}
+    WHERE {OF_DAY} AND s.funnel = {{staged:String}} AND NOT has({{without:Array(String)}}, dimension)
+        AND (dimension, value) IN (SELECT dimension, value FROM released_cells WHERE {OF_DAY})"""

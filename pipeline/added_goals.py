@@ -23,16 +23,13 @@ import structlog
 from msgspec import Struct, structs
 
 from schema.dimensions import OTHER
-from schema.families import FAMILIES
 from schema.funnels import FUNNELS
 from schema.manifest import ADDED, grain_of_goal
 from schema.site import Goal, Site, goal_of
 from schema.store import Store
 
-from .adding import add_to_day, days_left, each_in_time, entry_beside
+from .adding import OF_DAY, add_to_day, days_left, each_in_time, entry_beside, into_late
 from .as_counted import segments_of
-from .copying import table_of
-from .insert import insert
 from .manifest import RELEASING, Entry
 from .rollup import page_sets
 from .rollup.acts import acts
@@ -49,7 +46,6 @@ log = structlog.get_logger("added_goals")
 
 What = Literal["goals", "sections", "properties", "funnels", "segments", "pairs"]
 _FAMILY = "conversions"
-_TABLE = table_of(_FAMILY, late=True)
 
 
 class Due(Struct, frozen=True):
@@ -219,13 +215,10 @@ def by_which_steps_are_told(funnels: Iterable[str], goal: Goal) -> frozenset[str
 
 
 # Hours are of the whole site only, and nobody is asked for goals by hour.
-_OF_DAY = "site = {site:String} AND day = {day:Date} AND grain = 'day' AND by_dimension = ''"
-_COLUMNS = {name: name for name in FAMILIES[_FAMILY].columns}
-_COLUMNS |= {"grain": "{grain:String}", "goal": "{goal:String}", "days": "1"}
 _COPYING = f"""
-    {insert(_TABLE, _COLUMNS)} FROM staging_{_FAMILY} AS s
-    WHERE {_OF_DAY} AND s.goal = {{staged:String}}
-        AND (dimension, value) IN (SELECT dimension, value FROM released_cells WHERE {_OF_DAY})
+    {into_late(_FAMILY, goal="{goal:String}")}
+    WHERE {OF_DAY} AND s.goal = {{staged:String}}
+        AND (dimension, value) IN (SELECT dimension, value FROM released_cells WHERE {OF_DAY})
         AND NOT (value = '{OTHER}' AND has({{folded:Array(String)}}, dimension))
         AND NOT has({{without:Array(String)}}, dimension) AND NOT has({{unpaid:Array(String)}}, currency)
         AND (dimension, currency) NOT IN

@@ -16,16 +16,13 @@ from collections.abc import Iterator, Sequence
 import structlog
 from msgspec import Struct, structs
 
-from schema.families import FAMILIES
 from schema.manifest import FOUR_WEEKS, span_of
 from schema.pair import Pair, above, exclude, is_above, pair_of
 from schema.site import Site
 from schema.store import Store
 
-from .adding import add_to_day, days_left, each_in_time, entry_beside
+from .adding import add_to_day, days_left, each_in_time, entry_beside, into_late
 from .as_counted import as_counted, segments_of, stricter
-from .copying import table_of
-from .insert import insert
 from .manifest import RELEASING, Entry
 from .rollup.batch import Batch, SiteDay
 from .rollup.late_twins import told_of_day
@@ -125,7 +122,6 @@ def _release(of: Batch, day: Entry, pairs: Sequence[Pair], now: float, is_told: 
     log.info("pairs_added", site=day.site, day=day.day.isoformat(), pairs=len(pairs), told=is_told, rows=rows)
 
 
-_COLUMNS = {name: name for name in FAMILIES[_FAMILY].columns} | {"grain": "{grain:String}", "days": "1"}
 _COPYING = f"""
-    {insert(table_of(_FAMILY, late=True), _COLUMNS)} FROM staging_{_FAMILY}
+    {into_late(_FAMILY)}
     WHERE site = {{site:String}} AND day = {{day:Date}}"""

@@ -19,14 +19,11 @@ from typing import Any
 import structlog
 from msgspec import Struct
 
-from schema.families import FAMILIES
 from schema.site import Site
 from schema.store import Store
 
-from .adding import add_to_day, days_left, each_in_time, entry_beside
+from .adding import add_to_day, days_left, each_in_time, entry_beside, into_late
 from .as_counted import as_counted, events_of_steps, is_comparable, stricter
-from .copying import table_of
-from .insert import insert
 from .manifest import RELEASING, Entry
 from .rollup import page_sets
 from .rollup.batch import RAW, Batch, SiteDay
@@ -109,9 +106,8 @@ def _release(of: Batch, day: Entry, name: str, without: frozenset[Told] | None, 
     return entry.grain
 
 
-_COLUMNS = {name: name for name in FAMILIES[_FAMILY].columns} | {"grain": "{grain:String}", "days": "1"}
 _COPYING = f"""
-    {insert(table_of(_FAMILY, late=True), _COLUMNS)} FROM staging_{_FAMILY} AS s
+    {into_late(_FAMILY)}
     WHERE site = {{site:String}} AND day = {{day:Date}} AND s.grain = 'day' AND by_dimension = ''
         AND property = {{name:String}} AND NOT has({{events:Array(String)}}, event)
         AND (toString(event), toString(in_currency)) NOT IN

@@ -20,10 +20,13 @@ from schema.manifest import ADDED, LIVE
 from schema.store import Store, StoreDown
 
 from .copying import added_of, columns_of, holding, table_of
+from .insert import insert
 from .manifest import Entry, append, digest_input, read_entries
 from .settings import SiteRules
 
 Day = TypeVar("Day")
+# Of the rows of a day those by one dimension.
+OF_DAY = "site = {site:String} AND day = {day:Date} AND grain = 'day' AND by_dimension = ''"
 _MINE = "site = {site:String} AND grain = {grain:String} AND day = {day:Date}"
 
 
@@ -95,6 +98,13 @@ def each_in_time(days: Iterable[Day], add: Callable[[Day], None], longest_s: flo
     return True
 
 
+def into_late(family: str, **named: str) -> str:
+    """SQL, up to WHERE, that copies what is staged of a family to what is late of it. named: SQL of columns that are
+    another thing there."""
+    columns = {name: name for name in FAMILIES[family].columns} | {"grain": "{grain:String}", "days": "1"} | named
+    return f"{insert(table_of(family, late=True), columns)} FROM staging_{family} AS s"
+
+
 def add_to_day(
     store: Store, family: str, entry: Entry, sql: str, given: Mapping[str, Any], beside: Mapping[str, str] = {}
 ) -> int:
@@ -103,8 +113,8 @@ def add_to_day(
     RELEASING."""
     mine = {"site": entry.site, "day": entry.day, "grain": entry.grain}
     digest, rows, columns = hashlib.sha256(), 0, dict[str, list[str]]()
-    for name, insert in {family: sql, **beside}.items():
-        text = _added(store, name, mine, insert, given)
+    for name, filling in {family: sql, **beside}.items():
+        text = _added(store, name, mine, filling, given)
         digest.update(digest_input(name, text) if text else b"")
         rows += text.count(b"\n")
         columns[name] = [*columns_of(name, late=True)]
