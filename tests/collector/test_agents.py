@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
-import user_agents
 from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 
 from collector.enrich.bots import kind_of
@@ -146,8 +146,16 @@ def test_the_list_holds_at_least_92_browsers_and_all_classes() -> None:
     assert len({row[0] for row in ROWS}) > 60
 
 
+def user_agent(agent: str) -> Any:
+    """What that library makes of it."""
+    # Its lists take a fifth of a second to load, which each process that collects tests would wait for.
+    import user_agents
+
+    return user_agents.parse(agent)
+
+
 def _theirs(agent: str) -> tuple[str, str, str]:
-    found = user_agents.parse(agent)
+    found = user_agent(agent)
     kind = "tablet" if found.is_tablet else "mobile" if found.is_mobile else "desktop" if found.is_pc else ""
     return kind, found.os.family, found.browser.family
 
@@ -170,7 +178,7 @@ def test_each_difference_from_user_agents_has_its_reason() -> None:
 @pytest.mark.slow
 def test_no_browser_of_a_person_is_a_machine_and_no_machine_of_user_agents_a_person() -> None:
     assert [agent for agent in PEOPLE if kind_of(agent)] == []
-    assert [agent for agent in MACHINES if user_agents.parse(agent).is_bot and not kind_of(agent)] == []
+    assert [agent for agent in MACHINES if user_agent(agent).is_bot and not kind_of(agent)] == []
 
 
 @pytest.mark.parametrize(

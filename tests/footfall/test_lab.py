@@ -13,12 +13,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 from click.testing import CliRunner
 from msgspec import structs
-from pycanon import anonymity
-from pycanon.anonymity.utils.aux_anonymity import get_equiv_class
 
 from collector.anonymization import PRESETS
 from collector.enrich.geo import GeoDatabase
@@ -190,6 +187,11 @@ def log() -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", list(PRESETS))
 def test_the_figures_are_those_of_pandas_and_pycanon(log: list[str], preset: str) -> None:
+    # Here, or each process that collects tests would load them: 0.4 s and 80 MB.
+    import pandas as pd
+    from pycanon import anonymity
+    from pycanon.anonymity.utils.aux_anonymity import get_equiv_class
+
     outcome = next(o for o in trial(log).outcomes if o.candidate.name == preset)
     found = events_of(log, preset)
     frame = pd.DataFrame([{"person": person} | {name: getattr(event, name) for name in ("day", "visitor", *STORED)}
