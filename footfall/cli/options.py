@@ -6,9 +6,10 @@ In: a function that takes a loader of settings first. Out: a click command's bod
 from __future__ import annotations
 
 import functools
+import re
 import sqlite3
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -23,6 +24,10 @@ from ..supervisor.expected import EXPECTED, line_of
 from ..supervisor.process import harden, set_up_logs
 
 Load = Callable[..., Settings]
+# What names files, which may be called anything.
+_FILES = frozenset(("files", "html", "against"))
+# What stands for a byte that cannot be read.
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 def common(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,6 +39,7 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def run(data: str | None, config: str | None, sets: tuple[str, ...], **arguments: Any) -> None:
         try:
+            _check_texts(arguments | {"set": sets})
             command(lambda flags=None: load(config, sets, {"data": data, **(flags or {})}), **arguments)
         except BrokenPipeError:
             raise  # who read it has had enough; click ends without a word
@@ -41,6 +47,14 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
             raise click.ClickException(line_of(problem)) from None
 
     return run
+
+
+def _check_texts(arguments: Mapping[str, Any]) -> None:
+    """Raises CannotDo for a text that is none: no store, file or terminal takes it, each with an error of its own."""
+    for name, value in arguments.items():
+        texts = value if isinstance(value, tuple) else (value,)
+        if name not in _FILES and any(isinstance(text, str) and _HALF.search(text) for text in texts):
+            raise CannotDo(f"{name.strip('_')}: has bytes that are no UTF-8: write it in the encoding of this terminal")
 
 
 def with_sites(sites: Sequence[str], load_settings: Load, **given: Any) -> Settings:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 from msgspec import structs
 
 from footfall.cli import main, summaries
@@ -343,6 +344,23 @@ def test_a_mistyped_command_is_told_the_nearest_and_options_of_another_are_not_i
     assert early.returncode == 2
     assert "write the options behind" in early.stderr
     assert "check site" in early.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "named"),
+    [
+        (("stats", "a.example", "--filter", "page==/caf\udce9"), "filters"),
+        (("note", "add", "a.example", "caf\udce9"), "text"),
+        (("settings", "--set", "demo=\udce9"), "set"),
+        (("release", "show", "a\udce9", "2026-01-01"), "site"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_a_text_that_is_not_of_this_terminal_is_refused_by_the_name_of_the_argument(
+    command: tuple[str, ...], named: str
+) -> None:
+    done = CliRunner().invoke(main, command)
+    assert (done.exit_code, done.output.startswith(f"Error: {named}: has bytes that are no UTF-8")) == (1, True), done
 
 
 def test_settings_lists_value_origin_and_meaning() -> None:
