@@ -54,6 +54,8 @@ _PLAUSIBLES = frozenset(
 )
 _KNOWN = frozenset(("core", "compat", *PARTS, *PRESETS))
 _DIGEST = re.compile(r"[0-9a-f]{16}")
+# Named, and yet not wanted.
+_GZIP_REFUSED = re.compile(r"gzip\s*;\s*q=0(\.0*)?\s*(,|\Z)", re.IGNORECASE)
 _FOLDER = resources.files("collector").joinpath("tracker", "built")
 
 # An hour: long enough to cost nothing, short enough that an update arrives.
@@ -161,7 +163,8 @@ async def _serve(request: Request) -> Response:
         "cache-control": _FOR_GOOD if digest == script.digest else _FOR_AN_HOUR,
         "vary": "accept-encoding",
     }
-    zips = "gzip" in request.headers.get("accept-encoding", "")
+    accepted = request.headers.get("accept-encoding", "")
+    zips = "gzip" in accepted and not _GZIP_REFUSED.search(accepted)
     tag = f'"{script.digest}{"-gzip" if zips else ""}"'
     headers["etag"] = tag
     if tag in request.headers.get("if-none-match", ""):

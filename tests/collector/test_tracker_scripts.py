@@ -112,6 +112,9 @@ def test_a_script_travels_compressed(client: TestClient) -> None:
     plain = client.get("/js/script.js", headers={"accept-encoding": "identity"})
     zipped = client.get("/js/script.js", headers={"accept-encoding": "br, gzip"})
     assert zipped.headers["content-encoding"] == "gzip"
+    for refused in ("identity", "gzip;q=0", "br, gzip; q=0.0, identity"):
+        plain = client.get("/js/script.js", headers={"accept-encoding": refused})
+        assert "content-encoding" not in plain.headers, refused
     assert "content-encoding" not in plain.headers
     assert zipped.content == plain.content == script_of("script").content
     assert int(zipped.headers["content-length"]) < len(plain.content) / 2
