@@ -14,8 +14,8 @@
 
 PYTHON ?= python3
 ARGS ?=
-# Test files that run side by side. Most of them wait for processes of their own: two processors were busy for six
-# tenths of the time with three and for seven with five, and what waits is given a minute. Each takes half a GiB.
+# Test files that run side by side. Most of them wait for processes of their own, and what waits is given a minute; with
+# six two processors are busy (`time` does not tell of houses: docs/decisions/0061-time-of-tests.md). Each takes half a GiB.
 JOBS ?= 6
 VENV := .venv
 BIN := $(VENV)/bin
