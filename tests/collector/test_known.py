@@ -294,6 +294,18 @@ def test_its_size_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert again(where, head(), beacon()) is not None
 
 
+def test_as_many_heads_are_known_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known, "HEADS_KNOWN", 10)
+    where = collector()
+    for number in range(100):
+        mine = head(accept_language=b"de-%d" % number)
+        by_steps(where, mine, beacon())
+        assert again(where, mine, beacon()) is not None
+        assert where.known_head(text_of(mine), beacon()) is not None
+    assert len(where._known._heads) <= 20
+    assert where.known_head(text_of(head(accept_language=b"de-0")), beacon()) is None
+
+
 def _held_by(root: object) -> str:
     """Everything that can be reached from it, as text."""
     seen: dict[int, object] = {}
