@@ -47,7 +47,7 @@ NONE = f"{wilson(0, 120)[1]:.1f}%"
     ("page", "said"),
     [
         ("/acquisition?", f"Bing 120 0% 0% – {NONE} worse 0"),
-        ("/by/source?", f"Bing 120 .* 0 0% 0% {NONE}"),
+        ("/by/source?", f"Bing 120 0 0% 0% {NONE}"),
         ("/goals?", "Purchase 0 0% 0% – "),
     ],
 )
