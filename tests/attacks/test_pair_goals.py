@@ -8,8 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import highspy
-import numpy as np
 import pytest
 from msgspec import structs
 
@@ -21,7 +19,7 @@ from pipeline.rollup.batch import SiteDay
 from schema.segment import Segment
 from schema.site import Goal
 from schema.store import Store
-from tests.attacks.solver import bounds_of
+from tests.attacks.programs import Program
 from tests.attacks.test_pairs import ALL_PAIRS, DAY, NOON, OF_COUNTRIES, RULES, Day, K, Values, World, _has, few
 from tests.conftest import insert, times
 
@@ -149,11 +147,8 @@ class Solver:
     """pairs: whether he reads of these who reached the goal, too."""
 
     def __init__(self, day: Shop, pairs: bool = True) -> None:
-        self._model, self._visits = highspy.Highs(), day.world.visits
-        self._model.setOptionValue("output_flag", False)
-        self._world = day.world
-        for _ in range(2 * len(self._visits)):
-            self._model.addVar(0, 1e6)
+        self._world, self._visits = day.world, day.world.visits
+        self._program = Program(2 * len(self._visits))
         self._sum({}, day.cells["", ""])
         for (dimension, value), visits in day.cells.items():
             if dimension in day.world.names:
@@ -167,16 +162,14 @@ class Solver:
             self._sum({name: its} if name else {}, people, reached=True, most=1e6)
 
     def pins(self, values: Values, reached: bool) -> bool:
-        least, most = bounds_of(self._model, self._places(values, reached))
-        return most - least < 1e-6
+        return self._program.pins(self._places(values, reached))
 
     def _places(self, values: Values, reached: bool) -> list[int]:
         mine = [place for place, visit in enumerate(self._visits) if _has(self._world, visit, values)]
         return mine if reached else [*mine, *(place + len(self._visits) for place in mine)]
 
-    def _sum(self, values: Values, people: int, reached: bool = False, most: float = 0) -> None:
-        places = self._places(values, reached)
-        self._model.addRow(people, most or people, len(places), np.array(places, np.int32), np.ones(len(places)))
+    def _sum(self, values: Values, people: int, reached: bool = False, most: float | None = None) -> None:
+        self._program.sum(self._places(values, reached), people, most)
 
 
 def of_few(day: Shop) -> Iterator[tuple[Values, bool]]:

@@ -13,8 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import highspy
-import numpy as np
 import pytest
 from msgspec import Struct, structs
 
@@ -27,7 +25,7 @@ from pipeline.settings import SiteRules
 from schema.pair import Pair, paired
 from schema.site import Site, day_bounds, day_number
 from schema.store import Store
-from tests.attacks.solver import bounds_of
+from tests.attacks.programs import Program
 from tests.conftest import insert, make_event, times
 
 pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
@@ -127,11 +125,7 @@ class Attacker:
     """What he has to solve. pairs: whether he reads these, too."""
 
     def __init__(self, day: Day, pairs: bool = True) -> None:
-        self._model = highspy.Highs()
-        self._model.setOptionValue("output_flag", False)
-        self._world = day.world
-        for _ in day.world.visits:
-            self._model.addVar(0, 1e6)
+        self._world, self._program = day.world, Program(len(day.world.visits))
         self._sum({}, day.cells["", ""])
         for (dimension, value), visits in day.cells.items():
             if dimension in day.world.names:
@@ -141,15 +135,13 @@ class Attacker:
 
     def pins(self, **values: str) -> bool:
         """Whether visits with these values can be one number only."""
-        least, most = bounds_of(self._model, self._places(values))
-        return most - least < 1e-6
+        return self._program.pins(self._places(values))
 
     def _places(self, values: Values) -> list[int]:
         return [place for place, visit in enumerate(self._world.visits) if _has(self._world, visit, values)]
 
     def _sum(self, values: Values, visits: int) -> None:
-        places = self._places(values)
-        self._model.addRow(visits, visits, len(places), np.array(places, np.int32), np.ones(len(places)))
+        self._program.sum(self._places(values), visits)
 
 
 def _has(world: World, visit: tuple[str, ...], values: Values) -> bool:

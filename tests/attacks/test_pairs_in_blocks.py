@@ -11,14 +11,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
-import highspy
-import numpy as np
 import pytest
 
 from pipeline.rollup.pair_late import Key, Least, Told, Waiting, told_of
 from pipeline.rollup.pair_lines import HIDDEN, Atom, Table
 from schema.pair import paired
-from tests.attacks.solver import bounds_of
+from tests.attacks.programs import Program
 from tests.conftest import times
 
 K, LEAST = 5, Least(10, 3)
@@ -92,8 +90,6 @@ class Attacker:
     """told: by cell the days that its sum is of."""
 
     def __init__(self, days: Sequence[Day], told: dict[Cell, set[int]]) -> None:
-        self._model = highspy.Highs()
-        self._model.setOptionValue("output_flag", False)
         self.places = {
             (number, cell): place
             for place, (number, cell) in enumerate(
@@ -104,8 +100,7 @@ class Attacker:
             )
         }
         self._days = days
-        for _ in self.places:
-            self._model.addVar(0, 1e6)
+        self._program = Program(len(self.places))
         for number, day in enumerate(days):
             mine = [place for place in self.places if place[0] == number]
             self._sum(mine)
@@ -118,16 +113,14 @@ class Attacker:
     def _sum(self, places: Collection[Place]) -> None:
         """That they add up to what they do."""
         those = [self.places[one] for one in places if one in self.places]
-        people = self.people(places)
-        self._model.addRow(people, people, len(those), np.array(those, np.int32), np.ones(len(those)))
+        self._program.sum(those, self.people(places))
 
     def people(self, places: Collection[Place]) -> int:
         return sum(self._days[number].counts[cell] for number, cell in places)
 
     def pins(self, places: Collection[Place]) -> bool:
         """Whether they can only add up to one number."""
-        least, most = bounds_of(self._model, (self.places[one] for one in places))
-        return most - least < 1e-6
+        return self._program.pins(self.places[one] for one in places)
 
 
 def few_of(days: Sequence[Day], told: dict[Cell, set[int]]) -> Iterator[list[Place]]:

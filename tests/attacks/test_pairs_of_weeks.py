@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import highspy
-import numpy as np
 import pytest
 
 from pipeline.blocks import close_blocks
@@ -23,7 +22,7 @@ from schema.pair import paired
 from schema.segment import Segment
 from schema.site import Site, day_bounds, day_number
 from schema.store import Store
-from tests.attacks.solver import bounds_of
+from tests.attacks.programs import Program
 from tests.attacks.test_pairs import World
 from tests.attacks.test_pairs_in_blocks import all_that_is_enough
 from tests.conftest import insert, make_event, times
@@ -146,25 +145,17 @@ class Attacker:
     """pairs: whether he reads what the week tells of these, too."""
 
     def __init__(self, week: Week, pairs: bool) -> None:
-        self._model = highspy.Highs()
-        self._model.setOptionValue("output_flag", False)
         self._week, self._visits = week, week.world.visits
-        for _ in range(len(week.truth) * len(self._visits)):
-            self._model.addVar(0, 1e6)
+        self._program = Program(len(week.truth) * len(self._visits))
         for number, shown in enumerate(week.shown):
             for values, visits in shown.items():
-                self._sum([number], values, visits, visits)
+                self._sum([number], values, visits)
         for (number, segment, values), visits in week.parts.items():
-            self._sum([number], values, visits, visits, week.means[segment])
+            self._sum([number], values, visits, means=week.means[segment])
         for values, (days, visits) in week.late.items():
             if pairs or len(values) < 2:
                 its = self._may_be_of(values)
-                self._sum(
-                    its,
-                    values,
-                    visits,
-                    visits if len(values) < 2 or len(its) == days else highspy.kHighsInf,
-                )
+                self._sum(its, values, visits, None if len(values) < 2 or len(its) == days else math.inf)
 
     def _may_be_of(self, values: Values) -> list[int]:
         """The days that a sum may be of: those on which both values are shown, but not together."""
@@ -178,14 +169,15 @@ class Attacker:
         each = enumerate(dict(zip(self._week.world.names, visit, strict=True)) for visit in self._visits)
         return [number * len(self._visits) + place for place, visit in each if wanted <= visit.items() and means(visit)]
 
-    def _sum(self, days: list[int], values: Values, least: float, most: float, means: Means = lambda _: True) -> None:
+    def _sum(
+        self, days: list[int], values: Values, least: int, most: float | None = None, means: Means = lambda _: True
+    ) -> None:
         if all(name in self._week.world.names for name, _ in values):
             places = [place for number in days for place in self.places(number, values, means)]
-            self._model.addRow(least, most, len(places), np.array(places, np.int32), np.ones(len(places)))
+            self._program.sum(places, least, most)
 
     def pins(self, number: int, values: Values) -> bool:
-        least, most = bounds_of(self._model, self.places(number, values))
-        return most - least < 1e-6
+        return self._program.pins(self.places(number, values))
 
 
 def few(week: Week) -> Iterator[tuple[int, Values]]:
