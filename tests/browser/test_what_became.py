@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import Watched
-from tests.browser.test_accessible import violations
+from tests.browser.test_accessible import AXE, violations
 from tests.house import Running
 
 pytestmark = pytest.mark.process
@@ -57,6 +57,7 @@ def test_the_last_request_is_told_field_by_field_as_text(visit: Page, house: Run
 def test_the_answer_is_read_by_everybody_on_any_screen(visit: Page, house: Running) -> None:
     """No watched page: axe is a script that this page's policy forbids."""
     context = visit.context.browser.new_context(bypass_csp=True, viewport={"width": 375, "height": 800})  # type: ignore[union-attr]
+    context.add_init_script(path=AXE)
     page = context.new_page()
     page.goto(house.told["demo"])
     asked(page)
