@@ -32,7 +32,9 @@ _NAMED_AT_MOST = 200
 _FEW_VISITS = 20_000
 # Scratch tables that have rows for each visit or event. Where there is little memory they are on the disk.
 _LAID_OUT = ("events", "fresh", "visits", "bounded", "hits", "samples", "elements", "reached", "sent", "told", "spent")
-_OF_EVENTS = frozenset((*_LAID_OUT, "passed", "touched", "moves", "numbered", "converted", "marked", "gauged"))
+_OF_EVENTS = frozenset(
+    (*_LAID_OUT, "reports", "passed", "touched", "moves", "numbered", "converted", "marked", "gauged")
+)
 _SCRATCH = re.compile(r"\{([a-z]+)\}")
 # The table of raw rows that were collected.
 RAW = "events"
