@@ -1,6 +1,6 @@
 # make up     start Footfall on this machine:  make up ARGS="--site example.com"
 # make test   run the tests (they open a real ClickHouse and a real Chromium):  make test ARGS="-k spool"
-# make test-fast  run those that start no process and take no second: in a minute
+# make test-fast  run those that start no process and take no second: in a minute and a half
 # make test-all   run all of them, with many more examples and ten minutes of full load: takes hours
 # make coverage   how much of the program those of make test-fast run: one figure, and what they leave out
 # make lint   ruff and mypy
