@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,10 +31,6 @@ log = structlog.get_logger("spool")
 # many events wait; and where nobody came meanwhile (one client that waits for each answer) none is put off for a while.
 _APART_S, _ENOUGH_EVENTS = 0.15, 24
 _TOGETHER, _ALONE_S = 3, 5.0
-# While those of one group are answered, and ask again, so many others are the next one: they are written meanwhile.
-_NEXT_EVENTS = 12
-# Where the worker has one core, the loop makes room for so long until the thread has given the disk its work.
-_MAKES_ROOM_S = 0.001
 # Counts ride along with events, once a second; alone they wait longer.
 _COUNTS_EVERY_S, _COUNTS_ALONE_EVERY_S = 1.0, 10.0
 # Different counts that wait while the spool refuses; what comes then is counted by the day, not by the minute.
@@ -132,12 +126,8 @@ class Spool:
     def _look(self) -> None:
         """Hand over what there is, if it is time to."""
         events = sum(len(turn.events) for turn in self._held)
-        if self._is_committing:
-            wanted = events >= GROUP_LIMIT
-        elif self._is_settling:
-            wanted = events >= _NEXT_EVENTS
-        else:
-            wanted = not self._put_off(events)
+        # While those of one group are answered, and ask again, the next one grows.
+        wanted = events >= GROUP_LIMIT if self._is_committing or self._is_settling else not self._put_off(events)
         if wanted:
             self._hand_over()
 
@@ -171,18 +161,7 @@ class Spool:
             if self._handed - self._counted >= _COUNTS_EVERY_S:
                 self._held += self._told_counts()
             held, self._held = self._held, []
-            self._put(held)
-
-    def _put(self, held: list[Handed]) -> None:
-        """Where both have one core, the thread would not run before the loop has nothing left to do, and then the loop
-        would have nothing to do while the disk is waited for."""
-        if len(os.sched_getaffinity(0)) > 1:
             self.thread.put(held)
-            return
-        begun = threading.Lock()
-        begun.acquire()
-        self.thread.put(held, begun)
-        begun.acquire(timeout=_MAKES_ROOM_S)
 
     def _answer(self, groups: list[Handed], error: SpoolRefuses | None) -> None:
         """Called in the spool's thread."""
@@ -192,8 +171,6 @@ class Spool:
 
     def _settle(self, groups: list[Handed], error: SpoolRefuses | None) -> None:
         self._is_committing, self._is_settling = False, True
-        # What has come meanwhile is on its way to the disk while these are answered.
-        self._end_turn()
         for group in groups:
             for done in group.done:
                 try:

@@ -90,7 +90,7 @@ class SpoolThread:
         self._clock = clock
         self._hurry = hurry
         self._answer = answer
-        self._queue: queue.SimpleQueue[tuple[list[Handed], threading.Lock | None] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[Handed] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
         self.file: OpenFile | None = None
         self._last = (0, 0)
@@ -117,9 +117,9 @@ class SpoolThread:
         self.measure()
         self._thread.start()
 
-    def put(self, groups: list[Handed], begun: threading.Lock | None = None) -> None:
-        """Have them written. Called in any thread. begun: released once the thread is at it."""
-        self._queue.put((groups, begun))
+    def put(self, groups: list[Handed]) -> None:
+        """Have them written. Called in any thread."""
+        self._queue.put(groups)
 
     def stop(self) -> None:
         """Commit what is queued, seal, release the lock. Blocks."""
@@ -135,11 +135,8 @@ class SpoolThread:
             with contextlib.suppress(queue.Empty):
                 item = self._queue.get(timeout=min(self._until_seal(), _MEASURE_EVERY_S))
                 while item is not None:
-                    more, begun = item
-                    groups += more
-                    if begun is not None:
-                        begun.release()
-                    events += sum(len(turn.events) for turn in more)
+                    groups += item
+                    events += sum(len(turn.events) for turn in item)
                     if events >= GROUP_LIMIT:
                         break
                     item = self._queue.get_nowait()

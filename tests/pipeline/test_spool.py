@@ -253,61 +253,6 @@ def test_requests_that_arrive_during_a_commit_form_the_next_group(
     assert held(tmp_path) == list(range(1, 300))
 
 
-def test_the_next_group_is_on_its_way_before_the_one_before_it_is_answered(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    go, commit, many = threading.Event(), spool_file.OpenFile.commit, spooling._NEXT_EVENTS
-
-    def slow(self: Any, *given: Any) -> None:
-        assert go.wait(30)
-        commit(self, *given)
-
-    monkeypatch.setattr(spool_file.OpenFile, "commit", slow)
-
-    async def use(spool: Spool) -> None:
-        seen = []
-
-        def answered(error: SpoolRefuses | None) -> None:
-            seen.append((error, spool._is_committing, len(spool._held)))
-
-        spool.hand_in([event(1)], (), answered)
-        await until(lambda: spool._is_committing)
-        for number in range(2, 2 + many):
-            spool.hand_in([event(number)], (), answered)
-        go.set()
-        await until(lambda: len(seen) > many)
-        assert seen[0] == (None, True, 0), "what had come was handed over"
-        assert seen[1] == (None, False, 0), "nothing had come"
-
-    run(use, tmp_path)
-    assert held(tmp_path) == list(range(1, 2 + many))
-
-
-def test_on_one_core_the_loop_makes_room_and_does_not_wait_for_the_disk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
-    go, commit = threading.Event(), spool_file.OpenFile.commit
-
-    def slow(self: Any, *given: Any) -> None:
-        assert go.wait(30)
-        commit(self, *given)
-
-    monkeypatch.setattr(spool_file.OpenFile, "commit", slow)
-
-    async def use(spool: Spool) -> None:
-        waiting = [spool.append([event(1)])]
-        for number in range(2, 50):
-            await asyncio.sleep(0)  # the loop goes on
-            waiting.append(spool.append([event(number)]))
-        assert not any(future.done() for future in waiting)
-        go.set()
-        await asyncio.gather(*waiting)
-
-    run(use, tmp_path)
-    assert held(tmp_path) == list(range(1, 50))
-
-
 def test_requests_of_one_turn_of_the_loop_are_handed_over_as_one(tmp_path: Path) -> None:
     async def use(spool: Spool) -> list[int]:
         handed = []
