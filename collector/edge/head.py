@@ -11,6 +11,8 @@ from msgspec import Struct
 from starlette.types import Scope
 
 _NO_PATH: Mapping[str, str] = {}
+# Scheme and host name have no more. What is remembered of many requests must not be as long as somebody likes.
+_LONGEST_ORIGIN = 300
 
 
 class Head(Struct, gc=False):
@@ -30,8 +32,9 @@ class Head(Struct, gc=False):
 
     @property
     def origin(self) -> bytes:
-        """The page's, as the browser names it."""
-        return self.given.get(b"origin", b"")
+        """The page's, as the browser names it; nothing where that is longer than any page's is."""
+        origin = self.given.get(b"origin", b"")
+        return origin if len(origin) <= _LONGEST_ORIGIN else b""
 
 
 def head_of(scope: Scope) -> Head:

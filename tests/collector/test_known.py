@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,7 +17,9 @@ from collector.anonymization import PRESETS
 from collector.diagnostics.unnamed_proxies import UnnamedProxies
 from collector.diagnostics.why import Why
 from collector.edge.client import sender_of, sender_text
+from collector.edge.endpoint import Endpoint
 from collector.edge.head import Head
+from collector.edge.reply import Reply
 from collector.enrich.geo import GeoDatabase
 from collector.event_row import event_of
 from collector.keys.key import EphemeralKeys, NoKey, wipe
@@ -28,6 +31,7 @@ from collector.outcome import Reason
 from collector.privacy.address import Proxies
 from collector.service import Collector
 from collector.steps import STEPS
+from collector.wire.plausible import Plausible
 from schema.event import Event
 from schema.site import Site
 from tests.collector.talks import AGENTS, head_of_page
@@ -59,7 +63,12 @@ class NoSpool:
     def __init__(self) -> None:
         self.counted = Counter[Any]()
 
+    refusal = ""
+
     def turn(self) -> None: ...
+
+    def hand_in(self, events: object, erasures: object, done: Callable[[None], None]) -> None:
+        done(None)
 
     def count(self, *count: Any) -> None:
         self.counted[count] += 1
@@ -304,6 +313,19 @@ def test_as_many_heads_are_known_and_no_more(monkeypatch: pytest.MonkeyPatch) ->
         assert where.known_head(text_of(mine), beacon()) is not None
     assert len(where._known._heads) <= 20
     assert where.known_head(text_of(head(accept_language=b"de-0")), beacon()) is None
+
+
+def test_how_long_an_origin_is_costs_no_memory() -> None:
+    """Pages of any origin may send to the demonstration's site, and each other header makes another head."""
+    where, body = collector(), msgspec.json.encode({"n": "pageview", "u": PAGE, "d": "example.com"})
+    endpoint, answered = Endpoint(where, Plausible()), list[Reply]()
+    origins = (b"https://" + b"a" * 15_000 + b"%d" % number for number in range(2))
+    for mine in (head(origin=origin, x_n=b"%d" % number) for origin in origins for number in range(3)):
+        mine.text = text_of(mine)
+        endpoint.ask(mine, body, answered.append)
+    assert [reply.status for reply in answered] == [202] * 6
+    assert len(where._known._heads) == 4
+    assert len(_held_by([where._known, endpoint._replies])) < 15_000
 
 
 def _held_by(root: object) -> str:
