@@ -48,10 +48,13 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 class Once:
     """Answers what came whole in one write, after a turn of the loop or, if asked so, at once or late."""
 
+    was_asked = threading.Event()
+
     def ask(self, head: Head, body: bytes, then: Callable[[Reply], None]) -> None:
         assert body in (b"", b"abc")
         reply = reply_of(202, ((b"content-length", b"2"), (b"x-a", b"b")), b"ok")
         if head.query == b"late":
+            self.was_asked.set()
             asyncio.get_running_loop().call_later(0.2, then, reply)
         elif head.query == b"now":
             then(reply)
@@ -283,8 +286,10 @@ def test_an_answer_in_one_write_keeps_the_connection_and_the_order(connection: C
 @pytest.mark.parametrize("behind", [1, 2])
 def test_what_comes_before_the_answer_waits_for_it(behind: int, connection: Connection) -> None:
     late, once = (b"POST /once?%s HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc" % how for how in (b"late", b""))
+    Once.was_asked.clear()
     connection.send(late)
-    time.sleep(0.02)
+    # Or what comes next would be a part of the same piece.
+    assert Once.was_asked.wait(PATIENCE_S)
     connection.send(once * behind)
     assert connection.answer() == (202, b"ok")
     for _ in range(behind):
