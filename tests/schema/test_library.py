@@ -42,7 +42,7 @@ def test_a_store_loads_what_is_used_and_gives_back_what_was_needed_for_loading_a
     told, kept = _told(tmp_path / "one", "gives back"), _told(tmp_path / "two", "keeps")
     for one in (told, kept):
         assert one["total"] == 499_500
-        assert (one["unused"], one["decay"], one["left"]) == ([], ["1000"], None)
+        assert (one["unused"], one["decay"], one["left"]) == ([], ["200"], None)
         assert one["loaded"] > 120
     assert told["settled"] < told["loaded"] / 3
     assert kept["settled"] >= kept["loaded"]
