@@ -1,6 +1,6 @@
 """Whether a house has released the day that it was filled with.
 
-In: a running house. Out: yes or no, as its log of releases says.
+In: a running house. Out: yes or no, as its log of releases says. Promises: a house that does not answer has not yet.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from .steps import (
     put_visitor,
 )
 
-# What ends a crawler's view. Signals come first of all, whatever somebody calls himself.
+# What ends a crawler's view.
 _NO_CRAWLER = (
     *(drop_withdrawn, drop_opted_out, drop_denied, drop_gpc),
     *(drop_bad_url, drop_foreign_host, drop_excluded_page),

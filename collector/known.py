@@ -2,10 +2,10 @@
 
 In: drafts that became events, with all that their requests tell of the sender. Out: the row of the next beacon of such
 a sender on such a page, to the byte the one that the steps would make.
-Promises: it holds no address, no agent, no header and nothing else that a row may not hold: what a request tells is
-known again by a digest, whose key is random, never leaves the process and is replaced with every key of a site, so at
-midnight; its size is bounded; it ends no beacon: whatever is not known, or has to be decided anew, goes through the
-steps.
+Promises: it holds no address, no agent, no header but the origin of the page, and nothing else that a row may not hold:
+what a request tells is known again by a digest, whose key is random, never leaves the process and is replaced with
+every key of a site, so at midnight; its size is bounded; it ends no beacon: whatever is not known, or has to be decided
+anew, goes through the steps.
 """
 
 from __future__ import annotations

@@ -1,5 +1,9 @@
 """The rows of a block: copied from what was staged of it to `late_*`, with the number of days that each speaks for, and
-what has left the folded rows of its days (rule N2)."""
+what has left the folded rows of its days (rule N2).
+
+In: a `Block` that is staged, the entries of its days. Out: rows in `late_*`, how many, and their digest. Promises:
+rows that came twice are found before the block has its entry.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Which days have something that waits for a block, which blocks these are in, and when what waits is deleted (N2).
 
-In: `waiting_*` and the manifest. Promises: what waits dies with its raw rows, and once its blocks are closed.
+In: `waiting_*` and the manifest. Out: `WaitingDays`, the `Due` blocks that they are in, or nothing that waits any more.
+Promises: what waits dies with its raw rows, and once its blocks are closed.
 """
 
 from __future__ import annotations

@@ -203,7 +203,7 @@ class Store:
 
     def open_clients(self, count: int) -> None:
         """Have so many ready: to open one takes tens of milliseconds, and others would wait for that."""
-        while len(self._free) < count:
+        for _ in range(count - len(self._free)):
             self._give_back(self._open())
 
     @contextlib.contextmanager

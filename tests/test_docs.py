@@ -28,8 +28,8 @@ from schema.vitals import VITALS
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
-# A setting that is commented out: no blank after the "#"; prose has one. Lists go on in indented lines.
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+# A setting that is commented out: no blank after the "#"; prose has one. Lists go on in indented lines.
 SETTING = re.compile(r"^#(?=[a-z0-9_]+ = |\[\[|    \{|\])", re.MULTILINE)
 
 

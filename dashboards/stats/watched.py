@@ -1,6 +1,7 @@
 """Which sites somebody asks about now: they are rolled up more often.
 
-In: questions, as they come. Out: sites. Promises: nothing is known of who asks, nor for longer than a minute.
+In: questions, as they come. Out: sites. Promises: nothing is known of who asks; a site of which nobody has asked
+for a minute is not among them.
 """
 
 from __future__ import annotations

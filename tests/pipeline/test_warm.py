@@ -47,7 +47,7 @@ def in_memory(store: Store) -> set[str]:
 def some(chance: random.Random, site: Site, visitor: int) -> list[Any]:
     """Some of what a visitor does, at any time of the day."""
     names = chance.choices([PAGEVIEW, "buy", ENGAGEMENT], [4, 1, 2], k=chance.randint(1, 4))
-    return [
+    done = [
         make_event(
             site.key,
             START + 300 * chance.randrange(200),
@@ -62,6 +62,14 @@ def some(chance: random.Random, site: Site, visitor: int) -> list[Any]:
             lcp=900.0 if name == ENGAGEMENT else -1.0,
         )
         for name in names
+    ]
+    # A report of each page that is viewed: one that comes by itself tells of no page that was seen.
+    views = [one for one in done if one.name == PAGEVIEW]
+    return done + [
+        structs.replace(
+            one, received=one.received + 9, name=ENGAGEMENT, engaged_ms=chance.randrange(1, 60_000), scroll=50
+        )
+        for one in views
     ]
 
 
@@ -85,6 +93,7 @@ def test_a_day_that_goes_on_has_the_rows_of_one_that_begins_anew(
             patch.setattr(sessionize, "load", None)  # the first run makes them, the others have them
             roll_up(store, site, DAY, rules)
         found = rows(store, site)
+        assert found["engagement"], "there is something to go on from"
         left = warm.find(store, [batch.SiteDay(site, DAY, rules)])
         assert left
         assert left.run in " ".join(in_memory(store))
