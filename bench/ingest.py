@@ -10,7 +10,7 @@ import contextlib
 import os
 import statistics
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -23,7 +23,7 @@ from .plan import Plan
 from .servers import Committed, House, Server
 
 PART = "ingest"
-BARE, NGINX = "bare Starlette", "nginx return 204"
+OURS, BARE, NGINX = "Footfall", "bare Starlette", "nginx return 204"
 # Half of what one worker takes is a busy hour; people wait for the answer no longer than this.
 _P99_MS, _RESIDENT_MB, _GROWTH_MB = 25, 120, 5
 _TWO_WORKERS = 1.6
@@ -51,25 +51,21 @@ def measure(plan: Plan) -> list[Figure]:
         with contextlib.ExitStack() as stack:
             house = stack.enter_context(servers.house(directory, ours_on))
             found: dict[str, Server | None] = {
-                "Footfall": house,
+                OURS: house,
                 BARE: stack.enter_context(servers.bare(ours_on)),
                 NGINX: stack.enter_context(servers.nginx(directory, ours_on)),
             }
             for each in filter(None, found.values()):
                 client.most(each.port, _WARM_UP_S)
             house.committed()
-            runs: dict[str, list[Run]] = {name: [] for name in found}
-            for number in range(plan.turns):
-                for name, server in found.items():
-                    if server is not None:
-                        tell(f"{name}, run {number + 1} of {plan.turns}")
-                        runs[name].append(run(server, lambda port: client.most(port, plan.seconds)))
+            runs = _turns(plan, client, found)
             figures = _compared(runs)
-            half = statistics.median(run.load.rate for run in runs["Footfall"]) / 2
+            figures += _crowded(plan, _turns(plan, client, {name: found[name] for name in (OURS, BARE)}, plan.crowd))
+            half = statistics.median(run.load.rate for run in runs[OURS]) / 2
             tell(f"Footfall, {half:,.0f} requests a second")
             figures += _at_half(run(house, lambda port: client.paced(port, plan.seconds, half)), half)
-            figures += _memory(house, runs["Footfall"])
-        figures.append(_two_workers(plan, directory, client, everything, runs["Footfall"]))
+            figures += _memory(house, runs[OURS])
+        figures.append(_two_workers(plan, directory, client, everything, runs[OURS]))
     return figures
 
 
@@ -107,6 +103,42 @@ def _place(workers: int, everything: Sequence[int]) -> set[int]:
     return theirs
 
 
+def _turns(
+    plan: Plan, client: Client, found: Mapping[str, Server | None], connections: int = 0
+) -> dict[str, list[Run]]:
+    """Each server's runs, one after the other in every turn."""
+    runs: dict[str, list[Run]] = {name: [] for name in found}
+    for number in range(plan.turns):
+        for name, server in found.items():
+            if server is not None:
+                tell(f"{name}, run {number + 1} of {plan.turns}")
+                runs[name].append(run(server, lambda port: client.most(port, plan.seconds, connections)))
+    return runs
+
+
+def _crowded(plan: Plan, runs: dict[str, list[Run]]) -> list[Figure]:
+    """A commit is of all who wait for it, so what it costs each of them depends on how many send at once."""
+    ours = runs[OURS]
+    rates = _of_bare(ours, runs[BARE])
+    return [
+        Figure(PART, f"{plan.crowd} connections: {one.name}", one.value, one.unit, one.goal, one.note)
+        for one in (
+            median_of(PART, "Footfall: requests", [run.load.rate for run in ours], "/s"),
+            median_of(PART, "Footfall: p99", [run.load.p99_ms for run in ours], "ms"),
+            *rates,
+        )
+    ]
+
+
+def _of_bare(ours: Sequence[Run], theirs: Sequence[Run]) -> list[Figure]:
+    pairs = list(zip(ours, theirs, strict=True))
+    rates = [our.load.rate / their.load.rate for our, their in pairs]
+    return [
+        median_of(PART, "Footfall to bare, requests", rates, "×", _OF_BARE),
+        median_of(PART, "Footfall to bare, by processor time", [their.us / our.us for our, their in pairs], "×"),
+    ]
+
+
 def _compared(runs: dict[str, list[Run]]) -> list[Figure]:
     figures = []
     for name, of_server in runs.items():
@@ -120,13 +152,9 @@ def _compared(runs: dict[str, list[Run]]) -> list[Figure]:
             median_of(PART, f"{name}: p50", [run.load.p50_ms for run in of_server], "ms"),
             median_of(PART, f"{name}: p99", [run.load.p99_ms for run in of_server], "ms"),
         ]
-    ours, theirs = runs["Footfall"], runs[BARE]
-    pairs = list(zip(ours, theirs, strict=True))
+    ours, theirs = runs[OURS], runs[BARE]
     figures += [
-        median_of(
-            PART, "Footfall to bare, requests", [our.load.rate / their.load.rate for our, their in pairs], "×", _OF_BARE
-        ),
-        median_of(PART, "Footfall to bare, by processor time", [their.us / our.us for our, their in pairs], "×"),
+        *_of_bare(ours, theirs),
         median_of(PART, "Footfall: fsyncs", [run.disk.fsyncs / run.load.seconds for run in ours], "/s"),
         median_of(PART, "Footfall: events in a commit", [run.disk.events / run.disk.commits for run in ours], ""),
     ]

@@ -85,25 +85,27 @@ class Client:
         self._file = directory / "requests"
         self._file.write_bytes(b"\0".join(self._requests))
 
-    def most(self, port: int, seconds: float) -> Load:
-        """As much as the server takes: every connection sends again as soon as it is answered."""
+    def most(self, port: int, seconds: float, connections: int = 0) -> Load:
+        """As much as the server takes: every connection sends again as soon as it is answered. connections: how many,
+        the plan's where it is 0."""
+        connections = connections or self._plan.connections
         if not shutil.which("wrk"):
-            return self._paced(port, seconds, 0)
-        command = ["wrk", "-t1", f"-c{self._plan.connections}", f"-d{max(1, round(seconds))}s", "-s", str(_SCRIPT)]
+            return self._paced(port, seconds, 0, connections)
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", str(_SCRIPT)]
         command += [f"http://127.0.0.1:{port}/api/event", "--", str(self._file)]
         output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         return msgspec.json.decode(output.splitlines()[-1], type=Load)
 
     def paced(self, port: int, seconds: float, rate: float) -> Load:
         """So many a second, at moments that do not wait for earlier answers: as visitors do."""
-        return self._paced(port, seconds, rate)
+        return self._paced(port, seconds, rate, self._plan.connections)
 
-    def _paced(self, port: int, seconds: float, rate: float) -> Load:
+    def _paced(self, port: int, seconds: float, rate: float, connections: int) -> Load:
         # Looking for garbage would stop the clock for some milliseconds.
         gc.disable()
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                return runner.run(_Paced(self._requests, rate, self._plan).run(port, seconds))
+                return runner.run(_Paced(self._requests, rate, connections, self._plan.seed).run(port, seconds))
         finally:
             gc.enable()
 
@@ -112,11 +114,11 @@ class _Paced:
     """Requests come due, wait for an idle connection, and are timed from when they were due: a server that stalls
     is charged for everyone it kept waiting. rate 0: a request is due whenever a connection is idle."""
 
-    def __init__(self, requests: list[bytes], rate: float, plan: Plan) -> None:
+    def __init__(self, requests: list[bytes], rate: float, connections: int, seed: int) -> None:
         self._requests = requests
         self._rate = rate
-        self._connections = plan.connections
-        self._draw = random.Random(plan.seed)
+        self._connections = connections
+        self._draw = random.Random(seed)
         self._due: deque[float] = deque()
         self._idle: deque[_Connection] = deque()
         self._port = 0

@@ -9,18 +9,19 @@ from msgspec import Struct, structs
 
 
 class Plan(Struct, frozen=True):
-    """seconds: of each load. turns: how often each server has it; rounds: how often all else is done. addresses,
-    agents, paths: how many different ones the load has. backlog: events drained. events, new_events: raw events rolled
-    up, and those that come before the next run. days, cells, vitals: the released days that dashboards read, and the
-    rows of each. repeats: how often a question is asked. sites, sites_s: how many are busy at once, and for how long.
-    house_s: for how long a house is looked at that nobody looks at. log_lines: of an access log. installs: whether
-    everything is downloaded once more."""
+    """seconds: of each load. turns: how often each server has it; rounds: how often all else is done. connections: that
+    send at once; crowd: the same where more do. addresses, agents, paths: how many different ones the load has.
+    backlog: events drained. events, new_events: raw events rolled up, and those that come before the next run. days,
+    cells, vitals: the released days that dashboards read, and the rows of each. repeats: how often a question is asked.
+    sites, sites_s: how many are busy at once, and for how long. house_s: for how long a house is looked at that nobody
+    looks at. log_lines: of an access log. installs: whether everything is downloaded once more."""
 
     seed: int = 1
     seconds: float = 3
     turns: int = 9
     rounds: int = 3
     connections: int = 64
+    crowd: int = 256
     addresses: int = 5_000
     agents: int = 200
     paths: int = 500
@@ -39,8 +40,8 @@ class Plan(Struct, frozen=True):
 
 
 QUICK = Plan(
-    seconds=0.5, turns=1, rounds=1, addresses=5_000, backlog=4_000, events=4_000, new_events=400, days=40, cells=100,
-    vitals=300, repeats=3, sites=3, sites_s=2, house_s=1, log_lines=5_000, installs=False,
+    seconds=0.5, turns=1, rounds=1, crowd=128, addresses=5_000, backlog=4_000, events=4_000, new_events=400, days=40,
+    cells=100, vitals=300, repeats=3, sites=3, sites_s=2, house_s=1, log_lines=5_000, installs=False,
 )  # fmt: skip
 # Ten thousand events a day is a small site; ten times that is what the plan's own rows a day belong to.
 FACTORS = (1, 10, 100)
