@@ -105,7 +105,7 @@ def test_lines_that_end_in_carriage_returns_alone_are_refused_and_two_of_them_ar
 
 
 def test_colours_of_a_terminal_and_comments_are_no_part_of_a_log(tmp_path: Path) -> None:
-    (tmp_path / "a").write_text("#Fields: date time\n\x1b[36mweb-1  | \x1b[0mone\n\x1b[1;32mtwo\x1b[0m\n/#3\n")
+    (tmp_path / "a").write_text("#Software: any\n\x1b[36mweb-1  | \x1b[0mone\n\x1b[1;32mtwo\x1b[0m\n/#3\n")
     assert read(tmp_path / "a") == ["", "web-1  | one", "two", "/#3"]
 
 

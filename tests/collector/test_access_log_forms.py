@@ -266,3 +266,12 @@ def test_a_reading_says_nothing_of_visitors() -> None:
     held = reader([line()])
     entry = held.format.entry(line())
     assert ADDRESS not in f"{entry!r}{held.format!r}{reading()!r}"
+
+
+@pytest.mark.parametrize("page", [r"/caf\xc3\xa9", r"/caf\xC3\xA9", r"/caf\303\251", r"/caf\xe9"])
+def test_bytes_are_read_however_a_server_escapes_them(page: str) -> None:
+    assert read(line(request=f"GET {page} HTTP/1.1"))[0] == "https://example.com/café"
+
+
+def test_a_backslash_before_digits_is_a_backslash() -> None:
+    assert read(line(request=r"GET /a\\303b HTTP/1.1"))[0] == r"https://example.com/a\303b"

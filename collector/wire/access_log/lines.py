@@ -2,20 +2,22 @@
 
 In: a path. Out: its pieces, each of whole lines, and the lines of a piece without their ends. Promises: memory stays
 flat, however long a line is; no byte is lost for being of another alphabet: what is not UTF-8 is read as Latin-1, line
-by line. Comments are empty lines. Where a piece ends depends on nothing but what is read.
+by line. Comments are empty lines, but those that name fields. Where a piece ends depends on nothing but what is read.
 """
 
 from __future__ import annotations
 
 import io
+import itertools
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from .compression import decompressed
 from .unreadable import Unreadable
+from .w3c_lines import FIELDS
 
 STDIN = "-"
 # Some thousand lines, which take some hundredths of a second.
@@ -29,6 +31,9 @@ _MARKS = (b"\xef\xbb\xbf", b"\xff\xfe")
 # What terminals take for colours: servers write this byte as \x1b, so it is of whoever showed the log.
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[mK]")
 _COMMENT = "#"
+_FIELDS = re.compile(rb"^#Fields:[^\r\n]*", re.MULTILINE)
+# Ends the line of fields that a piece begins with though the log has it further above. No line has this character.
+CARRIED = "\x00"
 _CR_REMEDY = "tr '\\r' '\\n' < FILE | footfall import access-log - …"
 
 
@@ -84,8 +89,16 @@ def _checked(found: Iterator[bytes], name: str) -> Iterator[bytes]:
     first = next((first[len(mark) :] for mark in _MARKS if first.startswith(mark)), first)
     if b"\r" in first.partition(b"\n")[0].strip():
         raise Unreadable(f"{name}: its lines end in carriage returns alone; {_CR_REMEDY}")
-    yield first
-    yield from found
+    yield from _with_fields(itertools.chain((first,), found))
+
+
+def _with_fields(found: Iterable[bytes]) -> Iterator[bytes]:
+    """The pieces, each with the fields that hold where it begins: whoever reads it may know no other."""
+    held = b""
+    for piece in found:
+        yield held + piece
+        if FIELDS.encode() in piece and (named := _FIELDS.findall(piece)):
+            held = named[-1] + CARRIED.encode() + b"\n"
 
 
 def _is_plain(piece: bytes) -> bool:
@@ -104,4 +117,5 @@ def _plain(line: str) -> str:
     text = line[:MAX_LINE]
     if "\x1b" in text:
         text = _COLOUR.sub("", text)
-    return "" if text.startswith(_COMMENT) else text.rstrip("\r")
+    is_comment = text.startswith(_COMMENT) and not text.startswith(FIELDS)
+    return "" if is_comment else text.rstrip("\r")

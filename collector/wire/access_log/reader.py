@@ -23,12 +23,14 @@ from ...privacy.address import Proxies, written_address
 from ..values import bounded, clean
 from .client_field import Claims, client_of
 from .escapes import unescaped
-from .lines import STDIN, lines_of, pieces
+from .forms import Entry
+from .lines import CARRIED, STDIN, lines_of, pieces
 from .recognize import LONGEST_SAMPLE, REMEDY, Format, recognize
 from .requests import host_of, split_request, split_target
 from .static_files import may_be_page
 from .tally import Tally
 from .unreadable import Unreadable
+from .w3c_lines import FIELDS, NAME, w3c_form
 
 Sent: TypeAlias = tuple[Beacon, Client, int]
 
@@ -86,7 +88,8 @@ class Log:
         self._first: list[bytes] = []
         self.sample = self._looked_at()
         self.reader: LineReader | None = None
-        if any(self.sample):
+        # A day on which nobody came has a line of fields alone.
+        if any(line and not line.startswith(FIELDS) for line in self.sample):
             try:
                 self.reader = reader_of(self.sample, reading)
             except Unreadable as problem:
@@ -124,7 +127,7 @@ class LineReader:
 
     def __init__(self, format_: Format, reading: Reading, admits: Callable[[str], bool]) -> None:
         self.format = format_
-        self._entry = format_.entry
+        self._entry: Callable[[str], Entry | None] = format_.entry
         self._redirects = reading.redirects
         self._host = reading.host
         self._own = reading.is_own
@@ -143,7 +146,8 @@ class LineReader:
         outcome: Sent | Reason | None = None
         for line in lines:
             tally.numbered += 1
-            if not line:
+            if not line or line.startswith(FIELDS):
+                tally.numbered -= self._turned(line)
                 continue
             tally.lines += 1
             outcome = read(line)
@@ -157,6 +161,15 @@ class LineReader:
             yield outcome
         if outcome is not None:
             tally.ends_cut = outcome is Reason.BAD_LINE
+
+    def _turned(self, header: str) -> bool:
+        """Go by the fields that a line names from here on. Whether it is none of the log's own."""
+        if header and self.format.form.name == NAME:
+            try:
+                self._entry = w3c_form(header.rstrip(CARRIED)).parse
+            except Unreadable:
+                self._entry = lambda _: None
+        return header.endswith(CARRIED)
 
     def read(self, line: str) -> Sent | Reason:
         """(beacon, client, Unix seconds) of a line."""

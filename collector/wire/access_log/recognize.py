@@ -22,6 +22,7 @@ from .prefixes import PREFIXES, Prefix
 from .shape import diagnosis
 from .text_forms import TEXT_FORMS
 from .unreadable import Unreadable
+from .w3c_lines import FIELDS, NAME, w3c_form
 
 # So many lines are looked at. Where a container's own messages come first, so many more until one can be read.
 SAMPLE = 200
@@ -29,8 +30,8 @@ LONGEST_SAMPLE = 1000
 REMEDY = "name its fields with --format '…', as the server's own settings do"
 NO_AGENT = (
     "these lines have no browser string, so nobody can be told from a bot: log in combined format (nginx's default, "
-    "Apache's `combined`; in Traefik accessLog.fields.headers.names.User-Agent = keep); where it stands elsewhere in a "
-    f"line, {REMEDY}"
+    "Apache's `combined`; in Traefik accessLog.fields.headers.names.User-Agent = keep; in IIS cs(User-Agent)); "
+    f"where it stands elsewhere in a line, {REMEDY}"
 )
 _NAME = re.compile(r"-|[\w-]+(\.[\w-]+)*")
 # What stands for no forwarded address.
@@ -65,7 +66,8 @@ class _Found(Struct):
 
 def recognize(lines: Sequence[str], given: str = "") -> Format:
     """The format of these lines. given: `--format`: a format string, or a name. Raises Unreadable."""
-    fixed = _given(given) if given else None
+    header = given.strip() or next((line for line in lines if line.startswith(FIELDS)), "")
+    fixed = _given(header) if header else None
     for start in range(0, max(1, len(lines)), SAMPLE):
         sample = lines[start : start + SAMPLE]
         found = [result for prefix in PREFIXES for result in _tried(prefix, sample, fixed)]
@@ -73,14 +75,15 @@ def recognize(lines: Sequence[str], given: str = "") -> Format:
         if best is not None:
             _check(best)
             return best.format
-    what = "is not of the format that --format gives" if fixed else "is of no format that is known"
-    number, first = next(((number, line) for number, line in enumerate(lines, start=1) if line), (1, ""))
+    told = "--format gives" if given else f"{FIELDS} names"
+    what = f"is not of the format that {told}" if fixed else "is of no format that is known"
+    numbered = enumerate(lines, start=1)
+    number, first = next(((number, line) for number, line in numbered if line and not line.startswith(FIELDS)), (1, ""))
     raise Unreadable(f"line {number} {what}: {diagnosis(first)}; {REMEDY}")
 
 
 def _given(text: str) -> Form:
-    name = text.strip()
-    return TEXT_FORMS.get(name) or form_of(text)
+    return w3c_form(text) if text.startswith(FIELDS) else TEXT_FORMS.get(text) or form_of(text)
 
 
 def _tried(prefix: Prefix, sample: Sequence[str], fixed: Form | None) -> Iterable[_Found]:
@@ -96,7 +99,7 @@ def _tried(prefix: Prefix, sample: Sequence[str], fixed: Form | None) -> Iterabl
 
 def _is_good(form: Form, entry: Entry) -> bool:
     # Where it is not said which field is which, an address further on does not make the first one a client.
-    is_told = entry.client == UNIX_PEER or form.name in ("JSON", "--format")
+    is_told = entry.client == UNIX_PEER or form.name in ("JSON", NAME, "--format")
     return (
         (_is_addressed(entry.client.rpartition(",")[2]) or (is_told and _is_addressed(entry.forwarded)))
         and form.moment(entry.time, _TIME_ZONE) is not None
