@@ -7,6 +7,7 @@ dimension is written first.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -95,6 +96,8 @@ def paired(one: str, other: str) -> Pair:
     return Pair(*sorted((one, other), key=CROSSED.index))
 
 
+# Every site asks this when it is made, and a roll-up of each of its days again; most have the pairs of the settings.
+@lru_cache(maxsize=1024)
 def pairs_of(texts: tuple[str, ...]) -> tuple[Pair, ...]:
     """Those of a site. Raises ValueError."""
     if len(texts) > MOST_PAIRS:
