@@ -14,8 +14,6 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import structlog
-from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.schedulers.background import BackgroundScheduler
 
 from schema.lasting import Lasting, kind_and_place
 from schema.site import Site
@@ -44,6 +42,7 @@ from .retention import expire
 from .rolling import Rolling
 from .rollup.snapshot import Key
 from .settings import RollupSettings, SiteRules
+from .ticking import Ticking
 from .waiting_days import expire_waiting
 
 log = structlog.get_logger("schedule")
@@ -103,15 +102,11 @@ class Pipeline:
         self._busy = threading.Lock()
         self.rolling = Rolling(store, settings, clock, self._busy)
         self.rolling.follow(self._sites, asked)
-        self._scheduler = BackgroundScheduler(
-            timezone=dt.UTC,
-            executors={"default": ThreadPoolExecutor(1)},
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-        )
+        self._ticking: Ticking | None = None
 
     def start(self) -> None:
         """Run the table until `stop`."""
-        jobs: tuple[tuple[str, Callable[[], object], float], ...] = (
+        table: tuple[tuple[str, Callable[[], object], float], ...] = (
             ("roll_up", self.roll_up, self.settings.every_s),
             ("close", self.close, CLOSE_EVERY_S),
             ("add_goals", self.add_goals, CLOSE_EVERY_S),
@@ -120,14 +115,14 @@ class Pipeline:
             ("expire", self.expire, EXPIRE_EVERY_S),
             ("publish_counts", self.publish_counts, EXPIRE_EVERY_S),
         )
-        for name, job, every_s in jobs:
+        for name, _, _ in table:
             self.jobs.add(name)
-            run = _named(name, job, self.jobs)
-            self._scheduler.add_job(run, "interval", seconds=every_s, id=name, next_run_time=dt.datetime.now(dt.UTC))
-        self._scheduler.start()
+        self._ticking = Ticking([(_named(name, job, self.jobs), every_s) for name, job, every_s in table])
+        self._ticking.start()
 
     def stop(self) -> None:
-        self._scheduler.shutdown(wait=True)
+        if self._ticking:
+            self._ticking.stop()
 
     def follow(self, sites: Sequence[tuple[Site, SiteRules]], asked: Asked = ALWAYS) -> None:
         """Work by these sites and rules from now on: every open day is looked at anew."""

@@ -16,7 +16,7 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 NEEDED = [*PROJECT["project"]["dependencies"], *PROJECT["build-system"]["requires"]]
 DEV = [*NEEDED, *PROJECT["project"]["optional-dependencies"]["dev"]]
 # What this house uses beyond what is promised to stay.
-BOUNDED = ("starlette", "uvicorn", "httptools", "msgspec", "clickhouse-connect", "chdb-core", "click", "apscheduler")
+BOUNDED = ("starlette", "uvicorn", "httptools", "msgspec", "clickhouse-connect", "chdb-core", "click")
 
 
 def locked(name: str) -> dict[str, list[tuple[Requirement, int]]]:

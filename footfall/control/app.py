@@ -6,6 +6,7 @@ no refusal quotes an argument.
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ from pipeline.layout import LayoutUnknown
 from schema.store import StoreError
 
 from ..errors import CannotDo
+from ..supervisor.expected import line_of
 from .engine import Engine
 from .instance import CALLS
 
@@ -43,8 +45,9 @@ def control_app(engine: Engine) -> Starlette:
             # Neither names a value: the one a place in the argument, the other a field.
             what = f"{request.path_params['what']}: {problem}"
             return Response(f"{what}; use the command of the version that is running, or restart Footfall", 400)
-        except StoreError as problem:
-            return Response(str(problem), 503)
+        except (StoreError, OSError, sqlite3.DatabaseError) as problem:
+            # A disk that is full or fails: the same words as where nothing runs.
+            return Response(line_of(problem), 503)
         return Response(msgspec.json.encode(value), media_type="application/json")
 
     return Starlette(routes=[Route("/{what}", answer, methods=["POST"])])

@@ -66,8 +66,6 @@ def may_pass(problem: BaseException) -> bool:
 def _of_the_system(problem: OSError) -> str:
     """The file's name and the system's words, which quote nothing of its content."""
     words = problem.strerror or "cannot be used"
-    if not problem.filename:
-        return f"{type(problem).__name__}: {words}"
     remedies = {
         errno.EACCES: "give this user the rights, or name another place",
         errno.EPERM: "give this user the rights, or name another place",
@@ -78,7 +76,7 @@ def _of_the_system(problem: OSError) -> str:
         errno.ENOENT: "name another place, or make it",
     }
     remedy = remedies.get(problem.errno or 0, "")
-    return f"{problem.filename}: {words}{f'; {remedy}' if remedy else ''}"
+    return f"{problem.filename or type(problem).__name__}: {words}{f'; {remedy}' if remedy else ''}"
 
 
 def _of_a_database(problem: sqlite3.DatabaseError) -> str:

@@ -60,8 +60,6 @@ def set_up_logs(part: str) -> None:
     root = logging.getLogger()
     root.handlers = [_Discreet(part)]
     root.setLevel(logging.WARNING)
-    # A job that is still running when its next turn comes skips it, as it should: that is no warning.
-    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
     logging.captureWarnings(True)
     sys.excepthook = _report
     sys.unraisablehook = lambda given: _report(given.exc_type, given.exc_value, given.exc_traceback)

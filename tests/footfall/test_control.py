@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import errno
+import os
+import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -31,8 +35,8 @@ EVENT = make_event(SITE.key, 1_709_290_000, DAY, path="/prices", query="a=b", ut
 class Control:
     """The house, asked as another process does. run: an import that has begun."""
 
-    def __init__(self, store: Store) -> None:
-        self._app = control_app(Engine(load(sets=("release.k=1",), environment={}), store))
+    def __init__(self, store: Store, *sets: str) -> None:
+        self._app = control_app(Engine(load(sets=("release.k=1", *sets), environment={}), store))
         self._store = store
         self.run = self.ask("import_begin", SITE.key)[1]
 
@@ -102,6 +106,38 @@ def test_a_call_with_other_arguments_is_refused_with_what_to_do(
 def test_only_calls_of_an_instance_can_be_called(control: Control, what: str) -> None:
     status, told = control.ask(what)
     assert (status, told) == (400, f"{what!r} is nothing this version does")
+
+
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        (
+            OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/backups/b"),
+            "/backups/b: No space left on device; make room",
+        ),
+        (OSError(errno.EIO, os.strerror(errno.EIO)), "OSError: Input/output error"),
+        (sqlite3.OperationalError("database or disk is full"), "database or disk is full"),
+    ],
+)
+def test_a_disk_that_is_full_or_fails_is_told_in_the_words_of_the_system(
+    control: Control, monkeypatch: pytest.MonkeyPatch, problem: Exception, told: str
+) -> None:
+    def make(*_: object) -> None:
+        raise problem
+
+    monkeypatch.setattr("footfall.control.engine.make", make)
+    status, text = control.ask("backup", "/backups/b")
+    assert status == 503
+    assert told in text
+
+
+def test_a_database_that_is_none_is_told_by_a_backup_of_it(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "accounts.sqlite").write_bytes(b"nothing of the kind" * 500)
+    made = Control(store, f"data={tmp_path}")
+    status, text = made.ask("backup", str(tmp_path / "b"))
+    assert (status, (tmp_path / "b").exists()) == (503, False)
+    assert "file is not a database" in text
+    made.ask("import_abandon", made.run)
 
 
 def test_an_answer_comes_as_what_the_call_gives(control: Control) -> None:
