@@ -25,10 +25,12 @@ from pipeline.annotations import annotate
 from pipeline.former import with_former
 from pipeline.manifest import read_entries
 from pipeline.months import sum_months
-from pipeline.release import release
+from pipeline.release import Flaws, release_together
+from pipeline.rollup.batch import SiteDay
 from pipeline.schedule import Pipeline
 from pipeline.settings import RollupSettings, SiteRules
 from pipeline.site_data import _TABLES, stored_sites
+from schema.event import Event
 from schema.families import LATE, WAITING
 from schema.funnel import Funnel, Step
 from schema.site import Goal, day_bounds, day_number
@@ -52,41 +54,57 @@ def site_of(key: str) -> SiteSettings:
     )
 
 
-def fill(store: Store, site: SiteSettings, path: str = "/") -> list[dt.date]:
-    """Two released days and an open one, with rows in every table that names sites."""
+def released(store: Store, *sites: SiteSettings) -> list[dt.date]:
+    """Two released days of each site, and an open one."""
     today = dt.datetime.now(dt.UTC).date()
     days = [today - dt.timedelta(days=ago) for ago in (5, 4, 0)]
-    for day in days:
-        start = day_bounds("UTC", day_number(day)).start
-        common: dict[str, Any] = {"path": path, "country": "DE"}
-        events = [make_event(site.key, start + 9, day, visitor=n, lcp=900.0, scroll=50, **common) for n in range(1, 5)]
-        bought = {"name": "bought", "props": {"url": "/"}, "currency": "EUR", "amount": -5, **common}
-        events += [make_event(site.key, start + 20, day, visitor=n, **bought) for n in range(1, 5)]
-        events += [make_event(site.key, start + 30, day, visitor=n, **common | {"path": "/next"}) for n in range(1, 5)]
-        # In the next quarter of an hour as many.
-        late = [structs.replace(event, received=event.received + 900, visitor=event.visitor + 10) for event in events]
-        insert(store, [*events, *late])
-    release(store, "events", site, days[:2], RULES, time.time(), "live")
+    insert(store, [event for site in sites for day in days for event in _came(site, day)])
+    of_sites = [SiteDay(site, day, RULES) for site in sites for day in days[:2]]
+    release_together(store, "events", of_sites, time.time(), "live", [Flaws()] * len(of_sites))
+    return days
+
+
+def _came(site: SiteSettings, day: dt.date) -> list[Event]:
+    start = day_bounds("UTC", day_number(day)).start
+    common: dict[str, Any] = {"path": "/", "country": "DE"}
+    events = [make_event(site.key, start + 9, day, visitor=n, lcp=900.0, scroll=50, **common) for n in range(1, 5)]
+    bought = {"name": "bought", "props": {"url": "/"}, "currency": "EUR", "amount": -5, **common}
+    events += [make_event(site.key, start + 20, day, visitor=n, **bought) for n in range(1, 5)]
+    events += [make_event(site.key, start + 30, day, visitor=n, **common | {"path": "/next"}) for n in range(1, 5)]
+    # In the next quarter of an hour as many.
+    late = [structs.replace(event, received=event.received + 900, visitor=event.visitor + 10) for event in events]
+    return [*events, *late]
+
+
+def fill(store: Store, *sites: SiteSettings) -> list[dt.date]:
+    """The same, with rows of each in every table that names sites."""
+    days = released(store, *sites)
     sum_months(store)
+
+    def put(table: str, **values: Any) -> None:
+        rows = zip(*((site.key, *values.values()) for site in sites), strict=True)
+        store.insert(table, ("site", *values), tuple(rows))
+
+    day, expires = days[0], dt.date(2099, 1, 1)
     for family in LATE:
-        store.insert(f"late_{family}", ("site", "grain", "day"), ((site.key,), ("week",), (days[0],)))
+        put(f"late_{family}", grain="week", day=day)
     for family in WAITING:
-        store.insert(f"waiting_{family}", ("site", "day", "expires"), ((site.key,), (days[0],), (dt.date(2099, 1, 1),)))
+        put(f"waiting_{family}", day=day, expires=expires)
     # Of an open day journeys are told with k = 1 only; segments, and what is added later, are not of this site.
     of_segments = (f"released_{name}" for name in ("segments", "segment_goals", "segment_vitals"))
     for table in ("open_journeys", "next_journeys", *of_segments, "late_funnels"):
-        store.insert(table, ("site", "day"), ((site.key,), (days[0],)))
-    store.insert("waiting_days", ("site", "day", "expires"), ((site.key,), (days[0],), (dt.date(2099, 1, 1),)))
+        put(table, day=day)
+    put("waiting_days", day=day, expires=expires)
     # Too few are in a band of web vitals.
-    store.insert("released_experience", ("site", "grain", "day"), ((site.key,), ("day",), (days[0],)))
-    store.insert("ingest", ("site", "minute", "reason", "count"), ((site.key,), (int(time.time()),), ("ok",), (3,)))
-    store.insert("bare_totals", ("site", "day", "pageviews"), ((site.key,), (days[0],), (30,)))
-    store.insert("bounds", ("site", "day", "expires"), ((site.key,), (days[0],), (dt.date(2099, 1, 1),)))
-    store.insert("outcomes", ("site", "day", "reason", "count"), ((site.key,), (days[0],), ("ok",), (0,)))
-    annotate(store, site.key, days[0], "Launch")
+    put("released_experience", grain="day", day=day)
+    put("ingest", minute=int(time.time()), reason="ok", count=3)
+    put("bare_totals", day=day, pageviews=30)
+    put("bounds", day=day, expires=expires)
+    put("outcomes", day=day, reason="ok", count=0)
+    for site in sites:
+        annotate(store, site.key, day, "Launch")
     for table in ("crawler_views", "crawlers"):
-        row = ((site.key,), (days[0],), ("GPTBot",), ("/",), (3,))
-        store.insert(table, ("site", "day", "crawler", "section", "views"), row)
+        put(table, day=day, crawler="GPTBot", section="/", views=3)
     return days
 
 
@@ -98,17 +116,20 @@ def rows_in(store: Store, site: SiteSettings) -> dict[str, int]:
 
 
 class House:
-    """A house on the one store of this process: `gone` was set up, `stays` is."""
+    """A house on the one store of this process: `gone` and `cut` were set up, `stays` is. All have all there can be."""
 
     def __init__(self, store: Store, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.gone, self.stays = site_of("gone"), site_of("stays")
+        # By where its removal is cut off.
+        self.cut = {at: site_of(f"cut-{at}") for at in (1, 6)}
         self.directory = directory
         settings = Settings(data=str(directory), demo=False, sites=(self.stays,))
-        with_former(directory / "sites.json", [(self.gone, RULES), (self.stays, RULES)])
+        served = [(site, RULES) for site in (self.gone, *self.cut.values(), self.stays)]
+        with_former(directory / "sites.json", served)
         self.started_without()
         self.engine = Engine(settings, store)
         self.pipeline = self.engine.pipeline = Pipeline(
-            store, [(self.gone, RULES), (self.stays, RULES)], RollupSettings(), clock=lambda: self._now or time.time()
+            store, served, RollupSettings(), clock=lambda: self._now or time.time()
         )
         self._now = 0.0
         self.tokens = Tokens(directory / "tokens.json")
@@ -118,9 +139,11 @@ class House:
             yield self.engine
 
         monkeypatch.setattr(command, "opened_for_changes", opened)
+        self.days = fill(store, self.gone, *self.cut.values(), self.stays)
+        self.roll_up()
 
     def started_without(self) -> None:
-        """As a start does whose settings do not name `gone` any more."""
+        """As a start does whose settings name `stays` alone."""
         with_former(self.directory / "sites.json", [(self.stays, RULES)])
 
     def roll_up(self) -> None:
@@ -142,16 +165,15 @@ class House:
         return {one["site"]: one for one in json.loads(done.stdout)}
 
 
-@pytest.fixture
-def house(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
-    return House(store, tmp_path, monkeypatch)
+@pytest.fixture(scope="module")
+def house(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield House(store, tmp_path_factory.mktemp("house"), patch)
 
 
 def test_a_site_is_removed_with_all_there_is_of_it_and_no_other_is_touched(store: Store, house: House) -> None:
     gone, stays = house.gone, house.stays
-    days = fill(store, gone)
-    fill(store, stays)
-    house.roll_up()
+    days = house.days
     for key in (gone.key, gone.key, stays.key):
         house.tokens.create(key, "shop")
     with contextlib.closing(Shares(house.directory / "shares.sqlite")) as links:
@@ -197,7 +219,7 @@ def test_a_site_is_removed_with_all_there_is_of_it_and_no_other_is_touched(store
     house.pipeline._due = 0.0
     assert house.pipeline.roll_up() == []
     assert sum_months(store) == []
-    fill(store, gone)
+    released(store, gone)
     assert [entry.number for entry in read_entries(store, gone.key)] == [1, 2]
     assert read_entries(store, gone.key)[0].previous == ""
 
@@ -206,8 +228,7 @@ def test_a_site_is_removed_with_all_there_is_of_it_and_no_other_is_touched(store
 def test_a_removal_that_is_cut_off_is_ended_by_the_same_again(
     store: Store, house: House, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
-    fill(store, house.gone)
-    house.roll_up()
+    gone = house.cut[at].key
     plain, deletes = store.command, itertools.count(1)
 
     def breaking(sql: str, *arguments: Any, **settings: Any) -> None:
@@ -217,9 +238,9 @@ def test_a_removal_that_is_cut_off_is_ended_by_the_same_again(
 
     with monkeypatch.context() as broken:
         broken.setattr(store, "command", breaking)
-        assert house.run("remove", house.gone.key, "--yes").exit_code == 1
-    assert any(rows_in(store, house.gone).values())
-    assert house.gone.key in house.listed()
-    assert house.run("remove", house.gone.key, "--yes").exit_code == 0
-    assert house.gone.key not in stored_sites(store)
-    assert house.gone.key not in house.listed()
+        assert house.run("remove", gone, "--yes").exit_code == 1
+    assert any(rows_in(store, house.cut[at]).values())
+    assert gone in house.listed()
+    assert house.run("remove", gone, "--yes").exit_code == 0
+    assert gone not in stored_sites(store)
+    assert gone not in house.listed()
