@@ -94,8 +94,9 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float) -> No
 
 
 def _tells_goals_of_segments(store: Store, entry: Entry) -> bool:
-    sql = "SELECT 1 FROM released_segment_goals WHERE site = {site:String} AND day = {day:Date} LIMIT 1"
-    return bool(store.rows(sql, {"site": entry.site, "day": entry.day}))
+    of_day = "WHERE site = {site:String} AND day = {day:Date} LIMIT 1"
+    tables = ("released_segment_goals", "late_segment_goals")
+    return any(store.rows(f"SELECT 1 FROM {one} {of_day}", {"site": entry.site, "day": entry.day}) for one in tables)
 
 
 def _told_by_blocks(store: Store, day: Entry) -> list[Pair]:

@@ -1,13 +1,14 @@
 """Counts segments on days that were released before they were declared, as a release of their own beside the day's
 (rule N6).
 
-In: released days of which visits are left, the segments of the settings. Out: rows in `late_segments` and
-`late_segment_vitals`, of a grain that names the segments and their definitions, then one entry of the manifest for
-them. Promises: nothing that was released changes; a segment is looked at once for each day, whatever comes of it; rows
-are of values that the day shows, by the stricter of its rules and those of now; there are none where what is left of
-the day is not what it showed; killed anywhere, the next run does the same.
+In: released days of which visits are left, the segments of the settings. Out: rows in `late_segments`,
+`late_segment_vitals` and `late_segment_goals`, of a grain that names the segments and their definitions, then one entry
+of the manifest for them. Promises: nothing that was released changes; a segment is looked at once for each day,
+whatever comes of it; rows are of values that the day shows, by the stricter of its rules and those of now; there are
+none where what is left of the day is not what it showed; killed anywhere, the next run does the same.
 
-A segment is its name and its definition: one that is changed is another one.
+A segment is its name and its definition: one that is changed is another one. Within it those goals are told that the
+day has counted by then as they are defined now. Of a name that had several definitions on the day it is the last one.
 """
 
 from __future__ import annotations
@@ -17,16 +18,13 @@ from collections.abc import Callable, Mapping
 import structlog
 from msgspec import structs
 
-from schema.families import FAMILIES
 from schema.segment import Did, Sent, condition_of, conditions_in
-from schema.segments import SEGMENT_VITALS, SEGMENTS
+from schema.segments import SEGMENT_GOALS, SEGMENT_VITALS, SEGMENTS
 from schema.site import Site, goal_of
 from schema.store import Store
 
-from .adding import Due, add_to_day, due_days, each_in_time, entry_beside
+from .adding import Due, add_to_day, due_days, each_in_time, entry_beside, into_late
 from .as_counted import AsCounted, as_counted, segments_of, stricter
-from .copying import table_of
-from .insert import insert
 from .manifest import RELEASING, Entry
 from .rollup.batch import RAW, Batch, SiteDay
 from .rollup.hits import OF_HITS
@@ -39,7 +37,7 @@ from .settings import SiteRules
 
 log = structlog.get_logger("added_segments")
 
-_FAMILY, *_ = _FAMILIES = (SEGMENTS.name, SEGMENT_VITALS.name)
+_FAMILY, *_ = _FAMILIES = (SEGMENTS.name, SEGMENT_VITALS.name, SEGMENT_GOALS.name)
 
 
 def add_segments(
@@ -65,13 +63,16 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float, sourc
     entry, told = due.entry, segments_of(due.entry, due.added)
     strictest = stricter(rules, entry)
     counted = _counted(site, due, [definition for *_, definition in told])
+    called = _called(counted, site)
 
     def release(of: Batch, same: bool) -> None:
         then = unlike(of)
         differing = then.dimensions | then.folded
         # What a page or an event that is not what it was tells beside a segment nobody can look up.
         pairs = [name for one in (entry, *due.added) for name in one.pairs]
-        of_day = OfDay(counted.goals, told, sorted({*pairs}), counted.sections, differing)
+        of_day = OfDay(
+            *(counted.goals, told, sorted({*pairs}), counted.sections, differing), _within(due), [*called.values()]
+        )
         before = told_before(of, of_day)
         gone = not same or then.whole or (strictest.k > 1 and len(before) > MOST_TOLD)
         gone = gone or (strictest.k > 1 and not differing.isdisjoint(OF_HITS))
@@ -79,10 +80,28 @@ def _add(store: Store, site: Site, rules: SiteRules, due: Due, now: float, sourc
         gone = gone or (strictest.k > 1 and _is_beside(of, [*due.new.values()], of_day))
         if not gone:
             count_later(of, due.new, of_day, before if strictest.k > 1 else {})
-        _release(of, entry, due.new, sorted(differing), gone, now)
+        _release(of, entry, due.new, sorted(differing), called, gone, now)
 
     with RELEASING:
         _staging(store, SiteDay(counted.site, entry.day, strictest), due.new, source)(release)
+
+
+def _called(counted: AsCounted, site: Site) -> dict[str, str]:
+    """By name the goals that the day has counted as they are defined now, as the staged day calls them."""
+    last = {one.name: one.staged for one in counted.goals}
+    then, now = counted.site.goal_definitions, site.goal_definitions
+    return {name: staged for name, staged in last.items() if then[staged] == now.get(name)}
+
+
+def _within(due: Due) -> dict[str, dict[str, str]]:
+    """By grain of segments what the goals were by their names when these were counted."""
+    goals = {**due.entry.goals}
+    found = {"": {**goals}}
+    for one in sorted(due.added, key=lambda one: one.number):
+        goals |= one.goals
+        if one.segments:
+            found[one.grain] = {**goals}
+    return found
 
 
 def _is_beside(of: Batch, segments: list[str], day: OfDay) -> bool:
@@ -118,19 +137,29 @@ def _staging(
     return lambda then: stage_again(store, of, lambda batch: then(batch, True))
 
 
-def _release(of: Batch, day: Entry, segments: Mapping[str, str], without: list[str], gone: bool, now: float) -> None:
+def _release(
+    of: Batch,
+    day: Entry,
+    segments: Mapping[str, str],
+    without: list[str],
+    called: Mapping[str, str],
+    gone: bool,
+    now: float,
+) -> None:
     """Release segments together: their rows, then their entry. gone: there are no rows, because it is not known who was
-    in them. without: the dimensions by which they are not told."""
+    in them. without: the dimensions by which they are not told. called: by name of a goal how the staged day calls
+    it."""
     rules = of.days[0].rules
     entry = entry_beside(day, rules, now, gone, segments={**segments})
-    given = {} if gone else {"without": without}
+    given = {} if gone else {"without": without, "staged": [*called.values()], "names": [*called]}
     copying, *others = ("" if gone else _copying(family) for family in _FAMILIES)
     rows = add_to_day(of.store, _FAMILY, entry, copying, given, dict(zip(_FAMILIES[1:], others, strict=True)))
     log.info("segments_added", site=day.site, day=day.day.isoformat(), segments=len(segments), told=not gone, rows=rows)
 
 
 def _copying(family: str) -> str:
-    columns = {name: name for name in FAMILIES[family].columns} | {"grain": "{grain:String}", "days": "1"}
+    goal = "transform(toString(s.goal), {staged:Array(String)}, {names:Array(String)}, '')"
+    named = {"goal": goal} if family == SEGMENT_GOALS.name else {}
     return f"""
-    {insert(table_of(family, late=True), columns)} FROM staging_{family}
+    {into_late(family, **named)}
     WHERE site = {{site:String}} AND day = {{day:Date}} AND NOT has({{without:Array(String)}}, dimension)"""

@@ -144,7 +144,7 @@ WAITING: dict[str, tuple[Column, ...]] = {
     EXPERIENCE.name: _waiting(EXPERIENCE.keys, "converters", "converters_others"),
 }
 # Those of which something is released beside days: what waited, with blocks, and what is added (rule N6).
-LATE = (*WAITING, FUNNELS.name, SEGMENTS.name, SEGMENT_VITALS.name)
+LATE = (*WAITING, FUNNELS.name, SEGMENTS.name, SEGMENT_VITALS.name, SEGMENT_GOALS.name)
 WAITING_TABLES = (*(f"waiting_{name}" for name in WAITING), "waiting_days")
 
 # Of each kept table its columns in their order. Of a month the whole site is kept by day, good for parts of it, too.

@@ -110,7 +110,14 @@ def families_of(grain: str) -> tuple[str, ...]:
 _FAMILIES = dict(
     zip(
         _ADDED_GRAINS,
-        (("conversions",), ("cells",), ("properties",), ("funnels",), ("pairs",), ("segments", "segment_vitals")),
+        (
+            ("conversions",),
+            ("cells",),
+            ("properties",),
+            ("funnels",),
+            ("pairs",),
+            ("segments", "segment_vitals", "segment_goals"),
+        ),
         strict=True,
     )
 )

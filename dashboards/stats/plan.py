@@ -197,7 +197,8 @@ class _Asked(Struct, dict=True):
             return None
         if query.segment:
             only = (Filter(BY_SEGMENT, "==", query.segment), *query.filters)
-            span = replace(span_of(query.segment, within, self.released), former=within.former)
+            former = (*within.former, *self.released.segment_goals_former)
+            span = replace(span_of(query.segment, within, self.released), former=former)
             return Read(SEGMENT_GOALS.name, span, query.first, times="", filters=only)
         if query.by == "goal_day":  # what is released with a block is of none of its days
             alone = replace(within, blocks=())

@@ -35,7 +35,9 @@ class Released(Struct, frozen=True):
     pair_days, segment_days: the same of pairs and segments; segment_days_before: of the days before. pair_grains:
     rows of pairs that were added to days of the period, by day and grain; segment_grains: the same of segments, of all
     days, with what each is of. segment_goals_on: the released days that counted the goals within their segments;
-    pair_goals_on: within their pairs. goal_names: the goals that the site has now. segments: those that the site has
+    segment_goals_added: by day and grain of such rows the goals that were counted within, as they are defined now;
+    segment_goals_former: rows of goals that were otherwise, by grain, day and goal. pair_goals_on: the days that
+    counted goals within their pairs. goal_names: the goals that the site has now. segments: those that the site has
     now, by name their definition; section_patterns: its sections, by name the pattern of their pages."""
 
     k: int
@@ -67,6 +69,8 @@ class Released(Struct, frozen=True):
     pair_grains: tuple[tuple[dt.date, str], ...] = ()
     segment_grains: tuple[tuple[dt.date, str, Mapping[str, str]], ...] = ()
     segment_goals_on: frozenset[dt.date] = frozenset()
+    segment_goals_added: Mapping[tuple[dt.date, str], frozenset[str]] = {}
+    segment_goals_former: tuple[tuple[str, dt.date, str], ...] = ()
     pair_goals_on: frozenset[dt.date] = frozenset()
     goal_names: tuple[str, ...] = ()
     wide: Span | None = None

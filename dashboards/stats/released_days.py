@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from schema.manifest import (
+    ADDED,
     grain_of_funnel,
     grain_of_pairs,
     grain_of_property,
@@ -198,13 +199,39 @@ def _of_pairs(known: _Known, inside: list[Entry]) -> dict[str, Any]:
     }
 
 
+def _goals_before(known: _Known, entry: Entry) -> dict[str, str]:
+    """What goals were by their names on the day of an entry, when that was made: of each the last definition."""
+    [of_day] = [one for one in known.days if one.day == entry.day] or [entry]
+    added = (one for one in known.entries if (one.span, one.day) == (ADDED, entry.day) and one.number < entry.number)
+    goals = {**of_day.goals}
+    for one in sorted(added, key=lambda one: one.number):
+        goals |= one.goals
+    return goals
+
+
 def _of_segments(known: _Known, spanned: list[Entry], start: dt.date) -> dict[str, Any]:
     """By day the segments that it counted, and from the first of the span on what was added of such."""
+    within = {
+        (entry.day, grain_of_segments(entry.segments)): _goals_before(known, entry)
+        for entry in known.added
+        if start <= entry.day <= known.last and entry.segments and entry.counts_segment_goals
+    }
+    now = known.site.goal_definitions
     return {
         "segments": known.site.segment_definitions,
         "segment_days": {entry.day: entry.segments for entry in spanned if known.first <= entry.day},
         "segment_days_before": {entry.day: entry.segments for entry in spanned if entry.day < known.first},
         "segment_goals_on": frozenset(entry.day for entry in spanned if entry.counts_segment_goals),
+        "segment_goals_added": {
+            key: frozenset(name for name, definition in goals.items() if now.get(name) == definition)
+            for key, goals in within.items()
+        },
+        "segment_goals_former": tuple(
+            (grain, day, name)
+            for (day, grain), goals in within.items()
+            for name, definition in goals.items()
+            if now.get(name, definition) != definition
+        ),
         "segment_grains": tuple(
             (entry.day, grain_of_segments(entry.segments), entry.segments)
             for entry in sorted(known.added)

@@ -75,13 +75,25 @@ def span_of(name: str, within: Span, released: Released) -> Span:
 
 def with_goals_of(name: str, released: Released) -> Released:
     """The same with the days that counted goals within it as those that counted these."""
-    first = max(filter(None, (released.span.first, released.since)), default=released.span.first)
-    every = (first + dt.timedelta(nth) for nth in range((released.span.last - first).days + 1))
-    counted = _released_with(name, released) & released.segment_goals_on
-    missing = frozenset(day for day in every if day not in counted)
     goals = released.goals
-    not_counted = {goal: goals.not_counted.get(goal, frozenset()) | missing for goal in released.goal_names}
+    every = {goal: _with_goal(name, goal, released) for goal in released.goal_names}
+    days = _every_day(released)
+    not_counted = {
+        goal: goals.not_counted.get(goal, frozenset()).union(day for day in days if day not in counted)
+        for goal, counted in every.items()
+    }
     return replace(released, goals=replace(goals, not_counted=not_counted))
+
+
+def _with_goal(name: str, goal: str, released: Released) -> frozenset[dt.date]:
+    """The days that counted a goal within a segment; whether they counted the goal itself is told elsewhere."""
+    added = (one for one in _added(name, released) if goal in released.segment_goals_added.get(one, ()))
+    return (_released_with(name, released) & released.segment_goals_on).union(day for day, _ in added)
+
+
+def _every_day(released: Released) -> list[dt.date]:
+    first = max(filter(None, (released.span.first, released.since)), default=released.span.first)
+    return [first + dt.timedelta(nth) for nth in range((released.span.last - first).days + 1)]
 
 
 def coverage_of_segment(name: str, released: Released, days: int, values: Collection[str] = ()) -> Coverage:

@@ -159,7 +159,7 @@ def sources_of(family: str, condition: str, of_months: str, span: Span, *grains:
     if any(family in families_of(grain) for _, grain in span.added):
         among = "(grain, day) IN arrayZip({added_grains:Array(String)}, {added_days:Array(Date)})"
         sources["added"] = (
-            f"late_{family} WHERE site = {{site:String}} AND by_dimension = '' AND ({of_months}) AND {among}"
+            f"late_{family} WHERE site = {{site:String}} AND by_dimension = '' AND ({beside}) AND {among}"
         )
     if span.has_open:
         sources["open"] = f"open_{family} {where} AND {span.condition('open')}"

@@ -1,10 +1,10 @@
 """Segments that are added to a released day (rule N6): counted, and held against all that the day tells.
 
 In: a released day that is staged again, definitions of segments that it was not counted with. Out: rows in
-`staging_segments` and `staging_segment_vitals`. Promises: rows are shown as those of a segment that was there from the
-start, beside the goals, the pairs and the ways that the day tells or that were added to it; segments that are told
-already are conditions of which more is told: they stay as they are, and of them and the new ones together nothing of
-too few follows.
+`staging_segments`, `staging_segment_vitals` and `staging_segment_goals`. Promises: rows are shown as those of a segment
+that was there from the start, beside the goals, the pairs and the ways that the day tells or that were added to it;
+segments that are told already are conditions of which more is told: they stay as they are, and of them and the new ones
+together nothing of too few follows.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ from schema.segments import SEGMENTS
 
 from . import counted_before
 from .batch import Batch
+from .late_goals import then_told
 from .segment_known import WAYS, Beside, Known, Told, gathered, of_goals, of_pairs
+from .segment_lines import Chain
 from .segment_marks import Marks, marking
 from .segment_vitals import count_vitals
-from .segments import chosen_of, count
+from .segments import chosen_of, count, count_goals
 
 # Of a released day and what was added to it.
 _ENDS = f"FROM released_journeys WHERE {{mine}} AND kind = '{ENDS}'"
@@ -36,15 +38,20 @@ MOST_TOLD = 30
 class OfDay(Struct, frozen=True):
     """What a released day tells. goals: by the names of the staged day. segments: of each its name, the grain of its
     rows, "" where it was released with the day, and its definition. pairs: the names of those that were counted.
-    sections: those that were added, by a name their definition. unlike: dimensions that are not what they were."""
+    sections: those that were added, by a name their definition. unlike: dimensions that are not what they were.
+    within: by grain of segments what goals were by their names, of which rows within these are. asked: the goals that
+    are counted within new segments."""
 
     goals: Sequence[counted_before.CountedBefore]
     segments: Sequence[tuple[str, str, str]]
     pairs: Sequence[str]
     sections: Mapping[str, str]
     unlike: Collection[str]
+    within: Mapping[str, Mapping[str, str]] = {}
+    asked: Sequence[str] = ()
 
 
+Chains = Mapping[int, Sequence[Chain]]
 # By definition of what is told as a segment is, by which dimensions and values.
 ToldBefore = Mapping[str, Mapping[str, Collection[str]]]
 
@@ -55,9 +62,9 @@ def told_before(of: Batch, day: OfDay) -> ToldBefore:
 
 
 def count_later(of: Batch, new: Mapping[str, str], day: OfDay, values: ToldBefore) -> None:
-    """Fill `staging_segments` and `staging_segment_vitals`. new: by name the definition. values: what is told
-    before."""
-    tables = [*map(pair_of, day.pairs)]
+    """Fill `staging_segments` and what is counted within. new: by name the definition. values: what is told before."""
+    pairs = [*map(pair_of, day.pairs)]
+    tables = [*pairs]
     if of.store.rows(f"SELECT 1 {_ENDS.format(mine=of.mine)} LIMIT 1", of.named):
         tables.append(WAYS)
     crossed = {name for table in tables for name in (table.one, table.other)}
@@ -82,8 +89,11 @@ def count_later(of: Batch, new: Mapping[str, str], day: OfDay, values: ToldBefor
         day.sections,
     )
 
-    def also(of: Batch, marks: Sequence[Marks], names: Sequence[Sequence[str]], _: object) -> None:
-        count_vitals(of, marks, names, chosen_of(of), {*goals})
+    def also(of: Batch, marks: Sequence[Marks], names: Sequence[Sequence[str]], chains: Chains) -> None:
+        chosen = chosen_of(of)
+        count_vitals(of, marks, names, chosen, {*goals})
+        if day.asked:
+            count_goals(of, marks, names, chains, chosen, then_told(of, day.goals, day.asked, pairs, day.sections))
 
     count(of, [[*new]], beside, also)
 
@@ -102,15 +112,18 @@ def _values(of: Batch, segments: Sequence[tuple[str, str, str]]) -> dict[str, di
 
 def _with_goals(of: Batch, day: OfDay) -> dict[str, dict[str, set[str]]]:
     """Of no value of a dimension: of the whole."""
-    goals = {one.name: of.days[0].site.goal_definitions[one.staged] for one in day.goals if not one.grain}
-    segments = {name: definition for name, grain, definition in day.segments if not grain}
-    rows = of.store.rows(f"SELECT DISTINCT segment, goal FROM released_segment_goals WHERE {of.mine}", of.named)
+    segments = {(name, grain): definition for name, grain, definition in day.segments}
+    rows = of.store.rows(
+        f"""SELECT DISTINCT '', segment, goal FROM released_segment_goals WHERE {of.mine}
+        UNION ALL SELECT DISTINCT toString(grain), segment, goal FROM late_segment_goals WHERE {of.mine}""",
+        of.named,
+    )
     return {
-        text_of(Joined("all", (condition_of(segments[segment]), Did(goals[goal])))): {
+        text_of(Joined("all", (condition_of(segments[segment, grain]), Did(day.within[grain][goal])))): {
             name: {""} if not name else set() for name in SEGMENTS.dimensions
         }
-        for segment, goal in rows
-        if segment in segments and goal in goals
+        for grain, segment, goal in rows
+        if (segment, grain) in segments and goal in day.within.get(grain, {})
     }
 
 

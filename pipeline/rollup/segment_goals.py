@@ -12,12 +12,12 @@ there. That is asked by parity alone (crowd.py); what this leaves open is not to
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
 from schema.dimensions import OTHER
+from schema.pair import Pair
 from schema.segment import Did, Joined, condition_of, text_of
 
 from ..insert import insert
@@ -106,6 +106,24 @@ def _largest(chain: Chain) -> list[Path]:
 Told = tuple[dict[int, list[str]], set[tuple[int, str, str]]]
 
 
+class Then(Struct, frozen=True):
+    """What is told of site-days beside these numbers. goals: as above; asked: those that are looked at. crossed: of
+    each site-day its pairs; cells: SQL for the cells of one: (d, value, by_value, visitors). sections: such that are
+    told beside those of the site, by name what they are."""
+
+    goals: Told
+    asked: Mapping[int, Sequence[str]]
+    crossed: Sequence[Collection[Pair]]
+    cells: Callable[[Batch, Pair], str]
+    sections: Mapping[str, str] = {}
+
+
+def then_of(of: Batch) -> Then:
+    """The same of days that are being released."""
+    goals = told_goals(of)
+    return Then(goals, goals[0], [of_day.site.crossed for of_day in of.days], _staged_cells)
+
+
 def told_goals(of: Batch) -> Told:
     goals: dict[int, list[str]] = {}
     people: dict[tuple[int, str], int] = {}
@@ -132,12 +150,11 @@ def candidates(
     names: Sequence[Sequence[str]],
     chains: Mapping[int, Sequence[Chain]],
     chosen: Mapping[int, Collection[int]],
-    goals: Mapping[int, Sequence[str]],
+    then: Then,
 ) -> list[list[Reached]]:
     """Of each site-day what may be told. chosen: the segments that are told of the whole."""
     return [
-        [*_of_day(of, d, marked[d], names[d], chains.get(d, ()), chosen.get(d, ()), goals.get(d, ()))]
-        for d in range(len(of.days))
+        [*_of_day(of, d, marked[d], names[d], chains.get(d, ()), chosen.get(d, ()), then)] for d in range(len(of.days))
     ]
 
 
@@ -148,9 +165,10 @@ def _of_day(
     names: Sequence[str],
     chains: Sequence[Chain],
     chosen: Collection[int],
-    goals: Sequence[str],
+    then: Then,
 ) -> Iterator[Reached]:
     rules, definitions = of.days[d].rules, of.days[d].site.goal_definitions
+    goals = then.goals[0].get(d, ())
     bits = {name: bit for bit, name in marks.goals.items()}
     judge: Judge | None = None
     if rules.k > 1:
@@ -159,7 +177,7 @@ def _of_day(
             return
         judge = Judge(chains, chosen, [bits[name] for name in goals], Rule.of(rules))
     for segment in sorted(chosen) if rules.k > 1 else range(len(names)):
-        for goal in goals:
+        for goal in then.asked.get(d, ()):
             if judge is None or judge.takes(segment, bits[goal]):
                 both = (condition_of(marks.definitions[segment]), Did(definitions[goal]))
                 yield Reached(names[segment], goal, text_of(Joined("all", both)))
@@ -175,20 +193,21 @@ def parts(each: Sequence[Sequence[Reached]]) -> Iterator[list[list[Reached]]]:
         yield part
 
 
-def stage(of: Batch, part: Sequence[Sequence[Reached]], paid: Collection[tuple[int, str, str]]) -> None:
-    """Stage rows of what `marked` has a bit for. paid: in which currencies money is told."""
+def stage(of: Batch, part: Sequence[Sequence[Reached]], then: Then) -> None:
+    """Stage rows of what `marked` has a bit for."""
+    paid = sorted(then.goals[1])
     marks = [Marks([one.definition for one in mine], len(mine)) for mine in part]
     untold: set[tuple[int, int]] = set()
     if of.hides:
-        untold = told_by_pages(of, marks, told_values(of), {}) | _near_cells(of, part)
+        untold = told_by_pages(of, marks, told_values(of), then.sections) | _near_cells(of, part, then)
         untold = {(d, bit) for d, bit in untold if of.days[d].rules.k > 1}
     told = [[one.goal if (d, nth) not in untold else "" for nth, one in enumerate(mine)] for d, mine in enumerate(part)]
     given = {
         "their_segments": [[one.segment for one in mine] for mine in part],
         "their_goals": told,
-        "paid_d": [d for d, _, _ in sorted(paid)],
-        "paid_goal": [goal for _, goal, _ in sorted(paid)],
-        "paid_in": [currency for *_, currency in sorted(paid)],
+        "paid_d": [d for d, _, _ in paid],
+        "paid_goal": [goal for _, goal, _ in paid],
+        "paid_in": [currency for *_, currency in paid],
     }
     of.store.command(of.naming(_STAGE), of.named | given)
 
@@ -237,19 +256,13 @@ _STAGE = f"""
     SETTINGS max_partitions_per_insert_block = 0"""
 
 
-def _near_cells(of: Batch, part: Sequence[Sequence[Reached]]) -> set[tuple[int, int]]:
+def _near_cells(of: Batch, part: Sequence[Sequence[Reached]], then: Then) -> set[tuple[int, int]]:
     """Those that differ from a told cell of a pair by too few."""
     found: set[tuple[int, int]] = set()
     people = {(d, bit): many for d, bit, many in of.store.rows(of.naming(_PEOPLE))}
-    for pair in sorted({pair for of_day in of.days for pair in of_day.site.crossed}):
-        cells: dict[tuple[int, str, str], int] = {
-            (d, one, other): many
-            for d, one, other, many in of.store.rows(
-                f"""SELECT {of.which}, value, by_value, visitors FROM staging_pairs
-                WHERE {of.mine} AND dimension = '{pair.one}' AND by_dimension = '{pair.other}'""",
-                of.named,
-            )
-        }
+    for pair in sorted({pair for mine in then.crossed for pair in mine}):
+        rows = of.store.rows(then.cells(of, pair), of.named)
+        cells: dict[tuple[int, str, str], int] = {(d, one, other): many for d, one, other, many in rows}
         near = {
             (*cell, bit): many
             for cell, many in cells.items()
@@ -265,11 +278,16 @@ def _near_cells(of: Batch, part: Sequence[Sequence[Reached]]) -> set[tuple[int, 
     return found
 
 
+def _staged_cells(of: Batch, pair: Pair) -> str:
+    return f"""SELECT {of.which}, value, by_value, visitors FROM staging_pairs
+        WHERE {of.mine} AND dimension = '{pair.one}' AND by_dimension = '{pair.other}'"""
+
+
 _BITS = "arrayJoin(arrayFilter(bit -> bitTest(mask, bit), range(64)))"
 _PEOPLE = f"SELECT d, {_BITS} AS bit, {EVERYBODY} FROM {{marked}} GROUP BY d, bit"
 
 
-def _both(pair: Any) -> str:
+def _both(pair: Pair) -> str:
     one, other = pair.one, pair.other
     return f"""
         SELECT d, toString({one}) AS one, toString({other}) AS other, {_BITS} AS bit, uniqExact(visitor)

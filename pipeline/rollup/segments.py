@@ -70,7 +70,7 @@ def _count_within(
     chosen = chosen_of(of)
     segment_vitals.count_vitals(of, marked, names, chosen)
     if of.has_goals:
-        _count_goals(of, marked, names, chains, chosen)
+        count_goals(of, marked, names, chains, chosen, segment_goals.then_of(of))
 
 
 def chosen_of(of: Batch) -> dict[int, list[int]]:
@@ -81,20 +81,21 @@ def chosen_of(of: Batch) -> dict[int, list[int]]:
     return chosen
 
 
-def _count_goals(
+def count_goals(
     of: Batch,
     marked: Sequence[Marks],
     names: Sequence[Sequence[str]],
     chains: Mapping[int, Sequence[Chain]],
     chosen: Mapping[int, Sequence[int]],
+    then: segment_goals.Then,
 ) -> None:
-    goals, paid = segment_goals.told_goals(of)
-    each = segment_goals.candidates(of, marked, names, chains, chosen, goals)
+    """Fill `staging_segment_goals`. then: what is told beside."""
+    each = segment_goals.candidates(of, marked, names, chains, chosen, then)
     for part in segment_goals.parts(each):
         of.store.command(of.naming("TRUNCATE TABLE {marked}"))
         its = [Marks([one.definition for one in mine], len(mine)) for mine in part]
         _mark(of, its, [[one.goal for one in mine] for mine in part])
-        segment_goals.stage(of, part, paid)
+        segment_goals.stage(of, part, then)
 
 
 def _mark(of: Batch, marked: Sequence[Marks], names: Sequence[Sequence[str]]) -> None:

@@ -26,9 +26,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.clickhouse]
 _NUMBER = itertools.count(1)
 
 
-def _all_but_one(store: Store) -> tuple[int, int]:
+def _all_but_one(store: Store, later: bool) -> tuple[int, int]:
     """Who of a segment reached a goal; and of a segment that is added how many are all of these but one person, 0 where
-    it is not told."""
+    it is not told. later: the first one was added, too."""
     dice = random.Random(5)
     crowd = [
         {
@@ -49,24 +49,30 @@ def _all_but_one(store: Store) -> tuple[int, int]:
     where = {"any": [{"device": "mobile"}, {"section": "/docs/"}]}
     first = Segment("first", where)
     less = Segment("less", {"all": [where, {"goal": "Buy"}, {"not": {"language": "nl"}}]})
-    site = Site(f"reached-{next(_NUMBER)}", goals=(GOAL,), segments=(first,), pairs=())
+    site = Site(f"reached-{next(_NUMBER)}", goals=(GOAL,), segments=() if later else (first,), pairs=())
     insert(store, [*events_of(site, crowd)])
     release_together(store, "events", [SiteDay(site, DAY, RULES)], NOON + 2 * 86_400, "live", [Flaws()])
+    if later:
+        assert add_segments(store, structs.replace(site, segments=(first,)), RULES, NOON + 3 * 86_400)
     assert add_segments(store, structs.replace(site, segments=(first, less)), RULES, NOON + 3 * 86_400)
-    reached = "SELECT sum(converters) FROM released_segment_goals WHERE site = {site:String} AND currency = ''"
-    added = "SELECT sum(visitors) FROM late_segments WHERE site = {site:String} AND dimension = ''"
+    table = "late_segment_goals" if later else "released_segment_goals"
+    reached = (
+        f"SELECT sum(converters) FROM {table} WHERE site = {{site:String}} AND currency = '' AND segment = 'first'"
+    )
+    added = "SELECT sum(visitors) FROM late_segments WHERE site = {site:String} AND dimension = '' AND segment = 'less'"
     both, fewer = (int(store.rows(sql, {"site": site.key})[0][0]) for sql in (reached, added))
     return both, fewer
 
 
+@pytest.mark.parametrize("later", [False, True])
 def test_what_is_added_is_held_against_who_of_a_segment_reached_a_goal(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store, later: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    both, fewer = _all_but_one(store)
+    both, fewer = _all_but_one(store, later)
     assert both > 90
     assert fewer == 0
     monkeypatch.setattr(late_segments, "_with_goals", lambda *_: {})
-    both, fewer = _all_but_one(store)
+    both, fewer = _all_but_one(store, later)
     assert both - fewer == 1
 
 

@@ -17,6 +17,7 @@ from msgspec import structs
 from pipeline import added_segments
 from pipeline.added_segments import add_segments
 from pipeline.release import Flaws, release_together
+from pipeline.rollup import segment_goals
 from pipeline.rollup import segments as rolling
 from pipeline.rollup.batch import Batch, SiteDay
 from pipeline.rollup.segment_known import Beside
@@ -120,8 +121,11 @@ class World:
         self.reached = {
             (bit, len(self.asked)): many
             for bit, many in store.rows(
-                "SELECT toInt32(substring(segment, 2)), converters FROM released_segment_goals "
-                "WHERE site = {site:String} AND currency = ''",
+                " UNION ALL ".join(
+                    f"SELECT toInt32(substring(segment, 2)), converters FROM {table} "
+                    "WHERE site = {site:String} AND currency = ''"
+                    for table in ("released_segment_goals", "late_segment_goals")
+                ),
                 {"site": self.site.key},
             )
         }
@@ -227,6 +231,15 @@ def test_it_does_where_what_is_added_is_not_held_against_what_is_told(
     won, told = attacked(store, **_ALIKE)
     record_property("attack", f"segments, added without a look at those there are: of {told} numbers {won} follow")
     assert won > 3
+
+
+def test_it_does_where_who_of_what_is_added_reached_a_goal_is_told_always(
+    store: Store, monkeypatch: pytest.MonkeyPatch, record_property: Any
+) -> None:
+    monkeypatch.setattr(segment_goals.Judge, "takes", lambda *_: True)
+    won, told = attacked(store, 3, 2, 2)
+    record_property("attack", f"goals of segments that are added, not judged: of {told} numbers {won} follow")
+    assert won > 0
 
 
 def test_it_does_where_all_that_has_enough_is_shown(

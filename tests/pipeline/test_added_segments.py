@@ -38,13 +38,18 @@ DAY = dt.date(2041, 6, 4)
 NOON = day_bounds("UTC", day_number(DAY)).start + 43_200
 RULES = SiteRules(5, 30, "balanced", networks=5)
 PHONES, GERMANS = Segment("Phones", {"device": "mobile"}), Segment("Germans", {"country": ["DE", "AT"]})
+# Of more than one dimension: who of these bought no table by one of them tells.
+WIDE = Segment("Wide", {"any": [{"device": "mobile"}, {"page": "/blog/a"}]})
 PRO = Segment("Pro", {"properties": {"plan": "pro"}})
 BUY = Goal("Buy", event="buy")
 # What the sites declare whose day is released before a test declares more.
 CROSSED: dict[str, Any] = {"goals": (BUY,), "pairs": ("country x device",)}
+PLAIN: dict[str, Any] = {"goals": (BUY,), "pairs": ()}
 DECLARED: tuple[tuple[tuple[Segment, ...], dict[str, Any]], ...] = (
     ((PHONES, GERMANS), CROSSED),
     ((), CROSSED),
+    ((WIDE,), PLAIN),
+    ((), PLAIN),
     ((PHONES,), {"pairs": ()}),
     ((PRO,), {}),
     *[((), {})] * 5,
@@ -99,6 +104,11 @@ def vitals(store: Store, table: str, site: Site) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in store.rows(f"{sql} WHERE site = {{s:String}} ORDER BY ALL", {"s": site.key})]
 
 
+def goals(store: Store, table: str, site: Site) -> list[tuple[Any, ...]]:
+    sql = f"SELECT segment, goal, currency, converters, conversions, amount, payers FROM {table}"
+    return [tuple(row) for row in store.rows(f"{sql} WHERE site = {{s:String}} ORDER BY ALL", {"s": site.key})]
+
+
 def test_its_rows_are_those_of_one_that_was_there_from_the_start(store: Store, closed: Callable[..., Site]) -> None:
     whole, site = closed(PHONES, GERMANS, **CROSSED), declare(closed(**CROSSED), PHONES, GERMANS)
     assert add_segments(store, site, RULES, NOON + 90_000)
@@ -132,6 +142,45 @@ def test_its_rows_are_those_of_one_that_was_there_from_the_start(store: Store, c
     other = declare(structs.replace(site, segments=(GERMANS,)), Segment("Phones", {"device": "tv"}))
     answer = Reports(store, [other], clock=lambda: NOON + 172_800).stats(Query.of(site.key, DAY, DAY, segment="Phones"))
     assert answer["totals"]["visitors"] == 0
+
+
+def asked(store: Store, site: Site) -> list[tuple[str, int, int]]:
+    """Of each goal how many of a segment reached it, and on how many days that is not told."""
+    reports = Reports(store, [site], clock=lambda: NOON + 172_800)
+    answer = reports.stats(Query.of(site.key, DAY, DAY, "goal", segment="Wide"))
+    return [(row["value"], row["visitors"], row["not_shown_days"]) for row in answer["rows"]]
+
+
+def test_who_of_it_reached_a_goal_is_told_as_of_one_that_was_there_from_the_start(
+    store: Store, closed: Callable[..., Site]
+) -> None:
+    whole, site = closed(WIDE, **PLAIN), declare(closed(**PLAIN), WIDE)
+    assert add_segments(store, site, RULES, NOON + 90_000)
+    [row] = reached = goals(store, "released_segment_goals", whole)
+    assert row[:4] == ("Wide", "Buy", "", 56)
+    assert goals(store, "late_segment_goals", site) == reached
+    assert asked(store, site) == asked(store, whole) == [("Buy", 56, 0)]
+    # A goal that is defined otherwise now has none of them; nor has one of which the day knew nothing.
+    changed = structs.replace(site, goals=(Goal("Buy", event="order"), Goal("Other", event="order")))
+    assert asked(store, changed) == []
+
+
+def test_a_goal_is_told_within_it_only_where_the_day_has_counted_it_as_it_is_now(store: Store) -> None:
+    """Of a name with two definitions on the day, the last one counts."""
+    site = Site("late-defined-twice", goals=(Goal("Buy", page="/blog/b"),), pairs=())
+    insert(store, traffic(site))
+    release_together(store, "events", [SiteDay(site, DAY, counted.ALL)], NOON + 86_400, "live", [Flaws()])
+    other = structs.replace(site, goals=(BUY,))
+    assert add_goals(store, other, counted.ALL, NOON + 90_000)
+    late = declare(other, WIDE)
+    assert add_segments(store, late, counted.ALL, NOON + 90_001)
+    assert [row[:4] for row in goals(store, "late_segment_goals", site)] == [("Wide", "Buy", "", 56)]
+    assert asked(store, late) == [("Buy", 56, 0)]
+    # By its first definition again, it was not counted within the segment; nor is it within another one.
+    again = declare(site, WIDE, PHONES)
+    assert asked(store, again) == []
+    assert add_segments(store, again, counted.ALL, NOON + 90_002)
+    assert len(goals(store, "late_segment_goals", site)) == 1
 
 
 def test_one_that_is_told_stays_and_what_would_tell_of_few_beside_it_is_not_told(
@@ -218,4 +267,6 @@ def test_with_a_k_of_one_it_is_what_a_recount_finds(store: Store) -> None:
         assert len(told) == len(counted.recount(site, events[site.key]))
         fast = vitals(store, "released_segment_vitals", site) + vitals(store, "late_segment_vitals", site)
         assert {row[:3]: row[3:] for row in fast} == gauged.recount_vitals(site, events[site.key])
+        reached = goals(store, "released_segment_goals", site) + goals(store, "late_segment_goals", site)
+        assert gauged.of_events(reached) == gauged.recount_goals(site, events[site.key])
         assert {*its.segments} <= {*site.segments}
