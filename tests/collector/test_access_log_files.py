@@ -7,6 +7,7 @@ import gzip
 import io
 import lzma
 import sys
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,11 +69,26 @@ def test_a_damaged_file_is_refused_by_its_name(kind: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("head", "told"), [(b"PK\x03\x04", "zip"), (b"\x1f\x9d\x90", "compress"), (b"7z\xbc\xaf\x27\x1c", "7z")]
+    ("head", "told"),
+    [
+        *((b"PK\x03\x04", "zip"), (b"\x1f\x9d\x90", "compress"), (b"7z\xbc\xaf\x27\x1c", "7z"), (b"Rar!\x1a", "rar")),
+        *((b"\x04\x22\x4d\x18", "lz4"), (b"LZIP\x01", "lzip"), (b"]\x00\x00\x80\x00", "lzma")),
+    ],
 )
 def test_other_archives_are_refused_with_a_remedy(head: bytes, told: str, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(head + b"x" * 50)
     with pytest.raises(Unreadable, match=told):
+        read(tmp_path / "a")
+
+
+@pytest.mark.parametrize("kind", ["", *COMPRESSED])
+def test_a_tar_archive_is_refused_however_it_is_compressed(kind: str, tmp_path: Path) -> None:
+    """Its files would be read, each without its first line."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("access.log"))
+    (tmp_path / "a").write_bytes(COMPRESSED.get(kind, bytes)(content.getvalue()))
+    with pytest.raises(Unreadable, match="is a tar archive; tar -xOf FILE"):
         read(tmp_path / "a")
 
 

@@ -30,20 +30,28 @@ _FOREIGN = (
     (b"PK\x03\x04", "is a zip archive; unzip -p FILE | footfall import access-log - …"),
     (b"\x1f\x9d", "is compressed by compress; zcat FILE | footfall import access-log - …"),
     (b"7z\xbc\xaf\x27\x1c", "is a 7z archive; unpack it first"),
+    (b"Rar!", "is a rar archive; unpack it first"),
+    (b"\x04\x22\x4d\x18", "is compressed by lz4; lz4 -dc FILE | footfall import access-log - …"),
+    (b"LZIP", "is compressed by lzip; lzip -dc FILE | footfall import access-log - …"),
+    (b"]\x00\x00", "is compressed by lzma; lzma -dc FILE | footfall import access-log - …"),
 )
+# Where a tar archive says that it is one. Its files would be read, and what stands between them as a part of a line.
+_TAR, _TAR_AT = b"ustar", 257
+_TAR_REMEDY = "is a tar archive; tar -xOf FILE | footfall import access-log - …"
 _DAMAGED = (EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError, OSError)
 
 
 def decompressed(stream: io.BufferedReader, name: str) -> IO[bytes]:
-    """The content of a stream, compressed or not. Raises Unreadable for what is compressed otherwise."""
+    """The content of a stream, compressed or not. Raises Unreadable for what is compressed otherwise, or an archive."""
     head = stream.peek(8)[:8]
     for magic, remedy in _FOREIGN:
         if head.startswith(magic):
             raise Unreadable(f"{name}: {remedy}")
     kind = next((kind for magic, kind in _MAGIC if head.startswith(magic)), "")
-    if not kind:
-        return stream
-    return io.BufferedReader(_Checked(_opened(stream, kind), name, kind), _BLOCK)
+    content = io.BufferedReader(_Checked(_opened(stream, kind), name, kind), _BLOCK) if kind else stream
+    if content.peek(_TAR_AT + len(_TAR))[_TAR_AT:].startswith(_TAR):
+        raise Unreadable(f"{name}: {_TAR_REMEDY}")
+    return content
 
 
 def _opened(stream: io.BufferedReader, kind: str) -> IO[bytes]:
