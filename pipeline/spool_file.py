@@ -3,22 +3,20 @@
 In: groups of records. Out: sealed files, and what is in them.
 Promises: a group is on disk when `commit` returns; what a crash left open is sealed with every group that was whole.
 
-A spool is a directory locked for life by its owner. Its files are SQLite databases named by the second of their
-creation; `*.open` is being written, `*.sealed` never changes again. Format 2 (tests/pipeline/golden-2.sealed):
-    header(key, value)                  format, uuid, created, serial, spool, chunk_rows; events_fields, counts_fields,
-                                        erasures_fields, crawlers_fields: JSON lists of the names of a record's fields
-    groups(n, kind, records, body)      kind "events" | "counts" | "erasures" | "crawlers"; body: msgpack list of
-                                        records as arrays
-Format 1 (tests/pipeline/golden.sealed) is still read: it names no fields, they are those of `layout.FIELDS_1`.
+A spool is a directory locked for life by its owner. Its files are logs (spool_log.py) named by the second of their
+creation; `*.open` is being written, `*.sealed` never changes again. Format 3 (tests/pipeline/golden-3.sealed), all of
+it msgpack:
+    first frame         a map: format, uuid, created, serial, spool, chunk_rows; fields: by kind of record the names of
+                        its fields
+    every other frame   a group, a map: of its kinds ("events", "counts", "erasures", "crawlers") the records as arrays
+Formats 1 and 2 were databases, and are still read (spool_sqlite.py).
 """
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import re
-import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,20 +26,21 @@ import msgspec
 import structlog
 from msgspec import Raw, Struct
 
-from schema.atomic_file import fsync_directory
+from schema.atomic_file import fsync_directory, write_atomically
 from schema.event import Count, CrawlerViews, Erasure, Event
 
-from .aside import PAGE, LogOf, set_aside
-from .layout import FIELDS, FIELDS_1, RECORDS, LayoutUnknown, arranged
+from .aside import keep_copy, set_aside
+from .layout import FIELDS, RECORDS, arranged
+from .spool_log import LogFile, closed, read_log
+from .spool_sqlite import Content, close_database, is_database, read_database
 
 log = structlog.get_logger("spool")
 
 _Record = TypeVar("_Record")
-# By kind the names of its fields.
-_Layout = Mapping[str, Sequence[str]]
 
-FORMAT = 2
-_UNNAMED_FORMAT = 1
+FORMAT = 3
+# Frames before the groups.
+_HEADERS = 1
 # Rows of one INSERT: 20,000-row inserts with fsync made 333,000 rows/s where 64-row ones made 7,560. Written into
 # each file's header, so that a chunk (and its deduplication token) means the same rows for ever.
 CHUNK_ROWS = 20_000
@@ -49,11 +48,6 @@ CHUNK_ROWS = 20_000
 _NAME = re.compile(r"\d{1,10}-\d{1,2}\.(open|sealed)")
 # Bits of `sequence`: seconds 32 | serial 6 | spool 6 | place 20.
 PLACE_BITS, SPOOL_BITS, SERIAL_BITS = 20, 6, 6
-# Errors that say nothing about a file's content: no descriptors or memory left, a disk that fails.
-_PASSING = frozenset(
-    (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PERM)
-)
-_NAMES = {f"{kind}_fields": msgspec.json.encode(names).decode() for kind, names in FIELDS.items()}
 
 
 class SpoolTaken(Exception):
@@ -80,68 +74,53 @@ class Header(Struct, frozen=True):
 
 
 class OpenFile:
-    """The file being written."""
+    """The file being written. Raises OSError wherever the disk does; what did so once is not written again."""
 
     def __init__(self, path: Path, header: Header) -> None:
         self.path = path
         self.opened = time.monotonic()
-        self.size = 0
         self.places = 0
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._log = LogFile(path)
+        # Written with the first group: until then nothing has to be on disk but the file's name.
+        self._unwritten = [
+            msgspec.msgpack.encode({"format": FORMAT, **msgspec.structs.asdict(header), "fields": FIELDS})
+        ]
         try:
-            self._begin(header)
+            fsync_directory(path.parent)
         except BaseException:
-            self._db.close()
+            self._log.abandon()
             raise
 
-    def _begin(self, header: Header) -> None:
-        os.chmod(self.path, 0o600)
-        # Small pages, because a commit writes several and most are of few events. Exclusive: no shared-memory file.
-        # FULL: every commit fsyncs the log before it returns.
-        for pragma in (
-            f"page_size={PAGE}",
-            "locking_mode=EXCLUSIVE",
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "wal_autocheckpoint=0",
-        ):
-            self._db.execute(f"PRAGMA {pragma}")
-        self._db.execute("BEGIN")
-        self._db.execute("CREATE TABLE header (key TEXT PRIMARY KEY, value)")
-        self._db.execute("CREATE TABLE groups (n INTEGER PRIMARY KEY, kind TEXT, records INTEGER, body BLOB)")
-        fields = {"format": FORMAT, **msgspec.structs.asdict(header), **_NAMES}
-        self._db.executemany("INSERT INTO header (key, value) VALUES (?, ?)", fields.items())
-        self._db.execute("COMMIT")
-        fsync_directory(self.path.parent)
+    @property
+    def size(self) -> int:
+        """Bytes that are written."""
+        return self._log.size
 
     def commit(
         self,
         events: Sequence[Event | Raw],
-        counts: list[Count],
+        counts: Sequence[Count],
         erasures: Sequence[Erasure] = (),
         crawlers: Sequence[CrawlerViews] = (),
     ) -> None:
-        """Make one group durable: one row of each kind, one fsync."""
-        kinds = (("events", events), ("counts", counts), ("erasures", erasures), ("crawlers", crawlers))
-        rows = [(kind, len(records), msgspec.msgpack.encode(records)) for kind, records in kinds if records]
-        # A group of nothing but waiting takes as long as any other: how long an answer takes tells nothing either.
-        rows = rows or [("counts", 0, msgspec.msgpack.encode([]))]
+        """Make one group durable: one frame, one write."""
         if self.places + len(events) >= 1 << PLACE_BITS:
             raise OSError("spool file is full")
-        # One statement is a transaction of its own: each gives the interpreter's lock away and waits for it again.
-        statement = f"INSERT INTO groups (kind, records, body) VALUES {', '.join(['(?, ?, ?)'] * len(rows))}"
-        self._db.execute(statement, [value for row in rows for value in row])
+        kinds = (("events", events), ("counts", counts), ("erasures", erasures), ("crawlers", crawlers))
+        # A group of nothing but waiting takes as long as any other: how long an answer takes tells nothing either.
+        self._log.append(
+            *self._unwritten, msgspec.msgpack.encode({kind: records for kind, records in kinds if records})
+        )
+        self._unwritten = []
         self.places += len(events)
-        self.size += sum(len(body) for _, _, body in rows)
 
     def close(self) -> None:
-        """Move everything from the log into the file. Raises where that fails: closing alone would not tell."""
-        try:
-            busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-            if busy:
-                raise OSError("the log of a spool file cannot be emptied")
-        finally:
-            self._db.close()
+        """End the log: nothing follows."""
+        self._log.close(*self._unwritten)
+
+    def abandon(self) -> None:
+        """Close it as it is, for `recover_file` to look at."""
+        self._log.abandon()
 
 
 def lock_directory(directory: Path) -> int:
@@ -179,22 +158,38 @@ def recover(directory: Path) -> None:
 
 def recover_file(path: Path) -> bool:
     """Seal one file that was left open; True once it needs no more care. Unreadable ones are set aside, and so is a
-    copy of a log that SQLite takes only in part."""
+    copy of one that is damaged."""
     try:
         try:
-            tables = _empty_log(path)
-        except sqlite3.OperationalError:
-            raise
-        except sqlite3.DatabaseError as problem:
-            set_aside(path, type(problem).__name__)
+            holds_groups = close_database(path) if is_database(path) else _close_log(path)
+        except ValueError as problem:
+            set_aside(path, str(problem))
             return True
-        if tables:
+        if holds_groups:
             seal(path)
-        else:  # the crash came before the header was committed: nothing was acknowledged, or its log is set aside
+        else:  # the crash came before the first group was committed: nothing was acknowledged
             discard(path)
-    except (sqlite3.OperationalError, OSError) as problem:
+    except OSError as problem:
         log.warning("spool_recovery_postponed", kind=type(problem).__name__, file=path.name)
         return False
+    return True
+
+
+def _close_log(path: Path) -> bool:
+    """End a log after its last whole group; whether there is one. Raises ValueError where it cannot be read."""
+    content = path.read_bytes()
+    found = read_log(content)
+    # Zeroes are room for more. Anything else is a group that was being written, or one that was acknowledged and is
+    # damaged: nobody can tell, so it is kept.
+    lost = len(content[len(found.whole) :].rstrip(b"\0"))
+    if not found.bodies and lost:
+        raise ValueError("its beginning is damaged, or none of a spool file")
+    if lost:
+        keep_copy(path, content, lost)
+    if len(found.bodies) <= _HEADERS:
+        return False
+    # Written anew: after a write that failed, what is read may be in memory only.
+    write_atomically(path, closed(found))
     return True
 
 
@@ -204,24 +199,8 @@ def discard(path: Path) -> None:
         path.with_name(name).unlink(missing_ok=True)
 
 
-def _empty_log(path: Path) -> int:
-    """Move what is whole in a file's log into the file; how many tables of groups that makes."""
-    with (
-        contextlib.closing(LogOf(path)) as its_log,
-        contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection,
-    ):
-        tables = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'groups'").fetchone()[0]
-        its_log.keep_what_is_lost(connection)
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        connection.execute("PRAGMA journal_mode=DELETE")
-    return int(tables)
-
-
 def seal(path: Path) -> None:
-    """From now on the file never changes. Raises OSError where a part of it is still in its log."""
-    log_file = path.with_name(f"{path.name}-wal")
-    if log_file.exists() and log_file.stat().st_size:
-        raise OSError("a spool file's log is not empty")
+    """From now on the file never changes. Raises OSError."""
     with open(path, "rb") as file:
         os.fsync(file.fileno())
     path.rename(path.with_suffix(".sealed"))
@@ -240,8 +219,7 @@ class Sealed(NamedTuple):
 
 def read_sealed(path: Path) -> Sealed:
     """All of a sealed file. Raises SpoolFileBad, or OSError where the file may be readable later."""
-    header, layout, groups = _read(path)
-    found = {kind: _rows(path, layout, groups, kind) for kind in RECORDS}
+    header, found = _read(path)
     return Sealed(
         header,
         found["events"],
@@ -251,48 +229,42 @@ def read_sealed(path: Path) -> Sealed:
     )
 
 
-def _read(path: Path) -> tuple[Header, _Layout, list[tuple[str, bytes]]]:
+def _read(path: Path) -> tuple[Header, dict[str, list[list[Any]]]]:
+    """The header, and the records by kind, as lists in the order of this version's fields."""
     try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)
-        try:
-            fields = dict(connection.execute("SELECT key, value FROM header"))
-            written_as = fields.pop("format", None)
-            if written_as not in (_UNNAMED_FORMAT, FORMAT):
-                raise SpoolFileBad(f"{path.name}: of format {written_as!r:.20}, which this version does not read")
-            header = msgspec.convert(fields, Header)
-            layout = FIELDS_1 if written_as == _UNNAMED_FORMAT else _named(fields)
-            groups = connection.execute("SELECT kind, body FROM groups ORDER BY n").fetchall()
-        finally:
-            connection.close()
-    except (sqlite3.Error, msgspec.MsgspecError, TypeError) as problem:
-        if getattr(problem, "sqlite_errorcode", 0) & 0xFF in _PASSING:
-            raise OSError(f"{path.name}: {type(problem).__name__}") from None
+        fields, layout, groups = read_database(path) if is_database(path) else _read_log(path)
+        header = msgspec.convert(fields, Header)
+        if header.chunk_rows < 1:
+            raise ValueError(f"chunks of {header.chunk_rows} rows")
+        rows: dict[str, list[list[Any]]] = {kind: [] for kind in RECORDS}
+        for kind, body in groups:
+            if kind not in layout:
+                raise ValueError("a group of unknown kind")
+            rows[kind] += msgspec.msgpack.decode(body, type=list[list[Any]])
+        return header, {kind: _arranged(kind, layout, found) for kind, found in rows.items()}
+    except (msgspec.MsgspecError, TypeError, UnicodeError) as problem:
         raise SpoolFileBad(f"{path.name}: {type(problem).__name__}") from None
-    if header.chunk_rows < 1:
-        raise SpoolFileBad(f"{path.name}: chunks of {header.chunk_rows} rows")
-    if any(kind not in layout for kind, _ in groups):
-        raise SpoolFileBad(f"{path.name}: a group of unknown kind")
-    return header, layout, groups
-
-
-def _named(fields: Mapping[str, Any]) -> _Layout:
-    """The names in a header, of the kinds that this version knows."""
-    named = {kind: fields.get(f"{kind}_fields") for kind in RECORDS}
-    return {kind: msgspec.json.decode(names, type=list[str]) for kind, names in named.items() if names is not None}
-
-
-def _rows(path: Path, layout: _Layout, groups: list[tuple[str, bytes]], kind: str) -> list[list[Any]]:
-    """Every record of a kind, as a list in the order of this version's fields."""
-    bodies = [body for its, body in groups if its == kind]
-    if not bodies:
-        return []
-    try:
-        arrange = arranged(kind, layout[kind])
-        rows = [row for body in bodies for row in msgspec.msgpack.decode(body, type=list[list[Any]])]
-    except LayoutUnknown as problem:
+    except ValueError as problem:
         raise SpoolFileBad(f"{path.name}: {problem}") from None
-    except (msgspec.MsgspecError, ValueError, TypeError) as problem:
-        raise SpoolFileBad(f"{path.name}: {type(problem).__name__}") from None
+
+
+def _read_log(path: Path) -> Content:
+    found = read_log(path.read_bytes())
+    if not found.bodies or not found.is_closed:
+        raise ValueError("damaged, or no spool file")
+    fields: dict[str, Any] = msgspec.msgpack.decode(found.bodies[0], type=dict[str, Any])
+    if (written_as := fields.pop("format", None)) != FORMAT:
+        raise ValueError(f"of format {written_as!r:.20}, which this version does not read")
+    named = msgspec.convert(fields.pop("fields", None), dict[str, list[str]])
+    layout = {kind: names for kind, names in named.items() if kind in RECORDS}
+    groups = (msgspec.msgpack.decode(body, type=dict[str, Raw]) for body in found.bodies[_HEADERS:])
+    return fields, layout, [(kind, bytes(body)) for group in groups for kind, body in group.items()]
+
+
+def _arranged(kind: str, layout: Mapping[str, Sequence[str]], rows: list[list[Any]]) -> list[list[Any]]:
+    if not rows:
+        return rows
+    arrange = arranged(kind, layout[kind])
     return rows if arrange is None else [arrange(row) for row in rows]
 
 

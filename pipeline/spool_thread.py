@@ -11,7 +11,6 @@ import contextlib
 import os
 import queue
 import shutil
-import sqlite3
 import threading
 import time
 import uuid
@@ -219,6 +218,8 @@ class SpoolThread:
         path = self._directory / f"{created:010d}-{serial:02d}.open"
         try:
             return OpenFile(path, header)
+        except FileExistsError:
+            raise  # it is somebody else's; the next one has another name
         except Exception:
             # Nothing is in it yet; left where it is, its name would hold the watermark back, and names used up on a
             # full disk would run ahead of the clock.
@@ -236,14 +237,14 @@ class SpoolThread:
             file.close()
             seal(file.path)
             self._unsealed.is_over(spool=self._number)
-        except (sqlite3.Error, OSError) as problem:
+        except OSError as problem:
             self._unsealed.is_so(type(problem).__name__, spool=self._number, **kind_and_place(problem))
             self.distrusted.append(file.path)
 
     def _distrust(self) -> None:
         if self.file is not None:
-            with contextlib.suppress(sqlite3.Error, OSError):
-                self.file.close()
+            with contextlib.suppress(OSError):
+                self.file.abandon()
             self.distrusted.append(self.file.path)
             self.file = None
 

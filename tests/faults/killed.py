@@ -147,7 +147,7 @@ class Run:
         for path in sorted((self.root / "spool").glob("*/*")):
             if path.suffix == ".sealed":
                 self.tell("sealed", *(row[_VISITOR] for row in read_sealed(path)[1]))
-            elif path.name != "lock" and not path.name.endswith("-wal.bad"):
+            elif path.name != "lock" and not path.name.endswith(".open.bad"):
                 self.tell("strange", path.name)
 
 

@@ -62,7 +62,7 @@ def kinds(runs: list[dict[str, Any]]) -> set[str]:
 def test_a_spool_killed_at_any_step_holds_what_it_acknowledged_once(tmp_path: Path) -> None:
     runs = killed("steps", str(tmp_path), "", "spool", "1")
     judged([run | {"found": run["sealed"]} for run in runs], {each for group in (*FIRST, *SECOND) for each in group})
-    assert {"open", "write", "sync", "truncate", "fsync", "rename"} <= kinds(runs)
+    assert {"create", "write", "sync", "truncate", "fsync", "rename"} <= kinds(runs)
 
 
 @at_each

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pipeline.spool_file import FORMAT
+from pipeline.spool_log import LogFile
 from tests.faults.oracle import Oracle, spooled
 from tests.faults.spooled import Spooled, numbered
 from tests.house import eventually, rows, running
@@ -25,12 +26,15 @@ _BEGUN = int(time.time()) - 3600
 def strange_files(root: Path, spool: Path) -> list[Path]:
     """One of each kind, as left open and as sealed."""
     whole = Spooled(None, root).seal(numbered("example.com", 3)).read_bytes()
-    contents = {"garbage": os.urandom(20_000), "empty": b"", "cut": whole[:1024], "text": b"not a database\n" * 9}
+    contents = {
+        "garbage": os.urandom(20_000),
+        "empty": b"",
+        "cut": whole[: len(whole) // 2],
+        "text": b"not a database\n" * 9,
+    }
     future = root / "future"
-    future.write_bytes(whole)
-    with sqlite3.connect(future) as database:
-        database.execute("UPDATE header SET value = ? WHERE key = 'format'", (FORMAT + 1,))
-    database.close()
+    header = {"format": FORMAT + 1}
+    LogFile(future).close(*(msgspec.msgpack.encode(frame) for frame in (header, {"events": []})))
     contents["future"] = future.read_bytes()
     made = []
     spool.mkdir(parents=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import fcntl
 import json
 import os
 import shutil
@@ -16,11 +17,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
 from collector.edge.http import RECEIVE_WITHIN_S
-from pipeline import aside, spool_file, spool_thread
+from pipeline import aside, spool_file, spool_log, spool_thread
 from pipeline import spool as spooling
 from pipeline import writer as writing
 from pipeline.settings import SpoolSettings
@@ -29,6 +31,7 @@ from pipeline.spool_file import FORMAT, Header, SpoolFileBad, SpoolTaken, chunks
 from pipeline.spool_thread import SpoolThread
 from schema.event import Count, Event
 from tests.conftest import make_event
+from tests.pipeline import format_2
 
 DAY = dt.date(2023, 11, 14)
 ROOT = Path(__file__).parents[2]
@@ -93,14 +96,12 @@ def test_an_event_is_on_disk_when_append_returns(tmp_path: Path) -> None:
 
 
 def test_every_commit_is_fsynced(tmp_path: Path) -> None:
-    """What no test in one process can see, a power cut, rests on these two."""
+    """What no test in one process can see, a power cut, rests on this."""
 
     async def use(spool: Spool) -> None:
         await spool.append([event(1)])
         assert spool.thread.file is not None
-        database = spool.thread.file._db
-        assert database.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
-        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert fcntl.fcntl(spool.thread.file._log._descriptor, fcntl.F_GETFL) & os.O_DSYNC
 
     run(use, tmp_path)
 
@@ -139,34 +140,50 @@ def test_a_process_that_dies_leaves_its_open_file_to_the_next_start(tmp_path: Pa
     assert held(tmp_path) == [1, 101, 2, 102, 3, 103, 4, 104, 5, 105, 7]
 
 
-@pytest.mark.parametrize("cut", [1, 30, 5000])
-def test_a_torn_tail_is_cut_and_earlier_groups_survive(tmp_path: Path, cut: int) -> None:
+def left_open(tmp_path: Path, groups: int, **given: Any) -> Path:
+    """A file as a process that died left it, without the room that it had made."""
     live, crashed = tmp_path / "s", tmp_path / "crashed"
 
     async def use(spool: Spool) -> None:
-        for number in range(1, 9):
-            await spool.append([event(number, path="/" + "x" * 3000)])
+        for number in range(1, groups + 1):
+            await spool.append([event(number, **given)])
         shutil.copytree(spool.directory, crashed)
 
     run(use, live)
-    (log,) = crashed.glob("*-wal")
-    with log.open("r+b") as file:
-        file.truncate(log.stat().st_size - cut)
-    recover(crashed)
-    survivors = held(crashed)
+    [path] = crashed.glob("*.open")
+    path.write_bytes(spool_log.read_log(path.read_bytes()).whole)
+    return path
+
+
+@pytest.mark.parametrize("cut", [1, 30, 5000])
+def test_a_torn_tail_is_cut_and_earlier_groups_survive(tmp_path: Path, cut: int) -> None:
+    path = left_open(tmp_path, 8, path="/" + "x" * 3000)
+    os.truncate(path, path.stat().st_size - cut)
+    recover(path.parent)
+    survivors = held(path.parent)
     assert survivors == list(range(1, len(survivors) + 1))
     assert 5 <= len(survivors) < 8
 
 
 def test_flipped_bytes_in_the_last_group_cost_no_earlier_group(tmp_path: Path) -> None:
-    live, crashed = tmp_path / "s", tmp_path / "crashed"
+    path = left_open(tmp_path, 8)
+    damaged = path.read_bytes()[:-100] + b"\xff" * 50 + path.read_bytes()[-50:]
+    path.write_bytes(damaged)
+    recover(path.parent)
+    assert held(path.parent) == list(range(1, 8))
+    # What was lost is told, and kept for a person to look at.
+    [kept] = path.parent.glob("*.bad")
+    assert (kept.name, kept.read_bytes()) == (f"{path.name}.bad", damaged)
+    assert oct(kept.stat().st_mode & 0o777) == "0o600"
 
-    async def use(spool: Spool) -> None:
-        for number in range(1, 9):
-            await spool.append([event(number)])
-        shutil.copytree(spool.directory, crashed)
 
-    run(use, live)
+@pytest.mark.parametrize("page", [1024, 4096])
+def test_a_damaged_log_of_an_earlier_version_is_taken_up_to_the_damage_and_kept(tmp_path: Path, page: int) -> None:
+    live = tmp_path / "live"
+    live.mkdir()
+    database = format_2.begin(live / "0000000001-00.open", [[event(number)] for number in range(1, 9)], page)
+    crashed = shutil.copytree(live, tmp_path / "crashed")
+    database.close()
     (log,) = crashed.glob("*-wal")
     with log.open("r+b") as file:
         file.seek(-100, os.SEEK_END)
@@ -174,52 +191,43 @@ def test_flipped_bytes_in_the_last_group_cost_no_earlier_group(tmp_path: Path) -
     damaged = log.read_bytes()
     recover(crashed)
     assert held(crashed) == list(range(1, 8))
-    # What was lost is told, and kept for a person to look at.
     [kept] = crashed.glob("*.bad")
     assert (kept.name, kept.read_bytes()) == (f"{log.name}.bad", damaged)
-    assert oct(kept.stat().st_mode & 0o777) == "0o600"
 
 
-def test_a_log_of_an_earlier_version_has_larger_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spool_file, "PAGE", 4096)
-    test_flipped_bytes_in_the_last_group_cost_no_earlier_group(tmp_path)
-    (log,) = (tmp_path / "crashed").glob("*.bad")
-    assert int.from_bytes(log.read_bytes()[8:12], "big") == 4096
-
-
-@pytest.mark.parametrize("at", [0, 8, 40, 1100, 4400])
-def test_damage_at_the_start_of_the_log_is_reported_and_a_copy_kept(tmp_path: Path, at: int) -> None:
-    live, crashed = tmp_path / "s", tmp_path / "crashed"
-
-    async def use(spool: Spool) -> None:
-        for number in range(1, 4):
-            await spool.append([event(number)])
-        shutil.copytree(spool.directory, crashed)
-
-    run(use, live)
+def test_what_an_earlier_version_left_open_before_its_first_group_is_no_loss(tmp_path: Path) -> None:
+    live = tmp_path / "live"
+    live.mkdir()
+    database = format_2.begin(live / "0000000001-00.open", [])
+    crashed = shutil.copytree(live, tmp_path / "crashed")
+    database.close()
     (log,) = crashed.glob("*-wal")
-    with log.open("r+b") as file:
-        file.seek(at)
-        file.write(b"\xff" * 8)
+    os.truncate(log, log.stat().st_size - 24 - 1024)
     with capture_logs() as logs:
         recover(crashed)
-    assert held(crashed) == []
-    assert [path.name for path in crashed.glob("*.bad")] == [f"{log.name}.bad"]
-    assert [entry["event"] for entry in logs] == ["spool_groups_lost"]
+    assert (logs, list(crashed.iterdir())) == ([], [])
+
+
+@pytest.mark.parametrize("at", [0, 8, 16, 20, 40, 600])
+def test_a_file_that_is_damaged_at_its_start_is_set_aside(tmp_path: Path, at: int) -> None:
+    path = left_open(tmp_path, 3)
+    damaged = bytearray(path.read_bytes())
+    damaged[at] ^= 0xFF
+    path.write_bytes(damaged)
+    with capture_logs() as logs:
+        recover(path.parent)
+    assert held(path.parent) == []
+    assert [kept.read_bytes() for kept in path.parent.glob("*.bad")] == [damaged]
+    assert {entry["event"] for entry in logs} <= {"spool_file_set_aside", "spool_groups_lost"}
 
 
 def test_a_crash_before_the_first_group_is_no_loss(tmp_path: Path) -> None:
-    """A process that died while it made the file left part of a transaction, and nothing was acknowledged."""
-    file = spool_file.OpenFile(tmp_path / "0000000001-00.open", Header("0" * 32, 1, 0, 0, 2))
-    crashed = shutil.copytree(tmp_path, tmp_path / "crashed")
-    file.close()
-    (log,) = crashed.glob("*-wal")
-    with log.open("r+b") as cut:
-        cut.truncate(log.stat().st_size - 24 - aside.PAGE)
+    """A process that died while it made the file acknowledged nothing."""
+    for number, content in enumerate((b"", spool_log.MAGIC, bytes(5000))):
+        (tmp_path / f"000000000{number}-00.open").write_bytes(content)
     with capture_logs() as logs:
-        recover(crashed)
-    assert logs == []
-    assert list(crashed.iterdir()) == []
+        recover(tmp_path)
+    assert (logs, list(tmp_path.iterdir())) == ([], [])
 
 
 # -- groups, sealing, order ----------------------------------------------------------------------------------------
@@ -453,34 +461,24 @@ def test_counts_ride_along(tmp_path: Path) -> None:
 # -- refusals ------------------------------------------------------------------------------------------------------
 
 
-class Failing:
-    """A database connection whose commits fail."""
-
-    def __init__(self, database: Any, error: Exception) -> None:
-        self._database, self._error = database, error
-
-    def execute(self, sql: str, *values: Any) -> Any:
-        if sql.startswith("INSERT"):
-            raise self._error
-        return self._database.execute(sql, *values)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._database, name)
-
-
-@pytest.mark.parametrize(
-    "error", [sqlite3.OperationalError("disk I/O error"), OSError(28, "No space left"), sqlite3.DatabaseError("full")]
-)
-def test_a_failed_commit_is_refused_and_the_file_never_written_again(tmp_path: Path, error: Exception) -> None:
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), OSError(28, "No space left"), ValueError("?")])
+def test_a_failed_commit_is_refused_and_the_file_never_written_again(
+    tmp_path: Path, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def use(spool: Spool) -> None:
         await spool.append([event(1)])
         assert spool.thread.file is not None
         broken = spool.thread.file.path
-        spool.thread.file._db = Failing(spool.thread.file._db, error)  # type: ignore[assignment]
+
+        def failing(*_: Any) -> int:
+            raise error
+
+        monkeypatch.setattr("os.pwrite", failing)
         refused = [spool.append([event(2)]), spool.append([event(3)])]
         for future in refused:
             with pytest.raises(SpoolRefuses, match=type(error).__name__):
                 await future
+        monkeypatch.undo()
         size = broken.stat().st_size
         await spool.append([event(4)])
         assert spool.thread.file is not None
@@ -588,7 +586,7 @@ def test_on_a_full_disk_events_are_refused_and_none_that_was_acknowledged_is_los
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
-        ({"max_bytes": 1000}, "spool.max_bytes = 1000"),
+        ({"max_bytes": 500}, "spool.max_bytes = 500"),
         ({"keep_free_bytes": 10**18}, f"spool.keep_free_bytes = {10**18}"),
     ],
 )
@@ -616,7 +614,7 @@ def test_a_spool_that_was_drained_accepts_again(tmp_path: Path) -> None:
         spool.thread.measure()
         await spool.append([event(2)])
 
-    run(use, tmp_path, max_bytes=1000)
+    run(use, tmp_path, max_bytes=500)
     assert held(tmp_path) == [2]
 
 
@@ -652,11 +650,11 @@ def test_what_is_queued_at_a_stop_is_committed_and_acknowledged(tmp_path: Path) 
 
 
 def future_format(path: Path) -> None:
-    _write(path, event(66))
-    connection = sqlite3.connect(path)
-    connection.execute("UPDATE header SET value = ? WHERE key = 'format'", (FORMAT + 1,))
-    connection.commit()
-    connection.close()
+    written(path, {"format": FORMAT + 1}, {"events": [event(66)]})
+
+
+def written(path: Path, *frames: Any) -> None:
+    spool_log.LogFile(path).close(*(msgspec.msgpack.encode(frame) for frame in frames))
 
 
 def _write(path: Path, *events: Event, header: Header | None = None, counts: tuple[Count, ...] = ()) -> None:
@@ -695,9 +693,11 @@ def test_a_file_that_is_none_of_ours_does_not_stop_the_start(
         lambda path: path.write_bytes(b"garbage" * 1000),
         Path.touch,
         future_format,
+        lambda path: written(path),
+        lambda path: written(path, {"format": FORMAT}),
         lambda path: sqlite3.connect(path).execute("CREATE TABLE header (key, value)").connection.close(),
     ],
-    ids=["garbage", "empty", "future", "headless"],
+    ids=["garbage", "empty", "future", "frameless", "nameless", "headless"],
 )
 def test_a_sealed_file_that_cannot_be_understood_says_so(tmp_path: Path, make: Callable[[Path], object]) -> None:
     path = tmp_path / "0000000001-00.sealed"

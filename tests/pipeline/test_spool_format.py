@@ -6,6 +6,8 @@ import contextlib
 import datetime as dt
 import json
 import sqlite3
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,15 @@ from msgspec import structs
 from pipeline import layout, spool_file
 from pipeline.layout import FIELDS_1
 from pipeline.spool_file import FORMAT, Header, SpoolFileBad, read_sealed
+from pipeline.spool_log import LogFile
 from schema.event import Count, Erasure, Event
 from tests.conftest import make_event
 
 # One file of every format there was, by its number, written by the version that it was new in.
-GOLDEN = {1: Path(__file__).with_name("golden.sealed"), 2: Path(__file__).with_name("golden-2.sealed")}
+GOLDEN = {
+    number: Path(__file__).with_name(name)
+    for number, name in enumerate(("golden.sealed", "golden-2.sealed", "golden-3.sealed"), 1)
+}
 GOLDEN_HEADER = Header(uuid="6f0f" * 8, created=1_700_000_000, serial=3, spool=5, chunk_rows=2)
 DAY = dt.date(2023, 11, 14)
 
@@ -61,8 +67,34 @@ def test_there_is_a_golden_file_of_every_format() -> None:
     assert list(GOLDEN) == list(range(1, FORMAT + 1))
 
 
-def test_the_golden_files_have_the_documented_layout() -> None:
-    for number, golden in GOLDEN.items():
+def test_the_golden_file_of_this_format_has_the_documented_layout() -> None:
+    """Read as the format is written down, by nothing of ours."""
+    content, at, checksum, frames = GOLDEN[3].read_bytes(), 16, 0, []
+    assert content[:at] == b"Footfall spool\n\x00"
+    while at < len(content):
+        length, told = struct.unpack("<II", content[at : at + 8])
+        body = content[at + 8 : at + 8 + length]
+        checksum = zlib.crc32(content[at : at + 4] + body, checksum)
+        assert checksum == told
+        at += 8 + length
+        frames.append(body)
+    *frames, last = frames
+    assert last == b""
+    header, group = map(msgspec.msgpack.decode, frames)
+    fields = header.pop("fields")
+    assert header == {
+        "format": 3, "uuid": "6f0f" * 8, "created": 1_700_000_000, "serial": 3, "spool": 5, "chunk_rows": 2,
+    }  # fmt: skip
+    assert {kind: len(records) for kind, records in group.items()} == {"events": 3, "counts": 2, "erasures": 1}
+    first = dict(zip(fields["events"], group["events"][0], strict=True))
+    assert (first["path"], first["currency"], first["amount"], first["lcp"]) == ("/prices/ä", "EUR", -1250, 1234.5)
+    assert dict(zip(fields["counts"], group["counts"][0], strict=True)) == {
+        "site": "spool", "minute": 1_699_999_980, "reason": "accepted", "count": 3,
+    }  # fmt: skip
+
+
+def test_the_golden_files_of_earlier_formats_have_the_documented_layout() -> None:
+    for number, golden in [(number, golden) for number, golden in GOLDEN.items() if number < 3]:
         with contextlib.closing(sqlite3.connect(f"file:{golden}?mode=ro&immutable=1", uri=True)) as connection:
             header = dict(connection.execute("SELECT key, value FROM header"))
             groups = connection.execute("SELECT n, kind, records, body FROM groups").fetchall()
@@ -89,28 +121,19 @@ def test_what_format_1_held_is_frozen() -> None:
     assert FIELDS_1["events"][29:34] == ("props", "currency", "amount", "engaged_ms", "scroll")
 
 
-def rewritten(path: Path, header: dict[str, Any], bodies: dict[str, list[Any]]) -> Path:
-    """A sealed file as another version would have written it. header: what is other in it; bodies: the records."""
-    file = spool_file.OpenFile(path, Header("0" * 32, 1, 0, 0, 20_000))
-    file.commit([event(66)], [Count("", 0, "", 1)])
-    file.close()
-    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
-        for key, value in header.items():
-            connection.execute("DELETE FROM header WHERE key = ?", (key,))
-            connection.execute("INSERT INTO header (key, value) VALUES (?, ?)", (key, value))
-        for kind, records in bodies.items():
-            connection.execute("DELETE FROM groups WHERE kind = ?", (kind,))
-            body = msgspec.msgpack.encode(records)
-            statement = "INSERT INTO groups (kind, records, body) VALUES (?, ?, ?)"
-            connection.execute(statement, (kind, len(records), body))
+def rewritten(path: Path, names: dict[str, Any], group: dict[str, list[Any]]) -> Path:
+    """A sealed file as another version would have written it. names: those of its fields that are others."""
+    header = {"format": FORMAT, **structs.asdict(Header("0" * 32, 1, 0, 0, 20_000))}
+    frames = ({**header, "fields": {**layout.FIELDS, **names}}, group)
+    LogFile(path).close(*map(msgspec.msgpack.encode, frames))
     return path
 
 
 def test_fields_are_found_by_name_wherever_they_stand(tmp_path: Path) -> None:
     names = [*reversed(Event.__struct_fields__)]
     row = [structs.asdict(golden_events()[0])[name] for name in names]
-    header = {"events_fields": json.dumps(names), "counts_fields": '["count", "reason", "minute", "site"]'}
-    path = rewritten(tmp_path / "1.sealed", header, {"events": [row], "counts": [[3, "accepted", 60, "s"]]})
+    others = {"events": names, "counts": ["count", "reason", "minute", "site"], "of_a_later_version": ["x"]}
+    path = rewritten(tmp_path / "1.sealed", others, {"events": [row], "counts": [[3, "accepted", 60, "s"]]})
     _, rows, counts, *_ = read_sealed(path)
     assert rows == [list(structs.astuple(golden_events()[0]))]
     assert counts == [Count("s", 60, "accepted", 3)]
@@ -121,22 +144,28 @@ def test_a_file_with_a_field_that_this_version_does_not_know_is_refused_by_its_n
     names[5:5] = ["shoe_size"]
     row = [*structs.astuple(event(1))]
     row[5:5] = [44]
-    path = rewritten(tmp_path / "1.sealed", {"events_fields": json.dumps(names)}, {"events": [row]})
+    path = rewritten(tmp_path / "1.sealed", {"events": names}, {"events": [row]})
     with pytest.raises(SpoolFileBad, match="shoe_size"):
         read_sealed(path)
 
 
 def test_a_file_that_lacks_a_field_without_a_default_is_refused_by_its_name(tmp_path: Path) -> None:
-    names = json.dumps(Event.__struct_fields__[1:])
-    path = rewritten(tmp_path / "1.sealed", {"events_fields": names}, {"events": [list(structs.astuple(event(1)))[1:]]})
+    names = Event.__struct_fields__[1:]
+    path = rewritten(tmp_path / "1.sealed", {"events": names}, {"events": [list(structs.astuple(event(1)))[1:]]})
     with pytest.raises(SpoolFileBad, match="lack the field 'site'"):
         read_sealed(path)
 
 
-@pytest.mark.parametrize("names", ["no JSON", "[1]", '{"a": 1}', 7, None, '["site", "site"]'])
+@pytest.mark.parametrize("names", ["no list", [1], {"a": 1}, 7, None, ["site", "site"]])
 def test_a_header_that_does_not_name_its_fields_is_refused(tmp_path: Path, names: Any) -> None:
+    path = rewritten(tmp_path / "1.sealed", {"events": names}, {"events": [list(structs.astuple(event(1)))]})
     with pytest.raises(SpoolFileBad):
-        read_sealed(rewritten(tmp_path / "1.sealed", {"events_fields": names}, {}))
+        read_sealed(path)
+
+
+def test_a_group_of_a_kind_that_this_version_does_not_know_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SpoolFileBad, match="unknown kind"):
+        read_sealed(rewritten(tmp_path / "1.sealed", {"moods": ["x"]}, {"moods": [[1]]}))
 
 
 def test_a_field_that_came_later_has_its_default_in_what_was_written_before(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,6 @@ import datetime as dt
 import itertools
 import os
 import shutil
-import sqlite3
 import threading
 import time
 import uuid
@@ -25,6 +24,7 @@ from pipeline.aside import KEPT_S
 from pipeline.quarantine import Quarantine
 from pipeline.spool import IN_FLIGHT_S
 from pipeline.spool_file import Header, lock_directory, spool_files
+from pipeline.spool_log import LogFile, read_log
 from pipeline.writer import Writer
 from schema.event import DAY_S, Count, Event
 from schema.site import day_number
@@ -301,11 +301,9 @@ def test_a_row_of_another_number_of_fields_is_quarantined_and_does_not_stop_the_
     store: Store, house: House, site: str
 ) -> None:
     path = house.begin(events(site, 3))
-    short = msgspec.msgpack.encode([[site, NOON, 1]])
-    connection = sqlite3.connect(path)
-    connection.execute("INSERT INTO groups (kind, records, body) VALUES ('events', 1, ?)", (short,))
-    connection.commit()
-    connection.close()
+    frames, short = read_log(path.read_bytes()).bodies, msgspec.msgpack.encode({"events": [[site, NOON, 1]]})
+    path.unlink()
+    LogFile(path).close(*frames, short)
     house.writer.drain()
     assert stored(store, site) == [0, 1, 2]
     assert len(house.quarantine) == 1
@@ -422,7 +420,7 @@ def test_a_file_of_a_later_version_is_set_aside_and_the_log_names_the_field(
     store: Store, house: House, site: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = [*Event.__struct_fields__, "mood"]
-    monkeypatch.setitem(spool_file._NAMES, "events_fields", msgspec.json.encode(names).decode())  # type: ignore[index]
+    monkeypatch.setitem(spool_file.FIELDS, "events", names)  # type: ignore[index]
     later = house.seal(events(site, 1))
     monkeypatch.undo()
     house.seal(events(site, 2))
