@@ -8,7 +8,7 @@ import itertools
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -19,7 +19,6 @@ from pipeline.rollup import pair_block
 from pipeline.rollup.batch import SiteDay
 from pipeline.settings import SiteRules
 from schema.pair import paired
-from schema.segment import Segment
 from schema.site import Site, day_bounds, day_number
 from schema.store import Store
 from tests.attacks.programs import Program
@@ -43,8 +42,6 @@ THREE = World(
     tuple(paired(one, other) for one, other in itertools.combinations(_FLAT, 2)),
     (),
 )
-# A site whose segments ask for what no pair tells, because beside pairs of the same few of them are told.
-ONE = World(THREE.names, THREE.visits, THREE.pairs[:1], ())
 # Sources that are of two channels, and others.
 _SOURCES = (
     *(("Google", "Organic"), ("Google", "Paid"), ("Bing", "Organic"), ("Bing", "Paid"), ("Ask", "Organic")),
@@ -67,42 +64,27 @@ BOTH = World(
     (paired("browser", "region"), paired("browser", "country")),
     (),
 )
-# Segments of the day, and for which visits they hold.
-_ASKED: dict[str, tuple[dict[str, Any], Means]] = {
-    "Phones": ({"device": "mobile"}, lambda one: one["device"] == "mobile"),
-    "Phones there": (
-        {"country": ["DE", "AT"], "device": "mobile"},
-        lambda one: one["device"] == "mobile" and one["country"] in ("DE", "AT"),
-    ),
-    "Not there": ({"not": {"country": "DE"}}, lambda one: one["country"] != "DE"),
-    "Paid or there": (
-        {"any": [{"channel": "Paid"}, {"country": "FR"}]},
-        lambda one: one["channel"] == "Paid" or one["country"] == "FR",
-    ),
-}
 
 
 class Week:
-    """A site of some days: who came, and what is published of them. segments: whether it has some."""
+    """A site of some days: who came, and what is published of them."""
 
-    def __init__(self, world: World, seed: int, segments: bool = False) -> None:
+    def __init__(self, world: World, seed: int) -> None:
         dice = random.Random(seed)
         self.world = world
-        asked = {name: _ASKED[name] for name in dice.sample([*_ASKED], 2)} if segments else {}
-        self.means = {name: means for name, (_, means) in asked.items()}
-        self.site = Site(
-            f"weekly-{next(_NUMBER)}",
-            pairs=tuple(pair.name for pair in world.pairs),
-            segments=tuple(Segment(name, where) for name, (where, _) in asked.items()),
-        )
-        weights = [dice.paretovariate(1.2) for _ in world.visits]
-        self.truth = [
-            Counter(dice.choices(world.visits, weights, k=dice.randint(120, 240))) for _ in range(dice.randint(3, 6))
-        ]
+        self.site = Site(f"weekly-{next(_NUMBER)}", pairs=tuple(pair.name for pair in world.pairs))
+        # Of segments, for which visits they hold.
+        self.means: dict[str, Means] = {}
+        self.truth = self.some_days(dice)
         self.shown: list[dict[Values, int]] = []
         self.late: dict[Values, tuple[int, int]] = {}
         # By day, segment and value; of the whole site by no value.
         self.parts: dict[tuple[int, str, Values], int] = {}
+
+    def some_days(self, dice: random.Random) -> list[Counter[tuple[str, ...]]]:
+        visits = self.world.visits
+        weights = [dice.paretovariate(1.2) for _ in visits]
+        return [Counter(dice.choices(visits, weights, k=dice.randint(120, 240))) for _ in range(dice.randint(3, 6))]
 
     @property
     def days(self) -> list[dt.date]:
@@ -151,13 +133,13 @@ class Attacker:
         self._program = Program(len(week.truth) * len(self._visits))
         for number, shown in enumerate(week.shown):
             for values, visits in shown.items():
-                self._sum([number], values, visits)
+                self.sum([number], values, visits)
         for (number, segment, values), visits in week.parts.items():
-            self._sum([number], values, visits, means=week.means[segment])
+            self.sum([number], values, visits, means=week.means[segment])
         for values, (days, visits) in week.late.items():
             if pairs or len(values) < 2:
                 its = self._may_be_of(values)
-                self._sum(its, values, visits, None if len(values) < 2 or len(its) == days else math.inf)
+                self.sum(its, values, visits, None if len(values) < 2 or len(its) == days else math.inf)
 
     def _may_be_of(self, values: Values) -> list[int]:
         """The days that a sum may be of: those on which both values are shown, but not together."""
@@ -171,7 +153,7 @@ class Attacker:
         each = enumerate(dict(zip(self._week.world.names, visit, strict=True)) for visit in self._visits)
         return [number * len(self._visits) + place for place, visit in each if wanted <= visit.items() and means(visit)]
 
-    def _sum(
+    def sum(
         self, days: list[int], values: Values, least: int, most: float | None = None, means: Means = lambda _: True
     ) -> None:
         if all(name in self._week.world.names for name, _ in values):
@@ -193,10 +175,11 @@ def few(week: Week) -> Iterator[tuple[int, Values]]:
             yield from ((number, values) for values, people in sums.items() if people < K)
 
 
-def attacked(store: Store, world: World, sites: int, segments: bool = False) -> tuple[int, int, int]:
+def attacked(
+    store: Store, weeks: Sequence[Week], attacking: Callable[[Week, bool], Attacker] = Attacker
+) -> tuple[int, int, int]:
     """How many counts of few there are; how many are pinned that are not without the week's pairs; and how many cells
     the weeks tell."""
-    weeks = [Week(world, seed, segments) for seed in range(sites)]
     insert(store, [event for week in weeks for event in week.events()])
     end = day_bounds("UTC", day_number(MONDAY)).start + 7 * 86_400 + GRACE_S + 1
     due = [SiteDay(week.site, day, RULES) for week in weeks for day in week.days]
@@ -208,11 +191,10 @@ def attacked(store: Store, world: World, sites: int, segments: bool = False) -> 
     for week in weeks:
         week.read(store)
         told += sum(len(values) > 1 for values in week.late)
-        attacker, before = Attacker(week, pairs=True), Attacker(week, pairs=False)
+        attacker, before = attacking(week, True), attacking(week, False)
         for number, values in few(week):
             counts += 1
             pinned += attacker.pins(number, values) and not before.pins(number, values)
-    assert any(week.parts for week in weeks) == segments
     return counts, pinned, told
 
 
@@ -222,7 +204,8 @@ def attacked(store: Store, world: World, sites: int, segments: bool = False) -> 
 def test_no_count_of_few_follows_from_what_weeks_tell_of_pairs(
     store: Store, world: World, report: Callable[[str, str], None]
 ) -> None:
-    counts, pinned, told = attacked(store, world, times(4) if world is THREE else 4 if world is PARENT else 12)
+    many = times(4) if world is THREE else 4 if world is PARENT else 12
+    counts, pinned, told = attacked(store, [Week(world, seed) for seed in range(many)])
     which = f"{len(world.pairs)} pairs of {', '.join(world.names)}"
     report(f"weeks of {which}", f"{pinned} of {counts} pinned, {told} cells told with weeks")
     assert counts > 100
@@ -231,15 +214,7 @@ def test_no_count_of_few_follows_from_what_weeks_tell_of_pairs(
 
 
 @pytest.mark.long
-def test_nor_beside_segments_of_the_days(store: Store, report: Callable[[str, str], None]) -> None:
-    counts, pinned, told = attacked(store, ONE, 12, segments=True)
-    report("weeks of pairs beside segments of their days", f"{pinned} of {counts} pinned, {told} cells told with weeks")
-    assert told > 0
-    assert pinned == 0
-
-
-@pytest.mark.long
 def test_some_do_where_only_the_size_of_sums_is_looked_at(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pair_block, "told_of", all_that_is_enough)
-    _, pinned, _ = attacked(store, THREE, 4)
+    _, pinned, _ = attacked(store, [Week(THREE, seed) for seed in range(4)])
     assert pinned > 3
