@@ -33,6 +33,8 @@ EARLIEST = dt.date(2000, 1, 1)
 LATEST = dt.date(2099, 12, 31)
 # Each is a row for each of its values and events, and one way more to tell people apart.
 _MOST_PROPERTIES = 20
+# Of the machine that is asked, and of none: parts on two machines would not have the same midnight.
+_NOT_OF_A_PLACE = frozenset(("localtime", "posixrules", "Factory"))
 _KEY = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
 
@@ -110,6 +112,8 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
             )
         structs.force_setattr(self, "domains", each_of("domains", self.domains, host_name))
         try:
+            if self.timezone in _NOT_OF_A_PLACE:
+                raise ValueError
             ZoneInfo(self.timezone)
         except Exception:
             raise ValueError(f"timezone {self.timezone!r} is not an IANA time zone such as 'Europe/Berlin'") from None

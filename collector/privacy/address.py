@@ -19,6 +19,9 @@ UNIX = "unix"
 # Addresses of IPv4 in the clothes of IPv6, as translators write them (RFC 6052, 8215, 2765): a /48 is everybody.
 _TRANSLATORS = tuple(map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96")))
 _V4_BITS = (1 << 32) - 1
+# Nobody's proxies are in more networks than these; but in his own of private addresses.
+_WIDEST_PROXIES = {4: 8, 6: 16}
+_PRIVATE = IPv6Network("fc00::/7")
 # The whole of it begins with nothing but noughts, and some who do are somebody.
 _ZEROS = frozenset(("0.0.0.0", "::"))  # noqa: S104 - compared, not bound
 
@@ -218,5 +221,7 @@ def _check_proxy(text: str) -> None:
         network = network_of(text)
     except ValueError:
         raise ValueError(f"proxies: {text!r} is not a network: {remedy}") from None
-    if network.prefixlen == 0:
-        raise ValueError(f"proxies: {text!r} trusts every sender, so anyone could forge an address: {remedy}")
+    is_private = isinstance(network, IPv6Network) and network.subnet_of(_PRIVATE)
+    if network.prefixlen < _WIDEST_PROXIES[network.version] and not is_private:
+        whom = "every sender" if network.prefixlen == 0 else "most senders"
+        raise ValueError(f"proxies: {text!r} trusts {whom}, so anyone could forge an address: {remedy}")

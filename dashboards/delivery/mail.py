@@ -70,7 +70,7 @@ class Mailer:
     def composed(self, message: Message, receiver: str, unsubscribe: str) -> EmailMessage:
         """The mail itself."""
         mail = EmailMessage()
-        mail["From"], mail["To"], mail["Subject"] = self._settings.sender, receiver, message.subject
+        mail["From"], mail["To"], mail["Subject"] = self._settings.sender, receiver, " ".join(message.subject.split())
         mail["Date"] = format_datetime(localtime())
         host = parseaddr(self._settings.sender)[1].rpartition("@")[2]
         mail["Message-ID"] = f"<{hashlib.sha256(f'{message.what} {receiver}'.encode()).hexdigest()[:32]}@{host}>"

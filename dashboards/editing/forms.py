@@ -12,6 +12,7 @@ from typing import Any
 from schema.funnel import KINDS as KINDS_OF_STEPS
 from schema.funnel import MOST_STEPS
 from schema.goal import KINDS as KINDS_OF_GOALS
+from schema.one_line import not_in_a_line
 
 from .desk import EditRefused
 
@@ -33,7 +34,10 @@ _SHOWN_AT = dict.fromkeys(("event", "section", "scroll", "duration", "revenue"),
 
 def thing_of(what: str, fields: Fields) -> dict[str, Any]:
     """What a form declares. Raises EditRefused."""
-    return {"name": fields.get("name", "").strip()} | _READ[what](fields)
+    name = fields.get("name", "").strip()
+    if character := not_in_a_line(name):
+        raise EditRefused(f"write the name in one line, without the control character {character}", "name")
+    return {"name": name} | _READ[what](fields)
 
 
 def fields_of(what: str, thing: Mapping[str, Any]) -> dict[str, str] | None:

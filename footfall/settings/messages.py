@@ -19,6 +19,8 @@ from .model import Settings
 from .site_settings import SiteSettings
 from .toml_lines import line_of
 
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+
 
 def explain(problem: str, tree: dict[str, Any], text: str, file: str | None, origins: Mapping[str, str]) -> str:
     """msgspec's message, which ends in the path of the value, as file, line, name, value and what is allowed."""
@@ -50,6 +52,8 @@ def explain(problem: str, tree: dict[str, Any], text: str, file: str | None, ori
             break
     if shown and (f"{SECRET}.".startswith(f"{name}.") or (unknown and name.startswith("keys."))):
         shown = " = …"
+    # A check may quote the value itself.
+    message = _QUOTED.sub(lambda quoted: without_password(quoted[0]), message)
     if name.startswith(("sites", "alerts")):
         shown = without_paths(shown)
     # A list that was given whole, by --set, is the origin of everything in it; one from the file has a closer line.

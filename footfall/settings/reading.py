@@ -17,6 +17,7 @@ from msgspec import structs
 
 from collector.keys.client import bare_fingerprint
 from collector.settings import KeySettings
+from schema.one_line import not_in_a_line
 
 from ..errors import SettingsError
 from .fields import NOT_SET
@@ -72,8 +73,11 @@ def load(
         if name in tree:
             raise SettingsError(f"{file}: {name}: is not a setting")
     for name, value in _texts(tree):
-        if "\0" in value:
-            raise SettingsError(f"{file or 'settings'}: {name}: holds a NUL character, which no path and no name can")
+        if character := not_in_a_line(value):
+            raise SettingsError(
+                f"{file or 'settings'}: {name}: holds a control character ({character}), which no path and no name "
+                "can: write it in one line"
+            )
     try:
         settings = msgspec.convert(tree, Settings)
     except (msgspec.ValidationError, ValueError) as problem:
@@ -155,6 +159,7 @@ def _texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         yield name, value
     elif isinstance(value, dict):
         for key, inner in value.items():
+            yield name, str(key)
             yield from _texts(inner, f"{name}.{key}".lstrip("."))
     elif isinstance(value, (list, tuple)):
         for index, inner in enumerate(value):

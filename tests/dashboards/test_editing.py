@@ -18,7 +18,7 @@ from dashboards.accounts.form_token import SESSION_COOKIE
 from dashboards.accounts.policy import Role
 from dashboards.app import create_app
 from dashboards.editing import forms
-from dashboards.editing.desk import Draft, digest_of
+from dashboards.editing.desk import Draft, EditRefused, digest_of
 from dashboards.editing.doubts import doubts_of
 from dashboards.stats.report import Reports
 from footfall.about_site import teller
@@ -367,6 +367,14 @@ def test_a_form_says_again_what_it_was_filled_with(house: House, what: str, decl
     house.desk.apply(key, draft, digest_of(draft), "ed")
     made = house.desk.things(key)[what][-1]
     assert forms.fields_of(what, made.thing) == fields
+
+
+@pytest.mark.parametrize("name", ["Sign\nup", "\u202epu ngiS", "Sign\x00up", "Sign\u2028up"])
+def test_a_name_is_one_line_that_reads_as_it_is_written(name: str) -> None:
+    with pytest.raises(EditRefused, match="in one line, without the control character U\\+") as refused:
+        forms.thing_of("goals", GOAL | {"name": name})
+    assert refused.value.where == "name"
+    assert forms.thing_of("goals", GOAL | {"name": "👩‍💻 ثبت‌نام"})["name"] == "👩‍💻 ثبت‌نام"
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,11 @@ def rows(settings: Settings) -> dict[str, dict[str, str]]:
             3,
             "'::/0' trusts every sender, so anyone could forge",
         ),
+        # All senders in two halves, and whoever has an address of IPv6.
+        ("[collector]\ntrusted_proxies = ['0.0.0.0/1', '128.0.0.0/1']", 2, "'0.0.0.0/1' trusts most senders"),
+        ("[collector]\ntrusted_proxies = ['fc00::/7', '2000::/3']", 2, "'2000::/3' trusts most senders"),
+        # Of the machine that is asked.
+        ("[[sites]]\nkey='a'\ntimezone='localtime'", 1, "timezone 'localtime' is not an IANA time zone"),
     ],
 )
 def test_a_wrong_value_names_file_line_setting_value_and_what_is_allowed(
@@ -164,7 +169,14 @@ def test_origins_are_no_setting(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['[store]\ndns = "http://u:hunter2@h:8123/db"', 'store = "http://u:hunter2@h:8123/db"']
+    "text",
+    [
+        '[store]\ndns = "http://u:hunter2@h:8123/db"',
+        'store = "http://u:hunter2@h:8123/db"',
+        # Where the check quotes the value, too.
+        'collector.public_url = "http://u:hunter2@h:8123/db"',
+        'dashboards.public_url = "http://u:hunter2@h:8123/db"',
+    ],
 )
 def test_no_error_shows_a_password(file: Path, text: str) -> None:
     file.write_text(text)

@@ -53,7 +53,13 @@ def wrong(*sets: str, file: str | None = None) -> str:
         ("keys.from_url=http://h", "write such as 'https://host:8443'"),
         ("keys.from_url=https://h/path", "write such as 'https://host:8443'"),
         ("data=", "names no directory"),
-        ('keys.directory="a\\u0000"', "holds a NUL character"),
+        ('keys.directory="a\\u0000"', "holds a control character (U+0000)"),
+        (
+            'sites=[{key="a", goals=[{name="Sign\\nup", event="b"}]}]',
+            "sites[0].goals[0].name: holds a control character (U+000A)",
+        ),
+        ('sites=[{key="a", segments=[{name="\u202eS", where={page="/"}}]}]', "holds a control character (U+202E)"),
+        ('sites=[{key="a", sections={"B\\u0007"="/b/**"}}]', "holds a control character (U+0007)"),
         ("=3", "write name=value"),
     ],
 )
