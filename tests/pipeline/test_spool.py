@@ -177,6 +177,16 @@ def test_flipped_bytes_in_the_last_group_cost_no_earlier_group(tmp_path: Path) -
     assert oct(kept.stat().st_mode & 0o777) == "0o600"
 
 
+def test_what_is_recovered_is_written_anew(tmp_path: Path) -> None:
+    """After a write that failed the system may show what no disk holds, and sync it no more."""
+    path = left_open(tmp_path, 3)
+    before = path.stat().st_ino
+    recover(path.parent)
+    [sealed] = spool_files(path.parent)
+    assert sealed.stat().st_ino != before
+    assert held(path.parent) == [1, 2, 3]
+
+
 @pytest.mark.parametrize("page", [1024, 4096])
 def test_a_damaged_log_of_an_earlier_version_is_taken_up_to_the_damage_and_kept(tmp_path: Path, page: int) -> None:
     live = tmp_path / "live"
