@@ -34,7 +34,7 @@ def test_what_is_not_killed_before_writes_to_memory_only(store: Store) -> None:
     assert engines == [("Memory",)]
 
 
-@at(10, each=13)
+@at(14, each=13)
 def test_a_rollup_killed_at_any_statement_gives_the_same_rows_when_it_runs_again(
     tmp_path: Path, step: int, lives: int
 ) -> None:
@@ -62,7 +62,7 @@ def test_sums_of_a_month_killed_at_any_statement_never_tell_other_than_the_days(
 @pytest.mark.parametrize(
     ("of", "lives"),
     [
-        (("16",), 3),
+        (("24",), 3),
         pytest.param(("1",), 20, marks=pytest.mark.long),
         pytest.param(("3", "days"), 5, marks=pytest.mark.long),
     ],
@@ -82,7 +82,7 @@ def test_a_block_killed_at_any_statement_is_released_once_and_whole(
 
 
 @pytest.mark.parametrize(
-    ("step", "lives"), [(20, 3), pytest.param(1, 20, marks=pytest.mark.long)], ids=["some", "each"]
+    ("step", "lives"), [(30, 3), pytest.param(1, 20, marks=pytest.mark.long)], ids=["some", "each"]
 )
 def test_pairs_of_a_block_and_what_is_added_to_days_is_released_whole_or_not_at_all(
     tmp_path: Path, step: int, lives: int
@@ -101,7 +101,7 @@ def test_pairs_of_a_block_and_what_is_added_to_days_is_released_whole_or_not_at_
     assert len(told) >= lives - 1
 
 
-@at(6, each=9)
+@at(8, each=9)
 def test_an_expiry_killed_at_any_statement_leaves_nothing_once_it_runs_again(
     tmp_path: Path, step: int, lives: int
 ) -> None:
