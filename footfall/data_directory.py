@@ -20,7 +20,7 @@ from schema.store import Store, StoreDown
 
 from .errors import CannotDo
 from .settings import Settings
-from .supervisor.locks import is_held
+from .supervisor.locks import is_held, is_locked
 from .supervisor.paths import account_file, delivery_file, share_file
 from .supervisor.stamp import refuse_newer
 
@@ -51,6 +51,12 @@ def open_store(settings: Settings, make: bool = False) -> Store:
             raise CannotDo(
                 f"data = {directory!r}: Footfall is running there and holds the store; stop it, or try again if it "
                 "has just been started"
+            ) from None
+        # Which the engine locks.
+        if embedded and is_locked(Path(urlsplit(settings.dsn).path) / "status"):
+            raise CannotDo(
+                f"data = {directory!r}: another command is at work there, and the store is one process's: try again "
+                "once it is done; of a Footfall that runs many may ask at once"
             ) from None
         raise
 

@@ -51,8 +51,13 @@ def running_there(directory: Path) -> str:
 
 def is_held(directory: Path, part: str) -> bool:
     """Whether that part runs on the data directory, here or in another container."""
+    return is_locked(lock_path(directory, part))
+
+
+def is_locked(path: Path) -> bool:
+    """Whether somebody holds the lock of a file."""
     try:
-        descriptor = os.open(lock_path(directory, part), os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return False
     try:

@@ -34,6 +34,13 @@ try:
 except StoreDown as problem:
     sys.exit(str(problem))
 """
+_HOLD_AN_ENGINE = """
+import sys
+from schema.store import Store
+store = Store(sys.argv[1])
+print("open", flush=True)
+sys.stdin.read()
+"""
 
 
 def python(script: str, argument: str) -> subprocess.CompletedProcess[str]:
@@ -63,6 +70,25 @@ def test_a_second_owner_of_a_running_house_is_refused_whatever_it_wants_and_the_
         assert house.stop() == 0
     [found] = rows(data, "SELECT path FROM events")
     oracle.judge([path for (path,) in found])
+
+
+def test_a_command_beside_another_where_nothing_runs_is_told_that_the_other_is_at_work(data: Path) -> None:
+    data.mkdir(exist_ok=True)
+    other = subprocess.Popen(
+        [sys.executable, "-c", _HOLD_AN_ENGINE, f"chdb://{data / 'clickhouse'}"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert other.stdout
+        assert other.stdout.readline() == b"open\n"
+        second = footfall("import", "list", "--data", str(data))
+    finally:
+        other.communicate()
+    assert second.returncode == 1
+    assert f"data = {str(data)!r}: another command is at work there" in second.stderr
+    assert "try again once it is done" in second.stderr
 
 
 def test_a_second_collector_on_the_same_directory_is_refused_and_the_first_goes_on(
