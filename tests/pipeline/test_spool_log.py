@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,20 +16,25 @@ from pipeline.spool_log import MAGIC, LogFile, closed, read_log
 _BODIES = st.lists(st.binary(min_size=1, max_size=40) | st.binary(max_size=9).map(lambda some: b"\0\1" * 4000 + some))
 
 
-def written(bodies: list[bytes], is_closed: bool) -> bytes:
-    with tempfile.TemporaryDirectory() as directory:
-        log = LogFile(path := Path(directory) / "log")
-        for body in bodies:
-            log.append(body)
-        log.close() if is_closed else log.abandon()
-        return path.read_bytes()
+def written(path: Path, bodies: list[bytes], is_closed: bool) -> bytes:
+    path.unlink(missing_ok=True)
+    log = LogFile(path)
+    for body in bodies:
+        log.append(body)
+    log.close() if is_closed else log.abandon()
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("log") / "log"
 
 
 @given(_BODIES, st.booleans(), st.data())
 def test_a_log_that_is_cut_or_has_a_bit_flipped_is_read_as_a_beginning_of_itself(
-    bodies: list[bytes], is_closed: bool, data: st.DataObject
+    path: Path, bodies: list[bytes], is_closed: bool, data: st.DataObject
 ) -> None:
-    whole = written(bodies, is_closed)
+    whole = written(path, bodies, is_closed)
     assert read_log(whole)[::2] == (bodies, is_closed)
     if not whole:
         return
@@ -47,13 +51,12 @@ def test_a_log_that_is_cut_or_has_a_bit_flipped_is_read_as_a_beginning_of_itself
             assert read_log(closed(found)) == (found.bodies, closed(found), True)
 
 
-@given(st.lists(st.binary(min_size=1, max_size=20), min_size=3, max_size=3, unique=True))
-def test_a_frame_is_whole_in_its_place_only(bodies: list[bytes]) -> None:
+def test_a_frame_is_whole_in_its_place_only(path: Path) -> None:
     """What another file had at that place of the disk, or this one elsewhere, is none of its frames."""
-    first, second, third = (written(bodies[:number], False) for number in (1, 2, 3))
-    end, later = (len(read_log(log).whole) for log in (first, second))
-    moved = first[:end] + third[later:]
-    assert read_log(moved).bodies == bodies[:1]
+    bodies = [b"first", b"other", b"third"]
+    first, second, third = (read_log(written(path, bodies[:number], False)).whole for number in (1, 2, 3))
+    assert read_log(first + third[len(second) :]).bodies == bodies[:1]
+    assert read_log(second + third[len(second) :]).bodies == bodies
 
 
 def test_room_is_made_as_the_file_grows_and_given_back(tmp_path: Path) -> None:
