@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from schema.event import Event
 from schema.store import Store
 from tests.conftest import insert
@@ -21,3 +23,12 @@ class Arriving:
         if events:
             insert(self._store, events)
         return self._store
+
+
+def arrived_of(all_of_them: Sequence[Arriving]) -> None:
+    """Write what happened until now to several, of one store, at once."""
+    first, *others = all_of_them
+    for other in others:
+        first.arriving += other.arriving
+        other.arriving = []
+    assert first.store

@@ -23,7 +23,7 @@ from pipeline.settings import RollupSettings, SiteRules
 from schema.funnel import Funnel
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
-from tests.arriving import Arriving
+from tests.arriving import Arriving, arrived_of
 from tests.conftest import make_event
 from tests.together import Work, roll_up_days
 
@@ -111,7 +111,8 @@ class House(Arriving):
 
 
 def _wait(store: Store, houses: Sequence[House], now: int) -> Sequence[None]:
-    sites = [(house.site, house.rules) for house in houses if house.store]
+    arrived_of(houses)
+    sites = [(house.site, house.rules) for house in houses]
     Pipeline(store, sites, RollupSettings(every_s=60), clock=lambda: now).roll_up()
     return [None] * len(houses)
 
@@ -127,4 +128,5 @@ def _release(store: Store, houses: Sequence[House]) -> Sequence[None]:
 
 def _days(houses: Sequence[House]) -> list[SiteDay]:
     """Of all that has happened there."""
-    return [SiteDay(house.site, DAY, house.rules) for house in houses if house.store]
+    arrived_of(houses)
+    return [SiteDay(house.site, DAY, house.rules) for house in houses]

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.months import sum_months
 from schema.store import Store
-from tests.conftest import insert, make_event
+from tests.conftest import make_event
 from tests.pipeline.weeks import Weeks
 from tests.together import Test, together
 
@@ -22,7 +22,7 @@ def come(house: Weeks, day: int, people: int, base: int, at: int = 0, **given: A
     """So many people, each of a network of his own unless told."""
     plain = [{"visitor": (who := 1000 * day + base + n), "network_number": 100_000 + who} for n in range(people)]
     start, date = house.noon(day) + at, house.day(day)
-    insert(house.store, [make_event(house.site.key, start + n, date, **(one | given)) for n, one in enumerate(plain)])
+    house.arriving += (make_event(house.site.key, start + n, date, **(one | given)) for n, one in enumerate(plain))
 
 
 def goals(house: Weeks, first: int, last: int, *filters: str) -> dict[str, Any]:

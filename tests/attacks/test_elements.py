@@ -19,7 +19,7 @@ from pipeline.rollup.batch import SiteDay
 from pipeline.settings import SiteRules
 from schema.event import ENGAGEMENT
 from schema.store import Store
-from tests.conftest import insert
+from tests.arriving import arrived_of
 from tests.pipeline.test_whole_day import section_of
 from tests.pipeline.weeks import Weeks, _close
 
@@ -106,7 +106,7 @@ def attack(store: Store, sites: int = SITES, days: int = 1, most: int = 70, seed
     """(elements that are told, of days or of their week, hidden ones of 1 to K - 1 people, those of them he pins)."""
     dice, houses = random.Random(seed), [Weeks(store, RULES) for _ in range(sites)]
     truths = [of_site(house, dice, days, most) for house in houses]
-    insert(store, [event for house in houses for event in house.arriving])
+    arrived_of(houses)
     if days > 1:
         _close(store, houses, houses[0].noon(days - 1))
     else:

@@ -25,7 +25,7 @@ from schema.families import FAMILIES
 from schema.manifest import ADDED
 from schema.site import Goal
 from schema.store import Store
-from tests.conftest import insert, make_event
+from tests.conftest import make_event
 from tests.cut_off import each_write_cut_off
 from tests.together import Test, Work, alone, side_by_side, together
 
@@ -61,7 +61,7 @@ def traffic(house: Weeks, days: int, chance: random.Random, people: int = 25) ->
                     about["currency"] = chance.choice(("EUR", "USD", ""))
                     events.append(make_event(house.site.key, at + 1, house.day(day), **about))
                     del about["name"]
-    insert(house.store, sorted(events, key=lambda event: event.received))
+    house.arriving += sorted(events, key=lambda event: event.received)
 
 
 def closed(store: Store, rules: SiteRules, goals: Sequence[Goal], days: int, seed: int) -> Generator[Work, None, Weeks]:

@@ -23,7 +23,7 @@ from schema.families import FAMILIES
 from schema.manifest import ADDED
 from schema.segment import Segment
 from schema.store import Store
-from tests.conftest import insert, make_event
+from tests.conftest import make_event
 from tests.cut_off import each_write_cut_off
 from tests.together import Test, Work, alone, side_by_side, together
 
@@ -59,7 +59,7 @@ def traffic(house: Weeks, days: int, chance: random.Random, people: int = 25) ->
                     more["props"] |= {"url": f"https://a.example/{chance.randrange(3)}"}
                     more |= {"amount": chance.randrange(5000), "currency": chance.choice(("EUR", "USD", ""))}
                     events.append(make_event(house.site.key, at + 1, house.day(day), **about | more))
-    insert(house.store, sorted(events, key=lambda event: event.received))
+    house.arriving += sorted(events, key=lambda event: event.received)
 
 
 def closed(

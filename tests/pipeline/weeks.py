@@ -20,7 +20,7 @@ from pipeline.settings import SiteRules
 from schema.families import WAITING_TABLES
 from schema.site import Goal, Site, day_bounds, day_number
 from schema.store import Store
-from tests.arriving import Arriving
+from tests.arriving import Arriving, arrived_of
 from tests.conftest import make_event
 from tests.together import Work
 
@@ -106,7 +106,8 @@ class Weeks(Arriving):
 def _close(store: Store, houses: Sequence[Weeks], noon: int) -> list[list[tuple[str, dt.date, int]]]:
     """Close what is over of all of them when the day of that noon is; the blocks of each."""
     now = noon + 43_200 + GRACE_S + 1
-    sites = [(house.site, house.rules) for house in houses if house.store]
+    arrived_of(houses)
+    sites = [(house.site, house.rules) for house in houses]
     houses[0].arrived(now)
     close_days(store, sites, now, GRACE_S, frozenset())
     blocks = close_blocks(store, sites, now, GRACE_S)
