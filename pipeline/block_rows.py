@@ -1,118 +1,136 @@
-"""The rows of a block: copied from what was staged of it to `late_*`, with the number of days that each speaks for, and
-what has left the folded rows of its days (rule N2).
+"""The rows of blocks: copied from what was staged to `late_*`, with the number of days that each speaks for, and what
+has left the folded rows of its days (rule N2).
 
-In: a `Block` that is staged, the entries of its days. Out: rows in `late_*`, how many, and their digest. Promises:
-rows that came twice are found before the block has its entry.
+In: `Blocks` that are staged. Out: rows in `late_*`, of each block how many, and their digest. Promises: rows that came
+twice are found before the block has its entry.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from schema.dimensions import OTHER
 from schema.families import FAMILIES, KEY, OWN, WAITING
-from schema.manifest import FOUR_WEEKS, WEEK
 from schema.measures import OF_CELLS
 from schema.pairs import PAIRS
 from schema.store import Store, StoreDown
 
 from .copying import columns_of, table_of
 from .insert import insert
-from .manifest import Entry, digest_input
+from .manifest import digest_input
 from .release import as_released
-from .rollup.block import Block
+from .rollup.block import WEEK_OF_DAY, Blocks
 from .rollup.contributors import CONTRIBUTED
 from .rollup.pair_block import release_pairs
 from .waiting_days import Due
 
-_MINE = "site = {site:String} AND grain = {grain:String} AND day = {day:Date}"
+_SITE, _GRAIN, _DAY = (KEY.index(name) for name in ("site", "grain", "day"))
 
 
-def publish_block(store: Store, block: Due, week: str, entries: Sequence[Entry], of: Block) -> tuple[int, str]:
-    """Copy the staged rows to `late_*`; their number and SHA-256 over all of them in the order of their columns. week:
-    the grain of weeks within it. entries: of its days. of: what waited."""
-    given: dict[str, object] = {"site": block.site, "day": block.first, "grain": block.grain, "week": week}
-    digest, rows = hashlib.sha256(), 0
+def publish_blocks(store: Store, of: Blocks) -> list[tuple[int, str]]:
+    """Copy the staged rows to `late_*`; of each block their number and SHA-256 over all of them in the order of their
+    columns."""
+    digests, rows = [hashlib.sha256() for _ in of.each], Counter[int]()
     for family in of.waiting:
-        # A day that is older than a family has no row for it to speak for.
-        given["dates"] = sorted(one.day for one in entries if not one.columns or family in one.columns)
-        if family == PAIRS.name:
-            release_pairs(of, block.grain)
-        else:
-            store.command(_copying(family), given, **store.foreground)
-        if family == "cells":
-            store.command(_MOVED, given, **store.foreground)
+        _copy(store, of, family)
         table, names = table_of(family, late=True), columns_of(family, late=True)
-        keys = ", ".join((*KEY, *FAMILIES[family].key_names))
-        # A statement may be sent twice over HTTP.
-        if not store.rows(f"SELECT count() = uniqExact({keys}) FROM {table} WHERE {_MINE}", given)[0][0]:
-            raise StoreDown(f"a block of {block.site} was inserted twice; the next run makes it again")
-        text = store.text(f"SELECT {', '.join(names)} FROM {table} WHERE {_MINE} ORDER BY ALL FORMAT TSV", given)
-        if text:
-            digest.update(digest_input(family, text))
-            rows += text.count(b"\n")
-    return rows, digest.hexdigest()
+        text = store.text(f"SELECT {', '.join(names)} FROM {table} WHERE {of.told} ORDER BY ALL FORMAT TSV", of.named)
+        for d, lines in _by_block(of, family, text):
+            digests[d].update(digest_input(family, b"".join(lines)))
+            rows[d] += len(lines)
+    return [(rows[d], digest.hexdigest()) for d, digest in enumerate(digests)]
 
 
-def _copying(family: str) -> str:
+def _copy(store: Store, of: Blocks, family: str) -> None:
+    if family == PAIRS.name:
+        return release_pairs(of)
+    # A day that is older than a family has no row for it to speak for.
+    speaking = [len(block.days) - block.lacking.get(family, 0) for block in of.each]
+    store.command(of.naming(_copying(of, family)), {**of.named, "speaking": speaking}, **store.foreground)
+    if family == "cells":
+        store.command(of.naming(_moved(of)), of.named, **store.foreground)
+    return None
+
+
+def _by_block(of: Blocks, family: str, text: bytes) -> Iterator[tuple[int, list[bytes]]]:
+    """The rows of each block. text: sorted TSV, with the keys in front. Raises StoreDown where one is there twice: a
+    statement may be sent twice over HTTP."""
+    places = {(block.site.key, block.grain, block.first.isoformat()): d for d, block in enumerate(of.each)}
+    # Between them stands for how many days a row speaks.
+    keys = len(KEY) + 1 + len(FAMILIES[family].key_names)
+    for key, each in itertools.groupby(text.splitlines(keepends=True), _block_of):
+        lines = [*each]
+        if any(one == other for one, other in itertools.pairwise(line.split(b"\t", keys)[:keys] for line in lines)):
+            raise StoreDown(f"a block of {key[0]} was inserted twice; the next run makes it again")
+        yield places[key], lines
+
+
+def _block_of(line: bytes) -> tuple[str, str, str]:
+    columns = line.split(b"\t", _DAY + 1)
+    return columns[_SITE].decode(), columns[_GRAIN].decode(), columns[_DAY].decode()
+
+
+def _copying(of: Blocks, family: str) -> str:
     """The statement that releases staged rows, and says for how many days each of them speaks. What stays hidden is in
     the rows of the days."""
     keys = ("dimension", "value", *FAMILIES[family].cell_keys)
-    columns = {name: name for name in FAMILIES[family].columns} | {"grain": "{grain:String}"}
-    rows = f"{as_released(family, f'staging_{family}')} WHERE site = {{site:String}} AND day = {{day:Date}}"
+    columns = {name: name for name in FAMILIES[family].columns} | {"grain": "{grains:Array(String)}[d + 1]"}
+    rows = f"SELECT *, {of.which} AS d FROM ({as_released(family, f'staging_{family}')} WHERE {of.mine})"
     if FAMILIES[family].histogram:  # one value has several rows
         source, days = f"({rows})", "0"
     elif family in OWN:  # all that waits of a goal is told, or nothing
-        source, days = f"({rows}) AS r LEFT JOIN ({_WAITED}) AS o USING (vital, goal)", "o.waited"
+        source, days = f"({rows}) AS r LEFT JOIN ({_waited(of)}) AS o USING (d, vital, goal)", "o.waited"
     else:
-        source = f"({rows}) AS r LEFT JOIN ({_own_days(family, keys)}) AS o USING ({', '.join(keys)})"
-        spoken = "length({dates:Array(Date)})"
+        source = f"({rows}) AS r LEFT JOIN ({_own_days(of, family, keys)}) AS o USING (d, {', '.join(keys)})"
+        spoken = "{speaking:Array(Int64)}[d + 1]"
         counting = FAMILIES[family].counting
         if counting and counting.setting:
             # Since when a site asks for a key nobody noted: only days that show something of the same are spoken for.
             alike = ("dimension", *(key for key in counting.within if key != counting.part))
-            source += f" LEFT JOIN ({_days_of(family, alike)}) AS c USING ({', '.join(alike)})"
+            source += f" LEFT JOIN ({_days_of(of, family, alike)}) AS c USING (d, {', '.join(alike)})"
             spoken = "c.counted"
         days = f"greatest(0, toInt64({spoken}) - toInt64(o.own))"
     return f"{insert(f'late_{family}', columns | {'days': days})} FROM {source} WHERE value != '{OTHER}'"
 
 
-# On how many days goals waited that no week within the block tells.
-_WAITED = f"""
-    SELECT vital, goal, uniqExact(day) AS waited FROM waiting_experience
-    WHERE site = {{site:String}} AND day IN {{dates:Array(Date)}}
-        AND (toDate({{day:Date}} + intDiv(day - {{day:Date}}, {WEEK}) * {WEEK}), vital, goal) NOT IN
-        (
-            SELECT day, vital, goal FROM late_experience
-            WHERE site = {{site:String}} AND grain = {{week:String}} AND grain != {{grain:String}}
-        )
-    GROUP BY vital, goal"""
+def _waited(of: Blocks) -> str:
+    """SQL for on how many days goals waited that no week within the block tells."""
+    untold = f"""
+        WHERE (d, {WEEK_OF_DAY}, vital, goal) NOT IN
+            (SELECT {of.which_week}, day, vital, goal FROM late_experience WHERE {of.of_weeks})"""
+    return f"""
+    SELECT d, vital, goal, uniqExact(day) AS waited
+    FROM (SELECT {of.which_waits} AS d, day, vital, goal FROM waiting_experience WHERE {of.waits})
+    {untold if of.have_weeks else ""}
+    GROUP BY d, vital, goal"""
 
 
-def _own_days(family: str, keys: Sequence[str]) -> str:
+def _own_days(of: Blocks, family: str, keys: Sequence[str]) -> str:
     """SQL for how many of the days each value has rows of its own, or of a week."""
     listed = ", ".join(keys)
-    return f"""
-        SELECT {listed}, sum(n) AS own FROM
-        (
-            SELECT {listed}, 1 AS n FROM released_{family}
-            WHERE site = {{site:String}} AND day IN {{dates:Array(Date)}} AND grain = 'day' AND by_dimension = ''
+    weeks = f"""
             UNION ALL
-            SELECT {listed}, days AS n FROM late_{family}
-            WHERE site = {{site:String}} AND grain = {{week:String}} AND {{grain:String}} != {{week:String}}
-                AND day BETWEEN {{day:Date}} AND {{day:Date}} + {FOUR_WEEKS - 1} AND by_dimension = ''
+            SELECT {of.which_week} AS d, {listed}, days AS n FROM late_{family}
+            WHERE {of.of_weeks} AND by_dimension = ''"""
+    return f"""
+        SELECT d, {listed}, sum(n) AS own FROM
+        (
+            SELECT {of.which_waits} AS d, {listed}, 1 AS n FROM released_{family}
+            WHERE {of.waits} AND grain = 'day' AND by_dimension = ''{weeks if of.have_weeks else ""}
         )
-        GROUP BY {listed}"""
+        GROUP BY d, {listed}"""
 
 
-def _days_of(family: str, keys: Sequence[str]) -> str:
+def _days_of(of: Blocks, family: str, keys: Sequence[str]) -> str:
     """SQL for on how many of the days there are rows of these keys."""
     listed = ", ".join(keys)
     return f"""
-        SELECT {listed}, uniqExact(day) AS counted FROM released_{family}
-        WHERE site = {{site:String}} AND day IN {{dates:Array(Date)}} AND grain = 'day' AND by_dimension = ''
-        GROUP BY {listed}"""
+        SELECT {of.which_waits} AS d, {listed}, uniqExact(day) AS counted FROM released_{family}
+        WHERE {of.waits} AND grain = 'day' AND by_dimension = ''
+        GROUP BY d, {listed}"""
 
 
 # What has left the folded rows of the days, as a row of its own: who adds up both takes it from theirs. Days that
@@ -127,37 +145,44 @@ _LEFT = {
     for one in OF_CELLS
 }
 _OF_LATE = ", ".join(f"{told} AS told_{kind}" for kind, told in CONTRIBUTED.items())
-_MOVED = f"""
-    {
-    insert(
-        "late_cells",
-        {name: name for name in KEY}
-        | {"site": "any(site)", "grain": "{grain:String}", "day": "{day:Date}", "value": f"'{OTHER}'"}
-        | {"period": f"(SELECT any(period) FROM late_cells WHERE {_MINE})", "by_dimension": "''", "by_value": "''"}
-        | {name: f"toUInt64(sum({sql}))" for name, sql in _LEFT.items()}
-        | {"days": "0"},
-    )
+_OF_FOLDED = {
+    **{name: name for name in KEY},
+    "site": "{sites:Array(String)}[d + 1]",
+    "grain": "{grains:Array(String)}[d + 1]",
+    "day": "{dates:Array(Date)}[d + 1]",
+    "period": "toDateTime({starts:Array(UInt32)}[d + 1], 'UTC')",
+    "value": f"'{OTHER}'",
+    "by_dimension": "''",
+    "by_value": "''",
+    **{name: f"toUInt64(sum({sql}))" for name, sql in _LEFT.items()},
+    "days": "0",
 }
-    FROM waiting_cells
-    INNER JOIN (SELECT dimension, value, {_OF_LATE} FROM late_cells WHERE {_MINE}) AS late USING (dimension, value)
-    WHERE site = {{site:String}} AND day IN {{dates:Array(Date)}} AND dimension != ''
-        AND (toDate({{day:Date}} + intDiv(day - {{day:Date}}, {WEEK}) * {WEEK}), dimension, value) NOT IN
-        (
-            SELECT day, dimension, value FROM late_cells
-            WHERE site = {{site:String}} AND grain = {{week:String}} AND grain != {{grain:String}}
-        )
-        AND (day, dimension) IN
-        (
-            SELECT day, dimension FROM released_cells
-            WHERE site = {{site:String}} AND day IN {{dates:Array(Date)}} AND grain = 'day' AND value = '{OTHER}'
-        )
-    GROUP BY dimension"""
 
 
-def forget_block(store: Store, block: Due) -> None:
+def _moved(of: Blocks) -> str:
+    """The statement for these rows."""
+    weeks = f"""
+        AND (d, {WEEK_OF_DAY}, dimension, value) NOT IN
+            (SELECT {of.which_week}, day, dimension, value FROM late_cells WHERE {of.of_weeks})"""
+    return f"""
+    {insert("late_cells", _OF_FOLDED)}
+    FROM (SELECT *, {of.which_waits} AS d FROM waiting_cells WHERE {of.waits} AND dimension != '') AS waited
+    INNER JOIN (SELECT {of.which} AS d, dimension, value, {_OF_LATE} FROM late_cells WHERE {of.told}) AS late
+        USING (d, dimension, value)
+    WHERE (d, day, dimension) IN
+        (
+            SELECT {of.which_waits}, day, dimension FROM released_cells
+            WHERE {of.waits} AND grain = 'day' AND value = '{OTHER}'
+        ){weeks if of.have_weeks else ""}
+    GROUP BY d, dimension"""
+
+
+def forget_blocks(store: Store, blocks: Sequence[Due]) -> None:
     """A release that was cut off left rows that nobody can read."""
-    given = {"site": block.site, "grain": block.grain, "day": block.first}
-    for family in WAITING:
-        table = f"late_{family}"
-        if store.rows(f"SELECT count() FROM {table} WHERE {_MINE}", given)[0][0]:
-            store.command(f"ALTER TABLE {store.local(table)} DELETE WHERE {_MINE}", given, mutations_sync=2)
+    mine = "(site, grain, day) IN arrayZip({sites:Array(String)}, {grains:Array(String)}, {days:Array(Date)})"
+    of = {"sites": [one.site for one in blocks], "grains": [one.grain for one in blocks]}
+    given = of | {"days": [one.first for one in blocks]}
+    tables = [f"late_{family}" for family in WAITING]
+    there = " UNION ALL ".join(f"(SELECT '{table}' FROM {table} WHERE {mine} LIMIT 1)" for table in tables)
+    for (table,) in store.rows(there, given):
+        store.command(f"ALTER TABLE {store.local(table)} DELETE WHERE {mine}", given, mutations_sync=2)

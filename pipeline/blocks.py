@@ -10,27 +10,35 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 
 import structlog
-from msgspec import structs
+from msgspec import Struct, structs
 
 from schema.families import WAITING
 from schema.manifest import FOUR_WEEKS, LIVE, WEEK, grain_of
 from schema.site import Site
 from schema.store import Store, StoreError
 
-from .block_rows import forget_block, publish_block
+from .block_rows import forget_blocks, publish_blocks
 from .copying import columns_of, holding
-from .each import for_each
 from .manifest import RELEASING, Entry, append, manifest_digest, read_entries, the_same
 from .open_days import open_dates, received_through
-from .rollup.staged_block import staged_block
+from .rollup.batch import SiteDay
+from .rollup.block import Block
+from .rollup.snapshot import Key
+from .rollup.staged_block import staged_blocks
+from .rollup.together import in_batches
 from .settings import SiteRules
 from .waiting_days import LOST, Due, WaitingDays, end_of, first_of, forget_closed, waiting_days, waits_since
 
 log = structlog.get_logger("blocks")
 
+# A block that may close, and what waits of its site.
+Closing = tuple[Due, WaitingDays]
+# Waiting rows of small blocks that are released at once.
+_ROWS_AT_MOST = 50_000
 # So long after its end a week waits for a spool that does not report.
 PATIENCE_S = 7 * 86_400
 
@@ -51,40 +59,72 @@ def close_blocks(
     found = [waiting for waiting in found if origin in ("", waiting.origin)]
     if not found:
         return []
-    rows = store.rows("SELECT site, origin, day, span FROM manifest WHERE span > 1")
-    closed = {Due(*row) for row in rows}
+    before = frozenset(Due(*row) for row in store.rows("SELECT site, origin, day, span FROM manifest WHERE span > 1"))
     due = [
         (one, waiting)
         for waiting in found
-        for one in waiting.blocks() - closed
+        for one in waiting.blocks() - before
         if one.origin != LIVE or now >= end_of(waiting.site, one) + grace_s
     ]
-    done: list[tuple[str, dt.date, int]] = []
-    failed = None
-    if due:
-        still_open = open_dates(store)
-        arrived = received_through(store)
-
-        def close(of: tuple[Due, WaitingDays]) -> None:
-            one, waiting = of
-            if one.origin == LIVE and is_late(one, end_of(waiting.site, one), still_open[one.site], arrived, now):
-                return
-            weeks = {
-                Due(one.site, one.origin, first_of(day, WEEK, one.first), WEEK) for day in waiting.rows if one.has(day)
-            }
-            if one.span == FOUR_WEEKS and not weeks <= closed:
-                return
-            release_block(store, waiting, one, now)
-            closed.add(one)
-            done.append((one.site, one.first, one.span))
-
-        # Weeks before the four weeks that they are of.
-        failed = for_each(close, sorted(due, key=lambda of: (of[0].site, of[0].origin, of[0].last, of[0].span)))
-    for waiting in found:
-        forget_closed(store, waiting, closed)
+    done: set[Due] = set()
+    failed = _close(store, due, now, before, done) if due else None
+    forget_closed(store, found, before | done)
     if failed:
         raise failed
-    return done
+    return [(one.site, one.first, one.span) for one in sorted(done, key=_in_order)]
+
+
+def _in_order(one: Due) -> tuple[str, str, dt.date, int]:
+    return one.site, one.origin, one.last, one.span
+
+
+def _close(store: Store, due: Sequence[Closing], now: float, before: Set[Due], done: set[Due]) -> Exception | None:
+    """Release those that may close, many by the same statements; what the first of them failed with. before: those that
+    were closed then; done: those that are now."""
+    still_open, arrived = open_dates(store), received_through(store)
+    failed: Exception | None = None
+    may = [
+        (one, waiting)
+        for one, waiting in due
+        if one.origin != LIVE or not is_late(one, end_of(waiting.site, one), still_open[one.site], arrived, now)
+    ]
+    # Weeks before the four weeks that they are of; of one another they need nothing.
+    for span in (WEEK, FOUR_WEEKS):
+        ready = [of for of in may if of[0].span == span and (span == WEEK or _weeks_of(*of) <= before | done)]
+        for each in _apart(ready):
+            problem = _release_all(store, each, now, done)
+            failed = failed or problem
+    return failed
+
+
+def _weeks_of(one: Due, waiting: WaitingDays) -> set[Due]:
+    """The weeks within it of whose days something waits."""
+    firsts = {first_of(day, WEEK, one.first) for day in waiting.rows if one.has(day)}
+    return {Due(one.site, one.origin, first, WEEK) for first in firsts}
+
+
+def _apart(each: Sequence[Closing]) -> Iterator[dict[Key, Closing]]:
+    """Those of which no two have site and first day in common, as blocks of an import may have with others: what is
+    staged of a block stands at its first day."""
+    left = sorted(each, key=lambda of: _in_order(of[0]))
+    while left:
+        found: dict[Key, Closing] = {}
+        for of in left:
+            found.setdefault((of[0].site, of[0].first), of)
+        yield found
+        left = [of for of in left if found[of[0].site, of[0].first] is not of]
+
+
+def _release_all(store: Store, each: Mapping[Key, Closing], now: float, done: set[Due]) -> Exception | None:
+    """Release blocks in batches, and those of one that failed alone; what the first of them failed with."""
+
+    def close(batch: Sequence[SiteDay]) -> None:
+        release_blocks(store, [each[of.key] for of in batch], now)
+        done.update(each[of.key][0] for of in batch)
+
+    days = [SiteDay(waiting.site, one.first, waiting.rules) for one, waiting in each.values()]
+    rows = {key: waiting.waits_in(one) for key, (one, waiting) in each.items()}
+    return next(iter(in_batches(close, days, rows, _ROWS_AT_MOST).values()), None)
 
 
 def is_late(block: Due, end: int, still_open: Collection[dt.date], arrived: int, now: float) -> bool:
@@ -92,41 +132,85 @@ def is_late(block: Due, end: int, still_open: Collection[dt.date], arrived: int,
     return any(map(block.has, still_open)) or (arrived < end and now < end + PATIENCE_S)
 
 
-def release_block(store: Store, waiting: WaitingDays, block: Due, now: float) -> None:
-    """Release a block, unless it is: its rows first, then its entry. Where what waits is not all there, or a day was
-    released by rules that let nothing wait, the block has none."""
-    site = waiting.site
+def release_blocks(store: Store, each: Sequence[Closing], now: float) -> None:
+    """Release blocks, all or none of them, but those that are released: their rows first, then their entries. Where
+    what waits of one is not all there, or a day was released by rules that let nothing wait, it has no rows."""
     with RELEASING:
-        entries = [entry for entry in _standing(store, site.key, block) if entry.origin == block.origin]
+        there = _whole(store, each)
         # An import closes its own blocks: what is due was read before the lock was had.
-        if not entries or _is_closed(store, block):
+        closed = _closed(store, each)
+        found = [
+            _Found(one, waiting, entries, _is_whole(waiting, entries, there))
+            for one, waiting, entries in _standing(store, each)
+            if entries and one not in closed
+        ]
+        if not found:
             return
-        rows, digest, is_whole = 0, "", _is_whole(store, entries, waiting.rows, block)
-        rules = strictest(entries)
-        told = _entry(block, entries, rules, now)
-        changed = sorted({name for entry in entries for name in entry.goals} - told.goals.keys())
-        others = frozenset(name for entry in entries for name in entry.sections) - told.sections.keys()
-        forget_block(store, block)
+        told = [_entry(of, now) for of in found]
+        dues = [of.due for of in found]
+        forget_blocks(store, dues)
         try:
-            if is_whole and rules.k_late:
-                dates = sorted(entry.day for entry in entries)
-                week = grain_of(block.origin, WEEK)
-                with staged_block(store, site, dates, block.first, week, rules, changed, others) as of:
-                    rows, digest = publish_block(store, block, week, entries, of)
+            written = _publish(store, [(n, _block(of, told[n])) for n, of in enumerate(found) if of.may_tell])
         except Exception:
             with contextlib.suppress(StoreError):
-                forget_block(store, block)
+                forget_blocks(store, dues)
             raise
-        if not is_whole:
-            log.warning("block_lost", site=site.key, day=block.first.isoformat(), days=block.span)
-        append(store, [structs.replace(told, complete=is_whole and told.complete, rows=rows, digest=digest)])
+        for of in found:
+            if not of.is_whole:
+                log.warning("block_lost", site=of.due.site, day=of.due.first.isoformat(), days=of.due.span)
+        append(
+            store,
+            [
+                structs.replace(entry, rows=rows, digest=digest)
+                for entry, (rows, digest) in ((entry, written.get(n, (0, ""))) for n, entry in enumerate(told))
+            ],
+        )
 
 
-def _entry(block: Due, entries: Sequence[Entry], rules: SiteRules, now: float) -> Entry:
-    """What the manifest says of a block of these days, without rows."""
+class _Found(Struct, frozen=True):
+    """A block, the entries of its days that hold, and whether all is there that waited."""
+
+    due: Due
+    waiting: WaitingDays
+    entries: list[Entry]
+    is_whole: bool
+
+    @property
+    def may_tell(self) -> bool:
+        return self.is_whole and strictest(self.entries).k_late > 0
+
+
+def _publish(store: Store, blocks: Sequence[tuple[int, Block]]) -> dict[int, tuple[int, str]]:
+    """By number of each how many rows it has released, and their digest."""
+    if not blocks:
+        return {}
+    with staged_blocks(store, [block for _, block in blocks]) as of:
+        return dict(zip((n for n, _ in blocks), publish_blocks(store, of), strict=True))
+
+
+def _block(of: _Found, told: Entry) -> Block:
+    """told: its entry, without rows."""
+    entries, due = of.entries, of.due
+    return Block(
+        of.waiting.site,
+        due.first,
+        due.span,
+        tuple(sorted(entry.day for entry in entries)),
+        due.grain,
+        grain_of(due.origin, WEEK),
+        strictest(entries),
+        tuple(sorted({name for entry in entries for name in entry.goals} - told.goals.keys())),
+        frozenset(name for entry in entries for name in entry.sections) - told.sections.keys(),
+        {name: sum(bool(entry.columns) and name not in entry.columns for entry in entries) for name in WAITING},
+    )
+
+
+def _entry(of: _Found, now: float) -> Entry:
+    """What the manifest says of a block, without rows."""
+    block, entries, rules = of.due, of.entries, strictest(of.entries)
     return Entry(
         *(block.site, 0, block.first, int(now), block.origin, rules.preset, rules.k),
-        complete=all(entry.complete for entry in entries),
+        complete=of.is_whole and all(entry.complete for entry in entries),
         over_counted=any(entry.over_counted for entry in entries),
         columns={name: list(columns_of(name, late=True)) for name in WAITING},
         networks=rules.networks,
@@ -152,27 +236,37 @@ def strictest(entries: Sequence[Entry]) -> SiteRules:
     )
 
 
-def _is_closed(store: Store, block: Due) -> bool:
-    """Whether it has an entry, be it of a block that released nothing."""
-    given = {"site": block.site, "origin": block.origin, "day": block.first, "span": block.span}
-    mine = "site = {site:String} AND origin = {origin:String} AND day = {day:Date} AND span = {span:UInt8}"
-    return bool(store.rows(f"SELECT 1 FROM manifest WHERE {mine} LIMIT 1", given))
+def _closed(store: Store, each: Sequence[Closing]) -> set[Due]:
+    """Those that have an entry, be it of a block that released nothing."""
+    mine = "site IN {sites:Array(String)} AND day IN {days:Array(Date)} AND span > 1"
+    given = {"sites": sorted({one.site for one, _ in each}), "days": sorted({one.first for one, _ in each})}
+    return {Due(*row) for row in store.rows(f"SELECT site, origin, day, span FROM manifest WHERE {mine}", given)}
 
 
-def _standing(store: Store, site: str, block: Due) -> list[Entry]:
-    """The entries of its days that hold, by day."""
-    rest = f"AND span = 1 AND day BETWEEN '{block.first}' AND '{block.last}' ORDER BY number"
-    return holding(read_entries(store, site, rest))
+def _standing(store: Store, each: Sequence[Closing]) -> Iterator[tuple[Due, WaitingDays, list[Entry]]]:
+    """The entries of their days that hold, by day."""
+    first, last = min(one.first for one, _ in each), max(one.last for one, _ in each)
+    rest = f"AND span = 1 AND day BETWEEN '{first}' AND '{last}' ORDER BY number"
+    by_site: dict[str, list[Entry]] = defaultdict(list)
+    for entry in read_entries(store, sorted({one.site for one, _ in each}), rest):
+        by_site[entry.site].append(entry)
+    holds = {site: holding(entries) for site, entries in by_site.items()}
+    for one, waiting in each:
+        yield one, waiting, [of for of in holds.get(one.site, ()) if one.has(of.day) and of.origin == one.origin]
 
 
-def _is_whole(store: Store, entries: Sequence[Entry], waiting: Mapping[dt.date, int], block: Due) -> bool:
-    """Whether all is there that waited: nothing of it is in a backup."""
-    given = {"site": block.site, "first": block.first, "last": block.last}
-    counts = " UNION ALL ".join(f"SELECT site, day FROM waiting_{family}" for family in WAITING)
-    found = store.rows(
-        f"""SELECT day, count() FROM ({counts})
-        WHERE site = {{site:String}} AND day BETWEEN {{first:Date}} AND {{last:Date}} GROUP BY day""",
-        given,
+def _whole(store: Store, each: Sequence[Closing]) -> dict[Key, int]:
+    """By site-day how many rows wait: nothing of it is in a backup."""
+    days = [(one.site, day) for one, waiting in each for day in waiting.rows if one.has(day)]
+    mine = "(site, day) IN arrayZip({sites:Array(String)}, {days:Array(Date)})"
+    counts = " UNION ALL ".join(f"SELECT site, day FROM waiting_{family} WHERE {mine}" for family in WAITING)
+    given = {"sites": [site for site, _ in days], "days": [day for _, day in days]}
+    rows = store.rows(f"SELECT site, day, count() FROM ({counts}) GROUP BY site, day", given)
+    return {(site, day): many for site, day, many in rows}
+
+
+def _is_whole(waiting: WaitingDays, entries: Sequence[Entry], there: Mapping[Key, int]) -> bool:
+    """Whether all is there that waited."""
+    return all(
+        waiting.rows.get(entry.day, LOST) == there.get((entry.site, entry.day), 0) for entry in entries if entry.k_late
     )
-    there: dict[dt.date, int] = dict(found)
-    return all(waiting.get(entry.day, LOST) == there.get(entry.day, 0) for entry in entries if entry.k_late)

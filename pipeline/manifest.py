@@ -148,10 +148,11 @@ COLUMNS = Entry.__struct_fields__
 _READ = ", ".join("toUnixTimestamp(released_at)" if name == "released_at" else name for name in COLUMNS)
 
 
-def read_entries(store: Store, site: str, rest: str = "") -> list[Entry]:
-    """A site's entries, the first one first. rest: SQL after WHERE site = …"""
+def read_entries(store: Store, sites: str | Sequence[str], rest: str = "") -> list[Entry]:
+    """A site's entries, or those of several, the first one first. rest: SQL after WHERE site = …"""
     rows = store.rows(
-        f"SELECT {_READ} FROM manifest WHERE site = {{site:String}} {rest or 'ORDER BY number'}", {"site": site}
+        f"SELECT {_READ} FROM manifest WHERE site IN {{sites:Array(String)}} {rest or 'ORDER BY number'}",
+        {"sites": [sites] if isinstance(sites, str) else [*sites]},
     )
     return [Entry(*row) for row in rows]
 

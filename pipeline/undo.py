@@ -71,7 +71,7 @@ def undo(store: Store, run: str, now: float) -> Undone | None:
         days = tuple(sorted(entry.day for entry in mine)) or _left(entries, run)
         _forget(store, found.site, days)
         _forget_blocks(store, found.site, run)
-        forget_waiting(store, found.site, days)
+        forget_waiting(store, [(found.site, day) for day in days])
         take_back(store, found.site, run)
     return Undone(run, found.site, days or found.days, not mine)
 

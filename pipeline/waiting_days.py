@@ -32,6 +32,8 @@ LOST = -1
 # Nine weeks: the four of a block, and five for days that close late.
 _WAITS_DAYS = 63
 _IMPORT_WAITS_DAYS = 3
+# A mutation is kept with all that it names.
+_FORGOTTEN_AT_ONCE = 1000
 
 
 class Due(Struct, frozen=True):
@@ -76,6 +78,10 @@ class WaitingDays(Struct, frozen=True):
             for span in spans_of(self.rules)
         }
         return {one for one in found if self.origin == LIVE or one.last <= self.last}
+
+    def waits_in(self, block: Due) -> int:
+        """How many rows wait of its days."""
+        return sum(rows for day, rows in self.rows.items() if rows != LOST and block.has(day))
 
 
 def spans_of(rules: SiteRules) -> tuple[int, ...]:
@@ -132,20 +138,27 @@ def waiting_days(
     ]
 
 
-def forget_closed(store: Store, waiting: WaitingDays, closed: Collection[Due]) -> None:
+def forget_closed(store: Store, found: Sequence[WaitingDays], closed: Collection[Due]) -> None:
     """What is hidden still after the last of its blocks stays so. Of an import that is all, once its blocks are
     closed: those that it does not fill never will."""
-    ends = {one for one in waiting.blocks() if one not in closed}
-    left = {day for day in waiting.rows if any(one.has(day) for one in ends)}
-    if over := sorted(waiting.rows.keys() - left):
-        forget_waiting(store, waiting.site.key, over)
+    over: list[Key] = []
+    for waiting in found:
+        ends = {one for one in waiting.blocks() if one not in closed}
+        left = {day for day in waiting.rows if any(one.has(day) for one in ends)}
+        over += [(waiting.site.key, day) for day in sorted(waiting.rows.keys() - left)]
+    forget_waiting(store, over)
 
 
-def forget_waiting(store: Store, site: str, days: Sequence[dt.date]) -> None:
-    """Delete what waits of days."""
-    mine, given = "site = {site:String} AND day IN {days:Array(Date)}", {"site": site, "days": list(days)}
-    for table in WAITING_TABLES:
-        if store.rows(f"SELECT 1 FROM {table} WHERE {mine} LIMIT 1", given):
+def forget_waiting(store: Store, keys: Sequence[Key]) -> None:
+    """Delete what waits of site-days."""
+    mine = "(site, day) IN arrayZip({sites:Array(String)}, {days:Array(Date)})"
+    there = " UNION ALL ".join(f"(SELECT '{table}' FROM {table} WHERE {mine} LIMIT 1)" for table in WAITING_TABLES)
+    for begin in range(0, len(keys), _FORGOTTEN_AT_ONCE):
+        some = keys[begin : begin + _FORGOTTEN_AT_ONCE]
+        given = {"sites": [site for site, _ in some], "days": [day for _, day in some]}
+        found = {table for (table,) in store.rows(there, given)}
+        # How many rows wait of a day goes last: where it is missing, nobody knows what is.
+        for table in [table for table in WAITING_TABLES if table in found]:
             store.command(f"ALTER TABLE {store.local(table)} DELETE WHERE {mine}", given, mutations_sync=2)
 
 
@@ -160,12 +173,9 @@ def expire_waiting(store: Store, sites: Sequence[tuple[Site, SiteRules]], today:
             )
     # Of days that were imported there are no raw rows, and a few days at most.
     live = f"(SELECT site, day FROM manifest WHERE span = 1 AND origin = '{LIVE}')"
-    rules, over = {site.key: rules for site, rules in sites}, defaultdict(list)
-    for key, day in store.rows(f"SELECT DISTINCT site, day FROM waiting_days WHERE (site, day) IN {live}"):
-        if key in rules and expires_of(day, rules[key]) <= today:
-            over[key].append(day)
-    for key, days in over.items():
-        forget_waiting(store, key, days)
+    rules = {site.key: rules for site, rules in sites}
+    rows = store.rows(f"SELECT DISTINCT site, day FROM waiting_days WHERE (site, day) IN {live}")
+    forget_waiting(store, [(key, day) for key, day in rows if key in rules and expires_of(day, rules[key]) <= today])
 
 
 def waiting_until(days: Sequence[SiteDay], now: float, origin: str) -> dict[Key, dt.date]:

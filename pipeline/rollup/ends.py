@@ -11,7 +11,7 @@ Why: both tables count the same visits. Each with a companion of its own, one wo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -19,6 +19,7 @@ from schema.dimensions import OTHER
 from schema.manifest import WEEK
 
 from .batch import ENOUGH, NETWORKS, Batch
+from .block import Blocks
 from .company import Cell, Whole
 
 # By who contributes the dimension that tells the same visits.
@@ -96,33 +97,43 @@ def _behind(kind: str) -> str:
 # -- blocks ----------------------------------------------------------------------------------------------------------
 
 
-def told_of_block(of: Batch, values: Collection[tuple[str, str]]) -> list[tuple[str, str, str, str, str]]:
-    """The rows of pages that are told. values: by dimension what the block releases."""
-    pages = {value for dimension, value in values if dimension == "page"} - {OTHER}
-    return [
-        ("contributors", "page", value, kind, "")
-        for kind, dimension in OF_END.items()
-        for value in (pages & {value for of_end, value in values if of_end == dimension}) - _unlike(of, dimension)
-    ]
+# By kind and value whether a page is told; rows of `shown` less their `d`.
+Told = tuple[str, str, str, str, str]
 
 
-def _unlike(of: Batch, dimension: str) -> set[str]:
-    """The pages that have rows of their own, or of a week within the block, on other days than the dimension has. Known
-    to everybody: to tell of a page whether anybody left on such days would tell of these."""
+def told_of_blocks(of: Blocks, values: Mapping[int, Collection[tuple[str, str]]]) -> dict[int, list[Told]]:
+    """By block the rows of pages that are told. values: by block and dimension what it releases."""
+    found: dict[int, list[Told]] = {}
+    for kind, dimension in OF_END.items():
+        pages = {d: _both(its, dimension) for d, its in values.items()}
+        unlike = _unlike(of, dimension) if any(pages.values()) else set()
+        for d, its in pages.items():
+            told = (value for value in its if (d, value) not in unlike)
+            found.setdefault(d, []).extend(("contributors", "page", value, kind, "") for value in told)
+    return found
+
+
+def _both(values: Collection[tuple[str, str]], of_end: str) -> set[str]:
+    """The pages that are released as pages and as those with which visits begin, or end."""
+    return {value for name, value in values if name == "page" and (of_end, value) in values} - {OTHER}
+
+
+def _unlike(of: Blocks, dimension: str) -> set[tuple[int, str]]:
+    """By block the pages that have rows of their own, or of a week within it, on other days than the dimension has.
+    Known to everybody: to tell of a page whether anybody left on such days would tell of these."""
     days = "arraySort(groupUniqArrayIf(on_day, dimension = '{}'))".format
-    rows = of.store.rows(
-        f"""SELECT value FROM
-        (
-            SELECT dimension, value, day AS on_day FROM released_cells
-            WHERE site = {{sites:Array(String)}}[1] AND day IN {{waits:Array(Date)}} AND grain = 'day'
-                AND dimension IN ('page', '{dimension}')
+    weeks = f"""
             UNION ALL
-            SELECT dimension, value, arrayJoin(arrayMap(n -> day + n, range({WEEK}))) AS on_day FROM late_cells
-            WHERE site = {{sites:Array(String)}}[1] AND grain = {{week:String}} AND dimension IN ('page', '{dimension}')
-                AND day BETWEEN {{waits:Array(Date)}}[1] - {WEEK - 1} AND {{waits:Array(Date)}}[-1]
+            SELECT {of.which_week} AS d, dimension, value, arrayJoin(arrayMap(n -> day + n, range({WEEK}))) AS on_day
+            FROM late_cells WHERE {of.of_weeks} AND dimension IN ('page', '{dimension}')"""
+    rows = of.store.rows(
+        f"""SELECT d, value FROM
+        (
+            SELECT {of.which_waits} AS d, dimension, value, day AS on_day FROM released_cells
+            WHERE {of.waits} AND grain = 'day' AND dimension IN ('page', '{dimension}'){weeks if of.have_weeks else ""}
         )
-        WHERE on_day IN {{waits:Array(Date)}}
-        GROUP BY value HAVING {days("page")} != {days(dimension)}""",
+        WHERE (d, on_day) IN arrayZip({{wait_of:Array(UInt16)}}, {{waits:Array(Date)}})
+        GROUP BY d, value HAVING {days("page")} != {days(dimension)}""",
         of.named,
     )
-    return {value for (value,) in rows}
+    return {(d, value) for d, value in rows}

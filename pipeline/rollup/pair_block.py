@@ -16,18 +16,17 @@ import msgspec
 from msgspec import Struct, structs
 
 from schema.dimensions import OTHER
-from schema.manifest import ADDED, FOUR_WEEKS, WEEK, span_of
+from schema.manifest import ADDED, span_of
 from schema.pair import Pair, is_above
 from schema.pairs import PAIRS
 
-from .block import Block
+from .block import Block, Blocks
 from .crossing import Line
 from .pair_late import Key, Least, Waiting, told_of
 
 # By cell the weeks that have told it, and of how many days.
 Weeks = Mapping[tuple[dt.date, Key], int]
 _SUMS = tuple("people" if one is PAIRS.people else one.name for one in PAIRS.measures)
-_MINE = "site = {sites:Array(String)}[1] AND day IN {waits:Array(Date)}"
 
 
 class _Row(Struct, frozen=True):
@@ -65,67 +64,81 @@ class _Row(Struct, frozen=True):
         return Waiting(*lines, (*values, *narrowed), *counts, bool(self.few), bool(self.told), over)
 
 
-def release_pairs(of: Block, grain: str) -> None:
-    """Put what the block tells of pairs into `late_pairs`. grain: of its rows."""
+def release_pairs(of: Blocks) -> None:
+    """Put what blocks tell of pairs into `late_pairs`."""
     columns = ("site", "grain", "day", "period", "dimension", "value", "by_dimension", "by_value", "days")
-    rows = [*_released(of, grain)]
+    waiting, weeks = _waiting(of, _touched(of)), _weeks(of) if of.have_weeks else {}
+    rows = [row for d, its in waiting.items() for row in _released(of, d, its, weeks.get(d, {}))]
     if rows:
         of.store.insert(f"late_{PAIRS.name}", (*columns, *PAIRS.measure_names), [*map(list, zip(*rows, strict=True))])
 
 
-def _released(of: Block, grain: str) -> Iterator[tuple[Any, ...]]:
-    waiting, least = _waiting(of, _touched(of)), Least(of.late.k_late, of.late.late_others)
+def _released(
+    of: Blocks, d: int, waiting: Mapping[tuple[dt.date, Key], _Row], weeks: Weeks
+) -> Iterator[tuple[Any, ...]]:
+    """The rows of one block."""
+    block = of.each[d]
+    least = Least(block.rules.k_late, block.rules.late_others)
     days: defaultdict[dt.date, dict[Key, Waiting]] = defaultdict(dict)
     for (day, key), row in waiting.items():
         days[day][key] = row.waiting()
-    if grain != of.week:
-        _put_weeks(days, _weeks(of), of.days[0].day, least)
-    start = of.named["starts"][0]
+    if block.weeks:
+        _put_weeks(days, weeks, block, least)
+    period = dt.datetime.fromtimestamp(of.named["starts"][d], dt.UTC)
     for key, told in told_of(days, least).items():
         rows = [waiting[day, key] for day in told]
         one, sums = rows[0], [sum(each) for each in zip(*(row.sums for row in rows), strict=True)]
-        where = of.days[0].site.key, grain, of.days[0].day, dt.datetime.fromtimestamp(start, dt.UTC)
+        where = block.site.key, block.grain, block.first, period
         yield (*where, one.dimension, one.value, one.by_dimension, one.by_value, len(told), *sums)
 
 
-def _waiting(of: Block, touched: Collection[Pair]) -> dict[tuple[dt.date, Key], _Row]:
-    """touched: pairs of which nothing is told."""
+def _waiting(of: Blocks, touched: Collection[tuple[int, Pair]]) -> dict[int, dict[tuple[dt.date, Key], _Row]]:
+    """touched: by block pairs of which nothing is told."""
     columns = [name for name in _Row.__struct_fields__ if name != "sums"]
-    found = of.store.rows(
-        f"SELECT {', '.join((*columns, *_SUMS))} FROM waiting_pairs WHERE {_MINE} ORDER BY ALL", of.named
-    )
-    rows = (_Row(**dict(zip(columns, row, strict=False)), sums=row[len(columns) :]) for row in found)
-    names = {one.name for one in touched}
-    silent = (structs.replace(row, told=0) if row.pair in names else row for row in rows)
-    return {(row.day, row.key): row for row in silent}
+    listed = ", ".join((*columns, *_SUMS))
+    names = {(d, pair.name) for d, pair in touched}
+    found: dict[int, dict[tuple[dt.date, Key], _Row]] = defaultdict(dict)
+    for d, *fields in of.store.rows(
+        f"SELECT {of.which_waits} AS d, {listed} FROM waiting_pairs WHERE {of.waits} ORDER BY ALL", of.named
+    ):
+        row = _Row(**dict(zip(columns, fields, strict=False)), sums=tuple(fields[len(columns) :]))
+        found[d][row.day, row.key] = structs.replace(row, told=0) if (d, row.pair) in names else row
+    return found
 
 
-def _touched(of: Block) -> set[Pair]:
-    """The pairs of whose parents, or of whose children, some were added to a day."""
-    rows = of.store.rows(f"SELECT DISTINCT grain, dimension, by_dimension FROM late_pairs WHERE {_MINE}", of.named)
-    added = [Pair(*names) for grain, *names in rows if span_of(grain) == ADDED]
-    there = {Pair(*row) for row in of.store.rows(_COUNTED, of.named)}
-    return {pair for pair in there for one in added if is_above(pair, one) or is_above(one, pair)}
+def _touched(of: Blocks) -> set[tuple[int, Pair]]:
+    """By block the pairs of whose parents, or of whose children, some were added to a day."""
+    sql = f"SELECT DISTINCT {of.which_waits}, grain, dimension, by_dimension FROM late_pairs WHERE {of.waits}"
+    added = [(d, Pair(*names)) for d, grain, *names in of.store.rows(sql, of.named) if span_of(grain) == ADDED]
+    if not added:
+        return set()
+    counted = f"SELECT DISTINCT {of.which_waits}, dimension, by_dimension FROM waiting_pairs WHERE {of.waits}"
+    there = [(d, Pair(*names)) for d, *names in of.store.rows(counted, of.named)]
+    return {
+        (d, pair)
+        for d, pair in there
+        for its, one in added
+        if its == d and (is_above(pair, one) or is_above(one, pair))
+    }
 
 
-_COUNTED = f"SELECT DISTINCT dimension, by_dimension FROM waiting_pairs WHERE {_MINE}"
-
-
-def _weeks(of: Block) -> dict[tuple[dt.date, Key], int]:
+def _weeks(of: Blocks) -> dict[int, dict[tuple[dt.date, Key], int]]:
     rows = of.store.rows(
-        f"""SELECT day, dimension, by_dimension, value, by_value, days FROM late_pairs
-        WHERE site = {{sites:Array(String)}}[1] AND grain = {{week:String}}
-            AND day BETWEEN {{dates:Array(Date)}}[1] AND {{dates:Array(Date)}}[1] + {FOUR_WEEKS - 1}""",
+        f"""SELECT {of.which_week}, day, dimension, by_dimension, value, by_value, days FROM late_pairs
+        WHERE {of.of_weeks}""",
         of.named,
     )
-    return {(day, (Pair(one, other).name, tuple(values))): days for day, one, other, *values, days in rows}
+    found: dict[int, dict[tuple[dt.date, Key], int]] = defaultdict(dict)
+    for d, day, one, other, *values, days in rows:
+        found[d][day, (Pair(one, other).name, tuple(values))] = days
+    return found
 
 
-def _put_weeks(days: Mapping[dt.date, dict[Key, Waiting]], weeks: Weeks, first: dt.date, least: Least) -> None:
+def _put_weeks(days: Mapping[dt.date, dict[Key, Waiting]], weeks: Weeks, block: Block, least: Least) -> None:
     """Say of each cell which week has told it; of which days its sum is nobody has noted, so it is found out again.
     Should something else come of that, each may be told or not: it is in no sum that another one is known to be in."""
-    for week in {_week_of(day, first) for day in days}:
-        mine = {day: cells for day, cells in days.items() if _week_of(day, first) == week}
+    for week in {block.week_of(day) for day in days}:
+        mine = {day: cells for day, cells in days.items() if block.week_of(day) == week}
         told = {key: many for (its, key), many in weeks.items() if its == week}
         found = told_of(mine, least) if told else {}
         same = {key: len(its) for key, its in found.items()} == told
@@ -133,10 +146,6 @@ def _put_weeks(days: Mapping[dt.date, dict[Key, Waiting]], weeks: Weeks, first: 
             for key in [key for key in told if key in cells and cells[key].open]:
                 before = (week if day in found[key] else None) if same else day
                 cells[key] = structs.replace(cells[key], before=before, open=False)
-
-
-def _week_of(day: dt.date, first: dt.date) -> dt.date:
-    return first + (day - first).days // WEEK * dt.timedelta(WEEK)
 
 
 def _key_of(text: str) -> Key:

@@ -6,7 +6,7 @@ open day are multiples of k (rule H4). A measure to which fewer than k people co
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache
 
 from schema.dimensions import OTHER
@@ -26,11 +26,11 @@ from .shape import IN_BUCKETS, IN_ORDER
 from .suppressed import KEPT, is_shown, suppressed
 
 
-def stage(of: Batch) -> None:
-    """Fill `staging_*`."""
+def stage(of: Batch, counted: Collection[str] | None = None) -> None:
+    """Fill `staging_*`. counted: the families that have rows, if those are not that the settings of its sites tell."""
     # The longest first. A histogram has few samples in each bucket: rounded down it would tell lies, so it waits for
     # the release. So does revenue: where everybody pays the same, it tells how many they are.
-    counted = families(of)
+    counted = families(of) if counted is None else counted
     at_once(
         of.store,
         [

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from schema.store import Store
 
 from ..each import is_of_all
-from .batch import Quarter, SiteDay, batches
+from .batch import ROWS_AT_MOST, Quarter, SiteDay, batches
 from .snapshot import Key
 from .stages import roll_up_together
 
@@ -32,12 +32,15 @@ def roll_up_all(
 
 
 def in_batches(
-    work: Callable[[Sequence[SiteDay]], object], days: Sequence[SiteDay], rows: Mapping[Key, int]
+    work: Callable[[Sequence[SiteDay]], object],
+    days: Sequence[SiteDay],
+    rows: Mapping[Key, int],
+    at_most: int = ROWS_AT_MOST,
 ) -> dict[Key, Exception]:
     """Call it with batches of site-days; those that failed alone, with the reason. Raises StoreDown where nobody
-    answers. rows: how many raw rows each has."""
+    answers. rows: how many rows each has; at_most: of these, in a batch."""
     failed: dict[Key, Exception] = {}
-    waiting = deque(batches(days, rows))
+    waiting = deque(batches(days, rows, at_most))
     while waiting:
         batch = waiting.popleft()
         try:

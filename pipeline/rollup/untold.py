@@ -15,17 +15,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from schema.column import TEXT
 from schema.experience import BANDS, TOGETHER
-from schema.manifest import WEEK
 
 from ..insert import insert
 from .batch import Batch, K
+from .block import Blocks
 from .experience import (
     EACH,
     LAYOUTS,
@@ -156,43 +156,49 @@ def _is_covered(table: Table, layout: Layout, rule: Rule) -> bool:
     return all(not side.people or is_enough(side, rule) for side in sides)
 
 
-_MINE = "site = {sites:Array(String)}[1] AND dimension = ''"
-_WAITING = f"""
-    SELECT vital, goal, day, band, people, others, converters, converters_others FROM waiting_experience
-    WHERE {_MINE} AND day IN {{waits:Array(Date)}} AND NOT has({{changed:Array(String)}}, toString(goal))"""
-_OF_DAYS = f"""
-    SELECT vital, day, groupUniqArray(band), [] FROM released_experience
-    WHERE {_MINE} AND day IN {{waits:Array(Date)}} AND grain = 'day' GROUP BY vital, day"""
-_OF_WEEKS = f"""
-    SELECT vital, day, groupUniqArray(band), groupUniqArray(goal) FROM late_experience
-    WHERE {_MINE} AND grain = {{week:String}} GROUP BY vital, day"""
+def _waiting(of: Blocks) -> str:
+    return f"""
+    SELECT d, vital, goal, day, band, people, others, converters, converters_others
+    FROM (SELECT *, {of.which_waits} AS d FROM waiting_experience WHERE {of.waits} AND dimension = '')
+    WHERE NOT has({{changed:Array(Array(String))}}[d + 1], toString(goal))"""
 
 
-def fill_of_block(of: Batch, rule: Rule) -> None:
-    """Fill `experience` with what a block tells. rule: k_late and late_others."""
-    first = of.days[0].day
-    waiting: dict[str, dict[str, dict[dt.date, dict[str, Cell]]]] = {}
-    week_of: dict[dt.date, dt.date] = {}
-    for vital, goal, day, band, *numbers in of.store.rows(_WAITING, of.named):
-        table = waiting.setdefault(vital, {}).setdefault(goal, {}).setdefault(day, {})
-        table[band] = _cell(rule, (day, band), *numbers)
-        week_of[day] = first + dt.timedelta(days=(day - first).days // WEEK * WEEK)
-    days, weeks = _told(of, _OF_DAYS), _told(of, _OF_WEEKS)
+def _of_days(of: Blocks) -> str:
+    return f"""
+    SELECT {of.which_waits} AS d, vital, day, groupUniqArray(band), [] FROM released_experience
+    WHERE {of.waits} AND dimension = '' AND grain = 'day' GROUP BY d, vital, day"""
+
+
+def _of_weeks(of: Blocks) -> str:
+    return f"""
+    SELECT {of.which_week} AS d, vital, day, groupUniqArray(band), groupUniqArray(goal) FROM late_experience
+    WHERE {of.of_weeks} AND dimension = '' GROUP BY d, vital, day"""
+
+
+def fill_of_block(of: Blocks, rules: Sequence[Rule]) -> None:
+    """Fill `experience` with what blocks tell. rules: of each k_late and late_others."""
+    waiting: dict[tuple[int, str], dict[str, dict[dt.date, dict[str, Cell]]]] = {}
+    for d, vital, goal, day, band, *numbers in of.store.rows(of.naming(_waiting(of)), of.named):
+        table = waiting.setdefault((d, vital), {}).setdefault(goal, {}).setdefault(day, {})
+        table[band] = _cell(rules[d], (day, band), *numbers)
+    days = _told(of, _of_days(of))
+    weeks = _told(of, _of_weeks(of)) if of.have_weeks else defaultdict[tuple[int, str], dict[dt.date, Told]](dict)
     rows: list[tuple[object, ...]] = []
-    for vital, by_goal in sorted(waiting.items()):
-        layout, told = told_of(by_goal, days[vital], weeks[vital], week_of, rule)
+    for (d, vital), by_goal in sorted(waiting.items()):
+        week_of = {day: of.each[d].week_of(day) for by_day in by_goal.values() for day in by_day}
+        layout, told = told_of(by_goal, days[d, vital], weeks[d, vital], week_of, rules[d])
         rows += [
-            (0, "", "", vital, goal, band, cell.everybody.people, cell.reached.people)
+            (d, "", "", vital, goal, band, cell.everybody.people, cell.reached.people)
             for goal, table in told.items()
             for band, cell in shown_of(table, layout).items()
         ]
     put(of, rows)
 
 
-def _told(of: Batch, sql: str) -> defaultdict[str, dict[dt.date, Told]]:
-    found: defaultdict[str, dict[dt.date, Told]] = defaultdict(dict)
-    for vital, day, bands, goals in of.store.rows(sql, of.named):
-        found[vital][day] = Told(parts_of(bands), frozenset(goals))
+def _told(of: Blocks, sql: str) -> defaultdict[tuple[int, str], dict[dt.date, Told]]:
+    found: defaultdict[tuple[int, str], dict[dt.date, Told]] = defaultdict(dict)
+    for d, vital, day, bands, goals in of.store.rows(of.naming(sql), of.named):
+        found[d, vital][day] = Told(parts_of(bands), frozenset(goals))
     return found
 
 

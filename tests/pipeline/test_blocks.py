@@ -10,7 +10,7 @@ from collections.abc import Generator
 import pytest
 from msgspec import structs
 
-from pipeline.blocks import release_block
+from pipeline.blocks import release_blocks
 from pipeline.copying import ManifestBroken, months_of, rows_of, snapshot
 from pipeline.imports import Import
 from pipeline.manifest import manifest_digest
@@ -317,7 +317,7 @@ def test_a_block_that_was_closed_meanwhile_is_not_released_again(store: Store) -
     (due,) = (one for one in found.blocks() if one.span == 7)
     assert (yield house.closing(after=6)) == [(house.site.key, house.first, 7)]
     late = house.late()
-    release_block(store, found, due, house.noon(7))
+    release_blocks(store, [(due, found)], house.noon(7))
     assert house.late() == late == {"/three": 21, "/two": 14}
     assert store.rows(
         "SELECT rows > 0, complete FROM manifest WHERE site = {s:String} AND span = 7", {"s": house.site.key}
