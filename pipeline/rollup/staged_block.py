@@ -94,12 +94,18 @@ def _cells(of: Blocks) -> dict[int, _Choice]:
         for d, block in enumerate(of.each)
     }
     _fill(of, "cells", {d: [(*value, "", "") for value in sorted(its)] for d, its in values.items()})
-    # Of a value that days show as a cell goals and web vitals may wait alone; one that stays hidden has none.
-    waiting: dict[int, set[Value]] = {d: set() for d in values}
+    waiting = _waiting_cells(of) if len(of.waiting) > 1 else {}
+    return {d: _Choice(its, waiting.get(d, set()), set(its), []) for d, its in values.items()}
+
+
+def _waiting_cells(of: Blocks) -> dict[int, set[Value]]:
+    """The values that wait as cells: of one that days show goals and web vitals may wait alone; one that stays hidden
+    has none."""
+    found: dict[int, set[Value]] = {}
     rows = f"SELECT DISTINCT d, dimension, value {remaining(of, 'cells')}"
     for d, dimension, value in of.store.rows(of.naming(rows), of.named):
-        waiting[d].add((dimension, value))
-    return {d: _Choice(its, waiting[d], set(its), []) for d, its in values.items()}
+        found.setdefault(d, set()).add((dimension, value))
+    return found
 
 
 def _choose_family(

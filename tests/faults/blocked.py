@@ -1,8 +1,8 @@
-"""A block that is closed in the embedded engine, killed at the first statement, STEP later and so on.
+"""Two blocks that are closed together in the embedded engine, killed at the first statement, STEP later and so on.
 
-In: `python -m tests.faults.blocked DIR STEP [days]`. Out: a JSON line of each life (doomed.py): what the block before,
-which was cut off, is after a rerun. Then a block of another site is closed, and killed before the nth statement; with
-`days` its day, too.
+In: `python -m tests.faults.blocked DIR STEP [days]`. Out: a JSON line of each life (doomed.py): what the blocks before,
+which were cut off, are after a rerun. Then blocks of other sites are closed, and killed before the nth statement; with
+`days` their days, too.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sys
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -49,41 +50,44 @@ def fill(store: Store, site: Site) -> None:
     store.insert("watermarks", ("spool", "received_through"), (("1",), (NOW,)))
 
 
-def told(store: Store, site: Site) -> dict[str, Any]:
-    """What is released with the block, and what still waits."""
-    mine = {"s": site.key}
+def told(store: Store, sites: Sequence[Site]) -> dict[str, Any]:
+    """What is released with their blocks, and what still waits."""
+    mine = {"s": [site.key for site in sites]}
+    among = "WHERE site IN {s:Array(String)}"
     rows = {
-        family: store.rows(f"SELECT * EXCEPT site FROM late_{family} WHERE site = {{s:String}} ORDER BY ALL", mine)
-        for family in WAITING
+        family: store.rows(f"SELECT * EXCEPT site FROM late_{family} {among} ORDER BY ALL", mine) for family in WAITING
     }
-    entries = [(entry.span, entry.rows) for entry in read_entries(store, site.key)]
-    waiting = sum(
-        store.rows(f"SELECT count() FROM {table} WHERE site = {{s:String}}", mine)[0][0] for table in WAITING_TABLES
-    )
+    entries = [[(entry.span, entry.rows) for entry in read_entries(store, site.key)] for site in sites]
+    waiting = sum(store.rows(f"SELECT count() FROM {table} {among}", mine)[0][0] for table in WAITING_TABLES)
     return {"rows": rows, "entries": entries, "waiting": waiting}
 
 
-def close(store: Store, site: Site) -> None:
-    close_days(store, [(site, RULES)], NOW, 300, frozenset())
-    close_blocks(store, [(site, RULES)], NOW, 300)
+def close(store: Store, sites: Sequence[Site]) -> None:
+    close_days(store, [(site, RULES) for site in sites], NOW, 300, frozenset())
+    close_blocks(store, [(site, RULES) for site in sites], NOW, 300)
+
+
+def sites_of(number: int) -> list[Site]:
+    goals = (Goal("buy", event="buy"),)
+    return [Site(f"blocked-{number}-{which}", goals=goals, properties=("plan",)) for which in (1, 2)]
 
 
 def live(directory: str, whole: bool, step: int, number: int) -> None:
     store = Store(f"chdb://{directory}")
     migrate(store)
-    before, site = (
-        Site(f"blocked-{n}", goals=(Goal("buy", event="buy"),), properties=("plan",)) for n in (number - step, number)
-    )
+    sites = sites_of(number)
     if number > 1:
+        before = sites_of(number - step)
         close(store, before)
         print(json.dumps(told(store, before), default=str), flush=True)
     else:
         print(json.dumps(None), flush=True)
-    fill(store, site)
+    for site in sites:
+        fill(store, site)
     if not whole:
-        close_days(store, [(site, RULES)], NOW, 300, frozenset())
+        close_days(store, [(site, RULES) for site in sites], NOW, 300, frozenset())
     doom(store, number)
-    close(store, site)
+    close(store, sites)
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def test_sums_of_a_month_killed_at_any_statement_never_tell_other_than_the_days(
     ],
     ids=["some", "each", "days, too"],
 )
-def test_a_block_killed_at_any_statement_is_released_once_and_whole(
+def test_blocks_killed_at_any_statement_are_released_once_and_whole(
     tmp_path: Path, of: tuple[str, ...], lives: int
 ) -> None:
     _, *told = lived("tests.faults.blocked", tmp_path / "engine", ROOT, *of)
