@@ -11,7 +11,7 @@ from functools import cache
 
 from schema.families import DECLARED
 from schema.family import Family
-from schema.measures import KINDS, OF_CELLS
+from schema.measures import KINDS
 from schema.visits import OF_VISITS, VISIT
 
 from ..insert import insert
@@ -35,18 +35,10 @@ from .shape import (
     count_people,
 )
 from .spent import fill_spent
+from .sums import COUNTED, FAR, go_on
 from .told import fill_told
-from .visit import SECTIONS
-from .warm import SUMS, note_after, renewing
+from .warm import SUMS, empty, renewing
 
-# What is counted of visits; what rates are divided by is known in the end only.
-COUNTED = tuple(one for one in OF_CELLS if one.visit)
-# Of the families whose sums may be brought up to date, the keys beside the value, and what is added up.
-KEYS: dict[str, tuple[str, ...]] = {"cells": (), "conversions": ("goal", "currency")}
-ADDED: dict[str, tuple[str, ...]] = {
-    "cells": ("people", "networks", *(one.name for one in COUNTED), *KINDS, *map(networks_of, KINDS)),
-    "conversions": ("people", "networks", "times", "paid"),
-}
 # By family and column what is added, and of which rows.
 _Selects = tuple[tuple[str, Mapping[str, str], str], ...]
 
@@ -83,8 +75,9 @@ def aggregate(of: Batch) -> None:
     fill_spent(of)
     fill_elements(of)
     counted = {*families(of)}
-    if of.adds:
-        _add_changes(of, counted)
+    if of.adds and not go_on(of, counted.intersection(SUMS), _count):
+        empty(of, SUMS)
+    elif of.adds:
         counted.difference_update(SUMS)
     _count(of, counted)
 
@@ -107,22 +100,12 @@ def _is_paid(of: Batch) -> bool:
     return bool(of.store.rows(f"SELECT 1 FROM {of.scratch('reached')} WHERE currency != '' LIMIT 1"))
 
 
-def _add_changes(of: Batch, counted: Collection[str]) -> None:
-    """Bring sums up to date: less those of whose visits are made anew as they were, and with them as they are."""
-    some = note_after(of, (*VISIT, *SECTIONS))
-    at_once(of.store, _reached_and_hits(some))
-    names = [name for name in SUMS if name in counted]
-    _count(some, names)
-    for name in names:
-        columns = {column: column for column in ("dimension", "value", *KEYS[name])} | {"d": "0"}
-        columns |= {column: f"if(d = 0, {column}, -{column})" for column in ADDED[name]}
-        of.store.command(f"{insert(of.scratch(name), columns)} FROM {some.scratch(name)}")
-
-
 def _adding(of: Batch, family: str, columns: Mapping[str, str], rows: str) -> Statement:
     """One statement. columns: SQL for what is added to each. rows: of which rows, from FROM on."""
     # They are several, so each has enough of one thread.
     inserted = insert(f"{{{family}}}", {"d": "0" if of.alone else "d", **columns})
+    if of.live and family in SUMS:
+        inserted = inserted.replace("{networks}", str(max(FAR, of.most.networks)))
     return of.naming(f"{inserted} {rows} SETTINGS max_threads = 1"), of.named
 
 

@@ -26,7 +26,7 @@ _PAGES = "arrayEnumerateDense(hits.path)"
 _VIEWED = f"arrayDistinct(arrayFilter((p, n) -> n = '{PAGEVIEW}', {_PAGES}, hits.name))"
 _BEHIND = f"arraySlice(arrayEnumerateUniq(arrayConcat({_VIEWED}, {_PAGES})), 1 + length({_VIEWED}))"
 _SEEN = f"arrayMap((behind, alone) -> behind > alone, {_BEHIND}, arrayEnumerateUniq({_PAGES}))"
-_COLUMNS = {
+COLUMNS = {
     name: name
     for name in (
         "d",
@@ -44,7 +44,7 @@ _COLUMNS = {
     )
 }
 # first_…: the visit's first there, if it counts as one.
-_COLUMNS |= {"seen": "seen"} | {f"first_{dimension}": f"came AND nth_{dimension} = 1" for dimension in OF_HITS}
+COLUMNS |= {"seen": "seen"} | {f"first_{dimension}": f"came AND nth_{dimension} = 1" for dimension in OF_HITS}
 
 
 def filling_hits(of: Batch) -> Statement:
@@ -52,7 +52,7 @@ def filling_hits(of: Batch) -> Statement:
     # Of a section with pages that were not viewed in the visit, the first is the first of those that were.
     sections = f"arrayMap(path -> {of.section_of('path')}, hits.path)"
     return of.naming(
-        f"""{insert("{hits}", _COLUMNS)}
+        f"""{insert("{hits}", COLUMNS)}
         FROM {{visits}}
         ARRAY JOIN hits.path AS page, hits.hostname AS hostname, hits.name AS name, hits.engaged_ms AS engaged,
             hits.scroll AS scroll, {_SEEN} AS seen, {sections} AS section, arrayEnumerateUniq({_PAGES}) AS nth_page,

@@ -25,6 +25,9 @@ from .visit import OUTSIDE_OTHER
 # The dimensions of an event that reached a goal: of each the column.
 OF_REACHED = {"page": "path", "section": "section", "hostname": "hostname", "event": "name"}
 _PARTS = ("name", "path", "hostname", "currency", "amount")
+# What is of a visit and of its visitor; and all columns.
+_OF_VISIT = ("d", "visitor", "network_number", "visit", "again", "came", *OF_VISITS)
+COLUMNS = (*_OF_VISIT, "goal", "nth", *_PARTS, "section")
 # What else goals may ask of an event: of each the array. place: among the events of the visit.
 _ASKED = {"place": "arrayEnumerate(hits.name)", "sent": "hits.props"}
 # How far a page was scrolled is said again by each report of it, and counts once for each page and host of a visit.
@@ -46,9 +49,8 @@ def filling_reached(of: Batch, sets: tuple[str, dict[str, Any]] | None = None) -
     if read:
         those = f"arrayMap((name, path, hostname, scroll) -> {_tuples(_READ, read)}, {_SCROLLED})"
         found = f"arrayConcat({found}, if(came, arrayDistinct(arrayFlatten({those})), []))"
-    columns = ("d", "visitor", "network_number", "visit", "again", "came", *OF_VISITS)
     name = "one.1" if sets else "{goals:Array(String)}[one.1]"
-    selected = {name: name for name in columns} | {"goal": name, "nth": "nth"}
+    selected = {name: name for name in _OF_VISIT} | {"goal": name, "nth": "nth"}
     selected |= {part: f"one.{place}" for place, part in enumerate(_PARTS, start=2)}
     selected["section"] = of.section_of(selected["path"])
     visits = of.scratch("visits")
@@ -58,7 +60,7 @@ def filling_reached(of: Batch, sets: tuple[str, dict[str, Any]] | None = None) -
         f"""{insert(of.scratch("reached"), selected)}
         FROM
         (
-            SELECT {", ".join(columns)}, {found} AS reached
+            SELECT {", ".join(_OF_VISIT)}, {found} AS reached
             FROM {visits}
         )
         ARRAY JOIN reached AS one, arrayEnumerateUniq(reached.1) AS nth""",

@@ -20,13 +20,15 @@ from schema.store import Store
 from schema.visits import HOUR, OF_VISITS, VISIT
 
 from . import declared, drops, elements, gauged, moves, passed, samples, untold
-from .aggregate import ADDED, KEYS, is_asked
+from .aggregate import is_asked
 from .batch import Batch
+from .changes import tables_of_changes
 from .hits import OF_HITS
 from .parents import CELL
+from .sums import ADDED, KEYS
 from .touched import TOUCHED
 from .visit import READ, SECTIONS
-from .warm import left, lose, tables_of_changes
+from .warm import left, lose
 
 _HIDDEN_OF_PAIRS = (
     dict.fromkeys(("value", "by_value", "cell", "row_line", "column_line"), "String")

@@ -15,10 +15,11 @@ from ..insert import insert
 from ..parallel import at_once
 from . import sent as texts
 from .batch import DAY, NETWORK, RAW, SITE, Batch
+from .changes import note_before
 from .cut import visits_of
 from .snapshot import Seen, new, note, there
 from .visit import READ, SECTIONS, VISIT_GAP_S
-from .warm import note_before, take_out
+from .warm import take_out
 
 _VISITORS = 2**64
 _RANGE = "visitor BETWEEN {first:UInt64} AND {last:UInt64}"
@@ -170,7 +171,7 @@ def load(of: Batch) -> None:
 def _renew(of: Batch) -> None:
     """Put the visits that were made anew into the scratch table `visits`, in place of those of the run before."""
     if of.adds:
-        note_before(of, (*VISIT, *SECTIONS))
+        note_before(of)
     take_out(of, ("visits",))
     columns = {f"`{name}`": f"`{name}`" for name in ("d", *VISIT)}
     columns |= {name: of.section_of(path) for name, path in SECTIONS.items()}

@@ -18,11 +18,12 @@ from schema.visits import HOUR
 from ..insert import insert
 from ..parallel import at_once
 from . import declared
-from .aggregate import COUNTED, families
+from .aggregate import families
 from .batch import DAY, ENOUGH, SITE, START, Batch, K
 from .hits import OF_HITS
 from .parents import name_and_currency
 from .shape import IN_BUCKETS, IN_ORDER
+from .sums import COUNTED
 from .suppressed import KEPT, is_shown, suppressed
 
 

@@ -5,10 +5,8 @@ rows. Promises: rows are those of a run that begins anew; one site-day of a stor
 each other within `IDLE_S`; what becomes invalid, because a raw row is gone, settings are others or a run failed, is
 dropped; nothing of it is ever on a disk; where there is little memory nothing is left.
 
-Of a day of a million events, to read visits and to lay them out takes a quarter of a run. Where nothing is hidden
-(k = 1), sums stay, too: those of whose visits are made anew are taken out as they were and added as they are, which is
-right because no visitor is counted with another. Where values are hidden, it is asked of how many networks their people
-are. One network has many visitors, so that is no sum.
+Of a day of a million events, to read visits and to lay them out takes a quarter of a run. Sums of cells and goals stay,
+too: those of whose visits are made anew are taken out as they were and added as they are (sums.py).
 """
 
 from __future__ import annotations
@@ -21,7 +19,6 @@ from msgspec import Struct, structs
 
 from schema.store import Store
 
-from ..insert import insert
 from ..parallel import at_once
 from .batch import RAW, Batch, SiteDay
 from .limits import Limit
@@ -29,20 +26,17 @@ from .snapshot import Extent, Seen
 
 # Of each a visitor has rows of his own.
 WARM = ("visits", "hits", "samples", "reached", "passed", "reports")
-# The families whose sums stay, and what is made of visits to bring these up to date.
+# The families whose sums stay.
 SUMS = ("cells", "conversions")
-_OF_CHANGES = ("visits", "hits", "reached", *SUMS)
 # Of so many raw rows what is left of another day is dropped first.
 _MANY_ROWS = 100_000
-# Each run adds rows to sums: after so many they are counted anew.
-_MOST_RUNS = 30
 # Whoever looks at a day has it rolled up every few seconds.
 IDLE_S = 60.0
 
 
 class Warm(Struct, frozen=True):
     """extent: the raw rows that it is made of. limit: by which visits are bounded. at: when it was left, by the
-    monotonic clock. runs: how many have added to its sums."""
+    monotonic clock."""
 
     run: str
     of: SiteDay
@@ -50,7 +44,6 @@ class Warm(Struct, frozen=True):
     limit: Limit | None
     tables: frozenset[str]
     at: float
-    runs: int
 
 
 _WARM: WeakKeyDictionary[Store, Warm] = WeakKeyDictionary()
@@ -76,20 +69,21 @@ def going_on(of: Batch, seen: Seen) -> Batch:
             forget(of.store)
         return of
     goes_on = key not in seen.whole and seen.known[key] == _WARM[of.store].extent
-    adds = goes_on and tables.issuperset(SUMS) and _WARM[of.store].runs < _MOST_RUNS
-    _empty(of, tables.difference(WARM if goes_on else (), SUMS if adds else ()))
-    return structs.replace(of, goes_on=goes_on, adds=adds)
+    if not goes_on:
+        empty(of, tables)
+    return structs.replace(of, goes_on=goes_on, adds=goes_on)
 
 
 def bounded_by(of: Batch, limits: Sequence[Limit | None]) -> Batch:
     """The same, once its visits are made: by another limit those are bounded, too, whose events are laid out."""
     if not of.goes_on or _WARM[of.store].limit == limits[0]:
         return of
-    _empty(of, left(of) - {"visits"})
+    empty(of, left(of) - {"visits"})
     return structs.replace(of, goes_on=False, adds=False)
 
 
-def _empty(of: Batch, names: Iterable[str]) -> None:
+def empty(of: Batch, names: Iterable[str]) -> None:
+    """Begin anew with what an earlier run left."""
     for name in sorted(names):
         of.store.command(f"TRUNCATE TABLE {of.scratch(name)}")
 
@@ -107,9 +101,8 @@ def leave(of: Batch, seen: Seen, limits: Sequence[Limit | None]) -> frozenset[st
         return frozenset()
     if not left(of):
         forget(of.store)
-    tables = frozenset(name for name in WARM if name != "passed" or of.has("funnels")).union(SUMS if of.plain else ())
-    runs = _WARM[of.store].runs + 1 if of.adds else 0
-    _WARM[of.store] = Warm(of.run, of.days[0], extent, limits[0], tables, time.monotonic(), runs)
+    tables = frozenset(name for name in WARM if name != "passed" or of.has("funnels")).union(SUMS)
+    _WARM[of.store] = Warm(of.run, of.days[0], extent, limits[0], tables, time.monotonic())
     return tables
 
 
@@ -134,31 +127,6 @@ def renewing(of: Batch) -> Batch:
         return of
     take_out(of, sorted(left(of) - {"visits", *SUMS}))
     return _anew(of)
-
-
-def changes(of: Batch) -> Batch:
-    """A batch of tables of its own, of whose visits are made anew: as they are (0), and as they were (1)."""
-    return Batch(of.store, of.days * 2, f"{of.run}c", live=True)
-
-
-def note_before(of: Batch, columns: Sequence[str]) -> None:
-    """Begin with the changes of a run that adds them to sums: as they were. columns: of visits, beside `d`."""
-    into = changes(of)
-    for name in _OF_CHANGES:
-        of.store.command(f"CREATE TABLE {into.scratch(name)} AS {of.scratch(name)}")
-    values = {"d": "1"} | {f"`{name}`": f"`{name}`" for name in columns}
-    of.store.command(f"{insert(into.scratch('visits'), values)} FROM {_anew(of).scratch('visits')}")
-
-
-def note_after(of: Batch, columns: Sequence[str]) -> Batch:
-    """As they are; the changes."""
-    into, values = changes(of), {"d": "d"} | {f"`{name}`": f"`{name}`" for name in columns}
-    of.store.command(f"{insert(into.scratch('visits'), values)} FROM {_anew(of).scratch('visits')}")
-    return into
-
-
-def tables_of_changes(of: Batch) -> list[str]:
-    return [changes(of).scratch(name) for name in _OF_CHANGES]
 
 
 def _anew(of: Batch) -> Batch:

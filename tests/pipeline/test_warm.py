@@ -11,7 +11,7 @@ import pytest
 from msgspec import structs
 
 from pipeline.erase import erase
-from pipeline.rollup import batch, sessionize, warm
+from pipeline.rollup import batch, sessionize, sums, warm
 from pipeline.rollup.stages import roll_up, staged
 from pipeline.schedule import Pipeline
 from pipeline.settings import RollupSettings, SiteRules
@@ -53,6 +53,7 @@ def some(chance: random.Random, site: Site, visitor: int) -> list[Any]:
             START + 300 * chance.randrange(200),
             DAY,
             visitor=visitor * 2**56,
+            network_number=1 + visitor % 5 % 3,
             name=name,
             path=chance.choice(["/", "/a", "/docs/x"]),
             country=chance.choice(["DE", "FR", "IT"]),
@@ -73,13 +74,16 @@ def some(chance: random.Random, site: Site, visitor: int) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("k", [1, 2])
+# Which networks are counted again: those of few values, of many, of all.
+@pytest.mark.parametrize(("k", "far", "near"), [(1, 16, 100), (3, 2, 100), (3, 2, 0)])
 @pytest.mark.parametrize("seed", range(max(1, times(1))))
 def test_a_day_that_goes_on_has_the_rows_of_one_that_begins_anew(
-    store: Store, monkeypatch: pytest.MonkeyPatch, seed: int, k: int
+    store: Store, monkeypatch: pytest.MonkeyPatch, seed: int, k: int, far: int, near: int
 ) -> None:
-    """With k = 1 its sums go on, too."""
-    chance, rules = random.Random(seed), structs.replace(RULES, k=k)
+    """Its sums go on, too. far: how far networks are counted; near: of how many people at most once more."""
+    monkeypatch.setattr("pipeline.rollup.aggregate.FAR", far)
+    monkeypatch.setattr(sums, "_MOST_NEAR", near)
+    chance, rules = random.Random(seed), structs.replace(RULES, k=k, networks=k - 1)
     site = Site(new_site().key, goals=GOALS, funnels=(FUNNEL,), properties=("plan",))
     # One of them does more than is counted: with k = 1 in the beginning and once more, else in the end.
     busy = [make_event(site.key, START + at, DAY, visitor=7 * 2**56, path=f"/{at % 3}") for at in range(60)]
@@ -109,6 +113,33 @@ def test_a_day_that_goes_on_has_the_rows_of_one_that_begins_anew(
             patch.setattr("pipeline.rollup.stages.find", lambda *_: None)
             roll_up_whole(store, site, rules)
         assert found == rows(store, site)
+
+
+def test_n4_networks_that_come_and_go_are_counted_again(store: Store) -> None:
+    """Who is behind a value comes from one network once somebody else has turned out to have come by another source;
+    and behind another value somebody from a second network has come."""
+    site, rules = new_site(), structs.replace(RULES, k=3, networks=2)
+
+    def come(source: str, networks: dict[int, int], at: int = START) -> list[Any]:
+        return [
+            make_event(site.key, at, DAY, visitor=visitor * 2**56, network_number=network, source=source)
+            for visitor, network in networks.items()
+        ]
+
+    def shown() -> set[str]:
+        told = "SELECT value FROM open_cells WHERE site = {site:String} AND dimension = 'source'"
+        return {source for (source,) in store.rows(told, {"site": site.key})} - {"(other)"}
+
+    others = come("y", {visitor: visitor for visitor in range(30, 38)}) + come("q", {40: 40, 41: 41}) + come("r", {50: 50, 51: 51})
+    insert(store, come("a", {1: 1, 2: 1, 3: 1, 4: 2}) + come("c", {5: 1, 6: 1}) + others)
+    roll_up(store, site, DAY, rules)
+    assert shown() == {"a", "y"}
+    insert(store, come("y", {4: 2}, START - 60) + come("c", {7: 2}) + come("n", {60: 60, 61: 61, 62: 62}))
+    roll_up(store, site, DAY, rules)
+    assert shown() == {"c", "n", "y"}
+    found = rows(store, site)
+    roll_up_whole(store, site, rules)
+    assert found == rows(store, site)
 
 
 def test_d6_who_is_erased_is_in_memory_no_more(store: Store) -> None:
