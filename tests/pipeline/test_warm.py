@@ -130,7 +130,8 @@ def test_n4_networks_that_come_and_go_are_counted_again(store: Store) -> None:
         told = "SELECT value FROM open_cells WHERE site = {site:String} AND dimension = 'source'"
         return {source for (source,) in store.rows(told, {"site": site.key})} - {"(other)"}
 
-    others = come("y", {visitor: visitor for visitor in range(30, 38)}) + come("q", {40: 40, 41: 41}) + come("r", {50: 50, 51: 51})
+    others = come("y", {visitor: visitor for visitor in range(30, 38)})
+    others += come("q", {40: 40, 41: 41}) + come("r", {50: 50, 51: 51})
     insert(store, come("a", {1: 1, 2: 1, 3: 1, 4: 2}) + come("c", {5: 1, 6: 1}) + others)
     roll_up(store, site, DAY, rules)
     assert shown() == {"a", "y"}
